@@ -1,0 +1,39 @@
+/** y = x·weights + bias; every layer but the last is followed by ReLU. */
+export interface DenseLayer {
+  readonly inputDim: number;
+  readonly outputDim: number;
+  /** (inputDim, outputDim), row-major */
+  readonly weights: Float32Array;
+  /** (outputDim) */
+  readonly bias: Float32Array;
+}
+
+/**
+ * Multi-layer perceptron over one vector, with a skip connection from its input to its output when `skip` is set (both
+ * then have the same width): the bag of words alone already points the right way, and the layers learn the correction.
+ * Sums run in double precision, so the result does not depend on the order in which a backend adds.
+ */
+export function mlp(layers: readonly DenseLayer[], input: ArrayLike<number>, skip: boolean): Float64Array {
+  let x = Float64Array.from(input);
+  layers.forEach((layer, index) => {
+    const y = Float64Array.from(layer.bias);
+    for (let i = 0; i < layer.inputDim; i++) {
+      const value = x[i]!;
+      if (value === 0) continue;
+      const start = i * layer.outputDim;
+      for (let o = 0; o < layer.outputDim; o++) y[o]! += value * layer.weights[start + o]!;
+    }
+    if (index < layers.length - 1) for (let o = 0; o < y.length; o++) y[o] = Math.max(0, y[o]!);
+    x = y;
+  });
+  if (skip) for (let i = 0; i < x.length; i++) x[i]! += input[i]!;
+  return x;
+}
+
+/** x / ‖x‖ in single precision; the zero vector stays zero. */
+export function l2Normalize(x: ArrayLike<number>): Float32Array {
+  let squared = 0;
+  for (let i = 0; i < x.length; i++) squared += x[i]! * x[i]!;
+  const norm = squared > 0 ? 1 / Math.sqrt(squared) : 0;
+  return Float32Array.from({ length: x.length }, (_, i) => x[i]! * norm);
+}
