@@ -1,0 +1,106 @@
+import { checkFinite, checkFloat32, checkInteger, rangeError } from "./errors.ts";
+
+/** How a query vector and an item's decoded vector make a score; larger is better for all three. */
+export const METRICS = ["innerProduct", "cosine", "l2"] as const;
+/**
+ * - `innerProduct`: q · x̂
+ * - `cosine`: q · x̂ / (‖q‖ ‖x̂‖); a zero vector on either side scores 0
+ * - `l2`: −‖q − x̂‖², so that larger is better here too
+ */
+export type Metric = (typeof METRICS)[number];
+
+/** Everything that turns a vector into a code and back (product quantization, Jégou et al. 2011; rotation: OPQ, Ge et al. 2013). */
+export interface Codebook {
+  /** Size of a vector (d). */
+  readonly dim: number;
+  readonly metric: Metric;
+  /** Cells of the coarse quantizer; 0 = no coarse quantizer, one inverted list. */
+  readonly nlist: number;
+  /** Sub-quantizers (M); divides `dim`. */
+  readonly numSubQuantizers: number;
+  /** Bits of one sub-code: 4 or 8. */
+  readonly nbits: 4 | 8;
+  /** Centroids of one sub-quantizer (ksub), 2^nbits. Derived. */
+  readonly numCentroids: number;
+  /** Size of a sub-vector (dsub), dim / numSubQuantizers. Derived. */
+  readonly subDim: number;
+  /** True when the sub-quantizers code x·R − coarse centroid; needs nlist > 0. */
+  readonly byResidual: boolean;
+  /** Orthogonal R, (dim, dim) row-major; a row vector is rotated as x·R and back as y·Rᵀ. Absent = identity. */
+  readonly rotation?: Float32Array;
+  /** (nlist, dim), in rotated space. */
+  readonly coarseCentroids: Float32Array;
+  /** (M, ksub, subDim), in rotated space, of residuals when `byResidual`. */
+  readonly centroids: Float32Array;
+}
+
+/** What the caller chooses of a {@link Codebook}; the rest is derived. */
+export type CodebookInput = Omit<Codebook, "numCentroids" | "subDim" | "coarseCentroids" | "rotation"> & {
+  readonly rotation?: Float32Array | undefined;
+  /** May be left out when nlist is 0. */
+  readonly coarseCentroids?: Float32Array | undefined;
+};
+
+export const MAX_DIM = 65_536;
+export const MAX_NLIST = 1 << 24;
+
+/**
+ * Checks the parts against each other and derives `subDim` and `numCentroids`. Arrays are kept, not copied.
+ *
+ * @throws TypeError or RangeError that names the first part which does not fit
+ */
+export function createCodebook(input: CodebookInput): Codebook {
+  const { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, centroids } = input;
+  checkInteger("dim", dim, 1, MAX_DIM);
+  if (!METRICS.includes(metric)) throw rangeError("metric", `one of ${METRICS.join(", ")}`, metric);
+  checkInteger("nlist", nlist, 0, MAX_NLIST);
+  checkInteger("numSubQuantizers", numSubQuantizers, 1, dim);
+  if (dim % numSubQuantizers !== 0) throw rangeError("numSubQuantizers", `a divisor of dim ${dim}`, numSubQuantizers);
+  if (nbits !== 4 && nbits !== 8) throw rangeError("nbits", "4 or 8", nbits);
+  if (typeof byResidual !== "boolean") throw rangeError("byResidual", "true or false", byResidual);
+  if (byResidual && nlist === 0) throw rangeError("byResidual", "false when nlist is 0", byResidual);
+  const coarseCentroids = input.coarseCentroids ?? new Float32Array(0);
+  const numCentroids = 1 << nbits;
+  const subDim = dim / numSubQuantizers;
+  checkFloat32("coarseCentroids", coarseCentroids, nlist * dim);
+  checkFinite("coarseCentroids", coarseCentroids);
+  checkFloat32("centroids", centroids, numCentroids * dim);
+  checkFinite("centroids", centroids);
+  if (rotation !== undefined) checkRotation(rotation, dim);
+  return {
+    dim,
+    metric,
+    nlist,
+    numSubQuantizers,
+    nbits,
+    numCentroids,
+    subDim,
+    byResidual,
+    ...(rotation === undefined ? {} : { rotation }),
+    coarseCentroids,
+    centroids,
+  };
+}
+
+/** Largest |R·Rᵀ − I| that still counts as orthogonal: float32 training leaves about 1e-6, a wrong matrix 1e-1. */
+export const ROTATION_TOLERANCE = 1e-3;
+
+/** The transpose is used as the inverse, so a rotation that is not orthogonal would make silently wrong vectors. */
+function checkRotation(rotation: Float32Array, dim: number): void {
+  checkFloat32("rotation", rotation, dim * dim);
+  checkFinite("rotation", rotation);
+  for (let i = 0; i < dim; i++) {
+    for (let j = i; j < dim; j++) {
+      let dot = 0;
+      for (let d = 0; d < dim; d++) dot += rotation[i * dim + d]! * rotation[j * dim + d]!;
+      const error = Math.abs(dot - (i === j ? 1 : 0));
+      if (error > ROTATION_TOLERANCE) {
+        throw rangeError(
+          "rotation",
+          `an orthogonal matrix, |R·Rᵀ − I| ≤ ${ROTATION_TOLERANCE}`,
+          `${error} at row ${i}, ${j}`,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import type { Codebook } from "./codebook.ts";
+
+/** Codes of n vectors. */
+export interface EncodedVectors {
+  /** (n): cell of each vector; all 0 when the codebook has no coarse quantizer. */
+  readonly assignments: Uint32Array;
+  /** (n, M): one byte a sub-code, unpacked, also when nbits is 4. */
+  readonly codes: Uint8Array;
+}
+
+/** External ids, one an item, unique: strings, or unsigned integers of 32 or 64 bits. */
+export type ItemIds = readonly string[] | Uint32Array | BigUint64Array;
+/** One external id as a caller names it. */
+export type ItemId = string | number | bigint;
+
+/** A JSON object that travels with an item and comes back with it. */
+export type ItemFields = Readonly<Record<string, unknown>>;
+
+/** Everything `writeArtifact` needs. */
+export interface ArtifactInput extends EncodedVectors {
+  readonly codebook: Codebook;
+  readonly ids: ItemIds;
+  /** One object an item; left out = items without fields. */
+  readonly fields?: readonly ItemFields[] | undefined;
+  /** Facets an item can be filtered by: name → one value, several or none for each item. */
+  readonly facets?: Readonly<Record<string, readonly (string | readonly string[] | undefined)[]>> | undefined;
+  /** Numbers an item can be filtered by: name → one number an item; NaN = absent. */
+  readonly numbers?: Readonly<Record<string, ArrayLike<number>>> | undefined;
+  /** Original vectors (n, dim): when given, int8 codes of them are written for an exact-ish second pass (`refine`). */
+  readonly refineVectors?: Float32Array | undefined;
+  /** The query tower's bytes, opaque here. */
+  readonly queryTower?: Uint8Array | undefined;
+  /** Training facts (data hash, seed, metrics, resolved config): any JSON. */
+  readonly training?: unknown;
+  readonly previousVersion?: string | undefined;
+  /** The nprobe a search uses when it names none. Default: all cells up to 8, else 8. */
+  readonly defaultNprobe?: number | undefined;
+  /** Upper limit of one lists chunk in bytes; default 4 MiB, at most 8 MiB. */
+  readonly listChunkBytes?: number | undefined;
+  /** Upper limit of one items chunk in bytes; default 256 KiB. */
+  readonly itemChunkBytes?: number | undefined;
+}
+
+export interface ArtifactChunk {
+  /** `<kind>-<seq>-<sha256 prefix>.bin`: the content decides the key, so a key never changes its bytes. */
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One chunk as the manifest lists it. */
+export interface ChunkEntry {
+  readonly kind: ChunkKind;
+  readonly key: string;
+  /** Bytes, header included. */
+  readonly size: number;
+  /** SHA-256 of all bytes, 64 hex digits. */
+  readonly sha256: string;
+  /** First block (lists), first ordinal (items, refine), first rank (lookup); else 0. */
+  readonly first: number;
+  /** Blocks, ordinals or ranks in this chunk; else 0. */
+  readonly count: number;
+}
+
+export type ChunkKind = "codebook" | "lists" | "items" | "lookup" | "filters" | "refine" | "query-tower";
+
+/** The small JSON file that names every chunk of one version. Field by field in docs/format.md. */
+export interface Manifest {
+  readonly format: "poeem-edge-index";
+  readonly formatVersion: number;
+  /** Derived from everything below but `previousVersion`: equal content, equal version. */
+  readonly version: string;
+  readonly previousVersion?: string;
+  readonly dim: number;
+  readonly metric: Codebook["metric"];
+  readonly nlist: number;
+  readonly numSubQuantizers: number;
+  readonly nbits: 4 | 8;
+  readonly byResidual: boolean;
+  readonly hasRotation: boolean;
+  readonly numItems: number;
+  readonly idType: "string" | "u32" | "u64";
+  readonly hasFields: boolean;
+  readonly defaultNprobe: number;
+  readonly chunks: readonly ChunkEntry[];
+  readonly training?: unknown;
+  /** SHA-256 of the JSON of all other members, in the order written. */
+  readonly checksum: string;
+}
+
+export interface Artifact {
+  readonly version: string;
+  readonly manifest: Manifest;
+  readonly manifestBytes: Uint8Array;
+  readonly chunks: readonly ArtifactChunk[];
+}
+
+/** Where chunks come from: files, KV, memory. `get` rejects when the key is absent. */
+export interface ChunkSource {
+  get(key: string): Promise<Uint8Array>;
+}
+
+/** Boolean filter over facets and numbers; leaves name what was given to `writeArtifact`. */
+export type Filter =
+  | { readonly facet: string; readonly in: readonly string[] }
+  | { readonly number: string; readonly min?: number; readonly max?: number }
+  | { readonly and: readonly Filter[] }
+  | { readonly or: readonly Filter[] }
+  | { readonly not: Filter };
+
+/** How the scores of several query vectors become one score an item. */
+export type Merge =
+  /** The largest. */
+  | { readonly by: "max" }
+  /** log Σ_h weight_h · exp(temperature · score_h): the mixture of method.md section 8, as a logarithm. */
+  | { readonly by: "sumExp"; readonly temperature: number; readonly weights?: ArrayLike<number> };
+
+export interface SearchOptions {
+  /** Results wanted; default 10. Fewer come when fewer items are visited. */
+  readonly k?: number | undefined;
+  /** Cells visited by each query vector; default: the manifest's. */
+  readonly nprobe?: number | undefined;
+  readonly filter?: Filter | undefined;
+  /** Ids that must not be returned; unknown ones are ignored. */
+  readonly exclude?: readonly ItemId[] | undefined;
+  /** True or the number of candidates a result (default 4) that the refine codes score again. */
+  readonly refine?: boolean | number | undefined;
+  /** For several query vectors; default max. */
+  readonly merge?: Merge | undefined;
+}
+
+export interface SearchResult {
+  /** Best first; position of an item in list order. Ties: the smaller ordinal first. */
+  readonly ordinals: Uint32Array;
+  /** Larger is better. Exact ADC scores: float tables, not the quantized ones of a fast scan. */
+  readonly scores: Float32Array;
+  readonly listsProbed: number;
+  readonly codesScanned: number;
+}
+
+export interface Item {
+  /** As written: a string, or a number (u32), or a bigint (u64). */
+  readonly id: ItemId;
+  readonly fields: ItemFields | undefined;
+}
+
+/** An opened artifact. */
+export interface Index {
+  readonly version: string;
+  readonly manifest: Manifest;
+  readonly codebook: Codebook;
+  /** Which kernel scores: a test can see that SIMD really runs. */
+  readonly kernel: "scalar" | "simd" | "relaxed-simd";
+  /** One query vector (dim), or several, each (dim), in the original space. */
+  search(query: Float32Array | readonly Float32Array[], options?: SearchOptions): Promise<SearchResult>;
+  /** Ids and fields, in the order asked; touches only the pages those ordinals lie in. */
+  items(ordinals: ArrayLike<number>): Promise<Item[]>;
+  /** Ordinals of ids, −1 where the index has no such id. */
+  ordinals(ids: readonly ItemId[]): Promise<Int32Array>;
+  /** Decoded vectors (ordinals.length, dim) in the original space. */
+  vectors(ordinals: ArrayLike<number>): Promise<Float32Array>;
+  /** Facet name → value → count of items. */
+  facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>;
+  /** The query tower's bytes, or undefined when the artifact has none. */
+  queryTower(): Promise<Uint8Array | undefined>;
+}
+
+export interface OpenOptions {
+  /** WASM kernel builds to choose from; without one the scalar kernel runs. */
+  readonly kernelModule?: WebAssembly.Module | undefined;
+  /** Check the SHA-256 of each chunk; default true. Lengths and ranges are always checked. */
+  readonly verify?: boolean | undefined;
+  /** Code chunks are kept resident up to this many bytes in all; a larger index pages its lists. Default 48 MiB. */
+  readonly residentBytes?: number | undefined;
+  /** Item, lookup and paged list chunks kept in memory, least recently used out first. Default 16 MiB. */
+  readonly cacheBytes?: number | undefined;
+}
