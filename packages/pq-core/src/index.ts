@@ -7,4 +7,13 @@
 export type { Codebook, CodebookInput, Metric } from "./codebook.ts";
 export { createCodebook, METRICS } from "./codebook.ts";
 export { FormatError } from "./errors.ts";
+export {
+  chunkKey,
+  DEFAULT_INDEX_NAME,
+  formatPointer,
+  type IndexPointer,
+  manifestKey,
+  parsePointer,
+  pointerKey,
+} from "./kv-layout.ts";
 export type * from "./types.ts";
