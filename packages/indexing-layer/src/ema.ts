@@ -1,0 +1,55 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { sumRows } from "./quantize.ts";
+
+/**
+ * Centroids as moving averages of the vectors assigned to them, the alternative to gradients (van den Oord et al.,
+ * arXiv 1711.00937, appendix A.1): N ← λN + (1-λ)n, S ← λS + (1-λ)Σx, c = S/N.
+ */
+export class MovingCentroids {
+  readonly numCentroids: number;
+  readonly width: number;
+  private readonly decay: number;
+  readonly counts: tf.Variable<tf.Rank.R2>;
+  readonly sums: tf.Variable<tf.Rank.R2>;
+
+  constructor(numCentroids: number, width: number, decay: number) {
+    this.numCentroids = numCentroids;
+    this.width = width;
+    this.decay = decay;
+    this.counts = tf.tidy(() => tf.variable(tf.zeros([numCentroids, 1]), false)) as tf.Variable<tf.Rank.R2>;
+    this.sums = tf.tidy(() => tf.variable(tf.zeros([numCentroids, width]), false)) as tf.Variable<tf.Rank.R2>;
+  }
+
+  /** Starts the averages at `centroids` (numCentroids, width), as if used `counts` times a batch. */
+  reset(centroids: Float32Array, counts: Float32Array): void {
+    tf.tidy(() => {
+      const n = tf.tensor2d(counts, [this.numCentroids, 1]);
+      this.counts.assign(n);
+      this.sums.assign(tf.mul(tf.tensor2d(centroids, [this.numCentroids, this.width]), n));
+    });
+  }
+
+  /**
+   * Takes in one batch and returns the new centroids (numCentroids, width).
+   * @param rows (n) int32, centroid of each vector
+   * @param vectors (n, width)
+   * @param current (numCentroids, width), kept where a centroid has hardly ever been used
+   */
+  update(rows: tf.Tensor1D, vectors: tf.Tensor2D, current: tf.Tensor2D): tf.Tensor2D {
+    return tf.tidy(() => {
+      const { decay } = this;
+      const n = sumRows(rows, tf.ones([rows.shape[0], 1]), this.numCentroids);
+      const sum = sumRows(rows, vectors, this.numCentroids);
+      this.counts.assign(tf.add(tf.mul(this.counts, decay), tf.mul(n, 1 - decay)));
+      this.sums.assign(tf.add(tf.mul(this.sums, decay), tf.mul(sum, 1 - decay)));
+      const mean = tf.div<tf.Tensor2D>(this.sums, tf.maximum(this.counts, 1e-6));
+      const used = tf.tile(tf.greater(this.counts, 1e-6), [1, this.width]);
+      return tf.where(used, mean, current);
+    });
+  }
+
+  dispose(): void {
+    this.counts.dispose();
+    this.sums.dispose();
+  }
+}

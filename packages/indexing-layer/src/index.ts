@@ -1,0 +1,15 @@
+/** The Poeem indexing layer for TensorFlow.js: coarse and product quantization learned inside the item tower. */
+export {
+  type Angle,
+  type CodebookUpdate,
+  type Estimator,
+  type GivensConfig,
+  type IndexingLayerConfig,
+  type IndexingLayerOptions,
+  type Pairing,
+  type Preset,
+  type Rotation,
+  resolveConfig,
+} from "./config.ts";
+export { type CallOptions, type CallResult, type Codebook, IndexingLayer, type Losses, type Phase } from "./layer.ts";
+export type { IndexingLayerState } from "./state.ts";

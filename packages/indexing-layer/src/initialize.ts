@@ -1,0 +1,154 @@
+import type { IndexingLayerConfig } from "./config.ts";
+import { type Clustering, kmeans } from "./kmeans.ts";
+import { procrustes } from "./procrustes.ts";
+import type { Random } from "./random.ts";
+
+export interface InitialCodebook {
+  /** (dim, dim), the identity unless OPQ was asked for. */
+  rotation: Float64Array;
+  /** (nlist, dim). */
+  coarseCentroids: Float32Array;
+  /** (M, ksub, subDim). */
+  centroids: Float32Array;
+  /** (nlist) and (M·ksub): samples of each cell, where the moving averages start. */
+  coarseCounts: Float32Array;
+  counts: Float32Array;
+}
+
+/**
+ * Fits coarse centroids, then sub-quantizers to what is left over, to a sample of items; before that, with OPQ,
+ * alternates Lloyd steps with the Procrustes rotation of the samples onto their reconstructions (Ge et al., CVPR 2013,
+ * non-parametric solution).
+ *
+ * @param samples (n, dim), n at least nlist and 2^nbits
+ */
+export function initializeCodebook(
+  samples: Float32Array,
+  config: IndexingLayerConfig,
+  random: Random,
+): InitialCodebook {
+  const { dim } = config;
+  let rotation = identityMatrix(dim);
+  let fit = fitQuantizers(samples, samples, config, random, undefined, config.kmeansIterations);
+  if (config.rotation.startsWith("opq")) {
+    for (let i = 0; i < config.opqIterations; i++) {
+      rotation = procrustes(correlation(samples, fit.decoded, dim), dim);
+      const rotated = rotateRows(samples, rotation, dim);
+      fit = fitQuantizers(
+        samples,
+        rotated,
+        config,
+        random,
+        fit,
+        i + 1 < config.opqIterations ? 1 : config.kmeansIterations,
+      );
+    }
+  }
+  return {
+    rotation,
+    coarseCentroids: fit.coarse?.centroids ?? new Float32Array(0),
+    centroids: concat(fit.sub.map((s) => s.centroids)),
+    coarseCounts: Float32Array.from(fit.coarse?.counts ?? []),
+    counts: concat(fit.sub.map((s) => Float32Array.from(s.counts))),
+  };
+}
+
+interface Fit {
+  coarse: Clustering | undefined;
+  sub: Clustering[];
+  /** (n, dim) reconstructions in the rotated space. */
+  decoded: Float32Array;
+}
+
+function fitQuantizers(
+  samples: Float32Array,
+  rotated: Float32Array,
+  config: IndexingLayerConfig,
+  random: Random,
+  before: Fit | undefined,
+  maxIterations: number,
+): Fit {
+  const { dim, nlist, numSubQuantizers, nbits } = config;
+  const n = samples.length / dim;
+  const subDim = dim / numSubQuantizers;
+  const shared = { maxIterations, changeThreshold: config.kmeansChangeThreshold, random };
+  const coarse =
+    nlist === 0
+      ? undefined
+      : kmeans({
+          ...shared,
+          data: rotated,
+          dim,
+          numCentroids: nlist,
+          start: before?.coarse?.centroids ?? config.kmeansStart,
+        });
+  const decoded = new Float32Array(rotated.length);
+  if (coarse) {
+    for (let i = 0; i < n; i++) {
+      const cell = coarse.assignments[i]!;
+      decoded.set(coarse.centroids.subarray(cell * dim, (cell + 1) * dim), i * dim);
+    }
+  }
+  const sub: Clustering[] = [];
+  for (let m = 0; m < numSubQuantizers; m++) {
+    const data = new Float32Array(n * subDim);
+    for (let i = 0; i < n; i++) {
+      for (let d = 0; d < subDim; d++) {
+        const at = i * dim + m * subDim + d;
+        data[i * subDim + d] = rotated[at]! - (config.initializeOn === "residual" ? decoded[at]! : 0);
+      }
+    }
+    const start = before?.sub[m]?.centroids ?? config.kmeansStart;
+    sub.push(kmeans({ ...shared, data, dim: subDim, numCentroids: 1 << nbits, start }));
+  }
+  for (let m = 0; m < numSubQuantizers; m++) {
+    const { assignments, centroids } = sub[m]!;
+    for (let i = 0; i < n; i++) {
+      for (let d = 0; d < subDim; d++) decoded[i * dim + m * subDim + d]! += centroids[assignments[i]! * subDim + d]!;
+    }
+  }
+  return { coarse, sub, decoded };
+}
+
+export function identityMatrix(d: number): Float64Array {
+  const out = new Float64Array(d * d);
+  for (let i = 0; i < d; i++) out[i * d + i] = 1;
+  return out;
+}
+
+/** Xᵀ·Y for two (n, d) arrays: (d, d). */
+export function correlation(x: Float32Array, y: Float32Array, d: number): Float64Array {
+  const out = new Float64Array(d * d);
+  for (let row = 0; row < x.length; row += d) {
+    for (let i = 0; i < d; i++) {
+      const left = x[row + i]!;
+      for (let j = 0; j < d; j++) out[i * d + j]! += left * y[row + j]!;
+    }
+  }
+  return out;
+}
+
+/** Rows times a (d, d) matrix: x·R. */
+export function rotateRows(x: Float32Array, rotation: Float64Array, d: number): Float32Array {
+  const out = new Float32Array(x.length);
+  const row = new Float64Array(d);
+  for (let at = 0; at < x.length; at += d) {
+    row.fill(0);
+    for (let i = 0; i < d; i++) {
+      const left = x[at + i]!;
+      for (let j = 0; j < d; j++) row[j]! += left * rotation[i * d + j]!;
+    }
+    out.set(row, at);
+  }
+  return out;
+}
+
+function concat(parts: Float32Array[]): Float32Array {
+  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

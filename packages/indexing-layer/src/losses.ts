@@ -1,0 +1,77 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { sumRows } from "./quantize.ts";
+
+/** What one pass through the quantizer found, all in the rotated space y = x·R. */
+export interface Assignment {
+  /** (n, dim) rotated items. */
+  readonly y: tf.Tensor2D;
+  /** (n, dim) coarse centroid + decoded residual. */
+  readonly decoded: tf.Tensor2D;
+  /** (n) int32; all 0 without coarse centroids. */
+  readonly coarseCodes: tf.Tensor1D;
+  /** (n, M) int32. */
+  readonly codes: tf.Tensor2D;
+  /** (n·M) int32, `codes` as rows of the (M·ksub, subDim) centroid table. */
+  readonly rows: tf.Tensor1D;
+}
+
+/**
+ * Distortion, the codebook loss of Poeem (arXiv 2105.03933): sum over items and dimensions of |T(x) - sg(x)|², times
+ * `scale`. R is orthogonal, so it is taken in the rotated space. Its gradient goes to the centroids alone.
+ *
+ * With eta other than 1 the residual's part parallel to the item counts eta times (anisotropic loss of ScaNN, Guo et
+ * al., ICML 2020, eq. 3).
+ *
+ * @param coarseCentroids (nlist, dim), or null without a coarse quantizer
+ * @param centroids (M, ksub, subDim)
+ */
+export function distortionLoss(
+  at: Assignment,
+  coarseCentroids: tf.Tensor2D | null,
+  centroids: tf.Tensor3D,
+  scale: number,
+  eta = 1,
+): tf.Scalar {
+  const [m, ksub, subDim] = centroids.shape;
+  const n = at.y.shape[0];
+  const error = tf.sub<tf.Tensor2D>(at.decoded, at.y);
+  const weighted = eta === 1 ? error : weighParallel(error, at.y, eta);
+  const value = () => tf.mul(tf.sum(tf.mul(error, weighted)), scale);
+  const toCentroids = (dy: tf.Tensor) => {
+    const g = tf.mul<tf.Tensor2D>(weighted, tf.mul(dy, 2 * scale));
+    return { g, sub: sumRows(at.rows, tf.reshape<tf.Rank.R2>(g, [n * m, subDim]), m * ksub) };
+  };
+  if (!coarseCentroids) {
+    return tf.customGrad((_v) => ({
+      value: value(),
+      gradFunc: (dy) => tf.reshape(toCentroids(dy as tf.Tensor).sub, [m, ksub, subDim]),
+    }))(centroids) as tf.Scalar;
+  }
+  const nlist = coarseCentroids.shape[0];
+  return tf.customGrad((_u, _v) => ({
+    value: value(),
+    gradFunc: (dy) => {
+      const { g, sub } = toCentroids(dy as tf.Tensor);
+      return [sumRows(at.coarseCodes, g, nlist), tf.reshape(sub, [m, ksub, subDim])];
+    },
+  }))(coarseCentroids, centroids) as tf.Scalar;
+}
+
+/** e + (eta - 1)·(e·ŷ)ŷ for every row: the residual with its parallel part weighed eta times. */
+function weighParallel(error: tf.Tensor2D, y: tf.Tensor2D, eta: number): tf.Tensor2D {
+  const squaredNorm = tf.maximum(tf.sum(tf.square(y), 1, true), 1e-12);
+  const along = tf.div(tf.sum(tf.mul(error, y), 1, true), squaredNorm);
+  return tf.add<tf.Tensor2D>(error, tf.mul(y, tf.mul(along, eta - 1)));
+}
+
+/**
+ * Commitment: sum of |x - sg(T(x))|² times `scale`; it pulls items to their centroids (VQ-VAE, van den Oord et al.,
+ * arXiv 1711.00937, eq. 3). Poeem has none. Its gradient goes to `x` alone.
+ */
+export function commitmentLoss(x: tf.Tensor2D, quantized: tf.Tensor2D, scale: number): tf.Scalar {
+  const error = tf.sub(x, quantized);
+  return tf.customGrad((_x) => ({
+    value: tf.mul(tf.sum(tf.square(error)), scale),
+    gradFunc: (dy) => tf.mul(error, tf.mul(dy as tf.Tensor, 2 * scale)) as tf.Tensor,
+  }))(x) as tf.Scalar;
+}
