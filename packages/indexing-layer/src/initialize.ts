@@ -29,8 +29,10 @@ export function initializeCodebook(
 ): InitialCodebook {
   const { dim } = config;
   let rotation = identityMatrix(dim);
-  let fit = fitQuantizers(samples, samples, config, random, undefined, config.kmeansIterations);
-  if (config.rotation.startsWith("opq")) {
+  const rotates = config.rotation.startsWith("opq");
+  // Before OPQ a rough clustering will do: it is refined with every turn of the rotation.
+  let fit = fitQuantizers(samples, samples, config, random, undefined, rotates ? 3 : config.kmeansIterations);
+  if (rotates) {
     for (let i = 0; i < config.opqIterations; i++) {
       rotation = procrustes(correlation(samples, fit.decoded, dim), dim);
       const rotated = rotateRows(samples, rotation, dim);

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { withGradient } from "./custom-gradient.ts";
 import { sumRows } from "./quantize.ts";
 
 /** What one pass through the quantizer found, all in the rotated space y = x·R. */
@@ -36,25 +37,20 @@ export function distortionLoss(
   const n = at.y.shape[0];
   const error = tf.sub<tf.Tensor2D>(at.decoded, at.y);
   const weighted = eta === 1 ? error : weighParallel(error, at.y, eta);
-  const value = () => tf.mul(tf.sum(tf.mul(error, weighted)), scale);
-  const toCentroids = (dy: tf.Tensor) => {
-    const g = tf.mul<tf.Tensor2D>(weighted, tf.mul(dy, 2 * scale));
-    return { g, sub: sumRows(at.rows, tf.reshape<tf.Rank.R2>(g, [n * m, subDim]), m * ksub) };
-  };
+  const value = tf.mul<tf.Scalar>(tf.sum(tf.mul(error, weighted)), scale);
+  const toRows = (dy: tf.Tensor, kept: tf.Tensor[]) => tf.mul<tf.Tensor2D>(kept[0]!, tf.mul(dy, 2 * scale));
+  const toCentroids = (g: tf.Tensor2D, rows: tf.Tensor) =>
+    tf.reshape(sumRows(rows as tf.Tensor1D, tf.reshape(g, [n * m, subDim]), m * ksub), [m, ksub, subDim]);
   if (!coarseCentroids) {
-    return tf.customGrad((_v) => ({
-      value: value(),
-      gradFunc: (dy) => tf.reshape(toCentroids(dy as tf.Tensor).sub, [m, ksub, subDim]),
-    }))(centroids) as tf.Scalar;
+    return withGradient([centroids], value, [weighted, at.rows], (dy, kept) => [
+      toCentroids(toRows(dy, kept), kept[1]!),
+    ]);
   }
   const nlist = coarseCentroids.shape[0];
-  return tf.customGrad((_u, _v) => ({
-    value: value(),
-    gradFunc: (dy) => {
-      const { g, sub } = toCentroids(dy as tf.Tensor);
-      return [sumRows(at.coarseCodes, g, nlist), tf.reshape(sub, [m, ksub, subDim])];
-    },
-  }))(coarseCentroids, centroids) as tf.Scalar;
+  return withGradient([coarseCentroids, centroids], value, [weighted, at.rows, at.coarseCodes], (dy, kept) => {
+    const g = toRows(dy, kept);
+    return [sumRows(kept[2] as tf.Tensor1D, g, nlist), toCentroids(g, kept[1]!)];
+  });
 }
 
 /** e + (eta - 1)·(e·ŷ)ŷ for every row: the residual with its parallel part weighed eta times. */
@@ -70,8 +66,6 @@ function weighParallel(error: tf.Tensor2D, y: tf.Tensor2D, eta: number): tf.Tens
  */
 export function commitmentLoss(x: tf.Tensor2D, quantized: tf.Tensor2D, scale: number): tf.Scalar {
   const error = tf.sub(x, quantized);
-  return tf.customGrad((_x) => ({
-    value: tf.mul(tf.sum(tf.square(error)), scale),
-    gradFunc: (dy) => tf.mul(error, tf.mul(dy as tf.Tensor, 2 * scale)) as tf.Tensor,
-  }))(x) as tf.Scalar;
+  const value = tf.mul<tf.Scalar>(tf.sum(tf.square(error)), scale);
+  return withGradient([x], value, [error], (dy, kept) => [tf.mul(kept[0]!, tf.mul(dy, 2 * scale))]);
 }

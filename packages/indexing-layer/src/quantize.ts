@@ -49,7 +49,8 @@ export function subNearness(residual: tf.Tensor2D, centroids: tf.Tensor3D): tf.T
   const own = tf.reshape(tf.eye(m), [m, 1, m, 1]);
   const transposed = tf.reshape(tf.transpose(centroids, [0, 2, 1]), [m, subDim, 1, ksub]);
   const blockDiagonal = tf.reshape<tf.Rank.R2>(tf.mul(transposed, own), [m * subDim, m * ksub]);
-  const bias = tf.reshape(tf.mul(tf.sum(tf.square(centroids), 2), -0.5), [m * ksub]);
+  // Summed from the flat table: the wasm kernel refuses a bias that was ever of another rank than 1.
+  const bias = tf.mul(tf.sum(tf.square(tf.reshape(centroids, [m * ksub, subDim])), 1), -0.5);
   return tf.fused.matMul({ a: residual, b: blockDiagonal, bias }) as tf.Tensor2D;
 }
 

@@ -1,4 +1,5 @@
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
+import { withGradient } from "./custom-gradient.ts";
 
 /**
  * Straight-through estimator: the value of `quantized`, the gradient of the identity towards `x`, none towards
@@ -9,8 +10,5 @@ import * as tf from "@tensorflow/tfjs-core";
  * @param quantized (n, dim) after it
  */
 export function straightThrough(x: tf.Tensor2D, quantized: tf.Tensor2D): tf.Tensor2D {
-  return tf.customGrad((_x) => ({
-    value: tf.clone(quantized),
-    gradFunc: (dy) => dy as tf.Tensor2D,
-  }))(x) as tf.Tensor2D;
+  return withGradient([x], quantized, [], (dy) => [dy]);
 }
