@@ -114,7 +114,7 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
 function parseHeader(json: Uint8Array): Header {
   let header: Header;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(json));
   } catch {
     return fail("header", "JSON", "something else");
   }
