@@ -6,7 +6,12 @@
  */
 export type { Codebook, CodebookInput, Metric } from "./codebook.ts";
 export { createCodebook, METRICS } from "./codebook.ts";
+export { innerProductTable } from "./distance-table.ts";
+export { decode, encode } from "./encode.ts";
 export { FormatError } from "./errors.ts";
+export { openArtifact } from "./format/open.ts";
+export { writeArtifact } from "./format/write.ts";
+export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel.ts";
 export {
   chunkKey,
   DEFAULT_INDEX_NAME,
@@ -16,4 +21,7 @@ export {
   parsePointer,
   pointerKey,
 } from "./kv-layout.ts";
+export { ScalarKernel } from "./scalar-kernel.ts";
+export { MAX_K } from "./search/pq-index.ts";
 export type * from "./types.ts";
+export { loadKernel } from "./wasm-kernel.ts";

@@ -59,6 +59,8 @@ export interface ChunkEntry {
   readonly first: number;
   /** Blocks, ordinals or ranks in this chunk; else 0. */
   readonly count: number;
+  /** Lookup only: its smallest id, as text. */
+  readonly firstId?: string;
 }
 
 export type ChunkKind = "codebook" | "lists" | "items" | "lookup" | "filters" | "refine" | "query-tower";

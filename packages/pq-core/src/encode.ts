@@ -1,0 +1,121 @@
+import type { Codebook } from "./codebook.ts";
+import { checkFinite, checkInteger, rangeError, typeError } from "./errors.ts";
+import { rotateRows, unrotateRows } from "./rotate.ts";
+import type { EncodedVectors } from "./types.ts";
+
+/**
+ * Vectors to codes: rotate, take the nearest cell, take each sub-vector's nearest centroid of what remains.
+ * "Nearest" is squared Euclidean distance whatever the metric, because the code's task is to rebuild the vector
+ * (Jégou et al. 2011, section 3). Ties go to the smaller index.
+ *
+ * @param vectors (n, dim) in the original space
+ * @param assignments cells chosen elsewhere (n); default: the nearest
+ */
+export function encode(codebook: Codebook, vectors: Float32Array, assignments?: Uint32Array): EncodedVectors {
+  const { dim, nlist, numSubQuantizers, numCentroids, subDim, byResidual, coarseCentroids, centroids } = codebook;
+  const n = countRows("vectors", vectors, dim);
+  checkFinite("vectors", vectors);
+  if (assignments !== undefined) checkAssignments(assignments, n, nlist);
+  const rotated = rotateRows(codebook.rotation, vectors, dim);
+  const cells = assignments ?? new Uint32Array(n);
+  const codes = new Uint8Array(n * numSubQuantizers);
+  const residual = new Float32Array(dim);
+  for (let i = 0; i < n; i++) {
+    const vector = rotated.subarray(i * dim, (i + 1) * dim);
+    if (assignments === undefined && nlist > 0) cells[i] = nearest(coarseCentroids, 0, nlist, vector, 0, dim);
+    residual.set(vector);
+    if (byResidual) for (let d = 0, u = cells[i]! * dim; d < dim; d++) residual[d]! -= coarseCentroids[u + d]!;
+    for (let m = 0; m < numSubQuantizers; m++) {
+      // codes[i][m] : code of the i-th vector, m-th sub-quantizer
+      codes[i * numSubQuantizers + m] = nearest(
+        centroids,
+        m * numCentroids * subDim,
+        numCentroids,
+        residual,
+        m * subDim,
+        subDim,
+      );
+    }
+  }
+  return { assignments: cells, codes };
+}
+
+/**
+ * Codes to vectors: x̂ = (u_cell + centroids)·Rᵀ, without u_cell when the codebook is not residual.
+ *
+ * @returns (n, dim) in the original space
+ */
+export function decode(codebook: Codebook, assignments: Uint32Array, codes: Uint8Array): Float32Array {
+  const decoded = decodeRotated(codebook, assignments, codes);
+  unrotateRows(codebook.rotation, decoded, codebook.dim);
+  return decoded;
+}
+
+/** {@link decode} without the last step: (n, dim) in rotated space, where norms and inner products are the same. */
+export function decodeRotated(codebook: Codebook, assignments: Uint32Array, codes: Uint8Array): Float32Array {
+  const { dim, nlist, numSubQuantizers, numCentroids, subDim, byResidual, coarseCentroids, centroids } = codebook;
+  const n = assignments.length;
+  checkCodes(codes, n, codebook);
+  checkAssignments(assignments, n, nlist);
+  const decoded = new Float32Array(n * dim);
+  for (let i = 0; i < n; i++) {
+    for (let m = 0; m < numSubQuantizers; m++) {
+      const from = (m * numCentroids + codes[i * numSubQuantizers + m]!) * subDim;
+      decoded.set(centroids.subarray(from, from + subDim), i * dim + m * subDim);
+    }
+    if (byResidual)
+      for (let d = 0, u = assignments[i]! * dim; d < dim; d++) decoded[i * dim + d]! += coarseCentroids[u + d]!;
+  }
+  return decoded;
+}
+
+/** Index of the row of (count, size) nearest to vector[at .. at + size). */
+function nearest(
+  rows: Float32Array,
+  base: number,
+  count: number,
+  vector: Float32Array,
+  at: number,
+  size: number,
+): number {
+  let best = 0;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (let c = 0; c < count; c++) {
+    let distance = 0;
+    const row = base + c * size;
+    for (let d = 0; d < size; d++) {
+      const difference = rows[row + d]! - vector[at + d]!;
+      distance += difference * difference;
+    }
+    if (distance < bestDistance) {
+      bestDistance = distance;
+      best = c;
+    }
+  }
+  return best;
+}
+
+export function countRows(name: string, vectors: Float32Array, dim: number): number {
+  if (!(vectors instanceof Float32Array)) throw typeError(name, "a Float32Array", vectors);
+  if (vectors.length % dim !== 0) throw rangeError(name, `a multiple of dim ${dim} as its length`, vectors.length);
+  return vectors.length / dim;
+}
+
+export function checkAssignments(assignments: Uint32Array, n: number, nlist: number): void {
+  if (!(assignments instanceof Uint32Array)) throw typeError("assignments", "a Uint32Array", assignments);
+  checkInteger("assignments.length", assignments.length, n, n);
+  const cells = Math.max(nlist, 1);
+  for (let i = 0; i < n; i++) {
+    if (assignments[i]! >= cells) throw rangeError(`assignments[${i}]`, `below ${cells}`, assignments[i]);
+  }
+}
+
+export function checkCodes(codes: Uint8Array, n: number, codebook: Codebook): void {
+  if (!(codes instanceof Uint8Array)) throw typeError("codes", "a Uint8Array", codes);
+  const length = n * codebook.numSubQuantizers;
+  if (codes.length !== length) throw rangeError("codes", `length ${length}`, codes.length);
+  if (codebook.nbits === 8) return;
+  for (let i = 0; i < length; i++) {
+    if (codes[i]! >= codebook.numCentroids) throw rangeError(`codes[${i}]`, `below ${codebook.numCentroids}`, codes[i]);
+  }
+}

@@ -1,0 +1,108 @@
+import type { ChunkEntry, ChunkSource } from "../types.ts";
+import { openChunk } from "./chunk.ts";
+
+/** A manifest entry with its number among the chunks of its kind. */
+export interface NumberedEntry {
+  readonly entry: ChunkEntry;
+  readonly seq: number;
+}
+
+export function entriesOf(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"]): NumberedEntry[] {
+  return chunks.filter((entry) => entry.kind === kind).map((entry, seq) => ({ entry, seq }));
+}
+
+/**
+ * Payloads of checked chunks, least recently used out first.
+ *
+ * Only finished payloads are shared. A Worker must not await a promise that another request made ("Cannot perform
+ * I/O on behalf of a different request"), so two requests that miss at once fetch twice, and both are right.
+ */
+export class ChunkCache {
+  readonly #source: ChunkSource;
+  readonly #verify: boolean;
+  readonly #budget: number;
+  readonly #payloads = new Map<string, Uint8Array>();
+  #bytes = 0;
+
+  constructor(source: ChunkSource, verify: boolean, budget: number) {
+    this.#source = source;
+    this.#verify = verify;
+    this.#budget = budget;
+  }
+
+  /** Fetches and checks a chunk, without keeping it. */
+  async fetch({ entry, seq }: NumberedEntry): Promise<Uint8Array> {
+    return openChunk(entry, seq, await this.#source.get(entry.key), this.#verify);
+  }
+
+  /** A payload that is in memory already. */
+  peek({ entry }: NumberedEntry): Uint8Array | undefined {
+    const payload = this.#payloads.get(entry.key);
+    if (payload === undefined) return undefined;
+    // Re-inserting moves the key to the end of the map's order, which is the order of use.
+    this.#payloads.delete(entry.key);
+    this.#payloads.set(entry.key, payload);
+    return payload;
+  }
+
+  async get(numbered: NumberedEntry): Promise<Uint8Array> {
+    const present = this.peek(numbered);
+    if (present !== undefined) return present;
+    const payload = await this.fetch(numbered);
+    this.#keep(numbered.entry.key, payload);
+    return payload;
+  }
+
+  #keep(key: string, payload: Uint8Array): void {
+    if (this.#payloads.has(key) || payload.length > this.#budget) return;
+    this.#payloads.set(key, payload);
+    this.#bytes += payload.length;
+    for (const [oldest, bytes] of this.#payloads) {
+      if (this.#bytes <= this.#budget) break;
+      this.#payloads.delete(oldest);
+      this.#bytes -= bytes.length;
+    }
+  }
+}
+
+/** Fetches with at most `limit` under way: a Worker has six connections a request. */
+export async function mapLimited<T, R>(items: readonly T[], limit: number, run: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const i = next++;
+      results[i] = await run(items[i]!);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}
+
+/** Chunks fetched together. */
+export const MAX_FETCHES = 6;
+
+/** The chunk that covers `position`; entries cover 0 … total without a gap. */
+export function covering(entries: readonly NumberedEntry[], position: number): NumberedEntry {
+  let low = 0;
+  let high = entries.length;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (entries[middle]!.entry.first <= position) low = middle;
+    else high = middle;
+  }
+  return entries[low]!;
+}
+
+/** One payload from the parts of a kind: chunks written by `addParts`. */
+export async function joinParts(cache: ChunkCache, parts: readonly NumberedEntry[]): Promise<Uint8Array> {
+  const payloads = await mapLimited(parts, MAX_FETCHES, (part) => cache.fetch(part));
+  if (payloads.length === 1) return payloads[0]!;
+  const all = new Uint8Array(payloads.reduce((sum, payload) => sum + payload.length, 0));
+  let at = 0;
+  for (const payload of payloads) {
+    all.set(payload, at);
+    at += payload.length;
+  }
+  return all;
+}

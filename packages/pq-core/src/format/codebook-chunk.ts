@@ -1,0 +1,50 @@
+import { hasTerms, type TermRange } from "../blocks.ts";
+import { type Codebook, createCodebook } from "../codebook.ts";
+import { FormatError } from "../errors.ts";
+import type { Manifest } from "../types.ts";
+import { checkOffsets, SectionReader, SectionWriter } from "./bytes.ts";
+
+/** Payload of the codebook chunks: rotation, coarse centroids, centroids, list offsets, term range. */
+export interface CodebookPayload {
+  readonly codebook: Codebook;
+  readonly offsets: Uint32Array;
+  readonly range: TermRange;
+}
+
+export function writeCodebook({ codebook, offsets, range }: CodebookPayload): Uint8Array {
+  const writer = new SectionWriter();
+  if (codebook.rotation !== undefined) writer.add(codebook.rotation);
+  writer.add(codebook.coarseCentroids);
+  writer.add(codebook.centroids);
+  writer.add(offsets);
+  if (hasTerms(codebook)) writer.add(Float32Array.of(range.min, range.max));
+  return writer.bytes();
+}
+
+export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookPayload {
+  const where = "codebook";
+  const { dim, nlist, numSubQuantizers, nbits, byResidual, metric, numItems } = manifest;
+  const reader = new SectionReader(where, payload);
+  const rotation = manifest.hasRotation ? reader.f32("rotation", dim * dim) : undefined;
+  const coarseCentroids = reader.f32("coarse centroids", nlist * dim);
+  const centroids = reader.f32("centroids", 2 ** nbits * dim);
+  const offsets = reader.u32("list offsets", Math.max(nlist, 1) + 1);
+  const [min, max] = hasTerms(manifest) ? reader.f32("term range", 2) : [0, 0];
+  reader.end();
+  checkOffsets(where, "list offsets", offsets, numItems);
+  if (!(min! >= 0 && max! >= min! && max! < Number.POSITIVE_INFINITY)) {
+    throw new FormatError(where, `"term range" expected 0 ≤ min ≤ max, got ${min} and ${max}`);
+  }
+  const codebook = createCodebook({
+    dim,
+    metric,
+    nlist,
+    numSubQuantizers,
+    nbits,
+    byResidual,
+    rotation,
+    coarseCentroids,
+    centroids,
+  });
+  return { codebook, offsets, range: { min: min!, max: max! } };
+}

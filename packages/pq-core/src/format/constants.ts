@@ -1,0 +1,25 @@
+import type { ChunkKind } from "../types.ts";
+
+/** The numbers of docs/format.md, for the one writer and the one reader. */
+export const FORMAT = "poeem-edge-index";
+export const FORMAT_VERSION = 1;
+
+/** "PEIX" in ASCII, first byte first. */
+export const MAGIC = [0x50, 0x45, 0x49, 0x58] as const;
+export const HEADER_BYTES = 32;
+export const ALIGNMENT = 16;
+export const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
+/** A manifest beyond this is not read: parsing JSON costs about ten times its size in memory. */
+export const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
+export const MAX_ITEMS = 0xffff_ffe0;
+
+/** Number of a kind in the chunk header. */
+export const KIND_NUMBERS: Readonly<Record<ChunkKind, number>> = {
+  codebook: 1,
+  lists: 2,
+  items: 3,
+  lookup: 4,
+  filters: 5,
+  refine: 6,
+  "query-tower": 7,
+};

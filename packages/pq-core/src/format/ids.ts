@@ -1,0 +1,103 @@
+import { FormatError, rangeError, typeError } from "../errors.ts";
+import type { ItemId, ItemIds } from "../types.ts";
+import { checkOffsets, type SectionReader, type SectionWriter } from "./bytes.ts";
+
+export type IdType = "string" | "u32" | "u64";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export function idTypeOf(ids: ItemIds): IdType {
+  if (ids instanceof Uint32Array) return "u32";
+  if (ids instanceof BigUint64Array) return "u64";
+  if (!Array.isArray(ids)) throw typeError("ids", "a string[], Uint32Array or BigUint64Array", ids);
+  return "string";
+}
+
+/** Order of ids: numbers by value, strings by code point, which is also the order of their UTF-8 bytes. */
+export function compareIds(a: ItemId, b: ItemId): number {
+  if (typeof a === "string" && typeof b === "string") return compareCodePoints(a, b);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function compareCodePoints(a: string, b: string): number {
+  const n = Math.min(a.length, b.length);
+  for (let i = 0; i < n; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x === y) continue;
+    // Surrogates (U+D800–DFFF) stand for code points above U+FFFF, so they rank behind U+E000–FFFF.
+    const isHighX = x >= 0xd800 && x <= 0xdfff;
+    const isHighY = y >= 0xd800 && y <= 0xdfff;
+    if (isHighX !== isHighY) return isHighX ? 1 : -1;
+    return x - y;
+  }
+  return a.length - b.length;
+}
+
+/** Throws on an id that is not a well-formed, non-empty string, or that comes twice. */
+export function checkIds(ids: ItemIds): void {
+  const seen = new Set<ItemId>();
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]!;
+    if (Array.isArray(ids)) {
+      if (typeof id !== "string" || id === "") throw typeError(`ids[${i}]`, "a non-empty string", id);
+      if (/\p{Surrogate}/u.test(id)) throw rangeError(`ids[${i}]`, "well-formed Unicode", id);
+    }
+    if (seen.has(id)) throw rangeError(`ids[${i}]`, "unique ids", id);
+    seen.add(id);
+  }
+}
+
+/** What a caller may pass for an id, as the index keeps it; undefined when no item can have it. */
+export function normalizeId(id: ItemId, type: IdType): ItemId | undefined {
+  if (type === "string") return String(id);
+  const text = String(id);
+  if (!/^(0|[1-9]\d{0,19})$/.test(text)) return undefined;
+  const value = BigInt(text);
+  if (type === "u32") return value <= 0xffff_ffffn ? Number(value) : undefined;
+  return value <= 0xffff_ffff_ffff_ffffn ? value : undefined;
+}
+
+export function writeIds(writer: SectionWriter, ids: readonly ItemId[], type: IdType): void {
+  if (type === "u32") writer.add(Uint32Array.from(ids as readonly number[]));
+  else if (type === "u64") writer.add(BigUint64Array.from(ids as readonly bigint[]));
+  else writeStrings(writer, ids as readonly string[]);
+}
+
+/** Random access to the ids of one page. */
+export type IdReader = (index: number) => ItemId;
+
+export function readIds(reader: SectionReader, where: string, count: number, type: IdType): IdReader {
+  if (type === "string") return readStrings(reader, where, "ids", count);
+  const values = type === "u32" ? reader.u32("ids", count) : reader.u64("ids", count);
+  return (index) => values[index]!;
+}
+
+/** (n + 1) byte offsets, then the UTF-8 bytes. */
+export function writeStrings(writer: SectionWriter, strings: readonly string[]): void {
+  const parts = strings.map((text) => encoder.encode(text));
+  const offsets = new Uint32Array(strings.length + 1);
+  for (let i = 0; i < parts.length; i++) offsets[i + 1] = offsets[i]! + parts[i]!.length;
+  const bytes = new Uint8Array(offsets[strings.length]!);
+  for (let i = 0; i < parts.length; i++) bytes.set(parts[i]!, offsets[i]);
+  writer.add(offsets);
+  writer.add(bytes);
+}
+
+export function readStrings(
+  reader: SectionReader,
+  where: string,
+  name: string,
+  count: number,
+): (index: number) => string {
+  const offsets = reader.u32(`${name} offsets`, count + 1);
+  const bytes = reader.u8(`${name} bytes`, offsets[count]!);
+  checkOffsets(where, `${name} offsets`, offsets, bytes.length);
+  return (index) => {
+    try {
+      return decoder.decode(bytes.subarray(offsets[index]!, offsets[index + 1]!));
+    } catch (cause) {
+      throw new FormatError(where, `"${name}[${index}]" is not UTF-8`, { cause });
+    }
+  };
+}

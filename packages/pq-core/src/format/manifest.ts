@@ -1,0 +1,131 @@
+import { METRICS } from "../codebook.ts";
+import { FormatError } from "../errors.ts";
+import type { ChunkEntry, Manifest } from "../types.ts";
+import { chunkKey, sha256 } from "./chunk.ts";
+import {
+  FORMAT,
+  FORMAT_VERSION,
+  HEADER_BYTES,
+  KIND_NUMBERS,
+  MAX_CHUNK_BYTES,
+  MAX_ITEMS,
+  MAX_MANIFEST_BYTES,
+} from "./constants.ts";
+
+const encoder = new TextEncoder();
+
+async function hashJson(value: unknown): Promise<string> {
+  return sha256(encoder.encode(JSON.stringify(value)));
+}
+
+/** Completes a manifest with the version and the checksum, which are derived from its content. */
+export async function sealManifest(
+  content: Omit<Manifest, "format" | "formatVersion" | "version" | "previousVersion" | "checksum">,
+  previousVersion: string | undefined,
+): Promise<{ manifest: Manifest; manifestBytes: Uint8Array }> {
+  const version = (await hashJson([FORMAT_VERSION, content])).slice(0, 16);
+  const rest = {
+    format: FORMAT,
+    formatVersion: FORMAT_VERSION,
+    version,
+    ...(previousVersion === undefined ? {} : { previousVersion }),
+    ...content,
+  };
+  const manifest = { ...rest, checksum: await hashJson(rest) } as Manifest;
+  const manifestBytes = encoder.encode(`${JSON.stringify(manifest)}\n`);
+  if (manifestBytes.length > MAX_MANIFEST_BYTES) {
+    throw new FormatError("manifest", `expected at most ${MAX_MANIFEST_BYTES} bytes, got ${manifestBytes.length}`);
+  }
+  return { manifest, manifestBytes };
+}
+
+/**
+ * Parses and checks a manifest: types, ranges, checksum, and that each kind's chunks cover what they must without a gap.
+ *
+ * @throws FormatError naming the member, what was expected and what came
+ */
+export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
+  if (bytes.length > MAX_MANIFEST_BYTES) fail("size", `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.length);
+  const value = parse(bytes);
+  const m = value as Partial<Record<keyof Manifest, unknown>>;
+  if (m.format !== FORMAT) fail("format", `"${FORMAT}"`, m.format);
+  if (m.formatVersion !== FORMAT_VERSION) fail("formatVersion", FORMAT_VERSION, m.formatVersion);
+  const { checksum, ...rest } = m;
+  const expected = await hashJson(rest);
+  if (checksum !== expected) fail("checksum", expected, checksum);
+  if (typeof m.version !== "string" || !/^[0-9a-f]{16}$/.test(m.version)) fail("version", "16 hex digits", m.version);
+  if (m.previousVersion !== undefined && typeof m.previousVersion !== "string")
+    fail("previousVersion", "a string", m.previousVersion);
+  integer("dim", m.dim, 1, 65_536);
+  integer("nlist", m.nlist, 0, 1 << 24);
+  integer("numSubQuantizers", m.numSubQuantizers, 1, 65_536);
+  integer("numItems", m.numItems, 0, MAX_ITEMS);
+  integer("defaultNprobe", m.defaultNprobe, 1, 1 << 24);
+  oneOf("metric", m.metric, METRICS);
+  oneOf("nbits", m.nbits, [4, 8]);
+  oneOf("idType", m.idType, ["string", "u32", "u64"]);
+  for (const name of ["byResidual", "hasRotation", "hasFields"] as const) oneOf(name, m[name], [true, false]);
+  if (!Array.isArray(m.chunks)) fail("chunks", "an array", m.chunks);
+  checkChunks(m.chunks as readonly ChunkEntry[], m as Manifest);
+  return m as Manifest;
+}
+
+function parse(bytes: Uint8Array): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new FormatError("manifest", "is not JSON in UTF-8", { cause });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) fail("root", "an object", value);
+  return value as object;
+}
+
+function checkChunks(chunks: readonly ChunkEntry[], manifest: Manifest): void {
+  const seqs = new Map<string, number>();
+  for (const [i, entry] of chunks.entries()) {
+    const name = `chunks[${i}]`;
+    if (typeof entry !== "object" || entry === null) fail(name, "an object", entry);
+    oneOf(`${name}.kind`, entry.kind, Object.keys(KIND_NUMBERS));
+    integer(`${name}.size`, entry.size, HEADER_BYTES, MAX_CHUNK_BYTES);
+    integer(`${name}.first`, entry.first, 0, MAX_ITEMS);
+    integer(`${name}.count`, entry.count, 0, MAX_ITEMS);
+    if (typeof entry.sha256 !== "string" || !/^[0-9a-f]{64}$/.test(entry.sha256))
+      fail(`${name}.sha256`, "64 hex digits", entry.sha256);
+    const seq = seqs.get(entry.kind) ?? 0;
+    seqs.set(entry.kind, seq + 1);
+    const key = chunkKey(entry.kind, seq, entry.sha256);
+    if (entry.key !== key) fail(`${name}.key`, key, entry.key);
+  }
+  checkCover(chunks, "lists", Math.ceil(manifest.numItems / 32));
+  checkCover(chunks, "items", manifest.numItems);
+  checkCover(chunks, "lookup", manifest.numItems);
+  if (!seqs.has("codebook")) fail("chunks", "a codebook chunk", "none");
+}
+
+/** The chunks of a kind must follow each other without gap or overlap, from 0 to `total`. */
+function checkCover(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"], total: number): void {
+  let next = 0;
+  for (const entry of chunks) {
+    if (entry.kind !== kind) continue;
+    if (entry.first !== next) fail(`${entry.key}.first`, next, entry.first);
+    next += entry.count;
+  }
+  if (next !== total) fail(`${kind} chunks`, `to cover ${total}`, next);
+}
+
+function integer(name: string, value: unknown, min: number, max: number): void {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max)
+    fail(name, `an integer from ${min} to ${max}`, value);
+}
+
+function oneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (!allowed.includes(value)) fail(name, `one of ${allowed.join(", ")}`, value);
+}
+
+function fail(name: string, expected: unknown, got: unknown): never {
+  throw new FormatError(
+    "manifest",
+    `"${name}" expected ${expected}, got ${typeof got === "object" ? JSON.stringify(got)?.slice(0, 60) : String(got)}`,
+  );
+}

@@ -1,0 +1,137 @@
+import { blockBytes, hasTerms, packBlocks, type TermRange } from "../blocks.ts";
+import { checkAssignments, checkCodes, decodeRotated } from "../encode.ts";
+import { checkInteger, checkLength, rangeError } from "../errors.ts";
+import { orderByList } from "../inverted-lists.ts";
+import type { Artifact, ArtifactChunk, ArtifactInput, ChunkEntry, ChunkKind, ItemId } from "../types.ts";
+import { sealChunk } from "./chunk.ts";
+import { writeCodebook } from "./codebook-chunk.ts";
+import { HEADER_BYTES, MAX_CHUNK_BYTES, MAX_ITEMS } from "./constants.ts";
+import { checkIds, compareIds, idTypeOf } from "./ids.ts";
+import { writeItemPages } from "./item-pages.ts";
+import { writeLookupPages } from "./lookup-pages.ts";
+import { sealManifest } from "./manifest.ts";
+
+const DEFAULT_LIST_CHUNK_BYTES = 4 * 1024 * 1024;
+const DEFAULT_ITEM_CHUNK_BYTES = 256 * 1024;
+const MAX_PART = MAX_CHUNK_BYTES - HEADER_BYTES;
+
+/** Chunks and their manifest entries, in the order sealed. */
+class ChunkList {
+  readonly chunks: ArtifactChunk[] = [];
+  readonly entries: ChunkEntry[] = [];
+  readonly #seqs = new Map<ChunkKind, number>();
+
+  async add(kind: ChunkKind, payload: Uint8Array, first = 0, count = 0, firstId?: string): Promise<void> {
+    const seq = this.#seqs.get(kind) ?? 0;
+    this.#seqs.set(kind, seq + 1);
+    const { chunk, entry } = await sealChunk(kind, seq, first, count, payload);
+    this.chunks.push(chunk);
+    this.entries.push(firstId === undefined ? entry : { ...entry, firstId });
+  }
+
+  /** A payload of any size as one or more chunks, to be read as one. */
+  async addParts(kind: ChunkKind, payload: Uint8Array): Promise<void> {
+    for (let at = 0; at === 0 || at < payload.length; at += MAX_PART)
+      await this.add(kind, payload.subarray(at, at + MAX_PART));
+  }
+}
+
+/**
+ * Makes the immutable artifact of one version: a manifest and content-addressed chunks, as docs/format.md defines.
+ * Pure: equal input gives equal bytes.
+ *
+ * @throws TypeError or RangeError that names the part which does not fit
+ */
+export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
+  const { codebook, assignments, codes, ids, fields } = input;
+  const n = ids.length;
+  checkInteger("ids.length", n, 0, MAX_ITEMS);
+  const idType = idTypeOf(ids);
+  checkIds(ids);
+  checkAssignments(assignments, n, codebook.nlist);
+  checkCodes(codes, n, codebook);
+  if (fields !== undefined) checkLength("fields", fields, n);
+  const listChunkBytes = input.listChunkBytes ?? DEFAULT_LIST_CHUNK_BYTES;
+  checkInteger("listChunkBytes", listChunkBytes, blockBytes(codebook) + HEADER_BYTES, MAX_CHUNK_BYTES);
+  const itemChunkBytes = input.itemChunkBytes ?? DEFAULT_ITEM_CHUNK_BYTES;
+  checkInteger("itemChunkBytes", itemChunkBytes, 1024, MAX_CHUNK_BYTES);
+  const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
+  checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
+
+  const { order, offsets } = orderByList(assignments, Math.max(codebook.nlist, 1), ids, compareIds);
+  const ordered = Array.from(order, (i): ItemId => ids[i]!);
+  const list = new ChunkList();
+  const { blocks, range } = layOut(input, order);
+  await list.addParts("codebook", writeCodebook({ codebook, offsets, range }));
+  const size = blockBytes(codebook);
+  const perChunk = Math.floor((listChunkBytes - HEADER_BYTES) / size);
+  for (let first = 0; first < blocks.length / size; first += perChunk) {
+    const payload = blocks.subarray(first * size, (first + perChunk) * size);
+    await list.add("lists", payload, first, payload.length / size);
+  }
+  const orderedFields = fields === undefined ? undefined : Array.from(order, (i) => fields[i]!);
+  for (const page of writeItemPages(ordered, idType, orderedFields, itemChunkBytes - HEADER_BYTES)) {
+    await list.add("items", page.payload, page.first, page.count);
+  }
+  for (const page of writeLookupPages(ordered, idType, itemChunkBytes - HEADER_BYTES)) {
+    await list.add("lookup", page.payload, page.first, page.count, page.firstId);
+  }
+  if (input.queryTower !== undefined) await list.addParts("query-tower", input.queryTower);
+
+  const { manifest, manifestBytes } = await sealManifest(
+    {
+      dim: codebook.dim,
+      metric: codebook.metric,
+      nlist: codebook.nlist,
+      numSubQuantizers: codebook.numSubQuantizers,
+      nbits: codebook.nbits,
+      byResidual: codebook.byResidual,
+      hasRotation: codebook.rotation !== undefined,
+      numItems: n,
+      idType,
+      hasFields: fields !== undefined,
+      defaultNprobe,
+      chunks: list.entries,
+      ...(input.training === undefined ? {} : { training: input.training }),
+    },
+    input.previousVersion,
+  );
+  return { version: manifest.version, manifest, manifestBytes, chunks: list.chunks };
+}
+
+/** Codes (and terms) in list order, as blocks. */
+function layOut(
+  { codebook, codes, assignments }: ArtifactInput,
+  order: Uint32Array,
+): { blocks: Uint8Array; range: TermRange } {
+  const M = codebook.numSubQuantizers;
+  const ordered = new Uint8Array(codes.length);
+  for (let i = 0; i < order.length; i++) ordered.set(codes.subarray(order[i]! * M, (order[i]! + 1) * M), i * M);
+  if (!hasTerms(codebook)) return { blocks: packBlocks(codebook, ordered), range: { min: 0, max: 0 } };
+  const terms = new Float32Array(order.length);
+  // In pieces, so that the decoded vectors of a large catalogue are never in memory together.
+  const step = 4096;
+  for (let start = 0; start < order.length; start += step) {
+    const cells = Uint32Array.from(order.subarray(start, start + step), (i) => assignments[i]!);
+    const decoded = decodeRotated(codebook, cells, ordered.subarray(start * M, (start + cells.length) * M));
+    for (let i = 0; i < cells.length; i++) {
+      let square = 0;
+      for (const value of decoded.subarray(i * codebook.dim, (i + 1) * codebook.dim)) square += value * value;
+      terms[start + i] = codebook.metric === "l2" ? square : Math.sqrt(square);
+    }
+  }
+  const range = termRange(terms);
+  return { blocks: packBlocks(codebook, ordered, terms, range), range };
+}
+
+function termRange(terms: Float32Array): TermRange {
+  if (terms.length === 0) return { min: 0, max: 0 };
+  let min = Number.POSITIVE_INFINITY;
+  let max = 0;
+  for (const term of terms) {
+    if (!Number.isFinite(term)) throw rangeError("decoded vector", "a finite norm", term);
+    min = Math.min(min, term);
+    max = Math.max(max, term);
+  }
+  return { min, max };
+}

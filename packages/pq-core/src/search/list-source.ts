@@ -1,0 +1,116 @@
+import { BLOCK, blockBytes } from "../blocks.ts";
+import type { Codebook } from "../codebook.ts";
+import { FormatError } from "../errors.ts";
+import {
+  type ChunkCache,
+  covering,
+  entriesOf,
+  MAX_FETCHES,
+  mapLimited,
+  type NumberedEntry,
+} from "../format/chunk-cache.ts";
+import type { AdcKernel } from "../kernel.ts";
+import type { Manifest } from "../types.ts";
+
+/** Ordinals [start, end). */
+export interface OrdinalRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Lists that are ready to be scanned without an await. */
+export interface ReadyLists {
+  /** Offers the items [start, end) to the kernel; `mask` has one word a block, word 0 for the block of `start`. */
+  scan(kernel: AdcKernel, start: number, end: number, bias: number, mask?: Uint32Array): void;
+  /** The block that holds an ordinal: bytes and offset. */
+  block(ordinal: number): { readonly bytes: Uint8Array; readonly at: number };
+}
+
+/** Where lists come from: memory, or chunks fetched as they are needed. The search is the same for both. */
+export interface ListSource {
+  /** Ready at once when everything is in memory, so that a resident search never waits. */
+  ready(ranges: readonly OrdinalRange[]): ReadyLists | Promise<ReadyLists>;
+}
+
+/** All blocks loaded into the kernel once. */
+export async function residentLists(
+  cache: ChunkCache,
+  manifest: Manifest,
+  codebook: Codebook,
+  kernel: AdcKernel,
+): Promise<ListSource> {
+  const size = blockBytes(codebook);
+  const total = Math.ceil(manifest.numItems / BLOCK);
+  const entries = entriesOf(manifest.chunks, "lists");
+  await mapLimited(entries, MAX_FETCHES, async (numbered) => {
+    const payload = await cache.fetch(numbered);
+    checkBlocks(numbered, payload, codebook);
+    kernel.load(payload, numbered.entry.first, total);
+  });
+  const lists: ReadyLists = {
+    scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
+    block: (ordinal) => ({ bytes: kernel.blocks(), at: Math.floor(ordinal / BLOCK) * size }),
+  };
+  return { ready: () => lists };
+}
+
+/** Blocks fetched by chunk when a search visits them; the cache keeps the recent ones. */
+export function pagedLists(cache: ChunkCache, manifest: Manifest, codebook: Codebook): ListSource {
+  const entries = entriesOf(manifest.chunks, "lists");
+  const size = blockBytes(codebook);
+  return {
+    ready: async (ranges) => {
+      const wanted = new Map<number, NumberedEntry>();
+      for (const { start, end } of ranges) {
+        for (let block = Math.floor(start / BLOCK); block * BLOCK < end; ) {
+          const numbered = covering(entries, block);
+          wanted.set(numbered.seq, numbered);
+          block = numbered.entry.first + numbered.entry.count;
+        }
+      }
+      const held = new Map<number, Uint8Array>();
+      await mapLimited([...wanted.values()], MAX_FETCHES, async (numbered) => {
+        const payload = await cache.get(numbered);
+        checkBlocks(numbered, payload, codebook);
+        held.set(numbered.seq, payload);
+      });
+      return pagedReady(entries, held, size);
+    },
+  };
+}
+
+function pagedReady(
+  entries: readonly NumberedEntry[],
+  held: ReadonlyMap<number, Uint8Array>,
+  size: number,
+): ReadyLists {
+  const find = (block: number): { payload: Uint8Array; first: number; last: number } => {
+    const { entry, seq } = covering(entries, block);
+    return { payload: held.get(seq)!, first: entry.first, last: entry.first + entry.count };
+  };
+  return {
+    scan(kernel, start, end, bias, mask) {
+      const startBlock = Math.floor(start / BLOCK);
+      for (let from = start; from < end; ) {
+        const block = Math.floor(from / BLOCK);
+        const { payload, first, last } = find(block);
+        const to = Math.min(end, last * BLOCK);
+        const blocks = Math.ceil(to / BLOCK) - block;
+        kernel.load(payload.subarray((block - first) * size, (block - first + blocks) * size), 0, blocks);
+        kernel.scan(from - block * BLOCK, to - block * BLOCK, block * BLOCK, bias, mask?.subarray(block - startBlock));
+        from = to;
+      }
+    },
+    block(ordinal) {
+      const block = Math.floor(ordinal / BLOCK);
+      const { payload, first } = find(block);
+      return { bytes: payload, at: (block - first) * size };
+    },
+  };
+}
+
+function checkBlocks({ entry }: NumberedEntry, payload: Uint8Array, codebook: Codebook): void {
+  const expected = entry.count * blockBytes(codebook);
+  if (payload.length !== expected)
+    throw new FormatError(`chunk ${entry.key}`, `expected ${expected} payload bytes, got ${payload.length}`);
+}
