@@ -1,0 +1,55 @@
+/** Errors as RFC 9457 problem details: one shape for every status that is not a success. */
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+
+/** One thing that is wrong with a request: which parameter, and what was expected and got. */
+export interface ProblemError {
+  readonly parameter: string;
+  readonly detail: string;
+}
+
+const titles = {
+  "invalid-request": [400, "The request is not valid"],
+  "not-found": [404, "There is nothing at this path"],
+  "method-not-allowed": [405, "The path does not have this method"],
+  "uri-too-long": [414, "The address of the request is too long"],
+  "index-unavailable": [503, "No index can be served now"],
+  "internal-error": [500, "The server failed"],
+} as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
+
+export type ProblemType = keyof typeof titles;
+
+/** Thrown anywhere below a route; the error handler of the app turns it into a response. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly type: ProblemType;
+  readonly errors: readonly ProblemError[] | undefined;
+  constructor(type: ProblemType, detail: string, errors?: readonly ProblemError[], options?: ErrorOptions) {
+    super(detail, options);
+    this.type = type;
+    this.errors = errors;
+  }
+}
+
+/** The status and JSON body of a problem. `detail` is for people, `type` and `errors` are for programs. */
+export function problemBody({ type, message, errors }: Problem, requestId: string) {
+  const [status, title] = titles[type];
+  return {
+    type: `urn:poeem-edge:problem:${type}`,
+    title,
+    status,
+    detail: message,
+    requestId,
+    ...(errors && { errors }),
+  };
+}
+
+/** A problem as the response of a request. Never cached: each carries the id of its request. */
+export function problemResponse(c: Context, problem: Problem, headers: Record<string, string> = {}): Response {
+  const body = problemBody(problem, c.get("requestId"));
+  return c.body(JSON.stringify(body), body.status, {
+    "Content-Type": "application/problem+json",
+    "Cache-Control": "no-store",
+    ...headers,
+  });
+}

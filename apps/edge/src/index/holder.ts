@@ -1,0 +1,160 @@
+/**
+ * The index that this isolate serves: read once when it is first wanted, then polled in the background.
+ *
+ * Requests share plain data here, never a promise: in a Worker, a promise that waits for the I/O of one request must
+ * not be awaited by another, which may outlive it. So the first cold request reads the index and the others look every
+ * few milliseconds, on timers of their own, whether it is there.
+ */
+import { type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core";
+import { Problem } from "../http/problem.ts";
+import type { Store } from "./store.ts";
+
+/** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
+export interface LoadedIndex {
+  readonly version: string;
+  readonly publishedAt: string;
+}
+
+export interface HolderOptions<T extends LoadedIndex> {
+  readonly store: Store;
+  /** Opens the version that a pointer names; rejects when a chunk is missing or not what the manifest says. */
+  readonly open: (store: Store, pointer: IndexPointer) => Promise<T>;
+  /** Milliseconds since the epoch. In a Worker it moves only with I/O, which is all that is measured here. */
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** The pointer is read again when it is older than this. */
+  readonly refreshMs: number;
+  /** A reader that takes longer than this has lost its turn: its request may have been cancelled. */
+  readonly leaseMs: number;
+  /** After a failed cold start, the same answer is given for this long without reading again. */
+  readonly retryMs: number;
+}
+
+/** One try to read the index, as the requests that wait for it see it. */
+interface Attempt {
+  readonly startedAt: number;
+  /** Set when it has failed. Plain text: each request throws an error of its own. */
+  failure?: { readonly at: number; readonly detail: string };
+}
+
+/** How often a waiting request looks. */
+const pollMs = 5;
+
+export class IndexHolder<T extends LoadedIndex> {
+  readonly #options: HolderOptions<T>;
+  #current: T | undefined;
+  #attempt: Attempt | undefined;
+  #checkedAt = 0;
+  #refreshFailure: string | undefined;
+
+  constructor(options: HolderOptions<T>) {
+    this.#options = options;
+  }
+
+  /** The version being served, if any. */
+  get current(): T | undefined {
+    return this.#current;
+  }
+
+  /** Why the last look for a newer version failed; undefined when it did not. */
+  get refreshFailure(): string | undefined {
+    return this.#refreshFailure;
+  }
+
+  /**
+   * The index to answer a request with. Warm: at once, and a look at the pointer in `waitUntil` when one is due.
+   * @throws Problem `index-unavailable` when there is no index yet, or it cannot be read.
+   */
+  async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+    if (this.#current !== undefined) {
+      if (this.#isDue()) waitUntil(this.refresh());
+      return this.#current;
+    }
+    const attempt = this.#attempt;
+    if (attempt === undefined || this.#isOver(attempt)) {
+      const loading = this.#coldStart();
+      // The index is for all requests: go on even if the client of this one hangs up.
+      waitUntil(loading.catch(() => undefined));
+      return loading;
+    }
+    return this.#awaitOther(attempt, waitUntil);
+  }
+
+  /** Looks whether the pointer names another version and takes it up. Never rejects: the old version goes on serving. */
+  async refresh(): Promise<void> {
+    const attempt = this.#begin();
+    try {
+      const pointer = await this.#readPointer();
+      if (pointer.version !== this.#current?.version) {
+        const next = await this.#options.open(this.#options.store, pointer);
+        // A reader that lost its turn comes too late with what may be an older version.
+        if (this.#attempt !== attempt) return;
+        this.#current = next;
+      }
+      this.#refreshFailure = undefined;
+    } catch (error) {
+      if (this.#attempt === attempt) this.#refreshFailure = messageOf(error);
+    } finally {
+      this.#end(attempt);
+    }
+  }
+
+  async #coldStart(): Promise<T> {
+    const attempt = this.#begin();
+    try {
+      const index = await this.#options.open(this.#options.store, await this.#readPointer());
+      this.#current ??= index;
+      this.#end(attempt);
+      return this.#current;
+    } catch (error) {
+      const detail = error instanceof Problem ? error.message : `The index cannot be read: ${messageOf(error)}`;
+      attempt.failure = { at: this.#options.now(), detail };
+      throw new Problem("index-unavailable", detail, undefined, { cause: error });
+    }
+  }
+
+  async #awaitOther(attempt: Attempt, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+    while (this.#current === undefined) {
+      if (attempt.failure !== undefined) throw new Problem("index-unavailable", attempt.failure.detail);
+      if (this.#attempt !== attempt || this.#isOver(attempt)) return this.acquire(waitUntil);
+      await this.#options.sleep(pollMs);
+    }
+    return this.#current;
+  }
+
+  async #readPointer(): Promise<IndexPointer> {
+    const text = await this.#options.store.getText(pointerKey());
+    if (text === null)
+      throw new Problem(
+        "index-unavailable",
+        `No index has been published: KV has no key "${pointerKey()}". Run: poeem publish`,
+      );
+    return parsePointer(text);
+  }
+
+  #isDue(): boolean {
+    if (this.#attempt !== undefined && !this.#isOver(this.#attempt)) return false;
+    return this.#options.now() - this.#checkedAt >= this.#options.refreshMs;
+  }
+
+  /** Whether an attempt no longer keeps others from trying: it failed a while ago, or takes longer than its lease. */
+  #isOver({ startedAt, failure }: Attempt): boolean {
+    const { now, leaseMs, retryMs } = this.#options;
+    return failure === undefined ? now() - startedAt >= leaseMs : now() - failure.at >= retryMs;
+  }
+
+  #begin(): Attempt {
+    this.#attempt = { startedAt: this.#options.now() };
+    return this.#attempt;
+  }
+
+  #end(attempt: Attempt): void {
+    if (this.#attempt !== attempt) return;
+    this.#attempt = undefined;
+    this.#checkedAt = this.#options.now();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,14 @@
+import type { Env } from "../src/worker.ts";
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      readonly INDEX: KVNamespace;
+    }
+    interface GlobalProps {
+      mainModule: typeof import("../src/worker.ts");
+    }
+  }
+}
+
+export type { Env };

@@ -1,0 +1,130 @@
+/** A small artifact with random codes, its publisher, and the brute force that every answer is compared with. */
+import {
+  type Artifact,
+  type Codebook,
+  chunkKey,
+  createCodebook,
+  formatPointer,
+  manifestKey,
+  pointerKey,
+  writeArtifact,
+} from "@poeem/pq-core";
+import {
+  createQueryTower,
+  DEFAULT_TOKENIZER,
+  type QueryTower,
+  quantizeTable,
+  writeQueryTower,
+} from "@poeem/query-tower";
+
+export const dim = 16;
+export const nlist = 6;
+const numSubQuantizers = 8;
+const numBuckets = 512;
+
+export interface Fixture {
+  readonly artifact: Artifact;
+  readonly tower: QueryTower;
+  readonly ids: readonly string[];
+  /** Decoded vectors, (numItems, dim). */
+  readonly decoded: readonly Float32Array[];
+}
+
+/** Seeded generator of floats in [-1, 1): a 32-bit xorshift, good enough for test data. */
+function randomFloats(seed: number): () => number {
+  let state = seed | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 31 - 1;
+  };
+}
+
+/** Every seed makes another index; the words of the queries are all known to its tower. */
+export async function makeFixture(seed: number, numItems = 300): Promise<Fixture> {
+  const random = randomFloats(seed * 2654435761);
+  const floats = (length: number) => Float32Array.from({ length }, random);
+  const integer = (below: number) => Math.floor(((random() + 1) / 2) * below);
+  const codebook = createCodebook({
+    dim,
+    metric: "innerProduct",
+    nlist,
+    numSubQuantizers,
+    nbits: 4,
+    byResidual: true,
+    coarseCentroids: floats(nlist * dim),
+    centroids: floats(dim * 16),
+  });
+  const ids = Array.from({ length: numItems }, (_, i) => `item:${i}`);
+  const assignments = Uint32Array.from({ length: numItems }, () => integer(nlist));
+  const codes = Uint8Array.from({ length: numItems * numSubQuantizers }, () => integer(16));
+  const weights = {
+    tokenizer: DEFAULT_TOKENIZER,
+    table: quantizeTable(floats(numBuckets * dim), dim, () => true),
+    layers: [{ inputDim: dim, outputDim: dim, weights: floats(dim * dim), bias: floats(dim) }],
+    skip: false,
+  };
+  const artifact = await writeArtifact({
+    codebook,
+    assignments,
+    codes,
+    ids,
+    fields: ids.map((id, i) => ({ title: `title of ${id}`, set: i % 2 === 0 ? "even" : "odd", glyph: "🎂", seed })),
+    queryTower: writeQueryTower(weights),
+    defaultNprobe: 3,
+    itemChunkBytes: 4096,
+  });
+  const decoded = ids.map((_, i) =>
+    decode(codebook, assignments[i]!, codes.subarray(i * numSubQuantizers, (i + 1) * numSubQuantizers)),
+  );
+  return { artifact, tower: createQueryTower(weights), ids, decoded };
+}
+
+/** x̂ = coarse centroid + its sub-centroids, by the definition. */
+function decode(
+  { coarseCentroids, centroids, subDim, numCentroids }: Codebook,
+  cell: number,
+  code: Uint8Array,
+): Float32Array {
+  return Float32Array.from({ length: dim }, (_, d) => {
+    const m = Math.floor(d / subDim);
+    return coarseCentroids[cell * dim + d]! + centroids[(m * numCentroids + code[m]!) * subDim + (d % subDim)]!;
+  });
+}
+
+/** The exact answer when every cell is visited: ids and scores, best first. */
+export function bruteForce(
+  { tower, ids, decoded }: Fixture,
+  query: string,
+  k: number,
+): { id: string; score: number }[] {
+  const vector = tower.embedText(query);
+  return ids
+    .map((id, i) => ({ id, score: decoded[i]!.reduce((sum, value, d) => sum + value * vector[d]!, 0) }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, k);
+}
+
+/** Publishes as `poeem publish` does: chunks, manifest, pointer last. `damage` changes or drops a value on the way. */
+export async function publish(
+  kv: KVNamespace,
+  { artifact }: Fixture,
+  damage: (key: string, bytes: Uint8Array) => Uint8Array | null = (_, bytes) => bytes,
+): Promise<void> {
+  const values = [
+    ...artifact.chunks.map(({ key, bytes }) => ({ key: chunkKey(key), bytes })),
+    { key: manifestKey(artifact.version), bytes: artifact.manifestBytes },
+  ];
+  for (const { key, bytes } of values) {
+    const damaged = damage(key, bytes);
+    if (damaged === null) await kv.delete(key);
+    else await kv.put(key, damaged);
+  }
+  const pointer = {
+    version: artifact.version,
+    manifestKey: manifestKey(artifact.version),
+    publishedAt: "2026-11-22T10:00:00.000Z",
+  };
+  await kv.put(pointerKey(), formatPointer(pointer));
+}
