@@ -39,6 +39,12 @@ export function createApp({ holder, version, reportError }: AppOptions) {
       throw new Problem("uri-too-long", `The address expected at most ${maxUrlBytes} bytes, got ${c.req.url.length}`);
     await next();
   });
+  app.use(async function tellRefreshFailure(c, next) {
+    await next();
+    const failure = holder.refreshFailure;
+    // Header values are Latin-1 without line ends; a key in a message may hold anything.
+    if (failure !== undefined) c.header("Index-Refresh-Failure", failure.slice(0, 300).replace(/[^\x20-\x7e]/g, "?"));
+  });
   app.use(
     methodNotAllowed({
       app,

@@ -36,9 +36,8 @@ export async function search(query: string, k: number, signal: AbortSignal): Pro
   return getJson<SearchResponse>(`/search?${new URLSearchParams({ q: query, k: String(k) })}`, signal);
 }
 
-/** Facts of the index being served; undefined before the first one. */
+/** Facts of the index being served; undefined when the isolate that answers has none yet. */
 export async function indexFacts(): Promise<IndexFacts | undefined> {
-  await getJson("/readyz");
   return (await getJson<{ index: IndexFacts | null }>("/version")).index ?? undefined;
 }
 

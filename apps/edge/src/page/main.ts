@@ -2,7 +2,7 @@
 import { ApiError, type IndexFacts, indexFacts, type Result, type SearchResponse, search } from "./api.ts";
 import { copy, toast } from "./clipboard.ts";
 import { copyText } from "./draw.ts";
-import { markExample, showExamples } from "./examples.ts";
+import { examples, markExample, showExamples } from "./examples.ts";
 import { focusTile, moveByKeys, showTiles } from "./tiles.ts";
 
 const byId = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -14,6 +14,7 @@ const examplesNav = byId("examples");
 
 /** Typing pauses of this length send a request. */
 const debounceMs = 70;
+const idleQuery = examples[Math.floor(Math.random() * examples.length)]?.[0] ?? "";
 const firstPage = 60;
 const secondPage = 300;
 
@@ -24,17 +25,18 @@ let running: AbortController | undefined;
 
 function setQuery(query: string): void {
   input.value = query;
-  run(firstPage);
+  void run(firstPage);
 }
 
 /** Sends the text in the field; an answer to an older text is never shown. */
 async function run(k: number): Promise<void> {
   clearTimeout(timer);
   running?.abort();
-  const query = input.value.trim();
-  history.replaceState(null, "", query === "" ? "/" : `/?${new URLSearchParams({ q: query })}`);
+  const typed = input.value.trim();
+  history.replaceState(null, "", typed === "" ? "/" : `/?${new URLSearchParams({ q: typed })}`);
+  // An empty field shows what it could be used for instead of an empty page.
+  const query = typed || idleQuery;
   markExample(examplesNav, query);
-  if (query === "") return showNothing();
   running = new AbortController();
   const { signal } = running;
   list.setAttribute("aria-busy", "true");
@@ -43,8 +45,9 @@ async function run(k: number): Promise<void> {
     const response = await search(query, k, signal);
     const latencyMs = performance.now() - sentAt;
     if (signal.aborted) return;
+    if (facts?.version !== response.indexVersion) await readFacts();
+    if (signal.aborted) return;
     showResponse(response, latencyMs);
-    if (facts?.version !== response.indexVersion) void showFacts();
   } catch (error) {
     if (!signal.aborted) showError(error);
   } finally {
@@ -56,29 +59,19 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   const { results, query, k } = response;
   message.hidden = true;
   showTiles(list, results, (result) => void pick(result));
-  byId("count").textContent =
+  const count =
     results.length === 0
       ? `Nothing found for “${query}”: no part of it is known`
       : `${number.format(results.length)} nearest to “${query}”`;
+  byId("count").textContent = input.value.trim() === "" ? `For example: ${count}` : count;
   more.hidden = results.length < k || k > firstPage;
-  const total = facts?.version === response.indexVersion ? ` of ${number.format(facts.numItems)}` : "";
-  const cells = facts?.version === response.indexVersion ? ` of ${number.format(facts.nlist)}` : "";
   byId("status").textContent = [
-    `index ${response.indexVersion.slice(0, 12)}`,
+    `index ${response.indexVersion}`,
     ...(facts ? [`${facts.bytesPerItem} bytes an item`] : []),
-    `${response.listsProbed}${cells} cells`,
-    `${number.format(response.codesScanned)}${total} items scanned`,
+    `${response.listsProbed} of ${facts?.nlist ?? "?"} cells`,
+    `${number.format(response.codesScanned)} of ${facts ? number.format(facts.numItems) : "?"} items scanned`,
     `${latencyMs.toFixed(0)} ms`,
   ].join(" · ");
-}
-
-function showNothing(): void {
-  list.replaceChildren();
-  list.setAttribute("aria-busy", "false");
-  message.hidden = true;
-  more.hidden = true;
-  byId("count").textContent = "";
-  byId("status").textContent = facts ? `index ${facts.version.slice(0, 12)} · ${facts.bytesPerItem} bytes an item` : "";
 }
 
 function showError(error: unknown): void {
@@ -89,16 +82,12 @@ function showError(error: unknown): void {
   message.textContent = error instanceof ApiError ? error.message : "The server cannot be reached. Is it running?";
 }
 
-async function showFacts(): Promise<void> {
-  try {
-    facts = await indexFacts();
-    if (facts === undefined) return;
+/** Facts for the headline and the status line; without them the results are shown all the same. */
+async function readFacts(): Promise<void> {
+  facts = await indexFacts().catch(() => undefined);
+  if (facts)
     byId("headline").textContent =
-      `${number.format(facts.numItems)} symbols found by meaning, ${facts.bytesPerItem} bytes each`;
-    if (input.value.trim() === "") showNothing();
-  } catch (error) {
-    showError(error);
-  }
+      `${number.format(facts.numItems)} items found by meaning, ${facts.bytesPerItem} bytes each`;
 }
 
 async function pick(result: Result): Promise<void> {
@@ -109,11 +98,11 @@ async function pick(result: Result): Promise<void> {
 
 byId<HTMLFormElement>("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  run(firstPage);
+  void run(firstPage);
 });
 input.addEventListener("input", () => {
   clearTimeout(timer);
-  timer = setTimeout(() => run(firstPage), debounceMs);
+  timer = setTimeout(() => void run(firstPage), debounceMs);
 });
 input.addEventListener("keydown", (event) => {
   if (event.key !== "ArrowDown") return;
@@ -122,7 +111,7 @@ input.addEventListener("keydown", (event) => {
   event.preventDefault();
   focusTile(tiles, tiles[0]);
 });
-more.addEventListener("click", () => run(secondPage));
+more.addEventListener("click", () => void run(secondPage));
 moveByKeys(list, () => input.focus());
 document.addEventListener("keydown", (event) => {
   const typing = event.target instanceof HTMLInputElement;
@@ -135,5 +124,5 @@ document.addEventListener("keydown", (event) => {
 
 showExamples(examplesNav, setQuery);
 input.value = new URLSearchParams(location.search).get("q") ?? "";
-void showFacts().then(() => run(firstPage));
+void run(firstPage);
 if (matchMedia("(hover: hover)").matches) input.focus();

@@ -1,0 +1,151 @@
+/** Publishing, as readers live through it: good versions, damaged ones, and the way back. */
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import kernelModule from "@poeem/pq-core/kernel.wasm";
+import { beforeEach, describe, expect, it } from "vitest";
+import { createApp } from "../src/http/app.ts";
+import { IndexHolder } from "../src/index/holder.ts";
+import { openServedIndex } from "../src/index/served-index.ts";
+import { kvStore } from "../src/index/store.ts";
+import { type Fixture, makeFixture, publish } from "./fixture.ts";
+
+/** An isolate of its own over the test's KV, with a clock that the test moves. */
+function makeIsolate() {
+  const clock = { now: 0 };
+  const reported: unknown[] = [];
+  const app = createApp({
+    holder: new IndexHolder({
+      store: kvStore(env.INDEX, 1_000),
+      open: (store, pointer) => openServedIndex(store, pointer, kernelModule),
+      now: () => clock.now,
+      sleep: async (ms) => {
+        clock.now += ms;
+        await scheduler.wait(ms);
+      },
+      refreshMs: 30_000,
+      leaseMs: 15_000,
+      retryMs: 1_000,
+    }),
+    version: "test",
+    reportError: (error) => reported.push(error),
+  });
+  const get = async (path: string) => {
+    const ctx = createExecutionContext();
+    const response = await app.fetch(new Request(`https://edge.test${path}`), env, ctx);
+    await waitOnExecutionContext(ctx);
+    // biome-ignore lint/suspicious/noExplicitAny: bodies are checked member by member
+    return { status: response.status, headers: response.headers, body: (await response.json()) as any };
+  };
+  /** Lets the pointer get old, and one request notice it. */
+  const refresh = async () => {
+    clock.now += 30_000;
+    await get("/readyz");
+  };
+  return { get, refresh, clock, reported };
+}
+
+const [one, two]: [Fixture, Fixture] = [await makeFixture(11), await makeFixture(12)];
+const flipByte = (at: number) => (bytes: Uint8Array) => {
+  const damaged = bytes.slice();
+  damaged[at < 0 ? damaged.length + at : at]! ^= 1;
+  return damaged;
+};
+
+beforeEach(async () => {
+  for (const { name } of (await env.INDEX.list()).keys) await env.INDEX.delete(name);
+});
+
+/** What may go wrong with a value on its way, each under the keys it is tried on. */
+const damages: [string, RegExp, (bytes: Uint8Array) => Uint8Array | null][] = [
+  ["a missing codebook", /chunk\/codebook/, () => null],
+  ["a flipped byte in the codebook", /chunk\/codebook/, flipByte(-1)],
+  ["a flipped byte in the lists", /chunk\/lists/, flipByte(100)],
+  ["lists cut short", /chunk\/lists/, (bytes) => bytes.slice(0, -5)],
+  ["empty lists", /chunk\/lists/, () => new Uint8Array(0)],
+  ["a missing query tower", /chunk\/query-tower/, () => null],
+  ["a flipped byte in the query tower", /chunk\/query-tower/, flipByte(200)],
+  ["a missing manifest", /chunk\/manifest/, () => null],
+  ["a flipped byte in the manifest", /chunk\/manifest/, flipByte(300)],
+  ["a manifest that is HTML", /chunk\/manifest/, () => new TextEncoder().encode("<!doctype html>")],
+];
+
+describe.each(damages)("%s", (_, keys, damage) => {
+  const damageOnly = (key: string, bytes: Uint8Array) => (keys.test(key) ? damage(bytes) : bytes);
+
+  it("at a cold start is 503 and says which, until a good version is there", async () => {
+    await publish(env.INDEX, one, damageOnly);
+    const { get, clock, reported } = makeIsolate();
+    const { status, body } = await get("/search?q=cake");
+    expect(status).toBe(503);
+    expect(body.detail).toMatch(/^The index cannot be read: \[(edge|pq-core|query-tower)\] /);
+    expect(body.detail).toMatch(/codebook|lists|query-tower|manifest/);
+    expect((await get("/readyz")).status).toBe(503);
+    expect((await get("/healthz")).status).toBe(200);
+    await publish(env.INDEX, two);
+    clock.now += 1_000;
+    expect(await get("/search?q=cake")).toMatchObject({ status: 200, body: { indexVersion: two.artifact.version } });
+    expect(reported).toEqual([]);
+  });
+
+  it("in a newer version leaves the old one serving, and says so", async () => {
+    const { get, refresh } = makeIsolate();
+    await publish(env.INDEX, one);
+    const before = await get("/search?q=cake");
+    await publish(env.INDEX, two, damageOnly);
+    await refresh();
+    const after = await get("/search?q=cake");
+    expect(after).toMatchObject({ status: 200, body: before.body });
+    expect(after.headers.get("index-refresh-failure")).toMatch(/codebook|lists|query-tower|manifest/);
+    expect((await get("/version")).body).toMatchObject({
+      index: { version: one.artifact.version },
+      refreshFailure: /codebook|lists|query-tower|manifest/,
+    });
+
+    await publish(env.INDEX, two);
+    await refresh();
+    const healed = await get("/search?q=cake");
+    expect(healed).toMatchObject({ status: 200, body: { indexVersion: two.artifact.version } });
+    expect(healed.headers.has("index-refresh-failure")).toBe(false);
+  });
+});
+
+describe("a rollout", () => {
+  it("is seen within one refresh, and a rollback too", async () => {
+    const { get, refresh } = makeIsolate();
+    for (const fixture of [one, two, one]) {
+      await publish(env.INDEX, fixture);
+      await get("/readyz");
+      await refresh();
+      expect((await get("/search?q=cake")).body.indexVersion).toBe(fixture.artifact.version);
+    }
+  });
+
+  it("that lost its item pages after the start is 503 for what needs them, and names the page", async () => {
+    const { get } = makeIsolate();
+    await publish(env.INDEX, one, (key, bytes) => (/chunk\/items/.test(key) ? null : bytes));
+    expect((await get("/readyz")).status).toBe(200);
+    const { status, body } = await get("/search?q=cake");
+    expect(status).toBe(503);
+    expect(body.detail).toMatch(/A part of index .* cannot be read: .*items-/);
+  });
+
+  it("whose pointer is no pointer is 503", async () => {
+    await env.INDEX.put("index/current", "{}");
+    expect((await makeIsolate().get("/readyz")).body.detail).toMatch(
+      /index pointer: "version" expected a non-empty string/,
+    );
+  });
+
+  it("whose manifest is of another version than its pointer says is 503", async () => {
+    await publish(env.INDEX, one);
+    await env.INDEX.put(
+      "index/current",
+      JSON.stringify({
+        version: "other",
+        manifestKey: `chunk/manifest-${one.artifact.version}.json`,
+        publishedAt: "x",
+      }),
+    );
+    expect((await makeIsolate().get("/readyz")).body.detail).toMatch(/expected version other, got/);
+  });
+});
