@@ -73,7 +73,7 @@ export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
 function parse(bytes: Uint8Array): object {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch (cause) {
     throw new FormatError("manifest", "is not JSON in UTF-8", { cause });
   }
