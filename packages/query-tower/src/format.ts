@@ -53,6 +53,7 @@ export function writeQueryTower(tower: QueryTowerWeights): Uint8Array {
     skip: tower.skip,
   };
   checkHeader(header);
+  checkFinite(table.scales, layers);
   const json = new TextEncoder().encode(JSON.stringify(header));
   const parts = [table.scales, table.values, ...layers.flatMap((layer) => [layer.weights, layer.bias])];
   const lengths = sections(header);
@@ -92,7 +93,8 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
   let section = 0;
   const next = (): ArrayBuffer => {
     const length = lengths[section++]!;
-    const copy = bytes.slice(offset, offset + length);
+    // not bytes.slice(): on Node's Buffer that is a view, not a copy
+    const copy = Uint8Array.from(bytes.subarray(offset, offset + length));
     offset = align(offset + length);
     return copy.buffer;
   };
@@ -104,11 +106,15 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
     weights: new Float32Array(next()),
     bias: new Float32Array(next()),
   }));
+  checkFinite(scales, layers);
+  const { numBuckets, embeddingDim, tokenizer, skip } = header;
+  return { tokenizer, table: { numBuckets, embeddingDim, scales, values }, layers, skip };
+}
+
+function checkFinite(scales: Float32Array, layers: readonly DenseLayer[]): void {
   for (const array of [scales, ...layers.flatMap((layer) => [layer.weights, layer.bias])]) {
     if (!array.every(Number.isFinite)) fail("weights", "finite numbers", "NaN or infinity");
   }
-  const { numBuckets, embeddingDim, tokenizer, skip } = header;
-  return { tokenizer, table: { numBuckets, embeddingDim, scales, values }, layers, skip };
 }
 
 function parseHeader(json: Uint8Array): Header {

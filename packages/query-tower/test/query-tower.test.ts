@@ -148,6 +148,11 @@ describe("query tower", () => {
     );
   });
 
+  it("reads a Node Buffer, whose slice() is a view", () => {
+    const weights = smallTower();
+    expect(readQueryTower(Buffer.from(writeQueryTower(weights)))).toEqual(weights);
+  });
+
   const bytes = writeQueryTower(smallTower());
   const corrupt = (change: (copy: Uint8Array, view: DataView) => void): Uint8Array => {
     const copy = bytes.slice();

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: an older Node must get this sentence, not a syntax error about types.
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(
+    `poeem: needs Node 22.18 or newer, got ${process.versions.node} (run it through npm or npx, which find the project's own Node)`,
+  );
+  process.exit(1);
+}
+const { main } = await import("../src/cli.ts");
+await main(process.argv);

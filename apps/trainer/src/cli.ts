@@ -1,0 +1,91 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { BACKENDS } from "./backend.ts";
+import { messageOf, UserError } from "./errors.ts";
+
+const integer =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least)
+      throw new InvalidArgumentError(`expected an integer of at least ${least}, got ${text}.`);
+    return value;
+  };
+
+const backend = (): Option =>
+  new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
+const index = ["--index <dir>", "index folder that `poeem train` wrote"] as const;
+
+/** The `poeem` command. Commands load what they need when they run, so that `--help` and errors come at once. */
+export function program(): Command {
+  const root = new Command("poeem")
+    .description(
+      "Train a two-tower retrieval model together with its product-quantization index, and publish it to the edge.",
+    )
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: (text, write) => write(`poeem: ${text.replace(/^error: /, "")}`) });
+
+  root
+    .command("train")
+    .description("data → joint training → index folder")
+    .requiredOption("--config <file>", "poeem.config.ts")
+    .option("--out <dir>", "index folder to write (default: dist/index beside the config)")
+    .addOption(backend())
+    .option("--seed <n>", "overrides training.seed", integer(0))
+    .option("--json", "print one JSON object on stdout")
+    .action(async (options) => (await import("./commands/train.ts")).train(options));
+
+  root
+    .command("evaluate")
+    .description("held-out queries: dense brute force, the index at several nprobe, BM25")
+    .requiredOption("--config <file>", "poeem.config.ts the index was trained with")
+    .requiredOption(...index)
+    .option(
+      "--queries <n>",
+      "take every n-th part of the held-out queries, at most this many (default: all)",
+      integer(1),
+    )
+    .addOption(backend())
+    .option("--json", "print one JSON object on stdout")
+    .action(async (options) => (await import("./commands/evaluate.ts")).evaluate(options));
+
+  root
+    .command("search")
+    .description("ask an index folder, without a server")
+    .requiredOption(...index)
+    .requiredOption("-q, --query <text>", "query text")
+    .option("--k <n>", "results", integer(1), 10)
+    .option("--nprobe <n>", "cells visited", integer(1))
+    .option("--json", "print one JSON object on stdout")
+    .action(async (options) => (await import("./commands/search.ts")).search(options));
+
+  root
+    .command("publish")
+    .description("write an index into Workers KV: chunks first, pointer last")
+    .requiredOption(...index)
+    .addOption(
+      new Option("--to <where>", "local: wrangler's KV on this machine").choices(["local"]).makeOptionMandatory(),
+    )
+    .option("--name <name>", "name of the published index")
+    .option("--worker <dir>", "folder of the Worker, with its wrangler.jsonc", "apps/edge")
+    .option("--persist <dir>", "local KV folder (default: .wrangler/state in the Worker's folder)")
+    .option("--json", "print one JSON object on stdout")
+    .action(async (options) => (await import("./commands/publish.ts")).publish(options));
+  return root;
+}
+
+/** Runs the command line. A mistake of the user's is one line on stderr and exit code 1; anything else shows its stack. */
+export async function main(argv: string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv);
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode;
+    else {
+      process.exitCode = 1;
+      const expected = error instanceof UserError || (error as Error).name === "FormatError";
+      process.stderr.write(
+        expected || !(error instanceof Error) ? `poeem: ${messageOf(error)}\n` : `poeem: ${error.stack}\n`,
+      );
+    }
+  }
+}

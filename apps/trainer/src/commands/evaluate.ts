@@ -1,0 +1,160 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openQueryTower } from "@poeem/query-tower";
+import { openIndexDirectory } from "../artifact/open.ts";
+import { type BackendName, useBackend } from "../backend.ts";
+import { loadConfig } from "../config.ts";
+import { listOf, toCsr } from "../data/csr.ts";
+import { buildDataset, itemTexts, type QuerySet } from "../data/dataset.ts";
+import { loadData } from "../data/load.ts";
+import { messageOf, UserError } from "../errors.ts";
+import { buildLexicalIndex } from "../evaluate/bm25.ts";
+import { rankWithIndex } from "../evaluate/index-rank.ts";
+import { overlapAtK, type RankingMetrics, rankingMetrics } from "../evaluate/metrics.ts";
+import { rankExhaustively } from "../evaluate/rank.ts";
+import { createProgress, formatCount } from "../progress.ts";
+import { ITEM_VECTORS_FILE } from "./train.ts";
+
+export interface EvaluateOptions {
+  config: string;
+  index: string;
+  queries?: number;
+  backend: BackendName;
+  json?: boolean;
+}
+
+/** One line of the table: a way to rank, its quality, what it keeps per item and how much of it a query reads. */
+export interface EvaluationRow extends RankingMetrics {
+  readonly name: string;
+  readonly bytesPerItem: number | null;
+  readonly nprobe: number | null;
+  /** Mean share of the items whose codes were scanned. */
+  readonly scanned: number;
+  /** Share of dense brute force's top 10 that is in this top 10. */
+  readonly overlapAt10: number | null;
+}
+
+const K = 100;
+
+/** `poeem evaluate`: full ranking of held-out queries by dense brute force, by the index at several nprobe, and by BM25. */
+export async function evaluate(options: EvaluateOptions): Promise<void> {
+  const { config, directory } = await loadConfig(options.config);
+  const index = await openIndexDirectory(options.index);
+  const trained = index.manifest.training as { dataHash?: string } | undefined;
+  const raw = await loadData(config, directory);
+  if (trained?.dataHash !== raw.hash) {
+    throw new UserError(
+      `${options.index} was trained on other data (hash ${trained?.dataHash?.slice(0, 12)}) than ${options.config} names (${raw.hash.slice(0, 12)}): held-out queries may have been trained on`,
+    );
+  }
+  await useBackend(options.backend);
+  const dataset = buildDataset(raw, config);
+  const { dim } = index.manifest;
+  const itemVectors = await readItemVectors(options.index, dataset.ids.length * dim);
+  const test = sampleQueries(dataset.test, options.queries);
+  if (test.queries.length === 0) throw new UserError("nothing to evaluate: split.testModulus holds out no query");
+
+  const towerBytes = await index.queryTower();
+  if (!towerBytes) throw new UserError(`index ${options.index} has no query tower`);
+  const tower = openQueryTower(towerBytes);
+  const vectors = new Float32Array(test.queries.length * dim);
+  test.queries.forEach((query, i) => {
+    vectors.set(tower.embedText(query), i * dim);
+  });
+
+  const rows: EvaluationRow[] = [];
+  const dense = rowsOf(await rankExhaustively(vectors, itemVectors, dim, K), K, test.queries.length);
+  rows.push({
+    name: "dense brute force",
+    bytesPerItem: dim * 4,
+    nprobe: null,
+    scanned: 1,
+    overlapAt10: null,
+    ...rankingMetrics(dense, test.relevant),
+  });
+
+  const { nlist, numSubQuantizers, nbits, defaultNprobe } = index.manifest;
+  const bytesPerItem = (numSubQuantizers * nbits) / 8;
+  const probes = [
+    ...new Set([1, 2, 4, 8, 16, 32, 64, 128, defaultNprobe, nlist].filter((p) => p >= 1 && p <= Math.max(1, nlist))),
+  ].sort((a, b) => a - b);
+  const progress = createProgress("evaluate", probes.length * test.queries.length, "queries");
+  for (const [i, nprobe] of probes.entries()) {
+    const { ranked, scanned } = await rankWithIndex(index, vectors, dataset.ids, K, nprobe, (done) =>
+      progress.update(i * test.queries.length + done, `nprobe ${nprobe}`),
+    );
+    rows.push({
+      name: nprobe === defaultNprobe ? "index (default nprobe)" : "index",
+      bytesPerItem,
+      nprobe,
+      scanned,
+      overlapAt10: overlapAtK(ranked, dense, 10),
+      ...rankingMetrics(ranked, test.relevant),
+    });
+  }
+  progress.stop();
+  const lexical = buildLexicalIndex(itemTexts(raw, config, dataset.train));
+  const lexicalRanked = test.queries.map((query) => lexical.search(query, K));
+  rows.push({
+    name: "BM25 (MiniSearch)",
+    bytesPerItem: null,
+    nprobe: null,
+    scanned: 1,
+    overlapAt10: overlapAtK(lexicalRanked, dense, 10),
+    ...rankingMetrics(lexicalRanked, test.relevant),
+  });
+
+  if (options.json) {
+    process.stdout.write(
+      `${JSON.stringify({ index: options.index, version: index.version, items: dataset.ids.length, queries: test.queries.length, rows })}\n`,
+    );
+  } else print(rows, test, dataset.ids.length);
+}
+
+async function readItemVectors(directory: string, length: number): Promise<Float32Array> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(join(directory, ITEM_VECTORS_FILE));
+  } catch (error) {
+    throw new UserError(`${directory}: item vectors for the dense comparison cannot be read: ${messageOf(error)}`);
+  }
+  if (bytes.byteLength !== length * 4)
+    throw new UserError(`${join(directory, ITEM_VECTORS_FILE)}: expected ${length * 4} bytes, got ${bytes.byteLength}`);
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}
+
+/** At most `limit` held-out queries, spread evenly over all. */
+function sampleQueries(test: QuerySet, limit = test.queries.length): QuerySet {
+  const stride = Math.max(1, Math.ceil(test.queries.length / limit));
+  const kept = test.queries.map((_, i) => i).filter((i) => i % stride === 0);
+  return { queries: kept.map((i) => test.queries[i]!), relevant: toCsr(kept.map((i) => listOf(test.relevant, i))) };
+}
+
+function rowsOf(ranked: Uint32Array, k: number, n: number): Uint32Array[] {
+  const width = Math.min(k, ranked.length / n);
+  return Array.from({ length: n }, (_, i) => ranked.subarray(i * width, (i + 1) * width));
+}
+
+function print(rows: readonly EvaluationRow[], test: QuerySet, items: number): void {
+  const percent = (x: number): string => `${(100 * x).toFixed(1)}%`;
+  process.stdout.write(
+    `${formatCount(test.queries.length)} held-out queries, full ranking of ${formatCount(items)} items\n\n`,
+  );
+  process.stdout.write(
+    "| ranking | bytes an item | nprobe | scanned | recall@10 | recall@100 | capped recall@10 | hit@10 | overlap@10 |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+  );
+  for (const row of rows) {
+    const cells = [
+      row.name,
+      row.bytesPerItem ?? "–",
+      row.nprobe ?? "–",
+      percent(row.scanned),
+      row.recallAt10.toFixed(4),
+      row.recallAt100.toFixed(4),
+      row.cappedRecallAt10.toFixed(4),
+      row.hitAt10.toFixed(4),
+      row.overlapAt10?.toFixed(3) ?? "–",
+    ];
+    process.stdout.write(`| ${cells.join(" | ")} |\n`);
+  }
+}

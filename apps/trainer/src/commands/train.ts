@@ -1,0 +1,77 @@
+import { dirname, join, resolve } from "node:path";
+import { writeIndexDirectory } from "../artifact/directory.ts";
+import { exportModel, TOWER_TOLERANCE } from "../artifact/export.ts";
+import { type BackendName, useBackend } from "../backend.ts";
+import { loadConfig } from "../config.ts";
+import { buildDataset } from "../data/dataset.ts";
+import { loadData } from "../data/load.ts";
+import { UserError } from "../errors.ts";
+import { formatCount, formatSeconds } from "../progress.ts";
+import { trainModel } from "../train/loop.ts";
+
+export interface TrainOptions {
+  config: string;
+  out?: string;
+  backend: BackendName;
+  seed?: number;
+  json?: boolean;
+}
+
+/** Name of the file of item vectors before quantization, inside the index folder. Not published. */
+export const ITEM_VECTORS_FILE = "model/item-vectors.f32";
+
+/** `poeem train`: data → joint training → index folder. */
+export async function train(options: TrainOptions): Promise<void> {
+  const started = performance.now();
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const { config, directory } = await loadConfig(options.config);
+  if (options.seed !== undefined) config.training.seed = options.seed;
+  const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
+  const backend = await useBackend(options.backend);
+  const raw = await loadData(config, directory);
+  const dataset = buildDataset(raw, config);
+  say(
+    `${config.name}: ${formatCount(dataset.ids.length)} items, ${formatCount(dataset.eventItem.length)} training events of ` +
+      `${formatCount(dataset.train.queries.length)} queries, ${formatCount(dataset.test.queries.length)} queries held out; backend ${backend}`,
+  );
+  if (raw.unknownItems.count > 0) {
+    say(
+      `left out ${formatCount(raw.unknownItems.count)} events of unknown items, for example ${raw.unknownItems.examples.join(", ")}`,
+    );
+  }
+  const trained = await trainModel(config, dataset);
+  const last = trained.epochs.at(-1)!;
+  const exported = await exportModel(trained, config, raw, dataset, {
+    dataHash: raw.hash,
+    seed: config.training.seed,
+    backend,
+    epochs: trained.epochs,
+  });
+  // written so that NaN fails too
+  if (!(exported.towerDifference <= TOWER_TOLERANCE)) {
+    throw new UserError(
+      `the exported query tower differs from the trained one by ${exported.towerDifference}, expected at most ${TOWER_TOLERANCE}`,
+    );
+  }
+  const { artifact, itemVectors } = exported;
+  await writeIndexDirectory(out, artifact, { [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer) });
+  const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
+  const seconds = (performance.now() - started) / 1000;
+  if (options.json) {
+    const facts = {
+      out,
+      version: artifact.version,
+      items: dataset.ids.length,
+      bytes,
+      seconds,
+      examplesPerSecond: trained.examplesPerSecond,
+      ...last,
+    };
+    process.stdout.write(`${JSON.stringify(facts)}\n`);
+    return;
+  }
+  say(
+    `index ${artifact.version} in ${out}: ${formatCount(dataset.ids.length)} items, ${formatCount(bytes)} bytes in ${artifact.chunks.length} chunks; ` +
+      `${formatSeconds(seconds)} in all, ${formatCount(trained.examplesPerSecond)} examples/s`,
+  );
+}

@@ -1,0 +1,130 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { z } from "zod";
+import { messageOf, UserError } from "./errors.ts";
+
+const columns = z.array(z.string().min(1));
+const positive = z.number().int().positive();
+
+const schema = z.strictObject({
+  /** Name of the index; its keys in KV begin with it. */
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "expected lower-case letters, digits and dashes"),
+  /** SQL that DuckDB runs in the folder of the config file, over CSV, JSON or Parquet files. */
+  data: z.strictObject({
+    /** One row an item. */
+    items: z.string().min(1),
+    /** One row an event: a query and the item it led to. */
+    events: z.string().min(1),
+  }),
+  items: z.strictObject({
+    id: z.string().default("id"),
+    /** Shown as the name of a result. */
+    title: z.string().default("title"),
+    /** Columns whose words describe the item to the item tower. Must not hold the held-out queries. */
+    text: columns.default([]),
+    /** Also describes an item by the words of its *training* queries (never those held out). */
+    textFromEvents: z.boolean().default(false),
+    /** Columns with one category each. */
+    categories: columns.default([]),
+    /** Columns returned with a result, beside the title. */
+    fields: columns.default([]),
+  }),
+  events: z.strictObject({ query: z.string().default("query"), item: z.string().default("item") }).prefault({}),
+  split: z
+    .strictObject({
+      /** A query string is held out when fnv1a32(query) % testModulus == 0; 0 holds out nothing. */
+      testModulus: z.number().int().min(0).default(10),
+    })
+    .prefault({}),
+  model: z
+    .strictObject({
+      /** Width of the vectors that are compared. */
+      dim: positive.default(64),
+      /** Rows of the hashed text table; int8 in the artifact, so it costs (dim + 4) bytes a row at the edge. */
+      numBuckets: positive.default(1 << 16),
+      /** Width of the hidden layer of both towers; 0 for none. */
+      hiddenDim: z.number().int().min(0).default(128),
+      minGram: positive.default(2),
+      maxGram: z.number().int().min(0).default(4),
+      /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
+      itemFeatures: positive.default(32),
+    })
+    .prefault({}),
+  index: z
+    .strictObject({
+      /** Coarse cells. */
+      nlist: z.number().int().min(0).default(64),
+      numSubQuantizers: positive.default(32),
+      nbits: z.union([z.literal(4), z.literal(8)]).default(4),
+      /** Cells visited by default. */
+      nprobe: positive.default(16),
+      /** Share of the training steps before the quantizer starts (Poeem's warm start). */
+      warmup: z.number().min(0).max(0.95).default(0.5),
+      /** Item vectors gathered for the k-means start. */
+      bufferSize: positive.default(8192),
+    })
+    .prefault({}),
+  training: z
+    .strictObject({
+      batchSize: positive.default(1024),
+      epochs: positive.default(4),
+      /** Adagrad, embedding tables. */
+      learningRate: z.number().positive().default(0.03),
+      /** Adagrad, hidden layers of the towers. */
+      towerLearningRate: z.number().positive().default(0.006),
+      /** Adagrad, coarse and PQ centroids. */
+      codebookLearningRate: z.number().positive().default(0.05),
+      /** Softmax scale (inverse temperature) on the cosine. */
+      scale: z.number().positive().default(20),
+      /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
+      logQ: z.number().min(0).max(1).default(0),
+      seed: z.number().int().min(0).default(1),
+    })
+    .prefault({}),
+});
+
+/** What a `poeem.config.ts` may say; everything with a default may be left out. */
+export type PoeemConfigInput = z.input<typeof schema>;
+/** A configuration with every default filled in. It travels in the artifact. */
+export type PoeemConfig = z.output<typeof schema>;
+
+/** Gives a `poeem.config.ts` its types: `export default defineConfig({ … })`. */
+export function defineConfig(config: PoeemConfigInput): PoeemConfigInput {
+  return config;
+}
+
+/** Checks a configuration and fills in its defaults. Throws a `UserError` that names every wrong key. */
+export function resolveConfig(input: unknown, where: string): PoeemConfig {
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(top level)"}: ${issue.message}`);
+    throw new UserError(`${where}: ${problems.join("; ")}`);
+  }
+  const { model, index } = parsed.data;
+  if (model.dim % index.numSubQuantizers !== 0) {
+    throw new UserError(
+      `${where}: model.dim expected a multiple of index.numSubQuantizers (${index.numSubQuantizers}), got ${model.dim}`,
+    );
+  }
+  if (index.nlist > index.bufferSize) {
+    throw new UserError(
+      `${where}: index.nlist expected at most index.bufferSize (${index.bufferSize}), got ${index.nlist}`,
+    );
+  }
+  return parsed.data;
+}
+
+/** Loads a `poeem.config.ts` (or .js, .mjs). Returns the configuration and its folder, in which the SQL runs. */
+export async function loadConfig(file: string): Promise<{ config: PoeemConfig; directory: string }> {
+  const path = resolve(file);
+  if (!existsSync(path)) throw new UserError(`config file not found: ${file}`);
+  let module: { default?: unknown };
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (error) {
+    throw new UserError(`${file} cannot be loaded: ${messageOf(error)}`);
+  }
+  if (module.default === undefined) throw new UserError(`${file}: expected "export default defineConfig({ … })"`);
+  return { config: resolveConfig(module.default, file), directory: dirname(path) };
+}

@@ -1,0 +1,115 @@
+import { DEFAULT_TOKENIZER, fnv1a32, type TokenizerConfig, textFeatures } from "@poeem/query-tower";
+import type { PoeemConfig } from "../config.ts";
+import { UserError } from "../errors.ts";
+import { type Csr, listOf, toCsr } from "./csr.ts";
+import type { RawData } from "./load.ts";
+
+/** Queries with the items they led to; a query string occurs once. */
+export interface QuerySet {
+  readonly queries: string[];
+  /** Items of each query, sorted, without repeats. */
+  readonly relevant: Csr;
+}
+
+/** Data in the form the training loop reads: everything is a number. */
+export interface Dataset {
+  readonly ids: string[];
+  readonly titles: string[];
+  readonly train: QuerySet;
+  readonly test: QuerySet;
+  /** Training events as (query number, item number). */
+  readonly eventQuery: Uint32Array;
+  readonly eventItem: Uint32Array;
+  /** Rows of the text table, for each training query. */
+  readonly queryRows: Csr;
+  /** Rows of the text table, for each item. */
+  readonly itemRows: Csr;
+  /** Rows of the category table, for each item. */
+  readonly itemCategories: Csr;
+  readonly numCategories: number;
+  readonly tokenizer: TokenizerConfig;
+}
+
+/** A query string is held out when fnv1a32 of its UTF-8 bytes is a multiple of `modulus`; 0 holds out nothing. */
+export function isHeldOut(query: string, modulus: number): boolean {
+  return modulus > 0 && fnv1a32(query) % modulus === 0;
+}
+
+/** Rows of the text table for a text: its hashed features modulo the number of buckets. */
+export function textRows(text: string, tokenizer: TokenizerConfig, numBuckets: number): Uint32Array {
+  return textFeatures(text, tokenizer).map((hash) => hash % numBuckets);
+}
+
+/** Splits the events by query string and turns texts and categories into table rows. */
+export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
+  const { numBuckets, minGram, maxGram } = config.model;
+  const tokenizer: TokenizerConfig = { ...DEFAULT_TOKENIZER, minGram, maxGram };
+  const { train, test } = splitByQuery(raw, config.split.testModulus);
+  if (train.queries.length === 0)
+    throw new UserError("data.events: expected events left to train on, got none after the split");
+
+  const eventQuery = new Uint32Array(train.relevant.values.length);
+  for (let q = 0; q < train.queries.length; q++)
+    eventQuery.fill(q, train.relevant.offsets[q], train.relevant.offsets[q + 1]);
+  const categories = categoryRows(raw, config.items.categories);
+  return {
+    ids: raw.ids,
+    titles: raw.items.map((row) => String(row[config.items.title] ?? "")),
+    train,
+    test,
+    eventQuery,
+    eventItem: train.relevant.values,
+    queryRows: toCsr(train.queries.map((query) => textRows(query, tokenizer, numBuckets))),
+    // an item described by all its queries is longer than any query: read the whole of it
+    itemRows: toCsr(
+      itemTexts(raw, config, train).map((text) => textRows(text, { ...tokenizer, maxChars: 1 << 16 }, numBuckets)),
+    ),
+    itemCategories: categories.rows,
+    numCategories: categories.count,
+    tokenizer,
+  };
+}
+
+function splitByQuery(raw: RawData, modulus: number): { train: QuerySet; test: QuerySet } {
+  const byQuery = new Map<string, Set<number>>();
+  raw.queries.forEach((query, event) => {
+    const items = byQuery.get(query);
+    if (items) items.add(raw.targets[event]!);
+    else byQuery.set(query, new Set([raw.targets[event]!]));
+  });
+  const side = (heldOut: boolean): QuerySet => {
+    const entries = [...byQuery].filter(([query]) => isHeldOut(query, modulus) === heldOut);
+    return {
+      queries: entries.map(([query]) => query),
+      relevant: toCsr(entries.map(([, items]) => Uint32Array.from(items).sort())),
+    };
+  };
+  return { train: side(false), test: side(true) };
+}
+
+/** The words that describe each item: its text columns and, if asked for, its training queries. */
+export function itemTexts(raw: RawData, config: PoeemConfig, train: QuerySet): string[] {
+  const texts = raw.items.map((row) =>
+    config.items.text.map((column) => row[column] ?? "").filter((text) => text !== ""),
+  );
+  if (config.items.textFromEvents) {
+    train.queries.forEach((query, q) => {
+      for (const item of listOf(train.relevant, q)) texts[item]!.push(query);
+    });
+  }
+  return texts.map((parts) => parts.join("\n"));
+}
+
+function categoryRows(raw: RawData, names: string[]): { rows: Csr; count: number } {
+  const rowOf = new Map<string, number>();
+  const lists = raw.items.map((item) =>
+    names.flatMap((name) => {
+      const value = item[name];
+      if (value === null || value === undefined || value === "") return [];
+      const key = `${name}\t${String(value)}`;
+      if (!rowOf.has(key)) rowOf.set(key, rowOf.size);
+      return [rowOf.get(key)!];
+    }),
+  );
+  return { rows: toCsr(lists), count: rowOf.size };
+}

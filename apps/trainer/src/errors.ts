@@ -1,0 +1,10 @@
+/** A mistake of the user's (configuration, data, arguments): the command prints the message alone and exits with 1. */
+export class UserError extends Error {
+  override readonly name = "UserError";
+}
+
+/** The message of anything thrown, on one line. */
+export function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\s*\n\s*/g, " ").trim();
+}

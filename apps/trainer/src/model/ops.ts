@@ -1,0 +1,72 @@
+import * as tf from "@tensorflow/tfjs";
+
+/**
+ * a·b with gradients that transpose explicitly: on the wasm backend `matMul` with its transpose flags is up to 30 times
+ * slower than transposing first.  Shapes: (n, k)·(k, m) → (n, m).
+ */
+export function matMul(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  const op = tf.customGrad((...args) => {
+    const [x, y, save] = args as unknown as [tf.Tensor2D, tf.Tensor2D, tf.GradSaveFunc];
+    save([x, y]);
+    return {
+      value: tf.matMul(x, y),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [sx, sy] = saved as [tf.Tensor2D, tf.Tensor2D];
+        const gradient = dy as tf.Tensor2D;
+        return [tf.matMul(gradient, tf.transpose(sy)), tf.matMul(tf.transpose(sx), gradient)];
+      },
+    };
+  });
+  return op(a, b) as tf.Tensor2D;
+}
+
+/** Rows divided by their Euclidean length: (n, dim) → (n, dim). The small constant keeps a zero row at zero. */
+export function l2NormalizeRows(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.mul(x, tf.rsqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-12)));
+}
+
+/**
+ * Softmax cross-entropy over the candidates of a batch, with accidental hits masked.
+ *
+ * Row i scores query i against all items of the batch; its positive is column i.
+ *   loss = -1/n Σ_i log p_ii,   p_ij = keep_ij · exp(scale · q_i·v_j − logQ_j) / Σ_k keep_ik · exp(…)
+ * The gradient (p − y)/n is written out, which spares a dozen passes over the (n, n) matrix; both factors have length
+ * about 1, so `scale` bounds the logits and no maximum needs to be taken off them.
+ *
+ * @param queries (n, dim) unit rows
+ * @param items (n, dim)
+ * @param keep (n, n) 0 where the item of column j is also right for query i (and j ≠ i), else 1
+ * @param logQ (1, n) logarithm of how much likelier than uniform column j's item is to be in a batch; zeros for no correction
+ */
+export function inBatchSoftmaxLoss(
+  queries: tf.Tensor2D,
+  items: tf.Tensor2D,
+  keep: tf.Tensor2D,
+  logQ: tf.Tensor2D,
+  scale: number,
+): tf.Scalar {
+  const n = queries.shape[0];
+  const op = tf.customGrad((...args) => {
+    const [q, v, save] = args as unknown as [tf.Tensor2D, tf.Tensor2D, tf.GradSaveFunc];
+    const logits = tf.sub(tf.matMul(tf.mul(q, scale) as tf.Tensor2D, tf.transpose(v)), logQ);
+    const weights = tf.mul(tf.exp(tf.sub(logits, scale)), keep);
+    const totals = tf.sum(weights, 1, true);
+    const p = tf.div(weights, totals) as tf.Tensor2D;
+    // q_i·v_i from the rows themselves: reading the diagonal of an (n, n) matrix has no fast kernel
+    const positives = tf.sub(tf.mul(tf.sum(tf.mul(q, v), 1), scale), tf.reshape(logQ, [n]));
+    const loss = tf.mean(tf.sub(tf.add(tf.log(tf.reshape(totals, [n])), scale), positives)) as tf.Scalar;
+    save([q, v, p]);
+    return {
+      value: loss,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [sq, sv, sp] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+        const factor = tf.mul(dy, scale / n);
+        // (p − y)·V and (p − y)ᵀ·Q with y the identity: the identity part is V and Q themselves
+        const dq = tf.sub(tf.matMul(sp, sv), sv);
+        const dv = tf.sub(tf.transpose(tf.matMul(tf.transpose(sq), sp)), sq);
+        return [tf.mul(dq, factor), tf.mul(dv, factor)];
+      },
+    };
+  });
+  return op(queries, items) as tf.Scalar;
+}

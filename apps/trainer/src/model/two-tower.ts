@@ -1,0 +1,161 @@
+import type { DenseLayer } from "@poeem/query-tower";
+import * as tf from "@tensorflow/tfjs";
+import type { PoeemConfig } from "../config.ts";
+import { type Csr, countOf, listOf } from "../data/csr.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { EmbeddingTable } from "./embedding-table.ts";
+import { l2NormalizeRows, matMul } from "./ops.ts";
+import { createRandom, type Random } from "./random.ts";
+
+const TABLE_STDDEV = 0.1;
+// A row's gradients are means over a batch and over the features of a text, about 1e-5 each. A start well below their
+// square lets a rare row take full steps from its first event on; with 1e-4 it hardly moves in a whole training.
+const TABLE_ACCUMULATOR = 1e-8;
+
+/** Hidden layers of one tower as variables, with a skip connection: (n, dim) → unit rows (n, dim). */
+export class TowerLayers {
+  readonly variables: tf.Variable[];
+
+  constructor(name: string, dim: number, hiddenDim: number, random: Random) {
+    const variable = (suffix: string, shape: [number, number], stddev: number): tf.Variable => {
+      const values = Float32Array.from({ length: shape[0] * shape[1] }, () => random.normal() * stddev);
+      return tf.variable(tf.tensor2d(values, shape), true, `${name}/${suffix}`);
+    };
+    this.variables =
+      hiddenDim === 0
+        ? []
+        : [
+            variable("hidden/weights", [dim, hiddenDim], Math.sqrt(2 / dim)),
+            variable("hidden/bias", [1, hiddenDim], 0),
+            // near zero: at the start the tower is its skip connection
+            variable("output/weights", [hiddenDim, dim], 0.1 * Math.sqrt(1 / hiddenDim)),
+            variable("output/bias", [1, dim], 0),
+          ];
+  }
+
+  /** (n, dim) → unit rows (n, dim) */
+  call(input: tf.Tensor2D): tf.Tensor2D {
+    const [w1, b1, w2, b2] = this.variables as unknown as tf.Tensor2D[];
+    if (!w1 || !b1 || !w2 || !b2) return l2NormalizeRows(input);
+    const hidden = tf.relu(tf.add(matMul(input, w1), b1)) as tf.Tensor2D;
+    return l2NormalizeRows(tf.add(tf.add(matMul(hidden, w2), b2), input) as tf.Tensor2D);
+  }
+
+  /** The layers as packages/query-tower computes them. */
+  async dense(): Promise<DenseLayer[]> {
+    const data = (await Promise.all(this.variables.map((variable) => variable.data()))) as Float32Array[];
+    const layers: DenseLayer[] = [];
+    for (let i = 0; i < data.length; i += 2) {
+      const [inputDim, outputDim] = this.variables[i]!.shape as [number, number];
+      layers.push({ inputDim, outputDim, weights: Float32Array.from(data[i]!), bias: Float32Array.from(data[i + 1]!) });
+    }
+    return layers;
+  }
+}
+
+/** Both towers. Tables live on the host; what TensorFlow.js sees of a batch is the sum of its rows. */
+export class TwoTower {
+  readonly dim: number;
+  /** Words and n-grams, shared by queries and item texts: what a query says of an item, the item's title says too. */
+  readonly text: EmbeddingTable;
+  readonly id: EmbeddingTable;
+  readonly category: EmbeddingTable;
+  readonly query: TowerLayers;
+  readonly item: TowerLayers;
+  private readonly itemFeatures: number;
+
+  constructor(config: PoeemConfig, dataset: Dataset) {
+    const { dim, numBuckets, hiddenDim, itemFeatures } = config.model;
+    const random = createRandom(config.training.seed);
+    const init = { random, stddev: TABLE_STDDEV, accumulator: TABLE_ACCUMULATOR };
+    this.dim = dim;
+    this.itemFeatures = itemFeatures;
+    this.text = new EmbeddingTable(numBuckets, dim, init);
+    this.id = new EmbeddingTable(dataset.ids.length, dim, init);
+    this.category = new EmbeddingTable(Math.max(1, dataset.numCategories), dim, init);
+    this.query = new TowerLayers("query", dim, hiddenDim, random);
+    this.item = new TowerLayers("item", dim, hiddenDim, random);
+  }
+
+  get variables(): tf.Variable[] {
+    return [...this.query.variables, ...this.item.variables];
+  }
+
+  /** Inputs of the query tower for some lists of text rows: (queries.length, dim), mean of the rows. */
+  queryInputs(rows: Csr, queries: ArrayLike<number>): Float32Array {
+    const out = new Float32Array(queries.length * this.dim);
+    for (let i = 0; i < queries.length; i++) {
+      const list = listOf(rows, queries[i]!);
+      for (const row of list) this.text.addRow(row, 1 / list.length, out, i * this.dim);
+    }
+    return out;
+  }
+
+  queryGradients(rows: Csr, queries: ArrayLike<number>, gradients: Float32Array): void {
+    for (let i = 0; i < queries.length; i++) {
+      const list = listOf(rows, queries[i]!);
+      for (const row of list) this.text.addGradient(row, 1 / list.length, gradients, i * this.dim);
+    }
+  }
+
+  /**
+   * Inputs of the item tower, (items.length, dim): id row + mean of its text rows + category rows.
+   * In training at most `itemFeatures` text rows of an item are read, drawn at random; `textRows` keeps which.
+   */
+  itemInputs(
+    dataset: Dataset,
+    items: ArrayLike<number>,
+    sample?: { random: Random; textRows: Uint32Array[] },
+  ): Float32Array {
+    const { dim } = this;
+    const out = new Float32Array(items.length * dim);
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i]!;
+      this.id.addRow(item, 1, out, i * dim);
+      for (const row of listOf(dataset.itemCategories, item)) this.category.addRow(row, 1, out, i * dim);
+      let rows = listOf(dataset.itemRows, item);
+      if (sample) {
+        rows = this.sampleRows(rows, sample.random);
+        sample.textRows.push(rows);
+      }
+      for (const row of rows) this.text.addRow(row, 1 / rows.length, out, i * dim);
+    }
+    return out;
+  }
+
+  itemGradients(dataset: Dataset, items: ArrayLike<number>, textRows: Uint32Array[], gradients: Float32Array): void {
+    const { dim } = this;
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i]!;
+      this.id.addGradient(item, 1, gradients, i * dim);
+      for (const row of listOf(dataset.itemCategories, item)) this.category.addGradient(row, 1, gradients, i * dim);
+      const rows = textRows[i]!;
+      for (const row of rows) this.text.addGradient(row, 1 / rows.length, gradients, i * dim);
+    }
+  }
+
+  /** Adagrad over the rows that got gradients in this step. */
+  stepTables(learningRate: number): void {
+    for (const table of [this.text, this.id, this.category]) table.step(learningRate);
+  }
+
+  /** Item vectors before quantization for the whole catalogue, (count, dim), in slices that bound memory. */
+  async itemVectors(dataset: Dataset, sliceSize = 4096): Promise<Float32Array> {
+    const count = countOf(dataset.itemRows);
+    const vectors = new Float32Array(count * this.dim);
+    for (let start = 0; start < count; start += sliceSize) {
+      const items = Uint32Array.from({ length: Math.min(sliceSize, count - start) }, (_, i) => start + i);
+      const output = tf.tidy(() =>
+        this.item.call(tf.tensor2d(this.itemInputs(dataset, items), [items.length, this.dim])),
+      );
+      vectors.set((await output.data()) as Float32Array, start * this.dim);
+      output.dispose();
+    }
+    return vectors;
+  }
+
+  private sampleRows(rows: Uint32Array, random: Random): Uint32Array {
+    if (rows.length <= this.itemFeatures) return rows;
+    return Uint32Array.from({ length: this.itemFeatures }, () => rows[random.below(rows.length)]!);
+  }
+}

@@ -1,0 +1,130 @@
+import type { IndexingLayer } from "@poeem/indexing-layer";
+import * as tf from "@tensorflow/tfjs";
+import type { PoeemConfig } from "../config.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { type BatchBuilder, logQCorrection } from "../model/batch.ts";
+import { inBatchSoftmaxLoss } from "../model/ops.ts";
+import type { Random } from "../model/random.ts";
+import type { TwoTower } from "../model/two-tower.ts";
+
+/** What one step measured. */
+export interface StepResult {
+  /** In-batch softmax cross-entropy. */
+  readonly loss: number;
+  /** Mean over the batch of ‖x − x̂‖², 0 while the quantizer is bypassed. */
+  readonly distortion: number;
+}
+
+/**
+ * One step of joint training: towers → indexing layer → in-batch softmax + the layer's losses → gradients → Adagrad.
+ * The tables are gathered and updated on the host; everything between is on the backend, and is read back asynchronously.
+ */
+export class TrainingStep {
+  private readonly config: PoeemConfig;
+  private readonly dataset: Dataset;
+  private readonly model: TwoTower;
+  private readonly layer: IndexingLayer;
+  private readonly batches: BatchBuilder;
+  private readonly random: Random;
+  private readonly logQ: Float32Array;
+  private readonly towerOptimizer: tf.AdagradOptimizer;
+  private readonly codebookOptimizer: tf.AdagradOptimizer;
+
+  constructor(parts: {
+    config: PoeemConfig;
+    dataset: Dataset;
+    model: TwoTower;
+    layer: IndexingLayer;
+    batches: BatchBuilder;
+    random: Random;
+  }) {
+    this.config = parts.config;
+    this.dataset = parts.dataset;
+    this.model = parts.model;
+    this.layer = parts.layer;
+    this.batches = parts.batches;
+    this.random = parts.random;
+    this.logQ = logQCorrection(parts.dataset).map((value) => value * parts.config.training.logQ);
+    this.towerOptimizer = tf.train.adagrad(0);
+    this.codebookOptimizer = tf.train.adagrad(0);
+  }
+
+  /** @param events positions in the event list. @param learningRates share of the configured rates, for a schedule. */
+  async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
+    const { config, dataset, model, layer } = this;
+    const { scale, learningRate, towerLearningRate, codebookLearningRate } = config.training;
+    const { dim } = model;
+    const n = events.length;
+    const batch = this.batches.build(events);
+    const textRows: Uint32Array[] = [];
+    const queryInput = tf.variable(tf.tensor2d(model.queryInputs(dataset.queryRows, batch.queries), [n, dim]));
+    const itemInput = tf.variable(
+      tf.tensor2d(model.itemInputs(dataset, batch.items, { random: this.random, textRows }), [n, dim]),
+    );
+    const keep = tf.tensor2d(batch.keep, [n, n]);
+    const logQ = tf.tensor2d(
+      Float32Array.from(batch.items, (item) => this.logQ[item]!),
+      [1, n],
+    );
+    let items: tf.Tensor2D | undefined;
+    let softmax: tf.Scalar | undefined;
+    let distortion: tf.Scalar | undefined;
+    const { value, grads } = tf.variableGrads(() => {
+      const queries = model.query.call(queryInput as unknown as tf.Tensor2D);
+      const vectors = model.item.call(itemInput as unknown as tf.Tensor2D);
+      const { quantized, losses } = layer.call(vectors, { training: true });
+      const loss = inBatchSoftmaxLoss(queries, quantized, keep, logQ, scale);
+      items = tf.keep(tf.clone(vectors));
+      softmax = tf.keep(tf.clone(loss));
+      distortion = losses.distortion && tf.keep(tf.clone(losses.distortion));
+      return tf.add(loss, losses.total) as tf.Scalar;
+    }, [queryInput, itemInput, ...model.variables, ...layer.trainableVariables]);
+
+    this.towerOptimizer.applyGradients(
+      rated(model.variables, grads, this.towerOptimizer, towerLearningRate * rateShare),
+    );
+    if (layer.trainableVariables.length > 0 && layer.ready) {
+      this.codebookOptimizer.applyGradients(
+        rated(layer.trainableVariables, grads, this.codebookOptimizer, codebookLearningRate * rateShare),
+      );
+    }
+    await layer.afterStep(items);
+    const [queryGradient, itemGradient, loss, lost] = (await Promise.all([
+      grads[queryInput.name]!.data(),
+      grads[itemInput.name]!.data(),
+      softmax!.data(),
+      distortion?.data() ?? [0],
+    ])) as [Float32Array, Float32Array, Float32Array, ArrayLike<number>];
+    model.queryGradients(dataset.queryRows, batch.queries, queryGradient);
+    model.itemGradients(dataset, batch.items, textRows, itemGradient);
+    model.stepTables(learningRate * rateShare);
+    tf.dispose([
+      value,
+      grads,
+      queryInput,
+      itemInput,
+      keep,
+      logQ,
+      items!,
+      softmax!,
+      ...(distortion ? [distortion] : []),
+    ]);
+    return { loss: loss[0]!, distortion: lost[0]! };
+  }
+
+  dispose(): void {
+    this.towerOptimizer.dispose();
+    this.codebookOptimizer.dispose();
+  }
+}
+
+/** The gradients of some variables, and the optimizer's rate set for this step (TensorFlow.js keeps it a plain field). */
+function rated(
+  variables: tf.Variable[],
+  grads: Record<string, tf.Tensor>,
+  optimizer: tf.AdagradOptimizer,
+  rate: number,
+): { name: string; tensor: tf.Tensor }[] {
+  (optimizer as unknown as { learningRate: number }).learningRate = rate;
+  return variables.flatMap(({ name }) => (grads[name] ? [{ name, tensor: grads[name] }] : []));
+}
