@@ -30,9 +30,7 @@ export function adcRows(n: number): AdcRow[] {
     { nlist: 1024, nprobe: 8 },
     { nlist: 1024, nprobe: 32 },
   ];
-  return codes.flatMap((code) =>
-    cells.flatMap((cell) => [10, 100].map((k) => ({ n, dim: DIM, ...code, ...cell, k }))),
-  );
+  return codes.flatMap((code) => cells.flatMap((cell) => [10, 100].map((k) => ({ n, dim: DIM, ...code, ...cell, k }))));
 }
 
 /** mulberry32: the same data in every process and every run. */

@@ -90,14 +90,20 @@ async function overlap(index: Index, queries: Float32Array[], row: AdcRow, faiss
 
 const kernels = flags.kernels.split(",");
 const reps = Number(flags.reps);
-const rows = adcRows(Number(flags.n)).filter(({ nbits, M }) => flags.only === undefined || `${nbits}x${M}` === flags.only);
-const peer = flags.faiss ? new FaissPeer(python, flags["faiss-level"] === "" ? undefined : flags["faiss-level"]) : undefined;
+const rows = adcRows(Number(flags.n)).filter(
+  ({ nbits, M }) => flags.only === undefined || `${nbits}x${M}` === flags.only,
+);
+const peer = flags.faiss
+  ? new FaissPeer(python, flags["faiss-level"] === "" ? undefined : flags["faiss-level"])
+  : undefined;
 const peerFacts = await peer?.hello();
 const results: Result[] = [];
 const log = (text: string): void => {
   if (!flags.json) console.log(text);
 };
-log(`${cpus()[0]?.model} · Node ${process.version}${peerFacts === undefined ? "" : ` · Faiss ${peerFacts.faiss} ${peerFacts.level}`}`);
+log(
+  `${cpus()[0]?.model} · Node ${process.version}${peerFacts === undefined ? "" : ` · Faiss ${peerFacts.faiss} ${peerFacts.level}`}`,
+);
 
 const groups = Map.groupBy(rows, ({ nbits, M, nlist }) => `${nbits}x${M} nlist ${nlist}`);
 for (const [name, group] of groups) {
@@ -143,7 +149,13 @@ for (const [name, group] of groups) {
       log(format(compared));
     }
     if (peer !== undefined) {
-      const faiss: Result = { kernel: `faiss ${peerFacts!.level}`, runtime: "node", ...row, medianMs: median(faissTimes), minMs: Math.min(...faissTimes) };
+      const faiss: Result = {
+        kernel: `faiss ${peerFacts!.level}`,
+        runtime: "node",
+        ...row,
+        medianMs: median(faissTimes),
+        minMs: Math.min(...faissTimes),
+      };
       results.push(faiss);
       log(format(faiss));
     }
@@ -151,10 +163,14 @@ for (const [name, group] of groups) {
   log(`-- ${name} done`);
 }
 peer?.close();
-if (flags.json) console.log(JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, ...peerFacts, rows: results }, null, 1));
+if (flags.json)
+  console.log(JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, ...peerFacts, rows: results }, null, 1));
 
 function format(r: Result): string {
-  const ratio = r.ratioMin === undefined ? "" : `  ratio ${r.ratioMedian!.toFixed(2)} (min ${r.ratioMin.toFixed(2)})  overlap ${r.overlapAtK!.toFixed(3)}`;
+  const ratio =
+    r.ratioMin === undefined
+      ? ""
+      : `  ratio ${r.ratioMedian!.toFixed(2)} (min ${r.ratioMin.toFixed(2)})  overlap ${r.overlapAtK!.toFixed(3)}`;
   const shape = `${r.nbits}x${r.M} nlist ${r.nlist} nprobe ${r.nprobe} k ${r.k}`;
   return `${shape.padEnd(36)} ${r.kernel.padEnd(14)} median ${r.medianMs.toFixed(4)} ms  min ${r.minMs.toFixed(4)} ms${ratio}`;
 }

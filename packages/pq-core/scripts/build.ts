@@ -15,7 +15,7 @@ for (const [file, features] of [
 ] as const) {
   const out = join(root, "dist", file);
   const args = [
-    "src/kernels/adc.as.ts",
+    "src/kernels/kernel.as.ts",
     "--baseDir",
     root,
     "-o",

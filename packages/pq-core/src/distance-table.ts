@@ -41,3 +41,23 @@ function innerProduct(a: Float32Array, aAt: number, b: Float32Array, bAt: number
   for (let d = 0; d < size; d++) sum = Math.fround(sum + Math.fround(a[aAt + d]! * b[bAt + d]!));
   return sum;
 }
+
+/** ‖u‖ (cosine) or ‖u‖² (l2) of each coarse centroid; empty for inner product. */
+export function coarseTerms(codebook: Codebook): Float32Array {
+  const { metric, nlist, dim, coarseCentroids } = codebook;
+  if (metric === "innerProduct") return new Float32Array(0);
+  const terms = new Float32Array(nlist);
+  for (let l = 0; l < nlist; l++) {
+    let square = 0;
+    for (let d = 0; d < dim; d++) square += coarseCentroids[l * dim + d]! ** 2;
+    terms[l] = metric === "l2" ? square : Math.sqrt(square);
+  }
+  return terms;
+}
+
+/** Score of a coarse centroid by the metric, from its product with the query; float32, as in every kernel. */
+export function probeScore(metric: Codebook["metric"], product: number, term: number): number {
+  if (metric === "innerProduct") return product;
+  if (metric === "l2") return Math.fround(product - term);
+  return term > 0 ? Math.fround(product / term) : 0;
+}

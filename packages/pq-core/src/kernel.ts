@@ -35,6 +35,19 @@ export interface AdcKernel {
    */
   setQuery(query: Float32Array): Float32Array;
   /**
+   * The best cells for the query set last, by the metric's score of their centroids, best first; ties by the smaller.
+   *
+   * @param nprobe at most nlist
+   */
+  probe(nprobe: number): Uint32Array;
+  /**
+   * Exact scores of single items of the loaded blocks, in their order.
+   *
+   * @param positions (n) block positions
+   * @param biases (n) one an item
+   */
+  scores(positions: Uint32Array, biases: Float32Array): Float32Array;
+  /**
    * Starts a ranking.
    *
    * @param k results kept

@@ -1,6 +1,6 @@
 import { BLOCK, blockBytes, codeAt, hasTerms, termsOffset } from "./blocks.ts";
 import type { Codebook } from "./codebook.ts";
-import { fillCoarseProducts, fillTable } from "./distance-table.ts";
+import { coarseTerms, fillCoarseProducts, fillTable, probeScore } from "./distance-table.ts";
 import type { AdcKernel, Ranking } from "./kernel.ts";
 import { rotateVector } from "./rotate.ts";
 import { TopK } from "./top-k.ts";
@@ -15,6 +15,7 @@ export class ScalarKernel implements AdcKernel {
   readonly #rotated: Float32Array;
   readonly #table: Float32Array;
   readonly #products: Float32Array;
+  readonly #coarseTerms: Float32Array;
   readonly #blockBytes: number;
   readonly #termsOffset: number;
   #blocks = new Uint8Array(0);
@@ -27,6 +28,7 @@ export class ScalarKernel implements AdcKernel {
     this.#rotated = new Float32Array(codebook.dim);
     this.#table = new Float32Array(codebook.numSubQuantizers * codebook.numCentroids);
     this.#products = new Float32Array(codebook.nlist);
+    this.#coarseTerms = coarseTerms(codebook);
     this.#blockBytes = blockBytes(codebook);
     this.#termsOffset = termsOffset(codebook);
   }
@@ -51,6 +53,19 @@ export class ScalarKernel implements AdcKernel {
     fillTable(this.#codebook, this.#rotated, this.#table);
     fillCoarseProducts(this.#codebook, this.#rotated, this.#products);
     return this.#products;
+  }
+
+  probe(nprobe: number): Uint32Array {
+    const { nlist, metric } = this.#codebook;
+    const top = new TopK(nprobe);
+    for (let l = 0; l < nlist; l++) top.push(probeScore(metric, this.#products[l]!, this.#coarseTerms[l]!), l);
+    return top.take().ordinals;
+  }
+
+  scores(positions: Uint32Array, biases: Float32Array): Float32Array {
+    return Float32Array.from(positions, (position, i) => {
+      return this.#score(Math.floor(position / BLOCK) * this.#blockBytes, position % BLOCK, biases[i]!);
+    });
   }
 
   begin(k: number, _maxBias: number, floor: number): void {

@@ -11,7 +11,7 @@ import type { AdcKernel, Ranking } from "../kernel.ts";
 import { TopK } from "../top-k.ts";
 import type { Index, Item, ItemId, Manifest, SearchOptions, SearchResult } from "../types.ts";
 import type { ListSource, OrdinalRange, ReadyLists } from "./list-source.ts";
-import { coarseTerms, probeScore, scaleQuery, shiftScores } from "./score.ts";
+import { scaleQuery, shiftScores } from "./score.ts";
 
 /** Largest k: each result costs 8 bytes in the kernel, and a larger k is a listing, not a search. */
 export const MAX_K = 100_000;
@@ -36,13 +36,11 @@ export class PqIndex implements Index {
   readonly manifest: Manifest;
   readonly codebook: Codebook;
   readonly #parts: IndexParts;
-  readonly #coarseTerms: Float32Array;
 
   constructor(parts: IndexParts) {
     this.#parts = parts;
     this.manifest = parts.manifest;
     this.codebook = parts.codebook;
-    this.#coarseTerms = coarseTerms(parts.codebook);
   }
 
   get version(): string {
@@ -68,8 +66,10 @@ export class PqIndex implements Index {
 
     const scaled = queries.map((vector) => scaleQuery(this.codebook, vector));
     const visited = new Set<number>();
-    for (const { query: vector } of scaled)
-      for (const cell of this.#probe(kernel.setQuery(vector), nprobe)) visited.add(cell);
+    for (const { query: vector } of scaled) {
+      kernel.setQuery(vector);
+      for (const cell of this.#probe(nprobe)) visited.add(cell);
+    }
     const ranges: OrdinalRange[] = Array.from(visited, (cell) => this.#range(cell));
     const ready = lists.ready(ranges);
     // A resident index is scanned in the same turn; only a paged one waits.
@@ -142,13 +142,10 @@ export class PqIndex implements Index {
     return parts.length === 0 ? undefined : joinParts(this.#parts.cache, parts);
   }
 
-  /** The nprobe best cells by the metric, best first; ties by the smaller cell. */
-  #probe(products: Float32Array, nprobe: number): Uint32Array {
-    const { nlist, metric } = this.codebook;
-    if (nlist === 0) return Uint32Array.of(0);
-    const top = new TopK(Math.min(nprobe, nlist));
-    for (let l = 0; l < nlist; l++) top.push(Math.fround(probeScore(metric, products[l]!, this.#coarseTerms[l])), l);
-    return top.take().ordinals;
+  /** The nprobe best cells for the query set last. */
+  #probe(nprobe: number): Uint32Array {
+    const { nlist } = this.codebook;
+    return nlist === 0 ? Uint32Array.of(0) : this.#parts.kernel.probe(Math.min(nprobe, nlist));
   }
 
   #range(cell: number): OrdinalRange {

@@ -30,23 +30,3 @@ export function shiftScores(ranking: Ranking, shift: number): Ranking {
   if (shift !== 0) for (let i = 0; i < ranking.scores.length; i++) ranking.scores[i]! += shift;
   return ranking;
 }
-
-/** ‖u‖ (cosine) or ‖u‖² (l2) of each coarse centroid; empty for inner product. */
-export function coarseTerms(codebook: Codebook): Float32Array {
-  const { metric, nlist, dim, coarseCentroids } = codebook;
-  if (metric === "innerProduct") return new Float32Array(0);
-  const terms = new Float32Array(nlist);
-  for (let l = 0; l < nlist; l++) {
-    let square = 0;
-    for (let d = 0; d < dim; d++) square += coarseCentroids[l * dim + d]! ** 2;
-    terms[l] = metric === "l2" ? square : Math.sqrt(square);
-  }
-  return terms;
-}
-
-/** Score of a coarse centroid, from its product with the scaled query. */
-export function probeScore(metric: Codebook["metric"], product: number, term: number | undefined): number {
-  if (metric === "innerProduct" || term === undefined) return product;
-  if (metric === "l2") return product - term;
-  return term > 0 ? product / term : 0;
-}
