@@ -1,4 +1,4 @@
-import type { Env } from "../src/worker.ts";
+import type { Env } from "../src/config.ts";
 
 declare global {
   namespace Cloudflare {

@@ -3,16 +3,18 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "cloudflare:workers";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { beforeEach, describe, expect, it } from "vitest";
+import { readConfig } from "../src/config.ts";
 import { createApp } from "../src/http/app.ts";
+import type { LogEntry } from "../src/http/app-env.ts";
 import { IndexHolder } from "../src/index/holder.ts";
+import { kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
-import { kvStore } from "../src/index/store.ts";
 import { type Fixture, makeFixture, publish } from "./fixture.ts";
 
 /** An isolate of its own over the test's KV, with a clock that the test moves. */
 function makeIsolate() {
   const clock = { now: 0 };
-  const reported: unknown[] = [];
+  const reported: LogEntry[] = [];
   const app = createApp({
     holder: new IndexHolder({
       store: kvStore(env.INDEX, 1_000),
@@ -27,7 +29,10 @@ function makeIsolate() {
       retryMs: 1_000,
     }),
     version: "test",
-    reportError: (error) => reported.push(error),
+    config: readConfig({}),
+    log: (entry) => reported.push(entry),
+    now: () => clock.now,
+    random: () => 0.5,
   });
   const get = async (path: string) => {
     const ctx = createExecutionContext();
@@ -84,7 +89,7 @@ describe.each(damages)("%s", (_, keys, damage) => {
     await publish(env.INDEX, two);
     clock.now += 1_000;
     expect(await get("/search?q=cake")).toMatchObject({ status: 200, body: { indexVersion: two.artifact.version } });
-    expect(reported).toEqual([]);
+    expect(reported.filter(({ level }) => level === "error")).toEqual([]);
   });
 
   it("in a newer version leaves the old one serving, and says so", async () => {

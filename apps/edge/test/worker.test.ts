@@ -135,7 +135,7 @@ describe("with an index", () => {
 describe("a bad request", () => {
   const long = "a".repeat(10_000);
   it.each([
-    ["/search", [["q", "is missing"]]],
+    ["/search", [["q", "expected one of q, like and vector, got none"]]],
     ["/search?q=", [["q", "expected some text, got none"]]],
     ["/search?q=%20%09", [["q", "expected some text, got none"]]],
     ["/search?q=cake&k=abc", [["k", 'expected a whole number from 1 to 1000, got "abc"']]],
@@ -153,8 +153,11 @@ describe("a bad request", () => {
     ["/search?q=cake&nprobe=7", [["nprobe", "expected a whole number from 1 to 6, the cells of this index, got 7"]]],
     [`/search?q=${"a".repeat(513)}`, [["q", "expected at most 512 bytes of UTF-8, got 513"]]],
     [`/search?q=${encodeURIComponent("é".repeat(257))}`, [["q", "expected at most 512 bytes of UTF-8, got 514"]]],
-    ["/search?q=cake&K=5", [["K", "is unknown; this path takes q, k, nprobe"]]],
-    ["/search?q=cake&__proto__=5", [["__proto__", "is unknown; this path takes q, k, nprobe"]]],
+    ["/search?q=cake&K=5", [["K", "is unknown; this path takes q, like, vector, k, nprobe, exclude, fields"]]],
+    [
+      "/search?q=cake&__proto__=5",
+      [["__proto__", "is unknown; this path takes q, like, vector, k, nprobe, exclude, fields"]],
+    ],
     ["/search?q=cake&q=pie", [["q", "expected once, got 2 times"]]],
     [
       "/search?k=0&q=",
@@ -192,10 +195,10 @@ describe("a bad request", () => {
     });
   });
 
-  it.each(["POST", "PUT", "DELETE", "PATCH"])("with method %s is 405 and lists what the path takes", async (method) => {
+  it.each(["PUT", "DELETE", "PATCH"])("with method %s is 405 and lists what the path takes", async (method) => {
     const { status, headers, body } = await fetchJson("/search?q=cake", { method });
     expect(status).toBe(405);
-    expect(headers.get("allow")).toBe("GET, HEAD");
-    expect(body.detail).toBe(`/search takes GET, HEAD, got ${method}`);
+    expect(headers.get("allow")).toBe("GET, HEAD, POST, OPTIONS");
+    expect(body.detail).toBe(`/search takes GET, HEAD, POST, OPTIONS, got ${method}`);
   });
 });

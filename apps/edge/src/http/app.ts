@@ -1,89 +1,155 @@
-/** The Hono app. Everything it needs from outside comes in as `AppOptions`, so that it runs without KV. */
+/** The Hono app: which middleware, which routes, and what each of them does. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
-import { type RequestIdVariables, requestId } from "hono/request-id";
-import { secureHeaders } from "hono/secure-headers";
-import type { IndexHolder } from "../index/holder.ts";
+import { requestId } from "hono/request-id";
 import type { ServedIndex } from "../index/served-index.ts";
-import { invalidRequest, maxUrlBytes, zodErrors } from "./parameters.ts";
+import type { AppEnv, AppOptions } from "./app-env.ts";
+import { answeredByCache } from "./caching.ts";
+import { logOverlap } from "./canary.ts";
+import { browserHeaders, limitUrl, observe } from "./middleware.ts";
+import { openApiInfo } from "./openapi.ts";
+import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { Problem, problemResponse } from "./problem.ts";
-import { healthRoute, readyRoute, searchRoute, versionRoute } from "./routes.ts";
-import { search } from "./search.ts";
+import { maxBatchResults } from "./requests.ts";
+import { healthRoute, itemRoute, readyRoute, searchManyRoute, searchRoute, versionRoute } from "./routes.ts";
+import { findItem, type ResolvedSearch, resolveSearch, search } from "./search.ts";
 
-export interface AppOptions {
-  /** Gives the index of a request; see `IndexHolder`. */
-  readonly holder: Pick<IndexHolder<ServedIndex>, "acquire" | "current" | "refreshFailure">;
-  /** Version of the code, for `/version`. */
-  readonly version: string;
-  /** Where an error goes that is nobody's fault but ours. */
-  readonly reportError: (error: unknown, requestId: string) => void;
-}
+const paths = "/, /search, /items/{id}, /version, /healthz, /readyz, /openapi.json and /reference";
 
-type AppEnv = { Variables: RequestIdVariables };
-
-export function createApp({ holder, version, reportError }: AppOptions) {
+export function createApp(options: AppOptions) {
   const app = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(zodErrors(result.error));
     },
   });
-  const acquire = (c: Context<AppEnv>) => holder.acquire((promise) => c.executionCtx.waitUntil(promise));
-
+  app.use(async function provideOptions(c, next) {
+    c.set("options", options);
+    await next();
+  });
   app.use(requestId());
-  app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }));
-  app.use(async function limitUrl(c, next) {
-    // Workers normalise a URL to ASCII, so length is bytes.
-    if (c.req.url.length > maxUrlBytes)
-      throw new Problem("uri-too-long", `The address expected at most ${maxUrlBytes} bytes, got ${c.req.url.length}`);
-    await next();
-  });
-  app.use(async function tellRefreshFailure(c, next) {
-    await next();
-    const failure = holder.refreshFailure;
-    // Header values are Latin-1 without line ends; a key in a message may hold anything.
-    if (failure !== undefined) c.header("Index-Refresh-Failure", failure.slice(0, 300).replace(/[^\x20-\x7e]/g, "?"));
-  });
-  app.use(
-    methodNotAllowed({
-      app,
-      onMethodNotAllowed: (c, methods) => {
-        const allow = methods.join(", ");
-        const problem = new Problem(
-          "method-not-allowed",
-          `${c.req.path} takes ${allow}, got ${c.req.method.slice(0, 20)}`,
-        );
-        return problemResponse(c, problem, { Allow: allow });
-      },
-    }),
-  );
+  app.use(observe);
+  app.use(browserHeaders);
+  app.use(limitUrl);
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
+  app.notFound((c) => problemResponse(c, new Problem("not-found", `The paths are ${paths}`)));
+  app.onError((error, c) => problemResponse(c, toProblem(error, c)));
 
-  app.notFound((c) =>
-    problemResponse(c, new Problem("not-found", "The paths are /, /search, /version, /healthz and /readyz")),
-  );
-  app.onError((error, c) => {
-    if (error instanceof Problem) return problemResponse(c, error);
-    if (error instanceof HTTPException && error.status < 500)
-      return problemResponse(c, new Problem("invalid-request", error.message));
-    reportError(error, c.get("requestId"));
-    return problemResponse(c, new Problem("internal-error", "The error is logged under the request id"));
+  app.get("/openapi.json", onlyParameters([]), (c) => {
+    c.header("Cache-Control", "public, max-age=300");
+    return c.json(app.getOpenAPI31Document(openApiInfo(options.version)));
   });
+  app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
 
   return app
-    .openapi(searchRoute, async (c) => c.json(await search(await acquire(c), c.req.valid("query")), 200))
+    .openapi(searchRoute, async (c) => {
+      const served = await acquire(c);
+      const request = resolveSearch(served, c.req.valid("query"));
+      const cached = await answeredByCache(c, served.version, request);
+      if (cached) return cached as never;
+      return c.json(await answer(c, served, request), 200);
+    })
+    .openapi(searchManyRoute, async (c) => {
+      const body = c.req.valid("json");
+      const many = Array.isArray(body) ? body : [body];
+      const total = many.reduce((sum, { k }) => sum + k, 0);
+      if (total > maxBatchResults)
+        throw invalidRequest([
+          { parameter: "k", detail: `expected at most ${maxBatchResults} in all searches together, got ${total}` },
+        ]);
+      const served = await acquire(c);
+      // All are checked before the first is run: a batch is answered or refused as a whole.
+      const requests = many.map((request) => resolveSearch(served, request));
+      const answers = [];
+      for (const request of requests) answers.push(await answer(c, served, request));
+      c.header("Cache-Control", "no-store");
+      return c.json(Array.isArray(body) ? answers : answers[0]!, 200);
+    })
+    .openapi(itemRoute, async (c) => {
+      const served = await acquire(c);
+      const { id } = c.req.valid("param");
+      const item = await timed(c, "item", () => findItem(served, id));
+      const cached = await answeredByCache(c, served.version, { item: id });
+      if (cached) return cached as never;
+      return c.json(item, 200);
+    })
     .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
     .openapi(readyRoute, async (c) =>
       c.json({ status: "ready" as const, indexVersion: (await acquire(c)).version }, 200),
     )
     .openapi(versionRoute, (c) => {
-      const served = holder.current;
-      const failure = holder.refreshFailure ?? null;
+      const { current, refreshFailure = null } = options.holder;
+      c.header("Cache-Control", "no-store");
       return c.json(
-        { name: "poeem-edge" as const, version, index: served ? describeIndex(served) : null, refreshFailure: failure },
+        {
+          name: "poeem-edge" as const,
+          version: options.version,
+          index: current ? describeIndex(current) : null,
+          refreshFailure,
+        },
         200,
       );
     });
+}
+
+/** The index of this request: one version from first to last. */
+async function acquire(c: Context<AppEnv>): Promise<ServedIndex> {
+  const served = await timed(c, "index", () =>
+    c.get("options").holder.acquire((promise) => c.executionCtx.waitUntil(promise)),
+  );
+  c.set("indexVersion", served.version);
+  return served;
+}
+
+async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch) {
+  const { record, random, config, log } = c.get("options");
+  const response = await timed(c, "search", () => search(served, request));
+  const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
+  const kind = request.q !== undefined ? "q" : request.like !== undefined ? "like" : "vector";
+  record?.({ indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
+  if (random() < config.canaryShare) {
+    const ids = ({ results }: typeof response) => results.map(({ id }) => id);
+    const nlist = Math.max(served.index.manifest.nlist, 1);
+    const exhaustive = async () => ids(await search(served, { ...request, nprobe: nlist }));
+    c.executionCtx.waitUntil(logOverlap(served, nprobe, ids(response), exhaustive, log));
+  }
+  return response;
+}
+
+/** Adds the time that `run` waited for I/O to the Server-Timing of the response. */
+async function timed<T>(c: Context<AppEnv>, name: string, run: () => Promise<T>): Promise<T> {
+  const { now } = c.get("options");
+  const startedAt = now();
+  try {
+    return await run();
+  } finally {
+    const waits = c.get("waits");
+    waits[name] = (waits[name] ?? 0) + now() - startedAt;
+  }
+}
+
+function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response {
+  const allow = methods.join(", ");
+  if (c.req.method === "OPTIONS") return c.body(null, 204, { Allow: allow });
+  const problem = new Problem("method-not-allowed", `${c.req.path} takes ${allow}, got ${c.req.method.slice(0, 20)}`);
+  return problemResponse(c, problem, { Allow: allow });
+}
+
+function toProblem(error: Error, c: Context<AppEnv>): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof HTTPException && error.status === 415)
+    return new Problem("unsupported-media-type", "Expected application/json");
+  if (error instanceof HTTPException && error.status < 500)
+    return invalidRequest([{ parameter: "", detail: "expected JSON, got something else" }]);
+  c.get("options").log({
+    level: "error",
+    event: "fault",
+    requestId: c.get("requestId"),
+    message: String(error),
+    stack: error.stack,
+  });
+  return new Problem("internal-error", "The error is logged under the request id");
 }
 
 function describeIndex({ index, publishedAt }: ServedIndex) {

@@ -1,40 +1,15 @@
-/** Query parameters: what zod alone cannot say clearly. */
-import { z } from "@hono/zod-openapi";
+/** Checks of a request that zod alone cannot make, and the wording of those that it makes. */
+import type { z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import { Problem, type ProblemError } from "./problem.ts";
+import { show } from "./requests.ts";
 
 /** Bytes of an address that are read: room for a `q` of 10 kB, percent-encoded, to be told that it is too long. */
 export const maxUrlBytes = 32_768;
-
-/** Whole number written in decimal digits, without sign, point or exponent. */
-export function integerParameter(min: number, max: number) {
-  const message = `expected a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, { error: ({ input }) => `${message}, got ${show(String(input))}` })
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, { error: ({ input }) => `${message}, got ${input}` });
-}
-
-/** Text that is not blank, up to `maxBytes` of UTF-8. */
-export function textParameter(maxBytes: number) {
-  return z
-    .string({ error: "is missing" })
-    .transform((text) => text.trim())
-    .refine((text) => text !== "", { error: "expected some text, got none" })
-    .refine((text) => utf8Length(text) <= maxBytes, {
-      error: ({ input }) => `expected at most ${maxBytes} bytes of UTF-8, got ${utf8Length(String(input))}`,
-    });
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length;
-}
-
-/** A value as a message shows it: quoted, cut short. */
-export function show(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
-}
+/** Bytes of a JSON body. */
+export const maxBodyBytes = 1_048_576;
+/** Errors that one answer lists. */
+const maxErrors = 10;
 
 /**
  * Refuses parameters that a route does not have, and parameters given twice: a misspelt `nprobe` must not silently
@@ -50,7 +25,7 @@ export function onlyParameters(names: readonly string[]): MiddlewareHandler {
       if (!names.includes(name))
         errors.push({ parameter, detail: `is unknown; this path takes ${names.join(", ") || "none"}` });
       else if (count > 1) errors.push({ parameter, detail: `expected once, got ${count} times` });
-      if (errors.length === 10) break;
+      if (errors.length === maxErrors) break;
     }
     if (errors.length > 0) throw invalidRequest(errors);
     await next();
@@ -59,14 +34,31 @@ export function onlyParameters(names: readonly string[]): MiddlewareHandler {
 
 /** One sentence over all errors, and the list of them. */
 export function invalidRequest(errors: readonly ProblemError[]): Problem {
-  return new Problem(
-    "invalid-request",
-    errors.map(({ parameter, detail }) => `${show(parameter)} ${detail}`).join("; "),
-    errors,
-  );
+  const detail = errors
+    .map(({ parameter, detail }) => (parameter === "" ? `The body ${detail}` : `${show(parameter)} ${detail}`))
+    .join("; ");
+  return new Problem("invalid-request", detail, errors);
 }
 
-/** The errors that zod found in the parameters. */
+/** The errors that zod found. */
 export function zodErrors(error: z.ZodError): ProblemError[] {
-  return error.issues.map((issue) => ({ parameter: issue.path.join("."), detail: issue.message }));
+  return error.issues
+    .flatMap((issue) =>
+      issue.code === "invalid_union" && issue.path.length === 0 ? issuesOfBody(issue.errors) : [issue],
+    )
+    .flatMap((issue) => {
+      const parameter = issue.path.join(".");
+      if (issue.code !== "unrecognized_keys") return [{ parameter, detail: issue.message }];
+      return issue.keys.map((key) => ({
+        parameter: [...issue.path, key.slice(0, 40)].join("."),
+        detail: "is unknown",
+      }));
+    })
+    .slice(0, maxErrors);
+}
+
+/** A body is one search or a list of them; of the two lists of errors, those of the form that was meant. */
+function issuesOfBody([single = [], list = []]: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] {
+  const isList = !list.some(({ code, path }) => code === "invalid_type" && path.length === 0);
+  return isList ? list : single;
 }

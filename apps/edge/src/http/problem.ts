@@ -10,9 +10,13 @@ export interface ProblemError {
 
 const titles = {
   "invalid-request": [400, "The request is not valid"],
+  unauthorized: [401, "The request needs a token"],
   "not-found": [404, "There is nothing at this path"],
   "method-not-allowed": [405, "The path does not have this method"],
+  "body-too-large": [413, "The body of the request is too large"],
   "uri-too-long": [414, "The address of the request is too long"],
+  "unsupported-media-type": [415, "The body is of a type that is not read here"],
+  "rate-limited": [429, "Too many requests"],
   "index-unavailable": [503, "No index can be served now"],
   "internal-error": [500, "The server failed"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;

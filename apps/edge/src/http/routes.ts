@@ -1,14 +1,18 @@
 /** The paths, as data: methods, parameters, answers. What they do is in `app.ts`. */
-import { createRoute, type z } from "@hono/zod-openapi";
-import { onlyParameters } from "./parameters.ts";
+import { createRoute, z } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { authorize, limitRate } from "./middleware.ts";
+import { maxBodyBytes, onlyParameters } from "./parameters.ts";
+import { Problem } from "./problem.ts";
+import { maxBatch, maxBatchResults, maxIdBytes, searchBody, searchQuery } from "./requests.ts";
 import {
+  itemResponse,
   problemSchema,
   readyResponse,
-  searchQuery,
   searchResponse,
   statusResponse,
   versionResponse,
-} from "./schemas.ts";
+} from "./responses.ts";
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,
@@ -18,21 +22,110 @@ const problem = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problemSchema } },
 });
-const invalid = { 400: problem("A parameter is unknown, given twice or out of range") };
+const invalid = { 400: problem("A parameter is missing, unknown, given twice or out of range") };
 const unavailable = { 503: problem("No index has been published, or it cannot be read") };
+const notModified = { 304: { description: "The client has this answer: If-None-Match names its ETag" } };
+const guarded = {
+  401: problem("Tokens are configured and the request has none of them"),
+  429: problem("A rate limit is configured and the client is above it"),
+};
+const security = [{ token: [] }, {}];
 
 export const searchRoute = createRoute({
   method: "get",
   path: "/search",
-  summary: "Find the items nearest to a text",
-  middleware: onlyParameters(Object.keys(searchQuery.shape)),
+  tags: ["search"],
+  security,
+  summary: "Find the items nearest to a text, an item or a vector",
+  middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape))] as const,
   request: { query: searchQuery },
-  responses: { 200: json(searchResponse, "The best items, best first"), ...invalid, ...unavailable },
+  responses: {
+    200: json(searchResponse, "The best items, best first"),
+    ...notModified,
+    ...invalid,
+    ...guarded,
+    ...unavailable,
+  },
+});
+
+export const searchManyRoute = createRoute({
+  method: "post",
+  path: "/search",
+  tags: ["search"],
+  security,
+  summary: "The same as JSON: one search, or a list of them",
+  description: `A list has up to ${maxBatch} searches with k of up to ${maxBatchResults} in all; they are answered in order, from one version of the index.`,
+  middleware: [
+    authorize,
+    limitRate,
+    onlyParameters([]),
+    bodyLimit({
+      maxSize: maxBodyBytes,
+      onError: () => {
+        throw new Problem("body-too-large", `The body expected at most ${maxBodyBytes} bytes`);
+      },
+    }),
+  ] as const,
+  request: {
+    body: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: z.union([
+            searchBody,
+            z
+              .array(searchBody)
+              .min(1, { error: "expected at least one search, got an empty list" })
+              .max(maxBatch, {
+                error: ({ input }) => `expected at most ${maxBatch} searches, got ${(input as unknown[]).length}`,
+              }),
+          ]),
+        },
+      },
+    },
+  },
+  responses: {
+    200: json(
+      z.union([searchResponse, z.array(searchResponse)]),
+      "The answer, or a list of them when a list was asked",
+    ),
+    ...invalid,
+    ...guarded,
+    413: problem(`A body of more than ${maxBodyBytes} bytes`),
+    415: problem("A body that is not application/json"),
+    ...unavailable,
+  },
+});
+
+export const itemRoute = createRoute({
+  method: "get",
+  path: "/items/{id}",
+  tags: ["items"],
+  security,
+  summary: "One item and its fields",
+  middleware: [authorize, limitRate, onlyParameters([])] as const,
+  request: {
+    params: z.object({
+      id: z
+        .string()
+        .max(maxIdBytes)
+        .openapi({ param: { description: "External id, percent-encoded" }, example: "emoji:1f382" }),
+    }),
+  },
+  responses: {
+    200: json(itemResponse, "The item"),
+    ...notModified,
+    ...invalid,
+    ...guarded,
+    404: problem("No item has this id"),
+    ...unavailable,
+  },
 });
 
 export const healthRoute = createRoute({
   method: "get",
   path: "/healthz",
+  tags: ["operation"],
   summary: "Whether the Worker runs",
   middleware: onlyParameters([]),
   responses: { 200: json(statusResponse, "It does"), ...invalid },
@@ -41,6 +134,7 @@ export const healthRoute = createRoute({
 export const readyRoute = createRoute({
   method: "get",
   path: "/readyz",
+  tags: ["operation"],
   summary: "Whether a search would be answered",
   middleware: onlyParameters([]),
   responses: { 200: json(readyResponse, "It would"), ...invalid, ...unavailable },
@@ -49,6 +143,7 @@ export const readyRoute = createRoute({
 export const versionRoute = createRoute({
   method: "get",
   path: "/version",
+  tags: ["operation"],
   summary: "What is being served",
   middleware: onlyParameters([]),
   responses: { 200: json(versionResponse, "Code and index"), ...invalid },

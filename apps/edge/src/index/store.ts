@@ -5,38 +5,3 @@ export interface Store {
   /** The value of a key that never changes, as bytes; null when there is none. */
   getBytes(key: string): Promise<Uint8Array | null>;
 }
-
-/** Shortest `cacheTtl` that KV takes, in seconds. */
-const shortTtl = 30;
-/** For values that never change. KV has no upper limit; a day keeps rarely used chunks from outliving a prune for long. */
-const longTtl = 86_400;
-
-/**
- * The store over a KV binding.
- * @param timeoutMs a read that takes longer rejects, so that a hanging KV becomes an error that can be told.
- */
-export function kvStore(kv: KVNamespace, timeoutMs: number): Store {
-  return {
-    getText: (key) => withTimeout(kv.get(key, { type: "text", cacheTtl: shortTtl }), key, timeoutMs),
-    async getBytes(key) {
-      const get = (cacheTtl: number) => withTimeout(kv.get(key, { type: "arrayBuffer", cacheTtl }), key, timeoutMs);
-      // A miss is cached as long as a value would be. Asking again with the short time to live keeps a chunk that reaches
-      // this location late from being missing for a day.
-      const value = (await get(longTtl)) ?? (await get(shortTtl));
-      return value === null ? null : new Uint8Array(value);
-    },
-  };
-}
-
-async function withTimeout<T>(promise: Promise<T>, key: string, timeoutMs: number): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Error(`[edge] KV key "${key}" did not come within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

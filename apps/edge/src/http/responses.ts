@@ -1,53 +1,31 @@
-/** What goes in and out over HTTP. The OpenAPI document and the typed client are made from these. */
+/** What comes back. The OpenAPI document and the typed client are made from these. */
 import { z } from "@hono/zod-openapi";
-import { integerParameter, textParameter } from "./parameters.ts";
 
-export const maxQueryBytes = 512;
-export const maxK = 1000;
-export const defaultK = 10;
-/** Above any `nlist` that a Worker could hold; the index itself says how many cells it has. */
-const maxNprobe = 1_000_000;
-
-export const searchQuery = z.object({
-  q: textParameter(maxQueryBytes).openapi({
-    param: { description: `Text to search for, up to ${maxQueryBytes} bytes of UTF-8` },
-    type: "string",
-    example: "birthday cake",
-  }),
-  k: integerParameter(1, maxK)
-    .default(defaultK)
-    .openapi({
-      param: { description: "Results wanted" },
-      type: "integer",
-      minimum: 1,
-      maximum: maxK,
-      default: defaultK,
-    }),
-  nprobe: integerParameter(1, maxNprobe)
-    .optional()
-    .openapi({
-      param: { description: "Cells of the index to visit, at most its nlist; left out: the index's own default" },
-      type: "integer",
-      minimum: 1,
-    }),
-});
+const idSchema = z
+  .union([z.string(), z.number()])
+  .openapi({ description: "External id; 64-bit numbers come as strings" });
+const fieldsSchema = z
+  .record(z.string(), z.unknown())
+  .openapi({ description: "The other fields that the index carries for the item" });
+const titleSchema = z
+  .string()
+  .nullable()
+  .openapi({ description: "The field of that name; null when the item has none" });
 
 export const searchResult = z
   .object({
-    id: z.union([z.string(), z.number()]).openapi({ description: "External id; 64-bit numbers come as strings" }),
+    id: idSchema,
     score: z
       .number()
-      .openapi({ description: "Inner product of the query with the item's decoded vector; larger is better" }),
-    title: z.string().nullable(),
-    fields: z
-      .record(z.string(), z.unknown())
-      .openapi({ description: "The other fields that the index carries for the item" }),
+      .openapi({ description: "By the index's metric, of the query with the item's decoded vector; larger is better" }),
+    title: titleSchema,
+    fields: fieldsSchema,
   })
   .openapi("SearchResult");
 
 export const searchResponse = z
   .object({
-    query: z.string(),
+    query: z.string().nullable().openapi({ description: "The text searched for; null for the other kinds of query" }),
     indexVersion: z.string(),
     k: z.int(),
     nprobe: z.int(),
@@ -58,6 +36,10 @@ export const searchResponse = z
       .openapi({ description: "Best first; none when no part of the query is known to the model" }),
   })
   .openapi("SearchResponse");
+
+export const itemResponse = z
+  .object({ id: idSchema, indexVersion: z.string(), title: titleSchema, fields: fieldsSchema })
+  .openapi("Item");
 
 export const problemSchema = z
   .object({

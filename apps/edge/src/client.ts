@@ -1,0 +1,20 @@
+/**
+ * A typed client of the Worker: paths, parameters and answers are checked against the routes at compile time, and nothing of the
+ * Worker's code is in the bundle.
+ *
+ * @example
+ * const client = createClient("https://search.example.com");
+ * const response = await client.search.$get({ query: { q: "birthday cake", k: "5" } });
+ * if (response.ok) for (const { id, score } of (await response.json()).results) console.log(id, score);
+ * @module
+ */
+import { type ClientRequestOptions, hc } from "hono/client";
+import type { createApp } from "./http/app.ts";
+
+export type App = ReturnType<typeof createApp>;
+export { encodeVector } from "./http/vector.ts";
+
+/** @param options `headers`, for example `{ Authorization: "Bearer …" }`, `fetch`, `init` … as hono's client takes them */
+export function createClient(baseUrl: string, options?: ClientRequestOptions) {
+  return hc<App>(baseUrl, options);
+}

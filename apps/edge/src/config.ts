@@ -1,0 +1,50 @@
+/** What an operator sets: variables, secrets and optional bindings of the Worker. */
+
+export interface Env {
+  /** Workers KV namespace that `poeem publish` writes to. */
+  readonly INDEX: KVNamespace;
+  /** Origins whose pages may read answers, parted by commas, or `*`; left out: only the Worker's own. */
+  readonly CORS_ORIGINS?: string;
+  /** Secret: bearer tokens, parted by commas. When set, searches and items need one. */
+  readonly SEARCH_TOKENS?: string;
+  /** `all`: one line of log a request; `errors` (default): failures and index changes only. */
+  readonly LOG?: string;
+  /** Share of searches, 0 to 1, that are run again over all cells to measure overlap; default 0. */
+  readonly CANARY_SHARE?: string;
+  /** Optional rate limit a client. */
+  readonly RATE_LIMIT?: RateLimit;
+  /** Optional Analytics Engine data set: one event a search. */
+  readonly ANALYTICS?: AnalyticsEngineDataset;
+}
+
+export interface Config {
+  readonly corsOrigins: readonly string[];
+  readonly tokens: readonly string[];
+  readonly logRequests: boolean;
+  readonly canaryShare: number;
+}
+
+/** @throws Error naming the variable, what it expects and what it has. */
+export function readConfig(env: Omit<Env, "INDEX">): Config {
+  const log = env.LOG ?? "errors";
+  if (log !== "all" && log !== "errors")
+    throw new Error(`[edge] variable LOG expected "all" or "errors", got "${log}"`);
+  const canaryShare = Number(env.CANARY_SHARE ?? "0");
+  if (!(canaryShare >= 0 && canaryShare <= 1))
+    throw new Error(`[edge] variable CANARY_SHARE expected a number from 0 to 1, got "${env.CANARY_SHARE}"`);
+  const corsOrigins = list(env.CORS_ORIGINS);
+  for (const origin of corsOrigins) {
+    // "https://a.b/" would never equal the Origin header of a browser, and the mistake would be silent.
+    if (origin !== "*" && URL.parse(origin)?.origin !== origin) {
+      throw new Error(`[edge] variable CORS_ORIGINS expected origins such as https://example.com, got "${origin}"`);
+    }
+  }
+  return { corsOrigins, tokens: list(env.SEARCH_TOKENS), logRequests: log === "all", canaryShare };
+}
+
+function list(value = ""): string[] {
+  return value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}

@@ -1,0 +1,42 @@
+import type { RequestIdVariables } from "hono/request-id";
+import type { Config } from "../config.ts";
+import type { IndexHolder } from "../index/holder.ts";
+import type { ServedIndex } from "../index/served-index.ts";
+
+/** One line of log, as JSON: `event` says what happened. Never the text of a query, which may be about a person. */
+export type LogEntry = { readonly level: "info" | "warn" | "error"; readonly event: string } & Readonly<
+  Record<string, unknown>
+>;
+
+/** Everything that the app needs from outside, so that it runs without KV, clock or console. */
+export interface AppOptions {
+  /** Gives the index of a request; see `IndexHolder`. */
+  readonly holder: Pick<IndexHolder<ServedIndex>, "acquire" | "current" | "refreshFailure">;
+  /** Version of the code. */
+  readonly version: string;
+  readonly config: Config;
+  readonly log: (entry: LogEntry) => void;
+  /** Milliseconds; in a Worker it moves only with I/O. */
+  readonly now: () => number;
+  /** In [0, 1), for sampling. */
+  readonly random: () => number;
+  /** Whether a client may go on; left out: always. */
+  readonly mayProceed?: ((client: string) => Promise<boolean>) | undefined;
+  /** Takes the figures of a search; left out: nobody. */
+  readonly record?: ((figures: SearchFigures) => void) | undefined;
+}
+
+/** What is counted of a search. */
+export interface SearchFigures {
+  readonly indexVersion: string;
+  readonly kind: "q" | "like" | "vector";
+  readonly k: number;
+  readonly nprobe: number;
+  readonly listsProbed: number;
+  readonly codesScanned: number;
+  readonly results: number;
+}
+
+export type AppEnv = {
+  Variables: RequestIdVariables & { options: AppOptions; indexVersion: string; waits: Record<string, number> };
+};

@@ -1,0 +1,89 @@
+/** What every request goes through, in the order in which `app.ts` lists it. */
+import type { MiddlewareHandler } from "hono";
+import { cors } from "hono/cors";
+import { secureHeaders } from "hono/secure-headers";
+import { timingSafeEqual } from "hono/utils/buffer";
+import type { AppEnv } from "./app-env.ts";
+import { maxUrlBytes } from "./parameters.ts";
+import { Problem } from "./problem.ts";
+
+type Middleware = MiddlewareHandler<AppEnv>;
+
+/** Logs requests and tells the time that a request waited, once the response is there. */
+export const observe: Middleware = async function observe(c, next) {
+  const { now, log, config, holder } = c.get("options");
+  const startedAt = now();
+  c.set("waits", {});
+  await next();
+  const waits = Object.entries(c.get("waits"));
+  if (waits.length > 0) c.header("Server-Timing", waits.map(([name, ms]) => `${name};dur=${ms}`).join(", "));
+  const failure = holder.refreshFailure;
+  // Header values are Latin-1 without line ends; a key in a message may hold anything.
+  if (failure !== undefined) c.header("Index-Refresh-Failure", failure.slice(0, 300).replace(/[^\x20-\x7e]/g, "?"));
+  const { status } = c.res;
+  if (!config.logRequests && status < 500) return;
+  log({
+    level: status < 500 ? "info" : status === 503 ? "warn" : "error",
+    event: "request",
+    requestId: c.get("requestId"),
+    method: c.req.method.slice(0, 20),
+    path: c.req.path.slice(0, 200),
+    status,
+    indexVersion: c.get("indexVersion"),
+    ioMs: now() - startedAt,
+  });
+};
+
+/** Headers for what a browser does with an answer. Other origins may read it only when they are configured. */
+export const browserHeaders: Middleware = async function browserHeaders(c, next) {
+  const { corsOrigins } = c.get("options").config;
+  const secure = secureHeaders({
+    contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    crossOriginResourcePolicy: corsOrigins.length > 0 ? "cross-origin" : "same-origin",
+  });
+  return secure(c, async () => {
+    // An OPTIONS that is no preflight asks what a path takes, and is answered below.
+    const isPlainOptions = c.req.method === "OPTIONS" && c.req.header("access-control-request-method") === undefined;
+    if (corsOrigins.length === 0 || isPlainOptions) return next();
+    const preflight = await cors({
+      origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
+      allowMethods: ["GET", "HEAD", "POST"],
+      allowHeaders: ["Authorization", "Content-Type", "If-None-Match", "X-Request-Id"],
+      exposeHeaders: ["ETag", "Index-Refresh-Failure", "Server-Timing", "X-Request-Id"],
+      maxAge: 86_400,
+    })(c, next);
+    if (preflight) c.res = preflight;
+  });
+};
+
+export const limitUrl: Middleware = async function limitUrl(c, next) {
+  // A URL is ASCII once parsed, so its length is bytes.
+  const { length } = c.req.url;
+  if (length > maxUrlBytes)
+    throw new Problem("uri-too-long", `The address expected at most ${maxUrlBytes} bytes, got ${length}`);
+  await next();
+};
+
+/** Bearer tokens, when there are any. Compares in constant time, and with every token, so that time tells nothing. */
+export const authorize: Middleware = async function authorize(c, next) {
+  const { tokens } = c.get("options").config;
+  if (tokens.length > 0) {
+    const given = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
+    const equal = await Promise.all(tokens.map((token) => timingSafeEqual(given, token)));
+    if (!equal.includes(true)) {
+      c.header("WWW-Authenticate", 'Bearer realm="poeem-edge"');
+      throw new Problem("unauthorized", "Expected one of the configured tokens in the header Authorization: Bearer …");
+    }
+  }
+  await next();
+};
+
+/** The platform's rate limiter, when one is bound, a client: its token, else its address. */
+export const limitRate: Middleware = async function limitRate(c, next) {
+  const client = c.req.header("authorization") ?? c.req.header("cf-connecting-ip") ?? "unknown";
+  if ((await c.get("options").mayProceed?.(client)) === false) {
+    c.header("Retry-After", "10");
+    throw new Problem("rate-limited", "This client sends more requests than the configured limit");
+  }
+  await next();
+};

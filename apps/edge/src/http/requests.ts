@@ -1,0 +1,155 @@
+/** What a search may ask, as parameters of an address and as JSON. Both become one `SearchRequest`. */
+import { z } from "@hono/zod-openapi";
+import { decodeVector } from "./vector.ts";
+
+export const maxQueryBytes = 512;
+export const maxK = 1000;
+export const defaultK = 10;
+export const maxExclude = 1000;
+export const maxFields = 64;
+export const maxIdBytes = 512;
+/** Searches in one POST. */
+export const maxBatch = 32;
+/** Results in one POST, all searches together: each may cost a page of the index. */
+export const maxBatchResults = 2000;
+/** Above any `nlist` that a Worker could hold; the index itself says how many cells it has. */
+const maxNprobe = 1_000_000;
+
+/** A search, whichever way it came. One of `q`, `like` and `vector` is there. */
+export type SearchRequest = z.output<typeof searchBody>;
+
+const doc = {
+  q: `Text to search for, up to ${maxQueryBytes} bytes of UTF-8`,
+  like: "Id of an item: find those nearest to it. The item itself is not among the results",
+  vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
+  k: "Results wanted",
+  nprobe: "Cells of the index to visit, at most its nlist; left out: the index's own default",
+  exclude: `Ids that must not be returned, up to ${maxExclude}; unknown ones are ignored`,
+  fields: `Fields to return, up to ${maxFields}; left out: all. The title always comes`,
+};
+
+const text = z
+  .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
+  .transform((value) => value.trim())
+  .refine((value) => value !== "", { error: "expected some text, got none" })
+  .refine((value) => utf8Length(value) <= maxQueryBytes, {
+    error: ({ input }) => `expected at most ${maxQueryBytes} bytes of UTF-8, got ${utf8Length(String(input))}`,
+  });
+
+const id = z
+  .union([z.string(), z.number()], { error: ({ input }) => `expected an id, got ${kindOf(input)}` })
+  .refine((value) => value !== "", { error: "expected an id, got none" })
+  .refine((value) => utf8Length(String(value)) <= maxIdBytes, {
+    error: `expected an id of at most ${maxIdBytes} bytes`,
+  });
+
+const vector = z.unknown().transform((value, context) => {
+  const decoded = decodeVector(value);
+  if (decoded instanceof Float32Array) return decoded;
+  context.issues.push({ code: "custom", message: decoded.error, input: undefined });
+  return z.NEVER;
+});
+
+/** Commas part the values of an address; an id with a comma in it needs the JSON form. */
+const commaList = (max: number) =>
+  z
+    .string()
+    .transform((value) => value.split(",").filter((part) => part !== ""))
+    .refine((parts) => parts.length <= max, {
+      error: ({ input }) => `expected at most ${max} values, got ${(input as string[]).length}`,
+    });
+
+function integer(min: number, max: number) {
+  const expected = `expected a whole number from ${min} to ${max}`;
+  return {
+    /** Decimal digits without sign, point or exponent. */
+    text: z
+      .string()
+      .regex(/^\d{1,9}$/, { error: ({ input }) => `${expected}, got ${show(String(input))}` })
+      .transform(Number)
+      .refine((value) => value >= min && value <= max, { error: ({ input }) => `${expected}, got ${input}` }),
+    json: z
+      .int({ error: ({ input }) => `${expected}, got ${kindOf(input)}` })
+      .refine((value) => value >= min && value <= max, {
+        error: ({ input }) => `${expected}, got ${input}`,
+      }),
+  };
+}
+
+const k = integer(1, maxK);
+const nprobe = integer(1, maxNprobe);
+const kDoc = { type: "integer", minimum: 1, maximum: maxK, default: defaultK } as const;
+const nprobeDoc = { type: "integer", minimum: 1 } as const;
+
+/** Exactly one of the three ways to say what is wanted. */
+function checkOneQuery(value: object, context: z.RefinementCtx): void {
+  const given = ["q", "like", "vector"].filter((name) => (value as Record<string, unknown>)[name] !== undefined);
+  if (given.length === 1) return;
+  const got = given.length === 0 ? "none" : given.join(" and ");
+  context.addIssue({ code: "custom", path: ["q"], message: `expected one of q, like and vector, got ${got}` });
+}
+
+/** `GET /search?…` */
+export const searchQuery = z
+  .object({
+    q: text.optional().openapi({ param: { description: doc.q }, type: "string", example: "birthday cake" }),
+    like: id.optional().openapi({ param: { description: doc.like }, type: "string", example: "emoji:1f382" }),
+    vector: vector.optional().openapi({ param: { description: doc.vector }, type: "string" }),
+    k: k.text.default(defaultK).openapi({ param: { description: doc.k }, ...kDoc }),
+    nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
+    exclude: commaList(maxExclude)
+      .default([])
+      .openapi({
+        param: { description: `${doc.exclude}; parted by commas` },
+        type: "string",
+        example: "emoji:1f382,mdi:cake",
+      }),
+    fields: commaList(maxFields)
+      .optional()
+      .openapi({ param: { description: `${doc.fields}; parted by commas` }, type: "string", example: "set,glyph" }),
+  })
+  .superRefine(checkOneQuery);
+
+/** One search of `POST /search`. */
+export const searchBody = z
+  .strictObject({
+    q: text.optional().openapi({ description: doc.q, type: "string", example: "birthday cake" }),
+    like: id.optional().openapi({ description: doc.like }),
+    vector: vector
+      .optional()
+      .openapi({ description: doc.vector, oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] }),
+    k: k.json.default(defaultK).openapi({ description: doc.k, ...kDoc }),
+    nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
+    exclude: z
+      .array(id, { error: ({ input }) => `expected a list of ids, got ${kindOf(input)}` })
+      .max(maxExclude, {
+        error: ({ input }) => `expected at most ${maxExclude} values, got ${(input as unknown[]).length}`,
+      })
+      .default([])
+      .openapi({ description: doc.exclude }),
+    fields: z
+      .array(z.string(), { error: ({ input }) => `expected a list of names, got ${kindOf(input)}` })
+      .max(maxFields, {
+        error: ({ input }) => `expected at most ${maxFields} values, got ${(input as unknown[]).length}`,
+      })
+      .optional()
+      .openapi({ description: doc.fields }),
+  })
+  .superRefine(checkOneQuery)
+  .openapi("SearchRequest");
+
+/** A value as a message shows it: quoted, cut short. */
+export function show(value: string): string {
+  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "object" ? "an object" : typeof value === "string" ? show(value) : String(value);
+}
+
+function utf8Length(value: string): number {
+  return new TextEncoder().encode(value).length;
+}
