@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { balanceLoss } from "./balance-loss.ts";
 import { type IndexingLayerConfig, type IndexingLayerOptions, resolveConfig } from "./config.ts";
+import { withGradient } from "./custom-gradient.ts";
 import { MovingCentroids } from "./ema.ts";
 import { expectFinite, fail } from "./errors.ts";
 import { GivensRotation } from "./givens.ts";
@@ -7,6 +9,8 @@ import { identityMatrix, initializeCodebook } from "./initialize.ts";
 import { type Assignment, commitmentLoss, distortionLoss } from "./losses.ts";
 import { assignCoarse, assignCodes, decodeRows, flatCodes } from "./quantize.ts";
 import { Random } from "./random.ts";
+import { distillationLoss, routingLoss } from "./ranking-losses.ts";
+import { rotationTrick } from "./rotation-trick.ts";
 import type { IndexingLayerState } from "./state.ts";
 import { straightThrough } from "./straight-through.ts";
 
@@ -16,6 +20,11 @@ export type Phase = "warmup" | "collecting" | "joint";
 export interface CallOptions {
   /** In training the schedule decides whether items are quantized; otherwise they always are. Default false. */
   training?: boolean;
+  /**
+   * (b, dim) unit query vectors, row i belonging to row i of the items, b <= n; further items are further negatives.
+   * Given in training, they bring in the distillation and routing losses, whose gradients reach them too.
+   */
+  queries?: tf.Tensor2D;
 }
 
 /** Weighted terms and their sum, scalars that stay on the tape. Terms whose weight is 0 are absent. */
@@ -23,6 +32,9 @@ export interface Losses {
   total: tf.Scalar;
   distortion?: tf.Scalar;
   commitment?: tf.Scalar;
+  balance?: tf.Scalar;
+  distillation?: tf.Scalar;
+  routing?: tf.Scalar;
 }
 
 export interface CallResult {
@@ -49,9 +61,9 @@ export interface Codebook {
   centroids: Float32Array;
 }
 
-/** The last quantized training batch, kept for `afterStep`. */
-interface Batch extends Assignment {
-  readonly x: tf.Tensor2D;
+/** `y` = x·R with a gradient to x that needs no flagged transpose. */
+function rotate(x: tf.Tensor2D, y: tf.Tensor2D, rotationTransposed: tf.Tensor2D): tf.Tensor2D {
+  return withGradient([x], y, [rotationTransposed], (dy, kept) => [tf.matMul(dy, kept[0] as tf.Tensor2D)]);
 }
 
 /**
@@ -73,7 +85,8 @@ export class IndexingLayer {
   private readonly moving: MovingCentroids | null;
   private readonly random: Random;
   private buffer: Float32Array;
-  private batch: Batch | null = null;
+  /** The last quantized training batch, kept for `afterStep`. */
+  private batch: Assignment | null = null;
   private checkedInput = false;
   private isReady = false;
   private stepsDone = 0;
@@ -146,12 +159,12 @@ export class IndexingLayer {
     const at = this.assign(x);
     const quantized = this.rotateBack(at.decoded);
     if (!training) return { quantized, coarseCodes: at.coarseCodes, codes: at.codes, losses: { total: tf.scalar(0) } };
-    this.keepBatch({ x, ...at });
+    this.keepBatch(at);
     return {
-      quantized: straightThrough(x, quantized),
+      quantized: this.estimate(x, quantized),
       coarseCodes: at.coarseCodes,
       codes: at.codes,
-      losses: this.losses(x, quantized, at),
+      losses: this.losses(x, quantized, at, options.queries),
     };
   }
 
@@ -175,7 +188,7 @@ export class IndexingLayer {
     return this.rotationTransposed ? tf.matMul(decoded, this.rotationTransposed) : decoded;
   }
 
-  private losses(x: tf.Tensor2D, quantized: tf.Tensor2D, at: Assignment): Losses {
+  private losses(x: tf.Tensor2D, quantized: tf.Tensor2D, at: Assignment, queries: tf.Tensor2D | undefined): Losses {
     const { config } = this;
     const scale = config.reduction === "mean" ? 1 / x.shape[0] : 1;
     const terms: Omit<Losses, "total"> = {};
@@ -184,8 +197,41 @@ export class IndexingLayer {
       terms.distortion = distortionLoss(at, this.coarseCentroids, this.centroids, weight, config.anisotropicEta);
     }
     if (config.commitmentWeight > 0) terms.commitment = commitmentLoss(x, quantized, config.commitmentWeight * scale);
+    if (config.balanceWeight > 0) terms.balance = this.balance(x, at);
+    if (queries) {
+      const [b, dim] = queries.shape;
+      if (b > x.shape[0] || dim !== config.dim)
+        fail("queries", `at most ${x.shape[0]} rows of ${config.dim}`, `[${b},${dim}]`);
+      const perQuery = config.reduction === "mean" ? 1 / b : 1;
+      if (config.distillationWeight > 0) {
+        const weight = config.distillationWeight * perQuery;
+        const student = this.estimate(x, quantized);
+        terms.distillation = distillationLoss(queries, x, student, config.scoreScale, weight);
+      }
+      if (config.routingWeight > 0 && this.coarseCentroids) {
+        const cells = tf.slice(at.coarseCodes, 0, b);
+        const centroids = this.rotateBack(this.coarseCentroids);
+        terms.routing = routingLoss(queries, cells, centroids, config.routingScale, config.routingWeight * perQuery);
+      }
+    }
     const values = Object.values(terms) as tf.Scalar[];
     return { total: values.length ? tf.addN(values) : tf.scalar(0), ...terms };
+  }
+
+  private estimate(x: tf.Tensor2D, quantized: tf.Tensor2D): tf.Tensor2D {
+    return this.config.estimator === "rotation-trick" ? rotationTrick(x, quantized) : straightThrough(x, quantized);
+  }
+
+  /** The balance loss acts on rotated items; its softness follows the batch's own mean squared distances. */
+  private balance(x: tf.Tensor2D, at: Assignment): tf.Scalar {
+    const { config, coarseCentroids, centroids } = this;
+    const cells = coarseCentroids ? tf.gather<tf.Tensor2D>(coarseCentroids, at.coarseCodes) : null;
+    const meanSquare = (error: tf.Tensor2D, parts: number) =>
+      tf.mul<tf.Scalar>(tf.sum(tf.square(error)), config.balanceTemperature / (x.shape[0] * parts));
+    const coarse = cells ? meanSquare(tf.sub(at.y, cells), 1) : 1;
+    const sub = meanSquare(tf.sub(at.y, at.decoded), config.numSubQuantizers);
+    const y = this.rotation ? rotate(x, at.y, this.rotationTransposed!) : x;
+    return balanceLoss(y, coarseCentroids, cells, centroids, coarse, sub, config.balanceWeight);
   }
 
   /**
@@ -248,7 +294,7 @@ export class IndexingLayer {
     this.isReady = true;
   }
 
-  private moveCentroids(batch: Batch): void {
+  private moveCentroids(batch: Assignment): void {
     const { coarseMoving, moving, coarseCentroids, centroids } = this;
     if (!moving) return;
     tf.tidy(() => {
@@ -264,7 +310,7 @@ export class IndexingLayer {
     });
   }
 
-  private async moveRotation(batch: Batch): Promise<void> {
+  private async moveRotation(batch: Assignment): Promise<void> {
     const { config, givens } = this;
     if (!config.rotation.includes("givens") || this.stepsDone % config.givens.every !== 0) return;
     const correlation = tf.tidy(() => tf.matMul(tf.transpose(batch.y), batch.decoded));
@@ -362,12 +408,12 @@ export class IndexingLayer {
     return [...this.namedVariables().map(([, variable]) => variable), ...rotations];
   }
 
-  private keepBatch(batch: Batch | null): void {
+  private keepBatch(batch: Assignment | null): void {
     if (this.batch) tf.dispose(Object.values(this.batch));
     this.batch = batch
       ? (Object.fromEntries(
           Object.entries(batch).map(([key, t]) => [key, tf.keep(tf.clone(t as tf.Tensor))]),
-        ) as unknown as Batch)
+        ) as unknown as Assignment)
       : null;
   }
 

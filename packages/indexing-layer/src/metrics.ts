@@ -1,0 +1,53 @@
+import { fail } from "./errors.ts";
+
+/** How evenly one codebook is used. */
+export interface CodeUsage {
+  /** Items per centroid. */
+  readonly counts: Uint32Array;
+  /** exp of the entropy: the number of centroids that even use would need. */
+  readonly perplexity: number;
+  /** KL divergence of the usage from uniform, in nats. */
+  readonly klToUniform: number;
+  /** Half the summed absolute difference to uniform, 0..1. */
+  readonly totalVariation: number;
+  /** Share of centroids that no item uses. */
+  readonly deadShare: number;
+}
+
+/** Usage of one codebook. @param codes numbers below `numCentroids`, any length */
+export function codeUsage(codes: ArrayLike<number>, numCentroids: number): CodeUsage {
+  const counts = new Uint32Array(numCentroids);
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]!;
+    if (!(code >= 0 && code < numCentroids)) fail(`codes[${i}]`, `a number below ${numCentroids}`, code);
+    counts[code]!++;
+  }
+  let entropy = 0;
+  let totalVariation = 0;
+  let dead = 0;
+  for (const count of counts) {
+    const share = codes.length === 0 ? 0 : count / codes.length;
+    if (count === 0) dead++;
+    else entropy -= share * Math.log(share);
+    totalVariation += Math.abs(share - 1 / numCentroids) / 2;
+  }
+  return {
+    counts,
+    perplexity: Math.exp(entropy),
+    klToUniform: Math.log(numCentroids) - entropy,
+    totalVariation,
+    deadShare: dead / numCentroids,
+  };
+}
+
+/** Usage of each of the M sub-quantizers. @param codes (n, M) row-major */
+export function subCodeUsage(codes: ArrayLike<number>, numSubQuantizers: number, numCentroids: number): CodeUsage[] {
+  const n = codes.length / numSubQuantizers;
+  if (!Number.isInteger(n)) fail("codes", `a multiple of ${numSubQuantizers} numbers`, codes.length);
+  return Array.from({ length: numSubQuantizers }, (_, m) =>
+    codeUsage(
+      Array.from({ length: n }, (_, i) => codes[i * numSubQuantizers + m]!),
+      numCentroids,
+    ),
+  );
+}
