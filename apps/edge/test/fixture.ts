@@ -93,17 +93,16 @@ function decode(
   });
 }
 
-/** The exact answer when every cell is visited: ids and scores, best first. */
-export function bruteForce(
-  { tower, ids, decoded }: Fixture,
-  query: string,
-  k: number,
-): { id: string; score: number }[] {
-  const vector = tower.embedText(query);
+/** All items by the inner product of their decoded vectors with a query vector, best first. */
+export function rank({ ids, decoded }: Fixture, vector: Float32Array): { id: string; score: number }[] {
   return ids
     .map((id, i) => ({ id, score: decoded[i]!.reduce((sum, value, d) => sum + value * vector[d]!, 0) }))
-    .sort((a, b) => b.score - a.score)
-    .slice(0, k);
+    .sort((a, b) => b.score - a.score);
+}
+
+/** The exact answer to a text when every cell is visited. */
+export function bruteForce(fixture: Fixture, query: string, k: number): { id: string; score: number }[] {
+  return rank(fixture, fixture.tower.embedText(query)).slice(0, k);
 }
 
 /** Publishes as `poeem publish` does: chunks, manifest, pointer last. `damage` changes or drops a value on the way. */

@@ -1,53 +1,8 @@
 /** Publishing, as readers live through it: good versions, damaged ones, and the way back. */
-import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { beforeEach, describe, expect, it } from "vitest";
-import { readConfig } from "../src/config.ts";
-import { createApp } from "../src/http/app.ts";
-import type { LogEntry } from "../src/http/app-env.ts";
-import { IndexHolder } from "../src/index/holder.ts";
-import { kvStore } from "../src/index/kv-store.ts";
-import { openServedIndex } from "../src/index/served-index.ts";
 import { type Fixture, makeFixture, publish } from "./fixture.ts";
-
-/** An isolate of its own over the test's KV, with a clock that the test moves. */
-function makeIsolate() {
-  const clock = { now: 0 };
-  const reported: LogEntry[] = [];
-  const app = createApp({
-    holder: new IndexHolder({
-      store: kvStore(env.INDEX, 1_000),
-      open: (store, pointer) => openServedIndex(store, pointer, kernelModule),
-      now: () => clock.now,
-      sleep: async (ms) => {
-        clock.now += ms;
-        await scheduler.wait(ms);
-      },
-      refreshMs: 30_000,
-      leaseMs: 15_000,
-      retryMs: 1_000,
-    }),
-    version: "test",
-    config: readConfig({}),
-    log: (entry) => reported.push(entry),
-    now: () => clock.now,
-    random: () => 0.5,
-  });
-  const get = async (path: string) => {
-    const ctx = createExecutionContext();
-    const response = await app.fetch(new Request(`https://edge.test${path}`), env, ctx);
-    await waitOnExecutionContext(ctx);
-    // biome-ignore lint/suspicious/noExplicitAny: bodies are checked member by member
-    return { status: response.status, headers: response.headers, body: (await response.json()) as any };
-  };
-  /** Lets the pointer get old, and one request notice it. */
-  const refresh = async () => {
-    clock.now += 30_000;
-    await get("/readyz");
-  };
-  return { get, refresh, clock, reported };
-}
+import { makeIsolate } from "./isolate.ts";
 
 const [one, two]: [Fixture, Fixture] = [await makeFixture(11), await makeFixture(12)];
 const flipByte = (at: number) => (bytes: Uint8Array) => {
@@ -79,7 +34,7 @@ describe.each(damages)("%s", (_, keys, damage) => {
 
   it("at a cold start is 503 and says which, until a good version is there", async () => {
     await publish(env.INDEX, one, damageOnly);
-    const { get, clock, reported } = makeIsolate();
+    const { get, clock, logged } = makeIsolate();
     const { status, body } = await get("/search?q=cake");
     expect(status).toBe(503);
     expect(body.detail).toMatch(/^The index cannot be read: \[(edge|pq-core|query-tower)\] /);
@@ -89,7 +44,7 @@ describe.each(damages)("%s", (_, keys, damage) => {
     await publish(env.INDEX, two);
     clock.now += 1_000;
     expect(await get("/search?q=cake")).toMatchObject({ status: 200, body: { indexVersion: two.artifact.version } });
-    expect(reported.filter(({ level }) => level === "error")).toEqual([]);
+    expect(logged.filter(({ level }) => level === "error")).toEqual([]);
   });
 
   it("in a newer version leaves the old one serving, and says so", async () => {

@@ -1,0 +1,61 @@
+/** An isolate of its own over the test's KV, with a clock that the test moves and everything it says recorded. */
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import kernelModule from "@poeem/pq-core/kernel.wasm";
+import { readConfig } from "../src/config.ts";
+import { createApp } from "../src/http/app.ts";
+import type { AppOptions, LogEntry, SearchFigures } from "../src/http/app-env.ts";
+import { IndexHolder } from "../src/index/holder.ts";
+import { kvStore } from "../src/index/kv-store.ts";
+import { openServedIndex } from "../src/index/served-index.ts";
+
+export function makeIsolate(variables: Parameters<typeof readConfig>[0] = {}, overrides: Partial<AppOptions> = {}) {
+  const clock = { now: 0 };
+  const logged: LogEntry[] = [];
+  const recorded: SearchFigures[] = [];
+  const app = createApp({
+    holder: new IndexHolder({
+      store: kvStore(env.INDEX, 1_000),
+      open: (store, pointer) => openServedIndex(store, pointer, kernelModule),
+      now: () => clock.now,
+      sleep: async (ms) => {
+        clock.now += ms;
+        await scheduler.wait(ms);
+      },
+      refreshMs: 30_000,
+      leaseMs: 15_000,
+      retryMs: 1_000,
+    }),
+    version: "test",
+    config: readConfig(variables),
+    log: (entry) => logged.push(entry),
+    now: () => clock.now,
+    random: () => 0.5,
+    record: (figures) => recorded.push(figures),
+    ...overrides,
+  });
+  const request = async (path: string, init?: RequestInit): Promise<Response> => {
+    const ctx = createExecutionContext();
+    const response = await app.fetch(new Request(`https://edge.test${path}`, init), env, ctx);
+    await waitOnExecutionContext(ctx);
+    return response;
+  };
+  const get = async (path: string, init?: RequestInit) => {
+    const response = await request(path, init);
+    const text = await response.text();
+    // biome-ignore lint/suspicious/noExplicitAny: bodies are checked member by member
+    return { status: response.status, headers: response.headers, body: (text === "" ? null : JSON.parse(text)) as any };
+  };
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    get("/search", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+  /** Lets the pointer get old, and one request notice it. */
+  const refresh = async () => {
+    clock.now += 30_000;
+    await get("/readyz");
+  };
+  return { app, request, get, post, refresh, clock, logged, recorded };
+}

@@ -1,0 +1,188 @@
+/** What can be asked, each kind against brute force over decoded vectors. */
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { encodeVector } from "../src/http/vector.ts";
+import { dim, type Fixture, makeFixture, nlist, publish, rank } from "./fixture.ts";
+import { makeIsolate } from "./isolate.ts";
+
+type Result = { readonly id: string; readonly score: number };
+
+const { get, post } = makeIsolate();
+const all = `&nprobe=${nlist}`;
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await makeFixture(21);
+  await publish(env.INDEX, fixture);
+});
+
+/** Same scores rank by rank, and each id with its own score. */
+function expectRanking(results: readonly Result[], expected: readonly Result[]) {
+  expect(results).toHaveLength(expected.length);
+  const scoreOf = new Map(expected.map(({ id, score }) => [id, score]));
+  for (const [i, { id, score }] of results.entries()) {
+    expect(score).toBeCloseTo(expected[i]!.score, 4);
+    expect(score).toBeCloseTo(scoreOf.get(id) ?? Number.NaN, 4);
+  }
+}
+const vectorOf = (id: string) => fixture.decoded[fixture.ids.indexOf(id)]!;
+
+describe("like=", () => {
+  it.each(["item:0", "item:17", "item:299"])(
+    "%s gives what is nearest to its decoded vector, without itself",
+    async (id) => {
+      const { status, body } = await get(`/search?like=${id}&k=300${all}`);
+      expect(status).toBe(200);
+      expect(body).toMatchObject({ query: null, codesScanned: 300 });
+      expectRanking(
+        body.results,
+        rank(fixture, vectorOf(id)).filter((item) => item.id !== id),
+      );
+      expect((await get(`/search?like=${id}&k=5${all}`)).body.results).toHaveLength(5);
+    },
+  );
+
+  it("an unknown id is 400", async () => {
+    expect(await get("/search?like=item:300")).toMatchObject({
+      status: 400,
+      body: { errors: [{ parameter: "like", detail: 'expected the id of an item of this index, got "item:300"' }] },
+    });
+  });
+});
+
+describe("vector=", () => {
+  const vector = Float32Array.from({ length: dim }, (_, d) => Math.sin(d * 12.9898) * 2);
+
+  it("takes base64url and JSON, as GET and as POST, to the same answer", async () => {
+    const expected = rank(fixture, vector).slice(0, 20);
+    const answers = [
+      await get(`/search?vector=${encodeVector(vector)}&k=20${all}`),
+      await get(`/search?vector=${encodeURIComponent(JSON.stringify([...vector]))}&k=20${all}`),
+      await post({ vector: [...vector], k: 20, nprobe: nlist }),
+      await post({ vector: encodeVector(vector), k: 20, nprobe: nlist }),
+    ];
+    for (const { status, body } of answers) {
+      expect(status).toBe(200);
+      expectRanking(body.results, expected);
+      expect(body).toEqual(answers[0]!.body);
+    }
+  });
+
+  it.each([
+    ["AAAA", "expected float32 as base64url or a list of numbers, got something else"],
+    ["A*", "expected float32 as base64url or a list of numbers, got something else"],
+    ["[1,2", "expected float32 as base64url or a list of numbers, got something else"],
+    ["[]", "expected float32 as base64url or a list of numbers, got something else"],
+    ['[1,"2"]', "expected float32 as base64url or a list of numbers, got something else"],
+    ["[1,2]", "expected 16 numbers, the dim of this index, got 2"],
+    ["[1e39]", "expected finite float32 numbers, got Infinity at 0"],
+    [encodeVector(Float32Array.of(0, Number.NaN)), "expected finite float32 numbers, got NaN at 1"],
+  ])("%s is 400", async (text, detail) => {
+    expect(await get(`/search?vector=${encodeURIComponent(text)}`)).toMatchObject({
+      status: 400,
+      body: { errors: [{ parameter: "vector", detail }] },
+    });
+  });
+});
+
+describe("exclude= and fields=", () => {
+  it("leave out exactly the ids named, and fill up with the next best", async () => {
+    const query = "birthday cake";
+    const ranking = rank(fixture, fixture.tower.embedText(query));
+    const exclude = ranking.slice(0, 40).filter((_, i) => i % 2 === 0);
+    const ids = exclude.map(({ id }) => id);
+    const expected = ranking.filter(({ id }) => !ids.includes(id)).slice(0, 30);
+    const asGet = await get(`/search?q=${query}&k=30&exclude=${ids.join(",")},unknown${all}`);
+    const asPost = await post({ q: query, k: 30, exclude: [...ids, "unknown", 7], nprobe: nlist });
+    expectRanking(asGet.body.results, expected);
+    expect(asPost.body).toEqual(asGet.body);
+  });
+
+  it("return the fields named, in any case the title", async () => {
+    const [result] = (await get("/search?q=cake&k=1&fields=set,missing")).body.results;
+    expect(result).toEqual({ ...result, title: `title of ${result.id}`, fields: { set: expect.any(String) } });
+    expect((await get("/search?q=cake&k=1&fields=")).body.results[0].fields).toEqual({});
+    expect((await post({ q: "cake", k: 1, fields: ["__proto__", "seed"] })).body.results[0].fields).toEqual({
+      seed: 21,
+    });
+  });
+});
+
+describe("POST /search", () => {
+  it("answers a list in order, each as it would be alone", async () => {
+    const searches = [
+      { q: "cake" },
+      { like: "item:3", k: 3 },
+      { q: "?!" },
+      { q: "誕生日", nprobe: 1, exclude: ["item:1"] },
+    ];
+    const { status, body } = await post(searches);
+    expect(status).toBe(200);
+    expect(body).toHaveLength(4);
+    for (const [i, search] of searches.entries()) expect(body[i]).toEqual((await post(search)).body);
+  });
+
+  it.each([
+    ["nothing", "", 400, "The body expected JSON, got something else"],
+    ["half of JSON", '{"q":', 400, "The body expected JSON, got something else"],
+    ["an empty list", [], 400, "The body expected at least one search, got an empty list"],
+    ["33 searches", Array(33).fill({ q: "a" }), 400, "The body expected at most 32 searches, got 33"],
+    [
+      "too many results",
+      Array(3).fill({ q: "a", k: 1000 }),
+      400,
+      '"k" expected at most 2000 in all searches together, got 3000',
+    ],
+    ["an unknown member", { q: "a", K: 3 }, 400, '"K" is unknown'],
+    ["k as text", { q: "a", k: "3" }, 400, '"k" expected a whole number from 1 to 1000, got "3"'],
+    ["k as a fraction", { q: "a", k: 1.5 }, 400, '"k" expected a whole number from 1 to 1000, got 1.5'],
+    [
+      "a wrong search in a list",
+      [{ q: "a" }, { q: "a", nprobe: 0 }],
+      400,
+      '"1.nprobe" expected a whole number from 1 to 1000000, got 0',
+    ],
+    ["two queries in one", { q: "a", like: "item:1" }, 400, '"q" expected one of q, like and vector, got q and like'],
+    ["q as a list", { q: ["a"] }, 400, '"q" expected text, got a list of 1'],
+    ["exclude as text", { q: "a", exclude: "item:1" }, 400, '"exclude" expected a list of ids, got "item:1"'],
+    [
+      "1001 excluded ids",
+      { q: "a", exclude: Array(1001).fill("x") },
+      400,
+      '"exclude" expected at most 1000 values, got 1001',
+    ],
+    [
+      "more than a megabyte",
+      { q: "a", exclude: ["x".repeat(1_048_576)] },
+      413,
+      "The body expected at most 1048576 bytes",
+    ],
+  ])("with %s is refused whole", async (_, body, status, detail) => {
+    const answer = await post(body);
+    expect(answer).toMatchObject({ status, body: { status } });
+    expect(answer.body.detail).toBe(detail);
+  });
+
+  it("in another type than JSON is 415", async () => {
+    expect((await post("q=cake", { "content-type": "application/x-www-form-urlencoded" })).status).toBe(415);
+  });
+});
+
+describe("GET /items/{id}", () => {
+  it("gives the item, its title and its fields", async () => {
+    const { status, headers, body } = await get("/items/item%3A7");
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      id: "item:7",
+      indexVersion: fixture.artifact.version,
+      title: "title of item:7",
+      fields: { set: "odd", glyph: "🎂", seed: 21 },
+    });
+    expect((await get("/items/item:7", { headers: { "if-none-match": headers.get("etag")! } })).status).toBe(304);
+  });
+
+  it.each(["item:300", "__proto__", "%F0%9F%8E%82", "a%2Fb"])("%s, which is not there, is 404", async (id) => {
+    const { status, body } = await get(`/items/${id}`);
+    expect(status).toBe(404);
+    expect(body.detail).toContain("has no item");
+  });
+});
