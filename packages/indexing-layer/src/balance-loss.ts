@@ -26,20 +26,20 @@ export function balanceLoss(
   const { value, gradient } = tf.tidy(() => {
     const [m, ksub, subDim] = centroids.shape;
     const n = y.shape[0];
-    const residual = cells ? tf.sub<tf.Tensor2D>(y, cells) : y;
+    const residual: tf.Tensor2D = cells ? tf.sub<tf.Tensor2D>(y, cells) : y;
     const scores = tf.reshape<tf.Rank.R3>(subNearness(residual, centroids), [n, m, ksub]);
     const sub = divergence(scores, subTemperature);
     // Σ_k g_k c_k per sub-vector, M small products instead of a block-diagonal one: this loss is off by default.
     const parts = tf.unstack(sub.gradient, 1).map((g, j) => {
       const table = tf.reshape<tf.Rank.R2>(tf.slice(centroids, [j, 0, 0], [1, ksub, subDim]), [ksub, subDim]);
-      return tf.matMul(g as tf.Tensor2D, table);
+      return tf.matMul<tf.Tensor2D>(g as tf.Tensor2D, table);
     });
-    let gradient: tf.Tensor2D = tf.concat(parts, 1);
-    let value = sub.value;
+    let gradient = tf.concat<tf.Tensor2D>(parts, 1);
+    let value: tf.Scalar = sub.value;
     if (coarseCentroids) {
       const nlist = coarseCentroids.shape[0];
       const coarse = divergence(tf.reshape(nearness(y, coarseCentroids), [n, 1, nlist]), coarseTemperature);
-      value = tf.add(value, coarse.value);
+      value = tf.add<tf.Scalar>(value, coarse.value);
       gradient = tf.add<tf.Tensor2D>(
         gradient,
         tf.matMul(tf.reshape<tf.Rank.R2>(coarse.gradient, [n, nlist]), coarseCentroids),

@@ -40,6 +40,34 @@ export function distillationLoss(
 }
 
 /**
+ * In-batch softmax: cross entropy of each query's own row against all items of the batch, summed over queries, times
+ * `scale`. Gradients go to `queries` and `items`.
+ *
+ * @param queries (b, dim), @param items (n, dim), n >= b, row i of the items belonging to query i
+ */
+export function inBatchSoftmaxLoss(
+  queries: tf.Tensor2D,
+  items: tf.Tensor2D,
+  scoreScale: number,
+  scale: number,
+): tf.Scalar {
+  const { value, residual } = tf.tidy(() => {
+    const scores = tf.mul<tf.Tensor2D>(tf.matMul(queries, tf.transpose(items)), scoreScale);
+    const probability = tf.softmax(scores);
+    const target = tf.eye(queries.shape[0], items.shape[0]);
+    const loss = tf.sum(tf.sub(logSumExp(scores, probability), tf.sum(tf.mul(target, scores), 1)));
+    return {
+      value: tf.mul<tf.Scalar>(loss, scale),
+      residual: tf.mul<tf.Tensor2D>(tf.sub(probability, target), scoreScale * scale),
+    };
+  });
+  return withGradient([queries, items], value, [residual, queries, items], (dy, kept) => {
+    const g = tf.mul<tf.Tensor2D>(kept[0]!, dy);
+    return [tf.matMul(g, kept[2] as tf.Tensor2D), tf.matMul(tf.transpose(g), kept[1] as tf.Tensor2D)];
+  });
+}
+
+/**
  * Query-side routing: cross entropy between the cells a query would visit, softmax of its inner products with the
  * coarse centroids, and the cell that holds its item, summed over queries, times `scale`. After EHI (Kumar et al.,
  * arXiv 2310.08891), with the gradient going to the queries alone: let into the centroids it empties the cells.
