@@ -22,6 +22,6 @@ export {
   pointerKey,
 } from "./kv-layout.ts";
 export { ScalarKernel } from "./scalar-kernel.ts";
-export { MAX_K } from "./search/pq-index.ts";
+export { MAX_K } from "./search/options.ts";
 export type * from "./types.ts";
 export { loadKernel } from "./wasm-kernel.ts";

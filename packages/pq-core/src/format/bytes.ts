@@ -6,7 +6,7 @@ export class SectionWriter {
   #parts: { at: number; bytes: Uint8Array }[] = [];
   #length = 0;
 
-  add(array: Uint8Array | Uint32Array | Float32Array | BigUint64Array | Int8Array): void {
+  add(array: Uint8Array | Uint32Array | Float32Array | Float64Array | BigUint64Array | Int8Array): void {
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     this.#length = Math.ceil(this.#length / ALIGNMENT) * ALIGNMENT;
     this.#parts.push({ at: this.#length, bytes });
@@ -50,6 +50,10 @@ export class SectionReader {
 
   f32(name: string, length: number): Float32Array {
     return new Float32Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#take(name, length * 4), length);
+  }
+
+  f64(name: string, length: number): Float64Array {
+    return new Float64Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#take(name, length * 8), length);
   }
 
   /** All sections read: nothing may follow. */

@@ -6,10 +6,12 @@ import type { Artifact, ArtifactChunk, ArtifactInput, ChunkEntry, ChunkKind, Ite
 import { sealChunk } from "./chunk.ts";
 import { writeCodebook } from "./codebook-chunk.ts";
 import { HEADER_BYTES, MAX_CHUNK_BYTES, MAX_ITEMS } from "./constants.ts";
+import { writeFilters } from "./filters-chunk.ts";
 import { checkIds, compareIds, idTypeOf } from "./ids.ts";
 import { writeItemPages } from "./item-pages.ts";
 import { writeLookupPages } from "./lookup-pages.ts";
 import { sealManifest } from "./manifest.ts";
+import { writeRefinePages } from "./refine-pages.ts";
 
 const DEFAULT_LIST_CHUNK_BYTES = 4 * 1024 * 1024;
 const DEFAULT_ITEM_CHUNK_BYTES = 256 * 1024;
@@ -75,6 +77,14 @@ export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
   }
   for (const page of writeLookupPages(ordered, idType, itemChunkBytes - HEADER_BYTES)) {
     await list.add("lookup", page.payload, page.first, page.count, page.firstId);
+  }
+  if (input.facets !== undefined || input.numbers !== undefined) {
+    await list.addParts("filters", writeFilters(input.facets ?? {}, input.numbers ?? {}, order));
+  }
+  if (input.refineVectors !== undefined) {
+    for (const page of writeRefinePages(input.refineVectors, codebook.dim, order, listChunkBytes - HEADER_BYTES)) {
+      await list.add("refine", page.payload, page.first, page.count);
+    }
   }
   if (input.queryTower !== undefined) await list.addParts("query-tower", input.queryTower);
 

@@ -18,17 +18,23 @@ export interface OrdinalRange {
   readonly end: number;
 }
 
+/** Single items that a paged index scores at once. */
+const SINGLES = 128;
+
 /** Lists that are ready to be scanned without an await. */
 export interface ReadyLists {
   /** Offers the items [start, end) to the kernel; `mask` has one word a block, word 0 for the block of `start`. */
   scan(kernel: AdcKernel, start: number, end: number, bias: number, mask?: Uint32Array): void;
+  /** Exact scores of single items, in their order, for the query the kernel has. */
+  scores(kernel: AdcKernel, ordinals: Uint32Array, biases: Float32Array): Float32Array;
   /** The block that holds an ordinal: bytes and offset. */
   block(ordinal: number): { readonly bytes: Uint8Array; readonly at: number };
 }
 
 /** Where lists come from: memory, or chunks fetched as they are needed. The search is the same for both. */
 export interface ListSource {
-  /** Ready at once when everything is in memory, so that a resident search never waits. */
+  /** True when `ready` answers at once, so that a search need not wait. */
+  readonly isResident: boolean;
   ready(ranges: readonly OrdinalRange[]): ReadyLists | Promise<ReadyLists>;
 }
 
@@ -49,9 +55,10 @@ export async function residentLists(
   });
   const lists: ReadyLists = {
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
+    scores: (_kernel, ordinals, biases) => kernel.scores(ordinals, biases),
     block: (ordinal) => ({ bytes: kernel.blocks(), at: Math.floor(ordinal / BLOCK) * size }),
   };
-  return { ready: () => lists };
+  return { isResident: true, ready: () => lists };
 }
 
 /** Blocks fetched by chunk when a search visits them; the cache keeps the recent ones. */
@@ -59,6 +66,7 @@ export function pagedLists(cache: ChunkCache, manifest: Manifest, codebook: Code
   const entries = entriesOf(manifest.chunks, "lists");
   const size = blockBytes(codebook);
   return {
+    isResident: false,
     ready: async (ranges) => {
       const wanted = new Map<number, NumberedEntry>();
       for (const { start, end } of ranges) {
@@ -100,6 +108,20 @@ function pagedReady(
         kernel.scan(from - block * BLOCK, to - block * BLOCK, block * BLOCK, bias, mask?.subarray(block - startBlock));
         from = to;
       }
+    },
+    scores(kernel, ordinals, biases) {
+      // Item i goes to block position i of the kernel: one block each, SINGLES at a time.
+      const scores = new Float32Array(ordinals.length);
+      for (let from = 0; from < ordinals.length; from += SINGLES) {
+        const part = ordinals.subarray(from, from + SINGLES);
+        for (const [i, ordinal] of part.entries()) {
+          const { bytes, at } = this.block(ordinal);
+          kernel.load(bytes.subarray(at, at + size), i, SINGLES);
+        }
+        const positions = part.map((ordinal, i) => i * BLOCK + (ordinal % BLOCK));
+        scores.set(kernel.scores(positions, biases.subarray(from, from + SINGLES)), from);
+      }
+      return scores;
     },
     block(ordinal) {
       const block = Math.floor(ordinal / BLOCK);

@@ -1,20 +1,23 @@
-import { BLOCK, codeAt } from "../blocks.ts";
+import { BLOCK, blockBytes, codeAt } from "../blocks.ts";
 import type { Codebook } from "../codebook.ts";
 import { decode } from "../encode.ts";
-import { checkFinite, checkFloat32, checkInteger, typeError } from "../errors.ts";
-import { type ChunkCache, covering, entriesOf, joinParts, MAX_FETCHES, mapLimited } from "../format/chunk-cache.ts";
-import { compareIds, normalizeId } from "../format/ids.ts";
-import { readItemPage } from "../format/item-pages.ts";
-import { readLookupPage } from "../format/lookup-pages.ts";
+import { type ChunkCache, entriesOf, joinParts, type NumberedEntry } from "../format/chunk-cache.ts";
+import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
 import { listOf } from "../inverted-lists.ts";
 import type { AdcKernel, Ranking } from "../kernel.ts";
 import { TopK } from "../top-k.ts";
 import type { Index, Item, ItemId, Manifest, SearchOptions, SearchResult } from "../types.ts";
-import type { ListSource, OrdinalRange, ReadyLists } from "./list-source.ts";
-import { scaleQuery, shiftScores } from "./score.ts";
+import { compileFilter } from "./filter.ts";
+import { checkOrdinals, ItemStore } from "./item-store.ts";
+import type { ListSource } from "./list-source.ts";
+import { type BlockMask, maskStretch, selected } from "./masks.ts";
+import { type Resolved, resolveOptions, resolveQueries } from "./options.ts";
+import { rank, type Stretch, scanHead } from "./rank.ts";
+import { refineRanking } from "./refine.ts";
+import type { Head } from "./score.ts";
 
-/** Largest k: each result costs 8 bytes in the kernel, and a larger k is a listing, not a search. */
-export const MAX_K = 100_000;
+/** Codes scanned at one go when lists are paged: what is fetched together is in memory together. */
+const PAGED_BYTES = 32 * 1024 * 1024;
 
 export interface IndexParts {
   readonly manifest: Manifest;
@@ -26,25 +29,22 @@ export interface IndexParts {
   readonly cache: ChunkCache;
 }
 
-interface Cell {
-  readonly start: number;
-  readonly end: number;
-  readonly bias: number;
-}
-
 export class PqIndex implements Index {
   readonly manifest: Manifest;
   readonly codebook: Codebook;
+  readonly version: string;
   readonly #parts: IndexParts;
+  readonly #store: ItemStore;
+  readonly #filterParts: readonly NumberedEntry[];
+  #filters: FilterColumns | undefined;
 
   constructor(parts: IndexParts) {
     this.#parts = parts;
     this.manifest = parts.manifest;
     this.codebook = parts.codebook;
-  }
-
-  get version(): string {
-    return this.manifest.version;
+    this.version = parts.manifest.version;
+    this.#store = new ItemStore(parts.cache, parts.manifest);
+    this.#filterParts = entriesOf(parts.manifest.chunks, "filters");
   }
 
   get kernel(): Index["kernel"] {
@@ -52,81 +52,39 @@ export class PqIndex implements Index {
   }
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
-    const { kernel, lists } = this.#parts;
-    const queries = query instanceof Float32Array ? [query] : query;
-    if (queries.length === 0) throw typeError("query", "at least one Float32Array", query);
-    for (const vector of queries) {
-      checkFloat32("query", vector, this.codebook.dim);
-      checkFinite("query", vector);
-    }
-    const k = options.k ?? 10;
-    checkInteger("k", k, 1, MAX_K);
-    const nprobe = options.nprobe ?? this.manifest.defaultNprobe;
-    checkInteger("nprobe", nprobe, 1, 1 << 24);
-
-    const scaled = queries.map((vector) => scaleQuery(this.codebook, vector));
-    const visited = new Set<number>();
-    for (const { query: vector } of scaled) {
-      kernel.setQuery(vector);
-      for (const cell of this.#probe(nprobe)) visited.add(cell);
-    }
-    const ranges: OrdinalRange[] = Array.from(visited, (cell) => this.#range(cell));
-    const ready = lists.ready(ranges);
-    // A resident index is scanned in the same turn; only a paged one waits.
-    const blocks = ready instanceof Promise ? await ready : ready;
-    const top = new TopK(Math.min(k, this.manifest.numItems));
-    const rankings = scaled.map(({ query: vector, shift }) => {
-      const cells = this.#cells(visited, kernel.setQuery(vector));
-      return shiftScores(this.#scan(cells, blocks, top.scores.length), shift);
-    });
-    const ranking = rankings.length === 1 ? rankings[0]! : mergeByMaximum(rankings, top);
-    const codesScanned = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
-    return { ...ranking, listsProbed: visited.size, codesScanned };
+    const heads = resolveQueries(this.codebook, query);
+    const resolved = resolveOptions(options, this.manifest, heads.length);
+    const { filter, exclude, refineFactor } = resolved;
+    const mask =
+      filter === undefined ? undefined : compileFilter(filter, await this.#columns(), this.manifest.numItems);
+    const excluded =
+      exclude.length === 0 ? NONE : (await this.#store.ordinals(exclude)).filter((ordinal) => ordinal >= 0);
+    const k = Math.min(refineFactor === 0 ? resolved.k : resolved.k * refineFactor, this.manifest.numItems);
+    const { ranking, ...counts } = await this.#rank(heads, resolved, k, mask, Uint32Array.from(excluded));
+    if (refineFactor === 0) return { ...ranking, ...counts };
+    const candidates = await this.#store.refineCodes(ranking.ordinals);
+    return {
+      ...refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, resolved.merge),
+      ...counts,
+    };
   }
 
-  async items(ordinals: ArrayLike<number>): Promise<Item[]> {
-    this.#checkOrdinals(ordinals);
-    const { cache, manifest } = this.#parts;
-    const entries = entriesOf(manifest.chunks, "items");
-    const pages = new Map<number, (index: number) => Item>();
-    const wanted = new Map(
-      Array.from(ordinals, (ordinal) => covering(entries, ordinal)).map((numbered) => [numbered.seq, numbered]),
-    );
-    await mapLimited([...wanted.values()], MAX_FETCHES, async (numbered) => {
-      const { key, count } = numbered.entry;
-      const payload = await cache.get(numbered);
-      pages.set(numbered.seq, readItemPage(`chunk ${key}`, payload, count, manifest.idType, manifest.hasFields));
-    });
-    return Array.from(ordinals, (ordinal) => {
-      const { entry, seq } = covering(entries, ordinal);
-      return pages.get(seq)!(ordinal - entry.first);
-    });
+  items(ordinals: ArrayLike<number>): Promise<Item[]> {
+    return this.#store.items(ordinals);
   }
 
-  async ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
-    const { cache, manifest } = this.#parts;
-    const entries = entriesOf(manifest.chunks, "lookup");
-    const type = manifest.idType;
-    const firsts = entries.map(({ entry }) => normalizeId(entry.firstId ?? "", type)!);
-    const found = new Int32Array(ids.length).fill(-1);
-    await mapLimited([...ids.keys()], MAX_FETCHES, async (i) => {
-      const id = normalizeId(ids[i]!, type);
-      const page = id === undefined ? -1 : firsts.findLastIndex((first) => compareIds(first, id) <= 0);
-      if (id === undefined || page < 0) return;
-      const { key, count } = entries[page]!.entry;
-      found[i] = readLookupPage(`chunk ${key}`, await cache.get(entries[page]!), count, type, manifest.numItems)(id);
-    });
-    return found;
+  ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
+    return this.#store.ordinals(ids);
   }
 
   async vectors(ordinals: ArrayLike<number>): Promise<Float32Array> {
-    this.#checkOrdinals(ordinals);
+    checkOrdinals(ordinals, this.manifest.numItems);
     const { numSubQuantizers: M, nbits } = this.codebook;
-    const blocks = await this.#parts.lists.ready(Array.from(ordinals, (start) => ({ start, end: start + 1 })));
+    const lists = await this.#parts.lists.ready(Array.from(ordinals, (start) => ({ start, end: start + 1 })));
     const codes = new Uint8Array(ordinals.length * M);
     const cells = new Uint32Array(ordinals.length);
     for (let i = 0; i < ordinals.length; i++) {
-      const { bytes, at } = blocks.block(ordinals[i]!);
+      const { bytes, at } = lists.block(ordinals[i]!);
       cells[i] = listOf(this.#parts.offsets, ordinals[i]!);
       for (let m = 0; m < M; m++) codes[i * M + m] = codeAt(bytes, at, ordinals[i]! % BLOCK, m, nbits);
     }
@@ -134,7 +92,13 @@ export class PqIndex implements Index {
   }
 
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
-    return {};
+    const { facets } = await this.#columns();
+    return Object.fromEntries(
+      Array.from(facets, ([name, values]) => [
+        name,
+        Object.fromEntries(Array.from(values, ([value, { count }]) => [value, count])),
+      ]),
+    );
   }
 
   async queryTower(): Promise<Uint8Array | undefined> {
@@ -142,44 +106,99 @@ export class PqIndex implements Index {
     return parts.length === 0 ? undefined : joinParts(this.#parts.cache, parts);
   }
 
-  /** The nprobe best cells for the query set last. */
-  #probe(nprobe: number): Uint32Array {
-    const { nlist } = this.codebook;
-    return nlist === 0 ? Uint32Array.of(0) : this.#parts.kernel.probe(Math.min(nprobe, nlist));
+  /** The k best of the cells that the query vectors probe, or of all matches of a very selective filter. */
+  async #rank(
+    heads: readonly Head[],
+    { nprobe, merge }: Resolved,
+    k: number,
+    mask: BlockMask | undefined,
+    excluded: Uint32Array,
+  ) {
+    const { kernel, codebook, lists } = this.#parts;
+    const few = mask === undefined ? undefined : selected(mask, this.manifest.numItems);
+    const { cells, products } = few === undefined ? this.#probe(heads, nprobe) : { cells: [], products: undefined };
+    const visited =
+      few === undefined ? cells.map((cell) => this.#cell(cell)) : few.map((ordinal) => this.#single(ordinal));
+    const stretches: Stretch[] = [];
+    let codesScanned = 0;
+    for (const stretch of visited) {
+      codesScanned += stretch.end - stretch.start;
+      const masked =
+        mask === undefined && excluded.length === 0
+          ? stretch
+          : maskStretch(stretch, few === undefined ? mask : undefined, excluded);
+      if (masked !== undefined && masked.end > masked.start) stretches.push(masked);
+    }
+    const counts = {
+      listsProbed: few === undefined ? visited.length : new Set(visited.map(({ cell }) => cell)).size,
+      codesScanned,
+    };
+    const ready = lists.isResident ? lists.ready(stretches) : undefined;
+    if (ready !== undefined && !(ready instanceof Promise)) {
+      const scan = { kernel, codebook, lists: ready, stretches };
+      // The kernel still has the query of a single vector, and nothing waited in between.
+      const isSingle = heads.length === 1 && products !== undefined && merge.by === "max";
+      return {
+        ranking: isSingle
+          ? scanHead(scan, heads[0]!, products, k, Number.NEGATIVE_INFINITY)
+          : rank(scan, heads, k, merge),
+        ...counts,
+      };
+    }
+    const top = new TopK(k);
+    for (const group of groupBySize(stretches, PAGED_BYTES / blockBytes(codebook))) {
+      const scan = { kernel, codebook, lists: await lists.ready(group), stretches: group };
+      // An item lies in one group, and its score depends on nothing else: the best of the groups' best are the best.
+      const part: Ranking = rank(scan, heads, k, merge);
+      for (let i = 0; i < part.ordinals.length; i++) top.push(part.scores[i]!, part.ordinals[i]!);
+    }
+    return { ranking: top.take(), ...counts };
   }
 
-  #range(cell: number): OrdinalRange {
-    return { start: this.#parts.offsets[cell]!, end: this.#parts.offsets[cell + 1]! };
-  }
-
-  #cells(visited: Iterable<number>, products: Float32Array): Cell[] {
-    return Array.from(visited, (cell) => ({
-      ...this.#range(cell),
-      bias: this.codebook.byResidual ? products[cell]! : 0,
-    }));
-  }
-
-  #scan(cells: readonly Cell[], blocks: ReadyLists, k: number): Ranking {
+  /** Cells probed by any of the vectors, nearest first for the first; and its products, when there is only one. */
+  #probe(heads: readonly Head[], nprobe: number): { cells: number[]; products: Float32Array | undefined } {
     const { kernel } = this.#parts;
-    const maxBias = cells.reduce((max, { bias }) => Math.max(max, bias), Number.NEGATIVE_INFINITY);
-    kernel.begin(k, maxBias, Number.NEGATIVE_INFINITY);
-    for (const { start, end, bias } of cells) if (end > start) blocks.scan(kernel, start, end, bias);
-    return kernel.finish();
+    const { nlist } = this.codebook;
+    const cells = new Set<number>(nlist === 0 ? [0] : []);
+    let products: Float32Array | undefined;
+    for (const head of heads) {
+      products = kernel.setQuery(head.query);
+      if (nlist > 0) for (const cell of kernel.probe(Math.min(nprobe, nlist))) cells.add(cell);
+    }
+    return { cells: [...cells], products: heads.length === 1 ? products : undefined };
   }
 
-  #checkOrdinals(ordinals: ArrayLike<number>): void {
-    for (let i = 0; i < ordinals.length; i++)
-      checkInteger(`ordinals[${i}]`, ordinals[i], 0, this.manifest.numItems - 1);
+  #cell(cell: number): Stretch {
+    return { cell, start: this.#parts.offsets[cell]!, end: this.#parts.offsets[cell + 1]!, mask: undefined };
+  }
+
+  #single(ordinal: number): Stretch {
+    return { cell: listOf(this.#parts.offsets, ordinal), start: ordinal, end: ordinal + 1, mask: undefined };
+  }
+
+  async #columns(): Promise<FilterColumns> {
+    if (this.#filters !== undefined) return this.#filters;
+    if (this.#filterParts.length === 0) return { facets: new Map(), numbers: new Map() };
+    const columns = readFilters(await joinParts(this.#parts.cache, this.#filterParts), this.manifest.numItems);
+    this.#filters = columns;
+    return columns;
   }
 }
 
-/** Each item once, with its best score: an item of the merged top k is in the top k of the query that scores it best. */
-function mergeByMaximum(rankings: readonly Ranking[], top: TopK): Ranking {
-  const best = new Map<number, number>();
-  for (const { ordinals, scores } of rankings) {
-    for (let i = 0; i < ordinals.length; i++)
-      best.set(ordinals[i]!, Math.max(scores[i]!, best.get(ordinals[i]!) ?? Number.NEGATIVE_INFINITY));
+const NONE = new Int32Array(0);
+
+/** Runs of stretches with at most `limit` blocks together, or one stretch. */
+function groupBySize(stretches: readonly Stretch[], limit: number): Stretch[][] {
+  const groups: Stretch[][] = [];
+  let blocks = Number.POSITIVE_INFINITY;
+  for (const stretch of stretches) {
+    const own = Math.ceil((stretch.end - stretch.start) / BLOCK) + 1;
+    if (blocks + own > limit) {
+      groups.push([]);
+      blocks = 0;
+    }
+    groups.at(-1)!.push(stretch);
+    blocks += own;
   }
-  for (const [ordinal, score] of best) top.push(score, ordinal);
-  return top.take();
+  return groups;
 }

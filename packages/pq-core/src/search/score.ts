@@ -1,8 +1,8 @@
 import type { Codebook } from "../codebook.ts";
-import type { Ranking } from "../kernel.ts";
 
 /**
- * What a metric changes around the kernel, which only adds inner products, a bias and a term:
+ * One query vector as the kernel gets it. What a metric changes around the kernel, which only adds inner products,
+ * a bias and a term:
  *
  *   innerProduct  q·x̂                 = bias + Σ table
  *   cosine        q·x̂ / (‖q‖ ‖x̂‖)     = (bias + Σ table) / term,  the query made a unit vector first, term = ‖x̂‖
@@ -10,23 +10,44 @@ import type { Ranking } from "../kernel.ts";
  *
  * Cells are probed by the same score, of the coarse centroid.
  */
-export interface QueryScale {
-  /** The query as the kernel gets it. */
+export interface Head {
+  /** As the caller gave it. */
+  readonly original: Float32Array;
+  /** As the kernel gets it. */
   readonly query: Float32Array;
   /** Added to every kernel score at the end. */
   readonly shift: number;
 }
 
-export function scaleQuery(codebook: Codebook, query: Float32Array): QueryScale {
-  if (codebook.metric === "innerProduct") return { query, shift: 0 };
-  let square = 0;
-  for (const value of query) square += value * value;
-  if (codebook.metric === "l2") return { query: query.map((value) => 2 * value), shift: -square };
+export function scaleQuery(codebook: Codebook, original: Float32Array): Head {
+  if (codebook.metric === "innerProduct") return { original, query: original, shift: 0 };
+  const square = squaredNorm(original, 0, original.length);
+  if (codebook.metric === "l2") return { original, query: original.map((value) => 2 * value), shift: -square };
   const norm = Math.sqrt(square);
-  return { query: norm > 0 ? query.map((value) => value / norm) : query, shift: 0 };
+  return { original, query: norm > 0 ? original.map((value) => value / norm) : original, shift: 0 };
 }
 
-export function shiftScores(ranking: Ranking, shift: number): Ranking {
-  if (shift !== 0) for (let i = 0; i < ranking.scores.length; i++) ranking.scores[i]! += shift;
-  return ranking;
+export function squaredNorm(values: ArrayLike<number>, at: number, size: number): number {
+  let square = 0;
+  for (let d = at; d < at + size; d++) square += values[d]! * values[d]!;
+  return square;
+}
+
+/** Score of one whole vector at `at` of `values`, each value times `scale`: for the second pass over refine codes. */
+export function scoreVector(
+  metric: Codebook["metric"],
+  query: Float32Array,
+  values: ArrayLike<number>,
+  at: number,
+  scale: number,
+): number {
+  let product = 0;
+  for (let d = 0; d < query.length; d++) product += query[d]! * values[at + d]!;
+  product *= scale;
+  if (metric === "innerProduct") return product;
+  const ofQuery = squaredNorm(query, 0, query.length);
+  const ofItem = squaredNorm(values, at, query.length) * scale * scale;
+  if (metric === "l2") return 2 * product - ofItem - ofQuery;
+  const norms = Math.sqrt(ofQuery * ofItem);
+  return norms > 0 ? product / norms : 0;
 }

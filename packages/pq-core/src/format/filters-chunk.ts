@@ -1,0 +1,135 @@
+import { BLOCK } from "../blocks.ts";
+import { checkLength, FormatError, typeError } from "../errors.ts";
+import type { ArtifactInput } from "../types.ts";
+import { SectionReader, SectionWriter } from "./bytes.ts";
+
+/** Items with one facet value: a bitmap over all items, or the ordinals alone when they are few. */
+export type FacetValue = { readonly count: number } & (
+  | { readonly bitmap: Uint32Array; readonly ordinals?: undefined }
+  | { readonly bitmap?: undefined; readonly ordinals: Uint32Array }
+);
+
+export interface FilterColumns {
+  /** Facet name → value → items. */
+  readonly facets: ReadonlyMap<string, ReadonlyMap<string, FacetValue>>;
+  /** Number name → (n); NaN = absent. */
+  readonly numbers: ReadonlyMap<string, Float64Array>;
+}
+
+/** First section of the payload: what follows, in order. [value, count] for each value of each facet, in code point order. */
+interface Directory {
+  readonly facets: readonly { readonly name: string; readonly values: readonly (readonly [string, number])[] }[];
+  readonly numbers: readonly string[];
+}
+
+/** A list of ordinals is smaller than a bitmap. */
+function isSparse(count: number, n: number): boolean {
+  return count < Math.ceil(n / BLOCK);
+}
+
+type Facets = NonNullable<ArtifactInput["facets"]>;
+
+/** @param order (n) input position of each ordinal */
+export function writeFilters(
+  facets: Facets,
+  numbers: NonNullable<ArtifactInput["numbers"]>,
+  order: Uint32Array,
+): Uint8Array {
+  const n = order.length;
+  const columns = Object.entries(facets).map(([name, values]) => ({ name, values: invert(name, values, order) }));
+  const directory: Directory = {
+    facets: columns.map(({ name, values }) => ({
+      name,
+      values: values.map(([value, { length }]) => [value, length] as const),
+    })),
+    numbers: Object.keys(numbers),
+  };
+  const json = new TextEncoder().encode(JSON.stringify(directory));
+  const writer = new SectionWriter();
+  writer.add(Uint32Array.of(json.length));
+  writer.add(json);
+  for (const { values } of columns)
+    for (const [, ordinals] of values)
+      writer.add(isSparse(ordinals.length, n) ? Uint32Array.from(ordinals) : bitmap(ordinals, n));
+  for (const [name, values] of Object.entries(numbers)) {
+    checkLength(`numbers.${name}`, values, n);
+    writer.add(Float64Array.from(order, (i) => values[i]!));
+  }
+  return writer.bytes();
+}
+
+/** Values of one facet with the ordinals that have them, ascending. */
+function invert(name: string, values: Facets[string], order: Uint32Array): [string, number[]][] {
+  checkLength(`facets.${name}`, values, order.length);
+  const found = new Map<string, number[]>();
+  for (let ordinal = 0; ordinal < order.length; ordinal++) {
+    const own = values[order[ordinal]!];
+    for (const value of new Set(own === undefined ? [] : typeof own === "string" ? [own] : own)) {
+      if (typeof value !== "string") throw typeError(`facets.${name}[${order[ordinal]}]`, "strings", value);
+      const ordinals = found.get(value);
+      if (ordinals === undefined) found.set(value, [ordinal]);
+      else ordinals.push(ordinal);
+    }
+  }
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function bitmap(ordinals: readonly number[], n: number): Uint32Array {
+  const words = new Uint32Array(Math.ceil(n / BLOCK));
+  for (const ordinal of ordinals) words[Math.floor(ordinal / BLOCK)]! |= 1 << (ordinal % BLOCK);
+  return words;
+}
+
+export function readFilters(payload: Uint8Array, n: number): FilterColumns {
+  const where = "filters";
+  const reader = new SectionReader(where, payload);
+  const directory = parseDirectory(where, reader.u8("directory", reader.u32("directory length", 1)[0]!));
+  const facets = new Map<string, ReadonlyMap<string, FacetValue>>();
+  for (const { name, values } of directory.facets) {
+    const column = new Map<string, FacetValue>();
+    for (const [value, count] of values) column.set(value, readValue(reader, where, `${name}=${value}`, count, n));
+    facets.set(name, column);
+  }
+  const numbers = new Map(directory.numbers.map((name) => [name, reader.f64(name, n)] as const));
+  reader.end();
+  return { facets, numbers };
+}
+
+function parseDirectory(where: string, json: Uint8Array): Directory {
+  const fail = (): never => {
+    throw new FormatError(
+      where,
+      '"directory" expected JSON { facets: [{ name, values: [[value, count]] }], numbers: [name] }',
+    );
+  };
+  let directory: Directory;
+  try {
+    directory = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(json)) as Directory;
+  } catch {
+    return fail();
+  }
+  const isName = (name: unknown): boolean => typeof name === "string";
+  const isValue = (pair: unknown): boolean =>
+    Array.isArray(pair) && isName(pair[0]) && Number.isInteger(pair[1]) && pair[1] >= 0;
+  const isFacet = (facet: { name?: unknown; values?: unknown } | null): boolean =>
+    typeof facet === "object" && isName(facet?.name) && Array.isArray(facet?.values) && facet.values.every(isValue);
+  if (!Array.isArray(directory?.facets) || !directory.facets.every(isFacet)) fail();
+  if (!Array.isArray(directory.numbers) || !directory.numbers.every(isName)) fail();
+  return directory;
+}
+
+function readValue(reader: SectionReader, where: string, name: string, count: number, n: number): FacetValue {
+  if (!isSparse(count, n)) {
+    const words = reader.u32(name, Math.ceil(n / BLOCK));
+    const spare = n % BLOCK === 0 ? 0 : words.at(-1)! >>> (n % BLOCK);
+    if (spare !== 0) throw new FormatError(where, `"${name}" expected no bit from ${n} on`);
+    return { count, bitmap: words };
+  }
+  const ordinals = reader.u32(name, count);
+  for (let i = 0; i < count; i++) {
+    if (ordinals[i]! >= n || (i > 0 && ordinals[i]! <= ordinals[i - 1]!)) {
+      throw new FormatError(where, `"${name}[${i}]" expected ascending ordinals below ${n}, got ${ordinals[i]}`);
+    }
+  }
+  return { count, ordinals };
+}

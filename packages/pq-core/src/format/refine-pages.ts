@@ -1,0 +1,46 @@
+import { checkFinite, checkFloat32 } from "../errors.ts";
+import { SectionReader, SectionWriter } from "./bytes.ts";
+import type { Page } from "./item-pages.ts";
+
+/**
+ * Refine codes: each original vector as int8 with one scale, x ≈ scale · code. They take dim + 4 bytes an item, lie
+ * in chunks of their own and are fetched only for the candidates of a search that asks for `refine`.
+ */
+export interface RefinePage {
+  /** (count) */
+  readonly scales: Float32Array;
+  /** (count, dim) */
+  readonly codes: Int8Array;
+}
+
+/** @param order (n) input position of each ordinal */
+export function writeRefinePages(vectors: Float32Array, dim: number, order: Uint32Array, limit: number): Page[] {
+  checkFloat32("refineVectors", vectors, order.length * dim);
+  checkFinite("refineVectors", vectors);
+  const perPage = Math.max(1, Math.floor((limit - 32) / (dim + 4)));
+  const pages: Page[] = [];
+  for (let first = 0; first < order.length; first += perPage) {
+    const count = Math.min(perPage, order.length - first);
+    const scales = new Float32Array(count);
+    const codes = new Int8Array(count * dim);
+    for (let i = 0; i < count; i++) {
+      const vector = vectors.subarray(order[first + i]! * dim, (order[first + i]! + 1) * dim);
+      const largest = vector.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+      scales[i] = largest / 127;
+      for (let d = 0; largest > 0 && d < dim; d++) codes[i * dim + d] = Math.round((vector[d]! / largest) * 127);
+    }
+    const writer = new SectionWriter();
+    writer.add(scales);
+    writer.add(codes);
+    pages.push({ first, count, payload: writer.bytes() });
+  }
+  return pages;
+}
+
+export function readRefinePage(where: string, payload: Uint8Array, count: number, dim: number): RefinePage {
+  const reader = new SectionReader(where, payload);
+  const scales = reader.f32("scales", count);
+  const codes = reader.i8("codes", count * dim);
+  reader.end();
+  return { scales, codes };
+}
