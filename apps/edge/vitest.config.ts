@@ -8,5 +8,10 @@ process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 
 export default defineConfig({
   plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.jsonc" } })],
-  test: { name: "edge", include: ["test/**/*.test.ts"] },
+  test: {
+    name: "edge",
+    include: ["test/**/*.test.ts"],
+    testTimeout: 600_000,
+    provide: { fuzzRequests: Number(process.env["FUZZ"] ?? 2_000) },
+  },
 });

@@ -1,4 +1,4 @@
-/** Builds the page into `dist/page`: one script, one style sheet, and the files that go as they are. Wrangler runs this before it starts. */
+/** Builds the pages into `dist/page`: a script each, one style sheet, and the files that go as they are. Wrangler runs this before it starts. */
 import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -9,7 +9,7 @@ const target = join(import.meta.dirname, "../dist/page");
 export async function buildPage(): Promise<void> {
   mkdirSync(target, { recursive: true });
   await build({
-    entryPoints: { page: join(source, "main.ts") },
+    entryPoints: { page: join(source, "main.ts"), reference: join(source, "reference.ts") },
     outdir: target,
     bundle: true,
     minify: true,
@@ -17,7 +17,7 @@ export async function buildPage(): Promise<void> {
     target: "es2023",
     logLevel: "warning",
   });
-  for (const file of ["index.html", "page.css", "favicon.svg", "_headers"])
+  for (const file of ["index.html", "reference.html", "page.css", "favicon.svg", "_headers"])
     cpSync(join(source, file), join(target, file));
 }
 

@@ -1,20 +1,15 @@
-/** What an operator sets: variables, secrets and optional bindings of the Worker. */
+/** What an operator sets, checked once. */
 
-export interface Env {
-  /** Workers KV namespace that `poeem publish` writes to. */
-  readonly INDEX: KVNamespace;
+/** Variables and secrets, as text. */
+export interface Variables {
   /** Origins whose pages may read answers, parted by commas, or `*`; left out: only the Worker's own. */
   readonly CORS_ORIGINS?: string;
   /** Secret: bearer tokens, parted by commas. When set, searches and items need one. */
   readonly SEARCH_TOKENS?: string;
-  /** `all`: one line of log a request; `errors` (default): failures and index changes only. */
+  /** `all`: one line of log a request; `errors` (default): failures only. */
   readonly LOG?: string;
   /** Share of searches, 0 to 1, that are run again over all cells to measure overlap; default 0. */
   readonly CANARY_SHARE?: string;
-  /** Optional rate limit a client. */
-  readonly RATE_LIMIT?: RateLimit;
-  /** Optional Analytics Engine data set: one event a search. */
-  readonly ANALYTICS?: AnalyticsEngineDataset;
 }
 
 export interface Config {
@@ -25,7 +20,7 @@ export interface Config {
 }
 
 /** @throws Error naming the variable, what it expects and what it has. */
-export function readConfig(env: Omit<Env, "INDEX">): Config {
+export function readConfig(env: Variables): Config {
   const log = env.LOG ?? "errors";
   if (log !== "all" && log !== "errors")
     throw new Error(`[edge] variable LOG expected "all" or "errors", got "${log}"`);

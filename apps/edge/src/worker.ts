@@ -1,7 +1,8 @@
 /** Entry of the Worker: binds the app to KV, the WASM kernel, the clock and the console. */
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import packageJson from "../package.json" with { type: "json" };
-import { type Env, readConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
+import type { Env } from "./env.ts";
 import { createApp } from "./http/app.ts";
 import type { LogEntry, SearchFigures } from "./http/app-env.ts";
 import { IndexHolder } from "./index/holder.ts";

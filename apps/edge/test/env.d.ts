@@ -1,4 +1,4 @@
-import type { Env } from "../src/config.ts";
+import type { Env } from "../src/env.ts";
 
 declare global {
   namespace Cloudflare {
@@ -12,3 +12,9 @@ declare global {
 }
 
 export type { Env };
+
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly fuzzRequests: number;
+  }
+}

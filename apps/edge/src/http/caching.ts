@@ -7,16 +7,17 @@ const maxAge = 30;
 
 /**
  * Sets ETag, Cache-Control and Cache-Tag.
- * @param canonical the request with all defaults filled in; equal requests have equal JSON
+ * @param canonical the request with all defaults filled in; the order of its members does not count
  * @returns a 304 when the client has this very answer, else undefined
  */
 export async function answeredByCache(
   c: Context<AppEnv>,
   indexVersion: string,
-  canonical: unknown,
+  canonical: Readonly<Record<string, unknown>>,
 ): Promise<Response | undefined> {
   const { version, config } = c.get("options");
-  const text = JSON.stringify([version, indexVersion, canonical], (_, value) =>
+  const members = Object.entries(canonical).sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify([version, indexVersion, members], (_, value) =>
     value instanceof Float32Array ? Array.from(value) : value,
   );
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));

@@ -1,49 +1,32 @@
-/** The two requests that the page makes. */
-export interface Result {
-  readonly id: string | number;
-  readonly score: number;
-  readonly title: string | null;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
+/** The two requests that the page makes, through the Worker's own typed client. */
+import type { InferResponseType } from "hono/client";
+import { type App, createClient } from "../client.ts";
 
-export interface SearchResponse {
-  readonly query: string;
-  readonly indexVersion: string;
-  readonly k: number;
-  readonly nprobe: number;
-  readonly listsProbed: number;
-  readonly codesScanned: number;
-  readonly results: readonly Result[];
-}
+type Client = ReturnType<typeof createClient>;
+export type SearchResponse = InferResponseType<Client["search"]["$get"], 200>;
+export type Result = SearchResponse["results"][number];
+export type IndexFacts = NonNullable<InferResponseType<Client["version"]["$get"], 200>["index"]>;
+export type { App };
 
-export interface IndexFacts {
-  readonly version: string;
-  readonly numItems: number;
-  readonly nlist: number;
-  readonly bytesPerItem: number;
-}
+const client = createClient(location.origin);
 
 /** A problem+json answer, in words for the reader. */
-export class ApiError extends Error {
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
+export class ApiError extends Error {}
 
 export async function search(query: string, k: number, signal: AbortSignal): Promise<SearchResponse> {
-  return getJson<SearchResponse>(`/search?${new URLSearchParams({ q: query, k: String(k) })}`, signal);
+  const response = await client.search.$get({ query: { q: query, k: String(k) } }, { init: { signal } });
+  if (response.status === 200) return response.json();
+  throw await errorOf(response);
 }
 
 /** Facts of the index being served; undefined when the isolate that answers has none yet. */
 export async function indexFacts(): Promise<IndexFacts | undefined> {
-  return (await getJson<{ index: IndexFacts | null }>("/version")).index ?? undefined;
+  const response = await client.version.$get();
+  if (response.status !== 200) throw await errorOf(response);
+  return (await response.json()).index ?? undefined;
 }
 
-async function getJson<T>(path: string, signal: AbortSignal | null = null): Promise<T> {
-  const response = await fetch(path, { signal, headers: { accept: "application/json" } });
-  if (response.ok) return (await response.json()) as T;
-  const problem = (await response.json().catch(() => ({}))) as { detail?: string };
-  throw new ApiError(response.status, problem.detail ?? `The server answered ${response.status}`);
+async function errorOf(response: { readonly status: number; json(): Promise<unknown> }): Promise<ApiError> {
+  const problem = (await response.json().catch(() => ({}))) as { readonly detail?: string };
+  return new ApiError(problem.detail ?? `The server answered ${response.status}`);
 }

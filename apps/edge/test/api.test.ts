@@ -1,0 +1,308 @@
+/** What a caller, a proxy and an operator rely on beside the answers themselves. */
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readConfig } from "../src/config.ts";
+import { type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
+import { makeIsolate } from "./isolate.ts";
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await makeFixture(31);
+  await publish(env.INDEX, fixture);
+});
+
+describe("caching", () => {
+  const { get } = makeIsolate();
+  const etagOf = async (path: string) => (await get(path)).headers.get("etag");
+
+  it("gives one ETag to one question however it is put, and another to any other", async () => {
+    const etag = await etagOf("/search?q=cake");
+    expect(etag).toMatch(/^"[0-9a-f]{24}"$/);
+    for (const same of ["/search?k=10&q=cake", "/search?q=%20cake&nprobe=3", "/search?exclude=&q=cake"])
+      expect(await etagOf(same)).toBe(etag);
+    for (const other of [
+      "/search?q=Cake",
+      "/search?q=cake&k=11",
+      "/search?q=cake&nprobe=2",
+      "/search?q=cake&fields=set",
+      "/search?q=cake&exclude=x",
+      "/search?like=item:1",
+    ]) {
+      expect(await etagOf(other)).not.toBe(etag);
+    }
+  });
+
+  it("answers 304 without a body to whoever has the answer, strong, weak or in a list", async () => {
+    const etag = await etagOf("/search?q=cake");
+    for (const header of [etag!, `W/${etag}`, `"x", ${etag}`, "*"]) {
+      const { status, headers, body } = await get("/search?q=cake", { headers: { "if-none-match": header } });
+      expect({ status, body, etag: headers.get("etag") }).toEqual({ status: 304, body: null, etag });
+    }
+    expect((await get("/search?q=cake", { headers: { "if-none-match": '"x"' } })).status).toBe(200);
+  });
+
+  it("lets answers be kept for half a minute and purged by index version, but no error and no batch", async () => {
+    const { headers } = await get("/search?q=cake");
+    expect(headers.get("cache-control")).toBe("public, max-age=30");
+    expect(headers.get("cache-tag")).toBe(`index-${fixture.artifact.version}`);
+    expect((await get("/search?q=")).headers.get("cache-control")).toBe("no-store");
+    expect((await get("/search?q=cake&nprobe=99")).headers.get("cache-control")).toBe("no-store");
+    expect((await get("/items/none")).headers.get("cache-control")).toBe("no-store");
+    expect((await get("/version")).headers.get("cache-control")).toBe("no-store");
+    expect((await makeIsolate().post({ q: "cake" })).headers.get("cache-control")).toBe("no-store");
+  });
+
+  it("makes new ETags with a new index", async () => {
+    const isolate = makeIsolate();
+    const before = (await isolate.get("/search?q=cake")).headers.get("etag")!;
+    await publish(env.INDEX, await makeFixture(32));
+    await isolate.refresh();
+    const after = await isolate.get("/search?q=cake", { headers: { "if-none-match": before } });
+    expect(after.status).toBe(200);
+    await publish(env.INDEX, fixture);
+  });
+});
+
+describe("methods", () => {
+  const { request } = makeIsolate();
+
+  it("HEAD has the headers of GET and no body", async () => {
+    const [head, get] = [await request("/search?q=cake", { method: "HEAD" }), await request("/search?q=cake")];
+    expect(head.status).toBe(200);
+    expect(await head.text()).toBe("");
+    for (const name of ["etag", "content-type", "cache-control"])
+      expect(head.headers.get(name)).toBe(get.headers.get(name));
+  });
+
+  it.each([
+    ["/search", "GET, HEAD, POST, OPTIONS"],
+    ["/items/x", "GET, HEAD, OPTIONS"],
+    ["/version", "GET, HEAD, OPTIONS"],
+  ])("OPTIONS %s lists %s", async (path, allow) => {
+    const response = await request(path, { method: "OPTIONS" });
+    expect(response.status).toBe(204);
+    expect(response.headers.get("allow")).toBe(allow);
+    expect(await response.text()).toBe("");
+  });
+});
+
+describe("other origins", () => {
+  const preflight = {
+    method: "OPTIONS",
+    headers: { origin: "https://shop.test", "access-control-request-method": "POST" },
+  };
+
+  it("may not read answers unless they are configured", async () => {
+    const { request } = makeIsolate();
+    const { headers } = await request("/search?q=cake", { headers: { origin: "https://shop.test" } });
+    expect(headers.has("access-control-allow-origin")).toBe(false);
+    expect(headers.get("cross-origin-resource-policy")).toBe("same-origin");
+    expect((await request("/search", preflight)).headers.has("access-control-allow-origin")).toBe(false);
+  });
+
+  it("may when they are, each on its own, errors included", async () => {
+    const { request } = makeIsolate({ CORS_ORIGINS: "https://shop.test, https://b.test" });
+    for (const path of ["/search?q=cake", "/search?q="]) {
+      const { headers } = await request(path, { headers: { origin: "https://shop.test" } });
+      expect(headers.get("access-control-allow-origin")).toBe("https://shop.test");
+      expect(headers.get("vary")).toContain("Origin");
+      expect(headers.get("cross-origin-resource-policy")).toBe("cross-origin");
+    }
+    const other = await request("/search?q=cake", { headers: { origin: "https://evil.test" } });
+    expect(other.headers.has("access-control-allow-origin")).toBe(false);
+    expect(other.headers.get("vary")).toContain("Origin");
+    const answer = await request("/search", preflight);
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get("access-control-allow-methods")).toContain("POST");
+    expect(answer.headers.get("access-control-allow-headers")).toContain("Authorization");
+  });
+});
+
+describe("tokens", () => {
+  const { get } = makeIsolate({ SEARCH_TOKENS: "first-token, second-token" });
+
+  it.each([
+    undefined,
+    "",
+    "Bearer",
+    "Bearer wrong",
+    "Bearer first-token2",
+    "Bearer first-toke",
+    "Basic first-token",
+    "first-token",
+  ])("%j is not enough", async (authorization) => {
+    for (const path of ["/search?q=cake", "/items/item:1"]) {
+      const { status, headers, body } = await get(path, {
+        headers: authorization === undefined ? {} : { authorization },
+      });
+      expect(status).toBe(401);
+      expect(headers.get("www-authenticate")).toBe('Bearer realm="poeem-edge"');
+      expect(body.type).toBe("urn:poeem-edge:problem:unauthorized");
+    }
+  });
+
+  it("each of them opens searches, whose answers no shared cache keeps; probes stay open", async () => {
+    for (const token of ["first-token", "second-token"]) {
+      const { status, headers } = await get("/search?q=cake", { headers: { authorization: `Bearer ${token}` } });
+      expect(status).toBe(200);
+      expect(headers.get("cache-control")).toBe("private, max-age=30");
+    }
+    for (const path of ["/healthz", "/readyz", "/version", "/openapi.json"]) expect((await get(path)).status).toBe(200);
+  });
+});
+
+describe("a rate limit", () => {
+  it("turns clients away one by one, by their address", async () => {
+    const counts = new Map<string, number>();
+    const { get } = makeIsolate(
+      {},
+      { mayProceed: async (client) => counts.set(client, (counts.get(client) ?? 0) + 1).get(client)! <= 2 },
+    );
+    const from = (ip: string) => get("/search?q=cake", { headers: { "cf-connecting-ip": ip } });
+    expect([(await from("a")).status, (await from("a")).status, (await from("b")).status]).toEqual([200, 200, 200]);
+    const { status, headers, body } = await from("a");
+    expect({ status, retryAfter: headers.get("retry-after"), type: body.type }).toEqual({
+      status: 429,
+      retryAfter: "10",
+      type: "urn:poeem-edge:problem:rate-limited",
+    });
+    expect((await from("b")).status).toBe(200);
+  });
+});
+
+describe("what an operator sees", () => {
+  it("is one line a request when asked for, without the text of the query", async () => {
+    const { get, logged } = makeIsolate({ LOG: "all" });
+    await get("/search?q=my%20illness", { headers: { "x-request-id": "abc-1" } });
+    expect(logged).toEqual([
+      {
+        level: "info",
+        event: "request",
+        requestId: "abc-1",
+        method: "GET",
+        path: "/search",
+        status: 200,
+        indexVersion: fixture.artifact.version,
+        ioMs: expect.any(Number),
+      },
+    ]);
+    expect(JSON.stringify(logged)).not.toContain("illness");
+  });
+
+  it("is nothing of good requests by default, and the fault under the request id when there is one", async () => {
+    const { get, logged } = makeIsolate(
+      {},
+      {
+        record: () => {
+          throw new Error("out of paper");
+        },
+      },
+    );
+    await get("/healthz");
+    await get("/search?q=");
+    expect(logged).toEqual([]);
+    const { status, headers, body } = await get("/search?q=cake");
+    expect(status).toBe(500);
+    expect(JSON.stringify(body)).not.toContain("paper");
+    expect(logged[0]).toMatchObject({
+      level: "error",
+      event: "fault",
+      requestId: headers.get("x-request-id"),
+      message: "Error: out of paper",
+    });
+  });
+
+  it("has the figures of each search, and how long it waited for what", async () => {
+    const { get, post, recorded } = makeIsolate();
+    expect((await get("/search?q=cake")).headers.get("server-timing")).toMatch(/^index;dur=\d+, search;dur=\d+$/);
+    await post([{ like: "item:1", k: 2 }, { q: "pie" }]);
+    expect(recorded.map(({ kind, k, nprobe, results }) => [kind, k, nprobe, results])).toEqual([
+      ["q", 10, 3, 10],
+      ["like", 2, 3, 2],
+      ["q", 10, 3, 10],
+    ]);
+  });
+
+  it("has the overlap of sampled searches with exhaustive ones", async () => {
+    const { get, logged } = makeIsolate({ CANARY_SHARE: "0.6" });
+    await get(`/search?q=cake&nprobe=${nlist}`);
+    await get("/search?q=cake&nprobe=1&k=50");
+    const canaries = logged.filter(({ event }) => event === "canary");
+    expect(canaries[0]).toMatchObject({
+      level: "info",
+      k: 10,
+      nprobe: nlist,
+      overlapAtK: 1,
+      indexVersion: fixture.artifact.version,
+    });
+    expect(canaries[1]?.["overlapAtK"]).toBeGreaterThan(0);
+    expect(canaries[1]?.["overlapAtK"]).toBeLessThan(1);
+    const silent = makeIsolate({ CANARY_SHARE: "0.4" });
+    await silent.get("/search?q=cake");
+    expect(silent.logged).toEqual([]);
+  });
+
+  it.each([
+    [{ LOG: "verbose" }, '[edge] variable LOG expected "all" or "errors", got "verbose"'],
+    [{ CANARY_SHARE: "often" }, '[edge] variable CANARY_SHARE expected a number from 0 to 1, got "often"'],
+    [
+      { CORS_ORIGINS: "https://a.test/" },
+      '[edge] variable CORS_ORIGINS expected origins such as https://example.com, got "https://a.test/"',
+    ],
+    [
+      { CORS_ORIGINS: "a.test" },
+      '[edge] variable CORS_ORIGINS expected origins such as https://example.com, got "a.test"',
+    ],
+  ])("is told of the setting %j", (variables, message) => {
+    expect(() => readConfig(variables)).toThrow(message);
+  });
+});
+
+describe("/openapi.json", () => {
+  it("is OpenAPI 3.1 and has every path, parameter and status that the app answers with", async () => {
+    const { body, headers, status } = await makeIsolate().get("/openapi.json");
+    expect(status).toBe(200);
+    expect(headers.get("cache-control")).toBe("public, max-age=300");
+    expect(body.openapi).toBe("3.1.0");
+    expect(Object.keys(body.paths).sort()).toEqual(["/healthz", "/items/{id}", "/readyz", "/search", "/version"]);
+    const { get, post } = body.paths["/search"];
+    expect(get.parameters.map(({ name }: { name: string }) => name)).toEqual([
+      "q",
+      "like",
+      "vector",
+      "k",
+      "nprobe",
+      "exclude",
+      "fields",
+    ]);
+    expect(get.parameters[3]).toMatchObject({
+      name: "k",
+      in: "query",
+      required: false,
+      schema: { type: "integer", minimum: 1, maximum: 1000, default: 10 },
+    });
+    expect(Object.keys(get.responses)).toEqual(["200", "304", "400", "401", "429", "503"]);
+    expect(Object.keys(post.responses)).toEqual(["200", "400", "401", "413", "415", "429", "503"]);
+    expect(Object.keys(body.components.schemas).sort()).toEqual([
+      "Item",
+      "Problem",
+      "Ready",
+      "SearchRequest",
+      "SearchResponse",
+      "SearchResult",
+      "Status",
+      "Version",
+    ]);
+  });
+
+  it("refers to nothing that it does not have", async () => {
+    const { body } = await makeIsolate().get("/openapi.json");
+    const references = [...JSON.stringify(body).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) => path!);
+    expect(references.length).toBeGreaterThan(5);
+    for (const path of references)
+      expect(
+        path.split("/").reduce((node, name) => node?.[name], body),
+        path,
+      ).toBeDefined();
+  });
+});
