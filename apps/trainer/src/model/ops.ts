@@ -1,3 +1,4 @@
+import { withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 
 /**
@@ -5,19 +6,10 @@ import * as tf from "@tensorflow/tfjs";
  * slower than transposing first.  Shapes: (n, k)·(k, m) → (n, m).
  */
 export function matMul(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  const op = tf.customGrad((...args) => {
-    const [x, y, save] = args as unknown as [tf.Tensor2D, tf.Tensor2D, tf.GradSaveFunc];
-    save([x, y]);
-    return {
-      value: tf.matMul(x, y),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const [sx, sy] = saved as [tf.Tensor2D, tf.Tensor2D];
-        const gradient = dy as tf.Tensor2D;
-        return [tf.matMul(gradient, tf.transpose(sy)), tf.matMul(tf.transpose(sx), gradient)];
-      },
-    };
+  return withGradient([a, b], tf.matMul(a, b), [a, b], (dy, saved) => {
+    const [x, y] = saved as [tf.Tensor2D, tf.Tensor2D];
+    return [tf.matMul(dy, tf.transpose(y)), tf.matMul(tf.transpose(x), dy)];
   });
-  return op(a, b) as tf.Tensor2D;
 }
 
 /** Rows divided by their Euclidean length: (n, dim) → (n, dim). The small constant keeps a zero row at zero. */
@@ -46,27 +38,21 @@ export function inBatchSoftmaxLoss(
   scale: number,
 ): tf.Scalar {
   const n = queries.shape[0];
-  const op = tf.customGrad((...args) => {
-    const [q, v, save] = args as unknown as [tf.Tensor2D, tf.Tensor2D, tf.GradSaveFunc];
-    const logits = tf.sub(tf.matMul(tf.mul(q, scale) as tf.Tensor2D, tf.transpose(v)), logQ);
+  const { loss, p } = tf.tidy(() => {
+    const logits = tf.sub(tf.matMul(tf.mul<tf.Tensor2D>(queries, scale), tf.transpose(items)), logQ);
     const weights = tf.mul(tf.exp(tf.sub(logits, scale)), keep);
     const totals = tf.sum(weights, 1, true);
-    const p = tf.div(weights, totals) as tf.Tensor2D;
     // q_i·v_i from the rows themselves: reading the diagonal of an (n, n) matrix has no fast kernel
-    const positives = tf.sub(tf.mul(tf.sum(tf.mul(q, v), 1), scale), tf.reshape(logQ, [n]));
-    const loss = tf.mean(tf.sub(tf.add(tf.log(tf.reshape(totals, [n])), scale), positives)) as tf.Scalar;
-    save([q, v, p]);
-    return {
-      value: loss,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const [sq, sv, sp] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-        const factor = tf.mul(dy, scale / n);
-        // (p − y)·V and (p − y)ᵀ·Q with y the identity: the identity part is V and Q themselves
-        const dq = tf.sub(tf.matMul(sp, sv), sv);
-        const dv = tf.sub(tf.transpose(tf.matMul(tf.transpose(sq), sp)), sq);
-        return [tf.mul(dq, factor), tf.mul(dv, factor)];
-      },
-    };
+    const positives = tf.sub(tf.mul(tf.sum(tf.mul(queries, items), 1), scale), tf.reshape(logQ, [n]));
+    const loss = tf.mean<tf.Scalar>(tf.sub(tf.add(tf.log(tf.reshape(totals, [n])), scale), positives));
+    return { loss, p: tf.div<tf.Tensor2D>(weights, totals) };
   });
-  return op(queries, items) as tf.Scalar;
+  return withGradient([queries, items], loss, [queries, items, p], (dy, saved) => {
+    const [q, v, probability] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+    const factor = tf.mul(dy, scale / n);
+    // (p − y)·V and (p − y)ᵀ·Q with y the identity: the identity part is V and Q themselves
+    const dq = tf.sub(tf.matMul(probability, v), v);
+    const dv = tf.sub(tf.transpose(tf.matMul(tf.transpose(q), probability)), q);
+    return [tf.mul(dq, factor), tf.mul(dv, factor)];
+  });
 }

@@ -1,3 +1,4 @@
+import { Random } from "@poeem/indexing-layer";
 import type { DenseLayer } from "@poeem/query-tower";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
@@ -5,7 +6,6 @@ import { type Csr, countOf, listOf } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { EmbeddingTable } from "./embedding-table.ts";
 import { l2NormalizeRows, matMul } from "./ops.ts";
-import { createRandom, type Random } from "./random.ts";
 
 const TABLE_STDDEV = 0.1;
 // A row's gradients are means over a batch and over the features of a text, about 1e-5 each. A start well below their
@@ -66,7 +66,7 @@ export class TwoTower {
 
   constructor(config: PoeemConfig, dataset: Dataset) {
     const { dim, numBuckets, hiddenDim, itemFeatures } = config.model;
-    const random = createRandom(config.training.seed);
+    const random = new Random(config.training.seed);
     const init = { random, stddev: TABLE_STDDEV, accumulator: TABLE_ACCUMULATOR };
     this.dim = dim;
     this.itemFeatures = itemFeatures;
@@ -156,6 +156,6 @@ export class TwoTower {
 
   private sampleRows(rows: Uint32Array, random: Random): Uint32Array {
     if (rows.length <= this.itemFeatures) return rows;
-    return Uint32Array.from({ length: this.itemFeatures }, () => rows[random.below(rows.length)]!);
+    return Uint32Array.from({ length: this.itemFeatures }, () => rows[random.integer(rows.length)]!);
   }
 }

@@ -1,9 +1,8 @@
-import { IndexingLayer } from "@poeem/indexing-layer";
+import { IndexingLayer, Random } from "@poeem/indexing-layer";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { UserError } from "../errors.ts";
 import { BatchBuilder } from "../model/batch.ts";
-import { createRandom, shuffle } from "../model/random.ts";
 import { TwoTower } from "../model/two-tower.ts";
 import { createProgress, formatCount } from "../progress.ts";
 import { TrainingStep } from "./step.ts";
@@ -35,7 +34,7 @@ export async function trainModel(config: PoeemConfig, dataset: Dataset): Promise
   const totalSteps = stepsPerEpoch * epochs;
   const model = new TwoTower(config, dataset);
   const layer = createLayer(config, totalSteps);
-  const random = createRandom(seed + 1);
+  const random = new Random(seed + 1);
   const step = new TrainingStep({
     config,
     dataset,
@@ -44,14 +43,13 @@ export async function trainModel(config: PoeemConfig, dataset: Dataset): Promise
     batches: new BatchBuilder(dataset, batchSize),
     random,
   });
-  const order = Uint32Array.from({ length: numEvents }, (_, event) => event);
   const facts: EpochFacts[] = [];
   const started = performance.now();
   const progress = createProgress("train", totalSteps * batchSize, "examples");
   let phase = layer.phase;
   let done = 0;
   for (let epoch = 1; epoch <= epochs; epoch++) {
-    shuffle(order, random);
+    const order = Uint32Array.from(random.permutation(numEvents));
     const sums = { loss: 0, distortion: 0 };
     for (let i = 0; i < stepsPerEpoch; i++) {
       const result = await step.run(order.subarray(i * batchSize, (i + 1) * batchSize), rateShare(done / totalSteps));

@@ -1,10 +1,9 @@
-import type { IndexingLayer } from "@poeem/indexing-layer";
+import type { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { type BatchBuilder, logQCorrection } from "../model/batch.ts";
 import { inBatchSoftmaxLoss } from "../model/ops.ts";
-import type { Random } from "../model/random.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 
 /** What one step measured. */
