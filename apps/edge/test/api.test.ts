@@ -269,13 +269,15 @@ describe("/openapi.json", () => {
     expect(get.parameters.map(({ name }: { name: string }) => name)).toEqual([
       "q",
       "like",
+      "history",
       "vector",
       "k",
       "nprobe",
+      "filter",
       "exclude",
       "fields",
     ]);
-    expect(get.parameters[3]).toMatchObject({
+    expect(get.parameters[4]).toMatchObject({
       name: "k",
       in: "query",
       required: false,

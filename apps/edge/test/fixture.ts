@@ -41,6 +41,11 @@ function randomFloats(seed: number): () => number {
   };
 }
 
+/** What an item can be filtered by: one facet value, several or none, and a number that some items lack. */
+export const setOf = (i: number) => (i % 2 === 0 ? "even" : "odd");
+export const tagsOf = (i: number) => ["by 3", "by (5)"].filter((_, j) => i % [3, 5][j]! === 0);
+export const yearOf = (i: number) => (i % 7 === 0 ? Number.NaN : 1980 + (i % 40));
+
 /** Every seed makes another index; the words of the queries are all known to its tower. */
 export async function makeFixture(seed: number, numItems = 300): Promise<Fixture> {
   const random = randomFloats(seed * 2654435761);
@@ -70,8 +75,10 @@ export async function makeFixture(seed: number, numItems = 300): Promise<Fixture
     assignments,
     codes,
     ids,
-    fields: ids.map((id, i) => ({ title: `title of ${id}`, set: i % 2 === 0 ? "even" : "odd", glyph: "🎂", seed })),
+    fields: ids.map((id, i) => ({ title: `title of ${id}`, set: setOf(i), glyph: "🎂", seed })),
     queryTower: writeQueryTower(weights),
+    facets: { set: ids.map((_, i) => setOf(i)), tag: ids.map((_, i) => tagsOf(i)) },
+    numbers: { year: ids.map((_, i) => yearOf(i)) },
     defaultNprobe: 3,
     itemChunkBytes: 4096,
   });

@@ -89,6 +89,7 @@ const names = [
   "nprobe",
   "exclude",
   "fields",
+  "history",
   "Q",
   "__proto__",
   "toString",
@@ -120,8 +121,24 @@ const paths = [
   "/.",
   "/__proto__",
 ];
+const filters = [
+  "set:even",
+  "(",
+  "NOT NOT set:odd",
+  "nothing:x",
+  "year>1e999",
+  "set:even AND",
+  'tag:"',
+  "year<2000 OR year>2000",
+];
 const valueFor = (name: string): string =>
-  name === "vector" ? pick(vectors) : name === "k" || name === "nprobe" ? pick(numbers) : pick(words);
+  name === "filter"
+    ? pick(filters)
+    : name === "vector"
+      ? pick(vectors)
+      : name === "k" || name === "nprobe"
+        ? pick(numbers)
+        : pick(words);
 const encode = (text: string): string =>
   below(8) === 0 ? text.replace(/[#\s\ud800-\udfff]/gu, "") : encodeURIComponent(text.toWellFormed());
 

@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { encodeVector } from "../src/http/vector.ts";
-import { dim, type Fixture, makeFixture, nlist, publish, rank } from "./fixture.ts";
+import { dim, type Fixture, makeFixture, nlist, publish, rank, setOf, tagsOf, yearOf } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
 type Result = { readonly id: string; readonly score: number };
@@ -44,7 +44,7 @@ describe("like=", () => {
   it("an unknown id is 400", async () => {
     expect(await get("/search?like=item:300")).toMatchObject({
       status: 400,
-      body: { errors: [{ parameter: "like", detail: 'expected the id of an item of this index, got "item:300"' }] },
+      body: { errors: [{ parameter: "like", detail: 'expected ids of items of this index, got "item:300"' }] },
     });
   });
 });
@@ -81,6 +81,78 @@ describe("vector=", () => {
       status: 400,
       body: { errors: [{ parameter: "vector", detail }] },
     });
+  });
+});
+
+describe("history=", () => {
+  it("gives what is near to any of its items, without them", async () => {
+    const history = ["item:5", "item:140", "item:77"];
+    const rankings = history.map((id) => new Map(rank(fixture, vectorOf(id)).map((item) => [item.id, item.score])));
+    const expected = fixture.ids
+      .filter((id) => !history.includes(id))
+      .map((id) => ({ id, score: Math.max(...rankings.map((ranking) => ranking.get(id)!)) }))
+      .sort((a, b) => b.score - a.score)
+      .slice(0, 50);
+    const asGet = await get(`/search?history=${history.join(",")}&k=50${all}`);
+    expectRanking(asGet.body.results, expected);
+    expect((await post({ history, k: 50, nprobe: nlist })).body).toEqual(asGet.body);
+  });
+
+  it.each([
+    ["", "expected at least one id, got none"],
+    [",", "expected at least one id, got none"],
+    ["item:1,nobody", 'expected ids of items of this index, got "nobody"'],
+    [Array(51).fill("item:1").join(","), "expected at most 50 values, got 51"],
+  ])("%j is 400", async (text, detail) => {
+    expect(await get(`/search?history=${text}`)).toMatchObject({
+      status: 400,
+      body: { errors: [{ parameter: "history", detail }] },
+    });
+  });
+});
+
+describe("filter=", () => {
+  it.each<[string, (i: number) => boolean]>([
+    ["set:even", (i) => setOf(i) === "even"],
+    ["NOT set:even", (i) => setOf(i) !== "even"],
+    ['tag:"by (5)"', (i) => tagsOf(i).includes("by (5)")],
+    [
+      'set:odd AND tag:"by 3" OR year>=2015',
+      (i) => (setOf(i) === "odd" && tagsOf(i).includes("by 3")) || yearOf(i) >= 2015,
+    ],
+    [
+      'set:odd AND (tag:"by 3" OR year<1983)',
+      (i) => setOf(i) === "odd" && (tagsOf(i).includes("by 3") || yearOf(i) < 1983),
+    ],
+    ["year>1990 AND year<=1992", (i) => yearOf(i) > 1990 && yearOf(i) <= 1992],
+    ["NOT year<2000", (i) => !(yearOf(i) < 2000)],
+    ["year=1999", (i) => yearOf(i) === 1999],
+    ["set:neither", () => false],
+  ])("%s keeps exactly the items for which it holds", async (filter, holds) => {
+    const kept = new Set(fixture.ids.filter((_, i) => holds(i)));
+    const expected = rank(fixture, fixture.tower.embedText("cake")).filter(({ id }) => kept.has(id));
+    const { status, body } = await get(`/search?q=cake&k=300&filter=${encodeURIComponent(filter)}${all}`);
+    expect(status).toBe(200);
+    expectRanking(body.results, expected);
+    const [asPost] = (await post([{ q: "cake", k: 300, filter, nprobe: nlist }])).body;
+    expect(asPost).toEqual(body);
+  });
+
+  it("goes together with history and exclude", async () => {
+    const { body } = await get(`/search?history=item:2,item:4&filter=set:even&exclude=item:6&k=300${all}`);
+    const expected = fixture.ids.filter((id, i) => i % 2 === 0 && !["item:2", "item:4", "item:6"].includes(id));
+    expect(body.results.map(({ id }: Result) => id).sort()).toEqual(expected.sort());
+  });
+
+  it.each([
+    ["colour:red", 'expected one of set, tag, got "colour"'],
+    ["size>3", 'expected one of year, got "size"'],
+    ["set:", "expected a value after set: at character 5, got the end"],
+    ["(set:even", "expected ) at character 10, got the end"],
+  ])("%s is 400 and says what is wrong", async (filter, detail) => {
+    const { status, body } = await get(`/search?q=cake&filter=${encodeURIComponent(filter)}`);
+    expect(status).toBe(400);
+    expect(body.errors[0]).toMatchObject({ parameter: "filter", detail: detail });
   });
 });
 
@@ -141,7 +213,12 @@ describe("POST /search", () => {
       400,
       '"1.nprobe" expected a whole number from 1 to 1000000, got 0',
     ],
-    ["two queries in one", { q: "a", like: "item:1" }, 400, '"q" expected one of q, like and vector, got q and like'],
+    [
+      "two queries in one",
+      { q: "a", like: "item:1" },
+      400,
+      '"q" expected one of q, like, history and vector, got q and like',
+    ],
     ["q as a list", { q: ["a"] }, 400, '"q" expected text, got a list of 1'],
     ["exclude as text", { q: "a", exclude: "item:1" }, 400, '"exclude" expected a list of ids, got "item:1"'],
     [

@@ -135,7 +135,7 @@ describe("with an index", () => {
 describe("a bad request", () => {
   const long = "a".repeat(10_000);
   it.each([
-    ["/search", [["q", "expected one of q, like and vector, got none"]]],
+    ["/search", [["q", "expected one of q, like, history and vector, got none"]]],
     ["/search?q=", [["q", "expected some text, got none"]]],
     ["/search?q=%20%09", [["q", "expected some text, got none"]]],
     ["/search?q=cake&k=abc", [["k", 'expected a whole number from 1 to 1000, got "abc"']]],
@@ -153,10 +153,13 @@ describe("a bad request", () => {
     ["/search?q=cake&nprobe=7", [["nprobe", "expected a whole number from 1 to 6, the cells of this index, got 7"]]],
     [`/search?q=${"a".repeat(513)}`, [["q", "expected at most 512 bytes of UTF-8, got 513"]]],
     [`/search?q=${encodeURIComponent("é".repeat(257))}`, [["q", "expected at most 512 bytes of UTF-8, got 514"]]],
-    ["/search?q=cake&K=5", [["K", "is unknown; this path takes q, like, vector, k, nprobe, exclude, fields"]]],
+    [
+      "/search?q=cake&K=5",
+      [["K", "is unknown; this path takes q, like, history, vector, k, nprobe, filter, exclude, fields"]],
+    ],
     [
       "/search?q=cake&__proto__=5",
-      [["__proto__", "is unknown; this path takes q, like, vector, k, nprobe, exclude, fields"]],
+      [["__proto__", "is unknown; this path takes q, like, history, vector, k, nprobe, filter, exclude, fields"]],
     ],
     ["/search?q=cake&q=pie", [["q", "expected once, got 2 times"]]],
     [

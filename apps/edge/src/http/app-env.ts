@@ -2,6 +2,7 @@ import type { RequestIdVariables } from "hono/request-id";
 import type { Config } from "../config.ts";
 import type { IndexHolder } from "../index/holder.ts";
 import type { ServedIndex } from "../index/served-index.ts";
+import type { queryKinds } from "./requests.ts";
 
 /** One line of log, as JSON: `event` says what happened. Never the text of a query, which may be about a person. */
 export type LogEntry = { readonly level: "info" | "warn" | "error"; readonly event: string } & Readonly<
@@ -29,7 +30,7 @@ export interface AppOptions {
 /** What is counted of a search. */
 export interface SearchFigures {
   readonly indexVersion: string;
-  readonly kind: "q" | "like" | "vector";
+  readonly kind: (typeof queryKinds)[number];
   readonly k: number;
   readonly nprobe: number;
   readonly listsProbed: number;

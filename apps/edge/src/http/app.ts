@@ -12,7 +12,7 @@ import { browserHeaders, limitUrl, observe } from "./middleware.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { Problem, problemResponse } from "./problem.ts";
-import { maxBatchResults } from "./requests.ts";
+import { maxBatchResults, queryKinds } from "./requests.ts";
 import { healthRoute, itemRoute, readyRoute, searchManyRoute, searchRoute, versionRoute } from "./routes.ts";
 import { findItem, type ResolvedSearch, resolveSearch, search } from "./search.ts";
 
@@ -106,7 +106,7 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
   const { record, random, config, log } = c.get("options");
   const response = await timed(c, "search", () => search(served, request));
   const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
-  const kind = request.q !== undefined ? "q" : request.like !== undefined ? "like" : "vector";
+  const kind = queryKinds.find((name) => request[name] !== undefined)!;
   record?.({ indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
   if (random() < config.canaryShare) {
     const ids = ({ results }: typeof response) => results.map(({ id }) => id);

@@ -1,5 +1,6 @@
 /** What a search may ask, as parameters of an address and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
+import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
 import { decodeVector } from "./vector.ts";
 
 export const maxQueryBytes = 512;
@@ -7,6 +8,8 @@ export const maxK = 1000;
 export const defaultK = 10;
 export const maxExclude = 1000;
 export const maxFields = 64;
+/** Items of a history: each is a query vector of its own. */
+export const maxHistory = 50;
 export const maxIdBytes = 512;
 /** Searches in one POST. */
 export const maxBatch = 32;
@@ -15,16 +18,21 @@ export const maxBatchResults = 2000;
 /** Above any `nlist` that a Worker could hold; the index itself says how many cells it has. */
 const maxNprobe = 1_000_000;
 
-/** A search, whichever way it came. One of `q`, `like` and `vector` is there. */
+/** The ways to say what is wanted. */
+export const queryKinds = ["q", "like", "history", "vector"] as const;
+
+/** A search, whichever way it came. One of `queryKinds` is there. */
 export type SearchRequest = z.output<typeof searchBody>;
 
 const doc = {
   q: `Text to search for, up to ${maxQueryBytes} bytes of UTF-8`,
   like: "Id of an item: find those nearest to it. The item itself is not among the results",
+  history: `Ids of items, up to ${maxHistory}: find what is near to any of them. They themselves are not among the results`,
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
   k: "Results wanted",
   nprobe: "Cells of the index to visit, at most its nlist; left out: the index's own default",
   exclude: `Ids that must not be returned, up to ${maxExclude}; unknown ones are ignored`,
+  filter: "Only items for which this holds, for example kind:emoji AND NOT (set:mdi OR year<1990)",
   fields: `Fields to return, up to ${maxFields}; left out: all. The title always comes`,
 };
 
@@ -50,6 +58,21 @@ const vector = z.unknown().transform((value, context) => {
   return z.NEVER;
 });
 
+const filter = z
+  .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
+  .refine((value) => utf8Length(value) <= maxFilterBytes, {
+    error: `expected at most ${maxFilterBytes} bytes of UTF-8`,
+  })
+  .transform((value, context) => {
+    try {
+      return parseFilter(value);
+    } catch (error) {
+      if (!(error instanceof FilterSyntaxError)) throw error;
+      context.issues.push({ code: "custom", message: error.message, input: undefined });
+      return z.NEVER;
+    }
+  });
+
 /** Commas part the values of an address; an id with a comma in it needs the JSON form. */
 const commaList = (max: number) =>
   z
@@ -58,6 +81,11 @@ const commaList = (max: number) =>
     .refine((parts) => parts.length <= max, {
       error: ({ input }) => `expected at most ${max} values, got ${(input as string[]).length}`,
     });
+
+const idList = (max: number) =>
+  z
+    .array(id, { error: ({ input }) => `expected a list of ids, got ${kindOf(input)}` })
+    .max(max, { error: ({ input }) => `expected at most ${max} values, got ${(input as unknown[]).length}` });
 
 function integer(min: number, max: number) {
   const expected = `expected a whole number from ${min} to ${max}`;
@@ -81,12 +109,12 @@ const nprobe = integer(1, maxNprobe);
 const kDoc = { type: "integer", minimum: 1, maximum: maxK, default: defaultK } as const;
 const nprobeDoc = { type: "integer", minimum: 1 } as const;
 
-/** Exactly one of the three ways to say what is wanted. */
+/** Exactly one of the ways to say what is wanted. */
 function checkOneQuery(value: object, context: z.RefinementCtx): void {
-  const given = ["q", "like", "vector"].filter((name) => (value as Record<string, unknown>)[name] !== undefined);
+  const given = queryKinds.filter((name) => (value as Record<string, unknown>)[name] !== undefined);
   if (given.length === 1) return;
   const got = given.length === 0 ? "none" : given.join(" and ");
-  context.addIssue({ code: "custom", path: ["q"], message: `expected one of q, like and vector, got ${got}` });
+  context.addIssue({ code: "custom", path: ["q"], message: `expected one of q, like, history and vector, got ${got}` });
 }
 
 /** `GET /search?…` */
@@ -94,9 +122,18 @@ export const searchQuery = z
   .object({
     q: text.optional().openapi({ param: { description: doc.q }, type: "string", example: "birthday cake" }),
     like: id.optional().openapi({ param: { description: doc.like }, type: "string", example: "emoji:1f382" }),
+    history: commaList(maxHistory)
+      .refine((ids) => ids.length > 0, { error: "expected at least one id, got none" })
+      .optional()
+      .openapi({
+        param: { description: `${doc.history}; parted by commas` },
+        type: "string",
+        example: "emoji:1f382,mdi:cake",
+      }),
     vector: vector.optional().openapi({ param: { description: doc.vector }, type: "string" }),
     k: k.text.default(defaultK).openapi({ param: { description: doc.k }, ...kDoc }),
     nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
+    filter: filter.optional().openapi({ param: { description: doc.filter }, type: "string", example: "kind:emoji" }),
     exclude: commaList(maxExclude)
       .default([])
       .openapi({
@@ -115,18 +152,17 @@ export const searchBody = z
   .strictObject({
     q: text.optional().openapi({ description: doc.q, type: "string", example: "birthday cake" }),
     like: id.optional().openapi({ description: doc.like }),
+    history: idList(maxHistory)
+      .min(1, { error: "expected at least one id, got none" })
+      .optional()
+      .openapi({ description: doc.history }),
     vector: vector
       .optional()
       .openapi({ description: doc.vector, oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] }),
     k: k.json.default(defaultK).openapi({ description: doc.k, ...kDoc }),
     nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
-    exclude: z
-      .array(id, { error: ({ input }) => `expected a list of ids, got ${kindOf(input)}` })
-      .max(maxExclude, {
-        error: ({ input }) => `expected at most ${maxExclude} values, got ${(input as unknown[]).length}`,
-      })
-      .default([])
-      .openapi({ description: doc.exclude }),
+    filter: filter.optional().openapi({ description: doc.filter, type: "string", example: "kind:emoji" }),
+    exclude: idList(maxExclude).default([]).openapi({ description: doc.exclude }),
     fields: z
       .array(z.string(), { error: ({ input }) => `expected a list of names, got ${kindOf(input)}` })
       .max(maxFields, {

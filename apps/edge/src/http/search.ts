@@ -28,29 +28,26 @@ export function resolveSearch({ index, tower }: ServedIndex, request: SearchRequ
   return { ...request, nprobe };
 }
 
-/** @throws Problem `index-unavailable` when a page of the index cannot be read; `invalid-request` when `like` names no item. */
+/** @throws Problem `index-unavailable` when a page of the index cannot be read; `invalid-request` when it lacks an item or facet that was named. */
 export async function search(served: ServedIndex, request: ResolvedSearch): Promise<z.output<typeof searchResponse>> {
   const { index } = served;
-  const { q, like, k, nprobe, exclude, fields } = request;
+  const { q, like, history = [], k, nprobe, filter, exclude, fields } = request;
   const answer = { query: q ?? null, indexVersion: index.version, k, nprobe };
-  const vector = await readPart(served, () => queryVector(served, request));
-  // Nothing of the text is known to the model: every score would be 0, and any order of items a lie.
-  if (q !== undefined && vector.every((value) => value === 0))
-    return { ...answer, listsProbed: 0, codesScanned: 0, results: [] };
   return readPart(served, async () => {
-    const dropped = new Set(await index.ordinals(like === undefined ? exclude : [like, ...exclude]));
-    const { ordinals, scores, listsProbed, codesScanned } = await index.search(vector, {
-      k: Math.min(k + dropped.size, index.manifest.numItems),
-      nprobe,
-    });
-    // Ask for as many more as may be dropped, then drop: exact, and the index need not know about it.
-    const kept = [...ordinals.keys()].filter((rank) => !dropped.has(ordinals[rank]!)).slice(0, k);
-    const items = await index.items(kept.map((rank) => ordinals[rank]!));
+    const vectors = await queryVectors(served, request);
+    // Nothing of the text is known to the model: every score would be 0, and any order of items a lie.
+    if (q !== undefined && vectors.every((vector) => vector.every((value) => value === 0))) {
+      return { ...answer, listsProbed: 0, codesScanned: 0, results: [] };
+    }
+    const named = like === undefined ? history : [like];
+    const found = await index.search(vectors, { k, nprobe, filter, exclude: [...named, ...exclude] });
+    const items = await index.items(found.ordinals);
+    const { listsProbed, codesScanned, scores } = found;
     return {
       ...answer,
       listsProbed,
       codesScanned,
-      results: items.map((item, i) => toResult(item, scores[kept[i]!]!, fields)),
+      results: items.map((item, i) => toResult(item, scores[i]!, fields)),
     };
   });
 }
@@ -66,12 +63,20 @@ export async function findItem(served: ServedIndex, id: string): Promise<z.outpu
   return { id: jsonId(item.id), indexVersion: index.version, ...titled(item.fields) };
 }
 
-async function queryVector({ index, tower }: ServedIndex, { q, like, vector }: ResolvedSearch): Promise<Float32Array> {
-  if (vector !== undefined) return vector;
-  if (like === undefined) return tower!.embedText(q!);
-  const [ordinal = -1] = await index.ordinals([like]);
-  if (ordinal < 0) throw invalid("like", `expected the id of an item of this index, got ${show(String(like))}`);
-  return index.vectors([ordinal]);
+/** Several vectors are several interests: an item scores by the one it is nearest to. */
+async function queryVectors(
+  { index, tower }: ServedIndex,
+  { q, like, history, vector }: ResolvedSearch,
+): Promise<readonly Float32Array[]> {
+  if (vector !== undefined) return [vector];
+  if (q !== undefined) return [tower!.embedText(q)];
+  const [parameter, ids] = like === undefined ? ["history", history ?? []] : ["like", [like]];
+  const ordinals = await index.ordinals(ids);
+  const missing = ordinals.indexOf(-1);
+  if (missing >= 0) throw invalid(parameter, `expected ids of items of this index, got ${show(String(ids[missing]))}`);
+  const { dim } = index.manifest;
+  const vectors = await index.vectors(ordinals);
+  return ids.map((_, i) => vectors.subarray(i * dim, (i + 1) * dim));
 }
 
 /** Whatever goes wrong while a part of the index is read is the index's fault, and may be better in a minute. */
@@ -81,6 +86,9 @@ async function readPart<T>({ version }: ServedIndex, read: () => Promise<T>): Pr
   } catch (error) {
     if (error instanceof Problem) throw error;
     const message = error instanceof Error ? error.message : String(error);
+    // A facet that the index does not have is the caller's mistake; the index says which ones it has.
+    const aboutFilter = error instanceof RangeError && /"filter\.(?:facet|number)" (.*)$/s.exec(message)?.[1];
+    if (aboutFilter) throw invalid("filter", aboutFilter);
     throw new Problem("index-unavailable", `A part of index ${version} cannot be read: ${message}`, undefined, {
       cause: error,
     });
