@@ -3,12 +3,28 @@ import { type Codebook, createCodebook } from "../codebook.ts";
 import { FormatError } from "../errors.ts";
 import type { Manifest } from "../types.ts";
 import { checkOffsets, SectionReader, SectionWriter } from "./bytes.ts";
+import { align } from "./chunk.ts";
 
 /** Payload of the codebook chunks: rotation, coarse centroids, centroids, list offsets, term range. */
 export interface CodebookPayload {
   readonly codebook: Codebook;
   readonly offsets: Uint32Array;
   readonly range: TermRange;
+}
+
+/** Bytes of the payload that a manifest's numbers ask for: what a reader may allocate for it. */
+export function codebookBytes(manifest: Pick<Manifest, "dim" | "nlist" | "nbits" | "hasRotation" | "metric">): number {
+  const { dim, nlist, nbits, hasRotation } = manifest;
+  const sections = [
+    hasRotation ? dim * dim : 0,
+    nlist * dim,
+    2 ** nbits * dim,
+    Math.max(nlist, 1) + 1,
+    hasTerms(manifest) ? 2 : 0,
+  ];
+  let bytes = 0;
+  for (const values of sections) if (values > 0) bytes = align(bytes) + values * 4;
+  return bytes;
 }
 
 export function writeCodebook({ codebook, offsets, range }: CodebookPayload): Uint8Array {
@@ -35,16 +51,11 @@ export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookP
   if (!(min! >= 0 && max! >= min! && max! < Number.POSITIVE_INFINITY)) {
     throw new FormatError(where, `"term range" expected 0 ≤ min ≤ max, got ${min} and ${max}`);
   }
-  const codebook = createCodebook({
-    dim,
-    metric,
-    nlist,
-    numSubQuantizers,
-    nbits,
-    byResidual,
-    rotation,
-    coarseCentroids,
-    centroids,
-  });
-  return { codebook, offsets, range: { min: min!, max: max! } };
+  const input = { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, coarseCentroids, centroids };
+  try {
+    return { codebook: createCodebook(input), offsets, range: { min: min!, max: max! } };
+  } catch (cause) {
+    // The parts do not fit each other: the file is at fault, not the caller.
+    throw new FormatError(where, cause instanceof Error ? cause.message : String(cause), { cause });
+  }
 }

@@ -84,9 +84,13 @@ export function readItemPage(
 }
 
 function parseFields(where: string, json: string, index: number): ItemFields {
+  let fields: unknown;
   try {
-    return JSON.parse(json) as ItemFields;
+    fields = JSON.parse(json);
   } catch (cause) {
     throw new FormatError(where, `"fields[${index}]" is not JSON`, { cause });
   }
+  if (typeof fields !== "object" || fields === null || Array.isArray(fields))
+    throw new FormatError(where, `"fields[${index}]" is not a JSON object`);
+  return fields as ItemFields;
 }

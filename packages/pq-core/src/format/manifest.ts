@@ -1,7 +1,9 @@
-import { METRICS } from "../codebook.ts";
+import { blockBytes, countBlocks } from "../blocks.ts";
+import { MAX_DIM, MAX_NLIST, METRICS } from "../codebook.ts";
 import { FormatError } from "../errors.ts";
 import type { ChunkEntry, Manifest } from "../types.ts";
-import { chunkKey, sha256 } from "./chunk.ts";
+import { align, chunkKey, sha256 } from "./chunk.ts";
+import { codebookBytes } from "./codebook-chunk.ts";
 import {
   FORMAT,
   FORMAT_VERSION,
@@ -45,29 +47,37 @@ export async function sealManifest(
  * @throws FormatError naming the member, what was expected and what came
  */
 export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
+  if (!(bytes instanceof Uint8Array)) fail("bytes", "a Uint8Array", typeof bytes);
   if (bytes.length > MAX_MANIFEST_BYTES) fail("size", `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.length);
-  const value = parse(bytes);
-  const m = value as Partial<Record<keyof Manifest, unknown>>;
-  if (m.format !== FORMAT) fail("format", `"${FORMAT}"`, m.format);
-  if (m.formatVersion !== FORMAT_VERSION) fail("formatVersion", FORMAT_VERSION, m.formatVersion);
-  const { checksum, ...rest } = m;
-  const expected = await hashJson(rest);
+  const value = parse(bytes) as Partial<Record<keyof Manifest, unknown>>;
+  if (value.format !== FORMAT) fail("format", FORMAT, value.format);
+  if (value.formatVersion !== FORMAT_VERSION) fail("formatVersion", FORMAT_VERSION, value.formatVersion);
+  const { checksum, ...rest } = value;
+  const expected = await hashJson(rest).catch((cause: unknown) => {
+    throw new FormatError("manifest", "is nested too deeply", { cause });
+  });
   if (checksum !== expected) fail("checksum", expected, checksum);
+  checkMembers(value);
+  const manifest = value as Manifest;
+  checkChunks(manifest);
+  checkSizes(manifest);
+  return manifest;
+}
+
+function checkMembers(m: Partial<Record<keyof Manifest, unknown>>): void {
   if (typeof m.version !== "string" || !/^[0-9a-f]{16}$/.test(m.version)) fail("version", "16 hex digits", m.version);
   if (m.previousVersion !== undefined && typeof m.previousVersion !== "string")
     fail("previousVersion", "a string", m.previousVersion);
-  integer("dim", m.dim, 1, 65_536);
-  integer("nlist", m.nlist, 0, 1 << 24);
-  integer("numSubQuantizers", m.numSubQuantizers, 1, 65_536);
+  integer("dim", m.dim, 1, MAX_DIM);
+  integer("nlist", m.nlist, 0, MAX_NLIST);
+  integer("numSubQuantizers", m.numSubQuantizers, 1, MAX_DIM);
   integer("numItems", m.numItems, 0, MAX_ITEMS);
-  integer("defaultNprobe", m.defaultNprobe, 1, 1 << 24);
+  integer("defaultNprobe", m.defaultNprobe, 1, Math.max(1, m.nlist as number));
   oneOf("metric", m.metric, METRICS);
   oneOf("nbits", m.nbits, [4, 8]);
   oneOf("idType", m.idType, ["string", "u32", "u64"]);
   for (const name of ["byResidual", "hasRotation", "hasFields"] as const) oneOf(name, m[name], [true, false]);
   if (!Array.isArray(m.chunks)) fail("chunks", "an array", m.chunks);
-  checkChunks(m.chunks as readonly ChunkEntry[], m as Manifest);
-  return m as Manifest;
 }
 
 function parse(bytes: Uint8Array): object {
@@ -81,7 +91,9 @@ function parse(bytes: Uint8Array): object {
   return value as object;
 }
 
-function checkChunks(chunks: readonly ChunkEntry[], manifest: Manifest): void {
+/** Each entry by itself, its key, and that each kind covers all items once. */
+function checkChunks(manifest: Manifest): void {
+  const { chunks, numItems } = manifest;
   const seqs = new Map<string, number>();
   for (const [i, entry] of chunks.entries()) {
     const name = `chunks[${i}]`;
@@ -92,15 +104,32 @@ function checkChunks(chunks: readonly ChunkEntry[], manifest: Manifest): void {
     integer(`${name}.count`, entry.count, 0, MAX_ITEMS);
     if (typeof entry.sha256 !== "string" || !/^[0-9a-f]{64}$/.test(entry.sha256))
       fail(`${name}.sha256`, "64 hex digits", entry.sha256);
+    if (entry.kind === "lookup" && typeof entry.firstId !== "string")
+      fail(`${name}.firstId`, "a string", entry.firstId);
     const seq = seqs.get(entry.kind) ?? 0;
     seqs.set(entry.kind, seq + 1);
     const key = chunkKey(entry.kind, seq, entry.sha256);
     if (entry.key !== key) fail(`${name}.key`, key, entry.key);
   }
-  checkCover(chunks, "lists", Math.ceil(manifest.numItems / 32));
-  checkCover(chunks, "items", manifest.numItems);
-  checkCover(chunks, "lookup", manifest.numItems);
-  if (!seqs.has("codebook")) fail("chunks", "a codebook chunk", "none");
+  checkCover(chunks, "lists", countBlocks(numItems));
+  checkCover(chunks, "items", numItems);
+  checkCover(chunks, "lookup", numItems);
+  if (seqs.has("refine")) checkCover(chunks, "refine", numItems);
+}
+
+/** The sizes that the numbers ask for are the sizes of the chunks, so nothing is allocated that was not declared. */
+function checkSizes(manifest: Manifest): void {
+  const { chunks } = manifest;
+  const payload = (entries: readonly ChunkEntry[]): number =>
+    entries.reduce((sum, { size }) => sum + size - HEADER_BYTES, 0);
+  const codebook = payload(chunks.filter(({ kind }) => kind === "codebook"));
+  const expected = align(codebookBytes(manifest));
+  if (codebook !== expected) fail("codebook chunks", `${expected} payload bytes`, codebook);
+  for (const entry of chunks) {
+    if (entry.kind !== "lists") continue;
+    const bytes = align(entry.count * blockBytes(manifest));
+    if (entry.size !== HEADER_BYTES + bytes) fail(`${entry.key}.size`, HEADER_BYTES + bytes, entry.size);
+  }
 }
 
 /** The chunks of a kind must follow each other without gap or overlap, from 0 to `total`. */

@@ -1,5 +1,4 @@
 import { BLOCK, blockBytes } from "../blocks.ts";
-import { FormatError } from "../errors.ts";
 import type { AdcKernel } from "../kernel.ts";
 import { ScalarKernel } from "../scalar-kernel.ts";
 import { pagedLists, residentLists } from "../search/list-source.ts";
@@ -27,7 +26,7 @@ export async function openArtifact(
   const manifest = await openManifest(manifestBytes);
   const cache = new ChunkCache(source, options.verify ?? true, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
   const payload = await joinParts(cache, entriesOf(manifest.chunks, "codebook"));
-  const { codebook, offsets, range } = readPart("codebook", () => readCodebook(manifest, payload));
+  const { codebook, offsets, range } = readCodebook(manifest, payload);
   const makeKernel = options.kernelModule === undefined ? undefined : loadKernel(options.kernelModule);
   const kernel: AdcKernel = makeKernel === undefined ? new ScalarKernel(codebook) : makeKernel(codebook, range);
   const bytes = Math.ceil(manifest.numItems / BLOCK) * blockBytes(codebook);
@@ -36,14 +35,4 @@ export async function openArtifact(
     ? await residentLists(cache, manifest, codebook, kernel)
     : pagedLists(cache, manifest, codebook);
   return new PqIndex({ manifest, codebook, offsets, kernel, lists, cache });
-}
-
-/** Whatever a part complains of, the caller learns that the file is at fault. */
-function readPart<T>(where: string, read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause;
-    throw new FormatError(where, cause instanceof Error ? cause.message : String(cause), { cause });
-  }
 }

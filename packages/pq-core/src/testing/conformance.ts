@@ -1,0 +1,158 @@
+import { BLOCK, hasTerms, packBlocks, type TermRange } from "../blocks.ts";
+import { METRICS } from "../codebook.ts";
+import { decodeRotated } from "../encode.ts";
+import type { AdcKernel, KernelFactory, KernelName, Ranking } from "../kernel.ts";
+import { ScalarKernel } from "../scalar-kernel.ts";
+import { normals, random, randomCodebook, randomCodes, type Shape } from "./data.ts";
+
+/** What a kernel is put through; a test runner's `it` fits `test`. */
+export interface Conformance {
+  readonly name: KernelName;
+  readonly makeKernel: KernelFactory;
+  readonly test: (name: string, run: () => void) => void;
+  /** Cases that cannot run, each with the reason. */
+  readonly skip?: readonly { readonly reason: string; readonly cases: readonly string[] }[];
+}
+
+/** Sub-quantizers around every unrolling and register width. */
+const NUM_SUB_QUANTIZERS = [1, 3, 5, 7, 8, 9, 15, 16, 17, 32, 64];
+/** Items around the block width. */
+const COUNTS = [1, 31, 32, 33, 1000];
+
+/**
+ * The suite every kernel must pass: the same ordinals and bit by bit the same scores as the scalar definition,
+ * for every code size and metric, odd numbers of sub-quantizers, and stretches that start and end inside a block.
+ */
+export function adcConformance({ name, makeKernel, test, skip = [] }: Conformance): void {
+  const skipped = new Set(skip.flatMap(({ cases }) => cases));
+  const runCase = (title: string, run: () => void): void => {
+    if (!skipped.has(title)) test(title, run);
+  };
+  runCase("is the kernel that was asked for", () => {
+    const { kernel } = setUp({ dim: 4, M: 1, nbits: 4, nlist: 0 }, 1, makeKernel);
+    equal("kernel name", kernel.name, name);
+  });
+  for (const nbits of [4, 8] as const) {
+    for (const metric of METRICS) {
+      for (const M of NUM_SUB_QUANTIZERS) {
+        runCase(`${metric}, ${nbits} bits, M ${M}: equal to the definition`, () => {
+          for (const n of COUNTS)
+            compareAll({ dim: M * (M < 9 ? 3 : 1), M, nbits, nlist: M % 4, metric, rotate: M < 16 }, n, makeKernel);
+        });
+      }
+    }
+  }
+  runCase("keeps the smaller ordinal of equal scores", () => equalScores(makeKernel));
+  runCase("answers the same when it is used again", () => {
+    const { kernel, query } = setUp({ dim: 16, M: 8, nbits: 4, nlist: 0 }, 500, makeKernel);
+    const ask = (): Ranking => searchAll(kernel, query, 500, 10, 0);
+    const first = ask();
+    kernel.setQuery(query.map((x) => -x));
+    kernel.begin(3, 0, Number.NEGATIVE_INFINITY);
+    kernel.scan(0, 500, 0, 0);
+    equalRanking("second answer", ask(), first);
+  });
+}
+
+interface SetUp {
+  readonly kernel: AdcKernel;
+  readonly scalar: AdcKernel;
+  readonly query: Float32Array;
+}
+
+/** Both kernels with the same blocks loaded. */
+function setUp(shape: Shape, n: number, makeKernel: KernelFactory): SetUp {
+  const codebook = randomCodebook(shape, shape.M + 1);
+  const { assignments, codes } = randomCodes(codebook, n, shape.M + 2);
+  const { terms, range } = termsOf(codebook, assignments, codes);
+  const blocks = packBlocks(codebook, codes, terms, range);
+  const kernel = makeKernel(codebook, range);
+  const scalar = new ScalarKernel(codebook);
+  for (const each of [kernel, scalar]) each.load(blocks, 0, Math.ceil(n / BLOCK));
+  return { kernel, scalar, query: normals(shape.dim, random(shape.M + 3)) };
+}
+
+function termsOf(
+  codebook: ReturnType<typeof randomCodebook>,
+  assignments: Uint32Array,
+  codes: Uint8Array,
+): { terms?: Float32Array; range: TermRange } {
+  if (!hasTerms(codebook)) return { range: { min: 0, max: 0 } };
+  const { dim, metric } = codebook;
+  const decoded = decodeRotated(codebook, assignments, codes);
+  const terms = Float32Array.from(assignments, (_, i) => {
+    const square = decoded.subarray(i * dim, (i + 1) * dim).reduce((sum, x) => sum + x * x, 0);
+    return metric === "l2" ? square : Math.sqrt(square);
+  });
+  return { terms, range: { min: Math.min(...terms), max: Math.max(...terms) } };
+}
+
+function searchAll(kernel: AdcKernel, query: Float32Array, n: number, k: number, bias: number): Ranking {
+  kernel.setQuery(query);
+  kernel.begin(k, bias, Number.NEGATIVE_INFINITY);
+  kernel.scan(0, n, 0, bias);
+  return kernel.finish();
+}
+
+function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
+  const { kernel, scalar, query } = setUp(shape, n, makeKernel);
+  const both = <T>(run: (kernel: AdcKernel) => T): [T, T] => [run(kernel), run(scalar)];
+  equalArray("q·u", ...both((each) => each.setQuery(query).slice()));
+  if (shape.nlist > 0) equalArray("cells", ...both((each) => each.probe(shape.nlist)));
+  for (const k of [1, 10, n]) equalRanking(`top ${k} of ${n}`, ...both((each) => searchAll(each, query, n, k, 0.25)));
+  // Stretches of several lists, with biases, the second one masked; the first ordinal is 1000.
+  const mask = Uint32Array.from({ length: Math.ceil(n / BLOCK) + 1 }, (_, i) =>
+    i % 3 === 2 ? 0 : Math.imul(i + 1, 0x9e3779b1),
+  );
+  const cut = Math.floor(n / 3);
+  equalRanking(
+    "two stretches",
+    ...both((each) => {
+      each.begin(7, 1.5, Number.NEGATIVE_INFINITY);
+      each.scan(0, cut, 1000, -0.5);
+      each.scan(cut, n, 1000, 1.5, mask);
+      return each.finish();
+    }),
+  );
+  const [, all] = both((each) => searchAll(each, query, n, n, 0));
+  const floor = all.scores[Math.floor(n / 4)]!;
+  equalRanking(
+    "floor",
+    ...both((each) => {
+      each.begin(n, 0, floor);
+      each.scan(0, n, 0, 0);
+      return each.finish();
+    }),
+  );
+  const positions = Uint32Array.from({ length: Math.min(n, 50) }, (_, i) => (i * 37) % n);
+  const biases = Float32Array.from(positions, (position) => position / 7);
+  equalArray("single scores", ...both((each) => each.scores(positions, biases)));
+}
+
+/** All items have the same code: the k smallest ordinals must come, in order, whichever list is scanned first. */
+function equalScores(makeKernel: KernelFactory): void {
+  for (const nbits of [4, 8] as const) {
+    const codebook = randomCodebook({ dim: 16, M: 8, nbits, nlist: 0 }, 1);
+    const kernel = makeKernel(codebook, { min: 0, max: 0 });
+    kernel.load(packBlocks(codebook, new Uint8Array(300 * 8)), 0, 10);
+    kernel.setQuery(normals(16, random(2)));
+    kernel.begin(5, 0, Number.NEGATIVE_INFINITY);
+    kernel.scan(200, 300, 0, 0);
+    kernel.scan(0, 200, 0, 0);
+    equal("ordinals of equal scores", kernel.finish().ordinals.join(" "), "0 1 2 3 4");
+  }
+}
+
+function equalRanking(what: string, got: Ranking, expected: Ranking): void {
+  equalArray(`${what}: ordinals`, got.ordinals, expected.ordinals);
+  equalArray(`${what}: scores`, got.scores, expected.scores);
+}
+
+function equalArray(what: string, got: ArrayLike<number>, expected: ArrayLike<number>): void {
+  equal(`${what}: length`, got.length, expected.length);
+  for (let i = 0; i < expected.length; i++) if (got[i] !== expected[i]) equal(`${what} [${i}]`, got[i], expected[i]);
+}
+
+function equal(what: string, got: unknown, expected: unknown): void {
+  if (got !== expected) throw new Error(`${what} expected ${expected}, got ${got}`);
+}

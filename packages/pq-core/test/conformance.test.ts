@@ -1,0 +1,14 @@
+import { describe, it } from "vitest";
+import { loadKernel, ScalarKernel } from "../src/index.ts";
+import { adcConformance } from "../src/testing/conformance.ts";
+import { kernelModule } from "./support.ts";
+
+describe("the scalar kernel", () => {
+  adcConformance({ name: "scalar", makeKernel: (codebook) => new ScalarKernel(codebook), test: it });
+});
+describe("the SIMD kernel", () => {
+  adcConformance({ name: "simd", makeKernel: loadKernel(kernelModule("kernel.wasm")), test: it });
+});
+describe("the relaxed SIMD kernel", () => {
+  adcConformance({ name: "relaxed-simd", makeKernel: loadKernel(kernelModule("kernel-relaxed.wasm")), test: it });
+});

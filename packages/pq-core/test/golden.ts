@@ -1,0 +1,191 @@
+import { type ArtifactInput, createCodebook, type Index, type Metric } from "../src/index.ts";
+
+/** The golden artifacts: every option of the format at least once, all content given by formula. */
+export interface GoldenCase {
+  readonly name: string;
+  readonly input: ArtifactInput;
+  readonly query: Float32Array;
+}
+
+interface Options {
+  readonly metric: Metric;
+  readonly nbits: 4 | 8;
+  readonly M: number;
+  readonly subDim: number;
+  readonly nlist: number;
+  readonly byResidual: boolean;
+  readonly rotate: boolean;
+  readonly n: number;
+  readonly idType: "string" | "u32" | "u64";
+  readonly extras: boolean;
+}
+
+/** A number in [−1, 1] in steps of 1/64: exact in float32, and so are sums of a few. */
+const value = (i: number, salt: number): number => (((i * 37 + salt * 11) % 129) - 64) / 64;
+
+function goldenCase(options: Options): GoldenCase {
+  const { metric, nbits, M, subDim, nlist, byResidual, rotate, n, idType, extras } = options;
+  const dim = M * subDim;
+  // A signed permutation is an orthogonal matrix whose products are exact.
+  const rotation = new Float32Array(dim * dim);
+  for (let i = 0; i < dim; i++) rotation[i * dim + ((i + 1) % dim)] = i % 3 === 0 ? -1 : 1;
+  const codebook = createCodebook({
+    dim,
+    metric,
+    nlist,
+    numSubQuantizers: M,
+    nbits,
+    byResidual,
+    rotation: rotate ? rotation : undefined,
+    coarseCentroids: Float32Array.from({ length: nlist * dim }, (_, i) => value(i, 1)),
+    centroids: Float32Array.from({ length: 2 ** nbits * dim }, (_, i) => value(i, 2)),
+  });
+  const index = Array.from({ length: n }, (_, i) => i);
+  const name = [
+    metric,
+    `${nbits}bit`,
+    `m${M}`,
+    `dim${dim}`,
+    `nlist${nlist}`,
+    byResidual ? "residual" : "plain",
+    rotate ? "rotated" : "unrotated",
+    idType,
+    `n${n}`,
+  ];
+  return {
+    name: [...name, ...(extras ? ["extras"] : [])].join("-").toLowerCase(),
+    query: Float32Array.from({ length: dim }, (_, i) => value(i, 3)),
+    input: {
+      codebook,
+      assignments: Uint32Array.from(index, (i) => (i * 5) % Math.max(1, nlist)),
+      codes: Uint8Array.from({ length: n * M }, (_, i) => (i * 7 + Math.floor(i / M)) % 2 ** nbits),
+      ids:
+        idType === "string"
+          ? index.map((i) => `né-${(i * 31) % n}`)
+          : idType === "u32"
+            ? Uint32Array.from(index, (i) => 3 * (n - i))
+            : BigUint64Array.from(index, (i) => 2n ** 40n + BigInt(i)),
+      listChunkBytes: 2048,
+      itemChunkBytes: 1024,
+      ...(!extras
+        ? {}
+        : {
+            fields: index.map((i) => ({ title: `item ${i}`, rank: i })),
+            facets: {
+              parity: index.map((i) => (i % 2 === 0 ? "even" : "odd")),
+              rare: index.map((i) => (i % 20 === 0 ? ["twenty"] : [])),
+            },
+            numbers: { rank: index.map((i) => (i === 7 ? Number.NaN : i / 4)) },
+            refineVectors: Float32Array.from({ length: n * dim }, (_, i) => value(i, 4)),
+            queryTower: Uint8Array.from({ length: 100 }, (_, i) => i),
+            training: { seed: 7, recallAtK: { 10: 0.5 } },
+            previousVersion: "0123456789abcdef",
+          }),
+    },
+  };
+}
+
+export const GOLDEN: readonly GoldenCase[] = [
+  goldenCase({
+    metric: "innerProduct",
+    nbits: 4,
+    M: 8,
+    subDim: 2,
+    nlist: 3,
+    byResidual: true,
+    rotate: true,
+    n: 100,
+    idType: "string",
+    extras: true,
+  }),
+  goldenCase({
+    metric: "innerProduct",
+    nbits: 8,
+    M: 3,
+    subDim: 1,
+    nlist: 0,
+    byResidual: false,
+    rotate: false,
+    n: 65,
+    idType: "u32",
+    extras: false,
+  }),
+  goldenCase({
+    metric: "cosine",
+    nbits: 4,
+    M: 5,
+    subDim: 1,
+    nlist: 2,
+    byResidual: true,
+    rotate: false,
+    n: 33,
+    idType: "u64",
+    extras: false,
+  }),
+  goldenCase({
+    metric: "cosine",
+    nbits: 8,
+    M: 2,
+    subDim: 2,
+    nlist: 2,
+    byResidual: false,
+    rotate: true,
+    n: 40,
+    idType: "u32",
+    extras: false,
+  }),
+  goldenCase({
+    metric: "l2",
+    nbits: 4,
+    M: 7,
+    subDim: 1,
+    nlist: 4,
+    byResidual: true,
+    rotate: true,
+    n: 97,
+    idType: "u32",
+    extras: false,
+  }),
+  goldenCase({
+    metric: "l2",
+    nbits: 8,
+    M: 1,
+    subDim: 3,
+    nlist: 0,
+    byResidual: false,
+    rotate: false,
+    n: 32,
+    idType: "string",
+    extras: true,
+  }),
+  goldenCase({
+    metric: "innerProduct",
+    nbits: 4,
+    M: 1,
+    subDim: 1,
+    nlist: 0,
+    byResidual: false,
+    rotate: false,
+    n: 0,
+    idType: "string",
+    extras: false,
+  }),
+];
+
+/** What every reader must find in a golden artifact; kept beside it as expected.json. */
+export async function observe(index: Index, query: Float32Array): Promise<object> {
+  const { ordinals, scores, listsProbed, codesScanned } = await index.search(query, { k: 5, nprobe: 2 });
+  const items = await index.items(ordinals);
+  const vectors = await index.vectors(ordinals.subarray(0, 2));
+  return {
+    version: index.version,
+    ids: items.map(({ id }) => String(id)),
+    fields: items.map(({ fields }) => fields ?? null),
+    scores: Array.from(scores),
+    listsProbed,
+    codesScanned,
+    vectors: Array.from(vectors),
+    facets: await index.facets(),
+    queryTowerBytes: (await index.queryTower())?.length ?? null,
+  };
+}

@@ -1,0 +1,34 @@
+import { describe, expect, inject, it } from "vitest";
+import plain from "../../dist/kernel.wasm";
+import relaxed from "../../dist/kernel-relaxed.wasm";
+import { loadKernel, openArtifact, ScalarKernel } from "../../src/index.ts";
+import { adcConformance } from "../../src/testing/conformance.ts";
+import { GOLDEN, observe } from "../golden.ts";
+
+const KERNELS = [
+  { name: "scalar", module: undefined },
+  { name: "simd", module: plain },
+  { name: "relaxed-simd", module: relaxed },
+] as const;
+
+it("runs inside workerd", () => {
+  expect(navigator.userAgent).toBe("Cloudflare-Workers");
+});
+
+describe.each(KERNELS)("the $name kernel in workerd", ({ name, module }) => {
+  adcConformance({
+    name,
+    makeKernel: module === undefined ? (codebook) => new ScalarKernel(codebook) : loadKernel(module),
+    test: it,
+  });
+
+  it.each(GOLDEN.map((golden) => [golden.name, golden] as const))("reads fixtures/v1/%s", async (folder, { query }) => {
+    const files = inject("goldenFiles")[folder]!;
+    const read = (file: string): Uint8Array => Uint8Array.from(atob(files[file]!), (char) => char.charCodeAt(0));
+    const source = { get: async (key: string) => read(key) };
+    const index = await openArtifact(source, read("manifest.json"), { kernelModule: module });
+    expect(index.kernel).toBe(name);
+    const expected: unknown = JSON.parse(new TextDecoder().decode(read("expected.json")));
+    expect(JSON.parse(JSON.stringify(await observe(index, query)))).toEqual(expected);
+  });
+});
