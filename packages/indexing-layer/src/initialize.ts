@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs-core";
 import type { IndexingLayerConfig } from "./config.ts";
 import { type Clustering, kmeans } from "./kmeans.ts";
 import { procrustes } from "./procrustes.ts";
@@ -22,21 +23,21 @@ export interface InitialCodebook {
  *
  * @param samples (n, dim), n at least nlist and 2^nbits
  */
-export function initializeCodebook(
+export async function initializeCodebook(
   samples: Float32Array,
   config: IndexingLayerConfig,
   random: Random,
-): InitialCodebook {
+): Promise<InitialCodebook> {
   const { dim } = config;
   let rotation = identityMatrix(dim);
   const rotates = config.rotation.startsWith("opq");
   // Before OPQ a rough clustering will do: it is refined with every turn of the rotation.
-  let fit = fitQuantizers(samples, samples, config, random, undefined, rotates ? 3 : config.kmeansIterations);
+  let fit = await fitQuantizers(samples, samples, config, random, undefined, rotates ? 3 : config.kmeansIterations);
   if (rotates) {
     for (let i = 0; i < config.opqIterations; i++) {
-      rotation = procrustes(correlation(samples, fit.decoded, dim), dim);
-      const rotated = rotateRows(samples, rotation, dim);
-      fit = fitQuantizers(
+      rotation = procrustes(await correlation(samples, fit.decoded, dim), dim);
+      const rotated = await rotateRows(samples, rotation, dim);
+      fit = await fitQuantizers(
         samples,
         rotated,
         config,
@@ -62,14 +63,14 @@ interface Fit {
   decoded: Float32Array;
 }
 
-function fitQuantizers(
+async function fitQuantizers(
   samples: Float32Array,
   rotated: Float32Array,
   config: IndexingLayerConfig,
   random: Random,
   before: Fit | undefined,
   maxIterations: number,
-): Fit {
+): Promise<Fit> {
   const { dim, nlist, numSubQuantizers, nbits } = config;
   const n = samples.length / dim;
   const subDim = dim / numSubQuantizers;
@@ -77,7 +78,7 @@ function fitQuantizers(
   const coarse =
     nlist === 0
       ? undefined
-      : kmeans({
+      : await kmeans({
           ...shared,
           data: rotated,
           dim,
@@ -101,7 +102,7 @@ function fitQuantizers(
       }
     }
     const start = before?.sub[m]?.centroids ?? config.kmeansStart;
-    sub.push(kmeans({ ...shared, data, dim: subDim, numCentroids: 1 << nbits, start }));
+    sub.push(await kmeans({ ...shared, data, dim: subDim, numCentroids: 1 << nbits, start }));
   }
   for (let m = 0; m < numSubQuantizers; m++) {
     const { assignments, centroids } = sub[m]!;
@@ -119,30 +120,25 @@ export function identityMatrix(d: number): Float64Array {
 }
 
 /** Xᵀ·Y for two (n, d) arrays: (d, d). */
-export function correlation(x: Float32Array, y: Float32Array, d: number): Float64Array {
-  const out = new Float64Array(d * d);
-  for (let row = 0; row < x.length; row += d) {
-    for (let i = 0; i < d; i++) {
-      const left = x[row + i]!;
-      for (let j = 0; j < d; j++) out[i * d + j]! += left * y[row + j]!;
-    }
-  }
-  return out;
+async function correlation(x: Float32Array, y: Float32Array, d: number): Promise<Float64Array> {
+  const product = tf.tidy(() => {
+    const shape: [number, number] = [x.length / d, d];
+    return tf.matMul(tf.transpose(tf.tensor2d(x, shape)), tf.tensor2d(y, shape));
+  });
+  return Float64Array.from(await readAndDispose(product));
 }
 
 /** Rows times a (d, d) matrix: x·R. */
-export function rotateRows(x: Float32Array, rotation: Float64Array, d: number): Float32Array {
-  const out = new Float32Array(x.length);
-  const row = new Float64Array(d);
-  for (let at = 0; at < x.length; at += d) {
-    row.fill(0);
-    for (let i = 0; i < d; i++) {
-      const left = x[at + i]!;
-      for (let j = 0; j < d; j++) row[j]! += left * rotation[i * d + j]!;
-    }
-    out.set(row, at);
-  }
-  return out;
+async function rotateRows(x: Float32Array, rotation: Float64Array, d: number): Promise<Float32Array> {
+  return readAndDispose(
+    tf.tidy(() => tf.matMul(tf.tensor2d(x, [x.length / d, d]), tf.tensor2d(Float32Array.from(rotation), [d, d]))),
+  );
+}
+
+async function readAndDispose(tensor: tf.Tensor): Promise<Float32Array> {
+  const values = (await tensor.data()) as Float32Array;
+  tensor.dispose();
+  return values;
 }
 
 function concat(parts: Float32Array[]): Float32Array {

@@ -264,20 +264,20 @@ export class IndexingLayer {
     joined.set(this.buffer);
     joined.set(rows.subarray(0, joined.length - this.buffer.length), this.buffer.length);
     this.buffer = joined;
-    if (joined.length === bufferSize * dim) this.initialize(joined);
+    if (joined.length === bufferSize * dim) await this.initialize(joined);
   }
 
   /**
    * Fits rotation, coarse centroids and sub-quantizers to a sample and starts the joint phase.
    * @param samples (n, dim) row-major, n at least nlist and 2^nbits
    */
-  initialize(samples: Float32Array): void {
+  async initialize(samples: Float32Array): Promise<void> {
     const { dim, nlist, numSubQuantizers, nbits } = this.config;
     const least = Math.max(nlist, 1 << nbits) * dim;
     if (samples.length % dim !== 0) fail("samples", `a multiple of dim (${dim}) numbers`, samples.length);
     if (samples.length < least) fail("samples", `at least ${least} numbers (nlist or 2^nbits rows)`, samples.length);
     expectFinite("samples", samples);
-    const initial = initializeCodebook(samples, this.config, this.random);
+    const initial = await initializeCodebook(samples, this.config, this.random);
     const subDim = dim / numSubQuantizers;
     tf.tidy(() => {
       this.coarseCentroids?.assign(tf.tensor2d(initial.coarseCentroids, [nlist, dim]));
