@@ -48,6 +48,22 @@ export class MovingCentroids {
     });
   }
 
+  /** Forgets the past of some centroids: they go on from where they are now with the weight of an average one. */
+  async restart(rows: readonly number[], centroids: Float32Array): Promise<void> {
+    if (rows.length === 0) return;
+    const counts = Float32Array.from(await this.counts.data());
+    const sums = Float32Array.from(await this.sums.data());
+    const weight = counts.reduce((sum, count) => sum + count, 0) / this.numCentroids;
+    for (const row of rows) {
+      counts[row] = weight;
+      for (let d = 0; d < this.width; d++) sums[row * this.width + d] = weight * centroids[row * this.width + d]!;
+    }
+    tf.tidy(() => {
+      this.counts.assign(tf.tensor2d(counts, this.counts.shape));
+      this.sums.assign(tf.tensor2d(sums, this.sums.shape));
+    });
+  }
+
   dispose(): void {
     this.counts.dispose();
     this.sums.dispose();

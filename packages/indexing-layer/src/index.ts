@@ -13,10 +13,11 @@ export {
 } from "./config.ts";
 export { withGradient } from "./custom-gradient.ts";
 export { type InitialCodebook, initializeCodebook } from "./initialize.ts";
-export { type CallOptions, type CallResult, type Codebook, IndexingLayer, type Losses, type Phase } from "./layer.ts";
+export { type CallOptions, type CallResult, IndexingLayer, type Phase, type TrainedCodebook } from "./layer.ts";
 export { type CodeUsage, codeUsage, subCodeUsage } from "./metrics.ts";
 export { Random } from "./random.ts";
 export { distillationLoss, inBatchSoftmaxLoss, routingLoss } from "./ranking-losses.ts";
 export { rotationTrick } from "./rotation-trick.ts";
 export type { IndexingLayerState } from "./state.ts";
 export { straightThrough } from "./straight-through.ts";
+export type { Losses } from "./training-losses.ts";

@@ -1,18 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { balanceLoss } from "./balance-loss.ts";
+import { CentroidUpkeep } from "./centroid-upkeep.ts";
 import { type IndexingLayerConfig, type IndexingLayerOptions, resolveConfig } from "./config.ts";
-import { withGradient } from "./custom-gradient.ts";
-import { MovingCentroids } from "./ema.ts";
 import { expectFinite, fail } from "./errors.ts";
 import { GivensRotation } from "./givens.ts";
 import { identityMatrix, initializeCodebook } from "./initialize.ts";
-import { type Assignment, commitmentLoss, distortionLoss } from "./losses.ts";
-import { assignCoarse, assignCodes, decodeRows, flatCodes } from "./quantize.ts";
+import type { Assignment } from "./losses.ts";
+import { Quantizer } from "./quantizer.ts";
 import { Random } from "./random.ts";
-import { distillationLoss, routingLoss } from "./ranking-losses.ts";
-import { rotationTrick } from "./rotation-trick.ts";
 import type { IndexingLayerState } from "./state.ts";
-import { straightThrough } from "./straight-through.ts";
+import { estimate, type Losses, trainingLosses } from "./training-losses.ts";
 
 /** warmup: items pass unchanged. collecting: so they do, and are gathered. joint: they are quantized and trained. */
 export type Phase = "warmup" | "collecting" | "joint";
@@ -27,18 +23,8 @@ export interface CallOptions {
   queries?: tf.Tensor2D;
 }
 
-/** Weighted terms and their sum, scalars that stay on the tape. Terms whose weight is 0 are absent. */
-export interface Losses {
-  total: tf.Scalar;
-  distortion?: tf.Scalar;
-  commitment?: tf.Scalar;
-  balance?: tf.Scalar;
-  distillation?: tf.Scalar;
-  routing?: tf.Scalar;
-}
-
 export interface CallResult {
-  /** (n, dim), straight-through in training. Not re-normalised: scores are inner products with it. */
+  /** (n, dim), with the estimator's gradient in training. Not re-normalised: scores are inner products with it. */
   quantized: tf.Tensor2D;
   /** (n) int32, cell of each item; zeros while bypassed or without cells. */
   coarseCodes: tf.Tensor1D;
@@ -48,11 +34,13 @@ export interface CallResult {
 }
 
 /** The trained quantizer in pq-core's layout. */
-export interface Codebook {
+export interface TrainedCodebook {
   dim: number;
   nlist: number;
   numSubQuantizers: number;
   nbits: 4 | 8;
+  /** Whether `centroids` code what is left after the coarse centroid: with cells always. */
+  byResidual: boolean;
   /** (dim, dim) row-major, applied as x·R; absent when there is none. */
   rotation?: Float32Array;
   /** (nlist, dim) in the rotated space. */
@@ -61,30 +49,21 @@ export interface Codebook {
   centroids: Float32Array;
 }
 
-/** `y` = x·R with a gradient to x that needs no flagged transpose. */
-function rotate(x: tf.Tensor2D, y: tf.Tensor2D, rotationTransposed: tf.Tensor2D): tf.Tensor2D {
-  return withGradient([x], y, [rotationTransposed], (dy, kept) => [tf.matMul(dy, kept[0] as tf.Tensor2D)]);
-}
-
 /**
  * The Poeem indexing layer (Zhang et al., SIGIR 2021, arXiv 2105.03933): rotates items, quantizes them to a coarse
  * centroid plus M sub-quantizer centroids of the residual, and rotates back, so that an item tower is trained on what
  * the index will later hold.
  *
- * Use: `call` inside `tf.variableGrads`, apply the gradients, then `await afterStep()` once.
+ * Use: `call` inside `tf.variableGrads`, apply the gradients, then `await afterStep(x)` once.
  */
 export class IndexingLayer {
   readonly config: IndexingLayerConfig;
-  readonly coarseCentroids: tf.Variable<tf.Rank.R2> | null;
-  readonly centroids: tf.Variable<tf.Rank.R3>;
-  /** R and its transpose (kept because the wasm backend multiplies by transposes slowly), never trained by an optimizer. */
-  private readonly rotation: tf.Variable<tf.Rank.R2> | null;
-  private readonly rotationTransposed: tf.Variable<tf.Rank.R2> | null;
-  private givens: GivensRotation;
-  private readonly coarseMoving: MovingCentroids | null;
-  private readonly moving: MovingCentroids | null;
+  private readonly quantizer: Quantizer;
+  private readonly upkeep: CentroidUpkeep;
   private readonly random: Random;
-  private buffer: Float32Array;
+  private givens: GivensRotation;
+  /** Rows gathered so far, (bufferFill, dim). */
+  private buffer = new Float32Array(0);
   /** The last quantized training batch, kept for `afterStep`. */
   private batch: Assignment | null = null;
   private checkedInput = false;
@@ -93,28 +72,12 @@ export class IndexingLayer {
 
   /** @throws Error naming the option at fault. */
   constructor(options: IndexingLayerOptions) {
-    const config = resolveConfig(options);
-    this.config = config;
-    const { dim, nlist, numSubQuantizers, nbits } = config;
-    const ksub = 1 << nbits;
-    const subDim = dim / numSubQuantizers;
-    this.random = new Random(config.seed);
-    const noise = (length: number) => Float32Array.from({ length }, () => 0.05 * this.random.normal());
-    const trained = config.codebookUpdate === "gradient";
-    this.coarseCentroids = nlist
-      ? tf.tidy(() => tf.variable(tf.tensor2d(noise(nlist * dim), [nlist, dim]), trained))
-      : null;
-    this.centroids = tf.tidy(() =>
-      tf.variable(tf.tensor3d(noise(dim * ksub), [numSubQuantizers, ksub, subDim]), trained),
-    );
-    const rotates = config.rotation !== "none";
-    const unit = Float32Array.from(identityMatrix(dim));
-    this.rotation = rotates ? tf.tidy(() => tf.variable(tf.tensor2d(unit, [dim, dim]), false)) : null;
-    this.rotationTransposed = rotates ? tf.tidy(() => tf.variable(tf.tensor2d(unit, [dim, dim]), false)) : null;
-    this.givens = new GivensRotation(identityMatrix(dim), dim, config.givens);
-    this.coarseMoving = nlist && !trained ? new MovingCentroids(nlist, dim, config.emaDecay) : null;
-    this.moving = trained ? null : new MovingCentroids(numSubQuantizers * ksub, subDim, config.emaDecay);
-    this.buffer = new Float32Array(0);
+    this.config = resolveConfig(options);
+    const { dim, seed, givens } = this.config;
+    this.random = new Random(seed);
+    this.quantizer = new Quantizer(this.config, this.random);
+    this.upkeep = new CentroidUpkeep(this.config, this.quantizer);
+    this.givens = new GivensRotation(identityMatrix(dim), dim, givens);
   }
 
   /** Steps that `afterStep` has closed. */
@@ -132,14 +95,25 @@ export class IndexingLayer {
     return this.isReady;
   }
 
+  /** (nlist, dim) in the rotated space; null without cells. */
+  get coarseCentroids(): tf.Variable<tf.Rank.R2> | null {
+    return this.quantizer.coarseCentroids;
+  }
+
+  /** (M, ksub, subDim) in the rotated space. */
+  get centroids(): tf.Variable<tf.Rank.R3> {
+    return this.quantizer.centroids;
+  }
+
   /** Variables for the optimizer: the centroids when they follow gradients, none when they are moving averages. */
   get trainableVariables(): tf.Variable[] {
-    return this.allVariables().filter((variable) => variable.trainable);
+    return this.namedVariables().flatMap(([, variable]) => (variable.trainable ? [variable] : []));
   }
 
   /**
    * Quantizes a batch of items.
    * @param x (n, dim)
+   * @throws Error when the shape is another, or when the very first batch holds NaN or infinity
    */
   call(x: tf.Tensor2D, options: CallOptions = {}): CallResult {
     const { dim, numSubQuantizers } = this.config;
@@ -147,96 +121,30 @@ export class IndexingLayer {
     if (x.shape.length !== 2 || x.shape[1] !== dim) fail("x", `shape [batch, ${dim}]`, `[${x.shape}]`);
     this.checkFirstInput(x);
     if (training && this.phase !== "joint") {
-      this.keepBatch(null);
-      const n = x.shape[0];
       return {
         quantized: tf.clone(x),
-        coarseCodes: tf.zeros([n], "int32"),
-        codes: tf.zeros([n, numSubQuantizers], "int32"),
+        coarseCodes: tf.zeros([x.shape[0]], "int32"),
+        codes: tf.zeros([x.shape[0], numSubQuantizers], "int32"),
         losses: { total: tf.scalar(0) },
       };
     }
-    const at = this.assign(x);
-    const quantized = this.rotateBack(at.decoded);
-    if (!training) return { quantized, coarseCodes: at.coarseCodes, codes: at.codes, losses: { total: tf.scalar(0) } };
+    const at = this.quantizer.assign(x);
+    const { coarseCodes, codes } = at;
+    const quantized = this.quantizer.rotateBack(at.decoded);
+    if (!training) return { quantized, coarseCodes, codes, losses: { total: tf.scalar(0) } };
     this.keepBatch(at);
-    return {
-      quantized: this.estimate(x, quantized),
-      coarseCodes: at.coarseCodes,
-      codes: at.codes,
-      losses: this.losses(x, quantized, at, options.queries),
-    };
+    const losses = trainingLosses(this.quantizer, this.config, x, quantized, at, options.queries);
+    return { quantized: estimate(x, quantized, this.config), coarseCodes, codes, losses };
   }
 
-  /** Rotates, assigns and decodes (n, dim) items. */
-  assign(x: tf.Tensor2D): Assignment {
-    const { numSubQuantizers, nbits } = this.config;
-    const y: tf.Tensor2D = this.rotation ? tf.matMul(x, this.rotation) : x;
-    const coarseCodes = this.coarseCentroids
-      ? assignCoarse(y, this.coarseCentroids)
-      : tf.zeros<tf.Rank.R1>([x.shape[0]], "int32");
-    const cells: tf.Tensor2D | null = this.coarseCentroids ? tf.gather(this.coarseCentroids, coarseCodes) : null;
-    const codes = assignCodes(cells ? tf.sub<tf.Tensor2D>(y, cells) : y, this.centroids);
-    const rows = flatCodes(codes, 1 << nbits);
-    const residual = decodeRows(rows, this.centroids);
-    if (codes.shape[1] !== numSubQuantizers) fail("codes", `${numSubQuantizers} columns`, codes.shape[1]);
-    return { y, decoded: cells ? tf.add<tf.Tensor2D>(cells, residual) : residual, coarseCodes, codes, rows };
-  }
-
-  /** (n, dim) of the rotated space -> the items' own space. */
-  rotateBack(decoded: tf.Tensor2D): tf.Tensor2D {
-    return this.rotationTransposed ? tf.matMul(decoded, this.rotationTransposed) : decoded;
-  }
-
-  private losses(x: tf.Tensor2D, quantized: tf.Tensor2D, at: Assignment, queries: tf.Tensor2D | undefined): Losses {
-    const { config } = this;
-    const scale = config.reduction === "mean" ? 1 / x.shape[0] : 1;
-    const terms: Omit<Losses, "total"> = {};
-    if (config.distortionWeight > 0) {
-      const weight = config.distortionWeight * scale;
-      terms.distortion = distortionLoss(at, this.coarseCentroids, this.centroids, weight, config.anisotropicEta);
-    }
-    if (config.commitmentWeight > 0) terms.commitment = commitmentLoss(x, quantized, config.commitmentWeight * scale);
-    if (config.balanceWeight > 0) terms.balance = this.balance(x, at);
-    if (queries) {
-      const [b, dim] = queries.shape;
-      if (b > x.shape[0] || dim !== config.dim)
-        fail("queries", `at most ${x.shape[0]} rows of ${config.dim}`, `[${b},${dim}]`);
-      const perQuery = config.reduction === "mean" ? 1 / b : 1;
-      if (config.distillationWeight > 0) {
-        const weight = config.distillationWeight * perQuery;
-        const student = this.estimate(x, quantized);
-        terms.distillation = distillationLoss(queries, x, student, config.scoreScale, weight);
-      }
-      if (config.routingWeight > 0 && this.coarseCentroids) {
-        const cells = tf.slice(at.coarseCodes, 0, b);
-        const centroids = this.rotateBack(this.coarseCentroids);
-        terms.routing = routingLoss(queries, cells, centroids, config.routingScale, config.routingWeight * perQuery);
-      }
-    }
-    const values = Object.values(terms) as tf.Scalar[];
-    return { total: values.length ? tf.addN(values) : tf.scalar(0), ...terms };
-  }
-
-  private estimate(x: tf.Tensor2D, quantized: tf.Tensor2D): tf.Tensor2D {
-    return this.config.estimator === "rotation-trick" ? rotationTrick(x, quantized) : straightThrough(x, quantized);
-  }
-
-  /** The balance loss acts on rotated items; its softness follows the batch's own mean squared distances. */
-  private balance(x: tf.Tensor2D, at: Assignment): tf.Scalar {
-    const { config, coarseCentroids, centroids } = this;
-    const cells = coarseCentroids ? tf.gather<tf.Tensor2D>(coarseCentroids, at.coarseCodes) : null;
-    const meanSquare = (error: tf.Tensor2D, parts: number) =>
-      tf.mul<tf.Scalar>(tf.sum(tf.square(error)), config.balanceTemperature / (x.shape[0] * parts));
-    const coarse = cells ? meanSquare(tf.sub(at.y, cells), 1) : 1;
-    const sub = meanSquare(tf.sub(at.y, at.decoded), config.numSubQuantizers);
-    const y = this.rotation ? rotate(x, at.y, this.rotationTransposed!) : x;
-    return balanceLoss(y, coarseCentroids, cells, centroids, coarse, sub, config.balanceWeight);
+  /** (n, dim) of the rotated space, such as `coarseCentroids`, in the items' own space. */
+  rotateBack(rotated: tf.Tensor2D): tf.Tensor2D {
+    return this.quantizer.rotateBack(rotated);
   }
 
   /**
    * Closes a training step: advances the schedule, gathers the sample, initialises the codebook when it is full, and
-   * in the joint phase moves centroids (EMA) and rotation (Givens). Reads back asynchronously only.
+   * in the joint phase moves centroids (EMA, restarts) and rotation (Givens). Reads back asynchronously only.
    *
    * @param x (n, dim) the step's items, needed while collecting; in the joint phase the last `call` remembers them
    */
@@ -249,8 +157,8 @@ export class IndexingLayer {
     } else if (phase === "joint") {
       const batch = this.batch;
       if (!batch) fail("afterStep", "a training call before it", "none");
-      this.moveCentroids(batch);
-      await this.moveRotation(batch);
+      await this.upkeep.afterStep(batch, this.stepsDone, this.random);
+      await this.turnRotation(batch);
       this.keepBatch(null);
     }
   }
@@ -272,78 +180,42 @@ export class IndexingLayer {
    * @param samples (n, dim) row-major, n at least nlist and 2^nbits
    */
   async initialize(samples: Float32Array): Promise<void> {
-    const { dim, nlist, numSubQuantizers, nbits } = this.config;
+    const { dim, nlist, nbits } = this.config;
     const least = Math.max(nlist, 1 << nbits) * dim;
     if (samples.length % dim !== 0) fail("samples", `a multiple of dim (${dim}) numbers`, samples.length);
     if (samples.length < least) fail("samples", `at least ${least} numbers (nlist or 2^nbits rows)`, samples.length);
     expectFinite("samples", samples);
     const initial = await initializeCodebook(samples, this.config, this.random);
-    const subDim = dim / numSubQuantizers;
-    tf.tidy(() => {
-      this.coarseCentroids?.assign(tf.tensor2d(initial.coarseCentroids, [nlist, dim]));
-      this.centroids.assign(tf.tensor3d(initial.centroids, [numSubQuantizers, 1 << nbits, subDim]));
-    });
-    // As if the sample had arrived in batches of the size of its smallest useful batch: one vector a centroid on average.
-    const perCentroid = (counts: Float32Array, numCentroids: number) =>
-      counts.map((count) => (Math.max(count, 1) * numCentroids * dim) / samples.length);
-    this.coarseMoving?.reset(initial.coarseCentroids, perCentroid(initial.coarseCounts, nlist));
-    this.moving?.reset(initial.centroids, perCentroid(initial.counts, 1 << nbits));
+    this.quantizer.assignCentroids(initial.coarseCentroids, initial.centroids);
+    this.upkeep.reset(initial, samples.length / dim);
     this.givens = new GivensRotation(initial.rotation, dim, this.config.givens);
-    this.pushRotation();
+    this.quantizer.setRotation(this.givens.matrix);
     this.buffer = new Float32Array(0);
     this.isReady = true;
   }
 
-  private moveCentroids(batch: Assignment): void {
-    const { coarseMoving, moving, coarseCentroids, centroids } = this;
-    if (!moving) return;
-    tf.tidy(() => {
-      const [m, ksub, subDim] = centroids.shape;
-      const cells = coarseCentroids ? tf.gather(coarseCentroids, batch.coarseCodes) : null;
-      const residual = cells ? tf.sub(batch.y, cells) : batch.y;
-      const vectors = tf.reshape<tf.Rank.R2>(residual, [batch.rows.shape[0], subDim]);
-      const current = tf.reshape<tf.Rank.R2>(centroids, [m * ksub, subDim]);
-      centroids.assign(tf.reshape(moving.update(batch.rows, vectors, current), [m, ksub, subDim]));
-      if (coarseCentroids && coarseMoving) {
-        coarseCentroids.assign(coarseMoving.update(batch.coarseCodes, batch.y, coarseCentroids));
-      }
-    });
-  }
-
-  private async moveRotation(batch: Assignment): Promise<void> {
+  private async turnRotation(batch: Assignment): Promise<void> {
     const { config, givens } = this;
     if (!config.rotation.includes("givens") || this.stepsDone % config.givens.every !== 0) return;
     const correlation = tf.tidy(() => tf.matMul(tf.transpose(batch.y), batch.decoded));
     const values = await correlation.data();
     correlation.dispose();
     givens.update(values, batch.y.shape[0], this.random);
-    this.pushRotation();
-  }
-
-  private pushRotation(): void {
-    const { dim } = this.config;
-    if (!this.rotation || !this.rotationTransposed) return;
-    const { rotation, rotationTransposed } = this;
-    tf.tidy(() => {
-      const matrix = tf.tensor2d(Float32Array.from(this.givens.matrix), [dim, dim]);
-      rotation.assign(matrix);
-      rotationTransposed.assign(tf.transpose(matrix));
-    });
+    this.quantizer.setRotation(givens.matrix);
   }
 
   /** The trained quantizer in pq-core's layout, read back from the backend. */
-  async codebook(): Promise<Codebook> {
-    const { dim, nlist, numSubQuantizers, nbits } = this.config;
+  async codebook(): Promise<TrainedCodebook> {
+    const { dim, nlist, numSubQuantizers, nbits, rotation } = this.config;
     return {
       dim,
       nlist,
       numSubQuantizers,
       nbits,
-      ...(this.rotation ? { rotation: Float32Array.from(this.givens.matrix) } : {}),
-      coarseCentroids: this.coarseCentroids
-        ? ((await this.coarseCentroids.data()) as Float32Array)
-        : new Float32Array(0),
-      centroids: (await this.centroids.data()) as Float32Array,
+      byResidual: nlist > 0,
+      ...(rotation === "none" ? {} : { rotation: Float32Array.from(this.givens.matrix) }),
+      coarseCentroids: Float32Array.from((await this.coarseCentroids?.data()) ?? []),
+      centroids: Float32Array.from(await this.centroids.data()),
     };
   }
 
@@ -364,16 +236,18 @@ export class IndexingLayer {
     };
   }
 
-  /** Restores a snapshot. @throws Error when it was taken from another shape. */
+  /** Restores a snapshot. @throws Error when it was taken from a layer of another shape. */
   setState(state: IndexingLayerState): void {
+    const { dim } = this.config;
     if (state.version !== 1) fail("state.version", "1", state.version);
     const named = this.namedVariables();
     for (const [name, variable] of named) {
       const values = state.variables[name];
       if (values?.length !== variable.size) fail(`state.variables.${name}`, `${variable.size} numbers`, values?.length);
     }
-    const { dim } = this.config;
-    if (state.rotation.length !== dim * dim) fail("state.rotation", `${dim * dim} numbers`, state.rotation.length);
+    for (const name of ["rotation", "correlation"] as const) {
+      if (state[name].length !== dim * dim) fail(`state.${name}`, `${dim * dim} numbers`, state[name].length);
+    }
     tf.tidy(() => {
       for (const [name, variable] of named) variable.assign(tf.tensor(state.variables[name]!, variable.shape));
     });
@@ -383,38 +257,34 @@ export class IndexingLayer {
     this.buffer = state.buffer.slice();
     this.givens = new GivensRotation(state.rotation.slice(), dim, this.config.givens);
     this.givens.correlation.set(state.correlation);
-    this.pushRotation();
+    this.quantizer.setRotation(this.givens.matrix);
   }
 
   dispose(): void {
     this.keepBatch(null);
-    for (const variable of this.allVariables()) variable.dispose();
+    this.upkeep.dispose();
+    this.quantizer.dispose();
   }
 
   private namedVariables(): [string, tf.Variable][] {
     const entries: [string, tf.Variable | null | undefined][] = [
       ["coarseCentroids", this.coarseCentroids],
       ["centroids", this.centroids],
-      ["coarseCounts", this.coarseMoving?.counts],
-      ["coarseSums", this.coarseMoving?.sums],
-      ["counts", this.moving?.counts],
-      ["sums", this.moving?.sums],
+      ...this.upkeep.namedVariables(),
     ];
     return entries.filter((entry): entry is [string, tf.Variable] => entry[1] != null);
   }
 
-  private allVariables(): tf.Variable[] {
-    const rotations = [this.rotation, this.rotationTransposed].filter((v) => v !== null);
-    return [...this.namedVariables().map(([, variable]) => variable), ...rotations];
-  }
-
-  private keepBatch(batch: Assignment | null): void {
+  private keepBatch(at: Assignment | null): void {
     if (this.batch) tf.dispose(Object.values(this.batch));
-    this.batch = batch
-      ? (Object.fromEntries(
-          Object.entries(batch).map(([key, t]) => [key, tf.keep(tf.clone(t as tf.Tensor))]),
-        ) as unknown as Assignment)
-      : null;
+    const keep = <T extends tf.Tensor>(tensor: T): T => tf.keep(tf.clone(tensor));
+    this.batch = at && {
+      y: keep(at.y),
+      decoded: keep(at.decoded),
+      coarseCodes: keep(at.coarseCodes),
+      codes: keep(at.codes),
+      rows: keep(at.rows),
+    };
   }
 
   /** The very first batch is looked at where the backend can do so at once; later ones by `afterStep`. */

@@ -1,0 +1,118 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { IndexingLayerConfig } from "./config.ts";
+import { MovingCentroids } from "./ema.ts";
+import type { InitialCodebook } from "./initialize.ts";
+import type { Assignment } from "./losses.ts";
+import type { Quantizer } from "./quantizer.ts";
+import type { Random } from "./random.ts";
+import { restartDead } from "./restart.ts";
+import { UsageCounter } from "./usage.ts";
+
+/** What happens to centroids after a joint step: moving averages (if they follow no gradients) and restarts. */
+export class CentroidUpkeep {
+  private readonly config: IndexingLayerConfig;
+  private readonly quantizer: Quantizer;
+  private readonly coarseMoving: MovingCentroids | null = null;
+  private readonly moving: MovingCentroids | null = null;
+  private readonly coarseUsage: UsageCounter | null = null;
+  private readonly usage: UsageCounter | null = null;
+
+  constructor(config: IndexingLayerConfig, quantizer: Quantizer) {
+    this.config = config;
+    this.quantizer = quantizer;
+    const { dim, nlist, numSubQuantizers, nbits, emaDecay } = config;
+    const numCentroids = numSubQuantizers << nbits;
+    if (config.codebookUpdate === "ema") {
+      if (nlist > 0) this.coarseMoving = new MovingCentroids(nlist, dim, emaDecay);
+      this.moving = new MovingCentroids(numCentroids, dim / numSubQuantizers, emaDecay);
+    }
+    if (config.restartEvery > 0) {
+      if (nlist > 0) this.coarseUsage = new UsageCounter(nlist);
+      this.usage = new UsageCounter(numCentroids);
+    }
+  }
+
+  /** Variables that a checkpoint must hold. */
+  namedVariables(): [string, tf.Variable | undefined][] {
+    return [
+      ["coarseCounts", this.coarseMoving?.counts],
+      ["coarseSums", this.coarseMoving?.sums],
+      ["counts", this.moving?.counts],
+      ["sums", this.moving?.sums],
+      ["coarseUsage", this.coarseUsage?.counts],
+      ["usage", this.usage?.counts],
+    ];
+  }
+
+  /** Starts the averages where k-means ended, with the weight of one vector a centroid on average. */
+  reset(initial: InitialCodebook, numSamples: number): void {
+    const { nlist, nbits } = this.config;
+    const weights = (counts: Float32Array, numCentroids: number) =>
+      counts.map((count) => (Math.max(count, 1) * numCentroids) / numSamples);
+    this.coarseMoving?.reset(initial.coarseCentroids, weights(initial.coarseCounts, nlist));
+    this.moving?.reset(initial.centroids, weights(initial.counts, 1 << nbits));
+  }
+
+  /** Moves the centroids of the last batch. @param step steps done so far */
+  async afterStep(at: Assignment, step: number, random: Random): Promise<void> {
+    this.coarseUsage?.add(at.coarseCodes);
+    this.usage?.add(at.rows);
+    this.move(at);
+    const { restartEvery } = this.config;
+    if (restartEvery > 0 && step % restartEvery === 0) await this.restart(at, random);
+  }
+
+  private move(at: Assignment): void {
+    const { moving, coarseMoving, quantizer } = this;
+    const { coarseCentroids, centroids } = quantizer;
+    if (!moving) return;
+    tf.tidy(() => {
+      const [m, ksub, subDim] = centroids.shape;
+      const vectors = tf.reshape<tf.Rank.R2>(quantizer.residual(at), [at.rows.shape[0], subDim]);
+      const current = tf.reshape<tf.Rank.R2>(centroids, [m * ksub, subDim]);
+      centroids.assign(tf.reshape(moving.update(at.rows, vectors, current), [m, ksub, subDim]));
+      if (coarseCentroids && coarseMoving) {
+        coarseCentroids.assign(coarseMoving.update(at.coarseCodes, at.y, coarseCentroids));
+      }
+    });
+  }
+
+  private async restart(at: Assignment, random: Random): Promise<void> {
+    const { config, quantizer } = this;
+    const { dim, numSubQuantizers, restartThreshold } = config;
+    const { coarseCentroids, centroids } = quantizer;
+    if (!this.usage) return;
+    const subDim = dim / numSubQuantizers;
+    const ksub = 1 << config.nbits;
+    const residualTensor = tf.tidy(() => tf.clone(quantizer.residual(at)));
+    const residual = (await residualTensor.data()) as Float32Array;
+    residualTensor.dispose();
+    const coarse = coarseCentroids ? Float32Array.from(await coarseCentroids.data()) : new Float32Array(0);
+    if (this.coarseUsage) {
+      const [usage, items, cells] = await Promise.all([this.coarseUsage.take(), at.y.data(), at.coarseCodes.data()]);
+      const moved = restartDead(coarse, usage, items as Float32Array, cells, restartThreshold, random);
+      await this.coarseMoving?.restart(moved, coarse);
+    }
+    const usage = await this.usage.take();
+    const codes = await at.codes.data();
+    const sub = Float32Array.from(await centroids.data());
+    const moved: number[] = [];
+    const n = codes.length / numSubQuantizers;
+    for (let m = 0; m < numSubQuantizers; m++) {
+      const vectors = new Float32Array(n * subDim);
+      for (let i = 0; i < n; i++) {
+        vectors.set(residual.subarray(i * dim + m * subDim, i * dim + (m + 1) * subDim), i * subDim);
+      }
+      const own = sub.subarray(m * ksub * subDim, (m + 1) * ksub * subDim);
+      const ownCodes = Int32Array.from({ length: n }, (_, i) => codes[i * numSubQuantizers + m]!);
+      const ownUsage = usage.subarray(m * ksub, (m + 1) * ksub);
+      for (const c of restartDead(own, ownUsage, vectors, ownCodes, restartThreshold, random)) moved.push(m * ksub + c);
+    }
+    await this.moving?.restart(moved, sub);
+    quantizer.assignCentroids(coarse, sub);
+  }
+
+  dispose(): void {
+    for (const part of [this.coarseMoving, this.moving, this.coarseUsage, this.usage]) part?.dispose();
+  }
+}

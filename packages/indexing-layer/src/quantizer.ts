@@ -1,0 +1,81 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { IndexingLayerConfig } from "./config.ts";
+import { identityMatrix } from "./initialize.ts";
+import type { Assignment } from "./losses.ts";
+import { assignCoarse, assignCodes, decodeRows, flatCodes } from "./quantize.ts";
+import type { Random } from "./random.ts";
+
+/** The weights that turn items into codes and back, as backend variables. */
+export class Quantizer {
+  /** (nlist, dim) in the rotated space, or null for plain product quantization. */
+  readonly coarseCentroids: tf.Variable<tf.Rank.R2> | null;
+  /** (M, ksub, subDim), of the residual in the rotated space. */
+  readonly centroids: tf.Variable<tf.Rank.R3>;
+  /** R and its transpose (kept because the wasm backend multiplies by transposes slowly); no optimizer sees them. */
+  private readonly rotation: tf.Variable<tf.Rank.R2> | null;
+  readonly rotationTransposed: tf.Variable<tf.Rank.R2> | null;
+  private readonly ksub: number;
+
+  /** Small random centroids and the identity rotation, until `assignCentroids` and `setRotation`. */
+  constructor(config: IndexingLayerConfig, random: Random) {
+    const { dim, nlist, numSubQuantizers, nbits } = config;
+    this.ksub = 1 << nbits;
+    const trained = config.codebookUpdate === "gradient";
+    const noise = (length: number) => Float32Array.from({ length }, () => 0.05 * random.normal());
+    const matrix = (values: Float32Array, rows: number, trainable: boolean) =>
+      tf.tidy(() => tf.variable(tf.tensor2d(values, [rows, dim]), trainable));
+    this.coarseCentroids = nlist > 0 ? matrix(noise(nlist * dim), nlist, trained) : null;
+    this.centroids = tf.tidy(() =>
+      tf.variable(tf.tensor3d(noise(dim * this.ksub), [numSubQuantizers, this.ksub, dim / numSubQuantizers]), trained),
+    );
+    const rotates = config.rotation !== "none";
+    const unit = Float32Array.from(identityMatrix(dim));
+    this.rotation = rotates ? matrix(unit, dim, false) : null;
+    this.rotationTransposed = rotates ? matrix(unit, dim, false) : null;
+  }
+
+  /** Rotates, assigns and decodes (n, dim) items. */
+  assign(x: tf.Tensor2D): Assignment {
+    const y: tf.Tensor2D = this.rotation ? tf.matMul(x, this.rotation) : x;
+    const coarseCodes = this.coarseCentroids
+      ? assignCoarse(y, this.coarseCentroids)
+      : tf.zeros<tf.Rank.R1>([x.shape[0]], "int32");
+    const cells: tf.Tensor2D | null = this.coarseCentroids ? tf.gather(this.coarseCentroids, coarseCodes) : null;
+    const codes = assignCodes(cells ? tf.sub<tf.Tensor2D>(y, cells) : y, this.centroids);
+    const rows = flatCodes(codes, this.ksub);
+    const residual = decodeRows(rows, this.centroids);
+    return { y, decoded: cells ? tf.add<tf.Tensor2D>(cells, residual) : residual, coarseCodes, codes, rows };
+  }
+
+  /** (n, dim) of the rotated space -> the items' own space. */
+  rotateBack(decoded: tf.Tensor2D): tf.Tensor2D {
+    return this.rotationTransposed ? tf.matMul(decoded, this.rotationTransposed) : decoded;
+  }
+
+  /** @param matrix (dim, dim) row-major, applied as x·R */
+  setRotation(matrix: Float64Array): void {
+    const { rotation, rotationTransposed } = this;
+    if (!rotation || !rotationTransposed) return;
+    tf.tidy(() => {
+      const r = tf.tensor2d(Float32Array.from(matrix), rotation.shape);
+      rotation.assign(r);
+      rotationTransposed.assign(tf.transpose(r));
+    });
+  }
+
+  assignCentroids(coarseCentroids: Float32Array, centroids: Float32Array): void {
+    tf.tidy(() => {
+      this.coarseCentroids?.assign(tf.tensor2d(coarseCentroids, this.coarseCentroids.shape));
+      this.centroids.assign(tf.tensor3d(centroids, this.centroids.shape));
+    });
+  }
+
+  /** (n, dim) each item minus its coarse centroid, in the rotated space. */
+  residual(at: Assignment): tf.Tensor2D {
+    return this.coarseCentroids ? tf.sub(at.y, tf.gather(this.coarseCentroids, at.coarseCodes)) : at.y;
+  }
+
+  dispose(): void {
+    for (const v of [this.coarseCentroids, this.centroids, this.rotation, this.rotationTransposed]) v?.dispose();
+  }
+}
