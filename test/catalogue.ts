@@ -57,7 +57,7 @@ export default {
   name: "shapes",
   data: { items: "SELECT * FROM 'items.jsonl'", events: "SELECT * FROM 'events.jsonl'" },
   items: { text: ["title"], categories: ["shape"], fields: ["shape"] },
-  model: { dim: 32, numBuckets: 4096, hiddenDim: 32 },
+  model: { dim: 32, minFeatureCount: 1, hiddenDim: 32 },
   index: { nlist: 8, numSubQuantizers: 16, nprobe: 3, bufferSize: 512, warmup: 0.4 },
   training: { batchSize: 64, epochs: 6, seed: 3 },
 };

@@ -14,13 +14,17 @@ import {
   DEFAULT_TOKENIZER,
   type QueryTower,
   quantizeTable,
+  textFeatures,
   writeQueryTower,
 } from "@poeem/query-tower";
 
 export const dim = 16;
 export const nlist = 6;
 const numSubQuantizers = 8;
-const numBuckets = 512;
+
+/** The texts whose words and n-grams the tower knows. */
+const KNOWN_TEXTS = ["birthday cake", "gâteau d'anniversaire", "誕生日", "a", "🎂", "x y z"];
+const vocabulary = Uint32Array.from(new Set(KNOWN_TEXTS.flatMap((text) => [...textFeatures(text)]))).sort();
 
 export interface Fixture {
   readonly artifact: Artifact;
@@ -66,7 +70,7 @@ export async function makeFixture(seed: number, numItems = 300): Promise<Fixture
   const codes = Uint8Array.from({ length: numItems * numSubQuantizers }, () => integer(16));
   const weights = {
     tokenizer: DEFAULT_TOKENIZER,
-    table: quantizeTable(floats(numBuckets * dim), dim, () => true),
+    table: quantizeTable(floats(vocabulary.length * dim), vocabulary, dim),
     layers: [{ inputDim: dim, outputDim: dim, weights: floats(dim * dim), bias: floats(dim) }],
     skip: false,
   };

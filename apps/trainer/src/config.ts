@@ -41,11 +41,13 @@ const schema = z.strictObject({
     .strictObject({
       /** Width of the vectors that are compared. */
       dim: positive.default(64),
-      /** Rows of the hashed text table; int8 in the artifact, so it costs (dim + 4) bytes a row at the edge. */
-      numBuckets: positive.default(1 << 16),
+      /** Most text features (words, n-grams) with a row of their own, the most frequent first; dim + 8 bytes each at the edge. */
+      maxFeatures: positive.default(131_072),
+      /** Texts a feature must occur in to get a row. */
+      minFeatureCount: positive.default(2),
       /** Width of the hidden layer of both towers; 0 for none. */
       hiddenDim: z.number().int().min(0).default(128),
-      minGram: positive.default(2),
+      minGram: positive.default(3),
       maxGram: z.number().int().min(0).default(4),
       /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
       itemFeatures: positive.default(32),

@@ -1,47 +1,43 @@
 /**
- * Embedding rows of hashed features, int8 with one float scale a row: row r of feature h is r = h mod numBuckets and its
- * value is scales[r] * values[r * embeddingDim + d]. A scale of 0 marks a row that training never touched; such a row is
- * unknown, and counts for nothing.
+ * Embedding rows of a vocabulary of hashed features, int8 with one float scale a row: row r belongs to the feature
+ * hashes[r] and stands for scales[r] * values[r * embeddingDim + d]. A feature that is not in the vocabulary is unknown and
+ * counts for nothing: with rows shared by hash modulo a table size, unknown features would add the rows of others as noise.
  */
 export interface EmbeddingTable {
-  readonly numBuckets: number;
   readonly embeddingDim: number;
-  /** (numBuckets) */
+  /** (numRows) feature hashes, strictly ascending. */
+  readonly hashes: Uint32Array;
+  /** (numRows) */
   readonly scales: Float32Array;
-  /** (numBuckets, embeddingDim) */
+  /** (numRows, embeddingDim) */
   readonly values: Int8Array;
 }
 
-/** Quantizes float rows (numBuckets, embeddingDim) to int8, one scale a row: max |x| / 127. Rows not in `known` become 0. */
-export function quantizeTable(
-  rows: Float32Array,
-  embeddingDim: number,
-  known: (row: number) => boolean,
-): EmbeddingTable {
-  const numBuckets = rows.length / embeddingDim;
-  if (!Number.isInteger(numBuckets)) {
+/** Quantizes float rows (hashes.length, embeddingDim) to int8, one scale a row: max |x| / 127. */
+export function quantizeTable(rows: Float32Array, hashes: Uint32Array, embeddingDim: number): EmbeddingTable {
+  if (rows.length !== hashes.length * embeddingDim) {
     throw new RangeError(
-      `[query-tower] "rows" expected a multiple of embeddingDim ${embeddingDim}, got length ${rows.length}`,
+      `[query-tower] "rows" expected length ${hashes.length * embeddingDim} (${hashes.length} hashes × ${embeddingDim}), got ${rows.length}`,
     );
   }
-  const scales = new Float32Array(numBuckets);
+  const scales = new Float32Array(hashes.length);
   const values = new Int8Array(rows.length);
-  for (let row = 0; row < numBuckets; row++) {
-    if (!known(row)) continue;
+  for (let row = 0; row < hashes.length; row++) {
     const start = row * embeddingDim;
     let largest = 0;
     for (let d = 0; d < embeddingDim; d++) largest = Math.max(largest, Math.abs(rows[start + d]!));
-    if (!Number.isFinite(largest))
+    if (!Number.isFinite(largest)) {
       throw new RangeError(`[query-tower] "rows" expected finite numbers, got ${largest} in row ${row}`);
+    }
     if (largest === 0) continue;
     const scale = Math.fround(largest / 127);
     scales[row] = scale;
     for (let d = 0; d < embeddingDim; d++) values[start + d] = Math.round(rows[start + d]! / scale);
   }
-  return { numBuckets, embeddingDim, scales, values };
+  return { embeddingDim, hashes, scales, values };
 }
 
-/** The float rows (numBuckets, embeddingDim) that an int8 table stands for. */
+/** The float rows (numRows, embeddingDim) that an int8 table stands for. */
 export function dequantizeTable(table: EmbeddingTable): Float32Array {
   const { embeddingDim, scales, values } = table;
   const rows = new Float32Array(values.length);
@@ -49,16 +45,30 @@ export function dequantizeTable(table: EmbeddingTable): Float32Array {
   return rows;
 }
 
+/** Row of a feature in ascending `hashes`, by binary search; −1 when it is unknown. */
+export function rowOf(hashes: Uint32Array, hash: number): number {
+  let low = 0;
+  let high = hashes.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const found = hashes[middle]!;
+    if (found === hash) return middle;
+    if (found < hash) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}
+
 /** The mean row of the known features, (embeddingDim); zeros when none is known. Duplicated features weigh twice. */
-export function embeddingBag(table: EmbeddingTable, hashes: Uint32Array): Float64Array {
-  const { numBuckets, embeddingDim, scales, values } = table;
+export function embeddingBag(table: EmbeddingTable, features: Uint32Array): Float64Array {
+  const { embeddingDim, hashes, scales, values } = table;
   const bag = new Float64Array(embeddingDim);
   let known = 0;
-  for (const hash of hashes) {
-    const row = hash % numBuckets;
-    const scale = scales[row]!;
-    if (scale === 0) continue;
+  for (const feature of features) {
+    const row = rowOf(hashes, feature);
+    if (row < 0) continue;
     known++;
+    const scale = scales[row]!;
     const start = row * embeddingDim;
     for (let d = 0; d < embeddingDim; d++) bag[d]! += scale * values[start + d]!;
   }

@@ -5,8 +5,8 @@ import { DEFAULT_TOKENIZER, type TokenizerConfig } from "./tokenizer.ts";
 /**
  * Bytes of a query tower, little-endian, every section aligned to 16 bytes:
  *   0  "PQTW"   4  u32 format version (1)   8  u32 header length   12  u32 total length
- *   16 header: JSON { tokenizer, numBuckets, embeddingDim, layers: [[inputDim, outputDim], …], skip }
- *   then f32 scales, i8 values, and for each layer f32 weights, f32 bias.
+ *   16 header: JSON { tokenizer, numRows, embeddingDim, layers: [[inputDim, outputDim], …], skip }
+ *   then u32 hashes (ascending), f32 scales, i8 values, and for each layer f32 weights, f32 bias.
  */
 export interface QueryTowerWeights {
   readonly tokenizer: TokenizerConfig;
@@ -20,11 +20,11 @@ const MAGIC = 0x57545150; // "PQTW" read as a little-endian u32
 const VERSION = 1;
 const PREFIX = 16;
 const MAX_HEADER = 1 << 16;
-const LIMITS = { numBuckets: 1 << 24, width: 1 << 14, layers: 8 };
+const LIMITS = { numRows: 1 << 24, width: 1 << 14, layers: 8 };
 
 interface Header {
   tokenizer: TokenizerConfig;
-  numBuckets: number;
+  numRows: number;
   embeddingDim: number;
   layers: [number, number][];
   skip: boolean;
@@ -37,7 +37,7 @@ const fail = (what: string, expected: string, got: unknown): never => {
 
 /** Lengths in bytes of the sections behind the header, in order. */
 function sections(header: Header): number[] {
-  const lengths = [header.numBuckets * 4, header.numBuckets * header.embeddingDim];
+  const lengths = [header.numRows * 4, header.numRows * 4, header.numRows * header.embeddingDim];
   for (const [inputDim, outputDim] of header.layers) lengths.push(inputDim * outputDim * 4, outputDim * 4);
   return lengths;
 }
@@ -47,7 +47,7 @@ export function writeQueryTower(tower: QueryTowerWeights): Uint8Array {
   const { table, layers } = tower;
   const header: Header = {
     tokenizer: tower.tokenizer,
-    numBuckets: table.numBuckets,
+    numRows: table.hashes.length,
     embeddingDim: table.embeddingDim,
     layers: layers.map((layer) => [layer.inputDim, layer.outputDim]),
     skip: tower.skip,
@@ -55,7 +55,7 @@ export function writeQueryTower(tower: QueryTowerWeights): Uint8Array {
   checkHeader(header);
   checkFinite(table.scales, layers);
   const json = new TextEncoder().encode(JSON.stringify(header));
-  const parts = [table.scales, table.values, ...layers.flatMap((layer) => [layer.weights, layer.bias])];
+  const parts = [table.hashes, table.scales, table.values, ...layers.flatMap((layer) => [layer.weights, layer.bias])];
   const lengths = sections(header);
   const total = lengths.reduce((offset, length) => align(offset + length), align(PREFIX + json.length));
   const bytes = new Uint8Array(total);
@@ -98,6 +98,7 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
     offset = align(offset + length);
     return copy.buffer;
   };
+  const hashes = new Uint32Array(next());
   const scales = new Float32Array(next());
   const values = new Int8Array(next());
   const layers = header.layers.map(([inputDim, outputDim]) => ({
@@ -107,8 +108,12 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
     bias: new Float32Array(next()),
   }));
   checkFinite(scales, layers);
-  const { numBuckets, embeddingDim, tokenizer, skip } = header;
-  return { tokenizer, table: { numBuckets, embeddingDim, scales, values }, layers, skip };
+  for (let row = 1; row < hashes.length; row++) {
+    // the look-up is a binary search: out of order it would miss features silently
+    if (hashes[row]! <= hashes[row - 1]!) fail(`hashes[${row}]`, `more than ${hashes[row - 1]}`, hashes[row]);
+  }
+  const { embeddingDim, tokenizer, skip } = header;
+  return { tokenizer, table: { embeddingDim, hashes, scales, values }, layers, skip };
 }
 
 function checkFinite(scales: Float32Array, layers: readonly DenseLayer[]): void {
@@ -130,8 +135,8 @@ function parseHeader(json: Uint8Array): Header {
 
 function checkHeader(header: Header): void {
   if (typeof header !== "object" || header === null) fail("header", "an object", header);
-  const { tokenizer, numBuckets, embeddingDim, layers, skip } = header;
-  integer("numBuckets", numBuckets, 1, LIMITS.numBuckets);
+  const { tokenizer, numRows, embeddingDim, layers, skip } = header;
+  integer("numRows", numRows, 1, LIMITS.numRows);
   integer("embeddingDim", embeddingDim, 1, LIMITS.width);
   if (typeof skip !== "boolean") fail("skip", "a boolean", skip);
   for (const name of Object.keys(DEFAULT_TOKENIZER) as (keyof TokenizerConfig)[]) {

@@ -8,7 +8,7 @@ import { type QueryTowerWeights, readQueryTower } from "./format.ts";
 import { l2Normalize, mlp } from "./mlp.ts";
 import { textFeatures } from "./tokenizer.ts";
 
-export { dequantizeTable, type EmbeddingTable, embeddingBag, quantizeTable } from "./embedding-bag.ts";
+export { dequantizeTable, type EmbeddingTable, embeddingBag, quantizeTable, rowOf } from "./embedding-bag.ts";
 export { type QueryTowerWeights, readQueryTower, writeQueryTower } from "./format.ts";
 export { fnv1a32 } from "./hash.ts";
 export { type DenseLayer, l2Normalize, mlp } from "./mlp.ts";

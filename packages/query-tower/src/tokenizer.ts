@@ -10,7 +10,7 @@ export interface TokenizerConfig {
   readonly maxChars: number;
 }
 
-export const DEFAULT_TOKENIZER: TokenizerConfig = { minGram: 2, maxGram: 4, maxChars: 512 };
+export const DEFAULT_TOKENIZER: TokenizerConfig = { minGram: 3, maxGram: 4, maxChars: 512 };
 
 // A word is a run of letters, their marks and digits; a pictograph is a word of its own, so that an emoji typed as a
 // query is a feature too. Scripts written without spaces (Han, Kana, Thai…) give long runs, which the n-grams cut up.
@@ -18,6 +18,9 @@ const WORD = /[\p{L}\p{M}\p{N}]+|\p{Extended_Pictographic}/gu;
 
 // Accents of Latin, Greek and Cyrillic only: vowel signs of Indic scripts and Arabic carry the word itself.
 const ACCENT = /[\u0300-\u036f]/g;
+
+// One character of these scripts says as much as a syllable or a word elsewhere: single characters and pairs are the n-grams.
+const SYLLABIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 
 /** Lower case, compatibility-composed form of a text: full-width letters and ligatures become plain ones. */
 export function normalizeText(text: string): string {
@@ -33,15 +36,18 @@ export function words(text: string, maxChars = DEFAULT_TOKENIZER.maxChars): stri
 
 /**
  * The hashed features of a text: each word, and the character n-grams of each word between boundary marks with accents
- * taken off, so that "gateau" meets "gâteau". Hashes are 32-bit; a feature that occurs twice is listed twice.
+ * taken off, so that "gateau" meets "gâteau" (of a word in Chinese, Japanese or Korean: its characters and pairs). Hashes are 32-bit; a feature that occurs twice is listed twice.
  */
 export function textFeatures(text: string, config: TokenizerConfig = DEFAULT_TOKENIZER): Uint32Array {
   const hashes: number[] = [];
   for (const word of words(text, config.maxChars)) {
     hashes.push(fnv1a32(`w${word}`));
     if (config.maxGram === 0) continue;
-    const marked = Array.from(`^${word.normalize("NFD").replace(ACCENT, "").normalize("NFC")}$`);
-    for (let n = config.minGram; n <= config.maxGram; n++) {
+    const bare = word.normalize("NFD").replace(ACCENT, "").normalize("NFC");
+    const syllabic = SYLLABIC.test(bare);
+    const marked = Array.from(syllabic ? bare : `^${bare}$`);
+    const [shortest, longest] = syllabic ? [1, 2] : [config.minGram, config.maxGram];
+    for (let n = shortest; n <= longest; n++) {
       for (let i = 0; i + n <= marked.length; i++) hashes.push(fnv1a32(`g${marked.slice(i, i + n).join("")}`));
     }
   }

@@ -7,6 +7,7 @@ import {
   type QueryTowerWeights,
   quantizeTable,
   readQueryTower,
+  rowOf,
   textFeatures,
   words,
   writeQueryTower,
@@ -20,6 +21,12 @@ function random(seed: number): () => number {
   };
 }
 
+// every second feature of these texts is known
+const TEXTS = ["red cake", "Kuchen", "birthday", "🎂", "gâteau d'anniversaire"];
+const VOCABULARY = Uint32Array.from(
+  new Set(TEXTS.flatMap((text) => [...textFeatures(text)]).filter((_, i) => i % 2 === 0)),
+).sort();
+
 function smallTower(seed = 7): QueryTowerWeights {
   const next = random(seed);
   const floats = (n: number): Float32Array => Float32Array.from({ length: n }, next);
@@ -31,7 +38,7 @@ function smallTower(seed = 7): QueryTowerWeights {
   });
   return {
     tokenizer: { minGram: 2, maxGram: 4, maxChars: 64 },
-    table: quantizeTable(floats(512 * 8), 8, (row) => row % 5 !== 0),
+    table: quantizeTable(floats(VOCABULARY.length * 8), VOCABULARY, 8),
     layers: [dense(8, 12), dense(12, 8)],
     skip: true,
   };
@@ -72,6 +79,12 @@ describe("tokenizer", () => {
     expect(grams).toHaveLength(6);
   });
 
+  it("takes characters and pairs of a syllabic script", () => {
+    const hashes = new Set(textFeatures("生日蛋糕"));
+    for (const gram of ["生", "日", "生日", "日蛋", "蛋糕"]) expect(hashes).toContain(fnv1a32(`g${gram}`));
+    expect(hashes.size).toBe(1 + 4 + 3);
+  });
+
   it("gives the same features for composed and decomposed text", () => {
     expect(textFeatures("gâteau".normalize("NFD"))).toEqual(textFeatures("gâteau".normalize("NFC")));
   });
@@ -83,22 +96,30 @@ describe("tokenizer", () => {
 });
 
 describe("embedding table", () => {
-  it("keeps int8 rows within half a step of the float rows and forgets unknown rows", () => {
+  it("keeps int8 rows within half a step of the float rows", () => {
     const next = random(3);
     const rows = Float32Array.from({ length: 40 * 6 }, next);
-    const table = quantizeTable(rows, 6, (row) => row !== 4);
+    const hashes = Uint32Array.from({ length: 40 }, (_, i) => i);
+    const table = quantizeTable(rows, hashes, 6);
     const back = dequantizeTable(table);
     for (let i = 0; i < rows.length; i++) {
-      const row = Math.floor(i / 6);
-      if (row === 4) expect(back[i]).toBe(0);
-      else expect(Math.abs(back[i]! - rows[i]!)).toBeLessThanOrEqual(table.scales[row]! / 2 + 1e-7);
+      expect(Math.abs(back[i]! - rows[i]!)).toBeLessThanOrEqual(table.scales[Math.floor(i / 6)]! / 2 + 1e-7);
     }
   });
 
+  it("finds the row of every feature of the vocabulary, and of no other", () => {
+    for (const [row, hash] of VOCABULARY.entries()) {
+      expect(rowOf(VOCABULARY, hash)).toBe(row);
+      if (!VOCABULARY.includes(hash + 1)) expect(rowOf(VOCABULARY, hash + 1)).toBe(-1);
+    }
+    expect(rowOf(new Uint32Array(0), 1)).toBe(-1);
+  });
+
   it("refuses rows that are not finite", () => {
-    expect(() => quantizeTable(Float32Array.of(1, Number.NaN), 2, () => true)).toThrow(
+    expect(() => quantizeTable(Float32Array.of(1, Number.NaN), Uint32Array.of(5), 2)).toThrow(
       /"rows" expected finite numbers, got NaN in row 0/,
     );
+    expect(() => quantizeTable(Float32Array.of(1, 2, 3), Uint32Array.of(5), 2)).toThrow(/"rows" expected length 2/);
   });
 });
 
@@ -110,8 +131,9 @@ describe("query tower", () => {
 
     const rows = dequantizeTable(weights.table);
     const known = [...textFeatures("red cake", weights.tokenizer)]
-      .map((hash) => hash % 512)
-      .filter((row) => row % 5 !== 0);
+      .map((hash) => VOCABULARY.indexOf(hash))
+      .filter((row) => row >= 0);
+    expect(known.length).toBeGreaterThan(2);
     const bag = Array.from(
       { length: 8 },
       (_, d) => known.reduce((sum, row) => sum + rows[row * 8 + d]!, 0) / known.length,
@@ -154,6 +176,7 @@ describe("query tower", () => {
   });
 
   const bytes = writeQueryTower(smallTower());
+  const hashesAt = (16 + new DataView(bytes.buffer).getUint32(8, true) + 15) & ~15;
   const corrupt = (change: (copy: Uint8Array, view: DataView) => void): Uint8Array => {
     const copy = bytes.slice();
     change(copy, new DataView(copy.buffer));
@@ -172,7 +195,12 @@ describe("query tower", () => {
     ["a wrong total", corrupt((_, view) => view.setUint32(12, 64, true)), /"total length" expected/],
     ["a cut tail", bytes.subarray(0, bytes.length - 1), /"bytes" expected \d+ bytes/],
     ["a header that is no JSON", header("{", "("), /"header" expected JSON/],
-    ["zero buckets", header('"numBuckets":512', '"numBuckets":0'), /"numBuckets" expected an integer/],
+    ["no rows", header(`"numRows":${VOCABULARY.length}`, '"numRows":0'), /"numRows" expected an integer/],
+    [
+      "hashes out of order",
+      corrupt((_, view) => view.setUint32(hashesAt + 4, 0, true)),
+      /"hashes\[1\]" expected more than/,
+    ],
     ["layers that do not chain", header("[12,8]", "[11,8]"), /"layers\[1\].inputDim" expected 12, got 11/],
     [
       "a NaN weight",

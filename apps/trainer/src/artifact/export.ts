@@ -63,9 +63,7 @@ export async function exportModel(
 
 /** Quantizes the text table to int8 and puts the quantized rows back into the model: from here on both compute with the same numbers. */
 async function exportQueryTower(model: TwoTower, config: PoeemConfig, dataset: Dataset): Promise<QueryTowerWeights> {
-  const known = new Set(dataset.queryRows.values);
-  for (const row of dataset.itemRows.values) known.add(row);
-  const table = quantizeTable(model.text.rows, config.model.dim, (row) => known.has(row));
+  const table = quantizeTable(model.text.rows, dataset.vocabulary, config.model.dim);
   model.text.rows.set(dequantizeTable(table));
   return { tokenizer: dataset.tokenizer, table, layers: await model.query.dense(), skip: config.model.hiddenDim > 0 };
 }
@@ -77,17 +75,13 @@ async function compareTowers(
   config: PoeemConfig,
   dataset: Dataset,
 ): Promise<number> {
-  const { dim, numBuckets } = config.model;
+  const { dim } = config.model;
   const queries = dataset.test.queries.length > 0 ? dataset.test.queries : dataset.train.queries;
   const exported = createQueryTower(weights);
   let largest = 0;
   for (let start = 0; start < queries.length; start += 1024) {
     const slice = queries.slice(start, start + 1024);
-    const rows = toCsr(
-      slice.map((query) =>
-        textRows(query, dataset.tokenizer, numBuckets).filter((row) => weights.table.scales[row] !== 0),
-      ),
-    );
+    const rows = toCsr(slice.map((query) => textRows(query, dataset.tokenizer, dataset.vocabulary)));
     const numbers = Uint32Array.from(slice, (_, i) => i);
     const output = tf.tidy(() => model.query.call(tf.tensor2d(model.queryInputs(rows, numbers), [slice.length, dim])));
     const vectors = (await output.data()) as Float32Array;

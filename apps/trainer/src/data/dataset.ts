@@ -1,8 +1,9 @@
-import { DEFAULT_TOKENIZER, fnv1a32, type TokenizerConfig, textFeatures } from "@poeem/query-tower";
+import { DEFAULT_TOKENIZER, fnv1a32, rowOf, type TokenizerConfig, textFeatures } from "@poeem/query-tower";
 import type { PoeemConfig } from "../config.ts";
 import { UserError } from "../errors.ts";
 import { type Csr, listOf, toCsr } from "./csr.ts";
 import type { RawData } from "./load.ts";
+import { buildVocabulary } from "./vocabulary.ts";
 
 /** Queries with the items they led to; a query string occurs once. */
 export interface QuerySet {
@@ -28,6 +29,8 @@ export interface Dataset {
   readonly itemCategories: Csr;
   readonly numCategories: number;
   readonly tokenizer: TokenizerConfig;
+  /** Hashes of the text features that have a row, ascending: row r belongs to vocabulary[r]. */
+  readonly vocabulary: Uint32Array;
 }
 
 /** A query string is held out when fnv1a32 of its UTF-8 bytes is a multiple of `modulus`; 0 holds out nothing. */
@@ -35,14 +38,16 @@ export function isHeldOut(query: string, modulus: number): boolean {
   return modulus > 0 && fnv1a32(query) % modulus === 0;
 }
 
-/** Rows of the text table for a text: its hashed features modulo the number of buckets. */
-export function textRows(text: string, tokenizer: TokenizerConfig, numBuckets: number): Uint32Array {
-  return textFeatures(text, tokenizer).map((hash) => hash % numBuckets);
+/** Rows of the text table for a text: those of its features that are in the vocabulary. */
+export function textRows(text: string, tokenizer: TokenizerConfig, vocabulary: Uint32Array): Uint32Array {
+  return Uint32Array.from(
+    Array.from(textFeatures(text, tokenizer), (hash) => rowOf(vocabulary, hash)).filter((row) => row >= 0),
+  );
 }
 
 /** Splits the events by query string and turns texts and categories into table rows. */
 export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
-  const { numBuckets, minGram, maxGram } = config.model;
+  const { minGram, maxGram, maxFeatures, minFeatureCount } = config.model;
   const tokenizer: TokenizerConfig = { ...DEFAULT_TOKENIZER, minGram, maxGram };
   const { train, test } = splitByQuery(raw, config.split.testModulus);
   if (train.queries.length === 0)
@@ -51,6 +56,19 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const eventQuery = new Uint32Array(train.relevant.values.length);
   for (let q = 0; q < train.queries.length; q++)
     eventQuery.fill(q, train.relevant.offsets[q], train.relevant.offsets[q + 1]);
+  const texts = itemTexts(raw, config, train);
+  // an item described by all its queries is longer than any query: read the whole of it
+  const wholeText = { ...tokenizer, maxChars: 1 << 16 };
+  const vocabulary = buildVocabulary(
+    [
+      ...train.queries.map((query) => textFeatures(query, tokenizer)),
+      ...raw.items.map((row) =>
+        textFeatures(config.items.text.map((column) => row[column] ?? "").join("\n"), wholeText),
+      ),
+    ],
+    maxFeatures,
+    minFeatureCount,
+  );
   const categories = categoryRows(raw, config.items.categories);
   return {
     ids: raw.ids,
@@ -59,14 +77,12 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     test,
     eventQuery,
     eventItem: train.relevant.values,
-    queryRows: toCsr(train.queries.map((query) => textRows(query, tokenizer, numBuckets))),
-    // an item described by all its queries is longer than any query: read the whole of it
-    itemRows: toCsr(
-      itemTexts(raw, config, train).map((text) => textRows(text, { ...tokenizer, maxChars: 1 << 16 }, numBuckets)),
-    ),
+    queryRows: toCsr(train.queries.map((query) => textRows(query, tokenizer, vocabulary))),
+    itemRows: toCsr(texts.map((text) => textRows(text, wholeText, vocabulary))),
     itemCategories: categories.rows,
     numCategories: categories.count,
     tokenizer,
+    vocabulary,
   };
 }
 

@@ -65,12 +65,12 @@ export class TwoTower {
   private readonly itemFeatures: number;
 
   constructor(config: PoeemConfig, dataset: Dataset) {
-    const { dim, numBuckets, hiddenDim, itemFeatures } = config.model;
+    const { dim, hiddenDim, itemFeatures } = config.model;
     const random = new Random(config.training.seed);
     const init = { random, stddev: TABLE_STDDEV, accumulator: TABLE_ACCUMULATOR };
     this.dim = dim;
     this.itemFeatures = itemFeatures;
-    this.text = new EmbeddingTable(numBuckets, dim, init);
+    this.text = new EmbeddingTable(dataset.vocabulary.length, dim, init);
     this.id = new EmbeddingTable(dataset.ids.length, dim, init);
     this.category = new EmbeddingTable(Math.max(1, dataset.numCategories), dim, init);
     this.query = new TowerLayers("query", dim, hiddenDim, random);

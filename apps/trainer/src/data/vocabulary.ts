@@ -1,0 +1,14 @@
+/**
+ * The features that get a row of the text table: those that occur in at least `minCount` texts, at most `maxFeatures`,
+ * the most frequent first (ties by hash). One that occurs in a single text says little about any other.
+ *
+ * @param texts feature hashes of each text
+ * @returns their hashes, ascending
+ */
+export function buildVocabulary(texts: readonly Uint32Array[], maxFeatures: number, minCount: number): Uint32Array {
+  const counts = new Map<number, number>();
+  for (const features of texts) for (const hash of new Set(features)) counts.set(hash, (counts.get(hash) ?? 0) + 1);
+  const kept = [...counts].filter(([, count]) => count >= minCount);
+  kept.sort(([hashA, countA], [hashB, countB]) => countB - countA || hashA - hashB);
+  return Uint32Array.from(kept.slice(0, maxFeatures), ([hash]) => hash).sort();
+}
