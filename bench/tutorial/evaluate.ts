@@ -68,11 +68,15 @@ export function precision(
 
 /** (n, d)·(m, d)ᵀ -> (n, m). */
 function products(a: Float32Array, b: Float32Array, dim: number): Float32Array {
-  return tf.tidy(() => {
+  const product = tf.tidy(() => {
     const left = tf.tensor2d(a, [a.length / dim, dim]);
     const right = tf.transpose(tf.tensor2d(b, [b.length / dim, dim]));
-    return tf.matMul(left, right).dataSync() as Float32Array;
+    return tf.matMul(left, right);
   });
+  // Read outside of tidy, which would look through a returned array number by number for tensors.
+  const values = product.dataSync() as Float32Array;
+  product.dispose();
+  return values;
 }
 
 /** Half of |x|² (squared) or of |x| per row. */

@@ -112,7 +112,9 @@ function quantizedIndex(layer: IndexingLayer, items: Float32Array): { index: Ind
       cells.set(result.coarseCodes.dataSync(), from);
     });
   }
-  const coarseCentroids = tf.tidy(() => layer.rotateBack(layer.coarseCentroids!).dataSync()) as Float32Array;
+  const centroids = tf.tidy(() => tf.clone(layer.rotateBack(layer.coarseCentroids!)));
+  const coarseCentroids = centroids.dataSync() as Float32Array;
+  centroids.dispose();
   return { index: { items: quantized, cells, coarseCentroids }, distortion: meanSquare(items, quantized) };
 }
 
