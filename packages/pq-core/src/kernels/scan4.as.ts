@@ -3,15 +3,16 @@
 // Row m of the u8 table keeps floor((max_m − table[m][c]) / step), capped at 255: how far an entry lies below the
 // row's best, in steps. So an item's sum never exceeds (bias + Σ max_m − score) / step, and an item with
 // score ≥ theta has a sum of at most (bias + Σ max_m − theta) / step: comparing with that limit misses nothing.
-// Sums saturate instead of growing to 16 bits: rows go round four u8 accumulators, whose rounded-up average is
-// compared with the limit's quarter. Saturation and capping only lower a sum; they may let an item through, never
-// hold one back.
+// Sums saturate instead of growing to 16 bits: rows go to two u8 accumulators in turn, whose rounded-up average is
+// compared with the limit's half. Saturation and capping only lower a sum; they may let an item through, never
+// hold one back. (Four accumulators halve the steps again, but spill x86's sixteen registers: 25 % slower.)
+// And since sums only grow, a block is given up before its last rows when all its sums are beyond the limit already.
 import { bytesAt, numSubQuantizers, TABLE, termLow, termMode, termStep, blockBytes } from "./shape.as";
 import { blocksAt, first, last, maskOf, offerBits } from "./scan.as";
 import { theta } from "./heap.as";
 
-/** Steps between the best possible score and theta, in all four accumulators together; more lets them saturate. */
-const STEPS: f64 = 700;
+/** Steps between the best possible score and theta, in both accumulators together; more lets them saturate. */
+const STEPS: f64 = 350;
 /** Steps between the best and the worst entry of a row at most, so that no entry is capped. */
 const ROW_STEPS: f64 = 250;
 
@@ -20,9 +21,10 @@ let maxSum: f64 = 0; // Σ max_m
 let widest: f64 = 0; // largest max_m − min_m
 let magnitude: f64 = 0; // bound of |partial sums|, for the rounding allowance
 let termMax: f64 = 0; // maximum of the term's row
-let step: f64 = 1;
 let tunedRange: f64 = -1; // distance of theta from the best possible score when the step was chosen
-let limit: i32 = 255; // a quarter of the largest sum that may still reach theta, for the running bias; −1 = none
+let limit: i32 = 255; // half the largest sum that may still reach theta, for the running bias; −1 = none
+let scale: f64 = 1; // half steps per score, and what is added for rounding
+let allowance: f64 = 0;
 
 export function begin4(maxBias_: f64): void {
   maxBias = maxBias_;
@@ -88,22 +90,22 @@ function range(bias: f64): f64 {
 function tune(): void {
   tunedRange = range(maxBias);
   // When nothing can beat theta any more, only equal scores are left to find; any step is right then.
-  step = max<f64>(max<f64>(tunedRange, 1e-30) / STEPS, widest / ROW_STEPS);
-  const inverse = <f32>(1 / step);
+  const step = max<f64>(max<f64>(tunedRange, 1e-30) / STEPS, widest / ROW_STEPS);
   const rows = numSubQuantizers + i32(termMode != 0);
-  for (let m = 0; m < rows; m++) quantizeRow(m, inverse);
+  for (let m = 0; m < rows; m++) quantizeRow(m, <f32>(1 / step));
+  scale = 0.5 / step;
+  // float32 sums of M terms are off by at most M·ε·Σ|terms|; a step for the rounding of the entries, one for the average.
+  const largest = magnitude + Math.abs(maxBias) + Math.abs(<f64>theta) * (termMode == 2 ? <f64>max<f32>(1, termLow + 16 * termStep) : 1);
+  allowance = 2 + 4 * <f64>(numSubQuantizers + 4) * 1.2e-7 * largest * scale;
 }
 
 /** Sets the limit for a bias; chooses finer steps when theta has taken half of the range. */
 export function setLimit(bias: f64): void {
   if (termMode != 0) fillTermRow();
   if (!(range(maxBias) >= 0.5 * tunedRange) || tunedRange < 0) tune();
-  else if (termMode == 2) quantizeRow(numSubQuantizers, <f32>(1 / step));
-  const scale = termMode == 2 ? <f64>max<f32>(1, termLow + 16 * termStep) : 1;
-  // float32 sums of M terms are off by at most M·ε·Σ|terms|; two steps for the rounding of table entries and average.
-  const allowance = 2 + (<f64>(numSubQuantizers + 4) * 1.2e-7 * (magnitude + Math.abs(bias) + Math.abs(<f64>theta) * scale)) / step;
-  const steps = range(bias) / step + allowance;
-  limit = steps >= 1016 ? 255 : steps < 0 ? -1 : <i32>(steps * 0.25) + 1;
+  else if (termMode == 2) quantizeRow(numSubQuantizers, <f32>(2 * scale));
+  const halves = range(bias) * scale + allowance;
+  limit = halves >= 254 ? 255 : halves < 0 ? -1 : <i32>halves;
 }
 
 // @ts-ignore: decorator
@@ -138,10 +140,10 @@ export function scan4(ordinal: u32, bias: f32): void {
     const mask = maskOf(b);
     if (mask == 0) continue;
     const block = blocksAt + <usize>b * blockBytes;
-    let lowA = i8x16.splat(0), lowB = lowA, lowC = lowA, lowD = lowA;
-    let highA = lowA, highB = lowA, highC = lowA, highD = lowA;
+    const limits = i8x16.splat(<i8>limit);
+    let lowA = i8x16.splat(0), lowB = lowA, highA = lowA, highB = lowA;
     let at = block, table = bytesAt;
-    for (let m = rows >> 2; m > 0; m--) {
+    for (let quads = (rows >> 2) - 1; quads > 0; quads--) {
       const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
       lowA = addLow(lowA, t0, c0);
       highA = addHigh(highA, t0, c0);
@@ -149,25 +151,41 @@ export function scan4(ordinal: u32, bias: f32): void {
       lowB = addLow(lowB, t1, c1);
       highB = addHigh(highB, t1, c1);
       const t2 = v128.load(table, 32), c2 = v128.load(at, 32);
-      lowC = addLow(lowC, t2, c2);
-      highC = addHigh(highC, t2, c2);
+      lowA = addLow(lowA, t2, c2);
+      highA = addHigh(highA, t2, c2);
       const t3 = v128.load(table, 48), c3 = v128.load(at, 48);
-      lowD = addLow(lowD, t3, c3);
-      highD = addHigh(highD, t3, c3);
+      lowB = addLow(lowB, t3, c3);
+      highB = addHigh(highB, t3, c3);
+      table += 64;
+      at += 64;
+    }
+    if (rows >= 4) {
+      // Sums only grow, so a block whose sums are all beyond the limit needs no more rows.
+      if (!v128.any_true(i8x16.le_u(i8x16.min_u(i8x16.avgr_u(lowA, lowB), i8x16.avgr_u(highA, highB)), limits))) continue;
+      const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
+      lowA = addLow(lowA, t0, c0);
+      highA = addHigh(highA, t0, c0);
+      const t1 = v128.load(table, 16), c1 = v128.load(at, 16);
+      lowB = addLow(lowB, t1, c1);
+      highB = addHigh(highB, t1, c1);
+      const t2 = v128.load(table, 32), c2 = v128.load(at, 32);
+      lowA = addLow(lowA, t2, c2);
+      highA = addHigh(highA, t2, c2);
+      const t3 = v128.load(table, 48), c3 = v128.load(at, 48);
+      lowB = addLow(lowB, t3, c3);
+      highB = addHigh(highB, t3, c3);
       table += 64;
       at += 64;
     }
     for (let m = rows & 3; m > 0; m--) {
       const t = v128.load(table), c = v128.load(at);
       const low = addLow(lowA, t, c), high = addHigh(highA, t, c);
-      lowA = lowB; lowB = lowC; lowC = low;
-      highA = highB; highB = highC; highC = high;
+      lowA = lowB; lowB = low;
+      highA = highB; highB = high;
       table += 16;
       at += 16;
     }
-    const low = i8x16.avgr_u(i8x16.avgr_u(lowA, lowB), i8x16.avgr_u(lowC, lowD));
-    const high = i8x16.avgr_u(i8x16.avgr_u(highA, highB), i8x16.avgr_u(highC, highD));
-    const limits = i8x16.splat(<i8>limit);
+    const low = i8x16.avgr_u(lowA, lowB), high = i8x16.avgr_u(highA, highB);
     if (!v128.any_true(i8x16.le_u(i8x16.min_u(low, high), limits))) continue;
     const bits = <u32>i8x16.bitmask(i8x16.le_u(low, limits)) | (<u32>i8x16.bitmask(i8x16.le_u(high, limits)) << 16);
     if (offerBits(bits & mask, block, ordinal + (<u32>b << 5), bias)) setLimit(<f64>bias);
