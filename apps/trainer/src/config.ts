@@ -42,7 +42,7 @@ const schema = z.strictObject({
       /** Width of the vectors that are compared. */
       dim: positive.default(64),
       /** Most text features (words, n-grams) with a row of their own, the most frequent first; dim + 8 bytes each at the edge. */
-      maxFeatures: positive.default(131_072),
+      maxFeatures: positive.default(65_536),
       /** Texts a feature must occur in to get a row. */
       minFeatureCount: positive.default(2),
       /** Width of the hidden layer of both towers; 0 for none. */
@@ -50,7 +50,7 @@ const schema = z.strictObject({
       minGram: positive.default(3),
       maxGram: z.number().int().min(0).default(4),
       /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
-      itemFeatures: positive.default(32),
+      itemFeatures: positive.default(24),
     })
     .prefault({}),
   index: z
@@ -62,7 +62,7 @@ const schema = z.strictObject({
       /** Cells visited by default. */
       nprobe: positive.default(16),
       /** Share of the training steps before the quantizer starts (Poeem's warm start). */
-      warmup: z.number().min(0).max(0.95).default(0.5),
+      warmup: z.number().min(0).max(0.95).default(0.35),
       /** Item vectors gathered for the k-means start. */
       bufferSize: positive.default(8192),
     })
@@ -70,11 +70,11 @@ const schema = z.strictObject({
   training: z
     .strictObject({
       batchSize: positive.default(1024),
-      epochs: positive.default(4),
+      epochs: positive.default(3),
       /** Adagrad, embedding tables. */
-      learningRate: z.number().positive().default(0.03),
+      learningRate: z.number().positive().default(0.1),
       /** Adagrad, hidden layers of the towers. */
-      towerLearningRate: z.number().positive().default(0.006),
+      towerLearningRate: z.number().positive().default(0.02),
       /** Adagrad, coarse and PQ centroids. */
       codebookLearningRate: z.number().positive().default(0.05),
       /** Softmax scale (inverse temperature) on the cosine. */

@@ -5,7 +5,7 @@ import { fnv1a32 } from "@poeem/query-tower";
 import { describe, expect, it } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
-import { buildDataset, itemTexts } from "../src/data/dataset.ts";
+import { buildDataset, textsFromEvents } from "../src/data/dataset.ts";
 import { loadData } from "../src/data/load.ts";
 import { BatchBuilder } from "../src/model/batch.ts";
 
@@ -82,7 +82,7 @@ describe("buildDataset", () => {
   it("lets no held-out query into the texts of items or the training events", async () => {
     const { config, raw } = await load({}, { split: { testModulus: 2 } });
     const dataset = buildDataset(raw, config);
-    const texts = itemTexts(raw, config, dataset.train).map((text) => text.split("\n"));
+    const texts = textsFromEvents(raw.ids.length, dataset.train).map((text) => text.split("\n"));
     for (const query of dataset.test.queries) for (const text of texts) expect(text).not.toContain(query);
     expect(dataset.eventItem).toHaveLength(raw.queries.filter((query) => fnv1a32(query) % 2 !== 0).length);
   });

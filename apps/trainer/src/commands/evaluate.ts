@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { openQueryTower } from "@poeem/query-tower";
 import { openIndexDirectory } from "../artifact/open.ts";
 import { type BackendName, useBackend } from "../backend.ts";
-import { loadConfig } from "../config.ts";
+import { loadConfig, type PoeemConfig } from "../config.ts";
 import { listOf, toCsr } from "../data/csr.ts";
-import { buildDataset, itemTexts, type QuerySet } from "../data/dataset.ts";
-import { loadData } from "../data/load.ts";
+import { buildDataset, type Dataset, type QuerySet, textsFromColumns, textsFromEvents } from "../data/dataset.ts";
+import { loadData, type RawData } from "../data/load.ts";
 import { messageOf, UserError } from "../errors.ts";
 import { buildLexicalIndex } from "../evaluate/bm25.ts";
 import { rankWithIndex } from "../evaluate/index-rank.ts";
@@ -93,7 +93,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     });
   }
   progress.stop();
-  const lexical = buildLexicalIndex(itemTexts(raw, config, dataset.train));
+  const lexical = buildLexicalIndex(lexicalTexts(raw, config, dataset));
   const lexicalRanked = test.queries.map((query) => lexical.search(query, K));
   rows.push({
     name: "BM25 (MiniSearch)",
@@ -121,6 +121,13 @@ async function readItemVectors(directory: string, length: number): Promise<Float
   if (bytes.byteLength !== length * 4)
     throw new UserError(`${join(directory, ITEM_VECTORS_FILE)}: expected ${length * 4} bytes, got ${bytes.byteLength}`);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+}
+
+/** What the item tower reads of each item: its text columns and, if configured, its training queries. */
+function lexicalTexts(raw: RawData, config: PoeemConfig, dataset: Dataset): string[] {
+  const columns = textsFromColumns(raw, config.items.text);
+  if (!config.items.textFromEvents) return columns;
+  return textsFromEvents(raw.ids.length, dataset.train).map((text, item) => `${columns[item]}\n${text}`);
 }
 
 /** At most `limit` held-out queries, spread evenly over all. */

@@ -21,7 +21,3 @@ export function toCsr(lists: readonly ArrayLike<number>[]): Csr {
 export function listOf(csr: Csr, i: number): Uint32Array {
   return csr.values.subarray(csr.offsets[i], csr.offsets[i + 1]);
 }
-
-export function countOf(csr: Csr): number {
-  return csr.offsets.length - 1;
-}

@@ -18,13 +18,16 @@ export interface Dataset {
   readonly titles: string[];
   readonly train: QuerySet;
   readonly test: QuerySet;
-  /** Training events as (query number, item number). */
+  /** Training events as (query number, item number), as often as they occur in the data. */
   readonly eventQuery: Uint32Array;
   readonly eventItem: Uint32Array;
   /** Rows of the text table, for each training query. */
   readonly queryRows: Csr;
-  /** Rows of the text table, for each item. */
-  readonly itemRows: Csr;
+  /**
+   * Rows of the text table for each item, one list a kind of text (text columns, training queries): each kind is averaged
+   * on its own, so that hundreds of queries do not drown an item's name.
+   */
+  readonly itemTexts: readonly Csr[];
   /** Rows of the category table, for each item. */
   readonly itemCategories: Csr;
   readonly numCategories: number;
@@ -53,32 +56,32 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   if (train.queries.length === 0)
     throw new UserError("data.events: expected events left to train on, got none after the split");
 
-  const eventQuery = new Uint32Array(train.relevant.values.length);
-  for (let q = 0; q < train.queries.length; q++)
-    eventQuery.fill(q, train.relevant.offsets[q], train.relevant.offsets[q + 1]);
-  const texts = itemTexts(raw, config, train);
+  const events = trainingEvents(raw, train);
   // an item described by all its queries is longer than any query: read the whole of it
   const wholeText = { ...tokenizer, maxChars: 1 << 16 };
+  const columnTexts = textsFromColumns(raw, config.items.text);
   const vocabulary = buildVocabulary(
     [
       ...train.queries.map((query) => textFeatures(query, tokenizer)),
-      ...raw.items.map((row) =>
-        textFeatures(config.items.text.map((column) => row[column] ?? "").join("\n"), wholeText),
-      ),
+      ...columnTexts.map((text) => textFeatures(text, wholeText)),
     ],
     maxFeatures,
     minFeatureCount,
   );
+  const rowsOf = (texts: string[]): Csr => toCsr(texts.map((text) => textRows(text, wholeText, vocabulary)));
   const categories = categoryRows(raw, config.items.categories);
   return {
     ids: raw.ids,
     titles: raw.items.map((row) => String(row[config.items.title] ?? "")),
     train,
     test,
-    eventQuery,
-    eventItem: train.relevant.values,
+    eventQuery: events.queries,
+    eventItem: events.items,
     queryRows: toCsr(train.queries.map((query) => textRows(query, tokenizer, vocabulary))),
-    itemRows: toCsr(texts.map((text) => textRows(text, wholeText, vocabulary))),
+    itemTexts: [
+      ...(config.items.text.length > 0 ? [rowsOf(columnTexts)] : []),
+      ...(config.items.textFromEvents ? [rowsOf(textsFromEvents(raw.ids.length, train))] : []),
+    ],
     itemCategories: categories.rows,
     numCategories: categories.count,
     tokenizer,
@@ -103,17 +106,27 @@ function splitByQuery(raw: RawData, modulus: number): { train: QuerySet; test: Q
   return { train: side(false), test: side(true) };
 }
 
-/** The words that describe each item: its text columns and, if asked for, its training queries. */
-export function itemTexts(raw: RawData, config: PoeemConfig, train: QuerySet): string[] {
-  const texts = raw.items.map((row) =>
-    config.items.text.map((column) => row[column] ?? "").filter((text) => text !== ""),
-  );
-  if (config.items.textFromEvents) {
-    train.queries.forEach((query, q) => {
-      for (const item of listOf(train.relevant, q)) texts[item]!.push(query);
-    });
-  }
-  return texts.map((parts) => parts.join("\n"));
+function trainingEvents(raw: RawData, train: QuerySet): { queries: Uint32Array; items: Uint32Array } {
+  const numberOf = new Map(train.queries.map((query, number) => [query, number]));
+  const kept = raw.queries.map((query) => numberOf.get(query) ?? -1);
+  return {
+    queries: Uint32Array.from(kept.filter((number) => number >= 0)),
+    items: raw.targets.filter((_, event) => kept[event]! >= 0),
+  };
+}
+
+/** The words of each item's text columns. */
+export function textsFromColumns(raw: RawData, columns: readonly string[]): string[] {
+  return raw.items.map((row) => columns.map((column) => row[column] ?? "").join("\n"));
+}
+
+/** The training queries that led to each item: never one that is held out. */
+export function textsFromEvents(numItems: number, train: QuerySet): string[] {
+  const texts: string[][] = Array.from({ length: numItems }, () => []);
+  train.queries.forEach((query, q) => {
+    for (const item of listOf(train.relevant, q)) texts[item]!.push(query);
+  });
+  return texts.map((queries) => queries.join("\n"));
 }
 
 function categoryRows(raw: RawData, names: string[]): { rows: Csr; count: number } {

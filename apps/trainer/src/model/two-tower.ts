@@ -2,7 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import type { DenseLayer } from "@poeem/query-tower";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
-import { type Csr, countOf, listOf } from "../data/csr.ts";
+import { type Csr, listOf } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { EmbeddingTable } from "./embedding-table.ts";
 import { l2NormalizeRows, matMul } from "./ops.ts";
@@ -99,8 +99,8 @@ export class TwoTower {
   }
 
   /**
-   * Inputs of the item tower, (items.length, dim): id row + mean of its text rows + category rows.
-   * In training at most `itemFeatures` text rows of an item are read, drawn at random; `textRows` keeps which.
+   * Inputs of the item tower, (items.length, dim): id row + category rows + for each kind of text the mean of its rows.
+   * In training at most `itemFeatures` rows of a text are read, drawn at random; `textRows` keeps which, item by item.
    */
   itemInputs(
     dataset: Dataset,
@@ -113,24 +113,29 @@ export class TwoTower {
       const item = items[i]!;
       this.id.addRow(item, 1, out, i * dim);
       for (const row of listOf(dataset.itemCategories, item)) this.category.addRow(row, 1, out, i * dim);
-      let rows = listOf(dataset.itemRows, item);
-      if (sample) {
-        rows = this.sampleRows(rows, sample.random);
-        sample.textRows.push(rows);
+      for (const text of dataset.itemTexts) {
+        let rows = listOf(text, item);
+        if (sample) {
+          rows = this.sampleRows(rows, sample.random);
+          sample.textRows.push(rows);
+        }
+        for (const row of rows) this.text.addRow(row, 1 / rows.length, out, i * dim);
       }
-      for (const row of rows) this.text.addRow(row, 1 / rows.length, out, i * dim);
     }
     return out;
   }
 
   itemGradients(dataset: Dataset, items: ArrayLike<number>, textRows: Uint32Array[], gradients: Float32Array): void {
     const { dim } = this;
+    let next = 0;
     for (let i = 0; i < items.length; i++) {
       const item = items[i]!;
       this.id.addGradient(item, 1, gradients, i * dim);
       for (const row of listOf(dataset.itemCategories, item)) this.category.addGradient(row, 1, gradients, i * dim);
-      const rows = textRows[i]!;
-      for (const row of rows) this.text.addGradient(row, 1 / rows.length, gradients, i * dim);
+      for (const _ of dataset.itemTexts) {
+        const rows = textRows[next++]!;
+        for (const row of rows) this.text.addGradient(row, 1 / rows.length, gradients, i * dim);
+      }
     }
   }
 
@@ -141,7 +146,7 @@ export class TwoTower {
 
   /** Item vectors before quantization for the whole catalogue, (count, dim), in slices that bound memory. */
   async itemVectors(dataset: Dataset, sliceSize = 4096): Promise<Float32Array> {
-    const count = countOf(dataset.itemRows);
+    const count = dataset.ids.length;
     const vectors = new Float32Array(count * this.dim);
     for (let start = 0; start < count; start += sliceSize) {
       const items = Uint32Array.from({ length: Math.min(sliceSize, count - start) }, (_, i) => start + i);

@@ -71,7 +71,7 @@ export class TrainingStep {
     const { value, grads } = tf.variableGrads(() => {
       const queries = model.query.call(queryInput as unknown as tf.Tensor2D);
       const vectors = model.item.call(itemInput as unknown as tf.Tensor2D);
-      const { quantized, losses } = layer.call(vectors, { training: true });
+      const { quantized, losses } = layer.call(vectors, { training: true, queries });
       const loss = inBatchSoftmaxLoss(queries, quantized, keep, logQ, scale);
       items = tf.keep(tf.clone(vectors));
       softmax = tf.keep(tf.clone(loss));
