@@ -11,6 +11,8 @@ export { decode, encode } from "./encode.ts";
 export { FormatError } from "./errors.ts";
 export { openArtifact } from "./format/open.ts";
 export { writeArtifact } from "./format/write.ts";
+export { type FaissInput, writeFaissIndex } from "./interop/faiss.ts";
+export { type PoeemImport, readPoeemIndex } from "./interop/poeem.ts";
 export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel.ts";
 export {
   chunkKey,
