@@ -3,7 +3,7 @@ import type { IndexingLayerConfig } from "./config.ts";
 import { MovingCentroids } from "./ema.ts";
 import type { InitialCodebook } from "./initialize.ts";
 import type { Assignment } from "./losses.ts";
-import type { Quantizer } from "./quantizer.ts";
+import type { Quantizer, VariableFactory } from "./quantizer.ts";
 import type { Random } from "./random.ts";
 import { restartDead } from "./restart.ts";
 import { UsageCounter } from "./usage.ts";
@@ -17,18 +17,18 @@ export class CentroidUpkeep {
   private readonly coarseUsage: UsageCounter | null = null;
   private readonly usage: UsageCounter | null = null;
 
-  constructor(config: IndexingLayerConfig, quantizer: Quantizer) {
+  constructor(config: IndexingLayerConfig, quantizer: Quantizer, create: VariableFactory) {
     this.config = config;
     this.quantizer = quantizer;
     const { dim, nlist, numSubQuantizers, nbits, emaDecay } = config;
     const numCentroids = numSubQuantizers << nbits;
     if (config.codebookUpdate === "ema") {
-      if (nlist > 0) this.coarseMoving = new MovingCentroids(nlist, dim, emaDecay);
-      this.moving = new MovingCentroids(numCentroids, dim / numSubQuantizers, emaDecay);
+      if (nlist > 0) this.coarseMoving = new MovingCentroids(nlist, dim, emaDecay, "coarse", create);
+      this.moving = new MovingCentroids(numCentroids, dim / numSubQuantizers, emaDecay, "sub", create);
     }
     if (config.restartEvery > 0) {
-      if (nlist > 0) this.coarseUsage = new UsageCounter(nlist);
-      this.usage = new UsageCounter(numCentroids);
+      if (nlist > 0) this.coarseUsage = new UsageCounter(nlist, "coarseUsage", create);
+      this.usage = new UsageCounter(numCentroids, "usage", create);
     }
   }
 
@@ -37,8 +37,8 @@ export class CentroidUpkeep {
     return [
       ["coarseCounts", this.coarseMoving?.counts],
       ["coarseSums", this.coarseMoving?.sums],
-      ["counts", this.moving?.counts],
-      ["sums", this.moving?.sums],
+      ["subCounts", this.moving?.counts],
+      ["subSums", this.moving?.sums],
       ["coarseUsage", this.coarseUsage?.counts],
       ["usage", this.usage?.counts],
     ];

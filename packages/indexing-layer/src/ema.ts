@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { sumRows } from "./quantize.ts";
+import type { VariableFactory } from "./quantizer.ts";
 
 /**
  * Centroids as moving averages of the vectors assigned to them, the alternative to gradients (van den Oord et al.,
@@ -12,12 +13,14 @@ export class MovingCentroids {
   readonly counts: tf.Variable<tf.Rank.R2>;
   readonly sums: tf.Variable<tf.Rank.R2>;
 
-  constructor(numCentroids: number, width: number, decay: number) {
+  constructor(numCentroids: number, width: number, decay: number, name: string, create: VariableFactory) {
     this.numCentroids = numCentroids;
     this.width = width;
     this.decay = decay;
-    this.counts = tf.tidy(() => tf.variable(tf.zeros([numCentroids, 1]), false)) as tf.Variable<tf.Rank.R2>;
-    this.sums = tf.tidy(() => tf.variable(tf.zeros([numCentroids, width]), false)) as tf.Variable<tf.Rank.R2>;
+    const make = (part: string, columns: number) =>
+      tf.tidy(() => create(`${name}${part}`, tf.zeros([numCentroids, columns]), false) as tf.Variable<tf.Rank.R2>);
+    this.counts = make("Counts", 1);
+    this.sums = make("Sums", width);
   }
 
   /** Starts the averages at `centroids` (numCentroids, width), as if used `counts` times a batch. */

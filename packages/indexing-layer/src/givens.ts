@@ -1,5 +1,6 @@
 import type { GivensConfig } from "./config.ts";
 import { expectFinite } from "./errors.ts";
+import { maxWeightPerfectMatching } from "./matching.ts";
 import type { Random } from "./random.ts";
 
 /**
@@ -87,7 +88,15 @@ export function choosePairs(
     const order = random.permutation(dim);
     return Array.from({ length: dim >> 1 }, (_, p) => [order[2 * p]!, order[2 * p + 1]!]);
   }
-  return greedyPairs(b, dim);
+  return pairing === "greedy" ? greedyPairs(b, dim) : steepestPairs(b, dim);
+}
+
+/** A perfect matching of largest total gain; an odd axis out is matched with a vertex that gains nothing. */
+function steepestPairs(b: ArrayLike<number>, dim: number): [number, number][] {
+  const mate = maxWeightPerfectMatching(dim + (dim % 2), (i, j) => (Math.max(i, j) < dim ? pairGain(b, dim, i, j) : 0));
+  const pairs: [number, number][] = [];
+  for (let i = 0; i < dim; i++) if (mate[i]! > i && mate[i]! < dim) pairs.push([i, mate[i]!]);
+  return pairs;
 }
 
 function greedyPairs(b: ArrayLike<number>, dim: number): [number, number][] {

@@ -5,7 +5,7 @@ import { expectFinite, fail } from "./errors.ts";
 import { GivensRotation } from "./givens.ts";
 import { identityMatrix, initializeCodebook } from "./initialize.ts";
 import type { Assignment } from "./losses.ts";
-import { Quantizer } from "./quantizer.ts";
+import { plainVariables, Quantizer, type VariableFactory } from "./quantizer.ts";
 import { Random } from "./random.ts";
 import type { IndexingLayerState } from "./state.ts";
 import { estimate, type Losses, trainingLosses } from "./training-losses.ts";
@@ -64,19 +64,23 @@ export class IndexingLayer {
   private givens: GivensRotation;
   /** Rows gathered so far, (bufferFill, dim). */
   private buffer = new Float32Array(0);
-  /** The last quantized training batch, kept for `afterStep`. */
+  /** The last training batch, kept for `afterStep`: the items while collecting, then how they were quantized. */
+  private items: tf.Tensor2D | null = null;
   private batch: Assignment | null = null;
   private checkedInput = false;
   private isReady = false;
   private stepsDone = 0;
 
-  /** @throws Error naming the option at fault. */
-  constructor(options: IndexingLayerOptions) {
+  /**
+   * @param createVariable makes the backend variables; default `tf.variable`
+   * @throws Error naming the option at fault.
+   */
+  constructor(options: IndexingLayerOptions, createVariable: VariableFactory = plainVariables) {
     this.config = resolveConfig(options);
     const { dim, seed, givens } = this.config;
     this.random = new Random(seed);
-    this.quantizer = new Quantizer(this.config, this.random);
-    this.upkeep = new CentroidUpkeep(this.config, this.quantizer);
+    this.quantizer = new Quantizer(this.config, this.random, createVariable);
+    this.upkeep = new CentroidUpkeep(this.config, this.quantizer, createVariable);
     this.givens = new GivensRotation(identityMatrix(dim), dim, givens);
   }
 
@@ -121,6 +125,7 @@ export class IndexingLayer {
     if (x.shape.length !== 2 || x.shape[1] !== dim) fail("x", `shape [batch, ${dim}]`, `[${x.shape}]`);
     this.checkFirstInput(x);
     if (training && this.phase !== "joint") {
+      if (this.phase === "collecting") this.keepItems(x);
       return {
         quantized: tf.clone(x),
         coarseCodes: tf.zeros([x.shape[0]], "int32"),
@@ -146,14 +151,16 @@ export class IndexingLayer {
    * Closes a training step: advances the schedule, gathers the sample, initialises the codebook when it is full, and
    * in the joint phase moves centroids (EMA, restarts) and rotation (Givens). Reads back asynchronously only.
    *
-   * @param x (n, dim) the step's items, needed while collecting; in the joint phase the last `call` remembers them
+   * @param x (n, dim) the step's items, if others than those of the last training call are to be gathered
    */
   async afterStep(x?: tf.Tensor2D): Promise<void> {
     const phase = this.phase;
     this.stepsDone++;
     if (phase === "collecting") {
-      if (!x) fail("x", "the step's items while the sample is gathered", "nothing");
-      await this.collect(x);
+      const items = x ?? this.items;
+      if (!items) fail("afterStep", "a training call before it", "none");
+      await this.collect(items);
+      this.keepItems(null);
     } else if (phase === "joint") {
       const batch = this.batch;
       if (!batch) fail("afterStep", "a training call before it", "none");
@@ -236,6 +243,19 @@ export class IndexingLayer {
     };
   }
 
+  /**
+   * Takes up a schedule and a rotation that were stored elsewhere, as weights of a saved model.
+   * @param rotation (dim, dim) row-major
+   */
+  resume(step: number, ready: boolean, rotation?: Float32Array): void {
+    const { dim, givens } = this.config;
+    this.stepsDone = step;
+    this.isReady = ready;
+    if (!rotation) return;
+    this.givens = new GivensRotation(Float64Array.from(rotation), dim, givens);
+    this.quantizer.setRotation(this.givens.matrix);
+  }
+
   /** Restores a snapshot. @throws Error when it was taken from a layer of another shape. */
   setState(state: IndexingLayerState): void {
     const { dim } = this.config;
@@ -261,11 +281,13 @@ export class IndexingLayer {
   }
 
   dispose(): void {
+    this.keepItems(null);
     this.keepBatch(null);
     this.upkeep.dispose();
     this.quantizer.dispose();
   }
 
+  /** Everything that a checkpoint holds besides the schedule and the rotation, which live on the host. */
   private namedVariables(): [string, tf.Variable][] {
     const entries: [string, tf.Variable | null | undefined][] = [
       ["coarseCentroids", this.coarseCentroids],
@@ -273,6 +295,11 @@ export class IndexingLayer {
       ...this.upkeep.namedVariables(),
     ];
     return entries.filter((entry): entry is [string, tf.Variable] => entry[1] != null);
+  }
+
+  private keepItems(x: tf.Tensor2D | null): void {
+    this.items?.dispose();
+    this.items = x && tf.keep(tf.clone(x));
   }
 
   private keepBatch(at: Assignment | null): void {

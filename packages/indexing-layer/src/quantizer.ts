@@ -1,9 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { IndexingLayerConfig } from "./config.ts";
-import { identityMatrix } from "./initialize.ts";
 import type { Assignment } from "./losses.ts";
 import { assignCoarse, assignCodes, decodeRows, flatCodes } from "./quantize.ts";
 import type { Random } from "./random.ts";
+
+/** Makes the variables, so that a framework that keeps its own weights can hand them out. */
+export type VariableFactory = (name: string, initial: tf.Tensor, trainable: boolean) => tf.Variable;
+
+export const plainVariables: VariableFactory = (_name, initial, trainable) => tf.variable(initial, trainable);
 
 /** The weights that turn items into codes and back, as backend variables. */
 export class Quantizer {
@@ -12,26 +16,28 @@ export class Quantizer {
   /** (M, ksub, subDim), of the residual in the rotated space. */
   readonly centroids: tf.Variable<tf.Rank.R3>;
   /** R and its transpose (kept because the wasm backend multiplies by transposes slowly); no optimizer sees them. */
-  private readonly rotation: tf.Variable<tf.Rank.R2> | null;
+  readonly rotation: tf.Variable<tf.Rank.R2> | null;
   readonly rotationTransposed: tf.Variable<tf.Rank.R2> | null;
   private readonly ksub: number;
 
   /** Small random centroids and the identity rotation, until `assignCentroids` and `setRotation`. */
-  constructor(config: IndexingLayerConfig, random: Random) {
+  constructor(config: IndexingLayerConfig, random: Random, create: VariableFactory) {
     const { dim, nlist, numSubQuantizers, nbits } = config;
     this.ksub = 1 << nbits;
     const trained = config.codebookUpdate === "gradient";
-    const noise = (length: number) => Float32Array.from({ length }, () => 0.05 * random.normal());
-    const matrix = (values: Float32Array, rows: number, trainable: boolean) =>
-      tf.tidy(() => tf.variable(tf.tensor2d(values, [rows, dim]), trainable));
-    this.coarseCentroids = nlist > 0 ? matrix(noise(nlist * dim), nlist, trained) : null;
-    this.centroids = tf.tidy(() =>
-      tf.variable(tf.tensor3d(noise(dim * this.ksub), [numSubQuantizers, this.ksub, dim / numSubQuantizers]), trained),
-    );
+    const noise = (shape: number[]) =>
+      tf.tensor(
+        Float32Array.from({ length: tf.util.sizeFromShape(shape) }, () => 0.05 * random.normal()),
+        shape,
+      );
+    const make = <R extends tf.Rank>(name: string, initial: () => tf.Tensor, trainable: boolean) =>
+      tf.tidy(() => create(name, initial(), trainable) as tf.Variable<R>);
+    const subDim = dim / numSubQuantizers;
+    this.coarseCentroids = nlist > 0 ? make("coarseCentroids", () => noise([nlist, dim]), trained) : null;
+    this.centroids = make("centroids", () => noise([numSubQuantizers, this.ksub, subDim]), trained);
     const rotates = config.rotation !== "none";
-    const unit = Float32Array.from(identityMatrix(dim));
-    this.rotation = rotates ? matrix(unit, dim, false) : null;
-    this.rotationTransposed = rotates ? matrix(unit, dim, false) : null;
+    this.rotation = rotates ? make("rotation", () => tf.eye(dim), false) : null;
+    this.rotationTransposed = rotates ? make("rotationTransposed", () => tf.eye(dim), false) : null;
   }
 
   /** Rotates, assigns and decodes (n, dim) items. */

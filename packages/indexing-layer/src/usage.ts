@@ -1,12 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { sumRows } from "./quantize.ts";
+import type { VariableFactory } from "./quantizer.ts";
 
 /** Counts on the backend how often each centroid is used, so that no step has to read its codes back. */
 export class UsageCounter {
   readonly counts: tf.Variable<tf.Rank.R2>;
 
-  constructor(numCentroids: number) {
-    this.counts = tf.tidy(() => tf.variable(tf.zeros<tf.Rank.R2>([numCentroids, 1]), false));
+  constructor(numCentroids: number, name: string, create: VariableFactory) {
+    this.counts = tf.tidy(() => create(name, tf.zeros([numCentroids, 1]), false) as tf.Variable<tf.Rank.R2>);
   }
 
   /** @param rows (n) int32 */

@@ -1,0 +1,219 @@
+import { describe, expect, it } from "vitest";
+import type { GivensConfig } from "../src/config.ts";
+import { choosePairs, GivensRotation, pairGain } from "../src/givens.ts";
+import { identityMatrix } from "../src/initialize.ts";
+import { maxWeightPerfectMatching } from "../src/matching.ts";
+import { determinant, procrustes } from "../src/procrustes.ts";
+import { Random } from "../src/random.ts";
+import { normals } from "./helpers.ts";
+
+const config: GivensConfig = { pairing: "greedy", angle: "exact", stepSize: 1, sweeps: 1, every: 1, decay: 0 };
+
+function orthogonalityError(r: ArrayLike<number>, d: number): number {
+  let worst = 0;
+  for (let i = 0; i < d; i++) {
+    for (let j = 0; j < d; j++) {
+      let sum = 0;
+      for (let k = 0; k < d; k++) sum += r[k * d + i]! * r[k * d + j]!;
+      worst = Math.max(worst, Math.abs(sum - (i === j ? 1 : 0)));
+    }
+  }
+  return worst;
+}
+
+/** (n, d)·(d, d). */
+function rotate(x: ArrayLike<number>, r: ArrayLike<number>, d: number): Float64Array {
+  const out = new Float64Array(x.length);
+  for (let row = 0; row < x.length; row += d) {
+    for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) out[row + j]! += x[row + i]! * r[i * d + j]!;
+  }
+  return out;
+}
+
+function crossProduct(y: ArrayLike<number>, q: ArrayLike<number>, d: number): Float64Array {
+  const out = new Float64Array(d * d);
+  for (let row = 0; row < y.length; row += d) {
+    for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) out[i * d + j]! += y[row + i]! * q[row + j]!;
+  }
+  return out;
+}
+
+function squaredDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return sum;
+}
+
+describe("Procrustes", () => {
+  it("recovers a known rotation, reflections excluded", () => {
+    const d = 7;
+    const known = new GivensRotation(identityMatrix(d), d, config);
+    const random = new Random(4);
+    for (let t = 0; t < 100; t++) known.turn(random.integer(3), 3 + random.integer(4), random.normal());
+    const x = normals(50 * d, 1);
+    const found = procrustes(crossProduct(x, rotate(x, known.matrix, d), d), d);
+    expect(Math.sqrt(squaredDistance(found, known.matrix))).toBeLessThan(1e-6);
+  });
+
+  it("is orthogonal with determinant +1 for any matrix: random, reflecting, of low rank, zero", () => {
+    const d = 6;
+    const reflection = identityMatrix(d);
+    reflection[0] = -1;
+    const lowRank = new Float64Array(d * d).fill(1);
+    for (const a of [Float64Array.from(normals(d * d, 2)), reflection, lowRank, new Float64Array(d * d)]) {
+      const r = procrustes(a, d);
+      expect(orthogonalityError(r, d)).toBeLessThan(1e-10);
+      expect(determinant(r, d)).toBeCloseTo(1, 10);
+    }
+  });
+});
+
+describe("the exact pair rotation", () => {
+  const d = 4;
+  const x = normals(30 * d, 3);
+  const q = normals(30 * d, 4);
+  const distortionAt = (i: number, j: number, angle: number) => {
+    const turned = new GivensRotation(identityMatrix(d), d, config);
+    turned.turn(i, j, angle);
+    return squaredDistance(rotate(x, turned.matrix, d), q);
+  };
+  const b = crossProduct(x, q, d);
+
+  it("beats every other angle of the pair, by the gain it promised", () => {
+    for (const [i, j] of [
+      [0, 1],
+      [2, 0],
+      [3, 1],
+    ] as const) {
+      const angle = Math.atan2(b[j * d + i]! - b[i * d + j]!, b[i * d + i]! + b[j * d + j]!);
+      const best = distortionAt(i, j, angle);
+      for (let t = 0; t < 360; t++) expect(distortionAt(i, j, (t * Math.PI) / 180)).toBeGreaterThanOrEqual(best - 1e-9);
+      expect(distortionAt(i, j, 0) - best).toBeCloseTo(2 * pairGain(b, d, i, j), 8);
+    }
+  });
+
+  it("starts along the gradient: the finite difference of the distortion is -2 (B_ji - B_ij)", () => {
+    const slope = (distortionAt(0, 1, 1e-5) - distortionAt(0, 1, -1e-5)) / 2e-5;
+    expect(slope).toBeCloseTo(-2 * (b[d]! - b[1]!), 4);
+  });
+});
+
+describe("choosing pairs", () => {
+  const d = 10;
+  const b = Float64Array.from(normals(d * d, 5));
+  const total = (pairs: [number, number][]) => pairs.reduce((sum, [i, j]) => sum + pairGain(b, d, i, j), 0);
+
+  for (const pairing of ["random", "greedy", "steepest"] as const) {
+    it(`${pairing} turns every axis once, but for one of an odd number`, () => {
+      for (const dim of [2, 7, 10]) {
+        const pairs = choosePairs(Float64Array.from(normals(dim * dim, 6)), dim, pairing, new Random(1));
+        const axes = pairs.flat();
+        expect(pairs).toHaveLength(dim >> 1);
+        expect(new Set(axes).size).toBe(axes.length);
+        for (const axis of axes) expect(axis).toBeLessThan(dim);
+      }
+    });
+  }
+
+  it("greedy takes the best pair of all, and no choice gains more than steepest", () => {
+    const gain = (pairing: GivensConfig["pairing"], seed = 1) => total(choosePairs(b, d, pairing, new Random(seed)));
+    const [first] = choosePairs(b, d, "greedy", new Random(1));
+    for (let i = 0; i < d; i++) {
+      for (let j = i + 1; j < d; j++) {
+        expect(pairGain(b, d, i, j)).toBeLessThanOrEqual(pairGain(b, d, first![0], first![1]));
+      }
+    }
+    expect(gain("steepest")).toBeGreaterThanOrEqual(gain("greedy") - 1e-12);
+    for (let seed = 1; seed < 50; seed++) expect(gain("steepest")).toBeGreaterThanOrEqual(gain("random", seed) - 1e-12);
+  });
+
+  it("matches with the largest total weight, against all matchings of up to 10 vertices", () => {
+    const random = new Random(3);
+    for (let trial = 0; trial < 600; trial++) {
+      const n = 2 * (1 + random.integer(5));
+      // Small integers make ties and blossoms; cubes make a few heavy edges.
+      const weights = Float64Array.from({ length: n * n }, () =>
+        trial % 2 === 0 ? random.integer(6) : random.uniform() ** 3,
+      );
+      const weight = (u: number, v: number) => weights[Math.min(u, v) * n + Math.max(u, v)]!;
+      const mate = maxWeightPerfectMatching(n, weight);
+      let sum = 0;
+      for (let u = 0; u < n; u++) {
+        expect(mate[mate[u]!]).toBe(u);
+        expect(mate[u]).not.toBe(u);
+        sum += weight(u, mate[u]!) / 2;
+      }
+      expect(sum).toBeCloseTo(heaviest(n, weight, 0), 9);
+    }
+  });
+
+  function heaviest(n: number, weight: (u: number, v: number) => number, used: number): number {
+    let u = 0;
+    while (u < n && used & (1 << u)) u++;
+    if (u === n) return 0;
+    let best = Number.NEGATIVE_INFINITY;
+    for (let v = u + 1; v < n; v++) {
+      if (used & (1 << v)) continue;
+      best = Math.max(best, weight(u, v) + heaviest(n, weight, used | (1 << u) | (1 << v)));
+    }
+    return best;
+  }
+});
+
+describe("Givens coordinate descent", () => {
+  it("stays orthogonal within 1e-5 in single precision, with determinant +1, over 20,000 updates", () => {
+    const d = 16;
+    for (const pairing of ["random", "greedy"] as const) {
+      const rotation = new GivensRotation(identityMatrix(d), d, { ...config, pairing, stepSize: 0.3, decay: 0.5 });
+      const random = new Random(1);
+      for (let t = 0; t < 20_000; t++) {
+        rotation.update(
+          Float32Array.from({ length: d * d }, () => random.normal()),
+          1,
+          random,
+        );
+      }
+      const single = Float32Array.from(rotation.matrix);
+      expect(orthogonalityError(single, d)).toBeLessThan(1e-5);
+      expect(orthogonalityError(rotation.matrix, d)).toBeLessThan(1e-9);
+      expect(determinant(single, d)).toBeCloseTo(1, 4);
+    }
+  });
+
+  for (const pairing of ["random", "greedy", "steepest"] as const) {
+    for (const angle of ["exact", "gradient"] as const) {
+      it(`with ${pairing} pairs and ${angle} angles turns items onto a hidden rotation of theirs`, () => {
+        const d = 8;
+        const hidden = new GivensRotation(identityMatrix(d), d, config);
+        for (let t = 0; t < d; t++) hidden.turn(t, (t + 3) % d, 0.25);
+        const x = normals(200 * d, 7);
+        const target = rotate(x, hidden.matrix, d);
+        const stepSize = angle === "exact" ? 1 : 0.2;
+        const rotation = new GivensRotation(identityMatrix(d), d, { ...config, pairing, angle, stepSize });
+        const random = new Random(1);
+        const before = squaredDistance(rotate(x, rotation.matrix, d), target);
+        for (let t = 0; t < 200; t++) {
+          rotation.update(crossProduct(rotate(x, rotation.matrix, d), target, d), 200, random);
+        }
+        expect(squaredDistance(rotate(x, rotation.matrix, d), target)).toBeLessThan(1e-3 * before);
+      });
+    }
+  }
+
+  it("carries its moving average along with the turns", () => {
+    const d = 5;
+    const x = normals(40 * d, 8);
+    const q = normals(40 * d, 9);
+    const rotation = new GivensRotation(identityMatrix(d), d, { ...config, sweeps: 3 });
+    rotation.update(crossProduct(x, q, d), 40, new Random(1));
+    const afterwards = crossProduct(rotate(x, rotation.matrix, d), q, d).map((value) => value / 40);
+    for (let i = 0; i < d * d; i++) expect(rotation.correlation[i]).toBeCloseTo(afterwards[i]!, 10);
+  });
+
+  it("refuses NaN", () => {
+    const rotation = new GivensRotation(identityMatrix(2), 2, config);
+    expect(() => rotation.update([1, Number.NaN, 0, 1], 1, new Random(1))).toThrow(
+      '[indexing-layer] "x" expected finite numbers, got NaN at index 1',
+    );
+  });
+});
