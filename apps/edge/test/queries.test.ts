@@ -263,3 +263,21 @@ describe("GET /items/{id}", () => {
     expect(body.detail).toContain("has no item");
   });
 });
+
+describe("GET /facets", () => {
+  it("counts the items of each value, and what it names can be filtered by", async () => {
+    const { status, body, headers } = await get("/facets");
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      indexVersion: fixture.artifact.version,
+      facets: { set: { even: 150, odd: 150 }, tag: { "by 3": 100, "by (5)": 60 } },
+    });
+    expect((await get("/facets", { headers: { "if-none-match": headers.get("etag")! } })).status).toBe(304);
+    for (const [facet, values] of Object.entries(body.facets as Record<string, Record<string, number>>)) {
+      for (const [value, count] of Object.entries(values)) {
+        const filter = encodeURIComponent(`${facet}:"${value}"`);
+        expect((await get(`/search?q=cake&k=300&filter=${filter}${all}`)).body.results).toHaveLength(count);
+      }
+    }
+  });
+});

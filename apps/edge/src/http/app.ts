@@ -13,10 +13,18 @@ import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { Problem, problemResponse } from "./problem.ts";
 import { maxBatchResults, queryKinds } from "./requests.ts";
-import { healthRoute, itemRoute, readyRoute, searchManyRoute, searchRoute, versionRoute } from "./routes.ts";
-import { findItem, type ResolvedSearch, resolveSearch, search } from "./search.ts";
+import {
+  facetsRoute,
+  healthRoute,
+  itemRoute,
+  readyRoute,
+  searchManyRoute,
+  searchRoute,
+  versionRoute,
+} from "./routes.ts";
+import { findItem, listFacets, type ResolvedSearch, resolveSearch, search } from "./search.ts";
 
-const paths = "/, /search, /items/{id}, /version, /healthz, /readyz, /openapi.json and /reference";
+const paths = "/, /search, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
 
 export function createApp(options: AppOptions) {
   const app = new OpenAPIHono<AppEnv>({
@@ -73,6 +81,12 @@ export function createApp(options: AppOptions) {
       const cached = await answeredByCache(c, served.version, { item: id });
       if (cached) return cached as never;
       return c.json(item, 200);
+    })
+    .openapi(facetsRoute, async (c) => {
+      const served = await acquire(c);
+      const cached = await answeredByCache(c, served.version, { facets: true });
+      if (cached) return cached as never;
+      return c.json(await timed(c, "facets", () => listFacets(served)), 200);
     })
     .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
     .openapi(readyRoute, async (c) =>

@@ -41,6 +41,16 @@ export const itemResponse = z
   .object({ id: idSchema, indexVersion: z.string(), title: titleSchema, fields: fieldsSchema })
   .openapi("Item");
 
+export const facetsResponse = z
+  .object({
+    indexVersion: z.string(),
+    facets: z.record(z.string(), z.record(z.string(), z.int())).openapi({
+      description: "What `filter` can name: facet, value, number of items",
+      example: { kind: { emoji: 1851, icon: 15840 } },
+    }),
+  })
+  .openapi("Facets");
+
 export const problemSchema = z
   .object({
     type: z.string(),

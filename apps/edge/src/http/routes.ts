@@ -6,6 +6,7 @@ import { maxBodyBytes, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import { maxBatch, maxBatchResults, maxIdBytes, searchBody, searchQuery } from "./requests.ts";
 import {
+  facetsResponse,
   itemResponse,
   problemSchema,
   readyResponse,
@@ -120,6 +121,16 @@ export const itemRoute = createRoute({
     404: problem("No item has this id"),
     ...unavailable,
   },
+});
+
+export const facetsRoute = createRoute({
+  method: "get",
+  path: "/facets",
+  tags: ["items"],
+  security,
+  summary: "The facets of the index, their values and how many items have them",
+  middleware: [authorize, limitRate, onlyParameters([])] as const,
+  responses: { 200: json(facetsResponse, "All facets"), ...notModified, ...invalid, ...guarded, ...unavailable },
 });
 
 export const healthRoute = createRoute({

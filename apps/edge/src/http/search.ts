@@ -5,7 +5,7 @@ import type { ServedIndex } from "../index/served-index.ts";
 import { invalidRequest } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import { type SearchRequest, show } from "./requests.ts";
-import type { itemResponse, searchResponse, searchResult } from "./responses.ts";
+import type { facetsResponse, itemResponse, searchResponse, searchResult } from "./responses.ts";
 
 /** A request made complete with what only the index knows. */
 export type ResolvedSearch = SearchRequest & { readonly nprobe: number };
@@ -61,6 +61,14 @@ export async function findItem(served: ServedIndex, id: string): Promise<z.outpu
   });
   if (item === undefined) throw new Problem("not-found", `Index ${index.version} has no item ${show(id)}`);
   return { id: jsonId(item.id), indexVersion: index.version, ...titled(item.fields) };
+}
+
+/** The facets of an index, with how many items have each value. */
+export async function listFacets(served: ServedIndex): Promise<z.output<typeof facetsResponse>> {
+  return {
+    indexVersion: served.version,
+    facets: await readPart(served, () => served.index.facets()),
+  };
 }
 
 /** Several vectors are several interests: an item scores by the one it is nearest to. */

@@ -1,20 +1,29 @@
-/** The two requests that the page makes, through the Worker's own typed client. */
+/** The requests that the page makes, through the Worker's own typed client. */
 import type { InferResponseType } from "hono/client";
-import { type App, createClient } from "../client.ts";
+import { createClient } from "../client.ts";
 
 type Client = ReturnType<typeof createClient>;
 export type SearchResponse = InferResponseType<Client["search"]["$get"], 200>;
 export type Result = SearchResponse["results"][number];
 export type IndexFacts = NonNullable<InferResponseType<Client["version"]["$get"], 200>["index"]>;
-export type { App };
+export type Facets = InferResponseType<Client["facets"]["$get"], 200>["facets"];
+
+/** A text to search for, or items to find more like. */
+export type Question = { readonly q: string } | { readonly history: string };
 
 const client = createClient(location.origin);
 
 /** A problem+json answer, in words for the reader. */
 export class ApiError extends Error {}
 
-export async function search(query: string, k: number, signal: AbortSignal): Promise<SearchResponse> {
-  const response = await client.search.$get({ query: { q: query, k: String(k) } }, { init: { signal } });
+export async function search(
+  question: Question,
+  k: number,
+  filter: string,
+  signal: AbortSignal,
+): Promise<SearchResponse> {
+  const query = { ...question, k: String(k), ...(filter && { filter }) };
+  const response = await client.search.$get({ query }, { init: { signal } });
   if (response.status === 200) return response.json();
   throw await errorOf(response);
 }
@@ -24,6 +33,13 @@ export async function indexFacts(): Promise<IndexFacts | undefined> {
   const response = await client.version.$get();
   if (response.status !== 200) throw await errorOf(response);
   return (await response.json()).index ?? undefined;
+}
+
+/** What the items can be filtered by. */
+export async function readFacets(): Promise<Facets> {
+  const response = await client.facets.$get();
+  if (response.status !== 200) throw await errorOf(response);
+  return (await response.json()).facets;
 }
 
 async function errorOf(response: { readonly status: number; json(): Promise<unknown> }): Promise<ApiError> {

@@ -1,8 +1,19 @@
 /** The page: a field, and what the Worker finds for it. */
-import { ApiError, type IndexFacts, indexFacts, type Result, type SearchResponse, search } from "./api.ts";
+import {
+  ApiError,
+  type IndexFacts,
+  indexFacts,
+  type Question,
+  type Result,
+  readFacets,
+  type SearchResponse,
+  search,
+} from "./api.ts";
 import { copy, toast } from "./clipboard.ts";
 import { copyText } from "./draw.ts";
 import { examples, markExample, showExamples } from "./examples.ts";
+import { filterExpression, showFilters } from "./filters.ts";
+import { Shelf } from "./shelf.ts";
 import { focusTile, moveByKeys, showTiles } from "./tiles.ts";
 
 const byId = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -11,40 +22,53 @@ const list = byId("results");
 const more = byId<HTMLButtonElement>("more");
 const message = byId("message");
 const examplesNav = byId("examples");
+const filters = byId("filters");
 
 /** Typing pauses of this length send a request. */
 const debounceMs = 70;
-const idleQuery = examples[Math.floor(Math.random() * examples.length)]?.[0] ?? "";
 const firstPage = 60;
 const secondPage = 300;
+/** An empty field shows what it could be used for instead of an empty page. */
+const idleQuery = examples[Math.floor(Math.random() * examples.length)]?.[0] ?? "";
 
 const number = new Intl.NumberFormat("en");
 let facts: IndexFacts | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let running: AbortController | undefined;
+/** Set while the grid shows more like the picks; typing ends that. */
+let picks: readonly string[] = [];
 
-function setQuery(query: string): void {
+const shelf = new Shelf(byId("shelf"), {
+  onMore(ids) {
+    picks = ids;
+    input.value = "";
+    void run(firstPage);
+  },
+  onEmpty: () => ask(input.value),
+});
+
+/** Shows what a text finds. */
+function ask(query: string): void {
   input.value = query;
+  picks = [];
   void run(firstPage);
 }
 
-/** Sends the text in the field; an answer to an older text is never shown. */
+/** Sends what is asked now; an answer to an older question is never shown. */
 async function run(k: number): Promise<void> {
   clearTimeout(timer);
   running?.abort();
   const typed = input.value.trim();
   history.replaceState(null, "", typed === "" ? "/" : `/?${new URLSearchParams({ q: typed })}`);
-  // An empty field shows what it could be used for instead of an empty page.
-  const query = typed || idleQuery;
-  markExample(examplesNav, query);
+  const question: Question = picks.length > 0 ? { history: picks.join(",") } : { q: typed || idleQuery };
+  markExample(examplesNav, "q" in question ? question.q : "");
   running = new AbortController();
   const { signal } = running;
   list.setAttribute("aria-busy", "true");
   const sentAt = performance.now();
   try {
-    const response = await search(query, k, signal);
+    const response = await search(question, k, filterExpression(filters), signal);
     const latencyMs = performance.now() - sentAt;
-    if (signal.aborted) return;
     if (facts?.version !== response.indexVersion) await readFacts();
     if (signal.aborted) return;
     showResponse(response, latencyMs);
@@ -59,11 +83,7 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   const { results, query, k } = response;
   message.hidden = true;
   showTiles(list, results, (result) => void pick(result));
-  const count =
-    results.length === 0
-      ? `Nothing found for “${query}”: no part of it is known`
-      : `${number.format(results.length)} nearest to “${query}”`;
-  byId("count").textContent = input.value.trim() === "" ? `For example: ${count}` : count;
+  byId("count").textContent = countText(results.length, query);
   more.hidden = results.length < k || k > firstPage;
   byId("status").textContent = [
     `index ${response.indexVersion}`,
@@ -74,6 +94,16 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   ].join(" · ");
 }
 
+function countText(count: number, query: string | null): string {
+  if (query === null)
+    return `${number.format(count)} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
+  if (count > 0)
+    return `${input.value.trim() === "" ? "For example: " : ""}${number.format(count)} nearest to “${query}”`;
+  return filterExpression(filters) === ""
+    ? `Nothing found for “${query}”: no part of it is known`
+    : `Nothing near “${query}” passes the filter`;
+}
+
 function showError(error: unknown): void {
   list.replaceChildren();
   more.hidden = true;
@@ -82,15 +112,19 @@ function showError(error: unknown): void {
   message.textContent = error instanceof ApiError ? error.message : "The server cannot be reached. Is it running?";
 }
 
-/** Facts for the headline and the status line; without them the results are shown all the same. */
+/** Facts for the headline and the status line, and the filters; without them the results are shown all the same. */
 async function readFacts(): Promise<void> {
-  facts = await indexFacts().catch(() => undefined);
+  const [nextFacts, facets] = await Promise.all([indexFacts().catch(() => undefined), readFacets().catch(() => ({}))]);
+  facts = nextFacts;
   if (facts)
     byId("headline").textContent =
       `${number.format(facts.numItems)} items found by meaning, ${facts.bytesPerItem} bytes each`;
+  showFilters(filters, facets, () => void run(firstPage));
 }
 
+/** A pick is copied, and kept on the shelf. */
 async function pick(result: Result): Promise<void> {
+  shelf.add(result);
   const text = copyText(result.fields, String(result.id));
   const name = text.startsWith("<svg") ? `SVG of ${result.title}` : text;
   toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser does not let this page copy");
@@ -98,11 +132,11 @@ async function pick(result: Result): Promise<void> {
 
 byId<HTMLFormElement>("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  void run(firstPage);
+  ask(input.value);
 });
 input.addEventListener("input", () => {
   clearTimeout(timer);
-  timer = setTimeout(() => void run(firstPage), debounceMs);
+  timer = setTimeout(() => ask(input.value), debounceMs);
 });
 input.addEventListener("keydown", (event) => {
   if (event.key !== "ArrowDown") return;
@@ -114,7 +148,7 @@ input.addEventListener("keydown", (event) => {
 more.addEventListener("click", () => void run(secondPage));
 moveByKeys(list, () => input.focus());
 document.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof HTMLInputElement;
+  const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
     input.focus();
@@ -122,7 +156,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-showExamples(examplesNav, setQuery);
-input.value = new URLSearchParams(location.search).get("q") ?? "";
-void run(firstPage);
+showExamples(examplesNav, ask);
+ask(new URLSearchParams(location.search).get("q") ?? "");
 if (matchMedia("(hover: hover)").matches) input.focus();
