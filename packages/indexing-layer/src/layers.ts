@@ -30,7 +30,8 @@ export class PoeemIndexing extends layers.Layer {
     const { inputShape, batchInputShape, batchSize, dtype, name, trainable, weights, inputDType, ...own } = args;
     const given = { inputShape, batchInputShape, batchSize, dtype, name, trainable, weights, inputDType };
     super(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as LayerArgs);
-    const { returnCodes = false, ...options } = own;
+    // Loading a model hands this through to every layer.
+    const { returnCodes = false, customObjects: _, ...options } = own as typeof own & { customObjects?: unknown };
     this.options = resolveConfig(options);
     this.returnCodes = returnCodes;
     // fit adds these to the model's loss right after the forward pass, on the same tape.
