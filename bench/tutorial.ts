@@ -10,7 +10,7 @@
 import { parseArgs } from "node:util";
 import type { QueryHalf } from "./tutorial/evaluate.ts";
 import { ResultsFile } from "./tutorial/results.ts";
-import { models } from "./tutorial/rows.ts";
+import { models, variants } from "./tutorial/rows.ts";
 import { runSeed } from "./tutorial/run.ts";
 import { printTable, summarize } from "./tutorial/summary.ts";
 
@@ -32,14 +32,15 @@ if (values.queries !== "reported" && values.queries !== "settings") {
 }
 const half: QueryHalf = values.queries;
 const names = values.rows?.split(",") ?? models.map((model) => model.name);
+const known = [...models, ...variants];
 for (const name of names) {
-  if (!models.some((model) => model.name === name)) {
+  if (!known.some((model) => model.name === name)) {
     throw new Error(
-      `[bench:tutorial] "rows" expected some of ${models.map((model) => model.name).join(", ")}, got ${name}`,
+      `[bench:tutorial] "rows" expected some of ${known.map((model) => model.name).join(", ")}, got ${name}`,
     );
   }
 }
-const wanted = models.filter((model) => names.includes(model.name));
+const wanted = known.filter((model) => names.includes(model.name));
 const results = new ResultsFile(values.results, values.fresh);
 for (let seed = firstSeed; seed < firstSeed + numSeeds; seed++) {
   await runSeed(seed, wanted, half, results, (line) => process.stderr.write(`${line}\n`));

@@ -62,6 +62,29 @@ export const models: readonly Model[] = [
   },
 ];
 
+/** One change each to `ours-64`; run only when named in --rows. */
+export const variants: readonly Model[] = [
+  variant("no-rotation", { rotation: "none" }),
+  variant("opq-fixed", { rotation: "opq" }),
+  variant("givens-only", { rotation: "givens" }),
+  variant("random-pairs", { givens: { pairing: "random" } }),
+  variant("steepest-pairs", { givens: { pairing: "steepest" } }),
+  variant("no-distillation", { distillationWeight: 0 }),
+  variant("commitment-1", { commitmentWeight: 1 }),
+  variant("no-routing", { routingWeight: 0 }),
+  variant("gradient-codebooks", { codebookUpdate: "gradient", distortionWeight: 1 }),
+  variant("anisotropic", { codebookUpdate: "gradient", distortionWeight: 1, anisotropicEta: 4 }),
+  variant("balance", { balanceWeight: 1 }),
+  variant("restarts", { restartEvery: 500 }),
+  variant("rotation-trick", { estimator: "rotation-trick" }),
+  { ...variant("rate-1", {}), joint: { ...ours, learningRateFactor: 1 } },
+];
+
+function variant(name: string, change: Partial<IndexingLayerOptions>): Model {
+  const layer = { ...shape, ...chosen, ...manyCells, nlist: 64, ...change };
+  return { name: `ours-64:${name}`, nlist: 64, layer, joint: ours, scoring: "unit", nprobes: [8, 64] };
+}
+
 function poeem(name: string, nlist: number, nprobes: number[], joint: JointOptions): Model {
   return { name, nlist, layer: { ...shape, nlist, preset: "poeem" }, joint, scoring: "tutorial", nprobes };
 }

@@ -33,12 +33,14 @@ export function assignCodes(residual: tf.Tensor2D, centroids: tf.Tensor3D): tf.T
       const scores = tf.reshape(subNearness(residual, centroids), [n * m, ksub]);
       return tf.reshape(tf.argMax(scores, 1), [n, m]);
     }
-    const columns: tf.Tensor1D[] = [];
-    for (let j = 0; j < m; j++) {
+    const transposed = tf.transpose(centroids, [0, 2, 1]);
+    const bias = halfSquares(centroids);
+    const columns = Array.from({ length: m }, (_, j) => {
       const part = tf.slice(residual, [0, j * subDim], [n, subDim]);
-      const own = tf.reshape<tf.Rank.R2>(tf.slice(centroids, [j, 0, 0], [1, ksub, subDim]), [ksub, subDim]);
-      columns.push(assignCoarse(part, own));
-    }
+      const own = tf.reshape<tf.Rank.R2>(tf.slice(transposed, [j, 0, 0], [1, subDim, ksub]), [subDim, ksub]);
+      const scores = tf.fused.matMul({ a: part, b: own, bias: tf.slice(bias, j * ksub, ksub) });
+      return tf.argMax(scores, 1);
+    });
     return tf.stack(columns, 1) as tf.Tensor2D;
   });
 }
@@ -49,9 +51,16 @@ export function subNearness(residual: tf.Tensor2D, centroids: tf.Tensor3D): tf.T
   const own = tf.reshape(tf.eye(m), [m, 1, m, 1]);
   const transposed = tf.reshape(tf.transpose(centroids, [0, 2, 1]), [m, subDim, 1, ksub]);
   const blockDiagonal = tf.reshape<tf.Rank.R2>(tf.mul(transposed, own), [m * subDim, m * ksub]);
-  // Summed from the flat table: the wasm kernel refuses a bias that was ever of another rank than 1.
-  const bias = tf.mul(tf.sum(tf.square(tf.reshape(centroids, [m * ksub, subDim])), 1), -0.5);
-  return tf.fused.matMul({ a: residual, b: blockDiagonal, bias }) as tf.Tensor2D;
+  return tf.fused.matMul({ a: residual, b: blockDiagonal, bias: halfSquares(centroids) }) as tf.Tensor2D;
+}
+
+/**
+ * (M, ksub, subDim) -> (M·ksub), -|c|²/2. Summed from the flat table: the wasm kernel refuses a bias that was ever of
+ * another rank than 1.
+ */
+function halfSquares(centroids: tf.Tensor3D): tf.Tensor1D {
+  const [m, ksub, subDim] = centroids.shape;
+  return tf.mul(tf.sum(tf.square(tf.reshape(centroids, [m * ksub, subDim])), 1), -0.5);
 }
 
 /** `codes` (n, M) -> (n·M) int32, row numbers in the centroids seen as one (M·ksub, subDim) table. */
