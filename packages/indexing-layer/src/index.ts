@@ -13,7 +13,14 @@ export {
 } from "./config.ts";
 export { withGradient } from "./custom-gradient.ts";
 export { type InitialCodebook, initializeCodebook } from "./initialize.ts";
-export { type CallOptions, type CallResult, IndexingLayer, type Phase, type TrainedCodebook } from "./layer.ts";
+export {
+  type CallOptions,
+  type CallResult,
+  IndexingLayer,
+  type LayerMetrics,
+  type Phase,
+  type TrainedCodebook,
+} from "./layer.ts";
 export { type CodeUsage, codeUsage, subCodeUsage } from "./metrics.ts";
 export { Random } from "./random.ts";
 export { distillationLoss, inBatchSoftmaxLoss, routingLoss } from "./ranking-losses.ts";

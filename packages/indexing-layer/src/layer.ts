@@ -5,6 +5,7 @@ import { expectFinite, fail } from "./errors.ts";
 import { GivensRotation } from "./givens.ts";
 import { identityMatrix, initializeCodebook } from "./initialize.ts";
 import type { Assignment } from "./losses.ts";
+import { type CodeUsage, codeUsage, subCodeUsage } from "./metrics.ts";
 import { plainVariables, Quantizer, type VariableFactory } from "./quantizer.ts";
 import { Random } from "./random.ts";
 import type { IndexingLayerState } from "./state.ts";
@@ -31,6 +32,15 @@ export interface CallResult {
   /** (n, M) int32; zeros while bypassed. */
   codes: tf.Tensor2D;
   losses: Losses;
+}
+
+export interface LayerMetrics {
+  /** Mean over items of |x - T(x)|². */
+  distortion: number;
+  /** Usage of the cells; null without any. */
+  coarse: CodeUsage | null;
+  /** Usage of each of the M sub-quantizers. */
+  sub: CodeUsage[];
 }
 
 /** The trained quantizer in pq-core's layout. */
@@ -209,6 +219,26 @@ export class IndexingLayer {
     correlation.dispose();
     givens.update(values, batch.y.shape[0], this.random);
     this.quantizer.setRotation(givens.matrix);
+  }
+
+  /**
+   * How well the layer quantizes some items, and how evenly it uses its codes.
+   * @param x (n, dim)
+   */
+  async metrics(x: tf.Tensor2D): Promise<LayerMetrics> {
+    const { nlist, numSubQuantizers, nbits } = this.config;
+    const [distortion, coarseCodes, codes] = tf.tidy(() => {
+      const result = this.call(x);
+      const error = tf.sum(tf.squaredDifference(x, result.quantized), 1);
+      return [tf.mean(error), result.coarseCodes, result.codes];
+    });
+    const [distance, cells, all] = await Promise.all([distortion.data(), coarseCodes.data(), codes.data()]);
+    tf.dispose([distortion, coarseCodes, codes]);
+    return {
+      distortion: distance[0]!,
+      coarse: nlist > 0 ? codeUsage(cells, nlist) : null,
+      sub: subCodeUsage(all, numSubQuantizers, 1 << nbits),
+    };
   }
 
   /** The trained quantizer in pq-core's layout, read back from the backend. */
