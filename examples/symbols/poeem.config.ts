@@ -4,7 +4,11 @@ export default defineConfig({
   name: "symbols",
   data: {
     items: "SELECT * FROM 'data/items.jsonl'",
-    events: "SELECT query, item FROM 'data/events.jsonl'",
+    // A symbol's own name is the surest of its queries, and there is only one of it among dozens of keywords: it counts thrice.
+    events: `
+      SELECT query, item FROM 'data/events.jsonl'
+      UNION ALL
+      SELECT query, item FROM 'data/events.jsonl', range(2) WHERE source = 'title'`,
   },
   items: {
     text: ["title"],
@@ -12,4 +16,6 @@ export default defineConfig({
     categories: ["set", "category"],
     fields: ["set", "kind", "category", "glyph", "svg"],
   },
+  // 26 languages have many words: half of this vocabulary costs 5 % of recall@10
+  model: { maxFeatures: 131_072 },
 });

@@ -50,7 +50,7 @@ const schema = z.strictObject({
       minGram: positive.default(3),
       maxGram: z.number().int().min(0).default(4),
       /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
-      itemFeatures: positive.default(24),
+      itemFeatures: positive.default(16),
     })
     .prefault({}),
   index: z
@@ -62,7 +62,7 @@ const schema = z.strictObject({
       /** Cells visited by default. */
       nprobe: positive.default(16),
       /** Share of the training steps before the quantizer starts (Poeem's warm start). */
-      warmup: z.number().min(0).max(0.95).default(0.35),
+      warmup: z.number().min(0).max(0.95).default(0.4),
       /** Item vectors gathered for the k-means start. */
       bufferSize: positive.default(8192),
     })
@@ -70,7 +70,7 @@ const schema = z.strictObject({
   training: z
     .strictObject({
       batchSize: positive.default(1024),
-      epochs: positive.default(3),
+      epochs: positive.default(2),
       /** Adagrad, embedding tables. */
       learningRate: z.number().positive().default(0.1),
       /** Adagrad, hidden layers of the towers. */

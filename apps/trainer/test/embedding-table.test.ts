@@ -5,7 +5,7 @@ import { EmbeddingTable } from "../src/model/embedding-table.ts";
 const table = (): EmbeddingTable => new EmbeddingTable(6, 3, { random: new Random(1), stddev: 0.5, accumulator: 0.01 });
 
 describe("EmbeddingTable", () => {
-  it("takes the Adagrad step of a dense table, a row's gradients summed first", () => {
+  it("takes the row-wise Adagrad step, a row's gradients summed first", () => {
     const sparse = table();
     const before = Float64Array.from(sparse.rows);
     const gradient = Float32Array.of(1, -2, 0.5, 0.25, 0.75, -1);
@@ -18,9 +18,10 @@ describe("EmbeddingTable", () => {
       [2, [0.125, 0.375, -0.5]],
     ]);
     for (let row = 0; row < 6; row++) {
+      const g = sums.get(row) ?? [0, 0, 0];
+      const meanSquare = g.reduce((sum, x) => sum + x * x, 0) / 3;
       for (let d = 0; d < 3; d++) {
-        const g = sums.get(row)?.[d] ?? 0;
-        const expected = before[row * 3 + d]! - (0.1 * g) / (Math.sqrt(0.01 + g * g) + 1e-7);
+        const expected = before[row * 3 + d]! - (0.1 * g[d]!) / (Math.sqrt(0.01 + meanSquare) + 1e-7);
         expect(sparse.rows[row * 3 + d]).toBeCloseTo(expected, 6);
       }
     }
