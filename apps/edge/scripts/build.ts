@@ -1,14 +1,15 @@
 /** Builds the pages into `dist/page`: a script each, one style sheet, and the files that go as they are. Wrangler runs this before it starts. */
-import { cpSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 
 const source = join(import.meta.dirname, "../src/page");
 const target = join(import.meta.dirname, "../dist/page");
+const copied = ["index.html", "reference.html", "page.css", "favicon.svg", "_headers"];
 
 export async function buildPage(): Promise<void> {
   mkdirSync(target, { recursive: true });
-  await build({
+  const { outputFiles } = await build({
     entryPoints: { page: join(source, "main.ts"), reference: join(source, "reference.ts") },
     outdir: target,
     bundle: true,
@@ -16,9 +17,19 @@ export async function buildPage(): Promise<void> {
     format: "esm",
     target: "es2023",
     logLevel: "warning",
+    write: false,
   });
-  for (const file of ["index.html", "reference.html", "page.css", "favicon.svg", "_headers"])
-    cpSync(join(source, file), join(target, file));
+  for (const { path, contents } of outputFiles) writeWhole(basename(path), contents);
+  for (const file of copied) writeWhole(file, readFileSync(join(source, file)));
+}
+
+/** Several tests and servers build at once, and read while others build: a file is there whole, and only changes when it differs. */
+function writeWhole(file: string, contents: Uint8Array): void {
+  const path = join(target, file);
+  if (existsSync(path) && readFileSync(path).equals(contents)) return;
+  const temporary = join(target, `../.${file}.${process.pid}.tmp`);
+  writeFileSync(temporary, contents);
+  renameSync(temporary, path);
 }
 
 await buildPage();

@@ -88,20 +88,19 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   byId("status").textContent = [
     `index ${response.indexVersion}`,
     ...(facts ? [`${facts.bytesPerItem} bytes an item`] : []),
-    `${response.listsProbed} of ${facts?.nlist ?? "?"} cells`,
+    `${response.listsProbed} of ${facts ? Math.max(facts.nlist, 1) : "?"} cells`,
     `${number.format(response.codesScanned)} of ${facts ? number.format(facts.numItems) : "?"} items scanned`,
     `${latencyMs.toFixed(0)} ms`,
   ].join(" · ");
 }
 
 function countText(count: number, query: string | null): string {
-  if (query === null)
-    return `${number.format(count)} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
-  if (count > 0)
-    return `${input.value.trim() === "" ? "For example: " : ""}${number.format(count)} nearest to “${query}”`;
-  return filterExpression(filters) === ""
-    ? `Nothing found for “${query}”: no part of it is known`
-    : `Nothing near “${query}” passes the filter`;
+  const shown = number.format(count);
+  if (query === null) return `${shown} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
+  const isIdle = input.value.trim() === "";
+  if (count > 0) return `${isIdle ? "For example: " : ""}${shown} nearest to “${query}”`;
+  if (filterExpression(filters) !== "") return `Nothing near “${query}” passes the filter`;
+  return isIdle ? "" : `Nothing found for “${query}”: no part of it is known`;
 }
 
 function showError(error: unknown): void {

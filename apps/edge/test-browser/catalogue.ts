@@ -1,0 +1,99 @@
+/** A small catalogue that a page can show: the codes are lossless, so that an item is always the best answer to its own title. */
+import { type Artifact, createCodebook, writeArtifact } from "@poeem/pq-core";
+import { createQueryTower, DEFAULT_TOKENIZER, quantizeTable, textFeatures, writeQueryTower } from "@poeem/query-tower";
+import { examples } from "../src/page/examples.ts";
+
+const dim = 32;
+const words: readonly (readonly [title: string, glyph: string])[] = [
+  ["birthday cake", "🎂"],
+  ["shortcake", "🍰"],
+  ["cat", "🐈"],
+  ["dog", "🐕"],
+  ["rocket", "🚀"],
+  ["house", "🏠"],
+  ["tree", "🌳"],
+  ["music", "🎵"],
+  ["camera", "📷"],
+  ["key", "🔑"],
+  ["gift", "🎁"],
+  ["balloon", "🎈"],
+  ["sun", "☀️"],
+  ["moon", "🌙"],
+  ["star", "⭐"],
+  ["fire", "🔥"],
+  ["heart", "❤️"],
+  ["book", "📖"],
+  ["pizza", "🍕"],
+  ["coffee", "☕"],
+  ["apple", "🍎"],
+  ["bicycle", "🚲"],
+  ["train", "🚆"],
+  ["ship", "🚢"],
+  ["clock", "🕐"],
+];
+
+const items = words.flatMap(([title, glyph], i) => [
+  { id: `emoji:${i}`, title, set: "emoji", kind: "emoji", category: "", glyph, svg: null },
+  {
+    id: `tabler:${i}`,
+    title: `${title} outline`,
+    set: "tabler",
+    kind: "icon",
+    category: "outline",
+    glyph: null,
+    svg: "24s M4 4h16v16h-16Z|+M12 8h.01",
+  },
+  {
+    id: `mdi:${i}`,
+    title: `${title} filled`,
+    set: "mdi",
+    kind: "icon",
+    category: "",
+    glyph: null,
+    svg: "24f M4 4h16v16h-16Z",
+  },
+]);
+
+export async function makeCatalogue(): Promise<Artifact> {
+  let state = 42;
+  const random = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  };
+  // The page starts with one of its examples, so their words are known too.
+  const texts = [...items.map(({ title }) => title), ...examples.map(([query]) => query)];
+  const hashes = Uint32Array.from(new Set(texts.flatMap((text) => [...textFeatures(text, DEFAULT_TOKENIZER)]))).sort();
+  const identity = Float32Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0));
+  const weights = {
+    tokenizer: DEFAULT_TOKENIZER,
+    table: quantizeTable(Float32Array.from({ length: hashes.length * dim }, random), hashes, dim),
+    layers: [{ inputDim: dim, outputDim: dim, weights: identity, bias: new Float32Array(dim) }],
+    skip: false,
+  };
+  const tower = createQueryTower(weights);
+  // 256 centroids a sub-quantizer and fewer items: centroid i of each is the sub-vector of item i, so code i decodes to item i.
+  const vectors = items.map(({ title }) => tower.embedText(title));
+  const [numSubQuantizers, subDim, numCentroids] = [8, dim / 8, 256];
+  const centroids = new Float32Array(dim * numCentroids);
+  for (const [i, vector] of vectors.entries()) {
+    for (let m = 0; m < numSubQuantizers; m++)
+      centroids.set(vector.subarray(m * subDim, (m + 1) * subDim), (m * numCentroids + i) * subDim);
+  }
+  return writeArtifact({
+    codebook: createCodebook({
+      dim,
+      metric: "innerProduct",
+      nlist: 0,
+      numSubQuantizers,
+      nbits: 8,
+      byResidual: false,
+      centroids,
+    }),
+    assignments: new Uint32Array(items.length),
+    codes: Uint8Array.from({ length: items.length * numSubQuantizers }, (_, at) => Math.floor(at / numSubQuantizers)),
+    ids: items.map(({ id }) => id),
+    fields: items,
+    facets: { set: items.map(({ set }) => set), kind: items.map(({ kind }) => kind) },
+    queryTower: writeQueryTower(weights),
+  });
+}

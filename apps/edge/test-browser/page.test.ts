@@ -1,0 +1,247 @@
+/** The page in a real Chromium: what a reader does, and what an index must not be able to do. */
+import { existsSync } from "node:fs";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Server, startServer } from "./server.ts";
+
+const executablePath = [
+  process.env["CHROMIUM"],
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+].find((path) => path !== undefined && existsSync(path));
+const required = process.env["POEEM_BROWSER"] === "required";
+
+describe.skipIf(executablePath === undefined && !required)("the page", () => {
+  let server: Server;
+  let browser: Browser;
+  let page: Page;
+  /** Errors in the console, refused by the policy or thrown. */
+  let complaints: string[];
+
+  beforeAll(async () => {
+    if (executablePath === undefined)
+      throw new Error("POEEM_BROWSER=required, but there is no Chromium: set CHROMIUM to its path");
+    server = await startServer();
+    // No sandbox: it needs rights that a container does not have, and the page is our own.
+    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+  afterEach(async () => page?.context().close());
+
+  async function open(
+    path = "/",
+    options: Parameters<Browser["newContext"]>[0] = {},
+    prepare?: (page: Page) => Promise<unknown>,
+  ) {
+    const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options });
+    page = await context.newPage();
+    complaints = [];
+    page.on("console", (line) => line.type() === "error" && complaints.push(line.text()));
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await prepare?.(page);
+    await page.goto(server.address + path);
+  }
+  const titles = () => page.locator(".tile .title").allTextContents();
+  const firstTitle = () => page.locator(".tile .title").first();
+  const settled = () => page.waitForSelector('#results[aria-busy="false"] .tile');
+  const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
+
+  it("shows an example before anything is typed, and complains of nothing", async () => {
+    await open();
+    await settled();
+    expect(await page.locator("#count").textContent()).toMatch(/^For example: \d+ nearest to “/);
+    expect(await page.locator("#headline").textContent()).toBe("75 items found by meaning, 8 bytes each");
+    expect(complaints).toEqual([]);
+  });
+
+  it("searches as one types, and keeps the words in the address", async () => {
+    await open();
+    await page.locator("#query").pressSequentially("birthday cake");
+    await page.waitForURL("**/?q=birthday+cake");
+    await page.locator("#count", { hasText: "nearest to “birthday cake”" }).waitFor();
+    expect((await titles())[0]).toBe("birthday cake");
+    expect(await page.locator("#status").textContent()).toMatch(
+      new RegExp(`^index ${server.version} · 8 bytes an item · 1 of 1 cells · 75 of 75 items scanned · \\d+ ms$`),
+    );
+    await page.reload();
+    await page.locator("#count", { hasText: "birthday cake" }).waitFor();
+    expect(await page.locator("#query").inputValue()).toBe("birthday cake");
+    expect(complaints).toEqual([]);
+  });
+
+  it("goes by keyboard alone: / to the field, arrows to a tile, Enter copies it, Escape goes back", async () => {
+    await open("/?q=rocket");
+    await settled();
+    await page.locator("h1").click();
+    await page.keyboard.press("/");
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("query");
+    await page.keyboard.press("ArrowDown");
+    const focused = () => page.evaluate(() => document.activeElement?.querySelector(".title")?.textContent);
+    expect(await focused()).toBe("rocket");
+    await page.keyboard.press("Enter");
+    await page.locator("#toast", { hasText: "Copied 🚀" }).waitFor();
+    expect(await clipboard()).toBe("🚀");
+    await page.keyboard.press("ArrowRight");
+    expect(await focused()).toBe((await titles())[1]);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowUp");
+    expect(await focused()).toBe((await titles())[1]);
+    await page.keyboard.press("Escape");
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("query");
+  });
+
+  it("copies an icon as an SVG file that stands alone", async () => {
+    await open("/?q=camera%20outline");
+    await page.getByRole("button", { name: "camera outline, tabler. Copy" }).click();
+    await page.locator("#toast", { hasText: "Copied SVG of camera outline" }).waitFor();
+    const root = await page.evaluate(async () => {
+      const file = new DOMParser().parseFromString(
+        await navigator.clipboard.readText(),
+        "image/svg+xml",
+      ).documentElement;
+      return {
+        name: file.nodeName,
+        viewBox: file.getAttribute("viewBox"),
+        paths: [...file.children].map((path) => [path.getAttribute("d"), path.getAttribute("fill")]),
+      };
+    });
+    expect(root).toEqual({
+      name: "svg",
+      viewBox: "0 0 24 24",
+      paths: [
+        ["M4 4h16v16h-16Z", null],
+        ["M12 8h.01", "currentColor"],
+      ],
+    });
+  });
+
+  it("finds more like what was picked, without it, and forgets it again", async () => {
+    await open("/?q=cat");
+    await firstTitle().filter({ hasText: /^cat$/ }).click();
+    await page.getByRole("button", { name: "More like this" }).click();
+    await page.locator("#count", { hasText: "nearest to your pick" }).waitFor();
+    expect(await titles()).not.toContain("cat");
+    expect((await titles()).slice(0, 4).join()).toContain("cat ");
+    await firstTitle().click();
+    await page.getByRole("button", { name: "More like these" }).click();
+    await page.locator("#count", { hasText: "nearest to your 2 picks" }).waitFor();
+    await page.locator(".pick").first().click();
+    await page.locator(".pick").first().click();
+    await page.locator("#count", { hasText: "For example" }).waitFor();
+    expect(await page.locator("#shelf").isVisible()).toBe(false);
+  });
+
+  it("filters by what the index can be filtered by", async () => {
+    await open("/?q=cat");
+    await settled();
+    expect(await page.locator("#filters select").count()).toBe(2);
+    await page.getByLabel("Filter by kind").selectOption("emoji");
+    await page.locator("#count", { hasText: "25 nearest" }).waitFor();
+    await page.getByLabel("Filter by set").selectOption("mdi");
+    await page.locator("#count", { hasText: "passes the filter" }).waitFor();
+    expect(await titles()).toEqual([]);
+  });
+
+  it("never shows the answer to an older question", async () => {
+    await open("/", {}, async (page) => {
+      await page.route("**/search?q=cat*", async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 600));
+        await route.continue().catch(() => undefined);
+      });
+    });
+    await settled();
+    await page.locator("#query").fill("cat");
+    await page.waitForTimeout(150);
+    await page.locator("#query").fill("dog");
+    await page.locator("#count", { hasText: "nearest to “dog”" }).waitFor();
+    await page.waitForTimeout(900);
+    expect(await page.locator("#count").textContent()).toContain("“dog”");
+    expect((await titles())[0]).toBe("dog");
+  });
+
+  it("says what the server says when there is no index, and what to do when there is no server", async () => {
+    await open("/?q=cat", {}, (page) =>
+      page.route("**/search?*", (route) =>
+        route.fulfill({
+          status: 503,
+          contentType: "application/problem+json",
+          body: JSON.stringify({ detail: "No index has been published" }),
+        }),
+      ),
+    );
+    await page.getByRole("alert").filter({ hasText: "No index has been published" }).waitFor();
+    await page.unroute("**/search?*");
+    await page.route("**/search?*", (route) => route.abort());
+    await page.locator("#query").fill("dog");
+    await page.getByRole("alert").filter({ hasText: "The server cannot be reached" }).waitFor();
+    await page.unroute("**/search?*");
+    await page.locator("#query").fill("sun");
+    await settled();
+    expect(await page.getByRole("alert").isVisible()).toBe(false);
+  });
+
+  it("draws a hostile index as text or not at all", async () => {
+    const hostile = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
+    const fields = [
+      { glyph: hostile },
+      { svg: `24s M0 0"/>${hostile}` },
+      { svg: `24s M0 0|${hostile}` },
+      { svg: hostile },
+      { glyph: 7, svg: [1], set: hostile, category: hostile },
+    ];
+    const results = fields.map((field, i) => ({ id: `x${i}`, score: 1, title: hostile, fields: field }));
+    await open("/?q=cat", {}, (page) =>
+      page.route("**/search?*", (route) =>
+        route.fulfill({
+          json: { query: hostile, indexVersion: hostile, k: 60, nprobe: 1, listsProbed: 1, codesScanned: 1, results },
+        }),
+      ),
+    );
+    await page.locator(".tile").nth(4).waitFor();
+    expect(await page.locator("#results img, #results script, #count img").count()).toBe(0);
+    await page.locator(".tile").first().hover();
+    expect(await page.locator(".tile .title").first().textContent()).toBe(hostile);
+    expect(await page.evaluate(() => "hacked" in window)).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
+  it.each([
+    ["a phone", { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, colorScheme: "dark" }],
+    ["a desk", { viewport: { width: 1440, height: 900 }, colorScheme: "light" }],
+  ] as const)("fits %s, and names every tile for a screen reader", async (_, options) => {
+    await open("/?q=cat", options);
+    await settled();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBe(0);
+    const dark = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    expect(dark).toBe(options.colorScheme === "dark" ? "rgb(20, 21, 26)" : "rgb(251, 250, 248)");
+    const names = await page
+      .locator(".tile")
+      .evaluateAll((tiles) => tiles.map((tile) => tile.getAttribute("aria-label")));
+    expect(names.length).toBe(60);
+    for (const name of names) expect(name).toMatch(/^.+, (emoji|tabler|mdi)\. Copy$/);
+    expect(await page.locator('.tile[tabindex="0"]').count()).toBe(1);
+    for (const selector of ["#count[aria-live=polite]", "#toast[aria-live=polite]", "#message[role=alert]"])
+      expect(await page.locator(selector).count()).toBe(1);
+  });
+
+  it("sends the policy that keeps all of this true, with every file", async () => {
+    for (const path of ["/", "/page.js", "/page.css", "/reference"]) {
+      const { headers } = await fetch(server.address + path);
+      expect(headers.get("content-security-policy"), path).toContain("default-src 'none'; script-src 'self'");
+      expect(headers.get("x-content-type-options"), path).toBe("nosniff");
+    }
+  });
+
+  it("has a reference that lists every path", async () => {
+    await open("/reference");
+    await page.locator("#operations[aria-busy=false]").waitFor();
+    const headings = await page.locator("h2").allTextContents();
+    for (const heading of ["GET /search", "POST /search", "GET /items/{id}", "GET /facets", "GET /version"])
+      expect(headings).toContain(heading);
+    expect(complaints).toEqual([]);
+  });
+});
