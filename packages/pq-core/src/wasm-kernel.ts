@@ -12,6 +12,7 @@ interface KernelExports {
   probe(nprobe: number, heapAt: number, cellsAt: number, scoresAt: number): number;
   begin(k: number, maxBias: number, floor: number, heapAt: number): void;
   scan(start: number, end: number, ordinal: number, bias: number, maskAt: number, blocksAt: number): void;
+  flush(): void;
   scores(count: number, positionsAt: number, biasesAt: number, outAt: number, blocksAt: number): void;
   finish(ordinalsAt: number, scoresAt: number): number;
   isRelaxed(): number;
@@ -43,6 +44,9 @@ export function loadKernel(module: WebAssembly.Module): KernelFactory {
   if (!(module instanceof Module)) throw typeError("kernelModule", "a WebAssembly.Module", module);
   return (codebook, range) => new WasmKernel(module, codebook, range);
 }
+
+/** Room for the blocks that src/kernels/collect4.as.ts keeps. */
+const COLLECT_BYTES = 512 * 48;
 
 /** A stretch of the kernel's memory. */
 interface Region {
@@ -84,6 +88,7 @@ class WasmKernel implements AdcKernel {
     const rotatedAt = this.#allocate(pad(dim) * 4);
     this.#productsAt = this.#allocate(pad(nlist) * 4);
     const bytesAt = this.#allocate((M + 1) * TILE);
+    const collectAt = this.#allocate(COLLECT_BYTES);
     if (codebook.rotation !== undefined) this.#writeTiles(rotationAt, transpose(codebook.rotation, dim), dim, dim);
     this.#writeTiles(coarseAt, codebook.coarseCentroids, nlist, dim);
     this.#writeTiles(codebookAt, codebook.centroids, M * numCentroids, subDim);
@@ -101,12 +106,14 @@ class WasmKernel implements AdcKernel {
         this.#blockBytes,
         termsOffset(codebook),
       ],
-      ...[rotationAt, coarseAt, termsAt, codebookAt, this.#queryAt, rotatedAt, this.#productsAt, bytesAt],
+      ...[rotationAt, coarseAt, termsAt, codebookAt, this.#queryAt, rotatedAt, this.#productsAt, bytesAt, collectAt],
       ...[range.min, (range.max - range.min) / 16],
     );
   }
 
   load(bytes: Uint8Array, at: number, blocks: number): void {
+    // What is collected points at blocks that may be overwritten now.
+    this.#wasm.flush();
     const size = this.#blockBytes;
     if (this.#blocks.bytes < blocks * size) {
       const old = this.#blocks;

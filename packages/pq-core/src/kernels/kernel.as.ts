@@ -1,18 +1,27 @@
 // What src/wasm-kernel.ts calls.
 import { centroidTiles } from "./shape.as";
-import { start } from "./heap.as";
+import { finish as sort, start } from "./heap.as";
 import { setRange } from "./scan.as";
-import { begin4, scan4 } from "./scan4.as";
+import { beginCollect, flush } from "./collect4.as";
+import { scan4 } from "./scan4.as";
+import { begin4 } from "./steps4.as";
 import { scan8 } from "./scan8.as";
 
 export { configure } from "./shape.as";
 export { probe, setQuery } from "./tables.as";
-export { finish } from "./heap.as";
+export { flush } from "./collect4.as";
 export { scores } from "./scan.as";
 
 export function begin(k: i32, maxBias: f64, floor: f32, heapAt: usize): void {
   start(k, floor, heapAt);
-  if (centroidTiles == 1) begin4(maxBias);
+  if (centroidTiles != 1) return;
+  begin4(maxBias);
+  beginCollect(k);
+}
+
+export function finish(ordinalsAt: usize, scoresAt: usize): i32 {
+  flush();
+  return sort(ordinalsAt, scoresAt);
 }
 
 export function scan(from: i32, to: i32, ordinal: u32, bias: f32, maskAt: usize, blocksAt: usize): void {

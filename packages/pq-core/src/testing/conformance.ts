@@ -99,7 +99,8 @@ function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
   const both = <T>(run: (kernel: AdcKernel) => T): [T, T] => [run(kernel), run(scalar)];
   equalArray("q·u", ...both((each) => each.setQuery(query).slice()));
   if (shape.nlist > 0) equalArray("cells", ...both((each) => each.probe(shape.nlist)));
-  for (const k of [1, 10, Math.ceil(0.9 * n), n]) equalRanking(`top ${k} of ${n}`, ...both((each) => searchAll(each, query, n, k, 0.25)));
+  for (const k of [1, 10, Math.ceil(0.9 * n), n])
+    equalRanking(`top ${k} of ${n}`, ...both((each) => searchAll(each, query, n, k, 0.25)));
   // Stretches of several lists, with biases, the second one masked; the first ordinal is 1000.
   const mask = Uint32Array.from({ length: Math.ceil(n / BLOCK) + 1 }, (_, i) =>
     i % 3 === 2 ? 0 : Math.imul(i + 1, 0x9e3779b1),

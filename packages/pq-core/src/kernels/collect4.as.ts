@@ -1,0 +1,114 @@
+// The first blocks of a search are collected before anything is scored: their u8 sums are kept, the k-th smallest is
+// found by counting, and the items up to it are scored first. That gives a theta close to the final one at once, where
+// scoring in the order of arrival would let many items in that are pushed out again.
+import { addHigh, addLow } from "./add4.as";
+import { first, last, maskOf, offerBits, blocksAt } from "./scan.as";
+import { blockBytes, bytesAt, collectAt, numSubQuantizers, termMode } from "./shape.as";
+import { holdLimit, limit, maxBias, scale } from "./steps4.as";
+
+/** Blocks collected at most: 16,384 items in 24 kB. */
+const CAPACITY: i32 = 512;
+/** A block as it is kept: 32 sums, then where it is, its first ordinal, its bias, and which items may be offered. */
+const RECORD: usize = 48;
+/** Below this k the blocks are scored as they come. */
+const LEAST_K: i32 = 32;
+
+/** True until the room is full. */
+export let collecting: bool = false;
+let collected: i32 = 0;
+let k: i32 = 0;
+
+export function beginCollect(k_: i32): void {
+  k = k_;
+  collected = 0;
+  // Cosine's sums hold theta, so they could not be compared with a later one.
+  collecting = k >= LEAST_K && termMode != 2;
+}
+
+/** Collects from block b on; returns the first block that is left to scan. */
+export function collect(b: i32, ordinal: u32, bias: f32): i32 {
+  if (limit < 0) return last + 1;
+  // Sums of all lists are kept relative to the best possible score of all.
+  const offset = i8x16.splat(<i8>min<f64>(255, Math.max(0, (maxBias - <f64>bias) * scale)));
+  const rows = numSubQuantizers + i32(termMode != 0);
+  for (; b <= last; b++) {
+    const mask = maskOf(b);
+    if (mask == 0) continue;
+    if (collected == CAPACITY) {
+      flush();
+      return b;
+    }
+    const block = blocksAt + <usize>b * blockBytes;
+    let lowA = i8x16.splat(0), lowB = lowA, highA = lowA, highB = lowA;
+    let at = block, table = bytesAt;
+    for (let pairs = rows >> 1; pairs > 0; pairs--) {
+      const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
+      lowA = addLow(lowA, t0, c0);
+      highA = addHigh(highA, t0, c0);
+      const t1 = v128.load(table, 16), c1 = v128.load(at, 16);
+      lowB = addLow(lowB, t1, c1);
+      highB = addHigh(highB, t1, c1);
+      table += 32;
+      at += 32;
+    }
+    if (rows & 1) {
+      const t = v128.load(table), c = v128.load(at);
+      lowA = addLow(lowA, t, c);
+      highA = addHigh(highA, t, c);
+    }
+    const record = collectAt + <usize>collected * RECORD;
+    v128.store(record, i8x16.add_sat_u(i8x16.avgr_u(lowA, lowB), offset), 0);
+    v128.store(record, i8x16.add_sat_u(i8x16.avgr_u(highA, highB), offset), 16);
+    store<u32>(record, <u32>block, 32);
+    store<u32>(record, ordinal + (<u32>b << 5), 36);
+    store<f32>(record, bias, 40);
+    store<u32>(record, mask, 44);
+    collected++;
+  }
+  return b;
+}
+
+// Sums up to t, counted 16 at a time; lanes that a mask excludes are counted too, which only makes the guess worse.
+function countUpTo(t: i32): i32 {
+  const limits = i8x16.splat(<i8>t);
+  let total = i32x4.splat(0);
+  for (let i = 0, record = collectAt; i < collected; i++, record += RECORD) {
+    const low = i8x16.le_u(v128.load(record, 0), limits), high = i8x16.le_u(v128.load(record, 16), limits);
+    total = i32x4.add(total, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(i8x16.add(low, high))));
+  }
+  return -(i32x4.extract_lane(total, 0) + i32x4.extract_lane(total, 1) + i32x4.extract_lane(total, 2) + i32x4.extract_lane(total, 3));
+}
+
+/** Scores what is collected; afterwards blocks are scored as they come. */
+export function flush(): void {
+  collecting = false;
+  if (collected == 0) return;
+  let low = 0, high = 254;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (countUpTo(middle) >= k) high = middle;
+    else low = middle + 1;
+  }
+  offerUpTo(low, -1);
+  holdLimit(maxBias);
+  offerUpTo(limit, low);
+  collected = 0;
+}
+
+// Offers the items whose sums are at most `t`, and above `from`, which are done.
+function offerUpTo(t: i32, from: i32): void {
+  if (t <= from) return;
+  for (let i = 0, record = collectAt; i < collected; i++, record += RECORD) {
+    const limits = i8x16.splat(<i8>min<i32>(t, limit));
+    const low = v128.load(record, 0), high = v128.load(record, 16);
+    let bits = <u32>i8x16.bitmask(i8x16.le_u(low, limits)) | (<u32>i8x16.bitmask(i8x16.le_u(high, limits)) << 16);
+    if (bits == 0) continue;
+    if (from >= 0) {
+      const done = i8x16.splat(<i8>from);
+      bits &= ~(<u32>i8x16.bitmask(i8x16.le_u(low, done)) | (<u32>i8x16.bitmask(i8x16.le_u(high, done)) << 16));
+    }
+    const rose = offerBits(bits & load<u32>(record, 44), load<u32>(record, 32), load<u32>(record, 36), load<f32>(record, 40));
+    if (rose) holdLimit(maxBias);
+    if (limit < 0) return;
+  }
+}
