@@ -60,8 +60,8 @@ export async function kmeans(options: KmeansOptions): Promise<Clustering> {
   return { centroids, assignments, counts, iterations };
 }
 
-/** Points scored at once: bounds the score matrix to 8 Mi numbers at 1,024 centroids. */
-const chunkRows = 8192;
+/** Numbers of one score matrix, 16 MB: points are assigned in chunks of as many rows as fit. */
+const maxScores = 1 << 22;
 
 /**
  * Sets each point's nearest centroid and squared distance on the active backend, several times as fast as a loop here;
@@ -75,6 +75,7 @@ export async function assignNearest(
   squaredDistances: Float32Array,
 ): Promise<number> {
   const n = assignments.length;
+  const chunkRows = Math.max(1, Math.floor((maxScores * dim) / centroids.length));
   let moved = 0;
   for (let from = 0; from < n; from += chunkRows) {
     const rows = Math.min(chunkRows, n - from);
