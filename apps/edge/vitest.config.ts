@@ -12,6 +12,9 @@ export default defineConfig({
     name: "edge",
     include: ["test/**/*.test.ts"],
     testTimeout: 600_000,
-    provide: { fuzzRequests: Number(process.env["FUZZ"] ?? 2_000) },
+    provide: {
+      fuzzRequests: Number(process.env["FUZZ"] ?? 2_000),
+      loadRounds: Number(process.env["LOAD_ROUNDS"] ?? 150),
+    },
   },
 });

@@ -16,5 +16,6 @@ export type { Env };
 declare module "vitest" {
   interface ProvidedContext {
     readonly fuzzRequests: number;
+    readonly loadRounds: number;
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { IndexHolder, type LoadedIndex } from "../src/index/holder.ts";
 import type { Store } from "../src/index/store.ts";
 
+const prefetch = async () => undefined;
 const pointer = (version: string) =>
   JSON.stringify({ version, manifestKey: `m-${version}`, publishedAt: "2026-11-22T10:00:00Z" });
 
@@ -11,7 +12,7 @@ function setUp() {
     pointer: null as string | null,
     now: 1_000_000,
     opens: 0,
-    open: async (version: string): Promise<LoadedIndex> => ({ version, publishedAt: "" }),
+    open: async (version: string): Promise<LoadedIndex> => ({ version, publishedAt: "", prefetch }),
   };
   const background: Promise<unknown>[] = [];
   const store: Store = { getText: async () => state.pointer, getBytes: async () => null };
@@ -50,7 +51,7 @@ describe("a cold isolate", () => {
     state.pointer = pointer("v1");
     state.open = async (version) => {
       for (let i = 0; i < 50; i++) await Promise.resolve();
-      return { version, publishedAt: "" };
+      return { version, publishedAt: "", prefetch };
     };
     const versions = await Promise.all(Array.from({ length: 40 }, acquire));
     expect(versions.map(({ version }) => version)).toEqual(Array(40).fill("v1"));
@@ -76,7 +77,7 @@ describe("a cold isolate", () => {
     const { state, acquire } = setUp();
     state.pointer = pointer("v1");
     state.open = (version) =>
-      state.opens === 1 ? new Promise(() => undefined) : Promise.resolve({ version, publishedAt: "" });
+      state.opens === 1 ? new Promise(() => undefined) : Promise.resolve({ version, publishedAt: "", prefetch });
     const hanging = acquire();
     expect((await acquire()).version).toBe("v1");
     expect(state.opens).toBe(2);
@@ -125,13 +126,48 @@ describe("a warm isolate", () => {
     expect((await acquire()).version).toBe("v1");
     expect(holder.refreshFailure).toContain(message);
 
-    state.open = async (version) => ({ version, publishedAt: "" });
+    state.open = async (version) => ({ version, publishedAt: "", prefetch });
     state.pointer = pointer("v3");
     state.now += 30_000;
     await acquire();
     await settle();
     expect((await acquire()).version).toBe("v3");
     expect(holder.refreshFailure).toBeUndefined();
+  });
+
+  it("takes a version over only when what queries ask for has been read ahead", async () => {
+    const { state, holder, acquire, settle } = setUp();
+    state.pointer = pointer("v1");
+    await acquire();
+    state.open = async (version) => ({
+      version,
+      publishedAt: "",
+      prefetch: () => Promise.reject(new Error("no items-0001")),
+    });
+    state.pointer = pointer("v2");
+    state.now += 30_000;
+    await acquire();
+    await settle();
+    expect((await acquire()).version).toBe("v1");
+    expect(holder.refreshFailure).toBe("no items-0001");
+  });
+
+  it("reads ahead again at the next look when a cold start could not", async () => {
+    const { state, acquire, settle } = setUp();
+    let tries = 0;
+    state.pointer = pointer("v1");
+    state.open = async (version) => ({
+      version,
+      publishedAt: "",
+      prefetch: () => (++tries === 1 ? Promise.reject(new Error("late")) : Promise.resolve()),
+    });
+    await acquire();
+    await settle();
+    expect(tries).toBe(1);
+    state.now += 30_000;
+    expect((await acquire()).version).toBe("v1");
+    await settle();
+    expect(tries).toBe(2);
   });
 
   it("never goes back to an older version that a slow reader brings too late", async () => {
@@ -145,13 +181,13 @@ describe("a warm isolate", () => {
     await acquire();
     await Promise.resolve();
 
-    state.open = async (version) => ({ version, publishedAt: "" });
+    state.open = async (version) => ({ version, publishedAt: "", prefetch });
     state.pointer = pointer("v3");
     state.now += 30_000;
     await acquire();
     await new Promise((resolve) => setTimeout(resolve, 0));
     expect((await acquire()).version).toBe("v3");
-    slow.resolve({ version: "v2", publishedAt: "" });
+    slow.resolve({ version: "v2", publishedAt: "", prefetch });
     await settle();
     expect((await acquire()).version).toBe("v3");
   });

@@ -80,6 +80,27 @@ describe("a rollout", () => {
     }
   });
 
+  it("without its item pages is not taken over", async () => {
+    const { get, refresh } = makeIsolate();
+    await publish(env.INDEX, one);
+    await get("/readyz");
+    await publish(env.INDEX, two, (key, bytes) => (/chunk\/items-0001/.test(key) ? null : bytes));
+    await refresh();
+    const { body, headers } = await get("/search?q=cake");
+    expect(body.indexVersion).toBe(one.artifact.version);
+    expect(headers.get("index-refresh-failure")).toMatch(/KV has no key "chunk\/items-0001/);
+  });
+
+  it("needs KV no more once it is read ahead", async () => {
+    const { get } = makeIsolate();
+    await publish(env.INDEX, one);
+    await get("/readyz");
+    for (const { name } of (await env.INDEX.list()).keys) await env.INDEX.delete(name);
+    for (const path of ["/search?q=cake&k=300", "/search?like=item:5", "/items/item:299", "/facets"]) {
+      expect((await get(path)).status, path).toBe(200);
+    }
+  });
+
   it("that lost its item pages after the start is 503 for what needs them, and names the page", async () => {
     const { get } = makeIsolate();
     await publish(env.INDEX, one, (key, bytes) => (/chunk\/items/.test(key) ? null : bytes));

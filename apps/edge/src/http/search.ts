@@ -87,20 +87,28 @@ async function queryVectors(
   return ids.map((_, i) => vectors.subarray(i * dim, (i + 1) * dim));
 }
 
-/** Whatever goes wrong while a part of the index is read is the index's fault, and may be better in a minute. */
+/**
+ * Reads parts of an index. What goes wrong here is the index's fault or KV's, never the caller's, unless it is about the filter. It is
+ * tried twice: pages that came are kept, so the second time asks only for what failed.
+ */
 async function readPart<T>({ version }: ServedIndex, read: () => Promise<T>): Promise<T> {
   try {
-    return await read();
+    return await read().catch((error: unknown) => (isCallersFault(error) ? Promise.reject(error) : read()));
   } catch (error) {
     if (error instanceof Problem) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    // A facet that the index does not have is the caller's mistake; the index says which ones it has.
-    const aboutFilter = error instanceof RangeError && /"filter\.(?:facet|number)" (.*)$/s.exec(message)?.[1];
-    if (aboutFilter) throw invalid("filter", aboutFilter);
+    // A facet that the index does not have; the index says which ones it has.
+    if (isCallersFault(error)) throw invalid("filter", message.replace(aboutFilter, ""));
     throw new Problem("index-unavailable", `A part of index ${version} cannot be read: ${message}`, undefined, {
       cause: error,
     });
   }
+}
+
+const aboutFilter = /^\[pq-core\] "filter\.(?:facet|number)" /;
+
+function isCallersFault(error: unknown): boolean {
+  return error instanceof Problem || (error instanceof RangeError && aboutFilter.test(error.message));
 }
 
 function toResult(

@@ -13,6 +13,11 @@ import type { Store } from "./store.ts";
 export interface LoadedIndex {
   readonly version: string;
   readonly publishedAt: string;
+  /**
+   * Reads ahead what queries will ask for, as far as memory allows; what it has already is not read again. A version is taken over
+   * only when all of this is there; a cold start answers first and reads ahead afterwards.
+   */
+  readonly prefetch: () => Promise<void>;
 }
 
 export interface HolderOptions<T extends LoadedIndex> {
@@ -74,7 +79,7 @@ export class IndexHolder<T extends LoadedIndex> {
     if (attempt === undefined || this.#isOver(attempt)) {
       const loading = this.#coldStart();
       // The index is for all requests: go on even if the client of this one hangs up.
-      waitUntil(loading.catch(() => undefined));
+      waitUntil(loading.then((index) => index.prefetch()).catch(() => undefined));
       return loading;
     }
     return this.#awaitOther(attempt, waitUntil);
@@ -85,8 +90,12 @@ export class IndexHolder<T extends LoadedIndex> {
     const attempt = this.#begin();
     try {
       const pointer = await this.#readPointer();
-      if (pointer.version !== this.#current?.version) {
+      if (pointer.version === this.#current?.version) {
+        // Completes what a cold start could not read.
+        await this.#current.prefetch();
+      } else {
         const next = await this.#options.open(this.#options.store, pointer);
+        await next.prefetch();
         // A reader that lost its turn comes too late with what may be an older version.
         if (this.#attempt !== attempt) return;
         this.#current = next;

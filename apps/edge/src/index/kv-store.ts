@@ -13,7 +13,9 @@ export function kvStore(kv: KVNamespace, timeoutMs: number): Store {
   return {
     getText: (key) => withTimeout(kv.get(key, { type: "text", cacheTtl: shortTtl }), key, timeoutMs),
     async getBytes(key) {
-      const get = (cacheTtl: number) => withTimeout(kv.get(key, { type: "arrayBuffer", cacheTtl }), key, timeoutMs);
+      const read = (cacheTtl: number) => withTimeout(kv.get(key, { type: "arrayBuffer", cacheTtl }), key, timeoutMs);
+      // One failed read of many would cost a whole answer, so each gets a second chance; at once, because a request waits.
+      const get = (cacheTtl: number) => read(cacheTtl).catch(() => read(cacheTtl));
       // A miss is cached as long as a value would be. Asking again with the short time to live keeps a chunk that reaches
       // this location late from being missing for a day.
       const value = (await get(longTtl)) ?? (await get(shortTtl));

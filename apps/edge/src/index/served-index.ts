@@ -10,6 +10,11 @@ export interface ServedIndex extends LoadedIndex {
   readonly tower: QueryTower | undefined;
 }
 
+/** Bytes of item pages, look-up pages and filters that are read ahead and kept: an isolate has 128 MB for everything. */
+const prefetchBytes = 24 * 1024 * 1024;
+/** Reads under way at once; a Worker has six connections a request. */
+const maxReads = 6;
+
 /**
  * Opens the version that `pointer` names.
  * @param kernelModule the compiled ADC kernel; a Worker gets it by import, since it may not compile bytes.
@@ -21,7 +26,9 @@ export async function openServedIndex(
   kernelModule: WebAssembly.Module | undefined,
 ): Promise<ServedIndex> {
   const manifest = await bytesOf(store, pointer.manifestKey);
-  const index = await openArtifact({ get: (key) => bytesOf(store, chunkKey(key)) }, manifest, { kernelModule });
+  const kept = new Map<string, Uint8Array>();
+  const source = { get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))) };
+  const index = await openArtifact(source, manifest, { kernelModule });
   if (index.version !== pointer.version) {
     throw new Error(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
@@ -34,7 +41,23 @@ export async function openServedIndex(
       `[edge] query tower of version ${index.version} expected dim ${index.manifest.dim}, got ${tower.dim}`,
     );
   }
-  return { version: index.version, publishedAt: pointer.publishedAt, index, tower };
+  const prefetch = async () => {
+    const chunks = index.manifest.chunks.filter(
+      ({ kind }) => kind === "items" || kind === "lookup" || kind === "filters",
+    );
+    if (chunks.reduce((sum, { size }) => sum + size, 0) > prefetchBytes) return;
+    const waiting = chunks.filter(({ key }) => !kept.has(key));
+    const readNext = async (): Promise<void> => {
+      for (let chunk = waiting.pop(); chunk !== undefined; chunk = waiting.pop()) {
+        const bytes = await bytesOf(store, chunkKey(chunk.key));
+        if (bytes.length !== chunk.size)
+          throw new Error(`[edge] KV key "${chunkKey(chunk.key)}" expected ${chunk.size} bytes, got ${bytes.length}`);
+        kept.set(chunk.key, bytes);
+      }
+    };
+    await Promise.all(Array.from({ length: maxReads }, readNext));
+  };
+  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, prefetch };
 }
 
 async function bytesOf(store: Store, key: string): Promise<Uint8Array> {

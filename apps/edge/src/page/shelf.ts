@@ -52,7 +52,7 @@ export class Shelf {
     const title = result.title ?? String(result.id);
     const button = document.createElement("button");
     button.type = "button";
-    button.className = "pick drawing";
+    button.className = "pick";
     button.title = `Remove ${title}`;
     button.setAttribute("aria-label", button.title);
     button.append(draw(result.fields, title));
