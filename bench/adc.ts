@@ -3,6 +3,7 @@
  * table + coarse quantizer + scan + exact re-scoring + top-k, through the public `search`.
  *
  *     npm run bench:adc -- [--json] [--faiss [PYTHON]] [--n 1000000] [--reps 40] [--only 4x16] [--kernels simd,relaxed-simd]
+ *         [--runtimes node,workerd] [--faiss-level AVX2]
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -11,6 +12,7 @@ import { parseArgs } from "node:util";
 import { type Index, openArtifact, writeArtifact } from "@poeem/pq-core";
 import { FaissPeer } from "./adc-peer.ts";
 import { type AdcData, type AdcRow, adcData, adcRows, median, NUM_QUERIES } from "./adc-shapes.ts";
+import { WorkerdPeer } from "./adc-workerd.ts";
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,6 +24,7 @@ const { values: flags, positionals } = parseArgs({
     reps: { type: "string", default: "48" },
     rounds: { type: "string", default: "5" },
     only: { type: "string" },
+    runtimes: { type: "string", default: "node,workerd" },
     kernels: { type: "string", default: "relaxed-simd,simd" },
   },
 });
@@ -98,6 +101,8 @@ const peer = flags.faiss
   : undefined;
 const peerFacts = await peer?.hello();
 const results: Result[] = [];
+const workerd = flags.runtimes.split(",").includes("workerd") ? new WorkerdPeer() : undefined;
+await workerd?.start();
 const log = (text: string): void => {
   if (!flags.json) console.log(text);
 };
@@ -105,7 +110,12 @@ log(
   `${cpus()[0]?.model} · Node ${process.version}${peerFacts === undefined ? "" : ` · Faiss ${peerFacts.faiss} ${peerFacts.level}`}`,
 );
 
-const groups = Map.groupBy(rows, ({ nbits, M, nlist }) => `${nbits}x${M} nlist ${nlist}`);
+/** Rows of one index together, so that it is made once. */
+const groups = new Map<string, AdcRow[]>();
+for (const row of rows) {
+  const name = `${row.nbits}x${row.M} nlist ${row.nlist}`;
+  groups.set(name, [...(groups.get(name) ?? []), row]);
+}
 for (const [name, group] of groups) {
   const shape = group[0]!;
   const data = adcData(shape);
@@ -164,11 +174,30 @@ for (const [name, group] of groups) {
       log(format(faiss));
     }
   }
+  if (workerd !== undefined) await measureWorkerd(workerd, group);
   log(`-- ${name} done`);
 }
 peer?.close();
+await workerd?.close();
 if (flags.json)
   console.log(JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, ...peerFacts, rows: results }, null, 1));
+
+/** Short batches, because what else runs on the machine falls into long ones. "min" is the first decile here. */
+async function measureWorkerd(worker: WorkerdPeer, group: readonly AdcRow[]): Promise<void> {
+  for (const kernel of kernels.filter((name) => name !== "scalar")) {
+    await worker.open(group[0]!, kernel);
+    for (const row of group) {
+      const batch = row.nlist > 0 ? 100 : row.nbits === 4 ? 10 : 2;
+      for (let warm = 0; warm < 10; warm++) await worker.run(row, batch);
+      const ms: number[] = [];
+      for (let round = 0; round < 40; round++) ms.push(await worker.run(row, batch));
+      ms.sort((a, b) => a - b);
+      const result: Result = { kernel, runtime: "workerd", ...row, medianMs: median(ms), minMs: ms[4]! };
+      results.push(result);
+      log(format(result));
+    }
+  }
+}
 
 function format(r: Result): string {
   const ratio =
@@ -176,5 +205,5 @@ function format(r: Result): string {
       ? ""
       : `  ratio ${r.ratioMedian!.toFixed(2)} (min ${r.ratioMin.toFixed(2)})  overlap ${r.overlapAtK!.toFixed(3)}`;
   const shape = `${r.nbits}x${r.M} nlist ${r.nlist} nprobe ${r.nprobe} k ${r.k}`;
-  return `${shape.padEnd(36)} ${r.kernel.padEnd(14)} median ${r.medianMs.toFixed(4)} ms  min ${r.minMs.toFixed(4)} ms${ratio}`;
+  return `${shape.padEnd(36)} ${`${r.kernel} ${r.runtime}`.padEnd(22)} median ${r.medianMs.toFixed(4)} ms  min ${r.minMs.toFixed(4)} ms${ratio}`;
 }
