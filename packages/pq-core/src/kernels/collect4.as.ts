@@ -2,8 +2,9 @@
 // found by counting, and the items up to it are scored first. That gives a theta close to the final one at once, where
 // scoring in the order of arrival would let many items in that are pushed out again.
 import { addHigh, addLow } from "./add4.as";
-import { first, last, maskOf, offerBits, blocksAt } from "./scan.as";
-import { blockBytes, bytesAt, collectAt, numSubQuantizers, termMode } from "./shape.as";
+import { offer } from "./heap.as";
+import { blocksAt, exact, last, maskOf, withTerm } from "./scan.as";
+import { blockBytes, bytesAt, collectAt, numSubQuantizers, TABLE, termMode } from "./shape.as";
 import { holdLimit, limit, maxBias, scale } from "./steps4.as";
 
 /** Blocks collected at most: 16,384 items in 24 kB. */
@@ -17,6 +18,11 @@ const LEAST_K: i32 = 32;
 export let collecting: bool = false;
 let collected: i32 = 0;
 let k: i32 = 0;
+
+/** Items about to be scored: record and lane. Below the table, where nothing else lies. */
+const LIST: usize = 1024;
+const LISTED: i32 = 256;
+let listed: i32 = 0;
 
 export function beginCollect(k_: i32): void {
   k = k_;
@@ -98,17 +104,53 @@ export function flush(): void {
 // Offers the items whose sums are at most `t`, and above `from`, which are done.
 function offerUpTo(t: i32, from: i32): void {
   if (t <= from) return;
+  const limits = i8x16.splat(<i8>min<i32>(t, limit));
+  const done = i8x16.splat(<i8>max<i32>(0, from));
+  listed = 0;
   for (let i = 0, record = collectAt; i < collected; i++, record += RECORD) {
-    const limits = i8x16.splat(<i8>min<i32>(t, limit));
     const low = v128.load(record, 0), high = v128.load(record, 16);
     let bits = <u32>i8x16.bitmask(i8x16.le_u(low, limits)) | (<u32>i8x16.bitmask(i8x16.le_u(high, limits)) << 16);
     if (bits == 0) continue;
-    if (from >= 0) {
-      const done = i8x16.splat(<i8>from);
-      bits &= ~(<u32>i8x16.bitmask(i8x16.le_u(low, done)) | (<u32>i8x16.bitmask(i8x16.le_u(high, done)) << 16));
+    if (from >= 0) bits &= ~(<u32>i8x16.bitmask(i8x16.le_u(low, done)) | (<u32>i8x16.bitmask(i8x16.le_u(high, done)) << 16));
+    bits &= load<u32>(record, 44);
+    while (bits != 0) {
+      store<u32>(LIST + (<usize>listed << 3), <u32>record, 0);
+      store<u32>(LIST + (<usize>listed << 3), ctz(bits), 4);
+      bits &= bits - 1;
+      if (++listed == LISTED) offerListed();
     }
-    const rose = offerBits(bits & load<u32>(record, 44), load<u32>(record, 32), load<u32>(record, 36), load<f32>(record, 40));
-    if (rose) holdLimit(maxBias);
-    if (limit < 0) return;
   }
+  offerListed();
+}
+
+// Four items side by side: the additions of one wait for each other, those of four do not.
+function offerListed(): void {
+  let i = 0;
+  for (; i + 4 <= listed; i += 4) {
+    const item = LIST + (<usize>i << 3);
+    const r0 = load<u32>(item, 0), r1 = load<u32>(item, 8), r2 = load<u32>(item, 16), r3 = load<u32>(item, 24);
+    const l0 = load<u32>(item, 4), l1 = load<u32>(item, 12), l2 = load<u32>(item, 20), l3 = load<u32>(item, 28);
+    const b0 = load<u32>(r0, 32), b1 = load<u32>(r1, 32), b2 = load<u32>(r2, 32), b3 = load<u32>(r3, 32);
+    const h0 = (l0 >> 4) << 2, h1 = (l1 >> 4) << 2, h2 = (l2 >> 4) << 2, h3 = (l3 >> 4) << 2;
+    let a0 = b0 + (l0 & 15), a1 = b1 + (l1 & 15), a2 = b2 + (l2 & 15), a3 = b3 + (l3 & 15);
+    let s0: f32 = 0, s1: f32 = 0, s2: f32 = 0, s3: f32 = 0;
+    let row = TABLE;
+    for (let m = numSubQuantizers; m > 0; m--) {
+      s0 += load<f32>(row + (<usize>((<u32>load<u8>(a0) >> h0) & 15) << 2));
+      s1 += load<f32>(row + (<usize>((<u32>load<u8>(a1) >> h1) & 15) << 2));
+      s2 += load<f32>(row + (<usize>((<u32>load<u8>(a2) >> h2) & 15) << 2));
+      s3 += load<f32>(row + (<usize>((<u32>load<u8>(a3) >> h3) & 15) << 2));
+      a0 += 16; a1 += 16; a2 += 16; a3 += 16;
+      row += 64;
+    }
+    offer(withTerm(s0 + load<f32>(r0, 40), b0, l0), load<u32>(r0, 36) + l0);
+    offer(withTerm(s1 + load<f32>(r1, 40), b1, l1), load<u32>(r1, 36) + l1);
+    offer(withTerm(s2 + load<f32>(r2, 40), b2, l2), load<u32>(r2, 36) + l2);
+    offer(withTerm(s3 + load<f32>(r3, 40), b3, l3), load<u32>(r3, 36) + l3);
+  }
+  for (; i < listed; i++) {
+    const record = load<u32>(LIST + (<usize>i << 3), 0), lane = load<u32>(LIST + (<usize>i << 3), 4);
+    offer(exact(load<u32>(record, 32), lane, load<f32>(record, 40)), load<u32>(record, 36) + lane);
+  }
+  listed = 0;
 }
