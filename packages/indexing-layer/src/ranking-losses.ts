@@ -86,7 +86,8 @@ export function routingLoss(
   const { value, residual } = tf.tidy(() => {
     const scores = tf.mul<tf.Tensor2D>(tf.matMul(queries, tf.transpose(coarseCentroids)), routingScale);
     const probability = tf.softmax(scores);
-    const target = tf.oneHot(cells, coarseCentroids.shape[0], 1, 0, "float32");
+    // Not oneHot(..., "float32"): the wasm backend then writes the integer 1 where a float is read, which is 1e-45.
+    const target = tf.cast(tf.oneHot(cells, coarseCentroids.shape[0]), "float32");
     const loss = tf.sum(tf.sub(logSumExp(scores, probability), tf.sum(tf.mul(target, scores), 1)));
     return {
       value: tf.mul<tf.Scalar>(loss, scale),
