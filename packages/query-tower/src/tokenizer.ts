@@ -45,10 +45,15 @@ export function textFeatures(text: string, config: TokenizerConfig = DEFAULT_TOK
     if (config.maxGram === 0) continue;
     const bare = word.normalize("NFD").replace(ACCENT, "").normalize("NFC");
     const syllabic = SYLLABIC.test(bare);
-    const marked = Array.from(syllabic ? bare : `^${bare}$`);
+    const marked = syllabic ? bare : `^${bare}$`;
+    // n-grams are of code points; where each is one code unit, as nearly always, the string itself is cut
+    const points = Array.from(marked);
+    const gram = points.length === marked.length ? marked : undefined;
     const [shortest, longest] = syllabic ? [1, 2] : [config.minGram, config.maxGram];
     for (let n = shortest; n <= longest; n++) {
-      for (let i = 0; i + n <= marked.length; i++) hashes.push(fnv1a32(`g${marked.slice(i, i + n).join("")}`));
+      for (let i = 0; i + n <= points.length; i++) {
+        hashes.push(fnv1a32(`g${gram?.slice(i, i + n) ?? points.slice(i, i + n).join("")}`));
+      }
     }
   }
   return Uint32Array.from(hashes);

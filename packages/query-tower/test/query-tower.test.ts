@@ -51,11 +51,23 @@ describe("fnv1a32", () => {
     ["foobar", 0xbf9cf968],
   ])("has the published value for %j", (text, hash) => expect(fnv1a32(text)).toBe(hash));
 
-  it("reads UTF-8 bytes, not code units", () => {
-    const bytes = new TextEncoder().encode("é");
-    let hash = 0x811c9dc5;
-    for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-    expect(fnv1a32("é")).toBe(hash >>> 0);
+  it("reads the bytes that TextEncoder makes, lone surrogates too", () => {
+    const next = random(9);
+    const integer = (below: number): number => Math.floor((next() + 0.5) * below);
+    const ranges = [0x80, 0x800, 0xd800, 0x10000];
+    for (let trial = 0; trial < 3000; trial++) {
+      const units = Array.from({ length: integer(12) }, () => {
+        const kind = integer(6);
+        if (kind < 4) return String.fromCharCode(integer(ranges[kind]!));
+        return kind === 4
+          ? String.fromCharCode(0xd800 + integer(0x800))
+          : String.fromCodePoint(0x10000 + integer(0x100000));
+      });
+      const text = units.join("");
+      let hash = 0x811c9dc5;
+      for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+      expect(fnv1a32(text)).toBe(hash >>> 0);
+    }
   });
 });
 

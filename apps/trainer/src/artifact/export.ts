@@ -4,12 +4,13 @@ import {
   dequantizeTable,
   type QueryTowerWeights,
   quantizeTable,
+  textFeatures,
   writeQueryTower,
 } from "@poeem/query-tower";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
-import { type Dataset, textRows } from "../data/dataset.ts";
+import { type Dataset, knownRows } from "../data/dataset.ts";
 import type { RawData } from "../data/load.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
@@ -81,7 +82,7 @@ async function compareTowers(
   let largest = 0;
   for (let start = 0; start < queries.length; start += 1024) {
     const slice = queries.slice(start, start + 1024);
-    const rows = toCsr(slice.map((query) => textRows(query, dataset.tokenizer, dataset.vocabulary)));
+    const rows = toCsr(slice.map((query) => knownRows(textFeatures(query, dataset.tokenizer), dataset.vocabulary)));
     const numbers = Uint32Array.from(slice, (_, i) => i);
     const output = tf.tidy(() => model.query.call(tf.tensor2d(model.queryInputs(rows, numbers), [slice.length, dim])));
     const vectors = (await output.data()) as Float32Array;

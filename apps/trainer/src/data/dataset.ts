@@ -36,16 +36,23 @@ export interface Dataset {
   readonly vocabulary: Uint32Array;
 }
 
+// A description is longer than a query; more than this of it says nothing new.
+const MAX_ITEM_CHARS = 1 << 16;
+
 /** A query string is held out when fnv1a32 of its UTF-8 bytes is a multiple of `modulus`; 0 holds out nothing. */
 export function isHeldOut(query: string, modulus: number): boolean {
   return modulus > 0 && fnv1a32(query) % modulus === 0;
 }
 
-/** Rows of the text table for a text: those of its features that are in the vocabulary. */
-export function textRows(text: string, tokenizer: TokenizerConfig, vocabulary: Uint32Array): Uint32Array {
-  return Uint32Array.from(
-    Array.from(textFeatures(text, tokenizer), (hash) => rowOf(vocabulary, hash)).filter((row) => row >= 0),
-  );
+/** Rows of the text table for the features of a text: those that are in the vocabulary. */
+export function knownRows(features: Uint32Array, vocabulary: Uint32Array): Uint32Array {
+  const rows = new Uint32Array(features.length);
+  let known = 0;
+  for (const hash of features) {
+    const row = rowOf(vocabulary, hash);
+    if (row >= 0) rows[known++] = row;
+  }
+  return rows.slice(0, known);
 }
 
 /** Splits the events by query string and turns texts and categories into table rows. */
@@ -57,18 +64,13 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     throw new UserError("data.events: expected events left to train on, got none after the split");
 
   const events = trainingEvents(raw, train);
-  // an item described by all its queries is longer than any query: read the whole of it
-  const wholeText = { ...tokenizer, maxChars: 1 << 16 };
-  const columnTexts = textsFromColumns(raw, config.items.text);
-  const vocabulary = buildVocabulary(
-    [
-      ...train.queries.map((query) => textFeatures(query, tokenizer)),
-      ...columnTexts.map((text) => textFeatures(text, wholeText)),
-    ],
-    maxFeatures,
-    minFeatureCount,
+  const queryFeatures = train.queries.map((query) => textFeatures(query, tokenizer));
+  const columnFeatures = textsFromColumns(raw, config.items.text).map((text) =>
+    textFeatures(text, { ...tokenizer, maxChars: MAX_ITEM_CHARS }),
   );
-  const rowsOf = (texts: string[]): Csr => toCsr(texts.map((text) => textRows(text, wholeText, vocabulary)));
+  const vocabulary = buildVocabulary([...queryFeatures, ...columnFeatures], maxFeatures, minFeatureCount);
+  const queryRows = toCsr(queryFeatures.map((features) => knownRows(features, vocabulary)));
+  const columnRows = toCsr(columnFeatures.map((features) => knownRows(features, vocabulary)));
   const categories = categoryRows(raw, config.items.categories);
   return {
     ids: raw.ids,
@@ -77,10 +79,10 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     test,
     eventQuery: events.queries,
     eventItem: events.items,
-    queryRows: toCsr(train.queries.map((query) => textRows(query, tokenizer, vocabulary))),
+    queryRows,
     itemTexts: [
-      ...(config.items.text.length > 0 ? [rowsOf(columnTexts)] : []),
-      ...(config.items.textFromEvents ? [rowsOf(textsFromEvents(raw.ids.length, train))] : []),
+      ...(config.items.text.length > 0 ? [columnRows] : []),
+      ...(config.items.textFromEvents ? [rowsFromEvents(raw.ids.length, train, queryRows)] : []),
     ],
     itemCategories: categories.rows,
     numCategories: categories.count,
@@ -118,6 +120,29 @@ function trainingEvents(raw: RawData, train: QuerySet): { queries: Uint32Array; 
 /** The words of each item's text columns. */
 export function textsFromColumns(raw: RawData, columns: readonly string[]): string[] {
   return raw.items.map((row) => columns.map((column) => row[column] ?? "").join("\n"));
+}
+
+/** The text rows of all training queries that led to each item. */
+function rowsFromEvents(numItems: number, train: QuerySet, queryRows: Csr): Csr {
+  const lengths = new Uint32Array(numItems);
+  const each = (visit: (item: number, rows: Uint32Array) => void): void => {
+    for (let q = 0; q < train.queries.length; q++) {
+      const rows = listOf(queryRows, q);
+      for (const item of listOf(train.relevant, q)) visit(item, rows);
+    }
+  };
+  each((item, rows) => {
+    lengths[item]! += rows.length;
+  });
+  const offsets = new Uint32Array(numItems + 1);
+  for (let item = 0; item < numItems; item++) offsets[item + 1] = offsets[item]! + lengths[item]!;
+  const values = new Uint32Array(offsets[numItems]!);
+  const next = offsets.slice();
+  each((item, rows) => {
+    values.set(rows, next[item]!);
+    next[item]! += rows.length;
+  });
+  return { offsets, values };
 }
 
 /** The training queries that led to each item: never one that is held out. */

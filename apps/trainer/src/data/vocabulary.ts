@@ -7,7 +7,13 @@
  */
 export function buildVocabulary(texts: readonly Uint32Array[], maxFeatures: number, minCount: number): Uint32Array {
   const counts = new Map<number, number>();
-  for (const features of texts) for (const hash of new Set(features)) counts.set(hash, (counts.get(hash) ?? 0) + 1);
+  for (const features of texts) {
+    // sorted, so that a repeated feature of one text is seen as such without a set a text
+    const sorted = features.toSorted();
+    for (let i = 0; i < sorted.length; i++) {
+      if (i === 0 || sorted[i] !== sorted[i - 1]) counts.set(sorted[i]!, (counts.get(sorted[i]!) ?? 0) + 1);
+    }
+  }
   const kept = [...counts].filter(([, count]) => count >= minCount);
   kept.sort(([hashA, countA], [hashB, countB]) => countB - countA || hashA - hashB);
   return Uint32Array.from(kept.slice(0, maxFeatures), ([hash]) => hash).sort();

@@ -38,21 +38,22 @@ export function inBatchSoftmaxLoss(
   scale: number,
 ): tf.Scalar {
   const n = queries.shape[0];
-  const { loss, p } = tf.tidy(() => {
+  const { loss, dq, dv } = tf.tidy(() => {
     const logits = tf.sub(tf.matMul(tf.mul<tf.Tensor2D>(queries, scale), tf.transpose(items)), logQ);
     const weights = tf.mul(tf.exp(tf.sub(logits, scale)), keep);
     const totals = tf.sum(weights, 1, true);
+    const p = tf.div<tf.Tensor2D>(weights, totals);
     // q_i·v_i from the rows themselves: reading the diagonal of an (n, n) matrix has no fast kernel
     const positives = tf.sub(tf.mul(tf.sum(tf.mul(queries, items), 1), scale), tf.reshape(logQ, [n]));
     const loss = tf.mean<tf.Scalar>(tf.sub(tf.add(tf.log(tf.reshape(totals, [n])), scale), positives));
-    return { loss, p: tf.div<tf.Tensor2D>(weights, totals) };
+    // (p − y)·V and (p − y)ᵀ·Q with y the identity: the identity part is V and Q themselves. Made here and not in the
+    // backward pass, because what is saved for that is copied, and these are (n, dim) where p is (n, n).
+    const dq = tf.sub(tf.matMul(p, items), items);
+    const dv = tf.sub(tf.transpose(tf.matMul(tf.transpose(queries), p)), queries);
+    return { loss, dq: tf.mul(dq, scale / n), dv: tf.mul(dv, scale / n) };
   });
-  return withGradient([queries, items], loss, [queries, items, p], (dy, saved) => {
-    const [q, v, probability] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-    const factor = tf.mul(dy, scale / n);
-    // (p − y)·V and (p − y)ᵀ·Q with y the identity: the identity part is V and Q themselves
-    const dq = tf.sub(tf.matMul(probability, v), v);
-    const dv = tf.sub(tf.transpose(tf.matMul(tf.transpose(q), probability)), q);
-    return [tf.mul(dq, factor), tf.mul(dv, factor)];
-  });
+  return withGradient([queries, items], loss, [dq, dv], (dy, [savedDq, savedDv]) => [
+    tf.mul(savedDq!, dy),
+    tf.mul(savedDv!, dy),
+  ]);
 }
