@@ -148,8 +148,9 @@ export class IndexingLayer {
     const quantized = this.quantizer.rotateBack(at.decoded);
     if (!training) return { quantized, coarseCodes, codes, losses: { total: tf.scalar(0) } };
     this.keepBatch(at);
-    const losses = trainingLosses(this.quantizer, this.config, x, quantized, at, options.queries);
-    return { quantized: estimate(x, quantized, this.config), coarseCodes, codes, losses };
+    const student = estimate(x, quantized, this.config);
+    const losses = trainingLosses(this.quantizer, this.config, x, quantized, student, at, options.queries);
+    return { quantized: student, coarseCodes, codes, losses };
   }
 
   /** (n, dim) of the rotated space, such as `coarseCentroids`, in the items' own space. */

@@ -27,6 +27,7 @@ export function estimate(x: tf.Tensor2D, quantized: tf.Tensor2D, config: Indexin
 /**
  * All terms of one joint step.
  * @param x (n, dim) items, @param quantized (n, dim) T(x), @param at how they were quantized
+ * @param student (n, dim) T(x) with its gradient towards the items, from `estimate`
  * @param queries (b, dim), row i belonging to item i, b <= n
  */
 export function trainingLosses(
@@ -34,6 +35,7 @@ export function trainingLosses(
   config: IndexingLayerConfig,
   x: tf.Tensor2D,
   quantized: tf.Tensor2D,
+  student: tf.Tensor2D,
   at: Assignment,
   queries: tf.Tensor2D | undefined,
 ): Losses {
@@ -52,7 +54,6 @@ export function trainingLosses(
     if (b > n || dim !== config.dim) fail("queries", `at most ${n} rows of ${config.dim}`, `[${b},${dim}]`);
     const perQuery = config.reduction === "mean" ? 1 / b : 1;
     if (config.distillationWeight > 0) {
-      const student = estimate(x, quantized, config);
       terms.distillation = distillationLoss(
         queries,
         x,
