@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { withGradient } from "./custom-gradient.ts";
+import { computeWithGradient } from "./custom-gradient.ts";
 import { nearness, subNearness } from "./quantize.ts";
 
 /**
@@ -23,7 +23,7 @@ export function balanceLoss(
   subTemperature: tf.Scalar | number,
   scale: number,
 ): tf.Scalar {
-  const { value, gradient } = tf.tidy(() => {
+  const compute = () => {
     const [m, ksub, subDim] = centroids.shape;
     const n = y.shape[0];
     const residual: tf.Tensor2D = cells ? tf.sub<tf.Tensor2D>(y, cells) : y;
@@ -45,9 +45,9 @@ export function balanceLoss(
         tf.matMul(tf.reshape<tf.Rank.R2>(coarse.gradient, [n, nlist]), coarseCentroids),
       );
     }
-    return { value: tf.mul<tf.Scalar>(value, scale), gradient: tf.mul<tf.Tensor2D>(gradient, scale) };
-  });
-  return withGradient([y], value, [gradient], (dy, kept) => [tf.mul(kept[0]!, dy)]);
+    return { value: tf.mul<tf.Scalar>(value, scale), saved: [tf.mul(gradient, scale)] };
+  };
+  return computeWithGradient([y], compute, (dy, kept) => [tf.mul(kept[0]!, dy)]);
 }
 
 /**

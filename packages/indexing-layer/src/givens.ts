@@ -72,7 +72,8 @@ export class GivensRotation {
 /** Half the drop of the distortion when columns i and j are turned by their best angle. */
 export function pairGain(b: ArrayLike<number>, dim: number, i: number, j: number): number {
   const stay = b[i * dim + i]! + b[j * dim + j]!;
-  return Math.hypot(stay, b[j * dim + i]! - b[i * dim + j]!) - stay;
+  const slope = b[j * dim + i]! - b[i * dim + j]!;
+  return Math.sqrt(stay * stay + slope * slope) - stay;
 }
 
 /**
@@ -99,31 +100,34 @@ function steepestPairs(b: ArrayLike<number>, dim: number): [number, number][] {
   return pairs;
 }
 
+/** Again and again the pair of largest gain among the axes left, each axis remembering its best partner. */
 function greedyPairs(b: ArrayLike<number>, dim: number): [number, number][] {
-  const numPairs = (dim * (dim - 1)) / 2;
-  const gains = new Float64Array(numPairs);
-  const left = new Int32Array(numPairs);
-  const right = new Int32Array(numPairs);
-  let at = 0;
-  for (let i = 0; i < dim; i++) {
-    for (let j = i + 1; j < dim; j++) {
-      gains[at] = pairGain(b, dim, i, j);
-      left[at] = i;
-      right[at] = j;
-      at++;
-    }
-  }
-  const order = Array.from({ length: numPairs }, (_, p) => p).sort((p, q) => gains[q]! - gains[p]! || p - q);
+  const gains = new Float64Array(dim * dim);
+  for (let i = 0; i < dim; i++) for (let j = i + 1; j < dim; j++) gains[i * dim + j] = pairGain(b, dim, i, j);
+  const partner = new Int32Array(dim).fill(-1);
   const used = new Uint8Array(dim);
   const pairs: [number, number][] = [];
-  for (const p of order) {
-    const i = left[p]!;
-    const j = right[p]!;
-    if (used[i] || used[j]) continue;
-    used[i] = 1;
-    used[j] = 1;
-    pairs.push([i, j]);
-    if (pairs.length === dim >> 1) break;
+  while (pairs.length < dim >> 1) {
+    let best = -1;
+    for (let i = 0; i < dim; i++) {
+      if (used[i]) continue;
+      if (partner[i] === -1 || used[partner[i]!]) partner[i] = bestPartner(gains, dim, i, used);
+      const j = partner[i]!;
+      if (j !== -1 && (best === -1 || gains[i * dim + j]! > gains[best * dim + partner[best]!]!)) best = i;
+    }
+    const other = partner[best]!;
+    used[best] = 1;
+    used[other] = 1;
+    pairs.push([best, other]);
   }
   return pairs;
+}
+
+/** Of the axes after i that are left, the one that gains most with i; -1 if there is none. */
+function bestPartner(gains: Float64Array, dim: number, i: number, used: Uint8Array): number {
+  let best = -1;
+  for (let j = i + 1; j < dim; j++) {
+    if (!used[j] && (best === -1 || gains[i * dim + j]! > gains[i * dim + best]!)) best = j;
+  }
+  return best;
 }

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { withGradient } from "./custom-gradient.ts";
+import { computeWithGradient } from "./custom-gradient.ts";
 import { sumRows } from "./quantize.ts";
 
 /** What one pass through the quantizer found, all in the rotated space y = x·R. */
@@ -35,19 +35,20 @@ export function distortionLoss(
 ): tf.Scalar {
   const [m, ksub, subDim] = centroids.shape;
   const n = at.y.shape[0];
-  const error = tf.sub<tf.Tensor2D>(at.decoded, at.y);
-  const weighted = eta === 1 ? error : weighParallel(error, at.y, eta);
-  const value = tf.mul<tf.Scalar>(tf.sum(tf.mul(error, weighted)), scale);
+  const compute = () => {
+    const error = tf.sub<tf.Tensor2D>(at.decoded, at.y);
+    const weighted = eta === 1 ? error : weighParallel(error, at.y, eta);
+    const value = tf.mul<tf.Scalar>(tf.sum(tf.mul(error, weighted)), scale);
+    return { value, saved: [weighted, at.rows, at.coarseCodes] };
+  };
   const toRows = (dy: tf.Tensor, kept: tf.Tensor[]) => tf.mul<tf.Tensor2D>(kept[0]!, tf.mul(dy, 2 * scale));
   const toCentroids = (g: tf.Tensor2D, rows: tf.Tensor) =>
     tf.reshape(sumRows(rows as tf.Tensor1D, tf.reshape(g, [n * m, subDim]), m * ksub), [m, ksub, subDim]);
   if (!coarseCentroids) {
-    return withGradient([centroids], value, [weighted, at.rows], (dy, kept) => [
-      toCentroids(toRows(dy, kept), kept[1]!),
-    ]);
+    return computeWithGradient([centroids], compute, (dy, kept) => [toCentroids(toRows(dy, kept), kept[1]!)]);
   }
   const nlist = coarseCentroids.shape[0];
-  return withGradient([coarseCentroids, centroids], value, [weighted, at.rows, at.coarseCodes], (dy, kept) => {
+  return computeWithGradient([coarseCentroids, centroids], compute, (dy, kept) => {
     const g = toRows(dy, kept);
     return [sumRows(kept[2] as tf.Tensor1D, g, nlist), toCentroids(g, kept[1]!)];
   });
@@ -65,7 +66,9 @@ function weighParallel(error: tf.Tensor2D, y: tf.Tensor2D, eta: number): tf.Tens
  * arXiv 1711.00937, eq. 3). Poeem has none. Its gradient goes to `x` alone.
  */
 export function commitmentLoss(x: tf.Tensor2D, quantized: tf.Tensor2D, scale: number): tf.Scalar {
-  const error = tf.sub(x, quantized);
-  const value = tf.mul<tf.Scalar>(tf.sum(tf.square(error)), scale);
-  return withGradient([x], value, [error], (dy, kept) => [tf.mul(kept[0]!, tf.mul(dy, 2 * scale))]);
+  const compute = () => {
+    const error = tf.sub(x, quantized);
+    return { value: tf.mul<tf.Scalar>(tf.sum(tf.square(error)), scale), saved: [error] };
+  };
+  return computeWithGradient([x], compute, (dy, kept) => [tf.mul(kept[0]!, tf.mul(dy, 2 * scale))]);
 }

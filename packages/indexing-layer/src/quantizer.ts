@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { IndexingLayerConfig } from "./config.ts";
+import { offTape } from "./custom-gradient.ts";
 import type { Assignment } from "./losses.ts";
 import { assignCoarse, assignCodes, decodeRows, flatCodes } from "./quantize.ts";
 import type { Random } from "./random.ts";
@@ -40,8 +41,13 @@ export class Quantizer {
     this.rotationTransposed = rotates ? make("rotationTransposed", () => tf.eye(dim), false) : null;
   }
 
-  /** Rotates, assigns and decodes (n, dim) items. */
+  /** Rotates, assigns and decodes (n, dim) items, off the tape: gradients are the business of estimator and losses. */
   assign(x: tf.Tensor2D): Assignment {
+    const [y, decoded, coarseCodes, codes, rows] = offTape(() => this.assignOnTape(x));
+    return { y, decoded, coarseCodes, codes, rows };
+  }
+
+  private assignOnTape(x: tf.Tensor2D): [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor2D, tf.Tensor1D] {
     const y: tf.Tensor2D = this.rotation ? tf.matMul(x, this.rotation) : x;
     const coarseCodes = this.coarseCentroids
       ? assignCoarse(y, this.coarseCentroids)
@@ -50,7 +56,7 @@ export class Quantizer {
     const codes = assignCodes(cells ? tf.sub<tf.Tensor2D>(y, cells) : y, this.centroids);
     const rows = flatCodes(codes, this.ksub);
     const residual = decodeRows(rows, this.centroids);
-    return { y, decoded: cells ? tf.add<tf.Tensor2D>(cells, residual) : residual, coarseCodes, codes, rows };
+    return [y, cells ? tf.add<tf.Tensor2D>(cells, residual) : residual, coarseCodes, codes, rows];
   }
 
   /** (n, dim) of the rotated space -> the items' own space. */

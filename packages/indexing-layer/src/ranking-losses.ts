@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { withGradient } from "./custom-gradient.ts";
+import { computeWithGradient } from "./custom-gradient.ts";
 
 /*
  * Losses between the queries and the items of one batch, row i of one belonging to row i of the other. Gradients are
@@ -22,18 +22,16 @@ export function distillationLoss(
   scoreScale: number,
   scale: number,
 ): tf.Scalar {
-  const { value, residual } = tf.tidy(() => {
+  const compute = () => {
     const scores = (to: tf.Tensor2D) => tf.mul<tf.Tensor2D>(tf.matMul(queries, tf.transpose(to)), scoreScale);
     const student = scores(quantized);
     const probability = tf.softmax(student);
     const target = tf.softmax(scores(items));
     const loss = tf.sum(tf.sub(logSumExp(student, probability), tf.sum(tf.mul(target, student), 1)));
-    return {
-      value: tf.mul<tf.Scalar>(loss, scale),
-      residual: tf.mul<tf.Tensor2D>(tf.sub(probability, target), scoreScale * scale),
-    };
-  });
-  return withGradient([queries, quantized], value, [residual, queries, quantized], (dy, kept) => {
+    const residual = tf.mul<tf.Tensor2D>(tf.sub(probability, target), scoreScale * scale);
+    return { value: tf.mul<tf.Scalar>(loss, scale), saved: [residual, queries, quantized] };
+  };
+  return computeWithGradient([queries, quantized], compute, (dy, kept) => {
     const g = tf.mul<tf.Tensor2D>(kept[0]!, dy);
     return [tf.matMul(g, kept[2]!), tf.matMul(tf.transpose(g), kept[1]!)];
   });
@@ -51,17 +49,15 @@ export function inBatchSoftmaxLoss(
   scoreScale: number,
   scale: number,
 ): tf.Scalar {
-  const { value, residual } = tf.tidy(() => {
+  const compute = () => {
     const scores = tf.mul<tf.Tensor2D>(tf.matMul(queries, tf.transpose(items)), scoreScale);
     const probability = tf.softmax(scores);
     const target = tf.eye(queries.shape[0], items.shape[0]);
     const loss = tf.sum(tf.sub(logSumExp(scores, probability), tf.sum(tf.mul(target, scores), 1)));
-    return {
-      value: tf.mul<tf.Scalar>(loss, scale),
-      residual: tf.mul<tf.Tensor2D>(tf.sub(probability, target), scoreScale * scale),
-    };
-  });
-  return withGradient([queries, items], value, [residual, queries, items], (dy, kept) => {
+    const residual = tf.mul<tf.Tensor2D>(tf.sub(probability, target), scoreScale * scale);
+    return { value: tf.mul<tf.Scalar>(loss, scale), saved: [residual, queries, items] };
+  };
+  return computeWithGradient([queries, items], compute, (dy, kept) => {
     const g = tf.mul<tf.Tensor2D>(kept[0]!, dy);
     return [tf.matMul(g, kept[2] as tf.Tensor2D), tf.matMul(tf.transpose(g), kept[1] as tf.Tensor2D)];
   });
@@ -83,18 +79,16 @@ export function routingLoss(
   routingScale: number,
   scale: number,
 ): tf.Scalar {
-  const { value, residual } = tf.tidy(() => {
+  const compute = () => {
     const scores = tf.mul<tf.Tensor2D>(tf.matMul(queries, tf.transpose(coarseCentroids)), routingScale);
     const probability = tf.softmax(scores);
     // Not oneHot(..., "float32"): the wasm backend then writes the integer 1 where a float is read, which is 1e-45.
     const target = tf.cast(tf.oneHot(cells, coarseCentroids.shape[0]), "float32");
     const loss = tf.sum(tf.sub(logSumExp(scores, probability), tf.sum(tf.mul(target, scores), 1)));
-    return {
-      value: tf.mul<tf.Scalar>(loss, scale),
-      residual: tf.mul<tf.Tensor2D>(tf.sub(probability, target), routingScale * scale),
-    };
-  });
-  return withGradient([queries], value, [residual, coarseCentroids], (dy, kept) => [
+    const residual = tf.mul<tf.Tensor2D>(tf.sub(probability, target), routingScale * scale);
+    return { value: tf.mul<tf.Scalar>(loss, scale), saved: [residual, coarseCentroids] };
+  };
+  return computeWithGradient([queries], compute, (dy, kept) => [
     tf.matMul(tf.mul<tf.Tensor2D>(kept[0]!, dy), kept[1]!),
   ]);
 }

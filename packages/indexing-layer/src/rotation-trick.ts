@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { withGradient } from "./custom-gradient.ts";
+import { computeWithGradient } from "./custom-gradient.ts";
 
 /**
  * The rotation trick (Fifty et al., ICLR 2025, arXiv 2410.06424), an alternative to the straight-through estimator:
@@ -12,23 +12,21 @@ import { withGradient } from "./custom-gradient.ts";
  * @param quantized (n, dim) after it
  */
 export function rotationTrick(x: tf.Tensor2D, quantized: tf.Tensor2D): tf.Tensor2D {
-  const [e, f, r, lambda] = tf.tidy(() => {
+  const compute = () => {
     const normX = norms(x);
     const normQ = norms(quantized);
     const from = tf.div<tf.Tensor2D>(x, normX);
     const to = tf.div<tf.Tensor2D>(quantized, normQ);
     const sum = tf.add<tf.Tensor2D>(from, to);
     // Exactly opposite vectors have no half-way direction; the floor in `norms` then leaves r = 0, a harmless choice.
-    return [from, to, tf.div(sum, norms(sum)), tf.div(normQ, normX)];
+    return { value: tf.clone(quantized), saved: [from, to, tf.div(sum, norms(sum)), tf.div(normQ, normX)] };
+  };
+  return computeWithGradient([x], compute, (dy, kept) => {
+    const [from, to, half, scale] = kept as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    const along = (direction: tf.Tensor, probe: tf.Tensor) =>
+      tf.mul(direction, tf.mul(2, tf.sum(tf.mul(probe, dy), 1, true)));
+    return [tf.mul(scale, tf.add(tf.sub(dy, along(half, half)), along(from, to)))];
   });
-  return withGradient([x], quantized, [e, f, r, lambda], (dy, kept) => [
-    tf.tidy(() => {
-      const [from, to, half, scale] = kept as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-      const along = (direction: tf.Tensor, probe: tf.Tensor) =>
-        tf.mul(direction, tf.mul(2, tf.sum(tf.mul(probe, dy), 1, true)));
-      return tf.mul(scale, tf.add(tf.sub(dy, along(half, half)), along(from, to)));
-    }),
-  ]);
 }
 
 /** (n, dim) -> (n, 1), the length of each row, never quite 0. */
