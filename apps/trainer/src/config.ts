@@ -60,7 +60,7 @@ const schema = z.strictObject({
       numSubQuantizers: positive.default(32),
       nbits: z.union([z.literal(4), z.literal(8)]).default(4),
       /** Cells visited by default. */
-      nprobe: positive.default(16),
+      nprobe: positive.default(32),
       /** Share of the training steps before the quantizer starts (Poeem's warm start). */
       warmup: z.number().min(0).max(0.95).default(0.4),
       /** Item vectors gathered for the k-means start. */

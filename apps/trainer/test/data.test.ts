@@ -8,6 +8,7 @@ import { listOf } from "../src/data/csr.ts";
 import { buildDataset, textsFromEvents } from "../src/data/dataset.ts";
 import { loadData } from "../src/data/load.ts";
 import { BatchBuilder } from "../src/model/batch.ts";
+import { MASKED } from "../src/model/ops.ts";
 
 const WORDS = ["red", "blue", "green", "cat", "dog", "owl", "sky", "sea", "sun", "oak"];
 const items = WORDS.map((word, i) => ({ id: `item-${i}`, title: word, kind: i % 2 ? "odd" : "even" }));
@@ -91,14 +92,14 @@ describe("buildDataset", () => {
     const { config, raw } = await load({}, { split: { testModulus: 0 } });
     const dataset = buildDataset(raw, config);
     const positions = Uint32Array.from([0, 7, 7, 13, 22, 41, 0, 59]);
-    const { queries, items: columns, keep } = new BatchBuilder(dataset, 8).build(positions);
+    const { queries, items: columns, mask } = new BatchBuilder(dataset, 8).build(positions);
     for (let i = 0; i < 8; i++) {
       for (let j = 0; j < 8; j++) {
         const right = listOf(dataset.train.relevant, queries[i]!).includes(columns[j]!);
-        expect(keep[i * 8 + j]).toBe(right && i !== j ? 0 : 1);
+        expect(mask[i * 8 + j]).toBe(right && i !== j ? MASKED : 0);
       }
     }
-    expect(keep.filter((value) => value === 0).length).toBeGreaterThan(0);
+    expect(mask.filter((value) => value === MASKED).length).toBeGreaterThan(0);
   });
 });
 

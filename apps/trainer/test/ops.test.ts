@@ -2,7 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend.ts";
-import { inBatchSoftmaxLoss, l2NormalizeRows, matMul } from "../src/model/ops.ts";
+import { inBatchSoftmaxLoss, l2NormalizeRows, MASKED, matMul } from "../src/model/ops.ts";
 
 await useBackend("wasm");
 
@@ -41,30 +41,30 @@ describe("matMul", () => {
 
 describe("inBatchSoftmaxLoss", () => {
   const n = 4;
-  const keep = tf.tensor2d([1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1], [n, n]);
+  const mask = tf.tensor2d([0, MASKED, 0, 0, 0, 0, 0, 0, 0, 0, 0, MASKED, 0, 0, 0, 0], [n, n]);
   const logQ = tf.tensor2d([0.3, -0.2, 0, 0.5], [1, n]);
   const scale = 5;
 
   it("is the cross-entropy over the candidates that are kept, written out", () => {
     const [q, v] = [l2NormalizeRows(matrix(n, 3)), l2NormalizeRows(matrix(n, 3))];
     const [qs, vs] = [q.arraySync(), v.arraySync()];
-    const [ks, ls] = [keep.arraySync(), logQ.arraySync()[0]!];
+    const [ks, ls] = [mask.arraySync(), logQ.arraySync()[0]!];
     let expected = 0;
     for (let i = 0; i < n; i++) {
       const logits = vs.map((row, j) => scale * row.reduce((sum, x, d) => sum + x * qs[i]![d]!, 0) - ls[j]!);
-      const total = logits.reduce((sum, logit, j) => sum + ks[i]![j]! * Math.exp(logit), 0);
+      const total = logits.reduce((sum, logit, j) => sum + Math.exp(logit + ks[i]![j]!), 0);
       expected += (Math.log(total) - logits[i]!) / n;
     }
-    expect(inBatchSoftmaxLoss(q, v, keep, logQ, scale).dataSync()[0]).toBeCloseTo(expected, 4);
+    expect(inBatchSoftmaxLoss(q, v, mask, logQ, scale).dataSync()[0]).toBeCloseTo(expected, 4);
   });
 
   it("has the gradient that differences show, for queries and items", async () => {
     const [q, v] = [l2NormalizeRows(matrix(n, 3)), l2NormalizeRows(matrix(n, 3))];
-    const [gq, gv] = tf.grads((x, y) => inBatchSoftmaxLoss(x as tf.Tensor2D, y as tf.Tensor2D, keep, logQ, scale))([
+    const [gq, gv] = tf.grads((x, y) => inBatchSoftmaxLoss(x as tf.Tensor2D, y as tf.Tensor2D, mask, logQ, scale))([
       q,
       v,
     ]);
-    expectClose(gq!.dataSync(), await numericGradient((x) => inBatchSoftmaxLoss(x, v, keep, logQ, scale), q), 5e-3);
-    expectClose(gv!.dataSync(), await numericGradient((x) => inBatchSoftmaxLoss(q, x, keep, logQ, scale), v), 5e-3);
+    expectClose(gq!.dataSync(), await numericGradient((x) => inBatchSoftmaxLoss(x, v, mask, logQ, scale), q), 5e-3);
+    expectClose(gv!.dataSync(), await numericGradient((x) => inBatchSoftmaxLoss(q, x, mask, logQ, scale), v), 5e-3);
   });
 });

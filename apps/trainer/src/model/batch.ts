@@ -1,12 +1,13 @@
 import { listOf } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { MASKED } from "./ops.ts";
 
 /** One training batch: query i led to item i. */
 export interface Batch {
   readonly queries: Uint32Array;
   readonly items: Uint32Array;
-  /** (n, n): 0 where the item of column j is also right for query i and j ≠ i (an accidental hit), else 1. */
-  readonly keep: Float32Array;
+  /** (n, n): MASKED where the item of column j is also right for query i and j ≠ i (an accidental hit), else 0. */
+  readonly mask: Float32Array;
 }
 
 /** Builds batches from positions in the event list. */
@@ -31,15 +32,16 @@ export class BatchBuilder {
       nextColumn[column] = firstColumn[item]!;
       firstColumn[item] = column;
     });
-    const keep = new Float32Array(n * n).fill(1);
+    const mask = new Float32Array(n * n);
     queries.forEach((query, row) => {
       for (const item of listOf(dataset.train.relevant, query)) {
-        for (let column = firstColumn[item]!; column >= 0; column = nextColumn[column]!) keep[row * n + column] = 0;
+        for (let column = firstColumn[item]!; column >= 0; column = nextColumn[column]!)
+          mask[row * n + column] = MASKED;
       }
-      keep[row * n + row] = 1;
+      mask[row * n + row] = 0;
     });
     for (const item of items) firstColumn[item] = -1;
-    return { queries, items, keep };
+    return { queries, items, mask };
   }
 }
 

@@ -60,7 +60,7 @@ export class TrainingStep {
     const itemInput = tf.variable(
       tf.tensor2d(model.itemInputs(dataset, batch.items, { random: this.random, textRows }), [n, dim]),
     );
-    const keep = tf.tensor2d(batch.keep, [n, n]);
+    const mask = tf.tensor2d(batch.mask, [n, n]);
     const logQ = tf.tensor2d(
       Float32Array.from(batch.items, (item) => this.logQ[item]!),
       [1, n],
@@ -72,7 +72,7 @@ export class TrainingStep {
       const queries = model.query.call(queryInput as unknown as tf.Tensor2D);
       const vectors = model.item.call(itemInput as unknown as tf.Tensor2D);
       const { quantized, losses } = layer.call(vectors, { training: true, queries });
-      const loss = inBatchSoftmaxLoss(queries, quantized, keep, logQ, scale);
+      const loss = inBatchSoftmaxLoss(queries, quantized, mask, logQ, scale);
       items = tf.keep(tf.clone(vectors));
       softmax = tf.keep(tf.clone(loss));
       distortion = losses.distortion && tf.keep(tf.clone(losses.distortion));
@@ -102,7 +102,7 @@ export class TrainingStep {
       grads,
       queryInput,
       itemInput,
-      keep,
+      mask,
       logQ,
       items!,
       softmax!,
