@@ -130,7 +130,8 @@ class WasmKernel implements AdcKernel {
   setQuery(query: Float32Array): Float32Array {
     this.#f32.set(query, this.#queryAt / 4);
     this.#wasm.setQuery();
-    return this.#f32.subarray(this.#productsAt / 4, this.#productsAt / 4 + this.#codebook.nlist);
+    // A copy: the search reads it while heap and masks get their room, and memory that grows detaches every view on it.
+    return this.#f32.slice(this.#productsAt / 4, this.#productsAt / 4 + this.#codebook.nlist);
   }
 
   probe(nprobe: number): Uint32Array {

@@ -63,8 +63,16 @@ export function collect(b: i32, ordinal: u32, bias: f32): i32 {
       highA = addHigh(highA, t, c);
     }
     const record = collectAt + <usize>collected * RECORD;
-    v128.store(record, i8x16.add_sat_u(i8x16.avgr_u(lowA, lowB), offset), 0);
-    v128.store(record, i8x16.add_sat_u(i8x16.avgr_u(highA, highB), offset), 16);
+    let low = i8x16.add_sat_u(i8x16.avgr_u(lowA, lowB), offset), high = i8x16.add_sat_u(i8x16.avgr_u(highA, highB), offset);
+    if (mask != 0xffffffff) {
+      // Lanes that may not be offered must not be counted: 255 where the mask has no bit.
+      const bits = i32x4.splat(mask), zero = i8x16.splat(0);
+      const bit = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+      low = v128.or(low, i8x16.eq(v128.and(i8x16.swizzle(bits, i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)), bit), zero));
+      high = v128.or(high, i8x16.eq(v128.and(i8x16.swizzle(bits, i8x16(2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3)), bit), zero));
+    }
+    v128.store(record, low, 0);
+    v128.store(record, high, 16);
     store<u32>(record, <u32>block, 32);
     store<u32>(record, ordinal + (<u32>b << 5), 36);
     store<f32>(record, bias, 40);
@@ -74,7 +82,7 @@ export function collect(b: i32, ordinal: u32, bias: f32): i32 {
   return b;
 }
 
-// Sums up to t, counted 16 at a time; lanes that a mask excludes are counted too, which only makes the guess worse.
+// Sums up to t, counted 16 at a time.
 function countUpTo(t: i32): i32 {
   const limits = i8x16.splat(<i8>t);
   let total = i32x4.splat(0);
@@ -95,6 +103,8 @@ export function flush(): void {
     if (countUpTo(middle) >= k) high = middle;
     else low = middle + 1;
   }
+  // The limit is still that of the last list; the sums are relative to the best one. Without this, a floor loses items.
+  holdLimit(maxBias);
   offerUpTo(low, -1);
   holdLimit(maxBias);
   offerUpTo(limit, low);
