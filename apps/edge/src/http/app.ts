@@ -38,7 +38,7 @@ export function createApp(options: AppOptions) {
   });
   app.use(requestId());
   app.use(observe);
-  app.use(browserHeaders);
+  app.use(browserHeaders(options.config));
   app.use(limitUrl);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
   app.notFound((c) => problemResponse(c, new Problem("not-found", `The paths are ${paths}`)));
@@ -54,7 +54,7 @@ export function createApp(options: AppOptions) {
     .openapi(searchRoute, async (c) => {
       const served = await acquire(c);
       const request = resolveSearch(served, c.req.valid("query"));
-      const cached = await answeredByCache(c, served.version, request);
+      const cached = answeredByCache(c, served.version, request);
       if (cached) return cached as never;
       return c.json(await answer(c, served, request), 200);
     })
@@ -78,13 +78,13 @@ export function createApp(options: AppOptions) {
       const served = await acquire(c);
       const { id } = c.req.valid("param");
       const item = await timed(c, "item", () => findItem(served, id));
-      const cached = await answeredByCache(c, served.version, { item: id });
+      const cached = answeredByCache(c, served.version, { item: id });
       if (cached) return cached as never;
       return c.json(item, 200);
     })
     .openapi(facetsRoute, async (c) => {
       const served = await acquire(c);
-      const cached = await answeredByCache(c, served.version, { facets: true });
+      const cached = answeredByCache(c, served.version, { facets: true });
       if (cached) return cached as never;
       return c.json(await timed(c, "facets", () => listFacets(served)), 200);
     })

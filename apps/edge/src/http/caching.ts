@@ -10,22 +10,45 @@ const maxAge = 30;
  * @param canonical the request with all defaults filled in; the order of its members does not count
  * @returns a 304 when the client has this very answer, else undefined
  */
-export async function answeredByCache(
+export function answeredByCache(
   c: Context<AppEnv>,
   indexVersion: string,
   canonical: Readonly<Record<string, unknown>>,
-): Promise<Response | undefined> {
+): Response | undefined {
   const { version, config } = c.get("options");
-  const members = Object.entries(canonical).sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify([version, indexVersion, members], (_, value) =>
-    value instanceof Float32Array ? Array.from(value) : value,
-  );
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  const etag = `"${[...digest.subarray(0, 12)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}"`;
+  const members = Object.entries(canonical)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    // A vector as its bits: exact, and ten times faster than as decimals.
+    .map(([name, value]) => [
+      name,
+      value instanceof Float32Array ? hash64(new Uint16Array(value.buffer, value.byteOffset, value.length * 2)) : value,
+    ]);
+  const etag = `"${hash64(JSON.stringify([version, indexVersion, members]))}"`;
   c.header("ETag", etag);
   c.header("Cache-Control", `${config.tokens.length > 0 ? "private" : "public"}, max-age=${maxAge}`);
   c.header("Cache-Tag", `index-${indexVersion}`);
   return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304) : undefined;
+}
+
+/**
+ * 64 bits of hash in hex: two multiply-xor passes with different multipliers, mixed at the end. Not cryptographic: who finds two
+ * questions with one ETag misleads only a client that has asked both, and a digest of the platform costs more than the search.
+ */
+function hash64(units: string | Uint16Array): string {
+  let high = 0x9e3779b9;
+  let low = 0x85ebca6b;
+  for (let i = 0; i < units.length; i++) {
+    const unit = typeof units === "string" ? units.charCodeAt(i) : units[i]!;
+    high = Math.imul(high ^ unit, 0x01000193);
+    low = Math.imul(low ^ unit, 0x5bd1e995);
+  }
+  high = Math.imul(high ^ (low >>> 15), 0x2c1b3c6d);
+  low = Math.imul(low ^ (high >>> 13), 0x297a2d39);
+  return (
+    ((high ^ (low >>> 16)) >>> 0).toString(16).padStart(8, "0") +
+    ((low ^ (high >>> 15)) >>> 0).toString(16).padStart(8, "0")
+  );
 }
 
 /** RFC 9110 section 13.1.2: weak comparison, because a proxy that compresses makes a tag weak. */

@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";
 import { timingSafeEqual } from "hono/utils/buffer";
+import type { Config } from "../config.ts";
 import type { AppEnv } from "./app-env.ts";
 import { maxUrlBytes } from "./parameters.ts";
 import { Problem } from "./problem.ts";
@@ -35,26 +36,28 @@ export const observe: Middleware = async function observe(c, next) {
 };
 
 /** Headers for what a browser does with an answer. Other origins may read it only when they are configured. */
-export const browserHeaders: Middleware = async function browserHeaders(c, next) {
-  const { corsOrigins } = c.get("options").config;
+export function browserHeaders({ corsOrigins }: Config): Middleware {
   const secure = secureHeaders({
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     crossOriginResourcePolicy: corsOrigins.length > 0 ? "cross-origin" : "same-origin",
   });
-  return secure(c, async () => {
-    // An OPTIONS that is no preflight asks what a path takes, and is answered below.
-    const isPlainOptions = c.req.method === "OPTIONS" && c.req.header("access-control-request-method") === undefined;
-    if (corsOrigins.length === 0 || isPlainOptions) return next();
-    const preflight = await cors({
-      origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
-      allowMethods: ["GET", "HEAD", "POST"],
-      allowHeaders: ["Authorization", "Content-Type", "If-None-Match", "X-Request-Id"],
-      exposeHeaders: ["ETag", "Index-Refresh-Failure", "Server-Timing", "X-Request-Id"],
-      maxAge: 86_400,
-    })(c, next);
-    if (preflight) c.res = preflight;
+  if (corsOrigins.length === 0) return secure;
+  const shared = cors({
+    origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
+    allowMethods: ["GET", "HEAD", "POST"],
+    allowHeaders: ["Authorization", "Content-Type", "If-None-Match", "X-Request-Id"],
+    exposeHeaders: ["ETag", "Index-Refresh-Failure", "Server-Timing", "X-Request-Id"],
+    maxAge: 86_400,
   });
-};
+  return async function browserHeaders(c, next) {
+    return secure(c, async () => {
+      // An OPTIONS that is no preflight asks what a path takes, and is answered below.
+      if (c.req.method === "OPTIONS" && c.req.header("access-control-request-method") === undefined) return next();
+      const preflight = await shared(c, next);
+      if (preflight) c.res = preflight;
+    });
+  };
+}
 
 export const limitUrl: Middleware = async function limitUrl(c, next) {
   // A URL is ASCII once parsed, so its length is bytes.

@@ -27,15 +27,36 @@ function parseText(text: string): unknown {
       return undefined;
     }
   }
-  if (!/^[A-Za-z0-9_-]+={0,2}$/.test(text)) return undefined;
-  try {
-    const binary = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
-    if (binary.length % 4 !== 0) return undefined;
-    const view = new DataView(Uint8Array.from(binary, (c) => c.charCodeAt(0)).buffer);
-    return Float32Array.from({ length: binary.length / 4 }, (_, i) => view.getFloat32(i * 4, true));
-  } catch {
-    return undefined;
+  const bytes = decodeBase64Url(text);
+  if (bytes === undefined || bytes.length % 4 !== 0) return undefined;
+  const view = new DataView(bytes.buffer);
+  return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(i * 4, true));
+}
+
+/** Value of a character of base64url at its code; -1 where there is none. */
+const sextets = new Int8Array(128).fill(-1);
+for (const [i, c] of [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"].entries())
+  sextets[c.charCodeAt(0)] = i;
+
+/** Strict but for padding, which may be there or not. By hand, because `atob` knows only the other alphabet and makes a string of bytes. */
+function decodeBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
+  const length = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
+  if (length % 4 === 1 || length > maxDim * 6) return undefined;
+  const bytes = new Uint8Array(Math.floor((length * 3) / 4));
+  let bits = 0;
+  let pending = 0;
+  let at = 0;
+  for (let i = 0; i < length; i++) {
+    const sextet = sextets[text.charCodeAt(i)] ?? -1;
+    if (sextet < 0) return undefined;
+    bits = ((bits << 6) | sextet) & 0xffff;
+    pending += 6;
+    if (pending >= 8) {
+      pending -= 8;
+      bytes[at++] = bits >>> pending;
+    }
   }
+  return bytes;
 }
 
 function finite(vector: Float32Array): Float32Array | { readonly error: string } {

@@ -1,0 +1,65 @@
+/** Synthetic artifacts: vectors around 1,024 centres, 16 bytes an item, so that nearby cells hold the nearest items as trained ones do. */
+import { type Artifact, createCodebook, writeArtifact } from "@poeem/pq-core";
+
+export const dim = 64;
+const numSubQuantizers = 32;
+export const nlist = 1024;
+
+export interface Catalogue {
+  readonly artifact: Artifact;
+  /** A query vector somewhat nearer to one centre than to the others; deterministic. */
+  query(i: number): Float32Array;
+}
+
+export async function makeCatalogue(numItems: number): Promise<Catalogue> {
+  const random = generator(numItems);
+  const gauss = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const coarseCentroids = Float32Array.from({ length: nlist * dim }, gauss);
+  for (let l = 0; l < nlist; l++) normalize(coarseCentroids.subarray(l * dim, (l + 1) * dim));
+  const codebook = createCodebook({
+    dim,
+    metric: "innerProduct",
+    nlist,
+    numSubQuantizers,
+    nbits: 4,
+    byResidual: true,
+    coarseCentroids,
+    // A residual nearly as long as a centre: cells overlap, so that nprobe matters.
+    centroids: Float32Array.from({ length: dim * 16 }, () => (gauss() / Math.sqrt(dim)) * 0.8),
+  });
+  const artifact = await writeArtifact({
+    codebook,
+    assignments: Uint32Array.from({ length: numItems }, () => Math.floor(random() * nlist)),
+    codes: Uint8Array.from({ length: numItems * numSubQuantizers }, () => Math.floor(random() * 16)),
+    ids: Uint32Array.from({ length: numItems }, (_, i) => i),
+  });
+  return {
+    artifact,
+    query(i) {
+      const seeded = generator(i + 1);
+      const centre = Math.floor(seeded() * nlist) * dim;
+      const vector = Float32Array.from(
+        { length: dim },
+        (_, d) => coarseCentroids[centre + d]! + ((seeded() * 2 - 1) / Math.sqrt(dim)) * 0.6,
+      );
+      normalize(vector);
+      return vector;
+    },
+  };
+}
+
+function normalize(vector: Float32Array): void {
+  const norm = Math.hypot(...vector);
+  for (let d = 0; d < vector.length; d++) vector[d]! /= norm;
+}
+
+/** Uniform in [0, 1), seeded. */
+function generator(seed: number): () => number {
+  let state = Math.imul(seed, 2654435761) >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(state ^ (state >>> 15), state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
