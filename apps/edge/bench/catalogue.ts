@@ -40,7 +40,7 @@ export async function makeCatalogue(numItems: number): Promise<Catalogue> {
       const centre = Math.floor(seeded() * nlist) * dim;
       const vector = Float32Array.from(
         { length: dim },
-        (_, d) => coarseCentroids[centre + d]! + ((seeded() * 2 - 1) / Math.sqrt(dim)) * 0.6,
+        (_, d) => coarseCentroids[centre + d]! + ((seeded() * 2 - 1) / Math.sqrt(dim)) * 4,
       );
       normalize(vector);
       return vector;
