@@ -53,7 +53,9 @@ export function program(): Command {
     .command("search")
     .description("ask an index folder, without a server")
     .requiredOption(...index)
-    .requiredOption("-q, --query <text>", "query text")
+    .option("-q, --query <text>", "query text")
+    .option("--vectors <file>", "query vectors: little-endian float32, one after the other")
+    .option("--heads <n>", "vectors a query, with --vectors", integer(1), 1)
     .option("--k <n>", "results", integer(1), 10)
     .option("--nprobe <n>", "cells visited", integer(1))
     .option("--json", "print one JSON object on stdout")
@@ -71,6 +73,40 @@ export function program(): Command {
     .option("--persist <dir>", "local KV folder (default: .wrangler/state in the Worker's folder)")
     .option("--json", "print one JSON object on stdout")
     .action(async (options) => (await import("./commands/publish.ts")).publish(options));
+
+  root
+    .command("inspect")
+    .description("what an index folder holds")
+    .argument("<dir>", "index folder")
+    .option("--json", "print one JSON object on stdout")
+    .action(async (directory, options) => (await import("./commands/inspect.ts")).inspect(directory, options));
+
+  root
+    .command("import")
+    .description("make an index folder from another library's index file")
+    .argument("<file>", "index file")
+    .addOption(
+      new Option("--from <format>", "poeem: the original Poeem library").choices(["poeem"]).makeOptionMandatory(),
+    )
+    .requiredOption("--out <dir>", "index folder to write")
+    .addOption(
+      new Option("--metric <metric>", "how it is searched; the file does not say")
+        .choices(["innerProduct", "cosine", "l2"])
+        .default("innerProduct"),
+    )
+    .option("--json", "print one JSON object on stdout")
+    .action(async (file, options) => (await import("./commands/import.ts")).importIndex(file, options));
+
+  root
+    .command("export")
+    .description("write an index for another library")
+    .argument("<file>", "file to write")
+    .requiredOption(...index)
+    .addOption(
+      new Option("--to <format>", "faiss: IndexPreTransform + IndexIVFPQ").choices(["faiss"]).makeOptionMandatory(),
+    )
+    .option("--json", "print one JSON object on stdout")
+    .action(async (file, options) => (await import("./commands/export.ts")).exportIndex(file, options));
   return root;
 }
 

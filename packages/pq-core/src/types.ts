@@ -160,6 +160,8 @@ export interface Index {
   ordinals(ids: readonly ItemId[]): Promise<Int32Array>;
   /** Decoded vectors (ordinals.length, dim) in the original space. */
   vectors(ordinals: ArrayLike<number>): Promise<Float32Array>;
+  /** Cells and codes of items, as `encode` gave them. */
+  codes(ordinals: ArrayLike<number>): Promise<EncodedVectors>;
   /** Facet name → value → count of items. */
   facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>;
   /** The query tower's bytes, or undefined when the artifact has none. */

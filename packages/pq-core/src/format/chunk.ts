@@ -65,7 +65,7 @@ export async function openChunk(
   check("size", entry.size, fetched.length);
   if (verify) check("sha256", entry.sha256, await sha256(fetched));
   // Views of wider elements need an aligned start, which a view into a larger buffer need not have.
-  const bytes = fetched.byteOffset % ALIGNMENT === 0 ? fetched : fetched.slice();
+  const bytes = fetched.byteOffset % ALIGNMENT === 0 ? fetched : Uint8Array.from(fetched);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   check("magic", MAGIC.join(" "), Array.from(bytes.subarray(0, 4)).join(" "));
   check("format version", FORMAT_VERSION, view.getUint16(4, true));

@@ -60,7 +60,7 @@ export function readPoeemIndex(bytes: Uint8Array, metric: Metric = "innerProduct
   let at = HEADER_BYTES;
   const [codebookBytes, idBytes, normBytes, codes, centroidBytes, assignmentBytes] = lengths.map((length) => {
     at += length;
-    return bytes.slice(at - length, at);
+    return Uint8Array.from(bytes.subarray(at - length, at));
   });
   const nbits = numCentroids <= 16 ? 4 : 8;
   const codebook = createCodebook({

@@ -6,7 +6,7 @@ import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
 import { listOf } from "../inverted-lists.ts";
 import type { AdcKernel, Ranking } from "../kernel.ts";
 import { TopK } from "../top-k.ts";
-import type { Index, Item, ItemId, Manifest, SearchOptions, SearchResult } from "../types.ts";
+import type { EncodedVectors, Index, Item, ItemId, Manifest, SearchOptions, SearchResult } from "../types.ts";
 import { compileFilter } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import type { ListSource } from "./list-source.ts";
@@ -78,17 +78,22 @@ export class PqIndex implements Index {
   }
 
   async vectors(ordinals: ArrayLike<number>): Promise<Float32Array> {
+    const { assignments, codes } = await this.codes(ordinals);
+    return decode(this.codebook, assignments, codes);
+  }
+
+  async codes(ordinals: ArrayLike<number>): Promise<EncodedVectors> {
     checkOrdinals(ordinals, this.manifest.numItems);
     const { numSubQuantizers: M, nbits } = this.codebook;
     const lists = await this.#parts.lists.ready(Array.from(ordinals, (start) => ({ start, end: start + 1 })));
     const codes = new Uint8Array(ordinals.length * M);
-    const cells = new Uint32Array(ordinals.length);
+    const assignments = new Uint32Array(ordinals.length);
     for (let i = 0; i < ordinals.length; i++) {
       const { bytes, at } = lists.block(ordinals[i]!);
-      cells[i] = listOf(this.#parts.offsets, ordinals[i]!);
+      assignments[i] = listOf(this.#parts.offsets, ordinals[i]!);
       for (let m = 0; m < M; m++) codes[i * M + m] = codeAt(bytes, at, ordinals[i]! % BLOCK, m, nbits);
     }
-    return decode(this.codebook, cells, codes);
+    return { assignments, codes };
   }
 
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {

@@ -1,0 +1,38 @@
+import { writeFaissIndex } from "@poeem/pq-core";
+import { openIndexDirectory } from "../artifact/open.ts";
+import { UserError } from "../errors.ts";
+import { writeBytes } from "../files.ts";
+import { formatCount } from "../progress.ts";
+
+export interface ExportOptions {
+  index: string;
+  to: "faiss";
+  json?: boolean;
+}
+
+/** `poeem export --to faiss FILE`: an index folder becomes a file for Faiss's `read_index`. */
+export async function exportIndex(file: string, options: ExportOptions): Promise<void> {
+  const index = await openIndexDirectory(options.index);
+  const { manifest, codebook } = index;
+  const ordinals = Uint32Array.from({ length: manifest.numItems }, (_, i) => i);
+  const encoded = await index.codes(ordinals);
+  // Faiss knows integers only: items with string ids get their ordinal, and the ids go into a file beside it, a line each.
+  const named = manifest.idType === "string";
+  const ids = (await index.items(ordinals)).map(({ id }) => id);
+  const numeric = named ? ordinals : BigUint64Array.from(ids, BigInt);
+  if (codebook.metric === "cosine")
+    throw new UserError(
+      `${options.index}: Faiss has no index for cosine over decoded vectors; expected innerProduct or l2`,
+    );
+  const bytes = writeFaissIndex({ codebook, ...encoded, ids: numeric, nprobe: manifest.defaultNprobe });
+  await writeBytes(file, bytes);
+  const idsFile = named ? `${file}.ids.txt` : null;
+  if (idsFile) await writeBytes(idsFile, new TextEncoder().encode(ids.map((id) => `${id}\n`).join("")));
+  const facts = { file, idsFile, bytes: bytes.length, items: manifest.numItems };
+  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  else {
+    process.stderr.write(
+      `${file}: ${formatCount(facts.items)} items, ${formatCount(facts.bytes)} bytes${idsFile ? `; line i of ${idsFile} is the id of Faiss's id i` : ""}\n`,
+    );
+  }
+}

@@ -1,0 +1,31 @@
+import { readPoeemIndex, writeArtifact } from "@poeem/pq-core";
+import { writeIndexDirectory } from "../artifact/directory.ts";
+import { readBytes } from "../files.ts";
+import { formatCount } from "../progress.ts";
+
+export interface ImportOptions {
+  from: "poeem";
+  out: string;
+  metric: "innerProduct" | "cosine" | "l2";
+  json?: boolean;
+}
+
+/** `poeem import --from poeem FILE`: an index file of the original Poeem library becomes an index folder. */
+export async function importIndex(file: string, options: ImportOptions): Promise<void> {
+  const { input, norms, numCentroidsUsed } = readPoeemIndex(await readBytes(file), options.metric);
+  const artifact = await writeArtifact({ ...input, training: { importedFrom: "poeem", norms, numCentroidsUsed } });
+  await writeIndexDirectory(options.out, artifact, {});
+  const facts = {
+    out: options.out,
+    version: artifact.version,
+    items: artifact.manifest.numItems,
+    metric: options.metric,
+    norms,
+  };
+  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  else {
+    process.stderr.write(
+      `index ${facts.version} in ${options.out}: ${formatCount(facts.items)} items, searched by ${options.metric}; the file's norm column held ${norms} and is not used\n`,
+    );
+  }
+}
