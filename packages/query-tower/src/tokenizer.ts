@@ -35,13 +35,16 @@ export function words(text: string, maxChars = DEFAULT_TOKENIZER.maxChars): stri
 }
 
 /**
- * The hashed features of a text: each word, and the character n-grams of each word between boundary marks with accents
+ * The hashed features of a text: each word, each pair of neighbouring words, and the character n-grams of each word between boundary marks with accents
  * taken off, so that "gateau" meets "gâteau" (of a word in Chinese, Japanese or Korean: its characters and pairs). Hashes are 32-bit; a feature that occurs twice is listed twice.
  */
 export function textFeatures(text: string, config: TokenizerConfig = DEFAULT_TOKENIZER): Uint32Array {
   const hashes: number[] = [];
+  let previous: string | undefined;
   for (const word of words(text, config.maxChars)) {
     hashes.push(fnv1a32(`w${word}`));
+    if (previous !== undefined) hashes.push(fnv1a32(`p${previous} ${word}`));
+    previous = word;
     if (config.maxGram === 0) continue;
     const bare = word.normalize("NFD").replace(ACCENT, "").normalize("NFC");
     const syllabic = SYLLABIC.test(bare);

@@ -91,6 +91,12 @@ describe("tokenizer", () => {
     expect(grams).toHaveLength(6);
   });
 
+  it("takes neighbouring words as a feature of their own, in their order", () => {
+    const words = { minGram: 3, maxGram: 0, maxChars: 64 };
+    const expected = ["wleft", "warrow", "pleft arrow", "wup", "parrow up"].map(fnv1a32);
+    expect([...textFeatures("left arrow up", words)]).toEqual(expected);
+  });
+
   it("takes characters and pairs of a syllabic script", () => {
     const hashes = new Set(textFeatures("生日蛋糕"));
     for (const gram of ["生", "日", "生日", "日蛋", "蛋糕"]) expect(hashes).toContain(fnv1a32(`g${gram}`));
