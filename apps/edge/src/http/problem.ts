@@ -54,6 +54,8 @@ export function problemResponse(c: Context, problem: Problem, headers: Record<st
   return c.body(JSON.stringify(body), body.status, {
     "Content-Type": "application/problem+json",
     "Cache-Control": "no-store",
+    // A cold start is tried again after a second, a refresh after half a minute.
+    ...(body.status === 503 && { "Retry-After": "2" }),
     ...headers,
   });
 }

@@ -10,8 +10,15 @@ export interface ServedIndex extends LoadedIndex {
   readonly tower: QueryTower | undefined;
 }
 
-/** Bytes of item pages, look-up pages and filters that are read ahead and kept: an isolate has 128 MB for everything. */
-const prefetchBytes = 24 * 1024 * 1024;
+const MiB = 1024 * 1024;
+// An isolate has 128 MB for everything, and for a moment two versions are in it: the one that serves and the one that is read. So the
+// three budgets of a version come to 44 MiB, which leaves as much again for code, query towers and requests.
+/** Codes kept in the kernel's memory: 1.5 million items of 16 bytes. A larger index pages its lists. */
+const residentBytes = 24 * MiB;
+/** Item pages, look-up pages and filters that are read ahead and kept. */
+const prefetchBytes = 12 * MiB;
+/** Pages that were read when they were needed, least recently used out first. */
+const cacheBytes = 8 * MiB;
 /** Reads under way at once; a Worker has six connections a request. */
 const maxReads = 6;
 
@@ -28,7 +35,7 @@ export async function openServedIndex(
   const manifest = await bytesOf(store, pointer.manifestKey);
   const kept = new Map<string, Uint8Array>();
   const source = { get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))) };
-  const index = await openArtifact(source, manifest, { kernelModule });
+  const index = await openArtifact(source, manifest, { kernelModule, residentBytes, cacheBytes });
   if (index.version !== pointer.version) {
     throw new Error(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
