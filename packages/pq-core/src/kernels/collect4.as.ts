@@ -11,8 +11,8 @@ import { holdLimit, limit, maxBias, scale } from "./steps4.as";
 const CAPACITY: i32 = 512;
 /** A block as it is kept: 32 sums, then where it is, its first ordinal, its bias, and which items may be offered. */
 const RECORD: usize = 48;
-/** Below this k the blocks are scored as they come. */
-const LEAST_K: i32 = 32;
+/** Look-ups that scoring k items takes, below which the blocks are scored as they come: collecting would cost more. */
+const LEAST_LOOKUPS: i32 = 256;
 
 /** True until the room is full. */
 export let collecting: bool = false;
@@ -28,7 +28,7 @@ export function beginCollect(k_: i32): void {
   k = k_;
   collected = 0;
   // Cosine's sums hold theta, so they could not be compared with a later one.
-  collecting = k >= LEAST_K && termMode != 2;
+  collecting = k * numSubQuantizers >= LEAST_LOOKUPS && termMode != 2;
 }
 
 /** Collects from block b on; returns the first block that is left to scan. */
