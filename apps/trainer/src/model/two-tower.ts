@@ -16,20 +16,20 @@ const TABLE_ACCUMULATOR = 1e-8;
 export class TowerLayers {
   readonly variables: tf.Variable[];
 
-  constructor(name: string, dim: number, hiddenDim: number, random: Random) {
-    const variable = (suffix: string, shape: [number, number], stddev: number): tf.Variable => {
+  constructor(dim: number, hiddenDim: number, random: Random) {
+    const variable = (shape: [number, number], stddev: number): tf.Variable => {
       const values = Float32Array.from({ length: shape[0] * shape[1] }, () => random.normal() * stddev);
-      return tf.variable(tf.tensor2d(values, shape), true, `${name}/${suffix}`);
+      return tf.tidy(() => tf.variable(tf.tensor2d(values, shape)));
     };
     this.variables =
       hiddenDim === 0
         ? []
         : [
-            variable("hidden/weights", [dim, hiddenDim], Math.sqrt(2 / dim)),
-            variable("hidden/bias", [1, hiddenDim], 0),
+            variable([dim, hiddenDim], Math.sqrt(2 / dim)),
+            variable([1, hiddenDim], 0),
             // near zero: at the start the tower is its skip connection
-            variable("output/weights", [hiddenDim, dim], 0.1 * Math.sqrt(1 / hiddenDim)),
-            variable("output/bias", [1, dim], 0),
+            variable([hiddenDim, dim], 0.1 * Math.sqrt(1 / hiddenDim)),
+            variable([1, dim], 0),
           ];
   }
 
@@ -73,8 +73,8 @@ export class TwoTower {
     this.text = new EmbeddingTable(dataset.vocabulary.length, dim, init);
     this.id = new EmbeddingTable(dataset.ids.length, dim, init);
     this.category = new EmbeddingTable(Math.max(1, dataset.numCategories), dim, init);
-    this.query = new TowerLayers("query", dim, hiddenDim, random);
-    this.item = new TowerLayers("item", dim, hiddenDim, random);
+    this.query = new TowerLayers(dim, hiddenDim, random);
+    this.item = new TowerLayers(dim, hiddenDim, random);
   }
 
   get variables(): tf.Variable[] {

@@ -56,10 +56,9 @@ export class TrainingStep {
     const n = events.length;
     const batch = this.batches.build(events);
     const textRows: Uint32Array[] = [];
-    const queryInput = tf.variable(tf.tensor2d(model.queryInputs(dataset.queryRows, batch.queries), [n, dim]));
-    const itemInput = tf.variable(
-      tf.tensor2d(model.itemInputs(dataset, batch.items, { random: this.random, textRows }), [n, dim]),
-    );
+    const input = (rows: Float32Array): tf.Variable => tf.tidy(() => tf.variable(tf.tensor2d(rows, [n, dim])));
+    const queryInput = input(model.queryInputs(dataset.queryRows, batch.queries));
+    const itemInput = input(model.itemInputs(dataset, batch.items, { random: this.random, textRows }));
     const mask = tf.tensor2d(batch.mask, [n, n]);
     const logQ = tf.tensor2d(
       Float32Array.from(batch.items, (item) => this.logQ[item]!),

@@ -1,0 +1,91 @@
+import { IndexingLayer, Random } from "@poeem/indexing-layer";
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { useBackend } from "../src/backend.ts";
+import { resolveConfig } from "../src/config.ts";
+import { buildDataset } from "../src/data/dataset.ts";
+import type { RawData } from "../src/data/load.ts";
+import { BatchBuilder } from "../src/model/batch.ts";
+import { TwoTower } from "../src/model/two-tower.ts";
+import { TrainingStep } from "../src/train/step.ts";
+
+beforeAll(async () => {
+  await useBackend("wasm");
+});
+
+const config = resolveConfig(
+  {
+    name: "t",
+    data: { items: "-", events: "-" },
+    items: { text: ["title"], textFromEvents: true, categories: ["kind"] },
+    split: { testModulus: 0 },
+    model: { dim: 16, hiddenDim: 8, minFeatureCount: 1 },
+    index: { nlist: 4, numSubQuantizers: 8, bufferSize: 64 },
+    training: { batchSize: 32 },
+  },
+  "test",
+);
+
+function setUp() {
+  const names = Array.from({ length: 40 }, (_, i) => `thing${i} of kind ${i % 5}`);
+  const raw: RawData = {
+    ids: names.map((_, i) => `item-${i}`),
+    items: names.map((title, i) => ({ id: `item-${i}`, title, kind: `k${i % 5}` })),
+    queries: names.flatMap((name) => [name, `${name} please`]),
+    targets: Uint32Array.from(names.flatMap((_, i) => [i, i])),
+    unknownItems: { count: 0, examples: [] },
+    hash: "",
+  };
+  const dataset = buildDataset(raw, config);
+  const model = new TwoTower(config, dataset);
+  const layer = new IndexingLayer({
+    dim: 16,
+    nlist: 4,
+    numSubQuantizers: 8,
+    nbits: 4,
+    warmupSteps: 3,
+    bufferSize: 64,
+    seed: 1,
+  });
+  const random = new Random(2);
+  const step = new TrainingStep({ config, dataset, model, layer, batches: new BatchBuilder(dataset, 32), random });
+  const run = () => step.run(Uint32Array.from(random.permutation(80).slice(0, 32)), 1);
+  return { model, layer, run };
+}
+
+describe("TrainingStep", () => {
+  it("keeps the number of tensors flat, before and after the quantizer starts", async () => {
+    const { layer, run } = setUp();
+    await run();
+    const warm = tf.memory().numTensors;
+    await run();
+    expect(tf.memory().numTensors).toBe(warm);
+    while (!layer.ready) await run();
+    await run();
+    const joint = tf.memory().numTensors;
+    for (let i = 0; i < 3; i++) await run();
+    expect(tf.memory().numTensors).toBe(joint);
+  });
+
+  it("moves tables, towers and centroids, and the loss falls", async () => {
+    const { model, layer, run } = setUp();
+    const first = await run();
+    expect(first.distortion).toBe(0);
+    while (!layer.ready) await run();
+    const before = {
+      tables: [model.text, model.id, model.category].map(({ rows }) => rows.slice()),
+      towers: await Promise.all(model.variables.map((variable) => variable.data())),
+      codebook: await layer.codebook(),
+    };
+    let last = await run();
+    for (let i = 0; i < 40; i++) last = await run();
+    expect(last.distortion).toBeGreaterThan(0);
+    expect(last.loss).toBeLessThan(first.loss / 2);
+    for (const [i, table] of [model.text, model.id, model.category].entries())
+      expect(table.rows).not.toEqual(before.tables[i]);
+    for (const [i, variable] of model.variables.entries()) expect(await variable.data()).not.toEqual(before.towers[i]);
+    const after = await layer.codebook();
+    expect(after.centroids).not.toEqual(before.codebook.centroids);
+    expect(after.coarseCentroids).not.toEqual(before.codebook.coarseCentroids);
+  });
+});
