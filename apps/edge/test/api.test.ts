@@ -281,6 +281,7 @@ describe("/openapi.json", () => {
       "k",
       "nprobe",
       "filter",
+      "diversity",
       "exclude",
       "fields",
     ]);

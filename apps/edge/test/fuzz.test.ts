@@ -90,6 +90,7 @@ const names = [
   "exclude",
   "fields",
   "history",
+  "diversity",
   "Q",
   "__proto__",
   "toString",
@@ -136,7 +137,7 @@ const valueFor = (name: string): string =>
     ? pick(filters)
     : name === "vector"
       ? pick(vectors)
-      : name === "k" || name === "nprobe"
+      : name === "k" || name === "nprobe" || name === "diversity"
         ? pick(numbers)
         : pick(words);
 const encode = (text: string): string =>

@@ -264,6 +264,55 @@ describe("GET /items/{id}", () => {
   });
 });
 
+describe("diversity=", () => {
+  const cosine = (a: string, b: string) => {
+    const [x, y] = [vectorOf(a), vectorOf(b)];
+    const dot = (u: Float32Array, v: Float32Array) => u.reduce((sum, value, d) => sum + value * v[d]!, 0);
+    return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
+  };
+
+  it.each([0.2, 0.5, 1])(
+    "%d picks as maximal marginal relevance does among four times as many candidates",
+    async (diversity) => {
+      const k = 12;
+      const candidates = rank(fixture, fixture.tower.embedText("cake")).slice(0, 4 * k);
+      const [best, worst] = [candidates[0]!.score, candidates.at(-1)!.score];
+      const expected = [candidates[0]!.id];
+      while (expected.length < k) {
+        const value = ({ id, score }: Result) =>
+          (1 - diversity) * ((score - worst) / (best - worst)) -
+          diversity * Math.max(...expected.map((other) => cosine(id, other)));
+        const rest = candidates.filter(({ id }) => !expected.includes(id));
+        expected.push(rest.reduce((a, b) => (value(b) > value(a) ? b : a)).id);
+      }
+      const { body } = await get(`/search?q=cake&k=${k}&diversity=${diversity}${all}`);
+      expect(body.results.map(({ id }: Result) => id)).toEqual(expected);
+      expect((await post({ q: "cake", k, diversity, nprobe: nlist })).body).toEqual(body);
+    },
+  );
+
+  it("0 is the plain ranking, and more of it makes results less alike", async () => {
+    const ids = async (diversity: number): Promise<string[]> =>
+      (await get(`/search?q=cake&k=12&diversity=${diversity}${all}`)).body.results.map(({ id }: Result) => id);
+    expect(await ids(0)).toEqual(
+      rank(fixture, fixture.tower.embedText("cake"))
+        .slice(0, 12)
+        .map(({ id }) => id),
+    );
+    const alike = (list: string[]) =>
+      list.flatMap((a, i) => list.slice(i + 1).map((b) => cosine(a, b))).reduce((sum, value) => sum + value, 0);
+    expect(alike(await ids(1))).toBeLessThan(alike(await ids(0)));
+  });
+
+  it.each(["-0.1", "1.5", "2", "x", "", "1e-3", ".5"])("%j is 400", async (text) => {
+    const { status, body } = await get(`/search?q=cake&diversity=${text}`);
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([
+      { parameter: "diversity", detail: `expected a number from 0 to 1, got ${JSON.stringify(text)}` },
+    ]);
+  });
+});
+
 describe("GET /facets", () => {
   it("counts the items of each value, and what it names can be filtered by", async () => {
     const { status, body, headers } = await get("/facets");

@@ -156,11 +156,16 @@ describe("a bad request", () => {
     [`/search?q=${encodeURIComponent("é".repeat(257))}`, [["q", "expected at most 512 bytes of UTF-8, got 514"]]],
     [
       "/search?q=cake&K=5",
-      [["K", "is unknown; this path takes q, like, history, vector, k, nprobe, filter, exclude, fields"]],
+      [["K", "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields"]],
     ],
     [
       "/search?q=cake&__proto__=5",
-      [["__proto__", "is unknown; this path takes q, like, history, vector, k, nprobe, filter, exclude, fields"]],
+      [
+        [
+          "__proto__",
+          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields",
+        ],
+      ],
     ],
     ["/search?q=cake&q=pie", [["q", "expected once, got 2 times"]]],
     [

@@ -33,6 +33,8 @@ const doc = {
   nprobe: "Cells of the index to visit, at most its nlist; left out: the index's own default",
   exclude: `Ids that must not be returned, up to ${maxExclude}; unknown ones are ignored`,
   filter: "Only items for which this holds, for example kind:emoji AND NOT (set:mdi OR year<1990)",
+  diversity:
+    "0 to 1: how much results should differ from each other (maximal marginal relevance among four times as many)",
   fields: `Fields to return, up to ${maxFields}; left out: all. The title always comes`,
 };
 
@@ -104,6 +106,17 @@ function integer(min: number, max: number) {
   };
 }
 
+const expectedShare = "expected a number from 0 to 1";
+const share = {
+  text: z
+    .string()
+    .regex(/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/, { error: ({ input }) => `${expectedShare}, got ${show(String(input))}` })
+    .transform(Number),
+  json: z
+    .number({ error: ({ input }) => `${expectedShare}, got ${kindOf(input)}` })
+    .refine((value) => value >= 0 && value <= 1, { error: ({ input }) => `${expectedShare}, got ${input}` }),
+};
+
 const k = integer(1, maxK);
 const nprobe = integer(1, maxNprobe);
 const kDoc = { type: "integer", minimum: 1, maximum: maxK, default: defaultK } as const;
@@ -134,6 +147,9 @@ export const searchQuery = z
     k: k.text.default(defaultK).openapi({ param: { description: doc.k }, ...kDoc }),
     nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
     filter: filter.optional().openapi({ param: { description: doc.filter }, type: "string", example: "kind:emoji" }),
+    diversity: share.text
+      .default(0)
+      .openapi({ param: { description: doc.diversity }, type: "number", minimum: 0, maximum: 1, default: 0 }),
     exclude: commaList(maxExclude)
       .default([])
       .openapi({
@@ -162,6 +178,9 @@ export const searchBody = z
     k: k.json.default(defaultK).openapi({ description: doc.k, ...kDoc }),
     nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
     filter: filter.optional().openapi({ description: doc.filter, type: "string", example: "kind:emoji" }),
+    diversity: share.json
+      .default(0)
+      .openapi({ description: doc.diversity, type: "number", minimum: 0, maximum: 1, default: 0 }),
     exclude: idList(maxExclude).default([]).openapi({ description: doc.exclude }),
     fields: z
       .array(z.string(), { error: ({ input }) => `expected a list of names, got ${kindOf(input)}` })

@@ -2,9 +2,10 @@
 import type { z } from "@hono/zod-openapi";
 import type { Item, ItemFields, ItemId } from "@poeem/pq-core";
 import type { ServedIndex } from "../index/served-index.ts";
+import { candidatesPerResult, diversify } from "./diversity.ts";
 import { invalidRequest } from "./parameters.ts";
 import { Problem } from "./problem.ts";
-import { type SearchRequest, show } from "./requests.ts";
+import { maxK, type SearchRequest, show } from "./requests.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult } from "./responses.ts";
 
 /** A request made complete with what only the index knows. */
@@ -31,7 +32,7 @@ export function resolveSearch({ index, tower }: ServedIndex, request: SearchRequ
 /** @throws Problem `index-unavailable` when a page of the index cannot be read; `invalid-request` when it lacks an item or facet that was named. */
 export async function search(served: ServedIndex, request: ResolvedSearch): Promise<z.output<typeof searchResponse>> {
   const { index } = served;
-  const { q, like, history = [], k, nprobe, filter, exclude, fields } = request;
+  const { q, like, history = [], k, nprobe, filter, diversity, exclude, fields } = request;
   const answer = { query: q ?? null, indexVersion: index.version, k, nprobe };
   return readPart(served, async () => {
     const vectors = await queryVectors(served, request);
@@ -40,14 +41,19 @@ export async function search(served: ServedIndex, request: ResolvedSearch): Prom
       return { ...answer, listsProbed: 0, codesScanned: 0, results: [] };
     }
     const named = like === undefined ? history : [like];
-    const found = await index.search(vectors, { k, nprobe, filter, exclude: [...named, ...exclude] });
-    const items = await index.items(found.ordinals);
+    const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * candidatesPerResult, maxK));
+    const found = await index.search(vectors, { k: wanted, nprobe, filter, exclude: [...named, ...exclude] });
+    const order =
+      diversity === 0
+        ? [...found.ordinals.keys()]
+        : diversify(found.scores, await index.vectors(found.ordinals), k, diversity);
+    const items = await index.items(order.map((rank) => found.ordinals[rank]!));
     const { listsProbed, codesScanned, scores } = found;
     return {
       ...answer,
       listsProbed,
       codesScanned,
-      results: items.map((item, i) => toResult(item, scores[i]!, fields)),
+      results: items.map((item, i) => toResult(item, scores[order[i]!]!, fields)),
     };
   });
 }
