@@ -26,4 +26,4 @@ export {
 export { ScalarKernel } from "./scalar-kernel.ts";
 export { MAX_K } from "./search/options.ts";
 export type * from "./types.ts";
-export { loadKernel } from "./wasm-kernel.ts";
+export { loadKernel, supportsRelaxedSimd } from "./wasm-kernel.ts";

@@ -19,9 +19,10 @@ interface KernelExports {
 }
 
 /** The part of WebAssembly used here: the type libraries of Node and of Workers declare different halves of it. */
-const { Instance, Module } = (
+const { Instance, Module, validate } = (
   globalThis as unknown as {
     WebAssembly: {
+      validate(bytes: Uint8Array): boolean;
       Instance: new (module: WebAssembly.Module, imports: object) => { readonly exports: unknown };
       Module: new (bytes: Uint8Array) => WebAssembly.Module;
     };
@@ -33,6 +34,17 @@ const TILE = 16;
 const PAGE = 65_536;
 /** Address of the distance table; a constant of src/kernels/shape.as.ts. */
 const TABLE = 4096;
+
+/** A module of one function, () → v128: two splats and i8x16.relaxed_swizzle. */
+const RELAXED_PROBE = [
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b, 0x03, 0x02, 0x01, 0x00],
+  ...[0x0a, 0x0f, 0x01, 0x0d, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x80, 0x02, 0x0b],
+];
+
+/** Which build this engine can compile: kernel-relaxed.wasm when true (Node 22, workerd, current browsers), else kernel.wasm. */
+export function supportsRelaxedSimd(): boolean {
+  return validate(Uint8Array.from(RELAXED_PROBE));
+}
 
 /**
  * Makes kernels from a compiled module. Workers refuse to compile bytes, so a module is taken, never bytes:

@@ -1,5 +1,5 @@
-import { describe, it } from "vitest";
-import { loadKernel, ScalarKernel } from "../src/index.ts";
+import { describe, expect, it } from "vitest";
+import { loadKernel, ScalarKernel, supportsRelaxedSimd } from "../src/index.ts";
 import { adcConformance } from "../src/testing/conformance.ts";
 import { kernelModule } from "./support.ts";
 
@@ -11,4 +11,8 @@ describe("the SIMD kernel", () => {
 });
 describe("the relaxed SIMD kernel", () => {
   adcConformance({ name: "relaxed-simd", makeKernel: loadKernel(kernelModule("kernel-relaxed.wasm")), test: it });
+});
+
+it("says that Node 22 compiles the relaxed build, as it just did", () => {
+  expect(supportsRelaxedSimd()).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, inject, it } from "vitest";
 import plain from "../../dist/kernel.wasm";
 import relaxed from "../../dist/kernel-relaxed.wasm";
-import { loadKernel, openArtifact, ScalarKernel } from "../../src/index.ts";
+import { loadKernel, openArtifact, ScalarKernel, supportsRelaxedSimd } from "../../src/index.ts";
 import { adcConformance } from "../../src/testing/conformance.ts";
 import { GOLDEN, observe } from "../golden.ts";
 
@@ -13,6 +13,7 @@ const KERNELS = [
 
 it("runs inside workerd", () => {
   expect(navigator.userAgent).toBe("Cloudflare-Workers");
+  expect(supportsRelaxedSimd()).toBe(true);
 });
 
 describe.each(KERNELS)("the $name kernel in workerd", ({ name, module }) => {
