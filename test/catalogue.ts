@@ -24,14 +24,14 @@ const SHAPES = {
 const SIZES = { small: "petit", large: "grand", tiny: "minuscule", huge: "énorme" };
 
 /** A small catalogue by formula: every colour × shape × size, with queries in two languages. */
-export async function writeCatalogue(directory: string): Promise<{ items: number }> {
-  const items: object[] = [];
+export async function writeCatalogue(directory: string): Promise<{ items: number; inches: Map<string, number> }> {
+  const items: { id: string; inches: number; title: string; shape: string }[] = [];
   const events: object[] = [];
   for (const [colour, couleur] of Object.entries(COLOURS)) {
     for (const [shape, forme] of Object.entries(SHAPES)) {
       for (const [size, taille] of Object.entries(SIZES)) {
         const id = `${size}-${colour}-${shape}`;
-        items.push({ id, title: `${size} ${colour} ${shape}`, shape });
+        items.push({ id, title: `${size} ${colour} ${shape}`, shape, inches: 1 + (items.length % 9) });
         const queries = [
           `${size} ${colour} ${shape}`,
           `${colour} ${shape}`,
@@ -48,7 +48,7 @@ export async function writeCatalogue(directory: string): Promise<{ items: number
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, "items.jsonl"), lines(items));
   await writeFile(join(directory, "events.jsonl"), lines(events));
-  return { items: items.length };
+  return { items: items.length, inches: new Map(items.map(({ id, inches }) => [id, inches])) };
 }
 
 /** A configuration small enough to train in seconds. */
@@ -56,7 +56,7 @@ export const CONFIG = `
 export default {
   name: "shapes",
   data: { items: "SELECT * FROM 'items.jsonl'", events: "SELECT * FROM 'events.jsonl'" },
-  items: { text: ["title"], categories: ["shape"], fields: ["shape"] },
+  items: { text: ["title"], categories: ["shape"], fields: ["shape"], facets: ["shape"], numbers: ["inches"] },
   model: { dim: 32, minFeatureCount: 1, hiddenDim: 32 },
   index: { nlist: 8, numSubQuantizers: 16, nprobe: 3, bufferSize: 512, warmup: 0.4 },
   training: { batchSize: 64, epochs: 6, seed: 3 },

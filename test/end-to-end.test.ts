@@ -16,6 +16,7 @@ interface Answer {
 
 let folder: string;
 let items: number;
+let inches: ReadonlyMap<string, number>;
 let index: Index;
 let tower: QueryTower;
 let decoded: Float32Array;
@@ -27,7 +28,7 @@ const path = (...parts: string[]): string => join(folder, ...parts);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "poeem-e2e-"));
-  ({ items } = await writeCatalogue(folder));
+  ({ items, inches } = await writeCatalogue(folder));
   await writeFile(path("poeem.config.mjs"), CONFIG);
   const trained = await poeem(["train", "--config", path("poeem.config.mjs"), "--out", path("index"), "--json"]);
   expect(trained.stderr + trained.stdout).toContain('"version"');
@@ -128,6 +129,13 @@ describe("a trained, published and served index", () => {
     for (const { id, score } of one.results) expect(score).toBeCloseTo(scores.get(id)!, 6);
   });
 
+  it("filters by what the configuration names as facets and numbers", async () => {
+    const filter = encodeURIComponent("shape:star AND inches>=5");
+    const { results } = await search(`q=red%20heart&k=256&nprobe=8&filter=${filter}`);
+    const expected = ids.filter((id) => id.endsWith("-star") && inches.get(id)! >= 5);
+    expect(results.map(({ id }) => id).toSorted()).toEqual(expected.toSorted());
+  });
+
   it("answers 503 problem+json as long as nothing is published", () => {
     expect(beforePublishing.status).toBe(503);
     expect(beforePublishing.type).toContain("application/problem+json");
@@ -208,7 +216,7 @@ describe("the command line, used wrongly", () => {
     const file = await config("column.config.mjs", (text) =>
       text.replace('categories: ["shape"]', 'categories: ["form"]'),
     );
-    await refused(["train", "--config", file], /data\.items: expected column form; got id, title, shape/);
+    await refused(["train", "--config", file], /data\.items: expected column form; got id, title, shape, inches/);
   });
 
   it("refuses an unknown option and an index that is not there", async () => {

@@ -14,6 +14,7 @@ export default defineConfig({
     text: ["title"],
     textFromEvents: true,
     categories: ["set", "category"],
+    facets: ["set", "kind"],
     fields: ["set", "kind", "category", "glyph", "svg"],
   },
   // 26 languages have many words: half of this vocabulary costs 5 % of recall@10

@@ -29,6 +29,10 @@ const schema = z.strictObject({
     categories: columns.default([]),
     /** Columns returned with a result, beside the title. */
     fields: columns.default([]),
+    /** Columns a search can be filtered by: one value an item, or a list of values. */
+    facets: columns.default([]),
+    /** Columns of numbers a search can be filtered by range. */
+    numbers: columns.default([]),
   }),
   events: z.strictObject({ query: z.string().default("query"), item: z.string().default("item") }).prefault({}),
   split: z

@@ -33,14 +33,14 @@ export async function loadData(config: PoeemConfig, directory: string): Promise<
       }
     };
     const items = await run("items");
-    const { id, title, text, categories, fields } = config.items;
-    requireColumns("items", items.names, [id, title, ...text, ...categories, ...fields]);
-    const numbers = numberItems(items.rows, id);
+    const { id, title, text, categories, fields, facets, numbers } = config.items;
+    requireColumns("items", items.names, [id, title, ...text, ...categories, ...fields, ...facets, ...numbers]);
+    const numberOf = numberItems(items.rows, id);
 
     const events = await run("events");
     const { query, item } = config.events;
     requireColumns("events", events.names, [query, item]);
-    return { ids: [...numbers.keys()], items: items.rows, ...readEvents(events.rows, query, item, numbers) };
+    return { ids: [...numberOf.keys()], items: items.rows, ...readEvents(events.rows, query, item, numberOf) };
   } finally {
     connection.closeSync();
   }
