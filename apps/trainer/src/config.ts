@@ -82,7 +82,7 @@ const schema = z.strictObject({
       /** Adagrad, coarse and PQ centroids. */
       codebookLearningRate: z.number().positive().default(0.05),
       /** Softmax scale (inverse temperature) on the cosine. */
-      scale: z.number().positive().default(20),
+      scale: z.number().positive().default(30),
       /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
       logQ: z.number().min(0).max(1).default(0),
       seed: z.number().int().min(0).default(1),
