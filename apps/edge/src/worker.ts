@@ -1,5 +1,5 @@
 /** Entry of the Worker: binds the app to KV, the WASM kernel, the clock and the console. */
-import kernelModule from "@poeem/pq-core/kernel.wasm";
+import kernelModule from "@poeem/pq-core/kernel-relaxed.wasm";
 import packageJson from "../package.json" with { type: "json" };
 import { readConfig } from "./config.ts";
 import type { Env } from "./env.ts";
