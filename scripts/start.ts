@@ -5,13 +5,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const example = join(root, "examples/symbols");
 const index = join(example, "dist/index");
 const worker = join(root, "apps/edge");
 const poeem = join(root, "apps/trainer/bin/poeem.js");
+const tool = (name: string): string => join(root, "node_modules/.bin", name);
 const READY_TIMEOUT_MS = 120_000;
 
 // Nobody is asked and nothing is sent home when a stranger tries the project.
@@ -59,7 +60,9 @@ async function waitUntilReady(address: string, server: ChildProcess): Promise<vo
   const deadline = Date.now() + READY_TIMEOUT_MS;
   let last = "no answer";
   while (Date.now() < deadline) {
-    if (server.exitCode !== null) throw new StartError(`wrangler dev ended with exit code ${server.exitCode}`);
+    if (server.exitCode !== null || server.signalCode !== null) {
+      throw new StartError(`wrangler dev ended (${server.exitCode ?? server.signalCode})`);
+    }
     try {
       const response = await fetch(`${address}/readyz`);
       if (response.ok) return;
@@ -76,22 +79,34 @@ async function main(): Promise<void> {
   const port = readPort();
   await requireFree(port);
   await run(
-    "turbo",
+    tool("turbo"),
     ["run", "build", "data", "--filter=@poeem/pq-core", "--filter=@poeem/example-symbols", "--output-logs=errors-only"],
     root,
   );
-  if (!existsSync(join(index, "manifest.json"))) {
+  if (existsSync(join(index, "manifest.json"))) {
+    process.stderr.write(
+      `Using the index in ${relative(root, index)}; \`npx turbo run train --force\` makes a new one.\n`,
+    );
+  } else {
     await run(process.execPath, [poeem, "train", "--config", join(example, "poeem.config.ts"), "--out", index], root);
   }
   await run(process.execPath, [poeem, "publish", "--index", index, "--to", "local", "--worker", worker], root);
 
   const address = `http://localhost:${port}`;
   const server = start(
-    "wrangler",
+    tool("wrangler"),
     ["dev", "--port", String(port), "--show-interactive-dev-session=false", "--log-level=warn"],
     worker,
   );
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => server.kill(signal));
+  let stopping = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (stopping || server.exitCode !== null || server.signalCode !== null) process.exit(130);
+      stopping = true;
+      server.kill(signal);
+    });
+  }
+  server.on("error", (error) => fail(error));
   try {
     await waitUntilReady(address, server);
   } catch (error) {
@@ -102,9 +117,10 @@ async function main(): Promise<void> {
   server.on("exit", (code) => process.exit(code ?? 0));
 }
 
-await main().catch((error: unknown) => {
-  process.stderr.write(
-    error instanceof StartError ? `npm start: ${error.message}\n` : `${error instanceof Error ? error.stack : error}\n`,
-  );
+function fail(error: unknown): void {
+  const known = error instanceof StartError;
+  process.stderr.write(known ? `npm start: ${error.message}\n` : `${error instanceof Error ? error.stack : error}\n`);
   process.exitCode = 1;
-});
+}
+
+await main().catch(fail);

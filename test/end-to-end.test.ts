@@ -212,6 +212,29 @@ describe("the command line, used wrongly", () => {
     );
   });
 
+  it("refuses to replace a folder that is not an index", async () => {
+    const message = /--out .*: expected an index folder, an empty one or nothing, got a folder with/;
+    await refused(["train", "--config", path("poeem.config.mjs"), "--out", folder], message);
+    expect(await readdir(folder)).toContain("items.jsonl");
+  });
+
+  it("names an option that is out of range", async () => {
+    const ask = (...more: string[]) => ["search", "--index", path("index"), "-q", "red", ...more];
+    await refused(ask("--nprobe", "9"), /--nprobe: expected 1 to 8, the cells of this index, got 9/);
+    await refused(ask("--k", "100000000000"), /"k" expected an integer/);
+    await refused(["search", "--index", path("index"), "-q", ""], /no word of "" is known/);
+  });
+
+  it("refuses to evaluate with another split than was trained with", async () => {
+    const file = await config("split.config.mjs", (text) =>
+      text.replace("data:", "split: { testModulus: 7 },\n  data:"),
+    );
+    await refused(
+      ["evaluate", "--config", file, "--index", path("index")],
+      /trained with split\.testModulus 10, .* says 7/,
+    );
+  });
+
   it("names a missing column", async () => {
     const file = await config("column.config.mjs", (text) =>
       text.replace('categories: ["shape"]', 'categories: ["form"]'),

@@ -40,11 +40,7 @@ export function program(): Command {
     .description("held-out queries: dense brute force, the index at several nprobe, BM25")
     .requiredOption("--config <file>", "poeem.config.ts the index was trained with")
     .requiredOption(...index)
-    .option(
-      "--queries <n>",
-      "take every n-th part of the held-out queries, at most this many (default: all)",
-      integer(1),
-    )
+    .option("--queries <n>", "at most this many held-out queries, spread evenly (default: all)", integer(1))
     .addOption(backend())
     .option("--json", "print one JSON object on stdout")
     .action(async (options) => (await import("./commands/evaluate.ts")).evaluate(options));
@@ -68,7 +64,6 @@ export function program(): Command {
     .addOption(
       new Option("--to <where>", "local: wrangler's KV on this machine").choices(["local"]).makeOptionMandatory(),
     )
-    .option("--name <name>", "name of the published index")
     .option("--worker <dir>", "folder of the Worker, with its wrangler.jsonc", "apps/edge")
     .option("--persist <dir>", "local KV folder (default: .wrangler/state in the Worker's folder)")
     .option("--json", "print one JSON object on stdout")
@@ -118,7 +113,8 @@ export async function main(argv: string[]): Promise<void> {
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else {
       process.exitCode = 1;
-      const expected = error instanceof UserError || (error as Error).name === "FormatError";
+      const expected =
+        error instanceof UserError || /^\[(pq-core|query-tower|indexing-layer)\] /.test(messageOf(error));
       process.stderr.write(
         expected || !(error instanceof Error) ? `poeem: ${messageOf(error)}\n` : `poeem: ${error.stack}\n`,
       );

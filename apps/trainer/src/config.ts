@@ -8,7 +8,7 @@ const columns = z.array(z.string().min(1));
 const positive = z.number().int().positive();
 
 const schema = z.strictObject({
-  /** Name of the index; its keys in KV begin with it. */
+  /** What the catalogue is called in messages. */
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "expected lower-case letters, digits and dashes"),
   /** SQL that DuckDB runs in the folder of the config file, over CSV, JSON or Parquet files. */
   data: z.strictObject({
@@ -21,7 +21,7 @@ const schema = z.strictObject({
     id: z.string().default("id"),
     /** Shown as the name of a result. */
     title: z.string().default("title"),
-    /** Columns whose words describe the item to the item tower. Must not hold the held-out queries. */
+    /** Columns whose words describe the item to the item tower. What they hold is known of an item; a held-out query that is one of them, word for word, is an easy one. */
     text: columns.default([]),
     /** Also describes an item by the words of its *training* queries (never those held out). */
     textFromEvents: z.boolean().default(false),
@@ -111,6 +111,11 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
   if (model.dim % index.numSubQuantizers !== 0) {
     throw new UserError(
       `${where}: model.dim expected a multiple of index.numSubQuantizers (${index.numSubQuantizers}), got ${model.dim}`,
+    );
+  }
+  if (index.bufferSize < 2 ** index.nbits) {
+    throw new UserError(
+      `${where}: index.bufferSize expected at least ${2 ** index.nbits} (2^nbits), got ${index.bufferSize}`,
     );
   }
   if (index.nlist > index.bufferSize) {

@@ -27,7 +27,8 @@ function bar(label: string, total: number, unit: string, describe: Describe): Pr
     {
       format: `${label} {bar} {percentage}% · {rate} ${unit}/s · {left} left {note}`,
       stream: process.stderr,
-      hideCursor: true,
+      // a hidden cursor would stay hidden after Ctrl-C
+      hideCursor: false,
       barsize: 24,
       fps: 8,
       forceRedraw: true,

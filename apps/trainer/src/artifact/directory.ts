@@ -1,9 +1,36 @@
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, chmod, constants, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Artifact, ChunkSource } from "@poeem/pq-core";
 import { messageOf, UserError } from "../errors.ts";
+import { readBytes } from "../files.ts";
 
 const MANIFEST = "manifest.json";
+
+/**
+ * Refuses a target that an index could not be written to, or that writing would destroy: a folder with other things in it.
+ * Called before any work is done, and again before the target is replaced.
+ */
+export async function checkIndexTarget(target: string): Promise<void> {
+  const path = resolve(target);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await access(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw new UserError(`--out ${target}: its folder cannot be written to: ${messageOf(error)}`);
+  }
+  let names: string[];
+  try {
+    names = await readdir(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw new UserError(`--out ${target}: expected an index folder or nothing, got ${messageOf(error)}`);
+  }
+  if (names.length > 0 && !names.includes(MANIFEST)) {
+    throw new UserError(
+      `--out ${target}: expected an index folder, an empty one or nothing, got a folder with ${names[0]}`,
+    );
+  }
+}
 
 /**
  * Writes an artifact, and files beside it that are not published, as one folder: everything goes into a new folder next
@@ -14,11 +41,13 @@ export async function writeIndexDirectory(
   artifact: Artifact,
   extras: Readonly<Record<string, Uint8Array>>,
 ): Promise<void> {
+  await checkIndexTarget(target);
   const path = resolve(target);
   let staging: string | undefined;
   try {
-    await mkdir(dirname(path), { recursive: true });
     staging = await mkdtemp(join(dirname(path), `.${basename(path)}-`));
+    // mkdtemp makes a folder for its owner alone; an index is as readable as any other file of the project
+    await chmod(staging, 0o755);
     for (const { key, bytes } of artifact.chunks) await writeFile(join(staging, key), bytes);
     for (const [name, bytes] of Object.entries(extras)) {
       await mkdir(dirname(join(staging, name)), { recursive: true });
@@ -48,23 +77,13 @@ async function replaceDirectory(staging: string, path: string): Promise<void> {
     if (existed) await rename(aside, path);
     throw error;
   }
-  if (existed) await rm(aside, { recursive: true, force: true });
+  // the new index stands; a leftover of the old one is untidy, not an error
+  if (existed) await rm(aside, { recursive: true, force: true }).catch(() => undefined);
 }
 
 /** The chunks of an index folder. */
 export function directorySource(directory: string): ChunkSource {
-  return {
-    async get(key) {
-      const path = join(directory, key);
-      try {
-        // a plain array: Buffer overrides methods (slice) that the readers of chunks use
-        const { buffer, byteOffset, byteLength } = await readFile(path);
-        return new Uint8Array(buffer, byteOffset, byteLength);
-      } catch (error) {
-        throw new UserError(`index ${directory}: chunk ${key} cannot be read: ${messageOf(error)}`);
-      }
-    },
-  };
+  return { get: (key) => readBytes(join(directory, key)) };
 }
 
 /** The manifest's bytes. Throws a `UserError` that tells an absent index from an unreadable one. */

@@ -11,8 +11,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import { type Dataset, knownRows } from "../data/dataset.ts";
+import type { FilterColumns } from "../data/filter-columns.ts";
 import type { RawData } from "../data/load.ts";
-import { UserError } from "../errors.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
 
@@ -33,6 +33,7 @@ export async function exportModel(
   config: PoeemConfig,
   raw: RawData,
   dataset: Dataset,
+  filterColumns: FilterColumns,
   facts: Record<string, unknown>,
 ): Promise<ExportedModel> {
   const { model, layer } = trained;
@@ -45,7 +46,7 @@ export async function exportModel(
   const { assignments, codes } = encode(codebook, itemVectors);
   const queryTower = await exportQueryTower(model, config, dataset);
   const towerDifference = await compareTowers(model, queryTower, config, dataset);
-  const { fields, title, facets, numbers } = config.items;
+  const { fields, title } = config.items;
   const artifact = await writeArtifact({
     codebook,
     assignments,
@@ -56,27 +57,12 @@ export async function exportModel(
         [["title", row[title]], ...fields.map((name) => [name, row[name]])].filter(([, value]) => value !== null),
       ),
     ),
-    facets: Object.fromEntries(facets.map((name) => [name, raw.items.map((row) => facetValue(row[name]))])),
-    numbers: Object.fromEntries(numbers.map((name) => [name, raw.items.map((row) => numberValue(row[name], name))])),
+    ...filterColumns,
     queryTower: writeQueryTower(queryTower),
     defaultNprobe: Math.min(config.index.nprobe, Math.max(1, config.index.nlist)),
     training: { ...facts, towerDifference, config },
   });
   return { artifact, itemVectors, towerDifference };
-}
-
-function facetValue(value: unknown): string | readonly string[] | undefined {
-  if (value === null || value === undefined || value === "") return undefined;
-  return Array.isArray(value) ? value.map(String) : String(value);
-}
-
-/** NaN where the item has no number. DuckDB hands 64-bit integers and decimals over as text. */
-function numberValue(value: unknown, column: string): number {
-  if (value === null || value === undefined || value === "") return Number.NaN;
-  const number = Number(value);
-  if (Number.isNaN(number))
-    throw new UserError(`data.items: column ${column} expected numbers, got ${JSON.stringify(value)}`);
-  return number;
 }
 
 /** Quantizes the text table to int8 and puts the quantized rows back into the model: from here on both compute with the same numbers. */

@@ -1,17 +1,17 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openQueryTower } from "@poeem/query-tower";
+import { normalizeText, openQueryTower } from "@poeem/query-tower";
 import { openIndexDirectory } from "../artifact/open.ts";
 import { type BackendName, useBackend } from "../backend.ts";
 import { loadConfig, type PoeemConfig } from "../config.ts";
 import { listOf, toCsr } from "../data/csr.ts";
 import { buildDataset, type Dataset, type QuerySet, textsFromColumns, textsFromEvents } from "../data/dataset.ts";
 import { loadData, type RawData } from "../data/load.ts";
-import { messageOf, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { buildLexicalIndex } from "../evaluate/bm25.ts";
 import { rankWithIndex } from "../evaluate/index-rank.ts";
 import { overlapAtK, type RankingMetrics, rankingMetrics } from "../evaluate/metrics.ts";
 import { rankExhaustively } from "../evaluate/rank.ts";
+import { readVectors } from "../files.ts";
 import { createProgress, formatCount } from "../progress.ts";
 import { ITEM_VECTORS_FILE } from "./train.ts";
 
@@ -25,6 +25,8 @@ export interface EvaluateOptions {
 
 /** One line of the table: a way to rank, its quality, what it keeps per item and how much of it a query reads. */
 export interface EvaluationRow extends RankingMetrics {
+  /** recall@10 over the queries that are not, word for word, the text of an item: those are known to every ranking. */
+  readonly recallAt10Unnamed: number;
   readonly name: string;
   readonly bytesPerItem: number | null;
   readonly nprobe: number | null;
@@ -40,7 +42,12 @@ const K = 100;
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   const { config, directory } = await loadConfig(options.config);
   const index = await openIndexDirectory(options.index);
-  const trained = index.manifest.training as { dataHash?: string } | undefined;
+  const trained = index.manifest.training as { dataHash?: string; config?: PoeemConfig } | undefined;
+  if (trained?.config?.split.testModulus !== config.split.testModulus) {
+    throw new UserError(
+      `${options.index} was trained with split.testModulus ${trained?.config?.split.testModulus}, ${options.config} says ${config.split.testModulus}: held-out queries may have been trained on`,
+    );
+  }
   const raw = await loadData(config, directory);
   if (trained?.dataHash !== raw.hash) {
     throw new UserError(
@@ -50,7 +57,12 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
   const { dim } = index.manifest;
-  const itemVectors = await readItemVectors(options.index, dataset.ids.length * dim);
+  const itemVectors = await readVectors(join(options.index, ITEM_VECTORS_FILE), dim);
+  if (itemVectors.length !== dataset.ids.length * dim) {
+    throw new UserError(
+      `${join(options.index, ITEM_VECTORS_FILE)}: expected ${dataset.ids.length} vectors, got ${itemVectors.length / dim}`,
+    );
+  }
   const test = sampleQueries(dataset.test, options.queries);
   if (test.queries.length === 0) throw new UserError("nothing to evaluate: split.testModulus holds out no query");
 
@@ -62,6 +74,17 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     vectors.set(tower.embedText(query), i * dim);
   });
 
+  const names = new Set(textsFromColumns(raw, config.items.text).map(normalizeText));
+  const unnamed = test.queries.map((_, i) => i).filter((i) => !names.has(normalizeText(test.queries[i]!)));
+  const unnamedRelevant = toCsr(unnamed.map((i) => listOf(test.relevant, i)));
+  const measure = (ranked: readonly Uint32Array[]): RankingMetrics & Pick<EvaluationRow, "recallAt10Unnamed"> => ({
+    ...rankingMetrics(ranked, test.relevant),
+    recallAt10Unnamed: rankingMetrics(
+      unnamed.map((i) => ranked[i]!),
+      unnamedRelevant,
+    ).recallAt10,
+  });
+
   const rows: EvaluationRow[] = [];
   const dense = rowsOf(await rankExhaustively(vectors, itemVectors, dim, K), K, test.queries.length);
   rows.push({
@@ -70,7 +93,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     nprobe: null,
     scanned: 1,
     overlapAt10: null,
-    ...rankingMetrics(dense, test.relevant),
+    ...measure(dense),
   });
 
   const { nlist, numSubQuantizers, nbits, defaultNprobe } = index.manifest;
@@ -89,7 +112,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
       nprobe,
       scanned,
       overlapAt10: overlapAtK(ranked, dense, 10),
-      ...rankingMetrics(ranked, test.relevant),
+      ...measure(ranked),
     });
   }
   progress.stop();
@@ -101,26 +124,14 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     nprobe: null,
     scanned: 1,
     overlapAt10: overlapAtK(lexicalRanked, dense, 10),
-    ...rankingMetrics(lexicalRanked, test.relevant),
+    ...measure(lexicalRanked),
   });
 
   if (options.json) {
     process.stdout.write(
-      `${JSON.stringify({ index: options.index, version: index.version, items: dataset.ids.length, queries: test.queries.length, rows })}\n`,
+      `${JSON.stringify({ index: options.index, version: index.version, items: dataset.ids.length, queries: test.queries.length, unnamedQueries: unnamed.length, rows })}\n`,
     );
   } else print(rows, test, dataset.ids.length);
-}
-
-async function readItemVectors(directory: string, length: number): Promise<Float32Array> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(join(directory, ITEM_VECTORS_FILE));
-  } catch (error) {
-    throw new UserError(`${directory}: item vectors for the dense comparison cannot be read: ${messageOf(error)}`);
-  }
-  if (bytes.byteLength !== length * 4)
-    throw new UserError(`${join(directory, ITEM_VECTORS_FILE)}: expected ${length * 4} bytes, got ${bytes.byteLength}`);
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 }
 
 /** What the item tower reads of each item: its text columns and, if configured, its training queries. */
@@ -145,10 +156,10 @@ function rowsOf(ranked: Uint32Array, k: number, n: number): Uint32Array[] {
 function print(rows: readonly EvaluationRow[], test: QuerySet, items: number): void {
   const percent = (x: number): string => `${(100 * x).toFixed(1)}%`;
   process.stdout.write(
-    `${formatCount(test.queries.length)} held-out queries, full ranking of ${formatCount(items)} items\n\n`,
+    `${formatCount(test.queries.length)} held-out queries, full ranking of ${formatCount(items)} items; unnamed: recall@10 over those that are not an item's text, word for word\n\n`,
   );
   process.stdout.write(
-    "| ranking | bytes an item | nprobe | scanned | recall@10 | recall@100 | capped recall@10 | hit@10 | overlap@10 |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+    "| ranking | bytes an item | nprobe | scanned | recall@10 | unnamed | recall@100 | capped recall@10 | hit@10 | overlap@10 |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
   );
   for (const row of rows) {
     const cells = [
@@ -157,6 +168,7 @@ function print(rows: readonly EvaluationRow[], test: QuerySet, items: number): v
       row.nprobe ?? "–",
       percent(row.scanned),
       row.recallAt10.toFixed(4),
+      row.recallAt10Unnamed.toFixed(4),
       row.recallAt100.toFixed(4),
       row.cappedRecallAt10.toFixed(4),
       row.hitAt10.toFixed(4),

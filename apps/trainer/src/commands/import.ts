@@ -1,5 +1,5 @@
 import { readPoeemIndex, writeArtifact } from "@poeem/pq-core";
-import { writeIndexDirectory } from "../artifact/directory.ts";
+import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
 import { readBytes } from "../files.ts";
 import { formatCount } from "../progress.ts";
 
@@ -12,6 +12,7 @@ export interface ImportOptions {
 
 /** `poeem import --from poeem FILE`: an index file of the original Poeem library becomes an index folder. */
 export async function importIndex(file: string, options: ImportOptions): Promise<void> {
+  await checkIndexTarget(options.out);
   const { input, norms, numCentroidsUsed } = readPoeemIndex(await readBytes(file), options.metric);
   const artifact = await writeArtifact({ ...input, training: { importedFrom: "poeem", norms, numCentroidsUsed } });
   await writeIndexDirectory(options.out, artifact, {});

@@ -1,4 +1,3 @@
-import { UserError } from "../errors.ts";
 import { formatCount } from "../progress.ts";
 import { publishLocal } from "../publish/local.ts";
 import { readArtifact } from "../publish/read-artifact.ts";
@@ -6,7 +5,6 @@ import { readArtifact } from "../publish/read-artifact.ts";
 export interface PublishOptions {
   index: string;
   to: "local";
-  name?: string;
   worker: string;
   persist?: string;
   json?: boolean;
@@ -14,7 +12,6 @@ export interface PublishOptions {
 
 /** `poeem publish`: every chunk is written and read back before the pointer names the new version. */
 export async function publish(options: PublishOptions): Promise<void> {
-  if (options.to !== "local") throw new UserError(`--to: expected local, got ${options.to}`);
   const artifact = await readArtifact(options.index);
   const facts = await publishLocal(artifact, options);
   if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);

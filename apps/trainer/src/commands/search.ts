@@ -20,6 +20,10 @@ export async function search(options: SearchCommandOptions): Promise<void> {
   if ((options.query === undefined) === (options.vectors === undefined)) {
     throw new UserError("expected either --query or --vectors");
   }
+  const cells = Math.max(1, index.manifest.nlist);
+  if (options.nprobe !== undefined && options.nprobe > cells) {
+    throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
+  }
   if (options.vectors !== undefined) await searchVectors(index, options.vectors, options);
   else await searchText(index, options.query!, options);
 }
@@ -69,8 +73,7 @@ async function searchVectors(index: Index, file: string, options: SearchCommandO
   else for (const { ids } of queries) process.stdout.write(`${ids.join(" ")}\n`);
 }
 
-/** JSON has no 64-bit integers: an id that a double cannot hold stays text. */
+/** JSON has no 64-bit integers: those ids are text, as in the Worker's answers. */
 function jsonId(id: string | number | bigint): string | number {
-  if (typeof id !== "bigint") return id;
-  return id <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(id) : String(id);
+  return typeof id === "bigint" ? String(id) : id;
 }

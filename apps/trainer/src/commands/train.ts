@@ -1,9 +1,10 @@
 import { dirname, join, resolve } from "node:path";
-import { writeIndexDirectory } from "../artifact/directory.ts";
+import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
 import { exportModel, TOWER_TOLERANCE } from "../artifact/export.ts";
 import { type BackendName, useBackend } from "../backend.ts";
 import { loadConfig } from "../config.ts";
 import { buildDataset } from "../data/dataset.ts";
+import { filterColumns } from "../data/filter-columns.ts";
 import { loadData } from "../data/load.ts";
 import { UserError } from "../errors.ts";
 import { formatCount, formatSeconds } from "../progress.ts";
@@ -27,8 +28,10 @@ export async function train(options: TrainOptions): Promise<void> {
   const { config, directory } = await loadConfig(options.config);
   if (options.seed !== undefined) config.training.seed = options.seed;
   const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
+  await checkIndexTarget(out);
   const backend = await useBackend(options.backend);
   const raw = await loadData(config, directory);
+  const filters = filterColumns(raw, config);
   const dataset = buildDataset(raw, config);
   say(
     `${config.name}: ${formatCount(dataset.ids.length)} items, ${formatCount(dataset.eventItem.length)} training events of ` +
@@ -41,7 +44,7 @@ export async function train(options: TrainOptions): Promise<void> {
   }
   const trained = await trainModel(config, dataset);
   const last = trained.epochs.at(-1)!;
-  const exported = await exportModel(trained, config, raw, dataset, {
+  const exported = await exportModel(trained, config, raw, dataset, filters, {
     dataHash: raw.hash,
     seed: config.training.seed,
     backend,

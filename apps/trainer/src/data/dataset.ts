@@ -15,7 +15,6 @@ export interface QuerySet {
 /** Data in the form the training loop reads: everything is a number. */
 export interface Dataset {
   readonly ids: string[];
-  readonly titles: string[];
   readonly train: QuerySet;
   readonly test: QuerySet;
   /** Training events as (query number, item number), as often as they occur in the data. */
@@ -74,7 +73,6 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const categories = categoryRows(raw, config.items.categories);
   return {
     ids: raw.ids,
-    titles: raw.items.map((row) => String(row[config.items.title] ?? "")),
     train,
     test,
     eventQuery: events.queries,

@@ -40,7 +40,11 @@ export async function loadData(config: PoeemConfig, directory: string): Promise<
     const events = await run("events");
     const { query, item } = config.events;
     requireColumns("events", events.names, [query, item]);
-    return { ids: [...numberOf.keys()], items: items.rows, ...readEvents(events.rows, query, item, numberOf) };
+    return {
+      ids: [...numberOf.keys()],
+      items: items.rows,
+      ...readEvents(events.rows, query, item, items.rows, numberOf),
+    };
   } finally {
     connection.closeSync();
   }
@@ -74,13 +78,14 @@ function readEvents(
   rows: Row[],
   queryColumn: string,
   itemColumn: string,
+  items: Row[],
   numbers: Map<string, number>,
 ): Omit<RawData, "ids" | "items"> {
   const queries: string[] = [];
   const targets: number[] = [];
   const unknown = new Map<string, number>();
   const hash = createHash("sha256");
-  for (const id of numbers.keys()) hash.update(`${id}\n`);
+  for (const row of items) hash.update(`${JSON.stringify(row)}\n`);
   let empty = 0;
   for (const row of rows) {
     const query = row[queryColumn];

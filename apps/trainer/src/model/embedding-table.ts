@@ -8,7 +8,7 @@ const EPSILON = 1e-7;
  * gradient for `gather`.
  *
  * Adagrad (Duchi et al., JMLR 2011) keeps a sum of squared gradients for every number; row-wise, one sum of their mean over
- * a row: half the memory, one square root a row, and no loss of quality measured here (docs/experiments.md).
+ * a row: half the memory and one square root a row.
  */
 export class EmbeddingTable {
   readonly numRows: number;

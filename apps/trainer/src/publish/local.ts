@@ -23,7 +23,7 @@ export interface KeyValueStore {
 /** Publishes into the KV that `wrangler dev` reads on this machine. */
 export async function publishLocal(
   artifact: CheckedArtifact,
-  options: { worker: string; persist?: string; name?: string },
+  options: { worker: string; persist?: string },
 ): Promise<PublishFacts> {
   const configPath = resolve(options.worker, "wrangler.jsonc");
   if (!existsSync(configPath)) throw new UserError(`--worker ${options.worker}: no wrangler.jsonc in it`);
@@ -32,7 +32,7 @@ export async function publishLocal(
   const proxy = await getPlatformProxy<{ INDEX?: KeyValueStore }>({ configPath, persist: { path: join(state, "v3") } });
   try {
     if (!proxy.env.INDEX) throw new UserError(`${configPath}: expected a KV namespace bound as INDEX`);
-    return await publishInto(proxy.env.INDEX, artifact, options.name);
+    return await publishInto(proxy.env.INDEX, artifact);
   } finally {
     await proxy.dispose();
   }
@@ -42,11 +42,7 @@ export async function publishLocal(
  * Writes all chunks and the manifest, reads each back, and only then the pointer: a reader sees the old version or the
  * whole new one. Chunks that are there already (their key is their content) are read and left.
  */
-export async function publishInto(
-  store: KeyValueStore,
-  artifact: CheckedArtifact,
-  name?: string,
-): Promise<PublishFacts> {
+export async function publishInto(store: KeyValueStore, artifact: CheckedArtifact): Promise<PublishFacts> {
   const { version } = artifact.manifest;
   const values = [
     ...artifact.chunks.map(({ key, bytes }) => ({ key: chunkKey(key), bytes })),
@@ -67,7 +63,7 @@ export async function publishInto(
       progress.update(done + 1);
     }
     await store.put(
-      pointerKey(name),
+      pointerKey(),
       formatPointer({ version, manifestKey: manifestKey(version), publishedAt: new Date().toISOString() }),
     );
   } catch (error) {
@@ -77,7 +73,7 @@ export async function publishInto(
   } finally {
     progress.stop();
   }
-  return { name: pointerKey(name), version, chunksWritten, chunksPresent: values.length - chunksWritten, bytesWritten };
+  return { name: pointerKey(), version, chunksWritten, chunksPresent: values.length - chunksWritten, bytesWritten };
 }
 
 async function holds(store: KeyValueStore, key: string, bytes: Uint8Array): Promise<boolean> {

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { type ArtifactChunk, type Manifest, openArtifact } from "@poeem/pq-core";
+import { openQueryTower } from "@poeem/query-tower";
 import { directorySource, readManifestBytes } from "../artifact/directory.ts";
-import { UserError } from "../errors.ts";
+import { messageOf, UserError } from "../errors.ts";
 
 /** An artifact read from its folder, every chunk checked against the manifest. */
 export interface CheckedArtifact {
@@ -14,7 +15,16 @@ export interface CheckedArtifact {
 export async function readArtifact(directory: string): Promise<CheckedArtifact> {
   const manifestBytes = await readManifestBytes(directory);
   const source = directorySource(directory);
-  const { manifest } = await openArtifact(source, manifestBytes);
+  const index = await openArtifact(source, manifestBytes);
+  const { manifest } = index;
+  const tower = await index.queryTower();
+  if (tower) {
+    try {
+      openQueryTower(tower);
+    } catch (error) {
+      throw new UserError(`index ${directory}: its query tower cannot be read, train again: ${messageOf(error)}`);
+    }
+  }
   const chunks: ArtifactChunk[] = [];
   for (const entry of manifest.chunks) {
     const bytes = await source.get(entry.key);

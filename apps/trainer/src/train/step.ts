@@ -48,7 +48,7 @@ export class TrainingStep {
     this.codebookOptimizer = tf.train.adagrad(0);
   }
 
-  /** @param events positions in the event list. @param learningRates share of the configured rates, for a schedule. */
+  /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, dataset, model, layer } = this;
     const { scale, learningRate, towerLearningRate, codebookLearningRate } = config.training;
