@@ -15,8 +15,9 @@ export interface RunningWorker {
 }
 
 export async function startWorker(): Promise<RunningWorker> {
-  const wasm = readdirSync(built).find((file) => file.endsWith(".wasm"));
-  if (wasm === undefined) throw new Error(`[edge] ${built} has no kernel: run npm run build -w @poeem/edge first`);
+  // every one: an older build may have left its kernel beside the one that worker.js imports
+  const kernels = readdirSync(built).filter((file) => file.endsWith(".wasm"));
+  if (kernels.length === 0) throw new Error(`[edge] ${built} has no kernel: run npm run build -w @poeem/edge first`);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       workers: [
@@ -28,7 +29,11 @@ export async function startWorker(): Promise<RunningWorker> {
               path: join(built, "worker.js"),
               contents: readFileSync(join(built, "worker.js"), "utf8"),
             },
-            { type: "CompiledWasm", path: join(built, wasm), contents: readFileSync(join(built, wasm)) },
+            ...kernels.map((file) => ({
+              type: "CompiledWasm" as const,
+              path: join(built, file),
+              contents: readFileSync(join(built, file)),
+            })),
           ],
           kvNamespaces: ["INDEX"],
           compatibilityDate: "2026-10-01",
