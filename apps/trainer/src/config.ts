@@ -75,9 +75,11 @@ const schema = z.strictObject({
     .strictObject({
       batchSize: positive.default(1024),
       epochs: positive.default(2),
-      /** Adagrad, embedding tables. */
+      /** Of the embedding tables (sparse: rows of the batch alone) and the towers' layers. Adam wants rates a tenth of Adagrad's or less. */
+      optimizer: z.enum(["adagrad", "adam"]).default("adagrad"),
+      /** Embedding tables. */
       learningRate: z.number().positive().default(0.1),
-      /** Adagrad, hidden layers of the towers. */
+      /** Hidden layers of the towers. */
       towerLearningRate: z.number().positive().default(0.02),
       /** Adagrad, coarse and PQ centroids. */
       codebookLearningRate: z.number().positive().default(0.05),

@@ -1,32 +1,38 @@
 import type { Random } from "@poeem/indexing-layer";
+import { type State, type Stateful, stateArray } from "../state.ts";
+import { createRowOptimizer, type OptimizerName, type RowOptimizer } from "./row-optimizer.ts";
 
-const EPSILON = 1e-7;
+export interface TableInit {
+  readonly random: Random;
+  readonly stddev: number;
+  /** Where Adagrad's sums start. */
+  readonly accumulator: number;
+  /** Default "adagrad". */
+  readonly optimizer?: OptimizerName;
+}
 
 /**
- * An embedding table on the host with sparse, row-wise Adagrad: a step reads and writes only the rows of its batch, so its
+ * An embedding table on the host with sparse updates: a step reads and writes only the rows of its batch, so its
  * cost does not grow with the catalogue. TensorFlow.js would rewrite the whole table each step, and its wasm backend has no
  * gradient for `gather`.
- *
- * Adagrad (Duchi et al., JMLR 2011) keeps a sum of squared gradients for every number; row-wise, one sum of their mean over
- * a row: half the memory and one square root a row.
  */
-export class EmbeddingTable {
+export class EmbeddingTable implements Stateful {
   readonly numRows: number;
   readonly dim: number;
   /** (numRows, dim) */
   readonly rows: Float32Array;
-  /** Sums over steps of a row's mean squared gradient, (numRows). */
-  readonly accumulator: Float32Array;
+  private readonly optimizer: RowOptimizer;
   // Gradients of the rows met in this step, (slots, dim), and which row each slot belongs to.
   private gradients = new Float32Array(0);
   private readonly slotRows: number[] = [];
   private readonly slotOf: Int32Array;
 
-  constructor(numRows: number, dim: number, init: { random: Random; stddev: number; accumulator: number }) {
+  constructor(numRows: number, dim: number, init: TableInit) {
     this.numRows = numRows;
     this.dim = dim;
-    this.rows = Float32Array.from({ length: numRows * dim }, () => init.random.normal() * init.stddev);
-    this.accumulator = new Float32Array(numRows).fill(init.accumulator);
+    this.rows = new Float32Array(numRows * dim);
+    for (let i = 0; i < this.rows.length; i++) this.rows[i] = init.random.normal() * init.stddev;
+    this.optimizer = createRowOptimizer(init.optimizer ?? "adagrad", numRows, dim, init.accumulator);
     this.slotOf = new Int32Array(numRows).fill(-1);
   }
 
@@ -52,25 +58,27 @@ export class EmbeddingTable {
     for (let d = 0; d < dim; d++) gradients[start + d]! += weight * gradient[at + d]!;
   }
 
-  /** Adagrad over the rows that got a gradient since the last step. */
+  /** Updates the rows that got a gradient since the last step. */
   step(learningRate: number): void {
-    const { rows, accumulator, gradients, slotRows, slotOf, dim } = this;
+    const { rows, gradients, slotRows, slotOf, dim, optimizer } = this;
+    optimizer.beginStep(learningRate);
     for (let slot = 0; slot < slotRows.length; slot++) {
       const row = slotRows[slot]!;
       slotOf[row] = -1;
-      const from = slot * dim;
-      let squares = 0;
-      for (let d = 0; d < dim; d++) squares += gradients[from + d]! * gradients[from + d]!;
-      const sum = accumulator[row]! + squares / dim;
-      accumulator[row] = sum;
-      const rate = learningRate / (Math.sqrt(sum) + EPSILON);
-      const to = row * dim;
-      for (let d = 0; d < dim; d++) {
-        rows[to + d]! -= rate * gradients[from + d]!;
-        gradients[from + d] = 0;
-      }
+      optimizer.update(rows, row, gradients, slot * dim);
     }
+    gradients.fill(0, 0, slotRows.length * dim);
     slotRows.length = 0;
+  }
+
+  /** Rows and the optimizer's memory of them, as views. */
+  state(): State {
+    return { rows: this.rows, ...this.optimizer.state() };
+  }
+
+  restore(state: State): void {
+    this.rows.set(stateArray(state, "rows", this.rows));
+    this.optimizer.restore(state);
   }
 
   private growTo(length: number): void {

@@ -4,6 +4,8 @@ import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { joinStates, restoreParts, type State, type Stateful } from "../state.ts";
+import { readVariables, restoreVariables } from "./dense-optimizer.ts";
 import { EmbeddingTable } from "./embedding-table.ts";
 import { l2NormalizeRows, matMul } from "./ops.ts";
 
@@ -13,7 +15,7 @@ const TABLE_STDDEV = 0.1;
 const TABLE_ACCUMULATOR = 1e-8;
 
 /** Hidden layers of one tower as variables, with a skip connection: (n, dim) → unit rows (n, dim). */
-export class TowerLayers {
+export class TowerLayers implements Stateful {
   readonly variables: tf.Variable[];
 
   constructor(dim: number, hiddenDim: number, random: Random) {
@@ -41,6 +43,14 @@ export class TowerLayers {
     return l2NormalizeRows(tf.add(tf.add(matMul(hidden, w2), b2), input) as tf.Tensor2D);
   }
 
+  state(): Promise<State> {
+    return readVariables(this.variables);
+  }
+
+  restore(state: State): void {
+    restoreVariables(this.variables, state);
+  }
+
   /** The layers as packages/query-tower computes them. */
   async dense(): Promise<DenseLayer[]> {
     const data = (await Promise.all(this.variables.map((variable) => variable.data()))) as Float32Array[];
@@ -54,7 +64,7 @@ export class TowerLayers {
 }
 
 /** Both towers. Tables live on the host; what TensorFlow.js sees of a batch is the sum of its rows. */
-export class TwoTower {
+export class TwoTower implements Stateful {
   readonly dim: number;
   /** Words and n-grams, shared by queries and item texts: what a query says of an item, the item's title says too. */
   readonly text: EmbeddingTable;
@@ -67,7 +77,7 @@ export class TwoTower {
   constructor(config: PoeemConfig, dataset: Dataset) {
     const { dim, hiddenDim, itemFeatures } = config.model;
     const random = new Random(config.training.seed);
-    const init = { random, stddev: TABLE_STDDEV, accumulator: TABLE_ACCUMULATOR };
+    const init = { random, stddev: TABLE_STDDEV, accumulator: TABLE_ACCUMULATOR, optimizer: config.training.optimizer };
     this.dim = dim;
     this.itemFeatures = itemFeatures;
     this.text = new EmbeddingTable(dataset.vocabulary.length, dim, init);
@@ -75,6 +85,20 @@ export class TwoTower {
     this.category = new EmbeddingTable(Math.max(1, dataset.numCategories), dim, init);
     this.query = new TowerLayers(dim, hiddenDim, random);
     this.item = new TowerLayers(dim, hiddenDim, random);
+  }
+
+  /** What a checkpoint holds of the model: tables with their optimizer's memory, layers. */
+  private get parts(): Record<string, Stateful> {
+    const { text, id, category, query, item } = this;
+    return { text, id, category, query, item };
+  }
+
+  state(): Promise<State> {
+    return joinStates(this.parts);
+  }
+
+  restore(state: State): void {
+    restoreParts(this.parts, state);
   }
 
   get variables(): tf.Variable[] {
@@ -139,7 +163,7 @@ export class TwoTower {
     }
   }
 
-  /** Adagrad over the rows that got gradients in this step. */
+  /** Updates the rows that got gradients in this step. */
   stepTables(learningRate: number): void {
     for (const table of [this.text, this.id, this.category]) table.step(learningRate);
   }

@@ -3,8 +3,10 @@ import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { type BatchBuilder, logQCorrection } from "../model/batch.ts";
+import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import { inBatchSoftmaxLoss } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
+import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
 
 /** What one step measured. */
 export interface StepResult {
@@ -18,7 +20,7 @@ export interface StepResult {
  * One step of joint training: towers → indexing layer → in-batch softmax + the layer's losses → gradients → Adagrad.
  * The tables are gathered and updated on the host; everything between is on the backend, and is read back asynchronously.
  */
-export class TrainingStep {
+export class TrainingStep implements Stateful {
   private readonly config: PoeemConfig;
   private readonly dataset: Dataset;
   private readonly model: TwoTower;
@@ -26,8 +28,8 @@ export class TrainingStep {
   private readonly batches: BatchBuilder;
   private readonly random: Random;
   private readonly logQ: Float32Array;
-  private readonly towerOptimizer: tf.AdagradOptimizer;
-  private readonly codebookOptimizer: tf.AdagradOptimizer;
+  private readonly towerOptimizer: DenseOptimizer;
+  private readonly codebookOptimizer: DenseOptimizer;
 
   constructor(parts: {
     config: PoeemConfig;
@@ -44,8 +46,8 @@ export class TrainingStep {
     this.batches = parts.batches;
     this.random = parts.random;
     this.logQ = logQCorrection(parts.dataset).map((value) => value * parts.config.training.logQ);
-    this.towerOptimizer = tf.train.adagrad(0);
-    this.codebookOptimizer = tf.train.adagrad(0);
+    this.towerOptimizer = new DenseOptimizer(parts.config.training.optimizer, parts.model.variables);
+    this.codebookOptimizer = new DenseOptimizer("adagrad", parts.layer.trainableVariables);
   }
 
   /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
@@ -78,14 +80,8 @@ export class TrainingStep {
       return tf.add(loss, losses.total) as tf.Scalar;
     }, [queryInput, itemInput, ...model.variables, ...layer.trainableVariables]);
 
-    this.towerOptimizer.applyGradients(
-      rated(model.variables, grads, this.towerOptimizer, towerLearningRate * rateShare),
-    );
-    if (layer.trainableVariables.length > 0 && layer.ready) {
-      this.codebookOptimizer.applyGradients(
-        rated(layer.trainableVariables, grads, this.codebookOptimizer, codebookLearningRate * rateShare),
-      );
-    }
+    this.towerOptimizer.apply(grads, towerLearningRate * rateShare);
+    if (layer.ready) this.codebookOptimizer.apply(grads, codebookLearningRate * rateShare);
     await layer.afterStep(items);
     const [queryGradient, itemGradient, loss, lost] = (await Promise.all([
       grads[queryInput.name]!.data(),
@@ -110,19 +106,25 @@ export class TrainingStep {
     return { loss: loss[0]!, distortion: lost[0]! };
   }
 
+  /** What steps leave behind beside model and layer. */
+  private get parts(): Record<string, Stateful> {
+    return {
+      towers: this.towerOptimizer,
+      codebooks: this.codebookOptimizer,
+      random: randomState(this.random),
+    };
+  }
+
+  state(): Promise<State> {
+    return joinStates(this.parts);
+  }
+
+  restore(state: State): void {
+    restoreParts(this.parts, state);
+  }
+
   dispose(): void {
     this.towerOptimizer.dispose();
     this.codebookOptimizer.dispose();
   }
-}
-
-/** The gradients of some variables, and the optimizer's rate set for this step (TensorFlow.js keeps it a plain field). */
-function rated(
-  variables: tf.Variable[],
-  grads: Record<string, tf.Tensor>,
-  optimizer: tf.AdagradOptimizer,
-  rate: number,
-): { name: string; tensor: tf.Tensor }[] {
-  (optimizer as unknown as { learningRate: number }).learningRate = rate;
-  return variables.flatMap(({ name }) => (grads[name] ? [{ name, tensor: grads[name] }] : []));
 }

@@ -1,0 +1,123 @@
+import { type State, stateArray } from "../state.ts";
+
+/** Both kinds of optimizer a configuration can name. */
+export type OptimizerName = "adagrad" | "adam";
+
+/**
+ * Updates single rows of a table, so that a step costs what its batch touches and not what the catalogue holds. A row
+ * that got no gradient stays as it is, moments included ("lazy": TensorFlow Addons' LazyAdam does the same).
+ */
+export interface RowOptimizer {
+  /** Once before the rows of a step. */
+  beginStep(learningRate: number): void;
+  /** rows[row] moves against gradients[from … from + dim). */
+  update(rows: Float32Array, row: number, gradients: Float32Array, from: number): void;
+  state(): State;
+  restore(state: State): void;
+}
+
+export function createRowOptimizer(
+  name: OptimizerName,
+  numRows: number,
+  dim: number,
+  accumulator: number,
+): RowOptimizer {
+  return name === "adam" ? new RowAdam(numRows, dim) : new RowAdagrad(numRows, dim, accumulator);
+}
+
+/**
+ * Adagrad (Duchi et al., JMLR 2011) keeps a sum of squared gradients for every number; row-wise, one sum of their mean
+ * over a row: a 1/dim of the memory and one square root a row.
+ */
+export class RowAdagrad implements RowOptimizer {
+  /** Sums over steps of a row's mean squared gradient, (numRows). */
+  readonly accumulator: Float32Array;
+  private readonly dim: number;
+  private learningRate = 0;
+
+  constructor(numRows: number, dim: number, start: number) {
+    this.dim = dim;
+    this.accumulator = new Float32Array(numRows).fill(start);
+  }
+
+  beginStep(learningRate: number): void {
+    this.learningRate = learningRate;
+  }
+
+  update(rows: Float32Array, row: number, gradients: Float32Array, from: number): void {
+    const { accumulator, dim } = this;
+    let squares = 0;
+    for (let d = 0; d < dim; d++) squares += gradients[from + d]! * gradients[from + d]!;
+    const sum = accumulator[row]! + squares / dim;
+    accumulator[row] = sum;
+    const rate = this.learningRate / (Math.sqrt(sum) + 1e-7);
+    const to = row * dim;
+    for (let d = 0; d < dim; d++) rows[to + d]! -= rate * gradients[from + d]!;
+  }
+
+  state(): State {
+    return { accumulator: this.accumulator };
+  }
+
+  restore(state: State): void {
+    this.accumulator.set(stateArray(state, "accumulator", this.accumulator));
+  }
+}
+
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+
+/**
+ * Adam (Kingma and Ba, ICLR 2015, algorithm 1) on the rows a step touches. The bias correction counts the steps of each
+ * row, not those of the training: a rare row's moments have forgotten nothing in between.
+ */
+export class RowAdam implements RowOptimizer {
+  private readonly dim: number;
+  /** First and second moments, (numRows, dim). */
+  private readonly first: Float32Array;
+  private readonly second: Float32Array;
+  /** Updates each row has had, (numRows). */
+  private readonly updates: Uint32Array;
+  private readonly epsilon: number;
+  private learningRate = 0;
+
+  /** @param epsilon well under the gradients of a row, which are means over a batch: about 1e-5 */
+  constructor(numRows: number, dim: number, epsilon = 1e-10) {
+    this.dim = dim;
+    this.epsilon = epsilon;
+    this.first = new Float32Array(numRows * dim);
+    this.second = new Float32Array(numRows * dim);
+    this.updates = new Uint32Array(numRows);
+  }
+
+  beginStep(learningRate: number): void {
+    this.learningRate = learningRate;
+  }
+
+  update(rows: Float32Array, row: number, gradients: Float32Array, from: number): void {
+    const { dim, first, second, epsilon } = this;
+    const t = ++this.updates[row]!;
+    const correction1 = 1 - BETA1 ** t;
+    const correction2 = 1 - BETA2 ** t;
+    const to = row * dim;
+    for (let d = 0; d < dim; d++) {
+      const g = gradients[from + d]!;
+      const m = BETA1 * first[to + d]! + (1 - BETA1) * g;
+      const v = BETA2 * second[to + d]! + (1 - BETA2) * g * g;
+      first[to + d] = m;
+      second[to + d] = v;
+      rows[to + d]! -= (this.learningRate * (m / correction1)) / (Math.sqrt(v / correction2) + epsilon);
+    }
+  }
+
+  state(): State {
+    return { first: this.first, second: this.second, updates: this.updates };
+  }
+
+  restore(state: State): void {
+    for (const name of ["first", "second", "updates"] as const) {
+      const target: Float32Array | Uint32Array = this[name];
+      target.set(stateArray(state, name, target));
+    }
+  }
+}
