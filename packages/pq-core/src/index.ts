@@ -9,6 +9,7 @@ export { createCodebook, METRICS } from "./codebook.ts";
 export { innerProductTable } from "./distance-table.ts";
 export { decode, encode } from "./encode.ts";
 export { FormatError } from "./errors.ts";
+export { openManifest } from "./format/manifest.ts";
 export { openArtifact } from "./format/open.ts";
 export { writeArtifact } from "./format/write.ts";
 export { type FaissInput, writeFaissIndex } from "./interop/faiss.ts";
@@ -16,12 +17,16 @@ export { type PoeemImport, readPoeemIndex } from "./interop/poeem.ts";
 export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel.ts";
 export {
   chunkKey,
+  claimKey,
   DEFAULT_INDEX_NAME,
   formatPointer,
+  INDEX_NAME,
   type IndexPointer,
+  KEY_PREFIXES,
   manifestKey,
   parsePointer,
   pointerKey,
+  versionKey,
 } from "./kv-layout.ts";
 export { ScalarKernel } from "./scalar-kernel.ts";
 export { MAX_K } from "./search/options.ts";

@@ -1,15 +1,20 @@
 /**
  * Names of the keys under which a published artifact lies in Workers KV, and the one small value that changes.
  *
- *     index/<name>      the pointer: which version of the index serves; written last, polled by readers
- *     chunk/<key>       manifests and chunks: immutable, the content decides the key, so they may be cached for good
+ *     index/<name>              the pointer: which version of the index serves; written last, polled by readers
+ *     chunk/<key>               manifests and chunks: immutable, the content decides the key, so they may be cached for good
+ *     version/<name>/<version>  the record of a published version, one key each, so that two publishers cannot lose one
+ *     claim/<kind>/<holder>     a publish or a prune under way; expires by itself. Tools read it, the Worker never does
  *
  * Publisher, Worker and tools import these; no other place spells them.
  */
-import { describe, FormatError } from "./errors.ts";
+import { describe, FormatError, rangeError } from "./errors.ts";
 
 /** The index that is meant when none is named. */
 export const DEFAULT_INDEX_NAME = "current";
+
+/** What the keys of one sort begin with: to list them. */
+export const KEY_PREFIXES = { pointer: "index/", chunk: "chunk/", version: "version/", claim: "claim/" } as const;
 
 /** Value of a pointer key: JSON of this shape. */
 export interface IndexPointer {
@@ -20,14 +25,35 @@ export interface IndexPointer {
   readonly publishedAt: string;
 }
 
-/** KV key of the pointer of the index called `name`. */
+/** What an index may be called. No slash, no dot: a name that comes from outside can spell no other key. */
+export const INDEX_NAME = /^[a-z0-9-]{1,40}$/;
+
+/**
+ * KV key of the pointer of the index called `name`.
+ * @throws RangeError for a name that is not {@link INDEX_NAME}
+ */
 export function pointerKey(name: string = DEFAULT_INDEX_NAME): string {
-  return `index/${name}`;
+  checkName(name);
+  return `${KEY_PREFIXES.pointer}${name}`;
+}
+
+/**
+ * KV key of the record of a version that was published under `name`; without a version, what all of them begin with.
+ * @throws RangeError for a name that is not {@link INDEX_NAME}
+ */
+export function versionKey(name: string, version = ""): string {
+  checkName(name);
+  return `${KEY_PREFIXES.version}${name}/${version}`;
+}
+
+/** KV key by which a publish or a prune says that it is under way. `holder` tells two of them apart. */
+export function claimKey(kind: "publish" | "prune", holder = ""): string {
+  return `${KEY_PREFIXES.claim}${kind}/${holder}`;
 }
 
 /** KV key of a chunk whose artifact key is `key`. */
 export function chunkKey(key: string): string {
-  return `chunk/${key}`;
+  return `${KEY_PREFIXES.chunk}${key}`;
 }
 
 /** KV key of the manifest of a version. */
@@ -59,4 +85,8 @@ export function parsePointer(text: string): IndexPointer {
     throw new FormatError("index pointer", `"${name}" expected a non-empty string, got ${describe(found)}`);
   };
   return { version: member("version"), manifestKey: member("manifestKey"), publishedAt: member("publishedAt") };
+}
+
+function checkName(name: string): void {
+  if (!INDEX_NAME.test(name)) throw rangeError("name", "1 to 40 of the characters a-z, 0-9 and -", name);
 }

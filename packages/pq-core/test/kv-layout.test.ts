@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { chunkKey, FormatError, formatPointer, manifestKey, parsePointer, pointerKey } from "../src/index.ts";
+import {
+  chunkKey,
+  claimKey,
+  FormatError,
+  formatPointer,
+  manifestKey,
+  parsePointer,
+  pointerKey,
+  versionKey,
+} from "../src/index.ts";
 
 describe("the layout of an index in KV", () => {
   it("keeps the pointer apart from what never changes", () => {
@@ -7,6 +16,13 @@ describe("the layout of an index in KV", () => {
     expect(pointerKey("books")).toBe("index/books");
     expect(chunkKey("lists-0000-ab.bin")).toBe("chunk/lists-0000-ab.bin");
     expect(manifestKey("v1")).toBe("chunk/manifest-v1.json");
+    expect(versionKey("books", "v1")).toBe("version/books/v1");
+    expect(claimKey("prune", "a1")).toBe("claim/prune/a1");
+  });
+
+  it.each(["", "Books", "a/b", "..", "a.b", "a".repeat(41), "chunk/x", "a\n"])("has no index called %j", (name) => {
+    expect(() => pointerKey(name)).toThrow(/"name" expected 1 to 40 of the characters a-z, 0-9 and -/);
+    expect(() => versionKey(name)).toThrow(/"name" expected 1 to 40/);
   });
 
   it("reads the pointer it wrote, and ignores members of later writers", () => {
