@@ -1,4 +1,5 @@
 /** What an operator sets, checked once. */
+import { INDEX_NAME } from "@poeem/pq-core";
 
 /** Variables and secrets, as text. */
 export interface Variables {
@@ -6,6 +7,8 @@ export interface Variables {
   readonly CORS_ORIGINS?: string;
   /** Secret: bearer tokens, parted by commas. When set, searches and items need one. */
   readonly SEARCH_TOKENS?: string;
+  /** Names that `?index=` may say beside the default, parted by commas; left out: every published index. */
+  readonly INDEXES?: string;
   /** `all`: one line of log a request; `errors` (default): failures only. */
   readonly LOG?: string;
   /** Share of searches, 0 to 1, that are run again over all cells to measure overlap; default 0. */
@@ -15,6 +18,8 @@ export interface Variables {
 export interface Config {
   readonly corsOrigins: readonly string[];
   readonly tokens: readonly string[];
+  /** undefined: all. */
+  readonly indexes: readonly string[] | undefined;
   readonly logRequests: boolean;
   readonly canaryShare: number;
 }
@@ -34,7 +39,14 @@ export function readConfig(env: Variables): Config {
       throw new Error(`[edge] variable CORS_ORIGINS expected origins such as https://example.com, got "${origin}"`);
     }
   }
-  return { corsOrigins, tokens: list(env.SEARCH_TOKENS), logRequests: log === "all", canaryShare };
+  const indexes = env.INDEXES === undefined ? undefined : list(env.INDEXES);
+  for (const name of indexes ?? []) {
+    if (!INDEX_NAME.test(name))
+      throw new Error(
+        `[edge] variable INDEXES expected names of 1 to 40 of the characters a-z, 0-9 and -, got "${name}"`,
+      );
+  }
+  return { corsOrigins, tokens: list(env.SEARCH_TOKENS), indexes, logRequests: log === "all", canaryShare };
 }
 
 function list(value = ""): string[] {

@@ -5,22 +5,32 @@ import { readConfig } from "./config.ts";
 import type { Env } from "./env.ts";
 import { createApp } from "./http/app.ts";
 import type { LogEntry, SearchFigures } from "./http/app-env.ts";
-import { IndexHolder } from "./index/holder.ts";
+import { IndexSet } from "./index/index-set.ts";
 import { kvStore } from "./index/kv-store.ts";
 import { openServedIndex } from "./index/served-index.ts";
 
 /** One KV read. Large cold values take seconds at worst; a request that waits longer is of no use to anybody. */
 const readTimeoutMs = 10_000;
 
+/**
+ * What the versions that serve may take together. An isolate has 128 MB for everything, and for a moment holds a second version of an index:
+ * twice this leaves a third for code, garbage and requests.
+ */
+const maxIndexBytes = 40 * 1024 * 1024;
+
 let app: ReturnType<typeof createApp> | undefined;
 
 // Made at the first request and not in global scope, where a Worker may do no I/O.
 function appOf(env: Env): ReturnType<typeof createApp> {
   const { RATE_LIMIT: rateLimit, ANALYTICS: analytics } = env;
-  app ??= createApp({
-    holder: new IndexHolder({
+  if (app !== undefined) return app;
+  const config = readConfig(env);
+  app = createApp({
+    indexes: new IndexSet({
       store: kvStore(env.INDEX, readTimeoutMs),
-      open: (store, pointer) => openServedIndex(store, pointer, kernelModule),
+      open: (store, pointer, grant) => openServedIndex(store, pointer, grant, kernelModule),
+      names: config.indexes,
+      maxBytes: maxIndexBytes,
       now: () => Date.now(),
       sleep: (ms) => scheduler.wait(ms),
       refreshMs: 30_000,
@@ -28,7 +38,7 @@ function appOf(env: Env): ReturnType<typeof createApp> {
       retryMs: 1_000,
     }),
     version: packageJson.version,
-    config: readConfig(env),
+    config,
     log: (entry) => writeLog(entry),
     now: () => Date.now(),
     random: () => Math.random(),
@@ -43,6 +53,7 @@ function writeLog(entry: LogEntry): void {
 }
 
 function toDataPoint({
+  index,
   indexVersion,
   kind,
   k,
@@ -51,7 +62,7 @@ function toDataPoint({
   codesScanned,
   results,
 }: SearchFigures): AnalyticsEngineDataPoint {
-  return { indexes: [indexVersion], blobs: [kind], doubles: [k, nprobe, listsProbed, codesScanned, results] };
+  return { indexes: [indexVersion], blobs: [kind, index], doubles: [k, nprobe, listsProbed, codesScanned, results] };
 }
 
 export default {

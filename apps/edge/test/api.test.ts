@@ -18,7 +18,12 @@ describe("caching", () => {
   it("gives one ETag to one question however it is put, and another to any other", async () => {
     const etag = await etagOf("/search?q=cake");
     expect(etag).toMatch(/^"[0-9a-f]{16}"$/);
-    for (const same of ["/search?k=10&q=cake", "/search?q=%20cake&nprobe=3", "/search?exclude=&q=cake"])
+    for (const same of [
+      "/search?k=10&q=cake",
+      "/search?q=%20cake&nprobe=3",
+      "/search?exclude=&q=cake",
+      "/search?q=cake&index=current",
+    ])
       expect(await etagOf(same)).toBe(etag);
     for (const other of [
       "/search?q=Cake",
@@ -44,7 +49,7 @@ describe("caching", () => {
   it("lets answers be kept for half a minute and purged by index version, but no error and no batch", async () => {
     const { headers } = await get("/search?q=cake");
     expect(headers.get("cache-control")).toBe("public, max-age=30");
-    expect(headers.get("cache-tag")).toBe(`index-${fixture.artifact.version}`);
+    expect(headers.get("cache-tag")).toBe(`index-${fixture.artifact.version},index-name-current`);
     expect((await get("/search?q=")).headers.get("cache-control")).toBe("no-store");
     expect((await get("/search?q=cake&nprobe=99")).headers.get("cache-control")).toBe("no-store");
     expect((await get("/items/none")).headers.get("cache-control")).toBe("no-store");
@@ -182,6 +187,7 @@ describe("what an operator sees", () => {
         method: "GET",
         path: "/search",
         status: 200,
+        index: "current",
         indexVersion: fixture.artifact.version,
         ioMs: expect.any(Number),
       },
@@ -284,6 +290,7 @@ describe("/openapi.json", () => {
       "diversity",
       "exclude",
       "fields",
+      "index",
     ]);
     expect(get.parameters[4]).toMatchObject({
       name: "k",
@@ -291,8 +298,8 @@ describe("/openapi.json", () => {
       required: false,
       schema: { type: "integer", minimum: 1, maximum: 1000, default: 10 },
     });
-    expect(Object.keys(get.responses)).toEqual(["200", "304", "400", "401", "429", "503"]);
-    expect(Object.keys(post.responses)).toEqual(["200", "400", "401", "413", "415", "429", "503"]);
+    expect(Object.keys(get.responses)).toEqual(["200", "304", "400", "401", "404", "429", "503"]);
+    expect(Object.keys(post.responses)).toEqual(["200", "400", "401", "404", "413", "415", "429", "503"]);
     expect(Object.keys(body.components.schemas).sort()).toEqual([
       "Facets",
       "Item",

@@ -39,9 +39,9 @@ it("posts batches, looks items up, and reads what is served", async () => {
     ],
   });
   expect(((await batch.json()) as { results: unknown[] }[]).map(({ results }) => results.length)).toEqual([2, 3]);
-  const item = await client.items[":id"].$get({ param: { id: "item:4" } });
+  const item = await client.items[":id"].$get({ param: { id: "item:4" }, query: {} });
   expect(await item.json()).toMatchObject({ id: "item:4", title: "title of item:4" });
-  const version = await client.version.$get();
+  const version = await client.version.$get({ query: { index: "current" } });
   expect(await version.json()).toMatchObject({ index: { numItems: 300 } });
 });
 

@@ -121,6 +121,7 @@ export async function publish(
   kv: KVNamespace,
   { artifact }: Fixture,
   damage: (key: string, bytes: Uint8Array) => Uint8Array | null = (_, bytes) => bytes,
+  name?: string,
 ): Promise<void> {
   const values = [
     ...artifact.chunks.map(({ key, bytes }) => ({ key: chunkKey(key), bytes })),
@@ -136,5 +137,5 @@ export async function publish(
     manifestKey: manifestKey(artifact.version),
     publishedAt: "2026-11-22T10:00:00.000Z",
   };
-  await kv.put(pointerKey(), formatPointer(pointer));
+  await kv.put(pointerKey(name), formatPointer(pointer));
 }

@@ -17,6 +17,7 @@ function setUp() {
   const background: Promise<unknown>[] = [];
   const store: Store = { getText: async () => state.pointer, getBytes: async () => null };
   const holder = new IndexHolder<LoadedIndex>({
+    name: "current",
     store,
     open: (_, { version }) => {
       state.opens++;

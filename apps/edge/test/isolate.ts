@@ -5,18 +5,25 @@ import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { readConfig } from "../src/config.ts";
 import { createApp } from "../src/http/app.ts";
 import type { AppOptions, LogEntry, SearchFigures } from "../src/http/app-env.ts";
-import { IndexHolder } from "../src/index/holder.ts";
+import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
 
-export function makeIsolate(variables: Parameters<typeof readConfig>[0] = {}, overrides: Partial<AppOptions> = {}) {
+export function makeIsolate(
+  variables: Parameters<typeof readConfig>[0] = {},
+  overrides: Partial<AppOptions> = {},
+  maxBytes = 40 * 1024 * 1024,
+) {
+  const config = readConfig(variables);
   const clock = { now: 0 };
   const logged: LogEntry[] = [];
   const recorded: SearchFigures[] = [];
   const app = createApp({
-    holder: new IndexHolder({
+    indexes: new IndexSet({
       store: kvStore(env.INDEX, 1_000),
-      open: (store, pointer) => openServedIndex(store, pointer, kernelModule),
+      open: (store, pointer, grant) => openServedIndex(store, pointer, grant, kernelModule),
+      names: config.indexes,
+      maxBytes,
       now: () => clock.now,
       sleep: async (ms) => {
         clock.now += ms;
@@ -27,7 +34,7 @@ export function makeIsolate(variables: Parameters<typeof readConfig>[0] = {}, ov
       retryMs: 1_000,
     }),
     version: "test",
-    config: readConfig(variables),
+    config,
     log: (entry) => logged.push(entry),
     now: () => clock.now,
     random: () => 0.5,

@@ -5,7 +5,7 @@
 import { env } from "cloudflare:workers";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { expect, inject, it } from "vitest";
-import { IndexHolder } from "../src/index/holder.ts";
+import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
 import type { Store } from "../src/index/store.ts";
@@ -62,16 +62,17 @@ it("answers right, from one version, whatever happens around it", async () => {
     ),
   );
   const clock = { now: 0 };
-  const holder = new IndexHolder({
+  const indexes = new IndexSet({
     store: badDay(kvStore(env.INDEX, 1_000)),
-    open: (store, pointer) => openServedIndex(store, pointer, kernelModule),
+    open: (store, pointer, grant) => openServedIndex(store, pointer, grant, kernelModule),
+    maxBytes: 40 * 1024 * 1024,
     now: () => clock.now,
     sleep: (ms) => scheduler.wait(ms),
     refreshMs: 30_000,
     leaseMs: 15_000,
     retryMs: 1_000,
   });
-  const { get } = makeIsolate({}, { holder });
+  const { get } = makeIsolate({}, { indexes });
   const served = new Map<string, number>();
   let unavailable = 0;
 

@@ -156,14 +156,19 @@ describe("a bad request", () => {
     [`/search?q=${encodeURIComponent("é".repeat(257))}`, [["q", "expected at most 512 bytes of UTF-8, got 514"]]],
     [
       "/search?q=cake&K=5",
-      [["K", "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields"]],
+      [
+        [
+          "K",
+          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index",
+        ],
+      ],
     ],
     [
       "/search?q=cake&__proto__=5",
       [
         [
           "__proto__",
-          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields",
+          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index",
         ],
       ],
     ],
@@ -175,7 +180,8 @@ describe("a bad request", () => {
         ["k", "expected a whole number from 1 to 1000, got 0"],
       ],
     ],
-    ["/version?x=1", [["x", "is unknown; this path takes none"]]],
+    ["/version?x=1", [["x", "is unknown; this path takes index"]]],
+    ["/healthz?index=current", [["index", "is unknown; this path takes none"]]],
   ])("%s is 400 and names the parameter", async (path, errors) => {
     const { status, headers, body } = await fetchJson(path);
     expect(status).toBe(400);

@@ -1,6 +1,6 @@
 import type { RequestIdVariables } from "hono/request-id";
 import type { Config } from "../config.ts";
-import type { IndexHolder } from "../index/holder.ts";
+import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { queryKinds } from "./requests.ts";
 
@@ -11,8 +11,8 @@ export type LogEntry = { readonly level: "info" | "warn" | "error"; readonly eve
 
 /** Everything that the app needs from outside, so that it runs without KV, clock or console. */
 export interface AppOptions {
-  /** Gives the index of a request; see `IndexHolder`. */
-  readonly holder: Pick<IndexHolder<ServedIndex>, "acquire" | "current" | "refreshFailure">;
+  /** Gives the index of a request by its name. */
+  readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "refreshFailure">;
   /** Version of the code. */
   readonly version: string;
   readonly config: Config;
@@ -29,6 +29,7 @@ export interface AppOptions {
 
 /** What is counted of a search. */
 export interface SearchFigures {
+  readonly index: string;
   readonly indexVersion: string;
   readonly kind: (typeof queryKinds)[number];
   readonly k: number;
@@ -39,5 +40,11 @@ export interface SearchFigures {
 }
 
 export type AppEnv = {
-  Variables: RequestIdVariables & { options: AppOptions; indexVersion: string; waits: Record<string, number> };
+  Variables: RequestIdVariables & {
+    options: AppOptions;
+    /** Name of the index that was asked, once it is known. */
+    index: string | undefined;
+    indexVersion: string | undefined;
+    waits: Record<string, number>;
+  };
 };

@@ -1,5 +1,6 @@
 /** The Hono app: which middleware, which routes, and what each of them does. */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { DEFAULT_INDEX_NAME } from "@poeem/pq-core";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
@@ -52,8 +53,9 @@ export function createApp(options: AppOptions) {
 
   return app
     .openapi(searchRoute, async (c) => {
-      const served = await acquire(c);
-      const request = resolveSearch(served, c.req.valid("query"));
+      const query = c.req.valid("query");
+      const served = await acquire(c, query.index);
+      const request = resolveSearch(served, query);
       const cached = answeredByCache(c, served.version, request);
       if (cached) return cached as never;
       return c.json(await answer(c, served, request), 200);
@@ -66,16 +68,20 @@ export function createApp(options: AppOptions) {
         throw invalidRequest([
           { parameter: "k", detail: `expected at most ${maxBatchResults} in all searches together, got ${total}` },
         ]);
-      const served = await acquire(c);
+      const indexes = new Map<string, ServedIndex>();
+      for (const { index } of many) if (!indexes.has(index)) indexes.set(index, await acquire(c, index));
       // All are checked before the first is run: a batch is answered or refused as a whole.
-      const requests = many.map((request) => resolveSearch(served, request));
+      const searches = many.map((request) => {
+        const served = indexes.get(request.index)!;
+        return { served, request: resolveSearch(served, request) };
+      });
       const answers = [];
-      for (const request of requests) answers.push(await answer(c, served, request));
+      for (const { served, request } of searches) answers.push(await answer(c, served, request));
       c.header("Cache-Control", "no-store");
       return c.json(Array.isArray(body) ? answers : answers[0]!, 200);
     })
     .openapi(itemRoute, async (c) => {
-      const served = await acquire(c);
+      const served = await acquire(c, c.req.valid("query").index);
       const { id } = c.req.valid("param");
       const item = await timed(c, "item", () => findItem(served, id));
       const cached = answeredByCache(c, served.version, { item: id });
@@ -83,24 +89,26 @@ export function createApp(options: AppOptions) {
       return c.json(item, 200);
     })
     .openapi(facetsRoute, async (c) => {
-      const served = await acquire(c);
+      const served = await acquire(c, c.req.valid("query").index);
       const cached = answeredByCache(c, served.version, { facets: true });
       if (cached) return cached as never;
       return c.json(await timed(c, "facets", () => listFacets(served)), 200);
     })
     .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
     .openapi(readyRoute, async (c) =>
-      c.json({ status: "ready" as const, indexVersion: (await acquire(c)).version }, 200),
+      c.json({ status: "ready" as const, indexVersion: (await acquire(c, c.req.valid("query").index)).version }, 200),
     )
-    .openapi(versionRoute, (c) => {
-      const { current, refreshFailure = null } = options.holder;
+    .openapi(versionRoute, async (c) => {
+      const { index } = c.req.valid("query");
+      // Never waits for the default index: what code runs is to be seen without one, too.
+      const served = index === DEFAULT_INDEX_NAME ? options.indexes.current(index) : await acquire(c, index);
       c.header("Cache-Control", "no-store");
       return c.json(
         {
           name: "poeem-edge" as const,
           version: options.version,
-          index: current ? describeIndex(current) : null,
-          refreshFailure,
+          index: served ? describeIndex(index, served) : null,
+          refreshFailure: options.indexes.refreshFailure(index) ?? null,
         },
         200,
       );
@@ -108,9 +116,10 @@ export function createApp(options: AppOptions) {
 }
 
 /** The index of this request: one version from first to last. */
-async function acquire(c: Context<AppEnv>): Promise<ServedIndex> {
+async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
+  c.set("index", name);
   const served = await timed(c, "index", () =>
-    c.get("options").holder.acquire((promise) => c.executionCtx.waitUntil(promise)),
+    c.get("options").indexes.acquire(name, (promise) => c.executionCtx.waitUntil(promise)),
   );
   c.set("indexVersion", served.version);
   return served;
@@ -121,7 +130,7 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
   const response = await timed(c, "search", () => search(served, request));
   const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
   const kind = queryKinds.find((name) => request[name] !== undefined)!;
-  record?.({ indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
+  record?.({ index: request.index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
   if (random() < config.canaryShare) {
     const ids = ({ results }: typeof response) => results.map(({ id }) => id);
     const nlist = Math.max(served.index.manifest.nlist, 1);
@@ -166,11 +175,12 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
   return new Problem("internal-error", "The error is logged under the request id");
 }
 
-function describeIndex({ index, publishedAt }: ServedIndex) {
+function describeIndex(name: string, { index, publishedAt }: ServedIndex) {
   const { version, formatVersion, numItems, dim, metric, nlist, numSubQuantizers, nbits, defaultNprobe } =
     index.manifest;
   const bytesPerItem = (numSubQuantizers * nbits) / 8;
   return {
+    name,
     version,
     publishedAt,
     formatVersion,

@@ -27,7 +27,8 @@ export function answeredByCache(
   const etag = `"${hash64(JSON.stringify([version, indexVersion, members]))}"`;
   c.header("ETag", etag);
   c.header("Cache-Control", `${config.tokens.length > 0 ? "private" : "public"}, max-age=${maxAge}`);
-  c.header("Cache-Tag", `index-${indexVersion}`);
+  // A purge by version, and one by name: for instance after a rollback.
+  c.header("Cache-Tag", `index-${indexVersion},index-name-${c.get("index")}`);
   return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304) : undefined;
 }
 

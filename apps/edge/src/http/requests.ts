@@ -1,5 +1,6 @@
 /** What a search may ask, as parameters of an address and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
+import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core";
 import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
 import { decodeVector } from "./vector.ts";
 
@@ -25,6 +26,7 @@ export const queryKinds = ["q", "like", "history", "vector"] as const;
 export type SearchRequest = z.output<typeof searchBody>;
 
 const doc = {
+  index: "Which of the published indexes answers",
   q: `Text to search for, up to ${maxQueryBytes} bytes of UTF-8`,
   like: "Id of an item: find those nearest to it. The item itself is not among the results",
   history: `Ids of items, up to ${maxHistory}: find what is near to any of them. They themselves are not among the results`,
@@ -122,6 +124,19 @@ const nprobe = integer(1, maxNprobe);
 const kDoc = { type: "integer", minimum: 1, maximum: maxK, default: defaultK } as const;
 const nprobeDoc = { type: "integer", minimum: 1 } as const;
 
+/** Nothing but a name gets past this: it becomes part of a KV key. */
+const index = z
+  .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
+  .regex(INDEX_NAME, {
+    error: ({ input }) => `expected 1 to 40 of the characters a-z, 0-9 and -, got ${show(String(input))}`,
+  })
+  .default(DEFAULT_INDEX_NAME);
+const indexDoc = { type: "string", pattern: INDEX_NAME.source, default: DEFAULT_INDEX_NAME, example: "books" } as const;
+const indexParameter = { index: index.openapi({ param: { description: doc.index }, ...indexDoc }) };
+
+/** The parameters of routes that ask nothing but an index. */
+export const indexQuery = z.object(indexParameter);
+
 /** Exactly one of the ways to say what is wanted. */
 function checkOneQuery(value: object, context: z.RefinementCtx): void {
   const given = queryKinds.filter((name) => (value as Record<string, unknown>)[name] !== undefined);
@@ -160,6 +175,7 @@ export const searchQuery = z
     fields: commaList(maxFields)
       .optional()
       .openapi({ param: { description: `${doc.fields}; parted by commas` }, type: "string", example: "set,glyph" }),
+    ...indexParameter,
   })
   .superRefine(checkOneQuery);
 
@@ -189,6 +205,7 @@ export const searchBody = z
       })
       .optional()
       .openapi({ description: doc.fields }),
+    index: index.openapi({ description: doc.index, ...indexDoc }),
   })
   .superRefine(checkOneQuery)
   .openapi("SearchRequest");

@@ -72,6 +72,7 @@ export const versionResponse = z
     version: z.string().openapi({ description: "Version of the Worker's code" }),
     index: z
       .object({
+        name: z.string(),
         version: z.string(),
         publishedAt: z.string(),
         formatVersion: z.int(),

@@ -4,7 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { authorize, limitRate } from "./middleware.ts";
 import { maxBodyBytes, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
-import { maxBatch, maxBatchResults, maxIdBytes, searchBody, searchQuery } from "./requests.ts";
+import { indexQuery, maxBatch, maxBatchResults, maxIdBytes, searchBody, searchQuery } from "./requests.ts";
 import {
   facetsResponse,
   itemResponse,
@@ -25,6 +25,7 @@ const problem = (description: string) => ({
 });
 const invalid = { 400: problem("A parameter is missing, unknown, given twice or out of range") };
 const unavailable = { 503: problem("No index has been published, or it cannot be read") };
+const unknownIndex = { 404: problem("No index has this name") };
 const notModified = { 304: { description: "The client has this answer: If-None-Match names its ETag" } };
 const guarded = {
   401: problem("Tokens are configured and the request has none of them"),
@@ -45,6 +46,7 @@ export const searchRoute = createRoute({
     ...notModified,
     ...invalid,
     ...guarded,
+    ...unknownIndex,
     ...unavailable,
   },
 });
@@ -92,6 +94,7 @@ export const searchManyRoute = createRoute({
     ),
     ...invalid,
     ...guarded,
+    ...unknownIndex,
     413: problem(`A body of more than ${maxBodyBytes} bytes`),
     415: problem("A body that is not application/json"),
     ...unavailable,
@@ -104,8 +107,9 @@ export const itemRoute = createRoute({
   tags: ["items"],
   security,
   summary: "One item and its fields",
-  middleware: [authorize, limitRate, onlyParameters([])] as const,
+  middleware: [authorize, limitRate, onlyParameters(["index"])] as const,
   request: {
+    query: indexQuery,
     params: z.object({
       id: z
         .string()
@@ -118,7 +122,7 @@ export const itemRoute = createRoute({
     ...notModified,
     ...invalid,
     ...guarded,
-    404: problem("No item has this id"),
+    404: problem("No item has this id, or no index this name"),
     ...unavailable,
   },
 });
@@ -129,8 +133,16 @@ export const facetsRoute = createRoute({
   tags: ["items"],
   security,
   summary: "The facets of the index, their values and how many items have them",
-  middleware: [authorize, limitRate, onlyParameters([])] as const,
-  responses: { 200: json(facetsResponse, "All facets"), ...notModified, ...invalid, ...guarded, ...unavailable },
+  middleware: [authorize, limitRate, onlyParameters(["index"])] as const,
+  request: { query: indexQuery },
+  responses: {
+    200: json(facetsResponse, "All facets"),
+    ...notModified,
+    ...invalid,
+    ...guarded,
+    ...unknownIndex,
+    ...unavailable,
+  },
 });
 
 export const healthRoute = createRoute({
@@ -147,8 +159,9 @@ export const readyRoute = createRoute({
   path: "/readyz",
   tags: ["operation"],
   summary: "Whether a search would be answered",
-  middleware: onlyParameters([]),
-  responses: { 200: json(readyResponse, "It would"), ...invalid, ...unavailable },
+  middleware: onlyParameters(["index"]),
+  request: { query: indexQuery },
+  responses: { 200: json(readyResponse, "It would"), ...invalid, ...unknownIndex, ...unavailable },
 });
 
 export const versionRoute = createRoute({
@@ -156,6 +169,7 @@ export const versionRoute = createRoute({
   path: "/version",
   tags: ["operation"],
   summary: "What is being served",
-  middleware: onlyParameters([]),
-  responses: { 200: json(versionResponse, "Code and index"), ...invalid },
+  middleware: onlyParameters(["index"]),
+  request: { query: indexQuery },
+  responses: { 200: json(versionResponse, "Code and index"), ...invalid, ...unknownIndex, ...unavailable },
 });

@@ -15,17 +15,19 @@ export type ResolvedSearch = SearchRequest & { readonly nprobe: number };
  * Checks a request against the index and fills in its default nprobe.
  * @throws Problem `invalid-request` when `nprobe` is above nlist, a vector has another dim, or the index takes no text.
  */
-export function resolveSearch({ index, tower }: ServedIndex, request: SearchRequest): ResolvedSearch {
+export function resolveSearch({ index, tower, memory }: ServedIndex, request: SearchRequest): ResolvedSearch {
   const { dim, defaultNprobe } = index.manifest;
   // An index without coarse quantizer (nlist 0) is one cell.
   const nlist = Math.max(index.manifest.nlist, 1);
-  const { nprobe = defaultNprobe, vector, q } = request;
+  const { nprobe = defaultNprobe, vector, q, filter } = request;
   if (nprobe > nlist)
     throw invalid("nprobe", `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`);
   if (vector && vector.length !== dim)
     throw invalid("vector", `expected ${dim} numbers, the dim of this index, got ${vector.length}`);
   if (q !== undefined && tower === undefined)
     throw invalid("q", "cannot be used: this index was published without a query tower");
+  if (filter !== undefined && !memory.keepsFilters)
+    throw invalid("filter", "cannot be used: this index has more filters than an isolate can keep");
   return { ...request, nprobe };
 }
 
@@ -71,6 +73,7 @@ export async function findItem(served: ServedIndex, id: string): Promise<z.outpu
 
 /** The facets of an index, with how many items have each value. */
 export async function listFacets(served: ServedIndex): Promise<z.output<typeof facetsResponse>> {
+  if (!served.memory.keepsFilters) return { indexVersion: served.version, facets: {} };
   return {
     indexVersion: served.version,
     facets: await readPart(served, () => served.index.facets()),

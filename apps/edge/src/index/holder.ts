@@ -5,8 +5,8 @@
  * not be awaited by another, which may outlive it. So the first cold request reads the index and the others look every
  * few milliseconds, on timers of their own, whether it is there.
  */
-import { type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core";
-import { Problem } from "../http/problem.ts";
+import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core";
+import { Problem, type ProblemType } from "../http/problem.ts";
 import type { Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
@@ -21,6 +21,8 @@ export interface LoadedIndex {
 }
 
 export interface HolderOptions<T extends LoadedIndex> {
+  /** What the index is called; it decides the key of the pointer. */
+  readonly name: string;
   readonly store: Store;
   /** Opens the version that a pointer names; rejects when a chunk is missing or not what the manifest says. */
   readonly open: (store: Store, pointer: IndexPointer) => Promise<T>;
@@ -39,7 +41,7 @@ export interface HolderOptions<T extends LoadedIndex> {
 interface Attempt {
   readonly startedAt: number;
   /** Set when it has failed. Plain text: each request throws an error of its own. */
-  failure?: { readonly at: number; readonly detail: string };
+  failure?: { readonly at: number; readonly type: ProblemType; readonly detail: string };
 }
 
 /** How often a waiting request looks. */
@@ -61,6 +63,11 @@ export class IndexHolder<T extends LoadedIndex> {
     return this.#current;
   }
 
+  /** Neither serves an index nor reads one. */
+  get isEmpty(): boolean {
+    return this.#current === undefined && (this.#attempt === undefined || this.#attempt.failure !== undefined);
+  }
+
   /** Why the last look for a newer version failed; undefined when it did not. */
   get refreshFailure(): string | undefined {
     return this.#refreshFailure;
@@ -68,7 +75,7 @@ export class IndexHolder<T extends LoadedIndex> {
 
   /**
    * The index to answer a request with. Warm: at once, and a look at the pointer in `waitUntil` when one is due.
-   * @throws Problem `index-unavailable` when there is no index yet, or it cannot be read.
+   * @throws Problem `index-unavailable` when it cannot be read or nothing is published yet, `not-found` when no index has its name.
    */
   async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     if (this.#current !== undefined) {
@@ -116,15 +123,18 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#end(attempt);
       return this.#current;
     } catch (error) {
-      const detail = error instanceof Problem ? error.message : `The index cannot be read: ${messageOf(error)}`;
-      attempt.failure = { at: this.#options.now(), detail };
-      throw new Problem("index-unavailable", detail, undefined, { cause: error });
+      const [type, detail] =
+        error instanceof Problem
+          ? ([error.type, error.message] as const)
+          : (["index-unavailable", `The index cannot be read: ${messageOf(error)}`] as const);
+      attempt.failure = { at: this.#options.now(), type, detail };
+      throw new Problem(type, detail, undefined, { cause: error });
     }
   }
 
   async #awaitOther(attempt: Attempt, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     while (this.#current === undefined) {
-      if (attempt.failure !== undefined) throw new Problem("index-unavailable", attempt.failure.detail);
+      if (attempt.failure !== undefined) throw new Problem(attempt.failure.type, attempt.failure.detail);
       if (this.#attempt !== attempt || this.#isOver(attempt)) return this.acquire(waitUntil);
       await this.#options.sleep(pollMs);
     }
@@ -132,13 +142,14 @@ export class IndexHolder<T extends LoadedIndex> {
   }
 
   async #readPointer(): Promise<IndexPointer> {
-    const text = await this.#options.store.getText(pointerKey());
-    if (text === null)
-      throw new Problem(
-        "index-unavailable",
-        `No index has been published: KV has no key "${pointerKey()}". Run: poeem publish`,
-      );
-    return parsePointer(text);
+    const { name, store } = this.#options;
+    const key = pointerKey(name);
+    const text = await store.getText(key);
+    if (text !== null) return parsePointer(text);
+    // Without any index the Worker is not ready; without this one the caller asked for the wrong one.
+    throw name === DEFAULT_INDEX_NAME
+      ? new Problem("index-unavailable", `No index has been published: KV has no key "${key}". Run: poeem publish`)
+      : new Problem("not-found", `No index is called "${name}": KV has no key "${key}"`);
   }
 
   #isDue(): boolean {

@@ -1,6 +1,8 @@
-import { chunkKey, type Index, type IndexPointer, openArtifact } from "@poeem/pq-core";
+import { chunkKey, type Index, type IndexPointer, openArtifact, openManifest } from "@poeem/pq-core";
 import { openQueryTower, type QueryTower } from "@poeem/query-tower";
 import type { LoadedIndex } from "./holder.ts";
+import type { Grant } from "./index-set.ts";
+import { type MemoryPlan, memoryDemand, planMemory } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 
 /** One version of the index, ready for queries. */
@@ -8,34 +10,31 @@ export interface ServedIndex extends LoadedIndex {
   readonly index: Index;
   /** Turns text into a query vector; undefined when the index was published without one. */
   readonly tower: QueryTower | undefined;
+  /** What of it is in memory. */
+  readonly memory: MemoryPlan;
 }
 
-const MiB = 1024 * 1024;
-// An isolate has 128 MB for everything, and for a moment two versions are in it: the one that serves and the one that is read. So the
-// three budgets of a version come to 44 MiB, which leaves as much again for code, query towers and requests.
-/** Codes kept in the kernel's memory: 1.5 million items of 16 bytes. A larger index pages its lists. */
-const residentBytes = 24 * MiB;
-/** Item pages, look-up pages and filters that are read ahead and kept. */
-const prefetchBytes = 12 * MiB;
-/** Pages that were read when they were needed, least recently used out first. */
-const cacheBytes = 8 * MiB;
 /** Reads under way at once; a Worker has six connections a request. */
 const maxReads = 6;
 
 /**
  * Opens the version that `pointer` names.
+ * @param grant says how much memory it may use
  * @param kernelModule the compiled ADC kernel; a Worker gets it by import, since it may not compile bytes.
  * @throws Error naming the key when a value is missing, FormatError when one is not what the manifest says.
  */
 export async function openServedIndex(
   store: Store,
   pointer: IndexPointer,
+  grant: Grant,
   kernelModule: WebAssembly.Module | undefined,
 ): Promise<ServedIndex> {
   const manifest = await bytesOf(store, pointer.manifestKey);
   const kept = new Map<string, Uint8Array>();
   const source = { get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))) };
-  const index = await openArtifact(source, manifest, { kernelModule, residentBytes, cacheBytes });
+  const opened = await openManifest(manifest);
+  const memory = planMemory(opened, grant(memoryDemand(opened)));
+  const index = await openArtifact(source, manifest, { kernelModule, ...memory });
   if (index.version !== pointer.version) {
     throw new Error(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
@@ -49,11 +48,11 @@ export async function openServedIndex(
     );
   }
   const prefetch = async () => {
-    const chunks = index.manifest.chunks.filter(
-      ({ kind }) => kind === "items" || kind === "lookup" || kind === "filters",
+    const waiting = index.manifest.chunks.filter(
+      ({ kind, key }) =>
+        !kept.has(key) &&
+        (kind === "filters" ? memory.keepsFilters : memory.keepsPages && (kind === "items" || kind === "lookup")),
     );
-    if (chunks.reduce((sum, { size }) => sum + size, 0) > prefetchBytes) return;
-    const waiting = chunks.filter(({ key }) => !kept.has(key));
     const readNext = async (): Promise<void> => {
       for (let chunk = waiting.pop(); chunk !== undefined; chunk = waiting.pop()) {
         const bytes = await bytesOf(store, chunkKey(chunk.key));
@@ -64,7 +63,7 @@ export async function openServedIndex(
     };
     await Promise.all(Array.from({ length: maxReads }, readNext));
   };
-  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, prefetch };
+  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, memory, prefetch };
 }
 
 async function bytesOf(store: Store, key: string): Promise<Uint8Array> {

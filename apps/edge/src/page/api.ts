@@ -30,14 +30,14 @@ export async function search(
 
 /** Facts of the index being served; undefined when the isolate that answers has none yet. */
 export async function indexFacts(): Promise<IndexFacts | undefined> {
-  const response = await client.version.$get();
+  const response = await client.version.$get({ query: {} });
   if (response.status !== 200) throw await errorOf(response);
   return (await response.json()).index ?? undefined;
 }
 
 /** What the items can be filtered by. */
 export async function readFacets(): Promise<Facets> {
-  const response = await client.facets.$get();
+  const response = await client.facets.$get({ query: {} });
   if (response.status !== 200) throw await errorOf(response);
   return (await response.json()).facets;
 }

@@ -1,0 +1,127 @@
+/**
+ * The indexes that this isolate serves, by name, in one budget of memory.
+ *
+ * A name comes from a request, so it may be anything that `INDEX_NAME` lets through: names without an index take no memory, and a
+ * flood of them drives out no index that serves.
+ */
+import { DEFAULT_INDEX_NAME, type IndexPointer } from "@poeem/pq-core";
+import { Problem } from "../http/problem.ts";
+import { type HolderOptions, IndexHolder, type LoadedIndex } from "./holder.ts";
+import type { MemoryDemand } from "./memory-plan.ts";
+import type { Store } from "./store.ts";
+import { Turns } from "./turns.ts";
+
+/** Says how many bytes a version may use. @throws Error when even its least is more than there is. */
+export type Grant = (demand: MemoryDemand) => number;
+
+export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name"> {
+  /** Opens the version that a pointer names, within the bytes that `grant` gives it. */
+  readonly open: (store: Store, pointer: IndexPointer, grant: Grant) => Promise<T>;
+  /** Names that are served beside the default; undefined: every published one. */
+  readonly names?: readonly string[] | undefined;
+  /** Bytes of all versions that serve. While one version replaces another, or is read, its bytes come on top. */
+  readonly maxBytes: number;
+}
+
+/** Holders kept at most, those of names without an index included. */
+const maxHolders = 64;
+/** An index that nobody asked for this long makes room for another one as soon as that can use it. */
+const idleMs = 60_000;
+
+interface Entry<T extends LoadedIndex> {
+  readonly holder: IndexHolder<T>;
+  usedAt: number;
+  /** Granted to the version that serves. */
+  bytes: number;
+}
+
+export class IndexSet<T extends LoadedIndex> {
+  readonly #options: IndexSetOptions<T>;
+  /** Least recently used first. */
+  readonly #entries = new Map<string, Entry<T>>();
+  /** One version is read at a time: what is being read comes on top of what serves. */
+  readonly #loading: Turns;
+
+  constructor(options: IndexSetOptions<T>) {
+    this.#options = options;
+    this.#loading = new Turns({ ...options, limit: 1 });
+  }
+
+  /** The version of an index that serves here, if any. */
+  current(name: string): T | undefined {
+    return this.#entries.get(name)?.holder.current;
+  }
+
+  /** Why the last look for a newer version of an index failed; undefined when it did not. */
+  refreshFailure(name: string): string | undefined {
+    return this.#entries.get(name)?.holder.refreshFailure;
+  }
+
+  /** Bytes granted to the versions that serve. */
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.#entries.values()) sum += bytes;
+    return sum;
+  }
+
+  /**
+   * The index to answer a request with; see {@link IndexHolder.acquire}.
+   * @param name matches `INDEX_NAME`
+   * @throws Problem `not-found` for a name that no index has, `index-unavailable` when it cannot be read
+   */
+  acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+    const { names, now } = this.#options;
+    if (names !== undefined && name !== DEFAULT_INDEX_NAME && !names.includes(name))
+      throw new Problem("not-found", `No index is called "${name}" here`);
+    const entry = this.#entries.get(name) ?? this.#add(name);
+    entry.usedAt = now();
+    if (this.#entries.size > 1) {
+      this.#entries.delete(name);
+      this.#entries.set(name, entry);
+    }
+    return entry.holder.acquire(waitUntil);
+  }
+
+  #add(name: string): Entry<T> {
+    for (const [other, { holder }] of this.#entries) {
+      if (this.#entries.size < maxHolders) break;
+      if (holder.isEmpty) this.#entries.delete(other);
+    }
+    const entry: Entry<T> = {
+      holder: new IndexHolder({
+        ...this.#options,
+        name,
+        open: (store, pointer) => this.#open(name, entry, store, pointer),
+      }),
+      usedAt: this.#options.now(),
+      bytes: 0,
+    };
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  #open(name: string, entry: Entry<T>, store: Store, pointer: IndexPointer): Promise<T> {
+    return this.#loading.run(async () => {
+      let granted = 0;
+      const index = await this.#options.open(store, pointer, (demand) => {
+        granted = this.#grant(name, demand);
+        return granted;
+      });
+      entry.bytes = granted;
+      return index;
+    });
+  }
+
+  /** Takes memory from indexes that are idle for all that a version can use, from those in use only for what it must have. */
+  #grant(name: string, { least, most }: MemoryDemand): number {
+    const { maxBytes, now } = this.#options;
+    if (least > maxBytes)
+      throw new Error(`[edge] index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`);
+    const free = () => maxBytes - this.bytes + (this.#entries.get(name)?.bytes ?? 0);
+    for (const [other, { usedAt, bytes }] of this.#entries) {
+      const wanted = now() - usedAt >= idleMs ? most : least;
+      if (other !== name && bytes > 0 && free() < wanted) this.#entries.delete(other);
+    }
+    return Math.min(most, free());
+  }
+}

@@ -1,0 +1,71 @@
+/** What of an index stays in the isolate, and what is read when it is needed. */
+import type { ChunkKind, Manifest } from "@poeem/pq-core";
+
+const MiB = 1024 * 1024;
+/** Room for pages that are read when they are needed: below this, a search would read the same pages again and again. */
+const leastCacheBytes = 6 * MiB;
+/** Filters are used whole, by every isolate or by none: an index with more of them than this is served without. */
+const maxFilterBytes = 12 * MiB;
+
+/** Bytes of one version: what it cannot do without, and what it can make use of. */
+export interface MemoryDemand {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** How the bytes granted to a version are used. */
+export interface MemoryPlan {
+  /** All lists in the kernel's memory when they are no more than this; else they are paged. */
+  readonly residentBytes: number;
+  /** Look-ups and item pages are read ahead and kept. */
+  readonly keepsPages: boolean;
+  /** Filters can be used, and are kept. */
+  readonly keepsFilters: boolean;
+  /** Pages that were read when they were needed, least recently used out first. */
+  readonly cacheBytes: number;
+}
+
+/** Bytes of the chunks of some kinds. */
+export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): number {
+  return manifest.chunks.reduce((sum, { kind, size }) => sum + (kinds.includes(kind) ? size : 0), 0);
+}
+
+export function memoryDemand(manifest: Manifest): MemoryDemand {
+  const least = fixedBytes(manifest) + leastCacheBytes;
+  return { least, most: least + bytesOfKinds(manifest, ["lists", "lookup", "items"]) };
+}
+
+/**
+ * Gives memory to what saves most reads a byte: lists, which every search scans, then pages.
+ * @param granted at least the demand's `least`
+ */
+export function planMemory(manifest: Manifest, granted: number): MemoryPlan {
+  let left = granted - fixedBytes(manifest) - leastCacheBytes;
+  const take = (bytes: number): boolean => {
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
+  };
+  const lists = bytesOfKinds(manifest, ["lists"]);
+  const pages = bytesOfKinds(manifest, ["lookup", "items"]);
+  const areListsResident = take(lists);
+  const keepsPages = take(pages);
+  return {
+    residentBytes: areListsResident ? lists : 0,
+    keepsPages,
+    keepsFilters: bytesOfKinds(manifest, ["filters"]) <= maxFilterBytes,
+    // Pages that are kept pass through the cache as well, as views of the same bytes.
+    cacheBytes: leastCacheBytes + left + (keepsPages ? pages : 0),
+  };
+}
+
+/** Always there: query tower, filters, codebook (its arrays, and again as the kernel wants them), and the parsed manifest. */
+function fixedBytes(manifest: Manifest): number {
+  const filters = bytesOfKinds(manifest, ["filters"]);
+  return (
+    bytesOfKinds(manifest, ["query-tower"]) +
+    (filters <= maxFilterBytes ? filters : 0) +
+    2 * bytesOfKinds(manifest, ["codebook"]) +
+    manifest.chunks.length * 500
+  );
+}

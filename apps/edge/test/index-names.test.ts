@@ -1,0 +1,206 @@
+/** Several published indexes behind one Worker, and the memory that they share. */
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readConfig } from "../src/config.ts";
+import { IndexSet } from "../src/index/index-set.ts";
+import { bruteForce, type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
+import { makeIsolate } from "./isolate.ts";
+
+const names = ["current", "books", "films-2"] as const;
+const fixtures = new Map<string, Fixture>();
+beforeAll(async () => {
+  for (const [i, name] of names.entries()) {
+    const fixture = await makeFixture(70 + i);
+    fixtures.set(name, fixture);
+    await publish(env.INDEX, fixture, undefined, name);
+  }
+});
+
+describe("?index=", () => {
+  it("answers every path from the index of that name, and from the default without one", async () => {
+    const { get } = makeIsolate();
+    for (const name of [...names, ""]) {
+      const fixture = fixtures.get(name || "current")!;
+      const { version } = fixture.artifact;
+      const query = new URLSearchParams({
+        q: "birthday cake",
+        k: "5",
+        nprobe: String(nlist),
+        ...(name && { index: name }),
+      });
+      const suffix = name && `?index=${name}`;
+      const search = await get(`/search?${query}`);
+      expect(search.body.indexVersion).toBe(version);
+      expect(search.body.results.map(({ id }: { id: string }) => id)).toEqual(
+        bruteForce(fixture, "birthday cake", 5).map(({ id }) => id),
+      );
+      expect(search.headers.get("cache-tag")).toBe(`index-${version},index-name-${name || "current"}`);
+      for (const path of [`/items/item:7${suffix}`, `/facets${suffix}`, `/readyz${suffix}`])
+        expect((await get(path)).body.indexVersion, path).toBe(version);
+      expect((await get(`/version${suffix}`)).body.index).toMatchObject({ name: name || "current", version });
+    }
+  });
+
+  it("has an ETag of its own for each index, which matches no other's", async () => {
+    const { get } = makeIsolate();
+    const etags = await Promise.all(
+      names.map(async (name) => (await get(`/search?q=cake&index=${name}`)).headers.get("etag")!),
+    );
+    expect(new Set(etags).size).toBe(names.length);
+    const { status } = await get("/search?q=cake&index=books", { headers: { "if-none-match": etags[0]! } });
+    expect(status).toBe(200);
+  });
+
+  it("goes into each search of a batch", async () => {
+    const { post } = makeIsolate();
+    const { body } = await post([{ q: "cake", index: "films-2" }, { q: "cake" }, { q: "cake", index: "books" }]);
+    expect(body.map(({ indexVersion }: { indexVersion: string }) => indexVersion)).toEqual(
+      ["films-2", "current", "books"].map((name) => fixtures.get(name)!.artifact.version),
+    );
+    const refused = await post([{ q: "cake" }, { q: "cake", index: "none" }]);
+    expect(refused).toMatchObject({ status: 404, body: { type: "urn:poeem-edge:problem:not-found" } });
+  });
+
+  it.each(["/search?q=cake&", "/items/item:1?", "/facets?", "/readyz?", "/version?"])(
+    "is 404 on %s for a name that no index has, and finds it a second after it is published",
+    async (path) => {
+      const { get, clock } = makeIsolate();
+      const { status, body } = await get(`${path}index=late`);
+      expect(status).toBe(404);
+      expect(body.detail).toBe('No index is called "late": KV has no key "index/late"');
+      await publish(env.INDEX, fixtures.get("books")!, undefined, "late");
+      clock.now += 1_000;
+      expect((await get(`${path}index=late`)).status).toBe(200);
+      await env.INDEX.delete("index/late");
+    },
+  );
+
+  it.each(["", "Books", "a/b", "../chunk/x", "a.b", "a%00", "a".repeat(41), "__proto__", "index/books"])(
+    "reads no key for the name %j",
+    async (name) => {
+      const asked: string[] = [];
+      const store = {
+        getText: async (key: string) => {
+          asked.push(key);
+          return null;
+        },
+        getBytes: async () => null,
+      };
+      const indexes = new IndexSet<never>({
+        ...holderOptions(),
+        store,
+        open: async () => expect.unreachable(),
+        maxBytes: 1,
+      });
+      const { get } = makeIsolate({}, { indexes });
+      const { status, body } = await get(`/search?q=cake&index=${encodeURIComponent(name)}`);
+      expect(status).toBe(400);
+      expect(body.errors[0].detail).toMatch(/^expected 1 to 40 of the characters a-z, 0-9 and -, got /);
+      expect(asked).toEqual([]);
+    },
+  );
+
+  it("may say only what INDEXES lists, and the default", async () => {
+    const { get } = makeIsolate({ INDEXES: "books, other" });
+    expect((await get("/search?q=cake&index=books")).status).toBe(200);
+    expect((await get("/search?q=cake")).status).toBe(200);
+    expect(await get("/search?q=cake&index=films-2")).toMatchObject({
+      status: 404,
+      body: { detail: 'No index is called "films-2" here' },
+    });
+    expect(() => readConfig({ INDEXES: "books,Films" })).toThrow(/INDEXES expected names of .*, got "Films"/);
+  });
+});
+
+const holderOptions = () => ({
+  now: () => 0,
+  sleep: async () => undefined,
+  refreshMs: 30_000,
+  leaseMs: 15_000,
+  retryMs: 1_000,
+});
+
+/** A set over pointers for every name but `none…`, whose versions want `demand` bytes; the test moves the clock. */
+function setUp(maxBytes: number, demand: { least: number; most: number }) {
+  const state = { now: 0, opens: [] as string[], opening: 0, mostOpening: 0 };
+  const indexes = new IndexSet<{
+    version: string;
+    publishedAt: string;
+    prefetch: () => Promise<void>;
+    granted: number;
+  }>({
+    ...holderOptions(),
+    now: () => state.now,
+    sleep: () => new Promise((resolve) => setTimeout(resolve, 0)),
+    store: {
+      getText: async (key) =>
+        key.startsWith("index/none") ? null : JSON.stringify({ version: key, manifestKey: "m", publishedAt: "p" }),
+      getBytes: async () => null,
+    },
+    async open(_, { version }, grant) {
+      state.opens.push(version.slice("index/".length));
+      state.mostOpening = Math.max(state.mostOpening, ++state.opening);
+      const granted = grant(demand);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      state.opening--;
+      return { version, publishedAt: "p", prefetch: async () => undefined, granted };
+    },
+    maxBytes,
+  });
+  const background: Promise<unknown>[] = [];
+  const acquire = (name: string) => indexes.acquire(name, (promise) => background.push(promise));
+  return { state, indexes, acquire, settle: () => Promise.all(background.splice(0)) };
+}
+
+describe("the memory of several indexes", () => {
+  it("is shared: the least recently used go when the least of a new one would not fit", async () => {
+    const { indexes, acquire, state } = setUp(100, { least: 30, most: 30 });
+    for (const name of ["a", "b", "c", "a", "d"]) await acquire(name);
+    expect(["a", "b", "c", "d"].filter((name) => indexes.current(name))).toEqual(["a", "c", "d"]);
+    expect(indexes.bytes).toBe(90);
+    await acquire("b");
+    expect(state.opens).toEqual(["a", "b", "c", "d", "b"]);
+    expect(indexes.bytes).toBeLessThanOrEqual(100);
+  });
+
+  it("is given to a second index as far as it is free, and all that an idle one has", async () => {
+    const { indexes, acquire, state } = setUp(100, { least: 20, most: 70 });
+    expect((await acquire("a")).granted).toBe(70);
+    expect((await acquire("b")).granted).toBe(30);
+    state.now += 60_000;
+    await acquire("b");
+    expect((await acquire("c")).granted).toBe(70);
+    expect([indexes.current("a"), indexes.current("b")?.granted]).toEqual([undefined, 30]);
+  });
+
+  it("is not enough for an index whose least is more than there is, which is said; the others go on", async () => {
+    const demand = { least: 20, most: 20 };
+    const { acquire } = setUp(100, demand);
+    await acquire("a");
+    demand.least = 101;
+    await expect(acquire("b")).rejects.toMatchObject({
+      type: "index-unavailable",
+      message: /index "b" expected at most 100 bytes that must be in memory, got 101/,
+    });
+    expect((await acquire("a")).version).toBe("index/a");
+  });
+
+  it("grows by one version at a time, however many are asked for at once, and none is read twice", async () => {
+    const { acquire, state } = setUp(100, { least: 10, most: 10 });
+    const asked = ["a", "b", "c", "d"].flatMap((name) => Array(5).fill(name));
+    const versions = await Promise.all(asked.map(acquire));
+    expect(versions.map(({ version }) => version)).toEqual(asked.map((name) => `index/${name}`));
+    expect(state.mostOpening).toBe(1);
+    expect(state.opens.toSorted()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("is not taken by names without an index, and a flood of them drives out nobody", async () => {
+    const { indexes, acquire, state } = setUp(100, { least: 40, most: 40 });
+    await acquire("a");
+    for (let i = 0; i < 500; i++)
+      await expect(acquire(`none-${i}`)).rejects.toMatchObject({ type: "not-found", message: /"none-/ });
+    expect(indexes.bytes).toBe(40);
+    expect((await acquire("a")).version).toBe("index/a");
+    expect(state.opens).toEqual(["a"]);
+  });
+});
