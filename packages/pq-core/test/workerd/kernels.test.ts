@@ -1,9 +1,11 @@
 import { describe, expect, inject, it } from "vitest";
 import plain from "../../dist/kernel.wasm";
 import relaxed from "../../dist/kernel-relaxed.wasm";
+import expectedRankings from "../../fixtures/rankings.json" with { type: "json" };
 import { loadKernel, openArtifact, ScalarKernel, supportsRelaxedSimd } from "../../src/index.ts";
 import { adcConformance } from "../../src/testing/conformance.ts";
 import { GOLDEN, observe } from "../golden.ts";
+import { observeRankings } from "../rankings.ts";
 
 const KERNELS = [
   { name: "scalar", module: undefined },
@@ -31,5 +33,9 @@ describe.each(KERNELS)("the $name kernel in workerd", ({ name, module }) => {
     expect(index.kernel).toBe(name);
     const expected: unknown = JSON.parse(new TextDecoder().decode(read("expected.json")));
     expect(JSON.parse(JSON.stringify(await observe(index, query)))).toEqual(expected);
+  });
+
+  it.each([false, true])("ids and score bits are those of fixtures/rankings.json, lists paged: %s", async (paged) => {
+    expect(await observeRankings(module, paged)).toEqual(expectedRankings);
   });
 });

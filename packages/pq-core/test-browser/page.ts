@@ -1,0 +1,59 @@
+/** Runs in the browser, bundled by browser.test.ts: the conformance suite, the golden files and the committed rankings. */
+import { loadKernel, openArtifact, ScalarKernel, supportsRelaxedSimd } from "../src/index.ts";
+import { adcConformance } from "../src/testing/conformance.ts";
+import { GOLDEN, observe } from "../test/golden.ts";
+import { observeRankings, type Rankings } from "../test/rankings.ts";
+
+/** What one kernel did here. Strings and numbers only: it crosses to Node as JSON. */
+export interface BrowserRun {
+  /** Title of a conformance case → its complaint, "" for none. */
+  readonly conformance: Record<string, string>;
+  /** Folder → what was found in the golden artifact. */
+  readonly golden: Record<string, unknown>;
+  readonly rankings: readonly Rankings[];
+  readonly supportsRelaxedSimd: boolean;
+  readonly userAgent: string;
+}
+
+const { compile } = (
+  globalThis as unknown as { WebAssembly: { compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> } }
+).WebAssembly;
+
+const read = async (path: string): Promise<ArrayBuffer> => {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.arrayBuffer();
+};
+
+async function run(name: "scalar" | "simd" | "relaxed-simd", kernelFile: string | undefined): Promise<BrowserRun> {
+  const kernelModule = kernelFile === undefined ? undefined : await compile(await read(`/dist/${kernelFile}`));
+  const conformance: Record<string, string> = {};
+  adcConformance({
+    name,
+    makeKernel: kernelModule === undefined ? (codebook) => new ScalarKernel(codebook) : loadKernel(kernelModule),
+    test: (title, body) => {
+      try {
+        body();
+        conformance[title] = "";
+      } catch (error) {
+        conformance[title] = String(error);
+      }
+    },
+  });
+  const golden: Record<string, unknown> = {};
+  for (const { name: folder, query } of GOLDEN) {
+    const get = async (file: string): Promise<Uint8Array> =>
+      new Uint8Array(await read(`/fixtures/v1/${folder}/${file}`));
+    const index = await openArtifact({ get }, await get("manifest.json"), { kernelModule });
+    golden[folder] = { kernel: index.kernel, ...(await observe(index, query)) };
+  }
+  return {
+    conformance,
+    golden,
+    rankings: [await observeRankings(kernelModule, false), await observeRankings(kernelModule, true)],
+    supportsRelaxedSimd: supportsRelaxedSimd(),
+    userAgent: navigator.userAgent,
+  };
+}
+
+Object.assign(globalThis, { run });
