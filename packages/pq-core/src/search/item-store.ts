@@ -22,6 +22,8 @@ export class ItemStore {
   readonly #refine: readonly NumberedEntry[];
   /** Smallest id of each look-up page. */
   readonly #firstIds: readonly ItemId[];
+  readonly #itemPages = new WeakMap<Uint8Array, (index: number) => Item>();
+  readonly #lookupPages = new WeakMap<Uint8Array, (id: ItemId) => number>();
 
   constructor(cache: ChunkCache, manifest: Manifest) {
     this.#cache = cache;
@@ -35,31 +37,39 @@ export class ItemStore {
   async items(ordinals: ArrayLike<number>): Promise<Item[]> {
     checkOrdinals(ordinals, this.#manifest.numItems);
     const { idType, hasFields } = this.#manifest;
-    const pages = await this.#pages(this.#items, ordinals, (where, payload, count) =>
-      readItemPage(where, payload, count, idType, hasFields),
-    );
-    return Array.from(ordinals, (ordinal) => {
-      const { entry, seq } = covering(this.#items, ordinal);
-      return pages.get(seq)!(ordinal - entry.first);
+    const items = new Array<Item>(ordinals.length);
+    const wanted = this.#byPage(this.#items, ordinals);
+    // Each page is read, used and let go: a thousand results of a large index may lie on as many pages.
+    await mapLimited([...wanted.values()], MAX_FETCHES, async ({ numbered, places }) => {
+      const { key, first, count } = numbered.entry;
+      const page = await this.#open(this.#itemPages, numbered, (payload) =>
+        readItemPage(`chunk ${key}`, payload, count, idType, hasFields),
+      );
+      for (const i of places) items[i] = page(ordinals[i]! - first);
     });
+    return items;
   }
 
   /** −1 for an id that no item has. */
   async ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
     const { idType, numItems } = this.#manifest;
     const found = new Int32Array(ids.length).fill(-1);
-    await mapLimited([...ids.keys()], MAX_FETCHES, async (i) => {
-      const id = normalizeId(ids[i]!, idType);
-      const page = id === undefined ? -1 : this.#firstIds.findLastIndex((first) => compareIds(first, id) <= 0);
-      if (id === undefined || page < 0) return;
-      const { key, count } = this.#lookup[page]!.entry;
-      found[i] = readLookupPage(
-        `chunk ${key}`,
-        await this.#cache.get(this.#lookup[page]!),
-        count,
-        idType,
-        numItems,
-      )(id);
+    const wanted = new Map<number, { i: number; id: ItemId }[]>();
+    for (const [i, given] of ids.entries()) {
+      const id = normalizeId(given, idType);
+      const page = id === undefined ? -1 : this.#pageOf(id);
+      if (id === undefined || page < 0) continue;
+      const others = wanted.get(page);
+      if (others === undefined) wanted.set(page, [{ i, id }]);
+      else others.push({ i, id });
+    }
+    await mapLimited([...wanted], MAX_FETCHES, async ([page, asked]) => {
+      const numbered = this.#lookup[page]!;
+      const { key, count } = numbered.entry;
+      const find = await this.#open(this.#lookupPages, numbered, (payload) =>
+        readLookupPage(`chunk ${key}`, payload, count, idType, numItems),
+      );
+      for (const { i, id } of asked) found[i] = find(id);
     });
     return found;
   }
@@ -82,17 +92,53 @@ export class ItemStore {
     ordinals: ArrayLike<number>,
     read: (where: string, payload: Uint8Array, count: number) => P,
   ): Promise<Map<number, P>> {
-    const wanted = new Map<number, NumberedEntry>();
-    for (let i = 0; i < ordinals.length; i++) {
-      const numbered = covering(entries, ordinals[i]!);
-      wanted.set(numbered.seq, numbered);
-    }
     const pages = new Map<number, P>();
-    await mapLimited([...wanted.values()], MAX_FETCHES, async (numbered) => {
+    await mapLimited([...this.#byPage(entries, ordinals).values()], MAX_FETCHES, async ({ numbered }) => {
       const { key, count } = numbered.entry;
       pages.set(numbered.seq, read(`chunk ${key}`, await this.#cache.get(numbered), count));
     });
     return pages;
+  }
+
+  /** The pages that ordinals lie on, and for each the places in `ordinals` that it is needed for. */
+  #byPage(
+    entries: readonly NumberedEntry[],
+    ordinals: ArrayLike<number>,
+  ): Map<number, { readonly numbered: NumberedEntry; readonly places: number[] }> {
+    const wanted = new Map<number, { numbered: NumberedEntry; places: number[] }>();
+    for (let i = 0; i < ordinals.length; i++) {
+      const numbered = covering(entries, ordinals[i]!);
+      const page = wanted.get(numbered.seq);
+      if (page === undefined) wanted.set(numbered.seq, { numbered, places: [i] });
+      else page.places.push(i);
+    }
+    return wanted;
+  }
+
+  /** A page opened. As long as the cache has its payload, it is checked only once. */
+  async #open<P>(
+    opened: WeakMap<Uint8Array, P>,
+    numbered: NumberedEntry,
+    read: (payload: Uint8Array) => P,
+  ): Promise<P> {
+    const payload = this.#cache.peek(numbered) ?? (await this.#cache.get(numbered));
+    const before = opened.get(payload);
+    if (before !== undefined) return before;
+    const page = read(payload);
+    opened.set(payload, page);
+    return page;
+  }
+
+  /** The only look-up page that an id can be on; −1 when it is smaller than all ids. */
+  #pageOf(id: ItemId): number {
+    let low = 0;
+    let high = this.#firstIds.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareIds(this.#firstIds[middle]!, id) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
   }
 }
 

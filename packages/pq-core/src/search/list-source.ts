@@ -11,6 +11,7 @@ import {
 } from "../format/chunk-cache.ts";
 import type { AdcKernel } from "../kernel.ts";
 import type { Manifest } from "../types.ts";
+import type { Stretch } from "./rank.ts";
 
 /** Ordinals [start, end). */
 export interface OrdinalRange {
@@ -20,6 +21,10 @@ export interface OrdinalRange {
 
 /** Single items that a paged index scores at once. */
 const SINGLES = 128;
+/** Bytes of chunks that are in memory together for one search of a paged index, besides those that the cache keeps. */
+const GROUP_BYTES = 4 * 1024 * 1024;
+/** Bytes of a paged list that are in the kernel's memory at once; it never gives memory back, so this must not follow the longest list. */
+const SCAN_BYTES = 256 * 1024;
 
 /** Lists that are ready to be scanned without an await. */
 export interface ReadyLists {
@@ -36,6 +41,11 @@ export interface ListSource {
   /** True when `ready` answers at once, so that a search need not wait. */
   readonly isResident: boolean;
   ready(ranges: readonly OrdinalRange[]): ReadyLists | Promise<ReadyLists>;
+  /**
+   * Cuts what is to be scanned into runs that may be in memory together, each to be made `ready` by itself. Long stretches
+   * come in pieces; an item is in one run only, and a chunk as well, unless it alone is larger than a run may be.
+   */
+  groups(stretches: readonly Stretch[]): Stretch[][];
 }
 
 /** All blocks loaded into the kernel once. */
@@ -58,7 +68,7 @@ export async function residentLists(
     scores: (_kernel, ordinals, biases) => kernel.scores(ordinals, biases),
     block: (ordinal) => ({ bytes: kernel.blocks(), at: Math.floor(ordinal / BLOCK) * size }),
   };
-  return { isResident: true, ready: () => lists };
+  return { isResident: true, ready: () => lists, groups: (stretches) => [[...stretches]] };
 }
 
 /** Blocks fetched by chunk when a search visits them; the cache keeps the recent ones. */
@@ -84,7 +94,46 @@ export function pagedLists(cache: ChunkCache, manifest: Manifest, codebook: Code
       });
       return pagedReady(entries, held, size);
     },
+    groups: (stretches) => groupByChunks(stretches, entries),
   };
+}
+
+function groupByChunks(stretches: readonly Stretch[], entries: readonly NumberedEntry[]): Stretch[][] {
+  const pieces = stretches.flatMap((stretch) => cutAtChunks(stretch, entries));
+  pieces.sort((a, b) => a.stretch.start - b.stretch.start);
+  const groups: Stretch[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  let last = -1;
+  for (const { stretch, numbered } of pieces) {
+    const { seq, entry } = numbered;
+    if (seq !== last) {
+      if (bytes + entry.size > GROUP_BYTES) {
+        groups.push([]);
+        bytes = 0;
+      }
+      bytes += entry.size;
+      last = seq;
+    }
+    groups.at(-1)!.push(stretch);
+  }
+  return groups;
+}
+
+/** The parts of a stretch by the chunks they lie in. */
+function cutAtChunks(
+  stretch: Stretch,
+  entries: readonly NumberedEntry[],
+): { readonly stretch: Stretch; readonly numbered: NumberedEntry }[] {
+  const parts: { stretch: Stretch; numbered: NumberedEntry }[] = [];
+  const firstBlock = Math.floor(stretch.start / BLOCK);
+  for (let start = stretch.start; start < stretch.end; ) {
+    const block = Math.floor(start / BLOCK);
+    const numbered = covering(entries, block);
+    const end = Math.min(stretch.end, (numbered.entry.first + numbered.entry.count) * BLOCK);
+    parts.push({ stretch: { ...stretch, start, end, mask: stretch.mask?.subarray(block - firstBlock) }, numbered });
+    start = end;
+  }
+  return parts;
 }
 
 function pagedReady(
@@ -96,15 +145,16 @@ function pagedReady(
     const { entry, seq } = covering(entries, block);
     return { payload: held.get(seq)!, first: entry.first, last: entry.first + entry.count };
   };
+  const scanBlocks = Math.max(SINGLES, Math.floor(SCAN_BYTES / size));
   return {
     scan(kernel, start, end, bias, mask) {
       const startBlock = Math.floor(start / BLOCK);
       for (let from = start; from < end; ) {
         const block = Math.floor(from / BLOCK);
         const { payload, first, last } = find(block);
-        const to = Math.min(end, last * BLOCK);
+        const to = Math.min(end, last * BLOCK, (block + scanBlocks) * BLOCK);
         const blocks = Math.ceil(to / BLOCK) - block;
-        kernel.load(payload.subarray((block - first) * size, (block - first + blocks) * size), 0, blocks);
+        kernel.load(payload.subarray((block - first) * size, (block - first + blocks) * size), 0, scanBlocks);
         kernel.scan(from - block * BLOCK, to - block * BLOCK, block * BLOCK, bias, mask?.subarray(block - startBlock));
         from = to;
       }
@@ -116,7 +166,7 @@ function pagedReady(
         const part = ordinals.subarray(from, from + SINGLES);
         for (const [i, ordinal] of part.entries()) {
           const { bytes, at } = this.block(ordinal);
-          kernel.load(bytes.subarray(at, at + size), i, SINGLES);
+          kernel.load(bytes.subarray(at, at + size), i, scanBlocks);
         }
         const positions = part.map((ordinal, i) => i * BLOCK + (ordinal % BLOCK));
         scores.set(kernel.scores(positions, biases.subarray(from, from + SINGLES)), from);
