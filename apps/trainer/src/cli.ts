@@ -11,6 +11,14 @@ const integer =
     return value;
   };
 
+/** What all commands take that look into a store. */
+const storeOptions = (command: Command, places: string): Command =>
+  command
+    .addOption(new Option("--to <where>", places).choices(["local"]).makeOptionMandatory())
+    .option("--worker <dir>", "folder of the Worker, with its wrangler.jsonc", "apps/edge")
+    .option("--persist <dir>", "local KV folder (default: .wrangler/state in the Worker's folder)")
+    .option("--json", "print one JSON object on stdout");
+
 const backend = (): Option =>
   new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
 const index = ["--index <dir>", "index folder that `poeem train` wrote"] as const;
@@ -57,17 +65,34 @@ export function program(): Command {
     .option("--json", "print one JSON object on stdout")
     .action(async (options) => (await import("./commands/search.ts")).search(options));
 
-  root
-    .command("publish")
+  storeOptions(root.command("publish"), "local: wrangler's KV on this machine")
     .description("write an index into Workers KV: chunks first, pointer last")
     .requiredOption(...index)
-    .addOption(
-      new Option("--to <where>", "local: wrangler's KV on this machine").choices(["local"]).makeOptionMandatory(),
-    )
-    .option("--worker <dir>", "folder of the Worker, with its wrangler.jsonc", "apps/edge")
-    .option("--persist <dir>", "local KV folder (default: .wrangler/state in the Worker's folder)")
-    .option("--json", "print one JSON object on stdout")
+    .option("--name <name>", "which index this becomes the serving version of", "current")
+    .option("--dry-run", "print what would be written, and write nothing")
     .action(async (options) => (await import("./commands/publish.ts")).publish(options));
+
+  storeOptions(root.command("versions"), "local: wrangler's KV on this machine")
+    .description("published versions, and which one serves")
+    .option("--name <name>", "only this index (default: all)")
+    .action(async (options) => (await import("./commands/versions.ts")).versions(options));
+
+  storeOptions(root.command("rollback"), "local: wrangler's KV on this machine")
+    .description("make an earlier version serve again, once all of it was read and found intact")
+    .option("--name <name>", "which index", "current")
+    .option("--to-version <version>", "which version (default: the one published before the serving one)")
+    .action(async (options) => (await import("./commands/rollback.ts")).rollback(options));
+
+  storeOptions(root.command("prune"), "local: wrangler's KV on this machine")
+    .description("delete chunks that no kept version of any index uses")
+    .option(
+      "--keep <n>",
+      "versions of each index to keep, beside the serving one and those of the last hour",
+      integer(2),
+      2,
+    )
+    .option("--dry-run", "print what would be deleted, and delete nothing")
+    .action(async (options) => (await import("./commands/prune.ts")).prune(options));
 
   root
     .command("inspect")

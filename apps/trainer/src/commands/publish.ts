@@ -1,22 +1,41 @@
+import { DEFAULT_INDEX_NAME } from "@poeem/pq-core";
 import { formatCount } from "../progress.ts";
-import { publishLocal } from "../publish/local.ts";
+import { checkName, type StoreOptions, withStore } from "../publish/open-store.ts";
+import { planPublish, publishInto } from "../publish/publish-into.ts";
 import { readArtifact } from "../publish/read-artifact.ts";
 
-export interface PublishOptions {
+export interface PublishCommandOptions extends StoreOptions {
   index: string;
-  to: "local";
-  worker: string;
-  persist?: string;
+  dryRun?: boolean;
   json?: boolean;
 }
 
 /** `poeem publish`: every chunk is written and read back before the pointer names the new version. */
-export async function publish(options: PublishOptions): Promise<void> {
+export async function publish(options: PublishCommandOptions): Promise<void> {
+  const name = options.name ?? DEFAULT_INDEX_NAME;
+  checkName(name);
   const artifact = await readArtifact(options.index);
-  const facts = await publishLocal(artifact, options);
-  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-  else
-    process.stderr.write(
-      `published ${facts.name}: version ${facts.version}, ${formatCount(facts.chunksWritten)} chunks written, ${formatCount(facts.chunksPresent)} already there, ${formatCount(facts.bytesWritten)} bytes\n`,
-    );
+  await withStore(options, async (store) => {
+    if (options.dryRun) {
+      const { version, write, present } = await planPublish(store, artifact, name);
+      const bytes = write.reduce((sum, { size }) => sum + size, 0);
+      if (options.json) {
+        process.stdout.write(
+          `${JSON.stringify({ name, version, dryRun: true, write: write.map(({ key, size }) => ({ key, size })), chunksPresent: present.length, bytes })}\n`,
+        );
+        return;
+      }
+      for (const { key, size } of write) process.stdout.write(`${key} ${formatCount(size)} bytes\n`);
+      process.stderr.write(
+        `would publish ${name}: version ${version}, ${formatCount(write.length)} chunks of ${formatCount(bytes)} bytes to write into ${store.name}, ${formatCount(present.length)} already there\n`,
+      );
+      return;
+    }
+    const facts = await publishInto(store, artifact, { name });
+    if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+    else
+      process.stderr.write(
+        `published ${name}: version ${facts.version}, ${formatCount(facts.chunksWritten)} chunks written, ${formatCount(facts.chunksPresent)} already there, ${formatCount(facts.bytesWritten)} bytes\n`,
+      );
+  });
 }

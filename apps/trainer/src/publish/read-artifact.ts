@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
-import { type ArtifactChunk, type Manifest, openArtifact } from "@poeem/pq-core";
+import { type Artifact, type Manifest, openArtifact } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/query-tower";
 import { directorySource, readManifestBytes } from "../artifact/directory.ts";
 import { messageOf, UserError } from "../errors.ts";
 
-/** An artifact read from its folder, every chunk checked against the manifest. */
+/** An artifact whose every chunk is as the manifest says. Chunks are read when they are wanted: an index may be larger than memory. */
 export interface CheckedArtifact {
   readonly manifest: Manifest;
   readonly manifestBytes: Uint8Array;
-  readonly chunks: readonly ArtifactChunk[];
+  /** Bytes of the chunk with this artifact key. */
+  read(key: string): Promise<Uint8Array>;
 }
 
 /** Reads a whole index folder and refuses it unless every chunk has the size and hash that the manifest says. */
@@ -25,16 +26,36 @@ export async function readArtifact(directory: string): Promise<CheckedArtifact> 
       throw new UserError(`index ${directory}: its query tower cannot be read, train again: ${messageOf(error)}`);
     }
   }
-  const chunks: ArtifactChunk[] = [];
-  for (const entry of manifest.chunks) {
-    const bytes = await source.get(entry.key);
-    const sha256 = createHash("sha256").update(bytes).digest("hex");
-    if (sha256 !== entry.sha256) {
+  const sha256Of = new Map(manifest.chunks.map(({ key, sha256 }) => [key, sha256]));
+  const read = async (key: string): Promise<Uint8Array> => {
+    const bytes = await source.get(key);
+    const [expected, got] = [sha256Of.get(key) ?? "no such chunk", sha256(bytes)];
+    if (got !== expected) {
       throw new UserError(
-        `index ${directory}: chunk ${entry.key} is corrupt: expected SHA-256 ${entry.sha256.slice(0, 12)}…, got ${sha256.slice(0, 12)}…`,
+        `index ${directory}: chunk ${key} is corrupt: expected SHA-256 ${expected.slice(0, 12)}…, got ${got.slice(0, 12)}…`,
       );
     }
-    chunks.push({ key: entry.key, bytes });
-  }
-  return { manifest, manifestBytes, chunks };
+    return bytes;
+  };
+  for (const { key } of manifest.chunks) await read(key);
+  return { manifest, manifestBytes, read };
+}
+
+/** An artifact that was just written, to be published from memory. */
+export function artifactInMemory({ manifest, manifestBytes, chunks }: Artifact): CheckedArtifact {
+  const bytesOf = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
+  return {
+    manifest,
+    manifestBytes,
+    async read(key) {
+      const bytes = bytesOf.get(key);
+      if (!bytes) throw new Error(`the artifact has no chunk ${key}`);
+      return bytes;
+    },
+  };
+}
+
+/** SHA-256 as 64 hex digits. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }

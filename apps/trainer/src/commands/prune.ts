@@ -1,0 +1,24 @@
+import { formatCount } from "../progress.ts";
+import { type StoreOptions, withStore } from "../publish/open-store.ts";
+import { planPrune, pruneStore } from "../publish/prune.ts";
+
+export interface PruneOptions extends StoreOptions {
+  keep: number;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+/** `poeem prune`: deletes what no kept version of any index uses. */
+export async function prune({ keep, dryRun, json, ...options }: PruneOptions): Promise<void> {
+  const plan = await withStore(options, (store) => (dryRun ? planPrune(store, keep) : pruneStore(store, keep)));
+  const { drop, kept, chunks, bytes } = plan;
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ dryRun: dryRun ?? false, dropped: drop, kept, chunks, bytes })}\n`);
+    return;
+  }
+  if (dryRun) for (const key of chunks) process.stdout.write(`${key}\n`);
+  for (const { name, version } of drop) process.stdout.write(`${name} ${version}\n`);
+  process.stderr.write(
+    `${dryRun ? "would delete" : "deleted"} ${formatCount(drop.length)} versions and ${formatCount(chunks.length)} chunks, ${formatCount(bytes)} bytes; ${formatCount(kept)} versions stay\n`,
+  );
+}

@@ -1,0 +1,20 @@
+import { DEFAULT_INDEX_NAME } from "@poeem/pq-core";
+import { formatCount } from "../progress.ts";
+import { type StoreOptions, withStore } from "../publish/open-store.ts";
+import { rollbackTo } from "../publish/rollback.ts";
+
+export interface RollbackOptions extends StoreOptions {
+  toVersion?: string;
+  json?: boolean;
+}
+
+/** `poeem rollback`: an earlier version serves again. */
+export async function rollback(options: RollbackOptions): Promise<void> {
+  const name = options.name ?? DEFAULT_INDEX_NAME;
+  const facts = await withStore(options, (store) => rollbackTo(store, name, options.toVersion));
+  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  else
+    process.stderr.write(
+      `rolled back ${name}: version ${facts.version} serves instead of ${facts.replaced}, ${formatCount(facts.chunksVerified)} chunks verified\n`,
+    );
+}

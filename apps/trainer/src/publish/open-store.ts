@@ -1,0 +1,22 @@
+import { INDEX_NAME } from "@poeem/pq-core";
+import { UserError } from "../errors.ts";
+import { type LocalOptions, withLocalStore } from "./local.ts";
+import type { KeyValueStore } from "./store.ts";
+
+/** Where an index is published to, as the command line says it. */
+export interface StoreOptions extends LocalOptions {
+  readonly to: "local";
+  readonly name?: string | undefined;
+}
+
+/** Refuses a name that no index can have, in the words of the command line. */
+export function checkName(name: string | undefined): void {
+  if (name === undefined || INDEX_NAME.test(name)) return;
+  throw new UserError(`--name: expected 1 to 40 of the characters a-z, 0-9 and -, got ${JSON.stringify(name)}`);
+}
+
+/** Opens the store for the time of `work`. */
+export function withStore<T>(options: StoreOptions, work: (store: KeyValueStore) => Promise<T>): Promise<T> {
+  checkName(options.name);
+  return withLocalStore(options, work);
+}

@@ -1,0 +1,80 @@
+import { KEY_PREFIXES, versionKey } from "@poeem/pq-core";
+import { readClaimedKeys, whilePruning } from "./claims.ts";
+import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
+import { valuesOf } from "./verify.ts";
+import { listIndexNames, type PublishedIndex, readManifest, readPublished, type VersionRecord } from "./versions.ts";
+
+/** What served or was written within this time stays: a reader may not have looked at the pointer since. */
+const SPARE_MS = 3_600_000;
+/** Deleted at once, between two signs of life. */
+const GROUP = 1000;
+
+export interface PrunePlan {
+  /** Versions that go, by index. */
+  readonly drop: readonly { readonly name: string; readonly version: string }[];
+  readonly kept: number;
+  /** Full keys of the chunks and manifests that no kept version uses. */
+  readonly chunks: readonly string[];
+  /** Of those chunks; of chunks without a record of their size, nothing. */
+  readonly bytes: number;
+}
+
+/**
+ * Decides what may go: of each index, all versions but the serving one, the `keep` newest, and any that was
+ * published or served within the last hour; then all chunks older than an hour that no remaining version names and
+ * no publish under way has claimed.
+ * @param keep at least 1
+ * @param claimed keys that publishes under way need; left out, they are looked up
+ * @throws UserError when the manifest of a version that stays cannot be read: what it needs is then unknown.
+ */
+export async function planPrune(
+  store: KeyValueStore,
+  keep: number,
+  clock: Clock = systemClock,
+  claimed?: ReadonlySet<string>,
+): Promise<PrunePlan> {
+  const spared = new Date(clock.now() - SPARE_MS).toISOString();
+  const used = new Set(claimed ?? (await readClaimedKeys(store)));
+  const chunks = await store.list(KEY_PREFIXES.chunk);
+  const drop: { name: string; version: string }[] = [];
+  let kept = 0;
+  for (const name of await listIndexNames(store)) {
+    const index = await readPublished(store, name);
+    for (const [age, record] of index.versions.toReversed().entries()) {
+      if (age >= keep && !isSpared(index, record, spared)) {
+        drop.push({ name, version: record.version });
+        continue;
+      }
+      kept++;
+      const { manifest, manifestBytes } = await readManifest(store, record);
+      for (const { key } of valuesOf(manifest, manifestBytes)) used.add(key);
+    }
+  }
+  const unused = chunks.filter(({ key, metadata }) => {
+    // A publisher that kept no records left no time either: its chunks count as old.
+    const writtenAt = metadata?.["writtenAt"] ?? "";
+    return !used.has(key) && !(typeof writtenAt === "string" && writtenAt > spared);
+  });
+  const bytes = unused.reduce((sum, { metadata }) => sum + Number(metadata?.["size"] ?? 0), 0);
+  return { drop, kept, chunks: unused.map(({ key }) => key), bytes };
+}
+
+/**
+ * Deletes what `planPrune` found: first the records, so that nobody rolls back to what is about to go, then the chunks.
+ * Killed in the middle, the next prune finishes the work. Publishes and rollbacks under way keep what they need.
+ */
+export async function pruneStore(store: KeyValueStore, keep: number, clock: Clock = systemClock): Promise<PrunePlan> {
+  return whilePruning(store, clock, async (claimed, keepAlive) => {
+    const plan = await planPrune(store, keep, clock, claimed);
+    const keys = [...plan.drop.map(({ name, version }) => versionKey(name, version)), ...plan.chunks];
+    for (let at = 0; at < keys.length; at += GROUP) {
+      await keepAlive();
+      await store.delete(keys.slice(at, at + GROUP));
+    }
+    return plan;
+  });
+}
+
+function isSpared({ pointer }: PublishedIndex, record: VersionRecord, spared: string): boolean {
+  return record.version === pointer?.version || record.publishedAt > spared || (record.servedUntil ?? "") > spared;
+}

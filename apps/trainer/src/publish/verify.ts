@@ -1,0 +1,54 @@
+import { chunkKey, type Manifest, manifestKey } from "@poeem/pq-core";
+import { sha256 } from "./read-artifact.ts";
+import { type Clock, forEachLimited, type KeyValueStore } from "./store.ts";
+
+/** A value that must be in the store, by its full KV key. */
+export interface ExpectedValue {
+  readonly key: string;
+  readonly size: number;
+  /** Of all bytes, 64 hex digits. */
+  readonly sha256: string;
+}
+
+export interface DamagedValue extends ExpectedValue {
+  readonly got: "nothing" | "other bytes";
+}
+
+/** Everything that a version consists of: its chunks in the order of the manifest, then the manifest itself. */
+export function valuesOf(manifest: Manifest, manifestBytes: Uint8Array): ExpectedValue[] {
+  return [
+    ...manifest.chunks.map(({ key, size, sha256 }) => ({ key: chunkKey(key), size, sha256 })),
+    { key: manifestKey(manifest.version), size: manifestBytes.length, sha256: sha256(manifestBytes) },
+  ];
+}
+
+/**
+ * Reads values and tells which are not there or not what they should be. What was just written may not be seen at once: a
+ * value that is not right is read again, at growing distances, until `patienceMs` have passed.
+ */
+export async function findDamaged(
+  store: KeyValueStore,
+  values: readonly ExpectedValue[],
+  clock: Clock,
+  patienceMs: number,
+  onRead: (value: ExpectedValue) => Promise<void> = async () => undefined,
+): Promise<DamagedValue[]> {
+  const damaged: DamagedValue[] = [];
+  await forEachLimited(values, store.maxReads, async (value) => {
+    const started = clock.now();
+    let got = await look(store, value);
+    for (let wait = 1000; got !== "right" && clock.now() - started < patienceMs; wait = Math.min(2 * wait, 16_000)) {
+      await clock.sleep(wait);
+      got = await look(store, value);
+    }
+    if (got !== "right") damaged.push({ ...value, got });
+    await onRead(value);
+  });
+  return damaged;
+}
+
+async function look(store: KeyValueStore, value: ExpectedValue): Promise<"right" | DamagedValue["got"]> {
+  const bytes = await store.get(value.key);
+  if (bytes === null) return "nothing";
+  return bytes.length === value.size && sha256(bytes) === value.sha256 ? "right" : "other bytes";
+}
