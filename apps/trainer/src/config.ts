@@ -4,7 +4,8 @@ import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { messageOf, UserError } from "./errors.ts";
 
-const columns = z.array(z.string().min(1));
+const column = z.string().min(1);
+const columns = z.array(column);
 const positive = z.number().int().positive();
 
 const schema = z.strictObject({
@@ -16,6 +17,11 @@ const schema = z.strictObject({
     items: z.string().min(1),
     /** One row an event: a query and the item it led to. */
     events: z.string().min(1),
+    /** Memory that DuckDB may take before it goes on on disk, in the system's folder for temporary files. */
+    memoryLimit: z
+      .string()
+      .regex(/^\d+(\.\d+)? ?[KMGT]i?B$/, 'expected a size such as "1GB"')
+      .default("1GB"),
   }),
   items: z.strictObject({
     id: z.string().default("id"),
@@ -25,8 +31,10 @@ const schema = z.strictObject({
     text: columns.default([]),
     /** Also describes an item by the words of its *training* queries (never those held out). */
     textFromEvents: z.boolean().default(false),
-    /** Columns with one category each. */
+    /** Columns with one category each, or a list of categories. */
     categories: columns.default([]),
+    /** Columns of numbers that the item tower reads; they are standardised, and a missing one counts as the mean. */
+    inputs: columns.default([]),
     /** Columns returned with a result, beside the title. */
     fields: columns.default([]),
     /** Columns a search can be filtered by: one value an item, or a list of values. */
@@ -34,11 +42,36 @@ const schema = z.strictObject({
     /** Columns of numbers a search can be filtered by range. */
     numbers: columns.default([]),
   }),
-  events: z.strictObject({ query: z.string().default("query"), item: z.string().default("item") }).prefault({}),
+  events: z
+    .strictObject({
+      /** Column of query texts; "query" when no user column is named either. */
+      query: column.optional(),
+      /** Column of user ids: the other items of an event's user are its history. */
+      user: column.optional(),
+      item: column.default("item"),
+      /** Column of numbers, dates or timestamps. With it an event's history is only what came before it. */
+      time: column.optional(),
+      /** Columns with one category each that describe the moment of the query: device, country, page. */
+      context: columns.default([]),
+    })
+    .prefault({})
+    .transform((events) => ({ ...events, query: events.query ?? (events.user === undefined ? "query" : undefined) })),
   split: z
     .strictObject({
-      /** A query string is held out when fnv1a32(query) % testModulus == 0; 0 holds out nothing. */
+      /**
+       * Which events are held out. hash: those whose `columns` hash to a multiple of `testModulus`. last: each user's
+       * newest item. time: the newest `share` of all events. user: whole users, by the hash of their id, of whom `share`
+       * of the items is to be found from the rest.
+       */
+      by: z.enum(["hash", "last", "time", "user"]).default("hash"),
+      /** Of a split by hash; the values are joined by tabs. Default: the query, or user and item where there is none. */
+      columns: columns.min(1).optional(),
+      /** Held out when fnv1a32 % testModulus == 0; 0 holds out nothing. */
       testModulus: z.number().int().min(0).default(10),
+      /** By time: share of the events, default .1. By user: share of a held-out user's items, default .2. */
+      share: z.number().positive().max(0.9).optional(),
+      /** Queries taken out of training to watch it by, at most a twentieth of them; 0 for none. */
+      validation: z.number().int().min(0).max(2000).default(1000),
     })
     .prefault({}),
   model: z
@@ -87,6 +120,10 @@ const schema = z.strictObject({
       scale: z.number().positive().default(30),
       /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
       logQ: z.number().min(0).max(1).default(0),
+      /** Times that recall of the validation queries is measured, spread over training; fewer where the catalogue is large beside the events. */
+      validations: z.number().int().min(0).default(20),
+      /** Stops when recall has not risen for this many validations, and keeps the weights of the best; 0 = never. */
+      earlyStopping: z.number().int().min(0).default(0),
       seed: z.number().int().min(0).default(1),
     })
     .prefault({}),
@@ -109,7 +146,16 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(top level)"}: ${issue.message}`);
     throw new UserError(`${where}: ${problems.join("; ")}`);
   }
-  const { model, index } = parsed.data;
+  const { model, index, events, split } = parsed.data;
+  const needs = (column: "user" | "time"): void => {
+    if (events[column] === undefined)
+      throw new UserError(`${where}: split.by "${split.by}" expected events.${column} to name a column, got none`);
+  };
+  if (split.by === "time") needs("time");
+  if (split.by === "last" || split.by === "user") needs("user");
+  if (split.columns !== undefined && split.by !== "hash") {
+    throw new UserError(`${where}: split.columns is for a split by hash, got split.by "${split.by}"`);
+  }
   if (model.dim % index.numSubQuantizers !== 0) {
     throw new UserError(
       `${where}: model.dim expected a multiple of index.numSubQuantizers (${index.numSubQuantizers}), got ${model.dim}`,

@@ -7,6 +7,7 @@ import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset, textsFromEvents } from "../src/data/dataset.ts";
 import { loadData } from "../src/data/load.ts";
+import type { RawData } from "../src/data/types.ts";
 import { BatchBuilder } from "../src/model/batch.ts";
 import { MASKED } from "../src/model/ops.ts";
 
@@ -34,19 +35,28 @@ async function load(rows: { items?: object[]; events?: object[] }, overrides: Pa
   return { config, raw: await loadData(config, directory) };
 }
 
+const queriesOf = ({ events: { query } }: RawData): string[] =>
+  Array.from(query!.numbers, (number) => query!.values[number]!);
+
 describe("loadData", () => {
   it("numbers items in order and events by item", async () => {
     const { raw } = await load({});
     expect(raw.ids).toEqual(items.map(({ id }) => id));
-    expect(raw.queries.map((query, i) => `${query} → ${raw.ids[raw.targets[i]!]}`)).toEqual(
+    expect(queriesOf(raw).map((query, i) => `${query} → ${raw.ids[raw.events.item[i]!]}`)).toEqual(
       events.map(({ query, item }) => `${query} → ${item}`),
     );
   });
 
   it("counts events of unknown items and leaves them out", async () => {
     const { raw } = await load({ events: [...events, { query: "x", item: "nobody" }, { query: "y", item: "nobody" }] });
-    expect(raw.unknownItems).toEqual({ count: 2, examples: ["nobody"] });
-    expect(raw.queries).toHaveLength(events.length);
+    expect(raw.report.unknownItems).toEqual({
+      count: 2,
+      examples: [
+        { row: 61, value: "nobody" },
+        { row: 62, value: "nobody" },
+      ],
+    });
+    expect(queriesOf(raw)).toHaveLength(events.length);
   });
 
   it("has a hash that changes with the data and with nothing else", async () => {
@@ -56,12 +66,16 @@ describe("loadData", () => {
   });
 
   it.each<[string, Parameters<typeof load>[0], RegExp]>([
-    ["duplicate ids", { items: [...items, items[3]!] }, /data\.items: 1 unusable row.*row 11 repeats id "item-3"/],
-    ["null ids", { items: [{ id: null, title: "x", kind: "y" }, ...items] }, /row 1 has no id/],
+    ["duplicate ids", { items: [...items, items[3]!] }, /data\.items: 1 row with repeated id \(row 11: "item-3"\)/],
+    [
+      "null ids",
+      { items: [{ id: null, title: "x", kind: "y" }, ...items] },
+      /data\.items: 1 row with no id \(row 1: null\)/,
+    ],
     [
       "empty queries",
       { events: [{ query: "", item: "item-1" }, ...events] },
-      /data\.events: expected a text in column query, got null, empty or another type in 1 of 61 rows/,
+      /data\.events: 1 row with no query \(row 1: ""\)/,
     ],
     ["no known item", { events: [{ query: "a", item: "b" }] }, /expected at least one event of a known item/],
     ["a missing column", { events: [{ q: "a", item: "item-1" }] }, /data\.events: expected column query; got q, item/],
@@ -72,24 +86,24 @@ describe("loadData", () => {
 
 describe("buildDataset", () => {
   it("holds out exactly the queries whose hash is a multiple of the modulus", async () => {
-    const { config, raw } = await load({}, { split: { testModulus: 3 } });
+    const { config, raw } = await load({}, { split: { testModulus: 3, validation: 0 } });
     const dataset = buildDataset(raw, config);
-    const all = [...new Set(raw.queries)];
-    expect(dataset.test.queries.toSorted()).toEqual(all.filter((query) => fnv1a32(query) % 3 === 0).toSorted());
-    expect(dataset.train.queries.toSorted()).toEqual(all.filter((query) => fnv1a32(query) % 3 !== 0).toSorted());
-    expect(dataset.test.queries.length).toBeGreaterThan(0);
+    const all = [...new Set(queriesOf(raw))];
+    expect(dataset.test.texts.toSorted()).toEqual(all.filter((query) => fnv1a32(query) % 3 === 0).toSorted());
+    expect(dataset.train.texts.toSorted()).toEqual(all.filter((query) => fnv1a32(query) % 3 !== 0).toSorted());
+    expect(dataset.test.texts.length).toBeGreaterThan(0);
   });
 
   it("lets no held-out query into the texts of items or the training events", async () => {
-    const { config, raw } = await load({}, { split: { testModulus: 2 } });
+    const { config, raw } = await load({}, { split: { testModulus: 2, validation: 0 } });
     const dataset = buildDataset(raw, config);
     const texts = textsFromEvents(raw.ids.length, dataset.train).map((text) => text.split("\n"));
-    for (const query of dataset.test.queries) for (const text of texts) expect(text).not.toContain(query);
-    expect(dataset.eventItem).toHaveLength(raw.queries.filter((query) => fnv1a32(query) % 2 !== 0).length);
+    for (const query of dataset.test.texts) for (const text of texts) expect(text).not.toContain(query);
+    expect(dataset.eventItem).toHaveLength(queriesOf(raw).filter((query) => fnv1a32(query) % 2 !== 0).length);
   });
 
   it("masks exactly the accidental hits of a batch", async () => {
-    const { config, raw } = await load({}, { split: { testModulus: 0 } });
+    const { config, raw } = await load({}, { split: { testModulus: 0, validation: 0 } });
     const dataset = buildDataset(raw, config);
     const positions = Uint32Array.from([0, 7, 7, 13, 22, 41, 0, 59]);
     const { queries, items: columns, mask } = new BatchBuilder(dataset, 8).build(positions);

@@ -18,7 +18,7 @@ const config = resolveConfig(
     name: "t",
     data: { items: "-", events: "-" },
     items: { text: ["title"], textFromEvents: true, categories: ["kind"] },
-    split: { testModulus: 0 },
+    split: { testModulus: 0, validation: 0 },
     model: { dim: 16, hiddenDim: 8, minFeatureCount: 1 },
     index: { nlist: 4, numSubQuantizers: 8, bufferSize: 64 },
     training: { batchSize: 32 },
@@ -30,10 +30,26 @@ function setUp() {
   const names = Array.from({ length: 40 }, (_, i) => `thing${i} of kind ${i % 5}`);
   const raw: RawData = {
     ids: names.map((_, i) => `item-${i}`),
-    items: names.map((title, i) => ({ id: `item-${i}`, title, kind: `k${i % 5}` })),
-    queries: names.flatMap((name) => [name, `${name} please`]),
-    targets: Uint32Array.from(names.flatMap((_, i) => [i, i])),
-    unknownItems: { count: 0, examples: [] },
+    items: {
+      count: names.length,
+      columns: new Map([
+        ["title", names],
+        ["kind", names.map((_, i) => `k${i % 5}`)],
+      ]),
+    },
+    events: {
+      count: 80,
+      query: {
+        values: names.flatMap((name) => [name, `${name} please`]),
+        numbers: Uint32Array.from({ length: 80 }, (_, i) => i),
+      },
+      user: undefined,
+      item: Uint32Array.from(names.flatMap((_, i) => [i, i])),
+      time: undefined,
+      contexts: [],
+      others: new Map(),
+    },
+    report: { items: names.length, events: 80, unknownItems: { count: 0, examples: [] } },
     hash: "",
   };
   const dataset = buildDataset(raw, config);

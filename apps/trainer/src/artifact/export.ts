@@ -12,6 +12,7 @@ import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import { type Dataset, knownRows } from "../data/dataset.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
+import { itemColumn } from "../data/item-texts.ts";
 import type { RawData } from "../data/load.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
@@ -52,9 +53,11 @@ export async function exportModel(
     assignments,
     codes,
     ids: dataset.ids,
-    fields: raw.items.map((row) =>
+    fields: dataset.ids.map((_, item) =>
       Object.fromEntries(
-        [["title", row[title]], ...fields.map((name) => [name, row[name]])].filter(([, value]) => value !== null),
+        [title, ...fields]
+          .map((name, i) => [i === 0 ? "title" : name, itemColumn(raw.items, name)[item]])
+          .filter(([, value]) => value !== null),
       ),
     ),
     ...filterColumns,
@@ -80,7 +83,7 @@ async function compareTowers(
   dataset: Dataset,
 ): Promise<number> {
   const { dim } = config.model;
-  const queries = dataset.test.queries.length > 0 ? dataset.test.queries : dataset.train.queries;
+  const queries = dataset.test.texts.length > 0 ? dataset.test.texts : dataset.train.texts;
   const exported = createQueryTower(weights);
   let largest = 0;
   for (let start = 0; start < queries.length; start += 1024) {

@@ -64,18 +64,18 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     );
   }
   const test = sampleQueries(dataset.test, options.queries);
-  if (test.queries.length === 0) throw new UserError("nothing to evaluate: split.testModulus holds out no query");
+  if (test.count === 0) throw new UserError("nothing to evaluate: split.testModulus holds out no query");
 
   const towerBytes = await index.queryTower();
   if (!towerBytes) throw new UserError(`index ${options.index} has no query tower`);
   const tower = openQueryTower(towerBytes);
-  const vectors = new Float32Array(test.queries.length * dim);
-  test.queries.forEach((query, i) => {
+  const vectors = new Float32Array(test.count * dim);
+  test.texts.forEach((query, i) => {
     vectors.set(tower.embedText(query), i * dim);
   });
 
   const names = new Set(textsFromColumns(raw, config.items.text).map(normalizeText));
-  const unnamed = test.queries.map((_, i) => i).filter((i) => !names.has(normalizeText(test.queries[i]!)));
+  const unnamed = test.texts.map((_, i) => i).filter((i) => !names.has(normalizeText(test.texts[i]!)));
   const unnamedRelevant = toCsr(unnamed.map((i) => listOf(test.relevant, i)));
   const measure = (ranked: readonly Uint32Array[]): RankingMetrics & Pick<EvaluationRow, "recallAt10Unnamed"> => ({
     ...rankingMetrics(ranked, test.relevant),
@@ -86,7 +86,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   });
 
   const rows: EvaluationRow[] = [];
-  const dense = rowsOf(await rankExhaustively(vectors, itemVectors, dim, K), K, test.queries.length);
+  const dense = rowsOf(await rankExhaustively(vectors, itemVectors, dim, K), K, test.count);
   rows.push({
     name: "dense brute force",
     bytesPerItem: dim * 4,
@@ -101,10 +101,10 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   const probes = [
     ...new Set([1, 2, 4, 8, 16, 32, 64, 128, defaultNprobe, nlist].filter((p) => p >= 1 && p <= Math.max(1, nlist))),
   ].sort((a, b) => a - b);
-  const progress = createProgress("evaluate", probes.length * test.queries.length, "queries");
+  const progress = createProgress("evaluate", probes.length * test.count, "queries");
   for (const [i, nprobe] of probes.entries()) {
     const { ranked, scanned } = await rankWithIndex(index, vectors, dataset.ids, K, nprobe, (done) =>
-      progress.update(i * test.queries.length + done, `nprobe ${nprobe}`),
+      progress.update(i * test.count + done, `nprobe ${nprobe}`),
     );
     rows.push({
       name: nprobe === defaultNprobe ? "index (default nprobe)" : "index",
@@ -117,7 +117,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   }
   progress.stop();
   const lexical = buildLexicalIndex(lexicalTexts(raw, config, dataset));
-  const lexicalRanked = test.queries.map((query) => lexical.search(query, K));
+  const lexicalRanked = test.texts.map((query) => lexical.search(query, K));
   rows.push({
     name: "BM25 (MiniSearch)",
     bytesPerItem: null,
@@ -129,7 +129,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
 
   if (options.json) {
     process.stdout.write(
-      `${JSON.stringify({ index: options.index, version: index.version, items: dataset.ids.length, queries: test.queries.length, unnamedQueries: unnamed.length, rows })}\n`,
+      `${JSON.stringify({ index: options.index, version: index.version, items: dataset.ids.length, queries: test.count, unnamedQueries: unnamed.length, rows })}\n`,
     );
   } else print(rows, test, dataset.ids.length);
 }
@@ -142,10 +142,18 @@ function lexicalTexts(raw: RawData, config: PoeemConfig, dataset: Dataset): stri
 }
 
 /** At most `limit` held-out queries, spread evenly over all. */
-function sampleQueries(test: QuerySet, limit = test.queries.length): QuerySet {
-  const stride = Math.max(1, Math.ceil(test.queries.length / limit));
-  const kept = test.queries.map((_, i) => i).filter((i) => i % stride === 0);
-  return { queries: kept.map((i) => test.queries[i]!), relevant: toCsr(kept.map((i) => listOf(test.relevant, i))) };
+function sampleQueries(test: QuerySet, limit = test.count): QuerySet {
+  const stride = Math.max(1, Math.ceil(test.count / limit));
+  const kept = Array.from({ length: test.count }, (_, i) => i).filter((i) => i % stride === 0);
+  const some = (lists: QuerySet["relevant"]): QuerySet["relevant"] => toCsr(kept.map((i) => listOf(lists, i)));
+  return {
+    count: kept.length,
+    texts: test.texts.length > 0 ? kept.map((i) => test.texts[i]!) : [],
+    users: test.users.length > 0 ? kept.map((i) => test.users[i]!) : [],
+    histories: some(test.histories),
+    contexts: some(test.contexts),
+    relevant: some(test.relevant),
+  };
 }
 
 function rowsOf(ranked: Uint32Array, k: number, n: number): Uint32Array[] {
@@ -156,7 +164,7 @@ function rowsOf(ranked: Uint32Array, k: number, n: number): Uint32Array[] {
 function print(rows: readonly EvaluationRow[], test: QuerySet, items: number): void {
   const percent = (x: number): string => `${(100 * x).toFixed(1)}%`;
   process.stdout.write(
-    `${formatCount(test.queries.length)} held-out queries, full ranking of ${formatCount(items)} items; unnamed: recall@10 over those that are not an item's text, word for word\n\n`,
+    `${formatCount(test.count)} held-out queries, full ranking of ${formatCount(items)} items; unnamed: recall@10 over those that are not an item's text, word for word\n\n`,
   );
   process.stdout.write(
     "| ranking | bytes an item | nprobe | scanned | recall@10 | unnamed | recall@100 | capped recall@10 | hit@10 | overlap@10 |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",

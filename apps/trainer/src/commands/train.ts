@@ -6,6 +6,7 @@ import { loadConfig } from "../config.ts";
 import { buildDataset } from "../data/dataset.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { loadData } from "../data/load.ts";
+import { showExample } from "../data/problems.ts";
 import { UserError } from "../errors.ts";
 import { formatCount, formatSeconds } from "../progress.ts";
 import { trainModel } from "../train/loop.ts";
@@ -35,11 +36,11 @@ export async function train(options: TrainOptions): Promise<void> {
   const dataset = buildDataset(raw, config);
   say(
     `${config.name}: ${formatCount(dataset.ids.length)} items, ${formatCount(dataset.eventItem.length)} training events of ` +
-      `${formatCount(dataset.train.queries.length)} queries, ${formatCount(dataset.test.queries.length)} queries held out; backend ${backend}`,
+      `${formatCount(dataset.train.count)} queries, ${formatCount(dataset.test.count)} queries held out; backend ${backend}`,
   );
-  if (raw.unknownItems.count > 0) {
+  if (raw.report.unknownItems.count > 0) {
     say(
-      `left out ${formatCount(raw.unknownItems.count)} events of unknown items, for example ${raw.unknownItems.examples.join(", ")}`,
+      `left out ${formatCount(raw.report.unknownItems.count)} events of unknown items, for example ${raw.report.unknownItems.examples.map(showExample).join(", ")}`,
     );
   }
   const trained = await trainModel(config, dataset);

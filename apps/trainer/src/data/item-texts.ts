@@ -1,0 +1,64 @@
+import { type Csr, listOf } from "./csr.ts";
+import type { ItemTable, QuerySet, RawData } from "./types.ts";
+import { Seen } from "./users.ts";
+
+/** Values of a column of the items that the config names. */
+export function itemColumn(items: ItemTable, name: string): readonly unknown[] {
+  const column = items.columns.get(name);
+  if (!column) throw new Error(`[trainer] items have no column ${name}`);
+  return column;
+}
+
+/** The words of each item's text columns. A list is the words of its parts. */
+export function textsFromColumns(raw: Pick<RawData, "items">, columns: readonly string[]): string[] {
+  const values = columns.map((name) => itemColumn(raw.items, name));
+  return Array.from({ length: raw.items.count }, (_, item) => values.map((column) => textOf(column[item])).join("\n"));
+}
+
+const textOf = (value: unknown): string =>
+  Array.isArray(value) ? value.map(textOf).join("\n") : value === null || value === undefined ? "" : String(value);
+
+/** The texts of the training queries that led to each item: never one that is held out. */
+export function textsFromEvents(numItems: number, train: QuerySet): string[] {
+  const texts: string[][] = Array.from({ length: numItems }, () => []);
+  eachTextOfItem(numItems, train, (item, query) => texts[item]!.push(train.texts[query]!));
+  return texts.map((queries) => queries.join("\n"));
+}
+
+/** The text rows of all training queries that led to each item. */
+export function rowsFromEvents(numItems: number, train: QuerySet, queryRows: Csr): Csr {
+  const offsets = new Uint32Array(numItems + 1);
+  eachTextOfItem(numItems, train, (item, query) => {
+    offsets[item + 1]! += queryRows.offsets[query + 1]! - queryRows.offsets[query]!;
+  });
+  for (let item = 0; item < numItems; item++) offsets[item + 1]! += offsets[item]!;
+  const values = new Uint32Array(offsets[numItems]!);
+  const next = offsets.slice();
+  eachTextOfItem(numItems, train, (item, query) => {
+    const rows = listOf(queryRows, query);
+    values.set(rows, next[item]!);
+    next[item]! += rows.length;
+  });
+  return { offsets, values };
+}
+
+/** Visits every training text of every item once, however many users asked it. */
+function eachTextOfItem(numItems: number, train: QuerySet, visit: (item: number, query: number) => void): void {
+  const numberOf = new Map<string, number>();
+  const queriesOf: number[][] = [];
+  for (let query = 0; query < train.count; query++) {
+    const text = train.texts[query]!;
+    const number = numberOf.get(text);
+    if (number === undefined) {
+      numberOf.set(text, queriesOf.length);
+      queriesOf.push([query]);
+    } else queriesOf[number]!.push(query);
+  }
+  const seen = new Seen(numItems);
+  for (const queries of queriesOf) {
+    seen.next();
+    for (const query of queries) {
+      for (const item of listOf(train.relevant, query)) if (seen.add(item)) visit(item, query);
+    }
+  }
+}

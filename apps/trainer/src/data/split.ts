@@ -1,0 +1,188 @@
+import { fnv1a32 } from "@poeem/query-tower";
+import type { PoeemConfig } from "../config.ts";
+import { UserError } from "../errors.ts";
+import { listOf } from "./csr.ts";
+import { isHeldOut, JoinedHash, smallest } from "./hold-out.ts";
+import { type Dictionary, type EventTable, NONE } from "./types.ts";
+import { eventsOfUsers, Seen } from "./users.ts";
+
+/** What an event is for. */
+export const SIDE = {
+  train: 0,
+  /** To be found, while training. */
+  validation: 1,
+  /** To be found, in `evaluate`. */
+  test: 2,
+  /** History of a user who is held out as a whole: neither trained on nor to be found. */
+  foldIn: 3,
+} as const;
+
+// Of a user's items that are to be found in a split by user, and in validation.
+const USER_SHARE = 0.2;
+const TIME_SHARE = 0.1;
+const VALIDATION_SHARE = 0.05;
+
+/**
+ * Side of each event. All events of one user with one item (of one query, in data without users) are on the same side,
+ * but for a split by time.
+ *
+ * @param ids ids of the items, of which the split's hash may be made
+ */
+export function splitEvents(events: EventTable, ids: readonly string[], config: PoeemConfig): Uint8Array {
+  const sides = new Uint8Array(events.count);
+  const splitter = new Splitter(events, ids, config);
+  splitter[config.split.by](sides);
+  splitter.validation(sides);
+  return sides;
+}
+
+class Splitter {
+  private readonly events: EventTable;
+  private readonly ids: readonly string[];
+  private readonly config: PoeemConfig;
+  private readonly seen: Seen;
+
+  constructor(events: EventTable, ids: readonly string[], config: PoeemConfig) {
+    this.events = events;
+    this.ids = ids;
+    this.config = config;
+    this.seen = new Seen(ids.length);
+  }
+
+  hash(sides: Uint8Array): void {
+    const { query, user, item } = this.config.events;
+    const { testModulus, columns } = this.config.split;
+    if (testModulus === 0) return;
+    const parts = (columns ?? (query === undefined ? [user!, item] : [query])).map((name) => this.column(name));
+    const hash = new JoinedHash(parts.map(({ values }) => values));
+    const numbers = new Array<number>(parts.length);
+    for (let event = 0; event < sides.length; event++) {
+      for (let part = 0; part < parts.length; part++) numbers[part] = parts[part]!.numbers[event]!;
+      if (hash.of(numbers) % testModulus === 0) sides[event] = SIDE.test;
+    }
+  }
+
+  /** The item that a user came to last, with all his events of it. */
+  last(sides: Uint8Array): void {
+    this.eachUser((positions) => {
+      const items = this.distinctItems(positions, sides);
+      if (items.length > 1) this.mark(positions, sides, [items.at(-1)!], SIDE.test);
+    });
+  }
+
+  time(sides: Uint8Array): void {
+    const time = this.events.time!;
+    const sorted = time.toSorted();
+    const cut = sorted[Math.floor((1 - (this.config.split.share ?? TIME_SHARE)) * sorted.length)]!;
+    if (cut === sorted[0]) {
+      throw new UserError(
+        `split: expected times to split by, got ${cut} in more than ${Math.floor(100 * (1 - (this.config.split.share ?? TIME_SHARE)))} % of the events`,
+      );
+    }
+    for (let event = 0; event < sides.length; event++) if (time[event]! >= cut) sides[event] = SIDE.test;
+  }
+
+  user(sides: Uint8Array): void {
+    const { share = USER_SHARE, testModulus } = this.config.split;
+    this.eachUser((positions, user) => {
+      if (isHeldOut(this.events.user!.values[user]!, testModulus)) {
+        this.foldIn(positions, sides, share, SIDE.test, user);
+      }
+    });
+  }
+
+  /** Takes some queries out of training: texts where there are texts, else users, whole or a part of their items. */
+  validation(sides: Uint8Array): void {
+    const { query, user } = this.events;
+    const { by, validation } = this.config.split;
+    if (validation === 0) return;
+    const whole = by === "user";
+    const unit = query && !whole ? query : user!;
+    const isCandidate = new Uint8Array(unit.values.length);
+    if (unit === query) {
+      for (let e = 0; e < sides.length; e++) if (sides[e] === SIDE.train) isCandidate[query.numbers[e]!] = 1;
+    } else {
+      this.eachUser((positions, u) => {
+        if (this.distinctItems(positions, sides).length > 1) isCandidate[u] = 1;
+      });
+    }
+    const candidates: number[] = [];
+    for (let i = 0; i < isCandidate.length; i++) if (isCandidate[i]) candidates.push(i);
+    // a prefix, so that this choice has nothing to do with that of the test
+    const chosen = smallest(
+      candidates,
+      (candidate) => fnv1a32(`validation\t${unit.values[candidate]}`),
+      Math.min(validation, Math.floor(VALIDATION_SHARE * candidates.length)),
+    );
+    if (unit === query) {
+      const isChosen = new Uint8Array(unit.values.length);
+      for (const text of chosen) isChosen[text] = 1;
+      for (let e = 0; e < sides.length; e++) {
+        if (sides[e] === SIDE.train && isChosen[query.numbers[e]!]) sides[e] = SIDE.validation;
+      }
+      return;
+    }
+    const byUser = eventsOfUsers(this.events);
+    for (const u of chosen) {
+      const positions = listOf(byUser, u);
+      if (whole) this.foldIn(positions, sides, USER_SHARE, SIDE.validation, u);
+      else
+        this.mark(positions, sides, this.toFind(positions, sides, by === "last" ? 0 : USER_SHARE, u), SIDE.validation);
+    }
+  }
+
+  /** Takes a user out of training: a share of his items is to be found from the rest. */
+  private foldIn(positions: Uint32Array, sides: Uint8Array, share: number, side: number, user: number): void {
+    const items = this.toFind(positions, sides, share, user);
+    for (const position of positions) sides[position] = SIDE.foldIn;
+    this.mark(positions, sides, items, side);
+  }
+
+  /** A share of the items of a user's training events, at least one, never all: the newest, or without times by hash. */
+  private toFind(positions: Uint32Array, sides: Uint8Array, share: number, user: number): number[] {
+    const items = this.distinctItems(positions, sides);
+    if (items.length < 2) return [];
+    const n = Math.min(items.length - 1, Math.max(1, Math.round(share * items.length)));
+    if (this.events.time) return items.slice(-n);
+    const name = this.events.user!.values[user]!;
+    return smallest(items, (item) => fnv1a32(`${name}\t${this.ids[item]}`), n);
+  }
+
+  /** Items of a user's training events, in order of the first event of each. */
+  private distinctItems(positions: Uint32Array, sides: Uint8Array): number[] {
+    const items: number[] = [];
+    this.seen.next();
+    for (const position of positions) {
+      const item = this.events.item[position]!;
+      if (sides[position] === SIDE.train && this.seen.add(item)) items.push(item);
+    }
+    return items;
+  }
+
+  /** Puts a user's events of some items on a side. */
+  private mark(positions: Uint32Array, sides: Uint8Array, items: readonly number[], side: number): void {
+    this.seen.next();
+    for (const item of items) this.seen.add(item);
+    for (const position of positions) if (this.seen.has(this.events.item[position]!)) sides[position] = side;
+  }
+
+  private eachUser(visit: (positions: Uint32Array, user: number) => void): void {
+    const byUser = eventsOfUsers(this.events);
+    for (let user = 0; user < byUser.offsets.length - 1; user++) visit(listOf(byUser, user), user);
+  }
+
+  private column(name: string): Dictionary {
+    const { query, user, item, context } = this.config.events;
+    const { events } = this;
+    if (name === query) return withEmpty(events.query!);
+    if (name === user) return withEmpty(events.user!);
+    if (name === item) return { values: this.ids, numbers: events.item };
+    return withEmpty(context.includes(name) ? events.contexts.find((c) => c.name === name)! : events.others.get(name)!);
+  }
+}
+
+/** A missing value hashes as an empty text. */
+function withEmpty({ values, numbers }: Dictionary): Dictionary {
+  if (!numbers.includes(NONE)) return { values, numbers };
+  return { values: [...values, ""], numbers: numbers.map((number) => (number === NONE ? values.length : number)) };
+}

@@ -1,0 +1,13 @@
+import { defineConfig } from "@poeem/trainer";
+
+export default defineConfig({
+  name: "goodbooks",
+  data: {
+    items: "SELECT item_id, title, authors, year, language, image_url FROM 'items.csv.gz' ORDER BY item_id",
+    events: "SELECT user_id, item_id FROM 'interactions.csv.gz'",
+  },
+  items: { id: "item_id", fields: ["authors", "year", "image_url"], facets: ["language"], numbers: ["year"] },
+  events: { user: "user_id", item: "item_id" },
+  // a pair is held out when fnv1a32(user_id + "\t" + item_id) % 5 == 0
+  split: { by: "hash", columns: ["user_id", "item_id"], testModulus: 5 },
+});
