@@ -8,6 +8,7 @@ import type { LogEntry, SearchFigures } from "./http/app-env.ts";
 import { IndexSet } from "./index/index-set.ts";
 import { kvStore } from "./index/kv-store.ts";
 import { openServedIndex } from "./index/served-index.ts";
+import { Turns } from "./index/turns.ts";
 
 /** One KV read. Large cold values take seconds at worst; a request that waits longer is of no use to anybody. */
 const readTimeoutMs = 10_000;
@@ -16,7 +17,11 @@ const readTimeoutMs = 10_000;
  * What the versions that serve may take together. An isolate has 128 MB for everything, and for a moment holds a second version of an index:
  * twice this leaves a third for code, garbage and requests.
  */
-const maxIndexBytes = 40 * 1024 * 1024;
+const maxIndexBytes = 36 * 1024 * 1024;
+/** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
+const maxPaging = 3;
+/** A request that has taken this long for something that others wait for has lost its turn: it may have been cancelled. */
+const leaseMs = 15_000;
 
 let app: ReturnType<typeof createApp> | undefined;
 
@@ -25,22 +30,25 @@ function appOf(env: Env): ReturnType<typeof createApp> {
   const { RATE_LIMIT: rateLimit, ANALYTICS: analytics } = env;
   if (app !== undefined) return app;
   const config = readConfig(env);
+  const now = () => Date.now();
+  const sleep = (ms: number) => scheduler.wait(ms);
+  const paging = new Turns({ limit: maxPaging, leaseMs, now, sleep });
   app = createApp({
     indexes: new IndexSet({
       store: kvStore(env.INDEX, readTimeoutMs),
-      open: (store, pointer, grant) => openServedIndex(store, pointer, grant, kernelModule),
+      open: (store, pointer, grant) => openServedIndex(store, pointer, grant, { kernelModule, paging }),
       names: config.indexes,
       maxBytes: maxIndexBytes,
-      now: () => Date.now(),
-      sleep: (ms) => scheduler.wait(ms),
+      now,
+      sleep,
       refreshMs: 30_000,
-      leaseMs: 15_000,
+      leaseMs,
       retryMs: 1_000,
     }),
     version: packageJson.version,
     config,
     log: (entry) => writeLog(entry),
-    now: () => Date.now(),
+    now,
     random: () => Math.random(),
     mayProceed: rateLimit && (async (client) => (await rateLimit.limit({ key: client })).success),
     record: analytics && ((figures) => analytics.writeDataPoint(toDataPoint(figures))),

@@ -35,7 +35,7 @@ export interface Fixture {
 }
 
 /** Seeded generator of floats in [-1, 1): a 32-bit xorshift, good enough for test data. */
-function randomFloats(seed: number): () => number {
+export function randomFloats(seed: number): () => number {
   let state = seed | 1;
   return () => {
     state ^= state << 13;

@@ -8,6 +8,7 @@ import type { AppOptions, LogEntry, SearchFigures } from "../src/http/app-env.ts
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
+import { Turns } from "../src/index/turns.ts";
 
 export function makeIsolate(
   variables: Parameters<typeof readConfig>[0] = {},
@@ -18,17 +19,19 @@ export function makeIsolate(
   const clock = { now: 0 };
   const logged: LogEntry[] = [];
   const recorded: SearchFigures[] = [];
+  const sleep = async (ms: number) => {
+    clock.now += ms;
+    await scheduler.wait(ms);
+  };
+  const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
   const app = createApp({
     indexes: new IndexSet({
       store: kvStore(env.INDEX, 1_000),
-      open: (store, pointer, grant) => openServedIndex(store, pointer, grant, kernelModule),
+      open: (store, pointer, grant) => openServedIndex(store, pointer, grant, { kernelModule, paging }),
       names: config.indexes,
       maxBytes,
       now: () => clock.now,
-      sleep: async (ms) => {
-        clock.now += ms;
-        await scheduler.wait(ms);
-      },
+      sleep,
       refreshMs: 30_000,
       leaseMs: 15_000,
       retryMs: 1_000,

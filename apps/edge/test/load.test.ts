@@ -9,6 +9,7 @@ import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
 import type { Store } from "../src/index/store.ts";
+import { Turns } from "../src/index/turns.ts";
 import { bruteForce, type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -62,12 +63,14 @@ it("answers right, from one version, whatever happens around it", async () => {
     ),
   );
   const clock = { now: 0 };
+  const sleep = (ms: number) => scheduler.wait(ms);
+  const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
   const indexes = new IndexSet({
     store: badDay(kvStore(env.INDEX, 1_000)),
-    open: (store, pointer, grant) => openServedIndex(store, pointer, grant, kernelModule),
+    open: (store, pointer, grant) => openServedIndex(store, pointer, grant, { kernelModule, paging }),
     maxBytes: 40 * 1024 * 1024,
     now: () => clock.now,
-    sleep: (ms) => scheduler.wait(ms),
+    sleep,
     refreshMs: 30_000,
     leaseMs: 15_000,
     retryMs: 1_000,

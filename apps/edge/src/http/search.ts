@@ -100,9 +100,9 @@ async function queryVectors(
  * Reads parts of an index. What goes wrong here is the index's fault or KV's, never the caller's, unless it is about the filter. It is
  * tried twice: pages that came are kept, so the second time asks only for what failed.
  */
-async function readPart<T>({ version }: ServedIndex, read: () => Promise<T>): Promise<T> {
+async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>): Promise<T> {
   try {
-    return await read().catch((error: unknown) => (isCallersFault(error) ? Promise.reject(error) : read()));
+    return await use(() => read().catch((error: unknown) => (isCallersFault(error) ? Promise.reject(error) : read())));
   } catch (error) {
     if (error instanceof Problem) throw error;
     const message = error instanceof Error ? error.message : String(error);

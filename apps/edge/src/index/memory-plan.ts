@@ -3,7 +3,7 @@ import type { ChunkKind, Manifest } from "@poeem/pq-core";
 
 const MiB = 1024 * 1024;
 /** Room for pages that are read when they are needed: below this, a search would read the same pages again and again. */
-const leastCacheBytes = 6 * MiB;
+export const defaultLeastCacheBytes = 6 * MiB;
 /** Filters are used whole, by every isolate or by none: an index with more of them than this is served without. */
 const maxFilterBytes = 12 * MiB;
 
@@ -30,7 +30,7 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
   return manifest.chunks.reduce((sum, { kind, size }) => sum + (kinds.includes(kind) ? size : 0), 0);
 }
 
-export function memoryDemand(manifest: Manifest): MemoryDemand {
+export function memoryDemand(manifest: Manifest, leastCacheBytes = defaultLeastCacheBytes): MemoryDemand {
   const least = fixedBytes(manifest) + leastCacheBytes;
   return { least, most: least + bytesOfKinds(manifest, ["lists", "lookup", "items"]) };
 }
@@ -39,7 +39,7 @@ export function memoryDemand(manifest: Manifest): MemoryDemand {
  * Gives memory to what saves most reads a byte: lists, which every search scans, then pages.
  * @param granted at least the demand's `least`
  */
-export function planMemory(manifest: Manifest, granted: number): MemoryPlan {
+export function planMemory(manifest: Manifest, granted: number, leastCacheBytes = defaultLeastCacheBytes): MemoryPlan {
   let left = granted - fixedBytes(manifest) - leastCacheBytes;
   const take = (bytes: number): boolean => {
     if (bytes > left) return false;

@@ -2,8 +2,9 @@ import { chunkKey, type Index, type IndexPointer, openArtifact, openManifest } f
 import { openQueryTower, type QueryTower } from "@poeem/query-tower";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
-import { type MemoryPlan, memoryDemand, planMemory } from "./memory-plan.ts";
+import { bytesOfKinds, type MemoryPlan, memoryDemand, planMemory } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
+import type { Turns } from "./turns.ts";
 
 /** One version of the index, ready for queries. */
 export interface ServedIndex extends LoadedIndex {
@@ -12,6 +13,17 @@ export interface ServedIndex extends LoadedIndex {
   readonly tower: QueryTower | undefined;
   /** What of it is in memory. */
   readonly memory: MemoryPlan;
+  /** Runs what reads the index, in its turn when that may hold pages which are not in the plan. */
+  readonly use: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+export interface OpenOptions {
+  /** The compiled ADC kernel; a Worker gets it by import, since it may not compile bytes. Without one the scalar kernel runs. */
+  readonly kernelModule: WebAssembly.Module | undefined;
+  /** Turns of all requests that read pages. */
+  readonly paging: Turns;
+  /** Room for pages that an index has at least; default 6 MiB. */
+  readonly leastCacheBytes?: number | undefined;
 }
 
 /** Reads under way at once; a Worker has six connections a request. */
@@ -20,20 +32,19 @@ const maxReads = 6;
 /**
  * Opens the version that `pointer` names.
  * @param grant says how much memory it may use
- * @param kernelModule the compiled ADC kernel; a Worker gets it by import, since it may not compile bytes.
  * @throws Error naming the key when a value is missing, FormatError when one is not what the manifest says.
  */
 export async function openServedIndex(
   store: Store,
   pointer: IndexPointer,
   grant: Grant,
-  kernelModule: WebAssembly.Module | undefined,
+  { kernelModule, paging, leastCacheBytes }: OpenOptions,
 ): Promise<ServedIndex> {
   const manifest = await bytesOf(store, pointer.manifestKey);
   const kept = new Map<string, Uint8Array>();
   const source = { get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))) };
   const opened = await openManifest(manifest);
-  const memory = planMemory(opened, grant(memoryDemand(opened)));
+  const memory = planMemory(opened, grant(memoryDemand(opened, leastCacheBytes)), leastCacheBytes);
   const index = await openArtifact(source, manifest, { kernelModule, ...memory });
   if (index.version !== pointer.version) {
     throw new Error(
@@ -63,7 +74,9 @@ export async function openServedIndex(
     };
     await Promise.all(Array.from({ length: maxReads }, readNext));
   };
-  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, memory, prefetch };
+  const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
+  const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(work) : work());
+  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, memory, use, prefetch };
 }
 
 async function bytesOf(store: Store, key: string): Promise<Uint8Array> {

@@ -22,7 +22,7 @@ export interface OrdinalRange {
 /** Single items that a paged index scores at once. */
 const SINGLES = 128;
 /** Bytes of chunks that are in memory together for one search of a paged index, besides those that the cache keeps. */
-const GROUP_BYTES = 4 * 1024 * 1024;
+const GROUP_BYTES = 2 * 1024 * 1024;
 /** Bytes of a paged list that are in the kernel's memory at once; it never gives memory back, so this must not follow the longest list. */
 const SCAN_BYTES = 256 * 1024;
 

@@ -1,0 +1,163 @@
+/** An index that is larger than the memory it is given: the same answers from pages, a bounded cache, few reads at once. */
+import {
+  type Artifact,
+  createCodebook,
+  formatPointer,
+  type Index,
+  openArtifact,
+  pointerKey,
+  writeArtifact,
+} from "@poeem/pq-core";
+import kernelModule from "@poeem/pq-core/kernel.wasm";
+import { beforeAll, expect, it } from "vitest";
+import { encodeVector } from "../src/client.ts";
+import { IndexSet } from "../src/index/index-set.ts";
+import { memoryDemand } from "../src/index/memory-plan.ts";
+import { openServedIndex, type ServedIndex } from "../src/index/served-index.ts";
+import { Turns } from "../src/index/turns.ts";
+import { randomFloats } from "./fixture.ts";
+import { makeIsolate } from "./isolate.ts";
+
+const numItems = 100_000;
+const leastCacheBytes = 256 * 1024;
+const dim = 32;
+const nlist = 256;
+const random = randomFloats(20261122);
+const floats = (length: number) => Float32Array.from({ length }, random);
+const below = (n: number) => Math.floor(((random() + 1) / 2) * n);
+
+let artifact: Artifact;
+/** The same index, all of it in memory. */
+let whole: Index;
+const values = new Map<string, Uint8Array>();
+
+beforeAll(async () => {
+  artifact = await writeArtifact({
+    codebook: createCodebook({
+      dim,
+      metric: "innerProduct",
+      nlist,
+      numSubQuantizers: 32,
+      nbits: 4,
+      byResidual: true,
+      coarseCentroids: floats(nlist * dim),
+      centroids: floats(dim * 16),
+    }),
+    assignments: Uint32Array.from({ length: numItems }, () => below(nlist)),
+    codes: Uint8Array.from({ length: numItems * 32 }, () => below(16)),
+    ids: Uint32Array.from({ length: numItems }, (_, i) => i * 3),
+    listChunkBytes: 16 * 1024,
+    itemChunkBytes: 16 * 1024,
+  });
+  for (const { key, bytes } of artifact.chunks) values.set(`chunk/${key}`, bytes);
+  values.set("m", artifact.manifestBytes);
+  whole = await openArtifact({ get: async (key) => values.get(`chunk/${key}`)! }, artifact.manifestBytes, {
+    kernelModule,
+  });
+});
+
+const pointer = () =>
+  formatPointer({ version: artifact.version, manifestKey: "m", publishedAt: "2026-11-22T10:00:00Z" });
+
+/** An isolate with just the memory that the index must have, over a store that counts. */
+function setUp() {
+  const reads = { now: 0, most: 0, keys: [] as string[] };
+  const store = {
+    getText: async (key: string) => (key === pointerKey() ? pointer() : null),
+    async getBytes(key: string) {
+      reads.keys.push(key);
+      reads.most = Math.max(reads.most, ++reads.now);
+      await scheduler.wait(0);
+      reads.now--;
+      return values.get(key) ?? null;
+    },
+  };
+  const { least } = memoryDemand(artifact.manifest, leastCacheBytes);
+  const time = { now: () => 0, sleep: (ms: number) => scheduler.wait(ms), leaseMs: 15_000 };
+  const paging = new Turns({ ...time, limit: 3 });
+  const indexes = new IndexSet<ServedIndex>({
+    ...time,
+    store,
+    open: (from, to, grant) => openServedIndex(from, to, grant, { kernelModule, paging, leastCacheBytes }),
+    maxBytes: least,
+    refreshMs: 30_000,
+    retryMs: 1_000,
+  });
+  const { get } = makeIsolate({}, { indexes });
+  const load = async () => {
+    await get("/readyz");
+    Object.assign(reads, { most: 0, keys: [] });
+    return indexes.current("current")!;
+  };
+  return { get, reads, load };
+}
+
+const sizeOf = (key: string) => values.get(key)!.length;
+
+it("keeps none of its lists in memory, and reads only the chunks that the cells of a search lie in", async () => {
+  const { get, reads, load } = setUp();
+  const { memory } = await load();
+  expect(memory).toMatchObject({ residentBytes: 0, keepsPages: false });
+  expect(memory.cacheBytes).toBe(leastCacheBytes);
+  const query = floats(dim);
+  const { body } = await get(`/search?vector=${encodeVector(query)}&nprobe=4`);
+  const expected = await whole.search(query, { nprobe: 4 });
+  expect(body.codesScanned).toBe(expected.codesScanned);
+  // A cell of about 6 kB lies on one chunk of 16 KiB or on two.
+  expect(reads.keys.filter((key) => key.startsWith("chunk/lists")).length).toBeLessThanOrEqual(8);
+  expect(new Set(reads.keys).size).toBe(reads.keys.length);
+  reads.keys = [];
+  await get(`/search?vector=${encodeVector(query)}&nprobe=4&k=9`);
+  expect(reads.keys).toEqual([]);
+});
+
+it.each([
+  [1, 10],
+  [16, 100],
+  [nlist, 1000],
+])("answers nprobe %i, k %i as the resident index does, for one vector and for a history", async (nprobe, k) => {
+  const { get, reads, load } = setUp();
+  await load();
+  const query = floats(dim);
+  const ids = [0, 3, 150_000, 299_997];
+  const vectors = await whole.vectors(await whole.ordinals(ids));
+  const heads = ids.map((_, i) => vectors.subarray(i * dim, (i + 1) * dim));
+  for (const [path, wanted] of [
+    [`vector=${encodeVector(query)}`, await whole.search(query, { nprobe, k })],
+    [`history=${ids.join()}`, await whole.search(heads, { nprobe, k, exclude: ids })],
+  ] as const) {
+    const { body } = await get(`/search?${path}&nprobe=${nprobe}&k=${k}`);
+    const items = await whole.items(wanted.ordinals);
+    expect(body.results.map(({ id }: { id: number }) => id)).toEqual(items.map(({ id }) => id));
+    for (const [i, { score }] of body.results.entries()) expect(score).toBeCloseTo(wanted.scores[i]!, 4);
+  }
+  expect(reads.most).toBeLessThanOrEqual(6);
+});
+
+it("never keeps more pages than its budget, whatever is asked, and drops the least recently used", async () => {
+  const { get, reads, load } = setUp();
+  const { memory } = await load();
+  const lists = artifact.manifest.chunks.filter(({ kind }) => kind === "lists").map(({ key }) => `chunk/${key}`);
+  for (let i = 0; i < 30; i++)
+    await get(`/search?vector=${encodeVector(floats(dim))}&nprobe=${1 + below(nlist)}&k=500`);
+  await get(`/search?vector=${encodeVector(floats(dim))}&nprobe=${nlist}&k=1`);
+  reads.keys = [];
+  // What one more pass over everything does not read again was in the cache; a pass over more than the cache holds finds little there.
+  await get(`/search?vector=${encodeVector(floats(dim))}&nprobe=${nlist}&k=1`);
+  const kept = lists.filter((key) => !reads.keys.includes(key)).reduce((sum, key) => sum + sizeOf(key), 0);
+  expect(kept).toBeLessThanOrEqual(memory.cacheBytes);
+  expect(reads.most).toBeLessThanOrEqual(6);
+});
+
+it("lets three of many requests at once hold pages, and answers all of them right", async () => {
+  const { get, reads, load } = setUp();
+  await load();
+  const queries = Array.from({ length: 12 }, () => floats(dim));
+  const answers = await Promise.all(queries.map((query) => get(`/search?vector=${encodeVector(query)}&nprobe=64`)));
+  for (const [i, { body }] of answers.entries()) {
+    const { ordinals } = await whole.search(queries[i]!, { nprobe: 64 });
+    expect(body.results.map(({ id }: { id: number }) => id)).toEqual((await whole.items(ordinals)).map(({ id }) => id));
+  }
+  expect(reads.most).toBeGreaterThan(6);
+  expect(reads.most).toBeLessThanOrEqual(18);
+});
