@@ -1,17 +1,13 @@
 import { Random } from "@poeem/indexing-layer";
-import { beforeAll, describe, expect, it } from "vitest";
-import { useBackend } from "../src/backend.ts";
+import { describe, expect, it } from "vitest";
 import { toCsr } from "../src/data/csr.ts";
 import { buildLexicalIndex } from "../src/evaluate/bm25.ts";
-import { overlapAtK, rankingMetrics } from "../src/evaluate/metrics.ts";
-import { rankExhaustively, selectTop } from "../src/evaluate/rank.ts";
+import { CUTOFFS, overlapAtK, rankingMetrics } from "../src/evaluate/metrics.ts";
+import { buildTfidfIndex } from "../src/evaluate/tfidf.ts";
+import { selectTop, topUnseen } from "../src/evaluate/top-items.ts";
 
-beforeAll(async () => {
-  await useBackend("wasm");
-});
-
-describe("ranking", () => {
-  it("selects what sorting selects, ties by smaller position", () => {
+describe("the best of many scores", () => {
+  it("is what sorting selects, ties by smaller position", () => {
     const random = new Random(5);
     for (const k of [1, 3, 10, 40]) {
       const scores = Array.from({ length: 40 }, () => random.integer(8));
@@ -25,45 +21,69 @@ describe("ranking", () => {
     }
   });
 
-  it("ranks exhaustively as double loops do", async () => {
-    const random = new Random(6);
-    const [n, count, dim, k] = [7, 50, 4, 5];
-    const queries = Float32Array.from({ length: n * dim }, () => random.normal());
-    const items = Float32Array.from({ length: count * dim }, () => random.normal());
-    const ranked = await rankExhaustively(queries, items, dim, k, 3);
-    for (let q = 0; q < n; q++) {
-      const scores = Array.from({ length: count }, (_, i) => {
-        let sum = 0;
-        for (let d = 0; d < dim; d++) sum += queries[q * dim + d]! * items[i * dim + d]!;
-        return { sum, i };
-      });
-      const expected = scores
-        .sort((a, b) => b.sum - a.sum)
-        .slice(0, k)
-        .map(({ i }) => i);
-      expect([...ranked.subarray(q * k, (q + 1) * k)]).toEqual(expected);
-    }
+  it("leaves out a history, and returns fewer when fewer are left", () => {
+    expect([...topUnseen(Float32Array.of(5, 4, 3, 2), [0, 2, 0], 3)]).toEqual([1, 3]);
+    expect([...topUnseen(Float32Array.of(5, 4, 3, 2), [], 2)]).toEqual([0, 1]);
   });
 });
 
 describe("rankingMetrics", () => {
+  const fillers = (first: number[]): number[] => [
+    ...first,
+    ...Array.from({ length: 100 - first.length }, (_, i) => 1000 + i),
+  ];
+
   it("counts as by hand", () => {
-    const list = (first: number[]): number[] => [
-      ...first,
-      ...Array.from({ length: 100 - first.length }, (_, i) => 1000 + i),
-    ];
     // query 0: 2 right, one at place 1, the other at place 50; query 1: 20 right, 10 of them on top
-    const at50 = list([7]);
+    const at50 = fillers([7]);
     at50[49] = 8;
     const twenty = Array.from({ length: 20 }, (_, i) => i);
-    const metrics = rankingMetrics([at50, list(twenty.slice(0, 10))], toCsr([[7, 8], twenty]));
-    expect(metrics).toEqual({
-      queries: 2,
-      recallAt10: (0.5 + 0.5) / 2,
-      recallAt100: (1 + 0.5) / 2,
-      cappedRecallAt10: (0.5 + 1) / 2,
-      hitAt10: 1,
-    });
+    const metrics = rankingMetrics([at50, fillers(twenty.slice(0, 10))], toCsr([[7, 8], twenty]));
+    expect(metrics.queries).toBe(2);
+    expect(metrics.recallAt1).toBeCloseTo((1 / 2 + 1 / 20) / 2, 12);
+    expect(metrics.recallAt10).toBe((0.5 + 0.5) / 2);
+    expect(metrics.recallAt100).toBe((1 + 0.5) / 2);
+    expect(metrics.cappedRecallAt10).toBe((0.5 + 1) / 2);
+    expect(metrics.precisionAt10).toBeCloseTo((1 / 10 + 10 / 10) / 2, 12);
+    expect(metrics.hitAt10).toBe(1);
+    // query 0 of 2 possible: (1 + 0) / (1 + 1/log2 3) = .61315 at 10, (1 + 1/log2 51) / 1.63093 = .72124 at 50; query 1: all of 10 at 10
+    expect(metrics.ndcgAt10).toBeCloseTo((0.6131472 + 1) / 2, 6);
+    expect(rankingMetrics([at50], toCsr([[7, 8]])).ndcgAt50).toBeCloseTo(
+      (1 + 1 / Math.log2(51)) / (1 + 1 / Math.log2(3)),
+      12,
+    );
+  });
+
+  it("agrees with the definitions, term by term, on random lists of any length", () => {
+    const random = new Random(8);
+    for (let trial = 0; trial < 50; trial++) {
+      const list = Array.from(random.permutation(120)).slice(0, random.integer(121));
+      const relevant = Array.from(random.permutation(120)).slice(0, 1 + random.integer(30));
+      const metrics = rankingMetrics([list], toCsr([relevant]));
+      for (const k of CUTOFFS) {
+        const hits = list.slice(0, k).map((item) => (relevant.includes(item) ? 1 : 0));
+        const found = hits.reduce<number>((a, b) => a + b, 0);
+        const dcg = (gains: readonly number[]): number =>
+          gains.reduce<number>((sum, gain, place) => sum + gain / Math.log2(place + 2), 0);
+        expect(metrics[`recallAt${k}`]).toBeCloseTo(found / relevant.length, 12);
+        expect(metrics[`cappedRecallAt${k}`]).toBeCloseTo(found / Math.min(k, relevant.length), 12);
+        expect(metrics[`precisionAt${k}`]).toBeCloseTo(found / k, 12);
+        expect(metrics[`hitAt${k}`]).toBe(found > 0 ? 1 : 0);
+        const best = Array.from({ length: Math.min(k, relevant.length) }, () => 1);
+        expect(metrics[`ndcgAt${k}`]).toBeCloseTo(dcg(hits) / dcg(best), 12);
+      }
+    }
+  });
+
+  it("gives the 95 % interval of the mean, and counts selected queries only", () => {
+    // hits 1, 0, 1, 1: mean .75, variance of one query .25, so 1.96 · √(.25 / 4) = .49
+    const ranked = [[1], [2], [1], [1]];
+    const relevant = toCsr([[1], [1], [1], [1]]);
+    expect(rankingMetrics(ranked, relevant).margin95.hitAt1).toBeCloseTo(0.49, 12);
+    const chosen = rankingMetrics(ranked, relevant, Uint32Array.of(1, 3));
+    expect(chosen.queries).toBe(2);
+    expect(chosen.hitAt1).toBe(0.5);
+    expect(rankingMetrics([[1]], toCsr([[1]])).margin95.hitAt1).toBe(0);
   });
 
   it("measures overlap against the exact list", () => {
@@ -72,11 +92,30 @@ describe("rankingMetrics", () => {
   });
 });
 
-describe("buildLexicalIndex", () => {
-  it("finds by any word, the rarer word counting more", () => {
-    const index = buildLexicalIndex(["red cat", "blue cat", "green cat", "red owl"]);
+describe("lexical baselines", () => {
+  const texts = ["red cat", "blue cat", "green cat", "red owl"];
+  it.each([
+    ["BM25", buildLexicalIndex(texts)],
+    ["TF-IDF", buildTfidfIndex(texts)],
+  ])("%s finds by any word, the rarer word counting more", (_, index) => {
     expect([...index.search("owl cat", 2)][0]).toBe(3);
     expect([...index.search("CAT", 10)].toSorted()).toEqual([0, 1, 2]);
     expect(index.search("zebra", 10)).toHaveLength(0);
+  });
+
+  it("TF-IDF ranks by the cosine of the vectors", () => {
+    const documents = ["a b b", "b c", "c c c d", "a"];
+    const n = documents.length;
+    const terms = ["a", "b", "c", "d"];
+    const idf = terms.map((t) => 1 + Math.log((1 + n) / (1 + documents.filter((d) => d.includes(t)).length)));
+    const vectorOf = (text: string): number[] =>
+      terms.map((t, i) => text.split(" ").filter((word) => word === t).length * idf[i]!);
+    const query = vectorOf("b c");
+    const cosine = documents.map((d) => {
+      const v = vectorOf(d);
+      return v.reduce((sum, x, i) => sum + x * query[i]!, 0) / Math.hypot(...v);
+    });
+    const expected = [0, 1, 2].toSorted((a, b) => cosine[b]! - cosine[a]!);
+    expect([...buildTfidfIndex(documents).search("b c", 10)]).toEqual(expected);
   });
 });

@@ -1,4 +1,67 @@
-import type { Index } from "@poeem/pq-core";
+import type { Index, ItemId, Merge } from "@poeem/pq-core";
+import { type Csr, listOf } from "../data/csr.ts";
+import type { QueryEncoder, QueryVectors } from "./query-vectors.ts";
+
+export interface IndexRanking {
+  /** External id of each item number. */
+  readonly ids: readonly ItemId[];
+  readonly k: number;
+  readonly nprobe: number;
+  /** Item numbers left out of each query's ranking. */
+  readonly seen: Csr;
+  readonly onQuery?: ((done: number) => void) | undefined;
+}
+
+/** The decoded vector of every item, (ids.length, dim), in the order of `ids`. */
+export async function decodedVectors(index: Index, ids: readonly ItemId[]): Promise<Float32Array> {
+  return index.vectors(await index.ordinals(ids));
+}
+
+/**
+ * Ranks every query through the index, as the Worker would.
+ *
+ * @param encode query vectors by query number, read from `decoded`
+ * @param decoded decoded vectors of the items, (ids.length, dim)
+ * @returns item numbers of each query's top k, best first, and the mean share of items whose codes were scanned
+ */
+export async function rankByIndex(
+  index: Index,
+  encode: QueryEncoder,
+  decoded: Float32Array,
+  ranking: IndexRanking,
+): Promise<{ ranked: Uint32Array[]; scanned: number }> {
+  const { ids, k, nprobe, seen, onQuery } = ranking;
+  const { dim, numItems } = index.manifest;
+  const itemOf = new Uint32Array(numItems);
+  (await index.ordinals(ids)).forEach((ordinal, item) => {
+    itemOf[ordinal] = item;
+  });
+  const ranked: Uint32Array[] = [];
+  let codesScanned = 0;
+  const n = seen.offsets.length - 1;
+  for (let query = 0; query < n; query++) {
+    const encoded = encode(query, decoded);
+    const exclude = Array.from(listOf(seen, query), (item) => ids[item]!);
+    const found = await index.search(headsOf(encoded, dim), { k, nprobe, exclude, merge: mergeOf(encoded, dim) });
+    ranked.push(found.ordinals.map((ordinal) => itemOf[ordinal]!));
+    codesScanned += found.codesScanned;
+    onQuery?.(query + 1);
+  }
+  return { ranked, scanned: codesScanned / Math.max(1, n) / numItems };
+}
+
+/** Each vector of a query as a view. */
+export function headsOf({ vectors }: QueryVectors, dim: number): Float32Array[] {
+  return Array.from({ length: vectors.length / dim }, (_, h) => vectors.subarray(h * dim, (h + 1) * dim));
+}
+
+/** How pq-core adds up the scores of a query's vectors. Weights are taken relative to the largest, which changes no order. */
+export function mergeOf({ vectors, logWeights, scale }: QueryVectors, dim: number): Merge {
+  if (vectors.length === dim) return { by: "max" };
+  if (logWeights === undefined) return { by: "sumExp", temperature: scale };
+  const largest = logWeights.reduce((a, b) => Math.max(a, b));
+  return { by: "sumExp", temperature: scale, weights: logWeights.map((weight) => Math.exp(weight - largest)) };
+}
 
 /**
  * Ranks every query through the index, as the Worker would.

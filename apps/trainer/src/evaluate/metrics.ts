@@ -1,49 +1,96 @@
 import { type Csr, listOf } from "../data/csr.ts";
 
-/** Quality of ranked lists against held-out events, averaged over queries. */
-export interface RankingMetrics {
+/** The places at which lists are cut. */
+export const CUTOFFS = [1, 10, 20, 50, 100] as const;
+/** Length of the lists that the metrics need. */
+export const LIST_LENGTH = 100;
+
+/**
+ * - `recall`: |top-k ∩ relevant| / |relevant|
+ * - `cappedRecall`: |top-k ∩ relevant| / min(k, |relevant|), what of the possible was found
+ * - `ndcg`: Σ over the places p of relevant items of 1 / log2(p + 1), over the same sum for the best possible list:
+ *   min(k, |relevant|) relevant items on top
+ * - `precision`: |top-k ∩ relevant| / k
+ * - `hit`: 1 when anything relevant is in the top k
+ */
+export const MEASURES = ["recall", "cappedRecall", "ndcg", "precision", "hit"] as const;
+export type Measure = (typeof MEASURES)[number];
+export type MetricName = `${Measure}At${(typeof CUTOFFS)[number]}`;
+
+export type Metrics = Readonly<Record<MetricName, number>>;
+
+/** Quality of ranked lists against held-out events: means over queries, each query counting alike. */
+export interface RankingMetrics extends Metrics {
   readonly queries: number;
-  /** |top-k ∩ relevant| / |relevant| */
-  readonly recallAt10: number;
-  readonly recallAt100: number;
-  /** |top-k ∩ relevant| / min(k, |relevant|): what of the possible was found, where a query has more answers than k. */
-  readonly cappedRecallAt10: number;
-  /** Share of queries with at least one relevant item in the top 10. */
-  readonly hitAt10: number;
+  /** Half the width of the 95 % interval of each mean: 1.96 standard errors over the queries. */
+  readonly margin95: Metrics;
 }
 
-/** @param ranked (queries, k) item numbers, best first. @param relevant held-out items of each query, not empty. */
-export function rankingMetrics(ranked: ArrayLike<ArrayLike<number>>, relevant: Csr): RankingMetrics {
-  const sums = { recallAt10: 0, recallAt100: 0, cappedRecallAt10: 0, hitAt10: 0 };
-  for (let query = 0; query < ranked.length; query++) {
-    const right = new Set(listOf(relevant, query));
-    let in10 = 0;
-    let in100 = 0;
-    const list = ranked[query]!;
-    for (let place = 0; place < Math.min(100, list.length); place++) {
-      if (!right.has(list[place]!)) continue;
-      in100++;
-      if (place < 10) in10++;
+export const METRIC_NAMES: readonly MetricName[] = MEASURES.flatMap((measure) =>
+  CUTOFFS.map((k): MetricName => `${measure}At${k}`),
+);
+
+/** discount[p] of place p, from 0; ideal[n] = the sum of the first n. */
+const discount = Float64Array.from({ length: LIST_LENGTH }, (_, place) => 1 / Math.log2(place + 2));
+const ideal = new Float64Array(LIST_LENGTH + 1);
+for (let n = 0; n < LIST_LENGTH; n++) ideal[n + 1] = ideal[n]! + discount[n]!;
+
+/**
+ * @param ranked item numbers of each query, best first, without repeats; what lies past place 100 is not looked at
+ * @param relevant held-out items of each query, without repeats, not empty
+ * @param selected numbers of the queries that count; default all
+ */
+export function rankingMetrics(
+  ranked: readonly ArrayLike<number>[],
+  relevant: Csr,
+  selected?: ArrayLike<number>,
+): RankingMetrics {
+  const width = METRIC_NAMES.length;
+  const sums = new Float64Array(width);
+  const squares = new Float64Array(width);
+  const values = new Float64Array(width);
+  const n = selected?.length ?? ranked.length;
+  for (let i = 0; i < n; i++) {
+    const query = selected?.[i] ?? i;
+    measureList(ranked[query]!, listOf(relevant, query), values);
+    for (let m = 0; m < width; m++) {
+      sums[m]! += values[m]!;
+      squares[m]! += values[m]! ** 2;
     }
-    sums.recallAt10 += in10 / right.size;
-    sums.recallAt100 += in100 / right.size;
-    sums.cappedRecallAt10 += in10 / Math.min(10, right.size);
-    sums.hitAt10 += in10 > 0 ? 1 : 0;
   }
-  const n = Math.max(1, ranked.length);
+  const named = (value: (m: number) => number): Metrics =>
+    Object.fromEntries(METRIC_NAMES.map((name, m) => [name, value(m)])) as Record<MetricName, number>;
+  const mean = (m: number): number => sums[m]! / Math.max(1, n);
   return {
-    queries: ranked.length,
-    recallAt10: sums.recallAt10 / n,
-    recallAt100: sums.recallAt100 / n,
-    cappedRecallAt10: sums.cappedRecallAt10 / n,
-    hitAt10: sums.hitAt10 / n,
+    queries: n,
+    ...named(mean),
+    // the unbiased variance of one query, over n
+    margin95: named((m) => (n < 2 ? 0 : 1.96 * Math.sqrt(Math.max(0, squares[m]! - n * mean(m) ** 2) / (n - 1) / n))),
   };
 }
 
-/** Mean share of each exact top-k that the other list has in its own top-k. */
+/** Fills `values` in the order of METRIC_NAMES for one list. */
+function measureList(list: ArrayLike<number>, relevant: Uint32Array, values: Float64Array): void {
+  const right = new Set(relevant);
+  let found = 0;
+  let gain = 0;
+  let place = 0;
+  for (const [c, k] of CUTOFFS.entries()) {
+    for (; place < Math.min(k, list.length); place++) {
+      if (!right.has(list[place]!)) continue;
+      found++;
+      gain += discount[place]!;
+    }
+    const possible = Math.min(k, right.size);
+    const at = [found / right.size, found / possible, gain / ideal[possible]!, found / k, found > 0 ? 1 : 0];
+    for (let m = 0; m < at.length; m++) values[m * CUTOFFS.length + c] = at[m]!;
+  }
+}
+
+/** Mean share of each exact top k that the other list has in its own top k. */
 export function overlapAtK(
-  ranked: ArrayLike<ArrayLike<number>>,
-  exact: ArrayLike<ArrayLike<number>>,
+  ranked: readonly ArrayLike<number>[],
+  exact: readonly ArrayLike<number>[],
   k: number,
 ): number {
   let sum = 0;

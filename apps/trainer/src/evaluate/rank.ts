@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { selectTop } from "./top-items.ts";
 
 /**
  * Exact search: for each query the k items of largest inner product, best first, ties by smaller item number.
@@ -37,21 +38,4 @@ export async function rankExhaustively(
   }
   itemsT.dispose();
   return result;
-}
-
-/** Positions of the largest scores, best first, ties by smaller position. */
-export function selectTop(scores: ArrayLike<number>, k: number, out: Uint32Array): void {
-  const best = new Float64Array(k).fill(Number.NEGATIVE_INFINITY);
-  let filled = 0;
-  for (let i = 0; i < scores.length; i++) {
-    const score = scores[i]!;
-    if (filled === k && score <= best[k - 1]!) continue;
-    let at = filled < k ? filled++ : k - 1;
-    for (; at > 0 && best[at - 1]! < score; at--) {
-      best[at] = best[at - 1]!;
-      out[at] = out[at - 1]!;
-    }
-    best[at] = score;
-    out[at] = i;
-  }
 }
