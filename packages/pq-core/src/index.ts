@@ -6,6 +6,7 @@
  */
 export type { Codebook, CodebookInput, Metric } from "./codebook.ts";
 export { createCodebook, METRICS } from "./codebook.ts";
+export { type CatalogueChanges, compactArtifact, type DeltaArtifact, writeDelta } from "./delta/write.ts";
 export { innerProductTable } from "./distance-table.ts";
 export { decode, encode } from "./encode.ts";
 export { FormatError } from "./errors.ts";

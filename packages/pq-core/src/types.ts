@@ -28,6 +28,8 @@ export interface ArtifactInput extends EncodedVectors {
   readonly numbers?: Readonly<Record<string, ArrayLike<number>>> | undefined;
   /** Original vectors (n, dim): when given, int8 codes of them are written for an exact-ish second pass (`refine`). */
   readonly refineVectors?: Float32Array | undefined;
+  /** The same as codes already, (n) scales and (n, dim) codes in the order of `ids`: what an index gave, unchanged. */
+  readonly refineCodes?: { readonly scales: Float32Array; readonly codes: Int8Array } | undefined;
   /** The query tower's bytes, opaque here. */
   readonly queryTower?: Uint8Array | undefined;
   /** Training facts (data hash, seed, metrics, resolved config): any JSON. */
@@ -35,7 +37,7 @@ export interface ArtifactInput extends EncodedVectors {
   readonly previousVersion?: string | undefined;
   /** The nprobe a search uses when it names none. Default: all cells up to 8, else 8. */
   readonly defaultNprobe?: number | undefined;
-  /** Upper limit of one lists chunk in bytes; default 4 MiB, at most 8 MiB. */
+  /** Upper limit of one lists chunk in bytes, at most 8 MiB; default 4 MiB, and 256 KiB when all lists take more than 32 MiB. */
   readonly listChunkBytes?: number | undefined;
   /** Upper limit of one items chunk in bytes; default 256 KiB. */
   readonly itemChunkBytes?: number | undefined;
@@ -61,9 +63,11 @@ export interface ChunkEntry {
   readonly count: number;
   /** Lookup only: its smallest id, as text. */
   readonly firstId?: string;
+  /** Present on the chunks that hold added and updated items beside the base; see `Manifest.delta`. */
+  readonly delta?: true;
 }
 
-export type ChunkKind = "codebook" | "lists" | "items" | "lookup" | "filters" | "refine" | "query-tower";
+export type ChunkKind = "codebook" | "lists" | "items" | "lookup" | "filters" | "refine" | "query-tower" | "delta";
 
 /** The small JSON file that names every chunk of one version. Field by field in docs/format.md. */
 export interface Manifest {
@@ -83,10 +87,21 @@ export interface Manifest {
   readonly idType: "string" | "u32" | "u64";
   readonly hasFields: boolean;
   readonly defaultNprobe: number;
+  /** Present when items were added, updated or removed since the base was written; `numItems` counts what is left. */
+  readonly delta?: DeltaCounts;
   readonly chunks: readonly ChunkEntry[];
   readonly training?: unknown;
   /** SHA-256 of the JSON of all other members, in the order written. */
   readonly checksum: string;
+}
+
+/** How a version differs from the base whose chunks it shares: numItems = baseItems − removed + delta.numItems. */
+export interface DeltaCounts {
+  readonly baseItems: number;
+  /** Items of the base that were removed or replaced. */
+  readonly removed: number;
+  /** Items beside the base: added ones and the new state of updated ones. */
+  readonly numItems: number;
 }
 
 export interface Artifact {
@@ -177,4 +192,9 @@ export interface OpenOptions {
   readonly residentBytes?: number | undefined;
   /** Item, lookup and paged list chunks kept in memory, least recently used out first. Default 16 MiB. */
   readonly cacheBytes?: number | undefined;
+  /**
+   * An index opened before. When both have the same base, what it holds of that (codes in the kernel's memory, pages,
+   * filters) is shared instead of read again, and `source`, `kernelModule` and the budgets are used for the delta only.
+   */
+  readonly previous?: Index | undefined;
 }

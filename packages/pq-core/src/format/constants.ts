@@ -22,4 +22,5 @@ export const KIND_NUMBERS: Readonly<Record<ChunkKind, number>> = {
   filters: 5,
   refine: 6,
   "query-tower": 7,
+  delta: 8,
 };

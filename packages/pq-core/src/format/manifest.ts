@@ -1,7 +1,9 @@
 import { blockBytes, countBlocks } from "../blocks.ts";
 import { MAX_DIM, MAX_NLIST, METRICS } from "../codebook.ts";
+import { deltaBytes } from "../delta/payload.ts";
+import { viewsOf } from "../delta/views.ts";
 import { FormatError } from "../errors.ts";
-import type { ChunkEntry, Manifest } from "../types.ts";
+import type { ChunkEntry, DeltaCounts, Manifest } from "../types.ts";
 import { align, chunkKey, sha256 } from "./chunk.ts";
 import { codebookBytes } from "./codebook-chunk.ts";
 import {
@@ -59,8 +61,12 @@ export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
   if (checksum !== expected) fail("checksum", expected, checksum);
   checkMembers(value);
   const manifest = value as Manifest;
-  checkChunks(manifest);
-  checkSizes(manifest);
+  const { base, delta } = viewsOf(manifest);
+  for (const part of delta === undefined ? [base] : [base, delta]) {
+    checkChunks(part);
+    if (part === base) checkSizes(part, "codebook", codebookBytes(part));
+    else checkSizes(part, "delta", deltaBytes(manifest));
+  }
   return manifest;
 }
 
@@ -78,6 +84,16 @@ function checkMembers(m: Partial<Record<keyof Manifest, unknown>>): void {
   oneOf("idType", m.idType, ["string", "u32", "u64"]);
   for (const name of ["byResidual", "hasRotation", "hasFields"] as const) oneOf(name, m[name], [true, false]);
   if (!Array.isArray(m.chunks)) fail("chunks", "an array", m.chunks);
+  if (m.delta !== undefined) checkDelta(m.delta, m.numItems);
+}
+
+function checkDelta(delta: unknown, numItems: unknown): void {
+  if (typeof delta !== "object" || delta === null) fail("delta", "an object", delta);
+  const { baseItems, removed, numItems: added } = delta as DeltaCounts;
+  integer("delta.baseItems", baseItems, 0, MAX_ITEMS);
+  integer("delta.removed", removed, 0, baseItems);
+  integer("delta.numItems", added, 0, MAX_ITEMS);
+  if (baseItems - removed + added !== numItems) fail("numItems", baseItems - removed + added, numItems);
 }
 
 function parse(bytes: Uint8Array): object {
@@ -96,7 +112,7 @@ function checkChunks(manifest: Manifest): void {
   const { chunks, numItems } = manifest;
   const seqs = new Map<string, number>();
   for (const [i, entry] of chunks.entries()) {
-    const name = `chunks[${i}]`;
+    const name = entry?.delta === true ? `delta chunks[${i}]` : `chunks[${i}]`;
     if (typeof entry !== "object" || entry === null) fail(name, "an object", entry);
     oneOf(`${name}.kind`, entry.kind, Object.keys(KIND_NUMBERS));
     integer(`${name}.size`, entry.size, HEADER_BYTES, MAX_CHUNK_BYTES);
@@ -118,13 +134,15 @@ function checkChunks(manifest: Manifest): void {
 }
 
 /** The sizes that the numbers ask for are the sizes of the chunks, so nothing is allocated that was not declared. */
-function checkSizes(manifest: Manifest): void {
+function checkSizes(manifest: Manifest, kind: "codebook" | "delta", bytesOfKind: number): void {
   const { chunks } = manifest;
   const payload = (entries: readonly ChunkEntry[]): number =>
     entries.reduce((sum, { size }) => sum + size - HEADER_BYTES, 0);
-  const codebook = payload(chunks.filter(({ kind }) => kind === "codebook"));
-  const expected = align(codebookBytes(manifest));
-  if (codebook !== expected) fail("codebook chunks", `${expected} payload bytes`, codebook);
+  for (const only of ["codebook", "delta"] as const) {
+    const bytes = payload(chunks.filter((entry) => entry.kind === only));
+    const expected = only === kind ? align(bytesOfKind) : 0;
+    if (bytes !== expected) fail(`${only} chunks`, `${expected} payload bytes`, bytes);
+  }
   for (const entry of chunks) {
     if (entry.kind !== "lists") continue;
     const bytes = align(entry.count * blockBytes(manifest));

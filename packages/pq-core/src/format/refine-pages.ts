@@ -1,4 +1,4 @@
-import { checkFinite, checkFloat32, FormatError } from "../errors.ts";
+import { checkFinite, checkFloat32, checkLength, FormatError } from "../errors.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import type { Page } from "./item-pages.ts";
 
@@ -13,10 +13,25 @@ export interface RefinePage {
   readonly codes: Int8Array;
 }
 
-/** @param order (n) input position of each ordinal */
-export function writeRefinePages(vectors: Float32Array, dim: number, order: Uint32Array, limit: number): Page[] {
-  checkFloat32("refineVectors", vectors, order.length * dim);
+/** Refine codes of vectors (n, dim), in their order. */
+export function quantizeRefine(vectors: Float32Array, dim: number, n: number): RefinePage {
+  checkFloat32("refineVectors", vectors, n * dim);
   checkFinite("refineVectors", vectors);
+  const scales = new Float32Array(n);
+  const codes = new Int8Array(n * dim);
+  for (let i = 0; i < n; i++) {
+    const vector = vectors.subarray(i * dim, (i + 1) * dim);
+    const largest = vector.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+    scales[i] = largest / 127;
+    for (let d = 0; largest > 0 && d < dim; d++) codes[i * dim + d] = Math.round((vector[d]! / largest) * 127);
+  }
+  return { scales, codes };
+}
+
+/** @param order (n) input position of each ordinal */
+export function writeRefinePages(refine: RefinePage, dim: number, order: Uint32Array, limit: number): Page[] {
+  checkLength("refineCodes.scales", refine.scales, order.length);
+  checkLength("refineCodes.codes", refine.codes, order.length * dim);
   const perPage = Math.max(1, Math.floor((limit - 32) / (dim + 4)));
   const pages: Page[] = [];
   for (let first = 0; first < order.length; first += perPage) {
@@ -24,10 +39,9 @@ export function writeRefinePages(vectors: Float32Array, dim: number, order: Uint
     const scales = new Float32Array(count);
     const codes = new Int8Array(count * dim);
     for (let i = 0; i < count; i++) {
-      const vector = vectors.subarray(order[first + i]! * dim, (order[first + i]! + 1) * dim);
-      const largest = vector.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-      scales[i] = largest / 127;
-      for (let d = 0; largest > 0 && d < dim; d++) codes[i * dim + d] = Math.round((vector[d]! / largest) * 127);
+      const from = order[first + i]!;
+      scales[i] = refine.scales[from]!;
+      codes.set(refine.codes.subarray(from * dim, (from + 1) * dim), i * dim);
     }
     const writer = new SectionWriter();
     writer.add(scales);

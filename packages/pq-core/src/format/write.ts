@@ -1,7 +1,8 @@
-import { blockBytes, hasTerms, packBlocks, type TermRange } from "../blocks.ts";
+import { blockBytes, countBlocks, hasTerms, packBlocks, type TermRange } from "../blocks.ts";
+import type { Codebook } from "../codebook.ts";
 import { checkAssignments, checkCodes, decodeRotated } from "../encode.ts";
 import { checkInteger, checkLength, rangeError } from "../errors.ts";
-import { orderByList } from "../inverted-lists.ts";
+import { type ListOrder, orderByList } from "../inverted-lists.ts";
 import type { Artifact, ArtifactChunk, ArtifactInput, ChunkEntry, ChunkKind, ItemId } from "../types.ts";
 import { sealChunk } from "./chunk.ts";
 import { writeCodebook } from "./codebook-chunk.ts";
@@ -11,24 +12,32 @@ import { checkIds, compareIds, idTypeOf } from "./ids.ts";
 import { writeItemPages } from "./item-pages.ts";
 import { writeLookupPages } from "./lookup-pages.ts";
 import { sealManifest } from "./manifest.ts";
-import { writeRefinePages } from "./refine-pages.ts";
+import { quantizeRefine, writeRefinePages } from "./refine-pages.ts";
 
 const DEFAULT_LIST_CHUNK_BYTES = 4 * 1024 * 1024;
+/** Lists beyond this do not stay in memory at the edge: a search reads the chunks that its cells lie in, so these must be small. */
+const LARGE_LIST_BYTES = 32 * 1024 * 1024;
+const LARGE_INDEX_LIST_CHUNK_BYTES = 256 * 1024;
 const DEFAULT_ITEM_CHUNK_BYTES = 256 * 1024;
 const MAX_PART = MAX_CHUNK_BYTES - HEADER_BYTES;
 
-/** Chunks and their manifest entries, in the order sealed. */
-class ChunkList {
+/** Chunks and their manifest entries, in the order sealed; `mark` is added to every entry. */
+export class ChunkList {
   readonly chunks: ArtifactChunk[] = [];
   readonly entries: ChunkEntry[] = [];
   readonly #seqs = new Map<ChunkKind, number>();
+  readonly #mark: Pick<ChunkEntry, "delta">;
+
+  constructor(mark: Pick<ChunkEntry, "delta"> = {}) {
+    this.#mark = mark;
+  }
 
   async add(kind: ChunkKind, payload: Uint8Array, first = 0, count = 0, firstId?: string): Promise<void> {
     const seq = this.#seqs.get(kind) ?? 0;
     this.#seqs.set(kind, seq + 1);
     const { chunk, entry } = await sealChunk(kind, seq, first, count, payload);
     this.chunks.push(chunk);
-    this.entries.push(firstId === undefined ? entry : { ...entry, firstId });
+    this.entries.push({ ...entry, ...(firstId === undefined ? {} : { firstId }), ...this.#mark });
   }
 
   /** A payload of any size as one or more chunks, to be read as one. */
@@ -45,6 +54,55 @@ class ChunkList {
  * @throws TypeError or RangeError that names the part which does not fit
  */
 export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
+  const { codebook } = input;
+  const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
+  checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
+  const list = new ChunkList();
+  await addItems(list, input, "codebook", ({ offsets, range }) => writeCodebook({ codebook, offsets, range }));
+  if (input.queryTower !== undefined) await list.addParts("query-tower", input.queryTower);
+  const { manifest, manifestBytes } = await sealManifest(
+    {
+      dim: codebook.dim,
+      metric: codebook.metric,
+      nlist: codebook.nlist,
+      numSubQuantizers: codebook.numSubQuantizers,
+      nbits: codebook.nbits,
+      byResidual: codebook.byResidual,
+      hasRotation: codebook.rotation !== undefined,
+      numItems: input.ids.length,
+      idType: idTypeOf(input.ids),
+      hasFields: input.fields !== undefined,
+      defaultNprobe,
+      chunks: list.entries,
+      ...(input.training === undefined ? {} : { training: input.training }),
+    },
+    input.previousVersion,
+  );
+  return { version: manifest.version, manifest, manifestBytes, chunks: list.chunks };
+}
+
+function defaultListChunkBytes(codebook: Codebook, n: number): number {
+  const size = blockBytes(codebook);
+  return countBlocks(n) * size > LARGE_LIST_BYTES
+    ? Math.max(LARGE_INDEX_LIST_CHUNK_BYTES, size + HEADER_BYTES)
+    : DEFAULT_LIST_CHUNK_BYTES;
+}
+
+/** Where the items came to lie: input position of each ordinal, list offsets, range of the terms. */
+export interface LaidOut extends ListOrder {
+  readonly range: TermRange;
+}
+
+/**
+ * Checks items and adds every chunk that holds something of them, in list order. First of all comes a payload that
+ * depends on where they lie, `head` of the kind `kind`.
+ */
+export async function addItems(
+  list: ChunkList,
+  input: ArtifactInput,
+  kind: ChunkKind,
+  head: (laidOut: LaidOut) => Uint8Array,
+): Promise<void> {
   const { codebook, assignments, codes, ids, fields } = input;
   const n = ids.length;
   checkInteger("ids.length", n, 0, MAX_ITEMS);
@@ -53,18 +111,15 @@ export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
   checkAssignments(assignments, n, codebook.nlist);
   checkCodes(codes, n, codebook);
   if (fields !== undefined) checkLength("fields", fields, n);
-  const listChunkBytes = input.listChunkBytes ?? DEFAULT_LIST_CHUNK_BYTES;
+  const listChunkBytes = input.listChunkBytes ?? defaultListChunkBytes(codebook, n);
   checkInteger("listChunkBytes", listChunkBytes, blockBytes(codebook) + HEADER_BYTES, MAX_CHUNK_BYTES);
   const itemChunkBytes = input.itemChunkBytes ?? DEFAULT_ITEM_CHUNK_BYTES;
   checkInteger("itemChunkBytes", itemChunkBytes, 1024, MAX_CHUNK_BYTES);
-  const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
-  checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
 
   const { order, offsets } = orderByList(assignments, Math.max(codebook.nlist, 1), ids, compareIds);
   const ordered = Array.from(order, (i): ItemId => ids[i]!);
-  const list = new ChunkList();
   const { blocks, range } = layOut(input, order);
-  await list.addParts("codebook", writeCodebook({ codebook, offsets, range }));
+  await list.addParts(kind, head({ order, offsets, range }));
   const size = blockBytes(codebook);
   const perChunk = Math.floor((listChunkBytes - HEADER_BYTES) / size);
   for (let first = 0; first < blocks.length / size; first += perChunk) {
@@ -81,32 +136,13 @@ export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
   if (input.facets !== undefined || input.numbers !== undefined) {
     await list.addParts("filters", writeFilters(input.facets ?? {}, input.numbers ?? {}, order));
   }
-  if (input.refineVectors !== undefined) {
-    for (const page of writeRefinePages(input.refineVectors, codebook.dim, order, listChunkBytes - HEADER_BYTES)) {
+  const refine = input.refineVectors && quantizeRefine(input.refineVectors, codebook.dim, n);
+  const refineCodes = refine ?? input.refineCodes;
+  if (refineCodes !== undefined) {
+    for (const page of writeRefinePages(refineCodes, codebook.dim, order, listChunkBytes - HEADER_BYTES)) {
       await list.add("refine", page.payload, page.first, page.count);
     }
   }
-  if (input.queryTower !== undefined) await list.addParts("query-tower", input.queryTower);
-
-  const { manifest, manifestBytes } = await sealManifest(
-    {
-      dim: codebook.dim,
-      metric: codebook.metric,
-      nlist: codebook.nlist,
-      numSubQuantizers: codebook.numSubQuantizers,
-      nbits: codebook.nbits,
-      byResidual: codebook.byResidual,
-      hasRotation: codebook.rotation !== undefined,
-      numItems: n,
-      idType,
-      hasFields: fields !== undefined,
-      defaultNprobe,
-      chunks: list.entries,
-      ...(input.training === undefined ? {} : { training: input.training }),
-    },
-    input.previousVersion,
-  );
-  return { version: manifest.version, manifest, manifestBytes, chunks: list.chunks };
 }
 
 /** Codes (and terms) in list order, as blocks. */

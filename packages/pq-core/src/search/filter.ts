@@ -3,20 +3,29 @@ import { rangeError, typeError } from "../errors.ts";
 import type { FacetValue, FilterColumns } from "../format/filters-chunk.ts";
 import type { Filter } from "../types.ts";
 import type { BlockMask } from "./masks.ts";
+import { lowerBound } from "./sorted.ts";
 
 const MAX_DEPTH = 32;
+
+/** A filter without another in it. */
+export type Leaf = Extract<Filter, { facet: string } | { number: string }>;
+export type LeafMask = (leaf: Leaf) => BlockMask;
+
+/** Masks of the leaves of filters over the columns of n items. */
+export function leafMasks(columns: FilterColumns, n: number): LeafMask {
+  return (leaf) => ("facet" in leaf ? facetMask(leaf, columns) : numberMask(leaf, columns, n));
+}
 
 /**
  * Turns a filter into masks. Names that the index does not have are errors; a facet value that no item has matches nothing.
  *
  * @param n items of the index
  */
-export function compileFilter(filter: Filter, columns: FilterColumns, n: number, depth = 0): BlockMask {
+export function compileFilter(filter: Filter, leafMask: LeafMask, n: number, depth = 0): BlockMask {
   if (depth > MAX_DEPTH) throw rangeError("filter", `at most ${MAX_DEPTH} levels`, depth);
   if (typeof filter !== "object" || filter === null) throw typeError("filter", "an object", filter);
-  const inner = (part: Filter): BlockMask => compileFilter(part, columns, n, depth + 1);
-  if ("facet" in filter) return facetMask(filter, columns);
-  if ("number" in filter) return numberMask(filter, columns, n);
+  const inner = (part: Filter): BlockMask => compileFilter(part, leafMask, n, depth + 1);
+  if ("facet" in filter || "number" in filter) return leafMask(filter);
   if ("not" in filter) {
     const mask = inner(filter.not);
     return { atMost: n, words: (first, count) => mask.words(first, count).map((word) => ~word) };
@@ -79,18 +88,6 @@ function addValue(value: FacetValue, first: number, words: Uint32Array): void {
   for (let i = lowerBound(ordinals, first * BLOCK); i < ordinals.length && ordinals[i]! < end; i++) {
     words[Math.floor(ordinals[i]! / BLOCK) - first]! |= 1 << (ordinals[i]! % BLOCK);
   }
-}
-
-/** Index of the first element ≥ value. */
-function lowerBound(sorted: Uint32Array, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function numberMask(filter: Extract<Filter, { number: string }>, columns: FilterColumns, n: number): BlockMask {

@@ -1,5 +1,6 @@
 import { BLOCK } from "../blocks.ts";
 import type { Stretch } from "./rank.ts";
+import { lowerBound } from "./sorted.ts";
 
 /** Which items may be returned, by blocks of 32 ordinals: bit j of a word = ordinal 32·block + j. */
 export interface BlockMask {
@@ -12,20 +13,21 @@ export interface BlockMask {
 /** Matches scored one by one, in whatever cell they lie, when a filter lets no more through than this. */
 export const SELECTIVE = 1024;
 
-/** Puts the masks of a filter and of excluded ordinals on a stretch; undefined when nothing of it is left. */
+/** Puts the masks of a filter and of excluded ordinals (lists, each ascending) on a stretch; undefined when nothing of it is left. */
 export function maskStretch(
   stretch: Stretch,
   filter: BlockMask | undefined,
-  excluded: Uint32Array,
+  excluded: readonly Uint32Array[],
 ): Stretch | undefined {
   const { start, end } = stretch;
   if (end <= start) return undefined;
   const first = Math.floor(start / BLOCK);
   const count = Math.ceil(end / BLOCK) - first;
-  const inside = excluded.filter((ordinal) => ordinal >= start && ordinal < end);
-  if (filter === undefined && inside.length === 0) return stretch;
+  const inside = excluded.map((list) => list.subarray(lowerBound(list, start), lowerBound(list, end)));
+  if (filter === undefined && inside.every(({ length }) => length === 0)) return stretch;
   const mask = filter === undefined ? new Uint32Array(count).fill(0xffff_ffff) : filter.words(first, count);
-  for (const ordinal of inside) mask[Math.floor(ordinal / BLOCK) - first]! &= ~(1 << (ordinal % BLOCK));
+  for (const list of inside)
+    for (const ordinal of list) mask[Math.floor(ordinal / BLOCK) - first]! &= ~(1 << (ordinal % BLOCK));
   return mask.some((word) => word !== 0) ? { ...stretch, mask } : undefined;
 }
 

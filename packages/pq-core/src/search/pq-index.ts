@@ -1,23 +1,21 @@
-import { BLOCK, blockBytes, codeAt } from "../blocks.ts";
+import { BLOCK, codeAt } from "../blocks.ts";
 import type { Codebook } from "../codebook.ts";
 import { decode } from "../encode.ts";
 import { type ChunkCache, entriesOf, joinParts, type NumberedEntry } from "../format/chunk-cache.ts";
 import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
+import type { RefinePage } from "../format/refine-pages.ts";
 import { listOf } from "../inverted-lists.ts";
 import type { AdcKernel, Ranking } from "../kernel.ts";
 import { TopK } from "../top-k.ts";
-import type { EncodedVectors, Index, Item, ItemId, Manifest, SearchOptions, SearchResult } from "../types.ts";
-import { compileFilter } from "./filter.ts";
+import type { EncodedVectors, Index, Item, ItemId, Manifest, Merge, SearchOptions, SearchResult } from "../types.ts";
+import { compileFilter, leafMasks } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import type { ListSource } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
-import { type Resolved, resolveOptions, resolveQueries } from "./options.ts";
+import { resolveOptions, resolveQueries } from "./options.ts";
 import { rank, type Stretch, scanHead } from "./rank.ts";
 import { refineRanking } from "./refine.ts";
 import type { Head } from "./score.ts";
-
-/** Codes scanned at one go when lists are paged: what is fetched together is in memory together. */
-const PAGED_BYTES = 32 * 1024 * 1024;
 
 export interface IndexParts {
   readonly manifest: Manifest;
@@ -29,17 +27,31 @@ export interface IndexParts {
   readonly cache: ChunkCache;
 }
 
+/** Cells to visit, nearest first for the first vector; and its products with them, when there is only one vector. */
+export interface Probed {
+  readonly cells: readonly number[];
+  readonly products: Float32Array | undefined;
+}
+
+/** What a search visits. With `products`, the kernel must still have the query that they are of. */
+export interface Visit {
+  readonly visited: readonly Stretch[];
+  readonly products: Float32Array | undefined;
+  /** Single items that match a filter, which need not be masked by it again. */
+  readonly isFew: boolean;
+}
+
 export class PqIndex implements Index {
   readonly manifest: Manifest;
   readonly codebook: Codebook;
   readonly version: string;
-  readonly #parts: IndexParts;
+  readonly parts: IndexParts;
   readonly #store: ItemStore;
   readonly #filterParts: readonly NumberedEntry[];
   #filters: FilterColumns | undefined;
 
   constructor(parts: IndexParts) {
-    this.#parts = parts;
+    this.parts = parts;
     this.manifest = parts.manifest;
     this.codebook = parts.codebook;
     this.version = parts.manifest.version;
@@ -47,22 +59,31 @@ export class PqIndex implements Index {
     this.#filterParts = entriesOf(parts.manifest.chunks, "filters");
   }
 
+  /** The same items under another manifest, sharing all that is in memory. */
+  withManifest(manifest: Manifest): PqIndex {
+    const index = new PqIndex({ ...this.parts, manifest });
+    index.#filters = this.#filters;
+    return index;
+  }
+
   get kernel(): Index["kernel"] {
-    return this.#parts.kernel.name;
+    return this.parts.kernel.name;
   }
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
     const heads = resolveQueries(this.codebook, query);
     const resolved = resolveOptions(options, this.manifest, heads.length);
     const { filter, exclude, refineFactor } = resolved;
+    const { numItems } = this.manifest;
     const mask =
-      filter === undefined ? undefined : compileFilter(filter, await this.#columns(), this.manifest.numItems);
-    const excluded =
-      exclude.length === 0 ? NONE : (await this.#store.ordinals(exclude)).filter((ordinal) => ordinal >= 0);
-    const k = Math.min(refineFactor === 0 ? resolved.k : resolved.k * refineFactor, this.manifest.numItems);
-    const { ranking, ...counts } = await this.#rank(heads, resolved, k, mask, Uint32Array.from(excluded));
+      filter === undefined ? undefined : compileFilter(filter, leafMasks(await this.columns(), numItems), numItems);
+    const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
+    const k = Math.min(refineFactor === 0 ? resolved.k : resolved.k * refineFactor, numItems);
+    const few = mask === undefined ? undefined : selected(mask, numItems);
+    const visit = few === undefined ? this.visitCells(this.probe(heads, resolved.nprobe)) : this.visitItems(few);
+    const { ranking, ...counts } = await this.rank(heads, resolved.merge, k, visit, mask, excluded);
     if (refineFactor === 0) return { ...ranking, ...counts };
-    const candidates = await this.#store.refineCodes(ranking.ordinals);
+    const candidates = await this.refineCodes(ranking.ordinals);
     return {
       ...refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, resolved.merge),
       ...counts,
@@ -85,19 +106,33 @@ export class PqIndex implements Index {
   async codes(ordinals: ArrayLike<number>): Promise<EncodedVectors> {
     checkOrdinals(ordinals, this.manifest.numItems);
     const { numSubQuantizers: M, nbits } = this.codebook;
-    const lists = await this.#parts.lists.ready(Array.from(ordinals, (start) => ({ start, end: start + 1 })));
+    const { lists, offsets } = this.parts;
     const codes = new Uint8Array(ordinals.length * M);
-    const assignments = new Uint32Array(ordinals.length);
-    for (let i = 0; i < ordinals.length; i++) {
-      const { bytes, at } = lists.block(ordinals[i]!);
-      assignments[i] = listOf(this.#parts.offsets, ordinals[i]!);
-      for (let m = 0; m < M; m++) codes[i * M + m] = codeAt(bytes, at, ordinals[i]! % BLOCK, m, nbits);
+    const assignments = Uint32Array.from(ordinals, (ordinal) => listOf(offsets, ordinal));
+    const singles = Array.from(ordinals, (start, place) => ({
+      // What a stretch calls its cell goes through the groups unchanged: here, the place in the answer.
+      cell: place,
+      start,
+      end: start + 1,
+      mask: undefined,
+    }));
+    for (const group of lists.groups(singles)) {
+      const ready = await lists.ready(group);
+      for (const { cell: place, start } of group) {
+        const { bytes, at } = ready.block(start);
+        for (let m = 0; m < M; m++) codes[place * M + m] = codeAt(bytes, at, start % BLOCK, m, nbits);
+      }
     }
     return { assignments, codes };
   }
 
+  /** Refine codes of each ordinal: the page and the place on it. */
+  refineCodes(ordinals: ArrayLike<number>): Promise<{ page: RefinePage; at: number }[]> {
+    return this.#store.refineCodes(ordinals);
+  }
+
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
-    const { facets } = await this.#columns();
+    const { facets } = await this.columns();
     return Object.fromEntries(
       Array.from(facets, ([name, values]) => [
         name,
@@ -108,22 +143,19 @@ export class PqIndex implements Index {
 
   async queryTower(): Promise<Uint8Array | undefined> {
     const parts = entriesOf(this.manifest.chunks, "query-tower");
-    return parts.length === 0 ? undefined : joinParts(this.#parts.cache, parts);
+    return parts.length === 0 ? undefined : joinParts(this.parts.cache, parts);
   }
 
-  /** The k best of the cells that the query vectors probe, or of all matches of a very selective filter. */
-  async #rank(
+  /** The k best of what is visited. To be called right after `probe`, without an await: see {@link Visit}. */
+  async rank(
     heads: readonly Head[],
-    { nprobe, merge }: Resolved,
+    merge: Merge,
     k: number,
+    { visited, products, isFew }: Visit,
     mask: BlockMask | undefined,
-    excluded: Uint32Array,
+    excluded: readonly Uint32Array[],
   ) {
-    const { kernel, codebook, lists } = this.#parts;
-    const few = mask === undefined ? undefined : selected(mask, this.manifest.numItems);
-    const { cells, products } = few === undefined ? this.#probe(heads, nprobe) : { cells: [], products: undefined };
-    const visited =
-      few === undefined ? cells.map((cell) => this.#cell(cell)) : few.map((ordinal) => this.#single(ordinal));
+    const { kernel, codebook, lists } = this.parts;
     const stretches: Stretch[] = [];
     let codesScanned = 0;
     for (const stretch of visited) {
@@ -131,11 +163,11 @@ export class PqIndex implements Index {
       const masked =
         mask === undefined && excluded.length === 0
           ? stretch
-          : maskStretch(stretch, few === undefined ? mask : undefined, excluded);
+          : maskStretch(stretch, isFew ? undefined : mask, excluded);
       if (masked !== undefined && masked.end > masked.start) stretches.push(masked);
     }
     const counts = {
-      listsProbed: few === undefined ? visited.length : new Set(visited.map(({ cell }) => cell)).size,
+      listsProbed: isFew ? new Set(visited.map(({ cell }) => cell)).size : visited.length,
       codesScanned,
     };
     const ready = lists.isResident ? lists.ready(stretches) : undefined;
@@ -151,7 +183,7 @@ export class PqIndex implements Index {
       };
     }
     const top = new TopK(k);
-    for (const group of groupBySize(stretches, PAGED_BYTES / blockBytes(codebook))) {
+    for (const group of lists.groups(stretches)) {
       const scan = { kernel, codebook, lists: await lists.ready(group), stretches: group };
       // An item lies in one group, and its score depends on nothing else: the best of the groups' best are the best.
       const part: Ranking = rank(scan, heads, k, merge);
@@ -161,8 +193,8 @@ export class PqIndex implements Index {
   }
 
   /** Cells probed by any of the vectors, nearest first for the first; and its products, when there is only one. */
-  #probe(heads: readonly Head[], nprobe: number): { cells: number[]; products: Float32Array | undefined } {
-    const { kernel } = this.#parts;
+  probe(heads: readonly Head[], nprobe: number): Probed {
+    const { kernel } = this.parts;
     const { nlist } = this.codebook;
     const cells = new Set<number>(nlist === 0 ? [0] : []);
     let products: Float32Array | undefined;
@@ -173,37 +205,35 @@ export class PqIndex implements Index {
     return { cells: [...cells], products: heads.length === 1 ? products : undefined };
   }
 
-  #cell(cell: number): Stretch {
-    return { cell, start: this.#parts.offsets[cell]!, end: this.#parts.offsets[cell + 1]!, mask: undefined };
+  visitCells({ cells, products }: Probed): Visit {
+    const { offsets } = this.parts;
+    const visited = cells.map((cell) => ({ cell, start: offsets[cell]!, end: offsets[cell + 1]!, mask: undefined }));
+    return { visited, products, isFew: false };
   }
 
-  #single(ordinal: number): Stretch {
-    return { cell: listOf(this.#parts.offsets, ordinal), start: ordinal, end: ordinal + 1, mask: undefined };
+  /** Single items, in whatever cell they lie. */
+  visitItems(ordinals: readonly number[]): Visit {
+    const { offsets } = this.parts;
+    const visited = ordinals.map((ordinal) => ({
+      cell: listOf(offsets, ordinal),
+      start: ordinal,
+      end: ordinal + 1,
+      mask: undefined,
+    }));
+    return { visited, products: undefined, isFew: true };
   }
 
-  async #columns(): Promise<FilterColumns> {
+  /** Facets and numbers of all items, read once. */
+  async columns(): Promise<FilterColumns> {
     if (this.#filters !== undefined) return this.#filters;
     if (this.#filterParts.length === 0) return { facets: new Map(), numbers: new Map() };
-    const columns = readFilters(await joinParts(this.#parts.cache, this.#filterParts), this.manifest.numItems);
+    const columns = readFilters(await joinParts(this.parts.cache, this.#filterParts), this.manifest.numItems);
     this.#filters = columns;
     return columns;
   }
 }
 
-const NONE = new Int32Array(0);
-
-/** Runs of stretches with at most `limit` blocks together, or one stretch. */
-function groupBySize(stretches: readonly Stretch[], limit: number): Stretch[][] {
-  const groups: Stretch[][] = [];
-  let blocks = Number.POSITIVE_INFINITY;
-  for (const stretch of stretches) {
-    const own = Math.ceil((stretch.end - stretch.start) / BLOCK) + 1;
-    if (blocks + own > limit) {
-      groups.push([]);
-      blocks = 0;
-    }
-    groups.at(-1)!.push(stretch);
-    blocks += own;
-  }
-  return groups;
+/** The ordinals of ids that there are, ascending. */
+export function known(ordinals: Int32Array): Uint32Array {
+  return Uint32Array.from(ordinals.filter((ordinal) => ordinal >= 0)).sort();
 }

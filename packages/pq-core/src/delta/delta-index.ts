@@ -1,0 +1,184 @@
+import type { Codebook } from "../codebook.ts";
+import { decode } from "../encode.ts";
+import { compileFilter, leafMasks } from "../search/filter.ts";
+import { checkOrdinals } from "../search/item-store.ts";
+import { type BlockMask, selected } from "../search/masks.ts";
+import { resolveOptions, resolveQueries } from "../search/options.ts";
+import { known, type PqIndex } from "../search/pq-index.ts";
+import { refineRanking } from "../search/refine.ts";
+import { TopK } from "../top-k.ts";
+import type { EncodedVectors, Index, Item, ItemId, Manifest, SearchOptions, SearchResult } from "../types.ts";
+import { checkSameNames, countFacets, joinMasks, type TwoColumns, withoutRemoved } from "./columns.ts";
+import { OrdinalMap } from "./ordinal-map.ts";
+import type { DeltaPayload } from "./payload.ts";
+
+/**
+ * A base and the items beside it, searched as the one catalogue that they are: every answer, ties included, is that of
+ * an index written anew. Ordinals are those of that index; `codesScanned` counts removed items of the base too, since
+ * they are skipped one by one.
+ */
+export class DeltaIndex implements Index {
+  readonly manifest: Manifest;
+  readonly codebook: Codebook;
+  readonly version: string;
+  readonly base: PqIndex;
+  readonly delta: PqIndex;
+  readonly removed: Uint32Array;
+  readonly #map: OrdinalMap;
+  #columns: TwoColumns | undefined;
+
+  constructor(manifest: Manifest, base: PqIndex, delta: PqIndex, payload: Pick<DeltaPayload, "positions" | "removed">) {
+    this.manifest = manifest;
+    this.codebook = base.codebook;
+    this.version = manifest.version;
+    this.base = base;
+    this.delta = delta;
+    this.removed = payload.removed;
+    this.#map = new OrdinalMap(payload);
+  }
+
+  get kernel(): Index["kernel"] {
+    return this.base.kernel;
+  }
+
+  async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
+    const heads = resolveQueries(this.codebook, query);
+    const { merge, nprobe, ...resolved } = resolveOptions(options, this.manifest, heads.length);
+    const { base, delta, removed } = this;
+    const masks = resolved.filter === undefined ? undefined : await this.#masks(resolved.filter);
+    const excluded = resolved.exclude.length === 0 ? undefined : await this.#stored(resolved.exclude);
+    const k = Math.min(resolved.k * Math.max(1, resolved.refineFactor), this.manifest.numItems);
+    const few = masks === undefined ? undefined : this.#few(masks);
+    const probed = few === undefined ? base.probe(heads, nprobe) : undefined;
+    const ofBase = await base.rank(
+      heads,
+      merge,
+      k,
+      probed === undefined ? base.visitItems(few!.base) : base.visitCells(probed),
+      masks?.base,
+      excluded === undefined ? [removed] : [removed, excluded.base],
+    );
+    const ofDelta = await delta.rank(
+      heads,
+      merge,
+      k,
+      // The products are of the base's kernel.
+      probed === undefined
+        ? delta.visitItems(few!.delta)
+        : delta.visitCells({ cells: probed.cells, products: undefined }),
+      masks?.delta,
+      excluded === undefined ? [] : [excluded.delta],
+    );
+    const top = new TopK(k);
+    for (const [i, ordinal] of ofBase.ranking.ordinals.entries())
+      top.push(ofBase.ranking.scores[i]!, this.#map.fromBase(ordinal));
+    for (const [i, j] of ofDelta.ranking.ordinals.entries())
+      top.push(ofDelta.ranking.scores[i]!, this.#map.fromDelta(j));
+    const ranking = top.take();
+    const counts = {
+      listsProbed: few === undefined ? ofBase.listsProbed : this.#countCells(few),
+      codesScanned: ofBase.codesScanned + ofDelta.codesScanned,
+    };
+    if (resolved.refineFactor === 0) return { ...ranking, ...counts };
+    const candidates = await this.#split(ranking.ordinals, (part, ordinals) => part.refineCodes(ordinals));
+    return {
+      ...refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, merge),
+      ...counts,
+    };
+  }
+
+  items(ordinals: ArrayLike<number>): Promise<Item[]> {
+    return this.#split(ordinals, (part, own) => part.items(own));
+  }
+
+  async ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
+    const beside = await this.delta.ordinals(ids);
+    const rest = ids.filter((_, i) => beside[i]! < 0);
+    const inBase = (await this.base.ordinals(rest)).values();
+    return beside.map((j) => {
+      if (j >= 0) return this.#map.fromDelta(j);
+      const ordinal = inBase.next().value!;
+      return ordinal < 0 || this.#map.isRemoved(ordinal) ? -1 : this.#map.fromBase(ordinal);
+    });
+  }
+
+  async vectors(ordinals: ArrayLike<number>): Promise<Float32Array> {
+    const { assignments, codes } = await this.codes(ordinals);
+    return decode(this.codebook, assignments, codes);
+  }
+
+  async codes(ordinals: ArrayLike<number>): Promise<EncodedVectors> {
+    const M = this.codebook.numSubQuantizers;
+    const rows = await this.#split(ordinals, async (part, own) => {
+      const { assignments, codes } = await part.codes(own);
+      return Array.from(assignments, (cell, i) => ({ cell, code: codes.subarray(i * M, (i + 1) * M) }));
+    });
+    const codes = new Uint8Array(rows.length * M);
+    for (const [i, { code }] of rows.entries()) codes.set(code, i * M);
+    return { assignments: Uint32Array.from(rows, ({ cell }) => cell), codes };
+  }
+
+  async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
+    return countFacets(await this.#twoColumns());
+  }
+
+  queryTower(): Promise<Uint8Array | undefined> {
+    return this.base.queryTower();
+  }
+
+  /** The filter over the base and over the items beside it, both counting the matches of the whole catalogue. */
+  async #masks(filter: NonNullable<SearchOptions["filter"]>): Promise<{ base: BlockMask; delta: BlockMask }> {
+    const columns = await this.#twoColumns();
+    const { numItems } = this.manifest;
+    const split = Math.ceil(this.base.manifest.numItems / 32);
+    const ofBase = leafMasks(columns.base, this.base.manifest.numItems);
+    const ofDelta = leafMasks(columns.delta, this.delta.manifest.numItems);
+    const mask = compileFilter(
+      filter,
+      (leaf) => {
+        const joined = joinMasks(ofBase(leaf), ofDelta(leaf), split);
+        return "number" in leaf ? { ...joined, atMost: numItems } : joined;
+      },
+      numItems,
+    );
+    return { base: mask, delta: { ...mask, words: (first, count) => mask.words(first + split, count) } };
+  }
+
+  /** The places of all matches, when a fresh index would score them one by one. */
+  #few(masks: { base: BlockMask; delta: BlockMask }): { base: number[]; delta: number[] } | undefined {
+    const inBase = selected(masks.base, this.base.manifest.numItems);
+    const beside = selected(masks.delta, this.delta.manifest.numItems);
+    if (inBase === undefined || beside === undefined) return undefined;
+    return { base: inBase.filter((ordinal) => !this.#map.isRemoved(ordinal)), delta: beside };
+  }
+
+  #countCells(few: { base: readonly number[]; delta: readonly number[] }): number {
+    const visited = [...this.base.visitItems(few.base).visited, ...this.delta.visitItems(few.delta).visited];
+    return new Set(visited.map(({ cell }) => cell)).size;
+  }
+
+  /** Where the items with these ids are stored. */
+  async #stored(ids: readonly ItemId[]): Promise<{ base: Uint32Array; delta: Uint32Array }> {
+    return { base: known(await this.base.ordinals(ids)), delta: known(await this.delta.ordinals(ids)) };
+  }
+
+  async #twoColumns(): Promise<TwoColumns> {
+    if (this.#columns !== undefined) return this.#columns;
+    const base = withoutRemoved(await this.base.columns(), this.removed, this.base.manifest.numItems);
+    const columns = { base, delta: await this.delta.columns() };
+    checkSameNames(columns);
+    this.#columns = columns;
+    return columns;
+  }
+
+  /** Asks each part for its own of the ordinals and puts the answers into the order asked. */
+  async #split<T>(ordinals: ArrayLike<number>, ask: (part: PqIndex, ordinals: number[]) => Promise<T[]>): Promise<T[]> {
+    checkOrdinals(ordinals, this.manifest.numItems);
+    const places = Array.from(ordinals, (ordinal) => this.#map.placeOf(ordinal));
+    const of = (isDelta: boolean): number[] =>
+      places.filter((place) => place.isDelta === isDelta).map(({ ordinal }) => ordinal);
+    const inBase = (await ask(this.base, of(false))).values();
+    const beside = (await ask(this.delta, of(true))).values();
+    return places.map(({ isDelta }) => (isDelta ? beside : inBase).next().value!);
+  }
+}

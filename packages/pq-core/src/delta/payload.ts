@@ -1,0 +1,75 @@
+import { hasTerms, type TermRange } from "../blocks.ts";
+import { FormatError } from "../errors.ts";
+import { checkOffsets, SectionReader, SectionWriter } from "../format/bytes.ts";
+import { align } from "../format/chunk.ts";
+import type { DeltaCounts, Manifest } from "../types.ts";
+
+/** Payload of the chunks of kind `delta`: what turns a base and the items beside it into one catalogue. */
+export interface DeltaPayload {
+  /** (cells + 1) list offsets of the items beside the base. */
+  readonly offsets: Uint32Array;
+  /** Of their terms; {0, 0} for inner product. */
+  readonly range: TermRange;
+  /** (delta.numItems) items of the base before each of them in list order. */
+  readonly positions: Uint32Array;
+  /** (removed) ordinals of the base, ascending. */
+  readonly removed: Uint32Array;
+}
+
+type Shape = Pick<Manifest, "metric" | "nlist">;
+
+export function writeDeltaPayload(shape: Shape, { offsets, range, positions, removed }: DeltaPayload): Uint8Array {
+  const writer = new SectionWriter();
+  writer.add(offsets);
+  if (hasTerms(shape)) writer.add(Float32Array.of(range.min, range.max));
+  writer.add(positions);
+  writer.add(removed);
+  return writer.bytes();
+}
+
+/** Bytes of the payload that a manifest's numbers ask for. */
+export function deltaBytes(manifest: Manifest): number {
+  const { numItems, removed } = manifest.delta!;
+  let bytes = 0;
+  for (const values of [Math.max(manifest.nlist, 1) + 1, hasTerms(manifest) ? 2 : 0, numItems, removed])
+    if (values > 0) bytes = align(bytes) + values * 4;
+  return bytes;
+}
+
+/** @param base list offsets of the base */
+export function readDeltaPayload(
+  shape: Shape,
+  counts: DeltaCounts,
+  payload: Uint8Array,
+  base: Uint32Array,
+): DeltaPayload {
+  const where = "delta";
+  const reader = new SectionReader(where, payload);
+  const offsets = reader.u32("list offsets", Math.max(shape.nlist, 1) + 1);
+  const [min, max] = hasTerms(shape) ? reader.f32("term range", 2) : [0, 0];
+  const positions = reader.u32("positions", counts.numItems);
+  const removed = reader.u32("removed", counts.removed);
+  reader.end();
+  checkOffsets(where, "list offsets", offsets, counts.numItems);
+  if (!(min! >= 0 && max! >= min! && max! < Number.POSITIVE_INFINITY))
+    throw new FormatError(where, `"term range" expected 0 ≤ min ≤ max, got ${min} and ${max}`);
+  for (let cell = 0; cell + 1 < offsets.length; cell++) {
+    let least = base[cell]!;
+    for (let j = offsets[cell]!; j < offsets[cell + 1]!; j++) {
+      if (positions[j]! < least || positions[j]! > base[cell + 1]!)
+        throw new FormatError(
+          where,
+          `"positions[${j}]" expected from ${least} to ${base[cell + 1]}, got ${positions[j]}`,
+        );
+      least = positions[j]!;
+    }
+  }
+  for (let i = 0; i < removed.length; i++) {
+    if (removed[i]! >= counts.baseItems || (i > 0 && removed[i]! <= removed[i - 1]!))
+      throw new FormatError(
+        where,
+        `"removed[${i}]" expected ascending and below ${counts.baseItems}, got ${removed[i]}`,
+      );
+  }
+  return { offsets, range: { min: min!, max: max! }, positions, removed };
+}
