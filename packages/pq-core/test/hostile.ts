@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { chunkKey } from "../src/format/chunk.ts";
-import { type Artifact, createCodebook, type Index, openArtifact, writeArtifact } from "../src/index.ts";
+import { type Artifact, createCodebook, type Index, openArtifact, writeArtifact, writeDelta } from "../src/index.ts";
 import { normals, random, randomCodes } from "./support.ts";
 
 /** A small artifact with everything in it: strings, fields, facets, numbers, refine codes, a query tower. */
@@ -31,6 +31,25 @@ export async function smallArtifact(): Promise<Artifact> {
     refineVectors: normals(n * 4, next),
     queryTower: Uint8Array.of(1, 2, 3),
   });
+}
+
+/** The small artifact with two items added, one updated and two removed; `chunks` are those of the base too. */
+export async function smallDelta(): Promise<Artifact> {
+  const base = await smallArtifact();
+  const index = await readAll(chunkMap(base), base.manifestBytes, true);
+  const next = random(13);
+  const delta = await writeDelta(index, {
+    items: {
+      ...randomCodes(index.codebook, 3, 14),
+      ids: ["id5", "new", "id100"],
+      fields: [{ t: 5 }, { t: 50 }, { t: 51 }],
+      facets: { parity: ["even", "odd", undefined], rare: ["yes", undefined, "no"] },
+      numbers: { rank: [1, 2, Number.NaN] },
+      refineVectors: normals(12, next),
+    },
+    remove: ["id0", "id7"],
+  });
+  return { ...delta, chunks: [...base.chunks, ...delta.chunks] };
 }
 
 /** Opens an artifact and reads all there is to read. */
@@ -94,7 +113,8 @@ export function replaceChunk(
 ): { chunks: Map<string, Uint8Array>; manifestBytes: Uint8Array } {
   const chunks = chunkMap(artifact);
   const entry = artifact.manifest.chunks[at]!;
-  const seq = artifact.manifest.chunks.slice(0, at).filter(({ kind }) => kind === entry.kind).length;
+  const before = artifact.manifest.chunks.slice(0, at);
+  const seq = before.filter(({ kind, delta }) => kind === entry.kind && delta === entry.delta).length;
   const sha256 = sha(bytes);
   const key = chunkKey(entry.kind, seq, sha256);
   chunks.set(key, bytes);
