@@ -12,11 +12,20 @@ const integer =
   };
 
 /** What all commands take that look into a store. */
-const storeOptions = (command: Command, places: string): Command =>
+const storeOptions = (command: Command): Command =>
   command
-    .addOption(new Option("--to <where>", places).choices(["local"]).makeOptionMandatory())
+    .addOption(
+      new Option(
+        "--to <where>",
+        "local: wrangler's KV on this machine; remote: Cloudflare's, with CLOUDFLARE_API_TOKEN",
+      )
+        .choices(["local", "remote"])
+        .makeOptionMandatory(),
+    )
     .option("--worker <dir>", "folder of the Worker, with its wrangler.jsonc", "apps/edge")
     .option("--persist <dir>", "local KV folder (default: .wrangler/state in the Worker's folder)")
+    .option("--account-id <id>", "remote: default CLOUDFLARE_ACCOUNT_ID, else that of wrangler.jsonc")
+    .option("--namespace-id <id>", "remote: KV namespace (default: that of INDEX in wrangler.jsonc)")
     .option("--json", "print one JSON object on stdout");
 
 const backend = (): Option =>
@@ -40,15 +49,24 @@ export function program(): Command {
     .option("--out <dir>", "index folder to write (default: dist/index beside the config)")
     .addOption(backend())
     .option("--seed <n>", "overrides training.seed", integer(0))
+    .option("--resume", "go on from the last checkpoint of a training that was stopped")
+    .option("--checkpoint-every <seconds>", "least time between two checkpoints; 0 for one a step", integer(0), 60)
     .option("--json", "print one JSON object on stdout")
     .action(async (options) => (await import("./commands/train.ts")).train(options));
 
   root
     .command("evaluate")
-    .description("held-out queries: dense brute force, the index at several nprobe, BM25")
+    .description("held-out queries: dense brute force, the index at several nprobe, baselines")
     .requiredOption("--config <file>", "poeem.config.ts the index was trained with")
     .requiredOption(...index)
-    .option("--queries <n>", "at most this many held-out queries, spread evenly (default: all)", integer(1))
+    .option("--queries <n>", "at most this many held-out queries, spread evenly", integer(1), 6000)
+    .option("--all", "every held-out query")
+    .option(
+      "--afterwards [bytes...]",
+      "also IVF+PQ and IVF+OPQ made from the dense vectors, at these bytes an item (default: those of the index)",
+      (bytes: string, before: number[] | undefined) => [...(before ?? []), integer(1)(bytes)],
+    )
+    .option("--report", "draw report.html in the index folder anew, with these figures")
     .addOption(backend())
     .option("--json", "print one JSON object on stdout")
     .action(async (options) => (await import("./commands/evaluate.ts")).evaluate(options));
@@ -65,25 +83,25 @@ export function program(): Command {
     .option("--json", "print one JSON object on stdout")
     .action(async (options) => (await import("./commands/search.ts")).search(options));
 
-  storeOptions(root.command("publish"), "local: wrangler's KV on this machine")
+  storeOptions(root.command("publish"))
     .description("write an index into Workers KV: chunks first, pointer last")
     .requiredOption(...index)
     .option("--name <name>", "which index this becomes the serving version of", "current")
     .option("--dry-run", "print what would be written, and write nothing")
     .action(async (options) => (await import("./commands/publish.ts")).publish(options));
 
-  storeOptions(root.command("versions"), "local: wrangler's KV on this machine")
+  storeOptions(root.command("versions"))
     .description("published versions, and which one serves")
     .option("--name <name>", "only this index (default: all)")
     .action(async (options) => (await import("./commands/versions.ts")).versions(options));
 
-  storeOptions(root.command("rollback"), "local: wrangler's KV on this machine")
+  storeOptions(root.command("rollback"))
     .description("make an earlier version serve again, once all of it was read and found intact")
     .option("--name <name>", "which index", "current")
     .option("--to-version <version>", "which version (default: the one published before the serving one)")
     .action(async (options) => (await import("./commands/rollback.ts")).rollback(options));
 
-  storeOptions(root.command("prune"), "local: wrangler's KV on this machine")
+  storeOptions(root.command("prune"))
     .description("delete chunks that no kept version of any index uses")
     .option(
       "--keep <n>",
@@ -137,7 +155,7 @@ export async function main(argv: string[]): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else {
-      process.exitCode = 1;
+      process.exitCode = error instanceof UserError ? error.exitCode : 1;
       const expected =
         error instanceof UserError || /^\[(pq-core|query-tower|indexing-layer)\] /.test(messageOf(error));
       process.stderr.write(

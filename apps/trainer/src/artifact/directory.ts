@@ -1,4 +1,4 @@
-import { access, chmod, constants, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Artifact, ChunkSource } from "@poeem/pq-core";
 import { messageOf, UserError } from "../errors.ts";
@@ -15,6 +15,7 @@ export async function checkIndexTarget(target: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     await access(dirname(path), constants.W_OK);
+    await clearLeftovers(path);
   } catch (error) {
     throw new UserError(`--out ${target}: its folder cannot be written to: ${messageOf(error)}`);
   }
@@ -45,9 +46,8 @@ export async function writeIndexDirectory(
   const path = resolve(target);
   let staging: string | undefined;
   try {
-    staging = await mkdtemp(join(dirname(path), `.${basename(path)}-`));
-    // mkdtemp makes a folder for its owner alone; an index is as readable as any other file of the project
-    await chmod(staging, 0o755);
+    staging = leftover(path, process.pid, "new");
+    await mkdir(staging);
     for (const { key, bytes } of artifact.chunks) await writeFile(join(staging, key), bytes);
     for (const [name, bytes] of Object.entries(extras)) {
       await mkdir(dirname(join(staging, name)), { recursive: true });
@@ -61,9 +61,46 @@ export async function writeIndexDirectory(
   }
 }
 
+type LeftoverKind = "new" | "previous";
+
+/** Where an index lies while process `pid` writes it, and where the one before it lies while they change places. */
+function leftover(path: string, pid: number, kind: LeftoverKind): string {
+  return join(dirname(path), `.${basename(path)}-${pid}.${kind}`);
+}
+
+/** Tidies up after processes that were killed while they wrote to `path`; an index that had stepped aside comes back. */
+async function clearLeftovers(path: string): Promise<void> {
+  for (const name of await readdir(dirname(path))) {
+    const pid = Number(/-(\d+)\.(?:new|previous)$/.exec(name)?.[1]);
+    for (const kind of ["previous", "new"] as const) {
+      const left = leftover(path, pid, kind);
+      if (basename(left) !== name || isAlive(pid)) continue;
+      if (kind === "previous" && !(await exists(path))) await rename(left, path);
+      else await rm(left, { recursive: true, force: true });
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // it is there and belongs to somebody else
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function replaceDirectory(staging: string, path: string): Promise<void> {
   // POSIX renames over an empty folder only, so a full one steps aside first and comes back should the second rename fail.
-  const aside = `${staging}-previous`;
+  const aside = leftover(path, process.pid, "previous");
   const existed = await rename(path, aside).then(
     () => true,
     (error: NodeJS.ErrnoException) => {

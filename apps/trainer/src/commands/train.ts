@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import * as tf from "@tensorflow/tfjs";
 import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
 import { exportModel, TOWER_TOLERANCE } from "../artifact/export.ts";
 import { type BackendName, useBackend } from "../backend.ts";
@@ -9,18 +11,24 @@ import { loadData } from "../data/load.ts";
 import { showExample } from "../data/problems.ts";
 import { UserError } from "../errors.ts";
 import { formatCount, formatSeconds } from "../progress.ts";
-import { trainModel } from "../train/loop.ts";
+import { CheckpointStore } from "../train/checkpoint.ts";
+import { Interrupt, InterruptedError } from "../train/interrupt.ts";
+import { type LoopFacts, trainModel } from "../train/loop.ts";
 
 export interface TrainOptions {
   config: string;
   out?: string;
   backend: BackendName;
   seed?: number;
+  resume?: boolean;
+  checkpointEvery: number;
   json?: boolean;
 }
 
 /** Name of the file of item vectors before quantization, inside the index folder. Not published. */
 export const ITEM_VECTORS_FILE = "model/item-vectors.f32";
+/** What training measured along the way, inside the index folder. Not published. */
+export const TRAINING_LOG_FILE = "model/training-log.json";
 
 /** `poeem train`: data → joint training → index folder. */
 export async function train(options: TrainOptions): Promise<void> {
@@ -43,39 +51,90 @@ export async function train(options: TrainOptions): Promise<void> {
       `left out ${formatCount(raw.report.unknownItems.count)} events of unknown items, for example ${raw.report.unknownItems.examples.map(showExample).join(", ")}`,
     );
   }
-  const trained = await trainModel(config, dataset);
-  const last = trained.epochs.at(-1)!;
-  const exported = await exportModel(trained, config, raw, dataset, filters, {
-    dataHash: raw.hash,
-    seed: config.training.seed,
-    backend,
-    epochs: trained.epochs,
-  });
-  // written so that NaN fails too
-  if (!(exported.towerDifference <= TOWER_TOLERANCE)) {
-    throw new UserError(
-      `the exported query tower differs from the trained one by ${exported.towerDifference}, expected at most ${TOWER_TOLERANCE}`,
-    );
-  }
-  const { artifact, itemVectors } = exported;
-  await writeIndexDirectory(out, artifact, { [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer) });
-  const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
-  const seconds = (performance.now() - started) / 1000;
-  if (options.json) {
-    const facts = {
-      out,
-      version: artifact.version,
-      items: dataset.ids.length,
-      bytes,
-      seconds,
-      examplesPerSecond: trained.examplesPerSecond,
-      ...last,
-    };
-    process.stdout.write(`${JSON.stringify(facts)}\n`);
-    return;
-  }
-  say(
-    `index ${artifact.version} in ${out}: ${formatCount(dataset.ids.length)} items, ${formatCount(bytes)} bytes in ${artifact.chunks.length} chunks; ` +
-      `${formatSeconds(seconds)} in all, ${formatCount(trained.examplesPerSecond)} examples/s`,
+  const checkpoints = new CheckpointStore(
+    `${resolve(out)}.checkpoints`,
+    { config, dataHash: raw.hash, backend, code: await codeVersions() },
+    options.checkpointEvery,
   );
+  const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);
+  await checkpoints.prepare();
+  const interrupt = new Interrupt(
+    () => `stopped; --resume goes on from the last checkpoint in ${checkpoints.directory}`,
+  );
+  try {
+    const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt });
+    const exported = await exportModel(trained, config, raw, dataset, filters, {
+      dataHash: raw.hash,
+      seed: config.training.seed,
+      backend,
+      epochs: trained.epochs,
+      steps: trained.steps,
+      weightsOfStep: trained.weightsOfStep,
+    });
+    // written so that NaN fails too
+    if (!(exported.towerDifference <= TOWER_TOLERANCE)) {
+      throw new UserError(
+        `the exported query tower differs from the trained one by ${exported.towerDifference}, expected at most ${TOWER_TOLERANCE}`,
+      );
+    }
+    const { artifact, itemVectors } = exported;
+    await writeIndexDirectory(out, artifact, {
+      [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
+      [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
+    });
+    await checkpoints.clear();
+    const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
+    const seconds = (performance.now() - started) / 1000;
+    if (options.json) {
+      const facts = {
+        out,
+        version: artifact.version,
+        items: dataset.ids.length,
+        bytes,
+        seconds,
+        examplesPerSecond: trained.examplesPerSecond,
+        steps: trained.steps,
+        ...trained.epochs.at(-1),
+      };
+      process.stdout.write(`${JSON.stringify(facts)}\n`);
+      return;
+    }
+    say(
+      `index ${artifact.version} in ${out}: ${formatCount(dataset.ids.length)} items, ${formatCount(bytes)} bytes in ${artifact.chunks.length} chunks; ` +
+        `${formatSeconds(seconds)} in all, ${formatCount(trained.examplesPerSecond)} examples/s`,
+    );
+  } catch (error) {
+    if (error instanceof InterruptedError) {
+      throw new InterruptedError(`${error.message}; the same command with --resume goes on from there`);
+    }
+    throw error;
+  } finally {
+    interrupt.dispose();
+    await checkpoints.clearIfEmpty();
+  }
+}
+
+async function findCheckpoint(checkpoints: CheckpointStore, resume: boolean, say: (line: string) => void) {
+  if (!resume) {
+    const [newest] = await checkpoints.steps();
+    if (newest !== undefined) {
+      say(
+        `${checkpoints.directory} holds a training stopped at step ${formatCount(newest)}; without --resume this one starts anew and will take its place`,
+      );
+    }
+    return undefined;
+  }
+  const checkpoint = await checkpoints.latest<LoopFacts>(say);
+  say(
+    checkpoint
+      ? `going on from step ${formatCount(checkpoint.step)}`
+      : `--resume: no checkpoint in ${checkpoints.directory}, starting from the beginning`,
+  );
+  return checkpoint;
+}
+
+/** Versions of everything that computes: with others the same steps may round differently. */
+async function codeVersions(): Promise<Record<string, string>> {
+  const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  return { poeem: version, tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
 }

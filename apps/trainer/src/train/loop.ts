@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { IndexingLayer, Random } from "@poeem/indexing-layer";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -5,24 +6,52 @@ import { UserError } from "../errors.ts";
 import { BatchBuilder } from "../model/batch.ts";
 import { TwoTower } from "../model/two-tower.ts";
 import { createProgress, formatCount } from "../progress.ts";
+import type { TrainingLog } from "../report/training-log.ts";
+import { joinStates, restoreParts } from "../state.ts";
+import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
+import { EarlyStopping, type EarlyStoppingFacts } from "./early-stopping.ts";
+import { type EpochFacts, type HistoryFacts, TrainingHistory } from "./history.ts";
+import { type Interrupt, InterruptedError } from "./interrupt.ts";
+import { layerState } from "./layer-state.ts";
 import { TrainingStep } from "./step.ts";
+import { type Validation, validationSchedule } from "./validation.ts";
 
-/** Where training ended, per epoch. */
-export interface EpochFacts {
-  readonly epoch: number;
-  readonly loss: number;
-  readonly distortion: number;
-}
+export type { EpochFacts } from "./history.ts";
 
 export interface TrainedModel {
   readonly model: TwoTower;
   readonly layer: IndexingLayer;
   readonly epochs: EpochFacts[];
+  /** Steps that were taken, and the step whose weights these are: the same, or the best one when training stopped early. */
+  readonly steps: number;
+  readonly weightsOfStep: number;
   readonly examplesPerSecond: number;
+  readonly log: TrainingLog;
+}
+
+/** What a checkpoint of the loop holds beside arrays. */
+export interface LoopFacts {
+  readonly history: HistoryFacts;
+  readonly stopping: EarlyStoppingFacts;
+}
+
+/** Everything about a training that does not change what comes out of it, apart from `validation` with early stopping. */
+export interface TrainingRun {
+  /** Where checkpoints go; none are written without. */
+  readonly checkpoints?: CheckpointStore | undefined;
+  /** Where to go on from. */
+  readonly resume?: Checkpoint<LoopFacts> | undefined;
+  /** Asked between two steps whether to stop. */
+  readonly interrupt?: Interrupt | undefined;
+  readonly validation?: Validation | undefined;
 }
 
 /** Trains both towers and the index together. Everything random comes from `training.seed`. */
-export async function trainModel(config: PoeemConfig, dataset: Dataset): Promise<TrainedModel> {
+export async function trainModel(
+  config: PoeemConfig,
+  dataset: Dataset,
+  { checkpoints, resume, interrupt, validation }: TrainingRun = {},
+): Promise<TrainedModel> {
   const { batchSize, epochs, seed } = config.training;
   const numEvents = dataset.eventItem.length;
   if (numEvents < batchSize) {
@@ -34,46 +63,59 @@ export async function trainModel(config: PoeemConfig, dataset: Dataset): Promise
   const totalSteps = stepsPerEpoch * epochs;
   const model = new TwoTower(config, dataset);
   const layer = createLayer(config, totalSteps);
-  const random = new Random(seed + 1);
-  const step = new TrainingStep({
-    config,
-    dataset,
-    model,
-    layer,
-    batches: new BatchBuilder(dataset, batchSize),
-    random,
-  });
-  const facts: EpochFacts[] = [];
-  const started = performance.now();
+  const batches = new BatchBuilder(dataset, batchSize);
+  const step = new TrainingStep({ config, dataset, model, layer, batches, random: new Random(seed + 1) });
+  const weights = { model, layer: layerState(layer) };
+  const parts = { ...weights, step };
+  if (resume) restoreParts(parts, resume.state);
+  const history = new TrainingHistory({ stepsPerEpoch, epochs, batchSize }, resume?.facts.history);
+  const stopping = new EarlyStopping(config.training.earlyStopping, weights, checkpoints, resume?.facts.stopping);
+  const save = async (): Promise<void> => {
+    const facts: LoopFacts = { history: history.facts(), stopping: stopping.facts };
+    await checkpoints?.save(history.step, facts, await joinStates(parts));
+  };
+  const { validations } = config.training;
+  const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
   const progress = createProgress("train", totalSteps * batchSize, "examples");
-  let phase = layer.phase;
-  let done = 0;
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    const order = Uint32Array.from(random.permutation(numEvents));
-    const sums = { loss: 0, distortion: 0 };
-    for (let i = 0; i < stepsPerEpoch; i++) {
-      const result = await step.run(order.subarray(i * batchSize, (i + 1) * batchSize), rateShare(done / totalSteps));
+  const orderOf = eventOrders(seed, numEvents);
+  interrupt?.defer();
+  try {
+    while (history.step < totalSteps && !stopping.done) {
+      const at = (history.step % stepsPerEpoch) * batchSize;
+      const order = orderOf(Math.floor(history.step / stepsPerEpoch));
+      const phase = layer.phase;
+      const result = await step.run(order.subarray(at, at + batchSize), rateShare(history.step / totalSteps));
       if (!Number.isFinite(result.loss)) {
         throw new UserError(
-          `training diverged: loss ${result.loss} at step ${done + 1} of ${totalSteps}; try a smaller training.learningRate`,
+          `training diverged: loss ${result.loss} at step ${history.step + 1} of ${totalSteps}; try a smaller training.learningRate`,
         );
       }
-      sums.loss += result.loss;
-      sums.distortion += result.distortion;
-      done++;
-      progress.update(
-        done * batchSize,
-        note(epoch, epochs, sums.loss / (i + 1), layer.ready ? result.distortion : undefined),
-      );
+      history.addStep(result, phase === "joint");
       if (layer.phase !== phase) {
-        phase = layer.phase;
-        progress.say(`step ${formatCount(done)}: ${PHASE_NEWS[phase]}`);
+        history.milestone(PHASE_NEWS[layer.phase]);
+        progress.say(`step ${formatCount(history.step)}: ${PHASE_NEWS[layer.phase]}`);
+      }
+      if (validation && isValidation(history.step)) {
+        const recall = await validation.recall(model, layer);
+        history.record(recall);
+        // recall of unquantized items is another measure: it is shown, but no reason to stop or to keep weights
+        if (layer.ready) await stopping.add(history.step, recall);
+      } else history.record();
+      const ended = history.step % stepsPerEpoch === 0 || stopping.done;
+      progress.update(history.examples, note(history, epochs, layer.ready ? result.distortion : undefined));
+      if (checkpoints && (ended || checkpoints.due)) await save();
+      // Without this a backend that computes synchronously would never let a signal through.
+      await nextTurn();
+      if (interrupt?.requested && history.step < totalSteps) {
+        if (checkpoints) await save();
+        throw new InterruptedError(`stopped at step ${formatCount(history.step)} of ${formatCount(totalSteps)}`);
       }
     }
-    facts.push({ epoch, loss: sums.loss / stepsPerEpoch, distortion: sums.distortion / stepsPerEpoch });
+  } finally {
+    interrupt?.release();
+    progress.stop();
+    step.dispose();
   }
-  progress.stop();
-  step.dispose();
   if (!layer.ready) {
     throw new UserError(
       `the quantizer never started: ${formatCount(totalSteps * batchSize)} examples are too few for index.warmup ${config.index.warmup} and index.bufferSize ${config.index.bufferSize}`,
@@ -82,8 +124,11 @@ export async function trainModel(config: PoeemConfig, dataset: Dataset): Promise
   return {
     model,
     layer,
-    epochs: facts,
-    examplesPerSecond: (totalSteps * batchSize) / ((performance.now() - started) / 1000),
+    epochs: history.epochs,
+    steps: history.step,
+    weightsOfStep: await stopping.restoreBest(history.step),
+    examplesPerSecond: history.examples / history.seconds,
+    log: history.log(validation && { k: validation.k, queries: validation.queries }),
   };
 }
 
@@ -96,6 +141,18 @@ const PHASE_NEWS = {
 /** Full rate for the first half, then straight down to a tenth: the last steps settle codes and vectors. */
 function rateShare(progress: number): number {
   return progress < 0.5 ? 1 : 1 - 0.9 * (2 * progress - 1);
+}
+
+/** The order of the events in an epoch, from the seed and its number alone; the last one asked for is kept. */
+function eventOrders(seed: number, numEvents: number): (epoch: number) => Uint32Array {
+  let kept: { epoch: number; order: Uint32Array } = { epoch: -1, order: new Uint32Array(0) };
+  return (epoch) => {
+    if (epoch !== kept.epoch) {
+      const permutation = new Random(seed + Math.imul(epoch + 1, 0x9e3779b1)).permutation(numEvents);
+      kept = { epoch, order: new Uint32Array(permutation.buffer) };
+    }
+    return kept.order;
+  };
 }
 
 function createLayer(config: PoeemConfig, totalSteps: number): IndexingLayer {
@@ -111,7 +168,9 @@ function createLayer(config: PoeemConfig, totalSteps: number): IndexingLayer {
   });
 }
 
-function note(epoch: number, epochs: number, loss: number, distortion: number | undefined): string {
+function note(history: TrainingHistory, epochs: number, distortion: number | undefined): string {
   const tail = distortion === undefined ? "" : ` · distortion ${distortion.toFixed(3)}`;
-  return `epoch ${epoch}/${epochs} · loss ${loss.toFixed(3)}${tail}`;
+  const recall = history.records.findLast((record) => record.validationRecall !== undefined)?.validationRecall;
+  const seen = recall === undefined ? "" : ` · validation recall ${recall.toFixed(3)}`;
+  return `epoch ${history.currentEpoch}/${epochs} · loss ${history.epochLoss.toFixed(3)}${tail}${seen}`;
 }
