@@ -172,8 +172,8 @@ describe("a trained, published and served index", () => {
     expect(whole.scanned).toBe(1);
     expect(whole.bytesPerItem).toBe(8);
     // random ranking would find 10 of 256
-    for (const { recallAt10 } of rows.filter(({ nprobe }) => nprobe === null || nprobe === 8))
-      expect(recallAt10).toBeGreaterThan(0.2);
+    for (const { name, nprobe, recallAt10 } of rows)
+      if (name !== "popularity" && (nprobe === null || nprobe === 8)) expect(recallAt10).toBeGreaterThan(0.2);
   });
 
   it("gives the same index, byte for byte, from the same seed", async () => {

@@ -6,7 +6,7 @@ import { listOf, toCsr } from "../src/data/csr.ts";
 import { bytesPerItem, indexAfterwards } from "../src/evaluate/afterwards.ts";
 import { rankExhaustively } from "../src/evaluate/dense-rank.ts";
 import { measureAll, probeLadder } from "../src/evaluate/evaluation.ts";
-import { decodedVectors, rankByIndex } from "../src/evaluate/index-rank.ts";
+import { decodedVectors, rankWithIndex } from "../src/evaluate/index-rank.ts";
 import { overlapAtK } from "../src/evaluate/metrics.ts";
 import type { QueryEncoder, QueryVectors } from "../src/evaluate/query-vectors.ts";
 
@@ -87,13 +87,13 @@ describe.each([
       const index = await indexAfterwards(items, shape, "opq", 1);
       const ids = Array.from({ length: count }, (_, i) => i);
       const decoded = await decodedVectors(index, ids);
-      const { ranked, scanned } = await rankByIndex(index, encode, decoded, { ids, k, nprobe: 4, seen });
+      const { ranked, scanned } = await rankWithIndex(index, encode, decoded, { ids, k, nprobe: 4, seen });
       expect(scanned).toBe(1);
       const normed = metric === "cosine" ? decoded.map((x, i) => x / norm(decoded, Math.floor(i / dim))) : decoded;
       ranked.forEach((list, q) => {
         expectBest(list, queries[q]!, normed, listOf(seen, q));
       });
-      const few = await rankByIndex(index, encode, decoded, { ids, k, nprobe: 1, seen });
+      const few = await rankWithIndex(index, encode, decoded, { ids, k, nprobe: 1, seen });
       expect(few.scanned).toBeLessThan(1);
     },
   );

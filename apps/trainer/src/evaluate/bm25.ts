@@ -1,12 +1,8 @@
 import { words } from "@poeem/query-tower";
 import MiniSearch from "minisearch";
+import type { LexicalIndex } from "./tfidf.ts";
 
-/** A lexical baseline: BM25+ (MiniSearch) over the same item texts that the item tower reads, the same tokenizer, any word may match. */
-export interface LexicalIndex {
-  /** Item numbers of the k best matches, best first; fewer when fewer match. */
-  search(query: string, k: number): Uint32Array;
-}
-
+/** BM25+ (MiniSearch) over the words of the query tower's tokenizer; any word may match. */
 export function buildLexicalIndex(texts: readonly string[]): LexicalIndex {
   const index = new MiniSearch<{ id: number; text: string }>({
     fields: ["text"],

@@ -3,7 +3,7 @@ import type { Csr } from "../data/csr.ts";
 import { createProgress } from "../progress.ts";
 import { bytesPerItem, indexAfterwards, type Shape } from "./afterwards.ts";
 import { rankExhaustively } from "./dense-rank.ts";
-import { decodedVectors, rankByIndex } from "./index-rank.ts";
+import { decodedVectors, rankWithIndex } from "./index-rank.ts";
 import { LIST_LENGTH, overlapAtK, type RankingMetrics, rankingMetrics } from "./metrics.ts";
 import type { QueryEncoder } from "./query-vectors.ts";
 
@@ -88,7 +88,7 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
   ): Promise<void> => {
     const decoded = await decodedVectors(searched, itemIds);
     for (const nprobe of probes) {
-      const { ranked, scanned } = await rankByIndex(searched, encode, decoded, {
+      const { ranked, scanned } = await rankWithIndex(searched, encode, decoded, {
         ids: itemIds,
         k: LIST_LENGTH,
         nprobe,

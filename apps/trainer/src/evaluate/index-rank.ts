@@ -24,7 +24,7 @@ export async function decodedVectors(index: Index, ids: readonly ItemId[]): Prom
  * @param decoded decoded vectors of the items, (ids.length, dim)
  * @returns item numbers of each query's top k, best first, and the mean share of items whose codes were scanned
  */
-export async function rankByIndex(
+export async function rankWithIndex(
   index: Index,
   encode: QueryEncoder,
   decoded: Float32Array,
@@ -61,36 +61,4 @@ export function mergeOf({ vectors, logWeights, scale }: QueryVectors, dim: numbe
   if (logWeights === undefined) return { by: "sumExp", temperature: scale };
   const largest = logWeights.reduce((a, b) => Math.max(a, b));
   return { by: "sumExp", temperature: scale, weights: logWeights.map((weight) => Math.exp(weight - largest)) };
-}
-
-/**
- * Ranks every query through the index, as the Worker would.
- *
- * @param queries (n, dim)
- * @param ids external id of each item number
- * @returns item numbers of each query's top k, best first, and the mean share of items scanned
- */
-export async function rankWithIndex(
-  index: Index,
-  queries: Float32Array,
-  ids: readonly string[],
-  k: number,
-  nprobe: number,
-  onQuery: (done: number) => void,
-): Promise<{ ranked: Uint32Array[]; scanned: number }> {
-  const { dim, numItems } = index.manifest;
-  const itemOf = new Uint32Array(numItems);
-  (await index.ordinals(ids)).forEach((ordinal, item) => {
-    itemOf[ordinal] = item;
-  });
-  const ranked: Uint32Array[] = [];
-  let codesScanned = 0;
-  const n = queries.length / dim;
-  for (let query = 0; query < n; query++) {
-    const found = await index.search(queries.subarray(query * dim, (query + 1) * dim), { k, nprobe });
-    ranked.push(found.ordinals.map((ordinal) => itemOf[ordinal]!));
-    codesScanned += found.codesScanned;
-    onQuery(query + 1);
-  }
-  return { ranked, scanned: codesScanned / n / numItems };
 }

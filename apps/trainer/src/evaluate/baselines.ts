@@ -1,0 +1,50 @@
+import type { PoeemConfig } from "../config.ts";
+import { textsFromColumns, textsFromEvents } from "../data/item-texts.ts";
+import type { Dataset, QuerySet, RawData } from "../data/types.ts";
+import { buildLexicalIndex } from "./bm25.ts";
+import type { Baseline } from "./evaluation.ts";
+import { itemNeighbours, NEIGHBOURS, rankByNeighbours } from "./item-knn.ts";
+import { itemCounts, rankByPopularity } from "./popularity.ts";
+import { buildTfidfIndex, type LexicalIndex } from "./tfidf.ts";
+import { trainingLists } from "./training-lists.ts";
+
+/** The rankings to stand beside the model: popularity always, item-kNN for histories, BM25 and TF-IDF for texts. */
+export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfig, dataset: Dataset): Baseline[] {
+  const numItems = dataset.ids.length;
+  const lists = trainingLists(dataset);
+  const baselines: Baseline[] = [
+    {
+      name: "popularity",
+      bytesPerItem: 4,
+      rank: (k) => rankByPopularity(itemCounts(lists, numItems), queries.histories, k),
+    },
+  ];
+  if (queries.users.length > 0) {
+    baselines.push({
+      name: `item-kNN (cosine, ${NEIGHBOURS})`,
+      // a number and a similarity each
+      bytesPerItem: NEIGHBOURS * 8,
+      rank: (k) => rankByNeighbours(itemNeighbours(lists, numItems), queries.histories, k),
+    });
+  }
+  if (queries.texts.length > 0 && (config.items.text.length > 0 || config.items.textFromEvents)) {
+    const texts = lexicalTexts(raw, config, dataset);
+    const lexical = (name: string, build: (texts: readonly string[]) => LexicalIndex): Baseline => ({
+      name,
+      bytesPerItem: null,
+      rank(k) {
+        const index = build(texts);
+        return queries.texts.map((text) => index.search(text, k));
+      },
+    });
+    baselines.push(lexical("BM25 (MiniSearch)", buildLexicalIndex), lexical("TF-IDF", buildTfidfIndex));
+  }
+  return baselines;
+}
+
+/** What the item tower reads of each item: its text columns and, if configured, its training queries. */
+function lexicalTexts(raw: RawData, config: PoeemConfig, dataset: Dataset): string[] {
+  const columns = textsFromColumns(raw, config.items.text);
+  if (!config.items.textFromEvents) return columns;
+  return textsFromEvents(raw.ids.length, dataset.train).map((text, item) => `${columns[item]}\n${text}`);
+}

@@ -1,0 +1,18 @@
+import type { EvaluationRow } from "./evaluation.ts";
+
+/** What `poeem evaluate --json` prints and the report draws. */
+export interface EvaluationResult {
+  readonly index: string;
+  readonly version: string;
+  readonly items: number;
+  /** Queries that were ranked, and how many are held out in all. */
+  readonly queries: number;
+  readonly heldOut: number;
+  /** Of those ranked, queries that are not, word for word, the text of an item; null without texts. */
+  readonly unnamedQueries: number | null;
+  readonly seconds: number;
+  readonly rows: readonly EvaluationRow[];
+}
+
+/** Result of the last `poeem evaluate --report`, inside the index folder. Not published. */
+export const EVALUATION_FILE = "model/evaluation.json";
