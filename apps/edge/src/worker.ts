@@ -36,7 +36,8 @@ function appOf(env: Env): ReturnType<typeof createApp> {
   app = createApp({
     indexes: new IndexSet({
       store: kvStore(env.INDEX, readTimeoutMs),
-      open: (store, pointer, grant) => openServedIndex(store, pointer, grant, { kernelModule, paging }),
+      open: (store, pointer, grant, previous) =>
+        openServedIndex(store, pointer, grant, { kernelModule, paging }, previous),
       names: config.indexes,
       maxBytes: maxIndexBytes,
       now,

@@ -27,7 +27,8 @@ export function makeIsolate(
   const app = createApp({
     indexes: new IndexSet({
       store: kvStore(env.INDEX, 1_000),
-      open: (store, pointer, grant) => openServedIndex(store, pointer, grant, { kernelModule, paging }),
+      open: (store, pointer, grant, previous) =>
+        openServedIndex(store, pointer, grant, { kernelModule, paging }, previous),
       names: config.indexes,
       maxBytes,
       now: () => clock.now,

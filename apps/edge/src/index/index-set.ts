@@ -15,8 +15,8 @@ import { Turns } from "./turns.ts";
 export type Grant = (demand: MemoryDemand) => number;
 
 export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name"> {
-  /** Opens the version that a pointer names, within the bytes that `grant` gives it. */
-  readonly open: (store: Store, pointer: IndexPointer, grant: Grant) => Promise<T>;
+  /** Opens the version that a pointer names, within the bytes that `grant` gives it; `previous` is the one that serves. */
+  readonly open: (store: Store, pointer: IndexPointer, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
   readonly names?: readonly string[] | undefined;
   /** Bytes of all versions that serve. While one version replaces another, or is read, its bytes come on top. */
@@ -103,10 +103,11 @@ export class IndexSet<T extends LoadedIndex> {
   #open(name: string, entry: Entry<T>, store: Store, pointer: IndexPointer): Promise<T> {
     return this.#loading.run(async () => {
       let granted = 0;
-      const index = await this.#options.open(store, pointer, (demand) => {
+      const grant: Grant = (demand) => {
         granted = this.#grant(name, demand);
         return granted;
-      });
+      };
+      const index = await this.#options.open(store, pointer, grant, entry.holder.current);
       entry.bytes = granted;
       return index;
     });

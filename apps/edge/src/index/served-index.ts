@@ -1,4 +1,4 @@
-import { chunkKey, type Index, type IndexPointer, openArtifact, openManifest } from "@poeem/pq-core";
+import { chunkKey, type Index, type IndexPointer, type Manifest, openArtifact, openManifest } from "@poeem/pq-core";
 import { openQueryTower, type QueryTower } from "@poeem/query-tower";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
@@ -13,6 +13,8 @@ export interface ServedIndex extends LoadedIndex {
   readonly tower: QueryTower | undefined;
   /** What of it is in memory. */
   readonly memory: MemoryPlan;
+  /** Chunks that were read ahead, by key; shared with the next version when that has the same base. */
+  readonly kept: Map<string, Uint8Array>;
   /** Runs what reads the index, in its turn when that may hold pages which are not in the plan. */
   readonly use: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -32,6 +34,7 @@ const maxReads = 6;
 /**
  * Opens the version that `pointer` names.
  * @param grant says how much memory it may use
+ * @param previous the version that serves: when both have the same base, only what is new is read
  * @throws Error naming the key when a value is missing, FormatError when one is not what the manifest says.
  */
 export async function openServedIndex(
@@ -39,20 +42,23 @@ export async function openServedIndex(
   pointer: IndexPointer,
   grant: Grant,
   { kernelModule, paging, leastCacheBytes }: OpenOptions,
+  previous?: ServedIndex,
 ): Promise<ServedIndex> {
   const manifest = await bytesOf(store, pointer.manifestKey);
-  const kept = new Map<string, Uint8Array>();
   const source = { get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))) };
   const opened = await openManifest(manifest);
   const memory = planMemory(opened, grant(memoryDemand(opened, leastCacheBytes)), leastCacheBytes);
-  const index = await openArtifact(source, manifest, { kernelModule, ...memory });
+  // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
+  const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
+  const shared = areListsAlike && hasSameBase(previous.index.manifest, opened) ? previous : undefined;
+  const kept = shared?.kept ?? new Map<string, Uint8Array>();
+  const index = await openArtifact(source, manifest, { kernelModule, ...memory, previous: shared?.index });
   if (index.version !== pointer.version) {
     throw new Error(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
     );
   }
-  const towerBytes = await index.queryTower();
-  const tower = towerBytes && openQueryTower(towerBytes);
+  const tower = shared === undefined ? await readTower(index) : shared.tower;
   if (tower && tower.dim !== index.manifest.dim) {
     throw new Error(
       `[edge] query tower of version ${index.version} expected dim ${index.manifest.dim}, got ${tower.dim}`,
@@ -73,10 +79,24 @@ export async function openServedIndex(
       }
     };
     await Promise.all(Array.from({ length: maxReads }, readNext));
+    // What only an earlier version used.
+    const used = new Set(index.manifest.chunks.map(({ key }) => key));
+    for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);
   };
   const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
   const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(work) : work());
-  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, memory, use, prefetch };
+  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, memory, kept, use, prefetch };
+}
+
+/** Whether two versions differ at most in their deltas. */
+function hasSameBase(a: Manifest, b: Manifest): boolean {
+  const keys = ({ chunks }: Manifest) => chunks.filter(({ delta }) => delta !== true).map(({ key }) => key);
+  return keys(a).join() === keys(b).join();
+}
+
+async function readTower(index: Index): Promise<QueryTower | undefined> {
+  const bytes = await index.queryTower();
+  return bytes && openQueryTower(bytes);
 }
 
 async function bytesOf(store: Store, key: string): Promise<Uint8Array> {
