@@ -1,5 +1,6 @@
 import type { TermRange } from "./blocks.ts";
 import type { Codebook } from "./codebook.ts";
+import type { SearchResult } from "./types.ts";
 
 /**
  * - `scalar`: plain TypeScript, the definition of every result
@@ -64,6 +65,14 @@ export interface AdcKernel {
    */
   scan(start: number, end: number, ordinal: number, bias: number, mask?: Uint32Array): void;
   finish(): Ranking;
+  /**
+   * A whole search of one query in one call, where a kernel has it: setQuery, probe, begin with the best cell's bias,
+   * scan of each cell, finish. The same results; what is saved is the way to and from the kernel.
+   *
+   * @param offsets (cells + 1) of the loaded lists; a kernel may keep a copy for as long as it gets the same array
+   * @param nprobe at most the number of cells
+   */
+  search?(query: Float32Array, offsets: Uint32Array, nprobe: number, k: number): SearchResult;
 }
 
 /** Makes a kernel for a codebook; `range` is that of the terms, {0, 0} for inner product. */

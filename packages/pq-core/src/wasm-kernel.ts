@@ -2,7 +2,7 @@ import { blockBytes, hasTerms, type TermRange, termsOffset } from "./blocks.ts";
 import type { Codebook } from "./codebook.ts";
 import { coarseTerms } from "./distance-table.ts";
 import { typeError } from "./errors.ts";
-import type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel.ts";
+import type { AdcKernel, KernelFactory } from "./kernel.ts";
 
 /** What src/kernels/kernel.as.ts exports; all addresses are byte offsets into `memory`. */
 interface KernelExports {
@@ -15,6 +15,17 @@ interface KernelExports {
   flush(): void;
   scores(count: number, positionsAt: number, biasesAt: number, outAt: number, blocksAt: number): void;
   finish(ordinalsAt: number, scoresAt: number): number;
+  search(
+    nprobe: number,
+    k: number,
+    heapAt: number,
+    cellsAt: number,
+    biasesAt: number,
+    ordinalsAt: number,
+    scoresAt: number,
+    offsetsAt: number,
+    blocksAt: number,
+  ): number;
   isRelaxed(): number;
 }
 
@@ -34,6 +45,8 @@ const TILE = 16;
 const PAGE = 65_536;
 /** Address of the distance table; a constant of src/kernels/shape.as.ts. */
 const TABLE = 4096;
+/** Room for the blocks that src/kernels/collect4.as.ts keeps: four minima and a record each. */
+const COLLECT_BYTES = 512 * 4 + 16 + 512 * 48;
 
 /** A module of one function, () → v128: two splats and i8x16.relaxed_swizzle. */
 const RELAXED_PROBE = [
@@ -54,11 +67,8 @@ export function supportsRelaxedSimd(): boolean {
  */
 export function loadKernel(module: WebAssembly.Module): KernelFactory {
   if (!(module instanceof Module)) throw typeError("kernelModule", "a WebAssembly.Module", module);
-  return (codebook, range) => new WasmKernel(module, codebook, range);
+  return (codebook, range) => makeKernel(module, codebook, range);
 }
-
-/** Room for the blocks that src/kernels/collect4.as.ts keeps. */
-const COLLECT_BYTES = 512 * 48;
 
 /** A stretch of the kernel's memory. */
 interface Region {
@@ -66,158 +76,155 @@ interface Region {
   readonly bytes: number;
 }
 
-class WasmKernel implements AdcKernel {
-  readonly name: KernelName;
-  readonly #wasm: KernelExports;
-  readonly #codebook: Codebook;
-  readonly #blockBytes: number;
-  readonly #queryAt: number;
-  readonly #productsAt: number;
-  #end = TABLE;
-  #blocks: Region = { at: 0, bytes: 0 };
+function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermRange): AdcKernel {
+  // The kernel imports nothing: all it can touch is its own memory.
+  const wasm = new Instance(module, {}).exports as KernelExports;
+  const { memory } = wasm;
+  const { dim, nlist, numSubQuantizers: M, numCentroids, subDim, metric, rotation, byResidual } = codebook;
+  const blockSize = blockBytes(codebook);
+  let end = TABLE;
+  let u32 = new Uint32Array(memory.buffer);
+  let f32 = new Float32Array(memory.buffer);
+  let blocks: Region = { at: 0, bytes: 0 };
   /** Heap of the ranking, then its sorted ordinals and scores; or positions, biases and scores of single items. */
-  #scratch: Region = { at: 0, bytes: 0 };
-  #mask: Region = { at: 0, bytes: 0 };
-  #k = 0;
-  #u32 = new Uint32Array(0);
-  #f32 = new Float32Array(0);
+  let scratch = blocks;
+  let masks = blocks;
+  /** Copy of the list offsets that `search` was given last. */
+  let lists = blocks;
+  let knownOffsets: Uint32Array | undefined;
+  let kept = 0;
 
-  constructor(module: WebAssembly.Module, codebook: Codebook, range: TermRange) {
-    // The kernel imports nothing: all it can touch is its own memory.
-    this.#wasm = new Instance(module, {}).exports as KernelExports;
-    this.name = this.#wasm.isRelaxed() ? "relaxed-simd" : "simd";
-    this.#codebook = codebook;
-    this.#blockBytes = blockBytes(codebook);
-    const { dim, nlist, numSubQuantizers: M, numCentroids, subDim, metric } = codebook;
-    const pad = (n: number): number => Math.ceil(n / TILE) * TILE;
-    // The table comes first, at TABLE, with one row more than sub-quantizers, for the bounds of the term.
-    this.#allocate((M + 1) * numCentroids * 4);
-    const rotationAt = codebook.rotation === undefined ? 0 : this.#allocate(pad(dim) * dim * 4);
-    const coarseAt = this.#allocate(pad(nlist) * dim * 4);
-    const termsAt = this.#allocate(nlist * 4);
-    const codebookAt = this.#allocate(numCentroids * dim * 4);
-    this.#queryAt = this.#allocate(pad(dim) * 4);
-    const rotatedAt = this.#allocate(pad(dim) * 4);
-    this.#productsAt = this.#allocate(pad(nlist) * 4);
-    const bytesAt = this.#allocate((M + 1) * TILE);
-    const collectAt = this.#allocate(COLLECT_BYTES);
-    if (codebook.rotation !== undefined) this.#writeTiles(rotationAt, transpose(codebook.rotation, dim), dim, dim);
-    this.#writeTiles(coarseAt, codebook.coarseCentroids, nlist, dim);
-    this.#writeTiles(codebookAt, codebook.centroids, M * numCentroids, subDim);
-    this.#f32.set(coarseTerms(codebook), termsAt / 4);
-    const termMode = !hasTerms(codebook) ? 0 : metric === "l2" ? 1 : 2;
-    this.#wasm.configure(
-      ...[
-        dim,
-        pad(nlist) / TILE,
-        nlist,
-        M,
-        numCentroids / TILE,
-        subDim,
-        termMode,
-        this.#blockBytes,
-        termsOffset(codebook),
-      ],
-      ...[rotationAt, coarseAt, termsAt, codebookAt, this.#queryAt, rotatedAt, this.#productsAt, bytesAt, collectAt],
-      ...[range.min, (range.max - range.min) / 16],
-    );
-  }
-
-  load(bytes: Uint8Array, at: number, blocks: number): void {
-    // What is collected points at blocks that may be overwritten now.
-    this.#wasm.flush();
-    const size = this.#blockBytes;
-    if (this.#blocks.bytes < blocks * size) {
-      const old = this.#blocks;
-      this.#blocks = { at: this.#allocate(blocks * size), bytes: blocks * size };
-      this.#bytes(this.#blocks.at, old.bytes).set(this.#bytes(old.at, old.bytes));
-    }
-    this.#bytes(this.#blocks.at + at * size, bytes.length).set(bytes);
-  }
-
-  blocks(): Uint8Array {
-    return this.#bytes(this.#blocks.at, this.#blocks.bytes);
-  }
-
-  setQuery(query: Float32Array): Float32Array {
-    this.#f32.set(query, this.#queryAt / 4);
-    this.#wasm.setQuery();
-    // A copy: the search reads it while heap and masks get their room, and memory that grows detaches every view on it.
-    return this.#f32.slice(this.#productsAt / 4, this.#productsAt / 4 + this.#codebook.nlist);
-  }
-
-  probe(nprobe: number): Uint32Array {
-    this.#scratch = this.#room(this.#scratch, nprobe * 16);
-    const cellsAt = this.#scratch.at + nprobe * 8;
-    this.#wasm.probe(nprobe, this.#scratch.at, cellsAt, cellsAt + nprobe * 4);
-    return this.#u32.slice(cellsAt / 4, cellsAt / 4 + nprobe);
-  }
-
-  scores(positions: Uint32Array, biases: Float32Array): Float32Array {
-    const n = positions.length;
-    this.#scratch = this.#room(this.#scratch, n * 12);
-    const { at } = this.#scratch;
-    this.#u32.set(positions, at / 4);
-    this.#f32.set(biases, at / 4 + n);
-    this.#wasm.scores(n, at, at + n * 4, at + n * 8, this.#blocks.at);
-    return this.#f32.slice(at / 4 + 2 * n, at / 4 + 3 * n);
-  }
-
-  begin(k: number, maxBias: number, floor: number): void {
-    this.#scratch = this.#room(this.#scratch, k * 16);
-    this.#k = k;
-    this.#wasm.begin(k, maxBias, floor, this.#scratch.at);
-  }
-
-  scan(start: number, end: number, ordinal: number, bias: number, mask?: Uint32Array): void {
-    if (mask !== undefined) {
-      this.#mask = this.#room(this.#mask, mask.length * 4);
-      this.#u32.set(mask, this.#mask.at / 4);
-    }
-    this.#wasm.scan(start, end, ordinal, bias, mask === undefined ? 0 : this.#mask.at, this.#blocks.at);
-  }
-
-  finish(): Ranking {
-    const ordinalsAt = this.#scratch.at / 4 + this.#k * 2;
-    const scoresAt = ordinalsAt + this.#k;
-    const n = this.#wasm.finish(ordinalsAt * 4, scoresAt * 4);
-    return { ordinals: this.#u32.slice(ordinalsAt, ordinalsAt + n), scores: this.#f32.slice(scoresAt, scoresAt + n) };
-  }
-
-  /** Centroids (rows, size) as tiles of 16 rows, each (size, 16), so that a SIMD lane holds one centroid. */
-  #writeTiles(at: number, rows: Float32Array, count: number, size: number): void {
-    const tiles = this.#f32.subarray(at / 4, at / 4 + Math.ceil(count / TILE) * TILE * size);
-    for (let r = 0; r < count; r++) {
-      const tile = Math.floor(r / TILE) * TILE * size + (r % TILE);
-      for (let d = 0; d < size; d++) tiles[tile + d * TILE] = rows[r * size + d]!;
-    }
-  }
-
-  #room(region: Region, bytes: number): Region {
-    // Doubling, because what is given up is not used again.
-    return region.bytes >= bytes ? region : { at: this.#allocate(bytes * 2), bytes: bytes * 2 };
-  }
-
-  #allocate(bytes: number): number {
-    const at = this.#end;
-    this.#end = Math.ceil((at + bytes) / 64) * 64;
-    const missing = this.#end - this.#wasm.memory.buffer.byteLength;
-    if (missing > 0) this.#wasm.memory.grow(Math.ceil(missing / PAGE));
+  const pad = (n: number): number => Math.ceil(n / TILE) * TILE;
+  const allocate = (bytes: number): number => {
+    const at = end;
+    end = Math.ceil((at + bytes) / 64) * 64;
+    const missing = end - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
     // Growing detaches the old buffer and the views on it.
-    if (this.#u32.buffer !== this.#wasm.memory.buffer) {
-      this.#u32 = new Uint32Array(this.#wasm.memory.buffer);
-      this.#f32 = new Float32Array(this.#wasm.memory.buffer);
+    if (u32.buffer !== memory.buffer) {
+      u32 = new Uint32Array(memory.buffer);
+      f32 = new Float32Array(memory.buffer);
     }
     return at;
-  }
+  };
+  // Doubling, because what is given up is not used again.
+  const room = (region: Region, bytes: number): Region =>
+    region.bytes >= bytes ? region : { at: allocate(bytes * 2), bytes: bytes * 2 };
+  const bytesAt = ({ at, bytes }: Region): Uint8Array => new Uint8Array(memory.buffer, at, bytes);
+  /** Centroids (rows, size) as tiles of 16 rows, each (size, 16), so that a SIMD lane holds one centroid. */
+  const writeTiles = (rows: Float32Array, count: number, size: number): number => {
+    const at = allocate(pad(count) * size * 4);
+    for (let r = 0; r < count; r++) {
+      const tile = at / 4 + Math.floor(r / TILE) * TILE * size + (r % TILE);
+      for (let d = 0; d < size; d++) f32[tile + d * TILE] = rows[r * size + d]!;
+    }
+    return at;
+  };
 
-  #bytes(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.#wasm.memory.buffer, at, length);
-  }
+  // The table comes first, at TABLE, with one row more than sub-quantizers, for the bounds of the term.
+  allocate((M + 1) * numCentroids * 4);
+  const rotationAt = rotation === undefined ? 0 : writeTiles(transpose(rotation, dim), dim, dim);
+  const coarseAt = writeTiles(codebook.coarseCentroids, nlist, dim);
+  const codebookAt = writeTiles(codebook.centroids, M * numCentroids, subDim);
+  const termsAt = allocate(nlist * 4);
+  f32.set(coarseTerms(codebook), termsAt / 4);
+  const queryAt = allocate(pad(dim) * 4);
+  const rotatedAt = allocate(pad(dim) * 4);
+  const productsAt = allocate(pad(nlist) * 4);
+  const tableBytesAt = allocate((M + 1) * TILE);
+  const collectAt = allocate(COLLECT_BYTES);
+  const termMode = !hasTerms(codebook) ? 0 : metric === "l2" ? 1 : 2;
+  wasm.configure(
+    ...[dim, pad(nlist) / TILE, nlist, M, numCentroids / TILE, subDim, termMode, blockSize, termsOffset(codebook)],
+    ...[rotationAt, coarseAt, termsAt, codebookAt, queryAt, rotatedAt, productsAt, tableBytesAt, collectAt],
+    ...[range.min, (range.max - range.min) / 16, Number(byResidual)],
+  );
+
+  return {
+    name: wasm.isRelaxed() ? "relaxed-simd" : "simd",
+    load(bytes, at, count) {
+      // What is collected points at blocks that may be overwritten now.
+      wasm.flush();
+      const size = count * blockSize;
+      if (blocks.bytes < size) {
+        const old = blocks;
+        blocks = { at: allocate(size), bytes: size };
+        bytesAt(blocks).set(bytesAt(old));
+      }
+      bytesAt(blocks).set(bytes, at * blockSize);
+    },
+    blocks: () => bytesAt(blocks),
+    setQuery(query) {
+      f32.set(query, queryAt / 4);
+      wasm.setQuery();
+      // A copy: the search reads it while heap and masks get their room, and memory that grows detaches every view on it.
+      return f32.slice(productsAt / 4, productsAt / 4 + nlist);
+    },
+    probe(nprobe) {
+      scratch = room(scratch, nprobe * 16);
+      const cellsAt = scratch.at + nprobe * 8;
+      const n = wasm.probe(nprobe, scratch.at, cellsAt, cellsAt + nprobe * 4);
+      return u32.slice(cellsAt / 4, cellsAt / 4 + n);
+    },
+    scores(positions, biases) {
+      const n = positions.length;
+      scratch = room(scratch, n * 12);
+      const { at } = scratch;
+      u32.set(positions, at / 4);
+      f32.set(biases, at / 4 + n);
+      wasm.scores(n, at, at + n * 4, at + n * 8, blocks.at);
+      return f32.slice(at / 4 + 2 * n, at / 4 + 3 * n);
+    },
+    begin(k, maxBias, floor) {
+      scratch = room(scratch, k * 16);
+      kept = k;
+      wasm.begin(k, maxBias, floor, scratch.at);
+    },
+    scan(start, stop, ordinal, bias, mask) {
+      if (mask !== undefined) {
+        masks = room(masks, mask.length * 4);
+        u32.set(mask, masks.at / 4);
+      }
+      wasm.scan(start, stop, ordinal, bias, mask === undefined ? 0 : masks.at, blocks.at);
+    },
+    finish() {
+      const ordinalsAt = scratch.at / 4 + kept * 2;
+      const n = wasm.finish(ordinalsAt * 4, (ordinalsAt + kept) * 4);
+      return {
+        ordinals: u32.slice(ordinalsAt, ordinalsAt + n),
+        scores: f32.slice(ordinalsAt + kept, ordinalsAt + kept + n),
+      };
+    },
+    search(query, offsets, nprobe, k) {
+      if (offsets !== knownOffsets) {
+        lists = room(lists, offsets.length * 4);
+        u32.set(offsets, lists.at / 4);
+        knownOffsets = offsets;
+      }
+      const heapBytes = Math.max(nprobe, k) * 8;
+      scratch = room(scratch, heapBytes + (nprobe + k) * 8);
+      const cellsAt = scratch.at + heapBytes;
+      const ordinalsAt = cellsAt + nprobe * 8;
+      const scoresAt = ordinalsAt + k * 4;
+      f32.set(query, queryAt / 4);
+      const n = wasm.search(
+        ...([nprobe, k, scratch.at, cellsAt, cellsAt + nprobe * 4, ordinalsAt, scoresAt, lists.at, blocks.at] as const),
+      );
+      let codesScanned = 0;
+      for (let i = 0; i < nprobe; i++) {
+        const cell = u32[cellsAt / 4 + i]!;
+        codesScanned += offsets[cell + 1]! - offsets[cell]!;
+      }
+      return {
+        ordinals: u32.slice(ordinalsAt / 4, ordinalsAt / 4 + n),
+        scores: f32.slice(scoresAt / 4, scoresAt / 4 + n),
+        listsProbed: nprobe,
+        codesScanned,
+      };
+    },
+  };
 }
 
 function transpose(matrix: Float32Array, dim: number): Float32Array {
-  const out = new Float32Array(matrix.length);
-  for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) out[j * dim + i] = matrix[i * dim + j]!;
-  return out;
+  return matrix.map((_, at) => matrix[(at % dim) * dim + Math.floor(at / dim)]!);
 }

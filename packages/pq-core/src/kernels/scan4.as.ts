@@ -42,8 +42,6 @@ export function scan4(ordinal: u32, bias: f32): void {
       at += 64;
     }
     if (rows >= 4) {
-      // Sums only grow, so a block whose sums are all beyond the limit needs no more rows.
-      if (!v128.any_true(i8x16.le_u(i8x16.min_u(i8x16.avgr_u(lowA, lowB), i8x16.avgr_u(highA, highB)), limits))) continue;
       const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
       lowA = addLow(lowA, t0, c0);
       highA = addHigh(highA, t0, c0);

@@ -22,6 +22,7 @@ export let bytesAt: usize = 0; // u8 (rows, 16): see steps4
 export let collectAt: usize = 0; // records of blocks: see collect4
 export let termLow: f32 = 0; // smallest term
 export let termStep: f32 = 0; // width of a term bucket
+export let byResidual: bool = false; // a cell adds its product with the query to every score
 
 /** float32 (M + 1, ksub). A constant, so that its rows are immediate offsets in the 8-bit loop. */
 export const TABLE: usize = 4096;
@@ -30,10 +31,11 @@ export function configure(
   dim_: i32, cellTiles_: i32, nlist_: i32, M_: i32, centroidTiles_: i32, subDim_: i32, termMode_: i32, blockBytes_: usize, termsOffset_: usize,
   rotationTiles_: usize, coarseTiles_: usize, coarseTerms_: usize, codebookTiles_: usize,
   queryAt_: usize, rotatedAt_: usize, productsAt_: usize, bytesAt_: usize, collectAt_: usize, termLow_: f32, termStep_: f32,
+  byResidual_: bool,
 ): void {
   dim = dim_; cellTiles = cellTiles_; nlist = nlist_; numSubQuantizers = M_; centroidTiles = centroidTiles_; subDim = subDim_;
   termMode = termMode_; blockBytes = blockBytes_; termsOffset = termsOffset_;
   rotationTiles = rotationTiles_; coarseTiles = coarseTiles_; coarseTerms = coarseTerms_; codebookTiles = codebookTiles_;
   queryAt = queryAt_; rotatedAt = rotatedAt_; productsAt = productsAt_; bytesAt = bytesAt_; collectAt = collectAt_;
-  termLow = termLow_; termStep = termStep_;
+  termLow = termLow_; termStep = termStep_; byResidual = byResidual_;
 }

@@ -1,7 +1,4 @@
-import {
-  cellTiles, centroidTiles, coarseTerms, coarseTiles, codebookTiles, dim, nlist, numSubQuantizers, productsAt, queryAt, rotatedAt, rotationTiles, subDim, TABLE, termMode,
-} from "./shape.as";
-import { finish, offer, start, theta } from "./heap.as";
+import { cellTiles, centroidTiles, coarseTiles, codebookTiles, dim, numSubQuantizers, productsAt, queryAt, rotatedAt, rotationTiles, subDim, TABLE } from "./shape.as";
 
 // Inner products of one vector with rows kept in tiles of 16: tile t holds (size, 16) floats, one lane a row.
 function products(tiles: usize, count: i32, size: i32, vector: usize, out: usize): void {
@@ -23,13 +20,16 @@ function products(tiles: usize, count: i32, size: i32, vector: usize, out: usize
   }
 }
 
-export function setQuery(): void {
-  let rotated = queryAt;
+/** The query in the codebook's space: queryAt, or rotatedAt when there is a rotation. */
+export let rotated: usize = 0;
+
+/** Rotates the query and fills the distance table. */
+export function fillTable(): void {
+  rotated = queryAt;
   if (rotationTiles != 0) {
     products(rotationTiles, (dim + 15) >> 4, dim, queryAt, rotatedAt);
     rotated = rotatedAt;
   }
-  products(coarseTiles, cellTiles, dim, rotated, productsAt);
   const tileBytes = <usize>(subDim * centroidTiles) << 6;
   const tableBytes = <usize>centroidTiles << 6;
   for (let m = 0; m < numSubQuantizers; m++) {
@@ -37,16 +37,12 @@ export function setQuery(): void {
   }
 }
 
-// The nprobe best cells by the metric's score of their centroid, best first.
-export function probe(nprobe: i32, heapAt: usize, cellsAt: usize, scoresAt: usize): i32 {
-  start(nprobe, -Infinity, heapAt);
-  for (let l = 0; l < nlist; l++) {
-    let score = load<f32>(productsAt + (<usize>l << 2));
-    if (termMode != 0) {
-      const term = load<f32>(coarseTerms + (<usize>l << 2));
-      score = termMode == 1 ? score - term : term > 0 ? score / term : 0;
-    }
-    if (score >= theta) offer(score, l);
-  }
-  return finish(cellsAt, scoresAt);
+/** q·u of every cell. */
+export function coarseProducts(): void {
+  products(coarseTiles, cellTiles, dim, rotated, productsAt);
+}
+
+export function setQuery(): void {
+  fillTable();
+  coarseProducts();
 }

@@ -22,6 +22,7 @@ export class ItemStore {
   readonly #refine: readonly NumberedEntry[];
   /** Smallest id of each look-up page. */
   readonly #firstIds: readonly ItemId[];
+  /** Opened pages: as long as the cache has a payload, it is checked only once. */
   readonly #itemPages = new WeakMap<Uint8Array, (index: number) => Item>();
   readonly #lookupPages = new WeakMap<Uint8Array, (id: ItemId) => number>();
 
@@ -38,15 +39,24 @@ export class ItemStore {
     checkOrdinals(ordinals, this.#manifest.numItems);
     const { idType, hasFields } = this.#manifest;
     const items = new Array<Item>(ordinals.length);
-    const wanted = this.#byPage(this.#items, ordinals);
-    // Each page is read, used and let go: a thousand results of a large index may lie on as many pages.
-    await mapLimited([...wanted.values()], MAX_FETCHES, async ({ numbered, places }) => {
+    const take = ({ numbered, places }: WantedPage, payload: Uint8Array): void => {
       const { key, first, count } = numbered.entry;
-      const page = await this.#open(this.#itemPages, numbered, (payload) =>
-        readItemPage(`chunk ${key}`, payload, count, idType, hasFields),
-      );
+      let page = this.#itemPages.get(payload);
+      if (page === undefined) {
+        page = readItemPage(`chunk ${key}`, payload, count, idType, hasFields);
+        this.#itemPages.set(payload, page);
+      }
       for (const i of places) items[i] = page(ordinals[i]! - first);
-    });
+    };
+    const missing: WantedPage[] = [];
+    for (const wanted of this.#byPage(this.#items, ordinals).values()) {
+      const payload = this.#cache.peek(wanted.numbered);
+      if (payload === undefined) missing.push(wanted);
+      else take(wanted, payload);
+    }
+    // Each page is read, used and let go: a thousand results of a large index may lie on as many pages.
+    if (missing.length > 0)
+      await mapLimited(missing, MAX_FETCHES, async (wanted) => take(wanted, await this.#cache.get(wanted.numbered)));
     return items;
   }
 
@@ -66,9 +76,12 @@ export class ItemStore {
     await mapLimited([...wanted], MAX_FETCHES, async ([page, asked]) => {
       const numbered = this.#lookup[page]!;
       const { key, count } = numbered.entry;
-      const find = await this.#open(this.#lookupPages, numbered, (payload) =>
-        readLookupPage(`chunk ${key}`, payload, count, idType, numItems),
-      );
+      const payload = await this.#cache.get(numbered);
+      let find = this.#lookupPages.get(payload);
+      if (find === undefined) {
+        find = readLookupPage(`chunk ${key}`, payload, count, idType, numItems);
+        this.#lookupPages.set(payload, find);
+      }
       for (const { i, id } of asked) found[i] = find(id);
     });
     return found;
@@ -101,11 +114,8 @@ export class ItemStore {
   }
 
   /** The pages that ordinals lie on, and for each the places in `ordinals` that it is needed for. */
-  #byPage(
-    entries: readonly NumberedEntry[],
-    ordinals: ArrayLike<number>,
-  ): Map<number, { readonly numbered: NumberedEntry; readonly places: number[] }> {
-    const wanted = new Map<number, { numbered: NumberedEntry; places: number[] }>();
+  #byPage(entries: readonly NumberedEntry[], ordinals: ArrayLike<number>): Map<number, WantedPage> {
+    const wanted = new Map<number, WantedPage>();
     for (let i = 0; i < ordinals.length; i++) {
       const numbered = covering(entries, ordinals[i]!);
       const page = wanted.get(numbered.seq);
@@ -113,20 +123,6 @@ export class ItemStore {
       else page.places.push(i);
     }
     return wanted;
-  }
-
-  /** A page opened. As long as the cache has its payload, it is checked only once. */
-  async #open<P>(
-    opened: WeakMap<Uint8Array, P>,
-    numbered: NumberedEntry,
-    read: (payload: Uint8Array) => P,
-  ): Promise<P> {
-    const payload = this.#cache.peek(numbered) ?? (await this.#cache.get(numbered));
-    const before = opened.get(payload);
-    if (before !== undefined) return before;
-    const page = read(payload);
-    opened.set(payload, page);
-    return page;
   }
 
   /** The only look-up page that an id can be on; −1 when it is smaller than all ids. */
@@ -140,6 +136,12 @@ export class ItemStore {
     }
     return low - 1;
   }
+}
+
+interface WantedPage {
+  readonly numbered: NumberedEntry;
+  /** Places in the answer. */
+  readonly places: number[];
 }
 
 export function checkOrdinals(ordinals: ArrayLike<number>, numItems: number): void {

@@ -12,10 +12,10 @@ import { compileFilter, leafMasks } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import type { ListSource } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
-import { resolveOptions, resolveQueries } from "./options.ts";
+import { type Resolved, resolveOptions, resolveQueries } from "./options.ts";
 import { rank, type Stretch, scanHead } from "./rank.ts";
 import { refineRanking } from "./refine.ts";
-import type { Head } from "./score.ts";
+import { type Head, shiftScores } from "./score.ts";
 
 export interface IndexParts {
   readonly manifest: Manifest;
@@ -75,6 +75,8 @@ export class PqIndex implements Index {
     const resolved = resolveOptions(options, this.manifest, heads.length);
     const { filter, exclude, refineFactor } = resolved;
     const { numItems } = this.manifest;
+    const whole = this.#searchAtOnce(heads, resolved);
+    if (whole !== undefined) return whole;
     const mask =
       filter === undefined ? undefined : compileFilter(filter, leafMasks(await this.columns(), numItems), numItems);
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
@@ -88,6 +90,19 @@ export class PqIndex implements Index {
       ...refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, resolved.merge),
       ...counts,
     };
+  }
+
+  /** The plainest search, one query over resident lists, in one call of the kernel; undefined for any other. */
+  #searchAtOnce([head, more]: readonly Head[], options: Resolved): SearchResult | undefined {
+    const { kernel, lists, offsets } = this.parts;
+    const { filter, exclude, refineFactor, merge } = options;
+    const isPlain = more === undefined && filter === undefined && exclude.length === 0 && refineFactor === 0;
+    if (!isPlain || merge.by !== "max" || !lists.isResident || kernel.search === undefined) return undefined;
+    const cells = Math.max(1, this.codebook.nlist);
+    const k = Math.min(options.k, this.manifest.numItems);
+    const result = kernel.search(head!.query, offsets, Math.min(options.nprobe, cells), k);
+    shiftScores(result.scores, head!.shift);
+    return result;
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {

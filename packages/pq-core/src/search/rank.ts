@@ -4,7 +4,7 @@ import { TopK } from "../top-k.ts";
 import type { Merge } from "../types.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { rankMixture } from "./mixture.ts";
-import type { Head } from "./score.ts";
+import { type Head, shiftScores } from "./score.ts";
 
 /** Ordinals [start, end) of one cell; `mask` when only some of them may be returned, word 0 for the block of `start`. */
 export interface Stretch {
@@ -44,7 +44,7 @@ export function scanHead(scan: Scan, head: Head, products: Float32Array, k: numb
   kernel.begin(k, maxBias, kernelFloor - Math.abs(kernelFloor) * 1e-6);
   for (const { cell, start, end, mask } of stretches) lists.scan(kernel, start, end, biasOf(cell), mask);
   const ranking = kernel.finish();
-  if (head.shift !== 0) for (let i = 0; i < ranking.scores.length; i++) ranking.scores[i]! += head.shift;
+  shiftScores(ranking.scores, head.shift);
   return ranking;
 }
 

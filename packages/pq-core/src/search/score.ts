@@ -51,3 +51,8 @@ export function scoreVector(
   const norms = Math.sqrt(ofQuery * ofItem);
   return norms > 0 ? product / norms : 0;
 }
+
+/** Adds what a metric adds to every kernel score, in place. */
+export function shiftScores(scores: Float32Array, shift: number): void {
+  if (shift !== 0) for (let i = 0; i < scores.length; i++) scores[i]! += shift;
+}

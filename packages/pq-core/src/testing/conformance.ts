@@ -43,6 +43,15 @@ export function adcConformance({ name, makeKernel, test, skip = [] }: Conformanc
     }
   }
   runCase("keeps the smaller ordinal of equal scores", () => equalScores(makeKernel));
+  for (const nbits of [4, 8] as const) {
+    for (const metric of METRICS) {
+      runCase(`${metric}, ${nbits} bits: a whole search in one call is the search in steps`, () => {
+        for (const nlist of [0, 7, 40])
+          for (const M of [5, 16]) searchAtOnce({ dim: M * 2, M, nbits, nlist, metric }, makeKernel);
+        searchAtOnce({ dim: 16, M: 8, nbits, nlist: 12, metric, byResidual: false }, makeKernel);
+      });
+    }
+  }
   runCase("answers the same when it is used again", () => {
     const { kernel, query } = setUp({ dim: 16, M: 8, nbits: 4, nlist: 0 }, 500, makeKernel);
     const ask = (): Ranking => searchAll(kernel, query, 500, 10, 0);
@@ -128,6 +137,39 @@ function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
   const positions = Uint32Array.from({ length: Math.min(n, 50) }, (_, i) => (i * 37) % n);
   const biases = Float32Array.from(positions, (position) => position / 7);
   equalArray("single scores", ...both((each) => each.scores(positions, biases)));
+}
+
+/** Lists of uneven length, some empty. */
+function searchAtOnce(shape: Shape, makeKernel: KernelFactory): void {
+  const n = 1200;
+  const { kernel, scalar, query } = setUp(shape, n, makeKernel);
+  if (kernel.search === undefined) {
+    // The definition is spelled out in steps; a kernel that is called for its speed must have it.
+    if (kernel.name !== "scalar") throw new Error(`kernel ${kernel.name} has no search`);
+    return;
+  }
+  const cells = Math.max(1, shape.nlist);
+  const offsets = Uint32Array.from({ length: cells + 1 }, (_, l) =>
+    l === cells ? n : Math.floor((l / cells) ** 2 * n) & ~(l % 3),
+  );
+  const { byResidual = shape.nlist > 0 } = shape;
+  for (const nprobe of new Set([1, Math.ceil(cells / 3), cells])) {
+    for (const k of [1, 10, 700, n]) {
+      const products = scalar.setQuery(query);
+      const visited = shape.nlist === 0 ? [0] : [...scalar.probe(nprobe)];
+      const bias = (l: number): number => (byResidual ? products[l]! : 0);
+      scalar.begin(k, Math.max(...visited.map(bias)), Number.NEGATIVE_INFINITY);
+      for (const l of visited) scalar.scan(offsets[l]!, offsets[l + 1]!, 0, bias(l));
+      const got = kernel.search(query, offsets, nprobe, k);
+      equalRanking(`nlist ${shape.nlist}, nprobe ${nprobe}, k ${k}`, got, scalar.finish());
+      equal("lists probed", got.listsProbed, visited.length);
+      equal(
+        "codes scanned",
+        got.codesScanned,
+        visited.reduce((sum, l) => sum + offsets[l + 1]! - offsets[l]!, 0),
+      );
+    }
+  }
 }
 
 /** All items have the same code: the k smallest ordinals must come, in order, whichever list is scanned first. */
