@@ -1,17 +1,19 @@
-/** Synthetic artifacts: vectors around 1,024 centres, 16 bytes an item, so that nearby cells hold the nearest items as trained ones do. */
+/** Synthetic artifacts: vectors around as many centres as cells, 16 bytes an item, so that nearby cells hold the nearest items as trained ones do. */
 import { type Artifact, createCodebook, writeArtifact } from "@poeem/pq-core";
 
 export const dim = 64;
 const numSubQuantizers = 32;
-export const nlist = 1024;
 
 export interface Catalogue {
   readonly artifact: Artifact;
+  /** Cells: 1,024, and 4,096 for more than two million items. */
+  readonly nlist: number;
   /** A query vector somewhat nearer to one centre than to the others; deterministic. */
   query(i: number): Float32Array;
 }
 
 export async function makeCatalogue(numItems: number): Promise<Catalogue> {
+  const nlist = numItems > 2_000_000 ? 4096 : 1024;
   const random = generator(numItems);
   const gauss = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const coarseCentroids = Float32Array.from({ length: nlist * dim }, gauss);
@@ -27,14 +29,20 @@ export async function makeCatalogue(numItems: number): Promise<Catalogue> {
     // A residual nearly as long as a centre: cells overlap, so that nprobe matters.
     centroids: Float32Array.from({ length: dim * 16 }, () => (gauss() / Math.sqrt(dim)) * 0.8),
   });
+  // Loops, because `from` with a function takes minutes for ten million items.
+  const assignments = new Uint32Array(numItems);
+  for (let i = 0; i < numItems; i++) assignments[i] = Math.floor(random() * nlist);
+  const codes = new Uint8Array(numItems * numSubQuantizers);
+  for (let i = 0; i < codes.length; i++) codes[i] = Math.floor(random() * 16);
   const artifact = await writeArtifact({
     codebook,
-    assignments: Uint32Array.from({ length: numItems }, () => Math.floor(random() * nlist)),
-    codes: Uint8Array.from({ length: numItems * numSubQuantizers }, () => Math.floor(random() * 16)),
+    assignments,
+    codes,
     ids: Uint32Array.from({ length: numItems }, (_, i) => i),
   });
   return {
     artifact,
+    nlist,
     query(i) {
       const seeded = generator(i + 1);
       const centre = Math.floor(seeded() * nlist) * dim;

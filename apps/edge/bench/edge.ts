@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { encodeVector } from "../src/http/vector.ts";
-import { type Catalogue, makeCatalogue, nlist } from "./catalogue.ts";
+import { type Catalogue, makeCatalogue } from "./catalogue.ts";
 import { type RunningWorker, startWorker } from "./worker.ts";
 
 export interface BenchRow {
@@ -25,7 +25,7 @@ const concurrency = 4;
 const idsOf = (body: string): unknown[] =>
   (JSON.parse(body) as { results: { id: unknown }[] }).results.map(({ id }) => id);
 
-async function overlapAt10(worker: RunningWorker, { query }: Catalogue, nprobe: number): Promise<number> {
+async function overlapAt10(worker: RunningWorker, { query, nlist }: Catalogue, nprobe: number): Promise<number> {
   let found = 0;
   for (let i = 0; i < sampleQueries; i++) {
     const vector = encodeVector(query(i));
@@ -86,7 +86,7 @@ async function benchItems(items: number): Promise<{ rows: BenchRow[]; coldStartM
     const coldStartMs = round((await worker.ask(`/search?vector=${encodeVector(catalogue.query(0))}`)).ms);
     let nprobe = 1;
     let overlap = await overlapAt10(worker, catalogue, nprobe);
-    while (overlap < 0.95 && nprobe < nlist) {
+    while (overlap < 0.95 && nprobe < catalogue.nlist) {
       nprobe *= 2;
       overlap = await overlapAt10(worker, catalogue, nprobe);
     }

@@ -33,9 +33,9 @@ export function createApp(options: AppOptions) {
       if (!result.success) throw invalidRequest(zodErrors(result.error));
     },
   });
-  app.use(async function provideOptions(c, next) {
+  app.use(function provideOptions(c, next) {
     c.set("options", options);
-    await next();
+    return next();
   });
   app.use(requestId());
   app.use(observe);

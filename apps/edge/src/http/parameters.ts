@@ -16,7 +16,7 @@ const maxErrors = 10;
  * search with the default. Reads the names itself, because a parsed object hides names such as `__proto__`.
  */
 export function onlyParameters(names: readonly string[]): MiddlewareHandler {
-  return async function onlyParameters(c, next) {
+  return function onlyParameters(c, next) {
     const counts = new Map<string, number>();
     for (const name of parameterNames(c.req.url)) counts.set(name, (counts.get(name) ?? 0) + 1);
     const errors: ProblemError[] = [];
@@ -28,7 +28,7 @@ export function onlyParameters(names: readonly string[]): MiddlewareHandler {
       if (errors.length === maxErrors) break;
     }
     if (errors.length > 0) throw invalidRequest(errors);
-    await next();
+    return next();
   };
 }
 
