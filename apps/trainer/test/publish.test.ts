@@ -1,6 +1,7 @@
 import { formatPointer, manifestKey, pointerKey, versionKey } from "@poeem/pq-core";
 import { describe, expect, it } from "vitest";
-import { planPublish, publishInto } from "../src/publish/publish-into.ts";
+import { planPublish } from "../src/publish/plan.ts";
+import { publishInto } from "../src/publish/publish-into.ts";
 import { readPublished } from "../src/publish/versions.ts";
 import { checkedArtifact, keysOf, makeArtifact } from "./publish/artifacts.ts";
 import { MemoryStore } from "./publish/memory-store.ts";

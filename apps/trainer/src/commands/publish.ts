@@ -1,7 +1,8 @@
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core";
 import { formatCount } from "../progress.ts";
 import { checkName, type StoreOptions, withStore } from "../publish/open-store.ts";
-import { planPublish, publishInto } from "../publish/publish-into.ts";
+import { planPublish } from "../publish/plan.ts";
+import { publishInto } from "../publish/publish-into.ts";
 import { readArtifact } from "../publish/read-artifact.ts";
 
 export interface PublishCommandOptions extends StoreOptions {

@@ -1,11 +1,12 @@
 import { INDEX_NAME } from "@poeem/pq-core";
 import { UserError } from "../errors.ts";
 import { type LocalOptions, withLocalStore } from "./local.ts";
+import type { RemoteOptions } from "./remote.ts";
 import type { KeyValueStore } from "./store.ts";
 
 /** Where an index is published to, as the command line says it. */
-export interface StoreOptions extends LocalOptions {
-  readonly to: "local";
+export interface StoreOptions extends LocalOptions, RemoteOptions {
+  readonly to: "local" | "remote";
   readonly name?: string | undefined;
 }
 
@@ -16,7 +17,10 @@ export function checkName(name: string | undefined): void {
 }
 
 /** Opens the store for the time of `work`. */
-export function withStore<T>(options: StoreOptions, work: (store: KeyValueStore) => Promise<T>): Promise<T> {
+export async function withStore<T>(options: StoreOptions, work: (store: KeyValueStore) => Promise<T>): Promise<T> {
   checkName(options.name);
-  return withLocalStore(options, work);
+  if (options.to === "local") return withLocalStore(options, work);
+  // loaded when it is wanted: the SDK takes a while
+  const { openRemoteStore } = await import("./remote.ts");
+  return work(openRemoteStore(options));
 }

@@ -1,10 +1,11 @@
-import { chunkKey, DEFAULT_INDEX_NAME, KEY_PREFIXES, manifestKey, pointerKey } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME, manifestKey, pointerKey } from "@poeem/pq-core";
 import { messageOf, UserError } from "../errors.ts";
-import { createProgress } from "../progress.ts";
-import { whilePublishing } from "./claims.ts";
+import { type KeepAlive, whilePublishing } from "./claims.ts";
+import { type PublishPlan, planPublish, valuesBeside } from "./plan.ts";
 import type { CheckedArtifact } from "./read-artifact.ts";
-import { type Clock, type KeyValueStore, type StoredValue, systemClock } from "./store.ts";
-import { type ExpectedValue, findDamaged, valuesOf } from "./verify.ts";
+import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
+import { transfer } from "./transfer.ts";
+import { type ExpectedValue, valuesOf } from "./verify.ts";
 import { movePointer, newRecord, readManifest, readPublished, writeRecord } from "./versions.ts";
 
 export interface PublishOptions {
@@ -16,6 +17,8 @@ export interface PublishOptions {
    */
   readonly verify?: "all" | "new" | undefined;
   readonly clock?: Clock | undefined;
+  /** Bytes that are read from the artifact and handed to the store at once; default 32 MiB. */
+  readonly groupBytes?: number | undefined;
 }
 
 export interface PublishFacts {
@@ -29,37 +32,7 @@ export interface PublishFacts {
   readonly bytesWritten: number;
 }
 
-/** What a publish would write. */
-export interface PublishPlan {
-  readonly name: string;
-  readonly version: string;
-  readonly write: readonly ExpectedValue[];
-  readonly present: readonly ExpectedValue[];
-}
-
-/** Bytes that are read from the artifact and handed to the store at once. */
 const GROUP_BYTES = 32 * 1024 * 1024;
-
-/** Compares an artifact with what the store holds; writes nothing. */
-export async function planPublish(
-  store: KeyValueStore,
-  artifact: CheckedArtifact,
-  name: string = DEFAULT_INDEX_NAME,
-): Promise<PublishPlan> {
-  const stored = new Map((await store.list(KEY_PREFIXES.chunk)).map(({ key, metadata }) => [key, metadata]));
-  const values = valuesOf(artifact.manifest, artifact.manifestBytes);
-  // Keys are compared, never read: KV would remember the absence of those that are about to be written.
-  const isThere = ({ key, sha256, size }: ExpectedValue): boolean => {
-    const metadata = stored.get(key);
-    return metadata?.["sha256"] === sha256 && metadata["size"] === size;
-  };
-  return {
-    name,
-    version: artifact.manifest.version,
-    write: values.filter((value) => !isThere(value)),
-    present: values.filter(isThere),
-  };
-}
 
 /**
  * Publishes a version: writes the chunks and the manifest that the store lacks, reads them back, writes the record of the
@@ -72,128 +45,57 @@ export async function planPublish(
 export async function publishInto(
   store: KeyValueStore,
   artifact: CheckedArtifact,
-  { name = DEFAULT_INDEX_NAME, verify = "all", clock = systemClock }: PublishOptions = {},
+  options: PublishOptions = {},
 ): Promise<PublishFacts> {
+  const { name = DEFAULT_INDEX_NAME, clock = systemClock } = options;
   pointerKey(name); // a name that cannot be is refused before anything is written
   const values = valuesOf(artifact.manifest, artifact.manifestBytes);
-  const manifestValue = values.at(-1)!;
+  const keys = values.map(({ key }) => key);
   return describeFailure(() =>
-    whilePublishing(
-      store,
-      clock,
-      values.map(({ key }) => key),
-      async (keepAlive) => {
-        const plan = await planPublish(store, artifact, name);
-        const toRead = verify === "all" ? values : await withoutServed(store, name, values);
-        const progress = createProgress("publish", kilobytes([...plan.write, ...toRead]), "kB");
-        let done = 0;
-        const advance = async (value: ExpectedValue): Promise<void> => {
-          done += value.size;
-          progress.update(done / 1000);
-          await keepAlive();
-        };
-        const rewritten: ExpectedValue[] = [];
-        try {
-          await write(store, artifact, plan.write, clock, advance);
-          const written = new Set(plan.write.map(({ key }) => key));
-          const patience = 2 * store.propagationMs;
-          const fresh = toRead.filter(({ key }) => written.has(key));
-          requireNone(await findDamaged(store, fresh, clock, patience, advance));
-          // Of what an earlier run left, some may be damaged: it is written once more.
-          const older = toRead.filter(({ key }) => !written.has(key));
-          rewritten.push(...(await findDamaged(store, older, clock, 0, advance)));
-          await write(store, artifact, rewritten, clock, keepAlive);
-          requireNone(await findDamaged(store, rewritten, clock, patience));
-          progress.update(kilobytes([...plan.write, ...toRead]));
-        } finally {
-          progress.stop();
-        }
-        const bytes = values.reduce((sum, { size }) => sum + size, 0);
-        const record = newRecord(artifact.manifest, manifestValue.key, bytes, clock);
-        await writeRecord(store, name, record);
-        const { replaced } = await movePointer(store, clock, name, record);
-        const all = [...plan.write, ...rewritten];
-        return {
-          name,
-          version: record.version,
-          replaced,
-          chunksWritten: all.length,
-          chunksPresent: values.length - all.length,
-          bytesWritten: all.reduce((sum, { size }) => sum + size, 0),
-        };
-      },
-    ),
+    whilePublishing(store, clock, keys, (keepAlive) => run(store, artifact, values, name, options, keepAlive)),
   );
 }
 
-async function write(
+async function run(
   store: KeyValueStore,
   artifact: CheckedArtifact,
   values: readonly ExpectedValue[],
-  clock: Clock,
-  onWritten: (value: ExpectedValue) => Promise<void>,
-): Promise<void> {
-  for (const group of groupBySize(values)) {
-    const read = async ({ key, size, sha256 }: ExpectedValue): Promise<StoredValue> => ({
-      key,
-      bytes: await bytesOf(artifact, key),
-      metadata: { size, sha256, writtenAt: new Date(clock.now()).toISOString() },
-    });
-    await store.put(await Promise.all(group.map(read)));
-    for (const value of group) await onWritten(value);
-  }
-}
-
-function* groupBySize(values: readonly ExpectedValue[]): Generator<ExpectedValue[]> {
-  let group: ExpectedValue[] = [];
-  let bytes = 0;
-  for (const value of values) {
-    if (group.length > 0 && bytes + value.size > GROUP_BYTES) {
-      yield group;
-      [group, bytes] = [[], 0];
-    }
-    group.push(value);
-    bytes += value.size;
-  }
-  if (group.length > 0) yield group;
-}
-
-function bytesOf(artifact: CheckedArtifact, key: string): Promise<Uint8Array> | Uint8Array {
-  const isManifest = key === manifestKey(artifact.manifest.version);
-  return isManifest ? artifact.manifestBytes : artifact.read(key.slice(chunkKey("").length));
-}
-
-/** Leaves out the values that the serving version consists of. */
-async function withoutServed(
-  store: KeyValueStore,
   name: string,
-  values: readonly ExpectedValue[],
-): Promise<readonly ExpectedValue[]> {
-  const { pointer } = await readPublished(store, name);
-  if (!pointer) return values;
-  const { manifest, manifestBytes } = await readManifest(store, pointer);
-  const served = new Set(valuesOf(manifest, manifestBytes).map(({ key }) => key));
-  return values.filter(({ key }) => !served.has(key));
+  { verify = "all", clock = systemClock, groupBytes = GROUP_BYTES }: PublishOptions,
+  keepAlive: KeepAlive,
+): Promise<PublishFacts> {
+  const plan = await planPublish(store, artifact, name);
+  const readBack = verify === "all" ? values : await valuesBesideServing(store, plan);
+  const written = await transfer(store, artifact, plan.write, readBack, { clock, keepAlive, groupBytes });
+  const record = newRecord(artifact.manifest, manifestKey(plan.version), bytesOf(values), clock);
+  await writeRecord(store, name, record);
+  const { replaced } = await movePointer(store, clock, name, record);
+  return {
+    name,
+    version: plan.version,
+    replaced,
+    chunksWritten: written.length,
+    chunksPresent: values.length - written.length,
+    bytesWritten: bytesOf(written),
+  };
 }
 
-function requireNone(damaged: readonly { key: string; got: string }[]): void {
-  const [first] = damaged;
-  if (!first) return;
-  const more = damaged.length > 1 ? ` and ${damaged.length - 1} more` : "";
-  throw new UserError(
-    `KV gave back ${first.got} for ${first.key}${more} after writing; the pointer stays where it was`,
-  );
+async function valuesBesideServing(store: KeyValueStore, plan: PublishPlan): Promise<readonly ExpectedValue[]> {
+  const { pointer } = await readPublished(store, plan.name);
+  if (!pointer) return [...plan.write, ...plan.present];
+  const { manifest, manifestBytes } = await readManifest(store, pointer);
+  return valuesBeside(plan, manifest, manifestBytes);
 }
 
 async function describeFailure<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof UserError || error instanceof RangeError) throw error;
+    if (error instanceof UserError) throw error;
     throw new UserError(`publishing stopped before the pointer was written: ${messageOf(error)}`);
   }
 }
 
-function kilobytes(values: readonly ExpectedValue[]): number {
-  return values.reduce((sum, { size }) => sum + size, 0) / 1000;
+function bytesOf(values: readonly ExpectedValue[]): number {
+  return values.reduce((sum, { size }) => sum + size, 0);
 }

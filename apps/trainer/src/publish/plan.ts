@@ -1,0 +1,43 @@
+import { DEFAULT_INDEX_NAME, KEY_PREFIXES, type Manifest } from "@poeem/pq-core";
+import type { CheckedArtifact } from "./read-artifact.ts";
+import type { KeyValueStore } from "./store.ts";
+import { type ExpectedValue, valuesOf } from "./verify.ts";
+
+/** What a publish would write. */
+export interface PublishPlan {
+  readonly name: string;
+  readonly version: string;
+  readonly write: readonly ExpectedValue[];
+  readonly present: readonly ExpectedValue[];
+}
+
+/** Compares an artifact with what the store holds; writes nothing. */
+export async function planPublish(
+  store: KeyValueStore,
+  { manifest, manifestBytes }: Pick<CheckedArtifact, "manifest" | "manifestBytes">,
+  name: string = DEFAULT_INDEX_NAME,
+): Promise<PublishPlan> {
+  const stored = new Map((await store.list(KEY_PREFIXES.chunk)).map(({ key, metadata }) => [key, metadata]));
+  // Keys are compared, never read: KV would remember the absence of those that are about to be written.
+  const isThere = ({ key, sha256, size }: ExpectedValue): boolean => {
+    const metadata = stored.get(key);
+    return metadata?.["sha256"] === sha256 && metadata["size"] === size;
+  };
+  const values = valuesOf(manifest, manifestBytes);
+  return {
+    name,
+    version: manifest.version,
+    write: values.filter((value) => !isThere(value)),
+    present: values.filter(isThere),
+  };
+}
+
+/** The values of a plan but those that another version has and the store holds. */
+export function valuesBeside(
+  { write, present }: PublishPlan,
+  other: Manifest,
+  otherBytes: Uint8Array,
+): ExpectedValue[] {
+  const shared = new Set(valuesOf(other, otherBytes).map(({ key }) => key));
+  return [...write, ...present.filter(({ key }) => !shared.has(key))];
+}
