@@ -34,7 +34,8 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const { events } = raw;
   const sides = splitEvents(events, raw.ids, config);
   const sets = new QuerySets(events, sides, raw.ids.length);
-  const { set: train, ...training } = sets.train();
+  const training = sets.train();
+  const { set: train, positions } = training;
   if (train.count === 0) throw new UserError("data.events: expected events left to train on, got none after the split");
   const contexts = contextTable(events, sides);
   const validation = sets.heldOut(SIDE.validation, contexts);
@@ -46,10 +47,10 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     validation: validation.set,
     test: test.set,
     eventQuery: training.eventQuery,
-    eventItem: Uint32Array.from(training.positions, (event) => events.item[event]!),
-    eventContext: events.contexts.length > 0 ? contextRows(events, contexts, training.positions) : undefined,
-    ordered: events.time !== undefined,
-    past: pastOf(events, sides, raw.ids.length, sets, train, training),
+    eventItem: Uint32Array.from(positions, (event) => events.item[event]!),
+    eventContext: events.contexts.length > 0 ? contextRows(events, contexts, positions) : undefined,
+    ordered: events.ordered,
+    past: pastOf(events, sides, raw.ids.length, training),
     ...textFeaturesOf(raw, config, train),
     itemCategories: categories.rows,
     numCategories: categories.count,

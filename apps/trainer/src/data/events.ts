@@ -7,7 +7,12 @@ import { type Dictionary, type EventTable, type Example, type Finding, NONE } fr
 
 const EXAMPLES = 3;
 
-/** Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out. */
+/**
+ * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
+ *
+ * DuckDB does what is larger than memory: it numbers the distinct values of each column, joins the numbers to the events,
+ * and sorts them by user.
+ */
 export async function readEvents(
   database: Database,
   config: PoeemConfig,
@@ -24,23 +29,47 @@ export async function readEvents(
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
   await checkEvents(database, config, types);
 
-  const numbers = await itemNumbers(database, config, types, rows);
-  const dictionary = (name: string): Promise<Dictionary> => readDictionary(database, name, rows);
-  const known = [query, user, item, ...context];
-  const others = new Map<string, Dictionary>();
-  for (const name of split) if (!known.includes(name)) others.set(name, await dictionary(name));
-  const contexts: EventTable["contexts"][number][] = [];
-  for (const name of context) contexts.push({ name, ...(await dictionary(name)) });
-  const table: EventTable = {
-    count: rows,
-    query: query === undefined ? undefined : await dictionary(query),
-    user: user === undefined ? undefined : await dictionary(user),
-    item: numbers,
-    time: time === undefined ? undefined : await readTimes(database, time, types.get(time)!, rows),
-    contexts,
-    others,
+  const columns = new Map<string, Dictionary>();
+  for (const name of [query, user, ...context, ...split]) {
+    if (name === undefined || name === item || columns.has(name)) continue;
+    const values = await numberValues(database, name, `dictionary${columns.size}`);
+    columns.set(name, { values, numbers: new Uint32Array(rows) });
+  }
+  const onItem = await joinOnItem(database, config, types);
+  const items = new Uint32Array(rows);
+  const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
+  await fill(database, config, { onItem, timeValue: time && secondsOf(time, types.get(time)!) }, items, columns, times);
+  const unknown = await unknownItems(database, item, onItem, items);
+  return { events: eventTable(config, items, columns, times), unknownItems: unknown };
+}
+
+/** The columns as a table, without the events of unknown items. */
+function eventTable(
+  config: PoeemConfig,
+  items: Uint32Array,
+  columns: ReadonlyMap<string, Dictionary>,
+  times: Float64Array | undefined,
+): EventTable {
+  const { query, user, time, context } = config.events;
+  const keep = knownOnly(items);
+  const kept = new Map([...columns].map(([name, { values, numbers }]) => [name, { values, numbers: keep(numbers) }]));
+  const item = keep(items);
+  return {
+    count: item.length,
+    query: query === undefined ? undefined : kept.get(query),
+    user: user === undefined ? undefined : kept.get(user),
+    item,
+    ordered: time !== undefined,
+    time: times && keep(times),
+    contexts: context.map((name) => ({ name, ...kept.get(name)! })),
+    columns: kept,
   };
-  return dropUnknown(table, await unknownItems(database, item, numbers));
+}
+
+/** How to leave the events of unknown items out of a column. */
+function knownOnly(items: Uint32Array): <T extends Uint32Array | Float64Array>(column: T) => T {
+  if (!items.includes(NONE)) return (column) => column;
+  return (column) => column.filter((_: number, event: number) => items[event] !== NONE) as typeof column;
 }
 
 /** A column of 32-bit unsigned integers of a chunk. */
@@ -48,70 +77,75 @@ export function numbersOf(chunk: DuckDBDataChunk, column: number): Uint32Array {
   return (chunk.getColumnVector(column) as unknown as { items: Uint32Array }).items;
 }
 
-/** Number of each event's item, `NONE` where no item has that id. */
-async function itemNumbers(
-  database: Database,
-  config: PoeemConfig,
-  types: Map<string, string>,
-  rows: number,
-): Promise<Uint32Array> {
-  const { item } = config.events;
-  const [id] = await database.rows(
-    `SELECT column_type FROM (DESCRIBE items) WHERE column_name = '${config.items.id.replaceAll("'", "''")}'`,
-  );
-  // equal types join as they are; "7" and 7 are the same id
-  const text = id!["column_type"] === types.get(item) ? "" : "::VARCHAR";
-  const on = `items.${quoted(config.items.id)}${text} = events.${quoted(item)}${text}`;
-  const numbers = new Uint32Array(rows).fill(NONE);
-  await scatter(
-    database,
-    `SELECT events.rowid::UINTEGER, items.rowid::UINTEGER FROM events JOIN items ON ${on}`,
-    numbers,
-  );
-  return numbers;
-}
-
-/** Distinct values of a column in order of their first event; null is no value. */
-async function readDictionary(database: Database, name: string, rows: number): Promise<Dictionary> {
+/** Numbers the distinct values of a column in order of their first event, in a table; null gets no number. */
+async function numberValues(database: Database, name: string, table: string): Promise<string[]> {
   const column = quoted(name);
   await database.run(
-    `CREATE OR REPLACE TABLE dictionary AS
+    `CREATE TABLE ${table} AS
      SELECT value, (row_number() OVER (ORDER BY first) - 1)::UINTEGER AS number
      FROM (SELECT ${column} AS value, min(rowid) AS first FROM events WHERE ${column} IS NOT NULL GROUP BY ${column})`,
   );
   const values: string[] = [];
-  await database.scan("SELECT number, value::VARCHAR FROM dictionary ORDER BY number", (chunk) => {
-    for (const value of chunk.getColumnValues(1)) values.push(value as string);
+  await database.scan(`SELECT value::VARCHAR FROM ${table} ORDER BY number`, (chunk) => {
+    for (const value of chunk.getColumnValues(0)) values.push(value as string);
   });
-  const numbers = new Uint32Array(rows).fill(NONE);
-  await scatter(
-    database,
-    `SELECT events.rowid::UINTEGER, number FROM events JOIN dictionary ON value = events.${column}`,
-    numbers,
-  );
-  await database.run("DROP TABLE dictionary");
-  return { values, numbers };
+  return values;
 }
 
-async function readTimes(database: Database, name: string, type: string, rows: number): Promise<Float64Array> {
-  const times = new Float64Array(rows);
-  const value = isClock(type) ? `epoch(${quoted(name)})` : quoted(name);
-  await scatter(database, `SELECT rowid::UINTEGER, ${value}::DOUBLE FROM events`, times);
-  return times;
+/** Joins the numbers of items and values to the events: by user, oldest first, or in the order of the rows. */
+async function fill(
+  database: Database,
+  config: PoeemConfig,
+  sql: { onItem: string; timeValue: string | undefined },
+  items: Uint32Array,
+  columns: ReadonlyMap<string, Dictionary>,
+  times: Float64Array | undefined,
+): Promise<void> {
+  const outputs: (Uint32Array | Float64Array)[] = [items];
+  const selected = [`coalesce(items.rowid, ${NONE})::UINTEGER`];
+  const joins = [`LEFT JOIN items ON ${sql.onItem}`];
+  const order = ["events.rowid"];
+  for (const [name, { numbers }] of columns) {
+    const table = `dictionary${joins.length - 1}`;
+    outputs.push(numbers);
+    selected.push(`coalesce(${table}.number, ${NONE})::UINTEGER`);
+    joins.push(`LEFT JOIN ${table} ON ${table}.value = events.${quoted(name)}`);
+    if (name === config.events.user) order.unshift(`${table}.number`, ...(sql.timeValue ? [sql.timeValue] : []));
+  }
+  if (times && sql.timeValue) {
+    outputs.push(times);
+    selected.push(sql.timeValue);
+  }
+  let at = 0;
+  await database.scan(
+    `SELECT ${selected.join(", ")} FROM events ${joins.join(" ")} ORDER BY ${order.join(", ")}`,
+    (chunk) => {
+      outputs.forEach((output, column) => {
+        output.set(numbersOf(chunk, column), at);
+      });
+      at += chunk.rowCount;
+    },
+  );
+  if (at !== items.length) throw new Error(`[trainer] expected ${items.length} events, got ${at}`);
+}
+
+/** Ids of one type are compared as they are; else as text: "7" and 7 are the same id. */
+async function joinOnItem(database: Database, config: PoeemConfig, types: Map<string, string>): Promise<string> {
+  const { id } = config.items;
+  const { item } = config.events;
+  const itemTypes = await database.describe("items", "FROM items");
+  const text = itemTypes.get(id) === types.get(item) ? "" : "::VARCHAR";
+  return `items.${quoted(id)}${text} = events.${quoted(item)}${text}`;
+}
+
+function secondsOf(name: string, type: string): string {
+  const value = `events.${quoted(name)}`;
+  return `${isClock(type) ? `epoch(${value})` : value}::DOUBLE`;
 }
 
 const isClock = (type: string): boolean => type === "DATE" || type.startsWith("TIMESTAMP");
 const isNumber = (type: string): boolean =>
   /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type);
-
-/** Fills an array from rows of (position, value), in whatever order they come. */
-async function scatter(database: Database, sql: string, out: Uint32Array | Float64Array): Promise<void> {
-  await database.scan(sql, (chunk) => {
-    const at = numbersOf(chunk, 0);
-    const values = numbersOf(chunk, 1);
-    for (let i = 0; i < at.length; i++) out[at[i]!] = values[i]!;
-  });
-}
 
 /** Types of the columns, and values that must be there. */
 async function checkEvents(database: Database, config: PoeemConfig, types: Map<string, string>): Promise<void> {
@@ -146,41 +180,13 @@ function exampleOf(row: Record<string, unknown>): Example {
   return { row: Number(row["row"]), value: row["value"] as string | null };
 }
 
-async function unknownItems(database: Database, item: string, numbers: Uint32Array): Promise<Finding> {
-  const first: number[] = [];
+async function unknownItems(database: Database, item: string, onItem: string, numbers: Uint32Array): Promise<Finding> {
   let count = 0;
-  for (let event = 0; event < numbers.length; event++) {
-    if (numbers[event] !== NONE) continue;
-    count++;
-    if (first.length < EXAMPLES) first.push(event);
-  }
+  for (let event = 0; event < numbers.length; event++) if (numbers[event] === NONE) count++;
   if (count === 0) return { count, examples: [] };
   const examples = await database.rows(
-    `SELECT rowid + 1 AS row, ${quoted(item)}::VARCHAR AS value FROM events WHERE rowid IN (${first.join(", ")}) ORDER BY rowid`,
+    `SELECT events.rowid + 1 AS row, events.${quoted(item)}::VARCHAR AS value
+     FROM events ANTI JOIN items ON ${onItem} ORDER BY events.rowid LIMIT ${EXAMPLES}`,
   );
   return { count, examples: examples.map(exampleOf) };
-}
-
-/** Moves the events of known items together, in place. */
-function dropUnknown(table: EventTable, unknown: Finding): { events: EventTable; unknownItems: Finding } {
-  if (unknown.count === 0) return { events: table, unknownItems: unknown };
-  const { item } = table;
-  const count = item.length - unknown.count;
-  const compact = <T extends Uint32Array | Float64Array>(column: T): T => {
-    let to = 0;
-    for (let from = 0; from < item.length; from++) if (item[from] !== NONE) column[to++] = column[from]!;
-    return column.subarray(0, count) as T;
-  };
-  const dictionary = <T extends Dictionary>(column: T): T => ({ ...column, numbers: compact(column.numbers) });
-  const events: EventTable = {
-    count,
-    query: table.query && dictionary(table.query),
-    user: table.user && dictionary(table.user),
-    time: table.time && compact(table.time),
-    contexts: table.contexts.map(dictionary),
-    others: new Map([...table.others].map(([name, column]) => [name, dictionary(column)])),
-    // last: the others are read by it
-    item: compact(item),
-  };
-  return { events, unknownItems: unknown };
 }

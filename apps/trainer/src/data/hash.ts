@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import type { Dictionary, EventTable, ItemTable } from "./types.ts";
+import type { EventTable, ItemTable } from "./types.ts";
 
 /** SHA-256, in hexadecimal, of everything that was read. */
 export function hashData(ids: readonly string[], items: ItemTable, events: EventTable): string {
@@ -7,15 +7,10 @@ export function hashData(ids: readonly string[], items: ItemTable, events: Event
   addValues(hash, "ids", ids);
   for (const [name, values] of items.columns) addValues(hash, `item ${name}`, values);
   hash.update(bytesOf(events.item));
-  const dictionary = (name: string, column: Dictionary | undefined): void => {
-    if (!column) return;
-    addValues(hash, name, column.values);
-    hash.update(bytesOf(column.numbers));
-  };
-  dictionary("query", events.query);
-  dictionary("user", events.user);
-  for (const context of events.contexts) dictionary(`context ${context.name}`, context);
-  for (const [name, column] of events.others) dictionary(`other ${name}`, column);
+  for (const [name, { values, numbers }] of events.columns) {
+    addValues(hash, `event ${name}`, values);
+    hash.update(bytesOf(numbers));
+  }
   if (events.time) hash.update("time").update(bytesOf(events.time));
   return hash.digest("hex");
 }

@@ -1,48 +1,37 @@
-import { CsrBuilder, listOf } from "./csr.ts";
-import type { QuerySets } from "./query-sets.ts";
+import { CsrBuilder } from "./csr.ts";
+import type { TrainingQueries } from "./query-sets.ts";
 import { SIDE } from "./split.ts";
-import type { EventTable, Past, QuerySet } from "./types.ts";
-import { Seen } from "./users.ts";
+import type { EventTable, Past } from "./types.ts";
+import { eachUser, Seen } from "./users.ts";
 
-/**
- * What each training event may know of its user.
- *
- * @param positions positions of the training events in the event table
- * @param eventQuery number in `train` of each of them
- */
+/** What each training event may know of its user; undefined where there are no users. */
 export function pastOf(
   events: EventTable,
   sides: Uint8Array,
   numItems: number,
-  sets: QuerySets,
-  train: QuerySet,
-  training: { positions: Uint32Array; eventQuery: Uint32Array },
+  { set: train, positions, eventQuery }: TrainingQueries,
 ): Past | undefined {
-  const { byUser } = sets;
-  if (!events.user || !byUser) return undefined;
+  if (!events.user) return undefined;
   const seen = new Seen(numItems);
   const lists = new CsrBuilder();
-  const lengthAt = new Uint32Array(events.count);
-  for (let user = 0; user < events.user.values.length; user++) {
+  const length = new Uint32Array(positions.length);
+  const user = new Uint32Array(train.count);
+  let next = 0;
+  let users = 0;
+  eachUser(events, (start, end) => {
+    const first = next;
     seen.next();
-    const positions = listOf(byUser, user);
-    for (const event of positions) {
+    for (let event = start; event < end; event++) {
       if (sides[event] !== SIDE.train) continue;
-      lengthAt[event] = lists.pending;
+      length[next] = lists.pending;
+      user[eventQuery[next++]!] = users;
       if (seen.add(events.item[event]!)) lists.push(events.item[event]!);
     }
-    if (!events.time) for (const event of positions) lengthAt[event] = lists.pending;
+    if (next === first) return;
+    if (!events.ordered) length.fill(lists.pending, first, next);
     lists.end();
-  }
-  const { positions, eventQuery } = training;
-  const user = new Uint32Array(train.count);
-  for (let i = 0; i < positions.length; i++) {
-    user[eventQuery[i]!] = events.query ? events.user.numbers[positions[i]!]! : eventQuery[i]!;
-  }
-  return {
-    // without texts a query is a user, and what he had is what it is to find
-    items: events.query ? lists.build() : train.relevant,
-    user,
-    length: Uint32Array.from(positions, (event) => lengthAt[event]!),
-  };
+    users++;
+  });
+  // without texts a query is a user, and what he had is what it is to find
+  return { items: events.query ? lists.build() : train.relevant, user, length };
 }

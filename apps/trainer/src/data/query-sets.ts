@@ -3,116 +3,114 @@ import { type Csr, CsrBuilder, emptyLists, groupBy, listOf } from "./csr.ts";
 import { PairNumbers } from "./pairs.ts";
 import { SIDE } from "./split.ts";
 import { type EventTable, type LeftOut, NONE, type QuerySet } from "./types.ts";
-import { eventsOfUsers, Seen } from "./users.ts";
+import { Seen, userStarts } from "./users.ts";
 
-/** Events by query: which events of one text, or user, or text and user, or those and a context, are one query. */
+/** The training queries and their events. */
+export interface TrainingQueries {
+  readonly set: QuerySet;
+  /** Positions of the training events in the event table, ascending. */
+  readonly positions: Uint32Array;
+  /** Number in `set` of each of them. */
+  readonly eventQuery: Uint32Array;
+}
+
+/** Events by query: one text, or one user, or a text and a user; held-out queries have a context each, too. */
 export class QuerySets {
   private readonly events: EventTable;
   private readonly sides: Uint8Array;
   private readonly seen: Seen;
   /** Query of each event without its context, over all sides. */
   private readonly entry: Uint32Array;
-  private readonly numEntries: number;
-  /** Events of each user, oldest first; undefined without users. */
-  readonly byUser: Csr | undefined;
+  /** Events of each query, in order. */
+  private readonly byEntry: Csr;
+  /** Where each user's events start; undefined without users. */
+  private readonly starts: Uint32Array | undefined;
 
   constructor(events: EventTable, sides: Uint8Array, numItems: number) {
     this.events = events;
     this.sides = sides;
     this.seen = new Seen(numItems);
-    this.byUser = events.user && eventsOfUsers(events);
+    this.starts = events.user && userStarts(events);
     const { query, user } = events;
+    let numEntries = (query ?? user)!.values.length;
+    this.entry = (query ?? user)!.numbers;
     if (query && user) {
       const pairs = new PairNumbers();
       this.entry = query.numbers.map((text, event) => pairs.numberOf(text, user.numbers[event]!));
-      this.numEntries = pairs.count;
-    } else {
-      const only = (query ?? user)!;
-      this.entry = only.numbers;
-      this.numEntries = only.values.length;
+      numEntries = pairs.count;
     }
+    this.byEntry = groupBy(this.entry, numEntries);
   }
 
   /** The queries of the training events, numbered in order of their first event. */
-  train(): { set: QuerySet; positions: Uint32Array; eventQuery: Uint32Array } {
-    const { entry, sides } = this;
-    const numberOf = new Uint32Array(this.numEntries).fill(NONE);
-    const query = new Uint32Array(entry.length).fill(NONE);
-    let count = 0;
-    let numEvents = 0;
-    for (let event = 0; event < entry.length; event++) {
-      if (sides[event] !== SIDE.train) continue;
-      const e = entry[event]!;
-      if (numberOf[e] === NONE) numberOf[e] = count++;
-      query[event] = numberOf[e]!;
-      numEvents++;
-    }
-    const lists = groupBy(query, count, this.byUser?.values);
-    const positions = new Uint32Array(numEvents);
-    const eventQuery = new Uint32Array(numEvents);
-    let next = 0;
-    for (let event = 0; event < entry.length; event++) {
-      if (query[event] === NONE) continue;
-      positions[next] = event;
-      eventQuery[next++] = query[event]!;
+  train(): TrainingQueries {
+    const { entry, sides, byEntry, events } = this;
+    const numberOf = new Uint32Array(byEntry.offsets.length - 1).fill(NONE);
+    const entries: number[] = [];
+    const positions = positionsOf(sides, SIDE.train);
+    const eventQuery = new Uint32Array(positions.length);
+    for (let i = 0; i < positions.length; i++) {
+      const e = entry[positions[i]!]!;
+      if (numberOf[e] === NONE) {
+        numberOf[e] = entries.length;
+        entries.push(e);
+      }
+      eventQuery[i] = numberOf[e]!;
     }
     const relevant = new CsrBuilder();
-    for (let q = 0; q < count; q++) {
+    const firsts = new Uint32Array(entries.length);
+    entries.forEach((e, query) => {
       this.seen.next();
-      this.pushItems(relevant, listOf(lists, q));
+      const all = listOf(byEntry, e);
+      firsts[query] = all[0]!;
+      for (const event of all) {
+        const item = events.item[event]!;
+        if (sides[event] === SIDE.train && this.seen.add(item)) relevant.push(item);
+      }
       relevant.end();
-    }
+    });
     const set: QuerySet = {
-      count,
-      ...this.names(Uint32Array.from({ length: count }, (_, q) => listOf(lists, q)[0]!)),
-      histories: emptyLists(count),
-      contexts: emptyLists(count),
-      relevant: this.ordered(relevant.build()),
+      count: entries.length,
+      ...this.names(firsts),
+      histories: emptyLists(entries.length),
+      contexts: emptyLists(entries.length),
+      relevant: this.sorted(relevant.build()),
     };
     return { set, positions, eventQuery };
   }
 
   /** The queries of a held-out side: with what was known of each before, and without what it found already in training. */
   heldOut(side: typeof SIDE.validation | typeof SIDE.test, contexts: ContextTable): { set: QuerySet; left: LeftOut } {
-    const { entry, sides, events } = this;
-    const known = groupBy(
-      entry.map((e, event) => (this.isKnown(event, side) ? e : NONE)),
-      this.numEntries,
-    );
-    const queries = new PairNumbers();
-    const query = entry.map((e, event) =>
-      sides[event] === side
-        ? events.contexts.reduce(
-            (number, { numbers }) => queries.numberOf(number, numbers[event]!),
-            queries.numberOf(e, NONE),
-          )
-        : NONE,
-    );
-    const lists = groupBy(query, queries.count, this.byUser?.values);
+    const { sides, events, byEntry, seen } = this;
     const relevant = new CsrBuilder();
     const histories = new CsrBuilder();
     const firsts: number[] = [];
     let repeats = 0;
     let withoutHistory = 0;
-    for (let q = 0; q < queries.count; q++) {
-      const positions = listOf(lists, q);
-      // numbers of shorter combinations of contexts are no queries
-      if (positions.length === 0) continue;
-      this.seen.next();
-      for (const event of listOf(known, entry[positions[0]!]!)) this.seen.add(events.item[event]!);
-      const fresh = positions.filter((event) => !this.seen.has(events.item[event]!));
-      repeats += positions.length - fresh.length;
-      if (fresh.length === 0) continue;
-      this.pushItems(relevant, fresh);
-      if (events.user) this.pushHistory(histories, fresh, side);
-      if (events.user && !events.query && histories.pending === 0) {
-        withoutHistory++;
-        relevant.drop();
-        continue;
+    for (let e = 0; e + 1 < byEntry.offsets.length; e++) {
+      const all = listOf(byEntry, e);
+      const held = all.filter((event) => sides[event] === side);
+      if (held.length === 0) continue;
+      seen.next();
+      for (const event of all) if (this.isKnown(event, side)) seen.add(events.item[event]!);
+      const fresh = held.filter((event) => !seen.has(events.item[event]!));
+      repeats += held.length - fresh.length;
+      for (const targets of this.byContext(fresh)) {
+        seen.next();
+        for (const event of targets) {
+          const item = events.item[event]!;
+          if (seen.add(item)) relevant.push(item);
+        }
+        if (events.user) this.pushHistory(histories, targets, side);
+        if (events.user && !events.query && histories.pending === 0) {
+          withoutHistory++;
+          relevant.drop();
+          continue;
+        }
+        relevant.end();
+        histories.end();
+        firsts.push(targets[0]!);
       }
-      relevant.end();
-      histories.end();
-      firsts.push(fresh[0]!);
     }
     const first = Uint32Array.from(firsts);
     const set: QuerySet = {
@@ -120,17 +118,24 @@ export class QuerySets {
       ...this.names(first),
       histories: histories.build(),
       contexts: contextRows(events, contexts, first),
-      relevant: this.ordered(relevant.build()),
+      relevant: this.sorted(relevant.build()),
     };
     return { set, left: { repeats, withoutHistory } };
   }
 
-  /** Items of events that are not seen yet in the list at hand. */
-  private pushItems(lists: CsrBuilder, positions: Uint32Array): void {
+  /** Events of one context each, in order. */
+  private byContext(positions: Uint32Array): readonly Uint32Array[] {
+    const { contexts } = this.events;
+    if (positions.length === 0) return [];
+    if (contexts.length === 0) return [positions];
+    const groups = new Map<string, number[]>();
     for (const event of positions) {
-      const item = this.events.item[event]!;
-      if (this.seen.add(item)) lists.push(item);
+      const key = contexts.map(({ numbers }) => numbers[event]).join();
+      const group = groups.get(key);
+      if (group) group.push(event);
+      else groups.set(key, [event]);
     }
+    return [...groups.values()].map((group) => Uint32Array.from(group));
   }
 
   /**
@@ -138,15 +143,12 @@ export class QuerySets {
    * known sides. The items of those events are seen already when this is called, and so are left out.
    */
   private pushHistory(lists: CsrBuilder, targets: Uint32Array, side: number): void {
-    const { events, seen } = this;
+    const { events, seen, starts } = this;
     const user = events.user!.numbers[targets[0]!]!;
-    const relevant = new Set<number>();
-    for (const event of targets) relevant.add(events.item[event]!);
-    seen.next();
-    for (const event of listOf(this.byUser!, user)) {
-      if (events.time && event === targets[0]) break;
+    const end = events.ordered ? targets[0]! : starts![user + 1]!;
+    for (let event = starts![user]!; event < end; event++) {
       const item = events.item[event]!;
-      if (this.isKnown(event, side) && !relevant.has(item) && seen.add(item)) lists.push(item);
+      if (this.isKnown(event, side) && seen.add(item)) lists.push(item);
     }
   }
 
@@ -156,6 +158,7 @@ export class QuerySets {
     return of === SIDE.train || of === SIDE.foldIn || (of === SIDE.validation && side === SIDE.test);
   }
 
+  /** Texts and users of the queries that some events belong to. */
   private names(firsts: Uint32Array): Pick<QuerySet, "texts" | "users"> {
     const { query, user } = this.events;
     const values = (column: typeof query): string[] =>
@@ -164,8 +167,18 @@ export class QuerySets {
   }
 
   /** Lists of items as a query set has them: ascending where there are no users. */
-  private ordered(lists: Csr): Csr {
-    if (!this.events.user) for (let i = 0; i < lists.offsets.length - 1; i++) listOf(lists, i).sort();
+  private sorted(lists: Csr): Csr {
+    if (!this.events.user) for (let i = 0; i + 1 < lists.offsets.length; i++) listOf(lists, i).sort();
     return lists;
   }
+}
+
+/** Positions of the events of a side. */
+function positionsOf(sides: Uint8Array, side: number): Uint32Array {
+  let count = 0;
+  for (let event = 0; event < sides.length; event++) if (sides[event] === side) count++;
+  const positions = new Uint32Array(count);
+  let next = 0;
+  for (let event = 0; event < sides.length; event++) if (sides[event] === side) positions[next++] = event;
+  return positions;
 }

@@ -1,10 +1,9 @@
 import { fnv1a32 } from "@poeem/query-tower";
 import type { PoeemConfig } from "../config.ts";
 import { UserError } from "../errors.ts";
-import { listOf } from "./csr.ts";
 import { isHeldOut, JoinedHash, smallest } from "./hold-out.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
-import { eventsOfUsers, Seen } from "./users.ts";
+import { eachUser, Seen } from "./users.ts";
 
 /** What an event is for. */
 export const SIDE = {
@@ -64,9 +63,9 @@ class Splitter {
 
   /** The item that a user came to last, with all his events of it. */
   last(sides: Uint8Array): void {
-    this.eachUser((positions) => {
-      const items = this.distinctItems(positions, sides);
-      if (items.length > 1) this.mark(positions, sides, [items.at(-1)!], SIDE.test);
+    eachUser(this.events, (start, end) => {
+      const items = this.distinctItems(start, end, sides);
+      if (items.length > 1) this.mark(start, end, sides, [items.at(-1)!], SIDE.test);
     });
   }
 
@@ -84,9 +83,9 @@ class Splitter {
 
   user(sides: Uint8Array): void {
     const { share = USER_SHARE, testModulus } = this.config.split;
-    this.eachUser((positions, user) => {
+    eachUser(this.events, (start, end, user) => {
       if (isHeldOut(this.events.user!.values[user]!, testModulus)) {
-        this.foldIn(positions, sides, share, SIDE.test, user);
+        this.foldIn(start, end, sides, share, SIDE.test, user);
       }
     });
   }
@@ -102,8 +101,8 @@ class Splitter {
     if (unit === query) {
       for (let e = 0; e < sides.length; e++) if (sides[e] === SIDE.train) isCandidate[query.numbers[e]!] = 1;
     } else {
-      this.eachUser((positions, u) => {
-        if (this.distinctItems(positions, sides).length > 1) isCandidate[u] = 1;
+      eachUser(this.events, (start, end, u) => {
+        if (this.distinctItems(start, end, sides).length > 1) isCandidate[u] = 1;
       });
     }
     const candidates: number[] = [];
@@ -114,75 +113,67 @@ class Splitter {
       (candidate) => fnv1a32(`validation\t${unit.values[candidate]}`),
       Math.min(validation, Math.floor(VALIDATION_SHARE * candidates.length)),
     );
+    const isChosen = new Uint8Array(unit.values.length);
+    for (const one of chosen) isChosen[one] = 1;
     if (unit === query) {
-      const isChosen = new Uint8Array(unit.values.length);
-      for (const text of chosen) isChosen[text] = 1;
       for (let e = 0; e < sides.length; e++) {
         if (sides[e] === SIDE.train && isChosen[query.numbers[e]!]) sides[e] = SIDE.validation;
       }
       return;
     }
-    const byUser = eventsOfUsers(this.events);
-    for (const u of chosen) {
-      const positions = listOf(byUser, u);
-      if (whole) this.foldIn(positions, sides, USER_SHARE, SIDE.validation, u);
-      else
-        this.mark(positions, sides, this.toFind(positions, sides, by === "last" ? 0 : USER_SHARE, u), SIDE.validation);
-    }
+    eachUser(this.events, (start, end, u) => {
+      if (!isChosen[u]) return;
+      if (whole) this.foldIn(start, end, sides, USER_SHARE, SIDE.validation, u);
+      else {
+        const items = this.toFind(start, end, sides, by === "last" ? 0 : USER_SHARE, u);
+        this.mark(start, end, sides, items, SIDE.validation);
+      }
+    });
   }
 
   /** Takes a user out of training: a share of his items is to be found from the rest. */
-  private foldIn(positions: Uint32Array, sides: Uint8Array, share: number, side: number, user: number): void {
-    const items = this.toFind(positions, sides, share, user);
-    for (const position of positions) sides[position] = SIDE.foldIn;
-    this.mark(positions, sides, items, side);
+  private foldIn(start: number, end: number, sides: Uint8Array, share: number, side: number, user: number): void {
+    const items = this.toFind(start, end, sides, share, user);
+    for (let event = start; event < end; event++) if (sides[event] === SIDE.train) sides[event] = SIDE.foldIn;
+    this.mark(start, end, sides, items, side);
   }
 
   /** A share of the items of a user's training events, at least one, never all: the newest, or without times by hash. */
-  private toFind(positions: Uint32Array, sides: Uint8Array, share: number, user: number): number[] {
-    const items = this.distinctItems(positions, sides);
+  private toFind(start: number, end: number, sides: Uint8Array, share: number, user: number): number[] {
+    const items = this.distinctItems(start, end, sides);
     if (items.length < 2) return [];
     const n = Math.min(items.length - 1, Math.max(1, Math.round(share * items.length)));
-    if (this.events.time) return items.slice(-n);
+    if (this.events.ordered) return items.slice(-n);
     const name = this.events.user!.values[user]!;
     return smallest(items, (item) => fnv1a32(`${name}\t${this.ids[item]}`), n);
   }
 
   /** Items of a user's training events, in order of the first event of each. */
-  private distinctItems(positions: Uint32Array, sides: Uint8Array): number[] {
+  private distinctItems(start: number, end: number, sides: Uint8Array): number[] {
     const items: number[] = [];
     this.seen.next();
-    for (const position of positions) {
-      const item = this.events.item[position]!;
-      if (sides[position] === SIDE.train && this.seen.add(item)) items.push(item);
+    for (let event = start; event < end; event++) {
+      const item = this.events.item[event]!;
+      if (sides[event] === SIDE.train && this.seen.add(item)) items.push(item);
     }
     return items;
   }
 
-  /** Puts a user's events of some items on a side. */
-  private mark(positions: Uint32Array, sides: Uint8Array, items: readonly number[], side: number): void {
+  /** Puts a user's events of some items on a side, but for those that are held out already. */
+  private mark(start: number, end: number, sides: Uint8Array, items: readonly number[], side: number): void {
     this.seen.next();
     for (const item of items) this.seen.add(item);
-    for (const position of positions) if (this.seen.has(this.events.item[position]!)) sides[position] = side;
-  }
-
-  private eachUser(visit: (positions: Uint32Array, user: number) => void): void {
-    const byUser = eventsOfUsers(this.events);
-    for (let user = 0; user < byUser.offsets.length - 1; user++) visit(listOf(byUser, user), user);
+    for (let event = start; event < end; event++) {
+      const of = sides[event];
+      if ((of === SIDE.train || of === SIDE.foldIn) && this.seen.has(this.events.item[event]!)) sides[event] = side;
+    }
   }
 
   private column(name: string): Dictionary {
-    const { query, user, item, context } = this.config.events;
-    const { events } = this;
-    if (name === query) return withEmpty(events.query!);
-    if (name === user) return withEmpty(events.user!);
-    if (name === item) return { values: this.ids, numbers: events.item };
-    return withEmpty(context.includes(name) ? events.contexts.find((c) => c.name === name)! : events.others.get(name)!);
+    if (name === this.config.events.item) return { values: this.ids, numbers: this.events.item };
+    const { values, numbers } = this.events.columns.get(name)!;
+    if (!numbers.includes(NONE)) return { values, numbers };
+    // a missing value hashes as an empty text
+    return { values: [...values, ""], numbers: numbers.map((number) => (number === NONE ? values.length : number)) };
   }
-}
-
-/** A missing value hashes as an empty text. */
-function withEmpty({ values, numbers }: Dictionary): Dictionary {
-  if (!numbers.includes(NONE)) return { values, numbers };
-  return { values: [...values, ""], numbers: numbers.map((number) => (number === NONE ? values.length : number)) };
 }

@@ -30,7 +30,7 @@ export interface Dataset {
   readonly validation: QuerySet;
   /** Held out for `evaluate`. Histories hold training (and validation) items only. */
   readonly test: QuerySet;
-  /** Number in `train` of each training event, in order of the events, as often as they occur in the data. */
+  /** Number in `train` of each training event, as often as they occur in the data; sorted by user where there are users. */
   readonly eventQuery: Uint32Array;
   /** Item number of each training event. */
   readonly eventItem: Uint32Array;
@@ -93,25 +93,32 @@ export interface LeftOut {
   readonly withoutHistory: number;
 }
 
-/** One event a position, every column an array of numbers. */
+/**
+ * One event a position, every column an array of numbers. Where there are users the events are sorted by user, each
+ * user's oldest first (in row order where there is no time); else they are in row order.
+ */
 export interface EventTable {
   readonly count: number;
-  /** Distinct query texts in order of their first event, and the number of each event's. */
   readonly query: Dictionary | undefined;
   readonly user: Dictionary | undefined;
   /** Item number of each event. */
   readonly item: Uint32Array;
-  /** Seconds since 1970, or whatever number the column holds; larger is later. */
+  /** True when a user's events are in order of time. */
+  readonly ordered: boolean;
+  /** Only for a split by time: seconds since 1970, or whatever number the column holds; larger is later. */
   readonly time: Float64Array | undefined;
   readonly contexts: readonly (Dictionary & { readonly name: string })[];
-  /** Columns of a split by hash that are none of those above, by name. */
-  readonly others: ReadonlyMap<string, Dictionary>;
+  /** All columns but the item's and the time's, by name; of a split by hash also those that are for it alone. */
+  readonly columns: ReadonlyMap<string, Dictionary>;
 }
 
 /** In `Dictionary.numbers`: no value. */
 export const NONE = 0xffffffff;
 
-/** A column of text as numbers: event e has values[numbers[e]], or nothing where that is `NONE`. */
+/**
+ * A column of text as numbers: event e has values[numbers[e]], or nothing where that is `NONE`. The values are distinct;
+ * they are in order of the rows that first have them.
+ */
 export interface Dictionary {
   readonly values: readonly string[];
   readonly numbers: Uint32Array;

@@ -1,22 +1,14 @@
-import { type Csr, groupBy } from "./csr.ts";
 import type { EventTable } from "./types.ts";
 
-/** Positions of each user's events, oldest first: by time where there is one (ties in row order), else in row order. */
-export function eventsOfUsers(events: EventTable): Csr {
-  const { user, time } = events;
+/** Calls `visit` with the events of each user, which are those from `start` to `end`, oldest first. */
+export function eachUser(events: EventTable, visit: (start: number, end: number, user: number) => void): void {
+  const { user, count } = events;
   if (!user) throw new Error("[trainer] events have no user column");
-  const byUser = groupBy(user.numbers, user.values.length);
-  if (!time) return byUser;
-  for (let u = 0; u < user.values.length; u++) {
-    const list = byUser.values.subarray(byUser.offsets[u], byUser.offsets[u + 1]);
-    if (!isAscending(list, time)) list.sort((a, b) => time[a]! - time[b]! || a - b);
+  for (let start = 0, end = 0; start < count; start = end) {
+    const number = user.numbers[start]!;
+    while (end < count && user.numbers[end] === number) end++;
+    visit(start, end, number);
   }
-  return byUser;
-}
-
-function isAscending(positions: Uint32Array, time: Float64Array): boolean {
-  for (let i = 1; i < positions.length; i++) if (time[positions[i]!]! < time[positions[i - 1]!]!) return false;
-  return true;
 }
 
 /** Which numbers below `size` have been seen in the list at hand, without clearing anything between lists. */
@@ -43,4 +35,12 @@ export class Seen {
     this.stamps[number] = this.stamp;
     return true;
   }
+}
+
+/** Where the events of each user number start, and the end of the last: (users + 1). */
+export function userStarts(events: EventTable): Uint32Array {
+  const starts = new Uint32Array(events.user!.values.length + 1);
+  for (const user of events.user!.numbers) starts[user + 1]!++;
+  for (let user = 1; user < starts.length; user++) starts[user]! += starts[user - 1]!;
+  return starts;
 }
