@@ -10,8 +10,8 @@ import {
   openArtifact,
   pointerKey,
   writeArtifact,
-  writeDelta,
 } from "@poeem/pq-core";
+import { writeDelta } from "@poeem/pq-core/delta";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";

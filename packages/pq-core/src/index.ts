@@ -2,19 +2,19 @@
  * Product quantization for JavaScript: codebooks, codes, inverted lists, ADC search and the artifact they travel in.
  * No dependency, no file system, no network: Node, Workers and browsers alike.
  *
+ * Beside it: `/delta` writes changes to an index, `/interop` reads and writes files of other libraries, `/conformance` tests kernels.
+ *
  * @module
  */
 export type { Codebook, CodebookInput, Metric } from "./codebook.ts";
 export { createCodebook, METRICS } from "./codebook.ts";
-export { type CatalogueChanges, compactArtifact, type DeltaArtifact, writeDelta } from "./delta/write.ts";
+export type { CatalogueChanges, DeltaArtifact } from "./delta/write.ts";
 export { innerProductTable } from "./distance-table.ts";
 export { decode, encode } from "./encode.ts";
 export { FormatError } from "./errors.ts";
 export { openManifest } from "./format/manifest.ts";
 export { openArtifact } from "./format/open.ts";
 export { writeArtifact } from "./format/write.ts";
-export { type FaissInput, writeFaissIndex } from "./interop/faiss.ts";
-export { type PoeemImport, readPoeemIndex } from "./interop/poeem.ts";
 export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel.ts";
 export {
   chunkKey,

@@ -1,14 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  type Artifact,
-  compactArtifact,
-  type Index,
-  type OpenOptions,
-  openArtifact,
-  writeArtifact,
-  writeDelta,
-} from "../src/index.ts";
+import { compactArtifact, writeDelta } from "../src/delta/index.ts";
+import { type Artifact, type Index, type OpenOptions, openArtifact, writeArtifact } from "../src/index.ts";
 import { Model, type Scenario, scenarios } from "./delta-catalogue.ts";
 import { kernelModule, memorySource } from "./support.ts";
 

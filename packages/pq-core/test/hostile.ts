@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { writeDelta } from "../src/delta/index.ts";
 import { chunkKey } from "../src/format/chunk.ts";
-import { type Artifact, createCodebook, type Index, openArtifact, writeArtifact, writeDelta } from "../src/index.ts";
+import { type Artifact, createCodebook, type Index, openArtifact, writeArtifact } from "../src/index.ts";
 import { normals, random, randomCodes } from "./support.ts";
 
 /** A small artifact with everything in it: strings, fields, facets, numbers, refine codes, a query tower. */

@@ -8,10 +8,9 @@ import {
   innerProductTable,
   type Metric,
   openArtifact,
-  readPoeemIndex,
   writeArtifact,
-  writeFaissIndex,
 } from "../src/index.ts";
+import { readPoeemIndex, writeFaissIndex } from "../src/interop/index.ts";
 import { kernelModule, memorySource, random } from "./support.ts";
 
 // Made by: python bench/adc-faiss-vectors.py packages/pq-core/fixtures/faiss

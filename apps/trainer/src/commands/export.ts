@@ -1,4 +1,4 @@
-import { writeFaissIndex } from "@poeem/pq-core";
+import { writeFaissIndex } from "@poeem/pq-core/interop";
 import { openIndexDirectory } from "../artifact/open.ts";
 import { UserError } from "../errors.ts";
 import { writeBytes } from "../files.ts";

@@ -1,4 +1,5 @@
-import { readPoeemIndex, writeArtifact } from "@poeem/pq-core";
+import { writeArtifact } from "@poeem/pq-core";
+import { readPoeemIndex } from "@poeem/pq-core/interop";
 import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
 import { readBytes } from "../files.ts";
 import { formatCount } from "../progress.ts";
