@@ -30,6 +30,8 @@ const storeOptions = (command: Command): Command =>
 
 const backend = (): Option =>
   new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
+const data = ["--data <dir>", "folder of the SQL's files (default: that of the config, and data in it)"] as const;
+const strict = ["--strict", "events of unknown items are an error"] as const;
 const index = ["--index <dir>", "index folder that `poeem train` wrote"] as const;
 
 /** The `poeem` command. Commands load what they need when they run, so that `--help` and errors come at once. */
@@ -46,6 +48,8 @@ export function program(): Command {
     .command("train")
     .description("data → joint training → index folder")
     .requiredOption("--config <file>", "poeem.config.ts")
+    .option(...data)
+    .option(...strict)
     .option("--out <dir>", "index folder to write (default: dist/index beside the config)")
     .addOption(backend())
     .option("--seed <n>", "overrides training.seed", integer(0))
@@ -59,6 +63,7 @@ export function program(): Command {
     .description("held-out queries: dense brute force, the index at several nprobe, baselines")
     .requiredOption("--config <file>", "poeem.config.ts the index was trained with")
     .requiredOption(...index)
+    .option(...data)
     .option("--queries <n>", "at most this many held-out queries, spread evenly", integer(1), 6000)
     .option("--all", "every held-out query")
     .option(

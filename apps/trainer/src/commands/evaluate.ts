@@ -6,7 +6,7 @@ import { type BackendName, useBackend } from "../backend.ts";
 import { loadConfig, type PoeemConfig } from "../config.ts";
 import { buildDataset } from "../data/dataset.ts";
 import { textsFromColumns } from "../data/item-texts.ts";
-import { loadData } from "../data/load.ts";
+import { type LoadOptions, loadData } from "../data/load.ts";
 import type { QuerySet, RawData } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { bytesPerItem } from "../evaluate/afterwards.ts";
@@ -19,7 +19,7 @@ import { sampleQueries } from "../evaluate/sample-queries.ts";
 import { readVectors, writeBytes } from "../files.ts";
 import { ITEM_VECTORS_FILE } from "./train.ts";
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends LoadOptions {
   config: string;
   index: string;
   queries: number;
@@ -37,7 +37,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   const { config, directory } = await loadConfig(options.config);
   const index = await openIndexDirectory(options.index);
   checkSplit(index, config, options);
-  const raw = await loadData(config, directory);
+  const raw = await loadData(config, directory, options);
   checkData(index, raw, options);
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);

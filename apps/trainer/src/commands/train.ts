@@ -7,15 +7,15 @@ import { type BackendName, useBackend } from "../backend.ts";
 import { loadConfig } from "../config.ts";
 import { buildDataset } from "../data/dataset.ts";
 import { filterColumns } from "../data/filter-columns.ts";
-import { loadData } from "../data/load.ts";
-import { showExample } from "../data/problems.ts";
+import { type LoadOptions, loadData } from "../data/load.ts";
+import { dataFacts, describeData } from "../data/report.ts";
 import { UserError } from "../errors.ts";
 import { formatCount, formatSeconds } from "../progress.ts";
 import { CheckpointStore } from "../train/checkpoint.ts";
 import { Interrupt, InterruptedError } from "../train/interrupt.ts";
 import { type LoopFacts, trainModel } from "../train/loop.ts";
 
-export interface TrainOptions {
+export interface TrainOptions extends LoadOptions {
   config: string;
   out?: string;
   backend: BackendName;
@@ -39,18 +39,12 @@ export async function train(options: TrainOptions): Promise<void> {
   const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
   await checkIndexTarget(out);
   const backend = await useBackend(options.backend);
-  const raw = await loadData(config, directory);
+  const raw = await loadData(config, directory, options);
   const filters = filterColumns(raw, config);
   const dataset = buildDataset(raw, config);
-  say(
-    `${config.name}: ${formatCount(dataset.ids.length)} items, ${formatCount(dataset.eventItem.length)} training events of ` +
-      `${formatCount(dataset.train.count)} queries, ${formatCount(dataset.test.count)} queries held out; backend ${backend}`,
-  );
-  if (raw.report.unknownItems.count > 0) {
-    say(
-      `left out ${formatCount(raw.report.unknownItems.count)} events of unknown items, for example ${raw.report.unknownItems.examples.map(showExample).join(", ")}`,
-    );
-  }
+  const data = dataFacts(raw, dataset);
+  for (const line of describeData(config.name, data)) say(line);
+  say(`backend ${backend}`);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
     { config, dataHash: raw.hash, backend, code: await codeVersions() },
@@ -94,6 +88,7 @@ export async function train(options: TrainOptions): Promise<void> {
         seconds,
         examplesPerSecond: trained.examplesPerSecond,
         steps: trained.steps,
+        data,
         ...trained.epochs.at(-1),
       };
       process.stdout.write(`${JSON.stringify(facts)}\n`);

@@ -25,8 +25,13 @@ export class Database {
     this.remove = remove;
   }
 
-  /** @param directory where relative names of files in SQL are looked up. */
-  static async open(directory: string, memoryLimit: string): Promise<Database> {
+  /** @param folders where relative names of files in SQL are looked up, one after the other. */
+  static async open(folders: string | readonly string[], memoryLimit: string): Promise<Database> {
+    const path = typeof folders === "string" ? [folders] : folders;
+    // DuckDB's list of folders knows no escape
+    const commas = path.find((one) => one.includes(","));
+    if (commas !== undefined)
+      throw new UserError(`expected a folder of data without a comma in its name, got ${commas}`);
     const folder = await mkdtemp(join(tmpdir(), "poeem-duckdb-"));
     const remove = (): void => rmSync(folder, { recursive: true, force: true });
     process.once("exit", remove);
@@ -36,7 +41,7 @@ export class Database {
         temp_directory: join(folder, "spill"),
       });
       const connection = await instance.connect();
-      await connection.run(`SET file_search_path = ${literal(directory)}`);
+      await connection.run(`SET file_search_path = ${literal(path.join(","))}`);
       return new Database(instance, connection, () => {
         process.off("exit", remove);
         remove();
