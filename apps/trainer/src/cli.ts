@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { BACKENDS } from "./backend.ts";
 import { messageOf, UserError } from "./errors.ts";
+import { stopWebGpu } from "./webgpu.ts";
 
 const integer =
   (least: number) =>
@@ -167,5 +168,7 @@ export async function main(argv: string[]): Promise<void> {
         expected || !(error instanceof Error) ? `poeem: ${messageOf(error)}\n` : `poeem: ${error.stack}\n`,
       );
     }
+  } finally {
+    stopWebGpu();
   }
 }

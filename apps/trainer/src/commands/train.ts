@@ -38,13 +38,12 @@ export async function train(options: TrainOptions): Promise<void> {
   if (options.seed !== undefined) config.training.seed = options.seed;
   const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
   await checkIndexTarget(out);
-  const backend = await useBackend(options.backend);
+  const backend = await useBackend(options.backend, say);
   const raw = await loadData(config, directory, options);
   const filters = filterColumns(raw, config);
   const dataset = buildDataset(raw, config);
   const data = dataFacts(raw, dataset);
   for (const line of describeData(config.name, data)) say(line);
-  say(`backend ${backend}`);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
     { config, dataHash: raw.hash, backend, code: await codeVersions() },
