@@ -114,6 +114,11 @@ export interface Artifact {
 /** Where chunks come from: files, KV, memory. `get` rejects when the key is absent. */
 export interface ChunkSource {
   get(key: string): Promise<Uint8Array>;
+  /**
+   * Says that bytes which `get` gave, or a view of them, are kept no longer; only what runs now may still read them. For a source
+   * that would rather free a page itself than wait for the garbage collector.
+   */
+  release?(bytes: Uint8Array): void;
 }
 
 /** Boolean filter over facets and numbers; leaves name what was given to `writeArtifact`. */

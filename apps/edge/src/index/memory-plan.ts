@@ -59,11 +59,11 @@ export function planMemory(manifest: Manifest, granted: number, leastCacheBytes 
   };
 }
 
-/** Always there: query tower, filters, codebook (its arrays, and again as the kernel wants them), and the parsed manifest. */
+/** Always there: query tower, filters, what is said of a delta, codebook (its arrays, and again as the kernel wants them), and the parsed manifest. */
 function fixedBytes(manifest: Manifest): number {
   const filters = bytesOfKinds(manifest, ["filters"]);
   return (
-    bytesOfKinds(manifest, ["query-tower"]) +
+    bytesOfKinds(manifest, ["query-tower", "delta"]) +
     (filters <= maxFilterBytes ? filters : 0) +
     2 * bytesOfKinds(manifest, ["codebook"]) +
     manifest.chunks.length * 500

@@ -3,6 +3,7 @@ import { openQueryTower, type QueryTower } from "@poeem/query-tower";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { bytesOfKinds, type MemoryPlan, memoryDemand, planMemory } from "./memory-plan.ts";
+import type { Reclaimer } from "./reclaimer.ts";
 import type { Store } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
@@ -24,10 +25,14 @@ export interface OpenOptions {
   readonly kernelModule: WebAssembly.Module | undefined;
   /** Turns of all requests that read pages. */
   readonly paging: Turns;
+  /** Frees the pages of all requests. */
+  readonly reclaimer: Reclaimer;
   /** Room for pages that an index has at least; default 6 MiB. */
   readonly leastCacheBytes?: number | undefined;
 }
 
+/** Memory of chunks that were read ahead: pages of the cache may be views of it, and must not be freed. */
+const keptBuffers = new WeakSet<ArrayBufferLike>();
 /** Reads under way at once; a Worker has six connections a request. */
 const maxReads = 6;
 
@@ -41,17 +46,25 @@ export async function openServedIndex(
   store: Store,
   pointer: IndexPointer,
   grant: Grant,
-  { kernelModule, paging, leastCacheBytes }: OpenOptions,
+  { kernelModule, paging, reclaimer, leastCacheBytes }: OpenOptions,
   previous?: ServedIndex,
 ): Promise<ServedIndex> {
   const manifest = await bytesOf(store, pointer.manifestKey);
-  const source = { get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))) };
   const opened = await openManifest(manifest);
   const memory = planMemory(opened, grant(memoryDemand(opened, leastCacheBytes)), leastCacheBytes);
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
   const shared = areListsAlike && hasSameBase(previous.index.manifest, opened) ? previous : undefined;
   const kept = shared?.kept ?? new Map<string, Uint8Array>();
+  const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
+  let isOpening = true;
+  const source = {
+    get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))),
+    release(bytes: Uint8Array) {
+      // While it opens, nothing else reads it; later, only what runs through `use` is waited for.
+      if ((isOpening || isPaged) && !keptBuffers.has(bytes.buffer)) reclaimer.release(bytes);
+    },
+  };
   const index = await openArtifact(source, manifest, { kernelModule, ...memory, previous: shared?.index });
   if (index.version !== pointer.version) {
     throw new Error(
@@ -76,6 +89,7 @@ export async function openServedIndex(
         if (bytes.length !== chunk.size)
           throw new Error(`[edge] KV key "${chunkKey(chunk.key)}" expected ${chunk.size} bytes, got ${bytes.length}`);
         kept.set(chunk.key, bytes);
+        keptBuffers.add(bytes.buffer);
       }
     };
     await Promise.all(Array.from({ length: maxReads }, readNext));
@@ -83,8 +97,8 @@ export async function openServedIndex(
     const used = new Set(index.manifest.chunks.map(({ key }) => key));
     for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);
   };
-  const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
-  const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(work) : work());
+  const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(() => reclaimer.run(work)) : work());
+  isOpening = false;
   return { version: index.version, publishedAt: pointer.publishedAt, index, tower, memory, kept, use, prefetch };
 }
 

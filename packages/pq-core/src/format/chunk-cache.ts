@@ -53,14 +53,25 @@ export class ChunkCache {
     return payload;
   }
 
+  /** Tells the source that a payload from `fetch` is needed no longer. */
+  release(payload: Uint8Array): void {
+    this.#source.release?.(payload);
+  }
+
   #keep(key: string, payload: Uint8Array): void {
-    if (this.#payloads.has(key) || payload.length > this.#budget) return;
+    if (payload.length > this.#budget) return;
+    if (this.#payloads.has(key)) {
+      // Another search has fetched it at the same time.
+      this.release(payload);
+      return;
+    }
     this.#payloads.set(key, payload);
     this.#bytes += payload.length;
     for (const [oldest, bytes] of this.#payloads) {
       if (this.#bytes <= this.#budget) break;
       this.#payloads.delete(oldest);
       this.#bytes -= bytes.length;
+      this.release(bytes);
     }
   }
 }
@@ -103,6 +114,7 @@ export async function joinParts(cache: ChunkCache, parts: readonly NumberedEntry
   for (const payload of payloads) {
     all.set(payload, at);
     at += payload.length;
+    cache.release(payload);
   }
   return all;
 }

@@ -62,6 +62,7 @@ export async function residentLists(
     const payload = await cache.fetch(numbered);
     checkBlocks(numbered, payload, codebook);
     kernel.load(payload, numbered.entry.first, total);
+    cache.release(payload);
   });
   const lists: ReadyLists = {
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
