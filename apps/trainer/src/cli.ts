@@ -34,6 +34,7 @@ const backend = (): Option =>
 const data = ["--data <dir>", "folder of the SQL's files (default: that of the config, and data in it)"] as const;
 const strict = ["--strict", "events of unknown items are an error"] as const;
 const index = ["--index <dir>", "index folder that `poeem train` wrote"] as const;
+const delta = ["--delta <dir>", "changes to the index, which `poeem encode` wrote"] as const;
 
 /** The `poeem` command. Commands load what they need when they run, so that `--help` and errors come at once. */
 export function program(): Command {
@@ -81,6 +82,7 @@ export function program(): Command {
     .command("search")
     .description("ask an index folder, without a server")
     .requiredOption(...index)
+    .option(...delta)
     .option("-q, --query <text>", "query text")
     .option("--vectors <file>", "query vectors: little-endian float32, one after the other")
     .option("--heads <n>", "vectors a query, with --vectors", integer(1), 1)
@@ -92,6 +94,7 @@ export function program(): Command {
   storeOptions(root.command("publish"))
     .description("write an index into Workers KV: chunks first, pointer last")
     .requiredOption(...index)
+    .option(...delta)
     .option("--name <name>", "which index this becomes the serving version of", "current")
     .option("--dry-run", "print what would be written, and write nothing")
     .action(async (options) => (await import("./commands/publish.ts")).publish(options));
@@ -119,9 +122,41 @@ export function program(): Command {
     .action(async (options) => (await import("./commands/prune.ts")).prune(options));
 
   root
+    .command("encode")
+    .description("add, update and remove items of a trained index, without training")
+    .requiredOption(...index)
+    .option("--delta <dir>", "changes made before, which these are added to")
+    .option(
+      "--items <file>",
+      "new and changed items, with the columns that the index was trained with: CSV, JSON or Parquet",
+    )
+    .option(
+      "--vectors <file>",
+      "their vectors instead of the item tower's: little-endian float32, in the order of the items",
+    )
+    .option(
+      "--ids <ids>",
+      "with --vectors, of an index without fields and filters: a file with an id a line, or ids with commas",
+    )
+    .option("--remove <ids>", "items to remove: a file with an id a line, or ids with commas")
+    .requiredOption("--out <dir>", "folder of changes to write")
+    .option("--json", "print one JSON object on stdout")
+    .action(async (options) => (await import("./commands/encode.ts")).encodeItems(options));
+
+  root
+    .command("compact")
+    .description("fold changes into an index of its own, as if it had been written anew")
+    .requiredOption(...index)
+    .option(...delta)
+    .requiredOption("--out <dir>", "index folder to write")
+    .option("--json", "print one JSON object on stdout")
+    .action(async (options) => (await import("./commands/compact.ts")).compact(options));
+
+  root
     .command("inspect")
     .description("what an index folder holds")
     .argument("<dir>", "index folder")
+    .option(...delta)
     .option("--json", "print one JSON object on stdout")
     .action(async (directory, options) => (await import("./commands/inspect.ts")).inspect(directory, options));
 

@@ -12,7 +12,7 @@ import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import { type Dataset, knownRows } from "../data/dataset.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
-import { itemColumn } from "../data/item-texts.ts";
+import { itemFields } from "../data/item-fields.ts";
 import type { RawData } from "../data/load.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
@@ -47,19 +47,12 @@ export async function exportModel(
   const { assignments, codes } = encode(codebook, itemVectors);
   const queryTower = await exportQueryTower(model, config, dataset);
   const towerDifference = await compareTowers(model, queryTower, config, dataset);
-  const { fields, title } = config.items;
   const artifact = await writeArtifact({
     codebook,
     assignments,
     codes,
     ids: dataset.ids,
-    fields: dataset.ids.map((_, item) =>
-      Object.fromEntries(
-        [title, ...fields]
-          .map((name, i) => [i === 0 ? "title" : name, itemColumn(raw.items, name)[item]])
-          .filter(([, value]) => value !== null),
-      ),
-    ),
+    fields: itemFields(raw.items, config),
     ...filterColumns,
     queryTower: writeQueryTower(queryTower),
     defaultNprobe: Math.min(config.index.nprobe, Math.max(1, config.index.nlist)),

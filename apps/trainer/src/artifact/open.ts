@@ -1,9 +1,13 @@
 import { type Index, openArtifact } from "@poeem/pq-core";
-import { directorySource, readManifestBytes } from "./directory.ts";
+import { readFolders } from "../delta/folders.ts";
 import { kernelModule } from "./kernel.ts";
 
-/** Opens an index folder for searching: every chunk it reads is checked. */
-export async function openIndexDirectory(directory: string): Promise<Index> {
-  const manifestBytes = await readManifestBytes(directory);
-  return openArtifact(directorySource(directory), manifestBytes, { kernelModule: await kernelModule() });
+/**
+ * Opens an index folder for searching: every chunk it reads is checked.
+ *
+ * @param changes folder of changes over it, which `poeem encode` wrote
+ */
+export async function openIndexDirectory(directory: string, changes?: string): Promise<Index> {
+  const { source, manifestBytes } = await readFolders(directory, changes);
+  return openArtifact(source, manifestBytes, { kernelModule: await kernelModule() });
 }

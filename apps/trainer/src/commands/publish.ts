@@ -7,6 +7,7 @@ import { readArtifact } from "../publish/read-artifact.ts";
 
 export interface PublishCommandOptions extends StoreOptions {
   index: string;
+  delta?: string;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -15,7 +16,7 @@ export interface PublishCommandOptions extends StoreOptions {
 export async function publish(options: PublishCommandOptions): Promise<void> {
   const name = options.name ?? DEFAULT_INDEX_NAME;
   checkName(name);
-  const artifact = await readArtifact(options.index);
+  const artifact = await readArtifact(options.index, options.delta);
   await withStore(options, async (store) => {
     if (options.dryRun) {
       const { version, write, present } = await planPublish(store, artifact, name);
@@ -32,7 +33,7 @@ export async function publish(options: PublishCommandOptions): Promise<void> {
       );
       return;
     }
-    const facts = await publishInto(store, artifact, { name });
+    const facts = await publishInto(store, artifact, { name, verify: options.delta === undefined ? "all" : "new" });
     if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
     else
       process.stderr.write(

@@ -6,6 +6,7 @@ import { readVectors } from "../files.ts";
 
 export interface SearchCommandOptions {
   index: string;
+  delta?: string;
   query?: string;
   vectors?: string;
   heads: number;
@@ -16,7 +17,7 @@ export interface SearchCommandOptions {
 
 /** `poeem search`: the Worker's answer without a Worker, for one text or for a file of query vectors. */
 export async function search(options: SearchCommandOptions): Promise<void> {
-  const index = await openIndexDirectory(options.index);
+  const index = await openIndexDirectory(options.index, options.delta);
   if ((options.query === undefined) === (options.vectors === undefined)) {
     throw new UserError("expected either --query or --vectors");
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Artifact, type Manifest, openArtifact } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/query-tower";
-import { directorySource, readManifestBytes } from "../artifact/directory.ts";
+import { readFolders } from "../delta/folders.ts";
 import { messageOf, UserError } from "../errors.ts";
 
 /** An artifact whose every chunk is as the manifest says. Chunks are read when they are wanted: an index may be larger than memory. */
@@ -12,10 +12,13 @@ export interface CheckedArtifact {
   read(key: string): Promise<Uint8Array>;
 }
 
-/** Reads a whole index folder and refuses it unless every chunk has the size and hash that the manifest says. */
-export async function readArtifact(directory: string): Promise<CheckedArtifact> {
-  const manifestBytes = await readManifestBytes(directory);
-  const source = directorySource(directory);
+/**
+ * Reads a whole index folder and refuses it unless every chunk has the size and hash that the manifest says.
+ *
+ * @param changes folder of changes over it, which `poeem encode` wrote
+ */
+export async function readArtifact(directory: string, changes?: string): Promise<CheckedArtifact> {
+  const { source, manifestBytes } = await readFolders(directory, changes);
   const index = await openArtifact(source, manifestBytes);
   const { manifest } = index;
   const tower = await index.queryTower();

@@ -1,0 +1,27 @@
+import { compactArtifact } from "@poeem/pq-core/delta";
+import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
+import { openIndexDirectory } from "../artifact/open.ts";
+import { formatCount } from "../progress.ts";
+
+export interface CompactOptions {
+  index: string;
+  delta?: string;
+  out: string;
+  json?: boolean;
+}
+
+/** `poeem compact`: an index and the changes to it become an index of its own, byte for byte as if it had been written anew. */
+export async function compact(options: CompactOptions): Promise<void> {
+  await checkIndexTarget(options.out);
+  const index = await openIndexDirectory(options.index, options.delta);
+  const artifact = await compactArtifact(index);
+  await writeIndexDirectory(options.out, artifact, {});
+  const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
+  const { version, manifest } = artifact;
+  const facts = { out: options.out, version, items: manifest.numItems, bytes, chunks: artifact.chunks.length };
+  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
+  else
+    process.stderr.write(
+      `index ${version} in ${options.out}: ${formatCount(facts.items)} items, ${formatCount(bytes)} bytes in ${facts.chunks} chunks\n`,
+    );
+}

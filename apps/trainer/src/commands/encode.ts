@@ -1,0 +1,46 @@
+import { writeDelta } from "@poeem/pq-core/delta";
+import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
+import { openIndexDirectory } from "../artifact/open.ts";
+import { type ChangedItemsOptions, readChangedItems } from "../delta/changed-items.ts";
+import { checkChangesTarget } from "../delta/folders.ts";
+import { readIds } from "../delta/read-ids.ts";
+import { UserError } from "../errors.ts";
+import { formatCount, formatSeconds } from "../progress.ts";
+
+export interface EncodeOptions extends ChangedItemsOptions {
+  delta?: string;
+  remove?: string;
+  out: string;
+  json?: boolean;
+}
+
+/** `poeem encode`: new, changed and removed items become a folder of changes over an index, without training. */
+export async function encodeItems(options: EncodeOptions): Promise<void> {
+  const started = performance.now();
+  await checkChangesTarget(options.out, options.index, options.delta);
+  await checkIndexTarget(options.out);
+  const index = await openIndexDirectory(options.index, options.delta);
+  const items = await readChangedItems(index, options);
+  const remove = options.remove === undefined ? [] : await readIds("--remove", options.remove);
+  if (items === undefined && remove.length === 0)
+    throw new UserError("expected --items, --ids with --vectors, or --remove");
+  const { added, updated, removed, unknown, ...artifact } = await writeDelta(index, { items, remove });
+  await writeIndexDirectory(options.out, artifact, {});
+  const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
+  const seconds = (performance.now() - started) / 1000;
+  const { version, manifest } = artifact;
+  if (options.json) {
+    const facts = { out: options.out, version, items: manifest.numItems, added, updated, removed, bytes, seconds };
+    process.stdout.write(`${JSON.stringify({ ...facts, unknown: unknown.map(String) })}\n`);
+    return;
+  }
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  if (unknown.length > 0)
+    say(
+      `the index has no ${formatCount(unknown.length)} of the items to remove, for example ${unknown.slice(0, 3).join(", ")}`,
+    );
+  say(
+    `version ${version} in ${options.out}: ${formatCount(added)} items added, ${formatCount(updated)} updated, ${formatCount(removed)} removed, ` +
+      `${formatCount(manifest.numItems)} in all; ${formatCount(bytes)} bytes beside the index, ${formatSeconds(seconds)}`,
+  );
+}
