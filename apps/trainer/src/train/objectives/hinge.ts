@@ -1,0 +1,45 @@
+import { withGradient } from "@poeem/indexing-layer";
+import * as tf from "@tensorflow/tfjs";
+
+/** The margin of the Poeem paper (arXiv 2105.03933), between cosines. */
+export const PAPER_MARGIN = 0.1;
+
+/**
+ * The hinge loss of the Poeem paper over the candidates of a batch: every wrong candidate whose cosine comes closer to
+ * the right one's than `margin` costs what is missing.
+ *
+ *   loss = 1/n Σ_i Σ_{j ≠ i, not masked} max(0, margin − q_i·v_i + q_i·v_j)
+ *
+ * @param queries (n, dim) unit rows
+ * @param candidates (c, dim), c ≥ n; the right one of query i is candidate i
+ * @param mask (n, c) MASKED where candidate j is also right for query i (and j ≠ i), else 0
+ */
+export function hingeLoss(queries: tf.Tensor2D, candidates: tf.Tensor2D, mask: tf.Tensor2D, margin: number): tf.Scalar {
+  const [n, dim] = queries.shape;
+  const rest = candidates.shape[0] - n;
+  const { loss, dq, dv } = tf.tidy(() => {
+    const right = rest === 0 ? candidates : tf.slice2d(candidates, [0, 0], [n, dim]);
+    const positives = tf.sum(tf.mul(queries, right), 1, true);
+    const scores = tf.add(tf.matMul(queries, tf.transpose(candidates)), mask);
+    const missing = tf.relu(tf.add<tf.Tensor2D>(tf.sub(scores, positives), margin));
+    const violates = tf.cast(tf.greater(missing, 0), "float32") as tf.Tensor2D;
+    // The right candidate itself is always `margin` short of being better than itself: as cost margin, as slope nothing,
+    // since what it gives to q_i·v_j it takes from q_i·v_i.
+    const loss = tf.sub(tf.div(tf.sum(missing), n), margin) as tf.Scalar;
+    const violations = tf.sum(violates, 1, true);
+    const dq = tf.div(tf.sub(tf.matMul(violates, candidates), tf.mul(violations, right)), n);
+    const weighted = tf.mul<tf.Tensor2D>(queries, violations);
+    const own =
+      rest === 0
+        ? weighted
+        : tf.pad2d(weighted, [
+            [0, rest],
+            [0, 0],
+          ]);
+    const dv = tf.div(tf.sub(tf.transpose(tf.matMul(tf.transpose(queries), violates)), own), n);
+    return { loss, dq, dv };
+  });
+  return withGradient([queries, candidates], loss, [dq, dv], (dy, saved) =>
+    saved.map((gradient) => tf.mul(gradient, dy)),
+  );
+}

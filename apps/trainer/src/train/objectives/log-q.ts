@@ -1,0 +1,24 @@
+/**
+ * For each item the logarithm of how often it is expected among the candidates of a step, next to the average item: batch
+ * items come as often as they occur in the events, uniform ones all alike (mixed negative sampling, Yang et al., WWW 2020;
+ * with no uniform ones the correction of Yi et al., RecSys 2019). An item of no event is floored at one event.
+ *
+ * @param eventItem item of each training event
+ * @param batchSize candidates that come from events
+ * @param uniform candidates drawn from the catalogue
+ * @returns (numItems), 0 for an item as frequent as the average
+ */
+export function candidateLogQ(
+  eventItem: ArrayLike<number>,
+  numItems: number,
+  batchSize: number,
+  uniform: number,
+): Float32Array {
+  const counts = new Float64Array(numItems);
+  for (let event = 0; event < eventItem.length; event++) counts[eventItem[event]!]!++;
+  const average = (batchSize + uniform) / numItems;
+  return Float32Array.from(counts, (count) => {
+    const expected = (batchSize * Math.max(count, 1)) / eventItem.length + uniform / numItems;
+    return Math.log(expected / average);
+  });
+}
