@@ -122,7 +122,7 @@ interface PoeemFile {
   readonly codebook: Float32Array;
   readonly ids: BigInt64Array;
   readonly norms: Float32Array;
-  readonly codes: Uint8Array;
+  readonly codes: Uint8Array | Uint16Array;
   readonly centroids: Float32Array;
   readonly assignments: Uint32Array;
 }
@@ -133,7 +133,8 @@ function poeemBytes(file: PoeemFile): Uint8Array {
   const header = Buffer.alloc(41);
   header.writeInt8(residual, 0);
   for (const [i, value] of [ids.length, d, J, K, D].entries()) header.writeBigInt64LE(BigInt(value), 1 + 8 * i);
-  const columns = [file.codebook, ids, file.norms, file.codes, file.centroids, file.assignments];
+  const codes = K <= 256 ? Uint8Array.from(file.codes) : file.codes;
+  const columns = [file.codebook, ids, file.norms, codes, file.centroids, file.assignments];
   return new Uint8Array(
     Buffer.concat([
       header,
@@ -142,10 +143,9 @@ function poeemBytes(file: PoeemFile): Uint8Array {
   );
 }
 
-function poeemFile(K: number, D: number, J: number): PoeemFile {
+function poeemFile(K: number, D: number, J: number, n = 150): PoeemFile {
   const next = random(9);
   const d = D * 2;
-  const n = 150;
   const draw = (length: number): Float32Array => Float32Array.from({ length }, () => next() - 0.5);
   return {
     residual: 1,
@@ -156,7 +156,7 @@ function poeemFile(K: number, D: number, J: number): PoeemFile {
     codebook: draw(D * K * 2),
     ids: BigInt64Array.from({ length: n }, (_, i) => BigInt(i * 7 + 1)),
     norms: draw(n),
-    codes: Uint8Array.from({ length: n * D }, () => Math.floor(next() * K)),
+    codes: Uint16Array.from({ length: n * D }, () => Math.floor(next() * K)),
     centroids: draw(J * d),
     assignments: Uint32Array.from({ length: n }, () => Math.floor(next() * J)),
   };
@@ -167,6 +167,8 @@ describe("the index file of the original Poeem library", () => {
     [128, 8, 5],
     [16, 4, 3],
     [10, 3, 2],
+    // 150 items use less than 256 of them: the 16-bit codes are renumbered.
+    [1000, 6, 4],
   ])("is read and searched: K %i, D %i, J %i", async (K, D, J) => {
     const file = poeemFile(K, D, J);
     const { input, numCentroidsUsed, norms } = readPoeemIndex(poeemBytes(file));
@@ -213,6 +215,7 @@ describe("the index file of the original Poeem library", () => {
     new DataView(copy.buffer).setBigInt64(at, value, true);
     return copy;
   };
+  const wideFile = poeemFile(600, 2, 2, 300);
   it.each<[string, Uint8Array, RegExp]>([
     ["an empty file", new Uint8Array(0), /Poeem index: expected at least 41 bytes, got 0/],
     ["a cut file", good.subarray(0, good.length - 1), /expected \d+ bytes for its header, got \d+/],
@@ -220,7 +223,18 @@ describe("the index file of the original Poeem library", () => {
     ["use_residual 2", Uint8Array.of(2, ...good.subarray(1)), /"use_residual" expected 0 or 1, got 2/],
     ["n negative", edited(1, -1n), /"n" expected from 0 to \d+, got -1/],
     ["n huge", edited(1, 1n << 62n), /"n" expected from 0 to/],
-    ["K of 16-bit codes", edited(25, 65_536n), /"K" expected from 1 to 256, got 65536/],
+    ["K of 16-bit codes", edited(25, 65_536n), /expected \d+ bytes for its header/],
+    ["K beyond 16 bits", edited(25, 65_537n), /"K" expected from 1 to 65536, got 65537/],
+    [
+      "16-bit codes that use more centroids than an artifact has",
+      poeemBytes({ ...wideFile, codes: wideFile.codes.map((_, at) => (at % 2 === 0 ? 7 : at)) }),
+      /"code" expected at most 256 centroids in use by each sub-quantizer, got 300 of 600 by sub-quantizer 1/,
+    ],
+    [
+      "a 16-bit code beyond K",
+      poeemBytes({ ...wideFile, codes: wideFile.codes.map(() => 600) }),
+      /"code\[0\]" expected below 600, got 600/,
+    ],
     ["D that does not divide d", edited(33, 3n), /"D" expected a divisor of d 8, got 3/],
   ])("refuses %s", (_, file, message) => {
     expect(() => readPoeemIndex(file)).toThrow(FormatError);

@@ -3,12 +3,13 @@ import { createCodebook } from "../codebook.ts";
 import { decodeRotated } from "../encode.ts";
 import { FormatError } from "../errors.ts";
 import type { ArtifactInput } from "../types.ts";
+import { narrowCodes } from "./narrow-codes.ts";
 
 /** What was read, and what had to be decided about it. */
 export interface PoeemImport {
   /** Ready for `writeArtifact`; fields and ids may be replaced. */
   readonly input: ArtifactInput;
-  /** Centroids of a sub-quantizer in the file (K); the artifact has 16 or 256, the rest unused zeros. */
+  /** Centroids of a sub-quantizer in the file (K); the artifact has 16 or 256: those that are used, the rest zeros. */
   readonly numCentroidsUsed: number;
   /**
    * What the file's norm column turned out to hold. The original library stores ‖x̂‖ in one place and reads ‖x̂‖² in
@@ -26,7 +27,8 @@ const HEADER_BYTES = 1 + 5 * 8;
  *   i8 use_residual · i64 n, d, J, K, D · f32 codebook (D, K, d/D) · i64 id (n) · f32 norm (n) ·
  *   u8 (K ≤ 256) or u16 code (n, D) · f32 centroid (J, d) · u32 assignment (n)
  *
- * Its D is our numSubQuantizers, J our nlist, K our numCentroids. The file has no rotation: whatever rotation the model
+ * Its D is our numSubQuantizers, J our nlist, K our numCentroids. An artifact has 256 at most: a file with more is read
+ * when its codes use no more than 256 in each sub-quantizer, which loses nothing. The file has no rotation: whatever rotation the model
  * learned is not in it, and queries must come in the space of its centroids.
  *
  * @param metric how it is to be searched; the file does not say. Default inner product
@@ -47,22 +49,32 @@ export function readPoeemIndex(bytes: Uint8Array, metric: Metric = "innerProduct
   const n = size("n", 0, 0, 0xffff_ffe0);
   const dim = size("d", 1, 1, 65_536);
   const nlist = size("J", 2, 0, 1 << 24);
-  const numCentroids = size("K", 3, 1, 256);
+  const numCentroids = size("K", 3, 1, 65_536);
+  const codeBytes = numCentroids <= 256 ? 1 : 2;
   const numSubQuantizers = size("D", 4, 1, dim);
   if (dim % numSubQuantizers !== 0)
     throw new FormatError(WHERE, `"D" expected a divisor of d ${dim}, got ${numSubQuantizers}`);
-  const lengths = [numCentroids * dim * 4, n * 8, n * 4, n * numSubQuantizers, nlist * dim * 4, n * 4];
+  const lengths = [numCentroids * dim * 4, n * 8, n * 4, n * numSubQuantizers * codeBytes, nlist * dim * 4, n * 4];
   const expected = lengths.reduce((sum, length) => sum + length, HEADER_BYTES);
   if (bytes.length !== expected)
     throw new FormatError(WHERE, `expected ${expected} bytes for its header, got ${bytes.length}`);
 
   // Nothing in the file is aligned, so each column is copied.
   let at = HEADER_BYTES;
-  const [codebookBytes, idBytes, normBytes, codes, centroidBytes, assignmentBytes] = lengths.map((length) => {
+  const [codebookBytes, idBytes, normBytes, codeColumn, centroidBytes, assignmentBytes] = lengths.map((length) => {
     at += length;
     return Uint8Array.from(bytes.subarray(at - length, at));
   });
-  const nbits = numCentroids <= 16 ? 4 : 8;
+  const wide = codeBytes === 1 ? codeColumn! : new Uint16Array(codeColumn!.buffer);
+  const bad = wide.findIndex((code) => code >= numCentroids);
+  if (bad >= 0) throw new FormatError(WHERE, `"code[${bad}]" expected below ${numCentroids}, got ${wide[bad]}`);
+  const centroids = new Float32Array(codebookBytes!.buffer);
+  const own =
+    wide instanceof Uint8Array
+      ? { codes: wide, centroids, numCentroids }
+      : narrowCodes(WHERE, wide, centroids, numSubQuantizers, numCentroids);
+  const { codes } = own;
+  const nbits = own.numCentroids <= 16 ? 4 : 8;
   const codebook = createCodebook({
     dim,
     metric,
@@ -71,10 +83,8 @@ export function readPoeemIndex(bytes: Uint8Array, metric: Metric = "innerProduct
     nbits,
     byResidual: residual === 1 && nlist > 0,
     coarseCentroids: new Float32Array(centroidBytes!.buffer),
-    centroids: padCentroids(new Float32Array(codebookBytes!.buffer), numSubQuantizers, numCentroids, 1 << nbits),
+    centroids: padCentroids(own.centroids, numSubQuantizers, own.numCentroids, 1 << nbits),
   });
-  const bad = codes!.findIndex((code) => code >= numCentroids);
-  if (bad >= 0) throw new FormatError(WHERE, `"code[${bad}]" expected below ${numCentroids}, got ${codes![bad]}`);
   const assignments = new Uint32Array(assignmentBytes!.buffer);
   const lost = assignments.findIndex((cell) => cell >= Math.max(1, nlist));
   if (lost >= 0)
@@ -82,11 +92,11 @@ export function readPoeemIndex(bytes: Uint8Array, metric: Metric = "innerProduct
       WHERE,
       `"assignment[${lost}]" expected below ${Math.max(1, nlist)}, got ${assignments[lost]}`,
     );
-  const input = { codebook, assignments, codes: codes!, ids: readIds(new BigInt64Array(idBytes!.buffer)) };
+  const input = { codebook, assignments, codes, ids: readIds(new BigInt64Array(idBytes!.buffer)) };
   return {
     input,
     numCentroidsUsed: numCentroids,
-    norms: judgeNorms(new Float32Array(normBytes!.buffer), decodeRotated(codebook, assignments, codes!), dim),
+    norms: judgeNorms(new Float32Array(normBytes!.buffer), decodeRotated(codebook, assignments, codes), dim),
   };
 }
 
