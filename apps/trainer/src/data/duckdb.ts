@@ -32,7 +32,7 @@ export class Database {
     const commas = path.find((one) => one.includes(","));
     if (commas !== undefined)
       throw new UserError(`expected a folder of data without a comma in its name, got ${commas}`);
-    const folder = await mkdtemp(join(tmpdir(), "poeem-duckdb-"));
+    const folder = await mkdtemp(join(tmpdir(), `poeem-duckdb-${process.pid}-`));
     const remove = (): void => rmSync(folder, { recursive: true, force: true });
     process.once("exit", remove);
     try {
@@ -97,7 +97,7 @@ export class Database {
   }
 }
 
-/** A query of the user's as part of another one; it may end in a semicolon or a comment. */
+/** A query of the user's as part of another one; it may end in a semicolon and comments. */
 function subquery(sql: string): string {
-  return `(${sql.trim().replace(/;$/, "")}\n)`;
+  return `(${sql.replace(/;(\s|--[^\n]*(\n|$)|\/\*[\s\S]*?\*\/)*$/, "")}\n)`;
 }
