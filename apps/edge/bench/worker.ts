@@ -1,16 +1,28 @@
 /** The built Worker in workerd, asked over its own socket: no development proxy between, which would cost more than a search. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { type Artifact, chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { Inspector, rssOfChildren } from "./inspector.ts";
 
 const built = join(import.meta.dirname, "../dist/worker");
 
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  /** Milliseconds from sending to the last byte. */
+  readonly ms: number;
+}
+
 export interface RunningWorker {
+  /** Any answer; with a body it is a POST of JSON. */
+  send(path: string, body?: string): Promise<Answer>;
   /** Milliseconds from sending to the last byte, and the body. */
   ask(path: string): Promise<{ readonly ms: number; readonly body: string }>;
-  publish(artifact: Artifact): Promise<void>;
+  publish(artifact: Artifact, name?: string): Promise<void>;
+  /** Asks the store that makes trouble; see `bad-day.js`. */
+  trouble(path: string): Promise<Record<string, number>>;
   /** Bytes of the Worker's isolate and of the whole process, now. Only when started with an inspector. */
   memory(): Promise<Memory>;
   stop(): Promise<void>;
@@ -26,7 +38,8 @@ export interface Memory {
   readonly rss: number;
 }
 
-export async function startWorker({ inspect = false } = {}): Promise<RunningWorker> {
+/** @param options.badDay the Worker reads KV through `bad-day.js`, which fails, hangs and lies when it is told to */
+export async function startWorker({ inspect = false, badDay = false } = {}): Promise<RunningWorker> {
   // every one: an older build may have left its kernel beside the one that worker.js imports
   const kernels = readdirSync(built).filter((file) => file.endsWith(".wasm"));
   if (kernels.length === 0) throw new Error(`[edge] ${built} has no kernel: run npm run build -w @poeem/edge first`);
@@ -48,9 +61,18 @@ export async function startWorker({ inspect = false } = {}): Promise<RunningWork
               contents: readFileSync(join(built, file)),
             })),
           ],
-          kvNamespaces: ["INDEX"],
+          ...(badDay
+            ? { serviceBindings: { INDEX: { name: "bad-day", entrypoint: "BadDay" } } }
+            : { kvNamespaces: ["INDEX"] }),
           compatibilityDate: "2026-10-01",
           unsafeDirectSockets: [{ port: 0 }],
+        },
+        {
+          name: "bad-day",
+          modules: true,
+          script: readFileSync(join(import.meta.dirname, "bad-day.js"), "utf8"),
+          kvNamespaces: ["INDEX"],
+          compatibilityDate: "2026-10-01",
         },
       ],
     }),
@@ -65,13 +87,22 @@ export async function startWorker({ inspect = false } = {}): Promise<RunningWork
       const { usedSize, backingStorageSize } = await inspector.ask("Runtime.getHeapUsage");
       return { heap: usedSize!, buffers: backingStorageSize!, rss: rssOfChildren("workerd") };
     },
-    ask: (path) => ask(new URL(path, address), agent),
-    async publish({ chunks, manifestBytes, version }) {
-      const kv = await miniflare.getKVNamespace("INDEX", "edge");
+    send: (path, body) => send(new URL(path, address), agent, body),
+    async ask(path) {
+      const answer = await send(new URL(path, address), agent);
+      if (answer.status === 200) return answer;
+      throw new Error(`${path.slice(0, 60)} answered ${answer.status}: ${answer.body.slice(0, 300)}`);
+    },
+    async trouble(path) {
+      const response = await (await miniflare.getWorker("bad-day")).fetch(`http://bad-day${path}`);
+      return (await response.json()) as Record<string, number>;
+    },
+    async publish({ chunks, manifestBytes, version }, name) {
+      const kv = await miniflare.getKVNamespace("INDEX", "bad-day");
       for (const { key, bytes } of chunks) await kv.put(chunkKey(key), bytes);
       await kv.put(manifestKey(version), manifestBytes);
       await kv.put(
-        pointerKey(),
+        pointerKey(name),
         formatPointer({ version, manifestKey: manifestKey(version), publishedAt: new Date().toISOString() }),
       );
     },
@@ -83,78 +114,21 @@ export async function startWorker({ inspect = false } = {}): Promise<RunningWork
   };
 }
 
-function ask(url: URL, agent: Agent): Promise<{ ms: number; body: string }> {
+function send(url: URL, agent: Agent, posted?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
-    const sent = request(url, { agent }, (response) => {
+    const options =
+      posted === undefined ? { agent } : { agent, method: "POST", headers: { "content-type": "application/json" } };
+    const sent = request(url, options, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.on("end", () => {
         const body = Buffer.concat(parts).toString();
-        if (response.statusCode === 200) resolve({ ms: performance.now() - startedAt, body });
-        else reject(new Error(`${url.pathname} answered ${response.statusCode}: ${body.slice(0, 300)}`));
+        resolve({ status: response.statusCode ?? 0, body, ms: performance.now() - startedAt });
       });
+      response.on("error", reject);
     });
     sent.on("error", reject);
-    sent.end();
+    sent.end(posted);
   });
-}
-
-/** Chrome's DevTools protocol over the socket that workerd offers for a Worker. */
-class Inspector {
-  readonly #socket: WebSocket;
-  readonly #waiting = new Map<number, (result: Record<string, number>) => void>();
-  #last = 0;
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => {
-      const { id, result } = JSON.parse(String(data)) as { id?: number; result: Record<string, number> };
-      if (id !== undefined) this.#waiting.get(id)?.(result);
-    });
-  }
-
-  static async connect(base: URL): Promise<Inspector> {
-    const listed = (await (await fetch(`http://${base.host}/json`)).json()) as {
-      id: string;
-      webSocketDebuggerUrl: string;
-    }[];
-    const own = listed.find(({ id }) => id.includes("edge"));
-    if (own === undefined)
-      throw new Error(`[edge] the inspector lists ${listed.map(({ id }) => id).join(", ")}, no "edge"`);
-    const socket = new WebSocket(own.webSocketDebuggerUrl);
-    await new Promise((resolve, reject) => {
-      socket.addEventListener("open", resolve, { once: true });
-      socket.addEventListener("error", reject, { once: true });
-    });
-    return new Inspector(socket);
-  }
-
-  ask(method: string): Promise<Record<string, number>> {
-    const id = ++this.#last;
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
-      this.#socket.send(JSON.stringify({ id, method }));
-    });
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-}
-
-/** Resident bytes of the children of this process that run `name`; Linux only, elsewhere 0. */
-function rssOfChildren(name: string): number {
-  const field = (status: string, key: string) => new RegExp(`^${key}:\\s+(\\S+)`, "m").exec(status)?.[1];
-  let kilobytes = 0;
-  for (const pid of existsSync("/proc") ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : []) {
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, "utf8");
-      if (field(status, "PPid") === String(process.pid) && field(status, "Name") === name)
-        kilobytes += Number(field(status, "VmRSS"));
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  return kilobytes * 1024;
 }

@@ -118,7 +118,7 @@ export function bruteForce(fixture: Fixture, query: string, k: number): { id: st
 
 /** Publishes as `poeem publish` does: chunks, manifest, pointer last. `damage` changes or drops a value on the way. */
 export async function publish(
-  kv: KVNamespace,
+  kv: { put(key: string, value: Uint8Array | string): Promise<void>; delete(key: string): Promise<void> },
   { artifact }: Fixture,
   damage: (key: string, bytes: Uint8Array) => Uint8Array | null = (_, bytes) => bytes,
   name?: string,
