@@ -37,7 +37,7 @@ export interface ArtifactInput extends EncodedVectors {
   readonly previousVersion?: string | undefined;
   /** The nprobe a search uses when it names none. Default: all cells up to 8, else 8. */
   readonly defaultNprobe?: number | undefined;
-  /** Upper limit of one lists chunk in bytes, at most 8 MiB; default 4 MiB, and 256 KiB when all lists take more than 32 MiB. */
+  /** Upper limit of one lists chunk in bytes, at most 8 MiB; default 4 MiB, and 64 KiB (a 4096th of all lists, if more) beyond 32 MiB of lists. */
   readonly listChunkBytes?: number | undefined;
   /** Upper limit of one items chunk in bytes; default 256 KiB. */
   readonly itemChunkBytes?: number | undefined;

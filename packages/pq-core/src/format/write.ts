@@ -15,9 +15,13 @@ import { sealManifest } from "./manifest.ts";
 import { quantizeRefine, writeRefinePages } from "./refine-pages.ts";
 
 const DEFAULT_LIST_CHUNK_BYTES = 4 * 1024 * 1024;
-/** Lists beyond this do not stay in memory at the edge: a search reads the chunks that its cells lie in, so these must be small. */
+/**
+ * Lists beyond this do not stay in memory at the edge: a search reads the chunks that its cells lie in, so these are about as small as a
+ * cell, though never so small that the manifest, which names them all, grows with the index.
+ */
 const LARGE_LIST_BYTES = 32 * 1024 * 1024;
-const LARGE_INDEX_LIST_CHUNK_BYTES = 256 * 1024;
+const LEAST_LIST_CHUNK_BYTES = 64 * 1024;
+const MOST_LIST_CHUNKS = 4096;
 const DEFAULT_ITEM_CHUNK_BYTES = 256 * 1024;
 const MAX_PART = MAX_CHUNK_BYTES - HEADER_BYTES;
 
@@ -83,9 +87,10 @@ export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
 
 function defaultListChunkBytes(codebook: Codebook, n: number): number {
   const size = blockBytes(codebook);
-  return countBlocks(n) * size > LARGE_LIST_BYTES
-    ? Math.max(LARGE_INDEX_LIST_CHUNK_BYTES, size + HEADER_BYTES)
-    : DEFAULT_LIST_CHUNK_BYTES;
+  const all = countBlocks(n) * size;
+  if (all <= LARGE_LIST_BYTES) return DEFAULT_LIST_CHUNK_BYTES;
+  const bytes = Math.max(LEAST_LIST_CHUNK_BYTES, Math.ceil(all / MOST_LIST_CHUNKS), size) + HEADER_BYTES;
+  return Math.min(bytes, MAX_CHUNK_BYTES);
 }
 
 /** Where the items came to lie: input position of each ordinal, list offsets, range of the terms. */
