@@ -145,7 +145,7 @@ describe("the record of versions", () => {
         publishedAt: times[i],
         items: 50,
         bytes: chunks.reduce((sum, { bytes }) => sum + bytes.length, manifestBytes.length),
-        ...(i < 2 ? { servedUntil: times[i + 1] } : {}),
+        ...(i < 2 ? { lastServed: times[i + 1] } : {}),
       })),
     );
     expect(pointer).toMatchObject({ version: artifacts[2]!.version, publishedAt: times[2] });

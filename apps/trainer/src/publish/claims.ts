@@ -21,12 +21,16 @@ import type { Clock, KeyValueStore } from "./store.ts";
 /** Seconds that a publish may go without a sign of life. */
 const PUBLISH_LEASE = 3600;
 /** Seconds that a prune may go without a sign of life. */
-const PRUNE_LEASE = 600;
+const PRUNE_LEASE = 1800;
 const POLL_MS = 5000;
 /** The shortest expiry that KV takes, in seconds. */
 const MIN_EXPIRY = 60;
 
-/** A sign of life, to be given every now and then; writes only when it is time to. */
+/**
+ * A sign of life, to be given every now and then and before anything that the claim is for; writes only when it is time to.
+ * Throws a `UserError` when the last one is so long ago that the claim may have expired: a machine that slept must
+ * not go on as if nothing had happened.
+ */
 export type KeepAlive = () => Promise<void>;
 
 /**
@@ -99,7 +103,10 @@ async function withClaim<T>(
     writtenAt = clock.now();
   };
   const keepAlive = async (): Promise<void> => {
-    if (clock.now() - writtenAt >= (1000 * lease) / 4) await write(lease);
+    const age = (clock.now() - writtenAt) / 1000;
+    if (age >= 0.75 * lease && age !== Number.POSITIVE_INFINITY)
+      throw new UserError(`${store.name}: the ${kind} stood still for ${Math.round(age / 60)} minutes; run it again`);
+    if (age >= 0.25 * lease) await write(lease);
   };
   await keepAlive();
   try {

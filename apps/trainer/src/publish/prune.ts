@@ -1,8 +1,8 @@
 import { KEY_PREFIXES, versionKey } from "@poeem/pq-core";
-import { readClaimedKeys, whilePruning } from "./claims.ts";
+import { type KeepAlive, readClaimedKeys, whilePruning } from "./claims.ts";
 import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
 import { valuesOf } from "./verify.ts";
-import { listIndexNames, type PublishedIndex, readManifest, readPublished, type VersionRecord } from "./versions.ts";
+import { listIndexNames, readManifest, readPublished, type VersionRecord } from "./versions.ts";
 
 /** What served or was written within this time stays: a reader may not have looked at the pointer since. */
 const SPARE_MS = 3_600_000;
@@ -32,6 +32,7 @@ export async function planPrune(
   keep: number,
   clock: Clock = systemClock,
   claimed?: ReadonlySet<string>,
+  keepAlive: KeepAlive = async () => undefined,
 ): Promise<PrunePlan> {
   const spared = new Date(clock.now() - SPARE_MS).toISOString();
   const used = new Set(claimed ?? (await readClaimedKeys(store)));
@@ -39,16 +40,19 @@ export async function planPrune(
   const drop: { name: string; version: string }[] = [];
   let kept = 0;
   for (const name of await listIndexNames(store)) {
-    const index = await readPublished(store, name);
-    for (const [age, record] of index.versions.toReversed().entries()) {
-      if (age >= keep && !isSpared(index, record, spared)) {
-        drop.push({ name, version: record.version });
-        continue;
-      }
-      kept++;
-      const { manifest, manifestBytes } = await readManifest(store, record);
+    const { pointer, versions } = await readPublished(store, name);
+    const stays: Pick<VersionRecord, "version" | "manifestKey">[] = pointer ? [pointer] : [];
+    for (const [age, record] of versions.toReversed().entries()) {
+      if (record.version === pointer?.version) continue;
+      if (age < keep || isRecent(record, spared)) stays.push(record);
+      else drop.push({ name, version: record.version });
+    }
+    for (const version of stays) {
+      const { manifest, manifestBytes } = await readManifest(store, version);
+      await keepAlive();
       for (const { key } of valuesOf(manifest, manifestBytes)) used.add(key);
     }
+    kept += stays.length;
   }
   const unused = chunks.filter(({ key, metadata }) => {
     // A publisher that kept no records left no time either: its chunks count as old.
@@ -65,7 +69,7 @@ export async function planPrune(
  */
 export async function pruneStore(store: KeyValueStore, keep: number, clock: Clock = systemClock): Promise<PrunePlan> {
   return whilePruning(store, clock, async (claimed, keepAlive) => {
-    const plan = await planPrune(store, keep, clock, claimed);
+    const plan = await planPrune(store, keep, clock, claimed, keepAlive);
     const keys = [...plan.drop.map(({ name, version }) => versionKey(name, version)), ...plan.chunks];
     for (let at = 0; at < keys.length; at += GROUP) {
       await keepAlive();
@@ -75,6 +79,6 @@ export async function pruneStore(store: KeyValueStore, keep: number, clock: Cloc
   });
 }
 
-function isSpared({ pointer }: PublishedIndex, record: VersionRecord, spared: string): boolean {
-  return record.version === pointer?.version || record.publishedAt > spared || (record.servedUntil ?? "") > spared;
+function isRecent({ publishedAt, lastServed = "" }: VersionRecord, since: string): boolean {
+  return publishedAt > since || lastServed > since;
 }

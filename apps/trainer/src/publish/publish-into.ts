@@ -68,6 +68,7 @@ async function run(
   const readBack = verify === "all" ? values : await valuesBesideServing(store, plan);
   const written = await transfer(store, artifact, plan.write, readBack, { clock, keepAlive, groupBytes });
   const record = newRecord(artifact.manifest, manifestKey(plan.version), bytesOf(values), clock);
+  await keepAlive();
   await writeRecord(store, name, record);
   const { replaced } = await movePointer(store, clock, name, record);
   return {
@@ -82,9 +83,9 @@ async function run(
 
 async function valuesBesideServing(store: KeyValueStore, plan: PublishPlan): Promise<readonly ExpectedValue[]> {
   const { pointer } = await readPublished(store, plan.name);
-  if (!pointer) return [...plan.write, ...plan.present];
-  const { manifest, manifestBytes } = await readManifest(store, pointer);
-  return valuesBeside(plan, manifest, manifestBytes);
+  // A manifest that is not seen yet is no reason to stop: everything is read back then.
+  const serving = pointer && (await readManifest(store, pointer).catch(() => undefined));
+  return serving ? valuesBeside(plan, serving.manifest, serving.manifestBytes) : [...plan.write, ...plan.present];
 }
 
 async function describeFailure<T>(work: () => Promise<T>): Promise<T> {

@@ -45,7 +45,9 @@ export async function rollbackTo(
     } finally {
       progress.stop();
     }
-    await writeRecord(store, name, target); // a prune may have dropped it meanwhile
+    await keepAlive();
+    // A prune may have dropped the record meanwhile, and should spare this version from now on.
+    await writeRecord(store, name, { ...target, lastServed: new Date(clock.now()).toISOString() });
     const { replaced } = await movePointer(store, clock, name, target);
     return { name, version: target.version, replaced, chunksVerified: values.length };
   });

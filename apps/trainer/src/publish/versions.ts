@@ -21,8 +21,8 @@ export interface VersionRecord {
   readonly items: number;
   /** Of all chunks and the manifest. */
   readonly bytes: number;
-  /** When another version took its place. */
-  readonly servedUntil?: string;
+  /** When it was last seen to serve, if it was replaced or rolled back to: readers may have used it until then. */
+  readonly lastServed?: string;
 }
 
 /** One index: which version serves, and all published ones, the oldest first. */
@@ -32,14 +32,18 @@ export interface PublishedIndex {
   readonly versions: readonly VersionRecord[];
 }
 
-/** Reads what was published under `name`. Touches no key that may be absent. */
+/**
+ * Reads what was published under `name`. Touches no key that may be absent. The version that the pointer names may be
+ * missing from the list for a minute after it was published.
+ */
 export async function readPublished(store: KeyValueStore, name: string): Promise<PublishedIndex> {
   const prefix = versionKey(name);
   const versions = (await store.list(prefix)).map((key) => recordOf(key, prefix));
   const pointer = await readPointer(store, name);
   if (pointer && !versions.some(({ version }) => version === pointer.version)) {
     // The list is behind the pointer, or the version is from a publisher that kept no records.
-    versions.push(await describeVersion(store, pointer));
+    const record = await describeVersion(store, pointer).catch(() => undefined);
+    if (record) versions.push(record);
   }
   return { name, pointer, versions: versions.sort(byTime) };
 }
@@ -82,10 +86,9 @@ export async function movePointer(
 ): Promise<{ replaced: string | undefined }> {
   const { pointer, versions } = await readPublished(store, name);
   const publishedAt = new Date(clock.now()).toISOString();
-  if (pointer && pointer.version !== version) {
-    const replaced = versions.find((record) => record.version === pointer.version)!;
-    await writeRecord(store, name, { ...replaced, servedUntil: publishedAt });
-  }
+  const replaced = versions.find((record) => record.version === pointer?.version);
+  if (replaced && replaced.version !== version)
+    await writeRecord(store, name, { ...replaced, lastServed: publishedAt });
   const bytes = new TextEncoder().encode(formatPointer({ version, manifestKey, publishedAt }));
   try {
     await store.put([{ key: pointerKey(name), bytes }]);
@@ -147,7 +150,7 @@ function recordOf({ key, metadata = {} }: StoredKey, prefix: string): VersionRec
     publishedAt: text("publishedAt"),
     items: count("items"),
     bytes: count("bytes"),
-    ...(metadata["servedUntil"] === undefined ? {} : { servedUntil: text("servedUntil") }),
+    ...(metadata["lastServed"] === undefined ? {} : { lastServed: text("lastServed") }),
   };
 }
 
