@@ -3,8 +3,9 @@ import { defineConfig } from "@poeem/trainer";
 export default defineConfig({
   name: "goodbooks",
   data: {
-    items: "SELECT item_id, title, authors, year, language, image_url FROM 'items.csv.gz' ORDER BY item_id",
-    events: "SELECT user_id, item_id FROM 'interactions.csv.gz'",
+    // gzip or not
+    items: "SELECT item_id, title, authors, year, language, image_url FROM read_csv('items.csv*') ORDER BY item_id",
+    events: "SELECT user_id, item_id FROM read_csv('interactions.csv*')",
   },
   items: { id: "item_id", fields: ["authors", "year", "image_url"], facets: ["language"], numbers: ["year"] },
   events: { user: "user_id", item: "item_id" },
