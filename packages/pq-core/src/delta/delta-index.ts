@@ -3,14 +3,18 @@ import { decode } from "../encode.ts";
 import { compileFilter, leafMasks } from "../search/filter.ts";
 import { checkOrdinals } from "../search/item-store.ts";
 import { type BlockMask, selected } from "../search/masks.ts";
-import { resolveOptions, resolveQueries } from "../search/options.ts";
+import { MAX_K, type Resolved, resolveOptions, resolveQueries } from "../search/options.ts";
 import { known, type PqIndex } from "../search/pq-index.ts";
 import { refineRanking } from "../search/refine.ts";
-import { TopK } from "../top-k.ts";
+import type { Head } from "../search/score.ts";
+import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "../search/shortlist.ts";
 import type { EncodedVectors, Index, Item, ItemId, Manifest, SearchOptions, SearchResult } from "../types.ts";
 import { checkSameNames, countFacets, joinMasks, type TwoColumns, withoutRemoved } from "./columns.ts";
 import { OrdinalMap } from "./ordinal-map.ts";
 import type { DeltaPayload } from "./payload.ts";
+
+/** What was found in the base and beside it, and what it took. */
+type Parts = readonly [Shortlist, Shortlist, Pick<SearchResult, "listsProbed" | "codesScanned">];
 
 /**
  * A base and the items beside it, searched as the one catalogue that they are: every answer, ties included, is that of
@@ -43,11 +47,55 @@ export class DeltaIndex implements Index {
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
     const heads = resolveQueries(this.codebook, query);
-    const { merge, nprobe, ...resolved } = resolveOptions(options, this.manifest, heads.length);
+    const resolved = resolveOptions(options, this.manifest, heads.length);
+    const { merge, refineFactor } = resolved;
+    const k = Math.min(resolved.k * Math.max(1, refineFactor), this.manifest.numItems);
+    // A mixture is ordered within a shortlist, which must be that of all that is there and of nothing that was removed.
+    const isPlain = resolved.filter === undefined && resolved.exclude.length === 0 && merge.by === "max";
+    const [ofBase, ofDelta, counts] =
+      (isPlain ? await this.#searchPlain(heads, resolved, k) : undefined) ??
+      (await this.#searchMasked(heads, resolved, k));
+    const list = joinShortlists([ofBase, ofDelta], shortlistSize(k, merge), [
+      (ordinal) => this.#map.fromBase(ordinal),
+      (ordinal) => this.#map.fromDelta(ordinal),
+    ]);
+    const ranking = finishShortlist(list, k);
+    if (refineFactor === 0) return { ...ranking, ...counts };
+    const candidates = await this.#split(ranking.ordinals, (part, ordinals) => part.refineCodes(ordinals));
+    return {
+      ...refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, merge),
+      ...counts,
+    };
+  }
+
+  /**
+   * A search that nothing but removed items is kept out of: a few more of the base are wanted, in their place, which is
+   * cheaper than masks. Undefined when so many of the best were removed that these do not suffice.
+   */
+  async #searchPlain(heads: readonly Head[], { nprobe, merge }: Resolved, k: number): Promise<Parts | undefined> {
     const { base, delta, removed } = this;
-    const masks = resolved.filter === undefined ? undefined : await this.#masks(resolved.filter);
-    const excluded = resolved.exclude.length === 0 ? undefined : await this.#stored(resolved.exclude);
-    const k = Math.min(resolved.k * Math.max(1, resolved.refineFactor), this.manifest.numItems);
+    const spare = Math.min(
+      removed.length,
+      4 + Math.ceil((2 * k * removed.length) / Math.max(1, base.manifest.numItems)),
+    );
+    if (k === 0 || k + spare > MAX_K) return undefined;
+    const queries = heads.map(({ original }) => original);
+    const { ordinals, scores, listsProbed, codesScanned } = await base.search(queries, { k: k + spare, nprobe, merge });
+    const isLeft = ordinals.map((ordinal) => (this.#map.isRemoved(ordinal) ? 0 : 1));
+    const ofBase = {
+      ordinals: ordinals.filter((_, i) => isLeft[i] === 1),
+      scores: scores.filter((_, i) => isLeft[i] === 1),
+    };
+    if (ofBase.ordinals.length < k && ordinals.length === k + spare) return undefined;
+    const ofDelta = await delta.search(queries, { k, nprobe, merge });
+    return [ofBase, ofDelta, { listsProbed, codesScanned: codesScanned + ofDelta.codesScanned }];
+  }
+
+  async #searchMasked(heads: readonly Head[], resolved: Resolved, k: number): Promise<Parts> {
+    const { base, delta, removed } = this;
+    const { merge, nprobe, filter, exclude } = resolved;
+    const masks = filter === undefined ? undefined : await this.#masks(filter);
+    const excluded = exclude.length === 0 ? undefined : await this.#stored(exclude);
     const few = masks === undefined ? undefined : this.#few(masks);
     const probed = few === undefined ? base.probe(heads, nprobe) : undefined;
     const ofBase = await base.rank(
@@ -63,28 +111,15 @@ export class DeltaIndex implements Index {
       merge,
       k,
       // The products are of the base's kernel.
-      probed === undefined
-        ? delta.visitItems(few!.delta)
-        : delta.visitCells({ cells: probed.cells, products: undefined }),
+      probed === undefined ? delta.visitItems(few!.delta) : delta.visitCells({ ...probed, products: undefined }),
       masks?.delta,
       excluded === undefined ? [] : [excluded.delta],
     );
-    const top = new TopK(k);
-    for (const [i, ordinal] of ofBase.ranking.ordinals.entries())
-      top.push(ofBase.ranking.scores[i]!, this.#map.fromBase(ordinal));
-    for (const [i, j] of ofDelta.ranking.ordinals.entries())
-      top.push(ofDelta.ranking.scores[i]!, this.#map.fromDelta(j));
-    const ranking = top.take();
     const counts = {
       listsProbed: few === undefined ? ofBase.listsProbed : this.#countCells(few),
       codesScanned: ofBase.codesScanned + ofDelta.codesScanned,
     };
-    if (resolved.refineFactor === 0) return { ...ranking, ...counts };
-    const candidates = await this.#split(ranking.ordinals, (part, ordinals) => part.refineCodes(ordinals));
-    return {
-      ...refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, merge),
-      ...counts,
-    };
+    return [ofBase.ranking, ofDelta.ranking, counts];
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
