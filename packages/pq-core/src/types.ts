@@ -129,11 +129,17 @@ export type Filter =
   | { readonly or: readonly Filter[] }
   | { readonly not: Filter };
 
-/** How the scores of several query vectors become one score an item. */
+/**
+ * How the scores of several query vectors become one score an item. An item is found by the vectors that probe its cell, so that n
+ * vectors cost n searches, not n times the cells of all.
+ */
 export type Merge =
-  /** The largest. */
+  /** The largest, of the vectors that probe the item's cell. */
   | { readonly by: "max" }
-  /** log Σ_h weight_h · exp(temperature · score_h): the mixture of method.md section 8, as a logarithm. */
+  /**
+   * log Σ_h weight_h · exp(temperature · score_h) over all vectors: a mixture of softmaxes, as a logarithm. It orders a
+   * shortlist: the 8 k best (128 at least) by their best single term, of a vector that probes the item's cell.
+   */
   | { readonly by: "sumExp"; readonly temperature: number; readonly weights?: ArrayLike<number> };
 
 export interface SearchOptions {

@@ -175,35 +175,48 @@ describe.each(Object.keys(OPENED))("%s", (name) => {
     );
   });
 
-  it("merges several query vectors by maximum, each item once", async () => {
+  it("merges several query vectors by maximum over those that probe an item's cell, each item once", async () => {
     const queries = [query, normals(16, random(7)), normals(16, random(8)), query];
-    const cells = probed(queries, 3);
+    const cells = queries.map((q) => probed([q], 3));
     const want = expected(
-      (i) => Math.max(...queries.map((q) => dot(i, q))),
-      (i) => cells.has(encoded.assignments[i]!),
+      (i) => Math.max(...queries.filter((_, h) => cells[h]!.has(encoded.assignments[i]!)).map((q) => dot(i, q))),
+      (i) => cells.some((own) => own.has(encoded.assignments[i]!)),
       30,
     );
     await expectSearch(await OPENED[name]!(), queries, { k: 30, nprobe: 3 }, want);
   });
 
   it.each([0.05, 1, 20])(
-    "merges several query vectors by a weighted sum of exponentials, temperature %f",
+    "orders the best of several query vectors by a weighted sum of exponentials, temperature %f",
     async (temperature) => {
       const queries = [query, normals(16, random(7)), normals(16, random(8))];
       const weights = [0.2, 1, 3];
+      const terms = (i: number) => queries.map((q, h) => Math.log(weights[h]!) + temperature * dot(i, q));
       const score = (i: number): number => {
-        const parts = queries.map((q, h) => Math.log(weights[h]!) + temperature * dot(i, q));
+        const parts = terms(i);
         const max = Math.max(...parts);
         return max + Math.log(parts.reduce((sum, x) => sum + Math.exp(x - max), 0));
       };
-      const cells = probed(queries, 4);
-      const want = expected(score, (i) => cells.has(encoded.assignments[i]!), 30);
-      await expectSearch(
-        await OPENED[name]!(),
-        queries,
-        { k: 30, nprobe: 4, merge: { by: "sumExp", temperature, weights } },
-        want,
-      );
+      const cells = queries.map((q) => probed([q], 2));
+      const found = (i: number) => terms(i).filter((_, h) => cells[h]!.has(encoded.assignments[i]!));
+      // The shortlist: 8 times as many as are wanted, and 128 at least, by the best term of a vector that probes the cell.
+      for (const k of [3, 30]) {
+        const size = Math.max(128, 8 * k);
+        const shortlist = expected(
+          (i) => Math.max(...found(i)),
+          (i) => found(i).length > 0,
+          size,
+        );
+        expect(shortlist).toHaveLength(size);
+        const listed = new Set(shortlist.map(({ id }) => id));
+        const want = expected(score, (i) => listed.has(ids[i]!), k);
+        await expectSearch(
+          await OPENED[name]!(),
+          queries,
+          { k, nprobe: 2, merge: { by: "sumExp", temperature, weights } },
+          want,
+        );
+      }
     },
   );
 

@@ -1,59 +1,52 @@
-import type { Ranking } from "../kernel.ts";
-import { TopK } from "../top-k.ts";
 import type { Merge } from "../types.ts";
-import { rankHead, type Scan } from "./rank.ts";
+import { byHead, rankBest, type Scan } from "./rank.ts";
 import type { Head } from "./score.ts";
+import type { Shortlist } from "./shortlist.ts";
 
 type SumExp = Extract<Merge, { by: "sumExp" }>;
 
 /**
- * The k best by log Σ_h weight_h · exp(temperature · score_h), the log of a mixture of
- * softmaxes with one component a query vector (one for each item of a history, say).
+ * The `size` items with the best single term log weight_h + temperature · score_h, each with its log of the mixture of all
+ * query vectors, log Σ_h weight_h · exp(temperature · score_h): one component a query vector, for each item of a history, say.
  *
- * Exact, though not every item is scored by every vector:
- * 1. The k best of each vector give candidates; their k-th best mixture score is a threshold Θ.
- * 2. A sum of H terms that reaches exp(Θ) has a term of at least exp(Θ)/H, so every item of the result scores
- *    at least (Θ − log H − log weight_h) / temperature for some vector h: these are scanned for and scored in full.
+ * Finding terms costs as much as a search by each vector. Finding sums would cost many times that, since an item that is good
+ * by none may be good by all; it would have to be below `size` others by its best term, and to catch up by log H at most.
  */
-export function rankMixture(scan: Scan, heads: readonly Head[], k: number, merge: SumExp): Ranking {
-  const first = new Set<number>();
-  for (const head of heads)
-    for (const ordinal of rankHead(scan, head, k, Number.NEGATIVE_INFINITY).ordinals) first.add(ordinal);
-  const top = scoreMixture(scan, heads, first, k, merge);
-  const theta = top.threshold;
-  const total = scan.stretches.reduce((sum, { start, end }) => sum + end - start, 0);
-  const all = new Set(first);
-  for (const [h, head] of heads.entries()) {
-    const floor = (theta - Math.log(heads.length) - logWeight(merge, h)) / merge.temperature;
-    for (const ordinal of rankHead(scan, head, total, floor - Math.abs(floor) * 1e-5).ordinals) all.add(ordinal);
-  }
-  return scoreMixture(scan, heads, all, k, merge).take();
+export function rankMixture(scan: Scan, heads: readonly Head[], size: number, merge: SumExp): Shortlist {
+  const logWeights = heads.map((_, h) => (merge.weights === undefined ? 0 : Math.log(merge.weights[h]!)));
+  const best = rankBest(scan, heads, byHead(scan.stretches, heads.length), size, merge.temperature, logWeights);
+  return { ...best, mixtures: mixturesOf(scan, heads, best.ordinals, merge.temperature, logWeights) };
 }
 
-function logWeight(merge: SumExp, head: number): number {
-  return merge.weights === undefined ? 0 : Math.log(merge.weights[head]!);
-}
-
-/** Mixture scores of the given items, the k best kept. */
-function scoreMixture(scan: Scan, heads: readonly Head[], items: ReadonlySet<number>, k: number, merge: SumExp): TopK {
+/** Mixture scores of the given items, in their order. */
+function mixturesOf(
+  scan: Scan,
+  heads: readonly Head[],
+  items: Uint32Array,
+  temperature: number,
+  logWeights: readonly number[],
+): Float32Array {
   const { kernel, codebook, lists, stretches } = scan;
-  const ordinals = Uint32Array.from(items).sort();
+  const n = items.length;
+  const ordinals = items.toSorted();
   const cells = cellsOf(ordinals, stretches);
-  const scores = heads.map((head) => {
+  // log Σ exp without overflow: the largest term so far, and the sum relative to it.
+  const largest = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
+  const sums = new Float64Array(n);
+  for (const [h, head] of heads.entries()) {
     const products = kernel.setQuery(head.query);
     const biases = Float32Array.from(cells, (cell) => (codebook.byResidual ? products[cell]! : 0));
-    return lists.scores(kernel, ordinals, biases);
-  });
-  const top = new TopK(k);
-  for (let i = 0; i < ordinals.length; i++) {
-    top.push(
-      Math.fround(
-        logSumExp(heads.map((head, h) => logWeight(merge, h) + merge.temperature * (scores[h]![i]! + head.shift))),
-      ),
-      ordinals[i]!,
-    );
+    const scores = lists.scores(kernel, ordinals, biases);
+    for (let i = 0; i < n; i++) {
+      const term = logWeights[h]! + temperature * (scores[i]! + head.shift);
+      if (term > largest[i]!) {
+        sums[i] = sums[i]! * Math.exp(largest[i]! - term) + 1;
+        largest[i] = term;
+      } else sums[i]! += Math.exp(term - largest[i]!);
+    }
   }
-  return top;
+  const mixtures = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, largest[i]! + Math.log(sums[i]!)]));
+  return Float32Array.from(items, (ordinal) => mixtures.get(ordinal)!);
 }
 
 /** log Σ exp(x), without overflow. */

@@ -5,8 +5,7 @@ import { type ChunkCache, entriesOf, joinParts, type NumberedEntry } from "../fo
 import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
 import type { RefinePage } from "../format/refine-pages.ts";
 import { listOf } from "../inverted-lists.ts";
-import type { AdcKernel, Ranking } from "../kernel.ts";
-import { TopK } from "../top-k.ts";
+import type { AdcKernel } from "../kernel.ts";
 import type { EncodedVectors, Index, Item, ItemId, Manifest, Merge, SearchOptions, SearchResult } from "../types.ts";
 import { compileFilter, leafMasks } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
@@ -16,6 +15,7 @@ import { type Resolved, resolveOptions, resolveQueries } from "./options.ts";
 import { rank, type Stretch, scanHead } from "./rank.ts";
 import { refineRanking } from "./refine.ts";
 import { type Head, shiftScores } from "./score.ts";
+import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
 
 export interface IndexParts {
   readonly manifest: Manifest;
@@ -31,6 +31,8 @@ export interface IndexParts {
 export interface Probed {
   readonly cells: readonly number[];
   readonly products: Float32Array | undefined;
+  /** Which of several vectors probe each cell. */
+  readonly visitors?: ReadonlyMap<number, readonly number[]> | undefined;
 }
 
 /** What a search visits. With `products`, the kernel must still have the query that they are of. */
@@ -83,7 +85,8 @@ export class PqIndex implements Index {
     const k = Math.min(refineFactor === 0 ? resolved.k : resolved.k * refineFactor, numItems);
     const few = mask === undefined ? undefined : selected(mask, numItems);
     const visit = few === undefined ? this.visitCells(this.probe(heads, resolved.nprobe)) : this.visitItems(few);
-    const { ranking, ...counts } = await this.rank(heads, resolved.merge, k, visit, mask, excluded);
+    const { ranking: list, ...counts } = await this.rank(heads, resolved.merge, k, visit, mask, excluded);
+    const ranking = finishShortlist(list, k);
     if (refineFactor === 0) return { ...ranking, ...counts };
     const candidates = await this.refineCodes(ranking.ordinals);
     return {
@@ -161,7 +164,7 @@ export class PqIndex implements Index {
     return parts.length === 0 ? undefined : joinParts(this.parts.cache, parts);
   }
 
-  /** The k best of what is visited. To be called right after `probe`, without an await: see {@link Visit}. */
+  /** A shortlist for the k best of what is visited. To be called right after `probe`, without an await: see {@link Visit}. */
   async rank(
     heads: readonly Head[],
     merge: Merge,
@@ -169,8 +172,9 @@ export class PqIndex implements Index {
     { visited, products, isFew }: Visit,
     mask: BlockMask | undefined,
     excluded: readonly Uint32Array[],
-  ) {
+  ): Promise<{ ranking: Shortlist; listsProbed: number; codesScanned: number }> {
     const { kernel, codebook, lists } = this.parts;
+    const size = Math.min(shortlistSize(k, merge), this.manifest.numItems);
     const stretches: Stretch[] = [];
     let codesScanned = 0;
     for (const stretch of visited) {
@@ -192,37 +196,50 @@ export class PqIndex implements Index {
       const isSingle = heads.length === 1 && products !== undefined && merge.by === "max";
       return {
         ranking: isSingle
-          ? scanHead(scan, heads[0]!, products, k, Number.NEGATIVE_INFINITY)
-          : rank(scan, heads, k, merge),
+          ? scanHead(scan, heads[0]!, products, size, Number.NEGATIVE_INFINITY)
+          : rank(scan, heads, size, merge),
         ...counts,
       };
     }
-    const top = new TopK(k);
+    let joined: Shortlist = { ordinals: new Uint32Array(0), scores: new Float32Array(0) };
     for (const group of lists.groups(stretches)) {
       const scan = { kernel, codebook, lists: await lists.ready(group), stretches: group };
       // An item lies in one group, and its score depends on nothing else: the best of the groups' best are the best.
-      const part: Ranking = rank(scan, heads, k, merge);
-      for (let i = 0; i < part.ordinals.length; i++) top.push(part.scores[i]!, part.ordinals[i]!);
+      joined = joinShortlists([joined, rank(scan, heads, size, merge)], size);
     }
-    return { ranking: top.take(), ...counts };
+    return { ranking: joined, ...counts };
   }
 
   /** Cells probed by any of the vectors, nearest first for the first; and its products, when there is only one. */
   probe(heads: readonly Head[], nprobe: number): Probed {
     const { kernel } = this.parts;
     const { nlist } = this.codebook;
-    const cells = new Set<number>(nlist === 0 ? [0] : []);
-    let products: Float32Array | undefined;
-    for (const head of heads) {
-      products = kernel.setQuery(head.query);
-      if (nlist > 0) for (const cell of kernel.probe(Math.min(nprobe, nlist))) cells.add(cell);
+    if (heads.length === 1) {
+      const products = kernel.setQuery(heads[0]!.query);
+      return { cells: nlist === 0 ? [0] : [...kernel.probe(Math.min(nprobe, nlist))], products };
     }
-    return { cells: [...cells], products: heads.length === 1 ? products : undefined };
+    if (nlist === 0) return { cells: [0], products: undefined };
+    const visitors = new Map<number, number[]>();
+    for (const [h, head] of heads.entries()) {
+      kernel.setQuery(head.query);
+      for (const cell of kernel.probe(Math.min(nprobe, nlist))) {
+        const others = visitors.get(cell);
+        if (others === undefined) visitors.set(cell, [h]);
+        else others.push(h);
+      }
+    }
+    return { cells: [...visitors.keys()], products: undefined, visitors };
   }
 
-  visitCells({ cells, products }: Probed): Visit {
+  visitCells({ cells, products, visitors }: Probed): Visit {
     const { offsets } = this.parts;
-    const visited = cells.map((cell) => ({ cell, start: offsets[cell]!, end: offsets[cell + 1]!, mask: undefined }));
+    const visited = cells.map((cell) => ({
+      cell,
+      start: offsets[cell]!,
+      end: offsets[cell + 1]!,
+      mask: undefined,
+      heads: visitors?.get(cell),
+    }));
     return { visited, products, isFew: false };
   }
 

@@ -5,6 +5,7 @@ import type { Merge } from "../types.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { rankMixture } from "./mixture.ts";
 import { type Head, shiftScores } from "./score.ts";
+import type { Shortlist } from "./shortlist.ts";
 
 /** Ordinals [start, end) of one cell; `mask` when only some of them may be returned, word 0 for the block of `start`. */
 export interface Stretch {
@@ -12,6 +13,8 @@ export interface Stretch {
   readonly start: number;
   readonly end: number;
   readonly mask: Uint32Array | undefined;
+  /** Numbers of the query vectors that visit it; undefined: all. */
+  readonly heads?: readonly number[] | undefined;
 }
 
 /** What is scanned, and with what. */
@@ -22,10 +25,24 @@ export interface Scan {
   readonly stretches: readonly Stretch[];
 }
 
-/** The k best of the stretches for one or several query vectors. Never waits: the kernel holds one query at a time. */
-export function rank(scan: Scan, heads: readonly Head[], k: number, merge: Merge): Ranking {
-  if (heads.length === 1 && merge.by === "max") return rankHead(scan, heads[0]!, k, Number.NEGATIVE_INFINITY);
-  return merge.by === "max" ? rankMaximum(scan, heads, k) : rankMixture(scan, heads, k, merge);
+/**
+ * The best of the stretches for one or several query vectors, `size` of them. An item is found by the vectors that visit its cell. Never
+ * waits: the kernel holds one query at a time.
+ */
+export function rank(scan: Scan, heads: readonly Head[], size: number, merge: Merge): Shortlist {
+  if (merge.by === "sumExp") return rankMixture(scan, heads, size, merge);
+  if (heads.length === 1) return rankHead(scan, heads[0]!, size, Number.NEGATIVE_INFINITY);
+  return rankBest(scan, heads, byHead(scan.stretches, heads.length), size, 1, undefined);
+}
+
+/** The stretches that each of the query vectors visits. */
+export function byHead(stretches: readonly Stretch[], heads: number): Stretch[][] {
+  const own: Stretch[][] = Array.from({ length: heads }, () => []);
+  for (const stretch of stretches) {
+    if (stretch.heads !== undefined) for (const h of stretch.heads) own[h]!.push(stretch);
+    else for (const list of own) list.push(stretch);
+  }
+  return own;
 }
 
 /** The k best for one query vector, among those that score at least `floor`. */
@@ -49,20 +66,37 @@ export function scanHead(scan: Scan, head: Head, products: Float32Array, k: numb
 }
 
 /**
- * Each item once, with its best score over the query vectors. An item of the merged top k is in the top k of the
- * vector that scores it best, so k of each are enough; and what scores below the k-th best so far need not be found.
+ * Each item once, with the best logWeight_h + temperature · score_h over the query vectors that visit it. An item of the merged list is in
+ * the list of the vector that gives its best term, so `size` of each are enough; and what is below the last of the list so far need not
+ * be found.
  */
-function rankMaximum(scan: Scan, heads: readonly Head[], k: number): Ranking {
-  const best = new Map<number, number>();
-  let top = new TopK(k);
-  for (const head of heads) {
-    const { ordinals, scores } = rankHead(scan, head, k, top.threshold);
+export function rankBest(
+  scan: Scan,
+  heads: readonly Head[],
+  own: readonly (readonly Stretch[])[],
+  size: number,
+  temperature: number,
+  logWeights: readonly number[] | undefined,
+): Ranking {
+  let kept: Ranking = { ordinals: new Uint32Array(0), scores: new Float32Array(0) };
+  let threshold = Number.NEGATIVE_INFINITY;
+  for (const [h, head] of heads.entries()) {
+    const logWeight = logWeights?.[h] ?? 0;
+    const floor = (threshold - logWeight) / temperature;
+    // A little lower, for the rounding of the division.
+    const slack = temperature === 1 && logWeight === 0 ? 0 : Math.abs(floor) * 1e-6;
+    const { ordinals, scores } = rankHead({ ...scan, stretches: own[h]! }, head, size, floor - slack);
+    const best = new Map<number, number>();
+    for (let i = 0; i < kept.ordinals.length; i++) best.set(kept.ordinals[i]!, kept.scores[i]!);
     for (let i = 0; i < ordinals.length; i++) {
+      const term = Math.fround(logWeight + temperature * scores[i]!);
       const before = best.get(ordinals[i]!);
-      if (before === undefined || before < scores[i]!) best.set(ordinals[i]!, scores[i]!);
+      if (before === undefined || before < term) best.set(ordinals[i]!, term);
     }
-    top = new TopK(k);
-    for (const [ordinal, score] of best) top.push(score, ordinal);
+    const top = new TopK(size);
+    for (const [ordinal, term] of best) top.push(term, ordinal);
+    threshold = top.threshold;
+    kept = top.take();
   }
-  return top.take();
+  return kept;
 }
