@@ -88,6 +88,24 @@ const schema = z.strictObject({
       maxGram: z.number().int().min(0).default(4),
       /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
       itemFeatures: positive.default(16),
+      /** unit: item vectors have length 1, scores are cosines. free: a vector's length can say how popular an item is. */
+      itemNorm: z.enum(["unit", "free"]).default("unit"),
+      history: z
+        .strictObject({
+          /**
+           * What becomes of a history, whose items are read as their decoded vectors. mixture: a query vector an item,
+           * scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention: one vector,
+           * which goes through the query tower together with text and context.
+           */
+          as: z.enum(["mixture", "mean", "attention"]).default("mixture"),
+          /** Newest items of a history that are read. */
+          length: positive.max(1000).default(50),
+          /** Items of a history read in one training step, drawn at random from those `length`. */
+          sources: positive.max(100).default(4),
+          /** Events of one user that a training step scores against the same history. */
+          targets: positive.max(100).default(4),
+        })
+        .prefault({}),
     })
     .prefault({}),
   index: z
@@ -118,6 +136,8 @@ const schema = z.strictObject({
       codebookLearningRate: z.number().positive().default(0.05),
       /** Softmax scale (inverse temperature) on the cosine. */
       scale: z.number().positive().default(30),
+      /** Items drawn uniformly from the catalogue that compete in each step beside those of the batch; for queries with a history. */
+      negatives: z.number().int().min(0).default(0),
       /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
       logQ: z.number().min(0).max(1).default(0),
       /** Times that recall of the validation queries is measured, spread over training; fewer where the catalogue is large beside the events. */
@@ -151,6 +171,15 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
     if (events[column] === undefined)
       throw new UserError(`${where}: split.by "${split.by}" expected events.${column} to name a column, got none`);
   };
+  if (
+    model.history.as === "mixture" &&
+    events.user !== undefined &&
+    (events.query !== undefined || events.context.length > 0)
+  ) {
+    throw new UserError(
+      `${where}: model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"`,
+    );
+  }
   if (split.by === "time") needs("time");
   if (split.by === "last" || split.by === "user") needs("user");
   if (split.columns !== undefined && split.by !== "hash") {

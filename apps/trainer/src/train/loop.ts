@@ -10,7 +10,9 @@ import type { TrainingLog } from "../report/training-log.ts";
 import { joinStates, restoreParts } from "../state.ts";
 import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
 import { EarlyStopping, type EarlyStoppingFacts } from "./early-stopping.ts";
+import { eventOrder } from "./event-order.ts";
 import { type EpochFacts, type HistoryFacts, TrainingHistory } from "./history.ts";
+import { groupSizeOfModel, HistoryStep } from "./history-step.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 import { layerState } from "./layer-state.ts";
 import { TrainingStep } from "./step.ts";
@@ -63,8 +65,10 @@ export async function trainModel(
   const totalSteps = stepsPerEpoch * epochs;
   const model = new TwoTower(config, dataset);
   const layer = createLayer(config, totalSteps);
-  const batches = new BatchBuilder(dataset, batchSize);
-  const step = new TrainingStep({ config, dataset, model, layer, batches, random: new Random(seed + 1) });
+  const random = new Random(seed + 1);
+  const step = dataset.past
+    ? new HistoryStep({ config, dataset, model, layer, random })
+    : new TrainingStep({ config, dataset, model, layer, batches: new BatchBuilder(dataset, batchSize), random });
   const weights = { model, layer: layerState(layer) };
   const parts = { ...weights, step };
   if (resume) restoreParts(parts, resume.state);
@@ -77,7 +81,7 @@ export async function trainModel(
   const { validations } = config.training;
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
   const progress = createProgress("train", totalSteps * batchSize, "examples");
-  const orderOf = eventOrders(seed, numEvents);
+  const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
   interrupt?.defer();
   try {
     while (history.step < totalSteps && !stopping.done) {
@@ -141,18 +145,6 @@ const PHASE_NEWS = {
 /** Full rate for the first half, then straight down to a tenth: the last steps settle codes and vectors. */
 function rateShare(progress: number): number {
   return progress < 0.5 ? 1 : 1 - 0.9 * (2 * progress - 1);
-}
-
-/** The order of the events in an epoch, from the seed and its number alone; the last one asked for is kept. */
-function eventOrders(seed: number, numEvents: number): (epoch: number) => Uint32Array {
-  let kept: { epoch: number; order: Uint32Array } = { epoch: -1, order: new Uint32Array(0) };
-  return (epoch) => {
-    if (epoch !== kept.epoch) {
-      const permutation = new Random(seed + Math.imul(epoch + 1, 0x9e3779b1)).permutation(numEvents);
-      kept = { epoch, order: new Uint32Array(permutation.buffer) };
-    }
-    return kept.order;
-  };
 }
 
 function createLayer(config: PoeemConfig, totalSteps: number): IndexingLayer {

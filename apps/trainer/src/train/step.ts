@@ -59,7 +59,8 @@ export class TrainingStep implements Stateful {
     const batch = this.batches.build(events);
     const textRows: Uint32Array[] = [];
     const input = (rows: Float32Array): tf.Variable => tf.tidy(() => tf.variable(tf.tensor2d(rows, [n, dim])));
-    const queryInput = input(model.queryInputs(dataset.queryRows, batch.queries));
+    const contexts = dataset.eventContext && { rows: dataset.eventContext, of: events };
+    const queryInput = input(model.queryInputs(dataset.queryRows, batch.queries, contexts));
     const itemInput = input(model.itemInputs(dataset, batch.items, { random: this.random, textRows }));
     const mask = tf.tensor2d(batch.mask, [n, n]);
     const logQ = tf.tensor2d(
@@ -71,7 +72,7 @@ export class TrainingStep implements Stateful {
     let distortion: tf.Scalar | undefined;
     const { value, grads } = tf.variableGrads(() => {
       const queries = model.query.call(queryInput as unknown as tf.Tensor2D);
-      const vectors = model.item.call(itemInput as unknown as tf.Tensor2D);
+      const vectors = model.embedItems(itemInput as unknown as tf.Tensor2D);
       const { quantized, losses } = layer.call(vectors, { training: true, queries });
       const loss = inBatchSoftmaxLoss(queries, quantized, mask, logQ, scale);
       items = tf.keep(tf.clone(vectors));
@@ -89,7 +90,7 @@ export class TrainingStep implements Stateful {
       softmax!.data(),
       distortion?.data() ?? [0],
     ])) as [Float32Array, Float32Array, Float32Array, ArrayLike<number>];
-    model.queryGradients(dataset.queryRows, batch.queries, queryGradient);
+    model.queryGradients(dataset.queryRows, batch.queries, queryGradient, contexts);
     model.itemGradients(dataset, batch.items, textRows, itemGradient);
     model.stepTables(learningRate * rateShare);
     tf.dispose([

@@ -1,0 +1,135 @@
+import type { Random } from "@poeem/indexing-layer";
+import { listOf } from "../data/csr.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { MASKED } from "../model/ops.ts";
+import { groupSizeOf } from "./event-order.ts";
+
+/** A batch of queries with histories: G groups of events of one query each, S places for history items, C candidates. */
+export interface HistoryBatch {
+  readonly numGroups: number;
+  /** Item numbers that compete, each once: targets and history items of all groups, then uniform negatives. */
+  readonly candidates: Uint32Array;
+  /** (G·S) positions in `candidates` of the history items of each group; 0 in an empty place. */
+  readonly sources: Uint32Array;
+  /** (G, S): 0, or `MASKED` in an empty place. */
+  readonly placeMask: Float32Array;
+  /** (G, C): 1 for the candidates to be found. */
+  readonly targets: Float32Array;
+  /** (C) logarithm of the share of batches that hold each candidate, up to a constant. */
+  readonly logQ: Float32Array;
+  /** Events of each group: positions in the event list. */
+  readonly events: readonly Uint32Array[];
+}
+
+export interface HistoryBatchOptions {
+  /** Most events that share a history. */
+  readonly groupSize: number;
+  /** Places for history items. */
+  readonly sources: number;
+  /** History items older than the newest `length` are not drawn. */
+  readonly length: number;
+  /** Uniform negatives. */
+  readonly negatives: number;
+  /** Whether a query without history is worth keeping, because it has a text or a context. */
+  readonly keepEmpty: boolean;
+}
+
+/** Draws history batches. A target is never in its own history: the history is drawn from the other items of the user. */
+export class HistoryBatchBuilder {
+  private readonly dataset: Dataset;
+  private readonly options: HistoryBatchOptions;
+  /** Share of the training events of each item. */
+  private readonly share: Float64Array;
+  private readonly positionOf: Int32Array;
+
+  constructor(dataset: Dataset, options: HistoryBatchOptions) {
+    this.dataset = dataset;
+    this.options = options;
+    this.share = new Float64Array(dataset.ids.length);
+    for (const item of dataset.eventItem) this.share[item]! += 1 / dataset.eventItem.length;
+    this.positionOf = new Int32Array(dataset.ids.length).fill(-1);
+  }
+
+  build(events: Uint32Array, random: Random): HistoryBatch {
+    const { dataset, positionOf, share } = this;
+    const { sources: places, negatives, keepEmpty } = this.options;
+    const groups: { events: Uint32Array; history: Uint32Array }[] = [];
+    for (const group of this.groups(events)) {
+      const history = this.drawHistory(group, random);
+      if (history.length > 0 || keepEmpty) groups.push({ events: group, history });
+    }
+    const candidates: number[] = [];
+    const place = (item: number): number => {
+      if (positionOf[item]! < 0) {
+        positionOf[item] = candidates.length;
+        candidates.push(item);
+      }
+      return positionOf[item]!;
+    };
+    let drawn = 0;
+    const sources = new Uint32Array(groups.length * places);
+    const placeMask = new Float32Array(groups.length * places).fill(MASKED);
+    const found: [number, number][] = [];
+    groups.forEach(({ events, history }, g) => {
+      for (const event of events) found.push([g, place(dataset.eventItem[event]!)]);
+      history.forEach((item, s) => {
+        sources[g * places + s] = place(item);
+        placeMask[g * places + s] = 0;
+      });
+      drawn += events.length + history.length;
+    });
+    for (let i = 0; i < negatives; i++) place(random.integer(dataset.ids.length));
+    const count = candidates.length;
+    const targets = new Float32Array(groups.length * count);
+    for (const [g, position] of found) targets[g * count + position] = 1;
+    for (const item of candidates) positionOf[item] = -1;
+    const uniform = negatives / dataset.ids.length;
+    return {
+      numGroups: groups.length,
+      candidates: Uint32Array.from(candidates),
+      sources,
+      placeMask,
+      targets,
+      // an item is in a batch with probability 1 − exp(−expected number of times it is drawn)
+      logQ: Float32Array.from(candidates, (item) => Math.log(-Math.expm1(-(drawn * share[item]! + uniform)))),
+      events: groups.map((group) => group.events),
+    };
+  }
+
+  /** Neighbouring events of one query, as many together as may share a history. */
+  private *groups(events: Uint32Array): Generator<Uint32Array> {
+    const { dataset } = this;
+    let start = 0;
+    while (start < events.length) {
+      const query = dataset.eventQuery[events[start]!]!;
+      const most = groupSizeOf(this.known(query).length, this.options.groupSize);
+      let end = start + 1;
+      while (end < events.length && end - start < most && dataset.eventQuery[events[end]!] === query) end++;
+      yield events.subarray(start, end);
+      start = end;
+    }
+  }
+
+  private known(query: number): Uint32Array {
+    const { past } = this.dataset;
+    return past ? listOf(past.items, past.user[query]!) : new Uint32Array(0);
+  }
+
+  private drawHistory(events: Uint32Array, random: Random): Uint32Array {
+    const { dataset } = this;
+    const { sources, length } = this.options;
+    const list = this.known(dataset.eventQuery[events[0]!]!);
+    let end = list.length;
+    for (const event of events) end = Math.min(end, dataset.past?.length[event] ?? 0);
+    const targets = new Set(Array.from(events, (event) => dataset.eventItem[event]!));
+    const usable = list.subarray(0, end).filter((item) => !targets.has(item));
+    const recent = usable.subarray(dataset.ordered ? Math.max(0, usable.length - length) : 0);
+    for (let i = 0; i < Math.min(sources, recent.length); i++) {
+      const j = i + random.integer(recent.length - i);
+      const item = recent[i]!;
+      recent[i] = recent[j]!;
+      recent[j] = item;
+    }
+    return recent.subarray(0, sources);
+  }
+}

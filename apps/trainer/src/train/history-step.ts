@@ -1,0 +1,167 @@
+import type { IndexingLayer, Random } from "@poeem/indexing-layer";
+import * as tf from "@tensorflow/tfjs";
+import type { PoeemConfig } from "../config.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { DenseOptimizer } from "../model/dense-optimizer.ts";
+import { gatherRows, mixtureSoftmaxLoss } from "../model/mixture-loss.ts";
+import { l2NormalizeRows, MASKED } from "../model/ops.ts";
+import type { QueryContexts, TwoTower } from "../model/two-tower.ts";
+import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
+import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
+import type { StepResult } from "./step.ts";
+
+/**
+ * One step of joint training for queries with a history. The items of a history are read as the index will hold them, that
+ * is through the quantizer, by the same layer call as the candidates; gradients reach them there too, straight through.
+ */
+export class HistoryStep implements Stateful {
+  private readonly config: PoeemConfig;
+  private readonly dataset: Dataset;
+  private readonly model: TwoTower;
+  private readonly layer: IndexingLayer;
+  private readonly batches: HistoryBatchBuilder;
+  private readonly random: Random;
+  private readonly towerOptimizer: DenseOptimizer;
+  private readonly codebookOptimizer: DenseOptimizer;
+  private readonly hasInputs: boolean;
+
+  constructor(parts: {
+    config: PoeemConfig;
+    dataset: Dataset;
+    model: TwoTower;
+    layer: IndexingLayer;
+    random: Random;
+  }) {
+    this.config = parts.config;
+    this.dataset = parts.dataset;
+    this.model = parts.model;
+    this.layer = parts.layer;
+    this.random = parts.random;
+    const { history, dim: _ } = parts.config.model;
+    this.hasInputs = parts.dataset.train.texts.length > 0 || parts.dataset.eventContext !== undefined;
+    this.batches = new HistoryBatchBuilder(parts.dataset, {
+      groupSize: groupSizeOfModel(parts.config, parts.dataset),
+      sources: history.sources,
+      length: history.length,
+      negatives: parts.config.training.negatives,
+      keepEmpty: this.hasInputs,
+    });
+    this.towerOptimizer = new DenseOptimizer(parts.config.training.optimizer, parts.model.variables);
+    this.codebookOptimizer = new DenseOptimizer("adagrad", parts.layer.trainableVariables);
+  }
+
+  /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
+  async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
+    const { config, dataset, model, layer } = this;
+    const { learningRate, towerLearningRate, codebookLearningRate } = config.training;
+    const { dim } = model;
+    const batch = this.batches.build(events, this.random);
+    if (batch.numGroups === 0) return { loss: 0, distortion: 0 };
+    const count = batch.candidates.length;
+    const textRows: Uint32Array[] = [];
+    const input = (rows: Float32Array): tf.Variable =>
+      tf.tidy(() => tf.variable(tf.tensor2d(rows, [rows.length / dim, dim])));
+    const itemInput = input(model.itemInputs(dataset, batch.candidates, { random: this.random, textRows }));
+    const queries = Uint32Array.from(batch.events, (group) => dataset.eventQuery[group[0]!]!);
+    const contexts = this.contexts(batch);
+    const queryInput = this.hasInputs ? input(model.queryInputs(dataset.queryRows, queries, contexts)) : undefined;
+    let items: tf.Tensor2D | undefined;
+    let softmax: tf.Scalar | undefined;
+    let distortion: tf.Scalar | undefined;
+    const { value, grads } = tf.variableGrads(() => {
+      const vectors = model.embedItems(itemInput as unknown as tf.Tensor2D);
+      const { quantized, losses } = layer.call(vectors, { training: true });
+      const loss = this.loss(batch, quantized, queryInput as unknown as tf.Tensor2D | undefined);
+      items = tf.keep(tf.clone(vectors));
+      softmax = tf.keep(tf.clone(loss));
+      distortion = losses.distortion && tf.keep(tf.clone(losses.distortion));
+      return tf.add(loss, losses.total) as tf.Scalar;
+    }, [itemInput, ...(queryInput ? [queryInput] : []), ...model.variables, ...layer.trainableVariables]);
+
+    this.towerOptimizer.apply(grads, towerLearningRate * rateShare);
+    if (layer.ready) this.codebookOptimizer.apply(grads, codebookLearningRate * rateShare);
+    await layer.afterStep(items);
+    const [itemGradient, queryGradient, loss, lost] = await Promise.all([
+      grads[itemInput.name]!.data() as Promise<Float32Array>,
+      queryInput && (grads[queryInput.name]!.data() as Promise<Float32Array>),
+      softmax!.data(),
+      distortion?.data() ?? [0],
+    ]);
+    model.itemGradients(dataset, batch.candidates, textRows, itemGradient);
+    if (queryGradient) model.queryGradients(dataset.queryRows, queries, queryGradient, contexts);
+    model.stepTables(learningRate * rateShare);
+    tf.dispose([value, grads, itemInput, items!, softmax!]);
+    queryInput?.dispose();
+    distortion?.dispose();
+    if (count !== itemGradient.length / dim) throw new Error("item gradients expected a row a candidate");
+    return { loss: loss[0]!, distortion: lost[0]! };
+  }
+
+  /** Quantized candidates (C, dim) → loss. */
+  private loss(batch: HistoryBatch, quantized: tf.Tensor2D, queryInput: tf.Tensor2D | undefined): tf.Scalar {
+    const { model, config } = this;
+    const count = batch.candidates.length;
+    const places = config.model.history.sources;
+    const { scale, logQ } = config.training;
+    const sources = tf.tensor1d(Int32Array.from(batch.sources), "int32");
+    // one-hot in integers first: with "float32" the wasm backend writes the bits of integers
+    const choice = tf.cast(tf.oneHot(sources, count), "float32") as tf.Tensor2D;
+    const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
+    const read = gatherRows(quantized, sources, choice);
+    const targets = {
+      targets: tf.tensor2d(batch.targets, [batch.numGroups, count]),
+      logQ: tf.mul(tf.tensor2d(batch.logQ, [1, count]), logQ) as tf.Tensor2D,
+    };
+    // an item does not compete to be the answer to itself
+    if (model.history!.form === "mixture") {
+      const mask = tf.mul(choice, MASKED) as tf.Tensor2D;
+      return mixtureSoftmaxLoss(l2NormalizeRows(read), quantized, placeMask, { ...targets, mask }, scale);
+    }
+    const pooled = model.history!.pool(read, placeMask);
+    const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
+    const mask = tf.mul(
+      tf.sum(
+        tf.mul(
+          tf.reshape(choice, [batch.numGroups, places, count]),
+          tf.reshape(tf.cast(tf.greaterEqual(placeMask, 0), "float32"), [batch.numGroups, places, 1]),
+        ),
+        1,
+      ),
+      MASKED,
+    ) as tf.Tensor2D;
+    return mixtureSoftmaxLoss(query, quantized, tf.zeros([batch.numGroups, 1]), { ...targets, mask }, scale);
+  }
+
+  private contexts(batch: HistoryBatch): QueryContexts | undefined {
+    const { eventContext } = this.dataset;
+    return eventContext && { rows: eventContext, of: batch.events.map((group) => group[0]!) };
+  }
+
+  /** What steps leave behind beside model and layer. */
+  private get parts(): Record<string, Stateful> {
+    return {
+      towers: this.towerOptimizer,
+      codebooks: this.codebookOptimizer,
+      random: randomState(this.random),
+    };
+  }
+
+  state(): Promise<State> {
+    return joinStates(this.parts);
+  }
+
+  restore(state: State): void {
+    restoreParts(this.parts, state);
+  }
+
+  dispose(): void {
+    this.towerOptimizer.dispose();
+    this.codebookOptimizer.dispose();
+  }
+}
+
+/** Events that share a history in a step: one where each event has a text or a context of its own. */
+export function groupSizeOfModel(config: PoeemConfig, dataset: Dataset): number {
+  if (dataset.past === undefined || dataset.train.texts.length > 0 || dataset.eventContext !== undefined) return 1;
+  return config.model.history.targets;
+}
