@@ -6,7 +6,6 @@
 // Sums saturate instead of growing to 16 bits: rows go to two u8 accumulators in turn, whose rounded-up average is
 // compared with the limit's half. Saturation and capping only lower a sum; they may let an item through, never
 // hold one back. (Four accumulators halve the steps again, but spill x86's sixteen registers: 25 % slower.)
-// And since sums only grow, a block is given up before its last rows when all its sums are beyond the limit already.
 import { bytesAt, numSubQuantizers, TABLE, termLow, termMode, termStep } from "./shape.as";
 import { theta } from "./heap.as";
 
