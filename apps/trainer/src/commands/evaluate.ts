@@ -70,6 +70,8 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   };
   if (options.report) {
     await writeBytes(join(options.index, EVALUATION_FILE), new TextEncoder().encode(`${JSON.stringify(result)}\n`));
+    // loaded when asked for: the charts take half a second to load
+    await (await import("../report/write-report.ts")).writeReport(options.index);
   }
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : formatEvaluation(result));
 }

@@ -5,7 +5,7 @@ import type { EvaluationResult } from "./result.ts";
 const percent = (x: number): string => `${(100 * x).toFixed(1)}%`;
 const figure = (x: number): string => x.toFixed(4);
 
-const COLUMNS: readonly [string, (row: EvaluationRow) => string][] = [
+export const COLUMNS: readonly [string, (row: EvaluationRow) => string][] = [
   ["ranking", ({ name }) => name],
   ["bytes an item", ({ bytesPerItem }) => (bytesPerItem === null ? "–" : formatCount(bytesPerItem))],
   ["nprobe", ({ nprobe }) => String(nprobe ?? "–")],

@@ -29,3 +29,6 @@ export interface TrainingRecord {
 
 /** Records to aim for: enough for a smooth curve, few enough for a small page. */
 export const RECORDS_A_RUN = 400;
+
+/** Where the log lies inside the index folder. Not published. */
+export const TRAINING_LOG_FILE = "model/training-log.json";

@@ -1,0 +1,48 @@
+import type { Manifest } from "@poeem/pq-core";
+import { COLUMNS } from "../evaluate/print.ts";
+import type { EvaluationResult } from "../evaluate/result.ts";
+import { formatCount } from "../progress.ts";
+import type { Table } from "./chart.ts";
+
+type TitledTable = Table & { readonly title: string };
+
+/** Every row of an evaluation, as the command prints it. */
+export function evaluationTable({ rows }: EvaluationResult): TitledTable {
+  return {
+    title: "Every ranking",
+    columns: COLUMNS.map(([name]) => name),
+    rows: rows.map((row) => COLUMNS.map(([, of]) => of(row))),
+  };
+}
+
+/** What the index is, what the training says of itself, and the settings. */
+export function factTables(manifest: Manifest): TitledTable[] {
+  const { training } = manifest;
+  const { config, epochs, ...facts } = (training ?? {}) as Record<string, unknown>;
+  const shape: [string, string][] = [
+    ["items", formatCount(manifest.numItems)],
+    ["dimensions", String(manifest.dim)],
+    ["metric", manifest.metric],
+    ["codes", `${manifest.numSubQuantizers} × ${manifest.nbits} bits${manifest.byResidual ? ", of the residual" : ""}`],
+    ["cells", `${formatCount(manifest.nlist)}, ${formatCount(manifest.defaultNprobe)} visited by default`],
+    ["rotation", manifest.hasRotation ? "learned" : "none"],
+    ["version", manifest.version],
+    ...(manifest.previousVersion === undefined
+      ? []
+      : [["previous version", manifest.previousVersion] as [string, string]]),
+  ];
+  return [
+    { title: "Index", columns: ["", ""], rows: shape },
+    ...(training === undefined ? [] : [{ title: "Training", columns: ["", ""], rows: flatten(facts) }]),
+    ...(config === undefined ? [] : [{ title: "Settings", columns: ["", ""], rows: flatten(config) }]),
+  ];
+}
+
+/** The leaves of an object, as "path.to.it" and text. */
+function flatten(value: unknown, path = ""): [string, string][] {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return Object.entries(value).flatMap(([key, member]) => flatten(member, path === "" ? key : `${path}.${key}`));
+  }
+  if (value === undefined) return [];
+  return [[path, typeof value === "string" ? value : JSON.stringify(value)]];
+}
