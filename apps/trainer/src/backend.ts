@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { messageOf, UserError } from "./errors.ts";
+import { useFastWasmKernels } from "./wasm-kernels.ts";
 import { startWebGpu } from "./webgpu.ts";
 
 /** Backends this trainer runs on, in the order in which `auto` tries them. */
@@ -49,7 +50,7 @@ const START: Record<Backend, (auto: boolean) => Promise<void>> = {
     await loadOptional("@tensorflow/tfjs-node");
   },
   webgpu: (auto) => startWebGpu(loadOptional, auto),
-  wasm: async () => undefined,
+  wasm: async () => useFastWasmKernels(),
   cpu: async () => undefined,
 };
 

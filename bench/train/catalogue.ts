@@ -1,0 +1,75 @@
+import { Random } from "@poeem/indexing-layer";
+import { resolveConfig } from "../../apps/trainer/src/config.ts";
+import type { Csr } from "../../apps/trainer/src/data/csr.ts";
+import type { Dataset, QuerySet } from "../../apps/trainer/src/data/types.ts";
+
+export const BATCH = 1024;
+/** Rows of the text table, whatever the catalogue's size. */
+const WORDS = 65_536;
+const WORDS_A_TEXT = 4;
+
+/** The setting that issue 5 names, everything else by default. */
+export function benchConfig() {
+  return resolveConfig(
+    {
+      name: "bench",
+      data: { items: "-", events: "-" },
+      items: { text: ["title"] },
+      model: { dim: 64 },
+      index: { nlist: 128, numSubQuantizers: 32, nbits: 4 },
+      training: { batchSize: BATCH },
+    },
+    "bench",
+  );
+}
+
+/**
+ * A catalogue of random items and events in the trainer's own form: each item has an id row and a title of 4 words, each
+ * event is a query of its own of 4 words, and led to an item drawn uniformly — the hardest case for caches.
+ */
+export function randomCatalogue(numItems: number, numEvents: number): Dataset {
+  const random = new Random(1);
+  const draws = (count: number, below: number): Uint32Array => {
+    const values = new Uint32Array(count);
+    for (let i = 0; i < count; i++) values[i] = random.integer(below);
+    return values;
+  };
+  const lists = (count: number, length: number, below: number): Csr => ({
+    offsets: Uint32Array.from({ length: count + 1 }, (_, i) => i * length),
+    values: draws(count * length, below),
+  });
+  const eventItem = draws(numEvents, numItems);
+  const noLists = (count: number): Csr => ({ offsets: new Uint32Array(count + 1), values: new Uint32Array(0) });
+  const querySet = (count: number, relevant: Csr): QuerySet => ({
+    count,
+    texts: [],
+    users: [],
+    histories: noLists(count),
+    contexts: noLists(count),
+    relevant,
+  });
+  const none = querySet(0, noLists(0));
+  return {
+    ids: Array.from({ length: numItems }, (_, i) => String(i)),
+    train: querySet(numEvents, {
+      offsets: Uint32Array.from({ length: numEvents + 1 }, (_, i) => i),
+      values: eventItem,
+    }),
+    validation: none,
+    test: none,
+    eventQuery: Uint32Array.from({ length: numEvents }, (_, i) => i),
+    eventItem,
+    eventContext: undefined,
+    ordered: false,
+    past: undefined,
+    queryRows: lists(numEvents, WORDS_A_TEXT, WORDS),
+    itemTexts: [lists(numItems, WORDS_A_TEXT, WORDS)],
+    itemCategories: noLists(numItems),
+    numCategories: 0,
+    itemNumbers: undefined,
+    contextNames: [],
+    tokenizer: { minGram: 3, maxGram: 4, wordWeight: 1 } as never,
+    vocabulary: Uint32Array.from({ length: WORDS }, (_, i) => i),
+    left: { repeats: 0, withoutHistory: 0 },
+  };
+}
