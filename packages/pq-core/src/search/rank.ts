@@ -78,25 +78,24 @@ export function rankBest(
   temperature: number,
   logWeights: readonly number[] | undefined,
 ): Ranking {
-  let kept: Ranking = { ordinals: new Uint32Array(0), scores: new Float32Array(0) };
-  let threshold = Number.NEGATIVE_INFINITY;
+  const best = new Map<number, number>();
+  // Each item once, by its first term: what it gains by a later one would only raise the threshold.
+  const kept = new TopK(size);
   for (const [h, head] of heads.entries()) {
     const logWeight = logWeights?.[h] ?? 0;
-    const floor = (threshold - logWeight) / temperature;
+    const floor = (kept.threshold - logWeight) / temperature;
     // A little lower, for the rounding of the division.
     const slack = temperature === 1 && logWeight === 0 ? 0 : Math.abs(floor) * 1e-6;
     const { ordinals, scores } = rankHead({ ...scan, stretches: own[h]! }, head, size, floor - slack);
-    const best = new Map<number, number>();
-    for (let i = 0; i < kept.ordinals.length; i++) best.set(kept.ordinals[i]!, kept.scores[i]!);
     for (let i = 0; i < ordinals.length; i++) {
+      const ordinal = ordinals[i]!;
       const term = Math.fround(logWeight + temperature * scores[i]!);
-      const before = best.get(ordinals[i]!);
-      if (before === undefined || before < term) best.set(ordinals[i]!, term);
+      const before = best.get(ordinal);
+      if (before === undefined) kept.push(term, ordinal);
+      if (before === undefined || before < term) best.set(ordinal, term);
     }
-    const top = new TopK(size);
-    for (const [ordinal, term] of best) top.push(term, ordinal);
-    threshold = top.threshold;
-    kept = top.take();
   }
-  return kept;
+  const top = new TopK(size);
+  for (const [ordinal, term] of best) top.push(term, ordinal);
+  return top.take();
 }

@@ -13,7 +13,7 @@ export interface Shortlist extends Ranking {
 
 /** Items by their best term that are ordered by their mixture, for each one wanted; and at least. */
 const FACTOR = 8;
-const LEAST = 128;
+const LEAST = 64;
 
 /** How long a shortlist must be for k results. */
 export function shortlistSize(k: number, merge: Merge): number {
