@@ -19,11 +19,11 @@ export class BadDay extends WorkerEntrypoint {
   async get(key, options) {
     const { type } = options;
     counts[type === "text" ? "pointers" : "chunks"]++;
-    if (chance(type === "text" ? 0.1 : 0.02)) {
+    if (chance(type === "text" ? 0.1 : 0.01)) {
       counts.failed++;
       throw new Error(`KV GET failed: 500 Internal Server Error (${key})`);
     }
-    if (chance(0.005)) {
+    if (chance(0.003)) {
       counts.hung++;
       await scheduler.wait(60_000);
     }
@@ -37,11 +37,11 @@ export class BadDay extends WorkerEntrypoint {
       counts.stale++;
       return before;
     }
-    if (value === null || chance(0.01)) {
+    if (value === null || chance(0.003)) {
       counts.absent++;
       return null;
     }
-    if (!chance(0.02)) return value;
+    if (!chance(0.003)) return value;
     counts.cut++;
     return value.slice(0, -1);
   }

@@ -99,7 +99,12 @@ await measure(
 );
 await measure("items by id, 8 at once", 200, 8, (i) => `/items/${ids(i, 1)[0]}`);
 await measure("all cells, k 1000", 5, 1, (i) => `/search?${vector(i)}&nprobe=${nlist}&k=1000`);
-await measure("all cells, k 1000, 8 at once", 16, 8, (i) => `/search?${vector(i)}&nprobe=${nlist}&k=1000`);
+await measure(
+  "an eighth of the cells, k 1000, 8 at once",
+  16,
+  8,
+  (i) => `/search?${vector(i)}&nprobe=${nlist / 8}&k=1000`,
+);
 const after = await sample();
 await worker.stop();
 

@@ -34,7 +34,7 @@ function appOf(env: Env): ReturnType<typeof createApp> {
   const now = () => Date.now();
   const sleep = (ms: number) => scheduler.wait(ms);
   const paging = new Turns({ limit: maxPaging, leaseMs, now, sleep });
-  const reclaimer = new Reclaimer({ leaseMs, now });
+  const reclaimer = new Reclaimer({ leaseMs: 8 * leaseMs, now });
   app = createApp({
     indexes: new IndexSet({
       store: kvStore(env.INDEX, readTimeoutMs),

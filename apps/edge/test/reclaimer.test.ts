@@ -56,6 +56,16 @@ it("waits for nothing that has run longer than its lease, which then gets an err
   await expect(slow.ended).rejects.toThrow(/took longer than 15000 ms/);
 });
 
+it("leaves pages to the garbage collector rather than hold 8 MiB of them for something that does not end", async () => {
+  const { reclaimer, begin, isFree } = setUp();
+  const slow = begin();
+  const pages = Array.from({ length: 9 }, () => new Uint8Array(1024 * 1024));
+  for (const bytes of pages) reclaimer.release(bytes);
+  slow.end();
+  await slow.ended;
+  expect(pages.map(isFree)).toEqual([false, ...Array(8).fill(true)]);
+});
+
 it("gives on what work returns and throws", async () => {
   const { reclaimer } = setUp();
   expect(await reclaimer.run(async () => 7)).toBe(7);

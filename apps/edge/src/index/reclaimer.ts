@@ -10,6 +10,9 @@ export interface ReclaimerOptions {
   readonly now: () => number;
 }
 
+/** Pages that wait to be freed; more are left to the garbage collector, oldest first. */
+const maxWaitingBytes = 8 * 1024 * 1024;
+
 interface Running {
   /** Pages let go up to here were so before this began. */
   readonly from: number;
@@ -20,7 +23,8 @@ export class Reclaimer {
   readonly #options: ReclaimerOptions;
   readonly #running = new Set<Running>();
   /** Oldest first. */
-  #released: { readonly buffer: ArrayBuffer; readonly at: number }[] = [];
+  readonly #released: { readonly buffer: ArrayBuffer; readonly at: number }[] = [];
+  #waitingBytes = 0;
   #count = 0;
 
   constructor(options: ReclaimerOptions) {
@@ -45,8 +49,11 @@ export class Reclaimer {
 
   /** Takes a page that nothing will be given any more. */
   release({ buffer }: Uint8Array): void {
-    if (buffer instanceof ArrayBuffer) this.#released.push({ buffer, at: this.#count++ });
+    if (!(buffer instanceof ArrayBuffer)) return;
+    this.#released.push({ buffer, at: this.#count++ });
+    this.#waitingBytes += buffer.byteLength;
     this.#free();
+    while (this.#waitingBytes > maxWaitingBytes) this.#waitingBytes -= this.#released.shift()!.buffer.byteLength;
   }
 
   #free(): void {
@@ -57,7 +64,10 @@ export class Reclaimer {
       else oldest = Math.min(oldest, running.from);
     }
     const kept = this.#released.findIndex(({ at }) => at >= oldest);
-    // A transfer leaves the old buffer without its memory; nothing else does so at once.
-    for (const { buffer } of this.#released.splice(0, kept < 0 ? this.#released.length : kept)) buffer.transfer(0);
+    for (const { buffer } of this.#released.splice(0, kept < 0 ? this.#released.length : kept)) {
+      this.#waitingBytes -= buffer.byteLength;
+      // Leaves the old buffer without its memory; nothing else does so at once.
+      buffer.transfer(0);
+    }
   }
 }
