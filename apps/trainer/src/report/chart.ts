@@ -101,6 +101,8 @@ export function acrossAt(value: number, name: string, color: string): Record<str
   return {
     silent: true,
     symbol: "none",
+    // ECharts would draw it at the value rounded to two places
+    precision: 12,
     data: [{ yAxis: value }],
     lineStyle: { color, type: "dashed", width: 1.5 },
     label: { formatter: name, position: "insideEndTop", color: INK, fontSize: 12 },

@@ -26,10 +26,11 @@ function subQuantizers({ numSubQuantizers: M, nbits }: Manifest, { codes }: Enco
     legend: [],
     option: () => ({
       xAxis: baseAxis("sub-quantizer", { type: "category", data: usage.map((_, m) => String(m)) }),
-      yAxis: valueAxis({ max: numCentroids }),
+      yAxis: valueAxis({ max: numCentroids, interval: numCentroids / 4 }),
       series: [
         {
           type: "bar",
+          silent: true,
           data: perplexities,
           itemStyle: { color: SERIES[0], borderRadius: [2, 2, 0, 0] },
           barCategoryGap: "25%",
@@ -65,6 +66,7 @@ function lists({ nlist, numItems }: Manifest, { assignments }: EncodedVectors): 
       series: [
         {
           type: "bar",
+          silent: true,
           data: sizes,
           itemStyle: { color: SERIES[1] },
           barCategoryGap: nlist > 100 ? "0%" : "15%",
@@ -100,7 +102,7 @@ function chunks({ chunks: entries, numItems }: Manifest): Figure {
   return {
     id: "chunks",
     title: "What the artifact weighs",
-    description: `${formatBytes(total)} in ${formatCount(entries.length)} chunks, ${(total / Math.max(1, numItems)).toFixed(1)} bytes an item in all; most of it is ${largest[0]}, ${formatBytes(largest[1].bytes)}.`,
+    description: `${formatBytes(total)} in ${formatCount(entries.length)} chunks, ${(total / Math.max(1, numItems)).toFixed(1)} bytes an item in all; the largest part is ${largest[0]}, ${formatBytes(largest[1].bytes)}.`,
     legend: [],
     option: () => ({
       xAxis: valueAxis({ axisLabel: { formatter: (value: number) => formatBytes(value) }, axisLine: { show: false } }),
@@ -108,6 +110,7 @@ function chunks({ chunks: entries, numItems }: Manifest): Figure {
       series: [
         {
           type: "bar",
+          silent: true,
           data: sorted.map(([, { bytes }]) => bytes),
           itemStyle: { color: SERIES[3], borderRadius: [0, 2, 2, 0] },
           label: {

@@ -80,12 +80,17 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
     title: "Dense against index",
     description: `Recall and NDCG over ${formatCount(queries)} held-out queries, with 95 % intervals. At recall@100 the index keeps ${formatPercent(index.recallAt100 / dense.recallAt100)} of what dense brute force finds${opq ? `, OPQ made afterwards ${formatPercent(opq.recallAt100 / dense.recallAt100)}` : ""}.`,
     legend: series.map(([, entry]) => entry),
-    option: () => ({
-      xAxis: baseAxis("", { type: "category", data: SHOWN.map(([, short]) => short) }),
+    option: (narrow) => ({
+      xAxis: baseAxis("", {
+        type: "category",
+        data: SHOWN.map(([, short]) => short),
+        axisLabel: { interval: 0, fontSize: narrow ? 11 : 12 },
+      }),
       yAxis: valueAxis(),
       series: series.flatMap(([row, { color }], s) => [
         {
           type: "bar",
+          silent: true,
           data: SHOWN.map(([name]) => row[name]),
           itemStyle: { color, borderRadius: [2, 2, 0, 0] },
           barGap: "8%",
@@ -114,7 +119,11 @@ function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 |
   return {
     id: "nprobe",
     title: `Recall@${k} against cells visited`,
-    description: `Of ${formatCount(nlist)} cells. Visiting ${formatCount(first.nprobe ?? 0)}, ${formatPercent(first.scanned)} of the items, gives 99 % of the recall of visiting all; all cells give ${formatFigure(index.at(-1)![name])}, dense brute force ${formatFigure(dense[name])}.`,
+    description: `Of ${formatCount(nlist)} cells. ${
+      first === index.at(-1)
+        ? "Fewer than all cost more than 1 % of the recall"
+        : `Visiting ${formatCount(first.nprobe ?? 0)} of them, ${formatPercent(first.scanned)} of the items, gives 99 % of the recall of visiting all`
+    }; all cells give ${formatFigure(index.at(-1)![name])}, dense brute force ${formatFigure(dense[name])}.`,
     legend: [
       { name: NAMES.index, color: COLORS.index, mark: "line" },
       { name: NAMES.dense, color: COLORS.dense, mark: "dashed" },
@@ -129,6 +138,7 @@ function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 |
       series: [
         {
           type: "line",
+          silent: true,
           data: index.map((row) => row[name]),
           symbol: "circle",
           symbolSize: 7,
@@ -138,6 +148,7 @@ function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 |
         // a series of its own, so that the axis reaches it
         {
           type: "line",
+          silent: true,
           data: index.map(() => dense[name]),
           showSymbol: false,
           lineStyle: { color: COLORS.dense, type: "dashed", width: 1.5 },
@@ -183,6 +194,7 @@ function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 5
       yAxis: valueAxis({ scale: true, max: ({ max }: { max: number }) => Math.max(max, dense[name]) * 1.02 }),
       series: kinds.toReversed().map(({ kind, at }) => ({
         type: "line",
+        silent: true,
         data: at.map((row) => (row ? row[name] : null)),
         connectNulls: true,
         symbol: kind === "index" ? "diamond" : kind === "ivf-opq" ? "circle" : "rect",

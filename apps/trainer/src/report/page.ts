@@ -57,20 +57,25 @@ function renderSection({ id, title, intro, figures, tables }: Section): string {
 <h2 id="${id}-heading">${escapeHtml(title)}</h2>
 ${intro === undefined ? "" : `<p class="intro">${escapeHtml(intro)}</p>`}
 <div class="figures">
-${figures.map(renderFigure).join("\n")}
+${figures.map((figure, i) => renderFigure(figure, i % 2 === 0 && i === figures.length - 1)).join("\n")}
 </div>
 ${tables.map((table) => `<div class="card"><h3>${escapeHtml(table.title)}</h3>${renderTable(table, table.title)}</div>`).join("\n")}
 </section>`;
 }
 
-function renderFigure(figure: Figure): string {
+/** @param broad takes the whole width, its table open beside the plot */
+function renderFigure(figure: Figure, broad: boolean): string {
   const { title, description, legend, table } = figure;
-  return `<figure class="card">
+  return `<figure class="card${broad ? " broad" : ""}">
+<div>
 <h3>${escapeHtml(title)}</h3>
 ${legend.length > 0 ? `<ul class="legend">${legend.map(renderLegend).join("")}</ul>` : ""}
 ${drawFigure(figure)}
+</div>
+<div>
 <figcaption>${escapeHtml(description)}</figcaption>
-<details><summary>The figures<span class="hidden"> of ${escapeHtml(title)}</span></summary>${renderTable(table, title)}</details>
+<details${broad ? " open" : ""}><summary>The figures<span class="hidden"> of ${escapeHtml(title)}</span></summary>${renderTable(table, title)}</details>
+</div>
 </figure>`;
 }
 
@@ -87,7 +92,7 @@ function renderTable({ columns, rows }: Table, title: string): string {
     })
     .join("\n");
   // scrolls by itself on a phone, and by keyboard
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(title)}, table"><table><thead><tr>${head}</tr></thead><tbody>
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(title)}, table"><table${columns.length === 2 ? ' class="pairs"' : ""}><thead><tr>${head}</tr></thead><tbody>
 ${body}
 </tbody></table></div>`;
 }

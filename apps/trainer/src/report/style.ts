@@ -33,7 +33,7 @@ a { color: var(--accent); text-underline-offset: .2em; }
 nav a { display: inline-block; padding: .3rem 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; margin-top: 1rem; align-items: start; }
 .card { margin: 0; background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; padding: 1rem 1.1rem; min-width: 0; }
-.card + .card { margin-top: 0; }
+.broad { grid-column: 1 / -1; display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 2.5rem; align-items: start; }
 section > .card { margin-top: 1rem; }
 svg { display: block; width: 100%; height: auto; font-family: system-ui, sans-serif; }
 svg.narrow { display: none; }
@@ -50,11 +50,13 @@ summary { cursor: pointer; color: var(--accent); padding: .2rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .32rem .75rem .32rem 0; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child { text-align: left; }
+th:first-child { text-align: left; white-space: nowrap; }
 tbody th { font-weight: 500; }
 thead th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
-.wrap td { text-align: left; overflow-wrap: anywhere; }
 td { white-space: nowrap; }
+.pairs th { width: 1%; padding-right: 2rem; white-space: nowrap; }
+.pairs td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.pairs thead th:last-child { text-align: left; }
 tr:last-child > * { border-bottom: 0; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 30rem) {

@@ -10,7 +10,12 @@ type TitledTable = Table & { readonly title: string };
 export function evaluationTable({ rows }: EvaluationResult): TitledTable {
   return {
     title: "Every ranking",
-    columns: COLUMNS.map(([name]) => name),
+    // "@20" behind "recall@10" is "recall@20"
+    columns: COLUMNS.map(([name], i) =>
+      name.startsWith("@")
+        ? (COLUMNS.findLast(([before], j) => j < i && !before.startsWith("@"))?.[0].replace(/@.*/, "") ?? "") + name
+        : name,
+    ),
     rows: rows.map((row) => COLUMNS.map(([, of]) => of(row))),
   };
 }
@@ -32,9 +37,9 @@ export function factTables(manifest: Manifest): TitledTable[] {
       : [["previous version", manifest.previousVersion] as [string, string]]),
   ];
   return [
-    { title: "Index", columns: ["", ""], rows: shape },
-    ...(training === undefined ? [] : [{ title: "Training", columns: ["", ""], rows: flatten(facts) }]),
-    ...(config === undefined ? [] : [{ title: "Settings", columns: ["", ""], rows: flatten(config) }]),
+    { title: "Index", columns: ["Name", "Value"], rows: shape },
+    ...(training === undefined ? [] : [{ title: "Training", columns: ["Name", "Value"], rows: flatten(facts) }]),
+    ...(config === undefined ? [] : [{ title: "Settings", columns: ["Name", "Value"], rows: flatten(config) }]),
   ];
 }
 

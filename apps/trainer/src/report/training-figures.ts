@@ -77,6 +77,7 @@ function curve({ records, milestones }: TrainingLog, curve: Curve): Figure | und
       series: [
         {
           type: "line",
+          silent: true,
           data,
           showSymbol: points,
           symbol: "circle",
@@ -86,6 +87,7 @@ function curve({ records, milestones }: TrainingLog, curve: Curve): Figure | und
           markLine: {
             silent: true,
             symbol: "none",
+            precision: 12,
             label: { show: false },
             lineStyle: { color: "var(--quiet)", type: "dotted", width: 1 },
             data: milestones.map(({ step }) => ({ xAxis: step * perStep })),
