@@ -1,8 +1,12 @@
 /** The store over REST and a whole publish through it, against a server that keeps to the documented endpoints. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { pointerKey } from "@poeem/pq-core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { pruneStore } from "../src/publish/prune.ts";
 import { publishInto } from "../src/publish/publish-into.ts";
+import { readCredentials } from "../src/publish/remote.ts";
 import { type RestStoreOptions, restStore } from "../src/publish/rest-store.ts";
 import { rollbackTo } from "../src/publish/rollback.ts";
 import type { Clock, KeyValueStore, StoredValue } from "../src/publish/store.ts";
@@ -184,6 +188,58 @@ describe("the store over REST", () => {
     await server.stop();
     await expect(store.list("")).rejects.toThrow(/gave up after 9 attempts: no connection: .*ECONNREFUSED/);
     server = await KvServer.start();
+  });
+});
+
+describe("what a request needs", () => {
+  const account = { accountId: ACCOUNT };
+  const namespace = { namespaceId: NAMESPACE };
+  const token = { CLOUDFLARE_API_TOKEN: TOKEN };
+  const worker = resolve(import.meta.dirname, "../../edge");
+
+  it("comes from options, the environment and wrangler.jsonc, in this order", () => {
+    const expected = { accountId: ACCOUNT, namespaceId: NAMESPACE, apiToken: TOKEN };
+    expect(readCredentials({ worker, ...account, ...namespace }, token)).toEqual(expected);
+    const environment = { ...token, CLOUDFLARE_ACCOUNT_ID: ACCOUNT };
+    expect(readCredentials({ worker, ...namespace }, environment)).toEqual(expected);
+    expect(readCredentials({ worker: "nowhere", ...namespace }, environment)).toEqual(expected);
+    const other = { ...environment, CLOUDFLARE_ACCOUNT_ID: "d".repeat(32) };
+    expect(readCredentials({ worker, ...account, ...namespace }, other)).toEqual(expected);
+  });
+
+  it("comes from wrangler.jsonc alone", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "poeem-wrangler-"));
+    try {
+      const text = `{ // comments are allowed
+        "name": "x", "account_id": "${ACCOUNT}",
+        "kv_namespaces": [{ "binding": "OTHER", "id": "${"e".repeat(32)}" }, { "binding": "INDEX", "id": "${NAMESPACE}" }],
+      }`;
+      await writeFile(join(folder, "wrangler.jsonc"), text);
+      expect(readCredentials({ worker: folder }, token)).toMatchObject({ accountId: ACCOUNT, namespaceId: NAMESPACE });
+      await writeFile(join(folder, "wrangler.jsonc"), "{");
+      expect(() => readCredentials({ worker: folder }, token)).toThrow(/wrangler\.jsonc cannot be read/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it.each<[string, object, NodeJS.ProcessEnv, RegExp]>([
+    ["token", { ...account, ...namespace }, {}, /^no token: set CLOUDFLARE_API_TOKEN/],
+    ["account", namespace, token, /^no account: expected --account-id, CLOUDFLARE_ACCOUNT_ID or account_id in/],
+    [
+      "namespace",
+      account,
+      token,
+      /^no namespace: expected --namespace-id, or the id of INDEX in .*wrangler\.jsonc; `npx wrangler kv namespace create INDEX`/,
+    ],
+    [
+      "well-formed id",
+      { ...account, namespaceId: "../x" },
+      token,
+      /^namespace id: expected 32 hexadecimal digits, got "..\/x"$/,
+    ],
+  ])("is refused in one line when there is no %s", (_, options, environment, message) => {
+    expect(() => readCredentials({ worker, ...options }, environment)).toThrow(message);
   });
 });
 

@@ -1,4 +1,6 @@
-import type { KeyValueStore, Metadata, StoredKey } from "./store.ts";
+import { messageOf } from "../errors.ts";
+import { withRetries } from "./retry.ts";
+import { type KeyValueStore, type Metadata, type StoredKey, systemClock } from "./store.ts";
 
 /** The part of a Worker's KV binding that the store needs. */
 export interface KvBinding {
@@ -16,8 +18,12 @@ export interface KvBinding {
   }>;
 }
 
-/** The store over a KV binding, as `getPlatformProxy` gives it for the namespace that `wrangler dev` reads. */
+/**
+ * The store over a KV binding, as `getPlatformProxy` gives it for the namespace that `wrangler dev` reads. Two processes may
+ * have the same database open, and one then finds it locked ("KV PUT failed: 500"): it tries again for some ten seconds.
+ */
 export function bindingStore(kv: KvBinding, name: string): KeyValueStore {
+  const patiently = <T>(work: () => Promise<T>): Promise<T> => withRetries(work, RETRIES);
   return {
     name,
     propagationMs: 0,
@@ -25,29 +31,40 @@ export function bindingStore(kv: KvBinding, name: string): KeyValueStore {
     async list(prefix) {
       const found: StoredKey[] = [];
       for (let cursor: string | undefined; ; ) {
-        const page = await kv.list({ prefix, cursor });
+        const page = await patiently(() => kv.list({ prefix, cursor }));
         for (const { name: key, metadata } of page.keys) found.push({ key, metadata: asMetadata(metadata) });
         if (page.list_complete) return found;
         cursor = page.cursor;
       }
     },
     async get(key) {
-      const value = await kv.get(key, "arrayBuffer");
+      const value = await patiently(() => kv.get(key, "arrayBuffer"));
       return value === null ? null : new Uint8Array(value);
     },
     async put(values) {
       for (const { key, bytes, metadata, expiresIn } of values) {
-        await kv.put(key, bytes, {
+        const options = {
           ...(metadata === undefined ? {} : { metadata }),
           ...(expiresIn === undefined ? {} : { expirationTtl: expiresIn }),
-        });
+        };
+        await patiently(() => kv.put(key, bytes, options));
       }
     },
     async delete(keys) {
-      for (const key of keys) await kv.delete(key);
+      for (const key of keys) await patiently(() => kv.delete(key));
     },
   };
 }
+
+const RETRIES = {
+  clock: systemClock,
+  random: Math.random,
+  maxAttempts: 6,
+  classify: (error: unknown) => {
+    const reason = messageOf(error);
+    return { retriable: /^KV \w+ failed: 5\d\d/.test(reason), reason };
+  },
+};
 
 /** Metadata as a store gives it: anything but an object is none. */
 export function asMetadata(value: unknown): Metadata | undefined {

@@ -16,7 +16,9 @@ export interface RetryOptions {
   readonly random: () => number;
   readonly classify: (error: unknown) => Failure;
   /** Called before each wait. */
-  readonly onWait: (reason: string, ms: number) => void;
+  readonly onWait?: ((reason: string, ms: number) => void) | undefined;
+  /** Default 9, which takes a minute. */
+  readonly maxAttempts?: number | undefined;
 }
 
 const MAX_ATTEMPTS = 9;
@@ -37,14 +39,15 @@ export async function withRetries<T>(work: () => Promise<T>, options: RetryOptio
     } catch (error) {
       const { retriable, reason, retryAfterMs } = options.classify(error);
       if (!retriable) throw error;
-      if (attempt === MAX_ATTEMPTS) throw new UserError(`gave up after ${attempt} attempts: ${reason}`);
+      if (attempt === (options.maxAttempts ?? MAX_ATTEMPTS))
+        throw new UserError(`gave up after ${attempt} attempts: ${reason}`);
       if (retryAfterMs !== undefined && retryAfterMs > LONGEST_RETRY_AFTER_MS) {
         throw new UserError(`${reason}; asked to wait ${Math.round(retryAfterMs / 60_000)} minutes, try again later`);
       }
       const backOff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1)) * (1 - options.random() / 2);
       // a little later than asked for: many clients are told the same second
       const ms = retryAfterMs === undefined ? backOff : retryAfterMs + 500 * options.random();
-      options.onWait(reason, ms);
+      options.onWait?.(reason, ms);
       await options.clock.sleep(ms);
     }
   }
