@@ -50,7 +50,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     index,
     ids: dataset.ids,
     dense,
-    encode: await queryEncoder(index, queries),
+    encode: await queryEncoder(index, queries, dataset),
     relevant: queries.relevant,
     seen: queries.histories,
     unnamed,

@@ -53,8 +53,9 @@ export interface Baseline {
 
 /** Measures every row: dense brute force, the index at several nprobe, indexes made afterwards, baselines. */
 export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[]> {
-  const { index, ids, dense, encode, relevant, seen, unnamed, baselines } = evaluation;
-  const { dim, nlist, defaultNprobe } = index.manifest;
+  const { index, ids, encode, relevant, seen, unnamed, baselines } = evaluation;
+  const { dim, nlist, defaultNprobe, metric } = index.manifest;
+  const dense = metric === "cosine" ? unitRows(evaluation.dense, dim) : evaluation.dense;
   const n = relevant.offsets.length - 1;
   const ladder = probeLadder(nlist, defaultNprobe);
   const shapes = shapesAfterwards(index.manifest, evaluation.afterwards);
@@ -116,6 +117,17 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
   }
   progress.stop();
   return rows;
+}
+
+/** Inner products with unit vectors are cosines. */
+function unitRows(vectors: Float32Array, dim: number): Float32Array {
+  const unit = vectors.slice();
+  for (let start = 0; start < unit.length; start += dim) {
+    const row = unit.subarray(start, start + dim);
+    const norm = Math.hypot(...row);
+    if (norm > 0) for (let d = 0; d < dim; d++) row[d]! /= norm;
+  }
+  return unit;
 }
 
 /** Powers of two up to all cells, the default and all. */
