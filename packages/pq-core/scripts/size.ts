@@ -11,13 +11,13 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "search (openArtifact)", source: 'export { openArtifact } from "./src/index.ts"', limit: 41_500 },
+  { name: "search (openArtifact)", source: 'export { openArtifact } from "./src/index.ts"', limit: 44_000 },
   {
     name: "build, write, read, search",
     source: 'export { createCodebook, encode, decode, writeArtifact, openArtifact } from "./src/index.ts"',
-    limit: 51_500,
+    limit: 53_500,
   },
-  { name: "all of the main entry", source: 'export * from "./src/index.ts"', limit: 53_000 },
+  { name: "all of the main entry", source: 'export * from "./src/index.ts"', limit: 55_500 },
 ] as const;
 
 export interface BundleSize {

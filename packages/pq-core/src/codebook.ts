@@ -1,4 +1,4 @@
-import { checkFinite, checkFloat32, checkInteger, rangeError } from "./errors.ts";
+import { check, checkFinite, checkFloat32, checkInteger } from "./errors.ts";
 
 /** How a query vector and an item's decoded vector make a score; larger is better for all three. */
 export const METRICS = ["innerProduct", "cosine", "l2"] as const;
@@ -52,13 +52,13 @@ export const MAX_NLIST = 1 << 24;
 export function createCodebook(input: CodebookInput): Codebook {
   const { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, centroids } = input;
   checkInteger("dim", dim, 1, MAX_DIM);
-  if (!METRICS.includes(metric)) throw rangeError("metric", `one of ${METRICS.join(", ")}`, metric);
+  check(METRICS.includes(metric), "metric", `one of ${METRICS.join(", ")}`, metric);
   checkInteger("nlist", nlist, 0, MAX_NLIST);
   checkInteger("numSubQuantizers", numSubQuantizers, 1, dim);
-  if (dim % numSubQuantizers !== 0) throw rangeError("numSubQuantizers", `a divisor of dim ${dim}`, numSubQuantizers);
-  if (nbits !== 4 && nbits !== 8) throw rangeError("nbits", "4 or 8", nbits);
-  if (typeof byResidual !== "boolean") throw rangeError("byResidual", "true or false", byResidual);
-  if (byResidual && nlist === 0) throw rangeError("byResidual", "false when nlist is 0", byResidual);
+  check(dim % numSubQuantizers === 0, "numSubQuantizers", `a divisor of dim ${dim}`, numSubQuantizers);
+  check(nbits === 4 || nbits === 8, "nbits", "4 or 8", nbits);
+  check(typeof byResidual === "boolean", "byResidual", "true or false", byResidual);
+  check(!byResidual || nlist > 0, "byResidual", "false when nlist is 0", byResidual);
   const coarseCentroids = input.coarseCentroids ?? new Float32Array(0);
   const numCentroids = 1 << nbits;
   const subDim = dim / numSubQuantizers;
@@ -67,7 +67,7 @@ export function createCodebook(input: CodebookInput): Codebook {
   checkFloat32("centroids", centroids, numCentroids * dim);
   checkFinite("centroids", centroids);
   if (rotation !== undefined) checkRotation(rotation, dim);
-  return {
+  const parts = {
     dim,
     metric,
     nlist,
@@ -76,10 +76,10 @@ export function createCodebook(input: CodebookInput): Codebook {
     numCentroids,
     subDim,
     byResidual,
-    ...(rotation === undefined ? {} : { rotation }),
     coarseCentroids,
     centroids,
   };
+  return rotation === undefined ? parts : { ...parts, rotation };
 }
 
 /** Largest |R·Rᵀ − I| that still counts as orthogonal: float32 training leaves about 1e-6, a wrong matrix 1e-1. */
@@ -93,14 +93,14 @@ function checkRotation(rotation: Float32Array, dim: number): void {
     for (let j = i; j < dim; j++) {
       let dot = 0;
       for (let d = 0; d < dim; d++) dot += rotation[i * dim + d]! * rotation[j * dim + d]!;
-      const error = Math.abs(dot - (i === j ? 1 : 0));
-      if (error > ROTATION_TOLERANCE) {
-        throw rangeError(
+      const error = Math.abs(dot - Number(i === j));
+      if (error > ROTATION_TOLERANCE)
+        check(
+          false,
           "rotation",
           `an orthogonal matrix, |R·Rᵀ − I| ≤ ${ROTATION_TOLERANCE}`,
           `${error} at row ${i}, ${j}`,
         );
-      }
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Codebook } from "./codebook.ts";
-import { checkFinite, checkInteger, rangeError, typeError } from "./errors.ts";
+import { check, checkEach, checkFinite, checkInteger, checkLength, checkType } from "./errors.ts";
 import { rotateRows, unrotateRows } from "./rotate.ts";
 import type { EncodedVectors } from "./types.ts";
 
@@ -79,7 +79,7 @@ function nearest(
   size: number,
 ): number {
   let best = 0;
-  let bestDistance = Number.POSITIVE_INFINITY;
+  let bestDistance = Infinity;
   for (let c = 0; c < count; c++) {
     let distance = 0;
     const row = base + c * size;
@@ -96,26 +96,20 @@ function nearest(
 }
 
 export function countRows(name: string, vectors: Float32Array, dim: number): number {
-  if (!(vectors instanceof Float32Array)) throw typeError(name, "a Float32Array", vectors);
-  if (vectors.length % dim !== 0) throw rangeError(name, `a multiple of dim ${dim} as its length`, vectors.length);
+  checkType(name, vectors, Float32Array);
+  check(vectors.length % dim === 0, name, `a multiple of dim ${dim} as its length`, vectors.length);
   return vectors.length / dim;
 }
 
 export function checkAssignments(assignments: Uint32Array, n: number, nlist: number): void {
-  if (!(assignments instanceof Uint32Array)) throw typeError("assignments", "a Uint32Array", assignments);
+  checkType("assignments", assignments, Uint32Array);
   checkInteger("assignments.length", assignments.length, n, n);
   const cells = Math.max(nlist, 1);
-  for (let i = 0; i < n; i++) {
-    if (assignments[i]! >= cells) throw rangeError(`assignments[${i}]`, `below ${cells}`, assignments[i]);
-  }
+  checkEach("assignments", assignments, `below ${cells}`, (cell) => cell < cells);
 }
 
-export function checkCodes(codes: Uint8Array, n: number, codebook: Codebook): void {
-  if (!(codes instanceof Uint8Array)) throw typeError("codes", "a Uint8Array", codes);
-  const length = n * codebook.numSubQuantizers;
-  if (codes.length !== length) throw rangeError("codes", `length ${length}`, codes.length);
-  if (codebook.nbits === 8) return;
-  for (let i = 0; i < length; i++) {
-    if (codes[i]! >= codebook.numCentroids) throw rangeError(`codes[${i}]`, `below ${codebook.numCentroids}`, codes[i]);
-  }
+export function checkCodes(codes: Uint8Array, n: number, { numSubQuantizers, numCentroids }: Codebook): void {
+  checkType("codes", codes, Uint8Array);
+  checkLength("codes", codes, n * numSubQuantizers);
+  if (numCentroids < 256) checkEach("codes", codes, `below ${numCentroids}`, (code) => code < numCentroids);
 }

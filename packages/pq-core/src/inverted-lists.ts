@@ -1,3 +1,4 @@
+import { partition } from "./search/sorted.ts";
 import type { ItemId } from "./types.ts";
 
 /** Which item stands where: lists one after another without gaps. */
@@ -33,12 +34,5 @@ export function orderByList(
 
 /** List of an ordinal: the last l with offsets[l] ≤ ordinal. */
 export function listOf(offsets: Uint32Array, ordinal: number): number {
-  let low = 0;
-  let high = offsets.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (offsets[middle]! <= ordinal) low = middle;
-    else high = middle;
-  }
-  return low;
+  return partition(offsets.length - 1, (l) => offsets[l]! <= ordinal) - 1;
 }

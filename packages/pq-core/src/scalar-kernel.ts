@@ -21,7 +21,7 @@ export class ScalarKernel implements AdcKernel {
   #blocks = new Uint8Array(0);
   #terms = new DataView(this.#blocks.buffer);
   #top = new TopK(0);
-  #floor = Number.NEGATIVE_INFINITY;
+  #floor = -Infinity;
 
   constructor(codebook: Codebook) {
     this.#codebook = codebook;

@@ -15,7 +15,7 @@ export class TopK {
 
   /** Score that a newcomer must reach; −∞ until k pairs are kept. NaN never enters. */
   get threshold(): number {
-    return this.size < this.scores.length ? Number.NEGATIVE_INFINITY : this.scores[0]!;
+    return this.size < this.scores.length ? -Infinity : this.scores[0]!;
   }
 
   push(score: number, ordinal: number): void {

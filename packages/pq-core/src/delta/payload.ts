@@ -1,7 +1,8 @@
 import { hasTerms, type TermRange } from "../blocks.ts";
-import { FormatError } from "../errors.ts";
+import { check, checkEach } from "../errors.ts";
 import { checkOffsets, SectionReader, SectionWriter } from "../format/bytes.ts";
-import { align } from "../format/chunk.ts";
+import { readRange } from "../format/codebook-chunk.ts";
+import { align } from "../format/constants.ts";
 import type { DeltaCounts, Manifest } from "../types.ts";
 
 /** Payload of the chunks of kind `delta`: what turns a base and the items beside it into one catalogue. */
@@ -46,30 +47,22 @@ export function readDeltaPayload(
   const where = "delta";
   const reader = new SectionReader(where, payload);
   const offsets = reader.u32("list offsets", Math.max(shape.nlist, 1) + 1);
-  const [min, max] = hasTerms(shape) ? reader.f32("term range", 2) : [0, 0];
+  const range = readRange(reader, shape, where);
   const positions = reader.u32("positions", counts.numItems);
   const removed = reader.u32("removed", counts.removed);
   reader.end();
   checkOffsets(where, "list offsets", offsets, counts.numItems);
-  if (!(min! >= 0 && max! >= min! && max! < Number.POSITIVE_INFINITY))
-    throw new FormatError(where, `"term range" expected 0 ≤ min ≤ max, got ${min} and ${max}`);
   for (let cell = 0; cell + 1 < offsets.length; cell++) {
     let least = base[cell]!;
     for (let j = offsets[cell]!; j < offsets[cell + 1]!; j++) {
-      if (positions[j]! < least || positions[j]! > base[cell + 1]!)
-        throw new FormatError(
-          where,
-          `"positions[${j}]" expected from ${least} to ${base[cell + 1]}, got ${positions[j]}`,
-        );
-      least = positions[j]!;
+      const position = positions[j]!;
+      if (position < least || position > base[cell + 1]!)
+        check(false, `positions[${j}]`, `from ${least} to ${base[cell + 1]}`, position, where);
+      least = position;
     }
   }
-  for (let i = 0; i < removed.length; i++) {
-    if (removed[i]! >= counts.baseItems || (i > 0 && removed[i]! <= removed[i - 1]!))
-      throw new FormatError(
-        where,
-        `"removed[${i}]" expected ascending and below ${counts.baseItems}, got ${removed[i]}`,
-      );
-  }
-  return { offsets, range: { min: min!, max: max! }, positions, removed };
+  const isNext = (ordinal: number, i: number): boolean =>
+    ordinal < counts.baseItems && (i === 0 || ordinal > removed[i - 1]!);
+  checkEach("removed", removed, `ascending and below ${counts.baseItems}`, isNext, where);
+  return { offsets, range, positions, removed };
 }

@@ -1,5 +1,5 @@
-import { FormatError } from "../errors.ts";
-import { ALIGNMENT } from "./constants.ts";
+import { check, FormatError } from "../errors.ts";
+import { align } from "./constants.ts";
 
 /** Arrays one after another, each at a multiple of 16 bytes. The format is little-endian; so is every JS engine in use. */
 export class SectionWriter {
@@ -8,7 +8,7 @@ export class SectionWriter {
 
   add(array: Uint8Array | Uint32Array | Float32Array | Float64Array | BigUint64Array | Int8Array): void {
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-    this.#length = Math.ceil(this.#length / ALIGNMENT) * ALIGNMENT;
+    this.#length = align(this.#length);
     this.#parts.push({ at: this.#length, bytes });
     this.#length += bytes.length;
   }
@@ -33,57 +33,64 @@ export class SectionReader {
   }
 
   u8(name: string, length: number): Uint8Array {
-    return this.#bytes.subarray(this.#take(name, length), this.#at);
+    return this.#view(Uint8Array, name, length);
   }
 
   i8(name: string, length: number): Int8Array {
-    return new Int8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#take(name, length), length);
+    return this.#view(Int8Array, name, length);
   }
 
   u32(name: string, length: number): Uint32Array {
-    return new Uint32Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#take(name, length * 4), length);
+    return this.#view(Uint32Array, name, length);
   }
 
   u64(name: string, length: number): BigUint64Array {
-    return new BigUint64Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#take(name, length * 8), length);
+    return this.#view(BigUint64Array, name, length);
   }
 
   f32(name: string, length: number): Float32Array {
-    return new Float32Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#take(name, length * 4), length);
+    return this.#view(Float32Array, name, length);
   }
 
   f64(name: string, length: number): Float64Array {
-    return new Float64Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#take(name, length * 8), length);
+    return this.#view(Float64Array, name, length);
   }
 
   /** All sections read: nothing may follow. */
   end(): void {
-    if (this.#at !== this.#bytes.length) {
-      throw new FormatError(this.#where, `expected ${this.#at} payload bytes, got ${this.#bytes.length}`);
-    }
+    checkPayload(this.#where, this.#at, this.#bytes);
   }
 
-  #take(name: string, bytes: number): number {
-    const start = Math.ceil(this.#at / ALIGNMENT) * ALIGNMENT;
-    if (start + bytes > this.#bytes.length) {
-      throw new FormatError(
-        this.#where,
-        `"${name}" expected ${bytes} bytes at ${start}, got ${Math.max(0, this.#bytes.length - start)}`,
-      );
-    }
+  #view<T>(
+    type: { new (buffer: ArrayBufferLike, at: number, length: number): T; readonly BYTES_PER_ELEMENT: number },
+    name: string,
+    length: number,
+  ): T {
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    const bytes = length * type.BYTES_PER_ELEMENT;
+    const start = align(this.#at);
+    check(
+      start + bytes <= byteLength,
+      name,
+      `${bytes} bytes at ${start}`,
+      Math.max(0, byteLength - start),
+      this.#where,
+    );
     this.#at = start + bytes;
-    return start;
+    return new type(buffer, byteOffset + start, length);
   }
+}
+
+export function checkPayload(where: string, expected: number, { length }: Uint8Array): void {
+  if (length !== expected) throw new FormatError(where, `expected ${expected} payload bytes, got ${length}`);
 }
 
 /** Throws unless offsets start at 0, never fall and end at `end`: then every slice between two of them is inside. */
 export function checkOffsets(where: string, name: string, offsets: Uint32Array, end: number): void {
-  for (let i = 0; i < offsets.length; i++) {
-    const low = i === 0 ? 0 : offsets[i - 1]!;
-    if (offsets[i]! < low || offsets[i]! > end || (i === 0 && offsets[0] !== 0)) {
-      throw new FormatError(where, `"${name}[${i}]" expected from ${low} to ${i === 0 ? 0 : end}, got ${offsets[i]}`);
-    }
+  for (let i = 0, low = 0; i < offsets.length; low = offsets[i++]!) {
+    const high = i === 0 ? 0 : end;
+    if (offsets[i]! < low || offsets[i]! > high)
+      check(false, `${name}[${i}]`, `from ${low} to ${high}`, offsets[i], where);
   }
-  if (offsets.at(-1) !== end)
-    throw new FormatError(where, `"${name}" expected to end at ${end}, got ${offsets.at(-1)}`);
+  check(offsets.at(-1) === end, name, `to end at ${end}`, offsets.at(-1), where);
 }

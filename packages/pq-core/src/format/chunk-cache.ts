@@ -1,3 +1,4 @@
+import { partition } from "../search/sorted.ts";
 import type { ChunkEntry, ChunkSource } from "../types.ts";
 import { openChunk } from "./chunk.ts";
 
@@ -95,14 +96,7 @@ export const MAX_FETCHES = 6;
 
 /** The chunk that covers `position`; entries cover 0 … total without a gap. */
 export function covering(entries: readonly NumberedEntry[], position: number): NumberedEntry {
-  let low = 0;
-  let high = entries.length;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (entries[middle]!.entry.first <= position) low = middle;
-    else high = middle;
-  }
-  return entries[low]!;
+  return entries[partition(entries.length, (i) => entries[i]!.entry.first <= position) - 1]!;
 }
 
 /** One payload from the parts of a kind: chunks written by `addParts`. */

@@ -1,10 +1,6 @@
-import { FormatError } from "../errors.ts";
+import { check, FormatError } from "../errors.ts";
 import type { ArtifactChunk, ChunkEntry, ChunkKind } from "../types.ts";
-import { ALIGNMENT, FORMAT_VERSION, HEADER_BYTES, KIND_NUMBERS, MAGIC, MAX_CHUNK_BYTES } from "./constants.ts";
-
-export function align(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-}
+import { ALIGNMENT, align, FORMAT_VERSION, HEADER_BYTES, KIND_NUMBERS, MAGIC, MAX_CHUNK_BYTES } from "./constants.ts";
 
 /** SHA-256 in hex, by WebCrypto: the same call in Node, Workers and browsers. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
@@ -35,10 +31,7 @@ export async function sealChunk(
   bytes.set(MAGIC, 0);
   view.setUint16(4, FORMAT_VERSION, true);
   view.setUint16(6, KIND_NUMBERS[kind], true);
-  view.setUint32(8, seq, true);
-  view.setUint32(12, first, true);
-  view.setUint32(16, count, true);
-  view.setUint32(20, payload.length, true);
+  for (const [i, value] of [seq, first, count, payload.length].entries()) view.setUint32(8 + 4 * i, value, true);
   bytes.set(payload, HEADER_BYTES);
   const hash = await sha256(bytes);
   const key = chunkKey(kind, seq, hash);
@@ -58,23 +51,22 @@ export async function openChunk(
   verify: boolean,
 ): Promise<Uint8Array> {
   const where = `chunk ${entry.key}`;
-  const check = (field: string, expected: number | string, got: number | string): void => {
-    if (expected !== got) throw new FormatError(where, `"${field}" expected ${expected}, got ${got}`);
-  };
+  const { size, kind, first, count } = entry;
+  const expect = (field: string, expected: number | string, got: number | string): void =>
+    check(expected === got, field, expected, got, where);
   if (!(fetched instanceof Uint8Array)) throw new FormatError(where, "the source gave no Uint8Array");
-  check("size", entry.size, fetched.length);
-  if (verify) check("sha256", entry.sha256, await sha256(fetched));
+  expect("size", size, fetched.length);
+  if (verify) expect("sha256", entry.sha256, await sha256(fetched));
   // Views of wider elements need an aligned start, which a view into a larger buffer need not have.
   const bytes = fetched.byteOffset % ALIGNMENT === 0 ? fetched : Uint8Array.from(fetched);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  check("magic", MAGIC.join(" "), Array.from(bytes.subarray(0, 4)).join(" "));
-  check("format version", FORMAT_VERSION, view.getUint16(4, true));
-  check("kind", KIND_NUMBERS[entry.kind], view.getUint16(6, true));
-  check("seq", seq, view.getUint32(8, true));
-  check("first", entry.first, view.getUint32(12, true));
-  check("count", entry.count, view.getUint32(16, true));
+  expect("magic", MAGIC.join(" "), bytes.subarray(0, 4).join(" "));
+  expect("format version", FORMAT_VERSION, view.getUint16(4, true));
+  expect("kind", KIND_NUMBERS[kind], view.getUint16(6, true));
+  for (const [i, [field, expected]] of Object.entries({ seq, first, count }).entries())
+    expect(field, expected, view.getUint32(8 + 4 * i, true));
   const length = view.getUint32(20, true);
-  check("payload length, aligned", entry.size - HEADER_BYTES, align(length));
-  check("reserved", 0, view.getUint32(24, true) + view.getUint32(28, true));
+  expect("payload length, aligned", size - HEADER_BYTES, align(length));
+  expect("reserved", 0, view.getUint32(24, true) + view.getUint32(28, true));
   return bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
 }

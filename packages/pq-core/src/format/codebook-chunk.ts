@@ -1,9 +1,9 @@
 import { hasTerms, type TermRange } from "../blocks.ts";
 import { type Codebook, createCodebook } from "../codebook.ts";
-import { FormatError } from "../errors.ts";
+import { check, FormatError } from "../errors.ts";
 import type { Manifest } from "../types.ts";
 import { checkOffsets, SectionReader, SectionWriter } from "./bytes.ts";
-import { align } from "./chunk.ts";
+import { align } from "./constants.ts";
 
 /** Payload of the codebook chunks: rotation, coarse centroids, centroids, list offsets, term range. */
 export interface CodebookPayload {
@@ -45,17 +45,22 @@ export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookP
   const coarseCentroids = reader.f32("coarse centroids", nlist * dim);
   const centroids = reader.f32("centroids", 2 ** nbits * dim);
   const offsets = reader.u32("list offsets", Math.max(nlist, 1) + 1);
-  const [min, max] = hasTerms(manifest) ? reader.f32("term range", 2) : [0, 0];
+  const range = readRange(reader, manifest, where);
   reader.end();
   checkOffsets(where, "list offsets", offsets, numItems);
-  if (!(min! >= 0 && max! >= min! && max! < Number.POSITIVE_INFINITY)) {
-    throw new FormatError(where, `"term range" expected 0 ≤ min ≤ max, got ${min} and ${max}`);
-  }
   const input = { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, coarseCentroids, centroids };
   try {
-    return { codebook: createCodebook(input), offsets, range: { min: min!, max: max! } };
+    return { codebook: createCodebook(input), offsets, range };
   } catch (cause) {
     // The parts do not fit each other: the file is at fault, not the caller.
     throw new FormatError(where, cause instanceof Error ? cause.message : String(cause), { cause });
   }
+}
+
+/** The smallest and the largest term, where the metric has terms. */
+export function readRange(reader: SectionReader, shape: Pick<Manifest, "metric">, where: string): TermRange {
+  if (!hasTerms(shape)) return { min: 0, max: 0 };
+  const [min, max] = reader.f32("term range", 2) as unknown as [number, number];
+  check(min >= 0 && max >= min && max < Infinity, "term range", "0 ≤ min ≤ max", `${min} and ${max}`, where);
+  return { min, max };
 }

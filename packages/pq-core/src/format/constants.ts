@@ -8,6 +8,12 @@ export const FORMAT_VERSION = 1;
 export const MAGIC = [0x50, 0x45, 0x49, 0x58] as const;
 export const HEADER_BYTES = 32;
 export const ALIGNMENT = 16;
+
+/** The next multiple of {@link ALIGNMENT}. */
+export function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
+
 export const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
 /** A manifest beyond this is not read: parsing JSON costs about ten times its size in memory. */
 export const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;

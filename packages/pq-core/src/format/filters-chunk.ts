@@ -1,5 +1,5 @@
 import { BLOCK } from "../blocks.ts";
-import { checkLength, FormatError, typeError } from "../errors.ts";
+import { checkEach, checkLength, FormatError, typeError } from "../errors.ts";
 import type { ArtifactInput } from "../types.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 
@@ -95,27 +95,23 @@ export function readFilters(payload: Uint8Array, n: number): FilterColumns {
   return { facets, numbers };
 }
 
+const FORM = "JSON { facets: [{ name, values: [[value, count]] }], numbers: [name] }";
+
 function parseDirectory(where: string, json: Uint8Array): Directory {
-  const fail = (): never => {
-    throw new FormatError(
-      where,
-      '"directory" expected JSON { facets: [{ name, values: [[value, count]] }], numbers: [name] }',
-    );
-  };
-  let directory: Directory;
-  try {
-    directory = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(json)) as Directory;
-  } catch {
-    return fail();
-  }
   const isName = (name: unknown): boolean => typeof name === "string";
+  const areAll = <T>(values: unknown, isGood: (value: T) => boolean): boolean =>
+    Array.isArray(values) && values.every(isGood);
   const isValue = (pair: unknown): boolean =>
     Array.isArray(pair) && isName(pair[0]) && Number.isInteger(pair[1]) && pair[1] >= 0;
   const isFacet = (facet: { name?: unknown; values?: unknown } | null): boolean =>
-    typeof facet === "object" && isName(facet?.name) && Array.isArray(facet?.values) && facet.values.every(isValue);
-  if (!Array.isArray(directory?.facets) || !directory.facets.every(isFacet)) fail();
-  if (!Array.isArray(directory.numbers) || !directory.numbers.every(isName)) fail();
-  return directory;
+    isName(facet?.name) && areAll(facet?.values, isValue);
+  try {
+    const directory = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json)) as Directory;
+    if (areAll(directory.facets, isFacet) && areAll(directory.numbers, isName)) return directory;
+  } catch {
+    // No JSON, or none with members: said below.
+  }
+  throw new FormatError(where, `"directory" expected ${FORM}`);
 }
 
 function readValue(reader: SectionReader, where: string, name: string, count: number, n: number): FacetValue {
@@ -126,10 +122,7 @@ function readValue(reader: SectionReader, where: string, name: string, count: nu
     return { count, bitmap: words };
   }
   const ordinals = reader.u32(name, count);
-  for (let i = 0; i < count; i++) {
-    if (ordinals[i]! >= n || (i > 0 && ordinals[i]! <= ordinals[i - 1]!)) {
-      throw new FormatError(where, `"${name}[${i}]" expected ascending ordinals below ${n}, got ${ordinals[i]}`);
-    }
-  }
+  const isNext = (ordinal: number, i: number): boolean => ordinal < n && (i === 0 || ordinal > ordinals[i - 1]!);
+  checkEach(name, ordinals, `ascending ordinals below ${n}`, isNext, where);
   return { count, ordinals };
 }

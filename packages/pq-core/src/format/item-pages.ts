@@ -1,4 +1,4 @@
-import { FormatError, rangeError, typeError } from "../errors.ts";
+import { check, FormatError, typeError } from "../errors.ts";
 import type { Item, ItemFields, ItemId } from "../types.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import { type IdReader, type IdType, readIds, readStrings, writeIds, writeStrings } from "./ids.ts";
@@ -22,7 +22,7 @@ export function cutPages(
   let sum = 0;
   for (let i = 0; i < n; i++) {
     const size = sizes(i);
-    if (size > limit) throw rangeError(`${name}[${i}]`, `at most ${limit} bytes (itemChunkBytes)`, `${size} bytes`);
+    if (size > limit) check(false, `${name}[${i}]`, `at most ${limit} bytes (itemChunkBytes)`, `${size} bytes`);
     if (sum + size > limit) {
       pages.push({ first, count: i - first });
       first = i;

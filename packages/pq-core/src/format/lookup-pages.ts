@@ -1,4 +1,5 @@
-import { FormatError } from "../errors.ts";
+import { checkEach } from "../errors.ts";
+import { partition } from "../search/sorted.ts";
 import type { ItemId } from "../types.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import { compareIds, type IdType, readIds, writeIds } from "./ids.ts";
@@ -33,20 +34,9 @@ export function readLookupPage(
   const ordinals = reader.u32("ordinals", count);
   const idAt = readIds(reader, where, count, type);
   reader.end();
-  for (let i = 0; i < count; i++) {
-    if (ordinals[i]! >= numItems)
-      throw new FormatError(where, `"ordinals[${i}]" expected below ${numItems}, got ${ordinals[i]}`);
-  }
+  checkEach("ordinals", ordinals, `below ${numItems}`, (ordinal) => ordinal < numItems, where);
   return (id) => {
-    let low = 0;
-    let high = count - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      const order = compareIds(idAt(middle), id);
-      if (order === 0) return ordinals[middle]!;
-      if (order < 0) low = middle + 1;
-      else high = middle - 1;
-    }
-    return -1;
+    const rank = partition(count, (i) => compareIds(idAt(i), id) < 0);
+    return rank < count && compareIds(idAt(rank), id) === 0 ? ordinals[rank]! : -1;
   };
 }

@@ -2,11 +2,12 @@ import { blockBytes, countBlocks } from "../blocks.ts";
 import { MAX_DIM, MAX_NLIST, METRICS } from "../codebook.ts";
 import { deltaBytes } from "../delta/payload.ts";
 import { viewsOf } from "../delta/views.ts";
-import { FormatError } from "../errors.ts";
+import { check, checkInteger, FormatError } from "../errors.ts";
 import type { ChunkEntry, DeltaCounts, Manifest } from "../types.ts";
-import { align, chunkKey, sha256 } from "./chunk.ts";
+import { chunkKey, sha256 } from "./chunk.ts";
 import { codebookBytes } from "./codebook-chunk.ts";
 import {
+  align,
   FORMAT,
   FORMAT_VERSION,
   HEADER_BYTES,
@@ -37,9 +38,9 @@ export async function sealManifest(
   };
   const manifest = { ...rest, checksum: await hashJson(rest) } as Manifest;
   const manifestBytes = encoder.encode(`${JSON.stringify(manifest)}\n`);
-  if (manifestBytes.length > MAX_MANIFEST_BYTES) {
-    throw new FormatError("manifest", `expected at most ${MAX_MANIFEST_BYTES} bytes, got ${manifestBytes.length}`);
-  }
+  const { length } = manifestBytes;
+  if (length > MAX_MANIFEST_BYTES)
+    throw new FormatError(WHERE, `expected at most ${MAX_MANIFEST_BYTES} bytes, got ${length}`);
   return { manifest, manifestBytes };
 }
 
@@ -49,16 +50,16 @@ export async function sealManifest(
  * @throws FormatError naming the member, what was expected and what came
  */
 export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
-  if (!(bytes instanceof Uint8Array)) fail("bytes", "a Uint8Array", typeof bytes);
-  if (bytes.length > MAX_MANIFEST_BYTES) fail("size", `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.length);
+  expect(bytes instanceof Uint8Array, "bytes", "a Uint8Array", typeof bytes);
+  expect(bytes.length <= MAX_MANIFEST_BYTES, "size", `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.length);
   const value = parse(bytes) as Partial<Record<keyof Manifest, unknown>>;
-  if (value.format !== FORMAT) fail("format", FORMAT, value.format);
-  if (value.formatVersion !== FORMAT_VERSION) fail("formatVersion", FORMAT_VERSION, value.formatVersion);
+  equal("format", value.format, FORMAT);
+  equal("formatVersion", value.formatVersion, FORMAT_VERSION);
   const { checksum, ...rest } = value;
   const expected = await hashJson(rest).catch((cause: unknown) => {
-    throw new FormatError("manifest", "is nested too deeply", { cause });
+    throw new FormatError(WHERE, "is nested too deeply", { cause });
   });
-  if (checksum !== expected) fail("checksum", expected, checksum);
+  equal("checksum", checksum, expected);
   checkMembers(value);
   const manifest = value as Manifest;
   const { base, delta } = viewsOf(manifest);
@@ -71,9 +72,9 @@ export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
 }
 
 function checkMembers(m: Partial<Record<keyof Manifest, unknown>>): void {
-  if (typeof m.version !== "string" || !/^[0-9a-f]{16}$/.test(m.version)) fail("version", "16 hex digits", m.version);
-  if (m.previousVersion !== undefined && typeof m.previousVersion !== "string")
-    fail("previousVersion", "a string", m.previousVersion);
+  hex("version", m.version, 16);
+  const { previousVersion = "" } = m;
+  expect(typeof previousVersion === "string", "previousVersion", "a string", previousVersion);
   integer("dim", m.dim, 1, MAX_DIM);
   integer("nlist", m.nlist, 0, MAX_NLIST);
   integer("numSubQuantizers", m.numSubQuantizers, 1, MAX_DIM);
@@ -83,17 +84,17 @@ function checkMembers(m: Partial<Record<keyof Manifest, unknown>>): void {
   oneOf("nbits", m.nbits, [4, 8]);
   oneOf("idType", m.idType, ["string", "u32", "u64"]);
   for (const name of ["byResidual", "hasRotation", "hasFields"] as const) oneOf(name, m[name], [true, false]);
-  if (!Array.isArray(m.chunks)) fail("chunks", "an array", m.chunks);
+  expect(Array.isArray(m.chunks), "chunks", "an array", m.chunks);
   if (m.delta !== undefined) checkDelta(m.delta, m.numItems);
 }
 
 function checkDelta(delta: unknown, numItems: unknown): void {
-  if (typeof delta !== "object" || delta === null) fail("delta", "an object", delta);
+  expect(isObject(delta), "delta", "an object", delta);
   const { baseItems, removed, numItems: added } = delta as DeltaCounts;
   integer("delta.baseItems", baseItems, 0, MAX_ITEMS);
   integer("delta.removed", removed, 0, baseItems);
   integer("delta.numItems", added, 0, MAX_ITEMS);
-  if (baseItems - removed + added !== numItems) fail("numItems", baseItems - removed + added, numItems);
+  equal("numItems", numItems, baseItems - removed + added);
 }
 
 function parse(bytes: Uint8Array): object {
@@ -101,9 +102,9 @@ function parse(bytes: Uint8Array): object {
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch (cause) {
-    throw new FormatError("manifest", "is not JSON in UTF-8", { cause });
+    throw new FormatError(WHERE, "is not JSON in UTF-8", { cause });
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) fail("root", "an object", value);
+  expect(isObject(value) && !Array.isArray(value), "root", "an object", value);
   return value as object;
 }
 
@@ -113,19 +114,17 @@ function checkChunks(manifest: Manifest): void {
   const seqs = new Map<string, number>();
   for (const [i, entry] of chunks.entries()) {
     const name = entry?.delta === true ? `delta chunks[${i}]` : `chunks[${i}]`;
-    if (typeof entry !== "object" || entry === null) fail(name, "an object", entry);
+    expect(isObject(entry), name, "an object", entry);
     oneOf(`${name}.kind`, entry.kind, Object.keys(KIND_NUMBERS));
     integer(`${name}.size`, entry.size, HEADER_BYTES, MAX_CHUNK_BYTES);
     integer(`${name}.first`, entry.first, 0, MAX_ITEMS);
     integer(`${name}.count`, entry.count, 0, MAX_ITEMS);
-    if (typeof entry.sha256 !== "string" || !/^[0-9a-f]{64}$/.test(entry.sha256))
-      fail(`${name}.sha256`, "64 hex digits", entry.sha256);
-    if (entry.kind === "lookup" && typeof entry.firstId !== "string")
-      fail(`${name}.firstId`, "a string", entry.firstId);
+    hex(`${name}.sha256`, entry.sha256, 64);
+    if (entry.kind === "lookup")
+      expect(typeof entry.firstId === "string", `${name}.firstId`, "a string", entry.firstId);
     const seq = seqs.get(entry.kind) ?? 0;
     seqs.set(entry.kind, seq + 1);
-    const key = chunkKey(entry.kind, seq, entry.sha256);
-    if (entry.key !== key) fail(`${name}.key`, key, entry.key);
+    equal(`${name}.key`, entry.key, chunkKey(entry.kind, seq, entry.sha256));
   }
   checkCover(chunks, "lists", countBlocks(numItems));
   checkCover(chunks, "items", numItems);
@@ -135,18 +134,14 @@ function checkChunks(manifest: Manifest): void {
 
 /** The sizes that the numbers ask for are the sizes of the chunks, so nothing is allocated that was not declared. */
 function checkSizes(manifest: Manifest, kind: "codebook" | "delta", bytesOfKind: number): void {
-  const { chunks } = manifest;
-  const payload = (entries: readonly ChunkEntry[]): number =>
-    entries.reduce((sum, { size }) => sum + size - HEADER_BYTES, 0);
-  for (const only of ["codebook", "delta"] as const) {
-    const bytes = payload(chunks.filter((entry) => entry.kind === only));
-    const expected = only === kind ? align(bytesOfKind) : 0;
-    if (bytes !== expected) fail(`${only} chunks`, `${expected} payload bytes`, bytes);
+  const bytes = { codebook: 0, delta: 0 };
+  for (const { kind: own, size, count, key } of manifest.chunks) {
+    if (own === "codebook" || own === "delta") bytes[own] += size - HEADER_BYTES;
+    if (own === "lists") equal(`${key}.size`, size, HEADER_BYTES + align(count * blockBytes(manifest)));
   }
-  for (const entry of chunks) {
-    if (entry.kind !== "lists") continue;
-    const bytes = align(entry.count * blockBytes(manifest));
-    if (entry.size !== HEADER_BYTES + bytes) fail(`${entry.key}.size`, HEADER_BYTES + bytes, entry.size);
+  for (const only of ["codebook", "delta"] as const) {
+    const expected = only === kind ? align(bytesOfKind) : 0;
+    expect(bytes[only] === expected, `${only} chunks`, `${expected} payload bytes`, bytes[only]);
   }
 }
 
@@ -155,24 +150,35 @@ function checkCover(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"], tot
   let next = 0;
   for (const entry of chunks) {
     if (entry.kind !== kind) continue;
-    if (entry.first !== next) fail(`${entry.key}.first`, next, entry.first);
+    equal(`${entry.key}.first`, entry.first, next);
     next += entry.count;
   }
-  if (next !== total) fail(`${kind} chunks`, `to cover ${total}`, next);
+  expect(next === total, `${kind} chunks`, `to cover ${total}`, next);
+}
+
+const WHERE = "manifest";
+
+function expect(ok: boolean, name: string, expected: unknown, got: unknown): void {
+  check(ok, name, expected, got, WHERE);
+}
+
+function equal(name: string, got: unknown, expected: unknown): void {
+  expect(got === expected, name, expected, got);
 }
 
 function integer(name: string, value: unknown, min: number, max: number): void {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max)
-    fail(name, `an integer from ${min} to ${max}`, value);
+  checkInteger(name, value, min, max, WHERE);
 }
 
 function oneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  if (!allowed.includes(value)) fail(name, `one of ${allowed.join(", ")}`, value);
+  expect(allowed.includes(value), name, `one of ${allowed.join(", ")}`, value);
 }
 
-function fail(name: string, expected: unknown, got: unknown): never {
-  throw new FormatError(
-    "manifest",
-    `"${name}" expected ${expected}, got ${typeof got === "object" ? JSON.stringify(got)?.slice(0, 60) : String(got)}`,
-  );
+function hex(name: string, value: unknown, digits: number): void {
+  const isHex = typeof value === "string" && value.length === digits && /^[0-9a-f]+$/.test(value);
+  expect(isHex, name, `${digits} hex digits`, value);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

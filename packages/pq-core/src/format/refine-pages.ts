@@ -1,4 +1,4 @@
-import { checkFinite, checkFloat32, checkLength, FormatError } from "../errors.ts";
+import { checkEach, checkFinite, checkFloat32, checkLength } from "../errors.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import type { Page } from "./item-pages.ts";
 
@@ -56,7 +56,6 @@ export function readRefinePage(where: string, payload: Uint8Array, count: number
   const scales = reader.f32("scales", count);
   const codes = reader.i8("codes", count * dim);
   reader.end();
-  const bad = scales.findIndex((scale) => !(scale >= 0 && scale < Number.POSITIVE_INFINITY));
-  if (bad >= 0) throw new FormatError(where, `"scales[${bad}]" expected a finite number ≥ 0, got ${scales[bad]}`);
+  checkEach("scales", scales, "a finite number ≥ 0", (scale) => scale >= 0 && scale < Infinity, where);
   return { scales, codes };
 }

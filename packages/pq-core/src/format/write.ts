@@ -177,7 +177,7 @@ function layOut(
 
 function termRange(terms: Float32Array): TermRange {
   if (terms.length === 0) return { min: 0, max: 0 };
-  let min = Number.POSITIVE_INFINITY;
+  let min = Infinity;
   let max = 0;
   for (const term of terms) {
     if (!Number.isFinite(term)) throw rangeError("decoded vector", "a finite norm", term);

@@ -1,5 +1,5 @@
 import { BLOCK } from "../blocks.ts";
-import { rangeError, typeError } from "../errors.ts";
+import { check, rangeError, typeError } from "../errors.ts";
 import type { FacetValue, FilterColumns } from "../format/filters-chunk.ts";
 import type { Filter } from "../types.ts";
 import type { BlockMask } from "./masks.ts";
@@ -22,7 +22,7 @@ export function leafMasks(columns: FilterColumns, n: number): LeafMask {
  * @param n items of the index
  */
 export function compileFilter(filter: Filter, leafMask: LeafMask, n: number, depth = 0): BlockMask {
-  if (depth > MAX_DEPTH) throw rangeError("filter", `at most ${MAX_DEPTH} levels`, depth);
+  check(depth <= MAX_DEPTH, "filter", `at most ${MAX_DEPTH} levels`, depth);
   if (typeof filter !== "object" || filter === null) throw typeError("filter", "an object", filter);
   const inner = (part: Filter): BlockMask => compileFilter(part, leafMask, n, depth + 1);
   if ("facet" in filter || "number" in filter) return leafMask(filter);
@@ -64,8 +64,7 @@ function combine(
 
 function facetMask(filter: Extract<Filter, { facet: string }>, columns: FilterColumns): BlockMask {
   const facet = columns.facets.get(filter.facet);
-  if (facet === undefined)
-    throw rangeError("filter.facet", `one of ${[...columns.facets.keys()].join(", ")}`, filter.facet);
+  check(facet !== undefined, "filter.facet", `one of ${[...columns.facets.keys()].join(", ")}`, filter.facet);
   if (!Array.isArray(filter.in)) throw typeError("filter.in", "an array of values", filter.in);
   const values = Array.from(new Set(filter.in), (value) => facet.get(value)).filter((value) => value !== undefined);
   return {
@@ -92,15 +91,10 @@ function addValue(value: FacetValue, first: number, words: Uint32Array): void {
 
 function numberMask(filter: Extract<Filter, { number: string }>, columns: FilterColumns, n: number): BlockMask {
   const values = columns.numbers.get(filter.number);
-  if (values === undefined)
-    throw rangeError("filter.number", `one of ${[...columns.numbers.keys()].join(", ")}`, filter.number);
-  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = filter;
-  for (const [name, bound] of [
-    ["min", min],
-    ["max", max],
-  ] as const) {
+  check(values !== undefined, "filter.number", `one of ${[...columns.numbers.keys()].join(", ")}`, filter.number);
+  const { min = -Infinity, max = Infinity } = filter;
+  for (const [name, bound] of Object.entries({ min, max }))
     if (typeof bound !== "number" || Number.isNaN(bound)) throw typeError(`filter.${name}`, "a number", bound);
-  }
   return {
     atMost: n,
     words(first, count) {

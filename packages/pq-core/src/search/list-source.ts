@@ -1,6 +1,6 @@
 import { BLOCK, blockBytes } from "../blocks.ts";
 import type { Codebook } from "../codebook.ts";
-import { FormatError } from "../errors.ts";
+import { checkPayload } from "../format/bytes.ts";
 import {
   type ChunkCache,
   covering,
@@ -103,7 +103,7 @@ function groupByChunks(stretches: readonly Stretch[], entries: readonly Numbered
   const pieces = stretches.flatMap((stretch) => cutAtChunks(stretch, entries));
   pieces.sort((a, b) => a.stretch.start - b.stretch.start);
   const groups: Stretch[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
+  let bytes = Infinity;
   let last = -1;
   for (const { stretch, numbered } of pieces) {
     const { seq, entry } = numbered;
@@ -183,7 +183,5 @@ function pagedReady(
 }
 
 function checkBlocks({ entry }: NumberedEntry, payload: Uint8Array, codebook: Codebook): void {
-  const expected = entry.count * blockBytes(codebook);
-  if (payload.length !== expected)
-    throw new FormatError(`chunk ${entry.key}`, `expected ${expected} payload bytes, got ${payload.length}`);
+  checkPayload(`chunk ${entry.key}`, entry.count * blockBytes(codebook), payload);
 }

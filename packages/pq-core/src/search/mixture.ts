@@ -31,7 +31,7 @@ function mixturesOf(
   const ordinals = items.toSorted();
   const cells = cellsOf(ordinals, stretches);
   // log Σ exp without overflow: the largest term so far, and the sum relative to it.
-  const largest = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
+  const largest = new Float64Array(n).fill(-Infinity);
   const sums = new Float64Array(n);
   for (const [h, head] of heads.entries()) {
     const products = kernel.setQuery(head.query);

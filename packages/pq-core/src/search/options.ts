@@ -1,5 +1,5 @@
 import type { Codebook } from "../codebook.ts";
-import { checkFinite, checkFloat32, checkInteger, rangeError, typeError } from "../errors.ts";
+import { check, checkEach, checkFinite, checkFloat32, checkInteger, typeError } from "../errors.ts";
 import type { Filter, ItemId, Manifest, Merge, SearchOptions } from "../types.ts";
 import { type Head, scaleQuery } from "./score.ts";
 
@@ -32,10 +32,11 @@ export function resolveOptions(options: SearchOptions, manifest: Manifest, heads
   checkInteger("k", k, 1, MAX_K);
   checkInteger("nprobe", nprobe, 1, 1 << 24);
   if (!Array.isArray(exclude)) throw typeError("exclude", "an array of ids", exclude);
-  const refineFactor = refine === true ? DEFAULT_REFINE_FACTOR : refine === false ? 0 : refine;
-  if (refineFactor !== 0) checkInteger("refine", refineFactor, 1, MAX_REFINE_FACTOR);
-  if (refineFactor !== 0 && !manifest.chunks.some(({ kind }) => kind === "refine")) {
-    throw rangeError("refine", "an index written with refineVectors", "one without");
+  const refineFactor = refine === true ? DEFAULT_REFINE_FACTOR : Number(refine);
+  if (refine !== false) {
+    checkInteger("refine", refine === true ? refineFactor : refine, 0, MAX_REFINE_FACTOR);
+    const hasCodes = refineFactor === 0 || manifest.chunks.some(({ kind }) => kind === "refine");
+    check(hasCodes, "refine", "an index written with refineVectors", "one without");
   }
   checkMerge(merge, heads);
   return { k, nprobe, filter, exclude, refineFactor, merge };
@@ -43,18 +44,13 @@ export function resolveOptions(options: SearchOptions, manifest: Manifest, heads
 
 function checkMerge(merge: Merge, heads: number): void {
   if (merge.by === "max") return;
-  if (merge.by !== "sumExp") throw rangeError("merge.by", "max or sumExp", (merge as { by: unknown }).by);
-  if (!(merge.temperature > 0 && merge.temperature < Number.POSITIVE_INFINITY)) {
-    throw rangeError("merge.temperature", "a positive number", merge.temperature);
-  }
-  if (merge.weights === undefined) return;
-  if (merge.weights.length !== heads)
-    throw rangeError("merge.weights", `length ${heads}, one a query`, merge.weights.length);
-  for (let h = 0; h < heads; h++) {
-    const weight = merge.weights[h]!;
-    if (!(weight > 0 && weight < Number.POSITIVE_INFINITY))
-      throw rangeError(`merge.weights[${h}]`, "a positive number", weight);
-  }
+  check(merge.by === "sumExp", "merge.by", "max or sumExp", merge.by);
+  const { temperature, weights } = merge;
+  const isPositive = (value: number): boolean => value > 0 && value < Infinity;
+  check(isPositive(temperature), "merge.temperature", "a positive number", temperature);
+  if (weights === undefined) return;
+  check(weights.length === heads, "merge.weights", `length ${heads}, one a query`, weights.length);
+  checkEach("merge.weights", weights, "a positive number", isPositive);
 }
 
 /** Query vectors checked and scaled as the metric wants them. */

@@ -195,9 +195,7 @@ export class PqIndex implements Index {
       // The kernel still has the query of a single vector, and nothing waited in between.
       const isSingle = heads.length === 1 && products !== undefined && merge.by === "max";
       return {
-        ranking: isSingle
-          ? scanHead(scan, heads[0]!, products, size, Number.NEGATIVE_INFINITY)
-          : rank(scan, heads, size, merge),
+        ranking: isSingle ? scanHead(scan, heads[0]!, products, size, -Infinity) : rank(scan, heads, size, merge),
         ...counts,
       };
     }

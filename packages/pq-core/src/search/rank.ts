@@ -31,7 +31,7 @@ export interface Scan {
  */
 export function rank(scan: Scan, heads: readonly Head[], size: number, merge: Merge): Shortlist {
   if (merge.by === "sumExp") return rankMixture(scan, heads, size, merge);
-  if (heads.length === 1) return rankHead(scan, heads[0]!, size, Number.NEGATIVE_INFINITY);
+  if (heads.length === 1) return rankHead(scan, heads[0]!, size, -Infinity);
   return rankBest(scan, heads, byHead(scan.stretches, heads.length), size, 1, undefined);
 }
 
@@ -54,7 +54,7 @@ export function rankHead(scan: Scan, head: Head, k: number, floor: number): Rank
 export function scanHead(scan: Scan, head: Head, products: Float32Array, k: number, floor: number): Ranking {
   const { kernel, codebook, lists, stretches } = scan;
   const biasOf = (cell: number): number => (codebook.byResidual ? products[cell]! : 0);
-  let maxBias = Number.NEGATIVE_INFINITY;
+  let maxBias = -Infinity;
   for (const { cell } of stretches) maxBias = Math.max(maxBias, biasOf(cell));
   // The shift is added after the kernel, so the floor is taken back before it; one part in a million for rounding.
   const kernelFloor = floor - head.shift;
