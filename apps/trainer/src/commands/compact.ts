@@ -1,6 +1,10 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { compactArtifact } from "@poeem/pq-core/delta";
 import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
 import { openIndexDirectory } from "../artifact/open.ts";
+import { ITEM_TOWER_FILE } from "../delta/item-tower-file.ts";
+import { readBytes } from "../files.ts";
 import { formatCount } from "../progress.ts";
 
 export interface CompactOptions {
@@ -15,7 +19,13 @@ export async function compact(options: CompactOptions): Promise<void> {
   await checkIndexTarget(options.out);
   const index = await openIndexDirectory(options.index, options.delta);
   const artifact = await compactArtifact(index);
-  await writeIndexDirectory(options.out, artifact, {});
+  // The tower goes on encoding; of vectors before quantization there are none for items that were encoded.
+  const tower = join(options.index, ITEM_TOWER_FILE);
+  await writeIndexDirectory(
+    options.out,
+    artifact,
+    existsSync(tower) ? { [ITEM_TOWER_FILE]: await readBytes(tower) } : {},
+  );
   const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
   const { version, manifest } = artifact;
   const facts = { out: options.out, version, items: manifest.numItems, bytes, chunks: artifact.chunks.length };

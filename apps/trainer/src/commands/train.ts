@@ -9,6 +9,7 @@ import { buildDataset } from "../data/dataset.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { type LoadOptions, loadData } from "../data/load.ts";
 import { dataFacts, describeData } from "../data/report.ts";
+import { ITEM_TOWER_FILE, writeItemTower } from "../delta/item-tower-file.ts";
 import { UserError } from "../errors.ts";
 import { formatCount, formatSeconds } from "../progress.ts";
 import { CheckpointStore } from "../train/checkpoint.ts";
@@ -70,9 +71,10 @@ export async function train(options: TrainOptions): Promise<void> {
         `the exported query tower differs from the trained one by ${exported.towerDifference}, expected at most ${TOWER_TOLERANCE}`,
       );
     }
-    const { artifact, itemVectors } = exported;
+    const { artifact, itemVectors, itemTower } = exported;
     await writeIndexDirectory(out, artifact, {
       [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
+      [ITEM_TOWER_FILE]: writeItemTower(itemTower),
       [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
     });
     await checkpoints.clear();

@@ -16,7 +16,7 @@ export { textsFromColumns, textsFromEvents } from "./item-texts.ts";
 export type { Dataset, QuerySet } from "./types.ts";
 
 // A description is longer than a query; more than this of it says nothing new.
-const MAX_ITEM_CHARS = 1 << 16;
+export const MAX_ITEM_CHARS = 1 << 16;
 
 /** Rows of the text table for the features of a text: those that are in the vocabulary. */
 export function knownRows(features: Uint32Array, vocabulary: Uint32Array): Uint32Array {
@@ -53,7 +53,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     past: pastOf(events, sides, raw.ids.length, training),
     ...textFeaturesOf(raw, config, train),
     itemCategories: categories.rows,
-    numCategories: categories.count,
+    numCategories: categories.names.length,
     itemNumbers: standardise(raw.items, config.items.inputs),
     contextNames: contexts.names,
     left: test.left,

@@ -1,7 +1,12 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { encode, type Index, type ItemIds } from "@poeem/pq-core";
 import { type PoeemConfig, resolveConfig } from "../config.ts";
+import type { ItemTable } from "../data/types.ts";
 import { UserError } from "../errors.ts";
-import { readVectors } from "../files.ts";
+import { readBytes, readVectors } from "../files.ts";
+import { embedItems } from "./item-tower.ts";
+import { ITEM_TOWER_FILE, readItemTower } from "./item-tower-file.ts";
 import { readIds } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
@@ -32,8 +37,36 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
   }
   const config = configOf(index, options.index);
   const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config);
-  const read = await readCount(index, vectors!, itemIds.length, items);
-  return { ids: typedIds(itemIds, index), ...values, ...encode(index.codebook, read) };
+  const embedded =
+    vectors === undefined
+      ? await embed(index, options.index, config, itemIds, table)
+      : await readCount(index, vectors, itemIds.length, items);
+  return { ids: typedIds(itemIds, index), ...values, ...encode(index.codebook, embedded) };
+}
+
+/** The trained item tower's vectors; never junk for items of which it knows nothing. */
+async function embed(
+  index: Index,
+  directory: string,
+  config: PoeemConfig,
+  ids: readonly string[],
+  items: ItemTable,
+): Promise<Float32Array> {
+  const file = join(directory, ITEM_TOWER_FILE);
+  if (!existsSync(file))
+    throw new UserError(`index ${directory}: no item tower in it (${ITEM_TOWER_FILE}); train again, or give --vectors`);
+  const weights = readItemTower(file, await readBytes(file));
+  if (weights.dim !== index.manifest.dim)
+    throw new UserError(`item tower ${file}: expected dim ${index.manifest.dim}, got ${weights.dim}`);
+  const { vectors, nothingKnown } = embedItems(weights, config, ids, items);
+  if (nothingKnown.length === 0) return vectors;
+  const { text, categories, inputs } = config.items;
+  const some = `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} (${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
+  throw new UserError(
+    text.length + categories.length + inputs.length === 0
+      ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, items.categories or items.inputs, or give --vectors`
+      : `${some} have no word, category or number that the item tower knows; give --vectors, or train again`,
+  );
 }
 
 /** Items that are no more than an id and a vector. */
