@@ -134,9 +134,18 @@ const schema = z.strictObject({
       towerLearningRate: z.number().positive().default(0.02),
       /** Adagrad, coarse and PQ centroids. */
       codebookLearningRate: z.number().positive().default(0.05),
+      /**
+       * softmax: over the items of the batch and `negatives` more. full: over the whole catalogue, for small ones. hinge: the
+       * loss of the Poeem paper. Queries with a history always train on the softmax of their mixture.
+       */
+      objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
+      /** Of the hinge, between cosines. */
+      margin: z.number().positive().default(0.1),
       /** Softmax scale (inverse temperature) on the cosine. */
       scale: z.number().positive().default(30),
-      /** Items drawn uniformly from the catalogue that compete in each step beside those of the batch; for queries with a history. */
+      /** Learns the scale too, from `scale` on, within 1 to 100; not for queries with a history. */
+      learnScale: z.boolean().default(false),
+      /** Items drawn uniformly from the catalogue that compete in each step beside those of the batch. */
       negatives: z.number().int().min(0).default(0),
       /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
       logQ: z.number().min(0).max(1).default(0),

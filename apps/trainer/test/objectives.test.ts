@@ -44,12 +44,40 @@ for (const c of [n, n + 5]) {
     name: `candidateSoftmaxLoss of ${n} queries over ${c} candidates`,
     inputs: [unitRows(n), unitRows(c), [[Math.log(5)]]],
     tensors: ([q, v, s]) =>
-      candidateSoftmaxLoss(q!, v!, tf.tensor2d(mask), tf.tensor2d([logQ]), tf.reshape(s!, []) as tf.Scalar),
+      candidateSoftmaxLoss(q!, v!, tf.tensor2d(mask), tf.tensor2d([logQ]), tf.reshape(s!, []) as tf.Scalar).total,
     loops: ([q, v, s]) =>
       softmaxLoops(
         q!.map((row, i) => v!.map((item, j) => Math.exp(s![0]![0]!) * dot(row, item) - logQ[j]! + mask[i]![j]!)),
         q!.map((_, i) => i),
       ),
+  });
+  const dense = unitRows(c);
+  const teacherScale = 5;
+  const start = unitRows(n);
+  cases.push({
+    name: `candidateSoftmaxLoss of ${n} queries over ${c} candidates with a teacher`,
+    inputs: [start, unitRows(c)],
+    tensors: ([q, v]) =>
+      candidateSoftmaxLoss(q!, v!, tf.tensor2d(mask), tf.tensor2d([logQ]), tf.scalar(Math.log(teacherScale)), {
+        candidates: tf.tensor2d(dense),
+        weight: 0.3,
+      }).total,
+    loops: ([q, v]) => {
+      const logits = (queries: number[][], to: number[][]) =>
+        queries.map((row, i) => to.map((item, j) => teacherScale * dot(row, item) - logQ[j]! + mask[i]![j]!));
+      // the teacher is a constant: it stays where the queries were before differences were taken
+      const teacher = logits(start, dense);
+      const student = logits(q!, v!);
+      return student.reduce((sum, row, i) => {
+        const logSum = Math.log(row.reduce((total, logit) => total + Math.exp(logit), 0));
+        const teacherSum = teacher[i]!.reduce((total, logit) => total + Math.exp(logit), 0);
+        const distillation = row.reduce(
+          (total, logit, j) => total + (Math.exp(teacher[i]![j]!) / teacherSum) * (logSum - logit),
+          0,
+        );
+        return sum + (logSum - row[i]! + 0.3 * distillation) / n;
+      }, 0);
+    },
   });
   // wide enough that about half the candidates violate it; far from the kinks, where differences show no gradient
   cases.push({

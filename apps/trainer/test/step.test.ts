@@ -2,31 +2,35 @@ import { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend.ts";
-import { resolveConfig } from "../src/config.ts";
+import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { RawData } from "../src/data/load.ts";
 import { BatchBuilder } from "../src/model/batch.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
+import { joinStates, restoreParts } from "../src/state.ts";
+import { layerState } from "../src/train/layer-state.ts";
 import { TrainingStep } from "../src/train/step.ts";
 
 beforeAll(async () => {
   await useBackend("wasm");
 });
 
-const config = resolveConfig(
-  {
-    name: "t",
-    data: { items: "-", events: "-" },
-    items: { text: ["title"], textFromEvents: true, categories: ["kind"] },
-    split: { testModulus: 0, validation: 0 },
-    model: { dim: 16, hiddenDim: 8, minFeatureCount: 1 },
-    index: { nlist: 4, numSubQuantizers: 8, bufferSize: 64 },
-    training: { batchSize: 32 },
-  },
-  "test",
-);
+const configOf = (training: PoeemConfigInput["training"]) =>
+  resolveConfig(
+    {
+      name: "t",
+      data: { items: "-", events: "-" },
+      items: { text: ["title"], textFromEvents: true, categories: ["kind"] },
+      split: { testModulus: 0, validation: 0 },
+      model: { dim: 16, hiddenDim: 8, minFeatureCount: 1 },
+      index: { nlist: 4, numSubQuantizers: 8, bufferSize: 64 },
+      training: { batchSize: 32, ...training },
+    },
+    "test",
+  );
 
-function setUp() {
+function setUp(training: PoeemConfigInput["training"] = {}) {
+  const config = configOf(training);
   const names = Array.from({ length: 40 }, (_, i) => `thing${i} of kind ${i % 5}`);
   const raw: RawData = {
     ids: names.map((_, i) => `item-${i}`),
@@ -67,7 +71,7 @@ function setUp() {
   const random = new Random(2);
   const step = new TrainingStep({ config, dataset, model, layer, batches: new BatchBuilder(dataset, 32), random });
   const run = () => step.run(Uint32Array.from(random.permutation(80).slice(0, 32)), 1);
-  return { model, layer, run };
+  return { model, layer, step, run };
 }
 
 describe("TrainingStep", () => {
@@ -104,5 +108,46 @@ describe("TrainingStep", () => {
     const after = await layer.codebook();
     expect(after.centroids).not.toEqual(before.codebook.centroids);
     expect(after.coarseCentroids).not.toEqual(before.codebook.coarseCentroids);
+  });
+});
+
+describe("TrainingStep with every objective", () => {
+  const objectives = {
+    "uniform negatives beside the batch": { negatives: 7, logQ: 1 },
+    "a learned scale": { learnScale: true, scale: 10 },
+    "the softmax over the whole catalogue": { objective: "full" },
+    "the hinge": { objective: "hinge", learningRate: 0.03 },
+    Adam: { optimizer: "adam", learningRate: 0.01, towerLearningRate: 0.005 },
+  } as const satisfies Record<string, PoeemConfigInput["training"]>;
+  for (const [name, training] of Object.entries(objectives)) {
+    it(`${name}: the loss falls, no tensor is left behind, and a step from a state repeats bit for bit`, async () => {
+      const { model, layer, step, run } = setUp(training);
+      const first = await run();
+      while (!layer.ready) await run();
+      await run();
+      const tensors = tf.memory().numTensors;
+      let last = await run();
+      for (let i = 0; i < 40; i++) last = await run();
+      expect(tf.memory().numTensors).toBe(tensors);
+      expect(last.loss).toBeLessThan(first.loss / 2);
+      const events = Uint32Array.from({ length: 32 }, (_, i) => 2 * i);
+      const parts = { model, step, layer: layerState(layer) };
+      const state = structuredClone(await joinStates(parts));
+      const once = await step.run(events, 1);
+      const after = await joinStates(parts).then((joined) => structuredClone(joined));
+      restoreParts(parts, state);
+      expect(await step.run(events, 1)).toEqual(once);
+      expect(await joinStates(parts)).toEqual(after);
+      expect(tf.memory().numTensors).toBe(tensors);
+    });
+  }
+
+  it("learns the scale, within its bounds", async () => {
+    const { step, run } = setUp({ learnScale: true, scale: 10, towerLearningRate: 0.5 });
+    for (let i = 0; i < 30; i++) await run();
+    const { "scale/0": logScale } = (await step.state()) as Record<string, Float32Array>;
+    expect(logScale![0]).not.toBeCloseTo(Math.log(10), 2);
+    expect(logScale![0]).toBeGreaterThanOrEqual(0);
+    expect(logScale![0]).toBeLessThanOrEqual(Math.fround(Math.log(100)));
   });
 });

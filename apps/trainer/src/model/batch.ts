@@ -2,20 +2,30 @@ import { listOf } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { MASKED } from "./ops.ts";
 
-/** One training batch: query i led to item i. */
+/** One training batch: query i led to candidate `right[i]`. */
 export interface Batch {
   readonly queries: Uint32Array;
+  /** Items that compete: those of the batch and what was asked for beside them, or the whole catalogue. */
   readonly items: Uint32Array;
-  /** (n, n): MASKED where the item of column j is also right for query i and j ≠ i (an accidental hit), else 0. */
+  /** Position in `items` of the item that query i led to: i itself, unless the candidates are the whole catalogue. */
+  readonly right: Uint32Array;
+  /**
+   * (queries, items): MASKED where the item of column j is also right for query i and j ≠ right[i] (an accidental hit),
+   * else 0. Holds until the next batch is built: most of its entries are 0 for ever.
+   */
   readonly mask: Float32Array;
 }
+
+const NONE = new Uint32Array(0);
 
 /** Builds batches from positions in the event list. */
 export class BatchBuilder {
   private readonly dataset: Dataset;
   // Columns of each item in the batch at hand, as a linked list, so that a query only walks its own relevant items.
   private readonly firstColumn: Int32Array;
-  private readonly nextColumn: Int32Array;
+  private nextColumn: Int32Array;
+  private mask = new Float32Array(0);
+  private masked: number[] = [];
 
   constructor(dataset: Dataset, batchSize: number) {
     this.dataset = dataset;
@@ -23,32 +33,57 @@ export class BatchBuilder {
     this.nextColumn = new Int32Array(batchSize);
   }
 
-  build(events: Uint32Array): Batch {
-    const { dataset, firstColumn, nextColumn } = this;
+  /** @param others items that compete beside those of the batch, or "all" for the whole catalogue instead */
+  build(events: Uint32Array, others: Uint32Array | "all" = NONE): Batch {
+    const { dataset } = this;
     const n = events.length;
-    const queries = Uint32Array.from(events, (event) => dataset.eventQuery[event]!);
-    const items = Uint32Array.from(events, (event) => dataset.eventItem[event]!);
-    items.forEach((item, column) => {
-      nextColumn[column] = firstColumn[item]!;
+    const queries = new Uint32Array(n);
+    const right = new Uint32Array(n);
+    const targets = new Uint32Array(n);
+    for (let i = 0; i < n; i++) {
+      queries[i] = dataset.eventQuery[events[i]!]!;
+      targets[i] = dataset.eventItem[events[i]!]!;
+      right[i] = others === "all" ? targets[i]! : i;
+    }
+    const items = others === "all" ? Uint32Array.from(dataset.ids.keys()) : joined(targets, others);
+    this.chain(items);
+    const mask = this.fillMask(queries, right, items.length);
+    for (const item of items) this.firstColumn[item] = -1;
+    return { queries, items, right, mask };
+  }
+
+  private chain(items: Uint32Array): void {
+    const { firstColumn } = this;
+    if (this.nextColumn.length < items.length) this.nextColumn = new Int32Array(items.length);
+    for (let column = 0; column < items.length; column++) {
+      const item = items[column]!;
+      this.nextColumn[column] = firstColumn[item]!;
       firstColumn[item] = column;
-    });
-    const mask = new Float32Array(n * n);
-    queries.forEach((query, row) => {
-      for (const item of listOf(dataset.train.relevant, query)) {
-        for (let column = firstColumn[item]!; column >= 0; column = nextColumn[column]!)
-          mask[row * n + column] = MASKED;
+    }
+  }
+
+  private fillMask(queries: Uint32Array, right: Uint32Array, width: number): Float32Array {
+    const { dataset, firstColumn, nextColumn } = this;
+    for (const at of this.masked) this.mask[at] = 0;
+    this.masked = [];
+    if (this.mask.length !== queries.length * width) this.mask = new Float32Array(queries.length * width);
+    for (let row = 0; row < queries.length; row++) {
+      for (const item of listOf(dataset.train.relevant, queries[row]!)) {
+        for (let column = firstColumn[item]!; column >= 0; column = nextColumn[column]!) {
+          if (column === right[row]) continue;
+          this.mask[row * width + column] = MASKED;
+          this.masked.push(row * width + column);
+        }
       }
-      mask[row * n + row] = 0;
-    });
-    for (const item of items) firstColumn[item] = -1;
-    return { queries, items, mask };
+    }
+    return this.mask;
   }
 }
 
-/** For each item the logarithm of its share of the training events times the number of items: 0 when it is average. */
-export function logQCorrection(dataset: Dataset): Float32Array {
-  const counts = new Float32Array(dataset.ids.length);
-  for (const item of dataset.eventItem) counts[item]!++;
-  const mean = dataset.eventItem.length / dataset.ids.length;
-  return counts.map((count) => Math.log(Math.max(count, 1) / mean));
+function joined(first: Uint32Array, second: Uint32Array): Uint32Array {
+  if (second.length === 0) return first;
+  const all = new Uint32Array(first.length + second.length);
+  all.set(first);
+  all.set(second, first.length);
+  return all;
 }

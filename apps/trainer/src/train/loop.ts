@@ -64,7 +64,7 @@ export async function trainModel(
   const stepsPerEpoch = Math.floor(numEvents / batchSize);
   const totalSteps = stepsPerEpoch * epochs;
   const model = new TwoTower(config, dataset);
-  const layer = createLayer(config, totalSteps);
+  const layer = createLayer(config, totalSteps, dataset.past === undefined);
   const random = new Random(seed + 1);
   const step = dataset.past
     ? new HistoryStep({ config, dataset, model, layer, random })
@@ -147,7 +147,8 @@ function rateShare(progress: number): number {
   return progress < 0.5 ? 1 : 1 - 0.9 * (2 * progress - 1);
 }
 
-function createLayer(config: PoeemConfig, totalSteps: number): IndexingLayer {
+/** @param distils whether the objective of the step distils by itself (see `candidateSoftmaxLoss`), so that the layer need not */
+function createLayer(config: PoeemConfig, totalSteps: number, distils: boolean): IndexingLayer {
   const { nlist, numSubQuantizers, nbits, warmup, bufferSize } = config.index;
   return new IndexingLayer({
     dim: config.model.dim,
@@ -157,6 +158,7 @@ function createLayer(config: PoeemConfig, totalSteps: number): IndexingLayer {
     warmupSteps: Math.floor(warmup * totalSteps),
     bufferSize,
     seed: config.training.seed,
+    ...(distils && config.training.objective === "softmax" ? { distillationWeight: 0 } : {}),
   });
 }
 

@@ -2,22 +2,24 @@ import type { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { type BatchBuilder, logQCorrection } from "../model/batch.ts";
+import type { BatchBuilder } from "../model/batch.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
-import { inBatchSoftmaxLoss } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
+import { candidateLogQ } from "./objectives/log-q.ts";
+import { objectiveLoss } from "./objectives/objective.ts";
+import { LearnedScale } from "./objectives/scale.ts";
 
 /** What one step measured. */
 export interface StepResult {
-  /** In-batch softmax cross-entropy. */
+  /** What the objective makes of the right answers. */
   readonly loss: number;
   /** Mean over the batch of ‖x − x̂‖², 0 while the quantizer is bypassed. */
   readonly distortion: number;
 }
 
 /**
- * One step of joint training: towers → indexing layer → in-batch softmax + the layer's losses → gradients → Adagrad.
+ * One step of joint training: towers → indexing layer → objective + the layer's losses → gradients → optimizers.
  * The tables are gathered and updated on the host; everything between is on the backend, and is read back asynchronously.
  */
 export class TrainingStep implements Stateful {
@@ -30,6 +32,7 @@ export class TrainingStep implements Stateful {
   private readonly logQ: Float32Array;
   private readonly towerOptimizer: DenseOptimizer;
   private readonly codebookOptimizer: DenseOptimizer;
+  private readonly scale: LearnedScale;
 
   constructor(parts: {
     config: PoeemConfig;
@@ -45,27 +48,34 @@ export class TrainingStep implements Stateful {
     this.layer = parts.layer;
     this.batches = parts.batches;
     this.random = parts.random;
-    this.logQ = logQCorrection(parts.dataset).map((value) => value * parts.config.training.logQ);
-    this.towerOptimizer = new DenseOptimizer(parts.config.training.optimizer, parts.model.variables);
+    const { training } = parts.config;
+    const { eventItem, ids } = parts.dataset;
+    this.logQ = candidateLogQ(eventItem, ids.length, training.batchSize, training.negatives).map(
+      (value) => value * training.logQ,
+    );
+    this.scale = new LearnedScale(training.scale, training.learnScale);
+    this.towerOptimizer = new DenseOptimizer(training.optimizer, [...parts.model.variables, ...this.scale.variables]);
     this.codebookOptimizer = new DenseOptimizer("adagrad", parts.layer.trainableVariables);
   }
 
   /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, dataset, model, layer } = this;
-    const { scale, learningRate, towerLearningRate, codebookLearningRate } = config.training;
+    const { objective, negatives, learningRate, towerLearningRate, codebookLearningRate } = config.training;
     const { dim } = model;
-    const n = events.length;
-    const batch = this.batches.build(events);
+    const others = Uint32Array.from({ length: negatives }, () => this.random.integer(dataset.ids.length));
+    const batch = this.batches.build(events, objective === "full" ? "all" : others);
+    const [n, c] = [batch.queries.length, batch.items.length];
     const textRows: Uint32Array[] = [];
-    const input = (rows: Float32Array): tf.Variable => tf.tidy(() => tf.variable(tf.tensor2d(rows, [n, dim])));
+    const input = (rows: Float32Array): tf.Variable =>
+      tf.tidy(() => tf.variable(tf.tensor2d(rows, [rows.length / dim, dim])));
     const contexts = dataset.eventContext && { rows: dataset.eventContext, of: events };
     const queryInput = input(model.queryInputs(dataset.queryRows, batch.queries, contexts));
     const itemInput = input(model.itemInputs(dataset, batch.items, { random: this.random, textRows }));
-    const mask = tf.tensor2d(batch.mask, [n, n]);
+    const mask = tf.tensor2d(batch.mask, [n, c]);
     const logQ = tf.tensor2d(
       Float32Array.from(batch.items, (item) => this.logQ[item]!),
-      [1, n],
+      [1, c],
     );
     let items: tf.Tensor2D | undefined;
     let softmax: tf.Scalar | undefined;
@@ -73,15 +83,29 @@ export class TrainingStep implements Stateful {
     const { value, grads } = tf.variableGrads(() => {
       const queries = model.query.call(queryInput as unknown as tf.Tensor2D);
       const vectors = model.embedItems(itemInput as unknown as tf.Tensor2D);
-      const { quantized, losses } = layer.call(vectors, { training: true, queries });
-      const loss = inBatchSoftmaxLoss(queries, quantized, mask, logQ, scale);
+      const quantizes = layer.ready;
+      // the layer's own losses take candidate i for the answer to query i
+      const { quantized, losses } = layer.call(vectors, {
+        training: true,
+        ...(objective === "full" ? {} : { queries }),
+      });
+      const { total, ranking } = objectiveLoss(config.training, {
+        queries,
+        candidates: quantized,
+        dense: quantizes ? vectors : undefined,
+        right: batch.right,
+        mask,
+        logQ,
+        logScale: this.scale.logScale,
+      });
       items = tf.keep(tf.clone(vectors));
-      softmax = tf.keep(tf.clone(loss));
+      softmax = tf.keep(tf.clone(ranking));
       distortion = losses.distortion && tf.keep(tf.clone(losses.distortion));
-      return tf.add(loss, losses.total) as tf.Scalar;
-    }, [queryInput, itemInput, ...model.variables, ...layer.trainableVariables]);
+      return tf.add(total, losses.total) as tf.Scalar;
+    }, [queryInput, itemInput, ...model.variables, ...this.scale.variables, ...layer.trainableVariables]);
 
     this.towerOptimizer.apply(grads, towerLearningRate * rateShare);
+    this.scale.clip();
     if (layer.ready) this.codebookOptimizer.apply(grads, codebookLearningRate * rateShare);
     await layer.afterStep(items);
     const [queryGradient, itemGradient, loss, lost] = (await Promise.all([
@@ -112,6 +136,7 @@ export class TrainingStep implements Stateful {
     return {
       towers: this.towerOptimizer,
       codebooks: this.codebookOptimizer,
+      scale: this.scale,
       random: randomState(this.random),
     };
   }
@@ -127,5 +152,6 @@ export class TrainingStep implements Stateful {
   dispose(): void {
     this.towerOptimizer.dispose();
     this.codebookOptimizer.dispose();
+    this.scale.dispose();
   }
 }

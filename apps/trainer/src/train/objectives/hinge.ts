@@ -1,9 +1,6 @@
 import { withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 
-/** The margin of the Poeem paper (arXiv 2105.03933), between cosines. */
-export const PAPER_MARGIN = 0.1;
-
 /**
  * The hinge loss of the Poeem paper over the candidates of a batch: every wrong candidate whose cosine comes closer to
  * the right one's than `margin` costs what is missing.

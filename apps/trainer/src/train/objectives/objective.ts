@@ -1,0 +1,41 @@
+import * as tf from "@tensorflow/tfjs";
+import type { PoeemConfig } from "../../config.ts";
+import { candidateSoftmaxLoss } from "./candidate-softmax.ts";
+import { fullSoftmaxLoss } from "./full-softmax.ts";
+import { hingeLoss } from "./hinge.ts";
+
+/** What an objective compares: n queries with c candidates. */
+export interface Comparison {
+  /** (n, dim) unit rows. */
+  readonly queries: tf.Tensor2D;
+  /** (c, dim) as they will be searched. */
+  readonly candidates: tf.Tensor2D;
+  /** (c, dim) as they were before quantization; undefined while they are not quantized. */
+  readonly dense: tf.Tensor2D | undefined;
+  /** Candidate that query i led to: i itself, unless the objective is the full softmax. */
+  readonly right: Uint32Array;
+  /** (n, c) */
+  readonly mask: tf.Tensor2D;
+  /** (1, c) */
+  readonly logQ: tf.Tensor2D;
+  readonly logScale: tf.Scalar;
+}
+
+/** How much the softmax before quantization counts as a teacher, next to the right answers. */
+export const DISTILLATION_WEIGHT = 0.25;
+
+/** The objective that `training.objective` names. @returns what gradients are taken of, and what is reported */
+export function objectiveLoss(
+  training: PoeemConfig["training"],
+  { queries, candidates, dense, right, mask, logQ, logScale }: Comparison,
+): { total: tf.Scalar; ranking: tf.Scalar } {
+  if (training.objective === "softmax") {
+    const teacher = dense && { candidates: dense, weight: DISTILLATION_WEIGHT };
+    return candidateSoftmaxLoss(queries, candidates, mask, logQ, logScale, teacher);
+  }
+  const loss =
+    training.objective === "hinge"
+      ? hingeLoss(queries, candidates, mask, training.margin)
+      : fullSoftmaxLoss(queries, candidates, tf.tensor1d(Int32Array.from(right), "int32"), mask, logScale);
+  return { total: loss, ranking: loss };
+}
