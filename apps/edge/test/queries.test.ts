@@ -102,7 +102,7 @@ describe("history=", () => {
     ["", "expected at least one id, got none"],
     [",", "expected at least one id, got none"],
     ["item:1,nobody", 'expected ids of items of this index, got "nobody"'],
-    [Array(51).fill("item:1").join(","), "expected at most 50 values, got 51"],
+    [Array(1001).fill("item:1").join(","), "expected at most 1000 values, got 1001"],
   ])("%j is 400", async (text, detail) => {
     expect(await get(`/search?history=${text}`)).toMatchObject({
       status: 400,
@@ -217,7 +217,7 @@ describe("POST /search", () => {
       "two queries in one",
       { q: "a", like: "item:1" },
       400,
-      '"q" expected one of q, like, history and vector, got q and like',
+      '"q" expected like, vector, or any of q, history and context, got q and like',
     ],
     ["q as a list", { q: ["a"] }, 400, '"q" expected text, got a list of 1'],
     ["exclude as text", { q: "a", exclude: "item:1" }, 400, '"exclude" expected a list of ids, got "item:1"'],

@@ -136,7 +136,7 @@ describe("with an index", () => {
 describe("a bad request", () => {
   const long = "a".repeat(10_000);
   it.each([
-    ["/search", [["q", "expected one of q, like, history and vector, got none"]]],
+    ["/search", [["q", "expected like, vector, or any of q, history and context, got none"]]],
     ["/search?q=", [["q", "expected some text, got none"]]],
     ["/search?q=%20%09", [["q", "expected some text, got none"]]],
     ["/search?q=cake&k=abc", [["k", 'expected a whole number from 1 to 1000, got "abc"']]],
@@ -159,7 +159,7 @@ describe("a bad request", () => {
       [
         [
           "K",
-          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index",
+          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index, context.*",
         ],
       ],
     ],
@@ -168,7 +168,7 @@ describe("a bad request", () => {
       [
         [
           "__proto__",
-          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index",
+          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index, context.*",
         ],
       ],
     ],

@@ -1,5 +1,5 @@
 /** The Hono app: which middleware, which routes, and what each of them does. */
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { OpenAPIHono, z } from "@hono/zod-openapi";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
@@ -13,7 +13,7 @@ import { browserHeaders, limitUrl, observe } from "./middleware.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { Problem, problemResponse } from "./problem.ts";
-import { maxBatchResults, queryKinds } from "./requests.ts";
+import { maxBatchResults, queryKinds, withContext } from "./requests.ts";
 import {
   facetsRoute,
   healthRoute,
@@ -53,7 +53,7 @@ export function createApp(options: AppOptions) {
 
   return app
     .openapi(searchRoute, async (c) => {
-      const query = c.req.valid("query");
+      const query = withContext(c.req.valid("query"));
       const served = await acquire(c, query.index);
       const request = resolveSearch(served, query);
       const cached = answeredByCache(c, served.version, request);
@@ -161,6 +161,7 @@ function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response 
 
 function toProblem(error: Error, c: Context<AppEnv>): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof z.ZodError) return invalidRequest(zodErrors(error));
   if (error instanceof HTTPException && error.status === 415)
     return new Problem("unsupported-media-type", "Expected application/json");
   if (error instanceof HTTPException && error.status < 500)
@@ -175,7 +176,7 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
   return new Problem("internal-error", "The error is logged under the request id");
 }
 
-function describeIndex(name: string, { index, publishedAt }: ServedIndex) {
+function describeIndex(name: string, { index, tower, publishedAt }: ServedIndex) {
   const { version, formatVersion, numItems, dim, metric, nlist, numSubQuantizers, nbits, defaultNprobe } =
     index.manifest;
   const bytesPerItem = (numSubQuantizers * nbits) / 8;
@@ -193,5 +194,11 @@ function describeIndex(name: string, { index, publishedAt }: ServedIndex) {
     bytesPerItem,
     defaultNprobe,
     kernel: index.kernel,
+    reads: {
+      text: tower?.reads.text ?? false,
+      history: tower?.reads.history ?? null,
+      historyLength: tower?.reads.historyLength ?? 0,
+      contexts: [...(tower?.reads.contexts ?? [])],
+    },
   };
 }

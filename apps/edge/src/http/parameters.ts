@@ -13,17 +13,18 @@ const maxErrors = 10;
 
 /**
  * Refuses parameters that a route does not have, and parameters given twice: a misspelt `nprobe` must not silently
- * search with the default. Reads the names itself, because a parsed object hides names such as `__proto__`.
+ * search with the default. What begins with `prefix` is for the route to check. Reads the names itself, because a parsed object hides names such as `__proto__`.
  */
-export function onlyParameters(names: readonly string[]): MiddlewareHandler {
+export function onlyParameters(names: readonly string[], prefix?: string): MiddlewareHandler {
+  const taken = [...names, ...(prefix === undefined ? [] : [`${prefix}*`])].join(", ") || "none";
   return function onlyParameters(c, next) {
     const counts = new Map<string, number>();
     for (const name of parameterNames(c.req.url)) counts.set(name, (counts.get(name) ?? 0) + 1);
     const errors: ProblemError[] = [];
     for (const [name, count] of counts) {
       const parameter = name.slice(0, 40);
-      if (!names.includes(name))
-        errors.push({ parameter, detail: `is unknown; this path takes ${names.join(", ") || "none"}` });
+      const isKnown = names.includes(name) || (prefix !== undefined && name.startsWith(prefix));
+      if (!isKnown) errors.push({ parameter, detail: `is unknown; this path takes ${taken}` });
       else if (count > 1) errors.push({ parameter, detail: `expected once, got ${count} times` });
       if (errors.length === maxErrors) break;
     }

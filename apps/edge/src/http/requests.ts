@@ -9,8 +9,11 @@ export const maxK = 1000;
 export const defaultK = 10;
 export const maxExclude = 1000;
 export const maxFields = 64;
-/** Items of a history: each is a query vector of its own. */
-export const maxHistory = 50;
+/** Items of a history. The model reads the newest of them; none of them is among the results. */
+export const maxHistory = 1000;
+/** Items of a history that are a query vector each, newest. */
+export const maxHistoryVectors = 50;
+export const maxContexts = 16;
 export const maxIdBytes = 512;
 /** Searches in one POST. */
 export const maxBatch = 32;
@@ -20,16 +23,18 @@ export const maxBatchResults = 2000;
 const maxNprobe = 1_000_000;
 
 /** The ways to say what is wanted. */
-export const queryKinds = ["q", "like", "history", "vector"] as const;
+export const queryKinds = ["q", "like", "history", "vector", "context"] as const;
 
-/** A search, whichever way it came. One of `queryKinds` is there. */
+/** A search, whichever way it came. Of `queryKinds`, one is there; or several of q, history and context. */
 export type SearchRequest = z.output<typeof searchBody>;
 
 const doc = {
   index: "Which of the published indexes answers",
   q: `Text to search for, up to ${maxQueryBytes} bytes of UTF-8`,
   like: "Id of an item: find those nearest to it. The item itself is not among the results",
-  history: `Ids of items, up to ${maxHistory}: find what is near to any of them. They themselves are not among the results`,
+  history: `Ids of items, oldest first, up to ${maxHistory}: find what goes with them. A model trained on histories reads as many of the newest as it has learned to (see /version); else an item scores by the nearest of the newest ${maxHistoryVectors}. They themselves are not among the results`,
+  context:
+    "Context features of the model (see /version) and their values, for example device and phone; an unknown value counts for nothing",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
   k: "Results wanted",
   nprobe: "Cells of the index to visit, at most its nlist; left out: the index's own default",
@@ -137,47 +142,82 @@ const indexParameter = { index: index.openapi({ param: { description: doc.index 
 /** The parameters of routes that ask nothing but an index. */
 export const indexQuery = z.object(indexParameter);
 
-/** Exactly one of the ways to say what is wanted. */
-function checkOneQuery(value: object, context: z.RefinementCtx): void {
-  const given = queryKinds.filter((name) => (value as Record<string, unknown>)[name] !== undefined);
-  if (given.length === 1) return;
+/** One of the ways to say what is wanted, or several that a model may read together. */
+function checkQuery(value: object, context: z.RefinementCtx): void {
+  const names = Object.keys(value).filter((name) => (value as Record<string, unknown>)[name] !== undefined);
+  const given = queryKinds.filter((kind) =>
+    names.some((name) => name === kind || (kind === "context" && name.startsWith(contextPrefix))),
+  );
+  const areTogether = given.length > 0 && !given.includes("like") && !given.includes("vector");
+  if (given.length === 1 || areTogether) return;
   const got = given.length === 0 ? "none" : given.join(" and ");
-  context.addIssue({ code: "custom", path: ["q"], message: `expected one of q, like, history and vector, got ${got}` });
+  context.addIssue({
+    code: "custom",
+    path: ["q"],
+    message: `expected like, vector, or any of q, history and context, got ${got}`,
+  });
 }
 
-/** `GET /search?…` */
-export const searchQuery = z
-  .object({
-    q: text.optional().openapi({ param: { description: doc.q }, type: "string", example: "birthday cake" }),
-    like: id.optional().openapi({ param: { description: doc.like }, type: "string", example: "emoji:1f382" }),
-    history: commaList(maxHistory)
-      .refine((ids) => ids.length > 0, { error: "expected at least one id, got none" })
-      .optional()
-      .openapi({
-        param: { description: `${doc.history}; parted by commas` },
-        type: "string",
-        example: "emoji:1f382,mdi:cake",
-      }),
-    vector: vector.optional().openapi({ param: { description: doc.vector }, type: "string" }),
-    k: k.text.default(defaultK).openapi({ param: { description: doc.k }, ...kDoc }),
-    nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
-    filter: filter.optional().openapi({ param: { description: doc.filter }, type: "string", example: "kind:emoji" }),
-    diversity: share.text
-      .default(0)
-      .openapi({ param: { description: doc.diversity }, type: "number", minimum: 0, maximum: 1, default: 0 }),
-    exclude: commaList(maxExclude)
-      .default([])
-      .openapi({
-        param: { description: `${doc.exclude}; parted by commas` },
-        type: "string",
-        example: "emoji:1f382,mdi:cake",
-      }),
-    fields: commaList(maxFields)
-      .optional()
-      .openapi({ param: { description: `${doc.fields}; parted by commas` }, type: "string", example: "set,glyph" }),
-    ...indexParameter,
+const contextName = /^[A-Za-z0-9_-]{1,64}$/;
+/** Name and value of each context feature. */
+const context = z
+  .record(z.string().regex(contextName, { error: "is unknown" }), z.string().max(maxIdBytes), {
+    error: ({ input }) => `expected an object of names and texts, got ${kindOf(input)}`,
   })
-  .superRefine(checkOneQuery);
+  .refine((values) => Object.keys(values).length <= maxContexts, { error: `expected at most ${maxContexts} features` })
+  // One order, so that one question has one ETag.
+  .transform((values) => Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))))
+  .optional();
+
+/** In an address, each context feature is a parameter of its own: `context.device=phone`. */
+export const contextPrefix = "context.";
+
+/** Takes the context features of an address together, as `POST` has them. @throws ZodError */
+export function withContext(query: z.output<typeof searchQuery>): SearchRequest {
+  const features = Object.entries(query).filter(([name]) => name.startsWith(contextPrefix));
+  if (features.length === 0) return query;
+  // From entries, because an assignment to __proto__ would be lost.
+  const named = Object.fromEntries(features.map(([name, value]) => [name.slice(contextPrefix.length), value]));
+  const others = Object.entries(query).filter(([name]) => !name.startsWith(contextPrefix));
+  const { context: read } = z.object({ context }).parse({ context: named });
+  return { ...(Object.fromEntries(others) as typeof query), context: read };
+}
+
+const searchParameters = z.object({
+  q: text.optional().openapi({ param: { description: doc.q }, type: "string", example: "birthday cake" }),
+  like: id.optional().openapi({ param: { description: doc.like }, type: "string", example: "emoji:1f382" }),
+  history: commaList(maxHistory)
+    .refine((ids) => ids.length > 0, { error: "expected at least one id, got none" })
+    .optional()
+    .openapi({
+      param: { description: `${doc.history}; parted by commas` },
+      type: "string",
+      example: "emoji:1f382,mdi:cake",
+    }),
+  vector: vector.optional().openapi({ param: { description: doc.vector }, type: "string" }),
+  k: k.text.default(defaultK).openapi({ param: { description: doc.k }, ...kDoc }),
+  nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
+  filter: filter.optional().openapi({ param: { description: doc.filter }, type: "string", example: "kind:emoji" }),
+  diversity: share.text
+    .default(0)
+    .openapi({ param: { description: doc.diversity }, type: "number", minimum: 0, maximum: 1, default: 0 }),
+  exclude: commaList(maxExclude)
+    .default([])
+    .openapi({
+      param: { description: `${doc.exclude}; parted by commas` },
+      type: "string",
+      example: "emoji:1f382,mdi:cake",
+    }),
+  fields: commaList(maxFields)
+    .optional()
+    .openapi({ param: { description: `${doc.fields}; parted by commas` }, type: "string", example: "set,glyph" }),
+  ...indexParameter,
+});
+
+/** `GET /search?…`. Context features have names that only an index knows, so they come through as they are. */
+export const searchQuery = (searchParameters.catchall(z.string()) as unknown as typeof searchParameters).superRefine(
+  checkQuery,
+);
 
 /** One search of `POST /search`. */
 export const searchBody = z
@@ -205,9 +245,10 @@ export const searchBody = z
       })
       .optional()
       .openapi({ description: doc.fields }),
+    context: context.openapi({ description: doc.context, type: "object", additionalProperties: { type: "string" } }),
     index: index.openapi({ description: doc.index, ...indexDoc }),
   })
-  .superRefine(checkOneQuery)
+  .superRefine(checkQuery)
   .openapi("SearchRequest");
 
 /** A value as a message shows it: quoted, cut short. */

@@ -85,6 +85,17 @@ export const versionResponse = z
         bytesPerItem: z.number().openapi({ description: "Bytes of code an item" }),
         defaultNprobe: z.int(),
         kernel: z.string().openapi({ description: "Which build of the ADC kernel scores" }),
+        reads: z
+          .object({
+            text: z.boolean(),
+            history: z.enum(["mixture", "mean", "attention"]).nullable().openapi({
+              description:
+                "How the model reads a history: as a mixture of its items, or pooled together with text and context. null: not at all, so that an item scores by the nearest item of the history",
+            }),
+            historyLength: z.int().openapi({ description: "Newest items of a history that the model reads" }),
+            contexts: z.array(z.string()).openapi({ description: "Names for context.*" }),
+          })
+          .openapi({ description: "What the model was trained to read" }),
       })
       .nullable()
       .openapi({ description: "The index being served; null before the first one" }),

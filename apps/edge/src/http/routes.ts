@@ -4,7 +4,15 @@ import { bodyLimit } from "hono/body-limit";
 import { authorize, limitRate } from "./middleware.ts";
 import { maxBodyBytes, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
-import { indexQuery, maxBatch, maxBatchResults, maxIdBytes, searchBody, searchQuery } from "./requests.ts";
+import {
+  contextPrefix,
+  indexQuery,
+  maxBatch,
+  maxBatchResults,
+  maxIdBytes,
+  searchBody,
+  searchQuery,
+} from "./requests.ts";
 import {
   facetsResponse,
   itemResponse,
@@ -38,8 +46,10 @@ export const searchRoute = createRoute({
   path: "/search",
   tags: ["search"],
   security,
-  summary: "Find the items nearest to a text, an item or a vector",
-  middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape))] as const,
+  summary: "Find the items nearest to a text, an item, a history or a vector",
+  description:
+    "What the model of the index reads goes together: q, history and a parameter `context.NAME` for each of its context features, such as `context.device=phone`.",
+  middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape), contextPrefix)] as const,
   request: { query: searchQuery },
   responses: {
     200: json(searchResponse, "The best items, best first"),

@@ -5,6 +5,7 @@ import type { ServedIndex } from "../index/served-index.ts";
 import { candidatesPerResult, diversify } from "./diversity.ts";
 import { invalidRequest } from "./parameters.ts";
 import { Problem } from "./problem.ts";
+import { checkReadable, queryVectors } from "./query-vectors.ts";
 import { maxK, type SearchRequest, show } from "./requests.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult } from "./responses.ts";
 
@@ -13,19 +14,19 @@ export type ResolvedSearch = SearchRequest & { readonly nprobe: number };
 
 /**
  * Checks a request against the index and fills in its default nprobe.
- * @throws Problem `invalid-request` when `nprobe` is above nlist, a vector has another dim, or the index takes no text.
+ * @throws Problem `invalid-request` when `nprobe` is above nlist, a vector has another dim, or the model does not read what is asked.
  */
-export function resolveSearch({ index, tower, memory }: ServedIndex, request: SearchRequest): ResolvedSearch {
+export function resolveSearch(served: ServedIndex, request: SearchRequest): ResolvedSearch {
+  const { index, memory } = served;
   const { dim, defaultNprobe } = index.manifest;
   // An index without coarse quantizer (nlist 0) is one cell.
   const nlist = Math.max(index.manifest.nlist, 1);
-  const { nprobe = defaultNprobe, vector, q, filter } = request;
+  const { nprobe = defaultNprobe, vector, filter } = request;
   if (nprobe > nlist)
     throw invalid("nprobe", `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`);
   if (vector && vector.length !== dim)
     throw invalid("vector", `expected ${dim} numbers, the dim of this index, got ${vector.length}`);
-  if (q !== undefined && tower === undefined)
-    throw invalid("q", "cannot be used: this index was published without a query tower");
+  checkReadable(served, request);
   if (filter !== undefined && !memory.keepsFilters)
     throw invalid("filter", "cannot be used: this index has more filters than an isolate can keep");
   return { ...request, nprobe };
@@ -37,14 +38,17 @@ export async function search(served: ServedIndex, request: ResolvedSearch): Prom
   const { q, like, history = [], k, nprobe, filter, diversity, exclude, fields } = request;
   const answer = { query: q ?? null, indexVersion: index.version, k, nprobe };
   return readPart(served, async () => {
-    const vectors = await queryVectors(served, request);
-    // Nothing of the text is known to the model: every score would be 0, and any order of items a lie.
-    if (q !== undefined && vectors.every((vector) => vector.every((value) => value === 0))) {
-      return { ...answer, listsProbed: 0, codesScanned: 0, results: [] };
-    }
+    const query = await queryVectors(served, request);
+    if (query === undefined) return { ...answer, listsProbed: 0, codesScanned: 0, results: [] };
     const named = like === undefined ? history : [like];
     const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * candidatesPerResult, maxK));
-    const found = await index.search(vectors, { k: wanted, nprobe, filter, exclude: [...named, ...exclude] });
+    const found = await index.search(query.vectors, {
+      k: wanted,
+      nprobe,
+      filter,
+      exclude: [...named, ...exclude],
+      merge: query.merge,
+    });
     const order =
       diversity === 0
         ? [...found.ordinals.keys()]
@@ -78,22 +82,6 @@ export async function listFacets(served: ServedIndex): Promise<z.output<typeof f
     indexVersion: served.version,
     facets: await readPart(served, () => served.index.facets()),
   };
-}
-
-/** Several vectors are several interests: an item scores by the one it is nearest to. */
-async function queryVectors(
-  { index, tower }: ServedIndex,
-  { q, like, history, vector }: ResolvedSearch,
-): Promise<readonly Float32Array[]> {
-  if (vector !== undefined) return [vector];
-  if (q !== undefined) return [tower!.embedText(q)];
-  const [parameter, ids] = like === undefined ? ["history", history ?? []] : ["like", [like]];
-  const ordinals = await index.ordinals(ids);
-  const missing = ordinals.indexOf(-1);
-  if (missing >= 0) throw invalid(parameter, `expected ids of items of this index, got ${show(String(ids[missing]))}`);
-  const { dim } = index.manifest;
-  const vectors = await index.vectors(ordinals);
-  return ids.map((_, i) => vectors.subarray(i * dim, (i + 1) * dim));
 }
 
 /**

@@ -106,7 +106,7 @@ function parseDirectory(where: string, json: Uint8Array): Directory {
   const isFacet = (facet: { name?: unknown; values?: unknown } | null): boolean =>
     isName(facet?.name) && areAll(facet?.values, isValue);
   try {
-    const directory = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json)) as Directory;
+    const directory = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(json)) as Directory;
     if (areAll(directory.facets, isFacet) && areAll(directory.numbers, isName)) return directory;
   } catch {
     // No JSON, or none with members: said below.
