@@ -1,4 +1,5 @@
 import cliProgress from "cli-progress";
+import { Pace } from "./pace.ts";
 
 /** A long piece of work a person watches: a bar on a terminal, a plain line now and then elsewhere. All on stderr. */
 export interface Progress {
@@ -11,41 +12,74 @@ export interface Progress {
 
 /** @param unit what is counted, plural, e.g. "examples" */
 export function createProgress(label: string, total: number, unit: string): Progress {
-  const started = performance.now();
-  const describe = (done: number): { rate: string; left: string } => {
-    const seconds = (performance.now() - started) / 1000;
-    const rate = done / Math.max(seconds, 1e-3);
-    return { rate: formatCount(rate), left: done > 0 ? formatSeconds((total - done) / rate) : "…" };
-  };
-  return process.stderr.isTTY ? bar(label, total, unit, describe) : lines(label, total, unit, describe);
+  const work = { label, total, unit, pace: new Pace() };
+  return process.stderr.isTTY ? bar(work) : lines(work);
 }
 
-type Describe = (done: number) => { rate: string; left: string };
+interface Work {
+  readonly label: string;
+  readonly total: number;
+  readonly unit: string;
+  readonly pace: Pace;
+}
 
-function bar(label: string, total: number, unit: string, describe: Describe): Progress {
+/** As in "41% · 1,634 examples/s · 1m44s left · epoch 3/5". */
+function describe({ total, unit, pace }: Work, done: number, note: string): string {
+  const percent = Math.floor((100 * done) / Math.max(1, total));
+  const left = pace.secondsFor(total - done);
+  return [
+    `${Math.min(100, percent)}%`,
+    ...(pace.rate === undefined ? [] : [`${formatCount(pace.rate)} ${unit}/s`]),
+    ...(left === undefined || done >= total ? [] : [`${formatSeconds(left)} left`]),
+    ...(note === "" ? [] : [note]),
+  ].join(" · ");
+}
+
+const WIDEST_BAR = 24;
+const NARROWEST_BAR = 6;
+
+/**
+ * A bar that takes the room its words leave, so that a narrow terminal shows words alone, and cut rather than wrapped: a
+ * wrapped line could not be drawn over.
+ * @param share 0 … 1
+ */
+export function barLine(label: string, share: number, words: string, columns: number): string {
+  const room = Math.min(WIDEST_BAR, columns - label.length - words.length - 3);
+  const full = Math.round(share * room);
+  const drawn = room < NARROWEST_BAR ? "" : `${"█".repeat(full)}${"░".repeat(room - full)} `;
+  const line = `${label} ${drawn}${words}`;
+  return line.length < columns ? line : `${line.slice(0, columns - 2)}…`;
+}
+
+function bar(work: Work): Progress {
+  let state = { done: 0, note: "" };
   const instance = new cliProgress.SingleBar(
     {
-      format: `${label} {bar} {percentage}% · {rate} ${unit}/s · {left} left {note}`,
+      format: () =>
+        barLine(
+          work.label,
+          Math.min(1, state.done / Math.max(1, work.total)),
+          describe(work, state.done, state.note),
+          process.stderr.columns || 80,
+        ),
       stream: process.stderr,
       // a hidden cursor would stay hidden after Ctrl-C
       hideCursor: false,
-      barsize: 24,
       fps: 8,
       forceRedraw: true,
     },
     cliProgress.Presets.shades_classic,
   );
-  let state = { done: 0, note: "" };
-  const payload = (): object => ({ ...describe(state.done), note: state.note && `· ${state.note}` });
-  instance.start(total, 0, payload());
+  instance.start(work.total, 0);
   return {
     update(done, note = state.note) {
       state = { done, note };
-      instance.update(done, payload());
+      work.pace.add(done, performance.now());
+      instance.update(done);
     },
     say(line) {
       process.stderr.write(`\r\u001b[2K${line}\n`);
-      instance.update(state.done, payload());
+      instance.update(state.done);
     },
     stop: () => instance.stop(),
   };
@@ -53,16 +87,20 @@ function bar(label: string, total: number, unit: string, describe: Describe): Pr
 
 const SECONDS_BETWEEN_LINES = 10;
 
-function lines(label: string, total: number, unit: string, describe: Describe): Progress {
-  let last = performance.now();
+function lines(work: Work): Progress {
+  let spoken = performance.now();
+  let note = "";
+  let ended = false;
   return {
-    update(done, note) {
+    update(done, newNote = note) {
+      note = newNote;
       const now = performance.now();
-      if (now - last < SECONDS_BETWEEN_LINES * 1000 && done < total) return;
-      last = now;
-      const { rate, left } = describe(done);
-      const percent = Math.floor((100 * done) / Math.max(1, total));
-      process.stderr.write(`${label} ${percent}% · ${rate} ${unit}/s · ${left} left${note ? ` · ${note}` : ""}\n`);
+      work.pace.add(done, now);
+      const last = done >= work.total && !ended;
+      if (now - spoken < SECONDS_BETWEEN_LINES * 1000 && !last) return;
+      spoken = now;
+      ended ||= last;
+      process.stderr.write(`${work.label} ${describe(work, done, note)}\n`);
     },
     say: (line) => process.stderr.write(`${line}\n`),
     stop() {},
@@ -74,9 +112,11 @@ export function formatCount(n: number): string {
   return Math.round(n).toLocaleString("en-US");
 }
 
-/** 95 → "1m35s" */
+/** 95 → "1m35s", 7384 → "2h03m" */
 export function formatSeconds(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const minutes = Math.floor(whole / 60);
-  return minutes > 0 ? `${minutes}m${String(whole % 60).padStart(2, "0")}s` : `${whole}s`;
+  const two = (n: number): string => String(n).padStart(2, "0");
+  if (minutes >= 60) return `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
+  return minutes > 0 ? `${minutes}m${two(whole % 60)}s` : `${whole}s`;
 }
