@@ -12,6 +12,8 @@ import {
 import {
   createQueryTower,
   DEFAULT_TOKENIZER,
+  type HistoryForm,
+  type HistoryHead,
   type QueryTower,
   quantizeTable,
   textFeatures,
@@ -51,7 +53,7 @@ export const tagsOf = (i: number) => ["by 3", "by (5)"].filter((_, j) => i % [3,
 export const yearOf = (i: number) => (i % 7 === 0 ? Number.NaN : 1980 + (i % 40));
 
 /** Every seed makes another index; the words of the queries are all known to its tower. */
-export async function makeFixture(seed: number, numItems = 300): Promise<Fixture> {
+export async function makeFixture(seed: number, numItems = 300, form?: HistoryForm): Promise<Fixture> {
   const random = randomFloats(seed * 2654435761);
   const floats = (length: number) => Float32Array.from({ length }, random);
   const integer = (below: number) => Math.floor(((random() + 1) / 2) * below);
@@ -73,6 +75,7 @@ export async function makeFixture(seed: number, numItems = 300): Promise<Fixture
     table: quantizeTable(floats(vocabulary.length * dim), vocabulary, dim),
     layers: [{ inputDim: dim, outputDim: dim, weights: floats(dim * dim), bias: floats(dim) }],
     skip: false,
+    ...(form && { history: historyHead(form, floats), contexts: { names: contextNames, rows: floats(3 * dim) } }),
   };
   const artifact = await writeArtifact({
     codebook,
@@ -90,6 +93,26 @@ export async function makeFixture(seed: number, numItems = 300): Promise<Fixture
     decode(codebook, assignments[i]!, codes.subarray(i * numSubQuantizers, (i + 1) * numSubQuantizers)),
   );
   return { artifact, tower: createQueryTower(weights), ids, decoded };
+}
+
+/** Newest items that a history head of a fixture reads. */
+export const historyLength = 4;
+const contextNames = ["device\tphone", "device\tdesk", "page\thome"];
+
+function historyHead(form: HistoryForm, floats: (length: number) => Float32Array): HistoryHead {
+  const centers = 5;
+  const partition = {
+    values: Int8Array.from(floats(centers * dim), (value) => Math.round(value * 100)),
+    scales: floats(centers).map((value) => Math.abs(value) / 100),
+    bias: floats(centers),
+  };
+  return {
+    form,
+    length: historyLength,
+    scale: 6,
+    ...(form === "mixture" && { partition }),
+    ...(form === "attention" && { attention: floats(dim) }),
+  };
 }
 
 /** x̂ = coarse centroid + its sub-centroids, by the definition. */

@@ -4,7 +4,11 @@ import { beforeAll, expect, inject, it } from "vitest";
 import { makeFixture, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
-beforeAll(async () => publish(env.INDEX, await makeFixture(41)));
+beforeAll(async () => {
+  await publish(env.INDEX, await makeFixture(41));
+  // Also asked, because some of the words are names: one whose model reads histories and contexts.
+  for (const name of ["cake", "true"]) await publish(env.INDEX, await makeFixture(42, 300, "mean"), undefined, name);
+});
 
 let state = 20261122;
 function below(n: number): number {
@@ -100,6 +104,10 @@ const names = [
   "k\u0000",
   "filter",
   "index",
+  "context",
+  "context.",
+  "context.device",
+  "context.__proto__",
 ];
 const paths = [
   "/search",

@@ -164,6 +164,7 @@ const context = z
   .record(z.string().regex(contextName, { error: "is unknown" }), z.string().max(maxIdBytes), {
     error: ({ input }) => `expected an object of names and texts, got ${kindOf(input)}`,
   })
+  .refine((values) => Object.keys(values).length > 0, { error: "expected at least one feature, got none" })
   .refine((values) => Object.keys(values).length <= maxContexts, { error: `expected at most ${maxContexts} features` })
   // One order, so that one question has one ETag.
   .transform((values) => Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))))
