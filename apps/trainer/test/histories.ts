@@ -1,0 +1,65 @@
+import { Random } from "@poeem/indexing-layer";
+import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
+import { buildDataset } from "../src/data/dataset.ts";
+import type { RawData } from "../src/data/types.ts";
+
+/**
+ * Readers of `numItems` books in `numKinds` kinds: each reads two kinds, so that a book says which others come with it,
+ * and a history says two things at once.
+ */
+export function readers(
+  overrides: Partial<PoeemConfigInput> = {},
+  { numItems = 60, numKinds = 6, numUsers = 300, perUser = 10, timed = false, devices = false } = {},
+) {
+  const random = new Random(11);
+  const users: number[] = [];
+  const items: number[] = [];
+  const perKind = numItems / numKinds;
+  for (let user = 0; user < numUsers; user++) {
+    const kinds = [random.integer(numKinds), random.integer(numKinds)];
+    const read = new Set<number>();
+    while (read.size < perUser) read.add(kinds[random.integer(2)]! * perKind + random.integer(perKind));
+    for (const item of read) {
+      users.push(user);
+      items.push(item);
+    }
+  }
+  const count = users.length;
+  const config = resolveConfig(
+    {
+      name: "readers",
+      data: { items: "-", events: "-" },
+      items: {},
+      events: { user: "user", item: "item", ...(timed && { time: "time" }), ...(devices && { context: ["device"] }) },
+      split: { testModulus: 5, validation: 0 },
+      model: { dim: 16, hiddenDim: 0, itemNorm: "free", ...(devices && { history: { as: "mean" } }) },
+      index: { nlist: 4, numSubQuantizers: 8, bufferSize: 512 },
+      training: { batchSize: 64, optimizer: "adam", learningRate: 0.02, scale: 12, negatives: 16, logQ: 1 },
+      ...overrides,
+    },
+    "test",
+  );
+  const userColumn = {
+    values: Array.from({ length: numUsers }, (_, i) => `reader-${i}`),
+    numbers: Uint32Array.from(users),
+  };
+  const raw: RawData = {
+    ids: Array.from({ length: numItems }, (_, i) => `book-${i}`),
+    items: { count: numItems, columns: new Map([["title", Array.from({ length: numItems }, (_, i) => `book ${i}`)]]) },
+    events: {
+      count,
+      query: undefined,
+      user: userColumn,
+      item: Uint32Array.from(items),
+      ordered: timed,
+      time: timed ? Float64Array.from({ length: count }, (_, i) => i) : undefined,
+      contexts: devices
+        ? [{ name: "device", values: ["phone", "desk"], numbers: Uint32Array.from(users, (_, i) => i % 2) }]
+        : [],
+      columns: new Map([["user", userColumn]]),
+    },
+    report: { items: numItems, events: count, unknownItems: { count: 0, examples: [] } },
+    hash: "",
+  };
+  return { config, raw, dataset: buildDataset(raw, config) };
+}
