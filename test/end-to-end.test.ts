@@ -267,3 +267,61 @@ describe("the command line, used wrongly", () => {
     expect((await search("q=red&k=1")).indexVersion).toBe(index.version);
   });
 });
+
+describe("changes without training", () => {
+  const rows = [
+    { id: "new-star", title: "small golden star", shape: "star", inches: 40 },
+    { id: "tiny-red-moon", title: "tiny red heart", shape: "heart", inches: 41 },
+  ];
+  let changed: string;
+
+  beforeAll(async () => {
+    await writeFile(path("more.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+    const changes = ["--items", path("more.jsonl"), "--remove", "huge-green-arrow", "--out", path("changes"), "--json"];
+    const encoded = await poeem(["encode", "--index", path("index"), ...changes]);
+    expect(encoded.stderr).toBe("");
+    expect(JSON.parse(encoded.stdout)).toMatchObject({ added: 1, updated: 1, removed: 1, items });
+    ({ version: changed } = JSON.parse(encoded.stdout) as { version: string });
+    await server.stop();
+    const where = ["--to", "local", "--worker", WORKER, "--persist", path("state"), "--json"];
+    const published = await poeem(["publish", "--index", path("index"), "--delta", path("changes"), ...where]);
+    const { version, chunksWritten, chunksPresent } = JSON.parse(published.stdout) as Record<string, number>;
+    // delta, lists, items, lookup, filters, manifest; all chunks of the base are there already.
+    expect({ version, chunksWritten }).toEqual({ version: changed, chunksWritten: 6 });
+    expect(chunksPresent).toBe(index.manifest.chunks.length);
+    server = await serve(path("state"));
+  });
+
+  it("are served: a new item by its words, an updated one by its new ones, a removed one no more", async () => {
+    const ask = (query: string) => search(`${query}&k=20&nprobe=8`);
+    const stars = await ask(`q=small%20star&filter=${encodeURIComponent("shape:star AND inches=40")}`);
+    expect(stars.indexVersion).toBe(changed);
+    expect(stars.results).toMatchObject([{ id: "new-star", title: "small golden star", fields: { shape: "star" } }]);
+    // Among the 33 stars and more than 200 others, by the words of its title alone.
+    expect((await ask("q=small%20star")).results.map(({ id }) => id)).toContain("new-star");
+    const hearts = await ask(`q=red%20heart&filter=${encodeURIComponent("shape:heart AND inches>=40")}`);
+    expect(hearts.results).toMatchObject([{ id: "tiny-red-moon", title: "tiny red heart" }]);
+    expect((await ask("q=huge%20green%20arrow")).results.map(({ id }) => id)).not.toContain("huge-green-arrow");
+    expect((await fetch(`${server.address}/items/huge-green-arrow`)).status).toBe(404);
+  });
+
+  it("fold into an index of their own that answers the same", async () => {
+    const folded = ["--index", path("index"), "--delta", path("changes"), "--out", path("folded"), "--json"];
+    expect(JSON.parse((await poeem(["compact", ...folded])).stdout)).toMatchObject({ items });
+    const ask = async (...more: string[]): Promise<unknown> => {
+      const { stdout } = await poeem(["search", ...more, "-q", "small star", "--k", "20", "--json"]);
+      return (JSON.parse(stdout) as { results: unknown }).results;
+    };
+    expect(await ask("--index", path("folded"))).toEqual(
+      await ask("--index", path("index"), "--delta", path("changes")),
+    );
+  });
+
+  it("are refused for an item of which the tower knows nothing", async () => {
+    await writeFile(path("odd.jsonl"), JSON.stringify({ id: "odd", title: "☂", shape: "☂", inches: 1 }));
+    const odd = ["--items", path("odd.jsonl"), "--out", path("odd"), "--json"];
+    const { code, stderr } = await poeem(["encode", "--index", path("index"), ...odd]);
+    expect(stderr).toMatch(/1 new item \(odd\) have no word, category or number that the item tower knows/);
+    expect(code).toBe(1);
+  });
+});
