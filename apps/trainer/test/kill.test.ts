@@ -63,10 +63,12 @@ function start(out: string, options: string[] = [], fault?: Fault): Run {
   return run;
 }
 
-/** Every file of an index by its path, as base64; without the log, whose seconds differ. */
+/** Every file of an index by its path, as base64; without the log and the report of it, whose seconds differ. */
 async function contents(out: string): Promise<Map<string, string>> {
   const names = (await readdir(out, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  const files = names.map((entry) => join(entry.parentPath, entry.name)).filter((file) => !file.endsWith(LOG));
+  const files = names
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !file.endsWith(LOG) && !file.endsWith("report.html"));
   return new Map(
     await Promise.all(
       files.sort().map(async (file) => [file.slice(out.length), (await readFile(file)).toString("base64")] as const),

@@ -12,6 +12,7 @@ import { dataFacts, describeData } from "../data/report.ts";
 import { ITEM_TOWER_FILE, writeItemTower } from "../delta/item-tower-file.ts";
 import { UserError } from "../errors.ts";
 import { formatCount, formatSeconds } from "../progress.ts";
+import { DATA_FACTS_FILE, TRAINING_LOG_FILE } from "../report/training-log.ts";
 import { CheckpointStore } from "../train/checkpoint.ts";
 import { Interrupt, InterruptedError } from "../train/interrupt.ts";
 import { type LoopFacts, trainModel } from "../train/loop.ts";
@@ -28,8 +29,6 @@ export interface TrainOptions extends LoadOptions {
 
 /** Name of the file of item vectors before quantization, inside the index folder. Not published. */
 export const ITEM_VECTORS_FILE = "model/item-vectors.f32";
-/** What training measured along the way, inside the index folder. Not published. */
-export const TRAINING_LOG_FILE = "model/training-log.json";
 
 /** `poeem train`: data → joint training → index folder. */
 export async function train(options: TrainOptions): Promise<void> {
@@ -76,8 +75,11 @@ export async function train(options: TrainOptions): Promise<void> {
       [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
       [ITEM_TOWER_FILE]: writeItemTower(itemTower),
       [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
+      [DATA_FACTS_FILE]: new TextEncoder().encode(JSON.stringify(data)),
     });
     await checkpoints.clear();
+    // loaded at the end: the charts take half a second to load
+    await (await import("../report/write-report.ts")).writeReport(out);
     const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
     const seconds = (performance.now() - started) / 1000;
     if (options.json) {

@@ -1,4 +1,5 @@
 import type { Manifest } from "@poeem/pq-core";
+import type { DataFacts } from "../data/report.ts";
 import { COLUMNS } from "../evaluate/print.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { formatCount } from "../progress.ts";
@@ -20,8 +21,8 @@ export function evaluationTable({ rows }: EvaluationResult): TitledTable {
   };
 }
 
-/** What the index is, what the training says of itself, and the settings. */
-export function factTables(manifest: Manifest): TitledTable[] {
+/** What the data was, what the index is, what the training says of itself, and the settings. */
+export function factTables(manifest: Manifest, data: DataFacts | undefined): TitledTable[] {
   const { training } = manifest;
   const { config, epochs, ...facts } = (training ?? {}) as Record<string, unknown>;
   const shape: [string, string][] = [
@@ -37,9 +38,25 @@ export function factTables(manifest: Manifest): TitledTable[] {
       : [["previous version", manifest.previousVersion] as [string, string]]),
   ];
   return [
+    ...(data === undefined ? [] : [{ title: "Data", columns: ["Name", "Value"], rows: dataRows(data) }]),
     { title: "Index", columns: ["Name", "Value"], rows: shape },
     ...(training === undefined ? [] : [{ title: "Training", columns: ["Name", "Value"], rows: flatten(facts) }]),
     ...(config === undefined ? [] : [{ title: "Settings", columns: ["Name", "Value"], rows: flatten(config) }]),
+  ];
+}
+
+function dataRows({ items, events, unknownItems, left, hash, ...counts }: DataFacts): [string, string][] {
+  return [
+    ["items", formatCount(items)],
+    ["events", formatCount(events)],
+    ["training events", formatCount(counts.trainingEvents)],
+    ["training queries", formatCount(counts.trainingQueries)],
+    ["validation queries", formatCount(counts.validationQueries)],
+    ["held-out queries", formatCount(counts.testQueries)],
+    ["left out: events of unknown items", formatCount(unknownItems.count)],
+    ["left out: held-out events known from training", formatCount(left.repeats)],
+    ["left out: held-out users without a history", formatCount(left.withoutHistory)],
+    ["SHA-256", hash],
   ];
 }
 

@@ -32,3 +32,5 @@ export const RECORDS_A_RUN = 400;
 
 /** Where the log lies inside the index folder. Not published. */
 export const TRAINING_LOG_FILE = "model/training-log.json";
+/** Where the facts about the data lie: counts, and what was left out. Not published. */
+export const DATA_FACTS_FILE = "model/data-facts.json";

@@ -2,6 +2,7 @@ import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "@poeem/pq-core";
 import { openIndexDirectory } from "../artifact/open.ts";
+import type { DataFacts } from "../data/report.ts";
 import { messageOf, UserError } from "../errors.ts";
 import { bytesPerItem } from "../evaluate/afterwards.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
@@ -13,7 +14,7 @@ import { formatBytes, formatFigure, formatPercent } from "./format.ts";
 import { type Page, renderPage, type Section } from "./page.ts";
 import { evaluationTable, factTables } from "./tables.ts";
 import { trainingFigures } from "./training-figures.ts";
-import { TRAINING_LOG_FILE, type TrainingLog } from "./training-log.ts";
+import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "./training-log.ts";
 
 export const REPORT_FILE = "report.html";
 
@@ -26,6 +27,7 @@ export async function writeReport(folder: string): Promise<void> {
   const { manifest } = index;
   const encoded = await index.codes(Uint32Array.from({ length: manifest.numItems }, (_, i) => i));
   const log = await readJson<TrainingLog>(join(folder, TRAINING_LOG_FILE));
+  const data = await readJson<DataFacts>(join(folder, DATA_FACTS_FILE));
   const last = await readJson<EvaluationResult>(join(folder, EVALUATION_FILE));
   const evaluation = last?.version === manifest.version ? last : undefined;
   const sections: Section[] = [];
@@ -44,7 +46,7 @@ export async function writeReport(folder: string): Promise<void> {
   }
   sections.push(
     { id: "index", title: "What is kept", figures: codeFigures(manifest, encoded), tables: [] },
-    { id: "facts", title: "Data and settings", figures: [], tables: factTables(manifest) },
+    { id: "facts", title: "Data and settings", figures: [], tables: factTables(manifest, data) },
   );
   const name = (manifest.training as { config?: { name?: string } } | undefined)?.config?.name ?? "Index";
   const page: Page = {
