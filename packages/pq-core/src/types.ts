@@ -195,7 +195,7 @@ export interface Index {
 }
 
 export interface OpenOptions {
-  /** WASM kernel builds to choose from; without one the scalar kernel runs. */
+  /** The compiled kernel: kernel-relaxed.wasm where `supportsRelaxedSimd()`, else kernel.wasm. Without one the scalar kernel runs. */
   readonly kernelModule?: WebAssembly.Module | undefined;
   /** Check the SHA-256 of each chunk; default true. Lengths and ranges are always checked. */
   readonly verify?: boolean | undefined;
