@@ -1,4 +1,4 @@
-/** Compiles the kernel twice, with plain and with relaxed SIMD, into dist/. */
+/** Compiles the search kernel twice, with plain and with relaxed SIMD, and the encoder, into dist/. */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,13 +9,14 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const MAX_WASM_BYTES = 16 * 1024;
 
 mkdirSync(join(root, "dist"), { recursive: true });
-for (const [file, features] of [
-  ["kernel.wasm", ["simd"]],
-  ["kernel-relaxed.wasm", ["simd", "relaxed-simd"]],
+for (const [file, source, features] of [
+  ["kernel.wasm", "kernel.as.ts", ["simd"]],
+  ["kernel-relaxed.wasm", "kernel.as.ts", ["simd", "relaxed-simd"]],
+  ["encode.wasm", "encode.as.ts", ["simd"]],
 ] as const) {
   const out = join(root, "dist", file);
   const args = [
-    "src/kernels/kernel.as.ts",
+    `src/kernels/${source}`,
     "--baseDir",
     root,
     "-o",

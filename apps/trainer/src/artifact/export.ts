@@ -1,4 +1,4 @@
-import { type Artifact, createCodebook, decode, encode, writeArtifact } from "@poeem/pq-core";
+import { type Artifact, createCodebook, decode, writeArtifact } from "@poeem/pq-core";
 import { writeQueryTower } from "@poeem/query-tower";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -8,6 +8,7 @@ import type { RawData } from "../data/load.ts";
 import type { ItemTowerWeights } from "../delta/item-tower.ts";
 import { itemTowerWeights } from "../delta/item-tower-weights.ts";
 import type { TrainedModel } from "../train/loop.ts";
+import { encodeItems } from "./encode-items.ts";
 import { compareTowers, exportQueryTower } from "./query-tower.ts";
 
 /** The largest difference between a vector of the exported query tower and the trainer's own that is let through. */
@@ -39,7 +40,7 @@ export async function exportModel(
     metric: "innerProduct",
     byResidual: config.index.nlist > 0,
   });
-  const { assignments, codes } = encode(codebook, itemVectors);
+  const { assignments, codes } = await encodeItems(codebook, itemVectors);
   const { queryTower, partitionR2 } = await exportQueryTower(model, config, dataset, () =>
     decode(codebook, assignments, codes),
   );

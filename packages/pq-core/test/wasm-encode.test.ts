@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createCodebook } from "../src/codebook.ts";
+import { encode } from "../src/encode.ts";
+import { encodeFast } from "../src/wasm-encode.ts";
+
+const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
+  .WebAssembly;
+const module = new Module(readFileSync(new URL("../dist/encode.wasm", import.meta.url)));
+
+/** Coarse values, so that distances tie now and then. */
+function numbers(seed: number, length: number, steps: number): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return (Math.floor((state / 2 ** 32) * steps) / steps - 0.5) * 3;
+  });
+}
+
+describe("encodeFast", () => {
+  it("gives the cells and codes of encode, bit by bit, ties included, for codebooks of any shape", () => {
+    const shapes = fc.record({
+      seed: fc.integer({ min: 1, max: 1 << 30 }),
+      m: fc.constantFrom(1, 3, 4, 7, 8),
+      subDim: fc.constantFrom(1, 2, 3, 5),
+      nlist: fc.constantFrom(0, 1, 3, 16, 17, 40),
+      nbits: fc.constantFrom(4 as const, 8 as const),
+      byResidual: fc.boolean(),
+      rotated: fc.boolean(),
+      n: fc.constantFrom(0, 1, 2, 33),
+      steps: fc.constantFrom(4, 1000, 1 << 30),
+    });
+    fc.assert(
+      fc.property(shapes, ({ seed, m, subDim, nlist, nbits, byResidual, rotated, n, steps }) => {
+        const dim = m * subDim;
+        const plain = createCodebook({
+          dim,
+          metric: "l2",
+          nlist,
+          numSubQuantizers: m,
+          nbits,
+          byResidual: byResidual && nlist > 0,
+          coarseCentroids: numbers(seed + 2, nlist * dim, steps),
+          centroids: numbers(seed + 3, (1 << nbits) * dim, steps),
+        });
+        // any matrix: what encode does with it is not to depend on its being orthogonal
+        const codebook = rotated ? { ...plain, rotation: numbers(seed + 1, dim * dim, steps) } : plain;
+        const vectors = numbers(seed, n * dim, steps);
+        expect(encodeFast(module, codebook, vectors)).toEqual(encode(codebook, vectors));
+      }),
+      { numRuns: 150, seed: 7 },
+    );
+  });
+
+  it("goes on over slices of its memory", () => {
+    const codebook = createCodebook({
+      dim: 4,
+      metric: "l2",
+      nlist: 5,
+      numSubQuantizers: 2,
+      nbits: 4,
+      byResidual: true,
+      coarseCentroids: numbers(2, 20, 1000),
+      centroids: numbers(3, 64, 1000),
+    });
+    const vectors = numbers(4, 4 * 9000, 1000);
+    expect(encodeFast(module, codebook, vectors)).toEqual(encode(codebook, vectors));
+    expect(encodeFast(undefined, codebook, vectors)).toEqual(encode(codebook, vectors));
+    expect(() => encodeFast(module, codebook, new Float32Array(5))).toThrow(/"vectors" expected a multiple of dim 4/);
+    expect(() => encodeFast(module, codebook, Float32Array.of(0, Number.NaN, 0, 0))).toThrow(/"vectors/);
+  });
+});
