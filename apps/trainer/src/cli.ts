@@ -29,6 +29,13 @@ const storeOptions = (command: Command): Command =>
     .option("--namespace-id <id>", "remote: KV namespace (default: that of INDEX in wrangler.jsonc)")
     .option("--json", "print one JSON object on stdout");
 
+/** As in `--context device=phone --context country=ch`. */
+const contextPair = (text: string, before: Record<string, string> = {}): Record<string, string> => {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError(`expected name=value, got ${text}.`);
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+};
+
 const backend = (): Option =>
   new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
 const data = ["--data <dir>", "folder of the SQL's files (default: that of the config, and data in it)"] as const;
@@ -84,6 +91,8 @@ export function program(): Command {
     .requiredOption(...index)
     .option(...delta)
     .option("-q, --query <text>", "query text")
+    .option("--history <ids>", "ids of items, oldest first, separated by commas")
+    .option("--context <name=value>", "a feature of the moment; once for each", contextPair)
     .option("--vectors <file>", "query vectors: little-endian float32, one after the other")
     .option("--heads <n>", "vectors a query, with --vectors", integer(1), 1)
     .option("--k <n>", "results", integer(1), 10)

@@ -1,13 +1,15 @@
-import type { Index, SearchResult } from "@poeem/pq-core";
-import { openQueryTower } from "@poeem/query-tower";
+import type { Index, ItemId } from "@poeem/pq-core";
 import { openIndexDirectory } from "../artifact/open.ts";
 import { UserError } from "../errors.ts";
 import { readVectors } from "../files.ts";
+import { type Asked, searchVectors } from "../search/query.ts";
 
 export interface SearchCommandOptions {
   index: string;
   delta?: string;
   query?: string;
+  history?: string;
+  context?: Record<string, string>;
   vectors?: string;
   heads: number;
   k: number;
@@ -15,44 +17,49 @@ export interface SearchCommandOptions {
   json?: boolean;
 }
 
-/** `poeem search`: the Worker's answer without a Worker, for one text or for a file of query vectors. */
+/** `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors. */
 export async function search(options: SearchCommandOptions): Promise<void> {
   const index = await openIndexDirectory(options.index, options.delta);
-  if ((options.query === undefined) === (options.vectors === undefined)) {
-    throw new UserError("expected either --query or --vectors");
+  const { query: text, context, vectors } = options;
+  const history = options.history
+    ?.split(",")
+    .map((id) => id.trim())
+    .filter((id) => id !== "");
+  const asks = text !== undefined || history !== undefined || context !== undefined;
+  if (asks === (vectors !== undefined)) {
+    throw new UserError("expected either --vectors, or --query, --history and --context");
   }
   const cells = Math.max(1, index.manifest.nlist);
   if (options.nprobe !== undefined && options.nprobe > cells) {
     throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
   }
-  if (options.vectors !== undefined) await searchVectors(index, options.vectors, options);
-  else await searchText(index, options.query!, options);
+  if (vectors !== undefined) await answerVectors(index, vectors, options);
+  else await answer(index, { text, history, context }, options);
 }
 
-async function searchText(index: Index, query: string, options: SearchCommandOptions): Promise<void> {
-  const tower = await index.queryTower();
-  if (!tower) throw new UserError(`index ${options.index} has no query tower: it cannot answer text queries`);
-  const vector = openQueryTower(tower).embedText(query);
-  if (vector.every((value) => value === 0)) {
-    throw new UserError(`no word of ${JSON.stringify(query)} is known to this index`);
-  }
-  const found = await index.search(vector, { k: options.k, nprobe: options.nprobe });
+async function answer(index: Index, asked: Asked, { k, nprobe, json }: SearchCommandOptions): Promise<void> {
+  const { vectors, merge, exclude } = await searchVectors(index, asked);
+  const found = await index.search(vectors, { k, nprobe, merge, exclude });
   const items = await index.items(found.ordinals);
   const results = items.map(({ id, fields }, i) => ({ id: jsonId(id), score: found.scores[i]!, fields }));
-  if (options.json) {
+  if (json) {
     const { listsProbed, codesScanned } = found;
+    const { text: query, history, context } = asked;
     process.stdout.write(
-      `${JSON.stringify({ query, indexVersion: index.version, listsProbed, codesScanned, results })}\n`,
+      `${JSON.stringify({ query, history, context, indexVersion: index.version, listsProbed, codesScanned, results })}\n`,
     );
     return;
   }
+  const width = Math.min(32, Math.max(...results.map(({ id }) => String(id).length)));
   for (const { id, score, fields } of results) {
-    process.stdout.write(`${score.toFixed(4)}  ${String(id).padEnd(32)}  ${String(fields?.["title"] ?? "")}\n`);
+    process.stdout.write(
+      `${score.toFixed(4).padStart(8)}  ${String(id).padEnd(width)}  ${String(fields?.["title"] ?? "")}\n`,
+    );
   }
 }
 
 /** Every `heads` vectors of the file are one query; an item's score is its best over them. */
-async function searchVectors(index: Index, file: string, options: SearchCommandOptions): Promise<void> {
+async function answerVectors(index: Index, file: string, options: SearchCommandOptions): Promise<void> {
   const { dim } = index.manifest;
   const { heads, k, nprobe } = options;
   const vectors = await readVectors(file, dim);
@@ -65,16 +72,15 @@ async function searchVectors(index: Index, file: string, options: SearchCommandO
     const rows = Array.from({ length: heads }, (_, head) =>
       vectors.subarray((first + head) * dim, (first + head + 1) * dim),
     );
-    const found: SearchResult = await index.search(rows, { k, nprobe });
-    const { listsProbed, codesScanned } = found;
-    const ids = (await index.items(found.ordinals)).map(({ id }) => jsonId(id));
-    queries.push({ ids, scores: Array.from(found.scores), listsProbed, codesScanned });
+    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, { k, nprobe });
+    const ids = (await index.items(ordinals)).map(({ id }) => jsonId(id));
+    queries.push({ ids, scores: Array.from(scores), listsProbed, codesScanned });
   }
   if (options.json) process.stdout.write(`${JSON.stringify({ indexVersion: index.version, k, heads, queries })}\n`);
   else for (const { ids } of queries) process.stdout.write(`${ids.join(" ")}\n`);
 }
 
 /** JSON has no 64-bit integers: those ids are text, as in the Worker's answers. */
-function jsonId(id: string | number | bigint): string | number {
+function jsonId(id: ItemId): string | number {
   return typeof id === "bigint" ? String(id) : id;
 }
