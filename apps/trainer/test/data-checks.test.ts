@@ -1,0 +1,203 @@
+import { describe, expect, it, vi } from "vitest";
+import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
+import { listOf } from "../src/data/csr.ts";
+import { buildDataset } from "../src/data/dataset.ts";
+import { filterColumns } from "../src/data/filter-columns.ts";
+import { textsFromColumns } from "../src/data/item-texts.ts";
+import { dataFacts, describeData } from "../src/data/report.ts";
+import { load } from "./make-data.ts";
+
+// each case starts a database, which takes seconds on a busy machine
+vi.setConfig({ testTimeout: 120_000 });
+
+const items = Array.from({ length: 5 }, (_, i) => ({ id: `i${i}`, title: `Item ${i}` }));
+const users = { user: "user", time: "time" };
+const events = Array.from({ length: 12 }, (_, i) => ({ user: `u${i % 3}`, item: `i${i % 5}`, time: i }));
+
+describe("what is wrong with data is said once, with counts and the first rows", () => {
+  it.each<[string, Parameters<typeof load>[0], PoeemConfigInput["events"], string]>([
+    [
+      "ids that are missing, empty and repeated",
+      {
+        items: [...items, { id: null, title: "x" }, { id: "", title: "y" }, items[0]!, items[0]!, items[2]!, items[3]!],
+        events,
+      },
+      users,
+      'data.items: 2 rows with no id (row 6: null, row 7: ""); 4 rows with repeated id (row 8: "i0", row 9: "i0", row 10: "i2", …)',
+    ],
+    [
+      "users and times that are missing",
+      {
+        items,
+        events: [
+          ...events,
+          { user: null, item: "i1", time: 3 },
+          { user: "u1", item: "i1", time: null },
+          { item: "i2" },
+        ],
+      },
+      users,
+      "data.events: 2 rows with no user (row 13: null, row 15: null); 2 rows with no time (row 14: null, row 15: null)",
+    ],
+    [
+      "columns that are missing",
+      { items, events: events.map(({ item }) => ({ item, who: "u" })) },
+      users,
+      "data.events: expected columns user, time; got item, who",
+    ],
+    [
+      "a time that is a text",
+      { items, events: events.map((event) => ({ ...event, time: "soon" })) },
+      users,
+      "data.events: expected numbers, dates or timestamps in column time, got type VARCHAR",
+    ],
+    [
+      "several users a row",
+      { items, events: events.map((event) => ({ ...event, user: ["u1", "u2"] })) },
+      users,
+      "data.events: expected one value a row in column user, got type VARCHAR[]",
+    ],
+    [
+      "no known item",
+      { items, events: events.map((event) => ({ ...event, item: 7 })) },
+      users,
+      "data.events: expected at least one event of a known item, got 12 rows and none",
+    ],
+  ])("%s", async (_, rows, columns, message) => {
+    const failed = await load(rows, { events: columns }).catch((error: Error) => error.message);
+    expect(failed).toBe(message);
+  });
+
+  it.each<[string, string]>([
+    ["items", "SELECT * FROM 'items.jsonl' WHERE id = 'nobody'"],
+    ["events", "SELECT * FROM 'events.jsonl' WHERE item = 'nobody'"],
+  ])("no rows of %s", async (name, sql) => {
+    const data = { items: "FROM 'items.jsonl'", events: "FROM 'events.jsonl'", [name]: sql };
+    await expect(load({ items, events }, { data, events: users })).rejects.toThrow(
+      `data.${name}: expected at least one row, got none`,
+    );
+  });
+
+  it("unknown items: left out, counted and reported, or an error when strict", async () => {
+    const strays = ["x", "y", "x", "z"].map((item, i) => ({ user: "u9", item, time: i }));
+    const rows = { items, events: [events[0]!, ...strays, ...events.slice(1)] };
+    const split = { by: "last", validation: 0 } as const;
+    const { config, raw } = await load(rows, { events: users, split });
+    const clean = await load({ items, events }, { events: users, split });
+    const examples = [
+      { row: 2, value: "x" },
+      { row: 3, value: "y" },
+      { row: 4, value: "x" },
+    ];
+    expect(raw.report).toEqual({ items: 5, events: 12, unknownItems: { count: 4, examples } });
+    const dataset = buildDataset(raw, config);
+    expect(dataset.train.users).toEqual(["u0", "u1", "u2"]);
+    expect(dataset.eventItem).toEqual(buildDataset(clean.raw, clean.config).eventItem);
+    const facts = dataFacts(raw, dataset);
+    expect(facts).toMatchObject({ trainingEvents: dataset.eventItem.length, trainingQueries: 3, testQueries: 3 });
+    expect(describeData("t", facts)).toContain(
+      'left out 4 events of unknown items (row 2: "x", row 3: "y", row 4: "x"); --strict makes them an error',
+    );
+    await expect(load(rows, { events: users }, { strict: true })).rejects.toThrow(
+      'data.events: 4 rows with an unknown item (row 2: "x", row 3: "y", row 4: "x", …)',
+    );
+  });
+
+  it("takes dates and timestamps as times, and ids of either type", async () => {
+    const dated = events.map((event, i) => ({ ...event, item: i % 5, time: `2026-01-${30 - i} 10:00:00` }));
+    const { raw } = await load(
+      { items: items.map((item, i) => ({ ...item, id: String(i) })), events: dated },
+      {
+        data: { items: "FROM 'items.jsonl'", events: "SELECT user, item, time::TIMESTAMP AS time FROM 'events.jsonl'" },
+        events: users,
+        split: { by: "time" },
+      },
+    );
+    const first = raw.events.user!.numbers.indexOf(1);
+    expect(raw.ids[raw.events.item[0]!]).toBe("4");
+    expect(first).toBe(4);
+    expect(raw.events.time![0]).toBe(Date.UTC(2026, 0, 21, 10) / 1000);
+  });
+});
+
+describe("features of items", () => {
+  const rows = {
+    items: [
+      { id: "a", title: "A", tags: ["x", "y", "x"], kind: "k", size: 1, price: 10 },
+      { id: "b", title: "B", tags: [], kind: null, size: 3, price: 10 },
+      { id: "c", title: "C", tags: ["y", null], kind: "k", size: null, price: 10 },
+      { id: "d", title: "D", tags: null, kind: "x", size: 5, price: 10 },
+    ],
+    events: Array.from({ length: 8 }, (_, i) => ({ query: `q${i}`, item: "abcd"[i % 4]! })),
+  };
+  const columns = {
+    categories: ["tags", "kind"],
+    inputs: ["size", "price"],
+    text: ["title", "tags"],
+    facets: ["tags"],
+  };
+
+  it("have several categories, each once an item, of the same name apart by column", async () => {
+    const { config, raw } = await load(rows, { items: columns, split: { testModulus: 0, validation: 0 } });
+    const { itemCategories, numCategories } = buildDataset(raw, config);
+    expect(rows.items.map((_, item) => [...listOf(itemCategories, item)])).toEqual([[0, 1, 2], [], [1, 2], [3]]);
+    expect(numCategories).toBe(4);
+    expect(textsFromColumns(raw, columns.text)[0]).toBe("A\nx\ny\nx");
+  });
+
+  it("have numbers with mean 0 and deviation 1, a missing one at the mean", async () => {
+    const { config, raw } = await load(rows, { items: columns, split: { testModulus: 0, validation: 0 } });
+    const { itemNumbers } = buildDataset(raw, config);
+    // sizes 1, 3, 5: mean 3, deviation sqrt(8 / 3); all prices are one
+    const one = Math.fround(2 / Math.sqrt(8 / 3));
+    expect(itemNumbers).toEqual({
+      names: ["size", "price"],
+      values: Float32Array.from([-one, 0, 0, 0, 0, 0, one, 0]),
+      means: [3, 10],
+      deviations: [Math.sqrt(8 / 3), 1],
+    });
+  });
+
+  it.each([true, "much", [1]])("refuse %o where a number is expected", async (size) => {
+    const wrong = { ...rows, items: [{ id: "a", title: "A", size }] };
+    for (const kind of ["inputs", "numbers"] as const) {
+      const { config, raw } = await load(
+        { ...wrong, events: [{ query: "q", item: "a" }] },
+        { items: { [kind]: ["size"] }, split: { testModulus: 0 } },
+      );
+      const build = (): unknown => (kind === "inputs" ? buildDataset(raw, config) : filterColumns(raw, config));
+      expect(build).toThrow(/^data\.items: column size expected numbers, got /);
+    }
+  });
+});
+
+describe("a config that cannot be split", () => {
+  const base = { name: "t", data: { items: "a", events: "b" }, items: {} };
+  it.each<[PoeemConfigInput["split"], PoeemConfigInput["events"], RegExp]>([
+    [{ by: "time" }, {}, /split\.by "time" expected events\.time to name a column, got none/],
+    [{ by: "last" }, {}, /split\.by "last" expected events\.user to name a column/],
+    [{ by: "user" }, { query: "query" }, /split\.by "user" expected events\.user/],
+    [
+      { by: "last", columns: ["user"] },
+      { user: "user" },
+      /split\.columns is for a split by hash, got split\.by "last"/,
+    ],
+    [{ validation: 5000 }, {}, /split\.validation/],
+    [{ share: 2 }, {}, /split\.share/],
+  ])("%o of %o", (split, columns, message) => {
+    expect(() => resolveConfig({ ...base, split, events: columns }, "where")).toThrow(message);
+  });
+
+  it("has a text column by default, and none when there is a user column", () => {
+    expect(resolveConfig(base, "where").events).toMatchObject({ query: "query", item: "item" });
+    expect(resolveConfig({ ...base, events: { user: "u" } }, "where").events.query).toBeUndefined();
+  });
+
+  it("says so when all events are at one time, or all queries are held out", async () => {
+    const still = events.map((event) => ({ ...event, time: 5 }));
+    const { config, raw } = await load({ items, events: still }, { events: users, split: { by: "time" } });
+    expect(() => buildDataset(raw, config)).toThrow(/split: expected times to split by, got 5 in more than 90 %/);
+    const all = await load({ items, events }, { events: users, split: { testModulus: 1 } });
+    expect(() => buildDataset(all.raw, all.config)).toThrow(/expected events left to train on, got none/);
+  });
+});
