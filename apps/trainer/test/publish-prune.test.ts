@@ -211,6 +211,36 @@ describe("pruneStore", () => {
     expect(chunksOf(store)).toEqual(union(0, 1, 2, 3));
   });
 
+  it("keeps a version that is replaced while it looks", async () => {
+    const store = await storeWith([0, 1, 2, 3]);
+    await rollbackTo(store, "current", versionsOf[0], store.clock);
+    store.now += 2 * HOUR;
+    // 0 serves, and is old enough to go as soon as it does not
+    const steps: Record<string, () => void> = {};
+    const reached = (step: string): Promise<void> => new Promise((resolve) => (steps[step] = resolve));
+    const [marking, released, published] = [reached("marking"), reached("released"), reached("published")];
+    let isPruning = false;
+    let looks = 0;
+    store.before = async (operation) => {
+      if (operation === `put ${versionKey("current", versionsOf[0]!)}`) {
+        steps["marking"]!();
+        await released;
+      }
+      // the prune has listed the versions, and goes on to the pointer
+      if (isPruning && operation === `list ${pointerKey()}` && ++looks === 2) {
+        steps["released"]!();
+        await published;
+      }
+    };
+    const publishing = publishInto(store, artifacts[4]!, { clock: store.clock }).then(() => steps["published"]!());
+    await marking;
+    isPruning = true;
+    await pruneStore(store, 2, store.clock);
+    await publishing;
+    expect(looks).toBe(2);
+    expect(chunksOf(store)).toEqual(union(0, 3, 4));
+  });
+
   it("has a publish wait for it, as long as it takes", async () => {
     const store = await storeWith([0, 1, 2, 3]);
     let release = (): void => undefined;

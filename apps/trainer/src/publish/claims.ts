@@ -59,17 +59,19 @@ export async function whilePublishing<T>(
 
 /**
  * Runs `work` as a prune.
- * @param work is given the keys that publishers have claimed; what is listed afterwards shows all that was published before
+ * @param work calls `settle` once, before it looks what there is to delete. That takes two minutes at Cloudflare and gives the
+ * keys that publishers have claimed; what is listed afterwards shows all that was done before `work` began
  */
 export async function whilePruning<T>(
   store: KeyValueStore,
   clock: Clock,
-  work: (claimed: ReadonlySet<string>, keepAlive: KeepAlive) => Promise<T>,
+  work: (settle: () => Promise<ReadonlySet<string>>, keepAlive: KeepAlive) => Promise<T>,
 ): Promise<T> {
-  return withClaim(store, clock, "prune", [], PRUNE_LEASE, async (keepAlive) => {
+  const settle = async (): Promise<ReadonlySet<string>> => {
     if (store.propagationMs > 0) await clock.sleep(2 * store.propagationMs);
-    return work(await readClaimedKeys(store), keepAlive);
-  });
+    return readClaimedKeys(store);
+  };
+  return withClaim(store, clock, "prune", [], PRUNE_LEASE, (keepAlive) => work(settle, keepAlive));
 }
 
 /** All keys that a publish under way needs. */

@@ -1,4 +1,4 @@
-import { KEY_PREFIXES, versionKey } from "@poeem/pq-core";
+import { type IndexPointer, KEY_PREFIXES, versionKey } from "@poeem/pq-core";
 import { type KeepAlive, readClaimedKeys, whilePruning } from "./claims.ts";
 import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
 import { valuesOf } from "./verify.ts";
@@ -19,31 +19,39 @@ export interface PrunePlan {
   readonly bytes: number;
 }
 
+interface PruneSteps {
+  /** Waits until everything that was done before is seen, and gives the keys that publishes under way need. */
+  readonly settle: () => Promise<ReadonlySet<string>>;
+  readonly keepAlive: KeepAlive;
+}
+
 /**
  * Decides what may go: of each index, all versions but the serving one, the `keep` newest, and any that was
  * published or served within the last hour; then all chunks older than an hour that no remaining version names and
  * no publish under way has claimed.
  * @param keep at least 1
- * @param claimed keys that publishes under way need; left out, they are looked up
  * @throws UserError when the manifest of a version that stays cannot be read: what it needs is then unknown.
  */
 export async function planPrune(
   store: KeyValueStore,
   keep: number,
   clock: Clock = systemClock,
-  claimed?: ReadonlySet<string>,
-  keepAlive: KeepAlive = async () => undefined,
+  { settle = () => readClaimedKeys(store), keepAlive = async () => undefined }: Partial<PruneSteps> = {},
 ): Promise<PrunePlan> {
+  // What serves now may be replaced before the versions are listed, and marked after: a prune must not miss both.
+  const served = new Map<string, IndexPointer | undefined>();
+  for (const name of await listIndexNames(store)) served.set(name, (await readPublished(store, name)).pointer);
+  const used = new Set(await settle());
   const spared = new Date(clock.now() - SPARE_MS).toISOString();
-  const used = new Set(claimed ?? (await readClaimedKeys(store)));
   const chunks = await store.list(KEY_PREFIXES.chunk);
   const drop: { name: string; version: string }[] = [];
   let kept = 0;
   for (const name of await listIndexNames(store)) {
     const { pointer, versions } = await readPublished(store, name);
-    const stays: Pick<VersionRecord, "version" | "manifestKey">[] = pointer ? [pointer] : [];
+    const serving = [pointer, served.get(name)].filter((found) => found !== undefined);
+    const stays: Pick<VersionRecord, "version" | "manifestKey">[] = serving;
     for (const [age, record] of versions.toReversed().entries()) {
-      if (record.version === pointer?.version) continue;
+      if (serving.some(({ version }) => version === record.version)) continue;
       if (age < keep || isRecent(record, spared)) stays.push(record);
       else drop.push({ name, version: record.version });
     }
@@ -52,7 +60,7 @@ export async function planPrune(
       await keepAlive();
       for (const { key } of valuesOf(manifest, manifestBytes)) used.add(key);
     }
-    kept += stays.length;
+    kept += new Set(stays.map(({ version }) => version)).size;
   }
   const unused = chunks.filter(({ key, metadata }) => {
     // A publisher that kept no records left no time either: its chunks count as old.
@@ -68,8 +76,8 @@ export async function planPrune(
  * Killed in the middle, the next prune finishes the work. Publishes and rollbacks under way keep what they need.
  */
 export async function pruneStore(store: KeyValueStore, keep: number, clock: Clock = systemClock): Promise<PrunePlan> {
-  return whilePruning(store, clock, async (claimed, keepAlive) => {
-    const plan = await planPrune(store, keep, clock, claimed, keepAlive);
+  return whilePruning(store, clock, async (settle, keepAlive) => {
+    const plan = await planPrune(store, keep, clock, { settle, keepAlive });
     const keys = [...plan.drop.map(({ name, version }) => versionKey(name, version)), ...plan.chunks];
     for (let at = 0; at < keys.length; at += GROUP) {
       await keepAlive();
