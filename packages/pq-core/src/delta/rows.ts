@@ -75,20 +75,20 @@ export function joinRows(a: ItemRows, b: ItemRows, idType: "string" | "u32" | "u
   ): Record<string, T[]> =>
     Object.fromEntries(Object.keys(x).map((name) => [name, [...Array.from(x[name]!), ...Array.from(y[name]!)]]));
   return {
-    assignments: Uint32Array.from([...a.assignments, ...b.assignments]),
+    assignments: joinArrays(a.assignments, b.assignments),
     codes: joinArrays(a.codes, b.codes),
     ids: toIds([...a.ids, ...b.ids], idType),
     fields: both(a.fields, b.fields, (x, y) => [...x, ...y]),
     facets: both(a.facets, b.facets, (x, y) => columns(x, y)),
     numbers: both(a.numbers, b.numbers, (x, y) => columns(x, y)),
     refineCodes: both(a.refineCodes, b.refineCodes, (x, y) => ({
-      scales: Float32Array.from([...x.scales, ...y.scales]),
+      scales: joinArrays(x.scales, y.scales),
       codes: joinArrays(x.codes, y.codes),
     })),
   };
 }
 
-function joinArrays<T extends Uint8Array | Int8Array>(a: T, b: T): T {
+function joinArrays<T extends Uint8Array | Int8Array | Uint32Array | Float32Array>(a: T, b: T): T {
   const all = new (a.constructor as new (length: number) => T)(a.length + b.length);
   all.set(a);
   all.set(b, a.length);
