@@ -163,8 +163,8 @@ export function program(): Command {
 
   root
     .command("inspect")
-    .description("what an index folder holds")
-    .argument("<dir>", "index folder")
+    .description("what an index folder holds, or one file: a manifest, a chunk, a checkpoint, a query tower")
+    .argument("<path>", "index folder or file")
     .option(...delta)
     .option("--json", "print one JSON object on stdout")
     .action(async (directory, options) => (await import("./commands/inspect.ts")).inspect(directory, options));

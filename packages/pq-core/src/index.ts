@@ -12,6 +12,7 @@ export type { CatalogueChanges, DeltaArtifact } from "./delta/write.ts";
 export { innerProductTable } from "./distance-table.ts";
 export { decode, encode } from "./encode.ts";
 export { FormatError } from "./errors.ts";
+export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-header.ts";
 export { openManifest } from "./format/manifest.ts";
 export { openArtifact } from "./format/open.ts";
 export { writeArtifact } from "./format/write.ts";

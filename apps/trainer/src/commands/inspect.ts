@@ -1,33 +1,37 @@
+import { stat } from "node:fs/promises";
 import { openIndexDirectory } from "../artifact/open.ts";
-import { formatCount } from "../progress.ts";
+import { messageOf, UserError } from "../errors.ts";
+import { type Facts, formatFacts } from "../inspect/facts.ts";
+import { fileFacts } from "../inspect/file-facts.ts";
+import { manifestFacts, manifestMembers, usageFacts } from "../inspect/index-facts.ts";
+import { queryTowerFacts } from "../inspect/query-tower-facts.ts";
 
-/** `poeem inspect DIR`: what an index folder holds; every chunk that is read on opening is checked. */
-export async function inspect(directory: string, options: { delta?: string; json?: boolean }): Promise<void> {
-  const { manifest, kernel } = await openIndexDirectory(directory, options.delta);
-  const bytesOf: Record<string, number> = {};
-  for (const { kind, size } of manifest.chunks) bytesOf[kind] = (bytesOf[kind] ?? 0) + size;
-  const bytesPerItem = (manifest.numSubQuantizers * manifest.nbits) / 8;
-  if (options.json) {
-    const { chunks, ...facts } = manifest;
-    process.stdout.write(`${JSON.stringify({ ...facts, kernel, bytesPerItem, chunks: chunks.length, bytesOf })}\n`);
+/**
+ * `poeem inspect`: what an index folder holds, or one file: a manifest, a chunk, a checkpoint, a query tower. Everything
+ * that is read is checked.
+ */
+export async function inspect(path: string, options: { delta?: string; json?: boolean }): Promise<void> {
+  const folder = await isFolder(path);
+  if (!folder) {
+    const facts = await fileFacts(path);
+    process.stdout.write(options.json ? `${JSON.stringify(facts)}\n` : formatFacts(facts));
     return;
   }
-  const rotated = manifest.hasRotation ? ", rotated" : "";
-  const line = (name: string, value: string): void => void process.stdout.write(`${name.padEnd(12)} ${value}\n`);
-  line("version", manifest.version);
-  line("items", formatCount(manifest.numItems));
-  if (manifest.delta !== undefined) {
-    const { baseItems, removed, numItems } = manifest.delta;
-    line(
-      "changes",
-      `${formatCount(numItems)} added or updated, ${formatCount(removed)} removed or replaced of ${formatCount(baseItems)}`,
-    );
-  }
-  line("vectors", `${manifest.dim} dimensions, ${manifest.metric}${rotated}`);
-  line(
-    "codes",
-    `${bytesPerItem} bytes an item: ${manifest.numSubQuantizers} × ${manifest.nbits} bits${manifest.byResidual ? " of the residual" : ""}`,
+  const index = await openIndexDirectory(path, options.delta);
+  const { manifest, kernel } = index;
+  const tower = await index.queryTower();
+  const read: Facts = { kernel, usage: await usageFacts(index), queryTower: tower && queryTowerFacts(tower) };
+  process.stdout.write(
+    options.json
+      ? `${JSON.stringify({ ...manifestMembers(manifest), ...read })}\n`
+      : formatFacts({ ...manifestFacts(manifest), ...read }),
   );
-  line("cells", `${manifest.nlist}, ${manifest.defaultNprobe} visited by default`);
-  for (const [kind, bytes] of Object.entries(bytesOf)) line(kind, `${formatCount(bytes)} bytes`);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    throw new UserError(`${path} cannot be read: ${messageOf(error)}`);
+  }
 }

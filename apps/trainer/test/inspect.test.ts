@@ -1,0 +1,122 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Random } from "@poeem/indexing-layer";
+import { createCodebook, encode, readChunkHeader, writeArtifact } from "@poeem/pq-core";
+import { DEFAULT_TOKENIZER, writeQueryTower } from "@poeem/query-tower";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeIndexDirectory } from "../src/artifact/directory.ts";
+import { formatFacts } from "../src/inspect/facts.ts";
+import { fileFacts } from "../src/inspect/file-facts.ts";
+import { writeCheckpointFile } from "../src/train/checkpoint-file.ts";
+
+let folder: string;
+let chunks: readonly { key: string; bytes: Uint8Array }[];
+const dim = 4;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "poeem-inspect-"));
+  const random = new Random(1);
+  const numbers = (n: number): Float32Array => Float32Array.from({ length: n }, () => random.normal());
+  const shape = { dim, metric: "innerProduct", nlist: 2, numSubQuantizers: 2, nbits: 4, byResidual: true } as const;
+  const codebook = createCodebook({ ...shape, coarseCentroids: numbers(2 * dim), centroids: numbers(16 * dim) });
+  const table = { embeddingDim: dim, hashes: Uint32Array.of(3, 9), scales: numbers(2), values: new Int8Array(2 * dim) };
+  const artifact = await writeArtifact({
+    codebook,
+    ...encode(codebook, numbers(40 * dim)),
+    ids: Array.from({ length: 40 }, (_, i) => `item-${i}`),
+    fields: Array.from({ length: 40 }, (_, i) => ({ title: `Item ${i}` })),
+    facets: { kind: Array.from({ length: 40 }, (_, i) => (i % 2 ? "odd" : "even")) },
+    queryTower: writeQueryTower({ tokenizer: DEFAULT_TOKENIZER, table, layers: [], skip: false }),
+  });
+  ({ chunks } = artifact);
+  await writeIndexDirectory(join(folder, "index"), artifact, {});
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const fileOf = (kind: string): string => join(folder, "index", chunks.find(({ key }) => key.startsWith(kind))!.key);
+
+describe("inspecting one file", () => {
+  it.each([
+    ["codebook", { coarseCentroids: 2, centroids: "2 × 16 of 2 dimensions", rotation: false }],
+    ["lists", { count: 2, roomForItems: 64 }],
+    ["items", { count: 40, firstFields: expect.stringMatching(/^\{"title":"Item \d+"\}$/) }],
+    ["lookup", { count: 40 }],
+    ["filters", { facets: { kind: "2 values" } }],
+    ["query-tower", { queryTower: expect.objectContaining({ textFeatures: 2, textTable: "4 dimensions, int8" }) }],
+  ])("says of a %s chunk what it is, and that its name and manifest agree", async (kind, expected) => {
+    const facts = await fileFacts(fileOf(kind));
+    const { size } = await readFile(fileOf(kind)).then(({ length }) => ({ size: length }));
+    expect(facts).toMatchObject({ file: "chunk", kind, seq: 0, bytes: size, nameFits: true, ...expected });
+    expect(facts["manifestBesideIt"]).toBe("agrees");
+  });
+
+  it("sees that a chunk was changed, whatever its name says", async () => {
+    const changed = Uint8Array.from(await readFile(fileOf("lists")));
+    changed[40]! ^= 1;
+    const file = join(folder, "index", "lists-0000-0123456789abcdef.bin");
+    await writeFile(file, changed);
+    expect(await fileFacts(file)).toMatchObject({
+      kind: "lists",
+      nameFits: false,
+      manifestBesideIt: "does not name it",
+    });
+    await rm(file);
+    const alone = join(folder, "alone.bin");
+    await writeFile(alone, changed);
+    expect(await fileFacts(alone)).toMatchObject({ kind: "lists", manifestBesideIt: "none" });
+    await writeFile(alone, changed.subarray(0, 60));
+    await expect(fileFacts(alone)).rejects.toThrow(/"size" expected \d+ bytes, got 60/);
+  });
+
+  it("reads manifests and checkpoints", async () => {
+    expect(await fileFacts(join(folder, "index", "manifest.json"))).toMatchObject({
+      file: "manifest",
+      items: 40,
+      cells: 2,
+    });
+    const file = join(folder, "step.ckpt");
+    await writeCheckpointFile(file, { history: 1 }, { "model/rows": new Float32Array(12), step: 7 });
+    expect(await fileFacts(file)).toMatchObject({
+      file: "checkpoint",
+      facts: ["history"],
+      state: { "model/rows": "Float32Array of 12", step: 7 },
+    });
+  });
+
+  it("refuses what is none of these", async () => {
+    const file = join(folder, "other.txt");
+    await writeFile(file, "hello");
+    await expect(fileFacts(file)).rejects.toThrow(
+      /other\.txt: expected an index folder, a manifest, .* got something else/,
+    );
+    await expect(fileFacts(join(folder, "gone"))).rejects.toThrow(/gone cannot be read/);
+  });
+});
+
+describe("the header of a chunk", () => {
+  it("is read or refused, one byte changed anywhere", () => {
+    const { bytes } = chunks[0]!;
+    expect(readChunkHeader(bytes)).toMatchObject({ kind: "codebook", seq: 0, first: 0, count: 0 });
+    for (const at of [0, 1, 2, 3, 4, 5, 6, 7]) {
+      const wrong = bytes.slice();
+      wrong[at]! ^= 0x40;
+      expect(() => readChunkHeader(wrong), `byte ${at}`).toThrow(/\[pq-core\] chunk.*expected/);
+    }
+  });
+});
+
+describe("facts for a person", () => {
+  it("are a line each, named in words, without what is absent", () => {
+    const facts = {
+      numItems: 1234567,
+      isDone: true,
+      none: undefined,
+      empty: [],
+      of: { firstPart: [1, 2], share: 0.123456 },
+    };
+    expect(formatFacts(facts)).toBe(
+      "num items      1,234,567\nis done        yes\nof first part  1, 2\nof share       0.1235\n",
+    );
+  });
+});
