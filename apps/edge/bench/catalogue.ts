@@ -33,7 +33,10 @@ export async function makeCatalogue(numItems: number): Promise<Catalogue> {
   const assignments = new Uint32Array(numItems);
   for (let i = 0; i < numItems; i++) assignments[i] = Math.floor(random() * nlist);
   const codes = new Uint8Array(numItems * numSubQuantizers);
-  for (let i = 0; i < codes.length; i++) codes[i] = Math.floor(random() * 16);
+  for (let i = 0; i < codes.length; ) {
+    // Eight codes of four bits a number: a random number for each takes half a minute.
+    for (let bits = random() * 2 ** 32, n = 0; n < 8; n++, bits = Math.floor(bits / 16)) codes[i++] = bits & 15;
+  }
   const artifact = await writeArtifact({
     codebook,
     assignments,

@@ -1,10 +1,11 @@
 /**
- * `npm run bench -w @poeem/edge [-- --json] [-- --items 100000,1000000]`: `GET /search?vector=` in workerd at k = 10, beside a route that
- * returns a constant, in one run. nprobe is the smallest power of two whose overlap@10 with all cells is at least 0.95.
+ * `npm run bench -w @poeem/edge [-- --json] [-- --items 100000,1000000 --requests 2000]`: `GET /search?vector=` in workerd at k = 10, beside a route that
+ * returns a constant, and `GET /search?history=` of 20 items, in one run. nprobe is the smallest power of two whose overlap@10 with all cells is at least 0.95.
  */
 import { parseArgs } from "node:util";
 import { encodeVector } from "../src/http/vector.ts";
 import { type Catalogue, makeCatalogue } from "./catalogue.ts";
+import { type HistoryCost, historyIds, historyItems, measureHistories } from "./history.ts";
 import { type RunningWorker, startWorker } from "./worker.ts";
 
 export interface BenchRow {
@@ -17,9 +18,16 @@ export interface BenchRow {
   readonly overlapAt10: number | null;
 }
 
-const sampleQueries = 100;
-const requests = 2_000;
+const { values } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    items: { type: "string", default: "100000,1000000" },
+    requests: { type: "string", default: "2000" },
+  },
+});
+const requests = Number(values.requests);
 const warmUp = 300;
+const sampleQueries = 100;
 const concurrency = 4;
 
 const idsOf = (body: string): unknown[] =>
@@ -78,7 +86,7 @@ function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }
 
-async function benchItems(items: number): Promise<{ rows: BenchRow[]; coldStartMs: number }> {
+async function benchItems(items: number): Promise<{ rows: BenchRow[]; coldStartMs: number; history: HistoryCost }> {
   const catalogue = await makeCatalogue(items);
   const worker = await startWorker();
   try {
@@ -99,25 +107,31 @@ async function benchItems(items: number): Promise<{ rows: BenchRow[]; coldStartM
         overlap: round(overlap),
         path: (i) => `/search?vector=${vectors[i % vectors.length]}&nprobe=${nprobe}`,
       },
+      {
+        route: `/search?history= (${historyItems})`,
+        nprobe,
+        overlap: null,
+        path: (i) => `/search?history=${historyIds(i, items)}&nprobe=${nprobe}`,
+      },
     ]);
-    return { rows, coldStartMs };
+    return { rows, coldStartMs, history: await measureHistories(catalogue, nprobe) };
   } finally {
     await worker.stop();
   }
 }
 
-const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, items: { type: "string", default: "100000,1000000" } },
-});
 const rows: BenchRow[] = [];
 const coldStartMs: Record<string, number> = {};
+const histories: Record<string, HistoryCost> = {};
 for (const items of values.items.split(",").map(Number)) {
   const result = await benchItems(items);
   rows.push(...result.rows);
   coldStartMs[items] = result.coldStartMs;
+  histories[items] = result.history;
 }
-if (values.json) console.log(JSON.stringify({ rows, coldStartMs }));
+if (values.json) console.log(JSON.stringify({ rows, coldStartMs, histories }));
 else {
   console.table(rows);
   console.log("cold start to first answer, ms:", coldStartMs);
+  console.log(`${historyItems} vectors beside one, without HTTP:`, histories);
 }

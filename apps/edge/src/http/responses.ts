@@ -15,9 +15,10 @@ const titleSchema = z
 export const searchResult = z
   .object({
     id: idSchema,
-    score: z
-      .number()
-      .openapi({ description: "By the index's metric, of the query with the item's decoded vector; larger is better" }),
+    score: z.number().openapi({
+      description:
+        "By the index's metric, of the query with the item's decoded vector; for a mixture, the logarithm of its sum. Larger is better",
+    }),
     title: titleSchema,
     fields: fieldsSchema,
   })

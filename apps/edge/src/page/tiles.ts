@@ -5,16 +5,23 @@ import { draw } from "./draw.ts";
 /** Replaces the tiles. The first stays reachable by Tab, the arrows do the rest (roving tabindex). */
 export function showTiles(list: HTMLElement, results: readonly Result[], onPick: (result: Result) => void): void {
   const best = results[0]?.score ?? 1;
+  // Products start at 0; logarithms and distances of other models may be below, where only differences say something.
+  const least = Math.min(0, results.at(-1)?.score ?? 0);
   list.replaceChildren(
     ...results.map((result, i) => {
       const row = document.createElement("li");
-      row.append(tile(result, best, i === 0, onPick));
+      row.append(tile(result, [least, best], i === 0, onPick));
       return row;
     }),
   );
 }
 
-function tile(result: Result, best: number, first: boolean, onPick: (result: Result) => void): HTMLButtonElement {
+function tile(
+  result: Result,
+  [least, best]: readonly [number, number],
+  first: boolean,
+  onPick: (result: Result) => void,
+): HTMLButtonElement {
   const title = result.title ?? String(result.id);
   const set = String(result.fields["set"] ?? "");
   const button = element("button", "tile");
@@ -25,8 +32,8 @@ function tile(result: Result, best: number, first: boolean, onPick: (result: Res
   const drawing = element("span", "drawing");
   drawing.append(draw(result.fields, title));
   const meter = element("meter", "");
-  meter.max = best;
-  meter.value = Math.max(result.score, 0);
+  meter.max = best - least;
+  meter.value = result.score - least;
   const card = element("span", "card");
   const name = element("b", "");
   name.textContent = title;

@@ -1,0 +1,73 @@
+/** What 20 query vectors cost beside one, without HTTP: the search of pq-core with the Worker's kernel, in this process. */
+import { readFileSync } from "node:fs";
+import { openArtifact } from "@poeem/pq-core";
+import type { Catalogue } from "./catalogue.ts";
+
+// Node's own types do not declare it as a value.
+const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
+  .WebAssembly;
+
+/** Items of a history. */
+export const historyItems = 20;
+const rounds = 60;
+const kernel = new URL(import.meta.resolve("@poeem/pq-core/kernel-relaxed.wasm"));
+
+export interface HistoryCost {
+  readonly oneVectorMs: number;
+  /** 20 vectors, an item scored by the nearest; and how many times one vector's time that is. */
+  readonly maximumMs: number;
+  readonly maximumRatio: number;
+  /** 20 vectors, an item scored by their mixture. */
+  readonly mixtureMs: number;
+  readonly mixtureRatio: number;
+}
+
+/** Ids of a history: items far apart, which share no cells, so that nothing is saved. */
+export function historyIds(i: number, numItems: number): number[] {
+  return Array.from({ length: historyItems }, (_, j) => (i * 7919 + j * 104_729) % numItems);
+}
+
+/** The three take turns, so that a slow moment meets all alike; medians of {@link rounds}, the first third left out. */
+export async function measureHistories({ artifact }: Catalogue, nprobe: number): Promise<HistoryCost> {
+  const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
+  const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
+    kernelModule: new Module(readFileSync(kernel)),
+    residentBytes: Number.POSITIVE_INFINITY,
+  });
+  const { dim, numItems } = index.manifest;
+  const times: [number[], number[], number[]] = [[], [], []];
+  for (let i = 0; i < rounds; i++) {
+    const vectors = await index.vectors(await index.ordinals(historyIds(i, numItems)));
+    const heads = historyIds(i, numItems).map((_, j) => unit(vectors.subarray(j * dim, (j + 1) * dim)));
+    const runs = [
+      () => index.search(heads[0]!, { nprobe }),
+      () => index.search(heads, { nprobe }),
+      () => index.search(heads, { nprobe, merge: { by: "sumExp", temperature: 20 } }),
+    ] as const;
+    for (const [r, run] of runs.entries()) {
+      // One vector is measured over as many searches, since a clock tells little of one.
+      const repeats = r === 0 ? historyItems : 1;
+      const startedAt = performance.now();
+      for (let n = 0; n < repeats; n++) await run();
+      if (i >= rounds / 3) times[r]!.push((performance.now() - startedAt) / repeats);
+    }
+  }
+  const [one, maximum, mixture] = times.map((of) => of.sort((a, b) => a - b)[Math.floor(of.length / 2)]!) as [
+    number,
+    number,
+    number,
+  ];
+  const round = (value: number) => Math.round(value * 1000) / 1000;
+  return {
+    oneVectorMs: round(one),
+    maximumMs: round(maximum),
+    maximumRatio: round(maximum / one),
+    mixtureMs: round(mixture),
+    mixtureRatio: round(mixture / one),
+  };
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const norm = Math.hypot(...vector);
+  return vector.map((value) => value / norm);
+}
