@@ -158,6 +158,28 @@ describe("files named in the SQL of a config", () => {
     expect(failed).not.toContain("\n");
   });
 
+  it("reads the same with a fraction of the memory, sorting on disk", async () => {
+    const directory = await folder();
+    const read = (memoryLimit: string): Promise<RawData> => {
+      const sql = `SELECT 'reader ' || hash(range) % 20000 AS user, 'i' || hash(range + 1) % 6 AS item, (hash(range * 7) % 1000)::INTEGER AS time FROM range(300000)`;
+      const config = resolveConfig(
+        {
+          name: "t",
+          data: { items: "SELECT 'i' || range AS id, 'x' AS title FROM range(6)", events: sql, memoryLimit },
+          items: {},
+          events: { user: "user", time: "time" },
+        },
+        "test",
+      );
+      return loadData(config, directory);
+    };
+    const [plenty, little] = [await read("1GB"), await read("20MB")];
+    expect(little.hash).toBe(plenty.hash);
+    const { user, count } = little.events;
+    expect(count).toBe(300_000);
+    expect(user!.numbers.every((number, e) => e === 0 || number >= user!.numbers[e - 1]!)).toBe(true);
+  });
+
   it("leaves nothing behind in the folder of temporary files", async () => {
     const count = async (): Promise<number> =>
       (await readdir(tmpdir())).filter((name) => name.startsWith(`poeem-duckdb-${process.pid}-`)).length;

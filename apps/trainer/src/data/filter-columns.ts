@@ -19,5 +19,5 @@ export function filterColumns(raw: Pick<RawData, "items">, config: PoeemConfig):
 
 function facetValue(value: unknown): string | readonly string[] | undefined {
   if (value === null || value === undefined || value === "") return undefined;
-  return Array.isArray(value) ? value.map(String) : String(value);
+  return Array.isArray(value) ? value.filter((one) => one !== null && one !== "").map(String) : String(value);
 }
