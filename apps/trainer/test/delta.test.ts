@@ -14,6 +14,8 @@ import { publishInto } from "../src/publish/publish-into.ts";
 import { readArtifact } from "../src/publish/read-artifact.ts";
 import { MemoryStore } from "./publish/memory-store.ts";
 
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
 const dim = 8;
 const random = new Random(20261122);
 const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal());

@@ -1,5 +1,5 @@
 import { dequantizeTable, quantizeTable } from "@poeem/query-tower";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
@@ -8,6 +8,8 @@ import { embedItems } from "../src/delta/item-tower.ts";
 import { readItemTower, writeItemTower } from "../src/delta/item-tower-file.ts";
 import { itemTowerWeights } from "../src/delta/item-tower-weights.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 beforeAll(async () => {
   await useBackend("cpu");

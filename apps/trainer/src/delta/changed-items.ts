@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { encode, type Index, type ItemIds } from "@poeem/pq-core";
+import type { Index, ItemIds } from "@poeem/pq-core";
+import { encodeItems } from "../artifact/encode-items.ts";
 import { type PoeemConfig, resolveConfig } from "../config.ts";
 import type { ItemTable } from "../data/types.ts";
 import { UserError } from "../errors.ts";
@@ -41,7 +42,7 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
     vectors === undefined
       ? await embed(index, options.index, config, itemIds, table)
       : await readCount(index, vectors, itemIds.length, items);
-  return { ids: typedIds(itemIds, index), ...values, ...encode(index.codebook, embedded) };
+  return { ids: typedIds(itemIds, index), ...values, ...(await encodeItems(index.codebook, embedded)) };
 }
 
 /** The trained item tower's vectors; never junk for items of which it knows nothing. */
@@ -74,7 +75,8 @@ async function withIds(index: Index, ids: string[], vectors: string) {
   const { hasFields, chunks } = index.manifest;
   if (hasFields || chunks.some(({ kind }) => kind === "filters"))
     throw new UserError("--ids: this index has fields or filters of its items, so new ones need them too; use --items");
-  return { ids: typedIds(ids, index), ...encode(index.codebook, await readCount(index, vectors, ids.length, "--ids")) };
+  const given = await readCount(index, vectors, ids.length, "--ids");
+  return { ids: typedIds(ids, index), ...(await encodeItems(index.codebook, given)) };
 }
 
 async function readCount(index: Index, file: string, expected: number, of: string): Promise<Float32Array> {
