@@ -241,6 +241,31 @@ describe("pruneStore", () => {
     expect(chunksOf(store)).toEqual(union(0, 3, 4));
   });
 
+  it("keeps chunks and record of a version that someone is bringing back", async () => {
+    for (const bringBack of [
+      (store: MemoryStore) => rollbackTo(store, "current", versionsOf[0], store.clock),
+      (store: MemoryStore) => publishInto(store, artifacts[0]!, { clock: store.clock }),
+    ]) {
+      const store = await storeWith([0, 1, 2, 3]);
+      let [begun, release] = [(): void => undefined, (): void => undefined];
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const reading = new Promise<void>((resolve) => (begun = resolve));
+      store.before = async (operation) => {
+        if (operation !== `get ${keysOf(artifacts[0]!)[0]}`) return;
+        begun();
+        await held;
+      };
+      const bringing = bringBack(store);
+      await reading;
+      expect((await pruneStore(store, 2, store.clock)).drop).toEqual([{ name: "current", version: versionsOf[1] }]);
+      release();
+      await bringing;
+      expect(await serving(store)).toBe(versionsOf[0]);
+      expect(chunksOf(store)).toEqual(union(0, 2, 3));
+      expect(store.values.has(versionKey("current", versionsOf[0]!))).toBe(true);
+    }
+  });
+
   it("has a publish wait for it, as long as it takes", async () => {
     const store = await storeWith([0, 1, 2, 3]);
     let release = (): void => undefined;

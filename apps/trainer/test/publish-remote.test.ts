@@ -116,6 +116,16 @@ describe("the store over REST", () => {
     }
   });
 
+  it("gives up a request that hangs, and sends it again", async () => {
+    const store = open({ timeoutMs: 300 });
+    await store.put([value("k")]);
+    waits.length = 0;
+    failing(2, "hang");
+    expect(await store.get("k")).toEqual(value("k").bytes);
+    expect(waits.map(({ ms }) => ms)).toEqual([500, 1000]);
+    expect(waits[0]!.reason).toMatch(/^no connection: .*timed out/i);
+  });
+
   it("waits as long as Retry-After says, in seconds or as a date", async () => {
     failing(1, { status: 429, headers: { "retry-after": "17" } });
     await open().put([value("a")]);

@@ -41,7 +41,8 @@ export async function planPrune(
   // What serves now may be replaced before the versions are listed, and marked after: a prune must not miss both.
   const served = new Map<string, IndexPointer | undefined>();
   for (const name of await listIndexNames(store)) served.set(name, (await readPublished(store, name)).pointer);
-  const used = new Set(await settle());
+  const claimed = await settle();
+  const used = new Set(claimed);
   const spared = new Date(clock.now() - SPARE_MS).toISOString();
   const chunks = await store.list(KEY_PREFIXES.chunk);
   const drop: { name: string; version: string }[] = [];
@@ -52,7 +53,9 @@ export async function planPrune(
     const stays: Pick<VersionRecord, "version" | "manifestKey">[] = serving;
     for (const [age, record] of versions.toReversed().entries()) {
       if (serving.some(({ version }) => version === record.version)) continue;
-      if (age < keep || isRecent(record, spared)) stays.push(record);
+      // Someone is bringing it back: the record is needed as well as the chunks, which are spared already.
+      if (claimed.has(record.manifestKey)) kept++;
+      else if (age < keep || isRecent(record, spared)) stays.push(record);
       else drop.push({ name, version: record.version });
     }
     for (const version of stays) {

@@ -12,6 +12,8 @@ export interface RestStoreOptions {
   readonly apiToken: string;
   /** Default: the address of Cloudflare's API, or CLOUDFLARE_BASE_URL. */
   readonly baseURL?: string | undefined;
+  /** A request that takes longer is given up, and sent again; default five minutes, for 90 MB over a slow line. */
+  readonly timeoutMs?: number | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
   /** Called before each wait for another attempt. */
@@ -50,7 +52,7 @@ export function restStore(options: RestStoreOptions): KeyValueStore {
     apiEmail: null,
     userServiceKey: null,
     maxRetries: 0,
-    timeout: TIMEOUT_MS,
+    timeout: options.timeoutMs ?? TIMEOUT_MS,
     logLevel: "off",
     ...(options.baseURL === undefined ? {} : { baseURL: options.baseURL }),
   });

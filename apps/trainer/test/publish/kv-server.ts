@@ -106,7 +106,8 @@ export class KvServer {
     for await (const part of incoming) parts.push(part as Buffer);
     const url = new URL(incoming.url!, "http://localhost");
     const root = `/client/v4/accounts/${ACCOUNT}/storage/kv/namespaces/${NAMESPACE}/`;
-    const path = decodeURIComponent(url.pathname.replace(root, ""));
+    // a key is one segment of the path, its slashes encoded
+    const path = url.pathname.replace(root, "").replace(/[^/]+$/, decodeURIComponent);
     const request = { method: incoming.method!, path, body: Buffer.concat(parts) };
     const failure = this.fail(request);
     if (failure === "hang") return;
