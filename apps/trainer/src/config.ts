@@ -126,6 +126,11 @@ const schema = z.strictObject({
     .strictObject({
       batchSize: positive.default(1024),
       epochs: positive.default(2),
+      /**
+       * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in histories,
+       * which spares the first half of a training; for a model with users.
+       */
+      start: z.enum(["random", "spectral"]).default("random"),
       /** Of the embedding tables (sparse: rows of the batch alone) and the towers' layers. Adam wants rates a tenth of Adagrad's or less. */
       optimizer: z.enum(["adagrad", "adam"]).default("adagrad"),
       /** Embedding tables. */
@@ -175,7 +180,7 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(top level)"}: ${issue.message}`);
     throw new UserError(`${where}: ${problems.join("; ")}`);
   }
-  const { model, index, events, split } = parsed.data;
+  const { model, index, events, split, training } = parsed.data;
   const needs = (column: "user" | "time"): void => {
     if (events[column] === undefined)
       throw new UserError(`${where}: split.by "${split.by}" expected events.${column} to name a column, got none`);
@@ -189,6 +194,8 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
       `${where}: model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"`,
     );
   }
+  if (training.start === "spectral" && events.user === undefined)
+    throw new UserError(`${where}: training.start "spectral" expected events.user to name a column, got none`);
   if (split.by === "time") needs("time");
   if (split.by === "last" || split.by === "user") needs("user");
   if (split.columns !== undefined && split.by !== "hash") {

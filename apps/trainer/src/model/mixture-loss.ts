@@ -64,11 +64,10 @@ export function mixtureSoftmaxLoss(
 
 /**
  * Rows of a matrix, (n, dim) → (m, dim), with a gradient: the wasm backend has none for `gather`.
- * @param choice (m, n) one-hot rows that say the same as `indices`
+ * @param indices (m) rows of x; a row may be there several times, and then gets the sum of their gradients
  */
-export function gatherRows(x: tf.Tensor2D, indices: tf.Tensor1D, choice: tf.Tensor2D): tf.Tensor2D {
-  return withGradient([x], tf.gather(x, indices) as tf.Tensor2D, [choice], (dy, [saved]) => [
-    // choiceᵀ·dy, with the large factor never transposed
-    tf.transpose(tf.matMul(tf.transpose(dy as tf.Tensor2D), saved as tf.Tensor2D)),
+export function gatherRows(x: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D {
+  return withGradient([x], tf.gather(x, indices) as tf.Tensor2D, [indices], (dy, [saved]) => [
+    tf.scatterND(tf.reshape(saved!, [-1, 1]), dy, x.shape),
   ]);
 }

@@ -9,6 +9,7 @@ import { readVariables, restoreVariables } from "./dense-optimizer.ts";
 import { EmbeddingTable } from "./embedding-table.ts";
 import { HistoryPooling } from "./history-pooling.ts";
 import { l2NormalizeRows, matMul } from "./ops.ts";
+import { spectralStart } from "./spectral-start.ts";
 
 /** The context rows of some queries: query i of a batch has list of[i]. */
 export interface QueryContexts {
@@ -118,6 +119,9 @@ export class TwoTower implements Stateful {
     this.number = dataset.itemNumbers && new EmbeddingTable(dataset.itemNumbers.names.length, dim, init);
     this.history = dataset.past && new HistoryPooling(config.model.history.as, dim, random);
     this.unitItems = config.model.itemNorm === "unit";
+    if (dataset.past && config.training.start === "spectral") {
+      this.id.rows.set(spectralStart(dataset.past.items, dataset.ids.length, dim, config.training.seed));
+    }
   }
 
   /** What a checkpoint holds of the model: tables with their optimizer's memory, layers. */

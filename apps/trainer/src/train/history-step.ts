@@ -107,7 +107,7 @@ export class HistoryStep implements Stateful {
     // one-hot in integers first: with "float32" the wasm backend writes the bits of integers
     const choice = tf.cast(tf.oneHot(sources, count), "float32") as tf.Tensor2D;
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
-    const read = gatherRows(quantized, sources, choice);
+    const read = gatherRows(quantized, sources);
     const targets = {
       targets: tf.tensor2d(batch.targets, [batch.numGroups, count]),
       logQ: tf.mul(tf.tensor2d(batch.logQ, [1, count]), logQ) as tf.Tensor2D,
