@@ -20,11 +20,13 @@ const PLACEHOLDER = "0".repeat(32);
 
 /** The KV namespace at Cloudflare that the Worker is bound to. */
 export function openRemoteStore(options: RemoteOptions, environment: NodeJS.ProcessEnv = process.env): KeyValueStore {
+  // a progress bar may stand in this line
+  const clearLine = process.stderr.isTTY ? "\r\u001b[2K" : "";
   return restStore({
     ...readCredentials(options, environment),
     onWait: (reason, ms) => {
       // short waits are not worth a line
-      if (ms >= 5000) process.stderr.write(`waiting ${formatSeconds(ms / 1000)}: ${reason}\n`);
+      if (ms >= 5000) process.stderr.write(`${clearLine}waiting ${formatSeconds(ms / 1000)}: ${reason}\n`);
     },
   });
 }
