@@ -66,10 +66,15 @@ function eventTable(
   };
 }
 
-/** How to leave the events of unknown items out of a column. */
+/** How to leave the events of unknown items out of a column: in place, but of the items themselves, which say which. */
 function knownOnly(items: Uint32Array): <T extends Uint32Array | Float64Array>(column: T) => T {
   if (!items.includes(NONE)) return (column) => column;
-  return (column) => column.filter((_: number, event: number) => items[event] !== NONE) as typeof column;
+  return <T extends Uint32Array | Float64Array>(column: T): T => {
+    const kept = (column === (items as unknown) ? column.slice() : column) as T;
+    let to = 0;
+    for (let from = 0; from < items.length; from++) if (items[from] !== NONE) kept[to++] = column[from]!;
+    return kept.subarray(0, to) as T;
+  };
 }
 
 /** A column of 32-bit unsigned integers of a chunk. */
