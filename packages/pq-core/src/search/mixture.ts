@@ -13,29 +13,38 @@ type SumExp = Extract<Merge, { by: "sumExp" }>;
  * by none may be good by all; it would have to be below `size` others by its best term, and to catch up by log H at most.
  */
 export function rankMixture(scan: Scan, heads: readonly Head[], size: number, merge: SumExp): Shortlist {
-  const logWeights = heads.map((_, h) => (merge.weights === undefined ? 0 : Math.log(merge.weights[h]!)));
+  const logWeights = logWeightsOf(heads, merge);
   const best = rankBest(scan, heads, byHead(scan.stretches, heads.length), size, merge.temperature, logWeights);
-  return { ...best, mixtures: mixturesOf(scan, heads, best.ordinals, merge.temperature, logWeights) };
+  const cells = (ordinals: Uint32Array) => cellsOf(ordinals, scan.stretches);
+  return { ...best, mixtures: mixturesOf(scan, cells, heads, best.ordinals, merge.temperature, logWeights) };
 }
 
-/** Mixture scores of the given items, in their order. */
-function mixturesOf(
-  scan: Scan,
+export function logWeightsOf(heads: readonly Head[], { weights }: SumExp): number[] {
+  return heads.map((_, h) => (weights === undefined ? 0 : Math.log(weights[h]!)));
+}
+
+/**
+ * Mixture scores of the given items, in their order.
+ * @param cellsOf the cells of ordinals, which ascend
+ */
+export function mixturesOf(
+  { kernel, codebook, lists }: Pick<Scan, "kernel" | "codebook" | "lists">,
+  cellsOf: (ordinals: Uint32Array) => Uint32Array,
   heads: readonly Head[],
   items: Uint32Array,
   temperature: number,
   logWeights: readonly number[],
 ): Float32Array {
-  const { kernel, codebook, lists, stretches } = scan;
   const n = items.length;
   const ordinals = items.toSorted();
-  const cells = cellsOf(ordinals, stretches);
+  const cells = cellsOf(ordinals);
   // log Σ exp without overflow: the largest term so far, and the sum relative to it.
   const largest = new Float64Array(n).fill(-Infinity);
   const sums = new Float64Array(n);
+  const biases = new Float32Array(n);
   for (const [h, head] of heads.entries()) {
     const products = kernel.setQuery(head.query);
-    const biases = Float32Array.from(cells, (cell) => (codebook.byResidual ? products[cell]! : 0));
+    if (codebook.byResidual) for (let i = 0; i < n; i++) biases[i] = products[cells[i]!]!;
     const scores = lists.scores(kernel, ordinals, biases);
     for (let i = 0; i < n; i++) {
       const term = logWeights[h]! + temperature * (scores[i]! + head.shift);

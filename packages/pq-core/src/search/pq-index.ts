@@ -11,8 +11,9 @@ import { compileFilter, leafMasks } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import type { ListSource } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
+import { logWeightsOf, mixturesOf } from "./mixture.ts";
 import { type Resolved, resolveOptions, resolveQueries } from "./options.ts";
-import { rank, type Stretch, scanHead } from "./rank.ts";
+import { BestTerms, rank, type Stretch, scanHead } from "./rank.ts";
 import { refineRanking } from "./refine.ts";
 import { type Head, shiftScores } from "./score.ts";
 import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
@@ -83,6 +84,10 @@ export class PqIndex implements Index {
       filter === undefined ? undefined : compileFilter(filter, leafMasks(await this.columns(), numItems), numItems);
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(refineFactor === 0 ? resolved.k : resolved.k * refineFactor, numItems);
+    if (mask === undefined && refineFactor === 0) {
+      const at = this.#searchHeadsAtOnce(heads, resolved, k, new Set(excluded[0]));
+      if (at !== undefined) return at;
+    }
     const few = mask === undefined ? undefined : selected(mask, numItems);
     const visit = few === undefined ? this.visitCells(this.probe(heads, resolved.nprobe)) : this.visitItems(few);
     const { ranking: list, ...counts } = await this.rank(heads, resolved.merge, k, visit, mask, excluded);
@@ -106,6 +111,46 @@ export class PqIndex implements Index {
     const result = kernel.search(head!.query, offsets, Math.min(options.nprobe, cells), k);
     shiftScores(result.scores, head!.shift);
     return result;
+  }
+
+  /**
+   * Several vectors over resident lists, each in one call of the kernel; undefined for any other search. Excluded items are no mask but a
+   * few results more of each vector.
+   */
+  #searchHeadsAtOnce(
+    heads: readonly Head[],
+    { merge, nprobe }: Resolved,
+    k: number,
+    excluded: ReadonlySet<number>,
+  ): SearchResult | undefined {
+    const { kernel, codebook, lists, offsets } = this.parts;
+    if (heads.length === 1 || kernel.search === undefined || !lists.isResident) return undefined;
+    const ready = lists.ready([]);
+    if (ready instanceof Promise) return undefined;
+    const { numItems } = this.manifest;
+    const size = Math.min(shortlistSize(k, merge), numItems);
+    const wanted = Math.min(size + excluded.size, numItems);
+    const cells = Math.min(nprobe, Math.max(1, codebook.nlist));
+    const [temperature, logWeights] =
+      merge.by === "max" ? ([1, undefined] as const) : ([merge.temperature, logWeightsOf(heads, merge)] as const);
+    const best = new BestTerms(size, temperature, logWeights);
+    const probed = new Set<number>(codebook.nlist === 0 ? [0] : []);
+    for (const [h, head] of heads.entries()) {
+      const found = kernel.search(head.query, offsets, cells, wanted);
+      shiftScores(found.scores, head.shift);
+      best.add(h, found, excluded);
+      // The kernel still has the query.
+      if (codebook.nlist > 0) for (const cell of kernel.probe(cells)) probed.add(cell);
+    }
+    let list: Shortlist = best.take();
+    if (logWeights !== undefined) {
+      const cellsOf = (ordinals: Uint32Array) => ordinals.map((ordinal) => listOf(offsets, ordinal));
+      const scan = { kernel, codebook, lists: ready };
+      list = { ...list, mixtures: mixturesOf(scan, cellsOf, heads, list.ordinals, temperature, logWeights) };
+    }
+    let codesScanned = 0;
+    for (const cell of probed) codesScanned += offsets[cell + 1]! - offsets[cell]!;
+    return { ...finishShortlist(list, k), listsProbed: probed.size, codesScanned };
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {

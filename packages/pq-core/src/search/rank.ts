@@ -78,24 +78,53 @@ export function rankBest(
   temperature: number,
   logWeights: readonly number[] | undefined,
 ): Ranking {
-  const best = new Map<number, number>();
-  // Each item once, by its first term: what it gains by a later one would only raise the threshold.
-  const kept = new TopK(size);
-  for (const [h, head] of heads.entries()) {
-    const logWeight = logWeights?.[h] ?? 0;
-    const floor = (kept.threshold - logWeight) / temperature;
+  const best = new BestTerms(size, temperature, logWeights);
+  for (const [h, head] of heads.entries())
+    best.add(h, rankHead({ ...scan, stretches: own[h]! }, head, size, best.floor(h)));
+  return best.take();
+}
+
+/** Collects the best term of each item over the query vectors, `size` items. */
+export class BestTerms {
+  readonly #terms = new Map<number, number>();
+  /** Each item once, by its first term: what it gains by a later one would only raise the threshold. */
+  readonly #kept: TopK;
+  readonly #temperature: number;
+  readonly #logWeights: readonly number[] | undefined;
+
+  constructor(size: number, temperature: number, logWeights: readonly number[] | undefined) {
+    this.#kept = new TopK(size);
+    this.#temperature = temperature;
+    this.#logWeights = logWeights;
+  }
+
+  /** Score that an item must reach by vector h to get onto the list. */
+  floor(h: number): number {
+    const logWeight = this.#logWeights?.[h] ?? 0;
+    const floor = (this.#kept.threshold - logWeight) / this.#temperature;
     // A little lower, for the rounding of the division.
-    const slack = temperature === 1 && logWeight === 0 ? 0 : Math.abs(floor) * 1e-6;
-    const { ordinals, scores } = rankHead({ ...scan, stretches: own[h]! }, head, size, floor - slack);
+    return floor - (this.#temperature === 1 && logWeight === 0 ? 0 : Math.abs(floor) * 1e-6);
+  }
+
+  /** Takes the ranking of vector h, but for what is excluded. */
+  add(h: number, { ordinals, scores }: Ranking, excluded?: ReadonlySet<number>): void {
+    const logWeight = this.#logWeights?.[h] ?? 0;
     for (let i = 0; i < ordinals.length; i++) {
       const ordinal = ordinals[i]!;
-      const term = Math.fround(logWeight + temperature * scores[i]!);
-      const before = best.get(ordinal);
-      if (before === undefined) kept.push(term, ordinal);
-      if (before === undefined || before < term) best.set(ordinal, term);
+      const term = Math.fround(logWeight + this.#temperature * scores[i]!);
+      if (excluded?.has(ordinal)) continue;
+      const before = this.#terms.get(ordinal);
+      if (before === undefined) {
+        if (term < this.#kept.threshold) continue;
+        this.#kept.push(term, ordinal);
+      }
+      if (before === undefined || before < term) this.#terms.set(ordinal, term);
     }
   }
-  const top = new TopK(size);
-  for (const [ordinal, term] of best) top.push(term, ordinal);
-  return top.take();
+
+  take(): Ranking {
+    const top = new TopK(this.#kept.scores.length);
+    for (const [ordinal, term] of this.#terms) top.push(term, ordinal);
+    return top.take();
+  }
 }
