@@ -27,7 +27,7 @@ export async function search(options: SearchCommandOptions): Promise<void> {
     .filter((id) => id !== "");
   const asks = text !== undefined || history !== undefined || context !== undefined;
   if (asks === (vectors !== undefined)) {
-    throw new UserError("expected either --vectors, or --query, --history and --context");
+    throw new UserError("expected either --query or --vectors, or --history, or --context");
   }
   const cells = Math.max(1, index.manifest.nlist);
   if (options.nprobe !== undefined && options.nprobe > cells) {
