@@ -76,6 +76,11 @@ export function program(): Command {
     .option("--queries <n>", "at most this many held-out queries, spread evenly", integer(1), 6000)
     .option("--all", "every held-out query")
     .option(
+      "--nprobe <n...>",
+      "cells to visit, a row each (default: powers of two up to all of them)",
+      (text: string, before: number[] | undefined) => [...(before ?? []), integer(1)(text)],
+    )
+    .option(
       "--afterwards [bytes...]",
       "also IVF+PQ and IVF+OPQ made from the dense vectors, at these bytes an item (default: those of the index)",
       (bytes: string, before: number[] | undefined) => [...(before ?? []), integer(1)(bytes)],

@@ -41,7 +41,7 @@ it("finds the eigenvectors of the co-occurrences, as repeated multiplication by 
   for (const list of lists)
     for (const i of list) for (const j of list) matrix[i]![j]! += 1 / list.length / Math.sqrt(counts[i]! * counts[j]!);
   const first = Float64Array.from(counts, (count) => Math.sqrt(count));
-  const orthogonalTo = (x: Float64Array, y: Float64Array): Float64Array => {
+  const orthogonalTo = (x: Float64Array<ArrayBuffer>, y: Float64Array): Float64Array<ArrayBuffer> => {
     const xy = x.reduce((sum, value, i) => sum + value * y[i]!, 0);
     const yy = y.reduce((sum, value) => sum + value * value, 0);
     return x.map((value, i) => value - (xy / yy) * y[i]!);

@@ -24,6 +24,8 @@ export interface EvaluateOptions extends LoadOptions {
   index: string;
   queries: number;
   all?: boolean;
+  /** Rows of the index; default: powers of two. */
+  nprobe?: number[];
   /** Bytes an item; `true` = those of the index. */
   afterwards?: number[] | true;
   report?: boolean;
@@ -57,6 +59,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     baselines: baselinesFor(queries, raw, config, dataset),
     afterwards: options.afterwards === true ? [bytesPerItem(index.manifest)] : (options.afterwards ?? []),
     seed: config.training.seed,
+    probes: options.nprobe?.map((nprobe) => Math.min(nprobe, Math.max(1, index.manifest.nlist))),
   });
   const result: EvaluationResult = {
     index: options.index,

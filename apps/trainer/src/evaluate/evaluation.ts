@@ -43,6 +43,8 @@ export interface Evaluation {
   /** Bytes an item at which IVF+PQ and IVF+OPQ are made from the dense vectors; empty = not at all. */
   readonly afterwards: readonly number[];
   readonly seed: number;
+  /** Cells visited by each query vector, a row each; default: powers of two up to all of them. */
+  readonly probes?: readonly number[] | undefined;
 }
 
 export interface Baseline {
@@ -57,7 +59,7 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
   const { dim, nlist, defaultNprobe, metric } = index.manifest;
   const dense = metric === "cosine" ? unitRows(evaluation.dense, dim) : evaluation.dense;
   const n = relevant.offsets.length - 1;
-  const ladder = probeLadder(nlist, defaultNprobe);
+  const ladder = evaluation.probes ?? probeLadder(nlist, defaultNprobe);
   const shapes = shapesAfterwards(index.manifest, evaluation.afterwards);
   // what is scored by each index afterwards: a smaller ladder, twice (PQ and OPQ) a size
   const afterProbes = [...new Set([defaultNprobe, Math.max(1, nlist)])];
