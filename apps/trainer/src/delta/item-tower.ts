@@ -42,7 +42,9 @@ export interface EmbeddedItems {
 
 /**
  * Embeds items as the trainer's item tower does. An item that it was trained with keeps what was learned of it alone (its
- * id row, its training queries) and takes its content from the given columns; a new one has its content only.
+ * id row, its training queries) and takes its content from the given columns. A new one has its content only; where the
+ * tower reads training queries too, which a new item cannot have, its own text stands for them: in the symbols example
+ * that finds 500 items encoded as new ones with recall@10 .35 instead of .21 (.42 as trained).
  */
 export function embedItems(
   weights: ItemTowerWeights,
@@ -68,7 +70,8 @@ export function embedItems(
     for (let n = 0; n < (numbers?.names.length ?? 0); n++)
       add(weights.numberRows, n, numbers!.values[i * numbers!.names.length + n]!);
     if (texts.length > 0) {
-      add(embeddingBag(text, textFeatures(texts[i]!, { ...tokenizer, maxChars: MAX_ITEM_CHARS })), 0, 1);
+      const bag = embeddingBag(text, textFeatures(texts[i]!, { ...tokenizer, maxChars: MAX_ITEM_CHARS }));
+      add(bag, 0, row === undefined && config.items.textFromEvents ? 2 : 1);
     }
     if (input.every((value) => value === 0)) nothingKnown.push(id);
     else {
