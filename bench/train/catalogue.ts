@@ -2,6 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import { resolveConfig } from "../../apps/trainer/src/config.ts";
 import type { Csr } from "../../apps/trainer/src/data/csr.ts";
 import type { Dataset, QuerySet } from "../../apps/trainer/src/data/types.ts";
+import { DEFAULT_TOKENIZER } from "../../packages/query-tower/src/index.ts";
 
 export const BATCH = 1024;
 /** Rows of the text table, whatever the catalogue's size. */
@@ -64,11 +65,12 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     past: undefined,
     queryRows: lists(numEvents, WORDS_A_TEXT, WORDS),
     itemTexts: [lists(numItems, WORDS_A_TEXT, WORDS)],
+    itemQueries: undefined,
     itemCategories: noLists(numItems),
     numCategories: 0,
     itemNumbers: undefined,
     contextNames: [],
-    tokenizer: { minGram: 3, maxGram: 4, wordWeight: 1 } as never,
+    tokenizer: DEFAULT_TOKENIZER,
     vocabulary: Uint32Array.from({ length: WORDS }, (_, i) => i),
     left: { repeats: 0, withoutHistory: 0 },
   };

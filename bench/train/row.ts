@@ -15,7 +15,16 @@ const EVENTS = 1 << 19;
 const dataset = randomCatalogue(items, EVENTS);
 const model = new TwoTower(config, dataset);
 const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;
-const layer = new IndexingLayer({ dim: 64, nlist, numSubQuantizers, nbits, bufferSize, warmupSteps: 2, seed: 1, distillationWeight: 0 });
+const layer = new IndexingLayer({
+  dim: 64,
+  nlist,
+  numSubQuantizers,
+  nbits,
+  bufferSize,
+  warmupSteps: 2,
+  seed: 1,
+  distillationWeight: 0,
+});
 const random = new Random(2);
 const step = new TrainingStep({ config, dataset, model, layer, batches: new BatchBuilder(dataset, BATCH), random });
 const order = new Uint32Array(random.permutation(EVENTS).buffer);

@@ -16,6 +16,7 @@ import { DATA_FACTS_FILE, TRAINING_LOG_FILE } from "../report/training-log.ts";
 import { CheckpointStore } from "../train/checkpoint.ts";
 import { Interrupt, InterruptedError } from "../train/interrupt.ts";
 import { type LoopFacts, trainModel } from "../train/loop.ts";
+import { validationOf } from "../train/validation-recall.ts";
 
 export interface TrainOptions extends LoadOptions {
   config: string;
@@ -55,7 +56,10 @@ export async function train(options: TrainOptions): Promise<void> {
     () => `stopped; --resume goes on from the last checkpoint in ${checkpoints.directory}`,
   );
   try {
-    const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt });
+    const validation = validationOf(config, dataset);
+    const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt, validation });
+    if (trained.weightsOfStep < trained.steps)
+      say(`validation recall was best at step ${formatCount(trained.weightsOfStep)}; these weights are kept`);
     const exported = await exportModel(trained, config, raw, dataset, filters, {
       dataHash: raw.hash,
       seed: config.training.seed,

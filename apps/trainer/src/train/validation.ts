@@ -28,6 +28,6 @@ export function validationSchedule(
 ): (step: number) => boolean {
   const affordable = Math.floor((CATALOGUE_SHARE * totalSteps * batchSize) / numItems);
   const count = Math.min(wanted, Math.max(1, affordable), totalSteps);
-  if (count === 0) return () => false;
+  if (count <= 0) return () => false;
   return (step) => Math.floor((step * count) / totalSteps) > Math.floor(((step - 1) * count) / totalSteps);
 }
