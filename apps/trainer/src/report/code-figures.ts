@@ -50,7 +50,8 @@ function subQuantizers({ numSubQuantizers: M, nbits }: Manifest, { codes }: Enco
   };
 }
 
-function lists({ nlist, numItems }: Manifest, { assignments }: EncodedVectors): Figure {
+function lists({ nlist, numItems: allItems }: Manifest, { assignments }: EncodedVectors): Figure {
+  const numItems = assignments.length;
   const { counts, perplexity } = codeUsage(assignments, nlist);
   const sizes = Array.from(counts).sort((a, b) => b - a);
   const empty = sizes.filter((size) => size === 0).length;
@@ -58,7 +59,7 @@ function lists({ nlist, numItems }: Manifest, { assignments }: EncodedVectors): 
   return {
     id: "lists",
     title: "Sizes of the cells",
-    description: `Items in each of the ${formatCount(nlist)} cells, largest first. Largest ${formatCount(sizes[0]!)}, median ${formatCount(at(0.5))}, smallest ${formatCount(sizes.at(-1)!)}; ${empty === 0 ? "no cell is empty" : `${formatCount(empty)} empty`}. A search that visits one cell reads most where cells are large.`,
+    description: `Items in each of the ${formatCount(nlist)} cells, largest first. Largest ${formatCount(sizes[0]!)}, median ${formatCount(at(0.5))}, smallest ${formatCount(sizes.at(-1)!)}; ${empty === 0 ? "no cell is empty" : `${formatCount(empty)} empty`}. A search that visits one cell reads most where cells are large.${numItems < allItems ? ` Counted on ${formatCount(numItems)} items, spread evenly.` : ""}`,
     legend: [],
     option: () => ({
       xAxis: baseAxis("cell, by size", { type: "category", data: sizes.map((_, i) => String(i + 1)) }),

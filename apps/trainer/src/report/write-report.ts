@@ -17,6 +17,8 @@ import { trainingFigures } from "./training-figures.ts";
 import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "./training-log.ts";
 
 export const REPORT_FILE = "report.html";
+/** Items whose codes are counted; of a larger catalogue as many, spread evenly. */
+const MOST_CODES = 200_000;
 
 /**
  * Draws `report.html` in an index folder from what lies there: the artifact, the log of its training and the last
@@ -25,7 +27,7 @@ export const REPORT_FILE = "report.html";
 export async function writeReport(folder: string): Promise<void> {
   const index = await openIndexDirectory(folder);
   const { manifest } = index;
-  const encoded = await index.codes(Uint32Array.from({ length: manifest.numItems }, (_, i) => i));
+  const encoded = await index.codes(spreadEvenly(manifest.numItems, MOST_CODES));
   const log = await readJson<TrainingLog>(join(folder, TRAINING_LOG_FILE));
   const data = await readJson<DataFacts>(join(folder, DATA_FACTS_FILE));
   const last = await readJson<EvaluationResult>(join(folder, EVALUATION_FILE));
@@ -89,6 +91,11 @@ function highlights(
       name: `training, ${formatCount(last.examples / last.seconds)} examples/s`,
     });
   return facts;
+}
+
+function spreadEvenly(count: number, most: number): Uint32Array {
+  const kept = Math.min(count, most);
+  return Uint32Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
 }
 
 /** Undefined when there is no such file. */
