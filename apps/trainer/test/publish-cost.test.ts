@@ -1,6 +1,9 @@
 import { createCodebook, writeArtifact } from "@poeem/pq-core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type IndexShape, indexSize, monthlyCost, PRICES, type Usage } from "../src/publish/cost.ts";
+
+// a busy machine is no failure
+vi.setConfig({ testTimeout: 120_000 });
 
 const shape: IndexShape = {
   items: 5000,

@@ -18,7 +18,7 @@ const worker = resolve(import.meta.dirname, "../../edge");
 const poeem = resolve(import.meta.dirname, "../bin/poeem.js");
 const child = resolve(import.meta.dirname, "publish/child.ts");
 const NUM_ITEMS = 500;
-const TIMEOUT = 120_000;
+const TIMEOUT = 300_000;
 const environment = { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" };
 const artifacts = await Promise.all([0, 1, 2].map((seed) => checkedArtifact(seed, NUM_ITEMS)));
 const versionsOf = artifacts.map(({ manifest }) => manifest.version);
@@ -72,18 +72,16 @@ describe("a publish into the local KV", () => {
   it(
     "leaves the old version serving when it is killed before the manifest or before the pointer, and writes only the rest afterwards",
     async () => {
-      await within("killed", (store) => publishInto(store, artifacts[0]!));
-      for (const haltAt of ["chunk/manifest-", "index/"]) {
-        const { process: running, line } = start("killed", 1, haltAt);
-        await line(`halted at ${haltAt}`);
-        running.kill("SIGKILL");
-        await new Promise((done) => running.once("exit", done));
-        await within("killed", async (store) => {
+      await within("killed", async (store) => {
+        await publishInto(store, artifacts[0]!);
+        for (const haltAt of ["chunk/manifest-", "index/"]) {
+          const { process: running, line } = start("killed", 1, haltAt);
+          await line(`halted at ${haltAt}`);
+          running.kill("SIGKILL");
+          await new Promise((done) => running.once("exit", done));
           expect((await readPublished(store, "current")).pointer).toMatchObject({ version: versionsOf[0] });
           await complete(store, 0);
-        });
-      }
-      await within("killed", async (store) => {
+        }
         const facts = await publishInto(store, artifacts[1]!);
         expect(facts).toMatchObject({ version: versionsOf[1], replaced: versionsOf[0], chunksWritten: 0 });
         await complete(store, 1);
@@ -95,13 +93,13 @@ describe("a publish into the local KV", () => {
   it(
     "lets one of two win that are under way at once, and keeps the other's version whole",
     async () => {
-      await within("two", (store) => publishInto(store, artifacts[0]!));
-      const [first, second] = [start("two", 1, "chunk/lists-"), start("two", 2, "chunk/lists-")];
-      await Promise.all([first.line("halted at"), second.line("halted at")]);
-      second.process.stdin!.write("go\n");
-      first.process.stdin!.write("go\n");
-      await Promise.all([first.line("published"), second.line("published")]);
       await within("two", async (store) => {
+        await publishInto(store, artifacts[0]!);
+        const [first, second] = [start("two", 1, "chunk/lists-"), start("two", 2, "chunk/lists-")];
+        await Promise.all([first.line("halted at"), second.line("halted at")]);
+        second.process.stdin!.write("go\n");
+        first.process.stdin!.write("go\n");
+        await Promise.all([first.line("published"), second.line("published")]);
         const { pointer, versions } = await readPublished(store, "current");
         expect(versionsOf.slice(1)).toContain(pointer!.version);
         expect(versions.map(({ version }) => version).sort()).toEqual([...versionsOf].sort());

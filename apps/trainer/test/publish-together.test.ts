@@ -1,6 +1,6 @@
 /** Publishers, rollbacks and prunes at the same time, over a KV that shows writes late. */
 import { parsePointer, pointerKey } from "@poeem/pq-core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { UserError } from "../src/errors.ts";
 import { pruneStore } from "../src/publish/prune.ts";
 import { publishInto } from "../src/publish/publish-into.ts";
@@ -9,6 +9,9 @@ import { rollbackTo } from "../src/publish/rollback.ts";
 import type { KeyValueStore } from "../src/publish/store.ts";
 import { checkedArtifact, keysOf } from "./publish/artifacts.ts";
 import { World } from "./publish/world.ts";
+
+// a busy machine is no failure
+vi.setConfig({ testTimeout: 120_000 });
 
 /** PUBLISH_SEEDS=5000 for a long look; a suite needs no more than this. */
 const SEEDS = Number(process.env["PUBLISH_SEEDS"] ?? 80);
