@@ -83,5 +83,5 @@ describe("poeem train --backend webgpu", () => {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-  }, 240_000);
+  }, 600_000);
 });

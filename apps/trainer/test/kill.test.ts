@@ -89,7 +89,7 @@ beforeAll(async () => {
   expected = await contents(join(folder, "whole"));
   expectedLog = JSON.parse(await readFile(join(folder, "whole/model", LOG), "utf8"));
   [gathering, joint] = expectedLog.milestones.map((milestone) => milestone.step) as [number, number];
-}, 120_000);
+}, 600_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -126,7 +126,7 @@ describe("poeem train --resume after kill -9", () => {
       expect(existsSync(out)).toBe(false);
     }
     await resumed(out);
-  }, 240_000);
+  }, 1_200_000);
 
   it("brings an index back that had stepped aside for its successor", async () => {
     const out = join(folder, "aside");
@@ -139,7 +139,7 @@ describe("poeem train --resume after kill -9", () => {
     expect(await broken.ended).toBe(1);
     expect(await contents(out)).toEqual(expected);
     await resumed(out);
-  }, 120_000);
+  }, 600_000);
 });
 
 describe("a stop and its answer", () => {
@@ -160,7 +160,7 @@ describe("a stop and its answer", () => {
       expect(run.output).toMatch(/stopped.*--resume goes on from/);
     }
     await resumed(out);
-  }, 120_000);
+  }, 600_000);
 
   it("refuses to go on with another seed, and names it", async () => {
     const out = join(folder, "other");
@@ -171,7 +171,7 @@ describe("a stop and its answer", () => {
     expect(other.output).toContain("was made with another config.training.seed: 1, now 7");
     // which backend, which data, and the refusal
     expect(other.output.trim().split("\n")).toHaveLength(3);
-  }, 120_000);
+  }, 600_000);
 
   for (const [what, fault] of Object.entries({
     "of a checkpoint": { on: "write", path: "step-0000000020", after: 4 },
@@ -188,7 +188,7 @@ describe("a stop and its answer", () => {
       expect(await contents(out)).toEqual(expected);
       expect(names(`${out}.checkpoints`).filter((name) => name.startsWith("step-"))).toHaveLength(2);
       await resumed(out);
-    }, 120_000);
+    }, 600_000);
   }
 
   it("an unwritable folder is one clear line, and the index that was there stays", async () => {
@@ -209,5 +209,5 @@ describe("a stop and its answer", () => {
     expect(third.output).toMatch(/cannot be written to/);
     await chmod(join(folder, "kept"), 0o700);
     expect(await contents(out)).toEqual(expected);
-  }, 120_000);
+  }, 600_000);
 });
