@@ -69,7 +69,7 @@ async function run(data: string, bytes: number, seed: number, all: boolean): Pro
       ...["--nprobe", "4", "--nprobe", "16", "--nprobe", "64"],
       ...(all ? ["--all"] : []),
     ]);
-    const rows = (evaluated.rows as Row[]).map((row) => ({
+    const rows = (evaluated["rows"] as Row[]).map((row) => ({
       ...(Object.fromEntries(MEASURES.map((measure) => [measure, row[measure]])) as Measures),
       name: row.name,
       bytesPerItem: row.bytesPerItem,
