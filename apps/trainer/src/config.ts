@@ -118,6 +118,8 @@ const schema = z.strictObject({
       nprobe: positive.default(32),
       /** Share of the training steps before the quantizer starts (Poeem's warm start). */
       warmup: z.number().min(0).max(0.95).default(0.4),
+      /** How strongly item vectors are pulled towards what they are quantized to: weight of the commitment loss. */
+      commitment: z.number().min(0).default(10),
       /** Item vectors gathered for the k-means start. */
       bufferSize: positive.default(8192),
     })

@@ -149,7 +149,7 @@ function rateShare(progress: number): number {
 
 /** @param distils whether the objective of the step distils by itself (see `candidateSoftmaxLoss`), so that the layer need not */
 function createLayer(config: PoeemConfig, totalSteps: number, distils: boolean): IndexingLayer {
-  const { nlist, numSubQuantizers, nbits, warmup, bufferSize } = config.index;
+  const { nlist, numSubQuantizers, nbits, warmup, bufferSize, commitment } = config.index;
   return new IndexingLayer({
     dim: config.model.dim,
     nlist,
@@ -157,6 +157,7 @@ function createLayer(config: PoeemConfig, totalSteps: number, distils: boolean):
     nbits,
     warmupSteps: Math.floor(warmup * totalSteps),
     bufferSize,
+    commitmentWeight: commitment,
     seed: config.training.seed,
     ...(distils && config.training.objective === "softmax" ? { distillationWeight: 0 } : {}),
   });
