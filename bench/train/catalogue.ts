@@ -65,7 +65,6 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     past: undefined,
     queryRows: lists(numEvents, WORDS_A_TEXT, WORDS),
     itemTexts: [lists(numItems, WORDS_A_TEXT, WORDS)],
-    itemQueries: undefined,
     itemCategories: noLists(numItems),
     numCategories: 0,
     itemNumbers: undefined,

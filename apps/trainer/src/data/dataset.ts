@@ -65,7 +65,7 @@ function textFeaturesOf(
   raw: RawData,
   config: PoeemConfig,
   train: Dataset["train"],
-): Pick<Dataset, "queryRows" | "itemTexts" | "itemQueries" | "tokenizer" | "vocabulary"> {
+): Pick<Dataset, "queryRows" | "itemTexts" | "tokenizer" | "vocabulary"> {
   const { minGram, maxGram, maxFeatures, minFeatureCount } = config.model;
   const tokenizer: TokenizerConfig = { ...DEFAULT_TOKENIZER, minGram, maxGram };
   const featuresOf = new Map<string, Uint32Array>();
@@ -76,14 +76,12 @@ function textFeaturesOf(
   const rows = new Map([...featuresOf].map(([text, features]) => [text, knownRows(features, vocabulary)]));
   const queryRows =
     train.texts.length > 0 ? toCsr(train.texts.map((text) => rows.get(text)!)) : emptyLists(train.count);
-  const fromEvents = config.items.textFromEvents ? rowsFromEvents(raw.ids.length, train, queryRows) : undefined;
   return {
     queryRows,
     itemTexts: [
       ...(columns.length > 0 ? [toCsr(columnFeatures.map((features) => knownRows(features, vocabulary)))] : []),
-      ...(fromEvents ? [fromEvents.rows] : []),
+      ...(config.items.textFromEvents ? [rowsFromEvents(raw.ids.length, train, queryRows)] : []),
     ],
-    itemQueries: fromEvents?.queries,
     tokenizer,
     vocabulary,
   };

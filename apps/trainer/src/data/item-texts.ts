@@ -25,42 +25,21 @@ export function textsFromEvents(numItems: number, train: QuerySet): string[] {
   return texts.map((queries) => queries.join("\n"));
 }
 
-/** The training queries that led to each item, and their text rows one query after the other. */
-export function rowsFromEvents(numItems: number, train: QuerySet, queryRows: Csr): { queries: Csr; rows: Csr } {
-  const firstQuery = new Uint32Array(numItems + 1);
-  const firstRow = new Uint32Array(numItems + 1);
+/** The text rows of all training queries that led to each item. */
+export function rowsFromEvents(numItems: number, train: QuerySet, queryRows: Csr): Csr {
+  const offsets = new Uint32Array(numItems + 1);
   eachTextOfItem(numItems, train, (item, query) => {
-    firstQuery[item + 1]!++;
-    firstRow[item + 1]! += queryRows.offsets[query + 1]! - queryRows.offsets[query]!;
+    offsets[item + 1]! += queryRows.offsets[query + 1]! - queryRows.offsets[query]!;
   });
-  for (let item = 0; item < numItems; item++) {
-    firstQuery[item + 1]! += firstQuery[item]!;
-    firstRow[item + 1]! += firstRow[item]!;
-  }
-  const queries = new Uint32Array(firstQuery[numItems]!);
-  const values = new Uint32Array(firstRow[numItems]!);
-  const [nextQuery, nextRow] = [firstQuery.slice(), firstRow.slice()];
+  for (let item = 0; item < numItems; item++) offsets[item + 1]! += offsets[item]!;
+  const values = new Uint32Array(offsets[numItems]!);
+  const next = offsets.slice();
   eachTextOfItem(numItems, train, (item, query) => {
-    queries[nextQuery[item]!++] = query;
     const rows = listOf(queryRows, query);
-    values.set(rows, nextRow[item]!);
-    nextRow[item]! += rows.length;
+    values.set(rows, next[item]!);
+    next[item]! += rows.length;
   });
-  return { queries: { offsets: firstQuery, values: queries }, rows: { offsets: firstRow, values } };
-}
-
-/**
- * Where the rows of one training query lie among those that `rowsFromEvents` gives an item, [start, end); empty when the
- * query did not lead to the item.
- */
-export function rowsOfQuery(queries: Csr, queryRows: Csr, item: number, query: number): { start: number; end: number } {
-  let start = 0;
-  for (const other of listOf(queries, item)) {
-    const length = queryRows.offsets[other + 1]! - queryRows.offsets[other]!;
-    if (other === query) return { start, end: start + length };
-    start += length;
-  }
-  return { start, end: start };
+  return { offsets, values };
 }
 
 /** Visits every training text of every item once, however many users asked it. */

@@ -47,8 +47,6 @@ export interface Dataset {
    * on its own, so that hundreds of queries do not drown an item's name.
    */
   readonly itemTexts: readonly Csr[];
-  /** Training queries whose rows, one query after the other, are the last of `itemTexts`; undefined where items read no queries. */
-  readonly itemQueries: Csr | undefined;
   /** Rows of the category table, for each item. */
   readonly itemCategories: Csr;
   readonly numCategories: number;

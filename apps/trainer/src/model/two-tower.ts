@@ -4,26 +4,12 @@ import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { rowsOfQuery } from "../data/item-texts.ts";
 import { joinStates, restoreParts, type State, type Stateful } from "../state.ts";
 import { readVariables, restoreVariables } from "./dense-optimizer.ts";
 import { EmbeddingTable } from "./embedding-table.ts";
 import { HistoryPooling } from "./history-pooling.ts";
 import { l2NormalizeRows, matMul } from "./ops.ts";
 import { spectralStart } from "./spectral-start.ts";
-
-/** How item texts are read in training. */
-export interface ItemSample {
-  readonly random: Random;
-  /** Filled with the rows that were read: one list an item and kind of text. */
-  readonly textRows: Uint32Array[];
-  /** For the first items of a batch the training query that each is the answer to. */
-  readonly queries?: ArrayLike<number> | undefined;
-}
-
-function ownRows({ itemQueries, queryRows }: Dataset, item: number, query?: number): { start: number; end: number } {
-  return itemQueries && query !== undefined ? rowsOfQuery(itemQueries, queryRows, item, query) : { start: 0, end: 0 };
-}
 
 /** The context rows of some queries: query i of a batch has list of[i]. */
 export interface QueryContexts {
@@ -189,9 +175,12 @@ export class TwoTower implements Stateful {
    * Inputs of the item tower, (items.length, dim): id row + category rows + number rows, each times its number + for each kind
    * of text the mean of its rows.
    * In training at most `itemFeatures` rows of a text are read, drawn at random; `textRows` keeps which, item by item.
-   * An item that is the answer to a query does not read that query: to find it again would be no task.
    */
-  itemInputs(dataset: Dataset, items: ArrayLike<number>, sample?: ItemSample): Float32Array {
+  itemInputs(
+    dataset: Dataset,
+    items: ArrayLike<number>,
+    sample?: { random: Random; textRows: Uint32Array[] },
+  ): Float32Array {
     const { dim } = this;
     const out = new Float32Array(items.length * dim);
     for (let i = 0; i < items.length; i++) {
@@ -199,11 +188,10 @@ export class TwoTower implements Stateful {
       this.id.addRow(item, 1, out, i * dim);
       for (const row of listOf(dataset.itemCategories, item)) this.category.addRow(row, 1, out, i * dim);
       eachNumber(dataset, item, (row, value) => this.number!.addRow(row, value, out, i * dim));
-      for (const [kind, text] of dataset.itemTexts.entries()) {
+      for (const text of dataset.itemTexts) {
         let rows = listOf(text, item);
         if (sample) {
-          const query = kind === dataset.itemTexts.length - 1 ? sample.queries?.[i] : undefined;
-          rows = this.sampleRows(rows, sample.random, ownRows(dataset, item, query));
+          rows = this.sampleRows(rows, sample.random);
           sample.textRows.push(rows);
         }
         for (const row of rows) this.text.addRow(row, 1 / rows.length, out, i * dim);
@@ -247,11 +235,8 @@ export class TwoTower implements Stateful {
     return vectors;
   }
 
-  /** Rows without those of [start, end), all of them or a sample. */
-  private sampleRows(rows: Uint32Array, random: Random, { start, end }: { start: number; end: number }): Uint32Array {
-    const count = rows.length - (end - start);
-    const rowAt = (i: number): number => rows[i < start ? i : i + end - start]!;
-    if (count <= this.itemFeatures) return Uint32Array.from({ length: count }, (_, i) => rowAt(i));
-    return Uint32Array.from({ length: this.itemFeatures }, () => rowAt(random.integer(count)));
+  private sampleRows(rows: Uint32Array, random: Random): Uint32Array {
+    if (rows.length <= this.itemFeatures) return rows;
+    return Uint32Array.from({ length: this.itemFeatures }, () => rows[random.integer(rows.length)]!);
   }
 }

@@ -71,14 +71,7 @@ export class TrainingStep implements Stateful {
       tf.tidy(() => tf.variable(tf.tensor2d(rows, [rows.length / dim, dim])));
     const contexts = dataset.eventContext && { rows: dataset.eventContext, of: events };
     const queryInput = input(model.queryInputs(dataset.queryRows, batch.queries, contexts));
-    const itemInput = input(
-      model.itemInputs(dataset, batch.items, {
-        random: this.random,
-        textRows,
-        // item i answers query i, unless the whole catalogue competes
-        queries: objective === "full" ? undefined : batch.queries,
-      }),
-    );
+    const itemInput = input(model.itemInputs(dataset, batch.items, { random: this.random, textRows }));
     const mask = tf.tensor2d(batch.mask, [n, c]);
     const logQ = tf.tensor2d(
       Float32Array.from(batch.items, (item) => this.logQ[item]!),
