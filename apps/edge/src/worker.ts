@@ -7,7 +7,6 @@ import { createApp } from "./http/app.ts";
 import type { LogEntry, SearchFigures } from "./http/app-env.ts";
 import { IndexSet } from "./index/index-set.ts";
 import { kvStore } from "./index/kv-store.ts";
-import { Reclaimer } from "./index/reclaimer.ts";
 import { openServedIndex } from "./index/served-index.ts";
 import { Turns } from "./index/turns.ts";
 
@@ -34,12 +33,11 @@ function appOf(env: Env): ReturnType<typeof createApp> {
   const now = () => Date.now();
   const sleep = (ms: number) => scheduler.wait(ms);
   const paging = new Turns({ limit: maxPaging, leaseMs, now, sleep });
-  const reclaimer = new Reclaimer({ leaseMs: 8 * leaseMs, now });
   app = createApp({
     indexes: new IndexSet({
       store: kvStore(env.INDEX, readTimeoutMs),
       open: (store, pointer, grant, previous) =>
-        openServedIndex(store, pointer, grant, { kernelModule, paging, reclaimer }, previous),
+        openServedIndex(store, pointer, grant, { kernelModule, paging }, previous),
       names: config.indexes,
       maxBytes: maxIndexBytes,
       now,

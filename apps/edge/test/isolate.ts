@@ -7,7 +7,6 @@ import { createApp } from "../src/http/app.ts";
 import type { AppOptions, LogEntry, SearchFigures } from "../src/http/app-env.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
-import { Reclaimer } from "../src/index/reclaimer.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 
@@ -25,12 +24,11 @@ export function makeIsolate(
     await scheduler.wait(ms);
   };
   const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
-  const reclaimer = new Reclaimer({ leaseMs: 15_000, now: () => clock.now });
   const app = createApp({
     indexes: new IndexSet({
       store: kvStore(env.INDEX, 1_000),
       open: (store, pointer, grant, previous) =>
-        openServedIndex(store, pointer, grant, { kernelModule, paging, reclaimer }, previous),
+        openServedIndex(store, pointer, grant, { kernelModule, paging }, previous),
       names: config.indexes,
       maxBytes,
       now: () => clock.now,

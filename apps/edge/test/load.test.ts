@@ -7,7 +7,6 @@ import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { expect, inject, it } from "vitest";
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
-import { Reclaimer } from "../src/index/reclaimer.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
 import type { Store } from "../src/index/store.ts";
 import { Turns } from "../src/index/turns.ts";
@@ -66,10 +65,9 @@ it("answers right, from one version, whatever happens around it", async () => {
   const clock = { now: 0 };
   const sleep = (ms: number) => scheduler.wait(ms);
   const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
-  const reclaimer = new Reclaimer({ leaseMs: 15_000, now: () => clock.now });
   const indexes = new IndexSet({
     store: badDay(kvStore(env.INDEX, 1_000)),
-    open: (store, pointer, grant) => openServedIndex(store, pointer, grant, { kernelModule, paging, reclaimer }),
+    open: (store, pointer, grant) => openServedIndex(store, pointer, grant, { kernelModule, paging }),
     maxBytes: 40 * 1024 * 1024,
     now: () => clock.now,
     sleep,

@@ -13,7 +13,6 @@ import { beforeAll, expect, it } from "vitest";
 import { encodeVector } from "../src/client.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { memoryDemand } from "../src/index/memory-plan.ts";
-import { Reclaimer } from "../src/index/reclaimer.ts";
 import { openServedIndex, type ServedIndex } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import { randomFloats } from "./fixture.ts";
@@ -81,11 +80,10 @@ function setUp() {
   const { least } = memoryDemand(artifact.manifest, leastCacheBytes);
   const time = { now: () => 0, sleep: (ms: number) => scheduler.wait(ms), leaseMs: 15_000 };
   const paging = new Turns({ ...time, limit: 3 });
-  const reclaimer = new Reclaimer({ leaseMs: 15_000, now: time.now });
   const indexes = new IndexSet<ServedIndex>({
     ...time,
     store,
-    open: (from, to, grant) => openServedIndex(from, to, grant, { kernelModule, paging, reclaimer, leastCacheBytes }),
+    open: (from, to, grant) => openServedIndex(from, to, grant, { kernelModule, paging, leastCacheBytes }),
     maxBytes: least,
     refreshMs: 30_000,
     retryMs: 1_000,

@@ -3,7 +3,6 @@ import { openQueryTower, type QueryTower } from "@poeem/query-tower";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { bytesOfKinds, type MemoryPlan, memoryDemand, planMemory } from "./memory-plan.ts";
-import type { Reclaimer } from "./reclaimer.ts";
 import type { Store } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
@@ -25,8 +24,6 @@ export interface OpenOptions {
   readonly kernelModule: WebAssembly.Module | undefined;
   /** Turns of all requests that read pages. */
   readonly paging: Turns;
-  /** Frees the pages of all requests. */
-  readonly reclaimer: Reclaimer;
   /** Room for pages that an index has at least; default 6 MiB. */
   readonly leastCacheBytes?: number | undefined;
 }
@@ -46,7 +43,7 @@ export async function openServedIndex(
   store: Store,
   pointer: IndexPointer,
   grant: Grant,
-  { kernelModule, paging, reclaimer, leastCacheBytes }: OpenOptions,
+  { kernelModule, paging, leastCacheBytes }: OpenOptions,
   previous?: ServedIndex,
 ): Promise<ServedIndex> {
   const manifest = await bytesOf(store, pointer.manifestKey);
@@ -57,12 +54,12 @@ export async function openServedIndex(
   const shared = areListsAlike && hasSameBase(previous.index.manifest, opened) ? previous : undefined;
   const kept = shared?.kept ?? new Map<string, Uint8Array>();
   const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
-  let isOpening = true;
   const source = {
     get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))),
-    release(bytes: Uint8Array) {
-      // While it opens, nothing else reads it; later, only what runs through `use` is waited for.
-      if ((isOpening || isPaged) && !keptBuffers.has(bytes.buffer)) reclaimer.release(bytes);
+    // The garbage collector takes its time: it counts what JavaScript allocates, not what comes from KV, and 100 MB of dead pages are
+    // soon there. This leaves the old buffer without its memory; nothing else does so at once.
+    release({ buffer }: Uint8Array) {
+      if (buffer instanceof ArrayBuffer && !keptBuffers.has(buffer)) buffer.transfer(0);
     },
   };
   const index = await openArtifact(source, manifest, { kernelModule, ...memory, previous: shared?.index });
@@ -97,8 +94,7 @@ export async function openServedIndex(
     const used = new Set(index.manifest.chunks.map(({ key }) => key));
     for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);
   };
-  const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(() => reclaimer.run(work)) : work());
-  isOpening = false;
+  const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(work) : work());
   return { version: index.version, publishedAt: pointer.publishedAt, index, tower, memory, kept, use, prefetch };
 }
 

@@ -99,7 +99,11 @@ export function queryOf(
   items: Float32Array,
 ): Query {
   const history = listOf(queries.histories, query).slice(-Math.max(1, tower.reads.historyLength));
-  const names = Array.from(listOf(queries.contexts, query), (row) => dataset.contextNames[row]!.split("\t", 2));
+  const names = Array.from(listOf(queries.contexts, query), (row) => {
+    const name = dataset.contextNames[row]!;
+    const tab = name.indexOf("\t");
+    return [name.slice(0, tab), name.slice(tab + 1)];
+  });
   return {
     text: queries.texts[query],
     ...(tower.reads.history && { history: gather(items, history, tower.dim) }),
@@ -107,12 +111,13 @@ export function queryOf(
   };
 }
 
-function gather(items: Float32Array, numbers: Uint32Array, dim: number): Float32Array {
-  const rows = new Float32Array(numbers.length * dim);
-  numbers.forEach((item, i) => {
-    rows.set(items.subarray(item * dim, (item + 1) * dim), i * dim);
-  });
-  return rows;
+/** Rows of (count, dim). */
+export function gather(items: Float32Array, rows: ArrayLike<number>, dim: number): Float32Array {
+  const gathered = new Float32Array(rows.length * dim);
+  for (let i = 0; i < rows.length; i++) {
+    gathered.set(items.subarray(rows[i]! * dim, (rows[i]! + 1) * dim), i * dim);
+  }
+  return gathered;
 }
 
 /** For each query its vectors: one, or one an item of its history. */
