@@ -46,6 +46,7 @@ export interface AdcKernel {
    *
    * @param positions (n) block positions
    * @param biases (n) one an item
+   * @returns (n) valid until the next call
    */
   scores(positions: Uint32Array, biases: Float32Array): Float32Array;
   /**
@@ -71,8 +72,18 @@ export interface AdcKernel {
    *
    * @param offsets (cells + 1) of the loaded lists; a kernel may keep a copy for as long as it gets the same array
    * @param nprobe at most the number of cells
+   * @param floor scores below it are not wanted; default −∞
+   * @returns arrays that are valid until the next call
    */
-  search?(query: Float32Array, offsets: Uint32Array, nprobe: number, k: number): SearchResult;
+  search?(query: Float32Array, offsets: Uint32Array, nprobe: number, k: number, floor?: number): SearchResult;
+  /** The cells that the last `search` visited, best first; valid until the next call. */
+  visited?(): Uint32Array;
+  /** Makes room to keep so many queries' tables and products; false when that would be too much. */
+  keepQueries?(count: number): boolean;
+  /** Keeps the query set last, in place `slot`. */
+  keepQuery?(slot: number): void;
+  /** Sets a kept query again, for `scores`; returns its products, a view that is valid until the next call. */
+  recallQuery?(slot: number): Float32Array;
 }
 
 /** Makes a kernel for a codebook; `range` is that of the terms, {0, 0} for inner product. */

@@ -115,8 +115,8 @@ export interface Artifact {
 export interface ChunkSource {
   get(key: string): Promise<Uint8Array>;
   /**
-   * Says that bytes which `get` gave, or a view of them, are kept no longer; only what runs now may still read them. For a source
-   * that would rather free a page itself than wait for the garbage collector.
+   * Says that bytes which `get` gave, or a view of them, are neither kept nor read any more. For a source that would rather free a page
+   * itself than wait for the garbage collector.
    */
   release?(bytes: Uint8Array): void;
 }

@@ -25,6 +25,7 @@ interface KernelExports {
     scoresAt: number,
     offsetsAt: number,
     blocksAt: number,
+    floor: number,
   ): number;
   isRelaxed(): number;
 }
@@ -47,6 +48,9 @@ const PAGE = 65_536;
 const TABLE = 4096;
 /** Room for the blocks that src/kernels/collect4.as.ts keeps: four minima and a record each. */
 const COLLECT_BYTES = 512 * 4 + 16 + 512 * 48;
+
+/** Kept queries take no more than this: the kernel's memory does not shrink. */
+const KEEP_BYTES = 1024 * 1024;
 
 /** A module of one function, () → v128: two splats and i8x16.relaxed_swizzle. */
 const RELAXED_PROBE = [
@@ -92,6 +96,12 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   /** Copy of the list offsets that `search` was given last. */
   let lists = blocks;
   let knownOffsets: Uint32Array | undefined;
+  /** Table and products of each kept query. */
+  let queries = blocks;
+  const tableFloats = M * numCentroids;
+  const queryFloats = tableFloats + nlist;
+  /** Where the last search left its cells. */
+  let visited: Region = { at: 0, bytes: 0 };
   let kept = 0;
 
   const pad = (n: number): number => Math.ceil(n / TILE) * TILE;
@@ -173,7 +183,7 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       u32.set(positions, at / 4);
       f32.set(biases, at / 4 + n);
       wasm.scores(n, at, at + n * 4, at + n * 8, blocks.at);
-      return f32.slice(at / 4 + 2 * n, at / 4 + 3 * n);
+      return f32.subarray(at / 4 + 2 * n, at / 4 + 3 * n);
     },
     begin(k, maxBias, floor) {
       scratch = room(scratch, k * 16);
@@ -195,7 +205,24 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
         scores: f32.slice(ordinalsAt + kept, ordinalsAt + kept + n),
       };
     },
-    search(query, offsets, nprobe, k) {
+    visited: () => u32.subarray(visited.at / 4, (visited.at + visited.bytes) / 4),
+    keepQueries(count) {
+      const bytes = count * queryFloats * 4;
+      if (bytes > KEEP_BYTES) return false;
+      queries = room(queries, bytes);
+      return true;
+    },
+    keepQuery(slot) {
+      const at = queries.at / 4 + slot * queryFloats;
+      f32.copyWithin(at, TABLE / 4, TABLE / 4 + tableFloats);
+      f32.copyWithin(at + tableFloats, productsAt / 4, productsAt / 4 + nlist);
+    },
+    recallQuery(slot) {
+      const at = queries.at / 4 + slot * queryFloats;
+      f32.copyWithin(TABLE / 4, at, at + tableFloats);
+      return f32.subarray(at + tableFloats, at + queryFloats);
+    },
+    search(query, offsets, nprobe, k, floor = -Infinity) {
       if (offsets !== knownOffsets) {
         lists = room(lists, offsets.length * 4);
         u32.set(offsets, lists.at / 4);
@@ -208,16 +235,28 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       const scoresAt = ordinalsAt + k * 4;
       f32.set(query, queryAt / 4);
       const n = wasm.search(
-        ...([nprobe, k, scratch.at, cellsAt, cellsAt + nprobe * 4, ordinalsAt, scoresAt, lists.at, blocks.at] as const),
+        ...([
+          nprobe,
+          k,
+          scratch.at,
+          cellsAt,
+          cellsAt + nprobe * 4,
+          ordinalsAt,
+          scoresAt,
+          lists.at,
+          blocks.at,
+          floor,
+        ] as const),
       );
+      visited = { at: cellsAt, bytes: nprobe * 4 };
       let codesScanned = 0;
       for (let i = 0; i < nprobe; i++) {
         const cell = u32[cellsAt / 4 + i]!;
         codesScanned += offsets[cell + 1]! - offsets[cell]!;
       }
       return {
-        ordinals: u32.slice(ordinalsAt / 4, ordinalsAt / 4 + n),
-        scores: f32.slice(scoresAt / 4, scoresAt / 4 + n),
+        ordinals: u32.subarray(ordinalsAt / 4, ordinalsAt / 4 + n),
+        scores: f32.subarray(scoresAt / 4, scoresAt / 4 + n),
         listsProbed: nprobe,
         codesScanned,
       };

@@ -17,12 +17,17 @@ export function entriesOf(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"
  *
  * Only finished payloads are shared. A Worker must not await a promise that another request made ("Cannot perform
  * I/O on behalf of a different request"), so two requests that miss at once fetch twice, and both are right.
+ *
+ * The source is told of a payload as soon as nothing reads it any more: it was let go, and whoever pinned it is done. What a
+ * cancelled request pinned, and never unpins, is left to the garbage collector.
  */
 export class ChunkCache {
   readonly #source: ChunkSource;
   readonly #verify: boolean;
   readonly #budget: number;
   readonly #payloads = new Map<string, Uint8Array>();
+  /** How many readers each payload has that wait for something else meanwhile. */
+  readonly #pins = new WeakMap<Uint8Array, number>();
   #bytes = 0;
 
   constructor(source: ChunkSource, verify: boolean, budget: number) {
@@ -36,7 +41,7 @@ export class ChunkCache {
     return openChunk(entry, seq, await this.#source.get(entry.key), this.#verify);
   }
 
-  /** A payload that is in memory already. */
+  /** A payload that is in memory already, to be read at once. */
   peek({ entry }: NumberedEntry): Uint8Array | undefined {
     const payload = this.#payloads.get(entry.key);
     if (payload === undefined) return undefined;
@@ -46,12 +51,39 @@ export class ChunkCache {
     return payload;
   }
 
-  async get(numbered: NumberedEntry): Promise<Uint8Array> {
-    const present = this.peek(numbered);
-    if (present !== undefined) return present;
-    const payload = await this.fetch(numbered);
+  /** What `use` makes of a payload, which it must not keep, nor a view of it. */
+  async read<T>(numbered: NumberedEntry, use: (payload: Uint8Array) => T): Promise<T> {
+    const payload = this.peek(numbered);
+    if (payload !== undefined) return use(payload);
+    const pinned = await this.pin(numbered);
+    try {
+      return use(pinned);
+    } finally {
+      this.unpin(pinned, numbered);
+    }
+  }
+
+  /** A payload that stays as it is until it is unpinned. */
+  async pin(numbered: NumberedEntry): Promise<Uint8Array> {
+    let payload = this.peek(numbered);
+    if (payload === undefined) {
+      const fetched = await this.fetch(numbered);
+      // Another search may have fetched it at the same time.
+      payload = this.peek(numbered) ?? fetched;
+      if (payload !== fetched) this.release(fetched);
+    }
+    this.#pins.set(payload, (this.#pins.get(payload) ?? 0) + 1);
     this.#keep(numbered.entry.key, payload);
     return payload;
+  }
+
+  unpin(payload: Uint8Array, { entry }: NumberedEntry): void {
+    const pins = this.#pins.get(payload)! - 1;
+    if (pins > 0) this.#pins.set(payload, pins);
+    else {
+      this.#pins.delete(payload);
+      if (this.#payloads.get(entry.key) !== payload) this.release(payload);
+    }
   }
 
   /** Tells the source that a payload from `fetch` is needed no longer. */
@@ -60,19 +92,14 @@ export class ChunkCache {
   }
 
   #keep(key: string, payload: Uint8Array): void {
-    if (payload.length > this.#budget) return;
-    if (this.#payloads.has(key)) {
-      // Another search has fetched it at the same time.
-      this.release(payload);
-      return;
-    }
+    if (payload.length > this.#budget || this.#payloads.has(key)) return;
     this.#payloads.set(key, payload);
     this.#bytes += payload.length;
     for (const [oldest, bytes] of this.#payloads) {
       if (this.#bytes <= this.#budget) break;
       this.#payloads.delete(oldest);
       this.#bytes -= bytes.length;
-      this.release(bytes);
+      if (!this.#pins.has(bytes)) this.release(bytes);
     }
   }
 }

@@ -56,7 +56,9 @@ export class ItemStore {
     }
     // Each page is read, used and let go: a thousand results of a large index may lie on as many pages.
     if (missing.length > 0)
-      await mapLimited(missing, MAX_FETCHES, async (wanted) => take(wanted, await this.#cache.get(wanted.numbered)));
+      await mapLimited(missing, MAX_FETCHES, (wanted) =>
+        this.#cache.read(wanted.numbered, (payload) => take(wanted, payload)),
+      );
     return items;
   }
 
@@ -76,41 +78,35 @@ export class ItemStore {
     await mapLimited([...wanted], MAX_FETCHES, async ([page, asked]) => {
       const numbered = this.#lookup[page]!;
       const { key, count } = numbered.entry;
-      const payload = await this.#cache.get(numbered);
-      let find = this.#lookupPages.get(payload);
-      if (find === undefined) {
-        find = readLookupPage(`chunk ${key}`, payload, count, idType, numItems);
-        this.#lookupPages.set(payload, find);
-      }
-      for (const { i, id } of asked) found[i] = find(id);
+      await this.#cache.read(numbered, (payload) => {
+        let find = this.#lookupPages.get(payload);
+        if (find === undefined) {
+          find = readLookupPage(`chunk ${key}`, payload, count, idType, numItems);
+          this.#lookupPages.set(payload, find);
+        }
+        for (const { i, id } of asked) found[i] = find(id);
+      });
     });
     return found;
   }
 
-  /** Refine codes of each ordinal: the page and the place on it. */
+  /** Refine codes of each ordinal: a page and the place on it. */
   async refineCodes(ordinals: ArrayLike<number>): Promise<{ page: RefinePage; at: number }[]> {
     const { dim } = this.#manifest;
-    const pages = await this.#pages(this.#refine, ordinals, (where, payload, count) =>
-      readRefinePage(where, payload, count, dim),
+    const found = new Array<{ page: RefinePage; at: number }>(ordinals.length);
+    await mapLimited([...this.#byPage(this.#refine, ordinals).values()], MAX_FETCHES, ({ numbered, places }) =>
+      this.#cache.read(numbered, (payload) => {
+        const { key, first, count } = numbered.entry;
+        const page = readRefinePage(`chunk ${key}`, payload, count, dim);
+        for (const i of places) {
+          const at = ordinals[i]! - first;
+          // A copy, because the page may be gone when the last one has come.
+          const codes = page.codes.slice(at * dim, (at + 1) * dim);
+          found[i] = { page: { scales: page.scales.slice(at, at + 1), codes }, at: 0 };
+        }
+      }),
     );
-    return Array.from(ordinals, (ordinal) => {
-      const { entry, seq } = covering(this.#refine, ordinal);
-      return { page: pages.get(seq)!, at: ordinal - entry.first };
-    });
-  }
-
-  /** Opens every page that one of the ordinals lies on, once. */
-  async #pages<P>(
-    entries: readonly NumberedEntry[],
-    ordinals: ArrayLike<number>,
-    read: (where: string, payload: Uint8Array, count: number) => P,
-  ): Promise<Map<number, P>> {
-    const pages = new Map<number, P>();
-    await mapLimited([...this.#byPage(entries, ordinals).values()], MAX_FETCHES, async ({ numbered }) => {
-      const { key, count } = numbered.entry;
-      pages.set(numbered.seq, read(`chunk ${key}`, await this.#cache.get(numbered), count));
-    });
-    return pages;
+    return found;
   }
 
   /** The pages that ordinals lie on, and for each the places in `ordinals` that it is needed for. */

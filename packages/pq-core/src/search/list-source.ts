@@ -34,6 +34,8 @@ export interface ReadyLists {
   scores(kernel: AdcKernel, ordinals: Uint32Array, biases: Float32Array): Float32Array;
   /** The block that holds an ordinal: bytes and offset. */
   block(ordinal: number): { readonly bytes: Uint8Array; readonly at: number };
+  /** To be called when nothing more will be read: pages may then be freed. */
+  done(): void;
 }
 
 /** Where lists come from: memory, or chunks fetched as they are needed. The search is the same for both. */
@@ -68,6 +70,7 @@ export async function residentLists(
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
     scores: (_kernel, ordinals, biases) => kernel.scores(ordinals, biases),
     block: (ordinal) => ({ bytes: kernel.blocks(), at: Math.floor(ordinal / BLOCK) * size }),
+    done: () => undefined,
   };
   return { isResident: true, ready: () => lists, groups: (stretches) => [[...stretches]] };
 }
@@ -88,12 +91,25 @@ export function pagedLists(cache: ChunkCache, manifest: Manifest, codebook: Code
         }
       }
       const held = new Map<number, Uint8Array>();
-      await mapLimited([...wanted.values()], MAX_FETCHES, async (numbered) => {
-        const payload = await cache.get(numbered);
-        checkBlocks(numbered, payload, codebook);
-        held.set(numbered.seq, payload);
-      });
-      return pagedReady(entries, held, size);
+      let isOver = false;
+      const done = () => {
+        isOver = true;
+        for (const [seq, payload] of held) cache.unpin(payload, wanted.get(seq)!);
+        held.clear();
+      };
+      try {
+        await mapLimited([...wanted.values()], MAX_FETCHES, async (numbered) => {
+          const payload = await cache.pin(numbered);
+          // Another of the chunks could not be read.
+          if (isOver) return cache.unpin(payload, numbered);
+          held.set(numbered.seq, payload);
+          checkBlocks(numbered, payload, codebook);
+        });
+      } catch (error) {
+        done();
+        throw error;
+      }
+      return { ...pagedReady(entries, held, size), done };
     },
     groups: (stretches) => groupByChunks(stretches, entries),
   };
@@ -141,7 +157,7 @@ function pagedReady(
   entries: readonly NumberedEntry[],
   held: ReadonlyMap<number, Uint8Array>,
   size: number,
-): ReadyLists {
+): Omit<ReadyLists, "done"> {
   const find = (block: number): { payload: Uint8Array; first: number; last: number } => {
     const { entry, seq } = covering(entries, block);
     return { payload: held.get(seq)!, first: entry.first, last: entry.first + entry.count };

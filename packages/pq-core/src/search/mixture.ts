@@ -16,7 +16,8 @@ export function rankMixture(scan: Scan, heads: readonly Head[], size: number, me
   const logWeights = logWeightsOf(heads, merge);
   const best = rankBest(scan, heads, byHead(scan.stretches, heads.length), size, merge.temperature, logWeights);
   const cells = (ordinals: Uint32Array) => cellsOf(ordinals, scan.stretches);
-  return { ...best, mixtures: mixturesOf(scan, cells, heads, best.ordinals, merge.temperature, logWeights) };
+  const setQuery = (h: number) => scan.kernel.setQuery(heads[h]!.query);
+  return { ...best, mixtures: mixturesOf(scan, cells, heads, setQuery, best.ordinals, merge.temperature, logWeights) };
 }
 
 export function logWeightsOf(heads: readonly Head[], { weights }: SumExp): number[] {
@@ -26,11 +27,13 @@ export function logWeightsOf(heads: readonly Head[], { weights }: SumExp): numbe
 /**
  * Mixture scores of the given items, in their order.
  * @param cellsOf the cells of ordinals, which ascend
+ * @param setQuery gives the kernel the query of a head; returns its products
  */
 export function mixturesOf(
   { kernel, codebook, lists }: Pick<Scan, "kernel" | "codebook" | "lists">,
   cellsOf: (ordinals: Uint32Array) => Uint32Array,
   heads: readonly Head[],
+  setQuery: (head: number) => Float32Array,
   items: Uint32Array,
   temperature: number,
   logWeights: readonly number[],
@@ -43,11 +46,12 @@ export function mixturesOf(
   const sums = new Float64Array(n);
   const biases = new Float32Array(n);
   for (const [h, head] of heads.entries()) {
-    const products = kernel.setQuery(head.query);
+    const products = setQuery(h);
     if (codebook.byResidual) for (let i = 0; i < n; i++) biases[i] = products[cells[i]!]!;
     const scores = lists.scores(kernel, ordinals, biases);
+    const logWeight = logWeights[h]!;
     for (let i = 0; i < n; i++) {
-      const term = logWeights[h]! + temperature * (scores[i]! + head.shift);
+      const term = logWeight + temperature * (scores[i]! + head.shift);
       if (term > largest[i]!) {
         sums[i] = sums[i]! * Math.exp(largest[i]! - term) + 1;
         largest[i] = term;

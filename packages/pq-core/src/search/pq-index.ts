@@ -13,7 +13,7 @@ import type { ListSource } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
 import { logWeightsOf, mixturesOf } from "./mixture.ts";
 import { type Resolved, resolveOptions, resolveQueries } from "./options.ts";
-import { BestTerms, rank, type Stretch, scanHead } from "./rank.ts";
+import { BestTerms, kernelFloor, rank, type Stretch, scanHead } from "./rank.ts";
 import { refineRanking } from "./refine.ts";
 import { type Head, shiftScores } from "./score.ts";
 import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
@@ -108,9 +108,11 @@ export class PqIndex implements Index {
     if (!isPlain || merge.by !== "max" || !lists.isResident || kernel.search === undefined) return undefined;
     const cells = Math.max(1, this.codebook.nlist);
     const k = Math.min(options.k, this.manifest.numItems);
-    const result = kernel.search(head!.query, offsets, Math.min(options.nprobe, cells), k);
-    shiftScores(result.scores, head!.shift);
-    return result;
+    const found = kernel.search(head!.query, offsets, Math.min(options.nprobe, cells), k);
+    const { listsProbed, codesScanned } = found;
+    const scores = found.scores.slice();
+    shiftScores(scores, head!.shift);
+    return { ordinals: found.ordinals.slice(), scores, listsProbed, codesScanned };
   }
 
   /**
@@ -134,19 +136,22 @@ export class PqIndex implements Index {
     const [temperature, logWeights] =
       merge.by === "max" ? ([1, undefined] as const) : ([merge.temperature, logWeightsOf(heads, merge)] as const);
     const best = new BestTerms(size, temperature, logWeights);
-    const probed = new Set<number>(codebook.nlist === 0 ? [0] : []);
+    const probed = new Set<number>();
+    // A mixture comes back to every vector with what all of them found.
+    const areKept = logWeights !== undefined && kernel.keepQueries!(heads.length);
     for (const [h, head] of heads.entries()) {
-      const found = kernel.search(head.query, offsets, cells, wanted);
+      const found = kernel.search(head.query, offsets, cells, wanted, kernelFloor(head, best.floor(h)));
       shiftScores(found.scores, head.shift);
       best.add(h, found, excluded);
-      // The kernel still has the query.
-      if (codebook.nlist > 0) for (const cell of kernel.probe(cells)) probed.add(cell);
+      for (const cell of kernel.visited!()) probed.add(cell);
+      if (areKept) kernel.keepQuery!(h);
     }
     let list: Shortlist = best.take();
     if (logWeights !== undefined) {
       const cellsOf = (ordinals: Uint32Array) => ordinals.map((ordinal) => listOf(offsets, ordinal));
       const scan = { kernel, codebook, lists: ready };
-      list = { ...list, mixtures: mixturesOf(scan, cellsOf, heads, list.ordinals, temperature, logWeights) };
+      const setQuery = (h: number) => (areKept ? kernel.recallQuery!(h) : kernel.setQuery(heads[h]!.query));
+      list = { ...list, mixtures: mixturesOf(scan, cellsOf, heads, setQuery, list.ordinals, temperature, logWeights) };
     }
     let codesScanned = 0;
     for (const cell of probed) codesScanned += offsets[cell + 1]! - offsets[cell]!;
@@ -185,6 +190,7 @@ export class PqIndex implements Index {
         const { bytes, at } = ready.block(start);
         for (let m = 0; m < M; m++) codes[place * M + m] = codeAt(bytes, at, start % BLOCK, m, nbits);
       }
+      ready.done();
     }
     return { assignments, codes };
   }
@@ -246,9 +252,11 @@ export class PqIndex implements Index {
     }
     let joined: Shortlist = { ordinals: new Uint32Array(0), scores: new Float32Array(0) };
     for (const group of lists.groups(stretches)) {
-      const scan = { kernel, codebook, lists: await lists.ready(group), stretches: group };
+      const held = await lists.ready(group);
+      const scan = { kernel, codebook, lists: held, stretches: group };
       // An item lies in one group, and its score depends on nothing else: the best of the groups' best are the best.
       joined = joinShortlists([joined, rank(scan, heads, size, merge)], size);
+      held.done();
     }
     return { ranking: joined, ...counts };
   }

@@ -56,13 +56,18 @@ export function scanHead(scan: Scan, head: Head, products: Float32Array, k: numb
   const biasOf = (cell: number): number => (codebook.byResidual ? products[cell]! : 0);
   let maxBias = -Infinity;
   for (const { cell } of stretches) maxBias = Math.max(maxBias, biasOf(cell));
-  // The shift is added after the kernel, so the floor is taken back before it; one part in a million for rounding.
-  const kernelFloor = floor - head.shift;
-  kernel.begin(k, maxBias, kernelFloor - Math.abs(kernelFloor) * 1e-6);
+  kernel.begin(k, maxBias, kernelFloor(head, floor));
   for (const { cell, start, end, mask } of stretches) lists.scan(kernel, start, end, biasOf(cell), mask);
   const ranking = kernel.finish();
   shiftScores(ranking.scores, head.shift);
   return ranking;
+}
+
+/** What the kernel must find for a floor of the final score. */
+export function kernelFloor({ shift }: Head, floor: number): number {
+  // The shift is added after the kernel, so the floor is taken back before it; one part in a million for rounding.
+  const before = floor - shift;
+  return floor === -Infinity ? floor : before - Math.abs(before) * 1e-6;
 }
 
 /**
@@ -112,12 +117,11 @@ export class BestTerms {
     for (let i = 0; i < ordinals.length; i++) {
       const ordinal = ordinals[i]!;
       const term = Math.fround(logWeight + this.#temperature * scores[i]!);
+      // Best first, so none of the rest can enter either.
+      if (term < this.#kept.threshold) break;
       if (excluded?.has(ordinal)) continue;
       const before = this.#terms.get(ordinal);
-      if (before === undefined) {
-        if (term < this.#kept.threshold) continue;
-        this.#kept.push(term, ordinal);
-      }
+      if (before === undefined) this.#kept.push(term, ordinal);
       if (before === undefined || before < term) this.#terms.set(ordinal, term);
     }
   }
