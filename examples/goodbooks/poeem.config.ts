@@ -12,13 +12,14 @@ export default defineConfig({
   // a pair is held out when fnv1a32(user_id + "\t" + item_id) % 5 == 0
   split: { by: "hash", columns: ["user_id", "item_id"], testModulus: 5 },
   model: { hiddenDim: 0, itemNorm: "free", history: { as: "mixture", length: 100, sources: 16, targets: 10 } },
-  index: { nlist: 64, numSubQuantizers: 32, nprobe: 16, warmup: 0.6, commitment: 1 },
+  index: { nlist: 64, numSubQuantizers: 32, nprobe: 16, warmup: 0.4, commitment: 3 },
   training: {
     batchSize: 480,
     epochs: 2,
     start: "spectral",
     optimizer: "adam",
-    learningRate: 0.0015,
+    learningRate: 0.002,
+    decay: "linear",
     scale: 16,
     negatives: 1536,
     logQ: 1,

@@ -137,6 +137,8 @@ const schema = z.strictObject({
       optimizer: z.enum(["adagrad", "adam"]).default("adagrad"),
       /** Embedding tables. */
       learningRate: z.number().positive().default(0.1),
+      /** How the rates fall. late: full for the first half, then straight down to a tenth. linear: from the start on, to a fiftieth. */
+      decay: z.enum(["late", "linear"]).default("late"),
       /** Hidden layers of the towers. */
       towerLearningRate: z.number().positive().default(0.02),
       /** Adagrad, coarse and PQ centroids. */

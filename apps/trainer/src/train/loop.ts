@@ -88,7 +88,10 @@ export async function trainModel(
       const at = (history.step % stepsPerEpoch) * batchSize;
       const order = orderOf(Math.floor(history.step / stepsPerEpoch));
       const phase = layer.phase;
-      const result = await step.run(order.subarray(at, at + batchSize), rateShare(history.step / totalSteps));
+      const result = await step.run(
+        order.subarray(at, at + batchSize),
+        rateShare(config.training.decay, history.step / totalSteps),
+      );
       if (!Number.isFinite(result.loss)) {
         throw new UserError(
           `training diverged: loss ${result.loss} at step ${history.step + 1} of ${totalSteps}; try a smaller training.learningRate`,
@@ -142,12 +145,12 @@ const PHASE_NEWS = {
   joint: "codebooks are in place, training towers and index together",
 };
 
-/** Full rate for the first half, then straight down to a tenth: the last steps settle codes and vectors. */
-function rateShare(progress: number): number {
+/** Share of the configured rates: the last steps, at a small one, settle codes and vectors. */
+function rateShare(decay: PoeemConfig["training"]["decay"], progress: number): number {
+  if (decay === "linear") return 1 - 0.98 * progress;
   return progress < 0.5 ? 1 : 1 - 0.9 * (2 * progress - 1);
 }
 
-/** @param distils whether the objective of the step distils by itself (see `candidateSoftmaxLoss`), so that the layer need not */
 function createLayer(config: PoeemConfig, totalSteps: number, distils: boolean): IndexingLayer {
   const { nlist, numSubQuantizers, nbits, warmup, bufferSize, commitment } = config.index;
   return new IndexingLayer({
