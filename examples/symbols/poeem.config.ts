@@ -4,11 +4,11 @@ export default defineConfig({
   name: "symbols",
   data: {
     items: "SELECT * FROM 'data/items.jsonl'",
-    // A symbol's own name is the surest of its queries, and there is only one of it among dozens of keywords: it counts five times.
+    // A symbol's own name is the surest of its queries, and there is only one of it among dozens of keywords: it counts eight times.
     events: `
       SELECT query, item FROM 'data/events.jsonl'
       UNION ALL
-      SELECT query, item FROM 'data/events.jsonl', range(4) WHERE source = 'title'`,
+      SELECT query, item FROM 'data/events.jsonl', range(7) WHERE source = 'title'`,
   },
   items: {
     text: ["title"],

@@ -12,7 +12,7 @@ export interface Shortlist extends Ranking {
 }
 
 /** Items by their best term that are ordered by their mixture, for each one wanted; and at least. */
-const FACTOR = 8;
+const FACTOR = 6;
 const LEAST = 64;
 
 /** How long a shortlist must be for k results. */
