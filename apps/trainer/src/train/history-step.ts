@@ -2,12 +2,12 @@ import type { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import { gatherRows, mixtureSoftmaxLoss } from "../model/mixture-loss.ts";
 import { l2NormalizeRows, MASKED } from "../model/ops.ts";
 import type { QueryContexts, TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
 import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
+import { Optimizers } from "./optimizers.ts";
 import type { StepResult } from "./step.ts";
 
 /**
@@ -21,8 +21,7 @@ export class HistoryStep implements Stateful {
   private readonly layer: IndexingLayer;
   private readonly batches: HistoryBatchBuilder;
   private readonly random: Random;
-  private readonly towerOptimizer: DenseOptimizer;
-  private readonly codebookOptimizer: DenseOptimizer;
+  private readonly optimizers: Optimizers;
   private readonly hasInputs: boolean;
 
   constructor(parts: {
@@ -37,7 +36,7 @@ export class HistoryStep implements Stateful {
     this.model = parts.model;
     this.layer = parts.layer;
     this.random = parts.random;
-    const { history, dim: _ } = parts.config.model;
+    const { history } = parts.config.model;
     this.hasInputs = parts.dataset.train.texts.length > 0 || parts.dataset.eventContext !== undefined;
     this.batches = new HistoryBatchBuilder(parts.dataset, {
       groupSize: groupSizeOfModel(parts.config, parts.dataset),
@@ -46,18 +45,16 @@ export class HistoryStep implements Stateful {
       negatives: parts.config.training.negatives,
       keepEmpty: this.hasInputs,
     });
-    this.towerOptimizer = new DenseOptimizer(parts.config.training.optimizer, parts.model.variables);
-    this.codebookOptimizer = new DenseOptimizer("adagrad", parts.layer.trainableVariables);
+    this.optimizers = new Optimizers(parts.config.training, parts.model, parts.layer);
   }
 
   /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, dataset, model, layer } = this;
-    const { learningRate, towerLearningRate, codebookLearningRate } = config.training;
+    const { learningRate } = config.training;
     const { dim } = model;
     const batch = this.batches.build(events, this.random);
     if (batch.numGroups === 0) return { loss: 0, distortion: 0 };
-    const count = batch.candidates.length;
     const textRows: Uint32Array[] = [];
     const input = (rows: Float32Array): tf.Variable =>
       tf.tidy(() => tf.variable(tf.tensor2d(rows, [rows.length / dim, dim])));
@@ -78,8 +75,7 @@ export class HistoryStep implements Stateful {
       return tf.add(loss, losses.total) as tf.Scalar;
     }, [itemInput, ...(queryInput ? [queryInput] : []), ...model.variables, ...layer.trainableVariables]);
 
-    this.towerOptimizer.apply(grads, towerLearningRate * rateShare);
-    if (layer.ready) this.codebookOptimizer.apply(grads, codebookLearningRate * rateShare);
+    this.optimizers.apply(grads, rateShare);
     await layer.afterStep(items);
     const [itemGradient, queryGradient, loss, lost] = await Promise.all([
       grads[itemInput.name]!.data() as Promise<Float32Array>,
@@ -93,7 +89,6 @@ export class HistoryStep implements Stateful {
     tf.dispose([value, grads, itemInput, items!, softmax!]);
     queryInput?.dispose();
     distortion?.dispose();
-    if (count !== itemGradient.length / dim) throw new Error("item gradients expected a row a candidate");
     return { loss: loss[0]!, distortion: lost[0]! };
   }
 
@@ -140,8 +135,7 @@ export class HistoryStep implements Stateful {
   /** What steps leave behind beside model and layer. */
   private get parts(): Record<string, Stateful> {
     return {
-      towers: this.towerOptimizer,
-      codebooks: this.codebookOptimizer,
+      optimizers: this.optimizers,
       random: randomState(this.random),
     };
   }
@@ -155,8 +149,7 @@ export class HistoryStep implements Stateful {
   }
 
   dispose(): void {
-    this.towerOptimizer.dispose();
-    this.codebookOptimizer.dispose();
+    this.optimizers.dispose();
   }
 }
 

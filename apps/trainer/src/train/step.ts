@@ -3,12 +3,12 @@ import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { BatchBuilder } from "../model/batch.ts";
-import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
 import { candidateLogQ } from "./objectives/log-q.ts";
 import { objectiveLoss } from "./objectives/objective.ts";
 import { LearnedScale } from "./objectives/scale.ts";
+import { Optimizers } from "./optimizers.ts";
 
 /** What one step measured. */
 export interface StepResult {
@@ -30,8 +30,7 @@ export class TrainingStep implements Stateful {
   private readonly batches: BatchBuilder;
   private readonly random: Random;
   private readonly logQ: Float32Array;
-  private readonly towerOptimizer: DenseOptimizer;
-  private readonly codebookOptimizer: DenseOptimizer;
+  private readonly optimizers: Optimizers;
   private readonly scale: LearnedScale;
 
   constructor(parts: {
@@ -54,14 +53,13 @@ export class TrainingStep implements Stateful {
       (value) => value * training.logQ,
     );
     this.scale = new LearnedScale(training.scale, training.learnScale);
-    this.towerOptimizer = new DenseOptimizer(training.optimizer, [...parts.model.variables, ...this.scale.variables]);
-    this.codebookOptimizer = new DenseOptimizer("adagrad", parts.layer.trainableVariables);
+    this.optimizers = new Optimizers(training, parts.model, parts.layer, this.scale.variables);
   }
 
   /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, dataset, model, layer } = this;
-    const { objective, negatives, learningRate, towerLearningRate, codebookLearningRate } = config.training;
+    const { objective, negatives, learningRate } = config.training;
     const { dim } = model;
     const others = Uint32Array.from({ length: negatives }, () => this.random.integer(dataset.ids.length));
     const batch = this.batches.build(events, objective === "full" ? "all" : others);
@@ -104,9 +102,8 @@ export class TrainingStep implements Stateful {
       return tf.add(total, losses.total) as tf.Scalar;
     }, [queryInput, itemInput, ...model.variables, ...this.scale.variables, ...layer.trainableVariables]);
 
-    this.towerOptimizer.apply(grads, towerLearningRate * rateShare);
+    this.optimizers.apply(grads, rateShare);
     this.scale.clip();
-    if (layer.ready) this.codebookOptimizer.apply(grads, codebookLearningRate * rateShare);
     await layer.afterStep(items);
     const [queryGradient, itemGradient, loss, lost] = (await Promise.all([
       grads[queryInput.name]!.data(),
@@ -134,8 +131,7 @@ export class TrainingStep implements Stateful {
   /** What steps leave behind beside model and layer. */
   private get parts(): Record<string, Stateful> {
     return {
-      towers: this.towerOptimizer,
-      codebooks: this.codebookOptimizer,
+      optimizers: this.optimizers,
       scale: this.scale,
       random: randomState(this.random),
     };
@@ -150,8 +146,7 @@ export class TrainingStep implements Stateful {
   }
 
   dispose(): void {
-    this.towerOptimizer.dispose();
-    this.codebookOptimizer.dispose();
+    this.optimizers.dispose();
     this.scale.dispose();
   }
 }
