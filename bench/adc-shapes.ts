@@ -1,4 +1,5 @@
-import { type Codebook, createCodebook } from "@poeem/pq-core";
+import type { Codebook } from "@poeem/pq-core";
+import { createCodebook } from "@poeem/pq-core/write";
 
 /** One index of the benchmark: random codes, so that no kernel profits from structure. */
 export interface AdcShape {

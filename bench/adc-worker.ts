@@ -1,7 +1,9 @@
 /** The Worker of bench:adc: makes an index in memory and searches it as often as it is told. Timed from outside. */
-import { type Index, openArtifact, writeArtifact } from "@poeem/pq-core";
+import { type Index, loadKernel, openArtifact } from "@poeem/pq-core";
 import plain from "@poeem/pq-core/kernel.wasm";
 import relaxed from "@poeem/pq-core/kernel-relaxed.wasm";
+import { scalarKernel } from "@poeem/pq-core/parts";
+import { writeArtifact } from "@poeem/pq-core/write";
 import { type AdcShape, adcData, NUM_QUERIES } from "./adc-shapes.ts";
 
 let index: Index | undefined;
@@ -15,8 +17,8 @@ async function open(shape: AdcShape, kernel: string): Promise<string> {
   const { codebook, assignments, codes } = data;
   const artifact = await writeArtifact({ codebook, assignments, codes, ids });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
-  const kernelModule = kernel === "scalar" ? undefined : kernel === "simd" ? plain : relaxed;
-  index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, { kernelModule });
+  const factory = kernel === "scalar" ? scalarKernel : loadKernel(kernel === "simd" ? plain : relaxed);
+  index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, { kernel: factory });
   queries = Array.from({ length: NUM_QUERIES }, (_, i) => data.queries.slice(i * shape.dim, (i + 1) * shape.dim));
   return index.kernel;
 }

@@ -9,7 +9,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Index, openArtifact, writeArtifact } from "@poeem/pq-core";
+import { type Index, type KernelFactory, loadKernel, openArtifact } from "@poeem/pq-core";
+import { scalarKernel } from "@poeem/pq-core/parts";
+import { writeArtifact } from "@poeem/pq-core/write";
 import { FaissPeer } from "./adc-peer.ts";
 import { type AdcData, type AdcRow, adcData, adcRows, median, NUM_QUERIES } from "./adc-shapes.ts";
 import { WorkerdPeer } from "./adc-workerd.ts";
@@ -44,10 +46,10 @@ interface Result extends AdcRow {
   readonly overlapAtK?: number;
 }
 
-function moduleOf(kernel: string): WebAssembly.Module | undefined {
-  if (kernel === "scalar") return undefined;
+function kernelOf(kernel: string): KernelFactory {
+  if (kernel === "scalar") return scalarKernel;
   const file = kernel === "simd" ? "kernel.wasm" : "kernel-relaxed.wasm";
-  return new Module(readFileSync(new URL(import.meta.resolve(`@poeem/pq-core/${file}`))));
+  return loadKernel(new Module(readFileSync(new URL(import.meta.resolve(`@poeem/pq-core/${file}`)))));
 }
 
 async function open(data: AdcData, n: number, kernel: string): Promise<Index> {
@@ -56,7 +58,7 @@ async function open(data: AdcData, n: number, kernel: string): Promise<Index> {
   const artifact = await writeArtifact({ codebook, assignments, codes, ids });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const source = { get: async (key: string) => chunks.get(key)! };
-  const index = await openArtifact(source, artifact.manifestBytes, { kernelModule: moduleOf(kernel) });
+  const index = await openArtifact(source, artifact.manifestBytes, { kernel: kernelOf(kernel) });
   if (index.kernel !== kernel) throw new Error(`expected kernel ${kernel}, got ${index.kernel}`);
   return index;
 }

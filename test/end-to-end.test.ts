@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Index, openArtifact } from "@poeem/pq-core";
+import { scalarKernel } from "@poeem/pq-core/parts";
 import { openQueryTower, type QueryTower } from "@poeem/query-tower";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONFIG, writeCatalogue } from "./catalogue.ts";
@@ -37,6 +38,7 @@ beforeAll(async () => {
   index = await openArtifact(
     { get: async (key) => new Uint8Array(await readFile(path("index", key))) },
     new Uint8Array(await readFile(path("index", "manifest.json"))),
+    { kernel: scalarKernel },
   );
   tower = openQueryTower((await index.queryTower())!);
   const ordinals = Uint32Array.from({ length: items }, (_, i) => i);

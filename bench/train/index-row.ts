@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IndexingLayer } from "@poeem/indexing-layer";
-import { createCodebook, writeArtifact } from "@poeem/pq-core";
+import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { writeIndexDirectory } from "../../apps/trainer/src/artifact/directory.ts";
 import { encodeItems } from "../../apps/trainer/src/artifact/encode-items.ts";
 import { useBackend } from "../../apps/trainer/src/backend.ts";

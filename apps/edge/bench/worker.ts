@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";
-import { type Artifact, chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core";
+import type { Artifact } from "@poeem/pq-core";
+import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { Inspector, rssOfChildren } from "./inspector.ts";
 

@@ -1,5 +1,5 @@
 /** What an operator sets, checked once. */
-import { INDEX_NAME } from "@poeem/pq-core";
+import { INDEX_NAME } from "@poeem/pq-core/kv";
 
 /** Variables and secrets, as text. */
 export interface Variables {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core";
+import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { getPlatformProxy } from "wrangler";
 import { makeCatalogue } from "./catalogue.ts";
 

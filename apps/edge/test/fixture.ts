@@ -1,14 +1,7 @@
 /** A small artifact with random codes, its publisher, and the brute force that every answer is compared with. */
-import {
-  type Artifact,
-  type Codebook,
-  chunkKey,
-  createCodebook,
-  formatPointer,
-  manifestKey,
-  pointerKey,
-  writeArtifact,
-} from "@poeem/pq-core";
+import type { Artifact, Codebook } from "@poeem/pq-core";
+import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
+import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import {
   createQueryTower,
   DEFAULT_TOKENIZER,

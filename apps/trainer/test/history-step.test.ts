@@ -1,4 +1,5 @@
 import { openArtifact } from "@poeem/pq-core";
+import { scalarKernel } from "@poeem/pq-core/parts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportModel, TOWER_TOLERANCE } from "../src/artifact/export.ts";
 import { useBackend } from "../src/backend.ts";
@@ -38,7 +39,9 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
     expect(exported.towerDifference).toBeLessThanOrEqual(TOWER_TOLERANCE);
     const { artifact } = exported;
     const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
-    const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes);
+    const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
+      kernel: scalarKernel,
+    });
     const encode = await queryEncoder(index, dataset.test, dataset);
     const ordinals = await index.ordinals(dataset.ids);
     const decoded = await index.vectors(ordinals);

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
-import { createCodebook, encode, readChunkHeader, writeArtifact } from "@poeem/pq-core";
+import { createCodebook, encode, readChunkHeader, writeArtifact } from "@poeem/pq-core/write";
 import { DEFAULT_TOKENIZER, writeQueryTower } from "@poeem/query-tower";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeIndexDirectory } from "../src/artifact/directory.ts";

@@ -1,4 +1,4 @@
-import { createCodebook, writeArtifact } from "@poeem/pq-core";
+import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { describe, expect, it, vi } from "vitest";
 import { type IndexShape, indexSize, monthlyCost, PRICES, type Usage } from "../src/publish/cost.ts";
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { pointerKey } from "@poeem/pq-core";
+import { pointerKey } from "@poeem/pq-core/kv";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeIndexDirectory } from "../src/artifact/directory.ts";
 import { withLocalStore } from "../src/publish/local.ts";

@@ -1,5 +1,5 @@
 /** Rollback and prune, one at a time: which version is meant, and what stays. */
-import { pointerKey, versionKey } from "@poeem/pq-core";
+import { pointerKey, versionKey } from "@poeem/pq-core/kv";
 import { describe, expect, it } from "vitest";
 import { planPrune, pruneStore } from "../src/publish/prune.ts";
 import { publishInto } from "../src/publish/publish-into.ts";

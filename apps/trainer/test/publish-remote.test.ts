@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pointerKey } from "@poeem/pq-core";
+import { pointerKey } from "@poeem/pq-core/kv";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { pruneStore } from "../src/publish/prune.ts";
 import { publishInto } from "../src/publish/publish-into.ts";

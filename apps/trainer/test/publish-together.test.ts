@@ -1,5 +1,5 @@
 /** Publishers, rollbacks and prunes at the same time, over a KV that shows writes late. */
-import { parsePointer, pointerKey } from "@poeem/pq-core";
+import { parsePointer, pointerKey } from "@poeem/pq-core/kv";
 import { describe, expect, it, vi } from "vitest";
 import { UserError } from "../src/errors.ts";
 import { pruneStore } from "../src/publish/prune.ts";

@@ -1,4 +1,4 @@
-import { formatPointer, manifestKey, pointerKey, versionKey } from "@poeem/pq-core";
+import { formatPointer, manifestKey, pointerKey, versionKey } from "@poeem/pq-core/kv";
 import { describe, expect, it } from "vitest";
 import { planPublish } from "../src/publish/plan.ts";
 import { publishInto } from "../src/publish/publish-into.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initializeCodebook, Random, resolveConfig } from "@poeem/indexing-layer";
-import { createCodebook, encode, writeArtifact } from "@poeem/pq-core";
+import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeIndexDirectory } from "../src/artifact/directory.ts";
 import { useBackend } from "../src/backend.ts";

@@ -1,5 +1,7 @@
 import { Random } from "@poeem/indexing-layer";
-import { createCodebook, encode, type Index, openArtifact, writeArtifact } from "@poeem/pq-core";
+import { type Index, openArtifact } from "@poeem/pq-core";
+import { scalarKernel } from "@poeem/pq-core/parts";
+import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import {
   DEFAULT_TOKENIZER,
   fnv1a32,
@@ -34,7 +36,9 @@ async function indexWith(tower: QueryTowerWeights | undefined, ids: readonly str
     queryTower: tower && writeQueryTower(tower),
   });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
-  return openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes);
+  return openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
+    kernel: scalarKernel,
+  });
 }
 const ids = Array.from({ length: 20 }, (_, i) => `item-${i}`);
 const vectorsOf = async (index: Index, names: readonly string[]): Promise<Float32Array> =>

@@ -1,4 +1,4 @@
-import { createCodebook, decode, encode } from "@poeem/pq-core";
+import { createCodebook, decode, encode } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { IndexingLayer } from "../src/index.ts";

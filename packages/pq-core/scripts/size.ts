@@ -11,13 +11,13 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "search (openArtifact)", source: 'export { openArtifact } from "./src/index.ts"', limit: 44_000 },
+  { name: "the main entry: search", source: 'export * from "./src/index.ts"', limit: 36_000 },
+  { name: "and all parts", source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"', limit: 44_500 },
   {
-    name: "build, write, read, search",
-    source: 'export { createCodebook, encode, decode, writeArtifact, openArtifact } from "./src/index.ts"',
-    limit: 53_500,
+    name: "and writing",
+    source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"; export * from "./src/write.ts"',
+    limit: 55_000,
   },
-  { name: "all of the main entry", source: 'export * from "./src/index.ts"', limit: 55_500 },
 ] as const;
 
 export interface BundleSize {

@@ -1,36 +1,18 @@
 /**
- * Product quantization for JavaScript: codebooks, codes, inverted lists, ADC search and the artifact they travel in.
+ * Product quantization for JavaScript: opens an index and searches it.
  * No dependency, no file system, no network: Node, Workers and browsers alike.
  *
- * Beside it: `/delta` writes changes to an index, `/interop` reads and writes files of other libraries, `/conformance` tests kernels.
+ * Beside it: `/parts` has what `openArtifact` is handed where it is needed, `/write` makes codebooks, codes and artifacts, `/delta`
+ * changes them, `/kv` names the keys of a published index, `/encode-fast` encodes with a kernel, `/interop` reads and writes files of
+ * other libraries, `/conformance` tests kernels.
  *
  * @module
  */
-export type { Codebook, CodebookInput, Metric } from "./codebook.ts";
-export { createCodebook, METRICS } from "./codebook.ts";
-export type { CatalogueChanges, DeltaArtifact } from "./delta/write.ts";
-export { innerProductTable } from "./distance-table.ts";
-export { decode, encode } from "./encode.ts";
+export type { Codebook, Metric } from "./codebook.ts";
 export { FormatError } from "./errors.ts";
-export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-header.ts";
 export { openManifest } from "./format/manifest.ts";
-export { openArtifact } from "./format/open.ts";
-export { writeArtifact } from "./format/write.ts";
+export { type DeltaReader, openArtifact } from "./format/open.ts";
 export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel.ts";
-export {
-  chunkKey,
-  claimKey,
-  DEFAULT_INDEX_NAME,
-  formatPointer,
-  INDEX_NAME,
-  type IndexPointer,
-  KEY_PREFIXES,
-  manifestKey,
-  parsePointer,
-  pointerKey,
-  versionKey,
-} from "./kv-layout.ts";
-export { ScalarKernel } from "./scalar-kernel.ts";
 export { MAX_K } from "./search/options.ts";
 export type * from "./types.ts";
 export { loadKernel, supportsRelaxedSimd } from "./wasm-kernel.ts";

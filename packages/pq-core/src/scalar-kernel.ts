@@ -1,7 +1,7 @@
 import { BLOCK, blockBytes, codeAt, hasTerms, termsOffset } from "./blocks.ts";
 import type { Codebook } from "./codebook.ts";
 import { coarseTerms, fillCoarseProducts, fillTable, probeScore } from "./distance-table.ts";
-import type { AdcKernel, Ranking } from "./kernel.ts";
+import type { AdcKernel, KernelFactory, Ranking } from "./kernel.ts";
 import { rotateVector } from "./rotate.ts";
 import { TopK } from "./top-k.ts";
 
@@ -101,3 +101,6 @@ export class ScalarKernel implements AdcKernel {
     return term > 0 ? Math.fround(sum / term) : 0;
   }
 }
+
+/** The scalar kernel: for engines without SIMD, and to compare others with. */
+export const scalarKernel: KernelFactory = (codebook) => new ScalarKernel(codebook);

@@ -1,4 +1,6 @@
 import type { Codebook } from "./codebook.ts";
+import type { DeltaReader } from "./format/open.ts";
+import type { KernelFactory } from "./kernel.ts";
 
 /** Codes of n vectors. */
 export interface EncodedVectors {
@@ -130,18 +132,27 @@ export type Filter =
   | { readonly not: Filter };
 
 /**
- * How the scores of several query vectors become one score an item. An item is found by the vectors that probe its cell, so that n
- * vectors cost n searches, not n times the cells of all.
+ * How the scores of several query vectors become one score an item. Visited are the cells that any of the vectors probes, `nprobe` for
+ * each, and an item of a visited cell has a score by every vector, whichever of them probes its cell.
  */
 export type Merge =
-  /** The largest, of the vectors that probe the item's cell. */
+  /**
+   * The largest score by any of the vectors: the k best are those of brute force over the visited cells, with these scores. A vector scans a cell
+   * that only others probe when some code there could reach the k best so far.
+   */
   | { readonly by: "max" }
   /**
    * log Σ_h weight_h · exp(temperature · score_h) over all vectors: a mixture of softmaxes, as a logarithm. It orders a
    * shortlist: the 6 k best (64 at least) by their best single term, of a vector that probes the item's cell. With 20 unit vectors at
    * temperature 16 the 10 best are those of all visited items, and of the 100 best 99.97 % (docs/experiments/pq-core.md).
+   * With `exact` the k best are those of brute force over the visited cells, whatever the vectors.
    */
-  | { readonly by: "sumExp"; readonly temperature: number; readonly weights?: ArrayLike<number> };
+  | {
+      readonly by: "sumExp";
+      readonly temperature: number;
+      readonly weights?: ArrayLike<number> | undefined;
+      readonly exact?: boolean | undefined;
+    };
 
 export interface SearchOptions {
   /** Results wanted; default 10. Fewer come when fewer items are visited. */
@@ -158,7 +169,10 @@ export interface SearchOptions {
 }
 
 export interface SearchResult {
-  /** Best first; position of an item in list order. Ties: the smaller ordinal first. */
+  /**
+   * Best first; position of an item in list order. Of equal scores the one with the smaller id comes first, and gets the last place: numbers by
+   * value, strings by code point. (Ids are read only when such items lie in several cells; then at most k a cell.)
+   */
   readonly ordinals: Uint32Array;
   /** Larger is better. Exact ADC scores: float tables, not the quantized ones of a fast scan. */
   readonly scores: Float32Array;
@@ -196,8 +210,10 @@ export interface Index {
 }
 
 export interface OpenOptions {
-  /** The compiled kernel: kernel-relaxed.wasm where `supportsRelaxedSimd()`, else kernel.wasm. Without one the scalar kernel runs. */
-  readonly kernelModule?: WebAssembly.Module | undefined;
+  /** What scores: `loadKernel(module)`, or `scalarKernel` of `@poeem/pq-core/parts` where there is no SIMD. */
+  readonly kernel: KernelFactory;
+  /** `deltas` of `@poeem/pq-core/parts`, for an index that may have been changed since it was written. */
+  readonly deltas?: DeltaReader | undefined;
   /** Check the SHA-256 of each chunk; default true. Lengths and ranges are always checked. */
   readonly verify?: boolean | undefined;
   /** Code chunks are kept resident up to this many bytes in all; a larger index pages its lists. Default 48 MiB. */
@@ -206,7 +222,7 @@ export interface OpenOptions {
   readonly cacheBytes?: number | undefined;
   /**
    * An index opened before. When both have the same base, what it holds of that (codes in the kernel's memory, pages,
-   * filters) is shared instead of read again, and `source`, `kernelModule` and the budgets are used for the delta only.
+   * filters) is shared instead of read again, and `source`, `kernel` and the budgets are used for the delta only.
    */
   readonly previous?: Index | undefined;
 }

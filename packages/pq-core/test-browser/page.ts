@@ -1,7 +1,9 @@
 /** Runs in the browser, bundled by browser.test.ts: the conformance suite, the golden files and the committed rankings. */
-import { loadKernel, openArtifact, ScalarKernel, supportsRelaxedSimd } from "../src/index.ts";
+import { loadKernel, supportsRelaxedSimd } from "../src/index.ts";
+import { scalarKernel } from "../src/scalar-kernel.ts";
 import { adcConformance } from "../src/testing/conformance.ts";
 import { GOLDEN, observe } from "../test/golden.ts";
+import { openWhole } from "../test/open-whole.ts";
 import { observeRankings, type Rankings } from "../test/rankings.ts";
 
 /** What one kernel did here. Strings and numbers only: it crosses to Node as JSON. */
@@ -30,7 +32,7 @@ async function run(name: "scalar" | "simd" | "relaxed-simd", kernelFile: string 
   const conformance: Record<string, string> = {};
   adcConformance({
     name,
-    makeKernel: kernelModule === undefined ? (codebook) => new ScalarKernel(codebook) : loadKernel(kernelModule),
+    makeKernel: kernelModule === undefined ? scalarKernel : loadKernel(kernelModule),
     test: (title, body) => {
       try {
         body();
@@ -44,7 +46,7 @@ async function run(name: "scalar" | "simd" | "relaxed-simd", kernelFile: string 
   for (const { name: folder, query } of GOLDEN) {
     const get = async (file: string): Promise<Uint8Array> =>
       new Uint8Array(await read(`/fixtures/v1/${folder}/${file}`));
-    const index = await openArtifact({ get }, await get("manifest.json"), { kernelModule });
+    const index = await openWhole({ get }, await get("manifest.json"), { kernelModule });
     golden[folder] = { kernel: index.kernel, ...(await observe(index, query)) };
   }
   return {

@@ -1,12 +1,6 @@
 import fc from "fast-check";
-import {
-  type ArtifactInput,
-  type Codebook,
-  type Filter,
-  type ItemId,
-  METRICS,
-  type SearchOptions,
-} from "../src/index.ts";
+import type { ArtifactInput, Codebook, Filter, ItemId, SearchOptions } from "../src/index.ts";
+import { METRICS } from "../src/write.ts";
 import { normals, random, randomCodebook } from "./support.ts";
 
 /** One item of the model that deltas are compared with: a plain list, written anew each time. */

@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compactArtifact, writeDelta } from "../src/delta/index.ts";
-import { type Artifact, type Index, type OpenOptions, openArtifact, writeArtifact } from "../src/index.ts";
+import type { Artifact, Index } from "../src/index.ts";
+import { writeArtifact } from "../src/write.ts";
 import { Model, type Scenario, scenarios } from "./delta-catalogue.ts";
+import { openWhole, type WholeOptions } from "./open-whole.ts";
 import { kernelModule, memorySource } from "./support.ts";
 
-const KERNELS: Record<string, OpenOptions> = {
+const KERNELS: Record<string, WholeOptions> = {
   "scalar, resident": {},
   "simd, resident": { kernelModule: kernelModule("kernel.wasm") },
   "relaxed, all paged": { kernelModule: kernelModule("kernel-relaxed.wasm"), residentBytes: 0, cacheBytes: 4096 },
@@ -24,16 +26,16 @@ const SMALL: Scenario = {
 };
 
 /** A base, and after each round of changes the index over it and what was written so far. */
-async function play(scenario: Scenario, options: OpenOptions = {}) {
+async function play(scenario: Scenario, options: WholeOptions = {}) {
   const model = new Model(scenario);
   const written = await writeArtifact(model.input());
   const chunks = [...written.chunks];
   let artifact: Artifact = written;
-  let index: Index = await openArtifact(memorySource(chunks), artifact.manifestBytes, options);
+  let index: Index = await openWhole(memorySource(chunks), artifact.manifestBytes, options);
   for (const round of scenario.rounds) {
     artifact = await writeDelta(index, model.change(round));
     chunks.push(...artifact.chunks);
-    index = await openArtifact(memorySource(chunks), artifact.manifestBytes, options);
+    index = await openWhole(memorySource(chunks), artifact.manifestBytes, options);
   }
   return { model, index, artifact, chunks };
 }
@@ -57,7 +59,7 @@ describe.each(Object.entries(KERNELS))("an index with changes, %s", (_, options)
       fc.asyncProperty(scenarios, async (scenario) => {
         const { model, index } = await play(scenario, options);
         const fresh = await writeArtifact(model.input());
-        const expected = await openArtifact(memorySource(fresh.chunks), fresh.manifestBytes, options);
+        const expected = await openWhole(memorySource(fresh.chunks), fresh.manifestBytes, options);
         expect(index.manifest.numItems).toBe(model.items.size);
         expect(await observe(index, model)).toEqual(await observe(expected, model));
         for (let i = 0; i < 12; i++) {
@@ -107,7 +109,7 @@ describe("a delta", () => {
     const model = new Model(SMALL);
     const base = await writeArtifact(model.input());
     const open = (artifact: Artifact, more: Artifact["chunks"] = []) =>
-      openArtifact(memorySource([...base.chunks, ...artifact.chunks, ...more]), artifact.manifestBytes);
+      openWhole(memorySource([...base.chunks, ...artifact.chunks, ...more]), artifact.manifestBytes);
     const index = await open(base);
     const first = model.change([4, 0, 0]);
     const second = model.change([0, 0, 3]);
@@ -134,12 +136,12 @@ describe("a delta", () => {
     const { index, chunks, model } = await play({ ...SMALL, extras: false, n: 3 });
     const ids = [...model.items.keys()] as string[];
     const emptied = await writeDelta(index, { remove: ids });
-    const empty = await openArtifact(memorySource([...chunks, ...emptied.chunks]), emptied.manifestBytes);
+    const empty = await openWhole(memorySource([...chunks, ...emptied.chunks]), emptied.manifestBytes);
     expect((await empty.search(model.query())).ordinals.length).toBe(0);
     expect(await empty.ordinals(ids)).toEqual(Int32Array.of(-1, -1, -1));
     const items = { assignments: new Uint32Array(1), codes: new Uint8Array(3), ids: [ids[1]!] };
     const filled = await writeDelta(empty, { items });
-    const full = await openArtifact(memorySource([...chunks, ...filled.chunks]), filled.manifestBytes);
+    const full = await openWhole(memorySource([...chunks, ...filled.chunks]), filled.manifestBytes);
     const { ordinals } = await full.search(model.query(), { nprobe: 4 });
     expect(await full.items(ordinals)).toEqual([{ id: ids[1], fields: undefined }]);
   });
@@ -183,11 +185,11 @@ describe("opening the next version beside the one before", () => {
     const before = await index.search(query, { nprobe: 4, filter: { facet: "color", in: ["red"] } });
     const next = await writeDelta(index, model.change([1, 1, 1]));
     const source = memorySource([...chunks, ...next.chunks]);
-    const after = await openArtifact(source, next.manifestBytes, { ...KERNELS["simd, resident"], previous: index });
+    const after = await openWhole(source, next.manifestBytes, { ...KERNELS["simd, resident"], previous: index });
     const own = new Set(next.chunks.map(({ key }) => key));
     expect(source.fetched.filter((key) => !own.has(key))).toEqual([]);
     const fresh = await writeArtifact(model.input());
-    const expected = await openArtifact(memorySource(fresh.chunks), fresh.manifestBytes, KERNELS["simd, resident"]);
+    const expected = await openWhole(memorySource(fresh.chunks), fresh.manifestBytes, KERNELS["simd, resident"]);
     const search = { nprobe: 4, filter: { facet: "color", in: ["red"] } } as const;
     // Both at once, over one kernel's memory.
     const [old, new_] = await Promise.all([index.search(query, search), after.search(query, search)]);
@@ -202,13 +204,13 @@ describe("opening the next version beside the one before", () => {
     const { model, index, chunks } = await play(scenario);
     const written = await writeArtifact(new Model(SMALL).input());
     const source = memorySource(chunks);
-    const rolledBack = await openArtifact(source, written.manifestBytes, { previous: index });
+    const rolledBack = await openWhole(source, written.manifestBytes, { previous: index });
     expect(source.fetched).toEqual([]);
     expect(rolledBack.version).toBe(written.version);
     expect(rolledBack.manifest.numItems).toBe(SMALL.n);
     const other = await writeArtifact(model.input());
     const otherSource = memorySource(other.chunks);
-    await openArtifact(otherSource, other.manifestBytes, { previous: index });
+    await openWhole(otherSource, other.manifestBytes, { previous: index });
     expect(otherSource.fetched.length).toBeGreaterThan(1);
   });
 });

@@ -1,13 +1,7 @@
 import { describe, expect, it } from "vitest";
-import {
-  type ArtifactInput,
-  decode,
-  type Filter,
-  type Index,
-  openArtifact,
-  type SearchOptions,
-  writeArtifact,
-} from "../src/index.ts";
+import type { ArtifactInput, Filter, Index, SearchOptions } from "../src/index.ts";
+import { decode, writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
 
 const N = 1500;
@@ -33,11 +27,11 @@ const artifact = await writeArtifact(input);
 const query = normals(16, random(6));
 
 const OPENED: Record<string, () => Promise<Index>> = {
-  "scalar, resident": () => openArtifact(memorySource(artifact.chunks), artifact.manifestBytes),
+  "scalar, resident": () => openWhole(memorySource(artifact.chunks), artifact.manifestBytes),
   "simd, resident": () =>
-    openArtifact(memorySource(artifact.chunks), artifact.manifestBytes, { kernelModule: kernelModule("kernel.wasm") }),
+    openWhole(memorySource(artifact.chunks), artifact.manifestBytes, { kernelModule: kernelModule("kernel.wasm") }),
   "relaxed, paged": () =>
-    openArtifact(memorySource(artifact.chunks), artifact.manifestBytes, {
+    openWhole(memorySource(artifact.chunks), artifact.manifestBytes, {
       kernelModule: kernelModule("kernel-relaxed.wasm"),
       residentBytes: 0,
       cacheBytes: 4096,

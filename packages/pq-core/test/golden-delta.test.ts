@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { writeDelta } from "../src/delta/index.ts";
-import { type ItemIds, openArtifact } from "../src/index.ts";
+import type { ItemIds } from "../src/index.ts";
 import { GOLDEN, observe } from "./golden.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule } from "./support.ts";
 
 // Refreshed by: UPDATE=1 npx vitest run --project pq-core golden
@@ -26,7 +27,7 @@ describe.each(CASES.map((golden) => [golden.name, golden] as const))(
 
     /** Items 3 and 4 get codes that no item of the base has, and each an id: an old one and a new one. Item 5 goes. */
     const changed = async () => {
-      const index = await openArtifact(source, read(base, "manifest.json"));
+      const index = await openWhole(source, read(base, "manifest.json"));
       const M = input.codebook.numSubQuantizers;
       const own = [input.ids[3]!, typeof input.ids[3] === "string" ? "né-new" : 4_000_000_000];
       const ids = (typeof own[0] === "string" ? own : Uint32Array.from(own as number[])) as ItemIds;
@@ -52,7 +53,7 @@ describe.each(CASES.map((golden) => [golden.name, golden] as const))(
       const { chunks, manifestBytes } = await changed();
       for (const { key, bytes } of chunks) writeFileSync(join(folder, key), bytes);
       writeFileSync(join(folder, "manifest.json"), manifestBytes);
-      const index = await openArtifact(source, manifestBytes);
+      const index = await openWhole(source, manifestBytes);
       writeFileSync(join(folder, "expected.json"), `${JSON.stringify(await observe(index, query), null, 1)}\n`);
     });
 
@@ -67,7 +68,7 @@ describe.each(CASES.map((golden) => [golden.name, golden] as const))(
     it.each([undefined, "kernel.wasm", "kernel-relaxed.wasm"] as const)(
       "is read as expected, kernel %s",
       async (file) => {
-        const index = await openArtifact(source, read(folder, "manifest.json"), {
+        const index = await openWhole(source, read(folder, "manifest.json"), {
           kernelModule: file === undefined ? undefined : kernelModule(file),
         });
         const expected: unknown = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));

@@ -2,8 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { openArtifact, writeArtifact } from "../src/index.ts";
+import { writeArtifact } from "../src/write.ts";
 import { GOLDEN, observe } from "./golden.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule } from "./support.ts";
 
 // Refreshed by: UPDATE=1 npx vitest run --project pq-core golden
@@ -20,7 +21,7 @@ describe.each(GOLDEN.map((golden) => [golden.name, golden] as const))("fixtures/
     const artifact = await writeArtifact(input);
     for (const { key, bytes } of artifact.chunks) writeFileSync(join(folder, key), bytes);
     writeFileSync(join(folder, "manifest.json"), artifact.manifestBytes);
-    const index = await openArtifact(source, artifact.manifestBytes);
+    const index = await openWhole(source, artifact.manifestBytes);
     writeFileSync(join(folder, "expected.json"), `${JSON.stringify(await observe(index, query), null, 1)}\n`);
   });
 
@@ -37,7 +38,7 @@ describe.each(GOLDEN.map((golden) => [golden.name, golden] as const))("fixtures/
     "is read as expected, kernel %s",
     async (file) => {
       const manifest = new Uint8Array(readFileSync(join(folder, "manifest.json")));
-      const index = await openArtifact(source, manifest, {
+      const index = await openWhole(source, manifest, {
         kernelModule: file === undefined ? undefined : kernelModule(file),
       });
       const expected: unknown = JSON.parse(readFileSync(join(folder, "expected.json"), "utf8"));

@@ -1,4 +1,5 @@
-import { type ArtifactInput, createCodebook, type Index, type Metric } from "../src/index.ts";
+import type { ArtifactInput, Index, Metric } from "../src/index.ts";
+import { createCodebook } from "../src/write.ts";
 
 /** The golden artifacts: every option of the format at least once, all content given by formula. */
 export interface GoldenCase {

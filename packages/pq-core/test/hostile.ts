@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { writeDelta } from "../src/delta/index.ts";
 import { chunkKey } from "../src/format/chunk.ts";
-import { type Artifact, createCodebook, type Index, openArtifact, writeArtifact } from "../src/index.ts";
+import type { Artifact, Index } from "../src/index.ts";
+import { createCodebook, writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import { normals, random, randomCodes } from "./support.ts";
 
 /** A small artifact with everything in it: strings, fields, facets, numbers, refine codes, a query tower. */
@@ -67,7 +69,7 @@ export async function readAll(
       return bytes;
     },
   };
-  const index = await openArtifact(source, manifestBytes, {
+  const index = await openWhole(source, manifestBytes, {
     verify,
     kernelModule,
     residentBytes: manifestBytes.length % 2 === 0 ? 0 : 1 << 20,

@@ -1,16 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import {
-  createCodebook,
-  encode,
-  FormatError,
-  innerProductTable,
-  type Metric,
-  openArtifact,
-  writeArtifact,
-} from "../src/index.ts";
+import { FormatError, type Metric } from "../src/index.ts";
 import { readPoeemIndex, writeFaissIndex } from "../src/interop/index.ts";
+import { createCodebook, encode, innerProductTable, writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, random } from "./support.ts";
 
 // Made by: python bench/adc-faiss-vectors.py packages/pq-core/fixtures/faiss
@@ -76,7 +70,7 @@ describe.each(readdirSync(FOLDER))("what Faiss computes: %s", (file) => {
   it.each([undefined, "kernel.wasm", "kernel-relaxed.wasm"] as const)("the same top k, kernel %s", async (kernel) => {
     const artifact = await writeArtifact({ codebook, assignments, codes, ids });
     const kernelOption = kernel === undefined ? undefined : kernelModule(kernel);
-    const index = await openArtifact(memorySource(artifact.chunks), artifact.manifestBytes, {
+    const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes, {
       kernelModule: kernelOption,
     });
     const scores = floats(faiss.scores);
@@ -174,7 +168,7 @@ describe("the index file of the original Poeem library", () => {
     const { input, numCentroidsUsed, norms } = readPoeemIndex(poeemBytes(file));
     expect([numCentroidsUsed, norms, input.codebook.nbits]).toEqual([K, "neither", K <= 16 ? 4 : 8]);
     const artifact = await writeArtifact(input);
-    const index = await openArtifact(memorySource(artifact.chunks), artifact.manifestBytes, {
+    const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes, {
       kernelModule: kernelModule("kernel.wasm"),
     });
     const query = Float32Array.from({ length: file.d }, (_, i) => Math.sin(i));

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { FormatError } from "../src/index.ts";
 import {
   chunkKey,
   claimKey,
-  FormatError,
   formatPointer,
   manifestKey,
   parsePointer,
   pointerKey,
   versionKey,
-} from "../src/index.ts";
+} from "../src/kv-layout.ts";
 
 describe("the layout of an index in KV", () => {
   it("keeps the pointer apart from what never changes", () => {

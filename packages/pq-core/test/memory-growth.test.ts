@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { openArtifact, writeArtifact } from "../src/index.ts";
+import { writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
 
 // Each search runs on an index of its own: only the first one of a size makes the kernel's memory grow while it is under way,
@@ -15,7 +16,7 @@ describe.each(["kernel.wasm", "kernel-relaxed.wasm"] as const)("a first search o
     async (heads) => {
       const { chunks, manifestBytes } = await artifact;
       const open = (module?: WebAssembly.Module) =>
-        openArtifact(memorySource(chunks), manifestBytes, { kernelModule: module });
+        openWhole(memorySource(chunks), manifestBytes, { kernelModule: module });
       const next = random(7);
       const query = Array.from({ length: heads }, () => normals(codebook.dim, next));
       const scalar = await open();

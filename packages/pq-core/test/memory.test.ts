@@ -5,7 +5,9 @@ import { setTimeout } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
-import { type Index, openArtifact, writeArtifact } from "../src/index.ts";
+import type { Index } from "../src/index.ts";
+import { writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule, normals, random, randomCodebook, randomCodes } from "./support.ts";
 
 setFlagsFromString("--expose-gc");
@@ -40,7 +42,7 @@ it("a resident index keeps at most 1.1 times the bytes of its codes and ids, all
     const module = kernelModule("kernel-relaxed.wasm");
     const source = { get: async (key: string) => new Uint8Array(readFileSync(join(folder, key))) };
     const use = async (): Promise<Index> => {
-      const index = await openArtifact(source, manifestBytes, { kernelModule: module });
+      const index = await openWhole(source, manifestBytes, { kernelModule: module });
       await index.search(normals(64, random(3)), { k: 100, nprobe: 32 });
       for (const { kind, first } of index.manifest.chunks) if (kind === "items") await index.items([first]);
       return index;

@@ -1,6 +1,7 @@
 /** A mixture orders a shortlist. What that costs beside brute force over the visited cells, for a history as the trained towers make it. */
 import { expect, it } from "vitest";
-import { openArtifact, writeArtifact } from "../src/index.ts";
+import { writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
 
 const N = 4000;
@@ -14,7 +15,7 @@ const artifact = await writeArtifact({
   codes,
   ids: Uint32Array.from({ length: N }, (_, i) => i),
 });
-const index = await openArtifact(memorySource(artifact.chunks), artifact.manifestBytes, {
+const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes, {
   kernelModule: kernelModule("kernel-relaxed.wasm"),
 });
 const vectors = await index.vectors(Array.from({ length: N }, (_, i) => i));

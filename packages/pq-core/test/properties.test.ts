@@ -1,20 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { packBlocks } from "../src/blocks.ts";
-import {
-  type AdcKernel,
-  type Codebook,
-  createCodebook,
-  decode,
-  encode,
-  innerProductTable,
-  loadKernel,
-  METRICS,
-  openArtifact,
-  ScalarKernel,
-  writeArtifact,
-} from "../src/index.ts";
+import { type AdcKernel, type Codebook, loadKernel } from "../src/index.ts";
+import { ScalarKernel } from "../src/scalar-kernel.ts";
 import { TopK } from "../src/top-k.ts";
+import { createCodebook, decode, encode, innerProductTable, METRICS, writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import {
   kernelModule,
   memorySource,
@@ -151,7 +142,7 @@ describe("artifacts", () => {
         const ids = list.map(([id]) => id);
         const fields = list.map(([, own]) => own);
         const artifact = await writeArtifact({ codebook, ...encoded, ids, fields, listChunkBytes: 8192 });
-        const index = await openArtifact(memorySource(artifact.chunks), artifact.manifestBytes);
+        const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes);
         expect(index.codebook).toEqual(codebook);
         const ordinals = await index.ordinals(ids);
         expect(new Set(ordinals)).toEqual(new Set(ids.keys()));

@@ -1,5 +1,7 @@
-import { type ArtifactInput, openArtifact, type SearchOptions, writeArtifact } from "../src/index.ts";
+import type { ArtifactInput, SearchOptions } from "../src/index.ts";
 import { normals, random, randomCodebook, randomCodes, type Shape } from "../src/testing/data.ts";
+import { writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 
 /** Searches whose ids and score bits are committed as fixtures/rankings.json: every runtime and kernel must give them. */
 const SHAPES: readonly Shape[] = (["innerProduct", "cosine", "l2"] as const).flatMap((metric) =>
@@ -59,7 +61,7 @@ export async function observeRankings(kernelModule: WebAssembly.Module | undefin
   for (const shape of SHAPES) {
     const { chunks, manifestBytes } = await writeArtifact(makeInput(shape));
     const bytes = new Map(chunks.map((chunk) => [chunk.key, chunk.bytes]));
-    const index = await openArtifact({ get: async (key) => bytes.get(key)! }, manifestBytes, {
+    const index = await openWhole({ get: async (key) => bytes.get(key)! }, manifestBytes, {
       kernelModule,
       residentBytes: paged ? 0 : undefined,
     });

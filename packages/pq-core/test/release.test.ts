@@ -1,7 +1,9 @@
 /** A source that frees pages as soon as it is told that nothing reads them: no search may miss one, and none may stay. */
 import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { decode, type Index, openArtifact, writeArtifact } from "../src/index.ts";
+import type { Index } from "../src/index.ts";
+import { decode, writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
 
 const N = 3000;
@@ -36,7 +38,7 @@ async function answer(index: Index, seed: number): Promise<unknown> {
 it.each([1, 8])(
   "pages that are freed at once change no answer, %i at a time; what was let go is freed",
   async (atOnce) => {
-    const whole = await openArtifact(memorySource(artifact.chunks), artifact.manifestBytes);
+    const whole = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes);
     const stored = memorySource(artifact.chunks);
     const given = new Set<ArrayBufferLike>();
     const freed = new Set<ArrayBufferLike>();
@@ -55,7 +57,7 @@ it.each([1, 8])(
       },
     };
     const options = { kernelModule: kernelModule("kernel-relaxed.wasm"), residentBytes: 0, cacheBytes };
-    const index = await openArtifact(source, artifact.manifestBytes, options);
+    const index = await openWhole(source, artifact.manifestBytes, options);
     const live = () => [...given].reduce((sum, { byteLength }) => sum + byteLength, 0);
     const atFirst = live();
     for (let seed = 0; seed < 48; seed += atOnce) {

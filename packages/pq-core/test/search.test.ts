@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type Codebook, decode, openArtifact, type SearchResult, writeArtifact } from "../src/index.ts";
+import type { Codebook, SearchResult } from "../src/index.ts";
+import { decode, writeArtifact } from "../src/write.ts";
+import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes, type Shape } from "./support.ts";
 
 const KERNELS = {
@@ -33,7 +35,7 @@ async function check(shape: Shape, n: number, seed: number, k: number): Promise<
   let first: SearchResult | undefined;
   for (const [name, module] of Object.entries(KERNELS)) {
     for (const residentBytes of [undefined, 0]) {
-      const index = await openArtifact(memorySource(artifact.chunks), artifact.manifestBytes, {
+      const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes, {
         kernelModule: module,
         residentBytes,
       });

@@ -1,6 +1,6 @@
 /** The Hono app: which middleware, which routes, and what each of them does. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
-import { DEFAULT_INDEX_NAME } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";

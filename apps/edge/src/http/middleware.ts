@@ -1,5 +1,5 @@
 /** What every request goes through, in the order in which `app.ts` lists it. */
-import { DEFAULT_INDEX_NAME } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { Context, MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";

@@ -1,6 +1,6 @@
 /** What a search may ask, as parameters of an address and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
-import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
 import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
 import { decodeVector } from "./vector.ts";
 

@@ -5,7 +5,7 @@
  * not be awaited by another, which may outlive it. So the first cold request reads the index and the others look every
  * few milliseconds, on timers of their own, whether it is there.
  */
-import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
 import { Problem, type ProblemType } from "../http/problem.ts";
 import type { Store } from "./store.ts";
 

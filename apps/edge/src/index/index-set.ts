@@ -4,7 +4,7 @@
  * A name comes from a request, so it may be anything that `INDEX_NAME` lets through: names without an index take no memory, and a
  * flood of them drives out no index that serves.
  */
-import { DEFAULT_INDEX_NAME, type IndexPointer } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME, type IndexPointer } from "@poeem/pq-core/kv";
 import { Problem } from "../http/problem.ts";
 import { type HolderOptions, IndexHolder, type LoadedIndex } from "./holder.ts";
 import type { MemoryDemand } from "./memory-plan.ts";

@@ -1,4 +1,6 @@
-import { chunkKey, type Index, type IndexPointer, type Manifest, openArtifact, openManifest } from "@poeem/pq-core";
+import { type Index, loadKernel, type Manifest, openArtifact, openManifest } from "@poeem/pq-core";
+import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
+import { deltas } from "@poeem/pq-core/parts";
 import { openQueryTower, type QueryTower } from "@poeem/query-tower";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
@@ -20,8 +22,8 @@ export interface ServedIndex extends LoadedIndex {
 }
 
 export interface OpenOptions {
-  /** The compiled ADC kernel; a Worker gets it by import, since it may not compile bytes. Without one the scalar kernel runs. */
-  readonly kernelModule: WebAssembly.Module | undefined;
+  /** The compiled ADC kernel; a Worker gets it by import, since it may not compile bytes. */
+  readonly kernelModule: WebAssembly.Module;
   /** Turns of all requests that read pages. */
   readonly paging: Turns;
   /** Room for pages that an index has at least; default 6 MiB. */
@@ -62,7 +64,8 @@ export async function openServedIndex(
       if (buffer instanceof ArrayBuffer && !keptBuffers.has(buffer)) buffer.transfer(0);
     },
   };
-  const index = await openArtifact(source, manifest, { kernelModule, ...memory, previous: shared?.index });
+  const kernel = loadKernel(kernelModule);
+  const index = await openArtifact(source, manifest, { kernel, deltas, ...memory, previous: shared?.index });
   if (index.version !== pointer.version) {
     throw new Error(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,

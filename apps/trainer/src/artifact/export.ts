@@ -1,4 +1,5 @@
-import { type Artifact, createCodebook, decode, writeArtifact } from "@poeem/pq-core";
+import type { Artifact } from "@poeem/pq-core";
+import { createCodebook, decode, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/query-tower";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";

@@ -1,17 +1,21 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { supportsRelaxedSimd } from "@poeem/pq-core";
+import { type KernelFactory, loadKernel, supportsRelaxedSimd } from "@poeem/pq-core";
+import { scalarKernel } from "@poeem/pq-core/parts";
 
 /** The type library of Node declares WebAssembly's types but not its values. */
 const { compile } = (
   globalThis as unknown as { WebAssembly: { compile(bytes: Uint8Array): Promise<WebAssembly.Module> } }
 ).WebAssembly;
 
-let compiled: Promise<WebAssembly.Module | undefined> | undefined;
+let loaded: Promise<KernelFactory> | undefined;
 
-/** pq-core's WASM kernel, compiled once; undefined when it has not been built, and the scalar kernel serves. */
-export function kernelModule(): Promise<WebAssembly.Module | undefined> {
+/** pq-core's WASM kernel, compiled once; the scalar kernel when it has not been built. */
+export function adcKernel(): Promise<KernelFactory> {
   const build = supportsRelaxedSimd() ? "kernel-relaxed.wasm" : "kernel.wasm";
-  compiled ??= readFile(fileURLToPath(import.meta.resolve(`@poeem/pq-core/${build}`))).then(compile, () => undefined);
-  return compiled;
+  loaded ??= readFile(fileURLToPath(import.meta.resolve(`@poeem/pq-core/${build}`))).then(
+    async (bytes) => loadKernel(await compile(bytes)),
+    () => scalarKernel,
+  );
+  return loaded;
 }

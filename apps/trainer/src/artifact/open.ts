@@ -1,6 +1,7 @@
 import { type Index, openArtifact } from "@poeem/pq-core";
+import { deltas } from "@poeem/pq-core/parts";
 import { readFolders } from "../delta/folders.ts";
-import { kernelModule } from "./kernel.ts";
+import { adcKernel } from "./kernel.ts";
 
 /**
  * Opens an index folder for searching: every chunk it reads is checked.
@@ -9,5 +10,5 @@ import { kernelModule } from "./kernel.ts";
  */
 export async function openIndexDirectory(directory: string, changes?: string): Promise<Index> {
   const { source, manifestBytes } = await readFolders(directory, changes);
-  return openArtifact(source, manifestBytes, { kernelModule: await kernelModule() });
+  return openArtifact(source, manifestBytes, { deltas, kernel: await adcKernel() });
 }

@@ -1,5 +1,5 @@
-import { writeArtifact } from "@poeem/pq-core";
 import { readPoeemIndex } from "@poeem/pq-core/interop";
+import { writeArtifact } from "@poeem/pq-core/write";
 import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
 import { readBytes } from "../files.ts";
 import { formatCount } from "../progress.ts";

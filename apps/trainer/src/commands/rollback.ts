@@ -1,4 +1,4 @@
-import { DEFAULT_INDEX_NAME } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { formatCount } from "../progress.ts";
 import { type StoreOptions, withStore } from "../publish/open-store.ts";
 import { rollbackTo } from "../publish/rollback.ts";

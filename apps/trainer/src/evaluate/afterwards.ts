@@ -1,14 +1,7 @@
 import { initializeCodebook, Random, resolveConfig } from "@poeem/indexing-layer";
-import {
-  type ChunkSource,
-  type Codebook,
-  createCodebook,
-  encode,
-  type Index,
-  openArtifact,
-  writeArtifact,
-} from "@poeem/pq-core";
-import { kernelModule } from "../artifact/kernel.ts";
+import { type ChunkSource, type Codebook, type Index, openArtifact } from "@poeem/pq-core";
+import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
+import { adcKernel } from "../artifact/kernel.ts";
 
 /** Shape of an index made from finished vectors; the names are those of {@link Codebook}. */
 export type Shape = Pick<Codebook, "dim" | "metric" | "nlist" | "numSubQuantizers" | "nbits">;
@@ -59,7 +52,7 @@ export async function indexAfterwards(
   });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const source: ChunkSource = { get: async (key) => chunks.get(key)! };
-  return openArtifact(source, artifact.manifestBytes, { kernelModule: await kernelModule(), verify: false });
+  return openArtifact(source, artifact.manifestBytes, { kernel: await adcKernel(), verify: false });
 }
 
 /** At most `most` rows, spread evenly. */

@@ -14,7 +14,7 @@
  * killed stands in nobody's way for ever.
  */
 import { randomUUID } from "node:crypto";
-import { claimKey } from "@poeem/pq-core";
+import { claimKey } from "@poeem/pq-core/kv";
 import { UserError } from "../errors.ts";
 import type { Clock, KeyValueStore } from "./store.ts";
 

@@ -1,4 +1,4 @@
-import { INDEX_NAME } from "@poeem/pq-core";
+import { INDEX_NAME } from "@poeem/pq-core/kv";
 import { UserError } from "../errors.ts";
 import { type LocalOptions, withLocalStore } from "./local.ts";
 import type { RemoteOptions } from "./remote.ts";

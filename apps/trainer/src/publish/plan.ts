@@ -1,4 +1,5 @@
-import { DEFAULT_INDEX_NAME, KEY_PREFIXES, type Manifest } from "@poeem/pq-core";
+import type { Manifest } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME, KEY_PREFIXES } from "@poeem/pq-core/kv";
 import type { CheckedArtifact } from "./read-artifact.ts";
 import type { KeyValueStore } from "./store.ts";
 import { type ExpectedValue, valuesOf } from "./verify.ts";

@@ -1,4 +1,4 @@
-import { type IndexPointer, KEY_PREFIXES, versionKey } from "@poeem/pq-core";
+import { type IndexPointer, KEY_PREFIXES, versionKey } from "@poeem/pq-core/kv";
 import { type KeepAlive, readClaimedKeys, whilePruning } from "./claims.ts";
 import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
 import { valuesOf } from "./verify.ts";

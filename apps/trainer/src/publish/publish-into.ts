@@ -1,4 +1,4 @@
-import { DEFAULT_INDEX_NAME, manifestKey, pointerKey } from "@poeem/pq-core";
+import { DEFAULT_INDEX_NAME, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { messageOf, UserError } from "../errors.ts";
 import { type KeepAlive, whilePublishing } from "./claims.ts";
 import { type PublishPlan, planPublish, valuesBeside } from "./plan.ts";

@@ -1,4 +1,4 @@
-import { chunkKey, manifestKey } from "@poeem/pq-core";
+import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import { UserError } from "../errors.ts";
 import { createProgress } from "../progress.ts";
 import type { KeepAlive } from "./claims.ts";

@@ -1,4 +1,5 @@
-import { chunkKey, type Manifest, manifestKey } from "@poeem/pq-core";
+import type { Manifest } from "@poeem/pq-core";
+import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import { sha256 } from "./read-artifact.ts";
 import { type Clock, forEachLimited, type KeyValueStore } from "./store.ts";
 

@@ -1,14 +1,13 @@
+import { type Manifest, openManifest } from "@poeem/pq-core";
 import {
   formatPointer,
   INDEX_NAME,
   type IndexPointer,
   KEY_PREFIXES,
-  type Manifest,
-  openManifest,
   parsePointer,
   pointerKey,
   versionKey,
-} from "@poeem/pq-core";
+} from "@poeem/pq-core/kv";
 import { messageOf, UserError } from "../errors.ts";
 import type { Clock, KeyValueStore, StoredKey } from "./store.ts";
 

@@ -1,5 +1,5 @@
 import type { IndexingLayer } from "@poeem/indexing-layer";
-import { createCodebook, decode } from "@poeem/pq-core";
+import { createCodebook, decode } from "@poeem/pq-core/write";
 import { createQueryTower, type Partition, type QueryTowerWeights, quantizeTable } from "@poeem/query-tower";
 import { encodeItems } from "../artifact/encode-items.ts";
 import { queryOf } from "../artifact/query-tower.ts";

@@ -1,4 +1,6 @@
-import { type Artifact, chunkKey, createCodebook, manifestKey, writeArtifact } from "@poeem/pq-core";
+import type { Artifact } from "@poeem/pq-core";
+import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
+import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { artifactInMemory, type CheckedArtifact } from "../../src/publish/read-artifact.ts";
 
 /** A small artifact. Every seed makes other codes; artifacts share their codebook, ids and item pages. */

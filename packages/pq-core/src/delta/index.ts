@@ -1,5 +1,5 @@
 /**
- * Items added, updated and removed beside an immutable base. Reading needs nothing from here: `openArtifact` does it.
+ * Items added, updated and removed beside an immutable base. To read them, `openArtifact` is handed `deltas` of `@poeem/pq-core/parts`.
  *
  * @module
  */

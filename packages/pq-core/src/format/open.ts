@@ -1,74 +1,69 @@
 import { BLOCK, blockBytes, type TermRange } from "../blocks.ts";
 import type { Codebook } from "../codebook.ts";
-import { DeltaIndex } from "../delta/delta-index.ts";
-import { readDeltaPayload } from "../delta/payload.ts";
 import { baseIdentity, viewsOf } from "../delta/views.ts";
-import type { AdcKernel } from "../kernel.ts";
-import { ScalarKernel } from "../scalar-kernel.ts";
+import { check, typeError } from "../errors.ts";
 import { pagedLists, residentLists } from "../search/list-source.ts";
 import { PqIndex } from "../search/pq-index.ts";
 import type { ChunkSource, Index, Manifest, OpenOptions } from "../types.ts";
-import { loadKernel } from "../wasm-kernel.ts";
 import { ChunkCache, entriesOf, joinParts } from "./chunk-cache.ts";
 import { readCodebook } from "./codebook-chunk.ts";
 import { openManifest } from "./manifest.ts";
 
-const DEFAULT_RESIDENT_BYTES = 48 * 1024 * 1024;
-const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
-
-/**
- * Opens an artifact: checks the manifest, reads the codebook and, when they fit, all lists.
- * Items, filters and the query tower are fetched when they are asked for.
- *
- * @throws FormatError when a chunk is missing, cut, altered or does not keep to the format
- */
-export async function openArtifact(
-  source: ChunkSource,
-  manifestBytes: Uint8Array,
-  options: OpenOptions = {},
-): Promise<Index> {
-  const manifest = await openManifest(manifestBytes);
-  const cache = new ChunkCache(source, options.verify ?? true, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
-  const residentBytes = options.residentBytes ?? DEFAULT_RESIDENT_BYTES;
-  const views = viewsOf(manifest);
-  const open = (part: Manifest, layout: Layout, room: number) => openPart(cache, part, layout, room, options);
-  const before = options.previous instanceof DeltaIndex ? options.previous.base : options.previous;
-  const isShared = before instanceof PqIndex && baseIdentity(before.manifest) === baseIdentity(manifest);
-  const base = isShared
-    ? before.withManifest(views.base)
-    : await open(
-        views.base,
-        readCodebook(views.base, await joinParts(cache, entriesOf(views.base.chunks, "codebook"))),
-        residentBytes,
-      );
-  if (views.delta === undefined) return base;
-  const bytes = await joinParts(cache, entriesOf(views.delta.chunks, "delta"));
-  const payload = readDeltaPayload(manifest, manifest.delta!, bytes, base.parts.offsets);
-  const taken = base.parts.lists.isResident ? listBytes(views.base) : 0;
-  const delta = await open(views.delta, { codebook: base.codebook, ...payload }, residentBytes - taken);
-  return new DeltaIndex(manifest, base, delta, payload);
-}
-
-interface Layout {
+/** Where the items of an index or of a part of it lie. */
+export interface Layout {
   readonly codebook: Codebook;
   readonly offsets: Uint32Array;
   readonly range: TermRange;
 }
 
-async function openPart(
-  cache: ChunkCache,
+/**
+ * Makes one index of a base and the items beside it; `deltas` of `@poeem/pq-core/parts`.
+ *
+ * @param payload of the chunks of kind `delta`
+ * @param open opens the items beside the base
+ */
+export type DeltaReader = (
   manifest: Manifest,
-  { codebook, offsets, range }: Layout,
-  residentBytes: number,
-  { kernelModule }: OpenOptions,
-): Promise<PqIndex> {
-  const kernel: AdcKernel =
-    kernelModule === undefined ? new ScalarKernel(codebook) : loadKernel(kernelModule)(codebook, range);
-  const lists =
-    listBytes(manifest) <= residentBytes
-      ? await residentLists(cache, manifest, codebook, kernel)
-      : pagedLists(cache, manifest, codebook);
-  return new PqIndex({ manifest, codebook, offsets, kernel, lists, cache });
+  base: PqIndex,
+  payload: Uint8Array,
+  open: (layout: Layout) => Promise<PqIndex>,
+) => Promise<Index>;
+
+/**
+ * Opens an artifact: checks the manifest, reads the codebook and, when they fit, all lists.
+ * Items, filters and the query tower are fetched when they are asked for.
+ *
+ * @throws FormatError when a chunk is missing, cut, altered or does not keep to the format; TypeError or RangeError when a part is
+ * wanted that was not handed in
+ */
+export async function openArtifact(
+  source: ChunkSource,
+  manifestBytes: Uint8Array,
+  options: OpenOptions,
+): Promise<Index> {
+  if (typeof options?.kernel !== "function")
+    throw typeError("options.kernel", "loadKernel(module) or scalarKernel", options?.kernel);
+  const { kernel, deltas, previous, verify = true, residentBytes = 48 << 20, cacheBytes = 16 << 20 } = options;
+  const manifest = await openManifest(manifestBytes);
+  const cache = new ChunkCache(source, verify, cacheBytes);
+  const views = viewsOf(manifest);
+  const read = (part: Manifest, kind: "codebook" | "delta") => joinParts(cache, entriesOf(part.chunks, kind));
+  const open = async (part: Manifest, { codebook, offsets, range }: Layout, room: number): Promise<PqIndex> => {
+    const own = kernel(codebook, range);
+    const isResident = listBytes(part) <= room;
+    const lists = isResident ? await residentLists(cache, part, codebook, own) : pagedLists(cache, part, codebook);
+    return new PqIndex({ manifest: part, codebook, offsets, kernel: own, lists, cache });
+  };
+  const { base: ofBase, delta } = views;
+  check(delta === undefined || !!deltas, "options.deltas", "deltas, which this changed index needs", deltas);
+  const before = previous instanceof PqIndex ? previous : (previous as { base?: PqIndex } | undefined)?.base;
+  const base =
+    before instanceof PqIndex && baseIdentity(before.manifest) === baseIdentity(manifest)
+      ? before.withManifest(ofBase)
+      : await open(ofBase, readCodebook(ofBase, await read(ofBase, "codebook")), residentBytes);
+  if (delta === undefined) return base;
+  const taken = base.parts.lists.isResident ? listBytes(ofBase) : 0;
+  return deltas!(manifest, base, await read(delta, "delta"), (layout) => open(delta, layout, residentBytes - taken));
 }
 
 function listBytes(manifest: Manifest): number {

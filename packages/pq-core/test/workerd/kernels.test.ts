@@ -2,9 +2,11 @@ import { describe, expect, inject, it } from "vitest";
 import plain from "../../dist/kernel.wasm";
 import relaxed from "../../dist/kernel-relaxed.wasm";
 import expectedRankings from "../../fixtures/rankings.json" with { type: "json" };
-import { loadKernel, openArtifact, ScalarKernel, supportsRelaxedSimd } from "../../src/index.ts";
+import { loadKernel, supportsRelaxedSimd } from "../../src/index.ts";
+import { scalarKernel } from "../../src/scalar-kernel.ts";
 import { adcConformance } from "../../src/testing/conformance.ts";
 import { GOLDEN, observe } from "../golden.ts";
+import { openWhole } from "../open-whole.ts";
 import { observeRankings } from "../rankings.ts";
 
 const KERNELS = [
@@ -21,7 +23,7 @@ it("runs inside workerd", () => {
 describe.each(KERNELS)("the $name kernel in workerd", ({ name, module }) => {
   adcConformance({
     name,
-    makeKernel: module === undefined ? (codebook) => new ScalarKernel(codebook) : loadKernel(module),
+    makeKernel: module === undefined ? scalarKernel : loadKernel(module),
     test: it,
   });
 
@@ -29,7 +31,7 @@ describe.each(KERNELS)("the $name kernel in workerd", ({ name, module }) => {
     const files = inject("goldenFiles")[folder]!;
     const read = (file: string): Uint8Array => Uint8Array.from(atob(files[file]!), (char) => char.charCodeAt(0));
     const source = { get: async (key: string) => read(key) };
-    const index = await openArtifact(source, read("manifest.json"), { kernelModule: module });
+    const index = await openWhole(source, read("manifest.json"), { kernelModule: module });
     expect(index.kernel).toBe(name);
     const expected: unknown = JSON.parse(new TextDecoder().decode(read("expected.json")));
     expect(JSON.parse(JSON.stringify(await observe(index, query)))).toEqual(expected);
