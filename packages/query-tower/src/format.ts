@@ -5,11 +5,12 @@ import { DEFAULT_TOKENIZER, type TokenizerConfig } from "./tokenizer.ts";
 
 /**
  * Bytes of a query tower, little-endian, every section aligned to 16 bytes:
- *   0  "PQTW"   4  u32 format version (1 or 2)   8  u32 header length   12  u32 total length
+ *   0  "PQTW"   4  u32 format version (1 to 3)   8  u32 header length   12  u32 total length
  *   16 header: JSON { tokenizer, numRows, embeddingDim, layers: [[inputDim, outputDim], …], skip }
  *   then u32 hashes (ascending), f32 scales, i8 values, and for each layer f32 weights, f32 bias.
  * Version 2: the header may have "history" { form, length, scale, numCenters } and "contexts" ["column\tvalue", …]; then
  * follow, for attention f32 attention, for a mixture i8 values, f32 scales, f32 bias of its partition, and f32 context rows.
+ * Version 3: the history may have "tilt", which a reader of version 2 would leave out of its vectors.
  */
 export interface QueryTowerWeights {
   readonly tokenizer: TokenizerConfig;
@@ -25,8 +26,8 @@ export interface QueryTowerWeights {
 
 const MAGIC = 0x57545150; // "PQTW" read as a little-endian u32
 // A tower of version 1 reads text alone; of version 2, its header may have "history" and "contexts", with sections behind
-// those of version 1. A tower that has neither is still written as version 1.
-const VERSIONS = [1, 2];
+// those of version 1; of version 3, its history may have "tilt". A tower is written as the least version that can say it.
+const VERSIONS = [1, 2, 3];
 const PREFIX = 16;
 const MAX_HEADER = 1 << 20;
 const LIMITS = { numRows: 1 << 24, width: 1 << 14, layers: 8, contexts: 1 << 16, centers: 1 << 16, length: 1 << 16 };
@@ -37,7 +38,9 @@ interface Header {
   embeddingDim: number;
   layers: [number, number][];
   skip: boolean;
-  history?: { form: HistoryForm; length: number; scale: number; numCenters: number } | undefined;
+  history?:
+    | { form: HistoryForm; length: number; scale: number; numCenters: number; tilt?: number | undefined }
+    | undefined;
   /** Rows of the context table, as "column\tvalue". */
   contexts?: string[] | undefined;
 }
@@ -61,6 +64,11 @@ function sections(header: Header): number[] {
   return lengths;
 }
 
+function leastVersion({ history, contexts }: Header): number {
+  if (history?.tilt) return 3;
+  return history || contexts ? 2 : 1;
+}
+
 /** Serializes a query tower. The bytes are the payload of the artifact's `query-tower` chunk. */
 export function writeQueryTower(tower: QueryTowerWeights): Uint8Array {
   const { table, layers } = tower;
@@ -73,8 +81,8 @@ export function writeQueryTower(tower: QueryTowerWeights): Uint8Array {
   };
   const { history, contexts } = tower;
   if (history) {
-    const { form, length, scale, partition } = history;
-    header.history = { form, length, scale, numCenters: partition?.bias.length ?? 0 };
+    const { form, length, scale, tilt, partition } = history;
+    header.history = { form, length, scale, numCenters: partition?.bias.length ?? 0, ...(tilt && { tilt }) };
   }
   if (contexts) header.contexts = [...contexts.names];
   checkHeader(header);
@@ -89,7 +97,7 @@ export function writeQueryTower(tower: QueryTowerWeights): Uint8Array {
   const bytes = new Uint8Array(total);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC, true);
-  view.setUint32(4, history || contexts ? 2 : 1, true);
+  view.setUint32(4, leastVersion(header), true);
   view.setUint32(8, json.length, true);
   view.setUint32(12, total, true);
   bytes.set(json, PREFIX);
@@ -113,7 +121,7 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
   if (headerLength > Math.min(MAX_HEADER, bytes.byteLength - PREFIX))
     fail("header length", `at most ${MAX_HEADER} and inside the bytes`, headerLength);
   const header = parseHeader(bytes.subarray(PREFIX, PREFIX + headerLength));
-  if (version === 1 && (header.history ?? header.contexts)) fail("format version", "2 with a history or contexts", 1);
+  if (version < leastVersion(header)) fail("format version", `${leastVersion(header)} with such a header`, version);
   const lengths = sections(header);
   const total = lengths.reduce((offset, length) => align(offset + length), align(PREFIX + headerLength));
   if (view.getUint32(12, true) !== total) fail("total length", `${total} bytes`, view.getUint32(12, true));
@@ -141,6 +149,7 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
     form: header.history.form,
     length: header.history.length,
     scale: header.history.scale,
+    ...(header.history.tilt && { tilt: header.history.tilt }),
     ...(header.history.form === "attention" && { attention: new Float32Array(next()) }),
     ...(header.history.form === "mixture" && {
       partition: { values: new Int8Array(next()), scales: new Float32Array(next()), bias: new Float32Array(next()) },
@@ -218,11 +227,13 @@ function checkHeader(header: Header): void {
 
 function checkHistory(history: NonNullable<Header["history"]>, width: number, embeddingDim: number): void {
   if (typeof history !== "object" || history === null) fail("history", "an object", history);
-  const { form, length, scale, numCenters } = history;
+  const { form, length, scale, numCenters, tilt = 0 } = history;
   if (form !== "mixture" && form !== "mean" && form !== "attention")
     fail("history.form", "mixture, mean or attention", form);
   integer("history.length", length, 1, LIMITS.length);
   if (!(Number.isFinite(scale) && scale > 0)) fail("history.scale", "a positive number", scale);
+  if (!(Number.isFinite(tilt) && tilt >= 0)) fail("history.tilt", "a number of at least 0", tilt);
+  if (tilt > 0 && form !== "mixture") fail("history.tilt", "none but of a mixture", tilt);
   integer("history.numCenters", numCenters, form === "mixture" ? 1 : 0, form === "mixture" ? LIMITS.centers : 0);
   // the items of a history are as wide as the vectors that are searched
   if (width !== embeddingDim) fail("history", `layers with an output as wide as the bag (${embeddingDim})`, width);

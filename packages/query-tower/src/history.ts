@@ -30,6 +30,8 @@ export interface HistoryHead {
   readonly length: number;
   /** Inverse temperature of the mixture. */
   readonly scale: number;
+  /** Of the mixture: how far each of its query vectors leans towards the mean of the history; left out: 0. */
+  readonly tilt?: number | undefined;
   /** (dim): what attention looks for in an item; of that form only. */
   readonly attention?: Float32Array | undefined;
   /** Of the mixture only. */
@@ -61,19 +63,32 @@ export function logPartition({ values, scales, bias }: Partition, query: ArrayLi
 }
 
 /**
- * The mixture of a history: each item's vector, at unit length, is a component of weight 1 / Z, so that each item of the
- * history has the same say, however crowded its neighbourhood is.
+ * The mixture of a history: each item's vector, at unit length and tilted, is a component of weight 1 / Z, so that each item of
+ * the history has the same say, however crowded its neighbourhood is.
  * @param items (n, dim), n at least 1, oldest first; only the newest `length` are read. Zero vectors are left out.
  */
 export function mixtureQuery(head: HistoryHead, items: Float32Array, dim: number): MixtureQuery | undefined {
-  const vectors = newest(head, items, dim)
+  const units = newest(head, items, dim)
     .map((item) => l2Normalize(item))
     .filter((vector) => vector.some((value) => value !== 0));
-  if (vectors.length === 0) return undefined;
+  if (units.length === 0) return undefined;
+  const vectors = tiltToMean(units, head.tilt ?? 0);
   const logWeights = vectors.map((vector) => -logPartition(head.partition!, vector));
   const largest = Math.max(...logWeights);
   const weights = Float32Array.from(logWeights, (weight) => Math.exp(weight - largest));
   return { vectors, temperature: head.scale, weights };
+}
+
+/**
+ * Query vectors of a mixture that lean towards what all of a history has in common: u_j + tilt · mean of u. As a distribution,
+ * exp(scale · u_j·v) is tilted by exp(scale · tilt · mean·v): what follows from one item, to the taste of the one who had them all.
+ * @param units (n) unit vectors, n at least 1
+ */
+export function tiltToMean(units: readonly Float32Array[], tilt: number): Float32Array[] {
+  if (tilt === 0) return [...units];
+  const mean = new Float64Array(units[0]!.length);
+  for (const unit of units) for (let d = 0; d < mean.length; d++) mean[d]! += unit[d]! / units.length;
+  return units.map((unit) => unit.map((value, d) => value + tilt * mean[d]!));
 }
 
 /** The mean of the newest items, weighted by attention where the head has it: (dim), zeros for no items. */

@@ -13,7 +13,14 @@ import { textFeatures } from "./tokenizer.ts";
 export { dequantizeTable, type EmbeddingTable, embeddingBag, quantizeTable, rowOf } from "./embedding-bag.ts";
 export { type QueryTowerWeights, readQueryTower, writeQueryTower } from "./format.ts";
 export { fnv1a32 } from "./hash.ts";
-export { type HistoryForm, type HistoryHead, logPartition, type MixtureQuery, type Partition } from "./history.ts";
+export {
+  type HistoryForm,
+  type HistoryHead,
+  logPartition,
+  type MixtureQuery,
+  type Partition,
+  tiltToMean,
+} from "./history.ts";
 export { type DenseLayer, l2Normalize, mlp } from "./mlp.ts";
 export { DEFAULT_TOKENIZER, normalizeText, type TokenizerConfig, textFeatures, words } from "./tokenizer.ts";
 

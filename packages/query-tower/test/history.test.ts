@@ -71,6 +71,35 @@ describe("the mixture of a history", () => {
     });
   });
 
+  it("leans its vectors towards their mean when it is tilted, and is then a file of version 3", () => {
+    const straight = tower("mixture");
+    const tilted = { ...straight, history: { ...straight.history!, tilt: 0.4 } };
+    const bytes = writeQueryTower(tilted);
+    expect([bytes, writeQueryTower(straight)].map((file) => new DataView(file.buffer).getUint32(4, true))).toEqual([
+      3, 2,
+    ]);
+    const query = openQueryTower(bytes).embed({ history: ITEMS });
+    const units = createQueryTower(straight).embed({ history: ITEMS });
+    if (!query || !units || query instanceof Float32Array || units instanceof Float32Array)
+      throw new Error("expected mixtures");
+    const mean = Array.from({ length: DIM }, (_, d) => units.vectors.reduce((sum, unit) => sum + unit[d]! / 3, 0));
+    query.vectors.forEach((vector, i) => {
+      vector.forEach((value, d) => {
+        expect(value).toBeCloseTo(units.vectors[i]![d]! + 0.4 * mean[d]!, 6);
+      });
+    });
+    const logWeights = query.vectors.map((vector) => -logPartition(tilted.history.partition!, vector));
+    query.weights.forEach((weight, i) => {
+      expect(weight).toBeCloseTo(Math.exp(logWeights[i]! - Math.max(...logWeights)), 5);
+    });
+    const lying = bytes.slice();
+    new DataView(lying.buffer).setUint32(4, 2, true);
+    expect(() => readQueryTower(lying)).toThrow('"format version" expected 3 with such a header, got 2');
+    expect(() => writeQueryTower({ ...tilted, history: { ...tilted.history, tilt: -1 } })).toThrow(
+      '"history.tilt" expected a number of at least 0, got -1',
+    );
+  });
+
   it("sums the partition as its definition says, far from overflow too", () => {
     const { values, scales, bias } = tower("mixture").history!.partition!;
     const query = [0.5, -1, 2, 0.25];
