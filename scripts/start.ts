@@ -80,7 +80,15 @@ async function main(): Promise<void> {
   await requireFree(port);
   await run(
     tool("turbo"),
-    ["run", "build", "data", "--filter=@poeem/pq-core", "--filter=@poeem/example-symbols", "--output-logs=errors-only"],
+    [
+      "run",
+      "build",
+      "data",
+      "--filter=@poeem/pq-core",
+      "--filter=@poeem/trainer",
+      "--filter=@poeem/example-symbols",
+      "--output-logs=errors-only",
+    ],
     root,
   );
   if (existsSync(join(index, "manifest.json"))) {

@@ -27,13 +27,12 @@ describe.each([false, true])("history batches, events with a time: %s", (timed) 
 
   it("never have a target in its own history, nor anything that came later", () => {
     for (const { batch } of batches) {
-      const count = batch.candidates.length;
       batch.events.forEach((group, g) => {
         const query = dataset.eventQuery[group[0]!]!;
         const list = listOf(past.items, past.user[query]!);
         const wanted = Array.from(group, (event) => dataset.eventItem[event]!);
         expect(new Set(Array.from(group, (event) => dataset.eventQuery[event]!))).toEqual(new Set([query]));
-        const found = [...batch.candidates].filter((_, c) => batch.targets[g * count + c] === 1);
+        const found = Array.from(listOf(batch.targets, g), (c) => batch.candidates[c]!);
         expect(found.sort()).toEqual(wanted.sort());
         const places = Array.from({ length: 3 }, (_, s) => g * 3 + s).filter((p) => batch.placeMask[p] !== MASKED);
         const history = places.map((p) => batch.candidates[batch.sources[p]!]!);

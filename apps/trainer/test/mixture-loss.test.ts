@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { beforeAll, describe, expect, it } from "vitest";
+import { toCsr } from "../src/data/csr.ts";
 import { gatherRows, mixtureSoftmaxLoss } from "../src/model/mixture-loss.ts";
 import { MASKED } from "../src/model/ops.ts";
 
@@ -55,6 +56,9 @@ function definition({ queries, candidates, logWeights, targets, mask, logQ }: Pr
   return loss / total;
 }
 
+/** Columns of the values that are not 0. */
+const listsOf = (rows: number[][]) => toCsr(rows.map((row) => row.flatMap((value, c) => (value === 0 ? [] : [c]))));
+
 function softmax(x: number[]): number[] {
   const max = Math.max(...x);
   const e = x.map((value) => Math.exp(value - max));
@@ -73,9 +77,10 @@ describe.each(["cpu", "wasm"])("mixture of softmaxes on %s", (backend) => {
     const input = problem(1);
     const tensors = [input.queries, input.candidates, input.logWeights].map((rows) => tf.tensor2d(rows));
     const others = {
-      targets: tf.tensor2d(input.targets),
-      mask: tf.tensor2d(input.mask),
-      logQ: tf.tensor2d([input.logQ]),
+      targets: listsOf(input.targets),
+      weights: Float32Array.from(input.targets.flat().filter((weight) => weight > 0)),
+      masked: listsOf(input.mask),
+      logQ: Float32Array.from(input.logQ),
     };
     const { value, grads } = tf.valueAndGrads((q, v, w) =>
       mixtureSoftmaxLoss(q as tf.Tensor2D, v as tf.Tensor2D, w as tf.Tensor2D, others, SCALE),

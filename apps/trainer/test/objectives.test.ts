@@ -2,6 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend.ts";
+import { emptyLists, toCsr } from "../src/data/csr.ts";
 import { MASKED } from "../src/model/ops.ts";
 import { candidateSoftmaxLoss } from "../src/train/objectives/candidate-softmax.ts";
 import { fullSoftmaxLoss } from "../src/train/objectives/full-softmax.ts";
@@ -34,6 +35,9 @@ function softmaxLoops(logits: number[][], right: number[]): number {
   return rows.reduce((sum, x) => sum + x, 0) / logits.length;
 }
 
+const listsOf = (mask: number[][]) =>
+  toCsr(mask.map((row) => row.flatMap((value, j) => (value === MASKED ? [j] : []))));
+
 const cases: Case[] = [];
 for (const c of [n, n + 5]) {
   const mask = Array.from({ length: n }, (_, i) =>
@@ -44,7 +48,12 @@ for (const c of [n, n + 5]) {
     name: `candidateSoftmaxLoss of ${n} queries over ${c} candidates`,
     inputs: [unitRows(n), unitRows(c), [[Math.log(5)]]],
     tensors: ([q, v, s]) =>
-      candidateSoftmaxLoss(q!, v!, tf.tensor2d(mask), tf.tensor2d([logQ]), tf.reshape(s!, []) as tf.Scalar).total,
+      candidateSoftmaxLoss(
+        q!,
+        v!,
+        { masked: listsOf(mask), logQ: Float32Array.from(logQ) },
+        tf.reshape(s!, []) as tf.Scalar,
+      ).total,
     loops: ([q, v, s]) =>
       softmaxLoops(
         q!.map((row, i) => v!.map((item, j) => Math.exp(s![0]![0]!) * dot(row, item) - logQ[j]! + mask[i]![j]!)),
@@ -58,10 +67,16 @@ for (const c of [n, n + 5]) {
     name: `candidateSoftmaxLoss of ${n} queries over ${c} candidates with a teacher`,
     inputs: [start, unitRows(c)],
     tensors: ([q, v]) =>
-      candidateSoftmaxLoss(q!, v!, tf.tensor2d(mask), tf.tensor2d([logQ]), tf.scalar(Math.log(teacherScale)), {
-        candidates: tf.tensor2d(dense),
-        weight: 0.3,
-      }).total,
+      candidateSoftmaxLoss(
+        q!,
+        v!,
+        { masked: listsOf(mask), logQ: Float32Array.from(logQ) },
+        tf.scalar(Math.log(teacherScale)),
+        {
+          candidates: tf.tensor2d(dense),
+          weight: 0.3,
+        },
+      ).total,
     loops: ([q, v]) => {
       const logits = (queries: number[][], to: number[][]) =>
         queries.map((row, i) => to.map((item, j) => teacherScale * dot(row, item) - logQ[j]! + mask[i]![j]!));
@@ -83,7 +98,7 @@ for (const c of [n, n + 5]) {
   cases.push({
     name: `hingeLoss of ${n} queries over ${c} candidates`,
     inputs: [unitRows(n), unitRows(c)],
-    tensors: ([q, v]) => hingeLoss(q!, v!, tf.tensor2d(mask), 0.7),
+    tensors: ([q, v]) => hingeLoss(q!, v!, listsOf(mask), 0.7),
     loops: ([q, v]) => {
       let sum = 0;
       q!.forEach((row, i) => {
@@ -104,7 +119,13 @@ for (const mask of [undefined, others]) {
     name: `fullSoftmaxLoss over 8 items, ${mask ? "some of them masked" : "two queries with one right item"}`,
     inputs: [unitRows(n), unitRows(8), [[Math.log(3)]]],
     tensors: ([q, v, s]) =>
-      fullSoftmaxLoss(q!, v!, tf.tensor1d(right, "int32"), mask && tf.tensor2d(mask), tf.reshape(s!, []) as tf.Scalar),
+      fullSoftmaxLoss(
+        q!,
+        v!,
+        Uint32Array.from(right),
+        mask ? listsOf(mask) : emptyLists(n),
+        tf.reshape(s!, []) as tf.Scalar,
+      ),
     loops: ([q, v, s]) =>
       softmaxLoops(
         q!.map((row, i) => v!.map((item, j) => Math.exp(s![0]![0]!) * dot(row, item) + (mask?.[i]?.[j] ?? 0))),

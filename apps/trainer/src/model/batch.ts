@@ -1,6 +1,5 @@
-import { listOf } from "../data/csr.ts";
+import { type Csr, listOf } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { MASKED } from "./ops.ts";
 
 /** One training batch: query i led to candidate `right[i]`. */
 export interface Batch {
@@ -9,11 +8,8 @@ export interface Batch {
   readonly items: Uint32Array;
   /** Position in `items` of the item that query i led to: i itself, unless the candidates are the whole catalogue. */
   readonly right: Uint32Array;
-  /**
-   * (queries, items): MASKED where the item of column j is also right for query i and j ≠ right[i] (an accidental hit),
-   * else 0. Holds until the next batch is built: most of its entries are 0 for ever.
-   */
-  readonly mask: Float32Array;
+  /** Columns of `items`, by query, of items that are also right for it (accidental hits); not `right[i]`. */
+  readonly masked: Csr;
 }
 
 const NONE = new Uint32Array(0);
@@ -24,8 +20,6 @@ export class BatchBuilder {
   // Columns of each item in the batch at hand, as a linked list, so that a query only walks its own relevant items.
   private readonly firstColumn: Int32Array;
   private nextColumn: Int32Array;
-  private mask = new Float32Array(0);
-  private masked: number[] = [];
 
   constructor(dataset: Dataset, batchSize: number) {
     this.dataset = dataset;
@@ -47,9 +41,9 @@ export class BatchBuilder {
     }
     const items = others === "all" ? Uint32Array.from(dataset.ids.keys()) : joined(targets, others);
     this.chain(items);
-    const mask = this.fillMask(queries, right, items.length);
+    const masked = this.accidentalHits(queries, right);
     for (const item of items) this.firstColumn[item] = -1;
-    return { queries, items, right, mask };
+    return { queries, items, right, masked };
   }
 
   private chain(items: Uint32Array): void {
@@ -62,21 +56,18 @@ export class BatchBuilder {
     }
   }
 
-  private fillMask(queries: Uint32Array, right: Uint32Array, width: number): Float32Array {
+  private accidentalHits(queries: Uint32Array, right: Uint32Array): Csr {
     const { dataset, firstColumn, nextColumn } = this;
-    for (const at of this.masked) this.mask[at] = 0;
-    this.masked = [];
-    if (this.mask.length !== queries.length * width) this.mask = new Float32Array(queries.length * width);
+    const offsets = new Uint32Array(queries.length + 1);
+    const columns: number[] = [];
     for (let row = 0; row < queries.length; row++) {
       for (const item of listOf(dataset.train.relevant, queries[row]!)) {
-        for (let column = firstColumn[item]!; column >= 0; column = nextColumn[column]!) {
-          if (column === right[row]) continue;
-          this.mask[row * width + column] = MASKED;
-          this.masked.push(row * width + column);
-        }
+        for (let column = firstColumn[item]!; column >= 0; column = nextColumn[column]!)
+          if (column !== right[row]) columns.push(column);
       }
+      offsets[row + 1] = columns.length;
     }
-    return this.mask;
+    return { offsets, values: Uint32Array.from(columns) };
   }
 }
 

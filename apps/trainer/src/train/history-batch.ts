@@ -1,5 +1,5 @@
 import type { Random } from "@poeem/indexing-layer";
-import { listOf } from "../data/csr.ts";
+import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { MASKED } from "../model/ops.ts";
 import { groupSizeOf } from "./event-order.ts";
@@ -13,8 +13,8 @@ export interface HistoryBatch {
   readonly sources: Uint32Array;
   /** (G, S): 0, or `MASKED` in an empty place. */
   readonly placeMask: Float32Array;
-  /** (G, C): 1 for the candidates to be found. */
-  readonly targets: Float32Array;
+  /** Positions in `candidates` of the items that each of the G groups is to find, each once. */
+  readonly targets: Csr;
   /** (C) logarithm of the share of batches that hold each candidate, up to a constant. */
   readonly logQ: Float32Array;
   /** Events of each group: positions in the event list. */
@@ -69,9 +69,9 @@ export class HistoryBatchBuilder {
     let drawn = 0;
     const sources = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
-    const found: [number, number][] = [];
+    const targets: number[][] = [];
     groups.forEach(({ events, history }, g) => {
-      for (const event of events) found.push([g, place(dataset.eventItem[event]!)]);
+      targets.push([...new Set(Array.from(events, (event) => place(dataset.eventItem[event]!)))]);
       history.forEach((item, s) => {
         sources[g * places + s] = place(item);
         placeMask[g * places + s] = 0;
@@ -79,9 +79,6 @@ export class HistoryBatchBuilder {
       drawn += events.length + history.length;
     });
     for (let i = 0; i < negatives; i++) place(random.integer(dataset.ids.length));
-    const count = candidates.length;
-    const targets = new Float32Array(groups.length * count);
-    for (const [g, position] of found) targets[g * count + position] = 1;
     for (const item of candidates) positionOf[item] = -1;
     const uniform = negatives / dataset.ids.length;
     return {
@@ -89,7 +86,7 @@ export class HistoryBatchBuilder {
       candidates: Uint32Array.from(candidates),
       sources,
       placeMask,
-      targets,
+      targets: toCsr(targets),
       // an item is in a batch with probability 1 − exp(−expected number of times it is drawn)
       logQ: Float32Array.from(candidates, (item) => Math.log(-Math.expm1(-(drawn * share[item]! + uniform)))),
       events: groups.map((group) => group.events),

@@ -1,6 +1,7 @@
 import type { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
+import { toCsr } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { gatherRows, mixtureSoftmaxLoss } from "../model/mixture-loss.ts";
 import { l2NormalizeRows, MASKED } from "../model/ops.ts";
@@ -95,36 +96,26 @@ export class HistoryStep implements Stateful {
   /** Quantized candidates (C, dim) → loss. */
   private loss(batch: HistoryBatch, quantized: tf.Tensor2D, queryInput: tf.Tensor2D | undefined): tf.Scalar {
     const { model, config } = this;
-    const count = batch.candidates.length;
     const places = config.model.history.sources;
     const { scale, logQ } = config.training;
     const sources = tf.tensor1d(Int32Array.from(batch.sources), "int32");
-    // one-hot in integers first: with "float32" the wasm backend writes the bits of integers
-    const choice = tf.cast(tf.oneHot(sources, count), "float32") as tf.Tensor2D;
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
     const read = gatherRows(quantized, sources);
-    const targets = {
-      targets: tf.tensor2d(batch.targets, [batch.numGroups, count]),
-      logQ: tf.mul(tf.tensor2d(batch.logQ, [1, count]), logQ) as tf.Tensor2D,
-    };
+    const targets = { targets: batch.targets, logQ: batch.logQ.map((value) => value * logQ) };
     // an item does not compete to be the answer to itself
     if (model.history!.form === "mixture") {
-      const mask = tf.mul(choice, MASKED) as tf.Tensor2D;
-      return mixtureSoftmaxLoss(l2NormalizeRows(read), quantized, placeMask, { ...targets, mask }, scale);
+      const masked = toCsr(Array.from(batch.sources, (source) => [source]));
+      return mixtureSoftmaxLoss(l2NormalizeRows(read), quantized, placeMask, { ...targets, masked }, scale);
     }
     const pooled = model.history!.pool(read, placeMask);
     const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
-    const mask = tf.mul(
-      tf.sum(
-        tf.mul(
-          tf.reshape(choice, [batch.numGroups, places, count]),
-          tf.reshape(tf.cast(tf.greaterEqual(placeMask, 0), "float32"), [batch.numGroups, places, 1]),
-        ),
-        1,
-      ),
-      MASKED,
-    ) as tf.Tensor2D;
-    return mixtureSoftmaxLoss(query, quantized, tf.zeros([batch.numGroups, 1]), { ...targets, mask }, scale);
+    const masked = toCsr(
+      Array.from({ length: batch.numGroups }, (_, g) => {
+        const group = batch.sources.subarray(g * places, (g + 1) * places);
+        return group.filter((_, s) => batch.placeMask[g * places + s] !== MASKED);
+      }),
+    );
+    return mixtureSoftmaxLoss(query, quantized, tf.zeros([batch.numGroups, 1]), { ...targets, masked }, scale);
   }
 
   private contexts(batch: HistoryBatch): QueryContexts | undefined {

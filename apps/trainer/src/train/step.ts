@@ -63,18 +63,13 @@ export class TrainingStep implements Stateful {
     const { dim } = model;
     const others = Uint32Array.from({ length: negatives }, () => this.random.integer(dataset.ids.length));
     const batch = this.batches.build(events, objective === "full" ? "all" : others);
-    const [n, c] = [batch.queries.length, batch.items.length];
     const textRows: Uint32Array[] = [];
     const input = (rows: Float32Array): tf.Variable =>
       tf.tidy(() => tf.variable(tf.tensor2d(rows, [rows.length / dim, dim])));
     const contexts = dataset.eventContext && { rows: dataset.eventContext, of: events };
     const queryInput = input(model.queryInputs(dataset.queryRows, batch.queries, contexts));
     const itemInput = input(model.itemInputs(dataset, batch.items, { random: this.random, textRows }));
-    const mask = tf.tensor2d(batch.mask, [n, c]);
-    const logQ = tf.tensor2d(
-      Float32Array.from(batch.items, (item) => this.logQ[item]!),
-      [1, c],
-    );
+    const logQ = Float32Array.from(batch.items, (item) => this.logQ[item]!);
     let items: tf.Tensor2D | undefined;
     let softmax: tf.Scalar | undefined;
     let distortion: tf.Scalar | undefined;
@@ -92,7 +87,7 @@ export class TrainingStep implements Stateful {
         candidates: quantized,
         dense: quantizes ? vectors : undefined,
         right: batch.right,
-        mask,
+        masked: batch.masked,
         logQ,
         logScale: this.scale.logScale,
       });
@@ -114,17 +109,7 @@ export class TrainingStep implements Stateful {
     model.queryGradients(dataset.queryRows, batch.queries, queryGradient, contexts);
     model.itemGradients(dataset, batch.items, textRows, itemGradient);
     model.stepTables(learningRate * rateShare);
-    tf.dispose([
-      value,
-      grads,
-      queryInput,
-      itemInput,
-      mask,
-      logQ,
-      items!,
-      softmax!,
-      ...(distortion ? [distortion] : []),
-    ]);
+    tf.dispose([value, grads, queryInput, itemInput, items!, softmax!, ...(distortion ? [distortion] : [])]);
     return { loss: loss[0]!, distortion: lost[0]! };
   }
 

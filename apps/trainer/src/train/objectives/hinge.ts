@@ -1,5 +1,8 @@
 import { withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
+import type { Csr } from "../../data/csr.ts";
+import { denseRows } from "../../model/fused-softmax.ts";
+import { MASKED } from "../../model/ops.ts";
 
 /**
  * The hinge loss of the Poeem paper over the candidates of a batch: every wrong candidate whose cosine comes closer to
@@ -9,12 +12,13 @@ import * as tf from "@tensorflow/tfjs";
  *
  * @param queries (n, dim) unit rows
  * @param candidates (c, dim), c ≥ n; the right one of query i is candidate i
- * @param mask (n, c) MASKED where candidate j is also right for query i (and j ≠ i), else 0
+ * @param masked candidates, by query, that are also right (and not the query's own) and therefore cost nothing
  */
-export function hingeLoss(queries: tf.Tensor2D, candidates: tf.Tensor2D, mask: tf.Tensor2D, margin: number): tf.Scalar {
+export function hingeLoss(queries: tf.Tensor2D, candidates: tf.Tensor2D, masked: Csr, margin: number): tf.Scalar {
   const [n, dim] = queries.shape;
   const rest = candidates.shape[0] - n;
   const { loss, dq, dv } = tf.tidy(() => {
+    const mask = denseRows(masked, candidates.shape[0], MASKED);
     const right = rest === 0 ? candidates : tf.slice2d(candidates, [0, 0], [n, dim]);
     const positives = tf.sum(tf.mul(queries, right), 1, true);
     const scores = tf.add(tf.matMul(queries, tf.transpose(candidates)), mask);

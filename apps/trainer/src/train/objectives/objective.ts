@@ -1,5 +1,6 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../../config.ts";
+import type { Csr } from "../../data/csr.ts";
 import { candidateSoftmaxLoss } from "./candidate-softmax.ts";
 import { fullSoftmaxLoss } from "./full-softmax.ts";
 import { hingeLoss } from "./hinge.ts";
@@ -14,10 +15,10 @@ export interface Comparison {
   readonly dense: tf.Tensor2D | undefined;
   /** Candidate that query i led to: i itself, unless the objective is the full softmax. */
   readonly right: Uint32Array;
-  /** (n, c) */
-  readonly mask: tf.Tensor2D;
-  /** (1, c) */
-  readonly logQ: tf.Tensor2D;
+  /** Candidates, by query, that are also right and therefore do not compete. */
+  readonly masked: Csr;
+  /** (c) */
+  readonly logQ: Float32Array;
   readonly logScale: tf.Scalar;
 }
 
@@ -27,15 +28,15 @@ export const DISTILLATION_WEIGHT = 0.25;
 /** The objective that `training.objective` names. @returns what gradients are taken of, and what is reported */
 export function objectiveLoss(
   training: PoeemConfig["training"],
-  { queries, candidates, dense, right, mask, logQ, logScale }: Comparison,
+  { queries, candidates, dense, right, masked, logQ, logScale }: Comparison,
 ): { total: tf.Scalar; ranking: tf.Scalar } {
   if (training.objective === "softmax") {
     const teacher = dense && { candidates: dense, weight: DISTILLATION_WEIGHT };
-    return candidateSoftmaxLoss(queries, candidates, mask, logQ, logScale, teacher);
+    return candidateSoftmaxLoss(queries, candidates, { masked, logQ }, logScale, teacher);
   }
   const loss =
     training.objective === "hinge"
-      ? hingeLoss(queries, candidates, mask, training.margin)
-      : fullSoftmaxLoss(queries, candidates, tf.tensor1d(Int32Array.from(right), "int32"), mask, logScale);
+      ? hingeLoss(queries, candidates, masked, training.margin)
+      : fullSoftmaxLoss(queries, candidates, right, masked, logScale);
   return { total: loss, ranking: loss };
 }

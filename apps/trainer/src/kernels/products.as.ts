@@ -1,0 +1,156 @@
+// The three products of the softmax as register blocks of 4 × 8. V8 lets all loads of a round go before its sums: 8 sums, 4
+// splats and 2 vectors make 14 of the 15 registers it hands out on x64 (with 6 × 8 they overflow, at half the speed). Query
+// rows come in blocks of ROWS; the (candidates, ROWS) tile of a block has them in the lanes, so that logits, slopes towards
+// queries and slopes towards candidates are all read and written in the order of memory.
+
+// Query rows of a block: a multiple of 16, the rows that a cache line of a tile holds.
+export const ROWS: i32 = 48;
+// Bytes from one candidate to the next in a tile.
+export const ROW_BYTES: usize = 192;
+// Candidates of a register block; their number is padded to a multiple.
+export const PANEL: i32 = 4;
+
+// a·b + c; fused where the engine has it, else rounded twice.
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+// Logits of 4 candidates, (d, 4) at a, and 8 rows, (d, 8) at b, into a tile; each starts from its candidate's bias.
+export function scoreBlock(d: i32, a: usize, b: usize, biases: usize, out: usize): void {
+  let s0 = v128.load32_splat(biases), t0 = s0;
+  let s1 = v128.load32_splat(biases, 4), t1 = s1;
+  let s2 = v128.load32_splat(biases, 8), t2 = s2;
+  let s3 = v128.load32_splat(biases, 12), t3 = s3;
+  for (let k = 0; k < d; k++) {
+    const p = v128.load(b);
+    const q = v128.load(b, 16);
+    let x: v128;
+    x = v128.load32_splat(a);
+    s0 = madd(x, p, s0);
+    t0 = madd(x, q, t0);
+    x = v128.load32_splat(a, 4);
+    s1 = madd(x, p, s1);
+    t1 = madd(x, q, t1);
+    x = v128.load32_splat(a, 8);
+    s2 = madd(x, p, s2);
+    t2 = madd(x, q, t2);
+    x = v128.load32_splat(a, 12);
+    s3 = madd(x, p, s3);
+    t3 = madd(x, q, t3);
+    a += 16;
+    b += 32;
+  }
+  v128.store(out, s0);
+  v128.store(out, t0, 16);
+  out += ROW_BYTES;
+  v128.store(out, s1);
+  v128.store(out, t1, 16);
+  out += ROW_BYTES;
+  v128.store(out, s2);
+  v128.store(out, t2, 16);
+  out += ROW_BYTES;
+  v128.store(out, s3);
+  v128.store(out, t3, 16);
+}
+
+// Adds slope · candidates for 4 rows of a tile at a and 8 dimensions of count candidates at b, a row every dBytes.
+export function queryBlock(count: i32, a: usize, b: usize, dBytes: usize, out: usize): void {
+  let at = out;
+  let s0 = v128.load(at), t0 = v128.load(at, 16);
+  at += dBytes;
+  let s1 = v128.load(at), t1 = v128.load(at, 16);
+  at += dBytes;
+  let s2 = v128.load(at), t2 = v128.load(at, 16);
+  at += dBytes;
+  let s3 = v128.load(at), t3 = v128.load(at, 16);
+  for (let c = 0; c < count; c++) {
+    const p = v128.load(b);
+    const q = v128.load(b, 16);
+    let x: v128;
+    x = v128.load32_splat(a);
+    s0 = madd(x, p, s0);
+    t0 = madd(x, q, t0);
+    x = v128.load32_splat(a, 4);
+    s1 = madd(x, p, s1);
+    t1 = madd(x, q, t1);
+    x = v128.load32_splat(a, 8);
+    s2 = madd(x, p, s2);
+    t2 = madd(x, q, t2);
+    x = v128.load32_splat(a, 12);
+    s3 = madd(x, p, s3);
+    t3 = madd(x, q, t3);
+    a += ROW_BYTES;
+    b += dBytes;
+  }
+  v128.store(out, s0);
+  v128.store(out, t0, 16);
+  out += dBytes;
+  v128.store(out, s1);
+  v128.store(out, t1, 16);
+  out += dBytes;
+  v128.store(out, s2);
+  v128.store(out, t2, 16);
+  out += dBytes;
+  v128.store(out, s3);
+  v128.store(out, t3, 16);
+}
+
+// Adds slope · queries for 4 candidates of a tile at a and 8 dimensions of count query rows at b, a row every dBytes.
+export function candidateBlock(count: i32, a: usize, b: usize, dBytes: usize, out: usize): void {
+  let at = out;
+  let s0 = v128.load(at), t0 = v128.load(at, 16);
+  at += dBytes;
+  let s1 = v128.load(at), t1 = v128.load(at, 16);
+  at += dBytes;
+  let s2 = v128.load(at), t2 = v128.load(at, 16);
+  at += dBytes;
+  let s3 = v128.load(at), t3 = v128.load(at, 16);
+  for (let r = 0; r < count; r++) {
+    const p = v128.load(b);
+    const q = v128.load(b, 16);
+    let x: v128;
+    x = v128.load32_splat(a);
+    s0 = madd(x, p, s0);
+    t0 = madd(x, q, t0);
+    x = v128.load32_splat(a, 1 * ROW_BYTES);
+    s1 = madd(x, p, s1);
+    t1 = madd(x, q, t1);
+    x = v128.load32_splat(a, 2 * ROW_BYTES);
+    s2 = madd(x, p, s2);
+    t2 = madd(x, q, t2);
+    x = v128.load32_splat(a, 3 * ROW_BYTES);
+    s3 = madd(x, p, s3);
+    t3 = madd(x, q, t3);
+    a += 4;
+    b += dBytes;
+  }
+  v128.store(out, s0);
+  v128.store(out, t0, 16);
+  out += dBytes;
+  v128.store(out, s1);
+  v128.store(out, t1, 16);
+  out += dBytes;
+  v128.store(out, s2);
+  v128.store(out, t2, 16);
+  out += dBytes;
+  v128.store(out, s3);
+  v128.store(out, t3, 16);
+}
+
+// (count, d) rows → (count / width) panels of (d, width), so that a product reads them in the order of memory.
+export function pack(from: usize, count: i32, d: i32, width: i32, to: usize): void {
+  const dBytes = <usize>d << 2;
+  for (let panel = 0; panel < count; panel += width) {
+    for (let k = 0; k < d; k++) {
+      let at = from + (<usize>k << 2);
+      for (let m = 0; m < width; m++) {
+        store<f32>(to, load<f32>(at));
+        at += dBytes;
+        to += 4;
+      }
+    }
+    from += <usize>width * dBytes;
+  }
+}
