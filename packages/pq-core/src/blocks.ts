@@ -55,10 +55,17 @@ export function termBucket(term: number, range: TermRange): number {
 /**
  * Packs codes in list order into blocks.
  *
- * @param codes (n, M) one byte a sub-code, in list order
- * @param terms (n), only for metrics with terms
+ * @param codes (n, M) one byte a sub-code
+ * @param order (n) which of them each ordinal has; left out = they are in list order
+ * @param terms (n) in list order, only for metrics with terms
  */
-export function packBlocks(shape: Shape, codes: Uint8Array, terms?: Float32Array, range?: TermRange): Uint8Array {
+export function packBlocks(
+  shape: Shape,
+  codes: Uint8Array,
+  order?: Uint32Array,
+  terms?: Float32Array,
+  range?: TermRange,
+): Uint8Array {
   const M = shape.numSubQuantizers;
   const n = codes.length / M;
   const size = blockBytes(shape);
@@ -69,18 +76,17 @@ export function packBlocks(shape: Shape, codes: Uint8Array, terms?: Float32Array
   for (let i = 0; i < n; i++) {
     const block = Math.floor(i / BLOCK) * size;
     const lane = i % BLOCK;
-    for (let m = 0; m < M; m++) putCode(bytes, block + m * row, lane, shape.nbits, codes[i * M + m]!);
+    const from = (order === undefined ? i : order[i]!) * M;
+    // 4 bits: lanes 16 … 31 are the high nibbles
+    const isHigh = shape.nbits === 4 && lane >= 16;
+    const to = block + (isHigh ? lane - 16 : lane);
+    if (isHigh) for (let m = 0; m < M; m++) bytes[to + m * row]! |= codes[from + m]! << 4;
+    else for (let m = 0; m < M; m++) bytes[to + m * row]! |= codes[from + m]!;
     if (terms === undefined || range === undefined) continue;
-    if (shape.nbits === 4) putCode(bytes, block + M * row, lane, 4, termBucket(terms[i]!, range));
+    if (shape.nbits === 4) bytes[to + M * row]! |= termBucket(terms[i]!, range) << (isHigh ? 4 : 0);
     view.setFloat32(block + at + lane * 4, terms[i]!, true);
   }
   return bytes;
-}
-
-function putCode(bytes: Uint8Array, row: number, lane: number, nbits: 4 | 8, code: number): void {
-  if (nbits === 8) bytes[row + lane] = code;
-  else if (lane < 16) bytes[row + lane]! |= code;
-  else bytes[row + lane - 16]! |= code << 4;
 }
 
 /** Sub-code m of the item in `lane` of the block that starts at `block`. */

@@ -111,5 +111,8 @@ export function checkAssignments(assignments: Uint32Array, n: number, nlist: num
 export function checkCodes(codes: Uint8Array, n: number, { numSubQuantizers, numCentroids }: Codebook): void {
   checkType("codes", codes, Uint8Array);
   checkLength("codes", codes, n * numSubQuantizers);
-  if (numCentroids < 256) checkEach("codes", codes, `below ${numCentroids}`, (code) => code < numCentroids);
+  // numCentroids is a power of two: no code has a bit beyond it
+  let bits = 0;
+  for (let i = 0; i < codes.length; i++) bits |= codes[i]!;
+  if (bits >= numCentroids) checkEach("codes", codes, `below ${numCentroids}`, (code) => code < numCentroids);
 }

@@ -1,5 +1,4 @@
 import { partition } from "./search/sorted.ts";
-import type { ItemId } from "./types.ts";
 
 /** Which item stands where: lists one after another without gaps. */
 export interface ListOrder {
@@ -13,22 +12,15 @@ export interface ListOrder {
  * Orders items by cell, and by id inside a cell, so that items with equal codes rank by id.
  *
  * @param assignments (n) cell of each item
- * @param compare order of two ids
+ * @param byId (n) input positions in the order of the ids
  */
-export function orderByList(
-  assignments: Uint32Array,
-  cells: number,
-  ids: { readonly [index: number]: ItemId },
-  compare: (a: ItemId, b: ItemId) => number,
-): ListOrder {
-  const n = assignments.length;
+export function orderByList(assignments: Uint32Array, cells: number, byId: Uint32Array): ListOrder {
   const offsets = new Uint32Array(cells + 1);
-  for (let i = 0; i < n; i++) offsets[assignments[i]! + 1]!++;
+  for (const cell of assignments) offsets[cell + 1]!++;
   for (let l = 0; l < cells; l++) offsets[l + 1]! += offsets[l]!;
-  const order = new Uint32Array(n);
+  const order = new Uint32Array(byId.length);
   const next = offsets.slice(0, cells);
-  for (let i = 0; i < n; i++) order[next[assignments[i]!]!++] = i;
-  for (let l = 0; l < cells; l++) order.subarray(offsets[l], offsets[l + 1]).sort((a, b) => compare(ids[a]!, ids[b]!));
+  for (const position of byId) order[next[assignments[position]!]!++] = position;
   return { order, offsets };
 }
 

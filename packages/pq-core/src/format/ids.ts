@@ -1,9 +1,9 @@
-import { FormatError, rangeError, typeError } from "../errors.ts";
+import { FormatError, typeError } from "../errors.ts";
 import type { ItemId, ItemIds } from "../types.ts";
 import { checkOffsets, type SectionReader, type SectionWriter } from "./bytes.ts";
+import { utf8Length, writeUtf8 } from "./utf8.ts";
 
 export type IdType = "string" | "u32" | "u64";
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export function idTypeOf(ids: ItemIds): IdType {
@@ -34,20 +34,6 @@ function compareCodePoints(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Throws on an id that is not a well-formed, non-empty string, or that comes twice. */
-export function checkIds(ids: ItemIds): void {
-  const seen = new Set<ItemId>();
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i]!;
-    if (Array.isArray(ids)) {
-      if (typeof id !== "string" || id === "") throw typeError(`ids[${i}]`, "a non-empty string", id);
-      if (/\p{Surrogate}/u.test(id)) throw rangeError(`ids[${i}]`, "well-formed Unicode", id);
-    }
-    if (seen.has(id)) throw rangeError(`ids[${i}]`, "unique ids", id);
-    seen.add(id);
-  }
-}
-
 /** What a caller may pass for an id, as the index keeps it; undefined when no item can have it. */
 export function normalizeId(id: ItemId, type: IdType): ItemId | undefined {
   if (type === "string") return String(id);
@@ -56,12 +42,6 @@ export function normalizeId(id: ItemId, type: IdType): ItemId | undefined {
   const value = BigInt(text);
   if (type === "u32") return value <= 0xffff_ffffn ? Number(value) : undefined;
   return value <= 0xffff_ffff_ffff_ffffn ? value : undefined;
-}
-
-export function writeIds(writer: SectionWriter, ids: readonly ItemId[], type: IdType): void {
-  if (type === "u32") writer.add(Uint32Array.from(ids as readonly number[]));
-  else if (type === "u64") writer.add(BigUint64Array.from(ids as readonly bigint[]));
-  else writeStrings(writer, ids as readonly string[]);
 }
 
 /** Random access to the ids of one page. */
@@ -73,13 +53,12 @@ export function readIds(reader: SectionReader, where: string, count: number, typ
   return (index) => values[index]!;
 }
 
-/** (n + 1) byte offsets, then the UTF-8 bytes. */
+/** (n + 1) byte offsets, then the UTF-8 bytes. @param strings well-formed ones */
 export function writeStrings(writer: SectionWriter, strings: readonly string[]): void {
-  const parts = strings.map((text) => encoder.encode(text));
   const offsets = new Uint32Array(strings.length + 1);
-  for (let i = 0; i < parts.length; i++) offsets[i + 1] = offsets[i]! + parts[i]!.length;
+  for (let i = 0; i < strings.length; i++) offsets[i + 1] = offsets[i]! + utf8Length(strings[i]!);
   const bytes = new Uint8Array(offsets[strings.length]!);
-  for (let i = 0; i < parts.length; i++) bytes.set(parts[i]!, offsets[i]);
+  for (let i = 0; i < strings.length; i++) writeUtf8(strings[i]!, bytes, offsets[i]!, offsets[i + 1]! - offsets[i]!);
   writer.add(offsets);
   writer.add(bytes);
 }

@@ -1,7 +1,9 @@
 import { check, FormatError, typeError } from "../errors.ts";
-import type { Item, ItemFields, ItemId } from "../types.ts";
+import type { Item, ItemFields } from "../types.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
-import { type IdReader, type IdType, readIds, readStrings, writeIds, writeStrings } from "./ids.ts";
+import type { IdColumn } from "./id-column.ts";
+import { type IdReader, type IdType, readIds, readStrings, writeStrings } from "./ids.ts";
+import { utf8Length } from "./utf8.ts";
 
 /** A run of items: ordinals [first, first + count). */
 export interface Page {
@@ -10,59 +12,64 @@ export interface Page {
   readonly payload: Uint8Array;
 }
 
-/** Cuts `sizes` into runs whose sum stays within `limit`; one element larger than the limit is an error. */
-export function cutPages(
+/**
+ * Cuts elements of these sizes into runs whose sum stays within `limit`; one element larger than the limit is an error. Each
+ * size is asked for once and in order, and a run comes as soon as the first size behind it is known.
+ */
+export function* cutPages(
   name: string,
   sizes: (index: number) => number,
   n: number,
   limit: number,
-): { first: number; count: number }[] {
-  const pages: { first: number; count: number }[] = [];
+): Generator<{ first: number; count: number }> {
   let first = 0;
   let sum = 0;
   for (let i = 0; i < n; i++) {
     const size = sizes(i);
     if (size > limit) check(false, `${name}[${i}]`, `at most ${limit} bytes (itemChunkBytes)`, `${size} bytes`);
     if (sum + size > limit) {
-      pages.push({ first, count: i - first });
+      yield { first, count: i - first };
       first = i;
       sum = 0;
     }
     sum += size;
   }
-  if (n > first) pages.push({ first, count: n - first });
-  return pages;
+  if (n > first) yield { first, count: n - first };
 }
-
-const encoder = new TextEncoder();
 
 /** Room that alignment takes in a page at most. */
 const PAGE_OVERHEAD = 128;
 
-function idBytes(id: ItemId, type: IdType): number {
-  return type === "u32" ? 4 : type === "u64" ? 8 : 4 + encoder.encode(id as string).length;
-}
-
-/** Pages of ids and fields in list order, so that the top k of a query touch few of them. */
-export function writeItemPages(
-  ids: readonly ItemId[],
-  type: IdType,
+/**
+ * Pages of ids and fields in list order, so that the top k of a query touch few of them; one after the other, so that the JSON
+ * of all fields is never in memory together.
+ *
+ * @param order (n) input position of each ordinal
+ */
+export function* writeItemPages(
+  ids: IdColumn,
+  order: Uint32Array,
   fields: readonly ItemFields[] | undefined,
   limit: number,
-): Page[] {
-  const json = fields?.map((value, i) => {
+): Generator<Page> {
+  // of the page at hand
+  const json: string[] = [];
+  const size = (i: number): number => {
+    const bytes = ids.bytesAt(order[i]!);
+    if (fields === undefined) return bytes;
+    const value = fields[order[i]!];
     if (typeof value !== "object" || value === null || Array.isArray(value))
-      throw typeError(`fields[${i}]`, "an object", value);
-    return JSON.stringify(value);
-  });
-  const size = (i: number): number =>
-    idBytes(ids[i]!, type) + (json === undefined ? 0 : 4 + encoder.encode(json[i]!).length);
-  return cutPages("fields", size, ids.length, limit - PAGE_OVERHEAD).map(({ first, count }) => {
+      throw typeError(`fields[${order[i]}]`, "an object", value);
+    const text = JSON.stringify(value);
+    json.push(text);
+    return bytes + 4 + utf8Length(text);
+  };
+  for (const { first, count } of cutPages("fields", size, order.length, limit - PAGE_OVERHEAD)) {
     const writer = new SectionWriter();
-    writeIds(writer, ids.slice(first, first + count), type);
-    if (json !== undefined) writeStrings(writer, json.slice(first, first + count));
-    return { first, count, payload: writer.bytes() };
-  });
+    ids.write(writer, order.subarray(first, first + count));
+    if (fields !== undefined) writeStrings(writer, json.splice(0, count));
+    yield { first, count, payload: writer.bytes() };
+  }
 }
 
 /** One page opened: items are decoded when they are asked for. */

@@ -2,24 +2,35 @@ import { checkEach } from "../errors.ts";
 import { partition } from "../search/sorted.ts";
 import type { ItemId } from "../types.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
-import { compareIds, type IdType, readIds, writeIds } from "./ids.ts";
+import type { IdColumn } from "./id-column.ts";
+import { compareIds, type IdType, readIds } from "./ids.ts";
 import { cutPages, type Page } from "./item-pages.ts";
 
-/** Pages of (id, ordinal) sorted by id: where an item of a history or a like lies. Fetched only when asked for. */
-export function writeLookupPages(ids: readonly ItemId[], type: IdType, limit: number): (Page & { firstId: string })[] {
-  const byId = Uint32Array.from(ids.keys()).sort((a, b) => compareIds(ids[a]!, ids[b]!));
-  const size = (rank: number): number => 4 + (type === "string" ? 4 + 3 * (ids[byId[rank]!] as string).length : 8);
-  return cutPages("ids", size, ids.length, limit - 128).map(({ first, count }) => {
-    const ordinals = byId.slice(first, first + count);
+/**
+ * Pages of (id, ordinal) sorted by id: where an item of a history or a like lies. Fetched only when asked for.
+ *
+ * @param order (n) input position of each ordinal
+ */
+export function* writeLookupPages(
+  ids: IdColumn,
+  order: Uint32Array,
+  limit: number,
+): Generator<Page & { firstId: string }> {
+  const { byId } = ids;
+  const ordinalOf = new Uint32Array(order.length);
+  for (let ordinal = 0; ordinal < order.length; ordinal++) ordinalOf[order[ordinal]!] = ordinal;
+  const size = (rank: number): number => {
+    const id = ids.idAt(byId[rank]!);
+    // at most: three bytes a unit of UTF-16
+    return 4 + (typeof id === "string" ? 4 + 3 * id.length : 8);
+  };
+  for (const { first, count } of cutPages("ids", size, order.length, limit - 128)) {
+    const own = byId.subarray(first, first + count);
     const writer = new SectionWriter();
-    writer.add(ordinals);
-    writeIds(
-      writer,
-      Array.from(ordinals, (ordinal) => ids[ordinal]!),
-      type,
-    );
-    return { first, count, payload: writer.bytes(), firstId: String(ids[ordinals[0]!]) };
-  });
+    writer.add(own.map((position) => ordinalOf[position]!));
+    ids.write(writer, own);
+    yield { first, count, payload: writer.bytes(), firstId: String(ids.idAt(own[0]!)) };
+  }
 }
 
 /** One page opened: the ordinal of an id, or −1. */

@@ -3,12 +3,13 @@ import type { Codebook } from "../codebook.ts";
 import { checkAssignments, checkCodes, decodeRotated } from "../encode.ts";
 import { checkInteger, checkLength, rangeError } from "../errors.ts";
 import { type ListOrder, orderByList } from "../inverted-lists.ts";
-import type { Artifact, ArtifactChunk, ArtifactInput, ChunkEntry, ChunkKind, ItemId } from "../types.ts";
+import type { Artifact, ArtifactChunk, ArtifactInput, ChunkEntry, ChunkKind } from "../types.ts";
 import { sealChunk } from "./chunk.ts";
 import { writeCodebook } from "./codebook-chunk.ts";
 import { HEADER_BYTES, MAX_CHUNK_BYTES, MAX_ITEMS } from "./constants.ts";
 import { writeFilters } from "./filters-chunk.ts";
-import { checkIds, compareIds, idTypeOf } from "./ids.ts";
+import { idColumn } from "./id-column.ts";
+import { idTypeOf } from "./ids.ts";
 import { writeItemPages } from "./item-pages.ts";
 import { writeLookupPages } from "./lookup-pages.ts";
 import { sealManifest } from "./manifest.ts";
@@ -111,8 +112,7 @@ export async function addItems(
   const { codebook, assignments, codes, ids, fields } = input;
   const n = ids.length;
   checkInteger("ids.length", n, 0, MAX_ITEMS);
-  const idType = idTypeOf(ids);
-  checkIds(ids);
+  const column = idColumn(ids);
   checkAssignments(assignments, n, codebook.nlist);
   checkCodes(codes, n, codebook);
   if (fields !== undefined) checkLength("fields", fields, n);
@@ -121,8 +121,7 @@ export async function addItems(
   const itemChunkBytes = input.itemChunkBytes ?? DEFAULT_ITEM_CHUNK_BYTES;
   checkInteger("itemChunkBytes", itemChunkBytes, 1024, MAX_CHUNK_BYTES);
 
-  const { order, offsets } = orderByList(assignments, Math.max(codebook.nlist, 1), ids, compareIds);
-  const ordered = Array.from(order, (i): ItemId => ids[i]!);
+  const { order, offsets } = orderByList(assignments, Math.max(codebook.nlist, 1), column.byId);
   const { blocks, range } = layOut(input, order);
   await list.addParts(kind, head({ order, offsets, range }));
   const size = blockBytes(codebook);
@@ -131,11 +130,10 @@ export async function addItems(
     const payload = blocks.subarray(first * size, (first + perChunk) * size);
     await list.add("lists", payload, first, payload.length / size);
   }
-  const orderedFields = fields === undefined ? undefined : Array.from(order, (i) => fields[i]!);
-  for (const page of writeItemPages(ordered, idType, orderedFields, itemChunkBytes - HEADER_BYTES)) {
+  for (const page of writeItemPages(column, order, fields, itemChunkBytes - HEADER_BYTES)) {
     await list.add("items", page.payload, page.first, page.count);
   }
-  for (const page of writeLookupPages(ordered, idType, itemChunkBytes - HEADER_BYTES)) {
+  for (const page of writeLookupPages(column, order, itemChunkBytes - HEADER_BYTES)) {
     await list.add("lookup", page.payload, page.first, page.count, page.firstId);
   }
   if (input.facets !== undefined || input.numbers !== undefined) {
@@ -156,23 +154,24 @@ function layOut(
   order: Uint32Array,
 ): { blocks: Uint8Array; range: TermRange } {
   const M = codebook.numSubQuantizers;
-  const ordered = new Uint8Array(codes.length);
-  for (let i = 0; i < order.length; i++) ordered.set(codes.subarray(order[i]! * M, (order[i]! + 1) * M), i * M);
-  if (!hasTerms(codebook)) return { blocks: packBlocks(codebook, ordered), range: { min: 0, max: 0 } };
+  if (!hasTerms(codebook)) return { blocks: packBlocks(codebook, codes, order), range: { min: 0, max: 0 } };
   const terms = new Float32Array(order.length);
   // In pieces, so that the decoded vectors of a large catalogue are never in memory together.
   const step = 4096;
   for (let start = 0; start < order.length; start += step) {
-    const cells = Uint32Array.from(order.subarray(start, start + step), (i) => assignments[i]!);
-    const decoded = decodeRotated(codebook, cells, ordered.subarray(start * M, (start + cells.length) * M));
-    for (let i = 0; i < cells.length; i++) {
+    const own = order.subarray(start, start + step);
+    const ownCodes = new Uint8Array(own.length * M);
+    for (let i = 0; i < ownCodes.length; i++) ownCodes[i] = codes[own[Math.floor(i / M)]! * M + (i % M)]!;
+    const cells = own.map((from) => assignments[from]!);
+    const decoded = decodeRotated(codebook, cells, ownCodes);
+    for (let i = 0; i < own.length; i++) {
       let square = 0;
       for (const value of decoded.subarray(i * codebook.dim, (i + 1) * codebook.dim)) square += value * value;
       terms[start + i] = codebook.metric === "l2" ? square : Math.sqrt(square);
     }
   }
   const range = termRange(terms);
-  return { blocks: packBlocks(codebook, ordered, terms, range), range };
+  return { blocks: packBlocks(codebook, codes, order, terms, range), range };
 }
 
 function termRange(terms: Float32Array): TermRange {

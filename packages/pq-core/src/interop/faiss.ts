@@ -1,7 +1,7 @@
 import type { Codebook } from "../codebook.ts";
 import { checkAssignments, checkCodes } from "../encode.ts";
 import { checkLength, rangeError } from "../errors.ts";
-import { compareIds } from "../format/ids.ts";
+import { sortWords } from "../format/sort-ids.ts";
 import { orderByList } from "../inverted-lists.ts";
 import type { EncodedVectors } from "../types.ts";
 
@@ -73,7 +73,7 @@ function writeLists(
   codes: Uint8Array,
   ids: BigInt64Array,
 ): void {
-  const { order, offsets } = orderByList(assignments, codebook.nlist, ids, compareIds);
+  const { order, offsets } = orderByList(assignments, codebook.nlist, sortWords(new Uint32Array(ids.buffer), 2));
   file.fourcc("ilar").u64(codebook.nlist).u64(file.codeSize);
   const sizes = BigUint64Array.from({ length: codebook.nlist }, (_, l) => BigInt(offsets[l + 1]! - offsets[l]!));
   const filled = sizes.filter((size) => size > 0n).length;

@@ -74,7 +74,7 @@ function setUp(shape: Shape, n: number, makeKernel: KernelFactory): SetUp {
   const codebook = randomCodebook(shape, shape.M + 1);
   const { assignments, codes } = randomCodes(codebook, n, shape.M + 2);
   const { terms, range } = termsOf(codebook, assignments, codes);
-  const blocks = packBlocks(codebook, codes, terms, range);
+  const blocks = packBlocks(codebook, codes, undefined, terms, range);
   const kernel = makeKernel(codebook, range);
   const scalar = new ScalarKernel(codebook);
   for (const each of [kernel, scalar]) each.load(blocks, 0, Math.ceil(n / BLOCK));
