@@ -11,12 +11,12 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "the main entry: search", source: 'export * from "./src/index.ts"', limit: 36_000 },
-  { name: "and all parts", source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"', limit: 44_500 },
+  { name: "the main entry: search", source: 'export * from "./src/index.ts"', limit: 39_800 },
+  { name: "and all parts", source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"', limit: 48_600 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"; export * from "./src/write.ts"',
-    limit: 55_000,
+    limit: 59_200,
   },
 ] as const;
 
