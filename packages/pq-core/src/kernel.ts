@@ -76,6 +76,11 @@ export interface AdcKernel {
    * @returns arrays that are valid until the next call
    */
   search?(query: Float32Array, offsets: Uint32Array, nprobe: number, k: number, floor?: number): SearchResult;
+  /**
+   * The least bias with which some code could score `floor` by the query that the kernel has; a little less, for rounding. What has a smaller
+   * one need not be scanned.
+   */
+  reach?(floor: number): number;
   /** The cells that the last `search` visited, best first; valid until the next call. */
   visited?(): Uint32Array;
   /** Makes room to keep so many queries' tables and products; false when that would be too much. */

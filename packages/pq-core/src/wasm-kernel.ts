@@ -205,6 +205,26 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
         scores: f32.slice(ordinalsAt + kept, ordinalsAt + kept + n),
       };
     },
+    reach(floor) {
+      let best = 0;
+      let magnitude = 0;
+      for (let at = TABLE / 4, end = at + tableFloats; at < end; ) {
+        let high = -Infinity;
+        let low = Infinity;
+        for (const next = at + numCentroids; at < next; at++) {
+          high = Math.max(high, f32[at]!);
+          low = Math.min(low, f32[at]!);
+        }
+        best += high;
+        magnitude += Math.max(high, -low);
+      }
+      // score = sum − term, or sum / term, and the term is in its range.
+      const sum =
+        termMode === 0 ? floor : termMode === 1 ? floor + range.min : floor * (floor > 0 ? range.min : range.max);
+      // float32 sums of M terms are off by at most M·ε·Σ|terms|.
+      const rounding = (M + 4) * 2.4e-7 * (magnitude + Math.abs(sum) + range.max);
+      return floor === -Infinity ? floor : sum - best - rounding;
+    },
     visited: () => u32.subarray(visited.at / 4, (visited.at + visited.bytes) / 4),
     keepQueries(count) {
       const bytes = count * queryFloats * 4;

@@ -1,5 +1,7 @@
 import type { Codebook } from "../codebook.ts";
 import { decode } from "../encode.ts";
+import { listOf } from "../inverted-lists.ts";
+import type { Ranking } from "../kernel.ts";
 import { compileFilter, leafMasks } from "../search/filter.ts";
 import { checkOrdinals } from "../search/item-store.ts";
 import { type BlockMask, selected } from "../search/masks.ts";
@@ -8,6 +10,7 @@ import { known, type PqIndex } from "../search/pq-index.ts";
 import { refineRanking } from "../search/refine.ts";
 import type { Head } from "../search/score.ts";
 import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "../search/shortlist.ts";
+import { settleTies } from "../search/ties.ts";
 import type { EncodedVectors, Index, Item, ItemId, Manifest, SearchOptions, SearchResult } from "../types.ts";
 import { checkSameNames, countFacets, joinMasks, type TwoColumns, withoutRemoved } from "./columns.ts";
 import { OrdinalMap } from "./ordinal-map.ts";
@@ -59,13 +62,23 @@ export class DeltaIndex implements Index {
       (ordinal) => this.#map.fromBase(ordinal),
       (ordinal) => this.#map.fromDelta(ordinal),
     ]);
-    const ranking = finishShortlist(list, k);
+    const settle = (found: Ranking, size: number): Ranking | Promise<Ranking> =>
+      settleTies(
+        found,
+        size,
+        (ordinal) => this.#cellOf(ordinal),
+        (ordinals) => this.items(ordinals),
+      );
+    const ranking = await settle(finishShortlist(list, k), k);
     if (refineFactor === 0) return { ...ranking, ...counts };
     const candidates = await this.#split(ranking.ordinals, (part, ordinals) => part.refineCodes(ordinals));
-    return {
-      ...refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, merge),
-      ...counts,
-    };
+    const refined = refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, merge);
+    return { ...(await settle(refined, resolved.k)), ...counts };
+  }
+
+  #cellOf(ordinal: number): number {
+    const place = this.#map.placeOf(ordinal);
+    return listOf((place.isDelta ? this.delta : this.base).parts.offsets, place.ordinal);
   }
 
   /**

@@ -1,23 +1,90 @@
+import type { Ranking } from "../kernel.ts";
 import type { Merge } from "../types.ts";
-import { byHead, rankBest, type Scan } from "./rank.ts";
+import { BestTerms, floorOf } from "./best-terms.ts";
+import type { Queries } from "./queries.ts";
+import { addOwn, addRest, type Scan, scanAbove } from "./rank.ts";
 import type { Head } from "./score.ts";
-import type { Shortlist } from "./shortlist.ts";
+import { finishShortlist, type Shortlist, shortlistSize } from "./shortlist.ts";
+import { takeBest } from "./ties.ts";
 
 type SumExp = Extract<Merge, { by: "sumExp" }>;
 
+/** Items whose mixtures are computed together, for the room they take in the kernel. */
+const SLICE = 4096;
+
 /**
- * The `size` items with the best single term log weight_h + temperature · score_h, each with its log of the mixture of all
- * query vectors, log Σ_h weight_h · exp(temperature · score_h): one component a query vector, for each item of a history, say.
+ * The `size` items with the best single term log weight_h + temperature · score_h of a vector that probes their cell, each with its log of
+ * the mixture of all query vectors, log Σ_h weight_h · exp(temperature · score_h): one component a query vector, for each item of a history, say.
  *
  * Finding terms costs as much as a search by each vector. Finding sums would cost many times that, since an item that is good
  * by none may be good by all; it would have to be below `size` others by its best term, and to catch up by log H at most.
  */
-export function rankMixture(scan: Scan, heads: readonly Head[], size: number, merge: SumExp): Shortlist {
+export function rankMixture(
+  scan: Scan,
+  heads: readonly Head[],
+  queries: Queries,
+  size: number,
+  merge: SumExp,
+  floor: number,
+): Shortlist {
   const logWeights = logWeightsOf(heads, merge);
-  const best = rankBest(scan, heads, byHead(scan.stretches, heads.length), size, merge.temperature, logWeights);
-  const cells = (ordinals: Uint32Array) => cellsOf(ordinals, scan.stretches);
-  const setQuery = (h: number) => scan.kernel.setQuery(heads[h]!.query);
-  return { ...best, mixtures: mixturesOf(scan, cells, heads, setQuery, best.ordinals, merge.temperature, logWeights) };
+  const best = new BestTerms(size, merge.temperature, logWeights, floor);
+  addOwn(scan, heads, queries, best, size);
+  return withMixtures(scan, heads, queries, merge.temperature, logWeights, best.take());
+}
+
+/**
+ * The k best of all items by their mixture, which is their score, and all that tie with the last. An item's mixture is at most log H above its
+ * best term: once k mixtures are known, only items with a term that far below the last of them are left to look at.
+ *
+ * @param floor mixtures below it are not wanted
+ */
+export function rankMixtureExactly(
+  scan: Scan,
+  heads: readonly Head[],
+  queries: Queries,
+  k: number,
+  merge: SumExp,
+  floor: number,
+): Ranking {
+  const { temperature } = merge;
+  const logWeights = logWeightsOf(heads, merge);
+  const size = shortlistSize(k, { ...merge, exact: false });
+  const best = new BestTerms(size, temperature, logWeights);
+  addOwn(scan, heads, queries, best, size);
+  addRest(scan, heads, queries, best, size);
+  const list = withMixtures(scan, heads, queries, temperature, logWeights, best.take());
+  const first = finishShortlist(list, k);
+  const least = Math.max(floor, first.scores[k - 1] ?? -Infinity);
+  const bound = least === -Infinity ? least : least - Math.log(heads.length) - (1 + Math.abs(least)) * 1e-5;
+  // What is not on the list has a worse term than its last item.
+  if (list.scores.length < size || list.scores.at(-1)! <= bound) return first;
+  const items = new Set<number>();
+  for (const [h, head] of heads.entries()) {
+    const needed = floorOf(bound, temperature, logWeights[h]);
+    scanAbove(scan, head, queries.set(h), needed - Math.abs(head.shift) * 1e-6, (ordinal) => items.add(ordinal));
+  }
+  const ordinals = Uint32Array.from(items);
+  const pairs: [number, number][] = [];
+  for (let from = 0; from < ordinals.length; from += SLICE) {
+    const part = ordinals.subarray(from, from + SLICE);
+    const scores = new Float32Array(0);
+    const { mixtures } = withMixtures(scan, heads, queries, temperature, logWeights, { ordinals: part, scores });
+    for (const [i, ordinal] of part.entries()) pairs.push([ordinal, mixtures![i]!]);
+  }
+  return takeBest(k, pairs);
+}
+
+function withMixtures(
+  scan: Scan,
+  heads: readonly Head[],
+  queries: Queries,
+  temperature: number,
+  logWeights: readonly number[],
+  list: Ranking,
+): Shortlist {
+  const cells = (ordinals: Uint32Array): Uint32Array => cellsOf(ordinals, scan.stretches);
+  return { ...list, mixtures: mixturesOf(scan, cells, heads, queries, list.ordinals, temperature, logWeights) };
 }
 
 export function logWeightsOf(heads: readonly Head[], { weights }: SumExp): number[] {
@@ -27,13 +94,12 @@ export function logWeightsOf(heads: readonly Head[], { weights }: SumExp): numbe
 /**
  * Mixture scores of the given items, in their order.
  * @param cellsOf the cells of ordinals, which ascend
- * @param setQuery gives the kernel the query of a head; returns its products
  */
 export function mixturesOf(
   { kernel, codebook, lists }: Pick<Scan, "kernel" | "codebook" | "lists">,
   cellsOf: (ordinals: Uint32Array) => Uint32Array,
   heads: readonly Head[],
-  setQuery: (head: number) => Float32Array,
+  queries: Queries,
   items: Uint32Array,
   temperature: number,
   logWeights: readonly number[],
@@ -46,7 +112,7 @@ export function mixturesOf(
   const sums = new Float64Array(n);
   const biases = new Float32Array(n);
   for (const [h, head] of heads.entries()) {
-    const products = setQuery(h);
+    const products = queries.set(h);
     if (codebook.byResidual) for (let i = 0; i < n; i++) biases[i] = products[cells[i]!]!;
     const scores = lists.scores(kernel, ordinals, biases);
     const logWeight = logWeights[h]!;

@@ -45,7 +45,8 @@ export function resolveOptions(options: SearchOptions, manifest: Manifest, heads
 function checkMerge(merge: Merge, heads: number): void {
   if (merge.by === "max") return;
   check(merge.by === "sumExp", "merge.by", "max or sumExp", merge.by);
-  const { temperature, weights } = merge;
+  const { temperature, weights, exact = false } = merge;
+  if (typeof exact !== "boolean") throw typeError("merge.exact", "true or false", exact);
   const isPositive = (value: number): boolean => value > 0 && value < Infinity;
   check(isPositive(temperature), "merge.temperature", "a positive number", temperature);
   if (weights === undefined) return;

@@ -5,18 +5,21 @@ import { type ChunkCache, entriesOf, joinParts, type NumberedEntry } from "../fo
 import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
 import type { RefinePage } from "../format/refine-pages.ts";
 import { listOf } from "../inverted-lists.ts";
-import type { AdcKernel } from "../kernel.ts";
+import type { AdcKernel, Ranking } from "../kernel.ts";
 import type { EncodedVectors, Index, Item, ItemId, Manifest, Merge, SearchOptions, SearchResult } from "../types.ts";
+import { BestTerms } from "./best-terms.ts";
 import { compileFilter, leafMasks } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import type { ListSource } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
 import { logWeightsOf, mixturesOf } from "./mixture.ts";
 import { type Resolved, resolveOptions, resolveQueries } from "./options.ts";
-import { BestTerms, kernelFloor, rank, type Stretch, scanHead } from "./rank.ts";
+import { Queries } from "./queries.ts";
+import { addRest, kernelFloor, rank, type Scan, type Stretch, scanHead, spareFor } from "./rank.ts";
 import { refineRanking } from "./refine.ts";
 import { type Head, shiftScores } from "./score.ts";
 import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
+import { settleTies } from "./ties.ts";
 
 export interface IndexParts {
   readonly manifest: Manifest;
@@ -35,6 +38,8 @@ export interface Probed {
   /** Which of several vectors probe each cell. */
   readonly visitors?: ReadonlyMap<number, readonly number[]> | undefined;
 }
+
+type Counts = Pick<SearchResult, "listsProbed" | "codesScanned">;
 
 /** What a search visits. With `products`, the kernel must still have the query that they are of. */
 export interface Visit {
@@ -79,45 +84,60 @@ export class PqIndex implements Index {
     const { filter, exclude, refineFactor } = resolved;
     const { numItems } = this.manifest;
     const whole = this.#searchAtOnce(heads, resolved);
-    if (whole !== undefined) return whole;
+    if (whole !== undefined) return this.#settle(whole, whole.ordinals.length, whole);
     const mask =
       filter === undefined ? undefined : compileFilter(filter, leafMasks(await this.columns(), numItems), numItems);
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(refineFactor === 0 ? resolved.k : resolved.k * refineFactor, numItems);
     if (mask === undefined && refineFactor === 0) {
       const at = this.#searchHeadsAtOnce(heads, resolved, k, new Set(excluded[0]));
-      if (at !== undefined) return at;
+      if (at !== undefined) return this.#settle(at, k, at);
     }
     const few = mask === undefined ? undefined : selected(mask, numItems);
     const visit = few === undefined ? this.visitCells(this.probe(heads, resolved.nprobe)) : this.visitItems(few);
     const { ranking: list, ...counts } = await this.rank(heads, resolved.merge, k, visit, mask, excluded);
-    const ranking = finishShortlist(list, k);
-    if (refineFactor === 0) return { ...ranking, ...counts };
-    const candidates = await this.refineCodes(ranking.ordinals);
-    return {
-      ...refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, resolved.merge),
-      ...counts,
-    };
+    const found = await this.#settle(finishShortlist(list, k), k, counts);
+    if (refineFactor === 0) return found;
+    const candidates = await this.refineCodes(found.ordinals);
+    const { metric } = this.codebook;
+    const refined = refineRanking(metric, heads, found.ordinals, candidates, resolved.k, resolved.merge);
+    return this.#settle(refined, resolved.k, counts);
   }
 
-  /** The plainest search, one query over resident lists, in one call of the kernel; undefined for any other. */
+  /** Equal scores by smaller id; without an await where no two of them lie in different cells. */
+  #settle(ranking: Ranking, k: number, counts: Counts): SearchResult | Promise<SearchResult> {
+    const { listsProbed, codesScanned } = counts;
+    const { offsets } = this.parts;
+    const settled = settleTies(
+      ranking,
+      k,
+      (ordinal) => listOf(offsets, ordinal),
+      (ordinals) => this.items(ordinals),
+    );
+    return settled instanceof Promise
+      ? settled.then((list) => ({ ...list, listsProbed, codesScanned }))
+      : { ...settled, listsProbed, codesScanned };
+  }
+
+  /** The plainest search, one query over resident lists, in one call of the kernel; undefined for any other, and for a tie with the last result. */
   #searchAtOnce([head, more]: readonly Head[], options: Resolved): SearchResult | undefined {
     const { kernel, lists, offsets } = this.parts;
     const { filter, exclude, refineFactor, merge } = options;
     const isPlain = more === undefined && filter === undefined && exclude.length === 0 && refineFactor === 0;
     if (!isPlain || merge.by !== "max" || !lists.isResident || kernel.search === undefined) return undefined;
-    const cells = Math.max(1, this.codebook.nlist);
+    const { nlist } = this.codebook;
     const k = Math.min(options.k, this.manifest.numItems);
-    const found = kernel.search(head!.query, offsets, Math.min(options.nprobe, cells), k);
+    const cells = Math.min(options.nprobe, Math.max(1, nlist));
+    const found = kernel.search(head!.query, offsets, cells, k + spareFor(this.codebook, head!));
+    shiftScores(found.scores, head!.shift);
+    if (isCutTie(found.scores, k)) return undefined;
     const { listsProbed, codesScanned } = found;
-    const scores = found.scores.slice();
-    shiftScores(scores, head!.shift);
-    return { ordinals: found.ordinals.slice(), scores, listsProbed, codesScanned };
+    return { ordinals: found.ordinals.slice(0, k), scores: found.scores.slice(0, k), listsProbed, codesScanned };
   }
 
   /**
-   * Several vectors over resident lists, each in one call of the kernel; undefined for any other search. Excluded items are no mask but a
-   * few results more of each vector.
+   * Several vectors over resident lists, each in one call of the kernel; undefined for any other search, and for a tie with the last item of
+   * a vector's list. Excluded items are no mask but a few results more of each vector.
    */
   #searchHeadsAtOnce(
     heads: readonly Head[],
@@ -127,35 +147,40 @@ export class PqIndex implements Index {
   ): SearchResult | undefined {
     const { kernel, codebook, lists, offsets } = this.parts;
     if (heads.length === 1 || kernel.search === undefined || !lists.isResident) return undefined;
+    const isMax = merge.by === "max";
     const ready = lists.ready([]);
-    if (ready instanceof Promise) return undefined;
+    if (ready instanceof Promise || (!isMax && merge.exact)) return undefined;
     const { numItems } = this.manifest;
     const size = Math.min(shortlistSize(k, merge), numItems);
     const wanted = Math.min(size + excluded.size, numItems);
     const cells = Math.min(nprobe, Math.max(1, codebook.nlist));
-    const [temperature, logWeights] =
-      merge.by === "max" ? ([1, undefined] as const) : ([merge.temperature, logWeightsOf(heads, merge)] as const);
+    const [temperature, logWeights] = isMax
+      ? ([1, undefined] as const)
+      : ([merge.temperature, logWeightsOf(heads, merge)] as const);
     const best = new BestTerms(size, temperature, logWeights);
-    const probed = new Set<number>();
-    // A mixture comes back to every vector with what all of them found.
-    const areKept = logWeights !== undefined && kernel.keepQueries!(heads.length);
+    const visitors = new Map<number, number[]>();
+    // Every vector is come back to: by a mixture with what all of them found, else with the cells of the others.
+    const queries = new Queries(kernel, heads);
     for (const [h, head] of heads.entries()) {
-      const found = kernel.search(head.query, offsets, cells, wanted, kernelFloor(head, best.floor(h)));
+      const more = spareFor(codebook, head);
+      const found = kernel.search(head.query, offsets, cells, wanted + more, kernelFloor(head, best.floor(h)));
       shiftScores(found.scores, head.shift);
+      if (isCutTie(found.scores, wanted)) return undefined;
       best.add(h, found, excluded);
-      for (const cell of kernel.visited!()) probed.add(cell);
-      if (areKept) kernel.keepQuery!(h);
+      for (const cell of kernel.visited!()) addVisitor(visitors, cell, h);
+      queries.keep(h);
     }
+    const { visited } = this.visitCells({ cells: [...visitors.keys()], products: undefined, visitors });
+    const scan: Scan = { kernel, codebook, lists: ready, stretches: visited };
+    if (isMax && codebook.nlist > 0) addRest(scan, heads, queries, best, wanted, excluded);
     let list: Shortlist = best.take();
     if (logWeights !== undefined) {
       const cellsOf = (ordinals: Uint32Array) => ordinals.map((ordinal) => listOf(offsets, ordinal));
-      const scan = { kernel, codebook, lists: ready };
-      const setQuery = (h: number) => (areKept ? kernel.recallQuery!(h) : kernel.setQuery(heads[h]!.query));
-      list = { ...list, mixtures: mixturesOf(scan, cellsOf, heads, setQuery, list.ordinals, temperature, logWeights) };
+      list = { ...list, mixtures: mixturesOf(scan, cellsOf, heads, queries, list.ordinals, temperature, logWeights) };
     }
     let codesScanned = 0;
-    for (const cell of probed) codesScanned += offsets[cell + 1]! - offsets[cell]!;
-    return { ...finishShortlist(list, k), listsProbed: probed.size, codesScanned };
+    for (const { start, end } of visited) codesScanned += end - start;
+    return { ...finishShortlist(list, k), listsProbed: visited.length, codesScanned };
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
@@ -246,7 +271,9 @@ export class PqIndex implements Index {
       // The kernel still has the query of a single vector, and nothing waited in between.
       const isSingle = heads.length === 1 && products !== undefined && merge.by === "max";
       return {
-        ranking: isSingle ? scanHead(scan, heads[0]!, products, size, -Infinity) : rank(scan, heads, size, merge),
+        ranking: isSingle
+          ? scanHead(scan, heads[0]!, products, size, -Infinity)
+          : rank(scan, heads, size, merge, -Infinity),
         ...counts,
       };
     }
@@ -255,7 +282,8 @@ export class PqIndex implements Index {
       const held = await lists.ready(group);
       const scan = { kernel, codebook, lists: held, stretches: group };
       // An item lies in one group, and its score depends on nothing else: the best of the groups' best are the best.
-      joined = joinShortlists([joined, rank(scan, heads, size, merge)], size);
+      const floor = joined.scores[size - 1] ?? -Infinity;
+      joined = joinShortlists([joined, rank(scan, heads, size, merge, floor)], size);
       held.done();
     }
     return { ranking: joined, ...counts };
@@ -273,11 +301,7 @@ export class PqIndex implements Index {
     const visitors = new Map<number, number[]>();
     for (const [h, head] of heads.entries()) {
       kernel.setQuery(head.query);
-      for (const cell of kernel.probe(Math.min(nprobe, nlist))) {
-        const others = visitors.get(cell);
-        if (others === undefined) visitors.set(cell, [h]);
-        else others.push(h);
-      }
+      for (const cell of kernel.probe(Math.min(nprobe, nlist))) addVisitor(visitors, cell, h);
     }
     return { cells: [...visitors.keys()], products: undefined, visitors };
   }
@@ -314,6 +338,17 @@ export class PqIndex implements Index {
     this.#filters = columns;
     return columns;
   }
+}
+
+function addVisitor(visitors: Map<number, number[]>, cell: number, h: number): void {
+  const others = visitors.get(cell);
+  if (others === undefined) visitors.set(cell, [h]);
+  else others.push(h);
+}
+
+/** True when item k, the first that is one too many, scores as the last of the k. */
+function isCutTie(scores: Float32Array, k: number): boolean {
+  return scores.length > k && scores[k] === scores[k - 1];
 }
 
 /** The ordinals of ids that there are, ascending. */

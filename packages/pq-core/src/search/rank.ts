@@ -1,11 +1,14 @@
+import { BLOCK } from "../blocks.ts";
 import type { Codebook } from "../codebook.ts";
 import type { AdcKernel, Ranking } from "../kernel.ts";
-import { TopK } from "../top-k.ts";
 import type { Merge } from "../types.ts";
+import { BestTerms } from "./best-terms.ts";
 import type { ReadyLists } from "./list-source.ts";
-import { rankMixture } from "./mixture.ts";
+import { rankMixture, rankMixtureExactly } from "./mixture.ts";
+import { Queries } from "./queries.ts";
 import { type Head, shiftScores } from "./score.ts";
 import type { Shortlist } from "./shortlist.ts";
+import { cut } from "./ties.ts";
 
 /** Ordinals [start, end) of one cell; `mask` when only some of them may be returned, word 0 for the block of `start`. */
 export interface Stretch {
@@ -13,7 +16,7 @@ export interface Stretch {
   readonly start: number;
   readonly end: number;
   readonly mask: Uint32Array | undefined;
-  /** Numbers of the query vectors that visit it; undefined: all. */
+  /** Numbers of the query vectors that probe it; undefined: all. */
   readonly heads?: readonly number[] | undefined;
 }
 
@@ -25,39 +28,149 @@ export interface Scan {
   readonly stretches: readonly Stretch[];
 }
 
+/** Items scanned at once where all above a floor are wanted: room for each in the kernel, and a multiple of the block. */
+const PIECE = 4096;
+
 /**
- * The best of the stretches for one or several query vectors, `size` of them. An item is found by the vectors that visit its cell. Never
- * waits: the kernel holds one query at a time.
+ * The best of the stretches for one or several query vectors: `size` of them, and all that tie with the last. Never waits: the kernel holds
+ * one query at a time.
+ *
+ * @param floor scores below it are not wanted
  */
-export function rank(scan: Scan, heads: readonly Head[], size: number, merge: Merge): Shortlist {
-  if (merge.by === "sumExp") return rankMixture(scan, heads, size, merge);
-  if (heads.length === 1) return rankHead(scan, heads[0]!, size, -Infinity);
-  return rankBest(scan, heads, byHead(scan.stretches, heads.length), size, 1, undefined);
+export function rank(scan: Scan, heads: readonly Head[], size: number, merge: Merge, floor: number): Shortlist {
+  const queries = new Queries(scan.kernel, heads);
+  if (merge.by === "sumExp")
+    return (merge.exact ? rankMixtureExactly : rankMixture)(scan, heads, queries, size, merge, floor);
+  if (heads.length === 1) return scanHead(scan, heads[0]!, queries.set(0), size, floor);
+  const best = new BestTerms(size, 1, undefined, floor);
+  addOwn(scan, heads, queries, best, size);
+  addRest(scan, heads, queries, best, size);
+  return best.take();
 }
 
-/** The stretches that each of the query vectors visits. */
-export function byHead(stretches: readonly Stretch[], heads: number): Stretch[][] {
-  const own: Stretch[][] = Array.from({ length: heads }, () => []);
-  for (const stretch of stretches) {
+/** Adds what each vector finds in the stretches it probes. What is below the last of the list so far need not be found. */
+export function addOwn(scan: Scan, heads: readonly Head[], queries: Queries, best: BestTerms, size: number): void {
+  const own: Stretch[][] = heads.map(() => []);
+  for (const stretch of scan.stretches) {
     if (stretch.heads !== undefined) for (const h of stretch.heads) own[h]!.push(stretch);
     else for (const list of own) list.push(stretch);
   }
-  return own;
+  for (const [h, head] of heads.entries())
+    best.add(h, scanHead({ ...scan, stretches: own[h]! }, head, queries.set(h), size, best.floor(h)));
 }
 
-/** The k best for one query vector, among those that score at least `floor`. */
-export function rankHead(scan: Scan, head: Head, k: number, floor: number): Ranking {
-  return scanHead(scan, head, scan.kernel.setQuery(head.query), k, floor);
+/**
+ * Adds what each vector finds in the stretches that only others probe, so that every vector counts for every item. An item of the list is
+ * in the list of the vector that gives its best term, so `size` of each are enough; and by now there is a threshold, which the product with
+ * a cell's centroid and the best of all codes together often do not reach: such a cell is not scanned.
+ */
+export function addRest(
+  scan: Scan,
+  heads: readonly Head[],
+  queries: Queries,
+  best: BestTerms,
+  size: number,
+  excluded?: ReadonlySet<number>,
+): void {
+  for (const [h, head] of heads.entries()) {
+    const floor = best.floor(h);
+    const products = queries.set(h);
+    const stretches = within(scan, head, products, floor).filter(({ heads: own }) => own && !own.includes(h));
+    if (stretches.length > 0) best.add(h, scanHead({ ...scan, stretches }, head, products, size, floor), excluded);
+  }
 }
 
-/** {@link rankHead} for a query that the kernel has already, with its products. */
+/** The stretches in which some code could score `floor`. */
+function within({ kernel, codebook, stretches }: Scan, head: Head, products: Float32Array, floor: number): Stretch[] {
+  const least = kernel.reach?.(kernelFloor(head, floor)) ?? -Infinity;
+  return stretches.filter(({ cell }) => (codebook.byResidual ? products[cell]! : 0) >= least);
+}
+
+/**
+ * The k best for the query that the kernel has, and all that tie with the last: the kernel keeps the smaller ordinals of a tie, where the
+ * smaller ids are wanted. One more than k shows whether there is such a tie; only then a second pass looks for all of it.
+ */
 export function scanHead(scan: Scan, head: Head, products: Float32Array, k: number, floor: number): Ranking {
   const { kernel, codebook, lists, stretches } = scan;
-  const biasOf = (cell: number): number => (codebook.byResidual ? products[cell]! : 0);
+  const biases = biasesOf(scan, products);
+  const found = runKernel(scan, head, k + spareFor(codebook, head), biases, floor, () => {
+    for (const [i, { start, end, mask }] of stretches.entries()) lists.scan(kernel, start, end, biases[i]!, mask);
+  });
+  const last = found.scores[k - 1]!;
+  if (found.scores.length <= k || found.scores[k] !== last) return cut(found, k);
+  const better = found.scores.indexOf(last);
+  const ties: number[] = [];
+  for (const [i, stretch] of stretches.entries()) {
+    const inStretch: number[] = [];
+    // Of a stretch only the first can be wanted, as many as are missing: they have the smallest ids.
+    const isEnough = (): boolean => inStretch.length >= k - better;
+    eachAbove(scan, head, stretch, biases[i]!, last, isEnough, (ordinal, score) => {
+      if (score === last) inStretch.push(ordinal);
+    });
+    for (const ordinal of inStretch.sort((a, b) => a - b).slice(0, k - better)) ties.push(ordinal);
+  }
+  return {
+    ordinals: Uint32Array.from([...found.ordinals.subarray(0, better), ...ties]),
+    scores: Float32Array.from([...found.scores.subarray(0, better), ...ties.map(() => last)]),
+  };
+}
+
+/** How many more than k the kernel is to find, to see ties: none in a single list, whose ordinals ascend as ids do, unless the shift makes scores equal. */
+export function spareFor({ nlist }: Codebook, { shift }: Head): 0 | 1 {
+  return nlist > 0 || shift !== 0 ? 1 : 0;
+}
+
+/** Gives `take` every item of the stretches that scores at least `floor` by the query that the kernel has. */
+export function scanAbove(
+  scan: Scan,
+  head: Head,
+  products: Float32Array,
+  floor: number,
+  take: (ordinal: number) => void,
+): void {
+  const stretches = within(scan, head, products, floor);
+  const biases = biasesOf({ ...scan, stretches }, products);
+  for (const [i, stretch] of stretches.entries()) eachAbove(scan, head, stretch, biases[i]!, floor, () => false, take);
+}
+
+function eachAbove(
+  scan: Scan,
+  head: Head,
+  { start, end, mask }: Stretch,
+  bias: number,
+  floor: number,
+  isEnough: () => boolean,
+  take: (ordinal: number, score: number) => void,
+): void {
+  const { kernel, lists } = scan;
+  for (let from = start; from < end && !isEnough(); ) {
+    const to = Math.min(end, (Math.floor(from / PIECE) + 1) * PIECE);
+    const words = mask?.subarray(Math.floor(from / BLOCK) - Math.floor(start / BLOCK));
+    const { ordinals, scores } = runKernel(scan, head, PIECE, [bias], floor, () =>
+      lists.scan(kernel, from, to, bias, words),
+    );
+    for (let i = 0; i < ordinals.length && scores[i]! >= floor; i++) take(ordinals[i]!, scores[i]!);
+    from = to;
+  }
+}
+
+/** What is added to the scores of each stretch. Copied, because the products may be a view of the kernel's memory. */
+function biasesOf({ codebook, stretches }: Scan, products: Float32Array): number[] {
+  return stretches.map(({ cell }) => (codebook.byResidual ? products[cell]! : 0));
+}
+
+function runKernel(
+  { kernel }: Scan,
+  head: Head,
+  k: number,
+  biases: readonly number[],
+  floor: number,
+  scan: () => void,
+): Ranking {
   let maxBias = -Infinity;
-  for (const { cell } of stretches) maxBias = Math.max(maxBias, biasOf(cell));
+  for (const bias of biases) maxBias = Math.max(maxBias, bias);
   kernel.begin(k, maxBias, kernelFloor(head, floor));
-  for (const { cell, start, end, mask } of stretches) lists.scan(kernel, start, end, biasOf(cell), mask);
+  scan();
   const ranking = kernel.finish();
   shiftScores(ranking.scores, head.shift);
   return ranking;
@@ -67,68 +180,5 @@ export function scanHead(scan: Scan, head: Head, products: Float32Array, k: numb
 export function kernelFloor({ shift }: Head, floor: number): number {
   // The shift is added after the kernel, so the floor is taken back before it; one part in a million for rounding.
   const before = floor - shift;
-  return floor === -Infinity ? floor : before - Math.abs(before) * 1e-6;
-}
-
-/**
- * Each item once, with the best logWeight_h + temperature · score_h over the query vectors that visit it. An item of the merged list is in
- * the list of the vector that gives its best term, so `size` of each are enough; and what is below the last of the list so far need not
- * be found.
- */
-export function rankBest(
-  scan: Scan,
-  heads: readonly Head[],
-  own: readonly (readonly Stretch[])[],
-  size: number,
-  temperature: number,
-  logWeights: readonly number[] | undefined,
-): Ranking {
-  const best = new BestTerms(size, temperature, logWeights);
-  for (const [h, head] of heads.entries())
-    best.add(h, rankHead({ ...scan, stretches: own[h]! }, head, size, best.floor(h)));
-  return best.take();
-}
-
-/** Collects the best term of each item over the query vectors, `size` items. */
-export class BestTerms {
-  readonly #terms = new Map<number, number>();
-  /** Each item once, by its first term: what it gains by a later one would only raise the threshold. */
-  readonly #kept: TopK;
-  readonly #temperature: number;
-  readonly #logWeights: readonly number[] | undefined;
-
-  constructor(size: number, temperature: number, logWeights: readonly number[] | undefined) {
-    this.#kept = new TopK(size);
-    this.#temperature = temperature;
-    this.#logWeights = logWeights;
-  }
-
-  /** Score that an item must reach by vector h to get onto the list. */
-  floor(h: number): number {
-    const logWeight = this.#logWeights?.[h] ?? 0;
-    const floor = (this.#kept.threshold - logWeight) / this.#temperature;
-    // A little lower, for the rounding of the division.
-    return floor - (this.#temperature === 1 && logWeight === 0 ? 0 : Math.abs(floor) * 1e-6);
-  }
-
-  /** Takes the ranking of vector h, but for what is excluded. */
-  add(h: number, { ordinals, scores }: Ranking, excluded?: ReadonlySet<number>): void {
-    const logWeight = this.#logWeights?.[h] ?? 0;
-    for (let i = 0; i < ordinals.length; i++) {
-      const ordinal = ordinals[i]!;
-      const term = Math.fround(logWeight + this.#temperature * scores[i]!);
-      // Best first, so none of the rest can enter either.
-      if (term < this.#kept.threshold) break;
-      if (excluded?.has(ordinal)) continue;
-      const before = this.#terms.get(ordinal);
-      if (before === undefined) this.#kept.push(term, ordinal);
-      if (before === undefined || before < term) this.#terms.set(ordinal, term);
-    }
-  }
-
-  take(): Ranking {
-    const top = new TopK(this.#kept.scores.length);
-    for (const [ordinal, term] of this.#terms) top.push(term, ordinal);
-    return top.take();
-  }
+  return floor === -Infinity ? floor : before - (Math.abs(before) + Math.abs(floor)) * 1e-6;
 }

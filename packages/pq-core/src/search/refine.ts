@@ -1,12 +1,12 @@
 import type { Codebook } from "../codebook.ts";
 import type { RefinePage } from "../format/refine-pages.ts";
 import type { Ranking } from "../kernel.ts";
-import { TopK } from "../top-k.ts";
 import type { Merge } from "../types.ts";
 import { logSumExp } from "./mixture.ts";
 import { type Head, scoreVector } from "./score.ts";
+import { takeBest } from "./ties.ts";
 
-/** The second pass: candidates scored again by their refine codes, the k best kept. Scores are those of the codes. */
+/** The second pass: candidates scored again by their refine codes, the k best kept and all that tie with the last. Scores are those of the codes. */
 export function refineRanking(
   metric: Codebook["metric"],
   heads: readonly Head[],
@@ -15,14 +15,13 @@ export function refineRanking(
   k: number,
   merge: Merge,
 ): Ranking {
-  const top = new TopK(Math.min(k, ordinals.length));
-  for (const [i, { page, at }] of candidates.entries()) {
+  const pairs = candidates.map(({ page, at }, i) => {
     const scores = heads.map(({ original }) =>
       scoreVector(metric, original, page.codes, at * original.length, page.scales[at]!),
     );
-    top.push(Math.fround(mergeScores(scores, merge)), ordinals[i]!);
-  }
-  return top.take();
+    return [ordinals[i]!, Math.fround(mergeScores(scores, merge))] as const;
+  });
+  return takeBest(Math.min(k, ordinals.length), pairs);
 }
 
 function mergeScores(scores: readonly number[], merge: Merge): number {

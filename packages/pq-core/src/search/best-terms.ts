@@ -1,0 +1,56 @@
+import type { Ranking } from "../kernel.ts";
+import { TopK } from "../top-k.ts";
+import { takeBest } from "./ties.ts";
+
+/** Collects the best term logWeight_h + temperature · score_h of each item over the query vectors h: the `size` best items, and those that tie with the last. */
+export class BestTerms {
+  readonly #terms = new Map<number, number>();
+  /** Each item once, by its first term: what it gains by a later one would only raise the threshold. */
+  readonly #kept: TopK;
+  readonly #temperature: number;
+  readonly #logWeights: readonly number[] | undefined;
+  readonly #least: number;
+
+  /** @param least terms below it are not wanted */
+  constructor(size: number, temperature: number, logWeights: readonly number[] | undefined, least = -Infinity) {
+    this.#kept = new TopK(size);
+    this.#temperature = temperature;
+    this.#logWeights = logWeights;
+    this.#least = least;
+  }
+
+  get #threshold(): number {
+    return Math.max(this.#least, this.#kept.threshold);
+  }
+
+  /** Score that an item must reach by vector h to get onto the list. */
+  floor(h: number): number {
+    return floorOf(this.#threshold, this.#temperature, this.#logWeights?.[h]);
+  }
+
+  /** Takes the ranking of vector h, but for what is excluded. */
+  add(h: number, { ordinals, scores }: Ranking, excluded?: ReadonlySet<number>): void {
+    const logWeight = this.#logWeights?.[h] ?? 0;
+    for (let i = 0; i < ordinals.length; i++) {
+      const ordinal = ordinals[i]!;
+      const term = Math.fround(logWeight + this.#temperature * scores[i]!);
+      // Best first, so none of the rest can enter either.
+      if (term < this.#threshold) break;
+      if (excluded?.has(ordinal)) continue;
+      const before = this.#terms.get(ordinal);
+      if (before === undefined) this.#kept.push(term, ordinal);
+      if (before === undefined || before < term) this.#terms.set(ordinal, term);
+    }
+  }
+
+  take(): Ranking {
+    return takeBest(this.#kept.scores.length, this.#terms);
+  }
+}
+
+/** The score whose term is `term`. */
+export function floorOf(term: number, temperature: number, logWeight = 0): number {
+  const floor = (term - logWeight) / temperature;
+  // A little lower, for the rounding of the division.
+  return floor - (temperature === 1 && logWeight === 0 ? 0 : Math.abs(floor) * 1e-6);
+}

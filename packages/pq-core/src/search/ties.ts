@@ -1,0 +1,67 @@
+import { compareIds } from "../format/ids.ts";
+import type { Ranking } from "../kernel.ts";
+import { TopK } from "../top-k.ts";
+import type { Item } from "../types.ts";
+
+/**
+ * The `size` best of (ordinal, score) pairs, and all others that score as the last of them: which of those is wanted is for their ids to say.
+ *
+ * @param pairs each ordinal once; read twice where there is such a tie
+ */
+export function takeBest(size: number, pairs: Iterable<readonly [number, number]>): Ranking {
+  const best = (k: number): Ranking => {
+    const top = new TopK(k);
+    for (const [ordinal, score] of pairs) top.push(score, ordinal);
+    return top.take();
+  };
+  const found = best(size + 1);
+  const { scores } = found;
+  // One more than wanted shows whether there is a tie at all.
+  if (scores.length <= size || scores[size] !== scores[size - 1]) return cut(found, size);
+  const all = best([...pairs].length);
+  let end = size;
+  while (all.scores[end] === scores[size]) end++;
+  return cut(all, end);
+}
+
+/** The first `size` of a ranking, as views. */
+export function cut({ ordinals, scores }: Ranking, size: number): Ranking {
+  return { ordinals: ordinals.subarray(0, size), scores: scores.subarray(0, size) };
+}
+
+/**
+ * Puts items of equal score into the order of their ids, and keeps k. Inside a cell that is the order of ordinals; ids are read only where
+ * such items lie in several cells.
+ *
+ * @param ranking its own arrays, which are changed: the k best and all that score as the last of them, best first
+ * @returns at once where no ids are needed
+ */
+export function settleTies(
+  ranking: Ranking,
+  k: number,
+  cellOf: (ordinal: number) => number,
+  itemsOf: (ordinals: Uint32Array) => Promise<readonly Item[]>,
+): Ranking | Promise<Ranking> {
+  const { ordinals, scores } = ranking;
+  const runs: Uint32Array[] = [];
+  for (let start = 0, end = 1; start < k && end <= scores.length; end++) {
+    if (scores[end] === scores[start]) continue;
+    if (end - start > 1) {
+      const run = ordinals.subarray(start, end).sort();
+      if (cellOf(run[0]!) !== cellOf(run.at(-1)!)) runs.push(run);
+    }
+    start = end;
+  }
+  return runs.length === 0 ? cut(ranking, k) : sortById(runs, itemsOf).then(() => cut(ranking, k));
+}
+
+async function sortById(
+  runs: readonly Uint32Array[],
+  itemsOf: (ordinals: Uint32Array) => Promise<readonly Item[]>,
+): Promise<void> {
+  for (const run of runs) {
+    const items = await itemsOf(run);
+    const order = [...run.keys()].sort((a, b) => compareIds(items[a]!.id, items[b]!.id));
+    run.set(order.map((i) => run[i]!));
+  }
+}
