@@ -13,13 +13,14 @@ type Kernel = (args: {
 }) => tf.TensorInfo | undefined;
 
 /**
- * Replaces three kernels of the wasm backend that cost a training step more than they should, each for the shapes that a
+ * Replaces four kernels of the wasm backend that cost a training step more than they should, each for the shapes that a
  * step has; every other call goes to the original (docs/experiments/trainer.md has the times).
  */
 export function useFastWasmKernels(): void {
   replace("Identity", shareData);
   replace("Transpose", transposeMatrix);
   replace("GatherV2", gatherRows);
+  replace("Sum", sumOfRows);
 }
 
 function replace(kernelName: string, fast: Kernel): void {
@@ -82,5 +83,21 @@ const gatherRows: Kernel = ({ inputs, attrs, backend }) => {
     if (row < 0 || row >= count) throw new Error(`GatherV2: expected rows of 0 to ${count - 1}, got ${row}`);
     for (let d = 0, at = i * width, source = row * width; d < width; d++) to[at + d] = from[source + d]!;
   }
+  return out;
+};
+
+/** (n, m) summed over n, the gradient of what is added to every row, in double precision; the original transposes x first. */
+const sumOfRows: Kernel = ({ inputs, attrs, backend }) => {
+  const x = inputs["x"]!;
+  const { axis, keepDims } = attrs as { axis: number | number[]; keepDims: boolean };
+  const axes = [axis].flat();
+  if (x.dtype !== "float32" || x.shape.length !== 2 || axes.length !== 1 || (axes[0] !== 0 && axes[0] !== -2))
+    return undefined;
+  const [n, m] = x.shape as [number, number];
+  const out = backend.makeOutput(keepDims ? [1, m] : [m], "float32");
+  const from = backend.typedArrayFromHeap(x);
+  const sums = new Float64Array(m);
+  for (let i = 0, at = 0; i < n; i++) for (let j = 0; j < m; j++, at++) sums[j]! += from[at]!;
+  backend.typedArrayFromHeap(out).set(sums);
   return out;
 };

@@ -48,6 +48,30 @@ describe("the kernels that replace those of the wasm backend", () => {
     expect(((await tf.gather(table, tf.tensor1d([4], "int32"), 1).array()) as number[][])[2]).toEqual([rows[2]![4]]);
   });
 
+  it("sum the rows of matrices, and leave other sums to the original", async () => {
+    for (const [n, m] of [
+      [1, 1],
+      [1000, 3],
+      [5, 70],
+    ] as const) {
+      const x = matrix(n, m);
+      const values = await x.data();
+      const sums = Array.from({ length: m }, (_, j) => {
+        let sum = 0;
+        for (let i = 0; i < n; i++) sum += values[i * m + j]!;
+        return Math.fround(sum);
+      });
+      expect(await tf.sum(x, 0).array()).toEqual(sums);
+      expect(await tf.sum(x, 0, true).array()).toEqual([sums]);
+      expect(await tf.sum(x, [-2]).array()).toEqual(sums);
+    }
+    const cube = tf.range(0, 24).reshape([2, 3, 4]);
+    expect(((await tf.sum(cube, 0).array()) as number[][])[2]).toEqual([28, 30, 32, 34]);
+    expect(await tf.sum(tf.tensor2d([1, 2, 3, 4], [2, 2]), 1).array()).toEqual([3, 7]);
+    expect(await tf.sum(tf.tensor2d([1, 2, 3, 4], [2, 2])).array()).toBe(10);
+    expect(await tf.sum(tf.tensor2d([1, 2, 3, 4], [2, 2], "int32"), 0).array()).toEqual([4, 6]);
+  });
+
   it("share the numbers of a clone until both are gone", async () => {
     const before = tf.memory();
     const x = matrix(3, 3);
