@@ -15,8 +15,10 @@ const { Instance } = (
   }
 ).WebAssembly;
 
+/** Centroids in a tile: of a sub-quantizer, and of the coarse quantizer, whose tiles come in pairs. */
 const TILE = 16;
-/** Vectors that are in the kernel's memory at a time. */
+const COARSE_TILE = 8;
+/** Vectors that are in the kernel's memory at a time; it takes them by fours. */
 const SLICE = 4096;
 
 /**
@@ -38,19 +40,21 @@ export function encodeFast(
   checkFinite("vectors", vectors);
   const kernel = new Instance(module, {}).exports as EncodeExports;
   const place = new Placement(kernel.memory);
-  const dim4 = (dim + 3) & ~3;
+  const dim8 = (dim + 7) & ~7;
   const { coarseCentroids, centroids, rotation } = codebook;
   const subDim = dim / numSubQuantizers;
-  const slice = Math.min(SLICE, n);
+  const slice = Math.min(SLICE, (n + 3) & ~3);
+  const coarse = coarseTiles(coarseCentroids, nlist, dim);
   const at = {
     vectors: place.reserve(4 * slice * dim),
     cells: place.reserve(4 * slice),
     codes: place.reserve(slice * numSubQuantizers),
-    rotation: rotation ? place.float32(paddedRows(rotation, dim, dim4)) : 0,
-    coarse: place.float64(tiles(coarseCentroids, nlist, dim)),
+    rotation: rotation ? place.float32(paddedRows(rotation, dim, dim8)) : 0,
+    coarse: place.float32(coarse.tiles),
     coarseRows: place.float32(coarseCentroids),
-    sub: place.float64(tiles(centroids, numCentroids, subDim, numSubQuantizers)),
-    scratch: place.reserve(128 + 12 * dim4),
+    sub: place.float32(subTiles(centroids, numSubQuantizers * (numCentroids / TILE), subDim)),
+    subRows: place.float32(centroids),
+    scratch: place.reserve(16 * dim8 + 4 * Math.max(4 * COARSE_TILE * coarse.count, numCentroids)),
   };
   const assignments = new Uint32Array(n);
   const codes = new Uint8Array(n * numSubQuantizers);
@@ -61,8 +65,9 @@ export function encodeFast(
     kernel.encode(
       count,
       dim,
-      dim4,
-      Math.ceil(nlist / TILE),
+      dim8,
+      nlist,
+      coarse.count,
       byResidual ? 1 : 0,
       numSubQuantizers,
       numCentroids / TILE,
@@ -73,7 +78,9 @@ export function encodeFast(
       at.coarse,
       at.coarseRows,
       at.sub,
+      at.subRows,
       at.scratch,
+      coarse.largestNorm,
     );
     assignments.set(new Uint32Array(buffer, at.cells, count), start);
     codes.set(new Uint8Array(buffer, at.codes, count * numSubQuantizers), start * numSubQuantizers);
@@ -81,14 +88,39 @@ export function encodeFast(
   return { assignments, codes };
 }
 
-/** (groups, count, size) → (groups, ⌈count / 16⌉, size, 16) in float64; a centroid that is none is infinitely far away. */
-function tiles(rows: Float32Array, count: number, size: number, groups = 1): Float64Array {
-  const perGroup = Math.ceil(count / TILE);
-  const out = new Float64Array(groups * perGroup * size * TILE).fill(Number.POSITIVE_INFINITY);
-  for (let row = 0; row < groups * count; row++) {
-    const [group, within] = [Math.floor(row / count), row % count];
-    const tile = group * perGroup + Math.floor(within / TILE);
-    for (let d = 0; d < size; d++) out[(tile * size + d) * TILE + (within % TILE)] = rows[row * size + d]!;
+interface CoarseTiles {
+  /** (count, 1 + dim, 8): ‖u‖², then −2u; a centroid that is none is infinitely far away. */
+  readonly tiles: Float32Array;
+  /** Even. */
+  readonly count: number;
+  /** At least the largest ‖u‖. */
+  readonly largestNorm: number;
+}
+
+function coarseTiles(rows: Float32Array, nlist: number, dim: number): CoarseTiles {
+  const count = 2 * Math.ceil(nlist / (2 * COARSE_TILE));
+  const tiles = new Float32Array(count * (1 + dim) * COARSE_TILE);
+  let largest = 0;
+  for (let row = 0; row < count * COARSE_TILE; row++) {
+    const at = Math.floor(row / COARSE_TILE) * (1 + dim) * COARSE_TILE + (row % COARSE_TILE);
+    let square = row < nlist ? 0 : Infinity;
+    for (let d = 0; row < nlist && d < dim; d++) {
+      const value = rows[row * dim + d]!;
+      square += value * value;
+      tiles[at + (1 + d) * COARSE_TILE] = -2 * value;
+    }
+    tiles[at] = square;
+    if (row < nlist) largest = Math.max(largest, square);
+  }
+  return { tiles, count, largestNorm: 1.001 * Math.sqrt(largest) };
+}
+
+/** (tiles · 16, size) → (tiles, size, 16) */
+function subTiles(rows: Float32Array, tiles: number, size: number): Float32Array {
+  const out = new Float32Array(tiles * size * TILE);
+  for (let row = 0; row < tiles * TILE; row++) {
+    const at = Math.floor(row / TILE) * size * TILE + (row % TILE);
+    for (let d = 0; d < size; d++) out[at + d * TILE] = rows[row * size + d]!;
   }
   return out;
 }
@@ -119,12 +151,6 @@ class Placement {
   float32(values: Float32Array): number {
     const at = this.reserve(values.byteLength);
     new Float32Array(this.memory.buffer, at, values.length).set(values);
-    return at;
-  }
-
-  float64(values: Float64Array): number {
-    const at = this.reserve(values.byteLength);
-    new Float64Array(this.memory.buffer, at, values.length).set(values);
     return at;
   }
 }

@@ -18,6 +18,15 @@ function numbers(seed: number, length: number, steps: number): Float32Array {
   });
 }
 
+/** Every third row becomes the one before it, every sixth with the last bit of a number changed. */
+function nearDuplicates(rows: Float32Array, size: number): void {
+  const bits = new Uint32Array(rows.buffer);
+  for (let row = 2; row < rows.length / size; row += 3) {
+    rows.copyWithin(row * size, (row - 1) * size, row * size);
+    if (row % 2 === 0) bits[row * size + (row % size)]! ^= 1;
+  }
+}
+
 describe("encodeFast", () => {
   it("gives the cells and codes of encode, bit by bit, ties included, for codebooks of any shape", () => {
     const shapes = fc.record({
@@ -50,6 +59,47 @@ describe("encodeFast", () => {
         expect(encodeFast(module, codebook, vectors)).toEqual(encode(codebook, vectors));
       }),
       { numRuns: 150, seed: 7 },
+    );
+  });
+
+  it("tells centroids apart that differ by a unit in the last place, at any size of the numbers", () => {
+    const shapes = fc.record({
+      seed: fc.integer({ min: 1, max: 1 << 30 }),
+      nbits: fc.constantFrom(4 as const, 8 as const),
+      nlist: fc.constantFrom(5, 48, 130),
+      scale: fc.constantFrom(1, 1e-3, 1e-20, 1e-38, 1e-44, 1e10, 1e18, 1e38),
+      offset: fc.constantFrom(0, 1, 1000),
+    });
+    fc.assert(
+      fc.property(shapes, ({ seed, nbits, nlist, scale, offset }) => {
+        const [dim, n] = [6, 60];
+        const scaled = (salt: number, length: number) =>
+          numbers(seed + salt, length, 1 << 30).map(
+            (value) => (value + offset) * (offset === 1000 ? scale / 1000 : scale),
+          );
+        const coarseCentroids = scaled(2, nlist * dim);
+        const centroids = scaled(3, (1 << nbits) * dim);
+        nearDuplicates(coarseCentroids, dim);
+        nearDuplicates(centroids, 2);
+        const codebook = createCodebook({
+          dim,
+          metric: "l2",
+          nlist,
+          numSubQuantizers: 3,
+          nbits,
+          byResidual: seed % 2 === 0,
+          coarseCentroids,
+          centroids,
+        });
+        const vectors = scaled(1, n * dim);
+        // half of them lie on a centroid
+        for (let i = 0; i < n; i += 2) {
+          const cell = i % nlist;
+          vectors.set(coarseCentroids.subarray(cell * dim, (cell + 1) * dim), i * dim);
+        }
+        expect(encodeFast(module, codebook, vectors)).toEqual(encode(codebook, vectors));
+      }),
+      { numRuns: 100, seed: 11 },
     );
   });
 

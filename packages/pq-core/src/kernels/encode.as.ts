@@ -1,88 +1,240 @@
 // Vectors to codes in AssemblyScript. src/encode.ts is the definition of every code; this file must give the same: the
-// rotation in float32, distances in float64, one lane a centroid, terms added in the order of the vector, the first of
-// equals wins. src/wasm-encode.ts places everything in memory; nothing is allocated here.
+// rotation in float32 with the terms added in the order of the vector, the nearest centroid by float64 distances, the first of
+// equals. Here float32 distances, four centroids an instruction, leave those that can be nearest, allowing for their largest
+// error; only where that leaves more than one are float64 distances taken. src/wasm-encode.ts places everything in memory; nothing
+// is allocated here.
 
-const TILE: i32 = 16;
+// Vectors that go through rotation and coarse centroids together, so that these are loaded once for all of them.
+const VECTORS: i32 = 4;
+// Beyond this a float32 distance might overflow.
+const LARGE: f32 = 1e30;
 
-// Nearest of tiles·16 centroids laid out as (tile, d, 16) float64, to the d float64 at vectorAt; 16 float64 of scratch.
-function nearest(centroidsAt: usize, tiles: i32, d: i32, vectorAt: usize, scratch: usize): i32 {
+// What is the same for all vectors of a call.
+let dim: i32 = 0;
+let padded: i32 = 0;
+let scoresAt: usize = 0;
+let rowsAt: usize = 0;
+let rowSize: i32 = 0;
+let vectorAt: usize = 0;
+
+// ‖row − vector‖² as the definition has it.
+function exactDistance(row: i32): f64 {
+  const at = rowsAt + (<usize>(row * rowSize) << 2);
+  let sum: f64 = 0;
+  for (let d = 0; d < rowSize; d++) {
+    const difference = <f64>load<f32>(at + (<usize>d << 2)) - <f64>load<f32>(vectorAt + (<usize>d << 2));
+    sum += difference * difference;
+  }
+  return sum;
+}
+
+// The nearest of `count` rows by exact distances alone.
+function exactNearest(count: i32): i32 {
   let best = 0;
-  let bestDistance: f64 = Infinity;
-  for (let tile = 0; tile < tiles; tile++) {
-    let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
-    for (let i = 0; i < d; i++) {
-      const x = v128.load64_splat(vectorAt + (<usize>i << 3));
-      const at = centroidsAt + (<usize>(tile * d + i) << 7);
-      let t = f64x2.sub(v128.load(at), x);
-      s0 = f64x2.add(s0, f64x2.mul(t, t));
-      t = f64x2.sub(v128.load(at, 16), x);
-      s1 = f64x2.add(s1, f64x2.mul(t, t));
-      t = f64x2.sub(v128.load(at, 32), x);
-      s2 = f64x2.add(s2, f64x2.mul(t, t));
-      t = f64x2.sub(v128.load(at, 48), x);
-      s3 = f64x2.add(s3, f64x2.mul(t, t));
-      t = f64x2.sub(v128.load(at, 64), x);
-      s4 = f64x2.add(s4, f64x2.mul(t, t));
-      t = f64x2.sub(v128.load(at, 80), x);
-      s5 = f64x2.add(s5, f64x2.mul(t, t));
-      t = f64x2.sub(v128.load(at, 96), x);
-      s6 = f64x2.add(s6, f64x2.mul(t, t));
-      t = f64x2.sub(v128.load(at, 112), x);
-      s7 = f64x2.add(s7, f64x2.mul(t, t));
+  let bestDistance = exactDistance(0);
+  for (let row = 1; row < count; row++) {
+    const distance = exactDistance(row);
+    if (distance < bestDistance) {
+      bestDistance = distance;
+      best = row;
     }
-    v128.store(scratch, s0);
-    v128.store(scratch, s1, 16);
-    v128.store(scratch, s2, 32);
-    v128.store(scratch, s3, 48);
-    v128.store(scratch, s4, 64);
-    v128.store(scratch, s5, 80);
-    v128.store(scratch, s6, 96);
-    v128.store(scratch, s7, 112);
-    for (let lane = 0; lane < TILE; lane++) {
-      const distance = load<f64>(scratch + (<usize>lane << 3));
-      if (distance < bestDistance) {
-        bestDistance = distance;
-        best = tile * TILE + lane;
+  }
+  return best;
+}
+
+// The nearest of the rows whose score, in tiles of 16, is at most `most`.
+function nearestBelow(at: usize, tiles: i32, most: f32): i32 {
+  const limit = f32x4.splat(most);
+  let best = -1;
+  let bestDistance: f64 = -1;
+  for (let tile = 0; tile < tiles; tile++, at += 64) {
+    const low = i16x8.narrow_i32x4_s(f32x4.le(v128.load(at), limit), f32x4.le(v128.load(at, 16), limit));
+    const high = i16x8.narrow_i32x4_s(f32x4.le(v128.load(at, 32), limit), f32x4.le(v128.load(at, 48), limit));
+    for (let bits = i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)); bits != 0; bits &= bits - 1) {
+      const row = tile * 16 + ctz(bits);
+      if (best < 0) best = row;
+      else {
+        if (bestDistance < 0) bestDistance = exactDistance(best);
+        const distance = exactDistance(row);
+        if (distance < bestDistance) {
+          bestDistance = distance;
+          best = row;
+        }
       }
     }
   }
   return best;
 }
 
-// Encodes n vectors. dim4: dim rounded up to 4, the row length of the rotation. Addresses: vectors (n, dim) f32; cells (n)
-// u32; codes (n, M) u8; rotation (dim, dim4) f32 or 0; coarse tiles (tiles, dim, 16) f64 and the same centroids (nlist, dim)
-// f32; sub tiles (M, ksub / 16, subDim, 16) f64; scratch 128 + 12·dim4 bytes.
-export function encode(n: i32, dim: i32, dim4: i32, coarseTiles: i32, byResidual: i32, m: i32, subTiles: i32, vectorsAt: usize, cellsAt: usize, codesAt: usize, rotationAt: usize, coarseAt: usize, coarseRowsAt: usize, subAt: usize, scratch: usize): void {
-  const subDim = dim / m;
-  const rotated = scratch + 128;
-  const wide = rotated + (<usize>dim4 << 2);
-  const subBytes = <usize>(subTiles * subDim) << 7;
-  for (let i = 0; i < n; i++) {
-    const vector = vectorsAt + (<usize>(i * dim) << 2);
-    if (rotationAt) {
-      for (let j = 0; j < dim4; j += 4) {
-        let sum = f32x4.splat(0);
-        for (let k = 0; k < dim; k++) {
-          const x = v128.load32_splat(vector + (<usize>k << 2));
-          sum = f32x4.add(sum, f32x4.mul(x, v128.load(rotationAt + (<usize>(k * dim4 + j) << 2))));
-        }
-        v128.store(rotated + (<usize>j << 2), sum);
-      }
-    } else memory.copy(rotated, vector, <usize>dim << 2);
-    for (let d = 0; d < dim; d++) store<f64>(wide + (<usize>d << 3), <f64>load<f32>(rotated + (<usize>d << 2)));
-    let cell = 0;
-    if (coarseTiles > 0) cell = nearest(coarseAt, coarseTiles, dim, wide, scratch);
-    store<u32>(cellsAt + (<usize>i << 2), cell);
-    if (byResidual) {
-      const centroid = coarseRowsAt + (<usize>(cell * dim) << 2);
-      for (let d = 0; d < dim; d++) {
+// @ts-ignore: decorator
+@inline
+function lowest(four: v128): f32 {
+  const two = f32x4.pmin(four, v128.shuffle<f32>(four, four, 2, 3, 2, 3));
+  return min<f32>(f32x4.extract_lane(two, 0), f32x4.extract_lane(two, 1));
+}
+
+// @ts-ignore: decorator
+@inline
+function multiplyAdd(a: v128, b: v128, sum: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, sum) : f32x4.add(sum, f32x4.mul(a, b));
+}
+
+// VECTORS rows of (dim) by the rotation (dim, padded) to rows of (padded). Never fused: the definition rounds each product.
+function rotate(from: usize, rotationAt: usize, to: usize): void {
+  const step = <usize>dim << 2;
+  const toStep = <usize>padded << 2;
+  for (let j = 0; j < padded; j += 8) {
+    let a0 = f32x4.splat(0), a1 = a0, b0 = a0, b1 = a0, c0 = a0, c1 = a0, d0 = a0, d1 = a0;
+    let at = rotationAt + (<usize>j << 2);
+    let x = from;
+    for (let k = 0; k < dim; k++, at += toStep, x += 4) {
+      const r0 = v128.load(at);
+      const r1 = v128.load(at, 16);
+      let v = v128.load32_splat(x);
+      a0 = f32x4.add(a0, f32x4.mul(v, r0));
+      a1 = f32x4.add(a1, f32x4.mul(v, r1));
+      v = v128.load32_splat(x + step);
+      b0 = f32x4.add(b0, f32x4.mul(v, r0));
+      b1 = f32x4.add(b1, f32x4.mul(v, r1));
+      v = v128.load32_splat(x + 2 * step);
+      c0 = f32x4.add(c0, f32x4.mul(v, r0));
+      c1 = f32x4.add(c1, f32x4.mul(v, r1));
+      v = v128.load32_splat(x + 3 * step);
+      d0 = f32x4.add(d0, f32x4.mul(v, r0));
+      d1 = f32x4.add(d1, f32x4.mul(v, r1));
+    }
+    const out = to + (<usize>j << 2);
+    v128.store(out, a0);
+    v128.store(out, a1, 16);
+    v128.store(out + toStep, b0);
+    v128.store(out + toStep, b1, 16);
+    v128.store(out + 2 * toStep, c0);
+    v128.store(out + 2 * toStep, c1, 16);
+    v128.store(out + 3 * toStep, d0);
+    v128.store(out + 3 * toStep, d1, 16);
+  }
+}
+
+// ‖u‖² − 2 x·u of VECTORS rows x and all coarse centroids u, which differs from the distance by ‖x‖² alone. Centroids as tiles
+// (tile, 1 + dim, 8): first ‖u‖², then −2u.
+function scoreCoarse(from: usize, coarseAt: usize, tiles: i32): void {
+  const step = <usize>padded << 2;
+  const scoreStep = <usize>tiles << 5;
+  let at = coarseAt;
+  for (let tile = 0; tile < tiles; tile++) {
+    let a0 = v128.load(at), a1 = v128.load(at, 16), b0 = a0, b1 = a1, c0 = a0, c1 = a1, d0 = a0, d1 = a1;
+    at += 32;
+    let x = from;
+    for (let d = 0; d < dim; d++, at += 32, x += 4) {
+      const u0 = v128.load(at);
+      const u1 = v128.load(at, 16);
+      let v = v128.load32_splat(x);
+      a0 = multiplyAdd(v, u0, a0);
+      a1 = multiplyAdd(v, u1, a1);
+      v = v128.load32_splat(x + step);
+      b0 = multiplyAdd(v, u0, b0);
+      b1 = multiplyAdd(v, u1, b1);
+      v = v128.load32_splat(x + 2 * step);
+      c0 = multiplyAdd(v, u0, c0);
+      c1 = multiplyAdd(v, u1, c1);
+      v = v128.load32_splat(x + 3 * step);
+      d0 = multiplyAdd(v, u0, d0);
+      d1 = multiplyAdd(v, u1, d1);
+    }
+    const out = scoresAt + (<usize>tile << 5);
+    v128.store(out, a0);
+    v128.store(out, a1, 16);
+    v128.store(out + scoreStep, b0);
+    v128.store(out + scoreStep, b1, 16);
+    v128.store(out + 2 * scoreStep, c0);
+    v128.store(out + 2 * scoreStep, c1, 16);
+    v128.store(out + 3 * scoreStep, d0);
+    v128.store(out + 3 * scoreStep, d1, 16);
+  }
+}
+
+function nearestCoarse(at: usize, nlist: i32, tiles: i32, largestNorm: f32): i32 {
+  let squares: f32 = 0;
+  for (let d = 0; d < dim; d++) {
+    const x = load<f32>(vectorAt + (<usize>d << 2));
+    squares += x * x;
+  }
+  const reach = sqrt<f32>(squares) * <f32>1.001 + largestNorm;
+  if (!(reach * reach < LARGE)) return exactNearest(nlist);
+  let low = v128.load(at);
+  for (let i = 16; i < tiles << 5; i += 16) low = f32x4.pmin(low, v128.load(at + i));
+  // Each score is a sum of dim + 1 terms, Σ |term| ≤ (‖x‖ + ‖u‖)²: it is off by (dim + 3) · 2⁻²⁴ of that at most, two by twice that.
+  const slack = reach * reach * <f32>(dim + 8) * <f32>1.1920929e-7 + <f32>1e-30;
+  return nearestBelow(at, tiles >> 1, lowest(low) + slack);
+}
+
+// Nearest of the tiles·16 centroids of one sub-quantizer, as tiles (tile, subDim, 16).
+function nearestSub(centroidsAt: usize, tiles: i32): i32 {
+  let at = centroidsAt;
+  let scores = scoresAt;
+  let low = f32x4.splat(Infinity);
+  for (let tile = 0; tile < tiles; tile++, scores += 64) {
+    let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+    for (let d = 0; d < rowSize; d++, at += 64) {
+      const x = v128.load32_splat(vectorAt + (<usize>d << 2));
+      let t = f32x4.sub(v128.load(at), x);
+      s0 = multiplyAdd(t, t, s0);
+      t = f32x4.sub(v128.load(at, 16), x);
+      s1 = multiplyAdd(t, t, s1);
+      t = f32x4.sub(v128.load(at, 32), x);
+      s2 = multiplyAdd(t, t, s2);
+      t = f32x4.sub(v128.load(at, 48), x);
+      s3 = multiplyAdd(t, t, s3);
+    }
+    v128.store(scores, s0);
+    v128.store(scores, s1, 16);
+    v128.store(scores, s2, 32);
+    v128.store(scores, s3, 48);
+    low = f32x4.pmin(low, f32x4.pmin(f32x4.pmin(s0, s1), f32x4.pmin(s2, s3)));
+  }
+  // A sum of squares of differences is off by (subDim + 3) · 2⁻²⁴ of itself at most, two by twice that.
+  const most = lowest(low) * (1 + <f32>(rowSize + 8) * <f32>2.3841858e-7) + <f32>1e-37;
+  return nearestBelow(scoresAt, tiles, most);
+}
+
+// Encodes n vectors and, up to a multiple of 4, what lies behind them. dim8: dim rounded up to 8, the row length of the rotation. Addresses:
+// vectors (n, dim) f32; cells (n) u32; codes (n, M) u8; rotation (dim, dim8) f32 or 0; coarse tiles (tiles, 1 + dim, 8) f32, an even
+// number, and the same centroids (nlist, dim) f32; sub tiles (M, ksub / 16, subDim, 16) f32 and the same (M, ksub, subDim); scratch for
+// 4 rows of dim8 and scores of 4 · 8 · coarse tiles or ksub f32.
+export function encode(n: i32, size: i32, dim8: i32, nlist: i32, coarseTiles: i32, byResidual: i32, m: i32, subTiles: i32, vectorsAt: usize, cellsAt: usize, codesAt: usize, rotationAt: usize, coarseAt: usize, coarseRowsAt: usize, subAt: usize, subRowsAt: usize, scratch: usize, largestNorm: f32): void {
+  dim = size;
+  padded = dim8;
+  scoresAt = scratch + (<usize>(VECTORS * dim8) << 2);
+  const subDim = size / m;
+  const subBytes = <usize>(subTiles * subDim) << 6;
+  for (let i = 0; i < n; i += VECTORS) {
+    const from = vectorsAt + (<usize>(i * size) << 2);
+    if (rotationAt) rotate(from, rotationAt, scratch);
+    else for (let v = 0; v < VECTORS; v++) memory.copy(scratch + (<usize>(v * dim8) << 2), from + (<usize>(v * size) << 2), <usize>size << 2);
+    rowSize = size;
+    rowsAt = coarseRowsAt;
+    if (coarseTiles > 0) scoreCoarse(scratch, coarseAt, coarseTiles);
+    for (let v = 0; v < VECTORS; v++) {
+      vectorAt = scratch + (<usize>(v * dim8) << 2);
+      const cell = coarseTiles > 0 ? nearestCoarse(scoresAt + <usize>v * (<usize>coarseTiles << 5), nlist, coarseTiles, largestNorm) : 0;
+      store<u32>(cellsAt + (<usize>(i + v) << 2), cell);
+      if (!byResidual) continue;
+      const centroid = coarseRowsAt + (<usize>(cell * size) << 2);
+      for (let d = 0; d < size; d++) {
         const at = <usize>d << 2;
-        store<f64>(wide + (at << 1), <f64>(load<f32>(rotated + at) - load<f32>(centroid + at)));
+        store<f32>(vectorAt + at, load<f32>(vectorAt + at) - load<f32>(centroid + at));
       }
     }
-    for (let j = 0; j < m; j++) {
-      const code = nearest(subAt + <usize>j * subBytes, subTiles, subDim, wide + (<usize>(j * subDim) << 3), scratch);
-      store<u8>(codesAt + <usize>(i * m + j), <u8>code);
+    rowSize = subDim;
+    for (let v = 0; v < VECTORS; v++) {
+      vectorAt = scratch + (<usize>(v * dim8) << 2);
+      rowsAt = subRowsAt;
+      const codes = codesAt + <usize>((i + v) * m);
+      for (let j = 0; j < m; j++) {
+        store<u8>(codes + <usize>j, <u8>nearestSub(subAt + <usize>j * subBytes, subTiles));
+        vectorAt += <usize>subDim << 2;
+        rowsAt += <usize>(subTiles * subDim) << 6;
+      }
     }
   }
 }
