@@ -17,8 +17,10 @@ export function candidateLogQ(
   const counts = new Float64Array(numItems);
   for (let event = 0; event < eventItem.length; event++) counts[eventItem[event]!]!++;
   const average = (batchSize + uniform) / numItems;
-  return Float32Array.from(counts, (count) => {
-    const expected = (batchSize * Math.max(count, 1)) / eventItem.length + uniform / numItems;
-    return Math.log(expected / average);
-  });
+  const logQ = new Float32Array(numItems);
+  for (let item = 0; item < numItems; item++) {
+    const expected = (batchSize * Math.max(counts[item]!, 1)) / eventItem.length + uniform / numItems;
+    logQ[item] = Math.log(expected / average);
+  }
+  return logQ;
 }
