@@ -19,7 +19,7 @@ import { addRest, kernelFloor, rank, type Scan, type Stretch, scanHead, spareFor
 import { refineRanking } from "./refine.ts";
 import { type Head, shiftScores } from "./score.ts";
 import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
-import { settleTies } from "./ties.ts";
+import { hasTies, settleTies } from "./ties.ts";
 
 export interface IndexParts {
   readonly manifest: Manifest;
@@ -84,7 +84,7 @@ export class PqIndex implements Index {
     const { filter, exclude, refineFactor } = resolved;
     const { numItems } = this.manifest;
     const whole = this.#searchAtOnce(heads, resolved);
-    if (whole !== undefined) return this.#settle(whole, whole.ordinals.length, whole);
+    if (whole !== undefined) return hasTies(whole.scores) ? this.#settle(whole, whole.ordinals.length, whole) : whole;
     const mask =
       filter === undefined ? undefined : compileFilter(filter, leafMasks(await this.columns(), numItems), numItems);
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];

@@ -29,6 +29,12 @@ export function cut({ ordinals, scores }: Ranking, size: number): Ranking {
   return { ordinals: ordinals.subarray(0, size), scores: scores.subarray(0, size) };
 }
 
+/** True when two scores, which descend, are equal. */
+export function hasTies(scores: Float32Array): boolean {
+  for (let i = 1; i < scores.length; i++) if (scores[i] === scores[i - 1]) return true;
+  return false;
+}
+
 /**
  * Puts items of equal score into the order of their ids, and keeps k. Inside a cell that is the order of ordinals; ids are read only where
  * such items lie in several cells.
