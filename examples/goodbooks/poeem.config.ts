@@ -3,25 +3,36 @@ import { defineConfig } from "@poeem/trainer";
 export default defineConfig({
   name: "goodbooks",
   data: {
-    // gzip or not
-    items: "SELECT item_id, title, authors, year, language, image_url FROM read_csv('items.csv*') ORDER BY item_id",
+    // files gzip or not; a series stands in the title: "Catching Fire (The Hunger Games, #2)"
+    items: `
+      SELECT item_id, title, authors, year, language, image_url,
+        list_transform(string_split(authors, ','), author -> trim(author)) AS writers,
+        nullif(trim(regexp_extract(title, '\\(([^()#]*?),? *#', 1)), '') AS series,
+        (year // 5 * 5)::INTEGER AS period
+      FROM read_csv('items.csv*') ORDER BY item_id`,
     events: "SELECT user_id, item_id FROM read_csv('interactions.csv*')",
   },
-  items: { id: "item_id", fields: ["authors", "year", "image_url"], facets: ["language"], numbers: ["year"] },
+  items: {
+    id: "item_id",
+    categories: ["writers", "series", "language", "period"],
+    fields: ["authors", "year", "image_url"],
+    facets: ["language"],
+    numbers: ["year"],
+  },
   events: { user: "user_id", item: "item_id" },
   // a pair is held out when fnv1a32(user_id + "\t" + item_id) % 5 == 0
   split: { by: "hash", columns: ["user_id", "item_id"], testModulus: 5 },
-  model: { hiddenDim: 0, itemNorm: "free", history: { as: "mixture", length: 100, sources: 16, targets: 10 } },
-  index: { nlist: 64, numSubQuantizers: 32, nprobe: 16, warmup: 0.4, commitment: 3 },
+  model: { hiddenDim: 0, itemNorm: "free", history: { as: "mixture", length: 100, sources: 16, targets: 16 } },
+  index: { nlist: 64, numSubQuantizers: 32, nprobe: 16, warmup: 0.02, commitment: 1 },
   training: {
-    batchSize: 480,
-    epochs: 2,
+    batchSize: 768,
+    epochs: 5,
     start: "spectral",
     optimizer: "adam",
-    learningRate: 0.002,
+    learningRate: 0.001,
     decay: "linear",
     scale: 16,
-    negatives: 1536,
+    negatives: 3072,
     logQ: 1,
     validations: 10,
   },

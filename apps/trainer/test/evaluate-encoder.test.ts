@@ -4,7 +4,7 @@ import { DEFAULT_TOKENIZER, openQueryTower, type QueryTowerWeights, writeQueryTo
 import { describe, expect, it } from "vitest";
 import { emptyLists, toCsr } from "../src/data/csr.ts";
 import type { QuerySet } from "../src/data/types.ts";
-import { queryEncoder } from "../src/evaluate/encoder.ts";
+import { queryEncoders } from "../src/evaluate/encoder.ts";
 import { mergeOf } from "../src/evaluate/index-rank.ts";
 import { sampleQueries } from "../src/evaluate/sample-queries.ts";
 import { trainingLists } from "../src/evaluate/training-lists.ts";
@@ -46,9 +46,11 @@ const queries: QuerySet = {
   relevant: toCsr([[5], [0, 1], [2]]),
 };
 
+const unknown = { contextNames: [], past: undefined };
+
 describe("queries as vectors", () => {
   it("are what the query tower makes of the newest items of a history, read from the vectors that are searched", async () => {
-    const encode = await queryEncoder(indexOf(mixture), queries, { contextNames: [] });
+    const { encode } = await queryEncoders(indexOf(mixture), queries, unknown, 1);
     const expected = openQueryTower(writeQueryTower(mixture)).embed({ history: items.slice(2 * dim, 5 * dim) });
     if (expected === undefined || expected instanceof Float32Array) throw new Error("expected a mixture");
     const encoded = encode(0, items);
@@ -72,7 +74,18 @@ describe("queries as vectors", () => {
   });
 
   it("need a query tower", async () => {
-    await expect(queryEncoder(indexOf(undefined), queries, { contextNames: [] })).rejects.toThrow(/no query tower/);
+    await expect(queryEncoders(indexOf(undefined), queries, unknown, 1)).rejects.toThrow(/no query tower/);
+  });
+
+  it("of a mixture weigh a history by what they are ranked against", async () => {
+    const past = { items: queries.relevant, user: Uint32Array.from([0, 1, 2]), length: new Uint32Array(3) };
+    const { encode, encodeFor } = await queryEncoders(indexOf(mixture), queries, { ...unknown, past }, 1);
+    const refitted = (await encodeFor(items))(0, items);
+    expect(refitted.vectors).toEqual(encode(0, items).vectors);
+    expect(refitted.logWeights).not.toEqual(encode(0, items).logWeights);
+    // histories that are not at hand leave the tower as it is
+    const without = await queryEncoders(indexOf(mixture), queries, unknown, 1);
+    expect(await without.encodeFor(items)).toBe(without.encode);
   });
 });
 

@@ -139,6 +139,7 @@ describe("an evaluation", () => {
       ids: Array.from({ length: count }, (_, i) => i),
       dense: items,
       encode,
+      encodeFor: async () => encode,
       relevant,
       seen,
       unnamed: undefined,

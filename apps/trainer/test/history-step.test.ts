@@ -1,11 +1,11 @@
 import { openArtifact } from "@poeem/pq-core";
-import { scalarKernel } from "@poeem/pq-core/parts";
+import { allParts, scalarKernel } from "@poeem/pq-core/parts";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportModel, TOWER_TOLERANCE } from "../src/artifact/export.ts";
 import { useBackend } from "../src/backend.ts";
 import { listOf } from "../src/data/csr.ts";
 import { filterColumns } from "../src/data/filter-columns.ts";
-import { queryEncoder } from "../src/evaluate/encoder.ts";
+import { queryEncoders } from "../src/evaluate/encoder.ts";
 import { trainModel } from "../src/train/loop.ts";
 import { readers } from "./histories.ts";
 
@@ -40,9 +40,10 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
     const { artifact } = exported;
     const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
     const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
+      ...allParts,
       kernel: scalarKernel,
     });
-    const encode = await queryEncoder(index, dataset.test, dataset);
+    const { encode } = await queryEncoders(index, dataset.test, dataset, 1);
     const ordinals = await index.ordinals(dataset.ids);
     const decoded = await index.vectors(ordinals);
     const dim = config.model.dim;

@@ -3,6 +3,7 @@ import { l2Normalize, logPartition } from "@poeem/query-tower";
 import { beforeAll, expect, it } from "vitest";
 import { fitPartition } from "../src/artifact/partition.ts";
 import { useBackend } from "../src/backend.ts";
+import { toCsr } from "../src/data/csr.ts";
 
 const [DIM, COUNT, SCALE] = [16, 600, 12];
 
@@ -20,7 +21,9 @@ it("knows the sum over a clustered catalogue for each of its items, and explains
     const row = Float32Array.from({ length: DIM }, (_, d) => centers[cluster * DIM + d]! + 0.7 * random.normal());
     items.set(l2Normalize(row), i * DIM);
   }
-  const { partition, r2 } = await fitPartition(items, DIM, SCALE, 1);
+  // histories of one item, whose query vectors are the items
+  const histories = toCsr(Array.from({ length: COUNT }, (_, i) => [i]));
+  const { partition, r2 } = await fitPartition(items, DIM, { scale: SCALE, tilt: 0, histories, length: 5 }, 1);
   const row = (i: number) => items.subarray(i * DIM, (i + 1) * DIM);
   const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, d) => sum + value * b[d]!, 0);
   const exact = Array.from({ length: COUNT }, (_, i) => {

@@ -1,5 +1,5 @@
 import { type Index, openArtifact } from "@poeem/pq-core";
-import { deltas } from "@poeem/pq-core/parts";
+import { allParts } from "@poeem/pq-core/parts";
 import { readFolders } from "../delta/folders.ts";
 import { adcKernel } from "./kernel.ts";
 
@@ -10,5 +10,5 @@ import { adcKernel } from "./kernel.ts";
  */
 export async function openIndexDirectory(directory: string, changes?: string): Promise<Index> {
   const { source, manifestBytes } = await readFolders(directory, changes);
-  return openArtifact(source, manifestBytes, { deltas, kernel: await adcKernel() });
+  return openArtifact(source, manifestBytes, { ...allParts, kernel: await adcKernel() });
 }

@@ -1,6 +1,7 @@
 import { Random } from "@poeem/indexing-layer";
-import { l2Normalize, logPartition, type Partition } from "@poeem/query-tower";
+import { l2Normalize, logPartition, type Partition, tiltToMean } from "@poeem/query-tower";
 import * as tf from "@tensorflow/tfjs";
+import { type Csr, listOf } from "../data/csr.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import { MASKED } from "../model/ops.ts";
 
@@ -19,39 +20,54 @@ export interface FittedPartition {
   readonly r2: number;
 }
 
+/** The mixture that a partition is fitted for. */
+export interface PartitionOf {
+  readonly scale: number;
+  readonly tilt: number;
+  /** Item numbers of each user, oldest first. */
+  readonly histories: Csr;
+  /** Newest items of a history that are read. */
+  readonly length: number;
+}
+
 /**
- * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a unit item vector and its own item left out, by a few hundred terms of the
- * same form (see `Partition`): least squares by Adam, started from items drawn at random, each standing for its share of all.
+ * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out, by a few hundred
+ * terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each standing for its
+ * share of all. The query vectors are those of training histories, one of each, drawn at random.
  *
  * @param items (count, dim) decoded vectors, as the index holds them
  */
 export async function fitPartition(
   items: Float32Array,
   dim: number,
-  scale: number,
+  { scale, tilt, histories, length }: PartitionOf,
   seed: number,
 ): Promise<FittedPartition> {
   const count = items.length / dim;
   const random = new Random(seed);
   const pick = (most: number): Uint32Array => Uint32Array.from(random.permutation(count).subarray(0, most));
-  const rowsOf = (numbers: Uint32Array, unit: boolean): Float32Array => {
+  const rowsOf = (numbers: Uint32Array): Float32Array => {
     const rows = new Float32Array(numbers.length * dim);
     numbers.forEach((item, i) => {
-      const row = items.subarray(item * dim, (item + 1) * dim);
-      rows.set(unit ? l2Normalize(row) : row, i * dim);
+      rows.set(items.subarray(item * dim, (item + 1) * dim), i * dim);
     });
     return rows;
   };
   const competitors = pick(MAX_ITEMS);
-  const sources = pick(MAX_QUERIES);
-  const queries = rowsOf(sources, true);
-  const logZ = await exactLogZ(queries, sources, rowsOf(competitors, false), competitors, scale);
+  const users = drawUsers(histories, random);
+  const left = users.map((user) => listOf(histories, user).slice(-length));
+  const queries = new Float32Array(users.length * dim);
+  left.forEach((history, i) => {
+    const units = Array.from(history, (item) => l2Normalize(items.subarray(item * dim, (item + 1) * dim)));
+    queries.set(tiltToMean(units, tilt)[random.integer(units.length)]!, i * dim);
+  });
+  const logZ = await exactLogZ(queries, left, rowsOf(competitors), competitors, scale);
   // what a sample of the catalogue leaves out
   const missing = Math.log(count / competitors.length);
   for (let i = 0; i < logZ.length; i++) logZ[i]! += missing;
 
   const numCenters = Math.min(CENTERS, count);
-  const start = rowsOf(pick(numCenters), false).map((value) => value * scale);
+  const start = rowsOf(pick(numCenters)).map((value) => value * scale);
   const mean = logZ.reduce((sum, value) => sum + value, 0) / logZ.length;
   const fitted = await fit(
     queries,
@@ -64,29 +80,41 @@ export async function fitPartition(
   return { partition: fitted, r2: explained(fitted, queries, logZ) };
 }
 
+/** Users who have a history, each at most once. */
+function drawUsers(histories: Csr, random: Random): number[] {
+  const users: number[] = [];
+  for (const user of random.permutation(histories.offsets.length - 1)) {
+    if (users.length === MAX_QUERIES) break;
+    if (listOf(histories, user).length > 0) users.push(user);
+  }
+  return users;
+}
+
+/** @param left for each query the items that do not compete */
 async function exactLogZ(
   queries: Float32Array,
-  sources: Uint32Array,
+  left: readonly Uint32Array[],
   items: Float32Array,
   competitors: Uint32Array,
   scale: number,
 ): Promise<Float64Array> {
-  const dim = queries.length / sources.length;
+  const dim = queries.length / left.length;
   const columnOf = new Map(Array.from(competitors, (item, column) => [item, column]));
   const transposed = tf.tidy(() => tf.transpose(tf.tensor2d(items, [competitors.length, dim])));
-  const result = new Float64Array(sources.length);
-  for (let first = 0; first < sources.length; first += SLICE) {
-    const slice = sources.subarray(first, first + SLICE);
+  const result = new Float64Array(left.length);
+  for (let first = 0; first < left.length; first += SLICE) {
+    const slice = left.slice(first, first + SLICE);
+    const mask = new Float32Array(slice.length * competitors.length);
+    slice.forEach((items, i) => {
+      for (const item of items) {
+        const column = columnOf.get(item);
+        if (column !== undefined) mask[i * competitors.length + column] = MASKED;
+      }
+    });
     const logSums = tf.tidy(() => {
       const rows = tf.tensor2d(queries.subarray(first * dim, (first + slice.length) * dim), [slice.length, dim]);
-      const own = tf.oneHot(
-        tf.tensor1d(
-          Int32Array.from(slice, (item) => columnOf.get(item) ?? -1),
-          "int32",
-        ),
-        competitors.length,
-      );
-      const logits = tf.add(tf.matMul(tf.mul(rows, scale), transposed), tf.mul(tf.cast(own, "float32"), MASKED));
+      const others = tf.tensor2d(mask, [slice.length, competitors.length]);
+      const logits = tf.add(tf.matMul(tf.mul(rows, scale), transposed), others);
       return logSumExpRows(logits as tf.Tensor2D).logSums;
     });
     result.set(await logSums.data(), first);

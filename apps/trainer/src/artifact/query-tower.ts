@@ -12,7 +12,7 @@ import type { PoeemConfig } from "../config.ts";
 import { listOf, toCsr } from "../data/csr.ts";
 import { type Dataset, knownRows } from "../data/dataset.ts";
 import type { QuerySet } from "../data/types.ts";
-import { l2NormalizeRows, MASKED } from "../model/ops.ts";
+import { MASKED } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { fitPartition } from "./partition.ts";
 
@@ -36,7 +36,16 @@ export async function exportQueryTower(
   model.text.rows.set(dequantizeTable(table));
   const { history, context } = model;
   const mixture = history?.form === "mixture";
-  const fitted = mixture ? await fitPartition(decoded(), dim, config.training.scale, config.training.seed) : undefined;
+  const { scale, seed } = config.training;
+  const fitted =
+    history && mixture
+      ? await fitPartition(
+          decoded(),
+          dim,
+          { scale, tilt: history.tilt, histories: dataset.past!.items, length: settings.length },
+          seed,
+        )
+      : undefined;
   const [attention] = history?.variables ?? [];
   const queryTower: QueryTowerWeights = {
     tokenizer: dataset.tokenizer,
@@ -48,7 +57,8 @@ export async function exportQueryTower(
       history: {
         form: history.form,
         length: settings.length,
-        scale: config.training.scale,
+        scale,
+        tilt: history.tilt,
         ...(attention && { attention: Float32Array.from(await attention.data()) }),
         ...(fitted && { partition: fitted.partition }),
       },
@@ -141,7 +151,8 @@ async function embedWithTensorFlow(
   });
   const output = tf.tidy(() => {
     const read = tf.tensor2d(gathered, [numbers.length * places, dim]);
-    if (model.history?.form === "mixture") return l2NormalizeRows(read);
+    const filled = tf.tensor2d(placeMask, [numbers.length, places]);
+    if (model.history?.form === "mixture") return model.history.components(read, filled);
     const rows = toCsr(
       Array.from(numbers, (query) => {
         const text = queries.texts[query];
@@ -157,7 +168,7 @@ async function embedWithTensorFlow(
       ),
       [numbers.length, dim],
     );
-    const pooled = model.history?.pool(read, tf.tensor2d(placeMask, [numbers.length, places]));
+    const pooled = model.history?.pool(read, filled);
     return model.query.call(pooled ? (tf.add(inputs, pooled) as tf.Tensor2D) : inputs);
   });
   const vectors = (await output.data()) as Float32Array;

@@ -11,7 +11,7 @@ import type { QuerySet, RawData } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { bytesPerItem } from "../evaluate/afterwards.ts";
 import { baselinesFor } from "../evaluate/baselines.ts";
-import { queryEncoder } from "../evaluate/encoder.ts";
+import { queryEncoders } from "../evaluate/encoder.ts";
 import { measureAll } from "../evaluate/evaluation.ts";
 import { formatEvaluation } from "../evaluate/print.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
@@ -52,7 +52,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
     index,
     ids: dataset.ids,
     dense,
-    encode: await queryEncoder(index, queries, dataset),
+    ...(await queryEncoders(index, queries, dataset, config.training.seed)),
     relevant: queries.relevant,
     seen: queries.histories,
     unnamed,

@@ -1,5 +1,6 @@
 import { initializeCodebook, Random, resolveConfig } from "@poeem/indexing-layer";
 import { type ChunkSource, type Codebook, type Index, openArtifact } from "@poeem/pq-core";
+import { allParts } from "@poeem/pq-core/parts";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import { adcKernel } from "../artifact/kernel.ts";
 
@@ -52,7 +53,7 @@ export async function indexAfterwards(
   });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const source: ChunkSource = { get: async (key) => chunks.get(key)! };
-  return openArtifact(source, artifact.manifestBytes, { kernel: await adcKernel(), verify: false });
+  return openArtifact(source, artifact.manifestBytes, { ...allParts, kernel: await adcKernel(), verify: false });
 }
 
 /** At most `most` rows, spread evenly. */

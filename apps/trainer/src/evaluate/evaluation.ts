@@ -32,7 +32,10 @@ export interface Evaluation {
   readonly ids: readonly ItemId[];
   /** Item vectors before quantization, (items, dim). */
   readonly dense: Float32Array;
+  /** The query tower of the index. */
   readonly encode: QueryEncoder;
+  /** The query tower as it would be for an index of other item vectors (items, dim). */
+  readonly encodeFor: (items: Float32Array) => Promise<QueryEncoder>;
   /** Items to find, and items left out of the ranking, of each query. */
   readonly relevant: Csr;
   readonly seen: Csr;
@@ -68,7 +71,7 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
   let before = 0;
   const watch = (note: string) => (done: number) => progress.update(before + done, note);
 
-  const exact = await rankExhaustively(encode, { items: dense, dim, k: LIST_LENGTH, seen, onQuery: watch("dense") });
+  const exact = await rankExhaustively(await evaluation.encodeFor(dense), { items: dense, dim, k: LIST_LENGTH, seen, onQuery: watch("dense") });
   before += n;
   const row = (
     ranked: Uint32Array[],
@@ -90,8 +93,9 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
     probes: readonly number[],
   ): Promise<void> => {
     const decoded = await decodedVectors(searched, itemIds);
+    const asked = searched === index ? encode : await evaluation.encodeFor(decoded);
     for (const nprobe of probes) {
-      const { ranked, scanned } = await rankWithIndex(searched, encode, decoded, {
+      const { ranked, scanned } = await rankWithIndex(searched, asked, decoded, {
         ids: itemIds,
         k: LIST_LENGTH,
         nprobe,

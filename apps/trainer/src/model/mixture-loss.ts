@@ -13,7 +13,7 @@ export interface MixtureTargets {
   readonly targets: Csr;
   /** Weight of each of them; 1 when left out. */
   readonly weights?: Float32Array;
-  /** Candidates that each of the G·S query vectors does not compete for (its own item). */
+  /** Candidates that each of the G·S query vectors does not compete for (those of its history). */
   readonly masked: Csr;
   /** (C) logarithm of the share of batches that hold candidate c; zeros when the candidates are the whole catalogue. */
   readonly logQ: Float32Array;

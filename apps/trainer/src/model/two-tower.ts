@@ -117,10 +117,12 @@ export class TwoTower implements Stateful {
     this.context =
       dataset.contextNames.length > 0 ? new EmbeddingTable(dataset.contextNames.length, dim, init) : undefined;
     this.number = dataset.itemNumbers && new EmbeddingTable(dataset.itemNumbers.names.length, dim, init);
-    this.history = dataset.past && new HistoryPooling(config.model.history.as, dim, random);
+    this.history = dataset.past && new HistoryPooling(config.model.history.as, dim, random, config.model.history.tilt);
     this.unitItems = config.model.itemNorm === "unit";
     if (dataset.past && config.training.start === "spectral") {
       this.id.rows.set(spectralStart(dataset.past.items, dataset.ids.length, dim, config.training.seed));
+      // the rows say all that is known so far of where an item lies
+      this.category.rows.fill(0);
     }
   }
 

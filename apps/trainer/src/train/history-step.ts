@@ -4,7 +4,7 @@ import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { gatherRows, mixtureSoftmaxLoss } from "../model/mixture-loss.ts";
-import { l2NormalizeRows, MASKED } from "../model/ops.ts";
+import { MASKED } from "../model/ops.ts";
 import type { QueryContexts, TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
 import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
@@ -102,19 +102,19 @@ export class HistoryStep implements Stateful {
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
     const read = gatherRows(quantized, sources);
     const targets = { targets: batch.targets, logQ: batch.logQ.map((value) => value * logQ) };
-    // an item does not compete to be the answer to itself
+    // what a history holds does not compete to be the answer to it: it is left out of a search, too
+    const histories = Array.from({ length: batch.numGroups }, (_, g) => {
+      const group = batch.sources.subarray(g * places, (g + 1) * places);
+      return group.filter((_, s) => batch.placeMask[g * places + s] !== MASKED);
+    });
     if (model.history!.form === "mixture") {
-      const masked = toCsr(Array.from(batch.sources, (source) => [source]));
-      return mixtureSoftmaxLoss(l2NormalizeRows(read), quantized, placeMask, { ...targets, masked }, scale);
+      const components = model.history!.components(read, placeMask);
+      const masked = toCsr(histories.flatMap((history) => new Array<Uint32Array>(places).fill(history)));
+      return mixtureSoftmaxLoss(components, quantized, placeMask, { ...targets, masked }, scale);
     }
     const pooled = model.history!.pool(read, placeMask);
     const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
-    const masked = toCsr(
-      Array.from({ length: batch.numGroups }, (_, g) => {
-        const group = batch.sources.subarray(g * places, (g + 1) * places);
-        return group.filter((_, s) => batch.placeMask[g * places + s] !== MASKED);
-      }),
-    );
+    const masked = toCsr(histories);
     return mixtureSoftmaxLoss(query, quantized, tf.zeros([batch.numGroups, 1]), { ...targets, masked }, scale);
   }
 

@@ -72,6 +72,7 @@ async function towerWeights(
         form: history.form,
         length: config.model.history.length,
         scale,
+        tilt: history.tilt,
         ...(attention && { attention: Float32Array.from(await attention.data()) }),
         ...(mixture && { partition: sampledPartition(items, dim, scale) }),
       },
