@@ -41,7 +41,18 @@ interface IndexRow {
   readonly cpuSeconds: number;
   readonly phases: Readonly<Record<string, number>>;
   readonly peakMemoryBytes: number;
-  readonly faiss?: { readonly trainSeconds: number; readonly addSeconds: number; readonly threads: number };
+  /** The same of the processor alone. */
+  readonly cpuPhases: Readonly<Record<string, number>>;
+  /** With one thread, then with as many as Faiss takes by itself. */
+  readonly faiss?: readonly FaissRow[];
+}
+
+interface FaissRow {
+  readonly trainSeconds: number;
+  readonly addSeconds: number;
+  /** Of the processor, both together. */
+  readonly cpuSeconds: number;
+  readonly threads: number;
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -76,10 +87,14 @@ function indexRow(items: string): IndexRow {
           .join(", "),
     );
     if (!flags.faiss) return ours;
-    const faiss = run<NonNullable<IndexRow["faiss"]>>(flags.faiss, here("faiss-index.py"), vectors, "64");
-    say(
-      `Faiss IVF1024,PQ32x4 over the same vectors, ${faiss.threads} threads: train ${faiss.trainSeconds.toFixed(1)} s, add ${faiss.addSeconds.toFixed(1)} s`,
+    const faiss = [["1"], []].map((threads) =>
+      run<FaissRow>(flags.faiss!, here("faiss-index.py"), vectors, "64", ...threads),
     );
+    for (const row of faiss)
+      say(
+        `Faiss IVF1024,PQ32x4 over the same vectors, ${row.threads} threads: train ${row.trainSeconds.toFixed(1)} s, ` +
+          `add ${row.addSeconds.toFixed(1)} s, ${row.cpuSeconds.toFixed(1)} s of the processor`,
+      );
     return { ...ours, faiss };
   } finally {
     rmSync(folder, { recursive: true, force: true });

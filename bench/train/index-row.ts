@@ -25,11 +25,16 @@ const sample = await model.itemVectors({ ...dataset, ids: dataset.ids.slice(0, b
 await layer.initialize(sample);
 const folder = await mkdtemp(join(tmpdir(), "poeem-bench-"));
 const phases: Record<string, number> = {};
+const cpuPhases: Record<string, number> = {};
 let last = performance.now();
+let lastCpu = process.cpuUsage();
 const phase = (name: string): void => {
   const now = performance.now();
+  const { user, system } = process.cpuUsage(lastCpu);
   phases[name] = (now - last) / 1000;
-  last = now;
+  cpuPhases[name] = (user + system) / 1e6;
+  last = performance.now();
+  lastCpu = process.cpuUsage();
 };
 
 const cpuBefore = process.cpuUsage();
@@ -38,7 +43,7 @@ phase("itemVectors");
 const codebook = createCodebook({ ...(await layer.codebook()), metric: "innerProduct" });
 const { assignments, codes } = await encodeItems(codebook, itemVectors);
 phase("encode");
-const artifact = await writeArtifact({ codebook, assignments, codes, ids: [...dataset.ids] });
+const artifact = await writeArtifact({ codebook, assignments, codes, ids: dataset.ids });
 phase("artifact");
 await writeIndexDirectory(join(folder, "index"), artifact, {
   "model/item-vectors.f32": new Uint8Array(itemVectors.buffer),
@@ -53,6 +58,7 @@ process.stdout.write(
     seconds: Object.values(phases).reduce((sum, seconds) => sum + seconds, 0),
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     phases,
+    cpuPhases,
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
   })}\n`,
 );
