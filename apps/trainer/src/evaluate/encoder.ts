@@ -1,5 +1,5 @@
 import type { Index } from "@poeem/pq-core";
-import { createQueryTower, openQueryTower, readQueryTower } from "@poeem/query-tower";
+import { createQueryTower, type openQueryTower, readQueryTower } from "@poeem/query-tower";
 import { fitPartition } from "../artifact/partition.ts";
 import { queryOf } from "../artifact/query-tower.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";

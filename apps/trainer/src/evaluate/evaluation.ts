@@ -71,7 +71,13 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
   let before = 0;
   const watch = (note: string) => (done: number) => progress.update(before + done, note);
 
-  const exact = await rankExhaustively(await evaluation.encodeFor(dense), { items: dense, dim, k: LIST_LENGTH, seen, onQuery: watch("dense") });
+  const exact = await rankExhaustively(await evaluation.encodeFor(dense), {
+    items: dense,
+    dim,
+    k: LIST_LENGTH,
+    seen,
+    onQuery: watch("dense"),
+  });
   before += n;
   const row = (
     ranked: Uint32Array[],
