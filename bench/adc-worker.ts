@@ -2,7 +2,7 @@
 import { type Index, loadKernel, openArtifact } from "@poeem/pq-core";
 import plain from "@poeem/pq-core/kernel.wasm";
 import relaxed from "@poeem/pq-core/kernel-relaxed.wasm";
-import { scalarKernel } from "@poeem/pq-core/parts";
+import { allParts, scalarKernel } from "@poeem/pq-core/parts";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { type AdcShape, adcData, NUM_QUERIES } from "./adc-shapes.ts";
 
@@ -18,7 +18,10 @@ async function open(shape: AdcShape, kernel: string): Promise<string> {
   const artifact = await writeArtifact({ codebook, assignments, codes, ids });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const factory = kernel === "scalar" ? scalarKernel : loadKernel(kernel === "simd" ? plain : relaxed);
-  index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, { kernel: factory });
+  index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
+    ...allParts,
+    kernel: factory,
+  });
   queries = Array.from({ length: NUM_QUERIES }, (_, i) => data.queries.slice(i * shape.dim, (i + 1) * shape.dim));
   return index.kernel;
 }

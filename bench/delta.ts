@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Artifact, type Index, loadKernel, openArtifact } from "@poeem/pq-core";
 import { writeDelta } from "@poeem/pq-core/delta";
-import { deltas } from "@poeem/pq-core/parts";
+import { allParts } from "@poeem/pq-core/parts";
 import { decode, encode, writeArtifact } from "@poeem/pq-core/write";
 import { adcData, median, NUM_QUERIES, seeded } from "./adc-shapes.ts";
 
@@ -37,7 +37,7 @@ const source = {
 
 async function open(artifact: Artifact, previous?: Index): Promise<Index> {
   for (const { key, bytes } of artifact.chunks) chunks.set(key, bytes);
-  return openArtifact(source, artifact.manifestBytes, { kernel, deltas, previous });
+  return openArtifact(source, artifact.manifestBytes, { ...allParts, kernel, previous });
 }
 
 const base = await open(await writeArtifact({ ...data, ids: Uint32Array.from({ length: n }, (_, i) => i) }));

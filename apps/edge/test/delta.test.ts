@@ -4,7 +4,7 @@ import { type Codebook, type Index, openArtifact } from "@poeem/pq-core";
 import type { DeltaArtifact } from "@poeem/pq-core/delta";
 import { writeDelta } from "@poeem/pq-core/delta";
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
-import { deltas, scalarKernel } from "@poeem/pq-core/parts";
+import { allParts, scalarKernel } from "@poeem/pq-core/parts";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
@@ -35,7 +35,7 @@ async function change(index: Index, state: string, remove: string[]): Promise<De
 }
 
 const open = (manifestBytes: Uint8Array): Promise<Index> =>
-  openArtifact({ get: async (key) => chunks.get(key)! }, manifestBytes, { deltas, kernel: scalarKernel });
+  openArtifact({ get: async (key) => chunks.get(key)! }, manifestBytes, { ...allParts, kernel: scalarKernel });
 const first = await change(await open(base.artifact.manifestBytes), "one", ["item:9"]);
 const second = await change(await open(first.manifestBytes), "two", ["item:10", "new:one"]);
 
@@ -124,7 +124,7 @@ describe("a published delta", () => {
     const index = await openArtifact(
       { get: async (key) => fresh.chunks.find((chunk) => chunk.key === key)!.bytes },
       fresh.manifestBytes,
-      { kernel: scalarKernel },
+      { ...allParts, kernel: scalarKernel },
     );
     for (const text of ["cake", "birthday", "誕生日", "x y"]) {
       const found = await index.search(base.tower.embedText(text), { k: 40 });

@@ -1,6 +1,6 @@
 import { Random } from "@poeem/indexing-layer";
 import { type Index, openArtifact } from "@poeem/pq-core";
-import { scalarKernel } from "@poeem/pq-core/parts";
+import { allParts, scalarKernel } from "@poeem/pq-core/parts";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import {
   DEFAULT_TOKENIZER,
@@ -37,6 +37,7 @@ async function indexWith(tower: QueryTowerWeights | undefined, ids: readonly str
   });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   return openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
+    ...allParts,
     kernel: scalarKernel,
   });
 }

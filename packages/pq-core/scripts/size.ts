@@ -9,14 +9,17 @@ import { build } from "esbuild";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
+/**
+ * What is imported, and the bytes it may take: 25,000 for what every search application bundles, and for the rest a little over what it
+ * takes today, so that growth is noticed.
+ */
 export const BUNDLES = [
-  { name: "the main entry: search", source: 'export * from "./src/index.ts"', limit: 39_800 },
-  { name: "and all parts", source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"', limit: 48_600 },
+  { name: "the main entry: search", source: 'export * from "./src/index.ts"', limit: 25_000 },
+  { name: "and all parts", source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"', limit: 47_600 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"; export * from "./src/write.ts"',
-    limit: 60_800,
+    limit: 60_500,
   },
 ] as const;
 

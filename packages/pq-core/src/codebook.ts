@@ -50,36 +50,32 @@ export const MAX_NLIST = 1 << 24;
  * @throws TypeError or RangeError that names the first part which does not fit
  */
 export function createCodebook(input: CodebookInput): Codebook {
-  const { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, centroids } = input;
+  const { dim, metric, nlist, numSubQuantizers, nbits, byResidual } = input;
   checkInteger("dim", dim, 1, MAX_DIM);
   check(METRICS.includes(metric), "metric", `one of ${METRICS.join(", ")}`, metric);
   checkInteger("nlist", nlist, 0, MAX_NLIST);
   checkInteger("numSubQuantizers", numSubQuantizers, 1, dim);
-  check(dim % numSubQuantizers === 0, "numSubQuantizers", `a divisor of dim ${dim}`, numSubQuantizers);
   check(nbits === 4 || nbits === 8, "nbits", "4 or 8", nbits);
   check(typeof byResidual === "boolean", "byResidual", "true or false", byResidual);
-  check(!byResidual || nlist > 0, "byResidual", "false when nlist is 0", byResidual);
-  const coarseCentroids = input.coarseCentroids ?? new Float32Array(0);
+  return joinCodebook(input);
+}
+
+/** {@link createCodebook} of numbers that are each right by themselves, as those of a manifest are. */
+export function joinCodebook(input: CodebookInput): Codebook {
+  const { dim, nlist, numSubQuantizers, nbits, byResidual, rotation, centroids } = input;
+  const { coarseCentroids = new Float32Array(0), metric } = input;
   const numCentroids = 1 << nbits;
   const subDim = dim / numSubQuantizers;
-  checkFloat32("coarseCentroids", coarseCentroids, nlist * dim);
-  checkFinite("coarseCentroids", coarseCentroids);
-  checkFloat32("centroids", centroids, numCentroids * dim);
-  checkFinite("centroids", centroids);
-  if (rotation !== undefined) checkRotation(rotation, dim);
-  const parts = {
-    dim,
-    metric,
-    nlist,
-    numSubQuantizers,
-    nbits,
-    numCentroids,
-    subDim,
-    byResidual,
-    coarseCentroids,
-    centroids,
-  };
-  return rotation === undefined ? parts : { ...parts, rotation };
+  check(Number.isInteger(subDim), "numSubQuantizers", `a divisor of dim ${dim}`, numSubQuantizers);
+  check(!byResidual || nlist > 0, "byResidual", "false when nlist is 0", byResidual);
+  const arrays = { coarseCentroids, centroids, ...(rotation && { rotation }) };
+  const lengths = { coarseCentroids: nlist * dim, centroids: numCentroids * dim, rotation: dim * dim };
+  for (const [name, values] of Object.entries(arrays)) {
+    checkFloat32(name, values, lengths[name as keyof typeof arrays]!);
+    checkFinite(name, values);
+  }
+  if (rotation) checkRotation(rotation, dim);
+  return { dim, metric, nlist, numSubQuantizers, nbits, numCentroids, subDim, byResidual, ...arrays };
 }
 
 /** Largest |R·Rᵀ − I| that still counts as orthogonal: float32 training leaves about 1e-6, a wrong matrix 1e-1. */
@@ -87,8 +83,6 @@ export const ROTATION_TOLERANCE = 1e-3;
 
 /** The transpose is used as the inverse, so a rotation that is not orthogonal would make silently wrong vectors. */
 function checkRotation(rotation: Float32Array, dim: number): void {
-  checkFloat32("rotation", rotation, dim * dim);
-  checkFinite("rotation", rotation);
   for (let i = 0; i < dim; i++) {
     for (let j = i; j < dim; j++) {
       let dot = 0;

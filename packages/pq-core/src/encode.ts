@@ -53,10 +53,22 @@ export function decode(codebook: Codebook, assignments: Uint32Array, codes: Uint
 
 /** {@link decode} without the last step: (n, dim) in rotated space, where norms and inner products are the same. */
 export function decodeRotated(codebook: Codebook, assignments: Uint32Array, codes: Uint8Array): Float32Array {
-  const { dim, nlist, numSubQuantizers, numCentroids, subDim, byResidual, coarseCentroids, centroids } = codebook;
+  checkCodes(codes, assignments.length, codebook);
+  checkAssignments(assignments, assignments.length, codebook.nlist);
+  return lookUp(codebook, assignments, codes);
+}
+
+/** {@link decode} of what an index holds, which cannot be out of range. */
+export function decodeStored(codebook: Codebook, assignments: Uint32Array, codes: Uint8Array): Float32Array {
+  const decoded = lookUp(codebook, assignments, codes);
+  unrotateRows(codebook.rotation, decoded, codebook.dim);
+  return decoded;
+}
+
+/** (n, dim): each item's centroids, plus that of its cell. */
+function lookUp(codebook: Codebook, assignments: Uint32Array, codes: Uint8Array): Float32Array {
+  const { dim, numSubQuantizers, numCentroids, subDim, byResidual, coarseCentroids, centroids } = codebook;
   const n = assignments.length;
-  checkCodes(codes, n, codebook);
-  checkAssignments(assignments, n, nlist);
   const decoded = new Float32Array(n * dim);
   for (let i = 0; i < n; i++) {
     for (let m = 0; m < numSubQuantizers; m++) {

@@ -21,6 +21,8 @@ export interface Ranking {
  */
 export interface AdcKernel {
   readonly name: KernelName;
+  /** Of the terms, where the kernel uses it. */
+  readonly range?: TermRange;
   /**
    * Makes room for blocks and copies `bytes` into it, starting at block `at`; what was loaded elsewhere stays.
    * `blocks` is the room wanted in all; it never shrinks.
@@ -76,19 +78,10 @@ export interface AdcKernel {
    * @returns arrays that are valid until the next call
    */
   search?(query: Float32Array, offsets: Uint32Array, nprobe: number, k: number, floor?: number): SearchResult;
-  /**
-   * The least bias with which some code could score `floor` by the query that the kernel has; a little less, for rounding. What has a smaller
-   * one need not be scanned.
-   */
-  reach?(floor: number): number;
   /** The cells that the last `search` visited, best first; valid until the next call. */
   visited?(): Uint32Array;
-  /** Makes room to keep so many queries' tables and products; false when that would be too much. */
-  keepQueries?(count: number): boolean;
-  /** Keeps the query set last, in place `slot`. */
-  keepQuery?(slot: number): void;
-  /** Sets a kept query again, for `scores`; returns its products, a view that is valid until the next call. */
-  recallQuery?(slot: number): Float32Array;
+  /** What the kernel has of the query set last, views that are valid until the next call; other values in `table` are another query's. */
+  query?(): { readonly table: Float32Array; readonly products: Float32Array };
 }
 
 /** Makes a kernel for a codebook; `range` is that of the terms, {0, 0} for inner product. */

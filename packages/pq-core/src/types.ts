@@ -1,6 +1,7 @@
 import type { Codebook } from "./codebook.ts";
 import type { DeltaReader } from "./format/open.ts";
 import type { KernelFactory } from "./kernel.ts";
+import type { SearchParts } from "./search/parts.ts";
 
 /** Codes of n vectors. */
 export interface EncodedVectors {
@@ -209,7 +210,7 @@ export interface Index {
   queryTower(): Promise<Uint8Array | undefined>;
 }
 
-export interface OpenOptions {
+export interface OpenOptions extends SearchParts {
   /** What scores: `loadKernel(module)`, or `scalarKernel` of `@poeem/pq-core/parts` where there is no SIMD. */
   readonly kernel: KernelFactory;
   /** `deltas` of `@poeem/pq-core/parts`, for an index that may have been changed since it was written. */

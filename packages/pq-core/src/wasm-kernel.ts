@@ -49,9 +49,6 @@ const TABLE = 4096;
 /** Room for the blocks that src/kernels/collect4.as.ts keeps: four minima and a record each. */
 const COLLECT_BYTES = 512 * 4 + 16 + 512 * 48;
 
-/** Kept queries take no more than this: the kernel's memory does not shrink. */
-const KEEP_BYTES = 1024 * 1024;
-
 /** A module of one function, () → v128: two splats and i8x16.relaxed_swizzle. */
 const RELAXED_PROBE = [
   ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b, 0x03, 0x02, 0x01, 0x00],
@@ -96,10 +93,6 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   /** Copy of the list offsets that `search` was given last. */
   let lists = blocks;
   let knownOffsets: Uint32Array | undefined;
-  /** Table and products of each kept query. */
-  let queries = blocks;
-  const tableFloats = M * numCentroids;
-  const queryFloats = tableFloats + nlist;
   /** Where the last search left its cells. */
   let visited: Region = { at: 0, bytes: 0 };
   let kept = 0;
@@ -151,6 +144,7 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   );
 
   return {
+    range,
     name: wasm.isRelaxed() ? "relaxed-simd" : "simd",
     load(bytes, at, count) {
       // What is collected points at blocks that may be overwritten now.
@@ -205,43 +199,11 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
         scores: f32.slice(ordinalsAt + kept, ordinalsAt + kept + n),
       };
     },
-    reach(floor) {
-      let best = 0;
-      let magnitude = 0;
-      for (let at = TABLE / 4, end = at + tableFloats; at < end; ) {
-        let high = -Infinity;
-        let low = Infinity;
-        for (const next = at + numCentroids; at < next; at++) {
-          high = Math.max(high, f32[at]!);
-          low = Math.min(low, f32[at]!);
-        }
-        best += high;
-        magnitude += Math.max(high, -low);
-      }
-      // score = sum − term, or sum / term, and the term is in its range.
-      const sum =
-        termMode === 0 ? floor : termMode === 1 ? floor + range.min : floor * (floor > 0 ? range.min : range.max);
-      // float32 sums of M terms are off by at most M·ε·Σ|terms|.
-      const rounding = (M + 4) * 2.4e-7 * (magnitude + Math.abs(sum) + range.max);
-      return floor === -Infinity ? floor : sum - best - rounding;
-    },
     visited: () => u32.subarray(visited.at / 4, (visited.at + visited.bytes) / 4),
-    keepQueries(count) {
-      const bytes = count * queryFloats * 4;
-      if (bytes > KEEP_BYTES) return false;
-      queries = room(queries, bytes);
-      return true;
-    },
-    keepQuery(slot) {
-      const at = queries.at / 4 + slot * queryFloats;
-      f32.copyWithin(at, TABLE / 4, TABLE / 4 + tableFloats);
-      f32.copyWithin(at + tableFloats, productsAt / 4, productsAt / 4 + nlist);
-    },
-    recallQuery(slot) {
-      const at = queries.at / 4 + slot * queryFloats;
-      f32.copyWithin(TABLE / 4, at, at + tableFloats);
-      return f32.subarray(at + tableFloats, at + queryFloats);
-    },
+    query: () => ({
+      table: f32.subarray(TABLE / 4, TABLE / 4 + M * numCentroids),
+      products: f32.subarray(productsAt / 4, productsAt / 4 + nlist),
+    }),
     search(query, offsets, nprobe, k, floor = -Infinity) {
       if (offsets !== knownOffsets) {
         lists = room(lists, offsets.length * 4);

@@ -1,5 +1,5 @@
 import { type ChunkSource, type Index, loadKernel, type OpenOptions, openArtifact } from "../src/index.ts";
-import * as parts from "../src/parts.ts";
+import { allParts, scalarKernel } from "../src/parts.ts";
 
 export interface WholeOptions extends Omit<OpenOptions, "kernel"> {
   /** Left out: the scalar kernel. */
@@ -12,6 +12,6 @@ export function openWhole(
   manifestBytes: Uint8Array,
   { kernelModule, ...options }: WholeOptions = {},
 ): Promise<Index> {
-  const kernel = kernelModule === undefined ? parts.scalarKernel : loadKernel(kernelModule);
-  return openArtifact(source, manifestBytes, { ...parts, kernel, ...options });
+  const kernel = kernelModule === undefined ? scalarKernel : loadKernel(kernelModule);
+  return openArtifact(source, manifestBytes, { ...allParts, kernel, ...options });
 }

@@ -3,6 +3,7 @@ import { transform } from "esbuild";
 import { expect, it } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
 import * as pqCore from "../src/index.ts";
+import * as parts from "../src/parts.ts";
 import * as write from "../src/write.ts";
 import { normals, orthogonal, random } from "./support.ts";
 
@@ -29,7 +30,12 @@ it("the README's example runs as it stands, and finds the item that was asked fo
     sets: Array.from({ length: n }, (_, i) => (i % 2 === 0 ? "emoji" : "icons")),
     query: vectors.slice(8 * 64, 9 * 64),
   };
-  const modules = { "node:fs": { readFileSync }, "@poeem/pq-core": pqCore, "@poeem/pq-core/write": write };
+  const modules = {
+    "node:fs": { readFileSync },
+    "@poeem/pq-core": pqCore,
+    "@poeem/pq-core/parts": parts,
+    "@poeem/pq-core/write": write,
+  };
   /** As Node resolves a sub-path of the package, by its `exports`. */
   const resolve = (specifier: string): string => {
     const path = (packageJson.exports as Record<string, string>)[specifier.replace("@poeem/pq-core", ".")];

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Artifact, type Manifest, openArtifact } from "@poeem/pq-core";
-import { deltas, scalarKernel } from "@poeem/pq-core/parts";
+import { allParts, scalarKernel } from "@poeem/pq-core/parts";
 import { openQueryTower } from "@poeem/query-tower";
 import { readFolders } from "../delta/folders.ts";
 import { messageOf, UserError } from "../errors.ts";
@@ -20,7 +20,7 @@ export interface CheckedArtifact {
  */
 export async function readArtifact(directory: string, changes?: string): Promise<CheckedArtifact> {
   const { source, manifestBytes } = await readFolders(directory, changes);
-  const index = await openArtifact(source, manifestBytes, { deltas, kernel: scalarKernel });
+  const index = await openArtifact(source, manifestBytes, { ...allParts, kernel: scalarKernel });
   const { manifest } = index;
   const tower = await index.queryTower();
   if (tower) {

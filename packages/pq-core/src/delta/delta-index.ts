@@ -2,12 +2,10 @@ import type { Codebook } from "../codebook.ts";
 import { decode } from "../encode.ts";
 import { listOf } from "../inverted-lists.ts";
 import type { Ranking } from "../kernel.ts";
-import { compileFilter, leafMasks } from "../search/filter.ts";
 import { checkOrdinals } from "../search/item-store.ts";
-import { type BlockMask, selected } from "../search/masks.ts";
+import { type BlockMask, selected, visitItems } from "../search/masks.ts";
 import { MAX_K, type Resolved, resolveOptions, resolveQueries } from "../search/options.ts";
 import { known, type PqIndex } from "../search/pq-index.ts";
-import { refineRanking } from "../search/refine.ts";
 import type { Head } from "../search/score.ts";
 import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "../search/shortlist.ts";
 import { settleTies } from "../search/ties.ts";
@@ -50,7 +48,7 @@ export class DeltaIndex implements Index {
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
     const heads = resolveQueries(this.codebook, query);
-    const resolved = resolveOptions(options, this.manifest, heads.length);
+    const resolved = resolveOptions(options, { manifest: this.manifest, parts: this.base.parts }, heads.length);
     const { merge, refineFactor } = resolved;
     const k = Math.min(resolved.k * Math.max(1, refineFactor), this.manifest.numItems);
     // A mixture is ordered within a shortlist, which must be that of all that is there and of nothing that was removed.
@@ -62,7 +60,7 @@ export class DeltaIndex implements Index {
       (ordinal) => this.#map.fromBase(ordinal),
       (ordinal) => this.#map.fromDelta(ordinal),
     ]);
-    const settle = (found: Ranking, size: number): Ranking | Promise<Ranking> =>
+    const settle = (found: Ranking, size: number): Promise<Ranking> =>
       settleTies(
         found,
         size,
@@ -71,8 +69,9 @@ export class DeltaIndex implements Index {
       );
     const ranking = await settle(finishShortlist(list, k), k);
     if (refineFactor === 0) return { ...ranking, ...counts };
-    const candidates = await this.#split(ranking.ordinals, (part, ordinals) => part.refineCodes(ordinals));
-    const refined = refineRanking(this.codebook.metric, heads, ranking.ordinals, candidates, resolved.k, merge);
+    const refining = this.base.parts.refining!;
+    const codes = await this.#split(ranking.ordinals, (part, ordinals) => refining.codesOf(part, ordinals));
+    const refined = refining.rank(this, heads, ranking.ordinals, codes, resolved);
     return { ...(await settle(refined, resolved.k)), ...counts };
   }
 
@@ -106,25 +105,27 @@ export class DeltaIndex implements Index {
 
   async #searchMasked(heads: readonly Head[], resolved: Resolved, k: number): Promise<Parts> {
     const { base, delta, removed } = this;
-    const { merge, nprobe, filter, exclude } = resolved;
+    const { filter, exclude } = resolved;
     const masks = filter === undefined ? undefined : await this.#masks(filter);
     const excluded = exclude.length === 0 ? undefined : await this.#stored(exclude);
     const few = masks === undefined ? undefined : this.#few(masks);
-    const probed = few === undefined ? base.probe(heads, nprobe) : undefined;
+    const probed = few === undefined ? base.probe(heads, resolved) : undefined;
     const ofBase = await base.rank(
       heads,
-      merge,
+      resolved,
       k,
-      probed === undefined ? base.visitItems(few!.base) : base.visitCells(probed),
+      probed === undefined ? visitItems(base.parts.offsets, few!.base) : base.visitCells(probed),
       masks?.base,
       excluded === undefined ? [removed] : [removed, excluded.base],
     );
     const ofDelta = await delta.rank(
       heads,
-      merge,
+      resolved,
       k,
       // The products are of the base's kernel.
-      probed === undefined ? delta.visitItems(few!.delta) : delta.visitCells({ ...probed, products: undefined }),
+      probed === undefined
+        ? visitItems(delta.parts.offsets, few!.delta)
+        : delta.visitCells({ ...probed, products: undefined }),
       masks?.delta,
       excluded === undefined ? [] : [excluded.delta],
     );
@@ -179,9 +180,10 @@ export class DeltaIndex implements Index {
     const columns = await this.#twoColumns();
     const { numItems } = this.manifest;
     const split = Math.ceil(this.base.manifest.numItems / 32);
-    const ofBase = leafMasks(columns.base, this.base.manifest.numItems);
-    const ofDelta = leafMasks(columns.delta, this.delta.manifest.numItems);
-    const mask = compileFilter(
+    const { leaves, compile } = this.base.parts.filters!;
+    const ofBase = leaves(columns.base, this.base.manifest.numItems);
+    const ofDelta = leaves(columns.delta, this.delta.manifest.numItems);
+    const mask = compile(
       filter,
       (leaf) => {
         const joined = joinMasks(ofBase(leaf), ofDelta(leaf), split);
@@ -201,8 +203,9 @@ export class DeltaIndex implements Index {
   }
 
   #countCells(few: { base: readonly number[]; delta: readonly number[] }): number {
-    const visited = [...this.base.visitItems(few.base).visited, ...this.delta.visitItems(few.delta).visited];
-    return new Set(visited.map(({ cell }) => cell)).size;
+    const cellsOf = (part: PqIndex, ordinals: readonly number[]): number[] =>
+      ordinals.map((ordinal) => listOf(part.parts.offsets, ordinal));
+    return new Set([...cellsOf(this.base, few.base), ...cellsOf(this.delta, few.delta)]).size;
   }
 
   /** Where the items with these ids are stored. */

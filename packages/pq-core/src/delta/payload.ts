@@ -1,8 +1,7 @@
 import { hasTerms, type TermRange } from "../blocks.ts";
 import { check, checkEach } from "../errors.ts";
 import { checkOffsets, SectionReader, SectionWriter } from "../format/bytes.ts";
-import { readRange } from "../format/codebook-chunk.ts";
-import { align } from "../format/constants.ts";
+import { readRange, sectionBytes } from "../format/codebook-chunk.ts";
 import type { DeltaCounts, Manifest } from "../types.ts";
 
 /** Payload of the chunks of kind `delta`: what turns a base and the items beside it into one catalogue. */
@@ -31,10 +30,7 @@ export function writeDeltaPayload(shape: Shape, { offsets, range, positions, rem
 /** Bytes of the payload that a manifest's numbers ask for. */
 export function deltaBytes(manifest: Manifest): number {
   const { numItems, removed } = manifest.delta!;
-  let bytes = 0;
-  for (const values of [Math.max(manifest.nlist, 1) + 1, hasTerms(manifest) ? 2 : 0, numItems, removed])
-    if (values > 0) bytes = align(bytes) + values * 4;
-  return bytes;
+  return sectionBytes([Math.max(manifest.nlist, 1) + 1, hasTerms(manifest) ? 2 : 0, numItems, removed]);
 }
 
 /** @param base list offsets of the base */

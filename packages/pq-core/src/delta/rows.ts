@@ -2,6 +2,7 @@ import { BLOCK } from "../blocks.ts";
 import { typeError } from "../errors.ts";
 import type { FilterColumns } from "../format/filters-chunk.ts";
 import { PqIndex } from "../search/pq-index.ts";
+import { refining } from "../search/refining.ts";
 import type { ArtifactInput, Index, ItemId, ItemIds } from "../types.ts";
 import { DeltaIndex } from "./delta-index.ts";
 
@@ -59,10 +60,10 @@ function readValues(columns: FilterColumns, n: number, ordinals: Uint32Array): P
 }
 
 async function readRefine(part: PqIndex, ordinals: Uint32Array, dim: number) {
-  const rows = await part.refineCodes(ordinals);
+  const rows = await refining.codesOf(part, ordinals);
   const codes = new Int8Array(ordinals.length * dim);
-  for (const [i, { page, at }] of rows.entries()) codes.set(page.codes.subarray(at * dim, (at + 1) * dim), i * dim);
-  return { scales: Float32Array.from(rows, ({ page, at }) => page.scales[at]!), codes };
+  for (const [i, row] of rows.entries()) codes.set(row.codes, i * dim);
+  return { scales: Float32Array.from(rows, ({ scale }) => scale), codes };
 }
 
 /** The items of one after those of the other; both must have the same members, facets and numbers. */

@@ -1,5 +1,5 @@
 import { hasTerms, type TermRange } from "../blocks.ts";
-import { type Codebook, createCodebook } from "../codebook.ts";
+import { type Codebook, joinCodebook } from "../codebook.ts";
 import { check, FormatError } from "../errors.ts";
 import type { Manifest } from "../types.ts";
 import { checkOffsets, SectionReader, SectionWriter } from "./bytes.ts";
@@ -15,16 +15,18 @@ export interface CodebookPayload {
 /** Bytes of the payload that a manifest's numbers ask for: what a reader may allocate for it. */
 export function codebookBytes(manifest: Pick<Manifest, "dim" | "nlist" | "nbits" | "hasRotation" | "metric">): number {
   const { dim, nlist, nbits, hasRotation } = manifest;
-  const sections = [
+  return sectionBytes([
     hasRotation ? dim * dim : 0,
     nlist * dim,
     2 ** nbits * dim,
     Math.max(nlist, 1) + 1,
     hasTerms(manifest) ? 2 : 0,
-  ];
-  let bytes = 0;
-  for (const values of sections) if (values > 0) bytes = align(bytes) + values * 4;
-  return bytes;
+  ]);
+}
+
+/** Bytes of sections of so many 4-byte values. */
+export function sectionBytes(lengths: readonly number[]): number {
+  return lengths.reduce((bytes, length) => (length > 0 ? align(bytes) + length * 4 : bytes), 0);
 }
 
 export function writeCodebook({ codebook, offsets, range }: CodebookPayload): Uint8Array {
@@ -50,7 +52,7 @@ export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookP
   checkOffsets(where, "list offsets", offsets, numItems);
   const input = { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, coarseCentroids, centroids };
   try {
-    return { codebook: createCodebook(input), offsets, range };
+    return { codebook: joinCodebook(input), offsets, range };
   } catch (cause) {
     // The parts do not fit each other: the file is at fault, not the caller.
     throw new FormatError(where, cause instanceof Error ? cause.message : String(cause), { cause });

@@ -3,7 +3,7 @@ import { MAX_DIM, MAX_NLIST, METRICS } from "../codebook.ts";
 import { deltaBytes } from "../delta/payload.ts";
 import { viewsOf } from "../delta/views.ts";
 import { check, checkInteger, FormatError } from "../errors.ts";
-import type { ChunkEntry, DeltaCounts, Manifest } from "../types.ts";
+import type { ChunkKind, Manifest } from "../types.ts";
 import { chunkKey, sha256 } from "./chunk.ts";
 import { codebookBytes } from "./codebook-chunk.ts";
 import {
@@ -52,52 +52,74 @@ export async function sealManifest(
 export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
   expect(bytes instanceof Uint8Array, "bytes", "a Uint8Array", typeof bytes);
   expect(bytes.length <= MAX_MANIFEST_BYTES, "size", `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.length);
-  const value = parse(bytes) as Partial<Record<keyof Manifest, unknown>>;
-  equal("format", value.format, FORMAT);
-  equal("formatVersion", value.formatVersion, FORMAT_VERSION);
-  const { checksum, ...rest } = value;
+  const manifest = parse(bytes);
+  const { checksum, ...rest } = manifest;
+  equal("format", manifest.format, FORMAT);
+  equal("formatVersion", manifest.formatVersion, FORMAT_VERSION);
   const expected = await hashJson(rest).catch((cause: unknown) => {
     throw new FormatError(WHERE, "is nested too deeply", { cause });
   });
   equal("checksum", checksum, expected);
-  checkMembers(value);
-  const manifest = value as Manifest;
-  const { base, delta } = viewsOf(manifest);
-  for (const part of delta === undefined ? [base] : [base, delta]) {
-    checkChunks(part);
-    if (part === base) checkSizes(part, "codebook", codebookBytes(part));
-    else checkSizes(part, "delta", deltaBytes(manifest));
+  checkMembers({ previousVersion: "", ...manifest }, MEMBERS);
+  const { chunks, numItems, delta } = manifest;
+  checkMembers(manifest, { defaultNprobe: [1, Math.max(1, manifest.nlist)] });
+  expect(Array.isArray(chunks), "chunks", "an array", chunks);
+  if (delta !== undefined) {
+    expect(isObject(delta), "delta", "an object", delta);
+    checkMembers(delta, { baseItems: [0, MAX_ITEMS], numItems: [0, MAX_ITEMS] }, "delta.");
+    checkMembers(delta, { removed: [0, delta.baseItems] }, "delta.");
+    equal("numItems", numItems, delta.baseItems - delta.removed + delta.numItems);
   }
+  const views = viewsOf(manifest);
+  checkChunks(views.base, "", { codebook: codebookBytes(views.base), delta: 0 });
+  if (views.delta) checkChunks(views.delta, "delta ", { codebook: 0, delta: deltaBytes(manifest) });
   return manifest;
 }
 
-function checkMembers(m: Partial<Record<keyof Manifest, unknown>>): void {
-  hex("version", m.version, 16);
-  const { previousVersion = "" } = m;
-  expect(typeof previousVersion === "string", "previousVersion", "a string", previousVersion);
-  integer("dim", m.dim, 1, MAX_DIM);
-  integer("nlist", m.nlist, 0, MAX_NLIST);
-  integer("numSubQuantizers", m.numSubQuantizers, 1, MAX_DIM);
-  integer("numItems", m.numItems, 0, MAX_ITEMS);
-  integer("defaultNprobe", m.defaultNprobe, 1, Math.max(1, m.nlist as number));
-  oneOf("metric", m.metric, METRICS);
-  oneOf("nbits", m.nbits, [4, 8]);
-  oneOf("idType", m.idType, ["string", "u32", "u64"]);
-  for (const name of ["byResidual", "hasRotation", "hasFields"] as const) oneOf(name, m[name], [true, false]);
-  expect(Array.isArray(m.chunks), "chunks", "an array", m.chunks);
-  if (m.delta !== undefined) checkDelta(m.delta, m.numItems);
+/** What a member must be: of a type, so many hex digits, an integer from … to, or one of some values. */
+type Rule = "string" | number | readonly [min: number, max: number] | ReadonlySet<unknown>;
+
+const FLAG = new Set([true, false]);
+const MEMBERS: Readonly<Record<string, Rule>> = {
+  version: 16,
+  previousVersion: "string",
+  dim: [1, MAX_DIM],
+  nlist: [0, MAX_NLIST],
+  numSubQuantizers: [1, MAX_DIM],
+  numItems: [0, MAX_ITEMS],
+  metric: new Set(METRICS),
+  nbits: new Set([4, 8]),
+  idType: new Set(["string", "u32", "u64"]),
+  byResidual: FLAG,
+  hasRotation: FLAG,
+  hasFields: FLAG,
+};
+const ENTRY: Readonly<Record<string, Rule>> = {
+  kind: new Set(Object.keys(KIND_NUMBERS)),
+  size: [HEADER_BYTES, MAX_CHUNK_BYTES],
+  first: [0, MAX_ITEMS],
+  count: [0, MAX_ITEMS],
+  sha256: 64,
+};
+
+function checkMembers(value: object, rules: Readonly<Record<string, Rule>>, prefix = ""): void {
+  for (const [member, rule] of Object.entries(rules)) {
+    const name = prefix + member;
+    const got = (value as Record<string, unknown>)[member];
+    if (Array.isArray(rule)) checkInteger(name, got, rule[0], rule[1], WHERE);
+    else if (rule instanceof Set) expect(rule.has(got), name, `one of ${[...rule].join(", ")}`, got);
+    else if (rule === "string") expect(typeof got === rule, name, "a string", got);
+    else
+      expect(
+        typeof got === "string" && got.length === rule && /^[0-9a-f]+$/.test(got),
+        name,
+        `${rule} hex digits`,
+        got,
+      );
+  }
 }
 
-function checkDelta(delta: unknown, numItems: unknown): void {
-  expect(isObject(delta), "delta", "an object", delta);
-  const { baseItems, removed, numItems: added } = delta as DeltaCounts;
-  integer("delta.baseItems", baseItems, 0, MAX_ITEMS);
-  integer("delta.removed", removed, 0, baseItems);
-  integer("delta.numItems", added, 0, MAX_ITEMS);
-  equal("numItems", numItems, baseItems - removed + added);
-}
-
-function parse(bytes: Uint8Array): object {
+function parse(bytes: Uint8Array): Manifest {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
@@ -105,55 +127,47 @@ function parse(bytes: Uint8Array): object {
     throw new FormatError(WHERE, "is not JSON in UTF-8", { cause });
   }
   expect(isObject(value) && !Array.isArray(value), "root", "an object", value);
-  return value as object;
+  return value as Manifest;
 }
 
-/** Each entry by itself, its key, and that each kind covers all items once. */
-function checkChunks(manifest: Manifest): void {
+/**
+ * Each entry by itself, its key, that each kind covers all items once, and that sizes are those which the numbers ask for: nothing is
+ * allocated that was not declared.
+ *
+ * @param payloads bytes of the kinds that are read as one
+ */
+function checkChunks(manifest: Manifest, prefix: string, payloads: Partial<Record<ChunkKind, number>>): void {
   const { chunks, numItems } = manifest;
-  const seqs = new Map<string, number>();
+  const seqs: Record<string, number> = {};
+  const ends: Record<string, number> = {};
+  const sizes: Record<string, number> = {};
   for (const [i, entry] of chunks.entries()) {
-    const name = entry?.delta === true ? `delta chunks[${i}]` : `chunks[${i}]`;
+    const name = `${prefix}chunks[${i}]`;
     expect(isObject(entry), name, "an object", entry);
-    oneOf(`${name}.kind`, entry.kind, Object.keys(KIND_NUMBERS));
-    integer(`${name}.size`, entry.size, HEADER_BYTES, MAX_CHUNK_BYTES);
-    integer(`${name}.first`, entry.first, 0, MAX_ITEMS);
-    integer(`${name}.count`, entry.count, 0, MAX_ITEMS);
-    hex(`${name}.sha256`, entry.sha256, 64);
-    if (entry.kind === "lookup")
-      expect(typeof entry.firstId === "string", `${name}.firstId`, "a string", entry.firstId);
-    const seq = seqs.get(entry.kind) ?? 0;
-    seqs.set(entry.kind, seq + 1);
-    equal(`${name}.key`, entry.key, chunkKey(entry.kind, seq, entry.sha256));
+    checkMembers(entry, ENTRY, `${name}.`);
+    const { kind, key, size } = entry;
+    if (kind === "lookup") checkMembers(entry, { firstId: "string" }, `${name}.`);
+    const seq = seqs[kind] ?? 0;
+    seqs[kind] = seq + 1;
+    equal(`${name}.key`, key, chunkKey(kind, seq, entry.sha256));
+    sizes[kind] = (sizes[kind] ?? 0) + size - HEADER_BYTES;
   }
-  checkCover(chunks, "lists", countBlocks(numItems));
-  checkCover(chunks, "items", numItems);
-  checkCover(chunks, "lookup", numItems);
-  if (seqs.has("refine")) checkCover(chunks, "refine", numItems);
-}
-
-/** The sizes that the numbers ask for are the sizes of the chunks, so nothing is allocated that was not declared. */
-function checkSizes(manifest: Manifest, kind: "codebook" | "delta", bytesOfKind: number): void {
-  const bytes = { codebook: 0, delta: 0 };
-  for (const { kind: own, size, count, key } of manifest.chunks) {
-    if (own === "codebook" || own === "delta") bytes[own] += size - HEADER_BYTES;
-    if (own === "lists") equal(`${key}.size`, size, HEADER_BYTES + align(count * blockBytes(manifest)));
+  const covered = { lists: countBlocks(numItems), items: numItems, lookup: numItems, refine: numItems };
+  for (const { kind, key, first, count } of chunks) {
+    if (!(kind in covered)) continue;
+    equal(`${key}.first`, first, ends[kind] ?? 0);
+    ends[kind] = first + count;
   }
-  for (const only of ["codebook", "delta"] as const) {
-    const expected = only === kind ? align(bytesOfKind) : 0;
-    expect(bytes[only] === expected, `${only} chunks`, `${expected} payload bytes`, bytes[only]);
+  for (const [kind, total] of Object.entries(covered)) {
+    const end = ends[kind] ?? (kind === "refine" ? total : 0);
+    expect(end === total, `${kind} chunks`, `to cover ${total}`, end);
   }
-}
-
-/** The chunks of a kind must follow each other without gap or overlap, from 0 to `total`. */
-function checkCover(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"], total: number): void {
-  let next = 0;
-  for (const entry of chunks) {
-    if (entry.kind !== kind) continue;
-    equal(`${entry.key}.first`, entry.first, next);
-    next += entry.count;
+  for (const { kind, key, size, count } of chunks)
+    if (kind === "lists") equal(`${key}.size`, size, HEADER_BYTES + align(count * blockBytes(manifest)));
+  for (const [kind, bytes] of Object.entries(payloads)) {
+    const got = sizes[kind] ?? 0;
+    expect(got === align(bytes), `${kind} chunks`, `${align(bytes)} payload bytes`, got);
   }
-  expect(next === total, `${kind} chunks`, `to cover ${total}`, next);
 }
 
 const WHERE = "manifest";
@@ -164,19 +178,6 @@ function expect(ok: boolean, name: string, expected: unknown, got: unknown): voi
 
 function equal(name: string, got: unknown, expected: unknown): void {
   expect(got === expected, name, expected, got);
-}
-
-function integer(name: string, value: unknown, min: number, max: number): void {
-  checkInteger(name, value, min, max, WHERE);
-}
-
-function oneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  expect(allowed.includes(value), name, `one of ${allowed.join(", ")}`, value);
-}
-
-function hex(name: string, value: unknown, digits: number): void {
-  const isHex = typeof value === "string" && value.length === digits && /^[0-9a-f]+$/.test(value);
-  expect(isHex, name, `${digits} hex digits`, value);
 }
 
 function isObject(value: unknown): boolean {

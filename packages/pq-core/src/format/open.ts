@@ -1,10 +1,11 @@
 import { BLOCK, blockBytes, type TermRange } from "../blocks.ts";
 import type { Codebook } from "../codebook.ts";
 import { baseIdentity, viewsOf } from "../delta/views.ts";
-import { check, typeError } from "../errors.ts";
-import { pagedLists, residentLists } from "../search/list-source.ts";
+import { typeError } from "../errors.ts";
+import { residentLists } from "../search/list-source.ts";
+import { needPart } from "../search/parts.ts";
 import { PqIndex } from "../search/pq-index.ts";
-import type { ChunkSource, Index, Manifest, OpenOptions } from "../types.ts";
+import type { ChunkKind, ChunkSource, Index, Manifest, OpenOptions } from "../types.ts";
 import { ChunkCache, entriesOf, joinParts } from "./chunk-cache.ts";
 import { readCodebook } from "./codebook-chunk.ts";
 import { openManifest } from "./manifest.ts";
@@ -44,26 +45,28 @@ export async function openArtifact(
   if (typeof options?.kernel !== "function")
     throw typeError("options.kernel", "loadKernel(module) or scalarKernel", options?.kernel);
   const { kernel, deltas, previous, verify = true, residentBytes = 48 << 20, cacheBytes = 16 << 20 } = options;
+  const { filters, merging, paging, refining } = options;
+  const parts = { filters, merging, refining };
   const manifest = await openManifest(manifestBytes);
   const cache = new ChunkCache(source, verify, cacheBytes);
-  const views = viewsOf(manifest);
-  const read = (part: Manifest, kind: "codebook" | "delta") => joinParts(cache, entriesOf(part.chunks, kind));
-  const open = async (part: Manifest, { codebook, offsets, range }: Layout, room: number): Promise<PqIndex> => {
+  const { base: ofBase, delta } = viewsOf(manifest);
+  const read = (part: Manifest, kind: ChunkKind) => joinParts(cache, entriesOf(part.chunks, kind));
+  const open = async (manifest: Manifest, { codebook, offsets, range }: Layout, room: number): Promise<PqIndex> => {
     const own = kernel(codebook, range);
-    const isResident = listBytes(part) <= room;
-    const lists = isResident ? await residentLists(cache, part, codebook, own) : pagedLists(cache, part, codebook);
-    return new PqIndex({ manifest: part, codebook, offsets, kernel: own, lists, cache });
+    const isResident = listBytes(manifest) <= room;
+    const resident = isResident ? await residentLists(cache, manifest, codebook, own) : undefined;
+    const paged = isResident ? undefined : needPart("paging", paging)(cache, manifest, codebook);
+    return new PqIndex({ ...parts, manifest, codebook, offsets, kernel: own, resident, paged, cache });
   };
-  const { base: ofBase, delta } = views;
-  check(delta === undefined || !!deltas, "options.deltas", "deltas, which this changed index needs", deltas);
-  const before = previous instanceof PqIndex ? previous : (previous as { base?: PqIndex } | undefined)?.base;
+  if (delta) needPart("deltas", deltas);
+  const before = previous instanceof PqIndex ? previous : (previous as { base?: unknown } | undefined)?.base;
   const base =
     before instanceof PqIndex && baseIdentity(before.manifest) === baseIdentity(manifest)
-      ? before.withManifest(ofBase)
+      ? before.with({ ...parts, manifest: ofBase })
       : await open(ofBase, readCodebook(ofBase, await read(ofBase, "codebook")), residentBytes);
-  if (delta === undefined) return base;
-  const taken = base.parts.lists.isResident ? listBytes(ofBase) : 0;
-  return deltas!(manifest, base, await read(delta, "delta"), (layout) => open(delta, layout, residentBytes - taken));
+  if (!delta) return base;
+  const left = residentBytes - (base.parts.resident ? listBytes(ofBase) : 0);
+  return deltas!(manifest, base, await read(delta, "delta"), (layout) => open(delta, layout, left));
 }
 
 function listBytes(manifest: Manifest): number {

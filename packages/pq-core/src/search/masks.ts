@@ -1,4 +1,6 @@
 import { BLOCK } from "../blocks.ts";
+import { listOf } from "../inverted-lists.ts";
+import type { Visit } from "./pq-index.ts";
 import type { Stretch } from "./rank.ts";
 import { lowerBound } from "./sorted.ts";
 
@@ -43,4 +45,9 @@ export function selected(mask: BlockMask, n: number): number[] | undefined {
     }
   }
   return ordinals;
+}
+
+/** Single items, in whatever cell they lie. */
+export function visitItems(offsets: Uint32Array, ordinals: readonly number[]): Visit {
+  return { visited: ordinals.map((start) => ({ cell: listOf(offsets, start), start, end: start + 1 })), isFew: true };
 }

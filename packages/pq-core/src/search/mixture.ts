@@ -1,8 +1,9 @@
 import type { Ranking } from "../kernel.ts";
 import type { Merge } from "../types.ts";
 import { BestTerms, floorOf } from "./best-terms.ts";
+import { addOwn, addRest, scanAbove } from "./heads.ts";
 import type { Queries } from "./queries.ts";
-import { addOwn, addRest, type Scan, scanAbove } from "./rank.ts";
+import type { Scan } from "./rank.ts";
 import type { Head } from "./score.ts";
 import { finishShortlist, type Shortlist, shortlistSize } from "./shortlist.ts";
 import { takeBest } from "./ties.ts";

@@ -1,6 +1,8 @@
 import type { Codebook } from "../codebook.ts";
-import { check, checkEach, checkFinite, checkFloat32, checkInteger, typeError } from "../errors.ts";
+import { check, checkFinite, checkFloat32, checkInteger, typeError } from "../errors.ts";
 import type { Filter, ItemId, Manifest, Merge, SearchOptions } from "../types.ts";
+import type { Merging } from "./merging.ts";
+import { needPart, type SearchParts } from "./parts.ts";
 import { type Head, scaleQuery } from "./score.ts";
 
 /** Largest k: each result costs 16 bytes in the kernel, and a larger k is a listing, not a search. */
@@ -18,9 +20,15 @@ export interface Resolved {
   /** 0 = no second pass. */
   readonly refineFactor: number;
   readonly merge: Merge;
+  /** Undefined for the plain search by one vector. */
+  readonly merging: Merging | undefined;
 }
 
-export function resolveOptions(options: SearchOptions, manifest: Manifest, heads: number): Resolved {
+export function resolveOptions(
+  options: SearchOptions,
+  { manifest, parts }: { readonly manifest: Manifest; readonly parts: SearchParts },
+  heads: number,
+): Resolved {
   const {
     k = 10,
     nprobe = manifest.defaultNprobe,
@@ -33,25 +41,17 @@ export function resolveOptions(options: SearchOptions, manifest: Manifest, heads
   checkInteger("nprobe", nprobe, 1, 1 << 24);
   if (!Array.isArray(exclude)) throw typeError("exclude", "an array of ids", exclude);
   const refineFactor = refine === true ? DEFAULT_REFINE_FACTOR : Number(refine);
-  if (refine !== false) {
-    checkInteger("refine", refine === true ? refineFactor : refine, 0, MAX_REFINE_FACTOR);
-    const hasCodes = refineFactor === 0 || manifest.chunks.some(({ kind }) => kind === "refine");
+  if (refine !== false) checkInteger("refine", refine === true ? refineFactor : refine, 0, MAX_REFINE_FACTOR);
+  if (refineFactor > 0) {
+    const hasCodes = manifest.chunks.some(({ kind }) => kind === "refine");
     check(hasCodes, "refine", "an index written with refineVectors", "one without");
+    needPart("refining", parts.refining);
   }
-  checkMerge(merge, heads);
-  return { k, nprobe, filter, exclude, refineFactor, merge };
-}
-
-function checkMerge(merge: Merge, heads: number): void {
-  if (merge.by === "max") return;
-  check(merge.by === "sumExp", "merge.by", "max or sumExp", merge.by);
-  const { temperature, weights, exact = false } = merge;
-  if (typeof exact !== "boolean") throw typeError("merge.exact", "true or false", exact);
-  const isPositive = (value: number): boolean => value > 0 && value < Infinity;
-  check(isPositive(temperature), "merge.temperature", "a positive number", temperature);
-  if (weights === undefined) return;
-  check(weights.length === heads, "merge.weights", `length ${heads}, one a query`, weights.length);
-  checkEach("merge.weights", weights, "a positive number", isPositive);
+  if (filter !== undefined) needPart("filters", parts.filters);
+  const isPlain = heads === 1 && merge.by === "max";
+  const merging = isPlain ? undefined : needPart("merging", parts.merging);
+  merging?.check(merge, heads);
+  return { k, nprobe, filter, exclude, refineFactor, merge, merging };
 }
 
 /** Query vectors checked and scaled as the metric wants them. */

@@ -1,30 +1,37 @@
 import type { AdcKernel } from "../kernel.ts";
 import type { Head } from "./score.ts";
 
+/** Kept queries take no more than this. */
+const KEEP_FLOATS = 256 * 1024;
+
 /** Gives the kernel the query of one vector after the other, and comes back to them without computing their tables again where it can. */
 export class Queries {
   readonly #kernel: AdcKernel;
   readonly #heads: readonly Head[];
-  readonly #kept = new Set<number>();
-  readonly #canKeep: boolean;
+  /** Table and products by number of the vector. */
+  readonly #kept: { readonly table: Float32Array; readonly products: Float32Array }[] = [];
 
-  /** To be made and used without an await: what the kernel keeps is of one search. */
+  /** To be made and used without an await: the kernel must have the query that was set last. */
   constructor(kernel: AdcKernel, heads: readonly Head[]) {
     this.#kernel = kernel;
     this.#heads = heads;
-    this.#canKeep = heads.length > 1 && kernel.keepQueries?.(heads.length) === true;
   }
 
   /** Keeps the query that the kernel has, of head h. */
   keep(h: number): void {
-    if (!this.#canKeep) return;
-    this.#kernel.keepQuery!(h);
-    this.#kept.add(h);
+    const { length } = this.#heads;
+    const query = this.#kernel.query?.();
+    if (length === 1 || !query || length * (query.table.length + query.products.length) > KEEP_FLOATS) return;
+    this.#kept[h] = { table: query.table.slice(), products: query.products.slice() };
   }
 
-  /** Gives the kernel the query of head h; returns its products with the cells, valid until the next call of the kernel. */
+  /** Gives the kernel the query of head h; returns its products with the cells. */
   set(h: number): Float32Array {
-    if (this.#kept.has(h)) return this.#kernel.recallQuery!(h);
+    const kept = this.#kept[h];
+    if (kept) {
+      this.#kernel.query!().table.set(kept.table);
+      return kept.products;
+    }
     const products = this.#kernel.setQuery(this.#heads[h]!.query);
     this.keep(h);
     return products;

@@ -1,13 +1,8 @@
 import { BLOCK } from "../blocks.ts";
 import type { Codebook } from "../codebook.ts";
 import type { AdcKernel, Ranking } from "../kernel.ts";
-import type { Merge } from "../types.ts";
-import { BestTerms } from "./best-terms.ts";
 import type { ReadyLists } from "./list-source.ts";
-import { rankMixture, rankMixtureExactly } from "./mixture.ts";
-import { Queries } from "./queries.ts";
 import { type Head, shiftScores } from "./score.ts";
-import type { Shortlist } from "./shortlist.ts";
 import { cut } from "./ties.ts";
 
 /** Ordinals [start, end) of one cell; `mask` when only some of them may be returned, word 0 for the block of `start`. */
@@ -15,7 +10,7 @@ export interface Stretch {
   readonly cell: number;
   readonly start: number;
   readonly end: number;
-  readonly mask: Uint32Array | undefined;
+  readonly mask?: Uint32Array | undefined;
   /** Numbers of the query vectors that probe it; undefined: all. */
   readonly heads?: readonly number[] | undefined;
 }
@@ -30,61 +25,6 @@ export interface Scan {
 
 /** Items scanned at once where all above a floor are wanted: room for each in the kernel, and a multiple of the block. */
 const PIECE = 4096;
-
-/**
- * The best of the stretches for one or several query vectors: `size` of them, and all that tie with the last. Never waits: the kernel holds
- * one query at a time.
- *
- * @param floor scores below it are not wanted
- */
-export function rank(scan: Scan, heads: readonly Head[], size: number, merge: Merge, floor: number): Shortlist {
-  const queries = new Queries(scan.kernel, heads);
-  if (merge.by === "sumExp")
-    return (merge.exact ? rankMixtureExactly : rankMixture)(scan, heads, queries, size, merge, floor);
-  if (heads.length === 1) return scanHead(scan, heads[0]!, queries.set(0), size, floor);
-  const best = new BestTerms(size, 1, undefined, floor);
-  addOwn(scan, heads, queries, best, size);
-  addRest(scan, heads, queries, best, size);
-  return best.take();
-}
-
-/** Adds what each vector finds in the stretches it probes. What is below the last of the list so far need not be found. */
-export function addOwn(scan: Scan, heads: readonly Head[], queries: Queries, best: BestTerms, size: number): void {
-  const own: Stretch[][] = heads.map(() => []);
-  for (const stretch of scan.stretches) {
-    if (stretch.heads !== undefined) for (const h of stretch.heads) own[h]!.push(stretch);
-    else for (const list of own) list.push(stretch);
-  }
-  for (const [h, head] of heads.entries())
-    best.add(h, scanHead({ ...scan, stretches: own[h]! }, head, queries.set(h), size, best.floor(h)));
-}
-
-/**
- * Adds what each vector finds in the stretches that only others probe, so that every vector counts for every item. An item of the list is
- * in the list of the vector that gives its best term, so `size` of each are enough; and by now there is a threshold, which the product with
- * a cell's centroid and the best of all codes together often do not reach: such a cell is not scanned.
- */
-export function addRest(
-  scan: Scan,
-  heads: readonly Head[],
-  queries: Queries,
-  best: BestTerms,
-  size: number,
-  excluded?: ReadonlySet<number>,
-): void {
-  for (const [h, head] of heads.entries()) {
-    const floor = best.floor(h);
-    const products = queries.set(h);
-    const stretches = within(scan, head, products, floor).filter(({ heads: own }) => own && !own.includes(h));
-    if (stretches.length > 0) best.add(h, scanHead({ ...scan, stretches }, head, products, size, floor), excluded);
-  }
-}
-
-/** The stretches in which some code could score `floor`. */
-function within({ kernel, codebook, stretches }: Scan, head: Head, products: Float32Array, floor: number): Stretch[] {
-  const least = kernel.reach?.(kernelFloor(head, floor)) ?? -Infinity;
-  return stretches.filter(({ cell }) => (codebook.byResidual ? products[cell]! : 0) >= least);
-}
 
 /**
  * The k best for the query that the kernel has, and all that tie with the last: the kernel keeps the smaller ordinals of a tie, where the
@@ -120,20 +60,8 @@ export function spareFor({ nlist }: Codebook, { shift }: Head): 0 | 1 {
   return nlist > 0 || shift !== 0 ? 1 : 0;
 }
 
-/** Gives `take` every item of the stretches that scores at least `floor` by the query that the kernel has. */
-export function scanAbove(
-  scan: Scan,
-  head: Head,
-  products: Float32Array,
-  floor: number,
-  take: (ordinal: number) => void,
-): void {
-  const stretches = within(scan, head, products, floor);
-  const biases = biasesOf({ ...scan, stretches }, products);
-  for (const [i, stretch] of stretches.entries()) eachAbove(scan, head, stretch, biases[i]!, floor, () => false, take);
-}
-
-function eachAbove(
+/** Gives `take` every item of a stretch that scores at least `floor` by the query that the kernel has, until there are enough. */
+export function eachAbove(
   scan: Scan,
   head: Head,
   { start, end, mask }: Stretch,
@@ -155,7 +83,7 @@ function eachAbove(
 }
 
 /** What is added to the scores of each stretch. Copied, because the products may be a view of the kernel's memory. */
-function biasesOf({ codebook, stretches }: Scan, products: Float32Array): number[] {
+export function biasesOf({ codebook, stretches }: Scan, products: Float32Array): number[] {
   return stretches.map(({ cell }) => (codebook.byResidual ? products[cell]! : 0));
 }
 

@@ -40,34 +40,25 @@ export function hasTies(scores: Float32Array): boolean {
  * such items lie in several cells.
  *
  * @param ranking its own arrays, which are changed: the k best and all that score as the last of them, best first
- * @returns at once where no ids are needed
  */
-export function settleTies(
+export async function settleTies(
   ranking: Ranking,
   k: number,
   cellOf: (ordinal: number) => number,
   itemsOf: (ordinals: Uint32Array) => Promise<readonly Item[]>,
-): Ranking | Promise<Ranking> {
+): Promise<Ranking> {
   const { ordinals, scores } = ranking;
-  const runs: Uint32Array[] = [];
   for (let start = 0, end = 1; start < k && end <= scores.length; end++) {
     if (scores[end] === scores[start]) continue;
     if (end - start > 1) {
       const run = ordinals.subarray(start, end).sort();
-      if (cellOf(run[0]!) !== cellOf(run.at(-1)!)) runs.push(run);
+      if (cellOf(run[0]!) !== cellOf(run.at(-1)!)) {
+        const items = await itemsOf(run);
+        const order = [...run.keys()].sort((a, b) => compareIds(items[a]!.id, items[b]!.id));
+        run.set(order.map((i) => run[i]!));
+      }
     }
     start = end;
   }
-  return runs.length === 0 ? cut(ranking, k) : sortById(runs, itemsOf).then(() => cut(ranking, k));
-}
-
-async function sortById(
-  runs: readonly Uint32Array[],
-  itemsOf: (ordinals: Uint32Array) => Promise<readonly Item[]>,
-): Promise<void> {
-  for (const run of runs) {
-    const items = await itemsOf(run);
-    const order = [...run.keys()].sort((a, b) => compareIds(items[a]!.id, items[b]!.id));
-    run.set(order.map((i) => run[i]!));
-  }
+  return cut(ranking, k);
 }

@@ -1,0 +1,83 @@
+import type { Codebook } from "../codebook.ts";
+import type { AdcKernel } from "../kernel.ts";
+import type { BestTerms } from "./best-terms.ts";
+import type { Queries } from "./queries.ts";
+import { biasesOf, eachAbove, kernelFloor, type Scan, type Stretch, scanHead } from "./rank.ts";
+import type { Head } from "./score.ts";
+
+/** Adds what each vector finds in the stretches it probes. What is below the last of the list so far need not be found. */
+export function addOwn(scan: Scan, heads: readonly Head[], queries: Queries, best: BestTerms, size: number): void {
+  const own: Stretch[][] = heads.map(() => []);
+  for (const stretch of scan.stretches) {
+    if (stretch.heads !== undefined) for (const h of stretch.heads) own[h]!.push(stretch);
+    else for (const list of own) list.push(stretch);
+  }
+  for (const [h, head] of heads.entries())
+    best.add(h, scanHead({ ...scan, stretches: own[h]! }, head, queries.set(h), size, best.floor(h)));
+}
+
+/**
+ * Adds what each vector finds in the stretches that only others probe, so that every vector counts for every item. An item of the list is
+ * in the list of the vector that gives its best term, so `size` of each are enough; and by now there is a threshold, which the product with
+ * a cell's centroid and the best of all codes together often do not reach: such a cell is not scanned.
+ */
+export function addRest(
+  scan: Scan,
+  heads: readonly Head[],
+  queries: Queries,
+  best: BestTerms,
+  size: number,
+  excluded?: ReadonlySet<number>,
+): void {
+  for (const [h, head] of heads.entries()) {
+    const floor = best.floor(h);
+    const products = queries.set(h);
+    const stretches = within(scan, head, products, floor).filter(({ heads: own }) => own && !own.includes(h));
+    if (stretches.length > 0) best.add(h, scanHead({ ...scan, stretches }, head, products, size, floor), excluded);
+  }
+}
+
+/** The stretches in which some code could score `floor`. */
+function within({ kernel, codebook, stretches }: Scan, head: Head, products: Float32Array, floor: number): Stretch[] {
+  const least = reach(kernel, codebook, kernelFloor(head, floor));
+  return stretches.filter(({ cell }) => (codebook.byResidual ? products[cell]! : 0) >= least);
+}
+
+/**
+ * The least bias with which some code could score `floor` by the query that the kernel has; a little less, for rounding. What has a smaller
+ * one need not be scanned. −∞ where the kernel does not show its query.
+ */
+function reach(kernel: AdcKernel, { metric, numCentroids, numSubQuantizers }: Codebook, floor: number): number {
+  const query = kernel.query?.();
+  if (query === undefined || floor === -Infinity) return -Infinity;
+  let best = 0;
+  let magnitude = 0;
+  for (let at = 0; at < query.table.length; ) {
+    let high = -Infinity;
+    let low = Infinity;
+    for (const next = at + numCentroids; at < next; at++) {
+      high = Math.max(high, query.table[at]!);
+      low = Math.min(low, query.table[at]!);
+    }
+    best += high;
+    magnitude += Math.max(high, -low);
+  }
+  const { min, max } = kernel.range!;
+  // score = sum − term, or sum / term, and the term is in its range.
+  const sum = metric === "innerProduct" ? floor : metric === "l2" ? floor + min : floor * (floor > 0 ? min : max);
+  // float32 sums of M terms are off by at most M·ε·Σ|terms|.
+  return sum - best - (numSubQuantizers + 4) * 2.4e-7 * (magnitude + Math.abs(sum) + max);
+}
+
+/** Gives `take` every item of the stretches that scores at least `floor` by the query that the kernel has. */
+export function scanAbove(
+  scan: Scan,
+  head: Head,
+  products: Float32Array,
+  floor: number,
+  take: (ordinal: number) => void,
+): void {
+  const stretches = within(scan, head, products, floor);
+  const biases = biasesOf({ ...scan, stretches }, products);
+  for (const [i, stretch] of stretches.entries()) eachAbove(scan, head, stretch, biases[i]!, floor, () => false, take);
+}
