@@ -31,6 +31,8 @@ interface Row {
   readonly examplesPerCpuSecond: number;
   readonly medianStepMs: number;
   readonly peakMemoryBytes: number;
+  /** Of the process before it has any data: Node, TensorFlow.js, its backend. Part of the peak. */
+  readonly floorBytes: number;
   /** Parameters and optimizer state. */
   readonly stateBytes: number;
 }
@@ -69,7 +71,7 @@ for (const items of flags.items.split(",").filter(Boolean)) {
   say(
     `${row.backend}, ${row.items} items: ${row.examplesPerSecond} examples/s, ${row.examplesPerCpuSecond} a second of the processor, ` +
       `median step ${row.medianStepMs.toFixed(1)} ms, peak ${mebibytes(row.peakMemoryBytes)} ` +
-      `(${(row.peakMemoryBytes / row.stateBytes).toFixed(2)} × parameters and optimizer state)`,
+      `(${(row.peakMemoryBytes / row.stateBytes).toFixed(2)} × parameters and optimizer state), ${mebibytes(row.floorBytes)} of it before any data`,
   );
 }
 const encode = Number(flags.index) > 0 ? indexRow(flags.index) : undefined;

@@ -10,6 +10,8 @@ import { BATCH, benchConfig, randomCatalogue } from "./catalogue.ts";
 
 const [items, steps] = process.argv.slice(2, 4).map(Number) as [number, number];
 const backend = await useBackend(process.argv[4] as BackendName);
+// Node, TensorFlow.js and its backend before there is any data
+const floorBytes = process.memoryUsage.rss();
 const config = benchConfig();
 const EVENTS = 1 << 19;
 const dataset = randomCatalogue(items, EVENTS);
@@ -57,6 +59,7 @@ process.stdout.write(
     examplesPerCpuSecond: Math.round((1e6 * BATCH * steps) / (cpu.user + cpu.system)),
     medianStepMs: times[steps >> 1],
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    floorBytes,
     stateBytes,
   })}\n`,
 );
