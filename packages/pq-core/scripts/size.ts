@@ -15,11 +15,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
  */
 export const BUNDLES = [
   { name: "the main entry: search", source: 'export * from "./src/index.ts"', limit: 25_000 },
-  { name: "and all parts", source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"', limit: 47_600 },
+  { name: "and all parts", source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"', limit: 48_000 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/parts.ts"; export * from "./src/write.ts"',
-    limit: 60_500,
+    limit: 60_900,
   },
 ] as const;
 

@@ -96,6 +96,8 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   /** Where the last search left its cells. */
   let visited: Region = { at: 0, bytes: 0 };
   let kept = 0;
+  /** Views that `query` gives as long as the memory is the same. */
+  let shown: { readonly table: Float32Array; readonly products: Float32Array } | undefined;
 
   const pad = (n: number): number => Math.ceil(n / TILE) * TILE;
   const allocate = (bytes: number): number => {
@@ -200,10 +202,14 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       };
     },
     visited: () => u32.subarray(visited.at / 4, (visited.at + visited.bytes) / 4),
-    query: () => ({
-      table: f32.subarray(TABLE / 4, TABLE / 4 + M * numCentroids),
-      products: f32.subarray(productsAt / 4, productsAt / 4 + nlist),
-    }),
+    query() {
+      if (shown?.table.buffer !== f32.buffer)
+        shown = {
+          table: f32.subarray(TABLE / 4, TABLE / 4 + M * numCentroids),
+          products: f32.subarray(productsAt / 4, productsAt / 4 + nlist),
+        };
+      return shown;
+    },
     search(query, offsets, nprobe, k, floor = -Infinity) {
       if (offsets !== knownOffsets) {
         lists = room(lists, offsets.length * 4);

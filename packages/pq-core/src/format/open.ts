@@ -1,4 +1,4 @@
-import { BLOCK, blockBytes, type TermRange } from "../blocks.ts";
+import { blockBytes, countBlocks, type TermRange } from "../blocks.ts";
 import type { Codebook } from "../codebook.ts";
 import { baseIdentity, viewsOf } from "../delta/views.ts";
 import { typeError } from "../errors.ts";
@@ -70,5 +70,5 @@ export async function openArtifact(
 }
 
 function listBytes(manifest: Manifest): number {
-  return Math.ceil(manifest.numItems / BLOCK) * blockBytes(manifest);
+  return countBlocks(manifest.numItems) * blockBytes(manifest);
 }

@@ -48,16 +48,16 @@ function within({ kernel, codebook, stretches }: Scan, head: Head, products: Flo
  * one need not be scanned. −∞ where the kernel does not show its query.
  */
 function reach(kernel: AdcKernel, { metric, numCentroids, numSubQuantizers }: Codebook, floor: number): number {
-  const query = kernel.query?.();
-  if (query === undefined || floor === -Infinity) return -Infinity;
+  if (kernel.query === undefined || floor === -Infinity) return -Infinity;
+  const { table } = kernel.query();
   let best = 0;
   let magnitude = 0;
-  for (let at = 0; at < query.table.length; ) {
+  for (let at = 0; at < table.length; ) {
     let high = -Infinity;
     let low = Infinity;
     for (const next = at + numCentroids; at < next; at++) {
-      high = Math.max(high, query.table[at]!);
-      low = Math.min(low, query.table[at]!);
+      high = Math.max(high, table[at]!);
+      low = Math.min(low, table[at]!);
     }
     best += high;
     magnitude += Math.max(high, -low);

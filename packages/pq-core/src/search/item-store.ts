@@ -49,13 +49,14 @@ export class ItemStore {
     const found = new Int32Array(ids.length).fill(-1);
     const wanted = ids.map((id) => normalizeId(id, idType));
     const first = this.#firstIds;
+    const entries = this.#of("lookup");
     // The only look-up page that an id can be on; none when it is smaller than all ids.
     const pages = wanted.map((id) =>
       id === undefined ? -1 : partition(first.length, (page) => compareIds(first[page]!, id) <= 0) - 1,
     );
     await this.#read(
       ids.length,
-      (i) => this.#of("lookup")[pages[i]!],
+      (i) => entries[pages[i]!],
       ({ key, count }, payload, places) => {
         const find = this.#open(payload, () => readLookupPage(`chunk ${key}`, payload, count, idType, numItems));
         for (const i of places) found[i] = find(wanted[i]!);
@@ -65,12 +66,13 @@ export class ItemStore {
   }
 
   /** Gives `take` each page of a kind that ordinals lie on. */
-  read(kind: "items" | "refine", ordinals: ArrayLike<number>, take: TakePage): Promise<void> {
-    return this.#read(ordinals.length, (i) => covering(this.#of(kind), ordinals[i]!), take);
+  read(kind: "items" | "refine", ordinals: ArrayLike<number>, take: TakePage): Promise<unknown> | undefined {
+    const entries = this.#of(kind);
+    return this.#read(ordinals.length, (i) => covering(entries, ordinals[i]!), take);
   }
 
   /** Each page is read, used and let go: a thousand results of a large index may lie on as many pages. */
-  async #read(n: number, pageOf: (i: number) => NumberedEntry | undefined, take: TakePage): Promise<void> {
+  #read(n: number, pageOf: (i: number) => NumberedEntry | undefined, take: TakePage): Promise<unknown> | undefined {
     const wanted = new Map<NumberedEntry, number[]>();
     for (let i = 0; i < n; i++) {
       const page = pageOf(i);
@@ -85,7 +87,8 @@ export class ItemStore {
       if (payload === undefined) missing.push([page, places]);
       else take(page.entry, payload, places);
     }
-    await mapLimited(missing, MAX_FETCHES, ([page, places]) =>
+    if (missing.length === 0) return undefined;
+    return mapLimited(missing, MAX_FETCHES, ([page, places]) =>
       this.#cache.read(page, (payload) => take(page.entry, payload, places)),
     );
   }

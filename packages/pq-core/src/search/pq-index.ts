@@ -165,7 +165,7 @@ export class PqIndex implements Index {
     return this.parts.filters!.count(columns);
   }
 
-  async queryTower(): Promise<Uint8Array | undefined> {
+  queryTower(): Promise<Uint8Array | undefined> {
     return this.#joined("query-tower");
   }
 

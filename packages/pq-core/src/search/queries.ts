@@ -8,8 +8,9 @@ const KEEP_FLOATS = 256 * 1024;
 export class Queries {
   readonly #kernel: AdcKernel;
   readonly #heads: readonly Head[];
-  /** Table and products by number of the vector. */
-  readonly #kept: { readonly table: Float32Array; readonly products: Float32Array }[] = [];
+  /** Table and products of each vector, one after another. */
+  #room: Float32Array | undefined;
+  readonly #kept: boolean[] = [];
 
   /** To be made and used without an await: the kernel must have the query that was set last. */
   constructor(kernel: AdcKernel, heads: readonly Head[]) {
@@ -20,17 +21,23 @@ export class Queries {
   /** Keeps the query that the kernel has, of head h. */
   keep(h: number): void {
     const { length } = this.#heads;
-    const query = this.#kernel.query?.();
-    if (length === 1 || !query || length * (query.table.length + query.products.length) > KEEP_FLOATS) return;
-    this.#kept[h] = { table: query.table.slice(), products: query.products.slice() };
+    if (length === 1 || this.#kernel.query === undefined) return;
+    const { table, products } = this.#kernel.query();
+    const size = table.length + products.length;
+    if (length * size > KEEP_FLOATS) return;
+    this.#room ??= new Float32Array(length * size);
+    this.#room.set(table, h * size);
+    this.#room.set(products, h * size + table.length);
+    this.#kept[h] = true;
   }
 
   /** Gives the kernel the query of head h; returns its products with the cells. */
   set(h: number): Float32Array {
-    const kept = this.#kept[h];
-    if (kept) {
-      this.#kernel.query!().table.set(kept.table);
-      return kept.products;
+    if (this.#kept[h]) {
+      const { table, products } = this.#kernel.query!();
+      const at = h * (table.length + products.length) + table.length;
+      table.set(this.#room!.subarray(at - table.length, at));
+      return this.#room!.subarray(at, at + products.length);
     }
     const products = this.#kernel.setQuery(this.#heads[h]!.query);
     this.keep(h);
