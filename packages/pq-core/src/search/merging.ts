@@ -8,7 +8,7 @@ import { logSumExp, logWeightsOf, mixturesOf, rankMixture, rankMixtureExactly } 
 import type { Resolved } from "./options.ts";
 import { isCutTie, type PqIndex, type Probed, visitCells } from "./pq-index.ts";
 import { Queries } from "./queries.ts";
-import { kernelFloor, type Scan, scanHead, spareFor } from "./rank.ts";
+import { kernelFloor, type Scan, spareFor } from "./rank.ts";
 import { type Head, shiftScores } from "./score.ts";
 import { finishShortlist, type Shortlist, shortlistSize } from "./shortlist.ts";
 
@@ -37,7 +37,7 @@ function checkMerge(merge: Merge, heads: number): void {
 }
 
 /**
- * The best of the stretches for one or several query vectors: `size` of them, and all that tie with the last. Never waits: the kernel holds
+ * The best of the stretches for several query vectors, or for a mixture: `size` of them, and all that tie with the last. Never waits: the kernel holds
  * one query at a time.
  *
  * @param floor scores below it are not wanted
@@ -46,7 +46,6 @@ function rank(scan: Scan, heads: readonly Head[], size: number, merge: Merge, fl
   const queries = new Queries(scan.kernel, heads);
   if (merge.by === "sumExp")
     return (merge.exact ? rankMixtureExactly : rankMixture)(scan, heads, queries, size, merge, floor);
-  if (heads.length === 1) return scanHead(scan, heads[0]!, queries.set(0), size, floor);
   const best = new BestTerms(size, 1, undefined, floor);
   addOwn(scan, heads, queries, best, size);
   addRest(scan, heads, queries, best, size);
