@@ -66,7 +66,7 @@ async function run(data: string, bytes: number, seed: number, all: boolean): Pro
     ]);
     const evaluated = await poeemJson(bytes, [
       ...["evaluate", ...common, "--index", join(folder, "index")],
-      ...["--nprobe", "4", "--nprobe", "16", "--nprobe", "64"],
+      ...["--nprobe", "16", "--nprobe", "64"],
       ...(all ? ["--all"] : []),
     ]);
     const rows = (evaluated["rows"] as Row[]).map((row) => ({

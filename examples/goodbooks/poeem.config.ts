@@ -26,14 +26,14 @@ export default defineConfig({
   index: { nlist: 64, numSubQuantizers: 32, nprobe: 16, warmup: 0.02, commitment: 1 },
   training: {
     batchSize: 768,
-    epochs: 5,
+    epochs: 3,
     start: "spectral",
     optimizer: "adam",
-    learningRate: 0.001,
+    learningRate: 0.0012,
     decay: "linear",
     scale: 16,
     negatives: 3072,
-    logQ: 1,
-    validations: 10,
+    logQ: 0.9,
+    validations: 6,
   },
 });

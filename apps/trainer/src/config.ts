@@ -99,7 +99,7 @@ const schema = z.strictObject({
            */
           as: z.enum(["mixture", "mean", "attention"]).default("mixture"),
           /** How far each query vector of a mixture leans towards the mean of the history, whose length is 1 at most; 0 = not. */
-          tilt: z.number().min(0).max(10).default(0.6),
+          tilt: z.number().min(0).max(10).default(0.4),
           /** Newest items of a history that are read. */
           length: positive.max(1000).default(50),
           /** Items of a history read in one training step, drawn at random from those `length`. */
