@@ -58,7 +58,8 @@ export async function fitPartition(
     return rows;
   };
   const competitors = pick(MAX_ITEMS);
-  const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length));
+  // no more than there are different ones
+  const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), histories.values.length);
   const { users, judges } = drawUsers(histories, most, random);
   const left = users.map((user) => listOf(histories, user).slice(-length));
   const queries = new Float32Array(users.length * dim);
@@ -86,10 +87,7 @@ export async function fitPartition(
   return { partition: fitted, r2: explained(fitted, queries.subarray(0, end * dim), logZ.subarray(0, end)) };
 }
 
-/**
- * Users who have a history, in random order, each again and again until there are as many as asked for; the first `judges` of
- * them come once.
- */
+/** Users who have a history, in random order, each again and again until there are `most`; the first `judges` of them come once. */
 function drawUsers(histories: Csr, most: number, random: Random): { users: number[]; judges: number } {
   const order = Array.from(random.permutation(histories.offsets.length - 1));
   const users = order.filter((user) => listOf(histories, user).length > 0).slice(0, most);
