@@ -102,7 +102,7 @@ const schema = z.strictObject({
           tilt: z.number().min(0).max(10).default(0.4),
           /** Newest items of a history that are read. */
           length: positive.max(1000).default(50),
-          /** Items of a history read in one training step, drawn at random from those `length`. */
+          /** Items of a history read in one training step, drawn at random from those `length`. More than 48 make a step on wasm slower: its kernel takes no larger groups. */
           sources: positive.max(100).default(4),
           /** Events of one user that a training step scores against the same history. */
           targets: positive.max(100).default(4),
