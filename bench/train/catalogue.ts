@@ -1,6 +1,7 @@
 import { Random } from "@poeem/indexing-layer";
 import { resolveConfig } from "../../apps/trainer/src/config.ts";
 import type { Csr } from "../../apps/trainer/src/data/csr.ts";
+import { TextList, type Texts } from "../../apps/trainer/src/data/text-list.ts";
 import type { Dataset, QuerySet } from "../../apps/trainer/src/data/types.ts";
 import { DEFAULT_TOKENIZER } from "../../packages/query-tower/src/index.ts";
 
@@ -51,7 +52,7 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
   });
   const none = querySet(0, noLists(0));
   return {
-    ids: Array.from({ length: numItems }, (_, i) => String(i)),
+    ids: new TextList(numerals(numItems)),
     train: querySet(numEvents, {
       offsets: Uint32Array.from({ length: numEvents + 1 }, (_, i) => i),
       values: eventItem,
@@ -72,5 +73,16 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     tokenizer: DEFAULT_TOKENIZER,
     vocabulary: Uint32Array.from({ length: WORDS }, (_, i) => i),
     left: { repeats: 0, withoutHistory: 0 },
+  };
+}
+
+/** "0", "1", … without a list of them. */
+function numerals(count: number): Texts {
+  return {
+    length: count,
+    at: (index) => String(index),
+    *[Symbol.iterator]() {
+      for (let i = 0; i < count; i++) yield String(i);
+    },
   };
 }

@@ -21,7 +21,7 @@ const dataset = randomCatalogue(items, 1 << 14);
 const model = new TwoTower(config, dataset);
 const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;
 const layer = new IndexingLayer({ dim: 64, nlist, numSubQuantizers, nbits, bufferSize, warmupSteps: 0, seed: 1 });
-const sample = await model.itemVectors({ ...dataset, ids: dataset.ids.slice(0, bufferSize) });
+const sample = await model.itemVectors({ ...dataset, ids: [...dataset.ids].slice(0, bufferSize) });
 await layer.initialize(sample);
 const folder = await mkdtemp(join(tmpdir(), "poeem-bench-"));
 const phases: Record<string, number> = {};
@@ -43,7 +43,7 @@ phase("itemVectors");
 const codebook = createCodebook({ ...(await layer.codebook()), metric: "innerProduct" });
 const { assignments, codes } = await encodeItems(codebook, itemVectors);
 phase("encode");
-const artifact = await writeArtifact({ codebook, assignments, codes, ids: dataset.ids });
+const artifact = await writeArtifact({ codebook, assignments, codes, ids: [...dataset.ids] });
 phase("artifact");
 await writeIndexDirectory(join(folder, "index"), artifact, {
   "model/item-vectors.f32": new Uint8Array(itemVectors.buffer),

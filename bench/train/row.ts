@@ -3,6 +3,7 @@ import { IndexingLayer, Random } from "@poeem/indexing-layer";
 import { type BackendName, useBackend } from "../../apps/trainer/src/backend.ts";
 import { BatchBuilder } from "../../apps/trainer/src/model/batch.ts";
 import { TwoTower } from "../../apps/trainer/src/model/two-tower.ts";
+import { releaseMemory } from "../../apps/trainer/src/release-memory.ts";
 import { joinStates } from "../../apps/trainer/src/state.ts";
 import { layerState } from "../../apps/trainer/src/train/layer-state.ts";
 import { TrainingStep } from "../../apps/trainer/src/train/step.ts";
@@ -15,6 +16,7 @@ const floorBytes = process.memoryUsage.rss();
 const config = benchConfig();
 const EVENTS = 1 << 19;
 const dataset = randomCatalogue(items, EVENTS);
+releaseMemory();
 const model = new TwoTower(config, dataset);
 const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;
 const layer = new IndexingLayer({
@@ -39,6 +41,7 @@ const run = async (): Promise<number> => {
   return performance.now() - started;
 };
 while (!layer.ready) await run();
+releaseMemory();
 for (let i = 0; i < 10; i++) await run();
 const times: number[] = [];
 const cpuBefore = process.cpuUsage();

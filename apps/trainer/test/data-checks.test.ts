@@ -114,7 +114,7 @@ describe("what is wrong with data is said once, with counts and the first rows",
       },
     );
     const first = raw.events.user!.numbers.indexOf(1);
-    expect(raw.ids[raw.events.item[0]!]).toBe("4");
+    expect(raw.ids.at(raw.events.item[0]!)).toBe("4");
     expect(first).toBe(4);
     expect(raw.events.time![0]).toBe(Date.UTC(2026, 0, 21, 10) / 1000);
   });

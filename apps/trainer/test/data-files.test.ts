@@ -48,8 +48,8 @@ const text = {
 
 /** What was read, however it was stored. */
 const rowsOf = ({ ids, items: { columns }, events: { query, item } }: RawData): unknown => ({
-  items: ids.map((id, i) => ({ id, title: columns.get("title")![i] })),
-  events: Array.from(item, (number, e) => ({ query: query!.values[query!.numbers[e]!], item: ids[number] })),
+  items: Array.from(ids, (id, i) => ({ id, title: columns.get("title")![i] })),
+  events: Array.from(item, (number, e) => ({ query: query!.values[query!.numbers[e]!], item: ids.at(number) })),
 });
 
 describe("files named in the SQL of a config", () => {

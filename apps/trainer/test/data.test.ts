@@ -43,8 +43,8 @@ const queriesOf = ({ events: { query } }: RawData): string[] =>
 describe("loadData", () => {
   it("numbers items in order and events by item", async () => {
     const { raw } = await load({});
-    expect(raw.ids).toEqual(items.map(({ id }) => id));
-    expect(queriesOf(raw).map((query, i) => `${query} → ${raw.ids[raw.events.item[i]!]}`)).toEqual(
+    expect([...raw.ids]).toEqual(items.map(({ id }) => id));
+    expect(queriesOf(raw).map((query, i) => `${query} → ${raw.ids.at(raw.events.item[i]!)}`)).toEqual(
       events.map(({ query, item }) => `${query} → ${item}`),
     );
   });

@@ -44,7 +44,7 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
       kernel: scalarKernel,
     });
     const { encode } = await queryEncoders(index, dataset.test, dataset, 1);
-    const ordinals = await index.ordinals(dataset.ids);
+    const ordinals = await index.ordinals([...dataset.ids]);
     const decoded = await index.vectors(ordinals);
     const dim = config.model.dim;
     let hits = 0;
@@ -53,7 +53,7 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
       const { vectors, logWeights, scale } = encode(query, decoded);
       const heads = Array.from({ length: vectors.length / dim }, (_, h) => vectors.slice(h * dim, (h + 1) * dim));
       expect(heads.length).toBe(form === "mixture" ? listOf(dataset.test.histories, query).length : 1);
-      const history = Array.from(listOf(dataset.test.histories, query), (item) => dataset.ids[item]!);
+      const history = Array.from(listOf(dataset.test.histories, query), (item) => dataset.ids.at(item)!);
       const { ordinals: found } = await index.search(heads, {
         k: 12,
         nprobe: 4,
@@ -63,7 +63,7 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
       const ids = new Set((await index.items(found)).map(({ id }) => id));
       for (const item of listOf(dataset.test.relevant, query)) {
         wanted++;
-        if (ids.has(dataset.ids[item]!)) hits++;
+        if (ids.has(dataset.ids.at(item)!)) hits++;
       }
     }
     // 12 of about 52 are .23 by chance; the two kinds have 20 books, 8 of which the reader has read: about .9 is possible

@@ -26,7 +26,7 @@ describe("prepare-data", () => {
     expect(await readFile(join(target, "interactions.csv"), "utf8")).toBe("user_id,item_id\n9,1\n9,3\n9,4\n10,2\n");
     const { config } = await loadConfig(CONFIG);
     const raw = await loadData(config, target);
-    expect(raw.ids).toEqual(["1", "2", "3", "4"]);
+    expect([...raw.ids]).toEqual(["1", "2", "3", "4"]);
     expect(raw.items.columns.get("title")).toEqual(["One", "Two, again", "Three", "Four"]);
     expect(raw.items.columns.get("year")!.map((year) => (year === null ? null : Number(year)))).toEqual([
       2008,
@@ -54,7 +54,7 @@ describe.skipIf(!found)(found ? "the data set" : "the data set (skipped: POEEM_G
     const { offsets, values } = dataset.test.relevant;
     for (let query = 0; query < dataset.test.count; query += 97) {
       for (const item of values.subarray(offsets[query], offsets[query + 1])) {
-        expect(isHeldOut(`${dataset.test.users[query]}\t${dataset.ids[item]}`, 5)).toBe(true);
+        expect(isHeldOut(`${dataset.test.users[query]}\t${dataset.ids.at(item)}`, 5)).toBe(true);
       }
     }
   }, 120_000);

@@ -34,7 +34,7 @@ describe("the reader of MovieLens files", () => {
   it.each([false, true])("takes title, year, genres, likes and times apart, gzip: %s", async (gzip) => {
     const { config, folder } = await write(`${MOVIES.join("\n")}\n`, gzip);
     const raw = await loadData(config, folder, { data: folder });
-    expect(raw.ids).toEqual(["0000628", "2", "3", "4"]);
+    expect([...raw.ids]).toEqual(["0000628", "2", "3", "4"]);
     const { columns } = raw.items;
     expect(columns.get("title")).toEqual([
       "The Adventures of Dollie",
@@ -46,7 +46,7 @@ describe("the reader of MovieLens files", () => {
     expect(columns.get("genres")).toEqual([["Action", "Short"], ["Crime"], [], []]);
     // likes, each person's oldest first
     const { user, item } = raw.events;
-    expect(Array.from(item, (number, e) => `${user!.values[user!.numbers[e]!]} ${raw.ids[number]}`)).toEqual([
+    expect(Array.from(item, (number, e) => `${user!.values[user!.numbers[e]!]} ${raw.ids.at(number)}`)).toEqual([
       "7 0000628",
       "7 2",
       "8 2",

@@ -72,8 +72,9 @@ export class IndexingLayer {
   private readonly upkeep: CentroidUpkeep;
   private readonly random: Random;
   private givens: GivensRotation;
-  /** Rows gathered so far, (bufferFill, dim). */
+  /** Room for rows to gather, (bufferSize, dim), of which the first `gathered` numbers are in; empty before and after. */
   private buffer = new Float32Array(0);
+  private gathered = 0;
   /** The last training batch, kept for `afterStep`: the items while collecting, then how they were quantized. */
   private items: tf.Tensor2D | null = null;
   private batch: Assignment | null = null;
@@ -185,12 +186,15 @@ export class IndexingLayer {
     const { dim, bufferSize } = this.config;
     const rows = (await x.data()) as Float32Array;
     expectFinite("x", rows);
-    const room = bufferSize * dim - this.buffer.length;
-    const joined = new Float32Array(this.buffer.length + Math.min(room, rows.length));
-    joined.set(this.buffer);
-    joined.set(rows.subarray(0, joined.length - this.buffer.length), this.buffer.length);
-    this.buffer = joined;
-    if (joined.length === bufferSize * dim) await this.initialize(joined);
+    this.gather(rows.subarray(0, bufferSize * dim - this.gathered));
+    if (this.gathered === bufferSize * dim) await this.initialize(this.buffer);
+  }
+
+  private gather(rows: Float32Array): void {
+    const { dim, bufferSize } = this.config;
+    if (this.buffer.length === 0) this.buffer = new Float32Array(bufferSize * dim);
+    this.buffer.set(rows, this.gathered);
+    this.gathered += rows.length;
   }
 
   /**
@@ -209,6 +213,7 @@ export class IndexingLayer {
     this.givens = new GivensRotation(initial.rotation, dim, this.config.givens);
     this.quantizer.setRotation(this.givens.matrix);
     this.buffer = new Float32Array(0);
+    this.gathered = 0;
     this.isReady = true;
   }
 
@@ -267,7 +272,7 @@ export class IndexingLayer {
       step: this.stepsDone,
       ready: this.isReady,
       random: this.random.state,
-      buffer: this.buffer.slice(),
+      buffer: this.buffer.slice(0, this.gathered),
       rotation: this.givens.matrix.slice(),
       correlation: this.givens.correlation.slice(),
       variables,
@@ -299,13 +304,17 @@ export class IndexingLayer {
     for (const name of ["rotation", "correlation"] as const) {
       if (state[name].length !== dim * dim) fail(`state.${name}`, `${dim * dim} numbers`, state[name].length);
     }
+    const room = this.config.bufferSize * dim;
+    if (state.buffer.length > room) fail("state.buffer", `at most ${room} numbers`, state.buffer.length);
     tf.tidy(() => {
       for (const [name, variable] of named) variable.assign(tf.tensor(state.variables[name]!, variable.shape));
     });
     this.stepsDone = state.step;
     this.isReady = state.ready;
     this.random.state = state.random;
-    this.buffer = state.buffer.slice();
+    this.buffer = new Float32Array(0);
+    this.gathered = 0;
+    if (state.buffer.length > 0) this.gather(state.buffer);
     this.givens = new GivensRotation(state.rotation.slice(), dim, this.config.givens);
     this.givens.correlation.set(state.correlation);
     this.quantizer.setRotation(this.givens.matrix);

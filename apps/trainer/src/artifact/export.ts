@@ -50,7 +50,7 @@ export async function exportModel(
     codebook,
     assignments,
     codes,
-    ids: dataset.ids,
+    ids: [...dataset.ids],
     fields: itemFields(raw.items, config),
     ...filterColumns,
     queryTower: writeQueryTower(queryTower),

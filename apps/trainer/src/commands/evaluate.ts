@@ -50,7 +50,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   const unnamed = unnamedQueries(queries, raw, config);
   const rows = await measureAll({
     index,
-    ids: dataset.ids,
+    ids: [...dataset.ids],
     dense,
     ...(await queryEncoders(index, queries, dataset, config.training.seed)),
     relevant: queries.relevant,

@@ -12,6 +12,7 @@ import { dataFacts, describeData } from "../data/report.ts";
 import { ITEM_TOWER_FILE, writeItemTower } from "../delta/item-tower-file.ts";
 import { UserError } from "../errors.ts";
 import { formatCount, formatSeconds } from "../progress.ts";
+import { releaseMemory } from "../release-memory.ts";
 import { DATA_FACTS_FILE, TRAINING_LOG_FILE } from "../report/training-log.ts";
 import { CheckpointStore } from "../train/checkpoint.ts";
 import { Interrupt, InterruptedError } from "../train/interrupt.ts";
@@ -57,6 +58,7 @@ export async function train(options: TrainOptions): Promise<void> {
   );
   try {
     const validation = validationOf(config, dataset);
+    releaseMemory();
     const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt, validation });
     if (trained.weightsOfStep < trained.steps)
       say(`validation recall was best at step ${formatCount(trained.weightsOfStep)}; these weights are kept`);

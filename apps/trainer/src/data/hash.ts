@@ -1,8 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
+import type { Texts } from "./text-list.ts";
 import type { EventTable, ItemTable } from "./types.ts";
 
 /** SHA-256, in hexadecimal, of everything that was read. */
-export function hashData(ids: readonly string[], items: ItemTable, events: EventTable): string {
+export function hashData(ids: Texts, items: ItemTable, events: EventTable): string {
   const hash = createHash("sha256");
   addValues(hash, "ids", ids);
   for (const [name, values] of items.columns) addValues(hash, `item ${name}`, values);
@@ -15,11 +16,12 @@ export function hashData(ids: readonly string[], items: ItemTable, events: Event
   return hash.digest("hex");
 }
 
-function addValues(hash: Hash, name: string, values: readonly unknown[]): void {
+function addValues(hash: Hash, name: string, values: Pick<readonly unknown[], "length" | "at">): void {
   hash.update(`${name} ${values.length}\n`);
   // a line at a time is slow, all lines at once may be longer than a string can be
   for (let start = 0; start < values.length; start += 1000) {
-    hash.update(JSON.stringify(values.slice(start, start + 1000)));
+    const length = Math.min(1000, values.length - start);
+    hash.update(JSON.stringify(Array.from({ length }, (_, i) => values.at(start + i))));
   }
 }
 

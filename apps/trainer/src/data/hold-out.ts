@@ -1,4 +1,5 @@
 import { fnv1a32 } from "@poeem/query-tower";
+import { TextList } from "./text-list.ts";
 
 const PRIME = 0x01000193;
 
@@ -13,13 +14,13 @@ export function isHeldOut(text: string, modulus: number): boolean {
  */
 export class JoinedHash {
   private readonly states: Uint32Array;
-  private readonly rest: readonly { offsets: Uint32Array; bytes: Uint8Array }[];
+  private readonly rest: readonly TextList[];
 
   /** @param values the values of each part of a combination */
   constructor(values: readonly (readonly string[])[]) {
     const [first, ...rest] = values;
     this.states = Uint32Array.from(first ?? [], fnv1a32);
-    this.rest = rest.map(utf8);
+    this.rest = rest.map((texts) => new TextList(texts));
   }
 
   /** @param parts for each part the number of its value */
@@ -33,14 +34,6 @@ export class JoinedHash {
     }
     return hash >>> 0;
   }
-}
-
-function utf8(values: readonly string[]): { offsets: Uint32Array; bytes: Uint8Array } {
-  const offsets = new Uint32Array(values.length + 1);
-  for (let i = 0; i < values.length; i++) offsets[i + 1] = offsets[i]! + Buffer.byteLength(values[i]!);
-  const bytes = Buffer.allocUnsafe(offsets[values.length]!);
-  for (let i = 0; i < values.length; i++) bytes.write(values[i]!, offsets[i]!);
-  return { offsets, bytes };
 }
 
 /** The `n` of the candidates whose hashes are smallest; ties by order. */

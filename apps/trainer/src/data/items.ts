@@ -4,10 +4,11 @@ import { UserError } from "../errors.ts";
 import { type Database, quoted } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
 import { type Problem, refuse, requireColumns } from "./problems.ts";
+import { TextList, type Texts } from "./text-list.ts";
 import type { ItemTable } from "./types.ts";
 
 /** Reads the columns of the items that the config names into memory, and the ids into the table `items`. */
-export async function readItems(database: Database, config: PoeemConfig): Promise<{ ids: string[]; items: ItemTable }> {
+export async function readItems(database: Database, config: PoeemConfig): Promise<{ ids: Texts; items: ItemTable }> {
   const { id, title, text, categories, inputs, fields, facets, numbers } = config.items;
   const read = [...new Set([title, ...text, ...categories, ...inputs, ...fields, ...facets, ...numbers])];
   const present = await database.describe("items", config.data.items);
@@ -33,7 +34,7 @@ export async function readItems(database: Database, config: PoeemConfig): Promis
       for (let i = 0; i < at.length; i++) column[at[i]!] = values[i];
     });
   });
-  return { ids, items: { count, columns } };
+  return { ids: new TextList(ids), items: { count, columns } };
 }
 
 /** An id is a text, not empty, and stands in one row. */

@@ -2,6 +2,7 @@ import { fnv1a32 } from "@poeem/query-tower";
 import type { PoeemConfig } from "../config.ts";
 import { UserError } from "../errors.ts";
 import { isHeldOut, JoinedHash, smallest } from "./hold-out.ts";
+import type { Texts } from "./text-list.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
 import { eachUser, Seen } from "./users.ts";
 
@@ -27,7 +28,7 @@ const VALIDATION_SHARE = 0.05;
  *
  * @param ids ids of the items, of which the split's hash may be made
  */
-export function splitEvents(events: EventTable, ids: readonly string[], config: PoeemConfig): Uint8Array {
+export function splitEvents(events: EventTable, ids: Texts, config: PoeemConfig): Uint8Array {
   const sides = new Uint8Array(events.count);
   const splitter = new Splitter(events, ids, config);
   splitter[config.split.by](sides);
@@ -37,11 +38,11 @@ export function splitEvents(events: EventTable, ids: readonly string[], config: 
 
 class Splitter {
   private readonly events: EventTable;
-  private readonly ids: readonly string[];
+  private readonly ids: Texts;
   private readonly config: PoeemConfig;
   private readonly seen: Seen;
 
-  constructor(events: EventTable, ids: readonly string[], config: PoeemConfig) {
+  constructor(events: EventTable, ids: Texts, config: PoeemConfig) {
     this.events = events;
     this.ids = ids;
     this.config = config;
@@ -145,7 +146,7 @@ class Splitter {
     const n = Math.min(items.length - 1, Math.max(1, Math.round(share * items.length)));
     if (this.events.ordered) return items.slice(-n);
     const name = this.events.user!.values[user]!;
-    return smallest(items, (item) => fnv1a32(`${name}\t${this.ids[item]}`), n);
+    return smallest(items, (item) => fnv1a32(`${name}\t${this.ids.at(item)}`), n);
   }
 
   /** Items of a user's training events, in order of the first event of each. */
@@ -170,7 +171,7 @@ class Splitter {
   }
 
   private column(name: string): Dictionary {
-    if (name === this.config.events.item) return { values: this.ids, numbers: this.events.item };
+    if (name === this.config.events.item) return { values: [...this.ids], numbers: this.events.item };
     const { values, numbers } = this.events.columns.get(name)!;
     if (!numbers.includes(NONE)) return { values, numbers };
     // a missing value hashes as an empty text

@@ -1,5 +1,6 @@
 import type { TokenizerConfig } from "@poeem/query-tower";
 import type { Csr } from "./csr.ts";
+import type { Texts } from "./text-list.ts";
 
 /**
  * Queries that are ranked, by query number. A query has any mix of a text, a user's history and a context; of one data
@@ -24,7 +25,7 @@ export interface QuerySet {
 
 /** Data in the form that the training loop reads: everything is a number. */
 export interface Dataset {
-  readonly ids: readonly string[];
+  readonly ids: Texts;
   readonly train: QuerySet;
   /** A small part of the training data that is never trained on: for progress, early stopping and choosing settings. */
   readonly validation: QuerySet;
@@ -133,7 +134,7 @@ export interface ItemTable {
 /** The catalogue and its events as read from the files, checked. */
 export interface RawData {
   /** Ids in order of the items query; position in this array is the item's number everywhere in the trainer. */
-  readonly ids: readonly string[];
+  readonly ids: Texts;
   readonly items: ItemTable;
   readonly events: EventTable;
   readonly report: DataReport;

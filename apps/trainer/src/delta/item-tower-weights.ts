@@ -39,7 +39,7 @@ export async function itemTowerWeights(
     },
     numberRows: model.number?.rows ?? new Float32Array(0),
     layers: await model.item.dense(),
-    ids: dataset.ids,
+    ids: [...dataset.ids],
     known,
   };
 }

@@ -26,7 +26,7 @@ export async function readItemsFile(file: string, config: PoeemConfig): Promise<
   const sql = `SELECT * FROM '${resolve(file).replaceAll("'", "''")}'`;
   try {
     const { ids, items } = await readItems(database, { ...config, data: { ...config.data, items: sql } });
-    return { ids, items, fields: itemFields(items, config), ...filterColumns({ items }, config) };
+    return { ids: [...ids], items, fields: itemFields(items, config), ...filterColumns({ items }, config) };
   } catch (error) {
     // The trainer's words are about the query of the config, which is this file here.
     throw error instanceof UserError ? new UserError(messageOf(error).replace(/^data\.items/, file)) : error;

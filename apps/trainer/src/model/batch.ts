@@ -39,7 +39,8 @@ export class BatchBuilder {
       targets[i] = dataset.eventItem[events[i]!]!;
       right[i] = others === "all" ? targets[i]! : i;
     }
-    const items = others === "all" ? Uint32Array.from(dataset.ids.keys()) : joined(targets, others);
+    const items =
+      others === "all" ? Uint32Array.from({ length: dataset.ids.length }, (_, item) => item) : joined(targets, others);
     this.chain(items);
     const masked = this.accidentalHits(queries, right);
     for (const item of items) this.firstColumn[item] = -1;

@@ -154,9 +154,14 @@ export class TwoTower implements Stateful {
   /**
    * Inputs of the query tower, (queries.length, dim): the mean of a query's text rows plus the sum of its context rows.
    * @param contexts lists of context rows, one of them for each query: `contextOf[i]` for query i
+   * @param out zeros to add to
    */
-  queryInputs(rows: Csr, queries: ArrayLike<number>, contexts?: QueryContexts): Float32Array {
-    const out = new Float32Array(queries.length * this.dim);
+  queryInputs(
+    rows: Csr,
+    queries: ArrayLike<number>,
+    contexts?: QueryContexts,
+    out = new Float32Array(queries.length * this.dim),
+  ): Float32Array {
     for (let i = 0; i < queries.length; i++) {
       const list = listOf(rows, queries[i]!);
       for (const row of list) this.text.addRow(row, 1 / list.length, out, i * this.dim);
@@ -177,14 +182,15 @@ export class TwoTower implements Stateful {
    * Inputs of the item tower, (items.length, dim): id row + category rows + number rows, each times its number + for each kind
    * of text the mean of its rows.
    * In training at most `itemFeatures` rows of a text are read, drawn at random; `textRows` keeps which, item by item.
+   * @param out zeros to add to
    */
   itemInputs(
     dataset: Dataset,
     items: ArrayLike<number>,
     sample?: { random: Random; textRows: Uint32Array[] },
+    out = new Float32Array(items.length * this.dim),
   ): Float32Array {
     const { dim } = this;
-    const out = new Float32Array(items.length * dim);
     for (let i = 0; i < items.length; i++) {
       const item = items[i]!;
       this.id.addRow(item, 1, out, i * dim);

@@ -10,6 +10,7 @@ import { joinStates, randomState, restoreParts, type State, type Stateful } from
 import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
 import { Optimizers } from "./optimizers.ts";
 import type { StepResult } from "./step.ts";
+import { StepInput } from "./step-input.ts";
 
 /**
  * One step of joint training for queries with a history. The items of a history are read as the index will hold them, that
@@ -22,6 +23,8 @@ export class HistoryStep implements Stateful {
   private readonly layer: IndexingLayer;
   private readonly batches: HistoryBatchBuilder;
   private readonly random: Random;
+  private readonly queryInput: StepInput;
+  private readonly itemInput: StepInput;
   private readonly optimizers: Optimizers;
   private readonly hasInputs: boolean;
 
@@ -46,6 +49,8 @@ export class HistoryStep implements Stateful {
       negatives: parts.config.training.negatives,
       keepEmpty: this.hasInputs,
     });
+    this.queryInput = new StepInput(parts.model.dim);
+    this.itemInput = new StepInput(parts.model.dim);
     this.optimizers = new Optimizers(parts.config.training, parts.model, parts.layer);
   }
 
@@ -53,16 +58,19 @@ export class HistoryStep implements Stateful {
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, dataset, model, layer } = this;
     const { learningRate } = config.training;
-    const { dim } = model;
     const batch = this.batches.build(events, this.random);
     if (batch.numGroups === 0) return { loss: 0, distortion: 0 };
     const textRows: Uint32Array[] = [];
-    const input = (rows: Float32Array): tf.Variable =>
-      tf.tidy(() => tf.variable(tf.tensor2d(rows, [rows.length / dim, dim])));
-    const itemInput = input(model.itemInputs(dataset, batch.candidates, { random: this.random, textRows }));
+    const itemInput = this.itemInput.variable(batch.candidates.length, (zeros) =>
+      model.itemInputs(dataset, batch.candidates, { random: this.random, textRows }, zeros),
+    );
     const queries = Uint32Array.from(batch.events, (group) => dataset.eventQuery[group[0]!]!);
     const contexts = this.contexts(batch);
-    const queryInput = this.hasInputs ? input(model.queryInputs(dataset.queryRows, queries, contexts)) : undefined;
+    const queryInput = this.hasInputs
+      ? this.queryInput.variable(queries.length, (zeros) =>
+          model.queryInputs(dataset.queryRows, queries, contexts, zeros),
+        )
+      : undefined;
     let items: tf.Tensor2D | undefined;
     let softmax: tf.Scalar | undefined;
     let distortion: tf.Scalar | undefined;

@@ -6,6 +6,7 @@ import { UserError } from "../errors.ts";
 import { BatchBuilder } from "../model/batch.ts";
 import { TwoTower } from "../model/two-tower.ts";
 import { createProgress, formatCount } from "../progress.ts";
+import { releaseMemory } from "../release-memory.ts";
 import type { TrainingLog } from "../report/training-log.ts";
 import { joinStates, restoreParts } from "../state.ts";
 import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
@@ -101,6 +102,8 @@ export async function trainModel(
       if (layer.phase !== phase) {
         history.milestone(PHASE_NEWS[layer.phase]);
         progress.say(`step ${formatCount(history.step)}: ${PHASE_NEWS[layer.phase]}`);
+        // the k-means start left some
+        if (layer.ready) releaseMemory();
       }
       if (validation && isValidation(history.step)) {
         const recall = await validation.recall(model, layer);

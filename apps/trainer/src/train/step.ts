@@ -9,6 +9,7 @@ import { candidateLogQ } from "./objectives/log-q.ts";
 import { objectiveLoss } from "./objectives/objective.ts";
 import { LearnedScale } from "./objectives/scale.ts";
 import { Optimizers } from "./optimizers.ts";
+import { StepInput } from "./step-input.ts";
 
 /** What one step measured. */
 export interface StepResult {
@@ -32,6 +33,8 @@ export class TrainingStep implements Stateful {
   private readonly logQ: Float32Array;
   private readonly optimizers: Optimizers;
   private readonly scale: LearnedScale;
+  private readonly queryInput: StepInput;
+  private readonly itemInput: StepInput;
 
   constructor(parts: {
     config: PoeemConfig;
@@ -49,10 +52,10 @@ export class TrainingStep implements Stateful {
     this.random = parts.random;
     const { training } = parts.config;
     const { eventItem, ids } = parts.dataset;
-    this.logQ = candidateLogQ(eventItem, ids.length, training.batchSize, training.negatives).map(
-      (value) => value * training.logQ,
-    );
+    this.logQ = candidateLogQ(eventItem, ids.length, training.batchSize, training.negatives, training.logQ);
     this.scale = new LearnedScale(training.scale, training.learnScale);
+    this.queryInput = new StepInput(parts.model.dim);
+    this.itemInput = new StepInput(parts.model.dim);
     this.optimizers = new Optimizers(training, parts.model, parts.layer, this.scale.variables);
   }
 
@@ -60,15 +63,16 @@ export class TrainingStep implements Stateful {
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, dataset, model, layer } = this;
     const { objective, negatives, learningRate } = config.training;
-    const { dim } = model;
     const others = Uint32Array.from({ length: negatives }, () => this.random.integer(dataset.ids.length));
     const batch = this.batches.build(events, objective === "full" ? "all" : others);
     const textRows: Uint32Array[] = [];
-    const input = (rows: Float32Array): tf.Variable =>
-      tf.tidy(() => tf.variable(tf.tensor2d(rows, [rows.length / dim, dim])));
     const contexts = dataset.eventContext && { rows: dataset.eventContext, of: events };
-    const queryInput = input(model.queryInputs(dataset.queryRows, batch.queries, contexts));
-    const itemInput = input(model.itemInputs(dataset, batch.items, { random: this.random, textRows }));
+    const queryInput = this.queryInput.variable(batch.queries.length, (zeros) =>
+      model.queryInputs(dataset.queryRows, batch.queries, contexts, zeros),
+    );
+    const itemInput = this.itemInput.variable(batch.items.length, (zeros) =>
+      model.itemInputs(dataset, batch.items, { random: this.random, textRows }, zeros),
+    );
     const logQ = Float32Array.from(batch.items, (item) => this.logQ[item]!);
     let items: tf.Tensor2D | undefined;
     let softmax: tf.Scalar | undefined;

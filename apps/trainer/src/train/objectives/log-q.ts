@@ -6,6 +6,7 @@
  * @param eventItem item of each training event
  * @param batchSize candidates that come from events
  * @param uniform candidates drawn from the catalogue
+ * @param power of the expected count: 0 corrects nothing, 1 all
  * @returns (numItems), 0 for an item as frequent as the average
  */
 export function candidateLogQ(
@@ -13,14 +14,15 @@ export function candidateLogQ(
   numItems: number,
   batchSize: number,
   uniform: number,
+  power = 1,
 ): Float32Array {
-  const counts = new Float64Array(numItems);
+  const counts = new Uint32Array(numItems);
   for (let event = 0; event < eventItem.length; event++) counts[eventItem[event]!]!++;
   const average = (batchSize + uniform) / numItems;
   const logQ = new Float32Array(numItems);
   for (let item = 0; item < numItems; item++) {
     const expected = (batchSize * Math.max(counts[item]!, 1)) / eventItem.length + uniform / numItems;
-    logQ[item] = Math.log(expected / average);
+    logQ[item] = power * Math.log(expected / average);
   }
   return logQ;
 }
