@@ -122,6 +122,11 @@ const schema = z.strictObject({
       warmup: z.number().min(0).max(0.95).default(0.4),
       /** How strongly item vectors are pulled towards what they are quantized to: weight of the commitment loss. */
       commitment: z.number().min(0).default(10),
+      /**
+       * Codes that keep the scores of the training's queries, not the item vectors: after the training each item's sub-codes are
+       * chosen anew, one after the other, for the least squared error of q·x̂.
+       */
+      scoreAware: z.boolean().default(false),
       /** Item vectors gathered for the k-means start. */
       bufferSize: positive.default(8192),
     })

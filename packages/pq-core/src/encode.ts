@@ -10,8 +10,14 @@ import type { EncodedVectors } from "./types.ts";
  *
  * @param vectors (n, dim) in the original space
  * @param assignments cells chosen elsewhere (n); default: the nearest
+ * @param improve what becomes of an item's nearest codes (M), to be changed in place
  */
-export function encode(codebook: Codebook, vectors: Float32Array, assignments?: Uint32Array): EncodedVectors {
+export function encode(
+  codebook: Codebook,
+  vectors: Float32Array,
+  assignments?: Uint32Array,
+  improve?: (codes: Uint8Array, residual: Float32Array, cell: number) => void,
+): EncodedVectors {
   const { dim, nlist, numSubQuantizers, numCentroids, subDim, byResidual, coarseCentroids, centroids } = codebook;
   const n = countRows("vectors", vectors, dim);
   checkFinite("vectors", vectors);
@@ -36,6 +42,7 @@ export function encode(codebook: Codebook, vectors: Float32Array, assignments?: 
         subDim,
       );
     }
+    improve?.(codes.subarray(i * numSubQuantizers, (i + 1) * numSubQuantizers), residual, cells[i]!);
   }
   return { assignments: cells, codes };
 }

@@ -1,7 +1,10 @@
 import type { Codebook } from "./codebook.ts";
 import { countRows, encode } from "./encode.ts";
 import { checkFinite } from "./errors.ts";
+import { checkMoments, type QueryMoments, scoreAware } from "./score-aware.ts";
 import type { EncodedVectors } from "./types.ts";
+
+export type { QueryMoments } from "./score-aware.ts";
 
 /** What src/kernels/encode.as.ts exports. */
 interface EncodeExports {
@@ -27,17 +30,20 @@ const SLICE = 4096;
  *
  * @param module `encode.wasm`, compiled; undefined = {@link encode} itself
  * @param vectors (n, dim) in the original space
+ * @param moments query vectors' second moments: then codes are what {@link scoreAware} makes of the nearest
  * @throws as {@link encode} does
  */
 export function encodeFast(
   module: WebAssembly.Module | undefined,
   codebook: Codebook,
   vectors: Float32Array,
+  moments?: QueryMoments,
 ): EncodedVectors {
-  if (!module) return encode(codebook, vectors);
+  if (!module) return encode(codebook, vectors, undefined, moments && scoreAware(codebook, moments));
   const { dim, nlist, numSubQuantizers, numCentroids, byResidual } = codebook;
   const n = countRows("vectors", vectors, dim);
   checkFinite("vectors", vectors);
+  if (moments !== undefined) checkMoments(moments, codebook);
   const kernel = new Instance(module, {}).exports as EncodeExports;
   const place = new Placement(kernel.memory);
   const dim8 = (dim + 7) & ~7;
@@ -54,7 +60,9 @@ export function encodeFast(
     coarseRows: place.float32(coarseCentroids),
     sub: place.float32(subTiles(centroids, numSubQuantizers * (numCentroids / TILE), subDim)),
     subRows: place.float32(centroids),
-    scratch: place.reserve(16 * dim8 + 4 * Math.max(4 * COARSE_TILE * coarse.count, numCentroids)),
+    moments: moments ? place.float32(paddedRows(moments.moments, dim, dim8)) : 0,
+    momentOf: moments ? place.uint32(moments.momentOf) : 0,
+    scratch: place.reserve(28 * dim8 + 4 * Math.max(4 * COARSE_TILE * coarse.count, numCentroids)),
   };
   const assignments = new Uint32Array(n);
   const codes = new Uint8Array(n * numSubQuantizers);
@@ -79,6 +87,8 @@ export function encodeFast(
       at.coarseRows,
       at.sub,
       at.subRows,
+      at.moments,
+      at.momentOf,
       at.scratch,
       coarse.largestNorm,
     );
@@ -151,6 +161,12 @@ class Placement {
   float32(values: Float32Array): number {
     const at = this.reserve(values.byteLength);
     new Float32Array(this.memory.buffer, at, values.length).set(values);
+    return at;
+  }
+
+  uint32(values: Uint32Array): number {
+    const at = this.reserve(values.byteLength);
+    new Uint32Array(this.memory.buffer, at, values.length).set(values);
     return at;
   }
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createCodebook } from "../src/codebook.ts";
+import { type Codebook, createCodebook } from "../src/codebook.ts";
 import { encode } from "../src/encode.ts";
+import { type QueryMoments, scoreAware } from "../src/score-aware.ts";
 import { encodeFast } from "../src/wasm-encode.ts";
 
 const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
@@ -27,6 +28,21 @@ function nearDuplicates(rows: Float32Array, size: number): void {
   }
 }
 
+/** Second moments of a few random vectors each, and which of them is a cell's. */
+function randomMoments(seed: number, count: number, { dim, nlist }: Codebook): QueryMoments {
+  const moments = new Float32Array(count * dim * dim);
+  const queries = numbers(seed, count * 3 * dim, 1 << 30);
+  for (let i = 0; i < moments.length; i++) {
+    const first = Math.floor(i / dim / dim) * 3 * dim;
+    for (let q = first; q < first + 3 * dim; q += dim)
+      moments[i]! += queries[q + (Math.floor(i / dim) % dim)]! * queries[q + (i % dim)]!;
+  }
+  return {
+    moments,
+    momentOf: Uint32Array.from({ length: Math.max(nlist, 1) }, (_, cell) => (cell * 7 + seed) % count),
+  };
+}
+
 describe("encodeFast", () => {
   it("gives the cells and codes of encode, bit by bit, ties included, for codebooks of any shape", () => {
     const shapes = fc.record({
@@ -39,9 +55,10 @@ describe("encodeFast", () => {
       rotated: fc.boolean(),
       n: fc.constantFrom(0, 1, 2, 33),
       steps: fc.constantFrom(4, 1000, 1 << 30),
+      numMoments: fc.constantFrom(0, 1, 3),
     });
     fc.assert(
-      fc.property(shapes, ({ seed, m, subDim, nlist, nbits, byResidual, rotated, n, steps }) => {
+      fc.property(shapes, ({ seed, m, subDim, nlist, nbits, byResidual, rotated, n, steps, numMoments }) => {
         const dim = m * subDim;
         const plain = createCodebook({
           dim,
@@ -56,7 +73,10 @@ describe("encodeFast", () => {
         // any matrix: what encode does with it is not to depend on its being orthogonal
         const codebook = rotated ? { ...plain, rotation: numbers(seed + 1, dim * dim, steps) } : plain;
         const vectors = numbers(seed, n * dim, steps);
-        expect(encodeFast(module, codebook, vectors)).toEqual(encode(codebook, vectors));
+        const moments = numMoments > 0 ? randomMoments(seed + 4, numMoments, codebook) : undefined;
+        expect(encodeFast(module, codebook, vectors, moments)).toEqual(
+          encode(codebook, vectors, undefined, moments && scoreAware(codebook, moments)),
+        );
       }),
       { numRuns: 150, seed: 7 },
     );

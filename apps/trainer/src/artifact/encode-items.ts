@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Codebook, EncodedVectors } from "@poeem/pq-core";
-import { encodeFast } from "@poeem/pq-core/encode-fast";
+import { encodeFast, type QueryMoments } from "@poeem/pq-core/encode-fast";
 
 /** The type library of Node declares WebAssembly's types but not its values. */
 const { compile } = (
@@ -11,10 +11,14 @@ const { compile } = (
 let compiled: Promise<WebAssembly.Module | undefined> | undefined;
 
 /** Codes of item vectors (count, dim), with pq-core's encode kernel; without it, where it has not been built, as slowly as by hand. */
-export async function encodeItems(codebook: Codebook, itemVectors: Float32Array): Promise<EncodedVectors> {
+export async function encodeItems(
+  codebook: Codebook,
+  itemVectors: Float32Array,
+  moments?: QueryMoments,
+): Promise<EncodedVectors> {
   compiled ??= readFile(fileURLToPath(import.meta.resolve("@poeem/pq-core/encode.wasm"))).then(
     compile,
     () => undefined,
   );
-  return encodeFast(await compiled, codebook, itemVectors);
+  return encodeFast(await compiled, codebook, itemVectors, moments);
 }

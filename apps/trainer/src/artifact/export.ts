@@ -1,4 +1,6 @@
-import type { Artifact } from "@poeem/pq-core";
+import { Random } from "@poeem/indexing-layer";
+import type { Artifact, Codebook } from "@poeem/pq-core";
+import type { QueryMoments } from "@poeem/pq-core/encode-fast";
 import { createCodebook, decode, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/query-tower";
 import type { PoeemConfig } from "../config.ts";
@@ -8,8 +10,11 @@ import { itemFields } from "../data/item-fields.ts";
 import type { RawData } from "../data/load.ts";
 import type { ItemTowerWeights } from "../delta/item-tower.ts";
 import { itemTowerWeights } from "../delta/item-tower-weights.ts";
+import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
 import { encodeItems } from "./encode-items.ts";
+import { queryMoments } from "./query-moments.ts";
+import { sampleQueryVectors } from "./query-sample.ts";
 import { compareTowers, exportQueryTower } from "./query-tower.ts";
 
 /** The largest difference between a vector of the exported query tower and the trainer's own that is let through. */
@@ -23,6 +28,21 @@ export interface ExportedModel {
   readonly itemTower: ItemTowerWeights;
   /** Largest difference of a component between the exported query tower and TensorFlow.js, over the checked queries. */
   readonly towerDifference: number;
+}
+
+/** Query vectors whose second moments say which errors of a code matter. */
+const QUERIES = 8192;
+
+function momentsOfTraining(
+  model: TwoTower,
+  { model: { history }, training: { scale, seed } }: PoeemConfig,
+  dataset: Dataset,
+  codebook: Codebook,
+  itemVectors: Float32Array,
+): Promise<QueryMoments> {
+  const random = new Random(seed);
+  const queries = sampleQueryVectors(model, dataset, itemVectors, { count: QUERIES, length: history.length, random });
+  return queries.then((vectors) => queryMoments(codebook, vectors, itemVectors, scale, random));
 }
 
 /** Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. */
@@ -41,7 +61,10 @@ export async function exportModel(
     metric: "innerProduct",
     byResidual: config.index.nlist > 0,
   });
-  const { assignments, codes } = await encodeItems(codebook, itemVectors);
+  const moments = config.index.scoreAware
+    ? await momentsOfTraining(model, config, dataset, codebook, itemVectors)
+    : undefined;
+  const { assignments, codes } = await encodeItems(codebook, itemVectors, moments);
   const { queryTower, partitionR2 } = await exportQueryTower(model, config, dataset, () =>
     decode(codebook, assignments, codes),
   );

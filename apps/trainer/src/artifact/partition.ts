@@ -1,9 +1,11 @@
 import { Random } from "@poeem/indexing-layer";
-import { l2Normalize, logPartition, type Partition, tiltToMean } from "@poeem/query-tower";
+import { logPartition, type Partition } from "@poeem/query-tower";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf } from "../data/csr.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import { MASKED } from "../model/ops.ts";
+import { gather } from "./gather.ts";
+import { drawComponents } from "./query-sample.ts";
 
 const CENTERS = 256;
 // Samples bound the cost for a large catalogue: so many products of a query vector and an item are 130 GFLOP. The terms are
@@ -50,23 +52,13 @@ export async function fitPartition(
   const count = items.length / dim;
   const random = new Random(seed);
   const pick = (most: number): Uint32Array => Uint32Array.from(random.permutation(count).subarray(0, most));
-  const rowsOf = (numbers: Uint32Array): Float32Array => {
-    const rows = new Float32Array(numbers.length * dim);
-    numbers.forEach((item, i) => {
-      rows.set(items.subarray(item * dim, (item + 1) * dim), i * dim);
-    });
-    return rows;
-  };
+  const rowsOf = (numbers: Uint32Array): Float32Array => gather(items, numbers, dim);
   const competitors = pick(MAX_ITEMS);
   // no more than there are different ones
   const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), histories.values.length);
   const { users, judges } = drawUsers(histories, most, random);
   const left = users.map((user) => listOf(histories, user).slice(-length));
-  const queries = new Float32Array(users.length * dim);
-  left.forEach((history, i) => {
-    const units = Array.from(history, (item) => l2Normalize(items.subarray(item * dim, (item + 1) * dim)));
-    queries.set(tiltToMean(units, tilt)[random.integer(units.length)]!, i * dim);
-  });
+  const queries = drawComponents(left, items, { dim, tilt }, random);
   const logZ = await exactLogZ(queries, left, rowsOf(competitors), competitors, scale);
   // what a sample of the catalogue leaves out
   const missing = Math.log(count / competitors.length);

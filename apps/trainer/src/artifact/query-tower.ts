@@ -14,6 +14,7 @@ import { type Dataset, knownRows } from "../data/dataset.ts";
 import type { QuerySet } from "../data/types.ts";
 import { MASKED } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
+import { gather } from "./gather.ts";
 import { fitPartition } from "./partition.ts";
 
 /** Queries that both towers embed before an index is written. */
@@ -119,15 +120,6 @@ export function queryOf(
     ...(tower.reads.history && { history: gather(items, history, tower.dim) }),
     ...(names.length > 0 && { context: Object.fromEntries(names) }),
   };
-}
-
-/** Rows of (count, dim). */
-export function gather(items: Float32Array, rows: ArrayLike<number>, dim: number): Float32Array {
-  const gathered = new Float32Array(rows.length * dim);
-  for (let i = 0; i < rows.length; i++) {
-    gathered.set(items.subarray(rows[i]! * dim, (rows[i]! + 1) * dim), i * dim);
-  }
-  return gathered;
 }
 
 /** For each query its vectors: one, or one an item of its history. */

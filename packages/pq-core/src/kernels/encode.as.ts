@@ -4,6 +4,8 @@
 // error; only where that leaves more than one are float64 distances taken. src/wasm-encode.ts places everything in memory; nothing
 // is allocated here.
 
+import { improve } from "./score-aware.as";
+
 // Vectors that go through rotation and coarse centroids together, so that these are loaded once for all of them.
 const VECTORS: i32 = 4;
 // Beyond this a float32 distance might overflow.
@@ -199,9 +201,9 @@ function nearestSub(centroidsAt: usize, tiles: i32): i32 {
 
 // Encodes n vectors and, up to a multiple of 4, what lies behind them. dim8: dim rounded up to 8, the row length of the rotation. Addresses:
 // vectors (n, dim) f32; cells (n) u32; codes (n, M) u8; rotation (dim, dim8) f32 or 0; coarse tiles (tiles, 1 + dim, 8) f32, an even
-// number, and the same centroids (nlist, dim) f32; sub tiles (M, ksub / 16, subDim, 16) f32 and the same (M, ksub, subDim); scratch for
-// 4 rows of dim8 and scores of 4 · 8 · coarse tiles or ksub f32.
-export function encode(n: i32, size: i32, dim8: i32, nlist: i32, coarseTiles: i32, byResidual: i32, m: i32, subTiles: i32, vectorsAt: usize, cellsAt: usize, codesAt: usize, rotationAt: usize, coarseAt: usize, coarseRowsAt: usize, subAt: usize, subRowsAt: usize, scratch: usize, largestNorm: f32): void {
+// number, and the same centroids (nlist, dim) f32; sub tiles (M, ksub / 16, subDim, 16) f32 and the same (M, ksub, subDim); moments
+// (count, dim, dim8) f32 or 0, and which of them is a cell's (max(nlist, 1)) u32; scratch for 7 rows of dim8 and scores of 4 · 8 · coarse tiles or ksub f32.
+export function encode(n: i32, size: i32, dim8: i32, nlist: i32, coarseTiles: i32, byResidual: i32, m: i32, subTiles: i32, vectorsAt: usize, cellsAt: usize, codesAt: usize, rotationAt: usize, coarseAt: usize, coarseRowsAt: usize, subAt: usize, subRowsAt: usize, momentsAt: usize, momentOfAt: usize, scratch: usize, largestNorm: f32): void {
   dim = size;
   padded = dim8;
   scoresAt = scratch + (<usize>(VECTORS * dim8) << 2);
@@ -235,6 +237,9 @@ export function encode(n: i32, size: i32, dim8: i32, nlist: i32, coarseTiles: i3
         vectorAt += <usize>subDim << 2;
         rowsAt += <usize>(subTiles * subDim) << 6;
       }
+      if (momentsAt == 0) continue;
+      const moment = load<u32>(momentOfAt + (<usize>load<u32>(cellsAt + (<usize>(i + v) << 2)) << 2));
+      improve(size, dim8, m, subTiles, scratch + (<usize>(v * dim8) << 2), codes, subAt, momentsAt + ((<usize>moment * <usize>size * <usize>dim8) << 2), scratch + (<usize>(VECTORS * dim8) << 2));
     }
   }
 }
