@@ -28,6 +28,10 @@ const SEARCHES: Readonly<Record<string, { readonly heads: number; readonly optio
     heads: 3,
     options: { k: 9, nprobe: 3, merge: { by: "sumExp", temperature: 2, weights: [1, 0.5, 2] } },
   },
+  "three queries, a sum of exponentials of a shortlist": {
+    heads: 3,
+    options: { k: 9, nprobe: 3, merge: { by: "sumExp", temperature: 2, weights: [1, 0.5, 2], exact: false } },
+  },
   "refine codes": { heads: 1, options: { k: 6, nprobe: 9, refine: 3 } },
 };
 

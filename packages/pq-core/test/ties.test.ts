@@ -148,7 +148,7 @@ describe("the k best are those of a full sort by score, then by id", () => {
         const made = await makeCatalogue(given);
         const { temperature } = given;
         const weights = made.heads.map((_, h) => (given.isWeighted ? 0.25 * (h + 1) : 1));
-        const merge: Merge = { by: "sumExp", temperature, weights, exact: true };
+        const merge: Merge = { by: "sumExp", temperature, weights };
         const mixture = (ordinal: number): number => {
           const terms = made.scores.map((of, h) => Math.log(weights[h]!) + temperature * of[ordinal]!);
           const max = Math.max(...terms);

@@ -54,7 +54,7 @@ export async function queryVectors(served: ServedIndex, request: SearchRequest):
   const embedded = tower!.embed({ text: q, history: items, context });
   if (embedded === undefined || embedded instanceof Float32Array) return known(embedded);
   const { vectors, temperature, weights } = embedded;
-  return { vectors, merge: { by: "sumExp", temperature, weights } };
+  return { vectors, merge: { by: "sumExp", temperature, weights, exact: false } };
 }
 
 function known(vector: Float32Array | undefined): QueryVectors | undefined {

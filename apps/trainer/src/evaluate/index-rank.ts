@@ -55,10 +55,15 @@ export function headsOf({ vectors }: QueryVectors, dim: number): Float32Array[] 
   return Array.from({ length: vectors.length / dim }, (_, h) => vectors.subarray(h * dim, (h + 1) * dim));
 }
 
-/** How pq-core adds up the scores of a query's vectors. Weights are taken relative to the largest, which changes no order. */
+/** How pq-core adds up the scores of a query's vectors, over a shortlist, as the Worker does. Weights are taken relative to the largest, which changes no order. */
 export function mergeOf({ vectors, logWeights, scale }: QueryVectors, dim: number): Merge {
   if (vectors.length === dim) return { by: "max" };
-  if (logWeights === undefined) return { by: "sumExp", temperature: scale };
+  if (logWeights === undefined) return { by: "sumExp", temperature: scale, exact: false };
   const largest = logWeights.reduce((a, b) => Math.max(a, b));
-  return { by: "sumExp", temperature: scale, weights: logWeights.map((weight) => Math.exp(weight - largest)) };
+  return {
+    by: "sumExp",
+    temperature: scale,
+    exact: false,
+    weights: logWeights.map((weight) => Math.exp(weight - largest)),
+  };
 }

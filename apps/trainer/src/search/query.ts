@@ -45,7 +45,11 @@ export async function searchVectors(index: Index, asked: Asked): Promise<SearchV
     );
   }
   if (!merged) return { vectors, exclude };
-  return { vectors, merge: { by: "sumExp", temperature: merged.temperature, weights: merged.weights }, exclude };
+  return {
+    vectors,
+    merge: { by: "sumExp", temperature: merged.temperature, weights: merged.weights, exact: false },
+    exclude,
+  };
 }
 
 function checkReadable(tower: QueryTower | undefined, { text, history, context }: Asked): void {

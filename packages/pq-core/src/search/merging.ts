@@ -27,7 +27,7 @@ export type Merging = typeof merging;
 function checkMerge(merge: Merge, heads: number): void {
   if (merge.by === "max") return;
   check(merge.by === "sumExp", "merge.by", "max or sumExp", merge.by);
-  const { temperature, weights, exact = false } = merge;
+  const { temperature, weights, exact = true } = merge;
   if (typeof exact !== "boolean") throw typeError("merge.exact", "true or false", exact);
   const isPositive = (value: number): boolean => value > 0 && value < Infinity;
   check(isPositive(temperature), "merge.temperature", "a positive number", temperature);
@@ -45,7 +45,7 @@ function checkMerge(merge: Merge, heads: number): void {
 function rank(scan: Scan, heads: readonly Head[], size: number, merge: Merge, floor: number): Shortlist {
   const queries = new Queries(scan.kernel, heads);
   if (merge.by === "sumExp")
-    return (merge.exact ? rankMixtureExactly : rankMixture)(scan, heads, queries, size, merge, floor);
+    return (merge.exact === false ? rankMixture : rankMixtureExactly)(scan, heads, queries, size, merge, floor);
   const best = new BestTerms(size, 1, undefined, floor);
   addOwn(scan, heads, queries, best, size);
   addRest(scan, heads, queries, best, size);
@@ -83,7 +83,7 @@ function searchHeads(
   const { kernel, resident, offsets } = parts;
   const isMax = merge.by === "max";
   if (heads.length === 1 || kernel.search === undefined || resident === undefined) return undefined;
-  if (!isMax && merge.exact) return undefined;
+  if (!isMax && merge.exact !== false) return undefined;
   const { numItems } = manifest;
   const size = Math.min(shortlistSize(k, merge), numItems);
   const wanted = Math.min(size + excluded.size, numItems);

@@ -17,7 +17,7 @@ const LEAST = 64;
 
 /** How long a shortlist must be for k results. */
 export function shortlistSize(k: number, merge: Merge): number {
-  return merge.by === "max" || merge.exact || k === 0 ? k : Math.max(LEAST, FACTOR * k);
+  return merge.by === "max" || merge.exact !== false || k === 0 ? k : Math.max(LEAST, FACTOR * k);
 }
 
 /** @param ordinalOf for each part: what its ordinals are in the whole; left out: the same */
