@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import type { ArtifactInput } from "@poeem/pq-core";
-import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
+import { scoreAware } from "@poeem/pq-core/encode-fast";
+import { createCodebook, decode, encode, writeArtifact } from "@poeem/pq-core/write";
+import { DEFAULT_TOKENIZER } from "@poeem/query-tower";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { writeIndexDirectory } from "../src/artifact/directory.ts";
 import { openIndexDirectory } from "../src/artifact/open.ts";
 import { program } from "../src/cli.ts";
 import { resolveConfig } from "../src/config.ts";
+import { ITEM_TOWER_FILE, writeItemTower } from "../src/delta/item-tower-file.ts";
 import { planPrune } from "../src/publish/prune.ts";
 import { publishInto } from "../src/publish/publish-into.ts";
 import { readArtifact } from "../src/publish/read-artifact.ts";
@@ -186,6 +189,41 @@ describe("poeem encode", () => {
       numItems: 200,
       delta: { baseItems: 200, removed: 1, numItems: 1 },
     });
+  });
+
+  it("chooses codes by the moments that those of the index were chosen by", async () => {
+    const plain = join(folder, "plain");
+    const { assignments, codes } = inputOf(catalogue);
+    const moments = new Float32Array(dim * dim);
+    for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) moments[i * dim + j] = i === j ? 1 : 0.9;
+    const none = new Float32Array(0);
+    const tower = writeItemTower({
+      ...{
+        dim,
+        tokenizer: DEFAULT_TOKENIZER,
+        categories: [],
+        categoryRows: none,
+        numbers: undefined,
+        numberRows: none,
+      },
+      text: { embeddingDim: dim, hashes: new Uint32Array(0), scales: none, values: new Int8Array(0) },
+      ...{ layers: [], ids: [], known: none, moments: { moments, momentOf: new Uint32Array(4) } },
+    });
+    const ids = Uint32Array.from(catalogue.keys());
+    const artifact = await writeArtifact({ codebook, assignments, codes, ids });
+    await writeIndexDirectory(plain, artifact, { [ITEM_TOWER_FILE]: tower });
+    const [file, changes] = [join(folder, "v.f32"), join(folder, "changes")];
+    const vectors = floats(40 * dim);
+    const added = Array.from({ length: 40 }, (_, i) => 1000 + i);
+    await writeFile(file, new Uint8Array(vectors.buffer));
+    await poeem("encode", "--index", plain, "--vectors", file, "--ids", added.join(","), "--out", changes);
+    const opened = await openIndexDirectory(plain, changes);
+    const step = scoreAware(codebook, { moments, momentOf: new Uint32Array(4) });
+    const expected = encode(codebook, vectors, undefined, step);
+    expect(expected.codes).not.toEqual(encode(codebook, vectors).codes);
+    expect(await opened.vectors(await opened.ordinals(added))).toEqual(
+      decode(codebook, expected.assignments, expected.codes),
+    );
   });
 
   it("adds items to an imported index by vectors and ids alone", async () => {

@@ -124,6 +124,9 @@ describe("its file", () => {
     expect(readItemTower("file", writeItemTower(weights))).toEqual(weights);
     const { weights: small } = await towerOf({}, { hiddenDim: 0 });
     expect(readItemTower("file", writeItemTower(small))).toEqual(small);
+    const moments = { moments: Float32Array.from({ length: 512 }, (_, i) => i), momentOf: Uint32Array.of(1, 0, 1, 1) };
+    const scoreAware = { ...weights, moments };
+    expect(readItemTower("file", writeItemTower(scoreAware))).toEqual(scoreAware);
   });
 
   it("is refused when it was cut short, changed or is something else", async () => {

@@ -4,7 +4,7 @@ import { checkFinite } from "./errors.ts";
 import { checkMoments, type QueryMoments, scoreAware } from "./score-aware.ts";
 import type { EncodedVectors } from "./types.ts";
 
-export type { QueryMoments } from "./score-aware.ts";
+export { type QueryMoments, scoreAware } from "./score-aware.ts";
 
 /** What src/kernels/encode.as.ts exports. */
 interface EncodeExports {

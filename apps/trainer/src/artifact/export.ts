@@ -80,6 +80,6 @@ export async function exportModel(
     defaultNprobe: Math.min(config.index.nprobe, Math.max(1, config.index.nlist)),
     training: { ...facts, towerDifference, ...(partitionR2 !== undefined && { partitionR2 }), config },
   });
-  const itemTower = await itemTowerWeights(model, config, raw, dataset, queryTower);
+  const itemTower = await itemTowerWeights(model, config, raw, dataset, queryTower, moments);
   return { artifact, itemVectors, itemTower, towerDifference };
 }

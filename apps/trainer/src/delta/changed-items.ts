@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Index, ItemIds } from "@poeem/pq-core";
+import type { EncodedVectors, Index, ItemIds } from "@poeem/pq-core";
 import { encodeItems } from "../artifact/encode-items.ts";
 import { type PoeemConfig, resolveConfig } from "../config.ts";
 import type { ItemTable } from "../data/types.ts";
@@ -30,7 +30,7 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
     throw new UserError("--ids: the ids come from --items; give one of them");
   if (ids !== undefined) {
     if (vectors === undefined) throw new UserError("--ids: expected --vectors beside it");
-    return withIds(index, await readIds("--ids", ids), vectors);
+    return withIds(index, options.index, await readIds("--ids", ids), vectors);
   }
   if (items === undefined) {
     if (vectors !== undefined) throw new UserError("--vectors: expected --items or --ids beside it");
@@ -42,7 +42,7 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
     vectors === undefined
       ? await embed(index, options.index, config, itemIds, table)
       : await readCount(index, vectors, itemIds.length, items);
-  return { ids: typedIds(itemIds, index), ...values, ...(await encodeItems(index.codebook, embedded)) };
+  return { ids: typedIds(itemIds, index), ...values, ...(await codesOf(index, options.index, embedded)) };
 }
 
 /** The trained item tower's vectors; never junk for items of which it knows nothing. */
@@ -71,12 +71,19 @@ async function embed(
 }
 
 /** Items that are no more than an id and a vector. */
-async function withIds(index: Index, ids: string[], vectors: string) {
+async function withIds(index: Index, directory: string, ids: string[], vectors: string) {
   const { hasFields, chunks } = index.manifest;
   if (hasFields || chunks.some(({ kind }) => kind === "filters"))
     throw new UserError("--ids: this index has fields or filters of its items, so new ones need them too; use --items");
   const given = await readCount(index, vectors, ids.length, "--ids");
-  return { ids: typedIds(ids, index), ...(await encodeItems(index.codebook, given)) };
+  return { ids: typedIds(ids, index), ...(await codesOf(index, directory, given)) };
+}
+
+/** Codes chosen as those of the index were. */
+async function codesOf(index: Index, directory: string, vectors: Float32Array): Promise<EncodedVectors> {
+  const file = join(directory, ITEM_TOWER_FILE);
+  const tower = existsSync(file) ? readItemTower(file, await readBytes(file)) : undefined;
+  return encodeItems(index.codebook, vectors, tower?.moments);
 }
 
 async function readCount(index: Index, file: string, expected: number, of: string): Promise<Float32Array> {

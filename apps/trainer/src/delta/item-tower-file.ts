@@ -23,6 +23,7 @@ export function writeItemTower(weights: ItemTowerWeights): Uint8Array {
   const arrays: AnyArray[] = [
     ...[text.hashes, text.scales, text.values, weights.categoryRows, weights.numberRows, weights.known],
     ...layers.flatMap((layer) => [layer.weights, layer.bias]),
+    ...(weights.moments ? [weights.moments.moments, weights.moments.momentOf] : []),
   ];
   const header: Header = {
     version: VERSION,
@@ -77,6 +78,9 @@ export function readItemTower(file: string, bytes: Uint8Array): ItemTowerWeights
           bias: rest[2 * i + 1] as Float32Array,
         }),
       ),
+      ...(rest.length > 2 * header.layers.length && {
+        moments: { moments: rest.at(-2) as Float32Array, momentOf: rest.at(-1) as Uint32Array },
+      }),
     };
   } catch (error) {
     throw new UserError(`item tower ${file} cannot be read, train again: ${messageOf(error)}`);

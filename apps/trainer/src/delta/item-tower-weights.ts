@@ -1,3 +1,4 @@
+import type { QueryMoments } from "@poeem/pq-core/encode-fast";
 import type { QueryTowerWeights } from "@poeem/query-tower";
 import type { PoeemConfig } from "../config.ts";
 import { listOf } from "../data/csr.ts";
@@ -14,6 +15,7 @@ export async function itemTowerWeights(
   raw: Pick<RawData, "items">,
   dataset: Dataset,
   { table, tokenizer }: Pick<QueryTowerWeights, "table" | "tokenizer">,
+  moments?: QueryMoments,
 ): Promise<ItemTowerWeights> {
   const { dim } = model;
   const known = model.id.rows.slice();
@@ -41,5 +43,6 @@ export async function itemTowerWeights(
     layers: await model.item.dense(),
     ids: [...dataset.ids],
     known,
+    moments,
   };
 }

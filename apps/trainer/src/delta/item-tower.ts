@@ -1,3 +1,4 @@
+import type { QueryMoments } from "@poeem/pq-core/encode-fast";
 import {
   type DenseLayer,
   type EmbeddingTable,
@@ -30,6 +31,8 @@ export interface ItemTowerWeights {
   /** The items it was trained with, and what it knows of each beside its content, (ids.length, dim): the sum of its id row and the mean of its training queries' rows. */
   readonly ids: readonly string[];
   readonly known: Float32Array;
+  /** Of an index with score-aware codes: what its items' codes were chosen by. */
+  readonly moments?: QueryMoments | undefined;
 }
 
 /** Vectors of items. */
