@@ -24,7 +24,7 @@ export default defineConfig({
   split: { by: "hash", columns: ["user_id", "item_id"], testModulus: 5 },
   // 32 sub-quantizers: one a dimension, so that hardly anything is lost between the vectors and their codes
   model: { dim: 32, hiddenDim: 0, itemNorm: "free", history: { as: "mixture", length: 100, sources: 16, targets: 16 } },
-  index: { nlist: 64, numSubQuantizers: 32, nprobe: 16, warmup: 0.02, commitment: 1, scoreAware: true },
+  index: { nlist: 64, numSubQuantizers: 32, nprobe: 16, warmup: 0.02, commitment: 1 },
   training: {
     batchSize: 768,
     epochs: 3,

@@ -124,9 +124,10 @@ const schema = z.strictObject({
       commitment: z.number().min(0).default(10),
       /**
        * Codes that keep the scores of the training's queries, not the item vectors: after the training each item's sub-codes are
-       * chosen anew, one after the other, for the least squared error of q·x̂.
+       * chosen anew, one after the other, for the least squared error of q·x̂. Default: where queries have histories, which gain by it
+       * (texts do not).
        */
-      scoreAware: z.boolean().default(false),
+      scoreAware: z.boolean().optional(),
       /** Item vectors gathered for the k-means start. */
       bufferSize: positive.default(8192),
     })

@@ -33,16 +33,16 @@ export interface ExportedModel {
 /** Query vectors whose second moments say which errors of a code matter. */
 const QUERIES = 8192;
 
-function momentsOfTraining(
+async function momentsOfTraining(
   model: TwoTower,
   { model: { history }, training: { scale, seed } }: PoeemConfig,
   dataset: Dataset,
   codebook: Codebook,
-  itemVectors: Float32Array,
+  items: Float32Array,
 ): Promise<QueryMoments> {
   const random = new Random(seed);
-  const queries = sampleQueryVectors(model, dataset, itemVectors, { count: QUERIES, length: history.length, random });
-  return queries.then((vectors) => queryMoments(codebook, vectors, itemVectors, scale, random));
+  const queries = await sampleQueryVectors(model, dataset, items, { count: QUERIES, length: history.length, random });
+  return queryMoments(codebook, queries, items, scale, random);
 }
 
 /** Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. */
@@ -61,9 +61,10 @@ export async function exportModel(
     metric: "innerProduct",
     byResidual: config.index.nlist > 0,
   });
-  const moments = config.index.scoreAware
-    ? await momentsOfTraining(model, config, dataset, codebook, itemVectors)
-    : undefined;
+  const moments =
+    (config.index.scoreAware ?? model.history !== undefined)
+      ? await momentsOfTraining(model, config, dataset, codebook, itemVectors)
+      : undefined;
   const { assignments, codes } = await encodeItems(codebook, itemVectors, moments);
   const { queryTower, partitionR2 } = await exportQueryTower(model, config, dataset, () =>
     decode(codebook, assignments, codes),
