@@ -66,8 +66,12 @@ function pastOfEvent({ eventQuery, eventItem }: Dataset, { items, user, length }
   return known.filter((item) => item !== eventItem[event]);
 }
 
-/** Histories as `HistoryPooling.pool` takes them. */
-function placed(histories: readonly Uint32Array[], items: Float32Array, dim: number): [tf.Tensor2D, tf.Tensor2D] {
+/** Histories as `HistoryPooling` takes them: (G·S, dim) item vectors, and (G, S) which places are empty. */
+export function placed(
+  histories: readonly Uint32Array[],
+  items: Float32Array,
+  dim: number,
+): [tf.Tensor2D, tf.Tensor2D] {
   const places = Math.max(1, ...histories.map((history) => history.length));
   const read = new Float32Array(histories.length * places * dim);
   const mask = new Float32Array(histories.length * places).fill(MASKED);

@@ -12,10 +12,10 @@ import type { PoeemConfig } from "../config.ts";
 import { listOf, toCsr } from "../data/csr.ts";
 import { type Dataset, knownRows } from "../data/dataset.ts";
 import type { QuerySet } from "../data/types.ts";
-import { MASKED } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { gather } from "./gather.ts";
 import { fitPartition } from "./partition.ts";
+import { placed } from "./query-sample.ts";
 
 /** Queries that both towers embed before an index is written. */
 const COMPARED = 16_384;
@@ -134,16 +134,8 @@ async function embedWithTensorFlow(
   const { dim } = model;
   const length = weights.history?.length ?? 0;
   const histories = Array.from(numbers, (query) => listOf(queries.histories, query).slice(-Math.max(1, length)));
-  const places = Math.max(1, ...histories.map((history) => history.length));
-  const gathered = new Float32Array(numbers.length * places * dim);
-  const placeMask = new Float32Array(numbers.length * places).fill(MASKED);
-  histories.forEach((history, i) => {
-    gathered.set(gather(items, history, dim), i * places * dim);
-    placeMask.fill(0, i * places, i * places + history.length);
-  });
   const output = tf.tidy(() => {
-    const read = tf.tensor2d(gathered, [numbers.length * places, dim]);
-    const filled = tf.tensor2d(placeMask, [numbers.length, places]);
+    const [read, filled] = placed(histories, items, dim);
     if (model.history?.form === "mixture") return model.history.components(read, filled);
     const rows = toCsr(
       Array.from(numbers, (query) => {
