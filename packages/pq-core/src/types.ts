@@ -145,8 +145,8 @@ export type Merge =
   /**
    * log Σ_h weight_h · exp(temperature · score_h) over all vectors: a mixture of softmaxes, as a logarithm. The k best are those of
    * brute force over the visited cells. With `exact: false` it orders a shortlist: the 6 k best (64 at least) by their best
-   * single term, of a vector that probes the item's cell. That takes a third of the time and less (of a million items
-   * a fortieth), and with 20 unit vectors at temperature 16 the 10 best are the same, and of the 100 best 99.97 %
+   * single term, of a vector that probes the item's cell. Of a million items that takes under half of the time,
+   * and with 20 unit vectors at temperature 16 the 10 best are the same, and of the 100 best 99.97 %
    * (docs/experiments/pq-core.md).
    */
   | {

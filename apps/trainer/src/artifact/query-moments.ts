@@ -38,7 +38,7 @@ export async function queryMoments(
   const groups = Uint32Array.from(assignments, (cell) => momentOf[cell]!);
   const numMoments = Math.min(Math.max(nlist, 1), MAX_MOMENTS);
   const shares = await groupShares(queries, sample, { dim, scale, groups, numMoments });
-  return { moments: await weightedMoments(rotated(codebook, queries), shares, dim, numMoments), momentOf };
+  return { moments: await weightedMoments(await rotated(codebook, queries), shares, dim, numMoments), momentOf };
 }
 
 /** Each cell's nearest of the first `MAX_MOMENTS` coarse centroids. */
@@ -119,9 +119,12 @@ async function weightedMoments(
 }
 
 /** Rows q·R. */
-function rotated({ rotation, dim }: Codebook, rows: Float32Array): Float32Array {
+async function rotated({ rotation, dim }: Codebook, rows: Float32Array): Promise<Float32Array> {
   if (!rotation) return rows;
-  return tf.tidy(() =>
-    tf.matMul(tf.tensor2d(rows, [rows.length / dim, dim]), tf.tensor2d(rotation, [dim, dim])).dataSync(),
-  ) as Float32Array;
+  const output = tf.tidy(() =>
+    tf.matMul(tf.tensor2d(rows, [rows.length / dim, dim]), tf.tensor2d(rotation, [dim, dim])),
+  );
+  const values = Float32Array.from(await output.data());
+  output.dispose();
+  return values;
 }

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { EncodedVectors, Index, ItemIds } from "@poeem/pq-core";
+import type { Index, ItemIds } from "@poeem/pq-core";
 import { encodeItems } from "../artifact/encode-items.ts";
 import { type PoeemConfig, resolveConfig } from "../config.ts";
 import type { ItemTable } from "../data/types.ts";
 import { UserError } from "../errors.ts";
 import { readBytes, readVectors } from "../files.ts";
-import { embedItems } from "./item-tower.ts";
+import { embedItems, type ItemTowerWeights } from "./item-tower.ts";
 import { ITEM_TOWER_FILE, readItemTower } from "./item-tower-file.ts";
 import { readIds } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
@@ -38,28 +38,36 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
   }
   const config = configOf(index, options.index);
   const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config);
+  const tower = await readTower(index, options.index);
   const embedded =
     vectors === undefined
-      ? await embed(index, options.index, config, itemIds, table)
+      ? embed(tower, options.index, config, itemIds, table)
       : await readCount(index, vectors, itemIds.length, items);
-  return { ids: typedIds(itemIds, index), ...values, ...(await codesOf(index, options.index, embedded)) };
+  const codes = await encodeItems(index.codebook, embedded, tower?.moments);
+  return { ids: typedIds(itemIds, index), ...values, ...codes };
+}
+
+/** The item tower that the index was trained with, if it is there. */
+async function readTower({ manifest }: Index, directory: string): Promise<ItemTowerWeights | undefined> {
+  const file = join(directory, ITEM_TOWER_FILE);
+  if (!existsSync(file)) return undefined;
+  const tower = readItemTower(file, await readBytes(file));
+  if (tower.dim !== manifest.dim)
+    throw new UserError(`item tower ${file}: expected dim ${manifest.dim}, got ${tower.dim}`);
+  return tower;
 }
 
 /** The trained item tower's vectors; never junk for items of which it knows nothing. */
-async function embed(
-  index: Index,
+function embed(
+  tower: ItemTowerWeights | undefined,
   directory: string,
   config: PoeemConfig,
   ids: readonly string[],
   items: ItemTable,
-): Promise<Float32Array> {
-  const file = join(directory, ITEM_TOWER_FILE);
-  if (!existsSync(file))
+): Float32Array {
+  if (tower === undefined)
     throw new UserError(`index ${directory}: no item tower in it (${ITEM_TOWER_FILE}); train again, or give --vectors`);
-  const weights = readItemTower(file, await readBytes(file));
-  if (weights.dim !== index.manifest.dim)
-    throw new UserError(`item tower ${file}: expected dim ${index.manifest.dim}, got ${weights.dim}`);
-  const { vectors, nothingKnown } = embedItems(weights, config, ids, items);
+  const { vectors, nothingKnown } = embedItems(tower, config, ids, items);
   if (nothingKnown.length === 0) return vectors;
   const { text, categories, inputs } = config.items;
   const some = `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} (${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
@@ -76,14 +84,8 @@ async function withIds(index: Index, directory: string, ids: string[], vectors: 
   if (hasFields || chunks.some(({ kind }) => kind === "filters"))
     throw new UserError("--ids: this index has fields or filters of its items, so new ones need them too; use --items");
   const given = await readCount(index, vectors, ids.length, "--ids");
-  return { ids: typedIds(ids, index), ...(await codesOf(index, directory, given)) };
-}
-
-/** Codes chosen as those of the index were. */
-async function codesOf(index: Index, directory: string, vectors: Float32Array): Promise<EncodedVectors> {
-  const file = join(directory, ITEM_TOWER_FILE);
-  const tower = existsSync(file) ? readItemTower(file, await readBytes(file)) : undefined;
-  return encodeItems(index.codebook, vectors, tower?.moments);
+  const tower = await readTower(index, directory);
+  return { ids: typedIds(ids, index), ...(await encodeItems(index.codebook, given, tower?.moments)) };
 }
 
 async function readCount(index: Index, file: string, expected: number, of: string): Promise<Float32Array> {
