@@ -13,9 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { resolveConfig } from "../apps/trainer/src/config.ts";
-import { buildDataset } from "../apps/trainer/src/data/dataset.ts";
-import { loadData } from "../apps/trainer/src/data/load.ts";
+import { resolveConfig } from "@poeem/training/config";
+import { buildDataset } from "@poeem/training/data/dataset";
+import { loadData } from "@poeem/training/data/load";
 
 const { values: flags } = parseArgs({
   options: {

@@ -85,7 +85,7 @@ async function main(): Promise<void> {
       "build",
       "data",
       "--filter=@poeem/pq-core",
-      "--filter=@poeem/trainer",
+      "--filter=@poeem/training",
       "--filter=@poeem/example-symbols",
       "--output-logs=errors-only",
     ],

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Index, openArtifact } from "@poeem/pq-core";
 import { scalarKernel } from "@poeem/pq-core/parts";
-import { openQueryTower, type QueryTower } from "@poeem/query-tower";
+import { openQueryTower, type QueryTower } from "@poeem/towers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONFIG, writeCatalogue } from "./catalogue.ts";
 import { poeem, serve, WORKER } from "./run.ts";

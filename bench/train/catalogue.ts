@@ -1,9 +1,9 @@
 import { Random } from "@poeem/indexing-layer";
-import { resolveConfig } from "../../apps/trainer/src/config.ts";
-import type { Csr } from "../../apps/trainer/src/data/csr.ts";
-import { TextList, type Texts } from "../../apps/trainer/src/data/text-list.ts";
-import type { Dataset, QuerySet } from "../../apps/trainer/src/data/types.ts";
-import { DEFAULT_TOKENIZER } from "../../packages/query-tower/src/index.ts";
+import { DEFAULT_TOKENIZER } from "@poeem/towers";
+import { resolveConfig } from "@poeem/training/config";
+import type { Csr } from "@poeem/training/data/csr";
+import { TextList, type Texts } from "@poeem/training/data/text-list";
+import type { Dataset, QuerySet } from "@poeem/training/data/types";
 
 export const BATCH = 1024;
 /** Rows of the text table, whatever the catalogue's size. */

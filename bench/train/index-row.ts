@@ -6,11 +6,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IndexingLayer } from "@poeem/indexing-layer";
+import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
-import { writeIndexDirectory } from "../../apps/trainer/src/artifact/directory.ts";
-import { encodeItems } from "../../apps/trainer/src/artifact/encode-items.ts";
-import { useBackend } from "../../apps/trainer/src/backend.ts";
-import { TwoTower } from "../../apps/trainer/src/model/two-tower.ts";
+import { encodeItems } from "@poeem/training/artifact/encode-items";
+import { useBackend } from "@poeem/training/backend/backend";
+import { TwoTower } from "@poeem/training/model/two-tower";
 import { benchConfig, randomCatalogue } from "./catalogue.ts";
 
 const items = Number(process.argv[2]);

@@ -1,12 +1,12 @@
 /** One row of `bench:train` in a process of its own, for its peak of memory: node row.ts ITEMS STEPS BACKEND → one JSON line. */
 import { IndexingLayer, Random } from "@poeem/indexing-layer";
-import { type BackendName, useBackend } from "../../apps/trainer/src/backend.ts";
-import { BatchBuilder } from "../../apps/trainer/src/model/batch.ts";
-import { TwoTower } from "../../apps/trainer/src/model/two-tower.ts";
-import { releaseMemory } from "../../apps/trainer/src/release-memory.ts";
-import { joinStates } from "../../apps/trainer/src/state.ts";
-import { layerState } from "../../apps/trainer/src/train/layer-state.ts";
-import { TrainingStep } from "../../apps/trainer/src/train/step.ts";
+import { type BackendName, useBackend } from "@poeem/training/backend/backend";
+import { BatchBuilder } from "@poeem/training/model/batch";
+import { TwoTower } from "@poeem/training/model/two-tower";
+import { releaseMemory } from "@poeem/training/release-memory";
+import { joinStates } from "@poeem/training/state";
+import { layerState } from "@poeem/training/train/layer-state";
+import { TrainingStep } from "@poeem/training/train/step";
 import { BATCH, benchConfig, randomCatalogue } from "./catalogue.ts";
 
 const [items, steps] = process.argv.slice(2, 4).map(Number) as [number, number];

@@ -6,18 +6,18 @@
  * The two take turns. GFLOP/s count the products alone (three, four with a teacher), over the time of everything.
  */
 import { Random } from "@poeem/indexing-layer";
+import { useBackend } from "@poeem/training/backend/backend";
+import { emptyLists, toCsr } from "@poeem/training/data/csr";
+import { fusedSoftmax, hasFusedSoftmax } from "@poeem/training/model/fused-softmax";
+import { mixtureInTensors } from "@poeem/training/model/mixture-loss";
+import { candidatesInTensors } from "@poeem/training/train/objectives/candidate-softmax";
 import * as tf from "@tensorflow/tfjs";
-import { useBackend } from "../../apps/trainer/src/backend.ts";
-import { emptyLists, toCsr } from "../../apps/trainer/src/data/csr.ts";
-import { fusedSoftmax, hasFusedSoftmax } from "../../apps/trainer/src/model/fused-softmax.ts";
-import { mixtureInTensors } from "../../apps/trainer/src/model/mixture-loss.ts";
-import { candidatesInTensors } from "../../apps/trainer/src/train/objectives/candidate-softmax.ts";
 
 const rounds = Number(process.argv[2] ?? 20);
 const DIM = 64;
 const SCALE = 20;
 await useBackend("wasm");
-if (!hasFusedSoftmax(1)) throw new Error("no kernel: npm run build -w @poeem/trainer");
+if (!hasFusedSoftmax(1)) throw new Error("no kernel: npm run build -w @poeem/training");
 const random = new Random(1);
 
 function unitRows(rows: number): tf.Tensor2D {

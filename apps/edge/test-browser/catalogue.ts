@@ -1,7 +1,7 @@
 /** A small catalogue that a page can show: the codes are lossless, so that an item is always the best answer to its own title. */
 import type { Artifact } from "@poeem/pq-core";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
-import { createQueryTower, DEFAULT_TOKENIZER, quantizeTable, textFeatures, writeQueryTower } from "@poeem/query-tower";
+import { createQueryTower, DEFAULT_TOKENIZER, quantizeTable, textFeatures, writeQueryTower } from "@poeem/towers";
 import { examples } from "../src/page/examples.ts";
 
 const dim = 32;

@@ -11,7 +11,7 @@ import {
   quantizeTable,
   textFeatures,
   writeQueryTower,
-} from "@poeem/query-tower";
+} from "@poeem/towers";
 
 export const dim = 16;
 export const nlist = 6;

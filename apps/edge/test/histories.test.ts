@@ -1,6 +1,6 @@
 /** Histories and context features, through models that were trained to read them. */
 import { env } from "cloudflare:workers";
-import type { HistoryForm, Query } from "@poeem/query-tower";
+import type { HistoryForm, Query } from "@poeem/towers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Fixture, historyLength, makeFixture, nlist, publish, rank } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";

@@ -1,7 +1,7 @@
+import { messageOf, UserError } from "@poeem/offline/errors";
+import { BACKENDS } from "@poeem/training/backend/backend";
+import { stopWebGpu } from "@poeem/training/backend/webgpu";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { BACKENDS } from "./backend.ts";
-import { messageOf, UserError } from "./errors.ts";
-import { stopWebGpu } from "./webgpu.ts";
 
 const integer =
   (least: number) =>

@@ -2,4 +2,4 @@
  * What a `poeem.config.ts` imports.
  * @module
  */
-export { defineConfig, type PoeemConfig, type PoeemConfigInput } from "./config.ts";
+export { defineConfig, type PoeemConfig, type PoeemConfigInput } from "@poeem/training/config";

@@ -2,13 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
+import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { createCodebook, encode, readChunkHeader, writeArtifact } from "@poeem/pq-core/write";
-import { DEFAULT_TOKENIZER, writeQueryTower } from "@poeem/query-tower";
+import { DEFAULT_TOKENIZER, writeQueryTower } from "@poeem/towers";
+import { formatFacts } from "@poeem/training/inspect/facts";
+import { fileFacts } from "@poeem/training/inspect/file-facts";
+import { writeCheckpointFile } from "@poeem/training/train/checkpoint-file";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeIndexDirectory } from "../src/artifact/directory.ts";
-import { formatFacts } from "../src/inspect/facts.ts";
-import { fileFacts } from "../src/inspect/file-facts.ts";
-import { writeCheckpointFile } from "../src/train/checkpoint-file.ts";
 
 let folder: string;
 let chunks: readonly { key: string; bytes: Uint8Array }[];

@@ -2,10 +2,10 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { writeFaissIndex } from "@poeem/pq-core/interop";
 import { decode } from "@poeem/pq-core/write";
 import { describe, expect, it, vi } from "vitest";
-import { openIndexDirectory } from "../src/artifact/open.ts";
 import { program } from "../src/cli.ts";
 
 const [n, dim, nlist, numCentroids, numSubQuantizers] = [300, 12, 6, 16, 6];

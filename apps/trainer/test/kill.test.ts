@@ -5,8 +5,8 @@ import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { TrainingLog } from "@poeem/training/train/training-log";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TrainingLog } from "../src/report/training-log.ts";
 
 // `poeem train` as a process of its own, killed at many moments. 200 items and 2,400 events of 4 kinds; 64 steps or so, 40 %
 // of them warm-up, then two that gather items for the k-means start.

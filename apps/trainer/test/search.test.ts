@@ -10,9 +10,9 @@ import {
   type QueryTowerWeights,
   quantizeTable,
   writeQueryTower,
-} from "@poeem/query-tower";
+} from "@poeem/towers";
+import { itemId, searchVectors } from "@poeem/training/search/query";
 import { describe, expect, it } from "vitest";
-import { itemId, searchVectors } from "../src/search/query.ts";
 
 const dim = 4;
 const random = new Random(9);

@@ -2,10 +2,10 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { loadConfig } from "@poeem/training/config";
+import { buildDataset, isHeldOut } from "@poeem/training/data/dataset";
+import { loadData } from "@poeem/training/data/load";
 import { describe, expect, it } from "vitest";
-import { loadConfig } from "../../../apps/trainer/src/config.ts";
-import { buildDataset, isHeldOut } from "../../../apps/trainer/src/data/dataset.ts";
-import { loadData } from "../../../apps/trainer/src/data/load.ts";
 import { prepare } from "../src/prepare.ts";
 
 const CONFIG = resolve(import.meta.dirname, "../poeem.config.ts");

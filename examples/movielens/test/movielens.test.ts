@@ -3,10 +3,10 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
+import { loadConfig, type PoeemConfig } from "@poeem/training/config";
+import { buildDataset } from "@poeem/training/data/dataset";
+import { loadData } from "@poeem/training/data/load";
 import { describe, expect, it } from "vitest";
-import { loadConfig, type PoeemConfig } from "../../../apps/trainer/src/config.ts";
-import { buildDataset } from "../../../apps/trainer/src/data/dataset.ts";
-import { loadData } from "../../../apps/trainer/src/data/load.ts";
 
 const CONFIG = resolve(import.meta.dirname, "../poeem.config.ts");
 const DATA =

@@ -33,6 +33,23 @@ export function rangeError(name: string, expected: string, got: unknown): RangeE
   return new RangeError(complaint(name, expected, got));
 }
 
+/**
+ * What a caller said cannot be used: callers test for the class and show `parameter` and `detail`, as a Worker's 400 or a
+ * command's one line.
+ */
+export class InputError extends Error {
+  override readonly name = "InputError";
+  /** What is at fault as the question names it: "history", "k", "context.device". */
+  readonly parameter: string;
+  /** Reads on after the name: "expected …, got …". */
+  readonly detail: string;
+  constructor(parameter: string, detail: string, options?: ErrorOptions) {
+    super(`"${parameter}" ${detail}`, options);
+    this.parameter = parameter;
+    this.detail = detail;
+  }
+}
+
 /** Throws unless `ok`: a RangeError, or, when `where` names a file, a FormatError. */
 export function check(ok: boolean, name: string, expected: unknown, got: unknown, where?: string): asserts ok {
   if (ok) return;

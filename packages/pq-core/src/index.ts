@@ -9,7 +9,7 @@
  * @module
  */
 export type { Codebook, Metric } from "./codebook.ts";
-export { FormatError } from "./errors.ts";
+export { FormatError, InputError } from "./errors.ts";
 export { openManifest } from "./format/manifest.ts";
 export { type DeltaReader, openArtifact } from "./format/open.ts";
 export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel.ts";

@@ -1,6 +1,6 @@
 /** From what a search asks for to the vectors it searches with: the query tower's, or those of items. */
 import type { Merge } from "@poeem/pq-core";
-import type { QueryTower } from "@poeem/query-tower";
+import type { QueryTower } from "@poeem/towers";
 import type { ServedIndex } from "../index/served-index.ts";
 import { invalidRequest } from "./parameters.ts";
 import { maxHistoryVectors, type SearchRequest, show } from "./requests.ts";

@@ -1,7 +1,7 @@
 import { type Index, loadKernel, type Manifest, openArtifact, openManifest } from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
 import { allParts } from "@poeem/pq-core/parts";
-import { openQueryTower, type QueryTower } from "@poeem/query-tower";
+import { openQueryTower, type QueryTower } from "@poeem/towers";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { bytesOfKinds, type MemoryPlan, memoryDemand, planMemory } from "./memory-plan.ts";

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { readBytes } from "@poeem/offline/files";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { formatCount } from "@poeem/offline/progress";
 import { compactArtifact } from "@poeem/pq-core/delta";
-import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
-import { openIndexDirectory } from "../artifact/open.ts";
-import { ITEM_TOWER_FILE } from "../delta/item-tower-file.ts";
-import { readBytes } from "../files.ts";
-import { formatCount } from "../progress.ts";
+import { ITEM_TOWER_FILE } from "@poeem/training/artifact/item-tower-file";
 
 export interface CompactOptions {
   index: string;

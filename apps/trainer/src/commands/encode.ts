@@ -1,11 +1,11 @@
+import { UserError } from "@poeem/offline/errors";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { checkChangesTarget } from "@poeem/offline/index-folder/read";
+import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import { writeDelta } from "@poeem/pq-core/delta";
-import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
-import { openIndexDirectory } from "../artifact/open.ts";
-import { type ChangedItemsOptions, readChangedItems } from "../delta/changed-items.ts";
-import { checkChangesTarget } from "../delta/folders.ts";
-import { readIds } from "../delta/read-ids.ts";
-import { UserError } from "../errors.ts";
-import { formatCount, formatSeconds } from "../progress.ts";
+import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
+import { readIds } from "@poeem/training/encode/read-ids";
 
 export interface EncodeOptions extends ChangedItemsOptions {
   delta?: string;

@@ -1,22 +1,22 @@
 import { join } from "node:path";
+import { UserError } from "@poeem/offline/errors";
+import { readVectors, writeBytes } from "@poeem/offline/files";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { Index } from "@poeem/pq-core";
-import { normalizeText } from "@poeem/query-tower";
-import { openIndexDirectory } from "../artifact/open.ts";
-import { type BackendName, useBackend } from "../backend.ts";
-import { loadConfig, type PoeemConfig } from "../config.ts";
-import { buildDataset } from "../data/dataset.ts";
-import { textsFromColumns } from "../data/item-texts.ts";
-import { type LoadOptions, loadData } from "../data/load.ts";
-import type { QuerySet, RawData } from "../data/types.ts";
-import { UserError } from "../errors.ts";
-import { bytesPerItem } from "../evaluate/afterwards.ts";
-import { baselinesFor } from "../evaluate/baselines.ts";
-import { queryEncoders } from "../evaluate/encoder.ts";
-import { measureAll } from "../evaluate/evaluation.ts";
-import { formatEvaluation } from "../evaluate/print.ts";
-import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
-import { sampleQueries } from "../evaluate/sample-queries.ts";
-import { readVectors, writeBytes } from "../files.ts";
+import { normalizeText } from "@poeem/towers";
+import { type BackendName, useBackend } from "@poeem/training/backend/backend";
+import { loadConfig, type PoeemConfig } from "@poeem/training/config";
+import { buildDataset } from "@poeem/training/data/dataset";
+import { textsFromColumns } from "@poeem/training/data/item-texts";
+import { type LoadOptions, loadData } from "@poeem/training/data/load";
+import type { QuerySet, RawData } from "@poeem/training/data/types";
+import { bytesPerItem } from "@poeem/training/evaluate/afterwards";
+import { baselinesFor } from "@poeem/training/evaluate/baselines";
+import { queryEncoders } from "@poeem/training/evaluate/encoder";
+import { measureAll } from "@poeem/training/evaluate/evaluation";
+import { formatEvaluation } from "@poeem/training/evaluate/print";
+import { EVALUATION_FILE, type EvaluationResult } from "@poeem/training/evaluate/result";
+import { sampleQueries } from "@poeem/training/evaluate/sample-queries";
 import { ITEM_VECTORS_FILE } from "./train.ts";
 
 export interface EvaluateOptions extends LoadOptions {
@@ -74,7 +74,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   if (options.report) {
     await writeBytes(join(options.index, EVALUATION_FILE), new TextEncoder().encode(`${JSON.stringify(result)}\n`));
     // loaded when asked for: the charts take half a second to load
-    await (await import("../report/write-report.ts")).writeReport(options.index);
+    await (await import("@poeem/training/report/write-report")).writeReport(options.index);
   }
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : formatEvaluation(result));
 }

@@ -1,8 +1,8 @@
+import { UserError } from "@poeem/offline/errors";
+import { writeBytes } from "@poeem/offline/files";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { formatCount } from "@poeem/offline/progress";
 import { writeFaissIndex } from "@poeem/pq-core/interop";
-import { openIndexDirectory } from "../artifact/open.ts";
-import { UserError } from "../errors.ts";
-import { writeBytes } from "../files.ts";
-import { formatCount } from "../progress.ts";
 
 export interface ExportOptions {
   index: string;

@@ -1,8 +1,8 @@
+import { readBytes } from "@poeem/offline/files";
+import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { formatCount } from "@poeem/offline/progress";
 import { readPoeemIndex } from "@poeem/pq-core/interop";
 import { writeArtifact } from "@poeem/pq-core/write";
-import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
-import { readBytes } from "../files.ts";
-import { formatCount } from "../progress.ts";
 
 export interface ImportOptions {
   from: "poeem";

@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises";
-import { openIndexDirectory } from "../artifact/open.ts";
-import { messageOf, UserError } from "../errors.ts";
-import { type Facts, formatFacts } from "../inspect/facts.ts";
-import { fileFacts } from "../inspect/file-facts.ts";
-import { manifestFacts, manifestMembers, usageFacts } from "../inspect/index-facts.ts";
-import { queryTowerFacts } from "../inspect/query-tower-facts.ts";
+import { messageOf, UserError } from "@poeem/offline/errors";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { type Facts, formatFacts } from "@poeem/training/inspect/facts";
+import { fileFacts } from "@poeem/training/inspect/file-facts";
+import { manifestFacts, manifestMembers, usageFacts } from "@poeem/training/inspect/index-facts";
+import { queryTowerFacts } from "@poeem/training/inspect/query-tower-facts";
 
 /**
  * `poeem inspect`: what an index folder holds, or one file: a manifest, a chunk, a checkpoint, a query tower. Everything

@@ -1,6 +1,6 @@
-import { formatCount } from "../progress.ts";
-import { type StoreOptions, withStore } from "../publish/open-store.ts";
-import { planPrune, pruneStore } from "../publish/prune.ts";
+import { formatCount } from "@poeem/offline/progress";
+import { type StoreOptions, withStore } from "@poeem/publish/open-store";
+import { planPrune, pruneStore } from "@poeem/publish/prune";
 
 export interface PruneOptions extends StoreOptions {
   keep: number;

@@ -1,9 +1,9 @@
+import { formatCount } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { formatCount } from "../progress.ts";
-import { checkName, type StoreOptions, withStore } from "../publish/open-store.ts";
-import { planPublish } from "../publish/plan.ts";
-import { publishInto } from "../publish/publish-into.ts";
-import { readArtifact } from "../publish/read-artifact.ts";
+import { checkName, type StoreOptions, withStore } from "@poeem/publish/open-store";
+import { planPublish } from "@poeem/publish/plan";
+import { publishInto } from "@poeem/publish/publish-into";
+import { readArtifact } from "@poeem/publish/read-artifact";
 
 export interface PublishCommandOptions extends StoreOptions {
   index: string;

@@ -1,7 +1,7 @@
+import { formatCount } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { formatCount } from "../progress.ts";
-import { type StoreOptions, withStore } from "../publish/open-store.ts";
-import { rollbackTo } from "../publish/rollback.ts";
+import { type StoreOptions, withStore } from "@poeem/publish/open-store";
+import { rollbackTo } from "@poeem/publish/rollback";
 
 export interface RollbackOptions extends StoreOptions {
   toVersion?: string;

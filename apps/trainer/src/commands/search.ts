@@ -1,8 +1,8 @@
+import { UserError } from "@poeem/offline/errors";
+import { readVectors } from "@poeem/offline/files";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { Index, ItemId } from "@poeem/pq-core";
-import { openIndexDirectory } from "../artifact/open.ts";
-import { UserError } from "../errors.ts";
-import { readVectors } from "../files.ts";
-import { type Asked, searchVectors } from "../search/query.ts";
+import { type Asked, searchVectors } from "@poeem/training/search/query";
 
 export interface SearchCommandOptions {
   index: string;

@@ -1,23 +1,23 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { UserError } from "@poeem/offline/errors";
+import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { formatCount, formatSeconds } from "@poeem/offline/progress";
+import { exportModel, TOWER_TOLERANCE } from "@poeem/training/artifact/export";
+import { ITEM_TOWER_FILE, writeItemTower } from "@poeem/training/artifact/item-tower-file";
+import { type BackendName, useBackend } from "@poeem/training/backend/backend";
+import { loadConfig } from "@poeem/training/config";
+import { buildDataset } from "@poeem/training/data/dataset";
+import { filterColumns } from "@poeem/training/data/filter-columns";
+import { type LoadOptions, loadData } from "@poeem/training/data/load";
+import { dataFacts, describeData } from "@poeem/training/data/report";
+import { releaseMemory } from "@poeem/training/release-memory";
+import { CheckpointStore } from "@poeem/training/train/checkpoint";
+import { Interrupt, InterruptedError } from "@poeem/training/train/interrupt";
+import { type LoopFacts, trainModel } from "@poeem/training/train/loop";
+import { DATA_FACTS_FILE, TRAINING_LOG_FILE } from "@poeem/training/train/training-log";
+import { validationOf } from "@poeem/training/train/validation-recall";
 import * as tf from "@tensorflow/tfjs";
-import { checkIndexTarget, writeIndexDirectory } from "../artifact/directory.ts";
-import { exportModel, TOWER_TOLERANCE } from "../artifact/export.ts";
-import { type BackendName, useBackend } from "../backend.ts";
-import { loadConfig } from "../config.ts";
-import { buildDataset } from "../data/dataset.ts";
-import { filterColumns } from "../data/filter-columns.ts";
-import { type LoadOptions, loadData } from "../data/load.ts";
-import { dataFacts, describeData } from "../data/report.ts";
-import { ITEM_TOWER_FILE, writeItemTower } from "../delta/item-tower-file.ts";
-import { UserError } from "../errors.ts";
-import { formatCount, formatSeconds } from "../progress.ts";
-import { releaseMemory } from "../release-memory.ts";
-import { DATA_FACTS_FILE, TRAINING_LOG_FILE } from "../report/training-log.ts";
-import { CheckpointStore } from "../train/checkpoint.ts";
-import { Interrupt, InterruptedError } from "../train/interrupt.ts";
-import { type LoopFacts, trainModel } from "../train/loop.ts";
-import { validationOf } from "../train/validation-recall.ts";
 
 export interface TrainOptions extends LoadOptions {
   config: string;
@@ -85,7 +85,7 @@ export async function train(options: TrainOptions): Promise<void> {
     });
     await checkpoints.clear();
     // loaded at the end: the charts take half a second to load
-    await (await import("../report/write-report.ts")).writeReport(out);
+    await (await import("@poeem/training/report/write-report")).writeReport(out);
     const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
     const seconds = (performance.now() - started) / 1000;
     if (options.json) {

@@ -1,6 +1,6 @@
-import { formatCount } from "../progress.ts";
-import { type StoreOptions, withStore } from "../publish/open-store.ts";
-import { listIndexNames, type PublishedIndex, previousOf, readPublished } from "../publish/versions.ts";
+import { formatCount } from "@poeem/offline/progress";
+import { type StoreOptions, withStore } from "@poeem/publish/open-store";
+import { listIndexNames, type PublishedIndex, previousOf, readPublished } from "@poeem/publish/versions";
 
 export interface VersionsOptions extends StoreOptions {
   json?: boolean;

@@ -1,0 +1,92 @@
+import { UserError } from "@poeem/offline/errors";
+import { createProgress } from "@poeem/offline/progress";
+import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
+import type { KeepAlive } from "./claims.ts";
+import type { CheckedArtifact } from "./read-artifact.ts";
+import type { Clock, KeyValueStore, StoredValue } from "./store.ts";
+import { type DamagedValue, type ExpectedValue, findDamaged } from "./verify.ts";
+
+export interface TransferOptions {
+  readonly clock: Clock;
+  readonly keepAlive: KeepAlive;
+  /** Bytes that are read from the artifact and handed to the store at once. */
+  readonly groupBytes: number;
+}
+
+/**
+ * Brings values into the store and reads values back; those that an earlier run left damaged are written once more.
+ * @returns everything that was written
+ * @throws UserError when the store gives back something else than was written
+ */
+export async function transfer(
+  store: KeyValueStore,
+  artifact: CheckedArtifact,
+  write: readonly ExpectedValue[],
+  readBack: readonly ExpectedValue[],
+  { clock, keepAlive, groupBytes }: TransferOptions,
+): Promise<ExpectedValue[]> {
+  const progress = createProgress("publish", kilobytes([...write, ...readBack]), "kB");
+  let done = 0;
+  const advance = async ({ size }: ExpectedValue): Promise<void> => {
+    done += size / 1000;
+    progress.update(done);
+    await keepAlive();
+  };
+  const writeAll = async (values: readonly ExpectedValue[], onWritten: typeof advance): Promise<void> => {
+    for (const group of groupsOf(values, groupBytes)) {
+      const writtenAt = new Date(clock.now()).toISOString();
+      const read = async ({ key, size, sha256 }: ExpectedValue): Promise<StoredValue> => {
+        return { key, bytes: await bytesOf(artifact, key), metadata: { size, sha256, writtenAt } };
+      };
+      await store.put(await Promise.all(group.map(read)));
+      for (const value of group) await onWritten(value);
+    }
+  };
+  try {
+    await writeAll(write, advance);
+    const patience = 2 * store.propagationMs;
+    const written = new Set(write.map(({ key }) => key));
+    const fresh = readBack.filter(({ key }) => written.has(key));
+    requireNone(await findDamaged(store, fresh, clock, patience, advance));
+    const older = readBack.filter(({ key }) => !written.has(key));
+    const damaged = await findDamaged(store, older, clock, 0, advance);
+    await writeAll(damaged, keepAlive);
+    requireNone(await findDamaged(store, damaged, clock, patience, keepAlive));
+    return [...write, ...damaged];
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Cuts a list into groups of at most `bytes`, or of one value that is larger. */
+function* groupsOf(values: readonly ExpectedValue[], bytes: number): Generator<ExpectedValue[]> {
+  let group: ExpectedValue[] = [];
+  let sum = 0;
+  for (const value of values) {
+    if (group.length > 0 && sum + value.size > bytes) {
+      yield group;
+      [group, sum] = [[], 0];
+    }
+    group.push(value);
+    sum += value.size;
+  }
+  if (group.length > 0) yield group;
+}
+
+async function bytesOf(artifact: CheckedArtifact, key: string): Promise<Uint8Array> {
+  const isManifest = key === manifestKey(artifact.manifest.version);
+  return isManifest ? artifact.manifestBytes : artifact.read(key.slice(chunkKey("").length));
+}
+
+function requireNone(damaged: readonly DamagedValue[]): void {
+  const [first] = damaged;
+  if (!first) return;
+  const more = damaged.length > 1 ? ` and ${damaged.length - 1} more` : "";
+  throw new UserError(
+    `KV gave back ${first.got} for ${first.key}${more} after writing; the pointer stays where it was`,
+  );
+}
+
+function kilobytes(values: readonly ExpectedValue[]): number {
+  return values.reduce((sum, { size }) => sum + size, 0) / 1000;
+}

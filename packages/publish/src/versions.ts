@@ -1,0 +1,160 @@
+import { messageOf, UserError } from "@poeem/offline/errors";
+import { type Manifest, openManifest } from "@poeem/pq-core";
+import {
+  formatPointer,
+  INDEX_NAME,
+  type IndexPointer,
+  KEY_PREFIXES,
+  parsePointer,
+  pointerKey,
+  versionKey,
+} from "@poeem/pq-core/kv";
+import type { Clock, KeyValueStore, StoredKey } from "./store.ts";
+
+/** What is remembered of a published version: the metadata of a key of its own, so that one list tells all of them. */
+export interface VersionRecord {
+  readonly version: string;
+  readonly manifestKey: string;
+  /** ISO 8601, UTC. Versions are ordered by it. */
+  readonly publishedAt: string;
+  readonly items: number;
+  /** Of all chunks and the manifest. */
+  readonly bytes: number;
+  /** When it was last seen to serve, if it was replaced or rolled back to: readers may have used it until then. */
+  readonly lastServed?: string;
+}
+
+/** One index: which version serves, and all published ones, the oldest first. */
+export interface PublishedIndex {
+  readonly name: string;
+  readonly pointer: IndexPointer | undefined;
+  readonly versions: readonly VersionRecord[];
+}
+
+/**
+ * Reads what was published under `name`. Touches no key that may be absent. The version that the pointer names may be
+ * missing from the list for a minute after it was published.
+ */
+export async function readPublished(store: KeyValueStore, name: string): Promise<PublishedIndex> {
+  const prefix = versionKey(name);
+  const versions = (await store.list(prefix)).map((key) => recordOf(key, prefix));
+  const pointer = await readPointer(store, name);
+  if (pointer && !versions.some(({ version }) => version === pointer.version)) {
+    // The list is behind the pointer, or the version is from a publisher that kept no records.
+    const record = await describeVersion(store, pointer).catch(() => undefined);
+    if (record) versions.push(record);
+  }
+  return { name, pointer, versions: versions.sort(byTime) };
+}
+
+/** Names of all indexes of which the store knows a pointer or a version. */
+export async function listIndexNames(store: KeyValueStore): Promise<string[]> {
+  const names = new Set<string>();
+  for (const prefix of [KEY_PREFIXES.pointer, KEY_PREFIXES.version]) {
+    for (const { key } of await store.list(prefix)) {
+      const name = key.slice(prefix.length).split("/")[0]!;
+      if (INDEX_NAME.test(name)) names.add(name);
+    }
+  }
+  return [...names].sort();
+}
+
+/** The version that was published before `version`: what a rollback goes to. */
+export function previousOf({ versions }: PublishedIndex, version: string): VersionRecord | undefined {
+  return versions[versions.findIndex((record) => record.version === version) - 1];
+}
+
+/** The record of a version that is published now. */
+export function newRecord(manifest: Manifest, manifestKey: string, bytes: number, clock: Clock): VersionRecord {
+  const { version, numItems } = manifest;
+  return { version, manifestKey, publishedAt: new Date(clock.now()).toISOString(), items: numItems, bytes };
+}
+
+export async function writeRecord(store: KeyValueStore, name: string, record: VersionRecord): Promise<void> {
+  const { version, ...facts } = record;
+  const bytes = new TextEncoder().encode(JSON.stringify(record));
+  await store.put([{ key: versionKey(name, version), bytes, metadata: { ...facts } }]);
+}
+
+/** Makes a version serve. The one it replaces is marked: a prune spares it for as long as readers may still use it. */
+export async function movePointer(
+  store: KeyValueStore,
+  clock: Clock,
+  name: string,
+  { version, manifestKey }: VersionRecord,
+): Promise<{ replaced: string | undefined }> {
+  const { pointer, versions } = await readPublished(store, name);
+  const publishedAt = new Date(clock.now()).toISOString();
+  const replaced = versions.find((record) => record.version === pointer?.version);
+  if (replaced && replaced.version !== version)
+    await writeRecord(store, name, { ...replaced, lastServed: publishedAt });
+  const bytes = new TextEncoder().encode(formatPointer({ version, manifestKey, publishedAt }));
+  try {
+    await store.put([{ key: pointerKey(name), bytes }]);
+  } catch (error) {
+    throw new UserError(
+      `the pointer of ${name} could not be written (all chunks of ${version} are there; \`poeem versions\` tells which version serves): ${messageOf(error)}`,
+    );
+  }
+  return { replaced: pointer?.version };
+}
+
+/** Reads and checks the manifest of a version that a record or a pointer names. */
+export async function readManifest(
+  store: KeyValueStore,
+  { version, manifestKey }: Pick<VersionRecord, "version" | "manifestKey">,
+): Promise<{ manifest: Manifest; manifestBytes: Uint8Array }> {
+  const manifestBytes = await store.get(manifestKey);
+  if (manifestBytes === null)
+    throw new UserError(`${store.name}: version ${version} is damaged: ${manifestKey} is missing`);
+  const manifest = await openManifest(manifestBytes).catch((error: unknown) => {
+    throw new UserError(`${store.name}: version ${version} is damaged: ${manifestKey}: ${messageOf(error)}`);
+  });
+  if (manifest.version !== version) {
+    throw new UserError(
+      `${store.name}: version ${version} is damaged: ${manifestKey} is of version ${manifest.version}`,
+    );
+  }
+  return { manifest, manifestBytes };
+}
+
+async function readPointer(store: KeyValueStore, name: string): Promise<IndexPointer | undefined> {
+  const key = pointerKey(name);
+  if (!(await store.list(key)).some((stored) => stored.key === key)) return undefined;
+  const bytes = await store.get(key);
+  return bytes === null ? undefined : parsePointer(new TextDecoder().decode(bytes));
+}
+
+async function describeVersion(store: KeyValueStore, pointer: IndexPointer): Promise<VersionRecord> {
+  const { manifest, manifestBytes } = await readManifest(store, pointer);
+  const bytes = manifest.chunks.reduce((sum, { size }) => sum + size, manifestBytes.length);
+  const { version, manifestKey, publishedAt } = pointer;
+  return { version, manifestKey, publishedAt, items: manifest.numItems, bytes };
+}
+
+function recordOf({ key, metadata = {} }: StoredKey, prefix: string): VersionRecord {
+  const text = (name: keyof VersionRecord): string => {
+    const value = metadata[name];
+    if (typeof value === "string" && value !== "") return value;
+    throw new UserError(`record ${key} is damaged: ${name} expected text, got ${String(value)}`);
+  };
+  const count = (name: keyof VersionRecord): number => {
+    const value = metadata[name];
+    if (typeof value === "number" && value >= 0) return value;
+    throw new UserError(`record ${key} is damaged: ${name} expected a number, got ${String(value)}`);
+  };
+  return {
+    version: key.slice(prefix.length),
+    manifestKey: text("manifestKey"),
+    publishedAt: text("publishedAt"),
+    items: count("items"),
+    bytes: count("bytes"),
+    ...(metadata["lastServed"] === undefined ? {} : { lastServed: text("lastServed") }),
+  };
+}
+
+/** ISO 8601 in UTC sorts as text; two of the same millisecond by version, so that everyone agrees on the order. */
+function byTime(a: VersionRecord, b: VersionRecord): number {
+  const [left, right] = [`${a.publishedAt} ${a.version}`, `${b.publishedAt} ${b.version}`];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

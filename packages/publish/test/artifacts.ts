@@ -1,0 +1,32 @@
+import type { Artifact } from "@poeem/pq-core";
+import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
+import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
+import { artifactInMemory, type CheckedArtifact } from "../src/read-artifact.ts";
+
+/** A small artifact. Every seed makes other codes; artifacts share their codebook, ids and item pages. */
+export async function makeArtifact(seed: number, numItems = 50): Promise<Artifact> {
+  return writeArtifact({
+    codebook: createCodebook({
+      dim: 8,
+      metric: "innerProduct",
+      nlist: 0,
+      numSubQuantizers: 4,
+      nbits: 4,
+      byResidual: false,
+      centroids: Float32Array.from({ length: 16 * 8 }, (_, i) => Math.sin(i)),
+    }),
+    assignments: new Uint32Array(numItems),
+    codes: Uint8Array.from({ length: numItems * 4 }, (_, i) => ((i + 1) * (seed + 7) * 2654435761) >>> 28),
+    ids: Array.from({ length: numItems }, (_, i) => `item-${i}`),
+    itemChunkBytes: 1024,
+  });
+}
+
+export async function checkedArtifact(seed: number, numItems?: number): Promise<CheckedArtifact> {
+  return artifactInMemory(await makeArtifact(seed, numItems));
+}
+
+/** Full KV keys of everything in a version, the manifest last. */
+export function keysOf({ manifest }: CheckedArtifact): string[] {
+  return [...manifest.chunks.map(({ key }) => chunkKey(key)), manifestKey(manifest.version)];
+}

@@ -1,0 +1,203 @@
+import { Random } from "@poeem/indexing-layer";
+import { logPartition, type Partition } from "@poeem/towers";
+import * as tf from "@tensorflow/tfjs";
+import { type Csr, listOf } from "../data/csr.ts";
+import { DenseOptimizer } from "../model/dense-optimizer.ts";
+import { MASKED } from "../model/ops.ts";
+import { gather } from "./gather.ts";
+import { drawComponents } from "./query-sample.ts";
+
+const CENTERS = 256;
+// Samples bound the cost for a large catalogue: so many products of a query vector and an item are 130 GFLOP. The terms are
+// 16,640 numbers, so few query vectors would be learned by heart.
+const MAX_SCORES = 1e9;
+const MAX_QUERIES = 98_304;
+/** One user in so many judges the fit and takes no part in it. */
+const JUDGES = 8;
+const MAX_ITEMS = 65_536;
+const SLICE = 512;
+const STEPS = 1500;
+const BATCH = 1024;
+const RATE = 0.03;
+
+export interface FittedPartition {
+  readonly partition: Partition;
+  /** Share of the variance of log Z that the function explains, as it is stored, over query vectors that took no part in the fit. */
+  readonly r2: number;
+}
+
+/** The mixture that a partition is fitted for. */
+export interface PartitionOf {
+  readonly scale: number;
+  readonly tilt: number;
+  /** Item numbers of each user, oldest first. */
+  readonly histories: Csr;
+  /** Newest items of a history that are read. */
+  readonly length: number;
+}
+
+/**
+ * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out, by a few hundred
+ * terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each standing for its
+ * share of all. The query vectors are those of training histories, one of each, drawn at random.
+ *
+ * @param items (count, dim) decoded vectors, as the index holds them
+ */
+export async function fitPartition(
+  items: Float32Array,
+  dim: number,
+  { scale, tilt, histories, length }: PartitionOf,
+  seed: number,
+): Promise<FittedPartition> {
+  const count = items.length / dim;
+  const random = new Random(seed);
+  const pick = (most: number): Uint32Array => Uint32Array.from(random.permutation(count).subarray(0, most));
+  const rowsOf = (numbers: Uint32Array): Float32Array => gather(items, numbers, dim);
+  const competitors = pick(MAX_ITEMS);
+  // no more than there are different ones
+  const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), histories.values.length);
+  const { users, judges } = drawUsers(histories, most, random);
+  const left = users.map((user) => listOf(histories, user).slice(-length));
+  const queries = drawComponents(left, items, { dim, tilt }, random);
+  const logZ = await exactLogZ(queries, left, rowsOf(competitors), competitors, scale);
+  // what a sample of the catalogue leaves out
+  const missing = Math.log(count / competitors.length);
+  for (let i = 0; i < logZ.length; i++) logZ[i]! += missing;
+
+  const numCenters = Math.min(CENTERS, count);
+  const start = rowsOf(pick(numCenters)).map((value) => value * scale);
+  const mean = logZ.reduce((sum, value) => sum + value, 0) / logZ.length;
+  const fitted = await fit(
+    queries.subarray(judges * dim),
+    logZ.subarray(judges),
+    start,
+    new Float32Array(numCenters).fill(mean - Math.log(numCenters) - scale / 2),
+    dim,
+    random,
+  );
+  const end = judges || users.length;
+  return { partition: fitted, r2: explained(fitted, queries.subarray(0, end * dim), logZ.subarray(0, end)) };
+}
+
+/** Users who have a history, in random order, each again and again until there are `most`; the first `judges` of them come once. */
+function drawUsers(histories: Csr, most: number, random: Random): { users: number[]; judges: number } {
+  const order = Array.from(random.permutation(histories.offsets.length - 1));
+  const users = order.filter((user) => listOf(histories, user).length > 0).slice(0, most);
+  const judges = Math.floor(users.length / JUDGES);
+  const others = users.length - judges;
+  return {
+    users: Array.from({ length: most }, (_, i) => users[i < judges ? i : judges + ((i - judges) % others)]!),
+    judges,
+  };
+}
+
+/** @param left for each query the items that do not compete */
+async function exactLogZ(
+  queries: Float32Array,
+  left: readonly Uint32Array[],
+  items: Float32Array,
+  competitors: Uint32Array,
+  scale: number,
+): Promise<Float64Array> {
+  const dim = queries.length / left.length;
+  const columnOf = new Map(Array.from(competitors, (item, column) => [item, column]));
+  const transposed = tf.tidy(() => tf.transpose(tf.tensor2d(items, [competitors.length, dim])));
+  const result = new Float64Array(left.length);
+  for (let first = 0; first < left.length; first += SLICE) {
+    const slice = left.slice(first, first + SLICE);
+    const mask = new Float32Array(slice.length * competitors.length);
+    slice.forEach((items, i) => {
+      for (const item of items) {
+        const column = columnOf.get(item);
+        if (column !== undefined) mask[i * competitors.length + column] = MASKED;
+      }
+    });
+    const logSums = tf.tidy(() => {
+      const rows = tf.tensor2d(queries.subarray(first * dim, (first + slice.length) * dim), [slice.length, dim]);
+      const others = tf.tensor2d(mask, [slice.length, competitors.length]);
+      const logits = tf.add(tf.matMul(tf.mul(rows, scale), transposed), others);
+      return logSumExpRows(logits as tf.Tensor2D).logSums;
+    });
+    result.set(await logSums.data(), first);
+    logSums.dispose();
+  }
+  transposed.dispose();
+  return result;
+}
+
+/** log Σ exp over each row, read off the fused softmax: the plain `exp` is slow on wasm. */
+function logSumExpRows(logits: tf.Tensor2D): { logSums: tf.Tensor1D; softmax: tf.Tensor2D } {
+  const softmax = tf.softmax(logits);
+  return { logSums: tf.sub(tf.max(logits, 1), tf.log(tf.max(softmax, 1))), softmax };
+}
+
+async function fit(
+  queries: Float32Array,
+  logZ: Float64Array,
+  centers: Float32Array,
+  bias: Float32Array,
+  dim: number,
+  random: Random,
+): Promise<Partition> {
+  const numCenters = bias.length;
+  const size = Math.min(BATCH, logZ.length);
+  const variables = tf.tidy(() => [
+    tf.variable(tf.tensor2d(centers, [numCenters, dim])),
+    tf.variable(tf.tensor2d(bias, [1, numCenters])),
+  ]);
+  const [centerRows, biasRow] = variables as unknown as [tf.Tensor2D, tf.Tensor2D];
+  const optimizer = new DenseOptimizer("adam", variables);
+  for (let step = 0; step < STEPS; step++) {
+    const chosen = Uint32Array.from({ length: size }, () => random.integer(logZ.length));
+    const rows = new Float32Array(size * dim);
+    chosen.forEach((query, i) => {
+      rows.set(queries.subarray(query * dim, (query + 1) * dim), i * dim);
+    });
+    const gradients = tf.tidy(() => {
+      const x = tf.tensor2d(rows, [size, dim]);
+      const wanted = tf.tensor1d(Float32Array.from(chosen, (query) => logZ[query]!));
+      const { logSums, softmax } = logSumExpRows(
+        tf.add(tf.matMul(x, tf.transpose(centerRows)), biasRow) as tf.Tensor2D,
+      );
+      // mean squared error: d/d logit = 2 (f − log Z) softmax / n
+      const error = tf.reshape(tf.mul(tf.sub(logSums, wanted), 2 / size), [size, 1]);
+      const dLogits = tf.mul(softmax, error) as tf.Tensor2D;
+      return [tf.matMul(tf.transpose(dLogits), x), tf.sum(dLogits, 0, true)] as const;
+    });
+    const named = { [variables[0]!.name]: gradients[0], [variables[1]!.name]: gradients[1] };
+    optimizer.apply(named, RATE * (1 - step / STEPS));
+    tf.dispose(gradients as unknown as tf.Tensor[]);
+  }
+  const [trained, offsets] = (await Promise.all(variables.map((variable) => variable.data()))) as [
+    Float32Array,
+    Float32Array,
+  ];
+  const partition = toInt8(trained, offsets, dim);
+  optimizer.dispose();
+  tf.dispose(variables);
+  return partition;
+}
+
+function toInt8(centers: Float32Array, bias: Float32Array, dim: number): Partition {
+  const values = new Int8Array(centers.length);
+  const scales = Float32Array.from(bias, (_, k) => {
+    let largest = 0;
+    for (let d = 0; d < dim; d++) largest = Math.max(largest, Math.abs(centers[k * dim + d]!));
+    const scale = Math.fround(largest / 127);
+    if (scale > 0) for (let d = 0; d < dim; d++) values[k * dim + d] = Math.round(centers[k * dim + d]! / scale);
+    return scale;
+  });
+  return { values, scales, bias: Float32Array.from(bias) };
+}
+
+function explained(partition: Partition, queries: Float32Array, logZ: Float64Array): number {
+  const dim = queries.length / logZ.length;
+  const mean = logZ.reduce((sum, value) => sum + value, 0) / logZ.length;
+  let left = 0;
+  let total = 0;
+  logZ.forEach((value, i) => {
+    left += (logPartition(partition, queries.subarray(i * dim, (i + 1) * dim)) - value) ** 2;
+    total += (value - mean) ** 2;
+  });
+  return total === 0 ? 1 : 1 - left / total;
+}

@@ -1,0 +1,73 @@
+import * as tf from "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-wasm";
+import { messageOf, UserError } from "@poeem/offline/errors";
+import { useFastWasmKernels } from "./wasm-kernels.ts";
+import { startWebGpu } from "./webgpu.ts";
+
+/** Backends this trainer runs on, in the order in which `auto` tries them. */
+export const BACKENDS = ["node-gpu", "node", "webgpu", "wasm", "cpu"] as const;
+export type Backend = (typeof BACKENDS)[number];
+export type BackendName = Backend | "auto";
+
+/** What has to be installed for a backend that `npm ci` does not bring along; the versions are those of our peerDependencies. */
+export const INSTALLED_BY: Partial<Record<Backend, readonly string[]>> = {
+  "node-gpu": ["@tensorflow/tfjs-node-gpu@4.22.0"],
+  node: ["@tensorflow/tfjs-node@4.22.0"],
+  webgpu: ["webgpu@0.6.2", "@tensorflow/tfjs-backend-webgpu@4.22.0"],
+};
+
+/**
+ * Makes a TensorFlow.js backend current and returns its name. `auto` takes the first of `BACKENDS` that starts.
+ *
+ * @param say told which one it is, and why those before it are not
+ * @throws UserError when the one asked for cannot be started, with the reason
+ */
+export async function useBackend(name: BackendName, say: (line: string) => void = () => undefined): Promise<Backend> {
+  const refused: string[] = [];
+  for (const candidate of name === "auto" ? BACKENDS : [name]) {
+    try {
+      await START[candidate](name === "auto");
+      if (!(await tf.setBackend(registeredName(candidate)))) throw new Error("it did not start");
+      await tf.ready();
+      say(`backend ${candidate}${refused.length > 0 ? `; not ${refused.join(", not ")}` : ""}`);
+      return candidate;
+    } catch (error) {
+      refused.push(`${candidate}: ${reasonOf(error, candidate)}`);
+    }
+  }
+  throw new UserError(`--backend ${name} cannot be started here; ${refused.join("; ")}`);
+}
+
+/** Loads what a backend needs, or throws the reason why it cannot be had. */
+const START: Record<Backend, (auto: boolean) => Promise<void>> = {
+  "node-gpu": async () => {
+    await loadOptional("@tensorflow/tfjs-node-gpu");
+    await tf.setBackend("tensorflow");
+    // without CUDA the same package computes on the processor, and then it is not what was asked for
+    if (!(tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice) throw new Error("no CUDA device found");
+  },
+  node: async () => {
+    await loadOptional("@tensorflow/tfjs-node");
+  },
+  webgpu: (auto) => startWebGpu(loadOptional, auto),
+  wasm: async () => useFastWasmKernels(),
+  cpu: async () => undefined,
+};
+
+function registeredName(backend: Backend): string {
+  return backend === "node-gpu" || backend === "node" ? "tensorflow" : backend;
+}
+
+/** By a name that is only known at run time, so that neither compiler nor bundler wants the package. */
+function loadOptional(name: string): Promise<Record<string, unknown>> {
+  return import(name);
+}
+
+function reasonOf(error: unknown, backend: Backend): string {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const packages = INSTALLED_BY[backend];
+  if (packages && (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND"))
+    return `not installed (npm install --no-save ${packages.join(" ")})`;
+  const [sentence] = messageOf(error).split(/(?<=[.!?]) /);
+  return sentence ?? "it did not start";
+}

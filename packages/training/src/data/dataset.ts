@@ -1,0 +1,88 @@
+import { UserError } from "@poeem/offline/errors";
+import { DEFAULT_TOKENIZER, rowOf, type TokenizerConfig, textFeatures } from "@poeem/towers";
+import type { PoeemConfig } from "../config.ts";
+import { contextRows, contextTable } from "./contexts.ts";
+import { emptyLists, toCsr } from "./csr.ts";
+import { categoryRows, standardise } from "./item-features.ts";
+import { rowsFromEvents, textsFromColumns } from "./item-texts.ts";
+import { pastOf } from "./past.ts";
+import { QuerySets } from "./query-sets.ts";
+import { SIDE, splitEvents } from "./split.ts";
+import type { Dataset, RawData } from "./types.ts";
+import { buildVocabulary } from "./vocabulary.ts";
+
+export { isHeldOut } from "./hold-out.ts";
+export { textsFromColumns, textsFromEvents } from "./item-texts.ts";
+export type { Dataset, QuerySet } from "./types.ts";
+
+// A description is longer than a query; more than this of it says nothing new.
+export const MAX_ITEM_CHARS = 1 << 16;
+
+/** Rows of the text table for the features of a text: those that are in the vocabulary. */
+export function knownRows(features: Uint32Array, vocabulary: Uint32Array): Uint32Array {
+  const rows = new Uint32Array(features.length);
+  let known = 0;
+  for (const hash of features) {
+    const row = rowOf(vocabulary, hash);
+    if (row >= 0) rows[known++] = row;
+  }
+  return rows.slice(0, known);
+}
+
+/** Splits the events and turns texts, categories, contexts and numbers into what the towers read. */
+export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
+  const { events } = raw;
+  const sides = splitEvents(events, raw.ids, config);
+  const sets = new QuerySets(events, sides, raw.ids.length);
+  const training = sets.train();
+  const { set: train, positions } = training;
+  if (train.count === 0) throw new UserError("data.events: expected events left to train on, got none after the split");
+  const contexts = contextTable(events, sides);
+  const validation = sets.heldOut(SIDE.validation, contexts);
+  const test = sets.heldOut(SIDE.test, contexts);
+  const categories = categoryRows(raw.items, config.items.categories);
+  return {
+    ids: raw.ids,
+    train,
+    validation: validation.set,
+    test: test.set,
+    eventQuery: training.eventQuery,
+    eventItem: Uint32Array.from(positions, (event) => events.item[event]!),
+    eventContext: events.contexts.length > 0 ? contextRows(events, contexts, positions) : undefined,
+    ordered: events.ordered,
+    past: pastOf(events, sides, raw.ids.length, training),
+    ...textFeaturesOf(raw, config, train),
+    itemCategories: categories.rows,
+    numCategories: categories.names.length,
+    itemNumbers: standardise(raw.items, config.items.inputs),
+    contextNames: contexts.names,
+    left: test.left,
+  };
+}
+
+/** Texts of training queries and items as rows of one text table. */
+function textFeaturesOf(
+  raw: RawData,
+  config: PoeemConfig,
+  train: Dataset["train"],
+): Pick<Dataset, "queryRows" | "itemTexts" | "tokenizer" | "vocabulary"> {
+  const { minGram, maxGram, maxFeatures, minFeatureCount } = config.model;
+  const tokenizer: TokenizerConfig = { ...DEFAULT_TOKENIZER, minGram, maxGram };
+  const featuresOf = new Map<string, Uint32Array>();
+  for (const text of train.texts) if (!featuresOf.has(text)) featuresOf.set(text, textFeatures(text, tokenizer));
+  const columns = config.items.text.length > 0 ? textsFromColumns(raw, config.items.text) : [];
+  const columnFeatures = columns.map((text) => textFeatures(text, { ...tokenizer, maxChars: MAX_ITEM_CHARS }));
+  const vocabulary = buildVocabulary([...featuresOf.values(), ...columnFeatures], maxFeatures, minFeatureCount);
+  const rows = new Map([...featuresOf].map(([text, features]) => [text, knownRows(features, vocabulary)]));
+  const queryRows =
+    train.texts.length > 0 ? toCsr(train.texts.map((text) => rows.get(text)!)) : emptyLists(train.count);
+  return {
+    queryRows,
+    itemTexts: [
+      ...(columns.length > 0 ? [toCsr(columnFeatures.map((features) => knownRows(features, vocabulary)))] : []),
+      ...(config.items.textFromEvents ? [rowsFromEvents(raw.ids.length, train, queryRows)] : []),
+    ],
+    tokenizer,
+    vocabulary,
+  };
+}

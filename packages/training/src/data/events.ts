@@ -1,0 +1,197 @@
+import type { DuckDBDataChunk } from "@duckdb/node-api";
+import { UserError } from "@poeem/offline/errors";
+import type { PoeemConfig } from "../config.ts";
+import { type Database, quoted } from "./duckdb.ts";
+import { type Problem, refuse, requireColumns } from "./problems.ts";
+import { type Dictionary, type EventTable, type Example, type Finding, NONE } from "./types.ts";
+
+const EXAMPLES = 3;
+
+/**
+ * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
+ *
+ * DuckDB does what is larger than memory: it numbers the distinct values of each column, joins the numbers to the events,
+ * and sorts them by user.
+ */
+export async function readEvents(
+  database: Database,
+  config: PoeemConfig,
+): Promise<{ events: EventTable; unknownItems: Finding }> {
+  const { query, user, item, time, context } = config.events;
+  const split = config.split.by === "hash" ? (config.split.columns ?? []) : [];
+  const named = [query, user, item, time, ...context, ...split].filter((name) => name !== undefined);
+  const types = await database.describe("events", config.data.events);
+  requireColumns("events", [...types.keys()], named);
+  await database.keep("events", config.data.events, named);
+  const [counted] = await database.rows("SELECT count(*)::DOUBLE AS count FROM events");
+  const rows = Number(counted!["count"]);
+  if (rows === 0) throw new UserError("data.events: expected at least one row, got none");
+  if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
+  await checkEvents(database, config, types);
+
+  const columns = new Map<string, Dictionary>();
+  for (const name of [query, user, ...context, ...split]) {
+    if (name === undefined || name === item || columns.has(name)) continue;
+    const values = await numberValues(database, name, `dictionary${columns.size}`);
+    columns.set(name, { values, numbers: new Uint32Array(rows) });
+  }
+  const onItem = await joinOnItem(database, config, types);
+  const items = new Uint32Array(rows);
+  const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
+  await fill(database, config, { onItem, timeValue: time && secondsOf(time, types.get(time)!) }, items, columns, times);
+  const unknown = await unknownItems(database, item, onItem, items);
+  return { events: eventTable(config, items, columns, times), unknownItems: unknown };
+}
+
+/** The columns as a table, without the events of unknown items. */
+function eventTable(
+  config: PoeemConfig,
+  items: Uint32Array,
+  columns: ReadonlyMap<string, Dictionary>,
+  times: Float64Array | undefined,
+): EventTable {
+  const { query, user, time, context } = config.events;
+  const keep = knownOnly(items);
+  const kept = new Map([...columns].map(([name, { values, numbers }]) => [name, { values, numbers: keep(numbers) }]));
+  const item = keep(items);
+  return {
+    count: item.length,
+    query: query === undefined ? undefined : kept.get(query),
+    user: user === undefined ? undefined : kept.get(user),
+    item,
+    ordered: time !== undefined,
+    time: times && keep(times),
+    contexts: context.map((name) => ({ name, ...kept.get(name)! })),
+    columns: kept,
+  };
+}
+
+/** How to leave the events of unknown items out of a column: in place, but of the items themselves, which say which. */
+function knownOnly(items: Uint32Array): <T extends Uint32Array | Float64Array>(column: T) => T {
+  if (!items.includes(NONE)) return (column) => column;
+  return <T extends Uint32Array | Float64Array>(column: T): T => {
+    const kept = (column === (items as unknown) ? column.slice() : column) as T;
+    let to = 0;
+    for (let from = 0; from < items.length; from++) if (items[from] !== NONE) kept[to++] = column[from]!;
+    return kept.subarray(0, to) as T;
+  };
+}
+
+/** A column of 32-bit unsigned integers of a chunk. */
+export function numbersOf(chunk: DuckDBDataChunk, column: number): Uint32Array {
+  return (chunk.getColumnVector(column) as unknown as { items: Uint32Array }).items;
+}
+
+/** Numbers the distinct values of a column in order of their first event, in a table; null gets no number. */
+async function numberValues(database: Database, name: string, table: string): Promise<string[]> {
+  const column = quoted(name);
+  await database.run(
+    `CREATE TABLE ${table} AS
+     SELECT value, (row_number() OVER (ORDER BY first) - 1)::UINTEGER AS number
+     FROM (SELECT ${column} AS value, min(rowid) AS first FROM events WHERE ${column} IS NOT NULL GROUP BY ${column})`,
+  );
+  const values: string[] = [];
+  await database.scan(`SELECT value::VARCHAR FROM ${table} ORDER BY number`, (chunk) => {
+    for (const value of chunk.getColumnValues(0)) values.push(value as string);
+  });
+  return values;
+}
+
+/** Joins the numbers of items and values to the events: by user, oldest first, or in the order of the rows. */
+async function fill(
+  database: Database,
+  config: PoeemConfig,
+  sql: { onItem: string; timeValue: string | undefined },
+  items: Uint32Array,
+  columns: ReadonlyMap<string, Dictionary>,
+  times: Float64Array | undefined,
+): Promise<void> {
+  const outputs: (Uint32Array | Float64Array)[] = [items];
+  const selected = [`coalesce(items.rowid, ${NONE})::UINTEGER`];
+  const joins = [`LEFT JOIN items ON ${sql.onItem}`];
+  const order = ["events.rowid"];
+  for (const [name, { numbers }] of columns) {
+    const table = `dictionary${joins.length - 1}`;
+    outputs.push(numbers);
+    selected.push(`coalesce(${table}.number, ${NONE})::UINTEGER`);
+    joins.push(`LEFT JOIN ${table} ON ${table}.value = events.${quoted(name)}`);
+    if (name === config.events.user) order.unshift(`${table}.number`, ...(sql.timeValue ? [sql.timeValue] : []));
+  }
+  if (times && sql.timeValue) {
+    outputs.push(times);
+    selected.push(sql.timeValue);
+  }
+  let at = 0;
+  await database.scan(
+    `SELECT ${selected.join(", ")} FROM events ${joins.join(" ")} ORDER BY ${order.join(", ")}`,
+    (chunk) => {
+      outputs.forEach((output, column) => {
+        output.set(numbersOf(chunk, column), at);
+      });
+      at += chunk.rowCount;
+    },
+  );
+  if (at !== items.length) throw new Error(`[trainer] expected ${items.length} events, got ${at}`);
+}
+
+/** Ids of one type are compared as they are; else as text: "7" and 7 are the same id. */
+async function joinOnItem(database: Database, config: PoeemConfig, types: Map<string, string>): Promise<string> {
+  const { id } = config.items;
+  const { item } = config.events;
+  const itemTypes = await database.describe("items", "FROM items");
+  const text = itemTypes.get(id) === types.get(item) ? "" : "::VARCHAR";
+  return `items.${quoted(id)}${text} = events.${quoted(item)}${text}`;
+}
+
+function secondsOf(name: string, type: string): string {
+  const value = `events.${quoted(name)}`;
+  return `${isClock(type) ? `epoch(${value})` : value}::DOUBLE`;
+}
+
+const isClock = (type: string): boolean => type === "DATE" || type.startsWith("TIMESTAMP");
+const isNumber = (type: string): boolean =>
+  /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type);
+
+/** Types of the columns, and values that must be there. */
+async function checkEvents(database: Database, config: PoeemConfig, types: Map<string, string>): Promise<void> {
+  const { query, user, time, context } = config.events;
+  for (const name of [query, user, ...context]) {
+    const type = name === undefined ? "" : types.get(name)!;
+    if (/\[\d*\]$|^(STRUCT|MAP|UNION)/.test(type)) {
+      throw new UserError(`data.events: expected one value a row in column ${name}, got type ${type}`);
+    }
+  }
+  if (time !== undefined && !isClock(types.get(time)!) && !isNumber(types.get(time)!)) {
+    throw new UserError(
+      `data.events: expected numbers, dates or timestamps in column ${time}, got type ${types.get(time)}`,
+    );
+  }
+  const problems: Problem[] = [];
+  for (const name of [query, user, time]) {
+    if (name === undefined) continue;
+    const missing = name === time ? `${quoted(name)} IS NULL` : `coalesce(${quoted(name)}::VARCHAR, '') = ''`;
+    const [row] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM events WHERE ${missing}`);
+    const count = Number(row!["count"]);
+    if (count === 0) continue;
+    const examples = await database.rows(
+      `SELECT rowid + 1 AS row, ${quoted(name)}::VARCHAR AS value FROM events WHERE ${missing} ORDER BY rowid LIMIT ${EXAMPLES}`,
+    );
+    problems.push({ what: `no ${name}`, count, examples: examples.map(exampleOf) });
+  }
+  refuse("events", problems);
+}
+
+function exampleOf(row: Record<string, unknown>): Example {
+  return { row: Number(row["row"]), value: row["value"] as string | null };
+}
+
+async function unknownItems(database: Database, item: string, onItem: string, numbers: Uint32Array): Promise<Finding> {
+  let count = 0;
+  for (let event = 0; event < numbers.length; event++) if (numbers[event] === NONE) count++;
+  if (count === 0) return { count, examples: [] };
+  const examples = await database.rows(
+    `SELECT events.rowid + 1 AS row, events.${quoted(item)}::VARCHAR AS value
+     FROM events ANTI JOIN items ON ${onItem} ORDER BY events.rowid LIMIT ${EXAMPLES}`,
+  );
+  return { count, examples: examples.map(exampleOf) };
+}

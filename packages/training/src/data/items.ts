@@ -1,0 +1,60 @@
+import { JsonDuckDBValueConverter } from "@duckdb/node-api";
+import { UserError } from "@poeem/offline/errors";
+import type { PoeemConfig } from "../config.ts";
+import { type Database, quoted } from "./duckdb.ts";
+import { numbersOf } from "./events.ts";
+import { type Problem, refuse, requireColumns } from "./problems.ts";
+import { TextList, type Texts } from "./text-list.ts";
+import type { ItemTable } from "./types.ts";
+
+/** Reads the columns of the items that the config names into memory, and the ids into the table `items`. */
+export async function readItems(database: Database, config: PoeemConfig): Promise<{ ids: Texts; items: ItemTable }> {
+  const { id, title, text, categories, inputs, fields, facets, numbers } = config.items;
+  const read = [...new Set([title, ...text, ...categories, ...inputs, ...fields, ...facets, ...numbers])];
+  const present = await database.describe("items", config.data.items);
+  requireColumns("items", [...present.keys()], [id, ...read]);
+  await database.keep("items", config.data.items, [id, ...read]);
+  const [counted] = await database.rows("SELECT count(*)::INTEGER AS count FROM items");
+  const count = Number(counted!["count"]);
+  if (count === 0) throw new UserError("data.items: expected at least one row, got none");
+  await checkIds(database, id);
+
+  const ids = new Array<string>(count);
+  await database.scan(`SELECT rowid::UINTEGER, ${quoted(id)}::VARCHAR FROM items`, (chunk) => {
+    const at = numbersOf(chunk, 0);
+    const values = chunk.getColumnValues(1);
+    for (let i = 0; i < at.length; i++) ids[at[i]!] = values[i] as string;
+  });
+  const columns = new Map(read.map((name) => [name, new Array<unknown>(count).fill(null)]));
+  await database.scan(`SELECT rowid::UINTEGER, ${read.map(quoted).join(", ")} FROM items`, (chunk) => {
+    const at = numbersOf(chunk, 0);
+    read.forEach((name, c) => {
+      const column = columns.get(name)!;
+      const values = chunk.convertColumnValues(c + 1, JsonDuckDBValueConverter);
+      for (let i = 0; i < at.length; i++) column[at[i]!] = values[i];
+    });
+  });
+  return { ids: new TextList(ids), items: { count, columns } };
+}
+
+/** An id is a text, not empty, and stands in one row. */
+async function checkIds(database: Database, id: string): Promise<void> {
+  const problems: Problem[] = [];
+  const value = `${quoted(id)}::VARCHAR`;
+  const missing = `${value} IS NULL OR ${value} = ''`;
+  const find = async (what: string, where: string): Promise<void> => {
+    const [row] = await database.rows(`SELECT count(*)::INTEGER AS count FROM items WHERE ${where}`);
+    if (row!["count"] === 0) return;
+    const examples = await database.rows(
+      `SELECT rowid + 1 AS row, ${value} AS value FROM items WHERE ${where} ORDER BY rowid LIMIT 3`,
+    );
+    problems.push({
+      what,
+      count: Number(row!["count"]),
+      examples: examples.map((e) => ({ row: Number(e["row"]), value: e["value"] as string | null })),
+    });
+  };
+  await find(`no ${id}`, missing);
+  await find(`repeated ${id}`, `NOT (${missing}) AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`);
+  refuse("items", problems);
+}

@@ -1,0 +1,61 @@
+import { statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { UserError } from "@poeem/offline/errors";
+import type { PoeemConfig } from "../config.ts";
+import { Database } from "./duckdb.ts";
+import { readEvents } from "./events.ts";
+import { hashData } from "./hash.ts";
+import { readItems } from "./items.ts";
+import { refuse } from "./problems.ts";
+import type { RawData } from "./types.ts";
+
+export type { RawData } from "./types.ts";
+
+export interface LoadOptions {
+  /** Folder in which the SQL's files are found, instead of the folder of the config and its `data`. */
+  data?: string;
+  /** Makes events of unknown items an error. */
+  strict?: boolean;
+}
+
+/**
+ * Runs the two SQL statements of a config and checks what they give. Throws a `UserError` on unusable data.
+ *
+ * Rows go through DuckDB's own tables into typed arrays, so that neither the files nor the events need to fit into memory
+ * as rows or strings.
+ *
+ * @param directory folder of the config
+ */
+export async function loadData(config: PoeemConfig, directory: string, options: LoadOptions = {}): Promise<RawData> {
+  const folders = options.data === undefined ? [directory, join(directory, "data")] : [folderOf(options.data)];
+  const database = await Database.open(folders, config.data.memoryLimit);
+  try {
+    const { ids, items } = await readItems(database, config);
+    const { events, unknownItems } = await readEvents(database, config);
+    if (options.strict && unknownItems.count > 0) {
+      refuse("events", [{ what: `an unknown ${config.events.item}`, ...unknownItems }]);
+    }
+    if (events.count === 0) {
+      throw new UserError(
+        `data.events: expected at least one event of a known item, got ${unknownItems.count} rows and none`,
+      );
+    }
+    return {
+      ids,
+      items,
+      events,
+      report: { items: ids.length, events: events.count, unknownItems },
+      hash: hashData(ids, items, events),
+    };
+  } finally {
+    database.close();
+  }
+}
+
+function folderOf(data: string): string {
+  const folder = resolve(data);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UserError(`--data: expected a folder, got ${data}`);
+  }
+  return folder;
+}

@@ -1,0 +1,164 @@
+import type { TokenizerConfig } from "@poeem/towers";
+import type { Csr } from "./csr.ts";
+import type { Texts } from "./text-list.ts";
+
+/**
+ * Queries that are ranked, by query number. A query has any mix of a text, a user's history and a context; of one data
+ * set all queries have the same parts.
+ */
+export interface QuerySet {
+  readonly count: number;
+  /** Text of each query; empty when the model reads no text. Two queries may share a text when there are users too. */
+  readonly texts: readonly string[];
+  /** User of each query; empty when the events have no user column. */
+  readonly users: readonly string[];
+  /**
+   * Items the user had before, oldest first, without repeats and without those of `relevant`. Not cut to a length. Empty
+   * lists where there are no users, and in training queries: the history of a training *event* is in `Dataset.past`.
+   */
+  readonly histories: Csr;
+  /** Rows of the context table of each query; empty lists in training queries, whose events each have their own. */
+  readonly contexts: Csr;
+  /** Item numbers to find, without repeats: oldest first where there are users, else ascending. */
+  readonly relevant: Csr;
+}
+
+/** Data in the form that the training loop reads: everything is a number. */
+export interface Dataset {
+  readonly ids: Texts;
+  readonly train: QuerySet;
+  /** A small part of the training data that is never trained on: for progress, early stopping and choosing settings. */
+  readonly validation: QuerySet;
+  /** Held out for `evaluate`. Histories hold training (and validation) items only. */
+  readonly test: QuerySet;
+  /** Number in `train` of each training event, as often as they occur in the data; sorted by user where there are users. */
+  readonly eventQuery: Uint32Array;
+  /** Item number of each training event. */
+  readonly eventItem: Uint32Array;
+  /** Rows of the context table of each training event; undefined without context columns. */
+  readonly eventContext: Csr | undefined;
+  /** True when events have a time: then the history of a training event is what came before it, else all else. */
+  readonly ordered: boolean;
+  /** What each training event may know of its user; undefined where there are no users. */
+  readonly past: Past | undefined;
+  /** Rows of the text table, for each training query; empty lists without text. */
+  readonly queryRows: Csr;
+  /**
+   * Rows of the text table for each item, one list a kind of text (text columns, training queries): each kind is averaged
+   * on its own, so that hundreds of queries do not drown an item's name.
+   */
+  readonly itemTexts: readonly Csr[];
+  /** Rows of the category table, for each item. */
+  readonly itemCategories: Csr;
+  readonly numCategories: number;
+  /** Numbers that the item tower reads, standardised; undefined without `items.inputs`. */
+  readonly itemNumbers: ItemNumbers | undefined;
+  /** What each row of the context table stands for, as "column\tvalue"; empty without context columns. */
+  readonly contextNames: readonly string[];
+  readonly tokenizer: TokenizerConfig;
+  /** Hashes of the text features that have a row, ascending: row r belongs to vocabulary[r]. */
+  readonly vocabulary: Uint32Array;
+  /** Held-out events that are in no query set, by reason. */
+  readonly left: LeftOut;
+}
+
+/**
+ * The histories of training events, without a list an event: event e may read the first `length[e]` items of
+ * `items` list `user[eventQuery[e]]`, **less its own item**, which is among them where users are not ordered by time or
+ * come back to an item.
+ */
+export interface Past {
+  /** Training items of each user, oldest first, without repeats. In data without texts this is `train.relevant`. */
+  readonly items: Csr;
+  /** User number of each training query; in data without texts the query's own number. */
+  readonly user: Uint32Array;
+  /** Leading items of the user's list that came before each training event; all of them in data without times. */
+  readonly length: Uint32Array;
+}
+
+/** Number columns of the items, each with mean 0 and deviation 1 over the items that have it; a missing number is 0, the mean. */
+export interface ItemNumbers {
+  readonly names: readonly string[];
+  /** (items, names.length) */
+  readonly values: Float32Array;
+  readonly means: readonly number[];
+  /** Population deviation; 1 for a column that is the same everywhere. */
+  readonly deviations: readonly number[];
+}
+
+/** Held-out events that no query set has. */
+export interface LeftOut {
+  /** Held-out events whose query led to the same item in training. */
+  readonly repeats: number;
+  /** Held-out queries (users) who have nothing left for a history, in data without texts. */
+  readonly withoutHistory: number;
+}
+
+/**
+ * One event a position, every column an array of numbers. Where there are users the events are sorted by user, each
+ * user's oldest first (in row order where there is no time); else they are in row order.
+ */
+export interface EventTable {
+  readonly count: number;
+  readonly query: Dictionary | undefined;
+  readonly user: Dictionary | undefined;
+  /** Item number of each event. */
+  readonly item: Uint32Array;
+  /** True when a user's events are in order of time. */
+  readonly ordered: boolean;
+  /** Only for a split by time: seconds since 1970, or whatever number the column holds; larger is later. */
+  readonly time: Float64Array | undefined;
+  readonly contexts: readonly (Dictionary & { readonly name: string })[];
+  /** All columns but the item's and the time's, by name; of a split by hash also those that are for it alone. */
+  readonly columns: ReadonlyMap<string, Dictionary>;
+}
+
+/** In `Dictionary.numbers`: no value. */
+export const NONE = 0xffffffff;
+
+/**
+ * A column of text as numbers: event e has values[numbers[e]], or nothing where that is `NONE`. The values are distinct;
+ * they are in order of the rows that first have them.
+ */
+export interface Dictionary {
+  readonly values: readonly string[];
+  readonly numbers: Uint32Array;
+}
+
+/** The columns of the items that the config names; position in a column is the item's number. */
+export interface ItemTable {
+  readonly count: number;
+  readonly columns: ReadonlyMap<string, readonly unknown[]>;
+}
+
+/** The catalogue and its events as read from the files, checked. */
+export interface RawData {
+  /** Ids in order of the items query; position in this array is the item's number everywhere in the trainer. */
+  readonly ids: Texts;
+  readonly items: ItemTable;
+  readonly events: EventTable;
+  readonly report: DataReport;
+  /** SHA-256 of everything above: two trainings with one hash and one seed saw the same data. */
+  readonly hash: string;
+}
+
+/** What was read and what was left out. */
+export interface DataReport {
+  readonly items: number;
+  /** Events that are used. */
+  readonly events: number;
+  /** Events that named an unknown item and were left out. */
+  readonly unknownItems: Finding;
+}
+
+/** Rows with one problem: how many, and the first of them. */
+export interface Finding {
+  readonly count: number;
+  readonly examples: readonly Example[];
+}
+
+/** A row (1 is the first that the SQL gives) and the value found there. */
+export interface Example {
+  readonly row: number;
+  readonly value: string | null;
+}

@@ -1,0 +1,113 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "@poeem/offline/errors";
+import { readBytes, readVectors } from "@poeem/offline/files";
+import type { Index, ItemIds } from "@poeem/pq-core";
+import { encodeItems } from "../artifact/encode-items.ts";
+import { embedItems, type ItemTowerWeights } from "../artifact/item-tower.ts";
+import { ITEM_TOWER_FILE, readItemTower } from "../artifact/item-tower-file.ts";
+import { type PoeemConfig, resolveConfig } from "../config.ts";
+import type { ItemTable } from "../data/types.ts";
+import { readIds } from "./read-ids.ts";
+import { readItemsFile } from "./read-items.ts";
+
+export interface ChangedItemsOptions {
+  readonly index: string;
+  readonly items?: string;
+  readonly vectors?: string;
+  readonly ids?: string;
+}
+
+/**
+ * New and changed items as `writeDelta` takes them: their vectors, from a file or the trained item tower, become codes
+ * of the index's own codebook.
+ *
+ * @returns undefined when the options name no items
+ */
+export async function readChangedItems(index: Index, options: ChangedItemsOptions) {
+  const { items, ids, vectors } = options;
+  if (items !== undefined && ids !== undefined)
+    throw new UserError("--ids: the ids come from --items; give one of them");
+  if (ids !== undefined) {
+    if (vectors === undefined) throw new UserError("--ids: expected --vectors beside it");
+    return withIds(index, options.index, await readIds("--ids", ids), vectors);
+  }
+  if (items === undefined) {
+    if (vectors !== undefined) throw new UserError("--vectors: expected --items or --ids beside it");
+    return undefined;
+  }
+  const config = configOf(index, options.index);
+  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config);
+  const tower = await readTower(index, options.index);
+  const embedded =
+    vectors === undefined
+      ? embed(tower, options.index, config, itemIds, table)
+      : await readCount(index, vectors, itemIds.length, items);
+  const codes = await encodeItems(index.codebook, embedded, tower?.moments);
+  return { ids: typedIds(itemIds, index), ...values, ...codes };
+}
+
+/** The item tower that the index was trained with, if it is there. */
+async function readTower({ manifest }: Index, directory: string): Promise<ItemTowerWeights | undefined> {
+  const file = join(directory, ITEM_TOWER_FILE);
+  if (!existsSync(file)) return undefined;
+  const tower = readItemTower(file, await readBytes(file));
+  if (tower.dim !== manifest.dim)
+    throw new UserError(`item tower ${file}: expected dim ${manifest.dim}, got ${tower.dim}`);
+  return tower;
+}
+
+/** The trained item tower's vectors; never junk for items of which it knows nothing. */
+function embed(
+  tower: ItemTowerWeights | undefined,
+  directory: string,
+  config: PoeemConfig,
+  ids: readonly string[],
+  items: ItemTable,
+): Float32Array {
+  if (tower === undefined)
+    throw new UserError(`index ${directory}: no item tower in it (${ITEM_TOWER_FILE}); train again, or give --vectors`);
+  const { vectors, nothingKnown } = embedItems(tower, config, ids, items);
+  if (nothingKnown.length === 0) return vectors;
+  const { text, categories, inputs } = config.items;
+  const some = `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} (${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
+  throw new UserError(
+    text.length + categories.length + inputs.length === 0
+      ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, items.categories or items.inputs, or give --vectors`
+      : `${some} have no word, category or number that the item tower knows; give --vectors, or train again`,
+  );
+}
+
+/** Items that are no more than an id and a vector. */
+async function withIds(index: Index, directory: string, ids: string[], vectors: string) {
+  const { hasFields, chunks } = index.manifest;
+  if (hasFields || chunks.some(({ kind }) => kind === "filters"))
+    throw new UserError("--ids: this index has fields or filters of its items, so new ones need them too; use --items");
+  const given = await readCount(index, vectors, ids.length, "--ids");
+  const tower = await readTower(index, directory);
+  return { ids: typedIds(ids, index), ...(await encodeItems(index.codebook, given, tower?.moments)) };
+}
+
+async function readCount(index: Index, file: string, expected: number, of: string): Promise<Float32Array> {
+  const { dim } = index.manifest;
+  const vectors = await readVectors(file, dim);
+  if (vectors.length !== expected * dim)
+    throw new UserError(`${file}: expected ${expected} vectors, one an item of ${of}, got ${vectors.length / dim}`);
+  return vectors;
+}
+
+/** The configuration that the index was trained with. */
+function configOf({ manifest }: Index, directory: string): PoeemConfig {
+  const config = (manifest.training as { config?: unknown } | undefined)?.config;
+  if (config === undefined)
+    throw new UserError(`index ${directory} was not trained by \`poeem train\`: give --vectors and --ids`);
+  return resolveConfig(config, `index ${directory}`);
+}
+
+function typedIds(ids: string[], { manifest: { idType } }: Index): ItemIds {
+  if (idType === "string") return ids;
+  const most = idType === "u32" ? 2n ** 32n - 1n : 2n ** 64n - 1n;
+  const wrong = ids.find((id) => !/^(0|[1-9]\d{0,19})$/.test(id) || BigInt(id) > most);
+  if (wrong !== undefined) throw new UserError(`expected ids from 0 to ${most}, as the index has, got "${wrong}"`);
+  return idType === "u32" ? Uint32Array.from(ids, Number) : BigUint64Array.from(ids, BigInt);
+}

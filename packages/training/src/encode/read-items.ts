@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { messageOf, UserError } from "@poeem/offline/errors";
+import type { ArtifactInput } from "@poeem/pq-core";
+import type { PoeemConfig } from "../config.ts";
+import { Database } from "../data/duckdb.ts";
+import { filterColumns } from "../data/filter-columns.ts";
+import { itemFields } from "../data/item-fields.ts";
+import { readItems } from "../data/items.ts";
+import type { ItemTable } from "../data/types.ts";
+
+/** Items of a file, with what an index keeps of them. */
+export interface ItemsFile extends Required<Pick<ArtifactInput, "fields" | "facets" | "numbers">> {
+  readonly ids: string[];
+  readonly items: ItemTable;
+}
+
+/**
+ * Reads items as the trainer read those of the catalogue.
+ *
+ * @param file CSV, TSV, JSON(L) or Parquet with the columns that `config.items` names
+ */
+export async function readItemsFile(file: string, config: PoeemConfig): Promise<ItemsFile> {
+  if (!existsSync(file)) throw new UserError(`--items ${file}: not found`);
+  const database = await Database.open([process.cwd()], config.data.memoryLimit);
+  const sql = `SELECT * FROM '${resolve(file).replaceAll("'", "''")}'`;
+  try {
+    const { ids, items } = await readItems(database, { ...config, data: { ...config.data, items: sql } });
+    return { ids: [...ids], items, fields: itemFields(items, config), ...filterColumns({ items }, config) };
+  } catch (error) {
+    // The trainer's words are about the query of the config, which is this file here.
+    throw error instanceof UserError ? new UserError(messageOf(error).replace(/^data\.items/, file)) : error;
+  } finally {
+    database.close();
+  }
+}

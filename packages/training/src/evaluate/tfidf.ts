@@ -1,0 +1,59 @@
+import { words } from "@poeem/towers";
+import { selectTop } from "./top-items.ts";
+
+/** A lexical baseline that answers text queries. */
+export interface LexicalIndex {
+  /** Item numbers of the k best matches, best first, ties by smaller number; fewer when fewer match. */
+  search(query: string, k: number): Uint32Array;
+}
+
+/**
+ * Cosine of TF-IDF vectors: tf · (1 + ln((1 + n) / (1 + df))), made unit vectors (Salton and Buckley 1988, with the
+ * customary smoothing), over the words of the query tower's tokenizer. Scores by an inverted file in typed arrays.
+ */
+export function buildTfidfIndex(texts: readonly string[]): LexicalIndex {
+  const termOf = new Map<string, number>();
+  const counts = texts.map((text) => {
+    const count = new Map<number, number>();
+    for (const word of words(text, 1 << 20)) {
+      const term = termOf.get(word) ?? termOf.size;
+      termOf.set(word, term);
+      count.set(term, (count.get(term) ?? 0) + 1);
+    }
+    return count;
+  });
+  const offsets = new Uint32Array(termOf.size + 1);
+  for (const count of counts) for (const term of count.keys()) offsets[term + 1]!++;
+  const idf = Float64Array.from(
+    { length: termOf.size },
+    (_, term) => 1 + Math.log((1 + texts.length) / (1 + offsets[term + 1]!)),
+  );
+  for (let term = 0; term < idf.length; term++) offsets[term + 1]! += offsets[term]!;
+  const next = offsets.slice(0, -1);
+  const items = new Uint32Array(offsets[termOf.size]!);
+  const weights = new Float32Array(items.length);
+  for (const [item, count] of counts.entries()) {
+    const norm = Math.hypot(...Array.from(count, ([term, n]) => n * idf[term]!));
+    for (const [term, n] of count) {
+      items[next[term]!] = item;
+      weights[next[term]!++] = (n * idf[term]!) / norm;
+    }
+  }
+  const scores = new Float32Array(texts.length);
+  return {
+    search(query, k) {
+      scores.fill(0);
+      // the norm of the query changes no order
+      for (const word of words(query)) {
+        const term = termOf.get(word);
+        if (term === undefined) continue;
+        for (let at = offsets[term]!; at < offsets[term + 1]!; at++) {
+          scores[items[at]!]! += weights[at]! * idf[term]!;
+        }
+      }
+      const top = new Uint32Array(Math.min(k, texts.length));
+      selectTop(scores, top.length, top);
+      return top.filter((item) => scores[item]! > 0);
+    },
+  };
+}

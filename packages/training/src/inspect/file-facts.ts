@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { UserError } from "@poeem/offline/errors";
+import { readBytes } from "@poeem/offline/files";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { openManifest } from "@poeem/pq-core";
+import { type ChunkHeader, isChunk, readChunkHeader } from "@poeem/pq-core/write";
+import { ITEM_TOWER_FILE, readItemTower } from "../artifact/item-tower-file.ts";
+import { readCheckpointFile } from "../train/checkpoint-file.ts";
+import type { Facts } from "./facts.ts";
+import { manifestFacts } from "./index-facts.ts";
+import { queryTowerFacts } from "./query-tower-facts.ts";
+
+const starts = (bytes: Uint8Array, text: string): boolean =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(text.length, bytes.length)).toString("latin1") === text;
+
+/** What one file is, told by its first bytes: a manifest, a chunk, a checkpoint, a query tower or an item tower. */
+export async function fileFacts(file: string): Promise<Facts> {
+  const bytes = await readBytes(file);
+  if (isChunk(bytes)) return chunkFacts(file, bytes);
+  if (starts(bytes, "{")) return { file: "manifest", ...manifestFacts(await openManifest(bytes)) };
+  if (starts(bytes, "POEEMCKP")) return { file: "checkpoint", bytes: bytes.length, ...(await checkpointFacts(file)) };
+  if (starts(bytes, "PQTW")) return { file: "query tower", ...queryTowerFacts(bytes) };
+  if (basename(file) === basename(ITEM_TOWER_FILE)) return { file: "item tower", ...itemTowerFacts(file, bytes) };
+  throw new UserError(
+    `${file}: expected an index folder, a manifest, a chunk, a checkpoint, a query tower or an item tower, got something else`,
+  );
+}
+
+async function chunkFacts(file: string, bytes: Uint8Array): Promise<Facts> {
+  const { payload, ...header } = readChunkHeader(bytes);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  return {
+    file: "chunk",
+    ...header,
+    bytes: bytes.length,
+    payload: payload.length,
+    sha256,
+    ...(await agreement(file, sha256)),
+    ...(await payloadFacts(file, { payload, ...header })),
+  };
+}
+
+/** Whether the name and the manifest beside it say the same as the bytes. */
+async function agreement(file: string, sha256: string): Promise<Facts> {
+  const name = basename(file);
+  const named = /-([0-9a-f]{16})\.bin$/.exec(name)?.[1];
+  const manifestFile = join(dirname(file), "manifest.json");
+  const beside = existsSync(manifestFile)
+    ? await openManifest(new Uint8Array(await readFile(manifestFile)))
+    : undefined;
+  const entry = beside?.chunks.find(({ key }) => key === name);
+  return {
+    nameFits: named === undefined ? undefined : sha256.startsWith(named),
+    manifestBesideIt: !beside ? "none" : !entry ? "does not name it" : entry.sha256 === sha256 ? "agrees" : "differs",
+  };
+}
+
+/** What can be said of the payload by itself, or with the index that lies around it. */
+async function payloadFacts(file: string, { kind, seq, first, count, payload }: ChunkHeader): Promise<Facts> {
+  if (kind === "lists") return { roomForItems: 32 * count };
+  // one of several parts says nothing by itself
+  if (kind === "query-tower") return starts(payload, "PQTW") && seq === 0 ? await wholeTower(file, payload) : {};
+  if (!existsSync(join(dirname(file), "manifest.json"))) return {};
+  const index = await openIndexDirectory(dirname(file));
+  if (kind === "items" && count > 0) {
+    const [item] = await index.items([first]);
+    return { firstId: String(item!.id), firstFields: item!.fields && JSON.stringify(item!.fields) };
+  }
+  if (kind === "filters") {
+    const facets = Object.entries(await index.facets());
+    return {
+      facets: Object.fromEntries(facets.map(([name, values]) => [name, `${Object.keys(values).length} values`])),
+    };
+  }
+  if (kind === "codebook") {
+    const { dim, metric, nlist, numSubQuantizers, numCentroids, subDim, rotation } = index.codebook;
+    return {
+      dim,
+      metric,
+      coarseCentroids: nlist,
+      centroids: `${numSubQuantizers} × ${numCentroids} of ${subDim} dimensions`,
+      rotation: rotation !== undefined,
+    };
+  }
+  return {};
+}
+
+async function wholeTower(file: string, payload: Uint8Array): Promise<Facts> {
+  if (!existsSync(join(dirname(file), "manifest.json"))) return { queryTower: queryTowerFacts(payload) };
+  const whole = await (await openIndexDirectory(dirname(file))).queryTower();
+  return { queryTower: queryTowerFacts(whole ?? payload) };
+}
+
+async function checkpointFacts(file: string): Promise<Facts> {
+  const { facts, state } = await readCheckpointFile<Record<string, unknown>>(file);
+  const arrays = Object.entries(state).map(([name, value]): [string, string | number] => [
+    name,
+    typeof value === "number" ? value : `${value.constructor.name} of ${value.length}`,
+  ]);
+  return { facts: Object.keys(facts), state: Object.fromEntries(arrays) };
+}
+
+function itemTowerFacts(file: string, bytes: Uint8Array): Facts {
+  const { dim, text, layers, categories, numbers, ids } = readItemTower(file, bytes);
+  return {
+    bytes: bytes.length,
+    dim,
+    textFeatures: text.hashes.length,
+    layers: layers.map(({ inputDim, outputDim }) => `${inputDim} → ${outputDim}`),
+    categories: categories.length,
+    numbers: numbers?.names,
+    items: ids.length,
+  };
+}

@@ -1,0 +1,139 @@
+import { codeUsage, subCodeUsage } from "@poeem/indexing-layer";
+import { formatCount } from "@poeem/offline/progress";
+import type { EncodedVectors, Manifest } from "@poeem/pq-core";
+import { acrossAt, baseAxis, type Figure, SERIES, valueAxis } from "./chart.ts";
+import { formatBytes, formatPercent, formatShort } from "./format.ts";
+
+/** How evenly codes and cells are used, and what the chunks weigh. */
+export function codeFigures(manifest: Manifest, encoded: EncodedVectors): Figure[] {
+  return [
+    subQuantizers(manifest, encoded),
+    ...(manifest.nlist > 1 ? [lists(manifest, encoded)] : []),
+    chunks(manifest),
+  ];
+}
+
+function subQuantizers({ numSubQuantizers: M, nbits }: Manifest, { codes }: EncodedVectors): Figure {
+  const numCentroids = 2 ** nbits;
+  const usage = subCodeUsage(codes, M, numCentroids);
+  const perplexities = usage.map(({ perplexity }) => perplexity);
+  const dead = usage.reduce((sum, { deadShare }) => sum + Math.round(deadShare * numCentroids), 0);
+  const mean = perplexities.reduce((a, b) => a + b, 0) / M;
+  return {
+    id: "codes",
+    title: "Use of the codes",
+    description: `Perplexity of each of the ${M} sub-quantizers: how many of its ${numCentroids} centroids even use would need. Mean ${mean.toFixed(1)}, least ${Math.min(...perplexities).toFixed(1)}; ${dead === 0 ? "every centroid is used" : `${formatCount(dead)} of ${formatCount(M * numCentroids)} centroids are used by no item`}.`,
+    legend: [],
+    option: () => ({
+      xAxis: baseAxis("sub-quantizer", { type: "category", data: usage.map((_, m) => String(m)) }),
+      yAxis: valueAxis({ max: numCentroids, interval: numCentroids / 4 }),
+      series: [
+        {
+          type: "bar",
+          silent: true,
+          data: perplexities,
+          itemStyle: { color: SERIES[0], borderRadius: [2, 2, 0, 0] },
+          barCategoryGap: "25%",
+        },
+      ],
+    }),
+    table: {
+      columns: ["Sub-quantizer", "Perplexity", "Entropy, bits", "Unused centroids", "Most used"],
+      rows: usage.map(({ perplexity, deadShare, counts }, m) => [
+        String(m),
+        perplexity.toFixed(2),
+        Math.log2(perplexity).toFixed(2),
+        String(Math.round(deadShare * numCentroids)),
+        formatPercent(Math.max(...counts) / Math.max(1, codes.length / M)),
+      ]),
+    },
+  };
+}
+
+function lists({ nlist, numItems: allItems }: Manifest, { assignments }: EncodedVectors): Figure {
+  const numItems = assignments.length;
+  const { counts, perplexity } = codeUsage(assignments, nlist);
+  const sizes = Array.from(counts).sort((a, b) => b - a);
+  const empty = sizes.filter((size) => size === 0).length;
+  const at = (share: number): number => sizes[Math.min(nlist - 1, Math.floor(share * nlist))]!;
+  return {
+    id: "lists",
+    title: "Sizes of the cells",
+    description: `Items in each of the ${formatCount(nlist)} cells, largest first. Largest ${formatCount(sizes[0]!)}, median ${formatCount(at(0.5))}, smallest ${formatCount(sizes.at(-1)!)}; ${empty === 0 ? "no cell is empty" : `${formatCount(empty)} empty`}. A search that visits one cell reads most where cells are large.${numItems < allItems ? ` Counted on ${formatCount(numItems)} items, spread evenly.` : ""}`,
+    legend: [],
+    option: () => ({
+      xAxis: baseAxis("cell, by size", { type: "category", data: sizes.map((_, i) => String(i + 1)) }),
+      yAxis: valueAxis({ axisLabel: { formatter: formatShort } }),
+      series: [
+        {
+          type: "bar",
+          silent: true,
+          data: sizes,
+          itemStyle: { color: SERIES[1] },
+          barCategoryGap: nlist > 100 ? "0%" : "15%",
+          markLine: acrossAt(numItems / nlist, "even", "var(--quiet)"),
+        },
+      ],
+    }),
+    table: {
+      columns: ["Cells", "Items"],
+      rows: [
+        ["largest", formatCount(sizes[0]!)],
+        ...([0.1, 0.25, 0.5, 0.75, 0.9] as const).map((share) => [
+          `${formatPercent(share)} of the cells are larger than`,
+          formatCount(at(share)),
+        ]),
+        ["smallest", formatCount(sizes.at(-1)!)],
+        ["even", (numItems / nlist).toFixed(1)],
+        ["perplexity", perplexity.toFixed(1)],
+      ],
+    },
+  };
+}
+
+function chunks({ chunks: entries, numItems }: Manifest): Figure {
+  const kinds = new Map<string, { bytes: number; count: number }>();
+  for (const { kind, size } of entries) {
+    const { bytes, count } = kinds.get(kind) ?? { bytes: 0, count: 0 };
+    kinds.set(kind, { bytes: bytes + size, count: count + 1 });
+  }
+  const sorted = [...kinds].sort((a, b) => a[1].bytes - b[1].bytes);
+  const total = sorted.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+  const largest = sorted.at(-1)!;
+  return {
+    id: "chunks",
+    title: "What the artifact weighs",
+    description: `${formatBytes(total)} in ${formatCount(entries.length)} chunks, ${(total / Math.max(1, numItems)).toFixed(1)} bytes an item in all; the largest part is ${largest[0]}, ${formatBytes(largest[1].bytes)}.`,
+    legend: [],
+    option: () => ({
+      xAxis: valueAxis({ axisLabel: { formatter: (value: number) => formatBytes(value) }, axisLine: { show: false } }),
+      yAxis: baseAxis("", { type: "category", data: sorted.map(([kind]) => kind) }),
+      series: [
+        {
+          type: "bar",
+          silent: true,
+          data: sorted.map(([, { bytes }]) => bytes),
+          itemStyle: { color: SERIES[3], borderRadius: [0, 2, 2, 0] },
+          label: {
+            show: true,
+            position: "right",
+            color: "var(--quiet)",
+            formatter: ({ value }: { value: number }) => formatBytes(value),
+          },
+        },
+      ],
+      grid: { left: 8, right: 64, top: 14, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "all" },
+    }),
+    table: {
+      columns: ["Chunks", "Count", "Bytes", "Bytes an item"],
+      rows: sorted
+        .toReversed()
+        .map(([kind, { bytes, count }]) => [
+          kind,
+          formatCount(count),
+          formatCount(bytes),
+          (bytes / Math.max(1, numItems)).toFixed(2),
+        ]),
+    },
+  };
+}

@@ -1,0 +1,217 @@
+import { formatCount } from "@poeem/offline/progress";
+import type { EvaluationRow, RowKind } from "../evaluate/evaluation.ts";
+import type { MetricName } from "../evaluate/metrics.ts";
+import type { EvaluationResult } from "../evaluate/result.ts";
+import { acrossAt, baseAxis, type Figure, type LegendEntry, SERIES, valueAxis } from "./chart.ts";
+import { errorBars } from "./error-bars.ts";
+import { formatFigure, formatPercent } from "./format.ts";
+
+const NAMES: Readonly<Record<Exclude<RowKind, "baseline">, string>> = {
+  dense: "dense brute force",
+  index: "this index, trained jointly",
+  "ivf-pq": "IVF+PQ afterwards",
+  "ivf-opq": "IVF+OPQ afterwards",
+};
+const COLORS = { index: SERIES[0], dense: SERIES[1], "ivf-opq": SERIES[2], "ivf-pq": SERIES[3] } as const;
+
+/** Texts have about one right answer, histories many: recall@10 for those, recall@50 for these. */
+export function headline({ unnamedQueries }: EvaluationResult): 10 | 50 {
+  return unnamedQueries === null ? 50 : 10;
+}
+
+/** Dense against index, recall against cells visited and against bytes. */
+export function evaluationFigures(result: EvaluationResult, nlist: number, defaultNprobe: number): Figure[] {
+  const dense = result.rows.find(({ kind }) => kind === "dense");
+  const index = result.rows.filter(({ kind }) => kind === "index");
+  if (!dense || index.length === 0) return [];
+  const k = headline(result);
+  const afterwards = result.rows.some(({ kind }) => kind.startsWith("ivf"));
+  return [
+    comparison(result, dense, index.find(({ nprobe }) => nprobe === defaultNprobe) ?? index.at(-1)!),
+    ...(index.length > 1 ? [byProbes(index, dense, k, nlist)] : []),
+    ...(afterwards ? [byBytes(result.rows, dense, k, Math.max(1, nlist))] : []),
+  ];
+}
+
+const SHOWN: readonly [MetricName, string][] = [
+  ["recallAt1", "R@1"],
+  ["recallAt10", "R@10"],
+  ["recallAt50", "R@50"],
+  ["recallAt100", "R@100"],
+  ["ndcgAt10", "N@10"],
+  ["ndcgAt100", "N@100"],
+];
+
+/** Bars of dense, index, OPQ at equal bytes and cells, and the best baseline. */
+function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, index: EvaluationRow): Figure {
+  const opq = rows.find(
+    ({ kind, nprobe, bytesPerItem }) =>
+      kind === "ivf-opq" && nprobe === index.nprobe && bytesPerItem === index.bytesPerItem,
+  );
+  const baseline = rows
+    .filter(({ kind }) => kind === "baseline")
+    .reduce<EvaluationRow | undefined>(
+      (best, row) => (best && best.recallAt100 >= row.recallAt100 ? best : row),
+      undefined,
+    );
+  const series: [EvaluationRow, LegendEntry][] = [
+    [
+      dense,
+      {
+        name: `${NAMES.dense}, ${formatCount(dense.bytesPerItem ?? 0)} bytes an item`,
+        color: COLORS.dense,
+        mark: "bar",
+      },
+    ],
+    [
+      index,
+      {
+        name: `${NAMES.index}, ${index.bytesPerItem} bytes, ${formatPercent(index.scanned)} scanned`,
+        color: COLORS.index,
+        mark: "bar",
+      },
+    ],
+  ];
+  if (opq)
+    series.push([opq, { name: `${NAMES["ivf-opq"]}, equal bytes and cells`, color: COLORS["ivf-opq"], mark: "bar" }]);
+  if (baseline) series.push([baseline, { name: baseline.name, color: "var(--quiet)", mark: "bar" }]);
+  return {
+    id: "comparison",
+    title: "Dense against index",
+    description: `Recall and NDCG over ${formatCount(queries)} held-out queries, with 95 % intervals. At recall@100 the index keeps ${formatPercent(index.recallAt100 / dense.recallAt100)} of what dense brute force finds${opq ? `, OPQ made afterwards ${formatPercent(opq.recallAt100 / dense.recallAt100)}` : ""}.`,
+    legend: series.map(([, entry]) => entry),
+    option: (narrow) => ({
+      xAxis: baseAxis("", {
+        type: "category",
+        data: SHOWN.map(([, short]) => short),
+        axisLabel: { interval: 0, fontSize: narrow ? 11 : 12 },
+      }),
+      yAxis: valueAxis(),
+      series: series.flatMap(([row, { color }], s) => [
+        {
+          type: "bar",
+          silent: true,
+          data: SHOWN.map(([name]) => row[name]),
+          itemStyle: { color, borderRadius: [2, 2, 0, 0] },
+          barGap: "8%",
+          barCategoryGap: "28%",
+        },
+        errorBars(
+          SHOWN.map(([name]) => [row[name], row.margin95[name]]),
+          s,
+          series.length,
+        ),
+      ]),
+    }),
+    table: {
+      columns: ["Ranking", ...SHOWN.map(([, short]) => short)],
+      rows: series.map(([row, { name }]) => [
+        name,
+        ...SHOWN.map(([metric]) => `${formatFigure(row[metric])} ± ${formatFigure(row.margin95[metric])}`),
+      ]),
+    },
+  };
+}
+
+function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 50, nlist: number): Figure {
+  const name = `recallAt${k}` as const;
+  const first = index.find((row) => row[name] >= 0.99 * index.at(-1)![name])!;
+  return {
+    id: "nprobe",
+    title: `Recall@${k} against cells visited`,
+    description: `Of ${formatCount(nlist)} cells. ${
+      first === index.at(-1)
+        ? "Fewer than all cost more than 1 % of the recall"
+        : `Visiting ${formatCount(first.nprobe ?? 0)} of them, ${formatPercent(first.scanned)} of the items, gives 99 % of the recall of visiting all`
+    }; all cells give ${formatFigure(index.at(-1)![name])}, dense brute force ${formatFigure(dense[name])}.`,
+    legend: [
+      { name: NAMES.index, color: COLORS.index, mark: "line" },
+      { name: NAMES.dense, color: COLORS.dense, mark: "dashed" },
+    ],
+    option: () => ({
+      xAxis: baseAxis("cells visited (nprobe)", {
+        type: "category",
+        data: index.map(({ nprobe }) => String(nprobe)),
+        boundaryGap: false,
+      }),
+      yAxis: valueAxis({ scale: true }),
+      series: [
+        {
+          type: "line",
+          silent: true,
+          data: index.map((row) => row[name]),
+          symbol: "circle",
+          symbolSize: 7,
+          lineStyle: { color: COLORS.index, width: 2 },
+          itemStyle: { color: COLORS.index },
+        },
+        // a series of its own, so that the axis reaches it
+        {
+          type: "line",
+          silent: true,
+          data: index.map(() => dense[name]),
+          showSymbol: false,
+          lineStyle: { color: COLORS.dense, type: "dashed", width: 1.5 },
+        },
+      ],
+    }),
+    table: {
+      columns: ["Cells visited", "Items scanned", `Recall@${k}`, "95 %", "Overlap@10"],
+      rows: index.map((row) => [
+        String(row.nprobe),
+        formatPercent(row.scanned),
+        formatFigure(row[name]),
+        `± ${formatFigure(row.margin95[name])}`,
+        row.overlapAt10?.toFixed(3) ?? "–",
+      ]),
+    },
+  };
+}
+
+function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 50, cells: number): Figure {
+  const name = `recallAt${k}` as const;
+  // all cells visited, so that only the codes differ
+  const whole = rows.filter((row) => row.nprobe === cells && row.bytesPerItem !== null);
+  const sizes = [...new Set(whole.map((row) => row.bytesPerItem!))].sort((a, b) => a - b);
+  const kinds = (["index", "ivf-opq", "ivf-pq"] as const).map((kind) => ({
+    kind,
+    at: sizes.map((bytes) => whole.find((row) => row.kind === kind && row.bytesPerItem === bytes)),
+  }));
+  const [own, opq] = [kinds[0]!.at.find(Boolean), kinds[1]!];
+  const equal = own && opq.at[sizes.indexOf(own.bytesPerItem!)];
+  return {
+    id: "bytes",
+    title: `Recall@${k} against bytes an item`,
+    description: `All cells visited, so that codes alone differ. ${own && equal ? `At ${own.bytesPerItem} bytes this index has ${formatFigure(own[name])}, OPQ made afterwards from the same dense vectors ${formatFigure(equal[name])}, dense ${formatFigure(dense[name])}.` : ""}`,
+    legend: [
+      { name: NAMES.index, color: COLORS.index, mark: "point" },
+      { name: NAMES["ivf-opq"], color: COLORS["ivf-opq"], mark: "line" },
+      { name: NAMES["ivf-pq"], color: COLORS["ivf-pq"], mark: "dotted" },
+      { name: `${NAMES.dense}, ${formatCount(dense.bytesPerItem ?? 0)} bytes`, color: COLORS.dense, mark: "dashed" },
+    ],
+    option: () => ({
+      xAxis: baseAxis("bytes an item", { type: "category", data: sizes.map(String) }),
+      yAxis: valueAxis({ scale: true, max: ({ max }: { max: number }) => Math.max(max, dense[name]) * 1.02 }),
+      series: kinds.toReversed().map(({ kind, at }) => ({
+        type: "line",
+        silent: true,
+        data: at.map((row) => (row ? row[name] : null)),
+        connectNulls: true,
+        symbol: kind === "index" ? "diamond" : kind === "ivf-opq" ? "circle" : "rect",
+        symbolSize: kind === "index" ? 15 : 7,
+        lineStyle: { color: COLORS[kind], width: 2, type: kind === "ivf-pq" ? "dotted" : "solid" },
+        itemStyle: { color: COLORS[kind] },
+        ...(kind === "index" ? { markLine: acrossAt(dense[name], "dense", COLORS.dense) } : {}),
+      })),
+    }),
+    table: {
+      columns: ["Bytes an item", ...kinds.map(({ kind }) => NAMES[kind])],
+      rows: sizes.map((bytes, i) => [
+        String(bytes),
+        ...kinds.map(({ at }) =>
+          at[i] ? `${formatFigure(at[i][name])} ± ${formatFigure(at[i].margin95[name])}` : "–",
+        ),
+      ]),
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { formatCount } from "@poeem/offline/progress";
+import type { Manifest } from "@poeem/pq-core";
+import type { DataFacts } from "../data/report.ts";
+import { COLUMNS } from "../evaluate/print.ts";
+import type { EvaluationResult } from "../evaluate/result.ts";
+import type { Table } from "./chart.ts";
+
+type TitledTable = Table & { readonly title: string };
+
+/** Every row of an evaluation, as the command prints it. */
+export function evaluationTable({ rows }: EvaluationResult): TitledTable {
+  return {
+    title: "Every ranking",
+    // "@20" behind "recall@10" is "recall@20"
+    columns: COLUMNS.map(([name], i) =>
+      name.startsWith("@")
+        ? (COLUMNS.findLast(([before], j) => j < i && !before.startsWith("@"))?.[0].replace(/@.*/, "") ?? "") + name
+        : name,
+    ),
+    rows: rows.map((row) => COLUMNS.map(([, of]) => of(row))),
+  };
+}
+
+/** What the data was, what the index is, what the training says of itself, and the settings. */
+export function factTables(manifest: Manifest, data: DataFacts | undefined): TitledTable[] {
+  const { training } = manifest;
+  const { config, epochs, ...facts } = (training ?? {}) as Record<string, unknown>;
+  const shape: [string, string][] = [
+    ["items", formatCount(manifest.numItems)],
+    ["dimensions", String(manifest.dim)],
+    ["metric", manifest.metric],
+    ["codes", `${manifest.numSubQuantizers} × ${manifest.nbits} bits${manifest.byResidual ? ", of the residual" : ""}`],
+    ["cells", `${formatCount(manifest.nlist)}, ${formatCount(manifest.defaultNprobe)} visited by default`],
+    ["rotation", manifest.hasRotation ? "learned" : "none"],
+    ["version", manifest.version],
+    ...(manifest.previousVersion === undefined
+      ? []
+      : [["previous version", manifest.previousVersion] as [string, string]]),
+  ];
+  return [
+    ...(data === undefined ? [] : [{ title: "Data", columns: ["Name", "Value"], rows: dataRows(data) }]),
+    { title: "Index", columns: ["Name", "Value"], rows: shape },
+    ...(training === undefined ? [] : [{ title: "Training", columns: ["Name", "Value"], rows: flatten(facts) }]),
+    ...(config === undefined ? [] : [{ title: "Settings", columns: ["Name", "Value"], rows: flatten(config) }]),
+  ];
+}
+
+function dataRows({ items, events, unknownItems, left, hash, ...counts }: DataFacts): [string, string][] {
+  return [
+    ["items", formatCount(items)],
+    ["events", formatCount(events)],
+    ["training events", formatCount(counts.trainingEvents)],
+    ["training queries", formatCount(counts.trainingQueries)],
+    ["validation queries", formatCount(counts.validationQueries)],
+    ["held-out queries", formatCount(counts.testQueries)],
+    ["left out: events of unknown items", formatCount(unknownItems.count)],
+    ["left out: held-out events known from training", formatCount(left.repeats)],
+    ["left out: held-out users without a history", formatCount(left.withoutHistory)],
+    ["SHA-256", hash],
+  ];
+}
+
+/** The leaves of an object, as "path.to.it" and text. */
+function flatten(value: unknown, path = ""): [string, string][] {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return Object.entries(value).flatMap(([key, member]) => flatten(member, path === "" ? key : `${path}.${key}`));
+  }
+  if (value === undefined) return [];
+  return [[path, typeof value === "string" ? value : JSON.stringify(value)]];
+}

@@ -1,0 +1,113 @@
+import { access, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf, UserError } from "@poeem/offline/errors";
+import { writeBytes } from "@poeem/offline/files";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { formatCount, formatSeconds } from "@poeem/offline/progress";
+import type { Manifest } from "@poeem/pq-core";
+import type { DataFacts } from "../data/report.ts";
+import { bytesPerItem } from "../evaluate/afterwards.ts";
+import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
+import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "../train/training-log.ts";
+import { codeFigures } from "./code-figures.ts";
+import { evaluationFigures, headline } from "./evaluation-figures.ts";
+import { formatBytes, formatFigure, formatPercent } from "./format.ts";
+import { type Page, renderPage, type Section } from "./page.ts";
+import { evaluationTable, factTables } from "./tables.ts";
+import { trainingFigures } from "./training-figures.ts";
+
+export const REPORT_FILE = "report.html";
+/** Items whose codes are counted; of a larger catalogue as many, spread evenly. */
+const MOST_CODES = 200_000;
+
+/**
+ * Draws `report.html` in an index folder from what lies there: the artifact, the log of its training and the last
+ * evaluation. What is missing, or belongs to another version, is left out.
+ */
+export async function writeReport(folder: string): Promise<void> {
+  const index = await openIndexDirectory(folder);
+  const { manifest } = index;
+  const encoded = await index.codes(spreadEvenly(manifest.numItems, MOST_CODES));
+  const log = await readJson<TrainingLog>(join(folder, TRAINING_LOG_FILE));
+  const data = await readJson<DataFacts>(join(folder, DATA_FACTS_FILE));
+  const last = await readJson<EvaluationResult>(join(folder, EVALUATION_FILE));
+  const evaluation = last?.version === manifest.version ? last : undefined;
+  const sections: Section[] = [];
+  if (evaluation) {
+    const { heldOut, queries } = evaluation;
+    sections.push({
+      id: "quality",
+      title: "What is found",
+      intro: `${formatCount(queries)}${queries < heldOut ? ` of ${formatCount(heldOut)}` : ""} held-out queries, full ranking of all ${formatCount(evaluation.items)} items.`,
+      figures: evaluationFigures(evaluation, manifest.nlist, manifest.defaultNprobe),
+      tables: [evaluationTable(evaluation)],
+    });
+  }
+  if (log) {
+    sections.push({ id: "training", title: "How it was learned", figures: trainingFigures(log), tables: [] });
+  }
+  sections.push(
+    { id: "index", title: "What is kept", figures: codeFigures(manifest, encoded), tables: [] },
+    { id: "facts", title: "Data and settings", figures: [], tables: factTables(manifest, data) },
+  );
+  const name = (manifest.training as { config?: { name?: string } } | undefined)?.config?.name ?? "Index";
+  const page: Page = {
+    title: name,
+    subtitle: `Index version ${manifest.version}.${evaluation ? "" : " Quality on held-out queries is not measured yet: `poeem evaluate --report` adds it."}`,
+    highlights: highlights(manifest, log, evaluation),
+    sections,
+  };
+  await writeBytes(join(folder, REPORT_FILE), new TextEncoder().encode(renderPage(page)));
+}
+
+function highlights(
+  manifest: Manifest,
+  log: TrainingLog | undefined,
+  evaluation: EvaluationResult | undefined,
+): Page["highlights"] {
+  const total = manifest.chunks.reduce((sum, { size }) => sum + size, 0);
+  const facts = [
+    { value: formatCount(manifest.numItems), name: "items" },
+    { value: `${bytesPerItem(manifest)} B`, name: `codes an item, ${4 * manifest.dim} B before` },
+    { value: formatBytes(total), name: "the whole artifact" },
+  ];
+  const index = evaluation?.rows.find(({ kind, nprobe }) => kind === "index" && nprobe === manifest.defaultNprobe);
+  const dense = evaluation?.rows.find(({ kind }) => kind === "dense");
+  if (evaluation && index && dense) {
+    const k = headline(evaluation);
+    const metric = `recallAt${k}` as const;
+    facts.push(
+      {
+        value: formatFigure(index[metric]),
+        name: `recall@${k} through the index, ${formatPercent(index.scanned)} scanned`,
+      },
+      { value: formatPercent(index[metric] / dense[metric]), name: "of the recall of dense brute force" },
+    );
+  }
+  const last = log?.records.at(-1);
+  if (last)
+    facts.push({
+      value: formatSeconds(last.seconds),
+      name: `training, ${formatCount(last.examples / last.seconds)} examples/s`,
+    });
+  return facts;
+}
+
+function spreadEvenly(count: number, most: number): Uint32Array {
+  const kept = Math.min(count, most);
+  return Uint32Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
+}
+
+/** Undefined when there is no such file. */
+async function readJson<T>(file: string): Promise<T | undefined> {
+  try {
+    await access(file);
+  } catch {
+    return undefined;
+  }
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as T;
+  } catch (error) {
+    throw new UserError(`${file} cannot be read: ${messageOf(error)}`);
+  }
+}

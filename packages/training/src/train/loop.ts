@@ -1,0 +1,177 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { IndexingLayer, Random } from "@poeem/indexing-layer";
+import { UserError } from "@poeem/offline/errors";
+import { createProgress, formatCount } from "@poeem/offline/progress";
+import type { PoeemConfig } from "../config.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { BatchBuilder } from "../model/batch.ts";
+import { TwoTower } from "../model/two-tower.ts";
+import { releaseMemory } from "../release-memory.ts";
+import { joinStates, restoreParts } from "../state.ts";
+import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
+import { EarlyStopping, type EarlyStoppingFacts } from "./early-stopping.ts";
+import { eventOrder } from "./event-order.ts";
+import { type EpochFacts, type HistoryFacts, TrainingHistory } from "./history.ts";
+import { groupSizeOfModel, HistoryStep } from "./history-step.ts";
+import { type Interrupt, InterruptedError } from "./interrupt.ts";
+import { layerState } from "./layer-state.ts";
+import { TrainingStep } from "./step.ts";
+import type { TrainingLog } from "./training-log.ts";
+import { type Validation, validationSchedule } from "./validation.ts";
+
+export type { EpochFacts } from "./history.ts";
+
+export interface TrainedModel {
+  readonly model: TwoTower;
+  readonly layer: IndexingLayer;
+  readonly epochs: EpochFacts[];
+  /** Steps that were taken, and the step whose weights these are: the same, or the best one when training stopped early. */
+  readonly steps: number;
+  readonly weightsOfStep: number;
+  readonly examplesPerSecond: number;
+  readonly log: TrainingLog;
+}
+
+/** What a checkpoint of the loop holds beside arrays. */
+export interface LoopFacts {
+  readonly history: HistoryFacts;
+  readonly stopping: EarlyStoppingFacts;
+}
+
+/** Everything about a training that does not change what comes out of it, apart from `validation` with early stopping. */
+export interface TrainingRun {
+  /** Where checkpoints go; none are written without. */
+  readonly checkpoints?: CheckpointStore | undefined;
+  /** Where to go on from. */
+  readonly resume?: Checkpoint<LoopFacts> | undefined;
+  /** Asked between two steps whether to stop. */
+  readonly interrupt?: Interrupt | undefined;
+  readonly validation?: Validation | undefined;
+}
+
+/** Trains both towers and the index together. Everything random comes from `training.seed`. */
+export async function trainModel(
+  config: PoeemConfig,
+  dataset: Dataset,
+  { checkpoints, resume, interrupt, validation }: TrainingRun = {},
+): Promise<TrainedModel> {
+  const { batchSize, epochs, seed } = config.training;
+  const numEvents = dataset.eventItem.length;
+  if (numEvents < batchSize) {
+    throw new UserError(
+      `training.batchSize: expected at most the number of training events (${numEvents}), got ${batchSize}`,
+    );
+  }
+  const stepsPerEpoch = Math.floor(numEvents / batchSize);
+  const totalSteps = stepsPerEpoch * epochs;
+  const model = new TwoTower(config, dataset);
+  const layer = createLayer(config, totalSteps, dataset.past === undefined);
+  const random = new Random(seed + 1);
+  const step = dataset.past
+    ? new HistoryStep({ config, dataset, model, layer, random })
+    : new TrainingStep({ config, dataset, model, layer, batches: new BatchBuilder(dataset, batchSize), random });
+  const weights = { model, layer: layerState(layer) };
+  const parts = { ...weights, step };
+  if (resume) restoreParts(parts, resume.state);
+  const history = new TrainingHistory({ stepsPerEpoch, epochs, batchSize }, resume?.facts.history);
+  const stopping = new EarlyStopping(config.training.earlyStopping, weights, checkpoints, resume?.facts.stopping);
+  const save = async (): Promise<void> => {
+    const facts: LoopFacts = { history: history.facts(), stopping: stopping.facts };
+    await checkpoints?.save(history.step, facts, await joinStates(parts));
+  };
+  const { validations } = config.training;
+  const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
+  const progress = createProgress("train", totalSteps * batchSize, "examples");
+  const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
+  interrupt?.defer();
+  try {
+    while (history.step < totalSteps && !stopping.done) {
+      const at = (history.step % stepsPerEpoch) * batchSize;
+      const order = orderOf(Math.floor(history.step / stepsPerEpoch));
+      const phase = layer.phase;
+      const result = await step.run(
+        order.subarray(at, at + batchSize),
+        rateShare(config.training.decay, history.step / totalSteps),
+      );
+      if (!Number.isFinite(result.loss)) {
+        throw new UserError(
+          `training diverged: loss ${result.loss} at step ${history.step + 1} of ${totalSteps}; try a smaller training.learningRate`,
+        );
+      }
+      history.addStep(result, phase === "joint");
+      if (layer.phase !== phase) {
+        history.milestone(PHASE_NEWS[layer.phase]);
+        progress.say(`step ${formatCount(history.step)}: ${PHASE_NEWS[layer.phase]}`);
+        // the k-means start left some
+        if (layer.ready) releaseMemory();
+      }
+      if (validation && isValidation(history.step)) {
+        const recall = await validation.recall(model, layer);
+        history.record(recall);
+        // recall of unquantized items is another measure: it is shown, but no reason to stop or to keep weights
+        if (layer.ready) await stopping.add(history.step, recall);
+      } else history.record();
+      const ended = history.step % stepsPerEpoch === 0 || stopping.done;
+      progress.update(history.examples, note(history, epochs, layer.ready ? result.distortion : undefined));
+      if (checkpoints && (ended || checkpoints.due)) await save();
+      // Without this a backend that computes synchronously would never let a signal through.
+      await nextTurn();
+      if (interrupt?.requested && history.step < totalSteps) {
+        if (checkpoints) await save();
+        throw new InterruptedError(`stopped at step ${formatCount(history.step)} of ${formatCount(totalSteps)}`);
+      }
+    }
+  } finally {
+    interrupt?.release();
+    progress.stop();
+    step.dispose();
+  }
+  if (!layer.ready) {
+    throw new UserError(
+      `the quantizer never started: ${formatCount(totalSteps * batchSize)} examples are too few for index.warmup ${config.index.warmup} and index.bufferSize ${config.index.bufferSize}`,
+    );
+  }
+  return {
+    model,
+    layer,
+    epochs: history.epochs,
+    steps: history.step,
+    weightsOfStep: await stopping.restoreBest(history.step),
+    examplesPerSecond: history.examples / history.seconds,
+    log: history.log(validation && { k: validation.k, queries: validation.queries }),
+  };
+}
+
+const PHASE_NEWS = {
+  warmup: "warm-up, items pass the quantizer unchanged",
+  collecting: "gathering item vectors for the k-means start",
+  joint: "codebooks are in place, training towers and index together",
+};
+
+/** Share of the configured rates: the last steps, at a small one, settle codes and vectors. */
+function rateShare(decay: PoeemConfig["training"]["decay"], progress: number): number {
+  if (decay === "linear") return 1 - 0.98 * progress;
+  return progress < 0.5 ? 1 : 1 - 0.9 * (2 * progress - 1);
+}
+
+function createLayer(config: PoeemConfig, totalSteps: number, distils: boolean): IndexingLayer {
+  const { nlist, numSubQuantizers, nbits, warmup, bufferSize, commitment } = config.index;
+  return new IndexingLayer({
+    dim: config.model.dim,
+    nlist,
+    numSubQuantizers,
+    nbits,
+    warmupSteps: Math.floor(warmup * totalSteps),
+    bufferSize,
+    commitmentWeight: commitment,
+    seed: config.training.seed,
+    ...(distils && config.training.objective === "softmax" ? { distillationWeight: 0 } : {}),
+  });
+}
+
+function note(history: TrainingHistory, epochs: number, distortion: number | undefined): string {
+  const tail = distortion === undefined ? "" : ` · distortion ${distortion.toFixed(3)}`;
+  const recall = history.records.findLast((record) => record.validationRecall !== undefined)?.validationRecall;
+  const seen = recall === undefined ? "" : ` · validation recall ${recall.toFixed(3)}`;
+  return `epoch ${history.currentEpoch}/${epochs} · loss ${history.epochLoss.toFixed(3)}${tail}${seen}`;
+}

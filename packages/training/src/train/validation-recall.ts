@@ -1,0 +1,98 @@
+import type { IndexingLayer } from "@poeem/indexing-layer";
+import { createCodebook, decode } from "@poeem/pq-core/write";
+import { createQueryTower, type Partition, type QueryTowerWeights, quantizeTable } from "@poeem/towers";
+import { encodeItems } from "../artifact/encode-items.ts";
+import { queryOf } from "../artifact/query-tower.ts";
+import type { PoeemConfig } from "../config.ts";
+import type { Dataset } from "../data/types.ts";
+import { rankExhaustively } from "../evaluate/dense-rank.ts";
+import { vectorsOf } from "../evaluate/encoder.ts";
+import { rankingMetrics } from "../evaluate/metrics.ts";
+import { sampleQueries } from "../evaluate/sample-queries.ts";
+import type { TwoTower } from "../model/two-tower.ts";
+import type { Validation } from "./validation.ts";
+
+// A validation scores at most so many pairs of query and item: about 25 GFLOP.
+const MOST_SCORES = 2e8;
+const FEWEST_QUERIES = 100;
+/** Items that stand for all in the normalisation of a mixture; the published tower has a fitted function instead. */
+const PARTITION_SAMPLE = 256;
+
+/**
+ * Recall of the validation queries over the whole catalogue, asked through the query tower as it would be published now. k is
+ * 10 for texts and 50 for histories. Undefined where the data has no validation queries.
+ */
+export function validationOf(config: PoeemConfig, dataset: Dataset): Validation | undefined {
+  if (dataset.validation.count === 0) return undefined;
+  const most = Math.max(FEWEST_QUERIES, Math.floor(MOST_SCORES / dataset.ids.length));
+  const queries = sampleQueries(dataset.validation, most);
+  const k = dataset.past ? 50 : 10;
+  return {
+    k,
+    queries: queries.count,
+    async recall(model, layer) {
+      const items = await searchedVectors(model, layer, dataset);
+      const tower = createQueryTower(await towerWeights(model, config, dataset, items));
+      const ranked = await rankExhaustively(
+        (query, vectors) => vectorsOf(tower.embed(queryOf(tower, queries, dataset, query, vectors)), model.dim),
+        { items, dim: model.dim, k, seen: queries.histories },
+      );
+      return rankingMetrics(ranked, queries.relevant)[`recallAt${k}`];
+    },
+  };
+}
+
+/** Item vectors as a search would meet them now, (count, dim): quantized once the codebooks are in place. */
+async function searchedVectors(model: TwoTower, layer: IndexingLayer, dataset: Dataset): Promise<Float32Array> {
+  const vectors = await model.itemVectors(dataset);
+  if (!layer.ready) return vectors;
+  const codebook = createCodebook({ ...(await layer.codebook()), metric: "innerProduct" });
+  const { assignments, codes } = await encodeItems(codebook, vectors);
+  return decode(codebook, assignments, codes);
+}
+
+/** The query tower of the model as it is, which stays as it is. */
+async function towerWeights(
+  model: TwoTower,
+  config: PoeemConfig,
+  dataset: Dataset,
+  items: Float32Array,
+): Promise<QueryTowerWeights> {
+  const { dim, history, context } = model;
+  const mixture = history?.form === "mixture";
+  const [attention] = history?.variables ?? [];
+  const { scale } = config.training;
+  return {
+    tokenizer: dataset.tokenizer,
+    table: quantizeTable(model.text.rows, dataset.vocabulary, dim),
+    layers: mixture ? [] : await model.query.dense(),
+    skip: !mixture && config.model.hiddenDim > 0,
+    ...(history && {
+      history: {
+        form: history.form,
+        length: config.model.history.length,
+        scale,
+        tilt: history.tilt,
+        ...(attention && { attention: Float32Array.from(await attention.data()) }),
+        ...(mixture && { partition: sampledPartition(items, dim, scale) }),
+      },
+    }),
+    ...(context && { contexts: { names: dataset.contextNames, rows: context.rows } }),
+  };
+}
+
+/** log Σ_i exp(scale · q·v_i) from items spread evenly over the catalogue, each standing for its share. */
+function sampledPartition(items: Float32Array, dim: number, scale: number): Partition {
+  const count = items.length / dim;
+  const sample = Math.min(PARTITION_SAMPLE, count);
+  const values = new Int8Array(sample * dim);
+  const scales = new Float32Array(sample);
+  for (let i = 0; i < sample; i++) {
+    const from = Math.floor((i * count) / sample) * dim;
+    const row = items.subarray(from, from + dim);
+    const step = row.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
+    scales[i] = scale * step;
+    if (step > 0) for (let d = 0; d < dim; d++) values[i * dim + d] = Math.round(row[d]! / step);
+  }
+  return { values, scales, bias: new Float32Array(sample).fill(Math.log(count / sample)) };
+}

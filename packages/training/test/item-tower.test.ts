@@ -1,0 +1,142 @@
+import { dequantizeTable, quantizeTable } from "@poeem/towers";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { embedItems } from "../src/artifact/item-tower.ts";
+import { readItemTower, writeItemTower } from "../src/artifact/item-tower-file.ts";
+import { itemTowerWeights } from "../src/artifact/item-tower-weights.ts";
+import { useBackend } from "../src/backend/backend.ts";
+import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
+import { buildDataset } from "../src/data/dataset.ts";
+import type { ItemTable, RawData } from "../src/data/types.ts";
+import { TwoTower } from "../src/model/two-tower.ts";
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+beforeAll(async () => {
+  await useBackend("cpu");
+});
+
+const count = 30;
+const titles = Array.from({ length: count }, (_, i) => (i % 6 === 0 ? `thing ${i}` : `thing${i} of kind ${i % 5}`));
+const items: ItemTable = {
+  count,
+  columns: new Map<string, readonly unknown[]>([
+    ["title", titles],
+    ["kind", titles.map((_, i) => (i % 4 === 0 ? null : i % 4 === 1 ? [`k${i % 5}`, "both"] : `k${i % 5}`))],
+    ["price", titles.map((_, i) => (i % 7 === 0 ? null : i * i))],
+    ["year", titles.map((_, i) => String(1990 + i))],
+  ]),
+};
+const ids = titles.map((_, i) => `item-${i}`);
+const raw: RawData = {
+  ids,
+  items,
+  events: {
+    count: 2 * count,
+    query: {
+      values: titles.flatMap((title) => [title, `${title} please`]),
+      numbers: Uint32Array.from({ length: 2 * count }, (_, i) => i),
+    },
+    user: undefined,
+    item: Uint32Array.from(titles.flatMap((_, i) => [i, (i * 7) % count])),
+    ordered: false,
+    time: undefined,
+    contexts: [],
+    columns: new Map(),
+  },
+  report: { items: count, events: 2 * count, unknownItems: { count: 0, examples: [] } },
+  hash: "",
+};
+
+/** A model with the weights of its start, as `poeem train` leaves it: the text table as its int8 rows say. */
+async function towerOf(own: PoeemConfigInput["items"], model: PoeemConfigInput["model"] = {}) {
+  const config = resolveConfig(
+    {
+      name: "t",
+      data: { items: "-", events: "-" },
+      items: own,
+      split: { testModulus: 0, validation: 0 },
+      model: { dim: 16, hiddenDim: 8, minFeatureCount: 1, ...model },
+      index: { nlist: 4, numSubQuantizers: 8, bufferSize: 64 },
+    },
+    "test",
+  );
+  const dataset = buildDataset(raw, config);
+  const towers = new TwoTower(config, dataset);
+  const table = quantizeTable(towers.text.rows, dataset.vocabulary, config.model.dim);
+  towers.text.rows.set(dequantizeTable(table));
+  const { tokenizer } = dataset;
+  return {
+    config,
+    dataset,
+    towers,
+    weights: await itemTowerWeights(towers, config, raw, dataset, { table, tokenizer }),
+  };
+}
+
+const everything = { text: ["title"], textFromEvents: true, categories: ["kind"], inputs: ["price", "year"] };
+
+describe("the item tower without TensorFlow.js", () => {
+  it.each<[string, PoeemConfigInput["items"], PoeemConfigInput["model"]]>([
+    ["everything", everything, {}],
+    ["vectors of any length", everything, { itemNorm: "free" }],
+    ["no hidden layer", everything, { hiddenDim: 0 }],
+    ["training queries alone", { textFromEvents: true }, {}],
+    ["text alone", { text: ["title"] }, {}],
+    ["ids alone", {}, {}],
+  ])("gives trained items the trainer's vectors within 1e-5: %s", async (_, own, model) => {
+    const { config, dataset, towers, weights } = await towerOf(own, model);
+    const expected = await towers.itemVectors(dataset);
+    const { vectors, nothingKnown } = embedItems(weights, config, ids, items);
+    expect(nothingKnown).toEqual([]);
+    for (const [d, value] of vectors.entries()) expect(Math.abs(value - expected[d]!)).toBeLessThan(1e-5);
+  });
+
+  it("embeds a new item by its content alone, with its text for the queries it does not have", async () => {
+    const { config, dataset, towers, weights } = await towerOf(everything);
+    const { vectors } = embedItems(
+      weights,
+      config,
+      ids.map((id) => `new ${id}`),
+      items,
+    );
+    towers.id.rows.fill(0);
+    const [content] = dataset.itemTexts;
+    const expected = await towers.itemVectors({ ...dataset, itemTexts: [content!, content!] });
+    for (const [d, value] of vectors.entries()) expect(Math.abs(value - expected[d]!)).toBeLessThan(1e-5);
+  });
+
+  it("leaves out categories and words it was not trained with, and names items of which it knows nothing", async () => {
+    const { config, weights } = await towerOf({ text: ["title"], categories: ["kind"] });
+    const columns = new Map<string, readonly unknown[]>([
+      ["title", ["thing 3", "thing 3", "☂", null]],
+      ["kind", ["unheard of", null, "unheard of", ""]],
+    ]);
+    const { vectors, nothingKnown } = embedItems(weights, config, ["a", "b", "c", "d"], { count: 4, columns });
+    expect(nothingKnown).toEqual(["c", "d"]);
+    expect(vectors.subarray(0, 16)).toEqual(vectors.subarray(16, 32));
+    expect(vectors.subarray(32).every((value) => value === 0)).toBe(true);
+  });
+});
+
+describe("its file", () => {
+  it("gives back what was written", async () => {
+    const { weights } = await towerOf(everything);
+    expect(readItemTower("file", writeItemTower(weights))).toEqual(weights);
+    const { weights: small } = await towerOf({}, { hiddenDim: 0 });
+    expect(readItemTower("file", writeItemTower(small))).toEqual(small);
+    const moments = { moments: Float32Array.from({ length: 512 }, (_, i) => i), momentOf: Uint32Array.of(1, 0, 1, 1) };
+    const scoreAware = { ...weights, moments };
+    expect(readItemTower("file", writeItemTower(scoreAware))).toEqual(scoreAware);
+  });
+
+  it("is refused when it was cut short, changed or is something else", async () => {
+    const bytes = writeItemTower((await towerOf(everything)).weights);
+    for (const bad of [bytes.subarray(0, 3), bytes.subarray(0, 100), bytes.subarray(0, -1), new Uint8Array(5000)]) {
+      expect(() => readItemTower("file", bad)).toThrow(/^item tower file cannot be read, train again: /);
+    }
+    const text = new TextDecoder("latin1").decode(bytes);
+    const other = bytes.slice();
+    other[text.indexOf('"version":1') + 10] = "2".charCodeAt(0);
+    expect(() => readItemTower("file", other)).toThrow(/version expected 1, got 2/);
+  });
+});

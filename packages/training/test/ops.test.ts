@@ -1,0 +1,29 @@
+import { Random } from "@poeem/indexing-layer";
+import * as tf from "@tensorflow/tfjs";
+import { describe, expect, it } from "vitest";
+import { useBackend } from "../src/backend/backend.ts";
+import { matMul } from "../src/model/ops.ts";
+
+await useBackend("wasm");
+
+const random = new Random(11);
+const matrix = (rows: number, columns: number): tf.Tensor2D =>
+  tf.tensor2d(
+    Float32Array.from({ length: rows * columns }, () => random.normal()),
+    [rows, columns],
+  );
+
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
+  expect(actual.length).toBe(expected.length);
+  for (let i = 0; i < actual.length; i++) expect(Math.abs(actual[i]! - expected[i]!)).toBeLessThan(tolerance);
+}
+
+describe("matMul", () => {
+  it("has the gradients of TensorFlow.js's own", () => {
+    const [a, b] = [matrix(5, 3), matrix(3, 4)];
+    const [ga, gb] = tf.grads((x, y) => tf.sum(tf.square(matMul(x as tf.Tensor2D, y as tf.Tensor2D))))([a, b]);
+    const [ea, eb] = tf.grads((x, y) => tf.sum(tf.square(tf.matMul(x as tf.Tensor2D, y as tf.Tensor2D))))([a, b]);
+    expectClose(ga!.dataSync(), ea!.dataSync(), 1e-4);
+    expectClose(gb!.dataSync(), eb!.dataSync(), 1e-4);
+  });
+});
