@@ -133,6 +133,8 @@ describe("with an index", () => {
   });
 });
 
+const searchParameters = "q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index, context.*";
+
 describe("a bad request", () => {
   const long = "a".repeat(10_000);
   it.each([
@@ -154,24 +156,8 @@ describe("a bad request", () => {
     ["/search?q=cake&nprobe=7", [["nprobe", "expected a whole number from 1 to 6, the cells of this index, got 7"]]],
     [`/search?q=${"a".repeat(513)}`, [["q", "expected at most 512 bytes of UTF-8, got 513"]]],
     [`/search?q=${encodeURIComponent("é".repeat(257))}`, [["q", "expected at most 512 bytes of UTF-8, got 514"]]],
-    [
-      "/search?q=cake&K=5",
-      [
-        [
-          "K",
-          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index, context.*",
-        ],
-      ],
-    ],
-    [
-      "/search?q=cake&__proto__=5",
-      [
-        [
-          "__proto__",
-          "is unknown; this path takes q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index, context.*",
-        ],
-      ],
-    ],
+    ["/search?q=cake&K=5", [["K", `is unknown; this path takes ${searchParameters}`]]],
+    ["/search?q=cake&__proto__=5", [["__proto__", `is unknown; this path takes ${searchParameters}`]]],
     ["/search?q=cake&q=pie", [["q", "expected once, got 2 times"]]],
     [
       "/search?k=0&q=",

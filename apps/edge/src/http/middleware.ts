@@ -6,7 +6,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { timingSafeEqual } from "hono/utils/buffer";
 import type { Config } from "../config.ts";
 import type { AppEnv } from "./app-env.ts";
-import { maxUrlBytes } from "./parameters.ts";
+import { MAX_URL_BYTES } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 
 type Middleware = MiddlewareHandler<AppEnv>;
@@ -65,8 +65,8 @@ export function browserHeaders({ corsOrigins }: Config): Middleware {
 export const limitUrl: Middleware = function limitUrl(c, next) {
   // A URL is ASCII once parsed, so its length is bytes.
   const { length } = c.req.url;
-  if (length > maxUrlBytes)
-    throw new Problem("uri-too-long", `The address expected at most ${maxUrlBytes} bytes, got ${length}`);
+  if (length > MAX_URL_BYTES)
+    throw new Problem("uri-too-long", `The address expected at most ${MAX_URL_BYTES} bytes, got ${length}`);
   return next();
 };
 

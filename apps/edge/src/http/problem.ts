@@ -8,7 +8,7 @@ export interface ProblemError {
   readonly detail: string;
 }
 
-const titles = {
+const TITLES = {
   "invalid-request": [400, "The request is not valid"],
   unauthorized: [401, "The request needs a token"],
   "not-found": [404, "There is nothing at this path"],
@@ -21,7 +21,7 @@ const titles = {
   "internal-error": [500, "The server failed"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
-export type ProblemType = keyof typeof titles;
+export type ProblemType = keyof typeof TITLES;
 
 /** Thrown anywhere below a route; the error handler of the app turns it into a response. */
 export class Problem extends Error {
@@ -37,7 +37,7 @@ export class Problem extends Error {
 
 /** The status and JSON body of a problem. `detail` is for people, `type` and `errors` are for programs. */
 export function problemBody({ type, message, errors }: Problem, requestId: string) {
-  const [status, title] = titles[type];
+  const [status, title] = TITLES[type];
   return {
     type: `urn:poeem-edge:problem:${type}`,
     title,

@@ -2,14 +2,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { authorize, limitRate } from "./middleware.ts";
-import { maxBodyBytes, onlyParameters } from "./parameters.ts";
+import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import {
-  contextPrefix,
+  CONTEXT_PREFIX,
   indexQuery,
-  maxBatch,
-  maxBatchResults,
-  maxIdBytes,
+  MAX_BATCH,
+  MAX_BATCH_RESULTS,
+  MAX_ID_BYTES,
   searchBody,
   searchQuery,
 } from "./requests.ts";
@@ -49,7 +49,7 @@ export const searchRoute = createRoute({
   summary: "Find the items nearest to a text, an item, a history or a vector",
   description:
     "What the model of the index reads goes together: q, history and a parameter `context.NAME` for each of its context features, such as `context.device=phone`.",
-  middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape), contextPrefix)] as const,
+  middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
   request: { query: searchQuery },
   responses: {
     200: json(searchResponse, "The best items, best first"),
@@ -67,15 +67,15 @@ export const searchManyRoute = createRoute({
   tags: ["search"],
   security,
   summary: "The same as JSON: one search, or a list of them",
-  description: `A list has up to ${maxBatch} searches with k of up to ${maxBatchResults} in all; they are answered in order, from one version of the index.`,
+  description: `A list has up to ${MAX_BATCH} searches with k of up to ${MAX_BATCH_RESULTS} in all; they are answered in order, from one version of the index.`,
   middleware: [
     authorize,
     limitRate,
     onlyParameters([]),
     bodyLimit({
-      maxSize: maxBodyBytes,
+      maxSize: MAX_BODY_BYTES,
       onError: () => {
-        throw new Problem("body-too-large", `The body expected at most ${maxBodyBytes} bytes`);
+        throw new Problem("body-too-large", `The body expected at most ${MAX_BODY_BYTES} bytes`);
       },
     }),
   ] as const,
@@ -89,8 +89,8 @@ export const searchManyRoute = createRoute({
             z
               .array(searchBody)
               .min(1, { error: "expected at least one search, got an empty list" })
-              .max(maxBatch, {
-                error: ({ input }) => `expected at most ${maxBatch} searches, got ${(input as unknown[]).length}`,
+              .max(MAX_BATCH, {
+                error: ({ input }) => `expected at most ${MAX_BATCH} searches, got ${(input as unknown[]).length}`,
               }),
           ]),
         },
@@ -105,7 +105,7 @@ export const searchManyRoute = createRoute({
     ...invalid,
     ...guarded,
     ...unknownIndex,
-    413: problem(`A body of more than ${maxBodyBytes} bytes`),
+    413: problem(`A body of more than ${MAX_BODY_BYTES} bytes`),
     415: problem("A body that is not application/json"),
     ...unavailable,
   },
@@ -123,7 +123,7 @@ export const itemRoute = createRoute({
     params: z.object({
       id: z
         .string()
-        .max(maxIdBytes)
+        .max(MAX_ID_BYTES)
         .openapi({ param: { description: "External id, percent-encoded" }, example: "emoji:1f382" }),
     }),
   },
