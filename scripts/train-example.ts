@@ -1,6 +1,6 @@
 /**
  * `npm run train` of an example whose data must be fetched first: trains when the files are there, and says how to get
- * them when they are not. Then it still exits with 0, so that `npx turbo run train` trains what it can on a fresh clone.
+ * them when they are not. It then exits with 0, so that `npx turbo run train` trains what it can on a fresh clone.
  *
  *     node ../../scripts/train-example.ts FILE… -- ARGUMENTS OF poeem train
  */

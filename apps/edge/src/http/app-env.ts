@@ -21,7 +21,7 @@ export interface AppOptions {
   readonly now: () => number;
   /** In [0, 1), for sampling. */
   readonly random: () => number;
-  /** Whether a client may go on; left out: always. */
+  /** Whether a client may send another request; left out: always. */
   readonly mayProceed?: ((client: string) => Promise<boolean>) | undefined;
   /** Takes the figures of a search; left out: nobody. */
   readonly record?: ((figures: SearchFigures) => void) | undefined;

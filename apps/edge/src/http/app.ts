@@ -101,7 +101,7 @@ export function createApp(options: AppOptions) {
     )
     .openapi(versionRoute, async (c) => {
       const { index } = c.req.valid("query");
-      // Never waits for the default index: what code runs is to be seen without one, too.
+      // Never waits for the default index: the version of the code must be visible without one.
       const served = index === DEFAULT_INDEX_NAME ? options.indexes.current(index) : await acquire(c, index);
       c.header("Cache-Control", "no-store");
       return c.json(
@@ -156,7 +156,7 @@ async function timed<T>(c: Context<AppEnv>, name: string, run: () => Promise<T>)
 function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response {
   const allow = methods.join(", ");
   if (c.req.method === "OPTIONS") return c.body(null, 204, { Allow: allow });
-  const problem = new Problem("method-not-allowed", `${c.req.path} takes ${allow}, got ${c.req.method.slice(0, 20)}`);
+  const problem = new Problem("method-not-allowed", `${c.req.path} accepts ${allow}, got ${c.req.method.slice(0, 20)}`);
   return problemResponse(c, problem, { Allow: allow });
 }
 
@@ -176,7 +176,7 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
     message: String(error),
     stack: error.stack,
   });
-  return new Problem("internal-error", "The error is logged under the request id");
+  return new Problem("internal-error", "The error is logged with this request id");
 }
 
 function describeIndex(name: string, { index, tower, publishedAt }: ServedIndex) {

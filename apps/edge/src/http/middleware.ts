@@ -66,7 +66,7 @@ export const limitUrl: Middleware = function limitUrl(c, next) {
   // A URL is ASCII once parsed, so its length is bytes.
   const { length } = c.req.url;
   if (length > MAX_URL_BYTES)
-    throw new Problem("uri-too-long", `The address expected at most ${MAX_URL_BYTES} bytes, got ${length}`);
+    throw new Problem("uri-too-long", `Expected a URL of at most ${MAX_URL_BYTES} bytes, got ${length}`);
   return next();
 };
 
@@ -95,5 +95,5 @@ async function checkRate(c: Context<AppEnv>, mayProceed: (client: string) => Pro
   const client = c.req.header("authorization") ?? c.req.header("cf-connecting-ip") ?? "unknown";
   if (await mayProceed(client)) return;
   c.header("Retry-After", "10");
-  throw new Problem("rate-limited", "This client sends more requests than the configured limit");
+  throw new Problem("rate-limited", "This client sends more requests than the configured limit allows");
 }

@@ -4,7 +4,7 @@ import type { MiddlewareHandler } from "hono";
 import { Problem, type ProblemError } from "./problem.ts";
 import { show } from "./requests.ts";
 
-/** Bytes of an address that are read: room for a `q` of 10 kB, percent-encoded, to be told that it is too long. */
+/** Longest URL that is parsed: room for a percent-encoded `q` of 10 kB, which then gets an error of its own. */
 export const MAX_URL_BYTES = 32_768;
 /** Bytes of a JSON body. */
 export const MAX_BODY_BYTES = 1_048_576;
@@ -17,7 +17,7 @@ const MAX_ERRORS = 10;
  * parsed object hides names such as `__proto__`.
  */
 export function onlyParameters(names: readonly string[], prefix?: string): MiddlewareHandler {
-  const taken = [...names, ...(prefix === undefined ? [] : [`${prefix}*`])].join(", ") || "none";
+  const accepted = [...names, ...(prefix === undefined ? [] : [`${prefix}*`])].join(", ") || "no parameters";
   return function onlyParameters(c, next) {
     const counts = new Map<string, number>();
     for (const name of parameterNames(c.req.url)) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -25,7 +25,7 @@ export function onlyParameters(names: readonly string[], prefix?: string): Middl
     for (const [name, count] of counts) {
       const parameter = name.slice(0, 40);
       const isKnown = names.includes(name) || (prefix !== undefined && name.startsWith(prefix));
-      if (!isKnown) errors.push({ parameter, detail: `is unknown; this path takes ${taken}` });
+      if (!isKnown) errors.push({ parameter, detail: `is unknown; this path accepts ${accepted}` });
       else if (count > 1) errors.push({ parameter, detail: `expected once, got ${count} times` });
       if (errors.length === MAX_ERRORS) break;
     }
@@ -48,10 +48,13 @@ function* parameterNames(url: string): Generator<string> {
   }
 }
 
-/** One sentence over all errors, and the list of them. */
+/** One sentence for all errors, and the list of them. A detail that begins with a capital is a sentence by itself. */
 export function invalidRequest(errors: readonly ProblemError[]): Problem {
   const detail = errors
-    .map(({ parameter, detail }) => (parameter === "" ? `The body ${detail}` : `${show(parameter)} ${detail}`))
+    .map(({ parameter, detail }) => {
+      if (/^[A-Z]/.test(detail)) return detail;
+      return parameter === "" ? `The body ${detail}` : `${show(parameter)} ${detail}`;
+    })
     .join("; ");
   return new Problem("invalid-request", detail, errors);
 }

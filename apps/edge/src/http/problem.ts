@@ -11,11 +11,11 @@ export interface ProblemError {
 const TITLES = {
   "invalid-request": [400, "The request is not valid"],
   unauthorized: [401, "The request needs a token"],
-  "not-found": [404, "There is nothing at this path"],
-  "method-not-allowed": [405, "The path does not have this method"],
-  "body-too-large": [413, "The body of the request is too large"],
-  "uri-too-long": [414, "The address of the request is too long"],
-  "unsupported-media-type": [415, "The body is of a type that is not read here"],
+  "not-found": [404, "Nothing was found"],
+  "method-not-allowed": [405, "The path does not support this method"],
+  "body-too-large": [413, "The request body is too large"],
+  "uri-too-long": [414, "The URL is too long"],
+  "unsupported-media-type": [415, "The body has an unsupported type"],
   "rate-limited": [429, "Too many requests"],
   "index-unavailable": [503, "No index can be served now"],
   "internal-error": [500, "The server failed"],
@@ -54,7 +54,7 @@ export function problemResponse(c: Context, problem: Problem, headers: Record<st
   return c.body(JSON.stringify(body), body.status, {
     "Content-Type": "application/problem+json",
     "Cache-Control": "no-store",
-    // A cold start is tried again after a second, a refresh after half a minute.
+    // A failed cold start is retried after a second.
     ...(body.status === 503 && { "Retry-After": "2" }),
     ...headers,
   });

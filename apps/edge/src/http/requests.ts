@@ -1,4 +1,4 @@
-/** What a search may ask, as parameters of an address and as JSON. Both become one `SearchRequest`. */
+/** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
 import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
@@ -22,27 +22,32 @@ export const MAX_BATCH_RESULTS = 2000;
 /** Above any `nlist` that a Worker could hold; the index itself says how many cells it has. */
 const MAX_NPROBE = 1_000_000;
 
-/** The ways to say what is wanted. */
+/** What a search can start from. */
 export const QUERY_KINDS = ["q", "like", "history", "vector", "context"] as const;
 
-/** A search, whichever way it came. Of `QUERY_KINDS`, one is there; or several of q, history and context. */
+/** A search from a URL or a body. It has one of `QUERY_KINDS`, or several of q, history and context. */
 export type SearchRequest = z.output<typeof searchBody>;
 
 const doc = {
-  index: "Which of the published indexes answers",
+  index: "Name of the published index to search",
   q: `Text to search for, up to ${MAX_QUERY_BYTES} bytes of UTF-8`,
-  like: "Id of an item: find those nearest to it. The item itself is not among the results",
-  history: `Ids of items, oldest first, up to ${MAX_HISTORY}: find what goes with them. A model trained on histories reads as many of the newest as it has learned to (see /version); else an item scores by the nearest of the newest ${maxHistoryVectors}. They themselves are not among the results`,
+  like: "Id of an item: finds the items nearest to it. The item itself is left out",
+  history:
+    `Ids of up to ${MAX_HISTORY} items, oldest first: finds what goes with them, leaving out the items themselves. ` +
+    "A model trained on histories reads the newest ones, historyLength of /version at most. " +
+    `With any other model, an item scores by its nearest among the newest ${maxHistoryVectors}`,
   context:
-    "Context features of the model (see /version) and their values, for example device and phone; an unknown value counts for nothing",
+    "Context features of the model (listed by /version) and their values, for example device and phone. " +
+    "Unknown values are ignored",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
-  k: "Results wanted",
-  nprobe: "Cells of the index to visit, at most its nlist; left out: the index's own default",
-  exclude: `Ids that must not be returned, up to ${MAX_EXCLUDE}; unknown ones are ignored`,
-  filter: "Only items for which this holds, for example kind:emoji AND NOT (set:mdi OR year<1990)",
+  k: "Number of results",
+  nprobe: "Number of cells to visit, at most the index's nlist. Without it, the index's own default",
+  exclude: `Up to ${MAX_EXCLUDE} ids that must not be returned. Unknown ids are ignored`,
+  filter: "Returns only items that match, for example kind:emoji AND NOT (set:mdi OR year<1990)",
   diversity:
-    "0 to 1: how much results should differ from each other (maximal marginal relevance among four times as many)",
-  fields: `Fields to return, up to ${MAX_FIELDS}; left out: all. The title always comes`,
+    "0 to 1: how much the results should differ from each other " +
+    "(maximal marginal relevance over four times as many candidates)",
+  fields: `Names of up to ${MAX_FIELDS} fields to return. Without it, all. The title is always returned`,
 };
 
 const text = z
@@ -82,7 +87,7 @@ const filter = z
     }
   });
 
-/** Commas part the values of an address; an id with a comma in it needs the JSON form. */
+/** Values in a URL are separated by commas; an id that contains a comma needs the JSON form. */
 const commaList = (max: number) =>
   z
     .string()
@@ -139,10 +144,10 @@ const index = z
 const indexDoc = { type: "string", pattern: INDEX_NAME.source, default: DEFAULT_INDEX_NAME, example: "books" } as const;
 const indexParameter = { index: index.openapi({ param: { description: doc.index }, ...indexDoc }) };
 
-/** The parameters of routes that ask nothing but an index. */
+/** The parameters of routes that only choose an index. */
 export const indexQuery = z.object(indexParameter);
 
-/** One of the ways to say what is wanted, or several that a model may read together. */
+/** A query is like alone, vector alone, or any of q, history and context, which a model may read together. */
 function checkQuery(value: object, context: z.RefinementCtx): void {
   const names = Object.keys(value).filter((name) => (value as Record<string, unknown>)[name] !== undefined);
   const given = QUERY_KINDS.filter((kind) =>
@@ -150,12 +155,11 @@ function checkQuery(value: object, context: z.RefinementCtx): void {
   );
   const areTogether = given.length > 0 && !given.includes("like") && !given.includes("vector");
   if (given.length === 1 || areTogether) return;
-  const got = given.length === 0 ? "none" : given.join(" and ");
-  context.addIssue({
-    code: "custom",
-    path: ["q"],
-    message: `expected like, vector, or any of q, history and context, got ${got}`,
-  });
+  const message =
+    given.length === 0
+      ? "Nothing to search for: give q, history, context, like or vector"
+      : `Expected like alone, vector alone, or any of q, history and context, got ${given.join(" and ")}`;
+  context.addIssue({ code: "custom", path: ["q"], message });
 }
 
 const CONTEXT_NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -193,7 +197,7 @@ const searchParameters = z.object({
     .refine((ids) => ids.length > 0, { error: "expected at least one id, got none" })
     .optional()
     .openapi({
-      param: { description: `${doc.history}; parted by commas` },
+      param: { description: `${doc.history}. Separated by commas` },
       type: "string",
       example: "emoji:1f382,mdi:cake",
     }),
@@ -207,13 +211,13 @@ const searchParameters = z.object({
   exclude: commaList(MAX_EXCLUDE)
     .default([])
     .openapi({
-      param: { description: `${doc.exclude}; parted by commas` },
+      param: { description: `${doc.exclude}. Separated by commas` },
       type: "string",
       example: "emoji:1f382,mdi:cake",
     }),
   fields: commaList(MAX_FIELDS)
     .optional()
-    .openapi({ param: { description: `${doc.fields}; parted by commas` }, type: "string", example: "set,glyph" }),
+    .openapi({ param: { description: `${doc.fields}. Separated by commas` }, type: "string", example: "set,glyph" }),
   ...indexParameter,
 });
 

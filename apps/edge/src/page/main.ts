@@ -87,7 +87,7 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   more.hidden = results.length < k || k > FIRST_PAGE;
   byId("status").textContent = [
     `index ${response.indexVersion}`,
-    ...(facts ? [`${facts.bytesPerItem} bytes an item`] : []),
+    ...(facts ? [`${facts.bytesPerItem} bytes per item`] : []),
     `${response.listsProbed} of ${facts ? Math.max(facts.nlist, 1) : "?"} cells`,
     `${number.format(response.codesScanned)} of ${facts ? number.format(facts.numItems) : "?"} items scanned`,
     `${latencyMs.toFixed(0)} ms`,
@@ -99,8 +99,8 @@ function countText(count: number, query: string | null): string {
   if (query === null) return `${shown} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
   const isIdle = input.value.trim() === "";
   if (count > 0) return `${isIdle ? "For example: " : ""}${shown} nearest to “${query}”`;
-  if (filterExpression(filters) !== "") return `Nothing near “${query}” passes the filter`;
-  return isIdle ? "" : `Nothing found for “${query}”: no part of it is known`;
+  if (filterExpression(filters) !== "") return `No match for “${query}” passes the filter`;
+  return isIdle ? "" : `Nothing found for “${query}”: the model knows no part of it`;
 }
 
 function showError(error: unknown): void {
@@ -126,7 +126,7 @@ async function pick(result: Result): Promise<void> {
   shelf.add(result);
   const text = copyText(result.fields, String(result.id));
   const name = text.startsWith("<svg") ? `SVG of ${result.title}` : text;
-  toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser does not let this page copy");
+  toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser blocks copying from this page");
 }
 
 byId<HTMLFormElement>("form").addEventListener("submit", (event) => {
