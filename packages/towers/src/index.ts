@@ -35,3 +35,4 @@ export {
 export { dequantizeTable, type EmbeddingTable, embeddingBag, quantizeTable, rowOf } from "./text/embedding-bag.ts";
 export { fnv1a32 } from "./text/hash.ts";
 export { DEFAULT_TOKENIZER, normalizeText, type TokenizerConfig, textFeatures, words } from "./text/tokenizer.ts";
+export type { TowerWeights } from "./tower.ts";

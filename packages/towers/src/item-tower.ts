@@ -18,9 +18,12 @@ export function createItemTower(weights: ItemTowerWeights): ItemTower {
   return openTower<ItemInputWeights, ItemContent>(ITEM_KINDS, weights);
 }
 
-/** @param others sections that travel with the tower and are not part of it */
+/**
+ * @param others sections that travel with the tower and are not part of it
+ * @throws FormatError naming the field
+ */
 export function writeItemTower(weights: ItemTowerWeights, others: readonly Section[] = []): Uint8Array {
-  return writeSections(MAGIC, [...packTower(ITEM_KINDS, weights), ...others]);
+  return writeSections(MAGIC, [...packTower(ITEM_KINDS, WHERE, weights), ...others]);
 }
 
 /**

@@ -50,9 +50,9 @@ export function partsOf(query: Readonly<Record<string, unknown>> | Query): strin
   return Object.entries(query).flatMap(([part, value]) => (value === undefined ? [] : [part]));
 }
 
-/** Serializes a query tower. The bytes are the payload of the artifact's `query-tower` chunk. */
+/** Serializes a query tower: the payload of the artifact's `query-tower` chunk. @throws FormatError naming the field */
 export function writeQueryTower(weights: QueryTowerWeights): Uint8Array {
-  return writeSections(MAGIC, packTower(QUERY_KINDS, weights));
+  return writeSections(MAGIC, packTower(QUERY_KINDS, WHERE, weights));
 }
 
 /** Reads and checks a query tower of any format version; the arrays are copies. @throws FormatError naming the field */

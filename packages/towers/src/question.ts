@@ -62,12 +62,12 @@ export function planQuestion<Id>(tower: QueryTower | undefined, dim: number, que
     const read = newest(history, UNTRAINED_HISTORY);
     return { read, readFor: "history", exclude: excluded, embed: (items) => known(rowsOf(items, dim)) };
   }
-  const read = newest(history ?? [], tower!.reads.historyLength);
+  const read = newest(history ?? [], tower?.reads.historyLength ?? 0);
   return {
     read,
     readFor: "history",
     exclude: excluded,
-    embed: (items) => merged(tower!.embed({ ...others, ...(history && { history: items }) })),
+    embed: (items) => merged(tower?.embed({ ...others, ...(history && { history: items }) })),
   };
 }
 

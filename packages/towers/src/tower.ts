@@ -1,6 +1,6 @@
 /** A tower: the sum of its inputs → layers → unit length. It knows no input by name. */
 import { FormatError } from "@poeem/pq-core";
-import { arrayOf, expectInteger, expectThat, type Section } from "./format/sections.ts";
+import { arrayOf, expectFinite, expectInteger, expectThat, type Section } from "./format/sections.ts";
 import type { Input, InputKind } from "./inputs/input.ts";
 import { type DenseLayer, l2Normalize, mlp } from "./layers.ts";
 
@@ -57,12 +57,16 @@ export function openTower<W extends { readonly kind: string }, Of>(
   };
 }
 
-/** The sections of a tower's file. */
+/**
+ * The sections of a tower's file.
+ * @throws FormatError for weights that no reader would take: those of a training that diverged, say
+ */
 export function packTower<W extends { readonly kind: string }>(
   kinds: readonly AnyKind[],
+  where: string,
   { width, inputs, layers, skip, unit = true }: TowerWeights<W>,
 ): Section[] {
-  return [
+  const sections: Section[] = [
     ...inputs.map((input) => ({ kind: input.kind, ...kinds.find(({ kind }) => kind === input.kind)!.pack(input) })),
     {
       kind: LAYERS,
@@ -70,6 +74,9 @@ export function packTower<W extends { readonly kind: string }>(
       arrays: layers.flatMap((layer) => [layer.weights, layer.bias]),
     },
   ];
+  for (const array of sections.flatMap(({ arrays }) => arrays)) expectFinite(where, array);
+  unpackTower(kinds, where, sections);
+  return sections;
 }
 
 /**
@@ -99,7 +106,7 @@ export function unpackTower<W extends { readonly kind: string }>(
     const names = kinds.map((known) => known.kind).join(", ");
     expectThat(kind !== undefined, where, "section", `one of ${names}, ${LAYERS}`, section.kind);
     expectThat(!inputs.some((input) => input.kind === kind.kind), where, "section", `one ${kind.kind}`, "two");
-    inputs.push(kind.unpack(where, section, width as number));
+    inputs.push(kind.unpack(where, section, width as number, dim));
   }
   return { width: width as number, inputs, layers, skip: skip as boolean, ...(unit ? {} : { unit: false }) };
 }

@@ -1,6 +1,7 @@
 /** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
+import { MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
 import { decodeVector } from "./vector.ts";
 
@@ -9,10 +10,6 @@ export const maxK = 1000;
 export const DEFAULT_K = 10;
 export const MAX_EXCLUDE = 1000;
 export const MAX_FIELDS = 64;
-/** Items of a history. The model reads the newest of them; none of them is among the results. */
-export const MAX_HISTORY = 1000;
-/** Items of a history that are a query vector each, newest. */
-export const maxHistoryVectors = 50;
 export const MAX_CONTEXTS = 16;
 export const MAX_ID_BYTES = 512;
 /** Searches in one POST. */
@@ -35,7 +32,7 @@ const doc = {
   history:
     `Ids of up to ${MAX_HISTORY} items, oldest first: finds what goes with them, leaving out the items themselves. ` +
     "A model trained on histories reads the newest ones, historyLength of /version at most. " +
-    `With any other model, an item scores by its nearest among the newest ${maxHistoryVectors}`,
+    `With any other model, an item scores by its nearest among the newest ${UNTRAINED_HISTORY}`,
   context:
     "Context features of the model (listed by /version) and their values, for example device and phone. " +
     "Unknown values are ignored",

@@ -5,7 +5,7 @@
  * follow, for attention f32 attention, for a mixture i8 values, f32 scales, f32 bias, and f32 context rows. Version 3 may
  * have a "tilt" in its history.
  */
-import { align, arrayReader, expectInteger, expectThat, parseHeader, readPrefix, type Section } from "./sections.ts";
+import { arrayReader, expectInteger, expectThat, parseHeader, readPrefix, type Section } from "./sections.ts";
 
 interface OldHeader {
   readonly tokenizer: object;
@@ -17,24 +17,26 @@ interface OldHeader {
   readonly contexts?: readonly string[] | undefined;
 }
 
-const PREFIX = 16;
 const MOST = 1 << 24;
 
 /** @throws FormatError naming the field */
 export function readOldVersion(where: string, bytes: Uint8Array): Section[] {
-  const { version, header: json } = readPrefix(where, "PQTW", bytes);
+  const { version, header: json, start } = readPrefix(where, "PQTW", bytes);
   const header = parseHeader(where, json) as unknown as OldHeader;
   const { tokenizer, numRows, embeddingDim: width, layers, skip, history, contexts } = header;
   const least = history?.tilt ? 3 : history || contexts ? 2 : 1;
-  expectThat(version >= least && version <= 3, where, "format version", `${least} to 3 with such a header`, version);
+  expectThat(version >= least, where, "format version", `at least ${least} with such a header`, version);
   // a tower that reads no text has no rows
   expectInteger(where, "numRows", numRows, history || contexts ? 0 : 1, MOST);
   expectInteger(where, "embeddingDim", width, 1, 1 << 14);
   expectThat(Array.isArray(layers), where, "layers", "a list", layers);
-  for (const layer of layers) for (const size of [layer].flat()) expectInteger(where, "layers", size, 1, 1 << 14);
+  for (const layer of layers) {
+    expectThat(Array.isArray(layer) && layer.length === 2, where, "layers", "pairs of numbers", layer);
+    for (const size of layer) expectInteger(where, "layers", size, 1, 1 << 14);
+  }
   if (contexts !== undefined) expectThat(Array.isArray(contexts), where, "contexts", "a list", contexts);
   if (history) expectInteger(where, "history.numCenters", history.numCenters, 0, 1 << 16);
-  const next = arrayReader(where, bytes, align(PREFIX + new TextEncoder().encode(json).length));
+  const next = arrayReader(where, bytes, start);
   const text = [next("u32", numRows), next("f32", numRows), next("i8", numRows * width)];
   const dense = layers.flatMap(([inputDim, outputDim]) => [next("f32", inputDim * outputDim), next("f32", outputDim)]);
   const sections: Section[] = [

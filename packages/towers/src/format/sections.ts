@@ -3,6 +3,7 @@ import { FormatError } from "@poeem/pq-core";
 
 const ARRAYS = { f32: Float32Array, u32: Uint32Array, i8: Int8Array, u8: Uint8Array } as const;
 export type ArrayType = keyof typeof ARRAYS;
+const TYPES = Object.keys(ARRAYS) as ArrayType[];
 export type SectionArray = Float32Array | Uint32Array | Int8Array | Uint8Array;
 
 /** One part of a tower: small settings as JSON, numbers as arrays. */
@@ -35,7 +36,19 @@ export const align = (offset: number): number => Math.ceil(offset / ALIGNMENT) *
 
 /** @throws FormatError `where: "name" expected …, got …` */
 export function expectThat(ok: boolean, where: string, name: string, expected: string, got: unknown): asserts ok {
-  if (!ok) throw new FormatError(where, `"${name}" expected ${expected}, got ${String(got)}`);
+  if (!ok) throw new FormatError(where, `"${name}" expected ${expected}, got ${shown(got)}`);
+}
+
+/** A value out of a file may be of any size, and an object may refuse to become a string. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "object" && value !== null ? "an object" : String(value).slice(0, 60);
+}
+
+/** @throws FormatError */
+export function expectFinite(where: string, array: SectionArray): void {
+  const areFinite = !(array instanceof Float32Array) || array.every(Number.isFinite);
+  expectThat(areFinite, where, "weights", "finite numbers", "NaN or infinity");
 }
 
 /** @throws FormatError unless `value` is an integer from min to max */
@@ -75,8 +88,8 @@ export function writeSections(magic: string, sections: readonly Section[]): Uint
   return bytes;
 }
 
-/** The first fields of a tower's file, and its header as text. @throws FormatError */
-export function readPrefix(where: string, magic: string, bytes: Uint8Array): { version: number; header: string } {
+/** The first fields of a tower's file: its version, the bytes of its header, where arrays begin. @throws FormatError */
+export function readPrefix(where: string, magic: string, bytes: Uint8Array) {
   expectThat(bytes.byteLength >= PREFIX, where, "bytes", `at least ${PREFIX} bytes`, bytes.byteLength);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const found = String.fromCharCode(...bytes.subarray(0, 4));
@@ -86,15 +99,15 @@ export function readPrefix(where: string, magic: string, bytes: Uint8Array): { v
   const headerLength = view.getUint32(8, true);
   const most = Math.min(MAX_HEADER, bytes.byteLength - PREFIX);
   expectThat(headerLength <= most, where, "header length", `at most ${most}`, headerLength);
-  const header = new TextDecoder("utf-8").decode(bytes.subarray(PREFIX, PREFIX + headerLength));
-  return { version: view.getUint32(4, true), header };
+  const end = PREFIX + headerLength;
+  return { version: view.getUint32(4, true), header: bytes.subarray(PREFIX, end), start: align(end) };
 }
 
 /** The header's JSON, as an object. @throws FormatError */
-export function parseHeader(where: string, header: string): Record<string, unknown> {
+export function parseHeader(where: string, header: Uint8Array): Record<string, unknown> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(header);
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(header));
   } catch {
     throw new FormatError(where, '"header" expected JSON, got something else');
   }
@@ -104,13 +117,12 @@ export function parseHeader(where: string, header: string): Record<string, unkno
 
 /** Reads what `writeSections` wrote; the arrays are copies. @throws FormatError naming the field */
 export function readSections(where: string, magic: string, bytes: Uint8Array): Section[] {
-  const { version, header } = readPrefix(where, magic, bytes);
+  const { version, header, start } = readPrefix(where, magic, bytes);
   expectThat(version === SECTIONS_VERSION, where, "format version", String(SECTIONS_VERSION), version);
   const { sections } = parseHeader(where, header) as unknown as Header;
   const isList = Array.isArray(sections) && sections.length <= MAX_SECTIONS;
   expectThat(isList, where, "sections", `a list of at most ${MAX_SECTIONS}`, sections);
   for (const section of sections) checkSection(where, section);
-  const start = align(PREFIX + new TextEncoder().encode(header).length);
   const next = arrayReader(where, bytes, start);
   const read = sections.map(({ kind, settings, arrays }) => ({
     kind,
@@ -129,8 +141,8 @@ function checkSection(where: string, section: Header["sections"][number]): void 
   expectThat(isObject, where, `${kind}.settings`, "an object", settings);
   expectThat(Array.isArray(arrays), where, `${kind}.arrays`, "a list", arrays);
   for (const array of arrays) {
-    const isPair = Array.isArray(array) && array.length === 2 && Object.hasOwn(ARRAYS, array[0]);
-    expectThat(isPair, where, `${kind}.arrays`, `pairs of ${Object.keys(ARRAYS).join(", ")} and a length`, array);
+    const isPair = Array.isArray(array) && array.length === 2 && TYPES.includes(array[0]);
+    expectThat(isPair, where, `${kind}.arrays`, `pairs of ${TYPES.join(", ")} and a length`, array);
     expectInteger(where, `${kind}.arrays`, array[1], 0, MAX_LENGTH);
   }
 }
@@ -145,8 +157,7 @@ export function arrayReader(where: string, bytes: Uint8Array, start: number) {
     const copy = Uint8Array.from(bytes.subarray(offset, end));
     offset = align(end);
     const array = new ARRAYS[type](copy.buffer) as InstanceType<(typeof ARRAYS)[T]>;
-    const areFinite = !(array instanceof Float32Array) || array.every(Number.isFinite);
-    expectThat(areFinite, where, "weights", "finite numbers", "NaN or infinity");
+    expectFinite(where, array);
     return array;
   };
   next.end = (): void => expectThat(offset === bytes.byteLength, where, "bytes", `${offset} bytes`, bytes.byteLength);
@@ -169,5 +180,5 @@ export function arrayOf<T extends ArrayType>(
 }
 
 function typeOf(array: SectionArray): ArrayType {
-  return (Object.keys(ARRAYS) as ArrayType[]).find((type) => array instanceof ARRAYS[type])!;
+  return TYPES.find((type) => array instanceof ARRAYS[type])!;
 }

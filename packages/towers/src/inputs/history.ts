@@ -38,7 +38,7 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
       ...(partition ? [partition.values, partition.scales, partition.bias] : []),
     ],
   }),
-  unpack(where, section, width) {
+  unpack(where, section, width, dim) {
     const { form, length, scale, tilt = 0 } = section.settings as Partial<HistoryWeights>;
     const isForm = form === "mixture" || form === "mean" || form === "attention";
     expectThat(isForm, where, "history.form", "mixture, mean or attention", form);
@@ -46,6 +46,8 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
     expectThat(Number.isFinite(scale) && scale! > 0, where, "history.scale", "a positive number", scale);
     expectThat(Number.isFinite(tilt) && tilt >= 0, where, "history.tilt", "a number of at least 0", tilt);
     expectThat(tilt === 0 || form === "mixture", where, "history.tilt", "none but of a mixture", tilt);
+    // the items of a history are as wide as the vectors that are searched
+    expectThat(dim === width, where, "history", `layers with an output as wide as the sum (${width})`, dim);
     const weights = { kind: "history" as const, form, length: length!, scale: scale!, ...(tilt && { tilt }) };
     if (form === "attention") return { ...weights, attention: arrayOf(where, section, 0, "f32", width) };
     if (form === "mean") return weights;

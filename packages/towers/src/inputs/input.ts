@@ -10,9 +10,10 @@ export interface InputKind<W, Of> {
   pack(weights: W): Omit<Section, "kind">;
   /**
    * @param width numbers in the tower's sum
+   * @param dim numbers in the tower's vectors
    * @throws FormatError naming the field
    */
-  unpack(where: string, section: Section, width: number): W;
+  unpack(where: string, section: Section, width: number, dim: number): W;
   open(weights: W, width: number): Input<Of>;
 }
 

@@ -59,7 +59,7 @@ export const TEXT: InputKind<TextWeights, WithText> = {
 /** A look-up is a binary search: out of order it would miss features silently. */
 function checkAscending(where: string, hashes: Uint32Array): void {
   for (let row = 1; row < hashes.length; row++) {
-    const isAbove = hashes[row]! > hashes[row - 1]!;
-    expectThat(isAbove, where, `hashes[${row}]`, `more than ${hashes[row - 1]}`, hashes[row]);
+    if (hashes[row]! > hashes[row - 1]!) continue;
+    expectThat(false, where, `hashes[${row}]`, `more than ${hashes[row - 1]}`, hashes[row]);
   }
 }
