@@ -1,4 +1,6 @@
-/** Lists of integers of different lengths behind one another: list i is values[offsets[i]] … values[offsets[i + 1] - 1]. */
+/**
+ * Lists of integers of different lengths behind one another: list i is values[offsets[i]] … values[offsets[i + 1] - 1].
+ */
 export interface Csr {
   /** (count + 1) */
   readonly offsets: Uint32Array;

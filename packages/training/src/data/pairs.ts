@@ -1,4 +1,7 @@
-/** Gives each distinct pair of numbers a number of its own, in order of first sight. Typed arrays: ten million pairs fit. */
+/**
+ * Gives each distinct pair of numbers a number of its own, in order of first sight. Typed arrays: ten million pairs
+ * fit.
+ */
 export class PairNumbers {
   /** First and second of each pair, by number. */
   private first: Uint32Array;

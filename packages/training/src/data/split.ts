@@ -76,7 +76,8 @@ class Splitter {
     const cut = sorted[Math.floor((1 - (this.config.split.share ?? TIME_SHARE)) * sorted.length)]!;
     if (cut === sorted[0]) {
       throw new UserError(
-        `split: expected times to split by, got ${cut} in more than ${Math.floor(100 * (1 - (this.config.split.share ?? TIME_SHARE)))} % of the events`,
+        `split: expected times to split by, got ${cut} in more than ` +
+          `${Math.floor(100 * (1 - (this.config.split.share ?? TIME_SHARE)))} % of the events`,
       );
     }
     for (let event = 0; event < sides.length; event++) if (time[event]! >= cut) sides[event] = SIDE.test;
@@ -139,7 +140,9 @@ class Splitter {
     this.mark(start, end, sides, items, side);
   }
 
-  /** A share of the items of a user's training events, at least one, never all: the newest, or without times by hash. */
+  /**
+   * A share of the items of a user's training events, at least one, never all: the newest, or without times by hash.
+   */
   private toFind(start: number, end: number, sides: Uint8Array, share: number, user: number): number[] {
     const items = this.distinctItems(start, end, sides);
     if (items.length < 2) return [];

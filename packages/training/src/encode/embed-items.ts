@@ -8,13 +8,16 @@ import type { ItemTable } from "../data/types.ts";
 export interface EmbeddedItems {
   /** (ids.length, dim) */
   readonly vectors: Float32Array;
-  /** Items of which the tower knows nothing: no word, category or number of theirs, nor themselves. Their vectors are zeros. */
+  /**
+   * Items of which the tower knows nothing: no word, category or number of theirs, nor themselves. Their vectors are
+   * zeros.
+   */
   readonly nothingKnown: readonly string[];
 }
 
 /**
- * Embeds items as the trainer's item tower does. An item that it was trained with keeps what was learned of it alone (its
- * id row, its training queries) and takes its content from the given columns. A new one has its content only.
+ * Embeds items as the trainer's item tower does. An item that it was trained with keeps what was learned of it alone
+ * (its id row, its training queries) and takes its content from the given columns. A new one has its content only.
  */
 export function embedItems(
   weights: ItemTowerWeights,

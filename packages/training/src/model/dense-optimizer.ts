@@ -10,8 +10,8 @@ const ADAGRAD_EPSILON = 1e-7;
 
 /**
  * Adagrad or Adam for the few small TensorFlow.js variables of towers and codebooks, with the numbers of `tf.train`'s.
- * Its slots are named by the variable's place in the list given here, so a checkpoint can hold them: `tf.train` names them
- * by a counter of the process.
+ * Its slots are named by the variable's place in the list given here, so a checkpoint can hold them: `tf.train` names
+ * them by a counter of the process.
  */
 export class DenseOptimizer implements Stateful {
   private readonly variables: readonly tf.Variable[];

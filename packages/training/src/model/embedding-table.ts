@@ -13,8 +13,8 @@ export interface TableInit {
 
 /**
  * An embedding table on the host with sparse updates: a step reads and writes only the rows of its batch, so its
- * cost does not grow with the catalogue. TensorFlow.js would rewrite the whole table each step, and its wasm backend has no
- * gradient for `gather`.
+ * cost does not grow with the catalogue. TensorFlow.js would rewrite the whole table each step, and its wasm backend
+ * has no gradient for `gather`.
  */
 export class EmbeddingTable implements Stateful {
   readonly numRows: number;

@@ -27,8 +27,9 @@ const BEST = "best.ckpt";
 const COST_SHARE = 0.02;
 
 /**
- * The checkpoints of one training in a folder of their own: `step-0000001234.ckpt`, the newest two, and `best.ckpt` when
- * training stops early. Each is written beside its place and renamed into it, so a kill leaves the previous ones whole.
+ * The checkpoints of one training in a folder of their own: `step-0000001234.ckpt`, the newest two, and `best.ckpt`
+ * when training stops early. Each is written beside its place and renamed into it, so a kill leaves the previous ones
+ * whole.
  */
 export class CheckpointStore {
   readonly directory: string;
@@ -45,7 +46,10 @@ export class CheckpointStore {
     this.nextAt = performance.now() + 1000 * secondsBetween;
   }
 
-  /** Makes the folder and removes what a killed process left half-written. @throws UserError when nothing can be written there */
+  /**
+   * Makes the folder and removes what a killed process left half-written.
+   * @throws UserError when nothing can be written there
+   */
   async prepare(): Promise<void> {
     await this.attempt(async () => {
       await mkdir(this.directory, { recursive: true });

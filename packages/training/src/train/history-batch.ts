@@ -4,7 +4,9 @@ import type { Dataset } from "../data/dataset.ts";
 import { MASKED } from "../model/ops.ts";
 import { groupSizeOf } from "./event-order.ts";
 
-/** A batch of queries with histories: G groups of events of one query each, S places for history items, C candidates. */
+/**
+ * A batch of queries with histories: G groups of events of one query each, S places for history items, C candidates.
+ */
 export interface HistoryBatch {
   readonly numGroups: number;
   /** Item numbers that compete, each once: targets and history items of all groups, then uniform negatives. */
@@ -34,7 +36,9 @@ export interface HistoryBatchOptions {
   readonly keepEmpty: boolean;
 }
 
-/** Draws history batches. A target is never in its own history: the history is drawn from the other items of the user. */
+/**
+ * Draws history batches. A target is never in its own history: the history is drawn from the other items of the user.
+ */
 export class HistoryBatchBuilder {
   private readonly dataset: Dataset;
   private readonly options: HistoryBatchOptions;

@@ -11,8 +11,8 @@ export class InterruptedError extends UserError {
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
- * Ctrl-C (SIGINT) and SIGTERM as a wish that the training loop grants between two steps. Outside the loop, and the second
- * time, they end the process at once: whatever is on the disk by then is whole.
+ * Ctrl-C (SIGINT) and SIGTERM as a wish that the training loop grants between two steps. Outside the loop, and the
+ * second time, they end the process at once: whatever is on the disk by then is whole.
  */
 export class Interrupt {
   private wished = false;

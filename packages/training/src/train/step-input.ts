@@ -1,6 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** What a tower reads in a step: rows that the host adds up, in memory that all steps share (a new array each would wait for the collector). */
+/**
+ * What a tower reads in a step: rows that the host adds up, in memory that all steps share (a new array each would wait
+ * for the collector).
+ */
 export class StepInput {
   private readonly dim: number;
   private room = new Float32Array(0);
@@ -10,8 +13,8 @@ export class StepInput {
   }
 
   /**
-   * (n, dim) of zeros after `fill` has added its rows to them, as a variable, to have a gradient, and what `fill` returned. A backend may keep the memory
-   * itself: dispose of the variable before the next call.
+   * (n, dim) of zeros after `fill` has added its rows to them, as a variable, to have a gradient, and what `fill`
+   * returned. A backend may keep the memory itself: dispose of the variable before the next call.
    */
   variable<T>(n: number, fill: (zeros: Float32Array<ArrayBuffer>) => T): [tf.Variable, T] {
     const length = n * this.dim;

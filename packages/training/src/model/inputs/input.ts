@@ -38,8 +38,8 @@ export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeight
   /** Weights as they travel; undefined when there is nothing to tell. */
   weights(): Weights | undefined;
   /**
-   * Of items: adds to out, (items, dim), what only the training knows of an item, so that no reader can compute it from the
-   * item's columns.
+   * Of items: adds to out, (items, dim), what only the training knows of an item, so that no reader can compute it from
+   * the item's columns.
    */
   remember?(out: Float32Array): void;
 }

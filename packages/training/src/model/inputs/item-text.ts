@@ -27,8 +27,8 @@ export const itemText: ItemInputFactory = ({ config, dataset, dim, text }) => {
             kind: "text",
             tokenizer: { ...text.tokenizer, maxChars: MAX_ITEM_CHARS },
             table: text.table(),
-            // its own text stands for the training queries that a new item cannot have: in the symbols example that finds
-            // 500 items encoded as new ones with recall@10 .35 instead of .21 (.42 as trained)
+            // its own text stands for the training queries that a new item cannot have: in the symbols example that
+            // finds 500 items encoded as new ones with recall@10 .35 instead of .21 (.42 as trained)
             ...(fromEvents && { weightOfNew: 2 }),
           }
         : undefined,
