@@ -206,6 +206,12 @@ export type PoeemConfigInput = z.input<typeof schema>;
 /** A configuration with every default filled in. It travels in the artifact. */
 export type PoeemConfig = z.output<typeof schema>;
 
+/** The columns of the items that a configuration names, beside the id. */
+export function itemColumns({ items }: PoeemConfig): string[] {
+  const { title, text, categories, inputs, fields, facets, numbers } = items;
+  return [...new Set([title, ...text, ...categories, ...inputs, ...fields, ...facets, ...numbers])];
+}
+
 /** Gives a `poeem.config.ts` its types: `export default defineConfig({ … })`. */
 export function defineConfig(config: PoeemConfigInput): PoeemConfigInput {
   return config;

@@ -27,6 +27,8 @@ export interface QuerySet {
 /** Data in the form that the training loop reads: everything is a number. */
 export interface Dataset {
   readonly ids: Texts;
+  /** The items' columns as they were read, for inputs that find theirs there. */
+  readonly items: ItemTable;
   readonly train: QuerySet;
   /** A small part of the training data that is never trained on: for progress, early stopping and choosing settings. */
   readonly validation: QuerySet;
