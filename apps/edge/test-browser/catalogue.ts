@@ -1,4 +1,7 @@
-/** A small catalogue that a page can show: the codes are lossless, so that an item is always the best answer to its own title. */
+/**
+ * A small catalogue that a page can show: the codes are lossless, so that an item is always the best answer to its
+ * own title.
+ */
 import type { Artifact } from "@poeem/pq-core";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import {
@@ -80,7 +83,8 @@ export async function makeCatalogue(): Promise<Artifact> {
     skip: false,
   };
   const tower = createQueryTower(weights);
-  // 256 centroids a sub-quantizer and fewer items: centroid i of each is the sub-vector of item i, so code i decodes to item i.
+  // 256 centroids a sub-quantizer and fewer items: centroid i of each is the sub-vector of item i, so code i decodes
+  // to item i.
   const vectors = items.map(({ title }) => tower.embed({ text: title }) as Float32Array);
   const [numSubQuantizers, subDim, numCentroids] = [8, dim / 8, 256];
   const centroids = new Float32Array(dim * numCentroids);
