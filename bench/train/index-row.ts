@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { IndexingLayer } from "@poeem/indexing-layer";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
-import { encodeItems } from "@poeem/training/model/encode-items";
 import { useBackend } from "@poeem/training/backend/backend";
+import { encodeItems } from "@poeem/training/model/encode-items";
 import { TwoTower } from "@poeem/training/model/two-tower";
 import { benchConfig, randomCatalogue } from "./catalogue.ts";
 
