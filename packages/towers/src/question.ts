@@ -72,12 +72,17 @@ export function planQuestion<Id>(tower: QueryTower | undefined, dim: number, que
   };
 }
 
+/** Of the parts of a question, one that has to be asked alone and is not. */
+export function loneOf(parts: readonly string[]): string | undefined {
+  return parts.length > 1 ? parts.find((part) => part === "vector" || part === "like") : undefined;
+}
+
 function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Question<Id>): void {
   const parts = partsOf(question as Record<string, unknown>);
   if (parts.length === 0)
     throw new InputError("question", "expected text, history, context, like or vector, got none of them");
-  for (const lone of ["vector", "like"])
-    if (parts.includes(lone) && parts.length > 1) throw new InputError(lone, `expected alone, got ${parts.join(", ")}`);
+  const lone = loneOf(parts);
+  if (lone !== undefined) throw new InputError(lone, `expected ${lone} alone, got ${parts.join(" and ")}`);
   const { text, history, context, vector } = question;
   if (vector && vector.length !== dim)
     throw new InputError("vector", `expected ${dim} numbers, the dim of this index, got ${vector.length}`);

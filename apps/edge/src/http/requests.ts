@@ -1,7 +1,7 @@
 /** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
-import { MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
+import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
 import { decodeVector } from "./vector.ts";
 
@@ -150,12 +150,12 @@ function checkQuery(value: object, context: z.RefinementCtx): void {
   const given = QUERY_KINDS.filter((kind) =>
     names.some((name) => name === kind || (kind === "context" && name.startsWith(CONTEXT_PREFIX))),
   );
-  const areTogether = given.length > 0 && !given.includes("like") && !given.includes("vector");
-  if (given.length === 1 || areTogether) return;
+  const lone = loneOf(given);
+  if (given.length > 0 && lone === undefined) return;
   const message =
-    given.length === 0
-      ? "Nothing to search for: give q, history, context, like or vector"
-      : `Expected like alone, vector alone, or any of q, history and context, got ${given.join(" and ")}`;
+    lone === undefined
+      ? "nothing to search for: give q, history, context, like or vector"
+      : `expected ${lone} alone, got ${given.join(" and ")}`;
   context.addIssue({ code: "custom", path: ["q"], message });
 }
 
