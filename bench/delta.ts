@@ -7,9 +7,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Artifact, type Index, loadKernel, openArtifact } from "@poeem/pq-core";
-import { writeDelta } from "@poeem/pq-core/delta";
-import { allParts } from "@poeem/pq-core/parts";
-import { decode, encode, writeArtifact } from "@poeem/pq-core/write";
+import { decode, encode, writeArtifact, writeDelta } from "@poeem/pq-core/write";
 import { adcData, median, NUM_QUERIES, seeded } from "./adc-shapes.ts";
 
 const { values: flags } = parseArgs({
@@ -37,7 +35,7 @@ const source = {
 
 async function open(artifact: Artifact, previous?: Index): Promise<Index> {
   for (const { key, bytes } of artifact.chunks) chunks.set(key, bytes);
-  return openArtifact(source, artifact.manifestBytes, { ...allParts, kernel, previous });
+  return openArtifact(source, artifact.manifestBytes, { kernel, previous });
 }
 
 const base = await open(await writeArtifact({ ...data, ids: Uint32Array.from({ length: n }, (_, i) => i) }));

@@ -1,7 +1,6 @@
 /** What 20 query vectors cost beside one, without HTTP: the search of pq-core with the Worker's kernel, in this process. */
 import { readFileSync } from "node:fs";
 import { loadKernel, openArtifact } from "@poeem/pq-core";
-import { allParts } from "@poeem/pq-core/parts";
 import type { Catalogue } from "./catalogue.ts";
 
 // Node's own types do not declare it as a value.
@@ -37,7 +36,6 @@ export function historyIds(i: number, numItems: number): number[] {
 export async function measureHistories({ artifact }: Catalogue, nprobe: number): Promise<HistoryCost> {
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-    ...allParts,
     kernel: loadKernel(new Module(readFileSync(kernel))),
     residentBytes: Number.POSITIVE_INFINITY,
   });

@@ -1,6 +1,6 @@
 /** Runs in the browser, bundled by browser.test.ts: the conformance suite, the golden files and the committed rankings. */
 import { loadKernel, supportsRelaxedSimd } from "../src/index.ts";
-import { scalarKernel } from "../src/scalar-kernel.ts";
+import { scalarKernel } from "../src/kernel/scalar-kernel.ts";
 import { adcConformance } from "../src/testing/conformance.ts";
 import { GOLDEN, observe } from "../test/golden.ts";
 import { openWhole } from "../test/open-whole.ts";

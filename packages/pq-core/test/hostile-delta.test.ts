@@ -15,7 +15,7 @@ it("the small delta itself is read, and its entries are in the order of its chun
 });
 
 it("a reader of format 1.0 refuses it, since it knows no chunk of kind delta", () => {
-  const kinds = ["codebook", "lists", "items", "lookup", "filters", "refine", "query-tower"];
+  const kinds = ["codebook", "lists", "items", "lookup", "filters", "query-tower"];
   expect(entries.filter(({ kind }) => !kinds.includes(kind)).map(({ kind }) => kind)).toEqual(["delta"]);
 });
 

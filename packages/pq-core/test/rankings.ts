@@ -32,7 +32,6 @@ const SEARCHES: Readonly<Record<string, { readonly heads: number; readonly optio
     heads: 3,
     options: { k: 9, nprobe: 3, merge: { by: "sumExp", temperature: 2, weights: [1, 0.5, 2], exact: false } },
   },
-  "refine codes": { heads: 1, options: { k: 6, nprobe: 9, refine: 3 } },
 };
 
 const NUM_ITEMS = 900;
@@ -46,7 +45,6 @@ function makeInput(shape: Shape): ArtifactInput {
     ids: Uint32Array.from({ length: NUM_ITEMS }, (_, i) => 7 * (NUM_ITEMS - i)),
     facets: { color: Array.from({ length: NUM_ITEMS }, (_, i) => ["red", "green", "blue"][i % 3]) },
     numbers: { price: Float64Array.from({ length: NUM_ITEMS }, () => Math.floor(next() * 100)) },
-    refineVectors: normals(NUM_ITEMS * shape.dim, next),
     listChunkBytes: 16_384,
   };
 }

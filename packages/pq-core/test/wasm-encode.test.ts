@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Codebook, createCodebook } from "../src/codebook.ts";
-import { encode } from "../src/encode.ts";
-import { type QueryMoments, scoreAware } from "../src/score-aware.ts";
-import { encodeFast } from "../src/wasm-encode.ts";
+import { type Codebook, createCodebook } from "../src/codebook/codebook.ts";
+import { encode } from "../src/codebook/encode.ts";
+import { type QueryMoments, scoreAware } from "../src/codebook/score-aware.ts";
+import { encodeFast } from "../src/kernel/wasm-encode.ts";
 
 const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
   .WebAssembly;

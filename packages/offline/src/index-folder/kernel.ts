@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { type KernelFactory, loadKernel, supportsRelaxedSimd } from "@poeem/pq-core";
-import { scalarKernel } from "@poeem/pq-core/parts";
+import { type KernelFactory, loadKernel, scalarKernel, supportsRelaxedSimd } from "@poeem/pq-core";
 
 /** The type library of Node declares WebAssembly's types but not its values. */
 const { compile } = (

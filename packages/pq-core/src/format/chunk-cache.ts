@@ -1,6 +1,15 @@
-import { partition } from "../search/sorted.ts";
-import type { ChunkEntry, ChunkSource } from "../types.ts";
-import { openChunk } from "./chunk.ts";
+import { partition } from "../sorted.ts";
+import { type ChunkEntry, openChunk } from "./chunk.ts";
+
+/** Where chunks come from: files, KV, memory. `get` rejects when the key is absent. */
+export interface ChunkSource {
+  get(key: string): Promise<Uint8Array>;
+  /**
+   * Says that bytes which `get` gave, or a view of them, are neither kept nor read any more. For a source that would rather free a page
+   * itself than wait for the garbage collector.
+   */
+  release?(bytes: Uint8Array): void;
+}
 
 /** A manifest entry with its number among the chunks of its kind. */
 export interface NumberedEntry {

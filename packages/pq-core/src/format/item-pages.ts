@@ -1,9 +1,17 @@
 import { check, FormatError, typeError } from "../errors.ts";
-import type { Item, ItemFields } from "../types.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import type { IdColumn } from "./id-column.ts";
-import { type IdReader, type IdType, readIds, readStrings, writeStrings } from "./ids.ts";
+import { type IdReader, type IdType, type ItemId, readIds, readStrings, writeStrings } from "./ids.ts";
 import { utf8Length } from "./utf8.ts";
+
+/** A JSON object that travels with an item and comes back with it. */
+export type ItemFields = Readonly<Record<string, unknown>>;
+
+export interface Item {
+  /** As written: a string, or a number (u32), or a bigint (u64). */
+  readonly id: ItemId;
+  readonly fields: ItemFields | undefined;
+}
 
 /** A run of items: ordinals [first, first + count). */
 export interface Page {

@@ -1,8 +1,7 @@
-import type { Metric } from "../codebook.ts";
-import { createCodebook } from "../codebook.ts";
-import { decodeRotated } from "../encode.ts";
+import { createCodebook, type Metric } from "../codebook/codebook.ts";
+import { decodeRotated } from "../codebook/encode.ts";
 import { FormatError } from "../errors.ts";
-import type { ArtifactInput } from "../types.ts";
+import type { ArtifactInput } from "../format/artifact-writer.ts";
 import { narrowCodes } from "./narrow-codes.ts";
 
 /** What was read, and what had to be decided about it. */

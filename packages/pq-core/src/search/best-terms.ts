@@ -1,5 +1,5 @@
-import type { Ranking } from "../kernel.ts";
-import { TopK } from "../top-k.ts";
+import type { Ranking } from "../kernel/kernel.ts";
+import { TopK } from "../kernel/top-k.ts";
 import { takeBest } from "./ties.ts";
 
 /** Collects the best term logWeight_h + temperature · score_h of each item over the query vectors h: the `size` best items, and those that tie with the last. */

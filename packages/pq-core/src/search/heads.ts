@@ -1,5 +1,5 @@
-import type { Codebook } from "../codebook.ts";
-import type { AdcKernel } from "../kernel.ts";
+import type { Codebook } from "../codebook/codebook.ts";
+import type { AdcKernel } from "../kernel/kernel.ts";
 import type { BestTerms } from "./best-terms.ts";
 import type { Queries } from "./queries.ts";
 import { biasesOf, eachAbove, kernelFloor, type Scan, type Stretch, scanHead } from "./rank.ts";

@@ -1,8 +1,6 @@
-import { BLOCK } from "../blocks.ts";
-import { listOf } from "../inverted-lists.ts";
-import type { Visit } from "./pq-index.ts";
+import { BLOCK } from "../kernel/blocks.ts";
+import { lowerBound } from "../sorted.ts";
 import type { Stretch } from "./rank.ts";
-import { lowerBound } from "./sorted.ts";
 
 /** Which items may be returned, by blocks of 32 ordinals: bit j of a word = ordinal 32·block + j. */
 export interface BlockMask {
@@ -45,9 +43,4 @@ export function selected(mask: BlockMask, n: number): number[] | undefined {
     }
   }
   return ordinals;
-}
-
-/** Single items, in whatever cell they lie. */
-export function visitItems(offsets: Uint32Array, ordinals: readonly number[]): Visit {
-  return { visited: ordinals.map((start) => ({ cell: listOf(offsets, start), start, end: start + 1 })), isFew: true };
 }

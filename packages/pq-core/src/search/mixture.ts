@@ -1,7 +1,7 @@
-import type { Ranking } from "../kernel.ts";
-import type { Merge } from "../types.ts";
+import type { Ranking } from "../kernel/kernel.ts";
 import { BestTerms, floorOf } from "./best-terms.ts";
 import { addOwn, addRest, scanAbove } from "./heads.ts";
+import type { Merge } from "./merge.ts";
 import type { Queries } from "./queries.ts";
 import type { Scan } from "./rank.ts";
 import type { Head } from "./score.ts";
@@ -127,13 +127,6 @@ export function mixturesOf(
   }
   const mixtures = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, largest[i]! + Math.log(sums[i]!)]));
   return Float32Array.from(items, (ordinal) => mixtures.get(ordinal)!);
-}
-
-/** log Σ exp(x), without overflow. */
-export function logSumExp(values: readonly number[]): number {
-  const max = Math.max(...values);
-  if (!Number.isFinite(max)) return max;
-  return max + Math.log(values.reduce((sum, value) => sum + Math.exp(value - max), 0));
 }
 
 /** Cell of each ordinal (ascending), which all lie in one of the stretches. */

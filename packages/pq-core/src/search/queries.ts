@@ -1,4 +1,4 @@
-import type { AdcKernel } from "../kernel.ts";
+import type { AdcKernel } from "../kernel/kernel.ts";
 import type { Head } from "./score.ts";
 
 /** Kept queries take no more than this. */

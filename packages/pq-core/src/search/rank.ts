@@ -1,6 +1,6 @@
-import { BLOCK } from "../blocks.ts";
-import type { Codebook } from "../codebook.ts";
-import type { AdcKernel, Ranking } from "../kernel.ts";
+import type { Codebook } from "../codebook/codebook.ts";
+import { BLOCK } from "../kernel/blocks.ts";
+import type { AdcKernel, Ranking } from "../kernel/kernel.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type Head, shiftScores } from "./score.ts";
 import { cut } from "./ties.ts";

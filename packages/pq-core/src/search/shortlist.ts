@@ -1,5 +1,5 @@
-import type { Ranking } from "../kernel.ts";
-import type { Merge } from "../types.ts";
+import type { Ranking } from "../kernel/kernel.ts";
+import type { Merge } from "./merge.ts";
 import { takeBest } from "./ties.ts";
 
 /**

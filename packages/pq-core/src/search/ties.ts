@@ -1,7 +1,7 @@
 import { compareIds } from "../format/ids.ts";
-import type { Ranking } from "../kernel.ts";
-import { TopK } from "../top-k.ts";
-import type { Item } from "../types.ts";
+import type { Item } from "../format/item-pages.ts";
+import type { Ranking } from "../kernel/kernel.ts";
+import { TopK } from "../kernel/top-k.ts";
 
 /**
  * The `size` best of (ordinal, score) pairs, and all others that score as the last of them: which of those is wanted is for their ids to say.
@@ -61,4 +61,9 @@ export async function settleTies(
     start = end;
   }
   return cut(ranking, k);
+}
+
+/** True when item k, the first that is one too many, scores as the last of the k. */
+export function isCutTie(scores: Float32Array, k: number): boolean {
+  return scores.length > k && scores[k] === scores[k - 1];
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Codebook, EncodedVectors } from "@poeem/pq-core";
-import { encodeFast, type QueryMoments } from "@poeem/pq-core/encode-fast";
+import { encodeFast, type QueryMoments } from "@poeem/pq-core/write";
 
 /** The type library of Node declares WebAssembly's types but not its values. */
 const { compile } = (

@@ -1,4 +1,4 @@
-import type { QueryMoments } from "@poeem/pq-core/encode-fast";
+import type { QueryMoments } from "@poeem/pq-core/write";
 import type { QueryTowerWeights } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { listOf } from "../data/csr.ts";

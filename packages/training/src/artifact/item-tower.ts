@@ -1,4 +1,4 @@
-import type { QueryMoments } from "@poeem/pq-core/encode-fast";
+import type { QueryMoments } from "@poeem/pq-core/write";
 import {
   type DenseLayer,
   type EmbeddingTable,
