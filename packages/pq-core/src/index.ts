@@ -23,6 +23,7 @@ export { scalarKernel } from "./kernel/scalar-kernel.ts";
 export { loadKernel, supportsRelaxedSimd } from "./kernel/wasm-kernel.ts";
 export { type OpenOptions, openArtifact } from "./open.ts";
 export type { Filter } from "./search/filter.ts";
+export { parseFilter } from "./search/filter-expression.ts";
 export type { Merge } from "./search/merge.ts";
 export { MAX_K, type SearchOptions, type SearchResult } from "./search/options.ts";
 export type { Index } from "./search/pq-index.ts";

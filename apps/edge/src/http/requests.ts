@@ -1,7 +1,7 @@
 /** What a search may ask, as parameters of an address and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
+import { InputError, parseFilter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
-import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
 import { decodeVector } from "./vector.ts";
 
 export const maxQueryBytes = 512;
@@ -15,6 +15,7 @@ export const maxHistory = 1000;
 export const maxHistoryVectors = 50;
 export const maxContexts = 16;
 export const maxIdBytes = 512;
+const maxFilterBytes = 2000;
 /** Searches in one POST. */
 export const maxBatch = 32;
 /** Results in one POST, all searches together: each may cost a page of the index. */
@@ -76,8 +77,8 @@ const filter = z
     try {
       return parseFilter(value);
     } catch (error) {
-      if (!(error instanceof FilterSyntaxError)) throw error;
-      context.issues.push({ code: "custom", message: error.message, input: undefined });
+      if (!(error instanceof InputError)) throw error;
+      context.issues.push({ code: "custom", message: error.detail, input: undefined });
       return z.NEVER;
     }
   });

@@ -1,6 +1,6 @@
 /** From a validated request to the JSON of its answer: query vector → ADC search → items. */
 import type { z } from "@hono/zod-openapi";
-import type { Item, ItemFields, ItemId } from "@poeem/pq-core";
+import { InputError, type Item, type ItemFields, type ItemId } from "@poeem/pq-core";
 import type { ServedIndex } from "../index/served-index.ts";
 import { candidatesPerResult, diversify } from "./diversity.ts";
 import { invalidRequest } from "./parameters.ts";
@@ -85,7 +85,7 @@ export async function listFacets(served: ServedIndex): Promise<z.output<typeof f
 }
 
 /**
- * Reads parts of an index. What goes wrong here is the index's fault or KV's, never the caller's, unless it is about the filter. It is
+ * Reads parts of an index. What goes wrong here is the index's fault or KV's, never the caller's, unless it is an InputError. It is
  * tried twice: pages that came are kept, so the second time asks only for what failed.
  */
 async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>): Promise<T> {
@@ -93,19 +93,17 @@ async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>
     return await use(() => read().catch((error: unknown) => (isCallersFault(error) ? Promise.reject(error) : read())));
   } catch (error) {
     if (error instanceof Problem) throw error;
+    // Such as a facet that the index does not have.
+    if (error instanceof InputError) throw invalid(error.parameter, error.detail);
     const message = error instanceof Error ? error.message : String(error);
-    // A facet that the index does not have; the index says which ones it has.
-    if (isCallersFault(error)) throw invalid("filter", message.replace(aboutFilter, ""));
     throw new Problem("index-unavailable", `A part of index ${version} cannot be read: ${message}`, undefined, {
       cause: error,
     });
   }
 }
 
-const aboutFilter = /^\[pq-core\] "filter\.(?:facet|number)" /;
-
 function isCallersFault(error: unknown): boolean {
-  return error instanceof Problem || (error instanceof RangeError && aboutFilter.test(error.message));
+  return error instanceof Problem || error instanceof InputError;
 }
 
 function toResult(
