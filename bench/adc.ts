@@ -30,9 +30,6 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const python = positionals[0] ?? process.env["POEEM_PYTHON"] ?? "python3";
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
-
 interface Result extends AdcRow {
   readonly kernel: string;
   readonly runtime: "node" | "workerd";
@@ -48,7 +45,7 @@ interface Result extends AdcRow {
 function kernelOf(kernel: string): KernelFactory {
   if (kernel === "scalar") return scalarKernel;
   const file = kernel === "simd" ? "kernel.wasm" : "kernel-relaxed.wasm";
-  return loadKernel(new Module(readFileSync(new URL(import.meta.resolve(`@poeem/pq-core/${file}`)))));
+  return loadKernel(new WebAssembly.Module(readFileSync(new URL(import.meta.resolve(`@poeem/pq-core/${file}`)))));
 }
 
 async function open(data: AdcData, n: number, kernel: string): Promise<Index> {

@@ -17,10 +17,8 @@ const { values: flags } = parseArgs({
     reps: { type: "string", default: "400" },
   },
 });
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
 const file = readFileSync(new URL(import.meta.resolve("@poeem/pq-core/kernel-relaxed.wasm")));
-const kernel = loadKernel(new Module(file));
+const kernel = loadKernel(new WebAssembly.Module(file));
 const [n, reps] = [Number(flags.n), Number(flags.reps)];
 const data = adcData({ n, dim: 64, nbits: 4, M: 32, nlist: 1024 });
 const { codebook, queries } = data;

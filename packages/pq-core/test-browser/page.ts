@@ -17,10 +17,6 @@ export interface BrowserRun {
   readonly userAgent: string;
 }
 
-const { compile } = (
-  globalThis as unknown as { WebAssembly: { compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> } }
-).WebAssembly;
-
 const read = async (path: string): Promise<ArrayBuffer> => {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
@@ -28,7 +24,8 @@ const read = async (path: string): Promise<ArrayBuffer> => {
 };
 
 async function run(name: "scalar" | "simd" | "relaxed-simd", kernelFile: string | undefined): Promise<BrowserRun> {
-  const kernelModule = kernelFile === undefined ? undefined : await compile(await read(`/dist/${kernelFile}`));
+  const kernelModule =
+    kernelFile === undefined ? undefined : await WebAssembly.compile(await read(`/dist/${kernelFile}`));
   const conformance: Record<string, string> = {};
   adcConformance({
     name,

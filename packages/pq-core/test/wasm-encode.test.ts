@@ -6,9 +6,7 @@ import { encode } from "../src/codebook/encode.ts";
 import { type QueryMoments, scoreAware } from "../src/codebook/score-aware.ts";
 import { encodeFast } from "../src/kernel/wasm-encode.ts";
 
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
-const module = new Module(readFileSync(new URL("../dist/encode.wasm", import.meta.url)));
+const module = new WebAssembly.Module(readFileSync(new URL("../dist/encode.wasm", import.meta.url)));
 
 /** Coarse values, so that distances tie now and then. */
 function numbers(seed: number, length: number, steps: number): Float32Array {

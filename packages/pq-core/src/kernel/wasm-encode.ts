@@ -9,12 +9,6 @@ interface EncodeExports {
   encode(...values: number[]): void;
 }
 
-const { Instance } = (
-  globalThis as unknown as {
-    WebAssembly: { Instance: new (module: WebAssembly.Module, imports: object) => { readonly exports: unknown } };
-  }
-).WebAssembly;
-
 /** Centroids in a tile: of a sub-quantizer, and of the coarse quantizer, whose tiles come in pairs. */
 const TILE = 16;
 const COARSE_TILE = 8;
@@ -41,7 +35,7 @@ export function encodeFast(
   const n = countRows("vectors", vectors, dim);
   checkFinite("vectors", vectors);
   if (moments !== undefined) checkMoments(moments, codebook);
-  const kernel = new Instance(module, {}).exports as EncodeExports;
+  const kernel = new WebAssembly.Instance(module, {}).exports as unknown as EncodeExports;
   const place = new Placement(kernel.memory);
   const dim8 = (dim + 7) & ~7;
   const { coarseCentroids, centroids, rotation } = codebook;

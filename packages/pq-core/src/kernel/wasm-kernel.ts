@@ -30,17 +30,6 @@ interface KernelExports {
   isRelaxed(): number;
 }
 
-/** The part of WebAssembly used here: the type libraries of Node and of Workers declare different halves of it. */
-const { Instance, Module, validate } = (
-  globalThis as unknown as {
-    WebAssembly: {
-      validate(bytes: Uint8Array): boolean;
-      Instance: new (module: WebAssembly.Module, imports: object) => { readonly exports: unknown };
-      Module: new (bytes: Uint8Array) => WebAssembly.Module;
-    };
-  }
-).WebAssembly;
-
 /** Rows of centroids that one SIMD step handles together. */
 const TILE = 16;
 const PAGE = 65_536;
@@ -57,7 +46,7 @@ const RELAXED_PROBE = [
 
 /** Which build this engine can compile: kernel-relaxed.wasm when true (Node 22, workerd, current browsers), else kernel.wasm. */
 export function supportsRelaxedSimd(): boolean {
-  return validate(Uint8Array.from(RELAXED_PROBE));
+  return WebAssembly.validate(Uint8Array.from(RELAXED_PROBE));
 }
 
 /**
@@ -67,7 +56,7 @@ export function supportsRelaxedSimd(): boolean {
  * @throws TypeError when `module` is not a module
  */
 export function loadKernel(module: WebAssembly.Module): KernelFactory {
-  if (!(module instanceof Module)) throw typeError("kernelModule", "a WebAssembly.Module", module);
+  if (!(module instanceof WebAssembly.Module)) throw typeError("kernelModule", "a WebAssembly.Module", module);
   return (codebook, range) => makeKernel(module, codebook, range);
 }
 
@@ -79,7 +68,7 @@ interface Region {
 
 function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermRange): AdcKernel {
   // The kernel imports nothing: all it can touch is its own memory.
-  const wasm = new Instance(module, {}).exports as KernelExports;
+  const wasm = new WebAssembly.Instance(module, {}).exports as unknown as KernelExports;
   const { memory } = wasm;
   const { dim, nlist, numSubQuantizers: M, numCentroids, subDim, metric, rotation, byResidual } = codebook;
   const blockSize = blockBytes(codebook);

@@ -3,11 +3,6 @@ import { fileURLToPath } from "node:url";
 import type { Codebook, EncodedVectors } from "@poeem/pq-core";
 import { encodeFast, type QueryMoments } from "@poeem/pq-core/write";
 
-/** The type library of Node declares WebAssembly's types but not its values. */
-const { compile } = (
-  globalThis as unknown as { WebAssembly: { compile(bytes: Uint8Array): Promise<WebAssembly.Module> } }
-).WebAssembly;
-
 let compiled: Promise<WebAssembly.Module | undefined> | undefined;
 
 /** Codes of item vectors (count, dim), with pq-core's encode kernel; without it, where it has not been built, as slowly as by hand. */
@@ -17,7 +12,7 @@ export async function encodeItems(
   moments?: QueryMoments,
 ): Promise<EncodedVectors> {
   compiled ??= readFile(fileURLToPath(import.meta.resolve("@poeem/pq-core/encode.wasm"))).then(
-    compile,
+    WebAssembly.compile,
     () => undefined,
   );
   return encodeFast(await compiled, codebook, itemVectors, moments);
