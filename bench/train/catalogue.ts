@@ -67,7 +67,7 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     queryRows: lists(numEvents, WORDS_A_TEXT, WORDS),
     itemTexts: [lists(numItems, WORDS_A_TEXT, WORDS)],
     itemCategories: noLists(numItems),
-    numCategories: 0,
+    categoryNames: [],
     itemNumbers: undefined,
     contextNames: [],
     tokenizer: DEFAULT_TOKENIZER,

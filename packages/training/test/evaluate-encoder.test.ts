@@ -5,9 +5,9 @@ import { describe, expect, it } from "vitest";
 import { emptyLists, toCsr } from "../src/data/csr.ts";
 import type { QuerySet } from "../src/data/types.ts";
 import { queryEncoders } from "../src/evaluate/encoder.ts";
-import { mergeOf } from "../src/evaluate/index-rank.ts";
-import { sampleQueries } from "../src/evaluate/sample-queries.ts";
 import { trainingLists } from "../src/evaluate/training-lists.ts";
+import { mergeOf } from "../src/rank/index-rank.ts";
+import { sampleQueries } from "../src/rank/sample-queries.ts";
 
 const dim = 4;
 const random = new Random(4);

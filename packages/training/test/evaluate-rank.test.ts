@@ -4,11 +4,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import { listOf, toCsr } from "../src/data/csr.ts";
 import { bytesPerItem, indexAfterwards } from "../src/evaluate/afterwards.ts";
-import { rankExhaustively } from "../src/evaluate/dense-rank.ts";
 import { measureAll, probeLadder } from "../src/evaluate/evaluation.ts";
-import { decodedVectors, rankWithIndex } from "../src/evaluate/index-rank.ts";
-import { overlapAtK } from "../src/evaluate/metrics.ts";
-import type { QueryEncoder, QueryVectors } from "../src/evaluate/query-vectors.ts";
+import { rankExhaustively } from "../src/rank/dense-rank.ts";
+import { decodedVectors, rankWithIndex } from "../src/rank/index-rank.ts";
+import { overlapAtK } from "../src/rank/metrics.ts";
+import type { QueryEncoder, QueryVectors } from "../src/rank/query-encoder.ts";
 
 const dim = 8;
 const count = 300;

@@ -1,10 +1,10 @@
 import { Random } from "@poeem/indexing-layer";
 import { createCodebook, decode } from "@poeem/pq-core/write";
 import { beforeAll, describe, expect, it } from "vitest";
-import { encodeItems } from "../src/artifact/encode-items.ts";
 import { queryMoments } from "../src/artifact/query-moments.ts";
 import { sampleQueryVectors } from "../src/artifact/query-sample.ts";
 import { useBackend } from "../src/backend/backend.ts";
+import { encodeItems } from "../src/model/encode-items.ts";
 import { trainModel } from "../src/train/loop.ts";
 import { readers } from "./histories.ts";
 

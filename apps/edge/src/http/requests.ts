@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { InputError, parseFilter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
+import { MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { decodeVector } from "./vector.ts";
 
 export const maxQueryBytes = 512;
@@ -10,9 +11,7 @@ export const defaultK = 10;
 export const maxExclude = 1000;
 export const maxFields = 64;
 /** Items of a history. The model reads the newest of them; none of them is among the results. */
-export const maxHistory = 1000;
-/** Items of a history that are a query vector each, newest. */
-export const maxHistoryVectors = 50;
+export const maxHistory = MAX_HISTORY;
 export const maxContexts = 16;
 export const maxIdBytes = 512;
 const maxFilterBytes = 2000;
@@ -33,7 +32,7 @@ const doc = {
   index: "Which of the published indexes answers",
   q: `Text to search for, up to ${maxQueryBytes} bytes of UTF-8`,
   like: "Id of an item: find those nearest to it. The item itself is not among the results",
-  history: `Ids of items, oldest first, up to ${maxHistory}: find what goes with them. A model trained on histories reads as many of the newest as it has learned to (see /version); else an item scores by the nearest of the newest ${maxHistoryVectors}. They themselves are not among the results`,
+  history: `Ids of items, oldest first, up to ${maxHistory}: find what goes with them. A model trained on histories reads as many of the newest as it has learned to (see /version); else an item scores by the nearest of the newest ${UNTRAINED_HISTORY}. They themselves are not among the results`,
   context:
     "Context features of the model (see /version) and their values, for example device and phone; an unknown value counts for nothing",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",

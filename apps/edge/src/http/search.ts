@@ -1,11 +1,12 @@
 /** From a validated request to the JSON of its answer: query vector → ADC search → items. */
 import type { z } from "@hono/zod-openapi";
 import { InputError, type Item, type ItemFields, type ItemId } from "@poeem/pq-core";
+import { planQuestion, questionVectors } from "@poeem/towers";
 import type { ServedIndex } from "../index/served-index.ts";
 import { candidatesPerResult, diversify } from "./diversity.ts";
 import { invalidRequest } from "./parameters.ts";
 import { Problem } from "./problem.ts";
-import { checkReadable, queryVectors } from "./query-vectors.ts";
+import { problemOf, questionOf, withProblems } from "./query-vectors.ts";
 import { maxK, type SearchRequest, show } from "./requests.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult } from "./responses.ts";
 
@@ -21,12 +22,10 @@ export function resolveSearch(served: ServedIndex, request: SearchRequest): Reso
   const { dim, defaultNprobe } = index.manifest;
   // An index without coarse quantizer (nlist 0) is one cell.
   const nlist = Math.max(index.manifest.nlist, 1);
-  const { nprobe = defaultNprobe, vector, filter } = request;
+  const { nprobe = defaultNprobe, filter } = request;
   if (nprobe > nlist)
     throw invalid("nprobe", `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`);
-  if (vector && vector.length !== dim)
-    throw invalid("vector", `expected ${dim} numbers, the dim of this index, got ${vector.length}`);
-  checkReadable(served, request);
+  withProblems(() => planQuestion(served.tower, dim, questionOf(request)));
   if (filter !== undefined && !memory.keepsFilters)
     throw invalid("filter", "cannot be used: this index has more filters than an isolate can keep");
   return { ...request, nprobe };
@@ -35,18 +34,17 @@ export function resolveSearch(served: ServedIndex, request: SearchRequest): Reso
 /** @throws Problem `index-unavailable` when a page of the index cannot be read; `invalid-request` when it lacks an item or facet that was named. */
 export async function search(served: ServedIndex, request: ResolvedSearch): Promise<z.output<typeof searchResponse>> {
   const { index } = served;
-  const { q, like, history = [], k, nprobe, filter, diversity, exclude, fields } = request;
+  const { q, k, nprobe, filter, diversity, exclude, fields } = request;
   const answer = { query: q ?? null, indexVersion: index.version, k, nprobe };
   return readPart(served, async () => {
-    const query = await queryVectors(served, request);
+    const query = await questionVectors(index, served.tower, questionOf(request));
     if (query === undefined) return { ...answer, listsProbed: 0, codesScanned: 0, results: [] };
-    const named = like === undefined ? history : [like];
     const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * candidatesPerResult, maxK));
     const found = await index.search(query.vectors, {
       k: wanted,
       nprobe,
       filter,
-      exclude: [...named, ...exclude],
+      exclude: [...query.exclude, ...exclude],
       merge: query.merge,
     });
     const order =
@@ -93,8 +91,7 @@ async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>
     return await use(() => read().catch((error: unknown) => (isCallersFault(error) ? Promise.reject(error) : read())));
   } catch (error) {
     if (error instanceof Problem) throw error;
-    // Such as a facet that the index does not have.
-    if (error instanceof InputError) throw invalid(error.parameter, error.detail);
+    if (error instanceof InputError) throw problemOf(error);
     const message = error instanceof Error ? error.message : String(error);
     throw new Problem("index-unavailable", `A part of index ${version} cannot be read: ${message}`, undefined, {
       cause: error,

@@ -16,7 +16,7 @@ import { queryEncoders } from "@poeem/training/evaluate/encoder";
 import { measureAll } from "@poeem/training/evaluate/evaluation";
 import { formatEvaluation } from "@poeem/training/evaluate/print";
 import { EVALUATION_FILE, type EvaluationResult } from "@poeem/training/evaluate/result";
-import { sampleQueries } from "@poeem/training/evaluate/sample-queries";
+import { sampleQueries } from "@poeem/training/rank/sample-queries";
 import { ITEM_VECTORS_FILE } from "./train.ts";
 
 export interface EvaluateOptions extends LoadOptions {

@@ -4,7 +4,7 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { type Facts, formatFacts } from "@poeem/training/inspect/facts";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { manifestFacts, manifestMembers, usageFacts } from "@poeem/training/inspect/index-facts";
-import { queryTowerFacts } from "@poeem/training/inspect/query-tower-facts";
+import { queryTowerFacts } from "@poeem/training/inspect/tower-facts";
 
 /**
  * `poeem inspect`: what an index folder holds, or one file: a manifest, a chunk, a checkpoint, a query tower. Everything

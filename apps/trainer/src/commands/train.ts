@@ -4,7 +4,7 @@ import { UserError } from "@poeem/offline/errors";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import { exportModel, TOWER_TOLERANCE } from "@poeem/training/artifact/export";
-import { ITEM_TOWER_FILE, writeItemTower } from "@poeem/training/artifact/item-tower-file";
+import { ITEM_TOWER_FILE, itemTowerBytes } from "@poeem/training/artifact/item-tower-file";
 import { type BackendName, useBackend } from "@poeem/training/backend/backend";
 import { loadConfig } from "@poeem/training/config";
 import { buildDataset } from "@poeem/training/data/dataset";
@@ -57,7 +57,7 @@ export async function train(options: TrainOptions): Promise<void> {
     () => `stopped; --resume goes on from the last checkpoint in ${checkpoints.directory}`,
   );
   try {
-    const validation = validationOf(config, dataset);
+    const validation = validationOf(dataset);
     releaseMemory();
     const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt, validation });
     if (trained.weightsOfStep < trained.steps)
@@ -79,7 +79,7 @@ export async function train(options: TrainOptions): Promise<void> {
     const { artifact, itemVectors, itemTower } = exported;
     await writeIndexDirectory(out, artifact, {
       [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
-      [ITEM_TOWER_FILE]: writeItemTower(itemTower),
+      [ITEM_TOWER_FILE]: itemTowerBytes(itemTower),
       [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
       [DATA_FACTS_FILE]: new TextEncoder().encode(JSON.stringify(data)),
     });

@@ -2,8 +2,8 @@ import type { Random } from "@poeem/indexing-layer";
 import type { Codebook } from "@poeem/pq-core";
 import type { QueryMoments } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
-import { encodeItems } from "./encode-items.ts";
-import { gather } from "./gather.ts";
+import { gather } from "../data/gather.ts";
+import { encodeItems } from "../model/encode-items.ts";
 
 /** Samples bound the cost for a large catalogue. */
 const MAX_ITEMS = 8192;

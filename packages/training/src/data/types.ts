@@ -1,4 +1,4 @@
-import type { TokenizerConfig } from "@poeem/towers";
+import type { NumberColumn, TokenizerConfig } from "@poeem/towers";
 import type { Csr } from "./csr.ts";
 import type { Texts } from "./text-list.ts";
 
@@ -50,7 +50,8 @@ export interface Dataset {
   readonly itemTexts: readonly Csr[];
   /** Rows of the category table, for each item. */
   readonly itemCategories: Csr;
-  readonly numCategories: number;
+  /** What each row of the category table stands for, as "column\tvalue". */
+  readonly categoryNames: readonly string[];
   /** Numbers that the item tower reads, standardised; undefined without `items.inputs`. */
   readonly itemNumbers: ItemNumbers | undefined;
   /** What each row of the context table stands for, as "column\tvalue"; empty without context columns. */
@@ -78,12 +79,9 @@ export interface Past {
 
 /** Number columns of the items, each with mean 0 and deviation 1 over the items that have it; a missing number is 0, the mean. */
 export interface ItemNumbers {
-  readonly names: readonly string[];
-  /** (items, names.length) */
+  readonly columns: readonly NumberColumn[];
+  /** (items, columns.length) */
   readonly values: Float32Array;
-  readonly means: readonly number[];
-  /** Population deviation; 1 for a column that is the same everywhere. */
-  readonly deviations: readonly number[];
 }
 
 /** Held-out events that no query set has. */

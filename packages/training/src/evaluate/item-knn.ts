@@ -1,5 +1,5 @@
 import { type Csr, listOf } from "../data/csr.ts";
-import { topUnseen } from "./top-items.ts";
+import { topUnseen } from "../rank/top-items.ts";
 
 /**
  * Which items each item speaks for, with their similarities: row j, at offsets[j] … offsets[j + 1] − 1, names the items i

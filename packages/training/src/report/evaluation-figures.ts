@@ -1,7 +1,7 @@
 import { formatCount } from "@poeem/offline/progress";
 import type { EvaluationRow, RowKind } from "../evaluate/evaluation.ts";
-import type { MetricName } from "../evaluate/metrics.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
+import type { MetricName } from "../rank/metrics.ts";
 import { acrossAt, baseAxis, type Figure, type LegendEntry, SERIES, valueAxis } from "./chart.ts";
 import { errorBars } from "./error-bars.ts";
 import { formatFigure, formatPercent } from "./format.ts";

@@ -10,14 +10,14 @@ export class StepInput {
   }
 
   /**
-   * (n, dim) of zeros after `fill` has added its rows to them, as a variable, to have a gradient. A backend may keep the memory
+   * (n, dim) of zeros after `fill` has added its rows to them, as a variable, to have a gradient, and what `fill` returned. A backend may keep the memory
    * itself: dispose of the variable before the next call.
    */
-  variable(n: number, fill: (zeros: Float32Array<ArrayBuffer>) => void): tf.Variable {
+  variable<T>(n: number, fill: (zeros: Float32Array<ArrayBuffer>) => T): [tf.Variable, T] {
     const length = n * this.dim;
     if (this.room.length < length) this.room = new Float32Array(length);
     const rows = this.room.subarray(0, length).fill(0);
-    fill(rows);
-    return tf.tidy(() => tf.variable(tf.tensor2d(rows, [n, this.dim])));
+    const filled = fill(rows);
+    return [tf.tidy(() => tf.variable(tf.tensor2d(rows, [n, this.dim]))), filled];
   }
 }

@@ -1,6 +1,7 @@
+import type { QueryVectors } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf } from "../data/csr.ts";
-import type { QueryEncoder, QueryVectors } from "./query-vectors.ts";
+import type { QueryEncoder } from "./query-encoder.ts";
 import { topUnseen } from "./top-items.ts";
 
 /** Query vectors of one matrix product: (heads, items) floats are in memory a few times. */
@@ -34,7 +35,7 @@ export async function rankExhaustively(encode: QueryEncoder, ranking: DenseRanki
     for (let query = 0; query < n; query++) {
       const next = encode(query, items);
       slice.push(next);
-      heads += next.vectors.length / dim;
+      heads += next.vectors.length;
       if (heads < SLICE_HEADS && query + 1 < n) continue;
       const scores = await scoreSlice(slice, itemsT, dim, heads);
       for (let q = 0; q < slice.length; q++) {
@@ -64,10 +65,12 @@ async function scoreSlice(
 ): Promise<Float32Array> {
   const vectors = new Float32Array(heads * dim);
   let head = 0;
-  for (const { vectors: own, scale } of slice) {
-    const times = heads === slice.length ? 1 : scale;
-    for (let i = 0; i < own.length; i++) vectors[head * dim + i] = times * own[i]!;
-    head += own.length / dim;
+  for (const { vectors: own, merge } of slice) {
+    const times = heads === slice.length || merge?.by !== "sumExp" ? 1 : merge.temperature;
+    for (const vector of own) {
+      for (let d = 0; d < dim; d++) vectors[head * dim + d] = times * vector[d]!;
+      head++;
+    }
   }
   const logits = tf.tidy(() => tf.matMul(tf.tensor2d(vectors, [heads, dim]), itemsT));
   if (heads === slice.length) return readAndDispose(logits);
@@ -75,7 +78,7 @@ async function scoreSlice(
   const [largest, largestShare] = await Promise.all(
     [logits, shares].map((tensor) => readAndDispose(tf.max(tensor, 1))),
   );
-  const weights = headWeights(slice, dim, heads, largest!, largestShare!);
+  const weights = headWeights(slice, heads, largest!, largestShare!);
   const scores = tf.tidy(() => tf.matMul(tf.tensor2d(weights, [slice.length, heads]), shares));
   tf.dispose([logits, shares]);
   return readAndDispose(scores);
@@ -84,16 +87,17 @@ async function scoreSlice(
 /** (queries, heads): what each vector's softmax counts in its query's score, the largest logit of the query taken off all of them. */
 function headWeights(
   slice: readonly QueryVectors[],
-  dim: number,
   heads: number,
   largest: Float32Array,
   largestShare: Float32Array,
 ): Float32Array {
   const weights = new Float32Array(slice.length * heads);
   let head = 0;
-  for (const [q, { vectors, logWeights }] of slice.entries()) {
-    const end = head + vectors.length / dim;
-    const logs = largest.slice(head, end).map((logit, h) => logit + (logWeights?.[h] ?? 0));
+  for (const [q, { vectors, merge }] of slice.entries()) {
+    const end = head + vectors.length;
+    const weightOf = (h: number): number => (merge?.by === "sumExp" && merge.weights ? merge.weights[h]! : 1);
+    // the logarithm of an underflowed weight would be −Infinity
+    const logs = largest.slice(head, end).map((logit, h) => logit + Math.log(Math.max(weightOf(h), 1e-38)));
     const top = logs.reduce((a, b) => Math.max(a, b));
     for (let h = head; h < end; h++) weights[q * heads + h] = Math.exp(logs[h - head]! - top) / largestShare[h]!;
     head = end;

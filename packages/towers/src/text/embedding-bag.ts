@@ -17,7 +17,7 @@ export interface EmbeddingTable {
 export function quantizeTable(rows: Float32Array, hashes: Uint32Array, embeddingDim: number): EmbeddingTable {
   if (rows.length !== hashes.length * embeddingDim) {
     throw new RangeError(
-      `[query-tower] "rows" expected length ${hashes.length * embeddingDim} (${hashes.length} hashes × ${embeddingDim}), got ${rows.length}`,
+      `[towers] "rows" expected length ${hashes.length * embeddingDim} (${hashes.length} hashes × ${embeddingDim}), got ${rows.length}`,
     );
   }
   const scales = new Float32Array(hashes.length);
@@ -27,7 +27,7 @@ export function quantizeTable(rows: Float32Array, hashes: Uint32Array, embedding
     let largest = 0;
     for (let d = 0; d < embeddingDim; d++) largest = Math.max(largest, Math.abs(rows[start + d]!));
     if (!Number.isFinite(largest)) {
-      throw new RangeError(`[query-tower] "rows" expected finite numbers, got ${largest} in row ${row}`);
+      throw new RangeError(`[towers] "rows" expected finite numbers, got ${largest} in row ${row}`);
     }
     if (largest === 0) continue;
     const scale = Math.fround(largest / 127);

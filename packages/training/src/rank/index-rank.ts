@@ -1,6 +1,6 @@
-import type { Index, ItemId, Merge } from "@poeem/pq-core";
+import type { Index, ItemId } from "@poeem/pq-core";
 import { type Csr, listOf } from "../data/csr.ts";
-import type { QueryEncoder, QueryVectors } from "./query-vectors.ts";
+import type { QueryEncoder } from "./query-encoder.ts";
 
 export interface IndexRanking {
   /** External id of each item number. */
@@ -31,7 +31,7 @@ export async function rankWithIndex(
   ranking: IndexRanking,
 ): Promise<{ ranked: Uint32Array[]; scanned: number }> {
   const { ids, k, nprobe, seen, onQuery } = ranking;
-  const { dim, numItems } = index.manifest;
+  const { numItems } = index.manifest;
   const itemOf = new Uint32Array(numItems);
   (await index.ordinals(ids)).forEach((ordinal, item) => {
     itemOf[ordinal] = item;
@@ -40,30 +40,12 @@ export async function rankWithIndex(
   let codesScanned = 0;
   const n = seen.offsets.length - 1;
   for (let query = 0; query < n; query++) {
-    const encoded = encode(query, decoded);
+    const { vectors, merge } = encode(query, decoded);
     const exclude = Array.from(listOf(seen, query), (item) => ids[item]!);
-    const found = await index.search(headsOf(encoded, dim), { k, nprobe, exclude, merge: mergeOf(encoded, dim) });
+    const found = await index.search(vectors, { k, nprobe, exclude, merge });
     ranked.push(found.ordinals.map((ordinal) => itemOf[ordinal]!));
     codesScanned += found.codesScanned;
     onQuery?.(query + 1);
   }
   return { ranked, scanned: codesScanned / Math.max(1, n) / numItems };
-}
-
-/** Each vector of a query as a view. */
-export function headsOf({ vectors }: QueryVectors, dim: number): Float32Array[] {
-  return Array.from({ length: vectors.length / dim }, (_, h) => vectors.subarray(h * dim, (h + 1) * dim));
-}
-
-/** How pq-core adds up the scores of a query's vectors, over a shortlist, as the Worker does. Weights are taken relative to the largest, which changes no order. */
-export function mergeOf({ vectors, logWeights, scale }: QueryVectors, dim: number): Merge {
-  if (vectors.length === dim) return { by: "max" };
-  if (logWeights === undefined) return { by: "sumExp", temperature: scale, exact: false };
-  const largest = logWeights.reduce((a, b) => Math.max(a, b));
-  return {
-    by: "sumExp",
-    temperature: scale,
-    exact: false,
-    weights: logWeights.map((weight) => Math.exp(weight - largest)),
-  };
 }

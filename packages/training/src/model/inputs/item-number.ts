@@ -1,0 +1,19 @@
+import { EmbeddingTable } from "../embedding-table.ts";
+import type { ItemInputFactory } from "./input.ts";
+import { WeightedRows } from "./weighted-rows.ts";
+
+/** Number columns of an item: a row for each column, counted as often as the item's standard score says. */
+export const itemNumber: ItemInputFactory = ({ dataset, dim, table: init }) => {
+  if (!dataset.itemNumbers) return undefined;
+  const { columns, values } = dataset.itemNumbers;
+  const table = new EmbeddingTable(columns.length, dim, init);
+  const rows = new WeightedRows();
+  return {
+    learned: { number: table },
+    add: (items, out) =>
+      rows.addTo(table, out, items.length, (i) => {
+        for (let row = 0; row < columns.length; row++) rows.push(row, values[items[i]! * columns.length + row]!);
+      }),
+    weights: () => ({ kind: "number", columns, rows: table.rows }),
+  };
+};
