@@ -1,6 +1,7 @@
 /**
- * One wording for every complaint: the thing in quotes, what was expected and what came. InputError for what a search was
- * asked, FormatError for a file that is at fault; for calling code TypeError (wrong type) and RangeError (wrong value).
+ * One wording for every complaint: the thing in quotes, what was expected and what came. InputError for what a search
+ * was asked, FormatError for a file that is at fault; for calling code TypeError (wrong type) and RangeError (wrong
+ * value).
  */
 const PREFIX = "[pq-core]";
 
@@ -34,8 +35,8 @@ export function rangeError(name: string, expected: string, got: unknown): RangeE
 }
 
 /**
- * What a caller said cannot be used: callers test for the class and show `parameter` and `detail`, as a Worker's 400 or a
- * command's one line.
+ * What a caller said cannot be used: callers test for the class and show `parameter` and `detail`, as a Worker's 400
+ * or a command's one line.
  */
 export class InputError extends Error {
   override readonly name = "InputError";

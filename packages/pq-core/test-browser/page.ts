@@ -1,4 +1,7 @@
-/** Runs in the browser, bundled by browser.test.ts: the conformance suite, the golden files and the committed rankings. */
+/**
+ * Runs in the browser, bundled by browser.test.ts: the conformance suite, the golden files and the committed
+ * rankings.
+ */
 import { loadKernel, supportsRelaxedSimd } from "../src/index.ts";
 import { scalarKernel } from "../src/kernel/scalar-kernel.ts";
 import { adcConformance } from "../src/testing/conformance.ts";

@@ -192,7 +192,8 @@ describe.each(Object.keys(OPENED))("%s", (name) => {
       };
       const cells = queries.map((q) => probed([q], 2));
       const found = (i: number) => terms(i).filter((_, h) => cells[h]!.has(encoded.assignments[i]!));
-      // The shortlist: 8 times as many as are wanted, and 64 at least, by the best term of a vector that probes the cell.
+      // The shortlist: 8 times as many as are wanted, and 64 at least, by the best term of a vector that probes the
+      // cell.
       for (const k of [3, 30]) {
         const size = Math.max(64, 8 * k);
         const shortlist = expected(

@@ -220,7 +220,8 @@ async function fuzz(
       outcomes.refused++;
     }
   }
-  // The artifact declares 6 kB; a length that is believed would ask for gigabytes at once. The rest waits for collection.
+  // The artifact declares 6 kB; a length that is believed would ask for gigabytes at once. The rest waits for
+  // collection.
   expect(mostBytes).toBeLessThan(512 * 1024 * 1024);
   // Both ways must be well trodden, or the run shows little.
   expect(outcomes.read).toBeGreaterThan(runs / 20);

@@ -3,7 +3,9 @@ import { normals, random, randomCodebook, randomCodes, type Shape } from "../src
 import { writeArtifact } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 
-/** Searches whose ids and score bits are committed as fixtures/rankings.json: every runtime and kernel must give them. */
+/**
+ * Searches whose ids and score bits are committed as fixtures/rankings.json: every runtime and kernel must give them.
+ */
 const SHAPES: readonly Shape[] = (["innerProduct", "cosine", "l2"] as const).flatMap((metric) =>
   ([4, 8] as const).flatMap((nbits) => [
     { dim: 21, M: 7, nbits, nlist: 0, metric, rotate: false },
@@ -57,7 +59,10 @@ export interface ObservedRanking {
 
 export type Rankings = Record<string, ObservedRanking>;
 
-/** Title → ranking, for every shape, search and both ways of holding the lists (which must agree, so the title is the same). */
+/**
+ * Title → ranking, for every shape, search and both ways of holding the lists (which must agree, so the title is the
+ * same).
+ */
 export async function observeRankings(kernelModule: WebAssembly.Module | undefined, paged: boolean): Promise<Rankings> {
   const rankings: Rankings = {};
   for (const shape of SHAPES) {

@@ -1,4 +1,6 @@
-/** A source that frees pages as soon as it is told that nothing reads them: no search may miss one, and none may stay. */
+/**
+ * A source that frees pages as soon as it is told that nothing reads them: no search may miss one, and none may stay.
+ */
 import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
 import type { Index } from "../src/index.ts";

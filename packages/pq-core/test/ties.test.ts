@@ -1,4 +1,7 @@
-/** Equal scores by smaller id, and several query vectors, beside brute force over the visited cells: a full sort of the scores of single searches. */
+/**
+ * Equal scores by smaller id, and several query vectors, beside brute force over the visited cells: a full sort of
+ * the scores of single searches.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Index, ItemId, Merge, SearchOptions } from "../src/index.ts";

@@ -1,4 +1,7 @@
-/** Whatever a search is asked wrongly is an InputError that names the parameter, with and without changes beside the base. */
+/**
+ * Whatever a search is asked wrongly is an InputError that names the parameter, with and without changes beside the
+ * base.
+ */
 import { describe, expect, it } from "vitest";
 import { type Index, InputError, type SearchOptions } from "../src/index.ts";
 import { chunkMap, readAll, smallArtifact, smallDelta } from "./hostile.ts";

@@ -9,7 +9,9 @@ import { allOrdinals, type ItemRows, joinRows, partsOf, readRows } from "./rows.
 
 /** What is to change in a catalogue. */
 export interface CatalogueChanges {
-  /** New items, and the whole new state of items whose id is there already: what the index has of its items, of these. */
+  /**
+   * New items, and the whole new state of items whose id is there already: what the index has of its items, of these.
+   */
   readonly items?: Pick<ArtifactInput, "assignments" | "codes" | "ids" | "fields" | "facets" | "numbers"> | undefined;
   readonly remove?: readonly ItemId[] | undefined;
 }

@@ -9,8 +9,8 @@ export interface Place {
 }
 
 /**
- * Ordinals of the catalogue ↔ places. The catalogue's ordinals are those that a fresh index of it would have: the base's
- * items without the removed ones, with each item beside the base at its place in list order.
+ * Ordinals of the catalogue ↔ places. The catalogue's ordinals are those that a fresh index of it would have: the
+ * base's items without the removed ones, with each item beside the base at its place in list order.
  */
 export class OrdinalMap {
   readonly #positions: Uint32Array;

@@ -49,8 +49,8 @@ export interface Artifact {
 
 const DEFAULT_LIST_CHUNK_BYTES = 4 * 1024 * 1024;
 /**
- * Lists beyond this do not stay in memory at the edge: a search reads the chunks that its cells lie in, so these are about as small as a
- * cell, though never so small that the manifest, which names them all, grows with the index.
+ * Lists beyond this do not stay in memory at the edge: a search reads the chunks that its cells lie in, so these are
+ * about as small as a cell, though never so small that the manifest, which names them all, grows with the index.
  */
 const LARGE_LIST_BYTES = 32 * 1024 * 1024;
 const LEAST_LIST_CHUNK_BYTES = 64 * 1024;

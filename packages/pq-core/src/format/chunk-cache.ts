@@ -5,8 +5,8 @@ import { type ChunkEntry, openChunk } from "./chunk.ts";
 export interface ChunkSource {
   get(key: string): Promise<Uint8Array>;
   /**
-   * Says that bytes which `get` gave, or a view of them, are neither kept nor read any more. For a source that would rather free a page
-   * itself than wait for the garbage collector.
+   * Says that bytes which `get` gave, or a view of them, are neither kept nor read any more. For a source that would
+   * rather free a page itself than wait for the garbage collector.
    */
   release?(bytes: Uint8Array): void;
 }
@@ -27,8 +27,8 @@ export function entriesOf(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"
  * Only finished payloads are shared. A Worker must not await a promise that another request made ("Cannot perform
  * I/O on behalf of a different request"), so two requests that miss at once fetch twice, and both are right.
  *
- * The source is told of a payload as soon as nothing reads it any more: it was let go, and whoever pinned it is done. What a
- * cancelled request pinned, and never unpins, is left to the garbage collector.
+ * The source is told of a payload as soon as nothing reads it any more: it was let go, and whoever pinned it is done.
+ * What a cancelled request pinned, and never unpins, is left to the garbage collector.
  */
 export class ChunkCache {
   readonly #source: ChunkSource;

@@ -21,8 +21,8 @@ export interface Page {
 }
 
 /**
- * Cuts elements of these sizes into runs whose sum stays within `limit`; one element larger than the limit is an error. Each
- * size is asked for once and in order, and a run comes as soon as the first size behind it is known.
+ * Cuts elements of these sizes into runs whose sum stays within `limit`; one element larger than the limit is an
+ * error. Each size is asked for once and in order, and a run comes as soon as the first size behind it is known.
  */
 export function* cutPages(
   name: string,
@@ -49,8 +49,8 @@ export function* cutPages(
 const PAGE_OVERHEAD = 128;
 
 /**
- * Pages of ids and fields in list order, so that the top k of a query touch few of them; one after the other, so that the JSON
- * of all fields is never in memory together.
+ * Pages of ids and fields in list order, so that the top k of a query touch few of them; one after the other, so that
+ * the JSON of all fields is never in memory together.
  *
  * @param order (n) input position of each ordinal
  */

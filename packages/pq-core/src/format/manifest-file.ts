@@ -45,7 +45,8 @@ export async function sealManifest(
 }
 
 /**
- * Parses and checks a manifest: types, ranges, checksum, and that each kind's chunks cover what they must without a gap.
+ * Parses and checks a manifest: types, ranges, checksum, and that each kind's chunks cover what they must without a
+ * gap.
  *
  * @throws FormatError naming the member, what was expected and what came
  */
@@ -131,8 +132,8 @@ function parse(bytes: Uint8Array): Manifest {
 }
 
 /**
- * Each entry by itself, its key, that each kind covers all items once, and that sizes are those which the numbers ask for: nothing is
- * allocated that was not declared.
+ * Each entry by itself, its key, that each kind covers all items once, and that sizes are those which the numbers ask
+ * for: nothing is allocated that was not declared.
  *
  * @param payloads bytes of the kinds that are read as one
  */

@@ -132,32 +132,34 @@ function paddedRows(rows: Float32Array, size: number, padded: number): Float32Ar
   return out;
 }
 
-/** Hands out the kernel's memory from its first page on, which the kernel itself leaves alone, multiples of 16 bytes. */
+/**
+ * Hands out the kernel's memory from its first page on, which the kernel itself leaves alone, multiples of 16 bytes.
+ */
 class Placement {
-  private readonly memory: EncodeExports["memory"];
-  private end = 65_536;
+  readonly #memory: EncodeExports["memory"];
+  #end = 65_536;
 
   constructor(memory: EncodeExports["memory"]) {
-    this.memory = memory;
+    this.#memory = memory;
   }
 
   reserve(bytes: number): number {
-    const start = this.end;
-    this.end += (bytes + 15) & ~15;
-    const missing = Math.ceil((this.end - this.memory.buffer.byteLength) / 65_536);
-    if (missing > 0) this.memory.grow(missing);
+    const start = this.#end;
+    this.#end += (bytes + 15) & ~15;
+    const missing = Math.ceil((this.#end - this.#memory.buffer.byteLength) / 65_536);
+    if (missing > 0) this.#memory.grow(missing);
     return start;
   }
 
   float32(values: Float32Array): number {
     const at = this.reserve(values.byteLength);
-    new Float32Array(this.memory.buffer, at, values.length).set(values);
+    new Float32Array(this.#memory.buffer, at, values.length).set(values);
     return at;
   }
 
   uint32(values: Uint32Array): number {
     const at = this.reserve(values.byteLength);
-    new Uint32Array(this.memory.buffer, at, values.length).set(values);
+    new Uint32Array(this.#memory.buffer, at, values.length).set(values);
     return at;
   }
 }

@@ -44,7 +44,10 @@ const RELAXED_PROBE = [
   ...[0x0a, 0x0f, 0x01, 0x0d, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x80, 0x02, 0x0b],
 ];
 
-/** Which build this engine can compile: kernel-relaxed.wasm when true (Node 22, workerd, current browsers), else kernel.wasm. */
+/**
+ * Which build this engine can compile: kernel-relaxed.wasm when true (Node 22, workerd, current browsers), else
+ * kernel.wasm.
+ */
 export function supportsRelaxedSimd(): boolean {
   return WebAssembly.validate(Uint8Array.from(RELAXED_PROBE));
 }
@@ -152,7 +155,8 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
     setQuery(query) {
       f32.set(query, queryAt / 4);
       wasm.setQuery();
-      // A copy: the search reads it while heap and masks get their room, and memory that grows detaches every view on it.
+      // A copy: the search reads it while heap and masks get their room, and memory that grows detaches every view on
+      // it.
       return f32.slice(productsAt / 4, productsAt / 4 + nlist);
     },
     probe(nprobe) {

@@ -31,7 +31,8 @@ const VALUE = /\s*(?:"(?<quoted>(?:[^"\\]|\\["\\])*)"|(?<bare>[^\s"()]+))/y;
 const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 /**
- * Reads an expression into the filter that an index takes. Whether the index has the names in it is for the index to say.
+ * Reads an expression into the filter that an index takes. Whether the index has the names in it is for the index to
+ * say.
  *
  * @throws InputError with the character at which the expression stops making sense
  */

@@ -5,8 +5,8 @@ import { lowerBound } from "../sorted.ts";
 import type { BlockMask } from "./masks.ts";
 
 /**
- * The comparisons that a filter is made of. A new operator is added in this file: its type to {@link Comparison}, how it is
- * written to {@link OPERATORS}, and which items it lets through to {@link KINDS}.
+ * The comparisons that a filter is made of. A new operator is added in this file: its type to {@link Comparison}, how
+ * it is written to {@link OPERATORS}, and which items it lets through to {@link KINDS}.
  */
 export type Comparison = FacetIn | NumberRange;
 
@@ -63,8 +63,8 @@ function kind<C extends Comparison>(
 const KINDS: readonly Kind[] = [kind<FacetIn>(["facet", "in"], facetMask), kind<NumberRange>(["number"], numberMask)];
 
 /**
- * The items that a comparison lets through. Names that the index does not have are errors; a value that no item has matches
- * nothing.
+ * The items that a comparison lets through. Names that the index does not have are errors; a value that no item has
+ * matches nothing.
  *
  * @param n items of the index
  * @throws InputError

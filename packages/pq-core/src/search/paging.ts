@@ -16,14 +16,18 @@ import type { Stretch } from "./rank.ts";
 const SINGLES = 128;
 /** Bytes of chunks that are in memory together for one search of a paged index, besides those that the cache keeps. */
 const GROUP_BYTES = 2 * 1024 * 1024;
-/** Bytes of a paged list that are in the kernel's memory at once; it never gives memory back, so this must not follow the longest list. */
+/**
+ * Bytes of a paged list that are in the kernel's memory at once; it never gives memory back, so this must not follow
+ * the longest list.
+ */
 const SCAN_BYTES = 256 * 1024;
 
 /** Lists that are not in memory but in chunks, fetched as they are needed. */
 export interface PagedLists {
   /**
-   * Cuts what is to be read into runs that may be in memory together, and gives them to `use` one by one. Long stretches come in
-   * pieces; an item is in one run only, and a chunk as well, unless it alone is larger than a run may be.
+   * Cuts what is to be read into runs that may be in memory together, and gives them to `use` one by one. Long
+   * stretches come in pieces; an item is in one run only, and a chunk as well, unless it alone is larger than a run
+   * may be.
    */
   each(stretches: readonly Stretch[], use: (lists: ReadyLists, stretches: readonly Stretch[]) => void): Promise<void>;
 }

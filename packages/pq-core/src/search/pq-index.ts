@@ -122,8 +122,8 @@ export class PqIndex implements Index {
   }
 
   /**
-   * The plainest search, one query over resident lists, in one call of the kernel; undefined for any other, and for a tie
-   * with the last result.
+   * The plainest search, one query over resident lists, in one call of the kernel; undefined for any other, and for a
+   * tie with the last result.
    */
   #searchAtOnce(head: Head, { k, nprobe, filter, exclude, isPlain }: Resolved): SearchResult | undefined {
     const { kernel, resident, offsets } = this.parts;
@@ -194,7 +194,10 @@ export class PqIndex implements Index {
     return undefined;
   }
 
-  /** A shortlist for the k best of what is visited. To be called right after `probe`, without an await: see {@link Visit}. */
+  /**
+   * A shortlist for the k best of what is visited. To be called right after `probe`, without an await: see {@link
+   * Visit}.
+   */
   async rank(
     heads: readonly Head[],
     { merge, isPlain }: Resolved,

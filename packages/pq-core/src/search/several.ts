@@ -24,8 +24,8 @@ export interface Resident {
 }
 
 /**
- * The best of the stretches for several query vectors, or for a mixture: `size` of them, and all that tie with the last. Never waits: the kernel holds
- * one query at a time.
+ * The best of the stretches for several query vectors, or for a mixture: `size` of them, and all that tie with the
+ * last. Never waits: the kernel holds one query at a time.
  *
  * @param floor scores below it are not wanted
  */
@@ -57,8 +57,8 @@ function addVisitor(visitors: Map<number, number[]>, cell: number, h: number): v
 }
 
 /**
- * Several vectors over resident lists, each in one call of the kernel; undefined for any other search, and for a tie with the last item of
- * a vector's list. Excluded items are no mask but a few results more of each vector.
+ * Several vectors over resident lists, each in one call of the kernel; undefined for any other search, and for a tie
+ * with the last item of a vector's list. Excluded items are no mask but a few results more of each vector.
  */
 export function searchSeveral(
   { kernel, lists, offsets, codebook, numItems }: Resident,

@@ -4,7 +4,8 @@ import type { Ranking } from "../kernel/kernel.ts";
 import { TopK } from "../kernel/top-k.ts";
 
 /**
- * The `size` best of (ordinal, score) pairs, and all others that score as the last of them: which of those is wanted is for their ids to say.
+ * The `size` best of (ordinal, score) pairs, and all others that score as the last of them: which of those is wanted
+ * is for their ids to say.
  *
  * @param pairs each ordinal once; read twice where there is such a tie
  */
@@ -36,8 +37,8 @@ export function hasTies(scores: Float32Array): boolean {
 }
 
 /**
- * Puts items of equal score into the order of their ids, and keeps k. Inside a cell that is the order of ordinals; ids are read only where
- * such items lie in several cells.
+ * Puts items of equal score into the order of their ids, and keeps k. Inside a cell that is the order of ordinals;
+ * ids are read only where such items lie in several cells.
  *
  * @param ranking its own arrays, which are changed: the k best and all that score as the last of them, best first
  */

@@ -11,14 +11,20 @@ import { holdLimit, limit, maxBias, scale } from "./steps4.as";
 const CAPACITY: i32 = 512;
 /** A block as it is kept: 32 sums, then where it is, its first ordinal, its bias, and which items may be offered. */
 const RECORD: usize = 48;
-/** Four sums a block, before the records: the smallest of each eight items. The k-th smallest of these is close to, and not below, that of all. */
+/**
+ * Four sums a block, before the records: the smallest of each eight items. The k-th smallest of these is close to,
+ * and not below, that of all.
+ */
 const MINIMA_BYTES: usize = 512 * 4 + 16;
 /** True until the room is full. */
 export let collecting: bool = false;
 let collected: i32 = 0;
 let k: i32 = 0;
 
-/** Items about to be scored, record and lane: those in the low and in the high halves of their bytes. Below the table, where nothing else lies. */
+/**
+ * Items about to be scored, record and lane: those in the low and in the high halves of their bytes. Below the table,
+ * where nothing else lies.
+ */
 const LOW: usize = 1024;
 const HIGH: usize = 2560;
 const LISTED: i32 = 128;
@@ -64,13 +70,16 @@ export function collect(b: i32, ordinal: u32, bias: f32): i32 {
       highA = addHigh(highA, t, c);
     }
     const record = collectAt + MINIMA_BYTES + <usize>collected * RECORD;
-    let low = i8x16.add_sat_u(i8x16.avgr_u(lowA, lowB), offset), high = i8x16.add_sat_u(i8x16.avgr_u(highA, highB), offset);
+    let low = i8x16.add_sat_u(i8x16.avgr_u(lowA, lowB), offset),
+      high = i8x16.add_sat_u(i8x16.avgr_u(highA, highB), offset);
     if (mask != 0xffffffff) {
       // Lanes that may not be offered must not be counted: 255 where the mask has no bit.
       const bits = i32x4.splat(mask), zero = i8x16.splat(0);
       const bit = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
-      low = v128.or(low, i8x16.eq(v128.and(i8x16.swizzle(bits, i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)), bit), zero));
-      high = v128.or(high, i8x16.eq(v128.and(i8x16.swizzle(bits, i8x16(2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3)), bit), zero));
+      low = v128.or(low,
+        i8x16.eq(v128.and(i8x16.swizzle(bits, i8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)), bit), zero));
+      high = v128.or(high,
+        i8x16.eq(v128.and(i8x16.swizzle(bits, i8x16(2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3)), bit), zero));
     }
     // The smallest sum of each eight items.
     let least = i8x16.min_u(low, high);
@@ -93,9 +102,11 @@ function countUpTo(t: i32): i32 {
   const limits = i8x16.splat(<i8>t);
   let total = i32x4.splat(0);
   for (let at = collectAt, end = collectAt + (<usize>collected << 2); at < end; at += 16) {
-    total = i32x4.add(total, i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(i8x16.le_u(v128.load(at), limits))));
+    total = i32x4.add(total,
+      i32x4.extadd_pairwise_i16x8_s(i16x8.extadd_pairwise_i8x16_s(i8x16.le_u(v128.load(at), limits))));
   }
-  return -(i32x4.extract_lane(total, 0) + i32x4.extract_lane(total, 1) + i32x4.extract_lane(total, 2) + i32x4.extract_lane(total, 3));
+  return -(i32x4.extract_lane(total, 0) + i32x4.extract_lane(total, 1) + i32x4.extract_lane(total, 2) +
+    i32x4.extract_lane(total, 3));
 }
 
 /** Scores what is collected; afterwards blocks are scored as they come. */
@@ -128,7 +139,8 @@ function offerUpTo(t: i32, from: i32): void {
     const isLow = i8x16.le_u(low, limits), isHigh = i8x16.le_u(high, limits);
     if (!v128.any_true(v128.or(isLow, isHigh))) continue;
     let bits = <u32>i8x16.bitmask(isLow) | (<u32>i8x16.bitmask(isHigh) << 16);
-    if (from >= 0) bits &= ~(<u32>i8x16.bitmask(i8x16.le_u(low, done)) | (<u32>i8x16.bitmask(i8x16.le_u(high, done)) << 16));
+    if (from >= 0)
+      bits &= ~(<u32>i8x16.bitmask(i8x16.le_u(low, done)) | (<u32>i8x16.bitmask(i8x16.le_u(high, done)) << 16));
     bits &= load<u32>(record, 44);
     for (let low = bits & 0xffff; low != 0; low &= low - 1) lows = list(LOW, lows, record, ctz(low));
     for (let high = bits & 0xffff0000; high != 0; high &= high - 1) highs = list(HIGH, highs, record, ctz(high));
@@ -147,7 +159,8 @@ function list(at: usize, listed: i32, record: usize, lane: u32): i32 {
   return listed + 1;
 }
 
-// Four items side by side: the additions of one wait for each other, those of four do not. Returns 0, what is listed then.
+// Four items side by side: the additions of one wait for each other, those of four do not. Returns 0, what is listed
+// then.
 // @ts-ignore: decorator
 @inline
 function offerListed(list: usize, listed: i32, isHigh: bool): i32 {

@@ -1,8 +1,8 @@
-// Vectors to codes in AssemblyScript. src/encode.ts is the definition of every code; this file must give the same: the
-// rotation in float32 with the terms added in the order of the vector, the nearest centroid by float64 distances, the first of
-// equals. Here float32 distances, four centroids an instruction, leave those that can be nearest, allowing for their largest
-// error; only where that leaves more than one are float64 distances taken. src/kernel/wasm-encode.ts places everything in memory; nothing
-// is allocated here.
+// Vectors to codes in AssemblyScript. src/encode.ts is the definition of every code; this file must give the same:
+// the rotation in float32 with the terms added in the order of the vector, the nearest centroid by float64 distances,
+// the first of equals. Here float32 distances, four centroids an instruction, leave those that can be nearest,
+// allowing for their largest error; only where that leaves more than one are float64 distances taken.
+// src/kernel/wasm-encode.ts places everything in memory; nothing is allocated here.
 
 import { improve } from "./score-aware.as";
 
@@ -81,7 +81,8 @@ function multiplyAdd(a: v128, b: v128, sum: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, sum) : f32x4.add(sum, f32x4.mul(a, b));
 }
 
-// VECTORS rows of (dim) by the rotation (dim, padded) to rows of (padded). Never fused: the definition rounds each product.
+// VECTORS rows of (dim) by the rotation (dim, padded) to rows of (padded). Never fused: the definition rounds each
+// product.
 function rotate(from: usize, rotationAt: usize, to: usize): void {
   const step = <usize>dim << 2;
   const toStep = <usize>padded << 2;
@@ -117,8 +118,8 @@ function rotate(from: usize, rotationAt: usize, to: usize): void {
   }
 }
 
-// ‖u‖² − 2 x·u of VECTORS rows x and all coarse centroids u, which differs from the distance by ‖x‖² alone. Centroids as tiles
-// (tile, 1 + dim, 8): first ‖u‖², then −2u.
+// ‖u‖² − 2 x·u of VECTORS rows x and all coarse centroids u, which differs from the distance by ‖x‖² alone. Centroids
+// as tiles (tile, 1 + dim, 8): first ‖u‖², then −2u.
 function scoreCoarse(from: usize, coarseAt: usize, tiles: i32): void {
   const step = <usize>padded << 2;
   const scoreStep = <usize>tiles << 5;
@@ -165,7 +166,8 @@ function nearestCoarse(at: usize, nlist: i32, tiles: i32, largestNorm: f32): i32
   if (!(reach * reach < LARGE)) return exactNearest(nlist);
   let low = v128.load(at);
   for (let i = 16; i < tiles << 5; i += 16) low = f32x4.pmin(low, v128.load(at + i));
-  // Each score is a sum of dim + 1 terms, Σ |term| ≤ (‖x‖ + ‖u‖)²: it is off by (dim + 3) · 2⁻²⁴ of that at most, two by twice that.
+  // Each score is a sum of dim + 1 terms, Σ |term| ≤ (‖x‖ + ‖u‖)²: it is off by (dim + 3) · 2⁻²⁴ of that at most, two
+  // by twice that.
   const slack = reach * reach * <f32>(dim + 8) * <f32>1.1920929e-7 + <f32>1e-30;
   return nearestBelow(at, tiles >> 1, lowest(low) + slack);
 }
@@ -199,11 +201,15 @@ function nearestSub(centroidsAt: usize, tiles: i32): i32 {
   return nearestBelow(scoresAt, tiles, most);
 }
 
-// Encodes n vectors and, up to a multiple of 4, what lies behind them. dim8: dim rounded up to 8, the row length of the rotation. Addresses:
-// vectors (n, dim) f32; cells (n) u32; codes (n, M) u8; rotation (dim, dim8) f32 or 0; coarse tiles (tiles, 1 + dim, 8) f32, an even
-// number, and the same centroids (nlist, dim) f32; sub tiles (M, ksub / 16, subDim, 16) f32 and the same (M, ksub, subDim); moments
-// (count, dim, dim8) f32 or 0, and which of them is a cell's (max(nlist, 1)) u32; scratch for 7 rows of dim8 and scores of 4 · 8 · coarse tiles or ksub f32.
-export function encode(n: i32, size: i32, dim8: i32, nlist: i32, coarseTiles: i32, byResidual: i32, m: i32, subTiles: i32, vectorsAt: usize, cellsAt: usize, codesAt: usize, rotationAt: usize, coarseAt: usize, coarseRowsAt: usize, subAt: usize, subRowsAt: usize, momentsAt: usize, momentOfAt: usize, scratch: usize, largestNorm: f32): void {
+// Encodes n vectors and, up to a multiple of 4, what lies behind them. dim8: dim rounded up to 8, the row length of
+// the rotation. Addresses: vectors (n, dim) f32; cells (n) u32; codes (n, M) u8; rotation (dim, dim8) f32 or 0;
+// coarse tiles (tiles, 1 + dim, 8) f32, an even number, and the same centroids (nlist, dim) f32; sub tiles (M, ksub /
+// 16, subDim, 16) f32 and the same (M, ksub, subDim); moments (count, dim, dim8) f32 or 0, and which of them is a
+// cell's (max(nlist, 1)) u32; scratch for 7 rows of dim8 and scores of 4 · 8 · coarse tiles or ksub f32.
+export function encode(n: i32, size: i32, dim8: i32, nlist: i32, coarseTiles: i32, byResidual: i32, m: i32,
+  subTiles: i32, vectorsAt: usize, cellsAt: usize, codesAt: usize, rotationAt: usize, coarseAt: usize,
+  coarseRowsAt: usize, subAt: usize, subRowsAt: usize, momentsAt: usize, momentOfAt: usize, scratch: usize,
+  largestNorm: f32): void {
   dim = size;
   padded = dim8;
   scoresAt = scratch + (<usize>(VECTORS * dim8) << 2);
@@ -212,13 +218,15 @@ export function encode(n: i32, size: i32, dim8: i32, nlist: i32, coarseTiles: i3
   for (let i = 0; i < n; i += VECTORS) {
     const from = vectorsAt + (<usize>(i * size) << 2);
     if (rotationAt) rotate(from, rotationAt, scratch);
-    else for (let v = 0; v < VECTORS; v++) memory.copy(scratch + (<usize>(v * dim8) << 2), from + (<usize>(v * size) << 2), <usize>size << 2);
+    else for (let v = 0; v < VECTORS; v++)
+      memory.copy(scratch + (<usize>(v * dim8) << 2), from + (<usize>(v * size) << 2), <usize>size << 2);
     rowSize = size;
     rowsAt = coarseRowsAt;
     if (coarseTiles > 0) scoreCoarse(scratch, coarseAt, coarseTiles);
     for (let v = 0; v < VECTORS; v++) {
       vectorAt = scratch + (<usize>(v * dim8) << 2);
-      const cell = coarseTiles > 0 ? nearestCoarse(scoresAt + <usize>v * (<usize>coarseTiles << 5), nlist, coarseTiles, largestNorm) : 0;
+      const cell = coarseTiles > 0
+        ? nearestCoarse(scoresAt + <usize>v * (<usize>coarseTiles << 5), nlist, coarseTiles, largestNorm) : 0;
       store<u32>(cellsAt + (<usize>(i + v) << 2), cell);
       if (!byResidual) continue;
       const centroid = coarseRowsAt + (<usize>(cell * size) << 2);
@@ -239,7 +247,8 @@ export function encode(n: i32, size: i32, dim8: i32, nlist: i32, coarseTiles: i3
       }
       if (momentsAt == 0) continue;
       const moment = load<u32>(momentOfAt + (<usize>load<u32>(cellsAt + (<usize>(i + v) << 2)) << 2));
-      improve(size, dim8, m, subTiles, scratch + (<usize>(v * dim8) << 2), codes, subAt, momentsAt + ((<usize>moment * <usize>size * <usize>dim8) << 2), scratch + (<usize>(VECTORS * dim8) << 2));
+      improve(size, dim8, m, subTiles, scratch + (<usize>(v * dim8) << 2), codes, subAt,
+        momentsAt + ((<usize>moment * <usize>size * <usize>dim8) << 2), scratch + (<usize>(VECTORS * dim8) << 2));
     }
   }
 }

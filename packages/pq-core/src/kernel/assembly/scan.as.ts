@@ -3,7 +3,9 @@ import { offer } from "./heap.as";
 
 /** First block in memory. */
 export let blocksAt: usize = 0;
-/** Which items of the running scan may be offered: all of `first` … `last` but for the lanes outside, and the filter. */
+/**
+ * Which items of the running scan may be offered: all of `first` … `last` but for the lanes outside, and the filter.
+ */
 export let first: i32 = 0;
 export let last: i32 = 0;
 let firstMask: u32 = 0;
@@ -75,16 +77,19 @@ export function offerBits(bits: u32, block: usize, ordinal: u32, bias: f32): boo
 export function scores(count: i32, positions: usize, biases: usize, out: usize, blocksAt_: usize): void {
   blocksAt = blocksAt_;
   let i = 0;
-  if (centroidTiles == 1) for (; i + 4 <= count; i += 4) scoreFour(positions + (<usize>i << 2), biases + (<usize>i << 2), out + (<usize>i << 2));
+  if (centroidTiles == 1) for (; i + 4 <= count; i += 4)
+    scoreFour(positions + (<usize>i << 2), biases + (<usize>i << 2), out + (<usize>i << 2));
   for (; i < count; i++) {
     const position = load<u32>(positions + (<usize>i << 2));
-    store<f32>(out + (<usize>i << 2), exact(blocksAt + <usize>(position >> 5) * blockBytes, position & 31, load<f32>(biases + (<usize>i << 2))));
+    store<f32>(out + (<usize>i << 2),
+      exact(blocksAt + <usize>(position >> 5) * blockBytes, position & 31, load<f32>(biases + (<usize>i << 2))));
   }
 }
 
 // Four items of 4 bits side by side: the additions of one wait for each other, those of four do not.
 function scoreFour(positions: usize, biases: usize, out: usize): void {
-  const p0 = load<u32>(positions, 0), p1 = load<u32>(positions, 4), p2 = load<u32>(positions, 8), p3 = load<u32>(positions, 12);
+  const p0 = load<u32>(positions, 0), p1 = load<u32>(positions, 4), p2 = load<u32>(positions, 8),
+    p3 = load<u32>(positions, 12);
   const b0 = blocksAt + <usize>(p0 >> 5) * blockBytes, b1 = blocksAt + <usize>(p1 >> 5) * blockBytes;
   const b2 = blocksAt + <usize>(p2 >> 5) * blockBytes, b3 = blocksAt + <usize>(p3 >> 5) * blockBytes;
   let a0 = b0 + (p0 & 15), a1 = b1 + (p1 & 15), a2 = b2 + (p2 & 15), a3 = b3 + (p3 & 15);

@@ -13,7 +13,8 @@ export function scan4(ordinal: u32, bias: f32): void {
     b = collect(b, ordinal, bias);
   }
   // Without a threshold every item must be scored.
-  for (; b <= last && theta == -Infinity; b++) offerBits(maskOf(b), blocksAt + <usize>b * blockBytes, ordinal + (<u32>b << 5), bias);
+  for (; b <= last && theta == -Infinity; b++)
+    offerBits(maskOf(b), blocksAt + <usize>b * blockBytes, ordinal + (<u32>b << 5), bias);
   if (b > last) return;
   setLimit(<f64>bias);
   const rows = numSubQuantizers + i32(termMode != 0);

@@ -31,8 +31,10 @@ export function scan8(ordinal: u32, bias: f32): void {
         row += 1024;
       }
       const bits =
-        u32(s0 + bias >= theta) | (u32(s1 + bias >= theta) << 1) | (u32(s2 + bias >= theta) << 2) | (u32(s3 + bias >= theta) << 3) |
-        (u32(s4 + bias >= theta) << 4) | (u32(s5 + bias >= theta) << 5) | (u32(s6 + bias >= theta) << 6) | (u32(s7 + bias >= theta) << 7);
+        u32(s0 + bias >= theta) | (u32(s1 + bias >= theta) << 1) |
+        (u32(s2 + bias >= theta) << 2) | (u32(s3 + bias >= theta) << 3) |
+        (u32(s4 + bias >= theta) << 4) | (u32(s5 + bias >= theta) << 5) |
+        (u32(s6 + bias >= theta) << 6) | (u32(s7 + bias >= theta) << 7);
       if (bits != 0) offerBits((bits << lane) & mask, block, base, bias);
     }
   }

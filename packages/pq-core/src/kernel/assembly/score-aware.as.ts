@@ -1,5 +1,5 @@
-// One sweep of coordinate descent over a vector's sub-codes; src/codebook/score-aware.ts is the definition, and gives the same bits: every
-// product and every sum is a float32, in this order, none fused.
+// One sweep of coordinate descent over a vector's sub-codes; src/codebook/score-aware.ts is the definition, and gives
+// the same bits: every product and every sum is a float32, in this order, none fused.
 
 // sums += factor · row, both (padded), a multiple of 8
 // @ts-ignore: decorator
@@ -12,8 +12,10 @@ function addRow(sums: usize, factor: f32, row: usize, padded: i32): void {
   }
 }
 
-// Costs of the tiles·16 centroids of a sub-quantizer, tiles (tile, subDim, 16): e·(rest + Hₘₘ·e), e = residual − centroid.
-function score(costs: usize, residual: usize, centroids: usize, tiles: i32, subDim: i32, rest: usize, block: usize, rowBytes: usize): void {
+// Costs of the tiles·16 centroids of a sub-quantizer, tiles (tile, subDim, 16): e·(rest + Hₘₘ·e), e = residual −
+// centroid.
+function score(costs: usize, residual: usize, centroids: usize, tiles: i32, subDim: i32, rest: usize, block: usize,
+  rowBytes: usize): void {
   for (let quarter = 0; quarter < tiles << 2; quarter++) {
     const from = centroids + (<usize>(quarter >> 2) * <usize>subDim << 6) + (<usize>(quarter & 3) << 4);
     let cost = f32x4.splat(0);
@@ -30,9 +32,10 @@ function score(costs: usize, residual: usize, centroids: usize, tiles: i32, subD
   }
 }
 
-// Addresses: residual (dim) f32; codes (m) u8, changed in place; sub tiles as `encode` has them; moment (dim, padded) f32; scratch for 3 rows of
-// (padded) and the costs of tiles·16 f32.
-export function improve(dim: i32, padded: i32, m: i32, tiles: i32, residual: usize, codes: usize, subAt: usize, moment: usize, scratch: usize): void {
+// Addresses: residual (dim) f32; codes (m) u8, changed in place; sub tiles as `encode` has them; moment (dim, padded)
+// f32; scratch for 3 rows of (padded) and the costs of tiles·16 f32.
+export function improve(dim: i32, padded: i32, m: i32, tiles: i32, residual: usize, codes: usize, subAt: usize,
+  moment: usize, scratch: usize): void {
   const rowBytes = <usize>padded << 2;
   const errors = scratch;
   const weighted = errors + rowBytes;
@@ -49,13 +52,15 @@ export function improve(dim: i32, padded: i32, m: i32, tiles: i32, residual: usi
       store<f32>(errors + at, load<f32>(residual + at) - load<f32>(centroid + (<usize>d << 6)));
     }
   }
-  for (let d = 0; d < dim; d++) addRow(weighted, load<f32>(errors + (<usize>d << 2)), moment + <usize>d * rowBytes, padded);
+  for (let d = 0; d < dim; d++)
+    addRow(weighted, load<f32>(errors + (<usize>d << 2)), moment + <usize>d * rowBytes, padded);
   for (let j = 0; j < m; j++) {
     const base = <usize>(j * subDim) << 2;
     const block = moment + <usize>(j * subDim) * rowBytes + base;
     for (let d = 0; d < subDim; d++) {
       let own: f32 = 0;
-      for (let f = 0; f < subDim; f++) own += load<f32>(errors + base + (<usize>f << 2)) * load<f32>(block + <usize>f * rowBytes + (<usize>d << 2));
+      for (let f = 0; f < subDim; f++) own += load<f32>(errors + base + (<usize>f << 2))
+        * load<f32>(block + <usize>f * rowBytes + (<usize>d << 2));
       store<f32>(rest + (<usize>d << 2), 2 * (load<f32>(weighted + base + (<usize>d << 2)) - own));
     }
     const centroids = subAt + <usize>(j * tiles) * tileBytes;

@@ -1,6 +1,7 @@
-// The ADC kernel in AssemblyScript. src/kernel/scalar-kernel.ts is the definition of every result; these files must give the
-// same bits: float32, one lane a centroid or an item, terms added in the same order, no fused multiply-add.
-// JavaScript places everything in memory (src/kernel/wasm-kernel.ts) and hands over addresses; nothing is allocated here.
+// The ADC kernel in AssemblyScript. src/kernel/scalar-kernel.ts is the definition of every result; these files must
+// give the same bits: float32, one lane a centroid or an item, terms added in the same order, no fused multiply-add.
+// JavaScript places everything in memory (src/kernel/wasm-kernel.ts) and hands over addresses; nothing is allocated
+// here.
 
 export let dim: i32 = 0;
 export let cellTiles: i32 = 0;
@@ -28,14 +29,18 @@ export let byResidual: bool = false; // a cell adds its product with the query t
 export const TABLE: usize = 4096;
 
 export function configure(
-  dim_: i32, cellTiles_: i32, nlist_: i32, M_: i32, centroidTiles_: i32, subDim_: i32, termMode_: i32, blockBytes_: usize, termsOffset_: usize,
+  dim_: i32, cellTiles_: i32, nlist_: i32, M_: i32, centroidTiles_: i32, subDim_: i32, termMode_: i32,
+    blockBytes_: usize, termsOffset_: usize,
   rotationTiles_: usize, coarseTiles_: usize, coarseTerms_: usize, codebookTiles_: usize,
-  queryAt_: usize, rotatedAt_: usize, productsAt_: usize, bytesAt_: usize, collectAt_: usize, termLow_: f32, termStep_: f32,
+  queryAt_: usize, rotatedAt_: usize, productsAt_: usize, bytesAt_: usize, collectAt_: usize, termLow_: f32,
+    termStep_: f32,
   byResidual_: bool,
 ): void {
-  dim = dim_; cellTiles = cellTiles_; nlist = nlist_; numSubQuantizers = M_; centroidTiles = centroidTiles_; subDim = subDim_;
+  dim = dim_; cellTiles = cellTiles_; nlist = nlist_; numSubQuantizers = M_; centroidTiles = centroidTiles_;
+  subDim = subDim_;
   termMode = termMode_; blockBytes = blockBytes_; termsOffset = termsOffset_;
-  rotationTiles = rotationTiles_; coarseTiles = coarseTiles_; coarseTerms = coarseTerms_; codebookTiles = codebookTiles_;
+  rotationTiles = rotationTiles_; coarseTiles = coarseTiles_; coarseTerms = coarseTerms_;
+  codebookTiles = codebookTiles_;
   queryAt = queryAt_; rotatedAt = rotatedAt_; productsAt = productsAt_; bytesAt = bytesAt_; collectAt = collectAt_;
   termLow = termLow_; termStep = termStep_; byResidual = byResidual_;
 }

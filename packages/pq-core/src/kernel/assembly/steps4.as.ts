@@ -16,7 +16,8 @@ const ROW_STEPS: f64 = 250;
 
 export let maxBias: f64 = 0; // largest bias that will be scanned
 let maxSum: f64 = 0; // Σ max_m
-let typical: f64 = 0; // score of an item whose codes are average, in the best list: stands in for theta until there is one
+// score of an item whose codes are average, in the best list: stands in for theta until there is one
+let typical: f64 = 0;
 let widest: f64 = 0; // largest max_m − min_m
 let magnitude: f64 = 0; // bound of |partial sums|, for the rounding allowance
 let termMax: f64 = 0; // maximum of the term's row
@@ -43,21 +44,26 @@ export function begin4(maxBias_: f64): void {
 // @ts-ignore: decorator
 @inline
 function across(a: v128, isMax: bool): f32 {
-  const x0 = f32x4.extract_lane(a, 0), x1 = f32x4.extract_lane(a, 1), x2 = f32x4.extract_lane(a, 2), x3 = f32x4.extract_lane(a, 3);
+  const x0 = f32x4.extract_lane(a, 0), x1 = f32x4.extract_lane(a, 1), x2 = f32x4.extract_lane(a, 2),
+    x3 = f32x4.extract_lane(a, 3);
   return isMax ? max<f32>(max<f32>(x0, x1), max<f32>(x2, x3)) : min<f32>(min<f32>(x0, x1), min<f32>(x2, x3));
 }
 
 function rowMax(row: usize): f32 {
-  return across(f32x4.max(f32x4.max(v128.load(row, 0), v128.load(row, 16)), f32x4.max(v128.load(row, 32), v128.load(row, 48))), true);
+  return across(f32x4.max(f32x4.max(v128.load(row, 0), v128.load(row, 16)),
+    f32x4.max(v128.load(row, 32), v128.load(row, 48))), true);
 }
 
 function rowMin(row: usize): f32 {
-  return across(f32x4.min(f32x4.min(v128.load(row, 0), v128.load(row, 16)), f32x4.min(v128.load(row, 32), v128.load(row, 48))), false);
+  return across(f32x4.min(f32x4.min(v128.load(row, 0), v128.load(row, 16)),
+    f32x4.min(v128.load(row, 32), v128.load(row, 48))), false);
 }
 
 function rowMean(row: usize): f32 {
-  const sum = f32x4.add(f32x4.add(v128.load(row, 0), v128.load(row, 16)), f32x4.add(v128.load(row, 32), v128.load(row, 48)));
-  return (f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3)) / 16;
+  const sum = f32x4.add(f32x4.add(v128.load(row, 0), v128.load(row, 16)),
+    f32x4.add(v128.load(row, 32), v128.load(row, 48)));
+  return (f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) +
+    f32x4.extract_lane(sum, 3)) / 16;
 }
 
 // One row more for metrics with a term: an upper bound of what it adds to the score, for each bucket of its range.
@@ -81,7 +87,8 @@ function quantizeRow(m: i32, inverse: f32): void {
   const d1 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 16)), scale));
   const d2 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 32)), scale));
   const d3 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 48)), scale));
-  v128.store(bytesAt + (<usize>m << 4), i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(d0, d1), i16x8.narrow_i32x4_s(d2, d3)));
+  v128.store(bytesAt + (<usize>m << 4),
+    i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(d0, d1), i16x8.narrow_i32x4_s(d2, d3)));
 }
 
 // Distance of the best possible score from what it must reach: theta, or 0 for cosine, whose row holds theta.
@@ -99,8 +106,10 @@ function tune(): void {
   const rows = numSubQuantizers + i32(termMode != 0);
   for (let m = 0; m < rows; m++) quantizeRow(m, <f32>(1 / step));
   scale = 0.5 / step;
-  // float32 sums of M terms are off by at most M·ε·Σ|terms|; a step for the rounding of the entries, one for the average.
-  const largest = magnitude + Math.abs(maxBias) + Math.abs(theta == -Infinity ? typical : <f64>theta) * (termMode == 2 ? <f64>max<f32>(1, termLow + 16 * termStep) : 1);
+  // float32 sums of M terms are off by at most M·ε·Σ|terms|; a step for the rounding of the entries, one for the
+  // average.
+  const largest = magnitude + Math.abs(maxBias) + Math.abs(theta == -Infinity ? typical : <f64>theta) *
+    (termMode == 2 ? <f64>max<f32>(1, termLow + 16 * termStep) : 1);
   allowance = 2 + 4 * <f64>(numSubQuantizers + 4) * 1.2e-7 * largest * scale;
 }
 

@@ -1,4 +1,5 @@
-import { cellTiles, centroidTiles, coarseTiles, codebookTiles, dim, numSubQuantizers, productsAt, queryAt, rotatedAt, rotationTiles, subDim, TABLE } from "./shape.as";
+import { cellTiles, centroidTiles, coarseTiles, codebookTiles, dim, numSubQuantizers, productsAt, queryAt, rotatedAt,
+  rotationTiles, subDim, TABLE } from "./shape.as";
 
 // Inner products of one vector with rows kept in tiles of 16: tile t holds (size, 16) floats, one lane a row.
 function products(tiles: usize, count: i32, size: i32, vector: usize, out: usize): void {
@@ -33,7 +34,8 @@ export function fillTable(): void {
   const tileBytes = <usize>(subDim * centroidTiles) << 6;
   const tableBytes = <usize>centroidTiles << 6;
   for (let m = 0; m < numSubQuantizers; m++) {
-    products(codebookTiles + <usize>m * tileBytes, centroidTiles, subDim, rotated + (<usize>(m * subDim) << 2), TABLE + <usize>m * tableBytes);
+    products(codebookTiles + <usize>m * tileBytes, centroidTiles, subDim, rotated + (<usize>(m * subDim) << 2),
+      TABLE + <usize>m * tableBytes);
   }
 }
 
