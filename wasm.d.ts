@@ -1,4 +1,4 @@
-/** The part of WebAssembly used here, for programs in Node, whose type library lacks it. Workers and browsers bring their own. */
+/** The part of WebAssembly used here, for Node, whose type library lacks it. Those of Workers and browsers have it. */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);

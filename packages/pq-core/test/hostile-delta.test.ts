@@ -80,7 +80,7 @@ describe("altered payloads, the hash made right", () => {
   });
 });
 
-it("rejects every flip of a byte and every truncation of the delta chunk and of the lists beside the base", async () => {
+it("rejects every flipped byte and every truncation of the delta chunk and of the lists beside the base", async () => {
   for (const { key, bytes } of artifact.chunks.slice(deltaAt, deltaAt + 2)) {
     for (let at = 0; at < bytes.length; at++) {
       const flipped = bytes.slice();

@@ -1,6 +1,6 @@
 /**
- * From a question to query vectors: the one place for the Worker, `poeem search`, `poeem evaluate` and the validation in
- * training. What a question may combine, how much of a history is read and how scores are merged is decided here.
+ * From a question to query vectors: the one place for the Worker, `poeem search`, `poeem evaluate` and the validation
+ * in training. What a question may combine, how much of a history is read and how scores are merged is decided here.
  */
 import { InputError, type ItemId, type Merge } from "@poeem/pq-core";
 import { newest } from "./inputs/history.ts";
@@ -10,8 +10,8 @@ import type { Query } from "./kinds.ts";
 import { CANNOT_BE_COMBINED, partsOf, type QueryTower } from "./query-tower.ts";
 
 /**
- * What somebody asks: one vector, or what is like an item, or any mix of the other parts that the tower reads. `Id` names
- * an item: an external id, or a number where the caller has numbers.
+ * What somebody asks: one vector, or what is like an item, or any mix of the other parts that the tower reads. `Id`
+ * names an item: an external id, or a number where the caller has numbers.
  */
 export interface Question<Id> extends Omit<Query, "history"> {
   /** Oldest first. */
@@ -37,7 +37,8 @@ export interface QuestionPlan<Id> {
   readonly exclude: readonly Id[];
   /**
    * @param items (read.length, dim) the vectors that are searched: decoded ones for an index
-   * @returns undefined when nothing of the question is known: every score would be the same, and any order of items a lie
+   * @returns undefined when nothing of the question is known: every score would be the same, and any order of items a
+   * lie
    */
   embed(items: Float32Array): QueryVectors | undefined;
 }
@@ -71,12 +72,17 @@ export function planQuestion<Id>(tower: QueryTower | undefined, dim: number, que
   };
 }
 
+/** Of the parts of a question, one that has to be asked alone and is not. */
+export function loneOf(parts: readonly string[]): string | undefined {
+  return parts.length > 1 ? parts.find((part) => part === "vector" || part === "like") : undefined;
+}
+
 function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Question<Id>): void {
   const parts = partsOf(question as Record<string, unknown>);
   if (parts.length === 0)
     throw new InputError("question", "expected text, history, context, like or vector, got none of them");
-  for (const lone of ["vector", "like"])
-    if (parts.includes(lone) && parts.length > 1) throw new InputError(lone, `expected alone, got ${parts.join(", ")}`);
+  const lone = loneOf(parts);
+  if (lone !== undefined) throw new InputError(lone, `expected ${lone} alone, got ${parts.join(" and ")}`);
   const { text, history, context, vector } = question;
   if (vector && vector.length !== dim)
     throw new InputError("vector", `expected ${dim} numbers, the dim of this index, got ${vector.length}`);

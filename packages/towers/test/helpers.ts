@@ -3,6 +3,7 @@ import {
   type DenseLayer,
   type HistoryForm,
   type HistoryWeights,
+  type ItemTowerWeights,
   type QueryTowerWeights,
   quantizeTable,
   type TextWeights,
@@ -79,6 +80,28 @@ export function historyTower(form: HistoryForm, length = 3, tilt = 0): QueryTowe
 
 export function textTower(): QueryTowerWeights {
   return { width: 8, inputs: [textInput(8)], layers: [denseLayer(8, 12, 8), denseLayer(12, 8, 10)], skip: true };
+}
+
+/** An item tower with every input: two known items, two categories, two number columns, text. */
+export function itemTower(): ItemTowerWeights {
+  return {
+    width: DIM,
+    inputs: [
+      { kind: "known", ids: ["a", "b"], rows: floats(2 * DIM, 20) },
+      { kind: "category", names: ["color\tred", "color\tblue"], rows: floats(2 * DIM, 21) },
+      {
+        kind: "number",
+        columns: [
+          { name: "price", mean: 10, deviation: 4 },
+          { name: "year", mean: 2000, deviation: 8 },
+        ],
+        rows: floats(2 * DIM, 22),
+      },
+      textInput(),
+    ],
+    layers: [denseLayer(DIM, DIM, 23)],
+    skip: true,
+  };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a header that is about to be made wrong

@@ -117,7 +117,8 @@ describe("the parts of a query", () => {
     const vector = plain.embed({ text: "red cake" }) as Float32Array;
     const expected = mlp(weights.layers, bagOf("red cake", DIM), true);
     for (const [d, value] of expected.entries()) expect(vector[d]).toBeCloseTo(value, 5);
-    expect(l2Normalize(vector)).toEqual(tower.embed({ text: "red cake" }));
+    const unit = tower.embed({ text: "red cake" }) as Float32Array;
+    for (const [d, value] of l2Normalize(vector).entries()) expect(unit[d]).toBeCloseTo(value, 6);
   });
 });
 
