@@ -1,6 +1,5 @@
 import { Random } from "@poeem/indexing-layer";
-import { type Index, openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { type Index, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import {
   DEFAULT_TOKENIZER,
@@ -37,7 +36,6 @@ async function indexWith(tower: QueryTowerWeights | undefined, ids: readonly str
   });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   return openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-    ...allParts,
     kernel: scalarKernel,
   });
 }
