@@ -155,9 +155,9 @@ function checkQuery(value: object, context: z.RefinementCtx): void {
   if (given.length > 0 && lone === undefined) return;
   const message =
     lone === undefined
-      ? "nothing to search for: give q, history, context, like or vector"
-      : `expected ${lone} alone, got ${given.join(" and ")}`;
-  context.addIssue({ code: "custom", path: ["q"], message });
+      ? "Nothing to search for: give q, history, context, like or vector"
+      : `expected alone, got ${given.join(" and ")}`;
+  context.addIssue({ code: "custom", path: [lone ?? "q"], message });
 }
 
 const CONTEXT_NAME = /^[A-Za-z0-9_-]{1,64}$/;
