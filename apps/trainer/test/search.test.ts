@@ -2,13 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
-<<<<<<< HEAD
-import { type Index, openArtifact, scalarKernel } from "@poeem/pq-core";
-=======
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import type { Index, InputError, ItemId, ItemIds } from "@poeem/pq-core";
->>>>>>> main
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import {
   DEFAULT_TOKENIZER,
@@ -58,11 +54,6 @@ async function indexWith(tower: QueryTowerWeights | undefined, ids: ItemIds, nam
     ids,
     queryTower: tower && writeQueryTower(tower),
   });
-<<<<<<< HEAD
-  const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
-  return openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-    kernel: scalarKernel,
-=======
   const directory = join(folder, name);
   await writeIndexDirectory(directory, artifact, {});
   return openIndexDirectory(directory);
@@ -80,7 +71,6 @@ async function search(...args: string[]): Promise<{ results: { id: string | numb
   const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
     output += text;
     return true;
->>>>>>> main
   });
   try {
     await program().parseAsync(["node", "poeem", "search", "--index", join(folder, "index"), ...args, "--json"]);
