@@ -1,8 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Index, openArtifact } from "@poeem/pq-core";
-import { scalarKernel } from "@poeem/pq-core/parts";
+import { type Index, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { openQueryTower, type QueryTower } from "@poeem/towers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONFIG, writeCatalogue } from "./catalogue.ts";

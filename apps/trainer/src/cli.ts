@@ -103,6 +103,7 @@ export function program(): Command {
     .option("--heads <n>", "vectors a query, with --vectors", integer(1), 1)
     .option("--k <n>", "results", integer(1), 10)
     .option("--nprobe <n>", "cells visited", integer(1))
+    .option("--filter <expression>", "only items for which this holds, for example: kind:emoji AND NOT year<1990")
     .option("--json", "print one JSON object on stdout")
     .action(async (options) => (await import("./commands/search.ts")).search(options));
 
