@@ -16,7 +16,8 @@
 import { randomUUID } from "node:crypto";
 import { UserError } from "@poeem/offline/errors";
 import { claimKey } from "@poeem/pq-core/kv";
-import type { Clock, KeyValueStore } from "./store.ts";
+import type { Clock } from "./clock.ts";
+import type { Store } from "./store.ts";
 
 /** Seconds that a publish may go without a sign of life. */
 const PUBLISH_LEASE = 3600;
@@ -38,7 +39,7 @@ export type KeepAlive = () => Promise<void>;
  * @param keys full KV keys of everything that the pointer will need; a prune spares them from now on
  */
 export async function whilePublishing<T>(
-  store: KeyValueStore,
+  store: Store,
   clock: Clock,
   keys: readonly string[],
   work: (keepAlive: KeepAlive) => Promise<T>,
@@ -63,7 +64,7 @@ export async function whilePublishing<T>(
  * keys that publishers have claimed; what is listed afterwards shows all that was done before `work` began
  */
 export async function whilePruning<T>(
-  store: KeyValueStore,
+  store: Store,
   clock: Clock,
   work: (settle: () => Promise<ReadonlySet<string>>, keepAlive: KeepAlive) => Promise<T>,
 ): Promise<T> {
@@ -75,7 +76,7 @@ export async function whilePruning<T>(
 }
 
 /** All keys that a publish under way needs. */
-export async function readClaimedKeys(store: KeyValueStore): Promise<Set<string>> {
+export async function readClaimedKeys(store: Store): Promise<Set<string>> {
   const claimed = new Set<string>();
   for (const { key } of await store.list(claimKey("publish"))) {
     const bytes = await store.get(key);
@@ -89,7 +90,7 @@ export async function readClaimedKeys(store: KeyValueStore): Promise<Set<string>
 }
 
 async function withClaim<T>(
-  store: KeyValueStore,
+  store: Store,
   clock: Clock,
   kind: "publish" | "prune",
   keys: readonly string[],
@@ -121,6 +122,6 @@ async function withClaim<T>(
   }
 }
 
-function lingerMs(store: KeyValueStore): number {
+function lingerMs(store: Store): number {
   return 2 * store.propagationMs;
 }

@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import type { Clock } from "./store.ts";
+import type { Clock } from "./clock.ts";
 
 /** What a failed request says about trying again. */
 export interface Failure {

@@ -1,9 +1,15 @@
 import { UserError } from "@poeem/offline/errors";
-import { createProgress } from "@poeem/offline/progress";
+import { type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import { whilePublishing } from "./claims.ts";
-import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+import type { Store } from "./store.ts";
 import { findDamaged, valuesOf } from "./verify.ts";
 import { movePointer, previousOf, readManifest, readPublished, type VersionRecord, writeRecord } from "./versions.ts";
+
+export interface RollbackOptions {
+  readonly clock?: Clock | undefined;
+  readonly startProgress?: ProgressStarter | undefined;
+}
 
 export interface RollbackFacts {
   readonly name: string;
@@ -19,17 +25,17 @@ export interface RollbackFacts {
  * @throws UserError when there is no such version, or any of its values is missing or damaged; nothing has changed then.
  */
 export async function rollbackTo(
-  store: KeyValueStore,
+  store: Store,
   name: string,
   version: string | undefined,
-  clock: Clock = systemClock,
+  { clock = SYSTEM_CLOCK, startProgress = silentProgress }: RollbackOptions = {},
 ): Promise<RollbackFacts> {
   const target = await chooseTarget(store, name, version);
   const { manifest, manifestBytes } = await readManifest(store, target);
   const values = valuesOf(manifest, manifestBytes);
   const keys = values.map(({ key }) => key);
   return whilePublishing(store, clock, keys, async (keepAlive) => {
-    const progress = createProgress("verify", values.length, "chunks");
+    const progress = startProgress("verify", values.length, "chunks");
     let done = 0;
     try {
       const damaged = await findDamaged(store, values, clock, store.propagationMs, async () => {
@@ -53,7 +59,7 @@ export async function rollbackTo(
   });
 }
 
-async function chooseTarget(store: KeyValueStore, name: string, version: string | undefined): Promise<VersionRecord> {
+async function chooseTarget(store: Store, name: string, version: string | undefined): Promise<VersionRecord> {
   const index = await readPublished(store, name);
   const known = index.versions.map((record) => record.version);
   if (index.pointer === undefined) throw new UserError(`${store.name}: no index called ${name} was published`);

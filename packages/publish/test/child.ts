@@ -3,8 +3,8 @@
  * a line on its standard input. Arguments: Worker's folder, state folder, seed, items, haltAt.
  */
 import { once } from "node:events";
-import { withLocalStore } from "../src/local.ts";
 import { publishInto } from "../src/publish-into.ts";
+import { withLocalStore } from "../src/stores/local.ts";
 import { checkedArtifact } from "./artifacts.ts";
 
 const [worker, persist, seed, numItems, haltAt] = process.argv.slice(2) as [string, string, string, string, string];

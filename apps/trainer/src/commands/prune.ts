@@ -1,6 +1,6 @@
 import { formatCount } from "@poeem/offline/progress";
-import { type StoreOptions, withStore } from "@poeem/publish/open-store";
 import { planPrune, pruneStore } from "@poeem/publish/prune";
+import { type StoreOptions, withStore } from "@poeem/publish/stores";
 
 export interface PruneOptions extends StoreOptions {
   keep: number;

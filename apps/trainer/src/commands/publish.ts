@@ -1,9 +1,9 @@
 import { formatCount } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { checkName, type StoreOptions, withStore } from "@poeem/publish/open-store";
 import { planPublish } from "@poeem/publish/plan";
 import { publishInto } from "@poeem/publish/publish-into";
 import { readArtifact } from "@poeem/publish/read-artifact";
+import { checkName, type StoreOptions, withStore } from "@poeem/publish/stores";
 
 export interface PublishCommandOptions extends StoreOptions {
   index: string;

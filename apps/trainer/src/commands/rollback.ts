@@ -1,7 +1,7 @@
 import { formatCount } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { type StoreOptions, withStore } from "@poeem/publish/open-store";
 import { rollbackTo } from "@poeem/publish/rollback";
+import { type StoreOptions, withStore } from "@poeem/publish/stores";
 
 export interface RollbackOptions extends StoreOptions {
   toVersion?: string;

@@ -1,5 +1,5 @@
 import { formatCount } from "@poeem/offline/progress";
-import { type StoreOptions, withStore } from "@poeem/publish/open-store";
+import { type StoreOptions, withStore } from "@poeem/publish/stores";
 import { listIndexNames, type PublishedIndex, previousOf, readPublished } from "@poeem/publish/versions";
 
 export interface VersionsOptions extends StoreOptions {
