@@ -2,8 +2,8 @@
  * Whole-search time of the ADC kernels over random codes, one thread, one query at a time:
  * table + coarse quantizer + scan + exact re-scoring + top-k, through the public `search`.
  *
- *     npm run bench:adc -- [--json] [--faiss [PYTHON]] [--n 1000000] [--reps 40] [--only 4x16] [--kernels simd,relaxed-simd]
- *         [--runtimes node,workerd] [--faiss-level AVX2]
+ *     npm run bench:adc -- [--json] [--faiss [PYTHON]] [--faiss-level AVX2] [--n 1000000] [--reps 40] [--only 4x16]
+ *         [--kernels simd,relaxed-simd] [--runtimes node,workerd]
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -108,11 +108,12 @@ await workerd?.start();
 const log = (text: string): void => {
   if (!flags.json) console.log(text);
 };
-log(
-  `${cpus()[0]?.model} · Node ${process.version}${peerFacts === undefined ? "" : ` · Faiss ${peerFacts.faiss} ${peerFacts.level}`}`,
-);
+const peerName = peerFacts === undefined ? "" : ` · Faiss ${peerFacts.faiss} ${peerFacts.level}`;
+log(`${cpus()[0]?.model} · Node ${process.version}${peerName}`);
 
-/** Rounds that searches of a few microseconds need before the engine has compiled all they call: some thousand calls. */
+/**
+ * Rounds that searches of a few microseconds need before the engine has compiled all they call: some thousand calls.
+ */
 const WARM_UP = 10;
 
 /** Rows of one index together, so that it is made once. */
@@ -211,5 +212,6 @@ function format(r: Result): string {
       ? ""
       : `  ratio ${r.ratioMedian!.toFixed(2)} (min ${r.ratioMin.toFixed(2)})  overlap ${r.overlapAtK!.toFixed(3)}`;
   const shape = `${r.nbits}x${r.M} nlist ${r.nlist} nprobe ${r.nprobe} k ${r.k}`;
-  return `${shape.padEnd(36)} ${`${r.kernel} ${r.runtime}`.padEnd(22)} median ${r.medianMs.toFixed(4)} ms  min ${r.minMs.toFixed(4)} ms${ratio}`;
+  const times = `median ${r.medianMs.toFixed(4)} ms  min ${r.minMs.toFixed(4)} ms`;
+  return `${shape.padEnd(36)} ${`${r.kernel} ${r.runtime}`.padEnd(22)} ${times}${ratio}`;
 }

@@ -77,7 +77,7 @@ afterAll(async () => {
 
 /** Inner products of a query with every decoded item, best first, ties by smaller ordinal. */
 function bruteForce(query: string): { id: string; score: number }[] {
-  const vector = tower.embedText(query);
+  const vector = tower.embed({ text: query }) as Float32Array;
   const { dim } = index.manifest;
   return ids
     .map((id, ordinal) => ({

@@ -1,6 +1,6 @@
 /**
- * From the last training step to a complete index folder, in a process of its own: node index-row.ts ITEMS [VECTORS.f32]
- * → one JSON line. With a file name it leaves the item vectors there, for Faiss to index the same ones.
+ * From the last training step to a complete index folder, in a process of its own: node index-row.ts ITEMS
+ * [VECTORS.f32] → one JSON line. With a file name it leaves the item vectors there, for Faiss to index the same ones.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { IndexingLayer } from "@poeem/indexing-layer";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
-import { encodeItems } from "@poeem/training/model/encode-items";
 import { useBackend } from "@poeem/training/backend/backend";
+import { encodeItems } from "@poeem/training/model/encode-items";
 import { TwoTower } from "@poeem/training/model/two-tower";
 import { benchConfig, randomCatalogue } from "./catalogue.ts";
 

@@ -1,4 +1,7 @@
-/** What 20 query vectors cost beside one, without HTTP: the search of pq-core with the Worker's kernel, in this process. */
+/**
+ * What 20 query vectors cost beside one, without HTTP: the search of pq-core with the Worker's kernel, in this
+ * process.
+ */
 import { readFileSync } from "node:fs";
 import { loadKernel, openArtifact } from "@poeem/pq-core";
 import { allParts } from "@poeem/pq-core/parts";
@@ -31,8 +34,8 @@ export function historyIds(i: number, numItems: number): number[] {
 }
 
 /**
- * CPU time, which other work on the machine disturbs less than the time on the wall. The three take turns, so that a slow moment meets
- * all alike; medians of {@link rounds}, the first third left out.
+ * CPU time, which other work on the machine disturbs less than the time on the wall. The three take turns, so that a
+ * slow moment meets all alike; medians of {@link rounds}, the first third left out.
  */
 export async function measureHistories({ artifact }: Catalogue, nprobe: number): Promise<HistoryCost> {
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));

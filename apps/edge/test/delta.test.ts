@@ -7,7 +7,7 @@ import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core
 import { allParts, scalarKernel } from "@poeem/pq-core/parts";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
+import { type Fixture, makeFixture, nlist, publish, textVector } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
 const base: Fixture = await makeFixture(31);
@@ -127,7 +127,7 @@ describe("a published delta", () => {
       { ...allParts, kernel: scalarKernel },
     );
     for (const text of ["cake", "birthday", "誕生日", "x y"]) {
-      const found = await index.search(base.tower.embedText(text), { k: 40 });
+      const found = await index.search(textVector(base, text), { k: 40 });
       const ids = (await index.items(found.ordinals)).map(({ id }) => id);
       const { body } = await get(`/search?q=${encodeURIComponent(text)}&k=40`);
       expect(body.results.map(({ id }: { id: string }) => id)).toEqual(ids);

@@ -1,4 +1,7 @@
-/** An index that is larger than the memory it is given: the same answers from pages, a bounded cache, few reads at once. */
+/**
+ * An index that is larger than the memory it is given: the same answers from pages, a bounded cache, few reads at
+ * once.
+ */
 import { type Artifact, type Index, loadKernel, openArtifact } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { formatPointer, pointerKey } from "@poeem/pq-core/kv";

@@ -62,7 +62,10 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
   return unpackTower(QUERY_KINDS, WHERE, sections);
 }
 
-/** Opens the payload of an artifact's `query-tower` chunk. @throws FormatError on bytes that `writeQueryTower` did not write */
+/**
+ * Opens the payload of an artifact's `query-tower` chunk.
+ * @throws FormatError on bytes that `writeQueryTower` did not write
+ */
 export function openQueryTower(bytes: Uint8Array): QueryTower {
   return createQueryTower(readQueryTower(bytes));
 }

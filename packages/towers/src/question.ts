@@ -1,6 +1,6 @@
 /**
- * From a question to query vectors: the one place for the Worker, `poeem search`, `poeem evaluate` and the validation in
- * training. What a question may combine, how much of a history is read and how scores are merged is decided here.
+ * From a question to query vectors: the one place for the Worker, `poeem search`, `poeem evaluate` and the validation
+ * in training. What a question may combine, how much of a history is read and how scores are merged is decided here.
  */
 import { InputError, type ItemId, type Merge } from "@poeem/pq-core";
 import { newest } from "./inputs/history.ts";
@@ -10,8 +10,8 @@ import type { Query } from "./kinds.ts";
 import { CANNOT_BE_COMBINED, partsOf, type QueryTower } from "./query-tower.ts";
 
 /**
- * What somebody asks: one vector, or what is like an item, or any mix of the other parts that the tower reads. `Id` names
- * an item: an external id, or a number where the caller has numbers.
+ * What somebody asks: one vector, or what is like an item, or any mix of the other parts that the tower reads. `Id`
+ * names an item: an external id, or a number where the caller has numbers.
  */
 export interface Question<Id> extends Omit<Query, "history"> {
   /** Oldest first. */
@@ -37,7 +37,8 @@ export interface QuestionPlan<Id> {
   readonly exclude: readonly Id[];
   /**
    * @param items (read.length, dim) the vectors that are searched: decoded ones for an index
-   * @returns undefined when nothing of the question is known: every score would be the same, and any order of items a lie
+   * @returns undefined when nothing of the question is known: every score would be the same, and any order of items a
+   * lie
    */
   embed(items: Float32Array): QueryVectors | undefined;
 }

@@ -80,8 +80,8 @@ export function packTower<W extends { readonly kind: string }>(
 }
 
 /**
- * A tower from the sections of its file. Sections of kinds that are neither inputs nor layers are the caller's if `others`
- * names them, else an error: what a reader does not know it would leave out of every vector.
+ * A tower from the sections of its file. Sections of kinds that are neither inputs nor layers are the caller's if
+ * `others` names them, else an error: what a reader does not know it would leave out of every vector.
  * @throws FormatError naming the field
  */
 export function unpackTower<W extends { readonly kind: string }>(

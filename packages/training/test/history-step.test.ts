@@ -46,20 +46,15 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
     const { encode } = await queryEncoders(index, dataset.test, dataset, 1);
     const ordinals = await index.ordinals([...dataset.ids]);
     const decoded = await index.vectors(ordinals);
-    const dim = config.model.dim;
     let hits = 0;
     let wanted = 0;
     for (let query = 0; query < dataset.test.count; query++) {
-      const { vectors, logWeights, scale } = encode(query, decoded);
-      const heads = Array.from({ length: vectors.length / dim }, (_, h) => vectors.slice(h * dim, (h + 1) * dim));
-      expect(heads.length).toBe(form === "mixture" ? listOf(dataset.test.histories, query).length : 1);
+      const { vectors, merge } = encode(query, decoded);
+      expect(merge?.by).toBe(form === "mixture" ? "sumExp" : undefined);
+      expect(vectors.length).toBe(form === "mixture" ? listOf(dataset.test.histories, query).length : 1);
       const history = Array.from(listOf(dataset.test.histories, query), (item) => dataset.ids.at(item)!);
-      const { ordinals: found } = await index.search(heads, {
-        k: 12,
-        nprobe: 4,
-        exclude: history,
-        ...(logWeights && { merge: { by: "sumExp", temperature: scale, weights: logWeights.map(Math.exp) } }),
-      });
+      const exact = merge?.by === "sumExp" ? { ...merge, exact: true } : undefined;
+      const { ordinals: found } = await index.search(vectors, { k: 12, nprobe: 4, exclude: history, merge: exact });
       const ids = new Set((await index.items(found)).map(({ id }) => id));
       for (const item of listOf(dataset.test.relevant, query)) {
         wanted++;

@@ -33,7 +33,7 @@ export interface OpenOptions {
 /** Memory of chunks that were read ahead: pages of the cache may be views of it, and must not be freed. */
 const keptBuffers = new WeakSet<ArrayBufferLike>();
 /** Reads under way at once; a Worker has six connections a request. */
-const maxReads = 6;
+const MAX_READS = 6;
 
 /**
  * Opens the version that `pointer` names.
@@ -58,8 +58,8 @@ export async function openServedIndex(
   const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
   const source = {
     get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))),
-    // The garbage collector takes its time: it counts what JavaScript allocates, not what comes from KV, and 100 MB of dead pages are
-    // soon there. This leaves the old buffer without its memory; nothing else does so at once.
+    // The garbage collector takes its time: it counts what JavaScript allocates, not what comes from KV, and 100 MB
+    // of dead pages are soon there. This leaves the old buffer without its memory; nothing else does so at once.
     release({ buffer }: Uint8Array) {
       if (buffer instanceof ArrayBuffer && !keptBuffers.has(buffer)) buffer.transfer(0);
     },
@@ -92,7 +92,7 @@ export async function openServedIndex(
         keptBuffers.add(bytes.buffer);
       }
     };
-    await Promise.all(Array.from({ length: maxReads }, readNext));
+    await Promise.all(Array.from({ length: MAX_READS }, readNext));
     // What only an earlier version used.
     const used = new Set(index.manifest.chunks.map(({ key }) => key));
     for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);

@@ -1,9 +1,9 @@
 /**
  * Query towers of format versions 1 to 3, as sections. Their header is JSON { tokenizer, numRows, embeddingDim,
- * layers: [[inputDim, outputDim], …], skip }; then u32 hashes, f32 scales, i8 values, and for each layer f32 weights and
- * f32 bias. Version 2 may have "history" { form, length, scale, numCenters } and "contexts" ["column\tvalue", …]: then
- * follow, for attention f32 attention, for a mixture i8 values, f32 scales, f32 bias, and f32 context rows. Version 3 may
- * have a "tilt" in its history.
+ * layers: [[inputDim, outputDim], …], skip }; then u32 hashes, f32 scales, i8 values, and for each layer f32 weights
+ * and f32 bias. Version 2 may have "history" { form, length, scale, numCenters } and "contexts" ["column\tvalue", …]:
+ * then follow, for attention f32 attention, for a mixture i8 values, f32 scales, f32 bias, and f32 context rows.
+ * Version 3 may have a "tilt" in its history.
  */
 import { arrayReader, expectInteger, expectThat, parseHeader, readPrefix, type Section } from "./sections.ts";
 

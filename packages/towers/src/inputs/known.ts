@@ -2,7 +2,9 @@ import { arrayOf, expectThat } from "../format/sections.ts";
 import type { InputKind } from "./input.ts";
 import { addRow } from "./rows.ts";
 
-/** What the training learned of each item beside its content: its id's row, and the words of the queries that led to it. */
+/**
+ * What the training learned of each item beside its content: its id's row, and the words of the queries that led to it.
+ */
 export interface KnownWeights {
   readonly kind: "known";
   readonly ids: readonly string[];

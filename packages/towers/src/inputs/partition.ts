@@ -3,8 +3,8 @@
  *
  *   log Z(q) ≈ log Σ_k exp(bias_k + center_k·q)
  *
- * The sum itself has this form, with one term per item. A few hundred terms, fitted, stand for all of them, and also know
- * the items that come later.
+ * The sum itself has this form, with one term per item. A few hundred terms, fitted, stand for all of them, and also
+ * know the items that come later.
  */
 export interface Partition {
   /** (count, dim) int8, times the scale of their row. */

@@ -9,8 +9,8 @@ export interface TextWeights {
   readonly tokenizer: TokenizerConfig;
   readonly table: EmbeddingTable;
   /**
-   * Of items: how much the text of an item counts that the training did not meet; default 1. More where the training also
-   * read the queries that led to an item, which a new item cannot have: its own text stands for them.
+   * Of items: how much the text of an item counts that the training did not meet; default 1. More where the training
+   * also read the queries that led to an item, which a new item cannot have: its own text stands for them.
    */
   readonly weightOfNew?: number | undefined;
 }

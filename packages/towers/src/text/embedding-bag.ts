@@ -1,7 +1,8 @@
 /**
  * Embedding rows of a vocabulary of hashed features, int8 with one float scale a row: row r belongs to the feature
- * hashes[r] and stands for scales[r] * values[r * embeddingDim + d]. A feature that is not in the vocabulary is unknown and
- * counts for nothing: with rows shared by hash modulo a table size, unknown features would add the rows of others as noise.
+ * hashes[r] and stands for scales[r] * values[r * embeddingDim + d]. A feature that is not in the vocabulary is unknown
+ * and counts for nothing: with rows shared by hash modulo a table size, unknown features would add the rows of others
+ * as noise.
  */
 export interface EmbeddingTable {
   readonly embeddingDim: number;
@@ -17,7 +18,8 @@ export interface EmbeddingTable {
 export function quantizeTable(rows: Float32Array, hashes: Uint32Array, embeddingDim: number): EmbeddingTable {
   if (rows.length !== hashes.length * embeddingDim) {
     throw new RangeError(
-      `[towers] "rows" expected length ${hashes.length * embeddingDim} (${hashes.length} hashes × ${embeddingDim}), got ${rows.length}`,
+      `[towers] "rows" expected length ${hashes.length * embeddingDim} (${hashes.length} hashes × ` +
+        `${embeddingDim}), got ${rows.length}`,
     );
   }
   const scales = new Float32Array(hashes.length);

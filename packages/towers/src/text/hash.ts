@@ -5,8 +5,8 @@ const PRIME = 0x01000193;
  * It hashes text features into embedding rows and decides which query strings are held out, so its value is part of
  * the artifact: it never changes. Source: Fowler–Noll–Vo, offset basis 2166136261, prime 16777619.
  *
- * The bytes are made on the way: a call of TextEncoder costs twenty times as much as the hash of a short feature. As there,
- * a lone surrogate counts as U+FFFD.
+ * The bytes are made on the way: a call of TextEncoder costs twenty times as much as the hash of a short feature. As
+ * there, a lone surrogate counts as U+FFFD.
  */
 export function fnv1a32(text: string): number {
   let hash = 0x811c9dc5;

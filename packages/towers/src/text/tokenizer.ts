@@ -19,7 +19,8 @@ const WORD = /[\p{L}\p{M}\p{N}]+|\p{Extended_Pictographic}/gu;
 // Accents of Latin, Greek and Cyrillic only: vowel signs of Indic scripts and Arabic carry the word itself.
 const ACCENT = /[\u0300-\u036f]/g;
 
-// One character of these scripts says as much as a syllable or a word elsewhere: single characters and pairs are the n-grams.
+// One character of these scripts says as much as a syllable or a word elsewhere: single characters and pairs are the
+// n-grams.
 const SYLLABIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 
 /** Lower case, compatibility-composed form of a text: full-width letters and ligatures become plain ones. */
@@ -35,8 +36,9 @@ export function words(text: string, maxChars = DEFAULT_TOKENIZER.maxChars): stri
 }
 
 /**
- * The hashed features of a text: each word, each pair of neighbouring words, and the character n-grams of each word between boundary marks with accents
- * taken off, so that "gateau" meets "gâteau" (of a word in Chinese, Japanese or Korean: its characters and pairs). Hashes are 32-bit; a feature that occurs twice is listed twice.
+ * The hashed features of a text: each word, each pair of neighbouring words, and the character n-grams of each word
+ * between boundary marks with accents taken off, so that "gateau" meets "gâteau" (of a word in Chinese, Japanese or
+ * Korean: its characters and pairs). Hashes are 32-bit; a feature that occurs twice is listed twice.
  */
 export function textFeatures(text: string, config: TokenizerConfig = DEFAULT_TOKENIZER): Uint32Array {
   const hashes: number[] = [];

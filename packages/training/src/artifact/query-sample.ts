@@ -6,7 +6,10 @@ import type { TwoTower } from "../model/two-tower.ts";
 
 const SLICE = 256;
 
-/** A query vector of each of some histories: of a mixture, the component of an item drawn at random. (histories.length, dim) */
+/**
+ * A query vector of each of some histories: of a mixture, the component of an item drawn at random. (histories.length,
+ * dim)
+ */
 export function drawComponents(
   histories: readonly Uint32Array[],
   items: Float32Array,

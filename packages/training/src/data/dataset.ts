@@ -32,6 +32,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const categories = categoryRows(raw.items, config.items.categories);
   return {
     ids: raw.ids,
+    items: raw.items,
     train,
     validation: validation.set,
     test: test.set,

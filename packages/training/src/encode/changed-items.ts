@@ -70,10 +70,13 @@ function embed(
   const { vectors, nothingKnown } = embedItems(tower.weights, config, ids, items);
   if (nothingKnown.length === 0) return vectors;
   const { text, categories, inputs } = config.items;
-  const some = `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} (${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
+  const some =
+    `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} ` +
+    `(${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
   throw new UserError(
     text.length + categories.length + inputs.length === 0
-      ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, items.categories or items.inputs, or give --vectors`
+      ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, ` +
+          `items.categories or items.inputs, or give --vectors`
       : `${some} have no word, category or number that the item tower knows; give --vectors, or train again`,
   );
 }

@@ -11,8 +11,8 @@ export type Shape = Pick<Codebook, "dim" | "metric" | "nlist" | "numSubQuantizer
 const MAX_SAMPLES = 65_536;
 
 /**
- * The baseline that joint training has to beat: IVF + PQ, or IVF + OPQ (Ge et al., CVPR 2013, 30 alternations), fitted to
- * vectors that were trained without any quantizer in mind. Held in memory; ids are item numbers.
+ * The baseline that joint training has to beat: IVF + PQ, or IVF + OPQ (Ge et al., CVPR 2013, 30 alternations), fitted
+ * to vectors that were trained without any quantizer in mind. Held in memory; ids are item numbers.
  *
  * @param vectors (items, dim)
  */

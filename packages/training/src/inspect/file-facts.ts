@@ -25,7 +25,8 @@ export async function fileFacts(file: string): Promise<Facts> {
   if (starts(bytes, "PQTW")) return { file: "query tower", ...queryTowerFacts(bytes) };
   if (basename(file) === basename(ITEM_TOWER_FILE)) return { file: "item tower", ...itemTowerFacts(file, bytes) };
   throw new UserError(
-    `${file}: expected an index folder, a manifest, a chunk, a checkpoint, a query tower or an item tower, got something else`,
+    `${file}: expected an index folder, a manifest, a chunk, a checkpoint, a query tower or an item tower, got ` +
+      `something else`,
   );
 }
 

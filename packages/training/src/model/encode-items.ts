@@ -10,7 +10,10 @@ const { compile } = (
 
 let compiled: Promise<WebAssembly.Module | undefined> | undefined;
 
-/** Codes of item vectors (count, dim), with pq-core's encode kernel; without it, where it has not been built, as slowly as by hand. */
+/**
+ * Codes of item vectors (count, dim), with pq-core's encode kernel; without it, where it has not been built, as slowly
+ * as by hand.
+ */
 export async function encodeItems(
   codebook: Codebook,
   itemVectors: Float32Array,

@@ -2,7 +2,9 @@ import { dequantizeTable, quantizeTable, type EmbeddingTable as TextTable, type 
 import type { Dataset } from "../data/types.ts";
 import { EmbeddingTable, type TableInit } from "./embedding-table.ts";
 
-/** The rows of words and n-grams, shared by queries and item texts: what a query says of an item, its title says too. */
+/**
+ * The rows of words and n-grams, shared by queries and item texts: what a query says of an item, its title says too.
+ */
 export class SharedText {
   readonly rows: EmbeddingTable;
   readonly tokenizer: TokenizerConfig;
@@ -20,7 +22,10 @@ export class SharedText {
     return this.#settled ?? quantizeTable(this.rows.rows, this.vocabulary, this.rows.dim);
   }
 
-  /** Ends training: puts the rows as they travel in place of the trained ones, so that both towers compute with the same numbers. */
+  /**
+   * Ends training: puts the rows as they travel in place of the trained ones, so that both towers compute with the same
+   * numbers.
+   */
   settle(): void {
     this.#settled = this.table();
     this.rows.rows.set(dequantizeTable(this.#settled));

@@ -86,7 +86,10 @@ export class TwoTower implements Stateful {
     for (const learned of Object.values(this.#learned)) learned.step(learningRate);
   }
 
-  /** Item vectors before quantization, (count, dim), in slices that bound memory. @param count leading items; default: all */
+  /**
+   * Item vectors before quantization, (count, dim), in slices that bound memory.
+   * @param count leading items; default: all
+   */
   async itemVectors(count = this.#ids.length, sliceSize = 4096): Promise<Float32Array> {
     const vectors = new Float32Array(count * this.dim);
     for (let start = 0; start < count; start += sliceSize) {

@@ -53,9 +53,9 @@ export async function rankExhaustively(encode: QueryEncoder, ranking: DenseRanki
 }
 
 /**
- * Scores (queries, items) of a slice: inner products, or where a query has several vectors the mixture Σ_h w_h exp(l_h),
- * up to a factor of the query's own. With softmax(l)_i = exp(l_i − max l) / Z and so 1 / Z = max softmax(l), the fused softmax
- * serves as the exponential: on the wasm backend it is several times as fast as `exp`.
+ * Scores (queries, items) of a slice: inner products, or where a query has several vectors the mixture Σ_h w_h
+ * exp(l_h), up to a factor of the query's own. With softmax(l)_i = exp(l_i − max l) / Z and so 1 / Z = max softmax(l),
+ * the fused softmax serves as the exponential: on the wasm backend it is several times as fast as `exp`.
  */
 async function scoreSlice(
   slice: readonly QueryVectors[],
@@ -84,7 +84,10 @@ async function scoreSlice(
   return readAndDispose(scores);
 }
 
-/** (queries, heads): what each vector's softmax counts in its query's score, the largest logit of the query taken off all of them. */
+/**
+ * (queries, heads): what each vector's softmax counts in its query's score, the largest logit of the query taken off
+ * all of them.
+ */
 function headWeights(
   slice: readonly QueryVectors[],
   heads: number,

@@ -25,7 +25,9 @@ export interface TrainedModel {
   readonly model: TwoTower;
   readonly layer: IndexingLayer;
   readonly epochs: EpochFacts[];
-  /** Steps that were taken, and the step whose weights these are: the same, or the best one when training stopped early. */
+  /**
+   * Steps that were taken, and the step whose weights these are: the same, or the best one when training stopped early.
+   */
   readonly steps: number;
   readonly weightsOfStep: number;
   readonly examplesPerSecond: number;
@@ -38,7 +40,9 @@ export interface LoopFacts {
   readonly stopping: EarlyStoppingFacts;
 }
 
-/** Everything about a training that does not change what comes out of it, apart from `validation` with early stopping. */
+/**
+ * Everything about a training that does not change what comes out of it, apart from `validation` with early stopping.
+ */
 export interface TrainingRun {
   /** Where checkpoints go; none are written without. */
   readonly checkpoints?: CheckpointStore | undefined;
@@ -96,7 +100,8 @@ export async function trainModel(
       );
       if (!Number.isFinite(result.loss)) {
         throw new UserError(
-          `training diverged: loss ${result.loss} at step ${history.step + 1} of ${totalSteps}; try a smaller training.learningRate`,
+          `training diverged: loss ${result.loss} at step ${history.step + 1} of ${totalSteps}; try a smaller ` +
+            `training.learningRate`,
         );
       }
       history.addStep(result, phase === "joint");
@@ -129,7 +134,8 @@ export async function trainModel(
   }
   if (!layer.ready) {
     throw new UserError(
-      `the quantizer never started: ${formatCount(totalSteps * batchSize)} examples are too few for index.warmup ${config.index.warmup} and index.bufferSize ${config.index.bufferSize}`,
+      `the quantizer never started: ${formatCount(totalSteps * batchSize)} examples are too few for index.warmup ` +
+        `${config.index.warmup} and index.bufferSize ${config.index.bufferSize}`,
     );
   }
   return {

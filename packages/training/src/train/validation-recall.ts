@@ -17,8 +17,8 @@ const FEWEST_QUERIES = 100;
 const PARTITION_SAMPLE = 256;
 
 /**
- * Recall of the validation queries over the whole catalogue, asked through the query tower as it would be published now. k is
- * 10 for texts and 50 for histories. Undefined where the data has no validation queries.
+ * Recall of the validation queries over the whole catalogue, asked through the query tower as it would be published
+ * now. k is 10 for texts and 50 for histories. Undefined where the data has no validation queries.
  */
 export function validationOf(dataset: Dataset): Validation | undefined {
   if (dataset.validation.count === 0) return undefined;

@@ -16,8 +16,8 @@ export interface HistorySettings {
 }
 
 /**
- * Makes query vectors of the items of a history: one, their mean or their mean weighted by attention, or one an item for a
- * mixture, each at unit length plus `tilt` times the mean of all of them.
+ * Makes query vectors of the items of a history: one, their mean or their mean weighted by attention, or one an item
+ * for a mixture, each at unit length plus `tilt` times the mean of all of them.
  */
 export class HistoryPooling implements Stateful {
   readonly form: HistoryForm;

@@ -1,7 +1,7 @@
 import type { Random } from "@poeem/indexing-layer";
-import type { ItemInputWeights, QueryInputWeights } from "@poeem/towers";
+import type { ItemContent, ItemInputWeights, QueryInputWeights } from "@poeem/towers";
 import type { PoeemConfig } from "../../config.ts";
-import type { Dataset, QuerySet } from "../../data/types.ts";
+import type { Dataset, ItemTable, QuerySet } from "../../data/types.ts";
 import type { Stateful } from "../../state.ts";
 import type { TableInit } from "../embedding-table.ts";
 import type { SharedText } from "../shared-text.ts";
@@ -38,8 +38,8 @@ export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeight
   /** Weights as they travel; undefined when there is nothing to tell. */
   weights(): Weights | undefined;
   /**
-   * Of items: adds to out, (items, dim), what only the training knows of an item, so that no reader can compute it from the
-   * item's columns.
+   * Of items: adds to out, (items, dim), what only the training knows of an item, so that no reader can compute it from
+   * the item's columns.
    */
   remember?(out: Float32Array): void;
 }
@@ -55,6 +55,13 @@ export interface InputInit {
   readonly start: Float32Array | undefined;
 }
 
-/** Makes an input, or undefined where the data has nothing for it. */
+/** Makes an input of the query tower, or undefined where the data has nothing for it. */
 export type QueryInputFactory = (init: InputInit) => TowerInput<QueryBatch, QueryInputWeights> | undefined;
-export type ItemInputFactory = (init: InputInit) => TowerInput<ItemBatch, ItemInputWeights> | undefined;
+
+/** A kind of input of the item tower. */
+export interface ItemInputModule {
+  /** Makes the input, or undefined where the data has nothing for it. */
+  create(init: InputInit): TowerInput<ItemBatch, ItemInputWeights> | undefined;
+  /** What the published tower is told of an item that comes later. */
+  content?(items: ItemTable, config: Pick<PoeemConfig, "items">, item: number): Partial<ItemContent>;
+}

@@ -1,7 +1,9 @@
 /** The inputs of both towers. A new one is a file here and a line in one of the lists. */
 import type { Random } from "@poeem/indexing-layer";
-import type { ItemInputWeights, QueryInputWeights } from "@poeem/towers";
-import type { Backward, InputInit, ItemBatch, Learned, QueryBatch, TowerInput } from "./input.ts";
+import type { ItemContent, ItemInputWeights, QueryInputWeights } from "@poeem/towers";
+import type { PoeemConfig } from "../../config.ts";
+import type { ItemTable } from "../../data/types.ts";
+import type { Backward, InputInit, ItemBatch, ItemInputModule, Learned, QueryBatch, TowerInput } from "./input.ts";
 import { itemCategory } from "./item-category.ts";
 import { itemId } from "./item-id.ts";
 import { itemNumber } from "./item-number.ts";
@@ -10,14 +12,19 @@ import { queryContext } from "./query-context.ts";
 import { queryText } from "./query-text.ts";
 
 const QUERY_INPUTS = [queryText, queryContext];
-const ITEM_INPUTS = [itemId, itemCategory, itemNumber, itemText];
+const ITEM_INPUTS: readonly ItemInputModule[] = [itemId, itemCategory, itemNumber, itemText];
 
 export function createQueryInputs(init: InputInit): TowerInputs<QueryBatch, QueryInputWeights> {
   return new TowerInputs(QUERY_INPUTS.flatMap((create) => create(init) ?? []));
 }
 
 export function createItemInputs(init: InputInit): TowerInputs<ItemBatch, ItemInputWeights> {
-  return new TowerInputs(ITEM_INPUTS.flatMap((create) => create(init) ?? []));
+  return new TowerInputs(ITEM_INPUTS.flatMap((input) => input.create(init) ?? []));
+}
+
+/** What the published item tower is told of an item of a table. */
+export function itemContent(items: ItemTable, config: Pick<PoeemConfig, "items">, item: number): Partial<ItemContent> {
+  return Object.assign({}, ...ITEM_INPUTS.map((input) => input.content?.(items, config, item)));
 }
 
 /** The sum of some inputs, which nothing else knows by name. */
