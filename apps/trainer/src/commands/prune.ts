@@ -1,6 +1,7 @@
 import { formatCount } from "@poeem/offline/progress";
 import { planPrune, pruneStore } from "@poeem/publish/prune";
-import { type StoreOptions, withStore } from "@poeem/publish/stores";
+import type { StoreOptions } from "@poeem/publish/stores";
+import { withStore } from "../with-store.ts";
 
 export interface PruneOptions extends StoreOptions {
   keep: number;

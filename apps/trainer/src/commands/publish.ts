@@ -3,7 +3,9 @@ import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { planPublish } from "@poeem/publish/plan";
 import { publishInto } from "@poeem/publish/publish-into";
 import { readArtifact } from "@poeem/publish/read-artifact";
-import { checkName, type StoreOptions, withStore } from "@poeem/publish/stores";
+import { checkName, type StoreOptions } from "@poeem/publish/stores";
+import { startProgress } from "../progress.ts";
+import { withStore } from "../with-store.ts";
 
 export interface PublishCommandOptions extends StoreOptions {
   index: string;
@@ -33,7 +35,8 @@ export async function publish(options: PublishCommandOptions): Promise<void> {
       );
       return;
     }
-    const facts = await publishInto(store, artifact, { name, verify: options.delta === undefined ? "all" : "new" });
+    const verify = options.delta === undefined ? "all" : "new";
+    const facts = await publishInto(store, artifact, { name, verify, startProgress });
     if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
     else
       process.stderr.write(
