@@ -146,9 +146,9 @@ export function program(): Command {
     )
     .option(
       "--ids <ids>",
-      "with --vectors, for an index without fields and filters: a file with one id per line, or ids separated by commas",
+      "with --vectors, for an index without fields and filters: a file with an id per line, or ids with commas",
     )
-    .option("--remove <ids>", "items to remove: a file with one id per line, or ids separated by commas")
+    .option("--remove <ids>", "items to remove: a file with an id per line, or ids with commas")
     .requiredOption("--out <dir>", "folder to write the changes to")
     .option(...json)
     .action(async (options) => (await import("./commands/encode.ts")).encodeItems(options));
@@ -200,8 +200,8 @@ export function program(): Command {
 }
 
 /**
- * Runs the command line. What the caller can mend, told by its class, is one line on stderr and exit code 1; anything else
- * is a defect and shows its stack.
+ * Runs the command line. What the caller can mend, told by its class, is one line on stderr and exit code 1; anything
+ * else is a defect and shows its stack.
  */
 export async function main(argv: string[]): Promise<void> {
   const root = program();

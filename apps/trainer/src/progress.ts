@@ -37,8 +37,8 @@ const WIDEST_BAR = 24;
 const NARROWEST_BAR = 6;
 
 /**
- * A bar that takes the room its words leave, so that a narrow terminal shows words alone, and cut rather than wrapped: a
- * wrapped line could not be drawn over.
+ * A bar that takes the room its words leave, so that a narrow terminal shows words alone, and cut rather than wrapped:
+ * a wrapped line could not be drawn over.
  * @param share 0 … 1
  */
 export function barLine(label: string, share: number, words: string, columns: number): string {

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import type { TrainingLog } from "@poeem/training/train/training-log";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-// `poeem train` as a process of its own, killed at many moments. 200 items and 2,400 events of 4 kinds; 64 steps or so, 40 %
-// of them warm-up, then two that gather items for the k-means start.
+// `poeem train` as a process of its own, killed at many moments. 200 items and 2,400 events of 4 kinds; 64 steps or so,
+// 40 % of them warm-up, then two that gather items for the k-means start.
 const CONFIG = `export default {
   name: "small",
   data: {

@@ -14,8 +14,8 @@ export interface PublishOptions {
   /** Which index this becomes the serving version of; default "current". */
   readonly name?: string | undefined;
   /**
-   * What is read back before the pointer moves. `all` (default): every chunk of the version. `new`: all but those that the
-   * serving version has too, which were read back when it was published; for small changes of a large index.
+   * What is read back before the pointer moves. `all` (default): every chunk of the version. `new`: all but those that
+   * the serving version has too, which were read back when it was published; for small changes of a large index.
    */
   readonly verify?: "all" | "new" | undefined;
   readonly clock?: Clock | undefined;
@@ -38,10 +38,10 @@ export interface PublishFacts {
 const GROUP_BYTES = 32 * 1024 * 1024;
 
 /**
- * Publishes a version: writes the chunks and the manifest that the store lacks, reads them back, writes the record of the
- * version, and only then the pointer. A reader sees the old version or the whole new one; run again after an
- * interruption, it writes the rest. Of two publishers at once, the one that moves the pointer last serves, and the other's version
- * is complete and can be rolled back to.
+ * Publishes a version: writes the chunks and the manifest that the store lacks, reads them back, writes the record of
+ * the version, and only then the pointer. A reader sees the old version or the whole new one; run again after an
+ * interruption, it writes the rest. Of two publishers at once, the one that moves the pointer last serves, and the
+ * other's version is complete and can be rolled back to.
  *
  * @throws UserError when the store fails or gives back other bytes than were written; the pointer is then untouched.
  */

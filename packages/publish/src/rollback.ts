@@ -22,7 +22,8 @@ export interface RollbackFacts {
 /**
  * Makes another published version serve, by default the one published before the serving one. Every value of it is read
  * and compared with its hash before the pointer moves.
- * @throws UserError when there is no such version, or any of its values is missing or damaged; nothing has changed then.
+ * @throws UserError when there is no such version, or any of its values is missing or damaged; nothing has changed
+ * then.
  */
 export async function rollbackTo(
   store: Store,
@@ -45,7 +46,9 @@ export async function rollbackTo(
       const [first] = damaged;
       if (first) {
         throw new UserError(
-          `version ${target.version} of ${name} cannot serve: ${damaged.length} of its ${values.length} values are missing or damaged, the first ${first.key} (got ${first.got}); the pointer stays where it was`,
+          `version ${target.version} of ${name} cannot serve: ` +
+            `${damaged.length} of its ${values.length} values are missing or damaged, ` +
+            `the first ${first.key} (got ${first.got}); the pointer stays where it was`,
         );
       }
     } finally {

@@ -1,6 +1,6 @@
 /**
- * What publishing asks of a place that keeps an index: the seam between `publish`, `rollback` and `prune` above, and the
- * stores below (`stores/`). `testing/store-conformance.ts` holds every store to it.
+ * What publishing asks of a place that keeps an index: the seam between `publish`, `rollback` and `prune` above, and
+ * the stores below (`stores/`). `testing/store-conformance.ts` holds every store to it.
  */
 import { UserError } from "@poeem/offline/errors";
 
@@ -25,8 +25,8 @@ export interface StoredValue {
 
 /**
  * A flat map from keys to bytes. Only a single value is atomic, and other readers may see a write up to `propagationMs`
- * later. Workers KV remembers for a while that a key was absent, so publishing calls `get` only for keys that a list or a
- * manifest has named.
+ * later. Workers KV remembers for a while that a key was absent, so publishing calls `get` only for keys that a list or
+ * a manifest has named.
  *
  * Errors: a `UserError` says what the person at the command line can mend (a limit, a token, a service that is down for
  * now); stores retry by themselves what passes. Anything else is a defect.

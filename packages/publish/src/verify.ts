@@ -26,8 +26,8 @@ export function valuesOf(manifest: Manifest, manifestBytes: Uint8Array): Expecte
 }
 
 /**
- * Reads values and tells which are not there or not what they should be. What was just written may not be seen at once: a
- * value that is not right is read again, at growing distances, until `patienceMs` have passed.
+ * Reads values and tells which are not there or not what they should be. What was just written may not be seen at once:
+ * a value that is not right is read again, at growing distances, until `patienceMs` have passed.
  */
 export async function findDamaged(
   store: Store,

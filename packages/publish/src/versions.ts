@@ -94,7 +94,8 @@ export async function movePointer(
     await store.put([{ key: pointerKey(name), bytes }]);
   } catch (error) {
     throw new UserError(
-      `the pointer of ${name} could not be written (all chunks of ${version} are there; \`poeem versions\` tells which version serves): ${messageOf(error)}`,
+      `the pointer of ${name} could not be written (all chunks of ${version} are there; ` +
+        `\`poeem versions\` tells which version serves): ${messageOf(error)}`,
     );
   }
   return { replaced: pointer?.version };

@@ -1,6 +1,7 @@
 /**
- * A process that publishes into a local KV and can be caught in the act: before its first write to a key that begins with `haltAt` it says so and waits for
- * a line on its standard input. Arguments: Worker's folder, state folder, seed, items, haltAt.
+ * A process that publishes into a local KV and can be caught in the act: before its first write to a key that begins
+ * with `haltAt` it says so and waits for a line on its standard input. Arguments: Worker's folder, state folder, seed,
+ * items, haltAt.
  */
 import { once } from "node:events";
 import { publishInto } from "../src/publish-into.ts";

@@ -1,4 +1,6 @@
-/** Publishing into the KV that wrangler dev reads, from processes of their own: killed in the middle, and two at once. */
+/**
+ * Publishing into the KV that wrangler dev reads, from processes of their own: killed in the middle, and two at once.
+ */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -70,7 +72,7 @@ async function complete(store: Store, seed: number): Promise<void> {
 
 describe("a publish into the local KV", () => {
   it(
-    "leaves the old version serving when it is killed before the manifest or before the pointer, and writes only the rest afterwards",
+    "leaves the old version serving when it is killed before manifest or pointer, and writes only the rest afterwards",
     async () => {
       await within("killed", async (store) => {
         await publishInto(store, artifacts[0]!);

@@ -226,7 +226,10 @@ describe("what a request needs", () => {
     try {
       const text = `{ // comments are allowed
         "name": "x", "account_id": "${ACCOUNT}",
-        "kv_namespaces": [{ "binding": "OTHER", "id": "${"e".repeat(32)}" }, { "binding": "INDEX", "id": "${NAMESPACE}" }],
+        "kv_namespaces": [
+          { "binding": "OTHER", "id": "${"e".repeat(32)}" },
+          { "binding": "INDEX", "id": "${NAMESPACE}" },
+        ],
       }`;
       await writeFile(join(folder, "wrangler.jsonc"), text);
       expect(readCredentials({ worker: folder }, token)).toMatchObject({ accountId: ACCOUNT, namespaceId: NAMESPACE });
@@ -244,7 +247,7 @@ describe("what a request needs", () => {
       "namespace",
       account,
       token,
-      /^no namespace: expected --namespace-id, or the id of INDEX in .*wrangler\.jsonc; `npx wrangler kv namespace create INDEX`/,
+      /^no namespace: expected --namespace-id, or the id of INDEX in .*wrangler\.jsonc; `npx wrangler kv .* INDEX`/,
     ],
     [
       "well-formed id",

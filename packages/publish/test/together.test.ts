@@ -80,8 +80,8 @@ describe.each([
           done.prune++;
         }
       } catch (error) {
-        // There may be nothing to roll back to, or a manifest may not be seen yet. Publishing works, unless a killed prune's
-        // claim and those of others after it stand in the way for an hour.
+        // There may be nothing to roll back to, or a manifest may not be seen yet. Publishing works, unless a killed
+        // prune's claim and those of others after it stand in the way for an hour.
         const isExpected = task < 0.5 ? /a prune is under way since/.test(String(error)) : error instanceof UserError;
         if (!isExpected) failures.push(String(error));
       }

@@ -10,9 +10,9 @@ interface Write {
 }
 
 /**
- * A KV in which several publishers work at once, one operation at a time in an order that the seed decides. A write is seen
- * by its writer at once and by any other after a time of its own, up to `propagationMs`. Time is made up. Everyone who works
- * in it has one operation under way, or sleeps, or has been killed.
+ * A KV in which several publishers work at once, one operation at a time in an order that the seed decides. A write is
+ * seen by its writer at once and by any other after a time of its own, up to `propagationMs`. Time is made up. Everyone
+ * who works in it has one operation under way, or sleeps, or has been killed.
  */
 export class World {
   now = Date.UTC(2026, 10, 22);

@@ -87,6 +87,8 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   return result;
 }
 
+const MAY_BE_SEEN = "held-out queries may have been trained on";
+
 type TrainingFacts = { dataHash?: string; config?: PoeemConfig } | undefined;
 
 /** Another split would call queries held out that were trained on. */
@@ -96,9 +98,7 @@ function checkSplit(index: Index, config: PoeemConfig, { index: folder, config: 
   for (const name of ["by", "columns", "testModulus", "share"] as const) {
     const [before, now] = [trained.split[name], config.split[name]].map((value) => JSON.stringify(value));
     if (before === now) continue;
-    throw new UserError(
-      `${folder} was trained with split.${name} ${before}, ${file} says ${now}: held-out queries may have been trained on`,
-    );
+    throw new UserError(`${folder} was trained with split.${name} ${before}, ${file} says ${now}: ${MAY_BE_SEEN}`);
   }
 }
 
@@ -106,7 +106,8 @@ function checkData(index: Index, raw: RawData, { index: folder, config: file }: 
   const trained = (index.manifest.training as TrainingFacts)?.dataHash;
   if (trained === raw.hash) return;
   throw new UserError(
-    `${folder} was trained on other data (hash ${trained?.slice(0, 12)}) than ${file} names (${raw.hash.slice(0, 12)}): held-out queries may have been trained on`,
+    `${folder} was trained on other data (hash ${trained?.slice(0, 12)}) ` +
+      `than ${file} names (${raw.hash.slice(0, 12)}): ${MAY_BE_SEEN}`,
   );
 }
 

@@ -53,7 +53,8 @@ export const ITEM_VECTORS_FILE = "model/item-vectors.f32";
 
 /**
  * Data → joint training → index folder. The facts include those of the last epoch.
- * @throws InterruptedError when a signal stopped it; UserError for what the configuration, the data or the disk is to blame for
+ * @throws InterruptedError when a signal stopped it; UserError for what the configuration, the data or the disk is to
+ * blame for
  */
 export async function trainIndex({
   say = () => undefined,
@@ -98,7 +99,8 @@ export async function trainIndex({
     // written so that NaN fails too
     if (!(exported.towerDifference <= TOWER_TOLERANCE)) {
       throw new UserError(
-        `the exported query tower differs from the trained one by ${exported.towerDifference}, expected at most ${TOWER_TOLERANCE}`,
+        `the exported query tower differs from the trained one by ${exported.towerDifference}, ` +
+          `expected at most ${TOWER_TOLERANCE}`,
       );
     }
     const { artifact, itemVectors, itemTower } = exported;

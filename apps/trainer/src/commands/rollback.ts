@@ -2,6 +2,7 @@ import { formatCount } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { rollbackTo } from "@poeem/publish/rollback";
 import type { StoreOptions } from "@poeem/publish/stores";
+import { report } from "../print.ts";
 import { startProgress } from "../progress.ts";
 import { withStore } from "../with-store.ts";
 
@@ -14,9 +15,7 @@ export interface RollbackOptions extends StoreOptions {
 export async function rollback(options: RollbackOptions): Promise<void> {
   const name = options.name ?? DEFAULT_INDEX_NAME;
   const facts = await withStore(options, (store) => rollbackTo(store, name, options.toVersion, { startProgress }));
-  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-  else
-    process.stderr.write(
-      `rolled back ${name}: version ${facts.version} serves instead of ${facts.replaced}, ${formatCount(facts.chunksVerified)} chunks verified\n`,
-    );
+  const { version, replaced, chunksVerified } = facts;
+  const verified = `${formatCount(chunksVerified)} chunks verified`;
+  report(options.json, facts, `rolled back ${name}: version ${version} serves instead of ${replaced}, ${verified}`);
 }

@@ -1,5 +1,6 @@
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import { type TrainIndexOptions, trainIndex } from "@poeem/training/train-index";
+import { report } from "../print.ts";
 import { startProgress } from "../progress.ts";
 
 export type TrainOptions = TrainIndexOptions & { json?: boolean };
@@ -8,12 +9,10 @@ export type TrainOptions = TrainIndexOptions & { json?: boolean };
 export async function train({ json, ...options }: TrainOptions): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const { chunks, ...facts } = await trainIndex({ ...options, say, startProgress });
-  if (json) {
-    process.stdout.write(`${JSON.stringify(facts)}\n`);
-    return;
-  }
   const { version, out, items, bytes, seconds, examplesPerSecond } = facts;
-  say(
+  report(
+    json,
+    facts,
     `index ${version} in ${out}: ${formatCount(items)} items, ${formatCount(bytes)} bytes in ${chunks} chunks; ` +
       `${formatSeconds(seconds)} in all, ${formatCount(examplesPerSecond)} examples/s`,
   );

@@ -20,8 +20,9 @@ export interface KvBinding {
 }
 
 /**
- * The store over a KV binding, as `getPlatformProxy` gives it for the namespace that `wrangler dev` reads. Two processes may
- * have the same database open, and one then finds it locked ("KV PUT failed: 500"): it tries again for some ten seconds.
+ * The store over a KV binding, as `getPlatformProxy` gives it for the namespace that `wrangler dev` reads. Two
+ * processes may have the same database open, and one then finds it locked ("KV PUT failed: 500"): it tries again for
+ * some ten seconds.
  */
 export function bindingStore(kv: KvBinding, name: string): Store {
   const patiently = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -37,7 +37,8 @@ export function readCredentials(
   const namespaceId = options.namespaceId ?? config.namespaceId;
   if (!namespaceId || namespaceId === PLACEHOLDER) {
     throw new UserError(
-      `no namespace: expected --namespace-id, or the id of INDEX in ${config.path}; \`npx wrangler kv namespace create INDEX\` makes one and prints its id`,
+      `no namespace: expected --namespace-id, or the id of INDEX in ${config.path}; ` +
+        "`npx wrangler kv namespace create INDEX` makes one and prints its id",
     );
   }
   const ids = { "account id": accountId, "namespace id": namespaceId };
