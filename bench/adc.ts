@@ -9,8 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Index, type KernelFactory, loadKernel, openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { type Index, type KernelFactory, loadKernel, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { FaissPeer } from "./adc-peer.ts";
 import { type AdcData, type AdcRow, adcData, adcRows, median, NUM_QUERIES } from "./adc-shapes.ts";
@@ -31,9 +30,6 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const python = positionals[0] ?? process.env["POEEM_PYTHON"] ?? "python3";
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
-
 interface Result extends AdcRow {
   readonly kernel: string;
   readonly runtime: "node" | "workerd";
@@ -49,7 +45,7 @@ interface Result extends AdcRow {
 function kernelOf(kernel: string): KernelFactory {
   if (kernel === "scalar") return scalarKernel;
   const file = kernel === "simd" ? "kernel.wasm" : "kernel-relaxed.wasm";
-  return loadKernel(new Module(readFileSync(new URL(import.meta.resolve(`@poeem/pq-core/${file}`)))));
+  return loadKernel(new WebAssembly.Module(readFileSync(new URL(import.meta.resolve(`@poeem/pq-core/${file}`)))));
 }
 
 async function open(data: AdcData, n: number, kernel: string): Promise<Index> {
@@ -58,7 +54,7 @@ async function open(data: AdcData, n: number, kernel: string): Promise<Index> {
   const artifact = await writeArtifact({ codebook, assignments, codes, ids });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const source = { get: async (key: string) => chunks.get(key)! };
-  const index = await openArtifact(source, artifact.manifestBytes, { ...allParts, kernel: kernelOf(kernel) });
+  const index = await openArtifact(source, artifact.manifestBytes, { kernel: kernelOf(kernel) });
   if (index.kernel !== kernel) throw new Error(`expected kernel ${kernel}, got ${index.kernel}`);
   return index;
 }

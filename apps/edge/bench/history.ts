@@ -4,13 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { loadKernel, openArtifact } from "@poeem/pq-core";
-import { allParts } from "@poeem/pq-core/parts";
 import type { Catalogue } from "./catalogue.ts";
 
 // Node's own types do not declare it as a value.
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
-
 /** Items of a history. */
 export const historyItems = 20;
 const rounds = 60;
@@ -40,8 +36,7 @@ export function historyIds(i: number, numItems: number): number[] {
 export async function measureHistories({ artifact }: Catalogue, nprobe: number): Promise<HistoryCost> {
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-    ...allParts,
-    kernel: loadKernel(new Module(readFileSync(kernel))),
+    kernel: loadKernel(new WebAssembly.Module(readFileSync(kernel))),
     residentBytes: Number.POSITIVE_INFINITY,
   });
   const { dim, numItems } = index.manifest;

@@ -101,6 +101,7 @@ export function program(): Command {
     .option("--heads <n>", "vectors per query, with --vectors", integer(1), 1)
     .option("--k <n>", "number of results", integer(1), 10)
     .option("--nprobe <n>", "number of cells to visit", integer(1))
+    .option("--filter <expression>", "only items that match, for example: kind:emoji AND NOT year<1990")
     .option(...json)
     .action(async (options) => (await import("./commands/search.ts")).search(options));
 

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { readFolders } from "@poeem/offline/index-folder/read";
-import { type Artifact, type Manifest, openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { type Artifact, type Manifest, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/towers";
 
 /**
@@ -23,7 +22,7 @@ export interface CheckedArtifact {
  */
 export async function readArtifact(directory: string, changes?: string): Promise<CheckedArtifact> {
   const { source, manifestBytes } = await readFolders(directory, changes);
-  const index = await openArtifact(source, manifestBytes, { ...allParts, kernel: scalarKernel });
+  const index = await openArtifact(source, manifestBytes, { kernel: scalarKernel });
   const { manifest } = index;
   const tower = await index.queryTower();
   if (tower) {

@@ -26,6 +26,7 @@ export {
   writeQueryTower,
 } from "./query-tower.ts";
 export {
+  loneOf,
   planQuestion,
   type QueryVectors,
   type Question,

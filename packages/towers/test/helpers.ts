@@ -3,6 +3,7 @@ import {
   type DenseLayer,
   type HistoryForm,
   type HistoryWeights,
+  type ItemTowerWeights,
   type QueryTowerWeights,
   quantizeTable,
   type TextWeights,
@@ -81,8 +82,37 @@ export function textTower(): QueryTowerWeights {
   return { width: 8, inputs: [textInput(8)], layers: [denseLayer(8, 12, 8), denseLayer(12, 8, 10)], skip: true };
 }
 
+/** An item tower with every input: two known items, two categories, two number columns, text. */
+export function itemTower(): ItemTowerWeights {
+  return {
+    width: DIM,
+    inputs: [
+      { kind: "known", ids: ["a", "b"], rows: floats(2 * DIM, 20) },
+      { kind: "category", names: ["color\tred", "color\tblue"], rows: floats(2 * DIM, 21) },
+      {
+        kind: "number",
+        columns: [
+          { name: "price", mean: 10, deviation: 4 },
+          { name: "year", mean: 2000, deviation: 8 },
+        ],
+        rows: floats(2 * DIM, 22),
+      },
+      textInput(),
+    ],
+    layers: [denseLayer(DIM, DIM, 23)],
+    skip: true,
+  };
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a header that is about to be made wrong
 export type AnyHeader = any;
+
+const align = (offset: number): number => (offset + 15) & ~15;
+
+/** Where the arrays of a file begin. */
+export function arraysOf(bytes: Uint8Array): number {
+  return align(16 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true));
+}
 
 export function headerOf(bytes: Uint8Array): AnyHeader {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true);
@@ -91,9 +121,8 @@ export function headerOf(bytes: Uint8Array): AnyHeader {
 
 /** The same arrays behind another header, of which the lengths are right. */
 export function withHeader(bytes: Uint8Array, header: string | Uint8Array): Uint8Array {
-  const align = (offset: number): number => (offset + 15) & ~15;
   const json = typeof header === "string" ? new TextEncoder().encode(header) : header;
-  const arrays = bytes.subarray(align(16 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true)));
+  const arrays = bytes.subarray(arraysOf(bytes));
   const changed = new Uint8Array(align(16 + json.length) + arrays.length);
   changed.set(bytes.subarray(0, 16));
   changed.set(json, 16);

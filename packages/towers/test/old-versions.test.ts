@@ -73,7 +73,7 @@ describe("a tower of an older format version", () => {
     ["no layers", but(text, (h) => delete h.layers), '"layers" expected a list, got undefined'],
     ["a layer that is no pair", but(text, (h) => (h.layers = [4])), '"layers" expected pairs of numbers, got 4'],
     ["half a layer", but(text, (h) => (h.layers = [[4]])), '"layers" expected pairs of numbers, got a list of 1'],
-    ["layers that do not chain", but(text, (h) => (h.layers[1] = [4, 6])), '"layers[1].inputDim" expected 6, got 4'],
+    ["layers that do not chain", but(text, (h) => h.layers.reverse()), '"layers[0].inputDim" expected 4, got 6'],
     ["no skip", but(text, (h) => delete h.skip), '"skip" expected a boolean, got undefined'],
     ["no tokenizer", but(text, (h) => delete h.tokenizer), '"text.tokenizer.minGram" expected an integer in 0…65536'],
     ["an unknown form", but(mixture, (h) => (h.history.form = "sum")), '"bytes" expected'],

@@ -1,5 +1,4 @@
-import { openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { openArtifact, scalarKernel } from "@poeem/pq-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportModel, TOWER_TOLERANCE } from "../src/artifact/export.ts";
 import { useBackend } from "../src/backend/backend.ts";
@@ -40,7 +39,6 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
     const { artifact } = exported;
     const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
     const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-      ...allParts,
       kernel: scalarKernel,
     });
     const { encode } = await queryEncoders(index, dataset.test, dataset, 1);

@@ -1,8 +1,8 @@
 /** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
+import { InputError, parseFilter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
-import { MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
-import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
+import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { decodeVector } from "./vector.ts";
 
 export const MAX_QUERY_BYTES = 512;
@@ -12,6 +12,7 @@ export const MAX_EXCLUDE = 1000;
 export const MAX_FIELDS = 64;
 export const MAX_CONTEXTS = 16;
 export const MAX_ID_BYTES = 512;
+const MAX_FILTER_BYTES = 2000;
 /** Searches in one POST. */
 export const MAX_BATCH = 32;
 /** Results in one POST, all searches together: each may cost a page of the index. */
@@ -71,15 +72,15 @@ const vector = z.unknown().transform((value, context) => {
 
 const filter = z
   .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
-  .refine((value) => utf8Length(value) <= maxFilterBytes, {
-    error: `expected at most ${maxFilterBytes} bytes of UTF-8`,
+  .refine((value) => utf8Length(value) <= MAX_FILTER_BYTES, {
+    error: `expected at most ${MAX_FILTER_BYTES} bytes of UTF-8`,
   })
   .transform((value, context) => {
     try {
       return parseFilter(value);
     } catch (error) {
-      if (!(error instanceof FilterSyntaxError)) throw error;
-      context.issues.push({ code: "custom", message: error.message, input: undefined });
+      if (!(error instanceof InputError)) throw error;
+      context.issues.push({ code: "custom", message: error.detail, input: undefined });
       return z.NEVER;
     }
   });
@@ -150,12 +151,12 @@ function checkQuery(value: object, context: z.RefinementCtx): void {
   const given = QUERY_KINDS.filter((kind) =>
     names.some((name) => name === kind || (kind === "context" && name.startsWith(CONTEXT_PREFIX))),
   );
-  const areTogether = given.length > 0 && !given.includes("like") && !given.includes("vector");
-  if (given.length === 1 || areTogether) return;
+  const lone = loneOf(given);
+  if (given.length > 0 && lone === undefined) return;
   const message =
-    given.length === 0
-      ? "Nothing to search for: give q, history, context, like or vector"
-      : `Expected like alone, vector alone, or any of q, history and context, got ${given.join(" and ")}`;
+    lone === undefined
+      ? "nothing to search for: give q, history, context, like or vector"
+      : `expected ${lone} alone, got ${given.join(" and ")}`;
   context.addIssue({ code: "custom", path: ["q"], message });
 }
 

@@ -83,7 +83,7 @@ export async function listFacets(served: ServedIndex): Promise<z.output<typeof f
 }
 
 /**
- * Reads parts of an index. What goes wrong here is the index's fault or KV's, never the caller's, unless it is about the filter. It is
+ * Reads parts of an index. What goes wrong here is the index's fault or KV's, never the caller's, unless it is an InputError. It is
  * tried twice: pages that came are kept, so the second time asks only for what failed.
  */
 async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>): Promise<T> {
@@ -93,19 +93,14 @@ async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>
     if (error instanceof Problem) throw error;
     if (error instanceof InputError) throw problemOf(error);
     const message = error instanceof Error ? error.message : String(error);
-    // A facet that the index does not have; the index says which ones it has.
-    if (isCallersFault(error)) throw invalid("filter", message.replace(aboutFilter, ""));
     throw new Problem("index-unavailable", `A part of index ${version} cannot be read: ${message}`, undefined, {
       cause: error,
     });
   }
 }
 
-const aboutFilter = /^\[pq-core\] "filter\.(?:facet|number)" /;
-
 function isCallersFault(error: unknown): boolean {
-  if (error instanceof InputError) return true;
-  return error instanceof Problem || (error instanceof RangeError && aboutFilter.test(error.message));
+  return error instanceof Problem || error instanceof InputError;
 }
 
 function toResult(

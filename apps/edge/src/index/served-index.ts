@@ -1,6 +1,5 @@
 import { type Index, loadKernel, type Manifest, openArtifact, openManifest } from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
-import { allParts } from "@poeem/pq-core/parts";
 import { openQueryTower, type QueryTower } from "@poeem/towers";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
@@ -65,7 +64,7 @@ export async function openServedIndex(
     },
   };
   const kernel = loadKernel(kernelModule);
-  const index = await openArtifact(source, manifest, { ...allParts, kernel, ...memory, previous: shared?.index });
+  const index = await openArtifact(source, manifest, { kernel, ...memory, previous: shared?.index });
   if (index.version !== pointer.version) {
     throw new Error(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,

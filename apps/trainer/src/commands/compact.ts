@@ -4,7 +4,7 @@ import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount } from "@poeem/offline/progress";
-import { compactArtifact } from "@poeem/pq-core/delta";
+import { compactArtifact } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE } from "@poeem/training/artifact/item-tower-file";
 import { report } from "../print.ts";
 

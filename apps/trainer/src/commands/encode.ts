@@ -3,7 +3,7 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { checkChangesTarget } from "@poeem/offline/index-folder/read";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
-import { writeDelta } from "@poeem/pq-core/delta";
+import { writeDelta } from "@poeem/pq-core/write";
 import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
 import { readIds } from "@poeem/training/encode/read-ids";
 import { report } from "../print.ts";

@@ -1,7 +1,7 @@
 import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { type Index, InputError, type ItemId } from "@poeem/pq-core";
+import { type Index, InputError, type ItemId, parseFilter, type SearchOptions } from "@poeem/pq-core";
 import { openQueryTower, type Question, questionVectors } from "@poeem/towers";
 
 export interface SearchCommandOptions {
@@ -14,6 +14,7 @@ export interface SearchCommandOptions {
   heads: number;
   k: number;
   nprobe?: number;
+  filter?: string;
   json?: boolean;
 }
 
@@ -54,13 +55,13 @@ function itemId(text: string, idType: Index["manifest"]["idType"]): ItemId {
 async function answer(
   index: Index,
   question: Question<ItemId>,
-  { k, nprobe, json }: SearchCommandOptions,
+  { k, nprobe, filter, json }: SearchCommandOptions,
 ): Promise<void> {
   const tower = await index.queryTower();
   const asked = await questionVectors(index, tower && openQueryTower(tower), question);
   if (asked === undefined) throw new UserError("nothing of this query is known to this index");
   const { vectors, merge, exclude } = asked;
-  const found = await index.search(vectors, { k, nprobe, merge, exclude });
+  const found = await index.search(vectors, { k, nprobe, merge, exclude, ...filtered(filter) });
   const items = await index.items(found.ordinals);
   const results = items.map(({ id, fields }, i) => ({ id: jsonId(id), score: found.scores[i]!, fields }));
   if (json) {
@@ -93,12 +94,20 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
     const rows = Array.from({ length: heads }, (_, head) =>
       vectors.subarray((first + head) * dim, (first + head + 1) * dim),
     );
-    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, { k, nprobe });
+    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, {
+      k,
+      nprobe,
+      ...filtered(options.filter),
+    });
     const ids = (await index.items(ordinals)).map(({ id }) => jsonId(id));
     queries.push({ ids, scores: Array.from(scores), listsProbed, codesScanned });
   }
   if (options.json) process.stdout.write(`${JSON.stringify({ indexVersion: index.version, k, heads, queries })}\n`);
   else for (const { ids } of queries) process.stdout.write(`${ids.join(" ")}\n`);
+}
+
+function filtered(expression: string | undefined): Pick<SearchOptions, "filter"> {
+  return expression === undefined ? {} : { filter: parseFilter(expression) };
 }
 
 /** JSON has no 64-bit integers: those ids are text, as in the Worker's answers. */

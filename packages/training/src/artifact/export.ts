@@ -1,7 +1,6 @@
 import { Random } from "@poeem/indexing-layer";
 import type { Artifact, Codebook } from "@poeem/pq-core";
-import type { QueryMoments } from "@poeem/pq-core/encode-fast";
-import { createCodebook, decode, writeArtifact } from "@poeem/pq-core/write";
+import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";

@@ -1,6 +1,6 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError } from "@poeem/pq-core";
-import type { QueryMoments } from "@poeem/pq-core/encode-fast";
+import type { QueryMoments } from "@poeem/pq-core/write";
 import { type ItemTowerWeights, readItemTower, writeItemTower } from "@poeem/towers";
 
 /** The trained item tower, inside the index folder, for `poeem encode`. Not published. */

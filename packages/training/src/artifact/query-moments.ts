@@ -1,6 +1,6 @@
 import type { Random } from "@poeem/indexing-layer";
 import type { Codebook } from "@poeem/pq-core";
-import type { QueryMoments } from "@poeem/pq-core/encode-fast";
+import type { QueryMoments } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { gather } from "../data/gather.ts";
 import { encodeItems } from "../model/encode-items.ts";

@@ -1,7 +1,6 @@
 import { initializeCodebook, Random, resolveConfig } from "@poeem/indexing-layer";
 import { adcKernel } from "@poeem/offline/index-folder/kernel";
 import { type ChunkSource, type Codebook, type Index, openArtifact } from "@poeem/pq-core";
-import { allParts } from "@poeem/pq-core/parts";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 
 /** Shape of an index made from finished vectors; the names are those of {@link Codebook}. */
@@ -53,7 +52,7 @@ export async function indexAfterwards(
   });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const source: ChunkSource = { get: async (key) => chunks.get(key)! };
-  return openArtifact(source, artifact.manifestBytes, { ...allParts, kernel: await adcKernel(), verify: false });
+  return openArtifact(source, artifact.manifestBytes, { kernel: await adcKernel(), verify: false });
 }
 
 /** At most `most` rows, spread evenly. */

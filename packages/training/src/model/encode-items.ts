@@ -1,12 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Codebook, EncodedVectors } from "@poeem/pq-core";
-import { encodeFast, type QueryMoments } from "@poeem/pq-core/encode-fast";
-
-/** The type library of Node declares WebAssembly's types but not its values. */
-const { compile } = (
-  globalThis as unknown as { WebAssembly: { compile(bytes: Uint8Array): Promise<WebAssembly.Module> } }
-).WebAssembly;
+import { encodeFast, type QueryMoments } from "@poeem/pq-core/write";
 
 let compiled: Promise<WebAssembly.Module | undefined> | undefined;
 
@@ -20,7 +15,7 @@ export async function encodeItems(
   moments?: QueryMoments,
 ): Promise<EncodedVectors> {
   compiled ??= readFile(fileURLToPath(import.meta.resolve("@poeem/pq-core/encode.wasm"))).then(
-    compile,
+    WebAssembly.compile,
     () => undefined,
   );
   return encodeFast(await compiled, codebook, itemVectors, moments);

@@ -49,15 +49,6 @@ interface SoftmaxExports {
   run(scale: number, least: number, teacherWeight: number, resultAt: number): void;
 }
 
-const { Instance, Module } = (
-  globalThis as unknown as {
-    WebAssembly: {
-      Instance: new (module: WebAssembly.Module, imports: object) => { readonly exports: unknown };
-      Module: new (bytes: Uint8Array) => WebAssembly.Module;
-    };
-  }
-).WebAssembly;
-
 /** Rows of the kernel's blocks: a group must fit one. */
 export const MOST_PLACES = 48;
 const PANEL = 4;
@@ -71,7 +62,7 @@ export class SoftmaxKernel {
   private end = PAGE;
 
   constructor(bytes: Uint8Array) {
-    this.wasm = new Instance(new Module(bytes), {}).exports as SoftmaxExports;
+    this.wasm = new WebAssembly.Instance(new WebAssembly.Module(bytes), {}).exports as SoftmaxExports;
   }
 
   /** @throws RangeError when a group has more than `MOST_PLACES` query vectors, or several and there is a teacher */
