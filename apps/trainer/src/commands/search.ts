@@ -18,7 +18,9 @@ export interface SearchCommandOptions {
   json?: boolean;
 }
 
-/** `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors. */
+/**
+ * `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors.
+ */
 export async function search(options: SearchCommandOptions): Promise<void> {
   const index = await openIndexDirectory(options.index, options.delta);
   const { query: text, context, vectors } = options;
@@ -66,9 +68,8 @@ async function answer(
     const { listsProbed, codesScanned } = found;
     const { text: query, context } = question;
     const history = question.history?.map(jsonId);
-    process.stdout.write(
-      `${JSON.stringify({ query, history, context, indexVersion: index.version, listsProbed, codesScanned, results })}\n`,
-    );
+    const facts = { query, history, context, indexVersion: index.version, listsProbed, codesScanned, results };
+    process.stdout.write(`${JSON.stringify(facts)}\n`);
     return;
   }
   const width = Math.min(32, Math.max(...results.map(({ id }) => String(id).length)));
