@@ -1,4 +1,5 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { InputError } from "@poeem/pq-core";
 import { BACKENDS } from "@poeem/training/backend/backend";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
@@ -212,7 +213,9 @@ export async function main(argv: string[]): Promise<void> {
     else {
       process.exitCode = error instanceof UserError ? error.exitCode : 1;
       const expected =
-        error instanceof UserError || /^\[(pq-core|query-tower|indexing-layer)\] /.test(messageOf(error));
+        error instanceof UserError ||
+        error instanceof InputError ||
+        /^\[(pq-core|towers|indexing-layer)\] /.test(messageOf(error));
       process.stderr.write(
         expected || !(error instanceof Error) ? `poeem: ${messageOf(error)}\n` : `poeem: ${error.stack}\n`,
       );

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { FormatError } from "@poeem/pq-core";
 import { describe, expect, it } from "vitest";
 import {
@@ -11,6 +10,7 @@ import {
 } from "../src/index.ts";
 import {
   type AnyHeader,
+  arraysOf,
   contextInput,
   DIM,
   denseLayer,
@@ -19,7 +19,6 @@ import {
   historyInput,
   historyTower,
   itemTower,
-  random,
   textInput,
   textTower,
   withHeader,
@@ -37,9 +36,6 @@ function patched(bytes: Uint8Array, change: (view: DataView) => void): Uint8Arra
   change(new DataView(copy.buffer));
   return copy;
 }
-
-/** Where the arrays begin. */
-const arraysOf = (bytes: Uint8Array): number => (16 + new DataView(bytes.buffer).getUint32(8, true) + 15) & ~15;
 
 /** The pooled tower with other settings of one section. */
 const settings = (section: number, changes: object): Uint8Array =>
@@ -120,11 +116,6 @@ describe("bytes of a query tower", () => {
       "a kind of items",
       pooled((s) => (s[0].kind = "category")),
       '"section" expected one of text, history, context, layers, got category',
-    ],
-    [
-      "a kind twice",
-      pooled((s) => s.splice(CONTEXT_AT, 0, { ...s[TEXT_AT], arrays: [] }) && (s[0].kind = "context")),
-      '"context.names" expected',
     ],
     ["no layers", pooled((s) => (s[LAYERS_AT].kind = "text")), '"layers" expected a section, got none'],
     ["a width of 0", settings(LAYERS_AT, { width: 0 }), '"width" expected an integer in 1…16384, got 0'],
@@ -222,9 +213,9 @@ describe("bytes of a query tower", () => {
     [
       "terms of another width",
       edited(MIXTURE, ({ sections }) => {
-        sections[0].arrays[0][1] -= DIM;
+        sections[0].arrays[0][1] = 17;
       }),
-      '"history[0]" expected i8 of length 20, got i8 of length 16',
+      '"history[0]" expected i8 of length 20, got i8 of length 17',
     ],
     [
       "contexts of no list",
@@ -309,8 +300,8 @@ describe("bytes of an item tower", () => {
     ["ids of another type", at("known", (s) => (s.arrays[0][0] = "i8")), '"known[0]" expected u8, got i8 of length'],
     [
       "fewer ids than rows",
-      at("known", (s) => (s.arrays[1][1] = 3)),
-      '"known[1]" expected f32 of length 8, got f32 of length 3',
+      at("known", (s) => (s.arrays[1][1] = 7)),
+      '"known[1]" expected f32 of length 8, got f32 of length 7',
     ],
     [
       "categories of no list",
@@ -385,9 +376,8 @@ describe("weights that no reader would take", () => {
   );
 
   it("are not written for items either", () => {
-    const [known, ...others] = itemTower().inputs;
-    const rows = Float32Array.of(1, 2, 3, 4, 5, 6, 7, Number.POSITIVE_INFINITY);
-    const weights = { ...itemTower(), inputs: [{ ...known!, rows } as typeof known & {}, ...others] };
+    const rows = Float32Array.of(1, 2, 3, Number.POSITIVE_INFINITY);
+    const weights = { ...itemTower(), inputs: [{ kind: "known" as const, ids: ["a"], rows }] };
     expectRefused(
       () => writeItemTower(weights),
       "item tower",
@@ -395,64 +385,3 @@ describe("weights that no reader would take", () => {
     );
   });
 });
-
-describe("a file with flipped bits", () => {
-  const old = ["v1-text", "v2-attention-context", "v2-mean", "v3-mixture-tilt"].map(
-    (name) => new Uint8Array(readFileSync(new URL(`../fixtures/${name}.bin`, import.meta.url))),
-  );
-  const files: [Uint8Array, (bytes: Uint8Array) => unknown][] = [
-    ...[...old, MIXTURE, POOLED, TEXT].map((bytes) => [bytes, readQueryTower] as [Uint8Array, typeof readQueryTower]),
-    [ITEM, readItemTower],
-  ];
-
-  it("is read, or refused by a FormatError", () => {
-    const next = random(12);
-    const below = (n: number): number => Math.floor((next() + 0.5) * n);
-    let read = 0;
-    let refused = 0;
-    for (let trial = 0; trial < 3200; trial++) {
-      const [whole, readTower] = files[trial % files.length]!;
-      const bytes = whole.slice();
-      // half of them in the header, where most of what is checked stands
-      const end = trial % 2 ? arraysOf(bytes) : bytes.length;
-      for (let flips = 1 + below(4); flips > 0; flips--) bytes[below(end)]! ^= 1 << below(8);
-      try {
-        readTower(bytes);
-        read++;
-      } catch (error) {
-        expect(error).toBeInstanceOf(FormatError);
-        refused++;
-      }
-    }
-    expect(read).toBeGreaterThan(300);
-    expect(refused).toBeGreaterThan(300);
-  });
-
-  it("is read, or refused by a FormatError, when a value of its header is another", () => {
-    const values = [null, true, -1, 0, 0.5, 1e9, "", "f32", [], [[]], [1], {}, { toString: 1 }, { length: 3 }];
-    for (const [whole, readTower] of files) {
-      for (const path of pathsOf(headerOf(whole)))
-        for (const value of values) {
-          const bytes = withHeader(whole, JSON.stringify(replaced(headerOf(whole), path, value)));
-          try {
-            readTower(bytes);
-          } catch (error) {
-            expect(error, `${path.join(".")} = ${JSON.stringify(value)}`).toBeInstanceOf(FormatError);
-          }
-        }
-    }
-  });
-});
-
-/** Ways to every value in JSON, the whole included; of long lists, to the first four. */
-function pathsOf(value: unknown): string[][] {
-  if (typeof value !== "object" || value === null) return [[]];
-  const entries = Object.entries(value).slice(0, 4);
-  return [[], ...entries.flatMap(([key, inner]) => pathsOf(inner).map((path) => [key, ...path]))];
-}
-
-function replaced(json: AnyHeader, [key, ...path]: string[], value: unknown): unknown {
-  if (key === undefined) return value;
-  json[key] = replaced(json[key], path, value);
-  return json;
-}

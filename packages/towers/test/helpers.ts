@@ -107,6 +107,13 @@ export function itemTower(): ItemTowerWeights {
 // biome-ignore lint/suspicious/noExplicitAny: a header that is about to be made wrong
 export type AnyHeader = any;
 
+const align = (offset: number): number => (offset + 15) & ~15;
+
+/** Where the arrays of a file begin. */
+export function arraysOf(bytes: Uint8Array): number {
+  return align(16 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true));
+}
+
 export function headerOf(bytes: Uint8Array): AnyHeader {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true);
   return JSON.parse(new TextDecoder().decode(bytes.subarray(16, 16 + length)));
@@ -114,9 +121,8 @@ export function headerOf(bytes: Uint8Array): AnyHeader {
 
 /** The same arrays behind another header, of which the lengths are right. */
 export function withHeader(bytes: Uint8Array, header: string | Uint8Array): Uint8Array {
-  const align = (offset: number): number => (offset + 15) & ~15;
   const json = typeof header === "string" ? new TextEncoder().encode(header) : header;
-  const arrays = bytes.subarray(align(16 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true)));
+  const arrays = bytes.subarray(arraysOf(bytes));
   const changed = new Uint8Array(align(16 + json.length) + arrays.length);
   changed.set(bytes.subarray(0, 16));
   changed.set(json, 16);

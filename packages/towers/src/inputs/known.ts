@@ -21,9 +21,10 @@ export const KNOWN: InputKind<KnownWeights, WithId> = {
   // a million ids are too many for a header
   pack: ({ ids, rows }) => ({ settings: {}, arrays: [new TextEncoder().encode(JSON.stringify(ids)), rows] }),
   unpack(where, section, width) {
+    const json = arrayOf(where, section, 0, "u8");
     let ids: unknown;
     try {
-      ids = JSON.parse(new TextDecoder().decode(arrayOf(where, section, 0, "u8")));
+      ids = JSON.parse(new TextDecoder().decode(json));
     } catch {
       // told below
     }
