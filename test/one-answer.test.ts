@@ -2,8 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Artifact, type Merge, openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { type Artifact, type Merge, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import { type HistoryForm, openQueryTower, type QueryTowerWeights, rowsOf, writeQueryTower } from "@poeem/towers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -105,7 +104,7 @@ async function ofCommand(name: string, history: readonly string[]): Promise<Answ
 async function expected(name: string, length: number): Promise<Answer["results"]> {
   const { chunks, manifestBytes } = artifacts.get(name)!;
   const bytesOf = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
-  const opening = { ...allParts, kernel: scalarKernel };
+  const opening = { kernel: scalarKernel };
   const index = await openArtifact({ get: async (key) => bytesOf.get(key)! }, manifestBytes, opening);
   const items = await index.vectors(await index.ordinals(HISTORY.slice(-length)));
   const tower = await index.queryTower();

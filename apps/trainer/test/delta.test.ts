@@ -286,7 +286,7 @@ describe("poeem encode", () => {
 });
 
 describe("publishing changes", () => {
-  it("writes their chunks, the manifest and the pointer, reads no chunk of the base, and keeps the base from a prune", async () => {
+  it("writes their chunks, manifest and pointer, reads no chunk of the base, and saves it from a prune", async () => {
     const store = new MemoryStore();
     await publishInto(store, await readArtifact(index), { clock: store.clock });
     const changes = join(folder, "changes");

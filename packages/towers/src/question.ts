@@ -56,12 +56,12 @@ export function planQuestion<Id>(tower: QueryTower | undefined, dim: number, que
   checkParts(tower, dim, question);
   const { history, like, vector, ...others } = question;
   const excluded = like === undefined ? (history ?? []) : [like];
-  if (vector !== undefined) return { read: [], readFor: "like", exclude: [], embed: () => known([vector]) };
+  if (vector !== undefined) return { read: [], readFor: "like", exclude: [], embed: () => ({ vectors: [vector] }) };
   if (like !== undefined)
-    return { read: [like], readFor: "like", exclude: excluded, embed: (items) => known(rowsOf(items, dim)) };
+    return { read: [like], readFor: "like", exclude: excluded, embed: (items) => ({ vectors: rowsOf(items, dim) }) };
   if (history !== undefined && tower?.reads.history === undefined) {
     const read = newest(history, UNTRAINED_HISTORY);
-    return { read, readFor: "history", exclude: excluded, embed: (items) => known(rowsOf(items, dim)) };
+    return { read, readFor: "history", exclude: excluded, embed: (items) => ({ vectors: rowsOf(items, dim) }) };
   }
   const read = newest(history ?? [], tower?.reads.historyLength ?? 0);
   return {
@@ -103,21 +103,17 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
     throw new InputError("context", "cannot be used: the model of this index reads nothing with a history");
 }
 
-/** One vector, or several of which an item's score is the largest; undefined when all are zero. */
-function known(vectors: readonly Float32Array[]): QueryVectors | undefined {
-  return vectors.some((vector) => vector.some((value) => value !== 0)) ? { vectors } : undefined;
-}
-
 function merged(embedded: Float32Array | MixtureQuery | undefined): QueryVectors | undefined {
   if (embedded === undefined) return undefined;
-  if (embedded instanceof Float32Array) return known([embedded]);
+  if (embedded instanceof Float32Array)
+    return embedded.some((value) => value !== 0) ? { vectors: [embedded] } : undefined;
   const { vectors, temperature, weights } = embedded;
   return { vectors, merge: { by: "sumExp", temperature, weights, exact: false } };
 }
 
 /** What is needed of an index. */
 export interface ItemVectors {
-  readonly manifest: { readonly dim: number; readonly idType: "string" | "u32" | "u64" };
+  readonly manifest: { readonly dim: number };
   ordinals(ids: readonly ItemId[]): Promise<Int32Array>;
   vectors(ordinals: ArrayLike<number>): Promise<Float32Array>;
 }

@@ -7,8 +7,8 @@ import { manifestFacts, manifestMembers, usageFacts } from "@poeem/training/insp
 import { queryTowerFacts } from "@poeem/training/inspect/tower-facts";
 
 /**
- * `poeem inspect`: what an index folder holds, or one file: a manifest, a chunk, a checkpoint, a query tower. Everything
- * that is read is checked.
+ * `poeem inspect`: what an index folder holds, or one file: a manifest, a chunk, a checkpoint, a query tower.
+ * Everything that is read is checked.
  */
 export async function inspect(path: string, options: { delta?: string; json?: boolean }): Promise<void> {
   const folder = await isFolder(path);

@@ -1,7 +1,7 @@
 import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { type Index, InputError, type ItemId } from "@poeem/pq-core";
+import { type Index, InputError, type ItemId, parseFilter, type SearchOptions } from "@poeem/pq-core";
 import { openQueryTower, type Question, questionVectors } from "@poeem/towers";
 
 export interface SearchCommandOptions {
@@ -14,10 +14,13 @@ export interface SearchCommandOptions {
   heads: number;
   k: number;
   nprobe?: number;
+  filter?: string;
   json?: boolean;
 }
 
-/** `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors. */
+/**
+ * `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors.
+ */
 export async function search(options: SearchCommandOptions): Promise<void> {
   const index = await openIndexDirectory(options.index, options.delta);
   const { query: text, context, vectors } = options;
@@ -52,22 +55,21 @@ function itemId(text: string, idType: Index["manifest"]["idType"]): ItemId {
 async function answer(
   index: Index,
   question: Question<ItemId>,
-  { k, nprobe, json }: SearchCommandOptions,
+  { k, nprobe, filter, json }: SearchCommandOptions,
 ): Promise<void> {
   const tower = await index.queryTower();
   const asked = await questionVectors(index, tower && openQueryTower(tower), question);
   if (asked === undefined) throw new UserError("nothing of this query is known to this index");
   const { vectors, merge, exclude } = asked;
-  const found = await index.search(vectors, { k, nprobe, merge, exclude });
+  const found = await index.search(vectors, { k, nprobe, merge, exclude, ...filtered(filter) });
   const items = await index.items(found.ordinals);
   const results = items.map(({ id, fields }, i) => ({ id: jsonId(id), score: found.scores[i]!, fields }));
   if (json) {
     const { listsProbed, codesScanned } = found;
     const { text: query, context } = question;
     const history = question.history?.map(jsonId);
-    process.stdout.write(
-      `${JSON.stringify({ query, history, context, indexVersion: index.version, listsProbed, codesScanned, results })}\n`,
-    );
+    const facts = { query, history, context, indexVersion: index.version, listsProbed, codesScanned, results };
+    process.stdout.write(`${JSON.stringify(facts)}\n`);
     return;
   }
   const width = Math.min(32, Math.max(...results.map(({ id }) => String(id).length)));
@@ -92,12 +94,20 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
     const rows = Array.from({ length: heads }, (_, head) =>
       vectors.subarray((first + head) * dim, (first + head + 1) * dim),
     );
-    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, { k, nprobe });
+    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, {
+      k,
+      nprobe,
+      ...filtered(options.filter),
+    });
     const ids = (await index.items(ordinals)).map(({ id }) => jsonId(id));
     queries.push({ ids, scores: Array.from(scores), listsProbed, codesScanned });
   }
   if (options.json) process.stdout.write(`${JSON.stringify({ indexVersion: index.version, k, heads, queries })}\n`);
   else for (const { ids } of queries) process.stdout.write(`${ids.join(" ")}\n`);
+}
+
+function filtered(expression: string | undefined): Pick<SearchOptions, "filter"> {
+  return expression === undefined ? {} : { filter: parseFilter(expression) };
 }
 
 /** JSON has no 64-bit integers: those ids are text, as in the Worker's answers. */

@@ -34,11 +34,15 @@ export const NUMBER: InputKind<NumberWeights, WithNumbers> = {
   open: ({ columns, rows }) => ({
     add({ numbers = {} }, sum) {
       columns.forEach((column, row) => {
-        addRow(rows, row, standardScore(numbers[column.name] ?? Number.NaN, column), sum);
+        addRow(rows, row, standardScore(numberIn(numbers, column.name), column), sum);
       });
     },
   }),
 };
+
+function numberIn(numbers: Readonly<Record<string, number>>, name: string): number {
+  return Object.hasOwn(numbers, name) ? numbers[name]! : Number.NaN;
+}
 
 /** How many deviations a number is above the mean, in single precision; 0 for NaN, which stands for no number. */
 export function standardScore(value: number, { mean, deviation }: Omit<NumberColumn, "name">): number {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { IndexingLayer, Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
-import { createProgress, formatCount } from "@poeem/offline/progress";
+import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { BatchBuilder } from "../model/batch.ts";
@@ -46,18 +46,19 @@ export interface LoopFacts {
 export interface TrainingRun {
   /** Where checkpoints go; none are written without. */
   readonly checkpoints?: CheckpointStore | undefined;
-  /** Where to go on from. */
+  /** Where to resume from. */
   readonly resume?: Checkpoint<LoopFacts> | undefined;
   /** Asked between two steps whether to stop. */
   readonly interrupt?: Interrupt | undefined;
   readonly validation?: Validation | undefined;
+  readonly startProgress?: ProgressStarter | undefined;
 }
 
 /** Trains both towers and the index together. Everything random comes from `training.seed`. */
 export async function trainModel(
   config: PoeemConfig,
   dataset: Dataset,
-  { checkpoints, resume, interrupt, validation }: TrainingRun = {},
+  { checkpoints, resume, interrupt, validation, startProgress = silentProgress }: TrainingRun = {},
 ): Promise<TrainedModel> {
   const { batchSize, epochs, seed } = config.training;
   const numEvents = dataset.eventItem.length;
@@ -85,7 +86,7 @@ export async function trainModel(
   };
   const { validations } = config.training;
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
-  const progress = createProgress("train", totalSteps * batchSize, "examples");
+  const progress = startProgress("train", totalSteps * batchSize, "examples");
   const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
   interrupt?.defer();
   try {

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
+import { InputError } from "@poeem/pq-core";
 import { getPlatformProxy } from "wrangler";
-import { bindingStore, type KvBinding } from "./binding-store.ts";
-import type { KeyValueStore } from "./store.ts";
+import type { Store } from "../store.ts";
+import { bindingStore, type KvBinding } from "./binding.ts";
 
 export interface LocalOptions {
   /** Folder of the Worker, with its wrangler.jsonc. */
@@ -13,9 +14,10 @@ export interface LocalOptions {
 }
 
 /** Hands `work` the KV that `wrangler dev` reads on this machine. */
-export async function withLocalStore<T>(options: LocalOptions, work: (store: KeyValueStore) => Promise<T>): Promise<T> {
+export async function withLocalStore<T>(options: LocalOptions, work: (store: Store) => Promise<T>): Promise<T> {
   const configPath = resolve(options.worker, "wrangler.jsonc");
-  if (!existsSync(configPath)) throw new UserError(`--worker ${options.worker}: no wrangler.jsonc in it`);
+  if (!existsSync(configPath))
+    throw new InputError("worker", `expected a folder with wrangler.jsonc, got ${options.worker}`);
   const state = resolve(options.persist ?? join(options.worker, ".wrangler/state"));
   // The proxy wants the folder of one storage version; `wrangler dev --persist-to` adds it by itself.
   const proxy = await getPlatformProxy<{ INDEX?: KvBinding }>({ configPath, persist: { path: join(state, "v3") } });

@@ -1,6 +1,7 @@
-import { messageOf } from "@poeem/offline/errors";
-import { withRetries } from "./retry.ts";
-import { type KeyValueStore, type Metadata, type StoredKey, systemClock } from "./store.ts";
+import { messageOf, UserError } from "@poeem/offline/errors";
+import { SYSTEM_CLOCK } from "../clock.ts";
+import { withRetries } from "../retry.ts";
+import { checkValues, type Metadata, type Store, type StoredKey } from "../store.ts";
 
 /** The part of a Worker's KV binding that the store needs. */
 export interface KvBinding {
@@ -19,11 +20,18 @@ export interface KvBinding {
 }
 
 /**
- * The store over a KV binding, as `getPlatformProxy` gives it for the namespace that `wrangler dev` reads. Two processes may
- * have the same database open, and one then finds it locked ("KV PUT failed: 500"): it tries again for some ten seconds.
+ * The store over a KV binding, as `getPlatformProxy` gives it for the namespace that `wrangler dev` reads. Two
+ * processes may have the same database open, and one then finds it locked ("KV PUT failed: 500"): it tries again for
+ * some ten seconds.
  */
-export function bindingStore(kv: KvBinding, name: string): KeyValueStore {
-  const patiently = <T>(work: () => Promise<T>): Promise<T> => withRetries(work, RETRIES);
+export function bindingStore(kv: KvBinding, name: string): Store {
+  const patiently = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await withRetries(work, RETRIES);
+    } catch (error) {
+      throw error instanceof UserError ? error : new UserError(`${name}: ${messageOf(error)}`);
+    }
+  };
   return {
     name,
     propagationMs: 0,
@@ -42,6 +50,7 @@ export function bindingStore(kv: KvBinding, name: string): KeyValueStore {
       return value === null ? null : new Uint8Array(value);
     },
     async put(values) {
+      checkValues(values);
       for (const { key, bytes, metadata, expiresIn } of values) {
         const options = {
           ...(metadata === undefined ? {} : { metadata }),
@@ -57,11 +66,12 @@ export function bindingStore(kv: KvBinding, name: string): KeyValueStore {
 }
 
 const RETRIES = {
-  clock: systemClock,
+  clock: SYSTEM_CLOCK,
   random: Math.random,
   maxAttempts: 6,
   classify: (error: unknown) => {
     const reason = messageOf(error);
+    // the runtime has no class for it: what it throws is a plain Error
     return { retriable: /^KV \w+ failed: 5\d\d/.test(reason), reason };
   },
 };

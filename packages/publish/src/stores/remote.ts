@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { messageOf, UserError } from "@poeem/offline/errors";
-import { formatSeconds } from "@poeem/offline/progress";
 import { unstable_readConfig } from "wrangler";
-import { type RestStoreOptions, restStore } from "./rest-store.ts";
-import type { KeyValueStore } from "./store.ts";
+import type { Store } from "../store.ts";
+import { type RestStoreOptions, restStore } from "./rest.ts";
 
 export interface RemoteOptions {
   /** Folder of the Worker, with its wrangler.jsonc. */
@@ -13,22 +12,16 @@ export interface RemoteOptions {
   readonly accountId?: string | undefined;
   /** Default: the id of the binding INDEX in wrangler.jsonc. */
   readonly namespaceId?: string | undefined;
+  /** Called before each wait for another attempt. */
+  readonly onWait?: ((reason: string, ms: number) => void) | undefined;
 }
 
 const ID = /^[0-9a-f]{32}$/;
 const PLACEHOLDER = "0".repeat(32);
 
 /** The KV namespace at Cloudflare that the Worker is bound to. */
-export function openRemoteStore(options: RemoteOptions, environment: NodeJS.ProcessEnv = process.env): KeyValueStore {
-  // a progress bar may stand in this line
-  const clearLine = process.stderr.isTTY ? "\r\u001b[2K" : "";
-  return restStore({
-    ...readCredentials(options, environment),
-    onWait: (reason, ms) => {
-      // short waits are not worth a line
-      if (ms >= 5000) process.stderr.write(`${clearLine}waiting ${formatSeconds(ms / 1000)}: ${reason}\n`);
-    },
-  });
+export function openRemoteStore(options: RemoteOptions, environment: NodeJS.ProcessEnv = process.env): Store {
+  return restStore({ ...readCredentials(options, environment), onWait: options.onWait });
 }
 
 /** Gathers what a request needs. @throws UserError that names what is missing and where it can be put */
@@ -44,14 +37,13 @@ export function readCredentials(
   const namespaceId = options.namespaceId ?? config.namespaceId;
   if (!namespaceId || namespaceId === PLACEHOLDER) {
     throw new UserError(
-      `no namespace: expected --namespace-id, or the id of INDEX in ${config.path}; \`npx wrangler kv namespace create INDEX\` makes one and prints its id`,
+      `no namespace: expected --namespace-id, or the id of INDEX in ${config.path}; ` +
+        "`npx wrangler kv namespace create INDEX` makes one and prints its id",
     );
   }
-  for (const [what, id] of [
-    ["account id", accountId],
-    ["namespace id", namespaceId],
-  ]) {
-    if (!ID.test(id!)) throw new UserError(`${what}: expected 32 hexadecimal digits, got ${JSON.stringify(id)}`);
+  const ids = { "account id": accountId, "namespace id": namespaceId };
+  for (const [what, id] of Object.entries(ids)) {
+    if (!ID.test(id)) throw new UserError(`${what}: expected 32 hexadecimal digits, got ${JSON.stringify(id)}`);
   }
   const apiToken = environment["CLOUDFLARE_API_TOKEN"]?.trim();
   if (!apiToken) {

@@ -2,9 +2,10 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { APIConnectionError, APIError } from "cloudflare/error";
 import { Namespaces } from "cloudflare/resources/kv/namespaces/namespaces";
 import { createClient } from "cloudflare/tree-shakable";
-import { asMetadata } from "./binding-store.ts";
-import { type Failure, parseRetryAfter, RequestBudget, withRetries } from "./retry.ts";
-import { type Clock, type KeyValueStore, type StoredKey, type StoredValue, systemClock } from "./store.ts";
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { type Failure, parseRetryAfter, RequestBudget, withRetries } from "../retry.ts";
+import { checkValues, type Store, type StoredKey, type StoredValue } from "../store.ts";
+import { asMetadata } from "./binding.ts";
 
 export interface RestStoreOptions {
   readonly accountId: string;
@@ -17,14 +18,13 @@ export interface RestStoreOptions {
   readonly clock?: Clock;
   readonly random?: () => number;
   /** Called before each wait for another attempt. */
-  readonly onWait?: (reason: string, ms: number) => void;
+  readonly onWait?: ((reason: string, ms: number) => void) | undefined;
 }
 
-// Cloudflare's limits for a bulk request: 10,000 pairs, 100 MB; for a value 25 MiB.
+// Cloudflare's limits for a bulk request: 10,000 pairs, 100 MB.
 const MAX_PAIRS = 10_000;
 /** Some room is left: what exactly counts towards the 100 MB is not documented. */
 const MAX_BODY_BYTES = 90_000_000;
-const MAX_VALUE_BYTES = 25 * 1024 * 1024;
 /** Names come in pages of at most this. */
 const LIST_LIMIT = 1000;
 /** Cloudflare allows a user 1,200 requests in five minutes, over all tools; some are left to the others. */
@@ -39,11 +39,12 @@ class PartialFailure extends Error {
 }
 
 /**
- * The store over Cloudflare's REST API, through its TypeScript SDK. Requests that fail for a passing reason (429, 5xx, a broken
- * connection) are sent again; the SDK's own retries are off, since they know neither `unsuccessful_keys` nor our clock.
+ * The store over Cloudflare's REST API, through its TypeScript SDK. Requests that fail for a passing reason (429, 5xx,
+ * a broken connection) are sent again; the SDK's own retries are off, since they know neither `unsuccessful_keys` nor
+ * our clock.
  */
-export function restStore(options: RestStoreOptions): KeyValueStore {
-  const { accountId, namespaceId, apiToken, clock = systemClock, random = Math.random, onWait = () => {} } = options;
+export function restStore(options: RestStoreOptions): Store {
+  const { accountId, namespaceId, apiToken, clock = SYSTEM_CLOCK, random = Math.random, onWait } = options;
   const client = createClient({
     resources: [Namespaces],
     apiToken,
@@ -115,6 +116,7 @@ export function restStore(options: RestStoreOptions): KeyValueStore {
       });
     },
     async put(values) {
+      checkValues(values);
       for (const batch of batchesOf(values)) {
         await untilAllDone(
           batch,
@@ -148,8 +150,6 @@ function* batchesOf(values: readonly StoredValue[]): Generator<Pair[]> {
   let batch: Pair[] = [];
   let bytes = 0;
   for (const { key, bytes: value, metadata, expiresIn } of values) {
-    if (value.length > MAX_VALUE_BYTES)
-      throw new UserError(`KV takes values of at most ${MAX_VALUE_BYTES} bytes, ${key} has ${value.length}`);
     const facts = {
       ...(metadata === undefined ? {} : { metadata }),
       ...(expiresIn === undefined ? {} : { expiration_ttl: expiresIn }),
