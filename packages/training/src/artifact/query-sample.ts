@@ -1,9 +1,8 @@
-import type { Random } from "@poeem/indexing-layer";
+import { MASKED, type Random } from "@poeem/indexing-layer";
 import { l2Normalize, tiltToMean } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { listOf } from "../data/csr.ts";
 import type { Dataset, Past } from "../data/types.ts";
-import { MASKED } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { gather } from "./gather.ts";
 
