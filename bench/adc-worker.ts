@@ -1,8 +1,7 @@
 /** The Worker of bench:adc: makes an index in memory and searches it as often as it is told. Timed from outside. */
-import { type Index, loadKernel, openArtifact } from "@poeem/pq-core";
+import { type Index, loadKernel, openArtifact, scalarKernel } from "@poeem/pq-core";
 import plain from "@poeem/pq-core/kernel.wasm";
 import relaxed from "@poeem/pq-core/kernel-relaxed.wasm";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { type AdcShape, adcData, NUM_QUERIES } from "./adc-shapes.ts";
 
@@ -19,7 +18,6 @@ async function open(shape: AdcShape, kernel: string): Promise<string> {
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const factory = kernel === "scalar" ? scalarKernel : loadKernel(kernel === "simd" ? plain : relaxed);
   index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-    ...allParts,
     kernel: factory,
   });
   queries = Array.from({ length: NUM_QUERIES }, (_, i) => data.queries.slice(i * shape.dim, (i + 1) * shape.dim));

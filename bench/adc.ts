@@ -2,15 +2,14 @@
  * Whole-search time of the ADC kernels over random codes, one thread, one query at a time:
  * table + coarse quantizer + scan + exact re-scoring + top-k, through the public `search`.
  *
- *     npm run bench:adc -- [--json] [--faiss [PYTHON]] [--n 1000000] [--reps 40] [--only 4x16] [--kernels simd,relaxed-simd]
- *         [--runtimes node,workerd] [--faiss-level AVX2]
+ *     npm run bench:adc -- [--json] [--faiss [PYTHON]] [--faiss-level AVX2] [--n 1000000] [--reps 40] [--only 4x16]
+ *         [--kernels simd,relaxed-simd] [--runtimes node,workerd]
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Index, type KernelFactory, loadKernel, openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { type Index, type KernelFactory, loadKernel, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { FaissPeer } from "./adc-peer.ts";
 import { type AdcData, type AdcRow, adcData, adcRows, median, NUM_QUERIES } from "./adc-shapes.ts";
@@ -31,9 +30,6 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const python = positionals[0] ?? process.env["POEEM_PYTHON"] ?? "python3";
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
-
 interface Result extends AdcRow {
   readonly kernel: string;
   readonly runtime: "node" | "workerd";
@@ -49,7 +45,7 @@ interface Result extends AdcRow {
 function kernelOf(kernel: string): KernelFactory {
   if (kernel === "scalar") return scalarKernel;
   const file = kernel === "simd" ? "kernel.wasm" : "kernel-relaxed.wasm";
-  return loadKernel(new Module(readFileSync(new URL(import.meta.resolve(`@poeem/pq-core/${file}`)))));
+  return loadKernel(new WebAssembly.Module(readFileSync(new URL(import.meta.resolve(`@poeem/pq-core/${file}`)))));
 }
 
 async function open(data: AdcData, n: number, kernel: string): Promise<Index> {
@@ -58,7 +54,7 @@ async function open(data: AdcData, n: number, kernel: string): Promise<Index> {
   const artifact = await writeArtifact({ codebook, assignments, codes, ids });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const source = { get: async (key: string) => chunks.get(key)! };
-  const index = await openArtifact(source, artifact.manifestBytes, { ...allParts, kernel: kernelOf(kernel) });
+  const index = await openArtifact(source, artifact.manifestBytes, { kernel: kernelOf(kernel) });
   if (index.kernel !== kernel) throw new Error(`expected kernel ${kernel}, got ${index.kernel}`);
   return index;
 }
@@ -108,11 +104,12 @@ await workerd?.start();
 const log = (text: string): void => {
   if (!flags.json) console.log(text);
 };
-log(
-  `${cpus()[0]?.model} · Node ${process.version}${peerFacts === undefined ? "" : ` · Faiss ${peerFacts.faiss} ${peerFacts.level}`}`,
-);
+const peerName = peerFacts === undefined ? "" : ` · Faiss ${peerFacts.faiss} ${peerFacts.level}`;
+log(`${cpus()[0]?.model} · Node ${process.version}${peerName}`);
 
-/** Rounds that searches of a few microseconds need before the engine has compiled all they call: some thousand calls. */
+/**
+ * Rounds that searches of a few microseconds need before the engine has compiled all they call: some thousand calls.
+ */
 const WARM_UP = 10;
 
 /** Rows of one index together, so that it is made once. */
@@ -211,5 +208,6 @@ function format(r: Result): string {
       ? ""
       : `  ratio ${r.ratioMedian!.toFixed(2)} (min ${r.ratioMin.toFixed(2)})  overlap ${r.overlapAtK!.toFixed(3)}`;
   const shape = `${r.nbits}x${r.M} nlist ${r.nlist} nprobe ${r.nprobe} k ${r.k}`;
-  return `${shape.padEnd(36)} ${`${r.kernel} ${r.runtime}`.padEnd(22)} median ${r.medianMs.toFixed(4)} ms  min ${r.minMs.toFixed(4)} ms${ratio}`;
+  const times = `median ${r.medianMs.toFixed(4)} ms  min ${r.minMs.toFixed(4)} ms`;
+  return `${shape.padEnd(36)} ${`${r.kernel} ${r.runtime}`.padEnd(22)} ${times}${ratio}`;
 }

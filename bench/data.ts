@@ -1,6 +1,6 @@
 /**
- * Loading and splitting events: seconds and peak memory, each case in a process of its own, over a file of made-up events
- * (users and items drawn with a skew, times at random, rows in no order).
+ * Loading and splitting events: seconds and peak memory, each case in a process of its own, over a file of made-up
+ * events (users and items drawn with a skew, times at random, rows in no order).
  *
  *     npm run bench:data -- [--json] [--events 20000000] [--users 1000000] [--items 100000] [--memory 1GB]
  *         [--format parquet|csv] [--baseline-events 2000000] [--keep DIR]
@@ -177,7 +177,8 @@ function table(rows: readonly Row[]): string {
       `${(row.peakMemoryBytes / 1e6).toFixed(0)} MB`,
     ].join(" | "),
   );
-  return `| reader | events | file | load | split | CPU | peak memory |\n|---|--:|--:|--:|--:|--:|--:|\n${lines.map((line) => `| ${line} |\n`).join("")}`;
+  const head = "| reader | events | file | load | split | CPU | peak memory |\n|---|--:|--:|--:|--:|--:|--:|\n";
+  return head + lines.map((line) => `| ${line} |\n`).join("");
 }
 
 if (flags.child !== undefined) {

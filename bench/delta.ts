@@ -7,9 +7,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Artifact, type Index, loadKernel, openArtifact } from "@poeem/pq-core";
-import { writeDelta } from "@poeem/pq-core/delta";
-import { allParts } from "@poeem/pq-core/parts";
-import { decode, encode, writeArtifact } from "@poeem/pq-core/write";
+import { decode, encode, writeArtifact, writeDelta } from "@poeem/pq-core/write";
 import { adcData, median, NUM_QUERIES, seeded } from "./adc-shapes.ts";
 
 const { values: flags } = parseArgs({
@@ -19,10 +17,8 @@ const { values: flags } = parseArgs({
     reps: { type: "string", default: "400" },
   },
 });
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
 const file = readFileSync(new URL(import.meta.resolve("@poeem/pq-core/kernel-relaxed.wasm")));
-const kernel = loadKernel(new Module(file));
+const kernel = loadKernel(new WebAssembly.Module(file));
 const [n, reps] = [Number(flags.n), Number(flags.reps)];
 const data = adcData({ n, dim: 64, nbits: 4, M: 32, nlist: 1024 });
 const { codebook, queries } = data;
@@ -37,7 +33,7 @@ const source = {
 
 async function open(artifact: Artifact, previous?: Index): Promise<Index> {
   for (const { key, bytes } of artifact.chunks) chunks.set(key, bytes);
-  return openArtifact(source, artifact.manifestBytes, { ...allParts, kernel, previous });
+  return openArtifact(source, artifact.manifestBytes, { kernel, previous });
 }
 
 const base = await open(await writeArtifact({ ...data, ids: Uint32Array.from({ length: n }, (_, i) => i) }));

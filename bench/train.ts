@@ -1,10 +1,12 @@
 /**
- * Training speed and memory by the size of the catalogue, and the time from the last step to a complete index; each row in
- * a process of its own, so that its peak of memory is its own.
+ * Training speed and memory by the size of the catalogue, and the time from the last step to a complete index; each
+ * row in a process of its own, so that its peak of memory is its own.
  *
- *     npm run bench:train -- [--json] [--items 10000,100000,1000000] [--steps 60] [--backend wasm] [--index 1000000] [--faiss PYTHON]
+ *     npm run bench:train -- [--json] [--items 10000,100000,1000000] [--steps 60] [--backend wasm]
+ *         [--index 1000000] [--faiss PYTHON]
  *
- * Seconds of the processor stand beside the clock's: on a machine that others use too they say what a core of one's own does.
+ * Seconds of the processor stand beside the clock's: on a machine that others use too they say what a core of one's
+ * own does.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -69,9 +71,11 @@ for (const items of flags.items.split(",").filter(Boolean)) {
   const row = run<Row>(process.execPath, here("row.ts"), items, flags.steps, flags.backend);
   rows.push(row);
   say(
-    `${row.backend}, ${row.items} items: ${row.examplesPerSecond} examples/s, ${row.examplesPerCpuSecond} a second of the processor, ` +
+    `${row.backend}, ${row.items} items: ${row.examplesPerSecond} examples/s, ` +
+      `${row.examplesPerCpuSecond} a second of the processor, ` +
       `median step ${row.medianStepMs.toFixed(1)} ms, peak ${mebibytes(row.peakMemoryBytes)} ` +
-      `(${(row.peakMemoryBytes / row.stateBytes).toFixed(2)} × parameters and optimizer state), ${mebibytes(row.floorBytes)} of it before any data`,
+      `(${(row.peakMemoryBytes / row.stateBytes).toFixed(2)} × parameters and optimizer state), ` +
+      `${mebibytes(row.floorBytes)} of it before any data`,
   );
 }
 const encode = Number(flags.index) > 0 ? indexRow(flags.index) : undefined;

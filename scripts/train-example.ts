@@ -1,6 +1,6 @@
 /**
  * `npm run train` of an example whose data must be fetched first: trains when the files are there, and says how to get
- * them when they are not. Then it ends well, so that `npx turbo run train` trains what can be trained on a fresh clone.
+ * them when they are not. It then exits with 0, so that `npx turbo run train` trains what it can on a fresh clone.
  *
  *     node ../../scripts/train-example.ts FILE… -- ARGUMENTS OF poeem train
  */
@@ -14,7 +14,8 @@ const folder = given ?? "data";
 const missing = files.filter((file) => !existsSync(join(folder, file)) && !existsSync(join(folder, `${file}.gz`)));
 if (missing.length > 0 && given === undefined) {
   process.stdout.write(
-    `${basename(resolve())}: skipped, there is no ${missing.join(", ")} in ${resolve(folder)}; README.md says how to fetch it, and -- --data DIR reads it elsewhere\n`,
+    `${basename(resolve())}: skipped, there is no ${missing.join(", ")} in ${resolve(folder)}. ` +
+      "README.md says how to fetch it; `-- --data DIR` reads it from another folder\n",
   );
 } else {
   const poeem = resolve(import.meta.dirname, "../apps/trainer/bin/poeem.js");

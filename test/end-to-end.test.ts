@@ -1,8 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Index, openArtifact } from "@poeem/pq-core";
-import { scalarKernel } from "@poeem/pq-core/parts";
+import { type Index, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { openQueryTower, type QueryTower } from "@poeem/towers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONFIG, writeCatalogue } from "./catalogue.ts";
@@ -77,7 +76,7 @@ afterAll(async () => {
 
 /** Inner products of a query with every decoded item, best first, ties by smaller ordinal. */
 function bruteForce(query: string): { id: string; score: number }[] {
-  const vector = tower.embedText(query);
+  const vector = tower.embed({ text: query }) as Float32Array;
   const { dim } = index.manifest;
   return ids
     .map((id, ordinal) => ({
@@ -224,7 +223,7 @@ describe("the command line, used wrongly", () => {
     const ask = (...more: string[]) => ["search", "--index", path("index"), "-q", "red", ...more];
     await refused(ask("--nprobe", "9"), /--nprobe: expected 1 to 8, the cells of this index, got 9/);
     await refused(ask("--k", "100000000000"), /"k" expected an integer/);
-    await refused(["search", "--index", path("index"), "-q", ""], /no word of "" is known/);
+    await refused(["search", "--index", path("index"), "-q", ""], /nothing of this query is known to this index/);
   });
 
   it("refuses to evaluate with another split than was trained with", async () => {

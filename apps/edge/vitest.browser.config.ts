@@ -1,7 +1,8 @@
 import { defineConfig } from "vitest/config";
 import "./scripts/build.ts";
 
-// In Node, because a browser is started from here. Without one the tests are skipped; POEEM_BROWSER=required makes that a failure.
+// In Node, because a browser is started from here. Without one the tests are skipped; POEEM_BROWSER=required makes
+// that a failure.
 export default defineConfig({
   test: { name: "edge-browser", include: ["test-browser/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 },
 });

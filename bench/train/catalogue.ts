@@ -26,8 +26,8 @@ export function benchConfig() {
 }
 
 /**
- * A catalogue of random items and events in the trainer's own form: each item has an id row and a title of 4 words, each
- * event is a query of its own of 4 words, and led to an item drawn uniformly — the hardest case for caches.
+ * A catalogue of random items and events in the trainer's own form: each item has an id row and a title of 4 words,
+ * each event is a query of its own of 4 words, and led to an item drawn uniformly — the hardest case for caches.
  */
 export function randomCatalogue(numItems: number, numEvents: number): Dataset {
   const random = new Random(1);
@@ -67,7 +67,8 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     queryRows: lists(numEvents, WORDS_A_TEXT, WORDS),
     itemTexts: [lists(numItems, WORDS_A_TEXT, WORDS)],
     itemCategories: noLists(numItems),
-    numCategories: 0,
+    items: { count: numItems, columns: new Map() },
+    categoryNames: [],
     itemNumbers: undefined,
     contextNames: [],
     tokenizer: DEFAULT_TOKENIZER,

@@ -1,6 +1,6 @@
 /**
- * From the last training step to a complete index folder, in a process of its own: node index-row.ts ITEMS [VECTORS.f32]
- * → one JSON line. With a file name it leaves the item vectors there, for Faiss to index the same ones.
+ * From the last training step to a complete index folder, in a process of its own: node index-row.ts ITEMS
+ * [VECTORS.f32] → one JSON line. With a file name it leaves the item vectors there, for Faiss to index the same ones.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { IndexingLayer } from "@poeem/indexing-layer";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
-import { encodeItems } from "@poeem/training/artifact/encode-items";
 import { useBackend } from "@poeem/training/backend/backend";
+import { encodeItems } from "@poeem/training/model/encode-items";
 import { TwoTower } from "@poeem/training/model/two-tower";
 import { benchConfig, randomCatalogue } from "./catalogue.ts";
 
@@ -21,7 +21,7 @@ const dataset = randomCatalogue(items, 1 << 14);
 const model = new TwoTower(config, dataset);
 const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;
 const layer = new IndexingLayer({ dim: 64, nlist, numSubQuantizers, nbits, bufferSize, warmupSteps: 0, seed: 1 });
-const sample = await model.itemVectors({ ...dataset, ids: [...dataset.ids].slice(0, bufferSize) });
+const sample = await model.itemVectors(bufferSize);
 await layer.initialize(sample);
 const folder = await mkdtemp(join(tmpdir(), "poeem-bench-"));
 const phases: Record<string, number> = {};
@@ -38,7 +38,7 @@ const phase = (name: string): void => {
 };
 
 const cpuBefore = process.cpuUsage();
-const itemVectors = await model.itemVectors(dataset);
+const itemVectors = await model.itemVectors();
 phase("itemVectors");
 const codebook = createCodebook({ ...(await layer.codebook()), metric: "innerProduct" });
 const { assignments, codes } = await encodeItems(codebook, itemVectors);

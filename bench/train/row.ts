@@ -1,4 +1,7 @@
-/** One row of `bench:train` in a process of its own, for its peak of memory: node row.ts ITEMS STEPS BACKEND → one JSON line. */
+/**
+ * One row of `bench:train` in a process of its own, for its peak of memory: node row.ts ITEMS STEPS BACKEND → one
+ * JSON line.
+ */
 import { IndexingLayer, Random } from "@poeem/indexing-layer";
 import { type BackendName, useBackend } from "@poeem/training/backend/backend";
 import { BatchBuilder } from "@poeem/training/model/batch";

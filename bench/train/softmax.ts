@@ -82,7 +82,8 @@ for (const { name, flop, problem } of [mixture(48, 16, 2900), inBatch(1024)]) {
     all.sort((a, b) => a - b);
     const [least, median] = [all[0]!, all[all.length >> 1]!];
     console.log(
-      `${name}, ${way}: median ${median.toFixed(1)} ms, least ${least.toFixed(1)} ms, ${(flop / least / 1e6).toFixed(1)} GFLOP/s`,
+      `${name}, ${way}: median ${median.toFixed(1)} ms, least ${least.toFixed(1)} ms, ` +
+        `${(flop / least / 1e6).toFixed(1)} GFLOP/s`,
     );
   }
 }

@@ -56,37 +56,37 @@ export function relevance(kind: "lenient" | "strict"): Uint8Array {
 
 /** Batches of pair numbers over `epochs` passes through a shuffle buffer of 1,000 pairs, as in the tutorial. */
 export class Batches {
-  private readonly random: Random;
-  private readonly epochs: number;
-  private readonly waiting: number[] = [];
-  private next = 0;
+  readonly #random: Random;
+  readonly #epochs: number;
+  readonly #waiting: number[] = [];
+  #next = 0;
 
   constructor(seed: number, epochs: number) {
-    this.random = new Random(seed);
-    this.epochs = epochs;
+    this.#random = new Random(seed);
+    this.#epochs = epochs;
   }
 
   /** Up to `size` pair numbers; fewer at the very end. */
   take(size: number): Int32Array {
     const batch: number[] = [];
     while (batch.length < size) {
-      while (this.waiting.length < 1000 && this.next < this.epochs * numPairs)
-        this.waiting.push(this.next++ % numPairs);
-      if (this.waiting.length === 0) break;
-      const at = this.random.integer(this.waiting.length);
-      batch.push(this.waiting[at]!);
-      this.waiting[at] = this.waiting[this.waiting.length - 1]!;
-      this.waiting.pop();
+      while (this.#waiting.length < 1000 && this.#next < this.#epochs * numPairs)
+        this.#waiting.push(this.#next++ % numPairs);
+      if (this.#waiting.length === 0) break;
+      const at = this.#random.integer(this.#waiting.length);
+      batch.push(this.#waiting[at]!);
+      this.#waiting[at] = this.#waiting[this.#waiting.length - 1]!;
+      this.#waiting.pop();
     }
     return Int32Array.from(batch);
   }
 
   /** A second reader that goes on from here. */
   fork(): Batches {
-    const copy = new Batches(0, this.epochs);
-    copy.random.state = this.random.state;
-    copy.waiting.push(...this.waiting);
-    copy.next = this.next;
+    const copy = new Batches(0, this.#epochs);
+    copy.#random.state = this.#random.state;
+    copy.#waiting.push(...this.#waiting);
+    copy.#next = this.#next;
     return copy;
   }
 }

@@ -8,24 +8,24 @@ import { Random } from "@poeem/indexing-layer";
 export class EmbeddingTable {
   readonly dim: number;
   readonly weights: Float32Array;
-  private readonly accumulators: Float32Array;
-  private readonly firstUse: Int32Array;
+  readonly #accumulators: Float32Array;
+  readonly #firstUse: Int32Array;
 
   /** Truncated normal, standard deviation 1/√dim before truncation at two of them; Adagrad starts from 0.1. */
   constructor(numRows: number, dim: number, seed: number) {
     this.dim = dim;
     const random = new Random(seed);
     this.weights = Float32Array.from({ length: numRows * dim }, () => truncatedNormal(random) / Math.sqrt(dim));
-    this.accumulators = new Float32Array(numRows * dim).fill(0.1);
-    this.firstUse = new Int32Array(numRows).fill(-1);
+    this.#accumulators = new Float32Array(numRows * dim).fill(0.1);
+    this.#firstUse = new Int32Array(numRows).fill(-1);
   }
 
   fork(): EmbeddingTable {
     const copy = new EmbeddingTable(0, this.dim, 0);
     return Object.assign(copy, {
       weights: this.weights.slice(),
-      accumulators: this.accumulators.slice(),
-      firstUse: this.firstUse.slice(),
+      accumulators: this.#accumulators.slice(),
+      firstUse: this.#firstUse.slice(),
     });
   }
 
@@ -35,13 +35,13 @@ export class EmbeddingTable {
     const out = new Float32Array(ids.length * dim);
     for (let i = 0; i < ids.length; i++) {
       const row = ids[i]! * dim;
-      const norm = this.norm(row);
+      const norm = this.#norm(row);
       for (let d = 0; d < dim; d++) out[i * dim + d] = weights[row + d]! / norm;
     }
     return out;
   }
 
-  private norm(row: number): number {
+  #norm(row: number): number {
     let square = 0;
     for (let d = 0; d < this.dim; d++) square += this.weights[row + d]! ** 2;
     return Math.sqrt(Math.max(square, 1e-12));
@@ -49,11 +49,13 @@ export class EmbeddingTable {
 
   /** One Adagrad step; gradients (n, dim) by the unit vectors, summed where a row comes up more than once. */
   step(ids: ArrayLike<number>, units: Float32Array, gradients: Float32Array, learningRate: number): void {
-    const { dim, weights, accumulators, firstUse } = this;
+    const { dim, weights } = this;
+    const accumulators = this.#accumulators;
+    const firstUse = this.#firstUse;
     const summed = new Float32Array(gradients.length);
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i]!;
-      const norm = this.norm(id * dim);
+      const norm = this.#norm(id * dim);
       let along = 0;
       for (let d = 0; d < dim; d++) along += gradients[i * dim + d]! * units[i * dim + d]!;
       if (firstUse[id] === -1) firstUse[id] = i;

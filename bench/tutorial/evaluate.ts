@@ -26,12 +26,18 @@ export interface Precision {
 export type QueryHalf = "settings" | "reported";
 
 export interface Scoring {
-  /** "unit": inner product of the unit query. "tutorial": -|q - x|² as the original released it, with its unsquared norm and raw query. */
+  /**
+   * "unit": inner product of the unit query. "tutorial": -|q - x|² as the original released it, with its unsquared
+   * norm and raw query.
+   */
   readonly kind: "unit" | "tutorial";
   readonly nprobe: number;
 }
 
-/** precision@100 over one half of the queries. @param queries (numQueries, dim), unit vectors or raw as the scoring wants */
+/**
+ * precision@100 over one half of the queries.
+ * @param queries (numQueries, dim), unit vectors or raw as the scoring wants
+ */
 export function precision(
   queries: Float32Array,
   index: Index,

@@ -24,14 +24,14 @@ export interface Result {
 
 /** Results as lines of JSON, appended as they come. */
 export class ResultsFile {
-  private readonly path: string;
-  private readonly lines: Result[];
+  readonly #path: string;
+  readonly #lines: Result[];
 
   constructor(path: string, fresh: boolean) {
-    this.path = path;
+    this.#path = path;
     if (fresh) writeFileSync(path, "");
     const text = existsSync(path) ? readFileSync(path, "utf8") : "";
-    this.lines = text
+    this.#lines = text
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as Result);
@@ -39,14 +39,14 @@ export class ResultsFile {
 
   find(model: Model, seed: number, half: QueryHalf): Result | undefined {
     const settings = settingsHash(model);
-    return this.lines.find(
+    return this.#lines.find(
       (r) => r.model === model.name && r.settings === settings && r.seed === seed && r.half === half,
     );
   }
 
   add(result: Result): void {
-    this.lines.push(result);
-    appendFileSync(this.path, `${JSON.stringify(result)}\n`);
+    this.#lines.push(result);
+    appendFileSync(this.#path, `${JSON.stringify(result)}\n`);
   }
 }
 

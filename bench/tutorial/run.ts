@@ -39,8 +39,9 @@ export async function runSeed(
     }
     const result: Result = { model: model.name, settings: settingsHash(model), seed, half, ...measured };
     results.add(result);
+    const precision = result.precision.map((p) => `${p.lenient.toFixed(5)}/${p.strict.toFixed(5)}`).join(" ");
     log(
-      `seed ${seed}: ${model.name} ${result.precision.map((p) => `${p.lenient.toFixed(5)}/${p.strict.toFixed(5)}`).join(" ")}` +
+      `seed ${seed}: ${model.name} ${precision}` +
         ` distortion ${result.distortion.toFixed(4)}, ${result.seconds.toFixed(1)} s`,
     );
   }

@@ -6,6 +6,8 @@ const file = (name: string, columns: Record<string, string>): string => {
   return `read_csv('${name}*', delim = '::', header = false, quote = '', escape = '', columns = {${types.join(", ")}})`;
 };
 
+const ratings = file("ratings.dat", { user: "VARCHAR", item: "VARCHAR", rating: "DOUBLE", time: "BIGINT" });
+
 export default defineConfig({
   name: "movielens",
   data: {
@@ -20,7 +22,7 @@ export default defineConfig({
       ORDER BY id`,
     // liked: four stars of five, eight points of ten
     events: `
-      WITH ratings AS (FROM ${file("ratings.dat", { user: "VARCHAR", item: "VARCHAR", rating: "DOUBLE", time: "BIGINT" })})
+      WITH ratings AS (FROM ${ratings})
       SELECT "user", item, time FROM ratings WHERE rating >= 0.8 * (SELECT max(rating) FROM ratings)`,
   },
   items: {

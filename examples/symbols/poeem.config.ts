@@ -4,7 +4,8 @@ export default defineConfig({
   name: "symbols",
   data: {
     items: "SELECT * FROM 'data/items.jsonl'",
-    // A symbol's own name is the surest of its queries, and there is only one of it among dozens of keywords: it counts eight times.
+    // A symbol's own name is the surest of its queries, and there is only one of it among dozens of keywords: it
+    // counts eight times.
     events: `
       SELECT query, item FROM 'data/events.jsonl'
       UNION ALL

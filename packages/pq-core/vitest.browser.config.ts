@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// In Node, because a browser is started from here. Without one the tests are skipped; POEEM_BROWSER=required makes that a failure.
+// In Node, because a browser is started from here. Without one the tests are skipped; POEEM_BROWSER=required makes
+// that a failure.
 export default defineConfig({
   test: {
     name: "pq-core-browser",

@@ -1,4 +1,7 @@
-/** Synthetic artifacts: vectors around as many centres as cells, 16 bytes an item, so that nearby cells hold the nearest items as trained ones do. */
+/**
+ * Synthetic artifacts: vectors around as many centres as cells, 16 bytes an item, so that nearby cells hold the
+ * nearest items as trained ones do.
+ */
 import type { Artifact } from "@poeem/pq-core";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 

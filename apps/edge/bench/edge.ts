@@ -1,6 +1,7 @@
 /**
- * `npm run bench -w @poeem/edge [-- --json] [-- --items 100000,1000000 --requests 2000]`: `GET /search?vector=` in workerd at k = 10, beside a route that
- * returns a constant, and `GET /search?history=` of 20 items, in one run. nprobe is the smallest power of two whose overlap@10 with all cells is at least 0.95.
+ * `npm run bench -w @poeem/edge [-- --json] [-- --items 100000,1000000 --requests 2000]`: `GET /search?vector=` in
+ * workerd at k = 10, beside a route that returns a constant, and `GET /search?history=` of 20 items, in one run.
+ * nprobe is the smallest power of two whose overlap@10 with all cells is at least 0.95.
  */
 import { parseArgs } from "node:util";
 import { encodeVector } from "../src/http/vector.ts";
@@ -45,7 +46,10 @@ async function overlapAt10(worker: RunningWorker, { query, nlist }: Catalogue, n
   return found / (10 * sampleQueries);
 }
 
-/** Latencies one request after another; throughput with a few at once. Routes take turns, so that a slow minute meets all alike. */
+/**
+ * Latencies one request after another; throughput with a few at once. Routes take turns, so that a slow minute meets
+ * all alike.
+ */
 async function measure(
   worker: RunningWorker,
   items: number,

@@ -1,13 +1,12 @@
-/** What 20 query vectors cost beside one, without HTTP: the search of pq-core with the Worker's kernel, in this process. */
+/**
+ * What 20 query vectors cost beside one, without HTTP: the search of pq-core with the Worker's kernel, in this
+ * process.
+ */
 import { readFileSync } from "node:fs";
 import { loadKernel, openArtifact } from "@poeem/pq-core";
-import { allParts } from "@poeem/pq-core/parts";
 import type { Catalogue } from "./catalogue.ts";
 
 // Node's own types do not declare it as a value.
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
-
 /** Items of a history. */
 export const historyItems = 20;
 const rounds = 60;
@@ -31,14 +30,13 @@ export function historyIds(i: number, numItems: number): number[] {
 }
 
 /**
- * CPU time, which other work on the machine disturbs less than the time on the wall. The three take turns, so that a slow moment meets
- * all alike; medians of {@link rounds}, the first third left out.
+ * CPU time, which other work on the machine disturbs less than the time on the wall. The three take turns, so that a
+ * slow moment meets all alike; medians of {@link rounds}, the first third left out.
  */
 export async function measureHistories({ artifact }: Catalogue, nprobe: number): Promise<HistoryCost> {
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-    ...allParts,
-    kernel: loadKernel(new Module(readFileSync(kernel))),
+    kernel: loadKernel(new WebAssembly.Module(readFileSync(kernel))),
     residentBytes: Number.POSITIVE_INFINITY,
   });
   const { dim, numItems } = index.manifest;

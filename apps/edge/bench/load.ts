@@ -1,8 +1,8 @@
 /**
- * `npm run bench:load -w @poeem/edge [-- --json] [-- --minutes 10 --rate 40]`: searches of every kind against the built Worker in workerd
- * while two indexes are published anew every 20 seconds and KV fails, hangs and gives old pointers. Every answer is compared with brute
- * force over the version that it names. Ends with an error when one is wrong, mixed, or a 5xx that is not a 503 before the first index,
- * or when memory grows.
+ * `npm run bench:load -w @poeem/edge [-- --json] [-- --minutes 10 --rate 40]`: searches of every kind against the
+ * built Worker in workerd while two indexes are published anew every 20 seconds and KV fails, hangs and gives old
+ * pointers. Every answer is compared with brute force over the version that it names. Ends with an error when one is
+ * wrong, mixed, or a 5xx that is not a 503 before the first index, or when memory grows.
  */
 import { parseArgs } from "node:util";
 import { encodeVector } from "../src/http/vector.ts";
@@ -128,7 +128,7 @@ async function ask(i: number): Promise<void> {
   const isBatch = i % 11 === 0;
   const path = isBatch
     ? "/search"
-    : `/search?${new URLSearchParams({ ...parameters, ...Object.fromEntries(Object.entries(common).map(([n, v]) => [n, String(v)])) })}`;
+    : `/search?${new URLSearchParams({ ...parameters, ...common, k: String(k), nprobe: String(nlist) })}`;
   const single = { ...parameters, ...common, ...(kind === "history" && { history }) };
   const wasPublished = isPublished;
   const { status, body } = await worker.send(path, isBatch ? JSON.stringify([single, single]) : undefined);
@@ -153,7 +153,8 @@ for (let i = 0; i < 2 * questions.length; i++) await ask(i);
 await publish();
 await wait(1_500);
 isPublished = true;
-// The first answer of each index is read on a good day: what a cold start answers when KV is broken is tested elsewhere.
+// The first answer of each index is read on a good day: what a cold start answers when KV is broken is tested
+// elsewhere.
 for (let i = 0; i < 2 * questions.length; i++) await ask(i);
 await worker.trouble("/start");
 
@@ -193,7 +194,8 @@ const most = (from: number, to: number) =>
     ) / 1e5,
   ) / 10;
 const memoryMB = [most(0, 1 / 3), most(1 / 3, 2 / 3), most(2 / 3, 1)];
-// The first third warms up; of the other two the later may not be larger by more than what the collector leaves by chance.
+// The first third warms up; of the other two the later may not be larger by more than what the collector leaves by
+// chance.
 if (memoryMB[2]! > memoryMB[1]! * 1.25 + 2) faults.push(`memory grew from ${memoryMB[1]} to ${memoryMB[2]} MB`);
 for (const [what, times] of Object.entries(troubles))
   if (times === 0) faults.push(`no trouble of the kind "${what}" came up`);

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:paging -w @poeem/edge [-- --json] [-- --items 10000000]`: an index too large for an isolate, in local KV: what its
- * lists cost in memory, reads and time when they are paged. Memory is sampled through the inspector of workerd after every request.
+ * `npm run bench:paging -w @poeem/edge [-- --json] [-- --items 10000000]`: an index too large for an isolate, in
+ * local KV: what its lists cost in memory, reads and time when they are paged. Memory is sampled through the
+ * inspector of workerd after every request.
  */
 import { parseArgs } from "node:util";
 import { encodeVector } from "../src/http/vector.ts";
@@ -20,9 +21,8 @@ const startedAt = performance.now();
 const catalogue = await makeCatalogue(items);
 const { artifact, nlist, query } = catalogue;
 const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
-log(
-  `${items} items: ${artifact.chunks.length} chunks, ${mb(bytes)} MB, made in ${Math.round(performance.now() - startedAt)} ms`,
-);
+const tookMs = Math.round(performance.now() - startedAt);
+log(`${items} items: ${artifact.chunks.length} chunks, ${mb(bytes)} MB, made in ${tookMs} ms`);
 const worker = await startWorker({ inspect: true });
 await worker.publish(artifact);
 log(`published after ${Math.round(performance.now() - startedAt)} ms`);

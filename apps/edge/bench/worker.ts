@@ -1,4 +1,7 @@
-/** The built Worker in workerd, asked over its own socket: no development proxy between, which would cost more than a search. */
+/**
+ * The built Worker in workerd, asked over its own socket: no development proxy between, which would cost more than a
+ * search.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** Builds the pages into `dist/page`: a script each, one style sheet, and the files that go as they are. Wrangler runs this before it starts. */
+/**
+ * Builds the pages into `dist/page`: a script each, one style sheet, and the files that go as they are. Wrangler runs
+ * this before it starts.
+ */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
@@ -23,7 +26,7 @@ export async function buildPage(): Promise<void> {
   for (const file of copied) writeWhole(file, readFileSync(join(source, file)));
 }
 
-/** Several tests and servers build at once, and read while others build: a file is there whole, and only changes when it differs. */
+/** Tests and servers build and read at the same time: a file appears whole, and is replaced only when it differs. */
 function writeWhole(file: string, contents: Uint8Array): void {
   const path = join(target, file);
   if (existsSync(path) && readFileSync(path).equals(contents)) return;

@@ -1,6 +1,6 @@
 /**
- * A typed client of the Worker: paths, parameters and answers are checked against the routes at compile time, and nothing of the
- * Worker's code is in the bundle.
+ * A typed client of the Worker: paths, parameters and answers are checked against the routes at compile time, and
+ * nothing of the Worker's code is in the bundle.
  *
  * @example
  * const client = createClient("https://search.example.com");
@@ -14,7 +14,7 @@ import type { createApp } from "./http/app.ts";
 export type App = ReturnType<typeof createApp>;
 export { encodeVector } from "./http/vector.ts";
 
-/** @param options `headers`, for example `{ Authorization: "Bearer …" }`, `fetch`, `init` … as hono's client takes them */
+/** @param options of Hono's client: `headers`, such as `{ Authorization: "Bearer …" }`, `fetch`, `init` … */
 export function createClient(baseUrl: string, options?: ClientRequestOptions) {
   return hc<App>(baseUrl, options);
 }

@@ -3,11 +3,11 @@ import { INDEX_NAME } from "@poeem/pq-core/kv";
 
 /** Variables and secrets, as text. */
 export interface Variables {
-  /** Origins whose pages may read answers, parted by commas, or `*`; left out: only the Worker's own. */
+  /** Origins whose pages may read responses, separated by commas, or `*`; left out: only the Worker's own. */
   readonly CORS_ORIGINS?: string;
-  /** Secret: bearer tokens, parted by commas. When set, searches and items need one. */
+  /** Secret: bearer tokens, separated by commas. When set, searches and items need one. */
   readonly SEARCH_TOKENS?: string;
-  /** Names that `?index=` may say beside the default, parted by commas; left out: every published index. */
+  /** Names that `?index=` accepts besides the default, separated by commas; left out: every published index. */
   readonly INDEXES?: string;
   /** `all`: one line of log a request; `errors` (default): failures only. */
   readonly LOG?: string;

@@ -11,17 +11,17 @@ import { openServedIndex } from "./index/served-index.ts";
 import { Turns } from "./index/turns.ts";
 
 /** One KV read. Large cold values take seconds at worst; a request that waits longer is of no use to anybody. */
-const readTimeoutMs = 10_000;
+const READ_TIMEOUT_MS = 10_000;
 
 /**
- * What the versions that serve may take together. An isolate has 128 MB for everything, and for a moment holds a second version of an index:
- * twice this leaves a third for code, garbage and requests.
+ * What the versions that serve may take together. An isolate has 128 MB for everything, and for a moment holds a
+ * second version of an index: twice this leaves a third for code, garbage and requests.
  */
-const maxIndexBytes = 36 * 1024 * 1024;
+const MAX_INDEX_BYTES = 36 * 1024 * 1024;
 /** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
-const maxPaging = 3;
-/** A request that has taken this long for something that others wait for has lost its turn: it may have been cancelled. */
-const leaseMs = 15_000;
+const MAX_PAGING = 3;
+/** A request that keeps others waiting this long loses its turn: it may have been cancelled. */
+const LEASE_MS = 15_000;
 
 let app: ReturnType<typeof createApp> | undefined;
 
@@ -32,18 +32,18 @@ function appOf(env: Env): ReturnType<typeof createApp> {
   const config = readConfig(env);
   const now = () => Date.now();
   const sleep = (ms: number) => scheduler.wait(ms);
-  const paging = new Turns({ limit: maxPaging, leaseMs, now, sleep });
+  const paging = new Turns({ limit: MAX_PAGING, leaseMs: LEASE_MS, now, sleep });
   app = createApp({
     indexes: new IndexSet({
-      store: kvStore(env.INDEX, readTimeoutMs),
+      store: kvStore(env.INDEX, READ_TIMEOUT_MS),
       open: (store, pointer, grant, previous) =>
         openServedIndex(store, pointer, grant, { kernelModule, paging }, previous),
       names: config.indexes,
-      maxBytes: maxIndexBytes,
+      maxBytes: MAX_INDEX_BYTES,
       now,
       sleep,
       refreshMs: 30_000,
-      leaseMs,
+      leaseMs: LEASE_MS,
       retryMs: 1_000,
     }),
     version: packageJson.version,

@@ -1,7 +1,17 @@
-/** A small catalogue that a page can show: the codes are lossless, so that an item is always the best answer to its own title. */
+/**
+ * A small catalogue that a page can show: the codes are lossless, so that an item is always the best answer to its
+ * own title.
+ */
 import type { Artifact } from "@poeem/pq-core";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
-import { createQueryTower, DEFAULT_TOKENIZER, quantizeTable, textFeatures, writeQueryTower } from "@poeem/towers";
+import {
+  createQueryTower,
+  DEFAULT_TOKENIZER,
+  type QueryTowerWeights,
+  quantizeTable,
+  textFeatures,
+  writeQueryTower,
+} from "@poeem/towers";
 import { examples } from "../src/page/examples.ts";
 
 const dim = 32;
@@ -65,15 +75,17 @@ export async function makeCatalogue(): Promise<Artifact> {
   const texts = [...items.map(({ title }) => title), ...examples.map(([query]) => query)];
   const hashes = Uint32Array.from(new Set(texts.flatMap((text) => [...textFeatures(text, DEFAULT_TOKENIZER)]))).sort();
   const identity = Float32Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0));
-  const weights = {
-    tokenizer: DEFAULT_TOKENIZER,
-    table: quantizeTable(Float32Array.from({ length: hashes.length * dim }, random), hashes, dim),
+  const table = quantizeTable(Float32Array.from({ length: hashes.length * dim }, random), hashes, dim);
+  const weights: QueryTowerWeights = {
+    width: dim,
+    inputs: [{ kind: "text", tokenizer: DEFAULT_TOKENIZER, table }],
     layers: [{ inputDim: dim, outputDim: dim, weights: identity, bias: new Float32Array(dim) }],
     skip: false,
   };
   const tower = createQueryTower(weights);
-  // 256 centroids a sub-quantizer and fewer items: centroid i of each is the sub-vector of item i, so code i decodes to item i.
-  const vectors = items.map(({ title }) => tower.embedText(title));
+  // 256 centroids a sub-quantizer and fewer items: centroid i of each is the sub-vector of item i, so code i decodes
+  // to item i.
+  const vectors = items.map(({ title }) => tower.embed({ text: title }) as Float32Array);
   const [numSubQuantizers, subDim, numCentroids] = [8, dim / 8, 256];
   const centroids = new Float32Array(dim * numCentroids);
   for (const [i, vector] of vectors.entries()) {

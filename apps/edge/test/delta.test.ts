@@ -1,13 +1,10 @@
 /** A live catalogue: items added, updated and removed while the Worker serves, without a new base. */
 import { env } from "cloudflare:workers";
-import { type Codebook, type Index, openArtifact } from "@poeem/pq-core";
-import type { DeltaArtifact } from "@poeem/pq-core/delta";
-import { writeDelta } from "@poeem/pq-core/delta";
+import { type Codebook, type Index, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
-import { writeArtifact } from "@poeem/pq-core/write";
+import { type DeltaArtifact, writeArtifact, writeDelta } from "@poeem/pq-core/write";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
+import { type Fixture, makeFixture, nlist, publish, textVector } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
 const base: Fixture = await makeFixture(31);
@@ -35,7 +32,7 @@ async function change(index: Index, state: string, remove: string[]): Promise<De
 }
 
 const open = (manifestBytes: Uint8Array): Promise<Index> =>
-  openArtifact({ get: async (key) => chunks.get(key)! }, manifestBytes, { ...allParts, kernel: scalarKernel });
+  openArtifact({ get: async (key) => chunks.get(key)! }, manifestBytes, { kernel: scalarKernel });
 const first = await change(await open(base.artifact.manifestBytes), "one", ["item:9"]);
 const second = await change(await open(first.manifestBytes), "two", ["item:10", "new:one"]);
 
@@ -124,10 +121,10 @@ describe("a published delta", () => {
     const index = await openArtifact(
       { get: async (key) => fresh.chunks.find((chunk) => chunk.key === key)!.bytes },
       fresh.manifestBytes,
-      { ...allParts, kernel: scalarKernel },
+      { kernel: scalarKernel },
     );
     for (const text of ["cake", "birthday", "誕生日", "x y"]) {
-      const found = await index.search(base.tower.embedText(text), { k: 40 });
+      const found = await index.search(textVector(base, text), { k: 40 });
       const ids = (await index.items(found.ordinals)).map(({ id }) => id);
       const { body } = await get(`/search?q=${encodeURIComponent(text)}&k=40`);
       expect(body.results.map(({ id }: { id: string }) => id)).toEqual(ids);

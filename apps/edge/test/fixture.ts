@@ -6,8 +6,9 @@ import {
   createQueryTower,
   DEFAULT_TOKENIZER,
   type HistoryForm,
-  type HistoryHead,
+  type HistoryWeights,
   type QueryTower,
+  type QueryTowerWeights,
   quantizeTable,
   textFeatures,
   writeQueryTower,
@@ -46,7 +47,12 @@ export const tagsOf = (i: number) => ["by 3", "by (5)"].filter((_, j) => i % [3,
 export const yearOf = (i: number) => (i % 7 === 0 ? Number.NaN : 1980 + (i % 40));
 
 /** Every seed makes another index; the words of the queries are all known to its tower. */
-export async function makeFixture(seed: number, numItems = 300, form?: HistoryForm): Promise<Fixture> {
+export async function makeFixture(
+  seed: number,
+  numItems = 300,
+  form?: HistoryForm,
+  historyLength = 4,
+): Promise<Fixture> {
   const random = randomFloats(seed * 2654435761);
   const floats = (length: number) => Float32Array.from({ length }, random);
   const integer = (below: number) => Math.floor(((random() + 1) / 2) * below);
@@ -63,12 +69,17 @@ export async function makeFixture(seed: number, numItems = 300, form?: HistoryFo
   const ids = Array.from({ length: numItems }, (_, i) => `item:${i}`);
   const assignments = Uint32Array.from({ length: numItems }, () => integer(nlist));
   const codes = Uint8Array.from({ length: numItems * numSubQuantizers }, () => integer(16));
-  const weights = {
-    tokenizer: DEFAULT_TOKENIZER,
-    table: quantizeTable(floats(vocabulary.length * dim), vocabulary, dim),
-    layers: [{ inputDim: dim, outputDim: dim, weights: floats(dim * dim), bias: floats(dim) }],
+  const table = quantizeTable(floats(vocabulary.length * dim), vocabulary, dim);
+  const layers = [{ inputDim: dim, outputDim: dim, weights: floats(dim * dim), bias: floats(dim) }];
+  const weights: QueryTowerWeights = {
+    width: dim,
+    inputs: [
+      { kind: "text", tokenizer: DEFAULT_TOKENIZER, table },
+      ...(form ? [historyInput(form, historyLength, floats)] : []),
+      ...(form ? [{ kind: "context" as const, names: contextNames, rows: floats(3 * dim) }] : []),
+    ],
+    layers,
     skip: false,
-    ...(form && { history: historyHead(form, floats), contexts: { names: contextNames, rows: floats(3 * dim) } }),
   };
   const artifact = await writeArtifact({
     codebook,
@@ -88,11 +99,9 @@ export async function makeFixture(seed: number, numItems = 300, form?: HistoryFo
   return { artifact, tower: createQueryTower(weights), ids, decoded };
 }
 
-/** Newest items that a history head of a fixture reads. */
-export const historyLength = 4;
 const contextNames = ["device\tphone", "device\tdesk", "page\thome"];
 
-function historyHead(form: HistoryForm, floats: (length: number) => Float32Array): HistoryHead {
+function historyInput(form: HistoryForm, length: number, floats: (length: number) => Float32Array): HistoryWeights {
   const centers = 5;
   const partition = {
     values: Int8Array.from(floats(centers * dim), (value) => Math.round(value * 100)),
@@ -100,8 +109,9 @@ function historyHead(form: HistoryForm, floats: (length: number) => Float32Array
     bias: floats(centers),
   };
   return {
+    kind: "history",
     form,
-    length: historyLength,
+    length,
     scale: 6,
     ...(form === "mixture" && { partition }),
     ...(form === "attention" && { attention: floats(dim) }),
@@ -127,9 +137,15 @@ export function rank({ ids, decoded }: Fixture, vector: Float32Array): { id: str
     .sort((a, b) => b.score - a.score);
 }
 
+/** A text as a query vector; zeros when no word of it is known. */
+export function textVector({ tower }: Fixture, text: string): Float32Array {
+  const vector = tower.embed({ text });
+  return vector instanceof Float32Array ? vector : new Float32Array(dim);
+}
+
 /** The exact answer to a text when every cell is visited. */
 export function bruteForce(fixture: Fixture, query: string, k: number): { id: string; score: number }[] {
-  return rank(fixture, fixture.tower.embedText(query)).slice(0, k);
+  return rank(fixture, textVector(fixture, query)).slice(0, k);
 }
 
 /** Publishes as `poeem publish` does: chunks, manifest, pointer last. `damage` changes or drops a value on the way. */

@@ -1,4 +1,7 @@
-/** Malformed requests, made by a seeded generator: never a 500, never an answer that is not JSON. `FUZZ=50000` runs as many. */
+/**
+ * Malformed requests, made by a seeded generator: never a 500, never an answer that is not JSON. `FUZZ=50000` runs as
+ * many.
+ */
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, inject, it } from "vitest";
 import { makeFixture, publish } from "./fixture.ts";

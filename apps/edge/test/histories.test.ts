@@ -2,16 +2,21 @@
 import { env } from "cloudflare:workers";
 import type { HistoryForm, Query } from "@poeem/towers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Fixture, historyLength, makeFixture, nlist, publish, rank } from "./fixture.ts";
+import { type Fixture, makeFixture, nlist, publish, rank } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
 const forms: readonly HistoryForm[] = ["mixture", "mean", "attention"];
+/** A model of each form that reads short histories, by the form's name, and one that reads long ones. */
+const models = forms.flatMap((form) => [
+  { form, index: form as string, historyLength: 4 },
+  { form, index: `${form}-long`, historyLength: 100 },
+]);
 const fixtures = new Map<string, Fixture>();
 beforeAll(async () => {
-  for (const [i, form] of forms.entries()) {
-    const fixture = await makeFixture(80 + i, 300, form);
-    fixtures.set(form, fixture);
-    await publish(env.INDEX, fixture, undefined, form);
+  for (const [i, { form, index, historyLength }] of models.entries()) {
+    const fixture = await makeFixture(80 + i, 300, form, historyLength);
+    fixtures.set(index, fixture);
+    await publish(env.INDEX, fixture, undefined, index);
   }
 });
 
@@ -19,15 +24,15 @@ const { get, post } = makeIsolate();
 const item = (id: string) => Number(id.slice("item:".length));
 
 /** What the tower makes of the newest items of a history, read as their decoded vectors. */
-function embed(form: string, { history = [], ...query }: Omit<Query, "history"> & { history?: readonly string[] }) {
-  const { tower, decoded } = fixtures.get(form)!;
+function embed(index: string, { history = [], ...query }: Omit<Query, "history"> & { history?: readonly string[] }) {
+  const { tower, decoded } = fixtures.get(index)!;
   const items = Float32Array.from(history.flatMap((id) => [...decoded[item(id)]!]));
   return tower.embed({ ...query, ...(history.length > 0 && { history: items }) });
 }
 
 /** The definition: the best by one vector; or by their best term, and of these the best by the mixture. */
-function bruteForce(form: string, embedded: ReturnType<typeof embed>, exclude: readonly string[], k: number) {
-  const fixture = fixtures.get(form)!;
+function bruteForce(index: string, embedded: ReturnType<typeof embed>, exclude: readonly string[], k: number) {
+  const fixture = fixtures.get(index)!;
   const allowed = (ranked: { id: string; score: number }[]) => ranked.filter(({ id }) => !exclude.includes(id));
   if (embedded === undefined) return [];
   if (embedded instanceof Float32Array) return allowed(rank(fixture, embedded)).slice(0, k);
@@ -55,32 +60,34 @@ function expectSame(results: Results, expected: Results) {
   }
 }
 
-describe.each(forms)("a model that reads histories, form %s", (form) => {
-  const search = (query: string) => get(`/search?${query}&index=${form}&nprobe=${nlist}`);
+describe.each(models)("a model that reads $historyLength items of a history, form $form", (model) => {
+  const { form, index, historyLength } = model;
+  const search = (query: string) => get(`/search?${query}&index=${index}&nprobe=${nlist}`);
 
   it("recommends as brute force over decoded vectors does, by GET and by POST", async () => {
     const history = ["item:5", "item:140", "item:77"];
     for (const k of [5, 40]) {
-      const expected = bruteForce(form, embed(form, { history }), history, k);
+      const expected = bruteForce(index, embed(index, { history }), history, k);
       const { status, body } = await search(`history=${history}&k=${k}`);
       expect(status).toBe(200);
       expectSame(body.results, expected);
-      expect((await post({ history, k, nprobe: nlist, index: form })).body).toEqual(body);
+      expect((await post({ history, k, nprobe: nlist, index })).body).toEqual(body);
     }
   });
 
   it("reads the newest items of a long history, oldest first, and answers with none of it", async () => {
     const history = Array.from({ length: 250 }, (_, i) => `item:${(i * 7) % 300}`);
-    const { body } = await post({ history, k: 100, nprobe: nlist, index: form });
-    const newest = embed(form, { history: history.slice(-historyLength) });
-    expectSame(body.results, bruteForce(form, newest, history, 100));
+    const { body } = await post({ history, k: 100, nprobe: nlist, index });
+    expect((await get(`/version?index=${index}`)).body.index.reads.historyLength).toBe(historyLength);
+    const newest = embed(index, { history: history.slice(-historyLength) });
+    expectSame(body.results, bruteForce(index, newest, history, 100));
     expect(body.results).toHaveLength(50);
-    const backwards = await post({ history: history.toReversed(), k: 100, nprobe: nlist, index: form });
+    const backwards = await post({ history: history.toReversed(), k: 100, nprobe: nlist, index });
     expect(backwards.body.results).not.toEqual(body.results);
   });
 
   it("says what it reads", async () => {
-    const { body } = await get(`/version?index=${form}`);
+    const { body } = await get(`/version?index=${index}`);
     expect(body.index.reads).toEqual({
       text: true,
       history: form,

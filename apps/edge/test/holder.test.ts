@@ -67,7 +67,7 @@ describe("a cold isolate", () => {
     for (const outcome of outcomes) {
       expect(outcome).toMatchObject({
         status: "rejected",
-        reason: { type: "index-unavailable", message: /cannot be read: chunk lists-0000 expected 10/ },
+        reason: { name: "IndexUnavailableError", message: /cannot be read: chunk lists-0000 expected 10/ },
       });
     }
     expect(new Set(outcomes.map((outcome) => (outcome as PromiseRejectedResult).reason)).size).toBe(5);

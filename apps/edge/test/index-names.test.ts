@@ -179,7 +179,7 @@ describe("the memory of several indexes", () => {
     await acquire("a");
     demand.least = 101;
     await expect(acquire("b")).rejects.toMatchObject({
-      type: "index-unavailable",
+      name: "IndexUnavailableError",
       message: /index "b" expected at most 100 bytes that must be in memory, got 101/,
     });
     expect((await acquire("a")).version).toBe("index/a");
@@ -198,7 +198,7 @@ describe("the memory of several indexes", () => {
     const { indexes, acquire, state } = setUp(100, { least: 40, most: 40 });
     await acquire("a");
     for (let i = 0; i < 500; i++)
-      await expect(acquire(`none-${i}`)).rejects.toMatchObject({ type: "not-found", message: /"none-/ });
+      await expect(acquire(`none-${i}`)).rejects.toMatchObject({ name: "UnknownIndexError", message: /"none-/ });
     expect(indexes.bytes).toBe(40);
     expect((await acquire("a")).version).toBe("index/a");
     expect(state.opens).toEqual(["a"]);

@@ -1,6 +1,6 @@
 /**
- * Searches while versions are published and KV fails, hangs and lies: every answer is whole, of one version, and right for it.
- * Seeded, on a clock of its own. `LOAD_ROUNDS=3000` runs longer.
+ * Searches while versions are published and KV fails, hangs and lies: every answer is whole, of one version, and
+ * right for it. Seeded, on a clock of its own. `LOAD_ROUNDS=3000` runs longer.
  */
 import { env } from "cloudflare:workers";
 import kernelModule from "@poeem/pq-core/kernel.wasm";

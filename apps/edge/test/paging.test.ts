@@ -1,8 +1,10 @@
-/** An index that is larger than the memory it is given: the same answers from pages, a bounded cache, few reads at once. */
+/**
+ * An index that is larger than the memory it is given: the same answers from pages, a bounded cache, few reads at
+ * once.
+ */
 import { type Artifact, type Index, loadKernel, openArtifact } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { formatPointer, pointerKey } from "@poeem/pq-core/kv";
-import { allParts } from "@poeem/pq-core/parts";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { beforeAll, expect, it } from "vitest";
 import { encodeVector } from "../src/client.ts";
@@ -47,7 +49,6 @@ beforeAll(async () => {
   for (const { key, bytes } of artifact.chunks) values.set(`chunk/${key}`, bytes);
   values.set("m", artifact.manifestBytes);
   whole = await openArtifact({ get: async (key) => values.get(`chunk/${key}`)! }, artifact.manifestBytes, {
-    ...allParts,
     kernel: loadKernel(kernelModule),
   });
 });

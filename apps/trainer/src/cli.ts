@@ -1,4 +1,6 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { FormatError, InputError } from "@poeem/pq-core";
+import { STORES } from "@poeem/publish/stores";
 import { BACKENDS } from "@poeem/training/backend/backend";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
@@ -12,22 +14,15 @@ const integer =
     return value;
   };
 
-/** What all commands take that look into a store. */
-const storeOptions = (command: Command): Command =>
-  command
-    .addOption(
-      new Option(
-        "--to <where>",
-        "local: wrangler's KV on this machine; remote: Cloudflare's, with CLOUDFLARE_API_TOKEN",
-      )
-        .choices(["local", "remote"])
-        .makeOptionMandatory(),
-    )
-    .option("--worker <dir>", "folder of the Worker, with its wrangler.jsonc", "apps/edge")
-    .option("--persist <dir>", "local KV folder (default: .wrangler/state in the Worker's folder)")
-    .option("--account-id <id>", "remote: default CLOUDFLARE_ACCOUNT_ID, else that of wrangler.jsonc")
-    .option("--namespace-id <id>", "remote: KV namespace (default: that of INDEX in wrangler.jsonc)")
-    .option("--json", "print one JSON object on stdout");
+/** What all commands take that look into a store: `--to`, and the options of each store. */
+const storeOptions = (command: Command): Command => {
+  const stores = Object.entries(STORES);
+  const about = stores.map(([name, store]) => `${name}: ${store.about}`).join("; ");
+  command.addOption(new Option("--to <where>", about).choices(stores.map(([name]) => name)).makeOptionMandatory());
+  const options = new Map(stores.flatMap(([, store]) => store.options.map((option) => [option[0], option])));
+  for (const [flag, help, fallback] of options.values()) command.option(flag, help, fallback);
+  return command.option(...json);
+};
 
 /** As in `--context device=phone --context country=ch`. */
 const contextPair = (text: string, before: Record<string, string> = {}): Record<string, string> => {
@@ -38,16 +33,20 @@ const contextPair = (text: string, before: Record<string, string> = {}): Record<
 
 const backend = (): Option =>
   new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
-const data = ["--data <dir>", "folder of the SQL's files (default: that of the config, and data in it)"] as const;
-const strict = ["--strict", "events of unknown items are an error"] as const;
-const index = ["--index <dir>", "index folder that `poeem train` wrote"] as const;
-const delta = ["--delta <dir>", "changes to the index, which `poeem encode` wrote"] as const;
+const json = ["--json", "print one JSON object to stdout"] as const;
+const data = [
+  "--data <dir>",
+  "folder for file names in the SQL (default: the config's folder, then data in it)",
+] as const;
+const strict = ["--strict", "fail on events that name unknown items"] as const;
+const index = ["--index <dir>", "index folder written by `poeem train`"] as const;
+const delta = ["--delta <dir>", "changes to the index, written by `poeem encode`"] as const;
 
 /** The `poeem` command. Commands load what they need when they run, so that `--help` and errors come at once. */
 export function program(): Command {
   const root = new Command("poeem")
     .description(
-      "Train a two-tower retrieval model together with its product-quantization index, and publish it to the edge.",
+      "Train a two-tower retrieval model and its product-quantization index together, and publish them to the edge.",
     )
     .exitOverride()
     .showSuggestionAfterError()
@@ -55,169 +54,179 @@ export function program(): Command {
 
   root
     .command("train")
-    .description("data → joint training → index folder")
+    .description("train the model and its index together; writes an index folder")
     .requiredOption("--config <file>", "poeem.config.ts")
     .option(...data)
     .option(...strict)
     .option("--out <dir>", "index folder to write (default: dist/index beside the config)")
     .addOption(backend())
-    .option("--seed <n>", "overrides training.seed", integer(0))
-    .option("--resume", "go on from the last checkpoint of a training that was stopped")
-    .option("--checkpoint-every <seconds>", "least time between two checkpoints; 0 for one a step", integer(0), 60)
-    .option("--json", "print one JSON object on stdout")
+    .option("--seed <n>", "override training.seed", integer(0))
+    .option("--resume", "resume an interrupted run from its last checkpoint")
+    .option("--checkpoint-every <seconds>", "least time between checkpoints; 0 for one per step", integer(0), 60)
+    .option(...json)
     .action(async (options) => (await import("./commands/train.ts")).train(options));
 
   root
     .command("evaluate")
-    .description("held-out queries: dense brute force, the index at several nprobe, baselines")
-    .requiredOption("--config <file>", "poeem.config.ts the index was trained with")
+    .description("measure recall on held-out queries: exact search, the index at several nprobe, baselines")
+    .requiredOption("--config <file>", "the poeem.config.ts that the index was trained with")
     .requiredOption(...index)
     .option(...data)
-    .option("--queries <n>", "at most this many held-out queries, spread evenly", integer(1), 6000)
-    .option("--all", "every held-out query")
+    .option("--queries <n>", "use at most this many held-out queries, evenly spread", integer(1), 6000)
+    .option("--all", "use every held-out query")
     .option(
       "--nprobe <n...>",
-      "cells to visit, a row each (default: powers of two up to all of them)",
+      "cells to visit, one row each (default: powers of two up to all cells)",
       (text: string, before: number[] | undefined) => [...(before ?? []), integer(1)(text)],
     )
     .option(
       "--afterwards [bytes...]",
-      "also IVF+PQ and IVF+OPQ made from the dense vectors, at these bytes an item (default: those of the index)",
+      "also build IVF+PQ and IVF+OPQ from the dense vectors, at these bytes per item (default: those of the index)",
       (bytes: string, before: number[] | undefined) => [...(before ?? []), integer(1)(bytes)],
     )
-    .option("--report", "draw report.html in the index folder anew, with these figures")
+    .option("--report", "redraw report.html in the index folder with these figures")
     .addOption(backend())
-    .option("--json", "print one JSON object on stdout")
+    .option(...json)
     .action(async (options) => (await import("./commands/evaluate.ts")).evaluate(options));
 
   root
     .command("search")
-    .description("ask an index folder, without a server")
+    .description("search an index folder, without a server")
     .requiredOption(...index)
     .option(...delta)
     .option("-q, --query <text>", "query text")
     .option("--history <ids>", "ids of items, oldest first, separated by commas")
-    .option("--context <name=value>", "a feature of the moment; once for each", contextPair)
-    .option("--vectors <file>", "query vectors: little-endian float32, one after the other")
-    .option("--heads <n>", "vectors a query, with --vectors", integer(1), 1)
-    .option("--k <n>", "results", integer(1), 10)
-    .option("--nprobe <n>", "cells visited", integer(1))
-    .option("--json", "print one JSON object on stdout")
+    .option("--context <name=value>", "a context feature; repeat for more", contextPair)
+    .option("--vectors <file>", "query vectors: little-endian float32, concatenated")
+    .option("--heads <n>", "vectors per query, with --vectors", integer(1), 1)
+    .option("--k <n>", "number of results", integer(1), 10)
+    .option("--nprobe <n>", "number of cells to visit", integer(1))
+    .option("--filter <expression>", "only items that match, for example: kind:emoji AND NOT year<1990")
+    .option(...json)
     .action(async (options) => (await import("./commands/search.ts")).search(options));
 
   storeOptions(root.command("publish"))
-    .description("write an index into Workers KV: chunks first, pointer last")
+    .description("upload an index: chunks first, then the pointer that makes it serve")
     .requiredOption(...index)
     .option(...delta)
-    .option("--name <name>", "which index this becomes the serving version of", "current")
-    .option("--dry-run", "print what would be written, and write nothing")
+    .option("--name <name>", "name of the index to publish to", "current")
+    .option("--dry-run", "print what would be written without writing it")
     .action(async (options) => (await import("./commands/publish.ts")).publish(options));
 
   storeOptions(root.command("versions"))
-    .description("published versions, and which one serves")
-    .option("--name <name>", "only this index (default: all)")
+    .description("list published versions and the one that serves")
+    .option("--name <name>", "list only this index (default: all)")
     .action(async (options) => (await import("./commands/versions.ts")).versions(options));
 
   storeOptions(root.command("rollback"))
-    .description("make an earlier version serve again, once all of it was read and found intact")
-    .option("--name <name>", "which index", "current")
-    .option("--to-version <version>", "which version (default: the one published before the serving one)")
+    .description("make an earlier version serve again, after checking every chunk of it")
+    .option("--name <name>", "name of the index", "current")
+    .option("--to-version <version>", "version to serve (default: the one published before the serving one)")
     .action(async (options) => (await import("./commands/rollback.ts")).rollback(options));
 
   storeOptions(root.command("prune"))
-    .description("delete chunks that no kept version of any index uses")
+    .description("delete old versions, and chunks that no remaining version uses")
     .option(
       "--keep <n>",
-      "versions of each index to keep, beside the serving one and those of the last hour",
+      "versions to keep of each index, besides the serving one and those of the last hour",
       integer(2),
       2,
     )
-    .option("--dry-run", "print what would be deleted, and delete nothing")
+    .option("--dry-run", "print what would be deleted without deleting it")
     .action(async (options) => (await import("./commands/prune.ts")).prune(options));
 
   root
     .command("encode")
-    .description("add, update and remove items of a trained index, without training")
+    .description("add, update and remove items without retraining")
     .requiredOption(...index)
-    .option("--delta <dir>", "changes made before, which these are added to")
-    .option(
-      "--items <file>",
-      "new and changed items, with the columns that the index was trained with: CSV, JSON or Parquet",
-    )
+    .option("--delta <dir>", "earlier changes to build on")
+    .option("--items <file>", "new and changed items, with the columns used in training: CSV, JSON or Parquet")
     .option(
       "--vectors <file>",
-      "their vectors instead of the item tower's: little-endian float32, in the order of the items",
+      "their vectors, instead of the item tower's: little-endian float32, in the order of the items",
     )
     .option(
       "--ids <ids>",
-      "with --vectors, of an index without fields and filters: a file with an id a line, or ids with commas",
+      "with --vectors, for an index without fields and filters: a file with an id per line, or ids with commas",
     )
-    .option("--remove <ids>", "items to remove: a file with an id a line, or ids with commas")
-    .requiredOption("--out <dir>", "folder of changes to write")
-    .option("--json", "print one JSON object on stdout")
+    .option("--remove <ids>", "items to remove: a file with an id per line, or ids with commas")
+    .requiredOption("--out <dir>", "folder to write the changes to")
+    .option(...json)
     .action(async (options) => (await import("./commands/encode.ts")).encodeItems(options));
 
   root
     .command("compact")
-    .description("fold changes into an index of its own, as if it had been written anew")
+    .description("merge changes into the index; writes a new index folder")
     .requiredOption(...index)
     .option(...delta)
     .requiredOption("--out <dir>", "index folder to write")
-    .option("--json", "print one JSON object on stdout")
+    .option(...json)
     .action(async (options) => (await import("./commands/compact.ts")).compact(options));
 
   root
     .command("inspect")
-    .description("what an index folder holds, or one file: a manifest, a chunk, a checkpoint, a query tower")
+    .description("describe an index folder, or one file: a manifest, chunk, checkpoint or query tower")
     .argument("<path>", "index folder or file")
     .option(...delta)
-    .option("--json", "print one JSON object on stdout")
+    .option(...json)
     .action(async (directory, options) => (await import("./commands/inspect.ts")).inspect(directory, options));
 
   root
     .command("import")
-    .description("make an index folder from another library's index file")
+    .description("convert another library's index file to an index folder")
     .argument("<file>", "index file")
     .addOption(
       new Option("--from <format>", "poeem: the original Poeem library").choices(["poeem"]).makeOptionMandatory(),
     )
     .requiredOption("--out <dir>", "index folder to write")
     .addOption(
-      new Option("--metric <metric>", "how it is searched; the file does not say")
+      new Option("--metric <metric>", "how scores are computed; the file does not say")
         .choices(["innerProduct", "cosine", "l2"])
         .default("innerProduct"),
     )
-    .option("--json", "print one JSON object on stdout")
+    .option(...json)
     .action(async (file, options) => (await import("./commands/import.ts")).importIndex(file, options));
 
   root
     .command("export")
-    .description("write an index for another library")
+    .description("convert an index folder to another library's file")
     .argument("<file>", "file to write")
     .requiredOption(...index)
     .addOption(
       new Option("--to <format>", "faiss: IndexPreTransform + IndexIVFPQ").choices(["faiss"]).makeOptionMandatory(),
     )
-    .option("--json", "print one JSON object on stdout")
+    .option(...json)
     .action(async (file, options) => (await import("./commands/export.ts")).exportIndex(file, options));
   return root;
 }
 
-/** Runs the command line. A mistake of the user's is one line on stderr and exit code 1; anything else shows its stack. */
+/**
+ * Runs the command line. What the caller can mend, told by its class, is one line on stderr and exit code 1; anything
+ * else is a defect and shows its stack.
+ */
 export async function main(argv: string[]): Promise<void> {
+  const root = program();
   try {
-    await program().parseAsync(argv);
+    await root.parseAsync(argv);
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode;
-    else {
-      process.exitCode = error instanceof UserError ? error.exitCode : 1;
-      const expected =
-        error instanceof UserError || /^\[(pq-core|query-tower|indexing-layer)\] /.test(messageOf(error));
-      process.stderr.write(
-        expected || !(error instanceof Error) ? `poeem: ${messageOf(error)}\n` : `poeem: ${error.stack}\n`,
-      );
-    }
+    process.exitCode = error instanceof CommanderError || error instanceof UserError ? error.exitCode : 1;
+    if (!(error instanceof CommanderError)) process.stderr.write(`poeem: ${explain(error, root)}\n`);
   } finally {
     stopWebGpu();
   }
+}
+
+/** Options that a question knows by another name than the command. */
+const OPTION_OF: Readonly<Record<string, string>> = { text: "query", vector: "vectors" };
+
+function explain(error: unknown, root: Command): string {
+  if (error instanceof InputError) {
+    // as in "context.device"
+    const [name = "", member] = error.parameter.split(/\.(.*)/s);
+    const flag = `--${OPTION_OF[name] ?? name}`;
+    const isFlag = root.commands.some(({ options }) => options.some(({ long }) => long === flag));
+    if (isFlag) return `${flag}${member ? ` ${member}` : ""}: ${error.detail}`;
+  }
+  const isExpected = [UserError, InputError, FormatError].some((kind) => error instanceof kind);
+  return isExpected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? messageOf(error));
 }

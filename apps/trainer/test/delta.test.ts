@@ -6,13 +6,11 @@ import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import type { ArtifactInput } from "@poeem/pq-core";
-import { scoreAware } from "@poeem/pq-core/encode-fast";
-import { createCodebook, decode, encode, writeArtifact } from "@poeem/pq-core/write";
+import { createCodebook, decode, encode, scoreAware, writeArtifact } from "@poeem/pq-core/write";
 import { planPrune } from "@poeem/publish/prune";
 import { publishInto } from "@poeem/publish/publish-into";
 import { readArtifact } from "@poeem/publish/read-artifact";
-import { DEFAULT_TOKENIZER } from "@poeem/towers";
-import { ITEM_TOWER_FILE, writeItemTower } from "@poeem/training/artifact/item-tower-file";
+import { ITEM_TOWER_FILE, itemTowerBytes } from "@poeem/training/artifact/item-tower-file";
 import { resolveConfig } from "@poeem/training/config";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryStore } from "../../../packages/publish/test/memory-store.ts";
@@ -196,18 +194,9 @@ describe("poeem encode", () => {
     const { assignments, codes } = inputOf(catalogue);
     const moments = new Float32Array(dim * dim);
     for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) moments[i * dim + j] = i === j ? 1 : 0.9;
-    const none = new Float32Array(0);
-    const tower = writeItemTower({
-      ...{
-        dim,
-        tokenizer: DEFAULT_TOKENIZER,
-        categories: [],
-        categoryRows: none,
-        numbers: undefined,
-        numberRows: none,
-      },
-      text: { embeddingDim: dim, hashes: new Uint32Array(0), scales: none, values: new Int8Array(0) },
-      ...{ layers: [], ids: [], known: none, moments: { moments, momentOf: new Uint32Array(4) } },
+    const tower = itemTowerBytes({
+      weights: { width: dim, inputs: [], layers: [], skip: false },
+      moments: { moments, momentOf: new Uint32Array(4) },
     });
     const ids = Uint32Array.from(catalogue.keys());
     const artifact = await writeArtifact({ codebook, assignments, codes, ids });
@@ -297,7 +286,7 @@ describe("poeem encode", () => {
 });
 
 describe("publishing changes", () => {
-  it("writes their chunks, the manifest and the pointer, reads no chunk of the base, and keeps the base from a prune", async () => {
+  it("writes their chunks, manifest and pointer, reads no chunk of the base, and saves it from a prune", async () => {
     const store = new MemoryStore();
     await publishInto(store, await readArtifact(index), { clock: store.clock });
     const changes = join(folder, "changes");

@@ -27,7 +27,12 @@ beforeAll(async () => {
     ids: Array.from({ length: 40 }, (_, i) => `item-${i}`),
     fields: Array.from({ length: 40 }, (_, i) => ({ title: `Item ${i}` })),
     facets: { kind: Array.from({ length: 40 }, (_, i) => (i % 2 ? "odd" : "even")) },
-    queryTower: writeQueryTower({ tokenizer: DEFAULT_TOKENIZER, table, layers: [], skip: false }),
+    queryTower: writeQueryTower({
+      width: dim,
+      inputs: [{ kind: "text", tokenizer: DEFAULT_TOKENIZER, table }],
+      layers: [],
+      skip: false,
+    }),
   });
   ({ chunks } = artifact);
   await writeIndexDirectory(join(folder, "index"), artifact, {});
@@ -43,7 +48,7 @@ describe("inspecting one file", () => {
     ["items", { count: 40, firstFields: expect.stringMatching(/^\{"title":"Item \d+"\}$/) }],
     ["lookup", { count: 40 }],
     ["filters", { facets: { kind: "2 values" } }],
-    ["query-tower", { queryTower: expect.objectContaining({ textFeatures: 2, textTable: "4 dimensions, int8" }) }],
+    ["query-tower", { queryTower: expect.objectContaining({ textFeatures: 2, dimensions: 4 }) }],
   ])("says of a %s chunk what it is, and that its name and manifest agree", async (kind, expected) => {
     const facts = await fileFacts(fileOf(kind));
     const { size } = await readFile(fileOf(kind)).then(({ length }) => ({ size: length }));

@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import type { TrainingLog } from "@poeem/training/train/training-log";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-// `poeem train` as a process of its own, killed at many moments. 200 items and 2,400 events of 4 kinds; 64 steps or so, 40 %
-// of them warm-up, then two that gather items for the k-means start.
+// `poeem train` as a process of its own, killed at many moments. 200 items and 2,400 events of 4 kinds; 64 steps or so,
+// 40 % of them warm-up, then two that gather items for the k-means start.
 const CONFIG = `export default {
   name: "small",
   data: {
@@ -150,19 +150,19 @@ describe("a stop and its answer", () => {
       while (
         run.child.exitCode === null &&
         !run.output.includes("gathering") &&
-        !run.output.includes("going on from step")
+        !run.output.includes("resuming from step")
       )
         await new Promise((done) => setTimeout(done, 1));
       // a signal before the loop starts ends the process at once; what is asked here is the one after
       await new Promise((done) => setTimeout(done, signal === "SIGINT" ? 0 : 150));
       run.child.kill(signal);
       expect(await run.ended, run.output).toBe(130);
-      expect(run.output).toMatch(/stopped.*--resume goes on from/);
+      expect(run.output).toMatch(/stopped.*--resume continues from/);
     }
     await resumed(out);
   }, 600_000);
 
-  it("refuses to go on with another seed, and names it", async () => {
+  it("refuses to resume with another seed, and names it", async () => {
     const out = join(folder, "other");
     const run = start(out, ["--checkpoint-every", "0"], { on: "rename", path: "step-0000000003", action: "kill" });
     await run.ended;

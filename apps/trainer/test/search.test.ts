@@ -1,32 +1,51 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
-import { type Index, openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import type { Index, InputError, ItemId, ItemIds } from "@poeem/pq-core";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import {
   DEFAULT_TOKENIZER,
   fnv1a32,
-  type HistoryHead,
+  type HistoryWeights,
   openQueryTower,
   type QueryTowerWeights,
+  type Question,
   quantizeTable,
+  questionVectors,
+  type TextWeights,
   writeQueryTower,
 } from "@poeem/towers";
-import { itemId, searchVectors } from "@poeem/training/search/query";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { program } from "../src/cli.ts";
 
 const dim = 4;
 const random = new Random(9);
 const numbers = (n: number): Float32Array => Float32Array.from({ length: n }, () => random.normal());
 const partition = { values: new Int8Array(dim).fill(3), scales: Float32Array.of(0.1), bias: Float32Array.of(1) };
-const text = quantizeTable(numbers(dim), Uint32Array.of(fnv1a32("wred")), dim);
-const noText = { embeddingDim: dim, hashes: new Uint32Array(0), scales: new Float32Array(0), values: new Int8Array(0) };
+const mixture: HistoryWeights = { kind: "history", form: "mixture", length: 2, scale: 9, partition };
+const mean: HistoryWeights = { kind: "history", form: "mean", length: 5, scale: 1 };
+const text: TextWeights = {
+  kind: "text",
+  tokenizer: DEFAULT_TOKENIZER,
+  table: quantizeTable(numbers(dim), Uint32Array.of(fnv1a32("wred")), dim),
+};
 
-function weights(table: QueryTowerWeights["table"], history?: HistoryHead): QueryTowerWeights {
-  const contexts = { names: ["device\tphone", "device\tdesk"], rows: numbers(2 * dim) };
-  return { tokenizer: DEFAULT_TOKENIZER, table, layers: [], skip: false, ...(history ? { history } : {}), contexts };
+function weights(...inputs: QueryTowerWeights["inputs"]): QueryTowerWeights {
+  const names = ["device\tphone", "device\tdesk"];
+  const context = { kind: "context", names, rows: numbers(2 * dim) } as const;
+  return { width: dim, inputs: [...inputs, context], layers: [], skip: false };
 }
 
-async function indexWith(tower: QueryTowerWeights | undefined, ids: readonly string[] | Uint32Array): Promise<Index> {
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "poeem-search-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function indexWith(tower: QueryTowerWeights | undefined, ids: ItemIds, name = "index"): Promise<Index> {
   const shape = { dim, metric: "innerProduct", nlist: 0, numSubQuantizers: 2, nbits: 4, byResidual: false } as const;
   const codebook = createCodebook({ ...shape, centroids: numbers(16 * dim) });
   const artifact = await writeArtifact({
@@ -35,11 +54,30 @@ async function indexWith(tower: QueryTowerWeights | undefined, ids: readonly str
     ids,
     queryTower: tower && writeQueryTower(tower),
   });
-  const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
-  return openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-    ...allParts,
-    kernel: scalarKernel,
+  const directory = join(folder, name);
+  await writeIndexDirectory(directory, artifact, {});
+  return openIndexDirectory(directory);
+}
+
+/** What a question is searched with. */
+async function ask(index: Index, question: Question<ItemId>) {
+  const tower = await index.queryTower();
+  return questionVectors(index, tower && openQueryTower(tower), question);
+}
+
+/** `poeem search` of the index that was written last. */
+async function search(...args: string[]): Promise<{ results: { id: string | number; score: number }[] }> {
+  let output = "";
+  const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    output += text;
+    return true;
   });
+  try {
+    await program().parseAsync(["node", "poeem", "search", "--index", join(folder, "index"), ...args, "--json"]);
+  } finally {
+    spy.mockRestore();
+  }
+  return JSON.parse(output);
 }
 const ids = Array.from({ length: 20 }, (_, i) => `item-${i}`);
 const vectorsOf = async (index: Index, names: readonly string[]): Promise<Float32Array> =>
@@ -47,10 +85,10 @@ const vectorsOf = async (index: Index, names: readonly string[]): Promise<Float3
 
 describe("what is searched with", () => {
   it("is the query tower's mixture of the decoded items of a history, which do not come back", async () => {
-    const tower = weights(noText, { form: "mixture", length: 2, scale: 9, partition });
+    const tower = weights(mixture);
     const index = await indexWith(tower, ids);
     const history = ["item-3", "item-7", "item-1"];
-    const asked = await searchVectors(index, { history });
+    const asked = (await ask(index, { history }))!;
     const expected = openQueryTower(writeQueryTower(tower)).embed({ history: await vectorsOf(index, history) });
     expect(asked.vectors).toHaveLength(2);
     expect(expected).toMatchObject({ vectors: asked.vectors, temperature: 9 });
@@ -58,13 +96,15 @@ describe("what is searched with", () => {
     const { ordinals } = await index.search(asked.vectors, { k: 20, merge: asked.merge, exclude: asked.exclude });
     const found = (await index.items(ordinals)).map(({ id }) => id);
     expect(found.toSorted()).toEqual(ids.filter((id) => !history.includes(id)).toSorted());
+    const { results } = await search("--history", history.join(), "--k", "20");
+    expect(results.map(({ id }) => id)).toEqual(found);
   });
 
   it("is one vector of text, history and context where the tower pools them", async () => {
-    const tower = weights(text, { form: "mean", length: 5, scale: 1 });
+    const tower = weights(text, mean);
     const index = await indexWith(tower, ids);
     const asked = { text: "red", history: ["item-2"], context: { device: "desk" } };
-    const { vectors, merge } = await searchVectors(index, asked);
+    const { vectors, merge } = (await ask(index, asked))!;
     const items = await vectorsOf(index, asked.history);
     expect(merge).toBeUndefined();
     expect(vectors).toEqual([openQueryTower(writeQueryTower(tower)).embed({ ...asked, history: items })]);
@@ -73,7 +113,7 @@ describe("what is searched with", () => {
   it("is each item by itself where the tower was not trained on histories, or there is none", async () => {
     for (const tower of [undefined, weights(text)]) {
       const index = await indexWith(tower, ids);
-      const { vectors, merge } = await searchVectors(index, { history: ["item-2", "item-4"] });
+      const { vectors, merge } = (await ask(index, { history: ["item-2", "item-4"] }))!;
       const decoded = await vectorsOf(index, ["item-2", "item-4"]);
       expect(vectors.map((vector) => [...vector])).toEqual([[...decoded.slice(0, dim)], [...decoded.slice(dim)]]);
       expect(merge).toBeUndefined();
@@ -81,31 +121,58 @@ describe("what is searched with", () => {
   });
 
   it("takes ids of whatever type the index has", async () => {
-    const index = await indexWith(
+    const refused = (history: string, parameter: string, detail: string) =>
+      expect(search("--history", history)).rejects.toMatchObject({ parameter, detail } satisfies Partial<InputError>);
+    const small = Uint32Array.from({ length: 20 }, (_, i) => 100 + i);
+    await indexWith(undefined, small);
+    const { results } = await search("--history", "103,119", "--k", "20");
+    expect(results.map(({ id }) => id).toSorted()).toEqual([...small].filter((id) => id !== 103 && id !== 119));
+    await refused("99", "history", 'expected ids of items of this index, got "99"');
+    const expected = "expected integers of 0 to 4294967295, as the ids of this index are";
+    await refused("4294967296", "history", `${expected}, got "4294967296"`);
+    const largest = 18446744073709551615n;
+    await indexWith(
       undefined,
-      Uint32Array.from({ length: 20 }, (_, i) => 100 + i),
+      BigUint64Array.from({ length: 20 }, (_, i) => largest - BigInt(i)),
     );
-    expect((await searchVectors(index, { history: ["103", "119"] })).exclude).toEqual([103, 119]);
-    await expect(searchVectors(index, { history: ["99"] })).rejects.toThrow(/no item of this index has the id "99"/);
-    await expect(searchVectors(index, { history: ["4294967296"] })).rejects.toThrow(
-      /expected integers of 0 to 4294967295/,
-    );
-    expect(itemId("18446744073709551615", "u64")).toBe(18446744073709551615n);
-    expect(() => itemId("-1", "u64")).toThrow(/expected integers/);
+    const found = (await search("--history", String(largest), "--k", "20")).results.map(({ id }) => id);
+    expect(found).toHaveLength(19);
+    expect(found).not.toContain(String(largest));
+    await refused("-1", "history", `expected integers of 0 to ${largest}, as the ids of this index are, got "-1"`);
   });
 
-  it("is refused in words where the index cannot read it or knows nothing of it", async () => {
+  it("is refused by the name of what the index cannot read, and nothing where it knows nothing of it", async () => {
+    const refused = (index: Index, question: Question<ItemId>, parameter: string, detail: string) =>
+      expect(ask(index, question)).rejects.toMatchObject({ name: "InputError", parameter, detail });
     const none = await indexWith(undefined, ids);
-    await expect(searchVectors(none, { text: "red" })).rejects.toThrow(/--query: .* cannot answer text queries/);
-    await expect(searchVectors(none, { history: [] })).rejects.toThrow(/--history: expected ids/);
+    await refused(
+      none,
+      { text: "red" },
+      "text",
+      "cannot be used: this index was published without a query tower that reads text",
+    );
+    await refused(none, { history: [] }, "history", "expected at least one id, got none");
+    await refused(
+      none,
+      { history: ["item-1", "nobody"] },
+      "history",
+      'expected ids of items of this index, got "nobody"',
+    );
+    await refused(none, {}, "question", "expected text, history, context, like or vector, got none of them");
+    await refused(none, { vector: numbers(3) }, "vector", "expected 4 numbers, the dim of this index, got 3");
     const words = await indexWith(weights(text), ids);
-    await expect(searchVectors(words, { text: "zebra" })).rejects.toThrow('no word of "zebra" is known');
-    await expect(searchVectors(words, { text: "red", history: ["item-1"] })).rejects.toThrow(
-      /--history: expected alone/,
-    );
-    await expect(searchVectors(words, { context: { shoe: "9" } })).rejects.toThrow(
-      /--context shoe: expected one of device/,
-    );
-    await expect(searchVectors(words, { context: { device: "tv" } })).rejects.toThrow(/nothing of this query is known/);
+    expect(await ask(words, { text: "zebra" })).toBeUndefined();
+    expect(await ask(words, { context: { device: "tv" } })).toBeUndefined();
+    await expect(search("-q", "zebra")).rejects.toThrow(/nothing of this query is known/);
+    const combined = "cannot be combined: the model of this index reads a history by itself";
+    await refused(words, { text: "red", history: ["item-1"] }, "history", combined);
+    await refused(words, { text: "red", like: "item-1" }, "like", "expected like alone, got text and like");
+    const unknown = "is unknown; the model of this index reads device";
+    await refused(words, { context: { shoe: "9" } }, "context.shoe", unknown);
+    const histories = await indexWith(weights(text, mixture), ids);
+    await refused(histories, { text: "red", history: ["item-1"] }, "history", combined);
+    const alone = "cannot be used: the model of this index reads nothing with a history";
+    await refused(histories, { context: { device: "desk" } }, "context", alone);
+    expect((await ask(histories, { text: "red" }))?.vectors).toHaveLength(1);
   });
 });

@@ -23,7 +23,8 @@ const INTERACTIONS = `
   ORDER BY user_id, item_id`;
 
 const ITEMS = `
-  SELECT book_id AS item_id, title, authors, original_publication_year::INTEGER AS year, language_code AS language, image_url
+  SELECT book_id AS item_id, title, authors, original_publication_year::INTEGER AS year,
+    language_code AS language, image_url
   FROM 'books.csv'
   ORDER BY book_id`;
 
@@ -76,7 +77,10 @@ if (process.argv[1] === import.meta.filename) {
     const same = sha256 === KNOWN_INTERACTIONS;
     process.stdout.write(
       `${interactions.toLocaleString("en")} interactions and ${items.toLocaleString("en")} books in ${target}\n` +
-        `sha256 of interactions.csv ${sha256}: ${same ? "the data of this project's figures" : "other data than this project's figures are of (README.md says which release that was)"}\n`,
+        `sha256 of interactions.csv ${sha256}: ` +
+        (same
+          ? "the data behind this project's figures\n"
+          : "not the data behind this project's figures (README.md names the release they come from)\n"),
     );
   } catch (error) {
     process.stderr.write(`prepare-data: ${error instanceof Error ? error.message : String(error)}\n`);

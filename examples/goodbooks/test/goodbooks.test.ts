@@ -19,7 +19,8 @@ describe("prepare-data", () => {
     await writeFile(join(source, "ratings.csv"), "book_id,user_id,rating\n1,9,5\n2,9,3\n4,9,4\n4,9,4\n3,10,1\n");
     await writeFile(
       join(source, "books.csv"),
-      'book_id,authors,original_publication_year,title,language_code,image_url\n2,"B, C",1997.0,"Two, again",,u2\n1,A,2008.0,One,eng,u1\n3,A,,Three,eng,u3\n4,A,-720.0,Four,eng,u4\n',
+      "book_id,authors,original_publication_year,title,language_code,image_url\n" +
+        '2,"B, C",1997.0,"Two, again",,u2\n1,A,2008.0,One,eng,u1\n3,A,,Three,eng,u3\n4,A,-720.0,Four,eng,u4\n',
     );
     const prepared = await prepare(source, target);
     expect(prepared).toMatchObject({ interactions: 4, items: 4 });

@@ -71,7 +71,7 @@ describe.skipIf(!found)(
       expect(dataset.ids).toHaveLength(12_611);
       expect(dataset.test.count).toBe(2542);
       expect(dataset.ordered).toBe(true);
-      expect(dataset.numCategories).toBe(25);
+      expect(dataset.categoryNames).toHaveLength(25);
       const { values } = dataset.itemNumbers!;
       expect(values.reduce((sum, value) => sum + value, 0) / values.length).toBeCloseTo(0, 3);
       expect(values.reduce((sum, value) => sum + value * value, 0) / values.length).toBeCloseTo(1, 2);

@@ -4,7 +4,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildDataset, type Dataset } from "./dataset.ts";
 
-/** Writes both files under `dir`; each appears whole or not at all, and the events only after the items that they name. */
+/**
+ * Writes both files under `dir`; each appears whole or not at all, and the events only after the items that they
+ * name.
+ */
 export function writeDataset(dir: string, dataset: Dataset): void {
   mkdirSync(dir, { recursive: true });
   const files = [

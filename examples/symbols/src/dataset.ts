@@ -14,7 +14,10 @@ export interface Dataset {
   readonly events: readonly Event[];
 }
 
-/** Reads every source and joins them. Deterministic: the same packages and engine give the same rows in the same order. */
+/**
+ * Reads every source and joins them. Deterministic: the same packages and engine give the same rows in the same
+ * order.
+ */
 export function buildDataset(): Dataset {
   return joinSources([readCldr(), readFlags(), readTabler(), readLucide(), readMdi(), readPhosphor()].flat());
 }

@@ -1,6 +1,6 @@
 /**
- * CLDR's annotation keys drop U+FE0F, the emoji presentation selector. Without it ❤ is drawn as text on most systems, so
- * put it back wherever Unicode's list of recommended emoji (RGI, as the JavaScript engine knows it) wants it.
+ * CLDR's annotation keys drop U+FE0F, the emoji presentation selector. Without it ❤ is drawn as text on most systems,
+ * so put it back wherever Unicode's list of recommended emoji (RGI, as the JavaScript engine knows it) wants it.
  * @returns the fully qualified emoji, or null when no placement makes a recommended emoji.
  */
 export function qualifyEmoji(key: string): string | null {

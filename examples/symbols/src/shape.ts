@@ -92,7 +92,8 @@ function rect(x: number, y: number, width: number, height: number, rx: number, r
   if (rx === 0 || ry === 0) return `M${x} ${y}h${width}v${height}h${-width}Z`;
   const [h, v] = [short(width - 2 * rx), short(height - 2 * ry)];
   const corner = (dx: number, dy: number) => `a${rx} ${ry} 0 0 1 ${dx} ${dy}`;
-  return `M${short(x + rx)} ${y}h${h}${corner(rx, ry)}v${v}${corner(-rx, ry)}h-${h}${corner(-rx, -ry)}v-${v}${corner(rx, -ry)}Z`;
+  const [topRight, bottomRight, bottomLeft] = [corner(rx, ry), corner(-rx, ry), corner(-rx, -ry)];
+  return `M${short(x + rx)} ${y}h${h}${topRight}v${v}${bottomRight}h-${h}${bottomLeft}v-${v}${corner(rx, -ry)}Z`;
 }
 
 /** Three decimals: 0.001 of 24 units is far below a pixel, and sums such as 0.1 + 0.2 stay short. */

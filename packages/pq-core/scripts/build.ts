@@ -16,7 +16,7 @@ for (const [file, source, features] of [
 ] as const) {
   const out = join(root, "dist", file);
   const args = [
-    `src/kernels/${source}`,
+    `src/kernel/assembly/${source}`,
     "--baseDir",
     root,
     "-o",

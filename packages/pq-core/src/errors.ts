@@ -1,6 +1,7 @@
 /**
- * One wording for every complaint: the package, the thing in quotes, what was expected and what came.
- * TypeError for a wrong type, RangeError for a wrong value or length, FormatError for a file that is at fault.
+ * One wording for every complaint: the thing in quotes, what was expected and what came. InputError for what a search
+ * was asked, FormatError for a file that is at fault; for calling code TypeError (wrong type) and RangeError (wrong
+ * value).
  */
 const PREFIX = "[pq-core]";
 
@@ -34,8 +35,8 @@ export function rangeError(name: string, expected: string, got: unknown): RangeE
 }
 
 /**
- * What a caller said cannot be used: callers test for the class and show `parameter` and `detail`, as a Worker's 400 or a
- * command's one line.
+ * What a caller said cannot be used: callers test for the class and show `parameter` and `detail`, as a Worker's 400
+ * or a command's one line.
  */
 export class InputError extends Error {
   override readonly name = "InputError";
@@ -50,12 +51,18 @@ export class InputError extends Error {
   }
 }
 
-/** Throws unless `ok`: a RangeError, or, when `where` names a file, a FormatError. */
-export function check(ok: boolean, name: string, expected: unknown, got: unknown, where?: string): asserts ok {
+/** What a check blames when the fault lies in what was asked for. */
+export const INPUT = Symbol("input");
+/** Whose fault it is: that of the calling code (left out), of the file so called, or of what was asked for. */
+export type Blame = string | typeof INPUT | undefined;
+
+/** Throws unless `ok`: a RangeError, for {@link INPUT} an InputError, for a file a FormatError. */
+export function check(ok: boolean, name: string, expected: unknown, got: unknown, blame?: Blame): asserts ok {
   if (ok) return;
-  if (where === undefined) throw new RangeError(complaint(name, expected, got));
+  if (blame === undefined) throw rangeError(name, String(expected), got);
+  if (blame === INPUT) throw new InputError(name, `expected ${expected}, got ${describe(got)}`);
   const shown = typeof got === "object" ? JSON.stringify(got)?.slice(0, 60) : String(got);
-  throw new FormatError(where, `"${name}" expected ${expected}, got ${shown}`);
+  throw new FormatError(blame, `"${name}" expected ${expected}, got ${shown}`);
 }
 
 /** Throws at the first element that is not good, as {@link check} does. */
@@ -64,10 +71,10 @@ export function checkEach(
   values: ArrayLike<number>,
   expected: string,
   isGood: (value: number, index: number) => boolean,
-  where?: string,
+  blame?: Blame,
 ): void {
   for (let i = 0; i < values.length; i++)
-    if (!isGood(values[i]!, i)) check(false, `${name}[${i}]`, expected, values[i], where);
+    if (!isGood(values[i]!, i)) check(false, `${name}[${i}]`, expected, values[i], blame);
 }
 
 /** Throws unless `value` is an instance of the class. */
@@ -75,30 +82,43 @@ export function checkType<T>(
   name: string,
   value: unknown,
   type: abstract new (...args: never[]) => T,
+  blame?: Blame,
 ): asserts value is T {
-  if (!(value instanceof type)) throw typeError(name, `a ${type.name}`, value);
+  if (value instanceof type) return;
+  if (blame === undefined) throw typeError(name, `a ${type.name}`, value);
+  check(false, name, `a ${type.name}`, value, blame);
 }
 
-export function checkLength(name: string, { length }: { readonly length: number }, expected: number): void {
-  check(length === expected, name, `length ${expected}`, length);
+export function checkLength(
+  name: string,
+  { length }: { readonly length: number },
+  expected: number,
+  blame?: Blame,
+): void {
+  check(length === expected, name, `length ${expected}`, length, blame);
 }
 
 /** Throws unless `value` is an integer in [min, max]. */
-export function checkInteger(name: string, value: unknown, min: number, max: number, where?: string): void {
-  if (where === undefined && !Number.isInteger(value)) throw typeError(name, "an integer", value);
+export function checkInteger(name: string, value: unknown, min: number, max: number, blame?: Blame): void {
+  if (blame === undefined && !Number.isInteger(value)) throw typeError(name, "an integer", value);
   const isInside = Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
-  check(isInside, name, `an integer from ${min} to ${max}`, value, where);
+  check(isInside, name, `an integer from ${min} to ${max}`, value, blame);
 }
 
-export function checkFloat32(name: string, value: unknown, length: number): asserts value is Float32Array {
-  checkType(name, value, Float32Array);
-  checkLength(name, value, length);
+export function checkFloat32(
+  name: string,
+  value: unknown,
+  length: number,
+  blame?: Blame,
+): asserts value is Float32Array {
+  checkType(name, value, Float32Array, blame);
+  checkLength(name, value, length, blame);
 }
 
 /** Throws at the first NaN or infinity: one such value would poison every score computed from it. */
-export function checkFinite(name: string, values: Float32Array): void {
+export function checkFinite(name: string, values: Float32Array, blame?: Blame): void {
   // 0 times a finite number is 0, times any other it is NaN: a call a number takes several times as long
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
-  if (sum !== 0) checkEach(name, values, "a finite number", Number.isFinite);
+  if (sum !== 0) checkEach(name, values, "a finite number", Number.isFinite, blame);
 }

@@ -2,17 +2,28 @@
  * Product quantization for JavaScript: opens an index and searches it.
  * No dependency, no file system, no network: Node, Workers and browsers alike.
  *
- * Beside it: `/parts` has what `openArtifact` is handed where it is needed, `/write` makes codebooks, codes and artifacts, `/delta`
- * changes them, `/kv` names the keys of a published index, `/encode-fast` encodes with a kernel, `/interop` reads and writes files of
- * other libraries, `/conformance` tests kernels.
+ * Beside it: `/write` makes codebooks, codes and artifacts and changes them, `/kv` names the keys of a published index,
+ * `/interop` reads and writes files of other libraries, `/conformance` tests kernels.
  *
  * @module
  */
-export type { Codebook, Metric } from "./codebook.ts";
+export type { Codebook, Metric } from "./codebook/codebook.ts";
+export type { EncodedVectors } from "./codebook/codes.ts";
 export { FormatError, InputError } from "./errors.ts";
-export { openManifest } from "./format/manifest.ts";
-export { type DeltaReader, openArtifact } from "./format/open.ts";
-export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel.ts";
-export { MAX_K } from "./search/options.ts";
-export type * from "./types.ts";
-export { loadKernel, supportsRelaxedSimd } from "./wasm-kernel.ts";
+export type { Artifact, ArtifactInput } from "./format/artifact-writer.ts";
+export type { ArtifactChunk, ChunkEntry } from "./format/chunk.ts";
+export type { ChunkSource } from "./format/chunk-cache.ts";
+export type { ChunkKind } from "./format/constants.ts";
+export type { ItemId, ItemIds } from "./format/ids.ts";
+export type { Item, ItemFields } from "./format/item-pages.ts";
+export type { DeltaCounts, Manifest } from "./format/manifest.ts";
+export { openManifest } from "./format/manifest-file.ts";
+export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel/kernel.ts";
+export { scalarKernel } from "./kernel/scalar-kernel.ts";
+export { loadKernel, supportsRelaxedSimd } from "./kernel/wasm-kernel.ts";
+export { type OpenOptions, openArtifact } from "./open.ts";
+export type { Filter } from "./search/filter.ts";
+export { parseFilter } from "./search/filter-expression.ts";
+export type { Merge } from "./search/merge.ts";
+export { MAX_K, type SearchOptions, type SearchResult } from "./search/options.ts";
+export type { Index } from "./search/pq-index.ts";

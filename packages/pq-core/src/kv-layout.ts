@@ -2,7 +2,7 @@
  * Names of the keys under which a published artifact lies in Workers KV, and the one small value that changes.
  *
  *     index/<name>              the pointer: which version of the index serves; written last, polled by readers
- *     chunk/<key>               manifests and chunks: immutable, the content decides the key, so they may be cached for good
+ *     chunk/<key>               manifests and chunks: immutable, the content decides the key: cache them for good
  *     version/<name>/<version>  the record of a published version, one key each, so that two publishers cannot lose one
  *     claim/<kind>/<holder>     a publish or a prune under way; expires by itself. Tools read it, the Worker never does
  *

@@ -1,11 +1,15 @@
 /**
- * Makes what `openArtifact` reads, and looks into its files: codebooks, codes, artifacts.
+ * Makes what `openArtifact` reads, changes it, and looks into its files: codebooks, codes, artifacts, deltas.
  *
  * @module
  */
-export type { CodebookInput } from "./codebook.ts";
-export { createCodebook, METRICS } from "./codebook.ts";
-export { innerProductTable } from "./distance-table.ts";
-export { decode, encode } from "./encode.ts";
+export { compactArtifact } from "./catalogue/compact.ts";
+export { type CatalogueChanges, type DeltaArtifact, writeDelta } from "./catalogue/delta-writer.ts";
+export { type CodebookInput, createCodebook, METRICS } from "./codebook/codebook.ts";
+export { decode } from "./codebook/decode.ts";
+export { encode } from "./codebook/encode.ts";
+export { type QueryMoments, scoreAware } from "./codebook/score-aware.ts";
+export { writeArtifact } from "./format/artifact-writer.ts";
 export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-header.ts";
-export { writeArtifact } from "./format/write.ts";
+export { innerProductTable } from "./kernel/distance-table.ts";
+export { encodeFast } from "./kernel/wasm-encode.ts";

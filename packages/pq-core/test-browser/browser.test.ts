@@ -1,4 +1,7 @@
-/** pq-core in a real Chromium: the conformance suite, the golden files, and the rankings that Node and workerd give too. */
+/**
+ * pq-core in a real Chromium: the conformance suite, the golden files, and the rankings that Node and workerd give
+ * too.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,6 +1,9 @@
-/** Runs in the browser, bundled by browser.test.ts: the conformance suite, the golden files and the committed rankings. */
+/**
+ * Runs in the browser, bundled by browser.test.ts: the conformance suite, the golden files and the committed
+ * rankings.
+ */
 import { loadKernel, supportsRelaxedSimd } from "../src/index.ts";
-import { scalarKernel } from "../src/scalar-kernel.ts";
+import { scalarKernel } from "../src/kernel/scalar-kernel.ts";
 import { adcConformance } from "../src/testing/conformance.ts";
 import { GOLDEN, observe } from "../test/golden.ts";
 import { openWhole } from "../test/open-whole.ts";
@@ -17,10 +20,6 @@ export interface BrowserRun {
   readonly userAgent: string;
 }
 
-const { compile } = (
-  globalThis as unknown as { WebAssembly: { compile(bytes: ArrayBuffer): Promise<WebAssembly.Module> } }
-).WebAssembly;
-
 const read = async (path: string): Promise<ArrayBuffer> => {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
@@ -28,7 +27,8 @@ const read = async (path: string): Promise<ArrayBuffer> => {
 };
 
 async function run(name: "scalar" | "simd" | "relaxed-simd", kernelFile: string | undefined): Promise<BrowserRun> {
-  const kernelModule = kernelFile === undefined ? undefined : await compile(await read(`/dist/${kernelFile}`));
+  const kernelModule =
+    kernelFile === undefined ? undefined : await WebAssembly.compile(await read(`/dist/${kernelFile}`));
   const conformance: Record<string, string> = {};
   adcConformance({
     name,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { loadKernel, supportsRelaxedSimd } from "../src/index.ts";
-import { scalarKernel } from "../src/scalar-kernel.ts";
+import { scalarKernel } from "../src/kernel/scalar-kernel.ts";
 import { adcConformance } from "../src/testing/conformance.ts";
 import { kernelModule } from "./support.ts";
 

@@ -12,7 +12,6 @@ interface ModelItem {
   readonly color: string | undefined;
   readonly tags: readonly string[];
   readonly price: number;
-  readonly vector: Float32Array;
 }
 
 export interface Scenario {
@@ -89,7 +88,6 @@ export class Model {
       color: ["red", "green", undefined][this.integer(3)],
       tags: ["rare", "odd", "new"].filter((_, i) => this.integer([150, 2, 20][i]!) === 0),
       price: this.integer(9) === 0 ? Number.NaN : this.integer(100) / 4,
-      vector: normals(DIM, this.#next),
     };
     this.items.set(id, item);
     return item;
@@ -149,10 +147,6 @@ export class Model {
       fields: items.map(({ title, price }) => ({ title, price: Number.isNaN(price) ? null : price })),
       facets: { color: items.map(({ color }) => color), tag: items.map(({ tags }) => tags) },
       numbers: { price: items.map(({ price }) => price) },
-      // An index without items has no refine pages, and so does not say that it has refine codes.
-      ...(this.#scenario.n === 0
-        ? {}
-        : { refineVectors: Float32Array.from(items.flatMap(({ vector }) => [...vector])) }),
     };
   }
 
@@ -162,7 +156,7 @@ export class Model {
 
   /** A search with anything in it. */
   options(): SearchOptions {
-    const { nlist, extras, n } = this.#scenario;
+    const { nlist, extras } = this.#scenario;
     const filters: (Filter | undefined)[] = [
       undefined,
       { facet: "color", in: ["red", "unknown"] },
@@ -182,7 +176,6 @@ export class Model {
       nprobe: [1, 2, Math.max(1, nlist)][this.integer(3)],
       filter: extras ? filters[this.integer(filters.length)] : undefined,
       exclude: Array.from({ length: this.integer(5) }, () => this.anyId() ?? this.newId()),
-      refine: extras && n > 0 && this.items.size > 0 && this.integer(4) === 0 ? 3 : false,
       merge: this.integer(4) === 0 ? { by: "sumExp", temperature: 2 } : { by: "max" },
     };
   }

@@ -20,7 +20,6 @@ const input: ArtifactInput = {
   ids,
   facets: { color: colors, tag: tags },
   numbers: { price: prices },
-  refineVectors: decoded,
   listChunkBytes: 2048,
 };
 const artifact = await writeArtifact(input);
@@ -193,7 +192,8 @@ describe.each(Object.keys(OPENED))("%s", (name) => {
       };
       const cells = queries.map((q) => probed([q], 2));
       const found = (i: number) => terms(i).filter((_, h) => cells[h]!.has(encoded.assignments[i]!));
-      // The shortlist: 8 times as many as are wanted, and 64 at least, by the best term of a vector that probes the cell.
+      // The shortlist: 8 times as many as are wanted, and 64 at least, by the best term of a vector that probes the
+      // cell.
       for (const k of [3, 30]) {
         const size = Math.max(64, 8 * k);
         const shortlist = expected(
@@ -213,20 +213,6 @@ describe.each(Object.keys(OPENED))("%s", (name) => {
       }
     },
   );
-
-  it("scores candidates again by the refine codes", async () => {
-    const index = await OPENED[name]!();
-    const exact = expected(
-      (i) => dot(i, query),
-      () => true,
-      10,
-    );
-    const { ordinals, scores } = await index.search(query, { k: 10, nprobe: 7, refine: 8 });
-    const items = await index.items(ordinals);
-    // int8 of the largest value: about 1 % of a score; the codes were made from the decoded vectors here.
-    for (const [rank, { score }] of exact.entries()) expect(Math.abs(scores[rank]! - score)).toBeLessThan(0.1);
-    expect(items.filter(({ id }) => exact.some((item) => item.id === id)).length).toBeGreaterThanOrEqual(9);
-  });
 
   it("tells the facets, and where ids and vectors are", async () => {
     const index = await OPENED[name]!();

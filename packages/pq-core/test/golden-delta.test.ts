@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { writeDelta } from "../src/delta/index.ts";
 import type { ItemIds } from "../src/index.ts";
+import { writeDelta } from "../src/write.ts";
 import { GOLDEN, observe } from "./golden.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule } from "./support.ts";
@@ -39,9 +39,6 @@ describe.each(CASES.map((golden) => [golden.name, golden] as const))(
           ...(input.fields === undefined ? {} : { fields: [{ title: "changed" }, { title: "new" }] }),
           ...(input.facets === undefined ? {} : { facets: { parity: ["even", "none"], rare: [[], ["twenty"]] } }),
           ...(input.numbers === undefined ? {} : { numbers: { rank: [1000, Number.NaN] } }),
-          ...(input.refineVectors === undefined
-            ? {}
-            : { refineVectors: input.refineVectors.slice(0, 2 * input.codebook.dim) }),
         },
         remove: [input.ids[5]!],
       });

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { writeArtifact } from "../src/write.ts";
+import { compactArtifact, writeArtifact, writeDelta } from "../src/write.ts";
 import { GOLDEN, observe } from "./golden.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule } from "./support.ts";
@@ -46,6 +46,28 @@ describe.each(GOLDEN.map((golden) => [golden.name, golden] as const))("fixtures/
     },
   );
 });
+
+/** Written when there was a kind `refine`: int8 codes of the original vectors, which nobody reads any more. */
+const REFINE = new URL("../fixtures/v1-refine/", import.meta.url);
+
+it.each(readdirSync(REFINE))(
+  "fixtures/v1-refine/%s, which lists refine codes, is read as if it had none",
+  async (name) => {
+    const { query } = GOLDEN.find((golden) => golden.name === name)!;
+    const read = (file: string): Uint8Array => new Uint8Array(readFileSync(new URL(`${name}/${file}`, REFINE)));
+    const index = await openWhole({ get: async (key) => read(key) }, read("manifest.json"));
+    expect(index.manifest.chunks.some(({ kind }) => kind === "refine")).toBe(true);
+    const expected: unknown = JSON.parse(new TextDecoder().decode(read("expected.json")));
+    expect(JSON.parse(JSON.stringify(await observe(index, query)))).toEqual(expected);
+    const [id] = (await index.items([0])).map((item) => item.id);
+    const delta = await writeDelta(index, { remove: [id!] });
+    const ownChunks = new Map(delta.chunks.map(({ key, bytes }) => [key, bytes]));
+    const changed = await openWhole({ get: async (key) => ownChunks.get(key) ?? read(key) }, delta.manifestBytes);
+    const { manifest } = await compactArtifact(changed);
+    expect(manifest.numItems).toBe(index.manifest.numItems - 1);
+    expect(manifest.chunks.some(({ kind }) => kind === "refine")).toBe(false);
+  },
+);
 
 it("no golden folder is left without a test", () => {
   expect(

@@ -77,7 +77,6 @@ function goldenCase(options: Options): GoldenCase {
               rare: index.map((i) => (i % 20 === 0 ? ["twenty"] : [])),
             },
             numbers: { rank: index.map((i) => (i === 7 ? Number.NaN : i / 4)) },
-            refineVectors: Float32Array.from({ length: n * dim }, (_, i) => value(i, 4)),
             queryTower: Uint8Array.from({ length: 100 }, (_, i) => i),
             training: { seed: 7, recallAtK: { 10: 0.5 } },
             previousVersion: "0123456789abcdef",

@@ -15,7 +15,7 @@ it("the small delta itself is read, and its entries are in the order of its chun
 });
 
 it("a reader of format 1.0 refuses it, since it knows no chunk of kind delta", () => {
-  const kinds = ["codebook", "lists", "items", "lookup", "filters", "refine", "query-tower"];
+  const kinds = ["codebook", "lists", "items", "lookup", "filters", "query-tower"];
   expect(entries.filter(({ kind }) => !kinds.includes(kind)).map(({ kind }) => kind)).toEqual(["delta"]);
 });
 
@@ -80,7 +80,7 @@ describe("altered payloads, the hash made right", () => {
   });
 });
 
-it("rejects every flip of a single byte and every truncation of the delta chunk and of the lists beside the base", async () => {
+it("rejects every flipped byte and every truncation of the delta chunk and of the lists beside the base", async () => {
   for (const { key, bytes } of artifact.chunks.slice(deltaAt, deltaAt + 2)) {
     for (let at = 0; at < bytes.length; at++) {
       const flipped = bytes.slice();

@@ -3,7 +3,6 @@ import { readCodebook } from "../src/format/codebook-chunk.ts";
 import { readFilters } from "../src/format/filters-chunk.ts";
 import { readItemPage } from "../src/format/item-pages.ts";
 import { readLookupPage } from "../src/format/lookup-pages.ts";
-import { readRefinePage } from "../src/format/refine-pages.ts";
 import { FormatError } from "../src/index.ts";
 import { chunkMap, MissingChunk, readAll, replaceChunk, reseal, smallArtifact } from "./hostile.ts";
 import { kernelModule, random } from "./support.ts";
@@ -21,7 +20,7 @@ function edited(at: number, edit: (view: DataView, bytes: Uint8Array) => void): 
 
 it("the small artifact itself is read, and has a chunk of every kind", async () => {
   await expect(readAll(chunkMap(artifact), artifact.manifestBytes, true)).resolves.toBeDefined();
-  expect(new Set(kinds).size).toBe(7);
+  expect(new Set(kinds).size).toBe(6);
 });
 
 describe("one altered field of the chunk header, the hash made right", () => {
@@ -155,11 +154,6 @@ describe("altered payloads, the hash made right", () => {
     ["a look-up ordinal beyond the items", words("lookup", 0, 40), /"ordinals\[0\]" expected below 40, got 40/],
     ["a directory longer than the filters", words("filters", 0, 9999), /"directory" expected 9999 bytes/],
     ["a directory that is no JSON", words("filters", 16, 0), /"directory" expected JSON/],
-    [
-      "a refine scale that is no number",
-      floats("refine", 0, Number.NaN),
-      /"scales\[0\]" expected a finite number ≥ 0, got NaN/,
-    ],
   ])("%s", async (_, make, message) => {
     const { chunks, manifestBytes } = replaceChunk(artifact, ...make());
     const reading = readAll(chunks, manifestBytes, true);
@@ -226,7 +220,8 @@ async function fuzz(
       outcomes.refused++;
     }
   }
-  // The artifact declares 6 kB; a length that is believed would ask for gigabytes at once. The rest waits for collection.
+  // The artifact declares 6 kB; a length that is believed would ask for gigabytes at once. The rest waits for
+  // collection.
   expect(mostBytes).toBeLessThan(512 * 1024 * 1024);
   // Both ways must be well trodden, or the run shows little.
   expect(outcomes.read).toBeGreaterThan(runs / 20);
@@ -250,7 +245,6 @@ it(`the readers survive ${FUZZ} mutated payloads: an answer or a FormatError, an
       for (let i = 0; i < count; i += 13) item(i);
     } else if (kind === "lookup") readLookupPage(kind, payload, count, manifest.idType, manifest.numItems)("id17");
     else if (kind === "filters") readFilters(payload, manifest.numItems);
-    else if (kind === "refine") readRefinePage(kind, payload, count, manifest.dim);
   });
 });
 

@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
-import { writeDelta } from "../src/delta/index.ts";
 import { chunkKey } from "../src/format/chunk.ts";
 import type { Artifact, Index } from "../src/index.ts";
-import { createCodebook, writeArtifact } from "../src/write.ts";
+import { createCodebook, writeArtifact, writeDelta } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import { normals, random, randomCodes } from "./support.ts";
 
-/** A small artifact with everything in it: strings, fields, facets, numbers, refine codes, a query tower. */
+/** A small artifact with everything in it: strings, fields, facets, numbers, a query tower. */
 export async function smallArtifact(): Promise<Artifact> {
   const next = random(11);
   const n = 40;
@@ -31,7 +30,6 @@ export async function smallArtifact(): Promise<Artifact> {
       rare: index.map((i) => (i === 5 ? "yes" : undefined)),
     },
     numbers: { rank: index },
-    refineVectors: normals(n * 4, next),
     queryTower: Uint8Array.of(1, 2, 3),
   });
 }
@@ -40,7 +38,6 @@ export async function smallArtifact(): Promise<Artifact> {
 export async function smallDelta(): Promise<Artifact> {
   const base = await smallArtifact();
   const index = await readAll(chunkMap(base), base.manifestBytes, true);
-  const next = random(13);
   const delta = await writeDelta(index, {
     items: {
       ...randomCodes(index.codebook, 3, 14),
@@ -48,7 +45,6 @@ export async function smallDelta(): Promise<Artifact> {
       fields: [{ t: 5 }, { t: 50 }, { t: 51 }],
       facets: { parity: ["even", "odd", undefined], rare: ["yes", undefined, "no"] },
       numbers: { rank: [1, 2, Number.NaN] },
-      refineVectors: normals(12, next),
     },
     remove: ["id0", "id7"],
   });
@@ -81,7 +77,7 @@ export async function readAll(
   // By the name the file gives: an altered name is no damage that a reader could see.
   const [facet] = Object.keys(await index.facets());
   const filter = facet === undefined ? undefined : { facet, in: ["even"] };
-  const { ordinals: found } = await index.search(query, { k: 5, nprobe: 2, refine: true, filter, exclude: ["id3"] });
+  const { ordinals: found } = await index.search(query, { k: 5, nprobe: 2, filter, exclude: ["id3"] });
   for (const ordinal of found) if (ordinal >= numItems) throw new Error(`ordinal ${ordinal} of ${numItems} items`);
   await index.items(ordinals);
   await index.vectors(ordinals);

@@ -3,8 +3,9 @@ import { writeArtifact } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
 
-// Each search runs on an index of its own: only the first one of a size makes the kernel's memory grow while it is under way,
-// and a view from before that reads nothing afterwards. Several vectors search with a floor, which must lose no item either.
+// Each search runs on an index of its own: only the first one of a size makes the kernel's memory grow while it is
+// under way, and a view from before that reads nothing afterwards. Several vectors search with a floor, which must
+// lose no item either.
 describe.each(["kernel.wasm", "kernel-relaxed.wasm"] as const)("a first search on %s", (file) => {
   const numItems = 3_000;
   const codebook = randomCodebook({ dim: 32, M: 16, nbits: 4, nlist: 40 }, 5);

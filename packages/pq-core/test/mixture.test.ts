@@ -1,4 +1,7 @@
-/** A mixture orders a shortlist. What that costs beside brute force over the visited cells, for a history as the trained towers make it. */
+/**
+ * A mixture orders a shortlist. What that costs beside brute force over the visited cells, for a history as the
+ * trained towers make it.
+ */
 import { expect, it } from "vitest";
 import { writeArtifact } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { packBlocks } from "../src/blocks.ts";
 import { type AdcKernel, type Codebook, loadKernel } from "../src/index.ts";
-import { ScalarKernel } from "../src/scalar-kernel.ts";
-import { TopK } from "../src/top-k.ts";
+import { packBlocks } from "../src/kernel/blocks.ts";
+import { ScalarKernel } from "../src/kernel/scalar-kernel.ts";
+import { TopK } from "../src/kernel/top-k.ts";
 import { createCodebook, decode, encode, innerProductTable, METRICS, writeArtifact } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import {

@@ -3,7 +3,9 @@ import { normals, random, randomCodebook, randomCodes, type Shape } from "../src
 import { writeArtifact } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 
-/** Searches whose ids and score bits are committed as fixtures/rankings.json: every runtime and kernel must give them. */
+/**
+ * Searches whose ids and score bits are committed as fixtures/rankings.json: every runtime and kernel must give them.
+ */
 const SHAPES: readonly Shape[] = (["innerProduct", "cosine", "l2"] as const).flatMap((metric) =>
   ([4, 8] as const).flatMap((nbits) => [
     { dim: 21, M: 7, nbits, nlist: 0, metric, rotate: false },
@@ -32,7 +34,6 @@ const SEARCHES: Readonly<Record<string, { readonly heads: number; readonly optio
     heads: 3,
     options: { k: 9, nprobe: 3, merge: { by: "sumExp", temperature: 2, weights: [1, 0.5, 2], exact: false } },
   },
-  "refine codes": { heads: 1, options: { k: 6, nprobe: 9, refine: 3 } },
 };
 
 const NUM_ITEMS = 900;
@@ -46,7 +47,6 @@ function makeInput(shape: Shape): ArtifactInput {
     ids: Uint32Array.from({ length: NUM_ITEMS }, (_, i) => 7 * (NUM_ITEMS - i)),
     facets: { color: Array.from({ length: NUM_ITEMS }, (_, i) => ["red", "green", "blue"][i % 3]) },
     numbers: { price: Float64Array.from({ length: NUM_ITEMS }, () => Math.floor(next() * 100)) },
-    refineVectors: normals(NUM_ITEMS * shape.dim, next),
     listChunkBytes: 16_384,
   };
 }
@@ -59,7 +59,10 @@ export interface ObservedRanking {
 
 export type Rankings = Record<string, ObservedRanking>;
 
-/** Title → ranking, for every shape, search and both ways of holding the lists (which must agree, so the title is the same). */
+/**
+ * Title → ranking, for every shape, search and both ways of holding the lists (which must agree, so the title is the
+ * same).
+ */
 export async function observeRankings(kernelModule: WebAssembly.Module | undefined, paged: boolean): Promise<Rankings> {
   const rankings: Rankings = {};
   for (const shape of SHAPES) {

@@ -3,7 +3,6 @@ import { transform } from "esbuild";
 import { expect, it } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
 import * as pqCore from "../src/index.ts";
-import * as parts from "../src/parts.ts";
 import * as write from "../src/write.ts";
 import { normals, orthogonal, random } from "./support.ts";
 
@@ -33,7 +32,6 @@ it("the README's example runs as it stands, and finds the item that was asked fo
   const modules = {
     "node:fs": { readFileSync },
     "@poeem/pq-core": pqCore,
-    "@poeem/pq-core/parts": parts,
     "@poeem/pq-core/write": write,
   };
   /** As Node resolves a sub-path of the package, by its `exports`. */

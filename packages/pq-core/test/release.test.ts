@@ -1,8 +1,10 @@
-/** A source that frees pages as soon as it is told that nothing reads them: no search may miss one, and none may stay. */
+/**
+ * A source that frees pages as soon as it is told that nothing reads them: no search may miss one, and none may stay.
+ */
 import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
 import type { Index } from "../src/index.ts";
-import { decode, writeArtifact } from "../src/write.ts";
+import { writeArtifact } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
 
@@ -15,7 +17,6 @@ const artifact = await writeArtifact({
   ...encoded,
   ids: Uint32Array.from({ length: N }, (_, i) => 7 * i),
   fields: Array.from({ length: N }, (_, i) => ({ title: `item ${i}` })),
-  refineVectors: decode(codebook, encoded.assignments, encoded.codes),
   listChunkBytes: 1024,
   itemChunkBytes: 2048,
 });
@@ -27,7 +28,6 @@ async function answer(index: Index, seed: number): Promise<unknown> {
     k: 1 + Math.floor(next() * 60),
     nprobe: 1 + Math.floor(next() * 24),
     exclude: [7, 14],
-    refine: seed % 4 === 1,
     merge: seed % 2 === 0 ? { by: "max" } : { by: "sumExp", temperature: 3 },
   });
   const items = await index.items(found.ordinals);

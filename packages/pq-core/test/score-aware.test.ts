@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { createCodebook } from "../src/codebook.ts";
-import { decodeRotated, encode } from "../src/encode.ts";
-import { type QueryMoments, scoreAware } from "../src/score-aware.ts";
+import { createCodebook } from "../src/codebook/codebook.ts";
+import { decodeRotated } from "../src/codebook/decode.ts";
+import { encode } from "../src/codebook/encode.ts";
+import { type QueryMoments, scoreAware } from "../src/codebook/score-aware.ts";
 import { normals, random, randomCodebook } from "../src/testing/data.ts";
 
 const DIM = 12;

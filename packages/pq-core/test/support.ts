@@ -6,10 +6,7 @@ export * from "../src/testing/data.ts";
 export function kernelModule(file: "kernel.wasm" | "kernel-relaxed.wasm"): WebAssembly.Module {
   const path = new URL(`../dist/${file}`, import.meta.url);
   if (!existsSync(path)) throw new Error(`${file} is missing: npm run build -w @poeem/pq-core`);
-  const { Module } = (
-    globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } }
-  ).WebAssembly;
-  return new Module(readFileSync(path));
+  return new WebAssembly.Module(readFileSync(path));
 }
 
 /** A source over the chunks of an artifact, counting what is fetched. */

@@ -1,4 +1,7 @@
-/** Equal scores by smaller id, and several query vectors, beside brute force over the visited cells: a full sort of the scores of single searches. */
+/**
+ * Equal scores by smaller id, and several query vectors, beside brute force over the visited cells: a full sort of
+ * the scores of single searches.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Index, ItemId, Merge, SearchOptions } from "../src/index.ts";
@@ -71,8 +74,6 @@ async function makeCatalogue(given: Case): Promise<Catalogue> {
           ? numbers
           : BigUint64Array.from(ids as readonly bigint[]),
     facets: { color },
-    // Refine codes tie as well.
-    refineVectors: Float32Array.from({ length: N * DIM }, () => integer(2)),
     listChunkBytes: 1024,
     itemChunkBytes: 1024,
   });
@@ -173,25 +174,6 @@ describe("the k best are those of a full sort by score, then by id", () => {
         expect(left).toEqual([]);
       }),
       RUNS,
-    );
-  });
-
-  it("by the refine codes of the best", async () => {
-    await fc.assert(
-      fc.asyncProperty(cases, async (given) => {
-        const made = await makeCatalogue({ ...given, heads: 1, hasZero: false });
-        const all = await made.index.search(made.heads[0]!, { k: N, nprobe: 8, refine: 1 });
-        const refined = new Map([...all.ordinals].map((ordinal, i) => [ordinal, all.scores[i]!]));
-        const candidates = best(made.allowed, made.ids, (ordinal) => made.scores[0]![ordinal]!, given.k * 2);
-        const expected = best(
-          candidates.map(({ ordinal }) => ordinal),
-          made.ids,
-          (ordinal) => refined.get(ordinal)!,
-          given.k,
-        );
-        await expectSame(made, { ...made.options, refine: 2 }, expected);
-      }),
-      { ...RUNS, numRuns: 30 },
     );
   });
 });

@@ -1,14 +1,12 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Codebook, createCodebook } from "../src/codebook.ts";
-import { encode } from "../src/encode.ts";
-import { type QueryMoments, scoreAware } from "../src/score-aware.ts";
-import { encodeFast } from "../src/wasm-encode.ts";
+import { type Codebook, createCodebook } from "../src/codebook/codebook.ts";
+import { encode } from "../src/codebook/encode.ts";
+import { type QueryMoments, scoreAware } from "../src/codebook/score-aware.ts";
+import { encodeFast } from "../src/kernel/wasm-encode.ts";
 
-const { Module } = (globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => WebAssembly.Module } })
-  .WebAssembly;
-const module = new Module(readFileSync(new URL("../dist/encode.wasm", import.meta.url)));
+const module = new WebAssembly.Module(readFileSync(new URL("../dist/encode.wasm", import.meta.url)));
 
 /** Coarse values, so that distances tie now and then. */
 function numbers(seed: number, length: number, steps: number): Float32Array {

@@ -1,14 +1,14 @@
 /**
- * A prune must not delete what a publish is about to point at, and KV has no lock. So each says what it is doing in a key
- * of its own, a claim, before it looks at anything else:
+ * A prune must not delete what a publish is about to point at, and KV has no lock. So each says what it is doing in a
+ * key of its own, a claim, before it looks at anything else:
  *
  *     publish: claims the keys it will point at, then waits until no prune has a claim, then looks what is there
  *     prune:   claims, waits twice the time a write takes to be seen, then spares whatever a publish has claimed
  *
- * Let a write be seen everywhere after at most d. A publish that claims more than d before the prune looks is seen by it. One
- * that claims later does so more than d after the prune did (the wait was 2d), so it sees the prune's claim and waits.
- * When the work is done, a claim lingers for another 2d: by then the other side sees what was written, or that something
- * was deleted, and not only that the claim has gone.
+ * Let a write be seen everywhere after at most d. A publish that claims more than d before the prune looks is seen by
+ * it. One that claims later does so more than d after the prune did (the wait was 2d), so it sees the prune's claim and
+ * waits. When the work is done, a claim lingers for another 2d: by then the other side sees what was written, or that
+ * something was deleted, and not only that the claim has gone.
  *
  * Nobody waits when there is nothing to wait for, any number of publishers work at once, and claims expire: what was
  * killed stands in nobody's way for ever.
@@ -16,7 +16,8 @@
 import { randomUUID } from "node:crypto";
 import { UserError } from "@poeem/offline/errors";
 import { claimKey } from "@poeem/pq-core/kv";
-import type { Clock, KeyValueStore } from "./store.ts";
+import type { Clock } from "./clock.ts";
+import type { Store } from "./store.ts";
 
 /** Seconds that a publish may go without a sign of life. */
 const PUBLISH_LEASE = 3600;
@@ -27,8 +28,8 @@ const POLL_MS = 5000;
 const MIN_EXPIRY = 60;
 
 /**
- * A sign of life, to be given every now and then and before anything that the claim is for; writes only when it is time to.
- * Throws a `UserError` when the last one is so long ago that the claim may have expired: a machine that slept must
+ * A sign of life, to be given every now and then and before anything that the claim is for; writes only when it is time
+ * to. Throws a `UserError` when the last one is so long ago that the claim may have expired: a machine that slept must
  * not go on as if nothing had happened.
  */
 export type KeepAlive = () => Promise<void>;
@@ -38,7 +39,7 @@ export type KeepAlive = () => Promise<void>;
  * @param keys full KV keys of everything that the pointer will need; a prune spares them from now on
  */
 export async function whilePublishing<T>(
-  store: KeyValueStore,
+  store: Store,
   clock: Clock,
   keys: readonly string[],
   work: (keepAlive: KeepAlive) => Promise<T>,
@@ -59,11 +60,11 @@ export async function whilePublishing<T>(
 
 /**
  * Runs `work` as a prune.
- * @param work calls `settle` once, before it looks what there is to delete. That takes two minutes at Cloudflare and gives the
- * keys that publishers have claimed; what is listed afterwards shows all that was done before `work` began
+ * @param work calls `settle` once, before it looks what there is to delete. That takes two minutes at Cloudflare and
+ * gives the keys that publishers have claimed; what is listed afterwards shows all that was done before `work` began
  */
 export async function whilePruning<T>(
-  store: KeyValueStore,
+  store: Store,
   clock: Clock,
   work: (settle: () => Promise<ReadonlySet<string>>, keepAlive: KeepAlive) => Promise<T>,
 ): Promise<T> {
@@ -75,7 +76,7 @@ export async function whilePruning<T>(
 }
 
 /** All keys that a publish under way needs. */
-export async function readClaimedKeys(store: KeyValueStore): Promise<Set<string>> {
+export async function readClaimedKeys(store: Store): Promise<Set<string>> {
   const claimed = new Set<string>();
   for (const { key } of await store.list(claimKey("publish"))) {
     const bytes = await store.get(key);
@@ -89,7 +90,7 @@ export async function readClaimedKeys(store: KeyValueStore): Promise<Set<string>
 }
 
 async function withClaim<T>(
-  store: KeyValueStore,
+  store: Store,
   clock: Clock,
   kind: "publish" | "prune",
   keys: readonly string[],
@@ -121,6 +122,6 @@ async function withClaim<T>(
   }
 }
 
-function lingerMs(store: KeyValueStore): number {
+function lingerMs(store: Store): number {
   return 2 * store.propagationMs;
 }

@@ -1,14 +1,16 @@
-/** `npm run cost -w @poeem/trainer [-- --json]`: the table of docs/deploy.md. */
+/** `npm run cost -w @poeem/publish [-- INDEX_FOLDER…] [--json]`: what serving costs, as in docs/deploy.md. */
 import { parseArgs } from "node:util";
-import { type IndexShape, indexSize, monthlyCost, type Usage } from "./cost.ts";
+import { readManifestBytes } from "@poeem/offline/index-folder/write";
+import { openManifest } from "@poeem/pq-core";
+import { type IndexSize, indexSize, monthlyCost, type Usage } from "./cost.ts";
+import { type ExampleShape, exampleIndex } from "./cost-example.ts";
 
-const MiB = 1024 * 1024;
-const common = { dim: 64, numSubQuantizers: 32, nbits: 4, idBytes: 10, fieldBytes: 80, queryTowerBytes: 10e6 } as const;
-const SHAPES: readonly IndexShape[] = [
-  { ...common, items: 100_000, nlist: 256, listChunkBytes: 4 * MiB, itemChunkBytes: MiB / 4 },
-  { ...common, items: 10_000_000, nlist: 4096, listChunkBytes: MiB / 4, itemChunkBytes: MiB / 4 },
-  // larger pages, so that the manifest stays below its 8 MiB
-  { ...common, items: 1_000_000_000, nlist: 65_536, listChunkBytes: MiB, itemChunkBytes: 8 * MiB },
+const MIB = 1024 * 1024;
+/** What is priced when no folder is given. */
+const EXAMPLES: readonly ExampleShape[] = [
+  { items: 100_000, nlist: 256, listChunkBytes: 4 * MIB, itemChunkBytes: MIB / 4 },
+  { items: 1_000_000, nlist: 1024, listChunkBytes: MIB / 4, itemChunkBytes: MIB / 4 },
+  { items: 10_000_000, nlist: 4096, listChunkBytes: MIB / 4, itemChunkBytes: MIB / 4 },
 ];
 const USAGE: Usage = {
   searches: 10e6,
@@ -18,11 +20,27 @@ const USAGE: Usage = {
   isolates: 100,
   nprobe: 16,
   k: 10,
-  memoryBytes: 36 * MiB,
+  memoryBytes: 36 * MIB,
 };
 
-const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
-const rows = SHAPES.map((shape) => ({ items: shape.items, ...indexSize(shape), ...monthlyCost(shape, USAGE) }));
+async function sizeOfFolder(folder: string): Promise<IndexSize> {
+  const bytes = await readManifestBytes(folder);
+  return indexSize(await openManifest(bytes), bytes);
+}
+
+async function sizeOfExample(shape: ExampleShape): Promise<IndexSize> {
+  const { manifest, manifestBytes } = await exampleIndex(shape);
+  return indexSize(manifest, manifestBytes);
+}
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const sizes: IndexSize[] = [];
+if (positionals.length > 0) for (const folder of positionals) sizes.push(await sizeOfFolder(folder));
+else for (const shape of EXAMPLES) sizes.push(await sizeOfExample(shape));
+const rows = sizes.map((size) => ({ ...size, ...monthlyCost(size, USAGE) }));
 if (values.json) process.stdout.write(`${JSON.stringify({ usage: USAGE, rows })}\n`);
 else {
   const dollars = (amount: number): string => (amount === 0 ? "included" : `$${amount.toFixed(2)}`);
@@ -31,11 +49,11 @@ else {
   const table: [string, (row: (typeof rows)[number]) => string][] = [
     ["items", ({ items }) => items.toLocaleString("en-US")],
     ["one version", ({ bytes }) => size(bytes)],
-    ["of it codes", ({ listBytes }) => size(listBytes)],
+    ["of which codes", ({ listBytes }) => size(listBytes)],
     ["keys", ({ keys }) => keys.toLocaleString("en-US")],
     ["manifest", ({ manifestBytes }) => `${Math.ceil(manifestBytes / 1000).toLocaleString("en-US")} kB`],
     ["KV reads at a cold start", ({ readsPerColdStart }) => `${readsPerColdStart}`],
-    ["KV reads a search, nothing kept", ({ readsPerSearch }) => `${Math.round(readsPerSearch)}`],
+    ["KV reads per search, nothing kept", ({ readsPerSearch }) => `${Math.round(readsPerSearch)}`],
     ["storage", ({ storage }) => dollars(storage)],
     ["writes and deletes", ({ writes }) => dollars(writes)],
     ["reads", ({ reads }) => dollars(reads)],

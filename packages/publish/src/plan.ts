@@ -1,7 +1,7 @@
 import type { Manifest } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, KEY_PREFIXES } from "@poeem/pq-core/kv";
 import type { CheckedArtifact } from "./read-artifact.ts";
-import type { KeyValueStore } from "./store.ts";
+import type { Store } from "./store.ts";
 import { type ExpectedValue, valuesOf } from "./verify.ts";
 
 /** What a publish would write. */
@@ -14,7 +14,7 @@ export interface PublishPlan {
 
 /** Compares an artifact with what the store holds; writes nothing. */
 export async function planPublish(
-  store: KeyValueStore,
+  store: Store,
   { manifest, manifestBytes }: Pick<CheckedArtifact, "manifest" | "manifestBytes">,
   name: string = DEFAULT_INDEX_NAME,
 ): Promise<PublishPlan> {

@@ -1,6 +1,7 @@
 import { type IndexPointer, KEY_PREFIXES, versionKey } from "@poeem/pq-core/kv";
 import { type KeepAlive, readClaimedKeys, whilePruning } from "./claims.ts";
-import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+import type { Store } from "./store.ts";
 import { valuesOf } from "./verify.ts";
 import { listIndexNames, readManifest, readPublished, type VersionRecord } from "./versions.ts";
 
@@ -33,9 +34,9 @@ interface PruneSteps {
  * @throws UserError when the manifest of a version that stays cannot be read: what it needs is then unknown.
  */
 export async function planPrune(
-  store: KeyValueStore,
+  store: Store,
   keep: number,
-  clock: Clock = systemClock,
+  clock: Clock = SYSTEM_CLOCK,
   { settle = () => readClaimedKeys(store), keepAlive = async () => undefined }: Partial<PruneSteps> = {},
 ): Promise<PrunePlan> {
   // What serves now may be replaced before the versions are listed, and marked after: a prune must not miss both.
@@ -78,7 +79,7 @@ export async function planPrune(
  * Deletes what `planPrune` found: first the records, so that nobody rolls back to what is about to go, then the chunks.
  * Killed in the middle, the next prune finishes the work. Publishes and rollbacks under way keep what they need.
  */
-export async function pruneStore(store: KeyValueStore, keep: number, clock: Clock = systemClock): Promise<PrunePlan> {
+export async function pruneStore(store: Store, keep: number, clock: Clock = SYSTEM_CLOCK): Promise<PrunePlan> {
   return whilePruning(store, clock, async (settle, keepAlive) => {
     const plan = await planPrune(store, keep, clock, { settle, keepAlive });
     const keys = [...plan.drop.map(({ name, version }) => versionKey(name, version)), ...plan.chunks];

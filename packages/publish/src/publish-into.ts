@@ -1,9 +1,11 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { type KeepAlive, whilePublishing } from "./claims.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { type PublishPlan, planPublish, valuesBeside } from "./plan.ts";
 import type { CheckedArtifact } from "./read-artifact.ts";
-import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
+import type { Store } from "./store.ts";
 import { transfer } from "./transfer.ts";
 import { type ExpectedValue, valuesOf } from "./verify.ts";
 import { movePointer, newRecord, readManifest, readPublished, writeRecord } from "./versions.ts";
@@ -12,13 +14,14 @@ export interface PublishOptions {
   /** Which index this becomes the serving version of; default "current". */
   readonly name?: string | undefined;
   /**
-   * What is read back before the pointer moves. `all` (default): every chunk of the version. `new`: all but those that the
-   * serving version has too, which were read back when it was published; for small changes of a large index.
+   * What is read back before the pointer moves. `all` (default): every chunk of the version. `new`: all but those that
+   * the serving version has too, which were read back when it was published; for small changes of a large index.
    */
   readonly verify?: "all" | "new" | undefined;
   readonly clock?: Clock | undefined;
   /** Bytes that are read from the artifact and handed to the store at once; default 32 MiB. */
   readonly groupBytes?: number | undefined;
+  readonly startProgress?: ProgressStarter | undefined;
 }
 
 export interface PublishFacts {
@@ -35,19 +38,19 @@ export interface PublishFacts {
 const GROUP_BYTES = 32 * 1024 * 1024;
 
 /**
- * Publishes a version: writes the chunks and the manifest that the store lacks, reads them back, writes the record of the
- * version, and only then the pointer. A reader sees the old version or the whole new one; run again after an
- * interruption, it writes the rest. Of two publishers at once, the one that moves the pointer last serves, and the other's version
- * is complete and can be rolled back to.
+ * Publishes a version: writes the chunks and the manifest that the store lacks, reads them back, writes the record of
+ * the version, and only then the pointer. A reader sees the old version or the whole new one; run again after an
+ * interruption, it writes the rest. Of two publishers at once, the one that moves the pointer last serves, and the
+ * other's version is complete and can be rolled back to.
  *
  * @throws UserError when the store fails or gives back other bytes than were written; the pointer is then untouched.
  */
 export async function publishInto(
-  store: KeyValueStore,
+  store: Store,
   artifact: CheckedArtifact,
   options: PublishOptions = {},
 ): Promise<PublishFacts> {
-  const { name = DEFAULT_INDEX_NAME, clock = systemClock } = options;
+  const { name = DEFAULT_INDEX_NAME, clock = SYSTEM_CLOCK } = options;
   pointerKey(name); // a name that cannot be is refused before anything is written
   const values = valuesOf(artifact.manifest, artifact.manifestBytes);
   const keys = values.map(({ key }) => key);
@@ -57,16 +60,21 @@ export async function publishInto(
 }
 
 async function run(
-  store: KeyValueStore,
+  store: Store,
   artifact: CheckedArtifact,
   values: readonly ExpectedValue[],
   name: string,
-  { verify = "all", clock = systemClock, groupBytes = GROUP_BYTES }: PublishOptions,
+  { verify = "all", clock = SYSTEM_CLOCK, groupBytes = GROUP_BYTES, startProgress = silentProgress }: PublishOptions,
   keepAlive: KeepAlive,
 ): Promise<PublishFacts> {
   const plan = await planPublish(store, artifact, name);
   const readBack = verify === "all" ? values : await valuesBesideServing(store, plan);
-  const written = await transfer(store, artifact, plan.write, readBack, { clock, keepAlive, groupBytes });
+  const written = await transfer(store, artifact, plan.write, readBack, {
+    clock,
+    keepAlive,
+    groupBytes,
+    startProgress,
+  });
   const record = newRecord(artifact.manifest, manifestKey(plan.version), bytesOf(values), clock);
   await keepAlive();
   await writeRecord(store, name, record);
@@ -81,7 +89,7 @@ async function run(
   };
 }
 
-async function valuesBesideServing(store: KeyValueStore, plan: PublishPlan): Promise<readonly ExpectedValue[]> {
+async function valuesBesideServing(store: Store, plan: PublishPlan): Promise<readonly ExpectedValue[]> {
   const { pointer } = await readPublished(store, plan.name);
   // A manifest that is not seen yet is no reason to stop: everything is read back then.
   const serving = pointer && (await readManifest(store, pointer).catch(() => undefined));

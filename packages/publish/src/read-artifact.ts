@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { readFolders } from "@poeem/offline/index-folder/read";
-import { type Artifact, type Manifest, openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { type Artifact, type Manifest, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/towers";
 
-/** An artifact whose every chunk is as the manifest says. Chunks are read when they are wanted: an index may be larger than memory. */
+/**
+ * An artifact whose every chunk is as the manifest says. Chunks are read when they are wanted: an index may be larger
+ * than memory.
+ */
 export interface CheckedArtifact {
   readonly manifest: Manifest;
   readonly manifestBytes: Uint8Array;
@@ -20,7 +22,7 @@ export interface CheckedArtifact {
  */
 export async function readArtifact(directory: string, changes?: string): Promise<CheckedArtifact> {
   const { source, manifestBytes } = await readFolders(directory, changes);
-  const index = await openArtifact(source, manifestBytes, { ...allParts, kernel: scalarKernel });
+  const index = await openArtifact(source, manifestBytes, { kernel: scalarKernel });
   const { manifest } = index;
   const tower = await index.queryTower();
   if (tower) {
@@ -35,9 +37,8 @@ export async function readArtifact(directory: string, changes?: string): Promise
     const bytes = await source.get(key);
     const [expected, got] = [sha256Of.get(key) ?? "no such chunk", sha256(bytes)];
     if (got !== expected) {
-      throw new UserError(
-        `index ${directory}: chunk ${key} is corrupt: expected SHA-256 ${expected.slice(0, 12)}…, got ${got.slice(0, 12)}…`,
-      );
+      const hashes = `expected SHA-256 ${expected.slice(0, 12)}…, got ${got.slice(0, 12)}…`;
+      throw new UserError(`index ${directory}: chunk ${key} is corrupt: ${hashes}`);
     }
     return bytes;
   };

@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import type { Clock } from "./store.ts";
+import type { Clock } from "./clock.ts";
 
 /** What a failed request says about trying again. */
 export interface Failure {
@@ -28,8 +28,8 @@ const LONGEST_WAIT_MS = 30_000;
 const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
 
 /**
- * Runs `work` until it succeeds, with waits that double, of which a random half is taken off so that two publishers do not meet
- * again and again; or as long as the server asks for.
+ * Runs `work` until it succeeds, with waits that double, of which a random half is taken off so that two publishers do
+ * not meet again and again; or as long as the server asks for.
  * @throws what `work` threw when that is not worth a retry; a `UserError` when all attempts failed
  */
 export async function withRetries<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
@@ -62,8 +62,8 @@ export function parseRetryAfter(header: string | null | undefined, now: number):
 }
 
 /**
- * Keeps requests below a limit of so many in any stretch of time, by making the one too many wait. Exceeding Cloudflare's
- * limit blocks a user's every tool for five minutes, the dashboard included.
+ * Keeps requests below a limit of so many in any stretch of time, by making the one too many wait. Exceeding
+ * Cloudflare's limit blocks a user's every tool for five minutes, the dashboard included.
  */
 export class RequestBudget {
   readonly #clock: Clock;

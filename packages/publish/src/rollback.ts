@@ -1,9 +1,15 @@
 import { UserError } from "@poeem/offline/errors";
-import { createProgress } from "@poeem/offline/progress";
+import { type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import { whilePublishing } from "./claims.ts";
-import { type Clock, type KeyValueStore, systemClock } from "./store.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+import type { Store } from "./store.ts";
 import { findDamaged, valuesOf } from "./verify.ts";
 import { movePointer, previousOf, readManifest, readPublished, type VersionRecord, writeRecord } from "./versions.ts";
+
+export interface RollbackOptions {
+  readonly clock?: Clock | undefined;
+  readonly startProgress?: ProgressStarter | undefined;
+}
 
 export interface RollbackFacts {
   readonly name: string;
@@ -16,20 +22,21 @@ export interface RollbackFacts {
 /**
  * Makes another published version serve, by default the one published before the serving one. Every value of it is read
  * and compared with its hash before the pointer moves.
- * @throws UserError when there is no such version, or any of its values is missing or damaged; nothing has changed then.
+ * @throws UserError when there is no such version, or any of its values is missing or damaged; nothing has changed
+ * then.
  */
 export async function rollbackTo(
-  store: KeyValueStore,
+  store: Store,
   name: string,
   version: string | undefined,
-  clock: Clock = systemClock,
+  { clock = SYSTEM_CLOCK, startProgress = silentProgress }: RollbackOptions = {},
 ): Promise<RollbackFacts> {
   const target = await chooseTarget(store, name, version);
   const { manifest, manifestBytes } = await readManifest(store, target);
   const values = valuesOf(manifest, manifestBytes);
   const keys = values.map(({ key }) => key);
   return whilePublishing(store, clock, keys, async (keepAlive) => {
-    const progress = createProgress("verify", values.length, "chunks");
+    const progress = startProgress("verify", values.length, "chunks");
     let done = 0;
     try {
       const damaged = await findDamaged(store, values, clock, store.propagationMs, async () => {
@@ -39,7 +46,9 @@ export async function rollbackTo(
       const [first] = damaged;
       if (first) {
         throw new UserError(
-          `version ${target.version} of ${name} cannot serve: ${damaged.length} of its ${values.length} values are missing or damaged, the first ${first.key} (got ${first.got}); the pointer stays where it was`,
+          `version ${target.version} of ${name} cannot serve: ` +
+            `${damaged.length} of its ${values.length} values are missing or damaged, ` +
+            `the first ${first.key} (got ${first.got}); the pointer stays where it was`,
         );
       }
     } finally {
@@ -53,7 +62,7 @@ export async function rollbackTo(
   });
 }
 
-async function chooseTarget(store: KeyValueStore, name: string, version: string | undefined): Promise<VersionRecord> {
+async function chooseTarget(store: Store, name: string, version: string | undefined): Promise<VersionRecord> {
   const index = await readPublished(store, name);
   const known = index.versions.map((record) => record.version);
   if (index.pointer === undefined) throw new UserError(`${store.name}: no index called ${name} was published`);

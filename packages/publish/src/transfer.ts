@@ -1,9 +1,10 @@
 import { UserError } from "@poeem/offline/errors";
-import { createProgress } from "@poeem/offline/progress";
+import type { ProgressStarter } from "@poeem/offline/progress";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import type { KeepAlive } from "./claims.ts";
+import type { Clock } from "./clock.ts";
 import type { CheckedArtifact } from "./read-artifact.ts";
-import type { Clock, KeyValueStore, StoredValue } from "./store.ts";
+import type { Store, StoredValue } from "./store.ts";
 import { type DamagedValue, type ExpectedValue, findDamaged } from "./verify.ts";
 
 export interface TransferOptions {
@@ -11,6 +12,7 @@ export interface TransferOptions {
   readonly keepAlive: KeepAlive;
   /** Bytes that are read from the artifact and handed to the store at once. */
   readonly groupBytes: number;
+  readonly startProgress: ProgressStarter;
 }
 
 /**
@@ -19,13 +21,13 @@ export interface TransferOptions {
  * @throws UserError when the store gives back something else than was written
  */
 export async function transfer(
-  store: KeyValueStore,
+  store: Store,
   artifact: CheckedArtifact,
   write: readonly ExpectedValue[],
   readBack: readonly ExpectedValue[],
-  { clock, keepAlive, groupBytes }: TransferOptions,
+  { clock, keepAlive, groupBytes, startProgress }: TransferOptions,
 ): Promise<ExpectedValue[]> {
-  const progress = createProgress("publish", kilobytes([...write, ...readBack]), "kB");
+  const progress = startProgress("publish", kilobytes([...write, ...readBack]), "kB");
   let done = 0;
   const advance = async ({ size }: ExpectedValue): Promise<void> => {
     done += size / 1000;

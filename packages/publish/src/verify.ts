@@ -1,7 +1,9 @@
 import type { Manifest } from "@poeem/pq-core";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
+import type { Clock } from "./clock.ts";
+import { forEachLimited } from "./limited.ts";
 import { sha256 } from "./read-artifact.ts";
-import { type Clock, forEachLimited, type KeyValueStore } from "./store.ts";
+import type { Store } from "./store.ts";
 
 /** A value that must be in the store, by its full KV key. */
 export interface ExpectedValue {
@@ -24,11 +26,11 @@ export function valuesOf(manifest: Manifest, manifestBytes: Uint8Array): Expecte
 }
 
 /**
- * Reads values and tells which are not there or not what they should be. What was just written may not be seen at once: a
- * value that is not right is read again, at growing distances, until `patienceMs` have passed.
+ * Reads values and tells which are not there or not what they should be. What was just written may not be seen at once:
+ * a value that is not right is read again, at growing distances, until `patienceMs` have passed.
  */
 export async function findDamaged(
-  store: KeyValueStore,
+  store: Store,
   values: readonly ExpectedValue[],
   clock: Clock,
   patienceMs: number,
@@ -48,7 +50,7 @@ export async function findDamaged(
   return damaged;
 }
 
-async function look(store: KeyValueStore, value: ExpectedValue): Promise<"right" | DamagedValue["got"]> {
+async function look(store: Store, value: ExpectedValue): Promise<"right" | DamagedValue["got"]> {
   const bytes = await store.get(value.key);
   if (bytes === null) return "nothing";
   return bytes.length === value.size && sha256(bytes) === value.sha256 ? "right" : "other bytes";

@@ -9,7 +9,8 @@ import {
   pointerKey,
   versionKey,
 } from "@poeem/pq-core/kv";
-import type { Clock, KeyValueStore, StoredKey } from "./store.ts";
+import type { Clock } from "./clock.ts";
+import type { Store, StoredKey } from "./store.ts";
 
 /** What is remembered of a published version: the metadata of a key of its own, so that one list tells all of them. */
 export interface VersionRecord {
@@ -35,7 +36,7 @@ export interface PublishedIndex {
  * Reads what was published under `name`. Touches no key that may be absent. The version that the pointer names may be
  * missing from the list for a minute after it was published.
  */
-export async function readPublished(store: KeyValueStore, name: string): Promise<PublishedIndex> {
+export async function readPublished(store: Store, name: string): Promise<PublishedIndex> {
   const prefix = versionKey(name);
   const versions = (await store.list(prefix)).map((key) => recordOf(key, prefix));
   const pointer = await readPointer(store, name);
@@ -48,7 +49,7 @@ export async function readPublished(store: KeyValueStore, name: string): Promise
 }
 
 /** Names of all indexes of which the store knows a pointer or a version. */
-export async function listIndexNames(store: KeyValueStore): Promise<string[]> {
+export async function listIndexNames(store: Store): Promise<string[]> {
   const names = new Set<string>();
   for (const prefix of [KEY_PREFIXES.pointer, KEY_PREFIXES.version]) {
     for (const { key } of await store.list(prefix)) {
@@ -70,7 +71,7 @@ export function newRecord(manifest: Manifest, manifestKey: string, bytes: number
   return { version, manifestKey, publishedAt: new Date(clock.now()).toISOString(), items: numItems, bytes };
 }
 
-export async function writeRecord(store: KeyValueStore, name: string, record: VersionRecord): Promise<void> {
+export async function writeRecord(store: Store, name: string, record: VersionRecord): Promise<void> {
   const { version, ...facts } = record;
   const bytes = new TextEncoder().encode(JSON.stringify(record));
   await store.put([{ key: versionKey(name, version), bytes, metadata: { ...facts } }]);
@@ -78,7 +79,7 @@ export async function writeRecord(store: KeyValueStore, name: string, record: Ve
 
 /** Makes a version serve. The one it replaces is marked: a prune spares it for as long as readers may still use it. */
 export async function movePointer(
-  store: KeyValueStore,
+  store: Store,
   clock: Clock,
   name: string,
   { version, manifestKey }: VersionRecord,
@@ -93,7 +94,8 @@ export async function movePointer(
     await store.put([{ key: pointerKey(name), bytes }]);
   } catch (error) {
     throw new UserError(
-      `the pointer of ${name} could not be written (all chunks of ${version} are there; \`poeem versions\` tells which version serves): ${messageOf(error)}`,
+      `the pointer of ${name} could not be written (all chunks of ${version} are there; ` +
+        `\`poeem versions\` tells which version serves): ${messageOf(error)}`,
     );
   }
   return { replaced: pointer?.version };
@@ -101,7 +103,7 @@ export async function movePointer(
 
 /** Reads and checks the manifest of a version that a record or a pointer names. */
 export async function readManifest(
-  store: KeyValueStore,
+  store: Store,
   { version, manifestKey }: Pick<VersionRecord, "version" | "manifestKey">,
 ): Promise<{ manifest: Manifest; manifestBytes: Uint8Array }> {
   const manifestBytes = await store.get(manifestKey);
@@ -118,14 +120,14 @@ export async function readManifest(
   return { manifest, manifestBytes };
 }
 
-async function readPointer(store: KeyValueStore, name: string): Promise<IndexPointer | undefined> {
+async function readPointer(store: Store, name: string): Promise<IndexPointer | undefined> {
   const key = pointerKey(name);
   if (!(await store.list(key)).some((stored) => stored.key === key)) return undefined;
   const bytes = await store.get(key);
   return bytes === null ? undefined : parsePointer(new TextDecoder().decode(bytes));
 }
 
-async function describeVersion(store: KeyValueStore, pointer: IndexPointer): Promise<VersionRecord> {
+async function describeVersion(store: Store, pointer: IndexPointer): Promise<VersionRecord> {
   const { manifest, manifestBytes } = await readManifest(store, pointer);
   const bytes = manifest.chunks.reduce((sum, { size }) => sum + size, manifestBytes.length);
   const { version, manifestKey, publishedAt } = pointer;

@@ -1,10 +1,11 @@
 /**
- * A process that publishes into a local KV and can be caught in the act: before its first write to a key that begins with `haltAt` it says so and waits for
- * a line on its standard input. Arguments: Worker's folder, state folder, seed, items, haltAt.
+ * A process that publishes into a local KV and can be caught in the act: before its first write to a key that begins
+ * with `haltAt` it says so and waits for a line on its standard input. Arguments: Worker's folder, state folder, seed,
+ * items, haltAt.
  */
 import { once } from "node:events";
-import { withLocalStore } from "../src/local.ts";
 import { publishInto } from "../src/publish-into.ts";
+import { withLocalStore } from "../src/stores/local.ts";
 import { checkedArtifact } from "./artifacts.ts";
 
 const [worker, persist, seed, numItems, haltAt] = process.argv.slice(2) as [string, string, string, string, string];

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { compareKeys, MAX_KEY_BYTES, MAX_METADATA_BYTES, MAX_VALUE_BYTES } from "../src/store.ts";
 
 export const ACCOUNT = "a".repeat(32);
 export const NAMESPACE = "b".repeat(32);
@@ -11,9 +12,6 @@ export const TOKEN = "secret-token";
 
 const MAX_PAIRS = 10_000;
 const MAX_BODY_BYTES = 100_000_000;
-const MAX_VALUE_BYTES = 25 * 1024 * 1024;
-const MAX_KEY_BYTES = 512;
-const MAX_METADATA_BYTES = 1024;
 
 interface Entry {
   readonly bytes: Buffer;
@@ -188,8 +186,8 @@ export class KvServer {
     const found = [...this.values]
       .filter(([key, { expiresAt }]) => key.startsWith(query.get("prefix") ?? "") && expiresAt > this.now())
       .map(([name, { metadata }]) => ({ name, ...(metadata === undefined ? {} : { metadata }) }))
-      .filter(({ name }) => name > after)
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+      .filter(({ name }) => compareKeys(name, after) > 0)
+      .sort((a, b) => compareKeys(a.name, b.name));
     const page = found.slice(0, Math.min(limit, this.pageSize));
     const cursor = page.length < found.length ? Buffer.from(page.at(-1)!.name).toString("base64url") : "";
     return { result: page, info: { count: page.length, cursor } };

@@ -1,4 +1,6 @@
-/** Publishing into the KV that wrangler dev reads, from processes of their own: killed in the middle, and two at once. */
+/**
+ * Publishing into the KV that wrangler dev reads, from processes of their own: killed in the middle, and two at once.
+ */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,9 +9,9 @@ import { promisify } from "node:util";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { pointerKey } from "@poeem/pq-core/kv";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { withLocalStore } from "../src/local.ts";
 import { publishInto } from "../src/publish-into.ts";
-import type { KeyValueStore } from "../src/store.ts";
+import type { Store } from "../src/store.ts";
+import { withLocalStore } from "../src/stores/local.ts";
 import { readPublished } from "../src/versions.ts";
 import { checkedArtifact, keysOf, makeArtifact } from "./artifacts.ts";
 import { ACCOUNT, KvServer, NAMESPACE, TOKEN } from "./kv-server.ts";
@@ -31,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const within = <T>(state: string, work: (store: KeyValueStore) => Promise<T>): Promise<T> =>
+const within = <T>(state: string, work: (store: Store) => Promise<T>): Promise<T> =>
   withLocalStore({ worker, persist: join(folder, state) }, work);
 
 /** Starts a process that publishes an artifact and, before it writes a key that begins so, says so and stands still. */
@@ -62,7 +64,7 @@ function start(
   return { process: started, line };
 }
 
-async function complete(store: KeyValueStore, seed: number): Promise<void> {
+async function complete(store: Store, seed: number): Promise<void> {
   const artifact = artifacts[seed]!;
   for (const { key } of artifact.manifest.chunks)
     expect(await store.get(`chunk/${key}`)).toEqual(Uint8Array.from(await artifact.read(key)));
@@ -70,7 +72,7 @@ async function complete(store: KeyValueStore, seed: number): Promise<void> {
 
 describe("a publish into the local KV", () => {
   it(
-    "leaves the old version serving when it is killed before the manifest or before the pointer, and writes only the rest afterwards",
+    "leaves the old version serving when it is killed before manifest or pointer, and writes only the rest afterwards",
     async () => {
       await within("killed", async (store) => {
         await publishInto(store, artifacts[0]!);

@@ -1,4 +1,5 @@
-import type { Clock, KeyValueStore, StoredKey, StoredValue } from "../src/store.ts";
+import type { Clock } from "../src/clock.ts";
+import { checkValues, compareKeys, type Store, type StoredKey, type StoredValue } from "../src/store.ts";
 
 interface Entry {
   readonly bytes: Uint8Array;
@@ -7,7 +8,7 @@ interface Entry {
 }
 
 /** A store in memory that remembers the order of writes and can fail; time passes only when someone sleeps. */
-export class MemoryStore implements KeyValueStore {
+export class MemoryStore implements Store {
   readonly name = "memory";
   readonly maxReads = 3;
   readonly propagationMs: number;
@@ -36,7 +37,7 @@ export class MemoryStore implements KeyValueStore {
     return [...this.values]
       .filter(([key, { expiresAt }]) => key.startsWith(prefix) && expiresAt > this.now)
       .map(([key, { metadata }]) => ({ key, metadata }))
-      .sort((a, b) => (a.key < b.key ? -1 : 1));
+      .sort((a, b) => compareKeys(a.key, b.key));
   }
 
   async get(key: string): Promise<Uint8Array | null> {
@@ -48,6 +49,7 @@ export class MemoryStore implements KeyValueStore {
   }
 
   async put(values: readonly StoredValue[]): Promise<void> {
+    checkValues(values);
     for (const { key, bytes, metadata, expiresIn } of values) {
       await this.before(`put ${key}`);
       const failure = this.fail(key);

@@ -32,29 +32,29 @@ describe("rollbackTo", () => {
   it("goes one version back each time, until there is none", async () => {
     const store = await storeWith([0, 1, 2]);
     for (const seed of [1, 0]) {
-      const facts = await rollbackTo(store, "current", undefined, store.clock);
+      const facts = await rollbackTo(store, "current", undefined, { clock: store.clock });
       expect(facts).toMatchObject({ version: versionsOf[seed], replaced: versionsOf[seed + 1] });
       expect(facts.chunksVerified).toBe(keysOf(artifacts[seed]!).length);
       expect(await serving(store)).toBe(versionsOf[seed]);
     }
-    await expect(rollbackTo(store, "current", undefined, store.clock)).rejects.toThrow(
+    await expect(rollbackTo(store, "current", undefined, { clock: store.clock })).rejects.toThrow(
       `current: no version was published before ${versionsOf[0]}, which serves`,
     );
     // and forward again, by name
-    await rollbackTo(store, "current", versionsOf[2], store.clock);
+    await rollbackTo(store, "current", versionsOf[2], { clock: store.clock });
     expect(await serving(store)).toBe(versionsOf[2]);
   });
 
   it("counts a version that was published again as the newest", async () => {
     const store = await storeWith([0, 1, 0]);
-    await rollbackTo(store, "current", undefined, store.clock);
+    await rollbackTo(store, "current", undefined, { clock: store.clock });
     expect(await serving(store)).toBe(versionsOf[1]);
   });
 
   it("refuses what is not there, and says what is", async () => {
     const store = await storeWith([0, 1]);
     const before = store.snapshot();
-    const roll = (name: string, version?: string) => rollbackTo(store, name, version, store.clock);
+    const roll = (name: string, version?: string) => rollbackTo(store, name, version, { clock: store.clock });
     await expect(roll("books")).rejects.toThrow("memory: no index called books was published");
     await expect(roll("current", versionsOf[1])).rejects.toThrow(`current: version ${versionsOf[1]} serves already`);
     await expect(roll("current", "nonsense")).rejects.toThrow(
@@ -75,14 +75,14 @@ describe("rollbackTo", () => {
         () => store.values.set(key, { ...entry, bytes: damaged }),
       ]) {
         replace();
-        await expect(rollbackTo(store, "current", undefined, store.clock)).rejects.toThrow(
+        await expect(rollbackTo(store, "current", undefined, { clock: store.clock })).rejects.toThrow(
           new RegExp(`version ${versionsOf[0]} .*(is damaged|the first).*${key}`),
         );
         expect(store.text(pointerKey())).toBe(pointer);
       }
       store.values.set(key, entry);
     }
-    await rollbackTo(store, "current", undefined, store.clock);
+    await rollbackTo(store, "current", undefined, { clock: store.clock });
     expect(await serving(store)).toBe(versionsOf[0]);
   });
 });
@@ -104,13 +104,13 @@ describe("pruneStore", () => {
       versionsOf.slice(2, 4),
     );
     expect(await pruneStore(store, 2, store.clock)).toMatchObject({ drop: [], chunks: [], kept: 2 });
-    await rollbackTo(store, "current", undefined, store.clock);
+    await rollbackTo(store, "current", undefined, { clock: store.clock });
     expect(await serving(store)).toBe(versionsOf[2]);
   });
 
   it("keeps the serving version, however old it is", async () => {
     const store = await storeWith([0, 1, 2, 3, 4]);
-    await rollbackTo(store, "current", versionsOf[0], store.clock);
+    await rollbackTo(store, "current", versionsOf[0], { clock: store.clock });
     store.now += 2 * HOUR;
     await pruneStore(store, 2, store.clock);
     // 4 served until the rollback two hours ago; 4 and 3 are the newest
@@ -123,7 +123,7 @@ describe("pruneStore", () => {
     await pruneStore(store, 2, store.clock);
     expect(chunksOf(store)).toEqual(union(1, 2, 3));
     store.now += 2 * HOUR;
-    await rollbackTo(store, "current", versionsOf[1], store.clock);
+    await rollbackTo(store, "current", versionsOf[1], { clock: store.clock });
     await publishInto(store, artifacts[4]!, { clock: store.clock });
     await pruneStore(store, 2, store.clock);
     // by age 1 would go, but it served a moment ago
@@ -213,7 +213,7 @@ describe("pruneStore", () => {
 
   it("keeps a version that is replaced while it looks", async () => {
     const store = await storeWith([0, 1, 2, 3]);
-    await rollbackTo(store, "current", versionsOf[0], store.clock);
+    await rollbackTo(store, "current", versionsOf[0], { clock: store.clock });
     store.now += 2 * HOUR;
     // 0 serves, and is old enough to go as soon as it does not
     const steps: Record<string, () => void> = {};
@@ -243,7 +243,7 @@ describe("pruneStore", () => {
 
   it("keeps chunks and record of a version that someone is bringing back", async () => {
     for (const bringBack of [
-      (store: MemoryStore) => rollbackTo(store, "current", versionsOf[0], store.clock),
+      (store: MemoryStore) => rollbackTo(store, "current", versionsOf[0], { clock: store.clock }),
       (store: MemoryStore) => publishInto(store, artifacts[0]!, { clock: store.clock }),
     ]) {
       const store = await storeWith([0, 1, 2, 3]);

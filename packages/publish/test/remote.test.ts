@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pointerKey } from "@poeem/pq-core/kv";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Clock } from "../src/clock.ts";
 import { pruneStore } from "../src/prune.ts";
 import { publishInto } from "../src/publish-into.ts";
-import { readCredentials } from "../src/remote.ts";
-import { type RestStoreOptions, restStore } from "../src/rest-store.ts";
 import { rollbackTo } from "../src/rollback.ts";
-import type { Clock, KeyValueStore, StoredValue } from "../src/store.ts";
+import type { Store, StoredValue } from "../src/store.ts";
+import { readCredentials } from "../src/stores/remote.ts";
+import { type RestStoreOptions, restStore } from "../src/stores/rest.ts";
 import { readPublished } from "../src/versions.ts";
 import { checkedArtifact, keysOf } from "./artifacts.ts";
 import { ACCOUNT, type Failure, type KvRequest, KvServer, NAMESPACE, TOKEN } from "./kv-server.ts";
@@ -36,7 +37,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.stop());
 
-const open = (options: Partial<RestStoreOptions> = {}): KeyValueStore =>
+const open = (options: Partial<RestStoreOptions> = {}): Store =>
   restStore({
     accountId: ACCOUNT,
     namespaceId: NAMESPACE,
@@ -92,7 +93,7 @@ describe("the store over REST", () => {
     expect(server.bulkWrites().map((batch) => batch.length)).toEqual([8, 2]);
     expect(Math.max(...server.requests.map(({ body }) => body.length))).toBeLessThan(100_000_000);
     await expect(open().put([value("k", 25 * 1024 * 1024 + 1)])).rejects.toThrow(
-      /at most 26214400 bytes, k has 26214401/,
+      /^k: expected a value of at most 26214400 bytes, got 26214401$/,
     );
   });
 
@@ -225,7 +226,10 @@ describe("what a request needs", () => {
     try {
       const text = `{ // comments are allowed
         "name": "x", "account_id": "${ACCOUNT}",
-        "kv_namespaces": [{ "binding": "OTHER", "id": "${"e".repeat(32)}" }, { "binding": "INDEX", "id": "${NAMESPACE}" }],
+        "kv_namespaces": [
+          { "binding": "OTHER", "id": "${"e".repeat(32)}" },
+          { "binding": "INDEX", "id": "${NAMESPACE}" },
+        ],
       }`;
       await writeFile(join(folder, "wrangler.jsonc"), text);
       expect(readCredentials({ worker: folder }, token)).toMatchObject({ accountId: ACCOUNT, namespaceId: NAMESPACE });
@@ -243,7 +247,7 @@ describe("what a request needs", () => {
       "namespace",
       account,
       token,
-      /^no namespace: expected --namespace-id, or the id of INDEX in .*wrangler\.jsonc; `npx wrangler kv namespace create INDEX`/,
+      /^no namespace: expected --namespace-id, or the id of INDEX in .*wrangler\.jsonc; `npx wrangler kv .* INDEX`/,
     ],
     [
       "well-formed id",
@@ -328,7 +332,7 @@ describe("publishing through it", () => {
       await clock.sleep(2 * 3_600_000);
     }
     expect(waits.length).toBeGreaterThan(20);
-    await rollbackTo(open(), "current", undefined, clock);
+    await rollbackTo(open(), "current", undefined, { clock });
     const { manifest } = await checkedArtifact(2, 2000);
     expect((await readPublished(open(), "current")).pointer).toMatchObject({ version: manifest.version });
     await clock.sleep(2 * 3_600_000);

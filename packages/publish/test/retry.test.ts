@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { forEachLimited } from "../src/limited.ts";
 import { parseRetryAfter, RequestBudget, withRetries } from "../src/retry.ts";
-import { forEachLimited } from "../src/store.ts";
 
 function virtualClock() {
   let now = 1_000_000;

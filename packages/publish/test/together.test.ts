@@ -7,7 +7,7 @@ import { pruneStore } from "../src/prune.ts";
 import { publishInto } from "../src/publish-into.ts";
 import type { CheckedArtifact } from "../src/read-artifact.ts";
 import { rollbackTo } from "../src/rollback.ts";
-import type { KeyValueStore } from "../src/store.ts";
+import type { Store } from "../src/store.ts";
 import { checkedArtifact, keysOf } from "./artifacts.ts";
 import { World } from "./world.ts";
 
@@ -56,7 +56,7 @@ describe.each([
   const done = { publish: 0, rollback: 0, prune: 0, deleted: 0 };
 
   /** Someone who publishes, rolls back and prunes at random, hours apart or at once. */
-  const worker = (world: World) => async (store: KeyValueStore) => {
+  const worker = (world: World) => async (store: Store) => {
     const pick = <T>(items: readonly T[]): T => items[Math.floor(world.random() * items.length)]!;
     const { clock } = world;
     for (let i = 0; i < 6; i++) {
@@ -73,15 +73,15 @@ describe.each([
           });
           done.publish++;
         } else if (task < 0.65) {
-          await rollbackTo(store, pick(NAMES), undefined, clock);
+          await rollbackTo(store, pick(NAMES), undefined, { clock });
           done.rollback++;
         } else {
           done.deleted += (await pruneStore(store, 2, clock)).chunks.length;
           done.prune++;
         }
       } catch (error) {
-        // There may be nothing to roll back to, or a manifest may not be seen yet. Publishing works, unless a killed prune's
-        // claim and those of others after it stand in the way for an hour.
+        // There may be nothing to roll back to, or a manifest may not be seen yet. Publishing works, unless a killed
+        // prune's claim and those of others after it stand in the way for an hour.
         const isExpected = task < 0.5 ? /a prune is under way since/.test(String(error)) : error instanceof UserError;
         if (!isExpected) failures.push(String(error));
       }
@@ -126,19 +126,19 @@ describe.each([
       );
       // versions 0, 1 and 2 may go: let them be pruned, published again and rolled back to within the same minutes
       const soon = () => clock.sleep(random() * (1000 + 5 * propagationMs));
-      const bringBack = async (store: KeyValueStore): Promise<void> => {
+      const bringBack = async (store: Store): Promise<void> => {
         await soon();
         if (random() < 0.3) {
           const { version } = artifacts[1]!.manifest;
           // it may be gone already
-          await rollbackTo(store, "current", version, clock).catch(expectUserError);
+          await rollbackTo(store, "current", version, { clock }).catch(expectUserError);
         } else {
           const name = random() < 0.5 ? "current" : "books";
           await publishInto(store, artifacts[random() < 0.5 ? 0 : 2]!, { name, clock, verify: "new", groupBytes: 600 });
           brought++;
         }
       };
-      const prune = async (store: KeyValueStore): Promise<void> => {
+      const prune = async (store: Store): Promise<void> => {
         await soon();
         // a manifest may not be seen yet
         const plan = await pruneStore(store, 2, clock).catch(expectUserError);
@@ -156,7 +156,7 @@ describe.each([
       const world = new World(seed, propagationMs);
       const { moves, broken } = watch(world);
       const [one, two] = [artifacts[0]!, artifacts[1]!];
-      const publish = (artifact: CheckedArtifact) => async (store: KeyValueStore) => {
+      const publish = (artifact: CheckedArtifact) => async (store: Store) => {
         await publishInto(store, artifact, { clock: world.clock, groupBytes: 600 });
       };
       await world.run([publish(one), publish(two)], 0);
@@ -171,7 +171,7 @@ describe.each([
         [
           async (store) => {
             await world.clock.sleep(propagationMs);
-            await rollbackTo(store, "current", loser, world.clock);
+            await rollbackTo(store, "current", loser, { clock: world.clock });
           },
         ],
         0,

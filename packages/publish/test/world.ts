@@ -1,4 +1,5 @@
-import type { Clock, KeyValueStore, Metadata, StoredKey, StoredValue } from "../src/store.ts";
+import type { Clock } from "../src/clock.ts";
+import { checkValues, compareKeys, type Metadata, type Store, type StoredKey, type StoredValue } from "../src/store.ts";
 
 interface Write {
   readonly bytes: Uint8Array | null;
@@ -9,9 +10,9 @@ interface Write {
 }
 
 /**
- * A KV in which several publishers work at once, one operation at a time in an order that the seed decides. A write is seen
- * by its writer at once and by any other after a time of its own, up to `propagationMs`. Time is made up. Everyone who works
- * in it has one operation under way, or sleeps, or has been killed.
+ * A KV in which several publishers work at once, one operation at a time in an order that the seed decides. A write is
+ * seen by its writer at once and by any other after a time of its own, up to `propagationMs`. Time is made up. Everyone
+ * who works in it has one operation under way, or sleeps, or has been killed.
  */
 export class World {
   now = Date.UTC(2026, 10, 22);
@@ -49,7 +50,7 @@ export class World {
   }
 
   /** Lets all of them work until each is done or killed. */
-  async run(workers: readonly ((store: KeyValueStore) => Promise<void>)[], killShare: number): Promise<void> {
+  async run(workers: readonly ((store: Store) => Promise<void>)[], killShare: number): Promise<void> {
     this.#viewers.push(...workers.map((_, i) => `worker ${i}`));
     const failures: unknown[] = [];
     this.#alive = workers.length;
@@ -79,7 +80,7 @@ export class World {
     if (failures.length > 0) throw failures[0];
   }
 
-  #view(viewer: string): KeyValueStore {
+  #view(viewer: string): Store {
     const turn = (): Promise<void> => new Promise((resume) => this.#waiting.push({ resume }));
     const seen = (key: string): Write | undefined =>
       this.#history.get(key)?.findLast(({ seenAt }) => (seenAt.get(viewer) ?? 0) <= this.now);
@@ -96,7 +97,7 @@ export class World {
       list: async (prefix) => {
         await turn();
         const found: StoredKey[] = [];
-        for (const key of [...this.#history.keys()].filter((name) => name.startsWith(prefix)).sort()) {
+        for (const key of [...this.#history.keys()].filter((name) => name.startsWith(prefix)).sort(compareKeys)) {
           const entry = seen(key);
           if (entry?.bytes && entry.expiresAt > this.now) found.push({ key, metadata: entry.metadata });
         }
@@ -106,9 +107,10 @@ export class World {
         await turn();
         if (!this.#history.has(key)) throw new Error(`${viewer} read ${key} before it existed`);
         const entry = seen(key);
-        return entry && entry.expiresAt > this.now ? entry.bytes : null;
+        return entry && entry.expiresAt > this.now && entry.bytes ? entry.bytes.slice() : null;
       },
       put: async (values: readonly StoredValue[]) => {
+        checkValues(values);
         for (const { key, bytes, metadata, expiresIn } of values) {
           await turn();
           write(key, bytes.slice(), metadata, this.now + 1000 * (expiresIn ?? Number.POSITIVE_INFINITY));

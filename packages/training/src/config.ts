@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { MAX_HISTORY } from "@poeem/towers";
 import { z } from "zod";
 import { LOSS_SHAPE } from "./config-losses.ts";
 
@@ -28,7 +29,10 @@ const schema = z.strictObject({
     id: z.string().default("id"),
     /** Shown as the name of a result. */
     title: z.string().default("title"),
-    /** Columns whose words describe the item to the item tower. What they hold is known of an item; a held-out query that is one of them, word for word, is an easy one. */
+    /**
+     * Columns whose words describe the item to the item tower. What they hold is known of an item; a held-out query
+     * that is one of them, word for word, is an easy one.
+     */
     text: columns.default([]),
     /** Also describes an item by the words of its *training* queries (never those held out). */
     textFromEvents: z.boolean().default(false),
@@ -61,11 +65,13 @@ const schema = z.strictObject({
     .strictObject({
       /**
        * Which events are held out. hash: those whose `columns` hash to a multiple of `testModulus`. last: each user's
-       * newest item. time: the newest `share` of all events. user: whole users, by the hash of their id, of whom `share`
-       * of the items is to be found from the rest.
+       * newest item. time: the newest `share` of all events. user: whole users, by the hash of their id, of whom
+       * `share` of the items is to be found from the rest.
        */
       by: z.enum(["hash", "last", "time", "user"]).default("hash"),
-      /** Of a split by hash; the values are joined by tabs. Default: the query, or user and item where there is none. */
+      /**
+       * Of a split by hash; the values are joined by tabs. Default: the query, or user and item where there is none.
+       */
       columns: columns.min(1).optional(),
       /** Held out when fnv1a32 % testModulus == 0; 0 holds out nothing. */
       testModulus: z.number().int().min(0).default(10),
@@ -79,7 +85,10 @@ const schema = z.strictObject({
     .strictObject({
       /** Width of the vectors that are compared. */
       dim: positive.default(64),
-      /** Most text features (words, n-grams) with a row of their own, the most frequent first; dim + 8 bytes each at the edge. */
+      /**
+       * Most text features (words, n-grams) with a row of their own, the most frequent first; dim + 8 bytes each at the
+       * edge.
+       */
       maxFeatures: positive.default(65_536),
       /** Texts a feature must occur in to get a row. */
       minFeatureCount: positive.default(2),
@@ -89,21 +98,29 @@ const schema = z.strictObject({
       maxGram: z.number().int().min(0).default(4),
       /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
       itemFeatures: positive.default(16),
-      /** unit: item vectors have length 1, scores are cosines. free: a vector's length can say how popular an item is. */
+      /**
+       * unit: item vectors have length 1, scores are cosines. free: a vector's length can say how popular an item is.
+       */
       itemNorm: z.enum(["unit", "free"]).default("unit"),
       history: z
         .strictObject({
           /**
            * What becomes of a history, whose items are read as their decoded vectors. mixture: a query vector an item,
-           * scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention: one vector,
-           * which goes through the query tower together with text and context.
+           * scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention: one
+           * vector, which goes through the query tower together with text and context.
            */
           as: z.enum(["mixture", "mean", "attention"]).default("mixture"),
-          /** How far each query vector of a mixture leans towards the mean of the history, whose length is 1 at most; 0 = not. */
+          /**
+           * How far each query vector of a mixture leans towards the mean of the history, whose length is 1 at most; 0
+           * = not.
+           */
           tilt: z.number().min(0).max(10).default(0.4),
           /** Newest items of a history that are read. */
-          length: positive.max(1000).default(50),
-          /** Items of a history read in one training step, drawn at random from those `length`. More than 48 make a step on wasm slower: its kernel takes no larger groups. */
+          length: positive.max(MAX_HISTORY).default(50),
+          /**
+           * Items of a history read in one training step, drawn at random from those `length`. More than 48 make a step
+           * on wasm slower: its kernel takes no larger groups.
+           */
           sources: positive.max(100).default(4),
           /** Events of one user that a training step scores against the same history. */
           targets: positive.max(100).default(4),
@@ -127,9 +144,9 @@ const schema = z.strictObject({
        */
       ...LOSS_SHAPE,
       /**
-       * Codes that keep the scores of the training's queries, not the item vectors: after the training each item's sub-codes are
-       * chosen anew, one after the other, for the least squared error of q·x̂. Default: where queries have histories, which gain by it
-       * (texts do not).
+       * Codes that keep the scores of the training's queries, not the item vectors: after the training each item's
+       * sub-codes are chosen anew, one after the other, for the least squared error of q·x̂. Default: where queries
+       * have histories, which gain by it (texts do not).
        */
       scoreAware: z.boolean().optional(),
       /** Item vectors gathered for the k-means start. */
@@ -141,23 +158,29 @@ const schema = z.strictObject({
       batchSize: positive.default(1024),
       epochs: positive.default(2),
       /**
-       * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in histories,
-       * which spares the first half of a training; for a model with users.
+       * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in
+       * histories, which spares the first half of a training; for a model with users.
        */
       start: z.enum(["random", "spectral"]).default("random"),
-      /** Of the embedding tables (sparse: rows of the batch alone) and the towers' layers. Adam wants rates a tenth of Adagrad's or less. */
+      /**
+       * Of the embedding tables (sparse: rows of the batch alone) and the towers' layers. Adam wants rates a tenth of
+       * Adagrad's or less.
+       */
       optimizer: z.enum(["adagrad", "adam"]).default("adagrad"),
       /** Embedding tables. */
       learningRate: z.number().positive().default(0.1),
-      /** How the rates fall. late: full for the first half, then straight down to a tenth. linear: from the start on, to a fiftieth. */
+      /**
+       * How the rates fall. late: full for the first half, then straight down to a tenth. linear: from the start on, to
+       * a fiftieth.
+       */
       decay: z.enum(["late", "linear"]).default("late"),
       /** Hidden layers of the towers. */
       towerLearningRate: z.number().positive().default(0.02),
       /** Adagrad, coarse and PQ centroids. */
       codebookLearningRate: z.number().positive().default(0.05),
       /**
-       * softmax: over the items of the batch and `negatives` more. full: over the whole catalogue, for small ones. hinge: the
-       * loss of the Poeem paper. Queries with a history always train on the softmax of their mixture.
+       * softmax: over the items of the batch and `negatives` more. full: over the whole catalogue, for small ones.
+       * hinge: the loss of the Poeem paper. Queries with a history always train on the softmax of their mixture.
        */
       objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
       /** Of the hinge, between cosines. */
@@ -170,7 +193,10 @@ const schema = z.strictObject({
       negatives: z.number().int().min(0).default(0),
       /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
       logQ: z.number().min(0).max(1).default(0),
-      /** Times that recall of the validation queries is measured, spread over training; fewer where the catalogue is large beside the events. */
+      /**
+       * Times that recall of the validation queries is measured, spread over training; fewer where the catalogue is
+       * large beside the events.
+       */
       validations: z.number().int().min(0).default(20),
       /** Stops when recall has not risen for this many validations, and keeps the weights of the best; 0 = never. */
       earlyStopping: z.number().int().min(0).default(0),
@@ -183,6 +209,12 @@ const schema = z.strictObject({
 export type PoeemConfigInput = z.input<typeof schema>;
 /** A configuration with every default filled in. It travels in the artifact. */
 export type PoeemConfig = z.output<typeof schema>;
+
+/** The columns of the items that a configuration names, beside the id. */
+export function itemColumns({ items }: PoeemConfig): string[] {
+  const { title, text, categories, inputs, fields, facets, numbers } = items;
+  return [...new Set([title, ...text, ...categories, ...inputs, ...fields, ...facets, ...numbers])];
+}
 
 /** Gives a `poeem.config.ts` its types: `export default defineConfig({ … })`. */
 export function defineConfig(config: PoeemConfigInput): PoeemConfigInput {
@@ -207,7 +239,8 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
     (events.query !== undefined || events.context.length > 0)
   ) {
     throw new UserError(
-      `${where}: model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"`,
+      `${where}: model.history.as expected "mean" or "attention" where queries have a text or a context too, got ` +
+        `"mixture"`,
     );
   }
   if (training.start === "spectral" && events.user === undefined)

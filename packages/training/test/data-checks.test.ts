@@ -139,9 +139,9 @@ describe("features of items", () => {
 
   it("have several categories, each once an item, of the same name apart by column", async () => {
     const { config, raw } = await load(rows, { items: columns, split: { testModulus: 0, validation: 0 } });
-    const { itemCategories, numCategories } = buildDataset(raw, config);
+    const { itemCategories, categoryNames } = buildDataset(raw, config);
     expect(rows.items.map((_, item) => [...listOf(itemCategories, item)])).toEqual([[0, 1, 2], [], [1, 2], [3]]);
-    expect(numCategories).toBe(4);
+    expect(categoryNames).toEqual(["tags\tx", "tags\ty", "kind\tk", "kind\tx"]);
     expect(textsFromColumns(raw, columns.text)[0]).toBe("A\nx\ny\nx");
   });
 
@@ -151,10 +151,11 @@ describe("features of items", () => {
     // sizes 1, 3, 5: mean 3, deviation sqrt(8 / 3); all prices are one
     const one = Math.fround(2 / Math.sqrt(8 / 3));
     expect(itemNumbers).toEqual({
-      names: ["size", "price"],
+      columns: [
+        { name: "size", mean: 3, deviation: Math.sqrt(8 / 3) },
+        { name: "price", mean: 10, deviation: 1 },
+      ],
       values: Float32Array.from([-one, 0, 0, 0, 0, 0, one, 0]),
-      means: [3, 10],
-      deviations: [Math.sqrt(8 / 3), 1],
     });
   });
 

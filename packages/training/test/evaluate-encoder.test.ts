@@ -1,40 +1,29 @@
 import { Random } from "@poeem/indexing-layer";
 import type { Index } from "@poeem/pq-core";
-import { DEFAULT_TOKENIZER, openQueryTower, type QueryTowerWeights, writeQueryTower } from "@poeem/towers";
+import { type HistoryWeights, openQueryTower, type QueryTowerWeights, writeQueryTower } from "@poeem/towers";
 import { describe, expect, it } from "vitest";
 import { emptyLists, toCsr } from "../src/data/csr.ts";
 import type { QuerySet } from "../src/data/types.ts";
 import { queryEncoders } from "../src/evaluate/encoder.ts";
-import { mergeOf } from "../src/evaluate/index-rank.ts";
-import { sampleQueries } from "../src/evaluate/sample-queries.ts";
 import { trainingLists } from "../src/evaluate/training-lists.ts";
+import { sampleQueries } from "../src/rank/sample-queries.ts";
 
 const dim = 4;
 const random = new Random(4);
 const numbers = (n: number): Float32Array => Float32Array.from({ length: n }, () => random.normal());
 const items = numbers(6 * dim);
-const noTable = {
-  embeddingDim: dim,
-  hashes: new Uint32Array(0),
-  scales: new Float32Array(0),
-  values: new Int8Array(0),
-};
-const mixture: QueryTowerWeights = {
-  tokenizer: DEFAULT_TOKENIZER,
-  table: noTable,
-  layers: [],
-  skip: false,
-  history: {
-    form: "mixture",
-    length: 3,
-    scale: 12,
-    partition: {
-      values: Int8Array.from({ length: 2 * dim }, (_, i) => 9 * i - 30),
-      scales: numbers(2),
-      bias: numbers(2),
-    },
+const history: HistoryWeights = {
+  kind: "history",
+  form: "mixture",
+  length: 3,
+  scale: 12,
+  partition: {
+    values: Int8Array.from({ length: 2 * dim }, (_, i) => 9 * i - 30),
+    scales: numbers(2),
+    bias: numbers(2),
   },
 };
+const mixture: QueryTowerWeights = { width: dim, inputs: [history], layers: [], skip: false };
 const indexOf = (tower: QueryTowerWeights | undefined): Index =>
   ({ manifest: { dim }, queryTower: async () => tower && writeQueryTower(tower) }) as unknown as Index;
 const queries: QuerySet = {
@@ -54,13 +43,10 @@ describe("queries as vectors", () => {
     const expected = openQueryTower(writeQueryTower(mixture)).embed({ history: items.slice(2 * dim, 5 * dim) });
     if (expected === undefined || expected instanceof Float32Array) throw new Error("expected a mixture");
     const encoded = encode(0, items);
-    expect(encoded.scale).toBe(12);
-    expect([...encoded.vectors]).toEqual(expected.vectors.flatMap((vector) => [...vector]));
-    const merge = mergeOf(encoded, dim);
-    if (merge.by !== "sumExp") throw new Error("expected a mixture");
-    Array.from(merge.weights!).forEach((weight, h) => {
-      expect(weight).toBeCloseTo(expected.weights[h]!, 5);
-    });
+    const { temperature, weights } = expected;
+    expect(temperature).toBe(12);
+    expect(encoded.vectors).toEqual(expected.vectors);
+    expect(encoded.merge).toEqual({ by: "sumExp", temperature, weights, exact: false });
     expect(encode(0, items)).toBe(encoded);
     expect(
       encode(
@@ -68,9 +54,9 @@ describe("queries as vectors", () => {
         items.map((x) => -x),
       ).vectors,
     ).not.toEqual(encoded.vectors);
-    expect(mergeOf(encode(1, items), dim)).toEqual({ by: "max" });
+    expect(encode(1, items)).toMatchObject({ vectors: { length: 1 }, merge: { weights: Float32Array.of(1) } });
     // nothing known: every score is 0
-    expect([...encode(2, items).vectors]).toEqual([0, 0, 0, 0]);
+    expect(encode(2, items)).toEqual({ vectors: [new Float32Array(dim)] });
   });
 
   it("need a query tower", async () => {
@@ -82,7 +68,8 @@ describe("queries as vectors", () => {
     const { encode, encodeFor } = await queryEncoders(indexOf(mixture), queries, { ...unknown, past }, 1);
     const refitted = (await encodeFor(items))(0, items);
     expect(refitted.vectors).toEqual(encode(0, items).vectors);
-    expect(refitted.logWeights).not.toEqual(encode(0, items).logWeights);
+    expect(refitted.merge).toMatchObject({ by: "sumExp", temperature: 12 });
+    expect(refitted.merge).not.toEqual(encode(0, items).merge);
     // histories that are not at hand leave the tower as it is
     const without = await queryEncoders(indexOf(mixture), queries, unknown, 1);
     expect(await without.encodeFor(items)).toBe(without.encode);

@@ -1,14 +1,15 @@
 import { Random } from "@poeem/indexing-layer";
+import { type QueryVectors, rowsOf } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import { listOf, toCsr } from "../src/data/csr.ts";
 import { bytesPerItem, indexAfterwards } from "../src/evaluate/afterwards.ts";
-import { rankExhaustively } from "../src/evaluate/dense-rank.ts";
 import { measureAll, probeLadder } from "../src/evaluate/evaluation.ts";
-import { decodedVectors, rankWithIndex } from "../src/evaluate/index-rank.ts";
-import { overlapAtK } from "../src/evaluate/metrics.ts";
-import type { QueryEncoder, QueryVectors } from "../src/evaluate/query-vectors.ts";
+import { rankExhaustively } from "../src/rank/dense-rank.ts";
+import { decodedVectors, rankWithIndex } from "../src/rank/index-rank.ts";
+import { overlapAtK } from "../src/rank/metrics.ts";
+import type { QueryEncoder } from "../src/rank/query-encoder.ts";
 
 const dim = 8;
 const count = 300;
@@ -26,25 +27,24 @@ const unit = (n: number): Float32Array => {
   return vectors;
 };
 const items = unit(count);
-/** Queries of 1 to 4 vectors, or all of one. */
+/** Queries of one vector, or mixtures of up to `most`. */
 const makeQueries = (n: number, most: number): QueryVectors[] =>
   Array.from({ length: n }, () => {
     const heads = 1 + random.integer(most);
-    return {
-      vectors: unit(heads),
-      logWeights: Float32Array.from({ length: heads }, () => 20 * random.uniform() - 10),
-      scale: 5 + 30 * random.uniform(),
-    };
+    const vectors = rowsOf(unit(heads), dim);
+    if (heads === 1 && random.uniform() < 0.5) return { vectors };
+    const logWeights = Float32Array.from({ length: heads }, () => 20 * random.uniform() - 10);
+    const weights = logWeights.map((weight) => Math.exp(weight - Math.max(...logWeights)));
+    return { vectors, merge: { by: "sumExp", temperature: 5 + 30 * random.uniform(), weights, exact: false } };
   });
 const seen = toCsr(
   Array.from({ length: 40 }, (_, q) => (q % 3 === 0 ? [] : Array.from(random.permutation(count)).slice(0, q))),
 );
 
-function score({ vectors, logWeights, scale }: QueryVectors, all: Float32Array, item: number): number {
-  const logs = Array.from({ length: vectors.length / dim }, (_, h) => {
-    let product = 0;
-    for (let d = 0; d < dim; d++) product += vectors[h * dim + d]! * all[item * dim + d]!;
-    return vectors.length === dim ? product : logWeights![h]! + scale * product;
+function score({ vectors, merge }: QueryVectors, all: Float32Array, item: number): number {
+  const logs = vectors.map((vector, h) => {
+    const product = vector.reduce((sum, value, d) => sum + value * all[item * dim + d]!, 0);
+    return merge?.by === "sumExp" ? Math.log(merge.weights![h]!) + merge.temperature * product : product;
   });
   return logs.length === 1 ? logs[0]! : Math.log(logs.reduce((sum, x) => sum + Math.exp(x), 0));
 }

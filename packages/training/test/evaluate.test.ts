@@ -2,9 +2,9 @@ import { Random } from "@poeem/indexing-layer";
 import { describe, expect, it } from "vitest";
 import { toCsr } from "../src/data/csr.ts";
 import { buildLexicalIndex } from "../src/evaluate/bm25.ts";
-import { CUTOFFS, overlapAtK, rankingMetrics } from "../src/evaluate/metrics.ts";
 import { buildTfidfIndex } from "../src/evaluate/tfidf.ts";
-import { selectTop, topUnseen } from "../src/evaluate/top-items.ts";
+import { CUTOFFS, overlapAtK, rankingMetrics } from "../src/rank/metrics.ts";
+import { selectTop, topUnseen } from "../src/rank/top-items.ts";
 
 describe("the best of many scores", () => {
   it("is what sorting selects, ties by smaller position", () => {

@@ -1,5 +1,4 @@
-import { openArtifact } from "@poeem/pq-core";
-import { allParts, scalarKernel } from "@poeem/pq-core/parts";
+import { openArtifact, scalarKernel } from "@poeem/pq-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportModel, TOWER_TOLERANCE } from "../src/artifact/export.ts";
 import { useBackend } from "../src/backend/backend.ts";
@@ -40,26 +39,20 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
     const { artifact } = exported;
     const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
     const index = await openArtifact({ get: async (key) => chunks.get(key)! }, artifact.manifestBytes, {
-      ...allParts,
       kernel: scalarKernel,
     });
     const { encode } = await queryEncoders(index, dataset.test, dataset, 1);
     const ordinals = await index.ordinals([...dataset.ids]);
     const decoded = await index.vectors(ordinals);
-    const dim = config.model.dim;
     let hits = 0;
     let wanted = 0;
     for (let query = 0; query < dataset.test.count; query++) {
-      const { vectors, logWeights, scale } = encode(query, decoded);
-      const heads = Array.from({ length: vectors.length / dim }, (_, h) => vectors.slice(h * dim, (h + 1) * dim));
-      expect(heads.length).toBe(form === "mixture" ? listOf(dataset.test.histories, query).length : 1);
+      const { vectors, merge } = encode(query, decoded);
+      expect(merge?.by).toBe(form === "mixture" ? "sumExp" : undefined);
+      expect(vectors.length).toBe(form === "mixture" ? listOf(dataset.test.histories, query).length : 1);
       const history = Array.from(listOf(dataset.test.histories, query), (item) => dataset.ids.at(item)!);
-      const { ordinals: found } = await index.search(heads, {
-        k: 12,
-        nprobe: 4,
-        exclude: history,
-        ...(logWeights && { merge: { by: "sumExp", temperature: scale, weights: logWeights.map(Math.exp) } }),
-      });
+      const exact = merge?.by === "sumExp" ? { ...merge, exact: true } : undefined;
+      const { ordinals: found } = await index.search(vectors, { k: 12, nprobe: 4, exclude: history, merge: exact });
       const ids = new Set((await index.items(found)).map(({ id }) => id));
       for (const item of listOf(dataset.test.relevant, query)) {
         wanted++;

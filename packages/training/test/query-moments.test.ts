@@ -1,10 +1,10 @@
 import { Random } from "@poeem/indexing-layer";
 import { createCodebook, decode } from "@poeem/pq-core/write";
 import { beforeAll, describe, expect, it } from "vitest";
-import { encodeItems } from "../src/artifact/encode-items.ts";
 import { queryMoments } from "../src/artifact/query-moments.ts";
 import { sampleQueryVectors } from "../src/artifact/query-sample.ts";
 import { useBackend } from "../src/backend/backend.ts";
+import { encodeItems } from "../src/model/encode-items.ts";
 import { trainModel } from "../src/train/loop.ts";
 import { readers } from "./histories.ts";
 
@@ -79,16 +79,16 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
   it("draws queries of its training, whose scores score-aware codes keep better than the nearest codes do", async () => {
     const { config, dataset } = readers(
       {
-        model: { dim: 16, hiddenDim: form === "mixture" ? 0 : 32, itemNorm: "free", history: { as: form } },
+        model: { dim: 16, hiddenDim: form === "mixture" ? 0 : 32, itemNorm: "free", history: { as: form, length: 8 } },
         index: { nlist: 4, numSubQuantizers: 4, bufferSize: 512 },
       },
       { devices: form !== "mixture" },
     );
     const { model, layer } = await trainModel(config, dataset);
-    const items = await model.itemVectors(dataset);
+    const items = await model.itemVectors();
     const codebook = createCodebook({ ...(await layer.codebook()), metric: "innerProduct", byResidual: true });
     const draw = (seed: number): Promise<Float32Array> =>
-      sampleQueryVectors(model, dataset, items, { count: 2000, length: 8, random: new Random(seed) });
+      sampleQueryVectors(model, dataset, items, { count: 2000, random: new Random(seed) });
     const { dim } = model;
     const moments = await queryMoments(codebook, await draw(1), items, config.training.scale, new Random(1));
     const nearest = await encodeItems(codebook, items);

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import { toCsr } from "../src/data/csr.ts";
 import type { EvaluationRow, RowKind } from "../src/evaluate/evaluation.ts";
-import { rankingMetrics } from "../src/evaluate/metrics.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "../src/evaluate/result.ts";
+import { rankingMetrics } from "../src/rank/metrics.ts";
 import { REPORT_FILE, writeReport } from "../src/report/write-report.ts";
 import { TRAINING_LOG_FILE, type TrainingLog } from "../src/train/training-log.ts";
 

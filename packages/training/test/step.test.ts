@@ -6,6 +6,7 @@ import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { RawData } from "../src/data/load.ts";
 import { BatchBuilder } from "../src/model/batch.ts";
+import type { EmbeddingTable } from "../src/model/embedding-table.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { joinStates, restoreParts } from "../src/state.ts";
 import { layerState } from "../src/train/layer-state.ts";
@@ -90,11 +91,13 @@ describe("TrainingStep", () => {
 
   it("moves tables, towers and centroids, and the loss falls", async () => {
     const { model, layer, run } = setUp();
+    const { text, id, category } = model.itemInputs.learned as Record<string, EmbeddingTable>;
+    const tables = [text!, id!, category!];
     const first = await run();
     expect(first.distortion).toBe(0);
     while (!layer.ready) await run();
     const before = {
-      tables: [model.text, model.id, model.category].map(({ rows }) => rows.slice()),
+      tables: tables.map(({ rows }) => rows.slice()),
       towers: await Promise.all(model.variables.map((variable) => variable.data())),
       codebook: await layer.codebook(),
     };
@@ -102,8 +105,7 @@ describe("TrainingStep", () => {
     for (let i = 0; i < 40; i++) last = await run();
     expect(last.distortion).toBeGreaterThan(0);
     expect(last.loss).toBeLessThan(first.loss / 2);
-    for (const [i, table] of [model.text, model.id, model.category].entries())
-      expect(table.rows).not.toEqual(before.tables[i]);
+    for (const [i, table] of tables.entries()) expect(table.rows).not.toEqual(before.tables[i]);
     for (const [i, variable] of model.variables.entries()) expect(await variable.data()).not.toEqual(before.towers[i]);
     const after = await layer.codebook();
     expect(after.centroids).not.toEqual(before.codebook.centroids);

@@ -2,7 +2,7 @@ import type { RequestIdVariables } from "hono/request-id";
 import type { Config } from "../config.ts";
 import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
-import type { queryKinds } from "./requests.ts";
+import type { QUERY_KINDS } from "./requests.ts";
 
 /** One line of log, as JSON: `event` says what happened. Never the text of a query, which may be about a person. */
 export type LogEntry = { readonly level: "info" | "warn" | "error"; readonly event: string } & Readonly<
@@ -21,7 +21,7 @@ export interface AppOptions {
   readonly now: () => number;
   /** In [0, 1), for sampling. */
   readonly random: () => number;
-  /** Whether a client may go on; left out: always. */
+  /** Whether a client may send another request; left out: always. */
   readonly mayProceed?: ((client: string) => Promise<boolean>) | undefined;
   /** Takes the figures of a search; left out: nobody. */
   readonly record?: ((figures: SearchFigures) => void) | undefined;
@@ -31,7 +31,7 @@ export interface AppOptions {
 export interface SearchFigures {
   readonly index: string;
   readonly indexVersion: string;
-  readonly kind: (typeof queryKinds)[number];
+  readonly kind: (typeof QUERY_KINDS)[number];
   readonly k: number;
   readonly nprobe: number;
   readonly listsProbed: number;

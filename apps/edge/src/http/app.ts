@@ -1,10 +1,12 @@
 /** The Hono app: which middleware, which routes, and what each of them does. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
+import { InputError } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
+import { IndexUnavailableError, UnknownIndexError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { AppEnv, AppOptions } from "./app-env.ts";
 import { answeredByCache } from "./caching.ts";
@@ -13,7 +15,8 @@ import { browserHeaders, limitUrl, observe } from "./middleware.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { Problem, problemResponse } from "./problem.ts";
-import { maxBatchResults, queryKinds, withContext } from "./requests.ts";
+import { problemOf } from "./question.ts";
+import { MAX_BATCH_RESULTS, QUERY_KINDS, withContext } from "./requests.ts";
 import {
   facetsRoute,
   healthRoute,
@@ -64,9 +67,9 @@ export function createApp(options: AppOptions) {
       const body = c.req.valid("json");
       const many = Array.isArray(body) ? body : [body];
       const total = many.reduce((sum, { k }) => sum + k, 0);
-      if (total > maxBatchResults)
+      if (total > MAX_BATCH_RESULTS)
         throw invalidRequest([
-          { parameter: "k", detail: `expected at most ${maxBatchResults} in all searches together, got ${total}` },
+          { parameter: "k", detail: `expected at most ${MAX_BATCH_RESULTS} in all searches together, got ${total}` },
         ]);
       const indexes = new Map<string, ServedIndex>();
       for (const { index } of many) if (!indexes.has(index)) indexes.set(index, await acquire(c, index));
@@ -100,7 +103,7 @@ export function createApp(options: AppOptions) {
     )
     .openapi(versionRoute, async (c) => {
       const { index } = c.req.valid("query");
-      // Never waits for the default index: what code runs is to be seen without one, too.
+      // Never waits for the default index: the version of the code must be visible without one.
       const served = index === DEFAULT_INDEX_NAME ? options.indexes.current(index) : await acquire(c, index);
       c.header("Cache-Control", "no-store");
       return c.json(
@@ -129,7 +132,7 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
   const { record, random, config, log } = c.get("options");
   const response = await timed(c, "search", () => search(served, request));
   const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
-  const kind = queryKinds.find((name) => request[name] !== undefined)!;
+  const kind = QUERY_KINDS.find((name) => request[name] !== undefined)!;
   record?.({ index: request.index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
   if (random() < config.canaryShare) {
     const ids = ({ results }: typeof response) => results.map(({ id }) => id);
@@ -155,12 +158,15 @@ async function timed<T>(c: Context<AppEnv>, name: string, run: () => Promise<T>)
 function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response {
   const allow = methods.join(", ");
   if (c.req.method === "OPTIONS") return c.body(null, 204, { Allow: allow });
-  const problem = new Problem("method-not-allowed", `${c.req.path} takes ${allow}, got ${c.req.method.slice(0, 20)}`);
+  const problem = new Problem("method-not-allowed", `${c.req.path} accepts ${allow}, got ${c.req.method.slice(0, 20)}`);
   return problemResponse(c, problem, { Allow: allow });
 }
 
 function toProblem(error: Error, c: Context<AppEnv>): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof InputError) return problemOf(error);
+  if (error instanceof UnknownIndexError) return new Problem("not-found", error.message);
+  if (error instanceof IndexUnavailableError) return new Problem("index-unavailable", error.message);
   if (error instanceof z.ZodError) return invalidRequest(zodErrors(error));
   if (error instanceof HTTPException && error.status === 415)
     return new Problem("unsupported-media-type", "Expected application/json");
@@ -173,7 +179,7 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
     message: String(error),
     stack: error.stack,
   });
-  return new Problem("internal-error", "The error is logged under the request id");
+  return new Problem("internal-error", "The error is logged with this request id");
 }
 
 function describeIndex(name: string, { index, tower, publishedAt }: ServedIndex) {

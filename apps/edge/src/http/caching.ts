@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { AppEnv } from "./app-env.ts";
 
 /** Seconds that an answer may be used without asking: as long as the pointer of the index is, too. */
-const maxAge = 30;
+const MAX_AGE = 30;
 
 /**
  * Sets ETag, Cache-Control and Cache-Tag.
@@ -26,15 +26,16 @@ export function answeredByCache(
     ]);
   const etag = `"${hash64(JSON.stringify([version, indexVersion, members]))}"`;
   c.header("ETag", etag);
-  c.header("Cache-Control", `${config.tokens.length > 0 ? "private" : "public"}, max-age=${maxAge}`);
+  c.header("Cache-Control", `${config.tokens.length > 0 ? "private" : "public"}, max-age=${MAX_AGE}`);
   // A purge by version, and one by name: for instance after a rollback.
   c.header("Cache-Tag", `index-${indexVersion},index-name-${c.get("index")}`);
   return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304) : undefined;
 }
 
 /**
- * 64 bits of hash in hex: two multiply-xor passes with different multipliers, mixed at the end. Not cryptographic: who finds two
- * questions with one ETag misleads only a client that has asked both, and a digest of the platform costs more than the search.
+ * 64 bits of hash in hex: two multiply-xor passes with different multipliers, mixed at the end. Not cryptographic:
+ * who finds two questions with one ETag misleads only a client that has asked both, and a digest of the platform
+ * costs more than the search.
  */
 function hash64(units: string | Uint16Array): string {
   let high = 0x9e3779b9;

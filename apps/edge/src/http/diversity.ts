@@ -1,10 +1,10 @@
 /** Candidates a result among which `diversity` chooses. */
-export const candidatesPerResult = 4;
+export const CANDIDATES_PER_RESULT = 4;
 
 /**
- * Maximal marginal relevance (Carbonell and Goldstein 1998) over decoded vectors: picks one after the other the candidate with the largest
- * (1 − diversity) · relevance − diversity · cosine to the nearest one already picked. Relevance is the score, scaled so that the candidates
- * span 0 to 1; the best candidate always comes first.
+ * Maximal marginal relevance (Carbonell and Goldstein 1998) over decoded vectors: picks one after the other the
+ * candidate with the largest (1 − diversity) · relevance − diversity · cosine to the nearest one already picked.
+ * Relevance is the score, scaled so that the candidates span 0 to 1; the best candidate always comes first.
  *
  * @param scores (n) larger is better
  * @param vectors (n, dim) decoded

@@ -6,7 +6,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { timingSafeEqual } from "hono/utils/buffer";
 import type { Config } from "../config.ts";
 import type { AppEnv } from "./app-env.ts";
-import { maxUrlBytes } from "./parameters.ts";
+import { MAX_URL_BYTES } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 
 type Middleware = MiddlewareHandler<AppEnv>;
@@ -65,8 +65,8 @@ export function browserHeaders({ corsOrigins }: Config): Middleware {
 export const limitUrl: Middleware = function limitUrl(c, next) {
   // A URL is ASCII once parsed, so its length is bytes.
   const { length } = c.req.url;
-  if (length > maxUrlBytes)
-    throw new Problem("uri-too-long", `The address expected at most ${maxUrlBytes} bytes, got ${length}`);
+  if (length > MAX_URL_BYTES)
+    throw new Problem("uri-too-long", `Expected a URL of at most ${MAX_URL_BYTES} bytes, got ${length}`);
   return next();
 };
 
@@ -95,5 +95,5 @@ async function checkRate(c: Context<AppEnv>, mayProceed: (client: string) => Pro
   const client = c.req.header("authorization") ?? c.req.header("cf-connecting-ip") ?? "unknown";
   if (await mayProceed(client)) return;
   c.header("Retry-After", "10");
-  throw new Problem("rate-limited", "This client sends more requests than the configured limit");
+  throw new Problem("rate-limited", "This client sends more requests than the configured limit allows");
 }

@@ -6,13 +6,14 @@ export function openApiInfo(version: string) {
       title: "Poeem Edge",
       version,
       description:
-        "Search over an index of a few bytes an item, from a Cloudflare Worker. Errors are problem details (RFC 9457).",
+        "Search over an index of a few bytes per item, served by a Cloudflare Worker. " +
+        "Errors are problem details (RFC 9457).",
       license: { name: "MIT", identifier: "MIT" },
     },
     tags: [
       { name: "search", description: "Find items" },
-      { name: "items", description: "Look items up" },
-      { name: "operation", description: "For monitors and operators" },
+      { name: "items", description: "Look up items" },
+      { name: "operation", description: "Monitoring and operation" },
     ],
   };
 }

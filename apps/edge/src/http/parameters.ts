@@ -4,19 +4,20 @@ import type { MiddlewareHandler } from "hono";
 import { Problem, type ProblemError } from "./problem.ts";
 import { show } from "./requests.ts";
 
-/** Bytes of an address that are read: room for a `q` of 10 kB, percent-encoded, to be told that it is too long. */
-export const maxUrlBytes = 32_768;
+/** Longest URL that is parsed: room for a percent-encoded `q` of 10 kB, which then gets an error of its own. */
+export const MAX_URL_BYTES = 32_768;
 /** Bytes of a JSON body. */
-export const maxBodyBytes = 1_048_576;
+export const MAX_BODY_BYTES = 1_048_576;
 /** Errors that one answer lists. */
-const maxErrors = 10;
+const MAX_ERRORS = 10;
 
 /**
  * Refuses parameters that a route does not have, and parameters given twice: a misspelt `nprobe` must not silently
- * search with the default. What begins with `prefix` is for the route to check. Reads the names itself, because a parsed object hides names such as `__proto__`.
+ * search with the default. What begins with `prefix` is for the route to check. Reads the names itself, because a
+ * parsed object hides names such as `__proto__`.
  */
 export function onlyParameters(names: readonly string[], prefix?: string): MiddlewareHandler {
-  const taken = [...names, ...(prefix === undefined ? [] : [`${prefix}*`])].join(", ") || "none";
+  const accepted = [...names, ...(prefix === undefined ? [] : [`${prefix}*`])].join(", ") || "no parameters";
   return function onlyParameters(c, next) {
     const counts = new Map<string, number>();
     for (const name of parameterNames(c.req.url)) counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -24,16 +25,16 @@ export function onlyParameters(names: readonly string[], prefix?: string): Middl
     for (const [name, count] of counts) {
       const parameter = name.slice(0, 40);
       const isKnown = names.includes(name) || (prefix !== undefined && name.startsWith(prefix));
-      if (!isKnown) errors.push({ parameter, detail: `is unknown; this path takes ${taken}` });
+      if (!isKnown) errors.push({ parameter, detail: `is unknown; this path accepts ${accepted}` });
       else if (count > 1) errors.push({ parameter, detail: `expected once, got ${count} times` });
-      if (errors.length === maxErrors) break;
+      if (errors.length === MAX_ERRORS) break;
     }
     if (errors.length > 0) throw invalidRequest(errors);
     return next();
   };
 }
 
-/** Names in the query of an address, decoded, as often as they come. Parsing the values as well would cost as much as a search. */
+/** Decoded parameter names of a URL, repeats included. Parsing the values too would cost as much as a search. */
 function* parameterNames(url: string): Generator<string> {
   const start = url.indexOf("?");
   if (start < 0) return;
@@ -47,10 +48,13 @@ function* parameterNames(url: string): Generator<string> {
   }
 }
 
-/** One sentence over all errors, and the list of them. */
+/** One sentence for all errors, and the list of them. A detail that begins with a capital is a sentence by itself. */
 export function invalidRequest(errors: readonly ProblemError[]): Problem {
   const detail = errors
-    .map(({ parameter, detail }) => (parameter === "" ? `The body ${detail}` : `${show(parameter)} ${detail}`))
+    .map(({ parameter, detail }) => {
+      if (/^[A-Z]/.test(detail)) return detail;
+      return parameter === "" ? `The body ${detail}` : `${show(parameter)} ${detail}`;
+    })
     .join("; ");
   return new Problem("invalid-request", detail, errors);
 }
@@ -69,7 +73,7 @@ export function zodErrors(error: z.ZodError): ProblemError[] {
         detail: "is unknown",
       }));
     })
-    .slice(0, maxErrors);
+    .slice(0, MAX_ERRORS);
 }
 
 /** A body is one search or a list of them; of the two lists of errors, those of the form that was meant. */

@@ -8,20 +8,20 @@ export interface ProblemError {
   readonly detail: string;
 }
 
-const titles = {
+const TITLES = {
   "invalid-request": [400, "The request is not valid"],
   unauthorized: [401, "The request needs a token"],
-  "not-found": [404, "There is nothing at this path"],
-  "method-not-allowed": [405, "The path does not have this method"],
-  "body-too-large": [413, "The body of the request is too large"],
-  "uri-too-long": [414, "The address of the request is too long"],
-  "unsupported-media-type": [415, "The body is of a type that is not read here"],
+  "not-found": [404, "Nothing was found"],
+  "method-not-allowed": [405, "The path does not support this method"],
+  "body-too-large": [413, "The request body is too large"],
+  "uri-too-long": [414, "The URL is too long"],
+  "unsupported-media-type": [415, "The body has an unsupported type"],
   "rate-limited": [429, "Too many requests"],
   "index-unavailable": [503, "No index can be served now"],
   "internal-error": [500, "The server failed"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
-export type ProblemType = keyof typeof titles;
+export type ProblemType = keyof typeof TITLES;
 
 /** Thrown anywhere below a route; the error handler of the app turns it into a response. */
 export class Problem extends Error {
@@ -37,7 +37,7 @@ export class Problem extends Error {
 
 /** The status and JSON body of a problem. `detail` is for people, `type` and `errors` are for programs. */
 export function problemBody({ type, message, errors }: Problem, requestId: string) {
-  const [status, title] = titles[type];
+  const [status, title] = TITLES[type];
   return {
     type: `urn:poeem-edge:problem:${type}`,
     title,
@@ -54,7 +54,7 @@ export function problemResponse(c: Context, problem: Problem, headers: Record<st
   return c.body(JSON.stringify(body), body.status, {
     "Content-Type": "application/problem+json",
     "Cache-Control": "no-store",
-    // A cold start is tried again after a second, a refresh after half a minute.
+    // A failed cold start is retried after a second.
     ...(body.status === 503 && { "Retry-After": "2" }),
     ...headers,
   });

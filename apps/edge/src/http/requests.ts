@@ -1,63 +1,66 @@
-/** What a search may ask, as parameters of an address and as JSON. Both become one `SearchRequest`. */
+/** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
+import { InputError, parseFilter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
-import { FilterSyntaxError, maxFilterBytes, parseFilter } from "./filter-expression.ts";
+import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { decodeVector } from "./vector.ts";
 
-export const maxQueryBytes = 512;
-export const maxK = 1000;
-export const defaultK = 10;
-export const maxExclude = 1000;
-export const maxFields = 64;
-/** Items of a history. The model reads the newest of them; none of them is among the results. */
-export const maxHistory = 1000;
-/** Items of a history that are a query vector each, newest. */
-export const maxHistoryVectors = 50;
-export const maxContexts = 16;
-export const maxIdBytes = 512;
+export const MAX_QUERY_BYTES = 512;
+export const MAX_K = 1000;
+export const DEFAULT_K = 10;
+export const MAX_EXCLUDE = 1000;
+export const MAX_FIELDS = 64;
+export const MAX_CONTEXTS = 16;
+export const MAX_ID_BYTES = 512;
+const MAX_FILTER_BYTES = 2000;
 /** Searches in one POST. */
-export const maxBatch = 32;
+export const MAX_BATCH = 32;
 /** Results in one POST, all searches together: each may cost a page of the index. */
-export const maxBatchResults = 2000;
+export const MAX_BATCH_RESULTS = 2000;
 /** Above any `nlist` that a Worker could hold; the index itself says how many cells it has. */
-const maxNprobe = 1_000_000;
+const MAX_NPROBE = 1_000_000;
 
-/** The ways to say what is wanted. */
-export const queryKinds = ["q", "like", "history", "vector", "context"] as const;
+/** What a search can start from. */
+export const QUERY_KINDS = ["q", "like", "history", "vector", "context"] as const;
 
-/** A search, whichever way it came. Of `queryKinds`, one is there; or several of q, history and context. */
+/** A search from a URL or a body. It has one of `QUERY_KINDS`, or several of q, history and context. */
 export type SearchRequest = z.output<typeof searchBody>;
 
 const doc = {
-  index: "Which of the published indexes answers",
-  q: `Text to search for, up to ${maxQueryBytes} bytes of UTF-8`,
-  like: "Id of an item: find those nearest to it. The item itself is not among the results",
-  history: `Ids of items, oldest first, up to ${maxHistory}: find what goes with them. A model trained on histories reads as many of the newest as it has learned to (see /version); else an item scores by the nearest of the newest ${maxHistoryVectors}. They themselves are not among the results`,
+  index: "Name of the published index to search",
+  q: `Text to search for, up to ${MAX_QUERY_BYTES} bytes of UTF-8`,
+  like: "Id of an item: finds the items nearest to it. The item itself is left out",
+  history:
+    `Ids of up to ${MAX_HISTORY} items, oldest first: finds what goes with them, leaving out the items themselves. ` +
+    "A model trained on histories reads the newest ones, historyLength of /version at most. " +
+    `With any other model, an item scores by its nearest among the newest ${UNTRAINED_HISTORY}`,
   context:
-    "Context features of the model (see /version) and their values, for example device and phone; an unknown value counts for nothing",
+    "Context features of the model (listed by /version) and their values, for example device and phone. " +
+    "Unknown values are ignored",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
-  k: "Results wanted",
-  nprobe: "Cells of the index to visit, at most its nlist; left out: the index's own default",
-  exclude: `Ids that must not be returned, up to ${maxExclude}; unknown ones are ignored`,
-  filter: "Only items for which this holds, for example kind:emoji AND NOT (set:mdi OR year<1990)",
+  k: "Number of results",
+  nprobe: "Number of cells to visit, at most the index's nlist. Without it, the index's own default",
+  exclude: `Up to ${MAX_EXCLUDE} ids that must not be returned. Unknown ids are ignored`,
+  filter: "Returns only items that match, for example kind:emoji AND NOT (set:mdi OR year<1990)",
   diversity:
-    "0 to 1: how much results should differ from each other (maximal marginal relevance among four times as many)",
-  fields: `Fields to return, up to ${maxFields}; left out: all. The title always comes`,
+    "0 to 1: how much the results should differ from each other " +
+    "(maximal marginal relevance over four times as many candidates)",
+  fields: `Names of up to ${MAX_FIELDS} fields to return. Without it, all. The title is always returned`,
 };
 
 const text = z
   .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
   .transform((value) => value.trim())
   .refine((value) => value !== "", { error: "expected some text, got none" })
-  .refine((value) => utf8Length(value) <= maxQueryBytes, {
-    error: ({ input }) => `expected at most ${maxQueryBytes} bytes of UTF-8, got ${utf8Length(String(input))}`,
+  .refine((value) => utf8Length(value) <= MAX_QUERY_BYTES, {
+    error: ({ input }) => `expected at most ${MAX_QUERY_BYTES} bytes of UTF-8, got ${utf8Length(String(input))}`,
   });
 
 const id = z
   .union([z.string(), z.number()], { error: ({ input }) => `expected an id, got ${kindOf(input)}` })
   .refine((value) => value !== "", { error: "expected an id, got none" })
-  .refine((value) => utf8Length(String(value)) <= maxIdBytes, {
-    error: `expected an id of at most ${maxIdBytes} bytes`,
+  .refine((value) => utf8Length(String(value)) <= MAX_ID_BYTES, {
+    error: `expected an id of at most ${MAX_ID_BYTES} bytes`,
   });
 
 const vector = z.unknown().transform((value, context) => {
@@ -69,20 +72,20 @@ const vector = z.unknown().transform((value, context) => {
 
 const filter = z
   .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
-  .refine((value) => utf8Length(value) <= maxFilterBytes, {
-    error: `expected at most ${maxFilterBytes} bytes of UTF-8`,
+  .refine((value) => utf8Length(value) <= MAX_FILTER_BYTES, {
+    error: `expected at most ${MAX_FILTER_BYTES} bytes of UTF-8`,
   })
   .transform((value, context) => {
     try {
       return parseFilter(value);
     } catch (error) {
-      if (!(error instanceof FilterSyntaxError)) throw error;
-      context.issues.push({ code: "custom", message: error.message, input: undefined });
+      if (!(error instanceof InputError)) throw error;
+      context.issues.push({ code: "custom", message: error.detail, input: undefined });
       return z.NEVER;
     }
   });
 
-/** Commas part the values of an address; an id with a comma in it needs the JSON form. */
+/** Values in a URL are separated by commas; an id that contains a comma needs the JSON form. */
 const commaList = (max: number) =>
   z
     .string()
@@ -113,20 +116,20 @@ function integer(min: number, max: number) {
   };
 }
 
-const expectedShare = "expected a number from 0 to 1";
+const EXPECTED_SHARE = "expected a number from 0 to 1";
 const share = {
   text: z
     .string()
-    .regex(/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/, { error: ({ input }) => `${expectedShare}, got ${show(String(input))}` })
+    .regex(/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/, { error: ({ input }) => `${EXPECTED_SHARE}, got ${show(String(input))}` })
     .transform(Number),
   json: z
-    .number({ error: ({ input }) => `${expectedShare}, got ${kindOf(input)}` })
-    .refine((value) => value >= 0 && value <= 1, { error: ({ input }) => `${expectedShare}, got ${input}` }),
+    .number({ error: ({ input }) => `${EXPECTED_SHARE}, got ${kindOf(input)}` })
+    .refine((value) => value >= 0 && value <= 1, { error: ({ input }) => `${EXPECTED_SHARE}, got ${input}` }),
 };
 
-const k = integer(1, maxK);
-const nprobe = integer(1, maxNprobe);
-const kDoc = { type: "integer", minimum: 1, maximum: maxK, default: defaultK } as const;
+const k = integer(1, MAX_K);
+const nprobe = integer(1, MAX_NPROBE);
+const kDoc = { type: "integer", minimum: 1, maximum: MAX_K, default: DEFAULT_K } as const;
 const nprobeDoc = { type: "integer", minimum: 1 } as const;
 
 /** Nothing but a name gets past this: it becomes part of a KV key. */
@@ -139,47 +142,48 @@ const index = z
 const indexDoc = { type: "string", pattern: INDEX_NAME.source, default: DEFAULT_INDEX_NAME, example: "books" } as const;
 const indexParameter = { index: index.openapi({ param: { description: doc.index }, ...indexDoc }) };
 
-/** The parameters of routes that ask nothing but an index. */
+/** The parameters of routes that only choose an index. */
 export const indexQuery = z.object(indexParameter);
 
-/** One of the ways to say what is wanted, or several that a model may read together. */
+/** A query is like alone, vector alone, or any of q, history and context, which a model may read together. */
 function checkQuery(value: object, context: z.RefinementCtx): void {
   const names = Object.keys(value).filter((name) => (value as Record<string, unknown>)[name] !== undefined);
-  const given = queryKinds.filter((kind) =>
-    names.some((name) => name === kind || (kind === "context" && name.startsWith(contextPrefix))),
+  const given = QUERY_KINDS.filter((kind) =>
+    names.some((name) => name === kind || (kind === "context" && name.startsWith(CONTEXT_PREFIX))),
   );
-  const areTogether = given.length > 0 && !given.includes("like") && !given.includes("vector");
-  if (given.length === 1 || areTogether) return;
-  const got = given.length === 0 ? "none" : given.join(" and ");
-  context.addIssue({
-    code: "custom",
-    path: ["q"],
-    message: `expected like, vector, or any of q, history and context, got ${got}`,
-  });
+  const lone = loneOf(given);
+  if (given.length > 0 && lone === undefined) return;
+  const message =
+    lone === undefined
+      ? "Nothing to search for: give q, history, context, like or vector"
+      : `expected alone, got ${given.join(" and ")}`;
+  context.addIssue({ code: "custom", path: [lone ?? "q"], message });
 }
 
-const contextName = /^[A-Za-z0-9_-]{1,64}$/;
+const CONTEXT_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** Name and value of each context feature. */
 const context = z
-  .record(z.string().regex(contextName, { error: "is unknown" }), z.string().max(maxIdBytes), {
+  .record(z.string().regex(CONTEXT_NAME, { error: "is unknown" }), z.string().max(MAX_ID_BYTES), {
     error: ({ input }) => `expected an object of names and texts, got ${kindOf(input)}`,
   })
   .refine((values) => Object.keys(values).length > 0, { error: "expected at least one feature, got none" })
-  .refine((values) => Object.keys(values).length <= maxContexts, { error: `expected at most ${maxContexts} features` })
+  .refine((values) => Object.keys(values).length <= MAX_CONTEXTS, {
+    error: `expected at most ${MAX_CONTEXTS} features`,
+  })
   // One order, so that one question has one ETag.
   .transform((values) => Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))))
   .optional();
 
 /** In an address, each context feature is a parameter of its own: `context.device=phone`. */
-export const contextPrefix = "context.";
+export const CONTEXT_PREFIX = "context.";
 
 /** Takes the context features of an address together, as `POST` has them. @throws ZodError */
 export function withContext(query: z.output<typeof searchQuery>): SearchRequest {
-  const features = Object.entries(query).filter(([name]) => name.startsWith(contextPrefix));
+  const features = Object.entries(query).filter(([name]) => name.startsWith(CONTEXT_PREFIX));
   if (features.length === 0) return query;
   // From entries, because an assignment to __proto__ would be lost.
-  const named = Object.fromEntries(features.map(([name, value]) => [name.slice(contextPrefix.length), value]));
-  const others = Object.entries(query).filter(([name]) => !name.startsWith(contextPrefix));
+  const named = Object.fromEntries(features.map(([name, value]) => [name.slice(CONTEXT_PREFIX.length), value]));
+  const others = Object.entries(query).filter(([name]) => !name.startsWith(CONTEXT_PREFIX));
   const { context: read } = z.object({ context }).parse({ context: named });
   return { ...(Object.fromEntries(others) as typeof query), context: read };
 }
@@ -187,31 +191,31 @@ export function withContext(query: z.output<typeof searchQuery>): SearchRequest 
 const searchParameters = z.object({
   q: text.optional().openapi({ param: { description: doc.q }, type: "string", example: "birthday cake" }),
   like: id.optional().openapi({ param: { description: doc.like }, type: "string", example: "emoji:1f382" }),
-  history: commaList(maxHistory)
+  history: commaList(MAX_HISTORY)
     .refine((ids) => ids.length > 0, { error: "expected at least one id, got none" })
     .optional()
     .openapi({
-      param: { description: `${doc.history}; parted by commas` },
+      param: { description: `${doc.history}. Separated by commas` },
       type: "string",
       example: "emoji:1f382,mdi:cake",
     }),
   vector: vector.optional().openapi({ param: { description: doc.vector }, type: "string" }),
-  k: k.text.default(defaultK).openapi({ param: { description: doc.k }, ...kDoc }),
+  k: k.text.default(DEFAULT_K).openapi({ param: { description: doc.k }, ...kDoc }),
   nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
   filter: filter.optional().openapi({ param: { description: doc.filter }, type: "string", example: "kind:emoji" }),
   diversity: share.text
     .default(0)
     .openapi({ param: { description: doc.diversity }, type: "number", minimum: 0, maximum: 1, default: 0 }),
-  exclude: commaList(maxExclude)
+  exclude: commaList(MAX_EXCLUDE)
     .default([])
     .openapi({
-      param: { description: `${doc.exclude}; parted by commas` },
+      param: { description: `${doc.exclude}. Separated by commas` },
       type: "string",
       example: "emoji:1f382,mdi:cake",
     }),
-  fields: commaList(maxFields)
+  fields: commaList(MAX_FIELDS)
     .optional()
-    .openapi({ param: { description: `${doc.fields}; parted by commas` }, type: "string", example: "set,glyph" }),
+    .openapi({ param: { description: `${doc.fields}. Separated by commas` }, type: "string", example: "set,glyph" }),
   ...indexParameter,
 });
 
@@ -225,24 +229,24 @@ export const searchBody = z
   .strictObject({
     q: text.optional().openapi({ description: doc.q, type: "string", example: "birthday cake" }),
     like: id.optional().openapi({ description: doc.like }),
-    history: idList(maxHistory)
+    history: idList(MAX_HISTORY)
       .min(1, { error: "expected at least one id, got none" })
       .optional()
       .openapi({ description: doc.history }),
     vector: vector
       .optional()
       .openapi({ description: doc.vector, oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] }),
-    k: k.json.default(defaultK).openapi({ description: doc.k, ...kDoc }),
+    k: k.json.default(DEFAULT_K).openapi({ description: doc.k, ...kDoc }),
     nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
     filter: filter.optional().openapi({ description: doc.filter, type: "string", example: "kind:emoji" }),
     diversity: share.json
       .default(0)
       .openapi({ description: doc.diversity, type: "number", minimum: 0, maximum: 1, default: 0 }),
-    exclude: idList(maxExclude).default([]).openapi({ description: doc.exclude }),
+    exclude: idList(MAX_EXCLUDE).default([]).openapi({ description: doc.exclude }),
     fields: z
       .array(z.string(), { error: ({ input }) => `expected a list of names, got ${kindOf(input)}` })
-      .max(maxFields, {
-        error: ({ input }) => `expected at most ${maxFields} values, got ${(input as unknown[]).length}`,
+      .max(MAX_FIELDS, {
+        error: ({ input }) => `expected at most ${MAX_FIELDS} values, got ${(input as unknown[]).length}`,
       })
       .optional()
       .openapi({ description: doc.fields }),

@@ -1,23 +1,19 @@
-/** What comes back. The OpenAPI document and the typed client are made from these. */
+/** The responses. The OpenAPI document and the typed client are made from these. */
 import { z } from "@hono/zod-openapi";
 
 const idSchema = z
   .union([z.string(), z.number()])
-  .openapi({ description: "External id; 64-bit numbers come as strings" });
-const fieldsSchema = z
-  .record(z.string(), z.unknown())
-  .openapi({ description: "The other fields that the index carries for the item" });
-const titleSchema = z
-  .string()
-  .nullable()
-  .openapi({ description: "The field of that name; null when the item has none" });
+  .openapi({ description: "Id of the item. 64-bit integers are returned as strings" });
+const fieldsSchema = z.record(z.string(), z.unknown()).openapi({ description: "The item's other fields" });
+const titleSchema = z.string().nullable().openapi({ description: "The item's field `title`; null when it has none" });
 
 export const searchResult = z
   .object({
     id: idSchema,
     score: z.number().openapi({
       description:
-        "By the index's metric, of the query with the item's decoded vector; for a mixture, the logarithm of its sum. Larger is better",
+        "The index's metric between the query and the item's decoded vector; for a mixture, the log of the sum. " +
+        "Larger is better",
     }),
     title: titleSchema,
     fields: fieldsSchema,
@@ -26,15 +22,15 @@ export const searchResult = z
 
 export const searchResponse = z
   .object({
-    query: z.string().nullable().openapi({ description: "The text searched for; null for the other kinds of query" }),
+    query: z.string().nullable().openapi({ description: "The text searched for; null for other kinds of query" }),
     indexVersion: z.string(),
     k: z.int(),
     nprobe: z.int(),
-    listsProbed: z.int().openapi({ description: "Cells visited" }),
-    codesScanned: z.int().openapi({ description: "Items scored" }),
+    listsProbed: z.int().openapi({ description: "Number of cells visited" }),
+    codesScanned: z.int().openapi({ description: "Number of items scored" }),
     results: z
       .array(searchResult)
-      .openapi({ description: "Best first; none when no part of the query is known to the model" }),
+      .openapi({ description: "Best first; empty when the model knows no part of the query" }),
   })
   .openapi("SearchResponse");
 
@@ -46,7 +42,7 @@ export const facetsResponse = z
   .object({
     indexVersion: z.string(),
     facets: z.record(z.string(), z.record(z.string(), z.int())).openapi({
-      description: "What `filter` can name: facet, value, number of items",
+      description: "What `filter` can name: facets, their values, and how many items have each",
       example: { kind: { emoji: 1851, icon: 15840 } },
     }),
   })
@@ -83,23 +79,30 @@ export const versionResponse = z
         nlist: z.int(),
         numSubQuantizers: z.int(),
         nbits: z.int(),
-        bytesPerItem: z.number().openapi({ description: "Bytes of code an item" }),
+        bytesPerItem: z.number().openapi({ description: "Bytes of code per item" }),
         defaultNprobe: z.int(),
-        kernel: z.string().openapi({ description: "Which build of the ADC kernel scores" }),
+        kernel: z.string().openapi({ description: "The build of the ADC kernel that computes scores" }),
         reads: z
           .object({
             text: z.boolean(),
-            history: z.enum(["mixture", "mean", "attention"]).nullable().openapi({
-              description:
-                "How the model reads a history: as a mixture of its items, or pooled together with text and context. null: not at all, so that an item scores by the nearest item of the history",
-            }),
-            historyLength: z.int().openapi({ description: "Newest items of a history that the model reads" }),
-            contexts: z.array(z.string()).openapi({ description: "Names for context.*" }),
+            history: z
+              .enum(["mixture", "mean", "attention"])
+              .nullable()
+              .openapi({
+                description:
+                  "How the model reads a history: as a mixture of its items, or pooled with text and context into " +
+                  "one vector. null: it reads none, and an item scores by its nearest item of the history",
+              }),
+            historyLength: z.int().openapi({ description: "How many of a history's newest items the model reads" }),
+            contexts: z.array(z.string()).openapi({ description: "Names that context.* accepts" }),
           })
           .openapi({ description: "What the model was trained to read" }),
       })
       .nullable()
-      .openapi({ description: "The index being served; null before the first one" }),
-    refreshFailure: z.string().nullable().openapi({ description: "Why the last look for a newer index failed" }),
+      .openapi({ description: "The index being served; null until one has been loaded" }),
+    refreshFailure: z
+      .string()
+      .nullable()
+      .openapi({ description: "Why the last check for a newer version failed; null when it succeeded" }),
   })
   .openapi("Version");

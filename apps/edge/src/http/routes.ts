@@ -2,14 +2,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { authorize, limitRate } from "./middleware.ts";
-import { maxBodyBytes, onlyParameters } from "./parameters.ts";
+import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import {
-  contextPrefix,
+  CONTEXT_PREFIX,
   indexQuery,
-  maxBatch,
-  maxBatchResults,
-  maxIdBytes,
+  MAX_BATCH,
+  MAX_BATCH_RESULTS,
+  MAX_ID_BYTES,
   searchBody,
   searchQuery,
 } from "./requests.ts";
@@ -31,13 +31,13 @@ const problem = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problemSchema } },
 });
-const invalid = { 400: problem("A parameter is missing, unknown, given twice or out of range") };
+const invalid = { 400: problem("A parameter is missing, unknown, repeated or out of range") };
 const unavailable = { 503: problem("No index has been published, or it cannot be read") };
 const unknownIndex = { 404: problem("No index has this name") };
-const notModified = { 304: { description: "The client has this answer: If-None-Match names its ETag" } };
+const notModified = { 304: { description: "The client already has this answer: If-None-Match names its ETag" } };
 const guarded = {
-  401: problem("Tokens are configured and the request has none of them"),
-  429: problem("A rate limit is configured and the client is above it"),
+  401: problem("Tokens are configured and the request carries none of them"),
+  429: problem("The client exceeds the configured rate limit"),
 };
 const security = [{ token: [] }, {}];
 
@@ -48,8 +48,9 @@ export const searchRoute = createRoute({
   security,
   summary: "Find the items nearest to a text, an item, a history or a vector",
   description:
-    "What the model of the index reads goes together: q, history and a parameter `context.NAME` for each of its context features, such as `context.device=phone`.",
-  middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape), contextPrefix)] as const,
+    "q, history and context features can be combined as far as the model of the index reads them together. " +
+    "Each context feature is a parameter `context.NAME`, such as `context.device=phone`.",
+  middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
   request: { query: searchQuery },
   responses: {
     200: json(searchResponse, "The best items, best first"),
@@ -66,16 +67,18 @@ export const searchManyRoute = createRoute({
   path: "/search",
   tags: ["search"],
   security,
-  summary: "The same as JSON: one search, or a list of them",
-  description: `A list has up to ${maxBatch} searches with k of up to ${maxBatchResults} in all; they are answered in order, from one version of the index.`,
+  summary: "The same search as JSON: one, or a list",
+  description:
+    `A list holds up to ${MAX_BATCH} searches, whose k add up to at most ${MAX_BATCH_RESULTS}. ` +
+    "They are answered in order, from one version of the index.",
   middleware: [
     authorize,
     limitRate,
     onlyParameters([]),
     bodyLimit({
-      maxSize: maxBodyBytes,
+      maxSize: MAX_BODY_BYTES,
       onError: () => {
-        throw new Problem("body-too-large", `The body expected at most ${maxBodyBytes} bytes`);
+        throw new Problem("body-too-large", `The body expected at most ${MAX_BODY_BYTES} bytes`);
       },
     }),
   ] as const,
@@ -89,8 +92,8 @@ export const searchManyRoute = createRoute({
             z
               .array(searchBody)
               .min(1, { error: "expected at least one search, got an empty list" })
-              .max(maxBatch, {
-                error: ({ input }) => `expected at most ${maxBatch} searches, got ${(input as unknown[]).length}`,
+              .max(MAX_BATCH, {
+                error: ({ input }) => `expected at most ${MAX_BATCH} searches, got ${(input as unknown[]).length}`,
               }),
           ]),
         },
@@ -100,13 +103,13 @@ export const searchManyRoute = createRoute({
   responses: {
     200: json(
       z.union([searchResponse, z.array(searchResponse)]),
-      "The answer, or a list of them when a list was asked",
+      "The answer, or a list of answers to a list of searches",
     ),
     ...invalid,
     ...guarded,
     ...unknownIndex,
-    413: problem(`A body of more than ${maxBodyBytes} bytes`),
-    415: problem("A body that is not application/json"),
+    413: problem(`The body is larger than ${MAX_BODY_BYTES} bytes`),
+    415: problem("The body is not application/json"),
     ...unavailable,
   },
 });
@@ -123,8 +126,8 @@ export const itemRoute = createRoute({
     params: z.object({
       id: z
         .string()
-        .max(maxIdBytes)
-        .openapi({ param: { description: "External id, percent-encoded" }, example: "emoji:1f382" }),
+        .max(MAX_ID_BYTES)
+        .openapi({ param: { description: "Id of the item, percent-encoded" }, example: "emoji:1f382" }),
     }),
   },
   responses: {
@@ -132,7 +135,7 @@ export const itemRoute = createRoute({
     ...notModified,
     ...invalid,
     ...guarded,
-    404: problem("No item has this id, or no index this name"),
+    404: problem("No item has this id, or no index has this name"),
     ...unavailable,
   },
 });
@@ -142,7 +145,7 @@ export const facetsRoute = createRoute({
   path: "/facets",
   tags: ["items"],
   security,
-  summary: "The facets of the index, their values and how many items have them",
+  summary: "The facets of the index, with the number of items for each value",
   middleware: [authorize, limitRate, onlyParameters(["index"])] as const,
   request: { query: indexQuery },
   responses: {
@@ -159,19 +162,24 @@ export const healthRoute = createRoute({
   method: "get",
   path: "/healthz",
   tags: ["operation"],
-  summary: "Whether the Worker runs",
+  summary: "Whether the Worker is running",
   middleware: onlyParameters([]),
-  responses: { 200: json(statusResponse, "It does"), ...invalid },
+  responses: { 200: json(statusResponse, "The Worker is running."), ...invalid },
 });
 
 export const readyRoute = createRoute({
   method: "get",
   path: "/readyz",
   tags: ["operation"],
-  summary: "Whether a search would be answered",
+  summary: "Whether a search would be answered now",
   middleware: onlyParameters(["index"]),
   request: { query: indexQuery },
-  responses: { 200: json(readyResponse, "It would"), ...invalid, ...unknownIndex, ...unavailable },
+  responses: {
+    200: json(readyResponse, "A search would be answered now."),
+    ...invalid,
+    ...unknownIndex,
+    ...unavailable,
+  },
 });
 
 export const versionRoute = createRoute({
@@ -181,5 +189,10 @@ export const versionRoute = createRoute({
   summary: "What is being served",
   middleware: onlyParameters(["index"]),
   request: { query: indexQuery },
-  responses: { 200: json(versionResponse, "Code and index"), ...invalid, ...unknownIndex, ...unavailable },
+  responses: {
+    200: json(versionResponse, "Version of the code, and facts about the index"),
+    ...invalid,
+    ...unknownIndex,
+    ...unavailable,
+  },
 });

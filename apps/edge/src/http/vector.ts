@@ -1,8 +1,9 @@
 /** Largest vector that is decoded; pq-core's own limit. */
-const maxDim = 65_536;
+const MAX_DIM = 65_536;
 
 /**
- * A query vector as it comes over HTTP: little-endian float32 as base64url (with or without padding), or numbers as a list or as JSON text.
+ * A query vector as it comes over HTTP: little-endian float32 as base64url (with or without padding), or numbers as a
+ * list or as JSON text.
  * @returns the vector, or what was expected and got
  */
 export function decodeVector(value: unknown): Float32Array | { readonly error: string } {
@@ -11,7 +12,7 @@ export function decodeVector(value: unknown): Float32Array | { readonly error: s
   if (
     !Array.isArray(numbers) ||
     numbers.length === 0 ||
-    numbers.length > maxDim ||
+    numbers.length > MAX_DIM ||
     !numbers.every((number) => typeof number === "number")
   ) {
     return { error: "expected float32 as base64url or a list of numbers, got something else" };
@@ -34,20 +35,23 @@ function parseText(text: string): unknown {
 }
 
 /** Value of a character of base64url at its code; -1 where there is none. */
-const sextets = new Int8Array(128).fill(-1);
+const SEXTETS = new Int8Array(128).fill(-1);
 for (const [i, c] of [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"].entries())
-  sextets[c.charCodeAt(0)] = i;
+  SEXTETS[c.charCodeAt(0)] = i;
 
-/** Strict but for padding, which may be there or not. By hand, because `atob` knows only the other alphabet and makes a string of bytes. */
+/**
+ * Strict but for padding, which may be there or not. By hand, because `atob` knows only the other alphabet and makes
+ * a string of bytes.
+ */
 function decodeBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   const length = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
-  if (length % 4 === 1 || length > maxDim * 6) return undefined;
+  if (length % 4 === 1 || length > MAX_DIM * 6) return undefined;
   const bytes = new Uint8Array(Math.floor((length * 3) / 4));
   let bits = 0;
   let pending = 0;
   let at = 0;
   for (let i = 0; i < length; i++) {
-    const sextet = sextets[text.charCodeAt(i)] ?? -1;
+    const sextet = SEXTETS[text.charCodeAt(i)] ?? -1;
     if (sextet < 0) return undefined;
     bits = ((bits << 6) | sextet) & 0xffff;
     pending += 6;

@@ -6,7 +6,7 @@
  * few milliseconds, on timers of their own, whether it is there.
  */
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
-import { Problem, type ProblemType } from "../http/problem.ts";
+import { IndexUnavailableError, messageOf, UnknownIndexError } from "./errors.ts";
 import type { Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
@@ -14,8 +14,8 @@ export interface LoadedIndex {
   readonly version: string;
   readonly publishedAt: string;
   /**
-   * Reads ahead what queries will ask for, as far as memory allows; what it has already is not read again. A version is taken over
-   * only when all of this is there; a cold start answers first and reads ahead afterwards.
+   * Reads ahead what queries will ask for, as far as memory allows; what it has already is not read again. A version
+   * is taken over only when all of this is there; a cold start answers first and reads ahead afterwards.
    */
   readonly prefetch: () => Promise<void>;
 }
@@ -40,12 +40,12 @@ export interface HolderOptions<T extends LoadedIndex> {
 /** One try to read the index, as the requests that wait for it see it. */
 interface Attempt {
   readonly startedAt: number;
-  /** Set when it has failed. Plain text: each request throws an error of its own. */
-  failure?: { readonly at: number; readonly type: ProblemType; readonly detail: string };
+  /** Set when it has failed. Each waiting request throws an error of its own. */
+  failure?: { readonly at: number; readonly newError: () => Error };
 }
 
 /** How often a waiting request looks. */
-const pollMs = 5;
+const POLL_MS = 5;
 
 export class IndexHolder<T extends LoadedIndex> {
   readonly #options: HolderOptions<T>;
@@ -75,7 +75,8 @@ export class IndexHolder<T extends LoadedIndex> {
 
   /**
    * The index to answer a request with. Warm: at once, and a look at the pointer in `waitUntil` when one is due.
-   * @throws Problem `index-unavailable` when it cannot be read or nothing is published yet, `not-found` when no index has its name.
+   * @throws IndexUnavailableError when it cannot be read or nothing is published yet
+   * @throws UnknownIndexError when no index has its name
    */
   async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     if (this.#current !== undefined) {
@@ -92,7 +93,7 @@ export class IndexHolder<T extends LoadedIndex> {
     return this.#awaitOther(attempt, waitUntil);
   }
 
-  /** Looks whether the pointer names another version and takes it up. Never rejects: the old version goes on serving. */
+  /** Switches to another version when the pointer names one. Never rejects: the old version keeps serving. */
   async refresh(): Promise<void> {
     const attempt = this.#begin();
     try {
@@ -123,20 +124,19 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#end(attempt);
       return this.#current;
     } catch (error) {
-      const [type, detail] =
-        error instanceof Problem
-          ? ([error.type, error.message] as const)
-          : (["index-unavailable", `The index cannot be read: ${messageOf(error)}`] as const);
-      attempt.failure = { at: this.#options.now(), type, detail };
-      throw new Problem(type, detail, undefined, { cause: error });
+      const ErrorClass = error instanceof UnknownIndexError ? UnknownIndexError : IndexUnavailableError;
+      const message = error instanceof ErrorClass ? error.message : `The index cannot be read: ${messageOf(error)}`;
+      const newError = () => new ErrorClass(message, { cause: error });
+      attempt.failure = { at: this.#options.now(), newError };
+      throw newError();
     }
   }
 
   async #awaitOther(attempt: Attempt, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     while (this.#current === undefined) {
-      if (attempt.failure !== undefined) throw new Problem(attempt.failure.type, attempt.failure.detail);
+      if (attempt.failure !== undefined) throw attempt.failure.newError();
       if (this.#attempt !== attempt || this.#isOver(attempt)) return this.acquire(waitUntil);
-      await this.#options.sleep(pollMs);
+      await this.#options.sleep(POLL_MS);
     }
     return this.#current;
   }
@@ -148,8 +148,8 @@ export class IndexHolder<T extends LoadedIndex> {
     if (text !== null) return parsePointer(text);
     // Without any index the Worker is not ready; without this one the caller asked for the wrong one.
     throw name === DEFAULT_INDEX_NAME
-      ? new Problem("index-unavailable", `No index has been published: KV has no key "${key}". Run: poeem publish`)
-      : new Problem("not-found", `No index is called "${name}": KV has no key "${key}"`);
+      ? new IndexUnavailableError(`No index has been published: KV has no key "${key}". Run: poeem publish`)
+      : new UnknownIndexError(`No index is called "${name}": KV has no key "${key}"`);
   }
 
   #isDue(): boolean {
@@ -173,8 +173,4 @@ export class IndexHolder<T extends LoadedIndex> {
     this.#attempt = undefined;
     this.#checkedAt = this.#options.now();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,11 +1,11 @@
 /**
  * The indexes that this isolate serves, by name, in one budget of memory.
  *
- * A name comes from a request, so it may be anything that `INDEX_NAME` lets through: names without an index take no memory, and a
- * flood of them drives out no index that serves.
+ * A name comes from a request, so it may be anything that `INDEX_NAME` lets through: names without an index take no
+ * memory, and a flood of them drives out no index that serves.
  */
 import { DEFAULT_INDEX_NAME, type IndexPointer } from "@poeem/pq-core/kv";
-import { Problem } from "../http/problem.ts";
+import { UnknownIndexError } from "./errors.ts";
 import { type HolderOptions, IndexHolder, type LoadedIndex } from "./holder.ts";
 import type { MemoryDemand } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
@@ -15,7 +15,7 @@ import { Turns } from "./turns.ts";
 export type Grant = (demand: MemoryDemand) => number;
 
 export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name"> {
-  /** Opens the version that a pointer names, within the bytes that `grant` gives it; `previous` is the one that serves. */
+  /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
   readonly open: (store: Store, pointer: IndexPointer, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
   readonly names?: readonly string[] | undefined;
@@ -24,9 +24,9 @@ export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptio
 }
 
 /** Holders kept at most, those of names without an index included. */
-const maxHolders = 64;
+const MAX_HOLDERS = 64;
 /** An index that nobody asked for this long makes room for another one as soon as that can use it. */
-const idleMs = 60_000;
+const IDLE_MS = 60_000;
 
 interface Entry<T extends LoadedIndex> {
   readonly holder: IndexHolder<T>;
@@ -67,12 +67,12 @@ export class IndexSet<T extends LoadedIndex> {
   /**
    * The index to answer a request with; see {@link IndexHolder.acquire}.
    * @param name matches `INDEX_NAME`
-   * @throws Problem `not-found` for a name that no index has, `index-unavailable` when it cannot be read
+   * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read
    */
   acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const { names, now } = this.#options;
     if (names !== undefined && name !== DEFAULT_INDEX_NAME && !names.includes(name))
-      throw new Problem("not-found", `No index is called "${name}" here`);
+      throw new UnknownIndexError(`No index is called "${name}" here`);
     const entry = this.#entries.get(name) ?? this.#add(name);
     entry.usedAt = now();
     if (this.#entries.size > 1) {
@@ -84,7 +84,7 @@ export class IndexSet<T extends LoadedIndex> {
 
   #add(name: string): Entry<T> {
     for (const [other, { holder }] of this.#entries) {
-      if (this.#entries.size < maxHolders) break;
+      if (this.#entries.size < MAX_HOLDERS) break;
       if (holder.isEmpty) this.#entries.delete(other);
     }
     const entry: Entry<T> = {
@@ -113,14 +113,14 @@ export class IndexSet<T extends LoadedIndex> {
     });
   }
 
-  /** Takes memory from indexes that are idle for all that a version can use, from those in use only for what it must have. */
+  /** Evicts idle indexes for all that a version can use, indexes in use only for what it must have. */
   #grant(name: string, { least, most }: MemoryDemand): number {
     const { maxBytes, now } = this.#options;
     if (least > maxBytes)
       throw new Error(`[edge] index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`);
     const free = () => maxBytes - this.bytes + (this.#entries.get(name)?.bytes ?? 0);
     for (const [other, { usedAt, bytes }] of this.#entries) {
-      const wanted = now() - usedAt >= idleMs ? most : least;
+      const wanted = now() - usedAt >= IDLE_MS ? most : least;
       if (other !== name && bytes > 0 && free() < wanted) this.#entries.delete(other);
     }
     return Math.min(most, free());

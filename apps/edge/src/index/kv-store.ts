@@ -1,9 +1,9 @@
 import type { Store } from "./store.ts";
 
 /** Shortest `cacheTtl` that KV takes, in seconds. */
-const shortTtl = 30;
-/** For values that never change. KV has no upper limit; a day keeps rarely used chunks from outliving a prune for long. */
-const longTtl = 86_400;
+const SHORT_TTL = 30;
+/** For values that never change. KV has no upper limit; after a day, chunks that a prune deleted are gone here too. */
+const LONG_TTL = 86_400;
 
 /**
  * The store over a KV binding.
@@ -11,14 +11,14 @@ const longTtl = 86_400;
  */
 export function kvStore(kv: KVNamespace, timeoutMs: number): Store {
   return {
-    getText: (key) => withTimeout(kv.get(key, { type: "text", cacheTtl: shortTtl }), key, timeoutMs),
+    getText: (key) => withTimeout(kv.get(key, { type: "text", cacheTtl: SHORT_TTL }), key, timeoutMs),
     async getBytes(key) {
       const read = (cacheTtl: number) => withTimeout(kv.get(key, { type: "arrayBuffer", cacheTtl }), key, timeoutMs);
-      // One failed read of many would cost a whole answer, so each gets a second chance; at once, because a request waits.
+      // One failed read would fail a whole answer, so each is tried twice; at once, because a request waits.
       const get = (cacheTtl: number) => read(cacheTtl).catch(() => read(cacheTtl));
-      // A miss is cached as long as a value would be. Asking again with the short time to live keeps a chunk that reaches
-      // this location late from being missing for a day.
-      const value = (await get(longTtl)) ?? (await get(shortTtl));
+      // A miss is cached as long as a value would be. Asking again with the short time to live keeps a chunk that
+      // reaches this location late from being missing for a day.
+      const value = (await get(LONG_TTL)) ?? (await get(SHORT_TTL));
       return value === null ? null : new Uint8Array(value);
     },
   };

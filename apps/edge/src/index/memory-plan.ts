@@ -2,10 +2,10 @@
 import type { ChunkKind, Manifest } from "@poeem/pq-core";
 
 const MiB = 1024 * 1024;
-/** Room for pages that are read when they are needed: below this, a search would read the same pages again and again. */
-export const defaultLeastCacheBytes = 6 * MiB;
+/** Room for pages read on demand: with less, a search would read the same pages again and again. */
+export const DEFAULT_LEAST_CACHE_BYTES = 6 * MiB;
 /** Filters are used whole, by every isolate or by none: an index with more of them than this is served without. */
-const maxFilterBytes = 12 * MiB;
+const MAX_FILTER_BYTES = 12 * MiB;
 
 /** Bytes of one version: what it cannot do without, and what it can make use of. */
 export interface MemoryDemand {
@@ -30,7 +30,7 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
   return manifest.chunks.reduce((sum, { kind, size }) => sum + (kinds.includes(kind) ? size : 0), 0);
 }
 
-export function memoryDemand(manifest: Manifest, leastCacheBytes = defaultLeastCacheBytes): MemoryDemand {
+export function memoryDemand(manifest: Manifest, leastCacheBytes = DEFAULT_LEAST_CACHE_BYTES): MemoryDemand {
   const least = fixedBytes(manifest) + leastCacheBytes;
   return { least, most: least + bytesOfKinds(manifest, ["lists", "lookup", "items"]) };
 }
@@ -39,7 +39,11 @@ export function memoryDemand(manifest: Manifest, leastCacheBytes = defaultLeastC
  * Gives memory to what saves most reads a byte: lists, which every search scans, then pages.
  * @param granted at least the demand's `least`
  */
-export function planMemory(manifest: Manifest, granted: number, leastCacheBytes = defaultLeastCacheBytes): MemoryPlan {
+export function planMemory(
+  manifest: Manifest,
+  granted: number,
+  leastCacheBytes = DEFAULT_LEAST_CACHE_BYTES,
+): MemoryPlan {
   let left = granted - fixedBytes(manifest) - leastCacheBytes;
   const take = (bytes: number): boolean => {
     if (bytes > left) return false;
@@ -53,18 +57,21 @@ export function planMemory(manifest: Manifest, granted: number, leastCacheBytes 
   return {
     residentBytes: areListsResident ? lists : 0,
     keepsPages,
-    keepsFilters: bytesOfKinds(manifest, ["filters"]) <= maxFilterBytes,
+    keepsFilters: bytesOfKinds(manifest, ["filters"]) <= MAX_FILTER_BYTES,
     // Pages that are kept pass through the cache as well, as views of the same bytes.
     cacheBytes: leastCacheBytes + left + (keepsPages ? pages : 0),
   };
 }
 
-/** Always there: query tower, filters, what is said of a delta, codebook (its arrays, and again as the kernel wants them), and the parsed manifest. */
+/**
+ * Always there: query tower, filters, what is said of a delta, codebook (its arrays, and again as the kernel wants
+ * them), and the parsed manifest.
+ */
 function fixedBytes(manifest: Manifest): number {
   const filters = bytesOfKinds(manifest, ["filters"]);
   return (
     bytesOfKinds(manifest, ["query-tower", "delta"]) +
-    (filters <= maxFilterBytes ? filters : 0) +
+    (filters <= MAX_FILTER_BYTES ? filters : 0) +
     2 * bytesOfKinds(manifest, ["codebook"]) +
     manifest.chunks.length * 500
   );

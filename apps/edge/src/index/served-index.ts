@@ -1,6 +1,5 @@
 import { type Index, loadKernel, type Manifest, openArtifact, openManifest } from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
-import { allParts } from "@poeem/pq-core/parts";
 import { openQueryTower, type QueryTower } from "@poeem/towers";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
@@ -33,7 +32,7 @@ export interface OpenOptions {
 /** Memory of chunks that were read ahead: pages of the cache may be views of it, and must not be freed. */
 const keptBuffers = new WeakSet<ArrayBufferLike>();
 /** Reads under way at once; a Worker has six connections a request. */
-const maxReads = 6;
+const MAX_READS = 6;
 
 /**
  * Opens the version that `pointer` names.
@@ -58,14 +57,14 @@ export async function openServedIndex(
   const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
   const source = {
     get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))),
-    // The garbage collector takes its time: it counts what JavaScript allocates, not what comes from KV, and 100 MB of dead pages are
-    // soon there. This leaves the old buffer without its memory; nothing else does so at once.
+    // The garbage collector takes its time: it counts what JavaScript allocates, not what comes from KV, and 100 MB
+    // of dead pages are soon there. This leaves the old buffer without its memory; nothing else does so at once.
     release({ buffer }: Uint8Array) {
       if (buffer instanceof ArrayBuffer && !keptBuffers.has(buffer)) buffer.transfer(0);
     },
   };
   const kernel = loadKernel(kernelModule);
-  const index = await openArtifact(source, manifest, { ...allParts, kernel, ...memory, previous: shared?.index });
+  const index = await openArtifact(source, manifest, { kernel, ...memory, previous: shared?.index });
   if (index.version !== pointer.version) {
     throw new Error(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
@@ -92,7 +91,7 @@ export async function openServedIndex(
         keptBuffers.add(bytes.buffer);
       }
     };
-    await Promise.all(Array.from({ length: maxReads }, readNext));
+    await Promise.all(Array.from({ length: MAX_READS }, readNext));
     // What only an earlier version used.
     const used = new Set(index.manifest.chunks.map(({ key }) => key));
     for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);

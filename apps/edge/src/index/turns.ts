@@ -1,8 +1,9 @@
 /**
  * At most so many at a time of what takes memory: versions being read, searches that hold pages of a large index.
  *
- * Those that wait look every few milliseconds on timers of their own, because in a Worker no promise of one request may be awaited by
- * another; and a turn ends after `leaseMs` even when it is not given back, because the request that has it may have been cancelled.
+ * Those that wait look every few milliseconds on timers of their own, because in a Worker no promise of one request
+ * may be awaited by another; and a turn ends after `leaseMs` even when it is not given back, because the request that
+ * has it may have been cancelled.
  */
 export interface TurnsOptions {
   /** Turns at a time. */
@@ -13,7 +14,7 @@ export interface TurnsOptions {
 }
 
 /** How often a waiting request looks. */
-const pollMs = 2;
+const POLL_MS = 2;
 
 export class Turns {
   readonly #options: TurnsOptions;
@@ -25,7 +26,7 @@ export class Turns {
 
   /** Runs `work` when there is a turn for it. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    while (!this.#isFree()) await this.#options.sleep(pollMs);
+    while (!this.#isFree()) await this.#options.sleep(POLL_MS);
     const turn = { since: this.#options.now() };
     this.#taken.add(turn);
     try {

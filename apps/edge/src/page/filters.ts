@@ -2,7 +2,7 @@
 import type { Facets } from "./api.ts";
 
 /** Facets with more values than this are for programs, not for a list to choose from. */
-const maxValues = 60;
+const MAX_VALUES = 60;
 
 /** Replaces the selects, keeping what was chosen where the index still has it. */
 export function showFilters(form: HTMLElement, facets: Facets, onChange: () => void): void {
@@ -11,7 +11,7 @@ export function showFilters(form: HTMLElement, facets: Facets, onChange: () => v
   form.replaceChildren(
     ...Object.entries(facets).flatMap(([facet, values]) => {
       const entries = Object.entries(values).sort(([, a], [, b]) => b - a);
-      if (entries.length < 2 || entries.length > maxValues) return [];
+      if (entries.length < 2 || entries.length > MAX_VALUES) return [];
       const select = document.createElement("select");
       select.name = facet;
       select.setAttribute("aria-label", `Filter by ${facet}`);

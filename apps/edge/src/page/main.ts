@@ -25,9 +25,9 @@ const examplesNav = byId("examples");
 const filters = byId("filters");
 
 /** Typing pauses of this length send a request. */
-const debounceMs = 70;
-const firstPage = 60;
-const secondPage = 300;
+const DEBOUNCE_MS = 70;
+const FIRST_PAGE = 60;
+const SECOND_PAGE = 300;
 /** An empty field shows what it could be used for instead of an empty page. */
 const idleQuery = examples[Math.floor(Math.random() * examples.length)]?.[0] ?? "";
 
@@ -42,7 +42,7 @@ const shelf = new Shelf(byId("shelf"), {
   onMore(ids) {
     picks = ids;
     input.value = "";
-    void run(firstPage);
+    void run(FIRST_PAGE);
   },
   onEmpty: () => ask(input.value),
 });
@@ -51,7 +51,7 @@ const shelf = new Shelf(byId("shelf"), {
 function ask(query: string): void {
   input.value = query;
   picks = [];
-  void run(firstPage);
+  void run(FIRST_PAGE);
 }
 
 /** Sends what is asked now; an answer to an older question is never shown. */
@@ -84,10 +84,10 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   message.hidden = true;
   showTiles(list, results, (result) => void pick(result));
   byId("count").textContent = countText(results.length, query);
-  more.hidden = results.length < k || k > firstPage;
+  more.hidden = results.length < k || k > FIRST_PAGE;
   byId("status").textContent = [
     `index ${response.indexVersion}`,
-    ...(facts ? [`${facts.bytesPerItem} bytes an item`] : []),
+    ...(facts ? [`${facts.bytesPerItem} bytes per item`] : []),
     `${response.listsProbed} of ${facts ? Math.max(facts.nlist, 1) : "?"} cells`,
     `${number.format(response.codesScanned)} of ${facts ? number.format(facts.numItems) : "?"} items scanned`,
     `${latencyMs.toFixed(0)} ms`,
@@ -99,8 +99,8 @@ function countText(count: number, query: string | null): string {
   if (query === null) return `${shown} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
   const isIdle = input.value.trim() === "";
   if (count > 0) return `${isIdle ? "For example: " : ""}${shown} nearest to “${query}”`;
-  if (filterExpression(filters) !== "") return `Nothing near “${query}” passes the filter`;
-  return isIdle ? "" : `Nothing found for “${query}”: no part of it is known`;
+  if (filterExpression(filters) !== "") return `No match for “${query}” passes the filter`;
+  return isIdle ? "" : `Nothing found for “${query}”: the model knows no part of it`;
 }
 
 function showError(error: unknown): void {
@@ -118,7 +118,7 @@ async function readFacts(): Promise<void> {
   if (facts)
     byId("headline").textContent =
       `${number.format(facts.numItems)} items found by meaning, ${facts.bytesPerItem} bytes each`;
-  showFilters(filters, facets, () => void run(firstPage));
+  showFilters(filters, facets, () => void run(FIRST_PAGE));
 }
 
 /** A pick is copied, and kept on the shelf. */
@@ -126,7 +126,7 @@ async function pick(result: Result): Promise<void> {
   shelf.add(result);
   const text = copyText(result.fields, String(result.id));
   const name = text.startsWith("<svg") ? `SVG of ${result.title}` : text;
-  toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser does not let this page copy");
+  toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser blocks copying from this page");
 }
 
 byId<HTMLFormElement>("form").addEventListener("submit", (event) => {
@@ -135,7 +135,7 @@ byId<HTMLFormElement>("form").addEventListener("submit", (event) => {
 });
 input.addEventListener("input", () => {
   clearTimeout(timer);
-  timer = setTimeout(() => ask(input.value), debounceMs);
+  timer = setTimeout(() => ask(input.value), DEBOUNCE_MS);
 });
 input.addEventListener("keydown", (event) => {
   if (event.key !== "ArrowDown") return;
@@ -144,7 +144,7 @@ input.addEventListener("keydown", (event) => {
   event.preventDefault();
   focusTile(tiles, tiles[0]);
 });
-more.addEventListener("click", () => void run(secondPage));
+more.addEventListener("click", () => void run(SECOND_PAGE));
 moveByKeys(list, () => input.focus());
 document.addEventListener("keydown", (event) => {
   const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;

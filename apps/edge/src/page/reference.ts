@@ -100,7 +100,7 @@ function section(path: string, method: string, operation: Operation): HTMLElemen
     ),
     ...(bodySchema ? table("Body", [["application/json", describe(bodySchema), ""]]) : []),
     ...table(
-      "Answers",
+      "Responses",
       Object.entries(responses).map(
         ([status, { description = "", content = {} }]) =>
           [status, describe(Object.values(content)[0]?.schema), description] as const,

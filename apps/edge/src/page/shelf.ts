@@ -3,7 +3,7 @@ import type { Result } from "./api.ts";
 import { draw } from "./draw.ts";
 
 /** Newest last; as many as a history may have query vectors without slowing the answer. */
-const maxPicks = 12;
+const MAX_PICKS = 12;
 
 export interface ShelfEvents {
   /** "More like these" is wanted: ids, oldest first. */
@@ -27,7 +27,7 @@ export class Shelf {
   }
 
   add(result: Result): void {
-    this.#picks = [...this.#picks.filter(({ id }) => id !== result.id), result].slice(-maxPicks);
+    this.#picks = [...this.#picks.filter(({ id }) => id !== result.id), result].slice(-MAX_PICKS);
     this.#show();
   }
 

@@ -4,8 +4,9 @@ import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount } from "@poeem/offline/progress";
-import { compactArtifact } from "@poeem/pq-core/delta";
+import { compactArtifact } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE } from "@poeem/training/artifact/item-tower-file";
+import { report } from "../print.ts";
 
 export interface CompactOptions {
   index: string;
@@ -14,12 +15,15 @@ export interface CompactOptions {
   json?: boolean;
 }
 
-/** `poeem compact`: an index and the changes to it become an index of its own, byte for byte as if it had been written anew. */
+/**
+ * `poeem compact`: an index and the changes to it become an index of its own, byte for byte as if it had been written
+ * anew.
+ */
 export async function compact(options: CompactOptions): Promise<void> {
   await checkIndexTarget(options.out);
   const index = await openIndexDirectory(options.index, options.delta);
   const artifact = await compactArtifact(index);
-  // The tower goes on encoding; of vectors before quantization there are none for items that were encoded.
+  // The tower can still encode. Vectors before quantization are not kept: encoded items have none.
   const tower = join(options.index, ITEM_TOWER_FILE);
   await writeIndexDirectory(
     options.out,
@@ -29,9 +33,6 @@ export async function compact(options: CompactOptions): Promise<void> {
   const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
   const { version, manifest } = artifact;
   const facts = { out: options.out, version, items: manifest.numItems, bytes, chunks: artifact.chunks.length };
-  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-  else
-    process.stderr.write(
-      `index ${version} in ${options.out}: ${formatCount(facts.items)} items, ${formatCount(bytes)} bytes in ${facts.chunks} chunks\n`,
-    );
+  const sizes = `${formatCount(facts.items)} items, ${formatCount(bytes)} bytes in ${facts.chunks} chunks`;
+  report(options.json, facts, `index ${version} in ${options.out}: ${sizes}`);
 }

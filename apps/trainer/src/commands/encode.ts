@@ -3,9 +3,10 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { checkChangesTarget } from "@poeem/offline/index-folder/read";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
-import { writeDelta } from "@poeem/pq-core/delta";
+import { writeDelta } from "@poeem/pq-core/write";
 import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
 import { readIds } from "@poeem/training/encode/read-ids";
+import { report } from "../print.ts";
 
 export interface EncodeOptions extends ChangedItemsOptions {
   delta?: string;
@@ -29,18 +30,17 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
   const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
   const seconds = (performance.now() - started) / 1000;
   const { version, manifest } = artifact;
-  if (options.json) {
-    const facts = { out: options.out, version, items: manifest.numItems, added, updated, removed, bytes, seconds };
-    process.stdout.write(`${JSON.stringify({ ...facts, unknown: unknown.map(String) })}\n`);
-    return;
-  }
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  if (unknown.length > 0)
-    say(
-      `the index has no ${formatCount(unknown.length)} of the items to remove, for example ${unknown.slice(0, 3).join(", ")}`,
-    );
-  say(
-    `version ${version} in ${options.out}: ${formatCount(added)} items added, ${formatCount(updated)} updated, ${formatCount(removed)} removed, ` +
-      `${formatCount(manifest.numItems)} in all; ${formatCount(bytes)} bytes beside the index, ${formatSeconds(seconds)}`,
+  const facts = { out: options.out, version, items: manifest.numItems, added, updated, removed, bytes, seconds };
+  const some = unknown.slice(0, 3).join(", ");
+  const missing =
+    unknown.length === 0
+      ? ""
+      : `${formatCount(unknown.length)} of the items to remove are not in the index, for example ${some}\n`;
+  report(
+    options.json,
+    { ...facts, unknown: unknown.map(String) },
+    `${missing}version ${version} in ${options.out}: ` +
+      `${formatCount(added)} items added, ${formatCount(updated)} updated, ${formatCount(removed)} removed, ` +
+      `${formatCount(facts.items)} in all; ${formatCount(bytes)} bytes of changes, ${formatSeconds(seconds)}`,
   );
 }

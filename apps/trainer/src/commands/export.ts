@@ -3,6 +3,7 @@ import { writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { formatCount } from "@poeem/offline/progress";
 import { writeFaissIndex } from "@poeem/pq-core/interop";
+import { report } from "../print.ts";
 
 export interface ExportOptions {
   index: string;
@@ -16,7 +17,8 @@ export async function exportIndex(file: string, options: ExportOptions): Promise
   const { manifest, codebook } = index;
   const ordinals = Uint32Array.from({ length: manifest.numItems }, (_, i) => i);
   const encoded = await index.codes(ordinals);
-  // Faiss knows integers only: items with string ids get their ordinal, and the ids go into a file beside it, a line each.
+  // Faiss knows integers only: items with string ids get their ordinal, and the ids go into a file beside it, a line
+  // each.
   const named = manifest.idType === "string";
   const ids = (await index.items(ordinals)).map(({ id }) => id);
   const numeric = named ? ordinals : BigUint64Array.from(ids, BigInt);
@@ -29,10 +31,7 @@ export async function exportIndex(file: string, options: ExportOptions): Promise
   const idsFile = named ? `${file}.ids.txt` : null;
   if (idsFile) await writeBytes(idsFile, new TextEncoder().encode(ids.map((id) => `${id}\n`).join("")));
   const facts = { file, idsFile, bytes: bytes.length, items: manifest.numItems };
-  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-  else {
-    process.stderr.write(
-      `${file}: ${formatCount(facts.items)} items, ${formatCount(facts.bytes)} bytes${idsFile ? `; line i of ${idsFile} is the id of Faiss's id i` : ""}\n`,
-    );
-  }
+  const idsNote = idsFile ? `; line i of ${idsFile} is the id of Faiss's id i` : "";
+  const sizes = `${formatCount(facts.items)} items, ${formatCount(facts.bytes)} bytes`;
+  report(options.json, facts, `${file}: ${sizes}${idsNote}`);
 }

@@ -3,6 +3,7 @@ import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-fold
 import { formatCount } from "@poeem/offline/progress";
 import { readPoeemIndex } from "@poeem/pq-core/interop";
 import { writeArtifact } from "@poeem/pq-core/write";
+import { report } from "../print.ts";
 
 export interface ImportOptions {
   from: "poeem";
@@ -24,10 +25,10 @@ export async function importIndex(file: string, options: ImportOptions): Promise
     metric: options.metric,
     norms,
   };
-  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-  else {
-    process.stderr.write(
-      `index ${facts.version} in ${options.out}: ${formatCount(facts.items)} items, searched by ${options.metric}; the file's norm column held ${norms} and is not used\n`,
-    );
-  }
+  report(
+    options.json,
+    facts,
+    `index ${facts.version} in ${options.out}: ${formatCount(facts.items)} items, searched by ${options.metric}; ` +
+      `the file's norm column held ${norms} and is not used`,
+  );
 }

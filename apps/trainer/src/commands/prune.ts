@@ -1,6 +1,8 @@
 import { formatCount } from "@poeem/offline/progress";
-import { type StoreOptions, withStore } from "@poeem/publish/open-store";
 import { planPrune, pruneStore } from "@poeem/publish/prune";
+import type { StoreOptions } from "@poeem/publish/stores";
+import { report } from "../print.ts";
+import { withStore } from "../with-store.ts";
 
 export interface PruneOptions extends StoreOptions {
   keep: number;
@@ -12,13 +14,15 @@ export interface PruneOptions extends StoreOptions {
 export async function prune({ keep, dryRun, json, ...options }: PruneOptions): Promise<void> {
   const plan = await withStore(options, (store) => (dryRun ? planPrune(store, keep) : pruneStore(store, keep)));
   const { drop, kept, chunks, bytes } = plan;
-  if (json) {
-    process.stdout.write(`${JSON.stringify({ dryRun: dryRun ?? false, dropped: drop, kept, chunks, bytes })}\n`);
-    return;
+  if (!json) {
+    if (dryRun) for (const key of chunks) process.stdout.write(`${key}\n`);
+    for (const { name, version } of drop) process.stdout.write(`${name} ${version}\n`);
   }
-  if (dryRun) for (const key of chunks) process.stdout.write(`${key}\n`);
-  for (const { name, version } of drop) process.stdout.write(`${name} ${version}\n`);
-  process.stderr.write(
-    `${dryRun ? "would delete" : "deleted"} ${formatCount(drop.length)} versions and ${formatCount(chunks.length)} chunks, ${formatCount(bytes)} bytes; ${formatCount(kept)} versions stay\n`,
+  const deleted = `${formatCount(drop.length)} versions and ${formatCount(chunks.length)} chunks`;
+  report(
+    json,
+    { dryRun: dryRun ?? false, dropped: drop, kept, chunks, bytes },
+    `${dryRun ? "would delete" : "deleted"} ${deleted}, ${formatCount(bytes)} bytes; ` +
+      `${formatCount(kept)} versions stay`,
   );
 }

@@ -1,9 +1,12 @@
 import { formatCount } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { checkName, type StoreOptions, withStore } from "@poeem/publish/open-store";
-import { planPublish } from "@poeem/publish/plan";
+import { type PublishPlan, planPublish } from "@poeem/publish/plan";
 import { publishInto } from "@poeem/publish/publish-into";
 import { readArtifact } from "@poeem/publish/read-artifact";
+import { checkName, type StoreOptions } from "@poeem/publish/stores";
+import { report } from "../print.ts";
+import { startProgress } from "../progress.ts";
+import { withStore } from "../with-store.ts";
 
 export interface PublishCommandOptions extends StoreOptions {
   index: string;
@@ -18,26 +21,24 @@ export async function publish(options: PublishCommandOptions): Promise<void> {
   checkName(name);
   const artifact = await readArtifact(options.index, options.delta);
   await withStore(options, async (store) => {
-    if (options.dryRun) {
-      const { version, write, present } = await planPublish(store, artifact, name);
-      const bytes = write.reduce((sum, { size }) => sum + size, 0);
-      if (options.json) {
-        process.stdout.write(
-          `${JSON.stringify({ name, version, dryRun: true, write: write.map(({ key, size }) => ({ key, size })), chunksPresent: present.length, bytes })}\n`,
-        );
-        return;
-      }
-      for (const { key, size } of write) process.stdout.write(`${key} ${formatCount(size)} bytes\n`);
-      process.stderr.write(
-        `would publish ${name}: version ${version}, ${formatCount(write.length)} chunks of ${formatCount(bytes)} bytes to write into ${store.name}, ${formatCount(present.length)} already there\n`,
-      );
-      return;
-    }
-    const facts = await publishInto(store, artifact, { name, verify: options.delta === undefined ? "all" : "new" });
-    if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-    else
-      process.stderr.write(
-        `published ${name}: version ${facts.version}, ${formatCount(facts.chunksWritten)} chunks written, ${formatCount(facts.chunksPresent)} already there, ${formatCount(facts.bytesWritten)} bytes\n`,
-      );
+    if (options.dryRun) return describePlan(await planPublish(store, artifact, name), store.name, options.json);
+    const verify = options.delta === undefined ? "all" : "new";
+    const facts = await publishInto(store, artifact, { name, verify, startProgress });
+    const written = `${formatCount(facts.chunksWritten)} chunks written`;
+    const present = `${formatCount(facts.chunksPresent)} already there, ${formatCount(facts.bytesWritten)} bytes`;
+    report(options.json, facts, `published ${name}: version ${facts.version}, ${written}, ${present}`);
   });
+}
+
+function describePlan(plan: PublishPlan, storeName: string, json: boolean | undefined): void {
+  const { name, version, present } = plan;
+  const write = plan.write.map(({ key, size }) => ({ key, size }));
+  const bytes = write.reduce((sum, { size }) => sum + size, 0);
+  if (!json) for (const { key, size } of write) process.stdout.write(`${key} ${formatCount(size)} bytes\n`);
+  report(
+    json,
+    { name, version, dryRun: true, write, chunksPresent: present.length, bytes },
+    `would publish ${name}: version ${version}, ${formatCount(write.length)} chunks of ${formatCount(bytes)} bytes ` +
+      `to write into ${storeName}, ${formatCount(present.length)} already there`,
+  );
 }

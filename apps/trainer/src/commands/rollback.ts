@@ -1,7 +1,10 @@
 import { formatCount } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { type StoreOptions, withStore } from "@poeem/publish/open-store";
 import { rollbackTo } from "@poeem/publish/rollback";
+import type { StoreOptions } from "@poeem/publish/stores";
+import { report } from "../print.ts";
+import { startProgress } from "../progress.ts";
+import { withStore } from "../with-store.ts";
 
 export interface RollbackOptions extends StoreOptions {
   toVersion?: string;
@@ -11,10 +14,8 @@ export interface RollbackOptions extends StoreOptions {
 /** `poeem rollback`: an earlier version serves again. */
 export async function rollback(options: RollbackOptions): Promise<void> {
   const name = options.name ?? DEFAULT_INDEX_NAME;
-  const facts = await withStore(options, (store) => rollbackTo(store, name, options.toVersion));
-  if (options.json) process.stdout.write(`${JSON.stringify(facts)}\n`);
-  else
-    process.stderr.write(
-      `rolled back ${name}: version ${facts.version} serves instead of ${facts.replaced}, ${formatCount(facts.chunksVerified)} chunks verified\n`,
-    );
+  const facts = await withStore(options, (store) => rollbackTo(store, name, options.toVersion, { startProgress }));
+  const { version, replaced, chunksVerified } = facts;
+  const verified = `${formatCount(chunksVerified)} chunks verified`;
+  report(options.json, facts, `rolled back ${name}: version ${version} serves instead of ${replaced}, ${verified}`);
 }

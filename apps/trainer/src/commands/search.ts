@@ -1,8 +1,8 @@
 import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import type { Index, ItemId } from "@poeem/pq-core";
-import { type Asked, searchVectors } from "@poeem/training/search/query";
+import { type Index, InputError, type ItemId, parseFilter, type SearchOptions } from "@poeem/pq-core";
+import { openQueryTower, type Question, questionVectors } from "@poeem/towers";
 
 export interface SearchCommandOptions {
   index: string;
@@ -14,10 +14,13 @@ export interface SearchCommandOptions {
   heads: number;
   k: number;
   nprobe?: number;
+  filter?: string;
   json?: boolean;
 }
 
-/** `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors. */
+/**
+ * `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors.
+ */
 export async function search(options: SearchCommandOptions): Promise<void> {
   const index = await openIndexDirectory(options.index, options.delta);
   const { query: text, context, vectors } = options;
@@ -33,21 +36,40 @@ export async function search(options: SearchCommandOptions): Promise<void> {
   if (options.nprobe !== undefined && options.nprobe > cells) {
     throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
   }
-  if (vectors !== undefined) await answerVectors(index, vectors, options);
-  else await answer(index, { text, history, context }, options);
+  if (vectors !== undefined) return answerVectors(index, vectors, options);
+  const ids = history?.map((id) => itemId(id, index.manifest.idType));
+  await answer(index, { text, context, ...(ids && { history: ids }) }, options);
 }
 
-async function answer(index: Index, asked: Asked, { k, nprobe, json }: SearchCommandOptions): Promise<void> {
-  const { vectors, merge, exclude } = await searchVectors(index, asked);
-  const found = await index.search(vectors, { k, nprobe, merge, exclude });
+/** An id as the index has it, from its text. @throws InputError */
+function itemId(text: string, idType: Index["manifest"]["idType"]): ItemId {
+  if (idType === "string") return text;
+  const largest = idType === "u32" ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn;
+  if (!/^\d{1,20}$/.test(text) || BigInt(text) > largest) {
+    const expected = `expected integers of 0 to ${largest}, as the ids of this index are`;
+    throw new InputError("history", `${expected}, got ${JSON.stringify(text)}`);
+  }
+  return idType === "u32" ? Number(text) : BigInt(text);
+}
+
+async function answer(
+  index: Index,
+  question: Question<ItemId>,
+  { k, nprobe, filter, json }: SearchCommandOptions,
+): Promise<void> {
+  const tower = await index.queryTower();
+  const asked = await questionVectors(index, tower && openQueryTower(tower), question);
+  if (asked === undefined) throw new UserError("nothing of this query is known to this index");
+  const { vectors, merge, exclude } = asked;
+  const found = await index.search(vectors, { k, nprobe, merge, exclude, ...filtered(filter) });
   const items = await index.items(found.ordinals);
   const results = items.map(({ id, fields }, i) => ({ id: jsonId(id), score: found.scores[i]!, fields }));
   if (json) {
     const { listsProbed, codesScanned } = found;
-    const { text: query, history, context } = asked;
-    process.stdout.write(
-      `${JSON.stringify({ query, history, context, indexVersion: index.version, listsProbed, codesScanned, results })}\n`,
-    );
+    const { text: query, context } = question;
+    const history = question.history?.map(jsonId);
+    const facts = { query, history, context, indexVersion: index.version, listsProbed, codesScanned, results };
+    process.stdout.write(`${JSON.stringify(facts)}\n`);
     return;
   }
   const width = Math.min(32, Math.max(...results.map(({ id }) => String(id).length)));
@@ -72,12 +94,20 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
     const rows = Array.from({ length: heads }, (_, head) =>
       vectors.subarray((first + head) * dim, (first + head + 1) * dim),
     );
-    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, { k, nprobe });
+    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, {
+      k,
+      nprobe,
+      ...filtered(options.filter),
+    });
     const ids = (await index.items(ordinals)).map(({ id }) => jsonId(id));
     queries.push({ ids, scores: Array.from(scores), listsProbed, codesScanned });
   }
   if (options.json) process.stdout.write(`${JSON.stringify({ indexVersion: index.version, k, heads, queries })}\n`);
   else for (const { ids } of queries) process.stdout.write(`${ids.join(" ")}\n`);
+}
+
+function filtered(expression: string | undefined): Pick<SearchOptions, "filter"> {
+  return expression === undefined ? {} : { filter: parseFilter(expression) };
 }
 
 /** JSON has no 64-bit integers: those ids are text, as in the Worker's answers. */

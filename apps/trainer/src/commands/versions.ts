@@ -1,6 +1,7 @@
 import { formatCount } from "@poeem/offline/progress";
-import { type StoreOptions, withStore } from "@poeem/publish/open-store";
+import type { StoreOptions } from "@poeem/publish/stores";
 import { listIndexNames, type PublishedIndex, previousOf, readPublished } from "@poeem/publish/versions";
+import { withStore } from "../with-store.ts";
 
 export interface VersionsOptions extends StoreOptions {
   json?: boolean;

@@ -13,15 +13,6 @@ interface WasmBackend {
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array;
 }
 
-const { Instance, Module } = (
-  globalThis as unknown as {
-    WebAssembly: {
-      Instance: new (module: WebAssembly.Module, imports: object) => { readonly exports: unknown };
-      Module: new (bytes: Uint8Array) => WebAssembly.Module;
-    };
-  }
-).WebAssembly;
-
 /** Rows of the kernel's blocks, which a group must fit. */
 export const MOST_PLACES = 48;
 const PANEL = 4;
@@ -38,7 +29,7 @@ export class SoftmaxKernel {
   #end = PAGE;
 
   constructor(bytes: Uint8Array) {
-    this.#wasm = new Instance(new Module(bytes), {}).exports as SoftmaxExports;
+    this.#wasm = new WebAssembly.Instance(new WebAssembly.Module(bytes), {}).exports as SoftmaxExports;
   }
 
   /**

@@ -1,12 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { type KernelFactory, loadKernel, supportsRelaxedSimd } from "@poeem/pq-core";
-import { scalarKernel } from "@poeem/pq-core/parts";
-
-/** The type library of Node declares WebAssembly's types but not its values. */
-const { compile } = (
-  globalThis as unknown as { WebAssembly: { compile(bytes: Uint8Array): Promise<WebAssembly.Module> } }
-).WebAssembly;
+import { type KernelFactory, loadKernel, scalarKernel, supportsRelaxedSimd } from "@poeem/pq-core";
 
 let loaded: Promise<KernelFactory> | undefined;
 
@@ -14,7 +8,7 @@ let loaded: Promise<KernelFactory> | undefined;
 export function adcKernel(): Promise<KernelFactory> {
   const build = supportsRelaxedSimd() ? "kernel-relaxed.wasm" : "kernel.wasm";
   loaded ??= readFile(fileURLToPath(import.meta.resolve(`@poeem/pq-core/${build}`))).then(
-    async (bytes) => loadKernel(await compile(bytes)),
+    async (bytes) => loadKernel(await WebAssembly.compile(bytes)),
     () => scalarKernel,
   );
   return loaded;

@@ -1,5 +1,4 @@
 import { type Index, openArtifact } from "@poeem/pq-core";
-import { allParts } from "@poeem/pq-core/parts";
 import { adcKernel } from "./kernel.ts";
 import { readFolders } from "./read.ts";
 
@@ -10,5 +9,5 @@ import { readFolders } from "./read.ts";
  */
 export async function openIndexDirectory(directory: string, changes?: string): Promise<Index> {
   const { source, manifestBytes } = await readFolders(directory, changes);
-  return openArtifact(source, manifestBytes, { ...allParts, kernel: await adcKernel() });
+  return openArtifact(source, manifestBytes, { kernel: await adcKernel() });
 }

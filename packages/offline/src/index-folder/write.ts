@@ -7,8 +7,8 @@ import { readBytes } from "../files.ts";
 const MANIFEST = "manifest.json";
 
 /**
- * Refuses a target that an index could not be written to, or that writing would destroy: a folder with other things in it.
- * Called before any work is done, and again before the target is replaced.
+ * Refuses a target that an index could not be written to, or that writing would destroy: a folder with other things in
+ * it. Called before any work is done, and again before the target is replaced.
  */
 export async function checkIndexTarget(target: string): Promise<void> {
   const path = resolve(target);
@@ -35,7 +35,8 @@ export async function checkIndexTarget(target: string): Promise<void> {
 
 /**
  * Writes an artifact, and files beside it that are not published, as one folder: everything goes into a new folder next
- * to the target, which takes the target's place in a rename. Whatever goes wrong before that, the previous folder stays.
+ * to the target, which takes the target's place in a rename. Whatever goes wrong before that, the previous folder
+ * stays.
  */
 export async function writeIndexDirectory(
   target: string,
@@ -68,7 +69,9 @@ function leftover(path: string, pid: number, kind: LeftoverKind): string {
   return join(dirname(path), `.${basename(path)}-${pid}.${kind}`);
 }
 
-/** Tidies up after processes that were killed while they wrote to `path`; an index that had stepped aside comes back. */
+/**
+ * Tidies up after processes that were killed while they wrote to `path`; an index that had stepped aside comes back.
+ */
 async function clearLeftovers(path: string): Promise<void> {
   for (const name of await readdir(dirname(path))) {
     const pid = Number(/-(\d+)\.(?:new|previous)$/.exec(name)?.[1]);
@@ -99,7 +102,8 @@ function exists(path: string): Promise<boolean> {
 }
 
 async function replaceDirectory(staging: string, path: string): Promise<void> {
-  // POSIX renames over an empty folder only, so a full one steps aside first and comes back should the second rename fail.
+  // POSIX renames over an empty folder only, so a full one steps aside first and comes back should the second rename
+  // fail.
   const aside = leftover(path, process.pid, "previous");
   const existed = await rename(path, aside).then(
     () => true,

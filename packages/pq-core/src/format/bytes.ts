@@ -1,7 +1,10 @@
 import { check, FormatError } from "../errors.ts";
 import { align } from "./constants.ts";
 
-/** Arrays one after another, each at a multiple of 16 bytes. The format is little-endian; so is every JS engine in use. */
+/**
+ * Arrays one after another, each at a multiple of 16 bytes. The format is little-endian; so is every JS engine in
+ * use.
+ */
 export class SectionWriter {
   #parts: { at: number; bytes: Uint8Array }[] = [];
   #length = 0;

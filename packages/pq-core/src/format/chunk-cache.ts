@@ -1,6 +1,15 @@
-import { partition } from "../search/sorted.ts";
-import type { ChunkEntry, ChunkSource } from "../types.ts";
-import { openChunk } from "./chunk.ts";
+import { partition } from "../sorted.ts";
+import { type ChunkEntry, openChunk } from "./chunk.ts";
+
+/** Where chunks come from: files, KV, memory. `get` rejects when the key is absent. */
+export interface ChunkSource {
+  get(key: string): Promise<Uint8Array>;
+  /**
+   * Says that bytes which `get` gave, or a view of them, are neither kept nor read any more. For a source that would
+   * rather free a page itself than wait for the garbage collector.
+   */
+  release?(bytes: Uint8Array): void;
+}
 
 /** A manifest entry with its number among the chunks of its kind. */
 export interface NumberedEntry {
@@ -18,8 +27,8 @@ export function entriesOf(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"
  * Only finished payloads are shared. A Worker must not await a promise that another request made ("Cannot perform
  * I/O on behalf of a different request"), so two requests that miss at once fetch twice, and both are right.
  *
- * The source is told of a payload as soon as nothing reads it any more: it was let go, and whoever pinned it is done. What a
- * cancelled request pinned, and never unpins, is left to the garbage collector.
+ * The source is told of a payload as soon as nothing reads it any more: it was let go, and whoever pinned it is done.
+ * What a cancelled request pinned, and never unpins, is left to the garbage collector.
  */
 export class ChunkCache {
   readonly #source: ChunkSource;

@@ -1,6 +1,5 @@
 import { FormatError } from "../errors.ts";
-import type { ChunkKind } from "../types.ts";
-import { align, FORMAT_VERSION, HEADER_BYTES, KIND_NUMBERS, MAGIC } from "./constants.ts";
+import { align, type ChunkKind, FORMAT_VERSION, HEADER_BYTES, KIND_NUMBERS, MAGIC } from "./constants.ts";
 
 /** What a chunk says of itself, without its manifest: for tools that look into files. */
 export interface ChunkHeader {

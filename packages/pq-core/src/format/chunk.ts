@@ -1,6 +1,38 @@
 import { check, FormatError } from "../errors.ts";
-import type { ArtifactChunk, ChunkEntry, ChunkKind } from "../types.ts";
-import { ALIGNMENT, align, FORMAT_VERSION, HEADER_BYTES, KIND_NUMBERS, MAGIC, MAX_CHUNK_BYTES } from "./constants.ts";
+import {
+  ALIGNMENT,
+  align,
+  type ChunkKind,
+  FORMAT_VERSION,
+  HEADER_BYTES,
+  KIND_NUMBERS,
+  MAGIC,
+  MAX_CHUNK_BYTES,
+} from "./constants.ts";
+
+export interface ArtifactChunk {
+  /** `<kind>-<seq>-<sha256 prefix>.bin`: the content decides the key, so a key never changes its bytes. */
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One chunk as the manifest lists it. */
+export interface ChunkEntry {
+  readonly kind: ChunkKind;
+  readonly key: string;
+  /** Bytes, header included. */
+  readonly size: number;
+  /** SHA-256 of all bytes, 64 hex digits. */
+  readonly sha256: string;
+  /** First block (lists), first ordinal (items), first rank (lookup); else 0. */
+  readonly first: number;
+  /** Blocks, ordinals or ranks in this chunk; else 0. */
+  readonly count: number;
+  /** Lookup only: its smallest id, as text. */
+  readonly firstId?: string;
+  /** Present on the chunks that hold added and updated items beside the base; see `Manifest.delta`. */
+  readonly delta?: true;
+}
 
 /** SHA-256 in hex, by WebCrypto: the same call in Node, Workers and browsers. */
 export async function sha256(bytes: Uint8Array): Promise<string> {

@@ -1,9 +1,9 @@
-import { hasTerms, type TermRange } from "../blocks.ts";
-import { type Codebook, joinCodebook } from "../codebook.ts";
+import { type Codebook, joinCodebook } from "../codebook/codebook.ts";
 import { check, FormatError } from "../errors.ts";
-import type { Manifest } from "../types.ts";
+import { hasTerms, type TermRange } from "../kernel/blocks.ts";
 import { checkOffsets, SectionReader, SectionWriter } from "./bytes.ts";
 import { align } from "./constants.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** Payload of the codebook chunks: rotation, coarse centroids, centroids, list offsets, term range. */
 export interface CodebookPayload {

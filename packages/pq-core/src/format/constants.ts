@@ -1,5 +1,3 @@
-import type { ChunkKind } from "../types.ts";
-
 /** The numbers of docs/format.md, for the one writer and the one reader. */
 export const FORMAT = "poeem-edge-index";
 export const FORMAT_VERSION = 1;
@@ -19,8 +17,8 @@ export const MAX_CHUNK_BYTES = 8 * 1024 * 1024;
 export const MAX_MANIFEST_BYTES = 8 * 1024 * 1024;
 export const MAX_ITEMS = 0xffff_ffe0;
 
-/** Number of a kind in the chunk header. */
-export const KIND_NUMBERS: Readonly<Record<ChunkKind, number>> = {
+/** Number of a kind in the chunk header. `refine` is written no more: an index that lists it is read without it. */
+export const KIND_NUMBERS = {
   codebook: 1,
   lists: 2,
   items: 3,
@@ -29,4 +27,5 @@ export const KIND_NUMBERS: Readonly<Record<ChunkKind, number>> = {
   refine: 6,
   "query-tower": 7,
   delta: 8,
-};
+} as const;
+export type ChunkKind = keyof typeof KIND_NUMBERS;

@@ -1,6 +1,5 @@
-import { BLOCK } from "../blocks.ts";
 import { checkEach, checkLength, FormatError, typeError } from "../errors.ts";
-import type { ArtifactInput } from "../types.ts";
+import { BLOCK } from "../kernel/blocks.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 
 /** Items with one facet value: a bitmap over all items, or the ordinals alone when they are few. */
@@ -16,7 +15,10 @@ export interface FilterColumns {
   readonly numbers: ReadonlyMap<string, Float64Array>;
 }
 
-/** First section of the payload: what follows, in order. [value, count] for each value of each facet, in code point order. */
+/**
+ * First section of the payload: what follows, in order. [value, count] for each value of each facet, in code point
+ * order.
+ */
 interface Directory {
   readonly facets: readonly { readonly name: string; readonly values: readonly (readonly [string, number])[] }[];
   readonly numbers: readonly string[];
@@ -27,14 +29,13 @@ function isSparse(count: number, n: number): boolean {
   return count < Math.ceil(n / BLOCK);
 }
 
-type Facets = NonNullable<ArtifactInput["facets"]>;
+/** Name → one value, several or none for each item. */
+export type Facets = Readonly<Record<string, readonly (string | readonly string[] | undefined)[]>>;
+/** Name → one number for each item; NaN = absent. */
+export type Numbers = Readonly<Record<string, ArrayLike<number>>>;
 
 /** @param order (n) input position of each ordinal */
-export function writeFilters(
-  facets: Facets,
-  numbers: NonNullable<ArtifactInput["numbers"]>,
-  order: Uint32Array,
-): Uint8Array {
+export function writeFilters(facets: Facets, numbers: Numbers, order: Uint32Array): Uint8Array {
   const n = order.length;
   const columns = Object.entries(facets).map(([name, values]) => ({ name, values: invert(name, values, order) }));
   const directory: Directory = {

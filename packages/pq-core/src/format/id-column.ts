@@ -1,7 +1,6 @@
 import { rangeError, typeError } from "../errors.ts";
-import type { ItemId, ItemIds } from "../types.ts";
 import type { SectionWriter } from "./bytes.ts";
-import { type IdType, idTypeOf } from "./ids.ts";
+import { type IdType, type ItemId, type ItemIds, idTypeOf } from "./ids.ts";
 import { sortBytes, sortWords } from "./sort-ids.ts";
 import { utf8Length, writeUtf8 } from "./utf8.ts";
 

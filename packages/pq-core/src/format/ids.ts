@@ -1,7 +1,11 @@
 import { FormatError, typeError } from "../errors.ts";
-import type { ItemId, ItemIds } from "../types.ts";
 import { checkOffsets, type SectionReader, type SectionWriter } from "./bytes.ts";
 import { utf8Length, writeUtf8 } from "./utf8.ts";
+
+/** External ids, one an item, unique: strings, or unsigned integers of 32 or 64 bits. */
+export type ItemIds = readonly string[] | Uint32Array | BigUint64Array;
+/** One external id as a caller names it. */
+export type ItemId = string | number | bigint;
 
 export type IdType = "string" | "u32" | "u64";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,9 +1,17 @@
 import { check, FormatError, typeError } from "../errors.ts";
-import type { Item, ItemFields } from "../types.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import type { IdColumn } from "./id-column.ts";
-import { type IdReader, type IdType, readIds, readStrings, writeStrings } from "./ids.ts";
+import { type IdReader, type IdType, type ItemId, readIds, readStrings, writeStrings } from "./ids.ts";
 import { utf8Length } from "./utf8.ts";
+
+/** A JSON object that travels with an item and comes back with it. */
+export type ItemFields = Readonly<Record<string, unknown>>;
+
+export interface Item {
+  /** As written: a string, or a number (u32), or a bigint (u64). */
+  readonly id: ItemId;
+  readonly fields: ItemFields | undefined;
+}
 
 /** A run of items: ordinals [first, first + count). */
 export interface Page {
@@ -13,8 +21,8 @@ export interface Page {
 }
 
 /**
- * Cuts elements of these sizes into runs whose sum stays within `limit`; one element larger than the limit is an error. Each
- * size is asked for once and in order, and a run comes as soon as the first size behind it is known.
+ * Cuts elements of these sizes into runs whose sum stays within `limit`; one element larger than the limit is an
+ * error. Each size is asked for once and in order, and a run comes as soon as the first size behind it is known.
  */
 export function* cutPages(
   name: string,
@@ -41,8 +49,8 @@ export function* cutPages(
 const PAGE_OVERHEAD = 128;
 
 /**
- * Pages of ids and fields in list order, so that the top k of a query touch few of them; one after the other, so that the JSON
- * of all fields is never in memory together.
+ * Pages of ids and fields in list order, so that the top k of a query touch few of them; one after the other, so that
+ * the JSON of all fields is never in memory together.
  *
  * @param order (n) input position of each ordinal
  */

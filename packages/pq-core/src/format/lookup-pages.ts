@@ -1,9 +1,8 @@
 import { checkEach } from "../errors.ts";
-import { partition } from "../search/sorted.ts";
-import type { ItemId } from "../types.ts";
+import { partition } from "../sorted.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import type { IdColumn } from "./id-column.ts";
-import { compareIds, type IdType, readIds } from "./ids.ts";
+import { compareIds, type IdType, type ItemId, readIds } from "./ids.ts";
 import { cutPages, type Page } from "./item-pages.ts";
 
 /**

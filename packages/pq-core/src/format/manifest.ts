@@ -1,185 +1,63 @@
-import { blockBytes, countBlocks } from "../blocks.ts";
-import { MAX_DIM, MAX_NLIST, METRICS } from "../codebook.ts";
-import { deltaBytes } from "../delta/payload.ts";
-import { viewsOf } from "../delta/views.ts";
-import { check, checkInteger, FormatError } from "../errors.ts";
-import type { ChunkKind, Manifest } from "../types.ts";
-import { chunkKey, sha256 } from "./chunk.ts";
-import { codebookBytes } from "./codebook-chunk.ts";
-import {
-  align,
-  FORMAT,
-  FORMAT_VERSION,
-  HEADER_BYTES,
-  KIND_NUMBERS,
-  MAX_CHUNK_BYTES,
-  MAX_ITEMS,
-  MAX_MANIFEST_BYTES,
-} from "./constants.ts";
+import type { Codebook } from "../codebook/codebook.ts";
+import type { ChunkEntry } from "./chunk.ts";
 
-const encoder = new TextEncoder();
-
-async function hashJson(value: unknown): Promise<string> {
-  return sha256(encoder.encode(JSON.stringify(value)));
+/** The small JSON file that names every chunk of one version. Field by field in docs/format.md. */
+export interface Manifest {
+  readonly format: "poeem-edge-index";
+  readonly formatVersion: number;
+  /** Derived from everything below but `previousVersion`: equal content, equal version. */
+  readonly version: string;
+  readonly previousVersion?: string;
+  readonly dim: number;
+  readonly metric: Codebook["metric"];
+  readonly nlist: number;
+  readonly numSubQuantizers: number;
+  readonly nbits: 4 | 8;
+  readonly byResidual: boolean;
+  readonly hasRotation: boolean;
+  readonly numItems: number;
+  readonly idType: "string" | "u32" | "u64";
+  readonly hasFields: boolean;
+  readonly defaultNprobe: number;
+  /** Present when items were added, updated or removed since the base was written; `numItems` counts what is left. */
+  readonly delta?: DeltaCounts;
+  readonly chunks: readonly ChunkEntry[];
+  readonly training?: unknown;
+  /** SHA-256 of the JSON of all other members, in the order written. */
+  readonly checksum: string;
 }
 
-/** Completes a manifest with the version and the checksum, which are derived from its content. */
-export async function sealManifest(
-  content: Omit<Manifest, "format" | "formatVersion" | "version" | "previousVersion" | "checksum">,
-  previousVersion: string | undefined,
-): Promise<{ manifest: Manifest; manifestBytes: Uint8Array }> {
-  const version = (await hashJson([FORMAT_VERSION, content])).slice(0, 16);
-  const rest = {
-    format: FORMAT,
-    formatVersion: FORMAT_VERSION,
-    version,
-    ...(previousVersion === undefined ? {} : { previousVersion }),
-    ...content,
+/** How a version differs from the base whose chunks it shares: numItems = baseItems − removed + delta.numItems. */
+export interface DeltaCounts {
+  readonly baseItems: number;
+  /** Items of the base that were removed or replaced. */
+  readonly removed: number;
+  /** Items beside the base: added ones and the new state of updated ones. */
+  readonly numItems: number;
+}
+
+/**
+ * A manifest as one or two manifests of indexes without a delta: the base, and the items beside it. Each lists its own
+ * chunks and counts its own items, so that whatever reads an index reads either.
+ */
+export interface ManifestViews {
+  readonly base: Manifest;
+  readonly delta: Manifest | undefined;
+}
+
+export function viewsOf(manifest: Manifest): ManifestViews {
+  const { delta, ...rest } = manifest;
+  if (delta === undefined) return { base: manifest, delta: undefined };
+  const of = (isDelta: boolean) => manifest.chunks.filter((entry) => (entry?.delta === true) === isDelta);
+  return {
+    base: { ...rest, numItems: delta.baseItems, chunks: of(false) },
+    delta: { ...rest, numItems: delta.numItems, chunks: of(true) },
   };
-  const manifest = { ...rest, checksum: await hashJson(rest) } as Manifest;
-  const manifestBytes = encoder.encode(`${JSON.stringify(manifest)}\n`);
-  const { length } = manifestBytes;
-  if (length > MAX_MANIFEST_BYTES)
-    throw new FormatError(WHERE, `expected at most ${MAX_MANIFEST_BYTES} bytes, got ${length}`);
-  return { manifest, manifestBytes };
 }
 
-/**
- * Parses and checks a manifest: types, ranges, checksum, and that each kind's chunks cover what they must without a gap.
- *
- * @throws FormatError naming the member, what was expected and what came
- */
-export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
-  expect(bytes instanceof Uint8Array, "bytes", "a Uint8Array", typeof bytes);
-  expect(bytes.length <= MAX_MANIFEST_BYTES, "size", `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.length);
-  const manifest = parse(bytes);
-  const { checksum, ...rest } = manifest;
-  equal("format", manifest.format, FORMAT);
-  equal("formatVersion", manifest.formatVersion, FORMAT_VERSION);
-  const expected = await hashJson(rest).catch((cause: unknown) => {
-    throw new FormatError(WHERE, "is nested too deeply", { cause });
-  });
-  equal("checksum", checksum, expected);
-  checkMembers({ previousVersion: "", ...manifest }, MEMBERS);
-  const { chunks, numItems, delta } = manifest;
-  checkMembers(manifest, { defaultNprobe: [1, Math.max(1, manifest.nlist)] });
-  expect(Array.isArray(chunks), "chunks", "an array", chunks);
-  if (delta !== undefined) {
-    expect(isObject(delta), "delta", "an object", delta);
-    checkMembers(delta, { baseItems: [0, MAX_ITEMS], numItems: [0, MAX_ITEMS] }, "delta.");
-    checkMembers(delta, { removed: [0, delta.baseItems] }, "delta.");
-    equal("numItems", numItems, delta.baseItems - delta.removed + delta.numItems);
-  }
-  const views = viewsOf(manifest);
-  checkChunks(views.base, "", { codebook: codebookBytes(views.base), delta: 0 });
-  if (views.delta) checkChunks(views.delta, "delta ", { codebook: 0, delta: deltaBytes(manifest) });
-  return manifest;
-}
-
-/** What a member must be: of a type, so many hex digits, an integer from … to, or one of some values. */
-type Rule = "string" | number | readonly [min: number, max: number] | ReadonlySet<unknown>;
-
-const FLAG = new Set([true, false]);
-const MEMBERS: Readonly<Record<string, Rule>> = {
-  version: 16,
-  previousVersion: "string",
-  dim: [1, MAX_DIM],
-  nlist: [0, MAX_NLIST],
-  numSubQuantizers: [1, MAX_DIM],
-  numItems: [0, MAX_ITEMS],
-  metric: new Set(METRICS),
-  nbits: new Set([4, 8]),
-  idType: new Set(["string", "u32", "u64"]),
-  byResidual: FLAG,
-  hasRotation: FLAG,
-  hasFields: FLAG,
-};
-const ENTRY: Readonly<Record<string, Rule>> = {
-  kind: new Set(Object.keys(KIND_NUMBERS)),
-  size: [HEADER_BYTES, MAX_CHUNK_BYTES],
-  first: [0, MAX_ITEMS],
-  count: [0, MAX_ITEMS],
-  sha256: 64,
-};
-
-function checkMembers(value: object, rules: Readonly<Record<string, Rule>>, prefix = ""): void {
-  for (const [member, rule] of Object.entries(rules)) {
-    const name = prefix + member;
-    const got = (value as Record<string, unknown>)[member];
-    if (Array.isArray(rule)) checkInteger(name, got, rule[0], rule[1], WHERE);
-    else if (rule instanceof Set) expect(rule.has(got), name, `one of ${[...rule].join(", ")}`, got);
-    else if (rule === "string") expect(typeof got === rule, name, "a string", got);
-    else
-      expect(
-        typeof got === "string" && got.length === rule && /^[0-9a-f]+$/.test(got),
-        name,
-        `${rule} hex digits`,
-        got,
-      );
-  }
-}
-
-function parse(bytes: Uint8Array): Manifest {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
-  } catch (cause) {
-    throw new FormatError(WHERE, "is not JSON in UTF-8", { cause });
-  }
-  expect(isObject(value) && !Array.isArray(value), "root", "an object", value);
-  return value as Manifest;
-}
-
-/**
- * Each entry by itself, its key, that each kind covers all items once, and that sizes are those which the numbers ask for: nothing is
- * allocated that was not declared.
- *
- * @param payloads bytes of the kinds that are read as one
- */
-function checkChunks(manifest: Manifest, prefix: string, payloads: Partial<Record<ChunkKind, number>>): void {
-  const { chunks, numItems } = manifest;
-  const seqs: Record<string, number> = {};
-  const ends: Record<string, number> = {};
-  const sizes: Record<string, number> = {};
-  for (const [i, entry] of chunks.entries()) {
-    const name = `${prefix}chunks[${i}]`;
-    expect(isObject(entry), name, "an object", entry);
-    checkMembers(entry, ENTRY, `${name}.`);
-    const { kind, key, size } = entry;
-    if (kind === "lookup") checkMembers(entry, { firstId: "string" }, `${name}.`);
-    const seq = seqs[kind] ?? 0;
-    seqs[kind] = seq + 1;
-    equal(`${name}.key`, key, chunkKey(kind, seq, entry.sha256));
-    sizes[kind] = (sizes[kind] ?? 0) + size - HEADER_BYTES;
-  }
-  const covered = { lists: countBlocks(numItems), items: numItems, lookup: numItems, refine: numItems };
-  for (const { kind, key, first, count } of chunks) {
-    if (!(kind in covered)) continue;
-    equal(`${key}.first`, first, ends[kind] ?? 0);
-    ends[kind] = first + count;
-  }
-  for (const [kind, total] of Object.entries(covered)) {
-    const end = ends[kind] ?? (kind === "refine" ? total : 0);
-    expect(end === total, `${kind} chunks`, `to cover ${total}`, end);
-  }
-  for (const { kind, key, size, count } of chunks)
-    if (kind === "lists") equal(`${key}.size`, size, HEADER_BYTES + align(count * blockBytes(manifest)));
-  for (const [kind, bytes] of Object.entries(payloads)) {
-    const got = sizes[kind] ?? 0;
-    expect(got === align(bytes), `${kind} chunks`, `${align(bytes)} payload bytes`, got);
-  }
-}
-
-const WHERE = "manifest";
-
-function expect(ok: boolean, name: string, expected: unknown, got: unknown): void {
-  check(ok, name, expected, got, WHERE);
-}
-
-function equal(name: string, got: unknown, expected: unknown): void {
-  expect(got === expected, name, expected, got);
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null;
+/** Equal for two versions whose items lie in the same base: all that reading the base depends on. */
+export function baseIdentity(manifest: Manifest): string {
+  const { base } = viewsOf(manifest);
+  const { version, previousVersion, training, checksum, defaultNprobe, ...rest } = base;
+  return JSON.stringify(rest);
 }

@@ -16,7 +16,10 @@ export function utf8Length(text: string): number {
   return bytes;
 }
 
-/** Writes a text of `length` bytes to bytes[at …]; a call of the encoder for each of a million short texts costs more than they do. */
+/**
+ * Writes a text of `length` bytes to bytes[at …]; a call of the encoder for each of a million short texts costs more
+ * than they do.
+ */
 export function writeUtf8(text: string, bytes: Uint8Array, at: number, length: number): void {
   if (length === text.length) for (let i = 0; i < length; i++) bytes[at + i] = text.charCodeAt(i);
   else encoder.encodeInto(text, bytes.subarray(at, at + length));

@@ -1,9 +1,8 @@
-import type { Codebook } from "../codebook.ts";
-import { checkAssignments, checkCodes } from "../encode.ts";
+import type { Codebook } from "../codebook/codebook.ts";
+import { checkAssignments, checkCodes, type EncodedVectors } from "../codebook/codes.ts";
 import { checkLength, rangeError } from "../errors.ts";
+import { orderByList } from "../format/inverted-lists.ts";
 import { sortWords } from "../format/sort-ids.ts";
-import { orderByList } from "../inverted-lists.ts";
-import type { EncodedVectors } from "../types.ts";
 
 /** What goes into a Faiss file. */
 export interface FaissInput extends EncodedVectors {

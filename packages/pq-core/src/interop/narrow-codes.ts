@@ -32,9 +32,11 @@ export function narrowCodes(
   const numCentroids = Math.max(1, ...used.map(({ length }) => length));
   if (numCentroids > 256) {
     const m = used.findIndex(({ length }) => length > 256);
+    const got = `${used[m]!.length} of ${K} by sub-quantizer ${m}`;
     throw new FormatError(
       where,
-      `"code" expected at most 256 centroids in use by each sub-quantizer, got ${used[m]!.length} of ${K} by sub-quantizer ${m}; 16-bit codes cannot be kept without quantizing again`,
+      `"code" expected at most 256 centroids in use by each sub-quantizer, got ${got}; ` +
+        "16-bit codes cannot be kept without quantizing again",
     );
   }
   const subDim = centroids.length / (M * K);

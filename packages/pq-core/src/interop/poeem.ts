@@ -1,8 +1,7 @@
-import type { Metric } from "../codebook.ts";
-import { createCodebook } from "../codebook.ts";
-import { decodeRotated } from "../encode.ts";
+import { createCodebook, type Metric } from "../codebook/codebook.ts";
+import { decodeRotated } from "../codebook/decode.ts";
 import { FormatError } from "../errors.ts";
-import type { ArtifactInput } from "../types.ts";
+import type { ArtifactInput } from "../format/artifact-writer.ts";
 import { narrowCodes } from "./narrow-codes.ts";
 
 /** What was read, and what had to be decided about it. */
@@ -27,9 +26,9 @@ const HEADER_BYTES = 1 + 5 * 8;
  *   i8 use_residual · i64 n, d, J, K, D · f32 codebook (D, K, d/D) · i64 id (n) · f32 norm (n) ·
  *   u8 (K ≤ 256) or u16 code (n, D) · f32 centroid (J, d) · u32 assignment (n)
  *
- * Its D is our numSubQuantizers, J our nlist, K our numCentroids. An artifact has 256 at most: a file with more is read
- * when its codes use no more than 256 in each sub-quantizer, which loses nothing. The file has no rotation: whatever rotation the model
- * learned is not in it, and queries must come in the space of its centroids.
+ * Its D is our numSubQuantizers, J our nlist, K our numCentroids. An artifact has 256 at most: a file with more is
+ * read when its codes use no more than 256 in each sub-quantizer, which loses nothing. The file has no rotation:
+ * whatever rotation the model learned is not in it, and queries must come in the space of its centroids.
  *
  * @param metric how it is to be searched; the file does not say. Default inner product
  * @throws FormatError when the file is cut, too long or holds what no index can

@@ -1,72 +1,92 @@
-import { BLOCK } from "../blocks.ts";
-import { check, rangeError, typeError } from "../errors.ts";
+import { check, INPUT } from "../errors.ts";
 import type { FacetValue, FilterColumns } from "../format/filters-chunk.ts";
-import type { Filter } from "../types.ts";
+import { BLOCK } from "../kernel/blocks.ts";
+import { lowerBound } from "../sorted.ts";
 import type { BlockMask } from "./masks.ts";
-import { lowerBound } from "./sorted.ts";
-
-const MAX_DEPTH = 32;
-
-/** A filter without another in it. */
-export type Leaf = Extract<Filter, { facet: string } | { number: string }>;
-export type LeafMask = (leaf: Leaf) => BlockMask;
-
-/** Masks of the leaves of filters over the columns of n items. */
-export function leafMasks(columns: FilterColumns, n: number): LeafMask {
-  return (leaf) => ("facet" in leaf ? facetMask(leaf, columns) : numberMask(leaf, columns, n));
-}
 
 /**
- * Turns a filter into masks. Names that the index does not have are errors; a facet value that no item has matches nothing.
+ * The comparisons that a filter is made of. A new operator is added in this file: its type to {@link Comparison}, how
+ * it is written to {@link OPERATORS}, and which items it lets through to {@link KINDS}.
+ */
+export type Comparison = FacetIn | NumberRange;
+
+/** Items that have one of these values of a facet. */
+export interface FacetIn {
+  readonly facet: string;
+  readonly in: readonly string[];
+}
+
+/** Items whose number lies in this closed range. */
+export interface NumberRange {
+  readonly number: string;
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** Boolean filter over facets and numbers; comparisons name what was given to `writeArtifact`. */
+export type Filter =
+  | Comparison
+  | { readonly and: readonly Filter[] }
+  | { readonly or: readonly Filter[] }
+  | { readonly not: Filter };
+
+/** What stands between a name and a value in an expression, and what the three say together. */
+export type Operator =
+  | { readonly value: "text"; filter(name: string, value: string): Filter }
+  | { readonly value: "number"; filter(name: string, value: number): Filter };
+
+const exactly = (number: string, value: number): Filter => ({ number, min: value, max: value });
+
+/** By their spelling. An index knows closed ranges; a strict bound takes its own value out again. */
+export const OPERATORS: Readonly<Record<string, Operator>> = {
+  ":": { value: "text", filter: (facet, value) => ({ facet, in: [value] }) },
+  ">=": { value: "number", filter: (number, min) => ({ number, min }) },
+  "<=": { value: "number", filter: (number, max) => ({ number, max }) },
+  ">": { value: "number", filter: (number, min) => ({ and: [{ number, min }, { not: exactly(number, min) }] }) },
+  "<": { value: "number", filter: (number, max) => ({ and: [{ number, max }, { not: exactly(number, max) }] }) },
+  "=": { value: "number", filter: exactly },
+};
+
+/** What a comparison of one kind does, and the members by which it is known. */
+interface Kind {
+  readonly members: readonly string[];
+  mask(comparison: Comparison, columns: FilterColumns, n: number): BlockMask;
+}
+
+function kind<C extends Comparison>(
+  members: readonly (keyof C & string)[],
+  mask: (comparison: C, columns: FilterColumns, n: number) => BlockMask,
+): Kind {
+  return { members, mask: (comparison, columns, n) => mask(comparison as C, columns, n) };
+}
+
+const KINDS: readonly Kind[] = [kind<FacetIn>(["facet", "in"], facetMask), kind<NumberRange>(["number"], numberMask)];
+
+/**
+ * The items that a comparison lets through. Names that the index does not have are errors; a value that no item has
+ * matches nothing.
  *
  * @param n items of the index
+ * @throws InputError
  */
-export function compileFilter(filter: Filter, leafMask: LeafMask, n: number, depth = 0): BlockMask {
-  check(depth <= MAX_DEPTH, "filter", `at most ${MAX_DEPTH} levels`, depth);
-  if (typeof filter !== "object" || filter === null) throw typeError("filter", "an object", filter);
-  const inner = (part: Filter): BlockMask => compileFilter(part, leafMask, n, depth + 1);
-  if ("facet" in filter || "number" in filter) return leafMask(filter);
-  if ("not" in filter) {
-    const mask = inner(filter.not);
-    return { atMost: n, words: (first, count) => mask.words(first, count).map((word) => ~word) };
-  }
-  if ("and" in filter) {
-    const masks = filter.and.map(inner);
-    return {
-      atMost: masks.reduce((least, { atMost }) => Math.min(least, atMost), n),
-      words: (first, count) => combine(masks, first, count, 0xffff_ffff, (a, b) => a & b),
-    };
-  }
-  if ("or" in filter) {
-    const masks = filter.or.map(inner);
-    return {
-      atMost: masks.reduce((sum, { atMost }) => sum + atMost, 0),
-      words: (first, count) => combine(masks, first, count, 0, (a, b) => a | b),
-    };
-  }
-  throw rangeError("filter", "a member facet, number, and, or, not", Object.keys(filter).join(", "));
+export function comparisonMask(comparison: Comparison, columns: FilterColumns, n: number): BlockMask {
+  const own = KINDS.find(({ members }) => members.every((member) => member in comparison));
+  const forms = [...KINDS.map(({ members }) => members.join(" with ")), "and", "or", "not"];
+  check(
+    own !== undefined,
+    "filter",
+    `one of the members ${forms.join(", ")}`,
+    Object.keys(comparison).join(", "),
+    INPUT,
+  );
+  return own.mask(comparison, columns, n);
 }
 
-function combine(
-  masks: readonly BlockMask[],
-  first: number,
-  count: number,
-  start: number,
-  join: (a: number, b: number) => number,
-): Uint32Array {
-  const words = new Uint32Array(count).fill(start);
-  for (const mask of masks) {
-    const more = mask.words(first, count);
-    for (let i = 0; i < count; i++) words[i] = join(words[i]!, more[i]!);
-  }
-  return words;
-}
-
-function facetMask(filter: Extract<Filter, { facet: string }>, columns: FilterColumns): BlockMask {
-  const facet = columns.facets.get(filter.facet);
-  check(facet !== undefined, "filter.facet", `one of ${[...columns.facets.keys()].join(", ")}`, filter.facet);
-  if (!Array.isArray(filter.in)) throw typeError("filter.in", "an array of values", filter.in);
-  const values = Array.from(new Set(filter.in), (value) => facet.get(value)).filter((value) => value !== undefined);
+function facetMask({ facet: name, in: wanted }: FacetIn, columns: FilterColumns): BlockMask {
+  const facet = columns.facets.get(name);
+  check(facet !== undefined, "filter", `one of ${[...columns.facets.keys()].join(", ")}`, name, INPUT);
+  check(Array.isArray(wanted), "filter", `an array of values of ${name}`, wanted, INPUT);
+  const values = Array.from(new Set(wanted), (value) => facet.get(value)).filter((value) => value !== undefined);
   return {
     atMost: values.reduce((sum, { count }) => sum + count, 0),
     words(first, count) {
@@ -89,15 +109,15 @@ function addValue(value: FacetValue, first: number, words: Uint32Array): void {
   }
 }
 
-function numberMask(filter: Extract<Filter, { number: string }>, columns: FilterColumns, n: number): BlockMask {
-  const values = columns.numbers.get(filter.number);
-  check(values !== undefined, "filter.number", `one of ${[...columns.numbers.keys()].join(", ")}`, filter.number);
-  const { min = -Infinity, max = Infinity } = filter;
-  for (const [name, bound] of Object.entries({ min, max }))
-    if (typeof bound !== "number" || Number.isNaN(bound)) throw typeError(`filter.${name}`, "a number", bound);
+function numberMask({ number: name, min = -Infinity, max = Infinity }: NumberRange, columns: FilterColumns, n: number) {
+  const values = columns.numbers.get(name);
+  check(values !== undefined, "filter", `one of ${[...columns.numbers.keys()].join(", ")}`, name, INPUT);
+  for (const bound of [min, max])
+    check(typeof bound === "number" && !Number.isNaN(bound), "filter", `a number as a bound of ${name}`, bound, INPUT);
   return {
-    atMost: n,
-    words(first, count) {
+    // Not counted.
+    atMost: Infinity,
+    words(first: number, count: number) {
       const words = new Uint32Array(count);
       const end = Math.min(n, (first + count) * BLOCK);
       for (let i = first * BLOCK; i < end; i++) {

@@ -1,11 +1,14 @@
-import type { Codebook } from "../codebook.ts";
-import type { AdcKernel } from "../kernel.ts";
+import type { Codebook } from "../codebook/codebook.ts";
+import type { AdcKernel } from "../kernel/kernel.ts";
 import type { BestTerms } from "./best-terms.ts";
 import type { Queries } from "./queries.ts";
 import { biasesOf, eachAbove, kernelFloor, type Scan, type Stretch, scanHead } from "./rank.ts";
 import type { Head } from "./score.ts";
 
-/** Adds what each vector finds in the stretches it probes. What is below the last of the list so far need not be found. */
+/**
+ * Adds what each vector finds in the stretches it probes. What is below the last of the list so far need not be
+ * found.
+ */
 export function addOwn(scan: Scan, heads: readonly Head[], queries: Queries, best: BestTerms, size: number): void {
   const own: Stretch[][] = heads.map(() => []);
   for (const stretch of scan.stretches) {
@@ -17,9 +20,10 @@ export function addOwn(scan: Scan, heads: readonly Head[], queries: Queries, bes
 }
 
 /**
- * Adds what each vector finds in the stretches that only others probe, so that every vector counts for every item. An item of the list is
- * in the list of the vector that gives its best term, so `size` of each are enough; and by now there is a threshold, which the product with
- * a cell's centroid and the best of all codes together often do not reach: such a cell is not scanned.
+ * Adds what each vector finds in the stretches that only others probe, so that every vector counts for every item. An
+ * item of the list is in the list of the vector that gives its best term, so `size` of each are enough; and by now
+ * there is a threshold, which the product with a cell's centroid and the best of all codes together often do not
+ * reach: such a cell is not scanned.
  */
 export function addRest(
   scan: Scan,
@@ -44,8 +48,8 @@ function within({ kernel, codebook, stretches }: Scan, head: Head, products: Flo
 }
 
 /**
- * The least bias with which some code could score `floor` by the query that the kernel has; a little less, for rounding. What has a smaller
- * one need not be scanned. −∞ where the kernel does not show its query.
+ * The least bias with which some code could score `floor` by the query that the kernel has; a little less, for
+ * rounding. What has a smaller one need not be scanned. −∞ where the kernel does not show its query.
  */
 function reach(kernel: AdcKernel, { metric, numCentroids, numSubQuantizers }: Codebook, floor: number): number {
   if (kernel.query === undefined || floor === -Infinity) return -Infinity;

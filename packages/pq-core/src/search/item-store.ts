@@ -1,4 +1,5 @@
 import { checkInteger } from "../errors.ts";
+import type { ChunkEntry } from "../format/chunk.ts";
 import {
   type ChunkCache,
   covering,
@@ -7,16 +8,16 @@ import {
   mapLimited,
   type NumberedEntry,
 } from "../format/chunk-cache.ts";
-import { compareIds, normalizeId } from "../format/ids.ts";
-import { readItemPage } from "../format/item-pages.ts";
+import { compareIds, type ItemId, normalizeId } from "../format/ids.ts";
+import { type Item, readItemPage } from "../format/item-pages.ts";
 import { readLookupPage } from "../format/lookup-pages.ts";
-import type { ChunkEntry, Item, ItemId, Manifest } from "../types.ts";
-import { partition } from "./sorted.ts";
+import type { Manifest } from "../format/manifest.ts";
+import { partition } from "../sorted.ts";
 
 /** Uses a page; `places` says which of the wanted lie on it. */
 type TakePage = (entry: ChunkEntry, payload: Uint8Array, places: readonly number[]) => void;
 
-/** What lies in pages by ordinal or by id: items, look-up, refine codes. Fetches a page when something on it is asked for. */
+/** What lies in pages by ordinal or by id: items and look-up. Fetches a page when something on it is asked for. */
 export class ItemStore {
   readonly #cache: ChunkCache;
   readonly #manifest: Manifest;
@@ -36,10 +37,15 @@ export class ItemStore {
     const { idType, hasFields, numItems } = this.#manifest;
     checkOrdinals(ordinals, numItems);
     const items = new Array<Item>(ordinals.length);
-    await this.read("items", ordinals, ({ key, first, count }, payload, places) => {
-      const page = this.#open(payload, () => readItemPage(`chunk ${key}`, payload, count, idType, hasFields));
-      for (const i of places) items[i] = page(ordinals[i]! - first);
-    });
+    const entries = this.#of("items");
+    await this.#read(
+      ordinals.length,
+      (i) => covering(entries, ordinals[i]!),
+      ({ key, first, count }, payload, places) => {
+        const page = this.#open(payload, () => readItemPage(`chunk ${key}`, payload, count, idType, hasFields));
+        for (const i of places) items[i] = page(ordinals[i]! - first);
+      },
+    );
     return items;
   }
 
@@ -63,12 +69,6 @@ export class ItemStore {
       },
     );
     return found;
-  }
-
-  /** Gives `take` each page of a kind that ordinals lie on. */
-  read(kind: "items" | "refine", ordinals: ArrayLike<number>, take: TakePage): Promise<unknown> | undefined {
-    const entries = this.#of(kind);
-    return this.#read(ordinals.length, (i) => covering(entries, ordinals[i]!), take);
   }
 
   /** Each page is read, used and let go: a thousand results of a large index may lie on as many pages. */

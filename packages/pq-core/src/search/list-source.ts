@@ -1,9 +1,9 @@
-import { BLOCK, blockBytes, countBlocks } from "../blocks.ts";
-import type { Codebook } from "../codebook.ts";
+import type { Codebook } from "../codebook/codebook.ts";
 import { checkPayload } from "../format/bytes.ts";
 import { type ChunkCache, entriesOf, MAX_FETCHES, mapLimited, type NumberedEntry } from "../format/chunk-cache.ts";
-import type { AdcKernel } from "../kernel.ts";
-import type { Manifest } from "../types.ts";
+import type { Manifest } from "../format/manifest.ts";
+import { BLOCK, blockBytes, countBlocks } from "../kernel/blocks.ts";
+import type { AdcKernel } from "../kernel/kernel.ts";
 
 /** Lists that are ready to be scanned without an await. */
 export interface ReadyLists {

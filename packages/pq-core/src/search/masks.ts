@@ -1,8 +1,6 @@
-import { BLOCK } from "../blocks.ts";
-import { listOf } from "../inverted-lists.ts";
-import type { Visit } from "./pq-index.ts";
+import { BLOCK } from "../kernel/blocks.ts";
+import { lowerBound } from "../sorted.ts";
 import type { Stretch } from "./rank.ts";
-import { lowerBound } from "./sorted.ts";
 
 /** Which items may be returned, by blocks of 32 ordinals: bit j of a word = ordinal 32·block + j. */
 export interface BlockMask {
@@ -15,7 +13,10 @@ export interface BlockMask {
 /** Matches scored one by one, in whatever cell they lie, when a filter lets no more through than this. */
 export const SELECTIVE = 1024;
 
-/** Puts the masks of a filter and of excluded ordinals (lists, each ascending) on a stretch; undefined when nothing of it is left. */
+/**
+ * Puts the masks of a filter and of excluded ordinals (lists, each ascending) on a stretch; undefined when nothing of
+ * it is left.
+ */
 export function maskStretch(
   stretch: Stretch,
   filter: BlockMask | undefined,
@@ -45,9 +46,4 @@ export function selected(mask: BlockMask, n: number): number[] | undefined {
     }
   }
   return ordinals;
-}
-
-/** Single items, in whatever cell they lie. */
-export function visitItems(offsets: Uint32Array, ordinals: readonly number[]): Visit {
-  return { visited: ordinals.map((start) => ({ cell: listOf(offsets, start), start, end: start + 1 })), isFew: true };
 }

@@ -1,7 +1,7 @@
-import type { Ranking } from "../kernel.ts";
-import type { Merge } from "../types.ts";
+import type { Ranking } from "../kernel/kernel.ts";
 import { BestTerms, floorOf } from "./best-terms.ts";
 import { addOwn, addRest, scanAbove } from "./heads.ts";
+import type { Merge } from "./merge.ts";
 import type { Queries } from "./queries.ts";
 import type { Scan } from "./rank.ts";
 import type { Head } from "./score.ts";
@@ -14,11 +14,13 @@ type SumExp = Extract<Merge, { by: "sumExp" }>;
 const SLICE = 4096;
 
 /**
- * The `size` items with the best single term log weight_h + temperature · score_h of a vector that probes their cell, each with its log of
- * the mixture of all query vectors, log Σ_h weight_h · exp(temperature · score_h): one component a query vector, for each item of a history, say.
+ * The `size` items with the best single term log weight_h + temperature · score_h of a vector that probes their cell,
+ * each with its log of the mixture of all query vectors, log Σ_h weight_h · exp(temperature · score_h): one component
+ * a query vector, for each item of a history, say.
  *
- * Finding terms costs as much as a search by each vector. Finding sums would cost many times that, since an item that is good
- * by none may be good by all; it would have to be below `size` others by its best term, and to catch up by log H at most.
+ * Finding terms costs as much as a search by each vector. Finding sums would cost many times that, since an item that
+ * is good by none may be good by all; it would have to be below `size` others by its best term, and to catch up by
+ * log H at most.
  */
 export function rankMixture(
   scan: Scan,
@@ -35,8 +37,9 @@ export function rankMixture(
 }
 
 /**
- * The k best of all items by their mixture, which is their score, and all that tie with the last. An item's mixture is at most log H above its
- * best term: once k mixtures are known, only items with a term that far below the last of them are left to look at.
+ * The k best of all items by their mixture, which is their score, and all that tie with the last. An item's mixture
+ * is at most log H above its best term: once k mixtures are known, only items with a term that far below the last of
+ * them are left to look at.
  *
  * @param floor mixtures below it are not wanted
  */
@@ -127,13 +130,6 @@ export function mixturesOf(
   }
   const mixtures = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, largest[i]! + Math.log(sums[i]!)]));
   return Float32Array.from(items, (ordinal) => mixtures.get(ordinal)!);
-}
-
-/** log Σ exp(x), without overflow. */
-export function logSumExp(values: readonly number[]): number {
-  const max = Math.max(...values);
-  if (!Number.isFinite(max)) return max;
-  return max + Math.log(values.reduce((sum, value) => sum + Math.exp(value - max), 0));
 }
 
 /** Cell of each ordinal (ascending), which all lie in one of the stretches. */

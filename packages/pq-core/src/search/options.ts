@@ -1,15 +1,37 @@
-import type { Codebook } from "../codebook.ts";
-import { check, checkFinite, checkFloat32, checkInteger, typeError } from "../errors.ts";
-import type { Filter, ItemId, Manifest, Merge, SearchOptions } from "../types.ts";
-import type { Merging } from "./merging.ts";
-import { needPart, type SearchParts } from "./parts.ts";
+import type { Codebook } from "../codebook/codebook.ts";
+import { check, checkFinite, checkFloat32, checkInteger, INPUT } from "../errors.ts";
+import type { ItemId } from "../format/ids.ts";
+import type { Manifest } from "../format/manifest.ts";
+import type { Counts, Ranking } from "../kernel/kernel.ts";
+import type { Filter } from "./filter.ts";
+import { checkMerge, type Merge } from "./merge.ts";
 import { type Head, scaleQuery } from "./score.ts";
+
+export interface SearchOptions {
+  /** Results wanted; default 10. Fewer come when fewer items are visited. */
+  readonly k?: number | undefined;
+  /** Cells visited by each query vector; default: the manifest's. */
+  readonly nprobe?: number | undefined;
+  readonly filter?: Filter | undefined;
+  /** Ids that must not be returned; unknown ones are ignored. */
+  readonly exclude?: readonly ItemId[] | undefined;
+  /** For several query vectors; default max. */
+  readonly merge?: Merge | undefined;
+}
+
+export interface SearchResult extends Ranking, Counts {
+  /**
+   * Best first; position of an item in list order. Of equal scores the one with the smaller id comes first, and gets
+   * the last place: numbers by value, strings by code point. (Ids are read only when such items lie in several cells;
+   * then at most k a cell.)
+   */
+  readonly ordinals: Uint32Array;
+  /** Larger is better. Exact ADC scores: float tables, not the quantized ones of a fast scan. */
+  readonly scores: Float32Array;
+}
 
 /** Largest k: each result costs 16 bytes in the kernel, and a larger k is a listing, not a search. */
 export const MAX_K = 100_000;
-/** Candidates a result that the refine codes score again, when the caller says only `true`. */
-const DEFAULT_REFINE_FACTOR = 4;
-const MAX_REFINE_FACTOR = 1000;
 
 /** Options checked and completed. */
 export interface Resolved {
@@ -17,51 +39,34 @@ export interface Resolved {
   readonly nprobe: number;
   readonly filter: Filter | undefined;
   readonly exclude: readonly ItemId[];
-  /** 0 = no second pass. */
-  readonly refineFactor: number;
   readonly merge: Merge;
-  /** Undefined for the plain search by one vector. */
-  readonly merging: Merging | undefined;
+  /** A search by one vector, whose scores stay as they are. */
+  readonly isPlain: boolean;
 }
 
-export function resolveOptions(
-  options: SearchOptions,
-  { manifest, parts }: { readonly manifest: Manifest; readonly parts: SearchParts },
-  heads: number,
-): Resolved {
-  const {
-    k = 10,
-    nprobe = manifest.defaultNprobe,
-    filter,
-    exclude = [],
-    refine = false,
-    merge = { by: "max" },
-  } = options;
-  checkInteger("k", k, 1, MAX_K);
-  checkInteger("nprobe", nprobe, 1, 1 << 24);
-  if (!Array.isArray(exclude)) throw typeError("exclude", "an array of ids", exclude);
-  const refineFactor = refine === true ? DEFAULT_REFINE_FACTOR : Number(refine);
-  if (refine !== false) checkInteger("refine", refine === true ? refineFactor : refine, 0, MAX_REFINE_FACTOR);
-  if (refineFactor > 0) {
-    const hasCodes = manifest.chunks.some(({ kind }) => kind === "refine");
-    check(hasCodes, "refine", "an index written with refineVectors", "one without");
-    needPart("refining", parts.refining);
-  }
-  if (filter !== undefined) needPart("filters", parts.filters);
+/** @throws InputError naming the option */
+export function resolveOptions(options: SearchOptions, manifest: Manifest, heads: number): Resolved {
+  const { k = 10, nprobe = manifest.defaultNprobe, filter, exclude = [], merge = { by: "max" } } = options;
+  checkInteger("k", k, 1, MAX_K, INPUT);
+  checkInteger("nprobe", nprobe, 1, 1 << 24, INPUT);
+  check(Array.isArray(exclude), "exclude", "an array of ids", exclude, INPUT);
   const isPlain = heads === 1 && merge.by === "max";
-  const merging = isPlain ? undefined : needPart("merging", parts.merging);
-  merging?.check(merge, heads);
-  return { k, nprobe, filter, exclude, refineFactor, merge, merging };
+  if (!isPlain) checkMerge(merge, heads);
+  return { k, nprobe, filter, exclude, merge, isPlain };
 }
 
-/** Query vectors checked and scaled as the metric wants them. */
+/**
+ * Query vectors checked and scaled as the metric wants them.
+ *
+ * @throws InputError
+ */
 export function resolveQueries(codebook: Codebook, query: Float32Array | readonly Float32Array[]): Head[] {
   const queries = query instanceof Float32Array ? [query] : query;
-  if (!Array.isArray(queries) || queries.length === 0)
-    throw typeError("query", "a Float32Array or an array of at least one", query);
-  return queries.map((vector: Float32Array) => {
-    checkFloat32("query", vector, codebook.dim);
-    checkFinite("query", vector);
+  const isSome = Array.isArray(queries) && queries.length > 0;
+  check(isSome, "query", "a Float32Array or an array of at least one", query, INPUT);
+  return queries.map((vector) => {
+    checkFloat32("query", vector, codebook.dim, INPUT);
+    checkFinite("query", vector, INPUT);
     return scaleQuery(codebook, vector);
   });
 }

@@ -1,5 +1,4 @@
-import { BLOCK, blockBytes } from "../blocks.ts";
-import type { Codebook } from "../codebook.ts";
+import type { Codebook } from "../codebook/codebook.ts";
 import {
   type ChunkCache,
   covering,
@@ -8,35 +7,36 @@ import {
   mapLimited,
   type NumberedEntry,
 } from "../format/chunk-cache.ts";
-import type { Manifest } from "../types.ts";
+import type { Manifest } from "../format/manifest.ts";
+import { BLOCK, blockBytes } from "../kernel/blocks.ts";
 import { checkBlocks, type ReadyLists } from "./list-source.ts";
 import type { Stretch } from "./rank.ts";
-import { joinShortlists } from "./shortlist.ts";
 
 /** Single items that a paged index scores at once. */
 const SINGLES = 128;
 /** Bytes of chunks that are in memory together for one search of a paged index, besides those that the cache keeps. */
 const GROUP_BYTES = 2 * 1024 * 1024;
-/** Bytes of a paged list that are in the kernel's memory at once; it never gives memory back, so this must not follow the longest list. */
+/**
+ * Bytes of a paged list that are in the kernel's memory at once; it never gives memory back, so this must not follow
+ * the longest list.
+ */
 const SCAN_BYTES = 256 * 1024;
 
 /** Lists that are not in memory but in chunks, fetched as they are needed. */
 export interface PagedLists {
   /**
-   * Cuts what is to be read into runs that may be in memory together, and gives them to `use` one by one. Long stretches come in
-   * pieces; an item is in one run only, and a chunk as well, unless it alone is larger than a run may be.
+   * Cuts what is to be read into runs that may be in memory together, and gives them to `use` one by one. Long
+   * stretches come in pieces; an item is in one run only, and a chunk as well, unless it alone is larger than a run
+   * may be.
    */
   each(stretches: readonly Stretch[], use: (lists: ReadyLists, stretches: readonly Stretch[]) => void): Promise<void>;
-  /** The best of two runs. An item lies in one, and its score depends on nothing else: the best of the runs' best are the best. */
-  readonly join: typeof joinShortlists;
 }
 
 /** Pages the lists of an index that is larger than `residentBytes`; the cache keeps recent ones. */
-export function paging(cache: ChunkCache, manifest: Manifest, codebook: Codebook): PagedLists {
+export function pagedLists(cache: ChunkCache, manifest: Manifest, codebook: Codebook): PagedLists {
   const entries = entriesOf(manifest.chunks, "lists");
   const size = blockBytes(codebook);
   return {
-    join: joinShortlists,
     async each(stretches, use) {
       for (const group of groupByChunks(stretches, entries)) {
         const held = await fetchLists(cache, codebook, entries, group);
@@ -49,7 +49,6 @@ export function paging(cache: ChunkCache, manifest: Manifest, codebook: Codebook
     },
   };
 }
-export type Paging = typeof paging;
 
 /** Chunk number → pinned payload of all chunks that the stretches lie in. */
 async function fetchLists(

@@ -1,32 +1,54 @@
-import { BLOCK, codeAt } from "../blocks.ts";
-import type { Codebook } from "../codebook.ts";
-import { decodeStored } from "../encode.ts";
+import type { Codebook } from "../codebook/codebook.ts";
+import type { EncodedVectors } from "../codebook/codes.ts";
+import { decodeStored } from "../codebook/decode.ts";
 import { type ChunkCache, entriesOf, joinParts } from "../format/chunk-cache.ts";
-import type { FilterColumns } from "../format/filters-chunk.ts";
-import { listOf } from "../inverted-lists.ts";
-import type { AdcKernel, Ranking } from "../kernel.ts";
-import type {
-  ChunkKind,
-  EncodedVectors,
-  Index,
-  Item,
-  ItemId,
-  Manifest,
-  SearchOptions,
-  SearchResult,
-} from "../types.ts";
+import type { ChunkKind } from "../format/constants.ts";
+import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
+import type { ItemId } from "../format/ids.ts";
+import { listOf } from "../format/inverted-lists.ts";
+import type { Item } from "../format/item-pages.ts";
+import type { Manifest } from "../format/manifest.ts";
+import { BLOCK, codeAt } from "../kernel/blocks.ts";
+import type { AdcKernel, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
+import { compileFilter } from "./compile-filter.ts";
+import { comparisonMask } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import type { ReadyLists } from "./list-source.ts";
-import { type BlockMask, maskStretch } from "./masks.ts";
-import { type Resolved, resolveOptions, resolveQueries } from "./options.ts";
+import { type BlockMask, maskStretch, selected } from "./masks.ts";
+import { type Resolved, resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
 import type { PagedLists } from "./paging.ts";
-import { needPart, type SearchParts } from "./parts.ts";
+import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
 import { type Stretch, scanHead, spareFor } from "./rank.ts";
 import { type Head, shiftScores } from "./score.ts";
-import type { Shortlist } from "./shortlist.ts";
-import { hasTies, settleTies } from "./ties.ts";
+import { probeSeveral, rankSeveral, searchSeveral } from "./several.ts";
+import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
+import { hasTies, isCutTie, settleTies } from "./ties.ts";
 
-export interface IndexParts extends SearchParts {
+/** An opened artifact. */
+export interface Index {
+  readonly version: string;
+  readonly manifest: Manifest;
+  readonly codebook: Codebook;
+  /** Which kernel scores: a test can see that SIMD really runs. */
+  readonly kernel: KernelName;
+  /** One query vector (dim), or several, each (dim), in the original space. */
+  search(query: Float32Array | readonly Float32Array[], options?: SearchOptions): Promise<SearchResult>;
+  /** Ids and fields, in the order asked; touches only the pages those ordinals lie in. */
+  items(ordinals: ArrayLike<number>): Promise<Item[]>;
+  /** Ordinals of ids, −1 where the index has no such id. */
+  ordinals(ids: readonly ItemId[]): Promise<Int32Array>;
+  /** Decoded vectors (ordinals.length, dim) in the original space. */
+  vectors(ordinals: ArrayLike<number>): Promise<Float32Array>;
+  /** Cells and codes of items, as `encode` gave them. */
+  codes(ordinals: ArrayLike<number>): Promise<EncodedVectors>;
+  /** Facet name → value → count of items. */
+  facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>;
+  /** The query tower's bytes, or undefined when the artifact has none. */
+  queryTower(): Promise<Uint8Array | undefined>;
+}
+
+/** What an opened index holds. */
+export interface IndexParts {
   readonly manifest: Manifest;
   readonly codebook: Codebook;
   /** (cells + 1) list offsets. */
@@ -36,24 +58,6 @@ export interface IndexParts extends SearchParts {
   readonly resident: ReadyLists | undefined;
   readonly paged: PagedLists | undefined;
   readonly cache: ChunkCache;
-}
-
-/** Cells to visit, nearest first for the first vector; and its products with them, when there is only one vector. */
-export interface Probed {
-  readonly cells: readonly number[];
-  readonly products?: Float32Array | undefined;
-  /** Which of several vectors probe each cell. */
-  readonly visitors?: ReadonlyMap<number, readonly number[]> | undefined;
-}
-
-type Counts = Pick<SearchResult, "listsProbed" | "codesScanned">;
-
-/** What a search visits. With `products`, the kernel must still have the query that they are of. */
-export interface Visit {
-  readonly visited: readonly Stretch[];
-  readonly products?: Float32Array | undefined;
-  /** Single items that match a filter, which need not be masked by it again. */
-  readonly isFew?: boolean | undefined;
 }
 
 export class PqIndex implements Index {
@@ -72,9 +76,9 @@ export class PqIndex implements Index {
     this.store = new ItemStore(parts.cache, parts.manifest);
   }
 
-  /** The same items under another manifest or with other parts, sharing all that is in memory. */
-  with(parts: Partial<IndexParts>): PqIndex {
-    const index = new PqIndex({ ...this.parts, ...parts });
+  /** The same items under another manifest, sharing all that is in memory. */
+  with(manifest: Manifest): PqIndex {
+    const index = new PqIndex({ ...this.parts, manifest });
     index.#columns = this.#columns;
     return index;
   }
@@ -84,27 +88,27 @@ export class PqIndex implements Index {
   }
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
-    const { filters, refining, offsets } = this.parts;
-    const heads = resolveQueries(this.codebook, query);
-    const resolved = resolveOptions(options, this, heads.length);
-    const { filter, exclude, refineFactor, merging } = resolved;
-    const { numItems } = this.manifest;
+    const { kernel, resident, offsets } = this.parts;
+    const { codebook, manifest } = this;
+    const heads = resolveQueries(codebook, query);
+    const resolved = resolveOptions(options, manifest, heads.length);
+    const { filter, exclude, isPlain } = resolved;
+    const { numItems } = manifest;
     const whole = this.#searchAtOnce(heads[0]!, resolved);
     if (whole !== undefined) return hasTies(whole.scores) ? this.#settle(whole, whole.ordinals.length, whole) : whole;
-    const mask = filter && filters!.compile(filter, filters!.leaves(await this.columns(), numItems), numItems);
+    const columns = filter && (await this.columns());
+    const mask = filter && compileFilter(filter, (leaf) => comparisonMask(leaf, columns!, numItems), numItems);
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
-    const k = Math.min(resolved.k * Math.max(1, refineFactor), numItems);
-    if (merging && mask === undefined && refineFactor === 0) {
-      const at = merging.search(this, heads, resolved, k, new Set(excluded[0]));
-      if (at !== undefined) return this.#settle(at, k, at);
+    const k = Math.min(resolved.k, numItems);
+    if (!isPlain && mask === undefined && resident !== undefined) {
+      const whole = { kernel, lists: resident, offsets, codebook, numItems };
+      const found = searchSeveral(whole, heads, resolved, k, new Set(excluded[0]));
+      if (found !== undefined) return this.#settle(found, k, found);
     }
-    const few = mask && filters!.visit(mask, numItems, offsets);
-    const visit = few ?? this.visitCells(this.probe(heads, resolved));
+    const few = mask && selected(mask, numItems);
+    const visit = few ? visitItems(offsets, few) : this.visitCells(this.probe(heads, resolved));
     const { ranking, ...counts } = await this.rank(heads, resolved, k, visit, mask, excluded);
-    const found = await this.#settle(merging ? merging.finish(ranking, k) : ranking, k, counts);
-    if (refineFactor === 0) return found;
-    const codes = await refining!.codesOf(this, found.ordinals);
-    return this.#settle(refining!.rank(this, heads, found.ordinals, codes, resolved), resolved.k, counts);
+    return this.#settle(finishShortlist(ranking, k), k, counts);
   }
 
   /** Equal scores by smaller id. */
@@ -118,10 +122,13 @@ export class PqIndex implements Index {
     return { ...settled, listsProbed, codesScanned };
   }
 
-  /** The plainest search, one query over resident lists, in one call of the kernel; undefined for any other, and for a tie with the last result. */
-  #searchAtOnce(head: Head, { k, nprobe, filter, exclude, refineFactor, merging }: Resolved): SearchResult | undefined {
+  /**
+   * The plainest search, one query over resident lists, in one call of the kernel; undefined for any other, and for a
+   * tie with the last result.
+   */
+  #searchAtOnce(head: Head, { k, nprobe, filter, exclude, isPlain }: Resolved): SearchResult | undefined {
     const { kernel, resident, offsets } = this.parts;
-    if (merging || filter || exclude.length > 0 || refineFactor > 0 || !resident || !kernel.search) return undefined;
+    if (!isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;
     const wanted = Math.min(k, this.manifest.numItems);
     const cells = Math.min(nprobe, Math.max(1, this.codebook.nlist));
     const found = kernel.search(head.query, offsets, cells, wanted + spareFor(this.codebook, head));
@@ -161,8 +168,10 @@ export class PqIndex implements Index {
   }
 
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
-    const columns = await this.columns();
-    return this.parts.filters!.count(columns);
+    const { facets } = await this.columns();
+    const counts = (values: ReadonlyMap<string, { readonly count: number }>): Record<string, number> =>
+      Object.fromEntries(Array.from(values, ([value, { count }]) => [value, count]));
+    return Object.fromEntries(Array.from(facets, ([name, values]) => [name, counts(values)]));
   }
 
   queryTower(): Promise<Uint8Array | undefined> {
@@ -186,17 +195,20 @@ export class PqIndex implements Index {
     return undefined;
   }
 
-  /** A shortlist for the k best of what is visited. To be called right after `probe`, without an await: see {@link Visit}. */
+  /**
+   * A shortlist for the k best of what is visited. To be called right after `probe`, without an await: see {@link
+   * Visit}.
+   */
   async rank(
     heads: readonly Head[],
-    { merge, merging }: Resolved,
+    { merge, isPlain }: Resolved,
     k: number,
     { visited, products, isFew }: Visit,
     mask: BlockMask | undefined,
     excluded: readonly Uint32Array[],
   ): Promise<{ ranking: Shortlist } & Counts> {
     const { kernel, codebook, resident, paged } = this.parts;
-    const size = Math.min(merging ? merging.size(k, merge) : k, this.manifest.numItems);
+    const size = Math.min(shortlistSize(k, merge), this.manifest.numItems);
     const stretches: Stretch[] = [];
     let codesScanned = 0;
     for (const stretch of visited) {
@@ -209,11 +221,12 @@ export class PqIndex implements Index {
       const scan = { kernel, codebook, lists, stretches: group };
       const [head] = heads as [Head];
       const floor = ranking.scores[size - 1] ?? -Infinity;
-      const found = merging
-        ? merging.rank(scan, heads, size, merge, floor)
-        : // The kernel still has the query where nothing waited in between.
-          scanHead(scan, head, (resident && products) ?? kernel.setQuery(head.query), size, floor);
-      ranking = paged ? paged.join([ranking, found], size) : found;
+      const found = isPlain
+        ? // The kernel still has the query where nothing waited in between.
+          scanHead(scan, head, (resident && products) ?? kernel.setQuery(head.query), size, floor)
+        : rankSeveral(scan, heads, size, merge, floor);
+      // An item lies in one run, and its score depends on nothing else: the best of the runs' best are the best.
+      ranking = paged ? joinShortlists([ranking, found], size) : found;
     });
     return {
       ranking,
@@ -223,10 +236,10 @@ export class PqIndex implements Index {
   }
 
   /** Cells probed by any of the vectors, nearest first for the first; and its products, when there is only one. */
-  probe(heads: readonly Head[], { nprobe, merging }: Resolved): Probed {
+  probe(heads: readonly Head[], { nprobe, isPlain }: Resolved): Probed {
     const { kernel } = this.parts;
     const { nlist } = this.codebook;
-    if (merging) return merging.probe(kernel, nlist, heads, nprobe);
+    if (!isPlain) return probeSeveral(kernel, nlist, heads, nprobe);
     const products = kernel.setQuery(heads[0]!.query);
     return { cells: nlist === 0 ? [0] : [...kernel.probe(Math.min(nprobe, nlist))], products };
   }
@@ -237,28 +250,12 @@ export class PqIndex implements Index {
 
   /** Facets and numbers of all items, read once. */
   async columns(): Promise<FilterColumns> {
-    const { read } = needPart("filters", this.parts.filters);
     if (this.#columns !== undefined) return this.#columns;
     const payload = await this.#joined("filters");
     if (payload === undefined) return { facets: new Map(), numbers: new Map() };
-    this.#columns = read(payload, this.manifest.numItems);
+    this.#columns = readFilters(payload, this.manifest.numItems);
     return this.#columns;
   }
-}
-
-/** The stretches of whole cells. */
-export function visitCells(offsets: Uint32Array, { cells, visitors }: Probed): Stretch[] {
-  return cells.map((cell) => ({
-    cell,
-    start: offsets[cell]!,
-    end: offsets[cell + 1]!,
-    heads: visitors?.get(cell),
-  }));
-}
-
-/** True when item k, the first that is one too many, scores as the last of the k. */
-export function isCutTie(scores: Float32Array, k: number): boolean {
-  return scores.length > k && scores[k] === scores[k - 1];
 }
 
 /** The ordinals of ids that there are, ascending. */

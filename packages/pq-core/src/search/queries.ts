@@ -1,10 +1,13 @@
-import type { AdcKernel } from "../kernel.ts";
+import type { AdcKernel } from "../kernel/kernel.ts";
 import type { Head } from "./score.ts";
 
 /** Kept queries take no more than this. */
 const KEEP_FLOATS = 256 * 1024;
 
-/** Gives the kernel the query of one vector after the other, and comes back to them without computing their tables again where it can. */
+/**
+ * Gives the kernel the query of one vector after the other, and comes back to them without computing their tables
+ * again where it can.
+ */
 export class Queries {
   readonly #kernel: AdcKernel;
   readonly #heads: readonly Head[];

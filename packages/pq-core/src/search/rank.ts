@@ -1,11 +1,13 @@
-import { BLOCK } from "../blocks.ts";
-import type { Codebook } from "../codebook.ts";
-import type { AdcKernel, Ranking } from "../kernel.ts";
+import type { Codebook } from "../codebook/codebook.ts";
+import { BLOCK } from "../kernel/blocks.ts";
+import type { AdcKernel, Ranking } from "../kernel/kernel.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type Head, shiftScores } from "./score.ts";
 import { cut } from "./ties.ts";
 
-/** Ordinals [start, end) of one cell; `mask` when only some of them may be returned, word 0 for the block of `start`. */
+/**
+ * Ordinals [start, end) of one cell; `mask` when only some of them may be returned, word 0 for the block of `start`.
+ */
 export interface Stretch {
   readonly cell: number;
   readonly start: number;
@@ -23,12 +25,15 @@ export interface Scan {
   readonly stretches: readonly Stretch[];
 }
 
-/** Items scanned at once where all above a floor are wanted: room for each in the kernel, and a multiple of the block. */
+/**
+ * Items scanned at once where all above a floor are wanted: room for each in the kernel, and a multiple of the block.
+ */
 const PIECE = 4096;
 
 /**
- * The k best for the query that the kernel has, and all that tie with the last: the kernel keeps the smaller ordinals of a tie, where the
- * smaller ids are wanted. One more than k shows whether there is such a tie; only then a second pass looks for all of it.
+ * The k best for the query that the kernel has, and all that tie with the last: the kernel keeps the smaller ordinals
+ * of a tie, where the smaller ids are wanted. One more than k shows whether there is such a tie; only then a second
+ * pass looks for all of it.
  */
 export function scanHead(scan: Scan, head: Head, products: Float32Array, k: number, floor: number): Ranking {
   const { kernel, codebook, lists, stretches } = scan;
@@ -55,12 +60,18 @@ export function scanHead(scan: Scan, head: Head, products: Float32Array, k: numb
   };
 }
 
-/** How many more than k the kernel is to find, to see ties: none in a single list, whose ordinals ascend as ids do, unless the shift makes scores equal. */
+/**
+ * How many more than k the kernel is to find, to see ties: none in a single list, whose ordinals ascend as ids do,
+ * unless the shift makes scores equal.
+ */
 export function spareFor({ nlist }: Codebook, { shift }: Head): 0 | 1 {
   return nlist > 0 || shift !== 0 ? 1 : 0;
 }
 
-/** Gives `take` every item of a stretch that scores at least `floor` by the query that the kernel has, until there are enough. */
+/**
+ * Gives `take` every item of a stretch that scores at least `floor` by the query that the kernel has, until there are
+ * enough.
+ */
 export function eachAbove(
   scan: Scan,
   head: Head,

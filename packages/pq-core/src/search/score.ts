@@ -1,4 +1,4 @@
-import type { Codebook } from "../codebook.ts";
+import type { Codebook } from "../codebook/codebook.ts";
 
 /**
  * One query vector as the kernel gets it. What a metric changes around the kernel, which only adds inner products,
@@ -21,35 +21,10 @@ export interface Head {
 
 export function scaleQuery(codebook: Codebook, original: Float32Array): Head {
   if (codebook.metric === "innerProduct") return { original, query: original, shift: 0 };
-  const square = squaredNorm(original, 0, original.length);
+  const square = original.reduce((sum, value) => sum + value * value, 0);
   if (codebook.metric === "l2") return { original, query: original.map((value) => 2 * value), shift: -square };
   const norm = Math.sqrt(square);
   return { original, query: norm > 0 ? original.map((value) => value / norm) : original, shift: 0 };
-}
-
-export function squaredNorm(values: ArrayLike<number>, at: number, size: number): number {
-  let square = 0;
-  for (let d = at; d < at + size; d++) square += values[d]! * values[d]!;
-  return square;
-}
-
-/** Score of one whole vector at `at` of `values`, each value times `scale`: for the second pass over refine codes. */
-export function scoreVector(
-  metric: Codebook["metric"],
-  query: Float32Array,
-  values: ArrayLike<number>,
-  at: number,
-  scale: number,
-): number {
-  let product = 0;
-  for (let d = 0; d < query.length; d++) product += query[d]! * values[at + d]!;
-  product *= scale;
-  if (metric === "innerProduct") return product;
-  const ofQuery = squaredNorm(query, 0, query.length);
-  const ofItem = squaredNorm(values, at, query.length) * scale * scale;
-  if (metric === "l2") return 2 * product - ofItem - ofQuery;
-  const norms = Math.sqrt(ofQuery * ofItem);
-  return norms > 0 ? product / norms : 0;
 }
 
 /** Adds what a metric adds to every kernel score, in place. */

@@ -1,10 +1,10 @@
-import type { Ranking } from "../kernel.ts";
-import type { Merge } from "../types.ts";
+import type { Ranking } from "../kernel/kernel.ts";
+import type { Merge } from "./merge.ts";
 import { takeBest } from "./ties.ts";
 
 /**
- * The best of a part of an index, and all that tie with the last of them. Joined with those of the other parts it gives what one part with
- * all items would give, since what is among the best of all is among the best of its part.
+ * The best of a part of an index, and all that tie with the last of them. Joined with those of the other parts it
+ * gives what one part with all items would give, since what is among the best of all is among the best of its part.
  */
 export interface Shortlist extends Ranking {
   /** For `sumExp` that is not exact: the mixture score of each item, while `scores` has its best single term. */

@@ -1,10 +1,11 @@
 import { compareIds } from "../format/ids.ts";
-import type { Ranking } from "../kernel.ts";
-import { TopK } from "../top-k.ts";
-import type { Item } from "../types.ts";
+import type { Item } from "../format/item-pages.ts";
+import type { Ranking } from "../kernel/kernel.ts";
+import { TopK } from "../kernel/top-k.ts";
 
 /**
- * The `size` best of (ordinal, score) pairs, and all others that score as the last of them: which of those is wanted is for their ids to say.
+ * The `size` best of (ordinal, score) pairs, and all others that score as the last of them: which of those is wanted
+ * is for their ids to say.
  *
  * @param pairs each ordinal once; read twice where there is such a tie
  */
@@ -36,8 +37,8 @@ export function hasTies(scores: Float32Array): boolean {
 }
 
 /**
- * Puts items of equal score into the order of their ids, and keeps k. Inside a cell that is the order of ordinals; ids are read only where
- * such items lie in several cells.
+ * Puts items of equal score into the order of their ids, and keeps k. Inside a cell that is the order of ordinals;
+ * ids are read only where such items lie in several cells.
  *
  * @param ranking its own arrays, which are changed: the k best and all that score as the last of them, best first
  */
@@ -61,4 +62,9 @@ export async function settleTies(
     start = end;
   }
   return cut(ranking, k);
+}
+
+/** True when item k, the first that is one too many, scores as the last of the k. */
+export function isCutTie(scores: Float32Array, k: number): boolean {
+  return scores.length > k && scores[k] === scores[k - 1];
 }

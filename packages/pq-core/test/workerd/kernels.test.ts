@@ -3,7 +3,7 @@ import plain from "../../dist/kernel.wasm";
 import relaxed from "../../dist/kernel-relaxed.wasm";
 import expectedRankings from "../../fixtures/rankings.json" with { type: "json" };
 import { loadKernel, supportsRelaxedSimd } from "../../src/index.ts";
-import { scalarKernel } from "../../src/scalar-kernel.ts";
+import { scalarKernel } from "../../src/kernel/scalar-kernel.ts";
 import { adcConformance } from "../../src/testing/conformance.ts";
 import { GOLDEN, observe } from "../golden.ts";
 import { openWhole } from "../open-whole.ts";

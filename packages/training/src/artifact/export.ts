@@ -1,21 +1,20 @@
 import { Random } from "@poeem/indexing-layer";
 import type { Artifact, Codebook } from "@poeem/pq-core";
-import type { QueryMoments } from "@poeem/pq-core/encode-fast";
-import { createCodebook, decode, writeArtifact } from "@poeem/pq-core/write";
+import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
 import { itemFields } from "../data/item-fields.ts";
 import type { RawData } from "../data/load.ts";
+import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
-import { encodeItems } from "./encode-items.ts";
-import type { ItemTowerWeights } from "./item-tower.ts";
-import { itemTowerWeights } from "./item-tower-weights.ts";
+import type { TrainedItemTower } from "./item-tower-file.ts";
+import { type FittedPartition, fitPartition } from "./partition.ts";
 import { queryMoments } from "./query-moments.ts";
 import { sampleQueryVectors } from "./query-sample.ts";
-import { compareTowers, exportQueryTower } from "./query-tower.ts";
+import { compareTowers } from "./query-tower.ts";
 
 /** The largest difference between a vector of the exported query tower and the trainer's own that is let through. */
 export const TOWER_TOLERANCE = 1e-5;
@@ -25,7 +24,7 @@ export interface ExportedModel {
   /** Item vectors before quantization, (count, dim), for `evaluate`; not published. */
   readonly itemVectors: Float32Array;
   /** The item tower, for `encode`; not published. */
-  readonly itemTower: ItemTowerWeights;
+  readonly itemTower: TrainedItemTower;
   /** Largest difference of a component between the exported query tower and TensorFlow.js, over the checked queries. */
   readonly towerDifference: number;
 }
@@ -35,14 +34,25 @@ const QUERIES = 8192;
 
 async function momentsOfTraining(
   model: TwoTower,
-  { model: { history }, training: { scale, seed } }: PoeemConfig,
+  { training: { scale, seed } }: PoeemConfig,
   dataset: Dataset,
   codebook: Codebook,
   items: Float32Array,
 ): Promise<QueryMoments> {
   const random = new Random(seed);
-  const queries = await sampleQueryVectors(model, dataset, items, { count: QUERIES, length: history.length, random });
+  const queries = await sampleQueryVectors(model, dataset, items, { count: QUERIES, random });
   return queryMoments(codebook, queries, items, scale, random);
+}
+
+async function fittedPartition(
+  { history, dim }: TwoTower,
+  { training: { seed } }: PoeemConfig,
+  dataset: Dataset,
+  decoded: Float32Array,
+): Promise<FittedPartition | undefined> {
+  if (history?.form !== "mixture") return undefined;
+  const { scale, tilt, length } = history;
+  return fitPartition(decoded, dim, { scale, tilt, length, histories: dataset.past!.items }, seed);
 }
 
 /** Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. */
@@ -55,7 +65,7 @@ export async function exportModel(
   facts: Record<string, unknown>,
 ): Promise<ExportedModel> {
   const { model, layer } = trained;
-  const itemVectors = await model.itemVectors(dataset);
+  const itemVectors = await model.itemVectors();
   const codebook = createCodebook({
     ...(await layer.codebook()),
     metric: "innerProduct",
@@ -66,10 +76,12 @@ export async function exportModel(
       ? await momentsOfTraining(model, config, dataset, codebook, itemVectors)
       : undefined;
   const { assignments, codes } = await encodeItems(codebook, itemVectors, moments);
-  const { queryTower, partitionR2 } = await exportQueryTower(model, config, dataset, () =>
-    decode(codebook, assignments, codes),
-  );
-  const towerDifference = await compareTowers(model, queryTower, dataset, () => decode(codebook, assignments, codes));
+  // texts alone read no item
+  const decoded = model.history ? decode(codebook, assignments, codes) : new Float32Array(0);
+  const fitted = await fittedPartition(model, config, dataset, decoded);
+  model.text.settle();
+  const queryTower = await model.queryTower(fitted?.partition);
+  const towerDifference = await compareTowers(model, queryTower, dataset, decoded);
   const artifact = await writeArtifact({
     codebook,
     assignments,
@@ -79,8 +91,7 @@ export async function exportModel(
     ...filterColumns,
     queryTower: writeQueryTower(queryTower),
     defaultNprobe: Math.min(config.index.nprobe, Math.max(1, config.index.nlist)),
-    training: { ...facts, towerDifference, ...(partitionR2 !== undefined && { partitionR2 }), config },
+    training: { ...facts, towerDifference, ...(fitted && { partitionR2: fitted.r2 }), config },
   });
-  const itemTower = await itemTowerWeights(model, config, raw, dataset, queryTower, moments);
-  return { artifact, itemVectors, itemTower, towerDifference };
+  return { artifact, itemVectors, itemTower: { weights: await model.itemTower(), moments }, towerDifference };
 }

@@ -2,13 +2,13 @@ import { MASKED, Random } from "@poeem/indexing-layer";
 import { logPartition, type Partition } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf } from "../data/csr.ts";
+import { gather } from "../data/gather.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
-import { gather } from "./gather.ts";
 import { drawComponents } from "./query-sample.ts";
 
 const CENTERS = 256;
-// Samples bound the cost for a large catalogue: so many products of a query vector and an item are 130 GFLOP. The terms are
-// 16,640 numbers, so few query vectors would be learned by heart.
+// Samples bound the cost for a large catalogue: so many products of a query vector and an item are 130 GFLOP. The terms
+// are 16,640 numbers, so few query vectors would be learned by heart.
 const MAX_SCORES = 1e9;
 const MAX_QUERIES = 98_304;
 /** One user in so many judges the fit and takes no part in it. */
@@ -21,7 +21,10 @@ const RATE = 0.03;
 
 export interface FittedPartition {
   readonly partition: Partition;
-  /** Share of the variance of log Z that the function explains, as it is stored, over query vectors that took no part in the fit. */
+  /**
+   * Share of the variance of log Z that the function explains, as it is stored, over query vectors that took no part in
+   * the fit.
+   */
   readonly r2: number;
 }
 
@@ -36,9 +39,9 @@ export interface PartitionOf {
 }
 
 /**
- * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out, by a few hundred
- * terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each standing for its
- * share of all. The query vectors are those of training histories, one of each, drawn at random.
+ * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out, by a few
+ * hundred terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each
+ * standing for its share of all. The query vectors are those of training histories, one of each, drawn at random.
  *
  * @param items (count, dim) decoded vectors, as the index holds them
  */
@@ -78,7 +81,10 @@ export async function fitPartition(
   return { partition: fitted, r2: explained(fitted, queries.subarray(0, end * dim), logZ.subarray(0, end)) };
 }
 
-/** Users who have a history, in random order, each again and again until there are `most`; the first `judges` of them come once. */
+/**
+ * Users who have a history, in random order, each again and again until there are `most`; the first `judges` of them
+ * come once.
+ */
 function drawUsers(histories: Csr, most: number, random: Random): { users: number[]; judges: number } {
   const order = Array.from(random.permutation(histories.offsets.length - 1));
   const users = order.filter((user) => listOf(histories, user).length > 0).slice(0, most);

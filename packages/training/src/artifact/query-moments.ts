@@ -1,9 +1,9 @@
 import type { Random } from "@poeem/indexing-layer";
 import type { Codebook } from "@poeem/pq-core";
-import type { QueryMoments } from "@poeem/pq-core/encode-fast";
+import type { QueryMoments } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
-import { encodeItems } from "./encode-items.ts";
-import { gather } from "./gather.ts";
+import { gather } from "../data/gather.ts";
+import { encodeItems } from "../model/encode-items.ts";
 
 /** Samples bound the cost for a large catalogue. */
 const MAX_ITEMS = 8192;
@@ -16,9 +16,9 @@ const EVEN = 0.1;
 const ELSEWHERE = 1e-3;
 
 /**
- * Second moments of query vectors for each cell, every query with the probability that its softmax gives the cell's items:
- * H_c = Σ_q p(c | q) q qᵀ / Σ_q p(c | q), p(c | q) ∝ Σ_{i in c} exp(scale · q·x_i). An error in an item's score matters where the item is among the
- * best, and queries to whom it is lie in a narrow cone around it.
+ * Second moments of query vectors for each cell, every query with the probability that its softmax gives the cell's
+ * items: H_c = Σ_q p(c | q) q qᵀ / Σ_q p(c | q), p(c | q) ∝ Σ_{i in c} exp(scale · q·x_i). An error in an item's score
+ * matters where the item is among the best, and queries to whom it is lie in a narrow cone around it.
  *
  * @param queries (n, dim)
  * @param items (count, dim) item vectors

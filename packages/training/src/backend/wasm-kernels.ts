@@ -36,7 +36,7 @@ function replace(kernelName: string, fast: Kernel): void {
 
 const replaced = new Set<string>();
 
-/** A clone of a tensor is the same numbers: share them, as `reshape` does and as other backends do, instead of copying. */
+/** A clone of a tensor is the same numbers: they are shared, as `reshape` and other backends do, instead of copied. */
 const shareData: Kernel = ({ inputs, backend }) => {
   const { dataId, shape, dtype } = inputs["x"]!;
   if (dtype === "string") return undefined;
@@ -86,7 +86,9 @@ const gatherRows: Kernel = ({ inputs, attrs, backend }) => {
   return out;
 };
 
-/** (n, m) summed over n, the gradient of what is added to every row, in double precision; the original transposes x first. */
+/**
+ * (n, m) summed over n, the gradient of what is added to every row, in double precision; the original transposes x first.
+ */
 const sumOfRows: Kernel = ({ inputs, attrs, backend }) => {
   const x = inputs["x"]!;
   const { axis, keepDims } = attrs as { axis: number | number[]; keepDims: boolean };

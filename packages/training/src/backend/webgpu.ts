@@ -11,7 +11,8 @@ type Load = (name: string) => Promise<Record<string, unknown>>;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
 
 /**
- * Lets TensorFlow.js's webgpu backend find Dawn (npm package `webgpu`) where a browser has `navigator.gpu`, and registers it.
+ * Lets TensorFlow.js's webgpu backend find Dawn (npm package `webgpu`) where a browser has `navigator.gpu`, and
+ * registers it.
  *
  * @param auto whether a processor posing as an adapter is refused: wasm is faster than that
  * @throws Error with the reason when there is no adapter

@@ -1,4 +1,6 @@
-/** Lists of integers of different lengths behind one another: list i is values[offsets[i]] … values[offsets[i + 1] - 1]. */
+/**
+ * Lists of integers of different lengths behind one another: list i is values[offsets[i]] … values[offsets[i + 1] - 1].
+ */
 export interface Csr {
   /** (count + 1) */
   readonly offsets: Uint32Array;
@@ -53,36 +55,36 @@ export function groupBy(group: Uint32Array, count: number, sequence?: Uint32Arra
 
 /** Collects lists one value at a time, in typed arrays that grow. */
 export class CsrBuilder {
-  private readonly ends: number[] = [];
-  private buffer = new Uint32Array(1024);
-  private length = 0;
+  readonly #ends: number[] = [];
+  #buffer = new Uint32Array(1024);
+  #length = 0;
 
   push(value: number): void {
-    if (this.length === this.buffer.length) {
-      const larger = new Uint32Array(2 * this.length);
-      larger.set(this.buffer);
-      this.buffer = larger;
+    if (this.#length === this.#buffer.length) {
+      const larger = new Uint32Array(2 * this.#length);
+      larger.set(this.#buffer);
+      this.#buffer = larger;
     }
-    this.buffer[this.length++] = value;
+    this.#buffer[this.#length++] = value;
   }
 
   /** Ends the list at hand. */
   end(): void {
-    this.ends.push(this.length);
+    this.#ends.push(this.#length);
   }
 
   /** Values of the list at hand so far. */
   get pending(): number {
-    return this.length - (this.ends.at(-1) ?? 0);
+    return this.#length - (this.#ends.at(-1) ?? 0);
   }
 
   /** Forgets the list at hand. */
   drop(): void {
-    this.length = this.ends.at(-1) ?? 0;
+    this.#length = this.#ends.at(-1) ?? 0;
   }
 
   build(): Csr {
-    return { offsets: offsetsOf(this.ends), values: this.buffer.slice(0, this.length) };
+    return { offsets: offsetsOf(this.#ends), values: this.#buffer.slice(0, this.#length) };
   }
 }
 

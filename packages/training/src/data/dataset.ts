@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import { DEFAULT_TOKENIZER, rowOf, type TokenizerConfig, textFeatures } from "@poeem/towers";
+import { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { contextRows, contextTable } from "./contexts.ts";
 import { emptyLists, toCsr } from "./csr.ts";
@@ -9,7 +9,7 @@ import { pastOf } from "./past.ts";
 import { QuerySets } from "./query-sets.ts";
 import { SIDE, splitEvents } from "./split.ts";
 import type { Dataset, RawData } from "./types.ts";
-import { buildVocabulary } from "./vocabulary.ts";
+import { buildVocabulary, knownRows } from "./vocabulary.ts";
 
 export { isHeldOut } from "./hold-out.ts";
 export { textsFromColumns, textsFromEvents } from "./item-texts.ts";
@@ -17,17 +17,6 @@ export type { Dataset, QuerySet } from "./types.ts";
 
 // A description is longer than a query; more than this of it says nothing new.
 export const MAX_ITEM_CHARS = 1 << 16;
-
-/** Rows of the text table for the features of a text: those that are in the vocabulary. */
-export function knownRows(features: Uint32Array, vocabulary: Uint32Array): Uint32Array {
-  const rows = new Uint32Array(features.length);
-  let known = 0;
-  for (const hash of features) {
-    const row = rowOf(vocabulary, hash);
-    if (row >= 0) rows[known++] = row;
-  }
-  return rows.slice(0, known);
-}
 
 /** Splits the events and turns texts, categories, contexts and numbers into what the towers read. */
 export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
@@ -43,6 +32,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const categories = categoryRows(raw.items, config.items.categories);
   return {
     ids: raw.ids,
+    items: raw.items,
     train,
     validation: validation.set,
     test: test.set,
@@ -53,7 +43,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     past: pastOf(events, sides, raw.ids.length, training),
     ...textFeaturesOf(raw, config, train),
     itemCategories: categories.rows,
-    numCategories: categories.names.length,
+    categoryNames: categories.names,
     itemNumbers: standardise(raw.items, config.items.inputs),
     contextNames: contexts.names,
     left: test.left,

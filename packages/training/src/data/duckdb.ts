@@ -15,14 +15,14 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
  * `close` removes it.
  */
 export class Database {
-  private readonly instance: DuckDBInstance;
-  private readonly connection: DuckDBConnection;
-  private readonly remove: () => void;
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+  readonly #remove: () => void;
 
   private constructor(instance: DuckDBInstance, connection: DuckDBConnection, remove: () => void) {
-    this.instance = instance;
-    this.connection = connection;
-    this.remove = remove;
+    this.#instance = instance;
+    this.#connection = connection;
+    this.#remove = remove;
   }
 
   /** @param folders where relative names of files in SQL are looked up, one after the other. */
@@ -54,41 +54,41 @@ export class Database {
 
   /** Names and types of the columns that a query of the user's gives, without running it. */
   async describe(name: string, sql: string): Promise<Map<string, string>> {
-    const rows = await this.guard(name, () => this.rows(`DESCRIBE ${subquery(sql)}`));
+    const rows = await this.#guard(name, () => this.rows(`DESCRIBE ${subquery(sql)}`));
     return new Map(rows.map((row) => [row["column_name"] as string, row["column_type"] as string]));
   }
 
   /** Runs a query of the user's once and keeps these columns of it in a table. */
   async keep(name: string, sql: string, columns: readonly string[]): Promise<void> {
     const list = [...new Set(columns)].map(quoted).join(", ");
-    await this.guard(name, () => this.run(`CREATE TABLE ${name} AS SELECT ${list} FROM ${subquery(sql)}`));
+    await this.#guard(name, () => this.run(`CREATE TABLE ${name} AS SELECT ${list} FROM ${subquery(sql)}`));
   }
 
   async run(sql: string): Promise<void> {
-    await this.connection.run(sql);
+    await this.#connection.run(sql);
   }
 
   /** A small result as objects of JSON values. */
   async rows(sql: string): Promise<Record<string, unknown>[]> {
-    return (await this.connection.runAndReadAll(sql)).getRowObjectsJson();
+    return (await this.#connection.runAndReadAll(sql)).getRowObjectsJson();
   }
 
   /** Visits a result in chunks of about 2,000 rows, in no order, without ever holding it whole. */
   async scan(sql: string, visit: (chunk: DuckDBDataChunk) => void): Promise<void> {
-    const result = await this.connection.stream(sql);
+    const result = await this.#connection.stream(sql);
     for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
       visit(chunk);
     }
   }
 
   close(): void {
-    this.connection.closeSync();
-    this.instance.closeSync();
-    this.remove();
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+    this.#remove();
   }
 
   /** What DuckDB says against the user's SQL or files, as one line that names the query. */
-  private async guard<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async #guard<T>(name: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {

@@ -10,8 +10,8 @@ const EXAMPLES = 3;
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
  *
- * DuckDB does what is larger than memory: it numbers the distinct values of each column, joins the numbers to the events,
- * and sorts them by user.
+ * DuckDB does what is larger than memory: it numbers the distinct values of each column, joins the numbers to the
+ * events, and sorts them by user.
  */
 export async function readEvents(
   database: Database,
@@ -174,7 +174,8 @@ async function checkEvents(database: Database, config: PoeemConfig, types: Map<s
     const count = Number(row!["count"]);
     if (count === 0) continue;
     const examples = await database.rows(
-      `SELECT rowid + 1 AS row, ${quoted(name)}::VARCHAR AS value FROM events WHERE ${missing} ORDER BY rowid LIMIT ${EXAMPLES}`,
+      `SELECT rowid + 1 AS row, ${quoted(name)}::VARCHAR AS value FROM events WHERE ${missing} ORDER BY rowid ` +
+        `LIMIT ${EXAMPLES}`,
     );
     problems.push({ what: `no ${name}`, count, examples: examples.map(exampleOf) });
   }

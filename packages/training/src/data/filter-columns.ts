@@ -7,7 +7,9 @@ import type { RawData } from "./types.ts";
 /** What items can be filtered by, as the artifact's writer takes it. */
 export type FilterColumns = Required<Pick<ArtifactInput, "facets" | "numbers">>;
 
-/** Reads the facet and number columns. Throws a `UserError` on a value that is no number: before training, not after. */
+/**
+ * Reads the facet and number columns. Throws a `UserError` on a value that is no number: before training, not after.
+ */
 export function filterColumns(raw: Pick<RawData, "items">, config: PoeemConfig): FilterColumns {
   const column = <T>(name: string, read: (value: unknown, name: string) => T): T[] =>
     itemColumn(raw.items, name).map((value) => read(value, name));

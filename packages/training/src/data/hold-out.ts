@@ -13,21 +13,21 @@ export function isHeldOut(text: string, modulus: number): boolean {
  * and the hash of the first value of a combination goes on from a stored state.
  */
 export class JoinedHash {
-  private readonly states: Uint32Array;
-  private readonly rest: readonly TextList[];
+  readonly #states: Uint32Array;
+  readonly #rest: readonly TextList[];
 
   /** @param values the values of each part of a combination */
   constructor(values: readonly (readonly string[])[]) {
     const [first, ...rest] = values;
-    this.states = Uint32Array.from(first ?? [], fnv1a32);
-    this.rest = rest.map((texts) => new TextList(texts));
+    this.#states = Uint32Array.from(first ?? [], fnv1a32);
+    this.#rest = rest.map((texts) => new TextList(texts));
   }
 
   /** @param parts for each part the number of its value */
   of(parts: readonly number[]): number {
-    let hash = this.states[parts[0]!]!;
+    let hash = this.#states[parts[0]!]!;
     for (let part = 1; part < parts.length; part++) {
-      const { offsets, bytes } = this.rest[part - 1]!;
+      const { offsets, bytes } = this.#rest[part - 1]!;
       hash = Math.imul(hash ^ 9, PRIME);
       const end = offsets[parts[part]! + 1]!;
       for (let i = offsets[parts[part]!]!; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, PRIME);

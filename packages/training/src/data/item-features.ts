@@ -1,37 +1,33 @@
 import { UserError } from "@poeem/offline/errors";
+import { type NumberColumn, standardScore } from "@poeem/towers";
 import { type Csr, CsrBuilder } from "./csr.ts";
 import { itemColumn } from "./item-texts.ts";
 import type { ItemNumbers, ItemTable } from "./types.ts";
 
+/** The categories of an item, as "column\tvalue", each once; a list of values gives several. */
+export function categoriesOf(items: ItemTable, names: readonly string[], item: number): string[] {
+  return names.flatMap((name) => {
+    const value = itemColumn(items, name)[item];
+    const values = new Set<unknown>(Array.isArray(value) ? value : [value]);
+    return Array.from(values).flatMap((one) =>
+      one === null || one === undefined || one === "" ? [] : `${name}\t${String(one)}`,
+    );
+  });
+}
+
 /**
- * Rows of the category table for each item; a list of values gives a row a value.
- *
- * @param known what the rows stand for, when the table is there already: other values then have no row
+ * Rows of the category table for each item.
  * @returns with `names`, what each row stands for, as "column\tvalue"
  */
-export function categoryRows(
-  items: ItemTable,
-  names: readonly string[],
-  known?: readonly string[],
-): { rows: Csr; names: string[] } {
-  const rowOf = new Map(known?.map((key, row) => [key, row]));
-  const columns = names.map((name) => itemColumn(items, name));
+export function categoryRows(items: ItemTable, names: readonly string[]): { rows: Csr; names: string[] } {
+  const rowOf = new Map<string, number>();
   const lists = new CsrBuilder();
   for (let item = 0; item < items.count; item++) {
-    columns.forEach((column, c) => {
-      const value = column[item];
-      for (const one of new Set(Array.isArray(value) ? value : [value])) {
-        if (one === null || one === undefined || one === "") continue;
-        const key = `${names[c]}\t${String(one)}`;
-        let row = rowOf.get(key);
-        if (row === undefined && known !== undefined) continue;
-        if (row === undefined) {
-          row = rowOf.size;
-          rowOf.set(key, row);
-        }
-        lists.push(row);
-      }
-    });
+    for (const key of categoriesOf(items, names, item)) {
+      const row = rowOf.get(key) ?? rowOf.size;
+      rowOf.set(key, row);
+      lists.push(row);
+    }
     lists.end();
   }
   return { rows: lists.build(), names: [...rowOf.keys()] };
@@ -40,31 +36,18 @@ export function categoryRows(
 /** Number columns with mean 0 and deviation 1. Throws a `UserError` on a value that is no number. */
 export function standardise(items: ItemTable, names: readonly string[]): ItemNumbers | undefined {
   if (names.length === 0) return undefined;
-  const means: number[] = [];
-  const deviations: number[] = [];
-  for (const name of names) {
-    const column = Float64Array.from(itemColumn(items, name), (value) => numberOf(value, name));
+  const read = names.map((name) => Float64Array.from(itemColumn(items, name), (value) => numberOf(value, name)));
+  const columns = read.map((column, c): NumberColumn => {
     const present = column.filter((value) => !Number.isNaN(value));
     const mean = present.reduce((sum, value) => sum + value, 0) / Math.max(1, present.length);
     const variance = present.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, present.length);
-    const deviation = Math.sqrt(variance) || 1;
-    means.push(mean);
-    deviations.push(deviation);
-  }
-  return standardised(items, { names, means, deviations });
-}
-
-/** Number columns of items by means and deviations that are there already. */
-export function standardised(items: ItemTable, known: Omit<ItemNumbers, "values">): ItemNumbers {
-  const { names, means, deviations } = known;
-  const values = new Float32Array(items.count * names.length);
-  names.forEach((name, c) => {
-    for (const [item, value] of itemColumn(items, name).entries()) {
-      const number = numberOf(value, name);
-      values[item * names.length + c] = Number.isNaN(number) ? 0 : (number - means[c]!) / deviations[c]!;
-    }
+    return { name: names[c]!, mean, deviation: Math.sqrt(variance) || 1 };
   });
-  return { ...known, values };
+  const values = new Float32Array(items.count * names.length);
+  read.forEach((column, c) => {
+    for (const [item, value] of column.entries()) values[item * names.length + c] = standardScore(value, columns[c]!);
+  });
+  return { columns, values };
 }
 
 /** NaN where the item has no number. DuckDB hands 64-bit integers and decimals over as text. */

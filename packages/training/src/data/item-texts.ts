@@ -11,8 +11,11 @@ export function itemColumn(items: ItemTable, name: string): readonly unknown[] {
 
 /** The words of each item's text columns. A list is the words of its parts. */
 export function textsFromColumns(raw: Pick<RawData, "items">, columns: readonly string[]): string[] {
-  const values = columns.map((name) => itemColumn(raw.items, name));
-  return Array.from({ length: raw.items.count }, (_, item) => values.map((column) => textOf(column[item])).join("\n"));
+  return Array.from({ length: raw.items.count }, (_, item) => textOfItem(raw.items, columns, item));
+}
+
+export function textOfItem(items: ItemTable, columns: readonly string[], item: number): string {
+  return columns.map((name) => textOf(itemColumn(items, name)[item])).join("\n");
 }
 
 const textOf = (value: unknown): string =>

@@ -1,6 +1,6 @@
 import { JsonDuckDBValueConverter } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
-import type { PoeemConfig } from "../config.ts";
+import { itemColumns, type PoeemConfig } from "../config.ts";
 import { type Database, quoted } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
 import { type Problem, refuse, requireColumns } from "./problems.ts";
@@ -9,8 +9,8 @@ import type { ItemTable } from "./types.ts";
 
 /** Reads the columns of the items that the config names into memory, and the ids into the table `items`. */
 export async function readItems(database: Database, config: PoeemConfig): Promise<{ ids: Texts; items: ItemTable }> {
-  const { id, title, text, categories, inputs, fields, facets, numbers } = config.items;
-  const read = [...new Set([title, ...text, ...categories, ...inputs, ...fields, ...facets, ...numbers])];
+  const { id } = config.items;
+  const read = itemColumns(config);
   const present = await database.describe("items", config.data.items);
   requireColumns("items", [...present.keys()], [id, ...read]);
   await database.keep("items", config.data.items, [id, ...read]);

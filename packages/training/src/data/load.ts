@@ -21,8 +21,8 @@ export interface LoadOptions {
 /**
  * Runs the two SQL statements of a config and checks what they give. Throws a `UserError` on unusable data.
  *
- * Rows go through DuckDB's own tables into typed arrays, so that neither the files nor the events need to fit into memory
- * as rows or strings.
+ * Rows go through DuckDB's own tables into typed arrays, so that neither the files nor the events need to fit into
+ * memory as rows or strings.
  *
  * @param directory folder of the config
  */

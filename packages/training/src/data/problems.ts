@@ -12,7 +12,8 @@ export function refuse(name: "items" | "events", problems: readonly Problem[]): 
   if (problems.length === 0) return;
   const each = problems.map(
     ({ what, count, examples }) =>
-      `${count} ${count === 1 ? "row" : "rows"} with ${what} (${examples.map(showExample).join(", ")}${count > examples.length ? ", …" : ""})`,
+      `${count} ${count === 1 ? "row" : "rows"} with ${what} ` +
+      `(${examples.map(showExample).join(", ")}${count > examples.length ? ", …" : ""})`,
   );
   throw new UserError(`data.${name}: ${each.join("; ")}`);
 }

@@ -16,35 +16,38 @@ export interface TrainingQueries {
 
 /** Events by query: one text, or one user, or a text and a user; held-out queries have a context each, too. */
 export class QuerySets {
-  private readonly events: EventTable;
-  private readonly sides: Uint8Array;
-  private readonly seen: Seen;
+  readonly #events: EventTable;
+  readonly #sides: Uint8Array;
+  readonly #seen: Seen;
   /** Query of each event without its context, over all sides. */
-  private readonly entry: Uint32Array;
+  readonly #entry: Uint32Array;
   /** Events of each query, in order. */
-  private readonly byEntry: Csr;
+  readonly #byEntry: Csr;
   /** Where each user's events start; undefined without users. */
-  private readonly starts: Uint32Array | undefined;
+  readonly #starts: Uint32Array | undefined;
 
   constructor(events: EventTable, sides: Uint8Array, numItems: number) {
-    this.events = events;
-    this.sides = sides;
-    this.seen = new Seen(numItems);
-    this.starts = events.user && userStarts(events);
+    this.#events = events;
+    this.#sides = sides;
+    this.#seen = new Seen(numItems);
+    this.#starts = events.user && userStarts(events);
     const { query, user } = events;
     let numEntries = (query ?? user)!.values.length;
-    this.entry = (query ?? user)!.numbers;
+    this.#entry = (query ?? user)!.numbers;
     if (query && user) {
       const pairs = new PairNumbers();
-      this.entry = query.numbers.map((text, event) => pairs.numberOf(text, user.numbers[event]!));
+      this.#entry = query.numbers.map((text, event) => pairs.numberOf(text, user.numbers[event]!));
       numEntries = pairs.count;
     }
-    this.byEntry = groupBy(this.entry, numEntries);
+    this.#byEntry = groupBy(this.#entry, numEntries);
   }
 
   /** The queries of the training events, numbered in order of their first event. */
   train(): TrainingQueries {
-    const { entry, sides, byEntry, events } = this;
+    const entry = this.#entry;
+    const sides = this.#sides;
+    const byEntry = this.#byEntry;
+    const events = this.#events;
     const numberOf = new Uint32Array(byEntry.offsets.length - 1).fill(NONE);
     const entries: number[] = [];
     const positions = positionsOf(sides, SIDE.train);
@@ -60,28 +63,33 @@ export class QuerySets {
     const relevant = new CsrBuilder();
     const firsts = new Uint32Array(entries.length);
     entries.forEach((e, query) => {
-      this.seen.next();
+      this.#seen.next();
       const all = listOf(byEntry, e);
       firsts[query] = all[0]!;
       for (const event of all) {
         const item = events.item[event]!;
-        if (sides[event] === SIDE.train && this.seen.add(item)) relevant.push(item);
+        if (sides[event] === SIDE.train && this.#seen.add(item)) relevant.push(item);
       }
       relevant.end();
     });
     const set: QuerySet = {
       count: entries.length,
-      ...this.names(firsts),
+      ...this.#names(firsts),
       histories: emptyLists(entries.length),
       contexts: emptyLists(entries.length),
-      relevant: this.sorted(relevant.build()),
+      relevant: this.#sorted(relevant.build()),
     };
     return { set, positions, eventQuery };
   }
 
-  /** The queries of a held-out side: with what was known of each before, and without what it found already in training. */
+  /**
+   * The queries of a held-out side: with what was known of each before, and without what it found already in training.
+   */
   heldOut(side: typeof SIDE.validation | typeof SIDE.test, contexts: ContextTable): { set: QuerySet; left: LeftOut } {
-    const { sides, events, byEntry, seen } = this;
+    const sides = this.#sides;
+    const events = this.#events;
+    const byEntry = this.#byEntry;
+    const seen = this.#seen;
     const relevant = new CsrBuilder();
     const histories = new CsrBuilder();
     const firsts: number[] = [];
@@ -92,16 +100,16 @@ export class QuerySets {
       const held = all.filter((event) => sides[event] === side);
       if (held.length === 0) continue;
       seen.next();
-      for (const event of all) if (this.isKnown(event, side)) seen.add(events.item[event]!);
+      for (const event of all) if (this.#isKnown(event, side)) seen.add(events.item[event]!);
       const fresh = held.filter((event) => !seen.has(events.item[event]!));
       repeats += held.length - fresh.length;
-      for (const targets of this.byContext(fresh)) {
+      for (const targets of this.#byContext(fresh)) {
         seen.next();
         for (const event of targets) {
           const item = events.item[event]!;
           if (seen.add(item)) relevant.push(item);
         }
-        if (events.user) this.pushHistory(histories, targets, side);
+        if (events.user) this.#pushHistory(histories, targets, side);
         if (events.user && !events.query && histories.pending === 0) {
           withoutHistory++;
           relevant.drop();
@@ -115,17 +123,17 @@ export class QuerySets {
     const first = Uint32Array.from(firsts);
     const set: QuerySet = {
       count: first.length,
-      ...this.names(first),
+      ...this.#names(first),
       histories: histories.build(),
       contexts: contextRows(events, contexts, first),
-      relevant: this.sorted(relevant.build()),
+      relevant: this.#sorted(relevant.build()),
     };
     return { set, left: { repeats, withoutHistory } };
   }
 
   /** Events of one context each, in order. */
-  private byContext(positions: Uint32Array): readonly Uint32Array[] {
-    const { contexts } = this.events;
+  #byContext(positions: Uint32Array): readonly Uint32Array[] {
+    const { contexts } = this.#events;
     if (positions.length === 0) return [];
     if (contexts.length === 0) return [positions];
     const groups = new Map<string, number[]>();
@@ -142,33 +150,35 @@ export class QuerySets {
    * What the user of some held-out events had before: before the first of them where events have a time, else on the
    * known sides. The items of those events are seen already when this is called, and so are left out.
    */
-  private pushHistory(lists: CsrBuilder, targets: Uint32Array, side: number): void {
-    const { events, seen, starts } = this;
+  #pushHistory(lists: CsrBuilder, targets: Uint32Array, side: number): void {
+    const events = this.#events;
+    const seen = this.#seen;
+    const starts = this.#starts;
     const user = events.user!.numbers[targets[0]!]!;
     const end = events.ordered ? targets[0]! : starts![user + 1]!;
     for (let event = starts![user]!; event < end; event++) {
       const item = events.item[event]!;
-      if (this.isKnown(event, side) && seen.add(item)) lists.push(item);
+      if (this.#isKnown(event, side) && seen.add(item)) lists.push(item);
     }
   }
 
   /** Whether a held-out query of `side` may know of an event. */
-  private isKnown(event: number, side: number): boolean {
-    const of = this.sides[event]!;
+  #isKnown(event: number, side: number): boolean {
+    const of = this.#sides[event]!;
     return of === SIDE.train || of === SIDE.foldIn || (of === SIDE.validation && side === SIDE.test);
   }
 
   /** Texts and users of the queries that some events belong to. */
-  private names(firsts: Uint32Array): Pick<QuerySet, "texts" | "users"> {
-    const { query, user } = this.events;
+  #names(firsts: Uint32Array): Pick<QuerySet, "texts" | "users"> {
+    const { query, user } = this.#events;
     const values = (column: typeof query): string[] =>
       column ? Array.from(firsts, (event) => column.values[column.numbers[event]!]!) : [];
     return { texts: values(query), users: values(user) };
   }
 
   /** Lists of items as a query set has them: ascending where there are no users. */
-  private sorted(lists: Csr): Csr {
-    if (!this.events.user) for (let i = 0; i + 1 < lists.offsets.length; i++) listOf(lists, i).sort();
+  #sorted(lists: Csr): Csr {
+    if (!this.#events.user) for (let i = 0; i + 1 < lists.offsets.length; i++) listOf(lists, i).sort();
     return lists;
   }
 }

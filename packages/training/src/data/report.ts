@@ -29,12 +29,15 @@ export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
 export function describeData(name: string, facts: DataFacts): string[] {
   const { unknownItems, left } = facts;
   const lines = [
-    `${name}: ${formatCount(facts.items)} items, ${formatCount(facts.trainingEvents)} training events of ${formatCount(facts.trainingQueries)} queries; ` +
-      `held out: ${formatCount(facts.testQueries)} queries, and ${formatCount(facts.validationQueries)} to watch the training by`,
+    `${name}: ${formatCount(facts.items)} items, ${formatCount(facts.trainingEvents)} training events of ` +
+      `${formatCount(facts.trainingQueries)} queries; ` +
+      `held out: ${formatCount(facts.testQueries)} queries, and ${formatCount(facts.validationQueries)} to watch ` +
+      `the training by`,
   ];
   if (unknownItems.count > 0) {
     lines.push(
-      `left out ${formatCount(unknownItems.count)} events of unknown items (${unknownItems.examples.map(showExample).join(", ")}); --strict makes them an error`,
+      `left out ${formatCount(unknownItems.count)} events of unknown items ` +
+        `(${unknownItems.examples.map(showExample).join(", ")}); --strict makes them an error`,
     );
   }
   if (left.repeats > 0) {

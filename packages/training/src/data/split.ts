@@ -37,23 +37,23 @@ export function splitEvents(events: EventTable, ids: Texts, config: PoeemConfig)
 }
 
 class Splitter {
-  private readonly events: EventTable;
-  private readonly ids: Texts;
-  private readonly config: PoeemConfig;
-  private readonly seen: Seen;
+  readonly #events: EventTable;
+  readonly #ids: Texts;
+  readonly #config: PoeemConfig;
+  readonly #seen: Seen;
 
   constructor(events: EventTable, ids: Texts, config: PoeemConfig) {
-    this.events = events;
-    this.ids = ids;
-    this.config = config;
-    this.seen = new Seen(ids.length);
+    this.#events = events;
+    this.#ids = ids;
+    this.#config = config;
+    this.#seen = new Seen(ids.length);
   }
 
   hash(sides: Uint8Array): void {
-    const { query, user, item } = this.config.events;
-    const { testModulus, columns } = this.config.split;
+    const { query, user, item } = this.#config.events;
+    const { testModulus, columns } = this.#config.split;
     if (testModulus === 0) return;
-    const parts = (columns ?? (query === undefined ? [user!, item] : [query])).map((name) => this.column(name));
+    const parts = (columns ?? (query === undefined ? [user!, item] : [query])).map((name) => this.#column(name));
     const hash = new JoinedHash(parts.map(({ values }) => values));
     const numbers = new Array<number>(parts.length);
     for (let event = 0; event < sides.length; event++) {
@@ -64,37 +64,38 @@ class Splitter {
 
   /** The item that a user came to last, with all his events of it. */
   last(sides: Uint8Array): void {
-    eachUser(this.events, (start, end) => {
-      const items = this.distinctItems(start, end, sides);
-      if (items.length > 1) this.mark(start, end, sides, [items.at(-1)!], SIDE.test);
+    eachUser(this.#events, (start, end) => {
+      const items = this.#distinctItems(start, end, sides);
+      if (items.length > 1) this.#mark(start, end, sides, [items.at(-1)!], SIDE.test);
     });
   }
 
   time(sides: Uint8Array): void {
-    const time = this.events.time!;
+    const time = this.#events.time!;
     const sorted = time.toSorted();
-    const cut = sorted[Math.floor((1 - (this.config.split.share ?? TIME_SHARE)) * sorted.length)]!;
+    const cut = sorted[Math.floor((1 - (this.#config.split.share ?? TIME_SHARE)) * sorted.length)]!;
     if (cut === sorted[0]) {
       throw new UserError(
-        `split: expected times to split by, got ${cut} in more than ${Math.floor(100 * (1 - (this.config.split.share ?? TIME_SHARE)))} % of the events`,
+        `split: expected times to split by, got ${cut} in more than ` +
+          `${Math.floor(100 * (1 - (this.#config.split.share ?? TIME_SHARE)))} % of the events`,
       );
     }
     for (let event = 0; event < sides.length; event++) if (time[event]! >= cut) sides[event] = SIDE.test;
   }
 
   user(sides: Uint8Array): void {
-    const { share = USER_SHARE, testModulus } = this.config.split;
-    eachUser(this.events, (start, end, user) => {
-      if (isHeldOut(this.events.user!.values[user]!, testModulus)) {
-        this.foldIn(start, end, sides, share, SIDE.test, user);
+    const { share = USER_SHARE, testModulus } = this.#config.split;
+    eachUser(this.#events, (start, end, user) => {
+      if (isHeldOut(this.#events.user!.values[user]!, testModulus)) {
+        this.#foldIn(start, end, sides, share, SIDE.test, user);
       }
     });
   }
 
   /** Takes some queries out of training: texts where there are texts, else users, whole or a part of their items. */
   validation(sides: Uint8Array): void {
-    const { query, user } = this.events;
-    const { by, validation } = this.config.split;
+    const { query, user } = this.#events;
+    const { by, validation } = this.#config.split;
     if (validation === 0) return;
     const whole = by === "user";
     const unit = query && !whole ? query : user!;
@@ -102,8 +103,8 @@ class Splitter {
     if (unit === query) {
       for (let e = 0; e < sides.length; e++) if (sides[e] === SIDE.train) isCandidate[query.numbers[e]!] = 1;
     } else {
-      eachUser(this.events, (start, end, u) => {
-        if (this.distinctItems(start, end, sides).length > 1) isCandidate[u] = 1;
+      eachUser(this.#events, (start, end, u) => {
+        if (this.#distinctItems(start, end, sides).length > 1) isCandidate[u] = 1;
       });
     }
     const candidates: number[] = [];
@@ -122,57 +123,59 @@ class Splitter {
       }
       return;
     }
-    eachUser(this.events, (start, end, u) => {
+    eachUser(this.#events, (start, end, u) => {
       if (!isChosen[u]) return;
-      if (whole) this.foldIn(start, end, sides, USER_SHARE, SIDE.validation, u);
+      if (whole) this.#foldIn(start, end, sides, USER_SHARE, SIDE.validation, u);
       else {
-        const items = this.toFind(start, end, sides, by === "last" ? 0 : USER_SHARE, u);
-        this.mark(start, end, sides, items, SIDE.validation);
+        const items = this.#toFind(start, end, sides, by === "last" ? 0 : USER_SHARE, u);
+        this.#mark(start, end, sides, items, SIDE.validation);
       }
     });
   }
 
   /** Takes a user out of training: a share of his items is to be found from the rest. */
-  private foldIn(start: number, end: number, sides: Uint8Array, share: number, side: number, user: number): void {
-    const items = this.toFind(start, end, sides, share, user);
+  #foldIn(start: number, end: number, sides: Uint8Array, share: number, side: number, user: number): void {
+    const items = this.#toFind(start, end, sides, share, user);
     for (let event = start; event < end; event++) if (sides[event] === SIDE.train) sides[event] = SIDE.foldIn;
-    this.mark(start, end, sides, items, side);
+    this.#mark(start, end, sides, items, side);
   }
 
-  /** A share of the items of a user's training events, at least one, never all: the newest, or without times by hash. */
-  private toFind(start: number, end: number, sides: Uint8Array, share: number, user: number): number[] {
-    const items = this.distinctItems(start, end, sides);
+  /**
+   * A share of the items of a user's training events, at least one, never all: the newest, or without times by hash.
+   */
+  #toFind(start: number, end: number, sides: Uint8Array, share: number, user: number): number[] {
+    const items = this.#distinctItems(start, end, sides);
     if (items.length < 2) return [];
     const n = Math.min(items.length - 1, Math.max(1, Math.round(share * items.length)));
-    if (this.events.ordered) return items.slice(-n);
-    const name = this.events.user!.values[user]!;
-    return smallest(items, (item) => fnv1a32(`${name}\t${this.ids.at(item)}`), n);
+    if (this.#events.ordered) return items.slice(-n);
+    const name = this.#events.user!.values[user]!;
+    return smallest(items, (item) => fnv1a32(`${name}\t${this.#ids.at(item)}`), n);
   }
 
   /** Items of a user's training events, in order of the first event of each. */
-  private distinctItems(start: number, end: number, sides: Uint8Array): number[] {
+  #distinctItems(start: number, end: number, sides: Uint8Array): number[] {
     const items: number[] = [];
-    this.seen.next();
+    this.#seen.next();
     for (let event = start; event < end; event++) {
-      const item = this.events.item[event]!;
-      if (sides[event] === SIDE.train && this.seen.add(item)) items.push(item);
+      const item = this.#events.item[event]!;
+      if (sides[event] === SIDE.train && this.#seen.add(item)) items.push(item);
     }
     return items;
   }
 
   /** Puts a user's events of some items on a side, but for those that are held out already. */
-  private mark(start: number, end: number, sides: Uint8Array, items: readonly number[], side: number): void {
-    this.seen.next();
-    for (const item of items) this.seen.add(item);
+  #mark(start: number, end: number, sides: Uint8Array, items: readonly number[], side: number): void {
+    this.#seen.next();
+    for (const item of items) this.#seen.add(item);
     for (let event = start; event < end; event++) {
       const of = sides[event];
-      if ((of === SIDE.train || of === SIDE.foldIn) && this.seen.has(this.events.item[event]!)) sides[event] = side;
+      if ((of === SIDE.train || of === SIDE.foldIn) && this.#seen.has(this.#events.item[event]!)) sides[event] = side;
     }
   }
 
-  private column(name: string): Dictionary {
-    if (name === this.config.events.item) return { values: [...this.ids], numbers: this.events.item };
-    const { values, numbers } = this.events.columns.get(name)!;
+  #column(name: string): Dictionary {
+    if (name === this.#config.events.item) return { values: [...this.#ids], numbers: this.#events.item };
+    const { values, numbers } = this.#events.columns.get(name)!;
     if (!numbers.includes(NONE)) return { values, numbers };
     // a missing value hashes as an empty text
     return { values: [...values, ""], numbers: numbers.map((number) => (number === NONE ? values.length : number)) };

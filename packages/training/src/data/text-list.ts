@@ -2,8 +2,9 @@
 export type Texts = Pick<readonly string[], "length" | "at"> & Iterable<string>;
 
 /**
- * Texts that do not change, end to end in UTF-8. A million short ids are 40 MB as strings of JavaScript and 11 MB here, at some 100 ns
- * a look. A lone surrogate, which UTF-8 cannot say, becomes U+FFFD; no text that comes from DuckDB has one.
+ * Texts that do not change, end to end in UTF-8. A million short ids are 40 MB as strings of JavaScript and 11 MB here,
+ * at some 100 ns a look. A lone surrogate, which UTF-8 cannot say, becomes U+FFFD; no text that comes from DuckDB has
+ * one.
  */
 export class TextList implements Texts {
   readonly length: number;

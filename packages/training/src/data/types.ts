@@ -1,4 +1,4 @@
-import type { TokenizerConfig } from "@poeem/towers";
+import type { NumberColumn, TokenizerConfig } from "@poeem/towers";
 import type { Csr } from "./csr.ts";
 import type { Texts } from "./text-list.ts";
 
@@ -13,8 +13,9 @@ export interface QuerySet {
   /** User of each query; empty when the events have no user column. */
   readonly users: readonly string[];
   /**
-   * Items the user had before, oldest first, without repeats and without those of `relevant`. Not cut to a length. Empty
-   * lists where there are no users, and in training queries: the history of a training *event* is in `Dataset.past`.
+   * Items the user had before, oldest first, without repeats and without those of `relevant`. Not cut to a length.
+   * Empty lists where there are no users, and in training queries: the history of a training *event* is in
+   * `Dataset.past`.
    */
   readonly histories: Csr;
   /** Rows of the context table of each query; empty lists in training queries, whose events each have their own. */
@@ -26,12 +27,16 @@ export interface QuerySet {
 /** Data in the form that the training loop reads: everything is a number. */
 export interface Dataset {
   readonly ids: Texts;
+  /** The items' columns as they were read, for inputs that find theirs there. */
+  readonly items: ItemTable;
   readonly train: QuerySet;
   /** A small part of the training data that is never trained on: for progress, early stopping and choosing settings. */
   readonly validation: QuerySet;
   /** Held out for `evaluate`. Histories hold training (and validation) items only. */
   readonly test: QuerySet;
-  /** Number in `train` of each training event, as often as they occur in the data; sorted by user where there are users. */
+  /**
+   * Number in `train` of each training event, as often as they occur in the data; sorted by user where there are users.
+   */
   readonly eventQuery: Uint32Array;
   /** Item number of each training event. */
   readonly eventItem: Uint32Array;
@@ -44,13 +49,14 @@ export interface Dataset {
   /** Rows of the text table, for each training query; empty lists without text. */
   readonly queryRows: Csr;
   /**
-   * Rows of the text table for each item, one list a kind of text (text columns, training queries): each kind is averaged
-   * on its own, so that hundreds of queries do not drown an item's name.
+   * Rows of the text table for each item, one list a kind of text (text columns, training queries): each kind is
+   * averaged on its own, so that hundreds of queries do not drown an item's name.
    */
   readonly itemTexts: readonly Csr[];
   /** Rows of the category table, for each item. */
   readonly itemCategories: Csr;
-  readonly numCategories: number;
+  /** What each row of the category table stands for, as "column\tvalue". */
+  readonly categoryNames: readonly string[];
   /** Numbers that the item tower reads, standardised; undefined without `items.inputs`. */
   readonly itemNumbers: ItemNumbers | undefined;
   /** What each row of the context table stands for, as "column\tvalue"; empty without context columns. */
@@ -76,14 +82,14 @@ export interface Past {
   readonly length: Uint32Array;
 }
 
-/** Number columns of the items, each with mean 0 and deviation 1 over the items that have it; a missing number is 0, the mean. */
+/**
+ * Number columns of the items, each with mean 0 and deviation 1 over the items that have it; a missing number is 0, the
+ * mean.
+ */
 export interface ItemNumbers {
-  readonly names: readonly string[];
-  /** (items, names.length) */
+  readonly columns: readonly NumberColumn[];
+  /** (items, columns.length) */
   readonly values: Float32Array;
-  readonly means: readonly number[];
-  /** Population deviation; 1 for a column that is the same everywhere. */
-  readonly deviations: readonly number[];
 }
 
 /** Held-out events that no query set has. */
@@ -117,8 +123,8 @@ export interface EventTable {
 export const NONE = 0xffffffff;
 
 /**
- * A column of text as numbers: event e has values[numbers[e]], or nothing where that is `NONE`. The values are distinct;
- * they are in order of the rows that first have them.
+ * A column of text as numbers: event e has values[numbers[e]], or nothing where that is `NONE`. The values are
+ * distinct; they are in order of the rows that first have them.
  */
 export interface Dictionary {
   readonly values: readonly string[];

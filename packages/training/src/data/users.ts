@@ -13,26 +13,26 @@ export function eachUser(events: EventTable, visit: (start: number, end: number,
 
 /** Which numbers below `size` have been seen in the list at hand, without clearing anything between lists. */
 export class Seen {
-  private readonly stamps: Uint32Array;
-  private stamp = 0;
+  readonly #stamps: Uint32Array;
+  #stamp = 0;
 
   constructor(size: number) {
-    this.stamps = new Uint32Array(size);
+    this.#stamps = new Uint32Array(size);
   }
 
   /** Begins a new list. */
   next(): void {
-    this.stamp++;
+    this.#stamp++;
   }
 
   has(number: number): boolean {
-    return this.stamps[number] === this.stamp;
+    return this.#stamps[number] === this.#stamp;
   }
 
   /** False when the number was there already. */
   add(number: number): boolean {
     if (this.has(number)) return false;
-    this.stamps[number] = this.stamp;
+    this.#stamps[number] = this.#stamp;
     return true;
   }
 }

@@ -1,3 +1,5 @@
+import { rowOf } from "@poeem/towers";
+
 /**
  * The features that get a row of the text table: those that occur in at least `minCount` texts, at most `maxFeatures`,
  * the most frequent first (ties by hash). One that occurs in a single text says little about any other.
@@ -17,4 +19,15 @@ export function buildVocabulary(texts: readonly Uint32Array[], maxFeatures: numb
   const kept = [...counts].filter(([, count]) => count >= minCount);
   kept.sort(([hashA, countA], [hashB, countB]) => countB - countA || hashA - hashB);
   return Uint32Array.from(kept.slice(0, maxFeatures), ([hash]) => hash).sort();
+}
+
+/** Rows of the text table for the features of a text: those that are in the vocabulary. */
+export function knownRows(features: Uint32Array, vocabulary: Uint32Array): Uint32Array {
+  const rows = new Uint32Array(features.length);
+  let known = 0;
+  for (const hash of features) {
+    const row = rowOf(vocabulary, hash);
+    if (row >= 0) rows[known++] = row;
+  }
+  return rows.slice(0, known);
 }

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { readBytes, readVectors } from "@poeem/offline/files";
 import type { Index, ItemIds } from "@poeem/pq-core";
-import { encodeItems } from "../artifact/encode-items.ts";
-import { embedItems, type ItemTowerWeights } from "../artifact/item-tower.ts";
-import { ITEM_TOWER_FILE, readItemTower } from "../artifact/item-tower-file.ts";
+import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
 import { type PoeemConfig, resolveConfig } from "../config.ts";
 import type { ItemTable } from "../data/types.ts";
+import { encodeItems } from "../model/encode-items.ts";
+import { embedItems } from "./embed-items.ts";
 import { readIds } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
@@ -48,18 +48,18 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
 }
 
 /** The item tower that the index was trained with, if it is there. */
-async function readTower({ manifest }: Index, directory: string): Promise<ItemTowerWeights | undefined> {
+async function readTower({ manifest }: Index, directory: string): Promise<TrainedItemTower | undefined> {
   const file = join(directory, ITEM_TOWER_FILE);
   if (!existsSync(file)) return undefined;
-  const tower = readItemTower(file, await readBytes(file));
-  if (tower.dim !== manifest.dim)
-    throw new UserError(`item tower ${file}: expected dim ${manifest.dim}, got ${tower.dim}`);
+  const tower = openItemTowerFile(file, await readBytes(file));
+  const { width } = tower.weights;
+  if (width !== manifest.dim) throw new UserError(`item tower ${file}: expected dim ${manifest.dim}, got ${width}`);
   return tower;
 }
 
 /** The trained item tower's vectors; never junk for items of which it knows nothing. */
 function embed(
-  tower: ItemTowerWeights | undefined,
+  tower: TrainedItemTower | undefined,
   directory: string,
   config: PoeemConfig,
   ids: readonly string[],
@@ -67,13 +67,16 @@ function embed(
 ): Float32Array {
   if (tower === undefined)
     throw new UserError(`index ${directory}: no item tower in it (${ITEM_TOWER_FILE}); train again, or give --vectors`);
-  const { vectors, nothingKnown } = embedItems(tower, config, ids, items);
+  const { vectors, nothingKnown } = embedItems(tower.weights, config, ids, items);
   if (nothingKnown.length === 0) return vectors;
   const { text, categories, inputs } = config.items;
-  const some = `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} (${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
+  const some =
+    `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} ` +
+    `(${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
   throw new UserError(
     text.length + categories.length + inputs.length === 0
-      ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, items.categories or items.inputs, or give --vectors`
+      ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, ` +
+          `items.categories or items.inputs, or give --vectors`
       : `${some} have no word, category or number that the item tower knows; give --vectors, or train again`,
   );
 }

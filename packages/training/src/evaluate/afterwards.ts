@@ -1,7 +1,6 @@
 import { initializeCodebook, Random, resolveConfig } from "@poeem/indexing-layer";
 import { adcKernel } from "@poeem/offline/index-folder/kernel";
 import { type ChunkSource, type Codebook, type Index, openArtifact } from "@poeem/pq-core";
-import { allParts } from "@poeem/pq-core/parts";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 
 /** Shape of an index made from finished vectors; the names are those of {@link Codebook}. */
@@ -11,8 +10,8 @@ export type Shape = Pick<Codebook, "dim" | "metric" | "nlist" | "numSubQuantizer
 const MAX_SAMPLES = 65_536;
 
 /**
- * The baseline that joint training has to beat: IVF + PQ, or IVF + OPQ (Ge et al., CVPR 2013, 30 alternations), fitted to
- * vectors that were trained without any quantizer in mind. Held in memory; ids are item numbers.
+ * The baseline that joint training has to beat: IVF + PQ, or IVF + OPQ (Ge et al., CVPR 2013, 30 alternations), fitted
+ * to vectors that were trained without any quantizer in mind. Held in memory; ids are item numbers.
  *
  * @param vectors (items, dim)
  */
@@ -53,7 +52,7 @@ export async function indexAfterwards(
   });
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const source: ChunkSource = { get: async (key) => chunks.get(key)! };
-  return openArtifact(source, artifact.manifestBytes, { ...allParts, kernel: await adcKernel(), verify: false });
+  return openArtifact(source, artifact.manifestBytes, { kernel: await adcKernel(), verify: false });
 }
 
 /** At most `most` rows, spread evenly. */

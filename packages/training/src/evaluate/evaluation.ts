@@ -1,11 +1,11 @@
-import { createProgress } from "@poeem/offline/progress";
+import { type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import type { Index, ItemId } from "@poeem/pq-core";
 import type { Csr } from "../data/csr.ts";
+import { rankExhaustively } from "../rank/dense-rank.ts";
+import { decodedVectors, rankWithIndex } from "../rank/index-rank.ts";
+import { LIST_LENGTH, overlapAtK, type RankingMetrics, rankingMetrics } from "../rank/metrics.ts";
+import type { QueryEncoder } from "../rank/query-encoder.ts";
 import { bytesPerItem, indexAfterwards, type Shape } from "./afterwards.ts";
-import { rankExhaustively } from "./dense-rank.ts";
-import { decodedVectors, rankWithIndex } from "./index-rank.ts";
-import { LIST_LENGTH, overlapAtK, type RankingMetrics, rankingMetrics } from "./metrics.ts";
-import type { QueryEncoder } from "./query-vectors.ts";
 
 /** What a row ranks with; the report groups its plots by it. */
 export type RowKind = "dense" | "index" | "ivf-pq" | "ivf-opq" | "baseline";
@@ -48,6 +48,7 @@ export interface Evaluation {
   readonly seed: number;
   /** Cells visited by each query vector, a row each; default: powers of two up to all of them. */
   readonly probes?: readonly number[] | undefined;
+  readonly startProgress?: ProgressStarter | undefined;
 }
 
 export interface Baseline {
@@ -58,7 +59,7 @@ export interface Baseline {
 
 /** Measures every row: dense brute force, the index at several nprobe, indexes made afterwards, baselines. */
 export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[]> {
-  const { index, ids, encode, relevant, seen, unnamed, baselines } = evaluation;
+  const { index, ids, encode, relevant, seen, unnamed, baselines, startProgress = silentProgress } = evaluation;
   const { dim, nlist, defaultNprobe, metric } = index.manifest;
   const dense = metric === "cosine" ? unitRows(evaluation.dense, dim) : evaluation.dense;
   const n = relevant.offsets.length - 1;
@@ -67,7 +68,7 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
   // what is scored by each index afterwards: a smaller ladder, twice (PQ and OPQ) a size
   const afterProbes = [...new Set([defaultNprobe, Math.max(1, nlist)])];
   const total = (1 + ladder.length + 2 * shapes.length * afterProbes.length) * n;
-  const progress = createProgress("evaluate", total, "queries");
+  const progress = startProgress("evaluate", total, "queries");
   let before = 0;
   const watch = (note: string) => (done: number) => progress.update(before + done, note);
 

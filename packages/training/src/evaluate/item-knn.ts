@@ -1,9 +1,9 @@
 import { type Csr, listOf } from "../data/csr.ts";
-import { topUnseen } from "./top-items.ts";
+import { topUnseen } from "../rank/top-items.ts";
 
 /**
- * Which items each item speaks for, with their similarities: row j, at offsets[j] … offsets[j + 1] − 1, names the items i
- * that have j among their nearest.
+ * Which items each item speaks for, with their similarities: row j, at offsets[j] … offsets[j + 1] − 1, names the items
+ * i that have j among their nearest.
  */
 export interface ItemNeighbours {
   readonly offsets: Uint32Array;
@@ -15,9 +15,9 @@ export interface ItemNeighbours {
 export const NEIGHBOURS = 200;
 
 /**
- * Item-to-item similarity by cosine of the binary user columns, cos(i, j) = |users of both| / √(|users of i| · |users of j|)
- * (Sarwar et al., WWW 2001), of which each item i keeps its `size` nearest, ties by smaller number. Counted row by row over
- * an inverted file, so that memory is one row and time is Σ over users of their events squared.
+ * Item-to-item similarity by cosine of the binary user columns, cos(i, j) = |users of both| / √(|users of i| · |users
+ * of j|) (Sarwar et al., WWW 2001), of which each item i keeps its `size` nearest, ties by smaller number. Counted row
+ * by row over an inverted file, so that memory is one row and time is Σ over users of their events squared.
  *
  * @param lists items of each user, without repeats
  */
@@ -52,7 +52,10 @@ export function itemNeighbours(lists: Csr, numItems: number, size = NEIGHBOURS):
   return invert(offsets, nearest, similarities);
 }
 
-/** Puts one item into the sorted row that begins at `from`, which keeps the `size` most similar; returns how many it has. */
+/**
+ * Puts one item into the sorted row that begins at `from`, which keeps the `size` most similar; returns how many it
+ * has.
+ */
 function insert(
   items: Uint32Array,
   similarities: Float32Array,
@@ -98,8 +101,8 @@ function invert(offsets: Uint32Array, nearest: Uint32Array, similarities: Float3
 }
 
 /**
- * Ranks by the summed similarity to the items of a history: score(i) = Σ over the j of the history among the nearest of i
- * of cos(i, j). Items of the history are left out; items without a neighbour in it follow by smaller number.
+ * Ranks by the summed similarity to the items of a history: score(i) = Σ over the j of the history among the nearest of
+ * i of cos(i, j). Items of the history are left out; items without a neighbour in it follow by smaller number.
  */
 export function rankByNeighbours(neighbours: ItemNeighbours, histories: Csr, k: number): Uint32Array[] {
   const { offsets, items, similarities } = neighbours;

@@ -46,8 +46,12 @@ export function formatEvaluation(result: EvaluationResult): string {
     ...(unnamedQueries === null
       ? []
       : [
-          `unnamed: recall@10 over the ${formatCount(unnamedQueries)} queries that are not, word for word, the text of an item`,
+          `unnamed: recall@10 over the ${formatCount(unnamedQueries)} queries that are not, word for word, the ` +
+            `text of an item`,
         ]),
   ];
-  return `${formatCount(queries)} held-out queries${sampled}, full ranking of ${formatCount(items)} items; ${notes.join("; ")}\n\n${lines.join("\n")}\n`;
+  return (
+    `${formatCount(queries)} held-out queries${sampled}, full ranking of ${formatCount(items)} items; ` +
+    `${notes.join("; ")}\n\n${lines.join("\n")}\n`
+  );
 }

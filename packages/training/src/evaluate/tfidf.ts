@@ -1,5 +1,5 @@
 import { words } from "@poeem/towers";
-import { selectTop } from "./top-items.ts";
+import { selectTop } from "../rank/top-items.ts";
 
 /** A lexical baseline that answers text queries. */
 export interface LexicalIndex {

@@ -7,11 +7,11 @@ import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { openManifest } from "@poeem/pq-core";
 import { type ChunkHeader, isChunk, readChunkHeader } from "@poeem/pq-core/write";
-import { ITEM_TOWER_FILE, readItemTower } from "../artifact/item-tower-file.ts";
+import { ITEM_TOWER_FILE, openItemTowerFile } from "../artifact/item-tower-file.ts";
 import { readCheckpointFile } from "../train/checkpoint-file.ts";
 import type { Facts } from "./facts.ts";
 import { manifestFacts } from "./index-facts.ts";
-import { queryTowerFacts } from "./query-tower-facts.ts";
+import { queryTowerFacts, towerFacts } from "./tower-facts.ts";
 
 const starts = (bytes: Uint8Array, text: string): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(text.length, bytes.length)).toString("latin1") === text;
@@ -25,7 +25,8 @@ export async function fileFacts(file: string): Promise<Facts> {
   if (starts(bytes, "PQTW")) return { file: "query tower", ...queryTowerFacts(bytes) };
   if (basename(file) === basename(ITEM_TOWER_FILE)) return { file: "item tower", ...itemTowerFacts(file, bytes) };
   throw new UserError(
-    `${file}: expected an index folder, a manifest, a chunk, a checkpoint, a query tower or an item tower, got something else`,
+    `${file}: expected an index folder, a manifest, a chunk, a checkpoint, a query tower or an item tower, got ` +
+      `something else`,
   );
 }
 
@@ -104,14 +105,10 @@ async function checkpointFacts(file: string): Promise<Facts> {
 }
 
 function itemTowerFacts(file: string, bytes: Uint8Array): Facts {
-  const { dim, text, layers, categories, numbers, ids } = readItemTower(file, bytes);
+  const { weights, moments } = openItemTowerFile(file, bytes);
   return {
     bytes: bytes.length,
-    dim,
-    textFeatures: text.hashes.length,
-    layers: layers.map(({ inputDim, outputDim }) => `${inputDim} → ${outputDim}`),
-    categories: categories.length,
-    numbers: numbers?.names,
-    items: ids.length,
+    ...towerFacts(weights),
+    scoreAware: moments !== undefined,
   };
 }

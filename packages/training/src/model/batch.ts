@@ -16,20 +16,20 @@ const NONE = new Uint32Array(0);
 
 /** Builds batches from positions in the event list. */
 export class BatchBuilder {
-  private readonly dataset: Dataset;
+  readonly #dataset: Dataset;
   // Columns of each item in the batch at hand, as a linked list, so that a query only walks its own relevant items.
-  private readonly firstColumn: Int32Array;
-  private nextColumn: Int32Array;
+  readonly #firstColumn: Int32Array;
+  #nextColumn: Int32Array;
 
   constructor(dataset: Dataset, batchSize: number) {
-    this.dataset = dataset;
-    this.firstColumn = new Int32Array(dataset.ids.length).fill(-1);
-    this.nextColumn = new Int32Array(batchSize);
+    this.#dataset = dataset;
+    this.#firstColumn = new Int32Array(dataset.ids.length).fill(-1);
+    this.#nextColumn = new Int32Array(batchSize);
   }
 
   /** @param others items that compete beside those of the batch, or "all" for the whole catalogue instead */
   build(events: Uint32Array, others: Uint32Array | "all" = NONE): Batch {
-    const { dataset } = this;
+    const dataset = this.#dataset;
     const n = events.length;
     const queries = new Uint32Array(n);
     const right = new Uint32Array(n);
@@ -41,24 +41,26 @@ export class BatchBuilder {
     }
     const items =
       others === "all" ? Uint32Array.from({ length: dataset.ids.length }, (_, item) => item) : joined(targets, others);
-    this.chain(items);
-    const masked = this.accidentalHits(queries, right);
-    for (const item of items) this.firstColumn[item] = -1;
+    this.#chain(items);
+    const masked = this.#accidentalHits(queries, right);
+    for (const item of items) this.#firstColumn[item] = -1;
     return { queries, items, right, masked };
   }
 
-  private chain(items: Uint32Array): void {
-    const { firstColumn } = this;
-    if (this.nextColumn.length < items.length) this.nextColumn = new Int32Array(items.length);
+  #chain(items: Uint32Array): void {
+    const firstColumn = this.#firstColumn;
+    if (this.#nextColumn.length < items.length) this.#nextColumn = new Int32Array(items.length);
     for (let column = 0; column < items.length; column++) {
       const item = items[column]!;
-      this.nextColumn[column] = firstColumn[item]!;
+      this.#nextColumn[column] = firstColumn[item]!;
       firstColumn[item] = column;
     }
   }
 
-  private accidentalHits(queries: Uint32Array, right: Uint32Array): Csr {
-    const { dataset, firstColumn, nextColumn } = this;
+  #accidentalHits(queries: Uint32Array, right: Uint32Array): Csr {
+    const dataset = this.#dataset;
+    const firstColumn = this.#firstColumn;
+    const nextColumn = this.#nextColumn;
     const offsets = new Uint32Array(queries.length + 1);
     const columns: number[] = [];
     for (let row = 0; row < queries.length; row++) {

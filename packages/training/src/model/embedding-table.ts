@@ -13,27 +13,27 @@ export interface TableInit {
 
 /**
  * An embedding table on the host with sparse updates: a step reads and writes only the rows of its batch, so its
- * cost does not grow with the catalogue. TensorFlow.js would rewrite the whole table each step, and its wasm backend has no
- * gradient for `gather`.
+ * cost does not grow with the catalogue. TensorFlow.js would rewrite the whole table each step, and its wasm backend
+ * has no gradient for `gather`.
  */
 export class EmbeddingTable implements Stateful {
   readonly numRows: number;
   readonly dim: number;
   /** (numRows, dim) */
   readonly rows: Float32Array;
-  private readonly optimizer: RowOptimizer;
+  readonly #optimizer: RowOptimizer;
   // Gradients of the rows met in this step, (slots, dim), and which row each slot belongs to.
-  private gradients = new Float32Array(0);
-  private readonly slotRows: number[] = [];
-  private readonly slotOf: Int32Array;
+  #gradients = new Float32Array(0);
+  readonly #slotRows: number[] = [];
+  readonly #slotOf: Int32Array;
 
   constructor(numRows: number, dim: number, init: TableInit) {
     this.numRows = numRows;
     this.dim = dim;
     this.rows = new Float32Array(numRows * dim);
     for (let i = 0; i < this.rows.length; i++) this.rows[i] = init.random.normal() * init.stddev;
-    this.optimizer = createRowOptimizer(init.optimizer ?? "adagrad", numRows, dim, init.accumulator);
-    this.slotOf = new Int32Array(numRows).fill(-1);
+    this.#optimizer = createRowOptimizer(init.optimizer ?? "adagrad", numRows, dim, init.accumulator);
+    this.#slotOf = new Int32Array(numRows).fill(-1);
   }
 
   /** out[at…] += weight * row */
@@ -46,21 +46,25 @@ export class EmbeddingTable implements Stateful {
   /** Adds weight * gradient[at…] to the gradient of a row, to be applied by `step`. */
   addGradient(row: number, weight: number, gradient: Float32Array, at: number): void {
     const { dim } = this;
-    let slot = this.slotOf[row]!;
+    let slot = this.#slotOf[row]!;
     if (slot < 0) {
-      slot = this.slotRows.length;
-      this.slotOf[row] = slot;
-      this.slotRows.push(row);
-      this.growTo((slot + 1) * dim);
+      slot = this.#slotRows.length;
+      this.#slotOf[row] = slot;
+      this.#slotRows.push(row);
+      this.#growTo((slot + 1) * dim);
     }
-    const { gradients } = this;
+    const gradients = this.#gradients;
     const start = slot * dim;
     for (let d = 0; d < dim; d++) gradients[start + d]! += weight * gradient[at + d]!;
   }
 
   /** Updates the rows that got a gradient since the last step. */
   step(learningRate: number): void {
-    const { rows, gradients, slotRows, slotOf, dim, optimizer } = this;
+    const { rows, dim } = this;
+    const gradients = this.#gradients;
+    const slotRows = this.#slotRows;
+    const slotOf = this.#slotOf;
+    const optimizer = this.#optimizer;
     optimizer.beginStep(learningRate);
     for (let slot = 0; slot < slotRows.length; slot++) {
       const row = slotRows[slot]!;
@@ -73,18 +77,18 @@ export class EmbeddingTable implements Stateful {
 
   /** Rows and the optimizer's memory of them, as views. */
   state(): State {
-    return { rows: this.rows, ...this.optimizer.state() };
+    return { rows: this.rows, ...this.#optimizer.state() };
   }
 
   restore(state: State): void {
     this.rows.set(stateArray(state, "rows", this.rows));
-    this.optimizer.restore(state);
+    this.#optimizer.restore(state);
   }
 
-  private growTo(length: number): void {
-    if (this.gradients.length >= length) return;
-    const grown = new Float32Array(Math.max(length, 2 * this.gradients.length));
-    grown.set(this.gradients);
-    this.gradients = grown;
+  #growTo(length: number): void {
+    if (this.#gradients.length >= length) return;
+    const grown = new Float32Array(Math.max(length, 2 * this.#gradients.length));
+    grown.set(this.#gradients);
+    this.#gradients = grown;
   }
 }

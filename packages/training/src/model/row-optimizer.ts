@@ -32,25 +32,26 @@ export function createRowOptimizer(
 export class RowAdagrad implements RowOptimizer {
   /** Sums over steps of a row's mean squared gradient, (numRows). */
   readonly accumulator: Float32Array;
-  private readonly dim: number;
-  private learningRate = 0;
+  readonly #dim: number;
+  #learningRate = 0;
 
   constructor(numRows: number, dim: number, start: number) {
-    this.dim = dim;
+    this.#dim = dim;
     this.accumulator = new Float32Array(numRows).fill(start);
   }
 
   beginStep(learningRate: number): void {
-    this.learningRate = learningRate;
+    this.#learningRate = learningRate;
   }
 
   update(rows: Float32Array, row: number, gradients: Float32Array, from: number): void {
-    const { accumulator, dim } = this;
+    const { accumulator } = this;
+    const dim = this.#dim;
     let squares = 0;
     for (let d = 0; d < dim; d++) squares += gradients[from + d]! * gradients[from + d]!;
     const sum = accumulator[row]! + squares / dim;
     accumulator[row] = sum;
-    const rate = this.learningRate / (Math.sqrt(sum) + 1e-7);
+    const rate = this.#learningRate / (Math.sqrt(sum) + 1e-7);
     const to = row * dim;
     for (let d = 0; d < dim; d++) rows[to + d]! -= rate * gradients[from + d]!;
   }
@@ -72,31 +73,34 @@ const BETA2 = 0.999;
  * row, not those of the training: a rare row's moments have forgotten nothing in between.
  */
 export class RowAdam implements RowOptimizer {
-  private readonly dim: number;
+  readonly #dim: number;
   /** First and second moments, (numRows, dim). */
-  private readonly first: Float32Array;
-  private readonly second: Float32Array;
+  readonly #first: Float32Array;
+  readonly #second: Float32Array;
   /** Updates each row has had, (numRows). */
-  private readonly updates: Uint32Array;
-  private readonly epsilon: number;
-  private learningRate = 0;
+  readonly #updates: Uint32Array;
+  readonly #epsilon: number;
+  #learningRate = 0;
 
   /** @param epsilon well under the gradients of a row, which are means over a batch: about 1e-5 */
   constructor(numRows: number, dim: number, epsilon = 1e-10) {
-    this.dim = dim;
-    this.epsilon = epsilon;
-    this.first = new Float32Array(numRows * dim);
-    this.second = new Float32Array(numRows * dim);
-    this.updates = new Uint32Array(numRows);
+    this.#dim = dim;
+    this.#epsilon = epsilon;
+    this.#first = new Float32Array(numRows * dim);
+    this.#second = new Float32Array(numRows * dim);
+    this.#updates = new Uint32Array(numRows);
   }
 
   beginStep(learningRate: number): void {
-    this.learningRate = learningRate;
+    this.#learningRate = learningRate;
   }
 
   update(rows: Float32Array, row: number, gradients: Float32Array, from: number): void {
-    const { dim, first, second, epsilon } = this;
-    const t = ++this.updates[row]!;
+    const dim = this.#dim;
+    const first = this.#first;
+    const second = this.#second;
+    const epsilon = this.#epsilon;
+    const t = ++this.#updates[row]!;
     const correction1 = 1 - BETA1 ** t;
     const correction2 = 1 - BETA2 ** t;
     const to = row * dim;
@@ -106,18 +110,17 @@ export class RowAdam implements RowOptimizer {
       const v = BETA2 * second[to + d]! + (1 - BETA2) * g * g;
       first[to + d] = m;
       second[to + d] = v;
-      rows[to + d]! -= (this.learningRate * (m / correction1)) / (Math.sqrt(v / correction2) + epsilon);
+      rows[to + d]! -= (this.#learningRate * (m / correction1)) / (Math.sqrt(v / correction2) + epsilon);
     }
   }
 
   state(): State {
-    return { first: this.first, second: this.second, updates: this.updates };
+    return { first: this.#first, second: this.#second, updates: this.#updates };
   }
 
   restore(state: State): void {
-    for (const name of ["first", "second", "updates"] as const) {
-      const target: Float32Array | Uint32Array = this[name];
-      target.set(stateArray(state, name, target));
-    }
+    this.#first.set(stateArray(state, "first", this.#first));
+    this.#second.set(stateArray(state, "second", this.#second));
+    this.#updates.set(stateArray(state, "updates", this.#updates));
   }
 }

@@ -9,9 +9,10 @@ const ROUNDS = 7;
 /**
  * Item vectors to start from: the leading eigenvectors of how often items occur together in a history.
  *
- * With A[u, i] = 1/√(items of u · users of i), the eigenvectors of AᵀA, by subspace iteration (Halko, Martinsson & Tropp, SIAM
- * Review 2011, algorithm 4.4) on the lists themselves: the matrix of items by items is never made. The first eigenvector says
- * only how popular an item is and is left out; each other one is scaled by the square root of its eigenvalue.
+ * With A[u, i] = 1/√(items of u · users of i), the eigenvectors of AᵀA, by subspace iteration (Halko, Martinsson &
+ * Tropp, SIAM Review 2011, algorithm 4.4) on the lists themselves: the matrix of items by items is never made. The
+ * first eigenvector says only how popular an item is and is left out; each other one is scaled by the square root of
+ * its eigenvalue.
  *
  * @param histories for each user the items of his training events
  * @returns (numItems, dim), unit rows; a random one for an item that no history has
@@ -73,7 +74,10 @@ function cooccurrence(histories: Csr, numItems: number, width: number): (x: Floa
   };
 }
 
-/** Columns that span what those of x (rows, width) span, orthonormal: x · V · Λ^(−1/2) with xᵀx = V Λ Vᵀ. Twice, for precision. */
+/**
+ * Columns that span what those of x (rows, width) span, orthonormal: x · V · Λ^(−1/2) with xᵀx = V Λ Vᵀ. Twice, for
+ * precision.
+ */
 function orthonormalize(x: Float32Array, width: number): Float32Array {
   let columns = x;
   for (let pass = 0; pass < 2; pass++) {

@@ -19,10 +19,14 @@ function subQuantizers({ numSubQuantizers: M, nbits }: Manifest, { codes }: Enco
   const perplexities = usage.map(({ perplexity }) => perplexity);
   const dead = usage.reduce((sum, { deadShare }) => sum + Math.round(deadShare * numCentroids), 0);
   const mean = perplexities.reduce((a, b) => a + b, 0) / M;
+  const unused = `${formatCount(dead)} of ${formatCount(M * numCentroids)} centroids are used by no item`;
   return {
     id: "codes",
     title: "Use of the codes",
-    description: `Perplexity of each of the ${M} sub-quantizers: how many of its ${numCentroids} centroids even use would need. Mean ${mean.toFixed(1)}, least ${Math.min(...perplexities).toFixed(1)}; ${dead === 0 ? "every centroid is used" : `${formatCount(dead)} of ${formatCount(M * numCentroids)} centroids are used by no item`}.`,
+    description:
+      `Perplexity of each of the ${M} sub-quantizers: how many of its ${numCentroids} centroids even ` +
+      `use would need. Mean ${mean.toFixed(1)}, least ${Math.min(...perplexities).toFixed(1)}; ` +
+      `${dead === 0 ? "every centroid is used" : unused}.`,
     legend: [],
     option: () => ({
       xAxis: baseAxis("sub-quantizer", { type: "category", data: usage.map((_, m) => String(m)) }),
@@ -59,7 +63,12 @@ function lists({ nlist, numItems: allItems }: Manifest, { assignments }: Encoded
   return {
     id: "lists",
     title: "Sizes of the cells",
-    description: `Items in each of the ${formatCount(nlist)} cells, largest first. Largest ${formatCount(sizes[0]!)}, median ${formatCount(at(0.5))}, smallest ${formatCount(sizes.at(-1)!)}; ${empty === 0 ? "no cell is empty" : `${formatCount(empty)} empty`}. A search that visits one cell reads most where cells are large.${numItems < allItems ? ` Counted on ${formatCount(numItems)} items, spread evenly.` : ""}`,
+    description:
+      `Items in each of the ${formatCount(nlist)} cells, largest first. Largest ` +
+      `${formatCount(sizes[0]!)}, median ${formatCount(at(0.5))}, smallest ${formatCount(sizes.at(-1)!)}; ` +
+      `${empty === 0 ? "no cell is empty" : `${formatCount(empty)} empty`}. A search that visits one cell reads ` +
+      `most where cells are ` +
+      `large.${numItems < allItems ? ` Counted on ${formatCount(numItems)} items, spread evenly.` : ""}`,
     legend: [],
     option: () => ({
       xAxis: baseAxis("cell, by size", { type: "category", data: sizes.map((_, i) => String(i + 1)) }),
@@ -103,7 +112,10 @@ function chunks({ chunks: entries, numItems }: Manifest): Figure {
   return {
     id: "chunks",
     title: "What the artifact weighs",
-    description: `${formatBytes(total)} in ${formatCount(entries.length)} chunks, ${(total / Math.max(1, numItems)).toFixed(1)} bytes an item in all; the largest part is ${largest[0]}, ${formatBytes(largest[1].bytes)}.`,
+    description:
+      `${formatBytes(total)} in ${formatCount(entries.length)} chunks, ` +
+      `${(total / Math.max(1, numItems)).toFixed(1)} bytes an item in all; the largest part is ${largest[0]}, ` +
+      `${formatBytes(largest[1].bytes)}.`,
     legend: [],
     option: () => ({
       xAxis: valueAxis({ axisLabel: { formatter: (value: number) => formatBytes(value) }, axisLine: { show: false } }),

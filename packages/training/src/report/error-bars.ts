@@ -1,8 +1,8 @@
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
 
 /**
- * Whiskers on the bars of one series: a vertical line from mean − margin to mean + margin. ECharts tells a custom series
- * where the bars of `count` series in a category stand.
+ * Whiskers on the bars of one series: a vertical line from mean − margin to mean + margin. ECharts tells a custom
+ * series where the bars of `count` series in a category stand.
  *
  * @param intervals mean and margin of each category
  */

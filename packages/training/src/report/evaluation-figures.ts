@@ -1,7 +1,7 @@
 import { formatCount } from "@poeem/offline/progress";
 import type { EvaluationRow, RowKind } from "../evaluate/evaluation.ts";
-import type { MetricName } from "../evaluate/metrics.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
+import type { MetricName } from "../rank/metrics.ts";
 import { acrossAt, baseAxis, type Figure, type LegendEntry, SERIES, valueAxis } from "./chart.ts";
 import { errorBars } from "./error-bars.ts";
 import { formatFigure, formatPercent } from "./format.ts";
@@ -78,7 +78,10 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
   return {
     id: "comparison",
     title: "Dense against index",
-    description: `Recall and NDCG over ${formatCount(queries)} held-out queries, with 95 % intervals. At recall@100 the index keeps ${formatPercent(index.recallAt100 / dense.recallAt100)} of what dense brute force finds${opq ? `, OPQ made afterwards ${formatPercent(opq.recallAt100 / dense.recallAt100)}` : ""}.`,
+    description:
+      `Recall and NDCG over ${formatCount(queries)} held-out queries, with 95 % intervals. At ` +
+      `recall@100 the index keeps ${formatPercent(index.recallAt100 / dense.recallAt100)} of what dense brute ` +
+      `force finds${opq ? `, OPQ made afterwards ${formatPercent(opq.recallAt100 / dense.recallAt100)}` : ""}.`,
     legend: series.map(([, entry]) => entry),
     option: (narrow) => ({
       xAxis: baseAxis("", {
@@ -122,7 +125,8 @@ function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 |
     description: `Of ${formatCount(nlist)} cells. ${
       first === index.at(-1)
         ? "Fewer than all cost more than 1 % of the recall"
-        : `Visiting ${formatCount(first.nprobe ?? 0)} of them, ${formatPercent(first.scanned)} of the items, gives 99 % of the recall of visiting all`
+        : `Visiting ${formatCount(first.nprobe ?? 0)} of them, ${formatPercent(first.scanned)} of the items, gives ` +
+          `99 % of the recall of visiting all`
     }; all cells give ${formatFigure(index.at(-1)![name])}, dense brute force ${formatFigure(dense[name])}.`,
     legend: [
       { name: NAMES.index, color: COLORS.index, mark: "line" },
@@ -179,10 +183,15 @@ function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 5
   }));
   const [own, opq] = [kinds[0]!.at.find(Boolean), kinds[1]!];
   const equal = own && opq.at[sizes.indexOf(own.bytesPerItem!)];
+  const compared =
+    own && equal
+      ? ` At ${own.bytesPerItem} bytes this index has ${formatFigure(own[name])}, OPQ made afterwards from the same ` +
+        `dense vectors ${formatFigure(equal[name])}, dense ${formatFigure(dense[name])}.`
+      : "";
   return {
     id: "bytes",
     title: `Recall@${k} against bytes an item`,
-    description: `All cells visited, so that codes alone differ. ${own && equal ? `At ${own.bytesPerItem} bytes this index has ${formatFigure(own[name])}, OPQ made afterwards from the same dense vectors ${formatFigure(equal[name])}, dense ${formatFigure(dense[name])}.` : ""}`,
+    description: `All cells visited, so that codes alone differ.${compared}`,
     legend: [
       { name: NAMES.index, color: COLORS.index, mark: "point" },
       { name: NAMES["ivf-opq"], color: COLORS["ivf-opq"], mark: "line" },

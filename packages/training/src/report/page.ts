@@ -59,8 +59,12 @@ ${intro === undefined ? "" : `<p class="intro">${escapeHtml(intro)}</p>`}
 <div class="figures">
 ${figures.map((figure, i) => renderFigure(figure, i % 2 === 0 && i === figures.length - 1)).join("\n")}
 </div>
-${tables.map((table) => `<div class="card"><h3>${escapeHtml(table.title)}</h3>${renderTable(table, table.title)}</div>`).join("\n")}
+${tables.map(renderCard).join("\n")}
 </section>`;
+}
+
+function renderCard(table: Section["tables"][number]): string {
+  return `<div class="card"><h3>${escapeHtml(table.title)}</h3>${renderTable(table, table.title)}</div>`;
 }
 
 /** @param broad takes the whole width, its table open beside the plot */
@@ -74,7 +78,9 @@ ${drawFigure(figure)}
 </div>
 <div>
 <figcaption>${escapeHtml(description)}</figcaption>
-<details${broad ? " open" : ""}><summary>The figures<span class="hidden"> of ${escapeHtml(title)}</span></summary>${renderTable(table, title)}</details>
+<details${broad ? " open" : ""}>
+<summary>The figures<span class="hidden"> of ${escapeHtml(title)}</span></summary>${renderTable(table, title)}
+</details>
 </div>
 </figure>`;
 }
@@ -92,7 +98,8 @@ function renderTable({ columns, rows }: Table, title: string): string {
     })
     .join("\n");
   // scrolls by itself on a phone, and by keyboard
-  return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(title)}, table"><table${columns.length === 2 ? ' class="pairs"' : ""}><thead><tr>${head}</tr></thead><tbody>
+  return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(title)}, table">
+<table${columns.length === 2 ? ' class="pairs"' : ""}><thead><tr>${head}</tr></thead><tbody>
 ${body}
 </tbody></table></div>`;
 }

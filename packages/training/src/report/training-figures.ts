@@ -23,7 +23,8 @@ export function trainingFigures(log: TrainingLog): Figure[] {
       title: "Distortion",
       value: ({ distortion }) => distortion,
       words: (first, last) =>
-        `Mean squared distance of an item to its quantized vector, from the start of the quantizer on: ${formatShort(first)} to ${formatShort(last)}`,
+        `Mean squared distance of an item to its quantized vector, from the start of the quantizer on: ` +
+        `${formatShort(first)} to ${formatShort(last)}`,
       color: SERIES[1],
       marked: milestones.length > 0,
     }),
@@ -32,7 +33,10 @@ export function trainingFigures(log: TrainingLog): Figure[] {
       title: `Validation ${recall}`,
       value: ({ validationRecall }) => validationRecall ?? null,
       words: (first, last) =>
-        `${recall} of ${formatCount(validation?.queries ?? 0)} queries that are not trained on: ${formatFigure(first)} to ${formatFigure(last)}, best ${formatFigure(Math.max(...records.map(({ validationRecall }) => validationRecall ?? 0)))}. Items are quantized once the quantizer has started`,
+        `${recall} of ${formatCount(validation?.queries ?? 0)} queries that are not trained on: ` +
+        `${formatFigure(first)} to ${formatFigure(last)}, best ` +
+        `${formatFigure(Math.max(...records.map(({ validationRecall }) => validationRecall ?? 0)))}. Items are ` +
+        `quantized once the quantizer has started`,
       color: SERIES[2],
       points: true,
       marked: milestones.length > 0,
@@ -57,14 +61,14 @@ function curve({ records, milestones }: TrainingLog, curve: Curve): Figure | und
   const data = measured.map((record) => [record.examples, value(record)]);
   const perStep = records.at(-1)!.examples / records.at(-1)!.step;
   const [first, last] = [value(measured[0]!)!, value(measured.at(-1)!)!];
+  const { examples, seconds } = records.at(-1)!;
+  const dotted = milestones.map(({ step, text }) => `step ${formatCount(step)}, ${text}`).join("; ");
   return {
     id,
     title,
-    description: `${words(first, last)}, over ${formatCount(records.at(-1)!.examples)} examples in ${formatSeconds(records.at(-1)!.seconds)}.${
-      milestones.length > 0
-        ? ` Dotted: ${milestones.map(({ step, text }) => `step ${formatCount(step)}, ${text}`).join("; ")}.`
-        : ""
-    }`,
+    description:
+      `${words(first, last)}, over ${formatCount(examples)} examples in ${formatSeconds(seconds)}.` +
+      `${dotted === "" ? "" : ` Dotted: ${dotted}.`}`,
     legend: [],
     option: () => ({
       xAxis: baseAxis("examples", {

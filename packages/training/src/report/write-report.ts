@@ -38,7 +38,9 @@ export async function writeReport(folder: string): Promise<void> {
     sections.push({
       id: "quality",
       title: "What is found",
-      intro: `${formatCount(queries)}${queries < heldOut ? ` of ${formatCount(heldOut)}` : ""} held-out queries, full ranking of all ${formatCount(evaluation.items)} items.`,
+      intro:
+        `${formatCount(queries)}${queries < heldOut ? ` of ${formatCount(heldOut)}` : ""} held-out queries, ` +
+        `full ranking of all ${formatCount(evaluation.items)} items.`,
       figures: evaluationFigures(evaluation, manifest.nlist, manifest.defaultNprobe),
       tables: [evaluationTable(evaluation)],
     });
@@ -51,9 +53,10 @@ export async function writeReport(folder: string): Promise<void> {
     { id: "facts", title: "Data and settings", figures: [], tables: factTables(manifest, data) },
   );
   const name = (manifest.training as { config?: { name?: string } } | undefined)?.config?.name ?? "Index";
+  const hint = " Quality on held-out queries is not measured yet: `poeem evaluate --report` adds it.";
   const page: Page = {
     title: name,
-    subtitle: `Index version ${manifest.version}.${evaluation ? "" : " Quality on held-out queries is not measured yet: `poeem evaluate --report` adds it."}`,
+    subtitle: `Index version ${manifest.version}.${evaluation ? "" : hint}`,
     highlights: highlights(manifest, log, evaluation),
     sections,
   };

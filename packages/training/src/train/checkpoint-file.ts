@@ -4,8 +4,8 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import type { State, StateValue } from "../state.ts";
 
 /**
- * One checkpoint on disk, little-endian: magic, version, length of the header; the header as JSON, which names the arrays
- * in the order they follow; the arrays, each starting on a multiple of 8; the CRC-32 of everything before it.
+ * One checkpoint on disk, little-endian: magic, version, length of the header; the header as JSON, which names the
+ * arrays in the order they follow; the arrays, each starting on a multiple of 8; the CRC-32 of everything before it.
  */
 const MAGIC = "POEEMCKP";
 const VERSION = 1;

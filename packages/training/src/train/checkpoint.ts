@@ -27,27 +27,31 @@ const BEST = "best.ckpt";
 const COST_SHARE = 0.02;
 
 /**
- * The checkpoints of one training in a folder of their own: `step-0000001234.ckpt`, the newest two, and `best.ckpt` when
- * training stops early. Each is written beside its place and renamed into it, so a kill leaves the previous ones whole.
+ * The checkpoints of one training in a folder of their own: `step-0000001234.ckpt`, the newest two, and `best.ckpt`
+ * when training stops early. Each is written beside its place and renamed into it, so a kill leaves the previous ones
+ * whole.
  */
 export class CheckpointStore {
   readonly directory: string;
-  private readonly fingerprint: Fingerprint;
-  private readonly secondsBetween: number;
-  private kept: string[] = [];
-  private nextAt: number;
+  readonly #fingerprint: Fingerprint;
+  readonly #secondsBetween: number;
+  #kept: string[] = [];
+  #nextAt: number;
 
   /** @param secondsBetween least time between two checkpoints, 0 for one a step */
   constructor(directory: string, fingerprint: Fingerprint, secondsBetween: number) {
     this.directory = directory;
-    this.fingerprint = fingerprint;
-    this.secondsBetween = secondsBetween;
-    this.nextAt = performance.now() + 1000 * secondsBetween;
+    this.#fingerprint = fingerprint;
+    this.#secondsBetween = secondsBetween;
+    this.#nextAt = performance.now() + 1000 * secondsBetween;
   }
 
-  /** Makes the folder and removes what a killed process left half-written. @throws UserError when nothing can be written there */
+  /**
+   * Makes the folder and removes what a killed process left half-written.
+   * @throws UserError when nothing can be written there
+   */
   async prepare(): Promise<void> {
-    await this.attempt(async () => {
+    await this.#attempt(async () => {
       await mkdir(this.directory, { recursive: true });
       for (const name of await readdir(this.directory)) {
         if (name.endsWith(".tmp")) await rm(join(this.directory, name), { force: true });
@@ -76,13 +80,13 @@ export class CheckpointStore {
     for (const step of await this.steps()) {
       let checkpoint: Checkpoint<Facts>;
       try {
-        checkpoint = await this.read<Facts>(fileName(step));
+        checkpoint = await this.#read<Facts>(fileName(step));
       } catch (error) {
         if (error instanceof MismatchError) throw error;
         onDamaged(messageOf(error));
         continue;
       }
-      this.kept = (await this.steps())
+      this.#kept = (await this.steps())
         .filter((other) => other <= step)
         .map(fileName)
         .reverse();
@@ -93,31 +97,31 @@ export class CheckpointStore {
 
   /** Whether enough time has passed since the last one. */
   get due(): boolean {
-    return performance.now() >= this.nextAt;
+    return performance.now() >= this.#nextAt;
   }
 
   /** @param state may hold views: it is on the disk when this returns. */
   async save(step: number, facts: unknown, state: State): Promise<void> {
     const started = performance.now();
     const name = fileName(step);
-    await this.write(name, step, facts, state);
-    this.kept = [...this.kept.filter((other) => other !== name), name].slice(-KEPT);
+    await this.#write(name, step, facts, state);
+    this.#kept = [...this.#kept.filter((other) => other !== name), name].slice(-KEPT);
     for (const old of await this.steps()) {
-      if (!this.kept.includes(fileName(old))) await rm(join(this.directory, fileName(old)), { force: true });
+      if (!this.#kept.includes(fileName(old))) await rm(join(this.directory, fileName(old)), { force: true });
     }
     const now = performance.now();
-    this.nextAt =
-      now + Math.max(1000 * this.secondsBetween, this.secondsBetween > 0 ? (now - started) / COST_SHARE : 0);
+    this.#nextAt =
+      now + Math.max(1000 * this.#secondsBetween, this.#secondsBetween > 0 ? (now - started) / COST_SHARE : 0);
   }
 
   /** The weights to come back to when training stops early. */
   saveBest(step: number, state: State): Promise<void> {
-    return this.write(BEST, step, {}, state);
+    return this.#write(BEST, step, {}, state);
   }
 
   /** @param step the step at which they must have been saved */
   async best(step: number): Promise<State> {
-    const { step: found, state } = await this.read(BEST);
+    const { step: found, state } = await this.#read(BEST);
     if (found !== step) throw new UserError(`${join(this.directory, BEST)}: expected step ${step}, got ${found}`);
     return state;
   }
@@ -132,11 +136,11 @@ export class CheckpointStore {
     await rmdir(this.directory).catch(() => undefined);
   }
 
-  private async write(name: string, step: number, facts: unknown, state: State): Promise<void> {
+  async #write(name: string, step: number, facts: unknown, state: State): Promise<void> {
     const staging = join(this.directory, `${name}.tmp`);
-    await this.attempt(async () => {
+    await this.#attempt(async () => {
       try {
-        await writeCheckpointFile(staging, { step, fingerprint: this.fingerprint, facts }, state);
+        await writeCheckpointFile(staging, { step, fingerprint: this.#fingerprint, facts }, state);
         await rename(staging, join(this.directory, name));
       } catch (error) {
         await rm(staging, { force: true }).catch(() => undefined);
@@ -146,17 +150,17 @@ export class CheckpointStore {
     });
   }
 
-  private async read<Facts>(name: string): Promise<Checkpoint<Facts>> {
+  async #read<Facts>(name: string): Promise<Checkpoint<Facts>> {
     const { facts, state } = await readCheckpointFile<{ step: number; fingerprint: Fingerprint; facts: Facts }>(
       join(this.directory, name),
     );
-    const difference = firstDifference(facts.fingerprint, this.fingerprint, "");
+    const difference = firstDifference(facts.fingerprint, this.#fingerprint, "");
     if (difference)
       throw new MismatchError(`--resume: the checkpoint in ${this.directory} was made with another ${difference}`);
     return { step: facts.step, facts: facts.facts, state };
   }
 
-  private async attempt(work: () => Promise<void>): Promise<void> {
+  async #attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {

@@ -11,11 +11,11 @@ export interface EarlyStoppingFacts {
 
 /** Ends training when recall has not risen for `patience` validations, and keeps the weights of the best one. */
 export class EarlyStopping {
-  private readonly patience: number;
-  private readonly parts: Readonly<Record<string, Stateful>>;
-  private readonly checkpoints: CheckpointStore | undefined;
-  private current: EarlyStoppingFacts;
-  private weights: State | undefined;
+  readonly #patience: number;
+  readonly #parts: Readonly<Record<string, Stateful>>;
+  readonly #checkpoints: CheckpointStore | undefined;
+  #current: EarlyStoppingFacts;
+  #weights: State | undefined;
 
   /**
    * @param patience 0 = never stop early, and keep the last weights
@@ -28,40 +28,40 @@ export class EarlyStopping {
     checkpoints: CheckpointStore | undefined,
     before: EarlyStoppingFacts = { best: 0, bestStep: 0, since: 0 },
   ) {
-    this.patience = patience;
-    this.parts = parts;
-    this.checkpoints = checkpoints;
-    this.current = before;
+    this.#patience = patience;
+    this.#parts = parts;
+    this.#checkpoints = checkpoints;
+    this.#current = before;
   }
 
   get facts(): EarlyStoppingFacts {
-    return this.current;
+    return this.#current;
   }
 
   /** Whether waiting has come to an end. */
   get done(): boolean {
-    return this.patience > 0 && this.current.since >= this.patience;
+    return this.#patience > 0 && this.#current.since >= this.#patience;
   }
 
   /** Takes in one validation. */
   async add(step: number, recall: number): Promise<void> {
-    if (this.patience === 0) return;
-    const { best, bestStep, since } = this.current;
+    if (this.#patience === 0) return;
+    const { best, bestStep, since } = this.#current;
     if (bestStep > 0 && recall <= best) {
-      this.current = { best, bestStep, since: since + 1 };
+      this.#current = { best, bestStep, since: since + 1 };
       return;
     }
-    this.current = { best: recall, bestStep: step, since: 0 };
-    const weights = await joinStates(this.parts);
-    if (this.checkpoints) await this.checkpoints.saveBest(step, weights);
-    else this.weights = copyOf(weights);
+    this.#current = { best: recall, bestStep: step, since: 0 };
+    const weights = await joinStates(this.#parts);
+    if (this.#checkpoints) await this.#checkpoints.saveBest(step, weights);
+    else this.#weights = copyOf(weights);
   }
 
   /** Puts the best weights back, if others came after them. Returns the step they are of. */
   async restoreBest(step: number): Promise<number> {
-    const { bestStep } = this.current;
-    if (this.patience === 0 || bestStep === 0 || bestStep === step) return step;
-    restoreParts(this.parts, this.checkpoints ? await this.checkpoints.best(bestStep) : this.weights!);
+    const { bestStep } = this.#current;
+    if (this.#patience === 0 || bestStep === 0 || bestStep === step) return step;
+    restoreParts(this.#parts, this.#checkpoints ? await this.#checkpoints.best(bestStep) : this.#weights!);
     return bestStep;
   }
 }

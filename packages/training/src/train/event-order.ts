@@ -10,7 +10,7 @@ export type EventOrder = (epoch: number) => Uint32Array;
  * asked for is kept.
  *
  * @param groupSize events of one query that stay together, so that a step can score them against one history: with 1
- *   every event is on its own. Which events those are is drawn anew each epoch, unless events have a time: then neighbours.
+ *   every event is on its own. Which events those are is drawn anew each epoch; where events have a time, neighbours.
  */
 export function eventOrder(dataset: Dataset, seed: number, groupSize: number): EventOrder {
   let kept: { epoch: number; order: Uint32Array } = { epoch: -1, order: new Uint32Array(0) };

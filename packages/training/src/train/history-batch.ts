@@ -3,7 +3,9 @@ import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { groupSizeOf } from "./event-order.ts";
 
-/** A batch of queries with histories: G groups of events of one query each, S places for history items, C candidates. */
+/**
+ * A batch of queries with histories: G groups of events of one query each, S places for history items, C candidates.
+ */
 export interface HistoryBatch {
   readonly numGroups: number;
   /** Item numbers that compete, each once: targets and history items of all groups, then uniform negatives. */
@@ -33,28 +35,32 @@ export interface HistoryBatchOptions {
   readonly keepEmpty: boolean;
 }
 
-/** Draws history batches. A target is never in its own history: the history is drawn from the other items of the user. */
+/**
+ * Draws history batches. A target is never in its own history: the history is drawn from the other items of the user.
+ */
 export class HistoryBatchBuilder {
-  private readonly dataset: Dataset;
-  private readonly options: HistoryBatchOptions;
+  readonly #dataset: Dataset;
+  readonly #options: HistoryBatchOptions;
   /** Share of the training events of each item. */
-  private readonly share: Float64Array;
-  private readonly positionOf: Int32Array;
+  readonly #share: Float64Array;
+  readonly #positionOf: Int32Array;
 
   constructor(dataset: Dataset, options: HistoryBatchOptions) {
-    this.dataset = dataset;
-    this.options = options;
-    this.share = new Float64Array(dataset.ids.length);
-    for (const item of dataset.eventItem) this.share[item]! += 1 / dataset.eventItem.length;
-    this.positionOf = new Int32Array(dataset.ids.length).fill(-1);
+    this.#dataset = dataset;
+    this.#options = options;
+    this.#share = new Float64Array(dataset.ids.length);
+    for (const item of dataset.eventItem) this.#share[item]! += 1 / dataset.eventItem.length;
+    this.#positionOf = new Int32Array(dataset.ids.length).fill(-1);
   }
 
   build(events: Uint32Array, random: Random): HistoryBatch {
-    const { dataset, positionOf, share } = this;
-    const { sources: places, negatives, keepEmpty } = this.options;
+    const dataset = this.#dataset;
+    const positionOf = this.#positionOf;
+    const share = this.#share;
+    const { sources: places, negatives, keepEmpty } = this.#options;
     const groups: { events: Uint32Array; history: Uint32Array }[] = [];
-    for (const group of this.groups(events)) {
-      const history = this.drawHistory(group, random);
+    for (const group of this.#groups(events)) {
+      const history = this.#drawHistory(group, random);
       if (history.length > 0 || keepEmpty) groups.push({ events: group, history });
     }
     const candidates: number[] = [];
@@ -93,12 +99,12 @@ export class HistoryBatchBuilder {
   }
 
   /** Neighbouring events of one query, as many together as may share a history. */
-  private *groups(events: Uint32Array): Generator<Uint32Array> {
-    const { dataset } = this;
+  *#groups(events: Uint32Array): Generator<Uint32Array> {
+    const dataset = this.#dataset;
     let start = 0;
     while (start < events.length) {
       const query = dataset.eventQuery[events[start]!]!;
-      const most = groupSizeOf(this.known(query).length, this.options.groupSize);
+      const most = groupSizeOf(this.#known(query).length, this.#options.groupSize);
       let end = start + 1;
       while (end < events.length && end - start < most && dataset.eventQuery[events[end]!] === query) end++;
       yield events.subarray(start, end);
@@ -106,15 +112,15 @@ export class HistoryBatchBuilder {
     }
   }
 
-  private known(query: number): Uint32Array {
-    const { past } = this.dataset;
+  #known(query: number): Uint32Array {
+    const { past } = this.#dataset;
     return past ? listOf(past.items, past.user[query]!) : new Uint32Array(0);
   }
 
-  private drawHistory(events: Uint32Array, random: Random): Uint32Array {
-    const { dataset } = this;
-    const { sources, length } = this.options;
-    const list = this.known(dataset.eventQuery[events[0]!]!);
+  #drawHistory(events: Uint32Array, random: Random): Uint32Array {
+    const dataset = this.#dataset;
+    const { sources, length } = this.#options;
+    const list = this.#known(dataset.eventQuery[events[0]!]!);
     let end = list.length;
     for (const event of events) end = Math.min(end, dataset.past?.length[event] ?? 0);
     const targets = new Set(Array.from(events, (event) => dataset.eventItem[event]!));

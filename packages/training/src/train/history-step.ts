@@ -4,7 +4,7 @@ import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { gatherRows } from "../model/ops.ts";
-import type { QueryContexts, TwoTower } from "../model/two-tower.ts";
+import type { TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
 import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
 import { Optimizers } from "./optimizers.ts";
@@ -20,7 +20,6 @@ const TINY = 1e-30;
  */
 export class HistoryStep implements Stateful {
   private readonly config: PoeemConfig;
-  private readonly dataset: Dataset;
   private readonly model: TwoTower;
   private readonly layer: IndexingLayer;
   private readonly batches: HistoryBatchBuilder;
@@ -38,7 +37,6 @@ export class HistoryStep implements Stateful {
     random: Random;
   }) {
     this.config = parts.config;
-    this.dataset = parts.dataset;
     this.model = parts.model;
     this.layer = parts.layer;
     this.random = parts.random;
@@ -58,21 +56,17 @@ export class HistoryStep implements Stateful {
 
   /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
-    const { config, dataset, model, layer } = this;
+    const { config, model, layer } = this;
     const { learningRate } = config.training;
     const batch = this.batches.build(events, this.random);
     if (batch.numGroups === 0) return { loss: 0, distortion: 0 };
-    const textRows: Uint32Array[] = [];
-    const itemInput = this.itemInput.variable(batch.candidates.length, (zeros) =>
-      model.itemInputs(dataset, batch.candidates, { random: this.random, textRows }, zeros),
+    const [itemInput, itemBack] = this.itemInput.variable(batch.candidates.length, (zeros) =>
+      model.itemInputs.add(batch.candidates, zeros, this.random),
     );
-    const queries = Uint32Array.from(batch.events, (group) => dataset.eventQuery[group[0]!]!);
-    const contexts = this.contexts(batch);
-    const queryInput = this.hasInputs
-      ? this.queryInput.variable(queries.length, (zeros) =>
-          model.queryInputs(dataset.queryRows, queries, contexts, zeros),
-        )
-      : undefined;
+    const firsts = { events: Uint32Array.from(batch.events, (group) => group[0]!) };
+    const [queryInput, queryBack] = this.hasInputs
+      ? this.queryInput.variable(batch.numGroups, (zeros) => model.queryInputs.add(firsts, zeros, this.random))
+      : [];
     let items: tf.Tensor2D | undefined;
     let softmax: tf.Scalar | undefined;
     let distortion: tf.Scalar | undefined;
@@ -94,8 +88,8 @@ export class HistoryStep implements Stateful {
       softmax!.data(),
       distortion?.data() ?? [0],
     ]);
-    model.itemGradients(dataset, batch.candidates, textRows, itemGradient);
-    if (queryGradient) model.queryGradients(dataset.queryRows, queries, queryGradient, contexts);
+    itemBack(itemGradient);
+    if (queryGradient) queryBack!(queryGradient);
     model.stepTables(learningRate * rateShare);
     tf.dispose([value, grads, itemInput, items!, softmax!]);
     queryInput?.dispose();
@@ -136,11 +130,6 @@ export class HistoryStep implements Stateful {
     const pooled = model.history!.pool(read, placeMask);
     const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
     return softmaxLoss({ ...problem, queries: query, masked: toCsr(histories), teacher });
-  }
-
-  private contexts(batch: HistoryBatch): QueryContexts | undefined {
-    const { eventContext } = this.dataset;
-    return eventContext && { rows: eventContext, of: batch.events.map((group) => group[0]!) };
   }
 
   /** What steps leave behind beside model and layer. */

@@ -34,91 +34,94 @@ export class TrainingHistory {
   step = 0;
   readonly epochs: EpochFacts[] = [];
   readonly records: TrainingRecord[] = [];
-  private readonly milestones: { step: number; text: string }[] = [];
-  private readonly stepsPerEpoch: number;
-  private readonly batchSize: number;
-  private readonly recordEvery: number;
-  private epochSums = noSums();
-  private intervalSums = noSums();
-  private secondsBefore = 0;
-  private readonly started = performance.now();
+  readonly #milestones: { step: number; text: string }[] = [];
+  readonly #stepsPerEpoch: number;
+  readonly #batchSize: number;
+  readonly #recordEvery: number;
+  #epochSums = noSums();
+  #intervalSums = noSums();
+  #secondsBefore = 0;
+  readonly #started = performance.now();
 
   constructor(shape: { stepsPerEpoch: number; epochs: number; batchSize: number }, before?: HistoryFacts) {
-    this.stepsPerEpoch = shape.stepsPerEpoch;
-    this.batchSize = shape.batchSize;
-    this.recordEvery = Math.max(1, Math.floor((shape.stepsPerEpoch * shape.epochs) / RECORDS_A_RUN));
+    this.#stepsPerEpoch = shape.stepsPerEpoch;
+    this.#batchSize = shape.batchSize;
+    this.#recordEvery = Math.max(1, Math.floor((shape.stepsPerEpoch * shape.epochs) / RECORDS_A_RUN));
     if (!before) return;
     this.step = before.step;
-    this.secondsBefore = before.seconds;
-    this.epochSums = { ...before.epoch };
-    this.intervalSums = { ...before.interval };
+    this.#secondsBefore = before.seconds;
+    this.#epochSums = { ...before.epoch };
+    this.#intervalSums = { ...before.interval };
     this.epochs.push(...before.epochs);
     this.records.push(...before.records);
-    this.milestones.push(...before.milestones);
+    this.#milestones.push(...before.milestones);
   }
 
   /** Seconds of training, without the time between a stop and its resumption. */
   get seconds(): number {
-    return this.secondsBefore + (performance.now() - this.started) / 1000;
+    return this.#secondsBefore + (performance.now() - this.#started) / 1000;
   }
 
   get examples(): number {
-    return this.step * this.batchSize;
+    return this.step * this.#batchSize;
   }
 
   /** The epoch that the last step lies in, from 1. */
   get currentEpoch(): number {
-    return Math.ceil(this.step / this.stepsPerEpoch);
+    return Math.ceil(this.step / this.#stepsPerEpoch);
   }
 
   /** Mean loss of the epoch so far; of the whole epoch at its end. */
   get epochLoss(): number {
-    const { steps, loss } = this.epochSums;
+    const { steps, loss } = this.#epochSums;
     return steps > 0 ? loss / steps : (this.epochs.at(-1)?.loss ?? 0);
   }
 
   /** @param quantized whether this step's items passed the quantizer */
   addStep(result: StepResult, quantized: boolean): void {
     this.step++;
-    for (const sums of [this.epochSums, this.intervalSums]) {
+    for (const sums of [this.#epochSums, this.#intervalSums]) {
       sums.steps++;
       sums.loss += result.loss;
       if (!quantized) continue;
       sums.quantizedSteps++;
       sums.distortion += result.distortion;
     }
-    if (this.step % this.stepsPerEpoch !== 0) return;
-    const { loss, distortion } = means(this.epochSums);
-    this.epochs.push({ epoch: this.step / this.stepsPerEpoch, loss, distortion: distortion ?? 0 });
-    this.epochSums = noSums();
+    if (this.step % this.#stepsPerEpoch !== 0) return;
+    const { loss, distortion } = means(this.#epochSums);
+    this.epochs.push({ epoch: this.step / this.#stepsPerEpoch, loss, distortion: distortion ?? 0 });
+    this.#epochSums = noSums();
   }
 
   /** Adds a record where one is due, or where there is a validation to note. */
   record(validationRecall?: number): void {
-    if (this.intervalSums.steps === 0 || (validationRecall === undefined && this.step % this.recordEvery !== 0)) return;
+    if (this.#intervalSums.steps === 0 || (validationRecall === undefined && this.step % this.#recordEvery !== 0))
+      return;
     this.records.push({
       step: this.step,
       epoch: this.currentEpoch,
       examples: this.examples,
-      ...means(this.intervalSums),
+      ...means(this.#intervalSums),
       ...(validationRecall === undefined ? {} : { validationRecall }),
       seconds: this.seconds,
     });
-    this.intervalSums = noSums();
+    this.#intervalSums = noSums();
   }
 
   milestone(text: string): void {
-    this.milestones.push({ step: this.step, text });
+    this.#milestones.push({ step: this.step, text });
   }
 
   log(validation?: TrainingLog["validation"]): TrainingLog {
-    const { records, milestones } = this;
+    const { records } = this;
+    const milestones = this.#milestones;
     return { records, milestones, ...(validation ? { validation } : {}) };
   }
 
   facts(): HistoryFacts {
-    const { step, seconds, epochs, records, milestones } = this;
-    return { step, seconds, epoch: this.epochSums, interval: this.intervalSums, epochs, records, milestones };
+    const { step, seconds, epochs, records } = this;
+    const milestones = this.#milestones;
+    return { step, seconds, epoch: this.#epochSums, interval: this.#intervalSums, epochs, records, milestones };
   }
 }
 

@@ -11,46 +11,46 @@ export class InterruptedError extends UserError {
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
- * Ctrl-C (SIGINT) and SIGTERM as a wish that the training loop grants between two steps. Outside the loop, and the second
- * time, they end the process at once: whatever is on the disk by then is whole.
+ * Ctrl-C (SIGINT) and SIGTERM as a wish that the training loop grants between two steps. Outside the loop, and the
+ * second time, they end the process at once: whatever is on the disk by then is whole.
  */
 export class Interrupt {
-  private wished = false;
-  private deferred = false;
-  private readonly farewell: () => string;
-  private readonly onSignal = (): void => this.handle();
+  #wished = false;
+  #deferred = false;
+  readonly #farewell: () => string;
+  readonly #onSignal = (): void => this.#handle();
 
   /** @param farewell what is said when the process ends at once */
   constructor(farewell: () => string) {
-    this.farewell = farewell;
-    for (const signal of SIGNALS) process.on(signal, this.onSignal);
+    this.#farewell = farewell;
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
   /** Whether somebody wants training to stop. */
   get requested(): boolean {
-    return this.wished;
+    return this.#wished;
   }
 
   /** From here on until `release` the first signal only sets `requested`. */
   defer(): void {
-    this.deferred = true;
+    this.#deferred = true;
   }
 
   release(): void {
-    this.deferred = false;
+    this.#deferred = false;
   }
 
   dispose(): void {
-    for (const signal of SIGNALS) process.off(signal, this.onSignal);
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
   }
 
-  private handle(): void {
-    if (this.deferred && !this.wished) {
-      this.wished = true;
+  #handle(): void {
+    if (this.#deferred && !this.#wished) {
+      this.#wished = true;
       process.stderr.write("\nstopping after this step; once more to stop at once\n");
       return;
     }
-    process.stderr.write(`\n${this.farewell()}\n`);
+    process.stderr.write(`\n${this.#farewell()}\n`);
     process.exit(INTERRUPTED_EXIT_CODE);
   }
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type IndexingLayer, Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
-import { createProgress, formatCount } from "@poeem/offline/progress";
+import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { BatchBuilder } from "../model/batch.ts";
@@ -26,7 +26,9 @@ export interface TrainedModel {
   readonly model: TwoTower;
   readonly layer: IndexingLayer;
   readonly epochs: EpochFacts[];
-  /** Steps that were taken, and the step whose weights these are: the same, or the best one when training stopped early. */
+  /**
+   * Steps that were taken, and the step whose weights these are: the same, or the best one when training stopped early.
+   */
   readonly steps: number;
   readonly weightsOfStep: number;
   readonly examplesPerSecond: number;
@@ -39,22 +41,25 @@ export interface LoopFacts {
   readonly stopping: EarlyStoppingFacts;
 }
 
-/** Everything about a training that does not change what comes out of it, apart from `validation` with early stopping. */
+/**
+ * Everything about a training that does not change what comes out of it, apart from `validation` with early stopping.
+ */
 export interface TrainingRun {
   /** Where checkpoints go; none are written without. */
   readonly checkpoints?: CheckpointStore | undefined;
-  /** Where to go on from. */
+  /** Where to resume from. */
   readonly resume?: Checkpoint<LoopFacts> | undefined;
   /** Asked between two steps whether to stop. */
   readonly interrupt?: Interrupt | undefined;
   readonly validation?: Validation | undefined;
+  readonly startProgress?: ProgressStarter | undefined;
 }
 
 /** Trains both towers and the index together. Everything random comes from `training.seed`. */
 export async function trainModel(
   config: PoeemConfig,
   dataset: Dataset,
-  { checkpoints, resume, interrupt, validation }: TrainingRun = {},
+  { checkpoints, resume, interrupt, validation, startProgress = silentProgress }: TrainingRun = {},
 ): Promise<TrainedModel> {
   const { batchSize, epochs, seed } = config.training;
   const numEvents = dataset.eventItem.length;
@@ -82,7 +87,7 @@ export async function trainModel(
   };
   const { validations } = config.training;
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
-  const progress = createProgress("train", totalSteps * batchSize, "examples");
+  const progress = startProgress("train", totalSteps * batchSize, "examples");
   const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
   interrupt?.defer();
   try {
@@ -96,7 +101,8 @@ export async function trainModel(
       );
       if (!Number.isFinite(result.loss)) {
         throw new UserError(
-          `training diverged: loss ${result.loss} at step ${history.step + 1} of ${totalSteps}; try a smaller training.learningRate`,
+          `training diverged: loss ${result.loss} at step ${history.step + 1} of ${totalSteps}; try a smaller ` +
+            `training.learningRate`,
         );
       }
       history.addStep(result, phase === "joint");
@@ -129,7 +135,8 @@ export async function trainModel(
   }
   if (!layer.ready) {
     throw new UserError(
-      `the quantizer never started: ${formatCount(totalSteps * batchSize)} examples are too few for index.warmup ${config.index.warmup} and index.bufferSize ${config.index.bufferSize}`,
+      `the quantizer never started: ${formatCount(totalSteps * batchSize)} examples are too few for index.warmup ` +
+        `${config.index.warmup} and index.bufferSize ${config.index.bufferSize}`,
     );
   }
   return {

@@ -65,13 +65,11 @@ export class TrainingStep implements Stateful {
     const { objective, negatives, learningRate } = config.training;
     const others = Uint32Array.from({ length: negatives }, () => this.random.integer(dataset.ids.length));
     const batch = this.batches.build(events, objective === "full" ? "all" : others);
-    const textRows: Uint32Array[] = [];
-    const contexts = dataset.eventContext && { rows: dataset.eventContext, of: events };
-    const queryInput = this.queryInput.variable(batch.queries.length, (zeros) =>
-      model.queryInputs(dataset.queryRows, batch.queries, contexts, zeros),
+    const [queryInput, queryBack] = this.queryInput.variable(events.length, (zeros) =>
+      model.queryInputs.add({ events }, zeros, this.random),
     );
-    const itemInput = this.itemInput.variable(batch.items.length, (zeros) =>
-      model.itemInputs(dataset, batch.items, { random: this.random, textRows }, zeros),
+    const [itemInput, itemBack] = this.itemInput.variable(batch.items.length, (zeros) =>
+      model.itemInputs.add(batch.items, zeros, this.random),
     );
     const logQ = Float32Array.from(batch.items, (item) => this.logQ[item]!);
     let items: tf.Tensor2D | undefined;
@@ -106,8 +104,8 @@ export class TrainingStep implements Stateful {
       softmax!.data(),
       distortion?.data() ?? [0],
     ])) as [Float32Array, Float32Array, Float32Array, ArrayLike<number>];
-    model.queryGradients(dataset.queryRows, batch.queries, queryGradient, contexts);
-    model.itemGradients(dataset, batch.items, textRows, itemGradient);
+    queryBack(queryGradient);
+    itemBack(itemGradient);
     model.stepTables(learningRate * rateShare);
     tf.dispose([value, grads, queryInput, itemInput, items!, softmax!, ...(distortion ? [distortion] : [])]);
     return { loss: loss[0]!, distortion: lost[0]! };

@@ -1,15 +1,13 @@
 import type { IndexingLayer } from "@poeem/indexing-layer";
 import { createCodebook, decode } from "@poeem/pq-core/write";
-import { createQueryTower, type Partition, type QueryTowerWeights, quantizeTable } from "@poeem/towers";
-import { encodeItems } from "../artifact/encode-items.ts";
-import { queryOf } from "../artifact/query-tower.ts";
-import type { PoeemConfig } from "../config.ts";
+import { createQueryTower, type Partition } from "@poeem/towers";
 import type { Dataset } from "../data/types.ts";
-import { rankExhaustively } from "../evaluate/dense-rank.ts";
-import { vectorsOf } from "../evaluate/encoder.ts";
-import { rankingMetrics } from "../evaluate/metrics.ts";
-import { sampleQueries } from "../evaluate/sample-queries.ts";
+import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
+import { rankExhaustively } from "../rank/dense-rank.ts";
+import { rankingMetrics } from "../rank/metrics.ts";
+import { encoderOf } from "../rank/query-encoder.ts";
+import { sampleQueries } from "../rank/sample-queries.ts";
 import type { Validation } from "./validation.ts";
 
 // A validation scores at most so many pairs of query and item: about 25 GFLOP.
@@ -19,10 +17,10 @@ const FEWEST_QUERIES = 100;
 const PARTITION_SAMPLE = 256;
 
 /**
- * Recall of the validation queries over the whole catalogue, asked through the query tower as it would be published now. k is
- * 10 for texts and 50 for histories. Undefined where the data has no validation queries.
+ * Recall of the validation queries over the whole catalogue, asked through the query tower as it would be published
+ * now. k is 10 for texts and 50 for histories. Undefined where the data has no validation queries.
  */
-export function validationOf(config: PoeemConfig, dataset: Dataset): Validation | undefined {
+export function validationOf(dataset: Dataset): Validation | undefined {
   if (dataset.validation.count === 0) return undefined;
   const most = Math.max(FEWEST_QUERIES, Math.floor(MOST_SCORES / dataset.ids.length));
   const queries = sampleQueries(dataset.validation, most);
@@ -31,54 +29,23 @@ export function validationOf(config: PoeemConfig, dataset: Dataset): Validation 
     k,
     queries: queries.count,
     async recall(model, layer) {
-      const items = await searchedVectors(model, layer, dataset);
-      const tower = createQueryTower(await towerWeights(model, config, dataset, items));
-      const ranked = await rankExhaustively(
-        (query, vectors) => vectorsOf(tower.embed(queryOf(tower, queries, dataset, query, vectors)), model.dim),
-        { items, dim: model.dim, k, seen: queries.histories },
-      );
+      const items = await searchedVectors(model, layer);
+      const isMixture = model.history?.form === "mixture";
+      const partition = isMixture ? sampledPartition(items, model.dim, model.history.scale) : undefined;
+      const encode = encoderOf(createQueryTower(await model.queryTower(partition)), queries, dataset);
+      const ranked = await rankExhaustively(encode, { items, dim: model.dim, k, seen: queries.histories });
       return rankingMetrics(ranked, queries.relevant)[`recallAt${k}`];
     },
   };
 }
 
 /** Item vectors as a search would meet them now, (count, dim): quantized once the codebooks are in place. */
-async function searchedVectors(model: TwoTower, layer: IndexingLayer, dataset: Dataset): Promise<Float32Array> {
-  const vectors = await model.itemVectors(dataset);
+async function searchedVectors(model: TwoTower, layer: IndexingLayer): Promise<Float32Array> {
+  const vectors = await model.itemVectors();
   if (!layer.ready) return vectors;
   const codebook = createCodebook({ ...(await layer.codebook()), metric: "innerProduct" });
   const { assignments, codes } = await encodeItems(codebook, vectors);
   return decode(codebook, assignments, codes);
-}
-
-/** The query tower of the model as it is, which stays as it is. */
-async function towerWeights(
-  model: TwoTower,
-  config: PoeemConfig,
-  dataset: Dataset,
-  items: Float32Array,
-): Promise<QueryTowerWeights> {
-  const { dim, history, context } = model;
-  const mixture = history?.form === "mixture";
-  const [attention] = history?.variables ?? [];
-  const { scale } = config.training;
-  return {
-    tokenizer: dataset.tokenizer,
-    table: quantizeTable(model.text.rows, dataset.vocabulary, dim),
-    layers: mixture ? [] : await model.query.dense(),
-    skip: !mixture && config.model.hiddenDim > 0,
-    ...(history && {
-      history: {
-        form: history.form,
-        length: config.model.history.length,
-        scale,
-        tilt: history.tilt,
-        ...(attention && { attention: Float32Array.from(await attention.data()) }),
-        ...(mixture && { partition: sampledPartition(items, dim, scale) }),
-      },
-    }),
-    ...(context && { contexts: { names: dataset.contextNames, rows: context.rows } }),
-  };
 }
 
 /** log Σ_i exp(scale · q·v_i) from items spread evenly over the catalogue, each standing for its share. */

@@ -7,18 +7,19 @@ export interface Validation {
   readonly k: number;
   readonly queries: number;
   /**
-   * Of the items as they will be searched: quantized once the layer is ready, as they are before. Draws nothing from the
-   * training's random numbers and changes no weight.
+   * Of the items as they will be searched: quantized once the layer is ready, as they are before. Draws nothing from
+   * the training's random numbers and changes no weight.
    */
   recall(model: TwoTower, layer: IndexingLayer): Promise<number>;
 }
 
-// Every validation runs the item tower over the whole catalogue; together at most this share of the examples trained on.
+// Every validation runs the item tower over the whole catalogue; together at most this share of the examples trained
+// on.
 const CATALOGUE_SHARE = 0.1;
 
 /**
- * Whether a step ends with a validation: `wanted` of them spread evenly over training, fewer when the catalogue is large
- * beside the data, and one at the end.
+ * Whether a step ends with a validation: `wanted` of them spread evenly over training, fewer when the catalogue is
+ * large beside the data, and one at the end.
  */
 export function validationSchedule(
   wanted: number,

@@ -1,0 +1,16 @@
+/** What the index code throws where a caller must tell failures apart; `http/app.ts` maps each class to a status. */
+
+/** Nothing has been published yet, or what was published cannot be read. */
+export class IndexUnavailableError extends Error {
+  override readonly name = "IndexUnavailableError";
+}
+
+/** No index has the name that was asked for. */
+export class UnknownIndexError extends Error {
+  override readonly name = "UnknownIndexError";
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

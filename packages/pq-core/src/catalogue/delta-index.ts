@@ -1,0 +1,239 @@
+import type { Codebook } from "../codebook/codebook.ts";
+import type { EncodedVectors } from "../codebook/codes.ts";
+import { decode } from "../codebook/decode.ts";
+import type { DeltaPayload } from "../format/delta-chunk.ts";
+import type { ItemId } from "../format/ids.ts";
+import { listOf } from "../format/inverted-lists.ts";
+import type { Item } from "../format/item-pages.ts";
+import type { Manifest } from "../format/manifest.ts";
+import { BLOCK } from "../kernel/blocks.ts";
+import type { Counts } from "../kernel/kernel.ts";
+import { compileFilter } from "../search/compile-filter.ts";
+import { type Comparison, comparisonMask, type Filter } from "../search/filter.ts";
+import { checkOrdinals } from "../search/item-store.ts";
+import { type BlockMask, selected } from "../search/masks.ts";
+import {
+  MAX_K,
+  type Resolved,
+  resolveOptions,
+  resolveQueries,
+  type SearchOptions,
+  type SearchResult,
+} from "../search/options.ts";
+import { visitItems } from "../search/plan.ts";
+import { type Index, known, type PqIndex } from "../search/pq-index.ts";
+import type { Head } from "../search/score.ts";
+import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "../search/shortlist.ts";
+import { settleTies } from "../search/ties.ts";
+import { checkSameNames, countFacets, joinMasks, type TwoColumns, withoutRemoved } from "./columns.ts";
+import { OrdinalMap } from "./ordinal-map.ts";
+
+/** What was found in the base and beside it, and what it took. */
+type Found = readonly [Shortlist, Shortlist, Counts];
+
+/**
+ * A base and the items beside it, searched as the one catalogue that they are: every answer, ties included, is that of
+ * an index written anew. Ordinals are those of that index; `codesScanned` counts removed items of the base too, since
+ * they are skipped one by one.
+ */
+export class DeltaIndex implements Index {
+  readonly manifest: Manifest;
+  readonly codebook: Codebook;
+  readonly version: string;
+  readonly base: PqIndex;
+  readonly delta: PqIndex;
+  readonly removed: Uint32Array;
+  readonly #map: OrdinalMap;
+  #columns: TwoColumns | undefined;
+
+  constructor(manifest: Manifest, base: PqIndex, delta: PqIndex, payload: Pick<DeltaPayload, "positions" | "removed">) {
+    this.manifest = manifest;
+    this.codebook = base.codebook;
+    this.version = manifest.version;
+    this.base = base;
+    this.delta = delta;
+    this.removed = payload.removed;
+    this.#map = new OrdinalMap(payload);
+  }
+
+  get kernel(): Index["kernel"] {
+    return this.base.kernel;
+  }
+
+  async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
+    const heads = resolveQueries(this.codebook, query);
+    const resolved = resolveOptions(options, this.manifest, heads.length);
+    const { merge } = resolved;
+    const k = Math.min(resolved.k, this.manifest.numItems);
+    // A mixture is ordered within a shortlist, which must be that of all that is there and of nothing that was removed.
+    const isPlain = resolved.filter === undefined && resolved.exclude.length === 0 && merge.by === "max";
+    const [ofBase, ofDelta, counts] =
+      (isPlain ? await this.#searchPlain(heads, resolved, k) : undefined) ??
+      (await this.#searchMasked(heads, resolved, k));
+    const list = joinShortlists([ofBase, ofDelta], shortlistSize(k, merge), [
+      (ordinal) => this.#map.fromBase(ordinal),
+      (ordinal) => this.#map.fromDelta(ordinal),
+    ]);
+    const ranking = await settleTies(
+      finishShortlist(list, k),
+      k,
+      (ordinal) => this.#cellOf(ordinal),
+      (ordinals) => this.items(ordinals),
+    );
+    return { ...ranking, ...counts };
+  }
+
+  #cellOf(ordinal: number): number {
+    const place = this.#map.placeOf(ordinal);
+    return listOf((place.isDelta ? this.delta : this.base).parts.offsets, place.ordinal);
+  }
+
+  /**
+   * A search that nothing but removed items is kept out of: a few more of the base are wanted, in their place, which is
+   * cheaper than masks. Undefined when so many of the best were removed that these do not suffice.
+   */
+  async #searchPlain(heads: readonly Head[], { nprobe, merge }: Resolved, k: number): Promise<Found | undefined> {
+    const { base, delta, removed } = this;
+    const spare = Math.min(
+      removed.length,
+      4 + Math.ceil((2 * k * removed.length) / Math.max(1, base.manifest.numItems)),
+    );
+    if (k === 0 || k + spare > MAX_K) return undefined;
+    const queries = heads.map(({ original }) => original);
+    const { ordinals, scores, listsProbed, codesScanned } = await base.search(queries, { k: k + spare, nprobe, merge });
+    const isLeft = ordinals.map((ordinal) => (this.#map.isRemoved(ordinal) ? 0 : 1));
+    const ofBase = {
+      ordinals: ordinals.filter((_, i) => isLeft[i] === 1),
+      scores: scores.filter((_, i) => isLeft[i] === 1),
+    };
+    if (ofBase.ordinals.length < k && ordinals.length === k + spare) return undefined;
+    const ofDelta = await delta.search(queries, { k, nprobe, merge });
+    return [ofBase, ofDelta, { listsProbed, codesScanned: codesScanned + ofDelta.codesScanned }];
+  }
+
+  async #searchMasked(heads: readonly Head[], resolved: Resolved, k: number): Promise<Found> {
+    const { base, delta, removed } = this;
+    const { filter, exclude } = resolved;
+    const masks = filter === undefined ? undefined : await this.#masks(filter);
+    const excluded = exclude.length === 0 ? undefined : await this.#stored(exclude);
+    const few = masks === undefined ? undefined : this.#few(masks);
+    const probed = few === undefined ? base.probe(heads, resolved) : undefined;
+    const ofBase = await base.rank(
+      heads,
+      resolved,
+      k,
+      probed === undefined ? visitItems(base.parts.offsets, few!.base) : base.visitCells(probed),
+      masks?.base,
+      excluded === undefined ? [removed] : [removed, excluded.base],
+    );
+    const ofDelta = await delta.rank(
+      heads,
+      resolved,
+      k,
+      // The products are of the base's kernel.
+      probed === undefined
+        ? visitItems(delta.parts.offsets, few!.delta)
+        : delta.visitCells({ ...probed, products: undefined }),
+      masks?.delta,
+      excluded === undefined ? [] : [excluded.delta],
+    );
+    const counts = {
+      listsProbed: few === undefined ? ofBase.listsProbed : this.#countCells(few),
+      codesScanned: ofBase.codesScanned + ofDelta.codesScanned,
+    };
+    return [ofBase.ranking, ofDelta.ranking, counts];
+  }
+
+  items(ordinals: ArrayLike<number>): Promise<Item[]> {
+    return this.#split(ordinals, (part, own) => part.items(own));
+  }
+
+  async ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
+    const beside = await this.delta.ordinals(ids);
+    const rest = ids.filter((_, i) => beside[i]! < 0);
+    const inBase = (await this.base.ordinals(rest)).values();
+    return beside.map((j) => {
+      if (j >= 0) return this.#map.fromDelta(j);
+      const ordinal = inBase.next().value!;
+      return ordinal < 0 || this.#map.isRemoved(ordinal) ? -1 : this.#map.fromBase(ordinal);
+    });
+  }
+
+  async vectors(ordinals: ArrayLike<number>): Promise<Float32Array> {
+    const { assignments, codes } = await this.codes(ordinals);
+    return decode(this.codebook, assignments, codes);
+  }
+
+  async codes(ordinals: ArrayLike<number>): Promise<EncodedVectors> {
+    const M = this.codebook.numSubQuantizers;
+    const rows = await this.#split(ordinals, async (part, own) => {
+      const { assignments, codes } = await part.codes(own);
+      return Array.from(assignments, (cell, i) => ({ cell, code: codes.subarray(i * M, (i + 1) * M) }));
+    });
+    const codes = new Uint8Array(rows.length * M);
+    for (const [i, { code }] of rows.entries()) codes.set(code, i * M);
+    return { assignments: Uint32Array.from(rows, ({ cell }) => cell), codes };
+  }
+
+  async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
+    return countFacets(await this.#twoColumns());
+  }
+
+  queryTower(): Promise<Uint8Array | undefined> {
+    return this.base.queryTower();
+  }
+
+  /** The filter over the base and over the items beside it, both counting the matches of the whole catalogue. */
+  async #masks(filter: Filter): Promise<{ base: BlockMask; delta: BlockMask }> {
+    const columns = await this.#twoColumns();
+    const { numItems } = this.manifest;
+    const split = Math.ceil(this.base.manifest.numItems / BLOCK);
+    const maskOf = (comparison: Comparison): BlockMask =>
+      joinMasks(
+        comparisonMask(comparison, columns.base, this.base.manifest.numItems),
+        comparisonMask(comparison, columns.delta, this.delta.manifest.numItems),
+        split,
+      );
+    const mask = compileFilter(filter, maskOf, numItems);
+    return { base: mask, delta: { ...mask, words: (first, count) => mask.words(first + split, count) } };
+  }
+
+  /** The places of all matches, when a fresh index would score them one by one. */
+  #few(masks: { base: BlockMask; delta: BlockMask }): { base: number[]; delta: number[] } | undefined {
+    const inBase = selected(masks.base, this.base.manifest.numItems);
+    const beside = selected(masks.delta, this.delta.manifest.numItems);
+    if (inBase === undefined || beside === undefined) return undefined;
+    return { base: inBase.filter((ordinal) => !this.#map.isRemoved(ordinal)), delta: beside };
+  }
+
+  #countCells(few: { base: readonly number[]; delta: readonly number[] }): number {
+    const cellsOf = (part: PqIndex, ordinals: readonly number[]): number[] =>
+      ordinals.map((ordinal) => listOf(part.parts.offsets, ordinal));
+    return new Set([...cellsOf(this.base, few.base), ...cellsOf(this.delta, few.delta)]).size;
+  }
+
+  /** Where the items with these ids are stored. */
+  async #stored(ids: readonly ItemId[]): Promise<{ base: Uint32Array; delta: Uint32Array }> {
+    return { base: known(await this.base.ordinals(ids)), delta: known(await this.delta.ordinals(ids)) };
+  }
+
+  async #twoColumns(): Promise<TwoColumns> {
+    if (this.#columns !== undefined) return this.#columns;
+    const base = withoutRemoved(await this.base.columns(), this.removed, this.base.manifest.numItems);
+    const columns = { base, delta: await this.delta.columns() };
+    checkSameNames(columns);
+    this.#columns = columns;
+    return columns;
+  }
+
+  /** Asks each part for its own of the ordinals and puts the answers into the order asked. */
+  async #split<T>(ordinals: ArrayLike<number>, ask: (part: PqIndex, ordinals: number[]) => Promise<T[]>): Promise<T[]> {
+    checkOrdinals(ordinals, this.manifest.numItems);
+    const places = Array.from(ordinals, (ordinal) => this.#map.placeOf(ordinal));
+    const of = (isDelta: boolean): number[] =>
+      places.filter((place) => place.isDelta === isDelta).map(({ ordinal }) => ordinal);
+    const inBase = (await ask(this.base, of(false))).values();
+    const beside = (await ask(this.delta, of(true))).values();
+    return places.map(({ isDelta }) => (isDelta ? beside : inBase).next().value!);
+  }
+}

@@ -1,0 +1,213 @@
+import type { Codebook } from "../codebook/codebook.ts";
+import { checkAssignments, checkCodes, type EncodedVectors } from "../codebook/codes.ts";
+import { decodeRotated } from "../codebook/decode.ts";
+import { checkInteger, checkLength, rangeError } from "../errors.ts";
+import { blockBytes, countBlocks, hasTerms, packBlocks, type TermRange } from "../kernel/blocks.ts";
+import { type ArtifactChunk, type ChunkEntry, sealChunk } from "./chunk.ts";
+import { writeCodebook } from "./codebook-chunk.ts";
+import { type ChunkKind, HEADER_BYTES, MAX_CHUNK_BYTES, MAX_ITEMS } from "./constants.ts";
+import { type Facets, type Numbers, writeFilters } from "./filters-chunk.ts";
+import { idColumn } from "./id-column.ts";
+import { type ItemIds, idTypeOf } from "./ids.ts";
+import { type ListOrder, orderByList } from "./inverted-lists.ts";
+import { type ItemFields, writeItemPages } from "./item-pages.ts";
+import { writeLookupPages } from "./lookup-pages.ts";
+import type { Manifest } from "./manifest.ts";
+import { sealManifest } from "./manifest-file.ts";
+
+/** Everything `writeArtifact` needs. */
+export interface ArtifactInput extends EncodedVectors {
+  readonly codebook: Codebook;
+  readonly ids: ItemIds;
+  /** One object an item; left out = items without fields. */
+  readonly fields?: readonly ItemFields[] | undefined;
+  /** Facets an item can be filtered by: name → one value, several or none for each item. */
+  readonly facets?: Facets | undefined;
+  /** Numbers an item can be filtered by: name → one number an item; NaN = absent. */
+  readonly numbers?: Numbers | undefined;
+  /** The query tower's bytes, opaque here. */
+  readonly queryTower?: Uint8Array | undefined;
+  /** Training facts (data hash, seed, metrics, resolved config): any JSON. */
+  readonly training?: unknown;
+  readonly previousVersion?: string | undefined;
+  /** The nprobe a search uses when it names none. Default: all cells up to 8, else 8. */
+  readonly defaultNprobe?: number | undefined;
+  /**
+   * Upper limit of one lists chunk in bytes, at most 8 MiB; default 4 MiB, and 64 KiB (a 4096th of all lists, if more)
+   * beyond 32 MiB of lists.
+   */
+  readonly listChunkBytes?: number | undefined;
+  /** Upper limit of one items chunk in bytes; default 256 KiB. */
+  readonly itemChunkBytes?: number | undefined;
+}
+
+export interface Artifact {
+  readonly version: string;
+  readonly manifest: Manifest;
+  readonly manifestBytes: Uint8Array;
+  readonly chunks: readonly ArtifactChunk[];
+}
+
+const DEFAULT_LIST_CHUNK_BYTES = 4 * 1024 * 1024;
+/**
+ * Lists beyond this do not stay in memory at the edge: a search reads the chunks that its cells lie in, so these are
+ * about as small as a cell, though never so small that the manifest, which names them all, grows with the index.
+ */
+const LARGE_LIST_BYTES = 32 * 1024 * 1024;
+const LEAST_LIST_CHUNK_BYTES = 64 * 1024;
+const MOST_LIST_CHUNKS = 4096;
+const DEFAULT_ITEM_CHUNK_BYTES = 256 * 1024;
+const MAX_PART = MAX_CHUNK_BYTES - HEADER_BYTES;
+
+/** Chunks and their manifest entries, in the order sealed; `mark` is added to every entry. */
+export class ChunkList {
+  readonly chunks: ArtifactChunk[] = [];
+  readonly entries: ChunkEntry[] = [];
+  readonly #seqs = new Map<ChunkKind, number>();
+  readonly #mark: Pick<ChunkEntry, "delta">;
+
+  constructor(mark: Pick<ChunkEntry, "delta"> = {}) {
+    this.#mark = mark;
+  }
+
+  async add(kind: ChunkKind, payload: Uint8Array, first = 0, count = 0, firstId?: string): Promise<void> {
+    const seq = this.#seqs.get(kind) ?? 0;
+    this.#seqs.set(kind, seq + 1);
+    const { chunk, entry } = await sealChunk(kind, seq, first, count, payload);
+    this.chunks.push(chunk);
+    this.entries.push({ ...entry, ...(firstId === undefined ? {} : { firstId }), ...this.#mark });
+  }
+
+  /** A payload of any size as one or more chunks, to be read as one. */
+  async addParts(kind: ChunkKind, payload: Uint8Array): Promise<void> {
+    for (let at = 0; at === 0 || at < payload.length; at += MAX_PART)
+      await this.add(kind, payload.subarray(at, at + MAX_PART));
+  }
+}
+
+/**
+ * Makes the immutable artifact of one version: a manifest and content-addressed chunks, as docs/format.md defines.
+ * Pure: equal input gives equal bytes.
+ *
+ * @throws TypeError or RangeError that names the part which does not fit
+ */
+export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
+  const { codebook } = input;
+  const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
+  checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
+  const list = new ChunkList();
+  await addItems(list, input, "codebook", ({ offsets, range }) => writeCodebook({ codebook, offsets, range }));
+  if (input.queryTower !== undefined) await list.addParts("query-tower", input.queryTower);
+  const { manifest, manifestBytes } = await sealManifest(
+    {
+      dim: codebook.dim,
+      metric: codebook.metric,
+      nlist: codebook.nlist,
+      numSubQuantizers: codebook.numSubQuantizers,
+      nbits: codebook.nbits,
+      byResidual: codebook.byResidual,
+      hasRotation: codebook.rotation !== undefined,
+      numItems: input.ids.length,
+      idType: idTypeOf(input.ids),
+      hasFields: input.fields !== undefined,
+      defaultNprobe,
+      chunks: list.entries,
+      ...(input.training === undefined ? {} : { training: input.training }),
+    },
+    input.previousVersion,
+  );
+  return { version: manifest.version, manifest, manifestBytes, chunks: list.chunks };
+}
+
+function defaultListChunkBytes(codebook: Codebook, n: number): number {
+  const size = blockBytes(codebook);
+  const all = countBlocks(n) * size;
+  if (all <= LARGE_LIST_BYTES) return DEFAULT_LIST_CHUNK_BYTES;
+  const bytes = Math.max(LEAST_LIST_CHUNK_BYTES, Math.ceil(all / MOST_LIST_CHUNKS), size) + HEADER_BYTES;
+  return Math.min(bytes, MAX_CHUNK_BYTES);
+}
+
+/** Where the items came to lie: input position of each ordinal, list offsets, range of the terms. */
+export interface LaidOut extends ListOrder {
+  readonly range: TermRange;
+}
+
+/**
+ * Checks items and adds every chunk that holds something of them, in list order. First of all comes a payload that
+ * depends on where they lie, `head` of the kind `kind`.
+ */
+export async function addItems(
+  list: ChunkList,
+  input: ArtifactInput,
+  kind: ChunkKind,
+  head: (laidOut: LaidOut) => Uint8Array,
+): Promise<void> {
+  const { codebook, assignments, codes, ids, fields } = input;
+  const n = ids.length;
+  checkInteger("ids.length", n, 0, MAX_ITEMS);
+  const column = idColumn(ids);
+  checkAssignments(assignments, n, codebook.nlist);
+  checkCodes(codes, n, codebook);
+  if (fields !== undefined) checkLength("fields", fields, n);
+  const listChunkBytes = input.listChunkBytes ?? defaultListChunkBytes(codebook, n);
+  checkInteger("listChunkBytes", listChunkBytes, blockBytes(codebook) + HEADER_BYTES, MAX_CHUNK_BYTES);
+  const itemChunkBytes = input.itemChunkBytes ?? DEFAULT_ITEM_CHUNK_BYTES;
+  checkInteger("itemChunkBytes", itemChunkBytes, 1024, MAX_CHUNK_BYTES);
+
+  const { order, offsets } = orderByList(assignments, Math.max(codebook.nlist, 1), column.byId);
+  const { blocks, range } = layOut(input, order);
+  await list.addParts(kind, head({ order, offsets, range }));
+  const size = blockBytes(codebook);
+  const perChunk = Math.floor((listChunkBytes - HEADER_BYTES) / size);
+  for (let first = 0; first < blocks.length / size; first += perChunk) {
+    const payload = blocks.subarray(first * size, (first + perChunk) * size);
+    await list.add("lists", payload, first, payload.length / size);
+  }
+  for (const page of writeItemPages(column, order, fields, itemChunkBytes - HEADER_BYTES)) {
+    await list.add("items", page.payload, page.first, page.count);
+  }
+  for (const page of writeLookupPages(column, order, itemChunkBytes - HEADER_BYTES)) {
+    await list.add("lookup", page.payload, page.first, page.count, page.firstId);
+  }
+  if (input.facets !== undefined || input.numbers !== undefined) {
+    await list.addParts("filters", writeFilters(input.facets ?? {}, input.numbers ?? {}, order));
+  }
+}
+
+/** Codes (and terms) in list order, as blocks. */
+function layOut(
+  { codebook, codes, assignments }: ArtifactInput,
+  order: Uint32Array,
+): { blocks: Uint8Array; range: TermRange } {
+  const M = codebook.numSubQuantizers;
+  if (!hasTerms(codebook)) return { blocks: packBlocks(codebook, codes, order), range: { min: 0, max: 0 } };
+  const terms = new Float32Array(order.length);
+  // In pieces, so that the decoded vectors of a large catalogue are never in memory together.
+  const step = 4096;
+  for (let start = 0; start < order.length; start += step) {
+    const own = order.subarray(start, start + step);
+    const ownCodes = new Uint8Array(own.length * M);
+    for (let i = 0; i < ownCodes.length; i++) ownCodes[i] = codes[own[Math.floor(i / M)]! * M + (i % M)]!;
+    const cells = own.map((from) => assignments[from]!);
+    const decoded = decodeRotated(codebook, cells, ownCodes);
+    for (let i = 0; i < own.length; i++) {
+      let square = 0;
+      for (const value of decoded.subarray(i * codebook.dim, (i + 1) * codebook.dim)) square += value * value;
+      terms[start + i] = codebook.metric === "l2" ? square : Math.sqrt(square);
+    }
+  }
+  const range = termRange(terms);
+  return { blocks: packBlocks(codebook, codes, order, terms, range), range };
+}
+
+function termRange(terms: Float32Array): TermRange {
+  if (terms.length === 0) return { min: 0, max: 0 };
+  let min = Infinity;
+  let max = 0;
+  for (const term of terms) {
+    if (!Number.isFinite(term)) throw rangeError("decoded vector", "a finite norm", term);
+    min = Math.min(min, term);
+    max = Math.max(max, term);
+  }
+  return { min, max };
+}

@@ -1,0 +1,186 @@
+import { MAX_DIM, MAX_NLIST, METRICS } from "../codebook/codebook.ts";
+import { check, checkInteger, FormatError } from "../errors.ts";
+import { blockBytes, countBlocks } from "../kernel/blocks.ts";
+import { chunkKey, sha256 } from "./chunk.ts";
+import { codebookBytes } from "./codebook-chunk.ts";
+import {
+  align,
+  type ChunkKind,
+  FORMAT,
+  FORMAT_VERSION,
+  HEADER_BYTES,
+  KIND_NUMBERS,
+  MAX_CHUNK_BYTES,
+  MAX_ITEMS,
+  MAX_MANIFEST_BYTES,
+} from "./constants.ts";
+import { deltaBytes } from "./delta-chunk.ts";
+import { type Manifest, viewsOf } from "./manifest.ts";
+
+const encoder = new TextEncoder();
+
+async function hashJson(value: unknown): Promise<string> {
+  return sha256(encoder.encode(JSON.stringify(value)));
+}
+
+/** Completes a manifest with the version and the checksum, which are derived from its content. */
+export async function sealManifest(
+  content: Omit<Manifest, "format" | "formatVersion" | "version" | "previousVersion" | "checksum">,
+  previousVersion: string | undefined,
+): Promise<{ manifest: Manifest; manifestBytes: Uint8Array }> {
+  const version = (await hashJson([FORMAT_VERSION, content])).slice(0, 16);
+  const rest = {
+    format: FORMAT,
+    formatVersion: FORMAT_VERSION,
+    version,
+    ...(previousVersion === undefined ? {} : { previousVersion }),
+    ...content,
+  };
+  const manifest = { ...rest, checksum: await hashJson(rest) } as Manifest;
+  const manifestBytes = encoder.encode(`${JSON.stringify(manifest)}\n`);
+  const { length } = manifestBytes;
+  if (length > MAX_MANIFEST_BYTES)
+    throw new FormatError(WHERE, `expected at most ${MAX_MANIFEST_BYTES} bytes, got ${length}`);
+  return { manifest, manifestBytes };
+}
+
+/**
+ * Parses and checks a manifest: types, ranges, checksum, and that each kind's chunks cover what they must without a
+ * gap.
+ *
+ * @throws FormatError naming the member, what was expected and what came
+ */
+export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
+  expect(bytes instanceof Uint8Array, "bytes", "a Uint8Array", typeof bytes);
+  expect(bytes.length <= MAX_MANIFEST_BYTES, "size", `at most ${MAX_MANIFEST_BYTES} bytes`, bytes.length);
+  const manifest = parse(bytes);
+  const { checksum, ...rest } = manifest;
+  equal("format", manifest.format, FORMAT);
+  equal("formatVersion", manifest.formatVersion, FORMAT_VERSION);
+  const expected = await hashJson(rest).catch((cause: unknown) => {
+    throw new FormatError(WHERE, "is nested too deeply", { cause });
+  });
+  equal("checksum", checksum, expected);
+  checkMembers({ previousVersion: "", ...manifest }, MEMBERS);
+  const { chunks, numItems, delta } = manifest;
+  checkMembers(manifest, { defaultNprobe: [1, Math.max(1, manifest.nlist)] });
+  expect(Array.isArray(chunks), "chunks", "an array", chunks);
+  if (delta !== undefined) {
+    expect(isObject(delta), "delta", "an object", delta);
+    checkMembers(delta, { baseItems: [0, MAX_ITEMS], numItems: [0, MAX_ITEMS] }, "delta.");
+    checkMembers(delta, { removed: [0, delta.baseItems] }, "delta.");
+    equal("numItems", numItems, delta.baseItems - delta.removed + delta.numItems);
+  }
+  const views = viewsOf(manifest);
+  checkChunks(views.base, "", { codebook: codebookBytes(views.base), delta: 0 });
+  if (views.delta) checkChunks(views.delta, "delta ", { codebook: 0, delta: deltaBytes(manifest) });
+  return manifest;
+}
+
+/** What a member must be: of a type, so many hex digits, an integer from … to, or one of some values. */
+type Rule = "string" | number | readonly [min: number, max: number] | ReadonlySet<unknown>;
+
+const FLAG = new Set([true, false]);
+const MEMBERS: Readonly<Record<string, Rule>> = {
+  version: 16,
+  previousVersion: "string",
+  dim: [1, MAX_DIM],
+  nlist: [0, MAX_NLIST],
+  numSubQuantizers: [1, MAX_DIM],
+  numItems: [0, MAX_ITEMS],
+  metric: new Set(METRICS),
+  nbits: new Set([4, 8]),
+  idType: new Set(["string", "u32", "u64"]),
+  byResidual: FLAG,
+  hasRotation: FLAG,
+  hasFields: FLAG,
+};
+const ENTRY: Readonly<Record<string, Rule>> = {
+  kind: new Set(Object.keys(KIND_NUMBERS)),
+  size: [HEADER_BYTES, MAX_CHUNK_BYTES],
+  first: [0, MAX_ITEMS],
+  count: [0, MAX_ITEMS],
+  sha256: 64,
+};
+
+function checkMembers(value: object, rules: Readonly<Record<string, Rule>>, prefix = ""): void {
+  for (const [member, rule] of Object.entries(rules)) {
+    const name = prefix + member;
+    const got = (value as Record<string, unknown>)[member];
+    if (Array.isArray(rule)) checkInteger(name, got, rule[0], rule[1], WHERE);
+    else if (rule instanceof Set) expect(rule.has(got), name, `one of ${[...rule].join(", ")}`, got);
+    else if (rule === "string") expect(typeof got === rule, name, "a string", got);
+    else
+      expect(
+        typeof got === "string" && got.length === rule && /^[0-9a-f]+$/.test(got),
+        name,
+        `${rule} hex digits`,
+        got,
+      );
+  }
+}
+
+function parse(bytes: Uint8Array): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
+  } catch (cause) {
+    throw new FormatError(WHERE, "is not JSON in UTF-8", { cause });
+  }
+  expect(isObject(value) && !Array.isArray(value), "root", "an object", value);
+  return value as Manifest;
+}
+
+/**
+ * Each entry by itself, its key, that each kind covers all items once, and that sizes are those which the numbers ask
+ * for: nothing is allocated that was not declared.
+ *
+ * @param payloads bytes of the kinds that are read as one
+ */
+function checkChunks(manifest: Manifest, prefix: string, payloads: Partial<Record<ChunkKind, number>>): void {
+  const { chunks, numItems } = manifest;
+  const seqs: Record<string, number> = {};
+  const ends: Record<string, number> = {};
+  const sizes: Record<string, number> = {};
+  for (const [i, entry] of chunks.entries()) {
+    const name = `${prefix}chunks[${i}]`;
+    expect(isObject(entry), name, "an object", entry);
+    checkMembers(entry, ENTRY, `${name}.`);
+    const { kind, key, size } = entry;
+    if (kind === "lookup") checkMembers(entry, { firstId: "string" }, `${name}.`);
+    const seq = seqs[kind] ?? 0;
+    seqs[kind] = seq + 1;
+    equal(`${name}.key`, key, chunkKey(kind, seq, entry.sha256));
+    sizes[kind] = (sizes[kind] ?? 0) + size - HEADER_BYTES;
+  }
+  const covered = { lists: countBlocks(numItems), items: numItems, lookup: numItems };
+  for (const { kind, key, first, count } of chunks) {
+    if (!(kind in covered)) continue;
+    equal(`${key}.first`, first, ends[kind] ?? 0);
+    ends[kind] = first + count;
+  }
+  for (const [kind, total] of Object.entries(covered)) {
+    const end = ends[kind] ?? 0;
+    expect(end === total, `${kind} chunks`, `to cover ${total}`, end);
+  }
+  for (const { kind, key, size, count } of chunks)
+    if (kind === "lists") equal(`${key}.size`, size, HEADER_BYTES + align(count * blockBytes(manifest)));
+  for (const [kind, bytes] of Object.entries(payloads)) {
+    const got = sizes[kind] ?? 0;
+    expect(got === align(bytes), `${kind} chunks`, `${align(bytes)} payload bytes`, got);
+  }
+}
+
+const WHERE = "manifest";
+
+function expect(ok: boolean, name: string, expected: unknown, got: unknown): void {
+  check(ok, name, expected, got, WHERE);
+}
+
+function equal(name: string, got: unknown, expected: unknown): void {
+  expect(got === expected, name, expected, got);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,66 @@
+// What src/kernel/wasm-kernel.ts calls.
+import { byResidual, centroidTiles, nlist, productsAt } from "./shape.as";
+import { finish as sort, start } from "./heap.as";
+import { setRange } from "./scan.as";
+import { beginCollect, flush } from "./collect4.as";
+import { scan4 } from "./scan4.as";
+import { begin4 } from "./steps4.as";
+import { scan8 } from "./scan8.as";
+import { probe } from "./probe.as";
+import { setQuery } from "./tables.as";
+
+export { configure } from "./shape.as";
+export { setQuery } from "./tables.as";
+export { probe } from "./probe.as";
+export { flush } from "./collect4.as";
+export { scores } from "./scan.as";
+
+export function begin(k: i32, maxBias: f64, floor: f32, heapAt: usize): void {
+  start(k, floor, heapAt);
+  if (centroidTiles != 1) return;
+  begin4(maxBias);
+  beginCollect(k);
+}
+
+export function finish(ordinalsAt: usize, scoresAt: usize): i32 {
+  flush();
+  return sort(ordinalsAt, scoresAt);
+}
+
+export function scan(from: i32, to: i32, ordinal: u32, bias: f32, maskAt: usize, blocksAt: usize): void {
+  if (to <= from) return;
+  setRange(from, to, maskAt, blocksAt);
+  if (centroidTiles == 1) scan4(ordinal, bias);
+  else scan8(ordinal, bias);
+}
+
+// A whole search of one query: table, cells, scan, ranking of what scores at least `floor`. `offsets` are those of
+// the lists, u32 (cells + 1). Returns the number of results; cellsAt holds the cells afterwards.
+export function search(nprobe: i32, k: i32, heapAt: usize, cellsAt: usize, biasesAt: usize, ordinalsAt: usize,
+  scoresAt: usize, offsets: usize, blocksAt: usize, floor: f32): i32 {
+  setQuery();
+  let best: f32 = 0, cells = 1;
+  if (nlist == 0) store<u32>(cellsAt, 0);
+  else cells = probe(nprobe, heapAt, cellsAt, biasesAt);
+  if (byResidual) {
+    best = -Infinity;
+    for (let i = 0; i < cells; i++) best = max<f32>(best, productOf(cellsAt, i));
+  }
+  begin(k, <f64>best, floor, heapAt);
+  for (let i = 0; i < cells; i++) {
+    const list = offsets + (<usize>load<u32>(cellsAt + (<usize>i << 2)) << 2);
+    scan(load<u32>(list, 0), load<u32>(list, 4), 0, byResidual ? productOf(cellsAt, i) : 0, 0, blocksAt);
+  }
+  return finish(ordinalsAt, scoresAt);
+}
+
+// @ts-ignore: decorator
+@inline
+function productOf(cellsAt: usize, i: i32): f32 {
+  return load<f32>(productsAt + (<usize>load<u32>(cellsAt + (<usize>i << 2)) << 2));
+}
+
+// Which build this is.
+export function isRelaxed(): bool {
+  return ASC_FEATURE_RELAXED_SIMD;
+}

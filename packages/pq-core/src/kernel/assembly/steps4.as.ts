@@ -1,0 +1,129 @@
+// 4 bits: a first pass over u8 tables, then exact scores of what it lets through.
+//
+// Row m of the u8 table keeps floor((max_m − table[m][c]) / step), capped at 255: how far an entry lies below the
+// row's best, in steps. So an item's sum never exceeds (bias + Σ max_m − score) / step, and an item with
+// score ≥ theta has a sum of at most (bias + Σ max_m − theta) / step: comparing with that limit misses nothing.
+// Sums saturate instead of growing to 16 bits: rows go to two u8 accumulators in turn, whose rounded-up average is
+// compared with the limit's half. Saturation and capping only lower a sum; they may let an item through, never
+// hold one back. (Four accumulators halve the steps again, but spill x86's sixteen registers: 25 % slower.)
+import { bytesAt, numSubQuantizers, TABLE, termLow, termMode, termStep } from "./shape.as";
+import { theta } from "./heap.as";
+
+/** Steps between the best possible score and theta, in both accumulators together; more lets them saturate. */
+const STEPS: f64 = 350;
+/** Steps between the best and the worst entry of a row at most, so that no entry is capped. */
+const ROW_STEPS: f64 = 250;
+
+export let maxBias: f64 = 0; // largest bias that will be scanned
+let maxSum: f64 = 0; // Σ max_m
+// score of an item whose codes are average, in the best list: stands in for theta until there is one
+let typical: f64 = 0;
+let widest: f64 = 0; // largest max_m − min_m
+let magnitude: f64 = 0; // bound of |partial sums|, for the rounding allowance
+let termMax: f64 = 0; // maximum of the term's row
+let tunedRange: f64 = -1; // distance of theta from the best possible score when the step was chosen
+export let limit: i32 = 255; // half the largest sum that may still reach theta, for the running bias; −1 = none
+export let scale: f64 = 1; // half steps per score, and what is added for rounding
+let allowance: f64 = 0;
+
+export function begin4(maxBias_: f64): void {
+  maxBias = maxBias_;
+  maxSum = 0; widest = 0; typical = maxBias;
+  magnitude = termMode == 1 ? <f64>termLow + 16 * <f64>termStep : 0;
+  tunedRange = -1;
+  for (let m = 0; m < numSubQuantizers; m++) {
+    const row = TABLE + (<usize>m << 6);
+    const high = <f64>rowMax(row), low = <f64>rowMin(row);
+    maxSum += high;
+    typical += <f64>rowMean(row);
+    widest = max<f64>(widest, high - low);
+    magnitude += max<f64>(Math.abs(high), Math.abs(low));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function across(a: v128, isMax: bool): f32 {
+  const x0 = f32x4.extract_lane(a, 0), x1 = f32x4.extract_lane(a, 1), x2 = f32x4.extract_lane(a, 2),
+    x3 = f32x4.extract_lane(a, 3);
+  return isMax ? max<f32>(max<f32>(x0, x1), max<f32>(x2, x3)) : min<f32>(min<f32>(x0, x1), min<f32>(x2, x3));
+}
+
+function rowMax(row: usize): f32 {
+  return across(f32x4.max(f32x4.max(v128.load(row, 0), v128.load(row, 16)),
+    f32x4.max(v128.load(row, 32), v128.load(row, 48))), true);
+}
+
+function rowMin(row: usize): f32 {
+  return across(f32x4.min(f32x4.min(v128.load(row, 0), v128.load(row, 16)),
+    f32x4.min(v128.load(row, 32), v128.load(row, 48))), false);
+}
+
+function rowMean(row: usize): f32 {
+  const sum = f32x4.add(f32x4.add(v128.load(row, 0), v128.load(row, 16)),
+    f32x4.add(v128.load(row, 32), v128.load(row, 48)));
+  return (f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) +
+    f32x4.extract_lane(sum, 3)) / 16;
+}
+
+// One row more for metrics with a term: an upper bound of what it adds to the score, for each bucket of its range.
+function fillTermRow(): void {
+  const row = TABLE + (<usize>numSubQuantizers << 6);
+  for (let b = 0; b < 16; b++) {
+    // A hundredth of a bucket for the rounding of its edges.
+    const low = max<f32>(0, termLow + termStep * (<f32>b - <f32>0.01));
+    const high = termLow + termStep * (<f32>b + <f32>1.01);
+    // l2: −t ≤ −low. cosine: sum/t ≥ theta means sum − theta·t ≥ 0, and −theta·t ≤ −theta·(low or high).
+    store<f32>(row + (<usize>b << 2), termMode == 1 ? -low : theta > 0 ? -theta * low : -theta * high);
+  }
+  termMax = <f64>rowMax(row);
+}
+
+function quantizeRow(m: i32, inverse: f32): void {
+  const row = TABLE + (<usize>m << 6);
+  const top = f32x4.splat(rowMax(row));
+  const scale = f32x4.splat(inverse);
+  const d0 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 0)), scale));
+  const d1 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 16)), scale));
+  const d2 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 32)), scale));
+  const d3 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 48)), scale));
+  v128.store(bytesAt + (<usize>m << 4),
+    i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_s(d0, d1), i16x8.narrow_i32x4_s(d2, d3)));
+}
+
+// Distance of the best possible score from what it must reach: theta, or 0 for cosine, whose row holds theta.
+// @ts-ignore: decorator
+@inline
+function range(bias: f64): f64 {
+  return bias + maxSum + termMax - (termMode == 2 ? 0 : <f64>theta);
+}
+
+// Chooses the step for the present theta and fills the u8 tables.
+function tune(): void {
+  tunedRange = theta == -Infinity ? maxBias + maxSum - typical : range(maxBias);
+  // When nothing can beat theta any more, only equal scores are left to find; any step is right then.
+  const step = max<f64>(max<f64>(tunedRange, 1e-30) / STEPS, widest / ROW_STEPS);
+  const rows = numSubQuantizers + i32(termMode != 0);
+  for (let m = 0; m < rows; m++) quantizeRow(m, <f32>(1 / step));
+  scale = 0.5 / step;
+  // float32 sums of M terms are off by at most M·ε·Σ|terms|; a step for the rounding of the entries, one for the
+  // average.
+  const largest = magnitude + Math.abs(maxBias) + Math.abs(theta == -Infinity ? typical : <f64>theta) *
+    (termMode == 2 ? <f64>max<f32>(1, termLow + 16 * termStep) : 1);
+  allowance = 2 + 4 * <f64>(numSubQuantizers + 4) * 1.2e-7 * largest * scale;
+}
+
+/** Sets the limit for a bias; chooses finer steps when theta has taken a tenth of the range. */
+export function setLimit(bias: f64): void {
+  if (termMode != 0) fillTermRow();
+  // A range of −∞ … theta stays as it was tuned for the typical score.
+  if (tunedRange < 0 || range(maxBias) < 0.9 * tunedRange) tune();
+  else if (termMode == 2) quantizeRow(numSubQuantizers, <f32>(2 * scale));
+  holdLimit(bias);
+}
+
+/** Sets the limit for a bias and leaves the steps as they are. */
+export function holdLimit(bias: f64): void {
+  const halves = range(bias) * scale + allowance;
+  limit = halves >= 254 ? 255 : halves < 0 ? -1 : <i32>halves;
+}

@@ -1,0 +1,96 @@
+import type { Codebook } from "../codebook/codebook.ts";
+import type { TermRange } from "./blocks.ts";
+
+/**
+ * - `scalar`: plain TypeScript, the definition of every result
+ * - `simd`: WebAssembly with 128-bit SIMD
+ * - `relaxed-simd`: the same with relaxed swizzle, where the engine has it
+ */
+export type KernelName = "scalar" | "simd" | "relaxed-simd";
+
+/** Best first. Scores are exact ADC scores. */
+export interface Ranking {
+  readonly ordinals: Uint32Array;
+  readonly scores: Float32Array;
+}
+
+/** What a search cost. */
+export interface Counts {
+  readonly listsProbed: number;
+  readonly codesScanned: number;
+}
+
+/**
+ * Scores codes for one query at a time: setQuery → begin → scan, scan … → finish, without an await in between.
+ * All kernels give the same bits: float32 arithmetic in one fixed order (see scalar-kernel.ts).
+ */
+export interface AdcKernel {
+  readonly name: KernelName;
+  /** Of the terms, where the kernel uses it. */
+  readonly range?: TermRange;
+  /**
+   * Makes room for blocks and copies `bytes` into it, starting at block `at`; what was loaded elsewhere stays.
+   * `blocks` is the room wanted in all; it never shrinks.
+   */
+  load(bytes: Uint8Array, at: number, blocks: number): void;
+  /** The loaded blocks; a view that the next `load` may replace. */
+  blocks(): Uint8Array;
+  /**
+   * Computes the distance table (M, ksub) and the products with the coarse centroids.
+   *
+   * @param query (dim) in the original space, scaled as the metric wants it (see search/score.ts)
+   * @returns (nlist) q·u of every cell; valid until the next call
+   */
+  setQuery(query: Float32Array): Float32Array;
+  /**
+   * The best cells for the query set last, by the metric's score of their centroids, best first; ties by the smaller.
+   *
+   * @param nprobe at most nlist
+   */
+  probe(nprobe: number): Uint32Array;
+  /**
+   * Exact scores of single items of the loaded blocks, in their order.
+   *
+   * @param positions (n) block positions
+   * @param biases (n) one an item
+   * @returns (n) valid until the next call
+   */
+  scores(positions: Uint32Array, biases: Float32Array): Float32Array;
+  /**
+   * Starts a ranking.
+   *
+   * @param k results kept
+   * @param maxBias largest bias that will be scanned; sharpens the first pass
+   * @param floor scores below it are not wanted; −∞ for no limit
+   */
+  begin(k: number, maxBias: number, floor: number): void;
+  /**
+   * Offers the items at block positions [start, end) of the loaded blocks: score = bias + Σ_m table[m][code_m],
+   * then divided by the term (cosine) or less the term (l2).
+   *
+   * @param ordinal of the item at block position 0
+   * @param mask one bit a position, word 0 = the block in which `start` lies; absent = all
+   */
+  scan(start: number, end: number, ordinal: number, bias: number, mask?: Uint32Array): void;
+  finish(): Ranking;
+  /**
+   * A whole search of one query in one call, where a kernel has it: setQuery, probe, begin with the best cell's bias,
+   * scan of each cell, finish. The same results; what is saved is the way to and from the kernel.
+   *
+   * @param offsets (cells + 1) of the loaded lists; a kernel may keep a copy for as long as it gets the same array
+   * @param nprobe at most the number of cells
+   * @param floor scores below it are not wanted; default −∞
+   * @returns arrays that are valid until the next call
+   */
+  search?(query: Float32Array, offsets: Uint32Array, nprobe: number, k: number, floor?: number): Ranking & Counts;
+  /** The cells that the last `search` visited, best first; valid until the next call. */
+  visited?(): Uint32Array;
+  /**
+   * What the kernel has of the query set last, views that are valid until the next call; other values in `table` are
+   * another query's.
+   */
+  query?(): { readonly table: Float32Array; readonly products: Float32Array };
+}
+
+/** Makes a kernel for a codebook; `range` is that of the terms, {0, 0} for inner product. */
+export type KernelFactory = (codebook: Codebook, range: TermRange) => AdcKernel;

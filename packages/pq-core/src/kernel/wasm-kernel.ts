@@ -1,0 +1,250 @@
+import type { Codebook } from "../codebook/codebook.ts";
+import { typeError } from "../errors.ts";
+import { blockBytes, hasTerms, type TermRange, termsOffset } from "./blocks.ts";
+import { coarseTerms } from "./distance-table.ts";
+import type { AdcKernel, KernelFactory } from "./kernel.ts";
+
+/** What src/kernel/assembly/kernel.as.ts exports; all addresses are byte offsets into `memory`. */
+interface KernelExports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  configure(...values: number[]): void;
+  setQuery(): void;
+  probe(nprobe: number, heapAt: number, cellsAt: number, scoresAt: number): number;
+  begin(k: number, maxBias: number, floor: number, heapAt: number): void;
+  scan(start: number, end: number, ordinal: number, bias: number, maskAt: number, blocksAt: number): void;
+  flush(): void;
+  scores(count: number, positionsAt: number, biasesAt: number, outAt: number, blocksAt: number): void;
+  finish(ordinalsAt: number, scoresAt: number): number;
+  search(
+    nprobe: number,
+    k: number,
+    heapAt: number,
+    cellsAt: number,
+    biasesAt: number,
+    ordinalsAt: number,
+    scoresAt: number,
+    offsetsAt: number,
+    blocksAt: number,
+    floor: number,
+  ): number;
+  isRelaxed(): number;
+}
+
+/** Rows of centroids that one SIMD step handles together. */
+const TILE = 16;
+const PAGE = 65_536;
+/** Address of the distance table; a constant of src/kernel/assembly/shape.as.ts. */
+const TABLE = 4096;
+/** Room for the blocks that src/kernel/assembly/collect4.as.ts keeps: four minima and a record each. */
+const COLLECT_BYTES = 512 * 4 + 16 + 512 * 48;
+
+/** A module of one function, () → v128: two splats and i8x16.relaxed_swizzle. */
+const RELAXED_PROBE = [
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b, 0x03, 0x02, 0x01, 0x00],
+  ...[0x0a, 0x0f, 0x01, 0x0d, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x80, 0x02, 0x0b],
+];
+
+/**
+ * Which build this engine can compile: kernel-relaxed.wasm when true (Node 22, workerd, current browsers), else
+ * kernel.wasm.
+ */
+export function supportsRelaxedSimd(): boolean {
+  return WebAssembly.validate(Uint8Array.from(RELAXED_PROBE));
+}
+
+/**
+ * Makes kernels from a compiled module. Workers refuse to compile bytes, so a module is taken, never bytes:
+ * `import module from "@poeem/pq-core/kernel.wasm"` there, `new WebAssembly.Module(bytes)` in Node.
+ *
+ * @throws TypeError when `module` is not a module
+ */
+export function loadKernel(module: WebAssembly.Module): KernelFactory {
+  if (!(module instanceof WebAssembly.Module)) throw typeError("kernelModule", "a WebAssembly.Module", module);
+  return (codebook, range) => makeKernel(module, codebook, range);
+}
+
+/** A stretch of the kernel's memory. */
+interface Region {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermRange): AdcKernel {
+  // The kernel imports nothing: all it can touch is its own memory.
+  const wasm = new WebAssembly.Instance(module, {}).exports as unknown as KernelExports;
+  const { memory } = wasm;
+  const { dim, nlist, numSubQuantizers: M, numCentroids, subDim, metric, rotation, byResidual } = codebook;
+  const blockSize = blockBytes(codebook);
+  let end = TABLE;
+  let u32 = new Uint32Array(memory.buffer);
+  let f32 = new Float32Array(memory.buffer);
+  let blocks: Region = { at: 0, bytes: 0 };
+  /** Heap of the ranking, then its sorted ordinals and scores; or positions, biases and scores of single items. */
+  let scratch = blocks;
+  let masks = blocks;
+  /** Copy of the list offsets that `search` was given last. */
+  let lists = blocks;
+  let knownOffsets: Uint32Array | undefined;
+  /** Where the last search left its cells. */
+  let visited: Region = { at: 0, bytes: 0 };
+  let kept = 0;
+  /** Views that `query` gives as long as the memory is the same. */
+  let shown: { readonly table: Float32Array; readonly products: Float32Array } | undefined;
+
+  const pad = (n: number): number => Math.ceil(n / TILE) * TILE;
+  const allocate = (bytes: number): number => {
+    const at = end;
+    end = Math.ceil((at + bytes) / 64) * 64;
+    const missing = end - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+    // Growing detaches the old buffer and the views on it.
+    if (u32.buffer !== memory.buffer) {
+      u32 = new Uint32Array(memory.buffer);
+      f32 = new Float32Array(memory.buffer);
+    }
+    return at;
+  };
+  // Doubling, because what is given up is not used again.
+  const room = (region: Region, bytes: number): Region =>
+    region.bytes >= bytes ? region : { at: allocate(bytes * 2), bytes: bytes * 2 };
+  const bytesAt = ({ at, bytes }: Region): Uint8Array => new Uint8Array(memory.buffer, at, bytes);
+  /** Centroids (rows, size) as tiles of 16 rows, each (size, 16), so that a SIMD lane holds one centroid. */
+  const writeTiles = (rows: Float32Array, count: number, size: number): number => {
+    const at = allocate(pad(count) * size * 4);
+    for (let r = 0; r < count; r++) {
+      const tile = at / 4 + Math.floor(r / TILE) * TILE * size + (r % TILE);
+      for (let d = 0; d < size; d++) f32[tile + d * TILE] = rows[r * size + d]!;
+    }
+    return at;
+  };
+
+  // The table comes first, at TABLE, with one row more than sub-quantizers, for the bounds of the term.
+  allocate((M + 1) * numCentroids * 4);
+  const rotationAt = rotation === undefined ? 0 : writeTiles(transpose(rotation, dim), dim, dim);
+  const coarseAt = writeTiles(codebook.coarseCentroids, nlist, dim);
+  const codebookAt = writeTiles(codebook.centroids, M * numCentroids, subDim);
+  const termsAt = allocate(nlist * 4);
+  f32.set(coarseTerms(codebook), termsAt / 4);
+  const queryAt = allocate(pad(dim) * 4);
+  const rotatedAt = allocate(pad(dim) * 4);
+  const productsAt = allocate(pad(nlist) * 4);
+  const tableBytesAt = allocate((M + 1) * TILE);
+  const collectAt = allocate(COLLECT_BYTES);
+  const termMode = !hasTerms(codebook) ? 0 : metric === "l2" ? 1 : 2;
+  wasm.configure(
+    ...[dim, pad(nlist) / TILE, nlist, M, numCentroids / TILE, subDim, termMode, blockSize, termsOffset(codebook)],
+    ...[rotationAt, coarseAt, termsAt, codebookAt, queryAt, rotatedAt, productsAt, tableBytesAt, collectAt],
+    ...[range.min, (range.max - range.min) / 16, Number(byResidual)],
+  );
+
+  return {
+    range,
+    name: wasm.isRelaxed() ? "relaxed-simd" : "simd",
+    load(bytes, at, count) {
+      // What is collected points at blocks that may be overwritten now.
+      wasm.flush();
+      const size = count * blockSize;
+      if (blocks.bytes < size) {
+        const old = blocks;
+        blocks = { at: allocate(size), bytes: size };
+        bytesAt(blocks).set(bytesAt(old));
+      }
+      bytesAt(blocks).set(bytes, at * blockSize);
+    },
+    blocks: () => bytesAt(blocks),
+    setQuery(query) {
+      f32.set(query, queryAt / 4);
+      wasm.setQuery();
+      // A copy: the search reads it while heap and masks get their room, and memory that grows detaches every view on
+      // it.
+      return f32.slice(productsAt / 4, productsAt / 4 + nlist);
+    },
+    probe(nprobe) {
+      scratch = room(scratch, nprobe * 16);
+      const cellsAt = scratch.at + nprobe * 8;
+      const n = wasm.probe(nprobe, scratch.at, cellsAt, cellsAt + nprobe * 4);
+      return u32.slice(cellsAt / 4, cellsAt / 4 + n);
+    },
+    scores(positions, biases) {
+      const n = positions.length;
+      scratch = room(scratch, n * 12);
+      const { at } = scratch;
+      u32.set(positions, at / 4);
+      f32.set(biases, at / 4 + n);
+      wasm.scores(n, at, at + n * 4, at + n * 8, blocks.at);
+      return f32.subarray(at / 4 + 2 * n, at / 4 + 3 * n);
+    },
+    begin(k, maxBias, floor) {
+      scratch = room(scratch, k * 16);
+      kept = k;
+      wasm.begin(k, maxBias, floor, scratch.at);
+    },
+    scan(start, stop, ordinal, bias, mask) {
+      if (mask !== undefined) {
+        masks = room(masks, mask.length * 4);
+        u32.set(mask, masks.at / 4);
+      }
+      wasm.scan(start, stop, ordinal, bias, mask === undefined ? 0 : masks.at, blocks.at);
+    },
+    finish() {
+      const ordinalsAt = scratch.at / 4 + kept * 2;
+      const n = wasm.finish(ordinalsAt * 4, (ordinalsAt + kept) * 4);
+      return {
+        ordinals: u32.slice(ordinalsAt, ordinalsAt + n),
+        scores: f32.slice(ordinalsAt + kept, ordinalsAt + kept + n),
+      };
+    },
+    visited: () => u32.subarray(visited.at / 4, (visited.at + visited.bytes) / 4),
+    query() {
+      if (shown?.table.buffer !== f32.buffer)
+        shown = {
+          table: f32.subarray(TABLE / 4, TABLE / 4 + M * numCentroids),
+          products: f32.subarray(productsAt / 4, productsAt / 4 + nlist),
+        };
+      return shown;
+    },
+    search(query, offsets, nprobe, k, floor = -Infinity) {
+      if (offsets !== knownOffsets) {
+        lists = room(lists, offsets.length * 4);
+        u32.set(offsets, lists.at / 4);
+        knownOffsets = offsets;
+      }
+      const heapBytes = Math.max(nprobe, k) * 8;
+      scratch = room(scratch, heapBytes + (nprobe + k) * 8);
+      const cellsAt = scratch.at + heapBytes;
+      const ordinalsAt = cellsAt + nprobe * 8;
+      const scoresAt = ordinalsAt + k * 4;
+      f32.set(query, queryAt / 4);
+      const n = wasm.search(
+        ...([
+          nprobe,
+          k,
+          scratch.at,
+          cellsAt,
+          cellsAt + nprobe * 4,
+          ordinalsAt,
+          scoresAt,
+          lists.at,
+          blocks.at,
+          floor,
+        ] as const),
+      );
+      visited = { at: cellsAt, bytes: nprobe * 4 };
+      let codesScanned = 0;
+      for (let i = 0; i < nprobe; i++) {
+        const cell = u32[cellsAt / 4 + i]!;
+        codesScanned += offsets[cell + 1]! - offsets[cell]!;
+      }
+      return {
+        ordinals: u32.subarray(ordinalsAt / 4, ordinalsAt / 4 + n),
+        scores: f32.subarray(scoresAt / 4, scoresAt / 4 + n),
+        listsProbed: nprobe,
+        codesScanned,
+      };
+    },
+  };
+}
+
+function transpose(matrix: Float32Array, dim: number): Float32Array {
+  return matrix.map((_, at) => matrix[(at % dim) * dim + Math.floor(at / dim)]!);
+}

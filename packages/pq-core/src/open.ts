@@ -1,0 +1,79 @@
+import { DeltaIndex } from "./catalogue/delta-index.ts";
+import { partsOf } from "./catalogue/rows.ts";
+import type { Codebook } from "./codebook/codebook.ts";
+import { typeError } from "./errors.ts";
+import { ChunkCache, type ChunkSource, entriesOf, joinParts } from "./format/chunk-cache.ts";
+import { readCodebook } from "./format/codebook-chunk.ts";
+import type { ChunkKind } from "./format/constants.ts";
+import { readDeltaPayload } from "./format/delta-chunk.ts";
+import { baseIdentity, type Manifest, viewsOf } from "./format/manifest.ts";
+import { openManifest } from "./format/manifest-file.ts";
+import { blockBytes, countBlocks, type TermRange } from "./kernel/blocks.ts";
+import type { KernelFactory } from "./kernel/kernel.ts";
+import { residentLists } from "./search/list-source.ts";
+import { pagedLists } from "./search/paging.ts";
+import { type Index, PqIndex } from "./search/pq-index.ts";
+
+export interface OpenOptions {
+  /** What scores: `loadKernel(module)`, or `scalarKernel` where there is no SIMD. */
+  readonly kernel: KernelFactory;
+  /** Check the SHA-256 of each chunk; default true. Lengths and ranges are always checked. */
+  readonly verify?: boolean | undefined;
+  /** Code chunks are kept resident up to this many bytes in all; a larger index pages its lists. Default 48 MiB. */
+  readonly residentBytes?: number | undefined;
+  /** Item, lookup and paged list chunks kept in memory, least recently used out first. Default 16 MiB. */
+  readonly cacheBytes?: number | undefined;
+  /**
+   * An index opened before. When both have the same base, what it holds of that (codes in the kernel's memory, pages,
+   * filters) is shared instead of read again, and `source`, `kernel` and the budgets are used for the delta only.
+   */
+  readonly previous?: Index | undefined;
+}
+
+/** Where the items of an index or of a part of it lie. */
+interface Layout {
+  readonly codebook: Codebook;
+  readonly offsets: Uint32Array;
+  readonly range: TermRange;
+}
+
+/**
+ * Opens an artifact: checks the manifest, reads the codebook and, when they fit, all lists.
+ * Items, filters and the query tower are fetched when they are asked for.
+ *
+ * @throws FormatError when a chunk is missing, cut, altered or does not keep to the format
+ */
+export async function openArtifact(
+  source: ChunkSource,
+  manifestBytes: Uint8Array,
+  options: OpenOptions,
+): Promise<Index> {
+  if (typeof options?.kernel !== "function")
+    throw typeError("options.kernel", "loadKernel(module) or scalarKernel", options?.kernel);
+  const { kernel, previous, verify = true, residentBytes = 48 << 20, cacheBytes = 16 << 20 } = options;
+  const manifest = await openManifest(manifestBytes);
+  const cache = new ChunkCache(source, verify, cacheBytes);
+  const { base: ofBase, delta } = viewsOf(manifest);
+  const read = (part: Manifest, kind: ChunkKind) => joinParts(cache, entriesOf(part.chunks, kind));
+  const open = async (manifest: Manifest, { codebook, offsets, range }: Layout, room: number): Promise<PqIndex> => {
+    const own = kernel(codebook, range);
+    const isResident = listBytes(manifest) <= room;
+    const resident = isResident ? await residentLists(cache, manifest, codebook, own) : undefined;
+    const paged = isResident ? undefined : pagedLists(cache, manifest, codebook);
+    return new PqIndex({ manifest, codebook, offsets, kernel: own, resident, paged, cache });
+  };
+  const before = previous && partsOf(previous).base;
+  const base =
+    before !== undefined && baseIdentity(before.manifest) === baseIdentity(manifest)
+      ? before.with(ofBase)
+      : await open(ofBase, readCodebook(ofBase, await read(ofBase, "codebook")), residentBytes);
+  if (!delta) return base;
+  const left = residentBytes - (base.parts.resident ? listBytes(ofBase) : 0);
+  const payload = readDeltaPayload(manifest, manifest.delta!, await read(delta, "delta"), base.parts.offsets);
+  const beside = await open(delta, { codebook: base.codebook, ...payload }, left);
+  return new DeltaIndex(manifest, base, beside, payload);
+}
+
+function listBytes(manifest: Manifest): number {
+  return countBlocks(manifest.numItems) * blockBytes(manifest);
+}

@@ -1,0 +1,131 @@
+/**
+ * A filter as text:
+ *
+ *     expression = term *( "OR" term )
+ *     term       = factor *( "AND" factor )
+ *     factor     = "NOT" factor | "(" expression ")" | name operator value
+ *     value      = any characters but white space, quotes and parentheses | '"' any, with \" and \\ '"'
+ *
+ * The operators are those of filter.ts: `:` for a value of a facet, `>=`, `<=`, `>`, `<` and `=` for a number.
+ * For example `kind:emoji AND NOT (category:flags OR year<1990)`. Keywords are upper case; AND binds tighter than OR.
+ */
+import { InputError } from "../errors.ts";
+import { type Filter, OPERATORS } from "./filter.ts";
+
+const MAX_COMPARISONS = 64;
+const MAX_DEPTH = 16;
+
+/** The longer first, where one begins as another does. */
+const SPELLINGS = Object.keys(OPERATORS)
+  .sort((a, b) => b.length - a.length)
+  .map((spelling) => spelling.replace(/[^\w\s]/g, "\\$&"));
+const TOKEN = new RegExp(
+  [
+    String.raw`\s*(?:(?<word>[A-Za-z_][\w.-]*)\s*(?<operator>${SPELLINGS.join("|")})`,
+    String.raw`(?<keyword>AND|OR|NOT)(?![\w.-])`,
+    "(?<parenthesis>[()]))",
+  ].join("|"),
+  "y",
+);
+const VALUE = /\s*(?:"(?<quoted>(?:[^"\\]|\\["\\])*)"|(?<bare>[^\s"()]+))/y;
+const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+/**
+ * Reads an expression into the filter that an index takes. Whether the index has the names in it is for the index to
+ * say.
+ *
+ * @throws InputError with the character at which the expression stops making sense
+ */
+export function parseFilter(text: string): Filter {
+  return new Parser(text).parse();
+}
+
+class Parser {
+  readonly #text: string;
+  #at = 0;
+  #comparisons = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  parse(): Filter {
+    const filter = this.#expression(0);
+    if (this.#text.slice(this.#at).trim() !== "") this.#fail("AND, OR or the end");
+    return filter;
+  }
+
+  #expression(depth: number): Filter {
+    const term = () =>
+      this.#separated(
+        "AND",
+        () => this.#factor(depth),
+        (and) => ({ and }),
+      );
+    return this.#separated("OR", term, (or) => ({ or }));
+  }
+
+  /** One part alone stays itself; several become one node. */
+  #separated(keyword: string, part: () => Filter, join: (parts: Filter[]) => Filter): Filter {
+    const parts = [part()];
+    while (this.#peek()?.["keyword"] === keyword) {
+      this.#take();
+      parts.push(part());
+    }
+    return parts.length === 1 ? parts[0]! : join(parts);
+  }
+
+  #factor(depth: number): Filter {
+    if (depth > MAX_DEPTH)
+      throw new InputError("filter", `expected at most ${MAX_DEPTH} levels of parentheses and NOT`);
+    const next = this.#peek();
+    if (next?.["keyword"] === "NOT") {
+      this.#take();
+      return { not: this.#factor(depth + 1) };
+    }
+    if (next?.["parenthesis"] === "(") {
+      this.#take();
+      const inner = this.#expression(depth + 1);
+      if (this.#peek()?.["parenthesis"] !== ")") this.#fail(")");
+      this.#take();
+      return inner;
+    }
+    const { word, operator } = next ?? {};
+    if (word === undefined || operator === undefined)
+      return this.#fail("a comparison such as kind:emoji or year>=1990");
+    this.#take();
+    return this.#comparison(word, operator);
+  }
+
+  #comparison(name: string, spelling: string): Filter {
+    if (++this.#comparisons > MAX_COMPARISONS)
+      throw new InputError("filter", `expected at most ${MAX_COMPARISONS} comparisons`);
+    VALUE.lastIndex = this.#at;
+    const { quoted, bare } = VALUE.exec(this.#text)?.groups ?? {};
+    const text = quoted?.replace(/\\(["\\])/g, "$1") ?? bare;
+    if (text === undefined) return this.#fail(`a value after ${name}${spelling}`);
+    const operator = OPERATORS[spelling]!;
+    const isNumber = DECIMAL.test(text) && Number.isFinite(Number(text));
+    if (operator.value === "number" && !isNumber) return this.#fail(`a number after ${name}${spelling}`);
+    this.#at = VALUE.lastIndex;
+    return operator.value === "number" ? operator.filter(name, Number(text)) : operator.filter(name, text);
+  }
+
+  #peek(): Record<string, string | undefined> | undefined {
+    TOKEN.lastIndex = this.#at;
+    return TOKEN.exec(this.#text)?.groups;
+  }
+
+  #take(): void {
+    TOKEN.lastIndex = this.#at;
+    TOKEN.exec(this.#text);
+    this.#at = TOKEN.lastIndex;
+  }
+
+  #fail(expected: string): never {
+    const rest = this.#text.slice(this.#at).trimStart();
+    const got = rest === "" ? "the end" : JSON.stringify(rest.length > 20 ? `${rest.slice(0, 20)}…` : rest);
+    const at = this.#text.length - rest.length + 1;
+    throw new InputError("filter", `expected ${expected} at character ${at}, got ${got}`);
+  }
+}

@@ -1,0 +1,33 @@
+import { listOf } from "../format/inverted-lists.ts";
+import type { Stretch } from "./rank.ts";
+
+/** Cells to visit, nearest first for the first vector; and its products with them, when there is only one vector. */
+export interface Probed {
+  readonly cells: readonly number[];
+  readonly products?: Float32Array | undefined;
+  /** Which of several vectors probe each cell. */
+  readonly visitors?: ReadonlyMap<number, readonly number[]> | undefined;
+}
+
+/** What a search visits. With `products`, the kernel must still have the query that they are of. */
+export interface Visit {
+  readonly visited: readonly Stretch[];
+  readonly products?: Float32Array | undefined;
+  /** Single items that match a filter, which need not be masked by it again. */
+  readonly isFew?: boolean | undefined;
+}
+
+/** The stretches of whole cells. */
+export function visitCells(offsets: Uint32Array, { cells, visitors }: Probed): Stretch[] {
+  return cells.map((cell) => ({
+    cell,
+    start: offsets[cell]!,
+    end: offsets[cell + 1]!,
+    heads: visitors?.get(cell),
+  }));
+}
+
+/** Single items, in whatever cell they lie. */
+export function visitItems(offsets: Uint32Array, ordinals: readonly number[]): Visit {
+  return { visited: ordinals.map((start) => ({ cell: listOf(offsets, start), start, end: start + 1 })), isFew: true };
+}

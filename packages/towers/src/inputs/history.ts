@@ -1,0 +1,125 @@
+import { arrayOf, expectInteger, expectThat } from "../format/sections.ts";
+import { l2Normalize } from "../layers.ts";
+import type { HistoryForm, InputKind, MixtureQuery } from "./input.ts";
+import { logPartition, type Partition } from "./partition.ts";
+import { rowsOf } from "./rows.ts";
+
+/** How the items of a history, read as their decoded vectors, become query vectors. */
+export interface HistoryWeights {
+  readonly kind: "history";
+  readonly form: HistoryForm;
+  /** Newest items that are read, at most `MAX_HISTORY`. */
+  readonly length: number;
+  /** Inverse temperature of the mixture. */
+  readonly scale: number;
+  /** Of the mixture: how far each of its query vectors leans towards the mean of the history; left out: 0. */
+  readonly tilt?: number | undefined;
+  /** (width): what attention looks for in an item; of that form only. */
+  readonly attention?: Float32Array | undefined;
+  /** Of the mixture only. */
+  readonly partition?: Partition | undefined;
+}
+
+export interface WithHistory {
+  /** (n, width): decoded vectors of the items of a history, oldest first. */
+  readonly history?: Float32Array | undefined;
+}
+
+/** Most items of a history that any reader takes: a tower is trained to read at most so many. */
+export const MAX_HISTORY = 1000;
+const MAX_TERMS = 1 << 16;
+
+export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
+  kind: "history",
+  pack: ({ form, length, scale, tilt, attention, partition }) => ({
+    settings: { form, length, scale, ...(tilt && { tilt }) },
+    arrays: [
+      ...(attention ? [attention] : []),
+      ...(partition ? [partition.values, partition.scales, partition.bias] : []),
+    ],
+  }),
+  unpack(where, section, width, dim) {
+    const { form, length, scale, tilt = 0 } = section.settings as Partial<HistoryWeights>;
+    const isForm = form === "mixture" || form === "mean" || form === "attention";
+    expectThat(isForm, where, "history.form", "mixture, mean or attention", form);
+    expectInteger(where, "history.length", length, 1, MAX_HISTORY);
+    expectThat(Number.isFinite(scale) && scale! > 0, where, "history.scale", "a positive number", scale);
+    expectThat(Number.isFinite(tilt) && tilt >= 0, where, "history.tilt", "a number of at least 0", tilt);
+    expectThat(tilt === 0 || form === "mixture", where, "history.tilt", "none but of a mixture", tilt);
+    // the items of a history are as wide as the vectors that are searched
+    expectThat(dim === width, where, "history", `layers with an output as wide as the sum (${width})`, dim);
+    const weights = { kind: "history" as const, form, length: length!, scale: scale!, ...(tilt && { tilt }) };
+    if (form === "attention") return { ...weights, attention: arrayOf(where, section, 0, "f32", width) };
+    if (form === "mean") return weights;
+    const bias = arrayOf(where, section, 2, "f32");
+    expectInteger(where, "history.terms", bias.length, 1, MAX_TERMS);
+    const values = arrayOf(where, section, 0, "i8", bias.length * width);
+    return { ...weights, partition: { values, scales: arrayOf(where, section, 1, "f32", bias.length), bias } };
+  },
+  open(weights, width) {
+    const reads = { history: weights.form, historyLength: weights.length };
+    const of = ({ history }: WithHistory): readonly Float32Array[] =>
+      history ? newest(checkedRows(history, width), weights.length) : [];
+    if (weights.form === "mixture")
+      return { reads, alone: { part: "history", answer: (query) => mixtureOf(weights, of(query)) } };
+    return {
+      reads,
+      add(query, sum) {
+        const items = of(query);
+        if (items.length > 0) addPooled(weights, items, sum);
+      },
+    };
+  },
+};
+
+/** The newest of some things that stand oldest first, at most `length` of them. */
+export function newest<T>(items: readonly T[], length: number): readonly T[] {
+  return items.length > length ? items.slice(-length) : items;
+}
+
+function checkedRows(items: Float32Array, width: number): Float32Array[] {
+  if (items.length % width !== 0)
+    throw new RangeError(`[towers] "history" expected a multiple of ${width} numbers, got ${items.length}`);
+  return rowsOf(items, width);
+}
+
+/**
+ * The mixture of a history: each item's vector, at unit length and tilted, is a component of weight 1 / Z, so that each
+ * item of the history has the same say, however crowded its neighbourhood is. Zero vectors are left out.
+ */
+function mixtureOf(
+  { tilt = 0, scale, partition }: HistoryWeights,
+  items: readonly Float32Array[],
+): MixtureQuery | undefined {
+  const units = items.map((item) => l2Normalize(item)).filter((vector) => vector.some((value) => value !== 0));
+  if (units.length === 0) return undefined;
+  const vectors = tiltToMean(units, tilt);
+  const logWeights = vectors.map((vector) => -logPartition(partition!, vector));
+  const largest = Math.max(...logWeights);
+  const weights = Float32Array.from(logWeights, (weight) => Math.exp(weight - largest));
+  return { vectors, temperature: scale, weights };
+}
+
+/**
+ * Query vectors of a mixture that lean towards what all of a history has in common: u_j + tilt · mean of u. As a
+ * distribution, exp(scale · u_j·v) is tilted by exp(scale · tilt · mean·v): what follows from one item, to the taste of
+ * the person who had them all.
+ * @param units (n) unit vectors, n at least 1
+ */
+export function tiltToMean(units: readonly Float32Array[], tilt: number): Float32Array[] {
+  if (tilt === 0) return [...units];
+  const mean = new Float64Array(units[0]!.length);
+  for (const unit of units) for (let d = 0; d < mean.length; d++) mean[d]! += unit[d]! / units.length;
+  return units.map((unit) => unit.map((value, d) => value + tilt * mean[d]!));
+}
+
+/** sum += the mean of the items, weighted by attention where there is one. */
+function addPooled({ attention }: HistoryWeights, items: readonly Float32Array[], sum: Float64Array): void {
+  const logits = items.map((row) => (attention ? row.reduce((dot, value, d) => dot + value * attention[d]!, 0) : 0));
+  const largest = Math.max(...logits);
+  const shares = logits.map((logit) => Math.exp(logit - largest));
+  const total = shares.reduce((all, share) => all + share, 0);
+  items.forEach((row, i) => {
+    for (let d = 0; d < sum.length; d++) sum[d]! += (shares[i]! / total) * row[d]!;
+  });
+}

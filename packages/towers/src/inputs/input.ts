@@ -1,0 +1,59 @@
+import type { Section } from "../format/sections.ts";
+
+/**
+ * A kind of input as a tower's reader knows it: how its weights stand in a file, and what it adds to the tower's sum.
+ * `W` are its weights, `Of` what a query or an item may have.
+ */
+export interface InputKind<W, Of> {
+  /** Names the kind in files and in weights. */
+  readonly kind: string;
+  pack(weights: W): Omit<Section, "kind">;
+  /**
+   * @param width numbers in the tower's sum
+   * @param dim numbers in the tower's vectors
+   * @throws FormatError naming the field
+   */
+  unpack(where: string, section: Section, width: number, dim: number): W;
+  open(weights: W, width: number): Input<Of>;
+}
+
+/** An input ready to be asked. */
+export interface Input<Of> {
+  /** What a tower with this input reads, for those who ask it. */
+  readonly reads?: Partial<Reads>;
+  /** Adds what it knows to the tower's sum, (width); nothing where nothing is known. */
+  add?(of: Of, sum: Float64Array): void;
+  /** An input that answers alone, with vectors of its own instead of a part of the sum. */
+  readonly alone?: AloneInput<Of>;
+}
+
+export interface AloneInput<Of> {
+  /** The part of a query that it answers. */
+  readonly part: string;
+  answer(of: Of): MixtureQuery | undefined;
+}
+
+/** Several query vectors whose scores add up: score(x) = log Σ_h weights_h · exp(temperature · q_h·x). */
+export interface MixtureQuery {
+  readonly vectors: readonly Float32Array[];
+  readonly temperature: number;
+  /** (vectors.length), the largest 1. */
+  readonly weights: Float32Array;
+}
+
+/**
+ * mixture: one query vector an item of the history, scores added as a mixture of softmaxes. mean, attention: one vector
+ * of all of them, which goes through the layers together with text and context.
+ */
+export type HistoryForm = "mixture" | "mean" | "attention";
+
+/** What a query tower was trained to read. */
+export interface Reads {
+  readonly text: boolean;
+  /** How histories become query vectors; undefined when it does not read them. */
+  readonly history: HistoryForm | undefined;
+  /** Newest items of a history that are read; 0 without history. */
+  readonly historyLength: number;
+  /** Names of the context columns. */
+  readonly contexts: readonly string[];
+}

@@ -1,0 +1,23 @@
+/** Every kind of input there is. A new one is a file in `inputs/` and a line here. */
+import { CATEGORY } from "./inputs/category.ts";
+import { CONTEXT } from "./inputs/context.ts";
+import { HISTORY } from "./inputs/history.ts";
+import { KNOWN } from "./inputs/known.ts";
+import { NUMBER } from "./inputs/number.ts";
+import { TEXT } from "./inputs/text.ts";
+
+/** In the order in which their parts are added up. */
+export const QUERY_KINDS = [TEXT, HISTORY, CONTEXT] as const;
+export const ITEM_KINDS = [KNOWN, CATEGORY, NUMBER, TEXT] as const;
+
+type OfKind<K> = K extends { open(weights: infer W, width: number): { add?(of: infer Of, sum: Float64Array): void } }
+  ? { weights: W; of: Of }
+  : never;
+type Intersected<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
+
+export type QueryInputWeights = OfKind<(typeof QUERY_KINDS)[number]>["weights"];
+export type ItemInputWeights = OfKind<(typeof ITEM_KINDS)[number]>["weights"];
+/** What a query may have; a tower uses the parts it was trained on (`reads`). */
+export type Query = Intersected<OfKind<(typeof QUERY_KINDS)[number]>["of"]>;
+/** What an item may have. */
+export type ItemContent = Intersected<OfKind<(typeof ITEM_KINDS)[number]>["of"]>;

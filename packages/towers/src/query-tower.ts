@@ -1,0 +1,71 @@
+import { InputError } from "@poeem/pq-core";
+import { readOldVersion } from "./format/old-versions.ts";
+import { readPrefix, readSections, SECTIONS_VERSION, writeSections } from "./format/sections.ts";
+import type { AloneInput, MixtureQuery, Reads } from "./inputs/input.ts";
+import { QUERY_KINDS, type Query, type QueryInputWeights } from "./kinds.ts";
+import { openTower, packTower, type TowerWeights, unpackTower } from "./tower.ts";
+
+export type QueryTowerWeights = TowerWeights<QueryInputWeights>;
+
+/** A query tower ready for queries. */
+export interface QueryTower {
+  /** Width of the vectors it gives; equals the index's `dim`. */
+  readonly dim: number;
+  /** What it was trained to read. */
+  readonly reads: Reads;
+  /** The input that answers by itself, if there is one. */
+  readonly alone: AloneInput<Query> | undefined;
+  /**
+   * The query as one unit vector, or a mixture of several; undefined when nothing of it is known.
+   * @throws InputError when a part has to be asked alone and is not
+   */
+  embed(query: Query): Float32Array | MixtureQuery | undefined;
+}
+
+const WHERE = "query tower";
+const MAGIC = "PQTW";
+
+/** Makes a query tower from its weights. */
+export function createQueryTower(weights: QueryTowerWeights): QueryTower {
+  const tower = openTower<QueryInputWeights, Query>(QUERY_KINDS, weights);
+  const alone = tower.inputs.find((input) => input.alone)?.alone;
+  const reads = { text: false, history: undefined, historyLength: 0, contexts: [] };
+  return {
+    dim: tower.dim,
+    reads: Object.assign(reads, ...tower.inputs.map((input) => input.reads ?? {})),
+    alone,
+    embed(query) {
+      const parts = partsOf(query);
+      if (!alone || !parts.includes(alone.part)) return tower.embed(query);
+      if (parts.length > 1) throw new InputError(alone.part, CANNOT_BE_COMBINED);
+      return alone.answer(query);
+    },
+  };
+}
+
+export const CANNOT_BE_COMBINED = "cannot be combined: the model of this index reads a history by itself";
+
+/** The parts that a query has. */
+export function partsOf(query: Readonly<Record<string, unknown>> | Query): string[] {
+  return Object.entries(query).flatMap(([part, value]) => (value === undefined ? [] : [part]));
+}
+
+/** Serializes a query tower: the payload of the artifact's `query-tower` chunk. @throws FormatError naming the field */
+export function writeQueryTower(weights: QueryTowerWeights): Uint8Array {
+  return writeSections(MAGIC, packTower(QUERY_KINDS, WHERE, weights));
+}
+
+/** Reads and checks a query tower of any format version; the arrays are copies. @throws FormatError naming the field */
+export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
+  const { version } = readPrefix(WHERE, MAGIC, bytes);
+  const sections = version < SECTIONS_VERSION ? readOldVersion(WHERE, bytes) : readSections(WHERE, MAGIC, bytes);
+  return unpackTower(QUERY_KINDS, WHERE, sections);
+}
+
+/**
+ * Opens the payload of an artifact's `query-tower` chunk.
+ * @throws FormatError on bytes that `writeQueryTower` did not write
+ */
+export function openQueryTower(bytes: Uint8Array): QueryTower {
+  return createQueryTower(readQueryTower(bytes));
+}

@@ -1,0 +1,79 @@
+/**
+ * Embedding rows of a vocabulary of hashed features, int8 with one float scale a row: row r belongs to the feature
+ * hashes[r] and stands for scales[r] * values[r * embeddingDim + d]. A feature that is not in the vocabulary is unknown
+ * and counts for nothing: with rows shared by hash modulo a table size, unknown features would add the rows of others
+ * as noise.
+ */
+export interface EmbeddingTable {
+  readonly embeddingDim: number;
+  /** (numRows) feature hashes, strictly ascending. */
+  readonly hashes: Uint32Array;
+  /** (numRows) */
+  readonly scales: Float32Array;
+  /** (numRows, embeddingDim) */
+  readonly values: Int8Array;
+}
+
+/** Quantizes float rows (hashes.length, embeddingDim) to int8, one scale a row: max |x| / 127. */
+export function quantizeTable(rows: Float32Array, hashes: Uint32Array, embeddingDim: number): EmbeddingTable {
+  if (rows.length !== hashes.length * embeddingDim) {
+    throw new RangeError(
+      `[towers] "rows" expected length ${hashes.length * embeddingDim} (${hashes.length} hashes × ` +
+        `${embeddingDim}), got ${rows.length}`,
+    );
+  }
+  const scales = new Float32Array(hashes.length);
+  const values = new Int8Array(rows.length);
+  for (let row = 0; row < hashes.length; row++) {
+    const start = row * embeddingDim;
+    let largest = 0;
+    for (let d = 0; d < embeddingDim; d++) largest = Math.max(largest, Math.abs(rows[start + d]!));
+    if (!Number.isFinite(largest)) {
+      throw new RangeError(`[towers] "rows" expected finite numbers, got ${largest} in row ${row}`);
+    }
+    if (largest === 0) continue;
+    const scale = Math.fround(largest / 127);
+    scales[row] = scale;
+    for (let d = 0; d < embeddingDim; d++) values[start + d] = Math.round(rows[start + d]! / scale);
+  }
+  return { embeddingDim, hashes, scales, values };
+}
+
+/** The float rows (numRows, embeddingDim) that an int8 table stands for. */
+export function dequantizeTable(table: EmbeddingTable): Float32Array {
+  const { embeddingDim, scales, values } = table;
+  const rows = new Float32Array(values.length);
+  for (let i = 0; i < rows.length; i++) rows[i] = scales[Math.floor(i / embeddingDim)]! * values[i]!;
+  return rows;
+}
+
+/** Row of a feature in ascending `hashes`, by binary search; −1 when it is unknown. */
+export function rowOf(hashes: Uint32Array, hash: number): number {
+  let low = 0;
+  let high = hashes.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const found = hashes[middle]!;
+    if (found === hash) return middle;
+    if (found < hash) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}
+
+/** The mean row of the known features, (embeddingDim); zeros when none is known. Duplicated features weigh twice. */
+export function embeddingBag(table: EmbeddingTable, features: Uint32Array): Float64Array {
+  const { embeddingDim, hashes, scales, values } = table;
+  const bag = new Float64Array(embeddingDim);
+  let known = 0;
+  for (const feature of features) {
+    const row = rowOf(hashes, feature);
+    if (row < 0) continue;
+    known++;
+    const scale = scales[row]!;
+    const start = row * embeddingDim;
+    for (let d = 0; d < embeddingDim; d++) bag[d]! += scale * values[start + d]!;
+  }
+  if (known > 0) for (let d = 0; d < embeddingDim; d++) bag[d]! /= known;
+  return bag;
+}

@@ -1,0 +1,37 @@
+import { createItemTower, type ItemTowerWeights } from "@poeem/towers";
+import type { PoeemConfig } from "../config.ts";
+import type { ItemTable } from "../data/types.ts";
+import { itemContent } from "../model/inputs/tower-inputs.ts";
+
+/** Vectors of items. */
+export interface EmbeddedItems {
+  /** (ids.length, dim) */
+  readonly vectors: Float32Array;
+  /**
+   * Items of which the tower knows nothing: no word, category or number of theirs, nor themselves. Their vectors are
+   * zeros.
+   */
+  readonly nothingKnown: readonly string[];
+}
+
+/**
+ * Embeds items as the trainer's item tower does. An item that it was trained with keeps what was learned of it alone
+ * (its id row, its training queries) and takes its content from the given columns. A new one has its content only.
+ */
+export function embedItems(
+  weights: ItemTowerWeights,
+  config: Pick<PoeemConfig, "items">,
+  ids: readonly string[],
+  items: ItemTable,
+): EmbeddedItems {
+  const tower = createItemTower(weights);
+  const trained = new Set(weights.inputs.flatMap((input) => (input.kind === "known" ? input.ids : [])));
+  const vectors = new Float32Array(ids.length * tower.dim);
+  const nothingKnown: string[] = [];
+  for (const [i, id] of ids.entries()) {
+    const vector = tower.embed({ ...itemContent(items, config, i), id, isNew: !trained.has(id) });
+    if (vector === undefined) nothingKnown.push(id);
+    else vectors.set(vector, i * tower.dim);
+  }
+  return { vectors, nothingKnown };
+}

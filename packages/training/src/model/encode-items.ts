@@ -1,0 +1,22 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { Codebook, EncodedVectors } from "@poeem/pq-core";
+import { encodeFast, type QueryMoments } from "@poeem/pq-core/write";
+
+let compiled: Promise<WebAssembly.Module | undefined> | undefined;
+
+/**
+ * Codes of item vectors (count, dim), with pq-core's encode kernel; without it, where it has not been built, as slowly
+ * as by hand.
+ */
+export async function encodeItems(
+  codebook: Codebook,
+  itemVectors: Float32Array,
+  moments?: QueryMoments,
+): Promise<EncodedVectors> {
+  compiled ??= readFile(fileURLToPath(import.meta.resolve("@poeem/pq-core/encode.wasm"))).then(
+    WebAssembly.compile,
+    () => undefined,
+  );
+  return encodeFast(await compiled, codebook, itemVectors, moments);
+}

@@ -1,0 +1,67 @@
+import type { Random } from "@poeem/indexing-layer";
+import type { ItemContent, ItemInputWeights, QueryInputWeights } from "@poeem/towers";
+import type { PoeemConfig } from "../../config.ts";
+import type { Dataset, ItemTable, QuerySet } from "../../data/types.ts";
+import type { Stateful } from "../../state.ts";
+import type { TableInit } from "../embedding-table.ts";
+import type { SharedText } from "../shared-text.ts";
+
+/** Queries of a batch: those of training events (positions in the event list), or some of a set. */
+export type QueryBatch =
+  | { readonly events: ArrayLike<number> }
+  | { readonly set: QuerySet; readonly numbers: ArrayLike<number> };
+
+/** Items of a batch, by number. */
+export type ItemBatch = ArrayLike<number>;
+
+/** Adds the gradients of a tower's sum, (n, dim), to those of an input. */
+export type Backward = (gradients: Float32Array) => void;
+
+/** What an input learns: `step` applies the gradients since the last one. */
+export interface Learned extends Stateful {
+  step(learningRate: number): void;
+}
+
+/**
+ * One input of a tower in training: what it adds to the tower's sum, and the way back for the gradients of that. Its
+ * counterpart in packages/towers computes the same from the weights that `weights` gives.
+ */
+export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeights> {
+  /** By name; two inputs that share a table have it under the same one. */
+  readonly learned: Readonly<Record<string, Learned>>;
+  /**
+   * out (n, dim) += what this input knows of the batch.
+   * @param random in training: what is too much to read in one step is drawn at random
+   * @returns the way back, to be used before the next call
+   */
+  add(batch: Batch, out: Float32Array, random?: Random): Backward;
+  /** Weights as they travel; undefined when there is nothing to tell. */
+  weights(): Weights | undefined;
+  /**
+   * Of items: adds to out, (items, dim), what only the training knows of an item, so that no reader can compute it from
+   * the item's columns.
+   */
+  remember?(out: Float32Array): void;
+}
+
+/** What inputs are made from. */
+export interface InputInit {
+  readonly config: PoeemConfig;
+  readonly dataset: Dataset;
+  readonly dim: number;
+  readonly table: TableInit;
+  readonly text: SharedText;
+  /** (items, dim) rows where items start, in place of random ones. */
+  readonly start: Float32Array | undefined;
+}
+
+/** Makes an input of the query tower, or undefined where the data has nothing for it. */
+export type QueryInputFactory = (init: InputInit) => TowerInput<QueryBatch, QueryInputWeights> | undefined;
+
+/** A kind of input of the item tower. */
+export interface ItemInputModule {
+  /** Makes the input, or undefined where the data has nothing for it. */
+  create(init: InputInit): TowerInput<ItemBatch, ItemInputWeights> | undefined;
+  /** What the published tower is told of an item that comes later. */
+  content?(items: ItemTable, config: Pick<PoeemConfig, "items">, item: number): Partial<ItemContent>;
+}

@@ -1,0 +1,59 @@
+/** The inputs of both towers. A new one is a file here and a line in one of the lists. */
+import type { Random } from "@poeem/indexing-layer";
+import type { ItemContent, ItemInputWeights, QueryInputWeights } from "@poeem/towers";
+import type { PoeemConfig } from "../../config.ts";
+import type { ItemTable } from "../../data/types.ts";
+import type { Backward, InputInit, ItemBatch, ItemInputModule, Learned, QueryBatch, TowerInput } from "./input.ts";
+import { itemCategory } from "./item-category.ts";
+import { itemId } from "./item-id.ts";
+import { itemNumber } from "./item-number.ts";
+import { itemText } from "./item-text.ts";
+import { queryContext } from "./query-context.ts";
+import { queryText } from "./query-text.ts";
+
+const QUERY_INPUTS = [queryText, queryContext];
+const ITEM_INPUTS: readonly ItemInputModule[] = [itemId, itemCategory, itemNumber, itemText];
+
+export function createQueryInputs(init: InputInit): TowerInputs<QueryBatch, QueryInputWeights> {
+  return new TowerInputs(QUERY_INPUTS.flatMap((create) => create(init) ?? []));
+}
+
+export function createItemInputs(init: InputInit): TowerInputs<ItemBatch, ItemInputWeights> {
+  return new TowerInputs(ITEM_INPUTS.flatMap((input) => input.create(init) ?? []));
+}
+
+/** What the published item tower is told of an item of a table. */
+export function itemContent(items: ItemTable, config: Pick<PoeemConfig, "items">, item: number): Partial<ItemContent> {
+  return Object.assign({}, ...ITEM_INPUTS.map((input) => input.content?.(items, config, item)));
+}
+
+/** The sum of some inputs, which nothing else knows by name. */
+export class TowerInputs<Batch, Weights> {
+  readonly learned: Readonly<Record<string, Learned>>;
+  readonly #inputs: readonly TowerInput<Batch, Weights>[];
+
+  constructor(inputs: readonly TowerInput<Batch, Weights>[]) {
+    this.#inputs = inputs;
+    this.learned = Object.assign({}, ...inputs.map((input) => input.learned));
+  }
+
+  /**
+   * out (n, dim) += what the inputs know of a batch of n.
+   * @returns the way back for the gradients of the sum, to be used before the next call
+   */
+  add(batch: Batch, out: Float32Array, random?: Random): Backward {
+    const back = this.#inputs.map((input) => input.add(batch, out, random));
+    return (gradients) => {
+      for (const backward of back) backward(gradients);
+    };
+  }
+
+  weights(): Weights[] {
+    return this.#inputs.flatMap((input) => input.weights() ?? []);
+  }
+
+  /** out (items, dim) += what only the training knows of the items. */
+  remember(out: Float32Array): void {
+    for (const input of this.#inputs) input.remember?.(out);
+  }
+}

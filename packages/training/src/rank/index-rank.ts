@@ -1,0 +1,51 @@
+import type { Index, ItemId } from "@poeem/pq-core";
+import { type Csr, listOf } from "../data/csr.ts";
+import type { QueryEncoder } from "./query-encoder.ts";
+
+export interface IndexRanking {
+  /** External id of each item number. */
+  readonly ids: readonly ItemId[];
+  readonly k: number;
+  readonly nprobe: number;
+  /** Item numbers left out of each query's ranking. */
+  readonly seen: Csr;
+  readonly onQuery?: ((done: number) => void) | undefined;
+}
+
+/** The decoded vector of every item, (ids.length, dim), in the order of `ids`. */
+export async function decodedVectors(index: Index, ids: readonly ItemId[]): Promise<Float32Array> {
+  return index.vectors(await index.ordinals(ids));
+}
+
+/**
+ * Ranks every query through the index, as the Worker would.
+ *
+ * @param encode query vectors by query number, read from `decoded`
+ * @param decoded decoded vectors of the items, (ids.length, dim)
+ * @returns item numbers of each query's top k, best first, and the mean share of items whose codes were scanned
+ */
+export async function rankWithIndex(
+  index: Index,
+  encode: QueryEncoder,
+  decoded: Float32Array,
+  ranking: IndexRanking,
+): Promise<{ ranked: Uint32Array[]; scanned: number }> {
+  const { ids, k, nprobe, seen, onQuery } = ranking;
+  const { numItems } = index.manifest;
+  const itemOf = new Uint32Array(numItems);
+  (await index.ordinals(ids)).forEach((ordinal, item) => {
+    itemOf[ordinal] = item;
+  });
+  const ranked: Uint32Array[] = [];
+  let codesScanned = 0;
+  const n = seen.offsets.length - 1;
+  for (let query = 0; query < n; query++) {
+    const { vectors, merge } = encode(query, decoded);
+    const exclude = Array.from(listOf(seen, query), (item) => ids[item]!);
+    const found = await index.search(vectors, { k, nprobe, exclude, merge });
+    ranked.push(found.ordinals.map((ordinal) => itemOf[ordinal]!));
+    codesScanned += found.codesScanned;
+    onQuery?.(query + 1);
+  }
+  return { ranked, scanned: codesScanned / Math.max(1, n) / numItems };
+}

@@ -1,0 +1,38 @@
+import { planQuestion, type QueryTower, type QueryVectors, type Question } from "@poeem/towers";
+import { listOf } from "../data/csr.ts";
+import { gather } from "../data/gather.ts";
+import type { Dataset, QuerySet } from "../data/types.ts";
+
+/**
+ * The vectors of query number `query`. `items` are the item vectors (count, dim) that a history is read from: those
+ * that are searched, so the decoded ones for an index and the dense ones for brute force.
+ */
+export type QueryEncoder = (query: number, items: Float32Array) => QueryVectors;
+
+/** A query of a set, as anybody would ask it; its items are item numbers. */
+export function questionOf(
+  queries: QuerySet,
+  { contextNames }: Pick<Dataset, "contextNames">,
+  query: number,
+): Question<number> {
+  const history = Array.from(listOf(queries.histories, query));
+  const names = Array.from(listOf(queries.contexts, query), (row) => contextNames[row]!.split("\t", 2));
+  return {
+    text: queries.texts[query],
+    ...(history.length > 0 && { history }),
+    ...(names.length > 0 && { context: Object.fromEntries(names) }),
+  };
+}
+
+/** Encodes the queries of a set. One of which nothing is known is a zero vector: every score is 0. */
+export function encoderOf(tower: QueryTower, queries: QuerySet, dataset: Pick<Dataset, "contextNames">): QueryEncoder {
+  const { dim } = tower;
+  const nothing = { vectors: [new Float32Array(dim)] };
+  return (query, items) => {
+    const question = questionOf(queries, dataset, query);
+    // a user without a history in data without texts has nothing to ask
+    if (Object.values(question).every((part) => part === undefined)) return nothing;
+    const { read, embed } = planQuestion(tower, dim, question);
+    return embed(gather(items, read, dim)) ?? nothing;
+  };
+}

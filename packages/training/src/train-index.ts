@@ -1,0 +1,163 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { UserError } from "@poeem/offline/errors";
+import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
+import * as tf from "@tensorflow/tfjs";
+import { exportModel, TOWER_TOLERANCE } from "./artifact/export.ts";
+import { ITEM_TOWER_FILE, itemTowerBytes } from "./artifact/item-tower-file.ts";
+import { type BackendName, useBackend } from "./backend/backend.ts";
+import { loadConfig } from "./config.ts";
+import { buildDataset } from "./data/dataset.ts";
+import { filterColumns } from "./data/filter-columns.ts";
+import { type LoadOptions, loadData } from "./data/load.ts";
+import { type DataFacts, dataFacts, describeData } from "./data/report.ts";
+import { releaseMemory } from "./release-memory.ts";
+import { CheckpointStore } from "./train/checkpoint.ts";
+import { Interrupt, InterruptedError } from "./train/interrupt.ts";
+import { type EpochFacts, type LoopFacts, trainModel } from "./train/loop.ts";
+import { DATA_FACTS_FILE, TRAINING_LOG_FILE } from "./train/training-log.ts";
+import { validationOf } from "./train/validation-recall.ts";
+
+export interface TrainIndexOptions extends LoadOptions {
+  /** File of the configuration. */
+  readonly config: string;
+  /** Index folder to write; default: dist/index beside the config. */
+  readonly out?: string | undefined;
+  readonly backend: BackendName;
+  /** Overrides `training.seed`. */
+  readonly seed?: number | undefined;
+  /** Resume from the last checkpoint, if there is one. */
+  readonly resume?: boolean | undefined;
+  /** Least seconds between two checkpoints. */
+  readonly checkpointEvery: number;
+  /** News for a person, a line each; default: dropped. */
+  readonly say?: ((line: string) => void) | undefined;
+  readonly startProgress?: ProgressStarter | undefined;
+}
+
+export interface TrainedIndex extends Partial<EpochFacts> {
+  readonly out: string;
+  readonly version: string;
+  readonly items: number;
+  readonly bytes: number;
+  readonly chunks: number;
+  readonly seconds: number;
+  readonly examplesPerSecond: number;
+  readonly steps: number;
+  readonly data: DataFacts;
+}
+
+/** Name of the file of item vectors before quantization, inside the index folder. Not published. */
+export const ITEM_VECTORS_FILE = "model/item-vectors.f32";
+
+/**
+ * Data → joint training → index folder. The facts include those of the last epoch.
+ * @throws InterruptedError when a signal stopped it; UserError for what the configuration, the data or the disk is to
+ * blame for
+ */
+export async function trainIndex({
+  say = () => undefined,
+  startProgress = silentProgress,
+  ...options
+}: TrainIndexOptions): Promise<TrainedIndex> {
+  const started = performance.now();
+  const { config, directory } = await loadConfig(options.config);
+  if (options.seed !== undefined) config.training.seed = options.seed;
+  const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
+  await checkIndexTarget(out);
+  const backend = await useBackend(options.backend, say);
+  const raw = await loadData(config, directory, options);
+  const filters = filterColumns(raw, config);
+  const dataset = buildDataset(raw, config);
+  const data = dataFacts(raw, dataset);
+  for (const line of describeData(config.name, data)) say(line);
+  const checkpoints = new CheckpointStore(
+    `${resolve(out)}.checkpoints`,
+    { config, dataHash: raw.hash, backend, code: await codeVersions() },
+    options.checkpointEvery,
+  );
+  const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);
+  await checkpoints.prepare();
+  const interrupt = new Interrupt(
+    () => `stopped; --resume continues from the last checkpoint in ${checkpoints.directory}`,
+  );
+  try {
+    const validation = validationOf(dataset);
+    releaseMemory();
+    const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt, validation, startProgress });
+    if (trained.weightsOfStep < trained.steps)
+      say(`validation recall was best at step ${formatCount(trained.weightsOfStep)}; these weights are kept`);
+    const exported = await exportModel(trained, config, raw, dataset, filters, {
+      dataHash: raw.hash,
+      seed: config.training.seed,
+      backend,
+      epochs: trained.epochs,
+      steps: trained.steps,
+      weightsOfStep: trained.weightsOfStep,
+    });
+    // written so that NaN fails too
+    if (!(exported.towerDifference <= TOWER_TOLERANCE)) {
+      throw new UserError(
+        `the exported query tower differs from the trained one by ${exported.towerDifference}, ` +
+          `expected at most ${TOWER_TOLERANCE}`,
+      );
+    }
+    const { artifact, itemVectors, itemTower } = exported;
+    await writeIndexDirectory(out, artifact, {
+      [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
+      [ITEM_TOWER_FILE]: itemTowerBytes(itemTower),
+      [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
+      [DATA_FACTS_FILE]: new TextEncoder().encode(JSON.stringify(data)),
+    });
+    await checkpoints.clear();
+    // loaded at the end: the charts take half a second to load
+    await (await import("@poeem/training/report/write-report")).writeReport(out);
+    return {
+      out,
+      version: artifact.version,
+      items: dataset.ids.length,
+      bytes: artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length),
+      chunks: artifact.chunks.length,
+      seconds: (performance.now() - started) / 1000,
+      examplesPerSecond: trained.examplesPerSecond,
+      steps: trained.steps,
+      data,
+      ...trained.epochs.at(-1),
+    };
+  } catch (error) {
+    if (error instanceof InterruptedError) {
+      throw new InterruptedError(`${error.message}; the same command with --resume continues from there`);
+    }
+    throw error;
+  } finally {
+    interrupt.dispose();
+    await checkpoints.clearIfEmpty();
+  }
+}
+
+async function findCheckpoint(checkpoints: CheckpointStore, resume: boolean, say: (line: string) => void) {
+  if (!resume) {
+    const [newest] = await checkpoints.steps();
+    if (newest !== undefined) {
+      say(
+        `${checkpoints.directory} holds a run stopped at step ${formatCount(newest)}; ` +
+          "without --resume this run starts over and replaces it",
+      );
+    }
+    return undefined;
+  }
+  const checkpoint = await checkpoints.latest<LoopFacts>(say);
+  say(
+    checkpoint
+      ? `resuming from step ${formatCount(checkpoint.step)}`
+      : `--resume: no checkpoint in ${checkpoints.directory}, starting from the beginning`,
+  );
+  return checkpoint;
+}
+
+/** Versions of everything that computes: with others the same steps may round differently. */
+async function codeVersions(): Promise<Record<string, string>> {
+  const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  return { poeem: version, tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
+}

@@ -1,0 +1,12 @@
+/** The part of WebAssembly used here, for Node, whose type library lacks it. Those of Workers and browsers have it. */
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    constructor(module: Module, imports?: object);
+    readonly exports: unknown;
+  }
+  function compile(bytes: Uint8Array | ArrayBuffer): Promise<Module>;
+  function validate(bytes: Uint8Array): boolean;
+}
