@@ -78,17 +78,13 @@ export class TrainingStep implements Stateful {
     const { value, grads } = tf.variableGrads(() => {
       const queries = model.query.call(queryInput as unknown as tf.Tensor2D);
       const vectors = model.embedItems(itemInput as unknown as tf.Tensor2D);
-      const quantizes = layer.ready;
-      // the layer's own losses take candidate i for the answer to query i
-      const { quantized, losses } = layer.call(vectors, {
-        training: true,
-        ...(objective === "full" ? {} : { queries }),
-      });
+      const right = tf.tensor1d(Int32Array.from(batch.right), "int32");
+      const { quantized, losses, teacher } = layer.call(vectors, { training: true, queries, answers: right });
       const { total, ranking } = objectiveLoss(config.training, {
         queries,
         candidates: quantized,
-        dense: quantizes ? vectors : undefined,
-        right: batch.right,
+        teacher,
+        right,
         masked: batch.masked,
         logQ,
         logScale: this.scale.logScale,

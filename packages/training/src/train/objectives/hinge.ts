@@ -1,8 +1,6 @@
-import { withGradient } from "@poeem/indexing-layer";
+import { denseRows, MASKED, withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { Csr } from "../../data/csr.ts";
-import { denseRows } from "../../model/fused-softmax.ts";
-import { MASKED } from "../../model/ops.ts";
 
 /**
  * The hinge loss of the Poeem paper over the candidates of a batch: every wrong candidate whose cosine comes closer to

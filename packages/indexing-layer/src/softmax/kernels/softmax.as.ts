@@ -1,6 +1,6 @@
 // Mixture of softmaxes with its gradients, by blocks of query rows: logits, exponentials and slopes of a block lie in one tile
-// that stays in the cache, and no matrix of all rows is ever made. src/model/mixture-loss.ts says what is computed, in
-// tensors; src/softmax-kernel.ts places everything in memory, and nothing is allocated here.
+// that stays in the cache, and no matrix of all rows is ever made. ../problem.ts and ../tensors.ts say what
+// is computed; ../kernel.ts places everything in memory, and nothing is allocated here.
 import { combine, dots, exponentials, maxima, prepare } from "./exponential.as";
 import { candidateBlock, pack, PANEL, queryBlock, ROW_BYTES, ROWS, scoreBlock } from "./products.as";
 
