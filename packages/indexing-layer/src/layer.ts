@@ -21,11 +21,14 @@ export interface CallOptions {
   /** In training the schedule decides whether items are quantized; otherwise they always are. Default false. */
   training?: boolean;
   /**
-   * (b, dim) unit query vectors. Given in training, they bring in the losses that need queries (routing), whose gradients
-   * reach them. With the defaults such a loss is left out of a call without queries; one whose weight was given refuses it.
+   * (b, dim) unit query vectors. Given in training, they bring in the losses that need queries (routing), whose
+   * gradients reach them. With the defaults such a loss is left out of a call without queries; one whose weight was
+   * given refuses it.
    */
   queries?: tf.Tensor2D;
-  /** (b) int32, row of the item that each query led to. Default: row i for query i, b <= n; further items are negatives. */
+  /**
+   * (b) int32, row of the item that each query led to. Default: row i for query i, b <= n; further items are negatives.
+   */
   answers?: tf.Tensor1D;
 }
 
@@ -38,8 +41,8 @@ export interface CallResult {
   codes: tf.Tensor2D;
   losses: Losses;
   /**
-   * The items before quantization, for distillation: `softmaxLoss` and `inBatchSoftmaxLoss` take it along when they rank
-   * `quantized`. Only in joint training with a `distillationWeight`.
+   * The items before quantization, for distillation: `softmaxLoss` and `inBatchSoftmaxLoss` take it along when they
+   * rank `quantized`. Only in joint training with a `distillationWeight`.
    */
   teacher?: Teacher;
 }
@@ -82,7 +85,9 @@ export class IndexingLayer {
   private readonly upkeep: CentroidUpkeep;
   private readonly random: Random;
   private givens: GivensRotation;
-  /** Room for rows to gather, (bufferSize, dim), of which the first `gathered` numbers are in; empty before and after. */
+  /**
+   * Room for rows to gather, (bufferSize, dim), of which the first `gathered` numbers are in; empty before and after.
+   */
   private buffer = new Float32Array(0);
   private gathered = 0;
   /** The last training batch, kept for `afterStep`: the items while collecting, then how they were quantized. */

@@ -139,8 +139,8 @@ const schema = z.strictObject({
       /** Share of the training steps before the quantizer starts (Poeem's warm start). */
       warmup: z.number().min(0).max(0.95).default(0.4),
       /**
-       * Losses of the indexing layer, each by its weight: commitment (how strongly item vectors are pulled towards what they are
-       * quantized to), routing, distillation, …; packages/indexing-layer/README.md says what they are.
+       * Losses of the indexing layer, each by its weight: commitment (how strongly item vectors are pulled towards what
+       * they are quantized to), routing, distillation, …; packages/indexing-layer/README.md says what they are.
        */
       ...LOSS_SHAPE,
       /**

@@ -30,21 +30,23 @@ export interface LossInput {
   readonly perItem: number;
   /** The same for a sum over queries. */
   readonly perQuery: number;
-  /** (b, dim), and (b) int32 cell of the item that each of them led to. Only a loss that needs queries may read them. */
+  /**
+   * (b, dim), and (b) int32 cell of the item that each of them led to. Only a loss that needs queries may read them.
+   */
   readonly queries?: tf.Tensor2D | undefined;
   readonly cells?: tf.Tensor1D | undefined;
 }
 
 /**
- * A loss of the layer. Its options become options of the layer, and of the trainer's `index` section: all numbers from 0
- * up, `<name>Weight` first, which switches the loss off at 0.
+ * A loss of the layer. Its options become options of the layer, and of the trainer's `index` section: all numbers from
+ * 0 up, `<name>Weight` first, which switches the loss off at 0.
  */
 export interface LayerLoss<O extends Record<string, number>> {
   /** Option → default. */
   readonly options: O;
   /**
-   * items: computed in every joint step. queries: where queries are given. teacher: not computed here, but handed to the
-   * caller, whose ranking loss takes it in.
+   * items: computed in every joint step. queries: where queries are given. teacher: not computed here, but handed to
+   * the caller, whose ranking loss takes it in.
    */
   readonly needs: "items" | "queries" | "teacher";
   /** The weighted loss; undefined where there is nothing to compute it from. */

@@ -21,8 +21,8 @@ const NEVER = -3e38;
 const PAGE = 65_536;
 
 /**
- * The kernel of kernels/softmax.as.ts with a memory of its own, which grows with the problems it is given: loss and gradients
- * by blocks of rows, without a matrix of all rows.
+ * The kernel of kernels/softmax.as.ts with a memory of its own, which grows with the problems it is given: loss and
+ * gradients by blocks of rows, without a matrix of all rows.
  */
 export class SoftmaxKernel {
   readonly #wasm: SoftmaxExports;
@@ -33,8 +33,8 @@ export class SoftmaxKernel {
   }
 
   /**
-   * Whether a problem is one for the kernel: on the wasm backend, in groups that fit a block, and with candidates to train
-   * (constant ones are few, and it would compute a gradient that nobody wants).
+   * Whether a problem is one for the kernel: on the wasm backend, in groups that fit a block, and with candidates to
+   * train (constant ones are few, and it would compute a gradient that nobody wants).
    */
   serves({ logWeights, constantCandidates }: SoftmaxProblem): boolean {
     return tf.getBackend() === "wasm" && (logWeights?.shape[1] ?? 1) <= MOST_PLACES && !constantCandidates;

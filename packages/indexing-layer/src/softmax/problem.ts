@@ -1,6 +1,8 @@
 import type * as tf from "@tensorflow/tfjs-core";
 
-/** Lists of columns of different lengths, one after another: list i is values[offsets[i]] … values[offsets[i + 1] - 1]. */
+/**
+ * Lists of columns of different lengths, one after another: list i is values[offsets[i]] … values[offsets[i + 1] - 1].
+ */
 export interface Lists {
   /** (count + 1) */
   readonly offsets: Uint32Array;
@@ -17,7 +19,8 @@ export interface Teacher {
 
 /**
  * Softmax cross-entropy of queries over candidates that all of them share. A group of S queries is one mixture of S
- * softmaxes; with S = 1, the usual case, a_g is 1 and p(c | g) a plain softmax. Shapes: G groups of S queries, C candidates.
+ * softmaxes; with S = 1, the usual case, a_g is 1 and p(c | g) a plain softmax. Shapes: G groups of S queries, C
+ * candidates.
  *
  *   p(c | gs) = softmax over c of scale · q_gs·v_c − logQ_c, without those masked
  *   p(c | g)  = Σ_s a_gs · p(c | gs),   a_g = softmax of logWeights_g
@@ -25,8 +28,8 @@ export interface Teacher {
  *   total     = ranking + teacher.weight · −1/G Σ_gc t_gc · log p(c | g),   t as p, of the teacher's candidates
  *
  * In a mixture each query is pulled by its share r_gsc = a_gs p(c | gs) / p(c | g) of a target, so that the items of a
- * history that have nothing to do with the target stop pulling at it. The teacher is listwise distillation (Distill-VQ, Xiao
- * et al., SIGIR 2022): inside the same problem it costs one more product, not three.
+ * history that have nothing to do with the target stop pulling at it. The teacher is listwise distillation (Distill-VQ,
+ * Xiao et al., SIGIR 2022): inside the same problem it costs one more product, not three.
  */
 export interface SoftmaxProblem {
   /** (G·S, dim), group by group. */
@@ -43,7 +46,10 @@ export interface SoftmaxProblem {
   readonly masked?: Lists | undefined;
   /** (C) subtracted from the logits: how often a candidate is expected among the candidates, as a logarithm. */
   readonly logQ?: Float32Array | undefined;
-  /** (G, S) logarithms of the mixture's weights, up to a constant a group; very negative for an empty place. None: S = 1. */
+  /**
+   * (G, S) logarithms of the mixture's weights, up to a constant a group; very negative for an empty place. None: S =
+   * 1.
+   */
   readonly logWeights?: tf.Tensor2D | undefined;
   /** Added to a target's probability, so that its logarithm stays finite. Default 0: logarithms throughout. */
   readonly least?: number;

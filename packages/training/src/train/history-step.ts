@@ -11,12 +11,15 @@ import { Optimizers } from "./optimizers.ts";
 import type { StepResult } from "./step.ts";
 import { StepInput } from "./step-input.ts";
 
-/** Keeps the logarithm of an impossible candidate finite; below every probability that single precision tells from 0. */
+/**
+ * Keeps the logarithm of an impossible candidate finite; below every probability that single precision tells from 0.
+ */
 const TINY = 1e-30;
 
 /**
- * One step of joint training for queries with a history. The items of a history are read as the index will hold them, that
- * is through the quantizer, by the same layer call as the candidates; gradients reach them there too, straight through.
+ * One step of joint training for queries with a history. The items of a history are read as the index will hold them,
+ * that is through the quantizer, by the same layer call as the candidates; gradients reach them there too, straight
+ * through.
  */
 export class HistoryStep implements Stateful {
   private readonly config: PoeemConfig;
@@ -54,7 +57,9 @@ export class HistoryStep implements Stateful {
     this.optimizers = new Optimizers(parts.config.training, parts.model, parts.layer);
   }
 
-  /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
+  /**
+   * @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule.
+   */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, model, layer } = this;
     const { learningRate } = config.training;

@@ -20,8 +20,8 @@ export interface StepResult {
 }
 
 /**
- * One step of joint training: towers → indexing layer → objective + the layer's losses → gradients → optimizers.
- * The tables are gathered and updated on the host; everything between is on the backend, and is read back asynchronously.
+ * One step of joint training: towers → indexing layer → objective + the layer's losses → gradients → optimizers. The
+ * tables are gathered and updated on the host; everything between is on the backend, and is read back asynchronously.
  */
 export class TrainingStep implements Stateful {
   private readonly config: PoeemConfig;
@@ -59,7 +59,9 @@ export class TrainingStep implements Stateful {
     this.optimizers = new Optimizers(training, parts.model, parts.layer, this.scale.variables);
   }
 
-  /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
+  /**
+   * @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule.
+   */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, dataset, model, layer } = this;
     const { objective, negatives, learningRate } = config.training;

@@ -16,16 +16,18 @@ export interface Comparison {
   readonly right: tf.Tensor1D;
   /** Candidates, by query, that are also right and therefore do not compete. */
   readonly masked: Csr;
-  /** (c) logarithm of how often a candidate is expected among the candidates; of no use when those are the catalogue. */
+  /**
+   * (c) logarithm of how often a candidate is expected among the candidates; of no use when those are the catalogue.
+   */
   readonly logQ: Float32Array;
   /** Logarithm of the inverse temperature; a variable to learn it. */
   readonly logScale: tf.Scalar;
 }
 
 /**
- * The objective that `training.objective` names. softmax: over the items of the batch and those drawn from the catalogue
- * behind them (mixed negative sampling, Yang et al., WWW 2020), query i's own being candidate i. full: over the whole
- * catalogue, so without anything to correct. hinge: see there; a teacher then adds its softmax.
+ * The objective that `training.objective` names. softmax: over the items of the batch and those drawn from the
+ * catalogue behind them (mixed negative sampling, Yang et al., WWW 2020), query i's own being candidate i. full: over
+ * the whole catalogue, so without anything to correct. hinge: see there; a teacher then adds its softmax.
  *
  * @returns what gradients are taken of, and what is reported
  */
