@@ -1,6 +1,6 @@
 /** From a validated request to the JSON of its answer: query vector → ADC search → items. */
 import type { z } from "@hono/zod-openapi";
-import { InputError, type Item, type ItemFields, type ItemId } from "@poeem/pq-core";
+import { InputError, type Item, type ItemFields, jsonId } from "@poeem/pq-core";
 import { planQuestion, questionVectors } from "@poeem/towers";
 import type { ServedIndex } from "../index/served-index.ts";
 import { candidatesPerResult, diversify } from "./diversity.ts";
@@ -117,10 +117,6 @@ function titled(fields: ItemFields = {}, names?: readonly string[]) {
   const chosen =
     names === undefined ? others : Object.fromEntries(Object.entries(others).filter(([name]) => names.includes(name)));
   return { title: typeof title === "string" ? title : null, fields: chosen };
-}
-
-function jsonId(id: ItemId): string | number {
-  return typeof id === "bigint" ? String(id) : id;
 }
 
 function invalid(parameter: string, detail: string): Problem {
