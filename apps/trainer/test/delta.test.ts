@@ -247,7 +247,7 @@ describe("poeem encode", () => {
       [
         "sku,name,brand,price\na,b,c,1\n",
         ["--remove", "a"],
-        /--remove: expected no id of an item that is added, got "a"/,
+        /"remove" expected no id of an item that is added, got "a"/,
       ],
     ];
     for (const [text, more, message] of cases) {
