@@ -65,7 +65,7 @@ describe.skipIf(executablePath === undefined && !required)("the page", () => {
     await page.locator("#count", { hasText: "nearest to “birthday cake”" }).waitFor();
     expect((await titles())[0]).toBe("birthday cake");
     expect(await page.locator("#status").textContent()).toMatch(
-      new RegExp(`^index ${server.version} · 8 bytes an item · 1 of 1 cells · 75 of 75 items scanned · \\d+ ms$`),
+      new RegExp(`^index ${server.version} · 8 bytes per item · 1 of 1 cells · 75 of 75 items scanned · \\d+ ms$`),
     );
     await page.reload();
     await page.locator("#count", { hasText: "birthday cake" }).waitFor();

@@ -138,7 +138,7 @@ const searchParameters = "q, like, history, vector, k, nprobe, filter, diversity
 describe("a bad request", () => {
   const long = "a".repeat(10_000);
   it.each([
-    ["/search", [["q", "nothing to search for: give q, history, context, like or vector"]]],
+    ["/search", [["q", "Nothing to search for: give q, history, context, like or vector"]]],
     ["/search?q=", [["q", "expected some text, got none"]]],
     ["/search?q=%20%09", [["q", "expected some text, got none"]]],
     ["/search?q=cake&k=abc", [["k", 'expected a whole number from 1 to 1000, got "abc"']]],

@@ -115,6 +115,8 @@ describe("poeem import, search --vectors and export", () => {
       /expected a multiple of 48 bytes \(12 float32 a vector\), got 50/,
     );
     await arrive("search", "--index", join(folder, "index")).toThrow(/expected either --query or --vectors/);
-    await arrive("search", "--index", join(folder, "index"), "-q", "x").toThrow(/has no query tower/);
+    await arrive("search", "--index", join(folder, "index"), "-q", "x").toThrow(
+      /"text" cannot be used: this index was published without a query tower/,
+    );
   });
 });

@@ -8,7 +8,7 @@
  * @module
  */
 export type { Codebook, Metric } from "./codebook/codebook.ts";
-export type { EncodedVectors } from "./codebook/encode.ts";
+export type { EncodedVectors } from "./codebook/codes.ts";
 export { FormatError, InputError, messageOf } from "./errors.ts";
 export type { Artifact, ArtifactInput } from "./format/artifact-writer.ts";
 export type { ArtifactChunk, ChunkEntry } from "./format/chunk.ts";

@@ -6,7 +6,8 @@
 export { compactArtifact } from "./catalogue/compact.ts";
 export { type CatalogueChanges, type DeltaArtifact, writeDelta } from "./catalogue/delta-writer.ts";
 export { type CodebookInput, createCodebook, METRICS } from "./codebook/codebook.ts";
-export { decode, encode } from "./codebook/encode.ts";
+export { decode } from "./codebook/decode.ts";
+export { encode } from "./codebook/encode.ts";
 export { type QueryMoments, scoreAware } from "./codebook/score-aware.ts";
 export { writeArtifact } from "./format/artifact-writer.ts";
 export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-header.ts";

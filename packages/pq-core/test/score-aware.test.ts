@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createCodebook } from "../src/codebook/codebook.ts";
-import { decodeRotated, encode } from "../src/codebook/encode.ts";
+import { decodeRotated } from "../src/codebook/decode.ts";
+import { encode } from "../src/codebook/encode.ts";
 import { type QueryMoments, scoreAware } from "../src/codebook/score-aware.ts";
 import { normals, random, randomCodebook } from "../src/testing/data.ts";
 

@@ -159,12 +159,19 @@ describe("a question of which nothing is known", () => {
     ["a context of no columns, without a tower", undefined, { context: {} }],
     ["a history of a zero vector, mixture", MIXTURE, { history: ["7"] }],
     ["a history of a zero vector, mean", MEAN, { history: ["7"] }],
-    ["a history of a zero vector, without a tower", undefined, { history: ["7"] }],
-    ["an item that is a zero vector", MEAN, { like: "7" }],
-    ["a zero vector", MEAN, { vector: new Float32Array(DIM) }],
   ];
   it.each(questions)("has no vectors: %s", async (_, tower, question) =>
     expect(await questionVectors(ITEMS, tower, question)).toBeUndefined(),
+  );
+
+  // by l2 a zero vector is a vector like any other
+  const asked: [string, QueryTower | undefined, Question<ItemId>][] = [
+    ["a history, without a tower", undefined, { history: ["7"] }],
+    ["an item", MEAN, { like: "7" }],
+    ["a vector", MEAN, { vector: new Float32Array(DIM) }],
+  ];
+  it.each(asked)("takes a zero vector that is no tower's: %s", async (_, tower, question) =>
+    expect((await questionVectors(ITEMS, tower, question))!.vectors).toEqual([new Float32Array(DIM)]),
   );
 });
 

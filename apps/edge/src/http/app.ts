@@ -1,5 +1,6 @@
 /** The Hono app: which middleware, which routes, and what each of them does. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
+import { InputError } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
@@ -14,6 +15,7 @@ import { browserHeaders, limitUrl, observe } from "./middleware.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { Problem, problemResponse } from "./problem.ts";
+import { problemOf } from "./question.ts";
 import { MAX_BATCH_RESULTS, QUERY_KINDS, withContext } from "./requests.ts";
 import {
   facetsRoute,
@@ -162,6 +164,7 @@ function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response 
 
 function toProblem(error: Error, c: Context<AppEnv>): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof InputError) return problemOf(error);
   if (error instanceof UnknownIndexError) return new Problem("not-found", error.message);
   if (error instanceof IndexUnavailableError) return new Problem("index-unavailable", error.message);
   if (error instanceof z.ZodError) return invalidRequest(zodErrors(error));

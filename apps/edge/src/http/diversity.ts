@@ -1,5 +1,5 @@
 /** Candidates a result among which `diversity` chooses. */
-export const candidatesPerResult = 4;
+export const CANDIDATES_PER_RESULT = 4;
 
 /**
  * Maximal marginal relevance (Carbonell and Goldstein 1998) over decoded vectors: picks one after the other the

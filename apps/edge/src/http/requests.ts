@@ -6,7 +6,7 @@ import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { decodeVector } from "./vector.ts";
 
 export const MAX_QUERY_BYTES = 512;
-export const maxK = 1000;
+export const MAX_K = 1000;
 export const DEFAULT_K = 10;
 export const MAX_EXCLUDE = 1000;
 export const MAX_FIELDS = 64;
@@ -127,9 +127,9 @@ const share = {
     .refine((value) => value >= 0 && value <= 1, { error: ({ input }) => `${EXPECTED_SHARE}, got ${input}` }),
 };
 
-const k = integer(1, maxK);
+const k = integer(1, MAX_K);
 const nprobe = integer(1, MAX_NPROBE);
-const kDoc = { type: "integer", minimum: 1, maximum: maxK, default: DEFAULT_K } as const;
+const kDoc = { type: "integer", minimum: 1, maximum: MAX_K, default: DEFAULT_K } as const;
 const nprobeDoc = { type: "integer", minimum: 1 } as const;
 
 /** Nothing but a name gets past this: it becomes part of a KV key. */
@@ -155,9 +155,9 @@ function checkQuery(value: object, context: z.RefinementCtx): void {
   if (given.length > 0 && lone === undefined) return;
   const message =
     lone === undefined
-      ? "nothing to search for: give q, history, context, like or vector"
-      : `expected ${lone} alone, got ${given.join(" and ")}`;
-  context.addIssue({ code: "custom", path: ["q"], message });
+      ? "Nothing to search for: give q, history, context, like or vector"
+      : `expected alone, got ${given.join(" and ")}`;
+  context.addIssue({ code: "custom", path: [lone ?? "q"], message });
 }
 
 const CONTEXT_NAME = /^[A-Za-z0-9_-]{1,64}$/;

@@ -1,13 +1,13 @@
-/** From a validated request to the JSON of its answer: query vector → ADC search → items. */
+/** From a validated request to the JSON of its answer: question → query vectors → ADC search → items. */
 import type { z } from "@hono/zod-openapi";
-import { InputError, type Item, type ItemFields, jsonId } from "@poeem/pq-core";
+import { InputError, type Item, type ItemFields, jsonId, messageOf } from "@poeem/pq-core";
 import { planQuestion, questionVectors } from "@poeem/towers";
+import { IndexUnavailableError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
-import { candidatesPerResult, diversify } from "./diversity.ts";
-import { invalidRequest } from "./parameters.ts";
+import { CANDIDATES_PER_RESULT, diversify } from "./diversity.ts";
 import { Problem } from "./problem.ts";
-import { problemOf, questionOf, withProblems } from "./query-vectors.ts";
-import { maxK, type SearchRequest, show } from "./requests.ts";
+import { questionOf } from "./question.ts";
+import { MAX_K, type SearchRequest, show } from "./requests.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult } from "./responses.ts";
 
 /** A request made complete with what only the index knows. */
@@ -15,7 +15,7 @@ export type ResolvedSearch = SearchRequest & { readonly nprobe: number };
 
 /**
  * Checks a request against the index and fills in its default nprobe.
- * @throws Problem `invalid-request` when `nprobe` is above nlist, a vector has another dim, or the model does not read what is asked.
+ * @throws InputError when `nprobe` is above nlist, a vector has another dim, or the model does not read what is asked
  */
 export function resolveSearch(served: ServedIndex, request: SearchRequest): ResolvedSearch {
   const { index, memory } = served;
@@ -24,14 +24,20 @@ export function resolveSearch(served: ServedIndex, request: SearchRequest): Reso
   const nlist = Math.max(index.manifest.nlist, 1);
   const { nprobe = defaultNprobe, filter } = request;
   if (nprobe > nlist)
-    throw invalid("nprobe", `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`);
-  withProblems(() => planQuestion(served.tower, dim, questionOf(request)));
+    throw new InputError(
+      "nprobe",
+      `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`,
+    );
+  planQuestion(served.tower, dim, questionOf(request));
   if (filter !== undefined && !memory.keepsFilters)
-    throw invalid("filter", "cannot be used: this index has more filters than an isolate can keep");
+    throw new InputError("filter", "cannot be used: this index has more filters than an isolate can keep");
   return { ...request, nprobe };
 }
 
-/** @throws Problem `index-unavailable` when a page of the index cannot be read; `invalid-request` when it lacks an item or facet that was named. */
+/**
+ * @throws IndexUnavailableError when a page of the index cannot be read
+ * @throws InputError when the index lacks an item or facet that was named
+ */
 export async function search(served: ServedIndex, request: ResolvedSearch): Promise<z.output<typeof searchResponse>> {
   const { index } = served;
   const { q, k, nprobe, filter, diversity, exclude, fields } = request;
@@ -39,7 +45,7 @@ export async function search(served: ServedIndex, request: ResolvedSearch): Prom
   return readPart(served, async () => {
     const query = await questionVectors(index, served.tower, questionOf(request));
     if (query === undefined) return { ...answer, listsProbed: 0, codesScanned: 0, results: [] };
-    const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * candidatesPerResult, maxK));
+    const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * CANDIDATES_PER_RESULT, MAX_K));
     const found = await index.search(query.vectors, {
       k: wanted,
       nprobe,
@@ -83,24 +89,19 @@ export async function listFacets(served: ServedIndex): Promise<z.output<typeof f
 }
 
 /**
- * Reads parts of an index. What goes wrong here is the index's fault or KV's, never the caller's, unless it is an InputError. It is
- * tried twice: pages that came are kept, so the second time asks only for what failed.
+ * Reads parts of an index. Unless it is an InputError, what goes wrong here is the fault of the index or of KV. It is
+ * tried twice: pages that arrived are kept, so the second time reads only what failed.
  */
 async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>): Promise<T> {
   try {
-    return await use(() => read().catch((error: unknown) => (isCallersFault(error) ? Promise.reject(error) : read())));
+    return await use(() =>
+      read().catch((error: unknown) => (error instanceof InputError ? Promise.reject(error) : read())),
+    );
   } catch (error) {
-    if (error instanceof Problem) throw error;
-    if (error instanceof InputError) throw problemOf(error);
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Problem("index-unavailable", `A part of index ${version} cannot be read: ${message}`, undefined, {
-      cause: error,
-    });
+    if (error instanceof InputError) throw error;
+    const message = `A part of index ${version} cannot be read: ${messageOf(error)}`;
+    throw new IndexUnavailableError(message, { cause: error });
   }
-}
-
-function isCallersFault(error: unknown): boolean {
-  return error instanceof Problem || error instanceof InputError;
 }
 
 function toResult(
@@ -117,8 +118,4 @@ function titled(fields: ItemFields = {}, names?: readonly string[]) {
   const chosen =
     names === undefined ? others : Object.fromEntries(Object.entries(others).filter(([name]) => names.includes(name)));
   return { title: typeof title === "string" ? title : null, fields: chosen };
-}
-
-function invalid(parameter: string, detail: string): Problem {
-  return invalidRequest([{ parameter, detail }]);
 }

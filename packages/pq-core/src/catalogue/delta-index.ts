@@ -1,5 +1,6 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { decode, type EncodedVectors } from "../codebook/encode.ts";
+import type { EncodedVectors } from "../codebook/codes.ts";
+import { decode } from "../codebook/decode.ts";
 import type { DeltaPayload } from "../format/delta-chunk.ts";
 import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";

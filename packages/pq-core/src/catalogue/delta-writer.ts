@@ -1,4 +1,4 @@
-import { checkAssignments, checkCodes } from "../codebook/encode.ts";
+import { checkAssignments, checkCodes } from "../codebook/codes.ts";
 import { check, INPUT, rangeError, typeError } from "../errors.ts";
 import { type Artifact, type ArtifactInput, addItems, ChunkList } from "../format/artifact-writer.ts";
 import { writeDeltaPayload } from "../format/delta-chunk.ts";

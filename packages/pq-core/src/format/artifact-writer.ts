@@ -1,5 +1,6 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { checkAssignments, checkCodes, decodeRotated, type EncodedVectors } from "../codebook/encode.ts";
+import { checkAssignments, checkCodes, type EncodedVectors } from "../codebook/codes.ts";
+import { decodeRotated } from "../codebook/decode.ts";
 import { checkInteger, checkLength, rangeError } from "../errors.ts";
 import { blockBytes, countBlocks, hasTerms, packBlocks, type TermRange } from "../kernel/blocks.ts";
 import { type ArtifactChunk, type ChunkEntry, sealChunk } from "./chunk.ts";

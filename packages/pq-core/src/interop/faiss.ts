@@ -1,5 +1,5 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { checkAssignments, checkCodes, type EncodedVectors } from "../codebook/encode.ts";
+import { checkAssignments, checkCodes, type EncodedVectors } from "../codebook/codes.ts";
 import { checkLength, rangeError } from "../errors.ts";
 import { orderByList } from "../format/inverted-lists.ts";
 import { sortWords } from "../format/sort-ids.ts";

@@ -1,5 +1,5 @@
 import { createCodebook, type Metric } from "../codebook/codebook.ts";
-import { decodeRotated } from "../codebook/encode.ts";
+import { decodeRotated } from "../codebook/decode.ts";
 import { FormatError } from "../errors.ts";
 import type { ArtifactInput } from "../format/artifact-writer.ts";
 import { narrowCodes } from "./narrow-codes.ts";

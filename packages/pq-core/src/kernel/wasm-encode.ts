@@ -1,5 +1,6 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { countRows, type EncodedVectors, encode } from "../codebook/encode.ts";
+import type { EncodedVectors } from "../codebook/codes.ts";
+import { countRows, encode } from "../codebook/encode.ts";
 import { checkMoments, type QueryMoments, scoreAware } from "../codebook/score-aware.ts";
 import { checkFinite } from "../errors.ts";
 

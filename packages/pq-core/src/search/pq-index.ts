@@ -1,5 +1,6 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { decodeStored, type EncodedVectors } from "../codebook/encode.ts";
+import type { EncodedVectors } from "../codebook/codes.ts";
+import { decodeStored } from "../codebook/decode.ts";
 import { type ChunkCache, entriesOf, joinParts } from "../format/chunk-cache.ts";
 import type { ChunkKind } from "../format/constants.ts";
 import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";

@@ -1,5 +1,5 @@
 import { METRICS } from "../codebook/codebook.ts";
-import { decodeRotated } from "../codebook/encode.ts";
+import { decodeRotated } from "../codebook/decode.ts";
 import { BLOCK, hasTerms, packBlocks, type TermRange } from "../kernel/blocks.ts";
 import type { AdcKernel, KernelFactory, KernelName, Ranking } from "../kernel/kernel.ts";
 import { ScalarKernel } from "../kernel/scalar-kernel.ts";

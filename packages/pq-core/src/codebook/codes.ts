@@ -1,0 +1,26 @@
+import { checkEach, checkInteger, checkLength, checkType } from "../errors.ts";
+import type { Codebook } from "./codebook.ts";
+
+/** Codes of n vectors. */
+export interface EncodedVectors {
+  /** (n): cell of each vector; all 0 when the codebook has no coarse quantizer. */
+  readonly assignments: Uint32Array;
+  /** (n, M): one byte a sub-code, unpacked, also when nbits is 4. */
+  readonly codes: Uint8Array;
+}
+
+export function checkAssignments(assignments: Uint32Array, n: number, nlist: number): void {
+  checkType("assignments", assignments, Uint32Array);
+  checkInteger("assignments.length", assignments.length, n, n);
+  const cells = Math.max(nlist, 1);
+  checkEach("assignments", assignments, `below ${cells}`, (cell) => cell < cells);
+}
+
+export function checkCodes(codes: Uint8Array, n: number, { numSubQuantizers, numCentroids }: Codebook): void {
+  checkType("codes", codes, Uint8Array);
+  checkLength("codes", codes, n * numSubQuantizers);
+  // numCentroids is a power of two: no code has a bit beyond it
+  let bits = 0;
+  for (let i = 0; i < codes.length; i++) bits |= codes[i]!;
+  if (bits >= numCentroids) checkEach("codes", codes, `below ${numCentroids}`, (code) => code < numCentroids);
+}
