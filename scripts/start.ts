@@ -85,7 +85,7 @@ async function main(): Promise<void> {
       "build",
       "data",
       "--filter=@poeem/pq-core",
-      "--filter=@poeem/training",
+      "--filter=@poeem/indexing-layer",
       "--filter=@poeem/example-symbols",
       "--output-logs=errors-only",
     ],

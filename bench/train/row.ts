@@ -30,7 +30,6 @@ const layer = new IndexingLayer({
   bufferSize,
   warmupSteps: 2,
   seed: 1,
-  distillationWeight: 0,
 });
 const random = new Random(2);
 const step = new TrainingStep({ config, dataset, model, layer, batches: new BatchBuilder(dataset, BATCH), random });

@@ -5,19 +5,20 @@
  *
  * The two take turns. GFLOP/s count the products alone (three, four with a teacher), over the time of everything.
  */
-import { Random } from "@poeem/indexing-layer";
+import { Random, type SoftmaxProblem, softmaxInTensors } from "@poeem/indexing-layer";
+import { SoftmaxKernel, softmaxKernelBytes } from "@poeem/indexing-layer/kernel";
+import { supportsRelaxedSimd } from "@poeem/pq-core";
 import { useBackend } from "@poeem/training/backend/backend";
-import { emptyLists, toCsr } from "@poeem/training/data/csr";
-import { fusedSoftmax, hasFusedSoftmax } from "@poeem/training/model/fused-softmax";
-import { mixtureInTensors } from "@poeem/training/model/mixture-loss";
-import { candidatesInTensors } from "@poeem/training/train/objectives/candidate-softmax";
+import { toCsr } from "@poeem/training/data/csr";
 import * as tf from "@tensorflow/tfjs";
 
 const rounds = Number(process.argv[2] ?? 20);
 const DIM = 64;
 const SCALE = 20;
 await useBackend("wasm");
-if (!hasFusedSoftmax(1)) throw new Error("no kernel: npm run build -w @poeem/training");
+const bytes = softmaxKernelBytes(supportsRelaxedSimd() ? "relaxed" : "plain");
+if (!bytes) throw new Error("no kernel: npm run build -w @poeem/indexing-layer");
+const kernel = new SoftmaxKernel(bytes);
 const random = new Random(1);
 
 function unitRows(rows: number): tf.Tensor2D {
@@ -31,47 +32,43 @@ function unitRows(rows: number): tf.Tensor2D {
 interface Case {
   readonly name: string;
   readonly flop: number;
-  readonly ways: Readonly<Record<string, () => tf.TensorContainer>>;
+  readonly problem: SoftmaxProblem;
 }
 
 function mixture(groups: number, places: number, count: number): Case {
-  const queries = unitRows(groups * places);
-  const candidates = unitRows(count);
-  const logWeights = tf.zeros([groups, places]) as tf.Tensor2D;
-  const lists = {
-    targets: toCsr(Array.from({ length: groups }, (_, g) => Array.from({ length: 10 }, (_, i) => g * 10 + i))),
-    masked: toCsr(Array.from({ length: groups * places }, (_, row) => [(500 + row) % count])),
-    logQ: Float32Array.from({ length: count }, () => random.normal()),
-  };
   return {
     name: `${groups} groups of ${places} rows, ${count} candidates`,
     flop: 3 * 2 * groups * places * count * DIM,
-    ways: {
-      kernel: () => ({ ...fusedSoftmax({ queries, candidates, logWeights, scale: SCALE, least: 1e-30, ...lists }) }),
-      tensors: () => ({ ...mixtureInTensors(queries, candidates, logWeights, lists, SCALE) }),
+    problem: {
+      queries: unitRows(groups * places),
+      candidates: unitRows(count),
+      logWeights: tf.zeros([groups, places]),
+      scale: SCALE,
+      least: 1e-30,
+      targets: toCsr(Array.from({ length: groups }, (_, g) => Array.from({ length: 10 }, (_, i) => g * 10 + i))),
+      masked: toCsr(Array.from({ length: groups * places }, (_, row) => [(500 + row) % count])),
+      logQ: Float32Array.from({ length: count }, () => random.normal()),
     },
   };
 }
 
 function inBatch(n: number): Case {
-  const [queries, candidates] = [unitRows(n), unitRows(n)];
-  const teacher = { candidates: unitRows(n), weight: 0.25 };
-  const competition = { masked: emptyLists(n), logQ: Float32Array.from({ length: n }, () => random.normal()) };
-  const targets = toCsr(Array.from({ length: n }, (_, i) => [i]));
-  const logScale = tf.scalar(Math.log(SCALE));
   return {
     name: `${n} queries and candidates with a teacher`,
     flop: 4 * 2 * n * n * DIM,
-    ways: {
-      kernel: () => ({
-        ...fusedSoftmax({ queries, candidates, scale: SCALE, least: 0, targets, teacher, ...competition }),
-      }),
-      tensors: () => ({ ...candidatesInTensors(queries, candidates, competition, logScale, teacher) }),
+    problem: {
+      queries: unitRows(n),
+      candidates: unitRows(n),
+      scale: SCALE,
+      targets: tf.range(0, n, 1, "int32"),
+      logQ: Float32Array.from({ length: n }, () => random.normal()),
+      teacher: { candidates: unitRows(n), weight: 0.25 },
     },
   };
 }
 
-for (const { name, flop, ways } of [mixture(48, 16, 2900), inBatch(1024)]) {
+for (const { name, flop, problem } of [mixture(48, 16, 2900), inBatch(1024)]) {
+  const ways = { kernel: () => ({ ...kernel.run(problem) }), tensors: () => ({ ...softmaxInTensors(problem) }) };
   const times: Record<string, number[]> = {};
   for (let round = 0; round < rounds + 5; round++) {
     for (const [way, run] of Object.entries(ways)) {

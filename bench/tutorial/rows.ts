@@ -64,20 +64,9 @@ export const models: readonly Model[] = [
 export const variants: readonly Model[] = [
   poeem("poeem-rate16", 8, [1, 8], { ...original, learningRateFactor: 16 }),
   poeem("poeem-rate16-64", 64, [8, 64], { ...original, learningRateFactor: 16 }),
-  variant("no-rotation", { rotation: "none" }),
   variant("opq-fixed", { rotation: "opq" }),
   variant("givens-only", { rotation: "givens" }),
-  variant("random-pairs", { givens: { pairing: "random" } }),
-  variant("steepest-pairs", { givens: { pairing: "steepest" } }),
-  variant("no-distillation", { distillationWeight: 0 }),
-  variant("commitment-1", { commitmentWeight: 1 }),
-  variant("no-routing", { routingWeight: 0 }),
-  variant("gradient-codebooks", { codebookUpdate: "gradient", distortionWeight: 1 }),
-  variant("anisotropic", { codebookUpdate: "gradient", distortionWeight: 1, anisotropicEta: 4 }),
-  variant("balance", { balanceWeight: 1 }),
   variant("restarts", { restartEvery: 500 }),
-  variant("rotation-trick", { estimator: "rotation-trick" }),
-  { ...variant("rate-1", {}), joint: { ...ours, learningRateFactor: 1 } },
 ];
 
 function variant(name: string, change: Partial<IndexingLayerOptions>): Model {

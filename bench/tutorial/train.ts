@@ -74,7 +74,7 @@ export async function train(
         return inBatchSoftmaxLoss(queryBatch as tf.Tensor2D, itemBatch as tf.Tensor2D, scoreScale, 1);
       const result = layer.call(itemBatch as tf.Tensor2D, { training: true, queries: queryBatch as tf.Tensor2D });
       const scored = joint.cosine ? unitRows(result.quantized) : result.quantized;
-      const ranking = inBatchSoftmaxLoss(queryBatch as tf.Tensor2D, scored, scoreScale, 1);
+      const ranking = inBatchSoftmaxLoss(queryBatch as tf.Tensor2D, scored, scoreScale, 1, result.teacher);
       return tf.add(ranking, result.losses.total);
     };
     const inputs = ready ? [q, x, ...variables] : [q, x];

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { IndexingLayerConfig } from "./config.ts";
 import { MovingCentroids } from "./ema.ts";
 import type { InitialCodebook } from "./initialize.ts";
-import type { Assignment } from "./losses.ts";
+import type { Assignment } from "./losses/loss.ts";
 import type { Quantizer, VariableFactory } from "./quantizer.ts";
 import type { Random } from "./random.ts";
 import { restartDead } from "./restart.ts";

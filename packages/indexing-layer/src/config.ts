@@ -1,40 +1,26 @@
 import { expectInteger, expectNumber, expectOneOf, fail } from "./errors.ts";
+import { LOSS_DEFAULTS, type LossOption, type LossOptions } from "./losses/index.ts";
 
 /** How the rotation R before the product quantizer comes about. */
-export const rotations = ["none", "opq", "givens", "opq+givens"] as const;
-export type Rotation = (typeof rotations)[number];
+export const ROTATIONS = ["none", "opq", "givens", "opq+givens"] as const;
+export type Rotation = (typeof ROTATIONS)[number];
 
 /** How the centroids follow the items: by the optimizer (distortion loss) or by moving averages (EMA). */
-export const codebookUpdates = ["gradient", "ema"] as const;
-export type CodebookUpdate = (typeof codebookUpdates)[number];
-
-/** How gradients pass the quantizer on their way to the item tower. */
-export const estimators = ["straight-through", "rotation-trick"] as const;
-export type Estimator = (typeof estimators)[number];
-
-export const pairings = ["random", "greedy", "steepest"] as const;
-export type Pairing = (typeof pairings)[number];
-
-export const angles = ["exact", "gradient"] as const;
-export type Angle = (typeof angles)[number];
+export const CODEBOOK_UPDATES = ["gradient", "ema"] as const;
+export type CodebookUpdate = (typeof CODEBOOK_UPDATES)[number];
 
 /** Givens coordinate descent (Jiang et al., ICLR 2022, arXiv 2203.05082). */
 export interface GivensConfig {
-  /** Which disjoint pairs of axes turn in one update. */
-  pairing: Pairing;
-  /** The best angle of each pair in closed form, or a step along the gradient. */
-  angle: Angle;
-  /** Share of the exact angle that is taken, or the learning rate of the gradient step. */
+  /** Share of each pair's best angle that is taken. */
   stepSize: number;
-  /** Passes of pair choice and turning in one update. */
-  sweeps: number;
   /** Steps between two updates. */
   every: number;
   /** Decay of the moving average of the correlation between items and quantized items; 0 = this batch alone. */
   decay: number;
 }
 
-export interface IndexingLayerConfig {
+/** Beside these, the options of the losses (src/losses). */
+export interface IndexingLayerConfig extends LossOptions {
   /** Vector size. */
   dim: number;
   /** Coarse centroids (cells); 0 = plain product quantization. */
@@ -49,7 +35,6 @@ export interface IndexingLayerConfig {
   bufferSize: number;
   seed: number;
   rotation: Rotation;
-  estimator: Estimator;
   codebookUpdate: CodebookUpdate;
   /** Which vectors the initial sub-quantizers are fitted to; the original release used "raw" and encoded residuals. */
   initializeOn: "residual" | "raw";
@@ -69,20 +54,6 @@ export interface IndexingLayerConfig {
   restartThreshold: number;
   /** Losses are sums over dimensions, and over the batch either a sum (the original) or a mean. */
   reduction: "sum" | "mean";
-  distortionWeight: number;
-  commitmentWeight: number;
-  /** Weight of the residual's part parallel to the item (ScaNN); 1 = plain distortion. */
-  anisotropicEta: number;
-  balanceWeight: number;
-  /** Softness of the assignment that the balance loss sees, as a share of the mean squared distance. */
-  balanceTemperature: number;
-  /** Weight of the dense -> quantized distillation when `queries` are given to `call`. */
-  distillationWeight: number;
-  /** Weight of the query-side routing loss when `queries` are given to `call`. */
-  routingWeight: number;
-  /** Scale of the inner products inside distillation and routing. */
-  scoreScale: number;
-  routingScale: number;
 }
 
 export type Preset = "default" | "poeem";
@@ -94,36 +65,27 @@ export type IndexingLayerOptions = Partial<Omit<IndexingLayerConfig, "givens">> 
     preset?: Preset;
   };
 
-const defaults: Omit<IndexingLayerConfig, "dim" | "nlist" | "numSubQuantizers" | "nbits"> = {
+const DEFAULTS: Omit<IndexingLayerConfig, "dim" | "nlist" | "numSubQuantizers" | "nbits"> = {
   warmupSteps: 1024,
   bufferSize: 8192,
   seed: 1,
   rotation: "opq+givens",
-  estimator: "straight-through",
   codebookUpdate: "ema",
   initializeOn: "residual",
   kmeansStart: "kmeans++",
   kmeansIterations: 25,
   kmeansChangeThreshold: 1e-2,
   opqIterations: 5,
-  givens: { pairing: "greedy", angle: "exact", stepSize: 0.1, sweeps: 1, every: 1, decay: 0.9 },
+  givens: { stepSize: 0.1, every: 1, decay: 0.9 },
   emaDecay: 0.9,
   restartEvery: 500,
   restartThreshold: 0.02,
   reduction: "mean",
-  distortionWeight: 1,
-  commitmentWeight: 10,
-  anisotropicEta: 1,
-  balanceWeight: 0,
-  balanceTemperature: 0.1,
-  distillationWeight: 0.25,
-  routingWeight: 0.1,
-  scoreScale: 30,
-  routingScale: 10,
+  ...LOSS_DEFAULTS,
 };
 
 /** The original release: gradient-trained codebooks, no rotation, no commitment, k-means from balanced cells. */
-const poeem: Partial<IndexingLayerConfig> = {
+const POEEM: Partial<IndexingLayerConfig> = {
   rotation: "none",
   codebookUpdate: "gradient",
   initializeOn: "raw",
@@ -136,26 +98,26 @@ const poeem: Partial<IndexingLayerConfig> = {
   routingWeight: 0,
 };
 
-const presets: Record<Preset, Partial<IndexingLayerConfig>> = { default: {}, poeem };
+const PRESETS: Record<Preset, Partial<IndexingLayerConfig>> = { default: {}, poeem: POEEM };
 
 /**
  * Fills the options up from their preset and checks every one of them.
- * @throws Error naming the first option at fault.
+ * @throws LayerError naming the first option at fault.
  */
 export function resolveConfig(options: IndexingLayerOptions): IndexingLayerConfig {
   const { preset = "default", givens, ...rest } = options;
-  expectOneOf("preset", preset, Object.keys(presets) as Preset[]);
-  const known = new Set(["dim", "nlist", "numSubQuantizers", "nbits", ...Object.keys(defaults)]);
+  expectOneOf("preset", preset, Object.keys(PRESETS) as Preset[]);
+  const known = new Set(["dim", "nlist", "numSubQuantizers", "nbits", ...Object.keys(DEFAULTS)]);
   for (const key of Object.keys(rest)) if (!known.has(key)) fail("config", "known options only", `"${key}"`);
   for (const key of Object.keys(givens ?? {})) {
-    if (!(key in defaults.givens)) fail("givens", "known options only", `"${key}"`);
+    if (!(key in DEFAULTS.givens)) fail("givens", "known options only", `"${key}"`);
   }
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const config = {
-    ...defaults,
-    ...presets[preset],
+    ...DEFAULTS,
+    ...PRESETS[preset],
     ...given,
-    givens: { ...defaults.givens, ...givens },
+    givens: { ...DEFAULTS.givens, ...givens },
   } as IndexingLayerConfig;
   checkConfig(config);
   return config;
@@ -174,36 +136,20 @@ function checkConfig(c: IndexingLayerConfig): void {
   if (c.nlist > c.bufferSize) fail("nlist", `at most bufferSize (${c.bufferSize})`, c.nlist);
   if (1 << c.nbits > c.bufferSize) fail("bufferSize", `at least 2^nbits (${1 << c.nbits})`, c.bufferSize);
   expectInteger("seed", c.seed, 0, 0xffffffff);
-  expectOneOf("rotation", c.rotation, rotations);
+  expectOneOf("rotation", c.rotation, ROTATIONS);
   if (c.rotation.includes("givens") && c.dim < 2) fail("dim", "at least 2 for a Givens rotation", c.dim);
-  expectOneOf("estimator", c.estimator, estimators);
-  expectOneOf("codebookUpdate", c.codebookUpdate, codebookUpdates);
+  expectOneOf("codebookUpdate", c.codebookUpdate, CODEBOOK_UPDATES);
   expectOneOf("initializeOn", c.initializeOn, ["residual", "raw"]);
   expectOneOf("kmeansStart", c.kmeansStart, ["kmeans++", "balanced"]);
   expectInteger("kmeansIterations", c.kmeansIterations, 1);
   expectNumber("kmeansChangeThreshold", c.kmeansChangeThreshold, 0, 1);
   expectInteger("opqIterations", c.opqIterations, 1);
-  expectOneOf("givens.pairing", c.givens.pairing, pairings);
-  expectOneOf("givens.angle", c.givens.angle, angles);
   expectNumber("givens.stepSize", c.givens.stepSize, 0);
-  expectInteger("givens.sweeps", c.givens.sweeps, 1);
   expectInteger("givens.every", c.givens.every, 1);
   expectNumber("givens.decay", c.givens.decay, 0, 1);
   expectNumber("emaDecay", c.emaDecay, 0, 1);
   expectInteger("restartEvery", c.restartEvery, 0);
   expectNumber("restartThreshold", c.restartThreshold, 0, 1);
   expectOneOf("reduction", c.reduction, ["sum", "mean"]);
-  for (const key of [
-    "distortionWeight",
-    "commitmentWeight",
-    "balanceWeight",
-    "distillationWeight",
-    "routingWeight",
-  ] as const) {
-    expectNumber(key, c[key], 0);
-  }
-  expectNumber("anisotropicEta", c.anisotropicEta, 0);
-  expectNumber("balanceTemperature", c.balanceTemperature, 1e-6);
-  expectNumber("scoreScale", c.scoreScale, 0);
-  expectNumber("routingScale", c.routingScale, 0);
+  for (const key of Object.keys(LOSS_DEFAULTS) as LossOption[]) expectNumber(key, c[key], 0);
 }

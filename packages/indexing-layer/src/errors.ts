@@ -1,6 +1,21 @@
-/** Throws one sentence that names the thing at fault: `[indexing-layer] "dim" expected ..., got ...`. */
+/** What the layer was given cannot be used: `[indexing-layer] "dim" expected ..., got ...`. */
+export class LayerError extends Error {
+  override readonly name = "LayerError";
+  /** The option or argument at fault. */
+  readonly parameter: string;
+  /** Reads on after the name: "expected …, got …". */
+  readonly detail: string;
+
+  constructor(parameter: string, expected: string, got: unknown) {
+    const detail = `expected ${expected}, got ${String(got)}`;
+    super(`[indexing-layer] "${parameter}" ${detail}`);
+    this.parameter = parameter;
+    this.detail = detail;
+  }
+}
+
 export function fail(name: string, expected: string, got: unknown): never {
-  throw new Error(`[indexing-layer] "${name}" expected ${expected}, got ${String(got)}`);
+  throw new LayerError(name, expected, got);
 }
 
 export function expectInteger(name: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): void {

@@ -1,7 +1,5 @@
 import type { GivensConfig } from "./config.ts";
 import { expectFinite } from "./errors.ts";
-import { maxWeightPerfectMatching } from "./matching.ts";
-import type { Random } from "./random.ts";
 
 /**
  * A rotation that is only ever changed by turning pairs of its columns, so that it stays orthogonal by construction:
@@ -32,22 +30,19 @@ export class GivensRotation {
    * @param batchCorrelation B = Yᵀ·Q of the batch, (dim, dim)
    * @param batchSize items of the batch
    */
-  update(batchCorrelation: ArrayLike<number>, batchSize: number, random: Random): void {
+  update(batchCorrelation: ArrayLike<number>, batchSize: number): void {
     const { dim, correlation, config } = this;
     expectFinite("x", batchCorrelation);
     for (let i = 0; i < dim * dim; i++) {
       correlation[i] = config.decay * correlation[i]! + (1 - config.decay) * (batchCorrelation[i]! / batchSize);
     }
-    for (let sweep = 0; sweep < config.sweeps; sweep++) {
-      for (const [i, j] of choosePairs(correlation, dim, config.pairing, random)) this.turn(i, j, this.angle(i, j));
-    }
+    for (const [i, j] of greedyPairs(correlation, dim)) this.turn(i, j, this.#angle(i, j));
   }
 
   /** The angle by which this update turns columns i and j. */
-  private angle(i: number, j: number): number {
+  #angle(i: number, j: number): number {
     const { dim, correlation: b, config } = this;
     const slope = b[j * dim + i]! - b[i * dim + j]!;
-    if (config.angle === "gradient") return 2 * config.stepSize * slope;
     return config.stepSize * Math.atan2(slope, b[i * dim + i]! + b[j * dim + j]!);
   }
 
@@ -77,31 +72,10 @@ export function pairGain(b: ArrayLike<number>, dim: number, i: number, j: number
 }
 
 /**
- * floor(dim / 2) disjoint pairs of columns: random; greedy by gain; or steepest, the pairs whose summed gain is largest.
+ * floor(dim / 2) disjoint pairs of columns: again and again the pair of largest gain among the axes left, each axis
+ * remembering its best partner.
  */
-export function choosePairs(
-  b: ArrayLike<number>,
-  dim: number,
-  pairing: GivensConfig["pairing"],
-  random: Random,
-): [number, number][] {
-  if (pairing === "random") {
-    const order = random.permutation(dim);
-    return Array.from({ length: dim >> 1 }, (_, p) => [order[2 * p]!, order[2 * p + 1]!]);
-  }
-  return pairing === "greedy" ? greedyPairs(b, dim) : steepestPairs(b, dim);
-}
-
-/** A perfect matching of largest total gain; an odd axis out is matched with a vertex that gains nothing. */
-function steepestPairs(b: ArrayLike<number>, dim: number): [number, number][] {
-  const mate = maxWeightPerfectMatching(dim + (dim % 2), (i, j) => (Math.max(i, j) < dim ? pairGain(b, dim, i, j) : 0));
-  const pairs: [number, number][] = [];
-  for (let i = 0; i < dim; i++) if (mate[i]! > i && mate[i]! < dim) pairs.push([i, mate[i]!]);
-  return pairs;
-}
-
-/** Again and again the pair of largest gain among the axes left, each axis remembering its best partner. */
-function greedyPairs(b: ArrayLike<number>, dim: number): [number, number][] {
+export function greedyPairs(b: ArrayLike<number>, dim: number): [number, number][] {
   const gains = new Float64Array(dim * dim);
   for (let i = 0; i < dim; i++) for (let j = i + 1; j < dim; j++) gains[i * dim + j] = pairGain(b, dim, i, j);
   const partner = new Int32Array(dim).fill(-1);

@@ -1,17 +1,15 @@
 /** The Poeem indexing layer for TensorFlow.js: coarse and product quantization learned inside the item tower. */
 export {
-  type Angle,
   type CodebookUpdate,
-  type Estimator,
   type GivensConfig,
   type IndexingLayerConfig,
   type IndexingLayerOptions,
-  type Pairing,
   type Preset,
   type Rotation,
   resolveConfig,
 } from "./config.ts";
 export { withGradient } from "./custom-gradient.ts";
+export { LayerError } from "./errors.ts";
 export { type InitialCodebook, initializeCodebook } from "./initialize.ts";
 export {
   type CallOptions,
@@ -21,10 +19,13 @@ export {
   type Phase,
   type TrainedCodebook,
 } from "./layer.ts";
+export { LOSS_DEFAULTS, LOSS_LIST, type LossName, type LossOption, type LossOptions } from "./losses/index.ts";
+export { routingLoss } from "./losses/routing.ts";
 export { type CodeUsage, codeUsage, subCodeUsage } from "./metrics.ts";
 export { Random } from "./random.ts";
-export { distillationLoss, inBatchSoftmaxLoss, routingLoss } from "./ranking-losses.ts";
-export { rotationTrick } from "./rotation-trick.ts";
+export { inBatchSoftmaxLoss, softmaxLoss, useSoftmaxKernel } from "./softmax/loss.ts";
+export { type Lists, MASKED, type SoftmaxProblem, type SoftmaxResult, type Teacher } from "./softmax/problem.ts";
+export { denseRows, softmaxInTensors } from "./softmax/tensors.ts";
 export type { IndexingLayerState } from "./state.ts";
 export { straightThrough } from "./straight-through.ts";
 export type { Losses } from "./training-losses.ts";

@@ -4,12 +4,15 @@ import { type IndexingLayerConfig, type IndexingLayerOptions, resolveConfig } fr
 import { expectFinite, fail } from "./errors.ts";
 import { GivensRotation } from "./givens.ts";
 import { identityMatrix, initializeCodebook } from "./initialize.ts";
-import type { Assignment } from "./losses.ts";
+import { LOSS_LIST } from "./losses/index.ts";
+import type { Assignment, LossInput } from "./losses/loss.ts";
 import { type CodeUsage, codeUsage, subCodeUsage } from "./metrics.ts";
 import { plainVariables, Quantizer, type VariableFactory } from "./quantizer.ts";
 import { Random } from "./random.ts";
+import type { Teacher } from "./softmax/problem.ts";
 import type { IndexingLayerState } from "./state.ts";
-import { estimate, type Losses, trainingLosses } from "./training-losses.ts";
+import { straightThrough } from "./straight-through.ts";
+import { type Losses, trainingLosses } from "./training-losses.ts";
 
 /** warmup: items pass unchanged. collecting: so they do, and are gathered. joint: they are quantized and trained. */
 export type Phase = "warmup" | "collecting" | "joint";
@@ -18,20 +21,30 @@ export interface CallOptions {
   /** In training the schedule decides whether items are quantized; otherwise they always are. Default false. */
   training?: boolean;
   /**
-   * (b, dim) unit query vectors, row i belonging to row i of the items, b <= n; further items are further negatives.
-   * Given in training, they bring in the distillation and routing losses, whose gradients reach them too.
+   * (b, dim) unit query vectors. Given in training, they bring in the losses that need queries (routing), whose
+   * gradients reach them. With the defaults such a loss is left out of a call without queries; one whose weight was
+   * given refuses it.
    */
   queries?: tf.Tensor2D;
+  /**
+   * (b) int32, row of the item that each query led to. Default: row i for query i, b <= n; further items are negatives.
+   */
+  answers?: tf.Tensor1D;
 }
 
 export interface CallResult {
-  /** (n, dim), with the estimator's gradient in training. Not re-normalised: scores are inner products with it. */
+  /** (n, dim), straight-through to the items in training. Not re-normalised: scores are inner products with it. */
   quantized: tf.Tensor2D;
   /** (n) int32, cell of each item; zeros while bypassed or without cells. */
   coarseCodes: tf.Tensor1D;
   /** (n, M) int32; zeros while bypassed. */
   codes: tf.Tensor2D;
   losses: Losses;
+  /**
+   * The items before quantization, for distillation: `softmaxLoss` and `inBatchSoftmaxLoss` take it along when they
+   * rank `quantized`. Only in joint training with a `distillationWeight`.
+   */
+  teacher?: Teacher;
 }
 
 export interface LayerMetrics {
@@ -72,22 +85,30 @@ export class IndexingLayer {
   private readonly upkeep: CentroidUpkeep;
   private readonly random: Random;
   private givens: GivensRotation;
-  /** Room for rows to gather, (bufferSize, dim), of which the first `gathered` numbers are in; empty before and after. */
+  /**
+   * Room for rows to gather, (bufferSize, dim), of which the first `gathered` numbers are in; empty before and after.
+   */
   private buffer = new Float32Array(0);
   private gathered = 0;
   /** The last training batch, kept for `afterStep`: the items while collecting, then how they were quantized. */
   private items: tf.Tensor2D | null = null;
   private batch: Assignment | null = null;
   private checkedInput = false;
+  /** A weight that was asked for and does nothing without queries. */
+  private readonly needsQueries: string | undefined;
   private isReady = false;
   private stepsDone = 0;
 
   /**
    * @param createVariable makes the backend variables; default `tf.variable`
-   * @throws Error naming the option at fault.
+   * @throws LayerError naming the option at fault
    */
   constructor(options: IndexingLayerOptions, createVariable: VariableFactory = plainVariables) {
     this.config = resolveConfig(options);
+    const given = options as unknown as Readonly<Record<string, number | undefined>>;
+    this.needsQueries = LOSS_LIST.filter(([, { needs }]) => needs === "queries")
+      .map(([name]) => `${name}Weight`)
+      .find((weight) => (given[weight] ?? 0) > 0);
     const { dim, seed, givens } = this.config;
     this.random = new Random(seed);
     this.quantizer = new Quantizer(this.config, this.random, createVariable);
@@ -128,13 +149,15 @@ export class IndexingLayer {
   /**
    * Quantizes a batch of items.
    * @param x (n, dim)
-   * @throws Error when the shape is another, or when the very first batch holds NaN or infinity
+   * @throws LayerError when a shape is another, when queries are missing that a loss was configured to need, or when the
+   * very first batch holds NaN or infinity
    */
   call(x: tf.Tensor2D, options: CallOptions = {}): CallResult {
     const { dim, numSubQuantizers } = this.config;
     const training = options.training ?? false;
     if (x.shape.length !== 2 || x.shape[1] !== dim) fail("x", `shape [batch, ${dim}]`, `[${x.shape}]`);
     this.checkFirstInput(x);
+    if (training) this.checkQueries(x, options);
     if (training && this.phase !== "joint") {
       if (this.phase === "collecting") this.keepItems(x);
       return {
@@ -149,9 +172,47 @@ export class IndexingLayer {
     const quantized = this.quantizer.rotateBack(at.decoded);
     if (!training) return { quantized, coarseCodes, codes, losses: { total: tf.scalar(0) } };
     this.keepBatch(at);
-    const student = estimate(x, quantized, this.config);
-    const losses = trainingLosses(this.quantizer, this.config, x, quantized, student, at, options.queries);
-    return { quantized: student, coarseCodes, codes, losses };
+    const losses = trainingLosses(this.config, this.lossInput(x, quantized, at, options));
+    const { distillationWeight: weight } = this.config;
+    const teacher = weight > 0 ? { teacher: { candidates: x, weight } } : {};
+    return { quantized: straightThrough(x, quantized), coarseCodes, codes, losses, ...teacher };
+  }
+
+  private lossInput(
+    x: tf.Tensor2D,
+    quantized: tf.Tensor2D,
+    at: Assignment,
+    { queries, answers }: CallOptions,
+  ): LossInput {
+    const { coarseCentroids, centroids } = this.quantizer;
+    const per = (count: number): number => (this.config.reduction === "mean" ? 1 / count : 1);
+    const b = queries?.shape[0] ?? 0;
+    return {
+      x,
+      quantized,
+      at,
+      coarseCentroids,
+      centroids,
+      rotateBack: (rotated) => this.rotateBack(rotated),
+      perItem: per(x.shape[0]),
+      perQuery: per(b),
+      ...(queries && {
+        queries,
+        cells: answers ? tf.gather(at.coarseCodes, answers) : tf.slice(at.coarseCodes, 0, b),
+      }),
+    };
+  }
+
+  private checkQueries(x: tf.Tensor2D, { queries, answers }: CallOptions): void {
+    const { dim } = this.config;
+    if (!queries) {
+      if (this.needsQueries) fail("queries", `a tensor, because ${this.needsQueries} was given`, "none");
+      return;
+    }
+    const [b, width] = queries.shape;
+    const most = answers ? b : x.shape[0];
+    if (b > most || width !== dim) fail("queries", `at most ${most} rows of ${dim}`, `[${b},${width}]`);
+    if (answers && answers.shape[0] !== b) fail("answers", `${b} rows of items, one a query`, answers.shape[0]);
   }
 
   /** (n, dim) of the rotated space, such as `coarseCentroids`, in the items' own space. */
@@ -223,7 +284,7 @@ export class IndexingLayer {
     const correlation = tf.tidy(() => tf.matMul(tf.transpose(batch.y), batch.decoded));
     const values = await correlation.data();
     correlation.dispose();
-    givens.update(values, batch.y.shape[0], this.random);
+    givens.update(values, batch.y.shape[0]);
     this.quantizer.setRotation(givens.matrix);
   }
 
@@ -292,7 +353,7 @@ export class IndexingLayer {
     this.quantizer.setRotation(this.givens.matrix);
   }
 
-  /** Restores a snapshot. @throws Error when it was taken from a layer of another shape. */
+  /** Restores a snapshot. @throws LayerError when it was taken from a layer of another shape. */
   setState(state: IndexingLayerState): void {
     const { dim } = this.config;
     if (state.version !== 1) fail("state.version", "1", state.version);

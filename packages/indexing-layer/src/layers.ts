@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { initializers, layers } from "@tensorflow/tfjs-layers";
 import { type IndexingLayerConfig, type IndexingLayerOptions, resolveConfig } from "./config.ts";
+import { fail } from "./errors.ts";
 import { IndexingLayer } from "./layer.ts";
+import { LOSS_LIST, type LossOption, type LossOptions } from "./losses/index.ts";
 import type { Losses } from "./training-losses.ts";
 
 type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
@@ -11,6 +13,11 @@ export type PoeemIndexingArgs = LayerArgs &
     /** Return [quantized, coarseCodes, codes] instead of quantized alone. Default false. */
     returnCodes?: boolean;
   };
+
+/** Nothing hands queries, or takes a teacher, through `tf.model`. */
+const WITHOUT_QUERIES = Object.fromEntries(
+  LOSS_LIST.filter(([, { needs }]) => needs !== "items").map(([name]) => [`${name}Weight`, 0]),
+) as Partial<LossOptions>;
 
 /**
  * The indexing layer for `tf.sequential` and `tf.model`, saved and loaded with the model. Its losses are added to the
@@ -32,7 +39,10 @@ export class PoeemIndexing extends layers.Layer {
     super(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as LayerArgs);
     // Loading a model hands this through to every layer.
     const { returnCodes = false, customObjects: _, ...options } = own as typeof own & { customObjects?: unknown };
-    this.options = resolveConfig(options);
+    this.options = resolveConfig({ ...WITHOUT_QUERIES, ...options });
+    for (const weight of Object.keys(WITHOUT_QUERIES) as LossOption[]) {
+      if (this.options[weight] > 0) fail(weight, "0, because this layer never sees queries", this.options[weight]);
+    }
     this.returnCodes = returnCodes;
     // fit adds these to the model's loss right after the forward pass, on the same tape.
     this.addLoss(() => this.lastLosses?.total ?? tf.scalar(0));

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { IndexingLayerConfig } from "./config.ts";
 import { offTape } from "./custom-gradient.ts";
-import type { Assignment } from "./losses.ts";
+import type { Assignment } from "./losses/loss.ts";
 import { assignCoarse, assignCodes, decodeRows, flatCodes } from "./quantize.ts";
 import type { Random } from "./random.ts";
 

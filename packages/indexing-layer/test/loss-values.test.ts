@@ -1,7 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { balanceLoss } from "../src/balance-loss.ts";
-import { distillationLoss, IndexingLayer, inBatchSoftmaxLoss, routingLoss } from "../src/index.ts";
+import { IndexingLayer, inBatchSoftmaxLoss, routingLoss } from "../src/index.ts";
 import { clustered, normals, useBackend } from "./helpers.ts";
 
 /** The losses as plain loops: what they mean, next to what the backend computes. */
@@ -36,16 +35,17 @@ for (const backend of ["wasm", "cpu"] as const) {
       expect(got.dataSync()[0]!).toBeCloseTo(expected, 4);
     });
 
-    it("of the distillation", () => {
+    it("of the in-batch softmax with a teacher", () => {
       const teacher = scores(queries, items, 2).map(softmax);
       const student = scores(queries, quantized, 2).map(softmax);
       let expected = 0;
       teacher.forEach((row, i) => {
         row.forEach((p, j) => {
-          expected -= 0.5 * p * Math.log(student[i]![j]!);
+          expected -= 0.5 * (0.3 * p + (i === j ? 1 : 0)) * Math.log(student[i]![j]!);
         });
       });
-      const got = distillationLoss(matrix(queries, n), matrix(items, n), matrix(quantized, n), 2, 0.5);
+      const distils = { candidates: matrix(items, n), weight: 0.3 };
+      const got = inBatchSoftmaxLoss(matrix(queries, n), matrix(quantized, n), 2, 0.5, distils);
       expect(got.dataSync()[0]!).toBeCloseTo(expected, 4);
     });
 
@@ -62,26 +62,6 @@ for (const backend of ["wasm", "cpu"] as const) {
       const step = tf.sub(matrix(queries, n), tf.mul(tf.grad(f)(matrix(queries, n)), 0.1));
       expect(f(step).dataSync()[0]!).toBeLessThan(expected);
     });
-
-    it("of the balance", () => {
-      // One sub-quantizer, no cells: KL of the mean soft assignment from uniform.
-      const centroids = normals(16 * dim, 5);
-      const mean = new Float64Array(16);
-      for (let i = 0; i < n; i++) {
-        const nearness = Array.from({ length: 16 }, (_, k) => {
-          let distance = 0;
-          for (let d = 0; d < dim; d++) distance += (items[i * dim + d]! - centroids[k * dim + d]!) ** 2;
-          return -distance / 2 / 0.7;
-        });
-        softmax(nearness).forEach((p, k) => {
-          mean[k]! += p / n;
-        });
-      }
-      const expected = 3 * mean.reduce((sum, p) => sum + p * Math.log(16 * p), 0);
-      const table = tf.tensor3d(centroids, [1, 16, dim]);
-      const got = balanceLoss(matrix(items, n), null, null, table, 1, 0.7, 3);
-      expect(got.dataSync()[0]!).toBeCloseTo(expected, 4);
-    });
   });
 }
 
@@ -90,7 +70,7 @@ describe("the terms of a layer", () => {
 
   it("are the losses of its own cells, codes and vectors", async () => {
     const options = { dim: 16, nlist: 8, numSubQuantizers: 4, nbits: 4, bufferSize: 256, reduction: "sum" } as const;
-    const layer = new IndexingLayer({ ...options, routingWeight: 1, distillationWeight: 2, commitmentWeight: 3 });
+    const layer = new IndexingLayer({ ...options, routingWeight: 1, commitmentWeight: 3 });
     const sample = clustered(256, 16, 1);
     await layer.initialize(sample);
     const x = tf.tensor2d(sample.slice(0, 40 * 16), [40, 16]);
@@ -101,7 +81,11 @@ describe("the terms of a layer", () => {
     expect(losses.commitment!.dataSync()[0]!).toBeCloseTo(3 * distance, 3);
     const own = layer.rotateBack(layer.coarseCentroids!);
     expect(losses.routing!.dataSync()[0]!).toBeCloseTo(routingLoss(asked, coarseCodes, own, 10, 1).dataSync()[0]!, 2);
-    expect(losses.distillation!.dataSync()[0]!).toBeCloseTo(distillationLoss(asked, x, q, 30, 2).dataSync()[0]!, 1);
+    // Queries that led to other items than those in their own row.
+    const answers = tf.tensor1d([3, 3, 39], "int32");
+    const few = tf.slice2d(asked, [0, 0], [3, 16]);
+    const led = layer.call(x, { training: true, queries: few, answers }).losses.routing!.dataSync()[0]!;
+    expect(led).toBeCloseTo(routingLoss(few, tf.gather(coarseCodes, answers), own, 10, 1).dataSync()[0]!, 3);
     // Items routed to their own cells by themselves: nearly always the best cell, so far below log(nlist).
     const self = layer.call(x, { training: true, queries: x }).losses.routing!.dataSync()[0]! / 40;
     expect(self).toBeLessThan(0.5 * Math.log(8));

@@ -107,6 +107,12 @@ describe("the layer in tf.model", () => {
     expect(codes!.dataSync()).toEqual(direct.codes.dataSync());
   });
 
+  it("refuses losses that need queries, which it never sees", () => {
+    expect(() => sequential({ routingWeight: 0.1 })).toThrow(
+      '"routingWeight" expected 0, because this layer never sees queries, got 0.1',
+    );
+  });
+
   it("names what is wrong with its options, and that it is not built yet", () => {
     expect(() => new PoeemIndexing({ ...own, numSubQuantizers: 5 })).toThrow('"dim" expected a multiple');
     expect(() => new PoeemIndexing(own).indexing).toThrow("expected a built layer");

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { MAX_HISTORY } from "@poeem/towers";
 import { z } from "zod";
+import { LOSS_SHAPE } from "./config-losses.ts";
 
 const column = z.string().min(1);
 const columns = z.array(column);
@@ -137,8 +138,11 @@ const schema = z.strictObject({
       nprobe: positive.default(32),
       /** Share of the training steps before the quantizer starts (Poeem's warm start). */
       warmup: z.number().min(0).max(0.95).default(0.4),
-      /** How strongly item vectors are pulled towards what they are quantized to: weight of the commitment loss. */
-      commitment: z.number().min(0).default(10),
+      /**
+       * Losses of the indexing layer, each by its weight: commitment (how strongly item vectors are pulled towards what
+       * they are quantized to), routing, distillation, …; packages/indexing-layer/README.md says what they are.
+       */
+      ...LOSS_SHAPE,
       /**
        * Codes that keep the scores of the training's queries, not the item vectors: after the training each item's
        * sub-codes are chosen anew, one after the other, for the least squared error of q·x̂. Default: where queries

@@ -46,7 +46,8 @@ describe("rankingMetrics", () => {
     expect(metrics.cappedRecallAt10).toBe((0.5 + 1) / 2);
     expect(metrics.precisionAt10).toBeCloseTo((1 / 10 + 10 / 10) / 2, 12);
     expect(metrics.hitAt10).toBe(1);
-    // query 0 of 2 possible: (1 + 0) / (1 + 1/log2 3) = .61315 at 10, (1 + 1/log2 51) / 1.63093 = .72124 at 50; query 1: all of 10 at 10
+    // query 0 of 2 possible: (1 + 0) / (1 + 1/log2 3) = .61315 at 10, (1 + 1/log2 51) / 1.63093 = .72124 at 50; query
+    // 1: all of 10 at 10
     expect(metrics.ndcgAt10).toBeCloseTo((0.6131472 + 1) / 2, 6);
     expect(rankingMetrics([at50], toCsr([[7, 8]])).ndcgAt50).toBeCloseTo(
       (1 + 1 / Math.log2(51)) / (1 + 1 / Math.log2(3)),

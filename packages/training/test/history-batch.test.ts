@@ -1,7 +1,6 @@
-import { Random } from "@poeem/indexing-layer";
+import { MASKED, Random } from "@poeem/indexing-layer";
 import { describe, expect, it } from "vitest";
 import { listOf } from "../src/data/csr.ts";
-import { MASKED } from "../src/model/ops.ts";
 import { eventOrder } from "../src/train/event-order.ts";
 import { HistoryBatchBuilder } from "../src/train/history-batch.ts";
 import { readers } from "./histories.ts";

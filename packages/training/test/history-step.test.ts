@@ -59,7 +59,8 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
         if (ids.has(dataset.ids.at(item)!)) hits++;
       }
     }
-    // 12 of about 52 are .23 by chance; the two kinds have 20 books, 8 of which the reader has read: about .9 is possible
+    // 12 of about 52 are .23 by chance; the two kinds have 20 books, 8 of which the reader has read: about .9 is
+    // possible
     expect(hits / wanted).toBeGreaterThan(0.6);
   }, 120_000);
 });

@@ -1,13 +1,12 @@
-import { Random } from "@poeem/indexing-layer";
+import { MASKED, Random, type Teacher } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
+import { resolveConfig } from "../src/config.ts";
 import { emptyLists, toCsr } from "../src/data/csr.ts";
-import { MASKED } from "../src/model/ops.ts";
-import { candidateSoftmaxLoss } from "../src/train/objectives/candidate-softmax.ts";
-import { fullSoftmaxLoss } from "../src/train/objectives/full-softmax.ts";
 import { hingeLoss } from "../src/train/objectives/hinge.ts";
 import { candidateLogQ } from "../src/train/objectives/log-q.ts";
+import { objectiveLoss } from "../src/train/objectives/objective.ts";
 
 const [n, dim] = [4, 3];
 const random = new Random(3);
@@ -18,6 +17,27 @@ const unitRows = (rows: number): number[][] =>
     return row.map((x) => x / norm);
   });
 const dot = (a: number[], b: number[]): number => a.reduce((sum, x, d) => sum + x * b[d]!, 0);
+
+/** The softmax that the trainer's objectives come down to, `right` being the queries' own rows by default. */
+function softmaxOf(
+  objective: "softmax" | "full",
+  [queries, candidates, logScale]: tf.Tensor2D[],
+  masked: ReturnType<typeof toCsr>,
+  { logQ = [], right = [0, 1, 2, 3], teacher }: { logQ?: number[]; right?: number[]; teacher?: Teacher } = {},
+): tf.Scalar {
+  return objectiveLoss(configOf(objective), {
+    queries: queries!,
+    candidates: candidates!,
+    teacher,
+    right: tf.tensor1d(right, "int32"),
+    masked,
+    logQ: Float32Array.from(logQ),
+    logScale: tf.reshape(logScale!, []) as tf.Scalar,
+  }).total;
+}
+
+const configOf = (objective: "softmax" | "full") =>
+  resolveConfig({ name: "t", data: { items: "-", events: "-" }, training: { objective }, items: {} }, "test").training;
 
 /** An objective in tensors, and the same in loops over plain numbers in double precision. */
 interface Case {
@@ -45,15 +65,9 @@ for (const c of [n, n + 5]) {
   );
   const logQ = Array.from({ length: c }, () => random.normal() / 2);
   cases.push({
-    name: `candidateSoftmaxLoss of ${n} queries over ${c} candidates`,
+    name: `the softmax of ${n} queries over ${c} candidates`,
     inputs: [unitRows(n), unitRows(c), [[Math.log(5)]]],
-    tensors: ([q, v, s]) =>
-      candidateSoftmaxLoss(
-        q!,
-        v!,
-        { masked: listsOf(mask), logQ: Float32Array.from(logQ) },
-        tf.reshape(s!, []) as tf.Scalar,
-      ).total,
+    tensors: (inputs) => softmaxOf("softmax", inputs, listsOf(mask), { logQ }),
     loops: ([q, v, s]) =>
       softmaxLoops(
         q!.map((row, i) => v!.map((item, j) => Math.exp(s![0]![0]!) * dot(row, item) - logQ[j]! + mask[i]![j]!)),
@@ -64,19 +78,13 @@ for (const c of [n, n + 5]) {
   const teacherScale = 5;
   const start = unitRows(n);
   cases.push({
-    name: `candidateSoftmaxLoss of ${n} queries over ${c} candidates with a teacher`,
+    name: `the softmax of ${n} queries over ${c} candidates with a teacher`,
     inputs: [start, unitRows(c)],
     tensors: ([q, v]) =>
-      candidateSoftmaxLoss(
-        q!,
-        v!,
-        { masked: listsOf(mask), logQ: Float32Array.from(logQ) },
-        tf.scalar(Math.log(teacherScale)),
-        {
-          candidates: tf.tensor2d(dense),
-          weight: 0.3,
-        },
-      ).total,
+      softmaxOf("softmax", [q!, v!, tf.tensor2d([[Math.log(teacherScale)]])], listsOf(mask), {
+        logQ,
+        teacher: { candidates: tf.tensor2d(dense), weight: 0.3 },
+      }),
     loops: ([q, v]) => {
       const logits = (queries: number[][], to: number[][]) =>
         queries.map((row, i) => to.map((item, j) => teacherScale * dot(row, item) - logQ[j]! + mask[i]![j]!));
@@ -116,16 +124,9 @@ const others = Array.from({ length: n }, (_, i) =>
 );
 for (const mask of [undefined, others]) {
   cases.push({
-    name: `fullSoftmaxLoss over 8 items, ${mask ? "some of them masked" : "two queries with one right item"}`,
+    name: `the full softmax over 8 items, ${mask ? "some of them masked" : "two queries with one right item"}`,
     inputs: [unitRows(n), unitRows(8), [[Math.log(3)]]],
-    tensors: ([q, v, s]) =>
-      fullSoftmaxLoss(
-        q!,
-        v!,
-        Uint32Array.from(right),
-        mask ? listsOf(mask) : emptyLists(n),
-        tf.reshape(s!, []) as tf.Scalar,
-      ),
+    tensors: (inputs) => softmaxOf("full", inputs, mask ? listsOf(mask) : emptyLists(n), { right }),
     loops: ([q, v, s]) =>
       softmaxLoops(
         q!.map((row, i) => v!.map((item, j) => Math.exp(s![0]![0]!) * dot(row, item) + (mask?.[i]?.[j] ?? 0))),

@@ -2,7 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
-import { matMul } from "../src/model/ops.ts";
+import { gatherRows, matMul } from "../src/model/ops.ts";
 
 await useBackend("wasm");
 
@@ -25,5 +25,29 @@ describe("matMul", () => {
     const [ea, eb] = tf.grads((x, y) => tf.sum(tf.square(tf.matMul(x as tf.Tensor2D, y as tf.Tensor2D))))([a, b]);
     expectClose(ga!.dataSync(), ea!.dataSync(), 1e-4);
     expectClose(gb!.dataSync(), eb!.dataSync(), 1e-4);
+  });
+});
+
+describe("gatherRows", () => {
+  it("gathers rows and adds the gradients of a row that was gathered twice", () => {
+    const x = tf.tensor2d([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    const weights = tf.tensor2d([
+      [1, 10],
+      [100, 1000],
+      [7, 8],
+    ]);
+    const { value, grad } = tf.valueAndGrad((rows) =>
+      tf.sum(tf.mul(gatherRows(rows as tf.Tensor2D, tf.tensor1d([2, 0, 2], "int32")), weights)),
+    )(x);
+    expect(value.dataSync()[0]).toBe(5 + 60 + 100 + 2000 + 35 + 48);
+    expect(grad.arraySync()).toEqual([
+      [100, 1000],
+      [0, 0],
+      [8, 18],
+    ]);
   });
 });

@@ -1,10 +1,9 @@
-import { Random } from "@poeem/indexing-layer";
+import { MASKED, Random } from "@poeem/indexing-layer";
 import { logPartition, type Partition } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
-import { MASKED } from "../model/ops.ts";
 import { drawComponents } from "./query-sample.ts";
 
 const CENTERS = 256;

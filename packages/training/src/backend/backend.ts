@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
+import { loadSoftmaxKernel } from "@poeem/indexing-layer/kernel";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { useFastWasmKernels } from "./wasm-kernels.ts";
 import { startWebGpu } from "./webgpu.ts";
@@ -32,6 +33,9 @@ export async function useBackend(name: BackendName, say: (line: string) => void 
       await START[candidate](name === "auto");
       if (!(await tf.setBackend(registeredName(candidate)))) throw new Error("it did not start");
       await tf.ready();
+      if (candidate === "wasm" && !loadSoftmaxKernel()) {
+        say("the softmax kernel is not built, so training takes twice as long: npm run build -w @poeem/indexing-layer");
+      }
       say(`backend ${candidate}${refused.length > 0 ? `; not ${refused.join(", not ")}` : ""}`);
       return candidate;
     } catch (error) {

@@ -87,7 +87,8 @@ const gatherRows: Kernel = ({ inputs, attrs, backend }) => {
 };
 
 /**
- * (n, m) summed over n, the gradient of what is added to every row, in double precision; the original transposes x first.
+ * (n, m) summed over n, the gradient of what is added to every row, in double precision; the original transposes x
+ * first.
  */
 const sumOfRows: Kernel = ({ inputs, attrs, backend }) => {
   const x = inputs["x"]!;

@@ -17,5 +17,12 @@ export function l2NormalizeRows(x: tf.Tensor2D): tf.Tensor2D {
   return tf.mul(x, tf.rsqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-12)));
 }
 
-/** What is added to the logit of a masked candidate: its weight in the softmax is then 0. */
-export const MASKED = -1e9;
+/**
+ * Rows of a matrix, (n, dim) → (m, dim), with a gradient: the wasm backend has none for `gather`.
+ * @param indices (m) rows of x; a row may be there several times, and then gets the sum of their gradients
+ */
+export function gatherRows(x: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D {
+  return withGradient([x], tf.gather(x, indices) as tf.Tensor2D, [indices], (dy, [saved]) => [
+    tf.scatterND(tf.reshape(saved!, [-1, 1]), dy, x.shape),
+  ]);
+}

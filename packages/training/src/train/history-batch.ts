@@ -1,7 +1,6 @@
-import type { Random } from "@poeem/indexing-layer";
+import { MASKED, type Random } from "@poeem/indexing-layer";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { MASKED } from "../model/ops.ts";
 import { groupSizeOf } from "./event-order.ts";
 
 /**

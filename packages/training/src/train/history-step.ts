@@ -1,10 +1,9 @@
-import type { IndexingLayer, Random } from "@poeem/indexing-layer";
+import { type IndexingLayer, MASKED, type Random, softmaxLoss, type Teacher } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { gatherRows, mixtureSoftmaxLoss } from "../model/mixture-loss.ts";
-import { MASKED } from "../model/ops.ts";
+import { gatherRows } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
 import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
@@ -13,8 +12,14 @@ import type { StepResult } from "./step.ts";
 import { StepInput } from "./step-input.ts";
 
 /**
- * One step of joint training for queries with a history. The items of a history are read as the index will hold them, that
- * is through the quantizer, by the same layer call as the candidates; gradients reach them there too, straight through.
+ * Keeps the logarithm of an impossible candidate finite; below every probability that single precision tells from 0.
+ */
+const TINY = 1e-30;
+
+/**
+ * One step of joint training for queries with a history. The items of a history are read as the index will hold them,
+ * that is through the quantizer, by the same layer call as the candidates; gradients reach them there too, straight
+ * through.
  */
 export class HistoryStep implements Stateful {
   private readonly config: PoeemConfig;
@@ -52,7 +57,9 @@ export class HistoryStep implements Stateful {
     this.optimizers = new Optimizers(parts.config.training, parts.model, parts.layer);
   }
 
-  /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
+  /**
+   * @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule.
+   */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, model, layer } = this;
     const { learningRate } = config.training;
@@ -70,12 +77,12 @@ export class HistoryStep implements Stateful {
     let distortion: tf.Scalar | undefined;
     const { value, grads } = tf.variableGrads(() => {
       const vectors = model.embedItems(itemInput as unknown as tf.Tensor2D);
-      const { quantized, losses } = layer.call(vectors, { training: true });
-      const loss = this.loss(batch, quantized, queryInput as unknown as tf.Tensor2D | undefined);
+      const { quantized, losses, teacher } = layer.call(vectors, { training: true });
+      const { total, ranking } = this.loss(batch, quantized, teacher, queryInput as unknown as tf.Tensor2D | undefined);
       items = tf.keep(tf.clone(vectors));
-      softmax = tf.keep(tf.clone(loss));
+      softmax = tf.keep(tf.clone(ranking));
       distortion = losses.distortion && tf.keep(tf.clone(losses.distortion));
-      return tf.add(loss, losses.total) as tf.Scalar;
+      return tf.add(total, losses.total) as tf.Scalar;
     }, [itemInput, ...(queryInput ? [queryInput] : []), ...model.variables, ...layer.trainableVariables]);
 
     this.optimizers.apply(grads, rateShare);
@@ -95,15 +102,26 @@ export class HistoryStep implements Stateful {
     return { loss: loss[0]!, distortion: lost[0]! };
   }
 
-  /** Quantized candidates (C, dim) → loss. */
-  private loss(batch: HistoryBatch, quantized: tf.Tensor2D, queryInput: tf.Tensor2D | undefined): tf.Scalar {
+  /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */
+  private loss(
+    batch: HistoryBatch,
+    quantized: tf.Tensor2D,
+    teacher: Teacher | undefined,
+    queryInput: tf.Tensor2D | undefined,
+  ): { total: tf.Scalar; ranking: tf.Scalar } {
     const { model, config } = this;
     const places = config.model.history.sources;
     const { scale, logQ } = config.training;
     const sources = tf.tensor1d(Int32Array.from(batch.sources), "int32");
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
     const read = gatherRows(quantized, sources);
-    const targets = { targets: batch.targets, logQ: batch.logQ.map((value) => value * logQ) };
+    const problem = {
+      candidates: quantized,
+      scale,
+      targets: batch.targets,
+      logQ: batch.logQ.map((value) => value * logQ),
+      least: TINY,
+    };
     // what a history holds does not compete to be the answer to it: it is left out of a search, too
     const histories = Array.from({ length: batch.numGroups }, (_, g) => {
       const group = batch.sources.subarray(g * places, (g + 1) * places);
@@ -112,12 +130,11 @@ export class HistoryStep implements Stateful {
     if (model.history!.form === "mixture") {
       const components = model.history!.components(read, placeMask);
       const masked = toCsr(histories.flatMap((history) => new Array<Uint32Array>(places).fill(history)));
-      return mixtureSoftmaxLoss(components, quantized, placeMask, { ...targets, masked }, scale);
+      return softmaxLoss({ ...problem, queries: components, logWeights: placeMask, masked, teacher });
     }
     const pooled = model.history!.pool(read, placeMask);
     const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
-    const masked = toCsr(histories);
-    return mixtureSoftmaxLoss(query, quantized, tf.zeros([batch.numGroups, 1]), { ...targets, masked }, scale);
+    return softmaxLoss({ ...problem, queries: query, masked: toCsr(histories), teacher });
   }
 
   /** What steps leave behind beside model and layer. */

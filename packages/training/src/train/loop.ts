@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { IndexingLayer, Random } from "@poeem/indexing-layer";
+import { type IndexingLayer, Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
@@ -9,6 +9,7 @@ import { TwoTower } from "../model/two-tower.ts";
 import { releaseMemory } from "../release-memory.ts";
 import { joinStates, restoreParts } from "../state.ts";
 import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
+import { createLayer } from "./create-layer.ts";
 import { EarlyStopping, type EarlyStoppingFacts } from "./early-stopping.ts";
 import { eventOrder } from "./event-order.ts";
 import { type EpochFacts, type HistoryFacts, TrainingHistory } from "./history.ts";
@@ -70,7 +71,7 @@ export async function trainModel(
   const stepsPerEpoch = Math.floor(numEvents / batchSize);
   const totalSteps = stepsPerEpoch * epochs;
   const model = new TwoTower(config, dataset);
-  const layer = createLayer(config, totalSteps, dataset.past === undefined);
+  const layer = createLayer(config, totalSteps, dataset);
   const random = new Random(seed + 1);
   const step = dataset.past
     ? new HistoryStep({ config, dataset, model, layer, random })
@@ -159,21 +160,6 @@ const PHASE_NEWS = {
 function rateShare(decay: PoeemConfig["training"]["decay"], progress: number): number {
   if (decay === "linear") return 1 - 0.98 * progress;
   return progress < 0.5 ? 1 : 1 - 0.9 * (2 * progress - 1);
-}
-
-function createLayer(config: PoeemConfig, totalSteps: number, distils: boolean): IndexingLayer {
-  const { nlist, numSubQuantizers, nbits, warmup, bufferSize, commitment } = config.index;
-  return new IndexingLayer({
-    dim: config.model.dim,
-    nlist,
-    numSubQuantizers,
-    nbits,
-    warmupSteps: Math.floor(warmup * totalSteps),
-    bufferSize,
-    commitmentWeight: commitment,
-    seed: config.training.seed,
-    ...(distils && config.training.objective === "softmax" ? { distillationWeight: 0 } : {}),
-  });
 }
 
 function note(history: TrainingHistory, epochs: number, distortion: number | undefined): string {

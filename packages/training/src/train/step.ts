@@ -20,8 +20,8 @@ export interface StepResult {
 }
 
 /**
- * One step of joint training: towers → indexing layer → objective + the layer's losses → gradients → optimizers.
- * The tables are gathered and updated on the host; everything between is on the backend, and is read back asynchronously.
+ * One step of joint training: towers → indexing layer → objective + the layer's losses → gradients → optimizers. The
+ * tables are gathered and updated on the host; everything between is on the backend, and is read back asynchronously.
  */
 export class TrainingStep implements Stateful {
   private readonly config: PoeemConfig;
@@ -59,7 +59,9 @@ export class TrainingStep implements Stateful {
     this.optimizers = new Optimizers(training, parts.model, parts.layer, this.scale.variables);
   }
 
-  /** @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule. */
+  /**
+   * @param events positions in the event list. @param rateShare share of the configured learning rates, for a schedule.
+   */
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { config, dataset, model, layer } = this;
     const { objective, negatives, learningRate } = config.training;
@@ -78,17 +80,13 @@ export class TrainingStep implements Stateful {
     const { value, grads } = tf.variableGrads(() => {
       const queries = model.query.call(queryInput as unknown as tf.Tensor2D);
       const vectors = model.embedItems(itemInput as unknown as tf.Tensor2D);
-      const quantizes = layer.ready;
-      // the layer's own losses take candidate i for the answer to query i
-      const { quantized, losses } = layer.call(vectors, {
-        training: true,
-        ...(objective === "full" ? {} : { queries }),
-      });
+      const right = tf.tensor1d(Int32Array.from(batch.right), "int32");
+      const { quantized, losses, teacher } = layer.call(vectors, { training: true, queries, answers: right });
       const { total, ranking } = objectiveLoss(config.training, {
         queries,
         candidates: quantized,
-        dense: quantizes ? vectors : undefined,
-        right: batch.right,
+        teacher,
+        right,
         masked: batch.masked,
         logQ,
         logScale: this.scale.logScale,

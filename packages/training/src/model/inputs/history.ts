@@ -1,10 +1,10 @@
-import type { Random } from "@poeem/indexing-layer";
+import { MASKED, type Random } from "@poeem/indexing-layer";
 import type { HistoryForm, HistoryWeights, Partition } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { gather } from "../../data/gather.ts";
 import type { State, Stateful } from "../../state.ts";
 import { readVariables, restoreVariables } from "../dense-optimizer.ts";
-import { l2NormalizeRows, MASKED, matMul } from "../ops.ts";
+import { l2NormalizeRows, matMul } from "../ops.ts";
 
 /** What a history head is made from; the meaning of each is in the configuration. */
 export interface HistorySettings {

@@ -1,8 +1,6 @@
-import { withGradient } from "@poeem/indexing-layer";
+import { denseRows, MASKED, withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { Csr } from "../../data/csr.ts";
-import { denseRows } from "../../model/fused-softmax.ts";
-import { MASKED } from "../../model/ops.ts";
 
 /**
  * The hinge loss of the Poeem paper over the candidates of a batch: every wrong candidate whose cosine comes closer to
@@ -24,8 +22,8 @@ export function hingeLoss(queries: tf.Tensor2D, candidates: tf.Tensor2D, masked:
     const scores = tf.add(tf.matMul(queries, tf.transpose(candidates)), mask);
     const missing = tf.relu(tf.add<tf.Tensor2D>(tf.sub(scores, positives), margin));
     const violates = tf.cast(tf.greater(missing, 0), "float32") as tf.Tensor2D;
-    // The right candidate itself is always `margin` short of being better than itself: as cost margin, as slope nothing,
-    // since what it gives to q_i·v_j it takes from q_i·v_i.
+    // The right candidate itself is always `margin` short of being better than itself: as cost margin, as slope
+    // nothing, since what it gives to q_i·v_j it takes from q_i·v_i.
     const loss = tf.sub(tf.div(tf.sum(missing), n), margin) as tf.Scalar;
     const violations = tf.sum(violates, 1, true);
     const dq = tf.div(tf.sub(tf.matMul(violates, candidates), tf.mul(violations, right)), n);

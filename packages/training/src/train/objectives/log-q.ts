@@ -1,7 +1,8 @@
 /**
- * For each item the logarithm of how often it is expected among the candidates of a step, next to the average item: batch
- * items come as often as they occur in the events, uniform ones all alike (mixed negative sampling, Yang et al., WWW 2020;
- * with no uniform ones the correction of Yi et al., RecSys 2019). An item of no event is floored at one event.
+ * For each item the logarithm of how often it is expected among the candidates of a step, next to the average item:
+ * batch items come as often as they occur in the events, uniform ones all alike (mixed negative sampling, Yang et al.,
+ * WWW 2020; with no uniform ones the correction of Yi et al., RecSys 2019). An item of no event is floored at one
+ * event.
  *
  * @param eventItem item of each training event
  * @param batchSize candidates that come from events

@@ -1,8 +1,7 @@
-import type * as tf from "@tensorflow/tfjs";
+import { softmaxLoss, type Teacher } from "@poeem/indexing-layer";
+import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../../config.ts";
 import type { Csr } from "../../data/csr.ts";
-import { candidateSoftmaxLoss } from "./candidate-softmax.ts";
-import { fullSoftmaxLoss } from "./full-softmax.ts";
 import { hingeLoss } from "./hinge.ts";
 
 /** What an objective compares: n queries with c candidates. */
@@ -11,32 +10,34 @@ export interface Comparison {
   readonly queries: tf.Tensor2D;
   /** (c, dim) as they will be searched. */
   readonly candidates: tf.Tensor2D;
-  /** (c, dim) as they were before quantization; undefined while they are not quantized. */
-  readonly dense: tf.Tensor2D | undefined;
-  /** Candidate that query i led to: i itself, unless the objective is the full softmax. */
-  readonly right: Uint32Array;
+  /** The candidates as they were before quantization, if the layer distils. */
+  readonly teacher: Teacher | undefined;
+  /** (n) int32, the candidate that each query led to. */
+  readonly right: tf.Tensor1D;
   /** Candidates, by query, that are also right and therefore do not compete. */
   readonly masked: Csr;
-  /** (c) */
+  /**
+   * (c) logarithm of how often a candidate is expected among the candidates; of no use when those are the catalogue.
+   */
   readonly logQ: Float32Array;
+  /** Logarithm of the inverse temperature; a variable to learn it. */
   readonly logScale: tf.Scalar;
 }
 
-/** How much the softmax before quantization counts as a teacher, next to the right answers. */
-export const DISTILLATION_WEIGHT = 0.25;
-
-/** The objective that `training.objective` names. @returns what gradients are taken of, and what is reported */
+/**
+ * The objective that `training.objective` names. softmax: over the items of the batch and those drawn from the
+ * catalogue behind them (mixed negative sampling, Yang et al., WWW 2020), query i's own being candidate i. full: over
+ * the whole catalogue, so without anything to correct. hinge: see there; a teacher then adds its softmax.
+ *
+ * @returns what gradients are taken of, and what is reported
+ */
 export function objectiveLoss(
   training: PoeemConfig["training"],
-  { queries, candidates, dense, right, masked, logQ, logScale }: Comparison,
+  { queries, candidates, teacher, right, masked, logQ, logScale }: Comparison,
 ): { total: tf.Scalar; ranking: tf.Scalar } {
-  if (training.objective === "softmax") {
-    const teacher = dense && { candidates: dense, weight: DISTILLATION_WEIGHT };
-    return candidateSoftmaxLoss(queries, candidates, { masked, logQ }, logScale, teacher);
-  }
-  const loss =
-    training.objective === "hinge"
-      ? hingeLoss(queries, candidates, masked, training.margin)
-      : fullSoftmaxLoss(queries, candidates, right, masked, logScale);
-  return { total: loss, ranking: loss };
+  const softmax = { queries, candidates, scale: { log: logScale }, teacher };
+  if (training.objective === "softmax") return softmaxLoss({ ...softmax, targets: right, masked, logQ });
+  if (training.objective === "full") return softmaxLoss({ ...softmax, targets: right, masked });
+  const ranking = hingeLoss(queries, candidates, masked, training.margin);
+  return { ranking, total: teacher ? tf.add(ranking, softmaxLoss(softmax).total) : ranking };
 }

@@ -1,6 +1,6 @@
-// Mixture of softmaxes with its gradients, by blocks of query rows: logits, exponentials and slopes of a block lie in one tile
-// that stays in the cache, and no matrix of all rows is ever made. src/model/mixture-loss.ts says what is computed, in
-// tensors; src/softmax-kernel.ts places everything in memory, and nothing is allocated here.
+// Mixture of softmaxes with its gradients, by blocks of query rows: logits, exponentials and slopes of a block lie in
+// one tile that stays in the cache, and no matrix of all rows is ever made. ../problem.ts and ../tensors.ts say what is
+// computed; ../kernel.ts places everything in memory, and nothing is allocated here.
 import { combine, dots, exponentials, maxima, prepare } from "./exponential.as";
 import { candidateBlock, pack, PANEL, queryBlock, ROW_BYTES, ROWS, scoreBlock } from "./products.as";
 
@@ -71,9 +71,29 @@ export function isRelaxed(): bool {
   return ASC_FEATURE_RELAXED_SIMD;
 }
 
-// Sizes: candidates padded to a multiple of 4 with biases of −3e38, dim to one of 8 with zeros. All addresses are multiples of
-// 64. Returns where the scratch that starts at scratchAt ends. mostTargets: of a group.
-export function configure(numGroups: i32, numPlaces: i32, numCandidates: i32, dim: i32, mostTargets: i32, queries: usize, candidates: usize, teacher: usize, biases: usize, maskOffsetsAt: usize, maskColumnsAt: usize, targetOffsetsAt: usize, targetColumnsAt: usize, targetWeightsAt: usize, logWeightsAt: usize, dQueriesAt: usize, dCandidatesAt: usize, dLogWeightsAt: usize, scratchAt: usize): usize {
+// Sizes: candidates padded to a multiple of 4 with biases of −3e38, dim to one of 8 with zeros. All addresses are
+// multiples of 64. Returns where the scratch that starts at scratchAt ends. mostTargets: of a group.
+export function configure(
+  numGroups: i32,
+  numPlaces: i32,
+  numCandidates: i32,
+  dim: i32,
+  mostTargets: i32,
+  queries: usize,
+  candidates: usize,
+  teacher: usize,
+  biases: usize,
+  maskOffsetsAt: usize,
+  maskColumnsAt: usize,
+  targetOffsetsAt: usize,
+  targetColumnsAt: usize,
+  targetWeightsAt: usize,
+  logWeightsAt: usize,
+  dQueriesAt: usize,
+  dCandidatesAt: usize,
+  dLogWeightsAt: usize,
+  scratchAt: usize,
+): usize {
   groups = numGroups;
   places = numPlaces;
   count = numCandidates;
@@ -209,7 +229,13 @@ function scores(from: usize, to: usize): void {
   const rowPanelBytes = <usize>d << 5;
   for (let c = 0; c < count; c += PANEL) {
     for (let r = 0; r < used; r += 8)
-      scoreBlock(d, from, rowPanels + <usize>(r >> 3) * rowPanelBytes, biasesAt + (<usize>c << 2), to + <usize>c * ROW_BYTES + (<usize>r << 2));
+      scoreBlock(
+        d,
+        from,
+        rowPanels + <usize>(r >> 3) * rowPanelBytes,
+        biasesAt + (<usize>c << 2),
+        to + <usize>c * ROW_BYTES + (<usize>r << 2),
+      );
     from += panelBytes;
   }
   for (let r = 0; r < used; r++) {
@@ -225,7 +251,8 @@ function entry(from: usize, column: i32, row: i32): usize {
   return from + <usize>column * ROW_BYTES + (<usize>row << 2);
 }
 
-// The tile becomes exp(logit − maximum), less what targets take from it; a row's pull over its sum is left to `multiply`.
+// The tile becomes exp(logit − maximum), less what targets take from it; a row's pull over its sum is left to
+// `multiply`.
 function slopeOfMixture(first: i32, last: i32): void {
   // what targets had as logits is needed once the tile no longer has it: sums come first, from a copy would cost a pass
   let row = 0;
@@ -275,7 +302,10 @@ function pull(group: i32, row: i32, rows: i32, at: usize): usize {
       const best = load<f32>(maximaAt + (r << 2));
       const logit = load<f64>(here) - <f64>best - Math.log(<f64>load<f32>(sumsAt + (r << 2)));
       // a masked target, or a row without candidates, gives it nothing
-      const logShare = best < NO_CANDIDATE || load<f64>(here) < <f64>NO_CANDIDATE ? -Infinity : load<f64>(logWeightOf + (r << 3)) + logit;
+      const logShare =
+        best < NO_CANDIDATE || load<f64>(here) < <f64>NO_CANDIDATE
+          ? -Infinity
+          : load<f64>(logWeightOf + (r << 3)) + logit;
       store<f64>(here, logShare);
       most = max(most, logShare);
     }
@@ -335,7 +365,9 @@ function slopeWithTeacher(): void {
     const at = <usize>r << 2;
     maxima(count, teacherTile + at, teacherMaxima + at);
     exponentials(count, teacherTile + at, teacherMaxima + at, teacherSums + at);
-    for (let lane: usize = 0; lane < 64; lane += 16) dots(count, teacherTile + at + lane, tile + at + lane, dotsAt + at + lane);
+    for (let lane: usize = 0; lane < 64; lane += 16) {
+      dots(count, teacherTile + at + lane, tile + at + lane, dotsAt + at + lane);
+    }
     exponentials(count, tile + at, maximaAt + at, sumsAt + at);
   }
   const share = teacherWeight / <f64>groups;
@@ -344,7 +376,9 @@ function slopeWithTeacher(): void {
     const group = load<i32>(rowOf + at);
     const until = load<i32>(targetOffsets + (<usize>group << 2), 4);
     let weight: f64 = 0;
-    for (let i = load<i32>(targetOffsets + (<usize>group << 2)); i < until; i++) weight += <f64>load<f32>(targetWeights + (<usize>i << 2));
+    for (let i = load<i32>(targetOffsets + (<usize>group << 2)); i < until; i++) {
+      weight += <f64>load<f32>(targetWeights + (<usize>i << 2));
+    }
     const sum = <f64>load<f32>(sumsAt + at);
     const teacherSum = <f64>load<f32>(teacherSums + at);
     const logSum = Math.log(sum);

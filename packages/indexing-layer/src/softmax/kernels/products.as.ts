@@ -1,7 +1,7 @@
-// The three products of the softmax as register blocks of 4 × 8. V8 lets all loads of a round go before its sums: 8 sums, 4
-// splats and 2 vectors make 14 of the 15 registers it hands out on x64 (with 6 × 8 they overflow, at half the speed). Query
-// rows come in blocks of ROWS; the (candidates, ROWS) tile of a block has them in the lanes, so that logits, slopes towards
-// queries and slopes towards candidates are all read and written in the order of memory.
+// The three products of the softmax as register blocks of 4 × 8. V8 lets all loads of a round go before its sums: 8
+// sums, 4 splats and 2 vectors make 14 of the 15 registers it hands out on x64 (with 6 × 8 they overflow, at half the
+// speed). Query rows come in blocks of ROWS; the (candidates, ROWS) tile of a block has them in the lanes, so that
+// logits, slopes towards queries and slopes towards candidates are all read and written in the order of memory.
 
 // Query rows of a block: a multiple of 16, the rows that a cache line of a tile holds.
 export const ROWS: i32 = 48;

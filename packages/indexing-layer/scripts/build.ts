@@ -1,4 +1,4 @@
-/** Compiles the trainer's kernel of the softmax twice, with plain and with relaxed SIMD, into dist/. */
+/** Compiles the kernel of the softmax twice, with plain and with relaxed SIMD, into dist/. */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ for (const [file, features] of [
   ["softmax-relaxed.wasm", ["simd", "relaxed-simd"]],
 ] as const) {
   const out = join(root, "dist", file);
-  const args = ["src/kernels/softmax.as.ts", "--baseDir", root, "-o", out, "-O3", "--converge", "--noAssert"];
+  const args = ["src/softmax/kernels/softmax.as.ts", "--baseDir", root, "-o", out, "-O3", "--converge", "--noAssert"];
   const { error, stderr } = await asc.main([
     ...args,
     "--runtime",

@@ -1,4 +1,5 @@
-// Maxima, exponentials and sums down the columns of a (count, ROWS) tile of logits, 16 rows at a time: a cache line wide.
+// Maxima, exponentials and sums down the columns of a (count, ROWS) tile of logits, 16 rows at a time: a cache line
+// wide.
 import { madd, ROW_BYTES } from "./products.as";
 
 // Candidates whose terms are summed before they join the total, so that the rounding of a sum does not grow with count.
@@ -6,8 +7,8 @@ const STRETCH: i32 = 64;
 // Below this an exponential is 0: it would not be a normal number.
 const LEAST: f32 = -87.0;
 
-// 2^n·p(r) with x = n·ln 2 + r, |r| <= ln 2 / 2, and p the polynomial of degree 5 through e^r at the Chebyshev nodes: relative
-// error 2e-7. Constants lie in memory: as literals V8 makes them anew in each round of a loop.
+// 2^n·p(r) with x = n·ln 2 + r, |r| <= ln 2 / 2, and p the polynomial of degree 5 through e^r at the Chebyshev nodes:
+// relative error 2e-7. Constants lie in memory: as literals V8 makes them anew in each round of a loop.
 const LOG2E: i32 = 0;
 const MAGIC: i32 = 16;
 const LN2_HIGH: i32 = 32;
@@ -78,7 +79,8 @@ function addTo(at: usize, x: v128, offset: usize): void {
 
 // exp(logit − maximum) of 16 rows in place, and their sums.
 export function exponentials(count: i32, tile: usize, maximaAt: usize, sums: usize): void {
-  const m0 = v128.load(maximaAt), m1 = v128.load(maximaAt, 16), m2 = v128.load(maximaAt, 32), m3 = v128.load(maximaAt, 48);
+  const m0 = v128.load(maximaAt), m1 = v128.load(maximaAt, 16);
+  const m2 = v128.load(maximaAt, 32), m3 = v128.load(maximaAt, 48);
   memory.fill(sums, 0, 64);
   for (let start = 0; start < count; start += STRETCH) {
     const end = min(start + STRETCH, count);

@@ -1,0 +1,150 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.ts";
+
+/** What kernels/softmax.as.ts exports. */
+interface SoftmaxExports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  configure(...values: number[]): number;
+  run(scale: number, least: number, teacherWeight: number, resultAt: number): void;
+}
+
+/** What is used of the wasm backend; the view is good until its next allocation. */
+interface WasmBackend {
+  typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array;
+}
+
+/** Rows of the kernel's blocks, which a group must fit. */
+export const MOST_PLACES = 48;
+const PANEL = 4;
+const LANES = 8;
+const NEVER = -3e38;
+const PAGE = 65_536;
+
+/**
+ * The kernel of kernels/softmax.as.ts with a memory of its own, which grows with the problems it is given: loss and
+ * gradients by blocks of rows, without a matrix of all rows.
+ */
+export class SoftmaxKernel {
+  readonly #wasm: SoftmaxExports;
+  #end = PAGE;
+
+  constructor(bytes: Uint8Array) {
+    this.#wasm = new WebAssembly.Instance(new WebAssembly.Module(bytes), {}).exports as SoftmaxExports;
+  }
+
+  /**
+   * Whether a problem is one for the kernel: on the wasm backend, in groups that fit a block, and with candidates to
+   * train (constant ones are few, and it would compute a gradient that nobody wants).
+   */
+  serves({ logWeights, constantCandidates }: SoftmaxProblem): boolean {
+    return tf.getBackend() === "wasm" && (logWeights?.shape[1] ?? 1) <= MOST_PLACES && !constantCandidates;
+  }
+
+  /** @throws RangeError when a group has more than `MOST_PLACES` queries, or several and there is a teacher */
+  run(problem: SoftmaxProblem): SoftmaxResult {
+    const { teacher, logWeights, weight = 1 } = problem;
+    const [rows, dim] = problem.queries.shape;
+    const count = problem.candidates.shape[0];
+    const [groups, places] = logWeights?.shape ?? [rows, 1];
+    if (places > MOST_PLACES || (teacher && places !== 1))
+      throw new RangeError(
+        `[indexing-layer] softmax kernel expected ${teacher ? 1 : `at most ${MOST_PLACES}`} places, got ${places}`,
+      );
+    const backend = tf.backend() as unknown as WasmBackend;
+    const read = (tensor: tf.Tensor): Float32Array => backend.typedArrayFromHeap(tensor) as Float32Array;
+    const targets = targetLists(problem.targets, groups, (columns) => backend.typedArrayFromHeap(columns));
+    const masked = problem.masked ?? targetLists(undefined, rows, read);
+    const scale = typeof problem.scale === "number" ? problem.scale : Math.exp(read(problem.scale.log)[0]!);
+    const d = roundUp(dim, LANES);
+    const c = roundUp(count, PANEL);
+    this.#end = PAGE;
+    const at = {
+      queries: this.#reserve(4 * rows * d),
+      candidates: this.#reserve(4 * c * d),
+      teacher: teacher ? this.#reserve(4 * c * d) : 0,
+      biases: this.#reserve(4 * c),
+      maskOffsets: this.#reserve(4 * (rows + 1)),
+      maskColumns: this.#reserve(4 * masked.values.length),
+      targetOffsets: this.#reserve(4 * (groups + 1)),
+      targetColumns: this.#reserve(4 * targets.values.length),
+      targetWeights: this.#reserve(4 * targets.values.length),
+      logWeights: this.#reserve(4 * rows),
+      dQueries: this.#reserve(4 * rows * d),
+      dCandidates: this.#reserve(4 * c * d),
+      dLogWeights: this.#reserve(4 * rows),
+      result: this.#reserve(16),
+    };
+    const { result, ...addresses } = at;
+    const numbers = [groups, places, c, d, targets.values.length];
+    this.#grow(this.#wasm.configure(...numbers, ...Object.values(addresses), this.#end));
+    const memory = this.#wasm.memory.buffer;
+    const place = (to: number, values: Float32Array | Uint32Array): void =>
+      values instanceof Float32Array
+        ? new Float32Array(memory, to, values.length).set(values)
+        : new Uint32Array(memory, to, values.length).set(values);
+    const placeRows = (to: number, values: Float32Array, padded: number): void => {
+      const all = new Float32Array(memory, to, padded * d);
+      if (d === dim) all.set(values);
+      else {
+        all.fill(0);
+        for (let row = 0; row * dim < values.length; row++)
+          all.set(values.subarray(row * dim, (row + 1) * dim), row * d);
+      }
+      all.fill(0, (values.length / dim) * d);
+    };
+    // views of the backend's memory, copied before anything is allocated there
+    placeRows(at.queries, read(problem.queries), rows);
+    placeRows(at.candidates, read(problem.candidates), c);
+    if (teacher) placeRows(at.teacher, read(teacher.candidates), c);
+    const biases = new Float32Array(memory, at.biases, c).fill(NEVER);
+    for (let column = 0; column < count; column++) biases[column] = -(problem.logQ?.[column] ?? 0);
+    place(at.maskOffsets, masked.offsets);
+    place(at.maskColumns, masked.values);
+    place(at.targetOffsets, targets.offsets);
+    place(at.targetColumns, targets.values);
+    if (problem.targetWeights) place(at.targetWeights, problem.targetWeights);
+    else new Float32Array(memory, at.targetWeights, targets.values.length).fill(1);
+    place(at.logWeights, logWeights ? read(logWeights) : new Float32Array(rows));
+    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, result);
+    const [ranking, distillation] = new Float64Array(memory, result, 2) as unknown as [number, number];
+    // views of the kernel's memory, which the backend copies
+    const matrix = (from: number, shape: [number, number]): tf.Tensor2D =>
+      tf.tensor2d(unpadded(new Float32Array(memory, from, shape[0] * d), dim, d), shape);
+    const made = {
+      dQueries: matrix(at.dQueries, [rows, dim]),
+      dCandidates: matrix(at.dCandidates, [count, dim]),
+      ...(logWeights && { dLogWeights: tf.tensor2d(new Float32Array(memory, at.dLogWeights, rows), [groups, places]) }),
+    };
+    const weighed = (x: tf.Tensor2D): tf.Tensor2D => (weight === 1 ? x : tf.mul(x, weight));
+    return {
+      ranking: tf.scalar(ranking),
+      total: tf.scalar(weight * (ranking + distillation * (teacher?.weight ?? 0))),
+      dQueries: weighed(made.dQueries),
+      dCandidates: weighed(made.dCandidates),
+      dLogWeights: made.dLogWeights && weighed(made.dLogWeights),
+    };
+  }
+
+  #reserve(bytes: number): number {
+    const start = this.#end;
+    this.#end += roundUp(bytes, 64);
+    return start;
+  }
+
+  #grow(end: number): void {
+    const missing = Math.ceil((end - this.#wasm.memory.buffer.byteLength) / PAGE);
+    if (missing > 0) this.#wasm.memory.grow(missing);
+  }
+}
+
+function roundUp(x: number, multiple: number): number {
+  return Math.ceil(x / multiple) * multiple;
+}
+
+/** (n, padded) → (n, dim) */
+function unpadded(rows: Float32Array, dim: number, padded: number): Float32Array {
+  if (dim === padded) return rows;
+  const out = new Float32Array((rows.length / padded) * dim);
+  for (let row = 0; row * dim < out.length; row++) out.set(rows.subarray(row * padded, row * padded + dim), row * dim);
+  return out;
+}

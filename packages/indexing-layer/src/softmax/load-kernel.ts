@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { supportsRelaxedSimd } from "@poeem/pq-core";
+import { SoftmaxKernel } from "./kernel.ts";
+import { useSoftmaxKernel } from "./loss.ts";
+
+export { SoftmaxKernel };
+
+let loaded: SoftmaxKernel | undefined;
+
+/**
+ * For Node: makes `softmaxLoss` use the kernel, in the build that this engine can compile.
+ * @returns whether there is one; if not, `npm run build -w @poeem/indexing-layer` makes it, and tensors do its work
+ */
+export function loadSoftmaxKernel(): boolean {
+  if (!loaded) {
+    const bytes = softmaxKernelBytes(supportsRelaxedSimd() ? "relaxed" : "plain");
+    loaded = bytes && new SoftmaxKernel(bytes);
+    useSoftmaxKernel(loaded);
+  }
+  return loaded !== undefined;
+}
+
+/** A build of the kernel; undefined when there is none. */
+export function softmaxKernelBytes(build: "relaxed" | "plain"): Uint8Array | undefined {
+  const file = build === "relaxed" ? "softmax-relaxed.wasm" : "softmax.wasm";
+  try {
+    return readFileSync(new URL(`../../dist/${file}`, import.meta.url));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

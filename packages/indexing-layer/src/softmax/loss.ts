@@ -1,0 +1,65 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { offTape, withGradient } from "../custom-gradient.ts";
+import { fail } from "../errors.ts";
+import type { SoftmaxKernel } from "./kernel.ts";
+import type { SoftmaxProblem, SoftmaxResult, Teacher } from "./problem.ts";
+import { softmaxInTensors } from "./tensors.ts";
+
+let kernel: SoftmaxKernel | undefined;
+
+/** Lets `softmaxLoss` compute what this kernel serves by it; without one everything is computed in tensors. */
+export function useSoftmaxKernel(fast: SoftmaxKernel | undefined): void {
+  kernel = fast;
+}
+
+/** Loss and gradients of a problem, by the kernel where it serves, else in tensors. */
+function softmax(problem: SoftmaxProblem): SoftmaxResult {
+  return kernel?.serves(problem) ? kernel.run(problem) : softmaxInTensors(problem);
+}
+
+/**
+ * The loss that `SoftmaxProblem` defines.
+ * @returns `total` with its gradients to queries, candidates, log weights and scale, and `ranking` without
+ * @throws LayerError for a teacher beside a mixture, or a problem without anything to find
+ */
+export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; ranking: tf.Scalar } {
+  const { queries, candidates, logWeights, teacher, scale } = problem;
+  if (teacher && logWeights) fail("teacher", "one query a group, without logWeights", "a mixture");
+  if (!teacher && !problem.targets) fail("softmaxLoss", "targets or a teacher", "neither");
+  const log = typeof scale === "number" ? undefined : scale.log;
+  const inputs = [queries, problem.constantCandidates ? undefined : candidates, logWeights, log];
+  const [total, ranking, ...gradients] = offTape<[tf.Scalar, tf.Scalar, ...tf.Tensor[]]>(() => {
+    const made = softmax(problem);
+    // the logits are linear in the scale
+    const dLog = log && tf.sum(tf.mul(queries, made.dQueries));
+    const all = [made.dQueries, made.dCandidates, made.dLogWeights, dLog];
+    return [made.total, made.ranking, ...all.filter((gradient) => gradient !== undefined)];
+  });
+  const value = withGradient(
+    inputs.filter((input) => input !== undefined),
+    total,
+    gradients,
+    (dy, saved) => saved.map((gradient) => tf.mul(gradient, dy)),
+  );
+  return { total: value, ranking };
+}
+
+/**
+ * In-batch softmax: cross entropy of each query's own row against all items of the batch, summed over queries, times
+ * `weight`. Gradients go to `queries` and `items`.
+ *
+ * @param queries (b, dim), @param items (n, dim), n >= b, row i of the items belonging to query i
+ * @param scale inverse temperature of the inner products
+ * @param teacher that of `IndexingLayer.call`, for distillation into the quantized items
+ */
+export function inBatchSoftmaxLoss(
+  queries: tf.Tensor2D,
+  items: tf.Tensor2D,
+  scale: number,
+  weight: number,
+  teacher?: Teacher,
+): tf.Scalar {
+  const b = queries.shape[0];
+  const targets = tf.range(0, b, 1, "int32");
+  return softmaxLoss({ queries, candidates: items, targets, scale, weight: weight * b, teacher }).total;
+}

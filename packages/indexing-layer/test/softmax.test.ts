@@ -1,0 +1,353 @@
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Random } from "../src/random.ts";
+import { MOST_PLACES, SoftmaxKernel } from "../src/softmax/kernel.ts";
+import { softmaxKernelBytes } from "../src/softmax/load-kernel.ts";
+import { softmaxLoss, useSoftmaxKernel } from "../src/softmax/loss.ts";
+import type { Lists, SoftmaxProblem, SoftmaxResult } from "../src/softmax/problem.ts";
+import { softmaxInTensors } from "../src/softmax/tensors.ts";
+import { useBackend } from "./helpers.ts";
+
+type Rows = ArrayLike<number>;
+/** A problem in plain numbers; in double precision differences of its loss show its gradients. */
+interface Numbers<A extends Float32Array | Float64Array = Float32Array> {
+  readonly dim: number;
+  readonly queries: A;
+  readonly candidates: A;
+  readonly scale: number;
+  readonly logQ: Float32Array;
+  readonly masked: Lists;
+  readonly targets: Lists;
+  readonly targetWeights: Float32Array;
+  readonly logWeights: A;
+  readonly least: number;
+  readonly teacher?: { readonly candidates: Float32Array; readonly weight: number };
+}
+type WideProblem = Numbers<Float64Array>;
+
+const toCsr = (lists: number[][]): Lists => ({
+  offsets: Uint32Array.from([0, ...lists.map((_, i) => lists.slice(0, i + 1).flat().length)]),
+  values: Uint32Array.from(lists.flat()),
+});
+
+interface Sizes {
+  readonly groups: number;
+  readonly places: number;
+  readonly count: number;
+  readonly dim: number;
+  readonly scale?: number;
+  readonly least?: number;
+  readonly teacher?: boolean;
+}
+
+/** Every fifth group is without targets, every third without its last place; a third of the rows mask candidates. */
+function problem(seed: number, { groups, places, count, dim, scale = 3, least = 0, teacher }: Sizes): Numbers {
+  const random = new Random(seed);
+  const draw = (n: number, spread = 1): Float32Array =>
+    Float32Array.from({ length: n }, () => random.normal() * spread);
+  const wanted = Array.from({ length: groups }, (_, g) =>
+    g % 5 === 4 ? [] : [g % count, ...(g % 2 ? [random.integer(count)] : [])],
+  );
+  const masked = Array.from({ length: groups * places }, (_, row) => {
+    const columns = [random.integer(count), random.integer(count)];
+    return row % 3 === 1 ? columns.filter((c) => !wanted[Math.floor(row / places)]!.includes(c)) : [];
+  });
+  const logWeights = draw(groups * places);
+  if (places > 1) for (let g = 2; g < groups; g += 3) logWeights[g * places + places - 1] = -1e9;
+  const targets = toCsr(wanted);
+  return {
+    dim,
+    queries: draw(groups * places * dim, 1 / Math.sqrt(dim)),
+    candidates: draw(count * dim),
+    scale,
+    logQ: draw(count),
+    masked: toCsr(masked),
+    targets,
+    targetWeights: Float32Array.from(targets.values, () => 0.5 + random.integer(4)),
+    logWeights,
+    least,
+    ...(teacher ? { teacher: { candidates: draw(count * dim), weight: 0.3 } } : {}),
+  };
+}
+
+function wide(problem: Numbers): WideProblem {
+  return {
+    ...problem,
+    queries: Float64Array.from(problem.queries),
+    candidates: Float64Array.from(problem.candidates),
+    logWeights: Float64Array.from(problem.logWeights),
+  };
+}
+
+function logSumExp(x: number[]): number {
+  const most = Math.max(...x);
+  let sum = 0;
+  for (const value of x) sum += Math.exp(value - most);
+  return most + Math.log(sum);
+}
+
+function logSoftmax(x: number[]): number[] {
+  const logSum = logSumExp(x);
+  return x.map((value) => value - logSum);
+}
+
+/** log p(c | row), minus infinity for a candidate that does not compete. */
+function logProbabilities({ dim, queries, scale, logQ, masked }: WideProblem, candidates: Rows, row: number): number[] {
+  const without = new Set(masked.values.subarray(masked.offsets[row], masked.offsets[row + 1]));
+  return logSoftmax(
+    Array.from(logQ, (correction, c) => {
+      if (without.has(c)) return Number.NEGATIVE_INFINITY;
+      let dot = 0;
+      for (let k = 0; k < dim; k++) dot += queries[row * dim + k]! * candidates[c * dim + k]!;
+      return scale * dot - correction;
+    }),
+  );
+}
+
+/** The teacher's probabilities: constants, also where queries are moved to take differences. */
+function teacherOf(problem: WideProblem): number[][] | undefined {
+  const { teacher, logWeights } = problem;
+  if (!teacher) return undefined;
+  return Array.from(logWeights, (_, row) => logProbabilities(problem, teacher.candidates, row).map(Math.exp));
+}
+
+/** What the kernel is to compute, one sum at a time. */
+function definition(problem: WideProblem, soft?: number[][]): { ranking: number; distillation: number; total: number } {
+  const { candidates, targets, targetWeights, logWeights, least, teacher } = problem;
+  const groups = targets.offsets.length - 1;
+  const places = logWeights.length / groups;
+  let [ranking, total, distillation] = [0, 0, 0];
+  for (let g = 0; g < groups; g++) {
+    const logA = logSoftmax(Array.from(logWeights.subarray(g * places, (g + 1) * places)));
+    const logP = logA.map((_, s) => logProbabilities(problem, candidates, g * places + s));
+    for (let i = targets.offsets[g]!; i < targets.offsets[g + 1]!; i++) {
+      const logMixture = logSumExp(logA.map((a, s) => a + logP[s]![targets.values[i]!]!));
+      ranking -= targetWeights![i]! * (least > 0 ? Math.log(Math.exp(logMixture) + least) : logMixture);
+      total += targetWeights![i]!;
+    }
+    const shares = soft?.[g] ?? [];
+    for (const [c, p] of shares.entries()) if (p > 0) distillation -= (p * logP[0]![c]!) / groups;
+  }
+  ranking /= total;
+  return { ranking, distillation, total: ranking + distillation * (teacher?.weight ?? 0) };
+}
+
+/** Positions to take differences at: all, or `most` of them. */
+function some(length: number, most: number, random: Random): number[] {
+  if (length <= most) return Array.from({ length }, (_, i) => i);
+  return Array.from({ length: most }, () => random.integer(length));
+}
+
+/** The same in tensors, one query a group without log weights. */
+function inTensors(problem: Numbers): SoftmaxProblem {
+  const { dim, queries, candidates, logWeights, teacher, targets, ...rest } = problem;
+  const groups = targets.offsets.length - 1;
+  const places = logWeights.length / groups;
+  const rows = (values: Float32Array): tf.Tensor2D => tf.tensor2d(values, [values.length / dim, dim]);
+  return {
+    ...rest,
+    targets,
+    queries: rows(queries),
+    candidates: rows(candidates),
+    ...(places > 1 && { logWeights: tf.tensor2d(logWeights, [groups, places]) }),
+    ...(teacher && { teacher: { candidates: rows(teacher.candidates), weight: teacher.weight } }),
+  };
+}
+
+function kernelOf(build: "plain" | "relaxed"): SoftmaxKernel {
+  const bytes = softmaxKernelBytes(build);
+  expect(bytes, "npm run build -w @poeem/indexing-layer").toBeDefined();
+  return new SoftmaxKernel(bytes!);
+}
+
+const ways: Record<string, { backend: "cpu" | "wasm"; make: () => (problem: SoftmaxProblem) => SoftmaxResult }> = {
+  "tensors on cpu": { backend: "cpu", make: () => softmaxInTensors },
+  "tensors on wasm": { backend: "wasm", make: () => softmaxInTensors },
+  "the kernel": { backend: "wasm", make: () => makeRun("plain") },
+  "the kernel with relaxed SIMD": { backend: "wasm", make: () => makeRun("relaxed") },
+};
+
+function makeRun(build: "plain" | "relaxed") {
+  const kernel = kernelOf(build);
+  return (problem: SoftmaxProblem) => kernel.run(problem);
+}
+
+describe.each(Object.entries(ways))("the softmax by %s", (_, { backend, make }) => {
+  let run: (problem: Numbers) => {
+    ranking: number;
+    total: number;
+    dQueries: Float32Array;
+    dCandidates: Float32Array;
+    dLogWeights: Float32Array;
+  };
+  beforeAll(async () => {
+    await useBackend(backend);
+    const compute = make();
+    run = (problem) =>
+      tf.tidy(() => {
+        const { ranking, total, dQueries, dCandidates, dLogWeights } = compute(inTensors(problem));
+        const read = (tensor: tf.Tensor) => tensor.dataSync<"float32">().slice();
+        return {
+          ranking: read(ranking)[0]!,
+          total: read(total)[0]!,
+          dQueries: read(dQueries),
+          dCandidates: read(dCandidates!),
+          dLogWeights: dLogWeights ? read(dLogWeights) : new Float32Array(problem.logWeights.length),
+        };
+      });
+  });
+
+  it.each<Sizes>([
+    { groups: 5, places: 3, count: 13, dim: 12 },
+    { groups: 1, places: 1, count: 1, dim: 4 },
+    { groups: 3, places: 2, count: 7, dim: 3 },
+    // 16 places: three groups a block; then groups that share blocks unevenly, and one that fills a block
+    { groups: 7, places: 16, count: 101, dim: 20 },
+    { groups: 11, places: 7, count: 50, dim: 8, scale: 20 },
+    { groups: 2, places: MOST_PLACES, count: 9, dim: 16 },
+    // candidates beyond a chunk, rows beyond a block
+    { groups: 130, places: 1, count: 203, dim: 24, scale: 5 },
+    { groups: 6, places: 4, count: 30, dim: 8, least: 0.01 },
+    { groups: 9, places: 1, count: 11, dim: 4, teacher: true },
+    { groups: 100, places: 1, count: 115, dim: 12, scale: 10, teacher: true },
+  ])("equals its definition, and its gradients differences of that: %o", (sizes) => {
+    const input = problem(sizes.count, sizes);
+    const at = wide(input);
+    const soft = teacherOf(at);
+    const expected = definition(at, soft);
+    const result = run(input);
+    expect(result.ranking).toBeCloseTo(expected.ranking, 4);
+    expect(result.total).toBeCloseTo(expected.total, 4);
+    const random = new Random(1);
+    const products = sizes.groups * sizes.places * sizes.count * sizes.dim;
+    for (const [values, gradient] of [
+      [at.queries, result.dQueries],
+      [at.candidates, result.dCandidates],
+      [at.logWeights, result.dLogWeights],
+    ] as const) {
+      expect(gradient.length).toBe(values.length);
+      const largest = gradient.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      for (const i of some(values.length, products > 50_000 ? 6 : 40, random)) {
+        const h = 1e-4;
+        const start = values[i]!;
+        values[i] = start + h;
+        const above = definition(at, soft).total;
+        values[i] = start - h;
+        const below = definition(at, soft).total;
+        values[i] = start;
+        const difference = start === -1e9 ? 0 : (above - below) / (2 * h);
+        // relative to the largest: a small gradient may be the difference of two large ones
+        expect(Math.abs(gradient[i]! - difference)).toBeLessThan(1e-5 * largest + 1e-7);
+      }
+    }
+  });
+
+  it("gives the same bits after other problems, larger ones too, went through its memory", () => {
+    const input = problem(1, { groups: 9, places: 5, count: 37, dim: 12 });
+    const bitsOf = (): number[][] => {
+      const { ranking, dQueries, dCandidates, dLogWeights } = run(input);
+      return [[ranking], [...dQueries], [...dCandidates], [...dLogWeights]];
+    };
+    const before = bitsOf();
+    run(problem(2, { groups: 60, places: 1, count: 400, dim: 32, scale: 100, teacher: true }));
+    expect(bitsOf()).toEqual(before);
+  });
+
+  it("keeps to logarithms where probabilities are no single-precision numbers any more", () => {
+    const base = problem(3, { groups: 4, places: 1, count: 5, dim: 4, scale: 500 });
+    const expected = definition(wide(base));
+    expect(expected.ranking).toBeGreaterThan(200);
+    const result = run(base);
+    expect(result.ranking / expected.ranking).toBeCloseTo(1, 5);
+    expect(result.dQueries.every(Number.isFinite)).toBe(true);
+  });
+
+  it("bounds what a masked target costs, and pulls nothing towards it", () => {
+    const base = problem(4, { groups: 1, places: 2, count: 6, dim: 4 });
+    const result = run({ ...base, targets: toCsr([[2]]), masked: toCsr([[2], [2]]), least: 1e-30 });
+    expect(result.ranking / -Math.log(1e-30)).toBeCloseTo(1, 6);
+    for (const gradient of [result.dQueries, result.dCandidates, result.dLogWeights])
+      expect([...gradient].every((x) => x === 0)).toBe(true);
+  });
+});
+
+describe("the kernel", () => {
+  let kernel: SoftmaxKernel;
+  beforeAll(async () => {
+    await useBackend("wasm");
+    kernel = kernelOf("plain");
+  });
+
+  it("refuses groups that no block holds, and a teacher of a mixture", () => {
+    const large = inTensors(problem(5, { groups: 1, places: MOST_PLACES + 1, count: 6, dim: 4 }));
+    expect(() => kernel.run(large)).toThrow(/at most 48 places, got 49/);
+    const two = inTensors(problem(5, { groups: 1, places: 2, count: 6, dim: 4 }));
+    expect(() => kernel.run({ ...two, teacher: { candidates: two.candidates, weight: 1 } })).toThrow(/1 places, got 2/);
+  });
+
+  it("serves what fits it on wasm, and nothing else", async () => {
+    const fits = inTensors(problem(5, { groups: 2, places: 3, count: 6, dim: 4 }));
+    const large = inTensors(problem(5, { groups: 1, places: MOST_PLACES + 1, count: 6, dim: 4 }));
+    expect(kernel.serves(fits)).toBe(true);
+    expect(kernel.serves(large)).toBe(false);
+    expect(kernel.serves({ ...fits, constantCandidates: true })).toBe(false);
+    await useBackend("cpu");
+    expect(kernel.serves(fits)).toBe(false);
+    await useBackend("wasm");
+  });
+});
+
+describe.each([undefined, "plain"] as const)("softmaxLoss with the kernel %s", (build) => {
+  beforeAll(() => useBackend("wasm"));
+  beforeEach(() => {
+    useSoftmaxKernel(build && kernelOf(build));
+    return () => useSoftmaxKernel(undefined);
+  });
+
+  it("has the gradient of its scale's logarithm, carries its weight through, and leaves no tensor behind", () => {
+    const base = inTensors(problem(3, { groups: 4, places: 1, count: 5, dim: 4, teacher: true }));
+    const log = tf.scalar(Math.log(2));
+    const at = (weight: number) => {
+      const loss = (...args: tf.Tensor[]) => {
+        const [queries, candidates, scale] = args as [tf.Tensor2D, tf.Tensor2D, tf.Scalar];
+        return softmaxLoss({ ...base, queries, candidates, scale: { log: scale }, weight }).total;
+      };
+      return tf.valueAndGrads(loss)([base.queries, base.candidates, log]);
+    };
+    const before = tf.memory().numTensors;
+    const [once, thrice] = [at(1), at(3)];
+    const first = (tensor: tf.Tensor) => tensor.dataSync()[0]!;
+    expect(first(thrice.value)).toBeCloseTo(3 * first(once.value), 4);
+    for (const i of [0, 1, 2]) expect(first(thrice.grads[i]!)).toBeCloseTo(3 * first(once.grads[i]!), 4);
+    const value = (logarithm: number) =>
+      tf.tidy(() => first(softmaxLoss({ ...base, scale: Math.exp(logarithm), teacher: undefined }).total));
+    const ranking = tf.tidy(() =>
+      tf.grad((scale) => softmaxLoss({ ...base, scale: { log: scale as tf.Scalar }, teacher: undefined }).total)(log),
+    );
+    const h = 1e-2;
+    expect(first(ranking)).toBeCloseTo((value(Math.log(2) + h) - value(Math.log(2) - h)) / (2 * h), 3);
+    for (const { value: loss, grads } of [once, thrice]) tf.dispose([loss, grads]);
+    ranking.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("takes a tensor of columns for one target a group", () => {
+    const base = inTensors(problem(3, { groups: 4, places: 1, count: 5, dim: 4 }));
+    const { targetWeights: _, ...plain } = base;
+    const columns = [3, 0, 4, 3];
+    const byLists = tf.tidy(
+      () => softmaxLoss({ ...plain, targets: toCsr(columns.map((c) => [c])) }).total.dataSync()[0]!,
+    );
+    const byTensor = tf.tidy(
+      () => softmaxLoss({ ...plain, targets: tf.tensor1d(columns, "int32") }).total.dataSync()[0]!,
+    );
+    expect(byTensor).toBeCloseTo(byLists, 6);
+  });
+
+  it("refuses a teacher of a mixture, and a problem without anything to find", () => {
+    const mixture = inTensors(problem(5, { groups: 1, places: 2, count: 6, dim: 4 }));
+    const teacher = { candidates: mixture.candidates, weight: 1 };
+    expect(() => softmaxLoss({ ...mixture, teacher })).toThrow('"teacher" expected one query a group');
+    expect(() => softmaxLoss({ ...mixture, targets: undefined })).toThrow("expected targets or a teacher, got neither");
+  });
+});

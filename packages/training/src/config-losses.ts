@@ -1,0 +1,37 @@
+import { LOSS_DEFAULTS, LOSS_LIST, type LossOption } from "@poeem/indexing-layer";
+import { z } from "zod";
+
+type Key<Option> = Option extends `${infer Loss}Weight` ? Loss : Option;
+/** Options of the layer's losses as `index` calls them: a weight goes by the name of its loss. */
+type LossKey = Key<LossOption>;
+type LossShape = Record<LossKey, z.ZodOptional<z.ZodNumber>>;
+
+const keyOf = (option: string): LossKey => option.replace(/Weight$/, "") as LossKey;
+
+const number = z.number().min(0);
+
+/**
+ * The options of every loss of the layer, for the schema of `index`. Left out, a loss that needs queries is on in the
+ * steps that give it some (src/train/create-layer.ts); all others have the layer's defaults.
+ */
+export const LOSS_SHAPE = Object.fromEntries(
+  LOSS_LIST.flatMap(([, { options, needs }]) =>
+    Object.entries(options).map(([option, value]) => [
+      keyOf(option),
+      needs === "items" ? number.default(value) : number.optional(),
+    ]),
+  ),
+) as unknown as LossShape;
+
+/** What `index` says of the losses, as options of the layer; those left out are absent. */
+export function lossOptions(
+  index: Readonly<Partial<Record<LossKey, number | undefined>>>,
+): Partial<Record<LossOption, number>> {
+  const options = Object.keys(LOSS_DEFAULTS) as LossOption[];
+  return Object.fromEntries(
+    options.flatMap((option) => {
+      const value = index[keyOf(option)];
+      return value === undefined ? [] : [[option, value]];
+    }),
+  );
+}

@@ -1,0 +1,45 @@
+import { IndexingLayer, LOSS_LIST, type LossOptions } from "@poeem/indexing-layer";
+import { UserError } from "@poeem/offline/errors";
+import type { PoeemConfig } from "../config.ts";
+import { lossOptions } from "../config-losses.ts";
+import type { Dataset } from "../data/dataset.ts";
+
+/**
+ * The indexing layer of a training of `totalSteps` steps.
+ * @throws UserError when a loss is asked for that the steps of this training cannot serve
+ */
+export function createLayer(config: PoeemConfig, totalSteps: number, dataset: Pick<Dataset, "past">): IndexingLayer {
+  const { nlist, numSubQuantizers, nbits, warmup, bufferSize } = config.index;
+  return new IndexingLayer({
+    dim: config.model.dim,
+    nlist,
+    numSubQuantizers,
+    nbits,
+    warmupSteps: Math.floor(warmup * totalSteps),
+    bufferSize,
+    seed: config.training.seed,
+    ...servedLosses(config, dataset.past !== undefined),
+  });
+}
+
+/**
+ * Losses that read queries are on by default where texts meet a sample of the items, and refused where they cannot
+ * work.
+ */
+function servedLosses(config: PoeemConfig, hasHistories: boolean): Partial<LossOptions> {
+  const options: Record<string, number> = lossOptions(config.index);
+  const isMixture = config.model.history.as === "mixture";
+  const isUsual = !hasHistories && config.training.objective !== "full";
+  for (const [name, { needs }] of LOSS_LIST) {
+    if (needs === "items") continue;
+    const weight = `${name}Weight`;
+    // a history is read through the layer, so its queries come too late for the layer's own losses
+    const isServed = !hasHistories || (needs === "teacher" && !isMixture);
+    if (!isServed && (options[weight] ?? 0) > 0) {
+      const where = needs === "teacher" ? "a mixture of histories" : "queries with a history";
+      throw new UserError(`index.${name}: expected 0 for ${where}, got ${options[weight]}`);
+    }
+    if (options[weight] === undefined && !isUsual) options[weight] = 0;
+  }
+  return options;
+}
