@@ -1,7 +1,7 @@
 import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { type Index, InputError, type ItemId, parseFilter, type SearchOptions } from "@poeem/pq-core";
+import { type Index, InputError, type ItemId, jsonId, parseFilter, type SearchOptions } from "@poeem/pq-core";
 import { openQueryTower, type Question, questionVectors } from "@poeem/towers";
 
 export interface SearchCommandOptions {
@@ -108,9 +108,4 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
 
 function filtered(expression: string | undefined): Pick<SearchOptions, "filter"> {
   return expression === undefined ? {} : { filter: parseFilter(expression) };
-}
-
-/** JSON has no 64-bit integers: those ids are text, as in the Worker's answers. */
-function jsonId(id: ItemId): string | number {
-  return typeof id === "bigint" ? String(id) : id;
 }
