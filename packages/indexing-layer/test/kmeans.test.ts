@@ -17,7 +17,7 @@ function distortion(data: Float32Array, dim: number, centroids: Float32Array, as
 
 describe("k-means", () => {
   for (const start of ["kmeans++", "balanced"] as const) {
-    it(`from ${start} puts every point with its nearest centroid and every centroid at the mean of its points`, async () => {
+    it(`from ${start} puts points with their nearest centroid and centroids at the mean of their points`, async () => {
       const dim = 3;
       const data = normals(200 * dim, 5);
       const { centroids, assignments, counts } = await kmeans({
