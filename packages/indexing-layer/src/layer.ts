@@ -149,8 +149,8 @@ export class IndexingLayer {
   /**
    * Quantizes a batch of items.
    * @param x (n, dim)
-   * @throws LayerError when a shape is another, when queries are missing that a loss was configured to need, or when the
-   * very first batch holds NaN or infinity
+   * @throws LayerError when a shape is another, when queries are missing that a configured loss needs, or when the very
+   * first batch holds NaN or infinity
    */
   call(x: tf.Tensor2D, options: CallOptions = {}): CallResult {
     const { dim, numSubQuantizers } = this.config;
