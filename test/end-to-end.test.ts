@@ -222,7 +222,7 @@ describe("the command line, used wrongly", () => {
   it("names an option that is out of range", async () => {
     const ask = (...more: string[]) => ["search", "--index", path("index"), "-q", "red", ...more];
     await refused(ask("--nprobe", "9"), /--nprobe: expected 1 to 8, the cells of this index, got 9/);
-    await refused(ask("--k", "100000000000"), /"k" expected an integer/);
+    await refused(ask("--k", "100000000000"), /--k: expected an integer/);
     await refused(["search", "--index", path("index"), "-q", ""], /nothing of this query is known to this index/);
   });
 

@@ -4,8 +4,8 @@ import type { Variables } from "./config.ts";
 export interface Env extends Variables {
   /** Workers KV namespace that `poeem publish` writes to. */
   readonly INDEX: KVNamespace;
-  /** Optional rate limit a client. */
+  /** Optional rate limit per client. */
   readonly RATE_LIMIT?: RateLimit;
-  /** Optional Analytics Engine data set: one event a search. */
+  /** Optional Analytics Engine data set: one event per search. */
   readonly ANALYTICS?: AnalyticsEngineDataset;
 }

@@ -15,6 +15,12 @@ export function describe(value: unknown): string {
   return String(value);
 }
 
+/** The message of anything thrown, on one line. */
+export function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\s*\n\s*/g, " ").trim();
+}
+
 /** A file or a value that does not keep to the format. Callers branch on it: keep the old version, answer 503. */
 export class FormatError extends Error {
   override readonly name = "FormatError";
@@ -40,7 +46,7 @@ export function rangeError(name: string, expected: string, got: unknown): RangeE
  */
 export class InputError extends Error {
   override readonly name = "InputError";
-  /** What is at fault as the question names it: "history", "k", "context.device". */
+  /** What is at fault as the caller names it: "history", "k", "context.device", "ids[3]". */
   readonly parameter: string;
   /** Reads on after the name: "expected …, got …". */
   readonly detail: string;

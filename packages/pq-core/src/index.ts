@@ -9,12 +9,12 @@
  */
 export type { Codebook, Metric } from "./codebook/codebook.ts";
 export type { EncodedVectors } from "./codebook/codes.ts";
-export { FormatError, InputError } from "./errors.ts";
+export { FormatError, InputError, messageOf } from "./errors.ts";
 export type { Artifact, ArtifactInput } from "./format/artifact-writer.ts";
 export type { ArtifactChunk, ChunkEntry } from "./format/chunk.ts";
 export type { ChunkSource } from "./format/chunk-cache.ts";
 export type { ChunkKind } from "./format/constants.ts";
-export type { ItemId, ItemIds } from "./format/ids.ts";
+export { type ItemId, type ItemIds, jsonId } from "./format/ids.ts";
 export type { Item, ItemFields } from "./format/item-pages.ts";
 export type { DeltaCounts, Manifest } from "./format/manifest.ts";
 export { openManifest } from "./format/manifest-file.ts";

@@ -158,6 +158,6 @@ async function findCheckpoint(checkpoints: CheckpointStore, resume: boolean, say
 
 /** Versions of everything that computes: with others the same steps may round differently. */
 async function codeVersions(): Promise<Record<string, string>> {
-  const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
+  const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   return { poeem: version, tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
 }

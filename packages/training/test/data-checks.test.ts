@@ -23,7 +23,8 @@ describe("what is wrong with data is said once, with counts and the first rows",
         events,
       },
       users,
-      'data.items: 2 rows with no id (row 6: null, row 7: ""); 4 rows with repeated id (row 8: "i0", row 9: "i0", row 10: "i2", …)',
+      'data.items: 2 rows with no id (row 6: null, row 7: ""); ' +
+        '4 rows with repeated id (row 8: "i0", row 9: "i0", row 10: "i2", …)',
     ],
     [
       "users and times that are missing",

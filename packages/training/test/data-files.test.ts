@@ -92,8 +92,10 @@ describe("files named in the SQL of a config", () => {
     const directory = await folder();
     await writeFile(join(directory, "movies.dat"), "0000628::A Trip (1902)::Action|Short\n12::B: C (1999)::Drama\n");
     await writeFile(join(directory, "ratings.dat"), "1::12::9::1381945744\n2::0000628::3::1402475616\n");
-    const columns = (names: string[]): string =>
-      `delim = '::', header = false, quote = '', escape = '', columns = {${names.map((name) => `'${name}': 'VARCHAR'`).join(", ")}}`;
+    const columns = (names: string[]): string => {
+      const types = names.map((name) => `'${name}': 'VARCHAR'`).join(", ");
+      return `delim = '::', header = false, quote = '', escape = '', columns = {${types}}`;
+    };
     const raw = await loadFrom(
       directory,
       `SELECT id, title FROM read_csv('movies.dat', ${columns(["id", "title", "genres"])})`,
@@ -161,7 +163,8 @@ describe("files named in the SQL of a config", () => {
   it("reads the same with a fraction of the memory, sorting on disk", async () => {
     const directory = await folder();
     const read = (memoryLimit: string): Promise<RawData> => {
-      const sql = `SELECT 'reader ' || hash(range) % 20000 AS user, 'i' || hash(range + 1) % 6 AS item, (hash(range * 7) % 1000)::INTEGER AS time FROM range(300000)`;
+      const sql = `SELECT 'reader ' || hash(range) % 20000 AS user, 'i' || hash(range + 1) % 6 AS item,
+        (hash(range * 7) % 1000)::INTEGER AS time FROM range(300000)`;
       const config = resolveConfig(
         {
           name: "t",

@@ -258,7 +258,7 @@ describe("what each split holds out", () => {
     }
   });
 
-  it("validation: the same queries every time, at most a twentieth of them, with a test set that stays as it was", async () => {
+  it("validation: the same queries each time, at most a twentieth of them; the test set is unchanged", async () => {
     const split = { by: "hash", testModulus: 3 } as const;
     const [without, few, many, again] = await Promise.all(
       [0, 2, 1000, 1000].map(async (validation) => (await datasetOf(9, "text", { ...split, validation })).dataset),

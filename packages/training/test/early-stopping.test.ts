@@ -31,7 +31,7 @@ async function train(stopping: EarlyStopping, weights: Weights, from = 0): Promi
 }
 
 describe("EarlyStopping", () => {
-  it("waits for as many validations as its patience, equal recall being no rise, and puts the best weights back", async () => {
+  it("waits as many validations as its patience, equal recall is no rise, restores the best weights", async () => {
     for (const [patience, last, best] of [
       [2, 40, 20],
       [3, 80, 50],

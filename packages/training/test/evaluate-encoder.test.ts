@@ -38,7 +38,7 @@ const queries: QuerySet = {
 const unknown = { contextNames: [], past: undefined };
 
 describe("queries as vectors", () => {
-  it("are what the query tower makes of the newest items of a history, read from the vectors that are searched", async () => {
+  it("are what the query tower makes of a history's newest items, from the vectors that are searched", async () => {
     const { encode } = await queryEncoders(indexOf(mixture), queries, unknown, 1);
     const expected = openQueryTower(writeQueryTower(mixture)).embed({ history: items.slice(2 * dim, 5 * dim) });
     if (expected === undefined || expected instanceof Float32Array) throw new Error("expected a mixture");

@@ -31,7 +31,8 @@ for (const backend of ["wasm", "cpu"] as const) {
         for (const [i, variable] of ours.entries()) {
           const expected = await theirs[i]!.data();
           (await variable.data()).forEach((value, at) => {
-            expect(Math.abs(value - expected[at]!)).toBeLessThan(1e-5); // of steps of 0.05: float32 rounds what tf.train keeps in tensors
+            // of steps of 0.05: float32 rounds what tf.train keeps in tensors
+            expect(Math.abs(value - expected[at]!)).toBeLessThan(1e-5);
           });
         }
       });

@@ -11,7 +11,7 @@ beforeAll(async () => {
   await useBackend("wasm");
 });
 
-it("knows the sum over the rest of a clustered catalogue for histories it has not seen, as well as it says", async () => {
+it("knows the sum over the rest of a clustered catalogue for unseen histories, as well as it says", async () => {
   const random = new Random(3);
   const centers = Float32Array.from({ length: CLUSTERS * DIM }, () => random.normal());
   const items = new Float32Array(COUNT * DIM);

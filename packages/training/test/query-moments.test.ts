@@ -76,7 +76,7 @@ describe("queryMoments", () => {
 });
 
 describe.each(["mixture", "mean", "attention"] as const)("a model that reads histories as %s", (form) => {
-  it("draws queries of its training, whose scores score-aware codes keep better than the nearest codes do", async () => {
+  it("draws training queries, whose scores score-aware codes keep better than the nearest codes do", async () => {
     const { config, dataset } = readers(
       {
         model: { dim: 16, hiddenDim: form === "mixture" ? 0 : 32, itemNorm: "free", history: { as: form, length: 8 } },

@@ -135,7 +135,7 @@ describe("report.html", () => {
     expect(html).toContain("20 of 80 held-out queries");
     // 12 of 16: at the default nprobe
     expect(html).toMatch(/<dt>of the recall of dense brute force<\/dt><dd>75\.0 %<\/dd>/);
-    expect(html).toContain("<h3>Recall@50 against bytes an item</h3>");
+    expect(html).toContain("<h3>Recall@50 against bytes per item</h3>");
     expect(html).toContain("At 2 bytes this index has 0.7500, OPQ made afterwards from the same dense vectors 0.6000");
     await writeFile(file, bytesOf({ ...result, version: "another" }));
     expectSound(await report(), 6);

@@ -1,8 +1,8 @@
 /** From a validated request to the JSON of its answer: question → query vectors → ADC search → items. */
 import type { z } from "@hono/zod-openapi";
-import { InputError, type Item, type ItemFields, type ItemId } from "@poeem/pq-core";
+import { InputError, type Item, type ItemFields, jsonId, messageOf } from "@poeem/pq-core";
 import { planQuestion, questionVectors } from "@poeem/towers";
-import { IndexUnavailableError, messageOf } from "../index/errors.ts";
+import { IndexUnavailableError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT, diversify } from "./diversity.ts";
 import { Problem } from "./problem.ts";
@@ -118,8 +118,4 @@ function titled(fields: ItemFields = {}, names?: readonly string[]) {
   const chosen =
     names === undefined ? others : Object.fromEntries(Object.entries(others).filter(([name]) => names.includes(name)));
   return { title: typeof title === "string" ? title : null, fields: chosen };
-}
-
-function jsonId(id: ItemId): string | number {
-  return typeof id === "bigint" ? String(id) : id;
 }

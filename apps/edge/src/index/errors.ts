@@ -9,8 +9,3 @@ export class IndexUnavailableError extends Error {
 export class UnknownIndexError extends Error {
   override readonly name = "UnknownIndexError";
 }
-
-/** The text of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

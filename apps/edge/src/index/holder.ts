@@ -5,8 +5,9 @@
  * not be awaited by another, which may outlive it. So the first cold request reads the index and the others look every
  * few milliseconds, on timers of their own, whether it is there.
  */
+import { messageOf } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
-import { IndexUnavailableError, messageOf, UnknownIndexError } from "./errors.ts";
+import { IndexUnavailableError, UnknownIndexError } from "./errors.ts";
 import type { Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */

@@ -1,7 +1,7 @@
 import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { type Index, InputError, type ItemId, parseFilter, type SearchOptions } from "@poeem/pq-core";
+import { type Index, InputError, type ItemId, jsonId, parseFilter, type SearchOptions } from "@poeem/pq-core";
 import { openQueryTower, type Question, questionVectors } from "@poeem/towers";
 
 export interface SearchCommandOptions {
@@ -59,7 +59,11 @@ async function answer(
 ): Promise<void> {
   const tower = await index.queryTower();
   const asked = await questionVectors(index, tower && openQueryTower(tower), question);
-  if (asked === undefined) throw new UserError("nothing of this query is known to this index");
+  if (asked === undefined) {
+    const isText = question.text !== undefined && question.history === undefined;
+    const what = isText ? `no word of ${JSON.stringify(question.text)}` : "nothing of this query";
+    throw new UserError(`${what} is known to this index`);
+  }
   const { vectors, merge, exclude } = asked;
   const found = await index.search(vectors, { k, nprobe, merge, exclude, ...filtered(filter) });
   const items = await index.items(found.ordinals);
@@ -67,7 +71,7 @@ async function answer(
   if (json) {
     const { listsProbed, codesScanned } = found;
     const { text: query, context } = question;
-    const history = question.history?.map(jsonId);
+    const history = question.history?.map(String);
     const facts = { query, history, context, indexVersion: index.version, listsProbed, codesScanned, results };
     process.stdout.write(`${JSON.stringify(facts)}\n`);
     return;
@@ -108,9 +112,4 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
 
 function filtered(expression: string | undefined): Pick<SearchOptions, "filter"> {
   return expression === undefined ? {} : { filter: parseFilter(expression) };
-}
-
-/** JSON has no 64-bit integers: those ids are text, as in the Worker's answers. */
-function jsonId(id: ItemId): string | number {
-  return typeof id === "bigint" ? String(id) : id;
 }

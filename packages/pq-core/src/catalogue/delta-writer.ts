@@ -1,5 +1,5 @@
 import { checkAssignments, checkCodes } from "../codebook/codes.ts";
-import { rangeError, typeError } from "../errors.ts";
+import { check, INPUT, rangeError, typeError } from "../errors.ts";
 import { type Artifact, type ArtifactInput, addItems, ChunkList } from "../format/artifact-writer.ts";
 import { writeDeltaPayload } from "../format/delta-chunk.ts";
 import { compareIds, type ItemId, idTypeOf, normalizeId } from "../format/ids.ts";
@@ -30,7 +30,8 @@ export interface DeltaArtifact extends Artifact {
  * few new ones. Changes that `index` has already are kept, so there is never more than one delta beside a base.
  * A search of the result answers what a search of an index written anew from the resulting catalogue would.
  *
- * @throws TypeError or RangeError that names the part which does not fit the index
+ * @throws InputError for ids and fields that no index can have, or an id both added and removed; TypeError or
+ * RangeError naming the part that does not fit the index
  */
 export async function writeDelta(index: Index, changes: CatalogueChanges): Promise<DeltaArtifact> {
   const { base, delta, removed: removedBefore } = partsOf(index);
@@ -38,7 +39,8 @@ export async function writeDelta(index: Index, changes: CatalogueChanges): Promi
   const added = changes.items === undefined ? undefined : rowsOf(changes.items, base);
   const addedIds: ItemId[] = added === undefined ? [] : [...added.ids];
   const removedIds = new Set((changes.remove ?? []).map((id) => normalizeId(id, manifest.idType) ?? id));
-  for (const id of addedIds) if (removedIds.has(id)) throw rangeError("remove", "no id of an item that is added", id);
+  const both = addedIds.find((id) => removedIds.has(id));
+  check(both === undefined, "remove", "no id of an item that is added", both, INPUT);
   const touched = [...addedIds, ...removedIds];
   const before = await index.ordinals(touched);
   const unknown = touched.filter((_, i) => i >= addedIds.length && before[i]! < 0);

@@ -1,4 +1,4 @@
-import { rangeError, typeError } from "../errors.ts";
+import { check, INPUT } from "../errors.ts";
 import type { SectionWriter } from "./bytes.ts";
 import { type IdType, type ItemId, type ItemIds, idTypeOf } from "./ids.ts";
 import { sortBytes, sortWords } from "./sort-ids.ts";
@@ -17,7 +17,7 @@ export interface IdColumn {
   write(writer: SectionWriter, positions: Uint32Array): void;
 }
 
-/** @throws TypeError or RangeError for an id that is not a well-formed, non-empty string, or that comes twice */
+/** @throws InputError for an id that is not a well-formed, non-empty string, or that comes twice */
 export function idColumn(ids: ItemIds): IdColumn {
   const type = idTypeOf(ids);
   const column = type === "string" ? stringColumn(ids as readonly string[]) : numberColumn(ids as Uint32Array, type);
@@ -27,7 +27,7 @@ export function idColumn(ids: ItemIds): IdColumn {
     // equal ids keep their order, so that this finds the second of them
     if (ids[byId[rank]!] === ids[byId[rank - 1]!]) repeated = Math.min(repeated, byId[rank]!);
   }
-  if (repeated < ids.length) throw rangeError(`ids[${repeated}]`, "unique ids", ids[repeated]);
+  if (repeated < ids.length) check(false, `ids[${repeated}]`, "unique ids", ids[repeated], INPUT);
   return { ...column, type, length: ids.length, idAt: (position) => ids[position]! };
 }
 
@@ -52,9 +52,9 @@ function stringColumn(ids: readonly string[]): Column {
   const offsets = new Float64Array(ids.length + 1);
   for (let i = 0; i < ids.length; i++) {
     const id: unknown = ids[i];
-    if (typeof id !== "string" || id === "") throw typeError(`ids[${i}]`, "a non-empty string", id);
+    if (typeof id !== "string" || id === "") check(false, `ids[${i}]`, "a non-empty string", id, INPUT);
     const length = utf8Length(id);
-    if (length < 0) throw rangeError(`ids[${i}]`, "well-formed Unicode", id);
+    if (length < 0) check(false, `ids[${i}]`, "well-formed Unicode", id, INPUT);
     offsets[i + 1] = offsets[i]! + length;
   }
   const bytes = new Uint8Array(offsets[ids.length]!);

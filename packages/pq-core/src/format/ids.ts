@@ -10,6 +10,11 @@ export type ItemId = string | number | bigint;
 export type IdType = "string" | "u32" | "u64";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** An id as JSON has it: there are no 64-bit integers, so those are text. */
+export function jsonId(id: ItemId): string | number {
+  return typeof id === "bigint" ? String(id) : id;
+}
+
 export function idTypeOf(ids: ItemIds): IdType {
   if (ids instanceof Uint32Array) return "u32";
   if (ids instanceof BigUint64Array) return "u64";

@@ -1,4 +1,4 @@
-import { check, FormatError, typeError } from "../errors.ts";
+import { check, FormatError, INPUT, typeError } from "../errors.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import type { IdColumn } from "./id-column.ts";
 import { type IdReader, type IdType, type ItemId, readIds, readStrings, writeStrings } from "./ids.ts";
@@ -34,7 +34,7 @@ export function* cutPages(
   let sum = 0;
   for (let i = 0; i < n; i++) {
     const size = sizes(i);
-    if (size > limit) check(false, `${name}[${i}]`, `at most ${limit} bytes (itemChunkBytes)`, `${size} bytes`);
+    if (size > limit) check(false, `${name}[${i}]`, `at most ${limit} bytes (itemChunkBytes)`, `${size} bytes`, INPUT);
     if (sum + size > limit) {
       yield { first, count: i - first };
       first = i;

@@ -7,7 +7,7 @@ const figure = (x: number): string => x.toFixed(4);
 
 export const COLUMNS: readonly [string, (row: EvaluationRow) => string][] = [
   ["ranking", ({ name }) => name],
-  ["bytes an item", ({ bytesPerItem }) => (bytesPerItem === null ? "–" : formatCount(bytesPerItem))],
+  ["bytes per item", ({ bytesPerItem }) => (bytesPerItem === null ? "–" : formatCount(bytesPerItem))],
   ["nprobe", ({ nprobe }) => String(nprobe ?? "–")],
   ["scanned", ({ scanned }) => percent(scanned)],
   ["recall@10", ({ recallAt10, margin95 }) => `${figure(recallAt10)} ± ${figure(margin95.recallAt10)}`],

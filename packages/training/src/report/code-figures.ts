@@ -114,7 +114,7 @@ function chunks({ chunks: entries, numItems }: Manifest): Figure {
     title: "What the artifact weighs",
     description:
       `${formatBytes(total)} in ${formatCount(entries.length)} chunks, ` +
-      `${(total / Math.max(1, numItems)).toFixed(1)} bytes an item in all; the largest part is ${largest[0]}, ` +
+      `${(total / Math.max(1, numItems)).toFixed(1)} bytes per item in all; the largest part is ${largest[0]}, ` +
       `${formatBytes(largest[1].bytes)}.`,
     legend: [],
     option: () => ({

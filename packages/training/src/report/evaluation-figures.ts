@@ -58,7 +58,7 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
     [
       dense,
       {
-        name: `${NAMES.dense}, ${formatCount(dense.bytesPerItem ?? 0)} bytes an item`,
+        name: `${NAMES.dense}, ${formatCount(dense.bytesPerItem ?? 0)} bytes per item`,
         color: COLORS.dense,
         mark: "bar",
       },
@@ -190,7 +190,7 @@ function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 5
       : "";
   return {
     id: "bytes",
-    title: `Recall@${k} against bytes an item`,
+    title: `Recall@${k} against bytes per item`,
     description: `All cells visited, so that codes alone differ.${compared}`,
     legend: [
       { name: NAMES.index, color: COLORS.index, mark: "point" },
@@ -199,7 +199,7 @@ function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 5
       { name: `${NAMES.dense}, ${formatCount(dense.bytesPerItem ?? 0)} bytes`, color: COLORS.dense, mark: "dashed" },
     ],
     option: () => ({
-      xAxis: baseAxis("bytes an item", { type: "category", data: sizes.map(String) }),
+      xAxis: baseAxis("bytes per item", { type: "category", data: sizes.map(String) }),
       yAxis: valueAxis({ scale: true, max: ({ max }: { max: number }) => Math.max(max, dense[name]) * 1.02 }),
       series: kinds.toReversed().map(({ kind, at }) => ({
         type: "line",

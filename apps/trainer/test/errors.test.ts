@@ -1,0 +1,44 @@
+import { UserError } from "@poeem/offline/errors";
+import { FormatError, InputError } from "@poeem/pq-core";
+import { InterruptedError } from "@poeem/training/train/interrupt";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { main } from "../src/cli.ts";
+
+const { inspect } = vi.hoisted(() => ({ inspect: vi.fn<() => Promise<void>>() }));
+vi.mock("../src/commands/inspect.ts", () => ({ inspect }));
+afterEach(() => {
+  process.exitCode = undefined;
+  vi.restoreAllMocks();
+});
+
+/** What the command prints on stderr, and its exit code, when its work throws this. */
+async function shownFor(error: unknown): Promise<{ shown: string; code: typeof process.exitCode }> {
+  let shown = "";
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    shown += text;
+    return true;
+  });
+  inspect.mockRejectedValueOnce(error);
+  await main(["node", "poeem", "inspect", "index"]);
+  return { shown, code: process.exitCode };
+}
+
+describe("what the command says of an error, by its class", () => {
+  it.each<[string, Error, string, number]>([
+    ["a UserError", new UserError("no index in x"), "no index in x", 1],
+    ["an interruption", new InterruptedError("stopped"), "stopped", 130],
+    ["a FormatError", new FormatError("manifest", "is cut"), "[pq-core] manifest: is cut", 1],
+    ["an InputError of an option", new InputError("k", "expected 1, got 2"), "--k: expected 1, got 2", 1],
+    ["one of a member", new InputError("context.a.b", "is unknown"), "--context a.b: is unknown", 1],
+    ["one whose option has another name", new InputError("text", "is empty"), "--query: is empty", 1],
+    ["one of no option", new InputError("ids[3]", "is empty"), '"ids[3]" is empty', 1],
+  ])("%s is one line", async (_, error, expected, code) => {
+    expect(await shownFor(error)).toEqual({ shown: `poeem: ${expected}\n`, code });
+  });
+
+  it("anything else shows its stack, whatever its text", async () => {
+    const { shown, code } = await shownFor(new RangeError("[pq-core] a defect"));
+    expect(shown).toMatch(/^poeem: RangeError: \[pq-core\] a defect\n\s+at /);
+    expect(code).toBe(1);
+  });
+});
