@@ -1,4 +1,4 @@
-import type { StepResult } from "./step.ts";
+import type { StepResult } from "./joint-step.ts";
 import { RECORDS_A_RUN, type TrainingLog, type TrainingRecord } from "./training-log.ts";
 
 /** Where training ended, per epoch. */
