@@ -1,3 +1,4 @@
+import { Random } from "@poeem/indexing-layer/random";
 import type { Codebook } from "@poeem/pq-core";
 import { createCodebook } from "@poeem/pq-core/write";
 
@@ -34,15 +35,10 @@ export function adcRows(n: number): AdcRow[] {
   return codes.flatMap((code) => cells.flatMap((cell) => [10, 100].map((k) => ({ n, dim: DIM, ...code, ...cell, k }))));
 }
 
-/** mulberry32: the same data in every process and every run. */
+/** The same data in every process and every run. */
 export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
+  const random = new Random(seed);
+  return () => random.uniform();
 }
 
 function normals(n: number, next: () => number): Float32Array {

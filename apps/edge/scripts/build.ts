@@ -1,7 +1,4 @@
-/**
- * Builds the pages into `dist/page`: a script each, one style sheet, and the files that go as they are. Wrangler runs
- * this before it starts.
- */
+/** Builds the pages into `dist/page`: scripts, one style sheet and plain files. Wrangler runs this before it starts. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";

@@ -1,7 +1,4 @@
-/**
- * How fast a piece of work goes, from its last half minute: what came before a pause or a slower phase says nothing of
- * the rest.
- */
+/** How fast a piece of work goes, from its last half minute: older pauses and slower phases do not count. */
 export class Pace {
   readonly #samples: { at: number; done: number }[] = [];
 

@@ -10,60 +10,62 @@ import { UsageCounter } from "./usage.ts";
 
 /** What happens to centroids after a joint step: moving averages (if they follow no gradients) and restarts. */
 export class CentroidUpkeep {
-  private readonly config: IndexingLayerConfig;
-  private readonly quantizer: Quantizer;
-  private readonly coarseMoving: MovingCentroids | null = null;
-  private readonly moving: MovingCentroids | null = null;
-  private readonly coarseUsage: UsageCounter | null = null;
-  private readonly usage: UsageCounter | null = null;
+  readonly #config: IndexingLayerConfig;
+  readonly #quantizer: Quantizer;
+  readonly #coarseMoving: MovingCentroids | null = null;
+  readonly #moving: MovingCentroids | null = null;
+  readonly #coarseUsage: UsageCounter | null = null;
+  readonly #usage: UsageCounter | null = null;
 
   constructor(config: IndexingLayerConfig, quantizer: Quantizer, create: VariableFactory) {
-    this.config = config;
-    this.quantizer = quantizer;
+    this.#config = config;
+    this.#quantizer = quantizer;
     const { dim, nlist, numSubQuantizers, nbits, emaDecay } = config;
     const numCentroids = numSubQuantizers << nbits;
     if (config.codebookUpdate === "ema") {
-      if (nlist > 0) this.coarseMoving = new MovingCentroids(nlist, dim, emaDecay, "coarse", create);
-      this.moving = new MovingCentroids(numCentroids, dim / numSubQuantizers, emaDecay, "sub", create);
+      if (nlist > 0) this.#coarseMoving = new MovingCentroids(nlist, dim, emaDecay, "coarse", create);
+      this.#moving = new MovingCentroids(numCentroids, dim / numSubQuantizers, emaDecay, "sub", create);
     }
     if (config.restartEvery > 0) {
-      if (nlist > 0) this.coarseUsage = new UsageCounter(nlist, "coarseUsage", create);
-      this.usage = new UsageCounter(numCentroids, "usage", create);
+      if (nlist > 0) this.#coarseUsage = new UsageCounter(nlist, "coarseUsage", create);
+      this.#usage = new UsageCounter(numCentroids, "usage", create);
     }
   }
 
   /** Variables that a checkpoint must hold. */
   namedVariables(): [string, tf.Variable | undefined][] {
     return [
-      ["coarseCounts", this.coarseMoving?.counts],
-      ["coarseSums", this.coarseMoving?.sums],
-      ["subCounts", this.moving?.counts],
-      ["subSums", this.moving?.sums],
-      ["coarseUsage", this.coarseUsage?.counts],
-      ["usage", this.usage?.counts],
+      ["coarseCounts", this.#coarseMoving?.counts],
+      ["coarseSums", this.#coarseMoving?.sums],
+      ["subCounts", this.#moving?.counts],
+      ["subSums", this.#moving?.sums],
+      ["coarseUsage", this.#coarseUsage?.counts],
+      ["usage", this.#usage?.counts],
     ];
   }
 
   /** Starts the averages where k-means ended, with the weight of one vector a centroid on average. */
   reset(initial: InitialCodebook, numSamples: number): void {
-    const { nlist, nbits } = this.config;
+    const { nlist, nbits } = this.#config;
     const weights = (counts: Float32Array, numCentroids: number) =>
       counts.map((count) => (Math.max(count, 1) * numCentroids) / numSamples);
-    this.coarseMoving?.reset(initial.coarseCentroids, weights(initial.coarseCounts, nlist));
-    this.moving?.reset(initial.centroids, weights(initial.counts, 1 << nbits));
+    this.#coarseMoving?.reset(initial.coarseCentroids, weights(initial.coarseCounts, nlist));
+    this.#moving?.reset(initial.centroids, weights(initial.counts, 1 << nbits));
   }
 
   /** Moves the centroids of the last batch. @param step steps done so far */
   async afterStep(at: Assignment, step: number, random: Random): Promise<void> {
-    this.coarseUsage?.add(at.coarseCodes);
-    this.usage?.add(at.rows);
-    this.move(at);
-    const { restartEvery } = this.config;
-    if (restartEvery > 0 && step % restartEvery === 0) await this.restart(at, random);
+    this.#coarseUsage?.add(at.coarseCodes);
+    this.#usage?.add(at.rows);
+    this.#move(at);
+    const { restartEvery } = this.#config;
+    if (restartEvery > 0 && step % restartEvery === 0) await this.#restart(at, random);
   }
 
-  private move(at: Assignment): void {
-    const { moving, coarseMoving, quantizer } = this;
+  #move(at: Assignment): void {
+    const moving = this.#moving;
+    const coarseMoving = this.#coarseMoving;
+    const quantizer = this.#quantizer;
     const { coarseCentroids, centroids } = quantizer;
     if (!moving) return;
     tf.tidy(() => {
@@ -77,23 +79,24 @@ export class CentroidUpkeep {
     });
   }
 
-  private async restart(at: Assignment, random: Random): Promise<void> {
-    const { config, quantizer } = this;
+  async #restart(at: Assignment, random: Random): Promise<void> {
+    const config = this.#config;
+    const quantizer = this.#quantizer;
     const { dim, numSubQuantizers, restartThreshold } = config;
     const { coarseCentroids, centroids } = quantizer;
-    if (!this.usage) return;
+    if (!this.#usage) return;
     const subDim = dim / numSubQuantizers;
     const ksub = 1 << config.nbits;
     const residualTensor = tf.tidy(() => tf.clone(quantizer.residual(at)));
     const residual = (await residualTensor.data()) as Float32Array;
     residualTensor.dispose();
     const coarse = coarseCentroids ? Float32Array.from(await coarseCentroids.data()) : new Float32Array(0);
-    if (this.coarseUsage) {
-      const [usage, items, cells] = await Promise.all([this.coarseUsage.take(), at.y.data(), at.coarseCodes.data()]);
+    if (this.#coarseUsage) {
+      const [usage, items, cells] = await Promise.all([this.#coarseUsage.take(), at.y.data(), at.coarseCodes.data()]);
       const moved = restartDead(coarse, usage, items as Float32Array, cells, restartThreshold, random);
-      await this.coarseMoving?.restart(moved, coarse);
+      await this.#coarseMoving?.restart(moved, coarse);
     }
-    const usage = await this.usage.take();
+    const usage = await this.#usage.take();
     const codes = await at.codes.data();
     const sub = Float32Array.from(await centroids.data());
     const moved: number[] = [];
@@ -108,11 +111,11 @@ export class CentroidUpkeep {
       const ownUsage = usage.subarray(m * ksub, (m + 1) * ksub);
       for (const c of restartDead(own, ownUsage, vectors, ownCodes, restartThreshold, random)) moved.push(m * ksub + c);
     }
-    await this.moving?.restart(moved, sub);
+    await this.#moving?.restart(moved, sub);
     quantizer.assignCentroids(coarse, sub);
   }
 
   dispose(): void {
-    for (const part of [this.coarseMoving, this.moving, this.coarseUsage, this.usage]) part?.dispose();
+    for (const part of [this.#coarseMoving, this.#moving, this.#coarseUsage, this.#usage]) part?.dispose();
   }
 }

@@ -9,14 +9,14 @@ import type { VariableFactory } from "./quantizer.ts";
 export class MovingCentroids {
   readonly numCentroids: number;
   readonly width: number;
-  private readonly decay: number;
+  readonly #decay: number;
   readonly counts: tf.Variable<tf.Rank.R2>;
   readonly sums: tf.Variable<tf.Rank.R2>;
 
   constructor(numCentroids: number, width: number, decay: number, name: string, create: VariableFactory) {
     this.numCentroids = numCentroids;
     this.width = width;
-    this.decay = decay;
+    this.#decay = decay;
     const make = (part: string, columns: number) =>
       tf.tidy(() => create(`${name}${part}`, tf.zeros([numCentroids, columns]), false) as tf.Variable<tf.Rank.R2>);
     this.counts = make("Counts", 1);
@@ -40,7 +40,7 @@ export class MovingCentroids {
    */
   update(rows: tf.Tensor1D, vectors: tf.Tensor2D, current: tf.Tensor2D): tf.Tensor2D {
     return tf.tidy(() => {
-      const { decay } = this;
+      const decay = this.#decay;
       const n = sumRows(rows, tf.ones([rows.shape[0], 1]), this.numCentroids);
       const sum = sumRows(rows, vectors, this.numCentroids);
       this.counts.assign(tf.add(tf.mul(this.counts, decay), tf.mul(n, 1 - decay)));

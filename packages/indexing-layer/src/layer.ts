@@ -81,23 +81,23 @@ export interface TrainedCodebook {
  */
 export class IndexingLayer {
   readonly config: IndexingLayerConfig;
-  private readonly quantizer: Quantizer;
-  private readonly upkeep: CentroidUpkeep;
-  private readonly random: Random;
-  private givens: GivensRotation;
+  readonly #quantizer: Quantizer;
+  readonly #upkeep: CentroidUpkeep;
+  readonly #random: Random;
+  #givens: GivensRotation;
   /**
    * Room for rows to gather, (bufferSize, dim), of which the first `gathered` numbers are in; empty before and after.
    */
-  private buffer = new Float32Array(0);
-  private gathered = 0;
+  #buffer = new Float32Array(0);
+  #gathered = 0;
   /** The last training batch, kept for `afterStep`: the items while collecting, then how they were quantized. */
-  private items: tf.Tensor2D | null = null;
-  private batch: Assignment | null = null;
-  private checkedInput = false;
+  #items: tf.Tensor2D | null = null;
+  #batch: Assignment | null = null;
+  #checkedInput = false;
   /** A weight that was asked for and does nothing without queries. */
-  private readonly needsQueries: string | undefined;
-  private isReady = false;
-  private stepsDone = 0;
+  readonly #needsQueries: string | undefined;
+  #isReady = false;
+  #stepsDone = 0;
 
   /**
    * @param createVariable makes the backend variables; default `tf.variable`
@@ -106,60 +106,60 @@ export class IndexingLayer {
   constructor(options: IndexingLayerOptions, createVariable: VariableFactory = plainVariables) {
     this.config = resolveConfig(options);
     const given = options as unknown as Readonly<Record<string, number | undefined>>;
-    this.needsQueries = LOSS_LIST.filter(([, { needs }]) => needs === "queries")
+    this.#needsQueries = LOSS_LIST.filter(([, { needs }]) => needs === "queries")
       .map(([name]) => `${name}Weight`)
       .find((weight) => (given[weight] ?? 0) > 0);
     const { dim, seed, givens } = this.config;
-    this.random = new Random(seed);
-    this.quantizer = new Quantizer(this.config, this.random, createVariable);
-    this.upkeep = new CentroidUpkeep(this.config, this.quantizer, createVariable);
-    this.givens = new GivensRotation(identityMatrix(dim), dim, givens);
+    this.#random = new Random(seed);
+    this.#quantizer = new Quantizer(this.config, this.#random, createVariable);
+    this.#upkeep = new CentroidUpkeep(this.config, this.#quantizer, createVariable);
+    this.#givens = new GivensRotation(identityMatrix(dim), dim, givens);
   }
 
   /** Steps that `afterStep` has closed. */
   get step(): number {
-    return this.stepsDone;
+    return this.#stepsDone;
   }
 
   get phase(): Phase {
-    if (this.isReady) return "joint";
-    return this.stepsDone < this.config.warmupSteps ? "warmup" : "collecting";
+    if (this.#isReady) return "joint";
+    return this.#stepsDone < this.config.warmupSteps ? "warmup" : "collecting";
   }
 
   /** Whether training batches are quantized already. */
   get ready(): boolean {
-    return this.isReady;
+    return this.#isReady;
   }
 
   /** (nlist, dim) in the rotated space; null without cells. */
   get coarseCentroids(): tf.Variable<tf.Rank.R2> | null {
-    return this.quantizer.coarseCentroids;
+    return this.#quantizer.coarseCentroids;
   }
 
   /** (M, ksub, subDim) in the rotated space. */
   get centroids(): tf.Variable<tf.Rank.R3> {
-    return this.quantizer.centroids;
+    return this.#quantizer.centroids;
   }
 
   /** Variables for the optimizer: the centroids when they follow gradients, none when they are moving averages. */
   get trainableVariables(): tf.Variable[] {
-    return this.namedVariables().flatMap(([, variable]) => (variable.trainable ? [variable] : []));
+    return this.#namedVariables().flatMap(([, variable]) => (variable.trainable ? [variable] : []));
   }
 
   /**
    * Quantizes a batch of items.
    * @param x (n, dim)
-   * @throws LayerError when a shape is another, when queries are missing that a loss was configured to need, or when the
-   * very first batch holds NaN or infinity
+   * @throws LayerError when a shape is another, when queries are missing that a configured loss needs, or when the very
+   * first batch holds NaN or infinity
    */
   call(x: tf.Tensor2D, options: CallOptions = {}): CallResult {
     const { dim, numSubQuantizers } = this.config;
     const training = options.training ?? false;
     if (x.shape.length !== 2 || x.shape[1] !== dim) fail("x", `shape [batch, ${dim}]`, `[${x.shape}]`);
-    this.checkFirstInput(x);
-    if (training) this.checkQueries(x, options);
+    this.#checkFirstInput(x);
+    if (training) this.#checkQueries(x, options);
     if (training && this.phase !== "joint") {
-      if (this.phase === "collecting") this.keepItems(x);
+      if (this.phase === "collecting") this.#keepItems(x);
       return {
         quantized: tf.clone(x),
         coarseCodes: tf.zeros([x.shape[0]], "int32"),
@@ -167,24 +167,19 @@ export class IndexingLayer {
         losses: { total: tf.scalar(0) },
       };
     }
-    const at = this.quantizer.assign(x);
+    const at = this.#quantizer.assign(x);
     const { coarseCodes, codes } = at;
-    const quantized = this.quantizer.rotateBack(at.decoded);
+    const quantized = this.#quantizer.rotateBack(at.decoded);
     if (!training) return { quantized, coarseCodes, codes, losses: { total: tf.scalar(0) } };
-    this.keepBatch(at);
-    const losses = trainingLosses(this.config, this.lossInput(x, quantized, at, options));
+    this.#keepBatch(at);
+    const losses = trainingLosses(this.config, this.#lossInput(x, quantized, at, options));
     const { distillationWeight: weight } = this.config;
     const teacher = weight > 0 ? { teacher: { candidates: x, weight } } : {};
     return { quantized: straightThrough(x, quantized), coarseCodes, codes, losses, ...teacher };
   }
 
-  private lossInput(
-    x: tf.Tensor2D,
-    quantized: tf.Tensor2D,
-    at: Assignment,
-    { queries, answers }: CallOptions,
-  ): LossInput {
-    const { coarseCentroids, centroids } = this.quantizer;
+  #lossInput(x: tf.Tensor2D, quantized: tf.Tensor2D, at: Assignment, { queries, answers }: CallOptions): LossInput {
+    const { coarseCentroids, centroids } = this.#quantizer;
     const per = (count: number): number => (this.config.reduction === "mean" ? 1 / count : 1);
     const b = queries?.shape[0] ?? 0;
     return {
@@ -203,10 +198,10 @@ export class IndexingLayer {
     };
   }
 
-  private checkQueries(x: tf.Tensor2D, { queries, answers }: CallOptions): void {
+  #checkQueries(x: tf.Tensor2D, { queries, answers }: CallOptions): void {
     const { dim } = this.config;
     if (!queries) {
-      if (this.needsQueries) fail("queries", `a tensor, because ${this.needsQueries} was given`, "none");
+      if (this.#needsQueries) fail("queries", `a tensor, because ${this.#needsQueries} was given`, "none");
       return;
     }
     const [b, width] = queries.shape;
@@ -217,7 +212,7 @@ export class IndexingLayer {
 
   /** (n, dim) of the rotated space, such as `coarseCentroids`, in the items' own space. */
   rotateBack(rotated: tf.Tensor2D): tf.Tensor2D {
-    return this.quantizer.rotateBack(rotated);
+    return this.#quantizer.rotateBack(rotated);
   }
 
   /**
@@ -228,34 +223,34 @@ export class IndexingLayer {
    */
   async afterStep(x?: tf.Tensor2D): Promise<void> {
     const phase = this.phase;
-    this.stepsDone++;
+    this.#stepsDone++;
     if (phase === "collecting") {
-      const items = x ?? this.items;
+      const items = x ?? this.#items;
       if (!items) fail("afterStep", "a training call before it", "none");
-      await this.collect(items);
-      this.keepItems(null);
+      await this.#collect(items);
+      this.#keepItems(null);
     } else if (phase === "joint") {
-      const batch = this.batch;
+      const batch = this.#batch;
       if (!batch) fail("afterStep", "a training call before it", "none");
-      await this.upkeep.afterStep(batch, this.stepsDone, this.random);
-      await this.turnRotation(batch);
-      this.keepBatch(null);
+      await this.#upkeep.afterStep(batch, this.#stepsDone, this.#random);
+      await this.#turnRotation(batch);
+      this.#keepBatch(null);
     }
   }
 
-  private async collect(x: tf.Tensor2D): Promise<void> {
+  async #collect(x: tf.Tensor2D): Promise<void> {
     const { dim, bufferSize } = this.config;
     const rows = (await x.data()) as Float32Array;
     expectFinite("x", rows);
-    this.gather(rows.subarray(0, bufferSize * dim - this.gathered));
-    if (this.gathered === bufferSize * dim) await this.initialize(this.buffer);
+    this.#gather(rows.subarray(0, bufferSize * dim - this.#gathered));
+    if (this.#gathered === bufferSize * dim) await this.initialize(this.#buffer);
   }
 
-  private gather(rows: Float32Array): void {
+  #gather(rows: Float32Array): void {
     const { dim, bufferSize } = this.config;
-    if (this.buffer.length === 0) this.buffer = new Float32Array(bufferSize * dim);
-    this.buffer.set(rows, this.gathered);
-    this.gathered += rows.length;
+    if (this.#buffer.length === 0) this.#buffer = new Float32Array(bufferSize * dim);
+    this.#buffer.set(rows, this.#gathered);
+    this.#gathered += rows.length;
   }
 
   /**
@@ -268,24 +263,25 @@ export class IndexingLayer {
     if (samples.length % dim !== 0) fail("samples", `a multiple of dim (${dim}) numbers`, samples.length);
     if (samples.length < least) fail("samples", `at least ${least} numbers (nlist or 2^nbits rows)`, samples.length);
     expectFinite("samples", samples);
-    const initial = await initializeCodebook(samples, this.config, this.random);
-    this.quantizer.assignCentroids(initial.coarseCentroids, initial.centroids);
-    this.upkeep.reset(initial, samples.length / dim);
-    this.givens = new GivensRotation(initial.rotation, dim, this.config.givens);
-    this.quantizer.setRotation(this.givens.matrix);
-    this.buffer = new Float32Array(0);
-    this.gathered = 0;
-    this.isReady = true;
+    const initial = await initializeCodebook(samples, this.config, this.#random);
+    this.#quantizer.assignCentroids(initial.coarseCentroids, initial.centroids);
+    this.#upkeep.reset(initial, samples.length / dim);
+    this.#givens = new GivensRotation(initial.rotation, dim, this.config.givens);
+    this.#quantizer.setRotation(this.#givens.matrix);
+    this.#buffer = new Float32Array(0);
+    this.#gathered = 0;
+    this.#isReady = true;
   }
 
-  private async turnRotation(batch: Assignment): Promise<void> {
-    const { config, givens } = this;
-    if (!config.rotation.includes("givens") || this.stepsDone % config.givens.every !== 0) return;
+  async #turnRotation(batch: Assignment): Promise<void> {
+    const { config } = this;
+    const givens = this.#givens;
+    if (!config.rotation.includes("givens") || this.#stepsDone % config.givens.every !== 0) return;
     const correlation = tf.tidy(() => tf.matMul(tf.transpose(batch.y), batch.decoded));
     const values = await correlation.data();
     correlation.dispose();
     givens.update(values, batch.y.shape[0]);
-    this.quantizer.setRotation(givens.matrix);
+    this.#quantizer.setRotation(givens.matrix);
   }
 
   /**
@@ -317,7 +313,7 @@ export class IndexingLayer {
       numSubQuantizers,
       nbits,
       byResidual: nlist > 0,
-      ...(rotation === "none" ? {} : { rotation: Float32Array.from(this.givens.matrix) }),
+      ...(rotation === "none" ? {} : { rotation: Float32Array.from(this.#givens.matrix) }),
       coarseCentroids: Float32Array.from((await this.coarseCentroids?.data()) ?? []),
       centroids: Float32Array.from(await this.centroids.data()),
     };
@@ -326,16 +322,16 @@ export class IndexingLayer {
   /** A snapshot from which `setState` goes on bit for bit. */
   async getState(): Promise<IndexingLayerState> {
     const variables: Record<string, Float32Array> = {};
-    for (const [name, variable] of this.namedVariables()) variables[name] = Float32Array.from(await variable.data());
+    for (const [name, variable] of this.#namedVariables()) variables[name] = Float32Array.from(await variable.data());
     return {
       version: 1,
       config: this.config,
-      step: this.stepsDone,
-      ready: this.isReady,
-      random: this.random.state,
-      buffer: this.buffer.slice(0, this.gathered),
-      rotation: this.givens.matrix.slice(),
-      correlation: this.givens.correlation.slice(),
+      step: this.#stepsDone,
+      ready: this.#isReady,
+      random: this.#random.state,
+      buffer: this.#buffer.slice(0, this.#gathered),
+      rotation: this.#givens.matrix.slice(),
+      correlation: this.#givens.correlation.slice(),
       variables,
     };
   }
@@ -346,18 +342,18 @@ export class IndexingLayer {
    */
   resume(step: number, ready: boolean, rotation?: Float32Array): void {
     const { dim, givens } = this.config;
-    this.stepsDone = step;
-    this.isReady = ready;
+    this.#stepsDone = step;
+    this.#isReady = ready;
     if (!rotation) return;
-    this.givens = new GivensRotation(Float64Array.from(rotation), dim, givens);
-    this.quantizer.setRotation(this.givens.matrix);
+    this.#givens = new GivensRotation(Float64Array.from(rotation), dim, givens);
+    this.#quantizer.setRotation(this.#givens.matrix);
   }
 
   /** Restores a snapshot. @throws LayerError when it was taken from a layer of another shape. */
   setState(state: IndexingLayerState): void {
     const { dim } = this.config;
     if (state.version !== 1) fail("state.version", "1", state.version);
-    const named = this.namedVariables();
+    const named = this.#namedVariables();
     for (const [name, variable] of named) {
       const values = state.variables[name];
       if (values?.length !== variable.size) fail(`state.variables.${name}`, `${variable.size} numbers`, values?.length);
@@ -370,43 +366,43 @@ export class IndexingLayer {
     tf.tidy(() => {
       for (const [name, variable] of named) variable.assign(tf.tensor(state.variables[name]!, variable.shape));
     });
-    this.stepsDone = state.step;
-    this.isReady = state.ready;
-    this.random.state = state.random;
-    this.buffer = new Float32Array(0);
-    this.gathered = 0;
-    if (state.buffer.length > 0) this.gather(state.buffer);
-    this.givens = new GivensRotation(state.rotation.slice(), dim, this.config.givens);
-    this.givens.correlation.set(state.correlation);
-    this.quantizer.setRotation(this.givens.matrix);
+    this.#stepsDone = state.step;
+    this.#isReady = state.ready;
+    this.#random.state = state.random;
+    this.#buffer = new Float32Array(0);
+    this.#gathered = 0;
+    if (state.buffer.length > 0) this.#gather(state.buffer);
+    this.#givens = new GivensRotation(state.rotation.slice(), dim, this.config.givens);
+    this.#givens.correlation.set(state.correlation);
+    this.#quantizer.setRotation(this.#givens.matrix);
   }
 
   dispose(): void {
-    this.keepItems(null);
-    this.keepBatch(null);
-    this.upkeep.dispose();
-    this.quantizer.dispose();
+    this.#keepItems(null);
+    this.#keepBatch(null);
+    this.#upkeep.dispose();
+    this.#quantizer.dispose();
   }
 
   /** Everything that a checkpoint holds besides the schedule and the rotation, which live on the host. */
-  private namedVariables(): [string, tf.Variable][] {
+  #namedVariables(): [string, tf.Variable][] {
     const entries: [string, tf.Variable | null | undefined][] = [
       ["coarseCentroids", this.coarseCentroids],
       ["centroids", this.centroids],
-      ...this.upkeep.namedVariables(),
+      ...this.#upkeep.namedVariables(),
     ];
     return entries.filter((entry): entry is [string, tf.Variable] => entry[1] != null);
   }
 
-  private keepItems(x: tf.Tensor2D | null): void {
-    this.items?.dispose();
-    this.items = x && tf.keep(tf.clone(x));
+  #keepItems(x: tf.Tensor2D | null): void {
+    this.#items?.dispose();
+    this.#items = x && tf.keep(tf.clone(x));
   }
 
-  private keepBatch(at: Assignment | null): void {
-    if (this.batch) tf.dispose(Object.values(this.batch));
+  #keepBatch(at: Assignment | null): void {
+    if (this.#batch) tf.dispose(Object.values(this.#batch));
     const keep = <T extends tf.Tensor>(tensor: T): T => tf.keep(tf.clone(tensor));
-    this.batch = at && {
+    this.#batch = at && {
       y: keep(at.y),
       decoded: keep(at.decoded),
       coarseCodes: keep(at.coarseCodes),
@@ -416,9 +412,9 @@ export class IndexingLayer {
   }
 
   /** The very first batch is looked at where the backend can do so at once; later ones by `afterStep`. */
-  private checkFirstInput(x: tf.Tensor2D): void {
-    if (this.checkedInput) return;
-    this.checkedInput = true;
+  #checkFirstInput(x: tf.Tensor2D): void {
+    if (this.#checkedInput) return;
+    this.#checkedInput = true;
     if (tf.getBackend() !== "webgpu") expectFinite("x", x.dataSync());
   }
 }

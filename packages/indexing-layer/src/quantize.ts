@@ -7,10 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
  * would be mostly zeros.
  */
 
-/**
- * Block-diagonal scoring multiplies M times more than needed; past this many multiply-adds a row it costs more than M
- * calls.
- */
+/** Block-diagonal scoring multiplies M times too often; past this many multiply-adds a row, M calls cost less. */
 const blockDiagonalLimit = 1 << 16;
 
 /** `y` (n, dim), `centroids` (K, dim) -> (n) int32, the nearest centroid of each row. */

@@ -19,12 +19,12 @@ export class Quantizer {
   /** R and its transpose (kept because the wasm backend multiplies by transposes slowly); no optimizer sees them. */
   readonly rotation: tf.Variable<tf.Rank.R2> | null;
   readonly rotationTransposed: tf.Variable<tf.Rank.R2> | null;
-  private readonly ksub: number;
+  readonly #ksub: number;
 
   /** Small random centroids and the identity rotation, until `assignCentroids` and `setRotation`. */
   constructor(config: IndexingLayerConfig, random: Random, create: VariableFactory) {
     const { dim, nlist, numSubQuantizers, nbits } = config;
-    this.ksub = 1 << nbits;
+    this.#ksub = 1 << nbits;
     const trained = config.codebookUpdate === "gradient";
     const noise = (shape: number[]) =>
       tf.tensor(
@@ -35,7 +35,7 @@ export class Quantizer {
       tf.tidy(() => create(name, initial(), trainable) as tf.Variable<R>);
     const subDim = dim / numSubQuantizers;
     this.coarseCentroids = nlist > 0 ? make("coarseCentroids", () => noise([nlist, dim]), trained) : null;
-    this.centroids = make("centroids", () => noise([numSubQuantizers, this.ksub, subDim]), trained);
+    this.centroids = make("centroids", () => noise([numSubQuantizers, this.#ksub, subDim]), trained);
     const rotates = config.rotation !== "none";
     this.rotation = rotates ? make("rotation", () => tf.eye(dim), false) : null;
     this.rotationTransposed = rotates ? make("rotationTransposed", () => tf.eye(dim), false) : null;
@@ -43,18 +43,18 @@ export class Quantizer {
 
   /** Rotates, assigns and decodes (n, dim) items, off the tape: gradients are the business of estimator and losses. */
   assign(x: tf.Tensor2D): Assignment {
-    const [y, decoded, coarseCodes, codes, rows] = offTape(() => this.assignOnTape(x));
+    const [y, decoded, coarseCodes, codes, rows] = offTape(() => this.#assignOnTape(x));
     return { y, decoded, coarseCodes, codes, rows };
   }
 
-  private assignOnTape(x: tf.Tensor2D): [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor2D, tf.Tensor1D] {
+  #assignOnTape(x: tf.Tensor2D): [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor2D, tf.Tensor1D] {
     const y: tf.Tensor2D = this.rotation ? tf.matMul(x, this.rotation) : x;
     const coarseCodes = this.coarseCentroids
       ? assignCoarse(y, this.coarseCentroids)
       : tf.zeros<tf.Rank.R1>([x.shape[0]], "int32");
     const cells: tf.Tensor2D | null = this.coarseCentroids ? tf.gather(this.coarseCentroids, coarseCodes) : null;
     const codes = assignCodes(cells ? tf.sub<tf.Tensor2D>(y, cells) : y, this.centroids);
-    const rows = flatCodes(codes, this.ksub);
+    const rows = flatCodes(codes, this.#ksub);
     const residual = decodeRows(rows, this.centroids);
     return [y, cells ? tf.add<tf.Tensor2D>(cells, residual) : residual, coarseCodes, codes, rows];
   }

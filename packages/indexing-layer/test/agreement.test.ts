@@ -23,7 +23,7 @@ describe("agreement with pq-core", () => {
 
   for (const backend of ["wasm", "cpu"] as const) {
     for (const shape of shapes) {
-      it(`on ${backend}, ${JSON.stringify(shape)}: cells, codes but for near-ties and vectors agree`, async () => {
+      it(`on ${backend}, ${JSON.stringify(shape)}: same cells, codes but for near-ties, and vectors`, async () => {
         const options = { dim, ...shape, bufferSize: 1000, opqIterations: 2, kmeansIterations: 5 };
         const fitted = new IndexingLayer(options);
         await fitted.initialize(items);

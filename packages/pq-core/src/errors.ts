@@ -40,10 +40,7 @@ export function rangeError(name: string, expected: string, got: unknown): RangeE
   return new RangeError(complaint(name, expected, got));
 }
 
-/**
- * What a caller said cannot be used: callers test for the class and show `parameter` and `detail`, as a Worker's 400
- * or a command's one line.
- */
+/** What a caller said cannot be used. A Worker answers 400 and a command one line, from `parameter` and `detail`. */
 export class InputError extends Error {
   override readonly name = "InputError";
   /** What is at fault as the caller names it: "history", "k", "context.device", "ids[3]". */

@@ -4,10 +4,7 @@ import { readFolders } from "@poeem/offline/index-folder/read";
 import { type Artifact, type Manifest, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/towers";
 
-/**
- * An artifact whose every chunk is as the manifest says. Chunks are read when they are wanted: an index may be larger
- * than memory.
- */
+/** An artifact checked against its manifest. Chunks are read when wanted: an index may exceed memory. */
 export interface CheckedArtifact {
   readonly manifest: Manifest;
   readonly manifestBytes: Uint8Array;

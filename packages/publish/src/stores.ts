@@ -1,7 +1,4 @@
-/**
- * Which stores there are. The command's `--to`, its help and its options come from this table; nothing else names a
- * store.
- */
+/** Which stores there are: `--to`, its help and its options come from this table, and nothing else names a store. */
 
 import { InputError } from "@poeem/pq-core";
 import { INDEX_NAME } from "@poeem/pq-core/kv";

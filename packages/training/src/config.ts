@@ -85,10 +85,7 @@ const schema = z.strictObject({
     .strictObject({
       /** Width of the vectors that are compared. */
       dim: positive.default(64),
-      /**
-       * Most text features (words, n-grams) with a row of their own, the most frequent first; dim + 8 bytes each at the
-       * edge.
-       */
+      /** Most text features (words, n-grams) with a row, the most frequent first; dim + 8 bytes each at the edge. */
       maxFeatures: positive.default(65_536),
       /** Texts a feature must occur in to get a row. */
       minFeatureCount: positive.default(2),
@@ -110,10 +107,7 @@ const schema = z.strictObject({
            * vector, which goes through the query tower together with text and context.
            */
           as: z.enum(["mixture", "mean", "attention"]).default("mixture"),
-          /**
-           * How far each query vector of a mixture leans towards the mean of the history, whose length is 1 at most; 0
-           * = not.
-           */
+          /** How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. */
           tilt: z.number().min(0).max(10).default(0.4),
           /** Newest items of a history that are read. */
           length: positive.max(MAX_HISTORY).default(50),
@@ -162,17 +156,11 @@ const schema = z.strictObject({
        * histories, which spares the first half of a training; for a model with users.
        */
       start: z.enum(["random", "spectral"]).default("random"),
-      /**
-       * Of the embedding tables (sparse: rows of the batch alone) and the towers' layers. Adam wants rates a tenth of
-       * Adagrad's or less.
-       */
+      /** Of the embedding tables and the layers. Adam wants rates a tenth of Adagrad's or less. */
       optimizer: z.enum(["adagrad", "adam"]).default("adagrad"),
       /** Embedding tables. */
       learningRate: z.number().positive().default(0.1),
-      /**
-       * How the rates fall. late: full for the first half, then straight down to a tenth. linear: from the start on, to
-       * a fiftieth.
-       */
+      /** How the rates fall. late: full for half of the steps, then straight to a tenth. linear: to a fiftieth. */
       decay: z.enum(["late", "linear"]).default("late"),
       /** Hidden layers of the towers. */
       towerLearningRate: z.number().positive().default(0.02),
@@ -193,10 +181,7 @@ const schema = z.strictObject({
       negatives: z.number().int().min(0).default(0),
       /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
       logQ: z.number().min(0).max(1).default(0),
-      /**
-       * Times that recall of the validation queries is measured, spread over training; fewer where the catalogue is
-       * large beside the events.
-       */
+      /** Validations, spread over training; fewer where the catalogue is large beside the events. */
       validations: z.number().int().min(0).default(20),
       /** Stops when recall has not risen for this many validations, and keeps the weights of the best; 0 = never. */
       earlyStopping: z.number().int().min(0).default(0),

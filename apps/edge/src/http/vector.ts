@@ -39,10 +39,7 @@ const SEXTETS = new Int8Array(128).fill(-1);
 for (const [i, c] of [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"].entries())
   SEXTETS[c.charCodeAt(0)] = i;
 
-/**
- * Strict but for padding, which may be there or not. By hand, because `atob` knows only the other alphabet and makes
- * a string of bytes.
- */
+/** Strict except for padding, which is optional. By hand: `atob` knows only the other alphabet. */
 function decodeBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   const length = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
   if (length % 4 === 1 || length > MAX_DIM * 6) return undefined;

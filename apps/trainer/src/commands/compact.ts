@@ -15,10 +15,7 @@ export interface CompactOptions {
   json?: boolean;
 }
 
-/**
- * `poeem compact`: an index and the changes to it become an index of its own, byte for byte as if it had been written
- * anew.
- */
+/** `poeem compact`: folds changes into an index of its own, byte for byte as if it had been written anew. */
 export async function compact(options: CompactOptions): Promise<void> {
   await checkIndexTarget(options.out);
   const index = await openIndexDirectory(options.index, options.delta);

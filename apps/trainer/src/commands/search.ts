@@ -59,7 +59,11 @@ async function answer(
 ): Promise<void> {
   const tower = await index.queryTower();
   const asked = await questionVectors(index, tower && openQueryTower(tower), question);
-  if (asked === undefined) throw new UserError("nothing of this query is known to this index");
+  if (asked === undefined) {
+    const isText = question.text !== undefined && question.history === undefined;
+    const what = isText ? `no word of ${JSON.stringify(question.text)}` : "nothing of this query";
+    throw new UserError(`${what} is known to this index`);
+  }
   const { vectors, merge, exclude } = asked;
   const found = await index.search(vectors, { k, nprobe, merge, exclude, ...filtered(filter) });
   const items = await index.items(found.ordinals);
@@ -67,7 +71,7 @@ async function answer(
   if (json) {
     const { listsProbed, codesScanned } = found;
     const { text: query, context } = question;
-    const history = question.history?.map(jsonId);
+    const history = question.history?.map(String);
     const facts = { query, history, context, indexVersion: index.version, listsProbed, codesScanned, results };
     process.stdout.write(`${JSON.stringify(facts)}\n`);
     return;

@@ -46,10 +46,7 @@ export interface SoftmaxProblem {
   readonly masked?: Lists | undefined;
   /** (C) subtracted from the logits: how often a candidate is expected among the candidates, as a logarithm. */
   readonly logQ?: Float32Array | undefined;
-  /**
-   * (G, S) logarithms of the mixture's weights, up to a constant a group; very negative for an empty place. None: S =
-   * 1.
-   */
+  /** (G, S) log weights of the mixture, up to a constant a group; very negative in an empty place. None: S = 1. */
   readonly logWeights?: tf.Tensor2D | undefined;
   /** Added to a target's probability, so that its logarithm stays finite. Default 0: logarithms throughout. */
   readonly least?: number;

@@ -9,10 +9,7 @@ export const METRICS = ["innerProduct", "cosine", "l2"] as const;
  */
 export type Metric = (typeof METRICS)[number];
 
-/**
- * Everything that turns a vector into a code and back (product quantization, Jégou et al. 2011; rotation: OPQ, Ge et
- * al. 2013).
- */
+/** What turns a vector into a code and back (PQ: Jégou et al. 2011; rotation, OPQ: Ge et al. 2013). */
 export interface Codebook {
   /** Size of a vector (d). */
   readonly dim: number;

@@ -13,10 +13,7 @@ export interface QueryMoments {
   readonly momentOf: Uint32Array;
 }
 
-/**
- * Step of `encode` after which an item's codes say its scores, rather than the item, as well as one sweep over them
- * can.
- */
+/** Step of `encode` after which the codes say an item's scores as well as one sweep over them can. */
 export function scoreAware(
   codebook: Codebook,
   given: QueryMoments,

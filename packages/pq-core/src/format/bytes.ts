@@ -1,10 +1,7 @@
 import { check, FormatError } from "../errors.ts";
 import { align } from "./constants.ts";
 
-/**
- * Arrays one after another, each at a multiple of 16 bytes. The format is little-endian; so is every JS engine in
- * use.
- */
+/** Arrays one after another, each at a multiple of 16 bytes. Little-endian, as every JS engine in use is. */
 export class SectionWriter {
   #parts: { at: number; bytes: Uint8Array }[] = [];
   #length = 0;

@@ -15,10 +15,7 @@ export interface FilterColumns {
   readonly numbers: ReadonlyMap<string, Float64Array>;
 }
 
-/**
- * First section of the payload: what follows, in order. [value, count] for each value of each facet, in code point
- * order.
- */
+/** First section of the payload. [value, count] for each value of each facet, in code point order. */
 interface Directory {
   readonly facets: readonly { readonly name: string; readonly values: readonly (readonly [string, number])[] }[];
   readonly numbers: readonly string[];

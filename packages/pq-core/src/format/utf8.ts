@@ -16,10 +16,7 @@ export function utf8Length(text: string): number {
   return bytes;
 }
 
-/**
- * Writes a text of `length` bytes to bytes[at …]; a call of the encoder for each of a million short texts costs more
- * than they do.
- */
+/** Writes a text of `length` bytes to bytes[at …]; for a million short texts, calls of an encoder cost more. */
 export function writeUtf8(text: string, bytes: Uint8Array, at: number, length: number): void {
   if (length === text.length) for (let i = 0; i < length; i++) bytes[at + i] = text.charCodeAt(i);
   else encoder.encodeInto(text, bytes.subarray(at, at + length));

@@ -46,10 +46,7 @@ export interface TermRange {
   readonly max: number;
 }
 
-/**
- * Bucket of a term: its true value lies in [min + b·step, min + (b + 1)·step], step = (max − min) / 16, up to
- * rounding.
- */
+/** Bucket of a term: its value lies in [min + b·step, min + (b + 1)·step], step = (max − min) / 16. */
 export function termBucket(term: number, range: TermRange): number {
   if (range.max <= range.min) return 0;
   return Math.min(15, Math.max(0, Math.floor((16 * (term - range.min)) / (range.max - range.min))));

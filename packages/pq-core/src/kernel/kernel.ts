@@ -85,10 +85,7 @@ export interface AdcKernel {
   search?(query: Float32Array, offsets: Uint32Array, nprobe: number, k: number, floor?: number): Ranking & Counts;
   /** The cells that the last `search` visited, best first; valid until the next call. */
   visited?(): Uint32Array;
-  /**
-   * What the kernel has of the query set last, views that are valid until the next call; other values in `table` are
-   * another query's.
-   */
+  /** What the kernel has of the query set last: views, valid until the next call. */
   query?(): { readonly table: Float32Array; readonly products: Float32Array };
 }
 

@@ -44,10 +44,7 @@ const RELAXED_PROBE = [
   ...[0x0a, 0x0f, 0x01, 0x0d, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x41, 0x00, 0xfd, 0x0f, 0xfd, 0x80, 0x02, 0x0b],
 ];
 
-/**
- * Which build this engine can compile: kernel-relaxed.wasm when true (Node 22, workerd, current browsers), else
- * kernel.wasm.
- */
+/** Which build this engine can compile: kernel-relaxed.wasm when true (Node 22, workerd, browsers of today). */
 export function supportsRelaxedSimd(): boolean {
   return WebAssembly.validate(Uint8Array.from(RELAXED_PROBE));
 }

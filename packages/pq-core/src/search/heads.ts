@@ -5,10 +5,7 @@ import type { Queries } from "./queries.ts";
 import { biasesOf, eachAbove, kernelFloor, type Scan, type Stretch, scanHead } from "./rank.ts";
 import type { Head } from "./score.ts";
 
-/**
- * Adds what each vector finds in the stretches it probes. What is below the last of the list so far need not be
- * found.
- */
+/** Adds what each vector finds in the stretches it probes; nothing below the last of the list so far is needed. */
 export function addOwn(scan: Scan, heads: readonly Head[], queries: Queries, best: BestTerms, size: number): void {
   const own: Stretch[][] = heads.map(() => []);
   for (const stretch of scan.stretches) {

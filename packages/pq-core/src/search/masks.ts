@@ -13,10 +13,7 @@ export interface BlockMask {
 /** Matches scored one by one, in whatever cell they lie, when a filter lets no more through than this. */
 export const SELECTIVE = 1024;
 
-/**
- * Puts the masks of a filter and of excluded ordinals (lists, each ascending) on a stretch; undefined when nothing of
- * it is left.
- */
+/** Puts the masks of a filter and of excluded ordinals on a stretch; undefined when nothing of it is left. */
 export function maskStretch(
   stretch: Stretch,
   filter: BlockMask | undefined,

@@ -16,10 +16,7 @@ import type { Stretch } from "./rank.ts";
 const SINGLES = 128;
 /** Bytes of chunks that are in memory together for one search of a paged index, besides those that the cache keeps. */
 const GROUP_BYTES = 2 * 1024 * 1024;
-/**
- * Bytes of a paged list that are in the kernel's memory at once; it never gives memory back, so this must not follow
- * the longest list.
- */
+/** Bytes of a paged list in the kernel's memory at once. The kernel never gives memory back, so this is fixed. */
 const SCAN_BYTES = 256 * 1024;
 
 /** Lists that are not in memory but in chunks, fetched as they are needed. */

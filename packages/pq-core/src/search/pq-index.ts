@@ -195,10 +195,7 @@ export class PqIndex implements Index {
     return undefined;
   }
 
-  /**
-   * A shortlist for the k best of what is visited. To be called right after `probe`, without an await: see {@link
-   * Visit}.
-   */
+  /** A shortlist for the k best of what is visited. Call right after `probe`, without an await: see {@link Visit}. */
   async rank(
     heads: readonly Head[],
     { merge, isPlain }: Resolved,

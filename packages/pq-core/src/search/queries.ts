@@ -4,10 +4,7 @@ import type { Head } from "./score.ts";
 /** Kept queries take no more than this. */
 const KEEP_FLOATS = 256 * 1024;
 
-/**
- * Gives the kernel the query of one vector after the other, and comes back to them without computing their tables
- * again where it can.
- */
+/** Gives the kernel one query vector after the other, and recomputes tables only where it must. */
 export class Queries {
   readonly #kernel: AdcKernel;
   readonly #heads: readonly Head[];

@@ -68,10 +68,7 @@ export function spareFor({ nlist }: Codebook, { shift }: Head): 0 | 1 {
   return nlist > 0 || shift !== 0 ? 1 : 0;
 }
 
-/**
- * Gives `take` every item of a stretch that scores at least `floor` by the query that the kernel has, until there are
- * enough.
- */
+/** Gives `take` every item of a stretch that scores at least `floor` by the kernel's query, until it has enough. */
 export function eachAbove(
   scan: Scan,
   head: Head,

@@ -1,7 +1,4 @@
-/**
- * What every store must do, whatever it is made of. Bring a store and a test runner; see
- * `test/store-conformance.test.ts`.
- */
+/** What every store must do. Bring a store and a test runner; see `test/store-conformance.test.ts`. */
 import assert from "node:assert/strict";
 import { UserError } from "@poeem/offline/errors";
 import {

@@ -1,7 +1,4 @@
-/**
- * Bytes ↔ sections: what every tower's file is made of, whatever its inputs are. Specification: docs/format.md,
- * "Towers".
- */
+/** Bytes ↔ sections: what every tower's file is made of. Specification: docs/format.md, "Towers". */
 import { FormatError } from "@poeem/pq-core";
 
 const ARRAYS = { f32: Float32Array, u32: Uint32Array, i8: Int8Array, u8: Uint8Array } as const;

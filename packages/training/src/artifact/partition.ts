@@ -21,10 +21,7 @@ const RATE = 0.03;
 
 export interface FittedPartition {
   readonly partition: Partition;
-  /**
-   * Share of the variance of log Z that the function explains, as it is stored, over query vectors that took no part in
-   * the fit.
-   */
+  /** Share of the variance of log Z that the stored function explains, over query vectors left out of the fit. */
   readonly r2: number;
 }
 
@@ -81,10 +78,7 @@ export async function fitPartition(
   return { partition: fitted, r2: explained(fitted, queries.subarray(0, end * dim), logZ.subarray(0, end)) };
 }
 
-/**
- * Users who have a history, in random order, each again and again until there are `most`; the first `judges` of them
- * come once.
- */
+/** Users with a history, in random order, repeated until there are `most`; the first `judges` come once. */
 function drawUsers(histories: Csr, most: number, random: Random): { users: number[]; judges: number } {
   const order = Array.from(random.permutation(histories.offsets.length - 1));
   const users = order.filter((user) => listOf(histories, user).length > 0).slice(0, most);

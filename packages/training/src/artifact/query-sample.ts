@@ -6,10 +6,7 @@ import type { TwoTower } from "../model/two-tower.ts";
 
 const SLICE = 256;
 
-/**
- * A query vector of each of some histories: of a mixture, the component of an item drawn at random. (histories.length,
- * dim)
- */
+/** A query vector of each history, (histories.length, dim): of a mixture, one component drawn at random. */
 export function drawComponents(
   histories: readonly Uint32Array[],
   items: Float32Array,

@@ -10,10 +10,7 @@ export const BACKENDS = ["node-gpu", "node", "webgpu", "wasm", "cpu"] as const;
 export type Backend = (typeof BACKENDS)[number];
 export type BackendName = Backend | "auto";
 
-/**
- * What has to be installed for a backend that `npm ci` does not bring along; the versions are those of our
- * peerDependencies.
- */
+/** What to install for a backend that `npm ci` does not bring; versions are those of our peerDependencies. */
 export const INSTALLED_BY: Partial<Record<Backend, readonly string[]>> = {
   "node-gpu": ["@tensorflow/tfjs-node-gpu@4.22.0"],
   node: ["@tensorflow/tfjs-node@4.22.0"],

@@ -86,10 +86,7 @@ const gatherRows: Kernel = ({ inputs, attrs, backend }) => {
   return out;
 };
 
-/**
- * (n, m) summed over n, the gradient of what is added to every row, in double precision; the original transposes x
- * first.
- */
+/** (n, m) summed over n in double precision, the gradient of what is added to every row; the original transposes. */
 const sumOfRows: Kernel = ({ inputs, attrs, backend }) => {
   const x = inputs["x"]!;
   const { axis, keepDims } = attrs as { axis: number | number[]; keepDims: boolean };

@@ -10,10 +10,7 @@ export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/**
- * DuckDB with a database file of its own in a temporary folder: what does not fit into `memoryLimit` goes to disk, and
- * `close` removes it.
- */
+/** DuckDB with a database file in a temporary folder: what exceeds `memoryLimit` goes to disk until `close`. */
 export class Database {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;

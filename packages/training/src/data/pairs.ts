@@ -1,7 +1,4 @@
-/**
- * Gives each distinct pair of numbers a number of its own, in order of first sight. Typed arrays: ten million pairs
- * fit.
- */
+/** Numbers each distinct pair of numbers in order of first sight. Typed arrays: ten million pairs fit. */
 export class PairNumbers {
   /** First and second of each pair, by number. */
   #first: Uint32Array;

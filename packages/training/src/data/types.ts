@@ -82,10 +82,7 @@ export interface Past {
   readonly length: Uint32Array;
 }
 
-/**
- * Number columns of the items, each with mean 0 and deviation 1 over the items that have it; a missing number is 0, the
- * mean.
- */
+/** Number columns of the items, with mean 0 and deviation 1 over the items that have one; missing = 0. */
 export interface ItemNumbers {
   readonly columns: readonly NumberColumn[];
   /** (items, columns.length) */

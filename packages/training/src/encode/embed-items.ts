@@ -7,10 +7,7 @@ import { itemContent } from "../model/inputs/tower-inputs.ts";
 export interface EmbeddedItems {
   /** (ids.length, dim) */
   readonly vectors: Float32Array;
-  /**
-   * Items of which the tower knows nothing: no word, category or number of theirs, nor themselves. Their vectors are
-   * zeros.
-   */
+  /** Items of which the tower knows nothing: no word, category, number or id. Their vectors are zeros. */
   readonly nothingKnown: readonly string[];
 }
 

@@ -9,15 +9,9 @@ import { encoderOf, type QueryEncoder } from "../rank/query-encoder.ts";
 const MOST_KEPT = 10_000;
 
 export interface QueryEncoders {
-  /**
-   * The index's query tower over a set of queries: their texts, contexts and histories, of whatever item vectors are
-   * asked for.
-   */
+  /** The index's query tower over a set of queries, with histories read from whatever item vectors are asked for. */
   readonly encode: QueryEncoder;
-  /**
-   * The same with the normalisation of a mixture, where it has one, fitted for these item vectors instead of the
-   * index's.
-   */
+  /** The same, with the normalisation of a mixture fitted for these item vectors instead of the index's. */
   readonly encodeFor: (items: Float32Array) => Promise<QueryEncoder>;
 }
 

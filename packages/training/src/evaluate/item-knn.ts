@@ -52,10 +52,7 @@ export function itemNeighbours(lists: Csr, numItems: number, size = NEIGHBOURS):
   return invert(offsets, nearest, similarities);
 }
 
-/**
- * Puts one item into the sorted row that begins at `from`, which keeps the `size` most similar; returns how many it
- * has.
- */
+/** Puts one item into a sorted row that keeps the `size` most similar; returns how many it has. */
 function insert(
   items: Uint32Array,
   similarities: Float32Array,

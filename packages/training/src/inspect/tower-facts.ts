@@ -3,7 +3,8 @@ import type { Facts } from "./facts.ts";
 
 /** @param bytes of a query tower, not of its chunk */
 export function queryTowerFacts(bytes: Uint8Array): Facts {
-  return { bytes: bytes.length, ...towerFacts(readQueryTower(bytes)) };
+  const tower = readQueryTower(bytes);
+  return { bytes: bytes.length, textFeatures: 0, ...towerFacts(tower), textTable: `${tower.width} dimensions, int8` };
 }
 
 /** What a tower reads, and its shape. */

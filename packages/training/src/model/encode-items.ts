@@ -5,10 +5,7 @@ import { encodeFast, type QueryMoments } from "@poeem/pq-core/write";
 
 let compiled: Promise<WebAssembly.Module | undefined> | undefined;
 
-/**
- * Codes of item vectors (count, dim), with pq-core's encode kernel; without it, where it has not been built, as slowly
- * as by hand.
- */
+/** Codes of item vectors (count, dim), by pq-core's kernel; where it has not been built, by the slow definition. */
 export async function encodeItems(
   codebook: Codebook,
   itemVectors: Float32Array,

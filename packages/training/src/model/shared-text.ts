@@ -22,10 +22,7 @@ export class SharedText {
     return this.#settled ?? quantizeTable(this.rows.rows, this.vocabulary, this.rows.dim);
   }
 
-  /**
-   * Ends training: puts the rows as they travel in place of the trained ones, so that both towers compute with the same
-   * numbers.
-   */
+  /** Ends training: the rows as they travel replace the trained ones, so that both towers compute alike. */
   settle(): void {
     this.#settled = this.table();
     this.rows.rows.set(dequantizeTable(this.#settled));

@@ -74,10 +74,7 @@ function cooccurrence(histories: Csr, numItems: number, width: number): (x: Floa
   };
 }
 
-/**
- * Columns that span what those of x (rows, width) span, orthonormal: x · V · Λ^(−1/2) with xᵀx = V Λ Vᵀ. Twice, for
- * precision.
- */
+/** Orthonormal columns with the span of x (rows, width): x · V · Λ^(−1/2), xᵀx = V Λ Vᵀ. Twice, for precision. */
 function orthonormalize(x: Float32Array, width: number): Float32Array {
   let columns = x;
   for (let pass = 0; pass < 2; pass++) {

@@ -84,10 +84,7 @@ async function scoreSlice(
   return readAndDispose(scores);
 }
 
-/**
- * (queries, heads): what each vector's softmax counts in its query's score, the largest logit of the query taken off
- * all of them.
- */
+/** (queries, heads): the weight of each vector's softmax in its query's score, the largest logit taken off. */
 function headWeights(
   slice: readonly QueryVectors[],
   heads: number,

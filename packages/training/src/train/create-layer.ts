@@ -22,10 +22,7 @@ export function createLayer(config: PoeemConfig, totalSteps: number, dataset: Pi
   });
 }
 
-/**
- * Losses that read queries are on by default where texts meet a sample of the items, and refused where they cannot
- * work.
- */
+/** Losses that read queries: on where texts meet a sample of the items, refused where they cannot work. */
 function servedLosses(config: PoeemConfig, hasHistories: boolean): Partial<LossOptions> {
   const options: Record<string, number> = lossOptions(config.index);
   const isMixture = config.model.history.as === "mixture";

@@ -1,9 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 
-/**
- * What a tower reads in a step: rows that the host adds up, in memory that all steps share (a new array each would wait
- * for the collector).
- */
+/** What a tower reads in a step: rows that the host adds up, in memory that all steps share. */
 export class StepInput {
   readonly #dim: number;
   #room = new Float32Array(0);

@@ -37,10 +37,7 @@ export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeight
   add(batch: Batch, out: Float32Array, random?: Random): Backward;
   /** Weights as they travel; undefined when there is nothing to tell. */
   weights(): Weights | undefined;
-  /**
-   * Of items: adds to out, (items, dim), what only the training knows of an item, so that no reader can compute it from
-   * the item's columns.
-   */
+  /** Of items: out (items, dim) += what only the training knows of an item, and its columns do not tell. */
   remember?(out: Float32Array): void;
 }
 
