@@ -163,7 +163,7 @@ describe("what is searched with", () => {
     const words = await indexWith(weights(text), ids);
     expect(await ask(words, { text: "zebra" })).toBeUndefined();
     expect(await ask(words, { context: { device: "tv" } })).toBeUndefined();
-    await expect(search("-q", "zebra")).rejects.toThrow(/nothing of this query is known/);
+    await expect(search("-q", "zebra")).rejects.toThrow(/no word of "zebra" is known/);
     const combined = "cannot be combined: the model of this index reads a history by itself";
     await refused(words, { text: "red", history: ["item-1"] }, "history", combined);
     await refused(words, { text: "red", like: "item-1" }, "like", "expected like alone, got text and like");
