@@ -16,6 +16,7 @@ export { rowsOf } from "./inputs/rows.ts";
 export type { TextWeights } from "./inputs/text.ts";
 export { createItemTower, type ItemTower, type ItemTowerWeights, readItemTower, writeItemTower } from "./item-tower.ts";
 export type { ItemContent, ItemInputWeights, Query, QueryInputWeights } from "./kinds.ts";
+export { inputFacts } from "./kinds.ts";
 export { type DenseLayer, l2Normalize, mlp } from "./layers.ts";
 export {
   createQueryTower,

@@ -2,6 +2,7 @@
 import { CATEGORY } from "./inputs/category.ts";
 import { CONTEXT } from "./inputs/context.ts";
 import { HISTORY } from "./inputs/history.ts";
+import type { InputKind } from "./inputs/input.ts";
 import { KNOWN } from "./inputs/known.ts";
 import { NUMBER } from "./inputs/number.ts";
 import { TEXT } from "./inputs/text.ts";
@@ -9,6 +10,12 @@ import { TEXT } from "./inputs/text.ts";
 /** In the order in which their parts are added up. */
 export const QUERY_KINDS = [TEXT, HISTORY, CONTEXT] as const;
 export const ITEM_KINDS = [KNOWN, CATEGORY, NUMBER, TEXT] as const;
+
+/** What a person wants to know of an input. */
+export function inputFacts(weights: QueryInputWeights | ItemInputWeights): ReturnType<(typeof TEXT)["facts"]> {
+  const kind = [...QUERY_KINDS, ...ITEM_KINDS].find(({ kind }) => kind === weights.kind)!;
+  return (kind as InputKind<typeof weights, unknown>).facts(weights);
+}
 
 type OfKind<K> = K extends { open(weights: infer W, width: number): { add?(of: infer Of, sum: Float64Array): void } }
   ? { weights: W; of: Of }

@@ -25,6 +25,7 @@ export const CATEGORY: InputKind<CategoryWeights, WithCategories> = {
     expectThat(isGood, where, "category.names", "strings", names);
     return { kind: "category", names: names!, rows: arrayOf(where, section, 0, "f32", names!.length * width) };
   },
+  facts: ({ names }) => ({ categories: names.length }),
   open({ names, rows }) {
     const rowOf = new Map(names.map((name, row) => [name, row]));
     return {

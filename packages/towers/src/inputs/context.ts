@@ -27,16 +27,21 @@ export const CONTEXT: InputKind<ContextWeights, WithContext> = {
     expectThat(isGood, where, "context.names", `at most ${MAX_NAMES} strings "column\\tvalue"`, names);
     return { kind: "context", names: names!, rows: arrayOf(where, section, 0, "f32", names!.length * width) };
   },
+  facts: ({ names }) => ({ contextValues: names.length, contexts: columnsOf(names) }),
   open({ names, rows }) {
     const rowOf = new Map(names.map((name, row) => [name, row]));
     return {
-      reads: { contexts: [...new Set(names.map((name) => name.slice(0, name.indexOf("\t"))))] },
+      reads: { contexts: columnsOf(names) },
       add({ context = {} }, sum) {
         for (const [column, value] of Object.entries(context)) addRow(rows, rowOf.get(`${column}\t${value}`), 1, sum);
       },
     };
   },
 };
+
+function columnsOf(names: readonly string[]): string[] {
+  return [...new Set(names.map((name) => name.slice(0, name.indexOf("\t"))))];
+}
 
 function isName(name: unknown): boolean {
   return typeof name === "string" && name.includes("\t");

@@ -56,6 +56,11 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
     const values = arrayOf(where, section, 0, "i8", bias.length * width);
     return { ...weights, partition: { values, scales: arrayOf(where, section, 1, "f32", bias.length), bias } };
   },
+  facts: ({ form, length, scale, partition }) => ({
+    history: `${form}, the newest ${length} items`,
+    mixtureScale: form === "mixture" ? scale : undefined,
+    partitionTerms: partition?.bias.length,
+  }),
   open(weights, width) {
     const reads = { history: weights.form, historyLength: weights.length };
     const of = ({ history }: WithHistory): readonly Float32Array[] =>

@@ -15,6 +15,8 @@ export interface InputKind<W, Of> {
    */
   unpack(where: string, section: Section, width: number, dim: number): W;
   open(weights: W, width: number): Input<Of>;
+  /** What a person wants to know of the weights, by name: what `poeem inspect` shows. */
+  facts(weights: W): Readonly<Record<string, number | string | readonly string[] | undefined>>;
 }
 
 /** An input ready to be asked. */

@@ -33,6 +33,7 @@ export const KNOWN: InputKind<KnownWeights, WithId> = {
     const known = ids as string[];
     return { kind: "known", ids: known, rows: arrayOf(where, section, 1, "f32", known.length * width) };
   },
+  facts: ({ ids }) => ({ items: ids.length }),
   open({ ids, rows }) {
     const rowOf = new Map(ids.map((id, row) => [id, row]));
     return { add: ({ id }, sum) => addRow(rows, rowOf.get(id), 1, sum) };

@@ -31,6 +31,7 @@ export const NUMBER: InputKind<NumberWeights, WithNumbers> = {
     expectThat(isGood, where, "number.columns", "a name, a mean and a deviation each", columns);
     return { kind: "number", columns: columns!, rows: arrayOf(where, section, 0, "f32", columns!.length * width) };
   },
+  facts: ({ columns }) => ({ numbers: columns.map(({ name }) => name) }),
   open: ({ columns, rows }) => ({
     add({ numbers = {} }, sum) {
       columns.forEach((column, row) => {

@@ -45,6 +45,10 @@ export const TEXT: InputKind<TextWeights, WithText> = {
     const table = { embeddingDim: width, hashes, scales, values };
     return { kind: "text", tokenizer: tokenizer!, table, ...(weightOfNew !== undefined && { weightOfNew }) };
   },
+  facts: ({ tokenizer: { minGram, maxGram, maxChars }, table }) => ({
+    textFeatures: table.hashes.length,
+    tokenizer: `n-grams of ${minGram} to ${maxGram}, at most ${maxChars} characters`,
+  }),
   open: ({ tokenizer, table, weightOfNew = 1 }) => ({
     reads: { text: table.hashes.length > 0 },
     add({ text, isNew }, sum) {
