@@ -1,6 +1,6 @@
 /**
  * What publishing asks of a place that keeps an index: the seam between `publish`, `rollback` and `prune` above, and
- * the stores below (`stores/`). `testing/store-conformance.ts` holds every store to it.
+ * the stores below (`stores/`). `test/store-conformance.ts` holds every store to it.
  */
 import { UserError } from "@poeem/offline/errors";
 

@@ -5,9 +5,9 @@ import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, it } from "vitest";
 import { withLocalStore } from "../src/stores/local.ts";
 import { restStore } from "../src/stores/rest.ts";
-import { storeConformance } from "../src/testing/store-conformance.ts";
 import { ACCOUNT, KvServer, NAMESPACE, TOKEN } from "./kv-server.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { storeConformance } from "./store-conformance.ts";
 import { World } from "./world.ts";
 
 const TIMEOUT = 300_000;

@@ -1,9 +1,9 @@
-/** `npm run cost -w @poeem/publish [-- INDEX_FOLDER…] [--json]`: what serving costs, as in docs/deploy.md. */
+/** `npm run bench:cost [-- INDEX_FOLDER…] [--json]`: what serving costs, as in docs/deploy.md. */
 import { parseArgs } from "node:util";
 import { readManifestBytes } from "@poeem/offline/index-folder/write";
 import { openManifest } from "@poeem/pq-core";
-import { type IndexSize, indexSize, monthlyCost, type Usage } from "./cost.ts";
-import { type ExampleShape, exampleIndex } from "./cost-example.ts";
+import { type IndexSize, indexSize, monthlyCost, type Usage } from "./cost/cost.ts";
+import { type ExampleShape, exampleIndex } from "./cost/example.ts";
 
 const MIB = 1024 * 1024;
 /** What is priced when no folder is given. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type IndexSize, indexSize, monthlyCost, PRICES, type Usage } from "../src/cost.ts";
-import { exampleIndex } from "../src/cost-example.ts";
+import { type IndexSize, indexSize, monthlyCost, PRICES, type Usage } from "../bench/cost/cost.ts";
+import { exampleIndex } from "../bench/cost/example.ts";
 
 describe("indexSize", () => {
   it("is the sum of what was written", async () => {

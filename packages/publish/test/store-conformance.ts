@@ -8,7 +8,7 @@ import {
   MAX_VALUE_BYTES,
   type Store,
   type StoredValue,
-} from "../store.ts";
+} from "../src/store.ts";
 
 export interface StoreConformance {
   /** Opens an empty store for the time of `work`; each case has one of its own. */
