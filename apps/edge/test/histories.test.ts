@@ -147,7 +147,7 @@ it.each([
   ["mixture", "q=cake&history=item:1", "history"],
   ["mixture", "q=cake&context.device=phone", "context"],
   ["mixture", "context.device=phone", "context"],
-  ["mean", "like=item:1&context.device=phone", "like"],
+  ["mean", "like=item:1&context.device=phone", "q"],
   ["mean", `context.${"a".repeat(70)}=1`, `context.${"a".repeat(70)}`],
   ["mean", "context.__proto__=1", "context"],
   ["mean", "context.=1", "context."],

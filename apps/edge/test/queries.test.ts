@@ -213,7 +213,12 @@ describe("POST /search", () => {
       400,
       '"1.nprobe" expected a whole number from 1 to 1000000, got 0',
     ],
-    ["two queries in one", { q: "a", like: "item:1" }, 400, '"like" expected alone, got q and like'],
+    [
+      "two queries in one",
+      { q: "a", like: "item:1" },
+      400,
+      '"q" expected like, vector, or any of q, history and context, got q and like',
+    ],
     ["q as a list", { q: ["a"] }, 400, '"q" expected text, got a list of 1'],
     ["exclude as text", { q: "a", exclude: "item:1" }, 400, '"exclude" expected a list of ids, got "item:1"'],
     [

@@ -48,7 +48,7 @@ describe("inspecting one file", () => {
     ["items", { count: 40, firstFields: expect.stringMatching(/^\{"title":"Item \d+"\}$/) }],
     ["lookup", { count: 40 }],
     ["filters", { facets: { kind: "2 values" } }],
-    ["query-tower", { queryTower: expect.objectContaining({ textFeatures: 2, dimensions: 4 }) }],
+    ["query-tower", { queryTower: expect.objectContaining({ textFeatures: 2, textTable: "4 dimensions, int8" }) }],
   ])("says of a %s chunk what it is, and that its name and manifest agree", async (kind, expected) => {
     const facts = await fileFacts(fileOf(kind));
     const { size } = await readFile(fileOf(kind)).then(({ length }) => ({ size: length }));

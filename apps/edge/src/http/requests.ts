@@ -151,13 +151,12 @@ function checkQuery(value: object, context: z.RefinementCtx): void {
   const given = QUERY_KINDS.filter((kind) =>
     names.some((name) => name === kind || (kind === "context" && name.startsWith(CONTEXT_PREFIX))),
   );
-  const lone = loneOf(given);
-  if (given.length > 0 && lone === undefined) return;
+  if (given.length > 0 && loneOf(given) === undefined) return;
   const message =
-    lone === undefined
+    given.length === 0
       ? "Nothing to search for: give q, history, context, like or vector"
-      : `expected alone, got ${given.join(" and ")}`;
-  context.addIssue({ code: "custom", path: [lone ?? "q"], message });
+      : `expected like, vector, or any of q, history and context, got ${given.join(" and ")}`;
+  context.addIssue({ code: "custom", path: ["q"], message });
 }
 
 const CONTEXT_NAME = /^[A-Za-z0-9_-]{1,64}$/;

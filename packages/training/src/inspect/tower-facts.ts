@@ -9,8 +9,8 @@ import type { Facts } from "./facts.ts";
 
 /** @param bytes of a query tower, not of its chunk */
 export function queryTowerFacts(bytes: Uint8Array): Facts {
-  const tower = readQueryTower(bytes);
-  return { bytes: bytes.length, textFeatures: 0, ...towerFacts(tower), textTable: `${tower.width} dimensions, int8` };
+  const { dimensions, ...facts } = towerFacts(readQueryTower(bytes));
+  return { bytes: bytes.length, textFeatures: 0, textTable: `${dimensions} dimensions, int8`, contexts: [], ...facts };
 }
 
 /** What a tower reads, and its shape. */
