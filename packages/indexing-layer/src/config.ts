@@ -102,7 +102,7 @@ const PRESETS: Record<Preset, Partial<IndexingLayerConfig>> = { default: {}, poe
 
 /**
  * Fills the options up from their preset and checks every one of them.
- * @throws LayerError naming the first option at fault.
+ * @throws InputError naming the first option at fault.
  */
 export function resolveConfig(options: IndexingLayerOptions): IndexingLayerConfig {
   const { preset = "default", givens, ...rest } = options;

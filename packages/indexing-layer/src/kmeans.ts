@@ -21,7 +21,6 @@ export interface Clustering {
   assignments: Int32Array;
   /** (numCentroids), points of each cell. */
   counts: Int32Array;
-  iterations: number;
 }
 
 /**
@@ -46,9 +45,7 @@ export async function kmeans(options: KmeansOptions): Promise<Clustering> {
   } else {
     centroids = start.slice();
   }
-  let iterations = 0;
-  while (iterations < maxIterations) {
-    iterations++;
+  for (let i = 0; i < maxIterations; i++) {
     const moved = await assignNearest(data, dim, centroids, assignments, squaredDistances);
     moveCentroids(data, dim, assignments, centroids, counts);
     refillEmpty(data, dim, assignments, squaredDistances, centroids, counts);
@@ -57,11 +54,11 @@ export async function kmeans(options: KmeansOptions): Promise<Clustering> {
   await assignNearest(data, dim, centroids, assignments, squaredDistances);
   counts.fill(0);
   for (let i = 0; i < n; i++) counts[assignments[i]!]!++;
-  return { centroids, assignments, counts, iterations };
+  return { centroids, assignments, counts };
 }
 
 /** Numbers of one score matrix, 16 MB: points are assigned in chunks of as many rows as fit. */
-const maxScores = 1 << 22;
+const MAX_SCORES = 1 << 22;
 
 /**
  * Sets each point's nearest centroid and squared distance on the active backend, several times as fast as a loop here;
@@ -75,7 +72,7 @@ export async function assignNearest(
   squaredDistances: Float32Array,
 ): Promise<number> {
   const n = assignments.length;
-  const chunkRows = Math.max(1, Math.floor((maxScores * dim) / centroids.length));
+  const chunkRows = Math.max(1, Math.floor((MAX_SCORES * dim) / centroids.length));
   let moved = 0;
   for (let from = 0; from < n; from += chunkRows) {
     const rows = Math.min(chunkRows, n - from);

@@ -20,7 +20,7 @@ function softmax(problem: SoftmaxProblem): SoftmaxResult {
 /**
  * The loss that `SoftmaxProblem` defines.
  * @returns `total` with its gradients to queries, candidates, log weights and scale, and `ranking` without
- * @throws LayerError for a teacher beside a mixture, or a problem without anything to find
+ * @throws InputError for a teacher beside a mixture, or a problem without anything to find
  */
 export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; ranking: tf.Scalar } {
   const { queries, candidates, logWeights, teacher, scale } = problem;
