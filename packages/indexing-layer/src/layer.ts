@@ -66,6 +66,7 @@ export class IndexingLayer {
     return this.#stepsDone;
   }
 
+  /** Where the schedule is: what the next training call does with items. */
   get phase(): Phase {
     if (this.#isReady) return "joint";
     return this.#stepsDone < this.config.warmupSteps ? "warmup" : "collecting";
@@ -152,7 +153,7 @@ export class IndexingLayer {
     const [b, width] = queries.shape;
     const most = answers ? b : x.shape[0];
     if (b > most || width !== dim) fail("queries", `at most ${most} rows of ${dim}`, `[${b},${width}]`);
-    if (answers && answers.shape[0] !== b) fail("answers", `${b} rows of items, one a query`, answers.shape[0]);
+    if (answers && answers.shape[0] !== b) fail("answers", `${b} rows of items, one per query`, answers.shape[0]);
   }
 
   /** (n, dim) of the rotated space, such as `coarseCentroids`, in the items' own space. */

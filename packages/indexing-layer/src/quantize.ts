@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
  * would be mostly zeros.
  */
 
-/** Block-diagonal scoring multiplies M times too often; past this many multiply-adds a row, M calls cost less. */
+/** Block-diagonal scoring multiplies M times too often; past this many multiply-adds per row, M calls cost less. */
 const BLOCK_DIAGONAL_LIMIT = 1 << 16;
 
 /** `y` (n, dim), `centroids` (K, dim) -> (n) int32, the nearest centroid of each row. */

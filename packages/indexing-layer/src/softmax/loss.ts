@@ -24,7 +24,7 @@ function softmax(problem: SoftmaxProblem): SoftmaxResult {
  */
 export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; ranking: tf.Scalar } {
   const { queries, candidates, logWeights, teacher, scale } = problem;
-  if (teacher && logWeights) fail("teacher", "one query a group, without logWeights", "a mixture");
+  if (teacher && logWeights) fail("teacher", "one query per group, without logWeights", "a mixture");
   if (!teacher && !problem.targets) fail("softmaxLoss", "targets or a teacher", "neither");
   const log = typeof scale === "number" ? undefined : scale.log;
   const inputs = [queries, problem.constantCandidates ? undefined : candidates, logWeights, log];

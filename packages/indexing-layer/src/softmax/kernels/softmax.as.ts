@@ -308,7 +308,7 @@ function pull(group: i32, row: i32, rows: i32, at: usize): usize {
   return shares;
 }
 
-// One row a group: the tile becomes the whole slope, (T/total + w/n)·p − w/n·teacher − targets/total.
+// One row per group: the tile becomes the whole slope, (T/total + w/n)·p − w/n·teacher − targets/total.
 function slopeWithTeacher(): void {
   scores(teacherPanels, teacherTile);
   for (let r = 0; r < used; r++) {
