@@ -5,9 +5,14 @@
  */
 const PREFIX = "[pq-core]";
 
+/** Text as a message shows it: quoted, and cut to `most` characters. */
+export function quote(text: string, most = 40): string {
+  return JSON.stringify(text.length > most ? `${text.slice(0, most)}…` : text);
+}
+
 /** How a value is shown in a message: short, never the contents of a large array. */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "string") return quote(value, 60);
   if (ArrayBuffer.isView(value))
     return `${value.constructor.name}(${(value as Uint8Array).length ?? value.byteLength})`;
   if (Array.isArray(value)) return `Array(${value.length})`;

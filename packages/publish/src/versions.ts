@@ -11,6 +11,7 @@ import {
 } from "@poeem/pq-core/kv";
 import type { Clock } from "./clock.ts";
 import type { Store, StoredKey } from "./store.ts";
+import { bytesOf, valuesOf } from "./verify.ts";
 
 /** What is remembered of a published version: the metadata of a key of its own, so that one list tells all of them. */
 export interface VersionRecord {
@@ -129,9 +130,8 @@ async function readPointer(store: Store, name: string): Promise<IndexPointer | u
 
 async function describeVersion(store: Store, pointer: IndexPointer): Promise<VersionRecord> {
   const { manifest, manifestBytes } = await readManifest(store, pointer);
-  const bytes = manifest.chunks.reduce((sum, { size }) => sum + size, manifestBytes.length);
-  const { version, manifestKey, publishedAt } = pointer;
-  return { version, manifestKey, publishedAt, items: manifest.numItems, bytes };
+  const bytes = bytesOf(valuesOf(manifest, manifestBytes));
+  return { ...pointer, items: manifest.numItems, bytes };
 }
 
 function recordOf({ key, metadata = {} }: StoredKey, prefix: string): VersionRecord {

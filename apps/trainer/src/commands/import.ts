@@ -17,7 +17,7 @@ export async function importIndex(file: string, options: ImportOptions): Promise
   await checkIndexTarget(options.out);
   const { input, norms, numCentroidsUsed } = readPoeemIndex(await readBytes(file), options.metric);
   const artifact = await writeArtifact({ ...input, training: { importedFrom: "poeem", norms, numCentroidsUsed } });
-  await writeIndexDirectory(options.out, artifact, {});
+  await writeIndexDirectory(options.out, artifact);
   const facts = {
     out: options.out,
     version: artifact.version,

@@ -37,12 +37,14 @@ export async function checkIndexTarget(target: string): Promise<void> {
  * Writes an artifact, and files beside it that are not published, as one folder: everything goes into a new folder next
  * to the target, which takes the target's place in a rename. Whatever goes wrong before that, the previous folder
  * stays.
+ *
+ * @returns bytes of the artifact
  */
 export async function writeIndexDirectory(
   target: string,
   artifact: Artifact,
-  extras: Readonly<Record<string, Uint8Array>>,
-): Promise<void> {
+  extras: Readonly<Record<string, Uint8Array>> = {},
+): Promise<number> {
   await checkIndexTarget(target);
   const path = resolve(target);
   let staging: string | undefined;
@@ -56,6 +58,7 @@ export async function writeIndexDirectory(
     }
     await writeFile(join(staging, MANIFEST), artifact.manifestBytes);
     await replaceDirectory(staging, path);
+    return artifact.chunks.reduce((sum, { bytes }) => sum + bytes.length, artifact.manifestBytes.length);
   } catch (error) {
     if (staging) await rm(staging, { recursive: true, force: true });
     throw new UserError(`cannot write the index to ${target}: ${messageOf(error)}`);

@@ -1,9 +1,10 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { checkPayload } from "../format/bytes.ts";
-import { type ChunkCache, entriesOf, MAX_FETCHES, mapLimited, type NumberedEntry } from "../format/chunk-cache.ts";
+import { type ChunkCache, entriesOf, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, blockBytes, countBlocks } from "../kernel/blocks.ts";
 import type { AdcKernel } from "../kernel/kernel.ts";
+import { mapLimited } from "../limited.ts";
 
 /** Lists that are ready to be scanned without an await. */
 export interface ReadyLists {

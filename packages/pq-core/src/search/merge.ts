@@ -27,7 +27,7 @@ export type Merge =
     };
 
 /** @throws InputError */
-export function checkMerge(merge: Merge, heads: number): void {
+export function checkMerge(merge: Merge, numVectors: number): void {
   if (merge.by === "max") return;
   check(merge.by === "sumExp", "merge.by", "max or sumExp", (merge as { by: unknown }).by, INPUT);
   const { temperature, weights, exact = true } = merge;
@@ -35,6 +35,18 @@ export function checkMerge(merge: Merge, heads: number): void {
   const isPositive = (value: number): boolean => value > 0 && value < Infinity;
   check(isPositive(temperature), "merge.temperature", "a positive number", temperature, INPUT);
   if (weights === undefined) return;
-  check(weights.length === heads, "merge.weights", `length ${heads}, one a query`, weights.length, INPUT);
+  check(weights.length === numVectors, "merge.weights", `length ${numVectors}, one a query`, weights.length, INPUT);
   checkEach("merge.weights", weights, "a positive number", isPositive, INPUT);
+}
+
+/** What the score by vector h counts for: logWeight_h + temperature · score. */
+export interface Weighting {
+  readonly temperature: number;
+  /** One per vector; left out: 0. */
+  readonly logWeights?: readonly number[] | undefined;
+}
+
+export function weightingOf(merge: Merge): Weighting {
+  if (merge.by === "max") return { temperature: 1 };
+  return { temperature: merge.temperature, logWeights: merge.weights && Array.from(merge.weights, Math.log) };
 }
