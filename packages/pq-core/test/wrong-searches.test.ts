@@ -45,7 +45,7 @@ describe.each(OPENED)("%s", (_, open) => {
     [
       { merge: { by: "sumExp", temperature: 1, weights: [1, 2] } },
       "merge.weights",
-      "expected length 1, one a query, got 2",
+      "expected length 1, one per query, got 2",
     ],
     [
       { merge: { by: "sumExp", temperature: 1, weights: [-1] } },

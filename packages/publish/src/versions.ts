@@ -72,6 +72,7 @@ export function newRecord(manifest: Manifest, manifestKey: string, bytes: number
   return { version, manifestKey, publishedAt: new Date(clock.now()).toISOString(), items: numItems, bytes };
 }
 
+/** Writes the record of a version, or replaces it. @throws UserError when the store fails */
 export async function writeRecord(store: Store, name: string, record: VersionRecord): Promise<void> {
   const { version, ...facts } = record;
   const bytes = new TextEncoder().encode(JSON.stringify(record));

@@ -18,6 +18,7 @@ export interface NumberedEntry {
   readonly seq: number;
 }
 
+/** The chunks of a kind, in order. */
 export function entriesOf(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"]): NumberedEntry[] {
   return chunks.filter((entry) => entry.kind === kind).map((entry, seq) => ({ entry, seq }));
 }

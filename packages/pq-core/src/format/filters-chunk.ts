@@ -77,6 +77,7 @@ function bitmap(ordinals: readonly number[], n: number): Uint32Array {
   return words;
 }
 
+/** @param n items of the index @throws FormatError */
 export function readFilters(payload: Uint8Array, n: number): FilterColumns {
   const where = "filters";
   const reader = new SectionReader(where, payload);

@@ -98,6 +98,7 @@ export class ItemStore {
   }
 }
 
+/** @throws TypeError, RangeError at the first that is none */
 export function checkOrdinals(ordinals: ArrayLike<number>, numItems: number): void {
   for (let i = 0; i < ordinals.length; i++) checkInteger(`ordinals[${i}]`, ordinals[i], 0, numItems - 1);
 }

@@ -60,6 +60,7 @@ export interface IndexParts {
   readonly cache: ChunkCache;
 }
 
+/** An artifact without changes; `DeltaIndex` puts two of them together. */
 export class PqIndex implements Index {
   readonly manifest: Manifest;
   readonly codebook: Codebook;

@@ -19,6 +19,7 @@ export interface QueryVector {
   readonly shift: number;
 }
 
+/** @param original (dim) */
 export function scaleQuery(codebook: Codebook, original: Float32Array): QueryVector {
   if (codebook.metric === "innerProduct") return { original, query: original, shift: 0 };
   const square = original.reduce((sum, value) => sum + value * value, 0);
