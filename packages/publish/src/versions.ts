@@ -108,17 +108,13 @@ export async function readManifest(
   store: Store,
   { version, manifestKey }: Pick<VersionRecord, "version" | "manifestKey">,
 ): Promise<{ manifest: Manifest; manifestBytes: Uint8Array }> {
+  const damaged = (why: string) => new UserError(`${store.name}: version ${version} is damaged: ${manifestKey}${why}`);
   const manifestBytes = await store.get(manifestKey);
-  if (manifestBytes === null)
-    throw new UserError(`${store.name}: version ${version} is damaged: ${manifestKey} is missing`);
+  if (manifestBytes === null) throw damaged(" is missing");
   const manifest = await openManifest(manifestBytes).catch((error: unknown) => {
-    throw new UserError(`${store.name}: version ${version} is damaged: ${manifestKey}: ${messageOf(error)}`);
+    throw damaged(`: ${messageOf(error)}`);
   });
-  if (manifest.version !== version) {
-    throw new UserError(
-      `${store.name}: version ${version} is damaged: ${manifestKey} is of version ${manifest.version}`,
-    );
-  }
+  if (manifest.version !== version) throw damaged(` is of version ${manifest.version}`);
   return { manifest, manifestBytes };
 }
 

@@ -81,11 +81,8 @@ export async function findItem(served: ServedIndex, id: string): Promise<z.outpu
 
 /** The facets of an index, with how many items have each value. */
 export async function listFacets(served: ServedIndex): Promise<z.output<typeof facetsResponse>> {
-  if (!served.memory.keepsFilters) return { indexVersion: served.version, facets: {} };
-  return {
-    indexVersion: served.version,
-    facets: await readPart(served, () => served.index.facets()),
-  };
+  const { version: indexVersion, memory, index } = served;
+  return { indexVersion, facets: memory.keepsFilters ? await readPart(served, () => index.facets()) : {} };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Artifact, ChunkSource } from "@poeem/pq-core";
@@ -81,7 +82,7 @@ async function clearLeftovers(path: string): Promise<void> {
     for (const kind of ["previous", "new"] as const) {
       const left = leftover(path, pid, kind);
       if (basename(left) !== name || isAlive(pid)) continue;
-      if (kind === "previous" && !(await exists(path))) await rename(left, path);
+      if (kind === "previous" && !existsSync(path)) await rename(left, path);
       else await rm(left, { recursive: true, force: true });
     }
   }
@@ -95,13 +96,6 @@ function isAlive(pid: number): boolean {
     // it is there and belongs to somebody else
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function replaceDirectory(staging: string, path: string): Promise<void> {

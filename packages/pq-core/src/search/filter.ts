@@ -72,13 +72,8 @@ const KINDS: readonly Kind[] = [kind<FacetIn>(["facet", "in"], facetMask), kind<
 export function comparisonMask(comparison: Comparison, columns: FilterColumns, n: number): BlockMask {
   const own = KINDS.find(({ members }) => members.every((member) => member in comparison));
   const forms = [...KINDS.map(({ members }) => members.join(" with ")), "and", "or", "not"];
-  check(
-    own !== undefined,
-    "filter",
-    `one of the members ${forms.join(", ")}`,
-    Object.keys(comparison).join(", "),
-    INPUT,
-  );
+  const got = Object.keys(comparison).join(", ");
+  check(own !== undefined, "filter", `one of the members ${forms.join(", ")}`, got, INPUT);
   return own.mask(comparison, columns, n);
 }
 
