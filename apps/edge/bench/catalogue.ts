@@ -1,5 +1,5 @@
 /**
- * Synthetic artifacts: vectors around as many centres as cells, 16 bytes an item, so that nearby cells hold the
+ * Synthetic artifacts: vectors around as many centres as cells, 16 bytes per item, so that nearby cells hold the
  * nearest items as trained ones do.
  */
 import type { Artifact } from "@poeem/pq-core";
@@ -38,7 +38,7 @@ export async function makeCatalogue(numItems: number): Promise<Catalogue> {
   for (let i = 0; i < numItems; i++) assignments[i] = Math.floor(random() * nlist);
   const codes = new Uint8Array(numItems * numSubQuantizers);
   for (let i = 0; i < codes.length; ) {
-    // Eight codes of four bits a number: a random number for each takes half a minute.
+    // Eight codes of four bits per number: a random number for each takes half a minute.
     for (let bits = random() * 2 ** 32, n = 0; n < 8; n++, bits = Math.floor(bits / 16)) codes[i++] = bits & 15;
   }
   const artifact = await writeArtifact({

@@ -176,7 +176,7 @@ describe("a rate limit", () => {
 });
 
 describe("what an operator sees", () => {
-  it("is one line a request when asked for, without the text of the query", async () => {
+  it("is one line per request when asked for, without the text of the query", async () => {
     const { get, logged } = makeIsolate({ LOG: "all" });
     await get("/search?q=my%20illness", { headers: { "x-request-id": "abc-1" } });
     expect(logged).toEqual([

@@ -37,7 +37,7 @@ describe.each(damages)("%s", (_, keys, damage) => {
     const { get, clock, logged } = makeIsolate();
     const { status, body } = await get("/search?q=cake");
     expect(status).toBe(503);
-    expect(body.detail).toMatch(/^The index cannot be read: \[(edge|pq-core|query-tower)\] /);
+    expect(body.detail).toMatch(/^The index cannot be read: \[(edge|pq-core|towers)\] /);
     expect(body.detail).toMatch(/codebook|lists|query-tower|manifest/);
     expect((await get("/readyz")).status).toBe(503);
     expect((await get("/healthz")).status).toBe(200);

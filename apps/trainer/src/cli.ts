@@ -224,8 +224,9 @@ function explain(error: unknown, root: Command): string {
     // as in "context.device"
     const [name = "", member] = error.parameter.split(/\.(.*)/s);
     const flag = `--${OPTION_OF[name] ?? name}`;
-    const isFlag = root.commands.some(({ options }) => options.some(({ long }) => long === flag));
-    if (isFlag) return `${flag}${member ? ` ${member}` : ""}: ${error.detail}`;
+    const command = root.commands.find((one) => one.name() === root.args[0]);
+    if (command?.options.some(({ long }) => long === flag))
+      return `${flag}${member ? ` ${member}` : ""}: ${error.detail}`;
   }
   const isExpected = [UserError, InputError, FormatError].some((kind) => error instanceof kind);
   return isExpected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? messageOf(error));

@@ -9,7 +9,7 @@ export class Pace {
     while (this.#samples.length > 2 && this.#samples[1]!.at < now - WINDOW) this.#samples.shift();
   }
 
-  /** Units a second; undefined before there is anything to tell it from. */
+  /** Units per second; undefined before there is anything to tell it from. */
   get rate(): number | undefined {
     const first = this.#samples[0];
     const last = this.#samples.at(-1);

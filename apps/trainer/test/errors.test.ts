@@ -4,22 +4,26 @@ import { InterruptedError } from "@poeem/training/train/interrupt";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { main } from "../src/cli.ts";
 
-const { inspect } = vi.hoisted(() => ({ inspect: vi.fn<() => Promise<void>>() }));
-vi.mock("../src/commands/inspect.ts", () => ({ inspect }));
+const { fails } = vi.hoisted(() => ({ fails: vi.fn<() => Promise<void>>() }));
+vi.mock("../src/commands/search.ts", () => ({ search: fails }));
+vi.mock("../src/commands/inspect.ts", () => ({ inspect: fails }));
 afterEach(() => {
   process.exitCode = undefined;
   vi.restoreAllMocks();
 });
 
 /** What the command prints on stderr, and its exit code, when its work throws this. */
-async function shownFor(error: unknown): Promise<{ shown: string; code: typeof process.exitCode }> {
+async function shownFor(
+  error: unknown,
+  command = ["search", "--index"],
+): Promise<{ shown: string; code: typeof process.exitCode }> {
   let shown = "";
   vi.spyOn(process.stderr, "write").mockImplementation((text) => {
     shown += text;
     return true;
   });
-  inspect.mockRejectedValueOnce(error);
-  await main(["node", "poeem", "inspect", "index"]);
+  fails.mockRejectedValueOnce(error);
+  await main(["node", "poeem", ...command, "index"]);
   return { shown, code: process.exitCode };
 }
 
@@ -34,6 +38,11 @@ describe("what the command says of an error, by its class", () => {
     ["one of no option", new InputError("ids[3]", "is empty"), '"ids[3]" is empty', 1],
   ])("%s is one line", async (_, error, expected, code) => {
     expect(await shownFor(error)).toEqual({ shown: `poeem: ${expected}\n`, code });
+  });
+
+  it("an option of another command is none", async () => {
+    const { shown } = await shownFor(new InputError("k", "expected 1, got 2"), ["inspect"]);
+    expect(shown).toBe('poeem: "k" expected 1, got 2\n');
   });
 
   it("anything else shows its stack, whatever its text", async () => {

@@ -5,9 +5,14 @@
  */
 const PREFIX = "[pq-core]";
 
+/** Text as a message shows it: quoted, and cut to `most` characters. */
+export function quote(text: string, most = 40): string {
+  return JSON.stringify(text.length > most ? `${text.slice(0, most)}…` : text);
+}
+
 /** How a value is shown in a message: short, never the contents of a large array. */
 export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "string") return quote(value, 60);
   if (ArrayBuffer.isView(value))
     return `${value.constructor.name}(${(value as Uint8Array).length ?? value.byteLength})`;
   if (Array.isArray(value)) return `Array(${value.length})`;
@@ -32,10 +37,12 @@ export class FormatError extends Error {
 const complaint = (name: string, expected: unknown, got: unknown): string =>
   `${PREFIX} "${name}" expected ${expected}, got ${describe(got)}`;
 
+/** For a value of a wrong type, by the calling code. */
 export function typeError(name: string, expected: string, got: unknown): TypeError {
   return new TypeError(complaint(name, expected, got));
 }
 
+/** For a wrong value, by the calling code. */
 export function rangeError(name: string, expected: string, got: unknown): RangeError {
   return new RangeError(complaint(name, expected, got));
 }
@@ -92,6 +99,7 @@ export function checkType<T>(
   check(false, name, `a ${type.name}`, value, blame);
 }
 
+/** Throws unless there are `expected` elements. */
 export function checkLength(
   name: string,
   { length }: { readonly length: number },
@@ -108,6 +116,7 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   check(isInside, name, `an integer from ${min} to ${max}`, value, blame);
 }
 
+/** Throws unless `value` is a Float32Array of `length` numbers. */
 export function checkFloat32(
   name: string,
   value: unknown,
@@ -120,7 +129,7 @@ export function checkFloat32(
 
 /** Throws at the first NaN or infinity: one such value would poison every score computed from it. */
 export function checkFinite(name: string, values: Float32Array, blame?: Blame): void {
-  // 0 times a finite number is 0, times any other it is NaN: a call a number takes several times as long
+  // 0 times a finite number is 0, times any other it is NaN: a call per number takes several times as long
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
   if (sum !== 0) checkEach(name, values, "a finite number", Number.isFinite, blame);

@@ -3,13 +3,13 @@
  * No dependency, no file system, no network: Node, Workers and browsers alike.
  *
  * Beside it: `/write` makes codebooks, codes and artifacts and changes them, `/kv` names the keys of a published index,
- * `/interop` reads and writes files of other libraries, `/conformance` tests kernels.
+ * `/interop` reads and writes files of other libraries.
  *
  * @module
  */
 export type { Codebook, Metric } from "./codebook/codebook.ts";
 export type { EncodedVectors } from "./codebook/codes.ts";
-export { FormatError, InputError, messageOf } from "./errors.ts";
+export { FormatError, InputError, messageOf, quote } from "./errors.ts";
 export type { Artifact, ArtifactInput } from "./format/artifact-writer.ts";
 export type { ArtifactChunk, ChunkEntry } from "./format/chunk.ts";
 export type { ChunkSource } from "./format/chunk-cache.ts";
@@ -21,6 +21,7 @@ export { openManifest } from "./format/manifest-file.ts";
 export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel/kernel.ts";
 export { scalarKernel } from "./kernel/scalar-kernel.ts";
 export { loadKernel, supportsRelaxedSimd } from "./kernel/wasm-kernel.ts";
+export { mapLimited } from "./limited.ts";
 export { type OpenOptions, openArtifact } from "./open.ts";
 export type { Filter } from "./search/filter.ts";
 export { parseFilter } from "./search/filter-expression.ts";

@@ -9,7 +9,7 @@ import { join, normalize } from "node:path";
 import { build } from "esbuild";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { adcConformance } from "../src/testing/conformance.ts";
+import { adcConformance } from "../test/conformance.ts";
 import { GOLDEN } from "../test/golden.ts";
 import type { BrowserRun } from "./page.ts";
 

@@ -4,7 +4,7 @@
  */
 import { loadKernel, supportsRelaxedSimd } from "../src/index.ts";
 import { scalarKernel } from "../src/kernel/scalar-kernel.ts";
-import { adcConformance } from "../src/testing/conformance.ts";
+import { adcConformance } from "../test/conformance.ts";
 import { GOLDEN, observe } from "../test/golden.ts";
 import { openWhole } from "../test/open-whole.ts";
 import { observeRankings, type Rankings } from "../test/rankings.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { loadKernel, supportsRelaxedSimd } from "../src/index.ts";
 import { scalarKernel } from "../src/kernel/scalar-kernel.ts";
-import { adcConformance } from "../src/testing/conformance.ts";
+import { adcConformance } from "./conformance.ts";
 import { kernelModule } from "./support.ts";
 
 describe("the scalar kernel", () => {

@@ -1,6 +1,6 @@
 import type { ArtifactInput, SearchOptions } from "../src/index.ts";
-import { normals, random, randomCodebook, randomCodes, type Shape } from "../src/testing/data.ts";
 import { writeArtifact } from "../src/write.ts";
+import { normals, random, randomCodebook, randomCodes, type Shape } from "./data.ts";
 import { openWhole } from "./open-whole.ts";
 
 /**
@@ -13,11 +13,11 @@ const SHAPES: readonly Shape[] = (["innerProduct", "cosine", "l2"] as const).fla
   ]),
 );
 
-const SEARCHES: Readonly<Record<string, { readonly heads: number; readonly options: SearchOptions }>> = {
-  "one query": { heads: 1, options: { k: 10, nprobe: 4 } },
-  "all cells": { heads: 1, options: { k: 12, nprobe: 9 } },
+const SEARCHES: Readonly<Record<string, { readonly numVectors: number; readonly options: SearchOptions }>> = {
+  "one query": { numVectors: 1, options: { k: 10, nprobe: 4 } },
+  "all cells": { numVectors: 1, options: { k: 12, nprobe: 9 } },
   "a filter and excluded ids": {
-    heads: 1,
+    numVectors: 1,
     options: {
       k: 8,
       nprobe: 6,
@@ -25,13 +25,13 @@ const SEARCHES: Readonly<Record<string, { readonly heads: number; readonly optio
       exclude: [17, 300, 301, 302],
     },
   },
-  "three queries, the largest score": { heads: 3, options: { k: 9, nprobe: 2 } },
+  "three queries, the largest score": { numVectors: 3, options: { k: 9, nprobe: 2 } },
   "three queries, a sum of exponentials": {
-    heads: 3,
+    numVectors: 3,
     options: { k: 9, nprobe: 3, merge: { by: "sumExp", temperature: 2, weights: [1, 0.5, 2] } },
   },
   "three queries, a sum of exponentials of a shortlist": {
-    heads: 3,
+    numVectors: 3,
     options: { k: 9, nprobe: 3, merge: { by: "sumExp", temperature: 2, weights: [1, 0.5, 2], exact: false } },
   },
 };
@@ -72,9 +72,9 @@ export async function observeRankings(kernelModule: WebAssembly.Module | undefin
       kernelModule,
       residentBytes: paged ? 0 : undefined,
     });
-    for (const [search, { heads, options }] of Object.entries(SEARCHES)) {
+    for (const [search, { numVectors, options }] of Object.entries(SEARCHES)) {
       const next = random(34);
-      const queries = Array.from({ length: heads }, () => normals(shape.dim, next));
+      const queries = Array.from({ length: numVectors }, () => normals(shape.dim, next));
       const { ordinals, scores } = await index.search(queries, options);
       const items = await index.items(ordinals);
       rankings[`${shape.metric}, ${shape.nbits} bits, nlist ${shape.nlist}: ${search}`] = {

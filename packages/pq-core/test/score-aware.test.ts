@@ -3,7 +3,7 @@ import { createCodebook } from "../src/codebook/codebook.ts";
 import { decodeRotated } from "../src/codebook/decode.ts";
 import { encode } from "../src/codebook/encode.ts";
 import { type QueryMoments, scoreAware } from "../src/codebook/score-aware.ts";
-import { normals, random, randomCodebook } from "../src/testing/data.ts";
+import { normals, random, randomCodebook } from "./data.ts";
 
 const DIM = 12;
 const N = 60;

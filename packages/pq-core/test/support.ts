@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 
-export * from "../src/testing/data.ts";
+export * from "./data.ts";
 
 /** A built kernel, or an error that says how to build it: a missing kernel must fail, not fall back. */
 export function kernelModule(file: "kernel.wasm" | "kernel-relaxed.wasm"): WebAssembly.Module {

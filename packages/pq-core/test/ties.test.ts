@@ -20,7 +20,7 @@ const cases = fc.record({
   nlist: fc.integer({ min: 0, max: 7 }),
   idType: fc.constantFrom("string" as const, "u32" as const, "u64" as const),
   byResidual: fc.boolean(),
-  heads: fc.integer({ min: 1, max: 5 }),
+  vectors: fc.integer({ min: 1, max: 5 }),
   /** A zero vector ties with everything by inner product and cosine. */
   hasZero: fc.boolean(),
   nprobe: fc.integer({ min: 1, max: 4 }),
@@ -39,11 +39,11 @@ interface Catalogue {
   readonly index: Index;
   /** (N) by ordinal. */
   readonly ids: readonly ItemId[];
-  readonly heads: readonly Float32Array[];
+  readonly vectors: readonly Float32Array[];
   readonly options: SearchOptions;
-  /** Score by each head, by ordinal. */
+  /** Score by each vector, by ordinal. */
   readonly scores: readonly Float32Array[];
-  /** What may be returned: visited by some head, not kept out. */
+  /** What may be returned: visited by some vector, not kept out. */
   readonly allowed: readonly number[];
 }
 
@@ -81,14 +81,14 @@ async function makeCatalogue(given: Case): Promise<Catalogue> {
     kernelModule: given.kernel && kernelModule(given.kernel),
     residentBytes: given.isPaged ? 0 : undefined,
   });
-  const heads = Array.from({ length: given.heads }, (_, h) =>
+  const vectors = Array.from({ length: given.vectors }, (_, h) =>
     h === 0 && given.hasZero ? new Float32Array(DIM) : normals(DIM, next),
   );
   const stored = (await index.items(Array.from(ids.keys()))).map(({ id }) => id);
   const exclude = Array.from({ length: given.exclusions }, () => ids[integer(N)]!);
   const scores = await Promise.all(
-    heads.map(async (head) => {
-      const all = await index.search(head, { k: N, nprobe: Math.max(1, nlist) });
+    vectors.map(async (vector) => {
+      const all = await index.search(vector, { k: N, nprobe: Math.max(1, nlist) });
       const byOrdinal = new Float32Array(N);
       for (const [i, ordinal] of all.ordinals.entries()) byOrdinal[ordinal] = all.scores[i]!;
       return byOrdinal;
@@ -97,14 +97,14 @@ async function makeCatalogue(given: Case): Promise<Catalogue> {
   const wanted = given.isFiltered ? ["red", "blue"] : COLORS;
   const isWanted = new Map(ids.map((id, i) => [id, wanted.includes(color[i]!) && !exclude.includes(id)]));
   const visited = new Set<number>();
-  for (const head of heads)
-    for (const ordinal of (await index.search(head, { k: N, nprobe })).ordinals) visited.add(ordinal);
+  for (const vector of vectors)
+    for (const ordinal of (await index.search(vector, { k: N, nprobe })).ordinals) visited.add(ordinal);
   // At most 1,024 matches are found in whatever cell they lie.
   const places = given.isFiltered ? [...stored.keys()] : [...visited];
   return {
     index,
     ids: stored,
-    heads,
+    vectors,
     options: { k, nprobe, exclude, filter: given.isFiltered ? { facet: "color", in: wanted } : undefined },
     scores,
     allowed: places.filter((ordinal) => isWanted.get(stored[ordinal]!)),
@@ -123,8 +123,12 @@ function best(ordinals: readonly number[], ids: readonly ItemId[], scoreOf: (ord
   return scored.sort((a, b) => b.score - a.score || compare(a.id, b.id)).slice(0, k);
 }
 
-async function expectSame({ index, heads, ids }: Catalogue, options: SearchOptions, expected: ReturnType<typeof best>) {
-  const { ordinals, scores } = await index.search(heads.length === 1 ? heads[0]! : heads, options);
+async function expectSame(
+  { index, vectors, ids }: Catalogue,
+  options: SearchOptions,
+  expected: ReturnType<typeof best>,
+) {
+  const { ordinals, scores } = await index.search(vectors.length === 1 ? vectors[0]! : vectors, options);
   expect([...ordinals].map((ordinal) => ids[ordinal])).toEqual(expected.map(({ id }) => id));
   expect([...scores]).toEqual(expected.map(({ score }) => score + 0));
 }
@@ -148,7 +152,7 @@ describe("the k best are those of a full sort by score, then by id", () => {
       fc.asyncProperty(cases, async (given) => {
         const made = await makeCatalogue(given);
         const { temperature } = given;
-        const weights = made.heads.map((_, h) => (given.isWeighted ? 0.25 * (h + 1) : 1));
+        const weights = made.vectors.map((_, h) => (given.isWeighted ? 0.25 * (h + 1) : 1));
         const merge: Merge = { by: "sumExp", temperature, weights };
         const mixture = (ordinal: number): number => {
           const terms = made.scores.map((of, h) => Math.log(weights[h]!) + temperature * of[ordinal]!);
@@ -156,7 +160,7 @@ describe("the k best are those of a full sort by score, then by id", () => {
           return Math.fround(max + Math.log(terms.reduce((sum, term) => sum + Math.exp(term - max), 0)));
         };
         const expected = best(made.allowed, made.ids, mixture, given.k);
-        const { scores, ordinals } = await made.index.search(made.heads, { ...made.options, merge });
+        const { scores, ordinals } = await made.index.search(made.vectors, { ...made.options, merge });
         expect(new Set(ordinals).size).toBe(expected.length);
         // The last bits of a sum hang on its order, so places are compared by score; equal codes have equal scores.
         for (const [i, { score }] of expected.entries()) {

@@ -3,8 +3,10 @@
  * base.
  */
 import { describe, expect, it } from "vitest";
-import { type Index, InputError, type SearchOptions } from "../src/index.ts";
+import { type Index, InputError, openArtifact, type SearchOptions, scalarKernel } from "../src/index.ts";
+import { writeArtifact } from "../src/write.ts";
 import { chunkMap, readAll, smallArtifact, smallDelta } from "./hostile.ts";
+import { memorySource, randomCodebook, randomCodes } from "./support.ts";
 
 type Open = () => Promise<Index>;
 const OPENED: readonly [string, Open][] = [
@@ -43,7 +45,7 @@ describe.each(OPENED)("%s", (_, open) => {
     [
       { merge: { by: "sumExp", temperature: 1, weights: [1, 2] } },
       "merge.weights",
-      "expected length 1, one a query, got 2",
+      "expected length 1, one per query, got 2",
     ],
     [
       { merge: { by: "sumExp", temperature: 1, weights: [-1] } },
@@ -66,6 +68,22 @@ describe.each(OPENED)("%s", (_, open) => {
     const asked = (await open()).search(query, options as SearchOptions);
     await expect(asked).rejects.toThrow(InputError);
     await expect(asked).rejects.toMatchObject({ parameter, detail });
+  });
+
+  it.each([
+    [{ facet: "brand", in: ["acme"] }, 'names "brand", but this index has no facets to filter by'],
+    [{ number: "price", min: 1 }, 'names "price", but this index has no numbers to filter by'],
+  ])("filter %j of an index without any", async (filter, detail) => {
+    const codebook = randomCodebook({ dim: 4, M: 2, nbits: 4, nlist: 0 }, 1);
+    const { manifestBytes, chunks } = await writeArtifact({
+      codebook,
+      ...randomCodes(codebook, 3, 2),
+      ids: Uint32Array.of(1, 2, 3),
+    });
+    const index = await openArtifact(memorySource(chunks), manifestBytes, { kernel: scalarKernel });
+    const asked = index.search(query, { filter });
+    await expect(asked).rejects.toThrow(InputError);
+    await expect(asked).rejects.toMatchObject({ parameter: "filter", detail });
   });
 
   it("a filter nested too deeply", async () => {

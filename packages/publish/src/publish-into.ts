@@ -7,7 +7,7 @@ import { type PublishPlan, planPublish, valuesBeside } from "./plan.ts";
 import type { CheckedArtifact } from "./read-artifact.ts";
 import type { Store } from "./store.ts";
 import { transfer } from "./transfer.ts";
-import { type ExpectedValue, valuesOf } from "./verify.ts";
+import { bytesOf, type ExpectedValue, valuesOf } from "./verify.ts";
 import { movePointer, newRecord, readManifest, readPublished, writeRecord } from "./versions.ts";
 
 export interface PublishOptions {
@@ -103,8 +103,4 @@ async function describeFailure<T>(work: () => Promise<T>): Promise<T> {
     if (error instanceof UserError) throw error;
     throw new UserError(`publishing stopped before the pointer was written: ${messageOf(error)}`);
   }
-}
-
-function bytesOf(values: readonly ExpectedValue[]): number {
-  return values.reduce((sum, { size }) => sum + size, 0);
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { readFolders } from "@poeem/offline/index-folder/read";
-import { type Artifact, type Manifest, openArtifact, scalarKernel } from "@poeem/pq-core";
+import { type Manifest, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/towers";
 
 /** An artifact checked against its manifest. Chunks are read when wanted: an index may exceed memory. */
@@ -41,20 +41,6 @@ export async function readArtifact(directory: string, changes?: string): Promise
   };
   for (const { key } of manifest.chunks) await read(key);
   return { manifest, manifestBytes, read };
-}
-
-/** An artifact that was just written, to be published from memory. */
-export function artifactInMemory({ manifest, manifestBytes, chunks }: Artifact): CheckedArtifact {
-  const bytesOf = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
-  return {
-    manifest,
-    manifestBytes,
-    async read(key) {
-      const bytes = bytesOf.get(key);
-      if (!bytes) throw new Error(`the artifact has no chunk ${key}`);
-      return bytes;
-    },
-  };
 }
 
 /** SHA-256 as 64 hex digits. */

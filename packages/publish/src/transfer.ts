@@ -5,7 +5,7 @@ import type { KeepAlive } from "./claims.ts";
 import type { Clock } from "./clock.ts";
 import type { CheckedArtifact } from "./read-artifact.ts";
 import type { Store, StoredValue } from "./store.ts";
-import { type DamagedValue, type ExpectedValue, findDamaged } from "./verify.ts";
+import { bytesOf, type DamagedValue, type ExpectedValue, findDamaged } from "./verify.ts";
 
 export interface TransferOptions {
   readonly clock: Clock;
@@ -27,7 +27,7 @@ export async function transfer(
   readBack: readonly ExpectedValue[],
   { clock, keepAlive, groupBytes, startProgress }: TransferOptions,
 ): Promise<ExpectedValue[]> {
-  const progress = startProgress("publish", kilobytes([...write, ...readBack]), "kB");
+  const progress = startProgress("publish", bytesOf([...write, ...readBack]) / 1000, "kB");
   let done = 0;
   const advance = async ({ size }: ExpectedValue): Promise<void> => {
     done += size / 1000;
@@ -38,7 +38,7 @@ export async function transfer(
     for (const group of groupsOf(values, groupBytes)) {
       const writtenAt = new Date(clock.now()).toISOString();
       const read = async ({ key, size, sha256 }: ExpectedValue): Promise<StoredValue> => {
-        return { key, bytes: await bytesOf(artifact, key), metadata: { size, sha256, writtenAt } };
+        return { key, bytes: await readValue(artifact, key), metadata: { size, sha256, writtenAt } };
       };
       await store.put(await Promise.all(group.map(read)));
       for (const value of group) await onWritten(value);
@@ -75,7 +75,7 @@ function* groupsOf(values: readonly ExpectedValue[], bytes: number): Generator<E
   if (group.length > 0) yield group;
 }
 
-async function bytesOf(artifact: CheckedArtifact, key: string): Promise<Uint8Array> {
+async function readValue(artifact: CheckedArtifact, key: string): Promise<Uint8Array> {
   const isManifest = key === manifestKey(artifact.manifest.version);
   return isManifest ? artifact.manifestBytes : artifact.read(key.slice(chunkKey("").length));
 }
@@ -87,8 +87,4 @@ function requireNone(damaged: readonly DamagedValue[]): void {
   throw new UserError(
     `KV gave back ${first.got} for ${first.key}${more} after writing; the pointer stays where it was`,
   );
-}
-
-function kilobytes(values: readonly ExpectedValue[]): number {
-  return values.reduce((sum, { size }) => sum + size, 0) / 1000;
 }

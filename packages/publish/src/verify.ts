@@ -1,7 +1,6 @@
-import type { Manifest } from "@poeem/pq-core";
+import { type Manifest, mapLimited } from "@poeem/pq-core";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import type { Clock } from "./clock.ts";
-import { forEachLimited } from "./limited.ts";
 import { sha256 } from "./read-artifact.ts";
 import type { Store } from "./store.ts";
 
@@ -25,6 +24,11 @@ export function valuesOf(manifest: Manifest, manifestBytes: Uint8Array): Expecte
   ];
 }
 
+/** What values take together. */
+export function bytesOf(values: readonly ExpectedValue[]): number {
+  return values.reduce((sum, { size }) => sum + size, 0);
+}
+
 /**
  * Reads values and tells which are not there or not what they should be. What was just written may not be seen at once:
  * a value that is not right is read again, at growing distances, until `patienceMs` have passed.
@@ -37,7 +41,7 @@ export async function findDamaged(
   onRead: (value: ExpectedValue) => Promise<void> = async () => undefined,
 ): Promise<DamagedValue[]> {
   const damaged: DamagedValue[] = [];
-  await forEachLimited(values, store.maxReads, async (value) => {
+  await mapLimited(values, store.maxReads, async (value) => {
     const started = clock.now();
     let got = await look(store, value);
     for (let wait = 1000; got !== "right" && clock.now() - started < patienceMs; wait = Math.min(2 * wait, 16_000)) {

@@ -11,6 +11,7 @@ import {
 } from "@poeem/pq-core/kv";
 import type { Clock } from "./clock.ts";
 import type { Store, StoredKey } from "./store.ts";
+import { bytesOf, valuesOf } from "./verify.ts";
 
 /** What is remembered of a published version: the metadata of a key of its own, so that one list tells all of them. */
 export interface VersionRecord {
@@ -71,6 +72,7 @@ export function newRecord(manifest: Manifest, manifestKey: string, bytes: number
   return { version, manifestKey, publishedAt: new Date(clock.now()).toISOString(), items: numItems, bytes };
 }
 
+/** Writes the record of a version, or replaces it. @throws UserError when the store fails */
 export async function writeRecord(store: Store, name: string, record: VersionRecord): Promise<void> {
   const { version, ...facts } = record;
   const bytes = new TextEncoder().encode(JSON.stringify(record));
@@ -106,17 +108,13 @@ export async function readManifest(
   store: Store,
   { version, manifestKey }: Pick<VersionRecord, "version" | "manifestKey">,
 ): Promise<{ manifest: Manifest; manifestBytes: Uint8Array }> {
+  const damaged = (why: string) => new UserError(`${store.name}: version ${version} is damaged: ${manifestKey}${why}`);
   const manifestBytes = await store.get(manifestKey);
-  if (manifestBytes === null)
-    throw new UserError(`${store.name}: version ${version} is damaged: ${manifestKey} is missing`);
+  if (manifestBytes === null) throw damaged(" is missing");
   const manifest = await openManifest(manifestBytes).catch((error: unknown) => {
-    throw new UserError(`${store.name}: version ${version} is damaged: ${manifestKey}: ${messageOf(error)}`);
+    throw damaged(`: ${messageOf(error)}`);
   });
-  if (manifest.version !== version) {
-    throw new UserError(
-      `${store.name}: version ${version} is damaged: ${manifestKey} is of version ${manifest.version}`,
-    );
-  }
+  if (manifest.version !== version) throw damaged(` is of version ${manifest.version}`);
   return { manifest, manifestBytes };
 }
 
@@ -129,9 +127,8 @@ async function readPointer(store: Store, name: string): Promise<IndexPointer | u
 
 async function describeVersion(store: Store, pointer: IndexPointer): Promise<VersionRecord> {
   const { manifest, manifestBytes } = await readManifest(store, pointer);
-  const bytes = manifest.chunks.reduce((sum, { size }) => sum + size, manifestBytes.length);
-  const { version, manifestKey, publishedAt } = pointer;
-  return { version, manifestKey, publishedAt, items: manifest.numItems, bytes };
+  const bytes = bytesOf(valuesOf(manifest, manifestBytes));
+  return { ...pointer, items: manifest.numItems, bytes };
 }
 
 function recordOf({ key, metadata = {} }: StoredKey, prefix: string): VersionRecord {

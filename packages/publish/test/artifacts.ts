@@ -1,7 +1,7 @@
 import type { Artifact } from "@poeem/pq-core";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
-import { artifactInMemory, type CheckedArtifact } from "../src/read-artifact.ts";
+import type { CheckedArtifact } from "../src/read-artifact.ts";
 
 /** A small artifact. Every seed makes other codes; artifacts share their codebook, ids and item pages. */
 export async function makeArtifact(seed: number, numItems = 50): Promise<Artifact> {
@@ -22,8 +22,19 @@ export async function makeArtifact(seed: number, numItems = 50): Promise<Artifac
   });
 }
 
+/** The same, to be published from memory. */
 export async function checkedArtifact(seed: number, numItems?: number): Promise<CheckedArtifact> {
-  return artifactInMemory(await makeArtifact(seed, numItems));
+  const { manifest, manifestBytes, chunks } = await makeArtifact(seed, numItems);
+  const bytesOf = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
+  return {
+    manifest,
+    manifestBytes,
+    async read(key) {
+      const bytes = bytesOf.get(key);
+      if (!bytes) throw new Error(`the artifact has no chunk ${key}`);
+      return bytes;
+    },
+  };
 }
 
 /** Full KV keys of everything in a version, the manifest last. */

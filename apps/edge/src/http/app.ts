@@ -30,6 +30,7 @@ import { findItem, listFacets, type ResolvedSearch, resolveSearch, search } from
 
 const paths = "/, /search, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
 
+/** The app with all its routes, whose type the client is made from. What goes wrong becomes a problem response. */
 export function createApp(options: AppOptions) {
   const app = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {

@@ -1,4 +1,4 @@
-/** Candidates a result among which `diversity` chooses. */
+/** Candidates per result, among which `diversity` chooses. */
 export const CANDIDATES_PER_RESULT = 4;
 
 /**

@@ -62,6 +62,7 @@ export function browserHeaders({ corsOrigins }: Config): Middleware {
   };
 }
 
+/** @throws Problem `uri-too-long` */
 export const limitUrl: Middleware = function limitUrl(c, next) {
   // A URL is ASCII once parsed, so its length is bytes.
   const { length } = c.req.url;

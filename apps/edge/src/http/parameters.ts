@@ -1,8 +1,8 @@
 /** Checks of a request that zod alone cannot make, and the wording of those that it makes. */
 import type { z } from "@hono/zod-openapi";
+import { quote } from "@poeem/pq-core";
 import type { MiddlewareHandler } from "hono";
 import { Problem, type ProblemError } from "./problem.ts";
-import { show } from "./requests.ts";
 
 /** Longest URL that is parsed: room for a percent-encoded `q` of 10 kB, which then gets an error of its own. */
 export const MAX_URL_BYTES = 32_768;
@@ -53,7 +53,7 @@ export function invalidRequest(errors: readonly ProblemError[]): Problem {
   const detail = errors
     .map(({ parameter, detail }) => {
       if (/^[A-Z]/.test(detail)) return detail;
-      return parameter === "" ? `The body ${detail}` : `${show(parameter)} ${detail}`;
+      return parameter === "" ? `The body ${detail}` : `${quote(parameter)} ${detail}`;
     })
     .join("; ");
   return new Problem("invalid-request", detail, errors);

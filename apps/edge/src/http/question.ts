@@ -5,6 +5,7 @@ import { invalidRequest } from "./parameters.ts";
 import type { Problem } from "./problem.ts";
 import type { SearchRequest } from "./requests.ts";
 
+/** What a request asks, as `questionVectors` takes it. */
 export function questionOf({ q, like, history, vector, context }: SearchRequest): Question<ItemId> {
   return { text: q, like, history, vector, context };
 }

@@ -1,6 +1,6 @@
 /** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
-import { InputError, parseFilter } from "@poeem/pq-core";
+import { InputError, parseFilter, quote } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
 import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { decodeVector } from "./vector.ts";
@@ -105,7 +105,7 @@ function integer(min: number, max: number) {
     /** Decimal digits without sign, point or exponent. */
     text: z
       .string()
-      .regex(/^\d{1,9}$/, { error: ({ input }) => `${expected}, got ${show(String(input))}` })
+      .regex(/^\d{1,9}$/, { error: ({ input }) => `${expected}, got ${quote(String(input))}` })
       .transform(Number)
       .refine((value) => value >= min && value <= max, { error: ({ input }) => `${expected}, got ${input}` }),
     json: z
@@ -120,7 +120,7 @@ const EXPECTED_SHARE = "expected a number from 0 to 1";
 const share = {
   text: z
     .string()
-    .regex(/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/, { error: ({ input }) => `${EXPECTED_SHARE}, got ${show(String(input))}` })
+    .regex(/^(0(\.\d{1,6})?|1(\.0{1,6})?)$/, { error: ({ input }) => `${EXPECTED_SHARE}, got ${quote(String(input))}` })
     .transform(Number),
   json: z
     .number({ error: ({ input }) => `${EXPECTED_SHARE}, got ${kindOf(input)}` })
@@ -136,7 +136,7 @@ const nprobeDoc = { type: "integer", minimum: 1 } as const;
 const index = z
   .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
   .regex(INDEX_NAME, {
-    error: ({ input }) => `expected 1 to 40 of the characters a-z, 0-9 and -, got ${show(String(input))}`,
+    error: ({ input }) => `expected 1 to 40 of the characters a-z, 0-9 and -, got ${quote(String(input))}`,
   })
   .default(DEFAULT_INDEX_NAME);
 const indexDoc = { type: "string", pattern: INDEX_NAME.source, default: DEFAULT_INDEX_NAME, example: "books" } as const;
@@ -255,16 +255,11 @@ export const searchBody = z
   .superRefine(checkQuery)
   .openapi("SearchRequest");
 
-/** A value as a message shows it: quoted, cut short. */
-export function show(value: string): string {
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-}
-
 function kindOf(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === "object" ? "an object" : typeof value === "string" ? show(value) : String(value);
+  return typeof value === "object" ? "an object" : typeof value === "string" ? quote(value) : String(value);
 }
 
 function utf8Length(value: string): number {

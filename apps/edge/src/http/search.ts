@@ -1,13 +1,13 @@
 /** From a validated request to the JSON of its answer: question → query vectors → ADC search → items. */
 import type { z } from "@hono/zod-openapi";
-import { InputError, type Item, type ItemFields, jsonId, messageOf } from "@poeem/pq-core";
+import { InputError, type Item, type ItemFields, jsonId, messageOf, quote } from "@poeem/pq-core";
 import { planQuestion, questionVectors } from "@poeem/towers";
 import { IndexUnavailableError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT, diversify } from "./diversity.ts";
 import { Problem } from "./problem.ts";
 import { questionOf } from "./question.ts";
-import { MAX_K, type SearchRequest, show } from "./requests.ts";
+import { MAX_K, type SearchRequest } from "./requests.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult } from "./responses.ts";
 
 /** A request made complete with what only the index knows. */
@@ -75,17 +75,14 @@ export async function findItem(served: ServedIndex, id: string): Promise<z.outpu
     const [ordinal = -1] = await index.ordinals([id]);
     return ordinal < 0 ? undefined : (await index.items([ordinal]))[0];
   });
-  if (item === undefined) throw new Problem("not-found", `Index ${index.version} has no item ${show(id)}`);
+  if (item === undefined) throw new Problem("not-found", `Index ${index.version} has no item ${quote(id)}`);
   return { id: jsonId(item.id), indexVersion: index.version, ...titled(item.fields) };
 }
 
 /** The facets of an index, with how many items have each value. */
 export async function listFacets(served: ServedIndex): Promise<z.output<typeof facetsResponse>> {
-  if (!served.memory.keepsFilters) return { indexVersion: served.version, facets: {} };
-  return {
-    indexVersion: served.version,
-    facets: await readPart(served, () => served.index.facets()),
-  };
+  const { version: indexVersion, memory, index } = served;
+  return { indexVersion, facets: memory.keepsFilters ? await readPart(served, () => index.facets()) : {} };
 }
 
 /**

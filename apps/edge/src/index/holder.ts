@@ -48,6 +48,7 @@ interface Attempt {
 /** How often a waiting request looks. */
 const POLL_MS = 5;
 
+/** One index by its name: the version that serves, and the search for a newer one. */
 export class IndexHolder<T extends LoadedIndex> {
   readonly #options: HolderOptions<T>;
   #current: T | undefined;

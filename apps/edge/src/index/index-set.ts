@@ -35,6 +35,7 @@ interface Entry<T extends LoadedIndex> {
   bytes: number;
 }
 
+/** Holds the indexes and decides which of them have to go. */
 export class IndexSet<T extends LoadedIndex> {
   readonly #options: IndexSetOptions<T>;
   /** Least recently used first. */

@@ -30,13 +30,14 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
   return manifest.chunks.reduce((sum, { kind, size }) => sum + (kinds.includes(kind) ? size : 0), 0);
 }
 
+/** @param leastCacheBytes room for pages read on demand */
 export function memoryDemand(manifest: Manifest, leastCacheBytes = DEFAULT_LEAST_CACHE_BYTES): MemoryDemand {
   const least = fixedBytes(manifest) + leastCacheBytes;
   return { least, most: least + bytesOfKinds(manifest, ["lists", "lookup", "items"]) };
 }
 
 /**
- * Gives memory to what saves most reads a byte: lists, which every search scans, then pages.
+ * Gives memory to what saves most reads per byte: lists, which every search scans, then pages.
  * @param granted at least the demand's `least`
  */
 export function planMemory(

@@ -1,4 +1,4 @@
-import { type Index, loadKernel, type Manifest, openArtifact, openManifest } from "@poeem/pq-core";
+import { type Index, loadKernel, type Manifest, mapLimited, openArtifact, openManifest } from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
 import { openQueryTower, type QueryTower } from "@poeem/towers";
 import type { LoadedIndex } from "./holder.ts";
@@ -31,7 +31,7 @@ export interface OpenOptions {
 
 /** Memory of chunks that were read ahead: pages of the cache may be views of it, and must not be freed. */
 const keptBuffers = new WeakSet<ArrayBufferLike>();
-/** Reads under way at once; a Worker has six connections a request. */
+/** Reads under way at once; a Worker has six connections per request. */
 const MAX_READS = 6;
 
 /**
@@ -82,16 +82,13 @@ export async function openServedIndex(
         !kept.has(key) &&
         (kind === "filters" ? memory.keepsFilters : memory.keepsPages && (kind === "items" || kind === "lookup")),
     );
-    const readNext = async (): Promise<void> => {
-      for (let chunk = waiting.pop(); chunk !== undefined; chunk = waiting.pop()) {
-        const bytes = await bytesOf(store, chunkKey(chunk.key));
-        if (bytes.length !== chunk.size)
-          throw new Error(`[edge] KV key "${chunkKey(chunk.key)}" expected ${chunk.size} bytes, got ${bytes.length}`);
-        kept.set(chunk.key, bytes);
-        keptBuffers.add(bytes.buffer);
-      }
-    };
-    await Promise.all(Array.from({ length: MAX_READS }, readNext));
+    await mapLimited(waiting, MAX_READS, async ({ key, size }) => {
+      const bytes = await bytesOf(store, chunkKey(key));
+      if (bytes.length !== size)
+        throw new Error(`[edge] KV key "${chunkKey(key)}" expected ${size} bytes, got ${bytes.length}`);
+      kept.set(key, bytes);
+      keptBuffers.add(bytes.buffer);
+    });
     // What only an earlier version used.
     const used = new Set(index.manifest.chunks.map(({ key }) => key));
     for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);

@@ -16,6 +16,7 @@ export interface TurnsOptions {
 /** How often a waiting request looks. */
 const POLL_MS = 2;
 
+/** See {@link TurnsOptions}. */
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #taken = new Set<{ readonly since: number }>();

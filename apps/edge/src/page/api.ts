@@ -16,6 +16,7 @@ const client = createClient(location.origin);
 /** A problem+json answer, in words for the reader. */
 export class ApiError extends Error {}
 
+/** The k best items. @throws ApiError for a problem, DOMException once `signal` is aborted */
 export async function search(
   question: Question,
   k: number,

@@ -22,12 +22,8 @@ export async function compact(options: CompactOptions): Promise<void> {
   const artifact = await compactArtifact(index);
   // The tower can still encode. Vectors before quantization are not kept: encoded items have none.
   const tower = join(options.index, ITEM_TOWER_FILE);
-  await writeIndexDirectory(
-    options.out,
-    artifact,
-    existsSync(tower) ? { [ITEM_TOWER_FILE]: await readBytes(tower) } : {},
-  );
-  const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
+  const extras = existsSync(tower) ? { [ITEM_TOWER_FILE]: await readBytes(tower) } : {};
+  const bytes = await writeIndexDirectory(options.out, artifact, extras);
   const { version, manifest } = artifact;
   const facts = { out: options.out, version, items: manifest.numItems, bytes, chunks: artifact.chunks.length };
   const sizes = `${formatCount(facts.items)} items, ${formatCount(bytes)} bytes in ${facts.chunks} chunks`;

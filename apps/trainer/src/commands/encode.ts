@@ -26,8 +26,7 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
   if (items === undefined && remove.length === 0)
     throw new UserError("expected --items, --ids with --vectors, or --remove");
   const { added, updated, removed, unknown, ...artifact } = await writeDelta(index, { items, remove });
-  await writeIndexDirectory(options.out, artifact, {});
-  const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
+  const bytes = await writeIndexDirectory(options.out, artifact);
   const seconds = (performance.now() - started) / 1000;
   const { version, manifest } = artifact;
   const facts = { out: options.out, version, items: manifest.numItems, added, updated, removed, bytes, seconds };

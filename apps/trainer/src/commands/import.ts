@@ -13,22 +13,16 @@ export interface ImportOptions {
 }
 
 /** `poeem import --from poeem FILE`: an index file of the original Poeem library becomes an index folder. */
-export async function importIndex(file: string, options: ImportOptions): Promise<void> {
-  await checkIndexTarget(options.out);
-  const { input, norms, numCentroidsUsed } = readPoeemIndex(await readBytes(file), options.metric);
+export async function importIndex(file: string, { out, metric, json }: ImportOptions): Promise<void> {
+  await checkIndexTarget(out);
+  const { input, norms, numCentroidsUsed } = readPoeemIndex(await readBytes(file), metric);
   const artifact = await writeArtifact({ ...input, training: { importedFrom: "poeem", norms, numCentroidsUsed } });
-  await writeIndexDirectory(options.out, artifact, {});
-  const facts = {
-    out: options.out,
-    version: artifact.version,
-    items: artifact.manifest.numItems,
-    metric: options.metric,
-    norms,
-  };
+  await writeIndexDirectory(out, artifact);
+  const facts = { out, version: artifact.version, items: artifact.manifest.numItems, metric, norms };
   report(
-    options.json,
+    json,
     facts,
-    `index ${facts.version} in ${options.out}: ${formatCount(facts.items)} items, searched by ${options.metric}; ` +
+    `index ${facts.version} in ${out}: ${formatCount(facts.items)} items, searched by ${metric}; ` +
       `the file's norm column held ${norms} and is not used`,
   );
 }

@@ -4,6 +4,7 @@ import { type PublishPlan, planPublish } from "@poeem/publish/plan";
 import { publishInto } from "@poeem/publish/publish-into";
 import { readArtifact } from "@poeem/publish/read-artifact";
 import { checkName, type StoreOptions } from "@poeem/publish/stores";
+import { bytesOf } from "@poeem/publish/verify";
 import { report } from "../print.ts";
 import { startProgress } from "../progress.ts";
 import { withStore } from "../with-store.ts";
@@ -33,7 +34,7 @@ export async function publish(options: PublishCommandOptions): Promise<void> {
 function describePlan(plan: PublishPlan, storeName: string, json: boolean | undefined): void {
   const { name, version, present } = plan;
   const write = plan.write.map(({ key, size }) => ({ key, size }));
-  const bytes = write.reduce((sum, { size }) => sum + size, 0);
+  const bytes = bytesOf(plan.write);
   if (!json) for (const { key, size } of write) process.stdout.write(`${key} ${formatCount(size)} bytes\n`);
   report(
     json,

@@ -93,16 +93,13 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
   if (count % heads !== 0) {
     throw new UserError(`${file}: expected a multiple of --heads ${heads} vectors, got ${count}`);
   }
+  const asked = { k, nprobe, ...filtered(options.filter) };
   const queries: { ids: (string | number)[]; scores: number[]; listsProbed: number; codesScanned: number }[] = [];
   for (let first = 0; first < count; first += heads) {
     const rows = Array.from({ length: heads }, (_, head) =>
       vectors.subarray((first + head) * dim, (first + head + 1) * dim),
     );
-    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, {
-      k,
-      nprobe,
-      ...filtered(options.filter),
-    });
+    const { ordinals, scores, listsProbed, codesScanned } = await index.search(rows, asked);
     const ids = (await index.items(ordinals)).map(({ id }) => jsonId(id));
     queries.push({ ids, scores: Array.from(scores), listsProbed, codesScanned });
   }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Artifact, ChunkSource } from "@poeem/pq-core";
@@ -37,12 +38,14 @@ export async function checkIndexTarget(target: string): Promise<void> {
  * Writes an artifact, and files beside it that are not published, as one folder: everything goes into a new folder next
  * to the target, which takes the target's place in a rename. Whatever goes wrong before that, the previous folder
  * stays.
+ *
+ * @returns bytes of the artifact
  */
 export async function writeIndexDirectory(
   target: string,
   artifact: Artifact,
-  extras: Readonly<Record<string, Uint8Array>>,
-): Promise<void> {
+  extras: Readonly<Record<string, Uint8Array>> = {},
+): Promise<number> {
   await checkIndexTarget(target);
   const path = resolve(target);
   let staging: string | undefined;
@@ -56,6 +59,7 @@ export async function writeIndexDirectory(
     }
     await writeFile(join(staging, MANIFEST), artifact.manifestBytes);
     await replaceDirectory(staging, path);
+    return artifact.chunks.reduce((sum, { bytes }) => sum + bytes.length, artifact.manifestBytes.length);
   } catch (error) {
     if (staging) await rm(staging, { recursive: true, force: true });
     throw new UserError(`cannot write the index to ${target}: ${messageOf(error)}`);
@@ -78,7 +82,7 @@ async function clearLeftovers(path: string): Promise<void> {
     for (const kind of ["previous", "new"] as const) {
       const left = leftover(path, pid, kind);
       if (basename(left) !== name || isAlive(pid)) continue;
-      if (kind === "previous" && !(await exists(path))) await rename(left, path);
+      if (kind === "previous" && !existsSync(path)) await rename(left, path);
       else await rm(left, { recursive: true, force: true });
     }
   }
@@ -92,13 +96,6 @@ function isAlive(pid: number): boolean {
     // it is there and belongs to somebody else
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function replaceDirectory(staging: string, path: string): Promise<void> {

@@ -22,7 +22,7 @@ import {
 } from "../search/options.ts";
 import { visitItems } from "../search/plan.ts";
 import { type Index, known, type PqIndex } from "../search/pq-index.ts";
-import type { Head } from "../search/score.ts";
+import type { QueryVector } from "../search/score.ts";
 import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "../search/shortlist.ts";
 import { settleTies } from "../search/ties.ts";
 import { checkSameNames, countFacets, joinMasks, type TwoColumns, withoutRemoved } from "./columns.ts";
@@ -61,15 +61,15 @@ export class DeltaIndex implements Index {
   }
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
-    const heads = resolveQueries(this.codebook, query);
-    const resolved = resolveOptions(options, this.manifest, heads.length);
+    const vectors = resolveQueries(this.codebook, query);
+    const resolved = resolveOptions(options, this.manifest, vectors.length);
     const { merge } = resolved;
     const k = Math.min(resolved.k, this.manifest.numItems);
     // A mixture is ordered within a shortlist, which must be that of all that is there and of nothing that was removed.
     const isPlain = resolved.filter === undefined && resolved.exclude.length === 0 && merge.by === "max";
     const [ofBase, ofDelta, counts] =
-      (isPlain ? await this.#searchPlain(heads, resolved, k) : undefined) ??
-      (await this.#searchMasked(heads, resolved, k));
+      (isPlain ? await this.#searchPlain(vectors, resolved, k) : undefined) ??
+      (await this.#searchMasked(vectors, resolved, k));
     const list = joinShortlists([ofBase, ofDelta], shortlistSize(k, merge), [
       (ordinal) => this.#map.fromBase(ordinal),
       (ordinal) => this.#map.fromDelta(ordinal),
@@ -92,14 +92,18 @@ export class DeltaIndex implements Index {
    * A search that nothing but removed items is kept out of: a few more of the base are wanted, in their place, which is
    * cheaper than masks. Undefined when so many of the best were removed that these do not suffice.
    */
-  async #searchPlain(heads: readonly Head[], { nprobe, merge }: Resolved, k: number): Promise<Found | undefined> {
+  async #searchPlain(
+    vectors: readonly QueryVector[],
+    { nprobe, merge }: Resolved,
+    k: number,
+  ): Promise<Found | undefined> {
     const { base, delta, removed } = this;
     const spare = Math.min(
       removed.length,
       4 + Math.ceil((2 * k * removed.length) / Math.max(1, base.manifest.numItems)),
     );
     if (k === 0 || k + spare > MAX_K) return undefined;
-    const queries = heads.map(({ original }) => original);
+    const queries = vectors.map(({ original }) => original);
     const { ordinals, scores, listsProbed, codesScanned } = await base.search(queries, { k: k + spare, nprobe, merge });
     const isLeft = ordinals.map((ordinal) => (this.#map.isRemoved(ordinal) ? 0 : 1));
     const ofBase = {
@@ -111,15 +115,15 @@ export class DeltaIndex implements Index {
     return [ofBase, ofDelta, { listsProbed, codesScanned: codesScanned + ofDelta.codesScanned }];
   }
 
-  async #searchMasked(heads: readonly Head[], resolved: Resolved, k: number): Promise<Found> {
+  async #searchMasked(vectors: readonly QueryVector[], resolved: Resolved, k: number): Promise<Found> {
     const { base, delta, removed } = this;
     const { filter, exclude } = resolved;
     const masks = filter === undefined ? undefined : await this.#masks(filter);
     const excluded = exclude.length === 0 ? undefined : await this.#stored(exclude);
     const few = masks === undefined ? undefined : this.#few(masks);
-    const probed = few === undefined ? base.probe(heads, resolved) : undefined;
+    const probed = few === undefined ? base.probe(vectors, resolved) : undefined;
     const ofBase = await base.rank(
-      heads,
+      vectors,
       resolved,
       k,
       probed === undefined ? visitItems(base.parts.offsets, few!.base) : base.visitCells(probed),
@@ -127,7 +131,7 @@ export class DeltaIndex implements Index {
       excluded === undefined ? [removed] : [removed, excluded.base],
     );
     const ofDelta = await delta.rank(
-      heads,
+      vectors,
       resolved,
       k,
       // The products are of the base's kernel.

@@ -7,7 +7,7 @@ import { BLOCK } from "../kernel/blocks.ts";
 import { type Index, PqIndex } from "../search/pq-index.ts";
 import { DeltaIndex } from "./delta-index.ts";
 
-/** All that an artifact keeps of its items, one element or row an item. */
+/** All that an artifact keeps of its items, one element or row per item. */
 export type ItemRows = Pick<ArtifactInput, "assignments" | "codes" | "ids" | "fields" | "facets" | "numbers">;
 
 /** The parts of an index that `openArtifact` gave. */
@@ -82,6 +82,7 @@ function joinArrays<T extends Uint8Array | Uint32Array>(a: T, b: T): T {
   return all;
 }
 
+/** (numItems) 0, 1, 2, … */
 export function allOrdinals({ numItems }: Pick<Manifest, "numItems">): Uint32Array {
   return Uint32Array.from({ length: numItems }, (_, i) => i);
 }

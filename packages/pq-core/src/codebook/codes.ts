@@ -5,10 +5,11 @@ import type { Codebook } from "./codebook.ts";
 export interface EncodedVectors {
   /** (n): cell of each vector; all 0 when the codebook has no coarse quantizer. */
   readonly assignments: Uint32Array;
-  /** (n, M): one byte a sub-code, unpacked, also when nbits is 4. */
+  /** (n, M): one byte per sub-code, unpacked, also when nbits is 4. */
   readonly codes: Uint8Array;
 }
 
+/** @throws TypeError, RangeError unless they are (n) cells below nlist, 0 without a coarse quantizer */
 export function checkAssignments(assignments: Uint32Array, n: number, nlist: number): void {
   checkType("assignments", assignments, Uint32Array);
   checkInteger("assignments.length", assignments.length, n, n);
@@ -16,6 +17,7 @@ export function checkAssignments(assignments: Uint32Array, n: number, nlist: num
   checkEach("assignments", assignments, `below ${cells}`, (cell) => cell < cells);
 }
 
+/** @throws TypeError, RangeError unless they are (n, M) numbers of centroids */
 export function checkCodes(codes: Uint8Array, n: number, { numSubQuantizers, numCentroids }: Codebook): void {
   checkType("codes", codes, Uint8Array);
   checkLength("codes", codes, n * numSubQuantizers);

@@ -73,6 +73,7 @@ function nearest(
   return best;
 }
 
+/** The n of vectors (n, dim). @throws TypeError, RangeError for anything else */
 export function countRows(name: string, vectors: Float32Array, dim: number): number {
   checkType(name, vectors, Float32Array);
   check(vectors.length % dim === 0, name, `a multiple of dim ${dim} as its length`, vectors.length);

@@ -26,6 +26,7 @@ export function scoreAware(
   };
 }
 
+/** @throws TypeError, RangeError for other shapes than `QueryMoments` says */
 export function checkMoments({ moments, momentOf }: QueryMoments, { dim, nlist }: Codebook): void {
   checkType("moments", moments, Float32Array);
   check(moments.length > 0 && moments.length % (dim * dim) === 0, "moments", `matrices of ${dim}²`, moments.length);

@@ -23,7 +23,7 @@ export interface ArtifactInput extends EncodedVectors {
   readonly fields?: readonly ItemFields[] | undefined;
   /** Facets an item can be filtered by: name → one value, several or none for each item. */
   readonly facets?: Facets | undefined;
-  /** Numbers an item can be filtered by: name → one number an item; NaN = absent. */
+  /** Numbers an item can be filtered by: name → one number per item; NaN = absent. */
   readonly numbers?: Numbers | undefined;
   /** The query tower's bytes, opaque here. */
   readonly queryTower?: Uint8Array | undefined;

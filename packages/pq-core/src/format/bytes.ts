@@ -81,6 +81,7 @@ export class SectionReader {
   }
 }
 
+/** @throws FormatError unless a payload has `expected` bytes */
 export function checkPayload(where: string, expected: number, { length }: Uint8Array): void {
   if (length !== expected) throw new FormatError(where, `expected ${expected} payload bytes, got ${length}`);
 }

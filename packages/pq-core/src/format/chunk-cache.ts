@@ -1,3 +1,4 @@
+import { mapLimited } from "../limited.ts";
 import { partition } from "../sorted.ts";
 import { type ChunkEntry, openChunk } from "./chunk.ts";
 
@@ -17,6 +18,7 @@ export interface NumberedEntry {
   readonly seq: number;
 }
 
+/** The chunks of a kind, in order. */
 export function entriesOf(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"]): NumberedEntry[] {
   return chunks.filter((entry) => entry.kind === kind).map((entry, seq) => ({ entry, seq }));
 }
@@ -113,21 +115,7 @@ export class ChunkCache {
   }
 }
 
-/** Fetches with at most `limit` under way: a Worker has six connections a request. */
-export async function mapLimited<T, R>(items: readonly T[], limit: number, run: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) {
-      const i = next++;
-      results[i] = await run(items[i]!);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  return results;
-}
-
-/** Chunks fetched together. */
+/** Chunks fetched together: a Worker has six connections per request. */
 export const MAX_FETCHES = 6;
 
 /** The chunk that covers `position`; entries cover 0 … total without a gap. */

@@ -29,6 +29,7 @@ export function sectionBytes(lengths: readonly number[]): number {
   return lengths.reduce((bytes, length) => (length > 0 ? align(bytes) + length * 4 : bytes), 0);
 }
 
+/** The payload of the chunk; its layout is in docs/format.md. */
 export function writeCodebook({ codebook, offsets, range }: CodebookPayload): Uint8Array {
   const writer = new SectionWriter();
   if (codebook.rotation !== undefined) writer.add(codebook.rotation);
@@ -39,6 +40,7 @@ export function writeCodebook({ codebook, offsets, range }: CodebookPayload): Ui
   return writer.bytes();
 }
 
+/** Reads what `writeCodebook` wrote. @throws FormatError */
 export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookPayload {
   const where = "codebook";
   const { dim, nlist, numSubQuantizers, nbits, byResidual, metric, numItems } = manifest;

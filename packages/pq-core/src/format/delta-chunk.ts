@@ -18,6 +18,7 @@ export interface DeltaPayload {
 
 type Shape = Pick<Manifest, "metric" | "nlist">;
 
+/** The payload of the chunk; its layout is in docs/format.md. */
 export function writeDeltaPayload(shape: Shape, { offsets, range, positions, removed }: DeltaPayload): Uint8Array {
   const writer = new SectionWriter();
   writer.add(offsets);

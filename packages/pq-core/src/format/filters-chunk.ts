@@ -1,4 +1,5 @@
 import { checkEach, checkLength, FormatError, typeError } from "../errors.ts";
+import { addTo } from "../group.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 
@@ -64,9 +65,7 @@ function invert(name: string, values: Facets[string], order: Uint32Array): [stri
     const own = values[order[ordinal]!];
     for (const value of new Set(own === undefined ? [] : typeof own === "string" ? [own] : own)) {
       if (typeof value !== "string") throw typeError(`facets.${name}[${order[ordinal]}]`, "strings", value);
-      const ordinals = found.get(value);
-      if (ordinals === undefined) found.set(value, [ordinal]);
-      else ordinals.push(ordinal);
+      addTo(found, value, ordinal);
     }
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -78,6 +77,7 @@ function bitmap(ordinals: readonly number[], n: number): Uint32Array {
   return words;
 }
 
+/** @param n items of the index @throws FormatError */
 export function readFilters(payload: Uint8Array, n: number): FilterColumns {
   const where = "filters";
   const reader = new SectionReader(where, payload);

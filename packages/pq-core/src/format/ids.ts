@@ -2,7 +2,7 @@ import { FormatError, typeError } from "../errors.ts";
 import { checkOffsets, type SectionReader, type SectionWriter } from "./bytes.ts";
 import { utf8Length, writeUtf8 } from "./utf8.ts";
 
-/** External ids, one an item, unique: strings, or unsigned integers of 32 or 64 bits. */
+/** External ids, one per item, unique: strings, or unsigned integers of 32 or 64 bits. */
 export type ItemIds = readonly string[] | Uint32Array | BigUint64Array;
 /** One external id as a caller names it. */
 export type ItemId = string | number | bigint;
@@ -15,6 +15,7 @@ export function jsonId(id: ItemId): string | number {
   return typeof id === "bigint" ? String(id) : id;
 }
 
+/** @throws TypeError for what is no list of ids */
 export function idTypeOf(ids: ItemIds): IdType {
   if (ids instanceof Uint32Array) return "u32";
   if (ids instanceof BigUint64Array) return "u64";
@@ -56,6 +57,7 @@ export function normalizeId(id: ItemId, type: IdType): ItemId | undefined {
 /** Random access to the ids of one page. */
 export type IdReader = (index: number) => ItemId;
 
+/** Reads the next `count` ids of a page. @throws FormatError */
 export function readIds(reader: SectionReader, where: string, count: number, type: IdType): IdReader {
   if (type === "string") return readStrings(reader, where, "ids", count);
   const values = type === "u32" ? reader.u32("ids", count) : reader.u64("ids", count);
@@ -72,6 +74,7 @@ export function writeStrings(writer: SectionWriter, strings: readonly string[]):
   writer.add(bytes);
 }
 
+/** Reads what `writeStrings` wrote; each is decoded when it is asked for. @throws FormatError */
 export function readStrings(
   reader: SectionReader,
   where: string,

@@ -20,7 +20,7 @@ export function* writeLookupPages(
   for (let ordinal = 0; ordinal < order.length; ordinal++) ordinalOf[order[ordinal]!] = ordinal;
   const size = (rank: number): number => {
     const id = ids.idAt(byId[rank]!);
-    // at most: three bytes a unit of UTF-16
+    // at most: three bytes per unit of UTF-16
     return 4 + (typeof id === "string" ? 4 + 3 * id.length : 8);
   };
   for (const { first, count } of cutPages("ids", size, order.length, limit - 128)) {

@@ -45,6 +45,7 @@ export interface ManifestViews {
   readonly delta: Manifest | undefined;
 }
 
+/** Both halves of a manifest; `delta` is undefined for one without changes. */
 export function viewsOf(manifest: Manifest): ManifestViews {
   const { delta, ...rest } = manifest;
   if (delta === undefined) return { base: manifest, delta: undefined };

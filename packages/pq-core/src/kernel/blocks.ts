@@ -2,11 +2,11 @@ import type { Codebook } from "../codebook/codebook.ts";
 
 /**
  * The block-of-32 layout (as in Faiss's fast scan, André et al. 2015): the codes of 32 consecutive items lie
- * together, one row a sub-quantizer, so that one instruction looks up 16 items. Field by field in docs/format.md.
+ * together, one row per sub-quantizer, so that one instruction looks up 16 items. Field by field in docs/format.md.
  *
  *   4 bits: M rows of 16 bytes; byte j holds item j in its low and item j + 16 in its high nibble
  *   8 bits: M rows of 32 bytes; byte j holds item j
- *   metrics that need a number an item (see {@link hasTerms}) append
+ *   metrics that need a number per item (see {@link hasTerms}) append
  *     4 bits only: one more 16-byte row of nibbles, the term's bucket among 16 equal steps of its range
  *     32 float32: the term itself
  *
@@ -21,6 +21,7 @@ export function hasTerms(codebook: Pick<Codebook, "metric">): boolean {
 
 type Shape = Pick<Codebook, "metric" | "nbits" | "numSubQuantizers">;
 
+/** Bytes of one sub-quantizer's codes in a block. */
 export function rowBytes(nbits: 4 | 8): number {
   return nbits === 4 ? 16 : 32;
 }
@@ -36,6 +37,7 @@ export function blockBytes(shape: Shape): number {
   return termsOffset(shape) + (hasTerms(shape) ? BLOCK * 4 : 0);
 }
 
+/** Blocks that n items take. */
 export function countBlocks(n: number): number {
   return Math.ceil(n / BLOCK);
 }

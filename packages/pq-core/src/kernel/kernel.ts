@@ -52,7 +52,7 @@ export interface AdcKernel {
    * Exact scores of single items of the loaded blocks, in their order.
    *
    * @param positions (n) block positions
-   * @param biases (n) one an item
+   * @param biases (n) one per item
    * @returns (n) valid until the next call
    */
   scores(positions: Uint32Array, biases: Float32Array): Float32Array;
@@ -69,7 +69,7 @@ export interface AdcKernel {
    * then divided by the term (cosine) or less the term (l2).
    *
    * @param ordinal of the item at block position 0
-   * @param mask one bit a position, word 0 = the block in which `start` lies; absent = all
+   * @param mask one bit per position, word 0 = the block in which `start` lies; absent = all
    */
   scan(start: number, end: number, ordinal: number, bias: number, mask?: Uint32Array): void;
   finish(): Ranking;

@@ -1,5 +1,6 @@
 import type { Ranking } from "../kernel/kernel.ts";
 import { TopK } from "../kernel/top-k.ts";
+import type { Weighting } from "./merge.ts";
 import { takeBest } from "./ties.ts";
 
 /**
@@ -10,15 +11,13 @@ export class BestTerms {
   readonly #terms = new Map<number, number>();
   /** Each item once, by its first term: what it gains by a later one would only raise the threshold. */
   readonly #kept: TopK;
-  readonly #temperature: number;
-  readonly #logWeights: readonly number[] | undefined;
+  readonly #weighting: Weighting;
   readonly #least: number;
 
   /** @param least terms below it are not wanted */
-  constructor(size: number, temperature: number, logWeights: readonly number[] | undefined, least = -Infinity) {
+  constructor(size: number, weighting: Weighting, least = -Infinity) {
     this.#kept = new TopK(size);
-    this.#temperature = temperature;
-    this.#logWeights = logWeights;
+    this.#weighting = weighting;
     this.#least = least;
   }
 
@@ -28,15 +27,16 @@ export class BestTerms {
 
   /** Score that an item must reach by vector h to get onto the list. */
   floor(h: number): number {
-    return floorOf(this.#threshold, this.#temperature, this.#logWeights?.[h]);
+    return floorOf(this.#threshold, this.#weighting, h);
   }
 
   /** Takes the ranking of vector h, but for what is excluded. */
   add(h: number, { ordinals, scores }: Ranking, excluded?: ReadonlySet<number>): void {
-    const logWeight = this.#logWeights?.[h] ?? 0;
+    const { temperature, logWeights } = this.#weighting;
+    const logWeight = logWeights?.[h] ?? 0;
     for (let i = 0; i < ordinals.length; i++) {
       const ordinal = ordinals[i]!;
-      const term = Math.fround(logWeight + this.#temperature * scores[i]!);
+      const term = Math.fround(logWeight + temperature * scores[i]!);
       // Best first, so none of the rest can enter either.
       if (term < this.#threshold) break;
       if (excluded?.has(ordinal)) continue;
@@ -51,8 +51,9 @@ export class BestTerms {
   }
 }
 
-/** The score whose term is `term`. */
-export function floorOf(term: number, temperature: number, logWeight = 0): number {
+/** The score by vector h whose term is `term`. */
+export function floorOf(term: number, { temperature, logWeights }: Weighting, h: number): number {
+  const logWeight = logWeights?.[h] ?? 0;
   const floor = (term - logWeight) / temperature;
   // A little lower, for the rounding of the division.
   return floor - (temperature === 1 && logWeight === 0 ? 0 : Math.abs(floor) * 1e-6);

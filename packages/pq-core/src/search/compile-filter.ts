@@ -20,43 +20,31 @@ export function compileFilter(
   check(depth <= MAX_DEPTH, "filter", `at most ${MAX_DEPTH} levels`, depth, INPUT);
   check(typeof filter === "object" && filter !== null, "filter", "an object", filter, INPUT);
   const inner = (part: Filter): BlockMask => compileFilter(part, maskOf, n, depth + 1);
-  const all = (name: string, parts: readonly Filter[]): BlockMask[] => {
+  /** Several masks as one: their limits by `limit`, starting at `most`, and their words by `join`, at `start`. */
+  const joined = (
+    name: string,
+    parts: readonly Filter[],
+    [most, limit]: [number, (a: number, b: number) => number],
+    [start, join]: [number, (a: number, b: number) => number],
+  ): BlockMask => {
     check(Array.isArray(parts), "filter", `an array of filters as "${name}"`, parts, INPUT);
-    return parts.map(inner);
+    const masks = parts.map(inner);
+    const words = (first: number, count: number): Uint32Array => {
+      const all = new Uint32Array(count).fill(start);
+      for (const mask of masks) {
+        const more = mask.words(first, count);
+        for (let i = 0; i < count; i++) all[i] = join(all[i]!, more[i]!);
+      }
+      return all;
+    };
+    return { atMost: masks.reduce((all, { atMost }) => limit(all, atMost), most), words };
   };
   if ("not" in filter) {
     const mask = inner(filter.not);
     return { atMost: n, words: (first, count) => mask.words(first, count).map((word) => ~word) };
   }
-  if ("and" in filter) {
-    const masks = all("and", filter.and);
-    return {
-      atMost: masks.reduce((least, { atMost }) => Math.min(least, atMost), n),
-      words: (first, count) => combine(masks, first, count, 0xffff_ffff, (a, b) => a & b),
-    };
-  }
-  if ("or" in filter) {
-    const masks = all("or", filter.or);
-    return {
-      atMost: masks.reduce((sum, { atMost }) => sum + atMost, 0),
-      words: (first, count) => combine(masks, first, count, 0, (a, b) => a | b),
-    };
-  }
+  if ("and" in filter) return joined("and", filter.and, [n, Math.min], [0xffff_ffff, (a, b) => a & b]);
+  if ("or" in filter) return joined("or", filter.or, [0, (a, b) => a + b], [0, (a, b) => a | b]);
   const mask = maskOf(filter);
   return mask.atMost === Infinity ? { ...mask, atMost: n } : mask;
-}
-
-function combine(
-  masks: readonly BlockMask[],
-  first: number,
-  count: number,
-  start: number,
-  join: (a: number, b: number) => number,
-): Uint32Array {
-  const words = new Uint32Array(count).fill(start);
-  for (const mask of masks) {
-    const more = mask.words(first, count);
-    for (let i = 0; i < count; i++) words[i] = join(words[i]!, more[i]!);
-  }
-  return words;
 }

@@ -9,7 +9,7 @@
  * The operators are those of filter.ts: `:` for a value of a facet, `>=`, `<=`, `>`, `<` and `=` for a number.
  * For example `kind:emoji AND NOT (category:flags OR year<1990)`. Keywords are upper case; AND binds tighter than OR.
  */
-import { InputError } from "../errors.ts";
+import { InputError, quote } from "../errors.ts";
 import { type Filter, OPERATORS } from "./filter.ts";
 
 const MAX_COMPARISONS = 64;
@@ -124,7 +124,7 @@ class Parser {
 
   #fail(expected: string): never {
     const rest = this.#text.slice(this.#at).trimStart();
-    const got = rest === "" ? "the end" : JSON.stringify(rest.length > 20 ? `${rest.slice(0, 20)}…` : rest);
+    const got = rest === "" ? "the end" : quote(rest, 20);
     const at = this.#text.length - rest.length + 1;
     throw new InputError("filter", `expected ${expected} at character ${at}, got ${got}`);
   }

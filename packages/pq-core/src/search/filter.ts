@@ -1,4 +1,4 @@
-import { check, INPUT } from "../errors.ts";
+import { check, INPUT, InputError } from "../errors.ts";
 import type { FacetValue, FilterColumns } from "../format/filters-chunk.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import { lowerBound } from "../sorted.ts";
@@ -72,19 +72,21 @@ const KINDS: readonly Kind[] = [kind<FacetIn>(["facet", "in"], facetMask), kind<
 export function comparisonMask(comparison: Comparison, columns: FilterColumns, n: number): BlockMask {
   const own = KINDS.find(({ members }) => members.every((member) => member in comparison));
   const forms = [...KINDS.map(({ members }) => members.join(" with ")), "and", "or", "not"];
-  check(
-    own !== undefined,
-    "filter",
-    `one of the members ${forms.join(", ")}`,
-    Object.keys(comparison).join(", "),
-    INPUT,
-  );
+  const got = Object.keys(comparison).join(", ");
+  check(own !== undefined, "filter", `one of the members ${forms.join(", ")}`, got, INPUT);
   return own.mask(comparison, columns, n);
 }
 
+function columnOf<T>(columns: ReadonlyMap<string, T>, what: "facet" | "number", name: string): T {
+  const column = columns.get(name);
+  if (columns.size === 0)
+    throw new InputError("filter", `names "${name}", but this index has no ${what}s to filter by`);
+  check(column !== undefined, "filter", `one of ${[...columns.keys()].join(", ")}`, name, INPUT);
+  return column;
+}
+
 function facetMask({ facet: name, in: wanted }: FacetIn, columns: FilterColumns): BlockMask {
-  const facet = columns.facets.get(name);
-  check(facet !== undefined, "filter", `one of ${[...columns.facets.keys()].join(", ")}`, name, INPUT);
+  const facet = columnOf(columns.facets, "facet", name);
   check(Array.isArray(wanted), "filter", `an array of values of ${name}`, wanted, INPUT);
   const values = Array.from(new Set(wanted), (value) => facet.get(value)).filter((value) => value !== undefined);
   return {
@@ -110,8 +112,7 @@ function addValue(value: FacetValue, first: number, words: Uint32Array): void {
 }
 
 function numberMask({ number: name, min = -Infinity, max = Infinity }: NumberRange, columns: FilterColumns, n: number) {
-  const values = columns.numbers.get(name);
-  check(values !== undefined, "filter", `one of ${[...columns.numbers.keys()].join(", ")}`, name, INPUT);
+  const values = columnOf(columns.numbers, "number", name);
   for (const bound of [min, max])
     check(typeof bound === "number" && !Number.isNaN(bound), "filter", `a number as a bound of ${name}`, bound, INPUT);
   return {

@@ -1,17 +1,12 @@
 import { checkInteger } from "../errors.ts";
 import type { ChunkEntry } from "../format/chunk.ts";
-import {
-  type ChunkCache,
-  covering,
-  entriesOf,
-  MAX_FETCHES,
-  mapLimited,
-  type NumberedEntry,
-} from "../format/chunk-cache.ts";
+import { type ChunkCache, covering, entriesOf, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
 import { compareIds, type ItemId, normalizeId } from "../format/ids.ts";
 import { type Item, readItemPage } from "../format/item-pages.ts";
 import { readLookupPage } from "../format/lookup-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
+import { addTo } from "../group.ts";
+import { mapLimited } from "../limited.ts";
 import { partition } from "../sorted.ts";
 
 /** Uses a page; `places` says which of the wanted lie on it. */
@@ -76,10 +71,7 @@ export class ItemStore {
     const wanted = new Map<NumberedEntry, number[]>();
     for (let i = 0; i < n; i++) {
       const page = pageOf(i);
-      if (page === undefined) continue;
-      const places = wanted.get(page);
-      if (places === undefined) wanted.set(page, [i]);
-      else places.push(i);
+      if (page !== undefined) addTo(wanted, page, i);
     }
     const missing: [NumberedEntry, number[]][] = [];
     for (const [page, places] of wanted) {
@@ -106,6 +98,7 @@ export class ItemStore {
   }
 }
 
+/** @throws TypeError, RangeError at the first that is none */
 export function checkOrdinals(ordinals: ArrayLike<number>, numItems: number): void {
   for (let i = 0; i < ordinals.length; i++) checkInteger(`ordinals[${i}]`, ordinals[i], 0, numItems - 1);
 }

@@ -1,13 +1,14 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { checkPayload } from "../format/bytes.ts";
-import { type ChunkCache, entriesOf, MAX_FETCHES, mapLimited, type NumberedEntry } from "../format/chunk-cache.ts";
+import { type ChunkCache, entriesOf, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, blockBytes, countBlocks } from "../kernel/blocks.ts";
 import type { AdcKernel } from "../kernel/kernel.ts";
+import { mapLimited } from "../limited.ts";
 
 /** Lists that are ready to be scanned without an await. */
 export interface ReadyLists {
-  /** Offers the items [start, end) to the kernel; `mask` has one word a block, word 0 for the block of `start`. */
+  /** Offers the items [start, end) to the kernel; `mask` has one word per block, word 0 for the block of `start`. */
   scan(kernel: AdcKernel, start: number, end: number, bias: number, mask?: Uint32Array): void;
   /** Exact scores of single items, in their order, for the query the kernel has. */
   scores(kernel: AdcKernel, ordinals: Uint32Array, biases: Float32Array): Float32Array;
@@ -37,6 +38,7 @@ export async function residentLists(
   };
 }
 
+/** @throws FormatError unless a chunk has the size that its blocks take */
 export function checkBlocks({ entry }: NumberedEntry, payload: Uint8Array, codebook: Codebook): void {
   checkPayload(`chunk ${entry.key}`, entry.count * blockBytes(codebook), payload);
 }

@@ -1,7 +1,7 @@
 import { check, checkEach, INPUT } from "../errors.ts";
 
 /**
- * How the scores of several query vectors become one score an item. Visited are the cells that any of the vectors
+ * How the scores of several query vectors become one score per item. Visited are the cells that any of the vectors
  * probes, `nprobe` for each, and an item of a visited cell has a score by every vector, whichever of them probes its
  * cell.
  */
@@ -27,7 +27,7 @@ export type Merge =
     };
 
 /** @throws InputError */
-export function checkMerge(merge: Merge, heads: number): void {
+export function checkMerge(merge: Merge, numVectors: number): void {
   if (merge.by === "max") return;
   check(merge.by === "sumExp", "merge.by", "max or sumExp", (merge as { by: unknown }).by, INPUT);
   const { temperature, weights, exact = true } = merge;
@@ -35,6 +35,19 @@ export function checkMerge(merge: Merge, heads: number): void {
   const isPositive = (value: number): boolean => value > 0 && value < Infinity;
   check(isPositive(temperature), "merge.temperature", "a positive number", temperature, INPUT);
   if (weights === undefined) return;
-  check(weights.length === heads, "merge.weights", `length ${heads}, one a query`, weights.length, INPUT);
+  check(weights.length === numVectors, "merge.weights", `length ${numVectors}, one per query`, weights.length, INPUT);
   checkEach("merge.weights", weights, "a positive number", isPositive, INPUT);
+}
+
+/** What the score by vector h counts for: logWeight_h + temperature · score. */
+export interface Weighting {
+  readonly temperature: number;
+  /** One per vector; left out: 0. */
+  readonly logWeights?: readonly number[] | undefined;
+}
+
+/** With the largest score, a score counts for itself. */
+export function weightingOf(merge: Merge): Weighting {
+  if (merge.by === "max") return { temperature: 1 };
+  return { temperature: merge.temperature, logWeights: merge.weights && Array.from(merge.weights, Math.log) };
 }

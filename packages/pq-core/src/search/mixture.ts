@@ -1,10 +1,9 @@
 import type { Ranking } from "../kernel/kernel.ts";
 import { BestTerms, floorOf } from "./best-terms.ts";
-import { addOwn, addRest, scanAbove } from "./heads.ts";
-import type { Merge } from "./merge.ts";
+import { type Merge, type Weighting, weightingOf } from "./merge.ts";
 import type { Queries } from "./queries.ts";
+import { addOwn, addRest, scanAbove } from "./query-vectors.ts";
 import type { Scan } from "./rank.ts";
-import type { Head } from "./score.ts";
 import { finishShortlist, type Shortlist, shortlistSize } from "./shortlist.ts";
 import { takeBest } from "./ties.ts";
 
@@ -16,24 +15,18 @@ const SLICE = 4096;
 /**
  * The `size` items with the best single term log weight_h + temperature · score_h of a vector that probes their cell,
  * each with its log of the mixture of all query vectors, log Σ_h weight_h · exp(temperature · score_h): one component
- * a query vector, for each item of a history, say.
+ * per query vector, for each item of a history, say.
  *
  * Finding terms costs as much as a search by each vector. Finding sums would cost many times that, since an item that
  * is good by none may be good by all; it would have to be below `size` others by its best term, and to catch up by
  * log H at most.
  */
-export function rankMixture(
-  scan: Scan,
-  heads: readonly Head[],
-  queries: Queries,
-  size: number,
-  merge: SumExp,
-  floor: number,
-): Shortlist {
-  const logWeights = logWeightsOf(heads, merge);
-  const best = new BestTerms(size, merge.temperature, logWeights, floor);
-  addOwn(scan, heads, queries, best, size);
-  return withMixtures(scan, heads, queries, merge.temperature, logWeights, best.take());
+export function rankMixture(scan: Scan, queries: Queries, size: number, merge: Merge, floor: number): Shortlist {
+  const weighting = weightingOf(merge);
+  const best = new BestTerms(size, weighting, floor);
+  addOwn(scan, queries, best, size);
+  const list = best.take();
+  return { ...list, mixtures: mixturesIn(scan, queries, list.ordinals, weighting) };
 }
 
 /**
@@ -43,56 +36,35 @@ export function rankMixture(
  *
  * @param floor mixtures below it are not wanted
  */
-export function rankMixtureExactly(
-  scan: Scan,
-  heads: readonly Head[],
-  queries: Queries,
-  k: number,
-  merge: SumExp,
-  floor: number,
-): Ranking {
-  const { temperature } = merge;
-  const logWeights = logWeightsOf(heads, merge);
+export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merge: SumExp, floor: number): Ranking {
+  const weighting = weightingOf(merge);
   const size = shortlistSize(k, { ...merge, exact: false });
-  const best = new BestTerms(size, temperature, logWeights);
-  addOwn(scan, heads, queries, best, size);
-  addRest(scan, heads, queries, best, size);
-  const list = withMixtures(scan, heads, queries, temperature, logWeights, best.take());
-  const first = finishShortlist(list, k);
+  const best = new BestTerms(size, weighting);
+  addOwn(scan, queries, best, size);
+  addRest(scan, queries, best, size);
+  const list = best.take();
+  const first = finishShortlist({ ...list, mixtures: mixturesIn(scan, queries, list.ordinals, weighting) }, k);
   const least = Math.max(floor, first.scores[k - 1] ?? -Infinity);
-  const bound = least === -Infinity ? least : least - Math.log(heads.length) - (1 + Math.abs(least)) * 1e-5;
+  const bound = least === -Infinity ? least : least - Math.log(queries.vectors.length) - (1 + Math.abs(least)) * 1e-5;
   // What is not on the list has a worse term than its last item.
   if (list.scores.length < size || list.scores.at(-1)! <= bound) return first;
   const items = new Set<number>();
-  for (const [h, head] of heads.entries()) {
-    const needed = floorOf(bound, temperature, logWeights[h]);
-    scanAbove(scan, head, queries.set(h), needed - Math.abs(head.shift) * 1e-6, (ordinal) => items.add(ordinal));
-  }
+  queries.each((vector, products, h) => {
+    const needed = floorOf(bound, weighting, h);
+    scanAbove(scan, vector, products, needed - Math.abs(vector.shift) * 1e-6, (ordinal) => items.add(ordinal));
+  });
   const ordinals = Uint32Array.from(items);
   const pairs: [number, number][] = [];
   for (let from = 0; from < ordinals.length; from += SLICE) {
     const part = ordinals.subarray(from, from + SLICE);
-    const scores = new Float32Array(0);
-    const { mixtures } = withMixtures(scan, heads, queries, temperature, logWeights, { ordinals: part, scores });
-    for (const [i, ordinal] of part.entries()) pairs.push([ordinal, mixtures![i]!]);
+    for (const [i, mixture] of mixturesIn(scan, queries, part, weighting).entries()) pairs.push([part[i]!, mixture]);
   }
   return takeBest(k, pairs);
 }
 
-function withMixtures(
-  scan: Scan,
-  heads: readonly Head[],
-  queries: Queries,
-  temperature: number,
-  logWeights: readonly number[],
-  list: Ranking,
-): Shortlist {
-  const cells = (ordinals: Uint32Array): Uint32Array => cellsOf(ordinals, scan.stretches);
-  return { ...list, mixtures: mixturesOf(scan, cells, heads, queries, list.ordinals, temperature, logWeights) };
-}
-
-export function logWeightsOf(heads: readonly Head[], { weights }: SumExp): number[] {
-  return heads.map((_, h) => (weights === undefined ? 0 : Math.log(weights[h]!)));
+/** Mixture scores of items that all lie in what is scanned. */
+function mixturesIn(scan: Scan, queries: Queries, items: Uint32Array, weighting: Weighting): Float32Array {
+  return mixturesOf(scan, (ordinals) => cellsOf(ordinals, scan.stretches), queries, items, weighting);
 }
 
 /**
@@ -102,11 +74,9 @@ export function logWeightsOf(heads: readonly Head[], { weights }: SumExp): numbe
 export function mixturesOf(
   { kernel, codebook, lists }: Pick<Scan, "kernel" | "codebook" | "lists">,
   cellsOf: (ordinals: Uint32Array) => Uint32Array,
-  heads: readonly Head[],
   queries: Queries,
   items: Uint32Array,
-  temperature: number,
-  logWeights: readonly number[],
+  { temperature, logWeights }: Weighting,
 ): Float32Array {
   const n = items.length;
   const ordinals = items.toSorted();
@@ -115,19 +85,18 @@ export function mixturesOf(
   const largest = new Float64Array(n).fill(-Infinity);
   const sums = new Float64Array(n);
   const biases = new Float32Array(n);
-  for (const [h, head] of heads.entries()) {
-    const products = queries.set(h);
+  queries.each((vector, products, h) => {
     if (codebook.byResidual) for (let i = 0; i < n; i++) biases[i] = products[cells[i]!]!;
     const scores = lists.scores(kernel, ordinals, biases);
-    const logWeight = logWeights[h]!;
+    const logWeight = logWeights?.[h] ?? 0;
     for (let i = 0; i < n; i++) {
-      const term = logWeight + temperature * (scores[i]! + head.shift);
+      const term = logWeight + temperature * (scores[i]! + vector.shift);
       if (term > largest[i]!) {
         sums[i] = sums[i]! * Math.exp(largest[i]! - term) + 1;
         largest[i] = term;
       } else sums[i]! += Math.exp(term - largest[i]!);
     }
-  }
+  });
   const mixtures = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, largest[i]! + Math.log(sums[i]!)]));
   return Float32Array.from(items, (ordinal) => mixtures.get(ordinal)!);
 }

@@ -5,7 +5,7 @@ import type { Manifest } from "../format/manifest.ts";
 import type { Counts, Ranking } from "../kernel/kernel.ts";
 import type { Filter } from "./filter.ts";
 import { checkMerge, type Merge } from "./merge.ts";
-import { type Head, scaleQuery } from "./score.ts";
+import { type QueryVector, scaleQuery } from "./score.ts";
 
 export interface SearchOptions {
   /** Results wanted; default 10. Fewer come when fewer items are visited. */
@@ -23,7 +23,7 @@ export interface SearchResult extends Ranking, Counts {
   /**
    * Best first; position of an item in list order. Of equal scores the one with the smaller id comes first, and gets
    * the last place: numbers by value, strings by code point. (Ids are read only when such items lie in several cells;
-   * then at most k a cell.)
+   * then at most k per cell.)
    */
   readonly ordinals: Uint32Array;
   /** Larger is better. Exact ADC scores: float tables, not the quantized ones of a fast scan. */
@@ -45,13 +45,13 @@ export interface Resolved {
 }
 
 /** @throws InputError naming the option */
-export function resolveOptions(options: SearchOptions, manifest: Manifest, heads: number): Resolved {
+export function resolveOptions(options: SearchOptions, manifest: Manifest, numVectors: number): Resolved {
   const { k = 10, nprobe = manifest.defaultNprobe, filter, exclude = [], merge = { by: "max" } } = options;
   checkInteger("k", k, 1, MAX_K, INPUT);
   checkInteger("nprobe", nprobe, 1, 1 << 24, INPUT);
   check(Array.isArray(exclude), "exclude", "an array of ids", exclude, INPUT);
-  const isPlain = heads === 1 && merge.by === "max";
-  if (!isPlain) checkMerge(merge, heads);
+  const isPlain = numVectors === 1 && merge.by === "max";
+  if (!isPlain) checkMerge(merge, numVectors);
   return { k, nprobe, filter, exclude, merge, isPlain };
 }
 
@@ -60,7 +60,7 @@ export function resolveOptions(options: SearchOptions, manifest: Manifest, heads
  *
  * @throws InputError
  */
-export function resolveQueries(codebook: Codebook, query: Float32Array | readonly Float32Array[]): Head[] {
+export function resolveQueries(codebook: Codebook, query: Float32Array | readonly Float32Array[]): QueryVector[] {
   const queries = query instanceof Float32Array ? [query] : query;
   const isSome = Array.isArray(queries) && queries.length > 0;
   check(isSome, "query", "a Float32Array or an array of at least one", query, INPUT);

@@ -1,14 +1,8 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import {
-  type ChunkCache,
-  covering,
-  entriesOf,
-  MAX_FETCHES,
-  mapLimited,
-  type NumberedEntry,
-} from "../format/chunk-cache.ts";
+import { type ChunkCache, covering, entriesOf, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, blockBytes } from "../kernel/blocks.ts";
+import { mapLimited } from "../limited.ts";
 import { checkBlocks, type ReadyLists } from "./list-source.ts";
 import type { Stretch } from "./rank.ts";
 

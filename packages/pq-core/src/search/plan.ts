@@ -23,7 +23,7 @@ export function visitCells(offsets: Uint32Array, { cells, visitors }: Probed): S
     cell,
     start: offsets[cell]!,
     end: offsets[cell + 1]!,
-    heads: visitors?.get(cell),
+    visitors: visitors?.get(cell),
   }));
 }
 

@@ -18,8 +18,8 @@ import { type BlockMask, maskStretch, selected } from "./masks.ts";
 import { type Resolved, resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
 import type { PagedLists } from "./paging.ts";
 import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
-import { type Stretch, scanHead, spareFor } from "./rank.ts";
-import { type Head, shiftScores } from "./score.ts";
+import { type Stretch, scanVector, spareFor } from "./rank.ts";
+import { type QueryVector, shiftScores } from "./score.ts";
 import { probeSeveral, rankSeveral, searchSeveral } from "./several.ts";
 import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
 import { hasTies, isCutTie, settleTies } from "./ties.ts";
@@ -60,6 +60,7 @@ export interface IndexParts {
   readonly cache: ChunkCache;
 }
 
+/** An artifact without changes; `DeltaIndex` puts two of them together. */
 export class PqIndex implements Index {
   readonly manifest: Manifest;
   readonly codebook: Codebook;
@@ -90,11 +91,11 @@ export class PqIndex implements Index {
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
     const { kernel, resident, offsets } = this.parts;
     const { codebook, manifest } = this;
-    const heads = resolveQueries(codebook, query);
-    const resolved = resolveOptions(options, manifest, heads.length);
+    const vectors = resolveQueries(codebook, query);
+    const resolved = resolveOptions(options, manifest, vectors.length);
     const { filter, exclude, isPlain } = resolved;
     const { numItems } = manifest;
-    const whole = this.#searchAtOnce(heads[0]!, resolved);
+    const whole = this.#searchAtOnce(vectors[0]!, resolved);
     if (whole !== undefined) return hasTies(whole.scores) ? this.#settle(whole, whole.ordinals.length, whole) : whole;
     const columns = filter && (await this.columns());
     const mask = filter && compileFilter(filter, (leaf) => comparisonMask(leaf, columns!, numItems), numItems);
@@ -102,12 +103,12 @@ export class PqIndex implements Index {
     const k = Math.min(resolved.k, numItems);
     if (!isPlain && mask === undefined && resident !== undefined) {
       const whole = { kernel, lists: resident, offsets, codebook, numItems };
-      const found = searchSeveral(whole, heads, resolved, k, new Set(excluded[0]));
+      const found = searchSeveral(whole, vectors, resolved, k, new Set(excluded[0]));
       if (found !== undefined) return this.#settle(found, k, found);
     }
     const few = mask && selected(mask, numItems);
-    const visit = few ? visitItems(offsets, few) : this.visitCells(this.probe(heads, resolved));
-    const { ranking, ...counts } = await this.rank(heads, resolved, k, visit, mask, excluded);
+    const visit = few ? visitItems(offsets, few) : this.visitCells(this.probe(vectors, resolved));
+    const { ranking, ...counts } = await this.rank(vectors, resolved, k, visit, mask, excluded);
     return this.#settle(finishShortlist(ranking, k), k, counts);
   }
 
@@ -126,13 +127,13 @@ export class PqIndex implements Index {
    * The plainest search, one query over resident lists, in one call of the kernel; undefined for any other, and for a
    * tie with the last result.
    */
-  #searchAtOnce(head: Head, { k, nprobe, filter, exclude, isPlain }: Resolved): SearchResult | undefined {
+  #searchAtOnce(vector: QueryVector, { k, nprobe, filter, exclude, isPlain }: Resolved): SearchResult | undefined {
     const { kernel, resident, offsets } = this.parts;
     if (!isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;
     const wanted = Math.min(k, this.manifest.numItems);
     const cells = Math.min(nprobe, Math.max(1, this.codebook.nlist));
-    const found = kernel.search(head.query, offsets, cells, wanted + spareFor(this.codebook, head));
-    shiftScores(found.scores, head.shift);
+    const found = kernel.search(vector.query, offsets, cells, wanted + spareFor(this.codebook, vector));
+    shiftScores(found.scores, vector.shift);
     if (isCutTie(found.scores, wanted)) return undefined;
     const { ordinals, scores, ...counts } = found;
     return { ordinals: ordinals.slice(0, wanted), scores: scores.slice(0, wanted), ...counts };
@@ -197,7 +198,7 @@ export class PqIndex implements Index {
 
   /** A shortlist for the k best of what is visited. Call right after `probe`, without an await: see {@link Visit}. */
   async rank(
-    heads: readonly Head[],
+    vectors: readonly QueryVector[],
     { merge, isPlain }: Resolved,
     k: number,
     { visited, products, isFew }: Visit,
@@ -216,12 +217,12 @@ export class PqIndex implements Index {
     let ranking: Shortlist = { ordinals: new Uint32Array(0), scores: new Float32Array(0) };
     await this.#each(stretches, (lists, group) => {
       const scan = { kernel, codebook, lists, stretches: group };
-      const [head] = heads as [Head];
+      const [vector] = vectors as [QueryVector];
       const floor = ranking.scores[size - 1] ?? -Infinity;
       const found = isPlain
         ? // The kernel still has the query where nothing waited in between.
-          scanHead(scan, head, (resident && products) ?? kernel.setQuery(head.query), size, floor)
-        : rankSeveral(scan, heads, size, merge, floor);
+          scanVector(scan, vector, (resident && products) ?? kernel.setQuery(vector.query), size, floor)
+        : rankSeveral(scan, vectors, size, merge, floor);
       // An item lies in one run, and its score depends on nothing else: the best of the runs' best are the best.
       ranking = paged ? joinShortlists([ranking, found], size) : found;
     });
@@ -233,11 +234,11 @@ export class PqIndex implements Index {
   }
 
   /** Cells probed by any of the vectors, nearest first for the first; and its products, when there is only one. */
-  probe(heads: readonly Head[], { nprobe, isPlain }: Resolved): Probed {
+  probe(vectors: readonly QueryVector[], { nprobe, isPlain }: Resolved): Probed {
     const { kernel } = this.parts;
     const { nlist } = this.codebook;
-    if (!isPlain) return probeSeveral(kernel, nlist, heads, nprobe);
-    const products = kernel.setQuery(heads[0]!.query);
+    if (!isPlain) return probeSeveral(kernel, nlist, vectors, nprobe);
+    const products = kernel.setQuery(vectors[0]!.query);
     return { cells: nlist === 0 ? [0] : [...kernel.probe(Math.min(nprobe, nlist))], products };
   }
 

@@ -2,7 +2,7 @@ import type { Codebook } from "../codebook/codebook.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import type { AdcKernel, Ranking } from "../kernel/kernel.ts";
 import type { ReadyLists } from "./list-source.ts";
-import { type Head, shiftScores } from "./score.ts";
+import { type QueryVector, shiftScores } from "./score.ts";
 import { cut } from "./ties.ts";
 
 /**
@@ -14,7 +14,7 @@ export interface Stretch {
   readonly end: number;
   readonly mask?: Uint32Array | undefined;
   /** Numbers of the query vectors that probe it; undefined: all. */
-  readonly heads?: readonly number[] | undefined;
+  readonly visitors?: readonly number[] | undefined;
 }
 
 /** What is scanned, and with what. */
@@ -35,10 +35,10 @@ const PIECE = 4096;
  * of a tie, where the smaller ids are wanted. One more than k shows whether there is such a tie; only then a second
  * pass looks for all of it.
  */
-export function scanHead(scan: Scan, head: Head, products: Float32Array, k: number, floor: number): Ranking {
+export function scanVector(scan: Scan, vector: QueryVector, products: Float32Array, k: number, floor: number): Ranking {
   const { kernel, codebook, lists, stretches } = scan;
   const biases = biasesOf(scan, products);
-  const found = runKernel(scan, head, k + spareFor(codebook, head), biases, floor, () => {
+  const found = runKernel(scan, vector, k + spareFor(codebook, vector), biases, floor, () => {
     for (const [i, { start, end, mask }] of stretches.entries()) lists.scan(kernel, start, end, biases[i]!, mask);
   });
   const last = found.scores[k - 1]!;
@@ -49,7 +49,7 @@ export function scanHead(scan: Scan, head: Head, products: Float32Array, k: numb
     const inStretch: number[] = [];
     // Of a stretch only the first can be wanted, as many as are missing: they have the smallest ids.
     const isEnough = (): boolean => inStretch.length >= k - better;
-    eachAbove(scan, head, stretch, biases[i]!, last, isEnough, (ordinal, score) => {
+    eachAbove(scan, vector, stretch, biases[i]!, last, isEnough, (ordinal, score) => {
       if (score === last) inStretch.push(ordinal);
     });
     for (const ordinal of inStretch.sort((a, b) => a - b).slice(0, k - better)) ties.push(ordinal);
@@ -64,14 +64,14 @@ export function scanHead(scan: Scan, head: Head, products: Float32Array, k: numb
  * How many more than k the kernel is to find, to see ties: none in a single list, whose ordinals ascend as ids do,
  * unless the shift makes scores equal.
  */
-export function spareFor({ nlist }: Codebook, { shift }: Head): 0 | 1 {
+export function spareFor({ nlist }: Codebook, { shift }: QueryVector): 0 | 1 {
   return nlist > 0 || shift !== 0 ? 1 : 0;
 }
 
 /** Gives `take` every item of a stretch that scores at least `floor` by the kernel's query, until it has enough. */
 export function eachAbove(
   scan: Scan,
-  head: Head,
+  vector: QueryVector,
   { start, end, mask }: Stretch,
   bias: number,
   floor: number,
@@ -82,7 +82,7 @@ export function eachAbove(
   for (let from = start; from < end && !isEnough(); ) {
     const to = Math.min(end, (Math.floor(from / PIECE) + 1) * PIECE);
     const words = mask?.subarray(Math.floor(from / BLOCK) - Math.floor(start / BLOCK));
-    const { ordinals, scores } = runKernel(scan, head, PIECE, [bias], floor, () =>
+    const { ordinals, scores } = runKernel(scan, vector, PIECE, [bias], floor, () =>
       lists.scan(kernel, from, to, bias, words),
     );
     for (let i = 0; i < ordinals.length && scores[i]! >= floor; i++) take(ordinals[i]!, scores[i]!);
@@ -97,7 +97,7 @@ export function biasesOf({ codebook, stretches }: Scan, products: Float32Array):
 
 function runKernel(
   { kernel }: Scan,
-  head: Head,
+  vector: QueryVector,
   k: number,
   biases: readonly number[],
   floor: number,
@@ -105,15 +105,15 @@ function runKernel(
 ): Ranking {
   let maxBias = -Infinity;
   for (const bias of biases) maxBias = Math.max(maxBias, bias);
-  kernel.begin(k, maxBias, kernelFloor(head, floor));
+  kernel.begin(k, maxBias, kernelFloor(vector, floor));
   scan();
   const ranking = kernel.finish();
-  shiftScores(ranking.scores, head.shift);
+  shiftScores(ranking.scores, vector.shift);
   return ranking;
 }
 
 /** What the kernel must find for a floor of the final score. */
-export function kernelFloor({ shift }: Head, floor: number): number {
+export function kernelFloor({ shift }: QueryVector, floor: number): number {
   // The shift is added after the kernel, so the floor is taken back before it; one part in a million for rounding.
   const before = floor - shift;
   return floor === -Infinity ? floor : before - (Math.abs(before) + Math.abs(floor)) * 1e-6;

@@ -10,7 +10,7 @@ import type { Codebook } from "../codebook/codebook.ts";
  *
  * Cells are probed by the same score, of the coarse centroid.
  */
-export interface Head {
+export interface QueryVector {
   /** As the caller gave it. */
   readonly original: Float32Array;
   /** As the kernel gets it. */
@@ -19,7 +19,8 @@ export interface Head {
   readonly shift: number;
 }
 
-export function scaleQuery(codebook: Codebook, original: Float32Array): Head {
+/** @param original (dim) */
+export function scaleQuery(codebook: Codebook, original: Float32Array): QueryVector {
   if (codebook.metric === "innerProduct") return { original, query: original, shift: 0 };
   const square = original.reduce((sum, value) => sum + value * value, 0);
   if (codebook.metric === "l2") return { original, query: original.map((value) => 2 * value), shift: -square };

@@ -1,16 +1,17 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { listOf } from "../format/inverted-lists.ts";
+import { addTo } from "../group.ts";
 import type { AdcKernel, Counts, Ranking } from "../kernel/kernel.ts";
 import { BestTerms } from "./best-terms.ts";
-import { addOwn, addRest } from "./heads.ts";
 import type { ReadyLists } from "./list-source.ts";
-import type { Merge } from "./merge.ts";
-import { logWeightsOf, mixturesOf, rankMixture, rankMixtureExactly } from "./mixture.ts";
+import { type Merge, weightingOf } from "./merge.ts";
+import { mixturesOf, rankMixture, rankMixtureExactly } from "./mixture.ts";
 import type { Resolved } from "./options.ts";
 import { type Probed, visitCells } from "./plan.ts";
 import { Queries } from "./queries.ts";
+import { addOwn, addRest } from "./query-vectors.ts";
 import { kernelFloor, type Scan, spareFor } from "./rank.ts";
-import { type Head, shiftScores } from "./score.ts";
+import { type QueryVector, shiftScores } from "./score.ts";
 import { finishShortlist, type Shortlist, shortlistSize } from "./shortlist.ts";
 import { isCutTie } from "./ties.ts";
 
@@ -29,31 +30,36 @@ export interface Resident {
  *
  * @param floor scores below it are not wanted
  */
-export function rankSeveral(scan: Scan, heads: readonly Head[], size: number, merge: Merge, floor: number): Shortlist {
-  const queries = new Queries(scan.kernel, heads);
+export function rankSeveral(
+  scan: Scan,
+  vectors: readonly QueryVector[],
+  size: number,
+  merge: Merge,
+  floor: number,
+): Shortlist {
+  const queries = new Queries(scan.kernel, vectors);
   if (merge.by === "sumExp")
-    return (merge.exact === false ? rankMixture : rankMixtureExactly)(scan, heads, queries, size, merge, floor);
-  const best = new BestTerms(size, 1, undefined, floor);
-  addOwn(scan, heads, queries, best, size);
-  addRest(scan, heads, queries, best, size);
+    return (merge.exact === false ? rankMixture : rankMixtureExactly)(scan, queries, size, merge, floor);
+  const best = new BestTerms(size, weightingOf(merge), floor);
+  addOwn(scan, queries, best, size);
+  addRest(scan, queries, best, size);
   return best.take();
 }
 
 /** The cells that the vectors probe, nearest first for the first, and which of them probe each. */
-export function probeSeveral(kernel: AdcKernel, nlist: number, heads: readonly Head[], nprobe: number): Probed {
+export function probeSeveral(
+  kernel: AdcKernel,
+  nlist: number,
+  vectors: readonly QueryVector[],
+  nprobe: number,
+): Probed {
   if (nlist === 0) return { cells: [0] };
   const visitors = new Map<number, number[]>();
-  for (const [h, head] of heads.entries()) {
-    kernel.setQuery(head.query);
-    for (const cell of kernel.probe(Math.min(nprobe, nlist))) addVisitor(visitors, cell, h);
+  for (const [h, vector] of vectors.entries()) {
+    kernel.setQuery(vector.query);
+    for (const cell of kernel.probe(Math.min(nprobe, nlist))) addTo(visitors, cell, h);
   }
   return { cells: [...visitors.keys()], visitors };
-}
-
-function addVisitor(visitors: Map<number, number[]>, cell: number, h: number): void {
-  const others = visitors.get(cell);
-  if (others === undefined) visitors.set(cell, [h]);
-  else others.push(h);
 }
 
 /**
@@ -62,42 +68,37 @@ function addVisitor(visitors: Map<number, number[]>, cell: number, h: number): v
  */
 export function searchSeveral(
   { kernel, lists, offsets, codebook, numItems }: Resident,
-  heads: readonly Head[],
+  vectors: readonly QueryVector[],
   { merge, nprobe }: Resolved,
   k: number,
   excluded: ReadonlySet<number>,
 ): (Ranking & Counts) | undefined {
   const isMax = merge.by === "max";
-  if (heads.length === 1 || kernel.search === undefined) return undefined;
+  if (vectors.length === 1 || kernel.search === undefined) return undefined;
   if (!isMax && merge.exact !== false) return undefined;
   const size = Math.min(shortlistSize(k, merge), numItems);
   const wanted = Math.min(size + excluded.size, numItems);
   const cells = Math.min(nprobe, Math.max(1, codebook.nlist));
-  const [temperature, logWeights] = isMax
-    ? ([1, undefined] as const)
-    : ([merge.temperature, logWeightsOf(heads, merge)] as const);
-  const best = new BestTerms(size, temperature, logWeights);
+  const weighting = weightingOf(merge);
+  const best = new BestTerms(size, weighting);
   const visitors = new Map<number, number[]>();
   // Every vector is come back to: by a mixture with what all of them found, else with the cells of the others.
-  const queries = new Queries(kernel, heads);
-  for (const [h, head] of heads.entries()) {
-    const more = spareFor(codebook, head);
-    const found = kernel.search(head.query, offsets, cells, wanted + more, kernelFloor(head, best.floor(h)));
-    shiftScores(found.scores, head.shift);
+  const queries = new Queries(kernel, vectors);
+  for (const [h, vector] of vectors.entries()) {
+    const more = spareFor(codebook, vector);
+    const found = kernel.search(vector.query, offsets, cells, wanted + more, kernelFloor(vector, best.floor(h)));
+    shiftScores(found.scores, vector.shift);
     if (isCutTie(found.scores, wanted)) return undefined;
     best.add(h, found, excluded);
-    for (const cell of kernel.visited!()) addVisitor(visitors, cell, h);
+    for (const cell of kernel.visited!()) addTo(visitors, cell, h);
     queries.keep(h);
   }
   const stretches = visitCells(offsets, { cells: [...visitors.keys()], visitors });
   const scan: Scan = { kernel, codebook, lists, stretches };
-  if (isMax && codebook.nlist > 0) addRest(scan, heads, queries, best, wanted, excluded);
-  let list: Shortlist = best.take();
-  if (logWeights !== undefined) {
-    const cellsOf = (ordinals: Uint32Array) => ordinals.map((ordinal) => listOf(offsets, ordinal));
-    list = { ...list, mixtures: mixturesOf(scan, cellsOf, heads, queries, list.ordinals, temperature, logWeights) };
-  }
-  let codesScanned = 0;
-  for (const { start, end } of stretches) codesScanned += end - start;
-  return { ...finishShortlist(list, k), listsProbed: stretches.length, codesScanned };
+  if (isMax && codebook.nlist > 0) addRest(scan, queries, best, wanted, excluded);
+  const cellsOf = (ordinals: Uint32Array) => ordinals.map((ordinal) => listOf(offsets, ordinal));
+  const list = best.take();
+  const mixtures = isMax ? undefined : mixturesOf(scan, cellsOf, queries, list.ordinals, weighting);
+  const codesScanned = stretches.reduce((sum, { start, end }) => sum + end - start, 0);
+  return { ...finishShortlist({ ...list, mixtures }, k), listsProbed: stretches.length, codesScanned };
 }

@@ -8,7 +8,7 @@ import { takeBest } from "./ties.ts";
  */
 export interface Shortlist extends Ranking {
   /** For `sumExp` that is not exact: the mixture score of each item, while `scores` has its best single term. */
-  readonly mixtures?: Float32Array;
+  readonly mixtures?: Float32Array | undefined;
 }
 
 /** Items by their best term that are ordered by their mixture, for each one wanted; and at least. */

@@ -4,7 +4,7 @@ import relaxed from "../../dist/kernel-relaxed.wasm";
 import expectedRankings from "../../fixtures/rankings.json" with { type: "json" };
 import { loadKernel, supportsRelaxedSimd } from "../../src/index.ts";
 import { scalarKernel } from "../../src/kernel/scalar-kernel.ts";
-import { adcConformance } from "../../src/testing/conformance.ts";
+import { adcConformance } from "../conformance.ts";
 import { GOLDEN, observe } from "../golden.ts";
 import { openWhole } from "../open-whole.ts";
 import { observeRankings } from "../rankings.ts";

@@ -12,7 +12,7 @@ const CAPACITY: i32 = 512;
 /** A block as it is kept: 32 sums, then where it is, its first ordinal, its bias, and which items may be offered. */
 const RECORD: usize = 48;
 /**
- * Four sums a block, before the records: the smallest of each eight items. The k-th smallest of these is close to,
+ * Four sums per block, before the records: the smallest of each eight items. The k-th smallest of these is close to,
  * and not below, that of all.
  */
 const MINIMA_BYTES: usize = 512 * 4 + 16;

@@ -1,4 +1,4 @@
-import { type Codebook, createCodebook, type Metric } from "../codebook/codebook.ts";
+import { type Codebook, createCodebook, type Metric } from "../src/codebook/codebook.ts";
 
 /** mulberry32: a seeded generator of numbers in [0, 1), so that every run on every machine sees the same data. */
 export function random(seed: number): () => number {

@@ -1,8 +1,8 @@
-import { METRICS } from "../codebook/codebook.ts";
-import { decodeRotated } from "../codebook/decode.ts";
-import { BLOCK, hasTerms, packBlocks, type TermRange } from "../kernel/blocks.ts";
-import type { AdcKernel, KernelFactory, KernelName, Ranking } from "../kernel/kernel.ts";
-import { ScalarKernel } from "../kernel/scalar-kernel.ts";
+import { METRICS } from "../src/codebook/codebook.ts";
+import { decodeRotated } from "../src/codebook/decode.ts";
+import { BLOCK, hasTerms, packBlocks, type TermRange } from "../src/kernel/blocks.ts";
+import type { AdcKernel, KernelFactory, KernelName, Ranking } from "../src/kernel/kernel.ts";
+import { ScalarKernel } from "../src/kernel/scalar-kernel.ts";
 import { normals, random, randomCodebook, randomCodes, type Shape } from "./data.ts";
 
 /** What a kernel is put through; a test runner's `it` fits `test`. */

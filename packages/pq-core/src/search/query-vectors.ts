@@ -2,18 +2,16 @@ import type { Codebook } from "../codebook/codebook.ts";
 import type { AdcKernel } from "../kernel/kernel.ts";
 import type { BestTerms } from "./best-terms.ts";
 import type { Queries } from "./queries.ts";
-import { biasesOf, eachAbove, kernelFloor, type Scan, type Stretch, scanHead } from "./rank.ts";
-import type { Head } from "./score.ts";
+import { biasesOf, eachAbove, kernelFloor, type Scan, type Stretch, scanVector } from "./rank.ts";
+import type { QueryVector } from "./score.ts";
 
 /** Adds what each vector finds in the stretches it probes; nothing below the last of the list so far is needed. */
-export function addOwn(scan: Scan, heads: readonly Head[], queries: Queries, best: BestTerms, size: number): void {
-  const own: Stretch[][] = heads.map(() => []);
-  for (const stretch of scan.stretches) {
-    if (stretch.heads !== undefined) for (const h of stretch.heads) own[h]!.push(stretch);
-    else for (const list of own) list.push(stretch);
-  }
-  for (const [h, head] of heads.entries())
-    best.add(h, scanHead({ ...scan, stretches: own[h]! }, head, queries.set(h), size, best.floor(h)));
+export function addOwn(scan: Scan, queries: Queries, best: BestTerms, size: number): void {
+  const own: Stretch[][] = queries.vectors.map(() => []);
+  for (const stretch of scan.stretches) for (const h of stretch.visitors ?? own.keys()) own[h]!.push(stretch);
+  queries.each((vector, products, h) => {
+    best.add(h, scanVector({ ...scan, stretches: own[h]! }, vector, products, size, best.floor(h)));
+  });
 }
 
 /**
@@ -24,23 +22,26 @@ export function addOwn(scan: Scan, heads: readonly Head[], queries: Queries, bes
  */
 export function addRest(
   scan: Scan,
-  heads: readonly Head[],
   queries: Queries,
   best: BestTerms,
   size: number,
   excluded?: ReadonlySet<number>,
 ): void {
-  for (const [h, head] of heads.entries()) {
+  queries.each((vector, products, h) => {
     const floor = best.floor(h);
-    const products = queries.set(h);
-    const stretches = within(scan, head, products, floor).filter(({ heads: own }) => own && !own.includes(h));
-    if (stretches.length > 0) best.add(h, scanHead({ ...scan, stretches }, head, products, size, floor), excluded);
-  }
+    const stretches = within(scan, vector, products, floor).filter(({ visitors }) => visitors && !visitors.includes(h));
+    if (stretches.length > 0) best.add(h, scanVector({ ...scan, stretches }, vector, products, size, floor), excluded);
+  });
 }
 
 /** The stretches in which some code could score `floor`. */
-function within({ kernel, codebook, stretches }: Scan, head: Head, products: Float32Array, floor: number): Stretch[] {
-  const least = reach(kernel, codebook, kernelFloor(head, floor));
+function within(
+  { kernel, codebook, stretches }: Scan,
+  vector: QueryVector,
+  products: Float32Array,
+  floor: number,
+): Stretch[] {
+  const least = reach(kernel, codebook, kernelFloor(vector, floor));
   return stretches.filter(({ cell }) => (codebook.byResidual ? products[cell]! : 0) >= least);
 }
 
@@ -73,12 +74,13 @@ function reach(kernel: AdcKernel, { metric, numCentroids, numSubQuantizers }: Co
 /** Gives `take` every item of the stretches that scores at least `floor` by the query that the kernel has. */
 export function scanAbove(
   scan: Scan,
-  head: Head,
+  vector: QueryVector,
   products: Float32Array,
   floor: number,
   take: (ordinal: number) => void,
 ): void {
-  const stretches = within(scan, head, products, floor);
+  const stretches = within(scan, vector, products, floor);
   const biases = biasesOf({ ...scan, stretches }, products);
-  for (const [i, stretch] of stretches.entries()) eachAbove(scan, head, stretch, biases[i]!, floor, () => false, take);
+  for (const [i, stretch] of stretches.entries())
+    eachAbove(scan, vector, stretch, biases[i]!, floor, () => false, take);
 }
