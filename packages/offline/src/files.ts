@@ -31,7 +31,7 @@ export async function readVectors(file: string, dim: number): Promise<Float32Arr
   const bytes = await readBytes(file);
   if (bytes.length === 0 || bytes.length % (4 * dim) !== 0) {
     throw new UserError(
-      `${file}: expected a multiple of ${4 * dim} bytes (${dim} float32 a vector), got ${bytes.length}`,
+      `${file}: expected a multiple of ${4 * dim} bytes (${dim} float32 per vector), got ${bytes.length}`,
     );
   }
   const vectors = new Float32Array(bytes.length / 4);

@@ -15,9 +15,9 @@ const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "expected lower-case letters, digits and dashes"),
   /** SQL that DuckDB runs in the folder of the config file, over CSV, JSON or Parquet files. */
   data: z.strictObject({
-    /** One row an item. */
+    /** One row per item. */
     items: z.string().min(1),
-    /** One row an event: a query and the item it led to. */
+    /** One row per event: a query and the item it led to. */
     events: z.string().min(1),
     /** Memory that DuckDB may take before it goes on on disk, in the system's folder for temporary files. */
     memoryLimit: z
@@ -42,7 +42,7 @@ const schema = z.strictObject({
     inputs: columns.default([]),
     /** Columns returned with a result, beside the title. */
     fields: columns.default([]),
-    /** Columns a search can be filtered by: one value an item, or a list of values. */
+    /** Columns a search can be filtered by: one value per item, or a list of values. */
     facets: columns.default([]),
     /** Columns of numbers a search can be filtered by range. */
     numbers: columns.default([]),

@@ -20,9 +20,9 @@ export async function readEvents(
   const { query, user, item, time, context } = config.events;
   const split = config.split.by === "hash" ? (config.split.columns ?? []) : [];
   const named = [query, user, item, time, ...context, ...split].filter((name) => name !== undefined);
-  const types = await database.describe("events", config.data.events);
-  requireColumns("events", [...types.keys()], named);
-  await database.keep("events", config.data.events, named);
+  const types = await database.describe("data.events", config.data.events);
+  requireColumns("data.events", [...types.keys()], named);
+  await database.keep("data.events", "events", config.data.events, named);
   const [counted] = await database.rows("SELECT count(*)::DOUBLE AS count FROM events");
   const rows = Number(counted!["count"]);
   if (rows === 0) throw new UserError("data.events: expected at least one row, got none");
@@ -131,14 +131,14 @@ async function fill(
       at += chunk.rowCount;
     },
   );
-  if (at !== items.length) throw new Error(`[trainer] expected ${items.length} events, got ${at}`);
+  if (at !== items.length) throw new Error(`[training] expected ${items.length} events, got ${at}`);
 }
 
 /** Ids of one type are compared as they are; else as text: "7" and 7 are the same id. */
 async function joinOnItem(database: Database, config: PoeemConfig, types: Map<string, string>): Promise<string> {
   const { id } = config.items;
   const { item } = config.events;
-  const itemTypes = await database.describe("items", "FROM items");
+  const itemTypes = await database.describe("data.items", "FROM items");
   const text = itemTypes.get(id) === types.get(item) ? "" : "::VARCHAR";
   return `items.${quoted(id)}${text} = events.${quoted(item)}${text}`;
 }
@@ -158,7 +158,7 @@ async function checkEvents(database: Database, config: PoeemConfig, types: Map<s
   for (const name of [query, user, ...context]) {
     const type = name === undefined ? "" : types.get(name)!;
     if (/\[\d*\]$|^(STRUCT|MAP|UNION)/.test(type)) {
-      throw new UserError(`data.events: expected one value a row in column ${name}, got type ${type}`);
+      throw new UserError(`data.events: expected one value per row in column ${name}, got type ${type}`);
     }
   }
   if (time !== undefined && !isClock(types.get(time)!) && !isNumber(types.get(time)!)) {
@@ -179,7 +179,7 @@ async function checkEvents(database: Database, config: PoeemConfig, types: Map<s
     );
     problems.push({ what: `no ${name}`, count, examples: examples.map(exampleOf) });
   }
-  refuse("events", problems);
+  refuse("data.events", problems);
 }
 
 function exampleOf(row: Record<string, unknown>): Example {

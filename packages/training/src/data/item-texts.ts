@@ -5,7 +5,7 @@ import { Seen } from "./users.ts";
 /** Values of a column of the items that the config names. */
 export function itemColumn(items: ItemTable, name: string): readonly unknown[] {
   const column = items.columns.get(name);
-  if (!column) throw new Error(`[trainer] items have no column ${name}`);
+  if (!column) throw new Error(`[training] items have no column ${name}`);
   return column;
 }
 

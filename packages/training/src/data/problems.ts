@@ -7,15 +7,15 @@ export interface Problem extends Finding {
   readonly what: string;
 }
 
-/** Throws one `UserError` for all problems of a query's rows; none is fine. */
-export function refuse(name: "items" | "events", problems: readonly Problem[]): void {
+/** Throws one `UserError` for all problems of the rows of `source`, such as "data.items"; none is fine. */
+export function refuse(source: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const each = problems.map(
     ({ what, count, examples }) =>
       `${count} ${count === 1 ? "row" : "rows"} with ${what} ` +
       `(${examples.map(showExample).join(", ")}${count > examples.length ? ", …" : ""})`,
   );
-  throw new UserError(`data.${name}: ${each.join("; ")}`);
+  throw new UserError(`${source}: ${each.join("; ")}`);
 }
 
 /** As in `row 7: "x"`. */
@@ -24,11 +24,11 @@ export function showExample({ row, value }: Example): string {
 }
 
 /** Throws a `UserError` that names every wanted column that is not there. */
-export function requireColumns(name: "items" | "events", present: readonly string[], wanted: readonly string[]): void {
+export function requireColumns(source: string, present: readonly string[], wanted: readonly string[]): void {
   const missing = wanted.filter((column) => !present.includes(column));
   if (missing.length > 0) {
     throw new UserError(
-      `data.${name}: expected column${missing.length > 1 ? "s" : ""} ${missing.join(", ")}; got ${present.join(", ")}`,
+      `${source}: expected column${missing.length > 1 ? "s" : ""} ${missing.join(", ")}; got ${present.join(", ")}`,
     );
   }
 }

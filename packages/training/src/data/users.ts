@@ -3,7 +3,7 @@ import type { EventTable } from "./types.ts";
 /** Calls `visit` with the events of each user, which are those from `start` to `end`, oldest first. */
 export function eachUser(events: EventTable, visit: (start: number, end: number, user: number) => void): void {
   const { user, count } = events;
-  if (!user) throw new Error("[trainer] events have no user column");
+  if (!user) throw new Error("[training] events have no user column");
   for (let start = 0, end = 0; start < count; start = end) {
     const number = user.numbers[start]!;
     while (end < count && user.numbers[end] === number) end++;

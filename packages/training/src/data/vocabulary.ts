@@ -10,7 +10,7 @@ import { rowOf } from "@poeem/towers";
 export function buildVocabulary(texts: readonly Uint32Array[], maxFeatures: number, minCount: number): Uint32Array {
   const counts = new Map<number, number>();
   for (const features of texts) {
-    // sorted, so that a repeated feature of one text is seen as such without a set a text
+    // sorted, so that a repeated feature of one text is seen as such without a set per text
     const sorted = features.toSorted();
     for (let i = 0; i < sorted.length; i++) {
       if (i === 0 || sorted[i] !== sorted[i - 1]) counts.set(sorted[i]!, (counts.get(sorted[i]!) ?? 0) + 1);

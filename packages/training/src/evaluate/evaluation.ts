@@ -43,10 +43,10 @@ export interface Evaluation {
   readonly unnamed: Uint32Array | undefined;
   /** Rankings without a vector: popularity, item-kNN, BM25 and the like. */
   readonly baselines: readonly Baseline[];
-  /** Bytes an item at which IVF+PQ and IVF+OPQ are made from the dense vectors; empty = not at all. */
+  /** Bytes per item at which IVF+PQ and IVF+OPQ are made from the dense vectors; empty = not at all. */
   readonly afterwards: readonly number[];
   readonly seed: number;
-  /** Cells visited by each query vector, a row each; default: powers of two up to all of them. */
+  /** Cells visited by each query vector, one row each; default: powers of two up to all of them. */
   readonly probes?: readonly number[] | undefined;
   readonly startProgress?: ProgressStarter | undefined;
 }

@@ -14,7 +14,7 @@ const ROUNDS = 7;
  * first eigenvector says only how popular an item is and is left out; each other one is scaled by the square root of
  * its eigenvalue.
  *
- * @param histories for each user the items of his training events
+ * @param histories for each user the items of their training events
  * @returns (numItems, dim), unit rows; a random one for an item that no history has
  */
 export function spectralStart(histories: Csr, numItems: number, dim: number, seed: number): Float32Array {

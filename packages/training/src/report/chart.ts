@@ -63,7 +63,7 @@ export function drawFigure(figure: Figure): string {
 /** An image with a name and a description to assistive technology. */
 function label(svg: string, id: string, size: string, { title, description }: Figure): string {
   const opening = /^<svg width="\d+" height="\d+"/;
-  if (!opening.test(svg)) throw new Error(`[trainer] ECharts drew something else than expected: ${svg.slice(0, 60)}`);
+  if (!opening.test(svg)) throw new Error(`[training] ECharts drew something else than expected: ${svg.slice(0, 60)}`);
   return svg
     .replace(opening, `<svg class="${size}" role="img" aria-labelledby="${id}-title ${id}-desc"`)
     .replace(

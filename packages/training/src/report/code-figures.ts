@@ -137,7 +137,7 @@ function chunks({ chunks: entries, numItems }: Manifest): Figure {
       grid: { left: 8, right: 64, top: 14, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "all" },
     }),
     table: {
-      columns: ["Chunks", "Count", "Bytes", "Bytes an item"],
+      columns: ["Chunks", "Count", "Bytes", "Bytes per item"],
       rows: sorted
         .toReversed()
         .map(([kind, { bytes, count }]) => [

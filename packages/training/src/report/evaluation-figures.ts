@@ -214,7 +214,7 @@ function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 5
       })),
     }),
     table: {
-      columns: ["Bytes an item", ...kinds.map(({ kind }) => NAMES[kind])],
+      columns: ["Bytes per item", ...kinds.map(({ kind }) => NAMES[kind])],
       rows: sizes.map((bytes, i) => [
         String(bytes),
         ...kinds.map(({ at }) =>

@@ -71,7 +71,7 @@ function highlights(
   const total = manifest.chunks.reduce((sum, { size }) => sum + size, 0);
   const facts = [
     { value: formatCount(manifest.numItems), name: "items" },
-    { value: `${bytesPerItem(manifest)} B`, name: `codes an item, ${4 * manifest.dim} B before` },
+    { value: `${bytesPerItem(manifest)} B`, name: `codes per item, ${4 * manifest.dim} B before` },
     { value: formatBytes(total), name: "the whole artifact" },
   ];
   const index = evaluation?.rows.find(({ kind, nprobe }) => kind === "index" && nprobe === manifest.defaultNprobe);

@@ -1,6 +1,6 @@
 import { MASKED, type Random } from "@poeem/indexing-layer";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 import { groupSizeOf } from "./event-order.ts";
 
 /**
