@@ -112,7 +112,7 @@ describe("poeem import, search --vectors and export", () => {
     await poeem("import", join(folder, "index.idx"), "--from", "poeem", "--out", join(folder, "index"), "--json");
     await writeFile(join(folder, "odd.f32"), new Uint8Array(50));
     await arrive("search", "--index", join(folder, "index"), "--vectors", join(folder, "odd.f32")).toThrow(
-      /expected a multiple of 48 bytes \(12 float32 a vector\), got 50/,
+      /expected a multiple of 48 bytes \(12 float32 per vector\), got 50/,
     );
     await arrive("search", "--index", join(folder, "index")).toThrow(/expected either --query or --vectors/);
     await arrive("search", "--index", join(folder, "index"), "-q", "x").toThrow(

@@ -102,9 +102,9 @@ const schema = z.strictObject({
       history: z
         .strictObject({
           /**
-           * What becomes of a history, whose items are read as their decoded vectors. mixture: a query vector an item,
-           * scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention: one
-           * vector, which goes through the query tower together with text and context.
+           * What becomes of a history, whose items are read as their decoded vectors. mixture: one query vector per
+           * item, scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention:
+           * one vector, which goes through the query tower together with text and context.
            */
           as: z.enum(["mixture", "mean", "attention"]).default("mixture"),
           /** How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. */
