@@ -1,4 +1,4 @@
-import { type Csr, listOf } from "./csr.ts";
+import { type Csr, joinLists, listOf } from "./csr.ts";
 import type { ItemTable, QuerySet, RawData } from "./types.ts";
 import { Seen } from "./users.ts";
 
@@ -30,19 +30,9 @@ export function textsFromEvents(numItems: number, train: QuerySet): string[] {
 
 /** The text rows of all training queries that led to each item. */
 export function rowsFromEvents(numItems: number, train: QuerySet, queryRows: Csr): Csr {
-  const offsets = new Uint32Array(numItems + 1);
-  eachTextOfItem(numItems, train, (item, query) => {
-    offsets[item + 1]! += queryRows.offsets[query + 1]! - queryRows.offsets[query]!;
-  });
-  for (let item = 0; item < numItems; item++) offsets[item + 1]! += offsets[item]!;
-  const values = new Uint32Array(offsets[numItems]!);
-  const next = offsets.slice();
-  eachTextOfItem(numItems, train, (item, query) => {
-    const rows = listOf(queryRows, query);
-    values.set(rows, next[item]!);
-    next[item]! += rows.length;
-  });
-  return { offsets, values };
+  return joinLists(numItems, (visit) =>
+    eachTextOfItem(numItems, train, (item, query) => visit(item, listOf(queryRows, query))),
+  );
 }
 
 /** Visits every training text of every item once, however many users asked it. */

@@ -36,11 +36,3 @@ export class Seen {
     return true;
   }
 }
-
-/** Where the events of each user number start, and the end of the last: (users + 1). */
-export function userStarts(events: EventTable): Uint32Array {
-  const starts = new Uint32Array(events.user!.values.length + 1);
-  for (const user of events.user!.numbers) starts[user + 1]!++;
-  for (let user = 1; user < starts.length; user++) starts[user]! += starts[user - 1]!;
-  return starts;
-}

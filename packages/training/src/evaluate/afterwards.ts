@@ -66,9 +66,3 @@ function sampleRows(vectors: Float32Array, dim: number, most: number): Float32Ar
   }
   return sample;
 }
-
-/** Bytes that one item's code takes in the lists, terms of the metric included. */
-export function bytesPerItem({ metric, numSubQuantizers, nbits }: Omit<Shape, "dim" | "nlist">): number {
-  const terms = metric === "innerProduct" ? 0 : nbits === 4 ? 4.5 : 4;
-  return (numSubQuantizers * nbits) / 8 + terms;
-}

@@ -1,11 +1,12 @@
 import { type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import type { Index, ItemId } from "@poeem/pq-core";
+import { bytesPerItem } from "../artifact/summary.ts";
 import type { Csr } from "../data/csr.ts";
 import { rankExhaustively } from "../rank/dense-rank.ts";
 import { decodedVectors, rankWithIndex } from "../rank/index-rank.ts";
 import { LIST_LENGTH, overlapAtK, type RankingMetrics, rankingMetrics } from "../rank/metrics.ts";
 import type { QueryEncoder } from "../rank/query-encoder.ts";
-import { bytesPerItem, indexAfterwards, type Shape } from "./afterwards.ts";
+import { indexAfterwards, type Shape } from "./afterwards.ts";
 
 /** What a row ranks with; the report groups its plots by it. */
 export type RowKind = "dense" | "index" | "ivf-pq" | "ivf-opq" | "baseline";

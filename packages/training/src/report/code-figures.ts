@@ -1,6 +1,7 @@
-import { codeUsage, subCodeUsage } from "@poeem/indexing-layer";
+import { codeUsage } from "@poeem/indexing-layer";
 import { formatCount } from "@poeem/offline/progress";
 import type { EncodedVectors, Manifest } from "@poeem/pq-core";
+import { chunkBytes, chunksByKind, usageOfCodes } from "../artifact/summary.ts";
 import { acrossAt, baseAxis, type Figure, SERIES, valueAxis } from "./chart.ts";
 import { formatBytes, formatPercent, formatShort } from "./format.ts";
 
@@ -13,20 +14,18 @@ export function codeFigures(manifest: Manifest, encoded: EncodedVectors): Figure
   ];
 }
 
-function subQuantizers({ numSubQuantizers: M, nbits }: Manifest, { codes }: EncodedVectors): Figure {
-  const numCentroids = 2 ** nbits;
-  const usage = subCodeUsage(codes, M, numCentroids);
-  const perplexities = usage.map(({ perplexity }) => perplexity);
-  const dead = usage.reduce((sum, { deadShare }) => sum + Math.round(deadShare * numCentroids), 0);
-  const mean = perplexities.reduce((a, b) => a + b, 0) / M;
-  const unused = `${formatCount(dead)} of ${formatCount(M * numCentroids)} centroids are used by no item`;
+function subQuantizers(manifest: Manifest, { codes }: EncodedVectors): Figure {
+  const M = manifest.numSubQuantizers;
+  const numCentroids = 2 ** manifest.nbits;
+  const { usage, perplexities, mean, least, unused, allUnused } = usageOfCodes(manifest, codes);
+  const unusedText = `${formatCount(allUnused)} of ${formatCount(M * numCentroids)} centroids are used by no item`;
   return {
     id: "codes",
     title: "Use of the codes",
     description:
       `Perplexity of each of the ${M} sub-quantizers: how many of its ${numCentroids} centroids even ` +
-      `use would need. Mean ${mean.toFixed(1)}, least ${Math.min(...perplexities).toFixed(1)}; ` +
-      `${dead === 0 ? "every centroid is used" : unused}.`,
+      `use would need. Mean ${mean.toFixed(1)}, least ${least.toFixed(1)}; ` +
+      `${allUnused === 0 ? "every centroid is used" : unusedText}.`,
     legend: [],
     option: () => ({
       xAxis: baseAxis("sub-quantizer", { type: "category", data: usage.map((_, m) => String(m)) }),
@@ -43,11 +42,11 @@ function subQuantizers({ numSubQuantizers: M, nbits }: Manifest, { codes }: Enco
     }),
     table: {
       columns: ["Sub-quantizer", "Perplexity", "Entropy, bits", "Unused centroids", "Most used"],
-      rows: usage.map(({ perplexity, deadShare, counts }, m) => [
+      rows: usage.map(({ perplexity, counts }, m) => [
         String(m),
         perplexity.toFixed(2),
         Math.log2(perplexity).toFixed(2),
-        String(Math.round(deadShare * numCentroids)),
+        String(unused[m]),
         formatPercent(Math.max(...counts) / Math.max(1, codes.length / M)),
       ]),
     },
@@ -100,14 +99,10 @@ function lists({ nlist, numItems: allItems }: Manifest, { assignments }: Encoded
   };
 }
 
-function chunks({ chunks: entries, numItems }: Manifest): Figure {
-  const kinds = new Map<string, { bytes: number; count: number }>();
-  for (const { kind, size } of entries) {
-    const { bytes, count } = kinds.get(kind) ?? { bytes: 0, count: 0 };
-    kinds.set(kind, { bytes: bytes + size, count: count + 1 });
-  }
-  const sorted = [...kinds].sort((a, b) => a[1].bytes - b[1].bytes);
-  const total = sorted.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+function chunks(manifest: Manifest): Figure {
+  const { chunks: entries, numItems } = manifest;
+  const sorted = Object.entries(chunksByKind(manifest)).sort((a, b) => a[1].bytes - b[1].bytes);
+  const total = chunkBytes(entries);
   const largest = sorted.at(-1)!;
   return {
     id: "chunks",
