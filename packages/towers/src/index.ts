@@ -7,7 +7,7 @@
 export type { Section } from "./format/sections.ts";
 export type { CategoryWeights } from "./inputs/category.ts";
 export type { ContextWeights } from "./inputs/context.ts";
-export { type HistoryWeights, MAX_HISTORY, tiltToMean } from "./inputs/history.ts";
+export { type HistoryWeights, MAX_HISTORY, newest, tiltToMean } from "./inputs/history.ts";
 export type { HistoryForm, MixtureQuery, Reads } from "./inputs/input.ts";
 export type { KnownWeights } from "./inputs/known.ts";
 export { NUMBER, type NumberColumn, standardScore } from "./inputs/number.ts";
@@ -35,7 +35,14 @@ export {
   questionVectors,
   UNTRAINED_HISTORY,
 } from "./question.ts";
-export { dequantizeTable, type EmbeddingTable, embeddingBag, quantizeTable, rowOf } from "./text/embedding-bag.ts";
+export {
+  dequantizeTable,
+  type EmbeddingTable,
+  embeddingBag,
+  quantizeRows,
+  quantizeTable,
+  rowOf,
+} from "./text/embedding-bag.ts";
 export { fnv1a32 } from "./text/hash.ts";
 export { DEFAULT_TOKENIZER, normalizeText, type TokenizerConfig, textFeatures, words } from "./text/tokenizer.ts";
 export type { TowerWeights } from "./tower.ts";

@@ -25,6 +25,6 @@ type Intersected<U> = (U extends unknown ? (u: U) => void : never) extends (i: i
 export type QueryInputWeights = OfKind<(typeof QUERY_KINDS)[number]>["weights"];
 export type ItemInputWeights = OfKind<(typeof ITEM_KINDS)[number]>["weights"];
 /** What a query may have; a tower uses the parts it was trained on (`reads`). */
-export type Query = Intersected<OfKind<(typeof QUERY_KINDS)[number]>["of"]>;
+export type Query = Omit<Intersected<OfKind<(typeof QUERY_KINDS)[number]>["of"]>, "isNew">;
 /** What an item may have. */
 export type ItemContent = Intersected<OfKind<(typeof ITEM_KINDS)[number]>["of"]>;

@@ -13,6 +13,8 @@ export interface QueryTower {
   readonly dim: number;
   /** What it was trained to read. */
   readonly reads: Reads;
+  /** Parts of a question that its inputs read. */
+  readonly parts: readonly string[];
   /** The input that answers by itself, if there is one. */
   readonly alone: AloneInput<Query> | undefined;
   /**
@@ -33,6 +35,7 @@ export function createQueryTower(weights: QueryTowerWeights): QueryTower {
   return {
     dim: tower.dim,
     reads: Object.assign(reads, ...tower.inputs.map((input) => input.reads ?? {})),
+    parts: QUERY_KINDS.flatMap(({ kind, part }) => (weights.inputs.some((own) => own.kind === kind) ? part! : [])),
     alone,
     embed(query) {
       const parts = partsOf(query);

@@ -77,19 +77,25 @@ export function loneOf(parts: readonly string[]): string | undefined {
   return parts.length > 1 ? parts.find((part) => part === "vector" || part === "like") : undefined;
 }
 
+/** Parts that any index reads; of a context each name is told apart below. */
+const WITHOUT_TOWER = ["like", "vector", "history", "context"];
+
 function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Question<Id>): void {
   const parts = partsOf(question as Record<string, unknown>);
   if (parts.length === 0)
     throw new InputError("question", "expected text, history, context, like or vector, got none of them");
   const lone = loneOf(parts);
   if (lone !== undefined) throw new InputError(lone, `expected ${lone} alone, got ${parts.join(" and ")}`);
-  const { text, history, context, vector } = question;
+  const { history, context, vector } = question;
   if (vector && vector.length !== dim)
     throw new InputError("vector", `expected ${dim} numbers, the dim of this index, got ${vector.length}`);
   if (history?.length === 0) throw new InputError("history", "expected at least one id, got none");
   const reads = tower?.reads;
-  if (text !== undefined && !reads?.text)
-    throw new InputError("text", "cannot be used: this index was published without a query tower that reads text");
+  for (const part of parts) {
+    const isRead = part === "text" ? reads?.text : WITHOUT_TOWER.includes(part) || tower?.parts.includes(part);
+    if (!isRead)
+      throw new InputError(part, `cannot be used: this index was published without a query tower that reads ${part}`);
+  }
   const contexts = reads?.contexts ?? [];
   for (const name of Object.keys(context ?? {})) {
     const names = contexts.join(", ") || "none";

@@ -106,9 +106,16 @@ export function unpackTower<W extends { readonly kind: string }>(
     const names = kinds.map((known) => known.kind).join(", ");
     expectThat(kind !== undefined, where, "section", `one of ${names}, ${LAYERS}`, section.kind);
     expectThat(!inputs.some((input) => input.kind === kind.kind), where, "section", `one ${kind.kind}`, "two");
-    inputs.push(kind.unpack(where, section, width as number, dim));
+    const input = kind.unpack(where, section, width as number, dim);
+    expectArrays(where, section, kind.pack(input).arrays.length);
+    inputs.push(input);
   }
+  expectArrays(where, own, 2 * layers.length);
   return { width: width as number, inputs, layers, skip: skip as boolean, ...(unit ? {} : { unit: false }) };
+}
+
+function expectArrays(where: string, { kind, arrays }: Section, expected: number): void {
+  expectThat(arrays.length === expected, where, `${kind}.arrays`, `${expected} arrays`, arrays.length);
 }
 
 function readLayers(where: string, section: Section, shapes: unknown, width: number): DenseLayer[] {

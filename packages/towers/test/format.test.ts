@@ -19,6 +19,7 @@ import {
   historyInput,
   historyTower,
   itemTower,
+  replaced,
   textInput,
   textTower,
   withHeader,
@@ -28,6 +29,12 @@ const MIXTURE = writeQueryTower(historyTower("mixture", 3, 0.4));
 const POOLED = writeQueryTower(historyTower("attention"));
 const TEXT = writeQueryTower(textTower());
 const ITEM = writeItemTower(itemTower());
+/** An item tower whose categories have these names. */
+const itemFile = (names: readonly string[]): Uint8Array =>
+  writeItemTower({
+    ...itemTower(),
+    inputs: itemTower().inputs.map((input) => (input.kind === "category" ? { ...input, names } : input)),
+  });
 // order of the sections: as in the weights, then the layers
 const [TEXT_AT, HISTORY_AT, CONTEXT_AT, LAYERS_AT] = [0, 1, 2, 3];
 
@@ -198,9 +205,13 @@ describe("bytes of a query tower", () => {
     ],
     ["no length", settings(HISTORY_AT, { length: 0 }), '"history.length" expected an integer in 1…1000, got 0'],
     ["too long a history", mixture({ length: 1001 }), '"history.length" expected an integer in 1…1000, got 1001'],
-    ["a scale of 0", settings(HISTORY_AT, { scale: 0 }), '"history.scale" expected a positive number, got 0'],
-    ["a tilt below 0", mixture({ tilt: -1 }), '"history.tilt" expected a number of at least 0, got -1'],
-    ["a tilt of attention", settings(HISTORY_AT, { tilt: 1 }), '"history.tilt" expected none but of a mixture, got 1'],
+    [
+      "a scale of 0",
+      settings(HISTORY_AT, { scale: 0 }),
+      '"history.scale" expected a positive number up to 1000000, got 0',
+    ],
+    ["a tilt below 0", mixture({ tilt: -1 }), '"history.tilt" expected a number in 0…1000, got -1'],
+    ["a tilt of attention", settings(HISTORY_AT, { tilt: 1 }), '"history.tilt" expected 0 except for a mixture, got 1'],
     ["attention of another width", settings(HISTORY_AT, { form: "mixture" }), '"history[2]" expected f32, got nothing'],
     [
       "a mixture without terms",
@@ -219,18 +230,25 @@ describe("bytes of a query tower", () => {
     ],
     [
       "contexts of no list",
-      settings(CONTEXT_AT, { names: "device" }),
-      '"context.names" expected at most 65536 strings "column\\tvalue", got device',
+      replaced(POOLED, '["device', '{"device'),
+      '"context.names" expected a list of different names, got something else',
     ],
     [
       "a context without a value",
-      settings(CONTEXT_AT, { names: ["device", "a\tb", "a\tc"] }),
-      '"context.names" expected at most 65536 strings "column\\tvalue", got a list of 3',
+      replaced(POOLED, "device\\tdesk", "device__desk"),
+      '"context.names" expected a list of different names, got something else',
     ],
     [
-      "fewer contexts than rows",
-      settings(CONTEXT_AT, { names: ["device\tdesk"] }),
-      '"context[0]" expected f32 of length 4, got f32 of length 12',
+      "fewer context rows than names",
+      edited(POOLED, ({ sections }) => {
+        sections[CONTEXT_AT].arrays[1][1] = 11;
+      }),
+      '"context[1]" expected f32 of length 12, got f32 of length 11',
+    ],
+    [
+      "an array too many",
+      edited(POOLED, ({ sections }) => sections[CONTEXT_AT].arrays.push(["f32", 0])),
+      '"context.arrays" expected 2 arrays, got 3',
     ],
     [
       "a NaN weight",
@@ -295,7 +313,7 @@ describe("bytes of an item tower", () => {
     [
       "ids of no JSON",
       patched(ITEM, (view) => view.setUint8(arraysOf(ITEM), 0x28)),
-      '"known.ids" expected a list of strings, got something else',
+      '"known.names" expected a list of different names, got something else',
     ],
     ["ids of another type", at("known", (s) => (s.arrays[0][0] = "i8")), '"known[0]" expected u8, got i8 of length'],
     [
@@ -304,19 +322,14 @@ describe("bytes of an item tower", () => {
       '"known[1]" expected f32 of length 8, got f32 of length 7',
     ],
     [
-      "categories of no list",
-      at("category", (s) => (s.settings.names = {})),
-      '"category.names" expected strings, got an object',
+      "a category twice",
+      replaced(itemFile(["color\tred", "color\tblu"]), "red", "blu"),
+      '"category.names" expected a list of different names, got something else',
     ],
     [
-      "a category of no name",
-      at("category", (s) => (s.settings.names[0] = 5)),
-      '"category.names" expected strings, got a list of 2',
-    ],
-    [
-      "more categories than rows",
-      at("category", (s) => s.settings.names.push("a\tb")),
-      '"category[0]" expected f32 of length 12, got f32 of length 8',
+      "fewer category numbers than names",
+      at("category", (s) => (s.arrays[1][1] = 7)),
+      '"category[1]" expected f32 of length 8, got f32 of length 7',
     ],
     [
       "columns of no list",
@@ -357,7 +370,7 @@ describe("weights that no reader would take", () => {
   });
   const narrow = { ...mean, skip: false, layers: [denseLayer(DIM, 3, 1)] };
   const refused: [string, QueryTowerWeights, string][] = [
-    ["a tilt below 0", historyTower("mixture", 3, -1), '"history.tilt" expected a number of at least 0, got -1'],
+    ["a tilt below 0", historyTower("mixture", 3, -1), '"history.tilt" expected a number in 0…1000, got -1'],
     ["too long a history", pooledWith({ length: 1001 }), '"history.length" expected an integer in 1…1000, got 1001'],
     [
       "items that are wider than the vectors",
@@ -377,7 +390,7 @@ describe("weights that no reader would take", () => {
 
   it("are not written for items either", () => {
     const rows = Float32Array.of(1, 2, 3, Number.POSITIVE_INFINITY);
-    const weights = { ...itemTower(), inputs: [{ kind: "known" as const, ids: ["a"], rows }] };
+    const weights = { ...itemTower(), inputs: [{ kind: "known" as const, names: ["a"], rows }] };
     expectRefused(
       () => writeItemTower(weights),
       "item tower",

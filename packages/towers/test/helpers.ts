@@ -87,7 +87,7 @@ export function itemTower(): ItemTowerWeights {
   return {
     width: DIM,
     inputs: [
-      { kind: "known", ids: ["a", "b"], rows: floats(2 * DIM, 20) },
+      { kind: "known", names: ["a", "b"], rows: floats(2 * DIM, 20) },
       { kind: "category", names: ["color\tred", "color\tblue"], rows: floats(2 * DIM, 21) },
       {
         kind: "number",
@@ -138,4 +138,13 @@ export function edited(bytes: Uint8Array, change: (header: AnyHeader) => void): 
   const header = headerOf(bytes);
   change(header);
   return withHeader(bytes, JSON.stringify(header));
+}
+
+/** The same file with one text in its arrays in place of another of the same length. */
+export function replaced(bytes: Uint8Array, from: string, to: string): Uint8Array {
+  const changed = bytes.slice();
+  const at = Buffer.from(changed.buffer).indexOf(from, arraysOf(bytes));
+  if (at < 0 || from.length !== to.length) throw new Error(`no ${from} to be ${to}`);
+  changed.set(new TextEncoder().encode(to), at);
+  return changed;
 }

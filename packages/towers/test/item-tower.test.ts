@@ -130,7 +130,7 @@ describe("bytes of an item tower", () => {
   });
 
   it("may have ids of any letters", () => {
-    const known = { kind: "known" as const, ids: ['🎂"', "é\u2028"], rows: KNOWN };
+    const known = { kind: "known" as const, names: ['🎂"', "é\u2028"], rows: KNOWN };
     const weights: ItemTowerWeights = { ...itemTower(), inputs: [known] };
     expect(readItemTower(writeItemTower(weights)).weights).toEqual(weights);
   });

@@ -175,6 +175,22 @@ describe("a question of which nothing is known", () => {
   );
 });
 
+describe("a part that no input reads", () => {
+  it.each([[undefined], [MEAN], [MIXTURE]])("is refused by its name, whatever else is asked", (tower) => {
+    const question = { vector: undefined, context: {}, image: "x" } as unknown as Question<ItemId>;
+    const error = (() => {
+      try {
+        planQuestion(tower, DIM, question);
+      } catch (thrown) {
+        return thrown as InputError;
+      }
+      return undefined;
+    })();
+    expect(error).toBeInstanceOf(InputError);
+    expect(error!.parameter).toBe("image");
+  });
+});
+
 describe("a question that cannot be answered", () => {
   const vector = new Float32Array(DIM).fill(1);
   const history = ["1", "2"];

@@ -52,8 +52,8 @@ export function readOldVersion(where: string, bytes: Uint8Array): Section[] {
   if (contexts) {
     sections.push({
       kind: "context",
-      settings: { names: contexts },
-      arrays: [next("f32", contexts.length * width)],
+      settings: {},
+      arrays: [new TextEncoder().encode(JSON.stringify(contexts)), next("f32", contexts.length * width)],
     });
   }
   next.end();

@@ -60,6 +60,7 @@ export function expectInteger(where: string, name: string, value: unknown, min: 
 /**
  * Serializes sections, little-endian, every array at a multiple of 16.
  * @param magic four ASCII letters
+ * @throws FormatError for settings that no reader would take
  */
 export function writeSections(magic: string, sections: readonly Section[]): Uint8Array {
   const header: Header = {
@@ -70,6 +71,7 @@ export function writeSections(magic: string, sections: readonly Section[]): Uint
     })),
   };
   const json = new TextEncoder().encode(JSON.stringify(header));
+  expectThat(json.length <= MAX_HEADER, magic, "header", `at most ${MAX_HEADER} bytes`, json.length);
   const arrays = sections.flatMap((section) => section.arrays);
   const bytes = new Uint8Array(
     arrays.reduce((offset, { byteLength }) => align(offset + byteLength), align(PREFIX + json.length)),

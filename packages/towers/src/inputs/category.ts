@@ -1,14 +1,9 @@
-import { arrayOf, expectThat } from "../format/sections.ts";
 import type { InputKind } from "./input.ts";
-import { addRow } from "./rows.ts";
+import { type NamedRows, packRows, rowAdder, unpackRows } from "./rows.ts";
 
-/** Categories of an item: the sum of their rows. */
-export interface CategoryWeights {
+/** Categories of an item: the sum of their rows, "column\tvalue". */
+export interface CategoryWeights extends NamedRows {
   readonly kind: "category";
-  /** What each row stands for, as "column\tvalue". */
-  readonly names: readonly string[];
-  /** (names.length, width) */
-  readonly rows: Float32Array;
 }
 
 export interface WithCategories {
@@ -18,19 +13,14 @@ export interface WithCategories {
 
 export const CATEGORY: InputKind<CategoryWeights, WithCategories> = {
   kind: "category",
-  pack: ({ names, rows }) => ({ settings: { names }, arrays: [rows] }),
-  unpack(where, section, width) {
-    const { names } = section.settings as Partial<CategoryWeights>;
-    const isGood = Array.isArray(names) && names.every((name) => typeof name === "string");
-    expectThat(isGood, where, "category.names", "strings", names);
-    return { kind: "category", names: names!, rows: arrayOf(where, section, 0, "f32", names!.length * width) };
-  },
+  pack: packRows,
+  unpack: (where, section, width) => ({ kind: "category", ...unpackRows(where, section, width) }),
   facts: ({ names }) => ({ categories: names.length }),
-  open({ names, rows }) {
-    const rowOf = new Map(names.map((name, row) => [name, row]));
+  open(weights) {
+    const addNamed = rowAdder(weights);
     return {
       add({ categories = [] }, sum) {
-        for (const category of categories) addRow(rows, rowOf.get(category), 1, sum);
+        for (const category of categories) addNamed(category, sum);
       },
     };
   },

@@ -28,9 +28,14 @@ export interface WithHistory {
 /** Most items of a history that any reader takes: a tower is trained to read at most so many. */
 export const MAX_HISTORY = 1000;
 const MAX_TERMS = 1 << 16;
+const MAX_SCALE = 1e6;
+const MAX_TILT = 1e3;
+/** The smallest positive number of single precision that is not denormal, rounded up. */
+const LEAST_WEIGHT = 1.2e-38;
 
 export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
   kind: "history",
+  part: "history",
   pack: ({ form, length, scale, tilt, attention, partition }) => ({
     settings: { form, length, scale, ...(tilt && { tilt }) },
     arrays: [
@@ -43,9 +48,21 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
     const isForm = form === "mixture" || form === "mean" || form === "attention";
     expectThat(isForm, where, "history.form", "mixture, mean or attention", form);
     expectInteger(where, "history.length", length, 1, MAX_HISTORY);
-    expectThat(Number.isFinite(scale) && scale! > 0, where, "history.scale", "a positive number", scale);
-    expectThat(Number.isFinite(tilt) && tilt >= 0, where, "history.tilt", "a number of at least 0", tilt);
-    expectThat(tilt === 0 || form === "mixture", where, "history.tilt", "none but of a mixture", tilt);
+    expectThat(
+      Number.isFinite(scale) && scale! > 0 && scale! <= MAX_SCALE,
+      where,
+      "history.scale",
+      `a positive number up to ${MAX_SCALE}`,
+      scale,
+    );
+    expectThat(
+      Number.isFinite(tilt) && tilt >= 0 && tilt <= MAX_TILT,
+      where,
+      "history.tilt",
+      `a number in 0…${MAX_TILT}`,
+      tilt,
+    );
+    expectThat(tilt === 0 || form === "mixture", where, "history.tilt", "0 except for a mixture", tilt);
     // the items of a history are as wide as the vectors that are searched
     expectThat(dim === width, where, "history", `layers with an output as wide as the sum (${width})`, dim);
     const weights = { kind: "history" as const, form, length: length!, scale: scale!, ...(tilt && { tilt }) };
@@ -78,8 +95,8 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
 };
 
 /** The newest of some things that stand oldest first, at most `length` of them. */
-export function newest<T>(items: readonly T[], length: number): readonly T[] {
-  return items.length > length ? items.slice(-length) : items;
+export function newest<L extends { readonly length: number; slice(start: number): L }>(items: L, length: number): L {
+  return items.slice(Math.max(0, items.length - length));
 }
 
 function checkedRows(items: Float32Array, width: number): Float32Array[] {
@@ -101,7 +118,8 @@ function mixtureOf(
   const vectors = tiltToMean(units, tilt);
   const logWeights = vectors.map((vector) => -logPartition(partition!, vector));
   const largest = Math.max(...logWeights);
-  const weights = Float32Array.from(logWeights, (weight) => Math.exp(weight - largest));
+  // a weight that underflows would be none
+  const weights = Float32Array.from(logWeights, (weight) => Math.max(Math.exp(weight - largest), LEAST_WEIGHT));
   return { vectors, temperature: scale, weights };
 }
 

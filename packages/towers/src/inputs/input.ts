@@ -7,6 +7,8 @@ import type { Section } from "../format/sections.ts";
 export interface InputKind<W, Of> {
   /** Names the kind in files and in weights. */
   readonly kind: string;
+  /** Of queries: the part of a question that it reads. */
+  readonly part?: string;
   pack(weights: W): Omit<Section, "kind">;
   /**
    * @param width numbers in the tower's sum
@@ -44,7 +46,7 @@ export interface MixtureQuery {
 }
 
 /**
- * mixture: one query vector an item of the history, scores added as a mixture of softmaxes. mean, attention: one vector
+ * mixture: one query vector per item of the history, scores added as a mixture of softmaxes. mean, attention: one vector
  * of all of them, which goes through the layers together with text and context.
  */
 export type HistoryForm = "mixture" | "mean" | "attention";

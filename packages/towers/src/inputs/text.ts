@@ -25,6 +25,7 @@ const MAX_ROWS = 1 << 24;
 
 export const TEXT: InputKind<TextWeights, WithText> = {
   kind: "text",
+  part: "text",
   pack: ({ tokenizer, table: { hashes, scales, values }, weightOfNew }) => ({
     settings: { tokenizer, ...(weightOfNew !== undefined && { weightOfNew }) },
     arrays: [hashes, scales, values],

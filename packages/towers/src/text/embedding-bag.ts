@@ -22,21 +22,25 @@ export function quantizeTable(rows: Float32Array, hashes: Uint32Array, embedding
         `${embeddingDim}), got ${rows.length}`,
     );
   }
-  const scales = new Float32Array(hashes.length);
+  return { embeddingDim, hashes, ...quantizeRows(rows, embeddingDim) };
+}
+
+/** Rows (n, dim) as int8 times a scale for each row, max |x| / 127. @throws RangeError for a number that is not finite */
+export function quantizeRows(rows: Float32Array, dim: number): { values: Int8Array; scales: Float32Array } {
+  const scales = new Float32Array(rows.length / dim);
   const values = new Int8Array(rows.length);
-  for (let row = 0; row < hashes.length; row++) {
-    const start = row * embeddingDim;
+  for (let row = 0; row < scales.length; row++) {
+    const start = row * dim;
     let largest = 0;
-    for (let d = 0; d < embeddingDim; d++) largest = Math.max(largest, Math.abs(rows[start + d]!));
+    for (let d = 0; d < dim; d++) largest = Math.max(largest, Math.abs(rows[start + d]!));
     if (!Number.isFinite(largest)) {
       throw new RangeError(`[towers] "rows" expected finite numbers, got ${largest} in row ${row}`);
     }
-    if (largest === 0) continue;
     const scale = Math.fround(largest / 127);
     scales[row] = scale;
-    for (let d = 0; d < embeddingDim; d++) values[start + d] = Math.round(rows[start + d]! / scale);
+    if (scale > 0) for (let d = 0; d < dim; d++) values[start + d] = Math.round(rows[start + d]! / scale);
   }
-  return { embeddingDim, hashes, scales, values };
+  return { values, scales };
 }
 
 /** The float rows (numRows, embeddingDim) that an int8 table stands for. */

@@ -1,5 +1,5 @@
 import { MASKED, Random } from "@poeem/indexing-layer";
-import { logPartition, type Partition } from "@poeem/towers";
+import { logPartition, newest, type Partition, quantizeRows } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
@@ -56,7 +56,7 @@ export async function fitPartition(
   // no more than there are different ones
   const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), histories.values.length);
   const { users, judges } = drawUsers(histories, most, random);
-  const left = users.map((user) => listOf(histories, user).slice(-length));
+  const left = users.map((user) => newest(listOf(histories, user), length));
   const queries = drawComponents(left, items, { dim, tilt }, random);
   const logZ = await exactLogZ(queries, left, rowsOf(competitors), competitors, scale);
   // what a sample of the catalogue leaves out
@@ -171,22 +171,10 @@ async function fit(
     Float32Array,
     Float32Array,
   ];
-  const partition = toInt8(trained, offsets, dim);
+  const partition = { ...quantizeRows(trained, dim), bias: Float32Array.from(offsets) };
   optimizer.dispose();
   tf.dispose(variables);
   return partition;
-}
-
-function toInt8(centers: Float32Array, bias: Float32Array, dim: number): Partition {
-  const values = new Int8Array(centers.length);
-  const scales = Float32Array.from(bias, (_, k) => {
-    let largest = 0;
-    for (let d = 0; d < dim; d++) largest = Math.max(largest, Math.abs(centers[k * dim + d]!));
-    const scale = Math.fround(largest / 127);
-    if (scale > 0) for (let d = 0; d < dim; d++) values[k * dim + d] = Math.round(centers[k * dim + d]! / scale);
-    return scale;
-  });
-  return { values, scales, bias: Float32Array.from(bias) };
 }
 
 function explained(partition: Partition, queries: Float32Array, logZ: Float64Array): number {

@@ -1,5 +1,5 @@
 import type { Random } from "@poeem/indexing-layer";
-import { l2Normalize, tiltToMean } from "@poeem/towers";
+import { l2Normalize, newest, tiltToMean } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
 import type { Dataset, Past } from "../data/types.ts";
 import type { TwoTower } from "../model/two-tower.ts";
@@ -34,7 +34,7 @@ export async function sampleQueryVectors(
 ): Promise<Float32Array> {
   const { dim, history } = model;
   const events = Array.from({ length: count }, () => random.integer(dataset.eventItem.length));
-  const historyOf = (event: number): Uint32Array => pastOfEvent(dataset, dataset.past!, event).slice(-history!.length);
+  const historyOf = (event: number): Uint32Array => newest(pastOfEvent(dataset, dataset.past!, event), history!.length);
   if (history?.form === "mixture") {
     const histories = events.map(historyOf).filter((list) => list.length > 0);
     return drawComponents(histories, items, { dim, tilt: history.tilt }, random);

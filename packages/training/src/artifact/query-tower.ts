@@ -1,4 +1,4 @@
-import { createQueryTower, type Query, type QueryTowerWeights } from "@poeem/towers";
+import { createQueryTower, newest, type Query, type QueryTowerWeights } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { gather } from "../data/gather.ts";
@@ -27,8 +27,7 @@ export async function compareTowers(
   let largest = 0;
   for (let start = 0; start < count; start += SLICE) {
     const numbers = Uint32Array.from({ length: Math.min(SLICE, count - start) }, (_, i) => start + i);
-    const read = Math.max(1, exported.reads.historyLength);
-    const lists = Array.from(numbers, (query) => listOf(set.histories, query).slice(-read));
+    const lists = Array.from(numbers, (query) => newest(listOf(set.histories, query), exported.reads.historyLength));
     const output = model.embedQueries({ set, numbers }, numbers.length, { lists, items });
     const expected = (await output.data()) as Float32Array;
     const places = output.shape[0] / numbers.length;

@@ -22,7 +22,7 @@ export function embedItems(
   items: ItemTable,
 ): EmbeddedItems {
   const tower = createItemTower(weights);
-  const trained = new Set(weights.inputs.flatMap((input) => (input.kind === "known" ? input.ids : [])));
+  const trained = new Set(weights.inputs.flatMap((input) => (input.kind === "known" ? input.names : [])));
   const vectors = new Float32Array(ids.length * tower.dim);
   const nothingKnown: string[] = [];
   for (const [i, id] of ids.entries()) {

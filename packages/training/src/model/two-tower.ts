@@ -143,7 +143,7 @@ export class TwoTower implements Stateful {
     this.itemInputs.remember(rows);
     return {
       width: this.dim,
-      inputs: [{ kind: "known", ids, rows }, ...this.itemInputs.weights()],
+      inputs: [{ kind: "known", names: ids, rows }, ...this.itemInputs.weights()],
       layers: await this.item.dense(),
       skip: this.item.variables.length > 0,
       unit: this.#unitItems,

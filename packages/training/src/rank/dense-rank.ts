@@ -96,8 +96,7 @@ function headWeights(
   for (const [q, { vectors, merge }] of slice.entries()) {
     const end = head + vectors.length;
     const weightOf = (h: number): number => (merge?.by === "sumExp" && merge.weights ? merge.weights[h]! : 1);
-    // the logarithm of an underflowed weight would be −Infinity
-    const logs = largest.slice(head, end).map((logit, h) => logit + Math.log(Math.max(weightOf(h), 1e-38)));
+    const logs = largest.slice(head, end).map((logit, h) => logit + Math.log(weightOf(h)));
     const top = logs.reduce((a, b) => Math.max(a, b));
     for (let h = head; h < end; h++) weights[q * heads + h] = Math.exp(logs[h - head]! - top) / largestShare[h]!;
     head = end;

@@ -16,7 +16,10 @@ export function questionOf(
   query: number,
 ): Question<number> {
   const history = Array.from(listOf(queries.histories, query));
-  const names = Array.from(listOf(queries.contexts, query), (row) => contextNames[row]!.split("\t", 2));
+  const names = Array.from(listOf(queries.contexts, query), (row) => {
+    const [column = "", ...value] = contextNames[row]!.split("\t");
+    return [column, value.join("\t")];
+  });
   return {
     text: queries.texts[query],
     ...(history.length > 0 && { history }),

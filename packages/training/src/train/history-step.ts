@@ -4,6 +4,7 @@ import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { gatherRows } from "../model/ops.ts";
+import type { TwoTower } from "../model/two-tower.ts";
 import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 
@@ -22,12 +23,12 @@ export class HistoryStep extends JointStep {
 
   constructor(parts: StepParts & { readonly dataset: Dataset }) {
     super(parts);
-    const { config, dataset } = parts;
+    const { config, dataset, model } = parts;
     const { sources, length } = config.model.history;
     this.#parts = parts;
-    this.#hasInputs = dataset.train.texts.length > 0 || dataset.eventContext !== undefined;
+    this.#hasInputs = model.queryInputs.areAsked;
     this.#batches = new HistoryBatchBuilder(dataset, {
-      ...{ groupSize: groupSizeOfModel(config, dataset), sources, length },
+      ...{ groupSize: groupSizeOfModel(config, model), sources, length },
       negatives: config.training.negatives,
       keepEmpty: this.#hasInputs,
     });
@@ -82,7 +83,6 @@ export class HistoryStep extends JointStep {
 }
 
 /** Events that share a history in a step: one where each event has a text or a context of its own. */
-export function groupSizeOfModel(config: PoeemConfig, dataset: Dataset): number {
-  if (dataset.past === undefined || dataset.train.texts.length > 0 || dataset.eventContext !== undefined) return 1;
-  return config.model.history.targets;
+export function groupSizeOfModel(config: PoeemConfig, { history, queryInputs }: TwoTower): number {
+  return history === undefined || queryInputs.areAsked ? 1 : config.model.history.targets;
 }

@@ -86,7 +86,7 @@ export async function trainModel(
   const { validations } = config.training;
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
   const progress = startProgress("train", totalSteps * batchSize, "examples");
-  const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
+  const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, model));
   interrupt?.defer();
   try {
     while (measured.step < totalSteps && !stopping.done) {

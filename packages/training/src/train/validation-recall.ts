@@ -1,6 +1,7 @@
 import type { IndexingLayer } from "@poeem/indexing-layer";
 import { createCodebook, decode } from "@poeem/pq-core/write";
-import { createQueryTower, type Partition } from "@poeem/towers";
+import { createQueryTower, type Partition, quantizeRows } from "@poeem/towers";
+import { gather } from "../data/gather.ts";
 import type { Dataset } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
@@ -52,14 +53,11 @@ async function searchedVectors(model: TwoTower, layer: IndexingLayer): Promise<F
 function sampledPartition(items: Float32Array, dim: number, scale: number): Partition {
   const count = items.length / dim;
   const sample = Math.min(PARTITION_SAMPLE, count);
-  const values = new Int8Array(sample * dim);
-  const scales = new Float32Array(sample);
-  for (let i = 0; i < sample; i++) {
-    const from = Math.floor((i * count) / sample) * dim;
-    const row = items.subarray(from, from + dim);
-    const step = row.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127;
-    scales[i] = scale * step;
-    if (step > 0) for (let d = 0; d < dim; d++) values[i * dim + d] = Math.round(row[d]! / step);
-  }
-  return { values, scales, bias: new Float32Array(sample).fill(Math.log(count / sample)) };
+  const spread = Uint32Array.from({ length: sample }, (_, i) => Math.floor((i * count) / sample));
+  const { values, scales } = quantizeRows(gather(items, spread, dim), dim);
+  return {
+    values,
+    scales: scales.map((step) => scale * step),
+    bias: new Float32Array(sample).fill(Math.log(count / sample)),
+  };
 }
