@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
-import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { artifactBytes, checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import * as tf from "@tensorflow/tfjs";
 import { exportModel, ITEM_VECTORS_FILE, TOWER_TOLERANCE } from "./artifact/export.ts";
@@ -115,7 +115,7 @@ export async function trainIndex({
       out,
       version: artifact.version,
       items: dataset.ids.length,
-      bytes: artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length),
+      bytes: artifactBytes(artifact),
       chunks: artifact.chunks.length,
       seconds: (performance.now() - started) / 1000,
       examplesPerSecond: trained.examplesPerSecond,

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { artifactBytes, checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount } from "@poeem/offline/progress";
 import { compactArtifact } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE } from "@poeem/training/artifact/item-tower-file";
@@ -27,7 +27,7 @@ export async function compact(options: CompactOptions): Promise<void> {
     artifact,
     existsSync(tower) ? { [ITEM_TOWER_FILE]: await readBytes(tower) } : {},
   );
-  const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
+  const bytes = artifactBytes(artifact);
   const { version, manifest } = artifact;
   const facts = { out: options.out, version, items: manifest.numItems, bytes, chunks: artifact.chunks.length };
   const sizes = `${formatCount(facts.items)} items, ${formatCount(bytes)} bytes in ${facts.chunks} chunks`;

@@ -1,7 +1,7 @@
 import { UserError } from "@poeem/offline/errors";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { checkChangesTarget } from "@poeem/offline/index-folder/read";
-import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { artifactBytes, checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import { writeDelta } from "@poeem/pq-core/write";
 import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
@@ -27,7 +27,7 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
     throw new UserError("expected --items, --ids with --vectors, or --remove");
   const { added, updated, removed, unknown, ...artifact } = await writeDelta(index, { items, remove });
   await writeIndexDirectory(options.out, artifact, {});
-  const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length);
+  const bytes = artifactBytes(artifact);
   const seconds = (performance.now() - started) / 1000;
   const { version, manifest } = artifact;
   const facts = { out: options.out, version, items: manifest.numItems, added, updated, removed, bytes, seconds };

@@ -33,6 +33,11 @@ export async function checkIndexTarget(target: string): Promise<void> {
   }
 }
 
+/** What an artifact weighs, manifest included. */
+export function artifactBytes({ chunks, manifestBytes }: Pick<Artifact, "chunks" | "manifestBytes">): number {
+  return chunks.reduce((sum, { bytes }) => sum + bytes.length, manifestBytes.length);
+}
+
 /**
  * Writes an artifact, and files beside it that are not published, as one folder: everything goes into a new folder next
  * to the target, which takes the target's place in a rename. Whatever goes wrong before that, the previous folder
