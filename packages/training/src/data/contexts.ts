@@ -10,6 +10,7 @@ export interface ContextTable {
   readonly rows: readonly Uint32Array[];
 }
 
+/** The context table of the training events. */
 export function contextTable(events: EventTable, sides: Uint8Array): ContextTable {
   const names: string[] = [];
   const rows = events.contexts.map(({ name, values, numbers }) => {

@@ -14,6 +14,7 @@ export function textsFromColumns(raw: Pick<RawData, "items">, columns: readonly 
   return Array.from({ length: raw.items.count }, (_, item) => textOfItem(raw.items, columns, item));
 }
 
+/** The words of one item's text columns, a line for each. */
 export function textOfItem(items: ItemTable, columns: readonly string[], item: number): string {
   return columns.map((name) => textOf(itemColumn(items, name)[item])).join("\n");
 }

@@ -106,9 +106,5 @@ async function checkpointFacts(file: string): Promise<Facts> {
 
 function itemTowerFacts(file: string, bytes: Uint8Array): Facts {
   const { weights, moments } = openItemTowerFile(file, bytes);
-  return {
-    bytes: bytes.length,
-    ...towerFacts(weights),
-    scoreAware: moments !== undefined,
-  };
+  return { bytes: bytes.length, ...towerFacts(weights), scoreAware: moments !== undefined };
 }

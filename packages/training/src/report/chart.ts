@@ -96,6 +96,16 @@ export function baseAxis(name: string, options: Record<string, unknown> = {}): R
   return axis({ name, nameGap: 28, splitLine: { show: false }, ...options });
 }
 
+/** A series of bars. @param style beside the colour */
+export function bars(data: readonly unknown[], color: string, style: object, options: object): object {
+  return { type: "bar", silent: true, data, itemStyle: { color, ...style }, ...options };
+}
+
+/** A curve. @param style of the line beside the colour */
+export function line(data: readonly unknown[], color: string, style: object, options: object): object {
+  return { type: "line", silent: true, data, lineStyle: { color, ...style }, itemStyle: { color }, ...options };
+}
+
 /** A line across the plot at a value, named at its right end. */
 export function acrossAt(value: number, name: string, color: string): Record<string, unknown> {
   return {

@@ -2,7 +2,7 @@ import { codeUsage } from "@poeem/indexing-layer";
 import { formatCount } from "@poeem/offline/progress";
 import type { EncodedVectors, Manifest } from "@poeem/pq-core";
 import { chunkBytes, chunksByKind, usageOfCodes } from "../artifact/summary.ts";
-import { acrossAt, baseAxis, type Figure, SERIES, valueAxis } from "./chart.ts";
+import { acrossAt, bars, baseAxis, type Figure, SERIES, valueAxis } from "./chart.ts";
 import { formatBytes, formatPercent, formatShort } from "./format.ts";
 
 /** How evenly codes and cells are used, and what the chunks weigh. */
@@ -30,15 +30,7 @@ function subQuantizers(manifest: Manifest, { codes }: EncodedVectors): Figure {
     option: () => ({
       xAxis: baseAxis("sub-quantizer", { type: "category", data: usage.map((_, m) => String(m)) }),
       yAxis: valueAxis({ max: numCentroids, interval: numCentroids / 4 }),
-      series: [
-        {
-          type: "bar",
-          silent: true,
-          data: perplexities,
-          itemStyle: { color: SERIES[0], borderRadius: [2, 2, 0, 0] },
-          barCategoryGap: "25%",
-        },
-      ],
+      series: [bars(perplexities, SERIES[0], { borderRadius: [2, 2, 0, 0] }, { barCategoryGap: "25%" })],
     }),
     table: {
       columns: ["Sub-quantizer", "Perplexity", "Entropy, bits", "Unused centroids", "Most used"],
@@ -73,14 +65,15 @@ function lists({ nlist, numItems: allItems }: Manifest, { assignments }: Encoded
       xAxis: baseAxis("cell, by size", { type: "category", data: sizes.map((_, i) => String(i + 1)) }),
       yAxis: valueAxis({ axisLabel: { formatter: formatShort } }),
       series: [
-        {
-          type: "bar",
-          silent: true,
-          data: sizes,
-          itemStyle: { color: SERIES[1] },
-          barCategoryGap: nlist > 100 ? "0%" : "15%",
-          markLine: acrossAt(numItems / nlist, "even", "var(--quiet)"),
-        },
+        bars(
+          sizes,
+          SERIES[1],
+          {},
+          {
+            barCategoryGap: nlist > 100 ? "0%" : "15%",
+            markLine: acrossAt(numItems / nlist, "even", "var(--quiet)"),
+          },
+        ),
       ],
     }),
     table: {
@@ -104,6 +97,8 @@ function chunks(manifest: Manifest): Figure {
   const sorted = Object.entries(chunksByKind(manifest)).sort((a, b) => a[1].bytes - b[1].bytes);
   const total = chunkBytes(entries);
   const largest = sorted.at(-1)!;
+  const formatter = ({ value }: { value: number }): string => formatBytes(value);
+  const label = { show: true, position: "right", color: "var(--quiet)", formatter };
   return {
     id: "chunks",
     title: "What the artifact weighs",
@@ -116,18 +111,12 @@ function chunks(manifest: Manifest): Figure {
       xAxis: valueAxis({ axisLabel: { formatter: (value: number) => formatBytes(value) }, axisLine: { show: false } }),
       yAxis: baseAxis("", { type: "category", data: sorted.map(([kind]) => kind) }),
       series: [
-        {
-          type: "bar",
-          silent: true,
-          data: sorted.map(([, { bytes }]) => bytes),
-          itemStyle: { color: SERIES[3], borderRadius: [0, 2, 2, 0] },
-          label: {
-            show: true,
-            position: "right",
-            color: "var(--quiet)",
-            formatter: ({ value }: { value: number }) => formatBytes(value),
-          },
-        },
+        bars(
+          sorted.map(([, { bytes }]) => bytes),
+          SERIES[3],
+          { borderRadius: [0, 2, 2, 0] },
+          { label },
+        ),
       ],
       grid: { left: 8, right: 64, top: 14, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "all" },
     }),
