@@ -120,8 +120,5 @@ function innerProducts(a: Float32Array, b: Float32Array, width: number): Matrix 
 function symmetricEigen(matrix: Matrix): { values: number[]; vectors: Matrix } {
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
   const order = realEigenvalues.map((_, i) => i).sort((i, j) => realEigenvalues[j]! - realEigenvalues[i]!);
-  return {
-    values: order.map((i) => realEigenvalues[i]!),
-    vectors: eigenvectorMatrix.subMatrixColumn(order),
-  };
+  return { values: order.map((i) => realEigenvalues[i]!), vectors: eigenvectorMatrix.subMatrixColumn(order) };
 }

@@ -69,10 +69,7 @@ function lists({ nlist, numItems: allItems }: Manifest, { assignments }: Encoded
           sizes,
           SERIES[1],
           {},
-          {
-            barCategoryGap: nlist > 100 ? "0%" : "15%",
-            markLine: acrossAt(numItems / nlist, "even", "var(--quiet)"),
-          },
+          { barCategoryGap: nlist > 100 ? "0%" : "15%", markLine: acrossAt(numItems / nlist, "even", "var(--quiet)") },
         ),
       ],
     }),
