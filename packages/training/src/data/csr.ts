@@ -1,6 +1,4 @@
-/**
- * Lists of integers of different lengths behind one another: list i is values[offsets[i]] … values[offsets[i + 1] - 1].
- */
+/** Lists of different lengths, end to end: list i is values[offsets[i]] … values[offsets[i + 1] - 1]. */
 export interface Csr {
   /** (count + 1) */
   readonly offsets: Uint32Array;
@@ -22,6 +20,13 @@ export function listOf(csr: Csr, i: number): Uint32Array {
 /** `count` lists without values. */
 export function emptyLists(count: number): Csr {
   return { offsets: new Uint32Array(count + 1), values: new Uint32Array(0) };
+}
+
+/** How often each number below `size` occurs. */
+export function countsOf(numbers: Iterable<number>, size: number): Uint32Array {
+  const counts = new Uint32Array(size);
+  for (const number of numbers) counts[number]!++;
+  return counts;
 }
 
 /** Where the list of each group starts among all positions by group, and the end of the last: (count + 1). */

@@ -2,10 +2,8 @@ import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { type Database, quoted } from "./duckdb.ts";
-import { type Problem, refuse, requireColumns } from "./problems.ts";
-import { type Dictionary, type EventTable, type Example, type Finding, NONE } from "./types.ts";
-
-const EXAMPLES = 3;
+import { findRows, type Problem, refuse, requireColumns } from "./problems.ts";
+import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -170,29 +168,12 @@ async function checkEvents(database: Database, config: PoeemConfig, types: Map<s
   for (const name of [query, user, time]) {
     if (name === undefined) continue;
     const missing = name === time ? `${quoted(name)} IS NULL` : `coalesce(${quoted(name)}::VARCHAR, '') = ''`;
-    const [row] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM events WHERE ${missing}`);
-    const count = Number(row!["count"]);
-    if (count === 0) continue;
-    const examples = await database.rows(
-      `SELECT rowid + 1 AS row, ${quoted(name)}::VARCHAR AS value FROM events WHERE ${missing} ORDER BY rowid ` +
-        `LIMIT ${EXAMPLES}`,
-    );
-    problems.push({ what: `no ${name}`, count, examples: examples.map(exampleOf) });
+    problems.push({ what: `no ${name}`, ...(await findRows(database, `events WHERE ${missing}`, quoted(name))) });
   }
   refuse("data.events", problems);
 }
 
-function exampleOf(row: Record<string, unknown>): Example {
-  return { row: Number(row["row"]), value: row["value"] as string | null };
-}
-
 async function unknownItems(database: Database, item: string, onItem: string, numbers: Uint32Array): Promise<Finding> {
-  let count = 0;
-  for (let event = 0; event < numbers.length; event++) if (numbers[event] === NONE) count++;
-  if (count === 0) return { count, examples: [] };
-  const examples = await database.rows(
-    `SELECT events.rowid + 1 AS row, events.${quoted(item)}::VARCHAR AS value
-     FROM events ANTI JOIN items ON ${onItem} ORDER BY events.rowid LIMIT ${EXAMPLES}`,
-  );
-  return { count, examples: examples.map(exampleOf) };
+  if (!numbers.includes(NONE)) return { count: 0, examples: [] };
+  return findRows(database, `events ANTI JOIN items ON ${onItem}`, `events.${quoted(item)}`);
 }

@@ -3,7 +3,7 @@ import { UserError } from "@poeem/offline/errors";
 import { itemColumns, type PoeemConfig } from "../config.ts";
 import { type Database, quoted } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
-import { type Problem, refuse, requireColumns } from "./problems.ts";
+import { findRows, refuse, requireColumns } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { ItemTable } from "./types.ts";
 
@@ -47,22 +47,12 @@ export async function readItems(
 
 /** An id is a text, not empty, and stands in one row. */
 async function checkIds(database: Database, id: string, source: string): Promise<void> {
-  const problems: Problem[] = [];
   const value = `${quoted(id)}::VARCHAR`;
   const missing = `${value} IS NULL OR ${value} = ''`;
-  const find = async (what: string, where: string): Promise<void> => {
-    const [row] = await database.rows(`SELECT count(*)::INTEGER AS count FROM items WHERE ${where}`);
-    if (row!["count"] === 0) return;
-    const examples = await database.rows(
-      `SELECT rowid + 1 AS row, ${value} AS value FROM items WHERE ${where} ORDER BY rowid LIMIT 3`,
-    );
-    problems.push({
-      what,
-      count: Number(row!["count"]),
-      examples: examples.map((e) => ({ row: Number(e["row"]), value: e["value"] as string | null })),
-    });
-  };
-  await find(`no ${id}`, missing);
-  await find(`repeated ${id}`, `NOT (${missing}) AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`);
-  refuse(source, problems);
+  const repeated = `NOT (${missing}) AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`;
+  const find = (where: string) => findRows(database, `items WHERE ${where}`, value);
+  refuse(source, [
+    { what: `no ${id}`, ...(await find(missing)) },
+    { what: `repeated ${id}`, ...(await find(repeated)) },
+  ]);
 }

@@ -82,9 +82,7 @@ export class QuerySets {
     return { set, positions, eventQuery };
   }
 
-  /**
-   * The queries of a held-out side: with what was known of each before, and without what it found already in training.
-   */
+  /** Queries of a held-out side: with what was known of each before, without what it found already in training. */
   heldOut(side: typeof SIDE.validation | typeof SIDE.test, contexts: ContextTable): { set: QuerySet; left: LeftOut } {
     const sides = this.#sides;
     const events = this.#events;

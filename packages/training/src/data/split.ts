@@ -140,9 +140,7 @@ class Splitter {
     this.#mark(start, end, sides, items, side);
   }
 
-  /**
-   * A share of the items of a user's training events, at least one, never all: the newest, or without times by hash.
-   */
+  /** A share of the items of a user's training events, at least one, never all: the newest, or else by hash. */
   #toFind(start: number, end: number, sides: Uint8Array, share: number, user: number): number[] {
     const items = this.#distinctItems(start, end, sides);
     if (items.length < 2) return [];

@@ -34,9 +34,7 @@ export interface Dataset {
   readonly validation: QuerySet;
   /** Held out for `evaluate`. Histories hold training (and validation) items only. */
   readonly test: QuerySet;
-  /**
-   * Number in `train` of each training event, as often as they occur in the data; sorted by user where there are users.
-   */
+  /** Number in `train` of each training event, as often as it occurs; sorted by user where there are users. */
   readonly eventQuery: Uint32Array;
   /** Item number of each training event. */
   readonly eventItem: Uint32Array;

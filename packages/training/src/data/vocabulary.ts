@@ -23,11 +23,5 @@ export function buildVocabulary(texts: readonly Uint32Array[], maxFeatures: numb
 
 /** Rows of the text table for the features of a text: those that are in the vocabulary. */
 export function knownRows(features: Uint32Array, vocabulary: Uint32Array): Uint32Array {
-  const rows = new Uint32Array(features.length);
-  let known = 0;
-  for (const hash of features) {
-    const row = rowOf(vocabulary, hash);
-    if (row >= 0) rows[known++] = row;
-  }
-  return rows.slice(0, known);
+  return new Uint32Array(Int32Array.from(features, (hash) => rowOf(vocabulary, hash)).filter((row) => row >= 0));
 }

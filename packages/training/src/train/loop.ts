@@ -24,9 +24,7 @@ export interface TrainedModel {
   readonly model: TwoTower;
   readonly layer: IndexingLayer;
   readonly epochs: EpochFacts[];
-  /**
-   * Steps that were taken, and the step whose weights these are: the same, or the best one when training stopped early.
-   */
+  /** Steps taken, and the step whose weights these are: the same, or the best one when training stopped early. */
   readonly steps: number;
   readonly weightsOfStep: number;
   readonly examplesPerSecond: number;
@@ -39,9 +37,7 @@ export interface LoopFacts {
   readonly stopping: EarlyStoppingFacts;
 }
 
-/**
- * Everything about a training that does not change what comes out of it, apart from `validation` with early stopping.
- */
+/** What does not change the outcome of a training, apart from `validation` with early stopping. */
 export interface TrainingRun {
   /** Where checkpoints go; none are written without. */
   readonly checkpoints?: CheckpointStore | undefined;
