@@ -38,10 +38,10 @@ export function formatEvaluation(result: EvaluationResult): string {
   );
   const rules = widths.map((width, c) => "-".repeat(width + 1) + (c === 0 ? "-" : ":"));
   lines.splice(1, 0, `|${rules.join("|")}|`);
-  const unnamed = `; unnamed: recall@10 over the ${formatCount(unnamedQueries ?? 0)} queries that are not, word for word, `;
+  const unnamed = `; unnamed: recall@10 over the ${formatCount(unnamedQueries ?? 0)} queries that are not, word for `;
   return (
     `${formatCount(queries)} held-out queries${sampled}, full ranking of ${formatCount(items)} items; means over ` +
     `queries, ± the 95 % interval; overlap: share of dense brute force's top 10` +
-    `${unnamedQueries === null ? "" : `${unnamed}the text of an item`}\n\n${lines.join("\n")}\n`
+    `${unnamedQueries === null ? "" : `${unnamed}word, the text of an item`}\n\n${lines.join("\n")}\n`
   );
 }

@@ -6,6 +6,7 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
 import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
+import { spreadEvenly } from "../data/gather.ts";
 import type { DataFacts } from "../data/report.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
 import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "../train/training-log.ts";
@@ -93,11 +94,6 @@ function highlights(
       name: `training, ${formatCount(last.examples / last.seconds)} examples/s`,
     });
   return facts;
-}
-
-function spreadEvenly(count: number, most: number): Uint32Array {
-  const kept = Math.min(count, most);
-  return Uint32Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
 }
 
 /** Undefined when there is no such file. */
