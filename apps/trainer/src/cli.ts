@@ -1,4 +1,3 @@
-import { LayerError } from "@poeem/indexing-layer";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError, InputError } from "@poeem/pq-core";
 import { STORES } from "@poeem/publish/stores";
@@ -228,6 +227,6 @@ function explain(error: unknown, root: Command): string {
     const isFlag = root.commands.some(({ options }) => options.some(({ long }) => long === flag));
     if (isFlag) return `${flag}${member ? ` ${member}` : ""}: ${error.detail}`;
   }
-  const isExpected = [UserError, InputError, FormatError, LayerError].some((kind) => error instanceof kind);
+  const isExpected = [UserError, InputError, FormatError].some((kind) => error instanceof kind);
   return isExpected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? messageOf(error));
 }

@@ -1,4 +1,3 @@
-import { LayerError } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { FormatError, InputError } from "@poeem/pq-core";
 import { InterruptedError } from "@poeem/training/train/interrupt";
@@ -29,7 +28,6 @@ describe("what the command says of an error, by its class", () => {
     ["a UserError", new UserError("no index in x"), "no index in x", 1],
     ["an interruption", new InterruptedError("stopped"), "stopped", 130],
     ["a FormatError", new FormatError("manifest", "is cut"), "[pq-core] manifest: is cut", 1],
-    ["a LayerError", new LayerError("nlist", "a number", "x"), '[indexing-layer] "nlist" expected a number, got x', 1],
     ["an InputError of an option", new InputError("k", "expected 1, got 2"), "--k: expected 1, got 2", 1],
     ["one of a member", new InputError("context.a.b", "is unknown"), "--context a.b: is unknown", 1],
     ["one whose option has another name", new InputError("text", "is empty"), "--query: is empty", 1],

@@ -44,7 +44,7 @@ export class CentroidUpkeep {
     ];
   }
 
-  /** Starts the averages where k-means ended, with the weight of one vector a centroid on average. */
+  /** Starts the averages where k-means ended, with the weight of one vector per centroid on average. */
   reset(initial: InitialCodebook, numSamples: number): void {
     const { nlist, nbits } = this.#config;
     const weights = (counts: Float32Array, numCentroids: number) =>
@@ -115,6 +115,7 @@ export class CentroidUpkeep {
     quantizer.assignCentroids(coarse, sub);
   }
 
+  /** Frees the variables. */
   dispose(): void {
     for (const part of [this.#coarseMoving, this.#moving, this.#coarseUsage, this.#usage]) part?.dispose();
   }

@@ -27,7 +27,7 @@ export interface IndexingLayerConfig extends LossOptions {
   nlist: number;
   /** Sub-quantizers M; `dim` must be divisible by it. */
   numSubQuantizers: number;
-  /** Bits of one code: 4 or 8, so 16 or 256 centroids a sub-quantizer. */
+  /** Bits of one code: 4 or 8, so 16 or 256 centroids per sub-quantizer. */
   nbits: 4 | 8;
   /** Steps at the start in which items pass unchanged. */
   warmupSteps: number;
@@ -56,6 +56,7 @@ export interface IndexingLayerConfig extends LossOptions {
   reduction: "sum" | "mean";
 }
 
+/** poeem: as the original release. */
 export type Preset = "default" | "poeem";
 
 /** What the constructor takes: the shape, and anything else that should differ from the preset. */
@@ -102,7 +103,7 @@ const PRESETS: Record<Preset, Partial<IndexingLayerConfig>> = { default: {}, poe
 
 /**
  * Fills the options up from their preset and checks every one of them.
- * @throws LayerError naming the first option at fault.
+ * @throws InputError naming the first option at fault.
  */
 export function resolveConfig(options: IndexingLayerOptions): IndexingLayerConfig {
   const { preset = "default", givens, ...rest } = options;

@@ -67,6 +67,7 @@ export class MovingCentroids {
     });
   }
 
+  /** Frees the variables. */
   dispose(): void {
     this.counts.dispose();
     this.sums.dispose();

@@ -31,19 +31,15 @@ export class GivensRotation {
    * @param batchSize items of the batch
    */
   update(batchCorrelation: ArrayLike<number>, batchSize: number): void {
-    const { dim, correlation, config } = this;
+    const { dim, correlation: b, config } = this;
     expectFinite("x", batchCorrelation);
     for (let i = 0; i < dim * dim; i++) {
-      correlation[i] = config.decay * correlation[i]! + (1 - config.decay) * (batchCorrelation[i]! / batchSize);
+      b[i] = config.decay * b[i]! + (1 - config.decay) * (batchCorrelation[i]! / batchSize);
     }
-    for (const [i, j] of greedyPairs(correlation, dim)) this.turn(i, j, this.#angle(i, j));
-  }
-
-  /** The angle by which this update turns columns i and j. */
-  #angle(i: number, j: number): number {
-    const { dim, correlation: b, config } = this;
-    const slope = b[j * dim + i]! - b[i * dim + j]!;
-    return config.stepSize * Math.atan2(slope, b[i * dim + i]! + b[j * dim + j]!);
+    for (const [i, j] of greedyPairs(b, dim)) {
+      const slope = b[j * dim + i]! - b[i * dim + j]!;
+      this.turn(i, j, config.stepSize * Math.atan2(slope, b[i * dim + i]! + b[j * dim + j]!));
+    }
   }
 
   /** R ← R·G: column i becomes cos·i + sin·j, column j becomes -sin·i + cos·j; B ← Gᵀ·B likewise by rows. */

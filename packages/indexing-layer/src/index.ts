@@ -1,4 +1,5 @@
 /** The Poeem indexing layer for TensorFlow.js: coarse and product quantization learned inside the item tower. */
+export type { CallOptions, CallResult } from "./call.ts";
 export {
   type CodebookUpdate,
   type GivensConfig,
@@ -9,23 +10,15 @@ export {
   resolveConfig,
 } from "./config.ts";
 export { withGradient } from "./custom-gradient.ts";
-export { LayerError } from "./errors.ts";
 export { type InitialCodebook, initializeCodebook } from "./initialize.ts";
-export {
-  type CallOptions,
-  type CallResult,
-  IndexingLayer,
-  type LayerMetrics,
-  type Phase,
-  type TrainedCodebook,
-} from "./layer.ts";
+export { IndexingLayer, type Phase } from "./layer.ts";
 export { LOSS_DEFAULTS, LOSS_LIST, type LossName, type LossOption, type LossOptions } from "./losses/index.ts";
 export { routingLoss } from "./losses/routing.ts";
-export { type CodeUsage, codeUsage, subCodeUsage } from "./metrics.ts";
+export { type CodeUsage, codeUsage, type LayerMetrics, subCodeUsage } from "./metrics.ts";
 export { Random } from "./random.ts";
 export { inBatchSoftmaxLoss, softmaxLoss, useSoftmaxKernel } from "./softmax/loss.ts";
 export { type Lists, MASKED, type SoftmaxProblem, type SoftmaxResult, type Teacher } from "./softmax/problem.ts";
-export { denseRows, softmaxInTensors } from "./softmax/tensors.ts";
-export type { IndexingLayerState } from "./state.ts";
+export { denseRows, logSumExp, softmaxInTensors } from "./softmax/tensors.ts";
+export type { IndexingLayerState, TrainedCodebook } from "./state.ts";
 export { straightThrough } from "./straight-through.ts";
 export type { Losses } from "./training-losses.ts";

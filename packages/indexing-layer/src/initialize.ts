@@ -4,6 +4,7 @@ import { type Clustering, kmeans } from "./kmeans.ts";
 import { procrustes } from "./procrustes.ts";
 import type { Random } from "./random.ts";
 
+/** Where training starts from. */
 export interface InitialCodebook {
   /** (dim, dim), the identity unless OPQ was asked for. */
   rotation: Float64Array;
@@ -30,29 +31,21 @@ export async function initializeCodebook(
 ): Promise<InitialCodebook> {
   const { dim } = config;
   let rotation = identityMatrix(dim);
-  const rotates = config.rotation.startsWith("opq");
+  const { kmeansIterations } = config;
+  const turns = config.rotation.startsWith("opq") ? config.opqIterations : 0;
   // Before OPQ a rough clustering will do: it is refined with every turn of the rotation.
-  let fit = await fitQuantizers(samples, samples, config, random, undefined, rotates ? 3 : config.kmeansIterations);
-  if (rotates) {
-    for (let i = 0; i < config.opqIterations; i++) {
-      rotation = procrustes(await correlation(samples, fit.decoded, dim), dim);
-      const rotated = await rotateRows(samples, rotation, dim);
-      fit = await fitQuantizers(
-        samples,
-        rotated,
-        config,
-        random,
-        fit,
-        i + 1 < config.opqIterations ? 1 : config.kmeansIterations,
-      );
-    }
+  let fit = await fitQuantizers(samples, config, random, undefined, turns > 0 ? 3 : kmeansIterations);
+  for (let i = 1; i <= turns; i++) {
+    rotation = procrustes(await correlation(samples, fit.decoded, dim), dim);
+    const rotated = await rotateRows(samples, rotation, dim);
+    fit = await fitQuantizers(rotated, config, random, fit, i < turns ? 1 : kmeansIterations);
   }
   return {
     rotation,
     coarseCentroids: fit.coarse?.centroids ?? new Float32Array(0),
-    centroids: concat(fit.sub.map((s) => s.centroids)),
+    centroids: concat(fit.sub.map(({ centroids }) => centroids)),
     coarseCounts: Float32Array.from(fit.coarse?.counts ?? []),
-    counts: concat(fit.sub.map((s) => Float32Array.from(s.counts))),
+    counts: concat(fit.sub.map(({ counts }) => counts)),
   };
 }
 
@@ -63,28 +56,22 @@ interface Fit {
   decoded: Float32Array;
 }
 
+/** @param rotated (n, dim) the samples in the rotated space */
 async function fitQuantizers(
-  samples: Float32Array,
   rotated: Float32Array,
   config: IndexingLayerConfig,
   random: Random,
   before: Fit | undefined,
   maxIterations: number,
 ): Promise<Fit> {
-  const { dim, nlist, numSubQuantizers, nbits } = config;
-  const n = samples.length / dim;
+  const { dim, nlist, numSubQuantizers, nbits, kmeansStart, kmeansChangeThreshold: changeThreshold } = config;
+  const n = rotated.length / dim;
   const subDim = dim / numSubQuantizers;
-  const shared = { maxIterations, changeThreshold: config.kmeansChangeThreshold, random };
-  const coarse =
-    nlist === 0
-      ? undefined
-      : await kmeans({
-          ...shared,
-          data: rotated,
-          dim,
-          numCentroids: nlist,
-          start: before?.coarse?.centroids ?? config.kmeansStart,
-        });
+  const cluster = (data: Float32Array, dim: number, numCentroids: number, last?: Clustering): Promise<Clustering> => {
+    const start = last?.centroids ?? kmeansStart;
+    return kmeans({ data, dim, numCentroids, maxIterations, changeThreshold, start, random });
+  };
+  const coarse = nlist > 0 ? await cluster(rotated, dim, nlist, before?.coarse) : undefined;
   const decoded = new Float32Array(rotated.length);
   if (coarse) {
     for (let i = 0; i < n; i++) {
@@ -101,18 +88,17 @@ async function fitQuantizers(
         data[i * subDim + d] = rotated[at]! - (config.initializeOn === "residual" ? decoded[at]! : 0);
       }
     }
-    const start = before?.sub[m]?.centroids ?? config.kmeansStart;
-    sub.push(await kmeans({ ...shared, data, dim: subDim, numCentroids: 1 << nbits, start }));
-  }
-  for (let m = 0; m < numSubQuantizers; m++) {
-    const { assignments, centroids } = sub[m]!;
+    const own = await cluster(data, subDim, 1 << nbits, before?.sub[m]);
     for (let i = 0; i < n; i++) {
-      for (let d = 0; d < subDim; d++) decoded[i * dim + m * subDim + d]! += centroids[assignments[i]! * subDim + d]!;
+      const from = own.assignments[i]! * subDim;
+      for (let d = 0; d < subDim; d++) decoded[i * dim + m * subDim + d]! += own.centroids[from + d]!;
     }
+    sub.push(own);
   }
   return { coarse, sub, decoded };
 }
 
+/** (d, d) row-major. */
 export function identityMatrix(d: number): Float64Array {
   const out = new Float64Array(d * d);
   for (let i = 0; i < d; i++) out[i * d + i] = 1;
@@ -141,12 +127,5 @@ async function readAndDispose(tensor: tf.Tensor): Promise<Float32Array> {
   return values;
 }
 
-function concat(parts: Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
+const concat = (parts: readonly ArrayLike<number>[]): Float32Array =>
+  Float32Array.from(parts.flatMap((part) => Array.from(part)));

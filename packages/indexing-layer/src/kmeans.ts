@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { nearness } from "./quantize.ts";
 import type { Random } from "./random.ts";
 
+/** What to cluster, and how. */
 export interface KmeansOptions {
   /** Points, (n, dim) row-major. */
   data: Float32Array;
@@ -14,14 +15,22 @@ export interface KmeansOptions {
   random: Random;
 }
 
+/** What k-means found. */
 export interface Clustering {
   /** (numCentroids, dim). */
-  centroids: Float32Array;
+  readonly centroids: Float32Array;
   /** (n), the nearest centroid of each point. */
-  assignments: Int32Array;
+  readonly assignments: Int32Array;
   /** (numCentroids), points of each cell. */
-  counts: Int32Array;
-  iterations: number;
+  readonly counts: Int32Array;
+}
+
+/** A clustering under way, whose arrays are changed in place. */
+interface Cells extends Clustering {
+  readonly data: Float32Array;
+  readonly dim: number;
+  /** (n), of each point to its centroid. */
+  readonly squaredDistances: Float32Array;
 }
 
 /**
@@ -33,49 +42,39 @@ export async function kmeans(options: KmeansOptions): Promise<Clustering> {
   const { data, dim, numCentroids, maxIterations, changeThreshold, start, random } = options;
   const n = data.length / dim;
   const assignments = new Int32Array(n).fill(-1);
-  const squaredDistances = new Float32Array(n);
   const counts = new Int32Array(numCentroids);
-  let centroids: Float32Array;
+  const centroids = new Float32Array(numCentroids * dim);
+  const cells = { data, dim, centroids, assignments, counts, squaredDistances: new Float32Array(n) };
   if (start === "balanced") {
     const order = random.permutation(n);
     for (let i = 0; i < n; i++) assignments[order[i]!] = i % numCentroids;
-    centroids = new Float32Array(numCentroids * dim);
-    moveCentroids(data, dim, assignments, centroids, counts);
-  } else if (start === "kmeans++") {
-    centroids = spreadCentroids(data, dim, numCentroids, random);
+    moveCentroids(cells);
   } else {
-    centroids = start.slice();
+    centroids.set(start === "kmeans++" ? spreadCentroids(data, dim, numCentroids, random) : start);
   }
-  let iterations = 0;
-  while (iterations < maxIterations) {
-    iterations++;
-    const moved = await assignNearest(data, dim, centroids, assignments, squaredDistances);
-    moveCentroids(data, dim, assignments, centroids, counts);
-    refillEmpty(data, dim, assignments, squaredDistances, centroids, counts);
+  for (let i = 0; i < maxIterations; i++) {
+    const moved = await assignNearest(cells);
+    moveCentroids(cells);
+    refillEmpty(cells);
     if (moved < changeThreshold * n) break;
   }
-  await assignNearest(data, dim, centroids, assignments, squaredDistances);
+  await assignNearest(cells);
   counts.fill(0);
   for (let i = 0; i < n; i++) counts[assignments[i]!]!++;
-  return { centroids, assignments, counts, iterations };
+  return { centroids, assignments, counts };
 }
 
 /** Numbers of one score matrix, 16 MB: points are assigned in chunks of as many rows as fit. */
-const maxScores = 1 << 22;
+const MAX_SCORES = 1 << 22;
 
 /**
  * Sets each point's nearest centroid and squared distance on the active backend, several times as fast as a loop here;
  * returns how many points changed cell.
  */
-export async function assignNearest(
-  data: Float32Array,
-  dim: number,
-  centroids: Float32Array,
-  assignments: Int32Array,
-  squaredDistances: Float32Array,
-): Promise<number> {
+export async function assignNearest(cells: Omit<Cells, "counts">): Promise<number> {
+  const { data, dim, centroids, assignments, squaredDistances } = cells;
   const n = assignments.length;
-  const chunkRows = Math.max(1, Math.floor((maxScores * dim) / centroids.length));
+  const chunkRows = Math.max(1, Math.floor((MAX_SCORES * dim) / centroids.length));
   let moved = 0;
   for (let from = 0; from < n; from += chunkRows) {
     const rows = Math.min(chunkRows, n - from);
@@ -85,23 +84,17 @@ export async function assignNearest(
       const squares = tf.sum(tf.square(points), 1);
       return [tf.argMax(scores, 1), tf.relu(tf.sub(squares, tf.mul(tf.max(scores, 1), 2)))];
     });
-    const [cells, distances] = await Promise.all([best.data(), distance.data()]);
+    const [nearest, distances] = await Promise.all([best.data(), distance.data()]);
     tf.dispose([best, distance]);
-    for (let i = 0; i < rows; i++) if (assignments[from + i] !== cells[i]) moved++;
-    assignments.set(cells, from);
+    for (let i = 0; i < rows; i++) if (assignments[from + i] !== nearest[i]) moved++;
+    assignments.set(nearest, from);
     squaredDistances.set(distances, from);
   }
   return moved;
 }
 
 /** Puts every centroid at the mean of its points; a centroid without points stays where it is. */
-export function moveCentroids(
-  data: Float32Array,
-  dim: number,
-  assignments: Int32Array,
-  centroids: Float32Array,
-  counts: Int32Array,
-): void {
+function moveCentroids({ data, dim, assignments, centroids, counts }: Cells): void {
   const sums = new Float64Array(centroids.length);
   counts.fill(0);
   for (let i = 0; i < assignments.length; i++) {
@@ -115,14 +108,7 @@ export function moveCentroids(
   }
 }
 
-function refillEmpty(
-  data: Float32Array,
-  dim: number,
-  assignments: Int32Array,
-  squaredDistances: Float32Array,
-  centroids: Float32Array,
-  counts: Int32Array,
-): void {
+function refillEmpty({ data, dim, assignments, squaredDistances, centroids, counts }: Cells): void {
   for (let c = 0; c < counts.length; c++) {
     if (counts[c] !== 0) continue;
     let farthest = -1;

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { CallOptions, CallResult } from "./call.ts";
 import { CentroidUpkeep } from "./centroid-upkeep.ts";
 import { type IndexingLayerConfig, type IndexingLayerOptions, resolveConfig } from "./config.ts";
 import { expectFinite, fail } from "./errors.ts";
@@ -6,71 +7,15 @@ import { GivensRotation } from "./givens.ts";
 import { identityMatrix, initializeCodebook } from "./initialize.ts";
 import { LOSS_LIST } from "./losses/index.ts";
 import type { Assignment, LossInput } from "./losses/loss.ts";
-import { type CodeUsage, codeUsage, subCodeUsage } from "./metrics.ts";
+import { codeUsage, type LayerMetrics, subCodeUsage } from "./metrics.ts";
 import { plainVariables, Quantizer, type VariableFactory } from "./quantizer.ts";
 import { Random } from "./random.ts";
-import type { Teacher } from "./softmax/problem.ts";
-import type { IndexingLayerState } from "./state.ts";
+import type { IndexingLayerState, TrainedCodebook } from "./state.ts";
 import { straightThrough } from "./straight-through.ts";
-import { type Losses, trainingLosses } from "./training-losses.ts";
+import { trainingLosses } from "./training-losses.ts";
 
 /** warmup: items pass unchanged. collecting: so they do, and are gathered. joint: they are quantized and trained. */
 export type Phase = "warmup" | "collecting" | "joint";
-
-export interface CallOptions {
-  /** In training the schedule decides whether items are quantized; otherwise they always are. Default false. */
-  training?: boolean;
-  /**
-   * (b, dim) unit query vectors. Given in training, they bring in the losses that need queries (routing), whose
-   * gradients reach them. With the defaults such a loss is left out of a call without queries; one whose weight was
-   * given refuses it.
-   */
-  queries?: tf.Tensor2D;
-  /**
-   * (b) int32, row of the item that each query led to. Default: row i for query i, b <= n; further items are negatives.
-   */
-  answers?: tf.Tensor1D;
-}
-
-export interface CallResult {
-  /** (n, dim), straight-through to the items in training. Not re-normalised: scores are inner products with it. */
-  quantized: tf.Tensor2D;
-  /** (n) int32, cell of each item; zeros while bypassed or without cells. */
-  coarseCodes: tf.Tensor1D;
-  /** (n, M) int32; zeros while bypassed. */
-  codes: tf.Tensor2D;
-  losses: Losses;
-  /**
-   * The items before quantization, for distillation: `softmaxLoss` and `inBatchSoftmaxLoss` take it along when they
-   * rank `quantized`. Only in joint training with a `distillationWeight`.
-   */
-  teacher?: Teacher;
-}
-
-export interface LayerMetrics {
-  /** Mean over items of |x - T(x)|². */
-  distortion: number;
-  /** Usage of the cells; null without any. */
-  coarse: CodeUsage | null;
-  /** Usage of each of the M sub-quantizers. */
-  sub: CodeUsage[];
-}
-
-/** The trained quantizer in pq-core's layout. */
-export interface TrainedCodebook {
-  dim: number;
-  nlist: number;
-  numSubQuantizers: number;
-  nbits: 4 | 8;
-  /** Whether `centroids` code what is left after the coarse centroid: with cells always. */
-  byResidual: boolean;
-  /** (dim, dim) row-major, applied as x·R; absent when there is none. */
-  rotation?: Float32Array;
-  /** (nlist, dim) in the rotated space. */
-  coarseCentroids: Float32Array;
-  /** (M, ksub, subDim) of the residual in the rotated space. */
-  centroids: Float32Array;
-}
 
 /**
  * The Poeem indexing layer (Zhang et al., SIGIR 2021, arXiv 2105.03933): rotates items, quantizes them to a coarse
@@ -101,7 +46,7 @@ export class IndexingLayer {
 
   /**
    * @param createVariable makes the backend variables; default `tf.variable`
-   * @throws LayerError naming the option at fault
+   * @throws InputError naming the option at fault
    */
   constructor(options: IndexingLayerOptions, createVariable: VariableFactory = plainVariables) {
     this.config = resolveConfig(options);
@@ -121,6 +66,7 @@ export class IndexingLayer {
     return this.#stepsDone;
   }
 
+  /** Where the schedule is: what the next training call does with items. */
   get phase(): Phase {
     if (this.#isReady) return "joint";
     return this.#stepsDone < this.config.warmupSteps ? "warmup" : "collecting";
@@ -149,7 +95,7 @@ export class IndexingLayer {
   /**
    * Quantizes a batch of items.
    * @param x (n, dim)
-   * @throws LayerError when a shape is another, when queries are missing that a configured loss needs, or when the very
+   * @throws InputError when a shape is another, when queries are missing that a configured loss needs, or when the very
    * first batch holds NaN or infinity
    */
   call(x: tf.Tensor2D, options: CallOptions = {}): CallResult {
@@ -207,7 +153,7 @@ export class IndexingLayer {
     const [b, width] = queries.shape;
     const most = answers ? b : x.shape[0];
     if (b > most || width !== dim) fail("queries", `at most ${most} rows of ${dim}`, `[${b},${width}]`);
-    if (answers && answers.shape[0] !== b) fail("answers", `${b} rows of items, one a query`, answers.shape[0]);
+    if (answers && answers.shape[0] !== b) fail("answers", `${b} rows of items, one per query`, answers.shape[0]);
   }
 
   /** (n, dim) of the rotated space, such as `coarseCentroids`, in the items' own space. */
@@ -349,7 +295,7 @@ export class IndexingLayer {
     this.#quantizer.setRotation(this.#givens.matrix);
   }
 
-  /** Restores a snapshot. @throws LayerError when it was taken from a layer of another shape. */
+  /** Restores a snapshot. @throws InputError when it was taken from a layer of another shape. */
   setState(state: IndexingLayerState): void {
     const { dim } = this.config;
     if (state.version !== 1) fail("state.version", "1", state.version);
@@ -377,6 +323,7 @@ export class IndexingLayer {
     this.#quantizer.setRotation(this.#givens.matrix);
   }
 
+  /** Frees the variables and what was kept for `afterStep`. */
   dispose(): void {
     this.#keepItems(null);
     this.#keepBatch(null);

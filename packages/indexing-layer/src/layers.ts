@@ -8,6 +8,7 @@ import type { Losses } from "./training-losses.ts";
 
 type LayerArgs = NonNullable<ConstructorParameters<typeof layers.Layer>[0]>;
 
+/** The options of the layer, beside those of any layer of the framework. */
 export type PoeemIndexingArgs = LayerArgs &
   IndexingLayerOptions & {
     /** Return [quantized, coarseCodes, codes] instead of quantized alone. Default false. */

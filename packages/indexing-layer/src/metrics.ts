@@ -14,6 +14,16 @@ export interface CodeUsage {
   readonly deadShare: number;
 }
 
+/** How well a layer quantizes some items, and how evenly it uses its codes. */
+export interface LayerMetrics {
+  /** Mean over items of |x - T(x)|². */
+  distortion: number;
+  /** Usage of the cells; null without any. */
+  coarse: CodeUsage | null;
+  /** Usage of each of the M sub-quantizers. */
+  sub: CodeUsage[];
+}
+
 /** Usage of one codebook. @param codes numbers below `numCentroids`, any length */
 export function codeUsage(codes: ArrayLike<number>, numCentroids: number): CodeUsage {
   const counts = new Uint32Array(numCentroids);

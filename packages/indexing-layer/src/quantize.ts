@@ -7,8 +7,8 @@ import * as tf from "@tensorflow/tfjs-core";
  * would be mostly zeros.
  */
 
-/** Block-diagonal scoring multiplies M times too often; past this many multiply-adds a row, M calls cost less. */
-const blockDiagonalLimit = 1 << 16;
+/** Block-diagonal scoring multiplies M times too often; past this many multiply-adds per row, M calls cost less. */
+const BLOCK_DIAGONAL_LIMIT = 1 << 16;
 
 /** `y` (n, dim), `centroids` (K, dim) -> (n) int32, the nearest centroid of each row. */
 export function assignCoarse(y: tf.Tensor2D, centroids: tf.Tensor2D): tf.Tensor1D {
@@ -29,7 +29,7 @@ export function assignCodes(residual: tf.Tensor2D, centroids: tf.Tensor3D): tf.T
   return tf.tidy(() => {
     const [m, ksub, subDim] = centroids.shape;
     const n = residual.shape[0];
-    if (m * m * ksub * subDim <= blockDiagonalLimit) {
+    if (m * m * ksub * subDim <= BLOCK_DIAGONAL_LIMIT) {
       const scores = tf.reshape(subNearness(residual, centroids), [n * m, ksub]);
       return tf.reshape(tf.argMax(scores, 1), [n, m]);
     }

@@ -8,6 +8,7 @@ import type { Random } from "./random.ts";
 /** Makes the variables, so that a framework that keeps its own weights can hand them out. */
 export type VariableFactory = (name: string, initial: tf.Tensor, trainable: boolean) => tf.Variable;
 
+/** Variables that nobody else keeps. */
 export const plainVariables: VariableFactory = (_name, initial, trainable) => tf.variable(initial, trainable);
 
 /** The weights that turn items into codes and back, as backend variables. */
@@ -75,6 +76,7 @@ export class Quantizer {
     });
   }
 
+  /** @param coarseCentroids (nlist, dim), @param centroids (M, ksub, subDim), both row-major */
   assignCentroids(coarseCentroids: Float32Array, centroids: Float32Array): void {
     tf.tidy(() => {
       this.coarseCentroids?.assign(tf.tensor2d(coarseCentroids, this.coarseCentroids.shape));
@@ -87,6 +89,7 @@ export class Quantizer {
     return this.coarseCentroids ? tf.sub(at.y, tf.gather(this.coarseCentroids, at.coarseCodes)) : at.y;
   }
 
+  /** Frees the variables. */
   dispose(): void {
     for (const v of [this.coarseCentroids, this.centroids, this.rotation, this.rotationTransposed]) v?.dispose();
   }

@@ -15,3 +15,19 @@ export interface IndexingLayerState {
   readonly correlation: Float64Array;
   readonly variables: Readonly<Record<string, Float32Array>>;
 }
+
+/** The trained quantizer in pq-core's layout. */
+export interface TrainedCodebook {
+  dim: number;
+  nlist: number;
+  numSubQuantizers: number;
+  nbits: 4 | 8;
+  /** Whether `centroids` code what is left after the coarse centroid: with cells always. */
+  byResidual: boolean;
+  /** (dim, dim) row-major, applied as x·R; absent when there is none. */
+  rotation?: Float32Array;
+  /** (nlist, dim) in the rotated space. */
+  coarseCentroids: Float32Array;
+  /** (M, ksub, subDim) of the residual in the rotated space. */
+  centroids: Float32Array;
+}

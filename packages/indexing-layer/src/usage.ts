@@ -25,6 +25,7 @@ export class UsageCounter {
     return counts;
   }
 
+  /** Frees the variables. */
   dispose(): void {
     this.counts.dispose();
   }

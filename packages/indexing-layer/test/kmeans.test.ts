@@ -105,9 +105,10 @@ describe("k-means", () => {
     const data = normals(n * 2, 9);
     const centroids = normals(1024 * 2, 10);
     const assignments = new Int32Array(n);
-    await assignNearest(data, 2, centroids, assignments, new Float32Array(n));
+    await assignNearest({ data, dim: 2, centroids, assignments, squaredDistances: new Float32Array(n) });
     const tail = new Int32Array(177);
-    await assignNearest(data.subarray((n - 177) * 2), 2, centroids, tail, new Float32Array(177));
+    const last = { data: data.subarray((n - 177) * 2), assignments: tail, squaredDistances: new Float32Array(177) };
+    await assignNearest({ ...last, dim: 2, centroids });
     expect(assignments.subarray(n - 177)).toEqual(tail);
     expect(new Set(tail).size).toBeGreaterThan(50);
   });

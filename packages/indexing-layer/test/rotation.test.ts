@@ -161,8 +161,6 @@ describe("Givens coordinate descent", () => {
 
   it("refuses NaN", () => {
     const rotation = new GivensRotation(identityMatrix(2), 2, config);
-    expect(() => rotation.update([1, Number.NaN, 0, 1], 1)).toThrow(
-      '[indexing-layer] "x" expected finite numbers, got NaN at index 1',
-    );
+    expect(() => rotation.update([1, Number.NaN, 0, 1], 1)).toThrow('"x" expected finite numbers, got NaN at index 1');
   });
 });

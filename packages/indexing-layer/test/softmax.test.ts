@@ -347,7 +347,7 @@ describe.each([undefined, "plain"] as const)("softmaxLoss with the kernel %s", (
   it("refuses a teacher of a mixture, and a problem without anything to find", () => {
     const mixture = inTensors(problem(5, { groups: 1, places: 2, count: 6, dim: 4 }));
     const teacher = { candidates: mixture.candidates, weight: 1 };
-    expect(() => softmaxLoss({ ...mixture, teacher })).toThrow('"teacher" expected one query a group');
+    expect(() => softmaxLoss({ ...mixture, teacher })).toThrow('"teacher" expected one query per group');
     expect(() => softmaxLoss({ ...mixture, targets: undefined })).toThrow("expected targets or a teacher, got neither");
   });
 });

@@ -11,8 +11,8 @@ const keyOf = (option: string): LossKey => option.replace(/Weight$/, "") as Loss
 const number = z.number().min(0);
 
 /**
- * The options of every loss of the layer, for the schema of `index`. Left out, a loss that needs queries is on in the
- * steps that give it some (src/train/create-layer.ts); all others have the layer's defaults.
+ * The options of every loss of the layer, for the schema of `index`. Left out, a loss of queries or of a teacher is on
+ * or off as src/train/create-layer.ts says; all others have the layer's defaults.
  */
 export const LOSS_SHAPE = Object.fromEntries(
   LOSS_LIST.flatMap(([, { options, needs }]) =>

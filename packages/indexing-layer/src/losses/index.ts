@@ -16,4 +16,5 @@ export type LossOptions = Record<LossOption, number>;
 /** The losses as a list, for what treats them all alike. */
 export const LOSS_LIST = Object.entries(LOSSES) as unknown as [LossName, LayerLoss<Record<string, number>>][];
 
+/** What the options are when left out. */
 export const LOSS_DEFAULTS: Readonly<LossOptions> = Object.assign({}, ...LOSS_LIST.map(([, loss]) => loss.options));

@@ -78,10 +78,8 @@ export class SoftmaxKernel {
     const numbers = [groups, places, c, d, targets.values.length];
     this.#grow(this.#wasm.configure(...numbers, ...Object.values(addresses), this.#end));
     const memory = this.#wasm.memory.buffer;
-    const place = (to: number, values: Float32Array | Uint32Array): void =>
-      values instanceof Float32Array
-        ? new Float32Array(memory, to, values.length).set(values)
-        : new Uint32Array(memory, to, values.length).set(values);
+    const place = (to: number, { buffer, byteOffset, byteLength }: Float32Array | Uint32Array): void =>
+      new Uint8Array(memory, to).set(new Uint8Array(buffer, byteOffset, byteLength));
     const placeRows = (to: number, values: Float32Array, padded: number): void => {
       const all = new Float32Array(memory, to, padded * d);
       if (d === dim) all.set(values);
@@ -108,20 +106,18 @@ export class SoftmaxKernel {
     this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, result);
     const [ranking, distillation] = new Float64Array(memory, result, 2) as unknown as [number, number];
     // views of the kernel's memory, which the backend copies
-    const matrix = (from: number, shape: [number, number]): tf.Tensor2D =>
-      tf.tensor2d(unpadded(new Float32Array(memory, from, shape[0] * d), dim, d), shape);
-    const made = {
-      dQueries: matrix(at.dQueries, [rows, dim]),
-      dCandidates: matrix(at.dCandidates, [count, dim]),
-      ...(logWeights && { dLogWeights: tf.tensor2d(new Float32Array(memory, at.dLogWeights, rows), [groups, places]) }),
+    const weighed = (values: Float32Array, shape: [number, number]): tf.Tensor2D => {
+      const gradient = tf.tensor2d(values, shape);
+      return weight === 1 ? gradient : tf.mul(gradient, weight);
     };
-    const weighed = (x: tf.Tensor2D): tf.Tensor2D => (weight === 1 ? x : tf.mul(x, weight));
+    const matrix = (from: number, rows: number): tf.Tensor2D =>
+      weighed(unpadded(new Float32Array(memory, from, rows * d), dim, d), [rows, dim]);
     return {
       ranking: tf.scalar(ranking),
       total: tf.scalar(weight * (ranking + distillation * (teacher?.weight ?? 0))),
-      dQueries: weighed(made.dQueries),
-      dCandidates: weighed(made.dCandidates),
-      dLogWeights: made.dLogWeights && weighed(made.dLogWeights),
+      dQueries: matrix(at.dQueries, rows),
+      dCandidates: matrix(at.dCandidates, count),
+      dLogWeights: logWeights && weighed(new Float32Array(memory, at.dLogWeights, rows), [groups, places]),
     };
   }
 

@@ -20,11 +20,11 @@ function softmax(problem: SoftmaxProblem): SoftmaxResult {
 /**
  * The loss that `SoftmaxProblem` defines.
  * @returns `total` with its gradients to queries, candidates, log weights and scale, and `ranking` without
- * @throws LayerError for a teacher beside a mixture, or a problem without anything to find
+ * @throws InputError for a teacher beside a mixture, or a problem without anything to find
  */
 export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; ranking: tf.Scalar } {
   const { queries, candidates, logWeights, teacher, scale } = problem;
-  if (teacher && logWeights) fail("teacher", "one query a group, without logWeights", "a mixture");
+  if (teacher && logWeights) fail("teacher", "one query per group, without logWeights", "a mixture");
   if (!teacher && !problem.targets) fail("softmaxLoss", "targets or a teacher", "neither");
   const log = typeof scale === "number" ? undefined : scale.log;
   const inputs = [queries, problem.constantCandidates ? undefined : candidates, logWeights, log];

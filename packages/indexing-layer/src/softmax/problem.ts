@@ -38,7 +38,7 @@ export interface SoftmaxProblem {
   readonly candidates: tf.Tensor2D;
   /** Inverse temperature; a tensor holds its logarithm, and gets a gradient. */
   readonly scale: number | { readonly log: tf.Scalar };
-  /** Columns that each group is to find; a tensor (G) int32 names one column a group. None: the teacher alone. */
+  /** Columns that each group is to find; a tensor (G) int32 names one column per group. None: the teacher alone. */
   readonly targets?: Lists | tf.Tensor1D | undefined;
   /** Of each entry of the lists of targets; 1 when left out. */
   readonly targetWeights?: Float32Array | undefined;
@@ -46,7 +46,7 @@ export interface SoftmaxProblem {
   readonly masked?: Lists | undefined;
   /** (C) subtracted from the logits: how often a candidate is expected among the candidates, as a logarithm. */
   readonly logQ?: Float32Array | undefined;
-  /** (G, S) log weights of the mixture, up to a constant a group; very negative in an empty place. None: S = 1. */
+  /** (G, S) log weights of the mixture, up to a constant per group; very negative in an empty place. None: S = 1. */
   readonly logWeights?: tf.Tensor2D | undefined;
   /** Added to a target's probability, so that its logarithm stays finite. Default 0: logarithms throughout. */
   readonly least?: number;
@@ -74,7 +74,7 @@ export interface SoftmaxResult {
 /** What is added to the logit of a masked candidate, or is the log weight of an empty place: its share is then 0. */
 export const MASKED = -1e9;
 
-/** Targets as lists of columns, one a group. @param read gives a tensor's numbers */
+/** Targets as lists of columns, one per group. @param read gives a tensor's numbers */
 export function targetLists(
   targets: Lists | tf.Tensor1D | undefined,
   groups: number,

@@ -107,8 +107,8 @@ function teacherPart(logits: tf.Tensor2D, p: tf.Tensor2D, soft: tf.Tensor2D, wei
   return { value: value as tf.Scalar, slope: tf.sub<tf.Tensor2D>(p, soft), share: weight / rows };
 }
 
-/** (n, C) logits and their softmax → (n) log Σ exp, from each row's largest entry. */
-function logSumExp(logits: tf.Tensor2D, p: tf.Tensor2D): tf.Tensor1D {
+/** (n, C) logits and their softmax → (n) log Σ exp, from each row's largest entry: plain `exp` is slow on wasm. */
+export function logSumExp(logits: tf.Tensor2D, p: tf.Tensor2D): tf.Tensor1D {
   return tf.sub(tf.max(logits, 1), tf.log(tf.max(p, 1)));
 }
 

@@ -46,8 +46,8 @@ export interface MixtureQuery {
 }
 
 /**
- * mixture: one query vector per item of the history, scores added as a mixture of softmaxes. mean, attention: one vector
- * of all of them, which goes through the layers together with text and context.
+ * mixture: one query vector per item of the history, scores added as a mixture of softmaxes. mean, attention: one
+ * vector of all of them, which goes through the layers together with text and context.
  */
 export type HistoryForm = "mixture" | "mean" | "attention";
 

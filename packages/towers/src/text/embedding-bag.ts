@@ -25,7 +25,7 @@ export function quantizeTable(rows: Float32Array, hashes: Uint32Array, embedding
   return { embeddingDim, hashes, ...quantizeRows(rows, embeddingDim) };
 }
 
-/** Rows (n, dim) as int8 times a scale for each row, max |x| / 127. @throws RangeError for a number that is not finite */
+/** Rows (n, dim) as int8 times a scale per row, max |x| / 127. @throws RangeError for NaN and infinities */
 export function quantizeRows(rows: Float32Array, dim: number): { values: Int8Array; scales: Float32Array } {
   const scales = new Float32Array(rows.length / dim);
   const values = new Int8Array(rows.length);

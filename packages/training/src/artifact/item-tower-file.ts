@@ -30,6 +30,6 @@ export function openItemTowerFile(file: string, bytes: Uint8Array): TrainedItemT
       throw new FormatError("item tower", `"${MOMENTS}" expected f32 and u32, got something else`);
     return { weights, moments: { moments, momentOf } };
   } catch (error) {
-    throw new UserError(`item tower ${file} cannot be read, train again: ${messageOf(error)}`);
+    throw new UserError(`item tower ${file} is of an earlier release or damaged, train again: ${messageOf(error)}`);
   }
 }

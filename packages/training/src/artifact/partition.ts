@@ -1,4 +1,4 @@
-import { MASKED, Random } from "@poeem/indexing-layer";
+import { logSumExp, MASKED, Random } from "@poeem/indexing-layer";
 import { logPartition, newest, type Partition, quantizeRows } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf } from "../data/csr.ts";
@@ -114,20 +114,14 @@ async function exactLogZ(
     const logSums = tf.tidy(() => {
       const rows = tf.tensor2d(queries.subarray(first * dim, (first + slice.length) * dim), [slice.length, dim]);
       const others = tf.tensor2d(mask, [slice.length, competitors.length]);
-      const logits = tf.add(tf.matMul(tf.mul(rows, scale), transposed), others);
-      return logSumExpRows(logits as tf.Tensor2D).logSums;
+      const logits: tf.Tensor2D = tf.add(tf.matMul(tf.mul(rows, scale), transposed), others);
+      return logSumExp(logits, tf.softmax(logits));
     });
     result.set(await logSums.data(), first);
     logSums.dispose();
   }
   transposed.dispose();
   return result;
-}
-
-/** log Σ exp over each row, read off the fused softmax: the plain `exp` is slow on wasm. */
-function logSumExpRows(logits: tf.Tensor2D): { logSums: tf.Tensor1D; softmax: tf.Tensor2D } {
-  const softmax = tf.softmax(logits);
-  return { logSums: tf.sub(tf.max(logits, 1), tf.log(tf.max(softmax, 1))), softmax };
 }
 
 async function fit(
@@ -152,11 +146,10 @@ async function fit(
     const gradients = tf.tidy(() => {
       const x = tf.tensor2d(rows, [size, dim]);
       const wanted = tf.tensor1d(Float32Array.from(chosen, (query) => logZ[query]!));
-      const { logSums, softmax } = logSumExpRows(
-        tf.add(tf.matMul(x, tf.transpose(centerRows)), biasRow) as tf.Tensor2D,
-      );
+      const logits: tf.Tensor2D = tf.add(tf.matMul(x, tf.transpose(centerRows)), biasRow);
+      const softmax = tf.softmax(logits);
       // mean squared error: d/d logit = 2 (f − log Z) softmax / n
-      const error = tf.reshape(tf.mul(tf.sub(logSums, wanted), 2 / size), [size, 1]);
+      const error = tf.reshape(tf.mul(tf.sub(logSumExp(logits, softmax), wanted), 2 / size), [size, 1]);
       const dLogits = tf.mul(softmax, error) as tf.Tensor2D;
       return [tf.matMul(tf.transpose(dLogits), x), tf.sum(dLogits, 0, true)] as const;
     });

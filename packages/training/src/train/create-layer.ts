@@ -22,7 +22,12 @@ export function createLayer(config: PoeemConfig, totalSteps: number, dataset: Pi
   });
 }
 
-/** Losses that read queries: on where texts meet a sample of the items, refused where they cannot work. */
+/**
+ * The losses that `index` asks for. One of queries or of a teacher (routing, distillation) that it leaves out is on, as
+ * the layer has it, where texts or contexts meet a sample of the items. It is off for queries with a history, and with
+ * the objective `full`, whose steps could serve it: there it has to be asked for.
+ * @throws UserError for one that is asked for and cannot work: routing with histories, a teacher with a mixture of them
+ */
 function servedLosses(config: PoeemConfig, hasHistories: boolean): Partial<LossOptions> {
   const options: Record<string, number> = lossOptions(config.index);
   const isMixture = config.model.history.as === "mixture";

@@ -8,7 +8,7 @@ import type { TwoTower } from "../model/two-tower.ts";
 import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 
-/** Keeps the logarithm of an impossible candidate finite; below every probability that single precision tells from 0. */
+/** Keeps the logarithm of an impossible candidate finite; below what single precision tells from 0. */
 const TINY = 1e-30;
 
 /**

@@ -26,6 +26,7 @@ function constant(at: i32, value: f32): void {
   v128.store(constants + at, f32x4.splat(value));
 }
 
+// Places the constants; before anything else.
 export function prepare(): void {
   constant(LOG2E, 1.4426950408889634);
   // adding 1.5·2^23 leaves the nearest integer in the low bits

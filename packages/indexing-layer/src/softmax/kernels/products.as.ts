@@ -154,3 +154,9 @@ export function pack(from: usize, count: i32, d: i32, width: i32, to: usize): vo
     from += <usize>width * dBytes;
   }
 }
+
+// Where a tile holds a candidate of a row.
+@inline
+export function entry(from: usize, column: i32, row: i32): usize {
+  return from + <usize>column * ROW_BYTES + (<usize>row << 2);
+}

@@ -2,7 +2,7 @@
 // one tile that stays in the cache, and no matrix of all rows is ever made. ../problem.ts and ../tensors.ts say what is
 // computed; ../kernel.ts places everything in memory, and nothing is allocated here.
 import { combine, dots, exponentials, maxima, prepare } from "./exponential.as";
-import { candidateBlock, pack, PANEL, queryBlock, ROW_BYTES, ROWS, scoreBlock } from "./products.as";
+import { candidateBlock, entry, pack, PANEL, queryBlock, ROW_BYTES, ROWS, scoreBlock } from "./products.as";
 
 // The logit of a candidate that does not compete.
 const NEVER: f32 = -3e38;
@@ -11,53 +11,30 @@ const NO_CANDIDATE: f32 = -1e38;
 // Candidates whose vectors stay in the first cache while a block's slopes meet them; a multiple of PANEL.
 const CHUNK: i32 = 96;
 
-let places: i32 = 0;
-let count: i32 = 0;
-let d: i32 = 0;
-let queriesAt: usize = 0;
-let candidatesAt: usize = 0;
-let teacherAt: usize = 0;
-let biasesAt: usize = 0;
-let maskOffsets: usize = 0;
-let maskColumns: usize = 0;
-let targetOffsets: usize = 0;
-let targetColumns: usize = 0;
-let targetWeights: usize = 0;
-let logWeights: usize = 0;
-let dQueries: usize = 0;
-let dCandidates: usize = 0;
-let dLogWeights: usize = 0;
+let places: i32 = 0, count: i32 = 0, d: i32 = 0;
+let queriesAt: usize = 0, candidatesAt: usize = 0, teacherAt: usize = 0, biasesAt: usize = 0;
+let maskOffsets: usize = 0, maskColumns: usize = 0;
+let targetOffsets: usize = 0, targetColumns: usize = 0, targetWeights: usize = 0;
+let logWeights: usize = 0, dQueries: usize = 0, dCandidates: usize = 0, dLogWeights: usize = 0;
 
-let panels: usize = 0;
-let teacherPanels: usize = 0;
-let tile: usize = 0;
-let teacherTile: usize = 0;
-let rowPanels: usize = 0;
-let scaledRows: usize = 0;
-let slopes: usize = 0;
+let panels: usize = 0, teacherPanels: usize = 0;
+let tile: usize = 0, teacherTile: usize = 0;
+let rowPanels: usize = 0, scaledRows: usize = 0, slopes: usize = 0;
 // (ROWS) each: number of the row, logarithm of its weight, its weight, its pull.
-let rowOf: usize = 0;
-let logWeightOf: usize = 0;
-let weightOf: usize = 0;
-let pullOf: usize = 0;
-let maximaAt: usize = 0;
-let sumsAt: usize = 0;
-let teacherMaxima: usize = 0;
-let teacherSums: usize = 0;
-let dotsAt: usize = 0;
-let sharesAt: usize = 0;
-let teacherShares: usize = 0;
+let rowOf: usize = 0, logWeightOf: usize = 0, weightOf: usize = 0, pullOf: usize = 0;
+let maximaAt: usize = 0, sumsAt: usize = 0, teacherMaxima: usize = 0, teacherSums: usize = 0;
+let dotsAt: usize = 0, sharesAt: usize = 0, teacherShares: usize = 0;
 // (targets of a group, rows of a group) logarithms of a·p, then their shares of the pull.
 let pulls: usize = 0;
 
-let scale: f64 = 0;
-let floor: f64 = 0;
-let teacherWeight: f64 = 0;
+let scale: f64 = 0, floor: f64 = 0, teacherWeight: f64 = 0;
+// Weights of all targets together.
 let total: f64 = 0;
 let groups: i32 = 0;
-let ranking: f64 = 0;
-let distillation: f64 = 0;
+let ranking: f64 = 0, distillation: f64 = 0;
+// Rows of the block.
 let used: i32 = 0;
+// Where the scratch reserved so far ends.
 let end: usize = 0;
 
 function reserve(bytes: usize): usize {
@@ -74,24 +51,11 @@ export function isRelaxed(): bool {
 // Sizes: candidates padded to a multiple of 4 with biases of −3e38, dim to one of 8 with zeros. All addresses are
 // multiples of 64. Returns where the scratch that starts at scratchAt ends. mostTargets: of a group.
 export function configure(
-  numGroups: i32,
-  numPlaces: i32,
-  numCandidates: i32,
-  dim: i32,
-  mostTargets: i32,
-  queries: usize,
-  candidates: usize,
-  teacher: usize,
-  biases: usize,
-  maskOffsetsAt: usize,
-  maskColumnsAt: usize,
-  targetOffsetsAt: usize,
-  targetColumnsAt: usize,
-  targetWeightsAt: usize,
-  logWeightsAt: usize,
-  dQueriesAt: usize,
-  dCandidatesAt: usize,
-  dLogWeightsAt: usize,
+  numGroups: i32, numPlaces: i32, numCandidates: i32, dim: i32, mostTargets: i32,
+  queries: usize, candidates: usize, teacher: usize, biases: usize,
+  maskOffsetsAt: usize, maskColumnsAt: usize,
+  targetOffsetsAt: usize, targetColumnsAt: usize, targetWeightsAt: usize,
+  logWeightsAt: usize, dQueriesAt: usize, dCandidatesAt: usize, dLogWeightsAt: usize,
   scratchAt: usize,
 ): usize {
   groups = numGroups;
@@ -246,11 +210,6 @@ function scores(from: usize, to: usize): void {
   }
 }
 
-@inline
-function entry(from: usize, column: i32, row: i32): usize {
-  return from + <usize>column * ROW_BYTES + (<usize>row << 2);
-}
-
 // The tile becomes exp(logit − maximum), less what targets take from it; a row's pull over its sum is left to
 // `multiply`.
 function slopeOfMixture(first: i32, last: i32): void {
@@ -349,7 +308,7 @@ function pull(group: i32, row: i32, rows: i32, at: usize): usize {
   return shares;
 }
 
-// One row a group: the tile becomes the whole slope, (T/total + w/n)·p − w/n·teacher − targets/total.
+// One row per group: the tile becomes the whole slope, (T/total + w/n)·p − w/n·teacher − targets/total.
 function slopeWithTeacher(): void {
   scores(teacherPanels, teacherTile);
   for (let r = 0; r < used; r++) {
