@@ -243,7 +243,7 @@ describe("poeem encode", () => {
       ["sku,name\na,b\n", [], /bad\.csv: expected columns brand, price; got sku, name/],
       ["sku,name,brand,price\na,b,c,1\na,b,c,2\n", [], /bad\.csv: 1 row with repeated sku \(row 2: "a"\)/],
       ["sku,name,brand,price\na,b,c,cheap\n", [], /bad\.csv: column price expected numbers, got "cheap"/],
-      ["sku,name,brand,price\na,b,c,1\nd,e,f,2\n", [], /f32: expected 2 vectors, one an item of .*bad\.csv, got 1/],
+      ["sku,name,brand,price\na,b,c,1\nd,e,f,2\n", [], /f32: expected 2 vectors, one per item of .*bad\.csv, got 1/],
       [
         "sku,name,brand,price\na,b,c,1\n",
         ["--remove", "a"],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { createCodebook, encode, readChunkHeader, writeArtifact } from "@poeem/pq-core/write";
-import { DEFAULT_TOKENIZER, writeQueryTower } from "@poeem/towers";
+import { DEFAULT_TOKENIZER, writeItemTower, writeQueryTower } from "@poeem/towers";
 import { formatFacts } from "@poeem/training/inspect/facts";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { writeCheckpointFile } from "@poeem/training/train/checkpoint-file";
@@ -81,12 +81,19 @@ describe("inspecting one file", () => {
       cells: 2,
     });
     const file = join(folder, "step.ckpt");
-    await writeCheckpointFile(file, { history: 1 }, { "model/rows": new Float32Array(12), step: 7 });
+    await writeCheckpointFile(file, { measured: 1 }, { "model/rows": new Float32Array(12), step: 7 });
     expect(await fileFacts(file)).toMatchObject({
       file: "checkpoint",
-      facts: ["history"],
+      facts: ["measured"],
       state: { "model/rows": "Float32Array of 12", step: 7 },
     });
+  });
+
+  it("knows an item tower whatever its name", async () => {
+    const file = join(folder, "other-name");
+    const known = { kind: "known", names: ["a"], rows: new Float32Array(dim) } as const;
+    await writeFile(file, writeItemTower({ width: dim, inputs: [known], layers: [], skip: false, unit: true }));
+    expect(await fileFacts(file)).toMatchObject({ file: "item tower", dimensions: dim, scoreAware: false });
   });
 
   it("refuses what is none of these", async () => {

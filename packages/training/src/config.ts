@@ -15,9 +15,9 @@ const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "expected lower-case letters, digits and dashes"),
   /** SQL that DuckDB runs in the folder of the config file, over CSV, JSON or Parquet files. */
   data: z.strictObject({
-    /** One row an item. */
+    /** One row per item. */
     items: z.string().min(1),
-    /** One row an event: a query and the item it led to. */
+    /** One row per event: a query and the item it led to. */
     events: z.string().min(1),
     /** Memory that DuckDB may take before it goes on on disk, in the system's folder for temporary files. */
     memoryLimit: z
@@ -42,7 +42,7 @@ const schema = z.strictObject({
     inputs: columns.default([]),
     /** Columns returned with a result, beside the title. */
     fields: columns.default([]),
-    /** Columns a search can be filtered by: one value an item, or a list of values. */
+    /** Columns a search can be filtered by: one value per item, or a list of values. */
     facets: columns.default([]),
     /** Columns of numbers a search can be filtered by range. */
     numbers: columns.default([]),
@@ -69,9 +69,7 @@ const schema = z.strictObject({
        * `share` of the items is to be found from the rest.
        */
       by: z.enum(["hash", "last", "time", "user"]).default("hash"),
-      /**
-       * Of a split by hash; the values are joined by tabs. Default: the query, or user and item where there is none.
-       */
+      /** Of a split by hash; values are joined by tabs. Default: the query, or user and item where there is none. */
       columns: columns.min(1).optional(),
       /** Held out when fnv1a32 % testModulus == 0; 0 holds out nothing. */
       testModulus: z.number().int().min(0).default(10),
@@ -95,16 +93,14 @@ const schema = z.strictObject({
       maxGram: z.number().int().min(0).default(4),
       /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
       itemFeatures: positive.default(16),
-      /**
-       * unit: item vectors have length 1, scores are cosines. free: a vector's length can say how popular an item is.
-       */
+      /** unit: item vectors have length 1, scores are cosines. free: the length can say how popular an item is. */
       itemNorm: z.enum(["unit", "free"]).default("unit"),
       history: z
         .strictObject({
           /**
-           * What becomes of a history, whose items are read as their decoded vectors. mixture: a query vector an item,
-           * scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention: one
-           * vector, which goes through the query tower together with text and context.
+           * What becomes of a history, whose items are read as their decoded vectors. mixture: one query vector per
+           * item, scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention:
+           * one vector, which goes through the query tower together with text and context.
            */
           as: z.enum(["mixture", "mean", "attention"]).default("mixture"),
           /** How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. */
@@ -214,42 +210,29 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
     throw new UserError(`${where}: ${problems.join("; ")}`);
   }
   const { model, index, events, split, training } = parsed.data;
-  const needs = (column: "user" | "time"): void => {
-    if (events[column] === undefined)
-      throw new UserError(`${where}: split.by "${split.by}" expected events.${column} to name a column, got none`);
+  const refuse = (wrong: boolean, why: string): void => {
+    if (wrong) throw new UserError(`${where}: ${why}`);
   };
-  if (
-    model.history.as === "mixture" &&
-    events.user !== undefined &&
-    (events.query !== undefined || events.context.length > 0)
-  ) {
-    throw new UserError(
-      `${where}: model.history.as expected "mean" or "attention" where queries have a text or a context too, got ` +
-        `"mixture"`,
-    );
-  }
-  if (training.start === "spectral" && events.user === undefined)
-    throw new UserError(`${where}: training.start "spectral" expected events.user to name a column, got none`);
-  if (split.by === "time") needs("time");
-  if (split.by === "last" || split.by === "user") needs("user");
-  if (split.columns !== undefined && split.by !== "hash") {
-    throw new UserError(`${where}: split.columns is for a split by hash, got split.by "${split.by}"`);
-  }
-  if (model.dim % index.numSubQuantizers !== 0) {
-    throw new UserError(
-      `${where}: model.dim expected a multiple of index.numSubQuantizers (${index.numSubQuantizers}), got ${model.dim}`,
-    );
-  }
-  if (index.bufferSize < 2 ** index.nbits) {
-    throw new UserError(
-      `${where}: index.bufferSize expected at least ${2 ** index.nbits} (2^nbits), got ${index.bufferSize}`,
-    );
-  }
-  if (index.nlist > index.bufferSize) {
-    throw new UserError(
-      `${where}: index.nlist expected at most index.bufferSize (${index.bufferSize}), got ${index.nlist}`,
-    );
-  }
+  const { by, columns } = split;
+  const named = "to name a column, got none";
+  refuse(
+    model.history.as === "mixture" && events.user !== undefined && (events.query ?? events.context[0]) !== undefined,
+    'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',
+  );
+  refuse(
+    training.start === "spectral" && events.user === undefined,
+    `training.start "spectral" expected events.user ${named}`,
+  );
+  refuse(by === "time" && events.time === undefined, `split.by "time" expected events.time ${named}`);
+  refuse(
+    (by === "last" || by === "user") && events.user === undefined,
+    `split.by "${by}" expected events.user ${named}`,
+  );
+  refuse(columns !== undefined && by !== "hash", `split.columns is for a split by hash, got split.by "${by}"`);
+  const { numSubQuantizers: M, nbits, nlist, bufferSize } = index;
+  refuse(model.dim % M !== 0, `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`);
+  refuse(bufferSize < 2 ** nbits, `index.bufferSize expected at least ${2 ** nbits} (2^nbits), got ${bufferSize}`);
+  refuse(nlist > bufferSize, `index.nlist expected at most index.bufferSize (${bufferSize}), got ${nlist}`);
   return parsed.data;
 }
 

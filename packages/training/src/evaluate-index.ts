@@ -5,19 +5,19 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { ProgressStarter } from "@poeem/offline/progress";
 import type { Index } from "@poeem/pq-core";
 import { normalizeText } from "@poeem/towers";
+import { ITEM_VECTORS_FILE } from "./artifact/export.ts";
+import { bytesPerItem } from "./artifact/summary.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
 import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
 import type { QuerySet, RawData } from "./data/types.ts";
-import { bytesPerItem } from "./evaluate/afterwards.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
 import { measureAll } from "./evaluate/evaluation.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
 import { sampleQueries } from "./rank/sample-queries.ts";
-import { ITEM_VECTORS_FILE } from "./train-index.ts";
 
 export interface EvaluateIndexOptions extends LoadOptions {
   /** File of the configuration that the index was trained with. */
@@ -82,7 +82,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   if (options.report) {
     await writeBytes(join(options.index, EVALUATION_FILE), new TextEncoder().encode(`${JSON.stringify(result)}\n`));
     // loaded when asked for: the charts take half a second to load
-    await (await import("@poeem/training/report/write-report")).writeReport(options.index);
+    await (await import("./report/write-report.ts")).writeReport(options.index);
   }
   return result;
 }

@@ -48,6 +48,7 @@ export function stateArray<T extends Exclude<StateValue, number>>(state: State, 
   return value as T;
 }
 
+/** A number of a state. @throws UserError when it is not there */
 export function stateNumber(state: State, name: string): number {
   const value = state[name];
   if (typeof value !== "number") throw new UserError(`checkpoint "${name}" expected a number, got ${typeof value}`);

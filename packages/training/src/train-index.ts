@@ -4,7 +4,7 @@ import { UserError } from "@poeem/offline/errors";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import * as tf from "@tensorflow/tfjs";
-import { exportModel, TOWER_TOLERANCE } from "./artifact/export.ts";
+import { exportModel, ITEM_VECTORS_FILE, TOWER_TOLERANCE } from "./artifact/export.ts";
 import { ITEM_TOWER_FILE, itemTowerBytes } from "./artifact/item-tower-file.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
 import { loadConfig } from "./config.ts";
@@ -15,7 +15,8 @@ import { type DataFacts, dataFacts, describeData } from "./data/report.ts";
 import { releaseMemory } from "./release-memory.ts";
 import { CheckpointStore } from "./train/checkpoint.ts";
 import { Interrupt, InterruptedError } from "./train/interrupt.ts";
-import { type EpochFacts, type LoopFacts, trainModel } from "./train/loop.ts";
+import { type LoopFacts, trainModel } from "./train/loop.ts";
+import type { EpochFacts } from "./train/measurements.ts";
 import { DATA_FACTS_FILE, TRAINING_LOG_FILE } from "./train/training-log.ts";
 import { validationOf } from "./train/validation-recall.ts";
 
@@ -31,7 +32,7 @@ export interface TrainIndexOptions extends LoadOptions {
   readonly resume?: boolean | undefined;
   /** Least seconds between two checkpoints. */
   readonly checkpointEvery: number;
-  /** News for a person, a line each; default: dropped. */
+  /** News for a person, one line each; default: dropped. */
   readonly say?: ((line: string) => void) | undefined;
   readonly startProgress?: ProgressStarter | undefined;
 }
@@ -47,9 +48,6 @@ export interface TrainedIndex extends Partial<EpochFacts> {
   readonly steps: number;
   readonly data: DataFacts;
 }
-
-/** Name of the file of item vectors before quantization, inside the index folder. Not published. */
-export const ITEM_VECTORS_FILE = "model/item-vectors.f32";
 
 /**
  * Data → joint training → index folder. The facts include those of the last epoch.
@@ -104,7 +102,7 @@ export async function trainIndex({
       );
     }
     const { artifact, itemVectors, itemTower } = exported;
-    await writeIndexDirectory(out, artifact, {
+    const bytes = await writeIndexDirectory(out, artifact, {
       [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
       [ITEM_TOWER_FILE]: itemTowerBytes(itemTower),
       [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
@@ -112,12 +110,12 @@ export async function trainIndex({
     });
     await checkpoints.clear();
     // loaded at the end: the charts take half a second to load
-    await (await import("@poeem/training/report/write-report")).writeReport(out);
+    await (await import("./report/write-report.ts")).writeReport(out);
     return {
       out,
       version: artifact.version,
       items: dataset.ids.length,
-      bytes: artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, artifact.manifestBytes.length),
+      bytes,
       chunks: artifact.chunks.length,
       seconds: (performance.now() - started) / 1000,
       examplesPerSecond: trained.examplesPerSecond,
@@ -159,5 +157,5 @@ async function findCheckpoint(checkpoints: CheckpointStore, resume: boolean, say
 /** Versions of everything that computes: with others the same steps may round differently. */
 async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
-  return { poeem: version, tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
+  return { poeem: version, checkpoint: "2", tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
 }

@@ -56,7 +56,7 @@ describe("what is wrong with data is said once, with counts and the first rows",
       "several users a row",
       { items, events: events.map((event) => ({ ...event, user: ["u1", "u2"] })) },
       users,
-      "data.events: expected one value a row in column user, got type VARCHAR[]",
+      "data.events: expected one value per row in column user, got type VARCHAR[]",
     ],
     [
       "no known item",

@@ -2,7 +2,8 @@ import { fnv1a32 } from "@poeem/towers";
 import { describe, expect, it, vi } from "vitest";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
-import { buildDataset, textsFromEvents } from "../src/data/dataset.ts";
+import { buildDataset } from "../src/data/dataset.ts";
+import { textsFromEvents } from "../src/data/item-texts.ts";
 import type { Dataset, QuerySet } from "../src/data/types.ts";
 import { type EventRow, load, randomWorld } from "./make-data.ts";
 

@@ -1,8 +1,8 @@
 import { Random } from "@poeem/indexing-layer";
 import { describe, expect, it } from "vitest";
-import { toCsr } from "../src/data/csr.ts";
+import { countsOf, toCsr } from "../src/data/csr.ts";
 import { itemNeighbours, rankByNeighbours } from "../src/evaluate/item-knn.ts";
-import { itemCounts, rankByPopularity } from "../src/evaluate/popularity.ts";
+import { rankByPopularity } from "../src/evaluate/popularity.ts";
 
 /** Users with random items, some items more likely than others, item 0 never touched. */
 function randomUsers(seed: number, users: number, numItems: number): number[][] {
@@ -17,7 +17,7 @@ function randomUsers(seed: number, users: number, numItems: number): number[][] 
 describe("the popularity baseline", () => {
   it("gives every query the items with the most events that are not in its history", () => {
     const lists = toCsr([[0, 1, 2], [1, 2], [2, 3], [5]]);
-    const counts = itemCounts(lists, 6);
+    const counts = countsOf(lists.values, 6);
     expect([...counts]).toEqual([1, 2, 3, 1, 0, 1]);
     const ranked = rankByPopularity(counts, toCsr([[2], [], [0, 1, 2, 3, 4, 5]]), 3);
     expect(ranked.map((list) => [...list])).toEqual([[1, 0, 3], [2, 1, 0], []]);

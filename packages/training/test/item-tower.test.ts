@@ -128,7 +128,9 @@ describe("its file", () => {
   it("is refused when it was cut short, changed or is something else", async () => {
     const bytes = itemTowerBytes(await towerOf(everything));
     for (const bad of [bytes.subarray(0, 3), bytes.subarray(0, 100), bytes.subarray(0, -1), new Uint8Array(5000)]) {
-      expect(() => openItemTowerFile("file", bad)).toThrow(/^item tower file is of an earlier release or damaged, train again: /);
+      expect(() => openItemTowerFile("file", bad)).toThrow(
+        /^item tower file is of an earlier release or damaged, train again: /,
+      );
     }
     const other = bytes.slice();
     other[4]!++;

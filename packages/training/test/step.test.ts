@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
-import type { RawData } from "../src/data/load.ts";
+import type { RawData } from "../src/data/types.ts";
 import { BatchBuilder } from "../src/model/batch.ts";
 import type { EmbeddingTable } from "../src/model/embedding-table.ts";
 import { TwoTower } from "../src/model/two-tower.ts";

@@ -3,10 +3,9 @@ import type { Artifact, Codebook } from "@poeem/pq-core";
 import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
-import type { Dataset } from "../data/dataset.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
 import { itemFields } from "../data/item-fields.ts";
-import type { RawData } from "../data/load.ts";
+import type { Dataset, RawData } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
@@ -15,6 +14,9 @@ import { type FittedPartition, fitPartition } from "./partition.ts";
 import { queryMoments } from "./query-moments.ts";
 import { sampleQueryVectors } from "./query-sample.ts";
 import { compareTowers } from "./query-tower.ts";
+
+/** Where item vectors before quantization lie inside the index folder. Not published. */
+export const ITEM_VECTORS_FILE = "model/item-vectors.f32";
 
 /** The largest difference between a vector of the exported query tower and the trainer's own that is let through. */
 export const TOWER_TOLERANCE = 1e-5;

@@ -14,6 +14,7 @@ export interface TrainedItemTower {
 
 const MOMENTS = "moments";
 
+/** The file, as `openItemTowerFile` reads it. */
 export function itemTowerBytes({ weights, moments }: TrainedItemTower): Uint8Array {
   if (!moments) return writeItemTower(weights);
   return writeItemTower(weights, [{ kind: MOMENTS, settings: {}, arrays: [moments.moments, moments.momentOf] }]);

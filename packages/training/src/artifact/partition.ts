@@ -142,10 +142,7 @@ async function fit(
   const optimizer = new DenseOptimizer("adam", variables);
   for (let step = 0; step < STEPS; step++) {
     const chosen = Uint32Array.from({ length: size }, () => random.integer(logZ.length));
-    const rows = new Float32Array(size * dim);
-    chosen.forEach((query, i) => {
-      rows.set(queries.subarray(query * dim, (query + 1) * dim), i * dim);
-    });
+    const rows = gather(queries, chosen, dim);
     const gradients = tf.tidy(() => {
       const x = tf.tensor2d(rows, [size, dim]);
       const wanted = tf.tensor1d(Float32Array.from(chosen, (query) => logZ[query]!));

@@ -1,7 +1,7 @@
 import { createQueryTower, newest, type Query, type QueryTowerWeights } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
-import type { Dataset } from "../data/dataset.ts";
 import { gather } from "../data/gather.ts";
+import type { Dataset } from "../data/types.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { questionOf } from "../rank/query-encoder.ts";
 

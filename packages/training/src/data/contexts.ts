@@ -2,7 +2,7 @@ import { type Csr, CsrBuilder } from "./csr.ts";
 import { SIDE } from "./split.ts";
 import { type EventTable, NONE } from "./types.ts";
 
-/** The context table: a row a column and value that occurs in training. What is only held out has no row. */
+/** The context table: one row per column and value that occurs in training. What is only held out has no row. */
 export interface ContextTable {
   /** What each row stands for, as "column\tvalue". */
   readonly names: readonly string[];
@@ -10,6 +10,7 @@ export interface ContextTable {
   readonly rows: readonly Uint32Array[];
 }
 
+/** The context table of the training events. */
 export function contextTable(events: EventTable, sides: Uint8Array): ContextTable {
   const names: string[] = [];
   const rows = events.contexts.map(({ name, values, numbers }) => {
@@ -25,7 +26,7 @@ export function contextTable(events: EventTable, sides: Uint8Array): ContextTabl
   return { names, rows };
 }
 
-/** Rows of the context table of some events, a list each. */
+/** Rows of the context table of some events, one list each. */
 export function contextRows(events: EventTable, table: ContextTable, positions: Uint32Array): Csr {
   const lists = new CsrBuilder();
   for (const position of positions) {

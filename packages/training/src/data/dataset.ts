@@ -11,10 +11,6 @@ import { SIDE, splitEvents } from "./split.ts";
 import type { Dataset, RawData } from "./types.ts";
 import { buildVocabulary, knownRows } from "./vocabulary.ts";
 
-export { isHeldOut } from "./hold-out.ts";
-export { textsFromColumns, textsFromEvents } from "./item-texts.ts";
-export type { Dataset, QuerySet } from "./types.ts";
-
 // A description is longer than a query; more than this of it says nothing new.
 export const MAX_ITEM_CHARS = 1 << 16;
 

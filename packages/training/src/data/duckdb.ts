@@ -49,16 +49,16 @@ export class Database {
     }
   }
 
-  /** Names and types of the columns that a query of the user's gives, without running it. */
-  async describe(name: string, sql: string): Promise<Map<string, string>> {
-    const rows = await this.#guard(name, () => this.rows(`DESCRIBE ${subquery(sql)}`));
+  /** Names and types of the columns that a query of the user's, called `source` in errors, gives; it is not run. */
+  async describe(source: string, sql: string): Promise<Map<string, string>> {
+    const rows = await this.#guard(source, () => this.rows(`DESCRIBE ${subquery(sql)}`));
     return new Map(rows.map((row) => [row["column_name"] as string, row["column_type"] as string]));
   }
 
   /** Runs a query of the user's once and keeps these columns of it in a table. */
-  async keep(name: string, sql: string, columns: readonly string[]): Promise<void> {
+  async keep(source: string, table: string, sql: string, columns: readonly string[]): Promise<void> {
     const list = [...new Set(columns)].map(quoted).join(", ");
-    await this.#guard(name, () => this.run(`CREATE TABLE ${name} AS SELECT ${list} FROM ${subquery(sql)}`));
+    await this.#guard(source, () => this.run(`CREATE TABLE ${table} AS SELECT ${list} FROM ${subquery(sql)}`));
   }
 
   async run(sql: string): Promise<void> {
@@ -85,11 +85,11 @@ export class Database {
   }
 
   /** What DuckDB says against the user's SQL or files, as one line that names the query. */
-  async #guard<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async #guard<T>(source: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw new UserError(`data.${name}: ${messageOf(error).replace(/ LINE \d+:.*$/, "")}`);
+      throw new UserError(`${source}: ${messageOf(error).replace(/ LINE \d+:.*$/, "")}`);
     }
   }
 }

@@ -2,10 +2,8 @@ import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { type Database, quoted } from "./duckdb.ts";
-import { type Problem, refuse, requireColumns } from "./problems.ts";
-import { type Dictionary, type EventTable, type Example, type Finding, NONE } from "./types.ts";
-
-const EXAMPLES = 3;
+import { findRows, type Problem, refuse, requireColumns } from "./problems.ts";
+import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -20,9 +18,9 @@ export async function readEvents(
   const { query, user, item, time, context } = config.events;
   const split = config.split.by === "hash" ? (config.split.columns ?? []) : [];
   const named = [query, user, item, time, ...context, ...split].filter((name) => name !== undefined);
-  const types = await database.describe("events", config.data.events);
-  requireColumns("events", [...types.keys()], named);
-  await database.keep("events", config.data.events, named);
+  const types = await database.describe("data.events", config.data.events);
+  requireColumns("data.events", [...types.keys()], named);
+  await database.keep("data.events", "events", config.data.events, named);
   const [counted] = await database.rows("SELECT count(*)::DOUBLE AS count FROM events");
   const rows = Number(counted!["count"]);
   if (rows === 0) throw new UserError("data.events: expected at least one row, got none");
@@ -131,14 +129,14 @@ async function fill(
       at += chunk.rowCount;
     },
   );
-  if (at !== items.length) throw new Error(`[trainer] expected ${items.length} events, got ${at}`);
+  if (at !== items.length) throw new Error(`[training] expected ${items.length} events, got ${at}`);
 }
 
 /** Ids of one type are compared as they are; else as text: "7" and 7 are the same id. */
 async function joinOnItem(database: Database, config: PoeemConfig, types: Map<string, string>): Promise<string> {
   const { id } = config.items;
   const { item } = config.events;
-  const itemTypes = await database.describe("items", "FROM items");
+  const itemTypes = await database.describe("data.items", "FROM items");
   const text = itemTypes.get(id) === types.get(item) ? "" : "::VARCHAR";
   return `items.${quoted(id)}${text} = events.${quoted(item)}${text}`;
 }
@@ -158,7 +156,7 @@ async function checkEvents(database: Database, config: PoeemConfig, types: Map<s
   for (const name of [query, user, ...context]) {
     const type = name === undefined ? "" : types.get(name)!;
     if (/\[\d*\]$|^(STRUCT|MAP|UNION)/.test(type)) {
-      throw new UserError(`data.events: expected one value a row in column ${name}, got type ${type}`);
+      throw new UserError(`data.events: expected one value per row in column ${name}, got type ${type}`);
     }
   }
   if (time !== undefined && !isClock(types.get(time)!) && !isNumber(types.get(time)!)) {
@@ -170,29 +168,12 @@ async function checkEvents(database: Database, config: PoeemConfig, types: Map<s
   for (const name of [query, user, time]) {
     if (name === undefined) continue;
     const missing = name === time ? `${quoted(name)} IS NULL` : `coalesce(${quoted(name)}::VARCHAR, '') = ''`;
-    const [row] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM events WHERE ${missing}`);
-    const count = Number(row!["count"]);
-    if (count === 0) continue;
-    const examples = await database.rows(
-      `SELECT rowid + 1 AS row, ${quoted(name)}::VARCHAR AS value FROM events WHERE ${missing} ORDER BY rowid ` +
-        `LIMIT ${EXAMPLES}`,
-    );
-    problems.push({ what: `no ${name}`, count, examples: examples.map(exampleOf) });
+    problems.push({ what: `no ${name}`, ...(await findRows(database, `events WHERE ${missing}`, quoted(name))) });
   }
-  refuse("events", problems);
-}
-
-function exampleOf(row: Record<string, unknown>): Example {
-  return { row: Number(row["row"]), value: row["value"] as string | null };
+  refuse("data.events", problems);
 }
 
 async function unknownItems(database: Database, item: string, onItem: string, numbers: Uint32Array): Promise<Finding> {
-  let count = 0;
-  for (let event = 0; event < numbers.length; event++) if (numbers[event] === NONE) count++;
-  if (count === 0) return { count, examples: [] };
-  const examples = await database.rows(
-    `SELECT events.rowid + 1 AS row, events.${quoted(item)}::VARCHAR AS value
-     FROM events ANTI JOIN items ON ${onItem} ORDER BY events.rowid LIMIT ${EXAMPLES}`,
-  );
-  return { count, examples: examples.map(exampleOf) };
+  if (!numbers.includes(NONE)) return { count: 0, examples: [] };
+  return findRows(database, `events ANTI JOIN items ON ${onItem}`, `events.${quoted(item)}`);
 }

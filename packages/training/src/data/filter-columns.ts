@@ -8,11 +8,14 @@ import type { RawData } from "./types.ts";
 export type FilterColumns = Required<Pick<ArtifactInput, "facets" | "numbers">>;
 
 /**
- * Reads the facet and number columns. Throws a `UserError` on a value that is no number: before training, not after.
+ * Reads the facet and number columns: before training, so that a wrong value shows at once.
+ *
+ * @param source name of the items in errors
+ * @throws UserError for a value that is no number
  */
-export function filterColumns(raw: Pick<RawData, "items">, config: PoeemConfig): FilterColumns {
-  const column = <T>(name: string, read: (value: unknown, name: string) => T): T[] =>
-    itemColumn(raw.items, name).map((value) => read(value, name));
+export function filterColumns(raw: Pick<RawData, "items">, config: PoeemConfig, source?: string): FilterColumns {
+  const column = <T>(name: string, read: (value: unknown, name: string, source?: string) => T): T[] =>
+    itemColumn(raw.items, name).map((value) => read(value, name, source));
   return {
     facets: Object.fromEntries(config.items.facets.map((name) => [name, column(name, facetValue)])),
     numbers: Object.fromEntries(config.items.numbers.map((name) => [name, column(name, numberOf)])),

@@ -1,3 +1,9 @@
+/** Numbers below `count`, at most `most` of them, spread evenly. */
+export function spreadEvenly(count: number, most: number): Uint32Array {
+  const kept = Math.min(count, most);
+  return Uint32Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
+}
+
 /** Rows of (count, dim). */
 export function gather(items: Float32Array, rows: ArrayLike<number>, dim: number): Float32Array {
   const gathered = new Float32Array(rows.length * dim);

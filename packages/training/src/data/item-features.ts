@@ -51,11 +51,11 @@ export function standardise(items: ItemTable, names: readonly string[]): ItemNum
 }
 
 /** NaN where the item has no number. DuckDB hands 64-bit integers and decimals over as text. */
-export function numberOf(value: unknown, name: string): number {
+export function numberOf(value: unknown, name: string, source = "data.items"): number {
   if (value === null || value === undefined || value === "") return Number.NaN;
   const number = typeof value === "boolean" || typeof value === "object" ? Number.NaN : Number(value);
   if (!Number.isFinite(number)) {
-    throw new UserError(`data.items: column ${name} expected numbers, got ${JSON.stringify(value)}`);
+    throw new UserError(`${source}: column ${name} expected numbers, got ${JSON.stringify(value)}`);
   }
   return number;
 }

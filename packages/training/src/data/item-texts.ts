@@ -1,11 +1,11 @@
-import { type Csr, listOf } from "./csr.ts";
+import { type Csr, joinLists, listOf } from "./csr.ts";
 import type { ItemTable, QuerySet, RawData } from "./types.ts";
 import { Seen } from "./users.ts";
 
 /** Values of a column of the items that the config names. */
 export function itemColumn(items: ItemTable, name: string): readonly unknown[] {
   const column = items.columns.get(name);
-  if (!column) throw new Error(`[trainer] items have no column ${name}`);
+  if (!column) throw new Error(`[training] items have no column ${name}`);
   return column;
 }
 
@@ -14,6 +14,7 @@ export function textsFromColumns(raw: Pick<RawData, "items">, columns: readonly 
   return Array.from({ length: raw.items.count }, (_, item) => textOfItem(raw.items, columns, item));
 }
 
+/** The words of one item's text columns, a line for each. */
 export function textOfItem(items: ItemTable, columns: readonly string[], item: number): string {
   return columns.map((name) => textOf(itemColumn(items, name)[item])).join("\n");
 }
@@ -30,19 +31,9 @@ export function textsFromEvents(numItems: number, train: QuerySet): string[] {
 
 /** The text rows of all training queries that led to each item. */
 export function rowsFromEvents(numItems: number, train: QuerySet, queryRows: Csr): Csr {
-  const offsets = new Uint32Array(numItems + 1);
-  eachTextOfItem(numItems, train, (item, query) => {
-    offsets[item + 1]! += queryRows.offsets[query + 1]! - queryRows.offsets[query]!;
-  });
-  for (let item = 0; item < numItems; item++) offsets[item + 1]! += offsets[item]!;
-  const values = new Uint32Array(offsets[numItems]!);
-  const next = offsets.slice();
-  eachTextOfItem(numItems, train, (item, query) => {
-    const rows = listOf(queryRows, query);
-    values.set(rows, next[item]!);
-    next[item]! += rows.length;
-  });
-  return { offsets, values };
+  return joinLists(numItems, (visit) =>
+    eachTextOfItem(numItems, train, (item, query) => visit(item, listOf(queryRows, query))),
+  );
 }
 
 /** Visits every training text of every item once, however many users asked it. */

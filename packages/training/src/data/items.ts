@@ -3,21 +3,29 @@ import { UserError } from "@poeem/offline/errors";
 import { itemColumns, type PoeemConfig } from "../config.ts";
 import { type Database, quoted } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
-import { type Problem, refuse, requireColumns } from "./problems.ts";
+import { findRows, refuse, requireColumns } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { ItemTable } from "./types.ts";
 
-/** Reads the columns of the items that the config names into memory, and the ids into the table `items`. */
-export async function readItems(database: Database, config: PoeemConfig): Promise<{ ids: Texts; items: ItemTable }> {
+/**
+ * Reads the columns of the items that the config names into memory, and the ids into the table `items`.
+ *
+ * @param from the query to read, and its name in errors
+ */
+export async function readItems(
+  database: Database,
+  config: PoeemConfig,
+  from = { source: "data.items", sql: config.data.items },
+): Promise<{ ids: Texts; items: ItemTable }> {
   const { id } = config.items;
   const read = itemColumns(config);
-  const present = await database.describe("items", config.data.items);
-  requireColumns("items", [...present.keys()], [id, ...read]);
-  await database.keep("items", config.data.items, [id, ...read]);
+  const present = await database.describe(from.source, from.sql);
+  requireColumns(from.source, [...present.keys()], [id, ...read]);
+  await database.keep(from.source, "items", from.sql, [id, ...read]);
   const [counted] = await database.rows("SELECT count(*)::INTEGER AS count FROM items");
   const count = Number(counted!["count"]);
-  if (count === 0) throw new UserError("data.items: expected at least one row, got none");
-  await checkIds(database, id);
+  if (count === 0) throw new UserError(`${from.source}: expected at least one row, got none`);
+  await checkIds(database, id, from.source);
 
   const ids = new Array<string>(count);
   await database.scan(`SELECT rowid::UINTEGER, ${quoted(id)}::VARCHAR FROM items`, (chunk) => {
@@ -38,23 +46,13 @@ export async function readItems(database: Database, config: PoeemConfig): Promis
 }
 
 /** An id is a text, not empty, and stands in one row. */
-async function checkIds(database: Database, id: string): Promise<void> {
-  const problems: Problem[] = [];
+async function checkIds(database: Database, id: string, source: string): Promise<void> {
   const value = `${quoted(id)}::VARCHAR`;
   const missing = `${value} IS NULL OR ${value} = ''`;
-  const find = async (what: string, where: string): Promise<void> => {
-    const [row] = await database.rows(`SELECT count(*)::INTEGER AS count FROM items WHERE ${where}`);
-    if (row!["count"] === 0) return;
-    const examples = await database.rows(
-      `SELECT rowid + 1 AS row, ${value} AS value FROM items WHERE ${where} ORDER BY rowid LIMIT 3`,
-    );
-    problems.push({
-      what,
-      count: Number(row!["count"]),
-      examples: examples.map((e) => ({ row: Number(e["row"]), value: e["value"] as string | null })),
-    });
-  };
-  await find(`no ${id}`, missing);
-  await find(`repeated ${id}`, `NOT (${missing}) AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`);
-  refuse("items", problems);
+  const repeated = `NOT (${missing}) AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`;
+  const find = (where: string) => findRows(database, `items WHERE ${where}`, value);
+  refuse(source, [
+    { what: `no ${id}`, ...(await find(missing)) },
+    { what: `repeated ${id}`, ...(await find(repeated)) },
+  ]);
 }

@@ -9,8 +9,6 @@ import { readItems } from "./items.ts";
 import { refuse } from "./problems.ts";
 import type { RawData } from "./types.ts";
 
-export type { RawData } from "./types.ts";
-
 export interface LoadOptions {
   /** Folder in which the SQL's files are found, instead of the folder of the config and its `data`. */
   data?: string;
@@ -33,7 +31,7 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
     const { ids, items } = await readItems(database, config);
     const { events, unknownItems } = await readEvents(database, config);
     if (options.strict && unknownItems.count > 0) {
-      refuse("events", [{ what: `an unknown ${config.events.item}`, ...unknownItems }]);
+      refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknownItems }]);
     }
     if (events.count === 0) {
       throw new UserError(

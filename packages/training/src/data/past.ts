@@ -32,6 +32,6 @@ export function pastOf(
     lists.end();
     users++;
   });
-  // without texts a query is a user, and what he had is what it is to find
+  // without texts a query is a user, and what they had is what it is to find
   return { items: events.query ? lists.build() : train.relevant, user, length };
 }

@@ -1,9 +1,9 @@
 import { type ContextTable, contextRows } from "./contexts.ts";
-import { type Csr, CsrBuilder, emptyLists, groupBy, listOf } from "./csr.ts";
+import { type Csr, CsrBuilder, emptyLists, groupBy, groupStarts, listOf } from "./csr.ts";
 import { PairNumbers } from "./pairs.ts";
 import { SIDE } from "./split.ts";
 import { type EventTable, type LeftOut, NONE, type QuerySet } from "./types.ts";
-import { Seen, userStarts } from "./users.ts";
+import { Seen } from "./users.ts";
 
 /** The training queries and their events. */
 export interface TrainingQueries {
@@ -30,8 +30,8 @@ export class QuerySets {
     this.#events = events;
     this.#sides = sides;
     this.#seen = new Seen(numItems);
-    this.#starts = events.user && userStarts(events);
     const { query, user } = events;
+    this.#starts = user && groupStarts(user.numbers, user.values.length);
     let numEntries = (query ?? user)!.values.length;
     this.#entry = (query ?? user)!.numbers;
     if (query && user) {
@@ -82,9 +82,7 @@ export class QuerySets {
     return { set, positions, eventQuery };
   }
 
-  /**
-   * The queries of a held-out side: with what was known of each before, and without what it found already in training.
-   */
+  /** Queries of a held-out side: with what was known of each before, without what it found already in training. */
   heldOut(side: typeof SIDE.validation | typeof SIDE.test, contexts: ContextTable): { set: QuerySet; left: LeftOut } {
     const sides = this.#sides;
     const events = this.#events;

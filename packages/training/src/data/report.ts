@@ -13,6 +13,7 @@ export interface DataFacts extends DataReport {
   readonly left: LeftOut;
 }
 
+/** What `poeem train` and the report say of the data. */
 export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
   return {
     ...raw.report,

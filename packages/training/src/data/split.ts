@@ -62,7 +62,7 @@ class Splitter {
     }
   }
 
-  /** The item that a user came to last, with all his events of it. */
+  /** The item that a user came to last, with all their events of it. */
   last(sides: Uint8Array): void {
     eachUser(this.#events, (start, end) => {
       const items = this.#distinctItems(start, end, sides);
@@ -133,16 +133,14 @@ class Splitter {
     });
   }
 
-  /** Takes a user out of training: a share of his items is to be found from the rest. */
+  /** Takes a user out of training: a share of their items is to be found from the rest. */
   #foldIn(start: number, end: number, sides: Uint8Array, share: number, side: number, user: number): void {
     const items = this.#toFind(start, end, sides, share, user);
     for (let event = start; event < end; event++) if (sides[event] === SIDE.train) sides[event] = SIDE.foldIn;
     this.#mark(start, end, sides, items, side);
   }
 
-  /**
-   * A share of the items of a user's training events, at least one, never all: the newest, or without times by hash.
-   */
+  /** A share of the items of a user's training events, at least one, never all: the newest, or else by hash. */
   #toFind(start: number, end: number, sides: Uint8Array, share: number, user: number): number[] {
     const items = this.#distinctItems(start, end, sides);
     if (items.length < 2) return [];

@@ -34,9 +34,7 @@ export interface Dataset {
   readonly validation: QuerySet;
   /** Held out for `evaluate`. Histories hold training (and validation) items only. */
   readonly test: QuerySet;
-  /**
-   * Number in `train` of each training event, as often as they occur in the data; sorted by user where there are users.
-   */
+  /** Number in `train` of each training event, as often as it occurs; sorted by user where there are users. */
   readonly eventQuery: Uint32Array;
   /** Item number of each training event. */
   readonly eventItem: Uint32Array;
@@ -69,7 +67,7 @@ export interface Dataset {
 }
 
 /**
- * The histories of training events, without a list an event: event e may read the first `length[e]` items of
+ * The histories of training events, without a list per event: event e may read the first `length[e]` items of
  * `items` list `user[eventQuery[e]]`, **less its own item**, which is among them where users are not ordered by time or
  * come back to an item.
  */
@@ -98,7 +96,7 @@ export interface LeftOut {
 }
 
 /**
- * One event a position, every column an array of numbers. Where there are users the events are sorted by user, each
+ * One event per position, every column an array of numbers. Where there are users the events are sorted by user, each
  * user's oldest first (in row order where there is no time); else they are in row order.
  */
 export interface EventTable {

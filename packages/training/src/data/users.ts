@@ -3,7 +3,7 @@ import type { EventTable } from "./types.ts";
 /** Calls `visit` with the events of each user, which are those from `start` to `end`, oldest first. */
 export function eachUser(events: EventTable, visit: (start: number, end: number, user: number) => void): void {
   const { user, count } = events;
-  if (!user) throw new Error("[trainer] events have no user column");
+  if (!user) throw new Error("[training] events have no user column");
   for (let start = 0, end = 0; start < count; start = end) {
     const number = user.numbers[start]!;
     while (end < count && user.numbers[end] === number) end++;
@@ -35,12 +35,4 @@ export class Seen {
     this.#stamps[number] = this.#stamp;
     return true;
   }
-}
-
-/** Where the events of each user number start, and the end of the last: (users + 1). */
-export function userStarts(events: EventTable): Uint32Array {
-  const starts = new Uint32Array(events.user!.values.length + 1);
-  for (const user of events.user!.numbers) starts[user + 1]!++;
-  for (let user = 1; user < starts.length; user++) starts[user]! += starts[user - 1]!;
-  return starts;
 }

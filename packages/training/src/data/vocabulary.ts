@@ -10,7 +10,7 @@ import { rowOf } from "@poeem/towers";
 export function buildVocabulary(texts: readonly Uint32Array[], maxFeatures: number, minCount: number): Uint32Array {
   const counts = new Map<number, number>();
   for (const features of texts) {
-    // sorted, so that a repeated feature of one text is seen as such without a set a text
+    // sorted, so that a repeated feature of one text is seen as such without a set per text
     const sorted = features.toSorted();
     for (let i = 0; i < sorted.length; i++) {
       if (i === 0 || sorted[i] !== sorted[i - 1]) counts.set(sorted[i]!, (counts.get(sorted[i]!) ?? 0) + 1);
@@ -23,11 +23,5 @@ export function buildVocabulary(texts: readonly Uint32Array[], maxFeatures: numb
 
 /** Rows of the text table for the features of a text: those that are in the vocabulary. */
 export function knownRows(features: Uint32Array, vocabulary: Uint32Array): Uint32Array {
-  const rows = new Uint32Array(features.length);
-  let known = 0;
-  for (const hash of features) {
-    const row = rowOf(vocabulary, hash);
-    if (row >= 0) rows[known++] = row;
-  }
-  return rows.slice(0, known);
+  return new Uint32Array(Int32Array.from(features, (hash) => rowOf(vocabulary, hash)).filter((row) => row >= 0));
 }

@@ -95,7 +95,7 @@ async function readCount(index: Index, file: string, expected: number, of: strin
   const { dim } = index.manifest;
   const vectors = await readVectors(file, dim);
   if (vectors.length !== expected * dim)
-    throw new UserError(`${file}: expected ${expected} vectors, one an item of ${of}, got ${vectors.length / dim}`);
+    throw new UserError(`${file}: expected ${expected} vectors, one per item of ${of}, got ${vectors.length / dim}`);
   return vectors;
 }
 

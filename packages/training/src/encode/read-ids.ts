@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
 
-/** Ids as the command line names them: a file with one a line, or the ids themselves with commas between them. */
+/** Ids as the command line names them: a file with one per line, or the ids themselves with commas between them. */
 export async function readIds(option: string, value: string): Promise<string[]> {
   const isFile = existsSync(value);
   const text = isFile ? new TextDecoder().decode(await readBytes(value)) : value;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { messageOf, UserError } from "@poeem/offline/errors";
+import { UserError } from "@poeem/offline/errors";
 import type { ArtifactInput } from "@poeem/pq-core";
 import type { PoeemConfig } from "../config.ts";
 import { Database } from "../data/duckdb.ts";
@@ -25,11 +25,8 @@ export async function readItemsFile(file: string, config: PoeemConfig): Promise<
   const database = await Database.open([process.cwd()], config.data.memoryLimit);
   const sql = `SELECT * FROM '${resolve(file).replaceAll("'", "''")}'`;
   try {
-    const { ids, items } = await readItems(database, { ...config, data: { ...config.data, items: sql } });
-    return { ids: [...ids], items, fields: itemFields(items, config), ...filterColumns({ items }, config) };
-  } catch (error) {
-    // The trainer's words are about the query of the config, which is this file here.
-    throw error instanceof UserError ? new UserError(messageOf(error).replace(/^data\.items/, file)) : error;
+    const { ids, items } = await readItems(database, config, { source: file, sql });
+    return { ids: [...ids], items, fields: itemFields(items, config), ...filterColumns({ items }, config, file) };
   } finally {
     database.close();
   }

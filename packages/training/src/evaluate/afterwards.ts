@@ -2,6 +2,7 @@ import { initializeCodebook, Random, resolveConfig } from "@poeem/indexing-layer
 import { adcKernel } from "@poeem/offline/index-folder/kernel";
 import { type ChunkSource, type Codebook, type Index, openArtifact } from "@poeem/pq-core";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
+import { gather, spreadEvenly } from "../data/gather.ts";
 
 /** Shape of an index made from finished vectors; the names are those of {@link Codebook}. */
 export type Shape = Pick<Codebook, "dim" | "metric" | "nlist" | "numSubQuantizers" | "nbits">;
@@ -22,12 +23,10 @@ export async function indexAfterwards(
   seed: number,
 ): Promise<Index> {
   const { dim, metric, nlist, numSubQuantizers, nbits } = shape;
-  const samples = sampleRows(vectors, dim, MAX_SAMPLES);
+  const samples = gather(vectors, spreadEvenly(vectors.length / dim, MAX_SAMPLES), dim);
+  const sizes = { dim, nlist, numSubQuantizers, nbits };
   const config = resolveConfig({
-    dim,
-    nlist,
-    numSubQuantizers,
-    nbits,
+    ...sizes,
     rotation,
     opqIterations: 30,
     bufferSize: Math.max(nlist, 1 << nbits, samples.length / dim),
@@ -35,11 +34,8 @@ export async function indexAfterwards(
   });
   const fitted = await initializeCodebook(samples, config, new Random(seed));
   const codebook = createCodebook({
-    dim,
+    ...sizes,
     metric,
-    nlist,
-    numSubQuantizers,
-    nbits,
     byResidual: nlist > 0,
     rotation: rotation === "opq" ? Float32Array.from(fitted.rotation) : undefined,
     coarseCentroids: fitted.coarseCentroids,
@@ -53,22 +49,4 @@ export async function indexAfterwards(
   const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
   const source: ChunkSource = { get: async (key) => chunks.get(key)! };
   return openArtifact(source, artifact.manifestBytes, { kernel: await adcKernel(), verify: false });
-}
-
-/** At most `most` rows, spread evenly. */
-function sampleRows(vectors: Float32Array, dim: number, most: number): Float32Array {
-  const count = vectors.length / dim;
-  if (count <= most) return vectors;
-  const sample = new Float32Array(most * dim);
-  for (let i = 0; i < most; i++) {
-    const row = Math.floor((i * count) / most);
-    sample.set(vectors.subarray(row * dim, (row + 1) * dim), i * dim);
-  }
-  return sample;
-}
-
-/** Bytes that one item's code takes in the lists, terms of the metric included. */
-export function bytesPerItem({ metric, numSubQuantizers, nbits }: Omit<Shape, "dim" | "nlist">): number {
-  const terms = metric === "innerProduct" ? 0 : nbits === 4 ? 4.5 : 4;
-  return (numSubQuantizers * nbits) / 8 + terms;
 }

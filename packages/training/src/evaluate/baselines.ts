@@ -1,10 +1,11 @@
 import type { PoeemConfig } from "../config.ts";
+import { countsOf } from "../data/csr.ts";
 import { textsFromColumns, textsFromEvents } from "../data/item-texts.ts";
 import type { Dataset, QuerySet, RawData } from "../data/types.ts";
 import { buildLexicalIndex } from "./bm25.ts";
 import type { Baseline } from "./evaluation.ts";
 import { itemNeighbours, NEIGHBOURS, rankByNeighbours } from "./item-knn.ts";
-import { itemCounts, rankByPopularity } from "./popularity.ts";
+import { rankByPopularity } from "./popularity.ts";
 import { buildTfidfIndex, type LexicalIndex } from "./tfidf.ts";
 import { trainingLists } from "./training-lists.ts";
 
@@ -16,7 +17,7 @@ export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfi
     {
       name: "popularity",
       bytesPerItem: 4,
-      rank: (k) => rankByPopularity(itemCounts(lists, numItems), queries.histories, k),
+      rank: (k) => rankByPopularity(countsOf(lists.values, numItems), queries.histories, k),
     },
   ];
   if (queries.users.length > 0) {

@@ -11,7 +11,5 @@ export function buildLexicalIndex(texts: readonly string[]): LexicalIndex {
     processTerm: (term) => term,
   });
   index.addAll(texts.map((text, id) => ({ id, text })));
-  return {
-    search: (query, k) => Uint32Array.from(index.search(query).slice(0, k), (hit) => hit.id as number),
-  };
+  return { search: (query, k) => Uint32Array.from(index.search(query).slice(0, k), (hit) => hit.id as number) };
 }

@@ -1,11 +1,12 @@
 import { type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import type { Index, ItemId } from "@poeem/pq-core";
+import { bytesPerItem } from "../artifact/summary.ts";
 import type { Csr } from "../data/csr.ts";
 import { rankExhaustively } from "../rank/dense-rank.ts";
 import { decodedVectors, rankWithIndex } from "../rank/index-rank.ts";
 import { LIST_LENGTH, overlapAtK, type RankingMetrics, rankingMetrics } from "../rank/metrics.ts";
 import type { QueryEncoder } from "../rank/query-encoder.ts";
-import { bytesPerItem, indexAfterwards, type Shape } from "./afterwards.ts";
+import { indexAfterwards, type Shape } from "./afterwards.ts";
 
 /** What a row ranks with; the report groups its plots by it. */
 export type RowKind = "dense" | "index" | "ivf-pq" | "ivf-opq" | "baseline";
@@ -43,10 +44,10 @@ export interface Evaluation {
   readonly unnamed: Uint32Array | undefined;
   /** Rankings without a vector: popularity, item-kNN, BM25 and the like. */
   readonly baselines: readonly Baseline[];
-  /** Bytes an item at which IVF+PQ and IVF+OPQ are made from the dense vectors; empty = not at all. */
+  /** Bytes per item at which IVF+PQ and IVF+OPQ are made from the dense vectors; empty = not at all. */
   readonly afterwards: readonly number[];
   readonly seed: number;
-  /** Cells visited by each query vector, a row each; default: powers of two up to all of them. */
+  /** Cells visited by each query vector, one row each; default: powers of two up to all of them. */
   readonly probes?: readonly number[] | undefined;
   readonly startProgress?: ProgressStarter | undefined;
 }

@@ -1,4 +1,4 @@
-import { type Csr, listOf } from "../data/csr.ts";
+import { type Csr, invert, listOf } from "../data/csr.ts";
 import { topUnseen } from "../rank/top-items.ts";
 
 /**
@@ -22,7 +22,7 @@ export const NEIGHBOURS = 200;
  * @param lists items of each user, without repeats
  */
 export function itemNeighbours(lists: Csr, numItems: number, size = NEIGHBOURS): ItemNeighbours {
-  const users = transpose(lists, numItems);
+  const users = invert(lists, numItems);
   const inverseNorm = Float64Array.from({ length: numItems }, (_, item) => 1 / Math.sqrt(listOf(users, item).length));
   const offsets = new Uint32Array(numItems + 1);
   const nearest = new Uint32Array(numItems * Math.min(size, numItems));
@@ -49,7 +49,12 @@ export function itemNeighbours(lists: Csr, numItems: number, size = NEIGHBOURS):
     }
     offsets[item + 1] = from + kept;
   }
-  return invert(offsets, nearest, similarities);
+  const inverse = invert({ offsets, values: nearest.subarray(0, offsets[numItems]) }, numItems);
+  return {
+    offsets: inverse.offsets,
+    items: inverse.values,
+    similarities: Float32Array.from(inverse.positions, (position) => similarities[position]!),
+  };
 }
 
 /** Puts one item into a sorted row that keeps the `size` most similar; returns how many it has. */
@@ -75,28 +80,6 @@ function insert(
   return Math.min(kept + 1, size);
 }
 
-/** From the nearest of each item to the items each one is near to. */
-function invert(offsets: Uint32Array, nearest: Uint32Array, similarities: Float32Array): ItemNeighbours {
-  const numItems = offsets.length - 1;
-  const total = offsets[numItems]!;
-  const inverse = {
-    offsets: new Uint32Array(numItems + 1),
-    items: new Uint32Array(total),
-    similarities: new Float32Array(total),
-  };
-  for (let at = 0; at < total; at++) inverse.offsets[nearest[at]! + 1]!++;
-  for (let item = 0; item < numItems; item++) inverse.offsets[item + 1]! += inverse.offsets[item]!;
-  const next = inverse.offsets.slice(0, -1);
-  for (let item = 0; item < numItems; item++) {
-    for (let at = offsets[item]!; at < offsets[item + 1]!; at++) {
-      const to = next[nearest[at]!]!++;
-      inverse.items[to] = item;
-      inverse.similarities[to] = similarities[at]!;
-    }
-  }
-  return inverse;
-}
-
 /**
  * Ranks by the summed similarity to the items of a history: score(i) = Σ over the j of the history among the nearest of
  * i of cos(i, j). Items of the history are left out; items without a neighbour in it follow by smaller number.
@@ -112,17 +95,4 @@ export function rankByNeighbours(neighbours: ItemNeighbours, histories: Csr, k: 
     }
     return topUnseen(scores, history, k);
   });
-}
-
-/** Lists of users of each item, from lists of items of each user. */
-function transpose(lists: Csr, numItems: number): Csr {
-  const offsets = new Uint32Array(numItems + 1);
-  for (const item of lists.values) offsets[item + 1]!++;
-  for (let item = 0; item < numItems; item++) offsets[item + 1]! += offsets[item]!;
-  const next = offsets.slice(0, -1);
-  const values = new Uint32Array(lists.values.length);
-  for (let user = 0; user + 1 < lists.offsets.length; user++) {
-    for (const item of listOf(lists, user)) values[next[item]!++] = user;
-  }
-  return { offsets, values };
 }

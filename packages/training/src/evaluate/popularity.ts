@@ -1,12 +1,5 @@
 import { type Csr, listOf } from "../data/csr.ts";
 
-/** Training events of each item: how often its number occurs in the lists. */
-export function itemCounts(lists: Csr, numItems: number): Uint32Array {
-  const counts = new Uint32Array(numItems);
-  for (const item of lists.values) counts[item]!++;
-  return counts;
-}
-
 /**
  * The popularity baseline: every query gets the items with the most training events, without those of its history.
  * Ties by smaller item number.

@@ -36,22 +36,12 @@ export function formatEvaluation(result: EvaluationResult): string {
     (line) =>
       `| ${line.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!))).join(" | ")} |`,
   );
-  lines.splice(
-    1,
-    0,
-    `|${widths.map((width, c) => (c === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`,
-  );
-  const notes = [
-    "means over queries, ± the 95 % interval; overlap: share of dense brute force's top 10",
-    ...(unnamedQueries === null
-      ? []
-      : [
-          `unnamed: recall@10 over the ${formatCount(unnamedQueries)} queries that are not, word for word, the ` +
-            `text of an item`,
-        ]),
-  ];
+  const rules = widths.map((width, c) => "-".repeat(width + 1) + (c === 0 ? "-" : ":"));
+  lines.splice(1, 0, `|${rules.join("|")}|`);
+  const unnamed = `; unnamed: recall@10 over the ${formatCount(unnamedQueries ?? 0)} queries that are not, word for `;
   return (
-    `${formatCount(queries)} held-out queries${sampled}, full ranking of ${formatCount(items)} items; ` +
-    `${notes.join("; ")}\n\n${lines.join("\n")}\n`
+    `${formatCount(queries)} held-out queries${sampled}, full ranking of ${formatCount(items)} items; means over ` +
+    `queries, ± the 95 % interval; overlap: share of dense brute force's top 10` +
+    `${unnamedQueries === null ? "" : `${unnamed}word, the text of an item`}\n\n${lines.join("\n")}\n`
   );
 }

@@ -1,4 +1,5 @@
 import { words } from "@poeem/towers";
+import { invert, toCsr } from "../data/csr.ts";
 import { selectTop } from "../rank/top-items.ts";
 
 /** A lexical baseline that answers text queries. */
@@ -22,23 +23,16 @@ export function buildTfidfIndex(texts: readonly string[]): LexicalIndex {
     }
     return count;
   });
-  const offsets = new Uint32Array(termOf.size + 1);
-  for (const count of counts) for (const term of count.keys()) offsets[term + 1]!++;
+  const { offsets, values: items, positions } = invert(toCsr(counts.map((count) => [...count.keys()])), termOf.size);
   const idf = Float64Array.from(
     { length: termOf.size },
-    (_, term) => 1 + Math.log((1 + texts.length) / (1 + offsets[term + 1]!)),
+    (_, term) => 1 + Math.log((1 + texts.length) / (1 + offsets[term + 1]! - offsets[term]!)),
   );
-  for (let term = 0; term < idf.length; term++) offsets[term + 1]! += offsets[term]!;
-  const next = offsets.slice(0, -1);
-  const items = new Uint32Array(offsets[termOf.size]!);
-  const weights = new Float32Array(items.length);
-  for (const [item, count] of counts.entries()) {
+  const weightsOfTexts = counts.flatMap((count) => {
     const norm = Math.hypot(...Array.from(count, ([term, n]) => n * idf[term]!));
-    for (const [term, n] of count) {
-      items[next[term]!] = item;
-      weights[next[term]!++] = (n * idf[term]!) / norm;
-    }
-  }
+    return Array.from(count, ([term, n]) => (n * idf[term]!) / norm);
+  });
+  const weights = Float32Array.from(positions, (position) => weightsOfTexts[position]!);
   const scores = new Float32Array(texts.length);
   return {
     search(query, k) {

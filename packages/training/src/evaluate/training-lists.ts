@@ -1,4 +1,4 @@
-import { type Csr, CsrBuilder, listOf } from "../data/csr.ts";
+import { type Csr, CsrBuilder, joinLists, listOf } from "../data/csr.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";
 
 /**
@@ -16,23 +16,12 @@ export function trainingLists({ train, validation }: Pick<Dataset, "train" | "va
       return number;
     }),
   );
-  const offsets = new Uint32Array(numberOf.size + 1);
-  const each = (visit: (owner: number, items: Uint32Array) => void): void => {
+  const lists = joinLists(numberOf.size, (visit) => {
     for (const [s, set] of sets.entries()) {
       for (let query = 0; query < set.count; query++) visit(owners[s]![query]!, listOf(set.relevant, query));
     }
-  };
-  each((owner, items) => {
-    offsets[owner + 1]! += items.length;
   });
-  for (let owner = 0; owner < numberOf.size; owner++) offsets[owner + 1]! += offsets[owner]!;
-  const values = new Uint32Array(offsets[numberOf.size]!);
-  const next = offsets.slice(0, -1);
-  each((owner, items) => {
-    values.set(items, next[owner]!);
-    next[owner]! += items.length;
-  });
-  return withoutRepeats({ offsets, values });
+  return withoutRepeats(lists);
 }
 
 function nameOf(set: QuerySet, query: number): string {

@@ -5,7 +5,7 @@ export interface Facts {
   readonly [name: string]: string | number | boolean | null | undefined | Facts | readonly (string | number)[];
 }
 
-/** One line a leaf, names aligned. */
+/** One line per leaf, names aligned. */
 export function formatFacts(facts: Facts): string {
   const lines = leaves(facts, "");
   const width = Math.max(...lines.map(([name]) => name.length));

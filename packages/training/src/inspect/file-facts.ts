@@ -7,7 +7,7 @@ import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { openManifest } from "@poeem/pq-core";
 import { type ChunkHeader, isChunk, readChunkHeader } from "@poeem/pq-core/write";
-import { ITEM_TOWER_FILE, openItemTowerFile } from "../artifact/item-tower-file.ts";
+import { openItemTowerFile } from "../artifact/item-tower-file.ts";
 import { readCheckpointFile } from "../train/checkpoint-file.ts";
 import type { Facts } from "./facts.ts";
 import { manifestFacts } from "./index-facts.ts";
@@ -23,7 +23,7 @@ export async function fileFacts(file: string): Promise<Facts> {
   if (starts(bytes, "{")) return { file: "manifest", ...manifestFacts(await openManifest(bytes)) };
   if (starts(bytes, "POEEMCKP")) return { file: "checkpoint", bytes: bytes.length, ...(await checkpointFacts(file)) };
   if (starts(bytes, "PQTW")) return { file: "query tower", ...queryTowerFacts(bytes) };
-  if (basename(file) === basename(ITEM_TOWER_FILE)) return { file: "item tower", ...itemTowerFacts(file, bytes) };
+  if (starts(bytes, "PQIT")) return { file: "item tower", ...itemTowerFacts(file, bytes) };
   throw new UserError(
     `${file}: expected an index folder, a manifest, a chunk, a checkpoint, a query tower or an item tower, got ` +
       `something else`,
@@ -106,9 +106,5 @@ async function checkpointFacts(file: string): Promise<Facts> {
 
 function itemTowerFacts(file: string, bytes: Uint8Array): Facts {
   const { weights, moments } = openItemTowerFile(file, bytes);
-  return {
-    bytes: bytes.length,
-    ...towerFacts(weights),
-    scoreAware: moments !== undefined,
-  };
+  return { bytes: bytes.length, ...towerFacts(weights), scoreAware: moments !== undefined };
 }

@@ -1,24 +1,19 @@
-import { codeUsage, subCodeUsage } from "@poeem/indexing-layer";
+import { codeUsage } from "@poeem/indexing-layer";
 import { formatCount } from "@poeem/offline/progress";
 import type { Index, Manifest } from "@poeem/pq-core";
-import { bytesPerItem } from "../evaluate/afterwards.ts";
+import { bytesPerItem, chunkBytes, chunksByKind, codeShape, usageOfCodes } from "../artifact/summary.ts";
 import type { Facts } from "./facts.ts";
 
 /** A manifest for `--json`: its members as they are, the chunks counted and weighed by kind. */
 export function manifestMembers({ chunks, ...members }: Manifest): Record<string, unknown> {
-  const bytesOf: Record<string, number> = {};
-  for (const { kind, size } of chunks) bytesOf[kind] = (bytesOf[kind] ?? 0) + size;
+  const kinds = Object.entries(chunksByKind({ chunks }));
+  const bytesOf = Object.fromEntries(kinds.map(([kind, { bytes }]) => [kind, bytes]));
   return { ...members, bytesPerItem: bytesPerItem(members), chunks: chunks.length, bytesOf };
 }
 
 /** A manifest for a person. */
 export function manifestFacts(manifest: Manifest): Facts {
-  const { numSubQuantizers, nbits, byResidual, nlist, delta } = manifest;
-  const kinds: Record<string, { chunks: number; bytes: number }> = {};
-  for (const { kind, size } of manifest.chunks) {
-    const { chunks, bytes } = kinds[kind] ?? { chunks: 0, bytes: 0 };
-    kinds[kind] = { chunks: chunks + 1, bytes: bytes + size };
-  }
+  const { delta } = manifest;
   return {
     version: manifest.version,
     previousVersion: manifest.previousVersion,
@@ -28,15 +23,15 @@ export function manifestFacts(manifest: Manifest): Facts {
     fields: manifest.hasFields,
     changes: delta && `${delta.numItems} added or updated, ${delta.removed} removed or replaced of ${delta.baseItems}`,
     vectors: `${manifest.dim} dimensions, ${manifest.metric}${manifest.hasRotation ? ", rotated" : ""}`,
-    codes: `${numSubQuantizers} × ${nbits} bits${byResidual ? " of the residual" : ""}`,
+    codes: codeShape(manifest),
     bytesPerItem: bytesPerItem(manifest),
-    cells: nlist,
+    cells: manifest.nlist,
     defaultNprobe: manifest.defaultNprobe,
-    bytes: manifest.chunks.reduce((sum, { size }) => sum + size, 0),
+    bytes: chunkBytes(manifest.chunks),
     chunks: Object.fromEntries(
-      Object.entries(kinds).map(([kind, { chunks, bytes }]) => [
+      Object.entries(chunksByKind(manifest)).map(([kind, { count, bytes }]) => [
         kind,
-        `${formatCount(bytes)} bytes in ${formatCount(chunks)}`,
+        `${formatCount(bytes)} bytes in ${formatCount(count)}`,
       ]),
     ),
   };
@@ -44,18 +39,15 @@ export function manifestFacts(manifest: Manifest): Facts {
 
 /** How evenly the codes and the cells of an index are used. */
 export async function usageFacts(index: Index): Promise<Facts> {
-  const { numItems, nlist, numSubQuantizers, nbits } = index.manifest;
+  const { numItems, nlist, nbits } = index.manifest;
   const { assignments, codes } = await index.codes(Uint32Array.from({ length: numItems }, (_, i) => i));
-  const usage = subCodeUsage(codes, numSubQuantizers, 2 ** nbits);
-  const perplexities = usage.map(({ perplexity }) => perplexity);
+  const { mean, least, allUnused } = usageOfCodes(index.manifest, codes);
   const cells = nlist > 0 ? codeUsage(assignments, nlist) : undefined;
   return {
-    codePerplexity: `${mean(perplexities).toFixed(1)} of ${2 ** nbits}, least ${Math.min(...perplexities).toFixed(1)}`,
-    unusedCentroids: usage.reduce((sum, { deadShare }) => sum + Math.round(deadShare * 2 ** nbits), 0),
+    codePerplexity: `${mean.toFixed(1)} of ${2 ** nbits}, least ${least.toFixed(1)}`,
+    unusedCentroids: allUnused,
     cellPerplexity: cells && `${cells.perplexity.toFixed(1)} of ${nlist}`,
     largestCell: cells && Math.max(...cells.counts),
     emptyCells: cells && Math.round(cells.deadShare * nlist),
   };
 }
-
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);

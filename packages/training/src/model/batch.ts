@@ -1,5 +1,5 @@
 import { type Csr, listOf } from "../data/csr.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 
 /** One training batch: query i led to candidate `right[i]`. */
 export interface Batch {

@@ -72,6 +72,7 @@ export async function readVariables(variables: readonly tf.Variable[]): Promise<
   return state;
 }
 
+/** Puts back what `readVariables` gave. */
 export function restoreVariables(variables: readonly tf.Variable[], state: State): void {
   variables.forEach((variable, i) => {
     const values = stateArray(state, String(i), new Float32Array(variable.size));

@@ -16,6 +16,7 @@ export interface RowOptimizer {
   restore(state: State): void;
 }
 
+/** @param accumulator where Adagrad's sums start */
 export function createRowOptimizer(
   name: OptimizerName,
   numRows: number,

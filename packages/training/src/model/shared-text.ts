@@ -2,9 +2,7 @@ import { dequantizeTable, quantizeTable, type EmbeddingTable as TextTable, type 
 import type { Dataset } from "../data/types.ts";
 import { EmbeddingTable, type TableInit } from "./embedding-table.ts";
 
-/**
- * The rows of words and n-grams, shared by queries and item texts: what a query says of an item, its title says too.
- */
+/** Rows of words and n-grams, shared by queries and item texts: what a query says of an item, its title says too. */
 export class SharedText {
   readonly rows: EmbeddingTable;
   readonly tokenizer: TokenizerConfig;

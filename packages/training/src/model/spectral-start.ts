@@ -1,6 +1,6 @@
 import { Random } from "@poeem/indexing-layer";
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
-import { type Csr, listOf } from "../data/csr.ts";
+import { type Csr, countsOf, listOf } from "../data/csr.ts";
 
 // More directions than are kept, so that the last ones kept have settled too; rounds of the power iteration.
 const SPARE = 12;
@@ -14,7 +14,7 @@ const ROUNDS = 7;
  * first eigenvector says only how popular an item is and is left out; each other one is scaled by the square root of
  * its eigenvalue.
  *
- * @param histories for each user the items of his training events
+ * @param histories for each user the items of their training events
  * @returns (numItems, dim), unit rows; a random one for an item that no history has
  */
 export function spectralStart(histories: Csr, numItems: number, dim: number, seed: number): Float32Array {
@@ -35,15 +35,9 @@ export function spectralStart(histories: Csr, numItems: number, dim: number, see
   for (let item = 0; item < numItems; item++) {
     const first = item * width + 1;
     const row = Float64Array.from({ length: dim }, (_, d) => (d + 1 < width ? scaled[first + d]! : 0));
-    if (row.every((value) => value === 0))
-      row.forEach((_, d) => {
-        row[d] = random.normal();
-      });
+    if (row.every((value) => value === 0)) for (let d = 0; d < dim; d++) row[d] = random.normal();
     const norm = Math.hypot(...row);
-    rows.set(
-      row.map((value) => value / norm),
-      item * dim,
-    );
+    for (let d = 0; d < dim; d++) rows[item * dim + d] = row[d]! / norm;
   }
   return rows;
 }
@@ -51,9 +45,8 @@ export function spectralStart(histories: Csr, numItems: number, dim: number, see
 /** X ↦ AᵀA X for X (numItems, width), user by user, so that no matrix of users is kept. */
 function cooccurrence(histories: Csr, numItems: number, width: number): (x: Float32Array) => Float32Array {
   const users = histories.offsets.length - 1;
-  const counts = new Float64Array(numItems);
-  for (const item of histories.values) counts[item]!++;
-  const itemScale = counts.map((count) => (count > 0 ? 1 / Math.sqrt(count) : 0));
+  const counts = countsOf(histories.values, numItems);
+  const itemScale = Float64Array.from(counts, (count) => (count > 0 ? 1 / Math.sqrt(count) : 0));
   return (x) => {
     const out = new Float32Array(numItems * width);
     const sum = new Float64Array(width);
@@ -120,8 +113,5 @@ function innerProducts(a: Float32Array, b: Float32Array, width: number): Matrix 
 function symmetricEigen(matrix: Matrix): { values: number[]; vectors: Matrix } {
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
   const order = realEigenvalues.map((_, i) => i).sort((i, j) => realEigenvalues[j]! - realEigenvalues[i]!);
-  return {
-    values: order.map((i) => realEigenvalues[i]!),
-    vectors: eigenvectorMatrix.subMatrixColumn(order),
-  };
+  return { values: order.map((i) => realEigenvalues[i]!), vectors: eigenvectorMatrix.subMatrixColumn(order) };
 }

@@ -8,7 +8,7 @@ import type {
 } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 import { joinStates, restoreParts, type State, type Stateful } from "../state.ts";
 import { HistoryPooling } from "./inputs/history.ts";
 import type { ItemBatch, Learned, QueryBatch } from "./inputs/input.ts";

@@ -63,7 +63,7 @@ export function drawFigure(figure: Figure): string {
 /** An image with a name and a description to assistive technology. */
 function label(svg: string, id: string, size: string, { title, description }: Figure): string {
   const opening = /^<svg width="\d+" height="\d+"/;
-  if (!opening.test(svg)) throw new Error(`[trainer] ECharts drew something else than expected: ${svg.slice(0, 60)}`);
+  if (!opening.test(svg)) throw new Error(`[training] ECharts drew something else than expected: ${svg.slice(0, 60)}`);
   return svg
     .replace(opening, `<svg class="${size}" role="img" aria-labelledby="${id}-title ${id}-desc"`)
     .replace(
@@ -94,6 +94,16 @@ export function valueAxis(options: Record<string, unknown> = {}): Record<string,
 /** The axis below, with its name. */
 export function baseAxis(name: string, options: Record<string, unknown> = {}): Record<string, unknown> {
   return axis({ name, nameGap: 28, splitLine: { show: false }, ...options });
+}
+
+/** A series of bars. @param style beside the colour */
+export function bars(data: readonly unknown[], color: string, style: object, options: object): object {
+  return { type: "bar", silent: true, data, itemStyle: { color, ...style }, ...options };
+}
+
+/** A curve. @param style of the line beside the colour */
+export function line(data: readonly unknown[], color: string, style: object, options: object): object {
+  return { type: "line", silent: true, data, lineStyle: { color, ...style }, itemStyle: { color }, ...options };
 }
 
 /** A line across the plot at a value, named at its right end. */

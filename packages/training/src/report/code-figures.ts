@@ -1,7 +1,8 @@
-import { codeUsage, subCodeUsage } from "@poeem/indexing-layer";
+import { codeUsage } from "@poeem/indexing-layer";
 import { formatCount } from "@poeem/offline/progress";
 import type { EncodedVectors, Manifest } from "@poeem/pq-core";
-import { acrossAt, baseAxis, type Figure, SERIES, valueAxis } from "./chart.ts";
+import { chunkBytes, chunksByKind, usageOfCodes } from "../artifact/summary.ts";
+import { acrossAt, bars, baseAxis, type Figure, SERIES, valueAxis } from "./chart.ts";
 import { formatBytes, formatPercent, formatShort } from "./format.ts";
 
 /** How evenly codes and cells are used, and what the chunks weigh. */
@@ -13,41 +14,31 @@ export function codeFigures(manifest: Manifest, encoded: EncodedVectors): Figure
   ];
 }
 
-function subQuantizers({ numSubQuantizers: M, nbits }: Manifest, { codes }: EncodedVectors): Figure {
-  const numCentroids = 2 ** nbits;
-  const usage = subCodeUsage(codes, M, numCentroids);
-  const perplexities = usage.map(({ perplexity }) => perplexity);
-  const dead = usage.reduce((sum, { deadShare }) => sum + Math.round(deadShare * numCentroids), 0);
-  const mean = perplexities.reduce((a, b) => a + b, 0) / M;
-  const unused = `${formatCount(dead)} of ${formatCount(M * numCentroids)} centroids are used by no item`;
+function subQuantizers(manifest: Manifest, { codes }: EncodedVectors): Figure {
+  const M = manifest.numSubQuantizers;
+  const numCentroids = 2 ** manifest.nbits;
+  const { usage, perplexities, mean, least, unused, allUnused } = usageOfCodes(manifest, codes);
+  const unusedText = `${formatCount(allUnused)} of ${formatCount(M * numCentroids)} centroids are used by no item`;
   return {
     id: "codes",
     title: "Use of the codes",
     description:
       `Perplexity of each of the ${M} sub-quantizers: how many of its ${numCentroids} centroids even ` +
-      `use would need. Mean ${mean.toFixed(1)}, least ${Math.min(...perplexities).toFixed(1)}; ` +
-      `${dead === 0 ? "every centroid is used" : unused}.`,
+      `use would need. Mean ${mean.toFixed(1)}, least ${least.toFixed(1)}; ` +
+      `${allUnused === 0 ? "every centroid is used" : unusedText}.`,
     legend: [],
     option: () => ({
       xAxis: baseAxis("sub-quantizer", { type: "category", data: usage.map((_, m) => String(m)) }),
       yAxis: valueAxis({ max: numCentroids, interval: numCentroids / 4 }),
-      series: [
-        {
-          type: "bar",
-          silent: true,
-          data: perplexities,
-          itemStyle: { color: SERIES[0], borderRadius: [2, 2, 0, 0] },
-          barCategoryGap: "25%",
-        },
-      ],
+      series: [bars(perplexities, SERIES[0], { borderRadius: [2, 2, 0, 0] }, { barCategoryGap: "25%" })],
     }),
     table: {
       columns: ["Sub-quantizer", "Perplexity", "Entropy, bits", "Unused centroids", "Most used"],
-      rows: usage.map(({ perplexity, deadShare, counts }, m) => [
+      rows: usage.map(({ perplexity, counts }, m) => [
         String(m),
         perplexity.toFixed(2),
         Math.log2(perplexity).toFixed(2),
-        String(Math.round(deadShare * numCentroids)),
+        String(unused[m]),
         formatPercent(Math.max(...counts) / Math.max(1, codes.length / M)),
       ]),
     },
@@ -74,14 +65,12 @@ function lists({ nlist, numItems: allItems }: Manifest, { assignments }: Encoded
       xAxis: baseAxis("cell, by size", { type: "category", data: sizes.map((_, i) => String(i + 1)) }),
       yAxis: valueAxis({ axisLabel: { formatter: formatShort } }),
       series: [
-        {
-          type: "bar",
-          silent: true,
-          data: sizes,
-          itemStyle: { color: SERIES[1] },
-          barCategoryGap: nlist > 100 ? "0%" : "15%",
-          markLine: acrossAt(numItems / nlist, "even", "var(--quiet)"),
-        },
+        bars(
+          sizes,
+          SERIES[1],
+          {},
+          { barCategoryGap: nlist > 100 ? "0%" : "15%", markLine: acrossAt(numItems / nlist, "even", "var(--quiet)") },
+        ),
       ],
     }),
     table: {
@@ -100,15 +89,13 @@ function lists({ nlist, numItems: allItems }: Manifest, { assignments }: Encoded
   };
 }
 
-function chunks({ chunks: entries, numItems }: Manifest): Figure {
-  const kinds = new Map<string, { bytes: number; count: number }>();
-  for (const { kind, size } of entries) {
-    const { bytes, count } = kinds.get(kind) ?? { bytes: 0, count: 0 };
-    kinds.set(kind, { bytes: bytes + size, count: count + 1 });
-  }
-  const sorted = [...kinds].sort((a, b) => a[1].bytes - b[1].bytes);
-  const total = sorted.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+function chunks(manifest: Manifest): Figure {
+  const { chunks: entries, numItems } = manifest;
+  const sorted = Object.entries(chunksByKind(manifest)).sort((a, b) => a[1].bytes - b[1].bytes);
+  const total = chunkBytes(entries);
   const largest = sorted.at(-1)!;
+  const formatter = ({ value }: { value: number }): string => formatBytes(value);
+  const label = { show: true, position: "right", color: "var(--quiet)", formatter };
   return {
     id: "chunks",
     title: "What the artifact weighs",
@@ -121,23 +108,17 @@ function chunks({ chunks: entries, numItems }: Manifest): Figure {
       xAxis: valueAxis({ axisLabel: { formatter: (value: number) => formatBytes(value) }, axisLine: { show: false } }),
       yAxis: baseAxis("", { type: "category", data: sorted.map(([kind]) => kind) }),
       series: [
-        {
-          type: "bar",
-          silent: true,
-          data: sorted.map(([, { bytes }]) => bytes),
-          itemStyle: { color: SERIES[3], borderRadius: [0, 2, 2, 0] },
-          label: {
-            show: true,
-            position: "right",
-            color: "var(--quiet)",
-            formatter: ({ value }: { value: number }) => formatBytes(value),
-          },
-        },
+        bars(
+          sorted.map(([, { bytes }]) => bytes),
+          SERIES[3],
+          { borderRadius: [0, 2, 2, 0] },
+          { label },
+        ),
       ],
       grid: { left: 8, right: 64, top: 14, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "all" },
     }),
     table: {
-      columns: ["Chunks", "Count", "Bytes", "Bytes an item"],
+      columns: ["Chunks", "Count", "Bytes", "Bytes per item"],
       rows: sorted
         .toReversed()
         .map(([kind, { bytes, count }]) => [

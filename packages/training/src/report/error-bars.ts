@@ -1,5 +1,8 @@
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "echarts";
 
+/** Where bars of several series stand in a category. */
+export const BAR_GAPS = { barGap: "8%", barCategoryGap: "28%" } as const;
+
 /**
  * Whiskers on the bars of one series: a vertical line from mean − margin to mean + margin. ECharts tells a custom
  * series where the bars of `count` series in a category stand.
@@ -20,7 +23,7 @@ export function errorBars(
     renderItem(_: CustomSeriesRenderItemParams, api: CustomSeriesRenderItemAPI) {
       const low = api.coord([api.value(0), api.value(1)]);
       const high = api.coord([api.value(0), api.value(2)]);
-      const bar = api.barLayout?.({ count, barGap: "8%", barCategoryGap: "28%" })?.[series];
+      const bar = api.barLayout?.({ count, ...BAR_GAPS })?.[series];
       if (!bar) return null;
       const x = low[0]! + bar.offsetCenter;
       const cap = Math.min(4, bar.width / 4);

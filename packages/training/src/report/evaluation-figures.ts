@@ -2,8 +2,8 @@ import { formatCount } from "@poeem/offline/progress";
 import type { EvaluationRow, RowKind } from "../evaluate/evaluation.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import type { MetricName } from "../rank/metrics.ts";
-import { acrossAt, baseAxis, type Figure, type LegendEntry, SERIES, valueAxis } from "./chart.ts";
-import { errorBars } from "./error-bars.ts";
+import { acrossAt, bars, baseAxis, type Figure, type LegendEntry, line, SERIES, valueAxis } from "./chart.ts";
+import { BAR_GAPS, errorBars } from "./error-bars.ts";
 import { formatFigure, formatPercent } from "./format.ts";
 
 const NAMES: Readonly<Record<Exclude<RowKind, "baseline">, string>> = {
@@ -48,33 +48,18 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
     ({ kind, nprobe, bytesPerItem }) =>
       kind === "ivf-opq" && nprobe === index.nprobe && bytesPerItem === index.bytesPerItem,
   );
-  const baseline = rows
-    .filter(({ kind }) => kind === "baseline")
-    .reduce<EvaluationRow | undefined>(
-      (best, row) => (best && best.recallAt100 >= row.recallAt100 ? best : row),
-      undefined,
-    );
-  const series: [EvaluationRow, LegendEntry][] = [
-    [
-      dense,
-      {
-        name: `${NAMES.dense}, ${formatCount(dense.bytesPerItem ?? 0)} bytes per item`,
-        color: COLORS.dense,
-        mark: "bar",
-      },
-    ],
-    [
-      index,
-      {
-        name: `${NAMES.index}, ${index.bytesPerItem} bytes, ${formatPercent(index.scanned)} scanned`,
-        color: COLORS.index,
-        mark: "bar",
-      },
-    ],
+  const baselines = rows.filter(({ kind }) => kind === "baseline");
+  const baseline = baselines.toSorted((a, b) => b.recallAt100 - a.recallAt100)[0];
+  const entry = (row: EvaluationRow, name: string, color: string): [EvaluationRow, LegendEntry] => [
+    row,
+    { name, color, mark: "bar" },
   ];
-  if (opq)
-    series.push([opq, { name: `${NAMES["ivf-opq"]}, equal bytes and cells`, color: COLORS["ivf-opq"], mark: "bar" }]);
-  if (baseline) series.push([baseline, { name: baseline.name, color: "var(--quiet)", mark: "bar" }]);
+  const series = [
+    entry(dense, `${NAMES.dense}, ${formatCount(dense.bytesPerItem ?? 0)} bytes per item`, COLORS.dense),
+    entry(index, `${NAMES.index}, ${index.bytesPerItem} bytes, ${formatPercent(index.scanned)} scanned`, COLORS.index),
+  ];
+  if (opq) series.push(entry(opq, `${NAMES["ivf-opq"]}, equal bytes and cells`, COLORS["ivf-opq"]));
+  if (baseline) series.push(entry(baseline, baseline.name, "var(--quiet)"));
   return {
     id: "comparison",
     title: "Dense against index",
@@ -91,14 +76,12 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
       }),
       yAxis: valueAxis(),
       series: series.flatMap(([row, { color }], s) => [
-        {
-          type: "bar",
-          silent: true,
-          data: SHOWN.map(([name]) => row[name]),
-          itemStyle: { color, borderRadius: [2, 2, 0, 0] },
-          barGap: "8%",
-          barCategoryGap: "28%",
-        },
+        bars(
+          SHOWN.map(([name]) => row[name]),
+          color,
+          { borderRadius: [2, 2, 0, 0] },
+          BAR_GAPS,
+        ),
         errorBars(
           SHOWN.map(([name]) => [row[name], row.margin95[name]]),
           s,
@@ -140,23 +123,19 @@ function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 |
       }),
       yAxis: valueAxis({ scale: true }),
       series: [
-        {
-          type: "line",
-          silent: true,
-          data: index.map((row) => row[name]),
-          symbol: "circle",
-          symbolSize: 7,
-          lineStyle: { color: COLORS.index, width: 2 },
-          itemStyle: { color: COLORS.index },
-        },
+        line(
+          index.map((row) => row[name]),
+          COLORS.index,
+          { width: 2 },
+          { symbol: "circle", symbolSize: 7 },
+        ),
         // a series of its own, so that the axis reaches it
-        {
-          type: "line",
-          silent: true,
-          data: index.map(() => dense[name]),
-          showSymbol: false,
-          lineStyle: { color: COLORS.dense, type: "dashed", width: 1.5 },
-        },
+        line(
+          index.map(() => dense[name]),
+          COLORS.dense,
+          { type: "dashed", width: 1.5 },
+          { showSymbol: false },
+        ),
       ],
     }),
     table: {
@@ -201,20 +180,23 @@ function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 5
     option: () => ({
       xAxis: baseAxis("bytes per item", { type: "category", data: sizes.map(String) }),
       yAxis: valueAxis({ scale: true, max: ({ max }: { max: number }) => Math.max(max, dense[name]) * 1.02 }),
-      series: kinds.toReversed().map(({ kind, at }) => ({
-        type: "line",
-        silent: true,
-        data: at.map((row) => (row ? row[name] : null)),
-        connectNulls: true,
-        symbol: kind === "index" ? "diamond" : kind === "ivf-opq" ? "circle" : "rect",
-        symbolSize: kind === "index" ? 15 : 7,
-        lineStyle: { color: COLORS[kind], width: 2, type: kind === "ivf-pq" ? "dotted" : "solid" },
-        itemStyle: { color: COLORS[kind] },
-        ...(kind === "index" ? { markLine: acrossAt(dense[name], "dense", COLORS.dense) } : {}),
-      })),
+      series: kinds.toReversed().map(({ kind, at }) => {
+        const style = { width: 2, type: kind === "ivf-pq" ? "dotted" : "solid" };
+        return line(
+          at.map((row) => row?.[name] ?? null),
+          COLORS[kind],
+          style,
+          {
+            connectNulls: true,
+            symbol: kind === "index" ? "diamond" : kind === "ivf-opq" ? "circle" : "rect",
+            symbolSize: kind === "index" ? 15 : 7,
+            ...(kind === "index" && { markLine: acrossAt(dense[name], "dense", COLORS.dense) }),
+          },
+        );
+      }),
     }),
     table: {
-      columns: ["Bytes an item", ...kinds.map(({ kind }) => NAMES[kind])],
+      columns: ["Bytes per item", ...kinds.map(({ kind }) => NAMES[kind])],
       rows: sizes.map((bytes, i) => [
         String(bytes),
         ...kinds.map(({ at }) =>

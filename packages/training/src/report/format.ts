@@ -29,4 +29,5 @@ export function formatPercent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
+/** .43214 → "0.4321" */
 export const formatFigure = (value: number): string => value.toFixed(4);

@@ -19,6 +19,7 @@ export interface Section {
   readonly tables: readonly (Table & { readonly title: string })[];
 }
 
+/** The page as HTML, in one file that loads nothing. */
 export function renderPage({ title, subtitle, highlights, sections }: Page): string {
   const contents = sections.map(({ id, title: name }) => `<li><a href="#${id}">${escapeHtml(name)}</a></li>`).join("");
   const facts = highlights

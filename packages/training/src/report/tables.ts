@@ -1,5 +1,6 @@
 import { formatCount } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
+import { codeShape } from "../artifact/summary.ts";
 import type { DataFacts } from "../data/report.ts";
 import { COLUMNS } from "../evaluate/print.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
@@ -29,19 +30,18 @@ export function factTables(manifest: Manifest, data: DataFacts | undefined): Tit
     ["items", formatCount(manifest.numItems)],
     ["dimensions", String(manifest.dim)],
     ["metric", manifest.metric],
-    ["codes", `${manifest.numSubQuantizers} × ${manifest.nbits} bits${manifest.byResidual ? ", of the residual" : ""}`],
+    ["codes", codeShape(manifest)],
     ["cells", `${formatCount(manifest.nlist)}, ${formatCount(manifest.defaultNprobe)} visited by default`],
     ["rotation", manifest.hasRotation ? "learned" : "none"],
     ["version", manifest.version],
-    ...(manifest.previousVersion === undefined
-      ? []
-      : [["previous version", manifest.previousVersion] as [string, string]]),
   ];
+  if (manifest.previousVersion !== undefined) shape.push(["previous version", manifest.previousVersion]);
+  const table = (title: string, rows: [string, string][]) => ({ title, columns: ["Name", "Value"], rows });
   return [
-    ...(data === undefined ? [] : [{ title: "Data", columns: ["Name", "Value"], rows: dataRows(data) }]),
-    { title: "Index", columns: ["Name", "Value"], rows: shape },
-    ...(training === undefined ? [] : [{ title: "Training", columns: ["Name", "Value"], rows: flatten(facts) }]),
-    ...(config === undefined ? [] : [{ title: "Settings", columns: ["Name", "Value"], rows: flatten(config) }]),
+    ...(data ? [table("Data", dataRows(data))] : []),
+    table("Index", shape),
+    ...(training ? [table("Training", flatten(facts))] : []),
+    ...(config ? [table("Settings", flatten(config))] : []),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { TrainingLog, TrainingRecord } from "../train/training-log.ts";
-import { baseAxis, type Figure, SERIES, type Table, valueAxis } from "./chart.ts";
+import { baseAxis, type Figure, line, SERIES, type Table, valueAxis } from "./chart.ts";
 import { formatFigure, formatShort } from "./format.ts";
 
 /** Rows of a table beside a curve: the whole log would be a wall. */
@@ -8,7 +8,7 @@ const TABLE_ROWS = 12;
 
 /** Loss, distortion and validation recall over the examples seen; a curve without two points is left out. */
 export function trainingFigures(log: TrainingLog): Figure[] {
-  const { records, milestones, validation } = log;
+  const { records, validation } = log;
   const recall = validation ? `recall@${validation.k}` : "recall";
   return [
     curve(log, {
@@ -26,7 +26,6 @@ export function trainingFigures(log: TrainingLog): Figure[] {
         `Mean squared distance of an item to its quantized vector, from the start of the quantizer on: ` +
         `${formatShort(first)} to ${formatShort(last)}`,
       color: SERIES[1],
-      marked: milestones.length > 0,
     }),
     curve(log, {
       id: "validation",
@@ -39,7 +38,6 @@ export function trainingFigures(log: TrainingLog): Figure[] {
         `quantized once the quantizer has started`,
       color: SERIES[2],
       points: true,
-      marked: milestones.length > 0,
     }),
   ].filter((figure) => figure !== undefined);
 }
@@ -51,7 +49,6 @@ interface Curve {
   readonly words: (first: number, last: number) => string;
   readonly color: string;
   readonly points?: boolean;
-  readonly marked?: boolean;
 }
 
 function curve({ records, milestones }: TrainingLog, curve: Curve): Figure | undefined {
@@ -79,24 +76,24 @@ function curve({ records, milestones }: TrainingLog, curve: Curve): Figure | und
       }),
       yAxis: valueAxis({ scale: true, axisLabel: { formatter: formatShort } }),
       series: [
-        {
-          type: "line",
-          silent: true,
+        line(
           data,
-          showSymbol: points,
-          symbol: "circle",
-          symbolSize: 6,
-          lineStyle: { color, width: 2 },
-          itemStyle: { color },
-          markLine: {
-            silent: true,
-            symbol: "none",
-            precision: 12,
-            label: { show: false },
-            lineStyle: { color: "var(--quiet)", type: "dotted", width: 1 },
-            data: milestones.map(({ step }) => ({ xAxis: step * perStep })),
+          color,
+          { width: 2 },
+          {
+            showSymbol: points,
+            symbol: "circle",
+            symbolSize: 6,
+            markLine: {
+              silent: true,
+              symbol: "none",
+              precision: 12,
+              label: { show: false },
+              lineStyle: { color: "var(--quiet)", type: "dotted", width: 1 },
+              data: milestones.map(({ step }) => ({ xAxis: step * perStep })),
+            },
           },
-        },
+        ),
       ],
     }),
     table: table(measured, title, value),

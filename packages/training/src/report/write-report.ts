@@ -5,8 +5,9 @@ import { writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
+import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
+import { spreadEvenly } from "../data/gather.ts";
 import type { DataFacts } from "../data/report.ts";
-import { bytesPerItem } from "../evaluate/afterwards.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
 import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "../train/training-log.ts";
 import { codeFigures } from "./code-figures.ts";
@@ -68,11 +69,10 @@ function highlights(
   log: TrainingLog | undefined,
   evaluation: EvaluationResult | undefined,
 ): Page["highlights"] {
-  const total = manifest.chunks.reduce((sum, { size }) => sum + size, 0);
   const facts = [
     { value: formatCount(manifest.numItems), name: "items" },
-    { value: `${bytesPerItem(manifest)} B`, name: `codes an item, ${4 * manifest.dim} B before` },
-    { value: formatBytes(total), name: "the whole artifact" },
+    { value: `${bytesPerItem(manifest)} B`, name: `codes per item, ${4 * manifest.dim} B before` },
+    { value: formatBytes(chunkBytes(manifest.chunks)), name: "the whole artifact" },
   ];
   const index = evaluation?.rows.find(({ kind, nprobe }) => kind === "index" && nprobe === manifest.defaultNprobe);
   const dense = evaluation?.rows.find(({ kind }) => kind === "dense");
@@ -94,11 +94,6 @@ function highlights(
       name: `training, ${formatCount(last.examples / last.seconds)} examples/s`,
     });
   return facts;
-}
-
-function spreadEvenly(count: number, most: number): Uint32Array {
-  const kept = Math.min(count, most);
-  return Uint32Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
 }
 
 /** Undefined when there is no such file. */

@@ -38,7 +38,7 @@ export class CheckpointStore {
   #kept: string[] = [];
   #nextAt: number;
 
-  /** @param secondsBetween least time between two checkpoints, 0 for one a step */
+  /** @param secondsBetween least time between two checkpoints, 0 for one per step */
   constructor(directory: string, fingerprint: Fingerprint, secondsBetween: number) {
     this.directory = directory;
     this.#fingerprint = fingerprint;

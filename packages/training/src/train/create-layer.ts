@@ -2,7 +2,7 @@ import { IndexingLayer, LOSS_LIST, type LossOptions } from "@poeem/indexing-laye
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { lossOptions } from "../config-losses.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 
 /**
  * The indexing layer of a training of `totalSteps` steps.

@@ -1,6 +1,6 @@
 import { Random } from "@poeem/indexing-layer";
 import { groupBy, listOf } from "../data/csr.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 
 /** The order in which an epoch visits the training events: positions in the event list, each once. */
 export type EventOrder = (epoch: number) => Uint32Array;

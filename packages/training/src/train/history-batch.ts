@@ -1,11 +1,9 @@
 import { MASKED, type Random } from "@poeem/indexing-layer";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 import { groupSizeOf } from "./event-order.ts";
 
-/**
- * A batch of queries with histories: G groups of events of one query each, S places for history items, C candidates.
- */
+/** Queries with histories: G groups of events of one query each, S places for history items, C candidates. */
 export interface HistoryBatch {
   readonly numGroups: number;
   /** Item numbers that compete, each once: targets and history items of all groups, then uniform negatives. */
@@ -35,9 +33,7 @@ export interface HistoryBatchOptions {
   readonly keepEmpty: boolean;
 }
 
-/**
- * Draws history batches. A target is never in its own history: the history is drawn from the other items of the user.
- */
+/** Draws history batches. A history is drawn from the other items of the user: a target is never in its own. */
 export class HistoryBatchBuilder {
   readonly #dataset: Dataset;
   readonly #options: HistoryBatchOptions;
@@ -128,9 +124,7 @@ export class HistoryBatchBuilder {
     const recent = usable.subarray(dataset.ordered ? Math.max(0, usable.length - length) : 0);
     for (let i = 0; i < Math.min(sources, recent.length); i++) {
       const j = i + random.integer(recent.length - i);
-      const item = recent[i]!;
-      recent[i] = recent[j]!;
-      recent[j] = item;
+      [recent[i], recent[j]] = [recent[j]!, recent[i]!];
     }
     return recent.subarray(0, sources);
   }

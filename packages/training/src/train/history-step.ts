@@ -2,7 +2,7 @@ import { MASKED, softmaxLoss, type Teacher } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";

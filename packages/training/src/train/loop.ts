@@ -3,7 +3,7 @@ import { type IndexingLayer, Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 import { BatchBuilder } from "../model/batch.ts";
 import { TwoTower } from "../model/two-tower.ts";
 import { releaseMemory } from "../release-memory.ts";
@@ -12,23 +12,19 @@ import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
 import { createLayer } from "./create-layer.ts";
 import { EarlyStopping, type EarlyStoppingFacts } from "./early-stopping.ts";
 import { eventOrder } from "./event-order.ts";
-import { type EpochFacts, type HistoryFacts, TrainingHistory } from "./history.ts";
 import { groupSizeOfModel, HistoryStep } from "./history-step.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 import { layerState } from "./layer-state.ts";
+import { type EpochFacts, type MeasurementFacts, Measurements } from "./measurements.ts";
 import { TrainingStep } from "./step.ts";
 import type { TrainingLog } from "./training-log.ts";
 import { type Validation, validationSchedule } from "./validation.ts";
-
-export type { EpochFacts } from "./history.ts";
 
 export interface TrainedModel {
   readonly model: TwoTower;
   readonly layer: IndexingLayer;
   readonly epochs: EpochFacts[];
-  /**
-   * Steps that were taken, and the step whose weights these are: the same, or the best one when training stopped early.
-   */
+  /** Steps taken, and the step whose weights these are: the same, or the best one when training stopped early. */
   readonly steps: number;
   readonly weightsOfStep: number;
   readonly examplesPerSecond: number;
@@ -37,13 +33,11 @@ export interface TrainedModel {
 
 /** What a checkpoint of the loop holds beside arrays. */
 export interface LoopFacts {
-  readonly history: HistoryFacts;
+  readonly measured: MeasurementFacts;
   readonly stopping: EarlyStoppingFacts;
 }
 
-/**
- * Everything about a training that does not change what comes out of it, apart from `validation` with early stopping.
- */
+/** What does not change the outcome of a training, apart from `validation` with early stopping. */
 export interface TrainingRun {
   /** Where checkpoints go; none are written without. */
   readonly checkpoints?: CheckpointStore | undefined;
@@ -79,11 +73,11 @@ export async function trainModel(
   const weights = { model, layer: layerState(layer) };
   const parts = { ...weights, step };
   if (resume) restoreParts(parts, resume.state);
-  const history = new TrainingHistory({ stepsPerEpoch, epochs, batchSize }, resume?.facts.history);
+  const measured = new Measurements({ stepsPerEpoch, epochs, batchSize }, resume?.facts.measured);
   const stopping = new EarlyStopping(config.training.earlyStopping, weights, checkpoints, resume?.facts.stopping);
   const save = async (): Promise<void> => {
-    const facts: LoopFacts = { history: history.facts(), stopping: stopping.facts };
-    await checkpoints?.save(history.step, facts, await joinStates(parts));
+    const facts: LoopFacts = { measured: measured.facts(), stopping: stopping.facts };
+    await checkpoints?.save(measured.step, facts, await joinStates(parts));
   };
   const { validations } = config.training;
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
@@ -91,41 +85,41 @@ export async function trainModel(
   const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, model));
   interrupt?.defer();
   try {
-    while (history.step < totalSteps && !stopping.done) {
-      const at = (history.step % stepsPerEpoch) * batchSize;
-      const order = orderOf(Math.floor(history.step / stepsPerEpoch));
+    while (measured.step < totalSteps && !stopping.done) {
+      const at = (measured.step % stepsPerEpoch) * batchSize;
+      const order = orderOf(Math.floor(measured.step / stepsPerEpoch));
       const phase = layer.phase;
       const result = await step.run(
         order.subarray(at, at + batchSize),
-        rateShare(config.training.decay, history.step / totalSteps),
+        rateShare(config.training.decay, measured.step / totalSteps),
       );
       if (!Number.isFinite(result.loss)) {
         throw new UserError(
-          `training diverged: loss ${result.loss} at step ${history.step + 1} of ${totalSteps}; try a smaller ` +
+          `training diverged: loss ${result.loss} at step ${measured.step + 1} of ${totalSteps}; try a smaller ` +
             `training.learningRate`,
         );
       }
-      history.addStep(result, phase === "joint");
+      measured.addStep(result, phase === "joint");
       if (layer.phase !== phase) {
-        history.milestone(PHASE_NEWS[layer.phase]);
-        progress.say(`step ${formatCount(history.step)}: ${PHASE_NEWS[layer.phase]}`);
+        measured.milestone(PHASE_NEWS[layer.phase]);
+        progress.say(`step ${formatCount(measured.step)}: ${PHASE_NEWS[layer.phase]}`);
         // the k-means start left some
         if (layer.ready) releaseMemory();
       }
-      if (validation && isValidation(history.step)) {
+      if (validation && isValidation(measured.step)) {
         const recall = await validation.recall(model, layer);
-        history.record(recall);
+        measured.record(recall);
         // recall of unquantized items is another measure: it is shown, but no reason to stop or to keep weights
-        if (layer.ready) await stopping.add(history.step, recall);
-      } else history.record();
-      const ended = history.step % stepsPerEpoch === 0 || stopping.done;
-      progress.update(history.examples, note(history, epochs, layer.ready ? result.distortion : undefined));
+        if (layer.ready) await stopping.add(measured.step, recall);
+      } else measured.record();
+      const ended = measured.step % stepsPerEpoch === 0 || stopping.done;
+      progress.update(measured.examples, note(measured, epochs, layer.ready ? result.distortion : undefined));
       if (checkpoints && (ended || checkpoints.due)) await save();
       // Without this a backend that computes synchronously would never let a signal through.
       await nextTurn();
-      if (interrupt?.requested && history.step < totalSteps) {
+      if (interrupt?.requested && measured.step < totalSteps) {
         if (checkpoints) await save();
-        throw new InterruptedError(`stopped at step ${formatCount(history.step)} of ${formatCount(totalSteps)}`);
+        throw new InterruptedError(`stopped at step ${formatCount(measured.step)} of ${formatCount(totalSteps)}`);
       }
     }
   } finally {
@@ -142,11 +136,11 @@ export async function trainModel(
   return {
     model,
     layer,
-    epochs: history.epochs,
-    steps: history.step,
-    weightsOfStep: await stopping.restoreBest(history.step),
-    examplesPerSecond: history.examples / history.seconds,
-    log: history.log(validation && { k: validation.k, queries: validation.queries }),
+    epochs: measured.epochs,
+    steps: measured.step,
+    weightsOfStep: await stopping.restoreBest(measured.step),
+    examplesPerSecond: measured.examples / measured.seconds,
+    log: measured.log(validation && { k: validation.k, queries: validation.queries }),
   };
 }
 
@@ -162,9 +156,9 @@ function rateShare(decay: PoeemConfig["training"]["decay"], progress: number): n
   return progress < 0.5 ? 1 : 1 - 0.9 * (2 * progress - 1);
 }
 
-function note(history: TrainingHistory, epochs: number, distortion: number | undefined): string {
+function note(measured: Measurements, epochs: number, distortion: number | undefined): string {
   const tail = distortion === undefined ? "" : ` · distortion ${distortion.toFixed(3)}`;
-  const recall = history.records.findLast((record) => record.validationRecall !== undefined)?.validationRecall;
+  const recall = measured.records.findLast((record) => record.validationRecall !== undefined)?.validationRecall;
   const seen = recall === undefined ? "" : ` · validation recall ${recall.toFixed(3)}`;
-  return `epoch ${history.currentEpoch}/${epochs} · loss ${history.epochLoss.toFixed(3)}${tail}${seen}`;
+  return `epoch ${measured.currentEpoch}/${epochs} · loss ${measured.epochLoss.toFixed(3)}${tail}${seen}`;
 }

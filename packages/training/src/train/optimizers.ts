@@ -5,9 +5,7 @@ import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { joinStates, restoreParts, type State, type Stateful } from "../state.ts";
 
-/**
- * What moves a step's variables: the towers by the configured optimizer, the codebooks by Adagrad once they are in use.
- */
+/** Moves a step's variables: towers by the configured optimizer, codebooks by Adagrad once they are in use. */
 export class Optimizers implements Stateful {
   readonly #training: PoeemConfig["training"];
   readonly #layer: IndexingLayer;

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/types.ts";
 import type { BatchBuilder } from "../model/batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 import { candidateLogQ } from "./objectives/log-q.ts";

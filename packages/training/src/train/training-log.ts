@@ -10,7 +10,7 @@ export interface TrainingLog {
   readonly validation?: { readonly k: number; readonly queries: number };
 }
 
-/** One point of the curves, about {@link RECORDS_A_RUN} a run: means over the steps since the record before. */
+/** One point of the curves, about {@link RECORDS_A_RUN} per run: means over the steps since the record before. */
 export interface TrainingRecord {
   /** Steps finished, from 1. */
   readonly step: number;

@@ -1,7 +1,7 @@
 import type { IndexingLayer } from "@poeem/indexing-layer";
 import { createCodebook, decode } from "@poeem/pq-core/write";
 import { createQueryTower, type Partition, quantizeRows } from "@poeem/towers";
-import { gather } from "../data/gather.ts";
+import { gather, spreadEvenly } from "../data/gather.ts";
 import type { Dataset } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
@@ -52,12 +52,11 @@ async function searchedVectors(model: TwoTower, layer: IndexingLayer): Promise<F
 /** log Σ_i exp(scale · q·v_i) from items spread evenly over the catalogue, each standing for its share. */
 function sampledPartition(items: Float32Array, dim: number, scale: number): Partition {
   const count = items.length / dim;
-  const sample = Math.min(PARTITION_SAMPLE, count);
-  const spread = Uint32Array.from({ length: sample }, (_, i) => Math.floor((i * count) / sample));
+  const spread = spreadEvenly(count, PARTITION_SAMPLE);
   const { values, scales } = quantizeRows(gather(items, spread, dim), dim);
   return {
     values,
     scales: scales.map((step) => scale * step),
-    bias: new Float32Array(sample).fill(Math.log(count / sample)),
+    bias: new Float32Array(spread.length).fill(Math.log(count / spread.length)),
   };
 }

@@ -1,3 +1,5 @@
+import { countsOf } from "../../data/csr.ts";
+
 /**
  * For each item the logarithm of how often it is expected among the candidates of a step, next to the average item:
  * batch items come as often as they occur in the events, uniform ones all alike (mixed negative sampling, Yang et al.,
@@ -11,19 +13,16 @@
  * @returns (numItems), 0 for an item as frequent as the average
  */
 export function candidateLogQ(
-  eventItem: ArrayLike<number>,
+  eventItem: ArrayLike<number> & Iterable<number>,
   numItems: number,
   batchSize: number,
   uniform: number,
   power = 1,
 ): Float32Array {
-  const counts = new Uint32Array(numItems);
-  for (let event = 0; event < eventItem.length; event++) counts[eventItem[event]!]!++;
+  const counts = countsOf(eventItem, numItems);
   const average = (batchSize + uniform) / numItems;
-  const logQ = new Float32Array(numItems);
-  for (let item = 0; item < numItems; item++) {
-    const expected = (batchSize * Math.max(counts[item]!, 1)) / eventItem.length + uniform / numItems;
-    logQ[item] = power * Math.log(expected / average);
-  }
-  return logQ;
+  return Float32Array.from(counts, (count) => {
+    const expected = (batchSize * Math.max(count, 1)) / eventItem.length + uniform / numItems;
+    return power * Math.log(expected / average);
+  });
 }

@@ -16,9 +16,7 @@ export interface Comparison {
   readonly right: tf.Tensor1D;
   /** Candidates, by query, that are also right and therefore do not compete. */
   readonly masked: Csr;
-  /**
-   * (c) logarithm of how often a candidate is expected among the candidates; of no use when those are the catalogue.
-   */
+  /** (c) logarithm of how often each is expected among the candidates; of no use when those are the catalogue. */
   readonly logQ: Float32Array;
   /** Logarithm of the inverse temperature; a variable to learn it. */
   readonly logScale: tf.Scalar;

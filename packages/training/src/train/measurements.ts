@@ -16,8 +16,8 @@ interface Sums {
   distortion: number;
 }
 
-/** Everything `TrainingHistory` knows, as plain JSON: a checkpoint's facts. Doubles survive JSON unchanged. */
-export interface HistoryFacts {
+/** Everything `Measurements` knows, as plain JSON: a checkpoint's facts. Doubles survive JSON unchanged. */
+export interface MeasurementFacts {
   readonly step: number;
   readonly seconds: number;
   readonly epoch: Sums;
@@ -30,7 +30,7 @@ export interface HistoryFacts {
 const noSums = (): Sums => ({ steps: 0, loss: 0, quantizedSteps: 0, distortion: 0 });
 
 /** What a training measured so far, over all runs that were resumed together. */
-export class TrainingHistory {
+export class Measurements {
   step = 0;
   readonly epochs: EpochFacts[] = [];
   readonly records: TrainingRecord[] = [];
@@ -43,7 +43,7 @@ export class TrainingHistory {
   #secondsBefore = 0;
   readonly #started = performance.now();
 
-  constructor(shape: { stepsPerEpoch: number; epochs: number; batchSize: number }, before?: HistoryFacts) {
+  constructor(shape: { stepsPerEpoch: number; epochs: number; batchSize: number }, before?: MeasurementFacts) {
     this.#stepsPerEpoch = shape.stepsPerEpoch;
     this.#batchSize = shape.batchSize;
     this.#recordEvery = Math.max(1, Math.floor((shape.stepsPerEpoch * shape.epochs) / RECORDS_A_RUN));
@@ -118,7 +118,7 @@ export class TrainingHistory {
     return { records, milestones, ...(validation ? { validation } : {}) };
   }
 
-  facts(): HistoryFacts {
+  facts(): MeasurementFacts {
     const { step, seconds, epochs, records } = this;
     const milestones = this.#milestones;
     return { step, seconds, epoch: this.#epochSums, interval: this.#intervalSums, epochs, records, milestones };
