@@ -200,10 +200,7 @@ export function program(): Command {
   return root;
 }
 
-/**
- * Runs the command line. What the caller can mend, told by its class, is one line on stderr and exit code 1; anything
- * else is a defect and shows its stack.
- */
+/** Runs the command line. What the caller can mend is one line and exit code 1; a defect shows its stack. */
 export async function main(argv: string[]): Promise<void> {
   const root = program();
   try {

@@ -67,10 +67,7 @@ export function pairGain(b: ArrayLike<number>, dim: number, i: number, j: number
   return Math.sqrt(stay * stay + slope * slope) - stay;
 }
 
-/**
- * floor(dim / 2) disjoint pairs of columns: again and again the pair of largest gain among the axes left, each axis
- * remembering its best partner.
- */
+/** floor(dim / 2) disjoint pairs of columns: again and again the pair of largest gain among the axes left. */
 export function greedyPairs(b: ArrayLike<number>, dim: number): [number, number][] {
   const gains = new Float64Array(dim * dim);
   for (let i = 0; i < dim; i++) for (let j = i + 1; j < dim; j++) gains[i * dim + j] = pairGain(b, dim, i, j);

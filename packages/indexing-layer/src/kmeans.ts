@@ -67,10 +67,7 @@ export async function kmeans(options: KmeansOptions): Promise<Clustering> {
 /** Numbers of one score matrix, 16 MB: points are assigned in chunks of as many rows as fit. */
 const MAX_SCORES = 1 << 22;
 
-/**
- * Sets each point's nearest centroid and squared distance on the active backend, several times as fast as a loop here;
- * returns how many points changed cell.
- */
+/** Sets each point's nearest centroid and squared distance on the backend; returns how many changed cell. */
 export async function assignNearest(cells: Omit<Cells, "counts">): Promise<number> {
   const { data, dim, centroids, assignments, squaredDistances } = cells;
   const n = assignments.length;

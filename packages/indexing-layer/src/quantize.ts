@@ -21,10 +21,7 @@ export function nearness(y: tf.Tensor2D, centroids: tf.Tensor2D): tf.Tensor2D {
   return tf.fused.matMul({ a: y, b: tf.transpose(centroids), bias }) as tf.Tensor2D;
 }
 
-/**
- * `residual` (n, dim), `centroids` (M, ksub, subDim) -> (n, M) int32:
- * codes[i][m] = argmin_k |residual[i][m-th sub-vector] - centroids[m][k]|².
- */
+/** `residual` (n, dim), `centroids` (M, ksub, subDim) -> (n, M) int32: codes[i][m] = argmin_k |r[i][m] - c[m][k]|². */
 export function assignCodes(residual: tf.Tensor2D, centroids: tf.Tensor3D): tf.Tensor2D {
   return tf.tidy(() => {
     const [m, ksub, subDim] = centroids.shape;
@@ -54,10 +51,7 @@ export function subNearness(residual: tf.Tensor2D, centroids: tf.Tensor3D): tf.T
   return tf.fused.matMul({ a: residual, b: blockDiagonal, bias: halfSquares(centroids) }) as tf.Tensor2D;
 }
 
-/**
- * (M, ksub, subDim) -> (M·ksub), -|c|²/2. Summed from the flat table: the wasm kernel refuses a bias that was ever of
- * another rank than 1.
- */
+/** (M, ksub, subDim) -> (M·ksub), -|c|²/2, summed flat: the wasm kernel refuses a bias that was not rank 1. */
 function halfSquares(centroids: tf.Tensor3D): tf.Tensor1D {
   const [m, ksub, subDim] = centroids.shape;
   return tf.mul(tf.sum(tf.square(tf.reshape(centroids, [m * ksub, subDim])), 1), -0.5);

@@ -1,7 +1,6 @@
 /**
  * One wording for every complaint: the thing in quotes, what was expected and what came. InputError for what a search
- * was asked, FormatError for a file that is at fault; for calling code TypeError (wrong type) and RangeError (wrong
- * value).
+ * was asked, FormatError for a file at fault; for calling code TypeError (wrong type) and RangeError (wrong value).
  */
 const PREFIX = "[pq-core]";
 

@@ -1,7 +1,4 @@
-/**
- * Runs `work` over all items, at most `limit` at once; results in the order of the items. After a failure no other is
- * started.
- */
+/** Runs `work` over all items, at most `limit` at once; results in their order. After a failure none is started. */
 export async function mapLimited<T, R>(
   items: readonly T[],
   limit: number,

@@ -22,8 +22,7 @@ export interface RollbackFacts {
 /**
  * Makes another published version serve, by default the one published before the serving one. Every value of it is read
  * and compared with its hash before the pointer moves.
- * @throws UserError when there is no such version, or any of its values is missing or damaged; nothing has changed
- * then.
+ * @throws UserError when there is no such version, or a value of it is missing or damaged; then nothing has changed
  */
 export async function rollbackTo(
   store: Store,

@@ -37,8 +37,7 @@ export interface QuestionPlan<Id> {
   readonly exclude: readonly Id[];
   /**
    * @param items (read.length, dim) the vectors that are searched: decoded ones for an index
-   * @returns undefined when nothing of the question is known: every score would be the same, and any order of items a
-   * lie
+   * @returns undefined when nothing of the question is known: all scores would be the same, any order a lie
    */
   embed(items: Float32Array): QueryVectors | undefined;
 }

@@ -64,10 +64,7 @@ export function planMemory(
   };
 }
 
-/**
- * Always there: query tower, filters, what is said of a delta, codebook (its arrays, and again as the kernel wants
- * them), and the parsed manifest.
- */
+/** Always there: query tower, filters, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
 function fixedBytes(manifest: Manifest): number {
   const filters = bytesOfKinds(manifest, ["filters"]);
   return (

@@ -6,10 +6,7 @@ import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { manifestFacts, manifestMembers, usageFacts } from "@poeem/training/inspect/index-facts";
 import { queryTowerFacts } from "@poeem/training/inspect/tower-facts";
 
-/**
- * `poeem inspect`: what an index folder holds, or one file: a manifest, a chunk, a checkpoint, a query tower.
- * Everything that is read is checked.
- */
+/** `poeem inspect`: what an index folder or one of its files holds. Everything that is read is checked. */
 export async function inspect(path: string, options: { delta?: string; json?: boolean }): Promise<void> {
   const folder = await isFolder(path);
   if (!folder) {

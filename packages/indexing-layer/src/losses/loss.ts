@@ -44,10 +44,7 @@ export interface LossInput {
 export interface LayerLoss<O extends Record<string, number>> {
   /** Option → default. */
   readonly options: O;
-  /**
-   * items: computed in every joint step. queries: where queries are given. teacher: not computed here, but handed to
-   * the caller, whose ranking loss takes it in.
-   */
+  /** items: in every joint step. queries: where queries are given. teacher: handed to the caller's ranking loss. */
   readonly needs: "items" | "queries" | "teacher";
   /** The weighted loss; undefined where there is nothing to compute it from. */
   readonly compute?: (input: LossInput, options: Readonly<O>) => tf.Scalar | undefined;

@@ -32,10 +32,7 @@ export interface ArtifactInput extends EncodedVectors {
   readonly previousVersion?: string | undefined;
   /** The nprobe a search uses when it names none. Default: all cells up to 8, else 8. */
   readonly defaultNprobe?: number | undefined;
-  /**
-   * Upper limit of one lists chunk in bytes, at most 8 MiB; default 4 MiB, and 64 KiB (a 4096th of all lists, if more)
-   * beyond 32 MiB of lists.
-   */
+  /** Bytes of one lists chunk, at most 8 MiB; default 4 MiB, beyond 32 MiB of lists 64 KiB or a 4096th of them. */
   readonly listChunkBytes?: number | undefined;
   /** Upper limit of one items chunk in bytes; default 256 KiB. */
   readonly itemChunkBytes?: number | undefined;

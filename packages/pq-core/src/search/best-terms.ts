@@ -3,10 +3,7 @@ import { TopK } from "../kernel/top-k.ts";
 import type { Weighting } from "./merge.ts";
 import { takeBest } from "./ties.ts";
 
-/**
- * Collects the best term logWeight_h + temperature · score_h of each item over the query vectors h: the `size` best
- * items, and those that tie with the last.
- */
+/** Collects the best term logWeight_h + temperature · score_h of each item: the `size` best, and ties of the last. */
 export class BestTerms {
   readonly #terms = new Map<number, number>();
   /** Each item once, by its first term: what it gains by a later one would only raise the threshold. */

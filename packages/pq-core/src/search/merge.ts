@@ -2,8 +2,7 @@ import { check, checkEach, INPUT } from "../errors.ts";
 
 /**
  * How the scores of several query vectors become one score per item. Visited are the cells that any of the vectors
- * probes, `nprobe` for each, and an item of a visited cell has a score by every vector, whichever of them probes its
- * cell.
+ * probes, `nprobe` for each; an item of a visited cell has a score by every vector, whichever of them probes it.
  */
 export type Merge =
   /**

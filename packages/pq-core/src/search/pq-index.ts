@@ -123,10 +123,7 @@ export class PqIndex implements Index {
     return { ...settled, listsProbed, codesScanned };
   }
 
-  /**
-   * The plainest search, one query over resident lists, in one call of the kernel; undefined for any other, and for a
-   * tie with the last result.
-   */
+  /** The plainest search, one query over resident lists, in one kernel call; undefined for others and a last tie. */
   #searchAtOnce(vector: QueryVector, { k, nprobe, filter, exclude, isPlain }: Resolved): SearchResult | undefined {
     const { kernel, resident, offsets } = this.parts;
     if (!isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;

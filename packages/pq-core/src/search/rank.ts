@@ -60,10 +60,7 @@ export function scanVector(scan: Scan, vector: QueryVector, products: Float32Arr
   };
 }
 
-/**
- * How many more than k the kernel is to find, to see ties: none in a single list, whose ordinals ascend as ids do,
- * unless the shift makes scores equal.
- */
+/** How many more than k to find, to see ties: none in a single list, unless the shift makes scores equal. */
 export function spareFor({ nlist }: Codebook, { shift }: QueryVector): 0 | 1 {
   return nlist > 0 || shift !== 0 ? 1 : 0;
 }

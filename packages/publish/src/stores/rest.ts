@@ -40,8 +40,7 @@ class PartialFailure extends Error {
 
 /**
  * The store over Cloudflare's REST API, through its TypeScript SDK. Requests that fail for a passing reason (429, 5xx,
- * a broken connection) are sent again; the SDK's own retries are off, since they know neither `unsuccessful_keys` nor
- * our clock.
+ * a broken connection) are sent again; the SDK's own retries know neither `unsuccessful_keys` nor our clock.
  */
 export function restStore(options: RestStoreOptions): Store {
   const { accountId, namespaceId, apiToken, clock = SYSTEM_CLOCK, random = Math.random, onWait } = options;

@@ -1,8 +1,7 @@
 /**
  * Embedding rows of a vocabulary of hashed features, int8 with one float scale a row: row r belongs to the feature
  * hashes[r] and stands for scales[r] * values[r * embeddingDim + d]. A feature that is not in the vocabulary is unknown
- * and counts for nothing: with rows shared by hash modulo a table size, unknown features would add the rows of others
- * as noise.
+ * and counts for nothing: with rows shared by hash modulo a table size, unknown ones would add rows of others as noise.
  */
 export interface EmbeddingTable {
   readonly embeddingDim: number;

@@ -2,10 +2,7 @@ import type { NumberColumn, TokenizerConfig } from "@poeem/towers";
 import type { Csr } from "./csr.ts";
 import type { Texts } from "./text-list.ts";
 
-/**
- * Queries that are ranked, by query number. A query has any mix of a text, a user's history and a context; of one data
- * set all queries have the same parts.
- */
+/** Queries that are ranked, by number: any mix of text, history and context, the same mix in a data set. */
 export interface QuerySet {
   readonly count: number;
   /** Text of each query; empty when the model reads no text. Two queries may share a text when there are users too. */

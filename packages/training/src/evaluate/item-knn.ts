@@ -1,10 +1,7 @@
 import { type Csr, invert, listOf } from "../data/csr.ts";
 import { topUnseen } from "../rank/top-items.ts";
 
-/**
- * Which items each item speaks for, with their similarities: row j, at offsets[j] … offsets[j + 1] − 1, names the items
- * i that have j among their nearest.
- */
+/** Row j, at offsets[j] … offsets[j + 1] − 1: the items that have j among their nearest, and similarities. */
 export interface ItemNeighbours {
   readonly offsets: Uint32Array;
   readonly items: Uint32Array;

@@ -15,10 +15,7 @@ export function selectTop(scores: ArrayLike<number>, k: number, out: Uint32Array
   }
 }
 
-/**
- * The k best of one query without the items of its history. Scores of the history are overwritten by −Infinity.
- * Fewer than k come back when fewer are left.
- */
+/** The k best (or fewer) of one query without its history, whose scores are overwritten by −Infinity. */
 export function topUnseen(scores: Float32Array | Float64Array, seen: ArrayLike<number>, k: number): Uint32Array {
   let excluded = 0;
   for (let i = 0; i < seen.length; i++) {

@@ -28,8 +28,7 @@ const COST_SHARE = 0.02;
 
 /**
  * The checkpoints of one training in a folder of their own: `step-0000001234.ckpt`, the newest two, and `best.ckpt`
- * when training stops early. Each is written beside its place and renamed into it, so a kill leaves the previous ones
- * whole.
+ * when training stops early. Each is written beside its place and renamed into it, so a kill leaves the others whole.
  */
 export class CheckpointStore {
   readonly directory: string;

@@ -13,8 +13,7 @@ const TINY = 1e-30;
 
 /**
  * One step of joint training for queries with a history. The items of a history are read as the index will hold them,
- * that is through the quantizer, by the same layer call as the candidates; gradients reach them there too, straight
- * through.
+ * that is through the quantizer, by the same layer call as the candidates; gradients reach them straight through.
  */
 export class HistoryStep extends JointStep {
   readonly #parts: StepParts;

@@ -17,10 +17,7 @@ export interface Validation {
 // on.
 const CATALOGUE_SHARE = 0.1;
 
-/**
- * Whether a step ends with a validation: `wanted` of them spread evenly over training, fewer when the catalogue is
- * large beside the data, and one at the end.
- */
+/** Whether a step ends with a validation: `wanted` of them, fewer for a large catalogue, and one at the end. */
 export function validationSchedule(
   wanted: number,
   numItems: number,
