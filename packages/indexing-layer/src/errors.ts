@@ -1,6 +1,6 @@
 import { InputError } from "@poeem/pq-core";
 
-/** What the layer was given cannot be used. @throws InputError "expected …, got …" of the option or argument `name` */
+/** What the layer was given cannot be used. @throws InputError "expected …, got …" of the option `name` */
 export function fail(name: string, expected: string, got: unknown): never {
   throw new InputError(name, `expected ${expected}, got ${got}`);
 }

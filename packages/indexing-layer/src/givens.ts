@@ -6,9 +6,9 @@ import { expectFinite } from "./errors.ts";
  * Givens coordinate descent (Jiang et al., ICLR 2022, arXiv 2203.05082). Kept in double precision on the host; its
  * rounding errors then stay near 1e-12 over tens of thousands of updates, without any re-projection.
  *
- * With Y = X·R the rotated items and Q their reconstructions, B = Yᵀ·Q. Turning columns i and j of R by θ changes the
- * distortion |Y - Q|² by -2·[(cos θ - 1)(B_ii + B_jj) + sin θ (B_ji - B_ij)]: smallest at
- * θ = atan2(B_ji - B_ij, B_ii + B_jj).
+ * With Y = X·R the rotated items and Q their reconstructions, B = Yᵀ·Q. Turning columns i and j of R by θ changes
+ * the distortion |Y - Q|² by -2·[(cos θ - 1)(B_ii + B_jj) + sin θ (B_ji - B_ij)]: smallest at θ = atan2(B_ji -
+ * B_ij, B_ii + B_jj).
  */
 export class GivensRotation {
   readonly dim: number;
@@ -42,7 +42,7 @@ export class GivensRotation {
     }
   }
 
-  /** R ← R·G: column i becomes cos·i + sin·j, column j becomes -sin·i + cos·j; B ← Gᵀ·B likewise by rows. */
+  /** R ← R·G: column i becomes cos·i + sin·j, column j -sin·i + cos·j; B ← Gᵀ·B by rows. */
   turn(i: number, j: number, angle: number): void {
     const { dim, matrix: r, correlation: b } = this;
     const cos = Math.cos(angle);

@@ -1,6 +1,6 @@
 /**
- * Orthogonal Procrustes: the rotation R that maximises trace(Rᵀ·A), R = U·Vᵀ from A = U·S·Vᵀ (Schönemann 1966), with
- * the weakest axis turned over if needed so that det R = +1. One-sided Jacobi in double precision.
+ * Orthogonal Procrustes: the rotation R that maximises trace(Rᵀ·A), R = U·Vᵀ from A = U·S·Vᵀ (Schönemann
+ * 1966), with the weakest axis turned over if needed so that det R = +1. One-sided Jacobi in double precision.
  *
  * @param a (d, d) row-major; not changed
  */

@@ -7,8 +7,8 @@ import { clustered, useBackend, worstDifference } from "./helpers.ts";
 beforeAll(() => useBackend("wasm"));
 
 /*
- * The layer takes the argmax of y·c - |c|²/2 in single precision on the backend, pq-core the argmin of |y - c|² on the
- * host: where two centroids are equally near to within rounding they may differ, and nowhere else.
+ * The layer takes the argmax of y·c - |c|²/2 in single precision on the backend, pq-core the argmin of |y - c|² on
+ * the host: where two centroids are equally near to within rounding they may differ, and nowhere else.
  */
 describe("agreement with pq-core", () => {
   const shapes = [

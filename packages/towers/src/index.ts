@@ -1,7 +1,7 @@
 /**
- * Both towers in plain TypeScript: inputs → their sum → layers → unit vector, and the one function from a question to
- * query vectors. Node, Workers and browsers compute the same numbers as the trainer's TensorFlow.js towers (within
- * 1e-5).
+ * Both towers in plain TypeScript: inputs → their sum → layers → unit vector, and the one function from a
+ * question to query vectors. Node, Workers and browsers compute the same numbers as the trainer's TensorFlow.js towers
+ * (within 1e-5).
  * @module
  */
 export type { Section } from "./format/sections.ts";

@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs-core";
 
 /**
- * Lists of columns of different lengths, one after another: list i is values[offsets[i]] … values[offsets[i + 1] - 1].
+ * Lists of columns of different lengths, one after another: list i is values[offsets[i]] … values[offsets[i + 1] -
+ * 1].
  */
 export interface Lists {
   /** (count + 1) */

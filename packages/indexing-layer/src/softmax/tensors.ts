@@ -15,9 +15,9 @@ interface Part {
 
 /**
  * The definition of the softmax in tensors. Gradients are written out, because automatic ones would keep and pass over
- * the (G·S, C) matrix a dozen times, and products with transposes made explicit, because the wasm backend multiplies by
- * flagged transposes ten times more slowly. There `softmax` is a fused operation, seven times as fast as `exp`: log Σ
- * exp is read off its result.
+ * the (G·S, C) matrix a dozen times, and products with transposes made explicit, because the wasm backend multiplies
+ * by flagged transposes ten times more slowly. There `softmax` is a fused operation, seven times as fast as `exp`: log
+ * Σ exp is read off its result.
  */
 export function softmaxInTensors(problem: SoftmaxProblem): SoftmaxResult {
   const { queries, candidates, teacher, weight = 1 } = problem;

@@ -2,9 +2,9 @@ import { check, checkEach, checkFinite, checkInteger, checkType } from "../error
 import type { Codebook } from "./codebook.ts";
 
 /**
- * Second moments of the query vectors that items meet, E[q qᵀ]: what an error x − x̂ costs a score is E[(q · (x −
- * x̂))²] = (x − x̂)ᵀ E[q qᵀ] (x − x̂). Anisotropic quantization (Guo et al., ICML 2020, theorem 3.2) is the case of
- * queries that are known only by how near they come to x; here they are those of the data.
+ * Second moments of the query vectors that items meet, E[q qᵀ]: what an error x − x̂ costs a score is E[(q · (x
+ * − x̂))²] = (x − x̂)ᵀ E[q qᵀ] (x − x̂). Anisotropic quantization (Guo et al., ICML 2020, theorem 3.2) is
+ * the case of queries that are known only by how near they come to x; here they are those of the data.
  */
 export interface QueryMoments {
   /** (count, dim, dim), each symmetric, of query vectors in rotated space, q·R. */
@@ -40,9 +40,9 @@ export function checkMoments({ moments, momentOf }: QueryMoments, { dim, nlist }
 const { fround } = Math;
 
 /**
- * One sweep of coordinate descent over an item's sub-codes: each in turn becomes the centroid with the least eᵀ·H·e,
- * e = residual − centroids, while the others stay; the first of equals, and the old one where no other is better.
- * Every step in float32, so that the kernel gives the same bits (src/kernel/assembly/score-aware.as.ts).
+ * One sweep of coordinate descent over an item's sub-codes: each in turn becomes the centroid with the least
+ * eᵀ·H·e, e = residual − centroids, while the others stay; the first of equals, and the old one where no other is
+ * better. Every step in float32, so that the kernel gives the same bits (src/kernel/assembly/score-aware.as.ts).
  *
  * @param residual what the sub-quantizers code, (dim)
  * @param moment H, (dim, dim)

@@ -24,8 +24,8 @@ export function sortWords(words: Uint32Array, perKey: number): Uint32Array {
 const SMALL = 16;
 
 /**
- * The same for byte strings: key i is bytes[offsets[i]] … bytes[offsets[i + 1] − 1], and a key ranks before those it
- * begins. The first byte comes first here, so that only bytes that tell keys apart are read.
+ * The same for byte strings: key i is bytes[offsets[i]] … bytes[offsets[i + 1] − 1], and a key ranks before those
+ * it begins. The first byte comes first here, so that only bytes that tell keys apart are read.
  */
 export function sortBytes(bytes: Uint8Array, offsets: ArrayLike<number>): Uint32Array {
   const n = offsets.length - 1;

@@ -11,8 +11,8 @@ export interface PoeemImport {
   /** Centroids of a sub-quantizer in the file (K); the artifact has 16 or 256: those that are used, the rest zeros. */
   readonly numCentroidsUsed: number;
   /**
-   * What the file's norm column turned out to hold. The original library stores ‖x̂‖ in one place and reads ‖x̂‖² in
-   * another, so the column is not used: norms are computed from the codes. `neither` is worth a look.
+   * What the file's norm column turned out to hold. The original library stores ‖x̂‖ in one place and reads
+   * ‖x̂‖² in another, so the column is not used: norms are computed from the codes. `neither` is worth a look.
    */
   readonly norms: "norm" | "squared norm" | "both" | "neither";
 }

@@ -14,8 +14,8 @@ const SLICE = 4096;
 
 /**
  * The `size` items with the best single term log weight_h + temperature · score_h of a vector that probes their cell,
- * each with its log of the mixture of all query vectors, log Σ_h weight_h · exp(temperature · score_h): one component
- * per query vector, for each item of a history, say.
+ * each with its log of the mixture of all query vectors, log Σ_h weight_h · exp(temperature · score_h): one
+ * component per query vector, for each item of a history, say.
  *
  * Finding terms costs as much as a search by each vector. Finding sums would cost many times that, since an item that
  * is good by none may be good by all; it would have to be below `size` others by its best term, and to catch up by

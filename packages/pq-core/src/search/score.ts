@@ -5,8 +5,8 @@ import type { Codebook } from "../codebook/codebook.ts";
  * a bias and a term:
  *
  *   innerProduct  q·x̂                 = bias + Σ table
- *   cosine        q·x̂ / (‖q‖ ‖x̂‖)     = (bias + Σ table) / term,  the query made a unit vector first, term = ‖x̂‖
- *   l2            −‖q − x̂‖²           = (bias + Σ table) − term − ‖q‖², the query doubled first, term = ‖x̂‖²
+ *   cosine        q·x̂ / (‖q‖ ‖x̂‖)     = (bias + Σ table) / term,  the query a unit vector, term = ‖x̂‖
+ *   l2            −‖q − x̂‖²           = (bias + Σ table) − term − ‖q‖², the query doubled, term = ‖x̂‖²
  *
  * Cells are probed by the same score, of the coarse centroid.
  */

@@ -125,8 +125,8 @@ function mixtureOf(
 
 /**
  * Query vectors of a mixture that lean towards what all of a history has in common: u_j + tilt · mean of u. As a
- * distribution, exp(scale · u_j·v) is tilted by exp(scale · tilt · mean·v): what follows from one item, to the taste of
- * the person who had them all.
+ * distribution, exp(scale · u_j·v) is tilted by exp(scale · tilt · mean·v): what follows from one item, to the
+ * taste of the person who had them all.
  * @param units (n) unit vectors, n at least 1
  */
 export function tiltToMean(units: readonly Float32Array[], tilt: number): Float32Array[] {

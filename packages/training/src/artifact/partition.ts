@@ -36,8 +36,8 @@ export interface PartitionOf {
 }
 
 /**
- * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out, by a few
- * hundred terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each
+ * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out, by a
+ * few hundred terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each
  * standing for its share of all. The query vectors are those of training histories, one of each, drawn at random.
  *
  * @param items (count, dim) decoded vectors, as the index holds them

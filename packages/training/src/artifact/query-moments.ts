@@ -17,8 +17,8 @@ const ELSEWHERE = 1e-3;
 
 /**
  * Second moments of query vectors for each cell, every query with the probability that its softmax gives the cell's
- * items: H_c = Σ_q p(c | q) q qᵀ / Σ_q p(c | q), p(c | q) ∝ Σ_{i in c} exp(scale · q·x_i). An error in an item's score
- * matters where the item is among the best, and queries to whom it is lie in a narrow cone around it.
+ * items: H_c = Σ_q p(c | q) q qᵀ / Σ_q p(c | q), p(c | q) ∝ Σ_{i in c} exp(scale · q·x_i). An error in an
+ * item's score matters where the item is among the best, and queries to whom it is lie in a narrow cone around it.
  *
  * @param queries (n, dim)
  * @param items (count, dim) item vectors

@@ -12,9 +12,10 @@ export interface ItemNeighbours {
 export const NEIGHBOURS = 200;
 
 /**
- * Item-to-item similarity by cosine of the binary user columns, cos(i, j) = |users of both| / √(|users of i| · |users
- * of j|) (Sarwar et al., WWW 2001), of which each item i keeps its `size` nearest, ties by smaller number. Counted row
- * by row over an inverted file, so that memory is one row and time is Σ over users of their events squared.
+ * Item-to-item similarity by cosine of the binary user columns, cos(i, j) = |users of both| / √(|users of i| ·
+ * |users of j|) (Sarwar et al., WWW 2001), of which each item i keeps its `size` nearest, ties by smaller number.
+ * Counted row by row over an inverted file, so that memory is one row and time is Σ over users of their events
+ * squared.
  *
  * @param lists items of each user, without repeats
  */
@@ -78,8 +79,8 @@ function insert(
 }
 
 /**
- * Ranks by the summed similarity to the items of a history: score(i) = Σ over the j of the history among the nearest of
- * i of cos(i, j). Items of the history are left out; items without a neighbour in it follow by smaller number.
+ * Ranks by the summed similarity to the items of a history: score(i) = Σ over the j of the history among the nearest
+ * of i of cos(i, j). Items of the history are left out; items without a neighbour in it follow by smaller number.
  */
 export function rankByNeighbours(neighbours: ItemNeighbours, histories: Csr, k: number): Uint32Array[] {
   const { offsets, items, similarities } = neighbours;

@@ -2,8 +2,8 @@ import { withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 
 /**
- * a·b with gradients that transpose explicitly: on the wasm backend `matMul` with its transpose flags is up to 30 times
- * slower than transposing first.  Shapes: (n, k)·(k, m) → (n, m).
+ * a·b with gradients that transpose explicitly: on the wasm backend `matMul` with its transpose flags is up to 30
+ * times slower than transposing first.  Shapes: (n, k)·(k, m) → (n, m).
  */
 export function matMul(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
   return withGradient([a, b], tf.matMul(a, b), [a, b], (dy, saved) => {

@@ -67,7 +67,7 @@ function cooccurrence(histories: Csr, numItems: number, width: number): (x: Floa
   };
 }
 
-/** Orthonormal columns with the span of x (rows, width): x · V · Λ^(−1/2), xᵀx = V Λ Vᵀ. Twice, for precision. */
+/** Orthonormal columns with the span of x (rows, width): x · V · Λ^(−1/2), xᵀx = V Λ Vᵀ. Done twice. */
 function orthonormalize(x: Float32Array, width: number): Float32Array {
   let columns = x;
   for (let pass = 0; pass < 2; pass++) {

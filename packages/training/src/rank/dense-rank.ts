@@ -54,8 +54,8 @@ export async function rankExhaustively(encode: QueryEncoder, ranking: DenseRanki
 
 /**
  * Scores (queries, items) of a slice: inner products, or where a query has several vectors the mixture Σ_h w_h
- * exp(l_h), up to a factor of the query's own. With softmax(l)_i = exp(l_i − max l) / Z and so 1 / Z = max softmax(l),
- * the fused softmax serves as the exponential: on the wasm backend it is several times as fast as `exp`.
+ * exp(l_h), up to a factor of the query's own. With softmax(l)_i = exp(l_i − max l) / Z and so 1 / Z = max
+ * softmax(l), the fused softmax serves as the exponential: on the wasm backend it is several times as fast as `exp`.
  */
 async function scoreSlice(
   slice: readonly QueryVectors[],

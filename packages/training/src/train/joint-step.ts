@@ -31,8 +31,9 @@ export interface StepLosses {
 }
 
 /**
- * One step of joint training: towers → indexing layer → objective + the layer's losses → gradients → optimizers. The
- * tables are gathered and updated on the host; everything between is on the backend, and is read back asynchronously.
+ * One step of joint training: towers → indexing layer → objective + the layer's losses → gradients →
+ * optimizers. The tables are gathered and updated on the host; everything between is on the backend, and is read back
+ * asynchronously.
  */
 export abstract class JointStep implements Stateful {
   readonly #parts: StepParts;

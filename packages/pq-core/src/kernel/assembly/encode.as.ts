@@ -118,8 +118,8 @@ function rotate(from: usize, rotationAt: usize, to: usize): void {
   }
 }
 
-// ‖u‖² − 2 x·u of VECTORS rows x and all coarse centroids u, which differs from the distance by ‖x‖² alone. Centroids
-// as tiles (tile, 1 + dim, 8): first ‖u‖², then −2u.
+// ‖u‖² − 2 x·u of VECTORS rows x and all coarse centroids u, which differs from the distance by ‖x‖²
+// alone. Centroids as tiles (tile, 1 + dim, 8): first ‖u‖², then −2u.
 function scoreCoarse(from: usize, coarseAt: usize, tiles: i32): void {
   const step = <usize>padded << 2;
   const scoreStep = <usize>tiles << 5;
@@ -166,8 +166,8 @@ function nearestCoarse(at: usize, nlist: i32, tiles: i32, largestNorm: f32): i32
   if (!(reach * reach < LARGE)) return exactNearest(nlist);
   let low = v128.load(at);
   for (let i = 16; i < tiles << 5; i += 16) low = f32x4.pmin(low, v128.load(at + i));
-  // Each score is a sum of dim + 1 terms, Σ |term| ≤ (‖x‖ + ‖u‖)²: it is off by (dim + 3) · 2⁻²⁴ of that at most, two
-  // by twice that.
+  // Each score is a sum of dim + 1 terms, Σ |term| ≤ (‖x‖ + ‖u‖)²: it is off by (dim + 3) · 2⁻²⁴ of
+  // that at most, two by twice that.
   const slack = reach * reach * <f32>(dim + 8) * <f32>1.1920929e-7 + <f32>1e-30;
   return nearestBelow(at, tiles >> 1, lowest(low) + slack);
 }

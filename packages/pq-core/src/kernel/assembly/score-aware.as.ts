@@ -12,8 +12,8 @@ function addRow(sums: usize, factor: f32, row: usize, padded: i32): void {
   }
 }
 
-// Costs of the tiles·16 centroids of a sub-quantizer, tiles (tile, subDim, 16): e·(rest + Hₘₘ·e), e = residual −
-// centroid.
+// Costs of the tiles·16 centroids of a sub-quantizer, tiles (tile, subDim, 16): e·(rest + Hₘₘ·e), e = residual
+// − centroid.
 function score(costs: usize, residual: usize, centroids: usize, tiles: i32, subDim: i32, rest: usize, block: usize,
   rowBytes: usize): void {
   for (let quarter = 0; quarter < tiles << 2; quarter++) {

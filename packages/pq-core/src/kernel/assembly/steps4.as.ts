@@ -73,7 +73,8 @@ function fillTermRow(): void {
     // A hundredth of a bucket for the rounding of its edges.
     const low = max<f32>(0, termLow + termStep * (<f32>b - <f32>0.01));
     const high = termLow + termStep * (<f32>b + <f32>1.01);
-    // l2: −t ≤ −low. cosine: sum/t ≥ theta means sum − theta·t ≥ 0, and −theta·t ≤ −theta·(low or high).
+    // l2: −t ≤ −low. cosine: sum/t ≥ theta means sum − theta·t ≥ 0, and −theta·t ≤ −theta·(low or
+    // high).
     store<f32>(row + (<usize>b << 2), termMode == 1 ? -low : theta > 0 ? -theta * low : -theta * high);
   }
   termMax = <f64>rowMax(row);
