@@ -55,9 +55,8 @@ export class Database {
     return new Map(rows.map((row) => [row["column_name"] as string, row["column_type"] as string]));
   }
 
-  /** Runs a query of the user's once and keeps these columns of it in a table. */
-  async keep(source: string, table: string, sql: string, columns: readonly string[]): Promise<void> {
-    const list = [...new Set(columns)].map(quoted).join(", ");
+  /** Runs a query of the user's once and keeps what `list` selects of it in a table. */
+  async keep(source: string, table: string, sql: string, list: string): Promise<void> {
     await this.#guard(source, () => this.run(`CREATE TABLE ${table} AS SELECT ${list} FROM ${subquery(sql)}`));
   }
 

@@ -1,8 +1,9 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
-import { type Database, quoted } from "./duckdb.ts";
-import { findRows, type Problem, refuse, requireColumns } from "./problems.ts";
+import type { Database } from "./duckdb.ts";
+import { type KeptTable, keepTable } from "./kept-table.ts";
+import { findRows, type Problem, refuse } from "./problems.ts";
 import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts";
 
 /**
@@ -14,31 +15,30 @@ import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts
 export async function readEvents(
   database: Database,
   config: PoeemConfig,
+  items: KeptTable,
 ): Promise<{ events: EventTable; unknownItems: Finding }> {
   const { query, user, item, time, context } = config.events;
   const split = config.split.by === "hash" ? (config.split.columns ?? []) : [];
-  const named = [query, user, item, time, ...context, ...split].filter((name) => name !== undefined);
-  const types = await database.describe("data.events", config.data.events);
-  requireColumns("data.events", [...types.keys()], named);
-  await database.keep("data.events", "events", config.data.events, named);
-  const [counted] = await database.rows("SELECT count(*)::DOUBLE AS count FROM events");
-  const rows = Number(counted!["count"]);
-  if (rows === 0) throw new UserError("data.events: expected at least one row, got none");
+  const texts = [query, user, item, ...context, ...split].filter((name) => name !== undefined);
+  const from = { source: "data.events", sql: config.data.events };
+  const table = await keepTable(database, from, "events", { texts, values: time === undefined ? [] : [time] });
+  const { count: rows } = table;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
-  await checkEvents(database, config, types);
+  await checkEvents(database, config, table);
 
   const columns = new Map<string, Dictionary>();
   for (const name of [query, user, ...context, ...split]) {
     if (name === undefined || name === item || columns.has(name)) continue;
-    const values = await numberValues(database, name, `dictionary${columns.size}`);
+    const values = await numberValues(database, table.sql(name), `dictionary${columns.size}`);
     columns.set(name, { values, numbers: new Uint32Array(rows) });
   }
-  const onItem = await joinOnItem(database, config, types);
-  const items = new Uint32Array(rows);
+  const onItem = joinOnItem(config, items, table);
+  const numbers = new Uint32Array(rows);
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
-  await fill(database, config, { onItem, timeValue: time && secondsOf(time, types.get(time)!) }, items, columns, times);
-  const unknown = await unknownItems(database, item, onItem, items);
-  return { events: eventTable(config, items, columns, times), unknownItems: unknown };
+  const timeValue = time && secondsOf(table, time);
+  await fill(database, config, { table, onItem, timeValue }, numbers, columns, times);
+  const unknown = await unknownItems(database, table.sql(item), onItem, numbers);
+  return { events: eventTable(config, numbers, columns, times), unknownItems: unknown };
 }
 
 /** The columns as a table, without the events of unknown items. */
@@ -81,8 +81,7 @@ export function numbersOf(chunk: DuckDBDataChunk, column: number): Uint32Array {
 }
 
 /** Numbers the distinct values of a column in order of their first event, in a table; null gets no number. */
-async function numberValues(database: Database, name: string, table: string): Promise<string[]> {
-  const column = quoted(name);
+async function numberValues(database: Database, column: string, table: string): Promise<string[]> {
   await database.run(
     `CREATE TABLE ${table} AS
      SELECT value, (row_number() OVER (ORDER BY first) - 1)::UINTEGER AS number
@@ -99,7 +98,7 @@ async function numberValues(database: Database, name: string, table: string): Pr
 async function fill(
   database: Database,
   config: PoeemConfig,
-  sql: { onItem: string; timeValue: string | undefined },
+  sql: { table: KeptTable; onItem: string; timeValue: string | undefined },
   items: Uint32Array,
   columns: ReadonlyMap<string, Dictionary>,
   times: Float64Array | undefined,
@@ -112,7 +111,7 @@ async function fill(
     const table = `dictionary${joins.length - 1}`;
     outputs.push(numbers);
     selected.push(`coalesce(${table}.number, ${NONE})::UINTEGER`);
-    joins.push(`LEFT JOIN ${table} ON ${table}.value = events.${quoted(name)}`);
+    joins.push(`LEFT JOIN ${table} ON ${table}.value = ${sql.table.sql(name)}`);
     if (name === config.events.user) order.unshift(`${table}.number`, ...(sql.timeValue ? [sql.timeValue] : []));
   }
   if (times && sql.timeValue) {
@@ -133,17 +132,16 @@ async function fill(
 }
 
 /** Ids of one type are compared as they are; else as text: "7" and 7 are the same id. */
-async function joinOnItem(database: Database, config: PoeemConfig, types: Map<string, string>): Promise<string> {
+function joinOnItem(config: PoeemConfig, items: KeptTable, events: KeptTable): string {
   const { id } = config.items;
   const { item } = config.events;
-  const itemTypes = await database.describe("data.items", "FROM items");
-  const text = itemTypes.get(id) === types.get(item) ? "" : "::VARCHAR";
-  return `items.${quoted(id)}${text} = events.${quoted(item)}${text}`;
+  const text = items.type(id) === events.type(item) ? "" : "::VARCHAR";
+  return `${items.sql(id)}${text} = ${events.sql(item)}${text}`;
 }
 
-function secondsOf(name: string, type: string): string {
-  const value = `events.${quoted(name)}`;
-  return `${isClock(type) ? `epoch(${value})` : value}::DOUBLE`;
+function secondsOf(table: KeptTable, name: string): string {
+  const value = table.sql(name);
+  return `${isClock(table.type(name)) ? `epoch(${value})` : value}::DOUBLE`;
 }
 
 const isClock = (type: string): boolean => type === "DATE" || type.startsWith("TIMESTAMP");
@@ -151,29 +149,29 @@ const isNumber = (type: string): boolean =>
   /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type);
 
 /** Types of the columns, and values that must be there. */
-async function checkEvents(database: Database, config: PoeemConfig, types: Map<string, string>): Promise<void> {
+async function checkEvents(database: Database, config: PoeemConfig, table: KeptTable): Promise<void> {
   const { query, user, time, context } = config.events;
   for (const name of [query, user, ...context]) {
-    const type = name === undefined ? "" : types.get(name)!;
+    const type = name === undefined ? "" : table.type(name);
     if (/\[\d*\]$|^(STRUCT|MAP|UNION)/.test(type)) {
       throw new UserError(`data.events: expected one value per row in column ${name}, got type ${type}`);
     }
   }
-  if (time !== undefined && !isClock(types.get(time)!) && !isNumber(types.get(time)!)) {
-    throw new UserError(
-      `data.events: expected numbers, dates or timestamps in column ${time}, got type ${types.get(time)}`,
-    );
+  const timeType = time === undefined ? "DOUBLE" : table.type(time);
+  if (!isClock(timeType) && !isNumber(timeType)) {
+    throw new UserError(`data.events: expected numbers, dates or timestamps in column ${time}, got type ${timeType}`);
   }
   const problems: Problem[] = [];
   for (const name of [query, user, time]) {
     if (name === undefined) continue;
-    const missing = name === time ? `${quoted(name)} IS NULL` : `coalesce(${quoted(name)}::VARCHAR, '') = ''`;
-    problems.push({ what: `no ${name}`, ...(await findRows(database, `events WHERE ${missing}`, quoted(name))) });
+    const value = table.sql(name);
+    const missing = name === time ? `${value} IS NULL` : `coalesce(${value}::VARCHAR, '') = ''`;
+    problems.push({ what: `no ${name}`, ...(await findRows(database, `events WHERE ${missing}`, value)) });
   }
   refuse("data.events", problems);
 }
 
 async function unknownItems(database: Database, item: string, onItem: string, numbers: Uint32Array): Promise<Finding> {
   if (!numbers.includes(NONE)) return { count: 0, examples: [] };
-  return findRows(database, `events ANTI JOIN items ON ${onItem}`, `events.${quoted(item)}`);
+  return findRows(database, `events ANTI JOIN items ON ${onItem}`, item);
 }

@@ -28,8 +28,8 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
   const folders = options.data === undefined ? [directory, join(directory, "data")] : [folderOf(options.data)];
   const database = await Database.open(folders, config.data.memoryLimit);
   try {
-    const { ids, items } = await readItems(database, config);
-    const { events, unknownItems } = await readEvents(database, config);
+    const { ids, items, table } = await readItems(database, config);
+    const { events, unknownItems } = await readEvents(database, config, table);
     if (options.strict && unknownItems.count > 0) {
       refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknownItems }]);
     }

@@ -1,0 +1,55 @@
+import { UserError } from "@poeem/offline/errors";
+import { type Database, quoted } from "./duckdb.ts";
+import { requireColumns } from "./problems.ts";
+
+/** A query of the user's, and what it is called in errors, such as "data.items". */
+export interface Source {
+  readonly source: string;
+  readonly sql: string;
+}
+
+/** Columns of a query of the user's in a table of ours. Their names there are ours too: any name is fine in a file. */
+export interface KeptTable {
+  /** Name in SQL. Its rowid is the number of the row. */
+  readonly name: string;
+  readonly count: number;
+  /** A column as SQL has it, by the user's name for it. */
+  sql(column: string): string;
+  /** Its type in DuckDB's words. */
+  type(column: string): string;
+}
+
+/** What to keep of a source. */
+export interface Wanted {
+  /** Columns that are text to us, whatever a reader takes them for: ids, texts, categories. */
+  readonly texts: readonly string[];
+  /** All others. */
+  readonly values: readonly string[];
+}
+
+/**
+ * Runs a query of the user's once and keeps some of its columns.
+ * @throws UserError for SQL or files that do not work, a column that is not there, and no rows
+ */
+export async function keepTable(
+  database: Database,
+  { source, sql }: Source,
+  name: string,
+  { texts, values }: Wanted,
+): Promise<KeptTable> {
+  const types = await database.describe(source, sql);
+  const columns = [...new Set([...texts, ...values])];
+  requireColumns(source, [...types.keys()], columns);
+  const number = new Map(columns.map((column, i) => [column, `c${i}`]));
+  const list = columns.map((column) => `${quoted(column)} AS ${number.get(column)}`).join(", ");
+  await database.keep(source, name, sql, list);
+  const [counted] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM ${name}`);
+  const count = Number(counted!["count"]);
+  if (count === 0) throw new UserError(`${source}: expected at least one row, got none`);
+  return {
+    name,
+    count,
+    sql: (column) => `${name}.${number.get(column)}`,
+    type: (column) => types.get(column)!,
+  };
+}
