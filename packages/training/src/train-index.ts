@@ -14,6 +14,7 @@ import { type LoadOptions, loadData } from "./data/load.ts";
 import { type DataFacts, dataFacts, describeData } from "./data/report.ts";
 import { releaseMemory } from "./release-memory.ts";
 import { CheckpointStore } from "./train/checkpoint.ts";
+import { describeFit, fitConfig } from "./train/fit-config.ts";
 import { Interrupt, InterruptedError } from "./train/interrupt.ts";
 import { type LoopFacts, trainModel } from "./train/loop.ts";
 import type { EpochFacts } from "./train/measurements.ts";
@@ -60,16 +61,19 @@ export async function trainIndex({
   ...options
 }: TrainIndexOptions): Promise<TrainedIndex> {
   const started = performance.now();
-  const { config, directory } = await loadConfig(options.config);
-  if (options.seed !== undefined) config.training.seed = options.seed;
+  const { config: asked, directory } = await loadConfig(options.config);
+  if (options.seed !== undefined) asked.training.seed = options.seed;
   const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
   await checkIndexTarget(out);
   const backend = await useBackend(options.backend, say);
-  const raw = await loadData(config, directory, options);
-  const filters = filterColumns(raw, config);
-  const dataset = buildDataset(raw, config);
+  const raw = await loadData(asked, directory, options);
+  const filters = filterColumns(raw, asked);
+  const dataset = buildDataset(raw, asked);
   const data = dataFacts(raw, dataset);
-  for (const line of describeData(config.name, data)) say(line);
+  for (const line of describeData(asked.name, data)) say(line);
+  const config = fitConfig(asked, dataset);
+  const fitted = describeFit(asked, config, dataset);
+  if (fitted) say(fitted);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
     { config, dataHash: raw.hash, backend, code: await codeVersions() },

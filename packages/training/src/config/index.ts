@@ -4,12 +4,14 @@ import { positive } from "./values.ts";
 
 export const INDEX = z
   .strictObject({
-    /** Coarse cells. */
-    nlist: z.number().int().min(0).default(64),
+    /**
+     * Coarse cells; 0 for none. Default: 64, or the largest power of two that leaves every cell 32 items on average.
+     */
+    nlist: z.number().int().min(0).optional(),
     numSubQuantizers: positive.default(32),
     nbits: z.union([z.literal(4), z.literal(8)]).default(4),
-    /** Cells visited by default. */
-    nprobe: positive.default(32),
+    /** Cells visited by default. Default: 32, or all where there are fewer. */
+    nprobe: positive.optional(),
     /** Share of the training steps before the quantizer starts (Poeem's warm start). */
     warmup: z.number().min(0).max(0.95).default(0.4),
     /**
@@ -23,7 +25,7 @@ export const INDEX = z
      * have histories, which gain by it (texts do not).
      */
     scoreAware: z.boolean().optional(),
-    /** Item vectors gathered for the k-means start. */
-    bufferSize: positive.default(8192),
+    /** Item vectors gathered for the k-means start. Default: 8192, or half of those met after the warm-up. */
+    bufferSize: positive.optional(),
   })
   .prefault({});

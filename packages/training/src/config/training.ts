@@ -3,8 +3,10 @@ import { positive } from "./values.ts";
 
 export const TRAINING = z
   .strictObject({
-    batchSize: positive.default(1024),
-    epochs: positive.default(2),
+    /** Events per step. Default: 1024, or XX. */
+    batchSize: positive.optional(),
+    /** Passes over the training events. Default: 2, XX. */
+    epochs: positive.optional(),
     /**
      * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in
      * histories, which spares the first half of a training; for a model with users.

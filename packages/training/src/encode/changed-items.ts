@@ -4,7 +4,7 @@ import { UserError } from "@poeem/offline/errors";
 import { readBytes, readVectors } from "@poeem/offline/files";
 import type { Index, ItemIds } from "@poeem/pq-core";
 import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
-import { type PoeemConfig, resolveConfig } from "../config.ts";
+import { type PoeemConfig, readConfig } from "../config.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { embedItems } from "./embed-items.ts";
@@ -104,7 +104,7 @@ function configOf({ manifest }: Index, directory: string): PoeemConfig {
   const config = (manifest.training as { config?: unknown } | undefined)?.config;
   if (config === undefined)
     throw new UserError(`index ${directory} was not trained by \`poeem train\`: give --vectors and --ids`);
-  return resolveConfig(config, `index ${directory}`);
+  return readConfig(config, `index ${directory}`);
 }
 
 function typedIds(ids: string[], { manifest: { idType } }: Index): ItemIds {

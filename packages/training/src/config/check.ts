@@ -1,0 +1,61 @@
+import { UserError } from "@poeem/offline/errors";
+import type { z } from "zod";
+import type { SCHEMA } from "./schema.ts";
+
+/**
+ * What no single key can know: settings that contradict each other.
+ * @throws UserError for the first of them
+ */
+export function checkConfig(config: z.output<typeof SCHEMA>, where: string): void {
+  const { model, index, events, split, training } = config;
+  const refuse = (wrong: boolean, why: string): void => {
+    if (wrong) throw new UserError(`${where}: ${why}`);
+  };
+  const { by, columns } = split;
+  const named = "to name a column, got none";
+  refuse(
+    model.history.as === "mixture" && events.user !== undefined && (events.query ?? events.context[0]) !== undefined,
+    'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',
+  );
+  refuse(
+    training.start === "spectral" && events.user === undefined,
+    `training.start "spectral" expected events.user ${named}`,
+  );
+  refuse(by === "time" && events.time === undefined, `split.by "time" expected events.time ${named}`);
+  refuse(
+    (by === "last" || by === "user") && events.user === undefined,
+    `split.by "${by}" expected events.user ${named}`,
+  );
+  refuse(columns !== undefined && by !== "hash", `split.columns is for a split by hash, got split.by "${by}"`);
+  refuse(
+    split.share !== undefined && by !== "time" && by !== "user",
+    `split.share is for a split by time or by user, got split.by "${by}"`,
+  );
+  const { minGram, maxGram } = model;
+  refuse(
+    maxGram > 0 && minGram > maxGram,
+    `model.minGram expected at most model.maxGram (${maxGram}), got ${minGram}; model.maxGram 0 turns n-grams off`,
+  );
+  for (const [one, other] of [
+    ["query", "item"],
+    ["user", "item"],
+    ["query", "user"],
+  ] as const) {
+    refuse(
+      events[one] !== undefined && events[one] === events[other],
+      `events.${one} and events.${other} expected two columns, got "${events[one]}" for both`,
+    );
+  }
+  const { numSubQuantizers: M, nbits, nlist, nprobe, bufferSize } = index;
+  refuse(model.dim % M !== 0, `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`);
+  refuse(
+    nprobe !== undefined && nlist !== undefined && nprobe > Math.max(1, nlist),
+    `index.nprobe expected at most index.nlist (${nlist}), got ${nprobe}`,
+  );
+  if (bufferSize === undefined) return;
+  refuse(bufferSize < 2 ** nbits, `index.bufferSize expected at least ${2 ** nbits} (2^nbits), got ${bufferSize}`);
+  refuse(
+    nlist !== undefined && nlist > bufferSize,
+    `index.nlist expected at most index.bufferSize (${bufferSize}), got ${nlist}`,
+  );
+}
