@@ -9,6 +9,7 @@ import { ITEM_TOWER_FILE, itemTowerBytes } from "./artifact/item-tower-file.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
 import { loadConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
+import { describeDoubts } from "./data/doubts.ts";
 import { filterColumns } from "./data/filter-columns.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
 import { type DataFacts, dataFacts, describeData } from "./data/report.ts";
@@ -71,6 +72,7 @@ export async function trainIndex({
   const dataset = buildDataset(raw, asked);
   const data = dataFacts(raw, dataset);
   for (const line of describeData(asked.name, data)) say(line);
+  for (const line of describeDoubts(raw, asked, dataset.train.texts)) say(line);
   const config = fitConfig(asked, dataset);
   const fitted = describeFit(asked, config, dataset);
   if (fitted) say(fitted);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { columns } from "./values.ts";
 
 export const ITEMS = z.strictObject({
+  /** Column of ids, one per item. */
   id: z.string().default("id"),
   /** Shown as the name of a result. */
   title: z.string().default("title"),

@@ -11,7 +11,7 @@ const USUAL = { nlist: 64, nprobe: 32, bufferSize: 8192, batchSize: 1024, epochs
 const ITEMS_PER_CELL = 32;
 /** Steps that few events are cut into per epoch, and steps of the whole training. */
 const STEPS_PER_EPOCH = 16;
-const LEAST_STEPS = 320;
+const LEAST_STEPS = 160;
 
 /**
  * Fills in what follows from the data, unless it is set by hand:
@@ -19,7 +19,7 @@ const LEAST_STEPS = 320;
  * - `index.nlist`: 64, or the largest power of two that leaves every cell 32 items on average.
  * - `index.nprobe`: 32, or all cells where there are fewer.
  * - `training.batchSize`: 1024, or the largest power of two that makes 16 steps of an epoch.
- * - `training.epochs`: 2, or as many as make 320 steps.
+ * - `training.epochs`: 2, or as many as make 160 steps.
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.
  *
  * @throws UserError for histories that are none, and for more cells than items
