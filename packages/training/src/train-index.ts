@@ -74,8 +74,7 @@ export async function trainIndex({
   for (const line of describeData(asked.name, data)) say(line);
   for (const line of describeDoubts(raw, asked, dataset.train.texts)) say(line);
   const config = fitConfig(asked, dataset);
-  const fitted = describeFit(asked, config, dataset);
-  if (fitted) say(fitted);
+  for (const line of describeFit(asked, config, dataset)) say(line);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
     { config, dataHash: raw.hash, backend, code: await codeVersions() },

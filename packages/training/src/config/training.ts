@@ -3,7 +3,7 @@ import { positive } from "./values.ts";
 
 export const TRAINING = z
   .strictObject({
-    /** Events per step. Default: 1024, or the largest power of two that makes 16 steps of an epoch. */
+    /** Events per step. Default: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16. */
     batchSize: positive.optional(),
     /** Passes over the training events. Default: 2, or as many as make 160 steps. */
     epochs: positive.optional(),

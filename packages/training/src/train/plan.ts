@@ -5,6 +5,9 @@ import type { Dataset } from "../data/types.ts";
 import { eventOrder } from "./event-order.ts";
 import { createHistoryBatches, groupSizeOfModel } from "./history-batch.ts";
 
+// Of anything: a training that needs more will not be waited for.
+const MOST_EPOCHS = 1 << 20;
+
 /** The schedule of a training, known before its first step. */
 export interface TrainingPlan {
   readonly batchSize: number;
@@ -14,8 +17,18 @@ export interface TrainingPlan {
   readonly warmupSteps: number;
 }
 
-/** Steps of some passes over the training events. Events that fill no batch are left out of an epoch. */
-export function planSteps(config: PoeemConfig, numEvents: number, { batchSize, epochs }: Passes): TrainingPlan {
+/**
+ * Steps of some passes over the training events. Events that fill no batch are left out of an epoch.
+ * @throws UserError for a batch of more events than there are
+ */
+export function planSteps(config: PoeemConfig, dataset: Dataset, { batchSize, epochs }: Passes): TrainingPlan {
+  const numEvents = dataset.eventItem.length;
+  if (numEvents < batchSize) {
+    throw new UserError(
+      `training.batchSize: expected at most the number of training events (${formatCount(numEvents)}), got ` +
+        formatCount(batchSize),
+    );
+  }
   const stepsPerEpoch = Math.floor(numEvents / batchSize);
   const totalSteps = stepsPerEpoch * epochs;
   return { batchSize, stepsPerEpoch, totalSteps, warmupSteps: Math.floor(config.index.warmup * totalSteps) };
@@ -44,37 +57,34 @@ export function gatheredItems(config: PoeemConfig, dataset: Dataset, plan: Train
   return Math.min(most, gathered);
 }
 
+/** Epochs, doubled from those given until they gather as many item vectors. */
+export function epochsToGather(config: PoeemConfig, dataset: Dataset, { batchSize, epochs }: Passes, count: number) {
+  let enough = epochs;
+  const gathered = () =>
+    gatheredItems(config, dataset, planSteps(config, dataset, { batchSize, epochs: enough }), count);
+  while (gathered() < count && enough < MOST_EPOCHS) enough *= 2;
+  return enough;
+}
+
 /**
  * The schedule of a training.
  * @throws UserError where the events cannot start the quantizer, with values that would do
  */
 export function planTraining(config: FittedConfig, dataset: Dataset): TrainingPlan {
   const { nlist, nbits, bufferSize, warmup } = config.index;
-  const { batchSize, epochs } = config.training;
-  const numEvents = dataset.eventItem.length;
-  if (numEvents < batchSize) {
-    throw new UserError(
-      `training.batchSize: expected at most the number of training events (${formatCount(numEvents)}), got ` +
-        formatCount(batchSize),
-    );
-  }
-  const plan = planSteps(config, numEvents, config.training);
+  const { batchSize } = config.training;
+  const plan = planSteps(config, dataset, config.training);
   const gathered = gatheredItems(config, dataset, plan, bufferSize);
   if (gathered === bufferSize) return plan;
   const least = Math.max(nlist, 2 ** nbits);
-  const would = gathered >= least ? `index.bufferSize ${gathered}` : `training.epochs ${epochsFor(least)}`;
+  const would =
+    gathered >= least
+      ? `index.bufferSize ${gathered}`
+      : `training.epochs ${epochsToGather(config, dataset, config.training, bufferSize)}`;
   throw new UserError(
-    `too few training events: index.bufferSize ${formatCount(bufferSize)} item vectors are to start the quantizer, ` +
-      `but ${formatCount(numEvents)} events in batches of ${formatCount(batchSize)} give ${formatCount(gathered)} in ` +
-      `${formatCount(plan.totalSteps - plan.warmupSteps)} steps after the warm-up (index.warmup ${warmup}); ` +
+    `too few training events to start the quantizer: index.bufferSize expected ${formatCount(bufferSize)} item ` +
+      `vectors after the warm-up (index.warmup ${warmup}), got ${formatCount(gathered)} from ` +
+      `${formatCount(plan.totalSteps - plan.warmupSteps)} steps of training.batchSize ${formatCount(batchSize)}; ` +
       `${would} would do`,
   );
-
-  /** Epochs, doubled until they gather `count` items, and the buffer that holds as many. */
-  function epochsFor(count: number): string {
-    let more = epochs;
-    do more *= 2;
-    while (gatheredItems(config, dataset, planSteps(config, numEvents, { batchSize, epochs: more }), count) < count);
-    return count === bufferSize ? String(more) : `${more} with index.bufferSize ${count}`;
-  }
 }
