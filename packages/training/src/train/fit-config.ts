@@ -22,8 +22,8 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  *
  * - `index.nlist`: 64, or the largest power of two that leaves every cell 32 items on average.
  * - `index.nprobe`: 32, or all cells where there are fewer.
- * - `training.batchSize`: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16, if there are as
- *   many events.
+ * - `training.batchSize`: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16 where there
+ *   are as many events.
  * - `training.epochs`: 2, or as many as make 160 steps.
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.
  *
