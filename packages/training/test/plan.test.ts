@@ -116,9 +116,7 @@ describe("the plan of a training", () => {
     );
     expect(refusal(few, { bufferSize: 50 })).toBe("");
     const fewer = { batchSize: 10, epochs: 1 };
-    expect(refusal(fewer, { bufferSize: 300, nbits: 8 })).toMatch(
-      /got 30 from 3 steps .*; training.epochs 16 would do$/,
-    );
+    expect(refusal(fewer, { bufferSize: 300, nbits: 8 })).toMatch(/got 30 from 3 steps .*; training.epochs 16 would/);
     expect(refusal({ ...fewer, epochs: 16 }, { bufferSize: 300, nbits: 8 })).toBe("");
     expect(refusal({ batchSize: 41 }, {})).toBe(
       "training.batchSize: expected at most the number of training events (40), got 41",

@@ -11,7 +11,7 @@ export const ITEMS = z.strictObject({
    * that is one of them, word for word, is an easy one.
    */
   text: columns.default([]),
-  /** Also describes an item by the words of its *training* queries (never those held out). */
+  /** Also describes an item by the words of its training queries, never those held out. */
   textFromEvents: z.boolean().default(false),
   /** Columns with one category each, or a list of categories. */
   categories: columns.default([]),
