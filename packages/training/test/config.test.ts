@@ -11,10 +11,10 @@ const resolve = (changed: object) => resolveConfig({ ...base, ...changed }, "her
 
 describe("a wrong key or value", () => {
   it.each([
-    [{ indx: {} }, "here: indx: unknown key, did you mean index? (the top level has name, data, items, events, "],
-    [{ index: { nlists: 8 } }, "here: index.nlists: unknown key, did you mean nlist? (index has nlist, numSubQuant"],
-    [{ index: { rooting: 8 } }, "index.rooting: unknown key, did you mean routing?"],
-    [{ model: { history: { form: "mean" } } }, "model.history.form: unknown key (model.history has as, tilt, length"],
+    [{ indx: {} }, 'here: (top level): Unrecognized key "indx", did you mean "index"? (keys: name, data, items, '],
+    [{ index: { nlists: 8 } }, 'here: index: Unrecognized key "nlists", did you mean "nlist"? (keys: nlist, numSub'],
+    [{ index: { rooting: 8 } }, 'index: Unrecognized key "rooting", did you mean "routing"? (keys:'],
+    [{ model: { history: { form: "mean" } } }, 'model.history: Unrecognized key "form" (keys: as, tilt, length'],
     [{ index: { nlist: "64" } }, 'here: index.nlist: expected an integer of at least 0, got "64"'],
     [{ index: { nlist: 1.5 } }, "index.nlist: expected an integer of at least 0, got 1.5"],
     [{ index: { warmup: 1 } }, "index.warmup: expected a number from 0 to 0.95, got 1"],
@@ -45,7 +45,9 @@ describe("a wrong key or value", () => {
   });
 
   it("is not hidden by another one", () => {
-    expect(() => resolve({ index: { nlist: -1, nprobes: 3 }, foo: 1 })).toThrow(/nlist: .*; .*nprobes: .*; .*foo: /);
+    expect(() => resolve({ index: { nlist: -1, nprobes: 3 }, foo: 1 })).toThrow(
+      /nlist: .*; index: .*nprobes.*; .*"foo"/,
+    );
   });
 });
 

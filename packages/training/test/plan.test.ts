@@ -111,8 +111,8 @@ describe("the plan of a training", () => {
     // 8 steps, 3 of them warm-up
     const few = { batchSize: 10, epochs: 2 };
     expect(refusal(few, { bufferSize: 8192 })).toBe(
-      "too few training events to start the quantizer: index.bufferSize expected 8,192 item vectors after the warm-up " +
-        "(index.warmup 0.4), got 50 from 5 steps of training.batchSize 10; index.bufferSize 50 would do",
+      "too few training events to start the quantizer: index.bufferSize expected 8,192 item vectors after the " +
+        "warm-up (index.warmup 0.4), got 50 from 5 steps of training.batchSize 10; index.bufferSize 50 would do",
     );
     expect(refusal(few, { bufferSize: 50 })).toBe("");
     const fewer = { batchSize: 10, epochs: 1 };

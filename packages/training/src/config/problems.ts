@@ -14,19 +14,18 @@ export function describeProblems(issues: readonly z.core.$ZodIssue[]): string[] 
       issue.code === "invalid_format" || issue.code === "custom" || schema === undefined
         ? issue.message
         : `expected ${describeValues(schema)}`;
-    return `${issue.path.join(".") || "(top level)"}: ${expected}, got ${show(issue.input)}`;
+    return `${placeOf(issue.path)}: ${expected}, got ${show(issue.input)}`;
   });
 }
 
 function describeUnknown(path: readonly PropertyKey[], key: string): string {
   const known = Object.keys(schemaAt(path)?.properties ?? {});
   const meant = nearest(key, known);
-  const section = path.join(".");
-  return (
-    `${[...path, key].join(".")}: unknown key${meant ? `, did you mean ${meant}?` : ""} ` +
-    `(${section || "the top level"} has ${known.join(", ")})`
-  );
+  const hint = meant ? `, did you mean "${meant}"?` : "";
+  return `${placeOf(path)}: Unrecognized key "${key}"${hint} (keys: ${known.join(", ")})`;
 }
+
+const placeOf = (path: readonly PropertyKey[]): string => path.join(".") || "(top level)";
 
 function show(value: unknown): string {
   if (value === undefined) return "nothing";
