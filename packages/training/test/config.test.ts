@@ -62,6 +62,23 @@ describe("settings that contradict each other", () => {
     [{ index: { nlist: 8, nprobe: 9 } }, "index.nprobe expected at most index.nlist (8), got 9"],
     [{ index: { nlist: 600, bufferSize: 512 } }, "index.nlist expected at most index.bufferSize (512), got 600"],
     [{ index: { nbits: 8, bufferSize: 255 } }, "index.bufferSize expected at least 256 (2^nbits), got 255"],
+    [
+      { events: { user: "u" }, training: { objective: "full" } },
+      'training.objective expected "softmax" with events.user, whose histories train on no other, got "full"',
+    ],
+    [
+      { events: { user: "u" }, training: { learnScale: true } },
+      "training.learnScale expected false with events.user, got true",
+    ],
+    [
+      { training: { earlyStopping: 3 }, split: { validation: 0 } },
+      "training.earlyStopping expected 0 where nothing is validated (training.validations 20, ",
+    ],
+    [
+      { training: { earlyStopping: 3, validations: 0 } },
+      "training.earlyStopping expected 0 where nothing is validated",
+    ],
+    [{ index: { nlist: 0, routing: 1 } }, "index.routing expected 0 without cells (index.nlist 0), got 1"],
     [{ model: { dim: 60 } }, "model.dim expected a multiple of index.numSubQuantizers (32), got 60"],
     [{ split: { share: 0.1 } }, 'split.share is for a split by time or by user, got split.by "hash"'],
     [{ events: { query: "item" } }, 'events.query and events.item expected two columns, got "item" for both'],

@@ -17,7 +17,7 @@ export function config(wanted: string | undefined): void {
     const paths = keys.map(({ path }) => path);
     const meant = nearest(wanted!, [...paths, ...paths.map((path) => path.split(".").at(-1)!)]);
     throw new UserError(
-      `config: unknown key ${wanted}${meant ? `, did you mean ${meant}?` : ""}; \`poeem config\` prints all of them`,
+      `unknown key ${wanted}${meant ? `, did you mean ${meant}?` : ";"} \`poeem config\` prints all of them`,
     );
   }
   process.stdout.write(referenceText(shown, process.stdout.columns));

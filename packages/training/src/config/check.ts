@@ -31,6 +31,20 @@ export function checkConfig(config: z.output<typeof SCHEMA>, where: string): voi
     split.share !== undefined && by !== "time" && by !== "user",
     `split.share is for a split by time or by user, got split.by "${by}"`,
   );
+  refuse(
+    training.objective !== "softmax" && events.user !== undefined,
+    `training.objective expected "softmax" with events.user, whose histories train on no other, got ` +
+      `"${training.objective}"`,
+  );
+  refuse(
+    training.learnScale && events.user !== undefined,
+    "training.learnScale expected false with events.user, got true",
+  );
+  refuse(
+    training.earlyStopping > 0 && Math.min(training.validations, split.validation) === 0,
+    `training.earlyStopping expected 0 where nothing is validated (training.validations ${training.validations}, ` +
+      `split.validation ${split.validation}), got ${training.earlyStopping}`,
+  );
   const { minGram, maxGram } = model;
   refuse(
     maxGram > 0 && minGram > maxGram,
@@ -51,6 +65,10 @@ export function checkConfig(config: z.output<typeof SCHEMA>, where: string): voi
   refuse(
     nprobe !== undefined && nlist !== undefined && nprobe > Math.max(1, nlist),
     `index.nprobe expected at most index.nlist (${nlist}), got ${nprobe}`,
+  );
+  refuse(
+    nlist === 0 && (index.routing ?? 0) > 0,
+    `index.routing expected 0 without cells (index.nlist 0), got ${index.routing}`,
   );
   if (bufferSize === undefined) return;
   refuse(bufferSize < 2 ** nbits, `index.bufferSize expected at least ${2 ** nbits} (2^nbits), got ${bufferSize}`);
