@@ -137,7 +137,7 @@ describe("poeem encode", () => {
 
       const second = [product(1001), product(1000, "better thousand")];
       await writeFile(join(folder, "gone.txt"), "sku-9\r\nsku-10\n\n");
-      const more = ["--remove", join(folder, "gone.txt"), "--delta", one, "--out", two];
+      const more = ["--remove", `@${join(folder, "gone.txt")}`, "--delta", one, "--out", two];
       expect(
         await poeem("encode", "--index", index, ...(await writeProducts(`second-${name}`, second)), ...more),
       ).toMatchObject({
@@ -230,7 +230,9 @@ describe("poeem encode", () => {
       /--ids: the ids come from --items/,
     );
     const wrong = ["--vectors", vectors, "--ids", "7,x", "--out", join(folder, "other")];
-    await expect(poeem("encode", "--index", plain, ...wrong)).rejects.toThrow(/expected ids from 0 to 4294967295.*"x"/);
+    await expect(poeem("encode", "--index", plain, ...wrong)).rejects.toThrow(
+      /expected integers of 0 to 4294967295.*"x"/,
+    );
   });
 
   it("writes nothing and leaves changes made before when the input is wrong", async () => {

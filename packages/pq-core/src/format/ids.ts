@@ -1,5 +1,4 @@
 import { FormatError, InputError, quote, typeError } from "../errors.ts";
-import { idFault } from "../limits.ts";
 import { checkOffsets, type SectionReader, type SectionWriter } from "./bytes.ts";
 import { utf8Length, writeUtf8 } from "./utf8.ts";
 
@@ -58,11 +57,13 @@ export function normalizeId(id: ItemId, type: IdType): ItemId | undefined {
 /** The id that a text names in an index; numbers stand without sign, point and leading zeros. @throws InputError */
 export function readId(text: string, type: IdType, parameter: string): ItemId {
   const id = normalizeId(text, type);
-  const fault = typeof id === "string" ? idFault(id) : undefined;
-  if (id !== undefined && fault === undefined) return id;
+  if (id === "") throw new InputError(parameter, "expected an id, got none");
+  if (id !== undefined) return id;
   const most = type === "u32" ? "4294967295" : "18446744073709551615";
-  const expected = `expected integers of 0 to ${most}, as the ids of this index are, got ${quote(text)}`;
-  throw new InputError(parameter, fault ?? expected);
+  throw new InputError(
+    parameter,
+    `expected integers of 0 to ${most}, as the ids of this index are, got ${quote(text)}`,
+  );
 }
 
 /** Random access to the ids of one page. */
