@@ -32,7 +32,7 @@ const SPELLINGS = Object.keys(OPERATORS)
 const TOKEN = new RegExp(
   [
     String.raw`\s*(?:(?:(?<word>${BARE_NAME})|${quotedAs("name")})\s*(?<operator>${SPELLINGS.join("|")})`,
-    String.raw`(?<keyword>${KEYWORDS.join("|")})(?!${NAME_REST})`,
+    `(?<keyword>${KEYWORDS.join("|")})(?!${NAME_REST})`,
     "(?<parenthesis>[()]))",
   ].join("|"),
   "uy",
