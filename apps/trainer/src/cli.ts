@@ -25,7 +25,7 @@ const storeOptions = (command: Command): Command => {
   return command.option(...json);
 };
 
-/** As in `--context device=phone --context "page type"=home`; quotes are needed for a name with a = in it. */
+/** As in `--context device=phone --context country=ch`; a name with a = in it stands in quotes. */
 const contextPair = (text: string, before: Record<string, string> = {}): Record<string, string> => {
   const { quoted, bare, value } =
     /^(?:"(?<quoted>(?:[^"\\]|\\["\\])+)"|(?<bare>[^=]+))=(?<value>.*)$/s.exec(text)?.groups ?? {};
@@ -39,7 +39,7 @@ const givenIds = (text: string, before?: GivenIds): GivenIds => ({ values: [...(
 const ID_OPTIONS = ["--history", "--ids", "--remove"];
 const idsArgument = ["[ids...]", "after an option for ids and --: its ids, each as it stands"] as const;
 
-/** Another `--` behind that of `--remove -- a,b`: the first is the option's value, so that what follows is no option. */
+/** Another `--` behind that of `--remove -- a,b`: the first is the option's value, so the rest are no options. */
 function keepDashes(argv: readonly string[]): string[] {
   const at = argv.indexOf("--");
   return ID_OPTIONS.includes(argv[at - 1] ?? "") ? argv.toSpliced(at, 0, "--") : [...argv];
