@@ -13,16 +13,13 @@
  */
 import { InputError, quote } from "../errors.ts";
 import { type Filter, OPERATORS } from "./filter.ts";
+import { KEYWORDS, NAME_REST, PLAIN_NAME, unescapeTerm } from "./terms.ts";
 
 const MAX_COMPARISONS = 64;
 const MAX_DEPTH = 16;
-const KEYWORDS = ["AND", "OR", "NOT"];
 /** What is expected where a comparison is. */
 const COMPARISON = "a comparison such as kind:emoji or year>=1990";
 
-/** What follows the first letter of a name that stands without quotes, and what may therefore not follow a keyword. */
-const NAME_REST = String.raw`[\p{L}\p{M}\p{N}_.-]`;
-const BARE_NAME = String.raw`[\p{L}_]${NAME_REST}*`;
 /** Text in quotes, its inside as a group. */
 const quotedAs = (group: string) => String.raw`"(?<${group}>(?:[^"\\]|\\["\\])*)"`;
 /** The longer first, where one begins as another does. */
@@ -31,7 +28,7 @@ const SPELLINGS = Object.keys(OPERATORS)
   .map((spelling) => spelling.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
 const TOKEN = new RegExp(
   [
-    String.raw`\s*(?:(?:(?<word>${BARE_NAME})|${quotedAs("name")})\s*(?<operator>${SPELLINGS.join("|")})`,
+    String.raw`\s*(?:(?:(?<word>${PLAIN_NAME})|${quotedAs("name")})\s*(?<operator>${SPELLINGS.join("|")})`,
     `(?<keyword>${KEYWORDS.join("|")})(?!${NAME_REST})`,
     "(?<parenthesis>[()]))",
   ].join("|"),
@@ -40,8 +37,6 @@ const TOKEN = new RegExp(
 const VALUE = new RegExp(String.raw`\s*(?:${quotedAs("quoted")}|(?<bare>[^\s"()]+))`, "uy");
 /** A comparison but for the quotes that its name needs. */
 const UNQUOTED = new RegExp(`^[^"()]+?(?:${SPELLINGS.join("|")})`, "u");
-/** Text that means itself without quotes, as a name or as a value. */
-const BARE = new RegExp(`^${BARE_NAME}$`, "u");
 const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 /**
@@ -107,7 +102,7 @@ class Parser {
     const { word, name, operator } = next ?? {};
     if (operator === undefined) return this.#fail(COMPARISON);
     this.#take();
-    return this.#comparison(word ?? unescaped(name!), operator);
+    return this.#comparison(word ?? unescapeTerm(name!), operator);
   }
 
   #comparison(name: string, spelling: string): Filter {
@@ -115,7 +110,7 @@ class Parser {
       throw new InputError("filter", `expected at most ${MAX_COMPARISONS} comparisons`);
     VALUE.lastIndex = this.#at;
     const { quoted, bare } = VALUE.exec(this.#text)?.groups ?? {};
-    const text = quoted === undefined ? bare : unescaped(quoted);
+    const text = quoted === undefined ? bare : unescapeTerm(quoted);
     if (text === undefined) return this.#fail(`a value after ${name}${spelling}`);
     const operator = OPERATORS[spelling]!;
     const isNumber = DECIMAL.test(text) && Number.isFinite(Number(text));
@@ -142,14 +137,4 @@ class Parser {
     const hint = expected === COMPARISON && UNQUOTED.test(rest) ? '; a name such as "page type" needs its quotes' : "";
     throw new InputError("filter", `expected ${expected} at character ${at}, got ${got}${hint}`);
   }
-}
-
-function unescaped(text: string): string {
-  return text.replace(/\\(["\\])/g, "$1");
-}
-
-/** A name or a value as an expression has it: in quotes, unless it is a plain word. */
-export function quoteTerm(text: string): string {
-  const isPlain = BARE.test(text) && !KEYWORDS.includes(text);
-  return isPlain ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 }

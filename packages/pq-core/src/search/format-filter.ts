@@ -1,6 +1,6 @@
 import { InputError } from "../errors.ts";
 import type { FacetIn, Filter, NumberRange } from "./filter.ts";
-import { quoteTerm } from "./filter-expression.ts";
+import { quoteTerm } from "./terms.ts";
 
 /** How tightly a text holds together: what is looser than its place allows gets parentheses. */
 const LOOSE = { or: 0, and: 1, not: 2 } as const;
