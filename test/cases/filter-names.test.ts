@@ -29,7 +29,10 @@ const caseOf = (
     caseConfig(
       { items: "SELECT * FROM 'items.csv'", events: "SELECT * FROM 'events.csv'" },
       {
-        items: { text: ["title"], facets: [facet], numbers: [number], fields: [field] },
+        items: {
+          ...{ text: ["title"], categories: [facet], inputs: [number] },
+          ...{ facets: [facet], numbers: [number], fields: [field] },
+        },
         events: { context: [context] },
       },
     ),

@@ -244,6 +244,12 @@ describe("poeem encode", () => {
     const cases: [string, string[], RegExp][] = [
       ["sku,name\na,b\n", [], /bad\.csv: expected columns brand, price; got sku, name/],
       ["sku,name,brand,price\na,b,c,1\na,b,c,2\n", [], /bad\.csv: 1 row with repeated sku \(row 2: "a"\)/],
+      [
+        `sku,name,brand,price\na,b,c,1\n${"x".repeat(600)},b,c,1\n`,
+        [],
+        /bad\.csv: column sku, row 2: .* 512 bytes.* got 600/,
+      ],
+      [`sku,name,brand,price\na,b,${"x".repeat(600)},1\n`, [], /bad\.csv: facet brand, row 1: .* 512 bytes.* got 600/],
       ["sku,name,brand,price\na,b,c,cheap\n", [], /bad\.csv: column price expected numbers, got "cheap"/],
       ["sku,name,brand,price\na,b,c,1\nd,e,f,2\n", [], /f32: expected 2 vectors, one per item of .*bad\.csv, got 1/],
       [
