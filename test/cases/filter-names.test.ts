@@ -78,8 +78,8 @@ it.each([
 it.each([
   ["x".repeat(MAX_ID_BYTES + 88), "expected at most 512 bytes of UTF-8, got 600"],
   ["é".repeat(257), "expected at most 512 bytes of UTF-8, got 514"],
-  ["..", 'expected an id that an address can hold, got ".."'],
-  [".", 'expected an id that an address can hold, got "."'],
+  ["..", 'expected an id other than "." and "..", which addresses drop, got ".."'],
+  [".", 'expected an id other than "." and "..", which addresses drop, got "."'],
 ])("an id that no request can name is refused before training, with its row", async (id, expected) => {
   const { train } = await caseOf(ODD, (n) => (n === 4 ? id : `A${n}`));
   await expect(train()).rejects.toThrow(`data.items: column id, row 5: ${expected}`);

@@ -3,7 +3,7 @@ import { FormatError, InputError } from "@poeem/pq-core";
 import { STORES } from "@poeem/publish/stores";
 import { BACKENDS } from "@poeem/training/backend/backend";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
-import { type GivenIds, IDS_HELP } from "@poeem/training/encode/read-ids";
+import { type GivenIds, idsHelp } from "@poeem/training/encode/read-ids";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 const integer =
@@ -134,7 +134,7 @@ export function program(): Command {
     .option("--nprobe <n>", "number of cells to visit", integer(1))
     .option("--filter <expression>", 'only items that match, for example: kind:emoji AND NOT "page type":home')
     .option(...json)
-    .addHelpText("after", IDS_HELP)
+    .addHelpText("after", idsHelp("--history"))
     .action(async (ids, options) => (await import("./commands/search.ts")).search(takeIds(ids, options)));
 
   storeOptions(root.command("publish"))
@@ -182,7 +182,7 @@ export function program(): Command {
     .requiredOption("--out <dir>", "folder to write the changes to")
     .argument(...idsArgument)
     .option(...json)
-    .addHelpText("after", IDS_HELP)
+    .addHelpText("after", idsHelp("--remove"))
     .action(async (ids, options) => (await import("./commands/encode.ts")).encodeItems(takeIds(ids, options)));
 
   root

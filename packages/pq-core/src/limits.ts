@@ -16,8 +16,8 @@ export const MAX_CONTEXTS = 16;
 /** What is wrong with an id, as "expected …, got …"; undefined for one that every request can name. */
 export function idFault(id: string): string | undefined {
   if (id === "") return "expected an id, got none";
-  // an address drops such a step, percent-encoded or not
-  if (id === "." || id === "..") return `expected an id that an address can hold, got ${quote(id)}`;
+  if (id === "." || id === "..")
+    return `expected an id other than "." and "..", which addresses drop, got ${quote(id)}`;
   return sizeFault(id, MAX_ID_BYTES);
 }
 

@@ -11,12 +11,12 @@ export interface GivenIds {
   readonly exact?: readonly string[];
 }
 
-/** The rule of {@link readIds}, for `--help`. */
-export const IDS_HELP = `
+/** The rule of {@link readIds}, for the `--help` of a command with such an option. */
+export const idsHelp = (option: string): string => `
 Ids are separated by commas; an id with a comma stands in double quotes, as in CSV: '"a,b",c'.
-An option that is repeated takes one id each time, as it stands: --remove a,b --remove c.
+An option that is repeated takes one id each time, as it stands: ${option} a,b ${option} c.
 @FILE is a file with one id per line, as it stands; an id that begins with @ is written @@.
-After an option and --, all that follows are ids, as they stand: --remove -- a,b @c -5.`;
+After an option and --, all that follows are ids, as they stand: ${option} -- a,b @c -5.`;
 
 /** An id of the command line, and the place in a file where it stands, for errors. */
 interface NamedId {
@@ -27,7 +27,7 @@ interface NamedId {
 }
 
 /**
- * Ids of the index's own type, as {@link IDS_HELP} says.
+ * Ids of the index's own type, as {@link idsHelp} says.
  *
  * @param option its name without dashes
  * @throws InputError naming the option, and the line of a file, where something is no id of this index
