@@ -145,6 +145,10 @@ describe("every id can be named", () => {
     const added = await left(odd, "--vectors", vectors, "--ids", "c,d", "--ids", " e");
     expect(added.sort()).toEqual([...IDS, "c,d", " e"].sort());
     const { error } = await run("encode", "--index", odd, "--out", "x", "--vectors", vectors, "--ids", "a");
+    const long = ["--vectors", vectors, "--ids", "c", "--ids", "x".repeat(600)];
+    expect((await run("encode", "--index", odd, "--out", "x", ...long)).error).toMatch(
+      /^poeem: --ids: expected at most 512 bytes of UTF-8, got 600/,
+    );
     expect(error).toMatch(/v\.f32: expected 1 vectors, one per item of --ids, got 2 of dim 4/);
   });
 });
@@ -188,6 +192,13 @@ describe("what is no id is told, with its option and line", () => {
     const given = options.map((option) => (option === "@" ? `@${file}` : option));
     const { error } = await run("encode", "--index", join(folder, name), "--out", join(folder, "none"), ...given);
     expect(error).toMatch(expected);
+  });
+
+  it("in a file that is no text", async () => {
+    const file = join(folder, "utf16.txt");
+    await writeFile(file, Buffer.from("\ufeffa\n", "utf16le"));
+    const { error } = await run("search", "--index", odd, "--history", `@${file}`);
+    expect(error).toMatch(/^poeem: --history @.*utf16\.txt: expected text in UTF-8, got other bytes\n$/);
   });
 
   it("in a search, as in encode", async () => {

@@ -2,14 +2,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { readBytes, readVectors } from "@poeem/offline/files";
-import { type Index, type ItemId, readId } from "@poeem/pq-core";
+import { type Index, InputError, type ItemId, idFault } from "@poeem/pq-core";
 import { toIds } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
 import { type PoeemConfig, resolveConfig } from "../config.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { embedItems } from "./embed-items.ts";
-import { type GivenIds, readIds } from "./read-ids.ts";
+import { type GivenIds, readIdAt, readIds } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
 export interface ChangedItemsOptions {
@@ -39,21 +39,14 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
   }
   const config = configOf(index, options.index);
   const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config);
+  const own = itemIds.map((id, i) => readIdAt(id, index, "items", `${items} row ${i + 1}`));
   const tower = await readTower(index, options.index);
   const embedded =
     vectors === undefined
       ? embed(tower, options.index, config, itemIds, table)
       : await readCount(index, vectors, itemIds.length, items);
   const codes = await encodeItems(index.codebook, embedded, tower?.moments);
-  const { idType } = index.manifest;
-  return {
-    ids: toIds(
-      itemIds.map((id) => readId(id, idType, "items")),
-      idType,
-    ),
-    ...values,
-    ...codes,
-  };
+  return { ids: toIds(own, index.manifest.idType), ...values, ...codes };
 }
 
 /** The item tower that the index was trained with, if it is there. */
@@ -95,6 +88,10 @@ async function withIds(index: Index, directory: string, ids: ItemId[], vectors: 
   const { hasFields, chunks } = index.manifest;
   if (hasFields || chunks.some(({ kind }) => kind === "filters"))
     throw new UserError("--ids: this index has fields or filters of its items, so new ones need them too; use --items");
+  for (const id of ids) {
+    const fault = idFault(String(id));
+    if (fault !== undefined) throw new InputError("ids", fault);
+  }
   const given = await readCount(index, vectors, ids.length, "--ids");
   const tower = await readTower(index, directory);
   return { ids: toIds(ids, index.manifest.idType), ...(await encodeItems(index.codebook, given, tower?.moments)) };

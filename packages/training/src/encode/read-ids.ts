@@ -35,16 +35,19 @@ interface NamedId {
 export async function readIds(index: Index, option: string, given: GivenIds): Promise<ItemId[]> {
   const named = await nameIds(option, given);
   if (named.length === 0) throw new InputError(option, "expected at least one id, got none");
-  const ids = named.map(({ text, line }) => {
-    try {
-      return readId(text, index.manifest.idType, option);
-    } catch (error) {
-      if (!(error instanceof InputError) || line === undefined) throw error;
-      throw new InputError(option, `${line}: ${error.detail}`);
-    }
-  });
+  const ids = named.map(({ text, line }) => readIdAt(text, index, option, line));
   await refuseFileNames(index, option, named, ids);
   return ids;
+}
+
+/** @param place where the id stands in what the option names, for errors @throws InputError */
+export function readIdAt(text: string, { manifest }: Index, option: string, place?: string): ItemId {
+  try {
+    return readId(text, manifest.idType, option);
+  } catch (error) {
+    if (!(error instanceof InputError) || place === undefined) throw error;
+    throw new InputError(option, `${place}: ${error.detail}`);
+  }
 }
 
 async function nameIds(option: string, { values, exact = [] }: GivenIds): Promise<NamedId[]> {
