@@ -6,7 +6,7 @@ import { quote } from "./errors.ts";
 import { utf8Length } from "./format/utf8.ts";
 
 export const MAX_ID_BYTES = 512;
-/** Of a facet, a number, a field or a context feature. */
+/** Of a facet, a number or a context feature, and of a column that becomes a field. */
 export const MAX_NAME_BYTES = 128;
 /** Of a facet or a context feature: with its name and all escapes, it fits into an expression of a filter. */
 export const MAX_VALUE_BYTES = 512;
@@ -21,7 +21,7 @@ export function idFault(id: string): string | undefined {
   return sizeFault(id, MAX_ID_BYTES);
 }
 
-/** What is wrong with the name of a facet, a number, a field or a context feature; undefined for a good one. */
+/** What is wrong with a name, see {@link MAX_NAME_BYTES}; undefined for a good one. */
 export function nameFault(name: string): string | undefined {
   if (name === "") return "expected a name, got none";
   // readers of JSON in JavaScript take this member for something else, and lose it

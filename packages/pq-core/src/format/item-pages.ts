@@ -1,5 +1,4 @@
-import { check, checkLimits, FormatError, INPUT, typeError } from "../errors.ts";
-import { nameFault } from "../limits.ts";
+import { check, FormatError, INPUT, typeError } from "../errors.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import type { IdColumn } from "./id-column.ts";
 import { type IdReader, type IdType, type ItemId, readIds, readStrings, writeStrings } from "./ids.ts";
@@ -63,18 +62,12 @@ export function* writeItemPages(
 ): Generator<Page> {
   // of the page at hand
   const json: string[] = [];
-  const names = new Set<string>();
   const size = (i: number): number => {
     const bytes = ids.bytesAt(order[i]!);
     if (fields === undefined) return bytes;
     const value = fields[order[i]!];
     if (typeof value !== "object" || value === null || Array.isArray(value))
       throw typeError(`fields[${order[i]}]`, "an object", value);
-    for (const name of Object.keys(value)) {
-      if (names.has(name)) continue;
-      checkLimits(`fields[${order[i]}]`, nameFault(name));
-      names.add(name);
-    }
     const text = JSON.stringify(value);
     json.push(text);
     return bytes + 4 + utf8Length(text);
