@@ -184,6 +184,11 @@ describe("bytes of a query tower", () => {
       '"text.tokenizer.maxGram" expected an integer in 0…65536, got an object',
     ],
     [
+      "a tokenizer of another version",
+      settings(TEXT_AT, { tokenizer: { version: 3, minGram: 2, maxGram: 4, maxChars: 64 } }),
+      '"text.tokenizer.version" expected an integer in 1…2, got 3',
+    ],
+    [
       "a weight of new items below 0",
       settings(TEXT_AT, { weightOfNew: -1 }),
       '"text.weightOfNew" expected a number of at least 0, got -1',

@@ -34,7 +34,7 @@ const LETTER = new RegExp(`[${Object.keys(TYPED_AS).join("")}]`, "g");
 /**
  * Accents of Latin, Greek and Cyrillic, hamza and madda of Arabic: vowel signs of Indic scripts carry the word itself.
  */
-const ACCENT = /[\u0300-\u036f\u0653-\u0655\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]/g;
+const ACCENT = /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]|[\u0653-\u0655]/g;
 
 /**
  * A word as it is typed without accents: "gateau" for "gâteau", "strasse" for "straße", "lodz" for "łódź". It is no

@@ -16,10 +16,6 @@ const PICTURE =
   "[0-9#*]\\u20e3|\\p{Regional_Indicator}{2}|\\u{1f3f4}[\\u{e0030}-\\u{e007a}]+\\u{e007f}" +
   "|\\p{Extended_Pictographic}\\p{Emoji_Modifier}?(?:\\u200d\\p{Extended_Pictographic}\\p{Emoji_Modifier}?)*" +
   "|\\p{Emoji_Modifier}";
-const WORD = "[a-z]#(?![\\p{L}\\p{N}#])|[\\p{L}\\p{N}][\\p{L}\\p{N}\\p{M}]*(?:(?<=\\p{L})\\+\\+(?![+\\p{L}]))?";
-const WORD_OR_PICTURE = new RegExp(`${WORD}|${PICTURE}`, "gu");
-const IS_PICTURE = /^(?:[^\p{L}\p{N}]|[0-9]\u20e3$)/u;
-
 const SYLLABLES =
   "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\u3006\\u3031-\\u3035\\u303c\\u30fc";
 /** Scripts without blanks whose characters are letters all the same. */
@@ -28,6 +24,9 @@ const UNSPACED = "\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Mya
 const ALPHABETS = "\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}";
 const SHARED = "\\p{Script=Common}\\p{Script=Inherited}";
 
+const WORD = `[a-z]#(?![\\p{L}\\p{N}#])|[\\p{L}\\p{N}][\\p{L}\\p{N}\\p{M}]*(?:(?<=[${ALPHABETS}])\\+\\+(?![+\\p{L}]))?`;
+const WORD_OR_PICTURE = new RegExp(`${WORD}|${PICTURE}`, "gu");
+const IS_PICTURE = /^(?:[^\p{L}\p{N}]|[0-9]\u20e3$)/u;
 const IS_ALPHABETIC = new RegExp(`^[${ALPHABETS}${SHARED}]+$`, "u");
 const IS_SYLLABIC = new RegExp(`^[${SYLLABLES}]`, "u");
 const IS_UNSPACED = new RegExp(`^[${UNSPACED}]`, "u");
@@ -58,11 +57,12 @@ export const readByV2: Rules = (text, maxChars) => {
   const found: Word[] = [];
   let visible = firstPoints(visibleText(text), maxChars);
   if (HAS_SIGNS.test(visible)) visible = visible.replace(BORDER, " ");
+  // one by one: a text without blanks may have more pieces than a call may have arguments
   for (const word of visible.match(WORD_OR_PICTURE) ?? []) {
     if (IS_ASCII.test(word)) found.push(plain(word));
-    else if (IS_PICTURE.test(word)) found.push(...partsOf(word).map(pictured));
+    else if (IS_PICTURE.test(word)) for (const part of partsOf(word)) found.push(pictured(part));
     else if (IS_ALPHABETIC.test(word)) found.push(spelled(word));
-    else found.push(...word.match(PIECE)!.map(piece));
+    else for (const part of word.match(PIECE)!) found.push(piece(part));
   }
   return found;
 };
@@ -79,7 +79,7 @@ function partsOf(picture: string): string[] {
   if (picture.endsWith("\u20e3")) return /^[0-9]/.test(picture) ? [picture[0]!, picture] : [picture];
   if (/^\p{Regional_Indicator}/u.test(picture)) return [picture];
   const parts = picture.split(JOINER).map((part) => Array.from(part));
-  return [...parts.flat(), ...(parts.length > 1 ? [parts.map(([base]) => base).join(JOINER)] : [])];
+  return parts.length === 1 ? parts[0]! : [...parts.flat(), parts.map(([base]) => base).join(JOINER)];
 }
 
 function pictured(text: string): Word {

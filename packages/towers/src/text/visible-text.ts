@@ -28,8 +28,8 @@ const MANY_MARKS = /(\p{M}{30})\p{M}+/gu;
  * Hebrew. After composition, so that hamza and madda are still parts of their letters.
  */
 const OPTIONAL = new RegExp(
-  "[\\u0640\\u0610-\\u061a\\u064b-\\u065f\\u0670\\u06d6-\\u06dc\\u06df-\\u06e4\\u06e7\\u06e8\\u06ea-\\u06ed\\u08ca-\\u08e1" +
-    "\\u08e3-\\u08ff\\u0591-\\u05bd\\u05bf\\u05c1\\u05c2\\u05c4\\u05c5\\u05c7]",
+  "[\\u0640\\u0610-\\u061a\\u064b-\\u065f\\u0670\\u06d6-\\u06dc\\u06df-\\u06e4\\u06e7\\u06e8\\u06ea-\\u06ed" +
+    "\\u08ca-\\u08e1\\u08e3-\\u08ff\\u0591-\\u05bd\\u05bf\\u05c1\\u05c2\\u05c4\\u05c5\\u05c7]",
   "g",
 );
 
