@@ -112,7 +112,8 @@ const SCRIPTS = [
 ];
 /** Marks, joiners, signs, blanks: what comes between letters. */
 const BETWEEN = Array.from(
-  " \u0301\u0323\u0308\u064e\u05b8\u093f\u3099\ufe0f\u200d\u200c\u00ad\u2060\u20e3\u{1f3fd}\u{1f1eb}\u{1f1f7}\u200b.+#'-™½①\t",
+  " \u0301\u0323\u0308\u064e\u05b8\u093f\u3099\ufe0f\u200d\u200c\u00ad\u2060\u20e3\u{1f3fd}\u{1f1eb}\u{1f1f7}\u200b" +
+    ".+#'-™½①\t",
 );
 const INVISIBLE = [
   "\ufe0f",
