@@ -3,6 +3,7 @@ import { itemColumns, type PoeemConfig } from "../config.ts";
 import type { Database } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
 import { type KeptTable, keepTable, type Source, type Wanted } from "./kept-table.ts";
+import { checkIdLimits } from "./limits.ts";
 import { findRows, refuse } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { ItemTable } from "./types.ts";
@@ -29,6 +30,7 @@ export async function readItems(
     const values = chunk.getColumnValues(1);
     for (let i = 0; i < at.length; i++) ids[at[i]!] = values[i] as string;
   });
+  checkIdLimits(ids, id, from.source);
   const columns = new Map(read.map((name) => [name, new Array<unknown>(count).fill(null)]));
   const list = ["rowid::UINTEGER", ...read.map(table.sql)].join(", ");
   await database.scan(`SELECT ${list} FROM items`, (chunk) => {

@@ -6,6 +6,7 @@ import { Database } from "./duckdb.ts";
 import { readEvents } from "./events.ts";
 import { hashData } from "./hash.ts";
 import { readItems } from "./items.ts";
+import { checkContextValues, checkNames } from "./limits.ts";
 import { refuse } from "./problems.ts";
 import type { RawData } from "./types.ts";
 
@@ -25,11 +26,13 @@ export interface LoadOptions {
  * @param directory folder of the config
  */
 export async function loadData(config: PoeemConfig, directory: string, options: LoadOptions = {}): Promise<RawData> {
+  checkNames(config);
   const folders = options.data === undefined ? [directory, join(directory, "data")] : [folderOf(options.data)];
   const database = await Database.open(folders, config.data.memoryLimit);
   try {
     const { ids, items, table } = await readItems(database, config);
     const { events, unknownItems } = await readEvents(database, config, table);
+    checkContextValues(events.contexts);
     if (options.strict && unknownItems.count > 0) {
       refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknownItems }]);
     }
