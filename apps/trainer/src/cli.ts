@@ -176,7 +176,9 @@ export function program(): Command {
     .description("convert another library's index file to an index folder")
     .argument("<file>", "index file")
     .addOption(
-      new Option("--from <format>", "poeem: the original Poeem library").choices(["poeem"]).makeOptionMandatory(),
+      new Option("--from <format>", "poeem: the original Poeem library, 0.9 to 1.2.2")
+        .choices(["poeem"])
+        .makeOptionMandatory(),
     )
     .requiredOption("--out <dir>", "index folder to write")
     .addOption(

@@ -1,3 +1,4 @@
+import { naming } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount } from "@poeem/offline/progress";
@@ -15,14 +16,20 @@ export interface ImportOptions {
 /** `poeem import --from poeem FILE`: an index file of the original Poeem library becomes an index folder. */
 export async function importIndex(file: string, { out, metric, json }: ImportOptions): Promise<void> {
   await checkIndexTarget(out);
-  const { input, norms, numCentroidsUsed } = readPoeemIndex(await readBytes(file), metric);
-  const artifact = await writeArtifact({ ...input, training: { importedFrom: "poeem", norms, numCentroidsUsed } });
+  const { input, ...read } = await naming(file, async () => readPoeemIndex(await readBytes(file), metric));
+  const { norms, numUnsearchable } = read;
+  const artifact = await writeArtifact({ ...input, training: { importedFrom: "poeem", ...read } });
   await writeIndexDirectory(out, artifact);
-  const facts = { out, version: artifact.version, items: artifact.manifest.numItems, metric, norms };
+  const { version, manifest } = artifact;
+  const facts = { out, version, items: manifest.numItems, unsearchable: numUnsearchable, metric, norms };
+  const leftOut =
+    numUnsearchable === 0
+      ? ""
+      : `${formatCount(numUnsearchable)} items of norm 0 are left out, as Poeem leaves them out of its search\n`;
   report(
     json,
     facts,
-    `index ${facts.version} in ${out}: ${formatCount(facts.items)} items, searched by ${metric}; ` +
+    `${leftOut}index ${facts.version} in ${out}: ${formatCount(facts.items)} items, searched by ${metric}; ` +
       `the file's norm column held ${norms} and is not used`,
   );
 }
