@@ -260,6 +260,14 @@ describe("poeem encode", () => {
     expect(await filesOf(changes)).toEqual(before);
   });
 
+  it("writes nothing, and says so, when nothing would change", async () => {
+    const nothing = join(folder, "nothing");
+    await expect(poeem("encode", "--index", index, "--remove", "no,none", "--out", nothing)).rejects.toThrow(
+      /--remove: the index has none of these items \(no, none\); nothing changes, nothing is written/,
+    );
+    expect(existsSync(nothing)).toBe(false);
+  });
+
   it("refuses to write over the index, another index, or changes it does not include", async () => {
     const changes = join(folder, "changes");
     const remove = ["--remove", "sku-1"];

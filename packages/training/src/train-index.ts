@@ -77,23 +77,27 @@ export async function trainIndex({
   );
   const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);
   await checkpoints.prepare();
-  const interrupt = new Interrupt(
-    () => `stopped; --resume continues from the last checkpoint in ${checkpoints.directory}`,
-  );
+  let isWritten = false;
+  const interrupt = new Interrupt(() => {
+    if (isWritten) return `stopped; the index in ${out} is complete, its report.html may be missing`;
+    if (!checkpoints.hasSome) return "stopped before the first checkpoint; nothing of this run is kept";
+    return `stopped; --resume continues from the last checkpoint in ${checkpoints.directory}`;
+  });
   try {
     const validation = validationOf(dataset);
     releaseMemory();
     const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt, validation, startProgress });
     if (trained.weightsOfStep < trained.steps)
       say(`validation recall was best at step ${formatCount(trained.weightsOfStep)}; these weights are kept`);
-    const exported = await exportModel(trained, config, raw, dataset, filters, {
+    const runFacts = {
       dataHash: raw.hash,
       seed: config.training.seed,
       backend,
       epochs: trained.epochs,
       steps: trained.steps,
       weightsOfStep: trained.weightsOfStep,
-    });
+    };
+    const exported = await exportModel(trained, config, raw, dataset, filters, runFacts, startProgress);
     // written so that NaN fails too
     if (!(exported.towerDifference <= TOWER_TOLERANCE)) {
       throw new UserError(
@@ -102,13 +106,17 @@ export async function trainIndex({
       );
     }
     const { artifact, itemVectors, itemTower } = exported;
+    interrupt.defer(`finishing the index in ${out}`);
+    say(`writing the index to ${out}`);
     const bytes = await writeIndexDirectory(out, artifact, {
       [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
       [ITEM_TOWER_FILE]: itemTowerBytes(itemTower),
       [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
       [DATA_FACTS_FILE]: new TextEncoder().encode(JSON.stringify(data)),
     });
+    isWritten = true;
     await checkpoints.clear();
+    say("drawing report.html");
     // loaded at the end: the charts take half a second to load
     await (await import("./report/write-report.ts")).writeReport(out);
     return {

@@ -94,6 +94,11 @@ export class CheckpointStore {
     return undefined;
   }
 
+  /** Whether one was read or written here, so that `latest` has something to go on from. */
+  get hasSome(): boolean {
+    return this.#kept.length > 0;
+  }
+
   /** Whether enough time has passed since the last one. */
   get due(): boolean {
     return performance.now() >= this.#nextAt;
