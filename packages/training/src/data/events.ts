@@ -2,7 +2,7 @@ import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import type { ColumnType } from "./column-type.ts";
-import { checkTypes, keySql, type Role, roundedSql, roundedWords, type Use } from "./column-values.ts";
+import { checkTypes, keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
 import { joinItems } from "./join-items.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
@@ -138,7 +138,7 @@ async function fill(
   }
   if (times && clock) {
     outputs.push(times);
-    selected.push(clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${clock.sql}::DOUBLE`);
+    selected.push(clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${textSql(clock.type, clock.sql)}::DOUBLE`);
   }
   let at = 0;
   await database.scan(

@@ -41,7 +41,8 @@ export async function joinItems(database: Database, id: TypedColumn, item: Typed
       const [one] = await database.rows(`SELECT ${known}::VARCHAR AS id FROM items LIMIT 1`);
       const alike = await countAlike(database, `(SELECT DISTINCT ${sql}::VARCHAR AS value FROM ${unknown})`);
       const sides =
-        `item ids such as ${shown(one!["id"], id.type)}, event items such as ${shown(found.examples[0]!.value, item.type)}` +
+        `item ids such as ${shown(one!["id"], id.type)}, ` +
+        `event items such as ${shown(found.examples[0]!.value, item.type)}` +
         (alike === 0 ? "" : `; ${alike} of them are the id of an item but for case and blanks`);
       return { ...found, sides };
     },
