@@ -47,8 +47,8 @@ const text = {
 };
 
 /** What was read, however it was stored. */
-const rowsOf = ({ ids, items: { columns }, events: { query, item } }: RawData): unknown => ({
-  items: Array.from(ids, (id, i) => ({ id, title: columns.get("title")![i] })),
+const rowsOf = ({ ids, items: { texts }, events: { query, item } }: RawData): unknown => ({
+  items: Array.from(ids, (id, i) => ({ id, title: texts.get("title")![i] })),
   events: Array.from(item, (number, e) => ({ query: query!.values[query!.numbers[e]!], item: ids.at(number) })),
 });
 

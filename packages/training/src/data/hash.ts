@@ -6,7 +6,9 @@ import type { EventTable, ItemTable } from "./types.ts";
 export function hashData(ids: Texts, items: ItemTable, events: EventTable): string {
   const hash = createHash("sha256");
   addValues(hash, "ids", ids);
-  for (const [name, values] of items.columns) addValues(hash, `item ${name}`, values);
+  for (const [name, values] of items.texts) addValues(hash, `item ${name}`, values);
+  for (const [name, values] of items.numbers) hash.update(`number ${name}`).update(bytesOf(values));
+  hash.update(JSON.stringify([...items.fields]));
   hash.update(bytesOf(events.item));
   for (const [name, { values, numbers }] of events.columns) {
     addValues(hash, `event ${name}`, values);

@@ -10,6 +10,8 @@ export interface KeptTable {
   /** Name in SQL. Its rowid is the number of the row. */
   readonly name: string;
   readonly count: number;
+  /** Whether the column is kept. */
+  has(column: string): boolean;
   /** A column as SQL has it, by the user's name for it. */
   sql(column: string): string;
   /** Its type in DuckDB's words. */
@@ -22,6 +24,8 @@ export interface Wanted {
   readonly texts: readonly string[];
   /** All others. */
   readonly values: readonly string[];
+  /** Texts that are kept if they are there. */
+  readonly optional?: readonly string[];
 }
 
 /**
@@ -32,12 +36,12 @@ export async function keepTable(
   database: Database,
   from: Source,
   name: string,
-  { texts, values }: Wanted,
+  { texts, values, optional = [] }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
-  const sql = await asWritten(database, from, texts);
+  const sql = await asWritten(database, from, [...texts, ...optional]);
   const types = await database.describe(source, sql);
-  const columns = [...new Set([...texts, ...values])];
+  const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
   const number = new Map(columns.map((column, i) => [column, `c${i}`]));
   const list = columns.map((column) => `${quoted(column)} AS ${number.get(column)}`).join(", ");
@@ -48,6 +52,7 @@ export async function keepTable(
   return {
     name,
     count,
+    has: (column) => number.has(column),
     sql: (column) => `${name}.${number.get(column)}`,
     type: (column) => types.get(column)!,
   };

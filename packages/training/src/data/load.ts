@@ -28,21 +28,26 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
   const folders = options.data === undefined ? [directory, join(directory, "data")] : [folderOf(options.data)];
   const database = await Database.open(folders, config.data.memoryLimit);
   try {
-    const { ids, items, table } = await readItems(database, config);
-    const { events, unknownItems } = await readEvents(database, config, table);
-    if (options.strict && unknownItems.count > 0) {
-      refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknownItems }]);
+    const { ids, items, id } = await readItems(database, config);
+    const { events, unknownItems, note } = await readEvents(database, config, id);
+    const { sides, ...unknown } = unknownItems;
+    if (options.strict && unknown.count > 0) {
+      refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknown }], sides);
     }
     if (events.count === 0) {
       throw new UserError(
-        `data.events: expected at least one event of a known item, got ${unknownItems.count} rows and none`,
+        `data.events: expected at least one event of a known item, got ${unknown.count} rows and none: ${sides}`,
       );
     }
+    const untitled = items.fields.has("title")
+      ? undefined
+      : "items have no title: there is no items.title in the configuration and no column title in data.items";
+    const notes = [untitled, note, sides].filter((line) => line !== undefined);
     return {
       ids,
       items,
       events,
-      report: { items: ids.length, events: events.count, unknownItems },
+      report: { items: ids.length, events: events.count, unknownItems: unknown, ...(notes.length > 0 && { notes }) },
       hash: hashData(ids, items, events),
     };
   } finally {
