@@ -1,12 +1,9 @@
 import { UserError } from "@poeem/offline/errors";
-import { type Database, quoted } from "./duckdb.ts";
+import { type Database, quoted, type Source } from "./duckdb.ts";
 import { requireColumns } from "./problems.ts";
+import { asWritten } from "./text-columns.ts";
 
-/** A query of the user's, and what it is called in errors, such as "data.items". */
-export interface Source {
-  readonly source: string;
-  readonly sql: string;
-}
+export type { Source } from "./duckdb.ts";
 
 /** Columns of a query of the user's in a table of ours. Their names there are ours too: any name is fine in a file. */
 export interface KeptTable {
@@ -37,10 +34,12 @@ export interface Wanted {
  */
 export async function keepTable(
   database: Database,
-  { source, sql }: Source,
+  from: Source,
   name: string,
   { texts, values, optional = [] }: Wanted,
 ): Promise<KeptTable> {
+  const { source } = from;
+  const sql = await asWritten(database, from, [...texts, ...optional]);
   const types = await database.describe(source, sql);
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);

@@ -1,12 +1,10 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { UserError } from "@poeem/offline/errors";
 import type { ArtifactInput } from "@poeem/pq-core";
 import type { PoeemConfig } from "../config.ts";
 import { Database } from "../data/duckdb.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { itemFields } from "../data/item-fields.ts";
 import { type FieldKinds, readItems } from "../data/items.ts";
+import { itemsFile } from "../data/items-file.ts";
 import type { ItemTable } from "../data/types.ts";
 
 /** Items of a file, with what an index keeps of them. */
@@ -26,11 +24,9 @@ export async function readItemsFile(
   config: PoeemConfig,
   recorded: FieldKinds | undefined,
 ): Promise<ItemsFile> {
-  if (!existsSync(file)) throw new UserError(`--items ${file}: not found`);
   const database = await Database.open([process.cwd()], config.data.memoryLimit);
-  const sql = `SELECT * FROM '${resolve(file).replaceAll("'", "''")}'`;
   try {
-    const { ids, items } = await readItems(database, config, { source: file, sql }, recorded);
+    const { ids, items } = await readItems(database, config, await itemsFile(database, file, "--items"), recorded);
     return { ids: [...ids], items, fields: itemFields(items), ...filterColumns({ items }, config) };
   } finally {
     database.close();
