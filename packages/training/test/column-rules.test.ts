@@ -22,94 +22,100 @@ const ROWS = readFileSync(new URL("../../../docs/data.md", import.meta.url), "ut
     return { sql: sql!, id: id!, title: title!, texts: texts!, number: number!, time: time!, field: field! };
   });
 
+type Cells = Omit<(typeof ROWS)[number], "sql">;
 type Loaded = { raw: RawData; config: PoeemConfig };
 
-/** Two items, the first with the value and the second with none, and two events alike; the ids of both are texts. */
-async function load(
+const load = async (
   itemsSql: string,
   items: PoeemConfigInput["items"],
-  eventsSql = "SELECT * FROM (VALUES ('q', 'i'), ('q', 'j')) AS events(query, item)",
+  eventsSql: string,
   others: Partial<PoeemConfigInput> = {},
-): Promise<Loaded | "refused"> {
-  const config = resolveConfig(
-    { name: "t", data: { items: itemsSql, events: eventsSql, memoryLimit: "200MB" }, items, ...others },
-    "test",
-  );
-  try {
-    return { raw: await loadData(config, "."), config };
-  } catch (error) {
-    if (error instanceof UserError && !error.message.includes("\n")) return "refused";
-    throw error;
-  }
-}
+): Promise<Loaded> => {
+  const data = { items: itemsSql, events: eventsSql, memoryLimit: "200MB" };
+  const config = resolveConfig({ name: "t", data, items, ...others }, "test");
+  return { raw: await loadData(config, "."), config };
+};
 
-const twoItems = (sql: string): string => `SELECT 'i' AS id, ${sql} AS v UNION ALL SELECT 'j', NULL`;
+/** Two items, the first with the value and the second with none. */
+const loadItems = (sql: string, items: PoeemConfigInput["items"]): Promise<Loaded> =>
+  load(`SELECT 'i' AS id, ${sql} AS v UNION ALL SELECT 'j', NULL`, items, "SELECT 'i' AS item, 'q' AS query");
 
-/** What is read of a cell of the table: "refused", or the value in JSON. */
-async function read<T>(loading: Promise<Loaded | "refused">, of: (loaded: Loaded) => T): Promise<T | "refused"> {
-  const loaded = await loading;
-  return loaded === "refused" ? loaded : of(loaded);
-}
-
-const wanted = (cell: string): unknown =>
-  cell === "refused" ? cell : cell === "missing" ? undefined : (JSON.parse(cell) as unknown);
-
-const asList = (cell: unknown): unknown => (cell === "refused" ? cell : cell === undefined ? [] : [cell].flat());
-
-describe.each(ROWS)("docs/data.md says what becomes of $sql", ({ sql, ...cells }) => {
-  it("as an id, a user and a query", async () => {
-    const ids = await read(load(`SELECT ${sql} AS id`, {}, `SELECT ${sql} AS item, 'q' AS query`), ({ raw }) => [
-      ...raw.ids,
-      raw.ids.at(raw.events.item[0]!),
-    ]);
-    const id = wanted(cells.id);
-    expect(ids).toEqual(id === "refused" ? id : [id, id]);
-    const asked = `SELECT 'i' AS item, ${sql} AS v`;
-    for (const events of [{ query: "v" }, { user: "v" }])
-      expect(
-        await read(load("SELECT 'i' AS id", {}, asked, { events }), ({ raw }) => raw.events.columns.get("v")!.values),
-      ).toEqual(id === "refused" ? id : [id]);
+const loadEvents = (sql: string, events: PoeemConfigInput["events"]): Promise<Loaded> =>
+  load("SELECT 'i' AS id", {}, `SELECT 'i' AS item, 'q' AS query, ${sql} AS v`, {
+    events,
+    model: { history: { as: "mean" } },
+    ...(events?.time && { split: { by: "time" } }),
   });
 
-  it("as a title and a context", async () => {
-    const title = await read(load(twoItems(sql), { title: "v" }), ({ raw }) => itemFields(raw.items));
-    const text = wanted(cells.title);
-    expect(title).toEqual(text === "refused" ? text : [text === undefined ? {} : { title: text }, {}]);
-    const context = await read(
-      load("SELECT 'i' AS id", {}, `SELECT 'i' AS item, 'q' AS query, ${sql} AS v`, { events: { context: ["v"] } }),
-      ({ raw }) => raw.events.contexts[0]!.values,
-    );
-    expect(context).toEqual(text === "refused" ? text : text === undefined ? [] : [text]);
+const loadIds = (sql: string): Promise<Loaded> =>
+  load(`SELECT ${sql} AS id`, {}, `SELECT ${sql} AS item, 'q' AS query`);
+
+/** Every use of a value, by the cell that says what becomes of it. */
+const USES: Readonly<Record<keyof Cells, readonly ((sql: string) => Promise<Loaded>)[]>> = {
+  id: [loadIds, (sql) => loadEvents(sql, { query: "v" }), (sql) => loadEvents(sql, { user: "v" })],
+  title: [(sql) => loadItems(sql, { title: "v" }), (sql) => loadEvents(sql, { query: "query", context: ["v"] })],
+  texts: ["text", "categories", "facets"].map((key) => (sql) => loadItems(sql, { [key]: ["v"] })),
+  number: ["inputs", "numbers"].map((key) => (sql) => loadItems(sql, { [key]: ["v"] })),
+  time: [(sql) => loadEvents(sql, { query: "query", time: "v" })],
+  field: [(sql) => loadItems(sql, { fields: ["v"] })],
+};
+
+const REFUSED = ROWS.flatMap(({ sql, ...cells }) =>
+  (Object.keys(USES) as (keyof Cells)[]).flatMap((role) => (cells[role] === "refused" ? [[sql, role] as const] : [])),
+);
+
+describe("docs/data.md says what becomes of a value", () => {
+  it.each(ROWS)("$sql", async ({ sql, ...cells }) => {
+    const isRead = (role: keyof Cells): boolean => cells[role] !== "refused";
+    const value = (role: keyof Cells): unknown => (cells[role] === "missing" ? undefined : JSON.parse(cells[role]));
+    if (isRead("id")) {
+      const { raw } = await loadIds(sql);
+      expect([...raw.ids, raw.ids.at(raw.events.item[0]!)]).toEqual([value("id"), value("id")]);
+    }
+    const items = await loadItems(sql, {
+      ...(isRead("title") && { title: "v" }),
+      ...(isRead("texts") && { text: ["v"], categories: ["v"], facets: ["v"] }),
+      ...(isRead("number") && { inputs: ["v"], numbers: ["v"] }),
+      ...(isRead("field") && { fields: ["v"] }),
+    });
+    const fields = {
+      ...(isRead("title") && value("title") !== undefined && { title: value("title") }),
+      ...(isRead("field") && value("field") !== undefined && { v: value("field") }),
+    };
+    expect(itemFields(items.raw.items)).toEqual([fields, {}]);
+    const filters = filterColumns(items.raw, items.config);
+    if (isRead("texts")) {
+      const list = [value("texts") ?? []].flat() as string[];
+      expect(filters.facets?.["v"]).toEqual([list, []]);
+      expect(categoriesOf(items.raw.items, ["v"], 0)).toEqual(list.map((one) => `v\t${one}`));
+      expect(textsFromColumns(items.raw, ["v"])).toEqual([list.join("\n"), ""]);
+    }
+    if (isRead("number")) {
+      const numbers = [value("number") ?? Number.NaN, Number.NaN];
+      expect([...itemNumbers(items.raw.items, "v")]).toEqual(numbers);
+      expect(Array.from(filters.numbers!["v"]!)).toEqual(numbers);
+    }
+    const used = ["id", "title", "time"] as const;
+    if (!used.some(isRead)) return;
+    const { raw } = await loadEvents(sql, {
+      ...(isRead("id") ? { query: "v", user: "v" } : { query: "query" }),
+      ...(isRead("title") && { context: ["v"] }),
+      ...(isRead("time") && { time: "v" }),
+    });
+    if (isRead("id"))
+      expect([raw.events.query, raw.events.user].map((column) => column!.values)).toEqual([
+        [value("id")],
+        [value("id")],
+      ]);
+    if (isRead("title")) expect(raw.events.contexts[0]!.values).toEqual([value("title") ?? []].flat());
+    if (isRead("time")) expect([...raw.events.time!]).toEqual([value("time")]);
   });
 
-  it("as words, categories and facets", async () => {
-    const list = asList(wanted(cells.texts)) as string[] | "refused";
-    const isRefused = list === "refused";
-    const own = twoItems(sql);
-    expect(
-      await read(load(own, { facets: ["v"] }), ({ raw, config }) => filterColumns(raw, config).facets["v"]),
-    ).toEqual(isRefused ? list : [list, []]);
-    expect(await read(load(own, { categories: ["v"] }), ({ raw }) => categoriesOf(raw.items, ["v"], 0))).toEqual(
-      isRefused ? list : list.map((one) => `v\t${one}`),
-    );
-    expect(await read(load(own, { text: ["v"] }), ({ raw }) => textsFromColumns(raw, ["v"]))).toEqual(
-      isRefused ? list : [list.join("\n"), ""],
-    );
-  });
-
-  it("as a number, a time and a field", async () => {
-    const number = wanted(cells.number);
-    for (const key of ["inputs", "numbers"])
-      expect(await read(load(twoItems(sql), { [key]: ["v"] }), ({ raw }) => [...itemNumbers(raw.items, "v")])).toEqual(
-        number === "refused" ? number : [number ?? Number.NaN, Number.NaN],
-      );
-    const timed = `SELECT 'i' AS item, 'q' AS query, ${sql} AS v`;
-    const others: Partial<PoeemConfigInput> = { events: { query: "query", time: "v" }, split: { by: "time" } };
-    const time = await read(load("SELECT 'i' AS id", {}, timed, others), ({ raw }) => raw.events.time![0]);
-    expect(time).toEqual(wanted(cells.time));
-    const field = wanted(cells.field);
-    expect(await read(load(twoItems(sql), { fields: ["v"] }), ({ raw }) => itemFields(raw.items))).toEqual(
-      field === "refused" ? field : [field === undefined ? {} : { v: field }, {}],
-    );
+  it.each(REFUSED)("%s as %s is refused in one line, which names the column", async (sql, role) => {
+    for (const use of USES[role]) {
+      const failed = await use(sql).catch((error: Error) => error);
+      expect(failed).toBeInstanceOf(UserError);
+      expect((failed as Error).message).toMatch(/^data\.(items|events): .*\b(v|id|item)\b/);
+    }
   });
 });

@@ -40,9 +40,9 @@ export const RULES: Readonly<Record<Role, Rule>> = {
 };
 
 /** Refuses columns whose type does not do for what they are used. @param source as in "data.items" */
-export function checkTypes(source: string, uses: readonly Use[], typeOf: (column: string) => string): void {
+export function checkTypes(source: string, uses: readonly Use[], types: ReadonlyMap<string, string>): void {
   for (const { key, column, role } of uses) {
-    const type = columnType(typeOf(column));
+    const type = columnType(types.get(column)!);
     const { kinds, lists, expected } = RULES[role];
     if (kinds.includes(type.kind) && type.depth <= (lists ? 1 : 0)) continue;
     throw new UserError(

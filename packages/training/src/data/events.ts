@@ -26,10 +26,13 @@ export async function readEvents(
   const uses = eventUses(config);
   const texts = [...new Set(uses.filter(({ role }) => role !== "time").map(({ column }) => column))];
   const from = { source, sql: config.data.events };
-  const table = await keepTable(database, from, "events", { texts, values: time === undefined ? [] : [time] });
+  const table = await keepTable(database, from, "events", {
+    texts,
+    values: time === undefined ? [] : [time],
+    check: (types) => checkTypes(source, uses, types),
+  });
   const { count: rows } = table;
   if (rows >= NONE) throw new UserError(`${source}: expected fewer than ${NONE} rows, got ${rows}`);
-  checkTypes(source, uses, table.type);
   const typed = await typedColumns(database, source, table, uses);
   await checkEvents(database, source, uses, typed);
 
@@ -138,7 +141,9 @@ async function fill(
   }
   if (times && clock) {
     outputs.push(times);
-    selected.push(clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${textSql(clock.type, clock.sql)}::DOUBLE`);
+    selected.push(
+      clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${textSql(clock.type, clock.sql)}::DOUBLE`,
+    );
   }
   let at = 0;
   await database.scan(

@@ -1,3 +1,5 @@
+import { columnType } from "./column-type.ts";
+import { textSql } from "./column-values.ts";
 import { type Database, quoted } from "./duckdb.ts";
 import { type FileScan, option, tableSql } from "./file-scans.ts";
 import { readAsText, readForCheck } from "./read-as-text.ts";
@@ -36,7 +38,7 @@ export async function rewrittenColumns(
   if (table === undefined) return [];
   const list = guessed.map((name, i) => {
     const [written, type] = [quoted(name), types.get(name)!];
-    const read = `TRY_CAST(TRY_CAST(${written} AS ${type}) AS ${textType(type)})`;
+    const read = textSql(columnType(type), `TRY_CAST(${written} AS ${type})`);
     return `min(${written}::VARCHAR) FILTER (${written}::VARCHAR <> '' AND ${written} IS DISTINCT FROM ${read}) AS c${i}`;
   });
   const [row] = await database.ask(source, `SELECT ${list.join(", ")} FROM (${await tableSql(database, table)})`);
