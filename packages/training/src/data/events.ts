@@ -106,12 +106,12 @@ export function numbersOf(chunk: DuckDBDataChunk, column: number): Uint32Array {
   return (chunk.getColumnVector(column) as unknown as { items: Uint32Array }).items;
 }
 
-/** Numbers the distinct values of a key in order of their first event, in a table; null gets no number. */
+/** Numbers the distinct values of a key in the order of their texts, in a table; null gets no number. */
 async function numberValues(database: Database, key: string, table: string): Promise<string[]> {
   await database.run(
     `CREATE TABLE ${table} AS
-     SELECT value, (row_number() OVER (ORDER BY first) - 1)::UINTEGER AS number
-     FROM (SELECT ${key} AS value, min(rowid) AS first FROM events GROUP BY ${key}) WHERE value IS NOT NULL`,
+     SELECT value, (row_number() OVER (ORDER BY value::VARCHAR) - 1)::UINTEGER AS number
+     FROM (SELECT DISTINCT ${key} AS value FROM events) WHERE value IS NOT NULL`,
   );
   const values: string[] = [];
   await database.scan(`SELECT value::VARCHAR FROM ${table} ORDER BY number`, (chunk) => {
@@ -120,7 +120,7 @@ async function numberValues(database: Database, key: string, table: string): Pro
   return values;
 }
 
-/** Joins the numbers of items and values to the events: by user, oldest first, or in the order of the rows. */
+/** Joins the numbers of items and values to the events: by user, oldest first, or by all there is without users. */
 async function fill(
   database: Database,
   { user, join, clock }: { user: string | undefined; join: string; clock: TypedColumn | undefined },
@@ -131,13 +131,13 @@ async function fill(
   const outputs: (Uint32Array | Float64Array)[] = [items];
   const selected = [`coalesce(item_ids.number, ${NONE})::UINTEGER`];
   const joins = [`LEFT JOIN item_ids ON item_ids.value = ${join}`];
-  const order = ["events.rowid"];
+  const order: string[] = [];
   for (const [name, { numbers, key }] of columns) {
     const table = `dictionary${joins.length - 1}`;
     outputs.push(numbers);
     selected.push(`coalesce(${table}.number, ${NONE})::UINTEGER`);
     joins.push(`LEFT JOIN ${table} ON ${table}.value = ${key}`);
-    if (name === user) order.unshift(`${table}.number`, ...(clock ? [clock.sql] : []));
+    order.push(...(user === undefined || name === user ? [`${table}.number`] : []));
   }
   if (times && clock) {
     outputs.push(times);
@@ -145,6 +145,8 @@ async function fill(
       clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${textSql(clock.type, clock.sql)}::DOUBLE`,
     );
   }
+  // what one user did at one time is in the order of the rows: without users that says nothing
+  order.push(...(user === undefined ? ["item_ids.number"] : []), ...(clock ? [clock.sql] : []), "events.rowid");
   let at = 0;
   await database.scan(
     `SELECT ${selected.join(", ")} FROM events ${joins.join(" ")} ORDER BY ${order.join(", ")}`,

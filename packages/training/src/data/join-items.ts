@@ -28,7 +28,9 @@ export async function joinItems(database: Database, id: TypedColumn, item: Typed
   // integers are compared as they are
   const cast = id.type.kind === "integer" && item.type.kind === "integer" ? "" : "::VARCHAR";
   const [known, asked] = [id, item].map(({ type, sql }) => `(${keySql(type, sql)})${cast}`);
-  await database.run(`CREATE TABLE item_ids AS SELECT ${known} AS value, rowid::UINTEGER AS number FROM items`);
+  await database.run(
+    `CREATE TABLE item_ids AS SELECT ${known} AS value, number FROM items JOIN item_order ON item = items.rowid`,
+  );
   const sql = asked!;
   const unknown = `events ANTI JOIN item_ids ON item_ids.value = ${sql}`;
   const note = cast === "" ? undefined : await joinNumbers(database, sql, unknown);

@@ -94,7 +94,7 @@ export interface LeftOut {
 
 /**
  * One event per position, every column an array of numbers. Where there are users the events are sorted by user, each
- * user's oldest first (in row order where there is no time); else they are in row order.
+ * user's oldest first (in row order where there is no time, or one time); else by query and item.
  */
 export interface EventTable {
   readonly count: number;
@@ -142,7 +142,7 @@ export interface ItemTable {
 
 /** The catalogue and its events as read from the files, checked. */
 export interface RawData {
-  /** Ids in order of the items query; position in this array is the item's number everywhere in the trainer. */
+  /** Ids in order; position in this array is the item's number everywhere in the trainer. */
   readonly ids: Texts;
   readonly items: ItemTable;
   readonly events: EventTable;
