@@ -10,8 +10,9 @@ import { bytesPerItem } from "./artifact/summary.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
 import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
+import { type DataHashes, dataDifference } from "./data/hash.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
-import { type LoadOptions, loadData } from "./data/load.ts";
+import { type LoadedData, type LoadOptions, loadData } from "./data/load.ts";
 import type { QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
@@ -89,7 +90,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
 
 const MAY_BE_SEEN = "held-out queries may have been trained on";
 
-type TrainingFacts = { dataHash?: string; config?: PoeemConfig } | undefined;
+type TrainingFacts = { dataHash?: string; dataHashes?: DataHashes; config?: PoeemConfig } | undefined;
 
 /** Another split would call queries held out that were trained on. */
 function checkSplit(index: Index, config: PoeemConfig, { index: folder, config: file }: EvaluateIndexOptions): void {
@@ -102,13 +103,11 @@ function checkSplit(index: Index, config: PoeemConfig, { index: folder, config: 
   }
 }
 
-function checkData(index: Index, raw: RawData, { index: folder, config: file }: EvaluateIndexOptions): void {
-  const trained = (index.manifest.training as TrainingFacts)?.dataHash;
-  if (trained === raw.hash) return;
-  throw new UserError(
-    `${folder} was trained on other data (hash ${trained?.slice(0, 12)}) ` +
-      `than ${file} names (${raw.hash.slice(0, 12)}): ${MAY_BE_SEEN}`,
-  );
+function checkData(index: Index, raw: LoadedData, { index: folder, config: file }: EvaluateIndexOptions): void {
+  const trained = index.manifest.training as TrainingFacts;
+  if (trained?.dataHash === raw.hash) return;
+  const difference = dataDifference(trained?.dataHashes, raw.hashes);
+  throw new UserError(`${folder} was trained on other data than ${file} names: ${difference}; ${MAY_BE_SEEN}`);
 }
 
 async function readItemVectors(folder: string, { manifest: { dim } }: Index, count: number): Promise<Float32Array> {

@@ -72,7 +72,7 @@ export async function trainIndex({
   for (const line of describeData(config.name, data)) say(line);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
-    { config, dataHash: raw.hash, backend, code: await codeVersions() },
+    { config, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
     options.checkpointEvery,
   );
   const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);
@@ -91,6 +91,7 @@ export async function trainIndex({
       say(`validation recall was best at step ${formatCount(trained.weightsOfStep)}; these weights are kept`);
     const runFacts = {
       dataHash: raw.hash,
+      dataHashes: raw.hashes,
       seed: config.training.seed,
       backend,
       epochs: trained.epochs,

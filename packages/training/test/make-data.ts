@@ -29,6 +29,9 @@ export async function load(
   return { config, raw: await loadData(config, directory, options), directory };
 }
 
+/** Ids of the items of `randomWorld` in the order of their numbers. */
+export const ITEM_IDS: readonly string[] = Array.from({ length: 30 }, (_, i) => `i${i}`).sort();
+
 export interface EventRow {
   readonly query: string;
   readonly user: string;

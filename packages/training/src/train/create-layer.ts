@@ -1,7 +1,7 @@
 import { IndexingLayer, LOSS_LIST, type LossOptions } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
+import { lossOptions } from "../config/losses.ts";
 import type { PoeemConfig } from "../config.ts";
-import { lossOptions } from "../config-losses.ts";
 import type { Dataset } from "../data/types.ts";
 
 /**

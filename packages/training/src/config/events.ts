@@ -1,0 +1,17 @@
+import { z } from "zod";
+import { column, columns } from "./values.ts";
+
+export const EVENTS = z
+  .strictObject({
+    /** Column of query texts; "query" when no user column is named either. */
+    query: column.optional(),
+    /** Column of user ids: the other items of an event's user are its history. */
+    user: column.optional(),
+    item: column.default("item"),
+    /** Column of numbers, dates or timestamps. With it an event's history is only what came before it. */
+    time: column.optional(),
+    /** Columns with one category each that describe the moment of the query: device, country, page. */
+    context: columns.default([]),
+  })
+  .prefault({})
+  .transform((events) => ({ ...events, query: events.query ?? (events.user === undefined ? "query" : undefined) }));

@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { column, columns } from "./values.ts";
+
+export const ITEMS = z.strictObject({
+  id: z.string().default("id"),
+  /** Column shown as the name of a result; default: the column "title", if there is one. */
+  title: column.optional(),
+  /**
+   * Columns whose words describe the item to the item tower. What they hold is known of an item; a held-out query
+   * that is one of them, word for word, is an easy one.
+   */
+  text: columns.default([]),
+  /** Also describes an item by the words of its *training* queries (never those held out). */
+  textFromEvents: z.boolean().default(false),
+  /** Columns with one category each, or a list of categories. */
+  categories: columns.default([]),
+  /** Columns of numbers that the item tower reads; they are standardised, and a missing one counts as the mean. */
+  inputs: columns.default([]),
+  /** Columns returned with a result, beside the title. */
+  fields: columns.default([]),
+  /** Columns a search can be filtered by: one value per item, or a list of values. */
+  facets: columns.default([]),
+  /** Columns of numbers a search can be filtered by range. */
+  numbers: columns.default([]),
+});

@@ -1,0 +1,43 @@
+import { MAX_HISTORY } from "@poeem/towers";
+import { z } from "zod";
+import { positive } from "./values.ts";
+
+export const MODEL = z
+  .strictObject({
+    /** Width of the vectors that are compared. */
+    dim: positive.default(64),
+    /** Most text features (words, n-grams) with a row, the most frequent first; dim + 8 bytes each at the edge. */
+    maxFeatures: positive.default(65_536),
+    /** Texts a feature must occur in to get a row. */
+    minFeatureCount: positive.default(2),
+    /** Width of the hidden layer of both towers; 0 for none. */
+    hiddenDim: z.number().int().min(0).default(128),
+    minGram: positive.default(3),
+    maxGram: z.number().int().min(0).default(4),
+    /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
+    itemFeatures: positive.default(16),
+    /** unit: item vectors have length 1, scores are cosines. free: the length can say how popular an item is. */
+    itemNorm: z.enum(["unit", "free"]).default("unit"),
+    history: z
+      .strictObject({
+        /**
+         * What becomes of a history, whose items are read as their decoded vectors. mixture: one query vector per
+         * item, scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention:
+         * one vector, which goes through the query tower together with text and context.
+         */
+        as: z.enum(["mixture", "mean", "attention"]).default("mixture"),
+        /** How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. */
+        tilt: z.number().min(0).max(10).default(0.4),
+        /** Newest items of a history that are read. */
+        length: positive.max(MAX_HISTORY).default(50),
+        /**
+         * Items of a history read in one training step, drawn at random from those `length`. More than 48 make a step
+         * on wasm slower: its kernel takes no larger groups.
+         */
+        sources: positive.max(100).default(4),
+        /** Events of one user that a training step scores against the same history. */
+        targets: positive.max(100).default(4),
+      })
+      .prefault({}),
+  })
+  .prefault({});

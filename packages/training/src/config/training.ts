@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { positive } from "./values.ts";
+
+export const TRAINING = z
+  .strictObject({
+    batchSize: positive.default(1024),
+    epochs: positive.default(2),
+    /**
+     * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in
+     * histories, which spares the first half of a training; for a model with users.
+     */
+    start: z.enum(["random", "spectral"]).default("random"),
+    /** Of the embedding tables and the layers. Adam wants rates a tenth of Adagrad's or less. */
+    optimizer: z.enum(["adagrad", "adam"]).default("adagrad"),
+    /** Embedding tables. */
+    learningRate: z.number().positive().default(0.1),
+    /** How the rates fall. late: full for half of the steps, then straight to a tenth. linear: to a fiftieth. */
+    decay: z.enum(["late", "linear"]).default("late"),
+    /** Hidden layers of the towers. */
+    towerLearningRate: z.number().positive().default(0.02),
+    /** Adagrad, coarse and PQ centroids. */
+    codebookLearningRate: z.number().positive().default(0.05),
+    /**
+     * softmax: over the items of the batch and `negatives` more. full: over the whole catalogue, for small ones.
+     * hinge: the loss of the Poeem paper. Queries with a history always train on the softmax of their mixture.
+     */
+    objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
+    /** Of the hinge, between cosines. */
+    margin: z.number().positive().default(0.1),
+    /** Softmax scale (inverse temperature) on the cosine. */
+    scale: z.number().positive().default(30),
+    /** Learns the scale too, from `scale` on, within 1 to 100; not for queries with a history. */
+    learnScale: z.boolean().default(false),
+    /** Items drawn uniformly from the catalogue that compete in each step beside those of the batch. */
+    negatives: z.number().int().min(0).default(0),
+    /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
+    logQ: z.number().min(0).max(1).default(0),
+    /** Validations, spread over training; fewer where the catalogue is large beside the events. */
+    validations: z.number().int().min(0).default(20),
+    /** Stops when recall has not risen for this many validations, and keeps the weights of the best; 0 = never. */
+    earlyStopping: z.number().int().min(0).default(0),
+    seed: z.number().int().min(0).default(1),
+  })
+  .prefault({});
