@@ -31,6 +31,8 @@ const contextPair = (text: string, before: Record<string, string> = {}): Record<
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 };
 
+const repeated = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
 const backend = (): Option =>
   new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
 const json = ["--json", "print one JSON object to stdout"] as const;
@@ -186,6 +188,12 @@ export function program(): Command {
         .choices(["innerProduct", "cosine", "l2"])
         .default("innerProduct"),
     )
+    .option("--items <file>", "CSV, JSON or Parquet with a row for each item, to be returned and filtered by")
+    .option("--id <column>", "column of --items with the ids", "id")
+    .option("--title <column>", "column with the name of a result (default: title, if there is one)")
+    .option("--fields <columns>", "columns to return with a result; names with commas, or repeat", repeated)
+    .option("--facets <columns>", "columns to filter by value; likewise", repeated)
+    .option("--numbers <columns>", "columns to filter by range; likewise", repeated)
     .option(...json)
     .action(async (file, options) => (await import("./commands/import.ts")).importIndex(file, options));
 

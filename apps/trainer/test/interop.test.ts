@@ -103,6 +103,57 @@ describe("poeem import, search --vectors and export", () => {
     );
   });
 
+  it("adds titles, fields, facets and numbers by id, and counts what did not meet", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "poeem-interop-"));
+    const [file, out] = [join(folder, "index.idx"), join(folder, "index")];
+    await writeFile(file, poeemFile());
+    // 1007 is unsearchable; 5 is not in the file
+    const csv = ["sku,name,year,kind,a;b", "1000,0042,1990,x,é", "01001,Blue lamp,,y,", "1002.0,,2001.5,,true"];
+    await writeFile(join(folder, "a.csv"), [...csv, "1007,Left out,1,x,", "5,Nothing,1,x,", ""].join("\n"));
+    const rows = [
+      { sku: 1000, name: "0042", year: 1990, kind: ["x"], "a;b": "é" },
+      { sku: 1001, name: "Blue lamp", year: null, kind: ["y"] },
+      { sku: 1002, name: null, year: 2001.5, kind: null, "a;b": "true" },
+      { sku: 1007, name: "Left out", year: 1, kind: ["x"] },
+      { sku: 5, name: "Nothing", year: 1, kind: ["x"] },
+    ];
+    await writeFile(join(folder, "a.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const imported = (items: string, ...more: string[]) =>
+      poeem(...["import", file, "--from", "poeem", "--out", out, "--items", join(folder, items), ...more], "--json");
+    const named = ["--id", "sku", "--title", "name", "--facets", "kind", "--numbers", "year"];
+    for (const items of ["a.csv", "a.jsonl"]) {
+      const facts = await imported(items, ...named, "--fields", "year", "--fields", "a;b");
+      expect(facts).toMatchObject({ items: 294, unsearchable: 6, unknownRows: 2, itemsWithoutRow: 291 });
+      const index = await openIndexDirectory(out);
+      expect(await index.items(await index.ordinals([1000, 1001, 1002, 1003]))).toEqual([
+        { id: 1000, fields: { title: "0042", year: 1990, "a;b": "é" } },
+        { id: 1001, fields: { title: "Blue lamp" } },
+        { id: 1002, fields: { year: 2001.5, "a;b": "true" } },
+        { id: 1003, fields: {} },
+      ]);
+      expect(await index.facets()).toEqual({ kind: { x: 1, y: 1 } });
+      const from = { number: "year", min: 1991 } as const;
+      const { ordinals } = await index.search(new Float32Array(dim).fill(1), { filter: from });
+      expect((await index.items(ordinals)).map(({ id }) => id)).toEqual([1002]);
+    }
+    expect(await imported("a.csv", "--id", "sku", "--fields", "name,kind")).toMatchObject({ itemsWithoutRow: 291 });
+
+    await writeFile(join(folder, "b.csv"), "id,x\n1000,1\n01000,2\n");
+    await writeFile(join(folder, "c.csv"), "id,x\nq,1\n");
+    for (const [items, more, message] of [
+      ["a.csv", [], /--items .*a\.csv: expected --title, --fields, --facets or --numbers/],
+      ["a.csv", ["--fields", "year"], /--items .*a\.csv: expected column id; got sku, name/],
+      ["a.csv", [...named, "--fields", "other"], /expected column other; got sku/],
+      ["b.csv", ["--fields", "x"], /"1000" and "01000" are one id, 1000/],
+      ["c.csv", ["--fields", "x"], /none of its ids is in the index; it has ids such as "q", the index such as 1000/],
+      ["d.csv", ["--fields", "x"], /d\.csv: not found/],
+    ] as const)
+      await expect(imported(items, ...more)).rejects.toThrow(message);
+    await expect(poeem("import", file, "--from", "poeem", "--out", out, "--fields", "x")).rejects.toThrow(
+      /--fields: expected --items beside it/,
+    );
+  });
+
   it("refuses what it cannot read, in a sentence", async () => {
     const folder = await mkdtemp(join(tmpdir(), "poeem-interop-"));
     const cut = join(folder, "cut.idx");
