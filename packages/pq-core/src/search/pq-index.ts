@@ -237,7 +237,7 @@ export class PqIndex implements Index {
     };
   }
 
-  /** Cells that hold items and are probed by any of the vectors, nearest first for the first; and its products, when there is only one. */
+  /** Filled cells that any of the vectors probes, nearest first for the first; and its products, when it is alone. */
   probe(vectors: readonly QueryVector[], { nprobe, isPlain }: Resolved): Probed {
     const { kernel, cells } = this.parts;
     const { nlist } = this.codebook;

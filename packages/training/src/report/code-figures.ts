@@ -58,7 +58,8 @@ function lists({ manifest: { nlist, numItems }, cellSizes }: Index): Figure {
     description:
       `Items in each of the ${formatCount(nlist)} cells, largest first. Largest ` +
       `${formatCount(sizes[0]!)}, median ${formatCount(at(0.5))}, smallest ${formatCount(sizes.at(-1)!)}; ` +
-      `${empty === 0 ? "no cell is empty" : emptyText}. A search that visits one cell reads most where cells are large.`,
+      `${empty === 0 ? "no cell is empty" : emptyText}. A search that visits one cell reads most where ` +
+      "cells are large.",
     legend: [],
     option: () => ({
       xAxis: baseAxis("cell, by size", { type: "category", data: sizes.map((_, i) => String(i + 1)) }),

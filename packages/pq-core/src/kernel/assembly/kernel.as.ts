@@ -43,8 +43,8 @@ export function visited(): i32 {
 
 // A whole search of one query: table, cells, scan, ranking of what scores at least `floor`. `offsets` are those of
 // the lists, u32 (cells + 1); `sizesAt` as in probe. Returns the number of results; cellsAt holds the cells afterwards.
-export function search(nprobe: i32, k: i32, sizesAt: usize, heapAt: usize, cellsAt: usize, biasesAt: usize, ordinalsAt: usize,
-  scoresAt: usize, offsets: usize, blocksAt: usize, floor: f32): i32 {
+export function search(nprobe: i32, k: i32, sizesAt: usize, heapAt: usize, cellsAt: usize, biasesAt: usize,
+  ordinalsAt: usize, scoresAt: usize, offsets: usize, blocksAt: usize, floor: f32): i32 {
   setQuery();
   let best: f32 = 0, cells = 1;
   if (nlist == 0) store<u32>(cellsAt, 0);
