@@ -4,7 +4,7 @@ import { readVectors, writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { ProgressStarter } from "@poeem/offline/progress";
 import type { Index } from "@poeem/pq-core";
-import { normalizeText } from "@poeem/towers";
+import { normalForm, normalizeText } from "@poeem/towers";
 import { ITEM_VECTORS_FILE } from "./artifact/export.ts";
 import { bytesPerItem } from "./artifact/summary.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
@@ -12,7 +12,8 @@ import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
-import type { QuerySet, RawData } from "./data/types.ts";
+import { heldOutFacts } from "./data/report.ts";
+import type { Dataset, QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
 import { measureAll } from "./evaluate/evaluation.ts";
@@ -50,6 +51,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   checkData(index, raw, options);
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
+  checkHeldOut(index, raw, config, dataset, options);
   const dense = await readItemVectors(options.index, index, dataset.ids.length);
   const queries = sampleQueries(dataset.test, options.all ? dataset.test.count : options.queries);
   if (queries.count === 0) throw new UserError("nothing to evaluate: the split holds out no query");
@@ -69,12 +71,14 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     probes: options.nprobe?.map((nprobe) => Math.min(nprobe, Math.max(1, index.manifest.nlist))),
     startProgress: options.startProgress,
   });
+  const { testQueries: heldOut, ...facts } = heldOutFacts(dataset);
   const result: EvaluationResult = {
     index: options.index,
     version: index.version,
     items: dataset.ids.length,
     queries: queries.count,
-    heldOut: dataset.test.count,
+    heldOut,
+    ...facts,
     unnamedQueries: unnamed?.length ?? null,
     seconds: (performance.now() - started) / 1000,
     rows,
@@ -89,17 +93,60 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
 
 const MAY_BE_SEEN = "held-out queries may have been trained on";
 
-type TrainingFacts = { dataHash?: string; config?: PoeemConfig } | undefined;
+type TrainingFacts = { dataHash?: string; heldOutHash?: string; config?: PoeemConfig } | undefined;
 
 /** Another split would call queries held out that were trained on. */
 function checkSplit(index: Index, config: PoeemConfig, { index: folder, config: file }: EvaluateIndexOptions): void {
   const trained = (index.manifest.training as TrainingFacts)?.config;
   if (trained === undefined) throw new UserError(`${folder} was not made by \`poeem train\`: its split is not known`);
-  for (const name of ["by", "columns", "testModulus", "share"] as const) {
-    const [before, now] = [trained.split[name], config.split[name]].map((value) => JSON.stringify(value));
-    if (before === now) continue;
-    throw new UserError(`${folder} was trained with split.${name} ${before}, ${file} says ${now}: ${MAY_BE_SEEN}`);
+  const [before, now] = [splitOf(trained), splitOf(config)];
+  for (const name of Object.keys(now)) {
+    if (before[name] === now[name]) continue;
+    const [then, here] = [before[name] ?? "nothing", now[name] ?? "nothing"];
+    throw new UserError(`${folder} was trained with ${name} ${then}, ${file} says ${here}: ${MAY_BE_SEEN}`);
   }
+}
+
+/** What a configuration says of the split, by its keys, as JSON; the rows of its SQL count as data. */
+function splitOf({ split, data }: PoeemConfig): Record<string, string | undefined> {
+  const { by, columns, testModulus, share, column } = split;
+  const given = (sql: string | undefined) => (sql === undefined ? undefined : "given");
+  const said = {
+    "split.by": by,
+    "split.columns": columns,
+    "split.testModulus": testModulus,
+    "split.share": share,
+    "split.column": column,
+    "data.test": given(data.test),
+    "data.validation": given(data.validation),
+    "data.history": given(data.history),
+  };
+  return Object.fromEntries(Object.entries(said).map(([key, value]) => [key, JSON.stringify(value)]));
+}
+
+/**
+ * The split that the configuration makes here against the one that was trained with: other versions of the trainer have
+ * other rules of what is one query.
+ */
+function checkHeldOut(
+  index: Index,
+  raw: RawData,
+  config: PoeemConfig,
+  { heldOutHash }: Dataset,
+  { index: folder }: EvaluateIndexOptions,
+): void {
+  const trained = (index.manifest.training as TrainingFacts)?.heldOutHash;
+  // before there was the hash, queries were held out as they are spelled
+  const { query } = raw.events;
+  const hashed = config.split.columns ?? [config.events.query];
+  const differs =
+    trained === undefined
+      ? config.split.by === "hash" &&
+        hashed.includes(config.events.query) &&
+        query?.values.some((text) => normalForm(text) !== text)
+      : trained !== heldOutHash;
+  if (!differs) return;
+  throw new UserError(`${folder} was trained by a version of poeem that holds out other queries: ${MAY_BE_SEEN}`);
 }
 
 function checkData(index: Index, raw: RawData, { index: folder, config: file }: EvaluateIndexOptions): void {

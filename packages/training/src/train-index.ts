@@ -88,6 +88,7 @@ export async function trainIndex({
       say(`validation recall was best at step ${formatCount(trained.weightsOfStep)}; these weights are kept`);
     const exported = await exportModel(trained, config, raw, dataset, filters, {
       dataHash: raw.hash,
+      heldOutHash: dataset.heldOutHash,
       seed: config.training.seed,
       backend,
       epochs: trained.epochs,
@@ -157,5 +158,5 @@ async function findCheckpoint(checkpoints: CheckpointStore, resume: boolean, say
 /** Versions of everything that computes: with others the same steps may round differently. */
 async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
-  return { poeem: version, checkpoint: "2", tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
+  return { poeem: version, checkpoint: "3", tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
 }

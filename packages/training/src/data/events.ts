@@ -18,7 +18,7 @@ export async function readEvents(
   items: KeptTable,
 ): Promise<{ events: EventTable; unknownItems: Finding }> {
   const { query, user, item, time, context } = config.events;
-  const split = config.split.by === "hash" ? (config.split.columns ?? []) : [];
+  const split = config.split.columns ?? (config.split.column === undefined ? [] : [config.split.column]);
   const texts = [query, user, item, ...context, ...split].filter((name) => name !== undefined);
   const from = { source: "data.events", sql: config.data.events };
   const table = await keepTable(database, from, "events", { texts, values: time === undefined ? [] : [time] });
@@ -59,6 +59,7 @@ function eventTable(
     item,
     ordered: time !== undefined,
     time: times && keep(times),
+    part: config.split.column === undefined ? undefined : kept.get(config.split.column),
     contexts: context.map((name) => ({ name, ...kept.get(name)! })),
     columns: kept,
   };

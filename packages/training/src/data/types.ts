@@ -61,6 +61,10 @@ export interface Dataset {
   readonly vocabulary: Uint32Array;
   /** Held-out events that are in no query set, by reason. */
   readonly left: LeftOut;
+  /** What of the test set training has too. */
+  readonly alsoTrained: AlsoTrained;
+  /** SHA-256 of which events are held out. */
+  readonly heldOutHash: string;
 }
 
 /**
@@ -92,6 +96,17 @@ export interface LeftOut {
   readonly withoutHistory: number;
 }
 
+/** What of the held-out queries is trained on as well. Nothing where a split is by hash of the query. */
+export interface AlsoTrained {
+  /** Held-out queries whose text is asked in training too, by anybody and in any spelling; null without texts. */
+  readonly queries: number | null;
+  /**
+   * Held-out pairs of a user and an item that are in training too; in data without users, of a text in any spelling and
+   * an item.
+   */
+  readonly pairs: number;
+}
+
 /**
  * One event per position, every column an array of numbers. Where there are users the events are sorted by user, each
  * user's oldest first (in row order where there is no time); else they are in row order.
@@ -106,8 +121,10 @@ export interface EventTable {
   readonly ordered: boolean;
   /** Only for a split by time: seconds since 1970, or whatever number the column holds; larger is later. */
   readonly time: Float64Array | undefined;
+  /** Only for a split that is given: what each event is for, a key of `GIVEN_SIDES`. */
+  readonly part: Dictionary | undefined;
   readonly contexts: readonly (Dictionary & { readonly name: string })[];
-  /** All columns but the item's and the time's, by name; of a split by hash also those that are for it alone. */
+  /** All columns but the item's and the time's, by name; of a split also those that are for it alone. */
   readonly columns: ReadonlyMap<string, Dictionary>;
 }
 
