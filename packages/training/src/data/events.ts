@@ -2,9 +2,10 @@ import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import type { Database } from "./duckdb.ts";
-import { type KeptTable, keepTable } from "./kept-table.ts";
-import { findRows, type Problem, refuse } from "./problems.ts";
-import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts";
+import { type EventSource, keepEvents, PART, wrongParts } from "./event-sources.ts";
+import type { KeptTable } from "./kept-table.ts";
+import { EXAMPLES, findRows, type Problem, refuse } from "./problems.ts";
+import { type Dictionary, type EventTable, type Example, type Finding, NONE } from "./types.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -18,17 +19,17 @@ export async function readEvents(
   items: KeptTable,
 ): Promise<{ events: EventTable; unknownItems: Finding }> {
   const { query, user, item, time, context } = config.events;
-  const split = config.split.columns ?? (config.split.column === undefined ? [] : [config.split.column]);
-  const texts = [query, user, item, ...context, ...split].filter((name) => name !== undefined);
-  const from = { source: "data.events", sql: config.data.events };
-  const table = await keepTable(database, from, "events", { texts, values: time === undefined ? [] : [time] });
+  const { columns: hashed = [], column } = config.split;
+  const texts = [query, user, item, ...context, ...hashed, column].filter((name) => name !== undefined);
+  const wanted = { texts, values: time === undefined ? [] : [time] };
+  const { whole: table, sources } = await keepEvents(database, config, wanted);
   const { count: rows } = table;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
-  await checkEvents(database, config, table);
+  for (const source of sources) await checkEvents(database, config, source);
 
   const columns = new Map<string, Dictionary>();
-  for (const name of [query, user, ...context, ...split]) {
-    if (name === undefined || name === item || columns.has(name)) continue;
+  for (const name of sources.length > 1 ? [...texts, PART] : texts) {
+    if (name === item || columns.has(name)) continue;
     const values = await numberValues(database, table.sql(name), `dictionary${columns.size}`);
     columns.set(name, { values, numbers: new Uint32Array(rows) });
   }
@@ -37,7 +38,7 @@ export async function readEvents(
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
   const timeValue = time && secondsOf(table, time);
   await fill(database, config, { table, onItem, timeValue }, numbers, columns, times);
-  const unknown = await unknownItems(database, table.sql(item), onItem, numbers);
+  const unknown = numbers.includes(NONE) ? await unknownItems(database, config, items, sources) : NO_ROWS;
   return { events: eventTable(config, numbers, columns, times), unknownItems: unknown };
 }
 
@@ -59,7 +60,7 @@ function eventTable(
     item,
     ordered: time !== undefined,
     time: times && keep(times),
-    part: config.split.column === undefined ? undefined : kept.get(config.split.column),
+    part: config.split.by === "given" ? kept.get(config.split.column ?? PART) : undefined,
     contexts: context.map((name) => ({ name, ...kept.get(name)! })),
     columns: kept,
   };
@@ -150,29 +151,44 @@ const isNumber = (type: string): boolean =>
   /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type);
 
 /** Types of the columns, and values that must be there. */
-async function checkEvents(database: Database, config: PoeemConfig, table: KeptTable): Promise<void> {
+async function checkEvents(database: Database, config: PoeemConfig, { source, table }: EventSource): Promise<void> {
   const { query, user, time, context } = config.events;
   for (const name of [query, user, ...context]) {
     const type = name === undefined ? "" : table.type(name);
     if (/\[\d*\]$|^(STRUCT|MAP|UNION)/.test(type)) {
-      throw new UserError(`data.events: expected one value per row in column ${name}, got type ${type}`);
+      throw new UserError(`${source}: expected one value per row in column ${name}, got type ${type}`);
     }
   }
   const timeType = time === undefined ? "DOUBLE" : table.type(time);
   if (!isClock(timeType) && !isNumber(timeType)) {
-    throw new UserError(`data.events: expected numbers, dates or timestamps in column ${time}, got type ${timeType}`);
+    throw new UserError(`${source}: expected numbers, dates or timestamps in column ${time}, got type ${timeType}`);
   }
   const problems: Problem[] = [];
   for (const name of [query, user, time]) {
     if (name === undefined) continue;
     const value = table.sql(name);
     const missing = name === time ? `${value} IS NULL` : `coalesce(${value}::VARCHAR, '') = ''`;
-    problems.push({ what: `no ${name}`, ...(await findRows(database, `events WHERE ${missing}`, value)) });
+    problems.push({ what: `no ${name}`, ...(await findRows(database, `${table.name} WHERE ${missing}`, value)) });
   }
-  refuse("data.events", problems);
+  refuse(source, [...problems, ...(await wrongParts(database, config, table))]);
 }
 
-async function unknownItems(database: Database, item: string, onItem: string, numbers: Uint32Array): Promise<Finding> {
-  if (!numbers.includes(NONE)) return { count: 0, examples: [] };
-  return findRows(database, `events ANTI JOIN items ON ${onItem}`, item);
+const NO_ROWS: Finding = { count: 0, examples: [] };
+
+/** Rows of unknown items in all sources; of others than `data.events` the examples say which. */
+async function unknownItems(
+  database: Database,
+  config: PoeemConfig,
+  items: KeptTable,
+  sources: readonly EventSource[],
+): Promise<Finding> {
+  let count = 0;
+  const examples: Example[] = [];
+  for (const { source, table } of sources) {
+    const from = `${table.name} ANTI JOIN items ON ${joinOnItem(config, items, table)}`;
+    const found = await findRows(database, from, table.sql(config.events.item));
+    count += found.count;
+    examples.push(...found.examples.map((one) => (source === "data.events" ? one : { source, ...one })));
+  }
+  return { count, examples: examples.slice(0, EXAMPLES) };
 }

@@ -2,7 +2,8 @@ import { UserError } from "@poeem/offline/errors";
 import type { Database } from "./duckdb.ts";
 import type { Example, Finding } from "./types.ts";
 
-const EXAMPLES = 3;
+/** Rows that are shown of a problem. */
+export const EXAMPLES = 3;
 
 /** Something wrong with rows of the items or the events. */
 export interface Problem extends Finding {
@@ -33,9 +34,9 @@ export function refuse(source: string, problems: readonly Problem[]): void {
   throw new UserError(`${source}: ${each.join("; ")}`);
 }
 
-/** As in `row 7: "x"`. */
-export function showExample({ row, value }: Example): string {
-  return `row ${row}: ${JSON.stringify(value)}`;
+/** As in `row 7: "x"`, or `data.test row 7: "x"`. */
+export function showExample({ source, row, value }: Example): string {
+  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(value)}`;
 }
 
 /** Throws a `UserError` that names every wanted column that is not there. */

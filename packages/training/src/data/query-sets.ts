@@ -194,7 +194,8 @@ export class QuerySets {
 
   /**
    * What the user of some held-out events had before: before the first of them where events have a time, else, and in a
-   * split that is given, all on the known sides. The items of those events are seen already when this is called, and so are left out.
+   * split that is given, all on the known sides. The items of those events are seen already when this is called, and so
+   * are left out.
    */
   #pushHistory(lists: CsrBuilder, targets: Uint32Array, side: number): void {
     const events = this.#events;

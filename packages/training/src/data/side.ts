@@ -11,7 +11,7 @@ export const SIDE = {
   foldIn: 3,
 } as const;
 
-/** What a column that gives the split may say, in any case, and what it means. */
+/** What a column that gives the split may say, and what it means. */
 export const GIVEN_SIDES: ReadonlyMap<string, number> = new Map(
   Object.entries({
     train: SIDE.train,
@@ -28,6 +28,9 @@ export const GIVEN_SIDES: ReadonlyMap<string, number> = new Map(
     "fold-in": SIDE.foldIn,
   }),
 );
+
+/** What an event is for by the column that gives the split, in any case; undefined where it says nothing known. */
+export const givenSide = (value: string): number | undefined => GIVEN_SIDES.get(value.trim().toLowerCase());
 
 /** SHA-256, in hexadecimal, of which events are held out: the same only for the same split of the same events. */
 export function hashOfHeldOut(sides: Uint8Array): string {

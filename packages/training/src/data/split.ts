@@ -2,7 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import { fnv1a32 } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { isHeldOut, JoinedHash, smallest } from "./hold-out.ts";
-import { GIVEN_SIDES, SIDE } from "./side.ts";
+import { givenSide, SIDE } from "./side.ts";
 import type { Texts } from "./text-list.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
 import { eachUser, Seen } from "./users.ts";
@@ -92,7 +92,7 @@ class Splitter {
 
   given(sides: Uint8Array): void {
     const { values, numbers } = this.#events.part!;
-    const sideOf = values.map((value) => GIVEN_SIDES.get(value)!);
+    const sideOf = values.map((value) => givenSide(value)!);
     for (let event = 0; event < sides.length; event++) sides[event] = sideOf[numbers[event]!]!;
   }
 

@@ -121,7 +121,7 @@ export interface EventTable {
   readonly ordered: boolean;
   /** Only for a split by time: seconds since 1970, or whatever number the column holds; larger is later. */
   readonly time: Float64Array | undefined;
-  /** Only for a split that is given: what each event is for, a key of `GIVEN_SIDES`. */
+  /** Only for a split that is given: what each event is for; `givenSide` reads it. */
   readonly part: Dictionary | undefined;
   readonly contexts: readonly (Dictionary & { readonly name: string })[];
   /** All columns but the item's and the time's, by name; of a split also those that are for it alone. */
@@ -174,6 +174,8 @@ export interface Finding {
 
 /** A row (1 is the first that the SQL gives) and the value found there. */
 export interface Example {
+  /** Name of the SQL, where it is not the one that the message is about. */
+  readonly source?: string;
   readonly row: number;
   readonly value: string | null;
 }

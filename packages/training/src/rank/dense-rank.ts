@@ -18,7 +18,8 @@ export interface DenseRanking {
 
 /**
  * Exact search: for each query the k items of largest score, best first, ties by smaller item number, the items of its
- * history left out; none where nothing is known of the query. All scores of a slice of queries come from matrix products.
+ * history left out; none where nothing is known of the query. All scores of a slice of queries come from matrix
+ * products.
  *
  * @param encode query vectors by query number; asked for once each, in order
  * @param ranking items (count, dim)

@@ -22,7 +22,8 @@ export async function decodedVectors(index: Index, ids: readonly ItemId[]): Prom
  *
  * @param encode query vectors by query number, read from `decoded`
  * @param decoded decoded vectors of the items, (ids.length, dim)
- * @returns item numbers of each query's top k, best first (none where nothing is known of a query), and the mean share of items whose codes were scanned
+ * @returns item numbers of each query's top k, best first (none where nothing is known of a query), and the
+ *   mean share of items whose codes were scanned
  */
 export async function rankWithIndex(
   index: Index,

@@ -4,8 +4,9 @@ import { gather } from "../data/gather.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";
 
 /**
- * The vectors of query number `query`, undefined where it has nothing that is known. `items` are the item vectors (count, dim) that a history is read from: those
- * that are searched, so the decoded ones for an index and the dense ones for brute force.
+ * The vectors of query number `query`, undefined where it has nothing that is known. `items` are the item vectors
+ * (count, dim) that a history is read from: those that are searched, so the decoded ones for an index and the dense
+ * ones for brute force.
  */
 export type QueryEncoder = (query: number, items: Float32Array) => QueryVectors | undefined;
 
