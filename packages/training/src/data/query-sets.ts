@@ -1,7 +1,7 @@
 import { type ContextTable, contextRows } from "./contexts.ts";
 import { type Csr, CsrBuilder, emptyLists, groupBy, groupStarts, listOf } from "./csr.ts";
 import { PairNumbers } from "./pairs.ts";
-import { SIDE } from "./side.ts";
+import { givenSide, SIDE } from "./side.ts";
 import { type AlsoTrained, type Dictionary, type EventTable, type LeftOut, NONE, type QuerySet } from "./types.ts";
 import { Seen } from "./users.ts";
 
@@ -26,6 +26,8 @@ export class QuerySets {
   readonly #events: EventTable;
   readonly #forms: Dictionary | undefined;
   readonly #sides: Uint8Array;
+  /** Whether the split gives the validation queries, and none are drawn. */
+  readonly #ownValidation: boolean;
   readonly #seen: Seen;
   /** Query of each event without its context, over all sides. */
   readonly #entry: Uint32Array;
@@ -42,6 +44,7 @@ export class QuerySets {
     this.#events = events;
     this.#forms = forms;
     this.#sides = sides;
+    this.#ownValidation = events.part?.values.some((value) => givenSide(value) === SIDE.validation) ?? false;
     this.#seen = new Seen(numItems);
     const { query, user } = events;
     this.#starts = user && groupStarts(user.numbers, user.values.length);
@@ -90,8 +93,8 @@ export class QuerySets {
   }
 
   /**
-   * Queries of a held-out side: with what was known of each before, without what it found already in training. Of a
-   * split that is given nothing is left out.
+   * Queries of a held-out side, in order of their first events there: with what was known of each before, without what
+   * it found already in training. Of a split that is given nothing is left out.
    */
   heldOut(side: typeof SIDE.validation | typeof SIDE.test, contexts: ContextTable): HeldOut {
     const sides = this.#sides;
@@ -107,10 +110,9 @@ export class QuerySets {
     let withoutHistory = 0;
     let queries = 0;
     let pairs = 0;
-    for (let e = 0; e + 1 < byEntry.offsets.length; e++) {
+    for (const e of new Set(positionsOf(sides, side).map((event) => this.#entry[event]!))) {
       const all = listOf(byEntry, e);
       const held = all.filter((event) => sides[event] === side);
-      if (held.length === 0) continue;
       seen.next();
       if (!isGiven) {
         const kin = listOf(this.#byKin, this.#kin[all[0]!]!);
@@ -148,13 +150,19 @@ export class QuerySets {
     return { set, left: { repeats, withoutHistory }, alsoTrained: { queries: trainedForms ? queries : null, pairs } };
   }
 
+  /** Whether an event is trained on, or was taken out of what is trained on to watch the training by. */
+  #isTraining(event: number): boolean {
+    const of = this.#sides[event]!;
+    return of === SIDE.train || (of === SIDE.validation && !this.#ownValidation);
+  }
+
   /** 1 for each normal form that a training event asks. */
   #trainedForms(): Uint8Array | undefined {
     if (!this.#forms) return undefined;
     const { values, numbers } = this.#forms;
     const trained = new Uint8Array(values.length);
     numbers.forEach((form, event) => {
-      if (this.#sides[event] === SIDE.train) trained[form] = 1;
+      if (this.#isTraining(event)) trained[form] = 1;
     });
     return trained;
   }
@@ -168,7 +176,7 @@ export class QuerySets {
     const first = targets[0]!;
     const found = new Set<number>();
     const visit = (event: number): void => {
-      if (this.#sides[event] === SIDE.train && seen.has(item[event]!)) found.add(item[event]!);
+      if (this.#isTraining(event) && seen.has(item[event]!)) found.add(item[event]!);
     };
     if (user) {
       const number = user.numbers[first]!;

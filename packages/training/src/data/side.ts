@@ -12,22 +12,20 @@ export const SIDE = {
 } as const;
 
 /** What a column that gives the split may say, and what it means. */
-export const GIVEN_SIDES: ReadonlyMap<string, number> = new Map(
-  Object.entries({
-    train: SIDE.train,
-    "0": SIDE.train,
-    false: SIDE.train,
-    test: SIDE.test,
-    "1": SIDE.test,
-    true: SIDE.test,
-    validation: SIDE.validation,
-    valid: SIDE.validation,
-    val: SIDE.validation,
-    dev: SIDE.validation,
-    history: SIDE.foldIn,
-    "fold-in": SIDE.foldIn,
-  }),
-);
+export const GIVEN_SIDES: ReadonlyMap<string, number> = new Map([
+  ["train", SIDE.train],
+  ["0", SIDE.train],
+  ["false", SIDE.train],
+  ["test", SIDE.test],
+  ["1", SIDE.test],
+  ["true", SIDE.test],
+  ["validation", SIDE.validation],
+  ["valid", SIDE.validation],
+  ["val", SIDE.validation],
+  ["dev", SIDE.validation],
+  ["history", SIDE.foldIn],
+  ["fold-in", SIDE.foldIn],
+]);
 
 /** What an event is for by the column that gives the split, in any case; undefined where it says nothing known. */
 export const givenSide = (value: string): number | undefined => GIVEN_SIDES.get(value.trim().toLowerCase());

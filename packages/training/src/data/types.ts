@@ -96,7 +96,10 @@ export interface LeftOut {
   readonly withoutHistory: number;
 }
 
-/** What of the held-out queries is trained on as well. Nothing where a split is by hash of the query. */
+/**
+ * What of the held-out queries is in training as well, those queries included that are drawn from it to watch it by.
+ * Nothing in a split by hash of the query.
+ */
 export interface AlsoTrained {
   /** Held-out queries whose text is asked in training too, by anybody and in any spelling; null without texts. */
   readonly queries: number | null;

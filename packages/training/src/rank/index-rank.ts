@@ -39,6 +39,7 @@ export async function rankWithIndex(
   });
   const ranked: Uint32Array[] = [];
   let codesScanned = 0;
+  let searches = 0;
   const n = seen.offsets.length - 1;
   for (let query = 0; query < n; query++) {
     const asked = encode(query, decoded);
@@ -47,8 +48,9 @@ export async function rankWithIndex(
       const found = await index.search(asked.vectors, { k, nprobe, exclude, merge: asked.merge });
       ranked.push(found.ordinals.map((ordinal) => itemOf[ordinal]!));
       codesScanned += found.codesScanned;
+      searches++;
     } else ranked.push(new Uint32Array(0));
     onQuery?.(query + 1);
   }
-  return { ranked, scanned: codesScanned / Math.max(1, n) / numItems };
+  return { ranked, scanned: codesScanned / Math.max(1, searches) / numItems };
 }
