@@ -4,7 +4,7 @@ import { readVectors, writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { ProgressStarter } from "@poeem/offline/progress";
 import type { Index } from "@poeem/pq-core";
-import { normalForm, normalizeText } from "@poeem/towers";
+import { normalizeText } from "@poeem/towers";
 import { ITEM_VECTORS_FILE } from "./artifact/export.ts";
 import { bytesPerItem } from "./artifact/summary.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
@@ -13,8 +13,9 @@ import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
 import { heldOutFacts } from "./data/report.ts";
-import type { Dataset, QuerySet, RawData } from "./data/types.ts";
+import type { QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
+import { checkData, checkHeldOut, checkSplit } from "./evaluate/check-split.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
 import { measureAll } from "./evaluate/evaluation.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
@@ -46,12 +47,13 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   const started = performance.now();
   const { config, directory } = await loadConfig(options.config);
   const index = await openIndexDirectory(options.index);
-  checkSplit(index, config, options);
+  const names = { folder: options.index, file: options.config };
+  checkSplit(index.manifest, config, names);
   const raw = await loadData(config, directory, options);
-  checkData(index, raw, options);
+  checkData(index.manifest, raw, names);
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
-  checkHeldOut(index, raw, config, dataset, options);
+  checkHeldOut(index.manifest, raw, config, dataset, names);
   const dense = await readItemVectors(options.index, index, dataset.ids.length);
   const queries = sampleQueries(dataset.test, options.all ? dataset.test.count : options.queries);
   if (queries.count === 0) throw new UserError("nothing to evaluate: the split holds out no query");
@@ -89,73 +91,6 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     await (await import("./report/write-report.ts")).writeReport(options.index);
   }
   return result;
-}
-
-const MAY_BE_SEEN = "held-out queries may have been trained on";
-
-type TrainingFacts = { dataHash?: string; heldOutHash?: string; config?: PoeemConfig } | undefined;
-
-/** Another split would call queries held out that were trained on. */
-function checkSplit(index: Index, config: PoeemConfig, { index: folder, config: file }: EvaluateIndexOptions): void {
-  const trained = (index.manifest.training as TrainingFacts)?.config;
-  if (trained === undefined) throw new UserError(`${folder} was not made by \`poeem train\`: its split is not known`);
-  const [before, now] = [splitOf(trained), splitOf(config)];
-  for (const name of Object.keys(now)) {
-    if (before[name] === now[name]) continue;
-    const [then, here] = [before[name] ?? "nothing", now[name] ?? "nothing"];
-    throw new UserError(`${folder} was trained with ${name} ${then}, ${file} says ${here}: ${MAY_BE_SEEN}`);
-  }
-}
-
-/** What a configuration says of the split, by its keys, as JSON; the rows of its SQL count as data. */
-function splitOf({ split, data }: PoeemConfig): Record<string, string | undefined> {
-  const { by, columns, testModulus, share, column } = split;
-  const given = (sql: string | undefined) => (sql === undefined ? undefined : "given");
-  const said = {
-    "split.by": by,
-    "split.columns": columns,
-    "split.testModulus": testModulus,
-    "split.share": share,
-    "split.column": column,
-    "data.test": given(data.test),
-    "data.validation": given(data.validation),
-    "data.history": given(data.history),
-  };
-  return Object.fromEntries(Object.entries(said).map(([key, value]) => [key, JSON.stringify(value)]));
-}
-
-/**
- * The split that the configuration makes here against the one that was trained with: other versions of the trainer have
- * other rules of what is one query.
- */
-function checkHeldOut(
-  index: Index,
-  raw: RawData,
-  config: PoeemConfig,
-  { heldOutHash }: Dataset,
-  { index: folder }: EvaluateIndexOptions,
-): void {
-  const trained = (index.manifest.training as TrainingFacts)?.heldOutHash;
-  // before there was the hash, queries were held out as they are spelled
-  const { query } = raw.events;
-  const hashed = config.split.columns ?? [config.events.query];
-  const differs =
-    trained === undefined
-      ? config.split.by === "hash" &&
-        hashed.includes(config.events.query) &&
-        query?.values.some((text) => normalForm(text) !== text)
-      : trained !== heldOutHash;
-  if (!differs) return;
-  throw new UserError(`${folder} was trained by a version of poeem that holds out other queries: ${MAY_BE_SEEN}`);
-}
-
-function checkData(index: Index, raw: RawData, { index: folder, config: file }: EvaluateIndexOptions): void {
-  const trained = (index.manifest.training as TrainingFacts)?.dataHash;
-  if (trained === raw.hash) return;
-  throw new UserError(
-    `${folder} was trained on other data (hash ${trained?.slice(0, 12)}) ` +
-      `than ${file} names (${raw.hash.slice(0, 12)}): ${MAY_BE_SEEN}`,
-  );
 }
 
 async function readItemVectors(folder: string, { manifest: { dim } }: Index, count: number): Promise<Float32Array> {
