@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { openQueryTower, planQuestion } from "@poeem/towers";
+import { formatEvaluation } from "@poeem/training/evaluate/print";
 import { expect, it } from "vitest";
 import { poeem } from "./run.ts";
 
@@ -207,6 +208,16 @@ it.each([
     },
     unknownQueries: unknown,
   });
+  const said = [
+    `${result.alsoTrained.pairs} of ${result.testPairs} held-out pairs`,
+    ...(kind === "user" ? [`${unknown} held-out users have no history`] : []),
+  ];
+  for (const line of said) for (const text of [trained.stderr, formatEvaluation(result)]) expect(text).toContain(line);
+  expect(JSON.parse(trained.stdout).data.alsoTrained).toEqual(result.alsoTrained);
+  const page = await readFile(path("index/report.html"), "utf8");
+  const rowOf = (name: string): string | undefined => page.match(new RegExp(`${name}</th><td>([^<]*)<`))?.[1];
+  expect(rowOf("held-out pairs also in training")).toBe(`${result.alsoTrained.pairs}`);
+  expect(rowOf("held-out users without a history, who count as 0")).toBe(`${unknown}`);
   if (kind === "user") expect(unknown).toBeGreaterThan(5);
   expect(result.alsoTrained.pairs).toBeGreaterThan(0);
 });

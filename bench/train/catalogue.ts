@@ -74,6 +74,8 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     tokenizer: DEFAULT_TOKENIZER,
     vocabulary: Uint32Array.from({ length: WORDS }, (_, i) => i),
     left: { repeats: 0, withoutHistory: 0 },
+    alsoTrained: { queries: null, pairs: 0 },
+    heldOutHash: "",
   };
 }
 
