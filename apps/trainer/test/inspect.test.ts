@@ -9,6 +9,7 @@ import { DEFAULT_TOKENIZER, writeItemTower, writeQueryTower } from "@poeem/tower
 import { formatFacts } from "@poeem/training/inspect/facts";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { usageFacts } from "@poeem/training/inspect/index-facts";
+import { codeFigures } from "@poeem/training/report/code-figures";
 import { writeCheckpointFile } from "@poeem/training/train/checkpoint-file";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -139,13 +140,18 @@ describe("how evenly an index is used", () => {
     });
     const directory = join(folder, "padded");
     await writeIndexDirectory(directory, artifact, {});
-    expect(await usageFacts(await openIndexDirectory(directory))).toMatchObject({
+    const index = await openIndexDirectory(directory);
+    expect(await usageFacts(index)).toMatchObject({
       codePerplexity: expect.stringMatching(/ of 16, least 3\.0$/),
       unusedCentroids: 3,
       largestCell: 15,
       emptyCells: 2,
       emptyCellShare: 2 / 6,
     });
+    const encoded = await index.codes(Uint32Array.from({ length: count }, (_, i) => i));
+    const [ofCodes, ofCells] = codeFigures(index, encoded).map(({ description }) => description);
+    expect(ofCodes).toContain("3 of 30 centroids are used by no item");
+    expect(ofCells).toContain("2 (33.3 %) empty and never visited");
   });
 });
 
