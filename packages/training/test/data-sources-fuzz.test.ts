@@ -148,6 +148,7 @@ describe.each([...Object.keys(READERS), "parquet"])("%s: every role gets its col
         },
         items: { text: ["title"], categories: ["kind"], facets: ["facet"] },
         events: { user: "user", query: "query" },
+        model: { history: { as: "mean" } },
       },
       "test",
     );
