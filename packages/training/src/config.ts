@@ -8,14 +8,14 @@ import { EVENTS } from "./config/events.ts";
 import { INDEX } from "./config/index.ts";
 import { ITEMS } from "./config/items.ts";
 import { MODEL } from "./config/model.ts";
-import { SPLIT } from "./config/split.ts";
+import { SPLIT, type SplitKind, splitKind } from "./config/split.ts";
 import { TRAINING } from "./config/training.ts";
 
 /** All keys; each section is a file of its own in src/config. */
 export const SCHEMA = z.strictObject({
   /** What the catalogue is called in messages. */
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "expected lower-case letters, digits and dashes"),
-  /** What is trained on: two SQL statements. */
+  /** What is trained on: SQL for the items, and for the events. */
   data: DATA,
   /** Columns of the items, and what each is for. */
   items: ITEMS,
@@ -34,7 +34,7 @@ export const SCHEMA = z.strictObject({
 /** What a `poeem.config.ts` may say; everything with a default may be left out. */
 export type PoeemConfigInput = z.input<typeof SCHEMA>;
 /** A configuration with every default filled in. It travels in the artifact. */
-export type PoeemConfig = z.output<typeof SCHEMA>;
+export type PoeemConfig = z.output<typeof SCHEMA> & { split: { by: SplitKind } };
 
 /** Gives a `poeem.config.ts` its types: `export default defineConfig({ … })`. */
 export function defineConfig(config: PoeemConfigInput): PoeemConfigInput {
@@ -52,7 +52,8 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
   const refuse = (wrong: boolean, why: string): void => {
     if (wrong) throw new UserError(`${where}: ${why}`);
   };
-  const { by, columns } = split;
+  const { columns } = split;
+  const by = splitKind(parsed.data, refuse);
   const named = "to name a column, got none";
   refuse(
     items.fields.includes("title") && (items.title ?? "title") !== "title",
@@ -77,7 +78,7 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
   refuse(model.dim % M !== 0, `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`);
   refuse(bufferSize < 2 ** nbits, `index.bufferSize expected at least ${2 ** nbits} (2^nbits), got ${bufferSize}`);
   refuse(nlist > bufferSize, `index.nlist expected at most index.bufferSize (${bufferSize}), got ${nlist}`);
-  return parsed.data;
+  return { ...parsed.data, split: { ...split, by } };
 }
 
 /** Loads a `poeem.config.ts` (or .js, .mjs). Returns the configuration and its folder, in which the SQL runs. */

@@ -89,6 +89,7 @@ export async function trainIndex({
     const exported = await exportModel(trained, config, raw, dataset, filters, {
       dataHash: raw.hash,
       dataHashes: raw.hashes,
+      heldOutHash: dataset.heldOutHash,
       seed: config.training.seed,
       backend,
       epochs: trained.epochs,
@@ -158,5 +159,5 @@ async function findCheckpoint(checkpoints: CheckpointStore, resume: boolean, say
 /** Versions of everything that computes: with others the same steps may round differently. */
 async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
-  return { poeem: version, checkpoint: "2", tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
+  return { poeem: version, checkpoint: "3", tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
 }

@@ -54,6 +54,7 @@ export function readers(
       item: Uint32Array.from(items),
       ordered: timed,
       time: timed ? Float64Array.from({ length: count }, (_, i) => i) : undefined,
+      part: undefined,
       contexts: devices
         ? [{ name: "device", values: ["phone", "desk"], numbers: Uint32Array.from(users, (_, i) => i % 2) }]
         : [],

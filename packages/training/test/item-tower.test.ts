@@ -39,6 +39,7 @@ const raw: RawData = {
     item: Uint32Array.from(titles.flatMap((_, i) => [i, (i * 7) % count])),
     ordered: false,
     time: undefined,
+    part: undefined,
     contexts: [],
     columns: new Map(),
   },

@@ -47,6 +47,7 @@ function setUp(training: PoeemConfigInput["training"] = {}) {
       item: Uint32Array.from(names.flatMap((_, i) => [i, i])),
       ordered: false,
       time: undefined,
+      part: undefined,
       contexts: [],
       columns: new Map(),
     },

@@ -40,9 +40,9 @@ export const RULES: Readonly<Record<Role, Rule>> = {
 };
 
 /** Refuses columns whose type does not do for what they are used. @param source as in "data.items" */
-export function checkTypes(source: string, uses: readonly Use[], typeOf: (column: string) => string): void {
+export function checkTypes(source: string, uses: readonly Use[], types: ReadonlyMap<string, string>): void {
   for (const { key, column, role } of uses) {
-    const type = columnType(typeOf(column));
+    const type = columnType(types.get(column)!);
     const { kinds, lists, expected } = RULES[role];
     if (kinds.includes(type.kind) && type.depth <= (lists ? 1 : 0)) continue;
     throw new UserError(
@@ -74,13 +74,16 @@ export const roundedWords = (column: string, { element }: ColumnType): string =>
   `${column} too large for type ${element} to tell it from its neighbours (read it as VARCHAR or BIGINT)`;
 
 /** What JavaScript takes for white space, as a text of SQL: a text of nothing else is blank. */
-const WHITE_SPACE = `'\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'`;
+const WHITE_SPACE =
+  "'\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
+  "\u2028\u2029\u202f\u205f\u3000\ufeff'";
 
 /** A value as SQL that is text or prints as it; NULL where there is none. Numbers are their shortest decimals. */
 function valueSql({ kind, element }: ColumnType, value: string): string {
   if (kind === "float") {
-    const whole = `abs(${value}) < ${2 ** 53} AND ${value} = trunc(${value})`;
-    return `CASE WHEN isnan(${value}) THEN NULL WHEN ${whole} THEN ${value}::BIGINT::VARCHAR ELSE ${value}::VARCHAR END`;
+    const isWhole = `abs(${value}) < ${2 ** 53} AND ${value} = trunc(${value})`;
+    const text = `CASE WHEN ${isWhole} THEN ${value}::BIGINT::VARCHAR ELSE ${value}::VARCHAR END`;
+    return `CASE WHEN NOT isnan(${value}) THEN ${text} END`;
   }
   if (kind === "decimal" && !element.endsWith(",0)")) {
     const short = `rtrim(rtrim(${value}::VARCHAR, '0'), '.')`;

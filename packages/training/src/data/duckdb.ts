@@ -48,6 +48,8 @@ export class Database {
         temp_directory: join(folder, "spill"),
       });
       const connection = await instance.connect();
+      // what a time with its zone is shown in, wherever this runs
+      await connection.run("SET TimeZone = 'UTC'");
       return new Database(folders, instance, connection, () => {
         process.off("exit", remove);
         remove();
@@ -60,8 +62,10 @@ export class Database {
 
   /** Names and types of the columns that a query of the user's, called `source` in errors, gives; it is not run. */
   async describe(source: string, sql: string): Promise<Map<string, string>> {
-    const rows = await this.ask(source, `DESCRIBE (${sql})`);
-    return new Map(rows.map((row) => [row["column_name"] as string, row["column_type"] as string]));
+    const types = new Map<string, string>();
+    for (const { column_name: name, column_type: type } of await this.ask(source, `DESCRIBE (${sql})`))
+      if (!types.has(name as string)) types.set(name as string, type as string);
+    return types;
   }
 
   /** A small result of SQL over the user's files, as `rows` gives it. */

@@ -1,14 +1,14 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
-import type { ColumnType } from "./column-type.ts";
-import { checkTypes, keySql, type Role, roundedSql, roundedWords, type Use } from "./column-values.ts";
+import { type ColumnType, columnType } from "./column-type.ts";
+import { checkTypes, keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
-import { joinItems } from "./join-items.ts";
+import { type EventSource, keepEvents, PART, wrongParts } from "./event-sources.ts";
+import { joinItems, type UnknownItems } from "./join-items.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
-import { keepTable } from "./kept-table.ts";
 import { findRows, type Problem, refuse } from "./problems.ts";
-import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts";
+import { type Dictionary, type EventTable, NONE } from "./types.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -20,33 +20,35 @@ export async function readEvents(
   database: Database,
   config: PoeemConfig,
   id: TypedColumn,
-): Promise<{ events: EventTable; unknownItems: Finding & { sides?: string }; note: string | undefined }> {
+): Promise<{ events: EventTable; unknownItems: UnknownItems; note: string | undefined }> {
   const { user, item, time } = config.events;
-  const source = "data.events";
   const uses = eventUses(config);
   const texts = [...new Set(uses.filter(({ role }) => role !== "time").map(({ column }) => column))];
-  const from = { source, sql: config.data.events };
-  const table = await keepTable(database, from, "events", { texts, values: time === undefined ? [] : [time] });
-  const { count: rows } = table;
-  if (rows >= NONE) throw new UserError(`${source}: expected fewer than ${NONE} rows, got ${rows}`);
-  checkTypes(source, uses, table.type);
-  const typed = await typedColumns(database, source, table, uses);
-  await checkEvents(database, source, uses, typed);
+  const { whole, sources } = await keepEvents(database, config, {
+    texts,
+    values: time === undefined ? [] : [time],
+    check: (types, source) => checkTypes(source, uses, types),
+  });
+  const { count: rows } = whole;
+  if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
+  for (const source of sources) await checkEvents(database, config, source, uses);
+  const typed = await typedColumns(database, "data.events", whole, uses);
+  const part = { sql: whole.sql(PART), type: columnType("VARCHAR") };
 
   const columns = new Map<string, Dictionary & { readonly key: string }>();
-  for (const name of texts) {
+  for (const name of sources.length > 1 ? [...texts, PART] : texts) {
     if (name === item) continue;
-    const { type, sql } = typed.get(name)!;
+    const { type, sql } = name === PART ? part : typed.get(name)!;
     const key = keySql(type, sql);
     const values = await numberValues(database, key, `dictionary${columns.size}`);
     columns.set(name, { key, values, numbers: new Uint32Array(rows) });
   }
-  const join = await joinItems(database, id, typed.get(item)!);
+  const join = await joinItems(database, id, typed.get(item)!, item);
   const numbers = new Uint32Array(rows);
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
   const clock = time === undefined ? undefined : typed.get(time);
   await fill(database, { user, join: join.sql, clock }, numbers, columns, times);
-  const unknownItems = numbers.includes(NONE) ? await join.unknown() : { count: 0, examples: [] };
+  const unknownItems = numbers.includes(NONE) ? await join.unknown(sources) : { count: 0, examples: [] };
   return { events: eventTable(config, numbers, columns, times), unknownItems, note: join.note };
 }
 
@@ -59,7 +61,8 @@ function eventUses({ events, split }: PoeemConfig): Use[] {
     ...uses("events.user", "id", [user]),
     ...uses("events.item", "id", [item]),
     ...uses("events.context", "text", context),
-    ...uses("split.columns", "text", split.by === "hash" ? (split.columns ?? []) : []),
+    ...uses("split.columns", "text", split.columns ?? []),
+    ...uses("split.column", "text", [split.column]),
     ...uses("events.time", "time", [time]),
   ];
 }
@@ -82,6 +85,7 @@ function eventTable(
     item,
     ordered: time !== undefined,
     time: times && keep(times),
+    part: config.split.by === "given" ? kept.get(config.split.column ?? PART) : undefined,
     contexts: context.map((name) => ({ name, ...kept.get(name)! })),
     columns: kept,
   };
@@ -138,7 +142,9 @@ async function fill(
   }
   if (times && clock) {
     outputs.push(times);
-    selected.push(clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${clock.sql}::DOUBLE`);
+    selected.push(
+      clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${textSql(clock.type, clock.sql)}::DOUBLE`,
+    );
   }
   // what one user did at one time is in the order of the rows: without users that says nothing
   order.push(...(user === undefined ? ["item_ids.number"] : []), ...(clock ? [clock.sql] : []), "events.rowid");
@@ -158,13 +164,14 @@ async function fill(
 /** Values that must be there: a time that is infinite or NaN is none. */
 async function checkEvents(
   database: Database,
-  source: string,
+  config: PoeemConfig,
+  { source, table }: EventSource,
   uses: readonly Use[],
-  typed: ReadonlyMap<string, TypedColumn>,
 ): Promise<void> {
+  const typed = await typedColumns(database, source, table, uses);
   const problems: Problem[] = [];
   const find = async (what: string, where: string, sql: string): Promise<void> => {
-    problems.push({ what, ...(await findRows(database, `events WHERE ${where}`, sql)) });
+    problems.push({ what, ...(await findRows(database, `${table.name} WHERE ${where}`, sql)) });
   };
   for (const { key, column, role } of uses) {
     const { type, sql } = typed.get(column)!;
@@ -174,7 +181,7 @@ async function checkEvents(
     const rounded = role === "id" ? roundedSql(type, sql) : undefined;
     if (rounded !== undefined) await find(roundedWords(column, type), rounded, sql);
   }
-  refuse(source, problems);
+  refuse(source, [...problems, ...(await wrongParts(database, config, table))]);
 }
 
 const missingTime = ({ kind }: ColumnType, time: string): string =>

@@ -14,7 +14,7 @@ import type { Database } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
 import { kindOf, wrongFields } from "./item-fields.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
-import { type KeptTable, keepTable, type Source } from "./kept-table.ts";
+import { keepTable, type Source } from "./kept-table.ts";
 import { findRows, ProblemRows, refuse } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { FieldKind, ItemTable } from "./types.ts";
@@ -35,9 +35,17 @@ export async function readItems(
   recorded?: FieldKinds,
 ): Promise<{ ids: Texts; items: ItemTable; id: TypedColumn }> {
   const { source } = from;
-  const table = await keepTable(database, from, "items", wantedColumns(config, recorded));
-  const uses = itemUses(config, titleColumn(config, table, recorded));
-  checkTypes(source, uses, table.type);
+  const usesOf = (has: (column: string) => boolean): Use[] => itemUses(config, titleColumn(config, has, recorded));
+  const table = await keepTable(database, from, "items", {
+    ...wantedColumns(config, recorded),
+    check: (types) =>
+      checkTypes(
+        source,
+        usesOf((column) => types.has(column)),
+        types,
+      ),
+  });
+  const uses = usesOf(table.has);
   const columns = await typedColumns(database, source, table, uses);
   const id = columns.get(config.items.id)!;
   await checkIds(database, config.items.id, id, source);
@@ -58,10 +66,14 @@ function wantedColumns({ items }: PoeemConfig, recorded: FieldKinds | undefined)
 }
 
 /** Without `items.title` it is the column of that name, if there is one. */
-function titleColumn({ items }: PoeemConfig, table: KeptTable, recorded: FieldKinds | undefined): string | undefined {
+function titleColumn(
+  { items }: PoeemConfig,
+  has: (column: string) => boolean,
+  recorded: FieldKinds | undefined,
+): string | undefined {
   if (items.title !== undefined) return items.title;
-  const has = recorded ? recorded["title"] !== undefined : table.has("title");
-  return has ? "title" : undefined;
+  const isThere = recorded ? recorded["title"] !== undefined : has("title");
+  return isThere ? "title" : undefined;
 }
 
 function itemUses({ items }: PoeemConfig, title: string | undefined): Use[] {

@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import { type Database, quoted, type Source } from "./duckdb.ts";
+import type { Database, Source } from "./duckdb.ts";
 import { requireColumns } from "./problems.ts";
 import { asWritten } from "./text-columns.ts";
 
@@ -26,6 +26,8 @@ export interface Wanted {
   readonly values: readonly string[];
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
+  /** Refuses what the types of the columns, by name, rule out, before any row is read. */
+  readonly check?: (types: ReadonlyMap<string, string>, source: string) => void;
 }
 
 /**
@@ -36,16 +38,20 @@ export async function keepTable(
   database: Database,
   from: Source,
   name: string,
-  { texts, values, optional = [] }: Wanted,
+  { texts, values, optional = [], check }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
   const sql = await asWritten(database, from, [...texts, ...optional]);
   const types = await database.describe(source, sql);
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
+  check?.(types, source);
   const number = new Map(columns.map((column, i) => [column, `c${i}`]));
-  const list = columns.map((column) => `${quoted(column)} AS ${number.get(column)}`).join(", ");
-  await database.keep(source, name, sql, list);
+  // by place: to DuckDB id and ID are one name
+  const given = (await database.ask(source, `DESCRIBE (${sql})`)).map((row) => row["column_name"] as string);
+  const list = columns.map((column) => `given${given.indexOf(column)} AS ${number.get(column)}`).join(", ");
+  const places = given.map((_, place) => `given${place}`).join(", ");
+  await database.keep(source, name, `SELECT * FROM (${sql}) AS given(${places})`, list);
   const [counted] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM ${name}`);
   const count = Number(counted!["count"]);
   if (count === 0) throw new UserError(`${source}: expected at least one row, got none`);

@@ -2,7 +2,8 @@ import { UserError } from "@poeem/offline/errors";
 import type { Database } from "./duckdb.ts";
 import type { Example, Finding } from "./types.ts";
 
-const EXAMPLES = 3;
+/** Rows that are shown of a problem. */
+export const EXAMPLES = 3;
 /** Characters of a value that are shown. */
 const MOST = 100;
 
@@ -61,10 +62,10 @@ export function refuse(source: string, problems: readonly Problem[], hint?: stri
   throw new UserError(`${source}: ${[...each, ...(hint === undefined ? [] : [hint])].join("; ")}`);
 }
 
-/** As in `row 7: "x"`. */
-export function showExample({ row, value }: Example): string {
+/** As in `row 7: "x"`, or `data.test row 7: "x"`. */
+export function showExample({ source, row, value }: Example): string {
   const shown = value !== null && value.length > MOST ? `${value.slice(0, MOST)}…` : value;
-  return `row ${row}: ${JSON.stringify(shown)}`;
+  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(shown)}`;
 }
 
 /** Throws a `UserError` that names every wanted column that is not there. */

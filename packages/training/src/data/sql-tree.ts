@@ -4,9 +4,11 @@ import { type Database, literal, type Source } from "./duckdb.ts";
 /** A node of DuckDB's own tree of a SELECT, as json_serialize_sql writes it. */
 export type SqlNode = { [key: string]: unknown };
 
-// JSON.parse rounds integers this long: they travel as strings after a character that SQL cannot hold
-const LONG_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}/g;
-const MARKED_INTEGER = /"\\u0000(-?\d+)"/g;
+// JSON.parse rounds long integers, and JSON.stringify writes 1e20 and 7.0 as integers: they travel as strings after a
+// character that SQL cannot hold
+const NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+const isSafe = (token: string): boolean => token.startsWith('"') || /^-?\d{1,15}$/.test(token);
+const MARKED_NUMBER = /"\\u0000([^"]+)"/g;
 
 /**
  * The tree of a query of the user's, called `source` in errors.
@@ -16,7 +18,7 @@ export async function parseSql(database: Database, { source, sql }: Source): Pro
   const [row] = await database.rows(`SELECT json_serialize_sql(${literal(sql)})::VARCHAR AS tree`);
   const marked = (row!["tree"] as string)
     .replaceAll(/"query_location":\d+/g, '"query_location":0')
-    .replaceAll(LONG_INTEGER, (token) => (token.startsWith('"') ? token : `"\\u0000${token}"`));
+    .replaceAll(NUMBER, (token) => (isSafe(token) ? token : `"\\u0000${token}"`));
   const tree = JSON.parse(marked) as Parsed;
   if (tree.error_type === "not implemented") {
     throw new UserError(`${source}: expected a SELECT (a PIVOT names its values: ON column IN (…))`);
@@ -36,7 +38,7 @@ interface Parsed {
 
 /** The SQL of a tree. */
 export async function printSql(database: Database, tree: SqlNode): Promise<string> {
-  const json = JSON.stringify(tree).replaceAll(MARKED_INTEGER, "$1");
+  const json = JSON.stringify(tree).replaceAll(MARKED_NUMBER, "$1");
   const [row] = await database.rows(`SELECT json_deserialize_sql(${literal(json)}::JSON) AS sql`);
   return row!["sql"] as string;
 }

@@ -61,6 +61,10 @@ export interface Dataset {
   readonly vocabulary: Uint32Array;
   /** Held-out events that are in no query set, by reason. */
   readonly left: LeftOut;
+  /** What of the test set training has too. */
+  readonly alsoTrained: AlsoTrained;
+  /** SHA-256 of which events are held out. */
+  readonly heldOutHash: string;
 }
 
 /**
@@ -93,6 +97,20 @@ export interface LeftOut {
 }
 
 /**
+ * What of the held-out queries is in training as well, those queries included that are drawn from it to watch it by.
+ * Nothing in a split by hash of the query.
+ */
+export interface AlsoTrained {
+  /** Held-out queries whose text is asked in training too, by anybody and in any spelling; null without texts. */
+  readonly queries: number | null;
+  /**
+   * Held-out pairs of a user and an item that are in training too; in data without users, of a text in any spelling and
+   * an item.
+   */
+  readonly pairs: number;
+}
+
+/**
  * One event per position, every column an array of numbers. Where there are users the events are sorted by user, each
  * user's oldest first (in row order where there is no time, or one time); else by query and item.
  */
@@ -106,8 +124,10 @@ export interface EventTable {
   readonly ordered: boolean;
   /** Only for a split by time: seconds since 1970, or whatever number the column holds; larger is later. */
   readonly time: Float64Array | undefined;
+  /** Only for a split that is given: what each event is for; `givenSide` reads it. */
+  readonly part: Dictionary | undefined;
   readonly contexts: readonly (Dictionary & { readonly name: string })[];
-  /** All columns but the item's and the time's, by name; of a split by hash also those that are for it alone. */
+  /** All columns but the item's and the time's, by name; of a split also those that are for it alone. */
   readonly columns: ReadonlyMap<string, Dictionary>;
 }
 
@@ -170,6 +190,8 @@ export interface Finding {
 
 /** A row (1 is the first that the SQL gives) and the value found there. */
 export interface Example {
+  /** Name of the SQL, where it is not the one that the message is about. */
+  readonly source?: string;
   readonly row: number;
   readonly value: string | null;
 }
