@@ -4,7 +4,7 @@ import { caseConfig, csv, jsonl, PRODUCTS, queriesOf, writeCase } from "./case.t
 
 const NAMES = ["rowid", "c0", "items", "events", "value", "number", "dictionary0", "select", 'the "id"', "an id", "ID"];
 
-it.each(NAMES.flatMap((name) => [[name, "text"] as const, [name, "number"] as const]))(
+it.each(NAMES.map((name, i) => [name, i % 2 === 0 ? "number" : "text"] as const).concat([["rowid", "text"]]))(
   "a column called %s holds ids, as %s",
   async (name, kind) => {
     const id = (n: number): string | number => (kind === "text" ? `A${n}` : n + 1);

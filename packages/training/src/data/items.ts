@@ -61,6 +61,7 @@ function wantedColumns({ items }: PoeemConfig, recorded: FieldKinds | undefined)
   return {
     texts: isRecorded ? [...texts, "title"] : texts,
     values,
+    fields,
     optional: title === undefined && !recorded ? ["title"] : [],
   };
 }
