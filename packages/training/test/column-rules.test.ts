@@ -150,7 +150,8 @@ describe("numbers that are drawn at random", () => {
       expect(narrow(number)).toBe(narrow(value) + 0);
       expect(fields[item]).toEqual({ v: number });
       expect(Number(text)).toBe(number);
-      // no shorter decimal is the same number
+      // no shorter decimal is the same number; whole numbers have all their digits
+      if (Number.isInteger(number)) continue;
       const digits = (one: string): number =>
         one
           .replace(/e.*/, "")
