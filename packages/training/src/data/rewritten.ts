@@ -39,10 +39,10 @@ export async function rewrittenColumns(
   const table = (await readAsText(database, scan, types, guessed)) ?? (await readForCheck(database, scan, types));
   if (table === undefined) return [];
   const list = guessed.flatMap((name, i) => {
-    const [written, type] = [quoted(name), types.get(name)!];
-    const read = `TRY_CAST(${written} AS ${type})`;
+    const [raw, type] = [quoted(name), types.get(name)!];
+    const read = `TRY_CAST(${raw} AS ${type})`;
     const example = (text: string, as: string): string =>
-      `min(${written}::VARCHAR) FILTER (${written}::VARCHAR <> '' AND ${written} IS DISTINCT FROM ${text}) AS ${as}${i}`;
+      `min(${raw}::VARCHAR) FILTER (${raw}::VARCHAR <> '' AND ${raw} IS DISTINCT FROM ${text}) AS ${as}${i}`;
     return [example(textSql(columnType(type), read), "ours"), example(`TRY_CAST(${read} AS ${textType(type)})`, "sql")];
   });
   const [row] = await database.ask(source, `SELECT ${list.join(", ")} FROM (${await tableSql(database, table)})`);
