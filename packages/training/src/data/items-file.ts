@@ -17,8 +17,8 @@ export async function itemsFile(database: Database, file: string, option: string
   const reader = readerOf(file);
   if (reader === undefined) {
     throw new UserError(
-      `${option} ${file}: expected a name that ends in .csv, .tsv, .txt, .json, .jsonl or .ndjson (or one of them and ` +
-        ".gz), or in .parquet",
+      `${option} ${file}: expected a name that ends in .csv, .tsv, .txt, .json, .jsonl or .ndjson ` +
+        "(also with .gz), or in .parquet",
     );
   }
   const name = literal(escapePattern(resolve(file)));
