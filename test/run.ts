@@ -19,11 +19,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs the `poeem` command to its end. */
-export function poeem(args: string[]): Promise<Finished> {
+/** Runs the `poeem` command to its end, in a folder. */
+export function poeem(args: string[], cwd = ROOT): Promise<Finished> {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [resolve(ROOT, "apps/trainer/bin/poeem.js"), ...args], {
-      cwd: ROOT,
+      cwd,
       env: environment,
     });
     const output = { stdout: "", stderr: "" };

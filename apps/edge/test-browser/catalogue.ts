@@ -44,7 +44,7 @@ const words: readonly (readonly [title: string, glyph: string])[] = [
 ];
 
 const items = words.flatMap(([title, glyph], i) => [
-  { id: `emoji:${i}`, title, set: "emoji", kind: "emoji", category: "", glyph, svg: null },
+  { id: `emoji,${i}`, title, set: "emoji", kind: "emoji", category: "", glyph, svg: null },
   {
     id: `tabler:${i}`,
     title: `${title} outline`,
@@ -106,7 +106,7 @@ export async function makeCatalogue(): Promise<Artifact> {
     codes: Uint8Array.from({ length: items.length * numSubQuantizers }, (_, at) => Math.floor(at / numSubQuantizers)),
     ids: items.map(({ id }) => id),
     fields: items,
-    facets: { set: items.map(({ set }) => set), kind: items.map(({ kind }) => kind) },
+    facets: { set: items.map(({ set }) => set), "Art (€)": items.map(({ kind }) => kind) },
     queryTower: writeQueryTower(weights),
   });
 }

@@ -139,7 +139,7 @@ describe.skipIf(executablePath === undefined && !required)("the page", () => {
     await open("/?q=cat");
     await settled();
     expect(await page.locator("#filters select").count()).toBe(2);
-    await page.getByLabel("Filter by kind").selectOption("emoji");
+    await page.getByLabel("Filter by Art (€)").selectOption("emoji");
     await page.locator("#count", { hasText: "25 nearest" }).waitFor();
     await page.getByLabel("Filter by set").selectOption("mdi");
     await page.locator("#count", { hasText: "passes the filter" }).waitFor();

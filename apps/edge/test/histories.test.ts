@@ -149,7 +149,8 @@ it.each([
   ["mixture", "context.device=phone", "context"],
   ["mean", "like=item:1&context.device=phone", "q"],
   ["mean", `context.${"a".repeat(70)}=1`, `context.${"a".repeat(70)}`],
-  ["mean", "context.__proto__=1", "context"],
+  ["mean", "context.__proto__=1", "context.__proto__"],
+  ["mean", "context.__proto__=1&context.device=phone", "context.__proto__"],
   ["mean", "context.=1", "context."],
   ["mean", `q=cake&context.device=${"x".repeat(600)}`, "context.device"],
 ])("form %s refuses %s", async (form, query, parameter) => {

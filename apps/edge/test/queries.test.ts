@@ -320,6 +320,7 @@ describe("GET /facets", () => {
     expect(body).toEqual({
       indexVersion: fixture.artifact.version,
       facets: { set: { even: 150, odd: 150 }, tag: { "by 3": 100, "by (5)": 60 } },
+      numbers: ["year"],
     });
     expect((await get("/facets", { headers: { "if-none-match": headers.get("etag")! } })).status).toBe(304);
     for (const [facet, values] of Object.entries(body.facets as Record<string, Record<string, number>>)) {

@@ -3,6 +3,7 @@ import { FormatError, InputError } from "@poeem/pq-core";
 import { STORES } from "@poeem/publish/stores";
 import { BACKENDS } from "@poeem/training/backend/backend";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
+import { type GivenIds, idsHelp } from "@poeem/training/encode/read-ids";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 const integer =
@@ -24,14 +25,37 @@ const storeOptions = (command: Command): Command => {
   return command.option(...json);
 };
 
-/** As in `--context device=phone --context country=ch`. */
+/** As in `--context device=phone --context country=ch`; a name with a = in it stands in quotes. */
 const contextPair = (text: string, before: Record<string, string> = {}): Record<string, string> => {
-  const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError(`expected name=value, got ${text}.`);
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  const { quoted, bare, value } =
+    /^(?:"(?<quoted>(?:[^"\\]|\\["\\])+)"|(?<bare>[^=]+))=(?<value>.*)$/s.exec(text)?.groups ?? {};
+  if (value === undefined) throw new InvalidArgumentError(`expected name=value, got ${text}.`);
+  return { ...before, [quoted?.replace(/\\(["\\])/g, "$1") ?? bare!]: value };
 };
 
 const repeated = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
+/** Collects what `readIds` reads. */
+const givenIds = (text: string, before?: GivenIds): GivenIds => ({ values: [...(before?.values ?? []), text] });
+/** Options that take ids. */
+const ID_OPTIONS = ["--history", "--ids", "--remove"];
+const idsArgument = ["[ids...]", "after an option for ids and --: its ids, each as it stands"] as const;
+
+/** Another `--` behind that of `--remove -- a,b`: the first is the option's value, so the rest are no options. */
+function keepDashes(argv: readonly string[]): string[] {
+  const at = argv.indexOf("--");
+  return ID_OPTIONS.includes(argv[at - 1] ?? "") ? argv.toSpliced(at, 0, "--") : [...argv];
+}
+
+/** Gives the arguments after `--` to the option before it. */
+function takeIds<T extends object>(ids: readonly string[], options: T): T {
+  if (ids.length === 0) return options;
+  const given = Object.entries(options) as [string, Partial<GivenIds> | undefined][];
+  const taker = given.find(([name, value]) => ID_OPTIONS.includes(`--${name}`) && value?.values?.includes("--"));
+  if (taker === undefined) throw new UserError(`expected no argument but options, got ${ids[0]}`);
+  const values = taker[1]!.values!.filter((value) => value !== "--");
+  return { ...options, [taker[0]]: { values, exact: ids } };
+}
 
 const backend = (): Option =>
   new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
@@ -97,15 +121,23 @@ export function program(): Command {
     .requiredOption(...index)
     .option(...delta)
     .option("-q, --query <text>", "query text")
-    .option("--history <ids>", "ids of items, oldest first, separated by commas")
+    .argument(...idsArgument)
+    .option("--history <ids>", "ids of items, oldest first (see below)", givenIds)
     .option("--context <name=value>", "a context feature; repeat for more", contextPair)
-    .option("--vectors <file>", "query vectors: little-endian float32, concatenated")
+    .option("--vectors <file>", "a query's vector of the index's dim, or its vectors: little-endian float32")
     .option("--heads <n>", "vectors per query, with --vectors", integer(1), 1)
+    .option(
+      "--queries <n>",
+      "queries in --vectors, or all for as many as there are",
+      (text: string) => (text === "all" ? Infinity : integer(1)(text)),
+      1,
+    )
     .option("--k <n>", "number of results", integer(1), 10)
     .option("--nprobe <n>", "number of cells to visit", integer(1))
-    .option("--filter <expression>", "only items that match, for example: kind:emoji AND NOT year<1990")
+    .option("--filter <expression>", 'only items that match, for example: kind:emoji AND NOT "page type":home')
     .option(...json)
-    .action(async (options) => (await import("./commands/search.ts")).search(options));
+    .addHelpText("after", idsHelp("--history"))
+    .action(async (ids, options) => (await import("./commands/search.ts")).search(takeIds(ids, options)));
 
   storeOptions(root.command("publish"))
     .description("upload an index: chunks first, then the pointer that makes it serve")
@@ -147,14 +179,13 @@ export function program(): Command {
       "--vectors <file>",
       "their vectors, instead of the item tower's: little-endian float32, in the order of the items",
     )
-    .option(
-      "--ids <ids>",
-      "with --vectors, for an index without fields and filters: a file with an id per line, or ids with commas",
-    )
-    .option("--remove <ids>", "items to remove: a file with an id per line, or ids with commas")
+    .option("--ids <ids>", "with --vectors, for an index without fields and filters: their ids (see below)", givenIds)
+    .option("--remove <ids>", "ids of items to remove (see below)", givenIds)
     .requiredOption("--out <dir>", "folder to write the changes to")
+    .argument(...idsArgument)
     .option(...json)
-    .action(async (options) => (await import("./commands/encode.ts")).encodeItems(options));
+    .addHelpText("after", idsHelp("--remove"))
+    .action(async (ids, options) => (await import("./commands/encode.ts")).encodeItems(takeIds(ids, options)));
 
   root
     .command("compact")
@@ -214,7 +245,7 @@ export function program(): Command {
 export async function main(argv: string[]): Promise<void> {
   const root = program();
   try {
-    await root.parseAsync(argv);
+    await root.parseAsync(keepDashes(argv));
   } catch (error) {
     process.exitCode = error instanceof CommanderError || error instanceof UserError ? error.exitCode : 1;
     if (!(error instanceof CommanderError)) process.stderr.write(`poeem: ${explain(error, root)}\n`);

@@ -137,7 +137,7 @@ describe("poeem encode", () => {
 
       const second = [product(1001), product(1000, "better thousand")];
       await writeFile(join(folder, "gone.txt"), "sku-9\r\nsku-10\n\n");
-      const more = ["--remove", join(folder, "gone.txt"), "--delta", one, "--out", two];
+      const more = ["--remove", `@${join(folder, "gone.txt")}`, "--delta", one, "--out", two];
       expect(
         await poeem("encode", "--index", index, ...(await writeProducts(`second-${name}`, second)), ...more),
       ).toMatchObject({
@@ -230,7 +230,9 @@ describe("poeem encode", () => {
       /--ids: the ids come from --items/,
     );
     const wrong = ["--vectors", vectors, "--ids", "7,x", "--out", join(folder, "other")];
-    await expect(poeem("encode", "--index", plain, ...wrong)).rejects.toThrow(/expected ids from 0 to 4294967295.*"x"/);
+    await expect(poeem("encode", "--index", plain, ...wrong)).rejects.toThrow(
+      /expected integers of 0 to 4294967295.*"x"/,
+    );
   });
 
   it("writes nothing and leaves changes made before when the input is wrong", async () => {
@@ -247,6 +249,12 @@ describe("poeem encode", () => {
         [],
         /bad\.csv: 1 row with no number in column price \(items\.numbers\) \(row 1: "cheap"\)/,
       ],
+      [
+        `sku,name,brand,price\na,b,c,1\n${"x".repeat(600)},b,c,1\n`,
+        [],
+        /bad\.csv: column sku, row 2: .* 512 bytes.* got 600/,
+      ],
+      [`sku,name,brand,price\na,b,${"x".repeat(600)},1\n`, [], /bad\.csv: facet brand, row 1: .* 512 bytes.* got 600/],
       ["sku,name,brand,price\na,b,c,1\nd,e,f,2\n", [], /f32: expected 2 vectors, one per item of .*bad\.csv, got 1/],
       [
         "sku,name,brand,price\na,b,c,1\n",

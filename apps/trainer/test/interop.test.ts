@@ -65,7 +65,7 @@ describe("poeem import, search --vectors and export", () => {
     await writeFile(join(folder, "queries.f32"), new Uint8Array(vectors.buffer));
     const answer = (await poeem(
       ...["search", "--index", out, "--vectors", join(folder, "queries.f32"), "--heads", String(heads)],
-      ...["--k", String(k), "--nprobe", String(nlist), "--json"],
+      ...["--queries", String(queries), "--k", String(k), "--nprobe", String(nlist), "--json"],
     )) as { queries: { ids: number[]; scores: number[] }[] };
 
     const index = await openIndexDirectory(out);

@@ -160,6 +160,10 @@ describe("what is searched with", () => {
     );
     await refused(none, {}, "question", "expected text, history, context, like or vector, got none of them");
     await refused(none, { vector: numbers(3) }, "vector", "expected 4 numbers, the dim of this index, got 3");
+    const untexted = await indexWith(weights(mixture), ids);
+    const only =
+      "cannot be used: this index reads no text, only histories and the context (device): use history instead";
+    await refused(untexted, { text: "red" }, "text", only);
     const words = await indexWith(weights(text), ids);
     expect(await ask(words, { text: "zebra" })).toBeUndefined();
     expect(await ask(words, { context: { device: "tv" } })).toBeUndefined();
@@ -174,5 +178,52 @@ describe("what is searched with", () => {
     const alone = "cannot be used: the model of this index reads nothing with a history";
     await refused(histories, { context: { device: "desk" } }, "context", alone);
     expect((await ask(histories, { text: "red" }))?.vectors).toHaveLength(1);
+  });
+});
+
+describe("what a filter and a context of the command may name", () => {
+  it("is whatever the index has, in quotes where it is no word", async () => {
+    const names = ["a=b", 'say "x"', "page type"];
+    const input = { kind: "context", names: names.map((name) => `${name}\tM=1`), rows: numbers(3 * dim) } as const;
+    const index = await indexWith({ width: dim, inputs: [input], layers: [], skip: false }, ids);
+    const facts = async (...given: string[]) =>
+      (await search(...given.flatMap((one) => ["--context", one]))) as unknown as { context: object };
+    expect((await facts('"a=b"=M=1', '"say \\"x\\""=M=1', "page type=M=1")).context).toEqual(
+      Object.fromEntries(names.map((name) => [name, "M=1"])),
+    );
+    await expect(facts("page kind=M")).rejects.toMatchObject({
+      parameter: "context.page kind",
+      detail: 'is unknown; the model of this index reads a=b, say "x", page type',
+    });
+    expect(index.manifest.numItems).toBe(20);
+  });
+
+  it("lets a line say so when no item passes", async () => {
+    const shape = { dim, metric: "innerProduct", nlist: 0, numSubQuantizers: 2, nbits: 4, byResidual: false } as const;
+    const codebook = createCodebook({ ...shape, centroids: numbers(16 * dim) });
+    const codes = encode(codebook, numbers(2 * dim));
+    const facets = { "Marke größe": ["S", "M"] };
+    await writeIndexDirectory(
+      join(folder, "filtered"),
+      await writeArtifact({ codebook, ...codes, ids: ["a", "b"], facets }),
+    );
+    const asked = async (filter: string) => {
+      const said = { stdout: "", stderr: "" };
+      const keep = (stream: "stdout" | "stderr") =>
+        vi.spyOn(process[stream], "write").mockImplementation((text) => {
+          said[stream] += text;
+          return true;
+        });
+      const spies = [keep("stdout"), keep("stderr")];
+      const given = ["--index", join(folder, "filtered"), "--history", "a", "--filter", filter];
+      await program().parseAsync(["node", "poeem", "search", ...given]);
+      for (const spy of spies) spy.mockRestore();
+      return said;
+    };
+    expect(await asked('"Marke größe":M')).toMatchObject({ stdout: expect.stringMatching(/^ .* b /), stderr: "" });
+    expect(await asked('"Marke größe":L')).toEqual({
+      stdout: "",
+      stderr: 'no item found that passes --filter "Marke größe":L\n',
+    });
   });
 });

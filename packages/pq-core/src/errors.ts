@@ -60,6 +60,11 @@ export class InputError extends Error {
   }
 }
 
+/** Throws what limits.ts found to be wrong with an id, a name or a value. @throws InputError */
+export function checkLimits(parameter: string, fault: string | undefined): void {
+  if (fault !== undefined) throw new InputError(parameter, fault);
+}
+
 /** What a check blames when the fault lies in what was asked for. */
 export const INPUT = Symbol("input");
 /** Whose fault it is: that of the calling code (left out), of the file so called, or of what was asked for. */

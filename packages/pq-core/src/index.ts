@@ -9,12 +9,13 @@
  */
 export type { Codebook, Metric } from "./codebook/codebook.ts";
 export type { EncodedVectors } from "./codebook/codes.ts";
+export { formatList, parseList } from "./comma-list.ts";
 export { FormatError, InputError, messageOf, quote } from "./errors.ts";
 export type { Artifact, ArtifactInput } from "./format/artifact-writer.ts";
 export type { ArtifactChunk, ChunkEntry } from "./format/chunk.ts";
 export type { ChunkSource } from "./format/chunk-cache.ts";
 export type { ChunkKind } from "./format/constants.ts";
-export { type ItemId, type ItemIds, jsonId } from "./format/ids.ts";
+export { type IdType, type ItemId, type ItemIds, jsonId, readId } from "./format/ids.ts";
 export type { Item, ItemFields } from "./format/item-pages.ts";
 export type { DeltaCounts, Manifest } from "./format/manifest.ts";
 export { openManifest } from "./format/manifest-file.ts";
@@ -22,9 +23,11 @@ export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel/ker
 export { scalarKernel } from "./kernel/scalar-kernel.ts";
 export { loadKernel, supportsRelaxedSimd } from "./kernel/wasm-kernel.ts";
 export { mapLimited } from "./limited.ts";
+export * from "./limits.ts";
 export { type OpenOptions, openArtifact } from "./open.ts";
 export type { Filter } from "./search/filter.ts";
 export { parseFilter } from "./search/filter-expression.ts";
+export { formatFilter } from "./search/format-filter.ts";
 export type { Merge } from "./search/merge.ts";
 export { MAX_K, type SearchOptions, type SearchResult } from "./search/options.ts";
 export type { Index } from "./search/pq-index.ts";

@@ -5,6 +5,7 @@
  */
 export { compactArtifact } from "./catalogue/compact.ts";
 export { type CatalogueChanges, type DeltaArtifact, writeDelta } from "./catalogue/delta-writer.ts";
+export { toIds } from "./catalogue/rows.ts";
 export { type CodebookInput, createCodebook, METRICS } from "./codebook/codebook.ts";
 export { decode } from "./codebook/decode.ts";
 export { encode } from "./codebook/encode.ts";

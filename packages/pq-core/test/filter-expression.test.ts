@@ -27,6 +27,30 @@ describe("parseFilter", () => {
     ["AND:x", { facet: "AND", in: ["x"] }],
     ["__proto__:constructor", { facet: "__proto__", in: ["constructor"] }],
     ["tag:絵文字", { facet: "tag", in: ["絵文字"] }],
+    ["größe:M", { facet: "größe", in: ["M"] }],
+    ["gro\u0308ße.2-x : M", { facet: "gro\u0308ße.2-x", in: ["M"] }],
+    [
+      '"Marke größe":M AND "price (€)"<=5',
+      {
+        and: [
+          { facet: "Marke größe", in: ["M"] },
+          { number: "price (€)", max: 5 },
+        ],
+      },
+    ],
+    [' "a \\"b\\" \\\\" : "x"', { facet: 'a "b" \\', in: ["x"] }],
+    [
+      'NOT ("AND":OR OR "NOT":AND)',
+      {
+        not: {
+          or: [
+            { facet: "AND", in: ["OR"] },
+            { facet: "NOT", in: ["AND"] },
+          ],
+        },
+      },
+    ],
+    ["ANDé:x", { facet: "ANDé", in: ["x"] }],
   ])("reads %s", (text, filter) => {
     expect(parseFilter(text)).toEqual(filter);
   });
@@ -34,6 +58,11 @@ describe("parseFilter", () => {
   it.each([
     ["", "expected a comparison such as kind:emoji or year>=1990 at character 1, got the end"],
     ["kind", 'expected a comparison such as kind:emoji or year>=1990 at character 1, got "kind"'],
+    ["Marke größe:M", 'got "Marke größe:M"; a name such as "page type" needs its quotes'],
+    ["2nd>=3", 'got "2nd>=3"; a name such as "page type" needs its quotes'],
+    ['"page type"', 'expected a comparison such as kind:emoji or year>=1990 at character 1, got "\\"page type\\""'],
+    ['"page type:home', 'at character 1, got "\\"page type:home"'],
+    ['"a\\b":home', "expected a comparison such as kind:emoji"],
     ["kind:emoji set:mdi", 'expected AND, OR or the end at character 12, got "set:mdi"'],
     ["kind:emoji AND", "expected a comparison such as kind:emoji or year>=1990 at character 15, got the end"],
     ["kind:emoji)", 'expected AND, OR or the end at character 11, got ")"'],

@@ -92,8 +92,7 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
   const reads = tower?.reads;
   for (const part of parts) {
     const isRead = part === "text" ? reads?.text : WITHOUT_TOWER.includes(part) || tower?.parts.includes(part);
-    if (!isRead)
-      throw new InputError(part, `cannot be used: this index was published without a query tower that reads ${part}`);
+    if (!isRead) throw new InputError(part, `cannot be used: this index ${withoutPart(part, reads)}`);
   }
   const contexts = reads?.contexts ?? [];
   for (const name of Object.keys(context ?? {})) {
@@ -106,6 +105,17 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
   if (history !== undefined && parts.length > 1 && isLone) throw new InputError("history", CANNOT_BE_COMBINED);
   if (context !== undefined && tower?.alone !== undefined)
     throw new InputError("context", "cannot be used: the model of this index reads nothing with a history");
+}
+
+/** Why an index cannot be asked by a part, and by what it can. */
+function withoutPart(part: string, reads: QueryTower["reads"] | undefined): string {
+  const others = [
+    ...(reads?.history === undefined ? [] : ["histories"]),
+    ...(reads?.contexts?.length ? [`the context (${reads.contexts.join(", ")})`] : []),
+  ];
+  if (others.length === 0) return `was published without a query tower that reads ${part}`;
+  const ask = reads?.history === undefined ? "context" : "history";
+  return `reads no ${part}, only ${others.join(" and ")}: use ${ask} instead`;
 }
 
 function merged(embedded: Float32Array | MixtureQuery | undefined): QueryVectors | undefined {

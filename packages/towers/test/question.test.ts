@@ -214,7 +214,13 @@ describe("a question that cannot be answered", () => {
       "expected text, history, context, like or vector, got none of them",
     ],
     ["text without a tower", undefined, { text: "red" }, "text", noText],
-    ["text of a tower that reads none", MIXTURE, { text: "red" }, "text", noText],
+    [
+      "text of a tower that reads none",
+      MIXTURE,
+      { text: "red" },
+      "text",
+      "cannot be used: this index reads no text, only histories: use history instead",
+    ],
     ["an empty history", MEAN, { history: [] }, "history", "expected at least one id, got none"],
     ["an empty history without a tower", undefined, { history: [] }, "history", "expected at least one id, got none"],
     [

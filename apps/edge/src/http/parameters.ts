@@ -4,6 +4,9 @@ import { quote } from "@poeem/pq-core";
 import type { MiddlewareHandler } from "hono";
 import { Problem, type ProblemError } from "./problem.ts";
 
+/** Characters of a name that an error shows. */
+export const MAX_NAME_SHOWN = 40;
+
 /** Longest URL that is parsed: room for a percent-encoded `q` of 10 kB, which then gets an error of its own. */
 export const MAX_URL_BYTES = 32_768;
 /** Bytes of a JSON body. */
@@ -23,7 +26,7 @@ export function onlyParameters(names: readonly string[], prefix?: string): Middl
     for (const name of parameterNames(c.req.url)) counts.set(name, (counts.get(name) ?? 0) + 1);
     const errors: ProblemError[] = [];
     for (const [name, count] of counts) {
-      const parameter = name.slice(0, 40);
+      const parameter = name.slice(0, MAX_NAME_SHOWN);
       const isKnown = names.includes(name) || (prefix !== undefined && name.startsWith(prefix));
       if (!isKnown) errors.push({ parameter, detail: `is unknown; this path accepts ${accepted}` });
       else if (count > 1) errors.push({ parameter, detail: `expected once, got ${count} times` });
@@ -69,7 +72,7 @@ export function zodErrors(error: z.ZodError): ProblemError[] {
       const parameter = issue.path.join(".");
       if (issue.code !== "unrecognized_keys") return [{ parameter, detail: issue.message }];
       return issue.keys.map((key) => ({
-        parameter: [...issue.path, key.slice(0, 40)].join("."),
+        parameter: [...issue.path, key.slice(0, MAX_NAME_SHOWN)].join("."),
         detail: "is unknown",
       }));
     })

@@ -1,8 +1,18 @@
 /** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
-import { InputError, parseFilter, quote } from "@poeem/pq-core";
+import {
+  InputError,
+  idFault,
+  MAX_CONTEXTS,
+  nameFault,
+  parseFilter,
+  parseList,
+  quote,
+  valueFault,
+} from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
 import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
+import { MAX_NAME_SHOWN } from "./parameters.ts";
 import { decodeVector } from "./vector.ts";
 
 export const MAX_QUERY_BYTES = 512;
@@ -10,8 +20,6 @@ export const MAX_K = 1000;
 export const DEFAULT_K = 10;
 export const MAX_EXCLUDE = 1000;
 export const MAX_FIELDS = 64;
-export const MAX_CONTEXTS = 16;
-export const MAX_ID_BYTES = 512;
 const MAX_FILTER_BYTES = 2000;
 /** Searches in one POST. */
 export const MAX_BATCH = 32;
@@ -25,6 +33,9 @@ export const QUERY_KINDS = ["q", "like", "history", "vector", "context"] as cons
 
 /** A search from a URL or a body. It has one of `QUERY_KINDS`, or several of q, history and context. */
 export type SearchRequest = z.output<typeof searchBody>;
+
+const LISTED =
+  'Separated by commas; a value that contains a comma stands in quotes, with its own quotes doubled: "a,b",c';
 
 const doc = {
   index: "Name of the published index to search",
@@ -58,10 +69,15 @@ const text = z
 
 const id = z
   .union([z.string(), z.number()], { error: ({ input }) => `expected an id, got ${kindOf(input)}` })
-  .refine((value) => value !== "", { error: "expected an id, got none" })
-  .refine((value) => utf8Length(String(value)) <= MAX_ID_BYTES, {
-    error: `expected an id of at most ${MAX_ID_BYTES} bytes`,
-  });
+  .superRefine((value, context) => addFault(context, idFault(String(value))));
+
+/** The id of an address. */
+export const idText = z.string().superRefine((value, context) => addFault(context, idFault(value)));
+
+/** Takes over what limits.ts or a parser found. */
+function addFault(context: z.RefinementCtx, fault: string | undefined, path: readonly string[] = []): void {
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault, path: [...path] });
+}
 
 const vector = z.unknown().transform((value, context) => {
   const decoded = decodeVector(value);
@@ -85,13 +101,26 @@ const filter = z
     }
   });
 
-/** Values in a URL are separated by commas; an id that contains a comma needs the JSON form. */
-const commaList = (max: number) =>
+/** Values in a URL are separated by commas; one that contains a comma stands in quotes. */
+const commaList = (max: number, faultOf: (value: string) => string | undefined = () => undefined) =>
   z
     .string()
-    .transform((value) => value.split(",").filter((part) => part !== ""))
-    .refine((parts) => parts.length <= max, {
-      error: ({ input }) => `expected at most ${max} values, got ${(input as string[]).length}`,
+    .transform((value, context) => {
+      try {
+        return parseList(value, "");
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        addFault(context, error.detail);
+        return z.NEVER;
+      }
+    })
+    .superRefine((parts, context) => {
+      if (parts.length > max) addFault(context, `expected at most ${max} values, got ${parts.length}`);
+      else
+        addFault(
+          context,
+          parts.map(faultOf).find((fault) => fault !== undefined),
+        );
     });
 
 const idList = (max: number) =>
@@ -159,18 +188,26 @@ function checkQuery(value: object, context: z.RefinementCtx): void {
   context.addIssue({ code: "custom", path: ["q"], message });
 }
 
-const CONTEXT_NAME = /^[A-Za-z0-9_-]{1,64}$/;
-/** Name and value of each context feature. */
+/** Name and value of each context feature. Read by hand, since a record of zod drops the name __proto__. */
 const context = z
-  .record(z.string().regex(CONTEXT_NAME, { error: "is unknown" }), z.string().max(MAX_ID_BYTES), {
-    error: ({ input }) => `expected an object of names and texts, got ${kindOf(input)}`,
+  .unknown()
+  .transform((value, ctx) => {
+    if (value === undefined) return undefined;
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    const entries: [string, unknown][] = isObject ? Object.entries(value) : [];
+    if (!isObject) addFault(ctx, `expected an object of names and texts, got ${kindOf(value)}`);
+    else if (entries.length === 0) addFault(ctx, "expected at least one feature, got none");
+    else if (entries.length > MAX_CONTEXTS)
+      addFault(ctx, `expected at most ${MAX_CONTEXTS} features, got ${entries.length}`);
+    else
+      for (const [name, text] of entries) {
+        const isText = typeof text === "string";
+        const fault = nameFault(name) ?? (isText ? valueFault(text) : `expected text, got ${kindOf(text)}`);
+        addFault(ctx, fault, [name.slice(0, MAX_NAME_SHOWN)]);
+      }
+    // One order, so that one question has one ETag.
+    return Object.fromEntries((entries as [string, string][]).sort(([a], [b]) => (a < b ? -1 : 1)));
   })
-  .refine((values) => Object.keys(values).length > 0, { error: "expected at least one feature, got none" })
-  .refine((values) => Object.keys(values).length <= MAX_CONTEXTS, {
-    error: `expected at most ${MAX_CONTEXTS} features`,
-  })
-  // One order, so that one question has one ETag.
-  .transform((values) => Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))))
   .optional();
 
 /** In an address, each context feature is a parameter of its own: `context.device=phone`. */
@@ -190,11 +227,11 @@ export function withContext(query: z.output<typeof searchQuery>): SearchRequest 
 const searchParameters = z.object({
   q: text.optional().openapi({ param: { description: doc.q }, type: "string", example: "birthday cake" }),
   like: id.optional().openapi({ param: { description: doc.like }, type: "string", example: "emoji:1f382" }),
-  history: commaList(MAX_HISTORY)
+  history: commaList(MAX_HISTORY, idFault)
     .refine((ids) => ids.length > 0, { error: "expected at least one id, got none" })
     .optional()
     .openapi({
-      param: { description: `${doc.history}. Separated by commas` },
+      param: { description: `${doc.history}. ${LISTED}` },
       type: "string",
       example: "emoji:1f382,mdi:cake",
     }),
@@ -205,16 +242,16 @@ const searchParameters = z.object({
   diversity: share.text
     .default(0)
     .openapi({ param: { description: doc.diversity }, type: "number", minimum: 0, maximum: 1, default: 0 }),
-  exclude: commaList(MAX_EXCLUDE)
+  exclude: commaList(MAX_EXCLUDE, idFault)
     .default([])
     .openapi({
-      param: { description: `${doc.exclude}. Separated by commas` },
+      param: { description: `${doc.exclude}. ${LISTED}` },
       type: "string",
       example: "emoji:1f382,mdi:cake",
     }),
   fields: commaList(MAX_FIELDS)
     .optional()
-    .openapi({ param: { description: `${doc.fields}. Separated by commas` }, type: "string", example: "set,glyph" }),
+    .openapi({ param: { description: `${doc.fields}. ${LISTED}` }, type: "string", example: "set,glyph" }),
   ...indexParameter,
 });
 

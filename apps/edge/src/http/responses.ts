@@ -45,6 +45,7 @@ export const facetsResponse = z
       description: "What `filter` can name: facets, their values, and how many items have each",
       example: { kind: { emoji: 1851, icon: 15840 } },
     }),
+    numbers: z.array(z.string()).openapi({ description: "The numbers that `filter` can compare", example: ["year"] }),
   })
   .openapi("Facets");
 

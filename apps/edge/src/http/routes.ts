@@ -6,10 +6,10 @@ import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import {
   CONTEXT_PREFIX,
+  idText,
   indexQuery,
   MAX_BATCH,
   MAX_BATCH_RESULTS,
-  MAX_ID_BYTES,
   searchBody,
   searchQuery,
 } from "./requests.ts";
@@ -49,7 +49,8 @@ export const searchRoute = createRoute({
   summary: "Find the items nearest to a text, an item, a history or a vector",
   description:
     "q, history and context features can be combined as far as the model of the index reads them together. " +
-    "Each context feature is a parameter `context.NAME`, such as `context.device=phone`.",
+    "Each context feature is a parameter `context.NAME`, such as `context.device=phone`; other names than words are " +
+    "percent-encoded, as in `context.page%20type=home`.",
   middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
   request: { query: searchQuery },
   responses: {
@@ -124,10 +125,7 @@ export const itemRoute = createRoute({
   request: {
     query: indexQuery,
     params: z.object({
-      id: z
-        .string()
-        .max(MAX_ID_BYTES)
-        .openapi({ param: { description: "Id of the item, percent-encoded" }, example: "emoji:1f382" }),
+      id: idText.openapi({ param: { description: "Id of the item, percent-encoded" }, example: "emoji:1f382" }),
     }),
   },
   responses: {
@@ -145,11 +143,11 @@ export const facetsRoute = createRoute({
   path: "/facets",
   tags: ["items"],
   security,
-  summary: "The facets of the index, with the number of items for each value",
+  summary: "What filter can name: the facets of the index, with the number of items for each value, and its numbers",
   middleware: [authorize, limitRate, onlyParameters(["index"])] as const,
   request: { query: indexQuery },
   responses: {
-    200: json(facetsResponse, "All facets"),
+    200: json(facetsResponse, "All facets and numbers"),
     ...notModified,
     ...invalid,
     ...guarded,

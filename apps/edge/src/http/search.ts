@@ -79,10 +79,15 @@ export async function findItem(served: ServedIndex, id: string): Promise<z.outpu
   return { id: jsonId(item.id), indexVersion: index.version, ...titled(item.fields) };
 }
 
-/** The facets of an index, with how many items have each value. */
+/** The facets of an index, with how many items have each value, and the names of its numbers. */
 export async function listFacets(served: ServedIndex): Promise<z.output<typeof facetsResponse>> {
   const { version: indexVersion, memory, index } = served;
-  return { indexVersion, facets: memory.keepsFilters ? await readPart(served, () => index.facets()) : {} };
+  if (!memory.keepsFilters) return { indexVersion, facets: {}, numbers: [] };
+  return readPart(served, async () => ({
+    indexVersion,
+    facets: await index.facets(),
+    numbers: [...(await index.numbers())],
+  }));
 }
 
 /**

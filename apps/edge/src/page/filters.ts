@@ -1,4 +1,5 @@
 /** One select a facet of the index; their choices together make the expression of `filter=`. */
+import { formatFilter } from "../client.ts";
 import type { Facets } from "./api.ts";
 
 /** Facets with more values than this are for programs, not for a list to choose from. */
@@ -27,12 +28,12 @@ export function showFilters(form: HTMLElement, facets: Facets, onChange: () => v
   );
 }
 
-/** `set:"mdi" AND kind:"icon"`; empty when nothing is chosen. */
+/** `set:mdi AND "page type":home`; empty when nothing is chosen. */
 export function filterExpression(form: HTMLElement): string {
-  return selects(form)
+  const and = selects(form)
     .filter(({ value }) => value !== "")
-    .map(({ name, value }) => `${name}:"${value.replace(/["\\]/g, "\\$&")}"`)
-    .join(" AND ");
+    .map(({ name, value }) => ({ facet: name, in: [value] }));
+  return and.length === 0 ? "" : formatFilter({ and });
 }
 
 function selects(form: HTMLElement): HTMLSelectElement[] {

@@ -1,4 +1,6 @@
 /** The page: a field, and what the Worker finds for it. */
+
+import { formatList } from "../client.ts";
 import {
   ApiError,
   type IndexFacts,
@@ -60,7 +62,7 @@ async function run(k: number): Promise<void> {
   running?.abort();
   const typed = input.value.trim();
   history.replaceState(null, "", typed === "" ? "/" : `/?${new URLSearchParams({ q: typed })}`);
-  const question: Question = picks.length > 0 ? { history: picks.join(",") } : { q: typed || idleQuery };
+  const question: Question = picks.length > 0 ? { history: formatList(picks) } : { q: typed || idleQuery };
   markExample(examplesNav, "q" in question ? question.q : "");
   running = new AbortController();
   const { signal } = running;

@@ -5,12 +5,12 @@ import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-fold
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import { writeDelta } from "@poeem/pq-core/write";
 import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
-import { readIds } from "@poeem/training/encode/read-ids";
+import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
 import { report } from "../print.ts";
 
 export interface EncodeOptions extends ChangedItemsOptions {
   delta?: string;
-  remove?: string;
+  remove?: GivenIds;
   out: string;
   json?: boolean;
 }
@@ -22,7 +22,7 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
   await checkIndexTarget(options.out);
   const index = await openIndexDirectory(options.index, options.delta);
   const items = await readChangedItems(index, options);
-  const remove = options.remove === undefined ? [] : await readIds("--remove", options.remove);
+  const remove = options.remove === undefined ? [] : await readIds(index, "remove", options.remove);
   if (items === undefined && remove.length === 0)
     throw new UserError("expected --items, --ids with --vectors, or --remove");
   const { added, updated, removed, unknown, ...artifact } = await writeDelta(index, { items, remove });

@@ -1,17 +1,20 @@
 import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { type Index, InputError, type ItemId, jsonId, parseFilter, type SearchOptions } from "@poeem/pq-core";
+import { type Index, type ItemId, jsonId, parseFilter, type SearchOptions } from "@poeem/pq-core";
 import { openQueryTower, type Question, questionVectors } from "@poeem/towers";
+import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
 
 export interface SearchCommandOptions {
   index: string;
   delta?: string;
   query?: string;
-  history?: string;
+  history?: GivenIds;
   context?: Record<string, string>;
   vectors?: string;
   heads: number;
+  /** Queries that `vectors` must hold; Infinity for as many as there are. */
+  queries: number;
   k: number;
   nprobe?: number;
   filter?: string;
@@ -24,11 +27,7 @@ export interface SearchCommandOptions {
 export async function search(options: SearchCommandOptions): Promise<void> {
   const index = await openIndexDirectory(options.index, options.delta);
   const { query: text, context, vectors } = options;
-  const history = options.history
-    ?.split(",")
-    .map((id) => id.trim())
-    .filter((id) => id !== "");
-  const asks = text !== undefined || history !== undefined || context !== undefined;
+  const asks = text !== undefined || options.history !== undefined || context !== undefined;
   if (asks === (vectors !== undefined)) {
     throw new UserError("expected either --query or --vectors, or --history, or --context");
   }
@@ -37,19 +36,8 @@ export async function search(options: SearchCommandOptions): Promise<void> {
     throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
   }
   if (vectors !== undefined) return answerVectors(index, vectors, options);
-  const ids = history?.map((id) => itemId(id, index.manifest.idType));
-  await answer(index, { text, context, ...(ids && { history: ids }) }, options);
-}
-
-/** An id as the index has it, from its text. @throws InputError */
-function itemId(text: string, idType: Index["manifest"]["idType"]): ItemId {
-  if (idType === "string") return text;
-  const largest = idType === "u32" ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn;
-  if (!/^\d{1,20}$/.test(text) || BigInt(text) > largest) {
-    const expected = `expected integers of 0 to ${largest}, as the ids of this index are`;
-    throw new InputError("history", `${expected}, got ${JSON.stringify(text)}`);
-  }
-  return idType === "u32" ? Number(text) : BigInt(text);
+  const history = options.history && (await readIds(index, "history", options.history));
+  await answer(index, { text, context, ...(history && { history }) }, options);
 }
 
 async function answer(
@@ -76,6 +64,7 @@ async function answer(
     process.stdout.write(`${JSON.stringify(facts)}\n`);
     return;
   }
+  if (results.length === 0) sayNone(filter);
   const width = Math.min(32, Math.max(...results.map(({ id }) => String(id).length)));
   for (const { id, score, fields } of results) {
     process.stdout.write(
@@ -84,15 +73,27 @@ async function answer(
   }
 }
 
+/** A file does not say its dim: the count has to fit, so that vectors of another dim are not read as more of them. */
+function checkCount(file: string, floats: number, dim: number, { heads, queries }: SearchCommandOptions): void {
+  const perQuery = heads * dim;
+  const isWhole = floats % perQuery === 0;
+  if (isWhole && (queries === Infinity || floats === queries * perQuery)) return;
+  const one = `${heads} vector${heads > 1 ? "s" : ""} of dim ${dim}, that of the index`;
+  const expected =
+    queries === Infinity
+      ? `a multiple of ${perQuery} floats (${one}, per query)`
+      : `${queries * perQuery} floats (${queries === 1 ? one : `${queries} queries of ${one}`})`;
+  const hint = isWhole ? `; for ${floats / perQuery} queries say --queries ${floats / perQuery}` : "";
+  throw new UserError(`${file}: expected ${expected}, got ${floats}${hint}`);
+}
+
 /** Every `heads` vectors of the file are one query; an item's score is its best over them. */
 async function answerVectors(index: Index, file: string, options: SearchCommandOptions): Promise<void> {
   const { dim } = index.manifest;
   const { heads, k, nprobe } = options;
   const vectors = await readVectors(file, dim);
   const count = vectors.length / dim;
-  if (count % heads !== 0) {
-    throw new UserError(`${file}: expected a multiple of --heads ${heads} vectors, got ${count}`);
-  }
+  checkCount(file, vectors.length, dim, options);
   const asked = { k, nprobe, ...filtered(options.filter) };
   const queries: { ids: (string | number)[]; scores: number[]; listsProbed: number; codesScanned: number }[] = [];
   for (let first = 0; first < count; first += heads) {
@@ -103,8 +104,13 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
     const ids = (await index.items(ordinals)).map(({ id }) => jsonId(id));
     queries.push({ ids, scores: Array.from(scores), listsProbed, codesScanned });
   }
+  if (!options.json && queries.every(({ ids }) => ids.length === 0)) sayNone(options.filter);
   if (options.json) process.stdout.write(`${JSON.stringify({ indexVersion: index.version, k, heads, queries })}\n`);
   else for (const { ids } of queries) process.stdout.write(`${ids.join(" ")}\n`);
+}
+
+function sayNone(filter: string | undefined): void {
+  process.stderr.write(filter === undefined ? "no item found\n" : `no item found that passes --filter ${filter}\n`);
 }
 
 function filtered(expression: string | undefined): Pick<SearchOptions, "filter"> {

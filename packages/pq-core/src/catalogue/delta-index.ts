@@ -187,6 +187,10 @@ export class DeltaIndex implements Index {
     return countFacets(await this.#twoColumns());
   }
 
+  numbers(): Promise<readonly string[]> {
+    return this.base.numbers();
+  }
+
   queryTower(): Promise<Uint8Array | undefined> {
     return this.base.queryTower();
   }

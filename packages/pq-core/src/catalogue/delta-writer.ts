@@ -120,7 +120,7 @@ async function mergedRows(
 
 function inOrder<T>(name: string, columns: Readonly<Record<string, T>>, order: readonly string[]): Record<string, T> {
   const others = Object.keys(columns).filter((column) => !order.includes(column));
-  const missing = order.filter((column) => !(column in columns));
+  const missing = order.filter((column) => !Object.hasOwn(columns, column));
   if (others.length > 0 || missing.length > 0)
     throw rangeError(name, order.join(", ") || "none", Object.keys(columns).join(", ") || "none");
   return Object.fromEntries(order.map((column) => [column, columns[column]!]));

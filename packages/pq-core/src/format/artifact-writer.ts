@@ -86,7 +86,8 @@ export class ChunkList {
  * Makes the immutable artifact of one version: a manifest and content-addressed chunks, as docs/format.md defines.
  * Pure: equal input gives equal bytes.
  *
- * @throws TypeError or RangeError that names the part which does not fit
+ * @throws TypeError or RangeError that names the part which does not fit; InputError for ids, names and values beyond
+ * the limits of limits.ts
  */
 export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
   const { codebook } = input;

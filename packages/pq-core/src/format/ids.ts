@@ -1,4 +1,4 @@
-import { FormatError, typeError } from "../errors.ts";
+import { FormatError, InputError, quote, typeError } from "../errors.ts";
 import { checkOffsets, type SectionReader, type SectionWriter } from "./bytes.ts";
 import { utf8Length, writeUtf8 } from "./utf8.ts";
 
@@ -52,6 +52,18 @@ export function normalizeId(id: ItemId, type: IdType): ItemId | undefined {
   const value = BigInt(text);
   if (type === "u32") return value <= 0xffff_ffffn ? Number(value) : undefined;
   return value <= 0xffff_ffff_ffff_ffffn ? value : undefined;
+}
+
+/** The id that a text names in an index; numbers stand without sign, point and leading zeros. @throws InputError */
+export function readId(text: string, type: IdType, parameter: string): ItemId {
+  const id = normalizeId(text, type);
+  if (id === "") throw new InputError(parameter, "expected an id, got none");
+  if (id !== undefined) return id;
+  const most = type === "u32" ? "4294967295" : "18446744073709551615";
+  throw new InputError(
+    parameter,
+    `expected integers of 0 to ${most}, as the ids of this index are, got ${quote(text)}`,
+  );
 }
 
 /** Random access to the ids of one page. */

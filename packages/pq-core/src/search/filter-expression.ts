@@ -4,30 +4,39 @@
  *     expression = term *( "OR" term )
  *     term       = factor *( "AND" factor )
  *     factor     = "NOT" factor | "(" expression ")" | name operator value
- *     value      = any characters but white space, quotes and parentheses | '"' any, with \" and \\ '"'
+ *     name       = a letter or "_", then letters, digits, "_", "." and "-" of any script | quoted
+ *     value      = any characters but white space, quotes and parentheses | quoted
+ *     quoted     = '"' any characters, with \" and \\ '"'
  *
  * The operators are those of filter.ts: `:` for a value of a facet, `>=`, `<=`, `>`, `<` and `=` for a number.
- * For example `kind:emoji AND NOT (category:flags OR year<1990)`. Keywords are upper case; AND binds tighter than OR.
+ * For example `kind:emoji AND NOT ("page type":home OR year<1990)`. Keywords are upper case; AND binds tighter than OR.
  */
 import { InputError, quote } from "../errors.ts";
 import { type Filter, OPERATORS } from "./filter.ts";
+import { KEYWORDS, NAME_REST, PLAIN_NAME, unescapeTerm } from "./terms.ts";
 
 const MAX_COMPARISONS = 64;
 const MAX_DEPTH = 16;
+/** What is expected where a comparison is. */
+const COMPARISON = "a comparison such as kind:emoji or year>=1990";
 
+/** Text in quotes, its inside as a group. */
+const quotedAs = (group: string) => String.raw`"(?<${group}>(?:[^"\\]|\\["\\])*)"`;
 /** The longer first, where one begins as another does. */
 const SPELLINGS = Object.keys(OPERATORS)
   .sort((a, b) => b.length - a.length)
-  .map((spelling) => spelling.replace(/[^\w\s]/g, "\\$&"));
+  .map((spelling) => spelling.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
 const TOKEN = new RegExp(
   [
-    String.raw`\s*(?:(?<word>[A-Za-z_][\w.-]*)\s*(?<operator>${SPELLINGS.join("|")})`,
-    String.raw`(?<keyword>AND|OR|NOT)(?![\w.-])`,
+    String.raw`\s*(?:(?:(?<word>${PLAIN_NAME})|${quotedAs("name")})\s*(?<operator>${SPELLINGS.join("|")})`,
+    `(?<keyword>${KEYWORDS.join("|")})(?!${NAME_REST})`,
     "(?<parenthesis>[()]))",
   ].join("|"),
-  "y",
+  "uy",
 );
-const VALUE = /\s*(?:"(?<quoted>(?:[^"\\]|\\["\\])*)"|(?<bare>[^\s"()]+))/y;
+const VALUE = new RegExp(String.raw`\s*(?:${quotedAs("quoted")}|(?<bare>[^\s"()]+))`, "uy");
+/** A comparison but for the quotes that its name needs. */
+const UNQUOTED = new RegExp(`^[^"()]+?(?:${SPELLINGS.join("|")})`, "u");
 const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 /**
@@ -90,11 +99,10 @@ class Parser {
       this.#take();
       return inner;
     }
-    const { word, operator } = next ?? {};
-    if (word === undefined || operator === undefined)
-      return this.#fail("a comparison such as kind:emoji or year>=1990");
+    const { word, name, operator } = next ?? {};
+    if (operator === undefined) return this.#fail(COMPARISON);
     this.#take();
-    return this.#comparison(word, operator);
+    return this.#comparison(word ?? unescapeTerm(name!), operator);
   }
 
   #comparison(name: string, spelling: string): Filter {
@@ -102,7 +110,7 @@ class Parser {
       throw new InputError("filter", `expected at most ${MAX_COMPARISONS} comparisons`);
     VALUE.lastIndex = this.#at;
     const { quoted, bare } = VALUE.exec(this.#text)?.groups ?? {};
-    const text = quoted?.replace(/\\(["\\])/g, "$1") ?? bare;
+    const text = quoted === undefined ? bare : unescapeTerm(quoted);
     if (text === undefined) return this.#fail(`a value after ${name}${spelling}`);
     const operator = OPERATORS[spelling]!;
     const isNumber = DECIMAL.test(text) && Number.isFinite(Number(text));
@@ -126,6 +134,7 @@ class Parser {
     const rest = this.#text.slice(this.#at).trimStart();
     const got = rest === "" ? "the end" : quote(rest, 20);
     const at = this.#text.length - rest.length + 1;
-    throw new InputError("filter", `expected ${expected} at character ${at}, got ${got}`);
+    const hint = expected === COMPARISON && UNQUOTED.test(rest) ? '; a name such as "page type" needs its quotes' : "";
+    throw new InputError("filter", `expected ${expected} at character ${at}, got ${got}${hint}`);
   }
 }

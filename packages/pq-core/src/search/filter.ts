@@ -1,4 +1,4 @@
-import { check, INPUT, InputError } from "../errors.ts";
+import { check, INPUT, InputError, quote } from "../errors.ts";
 import type { FacetValue, FilterColumns } from "../format/filters-chunk.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import { lowerBound } from "../sorted.ts";
@@ -77,16 +77,29 @@ export function comparisonMask(comparison: Comparison, columns: FilterColumns, n
   return own.mask(comparison, columns, n);
 }
 
-function columnOf<T>(columns: ReadonlyMap<string, T>, what: "facet" | "number", name: string): T {
-  const column = columns.get(name);
-  if (columns.size === 0)
-    throw new InputError("filter", `names "${name}", but this index has no ${what}s to filter by`);
-  check(column !== undefined, "filter", `one of ${[...columns.keys()].join(", ")}`, name, INPUT);
-  return column;
+/** How the columns of each kind are compared. */
+const COMPARED = { facets: "with :", numbers: "with =, <, <=, > or >=" } as const;
+
+/** @param kind what is compared, where the name has to be */
+function columnOf<K extends keyof FilterColumns>(
+  columns: FilterColumns,
+  kind: K,
+  name: string,
+): NonNullable<ReturnType<FilterColumns[K]["get"]>> {
+  const column = columns[kind].get(name);
+  if (column !== undefined) return column as never;
+  const other = kind === "facets" ? "numbers" : "facets";
+  if (columns[other].has(name)) {
+    const what = `${quote(name)} is a ${other.slice(0, -1)} of this index`;
+    throw new InputError("filter", `cannot be used: ${what}, to be compared ${COMPARED[other]}`);
+  }
+  if (columns[kind].size === 0)
+    throw new InputError("filter", `names ${quote(name)}, but this index has no ${kind} to filter by`);
+  throw new InputError("filter", `expected one of ${[...columns[kind].keys()].join(", ")}, got ${quote(name, 60)}`);
 }
 
 function facetMask({ facet: name, in: wanted }: FacetIn, columns: FilterColumns): BlockMask {
-  const facet = columnOf(columns.facets, "facet", name);
+  const facet = columnOf(columns, "facets", name);
   check(Array.isArray(wanted), "filter", `an array of values of ${name}`, wanted, INPUT);
   const values = Array.from(new Set(wanted), (value) => facet.get(value)).filter((value) => value !== undefined);
   return {
@@ -112,7 +125,7 @@ function addValue(value: FacetValue, first: number, words: Uint32Array): void {
 }
 
 function numberMask({ number: name, min = -Infinity, max = Infinity }: NumberRange, columns: FilterColumns, n: number) {
-  const values = columnOf(columns.numbers, "number", name);
+  const values = columnOf(columns, "numbers", name);
   for (const bound of [min, max])
     check(typeof bound === "number" && !Number.isNaN(bound), "filter", `a number as a bound of ${name}`, bound, INPUT);
   return {

@@ -45,6 +45,8 @@ export interface Index {
   codes(ordinals: ArrayLike<number>): Promise<EncodedVectors>;
   /** Facet name → value → count of items. */
   facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>;
+  /** Names of the numbers that a filter can name. */
+  numbers(): Promise<readonly string[]>;
   /** The query tower's bytes, or undefined when the artifact has none. */
   queryTower(): Promise<Uint8Array | undefined>;
 }
@@ -177,6 +179,10 @@ export class PqIndex implements Index {
     const counts = (values: ReadonlyMap<string, { readonly count: number }>): Record<string, number> =>
       Object.fromEntries(Array.from(values, ([value, { count }]) => [value, count]));
     return Object.fromEntries(Array.from(facets, ([name, values]) => [name, counts(values)]));
+  }
+
+  async numbers(): Promise<readonly string[]> {
+    return [...(await this.columns()).numbers.keys()];
   }
 
   queryTower(): Promise<Uint8Array | undefined> {

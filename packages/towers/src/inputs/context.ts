@@ -1,3 +1,4 @@
+import { InputError, MAX_CONTEXTS, nameFault } from "@poeem/pq-core";
 import type { InputKind } from "./input.ts";
 import { type NamedRows, packRows, rowAdder, unpackRows } from "./rows.ts";
 
@@ -14,7 +15,16 @@ export interface WithContext {
 export const CONTEXT: InputKind<ContextWeights, WithContext> = {
   kind: "context",
   part: "context",
-  pack: packRows,
+  pack: (weights) => {
+    const columns = columnsOf(weights.names);
+    if (columns.length > MAX_CONTEXTS)
+      throw new InputError("context", `expected at most ${MAX_CONTEXTS} columns, got ${columns.length}`);
+    for (const column of columns) {
+      const fault = nameFault(column);
+      if (fault !== undefined) throw new InputError(`context.${column}`, fault);
+    }
+    return packRows(weights);
+  },
   unpack: (where, section, width) => ({
     kind: "context",
     ...unpackRows(where, section, width, (name) => name.includes("\t")),

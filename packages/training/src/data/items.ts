@@ -15,6 +15,7 @@ import { numbersOf } from "./events.ts";
 import { kindOf, wrongFields } from "./item-fields.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
 import { keepTable, type Source } from "./kept-table.ts";
+import { checkFacetValues, checkIdLimits } from "./limits.ts";
 import { findRows, ProblemRows, refuse } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { FieldKind, ItemTable } from "./types.ts";
@@ -49,7 +50,10 @@ export async function readItems(
   const columns = await typedColumns(database, source, table, uses);
   const id = columns.get(config.items.id)!;
   await checkIds(database, config.items.id, id, source);
-  return { ...(await readColumns(database, source, table.count, columns, uses, recorded)), id };
+  const read = await readColumns(database, source, table.count, columns, uses, recorded);
+  checkIdLimits([...read.ids], config.items.id, source);
+  checkFacetValues(read.items, config.items.facets, source);
+  return { ...read, id };
 }
 
 /** Which columns of the items are text to us and which are values. */

@@ -8,6 +8,7 @@ import { readEvents } from "./events.ts";
 import { type DataHashes, hashesOf, hashOf } from "./hash.ts";
 import { sortItems } from "./item-order.ts";
 import { readItems } from "./items.ts";
+import { checkContextValues, checkNames } from "./limits.ts";
 import { refuse } from "./problems.ts";
 import type { RawData } from "./types.ts";
 
@@ -32,12 +33,14 @@ export interface LoadedData extends RawData {
  * @param directory folder of the config
  */
 export async function loadData(config: PoeemConfig, directory: string, options: LoadOptions = {}): Promise<LoadedData> {
+  checkNames(config);
   const folders = options.data === undefined ? [directory, join(directory, "data")] : [folderOf(options.data)];
   const database = await Database.open(folders, config.data.memoryLimit);
   try {
     const { id, ...read } = await readItems(database, config);
     const { ids, items } = await sortItems(database, read, keySql(id.type, id.sql));
     const { events, unknownItems, note } = await readEvents(database, config, id);
+    checkContextValues(events.contexts);
     const { sides, ...unknown } = unknownItems;
     if (options.strict && unknown.count > 0) {
       refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknown }], sides);

@@ -2,21 +2,22 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { readBytes, readVectors } from "@poeem/offline/files";
-import type { Index, ItemIds } from "@poeem/pq-core";
+import { type Index, InputError, type ItemId, idFault } from "@poeem/pq-core";
+import { toIds } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
 import { type PoeemConfig, resolveConfig } from "../config.ts";
 import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { embedItems } from "./embed-items.ts";
-import { readIds } from "./read-ids.ts";
+import { type GivenIds, readIdAt, readIds } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
 export interface ChangedItemsOptions {
   readonly index: string;
   readonly items?: string;
   readonly vectors?: string;
-  readonly ids?: string;
+  readonly ids?: GivenIds;
 }
 
 /**
@@ -31,7 +32,7 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
     throw new UserError("--ids: the ids come from --items; give one of them");
   if (ids !== undefined) {
     if (vectors === undefined) throw new UserError("--ids: expected --vectors beside it");
-    return withIds(index, options.index, await readIds("--ids", ids), vectors);
+    return withIds(index, options.index, await readIds(index, "ids", ids), vectors);
   }
   if (items === undefined) {
     if (vectors !== undefined) throw new UserError("--vectors: expected --items or --ids beside it");
@@ -39,13 +40,14 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
   }
   const config = configOf(index, options.index);
   const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config, columnsOf(index));
+  const own = itemIds.map((id, i) => readIdAt(id, index, "items", `${items} row ${i + 1}`));
   const tower = await readTower(index, options.index);
   const embedded =
     vectors === undefined
       ? embed(tower, options.index, config, itemIds, table)
       : await readCount(index, vectors, itemIds.length, items);
   const codes = await encodeItems(index.codebook, embedded, tower?.moments);
-  return { ids: typedIds(itemIds, index), ...values, ...codes };
+  return { ids: toIds(own, index.manifest.idType), ...values, ...codes };
 }
 
 /** The item tower that the index was trained with, if it is there. */
@@ -83,20 +85,27 @@ function embed(
 }
 
 /** Items that are no more than an id and a vector. */
-async function withIds(index: Index, directory: string, ids: string[], vectors: string) {
+async function withIds(index: Index, directory: string, ids: ItemId[], vectors: string) {
   const { hasFields, chunks } = index.manifest;
   if (hasFields || chunks.some(({ kind }) => kind === "filters"))
     throw new UserError("--ids: this index has fields or filters of its items, so new ones need them too; use --items");
+  for (const id of ids) {
+    const fault = idFault(String(id));
+    if (fault !== undefined) throw new InputError("ids", fault);
+  }
   const given = await readCount(index, vectors, ids.length, "--ids");
   const tower = await readTower(index, directory);
-  return { ids: typedIds(ids, index), ...(await encodeItems(index.codebook, given, tower?.moments)) };
+  return { ids: toIds(ids, index.manifest.idType), ...(await encodeItems(index.codebook, given, tower?.moments)) };
 }
 
 async function readCount(index: Index, file: string, expected: number, of: string): Promise<Float32Array> {
   const { dim } = index.manifest;
   const vectors = await readVectors(file, dim);
   if (vectors.length !== expected * dim)
-    throw new UserError(`${file}: expected ${expected} vectors, one per item of ${of}, got ${vectors.length / dim}`);
+    throw new UserError(
+      `${file}: expected ${expected} vectors, one per item of ${of}, got ${vectors.length / dim} of dim ${dim}, ` +
+        "that of the index",
+    );
   return vectors;
 }
 
@@ -111,11 +120,3 @@ function configOf({ manifest }: Index, directory: string): PoeemConfig {
 /** Kinds of the index's fields; undefined in an index of an earlier release. */
 const columnsOf = ({ manifest }: Index): FieldKinds | undefined =>
   (manifest.training as { columns?: FieldKinds } | undefined)?.columns;
-
-function typedIds(ids: string[], { manifest: { idType } }: Index): ItemIds {
-  if (idType === "string") return ids;
-  const most = idType === "u32" ? 2n ** 32n - 1n : 2n ** 64n - 1n;
-  const wrong = ids.find((id) => !/^(0|[1-9]\d{0,19})$/.test(id) || BigInt(id) > most);
-  if (wrong !== undefined) throw new UserError(`expected ids from 0 to ${most}, as the index has, got "${wrong}"`);
-  return idType === "u32" ? Uint32Array.from(ids, Number) : BigUint64Array.from(ids, BigInt);
-}

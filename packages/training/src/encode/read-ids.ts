@@ -1,15 +1,104 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
+import { type Index, InputError, type ItemId, parseList, quote, readId } from "@poeem/pq-core";
 
-/** Ids as the command line names them: a file with one per line, or the ids themselves with commas between them. */
-export async function readIds(option: string, value: string): Promise<string[]> {
-  const isFile = existsSync(value);
-  const text = isFile ? new TextDecoder().decode(await readBytes(value)) : value;
-  const ids = text
-    .split(isFile ? /\r?\n/ : ",")
-    .map((id) => id.trim())
-    .filter((id) => id !== "");
-  if (ids.length === 0) throw new UserError(`${option} ${value}: expected at least one id, got none`);
+/** What an option such as `--remove` was given. */
+export interface GivenIds {
+  /** Once for each time the option stands there. */
+  readonly values: readonly string[];
+  /** Ids that followed `--`, each as it stands. */
+  readonly exact?: readonly string[];
+}
+
+/** The rule of {@link readIds}, for the `--help` of a command with such an option. */
+export const idsHelp = (option: string): string => `
+Ids are separated by commas; an id with a comma stands in double quotes, as in CSV: '"a,b",c'.
+An option that is repeated takes one id each time, as it stands: ${option} a,b ${option} c.
+@FILE is a file with one id per line, as it stands; an id that begins with @ is written @@.
+After an option and --, all that follows are ids, as they stand: ${option} -- a,b @c -5.`;
+
+/** An id of the command line, and the place in a file where it stands, for errors. */
+interface NamedId {
+  readonly text: string;
+  readonly line?: string;
+  /** Not in a file, and not after `--`. */
+  readonly isBare?: true;
+}
+
+/**
+ * Ids of the index's own type, as {@link idsHelp} says.
+ *
+ * @param option its name without dashes
+ * @throws InputError naming the option, and the line of a file, where something is no id of this index
+ */
+export async function readIds(index: Index, option: string, given: GivenIds): Promise<ItemId[]> {
+  const named = await nameIds(option, given);
+  if (named.length === 0) throw new InputError(option, "expected at least one id, got none");
+  const ids = named.map(({ text, line }) => readIdAt(text, index, option, line));
+  await refuseFileNames(index, option, named, ids);
   return ids;
+}
+
+/** @param place where the id stands in what the option names, for errors @throws InputError */
+export function readIdAt(text: string, { manifest }: Index, option: string, place?: string): ItemId {
+  try {
+    return readId(text, manifest.idType, option);
+  } catch (error) {
+    if (!(error instanceof InputError) || place === undefined) throw error;
+    throw new InputError(option, `${place}: ${error.detail}`);
+  }
+}
+
+async function nameIds(option: string, { values, exact = [] }: GivenIds): Promise<NamedId[]> {
+  const isAlone = values.length === 1 && exact.length === 0;
+  const named: NamedId[] = [];
+  for (const value of values) {
+    const isFile = value.startsWith("@") && !value.startsWith("@@");
+    const text = value.replace(/^@@/, "@");
+    if (isFile) named.push(...(await linesOf(option, value.slice(1))));
+    else if (isAlone) named.push(...parseList(text, option).map((text) => ({ text, isBare: true }) as const));
+    else named.push({ text, isBare: true });
+  }
+  return [...named, ...exact.map((text) => ({ text }))];
+}
+
+/** One id per line, as it stands; empty lines are skipped. */
+async function linesOf(option: string, file: string): Promise<NamedId[]> {
+  if (!isRegularFile(file))
+    throw new UserError(`--${option} @${file}: no such file; an id that begins with @ is written @@${file}`);
+  let text: string;
+  try {
+    // takes off a byte order mark
+    text = new TextDecoder("utf-8", { fatal: true }).decode(await readBytes(file));
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`--${option} @${file}: expected text in UTF-8, got other bytes`);
+  }
+  return text
+    .split(/\r?\n/)
+    .map((text, i) => ({ text, line: `@${file} line ${i + 1}` }))
+    .filter(({ text }) => text !== "");
+}
+
+/** An id that no item has, but a file: what was meant is asked, not guessed. */
+async function refuseFileNames(index: Index, option: string, named: readonly NamedId[], ids: ItemId[]): Promise<void> {
+  const suspects = named.flatMap(({ text, isBare }, i) => (isBare && isRegularFile(text) ? [i] : []));
+  const ordinals = await index.ordinals(suspects.map((i) => ids[i]!));
+  const wrong = suspects.find((_, j) => ordinals[j]! < 0);
+  if (wrong === undefined) return;
+  const { text } = named[wrong]!;
+  throw new UserError(
+    `--${option} ${quote(text)}: there is a file of this name, and no such item; ` +
+      `for the ids in the file write --${option} @${text}, for the id --${option} -- ${text}`,
+  );
+}
+
+function isRegularFile(path: string): boolean {
+  // what is no path at all, such as one with a NUL, is no file either
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  } catch {
+    return false;
+  }
 }
