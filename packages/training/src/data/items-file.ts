@@ -13,6 +13,18 @@ import { type Reader, readerOf, textType } from "./readers.ts";
  * @throws UserError when there is no such file, or its name does not say what it is
  */
 export async function itemsFile(database: Database, file: string, option: string): Promise<Source> {
+  const { reader, name } = readerOfFile(file, option);
+  return { source: file, sql: `SELECT * FROM ${await SOURCES[reader](database, file, name)}` };
+}
+
+/** The rows of one file with the types that `poeem train` would read: for errors it is called as it was given. */
+export function typedFile(file: string, option: string): Source {
+  const { reader, name } = readerOfFile(file, option);
+  const header = reader === "csv" ? ", header = true" : "";
+  return { source: `${option} ${file}`, sql: `SELECT * FROM read_${reader}(${name}${header})` };
+}
+
+function readerOfFile(file: string, option: string): { readonly reader: Reader; readonly name: string } {
   if (!existsSync(file)) throw new UserError(`${option} ${file}: not found`);
   const reader = readerOf(file);
   if (reader === undefined) {
@@ -21,8 +33,7 @@ export async function itemsFile(database: Database, file: string, option: string
         "(also with .gz), or in .parquet",
     );
   }
-  const name = literal(escapePattern(resolve(file)));
-  return { source: file, sql: `SELECT * FROM ${await SOURCES[reader](database, file, name)}` };
+  return { reader, name: literal(escapePattern(resolve(file))) };
 }
 
 const SOURCES: Readonly<Record<Reader, (database: Database, file: string, name: string) => Promise<string>>> = {

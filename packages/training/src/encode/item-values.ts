@@ -1,14 +1,12 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import type { ArtifactInput, ItemId } from "@poeem/pq-core";
 import { resolveConfig } from "../config.ts";
-import { Database, literal } from "../data/duckdb.ts";
-import { escapePattern } from "../data/file-names.ts";
+import { Database } from "../data/duckdb.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { itemFields } from "../data/item-fields.ts";
 import { readItems } from "../data/items.ts";
-import { readerOf } from "../data/readers.ts";
+import { typedFile } from "../data/items-file.ts";
+import { checkFacetValues, checkNames } from "../data/limits.ts";
 
 /** Which columns of a file are what; a list of names is text with commas, unless a column has that whole name. */
 export interface ValueColumns {
@@ -35,13 +33,8 @@ export interface ItemValues extends Pick<ArtifactInput, "fields" | "facets" | "n
  * @throws UserError for a file that cannot be read so, for columns that name nothing, and where no id meets another
  */
 export async function readItemValues(file: string, columns: ValueColumns, ids: readonly ItemId[]): Promise<ItemValues> {
-  const source = `--items ${file}`;
-  if (!existsSync(file)) throw new UserError(`${source}: not found`);
-  const reader = readerOf(file);
-  if (reader === undefined)
-    throw new UserError(`${source}: expected a name that ends in .csv, .tsv, .txt, .json, .jsonl, .ndjson or .parquet`);
-  const header = reader === "csv" ? ", header = true" : "";
-  const sql = `SELECT * FROM read_${reader}(${literal(escapePattern(resolve(file)))}${header})`;
+  const from = typedFile(file, "--items");
+  const { source, sql } = from;
   const database = await Database.open([process.cwd()], "2GB");
   try {
     const types = await database.describe(source, sql);
@@ -55,7 +48,9 @@ export async function readItemValues(file: string, columns: ValueColumns, ids: r
       { name: "import", data: { items: sql, events: sql }, items: { id, title, fields, facets, numbers } },
       source,
     );
-    const { ids: rowIds, items } = await readItems(database, config, { source, sql });
+    checkNames(config);
+    const { ids: rowIds, items } = await readItems(database, config, from);
+    checkFacetValues(items, facets, source);
     const rowOf = joinIds(source, [...rowIds], ids);
     const spread = <T>(values: ArrayLike<T>, none: T): T[] => rowOf.map((row) => (row < 0 ? none : values[row]!));
     const { facets: facetValues, numbers: numberValues } = filterColumns({ items }, config);
