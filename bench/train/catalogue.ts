@@ -69,13 +69,15 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     queryRows: lists(numEvents, WORDS_A_TEXT, WORDS),
     itemTexts: [lists(numItems, WORDS_A_TEXT, WORDS)],
     itemCategories: noLists(numItems),
-    items: { count: numItems, columns: new Map() },
+    items: { count: numItems, texts: new Map(), numbers: new Map(), fields: new Map() },
     categoryNames: [],
     itemNumbers: undefined,
     contextNames: [],
     tokenizer: DEFAULT_TOKENIZER,
     vocabulary: Uint32Array.from({ length: WORDS }, (_, i) => i),
     left: { repeats: 0, withoutHistory: 0 },
+    alsoTrained: { queries: null, pairs: 0 },
+    heldOutHash: "",
   };
 }
 

@@ -33,6 +33,8 @@ const contextPair = (text: string, before: Record<string, string> = {}): Record<
   return { ...before, [quoted?.replace(/\\(["\\])/g, "$1") ?? bare!]: value };
 };
 
+const repeated = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
 /** Collects what `readIds` reads. */
 const givenIds = (text: string, before?: GivenIds): GivenIds => ({ values: [...(before?.values ?? []), text] });
 /** Options that take ids. */
@@ -213,7 +215,9 @@ export function program(): Command {
     .description("convert another library's index file to an index folder")
     .argument("<file>", "index file")
     .addOption(
-      new Option("--from <format>", "poeem: the original Poeem library").choices(["poeem"]).makeOptionMandatory(),
+      new Option("--from <format>", "poeem: the original Poeem library, 0.9 to 1.2.2")
+        .choices(["poeem"])
+        .makeOptionMandatory(),
     )
     .requiredOption("--out <dir>", "index folder to write")
     .addOption(
@@ -221,6 +225,12 @@ export function program(): Command {
         .choices(["innerProduct", "cosine", "l2"])
         .default("innerProduct"),
     )
+    .option("--items <file>", "CSV, JSON or Parquet with a row for each item, to be returned and filtered by")
+    .option("--id <column>", "column of --items with the ids", "id")
+    .option("--title <column>", "column with the name of a result (default: title, if there is one)")
+    .option("--fields <columns>", "columns to return with a result; names with commas, or repeat", repeated)
+    .option("--facets <columns>", "columns to filter by value; likewise", repeated)
+    .option("--numbers <columns>", "columns to filter by range; likewise", repeated)
     .option(...json)
     .action(async (file, options) => (await import("./commands/import.ts")).importIndex(file, options));
 

@@ -245,12 +245,16 @@ describe("poeem encode", () => {
       ["sku,name\na,b\n", [], /bad\.csv: expected columns brand, price; got sku, name/],
       ["sku,name,brand,price\na,b,c,1\na,b,c,2\n", [], /bad\.csv: 1 row with repeated sku \(row 2: "a"\)/],
       [
+        "sku,name,brand,price\na,b,c,cheap\n",
+        [],
+        /bad\.csv: 1 row with no number in column price \(items\.numbers\) \(row 1: "cheap"\)/,
+      ],
+      [
         `sku,name,brand,price\na,b,c,1\n${"x".repeat(600)},b,c,1\n`,
         [],
         /bad\.csv: column sku, row 2: .* 512 bytes.* got 600/,
       ],
       [`sku,name,brand,price\na,b,${"x".repeat(600)},1\n`, [], /bad\.csv: facet brand, row 1: .* 512 bytes.* got 600/],
-      ["sku,name,brand,price\na,b,c,cheap\n", [], /bad\.csv: column price expected numbers, got "cheap"/],
       ["sku,name,brand,price\na,b,c,1\nd,e,f,2\n", [], /f32: expected 2 vectors, one per item of .*bad\.csv, got 1/],
       [
         "sku,name,brand,price\na,b,c,1\n",
@@ -266,6 +270,14 @@ describe("poeem encode", () => {
     const missing = ["--items", join(folder, "no.csv"), ...good.slice(2), "--delta", changes, "--out", changes];
     await expect(poeem("encode", "--index", index, ...missing)).rejects.toThrow(/--items .*no\.csv: not found/);
     expect(await filesOf(changes)).toEqual(before);
+  });
+
+  it("writes nothing, and says so, when nothing would change", async () => {
+    const nothing = join(folder, "nothing");
+    await expect(poeem("encode", "--index", index, "--remove", "no,none", "--out", nothing)).rejects.toThrow(
+      /--remove: the index has none of these items \(no, none\); nothing changes, nothing is written/,
+    );
+    expect(existsSync(nothing)).toBe(false);
   });
 
   it("refuses to write over the index, another index, or changes it does not include", async () => {

@@ -1,5 +1,6 @@
-// Preloaded by `node --import`: lets one file operation of a process end in its sudden death, or in a full disk.
-// FAULT is JSON: { on: "rename" | "writeFile" | "write" | "sync", path: pattern, action: "kill" | "ENOSPC", after: calls let through }
+// Preloaded by `node --import`: lets one file operation of a process end in its sudden death, or in a full disk, or go
+// on after a signal.
+// FAULT is JSON: { on: "rename" | "writeFile" | "write" | "sync", path: pattern, action: "kill" | "SIGTERM" | "ENOSPC", after: calls let through }
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 
@@ -9,6 +10,7 @@ let calls = 0;
 function strike(path) {
   if (!new RegExp(pattern).test(String(path)) || calls++ < after) return;
   if (action === "kill") process.kill(process.pid, "SIGKILL");
+  if (action === "SIGTERM") return void process.kill(process.pid, action);
   throw Object.assign(new Error(`ENOSPC: no space left on device, ${on} '${path}'`), { code: "ENOSPC" });
 }
 

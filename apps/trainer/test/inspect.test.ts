@@ -1,12 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { createCodebook, encode, readChunkHeader, writeArtifact } from "@poeem/pq-core/write";
 import { DEFAULT_TOKENIZER, writeItemTower, writeQueryTower } from "@poeem/towers";
 import { formatFacts } from "@poeem/training/inspect/facts";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
+import { usageFacts } from "@poeem/training/inspect/index-facts";
+import { codeFigures } from "@poeem/training/report/code-figures";
 import { writeCheckpointFile } from "@poeem/training/train/checkpoint-file";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -102,7 +105,53 @@ describe("inspecting one file", () => {
     await expect(fileFacts(file)).rejects.toThrow(
       /other\.txt: expected an index folder, a manifest, .* got something else/,
     );
+    for (const text of ["{}", '{"name":"a package"}', "{"]) {
+      await writeFile(file, text);
+      await expect(fileFacts(file)).rejects.toThrow(/other\.txt: .*manifest/);
+    }
+    const broken = join(folder, "broken");
+    await mkdir(broken);
+    await writeFile(join(broken, "manifest.json"), "{}");
+    await expect(openIndexDirectory(broken)).rejects.toThrow(/broken: .*manifest/);
     await expect(fileFacts(join(folder, "gone"))).rejects.toThrow(/gone cannot be read/);
+  });
+});
+
+describe("how evenly an index is used", () => {
+  it("counts neither padding as centroids nor empty cells as probed", async () => {
+    const [M, subDim, nlist] = [3, 2, 6];
+    // 10, 16 and 4 centroids; zeros behind them, as an import pads them. The first of each is used by no item.
+    const kept = [10, 16, 4];
+    const random = new Random(5);
+    const row = (m: number, c: number): number[] =>
+      Array.from({ length: subDim }, () => (c < kept[m]! ? random.normal() : 0));
+    const rows = kept.flatMap((_, m) => Array.from({ length: 16 }, (_, c) => row(m, c)));
+    const codebook = createCodebook({
+      ...({ dim: M * subDim, metric: "innerProduct", nlist, numSubQuantizers: M, nbits: 4, byResidual: true } as const),
+      coarseCentroids: Float32Array.from({ length: nlist * M * subDim }, () => random.normal()),
+      centroids: Float32Array.from(rows.flat()),
+    });
+    const count = 60;
+    const artifact = await writeArtifact({
+      codebook,
+      ids: Uint32Array.from({ length: count }, (_, i) => i),
+      assignments: Uint32Array.from({ length: count }, (_, i) => (i % 4) + 1),
+      codes: Uint8Array.from({ length: count * M }, (_, at) => 1 + (Math.floor(at / M) % (kept[at % M]! - 1))),
+    });
+    const directory = join(folder, "padded");
+    await writeIndexDirectory(directory, artifact, {});
+    const index = await openIndexDirectory(directory);
+    expect(await usageFacts(index)).toMatchObject({
+      codePerplexity: expect.stringMatching(/ of 16, least 3\.0$/),
+      unusedCentroids: 3,
+      largestCell: 15,
+      emptyCells: 2,
+      emptyCellShare: 2 / 6,
+    });
+    const encoded = await index.codes(Uint32Array.from({ length: count }, (_, i) => i));
+    const [ofCodes, ofCells] = codeFigures(index, encoded).map(({ description }) => description);
+    expect(ofCodes).toContain("3 of 30 centroids are used by no item");
+    expect(ofCells).toContain("2 (33.3 %) empty and never visited");
   });
 });
 

@@ -29,6 +29,7 @@ const LOG = "training-log.json";
 
 let folder: string;
 let config: string;
+let output: string;
 let expected: Map<string, string>;
 let expectedLog: TrainingLog;
 /** The steps after which items were gathered, and after which the codebooks were in place. */
@@ -45,7 +46,7 @@ interface Fault {
   readonly on: "rename" | "writeFile" | "write" | "sync";
   /** Regular expression that the path of the file must match. */
   readonly path: string;
-  readonly action?: "kill" | "ENOSPC";
+  readonly action?: "kill" | "SIGTERM" | "ENOSPC";
   readonly after?: number;
 }
 
@@ -86,6 +87,7 @@ beforeAll(async () => {
   await writeFile(config, CONFIG);
   const run = start(join(folder, "whole"));
   expect(await run.ended, run.output).toBe(0);
+  output = run.output;
   expected = await contents(join(folder, "whole"));
   expectedLog = JSON.parse(await readFile(join(folder, "whole/model", LOG), "utf8"));
   [gathering, joint] = expectedLog.milestones.map((milestone) => milestone.step) as [number, number];
@@ -102,6 +104,20 @@ const resumed = async (out: string): Promise<void> => {
     out.slice(folder.length + 1),
   ]);
 };
+
+it("says what goes on after the last step", () => {
+  const [, after] = output.split(/^train 100%.*\n/m);
+  const lines = after!.split("\n").filter((line) => !line.startsWith("validation recall"));
+  expect(lines.map((line) => line.replace(/100%.*/, "100%").replace(folder, ""))).toEqual([
+    "embed 100%",
+    "encode 100%",
+    "compare towers 100%",
+    "writing the index to /whole",
+    "drawing report.html",
+    expect.stringMatching(/^index /),
+    "",
+  ]);
+});
 
 describe("poeem train --resume after kill -9", () => {
   it("gives the same index, byte for byte, whenever it was killed", async () => {
@@ -161,6 +177,32 @@ describe("a stop and its answer", () => {
     }
     await resumed(out);
   }, 600_000);
+
+  it("a signal in the last step stops there; --resume gives the same index", async () => {
+    const out = join(folder, "at-the-end");
+    const last = expectedLog.records.at(-1)!.step;
+    const path = `step-${String(last).padStart(10, "0")}\\.ckpt$`;
+    const run = start(out, ["--checkpoint-every", "0"], { on: "rename", path, action: "SIGTERM" });
+    expect(await run.ended, run.output).toBe(130);
+    expect(run.output).toMatch(new RegExp(`stopped at step ${last} of \\d+; .*--resume continues from there`));
+    expect(existsSync(out)).toBe(false);
+    await resumed(out);
+  }, 600_000);
+
+  it.each(["item-vectors", "report\\.html"])(
+    "a signal while %s is written lets the index become whole, and says so",
+    async (path) => {
+      const out = join(folder, `finished-${path.slice(0, 4)}`);
+      const run = start(out, [], { on: "writeFile", path, action: "SIGTERM" });
+      expect(await run.ended, run.output).toBe(0);
+      expect(run.output).toContain(`finishing the index in ${out}; once more to stop at once`);
+      expect(run.output).not.toContain("stopped");
+      expect(await contents(out)).toEqual(expected);
+      expect(existsSync(join(out, "report.html"))).toBe(true);
+      expect(existsSync(`${out}.checkpoints`)).toBe(false);
+    },
+    600_000,
+  );
 
   it("refuses to resume with another seed, and names it", async () => {
     const out = join(folder, "other");

@@ -14,7 +14,7 @@ export { type InitialCodebook, initializeCodebook } from "./initialize.ts";
 export { IndexingLayer, type Phase } from "./layer.ts";
 export { LOSS_DEFAULTS, LOSS_LIST, type LossName, type LossOption, type LossOptions } from "./losses/index.ts";
 export { routingLoss } from "./losses/routing.ts";
-export { type CodeUsage, codeUsage, type LayerMetrics, subCodeUsage } from "./metrics.ts";
+export { type CodeUsage, codeUsage, type LayerMetrics, subCodeUsage, usageOfCounts } from "./metrics.ts";
 export { Random } from "./random.ts";
 export { inBatchSoftmaxLoss, softmaxLoss, useSoftmaxKernel } from "./softmax/loss.ts";
 export { type Lists, MASKED, type SoftmaxProblem, type SoftmaxResult, type Teacher } from "./softmax/problem.ts";

@@ -32,11 +32,18 @@ export function codeUsage(codes: ArrayLike<number>, numCentroids: number): CodeU
     if (!(code >= 0 && code < numCentroids)) fail(`codes[${i}]`, `a number below ${numCentroids}`, code);
     counts[code]!++;
   }
+  return usageOfCounts(counts);
+}
+
+/** Usage of one codebook. @param counts items per centroid */
+export function usageOfCounts(counts: Uint32Array): CodeUsage {
+  const numCentroids = counts.length;
+  const items = counts.reduce((sum, count) => sum + count, 0);
   let entropy = 0;
   let totalVariation = 0;
   let dead = 0;
   for (const count of counts) {
-    const share = codes.length === 0 ? 0 : count / codes.length;
+    const share = items === 0 ? 0 : count / items;
     if (count === 0) dead++;
     else entropy -= share * Math.log(share);
     totalVariation += Math.abs(share - 1 / numCentroids) / 2;

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
 /** A long piece of work a person watches. Who draws it, and whether, is up to the application. */
 export interface Progress {
   /** @param done units finished so far @param note short text after the figures */
@@ -12,6 +14,21 @@ export type ProgressStarter = (label: string, total: number, unit: string) => Pr
 
 /** Shows nothing: the default of libraries. */
 export const silentProgress: ProgressStarter = () => ({ update() {}, say() {}, stop() {} });
+
+/** Takes what is done so far; a bar is drawn and a signal heard while it is awaited. */
+export type Tick = (done: number) => Promise<void>;
+
+/** Does a piece of work under a progress of its own, which ends with it. */
+export async function withProgress<T>(progress: Progress, work: (tick: Tick) => Promise<T>): Promise<T> {
+  try {
+    return await work(async (done) => {
+      progress.update(done);
+      await nextTurn();
+    });
+  } finally {
+    progress.stop();
+  }
+}
 
 /** 1234567 → "1,234,567" */
 export function formatCount(n: number): string {

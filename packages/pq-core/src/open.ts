@@ -6,10 +6,11 @@ import { ChunkCache, type ChunkSource, entriesOf, joinParts } from "./format/chu
 import { readCodebook } from "./format/codebook-chunk.ts";
 import type { ChunkKind } from "./format/constants.ts";
 import { readDeltaPayload } from "./format/delta-chunk.ts";
+import { countCells } from "./format/inverted-lists.ts";
 import { baseIdentity, type Manifest, viewsOf } from "./format/manifest.ts";
 import { openManifest } from "./format/manifest-file.ts";
 import { blockBytes, countBlocks, type TermRange } from "./kernel/blocks.ts";
-import type { KernelFactory } from "./kernel/kernel.ts";
+import type { Cells, KernelFactory } from "./kernel/kernel.ts";
 import { residentLists } from "./search/list-source.ts";
 import { pagedLists } from "./search/paging.ts";
 import { type Index, PqIndex } from "./search/pq-index.ts";
@@ -35,6 +36,8 @@ interface Layout {
   readonly codebook: Codebook;
   readonly offsets: Uint32Array;
   readonly range: TermRange;
+  /** Default: those of the lists. */
+  readonly cells?: Cells;
 }
 
 /**
@@ -55,23 +58,25 @@ export async function openArtifact(
   const cache = new ChunkCache(source, verify, cacheBytes);
   const { base: ofBase, delta } = viewsOf(manifest);
   const read = (part: Manifest, kind: ChunkKind) => joinParts(cache, entriesOf(part.chunks, kind));
-  const open = async (manifest: Manifest, { codebook, offsets, range }: Layout, room: number): Promise<PqIndex> => {
+  const open = async (manifest: Manifest, layout: Layout, room: number): Promise<PqIndex> => {
+    const { codebook, offsets, range, cells = countCells(offsets) } = layout;
     const own = kernel(codebook, range);
     const isResident = listBytes(manifest) <= room;
     const resident = isResident ? await residentLists(cache, manifest, codebook, own) : undefined;
     const paged = isResident ? undefined : pagedLists(cache, manifest, codebook);
-    return new PqIndex({ manifest, codebook, offsets, kernel: own, resident, paged, cache });
+    return new PqIndex({ manifest, codebook, offsets, cells, kernel: own, resident, paged, cache });
   };
   const before = previous && partsOf(previous).base;
   const base =
     before !== undefined && baseIdentity(before.manifest) === baseIdentity(manifest)
-      ? before.with(ofBase)
+      ? before.with(ofBase, countCells(before.parts.offsets))
       : await open(ofBase, readCodebook(ofBase, await read(ofBase, "codebook")), residentBytes);
   if (!delta) return base;
   const left = residentBytes - (base.parts.resident ? listBytes(ofBase) : 0);
   const payload = readDeltaPayload(manifest, manifest.delta!, await read(delta, "delta"), base.parts.offsets);
-  const beside = await open(delta, { codebook: base.codebook, ...payload }, left);
-  return new DeltaIndex(manifest, base, beside, payload);
+  const cells = countCells(base.parts.offsets, payload.removed, payload.offsets);
+  const beside = await open(delta, { codebook: base.codebook, ...payload, cells }, left);
+  return new DeltaIndex(manifest, base.with(ofBase, cells), beside, payload);
 }
 
 function listBytes(manifest: Manifest): number {

@@ -1,7 +1,8 @@
-import { METRICS } from "../src/codebook/codebook.ts";
+import { type Codebook, METRICS } from "../src/codebook/codebook.ts";
 import { decodeRotated } from "../src/codebook/decode.ts";
+import { countCells } from "../src/format/inverted-lists.ts";
 import { BLOCK, hasTerms, packBlocks, type TermRange } from "../src/kernel/blocks.ts";
-import type { AdcKernel, KernelFactory, KernelName, Ranking } from "../src/kernel/kernel.ts";
+import type { AdcKernel, Cells, KernelFactory, KernelName, Ranking } from "../src/kernel/kernel.ts";
 import { ScalarKernel } from "../src/kernel/scalar-kernel.ts";
 import { normals, random, randomCodebook, randomCodes, type Shape } from "./data.ts";
 
@@ -41,6 +42,11 @@ export function adcConformance({ name, makeKernel, test, skip = [] }: Conformanc
         });
       }
     }
+  }
+  for (const metric of METRICS) {
+    runCase(`${metric}: probes the best of the cells that hold items`, () => {
+      for (const nlist of [1, 15, 16, 17, 40, 100]) probeFilled(nlist, metric, makeKernel);
+    });
   }
   runCase("keeps the smaller ordinal of equal scores", () => equalScores(makeKernel));
   for (const nbits of [4, 8] as const) {
@@ -107,7 +113,7 @@ function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
   const { kernel, scalar, query } = setUp(shape, n, makeKernel);
   const both = <T>(run: (kernel: AdcKernel) => T): [T, T] => [run(kernel), run(scalar)];
   equalArray("q·u", ...both((each) => each.setQuery(query).slice()));
-  if (shape.nlist > 0) equalArray("cells", ...both((each) => each.probe(shape.nlist)));
+  if (shape.nlist > 0) equalArray("cells", ...both((each) => each.probe(shape.nlist, allFilled(shape.nlist))));
   for (const k of [1, 10, Math.ceil(0.9 * n), n])
     equalRanking(`top ${k} of ${n}`, ...both((each) => searchAll(each, query, n, k, 0.25)));
   // Stretches of several lists, with biases, the second one masked; the first ordinal is 1000.
@@ -139,6 +145,26 @@ function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
   equalArray("single scores", ...both((each) => each.scores(positions, biases)));
 }
 
+const allFilled = (nlist: number): Cells => ({ sizes: new Uint32Array(nlist).fill(1), numFilled: nlist });
+
+/** The definition: all cells by their score, without those that hold nothing, as many as are wanted. */
+function probeFilled(nlist: number, metric: Codebook["metric"], makeKernel: KernelFactory): void {
+  const { kernel, scalar, query } = setUp({ dim: 8, M: 4, nbits: 4, nlist, metric }, 100, makeKernel);
+  for (const each of [kernel, scalar]) each.setQuery(query);
+  const ranked = [...scalar.probe(nlist, allFilled(nlist))];
+  equal("cells in all", ranked.length, nlist);
+  const next = random(nlist);
+  for (const share of [0, 0.3, 0.7, 1]) {
+    const sizes = Uint32Array.from({ length: nlist }, () => (next() < share ? 1 + Math.floor(next() * 1000) : 0));
+    const cells = { sizes, numFilled: sizes.filter((size) => size > 0).length };
+    for (const nprobe of [1, 3, nlist, 1 << 24]) {
+      const expected = ranked.filter((cell) => sizes[cell]! > 0).slice(0, nprobe);
+      for (const each of [kernel, scalar])
+        equalArray(`${cells.numFilled} of ${nlist} filled, nprobe ${nprobe}`, each.probe(nprobe, cells), expected);
+    }
+  }
+}
+
 /** Lists of uneven length, some empty. */
 function searchAtOnce(shape: Shape, makeKernel: KernelFactory): void {
   const n = 1200;
@@ -152,15 +178,16 @@ function searchAtOnce(shape: Shape, makeKernel: KernelFactory): void {
   const offsets = Uint32Array.from({ length: cells + 1 }, (_, l) =>
     l === cells ? n : Math.floor((l / cells) ** 2 * n) & ~(l % 3),
   );
+  const filled = countCells(offsets);
   const { byResidual = shape.nlist > 0 } = shape;
   for (const nprobe of new Set([1, Math.ceil(cells / 3), cells])) {
     for (const k of [1, 10, 700, n]) {
       const products = scalar.setQuery(query);
-      const visited = shape.nlist === 0 ? [0] : [...scalar.probe(nprobe)];
+      const visited = shape.nlist === 0 ? [0] : [...scalar.probe(nprobe, filled)];
       const bias = (l: number): number => (byResidual ? products[l]! : 0);
       scalar.begin(k, Math.max(...visited.map(bias)), Number.NEGATIVE_INFINITY);
       for (const l of visited) scalar.scan(offsets[l]!, offsets[l + 1]!, 0, bias(l));
-      const got = kernel.search(query, offsets, nprobe, k);
+      const got = kernel.search(query, offsets, filled, nprobe, k);
       equalRanking(`nlist ${shape.nlist}, nprobe ${nprobe}, k ${k}`, got, scalar.finish());
       equal("lists probed", got.listsProbed, visited.length);
       equal(

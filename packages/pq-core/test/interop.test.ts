@@ -203,7 +203,42 @@ describe("the index file of the original Poeem library", () => {
     expect(readPoeemIndex(poeemBytes({ ...file, norms: Float32Array.from(squares, Math.sqrt) })).norms).toBe("norm");
   });
 
-  const good = poeemBytes(poeemFile(16, 4, 3));
+  it.each([
+    [16, 4, 3],
+    [1000, 6, 4],
+  ])("leaves out items of norm 0, whatever else the file says of them: K %i, D %i, J %i", (K, D, J) => {
+    const file = poeemFile(K, D, J);
+    const isOut = (i: number): boolean => i % 7 === 3;
+    const kept = [...file.ids.keys()].filter((i) => !isOut(i));
+    const without = {
+      ...file,
+      ids: file.ids.filter((_, i) => !isOut(i)),
+      norms: file.norms.filter((_, i) => !isOut(i)),
+      codes: file.codes.filter((_, at) => !isOut(Math.floor(at / D))),
+      assignments: file.assignments.filter((_, i) => !isOut(i)),
+    };
+    const marked = {
+      ...file,
+      // the same id many times, a cell and a code that there are not, and both zeros
+      ids: file.ids.map((id, i) => (isOut(i) ? -1n : id)),
+      norms: file.norms.map((norm, i) => (isOut(i) ? (i % 2 ? 0 : -0) : norm)),
+      codes: file.codes.map((code, at) => (isOut(Math.floor(at / D)) ? K : code)),
+      assignments: file.assignments.map((cell, i) => (isOut(i) ? 99 : cell)),
+    };
+    const { numUnsearchable, ...read } = readPoeemIndex(poeemBytes(marked));
+    expect(numUnsearchable).toBe(file.ids.length - kept.length);
+    expect({ ...read, numUnsearchable: 0 }).toEqual(readPoeemIndex(poeemBytes(without)));
+    expect(Array.from(read.input.ids, Number)).toEqual(kept.map((i) => Number(file.ids[i])));
+  });
+
+  it("reads ids beyond 32 bits", () => {
+    const file = poeemFile(16, 2, 2);
+    const ids = file.ids.map((id, i) => (i === 5 ? 2n ** 40n + id : id));
+    expect(readPoeemIndex(poeemBytes({ ...file, ids })).input.ids).toEqual(new BigUint64Array(ids.buffer));
+  });
+
+  const small = poeemFile(16, 4, 3);
+  const good = poeemBytes(small);
   const edited = (at: number, value: bigint): Uint8Array => {
     const copy = good.slice();
     new DataView(copy.buffer).setBigInt64(at, value, true);
@@ -228,6 +263,31 @@ describe("the index file of the original Poeem library", () => {
       "a 16-bit code beyond K",
       poeemBytes({ ...wideFile, codes: wideFile.codes.map(() => 600) }),
       /"code\[0\]" expected below 600, got 600/,
+    ],
+    [
+      "an id twice",
+      poeemBytes({ ...small, ids: small.ids.map((id) => id / 10n) }),
+      /"id" expected no id twice, got \d+/,
+    ],
+    [
+      "an id below 0",
+      poeemBytes({ ...small, ids: small.ids.map((id) => -id) }),
+      /"id\[0\]" expected at least 0, got -1/,
+    ],
+    [
+      "items of norm 0 alone",
+      poeemBytes({ ...small, norms: small.norms.map(() => 0) }),
+      /expected an item that can be searched, got the norm 0 for all 150/,
+    ],
+    [
+      "a centroid that is no number",
+      poeemBytes({ ...small, centroids: small.centroids.map((x, i) => (i === 3 ? Number.NaN : x)) }),
+      /coarseCentroids/,
+    ],
+    [
+      "a cell that there is not",
+      poeemBytes({ ...small, assignments: small.assignments.map((cell, i) => (i === 4 ? 3 : cell)) }),
+      /"assignment\[4\]" expected below 3, got 3/,
     ],
     ["D that does not divide d", edited(33, 3n), /"D" expected a divisor of d 8, got 3/],
   ])("refuses %s", (_, file, message) => {

@@ -6,11 +6,12 @@ import type { z } from "zod";
 import { checkConfig } from "./config/check.ts";
 import { describeProblems } from "./config/problems.ts";
 import { SCHEMA } from "./config/schema.ts";
+import { type SplitKind, splitKind } from "./config/split.ts";
 
 /** What a `poeem.config.ts` may say; everything with a default may be left out. */
 export type PoeemConfigInput = z.input<typeof SCHEMA>;
 /** A configuration with every default filled in but those that follow from the data. */
-export type PoeemConfig = z.output<typeof SCHEMA>;
+export type PoeemConfig = z.output<typeof SCHEMA> & { split: { by: SplitKind } };
 /** One with those too (src/train/fit-config.ts): what a training reads, and what travels in the artifact. */
 export type FittedConfig = PoeemConfig & {
   readonly index: Readonly<Record<"nlist" | "nprobe" | "bufferSize", number>>;
@@ -18,12 +19,6 @@ export type FittedConfig = PoeemConfig & {
 };
 /** Passes over the training events. */
 export type Passes = Record<"batchSize" | "epochs", number>;
-
-/** The columns of the items that a configuration names, beside the id. */
-export function itemColumns({ items }: PoeemConfig): string[] {
-  const { title, text, categories, inputs, fields, facets, numbers } = items;
-  return [...new Set([title, ...text, ...categories, ...inputs, ...fields, ...facets, ...numbers])];
-}
 
 /** Gives a `poeem.config.ts` its types: `export default defineConfig({ … })`. */
 export function defineConfig(config: PoeemConfigInput): PoeemConfigInput {
@@ -47,8 +42,8 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
  */
 export function readConfig(input: unknown, where: string): PoeemConfig {
   const parsed = SCHEMA.safeParse(input, { reportInput: true });
-  if (parsed.success) return parsed.data;
-  throw new UserError(`${where}: ${describeProblems(parsed.error.issues).join("; ")}`);
+  if (!parsed.success) throw new UserError(`${where}: ${describeProblems(parsed.error.issues).join("; ")}`);
+  return { ...parsed.data, split: { ...parsed.data.split, by: splitKind(parsed.data) } };
 }
 
 /** Loads a `poeem.config.ts` (or .js, .mjs). Returns the configuration and its folder, in which the SQL runs. */

@@ -12,8 +12,10 @@ import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
+import { heldOutFacts } from "./data/report.ts";
 import type { QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
+import { checkData, checkHeldOut, checkSplit } from "./evaluate/check-split.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
 import { measureAll } from "./evaluate/evaluation.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
@@ -45,11 +47,13 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   const started = performance.now();
   const { config, directory } = await loadConfig(options.config);
   const index = await openIndexDirectory(options.index);
-  checkSplit(index, config, options);
+  const names = { folder: options.index, file: options.config };
+  checkSplit(index.manifest, config, names);
   const raw = await loadData(config, directory, options);
-  checkData(index, raw, options);
+  checkData(index.manifest, raw, names);
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
+  checkHeldOut(index.manifest, raw, config, dataset, names);
   const dense = await readItemVectors(options.index, index, dataset.ids.length);
   const queries = sampleQueries(dataset.test, options.all ? dataset.test.count : options.queries);
   if (queries.count === 0) throw new UserError("nothing to evaluate: the split holds out no query");
@@ -69,12 +73,14 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     probes: options.nprobe?.map((nprobe) => Math.min(nprobe, Math.max(1, index.manifest.nlist))),
     startProgress: options.startProgress,
   });
+  const { testQueries: heldOut, ...facts } = heldOutFacts(dataset);
   const result: EvaluationResult = {
     index: options.index,
     version: index.version,
     items: dataset.ids.length,
     queries: queries.count,
-    heldOut: dataset.test.count,
+    heldOut,
+    ...facts,
     unnamedQueries: unnamed?.length ?? null,
     seconds: (performance.now() - started) / 1000,
     rows,
@@ -85,30 +91,6 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     await (await import("./report/write-report.ts")).writeReport(options.index);
   }
   return result;
-}
-
-const MAY_BE_SEEN = "held-out queries may have been trained on";
-
-type TrainingFacts = { dataHash?: string; config?: PoeemConfig } | undefined;
-
-/** Another split would call queries held out that were trained on. */
-function checkSplit(index: Index, config: PoeemConfig, { index: folder, config: file }: EvaluateIndexOptions): void {
-  const trained = (index.manifest.training as TrainingFacts)?.config;
-  if (trained === undefined) throw new UserError(`${folder} was not made by \`poeem train\`: its split is not known`);
-  for (const name of ["by", "columns", "testModulus", "share"] as const) {
-    const [before, now] = [trained.split[name], config.split[name]].map((value) => JSON.stringify(value));
-    if (before === now) continue;
-    throw new UserError(`${folder} was trained with split.${name} ${before}, ${file} says ${now}: ${MAY_BE_SEEN}`);
-  }
-}
-
-function checkData(index: Index, raw: RawData, { index: folder, config: file }: EvaluateIndexOptions): void {
-  const trained = (index.manifest.training as TrainingFacts)?.dataHash;
-  if (trained === raw.hash) return;
-  throw new UserError(
-    `${folder} was trained on other data (hash ${trained?.slice(0, 12)}) ` +
-      `than ${file} names (${raw.hash.slice(0, 12)}): ${MAY_BE_SEEN}`,
-  );
 }
 
 async function readItemVectors(folder: string, { manifest: { dim } }: Index, count: number): Promise<Float32Array> {

@@ -78,28 +78,34 @@ export async function trainIndex({
   for (const line of describeFit(asked, config, dataset)) say(line);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
-    { config, dataHash: raw.hash, backend, code: await codeVersions() },
+    { config, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
     options.checkpointEvery,
   );
   const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);
   await checkpoints.prepare();
-  const interrupt = new Interrupt(
-    () => `stopped; --resume continues from the last checkpoint in ${checkpoints.directory}`,
-  );
+  let isWritten = false;
+  const interrupt = new Interrupt(() => {
+    if (isWritten) return `stopped; the index in ${out} is complete, its report.html may be missing`;
+    if (!checkpoints.hasSome) return "stopped before the first checkpoint; nothing of this run is kept";
+    return `stopped; --resume continues from the last checkpoint in ${checkpoints.directory}`;
+  });
   try {
     const validation = validationOf(dataset);
     releaseMemory();
     const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt, validation, startProgress });
     if (trained.weightsOfStep < trained.steps)
       say(`validation recall was best at step ${formatCount(trained.weightsOfStep)}; these weights are kept`);
-    const exported = await exportModel(trained, config, raw, dataset, filters, {
+    const runFacts = {
       dataHash: raw.hash,
+      dataHashes: raw.hashes,
+      heldOutHash: dataset.heldOutHash,
       seed: config.training.seed,
       backend,
       epochs: trained.epochs,
       steps: trained.steps,
       weightsOfStep: trained.weightsOfStep,
-    });
+    };
+    const exported = await exportModel(trained, config, raw, dataset, filters, runFacts, startProgress);
     // written so that NaN fails too
     if (!(exported.towerDifference <= TOWER_TOLERANCE)) {
       throw new UserError(
@@ -108,13 +114,17 @@ export async function trainIndex({
       );
     }
     const { artifact, itemVectors, itemTower } = exported;
+    interrupt.defer(`finishing the index in ${out}`);
+    say(`writing the index to ${out}`);
     const bytes = await writeIndexDirectory(out, artifact, {
       [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
       [ITEM_TOWER_FILE]: itemTowerBytes(itemTower),
       [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
       [DATA_FACTS_FILE]: new TextEncoder().encode(JSON.stringify(data)),
     });
+    isWritten = true;
     await checkpoints.clear();
+    say("drawing report.html");
     // loaded at the end: the charts take half a second to load
     await (await import("./report/write-report.ts")).writeReport(out);
     return {
@@ -165,5 +175,5 @@ async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   const node = `v${process.versions.node.split(".")[0]}`;
   const tokenizer = String(DEFAULT_TOKENIZER.version);
-  return { poeem: version, checkpoint: "2", tfjs: tf.version_core, node, tokenizer };
+  return { poeem: version, checkpoint: "3", tfjs: tf.version_core, node, tokenizer };
 }

@@ -2,18 +2,20 @@ import { Random } from "@poeem/indexing-layer";
 import { describe, expect, it } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { describeDoubts } from "../src/data/doubts.ts";
+import type { TextColumn } from "../src/data/types.ts";
+import { itemTable } from "./item-table.ts";
 
 const QUERIES = ["red shoe", "blue hat"];
 
-function doubts(items: PoeemConfigInput["items"], columns: Record<string, unknown[]>, queries = QUERIES): string[] {
+function doubts(items: PoeemConfigInput["items"], columns: Record<string, TextColumn>, queries = QUERIES): string[] {
   const config = resolveConfig({ name: "t", data: { items: "-", events: "-" }, items }, "test");
   const count = Object.values(columns)[0]!.length;
-  return describeDoubts({ items: { count, columns: new Map(Object.entries(columns)) } }, config, queries);
+  return describeDoubts({ items: itemTable(count, columns) }, config, queries);
 }
 const many = <T>(count: number, value: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => value(i));
 
 describe("categories", () => {
-  const of = (values: unknown[]): string[] => doubts({ categories: ["brand"] }, { brand: values });
+  const of = (values: TextColumn): string[] => doubts({ categories: ["brand"] }, { brand: values });
 
   it("that are all different are refused, from 51 on", () => {
     const message =
@@ -52,7 +54,7 @@ describe("texts", () => {
   const titles = many(40, (i) => `thing${i} of wood`);
 
   it.each(Object.entries(kinds))("that are %s get a line, where there are words too", (_, value) => {
-    const columns = { title: titles, sku: many(40, value) };
+    const columns = { title: titles, sku: many(40, (i) => String(value(i))) };
     const line = "items.text: sku looks like ids: words that no two items have in common";
     expect(doubts({ text: ["title", "sku"] }, columns)).toEqual([line]);
     expect(doubts({ text: ["sku"], textFromEvents: true }, columns)).toEqual([line]);
@@ -61,7 +63,7 @@ describe("texts", () => {
   });
 
   it.each(Object.entries(kinds))("that are %s and all there is are refused, unless queries name them", (_, value) => {
-    const sku = many(40, value);
+    const sku = many(40, (i) => String(value(i)));
     expect(() => doubts({ text: ["sku"] }, { sku })).toThrow(
       "items.text: sku holds ids, none of which is in a training query: expected a column of words, or " +
         "items.textFromEvents",
@@ -70,12 +72,12 @@ describe("texts", () => {
   });
 
   it("of words are none, with digits or without", () => {
-    const of = (title: unknown[]): string[] => doubts({ text: ["title"] }, { title });
+    const of = (title: TextColumn): string[] => doubts({ text: ["title"] }, { title });
     expect(of(titles)).toEqual([]);
-    expect(of(many(40, (i) => ["lamp", "chair", "rope"][i % 3]))).toEqual([]);
+    expect(of(many(40, (i) => ["lamp", "chair", "rope"][i % 3]!))).toEqual([]);
     expect(of(many(40, (i) => `word${"abcdefgh"[i % 8]}`))).toEqual([]);
     // years, which items share
-    expect(of(many(40, (i) => 1990 + (i % 20)))).toEqual([]);
+    expect(of(many(40, (i) => `${1990 + (i % 20)}`))).toEqual([]);
     expect(of(many(40, (i) => (i < 8 ? "lamp" : `A${i}`)))).toEqual([]);
     expect(of(many(9, (i) => `A${i}`))).toEqual([]);
     expect(of(many(40, (i) => `iPhone红鞋${i}`))).toEqual([]);

@@ -90,6 +90,7 @@ describe("rankingMetrics", () => {
   it("measures overlap against the exact list", () => {
     expect(overlapAtK([[1, 2, 3, 4]], [[4, 3, 9, 8]], 4)).toBe(0.5);
     expect(overlapAtK([[1, 2, 3, 4]], [[4, 3, 9, 8]], 2)).toBe(0);
+    expect(overlapAtK([[1, 2], []], [[2, 3], []], 2)).toBe(0.5);
   });
 });
 

@@ -3,6 +3,7 @@ import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { RawData } from "../src/data/types.ts";
 import { fitConfig } from "../src/train/fit-config.ts";
+import { itemTable } from "./item-table.ts";
 
 /**
  * Readers of `numItems` books in `numKinds` kinds: each reads two kinds, so that a book says which others come with it,
@@ -46,7 +47,7 @@ export function readers(
   };
   const raw: RawData = {
     ids: Array.from({ length: numItems }, (_, i) => `book-${i}`),
-    items: { count: numItems, columns: new Map([["title", Array.from({ length: numItems }, (_, i) => `book ${i}`)]]) },
+    items: itemTable(numItems, { title: Array.from({ length: numItems }, (_, i) => `book ${i}`) }),
     events: {
       count,
       query: undefined,
@@ -54,6 +55,7 @@ export function readers(
       item: Uint32Array.from(items),
       ordered: timed,
       time: timed ? Float64Array.from({ length: count }, (_, i) => i) : undefined,
+      part: undefined,
       contexts: devices
         ? [{ name: "device", values: ["phone", "desk"], numbers: Uint32Array.from(users, (_, i) => i % 2) }]
         : [],

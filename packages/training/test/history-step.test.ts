@@ -47,7 +47,7 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
     let hits = 0;
     let wanted = 0;
     for (let query = 0; query < dataset.test.count; query++) {
-      const { vectors, merge } = encode(query, decoded);
+      const { vectors, merge } = encode(query, decoded)!;
       expect(merge?.by).toBe(form === "mixture" ? "sumExp" : undefined);
       expect(vectors.length).toBe(form === "mixture" ? listOf(dataset.test.histories, query).length : 1);
       const history = Array.from(listOf(dataset.test.histories, query), (item) => dataset.ids.at(item)!);

@@ -114,6 +114,9 @@ describe("report.html", () => {
       items: 200,
       queries: 20,
       heldOut: 80,
+      testPairs: 90,
+      alsoTrained: { queries: 0, pairs: 0 },
+      unknownQueries: 0,
       unnamedQueries: null,
       seconds: 1,
       rows: [

@@ -12,6 +12,7 @@ import { joinStates, restoreParts } from "../src/state.ts";
 import { fitConfig } from "../src/train/fit-config.ts";
 import { layerState } from "../src/train/layer-state.ts";
 import { TrainingStep } from "../src/train/step.ts";
+import { itemTable } from "./item-table.ts";
 
 beforeAll(async () => {
   await useBackend("wasm");
@@ -36,13 +37,7 @@ function setUp(training: PoeemConfigInput["training"] = {}) {
   const names = Array.from({ length: 40 }, (_, i) => `thing${i} of kind ${i % 5}`);
   const raw: RawData = {
     ids: names.map((_, i) => `item-${i}`),
-    items: {
-      count: names.length,
-      columns: new Map([
-        ["title", names],
-        ["kind", names.map((_, i) => `k${i % 5}`)],
-      ]),
-    },
+    items: itemTable(names.length, { title: names, kind: names.map((_, i) => `k${i % 5}`) }),
     events: {
       count: 80,
       query: {
@@ -53,6 +48,7 @@ function setUp(training: PoeemConfigInput["training"] = {}) {
       item: Uint32Array.from(names.flatMap((_, i) => [i, i])),
       ordered: false,
       time: undefined,
+      part: undefined,
       contexts: [],
       columns: new Map(),
     },

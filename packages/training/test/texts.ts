@@ -1,6 +1,7 @@
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { RawData } from "../src/data/types.ts";
+import { itemTable } from "./item-table.ts";
 
 /** A catalogue of things that are asked for by their titles: query e leads to item e modulo `numItems`. */
 export function things(numItems: number, numEvents: number, overrides: Partial<PoeemConfigInput> = {}) {
@@ -18,7 +19,7 @@ export function things(numItems: number, numEvents: number, overrides: Partial<P
   const item = Uint32Array.from({ length: numEvents }, (_, event) => event % numItems);
   const raw: RawData = {
     ids: titles.map((_, i) => `item-${i}`),
-    items: { count: numItems, columns: new Map([["title", titles]]) },
+    items: itemTable(numItems, { title: titles }),
     events: {
       count: numEvents,
       query: {
@@ -29,6 +30,7 @@ export function things(numItems: number, numEvents: number, overrides: Partial<P
       item,
       ordered: false,
       time: undefined,
+      part: undefined,
       contexts: [],
       columns: new Map(),
     },

@@ -26,10 +26,17 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
   if (items === undefined && remove.length === 0)
     throw new UserError("expected --items, --ids with --vectors, or --remove");
   const { added, updated, removed, unknown, ...artifact } = await writeDelta(index, { items, remove });
+  const counts = { added, updated, removed, unknown: unknown.map(String) };
+  if (added + updated + removed === 0) {
+    const { version, manifest } = index;
+    if (options.json) report(true, { out: null, version, items: manifest.numItems, ...counts, bytes: 0 }, "");
+    const ids = unknown.slice(0, 3).join(", ");
+    throw new UserError(`--remove: the index has none of these items (${ids}); nothing changes, nothing is written`);
+  }
   const bytes = await writeIndexDirectory(options.out, artifact);
   const seconds = (performance.now() - started) / 1000;
   const { version, manifest } = artifact;
-  const facts = { out: options.out, version, items: manifest.numItems, added, updated, removed, bytes, seconds };
+  const facts = { out: options.out, version, items: manifest.numItems, ...counts, bytes, seconds };
   const some = unknown.slice(0, 3).join(", ");
   const missing =
     unknown.length === 0
@@ -37,7 +44,7 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
       : `${formatCount(unknown.length)} of the items to remove are not in the index, for example ${some}\n`;
   report(
     options.json,
-    { ...facts, unknown: unknown.map(String) },
+    facts,
     `${missing}version ${version} in ${options.out}: ` +
       `${formatCount(added)} items added, ${formatCount(updated)} updated, ${formatCount(removed)} removed, ` +
       `${formatCount(facts.items)} in all; ${formatCount(bytes)} bytes of changes, ${formatSeconds(seconds)}`,

@@ -1,4 +1,5 @@
 import { type Index, openArtifact } from "@poeem/pq-core";
+import { naming } from "../errors.ts";
 import { adcKernel } from "./kernel.ts";
 import { readFolders } from "./read.ts";
 
@@ -8,6 +9,9 @@ import { readFolders } from "./read.ts";
  * @param changes folder of changes over it, which `poeem encode` wrote
  */
 export async function openIndexDirectory(directory: string, changes?: string): Promise<Index> {
-  const { source, manifestBytes } = await readFolders(directory, changes);
-  return openArtifact(source, manifestBytes, { kernel: await adcKernel() });
+  const path = changes === undefined ? directory : `${directory} with ${changes}`;
+  return naming(path, async () => {
+    const { source, manifestBytes } = await readFolders(directory, changes);
+    return openArtifact(source, manifestBytes, { kernel: await adcKernel() });
+  });
 }

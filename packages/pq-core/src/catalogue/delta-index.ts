@@ -60,6 +60,10 @@ export class DeltaIndex implements Index {
     return this.base.kernel;
   }
 
+  get cellSizes(): Uint32Array {
+    return this.base.cellSizes;
+  }
+
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
     const vectors = resolveQueries(this.codebook, query);
     const resolved = resolveOptions(options, this.manifest, vectors.length);

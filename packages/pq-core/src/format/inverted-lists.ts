@@ -1,3 +1,4 @@
+import type { Cells } from "../kernel/kernel.ts";
 import { partition } from "../sorted.ts";
 
 /** Which item stands where: lists one after another without gaps. */
@@ -22,6 +23,23 @@ export function orderByList(assignments: Uint32Array, cells: number, byId: Uint3
   const next = offsets.slice(0, cells);
   for (const position of byId) order[next[assignments[position]!]!++] = position;
   return { order, offsets };
+}
+
+/**
+ * How many items lie in each cell: those of the lists without the removed ones, and those of the lists beside them.
+ *
+ * @param offsets (cells + 1)
+ * @param removed ordinals, ascending
+ * @param beside (cells + 1)
+ */
+export function countCells(offsets: Uint32Array, removed?: Uint32Array, beside?: Uint32Array): Cells {
+  const sizes = new Uint32Array(offsets.length - 1);
+  for (let l = 0; l < sizes.length; l++) {
+    sizes[l] = offsets[l + 1]! - offsets[l]!;
+    if (beside !== undefined) sizes[l]! += beside[l + 1]! - beside[l]!;
+  }
+  if (removed !== undefined) for (const ordinal of removed) sizes[listOf(offsets, ordinal)]!--;
+  return { sizes, numFilled: sizes.reduce((sum, size) => sum + Number(size > 0), 0) };
 }
 
 /** List of an ordinal: the last l with offsets[l] ≤ ordinal. */

@@ -20,6 +20,14 @@ export interface Counts {
   readonly codesScanned: number;
 }
 
+/** How many items lie in each cell: empty ones are not probed, since nothing would be found in them. */
+export interface Cells {
+  /** (cells) */
+  readonly sizes: Uint32Array;
+  /** Cells that are not empty. */
+  readonly numFilled: number;
+}
+
 /**
  * Scores codes for one query at a time: setQuery → begin → scan, scan … → finish, without an await in between.
  * All kernels give the same bits: float32 arithmetic in one fixed order (see scalar-kernel.ts).
@@ -43,11 +51,13 @@ export interface AdcKernel {
    */
   setQuery(query: Float32Array): Float32Array;
   /**
-   * The best cells for the query set last, by the metric's score of their centroids, best first; ties by the smaller.
+   * The best cells for the query set last among those that hold items, by the metric's score of their centroids, best
+   * first; ties by the smaller.
    *
-   * @param nprobe at most nlist
+   * @param nprobe all of them, where there are no more
+   * @param cells a kernel may keep a copy of the sizes for as long as it gets the same array
    */
-  probe(nprobe: number): Uint32Array;
+  probe(nprobe: number, cells: Cells): Uint32Array;
   /**
    * Exact scores of single items of the loaded blocks, in their order.
    *
@@ -78,11 +88,17 @@ export interface AdcKernel {
    * scan of each cell, finish. The same results; what is saved is the way to and from the kernel.
    *
    * @param offsets (cells + 1) of the loaded lists; a kernel may keep a copy for as long as it gets the same array
-   * @param nprobe at most the number of cells
    * @param floor scores below it are not wanted; default −∞
    * @returns arrays that are valid until the next call
    */
-  search?(query: Float32Array, offsets: Uint32Array, nprobe: number, k: number, floor?: number): Ranking & Counts;
+  search?(
+    query: Float32Array,
+    offsets: Uint32Array,
+    cells: Cells,
+    nprobe: number,
+    k: number,
+    floor?: number,
+  ): Ranking & Counts;
   /** The cells that the last `search` visited, best first; valid until the next call. */
   visited?(): Uint32Array;
   /** What the kernel has of the query set last: views, valid until the next call. */

@@ -2,7 +2,7 @@ import type { Codebook } from "../codebook/codebook.ts";
 import { rotateVector } from "../codebook/rotate.ts";
 import { BLOCK, blockBytes, codeAt, hasTerms, termsOffset } from "./blocks.ts";
 import { coarseTerms, fillCoarseProducts, fillTable, probeScore } from "./distance-table.ts";
-import type { AdcKernel, KernelFactory, Ranking } from "./kernel.ts";
+import type { AdcKernel, Cells, KernelFactory, Ranking } from "./kernel.ts";
 import { TopK } from "./top-k.ts";
 
 /**
@@ -55,10 +55,11 @@ export class ScalarKernel implements AdcKernel {
     return this.#products;
   }
 
-  probe(nprobe: number): Uint32Array {
+  probe(nprobe: number, { sizes, numFilled }: Cells): Uint32Array {
     const { nlist, metric } = this.#codebook;
-    const top = new TopK(nprobe);
-    for (let l = 0; l < nlist; l++) top.push(probeScore(metric, this.#products[l]!, this.#coarseTerms[l]!), l);
+    const top = new TopK(Math.min(nprobe, numFilled));
+    for (let l = 0; l < nlist; l++)
+      if (sizes[l]! > 0) top.push(probeScore(metric, this.#products[l]!, this.#coarseTerms[l]!), l);
     return top.take().ordinals;
   }
 

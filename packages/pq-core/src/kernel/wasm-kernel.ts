@@ -2,14 +2,14 @@ import type { Codebook } from "../codebook/codebook.ts";
 import { typeError } from "../errors.ts";
 import { blockBytes, hasTerms, type TermRange, termsOffset } from "./blocks.ts";
 import { coarseTerms } from "./distance-table.ts";
-import type { AdcKernel, KernelFactory } from "./kernel.ts";
+import type { AdcKernel, Cells, KernelFactory } from "./kernel.ts";
 
 /** What src/kernel/assembly/kernel.as.ts exports; all addresses are byte offsets into `memory`. */
 interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   configure(...values: number[]): void;
   setQuery(): void;
-  probe(nprobe: number, heapAt: number, cellsAt: number, scoresAt: number): number;
+  probe(nprobe: number, sizesAt: number, heapAt: number, cellsAt: number, scoresAt: number): number;
   begin(k: number, maxBias: number, floor: number, heapAt: number): void;
   scan(start: number, end: number, ordinal: number, bias: number, maskAt: number, blocksAt: number): void;
   flush(): void;
@@ -18,6 +18,7 @@ interface KernelExports {
   search(
     nprobe: number,
     k: number,
+    sizesAt: number,
     heapAt: number,
     cellsAt: number,
     biasesAt: number,
@@ -27,6 +28,7 @@ interface KernelExports {
     blocksAt: number,
     floor: number,
   ): number;
+  visited(): number;
   isRelaxed(): number;
 }
 
@@ -82,6 +84,9 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   /** Copy of the list offsets that `search` was given last. */
   let lists = blocks;
   let knownOffsets: Uint32Array | undefined;
+  /** Copy of the sizes that `probe` or `search` was given last. */
+  let cellSizes = blocks;
+  let knownSizes: Uint32Array | undefined;
   /** Where the last search left its cells. */
   let visited: Region = { at: 0, bytes: 0 };
   let kept = 0;
@@ -104,6 +109,16 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   // Doubling, because what is given up is not used again.
   const room = (region: Region, bytes: number): Region =>
     region.bytes >= bytes ? region : { at: allocate(bytes * 2), bytes: bytes * 2 };
+  /** Where the kernel finds the sizes of the cells; 0 when none is empty. */
+  const sizesAt = ({ sizes, numFilled }: Cells): number => {
+    if (numFilled === sizes.length) return 0;
+    if (sizes !== knownSizes) {
+      cellSizes = room(cellSizes, sizes.length * 4);
+      u32.set(sizes, cellSizes.at / 4);
+      knownSizes = sizes;
+    }
+    return cellSizes.at;
+  };
   const bytesAt = ({ at, bytes }: Region): Uint8Array => new Uint8Array(memory.buffer, at, bytes);
   /** Centroids (rows, size) as tiles of 16 rows, each (size, 16), so that a SIMD lane holds one centroid. */
   const writeTiles = (rows: Float32Array, count: number, size: number): number => {
@@ -156,10 +171,12 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       // it.
       return f32.slice(productsAt / 4, productsAt / 4 + nlist);
     },
-    probe(nprobe) {
-      scratch = room(scratch, nprobe * 16);
-      const cellsAt = scratch.at + nprobe * 8;
-      const n = wasm.probe(nprobe, scratch.at, cellsAt, cellsAt + nprobe * 4);
+    probe(nprobe, cells) {
+      const most = Math.min(nprobe, cells.numFilled);
+      const at = sizesAt(cells);
+      scratch = room(scratch, most * 16);
+      const cellsAt = scratch.at + most * 8;
+      const n = wasm.probe(most, at, scratch.at, cellsAt, cellsAt + most * 4);
       return u32.slice(cellsAt / 4, cellsAt / 4 + n);
     },
     scores(positions, biases) {
@@ -200,25 +217,28 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
         };
       return shown;
     },
-    search(query, offsets, nprobe, k, floor = -Infinity) {
+    search(query, offsets, cells, nprobe, k, floor = -Infinity) {
+      const most = nlist === 0 ? 1 : Math.min(nprobe, cells.numFilled);
+      const sizes = sizesAt(cells);
       if (offsets !== knownOffsets) {
         lists = room(lists, offsets.length * 4);
         u32.set(offsets, lists.at / 4);
         knownOffsets = offsets;
       }
-      const heapBytes = Math.max(nprobe, k) * 8;
-      scratch = room(scratch, heapBytes + (nprobe + k) * 8);
+      const heapBytes = Math.max(most, k) * 8;
+      scratch = room(scratch, heapBytes + (most + k) * 8);
       const cellsAt = scratch.at + heapBytes;
-      const ordinalsAt = cellsAt + nprobe * 8;
+      const ordinalsAt = cellsAt + most * 8;
       const scoresAt = ordinalsAt + k * 4;
       f32.set(query, queryAt / 4);
       const n = wasm.search(
         ...([
-          nprobe,
+          most,
           k,
+          sizes,
           scratch.at,
           cellsAt,
-          cellsAt + nprobe * 4,
+          cellsAt + most * 4,
           ordinalsAt,
           scoresAt,
           lists.at,
@@ -226,16 +246,17 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
           floor,
         ] as const),
       );
-      visited = { at: cellsAt, bytes: nprobe * 4 };
+      const listsProbed = wasm.visited();
+      visited = { at: cellsAt, bytes: listsProbed * 4 };
       let codesScanned = 0;
-      for (let i = 0; i < nprobe; i++) {
+      for (let i = 0; i < listsProbed; i++) {
         const cell = u32[cellsAt / 4 + i]!;
         codesScanned += offsets[cell + 1]! - offsets[cell]!;
       }
       return {
         ordinals: u32.subarray(ordinalsAt / 4, ordinalsAt / 4 + n),
         scores: f32.subarray(scoresAt / 4, scoresAt / 4 + n),
-        listsProbed: nprobe,
+        listsProbed,
         codesScanned,
       };
     },

@@ -10,7 +10,7 @@ import { type QueryVector, scaleQuery } from "./score.ts";
 export interface SearchOptions {
   /** Results wanted; default 10. Fewer come when fewer items are visited. */
   readonly k?: number | undefined;
-  /** Cells visited by each query vector; default: the manifest's. */
+  /** Cells visited by each query vector, of those that hold items; default: the manifest's. */
   readonly nprobe?: number | undefined;
   readonly filter?: Filter | undefined;
   /** Ids that must not be returned; unknown ones are ignored. */

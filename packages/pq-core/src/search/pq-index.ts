@@ -9,7 +9,7 @@ import { listOf } from "../format/inverted-lists.ts";
 import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, codeAt } from "../kernel/blocks.ts";
-import type { AdcKernel, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
+import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
@@ -31,6 +31,8 @@ export interface Index {
   readonly codebook: Codebook;
   /** Which kernel scores: a test can see that SIMD really runs. */
   readonly kernel: KernelName;
+  /** (max(nlist, 1)) items in each cell. */
+  readonly cellSizes: Uint32Array;
   /** One query vector (dim), or several, each (dim), in the original space. */
   search(query: Float32Array | readonly Float32Array[], options?: SearchOptions): Promise<SearchResult>;
   /** Ids and fields, in the order asked; touches only the pages those ordinals lie in. */
@@ -55,6 +57,8 @@ export interface IndexParts {
   readonly codebook: Codebook;
   /** (cells + 1) list offsets. */
   readonly offsets: Uint32Array;
+  /** Of these lists, or of all that are searched together with them. */
+  readonly cells: Cells;
   readonly kernel: AdcKernel;
   /** The lists, when they are in the kernel's memory; else they are paged. */
   readonly resident: ReadyLists | undefined;
@@ -79,9 +83,9 @@ export class PqIndex implements Index {
     this.store = new ItemStore(parts.cache, parts.manifest);
   }
 
-  /** The same items under another manifest, sharing all that is in memory. */
-  with(manifest: Manifest): PqIndex {
-    const index = new PqIndex({ ...this.parts, manifest });
+  /** The same items under another manifest, and beside other ones, sharing all that is in memory. */
+  with(manifest: Manifest, cells: Cells): PqIndex {
+    const index = new PqIndex({ ...this.parts, manifest, cells });
     index.#columns = this.#columns;
     return index;
   }
@@ -90,8 +94,12 @@ export class PqIndex implements Index {
     return this.parts.kernel.name;
   }
 
+  get cellSizes(): Uint32Array {
+    return this.parts.cells.sizes;
+  }
+
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
-    const { kernel, resident, offsets } = this.parts;
+    const { kernel, resident, offsets, cells } = this.parts;
     const { codebook, manifest } = this;
     const vectors = resolveQueries(codebook, query);
     const resolved = resolveOptions(options, manifest, vectors.length);
@@ -104,7 +112,7 @@ export class PqIndex implements Index {
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
     if (!isPlain && mask === undefined && resident !== undefined) {
-      const whole = { kernel, lists: resident, offsets, codebook, numItems };
+      const whole = { kernel, lists: resident, offsets, cells, codebook, numItems };
       const found = searchSeveral(whole, vectors, resolved, k, new Set(excluded[0]));
       if (found !== undefined) return this.#settle(found, k, found);
     }
@@ -127,11 +135,10 @@ export class PqIndex implements Index {
 
   /** The plainest search, one query over resident lists, in one kernel call; undefined for others and a last tie. */
   #searchAtOnce(vector: QueryVector, { k, nprobe, filter, exclude, isPlain }: Resolved): SearchResult | undefined {
-    const { kernel, resident, offsets } = this.parts;
+    const { kernel, resident, offsets, cells } = this.parts;
     if (!isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;
     const wanted = Math.min(k, this.manifest.numItems);
-    const cells = Math.min(nprobe, Math.max(1, this.codebook.nlist));
-    const found = kernel.search(vector.query, offsets, cells, wanted + spareFor(this.codebook, vector));
+    const found = kernel.search(vector.query, offsets, cells, nprobe, wanted + spareFor(this.codebook, vector));
     shiftScores(found.scores, vector.shift);
     if (isCutTie(found.scores, wanted)) return undefined;
     const { ordinals, scores, ...counts } = found;
@@ -236,13 +243,13 @@ export class PqIndex implements Index {
     };
   }
 
-  /** Cells probed by any of the vectors, nearest first for the first; and its products, when there is only one. */
+  /** Filled cells that any of the vectors probes, nearest first for the first; and its products, when it is alone. */
   probe(vectors: readonly QueryVector[], { nprobe, isPlain }: Resolved): Probed {
-    const { kernel } = this.parts;
+    const { kernel, cells } = this.parts;
     const { nlist } = this.codebook;
-    if (!isPlain) return probeSeveral(kernel, nlist, vectors, nprobe);
+    if (!isPlain) return probeSeveral(kernel, nlist, cells, vectors, nprobe);
     const products = kernel.setQuery(vectors[0]!.query);
-    return { cells: nlist === 0 ? [0] : [...kernel.probe(Math.min(nprobe, nlist))], products };
+    return { cells: nlist === 0 ? [0] : [...kernel.probe(nprobe, cells)], products };
   }
 
   visitCells(probed: Probed): Visit {

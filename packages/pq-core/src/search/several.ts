@@ -1,7 +1,7 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import { addTo } from "../group.ts";
-import type { AdcKernel, Counts, Ranking } from "../kernel/kernel.ts";
+import type { AdcKernel, Cells, Counts, Ranking } from "../kernel/kernel.ts";
 import { BestTerms } from "./best-terms.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type Merge, weightingOf } from "./merge.ts";
@@ -20,6 +20,7 @@ export interface Resident {
   readonly kernel: AdcKernel;
   readonly lists: ReadyLists;
   readonly offsets: Uint32Array;
+  readonly cells: Cells;
   readonly codebook: Codebook;
   readonly numItems: number;
 }
@@ -50,6 +51,7 @@ export function rankSeveral(
 export function probeSeveral(
   kernel: AdcKernel,
   nlist: number,
+  cells: Cells,
   vectors: readonly QueryVector[],
   nprobe: number,
 ): Probed {
@@ -57,7 +59,7 @@ export function probeSeveral(
   const visitors = new Map<number, number[]>();
   for (const [h, vector] of vectors.entries()) {
     kernel.setQuery(vector.query);
-    for (const cell of kernel.probe(Math.min(nprobe, nlist))) addTo(visitors, cell, h);
+    for (const cell of kernel.probe(nprobe, cells)) addTo(visitors, cell, h);
   }
   return { cells: [...visitors.keys()], visitors };
 }
@@ -67,7 +69,7 @@ export function probeSeveral(
  * with the last item of a vector's list. Excluded items are no mask but a few results more of each vector.
  */
 export function searchSeveral(
-  { kernel, lists, offsets, codebook, numItems }: Resident,
+  { kernel, lists, offsets, cells, codebook, numItems }: Resident,
   vectors: readonly QueryVector[],
   { merge, nprobe }: Resolved,
   k: number,
@@ -78,7 +80,6 @@ export function searchSeveral(
   if (!isMax && merge.exact !== false) return undefined;
   const size = Math.min(shortlistSize(k, merge), numItems);
   const wanted = Math.min(size + excluded.size, numItems);
-  const cells = Math.min(nprobe, Math.max(1, codebook.nlist));
   const weighting = weightingOf(merge);
   const best = new BestTerms(size, weighting);
   const visitors = new Map<number, number[]>();
@@ -86,7 +87,8 @@ export function searchSeveral(
   const queries = new Queries(kernel, vectors);
   for (const [h, vector] of vectors.entries()) {
     const more = spareFor(codebook, vector);
-    const found = kernel.search(vector.query, offsets, cells, wanted + more, kernelFloor(vector, best.floor(h)));
+    const floor = kernelFloor(vector, best.floor(h));
+    const found = kernel.search(vector.query, offsets, cells, nprobe, wanted + more, floor);
     shiftScores(found.scores, vector.shift);
     if (isCutTie(found.scores, wanted)) return undefined;
     best.add(h, found, excluded);

@@ -1,10 +1,11 @@
 import { Random } from "@poeem/indexing-layer";
+import { type ProgressStarter, silentProgress, withProgress } from "@poeem/offline/progress";
 import type { Artifact, Codebook } from "@poeem/pq-core";
 import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/towers";
 import type { FittedConfig } from "../config.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
-import { itemFields } from "../data/item-fields.ts";
+import { fieldKinds, itemFields } from "../data/item-fields.ts";
 import type { Dataset, RawData } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
@@ -51,10 +52,11 @@ async function fittedPartition(
   { training: { seed } }: FittedConfig,
   dataset: Dataset,
   decoded: Float32Array,
+  startProgress: ProgressStarter,
 ): Promise<FittedPartition | undefined> {
   if (history?.form !== "mixture") return undefined;
   const { scale, tilt, length } = history;
-  return fitPartition(decoded, dim, { scale, tilt, length, histories: dataset.past!.items }, seed);
+  return fitPartition(decoded, dim, { scale, tilt, length, histories: dataset.past!.items }, seed, startProgress);
 }
 
 /** Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. */
@@ -65,9 +67,13 @@ export async function exportModel(
   dataset: Dataset,
   filterColumns: FilterColumns,
   facts: Record<string, unknown>,
+  startProgress: ProgressStarter = silentProgress,
 ): Promise<ExportedModel> {
   const { model, layer } = trained;
-  const itemVectors = await model.itemVectors();
+  const count = dataset.ids.length;
+  const itemVectors = await withProgress(startProgress("embed", count, "items"), (tick) =>
+    model.itemVectors(count, tick),
+  );
   const codebook = createCodebook({
     ...(await layer.codebook()),
     metric: "innerProduct",
@@ -77,23 +83,31 @@ export async function exportModel(
     (config.index.scoreAware ?? model.history !== undefined)
       ? await momentsOfTraining(model, config, dataset, codebook, itemVectors)
       : undefined;
-  const { assignments, codes } = await encodeItems(codebook, itemVectors, moments);
+  const { assignments, codes } = await withProgress(startProgress("encode", count, "items"), (tick) =>
+    encodeItems(codebook, itemVectors, moments, tick),
+  );
   // texts alone read no item
   const decoded = model.history ? decode(codebook, assignments, codes) : new Float32Array(0);
-  const fitted = await fittedPartition(model, config, dataset, decoded);
+  const fitted = await fittedPartition(model, config, dataset, decoded, startProgress);
   model.text.settle();
   const queryTower = await model.queryTower(fitted?.partition);
-  const towerDifference = await compareTowers(model, queryTower, dataset, decoded);
+  const towerDifference = await compareTowers(model, queryTower, dataset, decoded, startProgress);
   const artifact = await writeArtifact({
     codebook,
     assignments,
     codes,
     ids: [...dataset.ids],
-    fields: itemFields(raw.items, config),
+    fields: itemFields(raw.items),
     ...filterColumns,
     queryTower: writeQueryTower(queryTower),
     defaultNprobe: config.index.nprobe,
-    training: { ...facts, towerDifference, ...(fitted && { partitionR2: fitted.r2 }), config },
+    training: {
+      ...facts,
+      towerDifference,
+      ...(fitted && { partitionR2: fitted.r2 }),
+      columns: fieldKinds(raw.items),
+      config,
+    },
   });
   return { artifact, itemVectors, itemTower: { weights: await model.itemTower(), moments }, towerDifference };
 }

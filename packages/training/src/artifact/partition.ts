@@ -1,4 +1,5 @@
 import { logSumExp, MASKED, Random } from "@poeem/indexing-layer";
+import { type ProgressStarter, silentProgress, type Tick, withProgress } from "@poeem/offline/progress";
 import { logPartition, newest, type Partition, quantizeRows } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf } from "../data/csr.ts";
@@ -47,6 +48,7 @@ export async function fitPartition(
   dim: number,
   { scale, tilt, histories, length }: PartitionOf,
   seed: number,
+  startProgress: ProgressStarter = silentProgress,
 ): Promise<FittedPartition> {
   const count = items.length / dim;
   const random = new Random(seed);
@@ -58,7 +60,9 @@ export async function fitPartition(
   const { users, judges } = drawUsers(histories, most, random);
   const left = users.map((user) => newest(listOf(histories, user), length));
   const queries = drawComponents(left, items, { dim, tilt }, random);
-  const logZ = await exactLogZ(queries, left, rowsOf(competitors), competitors, scale);
+  const logZ = await withProgress(startProgress("sum scores", left.length, "queries"), (tick) =>
+    exactLogZ(queries, left, rowsOf(competitors), competitors, scale, tick),
+  );
   // what a sample of the catalogue leaves out
   const missing = Math.log(count / competitors.length);
   for (let i = 0; i < logZ.length; i++) logZ[i]! += missing;
@@ -66,13 +70,9 @@ export async function fitPartition(
   const numCenters = Math.min(CENTERS, count);
   const start = rowsOf(pick(numCenters)).map((value) => value * scale);
   const mean = logZ.reduce((sum, value) => sum + value, 0) / logZ.length;
-  const fitted = await fit(
-    queries.subarray(judges * dim),
-    logZ.subarray(judges),
-    start,
-    new Float32Array(numCenters).fill(mean - Math.log(numCenters) - scale / 2),
-    dim,
-    random,
+  const bias = new Float32Array(numCenters).fill(mean - Math.log(numCenters) - scale / 2);
+  const fitted = await withProgress(startProgress("fit partition", STEPS, "steps"), (tick) =>
+    fit(queries.subarray(judges * dim), logZ.subarray(judges), start, bias, dim, random, tick),
   );
   const end = judges || users.length;
   return { partition: fitted, r2: explained(fitted, queries.subarray(0, end * dim), logZ.subarray(0, end)) };
@@ -97,6 +97,7 @@ async function exactLogZ(
   items: Float32Array,
   competitors: Uint32Array,
   scale: number,
+  tick: Tick,
 ): Promise<Float64Array> {
   const dim = queries.length / left.length;
   const columnOf = new Map(Array.from(competitors, (item, column) => [item, column]));
@@ -119,6 +120,7 @@ async function exactLogZ(
     });
     result.set(await logSums.data(), first);
     logSums.dispose();
+    await tick(first + slice.length);
   }
   transposed.dispose();
   return result;
@@ -131,6 +133,7 @@ async function fit(
   bias: Float32Array,
   dim: number,
   random: Random,
+  tick: Tick,
 ): Promise<Partition> {
   const numCenters = bias.length;
   const size = Math.min(BATCH, logZ.length);
@@ -156,6 +159,7 @@ async function fit(
     const named = { [variables[0]!.name]: gradients[0], [variables[1]!.name]: gradients[1] };
     optimizer.apply(named, RATE * (1 - step / STEPS));
     tf.dispose(gradients as unknown as tf.Tensor[]);
+    await tick(step + 1);
   }
   const [trained, offsets] = (await Promise.all(variables.map((variable) => variable.data()))) as [
     Float32Array,

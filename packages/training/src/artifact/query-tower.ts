@@ -1,3 +1,4 @@
+import { type ProgressStarter, silentProgress, withProgress } from "@poeem/offline/progress";
 import { createQueryTower, newest, type Query, type QueryTowerWeights } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
@@ -19,13 +20,14 @@ export async function compareTowers(
   weights: QueryTowerWeights,
   dataset: Dataset,
   items: Float32Array,
+  startProgress: ProgressStarter = silentProgress,
 ): Promise<number> {
   const { dim } = model;
   const exported = createQueryTower(weights);
   const set = dataset.test.count > 0 ? dataset.test : dataset.train;
   const count = Math.min(set.count, COMPARED);
   let largest = 0;
-  for (let start = 0; start < count; start += SLICE) {
+  const compare = async (start: number): Promise<void> => {
     const numbers = Uint32Array.from({ length: Math.min(SLICE, count - start) }, (_, i) => start + i);
     const lists = Array.from(numbers, (query) => newest(listOf(set.histories, query), exported.reads.historyLength));
     const output = model.embedQueries({ set, numbers }, numbers.length, { lists, items });
@@ -44,6 +46,12 @@ export async function compareTowers(
         });
       });
     });
-  }
+  };
+  await withProgress(startProgress("compare towers", count, "queries"), async (tick) => {
+    for (let start = 0; start < count; start += SLICE) {
+      await compare(start);
+      await tick(Math.min(start + SLICE, count));
+    }
+  });
   return largest;
 }

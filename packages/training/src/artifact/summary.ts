@@ -31,12 +31,17 @@ export function chunksByKind({ chunks }: Pick<Manifest, "chunks">): Record<strin
 }
 
 /** How evenly the sub-quantizers are used. @param codes (n, M) row-major */
-export function usageOfCodes({ numSubQuantizers, nbits }: CodeShape, codes: ArrayLike<number>) {
-  const usage = subCodeUsage(codes, numSubQuantizers, 2 ** nbits);
+export function usageOfCodes(codebook: Codebook, codes: ArrayLike<number>) {
+  const { numSubQuantizers, numCentroids } = codebook;
+  const usage = subCodeUsage(codes, numSubQuantizers, numCentroids);
   const perplexities = usage.map(({ perplexity }) => perplexity);
-  const unused = usage.map(({ deadShare }) => Math.round(deadShare * 2 ** nbits));
+  const sizes = usage.map(({ counts }, m) => centroidsOf(codebook, m, counts));
+  const unused = usage.map(({ counts }, m) => sizes[m]! - counts.filter((count) => count > 0).length);
   return {
     usage,
+    /** Centroids of the sub-quantizer that has most of them, and of all sub-quantizers together. */
+    numCentroids: Math.max(...sizes),
+    allCentroids: sizes.reduce((a, b) => a + b, 0),
     perplexities,
     mean: perplexities.reduce((a, b) => a + b, 0) / numSubQuantizers,
     least: Math.min(...perplexities),
@@ -44,4 +49,15 @@ export function usageOfCodes({ numSubQuantizers, nbits }: CodeShape, codes: Arra
     unused,
     allUnused: unused.reduce((a, b) => a + b, 0),
   };
+}
+
+/** Centroids of a sub-quantizer without the padding behind them: zeros that no code points at, as imports leave. */
+function centroidsOf({ centroids, numCentroids, subDim }: Codebook, m: number, counts: Uint32Array): number {
+  let kept = numCentroids;
+  const isPadding = (c: number): boolean => {
+    const at = (m * numCentroids + c) * subDim;
+    return counts[c] === 0 && centroids.subarray(at, at + subDim).every((value) => value === 0);
+  };
+  while (kept > 0 && isPadding(kept - 1)) kept--;
+  return kept;
 }

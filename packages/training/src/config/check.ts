@@ -1,18 +1,26 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
 import type { SCHEMA } from "./schema.ts";
+import { checkGivenSplit, splitKind } from "./split.ts";
 
 /**
  * What no single key can know: settings that contradict each other.
  * @throws UserError for the first of them
  */
 export function checkConfig(config: z.output<typeof SCHEMA>, where: string): void {
-  const { model, index, events, split, training } = config;
+  const { data, items, model, index, events, split, training } = config;
   const refuse = (wrong: boolean, why: string): void => {
     if (wrong) throw new UserError(`${where}: ${why}`);
   };
-  const { by, columns } = split;
+  checkGivenSplit(config, refuse);
+  const by = splitKind(config);
+  const { columns } = split;
   const named = "to name a column, got none";
+  refuse(
+    items.fields.includes("title") && (items.title ?? "title") !== "title",
+    `items.fields: "title" is what results call the column of items.title ("${items.title}"); ` +
+      "rename the other one in data.items (title AS another_name)",
+  );
   refuse(
     model.history.as === "mixture" && events.user !== undefined && (events.query ?? events.context[0]) !== undefined,
     'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',
@@ -40,8 +48,9 @@ export function checkConfig(config: z.output<typeof SCHEMA>, where: string): voi
     training.learnScale && events.user !== undefined,
     "training.learnScale expected false with events.user, got true",
   );
+  const hasOwnValidation = data.validation !== undefined || split.column !== undefined;
   refuse(
-    training.earlyStopping > 0 && Math.min(training.validations, split.validation) === 0,
+    training.earlyStopping > 0 && (training.validations === 0 || (split.validation === 0 && !hasOwnValidation)),
     `training.earlyStopping expected 0 where nothing is validated (training.validations ${training.validations}, ` +
       `split.validation ${split.validation}), got ${training.earlyStopping}`,
   );

@@ -5,6 +5,15 @@ export const DATA = z.strictObject({
   items: z.string().min(1),
   /** One row per event: a query and the item it led to. */
   events: z.string().min(1),
+  /**
+   * Held-out events of a split of your own, with the columns of `events`, which are then those to train on. Nothing is
+   * left out of them, users without a training event included.
+   */
+  test: z.string().min(1).optional(),
+  /** Beside `test`: events to watch the training by. */
+  validation: z.string().min(1).optional(),
+  /** Beside `test`: events that are known of a user when they are asked, but are not trained on. */
+  history: z.string().min(1).optional(),
   /** Memory that DuckDB may take before it goes on on disk, in the system's folder for temporary files. */
   memoryLimit: z
     .string()

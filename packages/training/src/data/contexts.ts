@@ -1,5 +1,5 @@
 import { type Csr, CsrBuilder } from "./csr.ts";
-import { SIDE } from "./split.ts";
+import { SIDE } from "./side.ts";
 import { type EventTable, NONE } from "./types.ts";
 
 /** The context table: one row per column and value that occurs in training. What is only held out has no row. */

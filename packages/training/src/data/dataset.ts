@@ -6,8 +6,10 @@ import { emptyLists, toCsr } from "./csr.ts";
 import { categoryRows, standardise } from "./item-features.ts";
 import { rowsFromEvents, textsFromColumns } from "./item-texts.ts";
 import { pastOf } from "./past.ts";
+import { queryForms } from "./query-forms.ts";
 import { QuerySets } from "./query-sets.ts";
-import { SIDE, splitEvents } from "./split.ts";
+import { hashOfHeldOut, SIDE } from "./side.ts";
+import { splitEvents } from "./split.ts";
 import type { Dataset, RawData } from "./types.ts";
 import { buildVocabulary, knownRows } from "./vocabulary.ts";
 
@@ -17,8 +19,9 @@ export const MAX_ITEM_CHARS = 1 << 16;
 /** Splits the events and turns texts, categories, contexts and numbers into what the towers read. */
 export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const { events } = raw;
-  const sides = splitEvents(events, raw.ids, config);
-  const sets = new QuerySets(events, sides, raw.ids.length);
+  const forms = events.query && queryForms(events.query);
+  const sides = splitEvents(events, forms, raw.ids, config);
+  const sets = new QuerySets(events, forms, sides, raw.ids.length);
   const training = sets.train();
   const { set: train, positions } = training;
   if (train.count === 0) throw new UserError("data.events: expected events left to train on, got none after the split");
@@ -43,6 +46,8 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     itemNumbers: standardise(raw.items, config.items.inputs),
     contextNames: contexts.names,
     left: test.left,
+    alsoTrained: test.alsoTrained,
+    heldOutHash: hashOfHeldOut(sides),
   };
 }
 

@@ -1,10 +1,14 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
+import { type ColumnType, columnType } from "./column-type.ts";
+import { checkTypes, keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
-import { type KeptTable, keepTable } from "./kept-table.ts";
+import { type EventSource, keepEvents, PART, wrongParts } from "./event-sources.ts";
+import { joinItems, type UnknownItems } from "./join-items.ts";
+import { type TypedColumn, typedColumns } from "./json-columns.ts";
 import { findRows, type Problem, refuse } from "./problems.ts";
-import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts";
+import { type Dictionary, type EventTable, NONE } from "./types.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -15,30 +19,52 @@ import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts
 export async function readEvents(
   database: Database,
   config: PoeemConfig,
-  items: KeptTable,
-): Promise<{ events: EventTable; unknownItems: Finding }> {
-  const { query, user, item, time, context } = config.events;
-  const split = config.split.by === "hash" ? (config.split.columns ?? []) : [];
-  const texts = [query, user, item, ...context, ...split].filter((name) => name !== undefined);
-  const from = { source: "data.events", sql: config.data.events };
-  const table = await keepTable(database, from, "events", { texts, values: time === undefined ? [] : [time] });
-  const { count: rows } = table;
+  id: TypedColumn,
+): Promise<{ events: EventTable; unknownItems: UnknownItems; note: string | undefined }> {
+  const { user, item, time } = config.events;
+  const uses = eventUses(config);
+  const texts = [...new Set(uses.filter(({ role }) => role !== "time").map(({ column }) => column))];
+  const { whole, sources } = await keepEvents(database, config, {
+    texts,
+    values: time === undefined ? [] : [time],
+    check: (types, source) => checkTypes(source, uses, types),
+  });
+  const { count: rows } = whole;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
-  await checkEvents(database, config, table);
+  for (const source of sources) await checkEvents(database, config, source, uses);
+  const typed = await typedColumns(database, "data.events", whole, uses);
+  const part = { sql: whole.sql(PART), type: columnType("VARCHAR") };
 
-  const columns = new Map<string, Dictionary>();
-  for (const name of [query, user, ...context, ...split]) {
-    if (name === undefined || name === item || columns.has(name)) continue;
-    const values = await numberValues(database, table.sql(name), `dictionary${columns.size}`);
-    columns.set(name, { values, numbers: new Uint32Array(rows) });
+  const columns = new Map<string, Dictionary & { readonly key: string }>();
+  for (const name of sources.length > 1 ? [...texts, PART] : texts) {
+    if (name === item) continue;
+    const { type, sql } = name === PART ? part : typed.get(name)!;
+    const key = keySql(type, sql);
+    const values = await numberValues(database, key, `dictionary${columns.size}`);
+    columns.set(name, { key, values, numbers: new Uint32Array(rows) });
   }
-  const onItem = joinOnItem(config, items, table);
+  const join = await joinItems(database, id, typed.get(item)!, item);
   const numbers = new Uint32Array(rows);
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
-  const timeValue = time && secondsOf(table, time);
-  await fill(database, config, { table, onItem, timeValue }, numbers, columns, times);
-  const unknown = await unknownItems(database, table.sql(item), onItem, numbers);
-  return { events: eventTable(config, numbers, columns, times), unknownItems: unknown };
+  const clock = time === undefined ? undefined : typed.get(time);
+  await fill(database, { user, join: join.sql, clock }, numbers, columns, times);
+  const unknownItems = numbers.includes(NONE) ? await join.unknown(sources) : { count: 0, examples: [] };
+  return { events: eventTable(config, numbers, columns, times), unknownItems, note: join.note };
+}
+
+function eventUses({ events, split }: PoeemConfig): Use[] {
+  const { query, user, item, time, context } = events;
+  const uses = (key: string, role: Role, columns: readonly (string | undefined)[]): Use[] =>
+    columns.flatMap((column) => (column === undefined ? [] : [{ key, column, role }]));
+  return [
+    ...uses("events.query", "id", [query]),
+    ...uses("events.user", "id", [user]),
+    ...uses("events.item", "id", [item]),
+    ...uses("events.context", "text", context),
+    ...uses("split.columns", "text", split.columns ?? []),
+    ...uses("split.column", "text", [split.column]),
+    ...uses("events.time", "time", [time]),
+  ];
 }
 
 /** The columns as a table, without the events of unknown items. */
@@ -59,6 +85,7 @@ function eventTable(
     item,
     ordered: time !== undefined,
     time: times && keep(times),
+    part: config.split.by === "given" ? kept.get(config.split.column ?? PART) : undefined,
     contexts: context.map((name) => ({ name, ...kept.get(name)! })),
     columns: kept,
   };
@@ -80,12 +107,12 @@ export function numbersOf(chunk: DuckDBDataChunk, column: number): Uint32Array {
   return (chunk.getColumnVector(column) as unknown as { items: Uint32Array }).items;
 }
 
-/** Numbers the distinct values of a column in order of their first event, in a table; null gets no number. */
-async function numberValues(database: Database, column: string, table: string): Promise<string[]> {
+/** Numbers the distinct values of a key in the order of their texts, in a table; null gets no number. */
+async function numberValues(database: Database, key: string, table: string): Promise<string[]> {
   await database.run(
     `CREATE TABLE ${table} AS
-     SELECT value, (row_number() OVER (ORDER BY first) - 1)::UINTEGER AS number
-     FROM (SELECT ${column} AS value, min(rowid) AS first FROM events WHERE ${column} IS NOT NULL GROUP BY ${column})`,
+     SELECT value, (row_number() OVER (ORDER BY value::VARCHAR) - 1)::UINTEGER AS number
+     FROM (SELECT DISTINCT ${key} AS value FROM events) WHERE value IS NOT NULL`,
   );
   const values: string[] = [];
   await database.scan(`SELECT value::VARCHAR FROM ${table} ORDER BY number`, (chunk) => {
@@ -94,30 +121,33 @@ async function numberValues(database: Database, column: string, table: string): 
   return values;
 }
 
-/** Joins the numbers of items and values to the events: by user, oldest first, or in the order of the rows. */
+/** Joins the numbers of items and values to the events: by user, oldest first, or by all there is without users. */
 async function fill(
   database: Database,
-  config: PoeemConfig,
-  sql: { table: KeptTable; onItem: string; timeValue: string | undefined },
+  { user, join, clock }: { user: string | undefined; join: string; clock: TypedColumn | undefined },
   items: Uint32Array,
-  columns: ReadonlyMap<string, Dictionary>,
+  columns: ReadonlyMap<string, Dictionary & { readonly key: string }>,
   times: Float64Array | undefined,
 ): Promise<void> {
   const outputs: (Uint32Array | Float64Array)[] = [items];
-  const selected = [`coalesce(items.rowid, ${NONE})::UINTEGER`];
-  const joins = [`LEFT JOIN items ON ${sql.onItem}`];
-  const order = ["events.rowid"];
-  for (const [name, { numbers }] of columns) {
+  const selected = [`coalesce(item_ids.number, ${NONE})::UINTEGER`];
+  const joins = [`LEFT JOIN item_ids ON item_ids.value = ${join}`];
+  const order: string[] = [];
+  for (const [name, { numbers, key }] of columns) {
     const table = `dictionary${joins.length - 1}`;
     outputs.push(numbers);
     selected.push(`coalesce(${table}.number, ${NONE})::UINTEGER`);
-    joins.push(`LEFT JOIN ${table} ON ${table}.value = ${sql.table.sql(name)}`);
-    if (name === config.events.user) order.unshift(`${table}.number`, ...(sql.timeValue ? [sql.timeValue] : []));
+    joins.push(`LEFT JOIN ${table} ON ${table}.value = ${key}`);
+    order.push(...(user === undefined || name === user ? [`${table}.number`] : []));
   }
-  if (times && sql.timeValue) {
+  if (times && clock) {
     outputs.push(times);
-    selected.push(sql.timeValue);
+    selected.push(
+      clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${textSql(clock.type, clock.sql)}::DOUBLE`,
+    );
   }
+  // what one user did at one time is in the order of the rows: without users that says nothing
+  order.push(...(user === undefined ? ["item_ids.number"] : []), ...(clock ? [clock.sql] : []), "events.rowid");
   let at = 0;
   await database.scan(
     `SELECT ${selected.join(", ")} FROM events ${joins.join(" ")} ORDER BY ${order.join(", ")}`,
@@ -131,47 +161,28 @@ async function fill(
   if (at !== items.length) throw new Error(`[training] expected ${items.length} events, got ${at}`);
 }
 
-/** Ids of one type are compared as they are; else as text: "7" and 7 are the same id. */
-function joinOnItem(config: PoeemConfig, items: KeptTable, events: KeptTable): string {
-  const { id } = config.items;
-  const { item } = config.events;
-  const text = items.type(id) === events.type(item) ? "" : "::VARCHAR";
-  return `${items.sql(id)}${text} = ${events.sql(item)}${text}`;
-}
-
-function secondsOf(table: KeptTable, name: string): string {
-  const value = table.sql(name);
-  return `${isClock(table.type(name)) ? `epoch(${value})` : value}::DOUBLE`;
-}
-
-const isClock = (type: string): boolean => type === "DATE" || type.startsWith("TIMESTAMP");
-const isNumber = (type: string): boolean =>
-  /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type);
-
-/** Types of the columns, and values that must be there. */
-async function checkEvents(database: Database, config: PoeemConfig, table: KeptTable): Promise<void> {
-  const { query, user, time, context } = config.events;
-  for (const name of [query, user, ...context]) {
-    const type = name === undefined ? "" : table.type(name);
-    if (/\[\d*\]$|^(STRUCT|MAP|UNION)/.test(type)) {
-      throw new UserError(`data.events: expected one value per row in column ${name}, got type ${type}`);
-    }
-  }
-  const timeType = time === undefined ? "DOUBLE" : table.type(time);
-  if (!isClock(timeType) && !isNumber(timeType)) {
-    throw new UserError(`data.events: expected numbers, dates or timestamps in column ${time}, got type ${timeType}`);
-  }
+/** Values that must be there: a time that is infinite or NaN is none. */
+async function checkEvents(
+  database: Database,
+  config: PoeemConfig,
+  { source, table }: EventSource,
+  uses: readonly Use[],
+): Promise<void> {
+  const typed = await typedColumns(database, source, table, uses);
   const problems: Problem[] = [];
-  for (const name of [query, user, time]) {
-    if (name === undefined) continue;
-    const value = table.sql(name);
-    const missing = name === time ? `${value} IS NULL` : `coalesce(${value}::VARCHAR, '') = ''`;
-    problems.push({ what: `no ${name}`, ...(await findRows(database, `events WHERE ${missing}`, value)) });
+  const find = async (what: string, where: string, sql: string): Promise<void> => {
+    problems.push({ what, ...(await findRows(database, `${table.name} WHERE ${where}`, sql)) });
+  };
+  for (const { key, column, role } of uses) {
+    const { type, sql } = typed.get(column)!;
+    if (key === "events.query" || key === "events.user")
+      await find(`no ${column}`, `(${keySql(type, sql)}) IS NULL`, sql);
+    if (role === "time") await find(`no ${column}`, missingTime(type, sql), sql);
+    const rounded = role === "id" ? roundedSql(type, sql) : undefined;
+    if (rounded !== undefined) await find(roundedWords(column, type), rounded, sql);
   }
-  refuse("data.events", problems);
+  refuse(source, [...problems, ...(await wrongParts(database, config, table))]);
 }
 
-async function unknownItems(database: Database, item: string, onItem: string, numbers: Uint32Array): Promise<Finding> {
-  if (!numbers.includes(NONE)) return { count: 0, examples: [] };
-  return findRows(database, `events ANTI JOIN items ON ${onItem}`, item);
-}
+const missingTime = ({ kind }: ColumnType, time: string): string =>
+  kind === "float" || kind === "clock" ? `${time} IS NULL OR NOT isfinite(${time})` : `${time} IS NULL`;

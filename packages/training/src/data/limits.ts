@@ -1,8 +1,9 @@
 /** Refuses, before anything is trained, what the Worker could not be asked by: pq-core has the limits. */
 import { UserError } from "@poeem/offline/errors";
-import { type ArtifactInput, idFault, MAX_CONTEXTS, nameFault, valueFault } from "@poeem/pq-core";
+import { idFault, MAX_CONTEXTS, nameFault, valueFault } from "@poeem/pq-core";
 import type { PoeemConfig } from "../config.ts";
-import type { EventTable } from "./types.ts";
+import { valuesOf } from "./item-texts.ts";
+import type { EventTable, ItemTable } from "./types.ts";
 
 /** Names that become those of facets, numbers, fields and context features. @throws UserError */
 export function checkNames({ items, events }: PoeemConfig): void {
@@ -28,12 +29,12 @@ export function checkIdLimits(ids: readonly string[], column: string, source: st
 }
 
 /** @throws UserError naming the column, and the row of the first value that is too long to filter by */
-export function checkFacetValues(facets: NonNullable<ArtifactInput["facets"]>, source = "data.items"): void {
-  for (const [name, values] of Object.entries(facets))
-    values.forEach((value, i) => {
-      const fault = (typeof value === "string" ? [value] : (value ?? [])).map(valueFault).find(Boolean);
+export function checkFacetValues(items: ItemTable, facets: readonly string[], source: string): void {
+  for (const name of facets)
+    for (let i = 0; i < items.count; i++) {
+      const fault = valuesOf(items, name, i).map(valueFault).find(Boolean);
       refuseFault(source, `facet ${name}, row ${i + 1}`, fault);
-    });
+    }
 }
 
 /** @throws UserError naming the column of a value that is too long to ask by */

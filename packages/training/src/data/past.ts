@@ -1,6 +1,6 @@
 import { CsrBuilder } from "./csr.ts";
 import type { TrainingQueries } from "./query-sets.ts";
-import { SIDE } from "./split.ts";
+import { SIDE } from "./side.ts";
 import type { Dataset, EventTable, Past } from "./types.ts";
 import { eachUser, Seen } from "./users.ts";
 

@@ -1,8 +1,8 @@
 import { type ContextTable, contextRows } from "./contexts.ts";
 import { type Csr, CsrBuilder, emptyLists, groupBy, groupStarts, listOf } from "./csr.ts";
 import { PairNumbers } from "./pairs.ts";
-import { SIDE } from "./split.ts";
-import { type EventTable, type LeftOut, NONE, type QuerySet } from "./types.ts";
+import { givenSide, SIDE } from "./side.ts";
+import { type AlsoTrained, type Dictionary, type EventTable, type LeftOut, NONE, type QuerySet } from "./types.ts";
 import { Seen } from "./users.ts";
 
 /** The training queries and their events. */
@@ -14,32 +14,42 @@ export interface TrainingQueries {
   readonly eventQuery: Uint32Array;
 }
 
+/** Held-out queries, what of their events no query has, and what of them training has too. */
+export interface HeldOut {
+  readonly set: QuerySet;
+  readonly left: LeftOut;
+  readonly alsoTrained: AlsoTrained;
+}
+
 /** Events by query: one text, or one user, or a text and a user; held-out queries have a context each, too. */
 export class QuerySets {
   readonly #events: EventTable;
+  readonly #forms: Dictionary | undefined;
   readonly #sides: Uint8Array;
+  /** Whether the split gives the validation queries, and none are drawn. */
+  readonly #ownValidation: boolean;
   readonly #seen: Seen;
   /** Query of each event without its context, over all sides. */
   readonly #entry: Uint32Array;
   /** Events of each query, in order. */
   readonly #byEntry: Csr;
+  /** The same with all spellings of a text as one. */
+  readonly #kin: Uint32Array;
+  readonly #byKin: Csr;
   /** Where each user's events start; undefined without users. */
   readonly #starts: Uint32Array | undefined;
 
-  constructor(events: EventTable, sides: Uint8Array, numItems: number) {
+  /** @param forms the normal form of each event's query; undefined without texts */
+  constructor(events: EventTable, forms: Dictionary | undefined, sides: Uint8Array, numItems: number) {
     this.#events = events;
+    this.#forms = forms;
     this.#sides = sides;
+    this.#ownValidation = events.part?.values.some((value) => givenSide(value) === SIDE.validation) ?? false;
     this.#seen = new Seen(numItems);
     const { query, user } = events;
     this.#starts = user && groupStarts(user.numbers, user.values.length);
-    let numEntries = (query ?? user)!.values.length;
-    this.#entry = (query ?? user)!.numbers;
-    if (query && user) {
-      const pairs = new PairNumbers();
-      this.#entry = query.numbers.map((text, event) => pairs.numberOf(text, user.numbers[event]!));
-      numEntries = pairs.count;
-    }
-    this.#byEntry = groupBy(this.#entry, numEntries);
+    [this.#entry, this.#byEntry] = grouped(query, user);
+    [this.#kin, this.#byKin] = forms ? grouped(forms, user) : [this.#entry, this.#byEntry];
   }
 
   /** The queries of the training events, numbered in order of their first event. */
@@ -82,23 +92,32 @@ export class QuerySets {
     return { set, positions, eventQuery };
   }
 
-  /** Queries of a held-out side: with what was known of each before, without what it found already in training. */
-  heldOut(side: typeof SIDE.validation | typeof SIDE.test, contexts: ContextTable): { set: QuerySet; left: LeftOut } {
+  /**
+   * Queries of a held-out side, in order of their first events there: with what was known of each before, without what
+   * it found already in training. Of a split that is given nothing is left out.
+   */
+  heldOut(side: typeof SIDE.validation | typeof SIDE.test, contexts: ContextTable): HeldOut {
     const sides = this.#sides;
     const events = this.#events;
     const byEntry = this.#byEntry;
     const seen = this.#seen;
+    const isGiven = events.part !== undefined;
+    const trainedForms = this.#trainedForms();
     const relevant = new CsrBuilder();
     const histories = new CsrBuilder();
     const firsts: number[] = [];
     let repeats = 0;
     let withoutHistory = 0;
-    for (let e = 0; e + 1 < byEntry.offsets.length; e++) {
+    let queries = 0;
+    let pairs = 0;
+    for (const e of new Set(positionsOf(sides, side).map((event) => this.#entry[event]!))) {
       const all = listOf(byEntry, e);
       const held = all.filter((event) => sides[event] === side);
-      if (held.length === 0) continue;
       seen.next();
-      for (const event of all) if (this.#isKnown(event, side)) seen.add(events.item[event]!);
+      if (!isGiven) {
+        const kin = listOf(this.#byKin, this.#kin[all[0]!]!);
+        for (const event of kin) if (this.#isKnown(event, side)) seen.add(events.item[event]!);
+      }
       const fresh = held.filter((event) => !seen.has(events.item[event]!));
       repeats += held.length - fresh.length;
       for (const targets of this.#byContext(fresh)) {
@@ -108,7 +127,7 @@ export class QuerySets {
           if (seen.add(item)) relevant.push(item);
         }
         if (events.user) this.#pushHistory(histories, targets, side);
-        if (events.user && !events.query && histories.pending === 0) {
+        if (!isGiven && events.user && !events.query && histories.pending === 0) {
           withoutHistory++;
           relevant.drop();
           continue;
@@ -116,6 +135,8 @@ export class QuerySets {
         relevant.end();
         histories.end();
         firsts.push(targets[0]!);
+        if (trainedForms?.[this.#forms!.numbers[targets[0]!]!]) queries++;
+        pairs += this.#trainedItems(targets);
       }
     }
     const first = Uint32Array.from(firsts);
@@ -126,7 +147,42 @@ export class QuerySets {
       contexts: contextRows(events, contexts, first),
       relevant: this.#sorted(relevant.build()),
     };
-    return { set, left: { repeats, withoutHistory } };
+    return { set, left: { repeats, withoutHistory }, alsoTrained: { queries: trainedForms ? queries : null, pairs } };
+  }
+
+  /** Whether an event is trained on, or was taken out of what is trained on to watch the training by. */
+  #isTraining(event: number): boolean {
+    const of = this.#sides[event]!;
+    return of === SIDE.train || (of === SIDE.validation && !this.#ownValidation);
+  }
+
+  /** 1 for each normal form that a training event asks. */
+  #trainedForms(): Uint8Array | undefined {
+    if (!this.#forms) return undefined;
+    const { values, numbers } = this.#forms;
+    const trained = new Uint8Array(values.length);
+    numbers.forEach((form, event) => {
+      if (this.#isTraining(event)) trained[form] = 1;
+    });
+    return trained;
+  }
+
+  /** How many items of some events of one query training has for the same user, or text where there are no users. */
+  #trainedItems(targets: Uint32Array): number {
+    const { user, item } = this.#events;
+    const seen = this.#seen;
+    seen.next();
+    for (const event of targets) seen.add(item[event]!);
+    const first = targets[0]!;
+    const found = new Set<number>();
+    const visit = (event: number): void => {
+      if (this.#isTraining(event) && seen.has(item[event]!)) found.add(item[event]!);
+    };
+    if (user) {
+      const number = user.numbers[first]!;
+      for (let event = this.#starts![number]!; event < this.#starts![number + 1]!; event++) visit(event);
+    } else listOf(this.#byKin, this.#kin[first]!).forEach(visit);
+    return found.size;
   }
 
   /** Events of one context each, in order. */
@@ -145,15 +201,16 @@ export class QuerySets {
   }
 
   /**
-   * What the user of some held-out events had before: before the first of them where events have a time, else on the
-   * known sides. The items of those events are seen already when this is called, and so are left out.
+   * What the user of some held-out events had before: before the first of them where events have a time, else, and in a
+   * split that is given, all on the known sides. The items of those events are seen already when this is called, and so
+   * are left out.
    */
   #pushHistory(lists: CsrBuilder, targets: Uint32Array, side: number): void {
     const events = this.#events;
     const seen = this.#seen;
     const starts = this.#starts;
     const user = events.user!.numbers[targets[0]!]!;
-    const end = events.ordered ? targets[0]! : starts![user + 1]!;
+    const end = events.ordered && !events.part ? targets[0]! : starts![user + 1]!;
     for (let event = starts![user]!; event < end; event++) {
       const item = events.item[event]!;
       if (this.#isKnown(event, side) && seen.add(item)) lists.push(item);
@@ -179,6 +236,17 @@ export class QuerySets {
     if (!this.#events.user) for (let i = 0; i + 1 < lists.offsets.length; i++) listOf(lists, i).sort();
     return lists;
   }
+}
+
+/** Number of each event's text, user, or text and user, and the events of each number. */
+function grouped(text: Dictionary | undefined, user: Dictionary | undefined): [Uint32Array, Csr] {
+  if (!text || !user) {
+    const { values, numbers } = (text ?? user)!;
+    return [numbers, groupBy(numbers, values.length)];
+  }
+  const pairs = new PairNumbers();
+  const numbers = text.numbers.map((number, event) => pairs.numberOf(number, user.numbers[event]!));
+  return [numbers, groupBy(numbers, pairs.count)];
 }
 
 /** Positions of the events of a side. */

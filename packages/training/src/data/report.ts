@@ -1,16 +1,45 @@
 import { formatCount } from "@poeem/offline/progress";
 import { showExample } from "./problems.ts";
-import type { DataReport, Dataset, LeftOut, RawData } from "./types.ts";
+import type { AlsoTrained, DataReport, Dataset, LeftOut, QuerySet, RawData } from "./types.ts";
 
 /** What was read, what of it is for what, and what was left out; for `--json`. */
-export interface DataFacts extends DataReport {
+export interface DataFacts extends DataReport, HeldOutFacts {
   readonly hash: string;
   readonly trainingEvents: number;
   readonly trainingQueries: number;
   readonly validationQueries: number;
-  readonly testQueries: number;
   /** Held-out events, and held-out queries, that no query set has. */
   readonly left: LeftOut;
+}
+
+/** The test set: its size, and what of it is known too well or not at all. */
+export interface HeldOutFacts {
+  readonly testQueries: number;
+  /** Pairs of a held-out query and an item to find. */
+  readonly testPairs: number;
+  readonly alsoTrained: AlsoTrained;
+  /**
+   * Held-out queries of which nothing is known: no text, no history, no context. A split that is given has those of
+   * users who are in no other part of it. They are ranked by nothing, and count as 0.
+   */
+  readonly unknownQueries: number;
+}
+
+export function heldOutFacts({ test, alsoTrained }: Dataset): HeldOutFacts {
+  return {
+    testQueries: test.count,
+    testPairs: test.relevant.values.length,
+    alsoTrained,
+    unknownQueries: countUnknown(test),
+  };
+}
+
+function countUnknown({ count, texts, histories, contexts }: QuerySet): number {
+  if (texts.length > 0) return 0;
+  const isEmpty = ({ offsets }: typeof histories, query: number) => offsets[query] === offsets[query + 1];
+  let unknown = 0;
+  for (let query = 0; query < count; query++) if (isEmpty(histories, query) && isEmpty(contexts, query)) unknown++;
+  return unknown;
 }
 
 /** What `poeem train` and the report say of the data. */
@@ -21,7 +50,7 @@ export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
     trainingEvents: dataset.eventItem.length,
     trainingQueries: dataset.train.count,
     validationQueries: dataset.validation.count,
-    testQueries: dataset.test.count,
+    ...heldOutFacts(dataset),
     left: dataset.left,
   };
 }
@@ -34,6 +63,7 @@ export function describeData(name: string, facts: DataFacts): string[] {
       `${formatCount(facts.trainingQueries)} queries; ` +
       `held out: ${formatCount(facts.testQueries)} queries, and ${formatCount(facts.validationQueries)} to watch ` +
       `the training by`,
+    ...describeHeldOut(facts),
   ];
   if (unknownItems.count > 0) {
     lines.push(
@@ -41,11 +71,31 @@ export function describeData(name: string, facts: DataFacts): string[] {
         `(${unknownItems.examples.map(showExample).join(", ")}); --strict makes them an error`,
     );
   }
+  lines.push(...(facts.notes ?? []));
   if (left.repeats > 0) {
     lines.push(`left out ${formatCount(left.repeats)} held-out events whose query led to the same item in training`);
   }
   if (left.withoutHistory > 0) {
     lines.push(`left out ${formatCount(left.withoutHistory)} held-out users without a history`);
+  }
+  return lines;
+}
+
+/** What of the held-out queries is in training too, and which of them nothing is known of, a line each. */
+export function describeHeldOut(facts: HeldOutFacts): string[] {
+  const { testQueries, testPairs, alsoTrained, unknownQueries } = facts;
+  if (testQueries === 0) return [];
+  const parts = [];
+  if (alsoTrained.queries !== null) {
+    parts.push(`${formatCount(alsoTrained.queries)} of ${formatCount(testQueries)} held-out queries in some spelling`);
+  }
+  parts.push(`${formatCount(alsoTrained.pairs)} of ${formatCount(testPairs)} held-out pairs`);
+  const lines = [`also in training: ${parts.join(", ")}`];
+  if (unknownQueries > 0) {
+    lines.push(
+      `${formatCount(unknownQueries)} held-out users have no history to be asked by: nothing is found for them, ` +
+        "and they count as 0",
+    );
   }
   return lines;
 }

@@ -2,20 +2,10 @@ import { UserError } from "@poeem/offline/errors";
 import { fnv1a32 } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { isHeldOut, JoinedHash, smallest } from "./hold-out.ts";
+import { givenSide, SIDE } from "./side.ts";
 import type { Texts } from "./text-list.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
 import { eachUser, Seen } from "./users.ts";
-
-/** What an event is for. */
-export const SIDE = {
-  train: 0,
-  /** To be found, while training. */
-  validation: 1,
-  /** To be found, in `evaluate`. */
-  test: 2,
-  /** History of a user who is held out as a whole: neither trained on nor to be found. */
-  foldIn: 3,
-} as const;
 
 // Of a user's items that are to be found in a split by user, and in validation.
 const USER_SHARE = 0.2;
@@ -23,14 +13,20 @@ const TIME_SHARE = 0.1;
 const VALIDATION_SHARE = 0.05;
 
 /**
- * Side of each event. All events of one user with one item (of one query, in data without users) are on the same side,
- * but for a split by time.
+ * Side of each event. All events of one user with one item (of one query in whatever spelling, in data without users)
+ * are on the same side, but for a split by time or one that is given.
  *
+ * @param forms the normal form of each event's query; undefined without texts
  * @param ids ids of the items, of which the split's hash may be made
  */
-export function splitEvents(events: EventTable, ids: Texts, config: PoeemConfig): Uint8Array {
+export function splitEvents(
+  events: EventTable,
+  forms: Dictionary | undefined,
+  ids: Texts,
+  config: PoeemConfig,
+): Uint8Array {
   const sides = new Uint8Array(events.count);
-  const splitter = new Splitter(events, ids, config);
+  const splitter = new Splitter(events, forms, ids, config);
   splitter[config.split.by](sides);
   splitter.validation(sides);
   return sides;
@@ -38,12 +34,14 @@ export function splitEvents(events: EventTable, ids: Texts, config: PoeemConfig)
 
 class Splitter {
   readonly #events: EventTable;
+  readonly #forms: Dictionary | undefined;
   readonly #ids: Texts;
   readonly #config: PoeemConfig;
   readonly #seen: Seen;
 
-  constructor(events: EventTable, ids: Texts, config: PoeemConfig) {
+  constructor(events: EventTable, forms: Dictionary | undefined, ids: Texts, config: PoeemConfig) {
     this.#events = events;
+    this.#forms = forms;
     this.#ids = ids;
     this.#config = config;
     this.#seen = new Seen(ids.length);
@@ -92,16 +90,26 @@ class Splitter {
     });
   }
 
-  /** Takes some queries out of training: texts where there are texts, else users, whole or a part of their items. */
+  given(sides: Uint8Array): void {
+    const { values, numbers } = this.#events.part!;
+    const sideOf = values.map((value) => givenSide(value)!);
+    for (let event = 0; event < sides.length; event++) sides[event] = sideOf[numbers[event]!]!;
+  }
+
+  /**
+   * Takes some queries out of training: texts in all their spellings where there are texts, else users, whole or a part
+   * of their items.
+   */
   validation(sides: Uint8Array): void {
-    const { query, user } = this.#events;
+    const forms = this.#forms;
     const { by, validation } = this.#config.split;
-    if (validation === 0) return;
+    // a split that is given may have its own
+    if (validation === 0 || sides.includes(SIDE.validation)) return;
     const whole = by === "user";
-    const unit = query && !whole ? query : user!;
+    const unit = forms && !whole ? forms : this.#events.user!;
     const isCandidate = new Uint8Array(unit.values.length);
-    if (unit === query) {
-      for (let e = 0; e < sides.length; e++) if (sides[e] === SIDE.train) isCandidate[query.numbers[e]!] = 1;
+    if (unit === forms) {
+      for (let e = 0; e < sides.length; e++) if (sides[e] === SIDE.train) isCandidate[forms.numbers[e]!] = 1;
     } else {
       eachUser(this.#events, (start, end, u) => {
         if (this.#distinctItems(start, end, sides).length > 1) isCandidate[u] = 1;
@@ -117,9 +125,9 @@ class Splitter {
     );
     const isChosen = new Uint8Array(unit.values.length);
     for (const one of chosen) isChosen[one] = 1;
-    if (unit === query) {
+    if (unit === forms) {
       for (let e = 0; e < sides.length; e++) {
-        if (sides[e] === SIDE.train && isChosen[query.numbers[e]!]) sides[e] = SIDE.validation;
+        if (sides[e] === SIDE.train && isChosen[forms.numbers[e]!]) sides[e] = SIDE.validation;
       }
       return;
     }
@@ -172,6 +180,7 @@ class Splitter {
   }
 
   #column(name: string): Dictionary {
+    if (name === this.#config.events.query) return this.#forms!;
     if (name === this.#config.events.item) return { values: [...this.#ids], numbers: this.#events.item };
     const { values, numbers } = this.#events.columns.get(name)!;
     if (!numbers.includes(NONE)) return { values, numbers };

@@ -61,6 +61,10 @@ export interface Dataset {
   readonly vocabulary: Uint32Array;
   /** Held-out events that are in no query set, by reason. */
   readonly left: LeftOut;
+  /** What of the test set training has too. */
+  readonly alsoTrained: AlsoTrained;
+  /** SHA-256 of which events are held out. */
+  readonly heldOutHash: string;
 }
 
 /**
@@ -93,8 +97,22 @@ export interface LeftOut {
 }
 
 /**
+ * What of the held-out queries is in training as well, those queries included that are drawn from it to watch it by.
+ * Nothing in a split by hash of the query.
+ */
+export interface AlsoTrained {
+  /** Held-out queries whose text is asked in training too, by anybody and in any spelling; null without texts. */
+  readonly queries: number | null;
+  /**
+   * Held-out pairs of a user and an item that are in training too; in data without users, of a text in any spelling and
+   * an item.
+   */
+  readonly pairs: number;
+}
+
+/**
  * One event per position, every column an array of numbers. Where there are users the events are sorted by user, each
- * user's oldest first (in row order where there is no time); else they are in row order.
+ * user's oldest first (in row order where there is no time, or one time); else by query and item.
  */
 export interface EventTable {
   readonly count: number;
@@ -106,8 +124,10 @@ export interface EventTable {
   readonly ordered: boolean;
   /** Only for a split by time: seconds since 1970, or whatever number the column holds; larger is later. */
   readonly time: Float64Array | undefined;
+  /** Only for a split that is given: what each event is for; `givenSide` reads it. */
+  readonly part: Dictionary | undefined;
   readonly contexts: readonly (Dictionary & { readonly name: string })[];
-  /** All columns but the item's and the time's, by name; of a split by hash also those that are for it alone. */
+  /** All columns but the item's and the time's, by name; of a split also those that are for it alone. */
   readonly columns: ReadonlyMap<string, Dictionary>;
 }
 
@@ -123,15 +143,26 @@ export interface Dictionary {
   readonly numbers: Uint32Array;
 }
 
-/** The columns of the items that the config names; position in a column is the item's number. */
+/** A column as texts: of each item one, several or none. */
+export type TextColumn = readonly (string | readonly string[] | null)[];
+
+/** What the values of a field are in JSON. */
+export type FieldKind = "text" | "number" | "boolean";
+
+/** The columns of the items that the config names, by what they are read as; position is the item's number. */
 export interface ItemTable {
   readonly count: number;
-  readonly columns: ReadonlyMap<string, readonly unknown[]>;
+  /** Columns of texts, categories, facets and fields. */
+  readonly texts: ReadonlyMap<string, TextColumn>;
+  /** Columns of `items.inputs` and `items.numbers`; NaN = missing. */
+  readonly numbers: ReadonlyMap<string, Float64Array>;
+  /** What comes back with an item, by the name it has there. */
+  readonly fields: ReadonlyMap<string, { readonly column: string; readonly kind: FieldKind }>;
 }
 
 /** The catalogue and its events as read from the files, checked. */
 export interface RawData {
-  /** Ids in order of the items query; position in this array is the item's number everywhere in the trainer. */
+  /** Ids in order; position in this array is the item's number everywhere in the trainer. */
   readonly ids: Texts;
   readonly items: ItemTable;
   readonly events: EventTable;
@@ -147,6 +178,8 @@ export interface DataReport {
   readonly events: number;
   /** Events that named an unknown item and were left out. */
   readonly unknownItems: Finding;
+  /** What a person should know of how the data was read, a line each. */
+  readonly notes?: readonly string[];
 }
 
 /** Rows with one problem: how many, and the first of them. */
@@ -157,6 +190,8 @@ export interface Finding {
 
 /** A row (1 is the first that the SQL gives) and the value found there. */
 export interface Example {
+  /** Name of the SQL, where it is not the one that the message is about. */
+  readonly source?: string;
   readonly row: number;
   readonly value: string | null;
 }

@@ -6,6 +6,7 @@ import { type Index, InputError, type ItemId, idFault } from "@poeem/pq-core";
 import { toIds } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
 import { type PoeemConfig, readConfig } from "../config.ts";
+import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { embedItems } from "./embed-items.ts";
@@ -38,7 +39,7 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
     return undefined;
   }
   const config = configOf(index, options.index);
-  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config);
+  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config, columnsOf(index));
   const own = itemIds.map((id, i) => readIdAt(id, index, "items", `${items} row ${i + 1}`));
   const tower = await readTower(index, options.index);
   const embedded =
@@ -115,3 +116,7 @@ function configOf({ manifest }: Index, directory: string): PoeemConfig {
     throw new UserError(`index ${directory} was not trained by \`poeem train\`: give --vectors and --ids`);
   return readConfig(config, `index ${directory}`);
 }
+
+/** Kinds of the index's fields; undefined in an index of an earlier release. */
+const columnsOf = ({ manifest }: Index): FieldKinds | undefined =>
+  (manifest.training as { columns?: FieldKinds } | undefined)?.columns;

@@ -47,12 +47,11 @@ export async function queryEncoders(
 
 /** Asked again for a query with the same item vectors, gives what it gave. */
 function remembering(encode: QueryEncoder): QueryEncoder {
-  const kept = new WeakMap<Float32Array, QueryVectors[]>();
+  const kept = new WeakMap<Float32Array, Map<number, QueryVectors | undefined>>();
   return (query, items) => {
-    const of = kept.get(items) ?? [];
+    const of = kept.get(items) ?? new Map<number, QueryVectors | undefined>();
     kept.set(items, of);
-    const known = of[query] ?? encode(query, items);
-    of[query] = known;
-    return known;
+    if (!of.has(query)) of.set(query, encode(query, items));
+    return of.get(query);
   };
 }

@@ -81,6 +81,7 @@ function insert(
 /**
  * Ranks by the summed similarity to the items of a history: score(i) = Σ over the j of the history among the nearest
  * of i of cos(i, j). Items of the history are left out; items without a neighbour in it follow by smaller number.
+ * Without a history there is no ranking.
  */
 export function rankByNeighbours(neighbours: ItemNeighbours, histories: Csr, k: number): Uint32Array[] {
   const { offsets, items, similarities } = neighbours;
@@ -88,6 +89,7 @@ export function rankByNeighbours(neighbours: ItemNeighbours, histories: Csr, k: 
   return Array.from({ length: histories.offsets.length - 1 }, (_, query) => {
     scores.fill(0);
     const history = listOf(histories, query);
+    if (history.length === 0) return new Uint32Array(0);
     for (const item of history) {
       for (let at = offsets[item]!; at < offsets[item + 1]!; at++) scores[items[at]!]! += similarities[at]!;
     }

@@ -1,4 +1,5 @@
 import { formatCount } from "@poeem/offline/progress";
+import { describeHeldOut } from "../data/report.ts";
 import type { EvaluationRow } from "./evaluation.ts";
 import type { EvaluationResult } from "./result.ts";
 
@@ -42,6 +43,7 @@ export function formatEvaluation(result: EvaluationResult): string {
   return (
     `${formatCount(queries)} held-out queries${sampled}, full ranking of ${formatCount(items)} items; means over ` +
     `queries, ± the 95 % interval; overlap: share of dense brute force's top 10` +
-    `${unnamedQueries === null ? "" : `${unnamed}word, the text of an item`}\n\n${lines.join("\n")}\n`
+    `${unnamedQueries === null ? "" : `${unnamed}word, the text of an item`}\n` +
+    `${describeHeldOut({ ...result, testQueries: heldOut }).join("\n")}\n\n${lines.join("\n")}\n`
   );
 }

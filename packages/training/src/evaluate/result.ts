@@ -1,7 +1,8 @@
+import type { HeldOutFacts } from "../data/report.ts";
 import type { EvaluationRow } from "./evaluation.ts";
 
 /** What `poeem evaluate --json` prints and the report draws. */
-export interface EvaluationResult {
+export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
   readonly index: string;
   readonly version: string;
   readonly items: number;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { UserError } from "@poeem/offline/errors";
+import { naming, UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { openManifest } from "@poeem/pq-core";
@@ -19,6 +19,10 @@ const starts = (bytes: Uint8Array, text: string): boolean =>
 /** What one file is, told by its first bytes: a manifest, a chunk, a checkpoint, a query tower or an item tower. */
 export async function fileFacts(file: string): Promise<Facts> {
   const bytes = await readBytes(file);
+  return naming(file, () => factsOf(file, bytes));
+}
+
+async function factsOf(file: string, bytes: Uint8Array): Promise<Facts> {
   if (isChunk(bytes)) return chunkFacts(file, bytes);
   if (starts(bytes, "{")) return { file: "manifest", ...manifestFacts(await openManifest(bytes)) };
   if (starts(bytes, "POEEMCKP")) return { file: "checkpoint", bytes: bytes.length, ...(await checkpointFacts(file)) };

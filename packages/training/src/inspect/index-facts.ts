@@ -1,4 +1,4 @@
-import { codeUsage } from "@poeem/indexing-layer";
+import { usageOfCounts } from "@poeem/indexing-layer";
 import { formatCount } from "@poeem/offline/progress";
 import type { Index, Manifest } from "@poeem/pq-core";
 import { bytesPerItem, chunkBytes, chunksByKind, codeShape, usageOfCodes } from "../artifact/summary.ts";
@@ -39,15 +39,16 @@ export function manifestFacts(manifest: Manifest): Facts {
 
 /** How evenly the codes and the cells of an index are used. */
 export async function usageFacts(index: Index): Promise<Facts> {
-  const { numItems, nlist, nbits } = index.manifest;
-  const { assignments, codes } = await index.codes(Uint32Array.from({ length: numItems }, (_, i) => i));
-  const { mean, least, allUnused } = usageOfCodes(index.manifest, codes);
-  const cells = nlist > 0 ? codeUsage(assignments, nlist) : undefined;
+  const { numItems, nlist } = index.manifest;
+  const { codes } = await index.codes(Uint32Array.from({ length: numItems }, (_, i) => i));
+  const { mean, least, allUnused, numCentroids } = usageOfCodes(index.codebook, codes);
+  const cells = nlist > 0 ? usageOfCounts(index.cellSizes) : undefined;
   return {
-    codePerplexity: `${mean.toFixed(1)} of ${2 ** nbits}, least ${least.toFixed(1)}`,
+    codePerplexity: `${mean.toFixed(1)} of ${numCentroids}, least ${least.toFixed(1)}`,
     unusedCentroids: allUnused,
     cellPerplexity: cells && `${cells.perplexity.toFixed(1)} of ${nlist}`,
-    largestCell: cells && Math.max(...cells.counts),
-    emptyCells: cells && Math.round(cells.deadShare * nlist),
+    largestCell: cells?.counts.reduce((most, count) => Math.max(most, count), 0),
+    emptyCells: cells?.counts.filter((count) => count === 0).length,
+    emptyCellShare: cells?.deadShare,
   };
 }

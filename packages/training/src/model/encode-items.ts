@@ -1,7 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import type { Tick } from "@poeem/offline/progress";
 import type { Codebook, EncodedVectors } from "@poeem/pq-core";
 import { encodeFast, type QueryMoments } from "@poeem/pq-core/write";
+
+/** Items between two ticks. */
+const SLICE = 65_536;
 
 let compiled: Promise<WebAssembly.Module | undefined> | undefined;
 
@@ -10,10 +14,23 @@ export async function encodeItems(
   codebook: Codebook,
   itemVectors: Float32Array,
   moments?: QueryMoments,
+  tick?: Tick,
 ): Promise<EncodedVectors> {
   compiled ??= readFile(fileURLToPath(import.meta.resolve("@poeem/pq-core/encode.wasm"))).then(
     WebAssembly.compile,
     () => undefined,
   );
-  return encodeFast(await compiled, codebook, itemVectors, moments);
+  const module = await compiled;
+  const { dim, numSubQuantizers: M } = codebook;
+  const count = itemVectors.length / dim;
+  const assignments = new Uint32Array(count);
+  const codes = new Uint8Array(count * M);
+  for (let start = 0; start < count; start += SLICE) {
+    const slice = itemVectors.subarray(start * dim, (start + SLICE) * dim);
+    const encoded = encodeFast(module, codebook, slice, moments);
+    assignments.set(encoded.assignments, start);
+    codes.set(encoded.codes, start * M);
+    await tick?.(Math.min(start + SLICE, count));
+  }
+  return { assignments, codes };
 }

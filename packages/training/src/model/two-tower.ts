@@ -1,4 +1,5 @@
 import { Random } from "@poeem/indexing-layer";
+import type { Tick } from "@poeem/offline/progress";
 import type {
   ItemInputWeights,
   ItemTowerWeights,
@@ -90,7 +91,7 @@ export class TwoTower implements Stateful {
    * Item vectors before quantization, (count, dim), in slices that bound memory.
    * @param count leading items; default: all
    */
-  async itemVectors(count = this.#ids.length, sliceSize = 4096): Promise<Float32Array> {
+  async itemVectors(count = this.#ids.length, tick?: Tick, sliceSize = 4096): Promise<Float32Array> {
     const vectors = new Float32Array(count * this.dim);
     for (let start = 0; start < count; start += sliceSize) {
       const items = Uint32Array.from({ length: Math.min(sliceSize, count - start) }, (_, i) => start + i);
@@ -99,6 +100,7 @@ export class TwoTower implements Stateful {
       const output = tf.tidy(() => this.embedItems(tf.tensor2d(inputs, [items.length, this.dim])));
       vectors.set((await output.data()) as Float32Array, start * this.dim);
       output.dispose();
+      await tick?.(start + items.length);
     }
     return vectors;
   }

@@ -18,7 +18,8 @@ export interface DenseRanking {
 
 /**
  * Exact search: for each query the k items of largest score, best first, ties by smaller item number, the items of its
- * history left out. All scores of a slice of queries come from matrix products.
+ * history left out; none where nothing is known of the query. All scores of a slice of queries come from matrix
+ * products.
  *
  * @param encode query vectors by query number; asked for once each, in order
  * @param ranking items (count, dim)
@@ -28,19 +29,21 @@ export async function rankExhaustively(encode: QueryEncoder, ranking: DenseRanki
   const count = items.length / dim;
   const n = seen.offsets.length - 1;
   const ranked: Uint32Array[] = [];
+  const nothing: QueryVectors = { vectors: [new Float32Array(dim)] };
   const itemsT = tf.tidy(() => tf.transpose(tf.tensor2d(items, [count, dim])) as tf.Tensor2D);
   try {
     let slice: QueryVectors[] = [];
     let heads = 0;
     for (let query = 0; query < n; query++) {
-      const next = encode(query, items);
+      const next = encode(query, items) ?? nothing;
       slice.push(next);
       heads += next.vectors.length;
       if (heads < SLICE_HEADS && query + 1 < n) continue;
       const scores = await scoreSlice(slice, itemsT, dim, heads);
       for (let q = 0; q < slice.length; q++) {
         const row = scores.subarray(q * count, (q + 1) * count);
-        ranked.push(topUnseen(row, listOf(seen, ranked.length), k));
+        const most = slice[q] === nothing ? 0 : k;
+        ranked.push(topUnseen(row, listOf(seen, ranked.length), most));
       }
       onQuery?.(ranked.length);
       slice = [];

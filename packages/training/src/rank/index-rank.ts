@@ -22,7 +22,8 @@ export async function decodedVectors(index: Index, ids: readonly ItemId[]): Prom
  *
  * @param encode query vectors by query number, read from `decoded`
  * @param decoded decoded vectors of the items, (ids.length, dim)
- * @returns item numbers of each query's top k, best first, and the mean share of items whose codes were scanned
+ * @returns item numbers of each query's top k, best first (none where nothing is known of a query), and the
+ *   mean share of items whose codes were scanned
  */
 export async function rankWithIndex(
   index: Index,
@@ -38,14 +39,18 @@ export async function rankWithIndex(
   });
   const ranked: Uint32Array[] = [];
   let codesScanned = 0;
+  let searches = 0;
   const n = seen.offsets.length - 1;
   for (let query = 0; query < n; query++) {
-    const { vectors, merge } = encode(query, decoded);
-    const exclude = Array.from(listOf(seen, query), (item) => ids[item]!);
-    const found = await index.search(vectors, { k, nprobe, exclude, merge });
-    ranked.push(found.ordinals.map((ordinal) => itemOf[ordinal]!));
-    codesScanned += found.codesScanned;
+    const asked = encode(query, decoded);
+    if (asked) {
+      const exclude = Array.from(listOf(seen, query), (item) => ids[item]!);
+      const found = await index.search(asked.vectors, { k, nprobe, exclude, merge: asked.merge });
+      ranked.push(found.ordinals.map((ordinal) => itemOf[ordinal]!));
+      codesScanned += found.codesScanned;
+      searches++;
+    } else ranked.push(new Uint32Array(0));
     onQuery?.(query + 1);
   }
-  return { ranked, scanned: codesScanned / Math.max(1, n) / numItems };
+  return { ranked, scanned: codesScanned / Math.max(1, searches) / numItems };
 }

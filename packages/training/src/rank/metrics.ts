@@ -87,17 +87,20 @@ function measureList(list: ArrayLike<number>, relevant: Uint32Array, values: Flo
   }
 }
 
-/** Mean share of each exact top k that the other list has in its own top k. */
+/** Mean share of each exact top k that the other list has in its own top k; queries without an exact list aside. */
 export function overlapAtK(
   ranked: readonly ArrayLike<number>[],
   exact: readonly ArrayLike<number>[],
   k: number,
 ): number {
   let sum = 0;
+  let lists = 0;
   for (let query = 0; query < ranked.length; query++) {
     const right = new Set(Array.from(exact[query]!).slice(0, k));
+    if (right.size === 0) continue;
     const found = Array.from(ranked[query]!).slice(0, k);
-    sum += found.filter((item) => right.has(item)).length / Math.max(1, right.size);
+    sum += found.filter((item) => right.has(item)).length / right.size;
+    lists++;
   }
-  return sum / Math.max(1, ranked.length);
+  return sum / Math.max(1, lists);
 }

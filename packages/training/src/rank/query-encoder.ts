@@ -4,10 +4,11 @@ import { gather } from "../data/gather.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";
 
 /**
- * The vectors of query number `query`. `items` are the item vectors (count, dim) that a history is read from: those
- * that are searched, so the decoded ones for an index and the dense ones for brute force.
+ * The vectors of query number `query`, undefined where it has nothing that is known. `items` are the item vectors
+ * (count, dim) that a history is read from: those that are searched, so the decoded ones for an index and the dense
+ * ones for brute force.
  */
-export type QueryEncoder = (query: number, items: Float32Array) => QueryVectors;
+export type QueryEncoder = (query: number, items: Float32Array) => QueryVectors | undefined;
 
 /** A query of a set, as anybody would ask it; its items are item numbers. */
 export function questionOf(
@@ -27,15 +28,14 @@ export function questionOf(
   };
 }
 
-/** Encodes the queries of a set. One of which nothing is known is a zero vector: every score is 0. */
+/** Encodes the queries of a set. */
 export function encoderOf(tower: QueryTower, queries: QuerySet, dataset: Pick<Dataset, "contextNames">): QueryEncoder {
   const { dim } = tower;
-  const nothing = { vectors: [new Float32Array(dim)] };
   return (query, items) => {
     const question = questionOf(queries, dataset, query);
     // a user without a history in data without texts has nothing to ask
-    if (Object.values(question).every((part) => part === undefined)) return nothing;
+    if (Object.values(question).every((part) => part === undefined)) return undefined;
     const { read, embed } = planQuestion(tower, dim, question);
-    return embed(gather(items, read, dim)) ?? nothing;
+    return embed(gather(items, read, dim));
   };
 }

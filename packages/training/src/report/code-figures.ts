@@ -1,35 +1,36 @@
-import { codeUsage } from "@poeem/indexing-layer";
+import { usageOfCounts } from "@poeem/indexing-layer";
 import { formatCount } from "@poeem/offline/progress";
-import type { EncodedVectors, Manifest } from "@poeem/pq-core";
+import type { EncodedVectors, Index, Manifest } from "@poeem/pq-core";
 import { chunkBytes, chunksByKind, usageOfCodes } from "../artifact/summary.ts";
 import { acrossAt, bars, baseAxis, type Figure, SERIES, valueAxis } from "./chart.ts";
 import { formatBytes, formatPercent, formatShort } from "./format.ts";
 
-/** How evenly codes and cells are used, and what the chunks weigh. */
-export function codeFigures(manifest: Manifest, encoded: EncodedVectors): Figure[] {
-  return [
-    subQuantizers(manifest, encoded),
-    ...(manifest.nlist > 1 ? [lists(manifest, encoded)] : []),
-    chunks(manifest),
-  ];
+/** How evenly codes and cells are used, and what the chunks weigh. @param encoded all items, or a sample of them */
+export function codeFigures(index: Index, encoded: EncodedVectors): Figure[] {
+  const { manifest } = index;
+  return [subQuantizers(index, encoded), ...(manifest.nlist > 1 ? [lists(index)] : []), chunks(manifest)];
 }
 
-function subQuantizers(manifest: Manifest, { codes }: EncodedVectors): Figure {
+function subQuantizers({ manifest, codebook }: Index, { codes }: EncodedVectors): Figure {
   const M = manifest.numSubQuantizers;
-  const numCentroids = 2 ** manifest.nbits;
-  const { usage, perplexities, mean, least, unused, allUnused } = usageOfCodes(manifest, codes);
-  const unusedText = `${formatCount(allUnused)} of ${formatCount(M * numCentroids)} centroids are used by no item`;
+  const { usage, numCentroids, allCentroids, perplexities, mean, least, unused, allUnused } = usageOfCodes(
+    codebook,
+    codes,
+  );
+  const unusedText = `${formatCount(allUnused)} of ${formatCount(allCentroids)} centroids are used by no item`;
+  const counted = codes.length / M;
   return {
     id: "codes",
     title: "Use of the codes",
     description:
       `Perplexity of each of the ${M} sub-quantizers: how many of its ${numCentroids} centroids even ` +
       `use would need. Mean ${mean.toFixed(1)}, least ${least.toFixed(1)}; ` +
-      `${allUnused === 0 ? "every centroid is used" : unusedText}.`,
+      `${allUnused === 0 ? "every centroid is used" : unusedText}.` +
+      `${counted < manifest.numItems ? ` Counted on ${formatCount(counted)} items, spread evenly.` : ""}`,
     legend: [],
     option: () => ({
       xAxis: baseAxis("sub-quantizer", { type: "category", data: usage.map((_, m) => String(m)) }),
-      yAxis: valueAxis({ max: numCentroids, interval: numCentroids / 4 }),
+      yAxis: valueAxis({ max: codebook.numCentroids, interval: codebook.numCentroids / 4 }),
       series: [bars(perplexities, SERIES[0], { borderRadius: [2, 2, 0, 0] }, { barCategoryGap: "25%" })],
     }),
     table: {
@@ -39,17 +40,17 @@ function subQuantizers(manifest: Manifest, { codes }: EncodedVectors): Figure {
         perplexity.toFixed(2),
         Math.log2(perplexity).toFixed(2),
         String(unused[m]),
-        formatPercent(Math.max(...counts) / Math.max(1, codes.length / M)),
+        formatPercent(Math.max(...counts) / Math.max(1, counted)),
       ]),
     },
   };
 }
 
-function lists({ nlist, numItems: allItems }: Manifest, { assignments }: EncodedVectors): Figure {
-  const numItems = assignments.length;
-  const { counts, perplexity } = codeUsage(assignments, nlist);
-  const sizes = Array.from(counts).sort((a, b) => b - a);
+function lists({ manifest: { nlist, numItems }, cellSizes }: Index): Figure {
+  const { perplexity, deadShare } = usageOfCounts(cellSizes);
+  const sizes = Array.from(cellSizes).sort((a, b) => b - a);
   const empty = sizes.filter((size) => size === 0).length;
+  const emptyText = `${formatCount(empty)} (${formatPercent(deadShare)}) empty and never visited`;
   const at = (share: number): number => sizes[Math.min(nlist - 1, Math.floor(share * nlist))]!;
   return {
     id: "lists",
@@ -57,9 +58,8 @@ function lists({ nlist, numItems: allItems }: Manifest, { assignments }: Encoded
     description:
       `Items in each of the ${formatCount(nlist)} cells, largest first. Largest ` +
       `${formatCount(sizes[0]!)}, median ${formatCount(at(0.5))}, smallest ${formatCount(sizes.at(-1)!)}; ` +
-      `${empty === 0 ? "no cell is empty" : `${formatCount(empty)} empty`}. A search that visits one cell reads ` +
-      `most where cells are ` +
-      `large.${numItems < allItems ? ` Counted on ${formatCount(numItems)} items, spread evenly.` : ""}`,
+      `${empty === 0 ? "no cell is empty" : emptyText}. A search that visits one cell reads most where ` +
+      "cells are large.",
     legend: [],
     option: () => ({
       xAxis: baseAxis("cell, by size", { type: "category", data: sizes.map((_, i) => String(i + 1)) }),

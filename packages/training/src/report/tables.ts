@@ -1,7 +1,7 @@
 import { formatCount } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
 import { codeShape } from "../artifact/summary.ts";
-import type { DataFacts } from "../data/report.ts";
+import type { DataFacts, HeldOutFacts } from "../data/report.ts";
 import { COLUMNS } from "../evaluate/print.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import type { Table } from "./chart.ts";
@@ -45,7 +45,8 @@ export function factTables(manifest: Manifest, data: DataFacts | undefined): Tit
   ];
 }
 
-function dataRows({ items, events, unknownItems, left, hash, ...counts }: DataFacts): [string, string][] {
+function dataRows(facts: DataFacts): [string, string][] {
+  const { items, events, unknownItems, left, hash, ...counts } = facts;
   return [
     ["items", formatCount(items)],
     ["events", formatCount(events)],
@@ -53,11 +54,25 @@ function dataRows({ items, events, unknownItems, left, hash, ...counts }: DataFa
     ["training queries", formatCount(counts.trainingQueries)],
     ["validation queries", formatCount(counts.validationQueries)],
     ["held-out queries", formatCount(counts.testQueries)],
+    ...heldOutRows(facts),
     ["left out: events of unknown items", formatCount(unknownItems.count)],
     ["left out: held-out events known from training", formatCount(left.repeats)],
     ["left out: held-out users without a history", formatCount(left.withoutHistory)],
     ["SHA-256", hash],
   ];
+}
+
+function heldOutRows({ testPairs, alsoTrained, unknownQueries }: HeldOutFacts): [string, string][] {
+  // an index that an older trainer made has not counted them
+  if (alsoTrained === undefined) return [];
+  const { queries, pairs } = alsoTrained;
+  const rows: [string, string][] = [["held-out pairs of query and item", formatCount(testPairs)]];
+  if (queries !== null) rows.push(["held-out queries also in training, in some spelling", formatCount(queries)]);
+  rows.push(
+    ["held-out pairs also in training", formatCount(pairs)],
+    ["held-out users without a history, who count as 0", formatCount(unknownQueries)],
+  );
+  return rows;
 }
 
 /** The leaves of an object, as "path.to.it" and text. */

@@ -50,7 +50,7 @@ export async function writeReport(folder: string): Promise<void> {
     sections.push({ id: "training", title: "How it was learned", figures: trainingFigures(log), tables: [] });
   }
   sections.push(
-    { id: "index", title: "What is kept", figures: codeFigures(manifest, encoded), tables: [] },
+    { id: "index", title: "What is kept", figures: codeFigures(index, encoded), tables: [] },
     { id: "facts", title: "Data and settings", figures: [], tables: factTables(manifest, data) },
   );
   const name = (manifest.training as { config?: { name?: string } } | undefined)?.config?.name ?? "Index";

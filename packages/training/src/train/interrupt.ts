@@ -11,12 +11,14 @@ export class InterruptedError extends UserError {
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
- * Ctrl-C (SIGINT) and SIGTERM as a wish that the training loop grants between two steps. Outside the loop, and the
- * second time, they end the process at once: whatever is on the disk by then is whole.
+ * Ctrl-C (SIGINT) and SIGTERM as a wish that the training loop grants between two steps, and that waits for an index
+ * that is being written. At other times, and the second time, they end the process at once: whatever is on the disk by
+ * then is whole.
  */
 export class Interrupt {
   #wished = false;
-  #deferred = false;
+  /** What the first signal is answered with while it is deferred. */
+  #answer: string | undefined;
   readonly #farewell: () => string;
   readonly #onSignal = (): void => this.#handle();
 
@@ -31,13 +33,13 @@ export class Interrupt {
     return this.#wished;
   }
 
-  /** From here on until `release` the first signal only sets `requested`. */
-  defer(): void {
-    this.#deferred = true;
+  /** From here on until `release` the first signal only sets `requested`. @param answer what is said then */
+  defer(answer: string): void {
+    this.#answer = answer;
   }
 
   release(): void {
-    this.#deferred = false;
+    this.#answer = undefined;
   }
 
   dispose(): void {
@@ -45,9 +47,9 @@ export class Interrupt {
   }
 
   #handle(): void {
-    if (this.#deferred && !this.#wished) {
+    if (this.#answer !== undefined && !this.#wished) {
       this.#wished = true;
-      process.stderr.write("\nstopping after this step; once more to stop at once\n");
+      process.stderr.write(`\n${this.#answer}; once more to stop at once\n`);
       return;
     }
     process.stderr.write(`\n${this.#farewell()}\n`);

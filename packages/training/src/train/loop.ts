@@ -82,7 +82,7 @@ export async function trainModel(
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
   const progress = startProgress("train", totalSteps * batchSize, "examples");
   const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
-  interrupt?.defer();
+  interrupt?.defer("stopping after this step");
   try {
     while (measured.step < totalSteps && !stopping.done) {
       const at = (measured.step % stepsPerEpoch) * batchSize;
@@ -116,8 +116,9 @@ export async function trainModel(
       if (checkpoints && (ended || checkpoints.due)) await save();
       // Without this a backend that computes synchronously would never let a signal through.
       await nextTurn();
-      if (interrupt?.requested && measured.step < totalSteps) {
-        if (checkpoints) await save();
+      // also after the last step: what follows is done when the training is resumed
+      if (interrupt?.requested) {
+        if (checkpoints && !ended) await save();
         throw new InterruptedError(`stopped at step ${formatCount(measured.step)} of ${formatCount(totalSteps)}`);
       }
     }

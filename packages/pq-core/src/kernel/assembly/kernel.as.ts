@@ -34,14 +34,22 @@ export function scan(from: i32, to: i32, ordinal: u32, bias: f32, maskAt: usize,
   else scan8(ordinal, bias);
 }
 
+let numVisited: i32 = 0;
+
+// How many cells the last search left at cellsAt.
+export function visited(): i32 {
+  return numVisited;
+}
+
 // A whole search of one query: table, cells, scan, ranking of what scores at least `floor`. `offsets` are those of
-// the lists, u32 (cells + 1). Returns the number of results; cellsAt holds the cells afterwards.
-export function search(nprobe: i32, k: i32, heapAt: usize, cellsAt: usize, biasesAt: usize, ordinalsAt: usize,
-  scoresAt: usize, offsets: usize, blocksAt: usize, floor: f32): i32 {
+// the lists, u32 (cells + 1); `sizesAt` as in probe. Returns the number of results; cellsAt holds the cells afterwards.
+export function search(nprobe: i32, k: i32, sizesAt: usize, heapAt: usize, cellsAt: usize, biasesAt: usize,
+  ordinalsAt: usize, scoresAt: usize, offsets: usize, blocksAt: usize, floor: f32): i32 {
   setQuery();
   let best: f32 = 0, cells = 1;
   if (nlist == 0) store<u32>(cellsAt, 0);
-  else cells = probe(nprobe, heapAt, cellsAt, biasesAt);
+  else cells = probe(nprobe, sizesAt, heapAt, cellsAt, biasesAt);
+  numVisited = cells;
   if (byResidual) {
     best = -Infinity;
     for (let i = 0; i < cells; i++) best = max<f32>(best, productOf(cellsAt, i));

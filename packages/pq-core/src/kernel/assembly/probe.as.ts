@@ -1,12 +1,16 @@
-// Which cells a query visits: the best by the metric's score of their centroids.
+// Which cells a query visits: of those that hold items, the best by the metric's score of their centroids.
 import { cellTiles, coarseTerms, nlist, productsAt, termMode } from "./shape.as";
 import { finish, offer, start, theta } from "./heap.as";
 
-/** The nprobe best cells, best first,. */
-export function probe(nprobe: i32, heapAt: usize, cellsAt: usize, scoresAt: usize): i32 {
+let sizesAt: usize = 0; // u32 (nlist), the items of each cell; address 0 = all of them hold some
+
+/** The nprobe best cells, best first; there must be as many that hold items. */
+export function probe(nprobe: i32, sizesAt_: usize, heapAt: usize, cellsAt: usize, scoresAt: usize): i32 {
+  sizesAt = sizesAt_;
   start(nprobe, -Infinity, heapAt);
   if (termMode == 0) offerProducts();
   else for (let l = 0; l < nlist; l++) {
+    if (!isFilled(l)) continue;
     const product = load<f32>(productsAt + (<usize>l << 2)), term = load<f32>(coarseTerms + (<usize>l << 2));
     offer(termMode == 1 ? product - term : term > 0 ? product / term : 0, l);
   }
@@ -21,9 +25,15 @@ function offerProducts(): void {
     const end = min<i32>(nlist, (t + 1) << 4);
     for (let l = t << 4; l < end; l++) {
       const product = load<f32>(productsAt + (<usize>l << 2));
-      if (product >= theta) offer(product, l);
+      if (product >= theta && isFilled(l)) offer(product, l);
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function isFilled(l: i32): bool {
+  return sizesAt == 0 || load<u32>(sizesAt + (<usize>l << 2)) != 0;
 }
 
 // @ts-ignore: decorator

@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto";
+
+/** What an event is for. */
+export const SIDE = {
+  train: 0,
+  /** To be found, while training. */
+  validation: 1,
+  /** To be found, in `evaluate`. */
+  test: 2,
+  /** History of a user that is neither trained on nor to be found. */
+  foldIn: 3,
+} as const;
+
+/** What a column that gives the split may say, and what it means. */
+export const GIVEN_SIDES: ReadonlyMap<string, number> = new Map([
+  ["train", SIDE.train],
+  ["0", SIDE.train],
+  ["false", SIDE.train],
+  ["test", SIDE.test],
+  ["1", SIDE.test],
+  ["true", SIDE.test],
+  ["validation", SIDE.validation],
+  ["valid", SIDE.validation],
+  ["val", SIDE.validation],
+  ["dev", SIDE.validation],
+  ["history", SIDE.foldIn],
+  ["fold-in", SIDE.foldIn],
+]);
+
+/** What an event is for by the column that gives the split, in any case; undefined where it says nothing known. */
+export const givenSide = (value: string): number | undefined => GIVEN_SIDES.get(value.trim().toLowerCase());
+
+/** SHA-256, in hexadecimal, of which events are held out: the same only for the same split of the same events. */
+export function hashOfHeldOut(sides: Uint8Array): string {
+  return createHash("sha256")
+    .update(sides.map((side) => Number(side === SIDE.test)))
+    .digest("hex");
+}

@@ -1,0 +1,77 @@
+import { UserError } from "@poeem/offline/errors";
+import type { Manifest } from "@poeem/pq-core";
+import { normalForm } from "@poeem/towers";
+import type { PoeemConfig } from "../config.ts";
+import { type DataHashes, dataDifference } from "../data/hash.ts";
+import type { LoadedData } from "../data/load.ts";
+import type { Dataset, RawData } from "../data/types.ts";
+
+const MAY_BE_SEEN = "held-out queries may have been trained on";
+
+/** What is compared, as messages call it. */
+interface Names {
+  /** Of the index. */
+  readonly folder: string;
+  /** Of the configuration. */
+  readonly file: string;
+}
+
+type TrainingFacts =
+  | { dataHash?: string; dataHashes?: DataHashes; heldOutHash?: string; config?: PoeemConfig }
+  | undefined;
+
+/** Another split would call queries held out that were trained on. */
+export function checkSplit({ training }: Manifest, config: PoeemConfig, { folder, file }: Names): void {
+  const trained = (training as TrainingFacts)?.config;
+  if (trained === undefined) throw new UserError(`${folder} was not made by \`poeem train\`: its split is not known`);
+  const [before, now] = [splitOf(trained), splitOf(config)];
+  for (const name of Object.keys(now)) {
+    if (before[name] === now[name]) continue;
+    const [then, here] = [before[name] ?? "nothing", now[name] ?? "nothing"];
+    throw new UserError(`${folder} was trained with ${name} ${then}, ${file} says ${here}: ${MAY_BE_SEEN}`);
+  }
+}
+
+/** What a configuration says of the split, by its keys, as JSON; the rows of its SQL count as data. */
+function splitOf({ split, data }: PoeemConfig): Record<string, string | undefined> {
+  const { by, columns, testModulus, share, column } = split;
+  const given = (sql: string | undefined) => (sql === undefined ? undefined : "given");
+  const said = {
+    "split.by": by,
+    "split.columns": columns,
+    "split.testModulus": testModulus,
+    "split.share": share,
+    "split.column": column,
+    "data.test": given(data.test),
+    "data.validation": given(data.validation),
+    "data.history": given(data.history),
+  };
+  return Object.fromEntries(Object.entries(said).map(([key, value]) => [key, JSON.stringify(value)]));
+}
+
+/** What is held out here against what was then: versions of the trainer differ in what they call one query. */
+export function checkHeldOut(
+  { training }: Manifest,
+  raw: RawData,
+  config: PoeemConfig,
+  { heldOutHash }: Dataset,
+  { folder }: Names,
+): void {
+  const trained = (training as TrainingFacts)?.heldOutHash;
+  if (trained === undefined ? !differsBySpelling(raw, config) : trained === heldOutHash) return;
+  throw new UserError(`${folder} was trained by a version of poeem that holds out other queries: ${MAY_BE_SEEN}`);
+}
+
+/** Whether a split by the spelling of queries, as it was made before there was a hash of it, is another one. */
+function differsBySpelling({ events: { query } }: RawData, { events, split: { by, columns } }: PoeemConfig): boolean {
+  if (!query || by !== "hash" || !(columns ?? [events.query]).includes(events.query)) return false;
+  return query.values.some((text) => normalForm(text) !== text);
+}
+
+/** Other data has other held-out queries. */
+export function checkData({ training }: Manifest, raw: LoadedData, { folder, file }: Names): void {
+  const trained = training as TrainingFacts;
+  if (trained?.dataHash === raw.hash) return;
+  const difference = dataDifference(trained?.dataHashes, raw.hashes);
+  throw new UserError(`${folder} was trained on other data than ${file} names: ${difference}; ${MAY_BE_SEEN}`);
+}

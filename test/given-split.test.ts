@@ -1,0 +1,223 @@
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Random } from "@poeem/indexing-layer";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { openQueryTower, planQuestion } from "@poeem/towers";
+import { formatEvaluation } from "@poeem/training/evaluate/print";
+import { expect, it } from "vitest";
+import { poeem } from "./run.ts";
+
+const ADJECTIVES = ["red", "blue", "green", "small", "large", "round", "flat", "warm", "cold", "quiet", "old"];
+const NOUNS = [
+  "boot",
+  "lamp",
+  "chair",
+  "table",
+  "kite",
+  "spoon",
+  "clock",
+  "ladder",
+  "basket",
+  "mirror",
+  "drum",
+  "rope",
+];
+const TITLES = ADJECTIVES.flatMap((adjective) => NOUNS.map((noun) => `${adjective} ${noun}`));
+const DIM = 16;
+const CUTOFFS = [1, 10, 20, 50, 100];
+
+/** A published split, as made-up files: rows of query or user, and item. */
+function makeSplit(kind: "query" | "user", seed: number): Record<"train.csv" | "test.csv" | "history.csv", string[][]> {
+  const random = new Random(seed);
+  const split: ReturnType<typeof makeSplit> = { "train.csv": [], "test.csv": [], "history.csv": [] };
+  for (let who = 0; who < 90; who++) {
+    const noun = random.integer(NOUNS.length);
+    const name =
+      kind === "user" ? `u${who}` : `${NOUNS[noun]} ${ADJECTIVES[who % 11]} ${who % 4 ? "" : "cheap"}`.trim();
+    const events = 2 + random.integer(8);
+    for (let e = 0; e < events; e++) {
+      const item = random.integer(4) === 0 ? random.integer(TITLES.length) : random.integer(11) * NOUNS.length + noun;
+      // some users are in the test alone, some only in history and test; the same pair may be in train and test
+      const file =
+        who % 10 === 0
+          ? "test.csv"
+          : who % 10 === 1 && kind === "user" && e > 0
+            ? "history.csv"
+            : random.integer(3) === 0 || who % 10 === 1
+              ? "test.csv"
+              : "train.csv";
+      split[file].push([name, `p${item}`]);
+    }
+  }
+  return split;
+}
+
+type Form = "mean" | "mixture";
+
+async function writeSplit(kind: "query" | "user", as: Form, seed: number): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "poeem-given-"));
+  const write = (name: string, rows: string[][]): Promise<void> =>
+    writeFile(join(folder, name), rows.map((row) => `${row.join(",")}\n`).join(""));
+  await write("items.csv", [["id", "title"], ...TITLES.map((title, i) => [`p${i}`, title])]);
+  for (const [name, rows] of Object.entries(makeSplit(kind, seed))) await write(name, [[kind, "item"], ...rows]);
+  const sql = (name: string): string => `SELECT * FROM '${name}.csv'`;
+  const config = {
+    name: "given",
+    data: {
+      items: sql("items"),
+      events: sql("train"),
+      test: sql("test"),
+      ...(kind === "user" && { history: sql("history") }),
+    },
+    items: { text: ["title"] },
+    events: { [kind]: kind },
+    model: { dim: DIM, hiddenDim: 0, minFeatureCount: 1, history: { as } },
+    index: { nlist: 4, numSubQuantizers: 8, nprobe: 2, bufferSize: 128, warmup: 0.1 },
+    training: { epochs: 2, batchSize: 64, validations: 1 },
+  };
+  await writeFile(join(folder, "poeem.config.mjs"), `export default ${JSON.stringify(config)};\n`);
+  return folder;
+}
+
+/** Rows of a CSV without quotes. */
+async function readCsv(file: string): Promise<string[][]> {
+  const [, ...lines] = (await readFile(file, "utf8")).trim().split("\n");
+  return lines.map((line) => line.split(","));
+}
+
+/** Means over the queries, in order, of recall@k and nDCG@k as README and --help define them. */
+function meansOf(ranked: ReadonlyMap<string, string[]>, relevant: ReadonlyMap<string, Set<string>>) {
+  const means: Record<string, number> = {};
+  for (const k of CUTOFFS) {
+    let recall = 0;
+    let ndcg = 0;
+    for (const [who, list] of ranked) {
+      const wanted = relevant.get(who)!;
+      let found = 0;
+      let gain = 0;
+      let ideal = 0;
+      list.slice(0, k).forEach((item, place) => {
+        if (!wanted.has(item)) return;
+        found++;
+        gain += 1 / Math.log2(place + 2);
+      });
+      for (let place = 0; place < Math.min(k, wanted.size); place++) ideal += 1 / Math.log2(place + 2);
+      recall += found / wanted.size;
+      ndcg += gain / ideal;
+    }
+    means[`recallAt${k}`] = recall / relevant.size;
+    means[`ndcgAt${k}`] = ndcg / relevant.size;
+  }
+  return means;
+}
+
+it.each([
+  ["query", "mean"],
+  ["user", "mean"],
+  ["user", "mixture"],
+] as const)("evaluate on a given split of %s (%s) equals a loop over the files", async (kind, as) => {
+  const folder = await writeSplit(kind, as, kind === "user" ? 5 : 6);
+  const path = (name: string): string => join(folder, name);
+  const where = ["--config", path("poeem.config.mjs"), "--data", folder];
+  const trained = await poeem(["train", ...where, "--out", path("index"), "--json"]);
+  expect(trained.code, trained.stderr).toBe(0);
+  const evaluated = await poeem(["evaluate", ...where, "--index", path("index"), "--all", "--json"]);
+  expect(evaluated.code, evaluated.stderr).toBe(0);
+  const result = JSON.parse(evaluated.stdout);
+
+  const items = (await readCsv(path("items.csv"))).map(([id]) => id!);
+  const train = await readCsv(path("train.csv"));
+  const test = await readCsv(path("test.csv"));
+  const before = new Map<string, string[]>();
+  if (kind === "user") {
+    for (const [user, item] of [...train, ...(await readCsv(path("history.csv")))]) {
+      before.set(user!, [...(before.get(user!) ?? []), item!]);
+    }
+  }
+  const relevant = new Map<string, Set<string>>();
+  for (const [who, item] of test) relevant.set(who!, (relevant.get(who!) ?? new Set()).add(item!));
+  // sums are to the last digit in one order only: queries as they come, users as the files first name them
+  const order = kind === "query" ? [...relevant.keys()] : [...train, ...test].map(([who]) => who!);
+  const asked = [...new Set(order)].filter((who) => relevant.has(who));
+  const known = (who: string): string[] =>
+    [...new Set(before.get(who) ?? [])].filter((item) => !relevant.get(who)!.has(item));
+
+  // what the index and the files beside it say: vectors before quantization, the query tower
+  const index = await openIndexDirectory(path("index"));
+  const bytes = await readFile(path("index/model/item-vectors.f32"));
+  const dense = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  const decoded = await index.vectors(await index.ordinals(items));
+  const tower = openQueryTower((await index.queryTower())!);
+  const row = (vectors: Float32Array, item: string): number[] =>
+    Array.from(vectors.subarray(items.indexOf(item) * DIM, (items.indexOf(item) + 1) * DIM));
+  const ask = (who: string, vectors: Float32Array) => {
+    const history = known(who);
+    if (kind === "user" && history.length === 0) return undefined;
+    const question = kind === "user" ? { history } : { text: who };
+    const { read, embed } = planQuestion<string>(tower, DIM, question);
+    return embed(Float32Array.from(read.flatMap((item) => row(vectors, item))));
+  };
+
+  const rankings = {
+    dense: new Map<string, string[]>(),
+    index: new Map<string, string[]>(),
+    popular: new Map<string, string[]>(),
+  };
+  const pairs = new Set(train.map((pair) => pair.join()));
+  const popularity = new Map(
+    items.map((item) => [item, [...pairs].filter((pair) => pair.endsWith(`,${item}`)).length]),
+  );
+  for (const who of asked) {
+    const seen = new Set(known(who));
+    const rest = items.filter((item) => !seen.has(item));
+    rankings.popular.set(
+      who,
+      rest.toSorted((a, b) => popularity.get(b)! - popularity.get(a)!),
+    );
+    const query = ask(who, dense);
+    const scoreOf = (item: string): number =>
+      query!.vectors[0]!.reduce((sum, x, d) => sum + x * dense[items.indexOf(item) * DIM + d]!, 0);
+    const scores = new Map(query ? rest.map((item) => [item, scoreOf(item)]) : []);
+    rankings.dense.set(who, query ? rest.toSorted((a, b) => scores.get(b)! - scores.get(a)!) : []);
+    const throughIndex = ask(who, decoded);
+    const { merge } = throughIndex ?? {};
+    const found =
+      throughIndex && (await index.search(throughIndex.vectors, { k: 100, nprobe: 4, exclude: [...seen], merge }));
+    rankings.index.set(who, found ? (await index.items(found.ordinals)).map(({ id }) => String(id)) : []);
+  }
+
+  const rows = result.rows as Record<string, unknown>[];
+  const whole = rows.find((one) => one["kind"] === "index" && one["nprobe"] === 4)!;
+  // the weights of a mixture are fitted anew for the dense vectors; all else is as it is published
+  if (as === "mean") {
+    expect(rows.find((one) => one["kind"] === "dense")).toMatchObject(meansOf(rankings.dense, relevant));
+  }
+  expect(whole).toMatchObject({ scanned: 1, ...meansOf(rankings.index, relevant) });
+  expect(rows.find((one) => one["name"] === "popularity")).toMatchObject(meansOf(rankings.popular, relevant));
+
+  const unknown = [...relevant.keys()].filter((who) => kind === "user" && known(who).length === 0).length;
+  const inTraining = new Set(train.map(([who]) => who));
+  expect(result).toMatchObject({
+    queries: relevant.size,
+    heldOut: relevant.size,
+    testPairs: new Set(test.map((pair) => pair.join())).size,
+    alsoTrained: {
+      queries: kind === "user" ? null : [...relevant.keys()].filter((who) => inTraining.has(who)).length,
+      pairs: new Set(test.map((pair) => pair.join()).filter((pair) => pairs.has(pair))).size,
+    },
+    unknownQueries: unknown,
+  });
+  const said = [
+    `${result.alsoTrained.pairs} of ${result.testPairs} held-out pairs`,
+    ...(kind === "user" ? [`${unknown} held-out users have no history`] : []),
+  ];
+  for (const line of said) for (const text of [trained.stderr, formatEvaluation(result)]) expect(text).toContain(line);
+  expect(JSON.parse(trained.stdout).data.alsoTrained).toEqual(result.alsoTrained);
+  const page = await readFile(path("index/report.html"), "utf8");
+  const rowOf = (name: string): string | undefined => page.match(new RegExp(`${name}</th><td>([^<]*)<`))?.[1];
+  expect(rowOf("held-out pairs also in training")).toBe(`${result.alsoTrained.pairs}`);
+  expect(rowOf("held-out users without a history, who count as 0")).toBe(`${unknown}`);
+  if (kind === "user") expect(unknown).toBeGreaterThan(5);
+  expect(result.alsoTrained.pairs).toBeGreaterThan(0);
+});
