@@ -36,12 +36,6 @@ export type PoeemConfigInput = z.input<typeof SCHEMA>;
 /** A configuration with every default filled in. It travels in the artifact. */
 export type PoeemConfig = z.output<typeof SCHEMA> & { split: { by: SplitKind } };
 
-/** The columns of the items that a configuration names, beside the id. */
-export function itemColumns({ items }: PoeemConfig): string[] {
-  const { title, text, categories, inputs, fields, facets, numbers } = items;
-  return [...new Set([title, ...text, ...categories, ...inputs, ...fields, ...facets, ...numbers])];
-}
-
 /** Gives a `poeem.config.ts` its types: `export default defineConfig({ … })`. */
 export function defineConfig(config: PoeemConfigInput): PoeemConfigInput {
   return config;
@@ -54,13 +48,18 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "(top level)"}: ${issue.message}`);
     throw new UserError(`${where}: ${problems.join("; ")}`);
   }
-  const { model, index, events, split, training } = parsed.data;
+  const { items, model, index, events, split, training } = parsed.data;
   const refuse = (wrong: boolean, why: string): void => {
     if (wrong) throw new UserError(`${where}: ${why}`);
   };
   const { columns } = split;
   const by = splitKind(parsed.data, refuse);
   const named = "to name a column, got none";
+  refuse(
+    items.fields.includes("title") && (items.title ?? "title") !== "title",
+    `items.fields: "title" is what results call the column of items.title ("${items.title}"); ` +
+      "rename the other one in data.items (title AS another_name)",
+  );
   refuse(
     model.history.as === "mixture" && events.user !== undefined && (events.query ?? events.context[0]) !== undefined,
     'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',

@@ -50,7 +50,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   const names = { folder: options.index, file: options.config };
   checkSplit(index.manifest, config, names);
   const raw = await loadData(config, directory, options);
-  checkData(index.manifest, raw, names);
+  checkData(index.manifest, raw, config, names);
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
   checkHeldOut(index.manifest, raw, config, dataset, names);

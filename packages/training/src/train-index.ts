@@ -72,7 +72,7 @@ export async function trainIndex({
   for (const line of describeData(config.name, data)) say(line);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
-    { config, dataHash: raw.hash, backend, code: await codeVersions() },
+    { config, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
     options.checkpointEvery,
   );
   const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);
@@ -89,6 +89,7 @@ export async function trainIndex({
     const exported = await exportModel(trained, config, raw, dataset, filters, {
       dataHash: raw.hash,
       heldOutHash: dataset.heldOutHash,
+      dataHashes: raw.hashes,
       seed: config.training.seed,
       backend,
       epochs: trained.epochs,

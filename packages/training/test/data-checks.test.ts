@@ -2,7 +2,6 @@ import { describe, expect, it, vi } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
-import { filterColumns } from "../src/data/filter-columns.ts";
 import { textsFromColumns } from "../src/data/item-texts.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
 import { load } from "./make-data.ts";
@@ -50,19 +49,22 @@ describe("what is wrong with data is said once, with counts and the first rows",
       "a time that is a text",
       { items, events: events.map((event) => ({ ...event, time: "soon" })) },
       users,
-      "data.events: expected numbers, dates or timestamps in column time, got type VARCHAR",
+      "data.events: expected numbers, dates or timestamps in column time (events.time), got type VARCHAR; " +
+        "SQL that would do: time::TIMESTAMP AS time",
     ],
     [
       "several users a row",
       { items, events: events.map((event) => ({ ...event, user: ["u1", "u2"] })) },
       users,
-      "data.events: expected one value per row in column user, got type VARCHAR[]",
+      "data.events: expected one value per row in column user (events.user), got type VARCHAR[]; " +
+        "SQL that would do: user[1] AS user",
     ],
     [
       "no known item",
       { items, events: events.map((event) => ({ ...event, item: 7 })) },
       users,
-      "data.events: expected at least one event of a known item, got 12 rows and none",
+      "data.events: expected at least one event of a known item, got 12 rows and none: " +
+        'item ids such as "i0" (VARCHAR), event items such as "7" (BIGINT)',
     ],
   ])("%s", async (_, rows, columns, message) => {
     const failed = await load(rows, { events: columns }).catch((error: Error) => error.message);
@@ -90,17 +92,19 @@ describe("what is wrong with data is said once, with counts and the first rows",
       { row: 3, value: "y" },
       { row: 4, value: "x" },
     ];
-    expect(raw.report).toEqual({ items: 5, events: 12, unknownItems: { count: 4, examples } });
+    const sides = 'item ids such as "i0" (VARCHAR), event items such as "x" (VARCHAR)';
+    expect(raw.report).toEqual({ items: 5, events: 12, unknownItems: { count: 4, examples }, notes: [sides] });
     const dataset = buildDataset(raw, config);
     expect(dataset.train.users).toEqual(["u0", "u1", "u2"]);
     expect(dataset.eventItem).toEqual(buildDataset(clean.raw, clean.config).eventItem);
     const facts = dataFacts(raw, dataset);
     expect(facts).toMatchObject({ trainingEvents: dataset.eventItem.length, trainingQueries: 3, testQueries: 3 });
+    expect(describeData("t", facts)).toContain(sides);
     expect(describeData("t", facts)).toContain(
       'left out 4 events of unknown items (row 2: "x", row 3: "y", row 4: "x"); --strict makes them an error',
     );
     await expect(load(rows, { events: users }, { strict: true })).rejects.toThrow(
-      'data.events: 4 rows with an unknown item (row 2: "x", row 3: "y", row 4: "x", …)',
+      `data.events: 4 rows with an unknown item (row 2: "x", row 3: "y", row 4: "x", …); ${sides}`,
     );
   });
 
@@ -160,15 +164,15 @@ describe("features of items", () => {
     });
   });
 
-  it.each([true, "much", [1]])("refuse %o where a number is expected", async (size) => {
-    const wrong = { ...rows, items: [{ id: "a", title: "A", size }] };
-    for (const kind of ["inputs", "numbers"] as const) {
-      const { config, raw } = await load(
-        { ...wrong, events: [{ query: "q", item: "a" }] },
-        { items: { [kind]: ["size"] }, split: { testModulus: 0 } },
-      );
-      const build = (): unknown => (kind === "inputs" ? buildDataset(raw, config) : filterColumns(raw, config));
-      expect(build).toThrow(/^data\.items: column size expected numbers, got /);
+  it.each<[unknown, string]>([
+    [true, "expected numbers in column size (KEY), got type BOOLEAN; SQL that would do: size::INTEGER AS size"],
+    ["much", '1 row with no number in column size (KEY) (row 1: "much")'],
+    [[1], "expected numbers in column size (KEY), got type BIGINT[]; SQL that would do: size[1] AS size"],
+  ])("refuse %o where a number is expected", async (size, message) => {
+    const wrong = { items: [{ id: "a", title: "A", size }], events: [{ query: "q", item: "a" }] };
+    for (const key of ["inputs", "numbers"]) {
+      const failed = await load(wrong, { items: { [key]: ["size"] } }).catch((error: Error) => error.message);
+      expect(failed).toBe(`data.items: ${message.replace("KEY", `items.${key}`)}`);
     }
   });
 });

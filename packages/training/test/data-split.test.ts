@@ -5,7 +5,7 @@ import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { textsFromEvents } from "../src/data/item-texts.ts";
 import type { Dataset, QuerySet } from "../src/data/types.ts";
-import { type EventRow, load, randomWorld } from "./make-data.ts";
+import { type EventRow, ITEM_IDS, load, randomWorld } from "./make-data.ts";
 
 // each case starts a database, which takes seconds on a busy machine
 vi.setConfig({ testTimeout: 120_000 });
@@ -38,7 +38,7 @@ const keyOf = (kind: Kind) => (row: { query: string; user: string }) =>
 function queriesOf(
   set: QuerySet,
 ): { key: string; user: string; text: string; relevant: string[]; history: string[] }[] {
-  const names = (list: Uint32Array): string[] => Array.from(list, (item) => `i${item}`);
+  const names = (list: Uint32Array): string[] => Array.from(list, (item) => ITEM_IDS[item]!);
   return Array.from({ length: set.count }, (_, q) => ({
     key: `${set.texts[q] ?? ""}|${set.users[q] ?? ""}`,
     user: set.users[q] ?? "",
@@ -51,7 +51,7 @@ function queriesOf(
 /** Training events as "query item", sorted. */
 function trainingPairs(dataset: Dataset): string[] {
   const keys = queriesOf(dataset.train).map(({ key }) => key);
-  return Array.from(dataset.eventItem, (item, e) => `${keys[dataset.eventQuery[e]!]} i${item}`).sort();
+  return Array.from(dataset.eventItem, (item, e) => `${keys[dataset.eventQuery[e]!]} ${ITEM_IDS[item]}`).sort();
 }
 
 const byTime = (rows: EventRow[]): EventRow[] =>
@@ -144,9 +144,9 @@ describe.each(CASES)("a data set of %s split %o", (kind, split) => {
       const at = seen.get(user) ?? 0;
       seen.set(user, at + 1);
       const own = mine.filter((row) => row.user === user);
-      expect(`${keyOf(kind)(own[at]!)} ${own[at]!.item}`).toBe(`${key} i${item}`);
+      expect(`${keyOf(kind)(own[at]!)} ${own[at]!.item}`).toBe(`${key} ${ITEM_IDS[item]}`);
       const before = dataset.ordered ? own.slice(0, at) : own;
-      expect(got.map((i) => `i${i}`)).toEqual(distinct(before.map((row) => row.item)));
+      expect(got.map((i) => ITEM_IDS[i])).toEqual(distinct(before.map((row) => row.item)));
     });
   });
 });

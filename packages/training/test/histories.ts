@@ -2,6 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { RawData } from "../src/data/types.ts";
+import { itemTable } from "./item-table.ts";
 
 /**
  * Readers of `numItems` books in `numKinds` kinds: each reads two kinds, so that a book says which others come with it,
@@ -45,7 +46,7 @@ export function readers(
   };
   const raw: RawData = {
     ids: Array.from({ length: numItems }, (_, i) => `book-${i}`),
-    items: { count: numItems, columns: new Map([["title", Array.from({ length: numItems }, (_, i) => `book ${i}`)]]) },
+    items: itemTable(numItems, { title: Array.from({ length: numItems }, (_, i) => `book ${i}`) }),
     events: {
       count,
       query: undefined,

@@ -3,10 +3,11 @@ import { itemTowerBytes, openItemTowerFile } from "../src/artifact/item-tower-fi
 import { useBackend } from "../src/backend/backend.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
-import type { ItemTable, RawData } from "../src/data/types.ts";
+import type { RawData } from "../src/data/types.ts";
 import { embedItems } from "../src/encode/embed-items.ts";
 import type { EmbeddingTable } from "../src/model/embedding-table.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
+import { itemTable } from "./item-table.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -16,15 +17,14 @@ beforeAll(async () => {
 
 const count = 30;
 const titles = Array.from({ length: count }, (_, i) => (i % 6 === 0 ? `thing ${i}` : `thing${i} of kind ${i % 5}`));
-const items: ItemTable = {
+const items = itemTable(
   count,
-  columns: new Map<string, readonly unknown[]>([
-    ["title", titles],
-    ["kind", titles.map((_, i) => (i % 4 === 0 ? null : i % 4 === 1 ? [`k${i % 5}`, "both"] : `k${i % 5}`))],
-    ["price", titles.map((_, i) => (i % 7 === 0 ? null : i * i))],
-    ["year", titles.map((_, i) => String(1990 + i))],
-  ]),
-};
+  {
+    title: titles,
+    kind: titles.map((_, i) => (i % 4 === 0 ? null : i % 4 === 1 ? [`k${i % 5}`, "both"] : `k${i % 5}`)),
+  },
+  { price: titles.map((_, i) => (i % 7 === 0 ? null : i * i)), year: titles.map((_, i) => 1990 + i) },
+);
 const ids = titles.map((_, i) => `item-${i}`);
 const raw: RawData = {
   ids,
@@ -102,11 +102,11 @@ describe("the item tower without TensorFlow.js", () => {
 
   it("leaves out categories and words it was not trained with, and names items of which it knows nothing", async () => {
     const { config, weights } = await towerOf({ text: ["title"], categories: ["kind"] });
-    const columns = new Map<string, readonly unknown[]>([
-      ["title", ["thing 3", "thing 3", "☂", null]],
-      ["kind", ["unheard of", null, "unheard of", ""]],
-    ]);
-    const { vectors, nothingKnown } = embedItems(weights, config, ["a", "b", "c", "d"], { count: 4, columns });
+    const table = itemTable(4, {
+      title: ["thing 3", "thing 3", "☂", null],
+      kind: ["unheard of", null, "unheard of", ""],
+    });
+    const { vectors, nothingKnown } = embedItems(weights, config, ["a", "b", "c", "d"], table);
     expect(nothingKnown).toEqual(["c", "d"]);
     expect(vectors.subarray(0, 16)).toEqual(vectors.subarray(16, 32));
     expect(vectors.subarray(32).every((value) => value === 0)).toBe(true);

@@ -3,15 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { type PoeemConfig, type PoeemConfigInput, resolveConfig } from "../src/config.ts";
-import { type LoadOptions, loadData } from "../src/data/load.ts";
-import type { RawData } from "../src/data/types.ts";
+import { type LoadedData, type LoadOptions, loadData } from "../src/data/load.ts";
 
 /** Writes items, events and other parts as JSON lines into a new folder and loads them as a config does. */
 export async function load(
   rows: { items: object[]; events: object[] } & Partial<Record<"test" | "validation" | "history", object[]>>,
   overrides: Partial<PoeemConfigInput> = {},
   options: LoadOptions = {},
-): Promise<{ config: PoeemConfig; raw: RawData; directory: string }> {
+): Promise<{ config: PoeemConfig; raw: LoadedData; directory: string }> {
   const directory = await mkdtemp(join(tmpdir(), "poeem-data-"));
   const write = (name: string, objects: object[]): Promise<void> =>
     writeFile(join(directory, name), objects.map((row) => JSON.stringify(row)).join("\n"));
@@ -27,6 +26,9 @@ export async function load(
   );
   return { config, raw: await loadData(config, directory, options), directory };
 }
+
+/** Ids of the items of `randomWorld` in the order of their numbers. */
+export const ITEM_IDS: readonly string[] = Array.from({ length: 30 }, (_, i) => `i${i}`).sort();
 
 export interface EventRow {
   readonly query: string;

@@ -11,6 +11,7 @@ import { TwoTower } from "../src/model/two-tower.ts";
 import { joinStates, restoreParts } from "../src/state.ts";
 import { layerState } from "../src/train/layer-state.ts";
 import { TrainingStep } from "../src/train/step.ts";
+import { itemTable } from "./item-table.ts";
 
 beforeAll(async () => {
   await useBackend("wasm");
@@ -35,13 +36,7 @@ function setUp(training: PoeemConfigInput["training"] = {}) {
   const names = Array.from({ length: 40 }, (_, i) => `thing${i} of kind ${i % 5}`);
   const raw: RawData = {
     ids: names.map((_, i) => `item-${i}`),
-    items: {
-      count: names.length,
-      columns: new Map([
-        ["title", names],
-        ["kind", names.map((_, i) => `k${i % 5}`)],
-      ]),
-    },
+    items: itemTable(names.length, { title: names, kind: names.map((_, i) => `k${i % 5}`) }),
     events: {
       count: 80,
       query: {

@@ -4,7 +4,7 @@ import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem
 import { writeQueryTower } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
-import { itemFields } from "../data/item-fields.ts";
+import { fieldKinds, itemFields } from "../data/item-fields.ts";
 import type { Dataset, RawData } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
@@ -89,11 +89,17 @@ export async function exportModel(
     assignments,
     codes,
     ids: [...dataset.ids],
-    fields: itemFields(raw.items, config),
+    fields: itemFields(raw.items),
     ...filterColumns,
     queryTower: writeQueryTower(queryTower),
     defaultNprobe: Math.min(config.index.nprobe, Math.max(1, config.index.nlist)),
-    training: { ...facts, towerDifference, ...(fitted && { partitionR2: fitted.r2 }), config },
+    training: {
+      ...facts,
+      towerDifference,
+      ...(fitted && { partitionR2: fitted.r2 }),
+      columns: fieldKinds(raw.items),
+      config,
+    },
   });
   return { artifact, itemVectors, itemTower: { weights: await model.itemTower(), moments }, towerDifference };
 }

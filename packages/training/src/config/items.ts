@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { columns } from "./values.ts";
+import { column, columns } from "./values.ts";
 
 export const ITEMS = z.strictObject({
   id: z.string().default("id"),
-  /** Shown as the name of a result. */
-  title: z.string().default("title"),
+  /** Column shown as the name of a result; default: the column "title", if there is one. */
+  title: column.optional(),
   /**
    * Columns whose words describe the item to the item tower. What they hold is known of an item; a held-out query
    * that is one of them, word for word, is an easy one.

@@ -4,31 +4,41 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from "@duckdb/node-api";
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { duckdbMessage } from "./duckdb-message.ts";
+
+/** A query of the user's, and what it is called in errors, such as "data.items". */
+export interface Source {
+  readonly source: string;
+  readonly sql: string;
+}
 
 /** A name as SQL takes it, whatever is in it. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+/** A text as SQL takes it, whatever is in it. */
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** DuckDB with a database file in a temporary folder: what exceeds `memoryLimit` goes to disk until `close`. */
 export class Database {
+  /** Where relative names of files in SQL are looked up, one after the other. */
+  readonly folders: readonly string[];
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
   readonly #remove: () => void;
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, remove: () => void) {
+  private constructor(
+    folders: readonly string[],
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    remove: () => void,
+  ) {
+    this.folders = folders;
     this.#instance = instance;
     this.#connection = connection;
     this.#remove = remove;
   }
 
-  /** @param folders where relative names of files in SQL are looked up, one after the other. */
-  static async open(folders: string | readonly string[], memoryLimit: string): Promise<Database> {
-    const path = typeof folders === "string" ? [folders] : folders;
-    // DuckDB's list of folders knows no escape
-    const commas = path.find((one) => one.includes(","));
-    if (commas !== undefined)
-      throw new UserError(`expected a folder of data without a comma in its name, got ${commas}`);
+  static async open(folders: readonly string[], memoryLimit: string): Promise<Database> {
     const folder = await mkdtemp(join(tmpdir(), `poeem-duckdb-${process.pid}-`));
     const remove = (): void => rmSync(folder, { recursive: true, force: true });
     process.once("exit", remove);
@@ -38,8 +48,9 @@ export class Database {
         temp_directory: join(folder, "spill"),
       });
       const connection = await instance.connect();
-      await connection.run(`SET file_search_path = ${literal(path.join(","))}`);
-      return new Database(instance, connection, () => {
+      // what a time with its zone is shown in, wherever this runs
+      await connection.run("SET TimeZone = 'UTC'");
+      return new Database(folders, instance, connection, () => {
         process.off("exit", remove);
         remove();
       });
@@ -51,13 +62,20 @@ export class Database {
 
   /** Names and types of the columns that a query of the user's, called `source` in errors, gives; it is not run. */
   async describe(source: string, sql: string): Promise<Map<string, string>> {
-    const rows = await this.#guard(source, () => this.rows(`DESCRIBE ${subquery(sql)}`));
-    return new Map(rows.map((row) => [row["column_name"] as string, row["column_type"] as string]));
+    const types = new Map<string, string>();
+    for (const { column_name: name, column_type: type } of await this.ask(source, `DESCRIBE (${sql})`))
+      if (!types.has(name as string)) types.set(name as string, type as string);
+    return types;
+  }
+
+  /** A small result of SQL over the user's files, as `rows` gives it. */
+  ask(source: string, sql: string): Promise<Record<string, unknown>[]> {
+    return this.#guard(source, () => this.rows(sql));
   }
 
   /** Runs a query of the user's once and keeps what `list` selects of it in a table. */
   async keep(source: string, table: string, sql: string, list: string): Promise<void> {
-    await this.#guard(source, () => this.run(`CREATE TABLE ${table} AS SELECT ${list} FROM ${subquery(sql)}`));
+    await this.#guard(source, () => this.run(`CREATE TABLE ${table} AS SELECT ${list} FROM (${sql})`));
   }
 
   async run(sql: string): Promise<void> {
@@ -83,17 +101,12 @@ export class Database {
     this.#remove();
   }
 
-  /** What DuckDB says against the user's SQL or files, as one line that names the query. */
+  /** What DuckDB says against the user's SQL or files, as a line or two that name the query. */
   async #guard<T>(source: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw new UserError(`${source}: ${messageOf(error).replace(/ LINE \d+:.*$/, "")}`);
+      throw new UserError(`${source}: ${duckdbMessage(error)}`);
     }
   }
-}
-
-/** A query of the user's as part of another one; it may end in a semicolon and comments. */
-function subquery(sql: string): string {
-  return `(${sql.replace(/;(\s|--[^\n]*(\n|$)|\/\*[\s\S]*?\*\/)*$/, "")}\n)`;
 }

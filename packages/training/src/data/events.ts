@@ -1,11 +1,14 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
+import type { ColumnType } from "./column-type.ts";
+import { keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
-import { type EventSource, keepEvents, PART, wrongParts } from "./event-sources.ts";
-import type { KeptTable } from "./kept-table.ts";
-import { EXAMPLES, findRows, type Problem, refuse } from "./problems.ts";
-import { type Dictionary, type EventTable, type Example, type Finding, NONE } from "./types.ts";
+import { type EventSource, keepEvents, PART, placeOf, wrongParts } from "./event-sources.ts";
+import { joinItems } from "./join-items.ts";
+import type { TypedColumn } from "./json-columns.ts";
+import { findRows, type Problem, refuse } from "./problems.ts";
+import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -16,30 +19,45 @@ import { type Dictionary, type EventTable, type Example, type Finding, NONE } fr
 export async function readEvents(
   database: Database,
   config: PoeemConfig,
-  items: KeptTable,
-): Promise<{ events: EventTable; unknownItems: Finding }> {
-  const { query, user, item, time, context } = config.events;
-  const { columns: hashed = [], column } = config.split;
-  const texts = [query, user, item, ...context, ...hashed, column].filter((name) => name !== undefined);
-  const wanted = { texts, values: time === undefined ? [] : [time] };
-  const { whole: table, sources } = await keepEvents(database, config, wanted);
-  const { count: rows } = table;
+  id: TypedColumn,
+): Promise<{ events: EventTable; unknownItems: Finding & { sides?: string }; note: string | undefined }> {
+  const { user, item, time } = config.events;
+  const uses = eventUses(config);
+  const { columns: typed, sources } = await keepEvents(database, config, uses);
+  const rows = sources.reduce((sum, { table }) => sum + table.count, 0);
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
-  for (const source of sources) await checkEvents(database, config, source);
+  for (const source of sources) await checkEvents(database, config, uses, source);
 
-  const columns = new Map<string, Dictionary>();
-  for (const name of sources.length > 1 ? [...texts, PART] : texts) {
-    if (name === item || columns.has(name)) continue;
-    const values = await numberValues(database, table.sql(name), `dictionary${columns.size}`);
-    columns.set(name, { values, numbers: new Uint32Array(rows) });
+  const columns = new Map<string, Dictionary & { readonly key: string }>();
+  for (const [name, { type, sql }] of typed) {
+    if (name === item || name === time) continue;
+    const key = keySql(type, sql);
+    const values = await numberValues(database, key, `dictionary${columns.size}`);
+    columns.set(name, { key, values, numbers: new Uint32Array(rows) });
   }
-  const onItem = joinOnItem(config, items, table);
+  const join = await joinItems(database, id, typed.get(item)!);
   const numbers = new Uint32Array(rows);
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
-  const timeValue = time && secondsOf(table, time);
-  await fill(database, config, { table, onItem, timeValue }, numbers, columns, times);
-  const unknown = numbers.includes(NONE) ? await unknownItems(database, config, items, sources) : NO_ROWS;
-  return { events: eventTable(config, numbers, columns, times), unknownItems: unknown };
+  const clock = time === undefined ? undefined : typed.get(time);
+  await fill(database, { user, join: join.sql, clock }, numbers, columns, times);
+  const unknown = numbers.includes(NONE) ? await join.unknown() : { count: 0, examples: [] };
+  const unknownItems = { ...unknown, examples: unknown.examples.map((example) => placeOf(example, sources)) };
+  return { events: eventTable(config, numbers, columns, times), unknownItems, note: join.note };
+}
+
+function eventUses({ events, split }: PoeemConfig): Use[] {
+  const { query, user, item, time, context } = events;
+  const uses = (key: string, role: Role, columns: readonly (string | undefined)[]): Use[] =>
+    columns.flatMap((column) => (column === undefined ? [] : [{ key, column, role }]));
+  return [
+    ...uses("events.query", "id", [query]),
+    ...uses("events.user", "id", [user]),
+    ...uses("events.item", "id", [item]),
+    ...uses("events.context", "text", context),
+    ...uses("split.columns", "text", split.columns ?? []),
+    ...uses("split.column", "text", [split.column]),
+    ...uses("events.time", "time", [time]),
+  ];
 }
 
 /** The columns as a table, without the events of unknown items. */
@@ -82,12 +100,12 @@ export function numbersOf(chunk: DuckDBDataChunk, column: number): Uint32Array {
   return (chunk.getColumnVector(column) as unknown as { items: Uint32Array }).items;
 }
 
-/** Numbers the distinct values of a column in order of their first event, in a table; null gets no number. */
-async function numberValues(database: Database, column: string, table: string): Promise<string[]> {
+/** Numbers the distinct values of a key in the order of their texts, in a table; null gets no number. */
+async function numberValues(database: Database, key: string, table: string): Promise<string[]> {
   await database.run(
     `CREATE TABLE ${table} AS
-     SELECT value, (row_number() OVER (ORDER BY first) - 1)::UINTEGER AS number
-     FROM (SELECT ${column} AS value, min(rowid) AS first FROM events WHERE ${column} IS NOT NULL GROUP BY ${column})`,
+     SELECT value, (row_number() OVER (ORDER BY value::VARCHAR) - 1)::UINTEGER AS number
+     FROM (SELECT DISTINCT ${key} AS value FROM events) WHERE value IS NOT NULL`,
   );
   const values: string[] = [];
   await database.scan(`SELECT value::VARCHAR FROM ${table} ORDER BY number`, (chunk) => {
@@ -96,30 +114,33 @@ async function numberValues(database: Database, column: string, table: string): 
   return values;
 }
 
-/** Joins the numbers of items and values to the events: by user, oldest first, or in the order of the rows. */
+/** Joins the numbers of items and values to the events: by user, oldest first, or by all there is without users. */
 async function fill(
   database: Database,
-  config: PoeemConfig,
-  sql: { table: KeptTable; onItem: string; timeValue: string | undefined },
+  { user, join, clock }: { user: string | undefined; join: string; clock: TypedColumn | undefined },
   items: Uint32Array,
-  columns: ReadonlyMap<string, Dictionary>,
+  columns: ReadonlyMap<string, Dictionary & { readonly key: string }>,
   times: Float64Array | undefined,
 ): Promise<void> {
   const outputs: (Uint32Array | Float64Array)[] = [items];
-  const selected = [`coalesce(items.rowid, ${NONE})::UINTEGER`];
-  const joins = [`LEFT JOIN items ON ${sql.onItem}`];
-  const order = ["events.rowid"];
-  for (const [name, { numbers }] of columns) {
+  const selected = [`coalesce(item_ids.number, ${NONE})::UINTEGER`];
+  const joins = [`LEFT JOIN item_ids ON item_ids.value = ${join}`];
+  const order: string[] = [];
+  for (const [name, { numbers, key }] of columns) {
     const table = `dictionary${joins.length - 1}`;
     outputs.push(numbers);
     selected.push(`coalesce(${table}.number, ${NONE})::UINTEGER`);
-    joins.push(`LEFT JOIN ${table} ON ${table}.value = ${sql.table.sql(name)}`);
-    if (name === config.events.user) order.unshift(`${table}.number`, ...(sql.timeValue ? [sql.timeValue] : []));
+    joins.push(`LEFT JOIN ${table} ON ${table}.value = ${key}`);
+    order.push(...(user === undefined || name === user ? [`${table}.number`] : []));
   }
-  if (times && sql.timeValue) {
+  if (times && clock) {
     outputs.push(times);
-    selected.push(sql.timeValue);
+    selected.push(
+      clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${textSql(clock.type, clock.sql)}::DOUBLE`,
+    );
   }
+  // what one user did at one time is in the order of the rows: without users that says nothing
+  order.push(...(user === undefined ? ["item_ids.number"] : []), ...(clock ? [clock.sql] : []), "events.rowid");
   let at = 0;
   await database.scan(
     `SELECT ${selected.join(", ")} FROM events ${joins.join(" ")} ORDER BY ${order.join(", ")}`,
@@ -133,62 +154,28 @@ async function fill(
   if (at !== items.length) throw new Error(`[training] expected ${items.length} events, got ${at}`);
 }
 
-/** Ids of one type are compared as they are; else as text: "7" and 7 are the same id. */
-function joinOnItem(config: PoeemConfig, items: KeptTable, events: KeptTable): string {
-  const { id } = config.items;
-  const { item } = config.events;
-  const text = items.type(id) === events.type(item) ? "" : "::VARCHAR";
-  return `${items.sql(id)}${text} = ${events.sql(item)}${text}`;
-}
-
-function secondsOf(table: KeptTable, name: string): string {
-  const value = table.sql(name);
-  return `${isClock(table.type(name)) ? `epoch(${value})` : value}::DOUBLE`;
-}
-
-const isClock = (type: string): boolean => type === "DATE" || type.startsWith("TIMESTAMP");
-const isNumber = (type: string): boolean =>
-  /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/.test(type);
-
-/** Types of the columns, and values that must be there. */
-async function checkEvents(database: Database, config: PoeemConfig, { source, table }: EventSource): Promise<void> {
-  const { query, user, time, context } = config.events;
-  for (const name of [query, user, ...context]) {
-    const type = name === undefined ? "" : table.type(name);
-    if (/\[\d*\]$|^(STRUCT|MAP|UNION)/.test(type)) {
-      throw new UserError(`${source}: expected one value per row in column ${name}, got type ${type}`);
-    }
-  }
-  const timeType = time === undefined ? "DOUBLE" : table.type(time);
-  if (!isClock(timeType) && !isNumber(timeType)) {
-    throw new UserError(`${source}: expected numbers, dates or timestamps in column ${time}, got type ${timeType}`);
-  }
-  const problems: Problem[] = [];
-  for (const name of [query, user, time]) {
-    if (name === undefined) continue;
-    const value = table.sql(name);
-    const missing = name === time ? `${value} IS NULL` : `coalesce(${value}::VARCHAR, '') = ''`;
-    problems.push({ what: `no ${name}`, ...(await findRows(database, `${table.name} WHERE ${missing}`, value)) });
-  }
-  refuse(source, [...problems, ...(await wrongParts(database, config, table))]);
-}
-
-const NO_ROWS: Finding = { count: 0, examples: [] };
-
-/** Rows of unknown items in all sources; of others than `data.events` the examples say which. */
-async function unknownItems(
+/** Values that must be there: a time that is infinite or NaN is none. */
+async function checkEvents(
   database: Database,
   config: PoeemConfig,
-  items: KeptTable,
-  sources: readonly EventSource[],
-): Promise<Finding> {
-  let count = 0;
-  const examples: Example[] = [];
-  for (const { source, table } of sources) {
-    const from = `${table.name} ANTI JOIN items ON ${joinOnItem(config, items, table)}`;
-    const found = await findRows(database, from, table.sql(config.events.item));
-    count += found.count;
-    examples.push(...found.examples.map((one) => (source === "data.events" ? one : { source, ...one })));
+  uses: readonly Use[],
+  from: EventSource,
+): Promise<void> {
+  const { source, table, typed } = from;
+  const problems: Problem[] = [];
+  const find = async (what: string, where: string, sql: string): Promise<void> => {
+    problems.push({ what, ...(await findRows(database, `${table.name} WHERE ${where}`, sql)) });
+  };
+  for (const { key, column, role } of uses) {
+    const { type, sql } = typed.get(column)!;
+    if (key === "events.query" || key === "events.user")
+      await find(`no ${column}`, `(${keySql(type, sql)}) IS NULL`, sql);
+    if (role === "time") await find(`no ${column}`, missingTime(type, sql), sql);
+    const rounded = role === "id" ? roundedSql(type, sql) : undefined;
+    if (rounded !== undefined) await find(roundedWords(column, type), rounded, sql);
   }
-  return { count, examples: examples.slice(0, EXAMPLES) };
+  refuse(source, [...problems, ...(await wrongParts(database, config, from))]);
 }
+
+const missingTime = ({ kind }: ColumnType, time: string): string =>
+  kind === "float" || kind === "clock" ? `${time} IS NULL OR NOT isfinite(${time})` : `${time} IS NULL`;

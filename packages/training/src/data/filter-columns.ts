@@ -1,28 +1,18 @@
 import type { ArtifactInput } from "@poeem/pq-core";
 import type { PoeemConfig } from "../config.ts";
-import { numberOf } from "./item-features.ts";
-import { itemColumn } from "./item-texts.ts";
+import { itemNumbers, valuesOf } from "./item-texts.ts";
 import type { RawData } from "./types.ts";
 
 /** What items can be filtered by, as the artifact's writer takes it. */
 export type FilterColumns = Required<Pick<ArtifactInput, "facets" | "numbers">>;
 
-/**
- * Reads the facet and number columns: before training, so that a wrong value shows at once.
- *
- * @param source name of the items in errors
- * @throws UserError for a value that is no number
- */
-export function filterColumns(raw: Pick<RawData, "items">, config: PoeemConfig, source?: string): FilterColumns {
-  const column = <T>(name: string, read: (value: unknown, name: string, source?: string) => T): T[] =>
-    itemColumn(raw.items, name).map((value) => read(value, name, source));
+/** The facet and number columns. */
+export function filterColumns({ items }: Pick<RawData, "items">, config: PoeemConfig): FilterColumns {
+  const { facets, numbers } = config.items;
+  const valuesIn = (name: string): string[][] =>
+    Array.from({ length: items.count }, (_, item) => valuesOf(items, name, item));
   return {
-    facets: Object.fromEntries(config.items.facets.map((name) => [name, column(name, facetValue)])),
-    numbers: Object.fromEntries(config.items.numbers.map((name) => [name, column(name, numberOf)])),
+    facets: Object.fromEntries(facets.map((name) => [name, valuesIn(name)])),
+    numbers: Object.fromEntries(numbers.map((name) => [name, itemNumbers(items, name)])),
   };
-}
-
-function facetValue(value: unknown): string | readonly string[] | undefined {
-  if (value === null || value === undefined || value === "") return undefined;
-  return Array.isArray(value) ? value.filter((one) => one !== null && one !== "").map(String) : String(value);
 }

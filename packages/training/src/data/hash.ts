@@ -2,18 +2,86 @@ import { createHash, type Hash } from "node:crypto";
 import type { Texts } from "./text-list.ts";
 import type { EventTable, ItemTable } from "./types.ts";
 
-/** SHA-256, in hexadecimal, of everything that was read. */
-export function hashData(ids: Texts, items: ItemTable, events: EventTable): string {
+/** SHA-256, in hexadecimal, of what was read. */
+export interface DataHashes {
+  readonly items: string;
+  readonly events: string;
+  /** The same for the same events in another order. */
+  readonly eventsInAnyOrder: string;
+}
+
+export function hashesOf(ids: Texts, items: ItemTable, events: EventTable): DataHashes {
+  return {
+    items: hashItems(ids, items),
+    events: hashEvents(events, (hash, column) => hash.update(bytesOf(column))),
+    eventsInAnyOrder: hashEvents(events, () => undefined, sumOfEvents(events)),
+  };
+}
+
+/** One hash for all. */
+export const hashOf = (hashes: DataHashes): string => createHash("sha256").update(JSON.stringify(hashes)).digest("hex");
+
+/**
+ * In which SQL to look when data are not what they were; undefined when they are.
+ * @param from what the SQL of the events is called
+ */
+export function dataDifference(
+  before: DataHashes | undefined,
+  now: DataHashes,
+  from = "data.events",
+): string | undefined {
+  if (before === undefined) return "they were read by an earlier version of poeem";
+  if (before.items !== now.items) return "data.items gives other rows";
+  if (before.events === now.events) return undefined;
+  return before.eventsInAnyOrder === now.eventsInAnyOrder
+    ? `${from} gives the same rows in another order, and an ORDER BY in it would settle that`
+    : `${from} gives other rows`;
+}
+
+function hashItems(ids: Texts, items: ItemTable): string {
   const hash = createHash("sha256");
   addValues(hash, "ids", ids);
-  for (const [name, values] of items.columns) addValues(hash, `item ${name}`, values);
-  hash.update(bytesOf(events.item));
-  for (const [name, { values, numbers }] of events.columns) {
+  for (const [name, values] of items.texts) addValues(hash, `item ${name}`, values);
+  for (const [name, values] of items.numbers) hash.update(`number ${name}`).update(bytesOf(values));
+  return hash.update(JSON.stringify([...items.fields])).digest("hex");
+}
+
+function hashEvents(
+  { item, columns, time }: EventTable,
+  addRows: (hash: Hash, column: Uint32Array | Float64Array) => void,
+  more = "",
+): string {
+  const hash = createHash("sha256").update(more);
+  addRows(hash, item);
+  for (const [name, { values, numbers }] of columns) {
     addValues(hash, `event ${name}`, values);
-    hash.update(bytesOf(numbers));
+    addRows(hash, numbers);
   }
-  if (events.time) hash.update("time").update(bytesOf(events.time));
+  if (time) addRows(hash.update("time"), time);
   return hash.digest("hex");
+}
+
+/** A sum over the events, each mixed to 32 bits, twice: the order of the events does not show in it. */
+function sumOfEvents({ count, item, columns, time }: EventTable): string {
+  const seconds = time && new Uint32Array(time.buffer, time.byteOffset, 2 * time.length);
+  const numbers = [item, ...[...columns.values()].map((column) => column.numbers)];
+  let [one, two] = [0, 0];
+  for (let event = 0; event < count; event++) {
+    let mixed = 0x9e3779b9;
+    for (const column of numbers) mixed = mix(mixed ^ column[event]!);
+    if (seconds) mixed = mix(mix(mixed ^ seconds[2 * event]!) ^ seconds[2 * event + 1]!);
+    one = (one + mixed) >>> 0;
+    two = (two + mix(mixed + 0x85ebca6b)) >>> 0;
+  }
+  return `${count} ${one} ${two}`;
+}
+
+/** The finalizer of MurmurHash3: every bit of a 32-bit number changes half of the others. */
+function mix(value: number): number {
+  let bits = value;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return bits ^ (bits >>> 16);
 }
 
 function addValues(hash: Hash, name: string, values: Pick<readonly unknown[], "length" | "at">): void {

@@ -1,18 +1,11 @@
-import { UserError } from "@poeem/offline/errors";
 import { type NumberColumn, standardScore } from "@poeem/towers";
 import { type Csr, CsrBuilder } from "./csr.ts";
-import { itemColumn } from "./item-texts.ts";
+import { itemNumbers, valuesOf } from "./item-texts.ts";
 import type { ItemNumbers, ItemTable } from "./types.ts";
 
 /** The categories of an item, as "column\tvalue", each once; a list of values gives several. */
 export function categoriesOf(items: ItemTable, names: readonly string[], item: number): string[] {
-  return names.flatMap((name) => {
-    const value = itemColumn(items, name)[item];
-    const values = new Set<unknown>(Array.isArray(value) ? value : [value]);
-    return Array.from(values).flatMap((one) =>
-      one === null || one === undefined || one === "" ? [] : `${name}\t${String(one)}`,
-    );
-  });
+  return names.flatMap((name) => valuesOf(items, name, item).map((value) => `${name}\t${value}`));
 }
 
 /**
@@ -33,10 +26,10 @@ export function categoryRows(items: ItemTable, names: readonly string[]): { rows
   return { rows: lists.build(), names: [...rowOf.keys()] };
 }
 
-/** Number columns with mean 0 and deviation 1. Throws a `UserError` on a value that is no number. */
+/** Number columns with mean 0 and deviation 1. */
 export function standardise(items: ItemTable, names: readonly string[]): ItemNumbers | undefined {
   if (names.length === 0) return undefined;
-  const read = names.map((name) => Float64Array.from(itemColumn(items, name), (value) => numberOf(value, name)));
+  const read = names.map((name) => itemNumbers(items, name));
   const columns = read.map((column, c): NumberColumn => {
     const present = column.filter((value) => !Number.isNaN(value));
     const mean = present.reduce((sum, value) => sum + value, 0) / Math.max(1, present.length);
@@ -48,14 +41,4 @@ export function standardise(items: ItemTable, names: readonly string[]): ItemNum
     for (const [item, value] of column.entries()) values[item * names.length + c] = standardScore(value, columns[c]!);
   });
   return { columns, values };
-}
-
-/** NaN where the item has no number. DuckDB hands 64-bit integers and decimals over as text. */
-export function numberOf(value: unknown, name: string, source = "data.items"): number {
-  if (value === null || value === undefined || value === "") return Number.NaN;
-  const number = typeof value === "boolean" || typeof value === "object" ? Number.NaN : Number(value);
-  if (!Number.isFinite(number)) {
-    throw new UserError(`${source}: column ${name} expected numbers, got ${JSON.stringify(value)}`);
-  }
-  return number;
 }

@@ -1,12 +1,26 @@
+import { isBlank } from "./column-values.ts";
 import { type Csr, joinLists, listOf } from "./csr.ts";
-import type { ItemTable, QuerySet, RawData } from "./types.ts";
+import type { ItemTable, QuerySet, RawData, TextColumn } from "./types.ts";
 import { Seen } from "./users.ts";
 
-/** Values of a column of the items that the config names. */
-export function itemColumn(items: ItemTable, name: string): readonly unknown[] {
-  const column = items.columns.get(name);
+/** Texts of a column of the items that the config names. */
+export function itemColumn(items: ItemTable, name: string): TextColumn {
+  const column = items.texts.get(name);
   if (!column) throw new Error(`[training] items have no column ${name}`);
   return column;
+}
+
+/** Numbers of a column of the items that the config names; NaN = missing. */
+export function itemNumbers(items: ItemTable, name: string): Float64Array {
+  const column = items.numbers.get(name);
+  if (!column) throw new Error(`[training] items have no column of numbers ${name}`);
+  return column;
+}
+
+/** The values of an item in a column of categories or facets, each once; none is blank. */
+export function valuesOf(items: ItemTable, name: string, item: number): string[] {
+  const value = itemColumn(items, name)[item] ?? [];
+  return [...new Set([value].flat())].filter((one) => !isBlank(one));
 }
 
 /** The words of each item's text columns. A list is the words of its parts. */
@@ -16,11 +30,8 @@ export function textsFromColumns(raw: Pick<RawData, "items">, columns: readonly 
 
 /** The words of one item's text columns, a line for each. */
 export function textOfItem(items: ItemTable, columns: readonly string[], item: number): string {
-  return columns.map((name) => textOf(itemColumn(items, name)[item])).join("\n");
+  return columns.map((name) => [itemColumn(items, name)[item] ?? ""].flat().join("\n")).join("\n");
 }
-
-const textOf = (value: unknown): string =>
-  Array.isArray(value) ? value.map(textOf).join("\n") : value === null || value === undefined ? "" : String(value);
 
 /** The texts of the training queries that led to each item: never one that is held out. */
 export function textsFromEvents(numItems: number, train: QuerySet): string[] {

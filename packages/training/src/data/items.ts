@@ -1,61 +1,160 @@
 import { JsonDuckDBValueConverter } from "@duckdb/node-api";
-import { itemColumns, type PoeemConfig } from "../config.ts";
+import type { PoeemConfig } from "../config.ts";
+import {
+  checkTypes,
+  keySql,
+  parseNumber,
+  type Role,
+  roundedSql,
+  roundedWords,
+  textSql,
+  type Use,
+} from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
-import { type KeptTable, keepTable, type Source, type Wanted } from "./kept-table.ts";
-import { findRows, refuse } from "./problems.ts";
+import { kindOf, wrongFields } from "./item-fields.ts";
+import { type TypedColumn, typedColumns } from "./json-columns.ts";
+import { keepTable, type Source } from "./kept-table.ts";
+import { findRows, ProblemRows, refuse } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
-import type { ItemTable } from "./types.ts";
+import type { FieldKind, ItemTable } from "./types.ts";
+
+/** Kinds of the fields of an index, by name. */
+export type FieldKinds = Readonly<Record<string, FieldKind>>;
 
 /**
  * Reads the columns of the items that the config names into memory, and the ids into the table `items`.
  *
  * @param from the query to read, and its name in errors
+ * @param recorded kinds of the fields of an index that the items are to join; default: as the types of the columns say
  */
 export async function readItems(
   database: Database,
   config: PoeemConfig,
   from: Source = { source: "data.items", sql: config.data.items },
-): Promise<{ ids: Texts; items: ItemTable; table: KeptTable }> {
-  const { id } = config.items;
-  const read = itemColumns(config);
-  const table = await keepTable(database, from, "items", itemRoles(config));
-  const { count } = table;
-  await checkIds(database, table, id, from.source);
-
-  const ids = new Array<string>(count);
-  await database.scan(`SELECT rowid::UINTEGER, ${table.sql(id)}::VARCHAR FROM items`, (chunk) => {
-    const at = numbersOf(chunk, 0);
-    const values = chunk.getColumnValues(1);
-    for (let i = 0; i < at.length; i++) ids[at[i]!] = values[i] as string;
+  recorded?: FieldKinds,
+): Promise<{ ids: Texts; items: ItemTable; id: TypedColumn }> {
+  const { source } = from;
+  const usesOf = (has: (column: string) => boolean): Use[] => itemUses(config, titleColumn(config, has, recorded));
+  const table = await keepTable(database, from, "items", {
+    ...wantedColumns(config, recorded),
+    check: (types) =>
+      checkTypes(
+        source,
+        usesOf((column) => types.has(column)),
+        types,
+      ),
   });
-  const columns = new Map(read.map((name) => [name, new Array<unknown>(count).fill(null)]));
-  const list = ["rowid::UINTEGER", ...read.map(table.sql)].join(", ");
-  await database.scan(`SELECT ${list} FROM items`, (chunk) => {
-    const at = numbersOf(chunk, 0);
-    read.forEach((name, c) => {
-      const column = columns.get(name)!;
-      const values = chunk.convertColumnValues(c + 1, JsonDuckDBValueConverter);
-      for (let i = 0; i < at.length; i++) column[at[i]!] = values[i];
-    });
-  });
-  return { ids: new TextList(ids), items: { count, columns }, table };
+  const uses = usesOf(table.has);
+  const columns = await typedColumns(database, source, table, uses);
+  const id = columns.get(config.items.id)!;
+  await checkIds(database, config.items.id, id, source);
+  return { ...(await readColumns(database, source, table.count, columns, uses, recorded)), id };
 }
 
 /** Which columns of the items are text to us and which are values. */
-function itemRoles({ items }: PoeemConfig): Wanted {
+function wantedColumns({ items }: PoeemConfig, recorded: FieldKinds | undefined) {
   const { id, title, text, categories, facets, fields, inputs, numbers } = items;
-  return { texts: [id, title, ...text, ...categories, ...facets], values: [...fields, ...inputs, ...numbers] };
+  const isRecorded = title === undefined && recorded?.["title"] !== undefined;
+  const texts = [id, ...(title === undefined ? [] : [title]), ...text, ...categories, ...facets];
+  const values = [...fields, ...inputs, ...numbers];
+  return {
+    texts: isRecorded ? [...texts, "title"] : texts,
+    values,
+    optional: title === undefined && !recorded ? ["title"] : [],
+  };
 }
 
-/** An id is a text, not empty, and stands in one row. */
-async function checkIds(database: Database, table: KeptTable, id: string, source: string): Promise<void> {
-  const value = `${table.sql(id)}::VARCHAR`;
-  const missing = `${value} IS NULL OR ${value} = ''`;
-  const repeated = `NOT (${missing}) AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`;
-  const find = (where: string) => findRows(database, `items WHERE ${where}`, value);
+/** Without `items.title` it is the column of that name, if there is one. */
+function titleColumn(
+  { items }: PoeemConfig,
+  has: (column: string) => boolean,
+  recorded: FieldKinds | undefined,
+): string | undefined {
+  if (items.title !== undefined) return items.title;
+  const isThere = recorded ? recorded["title"] !== undefined : has("title");
+  return isThere ? "title" : undefined;
+}
+
+function itemUses({ items }: PoeemConfig, title: string | undefined): Use[] {
+  const uses = (key: string, role: Role, columns: readonly string[]): Use[] =>
+    columns.map((column) => ({ key: `items.${key}`, column, role }));
+  return [
+    ...uses("id", "id", [items.id]),
+    ...uses("title", "text", title === undefined ? [] : [title]),
+    ...uses("text", "texts", items.text),
+    ...uses("categories", "texts", items.categories),
+    ...uses("facets", "texts", items.facets),
+    ...uses("inputs", "number", items.inputs),
+    ...uses("numbers", "number", items.numbers),
+    ...uses("fields", "field", items.fields),
+  ];
+}
+
+async function readColumns(
+  database: Database,
+  source: string,
+  count: number,
+  columns: ReadonlyMap<string, TypedColumn>,
+  uses: readonly Use[],
+  recorded: FieldKinds | undefined,
+): Promise<{ ids: Texts; items: ItemTable }> {
+  const columnsOf = (...roles: Role[]): string[] => [
+    ...new Set(uses.filter(({ role }) => roles.includes(role)).map(({ column }) => column)),
+  ];
+  const texts = new Map(
+    columnsOf("id", "text", "texts", "field").map((name) => [name, new Array<string | string[] | null>(count)]),
+  );
+  const numbers = new Map(columnsOf("number").map((name) => [name, new Float64Array(count)]));
+  const wrong = new Map(
+    uses
+      .filter(({ role }) => role === "number")
+      .map(({ column, key }) => [column, new ProblemRows(`no number in column ${column} (${key})`)]),
+  );
+  const names = [...new Set([...texts.keys(), ...numbers.keys()])];
+  const list = names.map((name) => textSql(columns.get(name)!.type, columns.get(name)!.sql));
+  await database.scan(`SELECT rowid::UINTEGER, ${list.join(", ")} FROM items`, (chunk) => {
+    const at = numbersOf(chunk, 0);
+    names.forEach((name, c) => {
+      const [text, number] = [texts.get(name), numbers.get(name)];
+      const values = chunk.convertColumnValues(c + 1, JsonDuckDBValueConverter) as (string | string[] | null)[];
+      for (let i = 0; i < at.length; i++) {
+        const value = values[i]!;
+        if (text) text[at[i]!] = value;
+        if (!number) continue;
+        const parsed = parseNumber(value as string | null);
+        if (parsed === undefined) wrong.get(name)!.add(at[i]!, value as string);
+        else number[at[i]!] = parsed;
+      }
+    });
+  });
+  const fields = new Map<string, { column: string; kind: FieldKind }>();
+  const problems = [...wrong.values()].map((rows) => rows.problem());
+  for (const { key, column, role } of uses) {
+    if (key === "items.title") fields.set("title", { column, kind: "text" });
+    if (role !== "field" || fields.has(column)) continue;
+    const values = texts.get(column)!;
+    const kind = recorded?.[column] ?? kindOf(columns.get(column)!, values);
+    fields.set(column, { column, kind });
+    problems.push(wrongFields(column, kind, values));
+  }
+  refuse(source, problems);
+  const id = uses[0]!.column;
+  const ids = new TextList(texts.get(id) as string[]);
+  if (!uses.some(({ column, role }) => column === id && role !== "id")) texts.delete(id);
+  return { ids, items: { count, texts, numbers, fields } };
+}
+
+/** An id is a text, not blank, and stands in one row. */
+async function checkIds(database: Database, name: string, { type, sql }: TypedColumn, source: string): Promise<void> {
+  const value = keySql(type, sql);
+  const missing = `(${value}) IS NULL`;
+  const repeated = `NOT ${missing} AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`;
+  const rounded = roundedSql(type, sql);
+  const find = (where: string) => findRows(database, `items WHERE ${where}`, sql);
   refuse(source, [
-    { what: `no ${id}`, ...(await find(missing)) },
-    { what: `repeated ${id}`, ...(await find(repeated)) },
+    { what: `no ${name}`, ...(await find(missing)) },
+    ...(rounded === undefined ? [] : [{ what: roundedWords(name, type), ...(await find(rounded)) }]),
+    { what: `repeated ${name}`, ...(await find(repeated)) },
   ]);
 }

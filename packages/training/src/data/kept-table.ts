@@ -1,18 +1,17 @@
 import { UserError } from "@poeem/offline/errors";
-import { type Database, quoted } from "./duckdb.ts";
+import type { Database, Source } from "./duckdb.ts";
 import { requireColumns } from "./problems.ts";
+import { asWritten } from "./text-columns.ts";
 
-/** A query of the user's, and what it is called in errors, such as "data.items". */
-export interface Source {
-  readonly source: string;
-  readonly sql: string;
-}
+export type { Source } from "./duckdb.ts";
 
 /** Columns of a query of the user's in a table of ours. Their names there are ours too: any name is fine in a file. */
 export interface KeptTable {
   /** Name in SQL. Its rowid is the number of the row. */
   readonly name: string;
   readonly count: number;
+  /** Whether the column is kept. */
+  has(column: string): boolean;
   /** A column as SQL has it, by the user's name for it. */
   sql(column: string): string;
   /** Its type in DuckDB's words. */
@@ -25,6 +24,10 @@ export interface Wanted {
   readonly texts: readonly string[];
   /** All others. */
   readonly values: readonly string[];
+  /** Texts that are kept if they are there. */
+  readonly optional?: readonly string[];
+  /** Refuses what the types of the columns, by name, rule out, before any row is read. */
+  readonly check?: (types: ReadonlyMap<string, string>) => void;
 }
 
 /**
@@ -33,22 +36,29 @@ export interface Wanted {
  */
 export async function keepTable(
   database: Database,
-  { source, sql }: Source,
+  from: Source,
   name: string,
-  { texts, values }: Wanted,
+  { texts, values, optional = [], check }: Wanted,
 ): Promise<KeptTable> {
+  const { source } = from;
+  const sql = await asWritten(database, from, [...texts, ...optional]);
   const types = await database.describe(source, sql);
-  const columns = [...new Set([...texts, ...values])];
+  const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
+  check?.(types);
   const number = new Map(columns.map((column, i) => [column, `c${i}`]));
-  const list = columns.map((column) => `${quoted(column)} AS ${number.get(column)}`).join(", ");
-  await database.keep(source, name, sql, list);
+  // by place: to DuckDB id and ID are one name
+  const given = (await database.ask(source, `DESCRIBE (${sql})`)).map((row) => row["column_name"] as string);
+  const list = columns.map((column) => `given${given.indexOf(column)} AS ${number.get(column)}`).join(", ");
+  const places = given.map((_, place) => `given${place}`).join(", ");
+  await database.keep(source, name, `SELECT * FROM (${sql}) AS given(${places})`, list);
   const [counted] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM ${name}`);
   const count = Number(counted!["count"]);
   if (count === 0) throw new UserError(`${source}: expected at least one row, got none`);
   return {
     name,
     count,
+    has: (column) => number.has(column),
     sql: (column) => `${name}.${number.get(column)}`,
     type: (column) => types.get(column)!,
   };

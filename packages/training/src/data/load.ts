@@ -2,9 +2,11 @@ import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
+import { keySql } from "./column-values.ts";
 import { Database } from "./duckdb.ts";
 import { readEvents } from "./events.ts";
-import { hashData } from "./hash.ts";
+import { type DataHashes, hashesOf, hashOf } from "./hash.ts";
+import { sortItems } from "./item-order.ts";
 import { readItems } from "./items.ts";
 import { refuse } from "./problems.ts";
 import type { RawData } from "./types.ts";
@@ -16,6 +18,11 @@ export interface LoadOptions {
   strict?: boolean;
 }
 
+export interface LoadedData extends RawData {
+  /** What `hash` is made of: says which of the data are others. */
+  readonly hashes: DataHashes;
+}
+
 /**
  * Runs the two SQL statements of a config and checks what they give. Throws a `UserError` on unusable data.
  *
@@ -24,26 +31,34 @@ export interface LoadOptions {
  *
  * @param directory folder of the config
  */
-export async function loadData(config: PoeemConfig, directory: string, options: LoadOptions = {}): Promise<RawData> {
+export async function loadData(config: PoeemConfig, directory: string, options: LoadOptions = {}): Promise<LoadedData> {
   const folders = options.data === undefined ? [directory, join(directory, "data")] : [folderOf(options.data)];
   const database = await Database.open(folders, config.data.memoryLimit);
   try {
-    const { ids, items, table } = await readItems(database, config);
-    const { events, unknownItems } = await readEvents(database, config, table);
-    if (options.strict && unknownItems.count > 0) {
-      refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknownItems }]);
+    const { id, ...read } = await readItems(database, config);
+    const { ids, items } = await sortItems(database, read, keySql(id.type, id.sql));
+    const { events, unknownItems, note } = await readEvents(database, config, id);
+    const { sides, ...unknown } = unknownItems;
+    if (options.strict && unknown.count > 0) {
+      refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknown }], sides);
     }
     if (events.count === 0) {
       throw new UserError(
-        `data.events: expected at least one event of a known item, got ${unknownItems.count} rows and none`,
+        `data.events: expected at least one event of a known item, got ${unknown.count} rows and none: ${sides}`,
       );
     }
+    const untitled = items.fields.has("title")
+      ? undefined
+      : "items have no title: there is no items.title in the configuration and no column title in data.items";
+    const notes = [untitled, note, sides].filter((line) => line !== undefined);
+    const hashes = hashesOf(ids, items, events);
     return {
       ids,
       items,
       events,
-      report: { items: ids.length, events: events.count, unknownItems },
-      hash: hashData(ids, items, events),
+      report: { items: ids.length, events: events.count, unknownItems: unknown, ...(notes.length > 0 && { notes }) },
+      hash: hashOf(hashes),
+      hashes,
     };
   } finally {
     database.close();

@@ -2,8 +2,9 @@ import { UserError } from "@poeem/offline/errors";
 import type { Database } from "./duckdb.ts";
 import type { Example, Finding } from "./types.ts";
 
-/** Rows that are shown of a problem. */
-export const EXAMPLES = 3;
+const EXAMPLES = 3;
+/** Characters of a value that are shown. */
+const MOST = 100;
 
 /** Something wrong with rows of the items or the events. */
 export interface Problem extends Finding {
@@ -22,8 +23,34 @@ export async function findRows(database: Database, from: string, value: string):
   return { count, examples: rows.map(({ row, value }) => ({ row: Number(row), value: value as string | null })) };
 }
 
-/** Throws one `UserError` for all problems of the rows of `source`, such as "data.items"; none is fine. */
-export function refuse(source: string, problems: readonly Problem[]): void {
+/** Collects the rows with one problem: how many, and the first few of them in the order of the rows. */
+export class ProblemRows {
+  readonly #what: string;
+  readonly #rows: Example[] = [];
+  #count = 0;
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** @param index number of the row from 0 */
+  add(index: number, value: string): void {
+    this.#count++;
+    if (this.#rows.length === EXAMPLES && index + 1 > this.#rows.at(-1)!.row) return;
+    this.#rows.push({ row: index + 1, value });
+    this.#rows.sort((a, b) => a.row - b.row).splice(EXAMPLES);
+  }
+
+  problem(): Problem {
+    return { what: this.#what, count: this.#count, examples: this.#rows };
+  }
+}
+
+/**
+ * Throws one `UserError` for all problems of the rows of `source`, such as "data.items"; none is fine.
+ * @param hint what else helps
+ */
+export function refuse(source: string, problems: readonly Problem[], hint?: string): void {
   const found = problems.filter(({ count }) => count > 0);
   if (found.length === 0) return;
   const each = found.map(
@@ -31,12 +58,13 @@ export function refuse(source: string, problems: readonly Problem[]): void {
       `${count} ${count === 1 ? "row" : "rows"} with ${what} ` +
       `(${examples.map(showExample).join(", ")}${count > examples.length ? ", …" : ""})`,
   );
-  throw new UserError(`${source}: ${each.join("; ")}`);
+  throw new UserError(`${source}: ${[...each, ...(hint === undefined ? [] : [hint])].join("; ")}`);
 }
 
 /** As in `row 7: "x"`, or `data.test row 7: "x"`. */
 export function showExample({ source, row, value }: Example): string {
-  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(value)}`;
+  const shown = value !== null && value.length > MOST ? `${value.slice(0, MOST)}…` : value;
+  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(shown)}`;
 }
 
 /** Throws a `UserError` that names every wanted column that is not there. */

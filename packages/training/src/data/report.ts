@@ -71,6 +71,7 @@ export function describeData(name: string, facts: DataFacts): string[] {
         `(${unknownItems.examples.map(showExample).join(", ")}); --strict makes them an error`,
     );
   }
+  lines.push(...(facts.notes ?? []));
   if (left.repeats > 0) {
     lines.push(`left out ${formatCount(left.repeats)} held-out events whose query led to the same item in training`);
   }

@@ -112,7 +112,7 @@ export interface AlsoTrained {
 
 /**
  * One event per position, every column an array of numbers. Where there are users the events are sorted by user, each
- * user's oldest first (in row order where there is no time); else they are in row order.
+ * user's oldest first (in row order where there is no time, or one time); else by query and item.
  */
 export interface EventTable {
   readonly count: number;
@@ -143,15 +143,26 @@ export interface Dictionary {
   readonly numbers: Uint32Array;
 }
 
-/** The columns of the items that the config names; position in a column is the item's number. */
+/** A column as texts: of each item one, several or none. */
+export type TextColumn = readonly (string | readonly string[] | null)[];
+
+/** What the values of a field are in JSON. */
+export type FieldKind = "text" | "number" | "boolean";
+
+/** The columns of the items that the config names, by what they are read as; position is the item's number. */
 export interface ItemTable {
   readonly count: number;
-  readonly columns: ReadonlyMap<string, readonly unknown[]>;
+  /** Columns of texts, categories, facets and fields. */
+  readonly texts: ReadonlyMap<string, TextColumn>;
+  /** Columns of `items.inputs` and `items.numbers`; NaN = missing. */
+  readonly numbers: ReadonlyMap<string, Float64Array>;
+  /** What comes back with an item, by the name it has there. */
+  readonly fields: ReadonlyMap<string, { readonly column: string; readonly kind: FieldKind }>;
 }
 
 /** The catalogue and its events as read from the files, checked. */
 export interface RawData {
-  /** Ids in order of the items query; position in this array is the item's number everywhere in the trainer. */
+  /** Ids in order; position in this array is the item's number everywhere in the trainer. */
   readonly ids: Texts;
   readonly items: ItemTable;
   readonly events: EventTable;
@@ -167,6 +178,8 @@ export interface DataReport {
   readonly events: number;
   /** Events that named an unknown item and were left out. */
   readonly unknownItems: Finding;
+  /** What a person should know of how the data was read, a line each. */
+  readonly notes?: readonly string[];
 }
 
 /** Rows with one problem: how many, and the first of them. */

@@ -5,6 +5,7 @@ import { readBytes, readVectors } from "@poeem/offline/files";
 import type { Index, ItemIds } from "@poeem/pq-core";
 import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
 import { type PoeemConfig, resolveConfig } from "../config.ts";
+import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { embedItems } from "./embed-items.ts";
@@ -37,7 +38,7 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
     return undefined;
   }
   const config = configOf(index, options.index);
-  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config);
+  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config, columnsOf(index));
   const tower = await readTower(index, options.index);
   const embedded =
     vectors === undefined
@@ -106,6 +107,10 @@ function configOf({ manifest }: Index, directory: string): PoeemConfig {
     throw new UserError(`index ${directory} was not trained by \`poeem train\`: give --vectors and --ids`);
   return resolveConfig(config, `index ${directory}`);
 }
+
+/** Kinds of the index's fields; undefined in an index of an earlier release. */
+const columnsOf = ({ manifest }: Index): FieldKinds | undefined =>
+  (manifest.training as { columns?: FieldKinds } | undefined)?.columns;
 
 function typedIds(ids: string[], { manifest: { idType } }: Index): ItemIds {
   if (idType === "string") return ids;

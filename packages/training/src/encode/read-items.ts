@@ -1,12 +1,10 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { UserError } from "@poeem/offline/errors";
 import type { ArtifactInput } from "@poeem/pq-core";
 import type { PoeemConfig } from "../config.ts";
 import { Database } from "../data/duckdb.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { itemFields } from "../data/item-fields.ts";
-import { readItems } from "../data/items.ts";
+import { type FieldKinds, readItems } from "../data/items.ts";
+import { itemsFile } from "../data/items-file.ts";
 import type { ItemTable } from "../data/types.ts";
 
 /** Items of a file, with what an index keeps of them. */
@@ -19,14 +17,17 @@ export interface ItemsFile extends Required<Pick<ArtifactInput, "fields" | "face
  * Reads items as the trainer read those of the catalogue.
  *
  * @param file CSV, TSV, JSON(L) or Parquet with the columns that `config.items` names
+ * @param recorded kinds of the index's fields; undefined in an index of an earlier release
  */
-export async function readItemsFile(file: string, config: PoeemConfig): Promise<ItemsFile> {
-  if (!existsSync(file)) throw new UserError(`--items ${file}: not found`);
+export async function readItemsFile(
+  file: string,
+  config: PoeemConfig,
+  recorded: FieldKinds | undefined,
+): Promise<ItemsFile> {
   const database = await Database.open([process.cwd()], config.data.memoryLimit);
-  const sql = `SELECT * FROM '${resolve(file).replaceAll("'", "''")}'`;
   try {
-    const { ids, items } = await readItems(database, config, { source: file, sql });
-    return { ids: [...ids], items, fields: itemFields(items, config), ...filterColumns({ items }, config, file) };
+    const { ids, items } = await readItems(database, config, await itemsFile(database, file, "--items"), recorded);
+    return { ids: [...ids], items, fields: itemFields(items), ...filterColumns({ items }, config) };
   } finally {
     database.close();
   }

@@ -2,6 +2,9 @@ import { UserError } from "@poeem/offline/errors";
 import type { Manifest } from "@poeem/pq-core";
 import { normalForm } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
+import { eventSources } from "../data/event-sources.ts";
+import { type DataHashes, dataDifference } from "../data/hash.ts";
+import type { LoadedData } from "../data/load.ts";
 import type { Dataset, RawData } from "../data/types.ts";
 
 const MAY_BE_SEEN = "held-out queries may have been trained on";
@@ -14,7 +17,9 @@ interface Names {
   readonly file: string;
 }
 
-type TrainingFacts = { dataHash?: string; heldOutHash?: string; config?: PoeemConfig } | undefined;
+type TrainingFacts =
+  | { dataHash?: string; dataHashes?: DataHashes; heldOutHash?: string; config?: PoeemConfig }
+  | undefined;
 
 /** Another split would call queries held out that were trained on. */
 export function checkSplit({ training }: Manifest, config: PoeemConfig, { folder, file }: Names): void {
@@ -65,11 +70,9 @@ function differsBySpelling({ events: { query } }: RawData, { events, split: { by
 }
 
 /** Other data has other held-out queries. */
-export function checkData({ training }: Manifest, raw: RawData, { folder, file }: Names): void {
-  const trained = (training as TrainingFacts)?.dataHash;
-  if (trained === raw.hash) return;
-  throw new UserError(
-    `${folder} was trained on other data (hash ${trained?.slice(0, 12)}) ` +
-      `than ${file} names (${raw.hash.slice(0, 12)}): ${MAY_BE_SEEN}`,
-  );
+export function checkData({ training }: Manifest, raw: LoadedData, config: PoeemConfig, { folder, file }: Names): void {
+  const trained = training as TrainingFacts;
+  if (trained?.dataHash === raw.hash) return;
+  const difference = dataDifference(trained?.dataHashes, raw.hashes, eventSources(config).join(" or "));
+  throw new UserError(`${folder} was trained on other data than ${file} names: ${difference}; ${MAY_BE_SEEN}`);
 }

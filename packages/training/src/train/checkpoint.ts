@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { type DataHashes, dataDifference } from "../data/hash.ts";
 import type { State } from "../state.ts";
 import { readCheckpointFile, writeCheckpointFile } from "./checkpoint-file.ts";
 
@@ -9,6 +10,8 @@ export interface Fingerprint {
   /** Resolved configuration, seed included. */
   readonly config: unknown;
   readonly dataHash: string;
+  /** What it is made of: says which of the data are others. */
+  readonly dataHashes?: DataHashes;
   readonly backend: string;
   /** Versions of the code that computes. */
   readonly code: Readonly<Record<string, string>>;
@@ -153,9 +156,9 @@ export class CheckpointStore {
     const { facts, state } = await readCheckpointFile<{ step: number; fingerprint: Fingerprint; facts: Facts }>(
       join(this.directory, name),
     );
-    const difference = firstDifference(facts.fingerprint, this.#fingerprint, "");
+    const difference = differenceOf(facts.fingerprint, this.#fingerprint);
     if (difference)
-      throw new MismatchError(`--resume: the checkpoint in ${this.directory} was made with another ${difference}`);
+      throw new MismatchError(`--resume: the checkpoint in ${this.directory} was made with ${difference}`);
     return { step: facts.step, facts: facts.facts, state };
   }
 
@@ -173,6 +176,15 @@ class MismatchError extends UserError {}
 
 function fileName(step: number): string {
   return `step-${String(step).padStart(10, "0")}.ckpt`;
+}
+
+/** What the user can mend: of the data their SQL, of all else a value. */
+function differenceOf(then: Fingerprint, now: Fingerprint): string | undefined {
+  const config = firstDifference(then.config, now.config, "config");
+  const data = now.dataHashes && dataDifference(then.dataHashes, now.dataHashes);
+  if (config === undefined && data !== undefined) return `other data: ${data}`;
+  const other = config ?? firstDifference(then, now, "");
+  return other && `another ${other}`;
 }
 
 /** "training.seed: 1, now 2": where two plain values first differ, undefined where nowhere. */

@@ -1,5 +1,4 @@
-import { numberOf } from "../../data/item-features.ts";
-import { itemColumn } from "../../data/item-texts.ts";
+import { itemNumbers } from "../../data/item-texts.ts";
 import { EmbeddingTable } from "../embedding-table.ts";
 import type { ItemInputModule } from "./input.ts";
 import { WeightedRows } from "./weighted-rows.ts";
@@ -21,8 +20,6 @@ export const itemNumber: ItemInputModule = {
     };
   },
   content: (items, config, item) => ({
-    numbers: Object.fromEntries(
-      config.items.inputs.map((name) => [name, numberOf(itemColumn(items, name)[item], name)]),
-    ),
+    numbers: Object.fromEntries(config.items.inputs.map((name) => [name, itemNumbers(items, name)[item]!])),
   }),
 };

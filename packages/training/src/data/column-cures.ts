@@ -1,0 +1,97 @@
+import type { ColumnType } from "./column-type.ts";
+
+// names that DuckDB takes for a word of its own unless they are quoted
+const RESERVED = new Set(
+  (
+    "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create " +
+    "default deferrable desc describe distinct do else end except false fetch for foreign from group having in " +
+    "initially intersect into lambda lateral leading limit not null offset on only or order pivot pivot_longer " +
+    "pivot_wider placing primary qualify references returning select show some summarize symmetric table then to " +
+    "trailing true union unique unpivot using variadic when where window with"
+  ).split(" "),
+);
+
+/** A column's name as one would write it in SQL. */
+export const written = (name: string): string =>
+  /^[a-z_]\w*$/i.test(name) && !RESERVED.has(name.toLowerCase()) ? name : `"${name.replaceAll('"', '""')}"`;
+
+/** What to write in the SQL of a source, to be shown in an error, for a column whose type does not do. */
+export type Cure = (column: string, type: ColumnType) => string;
+
+const as = (sql: string, column: string): string => `${sql} AS ${written(column)}`;
+
+/** SQL that converts single values. */
+export const cast =
+  (to: string): Cure =>
+  (column) =>
+    as(`${written(column)}::${to}`, column);
+
+/** SQL that calls a function of DuckDB's. */
+export const call =
+  (name: string): Cure =>
+  (column) =>
+    as(`${name}(${written(column)})`, column);
+
+/** SQL that makes one value a row of lists, structs and the like. */
+export const takeOne: Cure = (column, type) => as(readable(column, type, false), column);
+
+/** SQL that makes a list of values a row, or one value, of nested lists, structs and the like. */
+export const takeList: Cure = (column, type) => as(readable(column, type, true), column);
+
+/** SQL that reads members of the objects in a column of JSON. */
+export const takeMember = (column: string, key: string, inArray: boolean): string => {
+  const member = /^[a-z_]\w*$/i.test(key) ? key : `"${key}"`;
+  const path = inArray ? `$[*].${member}` : `$.${member}`;
+  return as(`${written(column)}->>'${path.replaceAll("'", "''")}'`, column);
+};
+
+function readable(column: string, { element, depth }: ColumnType, lists: boolean): string {
+  const name = written(column);
+  const member = memberOf(element);
+  if (depth === 0) return member?.(name, lists) ?? `${name}::VARCHAR`;
+  let list = name;
+  for (let level = 1; level < depth; level++) list = `flatten(${list})`;
+  if (member) list = `list_transform(${list}, lambda x: ${member("x", false)})`;
+  return lists ? list : `${list}[1]`;
+}
+
+/** How to take something readable out of a value that is not; undefined where there is no need or no way. */
+function memberOf(element: string): ((value: string, lists: boolean) => string) | undefined {
+  if (element === "BLOB") return (value) => `decode(${value})`;
+  if (element.startsWith("MAP(")) return (value, lists) => `map_values(${value})${lists ? "" : "[1]"}`;
+  const members = /^(?:STRUCT|UNION)\((.*)\)$/s.exec(element);
+  if (!members) return undefined;
+  const all = splitMembers(members[1]!);
+  const best = all.find(({ type }) => type === "VARCHAR") ?? all[0];
+  return best && ((value) => `${value}.${best.name}`);
+}
+
+/** Members of `id BIGINT, "a name" STRUCT(x INTEGER, y INTEGER)`, names as they are written in SQL. */
+function splitMembers(list: string): { name: string; type: string }[] {
+  const members: { name: string; type: string }[] = [];
+  const head = /\s*("(?:[^"]|"")*"|[^\s",()]+)\s+/y;
+  for (let at = 0; at < list.length; at++) {
+    head.lastIndex = at;
+    const name = head.exec(list)?.[1];
+    if (name === undefined) break;
+    const start = head.lastIndex;
+    at = endOfType(list, start);
+    members.push({ name, type: list.slice(start, at) });
+  }
+  return members;
+}
+
+/** Where the type that starts here ends: at a comma outside of parentheses and quotes. */
+function endOfType(list: string, start: number): number {
+  let open = 0;
+  let quote = "";
+  for (let at = start; at < list.length; at++) {
+    const character = list[at]!;
+    if (quote !== "") quote = character === quote ? "" : quote;
+    else if (character === '"' || character === "'") quote = character;
+    else if (character === "(") open++;
+    else if (character === ")") open--;
+    else if (character === "," && open === 0) return at;
+  }
+  return list.length;
+}

@@ -1,0 +1,135 @@
+import { UserError } from "@poeem/offline/errors";
+import { type Cure, call, cast, takeList, takeOne } from "./column-cures.ts";
+import { type ColumnType, columnType, type Kind } from "./column-type.ts";
+
+/**
+ * What a column is for. id: ids, users and queries. text: a title or a context. texts: words, categories and facets.
+ * number: what is standardised or compared. time: what events are ordered by. field: what comes back with an item.
+ */
+export type Role = "id" | "text" | "texts" | "number" | "time" | "field";
+
+/** One use of a column by the configuration. */
+export interface Use {
+  /** Where the configuration names it, such as "items.facets". */
+  readonly key: string;
+  readonly column: string;
+  readonly role: Role;
+}
+
+interface Rule {
+  /** Kinds of values that it takes. */
+  readonly kinds: readonly Kind[];
+  /** A row may hold a list of them. */
+  readonly lists: boolean;
+  readonly expected: string;
+}
+
+const NUMBERS = ["integer", "decimal", "float"] as const;
+const ALL = [...NUMBERS, "boolean", "clock", "text", "json", "other"] as const;
+const ONE: Rule = { kinds: ALL, lists: false, expected: "one value per row" };
+const SOME: Rule = { kinds: ALL, lists: true, expected: "one value or a list of values per row" };
+
+/** What a column of each role may hold; docs/data.md has the same as a table. */
+export const RULES: Readonly<Record<Role, Rule>> = {
+  id: ONE,
+  text: ONE,
+  texts: SOME,
+  field: SOME,
+  number: { kinds: [...NUMBERS, "text", "json"], lists: false, expected: "numbers" },
+  time: { kinds: [...NUMBERS, "clock"], lists: false, expected: "numbers, dates or timestamps" },
+};
+
+/** Refuses columns whose type does not do for what they are used. @param source as in "data.items" */
+export function checkTypes(source: string, uses: readonly Use[], types: ReadonlyMap<string, string>): void {
+  for (const { key, column, role } of uses) {
+    const type = columnType(types.get(column)!);
+    const { kinds, lists, expected } = RULES[role];
+    if (kinds.includes(type.kind) && type.depth <= (lists ? 1 : 0)) continue;
+    throw new UserError(
+      `${source}: expected ${expected} in column ${column} (${key}), got type ${shortened(type.name)}; ` +
+        `SQL that would do: ${cureFor(role, type)(column, type)}`,
+    );
+  }
+}
+
+function cureFor(role: Role, { kind, depth }: ColumnType): Cure {
+  if (depth > 0 || kind === "opaque") return RULES[role].lists ? takeList : takeOne;
+  if (role === "time") return cast("TIMESTAMP");
+  return kind === "clock" ? call("epoch") : cast(kind === "boolean" ? "INTEGER" : "DOUBLE");
+}
+
+const MOST = 120;
+const shortened = (type: string): string => (type.length > MOST ? `${type.slice(0, MOST)}…` : type);
+
+/** From here on neighbours of a whole number are no DOUBLE (or FLOAT): a reader may have rounded to it. */
+const ROUNDED = { DOUBLE: 2 ** 53, FLOAT: 2 ** 24 } as const;
+
+/** Where a value may not be what stood in the file, as ids must: SQL that is true there; undefined where none can. */
+export function roundedSql({ kind, element }: ColumnType, value: string): string | undefined {
+  return kind === "float" ? `abs(${value}) >= ${ROUNDED[element as keyof typeof ROUNDED]}` : undefined;
+}
+
+/** What is wrong with rows where `roundedSql` is true. */
+export const roundedWords = (column: string, { element }: ColumnType): string =>
+  `${column} too large for type ${element} to tell it from its neighbours (read it as VARCHAR or BIGINT)`;
+
+/** What JavaScript takes for white space, as a text of SQL: a text of nothing else is blank. */
+const WHITE_SPACE =
+  "'\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
+  "\u2028\u2029\u202f\u205f\u3000\ufeff'";
+
+/** A value as SQL that is text or prints as it; NULL where there is none. Numbers are their shortest decimals. */
+function valueSql({ kind, element }: ColumnType, value: string): string {
+  if (kind === "float") {
+    const isWhole = `abs(${value}) < ${2 ** 53} AND ${value} = trunc(${value})`;
+    const text = `CASE WHEN ${isWhole} THEN ${value}::BIGINT::VARCHAR ELSE ${value}::VARCHAR END`;
+    return `CASE WHEN NOT isnan(${value}) THEN ${text} END`;
+  }
+  if (kind === "decimal" && !element.endsWith(",0)")) {
+    const short = `rtrim(rtrim(${value}::VARCHAR, '0'), '.')`;
+    // DECIMAL(2,2) prints .50
+    return `regexp_replace(regexp_replace(${short}, '^(-?)(\\.|$)', '\\10\\2'), '^-0$', '0')`;
+  }
+  if (kind === "json") {
+    const text = `CASE json_type(${value}) WHEN 'VARCHAR' THEN (${value}->>'$') ELSE trim(${value}::VARCHAR) END`;
+    return `CASE WHEN json_type(${value}) <> 'NULL' THEN ${text} END`;
+  }
+  return value;
+}
+
+/** A column as texts, `VARCHAR` or `VARCHAR[]`; NULL where there is none. */
+export function textSql(type: ColumnType, column: string): string {
+  if (type.depth === 0) return `(${valueSql(type, column)})::VARCHAR`;
+  const list = type.name.endsWith("[]") ? column : `${column}::${type.element}[]`;
+  const texts = `list_transform(${list}, lambda x: (${valueSql(type, "x")})::VARCHAR)`;
+  return `list_filter(${texts}, lambda x: x IS NOT NULL)`;
+}
+
+/** SQL that is equal where the texts are and prints as them; NULL where a text is missing or blank. */
+export function keySql(type: ColumnType, column: string): string {
+  // without the detour where values are equal just when their texts are
+  if (type.kind === "integer" || type.kind === "boolean" || type.kind === "clock") return column;
+  const text = textSql(type, column);
+  if (type.kind !== "text" && type.kind !== "json") return text;
+  return `CASE WHEN trim(${text}, ${WHITE_SPACE}) <> '' THEN ${text} END`;
+}
+
+/** Nothing but white space counts as missing. */
+export const isBlank = (text: string): boolean => text.trim() === "";
+
+const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
+
+/** The number that a text says: NaN where it is missing, undefined where it says something else. */
+export function parseNumber(text: string | null): number | undefined {
+  if (text === null || isBlank(text) || /^\s*nan\s*$/i.test(text)) return Number.NaN;
+  const number = DECIMAL.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(number) ? number : undefined;
+}
+
+/** Whether a JSON number says all digits of the text. */
+export function isExact(text: string): boolean {
+  const number = Number(text);
+  if (/^-?\d+$/.test(text)) return Number.isSafeInteger(number);
+  const digits = text.replace(/e.*$/i, "").replace(/^[-0.]+|\D/g, "");
+  return Number.isFinite(number) && (digits.length <= 15 || String(number) === text);
+}

@@ -1,0 +1,35 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Database, literal } from "./duckdb.ts";
+
+const PATTERN = /[*?[]/;
+const ADDRESS = /^([a-z][a-z0-9+.-]*:\/\/|~)/i;
+
+/** A name of a file as DuckDB takes it, where a pattern would do as well. */
+export const escapePattern = (name: string): string => name.replaceAll(/[*?[]/g, "[$&]");
+
+/**
+ * The absolute name, for DuckDB, of a file in SQL: that of the file called so, in the first folder that has one, else
+ * a pattern that some file of a folder has. Undefined when there is neither; an address (https://…) stays.
+ */
+export async function findFile(database: Database, name: string): Promise<string | undefined> {
+  if (ADDRESS.test(name)) return name;
+  const exact = database.folders.map((folder) => resolve(folder, name)).find(existsSync);
+  if (exact !== undefined) return escapePattern(exact);
+  if (!PATTERN.test(name)) return undefined;
+  for (const folder of database.folders) {
+    const pattern = patternIn(folder, name);
+    const found = await database.rows(`SELECT 1 FROM glob(${literal(pattern)}) LIMIT 1`);
+    if (found.length > 0) return pattern;
+  }
+  return undefined;
+}
+
+/** A pattern of which the first folders may be names: those that are there. */
+function patternIn(folder: string, name: string): string {
+  const parts = name.split("/");
+  let names = parts.length - 1;
+  while (names > 0 && !existsSync(resolve(folder, `${parts.slice(0, names).join("/")}/`))) names--;
+  const base = resolve(folder, `${parts.slice(0, names).join("/")}${names > 0 ? "/" : ""}`);
+  return [escapePattern(base === "/" ? "" : base), ...parts.slice(names)].join("/");
+}

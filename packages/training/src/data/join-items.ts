@@ -1,0 +1,82 @@
+import { formatCount } from "@poeem/offline/progress";
+import type { ColumnType } from "./column-type.ts";
+import { keySql } from "./column-values.ts";
+import type { Database } from "./duckdb.ts";
+import type { TypedColumn } from "./json-columns.ts";
+import { findRows } from "./problems.ts";
+import type { Finding } from "./types.ts";
+
+/** How events find their items: by the table `item_ids` of value and number. */
+export interface ItemJoin {
+  /** What is joined to `item_ids.value`. */
+  readonly sql: string;
+  /** Says that items were found by the number that events say; undefined where all are spelled alike. */
+  readonly note: string | undefined;
+  /** Events of unknown items; with `sides`, which shows an id of either side. */
+  unknown(): Promise<Finding & { readonly sides?: string }>;
+}
+
+/** A whole number without the zeros behind its point; NULL for all else. */
+const wholeSql = (text: string): string =>
+  `CASE WHEN regexp_full_match(${text}, '-?(0|[1-9][0-9]*)(\\.0+)?') THEN regexp_replace(${text}, '\\..*', '') END`;
+
+/**
+ * Joins the tables `events` and `items`: ids are the same when their texts are; else when they say the same whole
+ * number and no other id does.
+ */
+export async function joinItems(database: Database, id: TypedColumn, item: TypedColumn): Promise<ItemJoin> {
+  // integers are compared as they are
+  const cast = id.type.kind === "integer" && item.type.kind === "integer" ? "" : "::VARCHAR";
+  const [known, asked] = [id, item].map(({ type, sql }) => `(${keySql(type, sql)})${cast}`);
+  await database.run(
+    `CREATE TABLE item_ids AS SELECT ${known} AS value, number FROM items JOIN item_order ON item = items.rowid`,
+  );
+  const sql = asked!;
+  const unknown = `events ANTI JOIN item_ids ON item_ids.value = ${sql}`;
+  const note = cast === "" ? undefined : await joinNumbers(database, sql, unknown);
+  return {
+    sql,
+    note,
+    async unknown() {
+      const found = await findRows(database, unknown, sql);
+      if (found.count === 0) return found;
+      const [one] = await database.rows(`SELECT ${known}::VARCHAR AS id FROM items LIMIT 1`);
+      const alike = await countAlike(database, `(SELECT DISTINCT ${sql}::VARCHAR AS value FROM ${unknown})`);
+      const sides =
+        `item ids such as ${shown(one!["id"], id.type)}, ` +
+        `event items such as ${shown(found.examples[0]!.value, item.type)}` +
+        (alike === 0 ? "" : `; ${alike} of them are the id of an item but for case and blanks`);
+      return { ...found, sides };
+    },
+  };
+}
+
+const shown = (text: unknown, { name }: ColumnType): string => `${JSON.stringify(text)} (${name})`;
+
+/** Adds to `item_ids` how events spell the numbers of items; says so if any do. */
+async function joinNumbers(database: Database, sql: string, unknown: string): Promise<string | undefined> {
+  await database.run(
+    `CREATE TABLE spelled AS SELECT other.value, min(number) AS number, min(item_ids.value) AS item
+     FROM (SELECT DISTINCT ${sql} AS value FROM ${unknown}) AS other
+     JOIN item_ids ON ${wholeSql("item_ids.value")} = ${wholeSql("other.value")}
+     GROUP BY other.value HAVING count(*) = 1`,
+  );
+  const [one] = await database.rows("SELECT value, item FROM spelled ORDER BY number, value LIMIT 1");
+  if (one === undefined) return undefined;
+  const { count } = await findRows(database, `events SEMI JOIN spelled ON spelled.value = ${sql}`, sql);
+  await database.run("INSERT INTO item_ids SELECT value, number FROM spelled");
+  return (
+    `${formatCount(count)} events name an item by the same number in another spelling ` +
+    `(${JSON.stringify(one["value"])} is item ${JSON.stringify(one["item"])})`
+  );
+}
+
+/** How many of the values are the id of an item but for case and the blanks around them. */
+async function countAlike(database: Database, values: string): Promise<number> {
+  const plain = (text: string): string => `lower(trim(${text}::VARCHAR))`;
+  const [counted] = await database.rows(
+    `SELECT count(*)::DOUBLE AS count FROM ${values} AS other
+     WHERE ${plain("other.value")} IN (SELECT ${plain("item_ids.value")} FROM item_ids)`,
+  );
+  return Number(counted!["count"]);
+}

@@ -1,0 +1,28 @@
+/** DuckDB's readers of files, by what they read. */
+export type Reader = "csv" | "json" | "parquet";
+
+const EXTENSION = /\.(?:(csv|tsv|txt)|(json|jsonl|ndjson))(?:\.(?:gz|zst))?$|\.parquet$/i;
+
+/** Which reader a file is for, by its name; undefined where that does not say. */
+export function readerOf(file: string): Reader | undefined {
+  const match = EXTENSION.exec(file);
+  if (!match) return undefined;
+  return match[1] ? "csv" : match[2] ? "json" : "parquet";
+}
+
+/** Which reader a table function is. */
+export function readerCalled(name: string): Reader | undefined {
+  if (/^read_csv(_auto)?$/i.test(name)) return "csv";
+  if (/^read_(nd)?json(_auto)?$/i.test(name)) return "json";
+  return /^(read_parquet|parquet_scan)$/i.test(name) ? "parquet" : undefined;
+}
+
+/**
+ * The type in which a column of a guessed type stays as it stands in the file: VARCHAR for a value, a list of VARCHAR
+ * for a list of values. Undefined for structs, maps, and JSON, which has no type to lose anything by.
+ */
+export function textType(type: string): string | undefined {
+  const [, value, lists] = /^([^[]*)((?:\[\])*)$/.exec(type) ?? [];
+  if (value === undefined || value === "JSON" || /^(STRUCT|MAP|UNION)\b/.test(value)) return undefined;
+  return `VARCHAR${lists}`;
+}

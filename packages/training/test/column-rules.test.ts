@@ -1,0 +1,121 @@
+import { readFileSync } from "node:fs";
+import { UserError } from "@poeem/offline/errors";
+import { describe, expect, it, vi } from "vitest";
+import { type PoeemConfig, type PoeemConfigInput, resolveConfig } from "../src/config.ts";
+import { filterColumns } from "../src/data/filter-columns.ts";
+import { categoriesOf } from "../src/data/item-features.ts";
+import { itemFields } from "../src/data/item-fields.ts";
+import { itemNumbers, textsFromColumns } from "../src/data/item-texts.ts";
+import { loadData } from "../src/data/load.ts";
+import type { RawData } from "../src/data/types.ts";
+
+// each case starts some databases, which takes seconds on a busy machine
+vi.setConfig({ testTimeout: 120_000 });
+
+/** What the table of docs/data.md says of each value. */
+const ROWS = readFileSync(new URL("../../../docs/data.md", import.meta.url), "utf8")
+  .split("\n")
+  .filter((line) => line.startsWith("| `"))
+  .map((line) => {
+    const cells = line.split("|").slice(1, -1);
+    const [sql, id, title, texts, number, time, field] = cells.map((cell) => cell.trim().replace(/^`(.*)`$/, "$1"));
+    return { sql: sql!, id: id!, title: title!, texts: texts!, number: number!, time: time!, field: field! };
+  });
+
+type Cells = Omit<(typeof ROWS)[number], "sql">;
+type Loaded = { raw: RawData; config: PoeemConfig };
+
+const load = async (
+  itemsSql: string,
+  items: PoeemConfigInput["items"],
+  eventsSql: string,
+  others: Partial<PoeemConfigInput> = {},
+): Promise<Loaded> => {
+  const data = { items: itemsSql, events: eventsSql, memoryLimit: "200MB" };
+  const config = resolveConfig({ name: "t", data, items, ...others }, "test");
+  return { raw: await loadData(config, "."), config };
+};
+
+/** Two items, the first with the value and the second with none. */
+const loadItems = (sql: string, items: PoeemConfigInput["items"]): Promise<Loaded> =>
+  load(`SELECT 'i' AS id, ${sql} AS v UNION ALL SELECT 'j', NULL`, items, "SELECT 'i' AS item, 'q' AS query");
+
+const loadEvents = (sql: string, events: PoeemConfigInput["events"]): Promise<Loaded> =>
+  load("SELECT 'i' AS id", {}, `SELECT 'i' AS item, 'q' AS query, ${sql} AS v`, {
+    events,
+    model: { history: { as: "mean" } },
+    ...(events?.time && { split: { by: "time" } }),
+  });
+
+const loadIds = (sql: string): Promise<Loaded> =>
+  load(`SELECT ${sql} AS id`, {}, `SELECT ${sql} AS item, 'q' AS query`);
+
+/** Every use of a value, by the cell that says what becomes of it. */
+const USES: Readonly<Record<keyof Cells, readonly ((sql: string) => Promise<Loaded>)[]>> = {
+  id: [loadIds, (sql) => loadEvents(sql, { query: "v" }), (sql) => loadEvents(sql, { user: "v" })],
+  title: [(sql) => loadItems(sql, { title: "v" }), (sql) => loadEvents(sql, { query: "query", context: ["v"] })],
+  texts: ["text", "categories", "facets"].map((key) => (sql) => loadItems(sql, { [key]: ["v"] })),
+  number: ["inputs", "numbers"].map((key) => (sql) => loadItems(sql, { [key]: ["v"] })),
+  time: [(sql) => loadEvents(sql, { query: "query", time: "v" })],
+  field: [(sql) => loadItems(sql, { fields: ["v"] })],
+};
+
+const REFUSED = ROWS.flatMap(({ sql, ...cells }) =>
+  (Object.keys(USES) as (keyof Cells)[]).flatMap((role) => (cells[role] === "refused" ? [[sql, role] as const] : [])),
+);
+
+describe("docs/data.md says what becomes of a value", () => {
+  it.each(ROWS)("$sql", async ({ sql, ...cells }) => {
+    const isRead = (role: keyof Cells): boolean => cells[role] !== "refused";
+    const value = (role: keyof Cells): unknown => (cells[role] === "missing" ? undefined : JSON.parse(cells[role]));
+    if (isRead("id")) {
+      const { raw } = await loadIds(sql);
+      expect([...raw.ids, raw.ids.at(raw.events.item[0]!)]).toEqual([value("id"), value("id")]);
+    }
+    const items = await loadItems(sql, {
+      ...(isRead("title") && { title: "v" }),
+      ...(isRead("texts") && { text: ["v"], categories: ["v"], facets: ["v"] }),
+      ...(isRead("number") && { inputs: ["v"], numbers: ["v"] }),
+      ...(isRead("field") && { fields: ["v"] }),
+    });
+    const fields = {
+      ...(isRead("title") && value("title") !== undefined && { title: value("title") }),
+      ...(isRead("field") && value("field") !== undefined && { v: value("field") }),
+    };
+    expect(itemFields(items.raw.items)).toEqual([fields, {}]);
+    const filters = filterColumns(items.raw, items.config);
+    if (isRead("texts")) {
+      const list = [value("texts") ?? []].flat() as string[];
+      expect(filters.facets?.["v"]).toEqual([list, []]);
+      expect(categoriesOf(items.raw.items, ["v"], 0)).toEqual(list.map((one) => `v\t${one}`));
+      expect(textsFromColumns(items.raw, ["v"])).toEqual([list.join("\n"), ""]);
+    }
+    if (isRead("number")) {
+      const numbers = [value("number") ?? Number.NaN, Number.NaN];
+      expect([...itemNumbers(items.raw.items, "v")]).toEqual(numbers);
+      expect(Array.from(filters.numbers!["v"]!)).toEqual(numbers);
+    }
+    const used = ["id", "title", "time"] as const;
+    if (!used.some(isRead)) return;
+    const { raw } = await loadEvents(sql, {
+      ...(isRead("id") ? { query: "v", user: "v" } : { query: "query" }),
+      ...(isRead("title") && { context: ["v"] }),
+      ...(isRead("time") && { time: "v" }),
+    });
+    if (isRead("id"))
+      expect([raw.events.query, raw.events.user].map((column) => column!.values)).toEqual([
+        [value("id")],
+        [value("id")],
+      ]);
+    if (isRead("title")) expect(raw.events.contexts[0]!.values).toEqual([value("title") ?? []].flat());
+    if (isRead("time")) expect([...raw.events.time!]).toEqual([value("time")]);
+  });
+
+  it.each(REFUSED)("%s as %s is refused in one line, which names the column", async (sql, role) => {
+    for (const use of USES[role]) {
+      const failed = await use(sql).catch((error: Error) => error);
+      expect(failed).toBeInstanceOf(UserError);
+      expect((failed as Error).message).toMatch(/^data\.(items|events): .*\b(v|id|item)\b/);
+    }
+  });
+});
