@@ -68,7 +68,7 @@ describe("bytes of a query tower", () => {
       '"magic" expected PQTW, got "AAAA"',
     ],
     ["the magic of an item tower", ITEM, '"magic" expected PQTW, got "PQIT"'],
-    ["another version", patched(TEXT, (view) => view.setUint32(4, 9, true)), '"format version" expected 4, got 9'],
+    ["another version", patched(TEXT, (view) => view.setUint32(4, 9, true)), '"format version" expected 4 to 5, got 9'],
     ["a huge header", patched(TEXT, (view) => view.setUint32(8, 2 ** 31, true)), '"header length" expected at most'],
     [
       "a wrong total",
@@ -182,6 +182,11 @@ describe("bytes of a query tower", () => {
       "a tokenizer of no number",
       settings(TEXT_AT, { tokenizer: { minGram: 2, maxGram: unprintable, maxChars: 64 } }),
       '"text.tokenizer.maxGram" expected an integer in 0…65536, got an object',
+    ],
+    [
+      "a tokenizer of another version",
+      settings(TEXT_AT, { tokenizer: { version: 3, minGram: 2, maxGram: 4, maxChars: 64 } }),
+      '"text.tokenizer.version" expected an integer in 1…2, got 3',
     ],
     [
       "a weight of new items below 0",
@@ -304,7 +309,11 @@ describe("bytes of an item tower", () => {
     edited(ITEM, ({ sections }) => change(sections.find((section: AnyHeader) => section.kind === kind)));
   const refused: [string, Uint8Array, string][] = [
     ["the magic of a query tower", TEXT, '"magic" expected PQIT, got "PQTW"'],
-    ["an older version", patched(ITEM, (view) => view.setUint32(4, 3, true)), '"format version" expected 4, got 3'],
+    [
+      "an older version",
+      patched(ITEM, (view) => view.setUint32(4, 3, true)),
+      '"format version" expected 4 to 5, got 3',
+    ],
     [
       "an input of queries",
       at("known", (s) => (s.kind = "history")),

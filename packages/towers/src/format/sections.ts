@@ -12,6 +12,8 @@ export interface Section {
   readonly kind: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly arrays: readonly SectionArray[];
+  /** The first format version whose readers understand it; SECTIONS_VERSION unless given. Not part of the header. */
+  readonly since?: number | undefined;
 }
 
 interface Header {
@@ -31,6 +33,9 @@ const MAX_LENGTH = 2 ** 31;
 
 /** The first format version whose files are sections. */
 export const SECTIONS_VERSION = 4;
+/** The first one whose readers know that a tokenizer has a version. */
+export const TOKENIZER_VERSIONS_VERSION = 5;
+const LATEST_VERSION = TOKENIZER_VERSIONS_VERSION;
 
 export const align = (offset: number): number => Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 
@@ -78,7 +83,8 @@ export function writeSections(magic: string, sections: readonly Section[]): Uint
   );
   const view = new DataView(bytes.buffer);
   bytes.set(new TextEncoder().encode(magic));
-  view.setUint32(4, SECTIONS_VERSION, true);
+  // no newer than it must be, so that Workers of the release before read what they can
+  view.setUint32(4, Math.max(...sections.map(({ since = SECTIONS_VERSION }) => since)), true);
   view.setUint32(8, json.length, true);
   view.setUint32(12, bytes.length, true);
   bytes.set(json, PREFIX);
@@ -120,7 +126,8 @@ export function parseHeader(where: string, header: Uint8Array): Record<string, u
 /** Reads what `writeSections` wrote; the arrays are copies. @throws FormatError naming the field */
 export function readSections(where: string, magic: string, bytes: Uint8Array): Section[] {
   const { version, header, start } = readPrefix(where, magic, bytes);
-  expectThat(version === SECTIONS_VERSION, where, "format version", String(SECTIONS_VERSION), version);
+  const isKnown = version >= SECTIONS_VERSION && version <= LATEST_VERSION;
+  expectThat(isKnown, where, "format version", `${SECTIONS_VERSION} to ${LATEST_VERSION}`, version);
   const { sections } = parseHeader(where, header) as unknown as Header;
   const isList = Array.isArray(sections) && sections.length <= MAX_SECTIONS;
   expectThat(isList, where, "sections", `a list of at most ${MAX_SECTIONS}`, sections);

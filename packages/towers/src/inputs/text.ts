@@ -1,6 +1,6 @@
-import { arrayOf, expectInteger, expectThat } from "../format/sections.ts";
+import { arrayOf, expectInteger, expectThat, TOKENIZER_VERSIONS_VERSION } from "../format/sections.ts";
 import { type EmbeddingTable, embeddingBag } from "../text/embedding-bag.ts";
-import { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures } from "../text/tokenizer.ts";
+import { TOKENIZER_VERSION, type TokenizerConfig, textFeatures } from "../text/tokenizer.ts";
 import type { InputKind } from "./input.ts";
 
 /** Words and character n-grams: the mean of their rows. Shared by queries and items. */
@@ -29,11 +29,14 @@ export const TEXT: InputKind<TextWeights, WithText> = {
   pack: ({ tokenizer, table: { hashes, scales, values }, weightOfNew }) => ({
     settings: { tokenizer, ...(weightOfNew !== undefined && { weightOfNew }) },
     arrays: [hashes, scales, values],
+    ...((tokenizer.version ?? 1) > 1 && { since: TOKENIZER_VERSIONS_VERSION }),
   }),
   unpack(where, section, width) {
     const { tokenizer, weightOfNew } = section.settings as Partial<TextWeights>;
-    for (const name of Object.keys(DEFAULT_TOKENIZER) as (keyof TokenizerConfig)[])
+    for (const name of ["minGram", "maxGram", "maxChars"] as const)
       expectInteger(where, `text.tokenizer.${name}`, tokenizer?.[name], 0, 1 << 16);
+    if (tokenizer!.version !== undefined)
+      expectInteger(where, "text.tokenizer.version", tokenizer!.version, 1, TOKENIZER_VERSION);
     if (weightOfNew !== undefined) {
       const isGood = Number.isFinite(weightOfNew) && weightOfNew >= 0;
       expectThat(isGood, where, "text.weightOfNew", "a number of at least 0", weightOfNew);
@@ -46,9 +49,9 @@ export const TEXT: InputKind<TextWeights, WithText> = {
     const table = { embeddingDim: width, hashes, scales, values };
     return { kind: "text", tokenizer: tokenizer!, table, ...(weightOfNew !== undefined && { weightOfNew }) };
   },
-  facts: ({ tokenizer: { minGram, maxGram, maxChars }, table }) => ({
+  facts: ({ tokenizer: { version = 1, minGram, maxGram, maxChars }, table }) => ({
     textFeatures: table.hashes.length,
-    tokenizer: `n-grams of ${minGram} to ${maxGram}, at most ${maxChars} characters`,
+    tokenizer: `version ${version}, n-grams of ${minGram} to ${maxGram}, at most ${maxChars} characters`,
   }),
   open: ({ tokenizer, table, weightOfNew = 1 }) => ({
     reads: { text: table.hashes.length > 0 },

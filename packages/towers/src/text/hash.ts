@@ -9,8 +9,17 @@ const PRIME = 0x01000193;
  * there, a lone surrogate counts as U+FFFD.
  */
 export function fnv1a32(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
+  return continueHash(0x811c9dc5, text);
+}
+
+/**
+ * The hash of a text that goes on after one whose hash is `before`: of "ab" it is continueHash(fnv1a32("a"), "b").
+ *
+ * @param start first code unit that counts; `end` is behind the last. Neither may split a surrogate pair.
+ */
+export function continueHash(before: number, text: string, start = 0, end = text.length): number {
+  let hash = before;
+  for (let i = start; i < end; i++) {
     let point = text.charCodeAt(i);
     if (point < 0x80) {
       hash = Math.imul(hash ^ point, PRIME);

@@ -1,7 +1,13 @@
-import { normalizeText, words } from "./tokenizer.ts";
+import { readByV2 } from "./rules-v2.ts";
+import { visibleText } from "./visible-text.ts";
 
-/** What two spellings of one text have in common: its words. Of a text without words, the text in lower case. */
+/**
+ * What all spellings of one text have in common: its words without accents, by the newest rules whatever an index was
+ * made with. Case, width, accents, invisible characters and punctuation do not count, nor whether "ß" is "ss". Of a
+ * text without words, such as "€", the text itself in lower case; "" of one in which nothing is to be seen.
+ */
 export function normalForm(text: string): string {
-  const found = words(text, Infinity);
-  return found.length > 0 ? found.join(" ") : normalizeText(text).trim();
+  const words = readByV2(text, Infinity);
+  if (words.length > 0) return words.map(({ inPairs }) => inPairs).join(" ");
+  return visibleText(text).trim().replace(/\s+/g, " ");
 }

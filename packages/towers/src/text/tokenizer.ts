@@ -1,7 +1,12 @@
-import { fnv1a32 } from "./hash.ts";
+import { continueHash, fnv1a32 } from "./hash.ts";
+import { readByV1 } from "./rules-v1.ts";
+import { readByV2 } from "./rules-v2.ts";
+import type { Rules, Word } from "./word.ts";
 
 /** How text becomes hashed features. Travels in the artifact, so that trainer and Worker agree. */
 export interface TokenizerConfig {
+  /** Rules by which words are read, 1 or 2; 1 where an older index says nothing. */
+  readonly version?: number | undefined;
   /** Shortest character n-gram taken inside a word, in code points. */
   readonly minGram: number;
   /** Longest character n-gram; 0 turns n-grams off and leaves whole words. */
@@ -10,56 +15,61 @@ export interface TokenizerConfig {
   readonly maxChars: number;
 }
 
-export const DEFAULT_TOKENIZER: TokenizerConfig = { minGram: 3, maxGram: 4, maxChars: 512 };
+// what a feature's text begins with, hashed, so that a word is not taken for an n-gram
+const [WORD, PAIR, GRAM] = [fnv1a32("w"), fnv1a32("p"), fnv1a32("g")] as const;
+const SURROGATE = /[\ud800-\udfff]/;
 
-// A word is a run of letters, their marks and digits; a pictograph is a word of its own, so that an emoji typed as a
-// query is a feature too. Scripts written without spaces (Han, Kana, Thai…) give long runs, which the n-grams cut up.
-const WORD = /[\p{L}\p{M}\p{N}]+|\p{Extended_Pictographic}/gu;
+/** Rules by version; the last are those of new trainings. */
+const RULES: readonly (Rules | undefined)[] = [undefined, readByV1, readByV2];
+export const TOKENIZER_VERSION = RULES.length - 1;
 
-// Accents of Latin, Greek and Cyrillic only: vowel signs of Indic scripts and Arabic carry the word itself.
-const ACCENT = /[\u0300-\u036f]/g;
+export const DEFAULT_TOKENIZER = { version: TOKENIZER_VERSION, minGram: 3, maxGram: 4, maxChars: 512 } as const;
 
-// One character of these scripts says as much as a syllable or a word elsewhere: single characters and pairs are the
-// n-grams.
-const SYLLABIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
-
-/** Lower case, compatibility-composed form of a text: full-width letters and ligatures become plain ones. */
-export function normalizeText(text: string): string {
-  return text.normalize("NFKC").toLowerCase();
-}
-
-/** The words of a text after normalization, in order, duplicates kept. */
-export function words(text: string, maxChars = DEFAULT_TOKENIZER.maxChars): string[] {
-  let normalized = normalizeText(text);
-  if (normalized.length > maxChars) normalized = Array.from(normalized).slice(0, maxChars).join("");
-  return normalized.match(WORD) ?? [];
+/** The words of a text by the newest rules, in order, duplicates kept. */
+export function words(text: string, maxChars: number = DEFAULT_TOKENIZER.maxChars): string[] {
+  return RULES[TOKENIZER_VERSION]!(text, maxChars).map((word) => word.text);
 }
 
 /**
- * The hashed features of a text: each word, each pair of neighbouring words, and the character n-grams of each word
- * between boundary marks with accents taken off, so that "gateau" meets "gâteau" (of a word in Chinese, Japanese or
- * Korean: its characters and pairs). Hashes are 32-bit; a feature that occurs twice is listed twice.
+ * The hashed features of a text: each word, its spellings without accents or signs, each pair of neighbouring words of
+ * one writing, and the character n-grams of each word between boundary marks with accents taken off, so that "gateau"
+ * meets "gâteau" (of a word in Chinese, Japanese or Korean: its characters and pairs). Hashes are 32-bit; a feature
+ * that occurs twice is listed twice.
+ * @throws RangeError for a version that is not known
  */
 export function textFeatures(text: string, config: TokenizerConfig = DEFAULT_TOKENIZER): Uint32Array {
+  const { version = 1, maxGram, maxChars } = config;
+  const read = RULES[version];
+  if (!read) throw new RangeError(`[towers] "version" expected 1 to ${TOKENIZER_VERSION}, got ${version}`);
   const hashes: number[] = [];
-  let previous: string | undefined;
-  for (const word of words(text, config.maxChars)) {
-    hashes.push(fnv1a32(`w${word}`));
-    if (previous !== undefined) hashes.push(fnv1a32(`p${previous} ${word}`));
+  let previous: Word | undefined;
+  for (const word of read(text, maxChars)) {
+    hashes.push(continueHash(WORD, word.text));
+    for (const spelling of word.plainer) hashes.push(continueHash(WORD, spelling));
+    if (previous?.company === word.company)
+      hashes.push(continueHash(continueHash(continueHash(PAIR, previous.inPairs), " "), word.inPairs));
     previous = word;
-    if (config.maxGram === 0) continue;
-    const bare = word.normalize("NFD").replace(ACCENT, "").normalize("NFC");
-    const syllabic = SYLLABIC.test(bare);
-    const marked = syllabic ? bare : `^${bare}$`;
-    // n-grams are of code points; where each is one code unit, as nearly always, the string itself is cut
-    const points = Array.from(marked);
-    const gram = points.length === marked.length ? marked : undefined;
-    const [shortest, longest] = syllabic ? [1, 2] : [config.minGram, config.maxGram];
-    for (let n = shortest; n <= longest; n++) {
-      for (let i = 0; i + n <= points.length; i++) {
-        hashes.push(fnv1a32(`g${gram?.slice(i, i + n) ?? points.slice(i, i + n).join("")}`));
-      }
-    }
+    if (maxGram > 0 && word.bare !== undefined) pushGrams(hashes, word.bare, word.syllabic, config);
   }
   return Uint32Array.from(hashes);
+}
+
+function pushGrams(hashes: number[], bare: string, syllabic: boolean, { minGram, maxGram }: TokenizerConfig): void {
+  const marked = syllabic ? bare : `^${bare}$`;
+  const shortest = syllabic ? 1 : minGram;
+  const longest = syllabic ? 2 : maxGram;
+  // n-grams are of code points; nearly always each is one code unit
+  const starts = SURROGATE.test(marked) ? startsOf(marked) : undefined;
+  const count = starts ? starts.length - 1 : marked.length;
+  for (let n = shortest; n <= longest; n++) {
+    for (let i = 0; i + n <= count; i++) {
+      hashes.push(starts ? continueHash(GRAM, marked, starts[i], starts[i + n]) : continueHash(GRAM, marked, i, i + n));
+    }
+  }
+}
+
+/** Where each code point begins, and the end. */
+function startsOf(text: string): number[] {
+  let at = 0;
+  return [0, ...Array.from(text, (point) => (at += point.length))];
 }

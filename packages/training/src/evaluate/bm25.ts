@@ -2,7 +2,7 @@ import { words } from "@poeem/towers";
 import MiniSearch from "minisearch";
 import type { LexicalIndex } from "./tfidf.ts";
 
-/** BM25+ (MiniSearch) over the words of the query tower's tokenizer; any word may match. */
+/** BM25+ (MiniSearch) over the words of a query tower trained today; any word may match. */
 export function buildLexicalIndex(texts: readonly string[]): LexicalIndex {
   const index = new MiniSearch<{ id: number; text: string }>({
     fields: ["text"],

@@ -10,7 +10,7 @@ export interface LexicalIndex {
 
 /**
  * Cosine of TF-IDF vectors: tf · (1 + ln((1 + n) / (1 + df))), made unit vectors (Salton and Buckley 1988, with the
- * customary smoothing), over the words of the query tower's tokenizer. Scores by an inverted file in typed arrays.
+ * customary smoothing), over the words of a query tower trained today. Scores by an inverted file in typed arrays.
  */
 export function buildTfidfIndex(texts: readonly string[]): LexicalIndex {
   const termOf = new Map<string, number>();
