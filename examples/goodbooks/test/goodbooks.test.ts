@@ -29,14 +29,9 @@ describe("prepare-data", () => {
     const { config } = await loadConfig(CONFIG);
     const raw = await loadData(config, target);
     expect([...raw.ids]).toEqual(["1", "2", "3", "4"]);
-    expect(raw.items.columns.get("title")).toEqual(["One", "Two, again", "Three", "Four"]);
-    expect(raw.items.columns.get("year")!.map((year) => (year === null ? null : Number(year)))).toEqual([
-      2008,
-      1997,
-      null,
-      -720,
-    ]);
-    expect(raw.events.user!.values).toEqual(["9", "10"]);
+    expect(raw.items.texts.get("title")).toEqual(["One", "Two, again", "Three", "Four"]);
+    expect([...raw.items.numbers.get("year")!]).toEqual([2008, 1997, Number.NaN, -720]);
+    expect(raw.events.user!.values).toEqual(["10", "9"]);
     await expect(prepare(target, source)).rejects.toThrow(/expected ratings\.csv, to_read\.csv, books\.csv in/);
   });
 });

@@ -35,15 +35,15 @@ describe("the reader of MovieLens files", () => {
     const { config, folder } = await write(`${MOVIES.join("\n")}\n`, gzip);
     const raw = await loadData(config, folder, { data: folder });
     expect([...raw.ids]).toEqual(["0000628", "2", "3", "4"]);
-    const { columns } = raw.items;
-    expect(columns.get("title")).toEqual([
+    const { texts, numbers } = raw.items;
+    expect(texts.get("title")).toEqual([
       "The Adventures of Dollie",
       "Fantômas: À l'ombre (Part 1)",
       'Plain "quoted',
       "Nothing (2000) said",
     ]);
-    expect(columns.get("year")).toEqual([1908, 1913, null, null]);
-    expect(columns.get("genres")).toEqual([["Action", "Short"], ["Crime"], [], []]);
+    expect([...numbers.get("year")!]).toEqual([1908, 1913, Number.NaN, Number.NaN]);
+    expect(texts.get("genres")).toEqual([["Action", "Short"], ["Crime"], [], []]);
     // likes, each person's oldest first
     const { user, item } = raw.events;
     expect(Array.from(item, (number, e) => `${user!.values[user!.numbers[e]!]} ${raw.ids.at(number)}`)).toEqual([

@@ -88,8 +88,8 @@ export async function trainIndex({
       say(`validation recall was best at step ${formatCount(trained.weightsOfStep)}; these weights are kept`);
     const exported = await exportModel(trained, config, raw, dataset, filters, {
       dataHash: raw.hash,
-      heldOutHash: dataset.heldOutHash,
       dataHashes: raw.hashes,
+      heldOutHash: dataset.heldOutHash,
       seed: config.training.seed,
       backend,
       epochs: trained.epochs,

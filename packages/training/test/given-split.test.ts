@@ -190,6 +190,14 @@ describe("SQL of parts", () => {
     expect([...queriesOf(dataset, dataset.test).values()]).toEqual([{ relevant: ["2"], history: [] }]);
   });
 
+  it("a part may have dates where another has times", async () => {
+    const timed = (time: string): object[] => ["i1", "i2"].map((item) => ({ user: "u", item, time }));
+    const rows = { items, events: timed("2026-01-02"), test: timed("2026-01-01 10:00:00") };
+    const { raw } = await load(rows, { events: { user: "user", time: "time" } });
+    expect(raw.events.part!.values).toEqual(["test", "train"]);
+    expect(Array.from(raw.events.part!.numbers)).toEqual([0, 0, 1, 1]);
+  });
+
   it("times of another kind are refused", async () => {
     const timed = (time: unknown): object[] => [{ user: "u", item: "i1", time }];
     const rows = { items, events: timed(7), test: timed("2026-01-01") };

@@ -1,26 +1,22 @@
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { columnType } from "./column-type.ts";
-import { checkTypes, textSql, type Use } from "./column-values.ts";
+import { textSql } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
-import { type TypedColumn, typedColumns } from "./json-columns.ts";
-import { type KeptTable, keepTable } from "./kept-table.ts";
+import { type KeptTable, keepTable, type Wanted } from "./kept-table.ts";
 import { findRows, type Problem } from "./problems.ts";
 import { GIVEN_SIDES, SIDE } from "./side.ts";
-import type { Example } from "./types.ts";
 
-/** The rows of one SQL of events. */
+/** The rows of one SQL of events, and what it is called in errors. */
 export interface EventSource {
-  /** What it is called in errors, such as "data.test". */
   readonly source: string;
   readonly table: KeptTable;
-  readonly typed: ReadonlyMap<string, TypedColumn>;
 }
 
-/** Name of a column beside those of the files, which says what an event is for where each part has SQL of its own. */
+/** In `KeptTable.sql`: what an event is for, where each part has SQL of its own. No column of a file is called so. */
 export const PART = "";
 
-/** What may be beside `data.events`. */
+/** What is beside `data.events` in a split that is given by SQL of its own. */
 const PARTS = ["test", "validation", "history"] as const;
 
 /** What the SQL of events is called: one name, or those of all parts. */
@@ -29,101 +25,79 @@ export function eventSources({ data }: PoeemConfig): string[] {
 }
 
 /**
- * Runs the SQL of all events into the table `events`: the rows of `data.events`, then those of the other parts.
+ * Runs the SQL of all events. The table `events` has all rows, those of `data.events` first; where there are other
+ * parts it has the column `PART`, too.
  *
- * @returns columns of the whole, with `PART` where there are parts; and each part by itself, its rows numbered from its
- *   own first
+ * @returns the whole, and each part by itself, whose rows are numbered from its own first
  */
 export async function keepEvents(
   database: Database,
-  config: PoeemConfig,
-  uses: readonly Use[],
-): Promise<{ columns: ReadonlyMap<string, TypedColumn>; sources: readonly EventSource[] }> {
-  const names = eventSources(config);
-  const of = (role: (name: Use["role"]) => boolean): string[] => [
-    ...new Set(uses.filter((use) => role(use.role)).map(({ column }) => column)),
-  ];
+  { data }: PoeemConfig,
+  wanted: Wanted,
+): Promise<{ whole: KeptTable; sources: EventSource[] }> {
+  const parts = PARTS.flatMap((part) => (data[part] === undefined ? [] : [{ part: part as string, sql: data[part] }]));
+  const own = { source: "data.events", sql: data.events };
+  if (parts.length === 0) {
+    const table = await keepTable(database, own, "events", wanted);
+    return { whole: table, sources: [{ source: own.source, table }] };
+  }
   const sources: EventSource[] = [];
-  for (const source of names) {
-    const key = source.slice("data.".length) as (typeof PARTS)[number] | "events";
-    const from = { source, sql: config.data[key]! };
-    const table = await keepTable(database, from, names.length === 1 ? "events" : `events_${key}`, {
-      texts: of((role) => role !== "time"),
-      values: of((role) => role === "time"),
-      check: (types) => checkTypes(source, uses, types),
-    });
-    sources.push({ source, table, typed: await typedColumns(database, source, table, uses) });
+  const selects: string[] = [];
+  const columns = [...new Set([...wanted.texts, ...wanted.values])];
+  for (const { part, sql } of [{ part: "train", sql: own.sql }, ...parts]) {
+    const source = part === "train" ? own.source : `data.${part}`;
+    const table = await keepTable(database, { source, sql }, `events_${part}`, wanted);
+    sources.push({ source, table });
+    selects.push(`, '${part}' AS part FROM ${table.name}`);
   }
-  return { columns: sources.length === 1 ? sources[0]!.typed : await unite(database, uses, sources), sources };
+  const types = columns.map((column) => unitedType(column, sources, wanted));
+  const lists = sources.map(({ table }) =>
+    columns.map((column, i) => `${valueAs(types[i]!, table.type(column), table.sql(column))} AS c${i}`),
+  );
+  // the rowid of the whole is the order of the parts
+  await database.run(
+    `CREATE TABLE events AS ${selects.map((rest, s) => `SELECT ${lists[s]}${rest}`).join(" UNION ALL ")}`,
+  );
+  const whole: KeptTable = {
+    name: "events",
+    count: sources.reduce((sum, { table }) => sum + table.count, 0),
+    has: (column) => columns.includes(column),
+    sql: (column) => (column === PART ? "events.part" : `events.c${columns.indexOf(column)}`),
+    type: (column) => types[columns.indexOf(column)]!,
+  };
+  return { whole, sources };
 }
 
-/** The rows of all parts in one table, each with the name of its part. */
-async function unite(
-  database: Database,
-  uses: readonly Use[],
-  sources: readonly EventSource[],
-): Promise<Map<string, TypedColumn>> {
-  const united = new Map<string, TypedColumn>();
-  const lists = sources.map(({ source }) => [`'${source === "data.events" ? "train" : source.slice(5)}' AS part`]);
-  for (const { column, role } of uses) {
-    if (united.has(column)) continue;
-    const columns = sources.map(({ typed }) => typed.get(column)!);
-    const type = unitedType(column, role === "time", sources, columns);
-    const sql = `c${united.size}`;
-    // what differs in type is the same where it prints the same
-    const each = (one: TypedColumn): string =>
-      type === undefined ? textSql(one.type, one.sql) : `${one.sql}::${type}`;
-    columns.forEach((one, source) => {
-      lists[source]!.push(`${each(one)} AS ${sql}`);
-    });
-    united.set(column, { sql: `events.${sql}`, type: columnType(type ?? "VARCHAR") });
-  }
-  const parts = sources.map(({ table }, source) => `SELECT ${lists[source]!.join(", ")} FROM ${table.name}`);
-  await database.run(`CREATE TABLE events AS ${parts.join(" UNION ALL ")}`);
-  return united.set(PART, { sql: "events.part", type: columnType("VARCHAR") });
-}
-
-/** The type that a column has in all parts; undefined where texts are all that they have in common. */
-function unitedType(
-  column: string,
-  isTime: boolean,
-  sources: readonly EventSource[],
-  columns: readonly TypedColumn[],
-): string | undefined {
-  const [{ type }] = columns as [TypedColumn];
-  const other = columns.findIndex((one) => one.type.name !== type.name);
-  if (other < 0) return type.name;
-  if (!isTime) return undefined;
-  const clocks = columns.filter((one) => one.type.kind === "clock").length;
-  if (clocks === 0) return "DOUBLE";
-  if (clocks === columns.length) return "TIMESTAMP";
+/** The type that all parts have a column in: that of each, or text for what is text to us. */
+function unitedType(column: string, sources: readonly EventSource[], { texts }: Wanted): string {
+  const [{ table: first }, ...others] = sources as [EventSource, ...EventSource[]];
+  const type = first.type(column);
+  const other = others.find(({ table }) => table.type(column) !== type);
+  if (!other) return type;
+  if (texts.includes(column)) return "VARCHAR";
+  const kinds = sources.map(({ table }) => columnType(table.type(column)).kind);
+  if (kinds.every((kind) => kind === "integer" || kind === "decimal" || kind === "float")) return "DOUBLE";
+  if (kinds.every((kind) => kind === "clock")) return "TIMESTAMP";
   throw new UserError(
-    `${sources[other]!.source}: expected type ${type.name} in column ${column}, as in ${sources[0]!.source}, ` +
-      `got ${columns[other]!.type.name}`,
+    `${other.source}: expected type ${type} in column ${column}, as in data.events, got ${other.table.type(column)}`,
   );
 }
 
-/** Where a row of the whole is: which part it is in, for others than the first, and its number there. */
-export function placeOf({ row, value }: Example, sources: readonly EventSource[]): Example {
-  let before = 0;
-  for (const { source, table } of sources) {
-    if (row <= before + table.count) return { ...(before > 0 && { source }), row: row - before, value };
-    before += table.count;
-  }
-  return { row, value };
-}
+/** A value in the type of all parts: a number as the text that it is for us, not as DuckDB prints it. */
+const valueAs = (wanted: string, type: string, value: string): string =>
+  type === wanted ? value : `${textSql(columnType(type), value)}::${wanted}`;
 
-/** Values of the column that gives the split which do not say what an event is for. */
+/** Values of the column that gives the split which say nothing of what an event is for. */
 export async function wrongParts(
   database: Database,
   { split: { column }, events: { user } }: PoeemConfig,
-  { table, typed }: EventSource,
+  table: KeptTable,
 ): Promise<Problem[]> {
   if (column === undefined) return [];
   // without users there is nobody to have a history
   const names = [...GIVEN_SIDES].filter(([, side]) => user !== undefined || side !== SIDE.foldIn).map(([name]) => name);
-  const { type, sql } = typed.get(column)!;
+  const value = table.sql(column);
   const known = names.map((name) => `'${name}'`).join(", ");
-  const rows = `${table.name} WHERE coalesce(lower(trim(${textSql(type, sql)})) NOT IN (${known}), true)`;
-  return [{ what: `none of ${names.join(", ")} in ${column}`, ...(await findRows(database, rows, sql)) }];
+  const rows = `${table.name} WHERE coalesce(lower(trim(${value}::VARCHAR)) NOT IN (${known}), true)`;
+  return [{ what: `none of ${names.join(", ")} in ${column}`, ...(await findRows(database, rows, value)) }];
 }

@@ -1,14 +1,14 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
-import type { ColumnType } from "./column-type.ts";
-import { keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
+import { type ColumnType, columnType } from "./column-type.ts";
+import { checkTypes, keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
-import { type EventSource, keepEvents, PART, placeOf, wrongParts } from "./event-sources.ts";
-import { joinItems } from "./join-items.ts";
-import type { TypedColumn } from "./json-columns.ts";
+import { type EventSource, keepEvents, PART, wrongParts } from "./event-sources.ts";
+import { joinItems, type UnknownItems } from "./join-items.ts";
+import { type TypedColumn, typedColumns } from "./json-columns.ts";
 import { findRows, type Problem, refuse } from "./problems.ts";
-import { type Dictionary, type EventTable, type Finding, NONE } from "./types.ts";
+import { type Dictionary, type EventTable, NONE } from "./types.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -20,28 +20,35 @@ export async function readEvents(
   database: Database,
   config: PoeemConfig,
   id: TypedColumn,
-): Promise<{ events: EventTable; unknownItems: Finding & { sides?: string }; note: string | undefined }> {
+): Promise<{ events: EventTable; unknownItems: UnknownItems; note: string | undefined }> {
   const { user, item, time } = config.events;
   const uses = eventUses(config);
-  const { columns: typed, sources } = await keepEvents(database, config, uses);
-  const rows = sources.reduce((sum, { table }) => sum + table.count, 0);
+  const texts = [...new Set(uses.filter(({ role }) => role !== "time").map(({ column }) => column))];
+  const { whole, sources } = await keepEvents(database, config, {
+    texts,
+    values: time === undefined ? [] : [time],
+    check: (types, source) => checkTypes(source, uses, types),
+  });
+  const { count: rows } = whole;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
-  for (const source of sources) await checkEvents(database, config, uses, source);
+  for (const source of sources) await checkEvents(database, config, source, uses);
+  const typed = await typedColumns(database, "data.events", whole, uses);
+  const part = { sql: whole.sql(PART), type: columnType("VARCHAR") };
 
   const columns = new Map<string, Dictionary & { readonly key: string }>();
-  for (const [name, { type, sql }] of typed) {
-    if (name === item || name === time) continue;
+  for (const name of sources.length > 1 ? [...texts, PART] : texts) {
+    if (name === item) continue;
+    const { type, sql } = name === PART ? part : typed.get(name)!;
     const key = keySql(type, sql);
     const values = await numberValues(database, key, `dictionary${columns.size}`);
     columns.set(name, { key, values, numbers: new Uint32Array(rows) });
   }
-  const join = await joinItems(database, id, typed.get(item)!);
+  const join = await joinItems(database, id, typed.get(item)!, item);
   const numbers = new Uint32Array(rows);
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
   const clock = time === undefined ? undefined : typed.get(time);
   await fill(database, { user, join: join.sql, clock }, numbers, columns, times);
-  const unknown = numbers.includes(NONE) ? await join.unknown() : { count: 0, examples: [] };
-  const unknownItems = { ...unknown, examples: unknown.examples.map((example) => placeOf(example, sources)) };
+  const unknownItems = numbers.includes(NONE) ? await join.unknown(sources) : { count: 0, examples: [] };
   return { events: eventTable(config, numbers, columns, times), unknownItems, note: join.note };
 }
 
@@ -158,10 +165,10 @@ async function fill(
 async function checkEvents(
   database: Database,
   config: PoeemConfig,
+  { source, table }: EventSource,
   uses: readonly Use[],
-  from: EventSource,
 ): Promise<void> {
-  const { source, table, typed } = from;
+  const typed = await typedColumns(database, source, table, uses);
   const problems: Problem[] = [];
   const find = async (what: string, where: string, sql: string): Promise<void> => {
     problems.push({ what, ...(await findRows(database, `${table.name} WHERE ${where}`, sql)) });
@@ -174,7 +181,7 @@ async function checkEvents(
     const rounded = role === "id" ? roundedSql(type, sql) : undefined;
     if (rounded !== undefined) await find(roundedWords(column, type), rounded, sql);
   }
-  refuse(source, [...problems, ...(await wrongParts(database, config, from))]);
+  refuse(source, [...problems, ...(await wrongParts(database, config, table))]);
 }
 
 const missingTime = ({ kind }: ColumnType, time: string): string =>

@@ -1,9 +1,10 @@
 import { formatCount } from "@poeem/offline/progress";
-import type { ColumnType } from "./column-type.ts";
+import { type ColumnType, columnType } from "./column-type.ts";
 import { keySql } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
+import type { EventSource } from "./event-sources.ts";
 import type { TypedColumn } from "./json-columns.ts";
-import { findRows } from "./problems.ts";
+import { EXAMPLES, findRows } from "./problems.ts";
 import type { Finding } from "./types.ts";
 
 /** How events find their items: by the table `item_ids` of value and number. */
@@ -12,8 +13,13 @@ export interface ItemJoin {
   readonly sql: string;
   /** Says that items were found by the number that events say; undefined where all are spelled alike. */
   readonly note: string | undefined;
-  /** Events of unknown items; with `sides`, which shows an id of either side. */
-  unknown(): Promise<Finding & { readonly sides?: string }>;
+  /** Events of unknown items in all sources; of others than `data.events` the examples say which. */
+  unknown(sources: readonly EventSource[]): Promise<UnknownItems>;
+}
+
+export interface UnknownItems extends Finding {
+  /** Shows an id of either side; absent where all are known. */
+  readonly sides?: string;
 }
 
 /** A whole number without the zeros behind its point; NULL for all else. */
@@ -23,30 +29,44 @@ const wholeSql = (text: string): string =>
 /**
  * Joins the tables `events` and `items`: ids are the same when their texts are; else when they say the same whole
  * number and no other id does.
+ *
+ * @param column what the configuration calls `item`
  */
-export async function joinItems(database: Database, id: TypedColumn, item: TypedColumn): Promise<ItemJoin> {
+export async function joinItems(
+  database: Database,
+  id: TypedColumn,
+  item: TypedColumn,
+  column: string,
+): Promise<ItemJoin> {
   // integers are compared as they are
   const cast = id.type.kind === "integer" && item.type.kind === "integer" ? "" : "::VARCHAR";
-  const [known, asked] = [id, item].map(({ type, sql }) => `(${keySql(type, sql)})${cast}`);
+  const keyOf = ({ type, sql }: TypedColumn): string => `(${keySql(type, sql)})${cast}`;
+  const [known, sql] = [keyOf(id), keyOf(item)];
   await database.run(
     `CREATE TABLE item_ids AS SELECT ${known} AS value, number FROM items JOIN item_order ON item = items.rowid`,
   );
-  const sql = asked!;
   const unknown = `events ANTI JOIN item_ids ON item_ids.value = ${sql}`;
   const note = cast === "" ? undefined : await joinNumbers(database, sql, unknown);
   return {
     sql,
     note,
-    async unknown() {
-      const found = await findRows(database, unknown, sql);
-      if (found.count === 0) return found;
+    async unknown(sources) {
+      const found = [];
+      for (const { source, table } of sources) {
+        const key = keyOf({ sql: table.sql(column), type: columnType(table.type(column)) });
+        const rows = await findRows(database, `${table.name} ANTI JOIN item_ids ON item_ids.value = ${key}`, key);
+        const examples = rows.examples.map((one) => (source === "data.events" ? one : { source, ...one }));
+        found.push({ ...rows, examples });
+      }
+      const count = found.reduce((sum, rows) => sum + rows.count, 0);
+      const examples = found.flatMap((rows) => rows.examples).slice(0, EXAMPLES);
       const [one] = await database.rows(`SELECT ${known}::VARCHAR AS id FROM items LIMIT 1`);
       const alike = await countAlike(database, `(SELECT DISTINCT ${sql}::VARCHAR AS value FROM ${unknown})`);
       const sides =
         `item ids such as ${shown(one!["id"], id.type)}, ` +
-        `event items such as ${shown(found.examples[0]!.value, item.type)}` +
+        `event items such as ${shown(examples[0]!.value, item.type)}` +
         (alike === 0 ? "" : `; ${alike} of them are the id of an item but for case and blanks`);
-      return { ...found, sides };
+      return { count, examples, sides };
     },
   };
 }

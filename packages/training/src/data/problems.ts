@@ -2,7 +2,8 @@ import { UserError } from "@poeem/offline/errors";
 import type { Database } from "./duckdb.ts";
 import type { Example, Finding } from "./types.ts";
 
-const EXAMPLES = 3;
+/** Rows that are shown of a problem. */
+export const EXAMPLES = 3;
 /** Characters of a value that are shown. */
 const MOST = 100;
 
