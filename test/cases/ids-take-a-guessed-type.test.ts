@@ -13,9 +13,11 @@ const inCsv: Write = (rows) => csv(Object.keys(rows[0]!), ...rows.map((row) => O
 const ITEM_FILES = { csv: "items.csv", jsonl: "items.jsonl" };
 
 /** The ids of an index that was trained with ids of a kind in files of a kind. */
-async function idsOf(id: (n: number) => string, itemsIn: "csv" | "jsonl", eventsIn: "csv" | "jsonl") {
+async function idsOf(id: (n: number) => string, itemsIn: "csv" | "jsonl", eventsIn: "csv" | "jsonl", inEvents = id) {
   const items = PRODUCTS.map((product) => ({ id: id(product.n), title: product.title }));
-  const events = PRODUCTS.flatMap((product) => queriesOf(product).map((query) => ({ query, item: id(product.n) })));
+  const events = PRODUCTS.flatMap((product) =>
+    queriesOf(product).map((query) => ({ query, item: inEvents(product.n) })),
+  );
   const write = { csv: inCsv, jsonl };
   const { train, index } = await writeCase(
     { [ITEM_FILES[itemsIn]]: write[itemsIn](items), [`events.${eventsIn}`]: write[eventsIn](events) },
@@ -41,6 +43,11 @@ describe("ids stay as they stand in the file", () => {
     ["decimals", (n) => `${n}.50`, "csv", "csv"],
   ])("%s", async (_, id, itemsIn, eventsIn) => {
     expect(await idsOf(id, itemsIn, eventsIn)).toEqual(PRODUCTS.map(({ n }) => id(n)).sort());
+  });
+
+  it("whole numbers join those with a point, as pandas writes them beside a missing value", async () => {
+    const id = (n: number): string => `${1000 + n}`;
+    expect(await idsOf(id, "csv", "csv", (n) => `${id(n)}.0`)).toEqual(PRODUCTS.map(({ n }) => id(n)).sort());
   });
 
   it("users of 20 digits are as many as there are", async () => {

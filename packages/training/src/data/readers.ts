@@ -1,3 +1,5 @@
+import { columnType } from "./column-type.ts";
+
 /** DuckDB's readers of files, by what they read. */
 export type Reader = "csv" | "json" | "parquet";
 
@@ -22,7 +24,6 @@ export function readerCalled(name: string): Reader | undefined {
  * for a list of values. Undefined for structs, maps, and JSON, which has no type to lose anything by.
  */
 export function textType(type: string): string | undefined {
-  const [, value, lists] = /^([^[]*)((?:\[\])*)$/.exec(type) ?? [];
-  if (value === undefined || value === "JSON" || /^(STRUCT|MAP|UNION)\b/.test(value)) return undefined;
-  return `VARCHAR${lists}`;
+  const { kind, depth } = columnType(type);
+  return kind === "opaque" || kind === "json" ? undefined : `VARCHAR${"[]".repeat(depth)}`;
 }

@@ -12,6 +12,8 @@ export interface Rewritten {
   readonly type: string;
   /** A value that changes, as it stands in the file. */
   readonly written: string;
+  /** Whether one changes in SQL too. If not, only what we write as text does: 1.0, which we write as 1. */
+  readonly inSql: boolean;
 }
 
 /**
@@ -36,15 +38,18 @@ export async function rewrittenColumns(
   if (guessed.length === 0) return [];
   const table = (await readAsText(database, scan, types, guessed)) ?? (await readForCheck(database, scan, types));
   if (table === undefined) return [];
-  const list = guessed.map((name, i) => {
+  const list = guessed.flatMap((name, i) => {
     const [written, type] = [quoted(name), types.get(name)!];
-    const read = textSql(columnType(type), `TRY_CAST(${written} AS ${type})`);
-    return `min(${written}::VARCHAR) FILTER (${written}::VARCHAR <> '' AND ${written} IS DISTINCT FROM ${read}) AS c${i}`;
+    const read = `TRY_CAST(${written} AS ${type})`;
+    const example = (text: string, as: string): string =>
+      `min(${written}::VARCHAR) FILTER (${written}::VARCHAR <> '' AND ${written} IS DISTINCT FROM ${text}) AS ${as}${i}`;
+    return [example(textSql(columnType(type), read), "ours"), example(`TRY_CAST(${read} AS ${textType(type)})`, "sql")];
   });
   const [row] = await database.ask(source, `SELECT ${list.join(", ")} FROM (${await tableSql(database, table)})`);
   return guessed.flatMap((name, i) => {
-    const written = row![`c${i}`] as string | null;
-    return written === null ? [] : [{ name, type: types.get(name)!, written }];
+    const [ours, inSql] = [row![`ours${i}`], row![`sql${i}`]] as (string | null)[];
+    const written = inSql ?? ours;
+    return written == null ? [] : [{ name, type: types.get(name)!, written, inSql: inSql !== null }];
   });
 }
 

@@ -37,19 +37,18 @@ export async function asWritten(database: Database, from: Source, texts: readonl
     const columns = used.map(([, column]) => column);
     const found = await rewrittenColumns(database, from.source, scan, file.types, columns);
     if (found.length === 0) continue;
+    const asText: string[] = [];
     for (const one of found) {
       const name = [...file.names].find(([, column]) => column === one.name)![0];
       const results = present.filter((column) => origins.get(column)!.some((origin) => meets(origin, scan, name)));
       const computed = results.find((column) => !isPassedOn(queryOf(tree), name, column.toLowerCase()));
-      if (computed !== undefined) throw await refusal(database, from.source, file, one, computed);
+      if (computed !== undefined && one.inSql) throw await refusal(database, from.source, file, one, computed);
+      if (computed !== undefined) continue;
+      asText.push(one.name);
       for (const column of results) free.delete(column);
     }
-    const table = await readAsText(
-      database,
-      scan,
-      file.types,
-      found.map(({ name }) => name),
-    );
+    if (asText.length === 0) continue;
+    const table = await readAsText(database, scan, file.types, asText);
     if (table === undefined) throw await refusal(database, from.source, file, found[0]!, found[0]!.name);
     for (const key of Object.keys(scan.node)) delete scan.node[key];
     Object.assign(scan.node, table);
