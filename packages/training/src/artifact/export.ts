@@ -2,7 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import type { Artifact, Codebook } from "@poeem/pq-core";
 import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/towers";
-import type { PoeemConfig } from "../config.ts";
+import type { FittedConfig } from "../config.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
 import { fieldKinds, itemFields } from "../data/item-fields.ts";
 import type { Dataset, RawData } from "../data/types.ts";
@@ -36,7 +36,7 @@ const QUERIES = 8192;
 
 async function momentsOfTraining(
   model: TwoTower,
-  { training: { scale, seed } }: PoeemConfig,
+  { training: { scale, seed } }: FittedConfig,
   dataset: Dataset,
   codebook: Codebook,
   items: Float32Array,
@@ -48,7 +48,7 @@ async function momentsOfTraining(
 
 async function fittedPartition(
   { history, dim }: TwoTower,
-  { training: { seed } }: PoeemConfig,
+  { training: { seed } }: FittedConfig,
   dataset: Dataset,
   decoded: Float32Array,
 ): Promise<FittedPartition | undefined> {
@@ -60,7 +60,7 @@ async function fittedPartition(
 /** Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. */
 export async function exportModel(
   trained: TrainedModel,
-  config: PoeemConfig,
+  config: FittedConfig,
   raw: RawData,
   dataset: Dataset,
   filterColumns: FilterColumns,
@@ -92,7 +92,7 @@ export async function exportModel(
     fields: itemFields(raw.items),
     ...filterColumns,
     queryTower: writeQueryTower(queryTower),
-    defaultNprobe: Math.min(config.index.nprobe, Math.max(1, config.index.nlist)),
+    defaultNprobe: config.index.nprobe,
     training: {
       ...facts,
       towerDifference,

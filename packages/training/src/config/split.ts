@@ -44,8 +44,14 @@ interface Sections {
   readonly split: z.output<typeof SPLIT>;
 }
 
-/** `split.by`, filled in, after refusing keys that contradict each other about a split that is given. */
-export function splitKind({ data, events, split }: Sections, refuse: (wrong: boolean, why: string) => void): SplitKind {
+/**
+ * `split.by`, filled in.
+ * @param refuse is told of keys that contradict each other about a split that is given
+ */
+export function splitKind(
+  { data, events, split }: Sections,
+  refuse: (wrong: boolean, why: string) => void = () => undefined,
+): SplitKind {
   const named = Object.entries({ "split.column": split.column, "data.test": data.test })
     .filter(([, value]) => value !== undefined)
     .map(([key]) => key);
