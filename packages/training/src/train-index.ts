@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
+import { DEFAULT_TOKENIZER } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { exportModel, ITEM_VECTORS_FILE, TOWER_TOLERANCE } from "./artifact/export.ts";
 import { ITEM_TOWER_FILE, itemTowerBytes } from "./artifact/item-tower-file.ts";
@@ -161,8 +162,10 @@ async function findCheckpoint(checkpoints: CheckpointStore, resume: boolean, say
   return checkpoint;
 }
 
-/** Versions of everything that computes: with others the same steps may round differently. */
+/** Versions of everything that computes: with others the same steps round differently, or rows are of other words. */
 async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
-  return { poeem: version, checkpoint: "3", tfjs: tf.version_core, node: `v${process.versions.node.split(".")[0]}` };
+  const node = `v${process.versions.node.split(".")[0]}`;
+  const tokenizer = String(DEFAULT_TOKENIZER.version);
+  return { poeem: version, checkpoint: "3", tfjs: tf.version_core, node, tokenizer };
 }

@@ -65,7 +65,7 @@ describe("texts", () => {
   it.each(Object.entries(kinds))("that are %s and all there is are refused, unless queries name them", (_, value) => {
     const sku = many(40, value);
     expect(() => doubts({ text: ["sku"] }, { sku })).toThrow(
-      "items.text: sku holds ids, and no training query has a word of them: expected a column of words, or " +
+      "items.text: sku holds ids, none of which is in a training query: expected a column of words, or " +
         "items.textFromEvents",
     );
     expect(doubts({ text: ["sku"] }, { sku }, [...QUERIES, `order ${sku[3]}`])).toHaveLength(1);
@@ -80,6 +80,7 @@ describe("texts", () => {
     expect(of(many(40, (i) => String(1990 + (i % 20))))).toEqual([]);
     expect(of(many(40, (i) => (i < 8 ? "lamp" : `A${i}`)))).toEqual([]);
     expect(of(many(9, (i) => `A${i}`))).toEqual([]);
+    expect(of(many(40, (i) => `iPhone红鞋${i}`))).toEqual([]);
     expect(of(many(40, () => null))).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ import { firstPoints, type Rules, type Word } from "./word.ts";
 const IS_ASCII = /^[\0-\x7f]*$/;
 
 // "c#" and "c++" are words; of "foo#bar", "wow+" and "a++b" only the letters are
-const ASCII_WORD = /[a-z]#(?![a-z0-9#])|[a-z0-9]+(?:(?<=[a-z])\+\+(?![+a-z]))?/g;
+const ASCII_WORD = /[a-z]#(?![a-z0-9#])|[a-z0-9]+(?:\+\+(?<=[a-z]\+\+)(?![+a-z]))?/g;
 
 /** Keycaps, flags of regions by letters and by tags, other pictures, a tone of skin alone. */
 const PICTURE =
@@ -24,7 +24,8 @@ const UNSPACED = "\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Mya
 const ALPHABETS = "\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}";
 const SHARED = "\\p{Script=Common}\\p{Script=Inherited}";
 
-const WORD = `[a-z]#(?![\\p{L}\\p{N}#])|[\\p{L}\\p{N}][\\p{L}\\p{N}\\p{M}]*(?:(?<=[${ALPHABETS}])\\+\\+(?![+\\p{L}]))?`;
+const PLUSES = `\\+\\+(?<=[${ALPHABETS}]\\+\\+)(?![+\\p{L}])`;
+const WORD = `[a-z]#(?![\\p{L}\\p{N}#])|[\\p{L}\\p{N}][\\p{L}\\p{N}\\p{M}]*(?:${PLUSES})?`;
 const WORD_OR_PICTURE = new RegExp(`${WORD}|${PICTURE}`, "gu");
 const IS_PICTURE = /^(?:[^\p{L}\p{N}]|[0-9]\u20e3$)/u;
 const IS_ALPHABETIC = new RegExp(`^[${ALPHABETS}${SHARED}]+$`, "u");

@@ -1,6 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import { formatCount } from "@poeem/offline/progress";
-import { words } from "@poeem/towers";
+import { normalizeText } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { categoriesOf } from "./item-features.ts";
 import { textOfItem } from "./item-texts.ts";
@@ -12,8 +12,8 @@ const LEAST_DOUBTED = 10;
 const LEAST_REFUSED = 51;
 /** Share of a column that has to look like something else. */
 const MOST = 0.9;
-/** One word with a digit in it, or an address: A-1234, a UUID, https://… */
-const ID = /^(?=\S*\d)\S+$|^https?:\/\/\S+$/;
+/** ASCII with a digit and no blank, or an address: A-1234, a UUID, https://… Han and Thai have no blanks either. */
+const ID = /^(?=.*\d)[!-~]+$|^https?:\/\/\S+$/;
 
 /**
  * Columns that are probably not what the configuration takes them for, one line each.
@@ -33,10 +33,10 @@ export function describeDoubts(
   const { text, textFromEvents, categories } = config.items;
   const ids = text.filter((name) => holdsIds(raw, name));
   if (ids.length > 0 && ids.length === text.length && !textFromEvents && queries.length > 0) {
-    if (!anyWordIn(raw, ids, queries)) {
+    if (!anyAskedFor(raw, ids, queries)) {
       throw new UserError(
-        `items.text: ${ids.join(", ")} holds ids, and no training query has a word of them: expected a column of ` +
-          "words, or items.textFromEvents",
+        `items.text: ${ids.join(", ")} holds ids, none of which is in a training query: expected a column of words, ` +
+          "or items.textFromEvents",
       );
     }
   }
@@ -74,10 +74,11 @@ function holdsIds({ items }: Pick<RawData, "items">, name: string): boolean {
   return values.length >= LEAST_DOUBTED && new Set(ids).size >= MOST * values.length;
 }
 
-/** Whether any query has a word of these columns. */
-function anyWordIn({ items }: Pick<RawData, "items">, names: readonly string[], queries: readonly string[]): boolean {
-  const asked = new Set(queries.flatMap((query) => words(query)));
-  for (let item = 0; item < items.count; item++)
-    if (words(textOfItem(items, names, item)).some((word) => asked.has(word))) return true;
+/** Whether any query has one of these ids. */
+function anyAskedFor({ items }: Pick<RawData, "items">, names: readonly string[], queries: readonly string[]): boolean {
+  const asked = new Set(queries.flatMap((query) => normalizeText(query).split(/\s+/)));
+  for (const name of names)
+    for (let item = 0; item < items.count; item++)
+      if (asked.has(normalizeText(textOfItem(items, [name], item).trim()))) return true;
   return false;
 }
