@@ -242,7 +242,11 @@ describe("poeem encode", () => {
     const cases: [string, string[], RegExp][] = [
       ["sku,name\na,b\n", [], /bad\.csv: expected columns brand, price; got sku, name/],
       ["sku,name,brand,price\na,b,c,1\na,b,c,2\n", [], /bad\.csv: 1 row with repeated sku \(row 2: "a"\)/],
-      ["sku,name,brand,price\na,b,c,cheap\n", [], /bad\.csv: column price expected numbers, got "cheap"/],
+      [
+        "sku,name,brand,price\na,b,c,cheap\n",
+        [],
+        /bad\.csv: 1 row with no number in column price \(items\.numbers\) \(row 1: "cheap"\)/,
+      ],
       ["sku,name,brand,price\na,b,c,1\nd,e,f,2\n", [], /f32: expected 2 vectors, one per item of .*bad\.csv, got 1/],
       [
         "sku,name,brand,price\na,b,c,1\n",

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { describe, expect, it, vi } from "vitest";
 import { type PoeemConfig, type PoeemConfigInput, resolveConfig } from "../src/config.ts";
@@ -116,6 +117,48 @@ describe("docs/data.md says what becomes of a value", () => {
       const failed = await use(sql).catch((error: Error) => error);
       expect(failed).toBeInstanceOf(UserError);
       expect((failed as Error).message).toMatch(/^data\.(items|events): .*\b(v|id|item)\b/);
+    }
+  });
+});
+
+describe("numbers that are drawn at random", () => {
+  const COUNT = 400;
+  const random = new Random(13);
+  const draw = (digits: number, scale: number): number =>
+    (random.integer(2) ? 1 : -1) * Number((random.uniform() * 10 ** random.integer(digits)).toFixed(scale));
+  it.each<[string, (value: number) => number, () => number]>([
+    ["DOUBLE", (value) => value, () => draw(12, random.integer(9)) * 10 ** (random.integer(40) - 20)],
+    ["FLOAT", Math.fround, () => draw(6, random.integer(5)) * 10 ** (random.integer(20) - 10)],
+    ["DECIMAL(18,6)", (value) => value, () => draw(8, random.integer(7))],
+    ["BIGINT", (value) => value, () => draw(15, 0)],
+    ["HUGEINT", (value) => value, () => draw(15, 0)],
+  ])("of %s come back as their shortest decimals", async (type, narrow, next) => {
+    const values = Array.from({ length: COUNT }, next);
+    const rows = values.map((value, i) => `(${i}, '${value}'::${type})`).join(", ");
+    const items = `SELECT 'i' || n AS id, v FROM (VALUES ${rows}) AS rows(n, v)`;
+    const { raw, config } = await load(
+      items,
+      { facets: ["v"], numbers: ["v"], fields: ["v"] },
+      "SELECT 'i0' AS item, 'q' AS query",
+    );
+    const { facets, numbers } = filterColumns(raw, config);
+    const fields = itemFields(raw.items);
+    for (const [item, id] of [...raw.ids].entries()) {
+      const value = values[Number(id.slice(1))]!;
+      const [text] = facets!["v"]![item]!;
+      const number = numbers!["v"]![item]!;
+      expect(narrow(number)).toBe(narrow(value) + 0);
+      expect(fields[item]).toEqual({ v: number });
+      expect(Number(text)).toBe(number);
+      // no shorter decimal is the same number; whole numbers have all their digits
+      if (Number.isInteger(number)) continue;
+      const digits = (one: string): number =>
+        one
+          .replace(/e.*/, "")
+          .replace(/\D/g, "")
+          .replace(/^0+|0+$/g, "").length;
+      for (let fewer = 1; fewer < digits(text!); fewer++)
+        expect(narrow(Number(number.toPrecision(fewer)))).not.toBe(narrow(number));
     }
   });
 });

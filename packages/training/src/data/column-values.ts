@@ -81,8 +81,8 @@ const WHITE_SPACE =
 /** A value as SQL that is text or prints as it; NULL where there is none. Numbers are their shortest decimals. */
 function valueSql({ kind, element }: ColumnType, value: string): string {
   if (kind === "float") {
-    const isWhole = `abs(${value}) < ${2 ** 53} AND ${value} = trunc(${value})`;
-    const text = `CASE WHEN ${isWhole} THEN ${value}::BIGINT::VARCHAR ELSE ${value}::VARCHAR END`;
+    // not 7.0, nor -0
+    const text = `CASE WHEN ${value} = 0 THEN '0' ELSE regexp_replace(${value}::VARCHAR, '\\.0$', '') END`;
     return `CASE WHEN NOT isnan(${value}) THEN ${text} END`;
   }
   if (kind === "decimal" && !element.endsWith(",0)")) {

@@ -46,8 +46,8 @@ export function kindOf({ type, json }: TypedColumn, values: TextColumn): FieldKi
 
 /** Values that are not of the kind. */
 export function wrongFields(name: string, kind: FieldKind, values: TextColumn): Problem {
-  const expected = { text: "a text", boolean: "true or false", number: "a number" }[kind];
-  const rows = new ProblemRows(`no ${expected} in column ${name} (items.fields)`);
+  const what = kind === "boolean" ? "neither true nor false" : "no number";
+  const rows = new ProblemRows(`${what} in column ${name} (items.fields)`);
   const isRight: Readonly<Record<FieldKind, (text: string) => boolean>> = {
     text: () => true,
     boolean: (text) => /^\s*(true|false)\s*$/i.test(text),

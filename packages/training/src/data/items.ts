@@ -61,6 +61,7 @@ function wantedColumns({ items }: PoeemConfig, recorded: FieldKinds | undefined)
   return {
     texts: isRecorded ? [...texts, "title"] : texts,
     values,
+    fields,
     optional: title === undefined && !recorded ? ["title"] : [],
   };
 }
@@ -107,9 +108,10 @@ async function readColumns(
   );
   const numbers = new Map(columnsOf("number").map((name) => [name, new Float64Array(count)]));
   const wrong = new Map(
-    uses
-      .filter(({ role }) => role === "number")
-      .map(({ column, key }) => [column, new ProblemRows(`no number in column ${column} (${key})`)]),
+    Array.from(numbers.keys(), (name) => {
+      const keys = uses.filter(({ column, role }) => role === "number" && column === name).map(({ key }) => key);
+      return [name, new ProblemRows(`no number in column ${name} (${[...new Set(keys)].join(", ")})`)] as const;
+    }),
   );
   const names = [...new Set([...texts.keys(), ...numbers.keys()])];
   const list = names.map((name) => textSql(columns.get(name)!.type, columns.get(name)!.sql));

@@ -65,7 +65,9 @@ export async function joinItems(
       const sides =
         `item ids such as ${shown(one!["id"], id.type)}, ` +
         `event items such as ${shown(examples[0]!.value, item.type)}` +
-        (alike === 0 ? "" : `; ${alike} of them are the id of an item but for case and blanks`);
+        (alike === 0
+          ? ""
+          : `; ${alike} of them ${alike === 1 ? "is" : "are"} the id of an item but for case and blanks`);
       return { count, examples, sides };
     },
   };

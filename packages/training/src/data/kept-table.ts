@@ -1,4 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
+import { columnType } from "./column-type.ts";
 import type { Database, Source } from "./duckdb.ts";
 import { requireColumns } from "./problems.ts";
 import { asWritten } from "./text-columns.ts";
@@ -24,6 +25,8 @@ export interface Wanted {
   readonly texts: readonly string[];
   /** All others. */
   readonly values: readonly string[];
+  /** Of the others those that stay as they stand in a file, too, unless they are decimal numbers, true or false. */
+  readonly fields?: readonly string[];
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
   /** Refuses what the types of the columns, by name, rule out, before any row is read. */
@@ -38,11 +41,17 @@ export async function keepTable(
   database: Database,
   from: Source,
   name: string,
-  { texts, values, optional = [], check }: Wanted,
+  { texts, values, fields = [], optional = [], check }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
-  const sql = await asWritten(database, from, [...texts, ...optional]);
-  const types = await database.describe(source, sql);
+  let sql = await asWritten(database, from, [...texts, ...optional]);
+  let types = await database.describe(source, sql);
+  const others = fields.filter((column) => !texts.includes(column) && mayBeRewritten(types.get(column) ?? "VARCHAR"));
+  if (others.length > 0) {
+    // what the SQL computes with stays as it was read
+    sql = await asWritten(database, from, [...texts, ...optional, ...others]).catch(() => sql);
+    types = await database.describe(source, sql);
+  }
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
   check?.(types, source);
@@ -63,3 +72,6 @@ export async function keepTable(
     type: (column) => types.get(column)!,
   };
 }
+
+/** Whether a reader that takes a column for this type may have changed what stands there: 007 is 7 to it. */
+const mayBeRewritten = (type: string): boolean => ["integer", "clock", "other"].includes(columnType(type).kind);

@@ -1,6 +1,7 @@
+import { resolve } from "node:path";
 import type { ArtifactInput } from "@poeem/pq-core";
 import type { PoeemConfig } from "../config.ts";
-import { Database } from "../data/duckdb.ts";
+import { Database, literal } from "../data/duckdb.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { itemFields } from "../data/item-fields.ts";
 import { type FieldKinds, readItems } from "../data/items.ts";
@@ -26,7 +27,10 @@ export async function readItemsFile(
 ): Promise<ItemsFile> {
   const database = await Database.open([process.cwd()], config.data.memoryLimit);
   try {
-    const { ids, items } = await readItems(database, config, await itemsFile(database, file, "--items"), recorded);
+    const texts = await itemsFile(database, file, "--items");
+    // an index of an earlier release has its fields as the reader guesses their types
+    const from = recorded ? texts : { source: file, sql: `SELECT * FROM ${literal(resolve(file))}` };
+    const { ids, items } = await readItems(database, config, from, recorded);
     return { ids: [...ids], items, fields: itemFields(items), ...filterColumns({ items }, config) };
   } finally {
     database.close();
