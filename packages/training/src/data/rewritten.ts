@@ -49,8 +49,10 @@ export async function rewrittenColumns(
     const example = (value: string, as: string): string =>
       `min(${raw}::VARCHAR) FILTER (${raw}::VARCHAR <> '' AND ${raw} IS DISTINCT FROM ${value}) AS ${as}${i}`;
     const inSql = `TRY_CAST(${read} AS ${text})`;
-    const ours = columnType(type).kind === "opaque" ? inSql : textSql(columnType(type), read);
-    return [example(ours, "ours"), example(inSql, "sql")];
+    const { kind } = columnType(type);
+    // of numbers with a point alone do we write other texts than DuckDB
+    const ours = kind === "float" || kind === "decimal" ? example(textSql(columnType(type), read), "ours") : "";
+    return [example(inSql, "sql"), ours || `NULL AS ours${i}`];
   });
   const [row] = await database.ask(source, `SELECT ${list.join(", ")} FROM (${await tableSql(database, table)})`);
   return guessed.flatMap((one, i) => {
