@@ -42,8 +42,8 @@ export function resolveConfig(input: unknown, where: string): PoeemConfig {
  */
 export function readConfig(input: unknown, where: string): PoeemConfig {
   const parsed = SCHEMA.safeParse(input, { reportInput: true });
-  if (!parsed.success) throw new UserError(`${where}: ${describeProblems(parsed.error.issues).join("; ")}`);
-  return { ...parsed.data, split: { ...parsed.data.split, by: splitKind(parsed.data) } };
+  if (parsed.success) return { ...parsed.data, split: { ...parsed.data.split, by: splitKind(parsed.data) } };
+  throw new UserError(`${where}: ${describeProblems(parsed.error.issues).join("; ")}`);
 }
 
 /** Loads a `poeem.config.ts` (or .js, .mjs). Returns the configuration and its folder, in which the SQL runs. */

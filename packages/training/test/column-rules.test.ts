@@ -42,7 +42,7 @@ const loadItems = (sql: string, items: PoeemConfigInput["items"]): Promise<Loade
   load(`SELECT 'i' AS id, ${sql} AS v UNION ALL SELECT 'j', NULL`, items, "SELECT 'i' AS item, 'q' AS query");
 
 const loadEvents = (sql: string, events: PoeemConfigInput["events"]): Promise<Loaded> =>
-  load("SELECT 'i' AS id", {}, `SELECT 'i' AS item, 'q' AS query, ${sql} AS v`, {
+  load("SELECT 'i' AS id", {}, `SELECT 'i' AS item, 'q' AS query, ${sql} AS v, ${sql} AS w`, {
     events,
     model: { history: { as: "mean" } },
     ...(events?.time && { split: { by: "time" } }),
@@ -99,7 +99,7 @@ describe("docs/data.md says what becomes of a value", () => {
     const used = ["id", "title", "time"] as const;
     if (!used.some(isRead)) return;
     const { raw } = await loadEvents(sql, {
-      ...(isRead("id") ? { query: "v", user: "v" } : { query: "query" }),
+      ...(isRead("id") ? { query: "v", user: "w" } : { query: "query" }),
       ...(isRead("title") && { context: ["v"] }),
       ...(isRead("time") && { time: "v" }),
     });

@@ -82,6 +82,37 @@ describe("text stays as it stands in the file", () => {
     expect(got[0]).toEqual(["01-02-2020", "[01-02-2020, 02-02-2020]", "1.5", "{'a': 1}"]);
   });
 
+  it("options of the reader, and names of folders", async () => {
+    const folder = await folderWith({
+      "x.csv": lines("# a comment", "id;n", "30e2;1", "31e2;2"),
+      "y=2020-1-1/x.csv": lines("id,n", "30e2,1"),
+      "y=2020-1-1/x.jsonl": lines('{"id": "01-02-2020", "n": 1}'),
+    });
+    const read = async (sql: string, texts: string[]) => (await keep(folder, sql, texts, ["n"])).rows[0];
+    const options = "comment = '#', delim = ';', types = {'n': 'VARCHAR'}";
+    expect(await read(`FROM read_csv('x.csv', ${options})`, ["id"])).toEqual(["30e2", "1"]);
+    expect(await read("FROM read_csv('x.csv', skip = 1, dtypes = {'n': 'DOUBLE'})", ["id"])).toEqual(["30e2", "1.0"]);
+    expect(await read("FROM '*/x.csv'", ["id", "y"])).toEqual(["30e2", "2020-1-1", "1"]);
+    expect(await read("FROM read_json('*/x.jsonl', filename = 'from')", ["id", "y"])).toEqual([
+      "01-02-2020",
+      "2020-1-1",
+      "1",
+    ]);
+  });
+
+  it("members of structs: refused where SQL names one that changed, others do not matter", async () => {
+    const product = { sku: "01-02-2020", name: "boot", made: "2020-01-02T10:00:00Z" };
+    const folder = await folderWith({ "x.jsonl": `${JSON.stringify({ product, list: [{ tag: "03-04-2020" }] })}\n` });
+    const sql = "SELECT product.name AS id FROM 'x.jsonl'";
+    expect((await keep(folder, sql, ["id"])).rows).toEqual([["boot"]]);
+    await expect(keep(folder, "SELECT product.sku AS id FROM 'x.jsonl'", ["id"])).rejects.toThrow(
+      "columns = {'product': 'STRUCT(sku VARCHAR, \"name\" VARCHAR, made TIMESTAMP)', 'list': 'STRUCT(tag DATE)[]'})",
+    );
+    await expect(keep(folder, "SELECT unnest(list).tag AS id FROM 'x.jsonl'", ["id"])).rejects.toThrow(
+      /'list': 'STRUCT\(tag VARCHAR\)\[\]'/,
+    );
+  });
+
   it("a guess that a late row does not keep to", async () => {
     const many = Array.from({ length: 21_000 }, (_, i) => `${i},${i}`);
     const folder = await folderWith({ "x.csv": lines("id,n", ...many, "A12,B1") });

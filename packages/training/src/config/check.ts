@@ -1,7 +1,7 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
 import type { SCHEMA } from "./schema.ts";
-import { checkGivenSplit, splitKind } from "./split.ts";
+import { splitKind } from "./split.ts";
 
 /**
  * What no single key can know: settings that contradict each other.
@@ -12,9 +12,8 @@ export function checkConfig(config: z.output<typeof SCHEMA>, where: string): voi
   const refuse = (wrong: boolean, why: string): void => {
     if (wrong) throw new UserError(`${where}: ${why}`);
   };
-  checkGivenSplit(config, refuse);
-  const by = splitKind(config);
   const { columns } = split;
+  const by = splitKind(config, refuse);
   const named = "to name a column, got none";
   refuse(
     items.fields.includes("title") && (items.title ?? "title") !== "title",

@@ -17,8 +17,8 @@ export const SPLIT = z
     by: z.enum(KINDS).optional(),
     /**
      * Of a split by hash; values are joined by tabs. Default: the query, or user and item where there is none. Query
-     * texts are hashed as their words (lower case, without punctuation), so that no spelling of a held-out query is
-     * trained on; all other values as they are.
+     * texts are hashed as their words, without case, accents and punctuation, so that no spelling of a held-out query
+     * is trained on; all other values as they are.
      */
     columns: columns.min(1).optional(),
     /** Held out when fnv1a32 % testModulus == 0; 0 holds out nothing. */
@@ -44,22 +44,18 @@ interface Sections {
   readonly split: z.output<typeof SPLIT>;
 }
 
-/** `split.by`, or what it follows from. */
-export function splitKind({ data, split }: Pick<Sections, "data" | "split">): SplitKind {
-  return split.by ?? (givenBy({ data, split }).length > 0 ? "given" : "hash");
-}
-
-/** Keys that say what a split that is given is. */
-const givenBy = ({ data, split }: Pick<Sections, "data" | "split">): string[] =>
-  Object.entries({ "split.column": split.column, "data.test": data.test })
+/**
+ * `split.by`, filled in.
+ * @param refuse is told of keys that contradict each other about a split that is given
+ */
+export function splitKind(
+  { data, events, split }: Sections,
+  refuse: (wrong: boolean, why: string) => void = () => undefined,
+): SplitKind {
+  const named = Object.entries({ "split.column": split.column, "data.test": data.test })
     .filter(([, value]) => value !== undefined)
     .map(([key]) => key);
-
-/** Refuses keys that contradict each other about a split that is given. */
-export function checkGivenSplit(sections: Sections, refuse: (wrong: boolean, why: string) => void): void {
-  const { data, events } = sections;
-  const named = givenBy(sections);
-  const by = splitKind(sections);
+  const by = split.by ?? (named.length > 0 ? "given" : "hash");
   if (by === "given") {
     const got = named.length === 0 ? "neither" : "both";
     refuse(named.length !== 1, `split.by "given" expected split.column or data.test, got ${got}`);
@@ -71,4 +67,5 @@ export function checkGivenSplit(sections: Sections, refuse: (wrong: boolean, why
     data.history !== undefined && events.user === undefined,
     "data.history expected events.user to name a column, got none",
   );
+  return by;
 }

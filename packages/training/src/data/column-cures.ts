@@ -66,7 +66,7 @@ function memberOf(element: string): ((value: string, lists: boolean) => string) 
   return best && ((value) => `${value}.${best.name}`);
 }
 
-/** Members of `id BIGINT, "a name" STRUCT(x INTEGER, y INTEGER)`, names as they are written in SQL. */
+/** Members of `id BIGINT, "a name" STRUCT(x INTEGER, y INTEGER)`, names as one would write them in SQL. */
 function splitMembers(list: string): { name: string; type: string }[] {
   const members: { name: string; type: string }[] = [];
   const head = /\s*("(?:[^"]|"")*"|[^\s",()]+)\s+/y;
@@ -76,7 +76,8 @@ function splitMembers(list: string): { name: string; type: string }[] {
     if (name === undefined) break;
     const start = head.lastIndex;
     at = endOfType(list, start);
-    members.push({ name, type: list.slice(start, at) });
+    const plain = name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
+    members.push({ name: written(plain), type: list.slice(start, at) });
   }
   return members;
 }

@@ -17,6 +17,9 @@ export interface FileScan {
   readonly aliases: readonly string[];
 }
 
+/** One option by all its names. */
+export const TYPES: readonly string[] = ["types", "dtypes", "column_types"];
+
 // functions that take names of files first, beside the readers of rows
 const OTHER_READERS = /^(read_(nd)?json_objects(_auto)?|read_text|read_blob|glob|sniff_csv|parquet_\w+)$/i;
 
@@ -90,7 +93,7 @@ export async function withOptions(database: Database, { node, reader }: FileScan
     (name!["value"] as SqlNode)["value"] = node["table_name"];
   } else {
     const { children, function_name } = node["function"] as SqlNode;
-    const names = new Set(added.map(optionName));
+    const names = new Set(added.map(optionName).flatMap((name) => (name === "types" ? TYPES : name)));
     const before = (children as SqlNode[]).filter((one) => !names.has(optionName(one)));
     Object.assign(call, { children: [...before, ...added], function_name });
   }

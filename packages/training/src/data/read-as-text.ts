@@ -1,7 +1,8 @@
 import { type Database, literal } from "./duckdb.ts";
-import { type FileScan, option, tableSql, withOptions } from "./file-scans.ts";
-import { textType } from "./readers.ts";
+import { type FileScan, option, TYPES, tableSql, withOptions } from "./file-scans.ts";
 import type { SqlNode } from "./sql-tree.ts";
+
+type Types = ReadonlyMap<string, string>;
 
 // to read a header as one when no column has another type than it: what the reader found before
 const HEADERS: readonly (readonly string[])[] = [[], ["header = true"], ["header = false"]];
@@ -11,56 +12,69 @@ const HEADERS: readonly (readonly string[])[] = [[], ["header = true"], ["header
  * DuckDB's reader cannot do that.
  *
  * @param types of all its columns, as described
+ * @param changed the types of some as text
  */
 export async function readAsText(
   database: Database,
   scan: FileScan,
-  types: ReadonlyMap<string, string>,
-  names: readonly string[],
+  types: Types,
+  changed: Types,
 ): Promise<SqlNode | undefined> {
-  const wanted = new Map(types);
-  for (const name of names) wanted.set(name, textType(types.get(name)!)!);
-  const { key, columns } = typeOption(scan, wanted, names);
-  const list = [...columns].map(([name, type]) => `${literal(name)}: ${literal(type)}`);
-  const tables = HEADERS.slice(0, scan.reader === "csv" ? HEADERS.length : 1).map((header) =>
-    withOptions(database, scan, [...header, `${key} = {${list.join(", ")}}`]),
-  );
-  return first(database, tables, wanted);
+  const options = await typeOptions(database, scan, types, changed);
+  const wanted = new Map([...types, ...changed]);
+  for (const header of scan.reader === "csv" ? HEADERS : [[]]) {
+    const table = await withOptions(database, scan, [...header, ...options]);
+    if (await hasTypes(database, table, wanted)) return table;
+  }
+  return undefined;
 }
 
 /** The table of a CSV in which all columns are text, undefined where its columns cannot be told then. */
-export function readForCheck(database: Database, scan: FileScan, types: ReadonlyMap<string, string>) {
-  if (scan.reader !== "csv") return undefined;
+export async function readForCheck(database: Database, scan: FileScan, types: Types): Promise<SqlNode | undefined> {
   const wanted = new Map([...types.keys()].map((name) => [name, "VARCHAR"]));
-  return first(
-    database,
-    HEADERS.map((header) => withOptions(database, scan, [...header, "all_varchar = true"])),
-    wanted,
-  );
-}
-
-/** What says the types: of the columns that change in CSV, of all in JSON, but for the names of the files. */
-export function typeOption(scan: FileScan, wanted: ReadonlyMap<string, string>, names: readonly string[]) {
-  if (scan.reader === "csv") {
-    return { key: "types", columns: new Map(names.map((name) => [name, wanted.get(name)!])) };
-  }
-  const columns = new Map(wanted);
-  if (option(scan, "filename")) columns.delete("filename");
-  return { key: "columns", columns };
-}
-
-/** The first table with these columns and types. */
-async function first(
-  database: Database,
-  tables: readonly Promise<SqlNode>[],
-  wanted: ReadonlyMap<string, string>,
-): Promise<SqlNode | undefined> {
-  for (const making of tables) {
-    const table = await making;
-    const types = await tableSql(database, table)
-      .then((sql) => database.describe("", sql))
-      .catch(() => undefined); // the next one may do
-    if (types?.size === wanted.size && [...wanted].every(([name, type]) => types.get(name) === type)) return table;
+  for (const header of scan.reader === "csv" ? HEADERS : []) {
+    const table = await withOptions(database, scan, [...header, "all_varchar = true"]);
+    if (await hasTypes(database, table, wanted)) return table;
   }
   return undefined;
+}
+
+/** What says the types, as SQL: of CSV those that change or that the query gives, of JSON all. */
+export async function typeOptions(database: Database, scan: FileScan, types: Types, changed: Types): Promise<string[]> {
+  const own = await columnsOfRows(database, scan, types);
+  const given = givenTypes(scan, own);
+  const told = own.filter((name) => scan.reader === "json" || given.has(name) || changed.has(name));
+  const folders = [...changed.keys()].filter((name) => !own.includes(name));
+  const list = (names: readonly string[]): string =>
+    `{${names.map((name) => `${literal(name)}: ${literal(changed.get(name) ?? types.get(name)!)}`).join(", ")}}`;
+  return [
+    ...(told.length > 0 ? [`${scan.reader === "json" ? "columns" : "types"} = ${list(told)}`] : []),
+    ...(folders.length > 0 ? ["hive_partitioning = true", `hive_types = ${list(folders)}`] : []),
+  ];
+}
+
+/** Columns whose types the query itself gives: by name, or to the first few. */
+export function givenTypes(scan: FileScan, names: readonly string[]): ReadonlySet<string> {
+  const types = option(scan, ...TYPES);
+  const children = (types?.["children"] ?? []) as SqlNode[];
+  if (types?.["function_name"] !== "struct_pack") return new Set(names.slice(0, children.length));
+  const given = new Set(children.map(({ alias }) => String(alias).toLowerCase()));
+  return new Set(names.filter((name) => given.has(name.toLowerCase())));
+}
+
+/** The columns that are in the files, not in their names or those of their folders. */
+async function columnsOfRows(database: Database, scan: FileScan, types: Types): Promise<string[]> {
+  const table = await withOptions(database, scan, ["filename = false", "hive_partitioning = false"]);
+  const rows = await describeTable(database, table);
+  return rows ? [...types.keys()].filter((name) => rows.has(name)) : [...types.keys()];
+}
+
+async function hasTypes(database: Database, table: SqlNode, wanted: Types): Promise<boolean> {
+  const types = await describeTable(database, table);
+  return types?.size === wanted.size && [...wanted].every(([name, type]) => types.get(name) === type);
+}
+
+/** Undefined when DuckDB cannot read it so. */
+async function describeTable(database: Database, table: SqlNode): Promise<Types | undefined> {
+  return database.describe("", await tableSql(database, table)).catch(() => undefined);
 }

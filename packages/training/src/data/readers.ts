@@ -27,3 +27,13 @@ export function textType(type: string): string | undefined {
   const { kind, depth } = columnType(type);
   return kind === "opaque" || kind === "json" ? undefined : `VARCHAR${"[]".repeat(depth)}`;
 }
+
+const MEMBER = /("(?:[^"]|"")+"|\w+) (UUID|DATE|TIME|TIMESTAMP)(?: WITH TIME ZONE|TZ|_\w+)?(?=[,)[])/g;
+
+/** The same for a struct of JSON, of whose members some are texts that a reader took for something else. */
+export function memberTextType(type: string, words: ReadonlySet<string>): string | undefined {
+  const text = type.replaceAll(MEMBER, (member, name: string) =>
+    words.has(name.replaceAll(/^"|"$|"(?=")/g, "").toLowerCase()) ? `${name} VARCHAR` : member,
+  );
+  return text === type ? undefined : text;
+}

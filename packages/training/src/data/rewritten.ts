@@ -2,16 +2,17 @@ import { columnType } from "./column-type.ts";
 import { textSql } from "./column-values.ts";
 import { type Database, quoted } from "./duckdb.ts";
 import { type FileScan, option, tableSql } from "./file-scans.ts";
-import { readAsText, readForCheck } from "./read-as-text.ts";
-import { textType } from "./readers.ts";
-import type { SqlNode } from "./sql-tree.ts";
+import { givenTypes, readAsText, readForCheck } from "./read-as-text.ts";
+import { memberTextType, textType } from "./readers.ts";
 
 /** A column of a file of which a value changes by the type that the reader took it for. */
 export interface Rewritten {
   readonly name: string;
   readonly type: string;
-  /** A value that changes, as it stands in the file. */
-  readonly written: string;
+  /** The type in which it stays as it stands in the file. */
+  readonly text: string;
+  /** A value that changes, as it stands in the file; undefined where DuckDB cannot show the file's own. */
+  readonly written: string | undefined;
   /** Whether one changes in SQL too. If not, only what we write as text does: 1.0, which we write as 1. */
   readonly inSql: boolean;
 }
@@ -21,6 +22,7 @@ export interface Rewritten {
  * guessed. The file is read once more for it, unless no type was guessed.
  *
  * @param types of all its columns, as described
+ * @param words all names and texts in the query: members of structs that are not among them are not looked at
  */
 export async function rewrittenColumns(
   database: Database,
@@ -28,36 +30,34 @@ export async function rewrittenColumns(
   scan: FileScan,
   types: ReadonlyMap<string, string>,
   names: readonly string[],
+  words: ReadonlySet<string>,
 ): Promise<Rewritten[]> {
   if (scan.reader === "parquet" || option(scan, "columns")) return [];
   const given = givenTypes(scan, [...types.keys()]);
-  const guessed = names.filter((name) => {
-    const text = textType(types.get(name)!);
-    return text !== undefined && text !== types.get(name) && !given.has(name);
+  const guessed = names.flatMap((name) => {
+    const type = types.get(name)!;
+    const text = textType(type) ?? memberTextType(type, words);
+    return text === undefined || text === type || given.has(name) ? [] : [{ name, type, text }];
   });
   if (guessed.length === 0) return [];
-  const table = (await readAsText(database, scan, types, guessed)) ?? (await readForCheck(database, scan, types));
-  if (table === undefined) return [];
-  const list = guessed.flatMap((name, i) => {
-    const [raw, type] = [quoted(name), types.get(name)!];
+  const changed = new Map(guessed.map(({ name, text }) => [name, text]));
+  const table = (await readAsText(database, scan, types, changed)) ?? (await readForCheck(database, scan, types));
+  if (table === undefined) return guessed.map((one) => ({ ...one, written: undefined, inSql: true }));
+  const list = guessed.flatMap(({ name, type, text }, i) => {
+    const raw = quoted(name);
     const read = `TRY_CAST(${raw} AS ${type})`;
-    const example = (text: string, as: string): string =>
-      `min(${raw}::VARCHAR) FILTER (${raw}::VARCHAR <> '' AND ${raw} IS DISTINCT FROM ${text}) AS ${as}${i}`;
-    return [example(textSql(columnType(type), read), "ours"), example(`TRY_CAST(${read} AS ${textType(type)})`, "sql")];
+    const example = (value: string, as: string): string =>
+      `min(${raw}::VARCHAR) FILTER (${raw}::VARCHAR <> '' AND ${raw} IS DISTINCT FROM ${value}) AS ${as}${i}`;
+    const inSql = `TRY_CAST(${read} AS ${text})`;
+    const { kind } = columnType(type);
+    // of numbers with a point alone do we write other texts than DuckDB
+    const ours = kind === "float" || kind === "decimal" ? example(textSql(columnType(type), read), "ours") : "";
+    return [example(inSql, "sql"), ours || `NULL AS ours${i}`];
   });
   const [row] = await database.ask(source, `SELECT ${list.join(", ")} FROM (${await tableSql(database, table)})`);
-  return guessed.flatMap((name, i) => {
+  return guessed.flatMap((one, i) => {
     const [ours, inSql] = [row![`ours${i}`], row![`sql${i}`]] as (string | null)[];
     const written = inSql ?? ours;
-    return written == null ? [] : [{ name, type: types.get(name)!, written, inSql: inSql !== null }];
+    return written == null ? [] : [{ ...one, written, inSql: inSql !== null }];
   });
-}
-
-/** Columns whose types the query itself gives: by name, or to the first few. */
-function givenTypes(scan: FileScan, names: readonly string[]): ReadonlySet<string> {
-  const types = option(scan, "types", "dtypes", "column_types");
-  const children = (types?.["children"] ?? []) as SqlNode[];
-  if (types?.["function_name"] !== "struct_pack") return new Set(names.slice(0, children.length));
-  const given = new Set(children.map(({ alias }) => String(alias).toLowerCase()));
-  return new Set(names.filter((name) => given.has(name.toLowerCase())));
 }

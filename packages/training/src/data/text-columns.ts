@@ -3,10 +3,9 @@ import { type Database, literal, type Source } from "./duckdb.ts";
 import { type FileScan, findScans, tableSql } from "./file-scans.ts";
 import { Lineage, type Origin } from "./lineage.ts";
 import { isPassedOn } from "./passed-on.ts";
-import { readAsText, typeOption } from "./read-as-text.ts";
-import { textType } from "./readers.ts";
+import { readAsText, typeOptions } from "./read-as-text.ts";
 import { type Rewritten, rewrittenColumns } from "./rewritten.ts";
-import { parseSql, printSql, queryOf } from "./sql-tree.ts";
+import { parseSql, printSql, queryOf, type SqlNode, walk } from "./sql-tree.ts";
 
 /** A file of a query, with the types of its columns. */
 interface Described {
@@ -31,23 +30,24 @@ export async function asWritten(database: Database, from: Source, texts: readonl
   const present = texts.filter((column) => before.has(column));
   const origins = new Map(present.map((column) => [column, lineage.of(queryOf(tree), column.toLowerCase())]));
   const free = new Set([...before.keys()]);
+  const words = wordsOf(tree, texts);
   for (const scan of scans) {
     const file = await describeScan(database, from.source, scan);
     const used = [...file.names].filter(([name]) => [...origins.values()].flat().some((one) => meets(one, scan, name)));
     const columns = used.map(([, column]) => column);
-    const found = await rewrittenColumns(database, from.source, scan, file.types, columns);
+    const found = await rewrittenColumns(database, from.source, scan, file.types, columns, words);
     if (found.length === 0) continue;
-    const asText: string[] = [];
+    const asText = new Map<string, string>();
     for (const one of found) {
       const name = [...file.names].find(([, column]) => column === one.name)![0];
       const results = present.filter((column) => origins.get(column)!.some((origin) => meets(origin, scan, name)));
       const computed = results.find((column) => !isPassedOn(queryOf(tree), name, column.toLowerCase()));
       if (computed !== undefined && one.inSql) throw await refusal(database, from.source, file, one, computed);
       if (computed !== undefined) continue;
-      asText.push(one.name);
+      asText.set(one.name, one.text);
       for (const column of results) free.delete(column);
     }
-    if (asText.length === 0) continue;
+    if (asText.size === 0) continue;
     const table = await readAsText(database, scan, file.types, asText);
     if (table === undefined) throw await refusal(database, from.source, file, found[0]!, found[0]!.name);
     for (const key of Object.keys(scan.node)) delete scan.node[key];
@@ -57,6 +57,16 @@ export async function asWritten(database: Database, from: Source, texts: readonl
     if (changed !== undefined) throw await refusal(database, from.source, file, found[0]!, changed);
   }
   return printSql(database, tree);
+}
+
+/** All names and texts in a query and its result, in lower case. */
+function wordsOf(tree: SqlNode, columns: readonly string[]): ReadonlySet<string> {
+  const words = new Set(columns.map((column) => column.toLowerCase()));
+  walk(tree, ({ column_names, value }) => {
+    for (const name of Array.isArray(column_names) ? column_names : []) words.add(String(name).toLowerCase());
+    if (typeof value === "string") words.add(value.toLowerCase());
+  });
+  return words;
 }
 
 async function describeScan(database: Database, source: string, scan: FileScan): Promise<Described> {
@@ -72,23 +82,28 @@ async function describeScan(database: Database, source: string, scan: FileScan):
 const meets = ({ table, column }: Origin, scan: FileScan, name: string): boolean =>
   table === scan.node && (column === undefined || column === name);
 
+const MOST = 60;
+const shortened = (text: string): string => (text.length > MOST ? `${text.slice(0, MOST)}…` : text);
+
 /** Two lines: what is lost, and what to write instead. @param result the column of the result that it would change */
 async function refusal(
   database: Database,
   source: string,
   { scan, types }: Described,
-  { name, type, written }: Rewritten,
+  { name, type, text, written }: Rewritten,
   result: string,
 ): Promise<UserError> {
-  const wanted = new Map(types).set(name, textType(type)!);
-  const { key, columns } = typeOption(scan, wanted, [name]);
-  const list = [...columns].map(([column, given]) => `${literal(column)}: ${literal(given)}`).join(", ");
-  const [row] = await database.rows(`SELECT TRY_CAST(${literal(written)} AS ${type})::VARCHAR AS read`);
+  const options = await typeOptions(database, scan, types, new Map([[name, text]]));
+  const [row] = await database.rows(`SELECT TRY_CAST(${literal(written ?? "")} AS ${type})::VARCHAR AS read`);
   const read = row!["read"] as string | null;
-  const becomes = read === null ? "does not stay as it is" : `becomes ${JSON.stringify(read)}`;
+  const [before, after] = [written, read].map((value) => value && JSON.stringify(shortened(value)));
+  const example =
+    before === undefined
+      ? "whether its values stay as they are cannot be seen"
+      : `${before} ${after ? `becomes ${after}` : "does not stay as it is"}`;
   return new UserError(
-    `${source}: DuckDB takes column ${name} of ${scan.file} for ${type}: ${JSON.stringify(written)} ${becomes}` +
+    `${source}: DuckDB takes column ${name} of ${scan.file} for ${shortened(type)}: ${example}` +
       `${result === name ? "" : ` on its way into ${result}`}.\n` +
-      `Read it as text: FROM read_${scan.reader}(${literal(scan.file)}, ${key} = {${list}})`,
+      `Read it as text: FROM read_${scan.reader}(${[literal(scan.file), ...options].join(", ")})`,
   );
 }

@@ -1,0 +1,35 @@
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { takeList, takeOne } from "../src/data/column-cures.ts";
+import { columnType } from "../src/data/column-type.ts";
+
+let instance: DuckDBInstance;
+beforeAll(async () => {
+  instance = await DuckDBInstance.create(":memory:");
+});
+afterAll(() => instance.closeSync());
+
+it.each<[string, string, unknown, unknown]>([
+  ["genres", "[{'id': 1, 'name': 'x'}, {'id': 2, 'name': 'y'}]", ["x", "y"], "x"],
+  ["brand", "{'id': 1, 'name': 'x'}", "x", "x"],
+  ["brand", `{'n': 5, 'a "b, c(': {'d': 'x'}}`, 5, 5],
+  ["sizes", "MAP {'s': 1, 'm': 2}", [1, 2], 1],
+  ["sizes", "[MAP {'s': 1}, MAP {'m': 2}]", [1, 2], 1],
+  ["either", "union_value(n := 5)", 5, 5],
+  ["tags", "['a', 'b']", ["a", "b"], "a"],
+  ["tags", "[[['a'], ['b']], [['c']]]", ["a", "b", "c"], "a"],
+  ["order", "[[1, 2], [3]]", [1, 2, 3], 1],
+  ['a "name"', "[{'group': 'x'}]", ["x"], "x"],
+  ["raw", "'ab'::BLOB", "ab", "ab"],
+  ["any", "5::VARIANT", "5", "5"],
+])("the SQL that an error shows for %s = %s does", async (column, value, list, one) => {
+  const connection = await instance.connect();
+  const quoted = `"${column.replaceAll('"', '""')}"`;
+  const read = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJson();
+  const [[name]] = (await read(`SELECT typeof(${value})`)) as [[string]];
+  const type = columnType(name);
+  const rows = `FROM (SELECT ${value} AS ${quoted})`;
+  expect(await read(`SELECT ${takeList(column, type)} ${rows}`)).toEqual([[list]]);
+  expect(await read(`SELECT ${takeOne(column, type)} ${rows}`)).toEqual([[one]]);
+  connection.closeSync();
+});
