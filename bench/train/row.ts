@@ -16,9 +16,9 @@ const [items, steps] = process.argv.slice(2, 4).map(Number) as [number, number];
 const backend = await useBackend(process.argv[4] as BackendName);
 // Node, TensorFlow.js and its backend before there is any data
 const floorBytes = process.memoryUsage.rss();
-const config = benchConfig();
 const EVENTS = 1 << 19;
 const dataset = randomCatalogue(items, EVENTS);
+const config = benchConfig(dataset);
 releaseMemory();
 const model = new TwoTower(config, dataset);
 const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;

@@ -116,6 +116,12 @@ export function program(): Command {
     .action(async (options) => (await import("./commands/evaluate.ts")).evaluate(options));
 
   root
+    .command("config")
+    .description("print what a poeem.config.ts may say: every key, its values, its default and what it does")
+    .argument("[key]", "only this key or section, for example: index, model.history, training.epochs")
+    .action(async (key) => (await import("./commands/config.ts")).config(key));
+
+  root
     .command("search")
     .description("search an index folder, without a server")
     .requiredOption(...index)

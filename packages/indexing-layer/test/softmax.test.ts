@@ -304,6 +304,16 @@ describe.each([undefined, "plain"] as const)("softmaxLoss with the kernel %s", (
     return () => useSoftmaxKernel(undefined);
   });
 
+  it("costs nothing where there is one candidate, which is right", () => {
+    const { queries, candidates } = inTensors(problem(6, { groups: 3, places: 1, count: 1, dim: 4 }));
+    const loss = (x: tf.Tensor2D) =>
+      softmaxLoss({ queries: x, candidates, scale: 5, targets: tf.zeros([3], "int32"), constantCandidates: true })
+        .total;
+    const { value, grad } = tf.valueAndGrad((x) => loss(x as tf.Tensor2D))(queries);
+    expect(value.dataSync()[0]).toBeCloseTo(0, 6);
+    for (const g of grad.dataSync()) expect(g).toBeCloseTo(0, 6);
+  });
+
   it("has the gradient of its scale's logarithm, carries its weight through, and leaves no tensor behind", () => {
     const base = inTensors(problem(3, { groups: 4, places: 1, count: 5, dim: 4, teacher: true }));
     const log = tf.scalar(Math.log(2));

@@ -4,7 +4,7 @@ import { readVectors, writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { ProgressStarter } from "@poeem/offline/progress";
 import type { Index } from "@poeem/pq-core";
-import { normalizeText } from "@poeem/towers";
+import { normalForm } from "@poeem/towers";
 import { ITEM_VECTORS_FILE } from "./artifact/export.ts";
 import { bytesPerItem } from "./artifact/summary.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
@@ -50,7 +50,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   const names = { folder: options.index, file: options.config };
   checkSplit(index.manifest, config, names);
   const raw = await loadData(config, directory, options);
-  checkData(index.manifest, raw, names);
+  checkData(index.manifest, raw, config, names);
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
   checkHeldOut(index.manifest, raw, config, dataset, names);
@@ -103,6 +103,6 @@ async function readItemVectors(folder: string, { manifest: { dim } }: Index, cou
 /** Queries that are not, word for word, the text of an item: those are known to every ranking. */
 function unnamedQueries({ texts }: QuerySet, raw: RawData, config: PoeemConfig): Uint32Array | undefined {
   if (texts.length === 0 || config.items.text.length === 0) return undefined;
-  const names = new Set(textsFromColumns(raw, config.items.text).map(normalizeText));
-  return Uint32Array.from(texts.keys()).filter((query) => !names.has(normalizeText(texts[query]!)));
+  const names = new Set(textsFromColumns(raw, config.items.text).map(normalForm));
+  return Uint32Array.from(texts.keys()).filter((query) => !names.has(normalForm(texts[query]!)));
 }

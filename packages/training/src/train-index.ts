@@ -10,11 +10,13 @@ import { ITEM_TOWER_FILE, itemTowerBytes } from "./artifact/item-tower-file.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
 import { loadConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
+import { describeDoubts } from "./data/doubts.ts";
 import { filterColumns } from "./data/filter-columns.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
 import { type DataFacts, dataFacts, describeData } from "./data/report.ts";
 import { releaseMemory } from "./release-memory.ts";
 import { CheckpointStore } from "./train/checkpoint.ts";
+import { describeFit, fitConfig } from "./train/fit-config.ts";
 import { Interrupt, InterruptedError } from "./train/interrupt.ts";
 import { type LoopFacts, trainModel } from "./train/loop.ts";
 import type { EpochFacts } from "./train/measurements.ts";
@@ -61,16 +63,19 @@ export async function trainIndex({
   ...options
 }: TrainIndexOptions): Promise<TrainedIndex> {
   const started = performance.now();
-  const { config, directory } = await loadConfig(options.config);
-  if (options.seed !== undefined) config.training.seed = options.seed;
+  const { config: asked, directory } = await loadConfig(options.config);
+  if (options.seed !== undefined) asked.training.seed = options.seed;
   const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
   await checkIndexTarget(out);
   const backend = await useBackend(options.backend, say);
-  const raw = await loadData(config, directory, options);
-  const filters = filterColumns(raw, config);
-  const dataset = buildDataset(raw, config);
+  const raw = await loadData(asked, directory, options);
+  const filters = filterColumns(raw, asked);
+  const dataset = buildDataset(raw, asked);
   const data = dataFacts(raw, dataset);
-  for (const line of describeData(config.name, data)) say(line);
+  for (const line of describeData(asked.name, data)) say(line);
+  for (const line of describeDoubts(raw, asked, dataset.train.texts)) say(line);
+  const config = fitConfig(asked, dataset);
+  for (const line of describeFit(asked, config, dataset)) say(line);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
     { config, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },

@@ -22,7 +22,7 @@ async function made(parts: Parameters<typeof load>[0], overrides: Partial<PoeemC
   const check = (trained: { config: PoeemConfig; dataHash: string; heldOutHash?: string | undefined }): void => {
     const manifest = { training: trained } as unknown as Manifest;
     checkSplit(manifest, config, names);
-    checkData(manifest, raw, names);
+    checkData(manifest, raw, config, names);
     checkHeldOut(manifest, raw, config, dataset, names);
   };
   return { training, check };

@@ -12,8 +12,10 @@ const texts = { past: undefined };
 const histories = { past: {} as Dataset["past"] };
 
 function layerOf(dataset: Pick<Dataset, "past">, overrides: Partial<PoeemConfigInput>) {
-  const config = { name: "t", data: { items: "-", events: "-" }, items: {}, ...overrides };
-  return createLayer(resolveConfig(config, "test"), 100, dataset).config;
+  const config = resolveConfig({ name: "t", data: { items: "-", events: "-" }, items: {}, ...overrides }, "test");
+  const index = { ...config.index, nlist: 64, nprobe: 32, bufferSize: 8192 };
+  const training = { ...config.training, batchSize: 1024, epochs: 2 };
+  return createLayer({ ...config, index, training }, { warmupSteps: 40 }, dataset).config;
 }
 
 describe("the losses of a training's layer", () => {

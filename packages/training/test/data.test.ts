@@ -132,6 +132,10 @@ describe("resolveConfig", () => {
       /model\.dim expected a multiple of index\.numSubQuantizers \(32\), got 60/,
     ],
     ["codes of five bits", { ...base, index: { nbits: 5 } }, /index\.nbits/],
-    ["more cells than samples", { ...base, index: { nlist: 9000 } }, /index\.nlist expected at most index\.bufferSize/],
+    [
+      "more cells than samples",
+      { ...base, index: { nlist: 9000, bufferSize: 8192 } },
+      /index\.nlist expected at most index\.bufferSize/,
+    ],
   ])("refuses %s", (_, input, message) => expect(() => resolveConfig(input, "where")).toThrow(message));
 });

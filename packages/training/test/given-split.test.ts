@@ -3,7 +3,7 @@ import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
-import type { QuerySet } from "../src/data/types.ts";
+import type { Dataset, QuerySet } from "../src/data/types.ts";
 import { type EventRow, load, randomWorld } from "./make-data.ts";
 
 // each case starts a database, which takes seconds on a busy machine
@@ -31,8 +31,8 @@ function partOf(row: EventRow, at: number, kind: Kind): Part {
 }
 
 /** Each query of a set by its key: what it is to find, and what it had. */
-function queriesOf(set: QuerySet): Map<string, { relevant: string[]; history: string[] }> {
-  const names = (list: Uint32Array): string[] => Array.from(list, (item) => `i${item}`);
+function queriesOf({ ids }: Dataset, set: QuerySet): Map<string, { relevant: string[]; history: string[] }> {
+  const names = (list: Uint32Array): string[] => Array.from(list, (item) => ids.at(item)!);
   return new Map(
     Array.from({ length: set.count }, (_, q) => [
       `${set.texts[q] ?? ""}|${set.users[q] ?? ""}`,
@@ -48,13 +48,15 @@ describe.each<Kind>(["text", "user", "user, time", "text, user", "text, user, ti
   const rowsOf = (...wanted: Part[]): EventRow[] => world.events.filter((_, at) => wanted.includes(parts[at]!));
 
   /** What a split of these rows has to hold, by a loop over the rows. */
-  function expectGiven(dataset: ReturnType<typeof buildDataset>): void {
+  function expectGiven(dataset: Dataset): void {
     expect(distinct(rowsOf("train").map((row) => `${key(row)} ${row.item}`)).sort()).toEqual(
-      [...queriesOf(dataset.train)].flatMap(([name, { relevant }]) => relevant.map((item) => `${name} ${item}`)).sort(),
+      [...queriesOf(dataset, dataset.train)]
+        .flatMap(([name, { relevant }]) => relevant.map((item) => `${name} ${item}`))
+        .sort(),
     );
     const known = { test: ["train", "history", "validation"], validation: ["train", "history"] } as const;
     for (const side of ["test", "validation"] as const) {
-      const queries = queriesOf(dataset[side]);
+      const queries = queriesOf(dataset, dataset[side]);
       expect([...queries.keys()].sort()).toEqual(distinct(rowsOf(side).map(key)).sort());
       for (const [name, { relevant, history }] of queries) {
         const own = rowsOf(side).filter((row) => key(row) === name);
@@ -77,7 +79,7 @@ describe.each<Kind>(["text", "user", "user, time", "text, user", "text, user, ti
     const dataset = buildDataset(raw, config);
     expectGiven(dataset);
     const facts = dataFacts(raw, dataset);
-    const cold = [...queriesOf(dataset.test)].filter(
+    const cold = [...queriesOf(dataset, dataset.test)].filter(
       ([, { history }]) => !kind.includes("text") && history.length === 0,
     );
     expect(facts.unknownQueries).toBe(cold.length);
@@ -103,10 +105,10 @@ describe.each<Kind>(["text", "user", "user, time", "text, user", "text, user, ti
     expect(dataset.validation.count).toBeGreaterThan(0);
     const trained = distinct(rowsOf("train").map((row) => `${key(row)} ${row.item}`));
     const kept = [dataset.train, dataset.validation].flatMap((set) =>
-      [...queriesOf(set)].flatMap(([name, { relevant }]) => relevant.map((item) => `${name} ${item}`)),
+      [...queriesOf(dataset, set)].flatMap(([name, { relevant }]) => relevant.map((item) => `${name} ${item}`)),
     );
     expect(kept.sort()).toEqual(trained.sort());
-    expect([...queriesOf(dataset.test).keys()].sort()).toEqual(distinct(rowsOf("test").map(key)).sort());
+    expect([...queriesOf(dataset, dataset.test).keys()].sort()).toEqual(distinct(rowsOf("test").map(key)).sort());
   });
 });
 
@@ -184,7 +186,16 @@ describe("SQL of parts", () => {
     const rows = { items: numbered, events: [{ query: "a", item: 1 }], test: [{ query: "b", item: "2" }] };
     const { raw, config } = await load(rows);
     expect(raw.report.unknownItems.count).toBe(0);
-    expect([...queriesOf(buildDataset(raw, config).test).values()]).toEqual([{ relevant: ["i2"], history: [] }]);
+    const dataset = buildDataset(raw, config);
+    expect([...queriesOf(dataset, dataset.test).values()]).toEqual([{ relevant: ["2"], history: [] }]);
+  });
+
+  it("a part may have dates where another has times", async () => {
+    const timed = (time: string): object[] => ["i1", "i2"].map((item) => ({ user: "u", item, time }));
+    const rows = { items, events: timed("2026-01-02"), test: timed("2026-01-01 10:00:00") };
+    const { raw } = await load(rows, { events: { user: "user", time: "time" } });
+    expect(raw.events.part!.values).toEqual(["test", "train"]);
+    expect(Array.from(raw.events.part!.numbers)).toEqual([0, 0, 1, 1]);
   });
 
   it("times of another kind are refused", async () => {

@@ -2,6 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { RawData } from "../src/data/types.ts";
+import { fitConfig } from "../src/train/fit-config.ts";
 import { itemTable } from "./item-table.ts";
 
 /**
@@ -26,7 +27,7 @@ export function readers(
     }
   }
   const count = users.length;
-  const config = resolveConfig(
+  const asked = resolveConfig(
     {
       name: "readers",
       data: { items: "-", events: "-" },
@@ -35,7 +36,7 @@ export function readers(
       split: { testModulus: 5, validation: 0 },
       model: { dim: 16, hiddenDim: 0, itemNorm: "free", ...(devices && { history: { as: "mean" } }) },
       index: { nlist: 4, numSubQuantizers: 8, bufferSize: 512 },
-      training: { batchSize: 64, optimizer: "adam", learningRate: 0.02, scale: 12, negatives: 16, logQ: 1 },
+      training: { batchSize: 64, epochs: 2, optimizer: "adam", learningRate: 0.02, scale: 12, negatives: 16, logQ: 1 },
       ...overrides,
     },
     "test",
@@ -63,5 +64,6 @@ export function readers(
     report: { items: numItems, events: count, unknownItems: { count: 0, examples: [] } },
     hash: "",
   };
-  return { config, raw, dataset: buildDataset(raw, config) };
+  const dataset = buildDataset(raw, asked);
+  return { config: fitConfig(asked, dataset), raw, dataset };
 }

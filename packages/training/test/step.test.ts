@@ -9,6 +9,7 @@ import { BatchBuilder } from "../src/model/batch.ts";
 import type { EmbeddingTable } from "../src/model/embedding-table.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { joinStates, restoreParts } from "../src/state.ts";
+import { fitConfig } from "../src/train/fit-config.ts";
 import { layerState } from "../src/train/layer-state.ts";
 import { TrainingStep } from "../src/train/step.ts";
 import { itemTable } from "./item-table.ts";
@@ -32,7 +33,7 @@ const configOf = (training: PoeemConfigInput["training"]) =>
   );
 
 function setUp(training: PoeemConfigInput["training"] = {}) {
-  const config = configOf(training);
+  const asked = configOf(training);
   const names = Array.from({ length: 40 }, (_, i) => `thing${i} of kind ${i % 5}`);
   const raw: RawData = {
     ids: names.map((_, i) => `item-${i}`),
@@ -54,7 +55,8 @@ function setUp(training: PoeemConfigInput["training"] = {}) {
     report: { items: names.length, events: 80, unknownItems: { count: 0, examples: [] } },
     hash: "",
   };
-  const dataset = buildDataset(raw, config);
+  const dataset = buildDataset(raw, asked);
+  const config = fitConfig(asked, dataset);
   const model = new TwoTower(config, dataset);
   const layer = new IndexingLayer({
     dim: 16,

@@ -5,6 +5,7 @@ import { layerLoss } from "./loss.ts";
 /** Pulls items to what they are quantized to. */
 export const commitment = layerLoss({
   options: { commitmentWeight: 10 },
+  about: { commitmentWeight: "How strongly item vectors are pulled towards what they are quantized to." },
   needs: "items",
   compute: ({ x, quantized, perItem }, { commitmentWeight }) =>
     commitmentLoss(x, quantized, commitmentWeight * perItem),

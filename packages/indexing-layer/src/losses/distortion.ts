@@ -6,6 +6,10 @@ import { type Assignment, layerLoss } from "./loss.ts";
 /** Pulls centroids to the items; only a reported figure where they are moving averages. */
 export const distortion = layerLoss({
   options: { distortionWeight: 1 },
+  about: {
+    distortionWeight:
+      "How strongly gradients pull centroids to the items; the trainer's centroids are moving averages instead.",
+  },
   needs: "items",
   compute: ({ at, coarseCentroids, centroids, perItem }, { distortionWeight }) =>
     distortionLoss(at, coarseCentroids, centroids, distortionWeight * perItem),

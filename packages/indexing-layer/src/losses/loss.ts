@@ -44,6 +44,8 @@ export interface LossInput {
 export interface LayerLoss<O extends Record<string, number>> {
   /** Option → default. */
   readonly options: O;
+  /** Option → what it does, for a reference of the configuration. */
+  readonly about: Readonly<Record<keyof O, string>>;
   /** items: in every joint step. queries: where queries are given. teacher: handed to the caller's ranking loss. */
   readonly needs: "items" | "queries" | "teacher";
   /** The weighted loss; undefined where there is nothing to compute it from. */

@@ -5,6 +5,10 @@ import { layerLoss } from "./loss.ts";
 /** Teaches queries to visit the cell that holds their item. */
 export const routing = layerLoss({
   options: { routingWeight: 0.1, routingScale: 10 },
+  about: {
+    routingWeight: "How strongly queries learn to visit the cell that holds their item.",
+    routingScale: "Scale of the softmax over cells that they learn it by.",
+  },
   needs: "queries",
   compute: ({ queries, cells, coarseCentroids, rotateBack, perQuery }, { routingWeight, routingScale }) => {
     if (!queries || !cells || !coarseCentroids) return undefined;

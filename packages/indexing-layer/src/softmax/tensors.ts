@@ -56,10 +56,7 @@ function rankingPart(problem: SoftmaxProblem, logits: tf.Tensor2D, p: tf.Tensor2
   const [rows, count] = logits.shape;
   const { targets, targetWeights, logWeights, least = 0 } = problem;
   const oneEach = targets instanceof tf.Tensor;
-  // Through int32: the wasm backend's oneHot writes the integer 1 where a float32 is read, which is 1e-45.
-  const wanted: tf.Tensor2D = oneEach
-    ? tf.cast(tf.oneHot(targets, count, 1, 0, "int32") as tf.Tensor2D, "float32")
-    : denseRows(targets!, count, targetWeights ?? 1);
+  const wanted = oneEach ? oneHotRows(targets, count) : denseRows(targets!, count, targetWeights ?? 1);
   const total = oneEach ? rows : (targetWeights?.reduce((sum, w) => sum + w, 0) ?? targets!.values.length);
   const share = total > 0 ? 1 / total : 0;
   if (logWeights || least > 0) return mixturePart(wanted, p, logWeights, Math.max(least, SMALLEST), share);
@@ -71,6 +68,13 @@ function rankingPart(problem: SoftmaxProblem, logits: tf.Tensor2D, p: tf.Tensor2
     slope: tf.sub<tf.Tensor2D>(weights ? tf.mul(p, weights) : p, wanted),
     share,
   };
+}
+
+/** (n) int32 → (n, count). TensorFlow.js knows no oneHot of a single column. */
+function oneHotRows(targets: tf.Tensor1D, count: number): tf.Tensor2D {
+  if (count === 1) return tf.ones([targets.shape[0], 1]);
+  // Through int32: the wasm backend's oneHot writes the integer 1 where a float32 is read, which is 1e-45.
+  return tf.cast(tf.oneHot(targets, count, 1, 0, "int32") as tf.Tensor2D, "float32");
 }
 
 function mixturePart(

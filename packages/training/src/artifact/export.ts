@@ -3,7 +3,7 @@ import { type ProgressStarter, silentProgress, withProgress } from "@poeem/offli
 import type { Artifact, Codebook } from "@poeem/pq-core";
 import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/towers";
-import type { PoeemConfig } from "../config.ts";
+import type { FittedConfig } from "../config.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
 import { fieldKinds, itemFields } from "../data/item-fields.ts";
 import type { Dataset, RawData } from "../data/types.ts";
@@ -37,7 +37,7 @@ const QUERIES = 8192;
 
 async function momentsOfTraining(
   model: TwoTower,
-  { training: { scale, seed } }: PoeemConfig,
+  { training: { scale, seed } }: FittedConfig,
   dataset: Dataset,
   codebook: Codebook,
   items: Float32Array,
@@ -49,7 +49,7 @@ async function momentsOfTraining(
 
 async function fittedPartition(
   { history, dim }: TwoTower,
-  { training: { seed } }: PoeemConfig,
+  { training: { seed } }: FittedConfig,
   dataset: Dataset,
   decoded: Float32Array,
   startProgress: ProgressStarter,
@@ -62,7 +62,7 @@ async function fittedPartition(
 /** Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. */
 export async function exportModel(
   trained: TrainedModel,
-  config: PoeemConfig,
+  config: FittedConfig,
   raw: RawData,
   dataset: Dataset,
   filterColumns: FilterColumns,
@@ -100,7 +100,7 @@ export async function exportModel(
     fields: itemFields(raw.items),
     ...filterColumns,
     queryTower: writeQueryTower(queryTower),
-    defaultNprobe: Math.min(config.index.nprobe, Math.max(1, config.index.nlist)),
+    defaultNprobe: config.index.nprobe,
     training: {
       ...facts,
       towerDifference,

@@ -7,6 +7,7 @@ export const EVENTS = z
     query: column.optional(),
     /** Column of user ids: the other items of an event's user are its history. */
     user: column.optional(),
+    /** Column of the ids of the items that the events led to. */
     item: column.default("item"),
     /** Column of numbers, dates or timestamps. With it an event's history is only what came before it. */
     time: column.optional(),

@@ -4,18 +4,19 @@ import { positive } from "./values.ts";
 
 export const INDEX = z
   .strictObject({
-    /** Coarse cells. */
-    nlist: z.number().int().min(0).default(64),
+    /**
+     * Coarse cells; 0 for none. Default: 64, or the largest power of two that leaves every cell 32 items on average.
+     */
+    nlist: z.number().int().min(0).optional(),
+    /** Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. */
     numSubQuantizers: positive.default(32),
+    /** Bits per code. */
     nbits: z.union([z.literal(4), z.literal(8)]).default(4),
-    /** Cells visited by default. */
-    nprobe: positive.default(32),
+    /** Cells visited by default. Default: 32, or all where there are fewer. */
+    nprobe: positive.optional(),
     /** Share of the training steps before the quantizer starts (Poeem's warm start). */
     warmup: z.number().min(0).max(0.95).default(0.4),
-    /**
-     * Losses of the indexing layer, each by its weight: commitment (how strongly item vectors are pulled towards what
-     * they are quantized to), routing, distillation, …; packages/indexing-layer/README.md says what they are.
-     */
+    // Each loss says itself what its options are.
     ...LOSS_SHAPE,
     /**
      * Codes that keep the scores of the training's queries, not the item vectors: after the training each item's
@@ -23,7 +24,10 @@ export const INDEX = z
      * have histories, which gain by it (texts do not).
      */
     scoreAware: z.boolean().optional(),
-    /** Item vectors gathered for the k-means start. */
-    bufferSize: positive.default(8192),
+    /**
+     * Item vectors gathered for the k-means start of the centroids. Default: 8192, or half of those met after the
+     * warm-up, and as many as there are centroids.
+     */
+    bufferSize: positive.optional(),
   })
   .prefault({});

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { column, columns } from "./values.ts";
 
 export const ITEMS = z.strictObject({
+  /** Column of ids, one per item. */
   id: z.string().default("id"),
   /** Column shown as the name of a result; default: the column "title", if there is one. */
   title: column.optional(),
@@ -10,7 +11,7 @@ export const ITEMS = z.strictObject({
    * that is one of them, word for word, is an easy one.
    */
   text: columns.default([]),
-  /** Also describes an item by the words of its *training* queries (never those held out). */
+  /** Also describes an item by the words of its training queries, never those held out. */
   textFromEvents: z.boolean().default(false),
   /** Columns with one category each, or a list of categories. */
   categories: columns.default([]),

@@ -9,16 +9,19 @@ type LossShape = Record<LossKey, z.ZodOptional<z.ZodNumber>>;
 const keyOf = (option: string): LossKey => option.replace(/Weight$/, "") as LossKey;
 
 const number = z.number().min(0);
+const OFF = ", but 0 where queries have a history and with the objective full";
 
 /**
  * The options of every loss of the layer, for the schema of `index`. Left out, a loss of queries or of a teacher is on
  * or off as src/train/create-layer.ts says; all others have the layer's defaults.
  */
 export const LOSS_SHAPE = Object.fromEntries(
-  LOSS_LIST.flatMap(([, { options, needs }]) =>
+  LOSS_LIST.flatMap(([, { options, about, needs }]) =>
     Object.entries(options).map(([option, value]) => [
       keyOf(option),
-      needs === "items" ? number.default(value) : number.optional(),
+      needs === "items"
+        ? number.default(value).describe(about[option]!)
+        : number.optional().describe(`${about[option]} Default: ${value}${option.endsWith("Weight") ? OFF : ""}.`),
     ]),
   ),
 ) as unknown as LossShape;

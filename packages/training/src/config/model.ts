@@ -12,12 +12,15 @@ export const MODEL = z
     minFeatureCount: positive.default(2),
     /** Width of the hidden layer of both towers; 0 for none. */
     hiddenDim: z.number().int().min(0).default(128),
+    /** Shortest character n-gram of a word that is a feature beside it. */
     minGram: positive.default(3),
+    /** Longest character n-gram; 0 turns n-grams off and leaves whole words. */
     maxGram: z.number().int().min(0).default(4),
     /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
     itemFeatures: positive.default(16),
     /** unit: item vectors have length 1, scores are cosines. free: the length can say how popular an item is. */
     itemNorm: z.enum(["unit", "free"]).default("unit"),
+    /** What becomes of the items that a user had before; only with `events.user`. */
     history: z
       .strictObject({
         /**

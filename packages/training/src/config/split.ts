@@ -17,8 +17,8 @@ export const SPLIT = z
     by: z.enum(KINDS).optional(),
     /**
      * Of a split by hash; values are joined by tabs. Default: the query, or user and item where there is none. Query
-     * texts are hashed as their words (lower case, without punctuation), so that no spelling of a held-out query is
-     * trained on; all other values as they are.
+     * texts are hashed as their words, without case, accents and punctuation, so that no spelling of a held-out query
+     * is trained on; all other values as they are.
      */
     columns: columns.min(1).optional(),
     /** Held out when fnv1a32 % testModulus == 0; 0 holds out nothing. */
@@ -44,8 +44,14 @@ interface Sections {
   readonly split: z.output<typeof SPLIT>;
 }
 
-/** `split.by`, filled in, after refusing keys that contradict each other about a split that is given. */
-export function splitKind({ data, events, split }: Sections, refuse: (wrong: boolean, why: string) => void): SplitKind {
+/**
+ * `split.by`, filled in.
+ * @param refuse is told of keys that contradict each other about a split that is given
+ */
+export function splitKind(
+  { data, events, split }: Sections,
+  refuse: (wrong: boolean, why: string) => void = () => undefined,
+): SplitKind {
   const named = Object.entries({ "split.column": split.column, "data.test": data.test })
     .filter(([, value]) => value !== undefined)
     .map(([key]) => key);

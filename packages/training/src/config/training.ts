@@ -3,29 +3,32 @@ import { positive } from "./values.ts";
 
 export const TRAINING = z
   .strictObject({
-    batchSize: positive.default(1024),
-    epochs: positive.default(2),
+    /** Events per step. Default: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16. */
+    batchSize: positive.optional(),
+    /** Passes over the training events. Default: 2, or as many as make 160 steps. */
+    epochs: positive.optional(),
     /**
      * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in
      * histories, which spares the first half of a training; for a model with users.
      */
     start: z.enum(["random", "spectral"]).default("random"),
-    /** Of the embedding tables and the layers. Adam wants rates a tenth of Adagrad's or less. */
+    /** Optimizer of the embedding tables and the layers. Adam wants rates a tenth of Adagrad's or less. */
     optimizer: z.enum(["adagrad", "adam"]).default("adagrad"),
-    /** Embedding tables. */
+    /** Learning rate of the embedding tables. */
     learningRate: z.number().positive().default(0.1),
     /** How the rates fall. late: full for half of the steps, then straight to a tenth. linear: to a fiftieth. */
     decay: z.enum(["late", "linear"]).default("late"),
-    /** Hidden layers of the towers. */
+    /** Learning rate of the hidden layers of the towers. */
     towerLearningRate: z.number().positive().default(0.02),
-    /** Adagrad, coarse and PQ centroids. */
+    /** Learning rate of the centroids, by Adagrad, where they follow gradients. */
     codebookLearningRate: z.number().positive().default(0.05),
     /**
-     * softmax: over the items of the batch and `negatives` more. full: over the whole catalogue, for small ones.
-     * hinge: the loss of the Poeem paper. Queries with a history always train on the softmax of their mixture.
+     * The ranking loss. softmax: over the items of the batch and `negatives` more. full: over the whole catalogue, for
+     * small ones. hinge: the loss of the Poeem paper. Queries with a history always train on the softmax of their
+     * mixture.
      */
     objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
-    /** Of the hinge, between cosines. */
+    /** Margin of the hinge, between cosines. */
     margin: z.number().positive().default(0.1),
     /** Softmax scale (inverse temperature) on the cosine. */
     scale: z.number().positive().default(30),
@@ -39,6 +42,7 @@ export const TRAINING = z
     validations: z.number().int().min(0).default(20),
     /** Stops when recall has not risen for this many validations, and keeps the weights of the best; 0 = never. */
     earlyStopping: z.number().int().min(0).default(0),
+    /** Everything random comes from it: the same seed and data give the same index. */
     seed: z.number().int().min(0).default(1),
   })
   .prefault({});

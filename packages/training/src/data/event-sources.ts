@@ -19,6 +19,11 @@ export const PART = "";
 /** What is beside `data.events` in a split that is given by SQL of its own. */
 const PARTS = ["test", "validation", "history"] as const;
 
+/** What the SQL of events is called: one name, or those of all parts. */
+export function eventSources({ data }: PoeemConfig): string[] {
+  return ["events", ...PARTS.filter((part) => data[part] !== undefined)].map((name) => `data.${name}`);
+}
+
 /**
  * Runs the SQL of all events. The table `events` has all rows, those of `data.events` first; where there are other
  * parts it has the column `PART`, too.
@@ -72,6 +77,7 @@ function unitedType(column: string, sources: readonly EventSource[], { texts }: 
   if (texts.includes(column)) return "VARCHAR";
   const kinds = sources.map(({ table }) => columnType(table.type(column)).kind);
   if (kinds.every((kind) => kind === "integer" || kind === "decimal" || kind === "float")) return "DOUBLE";
+  if (kinds.every((kind) => kind === "clock")) return "TIMESTAMP";
   throw new UserError(
     `${other.source}: expected type ${type} in column ${column}, as in data.events, got ${other.table.type(column)}`,
   );

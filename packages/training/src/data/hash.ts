@@ -21,14 +21,21 @@ export function hashesOf(ids: Texts, items: ItemTable, events: EventTable): Data
 /** One hash for all. */
 export const hashOf = (hashes: DataHashes): string => createHash("sha256").update(JSON.stringify(hashes)).digest("hex");
 
-/** In which SQL to look when data are not what they were; undefined when they are. */
-export function dataDifference(before: DataHashes | undefined, now: DataHashes): string | undefined {
+/**
+ * In which SQL to look when data are not what they were; undefined when they are.
+ * @param from what the SQL of the events is called
+ */
+export function dataDifference(
+  before: DataHashes | undefined,
+  now: DataHashes,
+  from = "data.events",
+): string | undefined {
   if (before === undefined) return "they were read by an earlier version of poeem";
   if (before.items !== now.items) return "data.items gives other rows";
   if (before.events === now.events) return undefined;
   return before.eventsInAnyOrder === now.eventsInAnyOrder
-    ? "data.events gives the same rows in another order, and an ORDER BY in it would settle that"
-    : "data.events gives other rows";
+    ? `${from} gives the same rows in another order, and an ORDER BY in it would settle that`
+    : `${from} gives other rows`;
 }
 
 function hashItems(ids: Texts, items: ItemTable): string {

@@ -1,7 +1,7 @@
 import { CsrBuilder } from "./csr.ts";
 import type { TrainingQueries } from "./query-sets.ts";
 import { SIDE } from "./side.ts";
-import type { EventTable, Past } from "./types.ts";
+import type { Dataset, EventTable, Past } from "./types.ts";
 import { eachUser, Seen } from "./users.ts";
 
 /** What each training event may know of its user; undefined where there are no users. */
@@ -34,4 +34,9 @@ export function pastOf(
   });
   // without texts a query is a user, and what they had is what it is to find
   return { items: events.query ? lists.build() : train.relevant, user, length };
+}
+
+/** Whether queries have a text or a context, so that one without a history still asks something. */
+export function asksMoreThanHistory({ train, contextNames }: Dataset): boolean {
+  return train.texts.length > 0 || contextNames.length > 0;
 }

@@ -5,7 +5,7 @@ import { readBytes, readVectors } from "@poeem/offline/files";
 import { type Index, InputError, type ItemId, idFault } from "@poeem/pq-core";
 import { toIds } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
-import { type PoeemConfig, resolveConfig } from "../config.ts";
+import { type PoeemConfig, readConfig } from "../config.ts";
 import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
@@ -114,7 +114,7 @@ function configOf({ manifest }: Index, directory: string): PoeemConfig {
   const config = (manifest.training as { config?: unknown } | undefined)?.config;
   if (config === undefined)
     throw new UserError(`index ${directory} was not trained by \`poeem train\`: give --vectors and --ids`);
-  return resolveConfig(config, `index ${directory}`);
+  return readConfig(config, `index ${directory}`);
 }
 
 /** Kinds of the index's fields; undefined in an index of an earlier release. */

@@ -2,6 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import type { Manifest } from "@poeem/pq-core";
 import { normalForm } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
+import { eventSources } from "../data/event-sources.ts";
 import { type DataHashes, dataDifference } from "../data/hash.ts";
 import type { LoadedData } from "../data/load.ts";
 import type { Dataset, RawData } from "../data/types.ts";
@@ -69,9 +70,9 @@ function differsBySpelling({ events: { query } }: RawData, { events, split: { by
 }
 
 /** Other data has other held-out queries. */
-export function checkData({ training }: Manifest, raw: LoadedData, { folder, file }: Names): void {
+export function checkData({ training }: Manifest, raw: LoadedData, config: PoeemConfig, { folder, file }: Names): void {
   const trained = training as TrainingFacts;
   if (trained?.dataHash === raw.hash) return;
-  const difference = dataDifference(trained?.dataHashes, raw.hashes);
+  const difference = dataDifference(trained?.dataHashes, raw.hashes, eventSources(config).join(" or "));
   throw new UserError(`${folder} was trained on other data than ${file} names: ${difference}; ${MAY_BE_SEEN}`);
 }

@@ -1,4 +1,5 @@
 import { type Csr, listOf } from "../data/csr.ts";
+import { ExactSum } from "./exact-sum.ts";
 
 /** The places at which lists are cut. */
 export const CUTOFFS = [1, 10, 20, 50, 100] as const;
@@ -19,7 +20,10 @@ export type MetricName = `${Measure}At${(typeof CUTOFFS)[number]}`;
 
 export type Metrics = Readonly<Record<MetricName, number>>;
 
-/** Quality of ranked lists against held-out events: means over queries, each query counting alike. */
+/**
+ * Quality of ranked lists against held-out events: means over queries, each query counting alike. Sums are exact, so
+ * that the order of the queries says nothing.
+ */
 export interface RankingMetrics extends Metrics {
   readonly queries: number;
   /** Half the width of the 95 % interval of each mean: 1.96 standard errors over the queries. */
@@ -46,7 +50,7 @@ export function rankingMetrics(
   selected?: ArrayLike<number>,
 ): RankingMetrics {
   const width = METRIC_NAMES.length;
-  const sums = new Float64Array(width);
+  const sums = Array.from({ length: width }, () => new ExactSum());
   const squares = new Float64Array(width);
   const values = new Float64Array(width);
   const n = selected?.length ?? ranked.length;
@@ -54,13 +58,13 @@ export function rankingMetrics(
     const query = selected?.[i] ?? i;
     measureList(ranked[query]!, listOf(relevant, query), values);
     for (let m = 0; m < width; m++) {
-      sums[m]! += values[m]!;
+      sums[m]!.add(values[m]!);
       squares[m]! += values[m]! ** 2;
     }
   }
   const named = (value: (m: number) => number): Metrics =>
     Object.fromEntries(METRIC_NAMES.map((name, m) => [name, value(m)])) as Record<MetricName, number>;
-  const mean = (m: number): number => sums[m]! / Math.max(1, n);
+  const mean = (m: number): number => sums[m]!.value / Math.max(1, n);
   return {
     queries: n,
     ...named(mean),

@@ -1,21 +1,26 @@
 import { IndexingLayer, LOSS_LIST, type LossOptions } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { lossOptions } from "../config/losses.ts";
-import type { PoeemConfig } from "../config.ts";
+import type { FittedConfig, PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/types.ts";
+import type { TrainingPlan } from "./plan.ts";
 
 /**
- * The indexing layer of a training of `totalSteps` steps.
+ * The indexing layer of a training.
  * @throws UserError when a loss is asked for that the steps of this training cannot serve
  */
-export function createLayer(config: PoeemConfig, totalSteps: number, dataset: Pick<Dataset, "past">): IndexingLayer {
-  const { nlist, numSubQuantizers, nbits, warmup, bufferSize } = config.index;
+export function createLayer(
+  config: FittedConfig,
+  { warmupSteps }: Pick<TrainingPlan, "warmupSteps">,
+  dataset: Pick<Dataset, "past">,
+): IndexingLayer {
+  const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;
   return new IndexingLayer({
     dim: config.model.dim,
     nlist,
     numSubQuantizers,
     nbits,
-    warmupSteps: Math.floor(warmup * totalSteps),
+    warmupSteps,
     bufferSize,
     seed: config.training.seed,
     ...servedLosses(config, dataset.past !== undefined),

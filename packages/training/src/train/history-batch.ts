@@ -1,5 +1,7 @@
 import { MASKED, type Random } from "@poeem/indexing-layer";
+import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
+import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { groupSizeOf } from "./event-order.ts";
 
@@ -113,14 +115,33 @@ export class HistoryBatchBuilder {
     return past ? listOf(past.items, past.user[query]!) : new Uint32Array(0);
   }
 
-  #drawHistory(events: Uint32Array, random: Random): Uint32Array {
+  /** Candidates that a batch of these events has, whatever is drawn: its targets, or one target and its history. */
+  fewestCandidates(events: Uint32Array): number {
+    const targets = new Set<number>();
+    let hasHistory = false;
+    for (const group of this.#groups(events)) {
+      const hasOne = this.#usable(group).length > 0;
+      if (!hasOne && !this.#options.keepEmpty) continue;
+      hasHistory ||= hasOne;
+      for (const event of group) targets.add(this.#dataset.eventItem[event]!);
+    }
+    return hasHistory ? Math.max(targets.size, 2) : targets.size;
+  }
+
+  /** What a group of events may draw its history from, oldest first: never a target. */
+  #usable(events: Uint32Array): Uint32Array {
     const dataset = this.#dataset;
-    const { sources, length } = this.#options;
     const list = this.#known(dataset.eventQuery[events[0]!]!);
     let end = list.length;
     for (const event of events) end = Math.min(end, dataset.past?.length[event] ?? 0);
     const targets = new Set(Array.from(events, (event) => dataset.eventItem[event]!));
-    const usable = list.subarray(0, end).filter((item) => !targets.has(item));
+    return list.subarray(0, end).filter((item) => !targets.has(item));
+  }
+
+  #drawHistory(events: Uint32Array, random: Random): Uint32Array {
+    const dataset = this.#dataset;
+    const { sources, length } = this.#options;
+    const usable = this.#usable(events);
     const recent = usable.subarray(dataset.ordered ? Math.max(0, usable.length - length) : 0);
     for (let i = 0; i < Math.min(sources, recent.length); i++) {
       const j = i + random.integer(recent.length - i);
@@ -128,4 +149,19 @@ export class HistoryBatchBuilder {
     }
     return recent.subarray(0, sources);
   }
+}
+
+/** The batches of a training. */
+export function createHistoryBatches(config: PoeemConfig, dataset: Dataset): HistoryBatchBuilder {
+  const { sources, length } = config.model.history;
+  return new HistoryBatchBuilder(dataset, {
+    ...{ groupSize: groupSizeOfModel(config, dataset), sources, length },
+    negatives: config.training.negatives,
+    keepEmpty: asksMoreThanHistory(dataset),
+  });
+}
+
+/** Events that share a history in a step: one where each event has a text or a context of its own. */
+export function groupSizeOfModel(config: PoeemConfig, dataset: Dataset): number {
+  return dataset.past === undefined || asksMoreThanHistory(dataset) ? 1 : config.model.history.targets;
 }

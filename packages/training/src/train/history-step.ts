@@ -1,11 +1,10 @@
 import { MASKED, softmaxLoss, type Teacher } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
-import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
+import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
-import type { TwoTower } from "../model/two-tower.ts";
-import { type HistoryBatch, HistoryBatchBuilder } from "./history-batch.ts";
+import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder } from "./history-batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 
 /** Keeps the logarithm of an impossible candidate finite; below what single precision tells from 0. */
@@ -22,27 +21,30 @@ export class HistoryStep extends JointStep {
 
   constructor(parts: StepParts & { readonly dataset: Dataset }) {
     super(parts);
-    const { config, dataset, model } = parts;
-    const { sources, length } = config.model.history;
     this.#parts = parts;
-    this.#hasInputs = model.queryInputs.areAsked;
-    this.#batches = new HistoryBatchBuilder(dataset, {
-      ...{ groupSize: groupSizeOfModel(config, model), sources, length },
-      negatives: config.training.negatives,
-      keepEmpty: this.#hasInputs,
-    });
+    this.#hasInputs = asksMoreThanHistory(parts.dataset);
+    this.#batches = createHistoryBatches(parts.config, parts.dataset);
   }
 
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { layer, random } = this.#parts;
     const batch = this.#batches.build(events, random);
-    if (batch.numGroups === 0) return { loss: 0, distortion: 0 };
+    if (batch.numGroups === 0) return this.#pass();
     const firsts = this.#hasInputs ? Uint32Array.from(batch.events, (group) => group[0]!) : undefined;
     return this.take({ items: batch.candidates, events: firsts }, rateShare, (vectors, queryInput) => {
       const { quantized, losses, teacher } = layer.call(vectors, { training: true });
       const { total, ranking } = this.#loss(batch, quantized, teacher, queryInput);
       return { total: tf.add(total, losses.total), ranking, distortion: losses.distortion };
     });
+  }
+
+  /** A step whose events have no history learns nothing, but the warm-up and the gathering of items go by steps. */
+  async #pass(): Promise<StepResult> {
+    const { layer, model } = this.#parts;
+    const none = tf.zeros<tf.Rank.R2>([0, model.dim]);
+    if (!layer.ready) await layer.afterStep(none);
+    none.dispose();
+    return { loss: 0, distortion: 0 };
   }
 
   /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */
@@ -79,9 +81,4 @@ export class HistoryStep extends JointStep {
     const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
     return softmaxLoss({ ...problem, queries: query, masked: toCsr(histories), teacher });
   }
-}
-
-/** Events that share a history in a step: one where each event has a text or a context of its own. */
-export function groupSizeOfModel(config: PoeemConfig, { history, queryInputs }: TwoTower): number {
-  return history === undefined || queryInputs.areAsked ? 1 : config.model.history.targets;
 }

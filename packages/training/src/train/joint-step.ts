@@ -1,6 +1,6 @@
 import type { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
-import type { PoeemConfig } from "../config.ts";
+import type { FittedConfig } from "../config.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
 import type { LearnedScale } from "./objectives/scale.ts";
@@ -17,7 +17,7 @@ export interface StepResult {
 
 /** What every step works on. */
 export interface StepParts {
-  readonly config: PoeemConfig;
+  readonly config: FittedConfig;
   readonly model: TwoTower;
   readonly layer: IndexingLayer;
   readonly random: Random;

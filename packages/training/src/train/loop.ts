@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type IndexingLayer, Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
-import type { PoeemConfig } from "../config.ts";
+import type { FittedConfig, PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/types.ts";
 import { BatchBuilder } from "../model/batch.ts";
 import { TwoTower } from "../model/two-tower.ts";
@@ -12,10 +12,12 @@ import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
 import { createLayer } from "./create-layer.ts";
 import { EarlyStopping, type EarlyStoppingFacts } from "./early-stopping.ts";
 import { eventOrder } from "./event-order.ts";
-import { groupSizeOfModel, HistoryStep } from "./history-step.ts";
+import { groupSizeOfModel } from "./history-batch.ts";
+import { HistoryStep } from "./history-step.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 import { layerState } from "./layer-state.ts";
 import { type EpochFacts, type MeasurementFacts, Measurements } from "./measurements.ts";
+import { planTraining } from "./plan.ts";
 import { TrainingStep } from "./step.ts";
 import type { TrainingLog } from "./training-log.ts";
 import { type Validation, validationSchedule } from "./validation.ts";
@@ -49,23 +51,20 @@ export interface TrainingRun {
   readonly startProgress?: ProgressStarter | undefined;
 }
 
-/** Trains both towers and the index together. Everything random comes from `training.seed`. */
+/**
+ * Trains both towers and the index together. Everything random comes from `training.seed`.
+ * @throws UserError before the first step for events that cannot start the quantizer, and for a loss that diverges
+ */
 export async function trainModel(
-  config: PoeemConfig,
+  config: FittedConfig,
   dataset: Dataset,
   { checkpoints, resume, interrupt, validation, startProgress = silentProgress }: TrainingRun = {},
 ): Promise<TrainedModel> {
-  const { batchSize, epochs, seed } = config.training;
-  const numEvents = dataset.eventItem.length;
-  if (numEvents < batchSize) {
-    throw new UserError(
-      `training.batchSize: expected at most the number of training events (${numEvents}), got ${batchSize}`,
-    );
-  }
-  const stepsPerEpoch = Math.floor(numEvents / batchSize);
-  const totalSteps = stepsPerEpoch * epochs;
+  const { epochs, seed } = config.training;
+  const plan = planTraining(config, dataset);
+  const { batchSize, stepsPerEpoch, totalSteps } = plan;
   const model = new TwoTower(config, dataset);
-  const layer = createLayer(config, totalSteps, dataset);
+  const layer = createLayer(config, plan, dataset);
   const random = new Random(seed + 1);
   const step = dataset.past
     ? new HistoryStep({ config, dataset, model, layer, random })
@@ -82,7 +81,7 @@ export async function trainModel(
   const { validations } = config.training;
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
   const progress = startProgress("train", totalSteps * batchSize, "examples");
-  const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, model));
+  const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
   interrupt?.defer("stopping after this step");
   try {
     while (measured.step < totalSteps && !stopping.done) {
@@ -128,12 +127,7 @@ export async function trainModel(
     progress.stop();
     step.dispose();
   }
-  if (!layer.ready) {
-    throw new UserError(
-      `the quantizer never started: ${formatCount(totalSteps * batchSize)} examples are too few for index.warmup ` +
-        `${config.index.warmup} and index.bufferSize ${config.index.bufferSize}`,
-    );
-  }
+  if (!layer.ready) throw new Error("[training] the quantizer never started, although the plan said it would");
   return {
     model,
     layer,

@@ -27,8 +27,6 @@ export interface Learned extends Stateful {
  * counterpart in packages/towers computes the same from the weights that `weights` gives.
  */
 export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeights> {
-  /** Of queries: whether the queries of this data have this part. */
-  readonly isAsked?: boolean;
   /** By name; two inputs that share a table have it under the same one. */
   readonly learned: Readonly<Record<string, Learned>>;
   /**

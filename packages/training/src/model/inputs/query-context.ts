@@ -10,7 +10,6 @@ export const queryContext: QueryInputFactory = ({ dataset, dim, table: init }) =
   const table = new EmbeddingTable(names.length, dim, init);
   const rows = new WeightedRows();
   return {
-    isAsked: true,
     learned: { context: table },
     add(batch, out) {
       const [lists, of] = "events" in batch ? [eventContext, batch.events] : [batch.set.contexts, batch.numbers];

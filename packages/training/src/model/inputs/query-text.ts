@@ -10,7 +10,6 @@ export const queryText: QueryInputFactory = ({ dataset, text }) => {
   const { tokenizer, vocabulary } = text;
   const rows = new WeightedRows();
   return {
-    isAsked: dataset.train.texts.length > 0,
     learned: { text: text.rows },
     add(batch, out) {
       if ("events" in batch) {

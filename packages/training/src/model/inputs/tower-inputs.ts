@@ -30,13 +30,10 @@ export function itemContent(items: ItemTable, config: Pick<PoeemConfig, "items">
 /** The sum of some inputs, which nothing else knows by name. */
 export class TowerInputs<Batch, Weights> {
   readonly learned: Readonly<Record<string, Learned>>;
-  /** Of queries: whether they have any part beside a history. */
-  readonly areAsked: boolean;
   readonly #inputs: readonly TowerInput<Batch, Weights>[];
 
   constructor(inputs: readonly TowerInput<Batch, Weights>[]) {
     this.#inputs = inputs;
-    this.areAsked = inputs.some(({ isAsked }) => isAsked);
     this.learned = Object.assign({}, ...inputs.map((input) => input.learned));
   }
 

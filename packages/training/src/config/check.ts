@@ -1,0 +1,86 @@
+import { UserError } from "@poeem/offline/errors";
+import type { z } from "zod";
+import type { SCHEMA } from "./schema.ts";
+import { splitKind } from "./split.ts";
+
+/**
+ * What no single key can know: settings that contradict each other.
+ * @throws UserError for the first of them
+ */
+export function checkConfig(config: z.output<typeof SCHEMA>, where: string): void {
+  const { items, model, index, events, split, training } = config;
+  const refuse = (wrong: boolean, why: string): void => {
+    if (wrong) throw new UserError(`${where}: ${why}`);
+  };
+  const { columns } = split;
+  const by = splitKind(config, refuse);
+  const named = "to name a column, got none";
+  refuse(
+    items.fields.includes("title") && (items.title ?? "title") !== "title",
+    `items.fields: "title" is what results call the column of items.title ("${items.title}"); ` +
+      "rename the other one in data.items (title AS another_name)",
+  );
+  refuse(
+    model.history.as === "mixture" && events.user !== undefined && (events.query ?? events.context[0]) !== undefined,
+    'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',
+  );
+  refuse(
+    training.start === "spectral" && events.user === undefined,
+    `training.start "spectral" expected events.user ${named}`,
+  );
+  refuse(by === "time" && events.time === undefined, `split.by "time" expected events.time ${named}`);
+  refuse(
+    (by === "last" || by === "user") && events.user === undefined,
+    `split.by "${by}" expected events.user ${named}`,
+  );
+  refuse(columns !== undefined && by !== "hash", `split.columns is for a split by hash, got split.by "${by}"`);
+  refuse(
+    split.share !== undefined && by !== "time" && by !== "user",
+    `split.share is for a split by time or by user, got split.by "${by}"`,
+  );
+  refuse(
+    training.objective !== "softmax" && events.user !== undefined,
+    `training.objective expected "softmax" with events.user, whose histories train on no other, got ` +
+      `"${training.objective}"`,
+  );
+  refuse(
+    training.learnScale && events.user !== undefined,
+    "training.learnScale expected false with events.user, got true",
+  );
+  refuse(
+    training.earlyStopping > 0 && Math.min(training.validations, split.validation) === 0,
+    `training.earlyStopping expected 0 where nothing is validated (training.validations ${training.validations}, ` +
+      `split.validation ${split.validation}), got ${training.earlyStopping}`,
+  );
+  const { minGram, maxGram } = model;
+  refuse(
+    maxGram > 0 && minGram > maxGram,
+    `model.minGram expected at most model.maxGram (${maxGram}), got ${minGram}; model.maxGram 0 turns n-grams off`,
+  );
+  for (const [one, other] of [
+    ["query", "item"],
+    ["user", "item"],
+    ["query", "user"],
+  ] as const) {
+    refuse(
+      events[one] !== undefined && events[one] === events[other],
+      `events.${one} and events.${other} expected two columns, got "${events[one]}" for both`,
+    );
+  }
+  const { numSubQuantizers: M, nbits, nlist, nprobe, bufferSize } = index;
+  refuse(model.dim % M !== 0, `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`);
+  refuse(
+    nprobe !== undefined && nlist !== undefined && nprobe > Math.max(1, nlist),
+    `index.nprobe expected at most index.nlist (${nlist}), got ${nprobe}`,
+  );
+  refuse(
+    nlist === 0 && (index.routing ?? 0) > 0,
+    `index.routing expected 0 without cells (index.nlist 0), got ${index.routing}`,
+  );
+  if (bufferSize === undefined) return;
+  refuse(bufferSize < 2 ** nbits, `index.bufferSize expected at least ${2 ** nbits} (2^nbits), got ${bufferSize}`);
+  refuse(
+    nlist !== undefined && nlist > bufferSize,
+    `index.nlist expected at most index.bufferSize (${bufferSize}), got ${nlist}`,
+  );
+}

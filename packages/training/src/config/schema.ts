@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { DATA } from "./data.ts";
+import { EVENTS } from "./events.ts";
+import { INDEX } from "./index.ts";
+import { ITEMS } from "./items.ts";
+import { MODEL } from "./model.ts";
+import { SPLIT } from "./split.ts";
+import { TRAINING } from "./training.ts";
+
+/** All keys; each section is a file of its own beside this one. */
+export const SCHEMA = z.strictObject({
+  /** What the catalogue is called in messages. */
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "expected lower-case letters, digits and dashes"),
+  /** What is trained on: SQL that DuckDB runs in the folder of the config file, over CSV, JSON or Parquet files. */
+  data: DATA,
+  /** Columns of the items, and what each is for. */
+  items: ITEMS,
+  /** Columns of the events, and what each is for. */
+  events: EVENTS,
+  /** Which events are held out of the training. */
+  split: SPLIT,
+  /** The two towers. */
+  model: MODEL,
+  /** The index, and the indexing layer that learns it. */
+  index: INDEX,
+  /** The training of both. */
+  training: TRAINING,
+});

@@ -1,0 +1,102 @@
+import { UserError } from "@poeem/offline/errors";
+import { formatCount } from "@poeem/offline/progress";
+import type { FittedConfig, PoeemConfig } from "../config.ts";
+import { asksMoreThanHistory } from "../data/past.ts";
+import type { Dataset } from "../data/types.ts";
+import { epochsToGather, gatheredItems, planSteps } from "./plan.ts";
+
+/** What the settings are where there is plenty to learn from. */
+const USUAL = { nlist: 64, nprobe: 32, bufferSize: 8192, batchSize: 1024, epochs: 2 };
+/** Items per cell, on average. */
+const ITEMS_PER_CELL = 32;
+/** Steps that few events are cut into per epoch, and steps of the whole training. */
+const STEPS_PER_EPOCH = 16;
+const LEAST_STEPS = 160;
+/** The items of a batch compete with each other: in one of two there is little to learn. */
+const LEAST_BATCH = 16;
+
+const NO_HISTORY = "no user has two items, so no training event has a history";
+
+/**
+ * Fills in what follows from the data, unless it is set by hand:
+ *
+ * - `index.nlist`: 64, or the largest power of two that leaves every cell 32 items on average.
+ * - `index.nprobe`: 32, or all cells where there are fewer.
+ * - `training.batchSize`: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16 where there
+ *   are as many events.
+ * - `training.epochs`: 2, or as many as make 160 steps.
+ * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.
+ *
+ * @throws UserError for histories that are none, and for more cells than items
+ */
+export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
+  const { index, training } = config;
+  const numItems = dataset.ids.length;
+  if (!hasHistories(dataset) && !asksMoreThanHistory(dataset)) {
+    throw new UserError(
+      `data.events: ${NO_HISTORY}: expected users with at least two items after the split, or texts (events.query)`,
+    );
+  }
+  if ((index.nlist ?? 0) > numItems) {
+    throw new UserError(
+      `index.nlist: expected at most the number of items (${formatCount(numItems)}), got ${formatCount(index.nlist!)}`,
+    );
+  }
+  const nlist = index.nlist ?? Math.min(USUAL.nlist, powerOfTwo(numItems / ITEMS_PER_CELL));
+  const nprobe = Math.min(index.nprobe ?? USUAL.nprobe, Math.max(1, nlist));
+  const numCentroids = Math.max(nlist, 2 ** index.nbits);
+  const batchSize = training.batchSize ?? fittedBatch(dataset.eventItem.length);
+  const epochs = training.epochs ?? fittedEpochs(config, dataset, batchSize, numCentroids);
+  const plan = planSteps(config, dataset, { batchSize, epochs });
+  const bufferSize =
+    index.bufferSize ??
+    Math.max(numCentroids, Math.floor(gatheredItems(config, dataset, plan, 2 * USUAL.bufferSize) / 2));
+  return {
+    ...config,
+    index: { ...index, nlist, nprobe, bufferSize },
+    training: { ...training, batchSize, epochs },
+  };
+}
+
+function fittedBatch(numEvents: number): number {
+  const least = powerOfTwo(Math.min(LEAST_BATCH, numEvents));
+  return Math.min(USUAL.batchSize, Math.max(least, powerOfTwo(numEvents / STEPS_PER_EPOCH)));
+}
+
+/** As many as make enough steps, and gather an item for each centroid. */
+function fittedEpochs(config: PoeemConfig, dataset: Dataset, batchSize: number, numCentroids: number): number {
+  const { stepsPerEpoch } = planSteps(config, dataset, { batchSize, epochs: 1 });
+  const epochs = Math.max(USUAL.epochs, Math.ceil(LEAST_STEPS / stepsPerEpoch));
+  return epochsToGather(config, dataset, { batchSize, epochs }, numCentroids);
+}
+
+/** Whether a training event has anything before it, or beside it; also where there are no users. */
+function hasHistories({ past }: Dataset): boolean {
+  if (!past) return true;
+  const { offsets } = past.items;
+  for (let user = 0; user + 1 < offsets.length; user++) if (offsets[user + 1]! - offsets[user]! > 1) return true;
+  return false;
+}
+
+/** What a person should know of the settings, one line each: those that are not what they are with plenty. */
+export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: Dataset): string[] {
+  const settings: [string, number | undefined, number, number][] = [
+    ["index.nlist", before.index.nlist, after.index.nlist, USUAL.nlist],
+    ["index.nprobe", before.index.nprobe, after.index.nprobe, USUAL.nprobe],
+    ["index.bufferSize", before.index.bufferSize, after.index.bufferSize, USUAL.bufferSize],
+    ["training.batchSize", before.training.batchSize, after.training.batchSize, USUAL.batchSize],
+    ["training.epochs", before.training.epochs, after.training.epochs, USUAL.epochs],
+  ];
+  const fitted = settings.flatMap(([key, asked, value, usual]) => {
+    if (value === (asked ?? usual)) return [];
+    return `${key} ${formatCount(value)}${asked === undefined ? "" : ` instead of ${formatCount(asked)}`}`;
+  });
+  const { ids, eventItem } = dataset;
+  const counts = `${formatCount(ids.length)} items, ${formatCount(eventItem.length)} training events`;
+  return [
+    ...(hasHistories(dataset) ? [] : [`${NO_HISTORY}: only texts and contexts are trained on`]),
+    ...(fitted.length > 0 ? [`settings that fit ${counts}: ${fitted.join(", ")}`] : []),
+  ];
+}
+
+const powerOfTwo = (most: number): number => 2 ** Math.floor(Math.log2(Math.max(1, most)));

@@ -1,0 +1,145 @@
+import { readFile } from "node:fs/promises";
+import { UserError } from "@poeem/offline/errors";
+import { describe, expect, it } from "vitest";
+import { generatedFiles } from "../../../scripts/config-reference.ts";
+import { nearest } from "../src/config/nearest.ts";
+import { configKeys, referenceText } from "../src/config/reference.ts";
+import { type PoeemConfigInput, readConfig, resolveConfig } from "../src/config.ts";
+
+const base = { name: "t", data: { items: "-", events: "-" }, items: {} };
+const resolve = (changed: object) => resolveConfig({ ...base, ...changed }, "here");
+
+describe("a wrong key or value", () => {
+  it.each([
+    [{ indx: {} }, 'here: (top level): Unrecognized key "indx", did you mean "index"? (keys: name, data, items, '],
+    [{ index: { nlists: 8 } }, 'here: index: Unrecognized key "nlists", did you mean "nlist"? (keys: nlist, numSub'],
+    [{ index: { rooting: 8 } }, 'index: Unrecognized key "rooting", did you mean "routing"? (keys:'],
+    [{ model: { history: { form: "mean" } } }, 'model.history: Unrecognized key "form" (keys: as, tilt, length'],
+    [{ index: { nlist: "64" } }, 'here: index.nlist: expected an integer of at least 0, got "64"'],
+    [{ index: { nlist: 1.5 } }, "index.nlist: expected an integer of at least 0, got 1.5"],
+    [{ index: { warmup: 1 } }, "index.warmup: expected a number from 0 to 0.95, got 1"],
+    [{ index: { nbits: 5 } }, "index.nbits: expected 4 or 8, got 5"],
+    [{ training: { epochs: 0 } }, "training.epochs: expected an integer of at least 1, got 0"],
+    [{ training: { learningRate: Number.NaN } }, "training.learningRate: expected a number above 0, got NaN"],
+    [{ training: { objective: "hing" } }, 'training.objective: expected "softmax" or "full" or "hinge", got "hing"'],
+    [{ split: { share: 2 } }, "split.share: expected a number above 0, at most 0.9, got 2"],
+    [{ split: { columns: [] } }, "split.columns: expected a list of texts, at least one, got []"],
+    [{ items: { text: "title" } }, 'items.text: expected a list of texts, got "title"'],
+    [{ items: { text: ["title", ""] } }, 'items.text.1: expected a text that is not empty, got ""'],
+    [{ items: { textFromEvents: null } }, "items.textFromEvents: expected true or false, got null"],
+    [{ data: { items: "-" } }, "data.events: expected a text that is not empty, got nothing"],
+    [
+      { data: { items: "-", events: "-", memoryLimit: "1" } },
+      'data.memoryLimit: expected a size such as "1GB", got "1"',
+    ],
+    [{ name: "A shop" }, 'name: expected lower-case letters, digits and dashes, got "A shop"'],
+    [{ model: [] }, "model: expected an object, got []"],
+    [{ data: () => 1 }, "data: expected an object, got a function"],
+  ])("is named with what was expected: %j", (changed, message) => {
+    expect(() => resolve(changed)).toThrow(UserError);
+    expect(() => resolve(changed)).toThrow(message);
+  });
+
+  it.each([undefined, null, "config", []])("is the whole of it: %j", (input) => {
+    expect(() => resolveConfig(input, "here")).toThrow(/^here: \(top level\): expected an object, got /);
+  });
+
+  it("is not hidden by another one", () => {
+    expect(() => resolve({ index: { nlist: -1, nprobes: 3 }, foo: 1 })).toThrow(
+      /nlist: .*; index: .*nprobes.*; .*"foo"/,
+    );
+  });
+});
+
+describe("settings that contradict each other", () => {
+  it.each<[Partial<PoeemConfigInput>, string]>([
+    [
+      { model: { minGram: 5, maxGram: 4 } },
+      "model.minGram expected at most model.maxGram (4), got 5; model.maxGram 0 turns n-grams off",
+    ],
+    [{ model: { minGram: 5 } }, "model.minGram expected at most model.maxGram (4), got 5"],
+    [{ model: { maxGram: 2 } }, "model.minGram expected at most model.maxGram (2), got 3"],
+    [{ index: { nlist: 8, nprobe: 9 } }, "index.nprobe expected at most index.nlist (8), got 9"],
+    [{ index: { nlist: 600, bufferSize: 512 } }, "index.nlist expected at most index.bufferSize (512), got 600"],
+    [{ index: { nbits: 8, bufferSize: 255 } }, "index.bufferSize expected at least 256 (2^nbits), got 255"],
+    [
+      { events: { user: "u" }, training: { objective: "full" } },
+      'training.objective expected "softmax" with events.user, whose histories train on no other, got "full"',
+    ],
+    [
+      { events: { user: "u" }, training: { learnScale: true } },
+      "training.learnScale expected false with events.user, got true",
+    ],
+    [
+      { training: { earlyStopping: 3 }, split: { validation: 0 } },
+      "training.earlyStopping expected 0 where nothing is validated (training.validations 20, ",
+    ],
+    [
+      { training: { earlyStopping: 3, validations: 0 } },
+      "training.earlyStopping expected 0 where nothing is validated",
+    ],
+    [{ index: { nlist: 0, routing: 1 } }, "index.routing expected 0 without cells (index.nlist 0), got 1"],
+    [{ model: { dim: 60 } }, "model.dim expected a multiple of index.numSubQuantizers (32), got 60"],
+    [{ split: { share: 0.1 } }, 'split.share is for a split by time or by user, got split.by "hash"'],
+    [{ events: { query: "item" } }, 'events.query and events.item expected two columns, got "item" for both'],
+    [{ events: { user: "item" } }, 'events.user and events.item expected two columns, got "item" for both'],
+    [
+      { events: { query: "q", user: "q" }, model: { history: { as: "mean" } } },
+      'events.query and events.user expected two columns, got "q" for both',
+    ],
+  ])("are refused: %j", (changed, message) => {
+    expect(() => resolve(changed)).toThrow(`here: ${message}`);
+    // an index from before the check is read all the same
+    expect(readConfig({ ...base, ...changed }, "an index")).toMatchObject({ name: "t" });
+  });
+
+  it.each<Partial<PoeemConfigInput>>([
+    { model: { minGram: 5, maxGram: 0 } },
+    { model: { minGram: 4 } },
+    { index: { nlist: 0, nprobe: 1 } },
+    { index: { nprobe: 64 } },
+  ])("are not seen where there are none: %j", (changed) => {
+    resolve(changed);
+  });
+});
+
+describe("the reference of the configuration", () => {
+  it("is generated from the schema as it is: node scripts/config-reference.ts", async () => {
+    for (const [path, content] of Object.entries(generatedFiles()))
+      expect(await readFile(new URL(`../../../${path}`, import.meta.url), "utf8"), path).toBe(content);
+  });
+
+  it("has a text for every key, and every key that a resolved configuration has", () => {
+    const keys = configKeys();
+    for (const { path, text } of keys) expect(text, path).toMatch(/^[A-Zu].+[.)]$/s);
+    const paths = keys.map(({ path }) => path);
+    expect(new Set(paths).size).toBe(paths.length);
+    const pathsOf = (value: object, prefix = ""): string[] =>
+      Object.entries(value).flatMap(([key, one]) => [
+        `${prefix}${key}`,
+        ...(one && typeof one === "object" && !Array.isArray(one) ? pathsOf(one, `${prefix}${key}.`) : []),
+      ]);
+    expect(paths).toEqual(expect.arrayContaining(pathsOf(resolve({}))));
+    expect(paths).toEqual(expect.arrayContaining(["index.routing", "index.routingScale", "model.history.tilt"]));
+  });
+
+  it("keeps to the width it is given", () => {
+    const widest = (columns: number): number =>
+      Math.max(
+        ...referenceText(configKeys(), columns)
+          .split("\n")
+          .map((line) => (line.startsWith(" ") ? line.length : 0)),
+      );
+    expect(widest(60)).toBeLessThanOrEqual(60);
+    expect(widest(400)).toBeLessThanOrEqual(100);
+  });
+});
+
+it("finds the word that was meant, or none", () => {
+  const words = ["nlist", "nprobe", "bufferSize"];
+  expect(nearest("nlists", words)).toBe("nlist");
+  expect(nearest("buffersize", words)).toBe("bufferSize");
+  expect(nearest("nprobes", words)).toBe("nprobe");
+  expect(nearest("cells", words)).toBeUndefined();
+  expect(nearest("x", [])).toBeUndefined();
+});

@@ -1,0 +1,100 @@
+import { Random } from "@poeem/indexing-layer";
+import { describe, expect, it } from "vitest";
+import { type PoeemConfigInput, readConfig, resolveConfig } from "../src/config.ts";
+import type { Dataset } from "../src/data/types.ts";
+import { describeFit, fitConfig } from "../src/train/fit-config.ts";
+import { planTraining } from "../src/train/plan.ts";
+import { readers } from "./histories.ts";
+import { things } from "./texts.ts";
+
+const asked = (overrides: Partial<PoeemConfigInput> = {}) =>
+  resolveConfig({ name: "t", data: { items: "-", events: "-" }, items: {}, ...overrides }, "test");
+
+/** As much of a dataset of texts as settings follow from. */
+const sized = (items: number, events: number): Dataset =>
+  ({
+    ...{ ids: { length: items }, eventItem: { length: events }, past: undefined },
+    ...{ train: { texts: ["a"] }, contextNames: [] },
+  }) as unknown as Dataset;
+
+const settings = (items: number, events: number, overrides: Partial<PoeemConfigInput> = {}) => {
+  const { index, training } = fitConfig(asked(overrides), sized(items, events));
+  const { nlist, nprobe, bufferSize } = index;
+  return [nlist, nprobe, bufferSize, training.batchSize, training.epochs];
+};
+
+describe("settings that follow from the data", () => {
+  it("are the usual ones where there is plenty", () => {
+    expect(settings(18_000, 1_000_000)).toEqual([64, 32, 8192, 1024, 2]);
+    expect(settings(2048, 81_920)).toEqual([64, 32, 8192, 1024, 2]);
+  });
+
+  it("shrink with items and events, while more passes are made", () => {
+    // 21 steps an epoch, 168 in all, 101 of them after the warm-up; half of their 101 · 64 vectors
+    expect(settings(300, 1350)).toEqual([8, 8, (101 * 64) / 2, 64, 8]);
+    expect(settings(40, 50)).toEqual([1, 1, (98 * 16) / 2, 16, 54]);
+    expect(settings(10, 10)).toEqual([1, 1, (96 * 8) / 2, 8, 160]);
+    expect(settings(1, 1)).toEqual([1, 1, 48, 1, 160]);
+    expect(settings(2047, 81_919)).toEqual([32, 32, 8192, 1024, 3]);
+  });
+
+  it("stay as they were set by hand, also when the whole is fitted again", () => {
+    const index = { nlist: 3, nprobe: 2, bufferSize: 20 };
+    const training = { batchSize: 7, epochs: 5 };
+    expect(settings(40, 60, { index, training })).toEqual([3, 2, 20, 7, 5]);
+    const once = fitConfig(asked(), sized(300, 1350));
+    expect(fitConfig(readConfig(once, "an index"), sized(9, 9999))).toEqual(once);
+  });
+
+  it("visit no more cells than there are, and say so", () => {
+    const config = asked({ index: { nprobe: 16 } });
+    const fitted = fitConfig(config, sized(300, 100_000));
+    expect(fitted.index.nprobe).toBe(8);
+    expect(describeFit(config, fitted, sized(300, 100_000))).toEqual([
+      "settings that fit 300 items, 100,000 training events: index.nlist 8, index.nprobe 8 instead of 16",
+    ]);
+    expect(describeFit(asked(), fitConfig(asked(), sized(18_000, 1e6)), sized(18_000, 1e6))).toEqual([]);
+  });
+
+  it("refuse more cells than items", () => {
+    expect(() => settings(300, 1350, { index: { nlist: 301 } })).toThrow(
+      "index.nlist: expected at most the number of items (300), got 301",
+    );
+    expect(settings(300, 1350, { index: { nlist: 300 } })[0]).toBe(300);
+  });
+
+  it.each(Array.from({ length: 40 }, (_, seed) => seed))("always start the quantizer (%i)", (seed) => {
+    const random = new Random(seed);
+    const overrides = {
+      index: { numSubQuantizers: 8, nbits: random.integer(2) ? 4 : 8, warmup: [0, 0.4, 0.95][random.integer(3)]! },
+      training: random.integer(2) ? {} : { negatives: 5 },
+    } as const satisfies Partial<PoeemConfigInput>;
+    const most = 2 ** (1 + random.integer(9));
+    if (seed % 2 === 0) {
+      const { config, dataset } = things(1 + random.integer(most), 1 + random.integer(most), overrides);
+      expect(planTraining(fitConfig(config, dataset), dataset).totalSteps).toBeGreaterThanOrEqual(160);
+      return;
+    }
+    const shape = { numItems: 4 + 4 * random.integer(20), numKinds: 2, perUser: 2, timed: seed % 4 === 1 };
+    const { config, dataset } = readers(
+      { ...overrides, split: { testModulus: 0, validation: 0 } },
+      { ...shape, numUsers: 1 + random.integer(most) },
+    );
+    planTraining(config, dataset);
+  });
+});
+
+describe("users who have one item each", () => {
+  const one = { perUser: 1, numUsers: 30 };
+  const why = "no user has two items, so no training event has a history";
+
+  it("are refused where a query is nothing but a history", () => {
+    expect(() => readers({}, one)).toThrow(why);
+  });
+
+  it("are told of where a query has more than that", () => {
+    const overrides = { model: { history: { as: "mean" } }, index: { numSubQuantizers: 8 }, training: {} } as const;
+    const { config, dataset } = readers(overrides, { ...one, devices: true });
+    expect(describeFit(config, config, dataset)[0]).toBe(`${why}: only texts and contexts are trained on`);
+  });
+});
