@@ -78,7 +78,7 @@ const WHITE_SPACE =
   "'\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
   "\u2028\u2029\u202f\u205f\u3000\ufeff'";
 
-/** A value as SQL that is text or prints as it; NULL where there is none. Numbers are their shortest decimals. */
+/** A value as SQL that is text or prints as it; NULL where there is none. A DOUBLE or FLOAT is its shortest decimal. */
 function valueSql({ kind, element }: ColumnType, value: string): string {
   if (kind === "float") {
     // not 7.0, nor -0
@@ -86,9 +86,8 @@ function valueSql({ kind, element }: ColumnType, value: string): string {
     return `CASE WHEN NOT isnan(${value}) THEN ${text} END`;
   }
   if (kind === "decimal" && !element.endsWith(",0)")) {
-    const short = `rtrim(rtrim(${value}::VARCHAR, '0'), '.')`;
-    // DECIMAL(2,2) prints .50
-    return `regexp_replace(regexp_replace(${short}, '^(-?)(\\.|$)', '\\10\\2'), '^-0$', '0')`;
+    // with the digits of its scale, which stand in the file; DECIMAL(2,2) prints .50
+    return `regexp_replace(${value}::VARCHAR, '^(-?)\\.', '\\10.')`;
   }
   if (kind === "json") {
     const text = `CASE json_type(${value}) WHEN 'VARCHAR' THEN (${value}->>'$') ELSE trim(${value}::VARCHAR) END`;
