@@ -210,9 +210,8 @@ describe("a stop and its answer", () => {
     await run.ended;
     const other = start(out, ["--resume", "--seed", "7"]);
     expect(await other.ended).toBe(1);
-    expect(other.output).toContain("was made with another config.training.seed: 1, now 7");
-    // which backend, which data, and the refusal
-    expect(other.output.trim().split("\n")).toHaveLength(3);
+    const last = other.output.trim().split("\n").at(-1);
+    expect(last).toContain("was made with another config.training.seed: 1, now 7");
   }, 600_000);
 
   for (const [what, fault] of Object.entries({
