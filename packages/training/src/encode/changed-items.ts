@@ -39,7 +39,7 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
     return undefined;
   }
   const config = configOf(index, options.index);
-  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config, columnsOf(index));
+  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config, fieldKindsOf(index));
   const own = itemIds.map((id, i) => readIdAt(id, index, "items", `${items} row ${i + 1}`));
   const tower = await readTower(index, options.index);
   const embedded =
@@ -118,5 +118,5 @@ function configOf({ manifest }: Index, directory: string): PoeemConfig {
 }
 
 /** Kinds of the index's fields; undefined in an index of an earlier release. */
-const columnsOf = ({ manifest }: Index): FieldKinds | undefined =>
-  (manifest.training as { columns?: FieldKinds } | undefined)?.columns;
+const fieldKindsOf = ({ manifest }: Index): FieldKinds | undefined =>
+  (manifest.training as { fieldKinds?: FieldKinds } | undefined)?.fieldKinds;

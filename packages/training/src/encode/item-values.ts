@@ -6,7 +6,7 @@ import { filterColumns } from "../data/filter-columns.ts";
 import { itemFields } from "../data/item-fields.ts";
 import { readItems } from "../data/items.ts";
 import { typedFile } from "../data/items-file.ts";
-import { checkFacetValues, checkNames } from "../data/limits.ts";
+import { checkNames } from "../data/limits.ts";
 
 /** Which columns of a file are what; a list of names is text with commas, unless a column has that whole name. */
 export interface ValueColumns {
@@ -50,7 +50,6 @@ export async function readItemValues(file: string, columns: ValueColumns, ids: r
     );
     checkNames(config);
     const { ids: rowIds, items } = await readItems(database, config, from);
-    checkFacetValues(items, facets, source);
     const rowOf = joinIds(source, [...rowIds], ids);
     const spread = <T>(values: ArrayLike<T>, none: T): T[] => rowOf.map((row) => (row < 0 ? none : values[row]!));
     const { facets: facetValues, numbers: numberValues } = filterColumns({ items }, config);
