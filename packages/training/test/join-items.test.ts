@@ -57,7 +57,7 @@ describe("an id is refused", () => {
   it.each<[string, string[], string]>([
     ["that is blank", ["'a'", "' \t\u00a0'"], "1 row with no id (row 2: "],
     ["that is NaN", ["1::DOUBLE", "'nan'::DOUBLE"], '1 row with no id (row 2: "nan")'],
-    ["that comes again", ["7::DOUBLE", "7.0::DOUBLE"], '1 row with repeated id (row 2: "7.0")'],
+    ["that comes again", ["7::DOUBLE", "7.0::DOUBLE"], '1 row with repeated id (row 2: "7.0", like row 1: "7.0")'],
     ["that comes again in JSON", ["'7'::JSON", `'"7"'::JSON`], "1 row with repeated id (row 2: "],
     [
       "that DOUBLE has rounded",

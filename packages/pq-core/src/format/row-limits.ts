@@ -1,18 +1,23 @@
 import { checkLimits } from "../errors.ts";
 import { idFault, nameFault, valueFault } from "../limits.ts";
-import type { ArtifactInput } from "./artifact-writer.ts";
+import type { Facets, Numbers } from "./filters-chunk.ts";
+import type { ItemIds } from "./ids.ts";
 
-/** Rows that are new to an index. What an index has already is written again as it is, whatever the limits were then. */
-export type NewRows = Pick<ArtifactInput, "ids" | "facets" | "numbers">;
+/** Rows that are new to an index. */
+interface NewRows {
+  readonly ids: ItemIds;
+  readonly facets?: Facets | undefined;
+  readonly numbers?: Numbers | undefined;
+}
 
-/** @throws InputError for ids, names and values that no request can name; what is no text at all is the writer's */
+/**
+ * What an index has already is written again without a look at it, whatever the limits were then.
+ * @throws InputError for ids, names and values that no request can name; what is no text at all the writer refuses
+ */
 export function checkRowLimits({ ids, facets = {}, numbers = {} }: NewRows): void {
-  const isText = (value: unknown): value is string => typeof value === "string";
-  if (Array.isArray(ids))
-    for (const [i, id] of ids.entries()) if (isText(id) && id !== "") checkLimits(`ids[${i}]`, idFault(id));
-  for (const name of Object.keys(facets)) checkLimits(`facets.${name}`, nameFault(name));
-  for (const name of Object.keys(numbers)) checkLimits(`numbers.${name}`, nameFault(name));
-  for (const [name, values] of Object.entries(facets))
-    for (const value of new Set(Array.from(values).flat()))
-      if (isText(value)) checkLimits(`facets.${name}`, valueFault(value));
+  if (Array.isArray(ids)) for (const i in ids) checkLimits(`ids[${i}]`, idFault(ids[i]));
+  for (const name in numbers) checkLimits(`numbers.${name}`, nameFault(name));
+  for (const name in facets)
+    for (const fault of [nameFault(name), ...new Set(facets[name]!.flat().map((value) => valueFault(value ?? "")))])
+      checkLimits(`facets.${name}`, fault);
 }

@@ -160,9 +160,16 @@ async function checkIds(database: Database, name: string, { type, sql }: TypedCo
   const repeated = `NOT ${missing} AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`;
   const rounded = roundedSql(type, sql);
   const find = (where: string) => findRows(database, `items WHERE ${where}`, sql);
+  const again = await find(repeated);
+  const examples = await Promise.all(
+    again.examples.map(async (one) => {
+      const same = await find(`(${value}) IN (SELECT ${value} FROM items WHERE rowid = ${one.row - 1})`);
+      return { ...one, like: same.examples[0]! };
+    }),
+  );
   refuse(source, [
     { what: `no ${name}`, ...(await find(missing)) },
     ...(rounded === undefined ? [] : [{ what: roundedWords(name, type), ...(await find(rounded)) }]),
-    { what: `repeated ${name}`, ...(await find(repeated)) },
+    { what: `repeated ${name}`, count: again.count, examples },
   ]);
 }

@@ -196,4 +196,6 @@ export interface Example {
   readonly source?: string;
   readonly row: number;
   readonly value: string | null;
+  /** The row that it repeats. */
+  readonly like?: Example;
 }

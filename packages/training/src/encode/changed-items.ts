@@ -10,7 +10,7 @@ import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { embedItems } from "./embed-items.ts";
-import { type GivenIds, readIdAt, readIds } from "./read-ids.ts";
+import { type GivenIds, readIdAt, readIds, rowsById } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
 export interface ChangedItemsOptions {
@@ -41,10 +41,12 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
   const config = configOf(index, options.index);
   const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config, fieldKindsOf(index));
   const own = itemIds.map((id, i) => readIdAt(id, index, "items", `${items} row ${i + 1}`));
+  // two spellings of one
+  rowsById(items, itemIds, index.manifest.idType);
   const tower = await readTower(index, options.index);
   const embedded =
     vectors === undefined
-      ? embed(tower, options.index, config, itemIds, table)
+      ? embed(tower, options.index, config, own.map(String), table)
       : await readCount(index, vectors, itemIds.length, items);
   const codes = await encodeItems(index.codebook, embedded, tower?.moments);
   return { ids: toIds(own, index.manifest.idType), ...values, ...codes };
