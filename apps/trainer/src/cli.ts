@@ -250,11 +250,6 @@ export function program(): Command {
 
 /** Runs the command line. What the caller can mend is one line and exit code 1; a defect shows its stack. */
 export async function main(argv: string[]): Promise<void> {
-  // whoever read our output wants no more of it, such as `head`
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit();
-  });
   const root = program();
   try {
     await root.parseAsync(keepDashes(argv));
