@@ -50,7 +50,7 @@ describe("a field is in JSON what it is, whatever else its column is for", () =>
   });
 
   it("while facets are what stands in the file", async () => {
-    const texts = async (value: string) => (await load("a.csv", csv([value]), { facets: ["v"] })).filters.facets["v"];
+    const texts = async (value: string) => (await load("a.csv", csv([value]), { facets: ["v"] })).filters.facets?.["v"];
     expect(await texts("1.50")).toEqual([["1.50"]]);
     expect(await texts("True")).toEqual([["True"]]);
   });
