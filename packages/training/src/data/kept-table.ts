@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import { columnType } from "./column-type.ts";
+import { columnType, type Kind } from "./column-type.ts";
 import type { Database, Source } from "./duckdb.ts";
 import { requireColumns } from "./problems.ts";
 import { asWritten } from "./text-columns.ts";
@@ -17,7 +17,14 @@ export interface KeptTable {
   sql(column: string): string;
   /** Its type in DuckDB's words. */
   type(column: string): string;
+  /** The type that the reader guessed, where the column is read as the text that stands in the file instead. */
+  guess(column: string): string;
 }
+
+/** Of types of these kinds a reader may have changed what stands there: 007 is 7 to it, and twenty digits a DOUBLE. */
+const REWRITTEN: readonly Kind[] = ["integer", "float", "boolean", "clock", "other"];
+/** Options by which numbers stand in a file as we do not read them: the reader does. */
+const OTHER_POINT = /\b(decimal_separator|thousands)\b/i;
 
 /** What to keep of a source. */
 export interface Wanted {
@@ -25,7 +32,7 @@ export interface Wanted {
   readonly texts: readonly string[];
   /** All others. */
   readonly values: readonly string[];
-  /** Of the others those that stay as they stand in a file, too, unless they are decimal numbers, true or false. */
+  /** Of the others those that stay as they stand in a file, too, where the SQL passes them on. */
   readonly fields?: readonly string[];
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
@@ -46,10 +53,21 @@ export async function keepTable(
   const { source } = from;
   let sql = await asWritten(database, from, [...texts, ...optional]);
   let types = await database.describe(source, sql);
+  const guesses = fields.length === 0 ? types : await database.describe(source, await asWritten(database, from, []));
+  const mayBeRewritten = (type: string): boolean => REWRITTEN.includes(columnType(type).kind) && !OTHER_POINT.test(sql);
   const others = fields.filter((column) => !texts.includes(column) && mayBeRewritten(types.get(column) ?? "VARCHAR"));
   if (others.length > 0) {
     // what the SQL computes with stays as it was read
-    sql = await asWritten(database, from, [...texts, ...optional, ...others]).catch(() => sql);
+    const attempt = (read: string[]) =>
+      asWritten(database, from, [...texts, ...optional, ...read]).catch(() => undefined);
+    const all = await attempt(others);
+    const read: string[] = [];
+    for (const column of all === undefined ? others : []) {
+      const one = await attempt([...read, column]);
+      if (one !== undefined) read.push(column);
+      sql = one ?? sql;
+    }
+    sql = all ?? sql;
     types = await database.describe(source, sql);
   }
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
@@ -70,8 +88,6 @@ export async function keepTable(
     has: (column) => number.has(column),
     sql: (column) => `${name}.${number.get(column)}`,
     type: (column) => types.get(column)!,
+    guess: (column) => guesses.get(column)!,
   };
 }
-
-/** Whether a reader that takes a column for this type may have changed what stands there: 007 is 7 to it. */
-const mayBeRewritten = (type: string): boolean => ["integer", "clock", "other"].includes(columnType(type).kind);

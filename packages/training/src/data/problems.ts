@@ -63,9 +63,9 @@ export function refuse(source: string, problems: readonly Problem[], hint?: stri
 }
 
 /** As in `row 7: "x"`, or `data.test row 7: "x"`. */
-export function showExample({ source, row, value }: Example): string {
+export function showExample({ source, row, value, like }: Example): string {
   const shown = value !== null && value.length > MOST ? `${value.slice(0, MOST)}…` : value;
-  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(shown)}`;
+  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(shown)}${like ? `, like ${showExample(like)}` : ""}`;
 }
 
 /** Throws a `UserError` that names every wanted column that is not there. */
