@@ -237,18 +237,16 @@ class Search {
       this.found.push({ table, column: pick as string | undefined });
       return;
     }
-    // what PIVOT and the like make of columns may come from any
-    if (table["source"]) return this.#any([tablesIn(table["source"] as SqlNode)]);
     const query = queryIn(table, this.#scopes);
-    if (query) {
+    const owner = this.#scopes.ownerOf(table);
+    // what PIVOT and the like make of columns may come from any
+    if (table["source"]) this.#any([tablesIn(table["source"] as SqlNode)]);
+    else if (query) {
       const at = typeof pick === "string" ? (this.#namesOf(table)?.indexOf(pick) ?? -1) : -1;
       const aliases = [table["column_name_alias"], this.#scopes.cteOf(table)?.aliases] as string[][];
       const isRenamed = aliases.some((names) => names?.length > 0);
-      return this.query(query, isRenamed && typeof pick === "string" ? (at >= 0 ? at : undefined) : pick);
-    }
-    if (table["type"] === "BASE_TABLE") return;
-    const owner = this.#scopes.ownerOf(table);
-    if (owner) this.#within(table, owner);
+      this.query(query, isRenamed && typeof pick === "string" ? (at >= 0 ? at : undefined) : pick);
+    } else if (table["type"] !== "BASE_TABLE" && owner) this.#within(table, owner);
   }
 }
 
