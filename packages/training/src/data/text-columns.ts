@@ -4,7 +4,7 @@ import { type Database, literal, type Source } from "./duckdb.ts";
 import { type FileScan, findScans, tableSql } from "./file-scans.ts";
 import { Lineage, type Origin } from "./lineage.ts";
 import { castsOf, isPassedOn } from "./passed-on.ts";
-import { readAsText, typeOptions } from "./read-as-text.ts";
+import { readSomeAsText, typeOptions } from "./read-as-text.ts";
 import { type Rewritten, rewrittenColumns, staysInCasts } from "./rewritten.ts";
 import { shortened } from "./shortened.ts";
 import { parseSql, printSql, queryOf, replaceNode, type SqlNode, walk } from "./sql-tree.ts";
@@ -39,8 +39,9 @@ export async function asWritten(
   { texts, fields = [] }: AsWritten,
 ): Promise<{ sql: string; types: ReadonlyMap<string, string> }> {
   const tree = await parseSql(database, from);
-  const query = queryOf(tree);
   const scans = await findScans(database, from.source, tree);
+  // as it was asked, while the tree becomes what reads it
+  const query = structuredClone(queryOf(tree));
   let sql = await printSql(database, tree);
   let types = await database.describe(from.source, sql);
   const needed = new Set(texts.filter((column) => types.has(column)));
@@ -48,7 +49,7 @@ export async function asWritten(
   const files: Described[] = [];
   for (const scan of scans) files.push(await describeScan(database, from.source, scan));
   const lineage = new Lineage(tree, new Map(files.map(({ scan, names }) => [scan.node, [...names.keys()]])));
-  const origins = new Map(present.map((column) => [column, lineage.of(query, column.toLowerCase())]));
+  const origins = new Map(present.map((column) => [column, lineage.of(queryOf(tree), column.toLowerCase())]));
   const words = wordsOf(tree, present);
   const free = new Set(types.keys());
   for (const file of files) {
@@ -77,7 +78,7 @@ export async function asWritten(
       const changed = new Set(columns.flatMap(({ results }) => results));
       const others = [...free].filter((column) => !changed.has(column));
       const text = new Map(columns.map(({ one }) => [one.name, one.text]));
-      const table = await readAsText(database, scan, file.types, text);
+      const table = await readSomeAsText(database, scan, file.types, text);
       const was = { ...scan.node };
       if (table) replaceNode(scan.node, table);
       const after = table && (await describeTree(database, from.source, tree, isLast));
