@@ -78,7 +78,7 @@ export async function trainIndex({
   for (const line of describeFit(asked, config, dataset)) say(line);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
-    { config, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
+    { config: asked, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
     options.checkpointEvery,
   );
   const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);
@@ -175,5 +175,5 @@ async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   const node = `v${process.versions.node.split(".")[0]}`;
   const tokenizer = String(DEFAULT_TOKENIZER.version);
-  return { poeem: version, checkpoint: "3", tfjs: tf.version_core, node, tokenizer };
+  return { poeem: version, checkpoint: "4", tfjs: tf.version_core, node, tokenizer };
 }
