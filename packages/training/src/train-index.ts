@@ -72,7 +72,7 @@ export async function trainIndex({
   const filters = filterColumns(raw, asked);
   const dataset = buildDataset(raw, asked);
   const data = dataFacts(raw, dataset);
-  for (const line of describeData(asked.name, data)) say(line);
+  for (const line of describeData(asked, data)) say(line);
   for (const line of describeDoubts(raw, asked, dataset.train.texts)) say(line);
   const config = fitConfig(asked, dataset);
   for (const line of describeFit(asked, config, dataset)) say(line);
