@@ -102,3 +102,17 @@ it.each([
     `data.items: 1 row with no number in column p (items.numbers) (row 1: "${odd}")`,
   );
 });
+
+it.each([
+  [
+    "id,1\na,2\n",
+    "1",
+    /expected columns id, 1; got column0, column1; DuckDB takes the first line for data: .*header = true/,
+  ],
+  ["id,Size,size\na,2,3\n", "size", /got id, Size, size_1; in files DuckDB numbers .* as in size_1$/],
+  ["id, \na,b\n", " ", /^data\.items: expected column " "; got id, \S+$/],
+])("a column that DuckDB calls by another name is hinted at", async (text, name, message) => {
+  const files = { "items.csv": text, "events.csv": "query,item\nq,a\n" };
+  const data = { items: "FROM 'items.csv'", events: "FROM 'events.csv'" };
+  await expect(read(files, { data, items: { fields: [name] } })).rejects.toThrow(message);
+});

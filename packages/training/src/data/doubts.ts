@@ -2,7 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import { formatCount } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
 import { categoriesOf } from "./item-features.ts";
-import { textOfItem } from "./item-texts.ts";
+import { itemColumn, textOfItem } from "./item-texts.ts";
 import type { RawData } from "./types.ts";
 
 /** Fewer values than this may well be all different. */
@@ -19,6 +19,7 @@ const ID = /^(?=.*\d)[!-~]+$|^https?:\/\/\S+$/;
  *
  * - `items.categories`: at least 10 items have a value, and 90 % of them share none with another item.
  * - `items.text`: at least 10 items have a value, and 90 % of the values are ids, each another one.
+ * - either: no item has a value.
  *
  * @param queries texts of the training queries
  * @throws UserError where such a column cannot help at all: more than 50 items whose categories are all different; ids
@@ -39,7 +40,12 @@ export function describeDoubts(
       );
     }
   }
+  const empty = (name: string): boolean =>
+    itemColumn(raw.items, name).every((value) => value === null || value.length === 0);
   return [
+    ...(["text", "categories"] as const).flatMap((key) =>
+      config.items[key].filter(empty).map((name) => `items.${key}: no item has a ${name}`),
+    ),
     ...categories.flatMap((name) => doubtfulCategories(raw, name) ?? []),
     ...ids.map((name) => `items.text: ${name} looks like ids: words that no two items have in common`),
   ];

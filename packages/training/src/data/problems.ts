@@ -73,9 +73,26 @@ export function showExample({ source, row, value, like }: Example): string {
 /** Throws a `UserError` that names every wanted column that is not there. */
 export function requireColumns(source: string, present: readonly string[], wanted: readonly string[]): void {
   const missing = wanted.filter((column) => !present.includes(column));
-  if (missing.length > 0) {
-    throw new UserError(
-      `${source}: expected column${missing.length > 1 ? "s" : ""} ${missing.join(", ")}; got ${present.join(", ")}`,
-    );
-  }
+  if (missing.length === 0) return;
+  const names = (columns: readonly string[]): string => columns.map(shownName).join(", ");
+  throw new UserError(
+    `${source}: expected column${missing.length > 1 ? "s" : ""} ${names(missing)}; got ${names(present)}` +
+      hintFor(missing, present),
+  );
 }
+
+/** A blank in a name, or a name of nothing else, is seen between quotes. */
+const shownName = (name: string): string => (/^\S+$/.test(name) ? name : JSON.stringify(name));
+
+/** What DuckDB may have done to the names. */
+function hintFor(missing: readonly string[], present: readonly string[]): string {
+  if (present.every((name) => /^column\d+$/.test(name)))
+    return "; DuckDB takes the first line for data: FROM read_csv('…', header = true)";
+  const renamed = missing.find((name) => present.some((one) => isRenamed(one, name)));
+  return renamed === undefined
+    ? ""
+    : `; in files DuckDB numbers names that differ in case alone, as in ${shownName(`${renamed}_1`)}`;
+}
+
+const isRenamed = (present: string, name: string): boolean =>
+  /_\d+$/.test(present) && present.replace(/_\d+$/, "").toLowerCase() === name.toLowerCase();
