@@ -1,10 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
+import { type PoeemConfig, type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { textsFromColumns } from "../src/data/item-texts.ts";
+import type { LoadedData } from "../src/data/load.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
-import { load } from "./make-data.ts";
+import { ITEM_IDS, load } from "./make-data.ts";
 
 // each case starts a database, which takes seconds on a busy machine
 vi.setConfig({ testTimeout: 120_000 });
@@ -99,8 +100,8 @@ describe("what is wrong with data is said once, with counts and the first rows",
     expect(dataset.eventItem).toEqual(buildDataset(clean.raw, clean.config).eventItem);
     const facts = dataFacts(raw, dataset);
     expect(facts).toMatchObject({ trainingEvents: dataset.eventItem.length, trainingQueries: 3, testQueries: 3 });
-    expect(describeData("t", facts)).toContain(sides);
-    expect(describeData("t", facts)).toContain(
+    expect(describeData(config, facts)).toContain(sides);
+    expect(describeData(config, facts)).toContain(
       'left out 4 events of unknown items (row 2: "x", row 3: "y", row 4: "x"); --strict makes them an error',
     );
     await expect(load(rows, { events: users }, { strict: true })).rejects.toThrow(
@@ -205,5 +206,23 @@ describe("a config that cannot be split", () => {
     expect(() => buildDataset(raw, config)).toThrow(/split: expected times to split by, got 5 in more than 90 %/);
     const all = await load({ items, events }, { events: users, split: { testModulus: 1 } });
     expect(() => buildDataset(all.raw, all.config)).toThrow(/expected events left to train on, got none/);
+  });
+
+  it("says before the training that it leaves nothing to evaluate, with what would", async () => {
+    const line = (rows: { config: PoeemConfig; raw: LoadedData }) =>
+      describeData(rows.config, dataFacts(rows.raw, buildDataset(rows.raw, rows.config))).find((one) =>
+        one.startsWith("nothing to evaluate later: the split holds out no query"),
+      );
+    for (const count of [2, 5, 10, 20, 50]) {
+      const few = Array.from({ length: count }, (_, e) => ({ query: `words ${e}`, item: ITEM_IDS[e % 30]! }));
+      const rows = { items: ITEM_IDS.map((id) => ({ id, title: id })), events: few };
+      const loaded = await load(rows);
+      const { test } = buildDataset(loaded.raw, loaded.config);
+      const cure = '(split.by "hash"): a split.testModulus below 10 holds out more, or another split.by';
+      if (test.count === 0) expect(line(loaded)).toContain(cure);
+      else expect(line(loaded)).toBeUndefined();
+    }
+    const off = await load({ items, events }, { events: users, split: { testModulus: 0 } });
+    expect(line(off)).toContain('(split.by "hash"): split.testModulus is 0');
   });
 });

@@ -86,7 +86,7 @@ describe.each<Kind>(["text", "user", "user, time", "text, user", "text, user, ti
     expect(facts.unknownQueries).toBe(cold.length);
     if (!kind.includes("text")) {
       expect(cold.length).toBeGreaterThan(3);
-      expect(describeData("x", facts).join("\n")).toContain(`${cold.length} held-out users have no history`);
+      expect(describeData(config, facts).join("\n")).toContain(`${cold.length} held-out users have no history`);
     }
     expect(facts.alsoTrained.pairs).toBeGreaterThan(0);
   });
@@ -198,7 +198,7 @@ describe("SQL of parts", () => {
         { source: "data.test", row: 1, value: "y" },
       ],
     });
-    const said = describeData("x", dataFacts(raw, buildDataset(raw, config)));
+    const said = describeData(config, dataFacts(raw, buildDataset(raw, config)));
     expect(said.join("\n")).toContain('left out 2 events of unknown items (row 3: "x", data.test row 1: "y")');
   });
 

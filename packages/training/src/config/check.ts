@@ -4,10 +4,11 @@ import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
 
 /**
- * What no single key can know: settings that contradict each other.
+ * What no single key can know: settings that contradict each other, or that others make meaningless.
+ * @param asked what was written, without defaults
  * @throws UserError for the first of them
  */
-export function checkConfig(config: z.output<typeof SCHEMA>, where: string): void {
+export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<typeof SCHEMA>, where: string): void {
   const { data, items, model, index, events, split, training } = config;
   const refuse = (wrong: boolean, why: string): void => {
     if (wrong) throw new UserError(`${where}: ${why}`);
@@ -46,6 +47,10 @@ export function checkConfig(config: z.output<typeof SCHEMA>, where: string): voi
   refuse(
     training.learnScale && events.user !== undefined,
     "training.learnScale expected false with events.user, got true",
+  );
+  refuse(
+    asked.training?.margin !== undefined && training.objective !== "hinge",
+    `training.margin is for training.objective "hinge", got "${training.objective}"`,
   );
   const hasOwnValidation = data.validation !== undefined || split.column !== undefined;
   refuse(

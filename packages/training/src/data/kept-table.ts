@@ -1,5 +1,4 @@
 import { UserError } from "@poeem/offline/errors";
-import { columnType, type Kind } from "./column-type.ts";
 import type { Database, Source } from "./duckdb.ts";
 import { requireColumns } from "./problems.ts";
 import { asWritten } from "./text-columns.ts";
@@ -21,18 +20,13 @@ export interface KeptTable {
   guess(column: string): string;
 }
 
-/** Of types of these kinds a reader may have changed what stands there: 007 is 7 to it, and twenty digits a DOUBLE. */
-const REWRITTEN: readonly Kind[] = ["integer", "float", "boolean", "clock", "other"];
-/** Options by which numbers stand in a file as we do not read them: the reader does. */
-const OTHER_POINT = /\b(decimal_separator|thousands)\b/i;
-
 /** What to keep of a source. */
 export interface Wanted {
   /** Columns that are text to us, whatever a reader takes them for: ids, texts, categories. */
   readonly texts: readonly string[];
   /** All others. */
   readonly values: readonly string[];
-  /** Of the others those that stay as they stand in a file, too, where the SQL passes them on. */
+  /** Of the others those that stay as they stand in a file, too, as `AsWritten` has it. */
   readonly fields?: readonly string[];
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
@@ -51,25 +45,7 @@ export async function keepTable(
   { texts, values, fields = [], optional = [], check }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
-  let sql = await asWritten(database, from, [...texts, ...optional]);
-  let types = await database.describe(source, sql);
-  const guesses = fields.length === 0 ? types : await database.describe(source, await asWritten(database, from, []));
-  const mayBeRewritten = (type: string): boolean => REWRITTEN.includes(columnType(type).kind) && !OTHER_POINT.test(sql);
-  const others = fields.filter((column) => !texts.includes(column) && mayBeRewritten(types.get(column) ?? "VARCHAR"));
-  if (others.length > 0) {
-    // what the SQL computes with stays as it was read
-    const attempt = (read: string[]) =>
-      asWritten(database, from, [...texts, ...optional, ...read]).catch(() => undefined);
-    const all = await attempt(others);
-    const read: string[] = [];
-    for (const column of all === undefined ? others : []) {
-      const one = await attempt([...read, column]);
-      if (one !== undefined) read.push(column);
-      sql = one ?? sql;
-    }
-    sql = all ?? sql;
-    types = await database.describe(source, sql);
-  }
+  const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], fields });
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
   check?.(types, source);
