@@ -281,7 +281,7 @@ describe("poeem encode", () => {
         { ...product(1), sku: one },
         { ...product(2), sku: other },
       ]);
-      return poeem("encode", "--index", numbered, ...options, "--out", join(folder, "numbered-changes"));
+      return poeem("encode", "--index", numbered, ...options, "--out", join(folder, `numbered-${other}`));
     };
     expect(await encoded("007", "8.0")).toMatchObject({ added: 0, updated: 2 });
     await expect(encoded("007", "7.0")).rejects.toThrow(/"007" and "7\.0" are one id, 7/);
