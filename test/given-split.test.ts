@@ -6,23 +6,10 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { openQueryTower, planQuestion } from "@poeem/towers";
 import { formatEvaluation } from "@poeem/training/evaluate/print";
 import { expect, it } from "vitest";
+import { NOUNS, ADJECTIVES as OTHERS } from "./cases/case.ts";
 import { poeem } from "./run.ts";
 
-const ADJECTIVES = ["red", "blue", "green", "small", "large", "round", "flat", "warm", "cold", "quiet", "old"];
-const NOUNS = [
-  "boot",
-  "lamp",
-  "chair",
-  "table",
-  "kite",
-  "spoon",
-  "clock",
-  "ladder",
-  "basket",
-  "mirror",
-  "drum",
-  "rope",
-];
+const ADJECTIVES = [...OTHERS, "old"];
 const TITLES = ADJECTIVES.flatMap((adjective) => NOUNS.map((noun) => `${adjective} ${noun}`));
 const DIM = 16;
 const CUTOFFS = [1, 10, 20, 50, 100];

@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import type { PoeemConfigInput } from "@poeem/training/config";
 import { type TrainedIndex, trainIndex } from "@poeem/training/train-index";
 
-const ADJECTIVES = ["red", "blue", "green", "small", "large", "round", "flat", "warm", "cold", "quiet"];
-const NOUNS = [
+export const ADJECTIVES = ["red", "blue", "green", "small", "large", "round", "flat", "warm", "cold", "quiet"];
+export const NOUNS = [
   "boot",
   "lamp",
   "chair",

@@ -1,13 +1,14 @@
+import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import type { ItemIds } from "@poeem/pq-core";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { main } from "../../apps/trainer/src/cli.ts";
-import { poeem } from "../run.ts";
+import { poeem, ROOT } from "../run.ts";
 
 const DIM = 4;
 const IDS = [
@@ -244,4 +245,13 @@ describe("poeem search", () => {
       expect((await asked(...more)).out.split("\n")).toHaveLength(5);
     expect((await asked("--heads", "4")).out.split("\n")).toHaveLength(2);
   });
+});
+
+it("a reader that wants no more ends the command quietly", async () => {
+  const child = spawn(process.execPath, [resolve(ROOT, "apps/trainer/bin/poeem.js"), "config"]);
+  child.stdout.destroy();
+  let error = "";
+  child.stderr.on("data", (data) => (error += data));
+  const code = await new Promise((done) => child.on("close", done));
+  expect([code, error]).toEqual([0, ""]);
 });

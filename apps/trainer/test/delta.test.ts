@@ -272,6 +272,21 @@ describe("poeem encode", () => {
     expect(await filesOf(changes)).toEqual(before);
   });
 
+  it("takes a number as an id however it is written, and each once", async () => {
+    const numbered = join(folder, "numbered");
+    const ids = Uint32Array.from(catalogue, (_, i) => i);
+    await writeIndexDirectory(numbered, await writeArtifact({ ...inputOf(catalogue), ids }), {});
+    const encoded = async (one: string, other: string) => {
+      const options = await writeProducts("numbers.csv", [
+        { ...product(1), sku: one },
+        { ...product(2), sku: other },
+      ]);
+      return poeem("encode", "--index", numbered, ...options, "--out", join(folder, `numbered-${other}`));
+    };
+    expect(await encoded("007", "8.0")).toMatchObject({ added: 0, updated: 2 });
+    await expect(encoded("007", "7.0")).rejects.toThrow(/"007" and "7\.0" are one id, 7/);
+  });
+
   it("writes nothing, and says so, when nothing would change", async () => {
     const nothing = join(folder, "nothing");
     await expect(poeem("encode", "--index", index, "--remove", "no,none", "--out", nothing)).rejects.toThrow(

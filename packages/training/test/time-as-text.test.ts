@@ -14,7 +14,7 @@ it.each<[string, Partial<PoeemConfigInput>]>([
   const folder = await mkdtemp(join(tmpdir(), "poeem-time-"));
   await writeFile(join(folder, "events.csv"), "user,item,day\nu,b,14-02-2020\nu,a,13-03-2019\n");
   const data = { items: "SELECT unnest(['a', 'b']) AS id", events: "SELECT * FROM 'events.csv'" };
-  const config = resolveConfig({ name: "t", data, items: {}, ...changed }, "test");
+  const config = resolveConfig({ name: "t", data, items: {}, model: { history: { as: "mean" } }, ...changed }, "test");
   const { events, ids } = await loadData(config, folder);
   // oldest first
   expect(Array.from(events.item, (item) => ids.at(item))).toEqual(["a", "b"]);

@@ -14,7 +14,7 @@ import { type ItemFields, writeItemPages } from "./item-pages.ts";
 import { writeLookupPages } from "./lookup-pages.ts";
 import type { Manifest } from "./manifest.ts";
 import { sealManifest } from "./manifest-file.ts";
-import { checkRowLimits } from "./row-limits.ts";
+import { checkNameLimits, checkRowLimits } from "./row-limits.ts";
 
 /** Everything `writeArtifact` needs. */
 export interface ArtifactInput extends EncodedVectors {
@@ -91,6 +91,7 @@ export class ChunkList {
  * the limits of limits.ts
  */
 export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
+  checkNameLimits(input);
   checkRowLimits(input);
   return writeRows(input);
 }

@@ -12,12 +12,16 @@ interface NewRows {
 
 /**
  * What an index has already is written again without a look at it, whatever the limits were then.
- * @throws InputError for ids, names and values that no request can name; what is no text at all the writer refuses
+ * @throws InputError for ids and values that no request can name; what is no text at all the writer refuses
  */
-export function checkRowLimits({ ids, facets = {}, numbers = {} }: NewRows): void {
+export function checkRowLimits({ ids, facets = {} }: NewRows): void {
   if (Array.isArray(ids)) for (const i in ids) checkLimits(`ids[${i}]`, idFault(ids[i]));
-  for (const name in numbers) checkLimits(`numbers.${name}`, nameFault(name));
   for (const name in facets)
-    for (const fault of [nameFault(name), ...new Set(facets[name]!.flat().map((value) => valueFault(value ?? "")))])
-      checkLimits(`facets.${name}`, fault);
+    for (const value of facets[name]!.flat()) checkLimits(`facets.${name}`, valueFault(value ?? ""));
+}
+
+/** The same for the names of an index that is new. @throws InputError */
+export function checkNameLimits(columns: Pick<NewRows, "facets" | "numbers">): void {
+  for (const kind of ["facets", "numbers"] as const)
+    for (const name in columns[kind]) checkLimits(`${kind}.${name}`, nameFault(name));
 }

@@ -187,20 +187,23 @@ async function checkEvents(database: Database, { source, table }: EventSource, u
   refuse(source, problems);
 }
 
-/** Refuses values of the column that gives the split which do not say what an event is for. @param part the column and its key as SQL */
+/**
+ * Refuses values of the column that gives the split which do not say what an event is for.
+ * @param part the column and its key as SQL, and the values of the table `dictionary`
+ */
 async function checkParts(
   database: Database,
   { split: { column }, events: { user } }: PoeemConfig,
-  { sql, key, values }: { readonly sql: string; readonly key: string; readonly values: readonly string[] },
+  part: { readonly sql: string; readonly key: string; readonly values: readonly string[] },
   dictionary: string,
 ): Promise<void> {
   // without users there is nobody to have a history
   const isKnown = (side: number | undefined): boolean =>
     side !== undefined && (user !== undefined || side !== SIDE.foldIn);
   const names = [...GIVEN_SIDES].filter(([, side]) => isKnown(side)).map(([name]) => name);
-  const good = values.flatMap((value, number) => (isKnown(givenSide(value)) ? [number] : []));
+  const good = part.values.flatMap((value, number) => (isKnown(givenSide(value)) ? [number] : []));
   const known = `SELECT value FROM ${dictionary} WHERE list_contains([${good.join(", ")}]::UINTEGER[], number)`;
-  const wrong = await findRows(database, `events WHERE coalesce((${key}) NOT IN (${known}), true)`, sql);
+  const wrong = await findRows(database, `events WHERE coalesce((${part.key}) NOT IN (${known}), true)`, part.sql);
   refuse("data.events", [{ what: `none of ${names.join(", ")} in ${column}`, ...wrong }]);
 }
 

@@ -169,7 +169,8 @@ async function checkIds(database: Database, name: string, { type, sql }: TypedCo
   const examples = await Promise.all(
     again.examples.map(async (one) => {
       const same = await find(`(${value}) IN (SELECT ${value} FROM items WHERE rowid = ${one.row - 1})`);
-      return { ...one, like: same.examples[0]! };
+      const like = same.examples[0]!;
+      return like.value === one.value ? one : { ...one, like };
     }),
   );
   refuse(source, [

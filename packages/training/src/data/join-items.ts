@@ -62,9 +62,15 @@ export async function joinItems(
       const examples = found.flatMap((rows) => rows.examples).slice(0, EXAMPLES);
       const [one] = await database.rows(`SELECT ${known}::VARCHAR AS id FROM items LIMIT 1`);
       const alike = await countAlike(database, `(SELECT DISTINCT ${sql}::VARCHAR AS value FROM ${unknown})`);
+      const [unknownOne] = await database.rows(
+        `SELECT ${sql}::VARCHAR AS id FROM ${unknown} WHERE (${sql}) IS NOT NULL ORDER BY events.rowid LIMIT 1`,
+      );
+      const eventItem =
+        unknownOne === undefined
+          ? "events without an item"
+          : `event items such as ${shown(unknownOne["id"], item.type)}`;
       const sides =
-        `item ids such as ${shown(one!["id"], id.type)}, ` +
-        `event items such as ${shown((examples.find(({ value }) => value !== null) ?? examples[0]!).value, item.type)}` +
+        `item ids such as ${shown(one!["id"], id.type)}, ${eventItem}` +
         (alike === 0
           ? ""
           : `; ${alike} of them ${alike === 1 ? "is" : "are"} the id of an item but for case and blanks`);

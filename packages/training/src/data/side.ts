@@ -28,8 +28,8 @@ export const GIVEN_SIDES: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * What an event is for by the column that gives the split, in any case; undefined where it says nothing known. 1.0 is 1:
- * a column of 0 and 1 in which one is missing is often written so.
+ * What an event is for by the column that gives the split, in any case; undefined where it says nothing known. 1.0 is
+ * 1: a column of 0 and 1 is often written so.
  */
 export function givenSide(value: string): number | undefined {
   const plain = value.trim().toLowerCase();

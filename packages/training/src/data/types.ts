@@ -196,6 +196,6 @@ export interface Example {
   readonly source?: string;
   readonly row: number;
   readonly value: string | null;
-  /** The row that it repeats. */
+  /** The row that it repeats in another spelling. */
   readonly like?: Example;
 }
