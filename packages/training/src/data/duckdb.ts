@@ -17,8 +17,8 @@ export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"
 
 /** A text as SQL takes it, whatever is in it. */
 /**
- * A text of SQL, or a list of texts, as the client for Node gives all of it: of each it drops a U+FEFF that comes first,
- * as if it were the mark at the start of a file.
+ * A text of SQL, or a list of texts, so that the client for Node gives all of it: of each it drops a U+FEFF that comes
+ * first, as if it were the mark at the start of a file.
  */
 export function wholeText(sql: string, isList = false): string {
   const marked = (text: string): string =>

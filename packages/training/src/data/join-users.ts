@@ -27,8 +27,9 @@ export async function joinUsers(database: Database, events: KeptTable, user: str
     "SELECT value, kept, count(*) OVER ()::DOUBLE AS count FROM user_spelling ORDER BY kept LIMIT 1",
   );
   if (one === undefined) return undefined;
+  const column = value.replace(/^events\./, "");
   await database.run(
-    `UPDATE events SET ${value.replace(/^events\./, "")} = kept FROM user_spelling WHERE ${value} = user_spelling.value`,
+    `UPDATE events SET ${column} = kept FROM user_spelling WHERE events.${column} = user_spelling.value`,
   );
   const { value: other, kept, count } = one;
   return (

@@ -71,11 +71,11 @@ export async function asWritten(
       present.filter((column) => origins.get(column)!.some((origin) => meets(origin, scan, name)));
     for (const [name, column] of scan.reader === "json" ? names : []) {
       if (!into(name).some((result) => ids.includes(result))) continue;
-      const number = await respelledNumber(database, from.source, scan, column);
-      if (number === undefined) continue;
+      const { written, read } = (await respelledNumber(database, from.source, scan, column)) ?? {};
+      if (written === undefined) continue;
       throw new UserError(
         `${from.source}: a number in column ${column} of ${scan.file} does not stay as it is: ` +
-          `${number.written} becomes ${number.read}.\nWrite it as text there: ${JSON.stringify(column)}: "${number.written}"`,
+          `${written} becomes ${read}.\nWrite it as text there: ${JSON.stringify(column)}: "${written}"`,
       );
     }
     const used = [...names].filter(([name]) => into(name).length > 0).map(([, column]) => column);
