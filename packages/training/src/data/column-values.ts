@@ -128,6 +128,12 @@ export function parseNumber(text: string | null): number | undefined {
   return Number.isFinite(number) ? number : undefined;
 }
 
+/** What a text says that DuckDB's reader takes for a BOOLEAN; undefined where it says something else. */
+export function parseBoolean(text: string): boolean | undefined {
+  if (/^\s*(true|t|yes|y)\s*$/i.test(text)) return true;
+  return /^\s*(false|f|no|n)\s*$/i.test(text) ? false : undefined;
+}
+
 /** Whether a JSON number says all digits of the text. */
 export function isExact(text: string): boolean {
   const number = Number(text);

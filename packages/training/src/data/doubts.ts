@@ -1,6 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
 import { formatCount } from "@poeem/offline/progress";
-import { normalizeText } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { categoriesOf } from "./item-features.ts";
 import { textOfItem } from "./item-texts.ts";
@@ -74,11 +73,14 @@ function holdsIds({ items }: Pick<RawData, "items">, name: string): boolean {
   return values.length >= LEAST_DOUBTED && new Set(ids).size >= DOUBTED_SHARE * values.length;
 }
 
+/** Ids in a query are told whatever their case. */
+const folded = (text: string): string => text.normalize("NFKC").toLowerCase();
+
 /** Whether any query has one of these ids. */
 function anyAskedFor({ items }: Pick<RawData, "items">, names: readonly string[], queries: readonly string[]): boolean {
-  const asked = new Set(queries.flatMap((query) => normalizeText(query).split(/\s+/)));
+  const asked = new Set(queries.flatMap((query) => folded(query).split(/\s+/)));
   for (const name of names)
     for (let item = 0; item < items.count; item++)
-      if (asked.has(normalizeText(textOfItem(items, [name], item).trim()))) return true;
+      if (asked.has(folded(textOfItem(items, [name], item).trim()))) return true;
   return false;
 }

@@ -16,6 +16,8 @@ export interface KeptTable {
   sql(column: string): string;
   /** Its type in DuckDB's words. */
   type(column: string): string;
+  /** The type that the reader guessed, where the column is read as the text that stands in the file instead. */
+  guess(column: string): string;
 }
 
 /** What to keep of a source. */
@@ -43,7 +45,7 @@ export async function keepTable(
   { texts, values, fields = [], optional = [], check }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
-  const { sql, types } = await asWritten(database, from, { texts: [...texts, ...optional], fields });
+  const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], fields });
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
   check?.(types, source);
@@ -62,5 +64,6 @@ export async function keepTable(
     has: (column) => number.has(column),
     sql: (column) => `${name}.${number.get(column)}`,
     type: (column) => types.get(column)!,
+    guess: (column) => guesses.get(column)!,
   };
 }

@@ -64,9 +64,10 @@ export function refuse(source: string, problems: readonly Problem[], hint?: stri
 }
 
 /** As in `row 7: "x"`, or `data.test row 7: "x"`. */
-export function showExample({ source, row, value }: Example): string {
+export function showExample({ source, row, value, like }: Example): string {
   const shown = value && shortened(value, SHOWN);
-  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(shown)}`;
+  const other = like ? `, like ${showExample(like)}` : "";
+  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(shown)}${other}`;
 }
 
 /** Throws a `UserError` that names every wanted column that is not there. */

@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import { columnType } from "./column-type.ts";
+import { columnType, type Kind } from "./column-type.ts";
 import { type Database, literal, type Source } from "./duckdb.ts";
 import { type FileScan, findScans, tableSql } from "./file-scans.ts";
 import { Lineage, type Origin } from "./lineage.ts";
@@ -21,31 +21,37 @@ interface Described {
 export interface AsWritten {
   /** Refused where that cannot be. */
   readonly texts: readonly string[];
-  /** As they were read where that cannot be, and where a reader takes them for decimal numbers, true or false. */
+  /** As they were read where that cannot be. */
   readonly fields?: readonly string[];
+}
+
+/** SQL that reads columns as they stand. */
+export interface Read {
+  readonly sql: string;
+  /** Types of all columns of the result. */
+  readonly types: ReadonlyMap<string, string>;
+  /** What they would be without a look at what stands in the files. */
+  readonly guesses: ReadonlyMap<string, string>;
 }
 
 /**
  * The user's SQL with the absolute names of its files, and so that columns of its result hold what stands in CSV or
- * JSON, whatever type the reader guesses: where the guess would change a value, the column is read as text. With it,
- * the types of all columns of the result.
+ * JSON, whatever type the reader guesses: where the guess would change a value, the column is read as text.
  *
  * @throws UserError where it would change a value that the SQL computes a text of, for SQL that is wrong, for missing
  *   files
  */
-export async function asWritten(
-  database: Database,
-  from: Source,
-  { texts, fields = [] }: AsWritten,
-): Promise<{ sql: string; types: ReadonlyMap<string, string> }> {
+export async function asWritten(database: Database, from: Source, { texts, fields = [] }: AsWritten): Promise<Read> {
   const tree = await parseSql(database, from);
   const scans = await findScans(database, from.source, tree);
   // as it was asked, while the tree becomes what reads it
   const query = structuredClone(queryOf(tree));
   let sql = await printSql(database, tree);
   let types = await database.describe(from.source, sql);
+  const guesses = types;
   const needed = new Set(texts.filter((column) => types.has(column)));
-  const present = [...needed, ...fields.filter((name) => !needed.has(name) && mayBeRewritten(types.get(name)))];
+  const others = OTHER_POINT.test(sql) ? [] : fields;
+  const present = [...needed, ...others.filter((name) => !needed.has(name) && mayBeRewritten(types.get(name)))];
   const files: Described[] = [];
   for (const scan of scans) files.push(await describeScan(database, from.source, scan));
   const lineage = new Lineage(tree, new Map(files.map(({ scan, names }) => [scan.node, [...names.keys()]])));
@@ -76,14 +82,14 @@ export async function asWritten(
       if (columns.length === 0) break;
       const isLast = columns.every(({ isNeeded }) => isNeeded);
       const changed = new Set(columns.flatMap(({ results }) => results));
-      const others = [...free].filter((column) => !changed.has(column));
+      const unchanged = [...free].filter((column) => !changed.has(column));
       const text = new Map(columns.map(({ one }) => [one.name, one.text]));
       const table = await readSomeAsText(database, scan, file.types, text);
       const was = { ...scan.node };
       if (table) replaceNode(scan.node, table);
       const after = table && (await describeTree(database, from.source, tree, isLast));
       const lost = after
-        ? others.find((column) => after.types.get(column) !== types.get(column))
+        ? unchanged.find((column) => after.types.get(column) !== types.get(column))
         : columns[0]!.one.name;
       if (after && lost === undefined) {
         ({ sql, types } = after);
@@ -94,12 +100,16 @@ export async function asWritten(
       replaceNode(scan.node, was);
     }
   }
-  return { sql, types };
+  return { sql, types, guesses };
 }
 
-/** Whether a reader that takes a column for this type may have changed what stands there: 007 is 7 to it. */
+/** Of types of these kinds a reader may have changed what stands there: 007 is 7 to it, and twenty digits a DOUBLE. */
+const REWRITTEN: readonly Kind[] = ["integer", "float", "boolean", "clock", "other"];
+/** Options by which numbers stand in a file as we do not read them: the reader does. */
+const OTHER_POINT = /\b(decimal_separator|thousands)\b/i;
+
 const mayBeRewritten = (type: string | undefined): boolean =>
-  type !== undefined && ["integer", "clock", "other"].includes(columnType(type).kind);
+  type !== undefined && REWRITTEN.includes(columnType(type).kind);
 
 /** The SQL of a tree and its types. @param must whether an error of DuckDB's is one of the user's */
 async function describeTree(database: Database, source: string, tree: SqlNode, must: boolean) {
