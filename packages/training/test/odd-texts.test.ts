@@ -91,3 +91,14 @@ describe("users of the parts of a given split", () => {
     expect([...raw.events.user!.values].sort()).toEqual(["1", "1.0", "x"]);
   });
 });
+
+it.each([
+  ["0x1F", "31"],
+  ["1_000", "7"],
+])("%s is no number, also where the reader takes it for one", async (odd, other) => {
+  const files = { "items.csv": `id,p\na,${odd}\nb,${other}\n`, "events.csv": "query,item\nq,a\n" };
+  const data = { items: "FROM 'items.csv'", events: "FROM 'events.csv'" };
+  await expect(read(files, { data, items: { numbers: ["p"] } })).rejects.toThrow(
+    `data.items: 1 row with no number in column p (items.numbers) (row 1: "${odd}")`,
+  );
+});

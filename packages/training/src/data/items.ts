@@ -68,7 +68,8 @@ function wantedColumns(config: PoeemConfig, recorded: FieldKinds | undefined) {
     texts: columnsOf("id", "text", "texts"),
     ids: columnsOf("id"),
     values: columnsOf("field", "number"),
-    fields: columnsOf("field"),
+    // of numbers too: to a reader 0x1F is 31
+    fields: columnsOf("field", "number"),
     optional: config.items.title === undefined && !recorded ? ["title"] : [],
   };
 }

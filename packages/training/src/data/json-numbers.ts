@@ -15,13 +15,15 @@ export interface RespelledNumber {
  */
 export async function respelledNumber(
   database: Database,
+  source: string,
   scan: FileScan,
   column: string,
 ): Promise<RespelledNumber | undefined> {
   const key = JSON.stringify(column);
   const pattern = `${key.replaceAll(/[^\w\s]/g, "\\$&")}\\s*:\\s*(-?[0-9][-+0-9.eE]*)`;
   const rows = await tableSql(database, await jsonObjects(database, scan));
-  const [found] = await database.rows(
+  const [found] = await database.ask(
+    source,
     `SELECT min(written) AS written, arg_min(read, written) AS read
      FROM (SELECT regexp_extract(json::VARCHAR, ${literal(pattern)}, 1) AS written,
                   json->>${literal(`$.${key}`)} AS read FROM (${rows}))

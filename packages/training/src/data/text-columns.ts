@@ -71,7 +71,7 @@ export async function asWritten(
       present.filter((column) => origins.get(column)!.some((origin) => meets(origin, scan, name)));
     for (const [name, column] of scan.reader === "json" ? names : []) {
       if (!into(name).some((result) => ids.includes(result))) continue;
-      const number = await respelledNumber(database, scan, column);
+      const number = await respelledNumber(database, from.source, scan, column);
       if (number === undefined) continue;
       throw new UserError(
         `${from.source}: a number in column ${column} of ${scan.file} does not stay as it is: ` +
