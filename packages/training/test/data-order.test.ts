@@ -75,5 +75,15 @@ describe("the order of rows", () => {
       `--resume: the checkpoint in ${directory} was made with other data: data.events gives the same rows in another ` +
         "order, and an ORDER BY in it would settle that",
     );
+    const named = ({ hash, hashes }: typeof one): CheckpointStore =>
+      new CheckpointStore(
+        directory,
+        { config: { data: { events: "", test: "" } }, dataHash: hash, dataHashes: hashes, backend: "", code: {} },
+        0,
+      );
+    await named(one).save(1, {}, {});
+    await expect(named(other).latest(() => undefined)).rejects.toThrow(
+      "data.events or data.test gives the same rows in another order",
+    );
   });
 });

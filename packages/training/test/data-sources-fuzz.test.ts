@@ -84,7 +84,7 @@ async function writeRows(folder: string, name: string, extension: string, rows: 
   return `${name}.parquet`;
 }
 
-/** Reads column `out` of a query of a file whose column `a` has texts of each kind. @returns how many were refused */
+/** Column `out` of SQL over files whose column `a` has texts of each kind. @returns how many were refused */
 async function checkShape(extension: string, shape: string, kinds: readonly string[]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "poeem-fuzz-"));
   const database = await Database.open([folder], "1GB");

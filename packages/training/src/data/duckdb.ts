@@ -15,7 +15,6 @@ export interface Source {
 /** A name as SQL takes it, whatever is in it. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** A text as SQL takes it, whatever is in it. */
 /**
  * A text of SQL, or a list of texts, so that the client for Node gives all of it: of each it drops a U+FEFF that comes
  * first, as if it were the mark at the start of a file.
@@ -26,6 +25,7 @@ export function wholeText(sql: string, isList = false): string {
   return isList ? `list_transform(${sql}, lambda x: ${marked("x")})` : marked(sql);
 }
 
+/** A text as SQL takes it, whatever is in it. */
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** DuckDB with a database file in a temporary folder: what exceeds `memoryLimit` goes to disk until `close`. */

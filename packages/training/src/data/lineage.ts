@@ -13,7 +13,12 @@ export interface Origin {
 type Pick = string | number | undefined;
 
 /** What DuckDB knows without a table that has it. */
-const BUILT_IN = /^(rowid|filename|file_(index|row_number)|(current|local|session)_?\w+|user|today|now)$/;
+const BUILT_IN = new Set(
+  (
+    "rowid filename file_index file_row_number user session_user localtime localtimestamp current_catalog " +
+    "current_database current_date current_role current_schema current_time current_timestamp current_user"
+  ).split(" "),
+);
 
 /** The columns of files that go into a column of a query. */
 export class Lineage {
@@ -165,15 +170,18 @@ class Search {
     if (excluded.includes(JSON.stringify(pick))) return false;
     const renamed = (star["rename_list"] ?? []) as { key: SqlNode; value: string }[];
     const was = renamed.find(({ value }) => lower(value) === pick)?.key["column"];
-    return this.#named(tables, was === undefined ? pick : lower(was)) === "sure";
+    const names = [pick, ...(was === undefined ? [] : [lower(was)])];
+    return names.map((name) => this.#named(tables, name, true)).includes("sure");
   }
 
-  /** The tables that have a column, and those that may have it. */
-  #named(tables: readonly SqlNode[], column: string): "sure" | "perhaps" | "no" {
-    const having = tables.map((table) => ({ table, has: this.#has(table, column) }));
-    const meant = having.filter(({ has }) => has !== false);
-    for (const { table } of meant) this.#table(table, column);
-    return meant.some(({ has }) => has) ? "sure" : meant.length > 0 ? "perhaps" : "no";
+  /** The tables that have a column, or those that may. @param isStar whether tables before one that has it may, too */
+  #named(tables: readonly SqlNode[], column: string, isStar = false): "sure" | "perhaps" | "no" {
+    const having = tables.map((table) => this.#has(table, column));
+    const sure = having.indexOf(true);
+    tables.forEach((table, i) => {
+      if (having[i] ?? (sure < 0 || (isStar && i < sure))) this.#table(table, column);
+    });
+    return sure >= 0 ? "sure" : having.includes(undefined) ? "perhaps" : "no";
   }
 
   #has(table: SqlNode, column: string): boolean | undefined {
@@ -207,6 +215,8 @@ class Search {
     ] as const) {
       const meant = column === undefined ? [] : all.filter((one) => tableName(one) === table);
       for (const one of meant) this.#table(one, column);
+      // a struct may be called as a table is
+      if (meant.length > 0) for (const one of all) if (this.#has(one, table!)) this.#table(one, table);
       if (meant.length > 0) return;
     }
     let met = false;
@@ -221,7 +231,7 @@ class Search {
     const list = select["select_list"] as SqlNode[];
     const beside = list.filter((other) => other !== item && other["alias"] && outputName(other) === first);
     for (const other of beside) if (!this.#isSeen(other, first)) this.#within(other, select, other);
-    if (met || beside.length > 0 || BUILT_IN.test(first!)) return;
+    if (met || beside.length > 0 || BUILT_IN.has(first!)) return;
     const lambdas = nodesOf(item ?? select, ({ type }) => type === "LAMBDA");
     const parameters = lambdas.flatMap(({ lhs }) => nodesOf(lhs, ({ column_names }) => Boolean(column_names)));
     if (!parameters.some(({ column_names }) => lower((column_names as string[])[0]) === first)) this.#any(levels);

@@ -34,10 +34,18 @@ const CONDITIONS = ["where_clause", "having", "qualify", "group_expressions", "m
 export function castsOf(query: SqlNode, column: string): SqlNode[] | undefined {
   const names = namesOf(itemsOf(query), column);
   const casts = new Set<SqlNode>();
+  const tables = nodesOf(
+    query,
+    ({ type }) => type === "BASE_TABLE" || type === "TABLE_FUNCTION" || type === "SUBQUERY",
+  );
+  const rows = new Set(tables.map(({ alias, table_name }) => lower(alias || table_name)));
   const isCastOnly = (node: unknown, parent: SqlNode | undefined): boolean => {
     if (typeof node !== "object" || node === null) return true;
     const { type, column_names } = node as SqlNode;
     if (type === "STAR" || type === "PIVOT" || type === "POSITIONAL_REFERENCE") return false;
+    const [first, ...others] = type === "COLUMN_REF" ? (column_names as string[]) : [];
+    // a whole row
+    if (first !== undefined && others.length === 0 && rows.has(lower(first)) && !names.has(lower(first))) return false;
     if (type === "COLUMN_REF" && (column_names as string[]).some((name) => names.has(lower(name)))) {
       if (parent?.["type"] !== "OPERATOR_CAST") return false;
       casts.add(parent);

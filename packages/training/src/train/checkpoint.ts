@@ -1,6 +1,8 @@
 import { mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, UserError } from "@poeem/offline/errors";
+import type { PoeemConfig } from "../config.ts";
+import { eventSources } from "../data/event-sources.ts";
 import { type DataHashes, dataDifference } from "../data/hash.ts";
 import type { State } from "../state.ts";
 import { readCheckpointFile, writeCheckpointFile } from "./checkpoint-file.ts";
@@ -186,7 +188,8 @@ function fileName(step: number): string {
 /** What the user can mend: of the data their SQL, of all else a value. */
 function differenceOf(then: Fingerprint, now: Fingerprint): string | undefined {
   const config = firstDifference(then.config, now.config, "config");
-  const data = now.dataHashes && dataDifference(then.dataHashes, now.dataHashes);
+  const sources = isRecord(now.config) && now.config["data"] ? eventSources(now.config as unknown as PoeemConfig) : [];
+  const data = now.dataHashes && dataDifference(then.dataHashes, now.dataHashes, sources.join(" or ") || undefined);
   if (config === undefined && data !== undefined) return `other data: ${data}`;
   const other = config ?? firstDifference(then, now, "");
   return other && `another ${other}`;
