@@ -53,7 +53,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   checkData(index.manifest, raw, config, names);
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
-  checkHeldOut(index.manifest, raw, config, dataset, names);
+  checkHeldOut(index.manifest, dataset, names);
   const dense = await readItemVectors(options.index, index, dataset.ids.length);
   const queries = sampleQueries(dataset.test, options.all ? dataset.test.count : options.queries);
   if (queries.count === 0) throw new UserError(`nothing to evaluate: ${nothingHeldOut(config)}`);

@@ -51,14 +51,14 @@ describe("what is wrong with data is said once, with counts and the first rows",
       { items, events: events.map((event) => ({ ...event, time: "soon" })) },
       users,
       "data.events: expected numbers, dates or timestamps in column time (events.time), got type VARCHAR; " +
-        "SQL that would do: time::TIMESTAMP AS time",
+        'SQL that would do: "time"::TIMESTAMP AS "time"',
     ],
     [
       "several users a row",
       { items, events: events.map((event) => ({ ...event, user: ["u1", "u2"] })) },
       users,
       "data.events: expected one value per row in column user (events.user), got type VARCHAR[]; " +
-        "SQL that would do: user[1] AS user",
+        'SQL that would do: "user"[1] AS "user"',
     ],
     [
       "no known item",
@@ -166,9 +166,9 @@ describe("features of items", () => {
   });
 
   it.each<[unknown, string]>([
-    [true, "expected numbers in column size (KEY), got type BOOLEAN; SQL that would do: size::INTEGER AS size"],
+    [true, 'expected numbers in column size (KEY), got type BOOLEAN; SQL that would do: "size"::INTEGER AS "size"'],
     ["much", '1 row with no number in column size (KEY) (row 1: "much")'],
-    [[1], "expected numbers in column size (KEY), got type BIGINT[]; SQL that would do: size[1] AS size"],
+    [[1], 'expected numbers in column size (KEY), got type BIGINT[]; SQL that would do: "size"[1] AS "size"'],
   ])("refuse %o where a number is expected", async (size, message) => {
     const wrong = { items: [{ id: "a", title: "A", size }], events: [{ query: "q", item: "a" }] };
     for (const key of ["inputs", "numbers"]) {

@@ -73,6 +73,9 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
       `events.${one} and events.${other} expected two columns, got "${events[one]}" for both`,
     );
   }
+  const answers = Object.entries({ "events.context": events.context, "split.column": [split.column] });
+  for (const [key, names] of answers)
+    refuse(names.includes(events.item), `${key} expected another column than events.item, got "${events.item}"`);
   const { numSubQuantizers: M, nbits, nlist, nprobe, bufferSize } = index;
   refuse(model.dim % M !== 0, `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`);
   refuse(

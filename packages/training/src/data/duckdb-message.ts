@@ -1,4 +1,5 @@
 import { messageOf } from "@poeem/offline/errors";
+import { shortened } from "./shortened.ts";
 
 const MAX_CHARS = 400;
 const CSV_VALUE = /CSV Error on Line: (\d+)\n[\s\S]*?column "(.*)"\. Could not convert string "(.*)" to '(.*)'\n/;
@@ -23,5 +24,5 @@ export function duckdbMessage(error: unknown): string {
     .split(/\n\n\s+file = |\n\s*LINE \d+:/)[0]!
     .replaceAll(/\s+/g, " ")
     .trim();
-  return told.length > MAX_CHARS ? `${told.slice(0, MAX_CHARS)}…` : told;
+  return shortened(told, MAX_CHARS);
 }

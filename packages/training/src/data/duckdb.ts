@@ -50,6 +50,9 @@ export class Database {
       const connection = await instance.connect();
       // what a time with its zone is shown in, wherever this runs
       await connection.run("SET TimeZone = 'UTC'");
+      // for names that SQL makes; those that stand in it we look up ourselves
+      const searched = folders.filter((one) => !one.includes(","));
+      if (searched.length > 0) await connection.run(`SET file_search_path = ${literal(searched.join(","))}`);
       return new Database(folders, instance, connection, () => {
         process.off("exit", remove);
         remove();

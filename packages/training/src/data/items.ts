@@ -57,16 +57,18 @@ export async function readItems(
 }
 
 /** Which columns of the items are text to us and which are values. */
-function wantedColumns({ items }: PoeemConfig, recorded: FieldKinds | undefined) {
-  const { id, title, text, categories, facets, fields, inputs, numbers } = items;
-  const isRecorded = title === undefined && recorded?.["title"] !== undefined;
-  const texts = [id, ...(title === undefined ? [] : [title]), ...text, ...categories, ...facets];
-  const values = [...fields, ...inputs, ...numbers];
+function wantedColumns(config: PoeemConfig, recorded: FieldKinds | undefined) {
+  const uses = itemUses(
+    config,
+    titleColumn(config, () => false, recorded),
+  );
+  const columnsOf = (...roles: Role[]): string[] =>
+    uses.filter(({ role }) => roles.includes(role)).map(({ column }) => column);
   return {
-    texts: isRecorded ? [...texts, "title"] : texts,
-    values,
-    fields,
-    optional: title === undefined && !recorded ? ["title"] : [],
+    texts: columnsOf("id", "text", "texts"),
+    values: columnsOf("field", "number"),
+    fields: columnsOf("field"),
+    optional: config.items.title === undefined && !recorded ? ["title"] : [],
   };
 }
 
@@ -142,7 +144,7 @@ async function readColumns(
     const values = texts.get(column)!;
     const kind = recorded?.[column] ?? kindOf(columns.get(column)!, values);
     fields.set(column, { column, kind });
-    problems.push(wrongFields(column, kind, values));
+    problems.push(...wrongFields(column, kind, values));
   }
   refuse(source, problems);
   const id = uses[0]!.column;
@@ -158,9 +160,16 @@ async function checkIds(database: Database, name: string, { type, sql }: TypedCo
   const repeated = `NOT ${missing} AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`;
   const rounded = roundedSql(type, sql);
   const find = (where: string) => findRows(database, `items WHERE ${where}`, sql);
+  const again = await find(repeated);
+  const examples = await Promise.all(
+    again.examples.map(async (one) => {
+      const same = await find(`(${value}) IN (SELECT ${value} FROM items WHERE rowid = ${one.row - 1})`);
+      return { ...one, like: same.examples[0]! };
+    }),
+  );
   refuse(source, [
     { what: `no ${name}`, ...(await find(missing)) },
     ...(rounded === undefined ? [] : [{ what: roundedWords(name, type), ...(await find(rounded)) }]),
-    { what: `repeated ${name}`, ...(await find(repeated)) },
+    { what: `repeated ${name}`, count: again.count, examples },
   ]);
 }

@@ -64,7 +64,7 @@ export async function joinItems(
       const alike = await countAlike(database, `(SELECT DISTINCT ${sql}::VARCHAR AS value FROM ${unknown})`);
       const sides =
         `item ids such as ${shown(one!["id"], id.type)}, ` +
-        `event items such as ${shown(examples[0]!.value, item.type)}` +
+        `event items such as ${shown((examples.find(({ value }) => value !== null) ?? examples[0]!).value, item.type)}` +
         (alike === 0
           ? ""
           : `; ${alike} of them ${alike === 1 ? "is" : "are"} the id of an item but for case and blanks`);

@@ -1,5 +1,4 @@
 import { UserError } from "@poeem/offline/errors";
-import { columnType } from "./column-type.ts";
 import type { Database, Source } from "./duckdb.ts";
 import { requireColumns } from "./problems.ts";
 import { asWritten } from "./text-columns.ts";
@@ -17,6 +16,8 @@ export interface KeptTable {
   sql(column: string): string;
   /** Its type in DuckDB's words. */
   type(column: string): string;
+  /** The type that the reader guessed, where the column is read as the text that stands in the file instead. */
+  guess(column: string): string;
 }
 
 /** What to keep of a source. */
@@ -25,7 +26,7 @@ export interface Wanted {
   readonly texts: readonly string[];
   /** All others. */
   readonly values: readonly string[];
-  /** Of the others those that stay as they stand in a file, too, unless they are decimal numbers, true or false. */
+  /** Of the others those that stay as they stand in a file, too, as `AsWritten` has it. */
   readonly fields?: readonly string[];
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
@@ -44,14 +45,7 @@ export async function keepTable(
   { texts, values, fields = [], optional = [], check }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
-  let sql = await asWritten(database, from, [...texts, ...optional]);
-  let types = await database.describe(source, sql);
-  const others = fields.filter((column) => !texts.includes(column) && mayBeRewritten(types.get(column) ?? "VARCHAR"));
-  if (others.length > 0) {
-    // what the SQL computes with stays as it was read
-    sql = await asWritten(database, from, [...texts, ...optional, ...others]).catch(() => sql);
-    types = await database.describe(source, sql);
-  }
+  const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], fields });
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
   check?.(types, source);
@@ -70,8 +64,6 @@ export async function keepTable(
     has: (column) => number.has(column),
     sql: (column) => `${name}.${number.get(column)}`,
     type: (column) => types.get(column)!,
+    guess: (column) => guesses.get(column)!,
   };
 }
-
-/** Whether a reader that takes a column for this type may have changed what stands there: 007 is 7 to it. */
-const mayBeRewritten = (type: string): boolean => ["integer", "clock", "other"].includes(columnType(type).kind);
