@@ -16,6 +16,16 @@ export interface Source {
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** A text as SQL takes it, whatever is in it. */
+/**
+ * A text of SQL, or a list of texts, as the client for Node gives all of it: of each it drops a U+FEFF that comes first,
+ * as if it were the mark at the start of a file.
+ */
+export function wholeText(sql: string, isList = false): string {
+  const marked = (text: string): string =>
+    `CASE WHEN starts_with(${text}, chr(65279)) THEN chr(65279) || ${text} ELSE ${text} END`;
+  return isList ? `list_transform(${sql}, lambda x: ${marked("x")})` : marked(sql);
+}
+
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** DuckDB with a database file in a temporary folder: what exceeds `memoryLimit` goes to disk until `close`. */

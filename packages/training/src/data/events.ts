@@ -3,9 +3,10 @@ import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { type ColumnType, columnType } from "./column-type.ts";
 import { checkTypes, keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
-import type { Database } from "./duckdb.ts";
+import { type Database, wholeText } from "./duckdb.ts";
 import { type EventSource, keepEvents, PART } from "./event-sources.ts";
 import { joinItems, type UnknownItems } from "./join-items.ts";
+import { joinUsers } from "./join-users.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
 import { findRows, type Problem, refuse } from "./problems.ts";
 import { GIVEN_SIDES, givenSide, SIDE } from "./side.ts";
@@ -21,19 +22,21 @@ export async function readEvents(
   database: Database,
   config: PoeemConfig,
   id: TypedColumn,
-): Promise<{ events: EventTable; unknownItems: UnknownItems; note: string | undefined }> {
+): Promise<{ events: EventTable; unknownItems: UnknownItems; notes: string[] }> {
   const { user, item, time } = config.events;
   const uses = eventUses(config);
   const texts = [...new Set(uses.filter(({ role }) => role !== "time").map(({ column }) => column))];
   const { whole, sources } = await keepEvents(database, config, {
     // a time keeps its type, whatever else it is for
     texts: texts.filter((column) => column !== time),
+    ids: uses.filter(({ role }) => role === "id").map(({ column }) => column),
     values: time === undefined ? [] : [time],
     check: (types, source) => checkTypes(source, uses, types),
   });
   const { count: rows } = whole;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
   for (const source of sources) await checkEvents(database, source, uses);
+  const users = user === undefined || sources.length === 1 ? undefined : await joinUsers(database, whole, user);
   const typed = await typedColumns(database, "data.events", whole, uses);
   const part = { sql: whole.sql(PART), type: columnType("VARCHAR") };
 
@@ -48,12 +51,13 @@ export async function readEvents(
       await checkParts(database, config, { sql, key, values }, `dictionary${columns.size - 1}`);
   }
   const join = await joinItems(database, id, typed.get(item)!, item);
+  const notes = [join.note, users].filter((line) => line !== undefined);
   const numbers = new Uint32Array(rows);
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
   const clock = time === undefined ? undefined : typed.get(time);
   await fill(database, { user, join: join.sql, clock }, numbers, columns, times);
   const unknownItems = numbers.includes(NONE) ? await join.unknown(sources) : { count: 0, examples: [] };
-  return { events: eventTable(config, numbers, columns, times), unknownItems, note: join.note };
+  return { events: eventTable(config, numbers, columns, times), unknownItems, notes };
 }
 
 function eventUses({ events, split }: PoeemConfig): Use[] {
@@ -119,7 +123,7 @@ async function numberValues(database: Database, key: string, table: string): Pro
      FROM (SELECT DISTINCT ${key} AS value FROM events) WHERE value IS NOT NULL`,
   );
   const values: string[] = [];
-  await database.scan(`SELECT value::VARCHAR FROM ${table} ORDER BY number`, (chunk) => {
+  await database.scan(`SELECT ${wholeText("value::VARCHAR")} FROM ${table} ORDER BY number`, (chunk) => {
     for (const value of chunk.getColumnValues(0)) values.push(value as string);
   });
   return values;

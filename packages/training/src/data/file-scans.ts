@@ -136,6 +136,26 @@ export async function withOptions(database: Database, { node, reader }: FileScan
   return { ...table, alias, sample, column_name_alias };
 }
 
+/** Options of readers of JSON that say how its rows stand in a file. */
+const ROW_OPTIONS: readonly (string | undefined)[] = ["format", "compression", "maximum_object_size", "ignore_errors"];
+
+/** The rows of a JSON file as they stand there, in a column `json`. */
+export async function jsonObjects(database: Database, { node }: FileScan): Promise<SqlNode> {
+  const made = await parseSql(database, { source: "", sql: "FROM read_json_objects('')" });
+  const table = queryOf(made)["from_table"] as SqlNode;
+  const call = table["function"] as SqlNode;
+  if (node["type"] === "BASE_TABLE") {
+    const [name] = call["children"] as SqlNode[];
+    (name!["value"] as SqlNode)["value"] = node["table_name"];
+    return table;
+  }
+  const { children, function_name } = node["function"] as SqlNode;
+  const [files, ...options] = children as SqlNode[];
+  call["children"] = [files, ...options.filter((one) => ROW_OPTIONS.includes(optionName(one)))];
+  if (/^read_ndjson/i.test(function_name as string)) call["function_name"] = "read_ndjson_objects";
+  return table;
+}
+
 /** The value of an option of a scan as SQL has it; undefined when it is not set. */
 export function option({ node }: FileScan, ...names: readonly string[]): SqlNode | undefined {
   const children = ((node["function"] as SqlNode | undefined)?.["children"] ?? []) as SqlNode[];

@@ -10,7 +10,7 @@ import {
   textSql,
   type Use,
 } from "./column-values.ts";
-import type { Database } from "./duckdb.ts";
+import { type Database, wholeText } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
 import { kindOf, wrongFields } from "./item-fields.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
@@ -66,8 +66,10 @@ function wantedColumns(config: PoeemConfig, recorded: FieldKinds | undefined) {
     uses.filter(({ role }) => roles.includes(role)).map(({ column }) => column);
   return {
     texts: columnsOf("id", "text", "texts"),
+    ids: columnsOf("id"),
     values: columnsOf("field", "number"),
-    fields: columnsOf("field"),
+    // of numbers too: to a reader 0x1F is 31
+    fields: columnsOf("field", "number"),
     optional: config.items.title === undefined && !recorded ? ["title"] : [],
   };
 }
@@ -120,7 +122,10 @@ async function readColumns(
     }),
   );
   const names = [...new Set([...texts.keys(), ...numbers.keys()])];
-  const list = names.map((name) => textSql(columns.get(name)!.type, columns.get(name)!.sql));
+  const list = names.map((name) => {
+    const { type, sql } = columns.get(name)!;
+    return wholeText(textSql(type, sql), type.depth > 0);
+  });
   await database.scan(`SELECT rowid::UINTEGER, ${list.join(", ")} FROM items`, (chunk) => {
     const at = numbersOf(chunk, 0);
     names.forEach((name, c) => {

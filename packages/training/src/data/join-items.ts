@@ -23,7 +23,7 @@ export interface UnknownItems extends Finding {
 }
 
 /** A whole number without the zeros behind its point; NULL for all else. */
-const wholeSql = (text: string): string =>
+export const wholeSql = (text: string): string =>
   `CASE WHEN regexp_full_match(${text}, '-?(0|[1-9][0-9]*)(\\.0+)?') THEN regexp_replace(${text}, '\\..*', '') END`;
 
 /**

@@ -24,6 +24,8 @@ export interface KeptTable {
 export interface Wanted {
   /** Columns that are text to us, whatever a reader takes them for: ids, texts, categories. */
   readonly texts: readonly string[];
+  /** Of them ids, users and queries. */
+  readonly ids?: readonly string[];
   /** All others. */
   readonly values: readonly string[];
   /** Of the others those that stay as they stand in a file, too, as `AsWritten` has it. */
@@ -42,10 +44,10 @@ export async function keepTable(
   database: Database,
   from: Source,
   name: string,
-  { texts, values, fields = [], optional = [], check }: Wanted,
+  { texts, ids = [], values, fields = [], optional = [], check }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
-  const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], fields });
+  const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], ids, fields });
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
   check?.(types, source);

@@ -39,7 +39,7 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
   try {
     const { id, ...read } = await readItems(database, config);
     const { ids, items } = await sortItems(database, read, keySql(id.type, id.sql));
-    const { events, unknownItems, note } = await readEvents(database, config, id);
+    const { events, unknownItems, notes: joined } = await readEvents(database, config, id);
     checkContextValues(events.contexts);
     const { sides, ...unknown } = unknownItems;
     if (options.strict && unknown.count > 0) {
@@ -53,7 +53,7 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
     const untitled = items.fields.has("title")
       ? undefined
       : "items have no title: there is no items.title in the configuration and no column title in data.items";
-    const notes = [untitled, note, sides].filter((line) => line !== undefined);
+    const notes = [untitled, ...joined, sides].filter((line) => line !== undefined);
     const hashes = hashesOf(ids, items, events);
     return {
       ids,

@@ -2,6 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import { columnType, type Kind } from "./column-type.ts";
 import { type Database, literal, type Source } from "./duckdb.ts";
 import { type FileScan, findScans, tableSql } from "./file-scans.ts";
+import { respelledNumber } from "./json-numbers.ts";
 import { Lineage, type Origin } from "./lineage.ts";
 import { castsOf, isPassedOn } from "./passed-on.ts";
 import { readSomeAsText, typeOptions } from "./read-as-text.ts";
@@ -21,6 +22,8 @@ interface Described {
 export interface AsWritten {
   /** Refused where that cannot be. */
   readonly texts: readonly string[];
+  /** Of `texts` those that have to be the very same: ids, users and queries. */
+  readonly ids?: readonly string[];
   /** As they were read where that cannot be. */
   readonly fields?: readonly string[];
 }
@@ -41,7 +44,11 @@ export interface Read {
  * @throws UserError where it would change a value that the SQL computes a text of, for SQL that is wrong, for missing
  *   files
  */
-export async function asWritten(database: Database, from: Source, { texts, fields = [] }: AsWritten): Promise<Read> {
+export async function asWritten(
+  database: Database,
+  from: Source,
+  { texts, ids = [], fields = [] }: AsWritten,
+): Promise<Read> {
   const tree = await parseSql(database, from);
   const scans = await findScans(database, from.source, tree);
   // as it was asked, while the tree becomes what reads it
@@ -62,6 +69,15 @@ export async function asWritten(database: Database, from: Source, { texts, field
     const { scan, names } = file;
     const into = (name: string): string[] =>
       present.filter((column) => origins.get(column)!.some((origin) => meets(origin, scan, name)));
+    for (const [name, column] of scan.reader === "json" ? names : []) {
+      if (!into(name).some((result) => ids.includes(result))) continue;
+      const number = await respelledNumber(database, from.source, scan, column);
+      if (number === undefined) continue;
+      throw new UserError(
+        `${from.source}: a number in column ${column} of ${scan.file} does not stay as it is: ` +
+          `${number.written} becomes ${number.read}.\nWrite it as text there: ${JSON.stringify(column)}: "${number.written}"`,
+      );
+    }
     const used = [...names].filter(([name]) => into(name).length > 0).map(([, column]) => column);
     const asText: { one: Rewritten; isNeeded: boolean; results: string[] }[] = [];
     for (const one of await rewrittenColumns(database, from.source, scan, file.types, used, words)) {
