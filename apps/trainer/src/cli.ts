@@ -103,7 +103,7 @@ export function program(): Command {
     .option("--all", "use every held-out query")
     .option(
       "--nprobe <n...>",
-      "cells to visit, one row each (default: powers of two up to all cells)",
+      "cells to visit, one row each (default: powers of two up to all that hold items)",
       (text: string, before: number[] | undefined) => [...(before ?? []), integer(1)(text)],
     )
     .option(

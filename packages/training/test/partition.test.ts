@@ -1,4 +1,5 @@
 import { Random } from "@poeem/indexing-layer";
+import { silentProgress } from "@poeem/offline/progress";
 import { l2Normalize, logPartition, tiltToMean } from "@poeem/towers";
 import { beforeAll, expect, it } from "vitest";
 import { fitPartition } from "../src/artifact/partition.ts";
@@ -49,4 +50,21 @@ it("knows the sum over the rest of a clustered catalogue for unseen histories, a
   expect(Math.sqrt(total / exact.length)).toBeGreaterThan(0.3);
   expect(1 - left / total).toBeGreaterThan(0.95);
   expect(Math.abs(1 - left / total - r2)).toBeLessThan(0.03);
+}, 120_000);
+
+it("takes no more steps than there are query vectors to learn from", async () => {
+  const random = new Random(3);
+  const items = Float32Array.from({ length: 40 * DIM }, () => random.normal());
+  const of = async (numUsers: number) => {
+    const histories = toCsr(Array.from({ length: numUsers }, (_, user) => [user % 40, (user * 7 + 1) % 40]));
+    const totals: Record<string, number> = {};
+    await fitPartition(items, DIM, { scale: 1, tilt: TILT, histories, length: LENGTH }, 1, (name, total) => {
+      totals[name] = total;
+      return silentProgress(name, total, "");
+    });
+    return totals["fit partition"];
+  };
+  // two query vectors a user, one user in eight judges
+  expect(await of(80)).toBe(300);
+  expect(await of(320)).toBe(2 * 320 - 40);
 }, 120_000);

@@ -17,6 +17,8 @@ const JUDGES = 8;
 const MAX_ITEMS = 65_536;
 const SLICE = 512;
 const STEPS = 1500;
+// Few query vectors are learned in fewer: a step for each, and no fewer than these.
+const LEAST_STEPS = 300;
 const BATCH = 1024;
 const RATE = 0.03;
 
@@ -71,8 +73,9 @@ export async function fitPartition(
   const start = rowsOf(pick(numCenters)).map((value) => value * scale);
   const mean = logZ.reduce((sum, value) => sum + value, 0) / logZ.length;
   const bias = new Float32Array(numCenters).fill(mean - Math.log(numCenters) - scale / 2);
-  const fitted = await withProgress(startProgress("fit partition", STEPS, "steps"), (tick) =>
-    fit(queries.subarray(judges * dim), logZ.subarray(judges), start, bias, dim, random, tick),
+  const steps = Math.min(STEPS, Math.max(LEAST_STEPS, logZ.length - judges));
+  const fitted = await withProgress(startProgress("fit partition", steps, "steps"), (tick) =>
+    fit(queries.subarray(judges * dim), logZ.subarray(judges), start, bias, dim, steps, random, tick),
   );
   const end = judges || users.length;
   return { partition: fitted, r2: explained(fitted, queries.subarray(0, end * dim), logZ.subarray(0, end)) };
@@ -132,6 +135,7 @@ async function fit(
   centers: Float32Array,
   bias: Float32Array,
   dim: number,
+  steps: number,
   random: Random,
   tick: Tick,
 ): Promise<Partition> {
@@ -143,7 +147,7 @@ async function fit(
   ]);
   const [centerRows, biasRow] = variables as unknown as [tf.Tensor2D, tf.Tensor2D];
   const optimizer = new DenseOptimizer("adam", variables);
-  for (let step = 0; step < STEPS; step++) {
+  for (let step = 0; step < steps; step++) {
     const chosen = Uint32Array.from({ length: size }, () => random.integer(logZ.length));
     const rows = gather(queries, chosen, dim);
     const gradients = tf.tidy(() => {
@@ -157,7 +161,7 @@ async function fit(
       return [tf.matMul(tf.transpose(dLogits), x), tf.sum(dLogits, 0, true)] as const;
     });
     const named = { [variables[0]!.name]: gradients[0], [variables[1]!.name]: gradients[1] };
-    optimizer.apply(named, RATE * (1 - step / STEPS));
+    optimizer.apply(named, RATE * (1 - step / steps));
     tf.dispose(gradients as unknown as tf.Tensor[]);
     await tick(step + 1);
   }
