@@ -29,7 +29,9 @@ it.each(["FLOAT", "DOUBLE", "DECIMAL(6,3)"])("a price of type %s is its shortest
     expect(await idsFound(index, `p=${at}`)).toEqual(idsWhere((p) => p === at));
     expect(await idsFound(index, `p<=${at}`)).toEqual(idsWhere((p) => p <= at));
     // as a text a DECIMAL has all digits of its scale
-    expect(await idsFound(index, `p:${type.startsWith("DECIMAL") ? at.toFixed(3) : at}`)).toEqual(idsWhere((p) => p === at));
+    expect(await idsFound(index, `p:${type.startsWith("DECIMAL") ? at.toFixed(3) : at}`)).toEqual(
+      idsWhere((p) => p === at),
+    );
   }
   const fields = await fieldsOf(index);
   for (const { n } of PRODUCTS) expect(fields.get(`A${n}`)).toEqual({ p: price(n) });
