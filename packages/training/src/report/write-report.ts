@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
 import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
@@ -17,7 +18,7 @@ import { type Page, renderPage, type Section } from "./page.ts";
 import { evaluationTable, factTables } from "./tables.ts";
 import { trainingFigures } from "./training-figures.ts";
 
-export const REPORT_FILE = "report.html";
+export const REPORT_FILE = BESIDE.report;
 /** Items whose codes are counted; of a larger catalogue as many, spread evenly. */
 const MOST_CODES = 200_000;
 
