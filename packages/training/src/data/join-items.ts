@@ -5,7 +5,7 @@ import type { Database } from "./duckdb.ts";
 import type { EventSource } from "./event-sources.ts";
 import type { TypedColumn } from "./json-columns.ts";
 import { EXAMPLES, findRows } from "./problems.ts";
-import type { Finding } from "./types.ts";
+import type { Example, Finding } from "./types.ts";
 
 /** How events find their items: by the table `item_ids` of value and number. */
 export interface ItemJoin {
@@ -20,6 +20,8 @@ export interface ItemJoin {
 export interface UnknownItems extends Finding {
   /** Shows an id of either side; absent where all are known. */
   readonly sides?: string;
+  /** The same of each source that has any. */
+  readonly sources?: readonly { readonly source: string; readonly count: number; readonly sides: string }[];
 }
 
 /** A whole number without the zeros behind its point; NULL for all else. */
@@ -56,19 +58,25 @@ export async function joinItems(
         const key = keyOf({ sql: table.sql(column), type: columnType(table.type(column)) });
         const rows = await findRows(database, `${table.name} ANTI JOIN item_ids ON item_ids.value = ${key}`, key);
         const examples = rows.examples.map((one) => (source === "data.events" ? one : { source, ...one }));
-        found.push({ ...rows, examples });
+        found.push({ source, ...rows, examples });
       }
       const count = found.reduce((sum, rows) => sum + rows.count, 0);
       const examples = found.flatMap((rows) => rows.examples).slice(0, EXAMPLES);
       const [one] = await database.rows(`SELECT ${known}::VARCHAR AS id FROM items LIMIT 1`);
       const alike = await countAlike(database, `(SELECT DISTINCT ${sql}::VARCHAR AS value FROM ${unknown})`);
-      const sides =
-        `item ids such as ${shown(one!["id"], id.type)}, ` +
-        `event items such as ${shown(examples[0]!.value, item.type)}` +
+      const sidesOf = (example: Example): string =>
+        `item ids such as ${shown(one!["id"], id.type)}, event items such as ${shown(example.value, item.type)}` +
         (alike === 0
           ? ""
           : `; ${alike} of them ${alike === 1 ? "is" : "are"} the id of an item but for case and blanks`);
-      return { count, examples, sides };
+      return {
+        count,
+        examples,
+        sides: sidesOf(examples[0]!),
+        sources: found
+          .filter((rows) => rows.count > 0)
+          .map((rows) => ({ source: rows.source, count: rows.count, sides: sidesOf(rows.examples[0]!) })),
+      };
     },
   };
 }
