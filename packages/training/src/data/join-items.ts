@@ -1,4 +1,4 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted } from "@poeem/offline/progress";
 import { type ColumnType, columnType } from "./column-type.ts";
 import { keySql } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
@@ -96,7 +96,7 @@ async function joinNumbers(database: Database, sql: string, unknown: string): Pr
   const { count } = await findRows(database, `events SEMI JOIN spelled ON spelled.value = ${sql}`, sql);
   await database.run("INSERT INTO item_ids SELECT value, number FROM spelled");
   return (
-    `${formatCount(count)} events name an item by the same number in another spelling ` +
+    `${counted(count, "event")} ${count === 1 ? "names" : "name"} an item by the same number in another spelling ` +
     `(${JSON.stringify(one["value"])} is item ${JSON.stringify(one["item"])})`
   );
 }

@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { naming, UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { counted } from "@poeem/offline/progress";
 import { openManifest } from "@poeem/pq-core";
 import { type ChunkHeader, isChunk, readChunkHeader } from "@poeem/pq-core/write";
 import { openItemTowerFile } from "../artifact/item-tower-file.ts";
@@ -77,7 +78,7 @@ async function payloadFacts(file: string, { kind, seq, first, count, payload }: 
   if (kind === "filters") {
     const facets = Object.entries(await index.facets());
     return {
-      facets: Object.fromEntries(facets.map(([name, values]) => [name, `${Object.keys(values).length} values`])),
+      facets: Object.fromEntries(facets.map(([name, values]) => [name, counted(Object.keys(values).length, "value")])),
     };
   }
   if (kind === "codebook") {

@@ -1,4 +1,4 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import type { EvaluationRow, RowKind } from "../evaluate/evaluation.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import type { MetricName } from "../rank/metrics.ts";
@@ -64,7 +64,7 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
     id: "comparison",
     title: "Dense against index",
     description:
-      `Recall and NDCG over ${formatCount(queries)} held-out queries, with 95 % intervals. At ` +
+      `Recall and NDCG over ${counted(queries, "held-out query")}, with 95 % intervals. At ` +
       `recall@100 the index keeps ${formatPercent(index.recallAt100 / dense.recallAt100)} of what dense brute ` +
       `force finds${opq ? `, OPQ made afterwards ${formatPercent(opq.recallAt100 / dense.recallAt100)}` : ""}.`,
     legend: series.map(([, entry]) => entry),
@@ -105,7 +105,7 @@ function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 |
   return {
     id: "nprobe",
     title: `Recall@${k} against cells visited`,
-    description: `Of ${formatCount(nlist)} cells. ${
+    description: `Of ${counted(nlist, "cell")}. ${
       first === index.at(-1)
         ? "Fewer than all cost more than 1 % of the recall"
         : `Visiting ${formatCount(first.nprobe ?? 0)} of them, ${formatPercent(first.scanned)} of the items, gives ` +

@@ -4,7 +4,7 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { BESIDE } from "@poeem/offline/index-folder/own-files";
-import { formatCount, formatSeconds } from "@poeem/offline/progress";
+import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
 import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
 import { spreadEvenly } from "../data/gather.ts";
@@ -41,8 +41,8 @@ export async function writeReport(folder: string): Promise<void> {
       id: "quality",
       title: "What is found",
       intro:
-        `${formatCount(queries)}${queries < heldOut ? ` of ${formatCount(heldOut)}` : ""} held-out queries, ` +
-        `full ranking of all ${formatCount(evaluation.items)} items.`,
+        `${queries < heldOut ? `${formatCount(queries)} of ` : ""}${counted(heldOut, "held-out query")}, ` +
+        `full ranking of all ${counted(evaluation.items, "item")}.`,
       figures: evaluationFigures(evaluation, manifest.nlist, manifest.defaultNprobe),
       tables: [evaluationTable(evaluation)],
     });

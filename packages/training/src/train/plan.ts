@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import type { FittedConfig, Passes, PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/types.ts";
 import { eventOrder } from "./event-order.ts";
@@ -84,7 +84,7 @@ export function planTraining(config: FittedConfig, dataset: Dataset): TrainingPl
   throw new UserError(
     `too few training events to start the quantizer: index.bufferSize expected ${formatCount(bufferSize)} item ` +
       `vectors after the warm-up (index.warmup ${warmup}), got ${formatCount(gathered)} from ` +
-      `${formatCount(plan.totalSteps - plan.warmupSteps)} steps of training.batchSize ${formatCount(batchSize)}; ` +
+      `${counted(plan.totalSteps - plan.warmupSteps, "step")} of training.batchSize ${formatCount(batchSize)}; ` +
       `${would} would do`,
   );
 }
