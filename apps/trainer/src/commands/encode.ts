@@ -2,6 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { checkChangesTarget } from "@poeem/offline/index-folder/read";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { printable } from "@poeem/offline/printable";
 import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import { writeDelta } from "@poeem/pq-core/write";
 import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
@@ -30,7 +31,7 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
     throw new UserError("expected --items, --ids with --vectors, or --remove");
   const { added, updated, removed, unknown, ...artifact } = await writeDelta(index, { items, remove });
   const counts = { added, updated, removed, unknown: unknown.map(String) };
-  const some = `${unknown.slice(0, MOST_NAMED).join(", ")}${unknown.length > MOST_NAMED ? ", …" : ""}`;
+  const some = `${printable(unknown.slice(0, MOST_NAMED).join(", "))}${unknown.length > MOST_NAMED ? ", …" : ""}`;
   if (added + updated + removed === 0) {
     const { version, manifest } = index;
     if (options.json) report(true, { out: null, version, items: manifest.numItems, ...counts, bytes: 0 }, "");

@@ -5,7 +5,7 @@ import { textSql } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
 import { type KeptTable, keepTable, type Wanted } from "./kept-table.ts";
 import { findRows, type Problem } from "./problems.ts";
-import { GIVEN_SIDES, SIDE } from "./side.ts";
+import { GIVEN_SIDES, givenSide, SIDE } from "./side.ts";
 
 /** The rows of one SQL of events, and what it is called in errors. */
 export interface EventSource {
@@ -99,5 +99,8 @@ export async function wrongParts(
   const value = table.sql(column);
   const known = names.map((name) => `'${name}'`).join(", ");
   const rows = `${table.name} WHERE coalesce(lower(trim(${value}::VARCHAR)) NOT IN (${known}), true)`;
-  return [{ what: `none of ${names.join(", ")} in ${column}`, ...(await findRows(database, rows, value)) }];
+  const found = await findRows(database, rows, value);
+  const ofUsers = found.examples.some(({ value }) => value !== null && givenSide(value) === SIDE.foldIn);
+  const hint = ofUsers ? " (a history is a user's, so history and fold-in need events.user)" : "";
+  return [{ what: `none of ${names.join(", ")} in ${column}${hint}`, ...found }];
 }

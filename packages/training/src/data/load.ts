@@ -51,7 +51,10 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
     const untitled = items.fields.has("title")
       ? undefined
       : "items have no title: there is no items.title in the configuration and no column title in data.items";
-    const notes = [untitled, note, sides].filter((line) => line !== undefined);
+    const blank = events.contexts.flatMap(({ name, values }) =>
+      values.length > 0 ? [] : [`events.context: ${name} is blank in every event, and so is no part of a question`],
+    );
+    const notes = [untitled, note, sides, ...blank].filter((line) => line !== undefined);
     const hashes = hashesOf(ids, items, events);
     return {
       ids,

@@ -35,12 +35,18 @@ async function factsOf(file: string, bytes: Uint8Array): Promise<Facts> {
   );
 }
 
+/** Kinds of chunks that hold a range of blocks, items or ids. */
+const RANGES: ReadonlySet<string> = new Set(["lists", "items", "lookup"]);
+
 async function chunkFacts(file: string, bytes: Uint8Array): Promise<Facts> {
   const { payload, ...header } = readChunkHeader(bytes);
+  const { first, count, ...rest } = header;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return {
     file: "chunk",
-    ...header,
+    ...rest,
+    // all others are of the whole index
+    ...(RANGES.has(header.kind) && { first, count }),
     bytes: bytes.length,
     payload: payload.length,
     sha256,

@@ -2,7 +2,7 @@ import { counted, formatCount } from "@poeem/offline/progress";
 import type { EvaluationRow, RowKind } from "../evaluate/evaluation.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import type { MetricName } from "../rank/metrics.ts";
-import { acrossAt, bars, baseAxis, type Figure, type LegendEntry, line, SERIES, valueAxis } from "./chart.ts";
+import { acrossAt, bars, baseAxis, type Figure, type LegendEntry, line, SERIES, shareAxis } from "./chart.ts";
 import { BAR_GAPS, errorBars } from "./error-bars.ts";
 import { formatFigure, formatPercent } from "./format.ts";
 
@@ -74,7 +74,7 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
         data: SHOWN.map(([, short]) => short),
         axisLabel: { interval: 0, fontSize: narrow ? 11 : 12 },
       }),
-      yAxis: valueAxis(),
+      yAxis: shareAxis(),
       series: series.flatMap(([row, { color }], s) => [
         bars(
           SHOWN.map(([name]) => row[name]),
@@ -121,7 +121,7 @@ function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 |
         data: index.map(({ nprobe }) => String(nprobe)),
         boundaryGap: false,
       }),
-      yAxis: valueAxis({ scale: true }),
+      yAxis: shareAxis({ scale: true }),
       series: [
         line(
           index.map((row) => row[name]),
@@ -179,7 +179,10 @@ function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 5
     ],
     option: () => ({
       xAxis: baseAxis("bytes per item", { type: "category", data: sizes.map(String) }),
-      yAxis: valueAxis({ scale: true, max: ({ max }: { max: number }) => Math.max(max, dense[name]) * 1.02 }),
+      yAxis: shareAxis({
+        scale: true,
+        max: ({ max }: { max: number }) => Math.min(1, Math.max(max, dense[name]) * 1.02),
+      }),
       series: kinds.toReversed().map(({ kind, at }) => {
         const style = { width: 2, type: kind === "ivf-pq" ? "dotted" : "solid" };
         return line(

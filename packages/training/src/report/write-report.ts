@@ -85,7 +85,7 @@ function highlights(
         value: formatFigure(index[metric]),
         name: `recall@${k} through the index, ${formatPercent(index.scanned)} scanned`,
       },
-      { value: formatPercent(index[metric] / dense[metric]), name: "of the recall of dense brute force" },
+      { value: formatPercent(index[metric] / dense[metric]), name: "share of dense brute force's recall" },
     );
   }
   const last = log?.records.at(-1);
