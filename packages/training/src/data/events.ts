@@ -9,6 +9,7 @@ import { joinItems, type UnknownItems } from "./join-items.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
 import { findRows, type Problem, refuse } from "./problems.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
+import { timeCure } from "./value-cures.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -27,7 +28,10 @@ export async function readEvents(
   const { whole, sources } = await keepEvents(database, config, {
     texts,
     values: time === undefined ? [] : [time],
-    check: (types, source) => checkTypes(source, uses, types),
+    check: (types, source, sql) =>
+      checkTypes(source, uses, types, (column, type) =>
+        timeCure((query) => database.ask(source, query), `(${sql})`, column, type),
+      ),
   });
   const { count: rows } = whole;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
