@@ -9,11 +9,16 @@ import { configKeys, referenceMarkdown } from "@poeem/training/config/reference"
 const ROOT = resolve(import.meta.dirname, "..");
 const SOURCES = join(ROOT, "packages/training/src/config");
 const SECTIONS = ["data", "items", "events", "split", "model", "index", "training"];
+/** Files that are not called as their section is: index.ts would be the folder's own. */
+const FILES: Readonly<Record<string, string>> = { index: "index-section" };
 
 /** Key → its comment, of all keys of the schema. */
 export function schemaComments(): Record<string, string> {
   const read = (file: string): string => readFileSync(join(SOURCES, `${file}.ts`), "utf8");
-  return Object.assign(commentsIn(read("schema")), ...SECTIONS.map((name) => commentsIn(read(name), name)));
+  return Object.assign(
+    commentsIn(read("schema")),
+    ...SECTIONS.map((name) => commentsIn(read(FILES[name] ?? name), name)),
+  );
 }
 
 /** Comments that stand right above a key; what a key lies in is told by how far it is indented. */

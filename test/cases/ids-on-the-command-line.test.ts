@@ -139,6 +139,13 @@ describe("every id can be named", () => {
     ]);
   });
 
+  it("numbers may be written with zeros, as in a file that is imported", async () => {
+    for (const seven of ["7", "007", "7.0", " 7"]) {
+      expect(await left(numbers, "--remove", "--", seven), seven).toEqual(["0", "8", "9"]);
+      expect(await left(numbers, "--remove", seven, "--remove", "9"), seven).toEqual(["0", "8"]);
+    }
+  });
+
   it("new items are named alike", async () => {
     const vectors = join(folder, "v.f32");
     await writeFile(vectors, new Uint8Array(floats(2 * DIM).buffer));
@@ -183,14 +190,26 @@ describe("what is no id is told, with its option and line", () => {
     ["odd", ["--remove", '"a,b'], /^poeem: --remove: expected a closing quote/],
     ["odd", ["--remove", "@none.txt"], /^poeem: --remove @none\.txt: no such file; an id .* is written @@none\.txt\n$/],
     ["odd", ["a"], /^poeem: expected no argument but options, got a\n$/],
-    ["numbers", ["--remove", "007"], /^poeem: --remove: expected integers of 0 to 4294967295, .* got "007"\n$/],
-    ["numbers", ["--remove", " 7"], /^poeem: --remove: expected integers .* got " 7"\n$/],
+    ["numbers", ["--remove", "7.5"], /^poeem: --remove: expected integers of 0 to 4294967295, .* got "7\.5"\n$/],
+    ["numbers", ["--remove", "-7"], /^poeem: --remove: expected integers .* got "-7"\n$/],
+    [
+      "odd",
+      ["--remove", "a,plain", "--remove", "b"],
+      /^poeem: --remove "a,plain": no such .*: --remove a --remove plain\n$/,
+    ],
+    [
+      "odd",
+      ["--history", "a,plain", "--history", "b"],
+      /^poeem: --history "a,plain": no such item, but there are items/,
+    ],
+    ["numbers", ["--remove", "7,008", "--remove", "9"], /^poeem: --remove "7,008": no such item, but there are items/],
     ["numbers", ["--remove", "@"], /line 3: expected integers of 0 to 4294967295, .* got "x"\n$/],
   ])("in %s, %j", async (name, options, expected) => {
     const file = join(folder, "bad.txt");
     await writeFile(file, "7\n\nx\n");
     const given = options.map((option) => (option === "@" ? `@${file}` : option));
-    const { error } = await run("encode", "--index", join(folder, name), "--out", join(folder, "none"), ...given);
+    const command = options[0] === "--history" ? ["search"] : ["encode", "--out", join(folder, "none")];
+    const { error } = await run(...command, "--index", join(folder, name), ...given);
     expect(error).toMatch(expected);
   });
 
@@ -203,7 +222,7 @@ describe("what is no id is told, with its option and line", () => {
 
   it("in a search, as in encode", async () => {
     const asked = (history: string) => run("search", "--index", numbers, "--history", history);
-    expect((await asked("007")).error).toMatch(/^poeem: --history: expected integers of 0 to 4294967295/);
+    expect((await asked("x")).error).toMatch(/^poeem: --history: expected integers of 0 to 4294967295/);
     expect((await asked("5")).error).toBe('poeem: --history: expected ids of items of this index, got "5"\n');
   });
 });

@@ -21,9 +21,9 @@ it("the SQL that a refusal names makes the training run, for times and for numbe
     return /SQL that would do: (.*)$/.exec((error as Error).message)![1]!;
   };
   const prices = await refused("SELECT * FROM 'items.csv'", "SELECT * FROM 'events.csv'");
-  expect(prices).toBe("replace(Preis, ',', '.')::DOUBLE AS Preis");
+  expect(prices).toBe(`replace("Preis", ',', '.')::DOUBLE AS "Preis"`);
   const times = await refused(sql(prices, "items"), "SELECT * FROM 'events.csv'");
-  expect(times).toBe("strptime(ts, '%d.%m.%Y %H:%M') AS ts");
+  expect(times).toBe(`strptime("ts", '%d.%m.%Y %H:%M') AS "ts"`);
   const { train } = await writeCase(
     files,
     caseConfig({ items: sql(prices, "items"), events: sql(times, "events") }, changed),

@@ -158,7 +158,7 @@ describe("ids", () => {
   it.each([
     [".", "expected an id other than"],
     ["..", "expected an id other than"],
-    ["", "expected a non-empty string"],
+    ["", "expected an id, got none"],
     ["\ud800", "expected well-formed Unicode"],
     ["x".repeat(MAX_ID_BYTES + 1), 'expected at most 512 bytes of UTF-8, got 513 ("xxxxxxxxxxxxxxxxxxxx…")'],
     ["é".repeat(257), "expected at most 512 bytes of UTF-8, got 514"],

@@ -1,5 +1,5 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
-import { FormatError, InputError } from "@poeem/pq-core";
+import { FormatError, InputError, QUOTED, unescapeTerm } from "@poeem/pq-core";
 import { STORES } from "@poeem/publish/stores";
 import { BACKENDS } from "@poeem/training/backend/backend";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
@@ -25,12 +25,13 @@ const storeOptions = (command: Command): Command => {
   return command.option(...json);
 };
 
+const PAIR = new RegExp(`^(?:"(?<quoted>${QUOTED})"|(?<bare>[^=]+))=(?<value>.*)$`, "s");
+
 /** As in `--context device=phone --context country=ch`; a name with a = in it stands in quotes. */
 const contextPair = (text: string, before: Record<string, string> = {}): Record<string, string> => {
-  const { quoted, bare, value } =
-    /^(?:"(?<quoted>(?:[^"\\]|\\["\\])+)"|(?<bare>[^=]+))=(?<value>.*)$/s.exec(text)?.groups ?? {};
+  const { quoted, bare, value } = PAIR.exec(text)?.groups ?? {};
   if (value === undefined) throw new InvalidArgumentError(`expected name=value, got ${text}.`);
-  return { ...before, [quoted?.replace(/\\(["\\])/g, "$1") ?? bare!]: value };
+  return { ...before, [quoted === undefined ? bare! : unescapeTerm(quoted)]: value };
 };
 
 const repeated = (text: string, before: readonly string[] = []): string[] => [...before, text];

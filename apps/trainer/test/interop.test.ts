@@ -137,6 +137,10 @@ describe("poeem import, search --vectors and export", () => {
       expect((await index.items(ordinals)).map(({ id }) => id)).toEqual([1002]);
     }
     expect(await imported("a.csv", "--id", "sku", "--fields", "name,kind")).toMatchObject({ itemsWithoutRow: 291 });
+    await writeFile(join(folder, "q.csv"), 'sku,"a,b",c\n1000,x,y\n');
+    await imported("q.csv", "--id", "sku", "--fields", '"a,b", c');
+    const quoted = await openIndexDirectory(out);
+    expect(await quoted.items(await quoted.ordinals([1000]))).toEqual([{ id: 1000, fields: { "a,b": "x", c: "y" } }]);
 
     await writeFile(join(folder, "b.csv"), "id,x\n1000,1\n01000,2\n");
     await writeFile(join(folder, "c.csv"), "id,x\nq,1\n");

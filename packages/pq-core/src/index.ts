@@ -31,3 +31,4 @@ export { formatFilter } from "./search/format-filter.ts";
 export type { Merge } from "./search/merge.ts";
 export { MAX_K, type SearchOptions, type SearchResult } from "./search/options.ts";
 export type { Index } from "./search/pq-index.ts";
+export { QUOTED, unescapeTerm } from "./search/terms.ts";

@@ -45,6 +45,5 @@ export {
 } from "./text/embedding-bag.ts";
 export { fnv1a32 } from "./text/hash.ts";
 export { normalForm } from "./text/normal-form.ts";
-export { normalizeText } from "./text/rules-v1.ts";
 export { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures, words } from "./text/tokenizer.ts";
 export type { TowerWeights } from "./tower.ts";

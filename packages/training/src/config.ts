@@ -6,6 +6,7 @@ import type { z } from "zod";
 import { checkConfig } from "./config/check.ts";
 import { type HistoryForm, historyForm } from "./config/model.ts";
 import { describeProblems } from "./config/problems.ts";
+import { withoutRetired } from "./config/retired.ts";
 import { SCHEMA } from "./config/schema.ts";
 import { type SplitKind, splitKind } from "./config/split.ts";
 
@@ -35,16 +36,20 @@ export function defineConfig(config: PoeemConfigInput): PoeemConfigInput {
  * @throws UserError that names every wrong key, or settings that contradict each other
  */
 export function resolveConfig(input: unknown, where: string): PoeemConfig {
-  const config = readConfig(input, where);
-  checkConfig(config, where);
+  const config = parse(input, where);
+  checkConfig(config, input as PoeemConfigInput, where);
   return config;
 }
 
 /**
  * The same without a look at what contradicts itself: an index keeps the configuration that it was trained with, and
- * earlier versions let more through.
+ * earlier versions let more through, and had keys that did nothing.
  */
 export function readConfig(input: unknown, where: string): PoeemConfig {
+  return parse(withoutRetired(input), where);
+}
+
+function parse(input: unknown, where: string): PoeemConfig {
   const parsed = SCHEMA.safeParse(input, { reportInput: true });
   if (parsed.success) {
     const { split, model, ...rest } = parsed.data;

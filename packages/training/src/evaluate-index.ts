@@ -12,12 +12,12 @@ import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
-import { heldOutFacts } from "./data/report.ts";
+import { heldOutFacts, nothingHeldOut } from "./data/report.ts";
 import type { QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
 import { checkData, checkHeldOut, checkSplit } from "./evaluate/check-split.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
-import { measureAll } from "./evaluate/evaluation.ts";
+import { filledCells, measureAll } from "./evaluate/evaluation.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
 import { sampleQueries } from "./rank/sample-queries.ts";
 
@@ -53,10 +53,10 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   checkData(index.manifest, raw, config, names);
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
-  checkHeldOut(index.manifest, raw, config, dataset, names);
+  checkHeldOut(index.manifest, dataset, names);
   const dense = await readItemVectors(options.index, index, dataset.ids.length);
   const queries = sampleQueries(dataset.test, options.all ? dataset.test.count : options.queries);
-  if (queries.count === 0) throw new UserError("nothing to evaluate: the split holds out no query");
+  if (queries.count === 0) throw new UserError(`nothing to evaluate: ${nothingHeldOut(config)}`);
 
   const unnamed = unnamedQueries(queries, raw, config);
   const rows = await measureAll({
@@ -70,7 +70,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     baselines: baselinesFor(queries, raw, config, dataset),
     afterwards: options.afterwards === true ? [bytesPerItem(index.manifest)] : (options.afterwards ?? []),
     seed: config.training.seed,
-    probes: options.nprobe?.map((nprobe) => Math.min(nprobe, Math.max(1, index.manifest.nlist))),
+    probes: options.nprobe,
     startProgress: options.startProgress,
   });
   const { testQueries: heldOut, ...facts } = heldOutFacts(dataset);
@@ -82,6 +82,8 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     heldOut,
     ...facts,
     unnamedQueries: unnamed?.length ?? null,
+    cells: Math.max(1, index.manifest.nlist),
+    emptyCells: Math.max(1, index.manifest.nlist) - filledCells(index),
     seconds: (performance.now() - started) / 1000,
     rows,
   };

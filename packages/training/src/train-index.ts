@@ -72,13 +72,13 @@ export async function trainIndex({
   const filters = filterColumns(raw, asked);
   const dataset = buildDataset(raw, asked);
   const data = dataFacts(raw, dataset);
-  for (const line of describeData(asked.name, data)) say(line);
+  for (const line of describeData(asked, data)) say(line);
   for (const line of describeDoubts(raw, asked, dataset.train.texts)) say(line);
   const config = fitConfig(asked, dataset);
   for (const line of describeFit(asked, config, dataset)) say(line);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
-    { config, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
+    { config: asked, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
     options.checkpointEvery,
   );
   const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);
@@ -175,5 +175,5 @@ async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   const node = `v${process.versions.node.split(".")[0]}`;
   const tokenizer = String(DEFAULT_TOKENIZER.version);
-  return { poeem: version, checkpoint: "3", tfjs: tf.version_core, node, tokenizer };
+  return { poeem: version, checkpoint: "4", tfjs: tf.version_core, node, tokenizer };
 }

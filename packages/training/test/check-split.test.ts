@@ -19,11 +19,11 @@ async function made(parts: Parameters<typeof load>[0], overrides: Partial<PoeemC
   const dataset = buildDataset(raw, config);
   const training = { config, dataHash: raw.hash, heldOutHash: dataset.heldOutHash };
   /** Evaluates an index of that training by this configuration and data. */
-  const check = (trained: { config: PoeemConfig; dataHash: string; heldOutHash?: string | undefined }): void => {
+  const check = (trained: { config: PoeemConfig; dataHash: string; heldOutHash: string }): void => {
     const manifest = { training: trained } as unknown as Manifest;
     checkSplit(manifest, config, names);
     checkData(manifest, raw, config, names);
-    checkHeldOut(manifest, raw, config, dataset, names);
+    checkHeldOut(manifest, dataset, names);
   };
   return { training, check };
 }
@@ -55,13 +55,7 @@ describe("an index is evaluated by the split that it was trained with", () => {
 
   it("and not by rules of another version of what is one query", async () => {
     const plain = await made({ items, events: rows(QUERIES) });
-    const spelled = await made({ items, events: rows(QUERIES.map((query) => `${query}!`)) });
-    const user = await made({ items, events: rows(QUERIES.map((q) => `${q}!`)) }, { split: { columns: ["user"] } });
-    const before = { heldOutHash: undefined };
-    expect(() => plain.check({ ...plain.training, ...before })).not.toThrow();
-    expect(() => user.check({ ...user.training, ...before })).not.toThrow();
     const message = /was trained by a version of poeem that holds out other queries/;
-    expect(() => spelled.check({ ...spelled.training, ...before })).toThrow(message);
     expect(() => plain.check({ ...plain.training, heldOutHash: "00" })).toThrow(message);
   });
 });

@@ -1,6 +1,6 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { takeList, takeOne } from "../src/data/column-cures.ts";
+import { takeList, takeMember, takeOne } from "../src/data/column-cures.ts";
 import { columnType } from "../src/data/column-type.ts";
 
 let instance: DuckDBInstance;
@@ -33,3 +33,18 @@ it.each<[string, string, unknown, unknown]>([
   expect(await read(`SELECT ${takeOne(column, type)} ${rows}`)).toEqual([[one]]);
   connection.closeSync();
 });
+
+it.each(["name", 'a"b', "c'd", "e\\f", "a.b", "$x", "/y", "größe", "select"])(
+  "and that for a member of JSON %s",
+  async (key) => {
+    const connection = await instance.connect();
+    const value = (json: unknown): string => `'${JSON.stringify(json).replaceAll("'", "''")}'::JSON`;
+    const read = async (json: unknown, inArray: boolean) => {
+      const sql = `SELECT ${takeMember("order", key, inArray)} FROM (SELECT ${value(json)} AS "order")`;
+      return (await connection.runAndReadAll(sql)).getRowsJson();
+    };
+    expect(await read({ other: 1, [key]: "x" }, false)).toEqual([["x"]]);
+    expect(await read([{ [key]: "x" }, { [key]: "y" }], true)).toEqual([[["x", "y"]]]);
+    connection.closeSync();
+  },
+);

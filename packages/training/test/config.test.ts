@@ -81,6 +81,7 @@ describe("settings that contradict each other", () => {
       { training: { earlyStopping: 3, validations: 0 } },
       "training.earlyStopping expected 0 where nothing is validated",
     ],
+    [{ training: { margin: 0.2 } }, 'training.margin is for training.objective "hinge", got "softmax"'],
     [{ index: { nlist: 0, routing: 1 } }, "index.routing expected 0 without cells (index.nlist 0), got 1"],
     [{ model: { dim: 60 } }, "model.dim expected a multiple of index.numSubQuantizers (32), got 60"],
     [{ split: { share: 0.1 } }, 'split.share is for a split by time or by user, got split.by "hash"'],
@@ -112,8 +113,24 @@ describe("settings that contradict each other", () => {
     { model: { minGram: 4 } },
     { index: { nlist: 0, nprobe: 1 } },
     { index: { nprobe: 64 } },
+    { training: { margin: 0.2, objective: "hinge" } },
   ])("are not seen where there are none: %j", (changed) => {
     resolve(changed);
+  });
+});
+
+describe("keys that did nothing in a training", () => {
+  const retired = { index: { distortion: 1, nlist: 8 }, training: { codebookLearningRate: 0.05 } };
+
+  it("are unknown in a new configuration, and read over in that of an index", () => {
+    expect(() => resolve(retired)).toThrow(
+      /index: Unrecognized key "distortion".*; training: Unrecognized key "codebookL/,
+    );
+    const { index, training } = readConfig({ ...base, ...retired }, "an index");
+    expect(index).toMatchObject({ nlist: 8 });
+    expect({ ...index, ...training }).not.toHaveProperty("distortion");
+    expect(training).not.toHaveProperty("codebookLearningRate");
+    expect(() => readConfig({ ...base, index: { distortions: 1 } }, "an index")).toThrow("Unrecognized key");
   });
 });
 

@@ -1,10 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
+import { type PoeemConfig, type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { textsFromColumns } from "../src/data/item-texts.ts";
+import type { LoadedData } from "../src/data/load.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
-import { load } from "./make-data.ts";
+import { ITEM_IDS, load } from "./make-data.ts";
 
 // each case starts a database, which takes seconds on a busy machine
 vi.setConfig({ testTimeout: 120_000 });
@@ -50,14 +51,14 @@ describe("what is wrong with data is said once, with counts and the first rows",
       { items, events: events.map((event) => ({ ...event, time: "soon" })) },
       users,
       "data.events: expected numbers, dates or timestamps in column time (events.time), got type VARCHAR; " +
-        "SQL that would do: time::TIMESTAMP AS time",
+        'SQL that would do: "time"::TIMESTAMP AS "time"',
     ],
     [
       "several users a row",
       { items, events: events.map((event) => ({ ...event, user: ["u1", "u2"] })) },
       users,
       "data.events: expected one value per row in column user (events.user), got type VARCHAR[]; " +
-        "SQL that would do: user[1] AS user",
+        'SQL that would do: "user"[1] AS "user"',
     ],
     [
       "no known item",
@@ -99,8 +100,8 @@ describe("what is wrong with data is said once, with counts and the first rows",
     expect(dataset.eventItem).toEqual(buildDataset(clean.raw, clean.config).eventItem);
     const facts = dataFacts(raw, dataset);
     expect(facts).toMatchObject({ trainingEvents: dataset.eventItem.length, trainingQueries: 3, testQueries: 3 });
-    expect(describeData("t", facts)).toContain(sides);
-    expect(describeData("t", facts)).toContain(
+    expect(describeData(config, facts)).toContain(sides);
+    expect(describeData(config, facts)).toContain(
       'left out 4 events of unknown items (row 2: "x", row 3: "y", row 4: "x"); --strict makes them an error',
     );
     await expect(load(rows, { events: users }, { strict: true })).rejects.toThrow(
@@ -165,9 +166,9 @@ describe("features of items", () => {
   });
 
   it.each<[unknown, string]>([
-    [true, "expected numbers in column size (KEY), got type BOOLEAN; SQL that would do: size::INTEGER AS size"],
+    [true, 'expected numbers in column size (KEY), got type BOOLEAN; SQL that would do: "size"::INTEGER AS "size"'],
     ["much", '1 row with no number in column size (KEY) (row 1: "much")'],
-    [[1], "expected numbers in column size (KEY), got type BIGINT[]; SQL that would do: size[1] AS size"],
+    [[1], 'expected numbers in column size (KEY), got type BIGINT[]; SQL that would do: "size"[1] AS "size"'],
   ])("refuse %o where a number is expected", async (size, message) => {
     const wrong = { items: [{ id: "a", title: "A", size }], events: [{ query: "q", item: "a" }] };
     for (const key of ["inputs", "numbers"]) {
@@ -205,5 +206,23 @@ describe("a config that cannot be split", () => {
     expect(() => buildDataset(raw, config)).toThrow(/split: expected times to split by, got 5 in more than 90 %/);
     const all = await load({ items, events }, { events: users, split: { testModulus: 1 } });
     expect(() => buildDataset(all.raw, all.config)).toThrow(/expected events left to train on, got none/);
+  });
+
+  it("says before the training that it leaves nothing to evaluate, with what would", async () => {
+    const line = (rows: { config: PoeemConfig; raw: LoadedData }) =>
+      describeData(rows.config, dataFacts(rows.raw, buildDataset(rows.raw, rows.config))).find((one) =>
+        one.startsWith("nothing to evaluate later: the split holds out no query"),
+      );
+    for (const count of [2, 5, 10, 20, 50]) {
+      const few = Array.from({ length: count }, (_, e) => ({ query: `words ${e}`, item: ITEM_IDS[e % 30]! }));
+      const rows = { items: ITEM_IDS.map((id) => ({ id, title: id })), events: few };
+      const loaded = await load(rows);
+      const { test } = buildDataset(loaded.raw, loaded.config);
+      const cure = '(split.by "hash"): a split.testModulus below 10 holds out more, or another split.by';
+      if (test.count === 0) expect(line(loaded)).toContain(cure);
+      else expect(line(loaded)).toBeUndefined();
+    }
+    const off = await load({ items, events }, { events: users, split: { testModulus: 0 } });
+    expect(line(off)).toContain('(split.by "hash"): split.testModulus is 0');
   });
 });

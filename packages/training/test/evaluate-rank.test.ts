@@ -1,4 +1,6 @@
 import { Random } from "@poeem/indexing-layer";
+import { openArtifact, scalarKernel } from "@poeem/pq-core";
+import { createCodebook, encode as encodeItems, writeArtifact } from "@poeem/pq-core/write";
 import { type QueryVectors, rowsOf } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -6,7 +8,7 @@ import { bytesPerItem } from "../src/artifact/summary.ts";
 import { useBackend } from "../src/backend/backend.ts";
 import { listOf, toCsr } from "../src/data/csr.ts";
 import { indexAfterwards } from "../src/evaluate/afterwards.ts";
-import { measureAll, probeLadder } from "../src/evaluate/evaluation.ts";
+import { filledCells, measureAll, probeLadder } from "../src/evaluate/evaluation.ts";
 import { rankExhaustively } from "../src/rank/dense-rank.ts";
 import { decodedVectors, rankWithIndex } from "../src/rank/index-rank.ts";
 import { overlapAtK } from "../src/rank/metrics.ts";
@@ -164,8 +166,48 @@ describe("an evaluation", () => {
     expect(overlapAtK(exact, exact, 10)).toBe(1);
   });
 
+  it("ends at the cells that have an item, past which every row is the same", async () => {
+    const shape = { dim, nlist: 8, numSubQuantizers: 4, nbits: 4 } as const;
+    const centroids = new Float32Array(16 * dim).fill(0.1);
+    // five cells far from every item
+    const coarse = Float32Array.from({ length: 8 * dim }, (_, i) => (i < 3 * dim ? items[i]! : 1e3));
+    const codebook = createCodebook({
+      ...{ ...shape, metric: "innerProduct", byResidual: true, coarseCentroids: coarse, centroids },
+    });
+    const ids = Array.from({ length: count }, (_, i) => i);
+    const written = await writeArtifact({
+      codebook,
+      ...encodeItems(codebook, items),
+      ids: Uint32Array.from(ids),
+      defaultNprobe: 6,
+    });
+    const chunks = new Map(written.chunks.map(({ key, bytes }) => [key, bytes]));
+    const source = { get: async (key: string) => chunks.get(key)! };
+    const index = await openArtifact(source, written.manifestBytes, { kernel: scalarKernel });
+    expect(filledCells(index)).toBe(3);
+    const queries = makeQueries(20, 3);
+    const ask: QueryEncoder = (query) => queries[query]!;
+    const relevant = toCsr(queries.map(() => [1]));
+    const none = toCsr(queries.map(() => []));
+    const measured = async (probes?: number[]) => {
+      const rows = await measureAll({
+        ...{ index, ids, dense: items, encode: ask, encodeFor: async () => ask, relevant, seen: none, probes },
+        ...{ unnamed: undefined, baselines: [], afterwards: [], seed: 1 },
+      });
+      return rows.filter(({ kind }) => kind === "index").map(({ name, nprobe }) => [name, nprobe]);
+    };
+    expect(await measured()).toEqual([
+      ["index", 1],
+      ["index", 2],
+      ["index (default nprobe)", 3],
+    ]);
+    expect(await measured([2, 5, 8])).toEqual([
+      ["index", 2],
+      ["index (default nprobe)", 3],
+    ]);
+  });
+
   it("visits powers of two of the cells, the default and all", () => {
-    expect(probeLadder(0, 1)).toEqual([1]);
     expect(probeLadder(1, 1)).toEqual([1]);
     expect(probeLadder(20, 3)).toEqual([1, 2, 3, 4, 8, 16, 20]);
   });

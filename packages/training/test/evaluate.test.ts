@@ -87,6 +87,18 @@ describe("rankingMetrics", () => {
     expect(rankingMetrics([[1]], toCsr([[1]])).margin95.hitAt1).toBe(0);
   });
 
+  it("says the same of the same queries in any order, to the last digit", () => {
+    const random = new Random(5);
+    const lists = Array.from({ length: 200 }, () => Array.from(random.permutation(120)));
+    const relevant = lists.map(() => Array.from(random.permutation(120)).slice(0, 1 + random.integer(30)));
+    const order = Array.from(random.permutation(200));
+    const moved = rankingMetrics(
+      order.map((i) => lists[i]!),
+      toCsr(order.map((i) => relevant[i]!)),
+    );
+    expect(moved).toEqual(rankingMetrics(lists, toCsr(relevant)));
+  });
+
   it("measures overlap against the exact list", () => {
     expect(overlapAtK([[1, 2, 3, 4]], [[4, 3, 9, 8]], 4)).toBe(0.5);
     expect(overlapAtK([[1, 2, 3, 4]], [[4, 3, 9, 8]], 2)).toBe(0);

@@ -1,9 +1,10 @@
 import { Random } from "@poeem/indexing-layer";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type PoeemConfigInput, readConfig, resolveConfig } from "../src/config.ts";
 import type { Dataset } from "../src/data/types.ts";
 import { describeFit, fitConfig } from "../src/train/fit-config.ts";
-import { planTraining } from "../src/train/plan.ts";
+import { HistoryBatchBuilder } from "../src/train/history-batch.ts";
+import { planSteps, planTraining } from "../src/train/plan.ts";
 import { readers } from "./histories.ts";
 import { things } from "./texts.ts";
 
@@ -81,6 +82,42 @@ describe("settings that follow from the data", () => {
       { ...shape, numUsers: 1 + random.integer(most) },
     );
     planTraining(config, dataset);
+  });
+});
+
+describe("one user with a history among many without", () => {
+  const split = { testModulus: 0, validation: 0 } as const;
+  const index = { numSubQuantizers: 8 };
+  const model = { dim: 16, hiddenDim: 0, itemNorm: "free" } as const;
+  const alone = (numUsers: number, overrides: Partial<PoeemConfigInput> = {}) =>
+    readers({ split, model, index, training: {}, ...overrides }, { numUsers, perUser: 1, ofFirst: 4 });
+
+  it("gets as many epochs as start the quantizer, none of whose steps is counted twice", () => {
+    const count = vi.spyOn(HistoryBatchBuilder.prototype, "fewestCandidates");
+    const { config, dataset } = alone(1000);
+    expect(config.training.epochs).toBeLessThanOrEqual(64);
+    const { totalSteps } = planSteps(config, dataset, config.training);
+    expect(count.mock.calls.length).toBeLessThanOrEqual(totalSteps);
+    count.mockRestore();
+    planTraining(config, dataset);
+  });
+
+  it("is refused, with what helps, where that would be more epochs than anybody waits for", () => {
+    const count = vi.spyOn(HistoryBatchBuilder.prototype, "fewestCandidates");
+    expect(() => alone(20_000, { index: { ...index, nbits: 8 } })).toThrow(
+      "too few training events have a history: expected 256 item vectors to start the quantizer from, one for each " +
+        "centroid; leave users with a single item out of data.events, or add users with more",
+    );
+    // 19 steps an epoch: after two epochs it is plain
+    expect(count.mock.calls.length).toBeLessThanOrEqual(19 * 18);
+    count.mockRestore();
+    const { config, dataset } = alone(20_000, {
+      index: { ...index, nbits: 8, bufferSize: 1024 },
+      training: { epochs: 3 },
+    });
+    expect(() => planTraining(config, dataset)).toThrow(
+      /got \d+ from \d+ steps of training.batchSize 1,024; leave users with a single item out of data.events, or/,
+    );
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
+import { loadData } from "../src/data/load.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
 import type { Dataset, QuerySet } from "../src/data/types.ts";
 import { type EventRow, load, randomWorld } from "./make-data.ts";
@@ -85,7 +86,7 @@ describe.each<Kind>(["text", "user", "user, time", "text, user", "text, user, ti
     expect(facts.unknownQueries).toBe(cold.length);
     if (!kind.includes("text")) {
       expect(cold.length).toBeGreaterThan(3);
-      expect(describeData("x", facts).join("\n")).toContain(`${cold.length} held-out users have no history`);
+      expect(describeData(config, facts).join("\n")).toContain(`${cold.length} held-out users have no history`);
     }
     expect(facts.alsoTrained.pairs).toBeGreaterThan(0);
   });
@@ -120,6 +121,9 @@ describe("what a column of a split may say", () => {
   it.each<[string, readonly unknown[]]>([
     ["words in any case", ["TRAIN", " Test ", "train", "valid", "dev", "Validation", "test"]],
     ["0 and 1", [0, 1, 0, 1]],
+    ["0 and 1 as DOUBLE", [0.0, 1, "0.0", "1.0", "1."]],
+    ["words and numbers", [0, "test", 1, "train"]],
+    ["words between blanks", ["test\t", "\u00a0train", "test\n"]],
     ["booleans", [false, true, true]],
     ["history", ["train", "history", "Fold-In", "test"]],
   ])("%s", async (_, values) => {
@@ -129,7 +133,7 @@ describe("what a column of a split may say", () => {
       { events, split: { column: "part" }, model },
     );
     const dataset = buildDataset(raw, config);
-    const said = values.map((value) => String(value).trim().toLowerCase());
+    const said = values.map((value) => String(value).trim().toLowerCase().replace(/\.0?$/, ""));
     const count = (...names: string[]): number => said.filter((value) => names.includes(value)).length;
     expect(dataset.train.count).toBe(count("train", "0", "false"));
     expect(dataset.test.count).toBe(count("test", "1", "true"));
@@ -146,6 +150,23 @@ describe("what a column of a split may say", () => {
     const loading = load({ items, events: rowsWith(values) }, { split: { column: "part" } });
     await expect(loading).rejects.toThrow(message);
   });
+});
+
+it.each([
+  ["DOUBLE", "[0, 1]::DOUBLE[]"],
+  ["DECIMAL(3,1)", "[0, 1]::DECIMAL(3,1)[]"],
+  ["BOOLEAN", "[false, true]"],
+  ["JSON", `['"train"', '"test"']::JSON[]`],
+  ["mixed JSON", `['0', '"test"']::JSON[]`],
+  ["VARCHAR", "['train', e'test\\t']"],
+])("a column of type %s may give the split", async (_, values) => {
+  const data = {
+    items: "SELECT 'i' AS id UNION ALL SELECT 'j'",
+    events: `SELECT unnest(['q', 'r']) AS query, 'i' AS item, unnest(${values}) AS part`,
+  };
+  const config = resolveConfig({ name: "t", data, items: {}, split: { column: "part" } }, "test");
+  const { train, test } = buildDataset(await loadData(config, "."), config);
+  expect([train.texts, test.texts]).toEqual([["q"], ["r"]]);
 });
 
 describe("SQL of parts", () => {
@@ -177,7 +198,7 @@ describe("SQL of parts", () => {
         { source: "data.test", row: 1, value: "y" },
       ],
     });
-    const said = describeData("x", dataFacts(raw, buildDataset(raw, config)));
+    const said = describeData(config, dataFacts(raw, buildDataset(raw, config)));
     expect(said.join("\n")).toContain('left out 2 events of unknown items (row 3: "x", data.test row 1: "y")');
   });
 

@@ -7,11 +7,11 @@ import { itemTable } from "./item-table.ts";
 
 /**
  * Readers of `numItems` books in `numKinds` kinds: each reads two kinds, so that a book says which others come with it,
- * and a history says two things at once.
+ * and a history says two things at once. The first of them reads `ofFirst`, unless that is 0.
  */
 export function readers(
   overrides: Partial<PoeemConfigInput> = {},
-  { numItems = 60, numKinds = 6, numUsers = 300, perUser = 10, timed = false, devices = false } = {},
+  { numItems = 60, numKinds = 6, numUsers = 300, perUser = 10, ofFirst = 0, timed = false, devices = false } = {},
 ) {
   const random = new Random(11);
   const users: number[] = [];
@@ -20,7 +20,8 @@ export function readers(
   for (let user = 0; user < numUsers; user++) {
     const kinds = [random.integer(numKinds), random.integer(numKinds)];
     const read = new Set<number>();
-    while (read.size < perUser) read.add(kinds[random.integer(2)]! * perKind + random.integer(perKind));
+    while (read.size < ((user === 0 && ofFirst) || perUser))
+      read.add(kinds[random.integer(2)]! * perKind + random.integer(perKind));
     for (const item of read) {
       users.push(user);
       items.push(item);

@@ -46,6 +46,9 @@ describe("ids of events and items are the same", () => {
       'item ids such as "A1" (VARCHAR), event items such as "a1 " (VARCHAR); ' +
         "1 of them is the id of an item but for case and blanks",
     ]);
+    expect((await join(["'A1'", "'a2'"], ["NULL", "'a1'", "'a2'"])).notes).toEqual([
+      expect.stringContaining('event items such as "a1" (VARCHAR)'),
+    ]);
     await expect(join(["'A1'"], ["1", "2"])).rejects.toThrow(
       "data.events: expected at least one event of a known item, got 2 rows and none: " +
         'item ids such as "A1" (VARCHAR), event items such as "1" (INTEGER)',
@@ -57,8 +60,12 @@ describe("an id is refused", () => {
   it.each<[string, string[], string]>([
     ["that is blank", ["'a'", "' \t\u00a0'"], "1 row with no id (row 2: "],
     ["that is NaN", ["1::DOUBLE", "'nan'::DOUBLE"], '1 row with no id (row 2: "nan")'],
-    ["that comes again", ["7::DOUBLE", "7.0::DOUBLE"], '1 row with repeated id (row 2: "7.0")'],
-    ["that comes again in JSON", ["'7'::JSON", `'"7"'::JSON`], "1 row with repeated id (row 2: "],
+    ["that comes again", ["7::DOUBLE", "7.0::DOUBLE"], '1 row with repeated id (row 2: "7.0", like row 1: "7.0")'],
+    [
+      "that comes again in JSON",
+      ["'7'::JSON", `'"7"'::JSON`],
+      `1 row with repeated id (row 2: "\\"7\\"", like row 1: "7")`,
+    ],
     [
       "that DOUBLE has rounded",
       ["1::DOUBLE", "9007199254740993::DOUBLE"],

@@ -45,7 +45,7 @@ async function datasetOf(seed: number, kind: Kind, split: PoeemConfigInput["spli
     },
   );
   const dataset = buildDataset(raw, config);
-  return { rows: events as EventRow[], dataset, facts: dataFacts(raw, dataset) };
+  return { rows: events as EventRow[], config, dataset, facts: dataFacts(raw, dataset) };
 }
 
 const formsOf = ({ texts }: QuerySet): Set<string> => new Set(texts.map(normalForm));
@@ -129,13 +129,13 @@ describe("what is held out and trained on too", () => {
     ["text, user", { by: "given", column: "part" }],
     ["user", { by: "last" }],
   ])("is counted of %s, split %o", async (kind, split) => {
-    const { dataset, facts } = await datasetOf(6, kind, split);
+    const { config, dataset, facts } = await datasetOf(6, kind, split);
     expect(dataset.test.count).toBeGreaterThan(0);
     expect(facts.alsoTrained).toEqual(alsoTrained(dataset, split?.column !== undefined));
     if (kind.includes("text")) expect(facts.alsoTrained.queries).toBeGreaterThan(0);
     if (split?.column) expect(facts.alsoTrained.pairs).toBeGreaterThan(0);
     else if (!kind.includes("text")) expect(facts.alsoTrained.pairs).toBe(0);
-    const said = describeData("x", facts).find((line) => line.startsWith("also in training"));
+    const said = describeData(config, facts).find((line) => line.startsWith("also in training"));
     expect(said).toContain(`${facts.alsoTrained.pairs} of ${facts.testPairs} held-out pairs`);
     if (kind.includes("text")) expect(said).toContain(`${facts.alsoTrained.queries} of ${facts.testQueries} held-out`);
   });

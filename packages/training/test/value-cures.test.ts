@@ -14,7 +14,7 @@ const rows = (sql: string) => database.rows(sql);
 const tableOf = (values: readonly string[]): string => `(SELECT unnest([${values.map(literal).join(", ")}]) AS x)`;
 /** What the first SQL of a cure makes of the values. */
 const cured = async (cure: string, from: string) =>
-  (await rows(`SELECT ${/^.* AS x/.exec(cure.split(", or ")[0]!)![0]} FROM ${from}`)).map(({ x }) => x);
+  (await rows(`SELECT ${/^.* AS "x"/.exec(cure.split(", or ")[0]!)![0]} FROM ${from}`)).map(({ x }) => x);
 
 describe("SQL that makes times of texts works on all of them", () => {
   it.each([
@@ -32,14 +32,16 @@ describe("SQL that makes times of texts works on all of them", () => {
     ],
   ])("%j", async (values, cure, first) => {
     const from = tableOf(values);
-    expect(await timeCure(rows, from, "x", TEXT)).toBe(cure);
-    expect((await cured(cure, from))[0]).toBe(first);
+    expect((await timeCure(rows, from, "x", TEXT))?.replaceAll('"x"', "x")).toBe(cure);
+    expect((await cured(cure.replaceAll(/\bx\b/g, '"x"'), from))[0]).toBe(first);
   });
 
   it("and where none does it says what to use", async () => {
     const expected = "strptime(x, FORMAT) AS x, with the FORMAT of all its values";
-    expect(await timeCure(rows, tableOf(["31.12.2026", "2026-01-01"]), "x", TEXT)).toBe(expected);
-    expect(await timeCure(rows, tableOf(["soon"]), "x", TEXT)).toBe(expected);
+    expect((await timeCure(rows, tableOf(["31.12.2026", "2026-01-01"]), "x", TEXT))?.replaceAll('"x"', "x")).toBe(
+      expected,
+    );
+    expect((await timeCure(rows, tableOf(["soon"]), "x", TEXT))?.replaceAll('"x"', "x")).toBe(expected);
   });
 });
 
@@ -56,12 +58,16 @@ describe("SQL that makes numbers of texts with commas works on all of them", () 
     ],
   ])("%j", async (values, cure, numbers) => {
     const from = tableOf(values);
-    expect(await numberCure(rows, from, "x", TEXT, "x")).toBe(cure);
-    expect(await cured(cure, from)).toEqual(numbers);
+    expect((await numberCure(rows, from, "x", TEXT, "x"))?.replaceAll('"x"', "x")).toBe(cure);
+    expect(await cured(cure.replaceAll(/\bx\b/g, '"x"'), from)).toEqual(numbers);
   });
 
   it("and none is named where none does", async () => {
-    expect(await numberCure(rows, tableOf(["12,50", "free"]), "x", TEXT, "x")).toBeUndefined();
-    expect(await numberCure(rows, tableOf(["1,5", "1.5"]), "x", TEXT, "x")).toBe("replace(x, ',', '.')::DOUBLE AS x");
+    expect(
+      (await numberCure(rows, tableOf(["12,50", "free"]), "x", TEXT, "x"))?.replaceAll('"x"', "x"),
+    ).toBeUndefined();
+    expect((await numberCure(rows, tableOf(["1,5", "1.5"]), "x", TEXT, "x"))?.replaceAll('"x"', "x")).toBe(
+      "replace(x, ',', '.')::DOUBLE AS x",
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { rangeError } from "../errors.ts";
-import { type Artifact, type ArtifactInput, writeArtifact } from "../format/artifact-writer.ts";
+import { type Artifact, type ArtifactInput, writeRows } from "../format/artifact-writer.ts";
 import type { Index } from "../search/pq-index.ts";
 import { allOrdinals, joinRows, partsOf, readRows } from "./rows.ts";
 
@@ -21,7 +21,7 @@ export async function compactArtifact(
   );
   const rows = delta === undefined ? left : joinRows(left, await readRows(delta, allOrdinals(delta.manifest)), idType);
   if (rows.ids.length !== numItems) throw rangeError("numItems", String(numItems), rows.ids.length);
-  return writeArtifact({
+  return writeRows({
     codebook: index.codebook,
     ...rows,
     ...sizes,

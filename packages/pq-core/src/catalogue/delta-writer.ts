@@ -4,6 +4,7 @@ import { type Artifact, type ArtifactInput, addItems, ChunkList } from "../forma
 import { writeDeltaPayload } from "../format/delta-chunk.ts";
 import { compareIds, type ItemId, idTypeOf, normalizeId } from "../format/ids.ts";
 import { sealManifest } from "../format/manifest-file.ts";
+import { checkRowLimits } from "../format/row-limits.ts";
 import type { Index, PqIndex } from "../search/pq-index.ts";
 import { allOrdinals, type ItemRows, joinRows, partsOf, readRows } from "./rows.ts";
 
@@ -83,6 +84,7 @@ function rowsOf(items: NonNullable<CatalogueChanges["items"]>, base: PqIndex): I
   const { idType, hasFields, chunks } = base.manifest;
   if (idTypeOf(items.ids) !== idType) throw typeError("ids", `ids of type ${idType}, as the index has`, items.ids);
   const hasFilters = chunks.some(({ kind }) => kind === "filters");
+  checkRowLimits(items);
   checkAssignments(items.assignments, items.ids.length, base.codebook.nlist);
   checkCodes(items.codes, items.ids.length, base.codebook);
   for (const [name, wanted, got] of [

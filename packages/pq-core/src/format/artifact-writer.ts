@@ -14,6 +14,7 @@ import { type ItemFields, writeItemPages } from "./item-pages.ts";
 import { writeLookupPages } from "./lookup-pages.ts";
 import type { Manifest } from "./manifest.ts";
 import { sealManifest } from "./manifest-file.ts";
+import { checkRowLimits } from "./row-limits.ts";
 
 /** Everything `writeArtifact` needs. */
 export interface ArtifactInput extends EncodedVectors {
@@ -90,6 +91,12 @@ export class ChunkList {
  * the limits of limits.ts
  */
 export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
+  checkRowLimits(input);
+  return writeRows(input);
+}
+
+/** The same of items that an index has already: those beyond the limits of today stay in it. */
+export async function writeRows(input: ArtifactInput): Promise<Artifact> {
   const { codebook } = input;
   const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
   checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));

@@ -1,7 +1,6 @@
-import { checkEach, checkLength, checkLimits, FormatError, typeError } from "../errors.ts";
+import { checkEach, checkLength, FormatError, typeError } from "../errors.ts";
 import { addTo } from "../group.ts";
 import { BLOCK } from "../kernel/blocks.ts";
-import { nameFault, valueFault } from "../limits.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 
 /** Items with one facet value: a bitmap over all items, or the ordinals alone when they are few. */
@@ -33,11 +32,9 @@ export type Facets = Readonly<Record<string, readonly (string | readonly string[
 /** Name → one number for each item; NaN = absent. */
 export type Numbers = Readonly<Record<string, ArrayLike<number>>>;
 
-/** @param order (n) input position of each ordinal @throws InputError for names and values beyond the limits */
+/** @param order (n) input position of each ordinal */
 export function writeFilters(facets: Facets, numbers: Numbers, order: Uint32Array): Uint8Array {
   const n = order.length;
-  for (const name of Object.keys(facets)) checkLimits(`facets.${name}`, nameFault(name));
-  for (const name of Object.keys(numbers)) checkLimits(`numbers.${name}`, nameFault(name));
   const columns = Object.entries(facets).map(([name, values]) => ({ name, values: invert(name, values, order) }));
   const directory: Directory = {
     facets: columns.map(({ name, values }) => ({
@@ -71,7 +68,6 @@ function invert(name: string, values: Facets[string], order: Uint32Array): [stri
       addTo(found, value, ordinal);
     }
   }
-  for (const value of found.keys()) checkLimits(`facets.${name}`, valueFault(value));
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 

@@ -13,7 +13,7 @@
  */
 import { InputError, quote } from "../errors.ts";
 import { type Filter, OPERATORS } from "./filter.ts";
-import { KEYWORDS, NAME_REST, PLAIN_NAME, quoteTerm, unescapeTerm } from "./terms.ts";
+import { KEYWORDS, NAME_REST, PLAIN_NAME, QUOTED, quoteTerm, unescapeTerm } from "./terms.ts";
 
 const MAX_COMPARISONS = 64;
 const MAX_DEPTH = 16;
@@ -23,7 +23,7 @@ const MAX_SHOWN = 40;
 const COMPARISON = "a comparison such as kind:emoji or year>=1990";
 
 /** Text in quotes, its inside as a group. */
-const quotedAs = (group: string) => String.raw`"(?<${group}>(?:[^"\\]|\\["\\])*)"`;
+const quotedAs = (group: string) => `"(?<${group}>${QUOTED})"`;
 /** The longer first, where one begins as another does. */
 const SPELLINGS = Object.keys(OPERATORS)
   .sort((a, b) => b.length - a.length)

@@ -11,6 +11,9 @@ export function quoteTerm(text: string): string {
   return isPlain ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
+/** What stands between the quotes of a term. */
+export const QUOTED = String.raw`(?:[^"\\]|\\["\\])*`;
+
 /** The text that stood in quotes. */
 export function unescapeTerm(text: string): string {
   return text.replace(/\\(["\\])/g, "$1");

@@ -6,7 +6,7 @@ const ACCENT = /[\u0300-\u036f]/g;
 const SYLLABIC = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 
 /** Lower case, compatibility-composed form of a text: full-width letters and ligatures become plain ones. */
-export function normalizeText(text: string): string {
+function normalizeText(text: string): string {
   return text.normalize("NFKC").toLowerCase();
 }
 

@@ -106,7 +106,7 @@ export async function exportModel(
       ...facts,
       towerDifference,
       ...(fitted && { partitionR2: fitted.r2 }),
-      columns: fieldKinds(raw.items),
+      fieldKinds: fieldKinds(raw.items),
       config,
     },
   });

@@ -5,10 +5,11 @@ import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
 
 /**
- * What no single key can know: settings that contradict each other.
+ * What no single key can know: settings that contradict each other, or that others make meaningless.
+ * @param asked what was written, without defaults
  * @throws UserError for the first of them
  */
-export function checkConfig(config: z.output<typeof SCHEMA>, where: string): void {
+export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<typeof SCHEMA>, where: string): void {
   const { data, items, model, index, events, split, training } = config;
   const refuse = (wrong: boolean, why: string): void => {
     if (wrong) throw new UserError(`${where}: ${why}`);
@@ -48,6 +49,10 @@ export function checkConfig(config: z.output<typeof SCHEMA>, where: string): voi
     training.learnScale && events.user !== undefined,
     "training.learnScale expected false with events.user, got true",
   );
+  refuse(
+    asked.training?.margin !== undefined && training.objective !== "hinge",
+    `training.margin is for training.objective "hinge", got "${training.objective}"`,
+  );
   const hasOwnValidation = data.validation !== undefined || split.column !== undefined;
   refuse(
     training.earlyStopping > 0 && (training.validations === 0 || (split.validation === 0 && !hasOwnValidation)),
@@ -69,6 +74,9 @@ export function checkConfig(config: z.output<typeof SCHEMA>, where: string): voi
       `events.${one} and events.${other} expected two columns, got "${events[one]}" for both`,
     );
   }
+  const answers = Object.entries({ "events.context": events.context, "split.column": [split.column] });
+  for (const [key, names] of answers)
+    refuse(names.includes(events.item), `${key} expected another column than events.item, got "${events.item}"`);
   const { numSubQuantizers: M, nbits, nlist, nprobe, bufferSize } = index;
   refuse(model.dim % M !== 0, `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`);
   refuse(

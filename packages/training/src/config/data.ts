@@ -15,6 +15,6 @@ export const DATA = z.strictObject({
   validation: z.string().min(1).optional(),
   /** Beside `test`: events that are known of a user when they are asked, but are not trained on. */
   history: z.string().min(1).optional(),
-  /** Memory that DuckDB may take before it goes on on disk, in the system's folder for temporary files. */
+  /** Memory that DuckDB may take before it spills to disk, in the system's folder for temporary files. */
   memoryLimit: textLike(/^\d+(\.\d+)? ?[KMGT]i?B$/, 'a size such as "1GB"').default("1GB"),
 });

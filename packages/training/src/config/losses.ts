@@ -2,8 +2,10 @@ import { LOSS_DEFAULTS, LOSS_LIST, type LossOption } from "@poeem/indexing-layer
 import { z } from "zod";
 
 type Key<Option> = Option extends `${infer Loss}Weight` ? Loss : Option;
+/** Its weight is for centroids that follow gradients. Those of a training are moving averages. */
+const NOT_OURS = "distortion";
 /** Options of the layer's losses as `index` calls them: a weight goes by the name of its loss. */
-type LossKey = Key<LossOption>;
+type LossKey = Exclude<Key<LossOption>, typeof NOT_OURS>;
 type LossShape = Record<LossKey, z.ZodOptional<z.ZodNumber>>;
 
 const keyOf = (option: string): LossKey => option.replace(/Weight$/, "") as LossKey;
@@ -16,7 +18,7 @@ const OFF = ", but 0 where queries have a history and with the objective full";
  * or off as src/train/create-layer.ts says; all others have the layer's defaults.
  */
 export const LOSS_SHAPE = Object.fromEntries(
-  LOSS_LIST.flatMap(([, { options, about, needs }]) =>
+  LOSS_LIST.filter(([name]) => name !== NOT_OURS).flatMap(([, { options, about, needs }]) =>
     Object.entries(options).map(([option, value]) => [
       keyOf(option),
       needs === "items"

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DATA } from "./data.ts";
 import { EVENTS } from "./events.ts";
-import { INDEX } from "./index.ts";
+import { INDEX } from "./index-section.ts";
 import { ITEMS } from "./items.ts";
 import { MODEL } from "./model.ts";
 import { SPLIT } from "./split.ts";

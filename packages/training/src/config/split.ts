@@ -10,8 +10,8 @@ export const SPLIT = z
   .strictObject({
     /**
      * Which events are held out. hash: those whose `columns` hash to a multiple of `testModulus`. last: each user's
-     * newest item. time: the newest `share` of all events. user: whole users, by the hash of their id, of whom
-     * `share` of the items is to be found from the rest. given: as `column`, or else `data.test`, says, such as the
+     * newest item. time: the newest `share` of all events. user: whole users, by the hash of their id;
+     * `share` of each one's items are to be found from the rest. given: as `column`, or else `data.test`, says, such as the
      * published split of a paper. Default: given where either of the two is named, else hash.
      */
     by: z.enum(KINDS).optional(),

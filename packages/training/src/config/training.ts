@@ -20,15 +20,13 @@ export const TRAINING = z
     decay: z.enum(["late", "linear"]).default("late"),
     /** Learning rate of the hidden layers of the towers. */
     towerLearningRate: z.number().positive().default(0.02),
-    /** Learning rate of the centroids, by Adagrad, where they follow gradients. */
-    codebookLearningRate: z.number().positive().default(0.05),
     /**
      * The ranking loss. softmax: over the items of the batch and `negatives` more. full: over the whole catalogue, for
      * small ones. hinge: the loss of the Poeem paper. Queries with a history always train on the softmax of their
      * mixture.
      */
     objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
-    /** Margin of the hinge, between cosines. */
+    /** Margin of the hinge, between cosines; only with the objective hinge. */
     margin: z.number().positive().default(0.1),
     /** Softmax scale (inverse temperature) on the cosine. */
     scale: z.number().positive().default(30),

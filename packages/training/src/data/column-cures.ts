@@ -1,36 +1,22 @@
 import type { ColumnType } from "./column-type.ts";
-
-// names that DuckDB takes for a word of its own unless they are quoted
-const RESERVED = new Set(
-  (
-    "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create " +
-    "default deferrable desc describe distinct do else end except false fetch for foreign from group having in " +
-    "initially intersect into lambda lateral leading limit not null offset on only or order pivot pivot_longer " +
-    "pivot_wider placing primary qualify references returning select show some summarize symmetric table then to " +
-    "trailing true union unique unpivot using variadic when where window with"
-  ).split(" "),
-);
-
-/** A column's name as one would write it in SQL. */
-export const written = (name: string): string =>
-  /^[a-z_]\w*$/i.test(name) && !RESERVED.has(name.toLowerCase()) ? name : `"${name.replaceAll('"', '""')}"`;
+import { literal, quoted } from "./duckdb.ts";
 
 /** What to write in the SQL of a source, to be shown in an error, for a column whose type does not do. */
 export type Cure = (column: string, type: ColumnType) => string;
 
-const as = (sql: string, column: string): string => `${sql} AS ${written(column)}`;
+const as = (sql: string, column: string): string => `${sql} AS ${quoted(column)}`;
 
 /** SQL that converts single values. */
 export const cast =
   (to: string): Cure =>
   (column) =>
-    as(`${written(column)}::${to}`, column);
+    as(`${quoted(column)}::${to}`, column);
 
 /** SQL that calls a function of DuckDB's. */
 export const call =
   (name: string): Cure =>
   (column) =>
-    as(`${name}(${written(column)})`, column);
+    as(`${name}(${quoted(column)})`, column);
 
 /** SQL that makes one value a row of lists, structs and the like. */
 export const takeOne: Cure = (column, type) => as(readable(column, type, false), column);
@@ -40,13 +26,12 @@ export const takeList: Cure = (column, type) => as(readable(column, type, true),
 
 /** SQL that reads members of the objects in a column of JSON. */
 export const takeMember = (column: string, key: string, inArray: boolean): string => {
-  const member = /^[a-z_]\w*$/i.test(key) ? key : `"${key}"`;
-  const path = inArray ? `$[*].${member}` : `$.${member}`;
-  return as(`${written(column)}->>'${path.replaceAll("'", "''")}'`, column);
+  const member = /^[a-z_]\w*$/i.test(key) ? key : `"${key.replace(/["\\]/g, "\\$&")}"`;
+  return as(`${quoted(column)}->>${literal(`$${inArray ? "[*]" : ""}.${member}`)}`, column);
 };
 
 function readable(column: string, { element, depth }: ColumnType, lists: boolean): string {
-  const name = written(column);
+  const name = quoted(column);
   const member = memberOf(element);
   if (depth === 0) return member?.(name, lists) ?? `${name}::VARCHAR`;
   let list = name;
@@ -77,7 +62,7 @@ function splitMembers(list: string): { name: string; type: string }[] {
     const start = head.lastIndex;
     at = endOfType(list, start);
     const plain = name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
-    members.push({ name: written(plain), type: list.slice(start, at) });
+    members.push({ name: quoted(plain), type: list.slice(start, at) });
   }
   return members;
 }

@@ -1,6 +1,7 @@
 import { UserError } from "@poeem/offline/errors";
 import { type Cure, call, cast, takeList, takeOne } from "./column-cures.ts";
 import { type ColumnType, columnType, type Kind } from "./column-type.ts";
+import { shortened } from "./shortened.ts";
 
 /**
  * What a column is for. id: ids, users and queries. text: a title or a context. texts: words, categories and facets.
@@ -57,7 +58,7 @@ export async function checkTypes(
     const isTime = role === "time" && type.depth === 0 && type.kind !== "opaque";
     const cure = isTime && toTime ? await toTime(column, type) : cureFor(role, type)(column, type);
     throw new UserError(
-      `${source}: expected ${expected} in column ${column} (${key}), got type ${shortened(type.name)}; ` +
+      `${source}: expected ${expected} in column ${column} (${key}), got type ${shortened(type.name, SHOWN)}; ` +
         `SQL that would do: ${cure}`,
     );
   }
@@ -69,8 +70,8 @@ function cureFor(role: Role, { kind, depth }: ColumnType): Cure {
   return kind === "clock" ? call("epoch") : cast(kind === "boolean" ? "INTEGER" : "DOUBLE");
 }
 
-const MOST = 120;
-const shortened = (type: string): string => (type.length > MOST ? `${type.slice(0, MOST)}…` : type);
+/** Characters of a type that are shown. */
+const SHOWN = 120;
 
 /** From here on neighbours of a whole number are no DOUBLE (or FLOAT): a reader may have rounded to it. */
 const ROUNDED = { DOUBLE: 2 ** 53, FLOAT: 2 ** 24 } as const;
@@ -136,6 +137,12 @@ export function parseNumber(text: string | null): number | undefined {
   if (text === null || isBlank(text) || /^\s*nan\s*$/i.test(text)) return Number.NaN;
   const number = DECIMAL.test(text) ? Number(text) : Number.NaN;
   return Number.isFinite(number) ? number : undefined;
+}
+
+/** What a text says that DuckDB's reader takes for a BOOLEAN; undefined where it says something else. */
+export function parseBoolean(text: string): boolean | undefined {
+  if (/^\s*(true|t|yes|y)\s*$/i.test(text)) return true;
+  return /^\s*(false|f|no|n)\s*$/i.test(text) ? false : undefined;
 }
 
 /** Whether a JSON number says all digits of the text. */

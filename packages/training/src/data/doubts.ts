@@ -1,6 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
 import { formatCount } from "@poeem/offline/progress";
-import { normalizeText } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { categoriesOf } from "./item-features.ts";
 import { textOfItem } from "./item-texts.ts";
@@ -11,7 +10,7 @@ const LEAST_DOUBTED = 10;
 /** As many that are all different are no categories. */
 const LEAST_REFUSED = 51;
 /** Share of a column that has to look like something else. */
-const MOST = 0.9;
+const DOUBTED_SHARE = 0.9;
 /** ASCII with a digit and no blank, or an address: A-1234, a UUID, https://… Han and Thai have no blanks either. */
 const ID = /^(?=.*\d)[!-~]+$|^https?:\/\/\S+$/;
 
@@ -52,7 +51,7 @@ function doubtfulCategories({ items }: Pick<RawData, "items">, name: string): st
   for (const list of lists) for (const value of list) uses.set(value, (uses.get(value) ?? 0) + 1);
   const having = lists.filter((list) => list.length > 0);
   const alone = having.filter((list) => list.every((value) => uses.get(value) === 1)).length;
-  if (having.length < LEAST_DOUBTED || alone < MOST * having.length) return undefined;
+  if (having.length < LEAST_DOUBTED || alone < DOUBTED_SHARE * having.length) return undefined;
   const doubt =
     `items.categories: ${formatCount(alone)} of ${formatCount(having.length)} items have a ${name} that no other ` +
     "item has";
@@ -71,14 +70,17 @@ function holdsIds({ items }: Pick<RawData, "items">, name: string): boolean {
     if (value !== "") values.push(value);
   }
   const ids = values.filter((value) => ID.test(value));
-  return values.length >= LEAST_DOUBTED && new Set(ids).size >= MOST * values.length;
+  return values.length >= LEAST_DOUBTED && new Set(ids).size >= DOUBTED_SHARE * values.length;
 }
+
+/** Ids in a query are told whatever their case. */
+const folded = (text: string): string => text.normalize("NFKC").toLowerCase();
 
 /** Whether any query has one of these ids. */
 function anyAskedFor({ items }: Pick<RawData, "items">, names: readonly string[], queries: readonly string[]): boolean {
-  const asked = new Set(queries.flatMap((query) => normalizeText(query).split(/\s+/)));
+  const asked = new Set(queries.flatMap((query) => folded(query).split(/\s+/)));
   for (const name of names)
     for (let item = 0; item < items.count; item++)
-      if (asked.has(normalizeText(textOfItem(items, [name], item).trim()))) return true;
+      if (asked.has(folded(textOfItem(items, [name], item).trim()))) return true;
   return false;
 }

@@ -1,5 +1,6 @@
 import { messageOf } from "@poeem/offline/errors";
 import { type Encoding, encodingOf } from "./file-encoding.ts";
+import { shortened } from "./shortened.ts";
 
 const MAX_CHARS = 400;
 const MAX_LINE = 60;
@@ -48,7 +49,7 @@ export function duckdbMessage(error: unknown): string {
     .replaceAll(/\s+/g, " ")
     .replaceAll(/[^.;:]*ignore_errors[^.;]*[.;]?/g, "")
     .trim();
-  return told.length > MAX_CHARS ? `${told.slice(0, MAX_CHARS)}…` : told;
+  return shortened(told, MAX_CHARS);
 }
 
 /** DuckDB reads UTF-8, UTF-16 and Latin-1; of anything else letters would be lost in silence. */

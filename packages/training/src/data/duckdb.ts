@@ -16,6 +16,16 @@ export interface Source {
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** A text as SQL takes it, whatever is in it. */
+/**
+ * A text of SQL, or a list of texts, as the client for Node gives all of it: of each it drops a U+FEFF that comes first,
+ * as if it were the mark at the start of a file.
+ */
+export function wholeText(sql: string, isList = false): string {
+  const marked = (text: string): string =>
+    `CASE WHEN starts_with(${text}, chr(65279)) THEN chr(65279) || ${text} ELSE ${text} END`;
+  return isList ? `list_transform(${sql}, lambda x: ${marked("x")})` : marked(sql);
+}
+
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** DuckDB with a database file in a temporary folder: what exceeds `memoryLimit` goes to disk until `close`. */
@@ -50,6 +60,9 @@ export class Database {
       const connection = await instance.connect();
       // what a time with its zone is shown in, wherever this runs
       await connection.run("SET TimeZone = 'UTC'");
+      // for names that SQL makes; those that stand in it we look up ourselves
+      const searched = folders.filter((one) => !one.includes(","));
+      if (searched.length > 0) await connection.run(`SET file_search_path = ${literal(searched.join(","))}`);
       return new Database(folders, instance, connection, () => {
         process.off("exit", remove);
         remove();

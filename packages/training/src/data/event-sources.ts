@@ -4,8 +4,6 @@ import { columnType } from "./column-type.ts";
 import { textSql } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
 import { type KeptTable, keepTable, type Wanted } from "./kept-table.ts";
-import { findRows, type Problem } from "./problems.ts";
-import { GIVEN_SIDES, givenSide, SIDE } from "./side.ts";
 
 /** The rows of one SQL of events, and what it is called in errors. */
 export interface EventSource {
@@ -64,6 +62,7 @@ export async function keepEvents(
     has: (column) => columns.includes(column),
     sql: (column) => (column === PART ? "events.part" : `events.c${columns.indexOf(column)}`),
     type: (column) => types[columns.indexOf(column)]!,
+    guess: (column) => types[columns.indexOf(column)]!,
   };
   return { whole, sources };
 }
@@ -86,21 +85,3 @@ function unitedType(column: string, sources: readonly EventSource[], { texts }: 
 /** A value in the type of all parts: a number as the text that it is for us, not as DuckDB prints it. */
 const valueAs = (wanted: string, type: string, value: string): string =>
   type === wanted ? value : `${textSql(columnType(type), value)}::${wanted}`;
-
-/** Values of the column that gives the split which say nothing of what an event is for. */
-export async function wrongParts(
-  database: Database,
-  { split: { column }, events: { user } }: PoeemConfig,
-  table: KeptTable,
-): Promise<Problem[]> {
-  if (column === undefined) return [];
-  // without users there is nobody to have a history
-  const names = [...GIVEN_SIDES].filter(([, side]) => user !== undefined || side !== SIDE.foldIn).map(([name]) => name);
-  const value = table.sql(column);
-  const known = names.map((name) => `'${name}'`).join(", ");
-  const rows = `${table.name} WHERE coalesce(lower(trim(${value}::VARCHAR)) NOT IN (${known}), true)`;
-  const found = await findRows(database, rows, value);
-  const ofUsers = found.examples.some(({ value }) => value !== null && givenSide(value) === SIDE.foldIn);
-  const hint = ofUsers ? " (a history is a user's, so history and fold-in need events.user)" : "";
-  return [{ what: `none of ${names.join(", ")} in ${column}${hint}`, ...found }];
-}

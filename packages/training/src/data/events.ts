@@ -3,11 +3,13 @@ import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { type ColumnType, columnType } from "./column-type.ts";
 import { checkTypes, keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
-import type { Database } from "./duckdb.ts";
-import { type EventSource, keepEvents, PART, wrongParts } from "./event-sources.ts";
+import { type Database, wholeText } from "./duckdb.ts";
+import { type EventSource, keepEvents, PART } from "./event-sources.ts";
 import { joinItems, type UnknownItems } from "./join-items.ts";
+import { joinUsers } from "./join-users.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
 import { findRows, type Problem, refuse } from "./problems.ts";
+import { GIVEN_SIDES, givenSide, SIDE } from "./side.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
 import { timeCure } from "./value-cures.ts";
 
@@ -21,12 +23,14 @@ export async function readEvents(
   database: Database,
   config: PoeemConfig,
   id: TypedColumn,
-): Promise<{ events: EventTable; unknownItems: UnknownItems; note: string | undefined }> {
+): Promise<{ events: EventTable; unknownItems: UnknownItems; notes: string[] }> {
   const { user, item, time } = config.events;
   const uses = eventUses(config);
   const texts = [...new Set(uses.filter(({ role }) => role !== "time").map(({ column }) => column))];
   const { whole, sources } = await keepEvents(database, config, {
-    texts,
+    // a time keeps its type, whatever else it is for
+    texts: texts.filter((column) => column !== time),
+    ids: uses.filter(({ role }) => role === "id").map(({ column }) => column),
     values: time === undefined ? [] : [time],
     check: (types, source, sql) =>
       checkTypes(source, uses, types, (column, type) =>
@@ -35,7 +39,8 @@ export async function readEvents(
   });
   const { count: rows } = whole;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
-  for (const source of sources) await checkEvents(database, config, source, uses);
+  for (const source of sources) await checkEvents(database, source, uses);
+  const users = user === undefined || sources.length === 1 ? undefined : await joinUsers(database, whole, user);
   const typed = await typedColumns(database, "data.events", whole, uses);
   const part = { sql: whole.sql(PART), type: columnType("VARCHAR") };
 
@@ -46,14 +51,17 @@ export async function readEvents(
     const key = keySql(type, sql);
     const values = await numberValues(database, key, `dictionary${columns.size}`);
     columns.set(name, { key, values, numbers: new Uint32Array(rows) });
+    if (name === config.split.column)
+      await checkParts(database, config, { sql, key, values }, `dictionary${columns.size - 1}`);
   }
   const join = await joinItems(database, id, typed.get(item)!, item);
+  const notes = [join.note, users].filter((line) => line !== undefined);
   const numbers = new Uint32Array(rows);
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
   const clock = time === undefined ? undefined : typed.get(time);
   await fill(database, { user, join: join.sql, clock }, numbers, columns, times);
   const unknownItems = numbers.includes(NONE) ? await join.unknown(sources) : { count: 0, examples: [] };
-  return { events: eventTable(config, numbers, columns, times), unknownItems, note: join.note };
+  return { events: eventTable(config, numbers, columns, times), unknownItems, notes };
 }
 
 function eventUses({ events, split }: PoeemConfig): Use[] {
@@ -119,7 +127,7 @@ async function numberValues(database: Database, key: string, table: string): Pro
      FROM (SELECT DISTINCT ${key} AS value FROM events) WHERE value IS NOT NULL`,
   );
   const values: string[] = [];
-  await database.scan(`SELECT value::VARCHAR FROM ${table} ORDER BY number`, (chunk) => {
+  await database.scan(`SELECT ${wholeText("value::VARCHAR")} FROM ${table} ORDER BY number`, (chunk) => {
     for (const value of chunk.getColumnValues(0)) values.push(value as string);
   });
   return values;
@@ -166,12 +174,7 @@ async function fill(
 }
 
 /** Values that must be there: a time that is infinite or NaN is none. */
-async function checkEvents(
-  database: Database,
-  config: PoeemConfig,
-  { source, table }: EventSource,
-  uses: readonly Use[],
-): Promise<void> {
+async function checkEvents(database: Database, { source, table }: EventSource, uses: readonly Use[]): Promise<void> {
   const typed = await typedColumns(database, source, table, uses);
   const problems: Problem[] = [];
   const find = async (what: string, where: string, sql: string): Promise<void> => {
@@ -185,7 +188,26 @@ async function checkEvents(
     const rounded = role === "id" ? roundedSql(type, sql) : undefined;
     if (rounded !== undefined) await find(roundedWords(column, type), rounded, sql);
   }
-  refuse(source, [...problems, ...(await wrongParts(database, config, table))]);
+  refuse(source, problems);
+}
+
+/** Refuses values of the column that gives the split which do not say what an event is for. */
+async function checkParts(
+  database: Database,
+  { split: { column }, events: { user } }: PoeemConfig,
+  { sql, key, values }: { readonly sql: string; readonly key: string; readonly values: readonly string[] },
+  dictionary: string,
+): Promise<void> {
+  // without users there is nobody to have a history
+  const isKnown = (side: number | undefined): boolean =>
+    side !== undefined && (user !== undefined || side !== SIDE.foldIn);
+  const names = [...GIVEN_SIDES].filter(([, side]) => isKnown(side)).map(([name]) => name);
+  const good = values.flatMap((value, number) => (isKnown(givenSide(value)) ? [number] : []));
+  const known = `SELECT value FROM ${dictionary} WHERE list_contains([${good.join(", ")}]::UINTEGER[], number)`;
+  const wrong = await findRows(database, `events WHERE coalesce((${key}) NOT IN (${known}), true)`, sql);
+  const ofUsers = wrong.examples.some(({ value }) => value !== null && givenSide(value) === SIDE.foldIn);
+  const hint = ofUsers ? " (a history is a user's, so history and fold-in need events.user)" : "";
+  refuse("data.events", [{ what: `none of ${names.join(", ")} in ${column}${hint}`, ...wrong }]);
 }
 
 const missingTime = ({ kind }: ColumnType, time: string): string =>

@@ -3,14 +3,21 @@ import { resolve } from "node:path";
 import { type Database, literal } from "./duckdb.ts";
 
 const PATTERN = /[*?[]/;
-const ADDRESS = /^([a-z][a-z0-9+.-]*:\/\/|~)/i;
+const ADDRESS = /^([a-z][a-z0-9+.-]*:\/\/|~(\/|$))/i;
 
 /** A name of a file as DuckDB takes it, where a pattern would do as well. */
 export const escapePattern = (name: string): string => name.replaceAll(/[*?[]/g, "[$&]");
 
 /**
+ * Whether a name in SQL is of folders that say a value, as `year=2026/x.csv` does, or that are a pattern. Others are
+ * found in folders that the SQL does not know of: what those are called is no column.
+ */
+export const namesFolders = (name: string): boolean => /[*?[=].*\//.test(name);
+
+/**
  * The absolute name, for DuckDB, of a file in SQL: that of the file called so, in the first folder that has one, else
- * a pattern that some file of a folder has. Undefined when there is neither; an address (https://…) stays.
+ * a pattern that some file of a folder has. Undefined when there is neither; an address (https://…) and what
+ * is in the home folder (~/…) stay.
  */
 export async function findFile(database: Database, name: string): Promise<string | undefined> {
   if (ADDRESS.test(name)) return name;

@@ -11,10 +11,11 @@ export interface DataHashes {
 }
 
 export function hashesOf(ids: Texts, items: ItemTable, events: EventTable): DataHashes {
+  const values = new Map([...events.columns].map(([name, column]) => [name, hashValues(column.values)]));
   return {
     items: hashItems(ids, items),
-    events: hashEvents(events, (hash, column) => hash.update(bytesOf(column))),
-    eventsInAnyOrder: hashEvents(events, () => undefined, sumOfEvents(events)),
+    events: hashEvents(events, values, (hash, column) => hash.update(bytesOf(column))),
+    eventsInAnyOrder: hashEvents(events, values, () => undefined, sumOfEvents(events)),
   };
 }
 
@@ -46,18 +47,26 @@ function hashItems(ids: Texts, items: ItemTable): string {
   return hash.update(JSON.stringify([...items.fields])).digest("hex");
 }
 
+/** @param values the hash of the values of each column */
 function hashEvents(
   { item, columns, time }: EventTable,
+  values: ReadonlyMap<string, string>,
   addRows: (hash: Hash, column: Uint32Array | Float64Array) => void,
   more = "",
 ): string {
   const hash = createHash("sha256").update(more);
   addRows(hash, item);
-  for (const [name, { values, numbers }] of columns) {
-    addValues(hash, `event ${name}`, values);
+  for (const [name, { numbers }] of columns) {
+    hash.update(`event ${name} ${values.get(name)}`);
     addRows(hash, numbers);
   }
   if (time) addRows(hash.update("time"), time);
+  return hash.digest("hex");
+}
+
+function hashValues(values: readonly string[]): string {
+  const hash = createHash("sha256");
+  addValues(hash, "values", values);
   return hash.digest("hex");
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { type Database, literal, type Source } from "./duckdb.ts";
-import { escapePattern } from "./file-names.ts";
+import { escapePattern, namesFolders } from "./file-names.ts";
 import { type Reader, readerOf, textType } from "./readers.ts";
 
 /**
@@ -33,7 +33,9 @@ function readerOfFile(file: string, option: string): { readonly reader: Reader; 
         "(also with .gz), or in .parquet",
     );
   }
-  return { reader, name: literal(escapePattern(resolve(file))) };
+  // the name, and what follows it
+  const folders = namesFolders(file) ? "" : ", hive_partitioning = false";
+  return { reader, name: `${literal(escapePattern(resolve(file)))}${folders}` };
 }
 
 const SOURCES: Readonly<Record<Reader, (database: Database, file: string, name: string) => Promise<string>>> = {

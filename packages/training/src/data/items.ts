@@ -10,7 +10,7 @@ import {
   textSql,
   type Use,
 } from "./column-values.ts";
-import type { Database } from "./duckdb.ts";
+import { type Database, wholeText } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
 import { kindOf, wrongFields } from "./item-fields.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
@@ -58,16 +58,19 @@ export async function readItems(
 }
 
 /** Which columns of the items are text to us and which are values. */
-function wantedColumns({ items }: PoeemConfig, recorded: FieldKinds | undefined) {
-  const { id, title, text, categories, facets, fields, inputs, numbers } = items;
-  const isRecorded = title === undefined && recorded?.["title"] !== undefined;
-  const texts = [id, ...(title === undefined ? [] : [title]), ...text, ...categories, ...facets];
-  const values = [...fields, ...inputs, ...numbers];
+function wantedColumns(config: PoeemConfig, recorded: FieldKinds | undefined) {
+  const uses = itemUses(
+    config,
+    titleColumn(config, () => false, recorded),
+  );
+  const columnsOf = (...roles: Role[]): string[] =>
+    uses.filter(({ role }) => roles.includes(role)).map(({ column }) => column);
   return {
-    texts: isRecorded ? [...texts, "title"] : texts,
-    values,
-    fields,
-    optional: title === undefined && !recorded ? ["title"] : [],
+    texts: columnsOf("id", "text", "texts"),
+    ids: columnsOf("id"),
+    values: columnsOf("field", "number"),
+    fields: columnsOf("field"),
+    optional: config.items.title === undefined && !recorded ? ["title"] : [],
   };
 }
 
@@ -119,7 +122,10 @@ async function readColumns(
     }),
   );
   const names = [...new Set([...texts.keys(), ...numbers.keys()])];
-  const list = names.map((name) => textSql(columns.get(name)!.type, columns.get(name)!.sql));
+  const list = names.map((name) => {
+    const { type, sql } = columns.get(name)!;
+    return wholeText(textSql(type, sql), type.depth > 0);
+  });
   await database.scan(`SELECT rowid::UINTEGER, ${list.join(", ")} FROM items`, (chunk) => {
     const at = numbersOf(chunk, 0);
     names.forEach((name, c) => {
@@ -143,7 +149,7 @@ async function readColumns(
     const values = texts.get(column)!;
     const kind = recorded?.[column] ?? kindOf(columns.get(column)!, values);
     fields.set(column, { column, kind });
-    problems.push(wrongFields(column, kind, values));
+    problems.push(...wrongFields(column, kind, values));
   }
   refuse(source, problems, await numberHint(database, columns, wrong));
   const id = uses[0]!.column;
@@ -172,9 +178,16 @@ async function checkIds(database: Database, name: string, { type, sql }: TypedCo
   const repeated = `NOT ${missing} AND rowid NOT IN (SELECT min(rowid) FROM items GROUP BY ${value})`;
   const rounded = roundedSql(type, sql);
   const find = (where: string) => findRows(database, `items WHERE ${where}`, sql);
+  const again = await find(repeated);
+  const examples = await Promise.all(
+    again.examples.map(async (one) => {
+      const same = await find(`(${value}) IN (SELECT ${value} FROM items WHERE rowid = ${one.row - 1})`);
+      return { ...one, like: same.examples[0]! };
+    }),
+  );
   refuse(source, [
     { what: `no ${name}`, ...(await find(missing)) },
     ...(rounded === undefined ? [] : [{ what: roundedWords(name, type), ...(await find(rounded)) }]),
-    { what: `repeated ${name}`, ...(await find(repeated)) },
+    { what: `repeated ${name}`, count: again.count, examples },
   ]);
 }

@@ -25,7 +25,7 @@ export interface UnknownItems extends Finding {
 }
 
 /** A whole number without the zeros behind its point; NULL for all else. */
-const wholeSql = (text: string): string =>
+export const wholeSql = (text: string): string =>
   `CASE WHEN regexp_full_match(${text}, '-?(0|[1-9][0-9]*)(\\.0+)?') THEN regexp_replace(${text}, '\\..*', '') END`;
 
 /**
@@ -72,14 +72,17 @@ export async function joinItems(
       return {
         count,
         examples,
-        sides: sidesOf(examples[0]!),
+        sides: sidesOf(shownOf(examples)),
         sources: found
           .filter((rows) => rows.count > 0)
-          .map((rows) => ({ source: rows.source, count: rows.count, sides: sidesOf(rows.examples[0]!) })),
+          .map((rows) => ({ source: rows.source, count: rows.count, sides: sidesOf(shownOf(rows.examples)) })),
       };
     },
   };
 }
+
+/** One that is not missing, if there is any. */
+const shownOf = (examples: readonly Example[]): Example => examples.find(({ value }) => value !== null) ?? examples[0]!;
 
 const shown = (text: unknown, { name }: ColumnType): string => `${JSON.stringify(text)} (${name})`;
 

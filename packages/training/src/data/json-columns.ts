@@ -9,6 +9,8 @@ import { findRows, refuse } from "./problems.ts";
 export interface TypedColumn {
   readonly sql: string;
   readonly type: ColumnType;
+  /** What the reader took it for, where it is read as text instead. */
+  readonly guess?: ColumnType;
   /** What types JSON itself gives the values of a column of JSON. */
   readonly json?: ReadonlySet<string>;
 }
@@ -22,7 +24,8 @@ export async function typedColumns(
 ): Promise<Map<string, TypedColumn>> {
   const columns = new Map<string, TypedColumn>();
   for (const name of new Set(uses.map(({ column }) => column))) {
-    const column = { sql: table.sql(name), type: columnType(table.type(name)) };
+    const guess = columnType(table.guess(name));
+    const column = { sql: table.sql(name), type: columnType(table.type(name)), guess };
     const own = uses.filter((use) => use.column === name);
     const isJson = column.type.kind === "json";
     columns.set(name, isJson ? await readJson(database, source, table.name, own, column) : column);

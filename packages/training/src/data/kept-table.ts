@@ -1,5 +1,4 @@
 import { UserError } from "@poeem/offline/errors";
-import { columnType } from "./column-type.ts";
 import type { Database, Source } from "./duckdb.ts";
 import { requireColumns } from "./problems.ts";
 import { asWritten } from "./text-columns.ts";
@@ -17,15 +16,19 @@ export interface KeptTable {
   sql(column: string): string;
   /** Its type in DuckDB's words. */
   type(column: string): string;
+  /** The type that the reader guessed, where the column is read as the text that stands in the file instead. */
+  guess(column: string): string;
 }
 
 /** What to keep of a source. */
 export interface Wanted {
   /** Columns that are text to us, whatever a reader takes them for: ids, texts, categories. */
   readonly texts: readonly string[];
+  /** Of them ids, users and queries. */
+  readonly ids?: readonly string[];
   /** All others. */
   readonly values: readonly string[];
-  /** Of the others those that stay as they stand in a file, too, unless they are decimal numbers, true or false. */
+  /** Of the others those that stay as they stand in a file, too, as `AsWritten` has it. */
   readonly fields?: readonly string[];
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
@@ -41,17 +44,10 @@ export async function keepTable(
   database: Database,
   from: Source,
   name: string,
-  { texts, values, fields = [], optional = [], check }: Wanted,
+  { texts, ids = [], values, fields = [], optional = [], check }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
-  let sql = await asWritten(database, from, [...texts, ...optional]);
-  let types = await database.describe(source, sql);
-  const others = fields.filter((column) => !texts.includes(column) && mayBeRewritten(types.get(column) ?? "VARCHAR"));
-  if (others.length > 0) {
-    // what the SQL computes with stays as it was read
-    sql = await asWritten(database, from, [...texts, ...optional, ...others]).catch(() => sql);
-    types = await database.describe(source, sql);
-  }
+  const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], ids, fields });
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
   await check?.(types, source, sql);
@@ -70,8 +66,6 @@ export async function keepTable(
     has: (column) => number.has(column),
     sql: (column) => `${name}.${number.get(column)}`,
     type: (column) => types.get(column)!,
+    guess: (column) => guesses.get(column)!,
   };
 }
-
-/** Whether a reader that takes a column for this type may have changed what stands there: 007 is 7 to it. */
-const mayBeRewritten = (type: string): boolean => ["integer", "clock", "other"].includes(columnType(type).kind);

@@ -1,123 +1,254 @@
-import { nodesOf, type SqlNode } from "./sql-tree.ts";
+import { Scopes, tablesIn } from "./scopes.ts";
+import { lower, nodesOf, type SqlNode } from "./sql-tree.ts";
 
-/** A column of a table in some FROM of a query. */
+/** A column of a file in some FROM of a query. */
 export interface Origin {
-  /** The node of the table in the tree. */
+  /** The node of the file in the tree. */
   readonly table: SqlNode;
-  /** In lower case, as the query sees it; undefined for any column of the table. */
+  /** In lower case, as the query sees it; undefined for any column of the file. */
   readonly column: string | undefined;
 }
 
 /** A column by its name in lower case, or by its place in the list; undefined for all of them. */
 type Pick = string | number | undefined;
 
-/**
- * Which columns of tables a column of a query may come from. Where names leave that open, all that it may be: a column
- * too many here is one that is checked in vain.
- */
+/** What DuckDB knows without a table that has it. */
+const BUILT_IN = /^(rowid|filename|file_(index|row_number)|(current|local|session)_?\w+|user|today|now)$/;
+
+/** The columns of files that go into a column of a query. */
 export class Lineage {
-  readonly #ctes: ReadonlyMap<string, SqlNode>;
-  readonly #busy = new Set<SqlNode>();
+  readonly #scopes: Scopes;
+  readonly #files: ReadonlyMap<SqlNode, readonly string[]>;
+  readonly #names = new Map<SqlNode, string[] | undefined>();
 
-  /** @param tree of the whole query */
-  constructor(tree: SqlNode) {
-    this.#ctes = new Map(ctesOf(tree).map(({ key, value }) => [lower(key), value as SqlNode]));
+  /**
+   * @param tree of the whole query
+   * @param files the columns of each file, in lower case, as the query sees them
+   */
+  constructor(tree: SqlNode, files: ReadonlyMap<SqlNode, readonly string[]>) {
+    this.#scopes = new Scopes(tree);
+    this.#files = files;
   }
 
-  /** @param column of the result of `query`, in lower case */
-  of(query: SqlNode, column: Pick): Origin[] {
-    const node = (query["node"] ?? query) as SqlNode;
-    if (this.#busy.has(node)) return []; // a recursive query
-    this.#busy.add(node);
-    const found = node["type"] === "SELECT_NODE" ? this.#select(node, column) : this.#parts(node, column);
-    this.#busy.delete(node);
-    return found;
+  /**
+   * Where names leave it open, all that it may be; where a name meets nothing, all that there is. A column too many is
+   * one that is checked in vain.
+   *
+   * @param column of the result of `query`, in lower case
+   */
+  of(query: SqlNode, column: string): Origin[] {
+    const search = new Search(this.#scopes, this.#files, (node) => this.#namesOf(node));
+    search.query(query, column);
+    return search.found;
   }
 
-  /** UNION and the like. */
-  #parts(node: SqlNode, column: Pick): Origin[] {
-    const all = ["left", "right", "query", "child", "children"].flatMap((key) => node[key] ?? []) as SqlNode[];
-    const [first, ...others] = all;
-    if (first === undefined) return [];
-    const names = plainList(first)?.map(outputName);
-    const at = typeof column === "string" && names !== undefined ? names.indexOf(column) : -1;
-    const pick = node["setop_type"] === "UNION_BY_NAME" ? column : at >= 0 ? at : undefined;
-    const sameNames = (part: SqlNode) => plainList(part) === undefined || hasName(part, column);
-    return [
-      ...this.of(first, column),
-      ...others.flatMap((part) => this.of(part, pick ?? (sameNames(part) ? column : undefined))),
-    ];
-  }
-
-  #select(node: SqlNode, column: Pick): Origin[] {
-    const list = node["select_list"] as SqlNode[];
-    const tables = this.#tables(node["from_table"] as SqlNode);
-    if (typeof column === "number") {
-      const item = plainList(node)?.[column];
-      return item ? this.#expression(item, tables, list) : this.#select(node, undefined);
+  /** What a query calls its columns, in their order, each empty where DuckDB makes up a name; undefined if unknown. */
+  #namesOf(node: SqlNode): string[] | undefined {
+    if (!this.#names.has(node)) {
+      this.#names.set(node, undefined); // for a query that reads itself
+      this.#names.set(node, this.#files.get(node)?.slice() ?? this.#findNames(node));
     }
-    const named = list.filter((item) => column !== undefined && outputName(item) === column);
-    if (named.length > 0) return named.flatMap((item) => this.#expression(item, tables, list));
-    const stars = list.filter(isStar);
-    // a name that nothing here bears is that of a star, or one that DuckDB made up for an expression
-    if (column !== undefined && stars.length > 0) return stars.flatMap((star) => this.#star(star, tables, column));
-    return list.flatMap((item) =>
-      isStar(item) ? this.#star(item, tables, undefined) : this.#expression(item, tables, list),
+    return this.#names.get(node);
+  }
+
+  #findNames(node: SqlNode): string[] | undefined {
+    if (node["type"] === "SELECT_NODE") return this.#listNames(node);
+    if (node["type"] === "SET_OPERATION_NODE" || node["type"] === "RECURSIVE_CTE_NODE")
+      return node["setop_type"] === "UNION_BY_NAME" ? undefined : this.#namesOf(partsOf(node)[0]!);
+    const query = queryIn(node, this.#scopes);
+    if (query === undefined) return undefined;
+    const aliases = [node["column_name_alias"], this.#scopes.cteOf(node)?.aliases] as string[][];
+    return this.#namesOf(query)?.map((name, i) => lower(aliases.find((list) => list?.[i])?.[i] ?? name));
+  }
+
+  #listNames(select: SqlNode): string[] | undefined {
+    const lists = (select["select_list"] as SqlNode[]).map((item) => {
+      if (!isOpen(item)) return [outputName(item)];
+      return isPlainStar(item) && !item["relation_name"]
+        ? (this.#scopes.levels(select)[0] ?? []).map((table) => this.#namesOf(table))
+        : undefined;
+    });
+    const from = select["from_table"] as SqlNode;
+    const merges = nodesOf(from, ({ type, using_columns, ref_type }) =>
+      Boolean(type === "JOIN" && ((using_columns as [])?.length > 0 || !/^(REGULAR|CROSS)$/.test(String(ref_type)))),
     );
-  }
-
-  #star(star: SqlNode, tables: readonly SqlNode[], column: string | undefined): Origin[] {
-    const replaced = (star["replace_list"] ?? []) as { key: string; value: SqlNode }[];
-    const renamed = (star["rename_list"] ?? []) as { key: SqlNode; value: string }[];
-    const replacement = replaced.find(({ key }) => lower(key) === column);
-    if (replacement) return this.#expression(replacement.value, tables, []);
-    const was = renamed.find(({ value }) => lower(value) === column)?.key["column"];
-    return this.#named(tables, lower(star["relation_name"]), was === undefined ? column : lower(was));
-  }
-
-  /** All columns that an expression names, of the tables or of another column beside it. */
-  #expression(expression: SqlNode, tables: readonly SqlNode[], beside: readonly SqlNode[]): Origin[] {
-    const inner = nodesOf(expression, ({ type }) => type === "SELECT_NODE");
-    const all = [...tables, ...inner.flatMap((node) => this.#tables(node["from_table"] as SqlNode))];
-    const stars = nodesOf(expression, isStar).flatMap((star) => this.#star(star, all, undefined));
-    const references = nodesOf(expression, ({ type }) => type === "COLUMN_REF");
-    const found = references.flatMap((reference) => {
-      const [first, second] = (reference["column_names"] as string[]).map(lower);
-      const alias = beside.find((item) => item !== expression && item["alias"] && outputName(item) === first);
-      return [
-        ...(second === undefined || !all.some((table) => tableName(table) === first)
-          ? this.#named(all, "", first)
-          : this.#named(all, first!, second)),
-        ...(alias ? this.#expression(alias, tables, []) : []),
-      ];
-    });
-    return [...stars, ...found];
-  }
-
-  #named(tables: readonly SqlNode[], qualifier: string, column: string | undefined): Origin[] {
-    const meant = tables.filter((table) => qualifier === "" || tableName(table) === qualifier);
-    return meant.flatMap((table): Origin[] => {
-      // what PIVOT and the like make of columns may come from any
-      if (table["source"]) return this.#named(this.#tables(table["source"] as SqlNode), "", undefined);
-      // the row as a whole
-      const wanted = tableName(table) === column ? undefined : column;
-      const cte = table["type"] === "BASE_TABLE" ? this.#ctes.get(lower(table["table_name"])) : undefined;
-      const query = (cte?.["query"] ?? table["subquery"]) as SqlNode | undefined;
-      if (query === undefined) return [{ table, column: wanted }];
-      const renamed = [cte?.["aliases"], table["column_name_alias"]].some((names) => (names as [])?.length > 0);
-      return this.of(query, renamed ? undefined : wanted);
-    });
-  }
-
-  #tables(from: SqlNode | null | undefined): SqlNode[] {
-    if (!from) return [];
-    return from["type"] === "JOIN" ? ["left", "right"].flatMap((side) => this.#tables(from[side] as SqlNode)) : [from];
+    const names = lists.flat(2);
+    return names.includes(undefined) || (merges.length > 0 && lists.length < names.length)
+      ? undefined
+      : (names as string[]);
   }
 }
 
-/** The queries that a WITH names, at any level. */
-export const ctesOf = (tree: SqlNode): SqlNode[] =>
-  nodesOf(tree, ({ key, value }) => typeof key === "string" && "query" in ((value ?? {}) as object));
+/** One walk from a column to all that goes into it, each step once: a query may be a thousand ways to one column. */
+class Search {
+  readonly found: Origin[] = [];
+  readonly #seen = new Map<SqlNode, Set<Pick>>();
+  readonly #scopes: Scopes;
+  readonly #files: ReadonlyMap<SqlNode, readonly string[]>;
+  readonly #namesOf: (node: SqlNode) => string[] | undefined;
+
+  constructor(
+    scopes: Scopes,
+    files: ReadonlyMap<SqlNode, readonly string[]>,
+    namesOf: (node: SqlNode) => string[] | undefined,
+  ) {
+    this.#scopes = scopes;
+    this.#files = files;
+    this.#namesOf = namesOf;
+  }
+
+  query(query: SqlNode, pick: Pick): void {
+    const node = (query["node"] ?? query) as SqlNode;
+    if (this.#isSeen(node, pick)) return;
+    if (node["type"] === "SELECT_NODE") this.#select(node, pick);
+    else this.#parts(node, pick);
+  }
+
+  #isSeen(node: SqlNode, pick: Pick): boolean {
+    const picks = this.#seen.get(node) ?? new Set();
+    this.#seen.set(node, picks);
+    if (picks.has(pick)) return true;
+    picks.add(pick);
+    return false;
+  }
+
+  /** UNION and the like: by place, but for UNION BY NAME. */
+  #parts(node: SqlNode, pick: Pick): void {
+    const parts = partsOf(node);
+    const at = typeof pick === "string" ? (this.#namesOf(node)?.indexOf(pick) ?? -1) : -1;
+    const place = typeof pick === "number" ? pick : at >= 0 ? at : undefined;
+    for (const part of parts) this.query(part, node["setop_type"] === "UNION_BY_NAME" ? pick : place);
+    if (parts.length === 0) this.#within(node, node);
+  }
+
+  #select(select: SqlNode, pick: Pick): void {
+    const list = select["select_list"] as SqlNode[];
+    if (typeof pick === "number") {
+      const name = this.#namesOf(select)?.[pick];
+      if (list.every((item) => !isOpen(item)) && list[pick]) this.#within(list[pick], select, list[pick]);
+      else this.query(select, name || undefined);
+      return;
+    }
+    // of two columns of one name the first counts
+    for (const item of pick === undefined ? [] : list) {
+      if (isPlainStar(item)) {
+        if (this.#star(item, select, pick)) return;
+      } else if (isOpen(item) || outputName(item) === pick) {
+        this.#within(item, select, item);
+        if (outputName(item) === pick) return;
+      }
+    }
+    for (const item of list)
+      if (isPlainStar(item)) this.#star(item, select, undefined);
+      else this.#within(item, select, item);
+  }
+
+  /** Whether the star surely gives the column. */
+  #star(star: SqlNode, select: SqlNode, pick: string | undefined): boolean {
+    const relation = lower(star["relation_name"] ?? "");
+    const [own = []] = this.#scopes.levels(select);
+    const tables = own.filter((table) => relation === "" || tableName(table) === relation);
+    const replaced = (star["replace_list"] ?? []) as { key: string; value: SqlNode }[];
+    const replacement = replaced.find(({ key }) => lower(key) === pick);
+    if (replacement) {
+      this.#within(replacement.value, select, star);
+      return true;
+    }
+    // a struct whose members become columns
+    if (tables.length === 0 && relation !== "") this.#reference([relation], select, star);
+    if (pick === undefined) {
+      for (const { value } of replaced) this.#within(value, select, star);
+      for (const table of tables) this.#table(table, undefined);
+      return false;
+    }
+    const excluded = JSON.stringify([star["exclude_list"], star["qualified_exclude_list"]]).toLowerCase();
+    if (excluded.includes(JSON.stringify(pick))) return false;
+    const renamed = (star["rename_list"] ?? []) as { key: SqlNode; value: string }[];
+    const was = renamed.find(({ value }) => lower(value) === pick)?.key["column"];
+    return this.#named(tables, was === undefined ? pick : lower(was)) === "sure";
+  }
+
+  /** The tables that have a column, and those that may have it. */
+  #named(tables: readonly SqlNode[], column: string): "sure" | "perhaps" | "no" {
+    const having = tables.map((table) => ({ table, has: this.#has(table, column) }));
+    const meant = having.filter(({ has }) => has !== false);
+    for (const { table } of meant) this.#table(table, column);
+    return meant.some(({ has }) => has) ? "sure" : meant.length > 0 ? "perhaps" : "no";
+  }
+
+  #has(table: SqlNode, column: string): boolean | undefined {
+    if (table["type"] === "EMPTY") return false;
+    const names = this.#namesOf(table);
+    return names?.includes(column) ? true : names?.every((name) => name !== "") ? false : undefined;
+  }
+
+  /** All columns that some part of a SELECT names. @param item of its list that the part is in */
+  #within(part: unknown, select: SqlNode, item?: SqlNode): void {
+    if (typeof part !== "object" || part === null) return;
+    const node = part as SqlNode;
+    if (node["type"] === "SELECT_NODE" && node !== select) this.query(node, undefined);
+    else if (node["type"] === "COLUMN_REF")
+      this.#reference((node["column_names"] as string[]).map(lower), select, item);
+    else if (node["type"] === "POSITIONAL_REFERENCE") this.#any([this.#scopes.levels(select)[0] ?? []]);
+    else if (node["type"] === "STAR") this.#star(node, select, undefined);
+    else if (node["type"] === "TABLE_FUNCTION")
+      // the names of its options are no columns
+      for (const one of (node["function"] as SqlNode)["children"] as SqlNode[])
+        this.#within(one["type"] === "COMPARE_EQUAL" ? one["right"] : one, select);
+    else for (const one of Object.values(node)) this.#within(one, select, item);
+  }
+
+  #reference([first, second, third]: readonly string[], select: SqlNode, item: SqlNode | undefined): void {
+    const levels = this.#scopes.levels(select);
+    const all = levels.flat();
+    for (const [table, column] of [
+      [first, second],
+      [second, third],
+    ] as const) {
+      const meant = column === undefined ? [] : all.filter((one) => tableName(one) === table);
+      for (const one of meant) this.#table(one, column);
+      if (meant.length > 0) return;
+    }
+    let met = false;
+    for (const level of levels) {
+      const found = this.#named(level, first!);
+      if (found === "sure") return;
+      // a row as a whole
+      const rows = level.filter((table) => tableName(table) === first);
+      for (const table of rows) this.#table(table, undefined);
+      met ||= found !== "no" || rows.length > 0;
+    }
+    const list = select["select_list"] as SqlNode[];
+    const beside = list.filter((other) => other !== item && other["alias"] && outputName(other) === first);
+    for (const other of beside) if (!this.#isSeen(other, first)) this.#within(other, select, other);
+    if (met || beside.length > 0 || BUILT_IN.test(first!)) return;
+    const lambdas = nodesOf(item ?? select, ({ type }) => type === "LAMBDA");
+    const parameters = lambdas.flatMap(({ lhs }) => nodesOf(lhs, ({ column_names }) => Boolean(column_names)));
+    if (!parameters.some(({ column_names }) => lower((column_names as string[])[0]) === first)) this.#any(levels);
+  }
+
+  #any(levels: readonly (readonly SqlNode[])[]): void {
+    for (const table of levels.flat()) this.#table(table, undefined);
+  }
+
+  #table(table: SqlNode, pick: Pick): void {
+    if (this.#isSeen(table, pick)) return;
+    if (this.#files.has(table)) {
+      this.found.push({ table, column: pick as string | undefined });
+      return;
+    }
+    const query = queryIn(table, this.#scopes);
+    const owner = this.#scopes.ownerOf(table);
+    // what PIVOT and the like make of columns may come from any
+    if (table["source"]) this.#any([tablesIn(table["source"] as SqlNode)]);
+    else if (query) {
+      const at = typeof pick === "string" ? (this.#namesOf(table)?.indexOf(pick) ?? -1) : -1;
+      const aliases = [table["column_name_alias"], this.#scopes.cteOf(table)?.aliases] as string[][];
+      const isRenamed = aliases.some((names) => names?.length > 0);
+      this.query(query, isRenamed && typeof pick === "string" ? (at >= 0 ? at : undefined) : pick);
+    } else if (table["type"] !== "BASE_TABLE" && owner) this.#within(table, owner);
+  }
+}
 
 /** What the result calls a column, in lower case; empty for an expression without a name. */
 export function outputName(item: SqlNode): string {
@@ -125,16 +256,25 @@ export function outputName(item: SqlNode): string {
   return item["type"] === "COLUMN_REF" ? lower((item["column_names"] as string[]).at(-1)) : "";
 }
 
-const lower = (name: unknown): string => String(name).toLowerCase();
-const isStar = ({ type }: SqlNode): boolean => type === "STAR";
-const tableName = (table: SqlNode): string => lower(table["alias"] || table["table_name"]);
+const tableName = (table: SqlNode): string => lower(table["alias"] || table["table_name"] || callName(table));
+const callName = (table: SqlNode): unknown => (table["function"] as SqlNode | undefined)?.["function_name"] ?? "";
 
-/** The columns of a SELECT when they are counted: without a star. */
-function plainList(query: SqlNode): SqlNode[] | undefined {
-  const list = ((query["node"] ?? query) as SqlNode)["select_list"] as SqlNode[] | undefined;
-  return list?.some((item) => nodesOf(item, isStar).length > 0) ? undefined : list;
+/** The query that a table is, by the name of a WITH or in brackets. */
+function queryIn(table: SqlNode, scopes: Scopes): SqlNode | undefined {
+  const subquery = table["subquery"] as SqlNode | undefined;
+  return scopes.cteOf(table)?.query ?? (subquery?.["node"] as SqlNode | undefined);
 }
 
-function hasName(query: SqlNode, column: Pick): boolean {
-  return plainList(query)?.some((item) => outputName(item) === column) ?? false;
+const partsOf = (node: SqlNode): SqlNode[] =>
+  ["left", "right", "query", "child", "children"].flatMap((key) => node[key] ?? []) as SqlNode[];
+
+/** `*` or `x.*`, but for a choice of columns by their names. */
+const isPlainStar = ({ type, columns, expr }: SqlNode): boolean => type === "STAR" && !columns && !expr;
+
+/** Whether an expression may become several columns, under names of their own. */
+function isOpen(node: unknown): boolean {
+  if (typeof node !== "object" || node === null) return false;
+  const { type, function_name } = node as SqlNode;
+  if (type === "SELECT_NODE") return false;
+  return type === "STAR" || lower(function_name) === "unnest" || Object.values(node).some(isOpen);
 }

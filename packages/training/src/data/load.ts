@@ -41,7 +41,7 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
   try {
     const { id, ...read } = await readItems(database, config);
     const { ids, items } = await sortItems(database, read, keySql(id.type, id.sql));
-    const { events, unknownItems, note } = await readEvents(database, config, id);
+    const { events, unknownItems, notes: joined } = await readEvents(database, config, id);
     checkContextValues(events.contexts);
     const { sides, sources: _, ...unknown } = unknownItems;
     if (options.strict && unknown.count > 0) {
@@ -54,7 +54,7 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
     const blank = events.contexts.flatMap(({ name, values }) =>
       values.length > 0 ? [] : [`events.context: ${name} is blank in every event, and so is no part of a question`],
     );
-    const notes = [untitled, note, sides, ...blank].filter((line) => line !== undefined);
+    const notes = [untitled, ...joined, sides, ...blank].filter((line) => line !== undefined);
     const hashes = hashesOf(ids, items, events);
     return {
       ids,

@@ -1,5 +1,5 @@
 import { outputName } from "./lineage.ts";
-import { nodesOf, type SqlNode } from "./sql-tree.ts";
+import { lower, nodesOf, type SqlNode } from "./sql-tree.ts";
 
 /**
  * Whether a query does nothing with a column of a file but pass it on, perhaps under another name: then its type can
@@ -8,20 +8,50 @@ import { nodesOf, type SqlNode } from "./sql-tree.ts";
  * @param column in the file, `result` in the result; in lower case
  */
 export function isPassedOn(query: SqlNode, column: string, result: string): boolean {
-  const selects = nodesOf(query, ({ type }) => type === "SELECT_NODE");
-  const items = selects.flatMap((select) => select["select_list"] as SqlNode[]);
+  const items = itemsOf(query);
   const passing = new Set([...items, ...items.map(referenceOf)].filter((node) => node !== undefined));
   const names = namesOf(items, column);
   const isUse = (node: SqlNode): boolean => {
-    if (passing.has(node)) return false;
+    if (passing.has(node) && node["type"] !== "POSITIONAL_REFERENCE") return false;
     const { type, column_names, using_columns, ref_type } = node;
     const isNamed = (list: unknown) => (list as string[]).some((name) => names.has(lower(name)));
     if (type === "COLUMN_REF") return isNamed(column_names);
     if (type === "JOIN") return ref_type === "NATURAL" || isNamed(using_columns);
-    return type === "STAR" || type === "PIVOT";
+    return type === "STAR" || type === "PIVOT" || type === "POSITIONAL_REFERENCE";
   };
   return names.has(result) && nodesOf(query, isUse).length === 0;
 }
+
+/** Where values go that do not come out. */
+const CONDITIONS = ["where_clause", "having", "qualify", "group_expressions", "modifiers", "condition"];
+
+/**
+ * The casts that are all that a query makes of a column of a file, conditions aside; undefined where it makes anything
+ * else of it.
+ *
+ * @param column in the file, in lower case
+ */
+export function castsOf(query: SqlNode, column: string): SqlNode[] | undefined {
+  const names = namesOf(itemsOf(query), column);
+  const casts = new Set<SqlNode>();
+  const isCastOnly = (node: unknown, parent: SqlNode | undefined): boolean => {
+    if (typeof node !== "object" || node === null) return true;
+    const { type, column_names } = node as SqlNode;
+    if (type === "STAR" || type === "PIVOT" || type === "POSITIONAL_REFERENCE") return false;
+    if (type === "COLUMN_REF" && (column_names as string[]).some((name) => names.has(lower(name)))) {
+      if (parent?.["type"] !== "OPERATOR_CAST") return false;
+      casts.add(parent);
+    }
+    return Object.entries(node).every(
+      ([key, one]) => CONDITIONS.includes(key) || isCastOnly(one, Array.isArray(node) ? parent : (node as SqlNode)),
+    );
+  };
+  return isCastOnly(query, undefined) ? [...casts] : undefined;
+}
+
+/** The lists of all SELECTs in a query. */
+const itemsOf = (query: SqlNode): SqlNode[] =>
+  nodesOf(query, ({ type }) => type === "SELECT_NODE").flatMap((select) => select["select_list"] as SqlNode[]);
 
 /** What the column is called by the queries it goes through. */
 function namesOf(items: readonly SqlNode[], column: string): ReadonlySet<string> {
@@ -47,5 +77,3 @@ function referenceOf(item: SqlNode): SqlNode | undefined {
   const node = type === "OPERATOR_CAST" && (cast_type as SqlNode)["id"] === "VARCHAR" ? (child as SqlNode) : item;
   return node["type"] === "COLUMN_REF" ? node : undefined;
 }
-
-const lower = (name: unknown): string => String(name).toLowerCase();

@@ -1,11 +1,12 @@
 import { UserError } from "@poeem/offline/errors";
 import type { Database } from "./duckdb.ts";
+import { shortened } from "./shortened.ts";
 import type { Example, Finding } from "./types.ts";
 
 /** Rows that are shown of a problem. */
 export const EXAMPLES = 3;
 /** Characters of a value that are shown. */
-const MOST = 100;
+const SHOWN = 100;
 
 /** Something wrong with rows of the items or the events. */
 export interface Problem extends Finding {
@@ -63,9 +64,10 @@ export function refuse(source: string, problems: readonly Problem[], hint?: stri
 }
 
 /** As in `row 7: "x"`, or `data.test row 7: "x"`. */
-export function showExample({ source, row, value }: Example): string {
-  const shown = value !== null && value.length > MOST ? `${value.slice(0, MOST)}…` : value;
-  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(shown)}`;
+export function showExample({ source, row, value, like }: Example): string {
+  const shown = value && shortened(value, SHOWN);
+  const other = like ? `, like ${showExample(like)}` : "";
+  return `${source === undefined ? "" : `${source} `}row ${row}: ${JSON.stringify(shown)}${other}`;
 }
 
 /** Throws a `UserError` that names every wanted column that is not there. */

@@ -1,6 +1,6 @@
-import { type Database, literal } from "./duckdb.ts";
+import { type Database, literal, quoted } from "./duckdb.ts";
 import { type FileScan, option, TYPES, tableSql, withOptions } from "./file-scans.ts";
-import type { SqlNode } from "./sql-tree.ts";
+import { parseSql, queryOf, type SqlNode } from "./sql-tree.ts";
 
 type Types = ReadonlyMap<string, string>;
 
@@ -27,6 +27,40 @@ export async function readAsText(
     if (await hasTypes(database, table, wanted)) return table;
   }
   return undefined;
+}
+
+/**
+ * The same, where the other columns are read too. Of JSON, a date as in 31-12-2020 is one to the reader's guess alone:
+ * no option gives each column its format, so such a file is read twice, side by side.
+ */
+export async function readSomeAsText(
+  database: Database,
+  scan: FileScan,
+  types: Types,
+  changed: Types,
+): Promise<SqlNode | undefined> {
+  const table = await readAsText(database, scan, types, changed);
+  const clocks = [...types].filter(([name, type]) => !changed.has(name) && /DATE|TIME/.test(type));
+  if (!table || scan.reader !== "json" || clocks.length === 0) return table;
+  const read = `SELECT ${clocks.map(([name]) => `count(${quoted(name)})`).join(", ")} FROM`;
+  const rows = database.rows(`${read} (${await tableSql(database, table)})`);
+  return (await rows.catch(() => undefined)) ? table : besideGuess(database, scan, changed);
+}
+
+/** All columns as guessed, but for those that are read as text beside them. */
+async function besideGuess(database: Database, scan: FileScan, changed: Types): Promise<SqlNode> {
+  const list = [...changed.keys()].map((name) => `written.${quoted(name)} AS ${quoted(name)}`).join(", ");
+  const sql = `FROM (SELECT guessed.* REPLACE (${list}) FROM guessed POSITIONAL JOIN written) AS x`;
+  const table = queryOf(await parseSql(database, { source: "", sql }))["from_table"] as SqlNode;
+  const joined = ((table["subquery"] as SqlNode)["node"] as SqlNode)["from_table"] as SqlNode;
+  const columns = [...changed].map(([name, type]) => `${literal(name)}: ${literal(type)}`).join(", ");
+  const written = await withOptions(database, scan, [`columns = {${columns}}`]);
+  const { alias, sample, column_name_alias, function: call } = scan.node;
+  Object.assign(joined, {
+    left: { ...scan.node, alias: "guessed", sample: null, column_name_alias: [] },
+    right: { ...written, alias: "written", sample: null, column_name_alias: [] },
+  });
+  return { ...table, alias: alias || (call as SqlNode)["function_name"], sample, column_name_alias };
 }
 
 /** The table of a CSV in which all columns are text, undefined where its columns cannot be told then. */

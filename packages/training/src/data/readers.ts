@@ -12,6 +12,10 @@ export function readerOf(file: string): Reader | undefined {
   return match[1] ? "csv" : match[2] ? "json" : "parquet";
 }
 
+/** The same for `FROM 'x'`, where .txt says nothing to DuckDB. */
+export const readerOfTable = (file: string): Reader | undefined =>
+  /\.txt(\.\w+)?$/i.test(file) ? undefined : readerOf(file);
+
 /** Which reader a table function is. */
 export function readerCalled(name: string): Reader | undefined {
   if (/^read_csv(_auto)?$/i.test(name)) return "csv";

@@ -1,4 +1,5 @@
 import { counted, formatCount } from "@poeem/offline/progress";
+import type { PoeemConfig } from "../config.ts";
 import { showExample } from "./problems.ts";
 import type { AlsoTrained, DataReport, Dataset, LeftOut, QuerySet, RawData } from "./types.ts";
 
@@ -56,14 +57,15 @@ export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
 }
 
 /** The same as lines for a person. */
-export function describeData(name: string, facts: DataFacts): string[] {
+export function describeData(config: Pick<PoeemConfig, "name" | "split">, facts: DataFacts): string[] {
   const { unknownItems, left } = facts;
   const lines = [
-    `${name}: ${counted(facts.items, "item")}, ${counted(facts.trainingEvents, "training event")} of ` +
+    `${config.name}: ${counted(facts.items, "item")}, ${counted(facts.trainingEvents, "training event")} of ` +
       `${counted(facts.trainingQueries, "query")}; ` +
       `held out: ${counted(facts.testQueries, "query")}, and ${formatCount(facts.validationQueries)} to watch ` +
       `the training by`,
     ...describeHeldOut(facts),
+    ...(facts.testQueries === 0 ? [`nothing to evaluate later: ${nothingHeldOut(config)}`] : []),
   ];
   if (unknownItems.count > 0) {
     lines.push(
@@ -79,6 +81,19 @@ export function describeData(name: string, facts: DataFacts): string[] {
     lines.push(`left out ${counted(left.withoutHistory, "held-out user")} without a history`);
   }
   return lines;
+}
+
+/** Why there is nothing to evaluate, and what would hold something out. */
+export function nothingHeldOut({ split: { by, testModulus } }: Pick<PoeemConfig, "split">): string {
+  const cures: Readonly<Record<typeof by, string>> = {
+    hash: `a split.testModulus below ${testModulus} holds out more, or another split.by`,
+    user: `a split.testModulus below ${testModulus} holds out more, or another split.by`,
+    last: "no user has two items",
+    time: "none of its events can be asked",
+    given: "none of its events can be asked",
+  };
+  const isOff = (by === "hash" || by === "user") && testModulus === 0;
+  return `the split holds out no query (split.by "${by}"): ${isOff ? "split.testModulus is 0" : cures[by]}`;
 }
 
 /** What of the held-out queries is in training too, and which of them nothing is known of, a line each. */

@@ -4,6 +4,7 @@ import { type Database, quoted } from "./duckdb.ts";
 import { type FileScan, option, tableSql } from "./file-scans.ts";
 import { givenTypes, readAsText, readForCheck } from "./read-as-text.ts";
 import { memberTextType, textType } from "./readers.ts";
+import { parseSql, printSql, queryOf, type SqlNode } from "./sql-tree.ts";
 
 /** A column of a file of which a value changes by the type that the reader took it for. */
 export interface Rewritten {
@@ -60,4 +61,39 @@ export async function rewrittenColumns(
     const written = inSql ?? ours;
     return written == null ? [] : [{ ...one, written, inSql: inSql !== null }];
   });
+}
+
+/**
+ * Whether the casts that SQL makes of a column give the same of what stands in the file as of what the reader made of
+ * it: then it is the SQL alone that changes it.
+ */
+export async function staysInCasts(
+  database: Database,
+  scan: FileScan,
+  types: ReadonlyMap<string, string>,
+  { name, type, text }: Rewritten,
+  casts: readonly SqlNode[] | undefined,
+): Promise<boolean> {
+  if (!casts || casts.length === 0 || text !== "VARCHAR") return false;
+  const changed = new Map([[name, text]]);
+  const table = (await readAsText(database, scan, types, changed)) ?? (await readForCheck(database, scan, types));
+  if (table === undefined) return false;
+  const differs: string[] = [];
+  for (const cast of casts) {
+    const target = await castType(database, cast);
+    const raw = quoted(name);
+    differs.push(`TRY_CAST(${raw} AS ${target}) IS DISTINCT FROM TRY_CAST(TRY_CAST(${raw} AS ${type}) AS ${target})`);
+  }
+  const [found] = await database.rows(
+    `SELECT 1 FROM (${await tableSql(database, table)}) WHERE ${differs.join(" OR ")} LIMIT 1`,
+  );
+  return found === undefined;
+}
+
+/** The type that a cast is to, in DuckDB's words. */
+async function castType(database: Database, cast: SqlNode): Promise<string> {
+  const tree = await parseSql(database, { source: "", sql: "SELECT NULL" });
+  const [nothing] = queryOf(tree)["select_list"] as SqlNode[];
+  queryOf(tree)["select_list"] = [{ ...cast, alias: "", child: nothing }];
+  return [...(await database.describe("", await printSql(database, tree))).values()][0]!;
 }

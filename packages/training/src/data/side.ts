@@ -27,8 +27,14 @@ export const GIVEN_SIDES: ReadonlyMap<string, number> = new Map([
   ["fold-in", SIDE.foldIn],
 ]);
 
-/** What an event is for by the column that gives the split, in any case; undefined where it says nothing known. */
-export const givenSide = (value: string): number | undefined => GIVEN_SIDES.get(value.trim().toLowerCase());
+/**
+ * What an event is for by the column that gives the split, in any case; undefined where it says nothing known. 1.0 is 1:
+ * a column of 0 and 1 in which one is missing is often written so.
+ */
+export function givenSide(value: string): number | undefined {
+  const plain = value.trim().toLowerCase();
+  return GIVEN_SIDES.get(plain.replace(/^([01])\.0*$/, "$1"));
+}
 
 /** SHA-256, in hexadecimal, of which events are held out: the same only for the same split of the same events. */
 export function hashOfHeldOut(sides: Uint8Array): string {

@@ -64,3 +64,12 @@ export function nodesOf(root: unknown, test: (node: SqlNode) => boolean): SqlNod
   });
   return found;
 }
+
+/** A name as DuckDB compares it. */
+export const lower = (name: unknown): string => String(name).toLowerCase();
+
+/** Makes another of a node, in its place. */
+export function replaceNode(node: SqlNode, by: SqlNode): void {
+  for (const key of Object.keys(node)) delete node[key];
+  Object.assign(node, by);
+}

@@ -136,7 +136,7 @@ export const NONE = 0xffffffff;
 
 /**
  * A column of text as numbers: event e has values[numbers[e]], or nothing where that is `NONE`. The values are
- * distinct; they are in order of the rows that first have them.
+ * distinct and in the order of their texts.
  */
 export interface Dictionary {
   readonly values: readonly string[];
@@ -146,8 +146,10 @@ export interface Dictionary {
 /** A column as texts: of each item one, several or none. */
 export type TextColumn = readonly (string | readonly string[] | null)[];
 
-/** What the values of a field are in JSON. */
-export type FieldKind = "text" | "number" | "boolean";
+/** What a value of a field is in JSON. */
+export type ValueKind = "text" | "number" | "boolean";
+/** What a field is in JSON, the same for all items: one value, or with [] a list of them. */
+export type FieldKind = ValueKind | `${ValueKind}[]`;
 
 /** The columns of the items that the config names, by what they are read as; position is the item's number. */
 export interface ItemTable {
@@ -194,4 +196,6 @@ export interface Example {
   readonly source?: string;
   readonly row: number;
   readonly value: string | null;
+  /** The row that it repeats. */
+  readonly like?: Example;
 }

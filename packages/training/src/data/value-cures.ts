@@ -1,6 +1,5 @@
-import { written } from "./column-cures.ts";
 import type { ColumnType } from "./column-type.ts";
-import { literal } from "./duckdb.ts";
+import { literal, quoted } from "./duckdb.ts";
 
 /** How dates and times are usually written, where they are not as ISO 8601 has them. */
 const DATES = ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%d %b %Y", "%d %B %Y"];
@@ -28,7 +27,7 @@ export async function timeCure(rows: Rows, from: string, column: string, type: C
     return { sql: `strptime${given}`, tried: `try_strptime${given}` };
   });
   const found = await fitting(rows, from, value, [castTo("TIMESTAMP", value), ...formats, castTo("DOUBLE", value)]);
-  const name = written(column);
+  const name = quoted(column);
   if (found.length === 0) return `strptime(${value}, FORMAT) AS ${name}, with the FORMAT of all its values`;
   const [first, ...others] = found.map(({ sql, tried, safe }) => (safe ? tried : sql));
   const other = others.find((sql) => sql.includes("'%m"));
@@ -64,7 +63,7 @@ export async function numberCure(
   const [first, last] = [found[0], fits.at(-1)?.at === 2 ? found.at(-1) : undefined];
   if (first === undefined) return undefined;
   const other = last === undefined || last === first ? "" : `, or ${last} if the comma sets thousands apart`;
-  return `${first} AS ${written(column)}${other}`;
+  return `${first} AS ${quoted(column)}${other}`;
 }
 
 interface Fit extends Candidate {
@@ -93,6 +92,6 @@ const castTo = (to: string, value: string): Candidate => ({
 
 /** A column as text, as one would write it. */
 function textOf(column: string, { kind }: ColumnType): string {
-  if (kind === "json") return `(${written(column)}->>'$')`;
-  return kind === "text" ? written(column) : `${written(column)}::VARCHAR`;
+  if (kind === "json") return `(${quoted(column)}->>'$')`;
+  return kind === "text" ? quoted(column) : `${quoted(column)}::VARCHAR`;
 }

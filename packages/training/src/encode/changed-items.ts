@@ -10,7 +10,7 @@ import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { embedItems } from "./embed-items.ts";
-import { type GivenIds, readIdAt, readIds } from "./read-ids.ts";
+import { type GivenIds, readIdAt, readIds, rowsById } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
 export interface ChangedItemsOptions {
@@ -39,12 +39,14 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
     return undefined;
   }
   const config = configOf(index, options.index);
-  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config, columnsOf(index));
+  const { ids: itemIds, items: table, ...values } = await readItemsFile(items, config, fieldKindsOf(index));
   const own = itemIds.map((id, i) => readIdAt(id, index, "items", `${items} row ${i + 1}`));
+  // two spellings of one
+  rowsById(items, itemIds, index.manifest.idType);
   const tower = await readTower(index, options.index);
   const embedded =
     vectors === undefined
-      ? embed(tower, options.index, config, itemIds, table)
+      ? embed(tower, options.index, config, own.map(String), table)
       : await readCount(index, vectors, itemIds.length, items);
   const codes = await encodeItems(index.codebook, embedded, tower?.moments);
   return { ids: toIds(own, index.manifest.idType), ...values, ...codes };
@@ -118,5 +120,5 @@ function configOf({ manifest }: Index, directory: string): PoeemConfig {
 }
 
 /** Kinds of the index's fields; undefined in an index of an earlier release. */
-const columnsOf = ({ manifest }: Index): FieldKinds | undefined =>
-  (manifest.training as { columns?: FieldKinds } | undefined)?.columns;
+const fieldKindsOf = ({ manifest }: Index): FieldKinds | undefined =>
+  (manifest.training as { fieldKinds?: FieldKinds } | undefined)?.fieldKinds;

@@ -1,12 +1,13 @@
 import { UserError } from "@poeem/offline/errors";
-import type { ArtifactInput, ItemId } from "@poeem/pq-core";
+import { type ArtifactInput, type ItemId, parseList } from "@poeem/pq-core";
 import { resolveConfig } from "../config.ts";
 import { Database } from "../data/duckdb.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { itemFields } from "../data/item-fields.ts";
 import { readItems } from "../data/items.ts";
 import { typedFile } from "../data/items-file.ts";
-import { checkFacetValues, checkNames } from "../data/limits.ts";
+import { checkNames } from "../data/limits.ts";
+import { rowsById } from "./read-ids.ts";
 
 /** Which columns of a file are what; a list of names is text with commas, unless a column has that whole name. */
 export interface ValueColumns {
@@ -38,10 +39,11 @@ export async function readItemValues(file: string, columns: ValueColumns, ids: r
   const database = await Database.open([process.cwd()], "2GB");
   try {
     const types = await database.describe(source, sql);
-    const listed = (names: readonly string[] = []): string[] =>
-      names.flatMap((name) => (types.has(name) ? [name] : name.split(",").map((one) => one.trim())));
+    const plain = (name: string): string => (types.has(name) ? name : name.trim());
+    const listed = (option: "fields" | "facets" | "numbers"): string[] =>
+      (columns[option] ?? []).flatMap((name) => (types.has(name) ? [name] : parseList(name, option).map(plain)));
     const { id, title } = columns;
-    const [fields, facets, numbers] = [listed(columns.fields), listed(columns.facets), listed(columns.numbers)];
+    const [fields, facets, numbers] = [listed("fields"), listed("facets"), listed("numbers")];
     if (title === undefined && !types.has("title") && fields.length + facets.length + numbers.length === 0)
       throw new UserError(`${source}: expected --title, --fields, --facets or --numbers, which name its columns`);
     const config = resolveConfig(
@@ -50,7 +52,6 @@ export async function readItemValues(file: string, columns: ValueColumns, ids: r
     );
     checkNames(config);
     const { ids: rowIds, items } = await readItems(database, config, from);
-    checkFacetValues(items, facets, source);
     const rowOf = joinIds(source, [...rowIds], ids);
     const spread = <T>(values: ArrayLike<T>, none: T): T[] => rowOf.map((row) => (row < 0 ? none : values[row]!));
     const { facets: facetValues, numbers: numberValues } = filterColumns({ items }, config);
@@ -72,15 +73,7 @@ export async function readItemValues(file: string, columns: ValueColumns, ids: r
 
 /** Row of each id, −1 where there is none. */
 function joinIds(source: string, rows: readonly string[], ids: readonly ItemId[]): number[] {
-  const isNumber = typeof ids[0] !== "string";
-  const rowOf = new Map<string, number>();
-  for (const [row, text] of rows.entries()) {
-    const id = isNumber ? numberText(text) : text;
-    const other = rowOf.get(id);
-    if (other !== undefined)
-      throw new UserError(`${source}: ${JSON.stringify(rows[other])} and ${JSON.stringify(text)} are one id, ${id}`);
-    rowOf.set(id, row);
-  }
+  const rowOf = rowsById(source, rows, typeof ids[0] === "string" ? "string" : "u64");
   const found = ids.map((id) => rowOf.get(String(id)) ?? -1);
   if (ids.length > 0 && found.every((row) => row < 0))
     throw new UserError(
@@ -88,11 +81,6 @@ function joinIds(source: string, rows: readonly string[], ids: readonly ItemId[]
         `${ids[0]}`,
     );
   return found;
-}
-
-/** "007" and "7.0" → "7"; what is no whole number stays as it is. */
-function numberText(text: string): string {
-  return /^\s*0*(\d+?)(?:\.0*)?\s*$/.exec(text)?.[1] ?? text;
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {

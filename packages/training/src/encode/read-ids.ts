@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
-import { type Index, InputError, type ItemId, parseList, quote, readId } from "@poeem/pq-core";
+import { type IdType, type Index, InputError, type ItemId, parseList, quote, readId } from "@poeem/pq-core";
 
 /** What an option such as `--remove` was given. */
 export interface GivenIds {
@@ -35,19 +35,43 @@ interface NamedId {
 export async function readIds(index: Index, option: string, given: GivenIds): Promise<ItemId[]> {
   const named = await nameIds(option, given);
   if (named.length === 0) throw new InputError(option, "expected at least one id, got none");
+  if (given.values.length > 1) await refuseLists(index, option, given.values);
   const ids = named.map(({ text, line }) => readIdAt(text, index, option, line));
   await refuseFileNames(index, option, named, ids);
   return ids;
 }
 
-/** @param place where the id stands in what the option names, for errors @throws InputError */
+/**
+ * An id of the command line or a file. In an index of numbers it may be written with zeros before it and behind its
+ * point: 7, 007 and 7.0 are one id.
+ *
+ * @param place where the id stands in what the option names, for errors
+ * @throws InputError
+ */
 export function readIdAt(text: string, { manifest }: Index, option: string, place?: string): ItemId {
   try {
-    return readId(text, manifest.idType, option);
+    return readId(plainId(text, manifest.idType), manifest.idType, option);
   } catch (error) {
     if (!(error instanceof InputError) || place === undefined) throw error;
     throw new InputError(option, `${place}: ${error.detail}`);
   }
+}
+
+/** An id as an index of this type has it; what is none stays as it is. */
+const plainId = (text: string, type: IdType): string =>
+  type === "string" ? text : (/^\s*0*(\d+?)(?:\.0*)?\s*$/.exec(text)?.[1] ?? text);
+
+/** The row of each id of a file. @throws UserError for two rows with one id */
+export function rowsById(source: string, rows: readonly string[], type: IdType): Map<string, number> {
+  const rowOf = new Map<string, number>();
+  for (const [row, text] of rows.entries()) {
+    const id = plainId(text, type);
+    const other = rowOf.get(id);
+    if (other !== undefined)
+      throw new UserError(`${source}: ${JSON.stringify(rows[other])} and ${JSON.stringify(text)} are one id, ${id}`);
+    rowOf.set(id, row);
+  }
+  return rowOf;
 }
 
 async function nameIds(option: string, { values, exact = [] }: GivenIds): Promise<NamedId[]> {
@@ -79,6 +103,22 @@ async function linesOf(option: string, file: string): Promise<NamedId[]> {
     .split(/\r?\n/)
     .map((text, i) => ({ text, line: `@${file} line ${i + 1}` }))
     .filter(({ text }) => text !== "");
+}
+
+/** A list beside another value would be one id, which no item has, where its parts are items. */
+async function refuseLists(index: Index, option: string, values: readonly string[]): Promise<void> {
+  const { idType } = index.manifest;
+  const isKnown = async (texts: readonly string[]): Promise<boolean> =>
+    (await index.ordinals(texts.map((text) => plainId(text, idType)))).some((ordinal) => ordinal >= 0);
+  for (const value of values) {
+    if (!value.includes(",") || (value.startsWith("@") && !value.startsWith("@@"))) continue;
+    const parts = value.split(",");
+    if ((await isKnown([value.replace(/^@@/, "@")])) || !(await isKnown(parts))) continue;
+    throw new UserError(
+      `--${option} ${quote(value)}: no such item, but there are items of its parts; an option that is repeated takes ` +
+        `one id each time: ${parts.map((part) => `--${option} ${part}`).join(" ")}`,
+    );
+  }
 }
 
 /** An id that no item has, but a file: what was meant is asked, not guessed. */

@@ -1,11 +1,10 @@
 import { UserError } from "@poeem/offline/errors";
 import type { Manifest } from "@poeem/pq-core";
-import { normalForm } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { eventSources } from "../data/event-sources.ts";
 import { type DataHashes, dataDifference } from "../data/hash.ts";
 import type { LoadedData } from "../data/load.ts";
-import type { Dataset, RawData } from "../data/types.ts";
+import type { Dataset } from "../data/types.ts";
 
 const MAY_BE_SEEN = "held-out queries may have been trained on";
 
@@ -51,22 +50,9 @@ function splitOf({ split, data }: PoeemConfig): Record<string, string | undefine
 }
 
 /** What is held out here against what was then: versions of the trainer differ in what they call one query. */
-export function checkHeldOut(
-  { training }: Manifest,
-  raw: RawData,
-  config: PoeemConfig,
-  { heldOutHash }: Dataset,
-  { folder }: Names,
-): void {
-  const trained = (training as TrainingFacts)?.heldOutHash;
-  if (trained === undefined ? !differsBySpelling(raw, config) : trained === heldOutHash) return;
+export function checkHeldOut({ training }: Manifest, { heldOutHash }: Dataset, { folder }: Names): void {
+  if ((training as TrainingFacts)?.heldOutHash === heldOutHash) return;
   throw new UserError(`${folder} was trained by a version of poeem that holds out other queries: ${MAY_BE_SEEN}`);
-}
-
-/** Whether a split by the spelling of queries, as it was made before there was a hash of it, is another one. */
-function differsBySpelling({ events: { query } }: RawData, { events, split: { by, columns } }: PoeemConfig): boolean {
-  if (!query || by !== "hash" || !(columns ?? [events.query]).includes(events.query)) return false;
-  return query.values.some((text) => normalForm(text) !== text);
 }
 
 /** Other data has other held-out queries. */

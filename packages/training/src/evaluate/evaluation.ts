@@ -47,7 +47,7 @@ export interface Evaluation {
   /** Bytes per item at which IVF+PQ and IVF+OPQ are made from the dense vectors; empty = not at all. */
   readonly afterwards: readonly number[];
   readonly seed: number;
-  /** Cells visited by each query vector, one row each; default: powers of two up to all of them. */
+  /** Cells visited by each query vector, one row each; default: powers of two up to all that have an item. */
   readonly probes?: readonly number[] | undefined;
   readonly startProgress?: ProgressStarter | undefined;
 }
@@ -64,10 +64,14 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
   const { dim, nlist, defaultNprobe, metric } = index.manifest;
   const dense = metric === "cosine" ? unitRows(evaluation.dense, dim) : evaluation.dense;
   const n = relevant.offsets.length - 1;
-  const ladder = evaluation.probes ?? probeLadder(nlist, defaultNprobe);
+  const filled = filledCells(index);
+  const usual = Math.min(defaultNprobe, filled);
+  const ladder = evaluation.probes
+    ? [...new Set(evaluation.probes.map((nprobe) => Math.min(nprobe, filled)))]
+    : probeLadder(filled, usual);
   const shapes = shapesAfterwards(index.manifest, evaluation.afterwards);
   // what is scored by each index afterwards: a smaller ladder, twice (PQ and OPQ) a size
-  const afterProbes = [...new Set([defaultNprobe, Math.max(1, nlist)])];
+  const afterProbes = [...new Set([usual, Math.max(1, nlist)])];
   const total = (1 + ladder.length + 2 * shapes.length * afterProbes.length) * n;
   const progress = startProgress("evaluate", total, "queries");
   let before = 0;
@@ -111,7 +115,7 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
         onQuery: watch(`${name}, nprobe ${nprobe}`),
       });
       before += n;
-      const label = kind === "index" && nprobe === defaultNprobe ? `${name} (default nprobe)` : name;
+      const label = kind === "index" && nprobe === usual ? `${name} (default nprobe)` : name;
       rows.push(row(ranked, { name: label, kind, bytesPerItem: bytesPerItem(searched.manifest), nprobe, scanned }));
     }
   };
@@ -144,9 +148,15 @@ function unitRows(vectors: Float32Array, dim: number): Float32Array {
   return unit;
 }
 
-/** Powers of two up to all cells, the default and all. */
-export function probeLadder(nlist: number, defaultNprobe: number): number[] {
-  const cells = Math.max(1, nlist);
+/** Cells with an item: no others are visited, so that more are the same search. */
+export const filledCells = ({ cellSizes }: Pick<Index, "cellSizes">): number =>
+  Math.max(
+    1,
+    cellSizes.reduce((sum, size) => sum + Number(size > 0), 0),
+  );
+
+/** Powers of two up to all cells that have an item, the default and all. */
+export function probeLadder(cells: number, defaultNprobe: number): number[] {
   const powers = Array.from({ length: 25 }, (_, i) => 2 ** i).filter((nprobe) => nprobe < cells);
   return [...new Set([...powers, defaultNprobe, cells])].sort((a, b) => a - b);
 }

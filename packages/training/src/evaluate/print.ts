@@ -40,10 +40,17 @@ export function formatEvaluation(result: EvaluationResult): string {
   const rules = widths.map((width, c) => "-".repeat(width + 1) + (c === 0 ? "-" : ":"));
   lines.splice(1, 0, `|${rules.join("|")}|`);
   const unnamed = `; unnamed: recall@10 over the ${counted(unnamedQueries ?? 0, "query")} that ${unnamedQueries === 1 ? "is" : "are"} not, word for `;
+  const notes = [...describeHeldOut({ ...result, testQueries: heldOut }), ...describeEmpty(result)];
   return (
     `${counted(queries, "held-out query")}${sampled}, full ranking of ${counted(items, "item")}; means over ` +
     `queries, ± the 95 % interval; overlap: share of dense brute force's top 10` +
     `${unnamedQueries === null ? "" : `${unnamed}word, the text of an item`}\n` +
-    `${describeHeldOut({ ...result, testQueries: heldOut }).join("\n")}\n\n${lines.join("\n")}\n`
+    `${notes.join("\n")}\n\n${lines.join("\n")}\n`
   );
+}
+
+function describeEmpty({ cells = 1, emptyCells = 0 }: EvaluationResult): string[] {
+  if (emptyCells === 0) return [];
+  const share = percent(emptyCells / cells);
+  return [`${formatCount(emptyCells)} of ${formatCount(cells)} cells (${share}) are empty and never visited`];
 }

@@ -12,6 +12,9 @@ export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
   readonly heldOut: number;
   /** Of those ranked, queries that are not, word for word, the text of an item; null without texts. */
   readonly unnamedQueries: number | null;
+  /** Cells of the index, and those of them that hold nothing; absent from results of earlier versions. */
+  readonly cells?: number;
+  readonly emptyCells?: number;
   readonly seconds: number;
   readonly rows: readonly EvaluationRow[];
 }

@@ -51,7 +51,7 @@ export function rankingMetrics(
 ): RankingMetrics {
   const width = METRIC_NAMES.length;
   const sums = Array.from({ length: width }, () => new ExactSum());
-  const squares = new Float64Array(width);
+  const squares = Array.from({ length: width }, () => new ExactSum());
   const values = new Float64Array(width);
   const n = selected?.length ?? ranked.length;
   for (let i = 0; i < n; i++) {
@@ -59,17 +59,18 @@ export function rankingMetrics(
     measureList(ranked[query]!, listOf(relevant, query), values);
     for (let m = 0; m < width; m++) {
       sums[m]!.add(values[m]!);
-      squares[m]! += values[m]! ** 2;
+      squares[m]!.add(values[m]! ** 2);
     }
   }
   const named = (value: (m: number) => number): Metrics =>
     Object.fromEntries(METRIC_NAMES.map((name, m) => [name, value(m)])) as Record<MetricName, number>;
   const mean = (m: number): number => sums[m]!.value / Math.max(1, n);
+  const deviations = (m: number): number => Math.max(0, squares[m]!.value - n * mean(m) ** 2);
   return {
     queries: n,
     ...named(mean),
     // the unbiased variance of one query, over n
-    margin95: named((m) => (n < 2 ? 0 : 1.96 * Math.sqrt(Math.max(0, squares[m]! - n * mean(m) ** 2) / (n - 1) / n))),
+    margin95: named((m) => (n < 2 ? 0 : 1.96 * Math.sqrt(deviations(m) / (n - 1) / n))),
   };
 }
 

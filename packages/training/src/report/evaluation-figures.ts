@@ -28,8 +28,8 @@ export function evaluationFigures(result: EvaluationResult, nlist: number, defau
   const afterwards = result.rows.some(({ kind }) => kind.startsWith("ivf"));
   return [
     comparison(result, dense, index.find(({ nprobe }) => nprobe === defaultNprobe) ?? index.at(-1)!),
-    ...(index.length > 1 ? [byProbes(index, dense, k, nlist)] : []),
-    ...(afterwards ? [byBytes(result.rows, dense, k, Math.max(1, nlist))] : []),
+    ...(index.length > 1 ? [byProbes(index, dense, k, nlist, result.emptyCells ?? 0)] : []),
+    ...(afterwards ? [byBytes(rowsOfAll(result, Math.max(1, nlist)), dense, k)] : []),
   ];
 }
 
@@ -99,13 +99,19 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
   };
 }
 
-function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 50, nlist: number): Figure {
+function byProbes(
+  index: readonly EvaluationRow[],
+  dense: EvaluationRow,
+  k: 10 | 50,
+  nlist: number,
+  empty: number,
+): Figure {
   const name = `recallAt${k}` as const;
   const first = index.find((row) => row[name] >= 0.99 * index.at(-1)![name])!;
   return {
     id: "nprobe",
     title: `Recall@${k} against cells visited`,
-    description: `Of ${counted(nlist, "cell")}. ${
+    description: `Of ${counted(nlist, "cell")}${empty === 0 ? "" : `, ${formatCount(empty)} of them empty`}. ${
       first === index.at(-1)
         ? "Fewer than all cost more than 1 % of the recall"
         : `Visiting ${formatCount(first.nprobe ?? 0)} of them, ${formatPercent(first.scanned)} of the items, gives ` +
@@ -151,10 +157,16 @@ function byProbes(index: readonly EvaluationRow[], dense: EvaluationRow, k: 10 |
   };
 }
 
-function byBytes(rows: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 50, cells: number): Figure {
+/** Rows for which all cells are visited, so that only the codes differ. */
+function rowsOfAll({ rows, emptyCells = 0 }: EvaluationResult, cells: number): EvaluationRow[] {
+  return rows.filter(
+    ({ nprobe, bytesPerItem, kind }) =>
+      bytesPerItem !== null && nprobe === (kind === "index" ? cells - emptyCells : cells),
+  );
+}
+
+function byBytes(whole: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 50): Figure {
   const name = `recallAt${k}` as const;
-  // all cells visited, so that only the codes differ
-  const whole = rows.filter((row) => row.nprobe === cells && row.bytesPerItem !== null);
   const sizes = [...new Set(whole.map((row) => row.bytesPerItem!))].sort((a, b) => a - b);
   const kinds = (["index", "ivf-opq", "ivf-pq"] as const).map((kind) => ({
     kind,

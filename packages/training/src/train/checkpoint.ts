@@ -7,7 +7,7 @@ import { readCheckpointFile, writeCheckpointFile } from "./checkpoint-file.ts";
 
 /** What must be the same for a training to go on where a checkpoint left it. */
 export interface Fingerprint {
-  /** Resolved configuration, seed included. */
+  /** Configuration, seed included, without what is fitted: that follows from it, the data and the code. */
   readonly config: unknown;
   readonly dataHash: string;
   /** What it is made of: says which of the data are others. */

@@ -3,7 +3,7 @@ import { counted, formatCount } from "@poeem/offline/progress";
 import type { FittedConfig, PoeemConfig } from "../config.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
-import { epochsToGather, gatheredItems, planSteps } from "./plan.ts";
+import { epochsToGather, type ItemCounter, itemCounter, MORE_HISTORIES, planSteps } from "./plan.ts";
 
 /** What the settings are where there is plenty to learn from. */
 const USUAL = { nlist: 64, nprobe: 32, bufferSize: 8192, batchSize: 1024, epochs: 2 };
@@ -27,7 +27,7 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  * - `training.epochs`: 2, or as many as make 160 steps.
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.
  *
- * @throws UserError for histories that are none, and for more cells than items
+ * @throws UserError for histories that are none or next to none, and for more cells than items
  */
 export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
   const { index, training } = config;
@@ -46,11 +46,11 @@ export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
   const nprobe = Math.min(index.nprobe ?? USUAL.nprobe, Math.max(1, nlist));
   const numCentroids = Math.max(nlist, 2 ** index.nbits);
   const batchSize = training.batchSize ?? fittedBatch(dataset.eventItem.length);
-  const epochs = training.epochs ?? fittedEpochs(config, dataset, batchSize, numCentroids);
+  const counter = itemCounter(config, dataset);
+  const epochs = training.epochs ?? fittedEpochs(config, dataset, batchSize, numCentroids, counter);
   const plan = planSteps(config, dataset, { batchSize, epochs });
   const bufferSize =
-    index.bufferSize ??
-    Math.max(numCentroids, Math.floor(gatheredItems(config, dataset, plan, 2 * USUAL.bufferSize) / 2));
+    index.bufferSize ?? Math.max(numCentroids, Math.floor(counter(plan, 2 * USUAL.bufferSize).gathered / 2));
   return {
     ...config,
     index: { ...index, nlist, nprobe, bufferSize },
@@ -63,11 +63,25 @@ function fittedBatch(numEvents: number): number {
   return Math.min(USUAL.batchSize, Math.max(least, powerOfTwo(numEvents / STEPS_PER_EPOCH)));
 }
 
-/** As many as make enough steps, and gather an item for each centroid. */
-function fittedEpochs(config: PoeemConfig, dataset: Dataset, batchSize: number, numCentroids: number): number {
+/**
+ * As many as make enough steps, and gather an item for each centroid.
+ * @throws UserError where nobody would wait for that
+ */
+function fittedEpochs(
+  config: PoeemConfig,
+  dataset: Dataset,
+  batchSize: number,
+  numCentroids: number,
+  counter: ItemCounter,
+): number {
   const { stepsPerEpoch } = planSteps(config, dataset, { batchSize, epochs: 1 });
   const epochs = Math.max(USUAL.epochs, Math.ceil(LEAST_STEPS / stepsPerEpoch));
-  return epochsToGather(config, dataset, { batchSize, epochs }, numCentroids);
+  const enough = epochsToGather(config, dataset, { batchSize, epochs }, numCentroids, counter);
+  if (enough !== undefined) return enough;
+  throw new UserError(
+    `too few training events have a history: expected ${formatCount(numCentroids)} item vectors to start the ` +
+      `quantizer from, one for each centroid; ${MORE_HISTORIES}`,
+  );
 }
 
 /** Whether a training event has anything before it, or beside it; also where there are no users. */

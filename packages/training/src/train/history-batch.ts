@@ -117,15 +117,31 @@ export class HistoryBatchBuilder {
 
   /** Candidates that a batch of these events has, whatever is drawn: its targets, or one target and its history. */
   fewestCandidates(events: Uint32Array): number {
-    const targets = new Set<number>();
+    const { eventItem } = this.#dataset;
+    const targets: number[] = [];
     let hasHistory = false;
     for (const group of this.#groups(events)) {
-      const hasOne = this.#usable(group).length > 0;
+      const hasOne = this.#hasUsable(group);
       if (!hasOne && !this.#options.keepEmpty) continue;
       hasHistory ||= hasOne;
-      for (const event of group) targets.add(this.#dataset.eventItem[event]!);
+      for (const event of group) {
+        const item = eventItem[event]!;
+        if (this.#positionOf[item]! >= 0) continue;
+        this.#positionOf[item] = targets.push(item);
+      }
     }
-    return hasHistory ? Math.max(targets.size, 2) : targets.size;
+    for (const item of targets) this.#positionOf[item] = -1;
+    return hasHistory ? Math.max(targets.length, 2) : targets.length;
+  }
+
+  /** Whether `#usable` has any, without making it: this is asked of every event of an epoch. */
+  #hasUsable(events: Uint32Array): boolean {
+    const { eventItem, eventQuery, past } = this.#dataset;
+    const list = this.#known(eventQuery[events[0]!]!);
+    let end = list.length;
+    for (const event of events) end = Math.min(end, past?.length[event] ?? 0);
+    for (let i = 0; i < end; i++) if (!events.some((event) => eventItem[event] === list[i])) return true;
+    return false;
   }
 
   /** What a group of events may draw its history from, oldest first: never a target. */

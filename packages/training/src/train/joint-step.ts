@@ -1,10 +1,10 @@
 import type { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { FittedConfig } from "../config.ts";
+import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
 import type { LearnedScale } from "./objectives/scale.ts";
-import { Optimizers } from "./optimizers.ts";
 import { StepInput } from "./step-input.ts";
 
 /** What one step measured. */
@@ -38,15 +38,16 @@ export interface StepLosses {
 export abstract class JointStep implements Stateful {
   readonly #parts: StepParts;
   readonly #scale: LearnedScale | undefined;
-  readonly #optimizers: Optimizers;
+  readonly #optimizer: DenseOptimizer;
   readonly #queryInput: StepInput;
   readonly #itemInput: StepInput;
 
   constructor(parts: StepParts, scale?: LearnedScale) {
-    const { config, model, layer } = parts;
+    const { config, model } = parts;
     this.#parts = parts;
     this.#scale = scale;
-    this.#optimizers = new Optimizers(config.training, model, layer, scale?.variables);
+    const variables = [...model.variables, ...(scale?.variables ?? [])];
+    this.#optimizer = new DenseOptimizer(config.training.optimizer, variables);
     this.#queryInput = new StepInput(model.dim);
     this.#itemInput = new StepInput(model.dim);
   }
@@ -86,9 +87,9 @@ export abstract class JointStep implements Stateful {
       const { total, ranking, distortion } = losses(vectors, queries?.[0] as unknown as tf.Tensor2D | undefined);
       measured = { vectors: keep(vectors), ranking: keep(ranking), distortion: distortion && keep(distortion) };
       return total;
-    }, [...inputs, ...model.variables, ...scales, ...layer.trainableVariables]);
+    }, [...inputs, ...model.variables, ...scales]);
 
-    this.#optimizers.apply(grads, rateShare);
+    this.#optimizer.apply(grads, config.training.towerLearningRate * rateShare);
     this.#scale?.clip();
     const { vectors, ranking, distortion } = measured!;
     await layer.afterStep(vectors);
@@ -108,7 +109,7 @@ export abstract class JointStep implements Stateful {
   /** What steps leave behind beside model and layer. */
   get #left(): Record<string, Stateful> {
     const scale = this.#scale;
-    return { optimizers: this.#optimizers, ...(scale && { scale }), random: randomState(this.#parts.random) };
+    return { optimizer: this.#optimizer, ...(scale && { scale }), random: randomState(this.#parts.random) };
   }
 
   state(): Promise<State> {
@@ -120,7 +121,7 @@ export abstract class JointStep implements Stateful {
   }
 
   dispose(): void {
-    this.#optimizers.dispose();
+    this.#optimizer.dispose();
     this.#scale?.dispose();
   }
 }

@@ -1,12 +1,18 @@
 import { UserError } from "@poeem/offline/errors";
-import { counted, formatCount } from "@poeem/offline/progress";
+import { formatCount } from "@poeem/offline/progress";
 import type { FittedConfig, Passes, PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/types.ts";
 import { eventOrder } from "./event-order.ts";
 import { createHistoryBatches, groupSizeOfModel } from "./history-batch.ts";
 
-// Of anything: a training that needs more will not be waited for.
-const MOST_EPOCHS = 1 << 20;
+// A training that needs more epochs and more events will not be waited for.
+const MOST_EPOCHS = 64;
+const MOST_EVENTS = 1 << 18;
+// By how much two epochs may be less than the usual, where few of their events count.
+const DOUBT = 1.5;
+
+/** What helps where no number does. */
+export const MORE_HISTORIES = "leave users with a single item out of data.events, or add users with more";
 
 /** The schedule of a training, known before its first step. */
 export interface TrainingPlan {
@@ -34,36 +40,59 @@ export function planSteps(config: PoeemConfig, dataset: Dataset, { batchSize, ep
   return { batchSize, stepsPerEpoch, totalSteps, warmupSteps: Math.floor(config.index.warmup * totalSteps) };
 }
 
+/** What the steps of a plan gather after its warm-up, counted up to `most` item vectors. */
+export type ItemCounter = (plan: TrainingPlan, most: number) => { readonly gathered: number; readonly steps: number };
+
 /**
- * Item vectors that the steps after the warm-up gather for the k-means start, counted up to `most`. Exact for texts and
- * contexts, whose steps all see as many items. A step of histories sees at least those counted here; which others it
- * sees is drawn at random.
+ * Counts the item vectors that the steps after a warm-up gather for the k-means start, and the steps looked at. Exact
+ * for texts and contexts, whose steps all see as many items. A step of histories sees at least those counted here;
+ * which others it sees is drawn at random. No step is counted twice.
  */
-export function gatheredItems(config: PoeemConfig, dataset: Dataset, plan: TrainingPlan, most: number): number {
-  const { batchSize, stepsPerEpoch, totalSteps, warmupSteps } = plan;
+export function itemCounter(config: PoeemConfig, dataset: Dataset): ItemCounter {
   const { objective, negatives, seed } = config.training;
   if (!dataset.past) {
-    const itemsPerStep = objective === "full" ? dataset.ids.length : batchSize + negatives;
-    return Math.min(most, itemsPerStep * (totalSteps - warmupSteps));
+    return ({ batchSize, totalSteps, warmupSteps }, most) => {
+      const steps = totalSteps - warmupSteps;
+      const itemsPerStep = objective === "full" ? dataset.ids.length : batchSize + negatives;
+      return { gathered: Math.min(most, itemsPerStep * steps), steps };
+    };
   }
   const batches = createHistoryBatches(config, dataset);
   const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
-  let gathered = 0;
-  for (let step = warmupSteps; step < totalSteps && gathered < most; step++) {
-    const at = (step % stepsPerEpoch) * batchSize;
-    const order = orderOf(Math.floor(step / stepsPerEpoch));
-    gathered += batches.fewestCandidates(order.subarray(at, at + batchSize));
-  }
-  return Math.min(most, gathered);
+  const counts: number[] = [];
+  return ({ batchSize, stepsPerEpoch, totalSteps, warmupSteps }, most) => {
+    let gathered = 0;
+    let step = warmupSteps;
+    for (; step < totalSteps && gathered < most; step++) {
+      const at = (step % stepsPerEpoch) * batchSize;
+      counts[step] ??= batches.fewestCandidates(orderOf(Math.floor(step / stepsPerEpoch)).subarray(at, at + batchSize));
+      gathered += counts[step]!;
+    }
+    return { gathered: Math.min(most, gathered), steps: step - warmupSteps };
+  };
 }
 
-/** Epochs, doubled from those given until they gather as many item vectors. */
-export function epochsToGather(config: PoeemConfig, dataset: Dataset, { batchSize, epochs }: Passes, count: number) {
-  let enough = epochs;
-  const gathered = () =>
-    gatheredItems(config, dataset, planSteps(config, dataset, { batchSize, epochs: enough }), count);
-  while (gathered() < count && enough < MOST_EPOCHS) enough *= 2;
-  return enough;
+/**
+ * Epochs, doubled from those given until they gather as many item vectors. Undefined where that takes more than anybody
+ * waits for: more than 64 and more events than 2^18, as where next to no event has a history. Two epochs tell.
+ */
+export function epochsToGather(
+  config: PoeemConfig,
+  dataset: Dataset,
+  { batchSize, epochs }: Passes,
+  count: number,
+  counter = itemCounter(config, dataset),
+): number | undefined {
+  const planOf = (passes: number) => planSteps(config, dataset, { batchSize, epochs: passes });
+  const most = Math.max(epochs, MOST_EPOCHS, Math.ceil(MOST_EVENTS / dataset.eventItem.length));
+  const longest = planOf(most);
+  for (let enough = epochs; ; enough = Math.min(most, 2 * enough)) {
+    const plan = planOf(enough);
+    const { gathered, steps } = counter(plan, count);
+    if (gathered >= count) return enough;
+    const hoped = DOUBT * (gathered / Math.max(1, steps)) * (longest.totalSteps - longest.warmupSteps);
+    if (enough === most || (steps >= 2 * plan.stepsPerEpoch && hoped < count)) return undefined;
+  }
 }
 
 /**
@@ -74,17 +103,23 @@ export function planTraining(config: FittedConfig, dataset: Dataset): TrainingPl
   const { nlist, nbits, bufferSize, warmup } = config.index;
   const { batchSize } = config.training;
   const plan = planSteps(config, dataset, config.training);
-  const gathered = gatheredItems(config, dataset, plan, bufferSize);
+  const counter = itemCounter(config, dataset);
+  const { gathered } = counter(plan, bufferSize);
   if (gathered === bufferSize) return plan;
   const least = Math.max(nlist, 2 ** nbits);
-  const would =
-    gathered >= least
-      ? `index.bufferSize ${gathered}`
-      : `training.epochs ${epochsToGather(config, dataset, config.training, bufferSize)}`;
+  const would = (): string => {
+    if (gathered >= least) return `index.bufferSize ${gathered} would do`;
+    for (const count of [bufferSize, least]) {
+      const epochs = epochsToGather(config, dataset, config.training, count, counter);
+      if (epochs === undefined) continue;
+      return `training.epochs ${epochs}${count < bufferSize ? ` with index.bufferSize ${least}` : ""} would do`;
+    }
+    return MORE_HISTORIES;
+  };
   throw new UserError(
     `too few training events to start the quantizer: index.bufferSize expected ${formatCount(bufferSize)} item ` +
       `vectors after the warm-up (index.warmup ${warmup}), got ${formatCount(gathered)} from ` +
-      `${counted(plan.totalSteps - plan.warmupSteps, "step")} of training.batchSize ${formatCount(batchSize)}; ` +
-      `${would} would do`,
+      `${formatCount(plan.totalSteps - plan.warmupSteps)} steps of training.batchSize ${formatCount(batchSize)}; ` +
+      would(),
   );
 }
