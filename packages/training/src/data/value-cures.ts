@@ -31,7 +31,8 @@ export async function timeCure(rows: Rows, from: string, column: string, type: C
   if (found.length === 0) return `strptime(${value}, FORMAT) AS ${name}, with the FORMAT of all its values`;
   const [first, ...others] = found.map(({ sql, tried, safe }) => (safe ? tried : sql));
   const other = others.find((sql) => sql.includes("'%m"));
-  return `${first} AS ${name}${other === undefined || found[0]!.at === 0 ? "" : `, or ${other} if the month comes first`}`;
+  const unsure = other !== undefined && found[0]!.at > 0;
+  return `${first} AS ${name}${unsure ? `, or ${other} if the month comes first` : ""}`;
 }
 
 /** The same of numbers with decimal commas, or with commas between thousands; undefined where neither does. */

@@ -39,7 +39,8 @@ export function formatEvaluation(result: EvaluationResult): string {
   );
   const rules = widths.map((width, c) => "-".repeat(width + 1) + (c === 0 ? "-" : ":"));
   lines.splice(1, 0, `|${rules.join("|")}|`);
-  const unnamed = `; unnamed: recall@10 over the ${counted(unnamedQueries ?? 0, "query")} that ${unnamedQueries === 1 ? "is" : "are"} not, word for `;
+  const are = unnamedQueries === 1 ? "is" : "are";
+  const unnamed = `; unnamed: recall@10 over the ${counted(unnamedQueries ?? 0, "query")} that ${are} not, word for `;
   const notes = [...describeHeldOut({ ...result, testQueries: heldOut }), ...describeEmpty(result)];
   return (
     `${counted(queries, "held-out query")}${sampled}, full ranking of ${counted(items, "item")}; means over ` +

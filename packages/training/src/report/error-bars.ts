@@ -4,8 +4,8 @@ import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "ec
 export const BAR_GAPS = { barGap: "8%", barCategoryGap: "28%" } as const;
 
 /**
- * Whiskers on the bars of one series of shares: a vertical line from mean − margin to mean + margin, within 0 and 1. ECharts tells a custom
- * series where the bars of `count` series in a category stand.
+ * Whiskers on the bars of one series of shares: a vertical line from mean − margin to mean + margin, from 0
+ * to 1 at most. ECharts tells a custom series where the bars of `count` series in a category stand.
  *
  * @param intervals mean and margin of each category
  */
