@@ -44,7 +44,8 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
   const missing =
     unknown.length === 0
       ? ""
-      : `${counted(unknown.length, "item")} to remove ${unknown.length === 1 ? "is" : "are"} not in the index (${some})\n`;
+      : `${counted(unknown.length, "item")} to remove ` +
+        `${unknown.length === 1 ? "is" : "are"} not in the index (${some})\n`;
   report(
     options.json,
     facts,

@@ -13,7 +13,7 @@ export async function train({ json, ...options }: TrainOptions): Promise<void> {
   report(
     json,
     facts,
-    `index ${version} in ${out}: ${counted(items, "item")}, ${formatCount(bytes)} bytes in ${counted(chunks, "chunk")}; ` +
-      `${formatSeconds(seconds)} in all, ${formatCount(examplesPerSecond)} examples/s`,
+    `index ${version} in ${out}: ${counted(items, "item")}, ${formatCount(bytes)} bytes in ` +
+      `${counted(chunks, "chunk")}; ${formatSeconds(seconds)} in all, ${formatCount(examplesPerSecond)} examples/s`,
   );
 }

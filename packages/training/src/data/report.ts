@@ -108,7 +108,8 @@ export function describeHeldOut(facts: HeldOutFacts): string[] {
   const lines = [`also in training: ${parts.join(", ")}`];
   if (unknownQueries > 0) {
     lines.push(
-      `${counted(unknownQueries, "held-out user")} ${unknownQueries === 1 ? "has" : "have"} no history to be asked by: ` +
+      `${counted(unknownQueries, "held-out user")} ` +
+        `${unknownQueries === 1 ? "has" : "have"} no history to be asked by: ` +
         "they count as 0 in every ranking but popularity",
     );
   }
