@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
-import type { Index, InputError, ItemId, ItemIds } from "@poeem/pq-core";
+import { type Index, type InputError, type ItemId, type ItemIds, parseList } from "@poeem/pq-core";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import {
   DEFAULT_TOKENIZER,
@@ -196,6 +196,36 @@ describe("what a filter and a context of the command may name", () => {
       detail: 'is unknown; the model of this index reads a=b, say "x", page type',
     });
     expect(index.manifest.numItems).toBe(20);
+  });
+
+  it("prints ids and titles for a person so that a terminal shows them and a list of ids can be read", async () => {
+    const shape = { dim, metric: "innerProduct", nlist: 0, numSubQuantizers: 2, nbits: 4, byResidual: false } as const;
+    const codebook = createCodebook({ ...shape, centroids: numbers(16 * dim) });
+    const odd = ["a b", "c,d", "e\u001b[2J"];
+    const artifact = await writeArtifact({
+      codebook,
+      ...encode(codebook, numbers(3 * dim)),
+      ids: odd,
+      fields: odd.map(() => ({ title: "one\ttwo\r\nthree\u001b[31m" })),
+    });
+    await writeIndexDirectory(join(folder, "odd"), artifact);
+    const file = join(folder, "odd.f32");
+    await writeFile(file, numbers(dim));
+    const printed = async (...given: string[]) => {
+      let output = "";
+      const spy = vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+        output += text;
+        return true;
+      });
+      await program().parseAsync(["node", "poeem", "search", "--index", join(folder, "odd"), ...given]);
+      spy.mockRestore();
+      return output;
+    };
+    const lines = (await printed("--history", "a b")).trimEnd().split("\n");
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line).toMatch(/ (c,d|e\\u001b\[2J) +one\\ttwo\\r\\nthree\\u001b\[31m$/);
+    const [answer] = (await printed("--vectors", file, "--k", "3")).trimEnd().split("\n");
+    expect(parseList(answer!, "ids").toSorted()).toEqual(["a b", "c,d", "e\\u001b[2J"]);
   });
 
   it("lets a line say so when no item passes", async () => {

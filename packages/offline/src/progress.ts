@@ -35,6 +35,11 @@ export function formatCount(n: number): string {
   return Math.round(n).toLocaleString("en-US");
 }
 
+/** 1, "query" → "1 query"; 1234, "query" → "1,234 queries" */
+export function counted(n: number, noun: string): string {
+  return `${formatCount(n)} ${n === 1 ? noun : noun.replace(/([^aeiou])y$/, "$1ie").concat("s")}`;
+}
+
 /** 95 → "1m35s", 7384 → "2h03m" */
 export function formatSeconds(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

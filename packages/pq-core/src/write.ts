@@ -12,5 +12,6 @@ export { encode } from "./codebook/encode.ts";
 export { type QueryMoments, scoreAware } from "./codebook/score-aware.ts";
 export { writeArtifact } from "./format/artifact-writer.ts";
 export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-header.ts";
+export { FORMAT } from "./format/constants.ts";
 export { innerProductTable } from "./kernel/distance-table.ts";
 export { encodeFast } from "./kernel/wasm-encode.ts";

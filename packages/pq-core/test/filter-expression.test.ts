@@ -70,6 +70,8 @@ describe("parseFilter", () => {
     ["kind:", "expected a value after kind: at character 6, got the end"],
     ['kind:"emoji', 'expected a value after kind: at character 6, got "\\"emoji"'],
     ["year>=soon", 'expected a number after year>= at character 7, got "soon"'],
+    ["Marke=Acme", 'after Marke= at character 7, got "Acme"; = compares numbers, a facet is written Marke:Acme'],
+    ['"page type"="my home"', 'a facet is written "page type":"my home"'],
     ["year>=0x10", 'expected a number after year>= at character 7, got "0x10"'],
     ["year>=1e999", 'expected a number after year>= at character 7, got "1e999"'],
     ["kind:emoji and set:mdi", 'expected AND, OR or the end at character 12, got "and set:mdi"'],

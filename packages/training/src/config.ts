@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
 import { checkConfig } from "./config/check.ts";
+import { type HistoryForm, historyForm } from "./config/model.ts";
 import { describeProblems } from "./config/problems.ts";
 import { withoutRetired } from "./config/retired.ts";
 import { SCHEMA } from "./config/schema.ts";
@@ -12,7 +13,10 @@ import { type SplitKind, splitKind } from "./config/split.ts";
 /** What a `poeem.config.ts` may say; everything with a default may be left out. */
 export type PoeemConfigInput = z.input<typeof SCHEMA>;
 /** A configuration with every default filled in but those that follow from the data. */
-export type PoeemConfig = z.output<typeof SCHEMA> & { split: { by: SplitKind } };
+export type PoeemConfig = z.output<typeof SCHEMA> & {
+  split: { by: SplitKind };
+  model: { history: { as: HistoryForm } };
+};
 /** One with those too (src/train/fit-config.ts): what a training reads, and what travels in the artifact. */
 export type FittedConfig = PoeemConfig & {
   readonly index: Readonly<Record<"nlist" | "nprobe" | "bufferSize", number>>;
@@ -47,7 +51,14 @@ export function readConfig(input: unknown, where: string): PoeemConfig {
 
 function parse(input: unknown, where: string): PoeemConfig {
   const parsed = SCHEMA.safeParse(input, { reportInput: true });
-  if (parsed.success) return { ...parsed.data, split: { ...parsed.data.split, by: splitKind(parsed.data) } };
+  if (parsed.success) {
+    const { split, model, ...rest } = parsed.data;
+    return {
+      ...rest,
+      split: { ...split, by: splitKind(parsed.data) },
+      model: { ...model, history: { ...model.history, as: historyForm(parsed.data) } },
+    };
+  }
   throw new UserError(`${where}: ${describeProblems(parsed.error.issues).join("; ")}`);
 }
 

@@ -45,7 +45,7 @@ describe("an index is evaluated by the split that it was trained with", () => {
       [hash, modulus, /trained with split\.testModulus 10, config says 7/],
       [hash, column, /trained with split\.by "hash", config says "given"/],
       [column, parts, /trained with split\.column "part", config says nothing/],
-      [parts, more, /trained with data\.validation nothing, config says "given"/],
+      [parts, more, /trained without data\.validation, config says "given"/],
       [parts, other, /trained on other data/],
     ] as const) {
       expect(() => evaluated.check(trained.training)).toThrow(message);

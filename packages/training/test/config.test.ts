@@ -32,7 +32,10 @@ describe("a wrong key or value", () => {
       { data: { items: "-", events: "-", memoryLimit: "1" } },
       'data.memoryLimit: expected a size such as "1GB", got "1"',
     ],
-    [{ name: "A shop" }, 'name: expected lower-case letters, digits and dashes, got "A shop"'],
+    [
+      { name: "A shop" },
+      'name: expected 1 to 40 lower-case letters, digits and dashes, the first of them no dash, got "A shop"',
+    ],
     [{ model: [] }, "model: expected an object, got []"],
     [{ data: () => 1 }, "data: expected an object, got a function"],
   ])("is named with what was expected: %j", (changed, message) => {
@@ -94,6 +97,17 @@ describe("settings that contradict each other", () => {
     expect(readConfig({ ...base, ...changed }, "an index")).toMatchObject({ name: "t" });
   });
 
+  it("a history is a mixture where it is all there is, else a mean; a mixture beside a text is refused", () => {
+    const formOf = (events: PoeemConfigInput["events"]) => resolve({ events }).model.history.as;
+    expect(formOf({ user: "u" })).toBe("mixture");
+    expect(formOf({ user: "u", query: "q" })).toBe("mean");
+    expect(formOf({ user: "u", context: ["device"] })).toBe("mean");
+    const mixture = { model: { history: { as: "mixture" } } } as const;
+    expect(resolve({ events: { user: "u" }, ...mixture }).model.history.as).toBe("mixture");
+    for (const beside of [{ query: "q" }, { context: ["device"] }])
+      expect(() => resolve({ events: { user: "u", ...beside }, ...mixture })).toThrow(/got "mixture"$/);
+  });
+
   it.each<Partial<PoeemConfigInput>>([
     { model: { minGram: 5, maxGram: 0 } },
     { model: { minGram: 4 } },
@@ -138,6 +152,15 @@ describe("the reference of the configuration", () => {
       ]);
     expect(paths).toEqual(expect.arrayContaining(pathsOf(resolve({}))));
     expect(paths).toEqual(expect.arrayContaining(["index.routing", "index.routingScale", "model.history.tilt"]));
+  });
+
+  it("says what is required and what form a text has", () => {
+    const reference = referenceText(configKeys());
+    for (const key of ["name", "data", "items", "data.items", "data.events"])
+      expect(reference).toMatch(new RegExp(`^${key.replace(".", "\\.")}  .*, required$`, "m"));
+    expect(reference).toMatch(
+      /^name {2}1 to 40 lower-case letters, digits and dashes, the first of them no dash, req/m,
+    );
   });
 
   it("keeps to the width it is given", () => {

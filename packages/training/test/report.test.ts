@@ -137,9 +137,15 @@ describe("report.html", () => {
     expectSound(html, 9);
     expect(html).toContain("20 of 80 held-out queries");
     // 12 of 16: at the default nprobe
-    expect(html).toMatch(/<dt>of the recall of dense brute force<\/dt><dd>75\.0 %<\/dd>/);
+    expect(html).toMatch(/<dt>share of dense brute force&#39;s recall<\/dt><dd>75\.0 %<\/dd>/);
     expect(html).toContain("<h3>Recall@50 against bytes per item</h3>");
     expect(html).toContain("At 2 bytes this index has 0.7500, OPQ made afterwards from the same dense vectors 0.6000");
+    const perfect = result.rows.map((one) => row(one.kind, one.nprobe, one.bytesPerItem ?? 0, 20));
+    await writeFile(file, bytesOf({ ...result, rows: perfect }));
+    const axes = await report();
+    expectSound(axes, 9);
+    expect(axes).toMatch(/>1(\.0)?<\/text>/);
+    expect(axes).not.toMatch(/>1\.0?[1-9]<\/text>/);
     await writeFile(file, bytesOf({ ...result, version: "another" }));
     expectSound(await report(), 6);
     await writeFile(file, "{");

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import { compactArtifact } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE } from "@poeem/training/artifact/item-tower-file";
 import { report } from "../print.ts";
@@ -26,6 +26,6 @@ export async function compact(options: CompactOptions): Promise<void> {
   const bytes = await writeIndexDirectory(options.out, artifact, extras);
   const { version, manifest } = artifact;
   const facts = { out: options.out, version, items: manifest.numItems, bytes, chunks: artifact.chunks.length };
-  const sizes = `${formatCount(facts.items)} items, ${formatCount(bytes)} bytes in ${facts.chunks} chunks`;
+  const sizes = `${counted(facts.items, "item")}, ${formatCount(bytes)} bytes in ${counted(facts.chunks, "chunk")}`;
   report(options.json, facts, `index ${version} in ${options.out}: ${sizes}`);
 }

@@ -1,7 +1,7 @@
 import { UserError } from "@poeem/offline/errors";
 import { writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import { writeFaissIndex } from "@poeem/pq-core/interop";
 import { report } from "../print.ts";
 
@@ -32,6 +32,6 @@ export async function exportIndex(file: string, options: ExportOptions): Promise
   if (idsFile) await writeBytes(idsFile, new TextEncoder().encode(ids.map((id) => `${id}\n`).join("")));
   const facts = { file, idsFile, bytes: bytes.length, items: manifest.numItems };
   const idsNote = idsFile ? `; line i of ${idsFile} is the id of Faiss's id i` : "";
-  const sizes = `${formatCount(facts.items)} items, ${formatCount(facts.bytes)} bytes`;
+  const sizes = `${counted(facts.items, "item")}, ${formatCount(facts.bytes)} bytes`;
   report(options.json, facts, `${file}: ${sizes}${idsNote}`);
 }

@@ -1,7 +1,7 @@
 import { naming, UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import { readPoeemIndex } from "@poeem/pq-core/interop";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { readItemValues, type ValueColumns } from "@poeem/training/encode/item-values";
@@ -36,7 +36,7 @@ export async function importIndex(file: string, options: ImportOptions): Promise
     line(unsearchable, "items of norm 0 are left out, as Poeem leaves them out of its search") +
       line(unknown, `rows of ${items} are of items that are not in the index; they are not used`) +
       line(without, `items have no row in ${items}, and so no values`) +
-      `index ${version} in ${out}: ${formatCount(facts.items)} items, searched by ${metric}; ` +
+      `index ${version} in ${out}: ${counted(facts.items, "item")}, searched by ${metric}; ` +
       `the file's norm column held ${norms} and is not used`,
   );
 }

@@ -1,4 +1,4 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import { planPrune, pruneStore } from "@poeem/publish/prune";
 import type { StoreOptions } from "@poeem/publish/stores";
 import { report } from "../print.ts";
@@ -18,11 +18,11 @@ export async function prune({ keep, dryRun, json, ...options }: PruneOptions): P
     if (dryRun) for (const key of chunks) process.stdout.write(`${key}\n`);
     for (const { name, version } of drop) process.stdout.write(`${name} ${version}\n`);
   }
-  const deleted = `${formatCount(drop.length)} versions and ${formatCount(chunks.length)} chunks`;
+  const deleted = `${counted(drop.length, "version")} and ${counted(chunks.length, "chunk")}`;
   report(
     json,
     { dryRun: dryRun ?? false, dropped: drop, kept, chunks, bytes },
     `${dryRun ? "would delete" : "deleted"} ${deleted}, ${formatCount(bytes)} bytes; ` +
-      `${formatCount(kept)} versions stay`,
+      `${counted(kept, "version")} ${kept === 1 ? "stays" : "stay"}`,
   );
 }

@@ -1,4 +1,4 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { type PublishPlan, planPublish } from "@poeem/publish/plan";
 import { publishInto } from "@poeem/publish/publish-into";
@@ -25,7 +25,7 @@ export async function publish(options: PublishCommandOptions): Promise<void> {
     if (options.dryRun) return describePlan(await planPublish(store, artifact, name), store.name, options.json);
     const verify = options.delta === undefined ? "all" : "new";
     const facts = await publishInto(store, artifact, { name, verify, startProgress });
-    const written = `${formatCount(facts.chunksWritten)} chunks written`;
+    const written = `${counted(facts.chunksWritten, "chunk")} written`;
     const present = `${formatCount(facts.chunksPresent)} already there, ${formatCount(facts.bytesWritten)} bytes`;
     report(options.json, facts, `published ${name}: version ${facts.version}, ${written}, ${present}`);
   });
@@ -39,7 +39,7 @@ function describePlan(plan: PublishPlan, storeName: string, json: boolean | unde
   report(
     json,
     { name, version, dryRun: true, write, chunksPresent: present.length, bytes },
-    `would publish ${name}: version ${version}, ${formatCount(write.length)} chunks of ${formatCount(bytes)} bytes ` +
+    `would publish ${name}: version ${version}, ${counted(write.length, "chunk")} of ${formatCount(bytes)} bytes ` +
       `to write into ${storeName}, ${formatCount(present.length)} already there`,
   );
 }

@@ -1,4 +1,4 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted } from "@poeem/offline/progress";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { rollbackTo } from "@poeem/publish/rollback";
 import type { StoreOptions } from "@poeem/publish/stores";
@@ -16,6 +16,6 @@ export async function rollback(options: RollbackOptions): Promise<void> {
   const name = options.name ?? DEFAULT_INDEX_NAME;
   const facts = await withStore(options, (store) => rollbackTo(store, name, options.toVersion, { startProgress }));
   const { version, replaced, chunksVerified } = facts;
-  const verified = `${formatCount(chunksVerified)} chunks verified`;
+  const verified = `${counted(chunksVerified, "chunk")} verified`;
   report(options.json, facts, `rolled back ${name}: version ${version} serves instead of ${replaced}, ${verified}`);
 }

@@ -1,7 +1,8 @@
 import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { type Index, type ItemId, jsonId, parseFilter, type SearchOptions } from "@poeem/pq-core";
+import { printable } from "@poeem/offline/printable";
+import { formatList, type Index, type ItemId, jsonId, parseFilter, type SearchOptions } from "@poeem/pq-core";
 import { openQueryTower, type Question, questionVectors } from "@poeem/towers";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
 
@@ -65,12 +66,13 @@ async function answer(
     return;
   }
   if (results.length === 0) sayNone(filter);
-  const width = Math.min(32, Math.max(...results.map(({ id }) => String(id).length)));
-  for (const { id, score, fields } of results) {
-    process.stdout.write(
-      `${score.toFixed(4).padStart(8)}  ${String(id).padEnd(width)}  ${String(fields?.["title"] ?? "")}\n`,
-    );
-  }
+  const lines = results.map(({ id, score, fields }) => ({
+    score: score.toFixed(4).padStart(8),
+    id: printable(String(id)),
+    title: printable(String(fields?.["title"] ?? "")),
+  }));
+  const width = Math.min(32, Math.max(...lines.map(({ id }) => id.length)));
+  for (const { score, id, title } of lines) process.stdout.write(`${score}  ${id.padEnd(width)}  ${title}\n`);
 }
 
 /** A file does not say its dim: the count has to fit, so that vectors of another dim are not read as more of them. */
@@ -106,7 +108,7 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
   }
   if (!options.json && queries.every(({ ids }) => ids.length === 0)) sayNone(options.filter);
   if (options.json) process.stdout.write(`${JSON.stringify({ indexVersion: index.version, k, heads, queries })}\n`);
-  else for (const { ids } of queries) process.stdout.write(`${ids.join(" ")}\n`);
+  else for (const { ids } of queries) process.stdout.write(`${printable(formatList(ids.map(String)))}\n`);
 }
 
 function sayNone(filter: string | undefined): void {

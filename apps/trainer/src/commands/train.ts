@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds } from "@poeem/offline/progress";
+import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import { type TrainIndexOptions, trainIndex } from "@poeem/training/train-index";
 import { report } from "../print.ts";
 import { startProgress } from "../progress.ts";
@@ -13,7 +13,7 @@ export async function train({ json, ...options }: TrainOptions): Promise<void> {
   report(
     json,
     facts,
-    `index ${version} in ${out}: ${formatCount(items)} items, ${formatCount(bytes)} bytes in ${chunks} chunks; ` +
-      `${formatSeconds(seconds)} in all, ${formatCount(examplesPerSecond)} examples/s`,
+    `index ${version} in ${out}: ${counted(items, "item")}, ${formatCount(bytes)} bytes in ` +
+      `${counted(chunks, "chunk")}; ${formatSeconds(seconds)} in all, ${formatCount(examplesPerSecond)} examples/s`,
   );
 }

@@ -1,4 +1,4 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import type { StoreOptions } from "@poeem/publish/stores";
 import { listIndexNames, type PublishedIndex, previousOf, readPublished } from "@poeem/publish/versions";
 import { withStore } from "../with-store.ts";
@@ -38,7 +38,7 @@ function print({ name, pointer, versions }: PublishedIndex): void {
   for (const { version, publishedAt, items, bytes } of versions.toReversed()) {
     const serves = version === pointer?.version ? `  serves since ${pointer.publishedAt}` : "";
     process.stdout.write(
-      `  ${version}  ${publishedAt}  ${formatCount(items)} items  ${formatCount(bytes)} bytes${serves}\n`,
+      `  ${version}  ${publishedAt}  ${counted(items, "item")}  ${formatCount(bytes)} bytes${serves}\n`,
     );
   }
 }

@@ -1,18 +1,27 @@
 import { existsSync } from "node:fs";
-import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, constants, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Artifact, ChunkSource } from "@poeem/pq-core";
 import { messageOf, UserError } from "../errors.ts";
 import { readBytes } from "../files.ts";
-
-const MANIFEST = "manifest.json";
+import { hasIndexManifest, MANIFEST, strangersIn } from "./own-files.ts";
 
 /**
- * Refuses a target that an index could not be written to, or that writing would destroy: a folder with other things in
- * it. Called before any work is done, and again before the target is replaced.
+ * Refuses a target that an index could not be written to, or that has anything in it that no command put there. Called
+ * before any work is done.
  */
 export async function checkIndexTarget(target: string): Promise<void> {
   const path = resolve(target);
+  await prepareTarget(target, path);
+  const strangers = await strangersAt(target, path);
+  if (strangers.length === 0) return;
+  const isIndex = await hasIndexManifest(path);
+  const named = `${strangers.slice(0, 2).join(" and ")}${strangers.length > 2 ? ", …" : ""}`;
+  const expected = isIndex ? "an index folder with nothing else in it" : "an index folder, an empty one or nothing";
+  throw new UserError(`--out ${target}: expected ${expected}, got a folder with ${named}`);
+}
+
+async function prepareTarget(target: string, path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     await access(dirname(path), constants.W_OK);
@@ -20,24 +29,26 @@ export async function checkIndexTarget(target: string): Promise<void> {
   } catch (error) {
     throw new UserError(`--out ${target}: its folder cannot be written to: ${messageOf(error)}`);
   }
-  let names: string[];
+}
+
+/** What is in the target that is none of an index; a `manifest.json` of something else is that too. */
+async function strangersAt(target: string, path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return [];
+  if (!found.isDirectory()) throw new UserError(`--out ${target}: expected a folder or nothing, got a file`);
   try {
-    names = await readdir(path);
+    const strangers = await strangersIn(path);
+    const isForeign = existsSync(join(path, MANIFEST)) && !(await hasIndexManifest(path));
+    return isForeign ? [`another ${MANIFEST}`, ...strangers] : strangers;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw new UserError(`--out ${target}: expected an index folder or nothing, got ${messageOf(error)}`);
-  }
-  if (names.length > 0 && !names.includes(MANIFEST)) {
-    throw new UserError(
-      `--out ${target}: expected an index folder, an empty one or nothing, got a folder with ${names[0]}`,
-    );
   }
 }
 
 /**
  * Writes an artifact, and files beside it that are not published, as one folder: everything goes into a new folder next
  * to the target, which takes the target's place in a rename. Whatever goes wrong before that, the previous folder
- * stays.
+ * stays. What somebody has put into it since `checkIndexTarget` comes along.
  *
  * @returns bytes of the artifact
  */
@@ -46,8 +57,9 @@ export async function writeIndexDirectory(
   artifact: Artifact,
   extras: Readonly<Record<string, Uint8Array>> = {},
 ): Promise<number> {
-  await checkIndexTarget(target);
   const path = resolve(target);
+  await prepareTarget(target, path);
+  const strangers = await strangersAt(target, path);
   let staging: string | undefined;
   try {
     staging = leftover(path, process.pid, "new");
@@ -58,6 +70,7 @@ export async function writeIndexDirectory(
       await writeFile(join(staging, name), bytes);
     }
     await writeFile(join(staging, MANIFEST), artifact.manifestBytes);
+    for (const name of strangers) await cp(join(path, name), join(staging, name), { recursive: true });
     await replaceDirectory(staging, path);
     return artifact.chunks.reduce((sum, { bytes }) => sum + bytes.length, artifact.manifestBytes.length);
   } catch (error) {

@@ -13,10 +13,12 @@
  */
 import { InputError, quote } from "../errors.ts";
 import { type Filter, OPERATORS } from "./filter.ts";
-import { KEYWORDS, NAME_REST, PLAIN_NAME, QUOTED, unescapeTerm } from "./terms.ts";
+import { KEYWORDS, NAME_REST, PLAIN_NAME, QUOTED, quoteTerm, unescapeTerm } from "./terms.ts";
 
 const MAX_COMPARISONS = 64;
 const MAX_DEPTH = 16;
+/** Characters of a value that an error repeats. */
+const MAX_SHOWN = 40;
 /** What is expected where a comparison is. */
 const COMPARISON = "a comparison such as kind:emoji or year>=1990";
 
@@ -114,7 +116,11 @@ class Parser {
     if (text === undefined) return this.#fail(`a value after ${name}${spelling}`);
     const operator = OPERATORS[spelling]!;
     const isNumber = DECIMAL.test(text) && Number.isFinite(Number(text));
-    if (operator.value === "number" && !isNumber) return this.#fail(`a number after ${name}${spelling}`);
+    if (operator.value === "number" && !isNumber) {
+      const facet = `${quoteTerm(name)}:${text.length > MAX_SHOWN ? "…" : quoteTerm(text)}`;
+      const hint = spelling === "=" ? `; = compares numbers, a facet is written ${facet}` : "";
+      return this.#fail(`a number after ${name}${spelling}`, hint);
+    }
     this.#at = VALUE.lastIndex;
     return operator.value === "number" ? operator.filter(name, Number(text)) : operator.filter(name, text);
   }
@@ -130,11 +136,11 @@ class Parser {
     this.#at = TOKEN.lastIndex;
   }
 
-  #fail(expected: string): never {
+  #fail(expected: string, more = ""): never {
     const rest = this.#text.slice(this.#at).trimStart();
     const got = rest === "" ? "the end" : quote(rest, 20);
     const at = this.#text.length - rest.length + 1;
     const hint = expected === COMPARISON && UNQUOTED.test(rest) ? '; a name such as "page type" needs its quotes' : "";
-    throw new InputError("filter", `expected ${expected} at character ${at}, got ${got}${hint}`);
+    throw new InputError("filter", `expected ${expected} at character ${at}, got ${got}${hint}${more}`);
   }
 }

@@ -1,4 +1,5 @@
 import { Random } from "@poeem/indexing-layer";
+import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { type ProgressStarter, silentProgress, withProgress } from "@poeem/offline/progress";
 import type { Artifact, Codebook } from "@poeem/pq-core";
 import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
@@ -17,7 +18,7 @@ import { sampleQueryVectors } from "./query-sample.ts";
 import { compareTowers } from "./query-tower.ts";
 
 /** Where item vectors before quantization lie inside the index folder. Not published. */
-export const ITEM_VECTORS_FILE = "model/item-vectors.f32";
+export const ITEM_VECTORS_FILE = BESIDE.itemVectors;
 
 /** The largest difference between a vector of the exported query tower and the trainer's own that is let through. */
 export const TOWER_TOLERANCE = 1e-5;

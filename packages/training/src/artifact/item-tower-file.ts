@@ -1,10 +1,11 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { FormatError } from "@poeem/pq-core";
 import type { QueryMoments } from "@poeem/pq-core/write";
 import { type ItemTowerWeights, readItemTower, writeItemTower } from "@poeem/towers";
 
 /** The trained item tower, inside the index folder, for `poeem encode`. Not published. */
-export const ITEM_TOWER_FILE = "model/item-tower.bin";
+export const ITEM_TOWER_FILE = BESIDE.itemTower;
 
 /** The item tower, and of an index with score-aware codes what its items' codes were chosen by. */
 export interface TrainedItemTower {

@@ -24,7 +24,7 @@ export const INSTALLED_BY: Partial<Record<Backend, readonly string[]>> = {
  * @throws UserError when the one asked for cannot be started, with the reason
  */
 export async function useBackend(name: BackendName, say: (line: string) => void = () => undefined): Promise<Backend> {
-  const refused: string[] = [];
+  const refused: Refused[] = [];
   for (const candidate of name === "auto" ? BACKENDS : [name]) {
     try {
       await START[candidate](name === "auto");
@@ -33,13 +33,30 @@ export async function useBackend(name: BackendName, say: (line: string) => void 
       if (candidate === "wasm" && !loadSoftmaxKernel()) {
         say("the softmax kernel is not built, so training takes twice as long: npm run build -w @poeem/indexing-layer");
       }
-      say(`backend ${candidate}${refused.length > 0 ? `; not ${refused.join(", not ")}` : ""}`);
+      say(`backend ${candidate}${describeRefused(refused)}`);
       return candidate;
     } catch (error) {
-      refused.push(`${candidate}: ${reasonOf(error, candidate)}`);
+      refused.push({ candidate, error });
     }
   }
-  throw new UserError(`--backend ${name} cannot be started here; ${refused.join("; ")}`);
+  const reasons = refused.map(({ candidate, error }) => `${candidate}: ${reasonOf(error, candidate)}`);
+  throw new UserError(`--backend ${name} cannot be started here; ${reasons.join("; ")}`);
+}
+
+interface Refused {
+  readonly candidate: Backend;
+  readonly error: unknown;
+}
+
+/** The faster ones that are missing here, in a line; how to install one is told when it is asked for by name. */
+function describeRefused(refused: readonly Refused[]): string {
+  const missing = refused.filter(({ candidate, error }) => isNotInstalled(error, candidate));
+  const others = refused.filter((one) => !missing.includes(one));
+  const names = missing.map(({ candidate }) => candidate).join(", ");
+  return [
+    ...others.map(({ candidate, error }) => `; not ${candidate}: ${reasonOf(error, candidate)}`),
+    ...(missing.length > 0 ? [`; not installed: ${names} (--backend ${missing[0]!.candidate} says how)`] : []),
+  ].join("");
 }
 
 /** Loads what a backend needs, or throws the reason why it cannot be had. */
@@ -67,11 +84,14 @@ function loadOptional(name: string): Promise<Record<string, unknown>> {
   return import(name);
 }
 
-function reasonOf(error: unknown, backend: Backend): string {
+function isNotInstalled(error: unknown, backend: Backend): boolean {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  const packages = INSTALLED_BY[backend];
-  if (packages && (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND"))
-    return `not installed (npm install --no-save ${packages.join(" ")})`;
+  return INSTALLED_BY[backend] !== undefined && (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND");
+}
+
+function reasonOf(error: unknown, backend: Backend): string {
+  if (isNotInstalled(error, backend))
+    return `not installed (npm install --no-save ${INSTALLED_BY[backend]!.join(" ")})`;
   const [sentence] = messageOf(error).split(/(?<=[.!?]) /);
   return sentence ?? "it did not start";
 }

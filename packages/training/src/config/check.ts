@@ -1,5 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
+import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
 
@@ -22,7 +23,7 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
       "rename the other one in data.items (title AS another_name)",
   );
   refuse(
-    model.history.as === "mixture" && events.user !== undefined && (events.query ?? events.context[0]) !== undefined,
+    model.history.as === "mixture" && combinesHistory(events),
     'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',
   );
   refuse(

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { textLike } from "./values.ts";
 
 export const DATA = z.strictObject({
   /** One row per item. */
@@ -15,8 +16,5 @@ export const DATA = z.strictObject({
   /** Beside `test`: events that are known of a user when they are asked, but are not trained on. */
   history: z.string().min(1).optional(),
   /** Memory that DuckDB may take before it spills to disk, in the system's folder for temporary files. */
-  memoryLimit: z
-    .string()
-    .regex(/^\d+(\.\d+)? ?[KMGT]i?B$/, 'expected a size such as "1GB"')
-    .default("1GB"),
+  memoryLimit: textLike(/^\d+(\.\d+)? ?[KMGT]i?B$/, 'a size such as "1GB"').default("1GB"),
 });

@@ -5,6 +5,8 @@ import { SCHEMA } from "./schema.ts";
 export interface KeySchema {
   readonly type?: string;
   readonly description?: string;
+  /** Of a text of a form: the texts that it takes, in words. */
+  readonly values?: string;
   readonly default?: unknown;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -37,6 +39,7 @@ export function schemaAt(path: readonly PropertyKey[]): KeySchema | undefined {
 
 /** The values that a key takes, in words: "an integer of at least 1". */
 export function describeValues(schema: KeySchema): string {
+  if (schema.values !== undefined) return schema.values;
   const choices = schema.enum ?? schema.anyOf?.map((one) => one.const);
   if (choices) return choices.map((value) => JSON.stringify(value)).join(" or ");
   switch (schema.type) {

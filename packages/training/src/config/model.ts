@@ -1,6 +1,10 @@
 import { MAX_HISTORY } from "@poeem/towers";
 import { z } from "zod";
+import type { EVENTS } from "./events.ts";
 import { positive } from "./values.ts";
+
+const FORMS = ["mixture", "mean", "attention"] as const;
+export type HistoryForm = (typeof FORMS)[number];
 
 export const MODEL = z
   .strictObject({
@@ -26,9 +30,10 @@ export const MODEL = z
         /**
          * What becomes of a history, whose items are read as their decoded vectors. mixture: one query vector per
          * item, scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention:
-         * one vector, which goes through the query tower together with text and context.
+         * one vector, which goes through the query tower together with text and context. Default: mixture, or mean
+         * where queries have a text or a context too.
          */
-        as: z.enum(["mixture", "mean", "attention"]).default("mixture"),
+        as: z.enum(FORMS).optional(),
         /** How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. */
         tilt: z.number().min(0).max(10).default(0.4),
         /** Newest items of a history that are read. */
@@ -44,3 +49,16 @@ export const MODEL = z
       .prefault({}),
   })
   .prefault({});
+
+interface Sections {
+  readonly events: z.output<typeof EVENTS>;
+  readonly model: z.output<typeof MODEL>;
+}
+
+/** Whether the configuration has queries with a text or a context beside their history. */
+export const combinesHistory = ({ user, query, context }: Sections["events"]): boolean =>
+  user !== undefined && (query !== undefined || context.length > 0);
+
+/** `model.history.as`, filled in. */
+export const historyForm = ({ events, model }: Sections): HistoryForm =>
+  model.history.as ?? (combinesHistory(events) ? "mean" : "mixture");

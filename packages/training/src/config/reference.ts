@@ -53,8 +53,9 @@ export function referenceText(keys: readonly ConfigKey[], columns = 100): string
 /** docs/config.md. */
 export function referenceMarkdown(keys: readonly ConfigKey[]): string {
   const lines = keys.map((key) => {
-    const { path, text, isSection } = key;
-    if (isSection && !path.includes(".")) return `\n## \`${path}\`\n\n${wrap(text, 120)}\n`;
+    const { path, text, isSection, isRequired } = key;
+    if (isSection && !path.includes("."))
+      return `\n## \`${path}\`\n\n${wrap(`${isRequired ? "Required. " : ""}${text}`, 120)}\n`;
     return wrap(`- **\`${path}\`** (${factsOf(key)}). ${text}`, 118).replaceAll("\n", "\n  ");
   });
   return `${HEAD}\n${lines.join("\n")}\n`;
@@ -62,7 +63,8 @@ export function referenceMarkdown(keys: readonly ConfigKey[]): string {
 
 const HEAD = `# \`poeem.config.ts\`
 
-All keys, by section. \`poeem config\` prints the same, and \`poeem config index.nlist\` one of them.
+All keys, by section. Those that are required are called so; all others may be left out, their sections too.
+\`poeem config\` prints the same, and \`poeem config index.nlist\` one of them.
 Generated from the comments in [the schema](../packages/training/src/config) by \`node scripts/config-reference.ts\`.
 `;
 

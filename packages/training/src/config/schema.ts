@@ -6,11 +6,15 @@ import { ITEMS } from "./items.ts";
 import { MODEL } from "./model.ts";
 import { SPLIT } from "./split.ts";
 import { TRAINING } from "./training.ts";
+import { textLike } from "./values.ts";
 
 /** All keys; each section is a file of its own beside this one. */
 export const SCHEMA = z.strictObject({
   /** What the catalogue is called in messages. */
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "expected lower-case letters, digits and dashes"),
+  name: textLike(
+    /^[a-z0-9][a-z0-9-]{0,39}$/,
+    "1 to 40 lower-case letters, digits and dashes, the first of them no dash",
+  ),
   /** What is trained on: SQL that DuckDB runs in the folder of the config file, over CSV, JSON or Parquet files. */
   data: DATA,
   /** Columns of the items, and what each is for. */

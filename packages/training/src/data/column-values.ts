@@ -40,15 +40,26 @@ export const RULES: Readonly<Record<Role, Rule>> = {
   time: { kinds: [...NUMBERS, "clock"], lists: false, expected: "numbers, dates or timestamps" },
 };
 
-/** Refuses columns whose type does not do for what they are used. @param source as in "data.items" */
-export function checkTypes(source: string, uses: readonly Use[], types: ReadonlyMap<string, string>): void {
+/**
+ * Refuses columns whose type does not do for what they are used.
+ * @param source as in "data.items"
+ * @param toTime what makes times of a column of something else
+ */
+export async function checkTypes(
+  source: string,
+  uses: readonly Use[],
+  types: ReadonlyMap<string, string>,
+  toTime?: (column: string, type: ColumnType) => Promise<string>,
+): Promise<void> {
   for (const { key, column, role } of uses) {
     const type = columnType(types.get(column)!);
     const { kinds, lists, expected } = RULES[role];
     if (kinds.includes(type.kind) && type.depth <= (lists ? 1 : 0)) continue;
+    const isTime = role === "time" && type.depth === 0 && type.kind !== "opaque";
+    const cure = isTime && toTime ? await toTime(column, type) : cureFor(role, type)(column, type);
     throw new UserError(
       `${source}: expected ${expected} in column ${column} (${key}), got type ${shortened(type.name, SHOWN)}; ` +
-        `SQL that would do: ${cureFor(role, type)(column, type)}`,
+        `SQL that would do: ${cure}`,
     );
   }
 }

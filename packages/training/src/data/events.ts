@@ -11,6 +11,7 @@ import { type TypedColumn, typedColumns } from "./json-columns.ts";
 import { findRows, type Problem, refuse } from "./problems.ts";
 import { GIVEN_SIDES, givenSide, SIDE } from "./side.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
+import { timeCure } from "./value-cures.ts";
 
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
@@ -31,7 +32,10 @@ export async function readEvents(
     texts: texts.filter((column) => column !== time),
     ids: uses.filter(({ role }) => role === "id").map(({ column }) => column),
     values: time === undefined ? [] : [time],
-    check: (types, source) => checkTypes(source, uses, types),
+    check: (types, source, sql) =>
+      checkTypes(source, uses, types, (column, type) =>
+        timeCure((query) => database.ask(source, query), `(${sql})`, column, type),
+      ),
   });
   const { count: rows } = whole;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
@@ -204,7 +208,9 @@ async function checkParts(
   const good = part.values.flatMap((value, number) => (isKnown(givenSide(value)) ? [number] : []));
   const known = `SELECT value FROM ${dictionary} WHERE list_contains([${good.join(", ")}]::UINTEGER[], number)`;
   const wrong = await findRows(database, `events WHERE coalesce((${part.key}) NOT IN (${known}), true)`, part.sql);
-  refuse("data.events", [{ what: `none of ${names.join(", ")} in ${column}`, ...wrong }]);
+  const ofUsers = wrong.examples.some(({ value }) => value !== null && givenSide(value) === SIDE.foldIn);
+  const hint = ofUsers ? " (a history is a user's, so history and fold-in need events.user)" : "";
+  refuse("data.events", [{ what: `none of ${names.join(", ")} in ${column}${hint}`, ...wrong }]);
 }
 
 const missingTime = ({ kind }: ColumnType, time: string): string =>

@@ -19,6 +19,7 @@ import { checkFacetValues, checkIdLimits } from "./limits.ts";
 import { findRows, ProblemRows, refuse } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { FieldKind, ItemTable } from "./types.ts";
+import { numberCure } from "./value-cures.ts";
 
 /** Kinds of the fields of an index, by name. */
 export type FieldKinds = Readonly<Record<string, FieldKind>>;
@@ -151,11 +152,24 @@ async function readColumns(
     fields.set(column, { column, kind });
     problems.push(...wrongFields(column, kind, values));
   }
-  refuse(source, problems);
+  refuse(source, problems, await numberHint(database, columns, wrong));
   const id = uses[0]!.column;
   const ids = new TextList(texts.get(id) as string[]);
   if (!uses.some(({ column, role }) => column === id && role !== "id")) texts.delete(id);
   return { ids, items: { count, texts, numbers, fields } };
+}
+
+/** SQL for the first of the columns of numbers that have something else in them, where there is some that works. */
+async function numberHint(
+  database: Database,
+  columns: ReadonlyMap<string, TypedColumn>,
+  wrong: ReadonlyMap<string, ProblemRows>,
+): Promise<string | undefined> {
+  const [name] = [...wrong].find(([, rows]) => rows.problem().count > 0) ?? [];
+  if (name === undefined) return undefined;
+  const { type, sql } = columns.get(name)!;
+  const cure = await numberCure((query) => database.rows(query), "items", name, type, textSql(type, sql));
+  return cure && `SQL that would do: ${cure}`;
 }
 
 /** An id is a text, not blank, and stands in one row. */

@@ -1,11 +1,11 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted } from "@poeem/offline/progress";
 import { type ColumnType, columnType } from "./column-type.ts";
 import { keySql } from "./column-values.ts";
 import type { Database } from "./duckdb.ts";
 import type { EventSource } from "./event-sources.ts";
 import type { TypedColumn } from "./json-columns.ts";
 import { EXAMPLES, findRows } from "./problems.ts";
-import type { Finding } from "./types.ts";
+import type { Example, Finding } from "./types.ts";
 
 /** How events find their items: by the table `item_ids` of value and number. */
 export interface ItemJoin {
@@ -20,6 +20,8 @@ export interface ItemJoin {
 export interface UnknownItems extends Finding {
   /** Shows an id of either side; absent where all are known. */
   readonly sides?: string;
+  /** The same of each source that has any. */
+  readonly sources?: readonly { readonly source: string; readonly count: number; readonly sides: string }[];
 }
 
 /** A whole number without the zeros behind its point; NULL for all else. */
@@ -56,28 +58,35 @@ export async function joinItems(
         const key = keyOf({ sql: table.sql(column), type: columnType(table.type(column)) });
         const rows = await findRows(database, `${table.name} ANTI JOIN item_ids ON item_ids.value = ${key}`, key);
         const examples = rows.examples.map((one) => (source === "data.events" ? one : { source, ...one }));
-        found.push({ ...rows, examples });
+        found.push({ source, ...rows, examples });
       }
       const count = found.reduce((sum, rows) => sum + rows.count, 0);
       const examples = found.flatMap((rows) => rows.examples).slice(0, EXAMPLES);
       const [one] = await database.rows(`SELECT ${known}::VARCHAR AS id FROM items LIMIT 1`);
       const alike = await countAlike(database, `(SELECT DISTINCT ${sql}::VARCHAR AS value FROM ${unknown})`);
-      const [unknownOne] = await database.rows(
+      const [named] = await database.rows(
         `SELECT ${sql}::VARCHAR AS id FROM ${unknown} WHERE (${sql}) IS NOT NULL ORDER BY events.rowid LIMIT 1`,
       );
-      const eventItem =
-        unknownOne === undefined
-          ? "events without an item"
-          : `event items such as ${shown(unknownOne["id"], item.type)}`;
-      const sides =
-        `item ids such as ${shown(one!["id"], id.type)}, ${eventItem}` +
+      const sidesOf = (event: unknown): string =>
+        `item ids such as ${shown(one!["id"], id.type)}, ` +
+        (event == null ? "events without an item" : `event items such as ${shown(event, item.type)}`) +
         (alike === 0
           ? ""
           : `; ${alike} of them ${alike === 1 ? "is" : "are"} the id of an item but for case and blanks`);
-      return { count, examples, sides };
+      return {
+        count,
+        examples,
+        sides: sidesOf(named?.["id"]),
+        sources: found
+          .filter((rows) => rows.count > 0)
+          .map((rows) => ({ source: rows.source, count: rows.count, sides: sidesOf(firstNamed(rows.examples)) })),
+      };
     },
   };
 }
+
+/** The first that is not missing. */
+const firstNamed = (examples: readonly Example[]) => examples.find(({ value }) => value !== null)?.value;
 
 const shown = (text: unknown, { name }: ColumnType): string => `${JSON.stringify(text)} (${name})`;
 
@@ -94,7 +103,7 @@ async function joinNumbers(database: Database, sql: string, unknown: string): Pr
   const { count } = await findRows(database, `events SEMI JOIN spelled ON spelled.value = ${sql}`, sql);
   await database.run("INSERT INTO item_ids SELECT value, number FROM spelled");
   return (
-    `${formatCount(count)} events name an item by the same number in another spelling ` +
+    `${counted(count, "event")} ${count === 1 ? "names" : "name"} an item by the same number in another spelling ` +
     `(${JSON.stringify(one["value"])} is item ${JSON.stringify(one["item"])})`
   );
 }

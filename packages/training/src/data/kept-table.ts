@@ -33,7 +33,7 @@ export interface Wanted {
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
   /** Refuses what the types of the columns, by name, rule out, before any row is read. */
-  readonly check?: (types: ReadonlyMap<string, string>, source: string) => void;
+  readonly check?: (types: ReadonlyMap<string, string>, source: string, sql: string) => Promise<void>;
 }
 
 /**
@@ -50,7 +50,7 @@ export async function keepTable(
   const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], ids, fields });
   const columns = [...new Set([...texts, ...values, ...optional.filter((name) => types.has(name))])];
   requireColumns(source, [...types.keys()], columns);
-  check?.(types, source);
+  await check?.(types, source, sql);
   const number = new Map(columns.map((column, i) => [column, `c${i}`]));
   // by place: to DuckDB id and ID are one name
   const given = (await database.ask(source, `DESCRIBE (${sql})`)).map((row) => row["column_name"] as string);

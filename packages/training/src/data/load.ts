@@ -8,9 +8,11 @@ import { readEvents } from "./events.ts";
 import { type DataHashes, hashesOf, hashOf } from "./hash.ts";
 import { sortItems } from "./item-order.ts";
 import { readItems } from "./items.ts";
+import type { UnknownItems } from "./join-items.ts";
 import { checkContextValues, checkNames } from "./limits.ts";
 import { refuse } from "./problems.ts";
-import type { RawData } from "./types.ts";
+import { givenSide } from "./side.ts";
+import type { EventTable, RawData } from "./types.ts";
 
 export interface LoadOptions {
   /** Folder in which the SQL's files are found, instead of the folder of the config and its `data`. */
@@ -41,19 +43,18 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
     const { ids, items } = await sortItems(database, read, keySql(id.type, id.sql));
     const { events, unknownItems, notes: joined } = await readEvents(database, config, id);
     checkContextValues(events.contexts);
-    const { sides, ...unknown } = unknownItems;
+    const { sides, sources: _, ...unknown } = unknownItems;
     if (options.strict && unknown.count > 0) {
       refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknown }], sides);
     }
-    if (events.count === 0) {
-      throw new UserError(
-        `data.events: expected at least one event of a known item, got ${unknown.count} rows and none: ${sides}`,
-      );
-    }
+    refuseUnknownParts(config, events, unknownItems);
     const untitled = items.fields.has("title")
       ? undefined
       : "items have no title: there is no items.title in the configuration and no column title in data.items";
-    const notes = [untitled, ...joined, sides].filter((line) => line !== undefined);
+    const blank = events.contexts.flatMap(({ name, values }) =>
+      values.length > 0 ? [] : [`events.context: ${name} is blank in every event, and so is no part of a question`],
+    );
+    const notes = [untitled, ...joined, sides, ...blank].filter((line) => line !== undefined);
     const hashes = hashesOf(ids, items, events);
     return {
       ids,
@@ -66,6 +67,27 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
   } finally {
     database.close();
   }
+}
+
+/** A part of the events that are all of unknown items would be trained on, or measured by, nothing. */
+function refuseUnknownParts({ split }: PoeemConfig, { count, part }: EventTable, unknown: UnknownItems): void {
+  const none = (where: string, { count, sides }: { count: number; sides?: string }, got = String(count)): void => {
+    throw new UserError(`${where}, got ${got} ${count === 1 ? "row" : "rows"} and none: ${sides}`);
+  };
+  if (count === 0 && part === undefined) none("data.events: expected at least one event of a known item", unknown);
+  if (part === undefined) return;
+  const known = new Set(Array.from(part.numbers, (number) => givenSide(part.values[number]!)));
+  const wrong = part.values.find((value) => !known.has(givenSide(value)));
+  if (wrong === undefined) return;
+  if (split.column !== undefined) {
+    const where = `data.events: expected at least one event of a known item with ${JSON.stringify(wrong)} in`;
+    none(`${where} ${split.column}`, unknown, `${unknown.count} unknown`);
+  }
+  const source = wrong === "train" ? "data.events" : `data.${wrong}`;
+  none(
+    `${source}: expected at least one event of a known item`,
+    unknown.sources!.find((one) => one.source === source)!,
+  );
 }
 
 function folderOf(data: string): string {

@@ -1,4 +1,4 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
 import { showExample } from "./problems.ts";
 import type { AlsoTrained, DataReport, Dataset, LeftOut, QuerySet, RawData } from "./types.ts";
@@ -21,7 +21,7 @@ export interface HeldOutFacts {
   readonly alsoTrained: AlsoTrained;
   /**
    * Held-out queries of which nothing is known: no text, no history, no context. A split that is given has those of
-   * users who are in no other part of it. They are ranked by nothing, and count as 0.
+   * users who are in no other part of it. Only popularity ranks for them; to all else they count as 0.
    */
   readonly unknownQueries: number;
 }
@@ -60,25 +60,25 @@ export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
 export function describeData(config: Pick<PoeemConfig, "name" | "split">, facts: DataFacts): string[] {
   const { unknownItems, left } = facts;
   const lines = [
-    `${config.name}: ${formatCount(facts.items)} items, ${formatCount(facts.trainingEvents)} training events of ` +
-      `${formatCount(facts.trainingQueries)} queries; ` +
-      `held out: ${formatCount(facts.testQueries)} queries, and ${formatCount(facts.validationQueries)} to watch ` +
+    `${config.name}: ${counted(facts.items, "item")}, ${counted(facts.trainingEvents, "training event")} of ` +
+      `${counted(facts.trainingQueries, "query")}; ` +
+      `held out: ${counted(facts.testQueries, "query")}, and ${formatCount(facts.validationQueries)} to watch ` +
       `the training by`,
     ...describeHeldOut(facts),
     ...(facts.testQueries === 0 ? [`nothing to evaluate later: ${nothingHeldOut(config)}`] : []),
   ];
   if (unknownItems.count > 0) {
     lines.push(
-      `left out ${formatCount(unknownItems.count)} events of unknown items ` +
+      `left out ${counted(unknownItems.count, "event")} of unknown items ` +
         `(${unknownItems.examples.map(showExample).join(", ")}); --strict makes them an error`,
     );
   }
   lines.push(...(facts.notes ?? []));
   if (left.repeats > 0) {
-    lines.push(`left out ${formatCount(left.repeats)} held-out events whose query led to the same item in training`);
+    lines.push(`left out ${counted(left.repeats, "held-out event")} whose query led to the same item in training`);
   }
   if (left.withoutHistory > 0) {
-    lines.push(`left out ${formatCount(left.withoutHistory)} held-out users without a history`);
+    lines.push(`left out ${counted(left.withoutHistory, "held-out user")} without a history`);
   }
   return lines;
 }
@@ -102,14 +102,15 @@ export function describeHeldOut(facts: HeldOutFacts): string[] {
   if (testQueries === 0) return [];
   const parts = [];
   if (alsoTrained.queries !== null) {
-    parts.push(`${formatCount(alsoTrained.queries)} of ${formatCount(testQueries)} held-out queries in some spelling`);
+    parts.push(`${formatCount(alsoTrained.queries)} of ${counted(testQueries, "held-out query")} in some spelling`);
   }
-  parts.push(`${formatCount(alsoTrained.pairs)} of ${formatCount(testPairs)} held-out pairs`);
+  parts.push(`${formatCount(alsoTrained.pairs)} of ${counted(testPairs, "held-out pair")}`);
   const lines = [`also in training: ${parts.join(", ")}`];
   if (unknownQueries > 0) {
     lines.push(
-      `${formatCount(unknownQueries)} held-out users have no history to be asked by: nothing is found for them, ` +
-        "and they count as 0",
+      `${counted(unknownQueries, "held-out user")} ` +
+        `${unknownQueries === 1 ? "has" : "have"} no history to be asked by: ` +
+        "they count as 0 in every ranking but popularity",
     );
   }
   return lines;

@@ -27,8 +27,8 @@ export function checkSplit({ training }: Manifest, config: PoeemConfig, { folder
   const [before, now] = [splitOf(trained), splitOf(config)];
   for (const name of Object.keys(now)) {
     if (before[name] === now[name]) continue;
-    const [then, here] = [before[name] ?? "nothing", now[name] ?? "nothing"];
-    throw new UserError(`${folder} was trained with ${name} ${then}, ${file} says ${here}: ${MAY_BE_SEEN}`);
+    const then = before[name] === undefined ? `without ${name}` : `with ${name} ${before[name]}`;
+    throw new UserError(`${folder} was trained ${then}, ${file} says ${now[name] ?? "nothing"}: ${MAY_BE_SEEN}`);
   }
 }
 

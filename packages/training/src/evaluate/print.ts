@@ -1,4 +1,4 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import { describeHeldOut } from "../data/report.ts";
 import type { EvaluationRow } from "./evaluation.ts";
 import type { EvaluationResult } from "./result.ts";
@@ -39,10 +39,11 @@ export function formatEvaluation(result: EvaluationResult): string {
   );
   const rules = widths.map((width, c) => "-".repeat(width + 1) + (c === 0 ? "-" : ":"));
   lines.splice(1, 0, `|${rules.join("|")}|`);
-  const unnamed = `; unnamed: recall@10 over the ${formatCount(unnamedQueries ?? 0)} queries that are not, word for `;
+  const are = unnamedQueries === 1 ? "is" : "are";
+  const unnamed = `; unnamed: recall@10 over the ${counted(unnamedQueries ?? 0, "query")} that ${are} not, word for `;
   const notes = [...describeHeldOut({ ...result, testQueries: heldOut }), ...describeEmpty(result)];
   return (
-    `${formatCount(queries)} held-out queries${sampled}, full ranking of ${formatCount(items)} items; means over ` +
+    `${counted(queries, "held-out query")}${sampled}, full ranking of ${counted(items, "item")}; means over ` +
     `queries, ± the 95 % interval; overlap: share of dense brute force's top 10` +
     `${unnamedQueries === null ? "" : `${unnamed}word, the text of an item`}\n` +
     `${notes.join("\n")}\n\n${lines.join("\n")}\n`

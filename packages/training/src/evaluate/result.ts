@@ -1,3 +1,4 @@
+import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import type { HeldOutFacts } from "../data/report.ts";
 import type { EvaluationRow } from "./evaluation.ts";
 
@@ -19,4 +20,4 @@ export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
 }
 
 /** Result of the last `poeem evaluate --report`, inside the index folder. Not published. */
-export const EVALUATION_FILE = "model/evaluation.json";
+export const EVALUATION_FILE = BESIDE.evaluation;

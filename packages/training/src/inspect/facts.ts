@@ -1,3 +1,4 @@
+import { printable } from "@poeem/offline/printable";
 import { formatCount } from "@poeem/offline/progress";
 
 /** What a file or folder holds: printed as a table, or as it is with `--json`. */
@@ -28,6 +29,7 @@ function words(key: string): string {
 }
 
 function text(value: string | number | boolean): string {
-  if (typeof value !== "number") return value === true ? "yes" : value === false ? "no" : value;
+  if (typeof value === "string") return printable(value);
+  if (typeof value === "boolean") return value ? "yes" : "no";
   return Number.isInteger(value) ? formatCount(value) : String(Number(value.toPrecision(4)));
 }

@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { naming, UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { counted } from "@poeem/offline/progress";
 import { openManifest } from "@poeem/pq-core";
 import { type ChunkHeader, isChunk, readChunkHeader } from "@poeem/pq-core/write";
 import { openItemTowerFile } from "../artifact/item-tower-file.ts";
@@ -34,12 +35,18 @@ async function factsOf(file: string, bytes: Uint8Array): Promise<Facts> {
   );
 }
 
+/** Kinds of chunks that hold a range of blocks, items or ids. */
+const RANGES: ReadonlySet<string> = new Set(["lists", "items", "lookup"]);
+
 async function chunkFacts(file: string, bytes: Uint8Array): Promise<Facts> {
   const { payload, ...header } = readChunkHeader(bytes);
+  const { first, count, ...rest } = header;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   return {
     file: "chunk",
-    ...header,
+    ...rest,
+    // all others are of the whole index
+    ...(RANGES.has(header.kind) && { first, count }),
     bytes: bytes.length,
     payload: payload.length,
     sha256,
@@ -77,7 +84,7 @@ async function payloadFacts(file: string, { kind, seq, first, count, payload }: 
   if (kind === "filters") {
     const facets = Object.entries(await index.facets());
     return {
-      facets: Object.fromEntries(facets.map(([name, values]) => [name, `${Object.keys(values).length} values`])),
+      facets: Object.fromEntries(facets.map(([name, values]) => [name, counted(Object.keys(values).length, "value")])),
     };
   }
   if (kind === "codebook") {

@@ -91,6 +91,11 @@ export function valueAxis(options: Record<string, unknown> = {}): Record<string,
   return axis({ type: "value", splitNumber: 4, ...options });
 }
 
+/** The same for shares: where they come near 1 it ends there. */
+export function shareAxis(options: Record<string, unknown> = {}): Record<string, unknown> {
+  return valueAxis({ max: ({ max }: { max: number }) => (max > 0.8 ? 1 : null), ...options });
+}
+
 /** The axis below, with its name. */
 export function baseAxis(name: string, options: Record<string, unknown> = {}): Record<string, unknown> {
   return axis({ name, nameGap: 28, splitLine: { show: false }, ...options });

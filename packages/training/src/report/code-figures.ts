@@ -1,5 +1,5 @@
 import { usageOfCounts } from "@poeem/indexing-layer";
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import type { EncodedVectors, Index, Manifest } from "@poeem/pq-core";
 import { chunkBytes, chunksByKind, usageOfCodes } from "../artifact/summary.ts";
 import { acrossAt, bars, baseAxis, type Figure, SERIES, valueAxis } from "./chart.ts";
@@ -18,7 +18,7 @@ function subQuantizers({ manifest, codebook }: Index, { codes }: EncodedVectors)
     codes,
   );
   const unusedText = `${formatCount(allUnused)} of ${formatCount(allCentroids)} centroids are used by no item`;
-  const counted = codes.length / M;
+  const numCounted = codes.length / M;
   return {
     id: "codes",
     title: "Use of the codes",
@@ -26,7 +26,7 @@ function subQuantizers({ manifest, codebook }: Index, { codes }: EncodedVectors)
       `Perplexity of each of the ${M} sub-quantizers: how many of its ${numCentroids} centroids even ` +
       `use would need. Mean ${mean.toFixed(1)}, least ${least.toFixed(1)}; ` +
       `${allUnused === 0 ? "every centroid is used" : unusedText}.` +
-      `${counted < manifest.numItems ? ` Counted on ${formatCount(counted)} items, spread evenly.` : ""}`,
+      `${numCounted < manifest.numItems ? ` Counted on ${counted(numCounted, "item")}, spread evenly.` : ""}`,
     legend: [],
     option: () => ({
       xAxis: baseAxis("sub-quantizer", { type: "category", data: usage.map((_, m) => String(m)) }),
@@ -40,7 +40,7 @@ function subQuantizers({ manifest, codebook }: Index, { codes }: EncodedVectors)
         perplexity.toFixed(2),
         Math.log2(perplexity).toFixed(2),
         String(unused[m]),
-        formatPercent(Math.max(...counts) / Math.max(1, counted)),
+        formatPercent(Math.max(...counts) / Math.max(1, numCounted)),
       ]),
     },
   };
@@ -56,7 +56,7 @@ function lists({ manifest: { nlist, numItems }, cellSizes }: Index): Figure {
     id: "lists",
     title: "Sizes of the cells",
     description:
-      `Items in each of the ${formatCount(nlist)} cells, largest first. Largest ` +
+      `Items in each of the ${counted(nlist, "cell")}, largest first. Largest ` +
       `${formatCount(sizes[0]!)}, median ${formatCount(at(0.5))}, smallest ${formatCount(sizes.at(-1)!)}; ` +
       `${empty === 0 ? "no cell is empty" : emptyText}. A search that visits one cell reads most where ` +
       "cells are large.",
@@ -100,7 +100,7 @@ function chunks(manifest: Manifest): Figure {
     id: "chunks",
     title: "What the artifact weighs",
     description:
-      `${formatBytes(total)} in ${formatCount(entries.length)} chunks, ` +
+      `${formatBytes(total)} in ${counted(entries.length, "chunk")}, ` +
       `${(total / Math.max(1, numItems)).toFixed(1)} bytes per item in all; the largest part is ${largest[0]}, ` +
       `${formatBytes(largest[1].bytes)}.`,
     legend: [],

@@ -4,8 +4,8 @@ import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from "ec
 export const BAR_GAPS = { barGap: "8%", barCategoryGap: "28%" } as const;
 
 /**
- * Whiskers on the bars of one series: a vertical line from mean − margin to mean + margin. ECharts tells a custom
- * series where the bars of `count` series in a category stand.
+ * Whiskers on the bars of one series of shares: a vertical line from mean − margin to mean + margin, from 0
+ * to 1 at most. ECharts tells a custom series where the bars of `count` series in a category stand.
  *
  * @param intervals mean and margin of each category
  */
@@ -18,7 +18,11 @@ export function errorBars(
     type: "custom",
     silent: true,
     z: 5,
-    data: intervals.map(([mean, margin], category) => [category, mean - margin, mean + margin]),
+    data: intervals.map(([mean, margin], category) => [
+      category,
+      Math.max(0, mean - margin),
+      Math.min(1, mean + margin),
+    ]),
     encode: { x: 0, y: [1, 2] },
     renderItem(_: CustomSeriesRenderItemParams, api: CustomSeriesRenderItemAPI) {
       const low = api.coord([api.value(0), api.value(1)]);

@@ -1,8 +1,8 @@
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import type { EvaluationRow, RowKind } from "../evaluate/evaluation.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import type { MetricName } from "../rank/metrics.ts";
-import { acrossAt, bars, baseAxis, type Figure, type LegendEntry, line, SERIES, valueAxis } from "./chart.ts";
+import { acrossAt, bars, baseAxis, type Figure, type LegendEntry, line, SERIES, shareAxis } from "./chart.ts";
 import { BAR_GAPS, errorBars } from "./error-bars.ts";
 import { formatFigure, formatPercent } from "./format.ts";
 
@@ -64,7 +64,7 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
     id: "comparison",
     title: "Dense against index",
     description:
-      `Recall and NDCG over ${formatCount(queries)} held-out queries, with 95 % intervals. At ` +
+      `Recall and NDCG over ${counted(queries, "held-out query")}, with 95 % intervals. At ` +
       `recall@100 the index keeps ${formatPercent(index.recallAt100 / dense.recallAt100)} of what dense brute ` +
       `force finds${opq ? `, OPQ made afterwards ${formatPercent(opq.recallAt100 / dense.recallAt100)}` : ""}.`,
     legend: series.map(([, entry]) => entry),
@@ -74,7 +74,7 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
         data: SHOWN.map(([, short]) => short),
         axisLabel: { interval: 0, fontSize: narrow ? 11 : 12 },
       }),
-      yAxis: valueAxis(),
+      yAxis: shareAxis(),
       series: series.flatMap(([row, { color }], s) => [
         bars(
           SHOWN.map(([name]) => row[name]),
@@ -111,7 +111,7 @@ function byProbes(
   return {
     id: "nprobe",
     title: `Recall@${k} against cells visited`,
-    description: `Of ${formatCount(nlist)} cells${empty === 0 ? "" : `, ${formatCount(empty)} of them empty`}. ${
+    description: `Of ${counted(nlist, "cell")}${empty === 0 ? "" : `, ${formatCount(empty)} of them empty`}. ${
       first === index.at(-1)
         ? "Fewer than all cost more than 1 % of the recall"
         : `Visiting ${formatCount(first.nprobe ?? 0)} of them, ${formatPercent(first.scanned)} of the items, gives ` +
@@ -127,7 +127,7 @@ function byProbes(
         data: index.map(({ nprobe }) => String(nprobe)),
         boundaryGap: false,
       }),
-      yAxis: valueAxis({ scale: true }),
+      yAxis: shareAxis({ scale: true }),
       series: [
         line(
           index.map((row) => row[name]),
@@ -191,7 +191,10 @@ function byBytes(whole: readonly EvaluationRow[], dense: EvaluationRow, k: 10 | 
     ],
     option: () => ({
       xAxis: baseAxis("bytes per item", { type: "category", data: sizes.map(String) }),
-      yAxis: valueAxis({ scale: true, max: ({ max }: { max: number }) => Math.max(max, dense[name]) * 1.02 }),
+      yAxis: shareAxis({
+        scale: true,
+        max: ({ max }: { max: number }) => Math.min(1, Math.max(max, dense[name]) * 1.02),
+      }),
       series: kinds.toReversed().map(({ kind, at }) => {
         const style = { width: 2, type: kind === "ivf-pq" ? "dotted" : "solid" };
         return line(

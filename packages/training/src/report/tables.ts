@@ -70,7 +70,7 @@ function heldOutRows({ testPairs, alsoTrained, unknownQueries }: HeldOutFacts): 
   if (queries !== null) rows.push(["held-out queries also in training, in some spelling", formatCount(queries)]);
   rows.push(
     ["held-out pairs also in training", formatCount(pairs)],
-    ["held-out users without a history, who count as 0", formatCount(unknownQueries)],
+    ["held-out users without a history, who count as 0 but for popularity", formatCount(unknownQueries)],
   );
   return rows;
 }

@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds } from "@poeem/offline/progress";
+import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { TrainingLog, TrainingRecord } from "../train/training-log.ts";
 import { baseAxis, type Figure, line, SERIES, type Table, valueAxis } from "./chart.ts";
 import { formatFigure, formatShort } from "./format.ts";
@@ -32,7 +32,7 @@ export function trainingFigures(log: TrainingLog): Figure[] {
       title: `Validation ${recall}`,
       value: ({ validationRecall }) => validationRecall ?? null,
       words: (first, last) =>
-        `${recall} of ${formatCount(validation?.queries ?? 0)} queries that are not trained on: ` +
+        `${recall} of ${counted(validation?.queries ?? 0, "query")} not trained on: ` +
         `${formatFigure(first)} to ${formatFigure(last)}, best ` +
         `${formatFigure(Math.max(...records.map(({ validationRecall }) => validationRecall ?? 0)))}. Items are ` +
         `quantized once the quantizer has started`,
@@ -64,7 +64,7 @@ function curve({ records, milestones }: TrainingLog, curve: Curve): Figure | und
     id,
     title,
     description:
-      `${words(first, last)}, over ${formatCount(examples)} examples in ${formatSeconds(seconds)}.` +
+      `${words(first, last)}, over ${counted(examples, "example")} in ${formatSeconds(seconds)}.` +
       `${dotted === "" ? "" : ` Dotted: ${dotted}.`}`,
     legend: [],
     option: () => ({

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { formatCount, formatSeconds } from "@poeem/offline/progress";
+import { BESIDE } from "@poeem/offline/index-folder/own-files";
+import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
 import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
 import { spreadEvenly } from "../data/gather.ts";
@@ -17,7 +18,7 @@ import { type Page, renderPage, type Section } from "./page.ts";
 import { evaluationTable, factTables } from "./tables.ts";
 import { trainingFigures } from "./training-figures.ts";
 
-export const REPORT_FILE = "report.html";
+export const REPORT_FILE = BESIDE.report;
 /** Items whose codes are counted; of a larger catalogue as many, spread evenly. */
 const MOST_CODES = 200_000;
 
@@ -40,8 +41,8 @@ export async function writeReport(folder: string): Promise<void> {
       id: "quality",
       title: "What is found",
       intro:
-        `${formatCount(queries)}${queries < heldOut ? ` of ${formatCount(heldOut)}` : ""} held-out queries, ` +
-        `full ranking of all ${formatCount(evaluation.items)} items.`,
+        `${queries < heldOut ? `${formatCount(queries)} of ` : ""}${counted(heldOut, "held-out query")}, ` +
+        `full ranking of all ${counted(evaluation.items, "item")}.`,
       figures: evaluationFigures(evaluation, manifest.nlist, manifest.defaultNprobe),
       tables: [evaluationTable(evaluation)],
     });
@@ -84,7 +85,7 @@ function highlights(
         value: formatFigure(index[metric]),
         name: `recall@${k} through the index, ${formatPercent(index.scanned)} scanned`,
       },
-      { value: formatPercent(index[metric] / dense[metric]), name: "of the recall of dense brute force" },
+      { value: formatPercent(index[metric] / dense[metric]), name: "share of dense brute force's recall" },
     );
   }
   const last = log?.records.at(-1);

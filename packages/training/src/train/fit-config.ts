@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import { formatCount } from "@poeem/offline/progress";
+import { counted, formatCount } from "@poeem/offline/progress";
 import type { FittedConfig, PoeemConfig } from "../config.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
@@ -106,7 +106,7 @@ export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: D
     return `${key} ${formatCount(value)}${asked === undefined ? "" : ` instead of ${formatCount(asked)}`}`;
   });
   const { ids, eventItem } = dataset;
-  const counts = `${formatCount(ids.length)} items, ${formatCount(eventItem.length)} training events`;
+  const counts = `${counted(ids.length, "item")}, ${counted(eventItem.length, "training event")}`;
   return [
     ...(hasHistories(dataset) ? [] : [`${NO_HISTORY}: only texts and contexts are trained on`]),
     ...(fitted.length > 0 ? [`settings that fit ${counts}: ${fitted.join(", ")}`] : []),

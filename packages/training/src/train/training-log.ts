@@ -1,3 +1,4 @@
+import { BESIDE } from "@poeem/offline/index-folder/own-files";
 /**
  * What training measured along the way: `trainModel` fills it, the report draws it, `model/training-log.json` in the
  * index folder keeps it (not published, and no part of the artifact: seconds differ from run to run).
@@ -31,6 +32,6 @@ export interface TrainingRecord {
 export const RECORDS_A_RUN = 400;
 
 /** Where the log lies inside the index folder. Not published. */
-export const TRAINING_LOG_FILE = "model/training-log.json";
+export const TRAINING_LOG_FILE = BESIDE.trainingLog;
 /** Where the facts about the data lie: counts, and what was left out. Not published. */
-export const DATA_FACTS_FILE = "model/data-facts.json";
+export const DATA_FACTS_FILE = BESIDE.dataFacts;
