@@ -11,11 +11,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 52_300 },
+  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 52_500 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/write.ts"',
-    limit: 72_200,
+    limit: 72_500,
   },
 ] as const;
 
