@@ -20,7 +20,7 @@ const CONFIG = `export default {
   split: { testModulus: 10 },
   model: { dim: 16, hiddenDim: 8, minFeatureCount: 1 },
   index: { nlist: 4, numSubQuantizers: 8, bufferSize: 128, nprobe: 4 },
-  training: { batchSize: 64, epochs: 2, codebookLearningRate: 0.01, earlyStopping: 4 },
+  training: { batchSize: 64, epochs: 2, earlyStopping: 4 },
 };
 `;
 const FAULT = fileURLToPath(new URL("fault.mjs", import.meta.url));

@@ -6,7 +6,7 @@ import type { z } from "zod";
 import { checkConfig } from "./config/check.ts";
 import { type HistoryForm, historyForm } from "./config/model.ts";
 import { describeProblems } from "./config/problems.ts";
-import { withoutRetired } from "./config/retired.ts";
+import { retiredKeys, withoutRetired } from "./config/retired.ts";
 import { SCHEMA } from "./config/schema.ts";
 import { type SplitKind, splitKind } from "./config/split.ts";
 
@@ -62,8 +62,16 @@ function parse(input: unknown, where: string): PoeemConfig {
   throw new UserError(`${where}: ${describeProblems(parsed.error.issues).join("; ")}`);
 }
 
-/** Loads a `poeem.config.ts` (or .js, .mjs). Returns the configuration and its folder, in which the SQL runs. */
-export async function loadConfig(file: string): Promise<{ config: PoeemConfig; directory: string }> {
+/** A configuration, and the folder of its file, in which the SQL runs. */
+export interface LoadedConfig {
+  readonly config: PoeemConfig;
+  readonly directory: string;
+  /** Keys in it that do nothing any more. */
+  readonly retired: readonly string[];
+}
+
+/** Loads a `poeem.config.ts` (or .js, .mjs). */
+export async function loadConfig(file: string): Promise<LoadedConfig> {
   const path = resolve(file);
   if (!existsSync(path)) throw new UserError(`config file not found: ${file}`);
   let module: { default?: unknown };
@@ -73,5 +81,6 @@ export async function loadConfig(file: string): Promise<{ config: PoeemConfig; d
     throw new UserError(`${file} cannot be loaded: ${messageOf(error)}`);
   }
   if (module.default === undefined) throw new UserError(`${file}: expected "export default defineConfig({ … })"`);
-  return { config: resolveConfig(module.default, file), directory: dirname(path) };
+  const config = resolveConfig(withoutRetired(module.default), file);
+  return { config, directory: dirname(path), retired: retiredKeys(module.default) };
 }

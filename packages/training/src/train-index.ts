@@ -63,7 +63,8 @@ export async function trainIndex({
   ...options
 }: TrainIndexOptions): Promise<TrainedIndex> {
   const started = performance.now();
-  const { config: asked, directory } = await loadConfig(options.config);
+  const { config: asked, directory, retired } = await loadConfig(options.config);
+  if (retired.length > 0) say(`${options.config}: ${retired.join(", ")}: does nothing any more, and can be left out`);
   if (options.seed !== undefined) asked.training.seed = options.seed;
   const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
   await checkIndexTarget(out);

@@ -1,10 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { describe, expect, it } from "vitest";
 import { generatedFiles } from "../../../scripts/config-reference.ts";
 import { nearest } from "../src/config/nearest.ts";
 import { configKeys, referenceText } from "../src/config/reference.ts";
-import { type PoeemConfigInput, readConfig, resolveConfig } from "../src/config.ts";
+import { loadConfig, type PoeemConfigInput, readConfig, resolveConfig } from "../src/config.ts";
 
 const base = { name: "t", data: { items: "-", events: "-" }, items: {} };
 const resolve = (changed: object) => resolveConfig({ ...base, ...changed }, "here");
@@ -132,6 +134,16 @@ describe("keys that did nothing in a training", () => {
     expect(training).not.toHaveProperty("codebookLearningRate");
     expect(() => readConfig({ ...base, index: { distortions: 1 } }, "an index")).toThrow("Unrecognized key");
   });
+});
+
+it("keys that do nothing any more are read over in a file, which says which", async () => {
+  const file = join(await mkdtemp(join(tmpdir(), "poeem-retired-")), "poeem.config.mjs");
+  const config = { ...base, index: { distortion: 1, nlist: 8 }, training: { codebookLearningRate: 0.05 } };
+  await writeFile(file, `export default ${JSON.stringify(config)};\n`);
+  const loaded = await loadConfig(file);
+  expect(loaded.retired).toEqual(["index.distortion", "training.codebookLearningRate"]);
+  expect(loaded.config.index).toMatchObject({ nlist: 8 });
+  expect(loaded.config.index).not.toHaveProperty("distortion");
 });
 
 describe("the reference of the configuration", () => {

@@ -51,7 +51,7 @@ describe("what is wrong with data is said once, with counts and the first rows",
       { items, events: events.map((event) => ({ ...event, time: "soon" })) },
       users,
       "data.events: expected numbers, dates or timestamps in column time (events.time), got type VARCHAR; " +
-        'SQL that would do: "time"::TIMESTAMP AS "time"',
+        'SQL that would do: strptime("time", FORMAT) AS "time", with the FORMAT of all its values',
     ],
     [
       "several users a row",
