@@ -18,7 +18,7 @@ export interface ItemJoin {
 }
 
 export interface UnknownItems extends Finding {
-  /** Shows an id of either side; absent where all are known. */
+  /** Shows an id of either side; absent where all are known, or name none. */
   readonly sides?: string;
   /** The same of each source that has any. */
   readonly sources?: readonly { readonly source: string; readonly count: number; readonly sides: string }[];
@@ -76,7 +76,7 @@ export async function joinItems(
       return {
         count,
         examples,
-        sides: sidesOf(named?.["id"]),
+        ...(named && { sides: sidesOf(named["id"]) }),
         sources: found
           .filter((rows) => rows.count > 0)
           .map((rows) => ({ source: rows.source, count: rows.count, sides: sidesOf(firstNamed(rows.examples)) })),

@@ -72,7 +72,9 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
 /** A part of the events that are all of unknown items would be trained on, or measured by, nothing. */
 function refuseUnknownParts({ split }: PoeemConfig, { count, part }: EventTable, unknown: UnknownItems): void {
   const none = (where: string, { count, sides }: { count: number; sides?: string }, got = String(count)): void => {
-    throw new UserError(`${where}, got ${got} ${count === 1 ? "row" : "rows"} and none: ${sides}`);
+    throw new UserError(
+      `${where}, got ${got} ${count === 1 ? "row" : "rows"} and none: ${sides ?? "events without an item"}`,
+    );
   };
   if (count === 0 && part === undefined) none("data.events: expected at least one event of a known item", unknown);
   if (part === undefined) return;
