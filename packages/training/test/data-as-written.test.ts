@@ -48,6 +48,52 @@ describe("where a column comes from", () => {
   });
 
   it.each([
+    "SELECT id, CASE WHEN seen > TIMESTAMP '2024-02-15' THEN 'new' ELSE 'old' END AS out FROM 'd.csv'",
+    "SELECT id, if(ok, 'yes', 'no') AS out FROM 'd.csv'",
+    "SELECT id, CASE WHEN price < 3 AND day < DATE '2021-01-01' THEN 'a' END AS out FROM 'd.csv'",
+    "SELECT id, strftime(day, '%Y-%m') || ' ' || dayname(day) AS out FROM 'd.csv'",
+    "SELECT id, (floor(price / 2) * 2)::INTEGER::VARCHAR AS out FROM 'd.csv'",
+    "SELECT 'i' || n AS id, unnest(list(id ORDER BY day) FILTER (ok)) AS out FROM 'd.csv' GROUP BY ALL",
+    "SELECT id, lag(id, 1, id) OVER (PARTITION BY ok ORDER BY seen) AS out FROM 'd.csv'",
+    "SELECT 'x' AS id, arg_max(id, day) AS out FROM 'd.csv'",
+    "SELECT COLUMNS('id|n'), n AS out FROM 'd.csv'",
+    "SELECT COLUMNS(* EXCLUDE (ok, day, seen, price)), n AS out FROM 'd.csv'",
+    "SELECT * LIKE 'i%', n AS out FROM 'd.csv'",
+    "SELECT #1 AS id, n AS out FROM 'd.csv'",
+  ])("%s: what decides or is computed of is no part of the text", async (sql) => {
+    const folder = await folderWith({
+      "d.csv": lines(
+        "id,n,ok,day,seen,price",
+        "a,1,True,13/02/2020,2024-02-01T10:00:00Z,0.00",
+        "b,1,False,14/02/2020,2024-03-01T10:00:00Z,2.50",
+      ),
+    });
+    expect((await read(folder, sql, { texts: ["id", "out"] })).length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ["ok || '' AS out"],
+    ["concat('x', day) AS out"],
+    ["strftime(day, '%Y') || day AS out"],
+    ["if(n = 1, day, NULL) AS out"],
+    ["coalesce(day, DATE '2020-01-01') AS out"],
+    ["list_value(seen) AS out"],
+    ["md5(price::VARCHAR) AS out"],
+    ["arg_max(day, n) AS out"],
+    ["max(day) OVER (PARTITION BY n) AS out"],
+    ["format('{}', price) AS out"],
+  ])("%s: what is spelled anew is refused", async (out) => {
+    const folder = await folderWith({
+      "d.csv": lines(
+        "n,ok,day,seen,price",
+        "1,True,13/02/2020,2024-02-01T10:00:00Z,0.00",
+        "1,False,14/02/2020,2024-03-01T10:00:00Z,2.50",
+      ),
+    });
+    await expect(read(folder, `SELECT ${out} FROM 'd.csv'`, { texts: ["out"] })).rejects.toThrow(/on its way into out/);
+  });
+
+  it.each([
     ["SELECT #1 AS id FROM 'l.csv'"],
     ["SELECT u.unnest AS id FROM 'l.csv' a, unnest([a.id]) u"],
     ["SELECT id FROM 'l.jsonl' a, unnest(a.ids) u(id)"],

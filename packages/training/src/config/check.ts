@@ -64,6 +64,8 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
     maxGram > 0 && minGram > maxGram,
     `model.minGram expected at most model.maxGram (${maxGram}), got ${minGram}; model.maxGram 0 turns n-grams off`,
   );
+  const twice = events.context.find((name, i) => events.context.indexOf(name) < i);
+  refuse(twice !== undefined, `events.context expected different columns, got "${twice}" twice`);
   for (const [one, other] of [
     ["query", "item"],
     ["user", "item"],

@@ -1,3 +1,4 @@
+import { isCondition, valueParts } from "./consumed.ts";
 import { Scopes, tablesIn } from "./scopes.ts";
 import { lower, nodesOf, type SqlNode } from "./sql-tree.ts";
 
@@ -136,8 +137,9 @@ class Search {
     }
     // of two columns of one name the first counts
     for (const item of pick === undefined ? [] : list) {
-      if (isPlainStar(item)) {
-        if (this.#star(item, select, pick)) return;
+      const star = starOf(item);
+      if (star) {
+        if (this.#star(star, select, pick)) return;
       } else if (isOpen(item) || outputName(item) === pick) {
         this.#within(item, select, item);
         if (outputName(item) === pick) return;
@@ -190,20 +192,37 @@ class Search {
     return names?.includes(column) ? true : names?.every((name) => name !== "") ? false : undefined;
   }
 
-  /** All columns that some part of a SELECT names. @param item of its list that the part is in */
-  #within(part: unknown, select: SqlNode, item?: SqlNode): void {
+  /**
+   * All columns whose values go into some part of a SELECT as they are, not as what is computed of them.
+   *
+   * @param item of its list that the part is in
+   * @param around whether a function around it computes
+   */
+  #within(part: unknown, select: SqlNode, item?: SqlNode, around = false): void {
     if (typeof part !== "object" || part === null) return;
     const node = part as SqlNode;
+    if (isCondition(node)) return;
+    const { parts, isComputed } = valueParts(node, around);
     if (node["type"] === "SELECT_NODE" && node !== select) this.query(node, undefined);
+    else if (isComputed && /^(COLUMN_REF|POSITIONAL_REFERENCE|STAR)$/.test(String(node["type"]))) return;
     else if (node["type"] === "COLUMN_REF")
       this.#reference((node["column_names"] as string[]).map(lower), select, item);
-    else if (node["type"] === "POSITIONAL_REFERENCE") this.#any([this.#scopes.levels(select)[0] ?? []]);
+    else if (node["type"] === "POSITIONAL_REFERENCE") this.#place(Number(node["index"]) - 1, select);
     else if (node["type"] === "STAR") this.#star(node, select, undefined);
     else if (node["type"] === "TABLE_FUNCTION")
       // the names of its options are no columns
       for (const one of (node["function"] as SqlNode)["children"] as SqlNode[])
         this.#within(one["type"] === "COMPARE_EQUAL" ? one["right"] : one, select);
-    else for (const one of Object.values(node)) this.#within(one, select, item);
+    else for (const one of parts) this.#within(one, select, item, isComputed);
+  }
+
+  /** A column of the tables of a SELECT by its place among all of them. */
+  #place(place: number, select: SqlNode): void {
+    const [tables = []] = this.#scopes.levels(select);
+    const columns = tables.map((table) => this.#namesOf(table)?.map((name) => ({ table, name })));
+    const found = columns.includes(undefined) ? undefined : columns.flat()[place];
+    if (found?.name) this.#table(found.table, found.name);
+    else this.#any([tables]);
   }
 
   #reference([first, second, third]: readonly string[], select: SqlNode, item: SqlNode | undefined): void {
@@ -280,6 +299,15 @@ const partsOf = (node: SqlNode): SqlNode[] =>
 
 /** `*` or `x.*`, but for a choice of columns by their names. */
 const isPlainStar = ({ type, columns, expr }: SqlNode): boolean => type === "STAR" && !columns && !expr;
+
+/** The star of an item whose columns keep their names: *, COLUMNS('id|title'), a cast of it, or * LIKE 'i%'. */
+function starOf(item: SqlNode): SqlNode | undefined {
+  const { type, child, children, function_name, alias } = item;
+  if (type === "STAR") return alias ? undefined : item;
+  if (type === "OPERATOR_CAST") return starOf(child as SqlNode);
+  const isChoice = /^(!?~~\*?|regexp_full_match|(not_)?i?like_escape)$/.test(lower(function_name ?? ""));
+  return isChoice ? starOf((children as SqlNode[])[0]!) : undefined;
+}
 
 /** Whether an expression may become several columns, under names of their own. */
 function isOpen(node: unknown): boolean {

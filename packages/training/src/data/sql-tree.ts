@@ -21,7 +21,7 @@ export async function parseSql(database: Database, { source, sql }: Source): Pro
     .replaceAll(NUMBER, (token) => (isSafe(token) ? token : `"\\u0000${token}"`));
   const tree = JSON.parse(marked) as Parsed;
   if (tree.error_type === "not implemented") {
-    throw new UserError(`${source}: expected a SELECT (a PIVOT names its values: ON column IN (…))`);
+    throw new UserError(`${source}: expected a SELECT, in which a PIVOT names its values: ON column IN (…)`);
   }
   if (tree.error) throw new UserError(`${source}: ${tree.error_message}`);
   const count = tree.statements.length;
