@@ -80,6 +80,7 @@ describe("where a column comes from", () => {
     ["list_value(seen) AS out"],
     ["md5(price::VARCHAR) AS out"],
     ["arg_max(day, n) AS out"],
+    ["median(day) AS out"],
     ["max(day) OVER (PARTITION BY n) AS out"],
     ["format('{}', price) AS out"],
   ])("%s: what is spelled anew is refused", async (out) => {

@@ -15,7 +15,7 @@ const wordsOf = (...lines: string[]): ReadonlySet<string> => new Set(lines.flatM
 /** Functions that make a number, a date or a name of one out of a value: how it was spelled is no part of that. */
 const COMPUTING = wordsOf(
   "+ - * / // % ^ ** & | << >> @ abs sign round floor ceil ceiling trunc sqrt ln log log2 log10 exp pow power mod",
-  "isnan isinf isfinite count count_star sum avg mean median stddev stddev_pop stddev_samp var_pop var_samp variance",
+  "isnan isinf isfinite count count_star sum avg mean stddev stddev_pop stddev_samp var_pop var_samp variance",
   "row_number rank dense_rank percent_rank cume_dist ntile strftime date_part datepart date_trunc datetrunc",
   "date_diff datediff date_sub datesub date_add time_bucket last_day dayname monthname year isoyear quarter month",
   "week weekofyear yearweek weekday day dayofmonth dayofweek isodow",
