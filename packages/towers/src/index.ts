@@ -4,6 +4,14 @@
  * (within 1e-5).
  * @module
  */
+export {
+  type Answer,
+  type AnswerOptions,
+  answerQuestion,
+  type Searched,
+  type Suggestion,
+  suggest,
+} from "./answer.ts";
 export type { Section } from "./format/sections.ts";
 export type { CategoryWeights } from "./inputs/category.ts";
 export type { ContextWeights } from "./inputs/context.ts";
@@ -45,5 +53,6 @@ export {
 } from "./text/embedding-bag.ts";
 export { fnv1a32 } from "./text/hash.ts";
 export { normalForm } from "./text/normal-form.ts";
+export { indexTerms, nameForm, nameHash, TERM_RULES } from "./text/terms.ts";
 export { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures, words } from "./text/tokenizer.ts";
 export type { TowerWeights } from "./tower.ts";

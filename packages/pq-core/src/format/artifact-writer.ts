@@ -11,6 +11,7 @@ import { idColumn } from "./id-column.ts";
 import { type ItemIds, idTypeOf } from "./ids.ts";
 import { type ListOrder, orderByList } from "./inverted-lists.ts";
 import { type ItemFields, writeItemPages } from "./item-pages.ts";
+import type { ItemWords, WordFacts } from "./item-words.ts";
 import { writeLookupPages } from "./lookup-pages.ts";
 import type { Manifest } from "./manifest.ts";
 import { sealManifest } from "./manifest-file.ts";
@@ -26,6 +27,10 @@ export interface ArtifactInput extends EncodedVectors {
   readonly facets?: Facets | undefined;
   /** Numbers an item can be filtered by: name → one number per item; NaN = absent. */
   readonly numbers?: Numbers | undefined;
+  /** The words of items; left out = none. */
+  readonly words?: ItemWords | undefined;
+  /** What they count for; there when `words` are. */
+  readonly wordFacts?: WordFacts | undefined;
   /** The query tower's bytes, opaque here. */
   readonly queryTower?: Uint8Array | undefined;
   /** Training facts (data hash, seed, metrics, resolved config): any JSON. */

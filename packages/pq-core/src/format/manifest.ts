@@ -1,5 +1,6 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import type { ChunkEntry } from "./chunk.ts";
+import type { WordFacts } from "./item-words.ts";
 
 /** The small JSON file that names every chunk of one version. Field by field in docs/format.md. */
 export interface Manifest {
@@ -19,6 +20,8 @@ export interface Manifest {
   readonly idType: "string" | "u32" | "u64";
   readonly hasFields: boolean;
   readonly defaultNprobe: number;
+  /** Present when the index has words: what they count for. */
+  readonly words?: WordFacts;
   /** Present when items were added, updated or removed since the base was written; `numItems` counts what is left. */
   readonly delta?: DeltaCounts;
   readonly chunks: readonly ChunkEntry[];
