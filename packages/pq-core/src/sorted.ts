@@ -14,3 +14,23 @@ export function partition(n: number, isBefore: (index: number) => boolean): numb
   }
   return low;
 }
+
+/** {@link lowerBound} of a value whose place is at `from` or behind it: quick where it is close by. */
+export function lowerBoundFrom(from: number, sorted: Uint32Array, value: number): number {
+  const n = sorted.length;
+  let low = from;
+  let step = 1;
+  let high = from;
+  while (high < n && sorted[high]! < value) {
+    low = high + 1;
+    high += step;
+    step *= 2;
+  }
+  if (high > n) high = n;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
