@@ -1,6 +1,5 @@
-import { TopK } from "../kernel/top-k.ts";
-import { partitionFrom } from "../sorted.ts";
 import type { WordQuery } from "./query.ts";
+import { type Choice, type Scratch, type Sums, union } from "./sums.ts";
 import type { Postings } from "./words.ts";
 
 /**
@@ -14,44 +13,19 @@ const MANY_ITEMS = 100_000;
 const FREQUENT = 0.1;
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
+/** Shorter lists are read whole without further thought. */
+const MIN_SKIPPED = 512;
+/** Items of which it is worth looking up what long lists have of them. */
+const MAX_POOL = 2048;
 const MAX_MATCHED = 16;
 
-/** A known term that would do for a word. */
-interface Choice {
-  readonly term: string;
-  readonly list: List;
-  readonly weight: number;
-}
-
-/** Postings, read once in a search. */
-class List {
-  readonly postings: Postings;
-  readonly isFrequent: boolean;
-  #all: ReturnType<Postings["all"]> | undefined;
-
-  constructor(postings: Postings, isFrequent: boolean) {
-    this.postings = postings;
-    this.isFrequent = isFrequent;
-  }
-
-  all(): ReturnType<Postings["all"]> {
-    this.#all ??= this.postings.all();
-    return this.#all;
-  }
-
-  /** @param wanted ordinals, ascending */
-  at(wanted: Uint32Array): Uint8Array {
-    if (this.#all === undefined) return this.postings.at(wanted);
-    const { ordinals, impacts } = this.#all;
-    let at = 0;
-    let ordinal = 0;
-    const isBefore = (i: number): boolean => ordinals[i]! < ordinal;
-    return Uint8Array.from(wanted, (next) => {
-      ordinal = next;
-      at = partitionFrom(at, ordinals.length, isBefore);
-      return ordinals[at] === next ? impacts[at]! : 0;
-    });
-  }
+/** How a word is read: lists that are read whole, and lists that are looked up for candidates; the weightiest first. */
+interface Reading {
+  readonly all: readonly Choice[];
+  readonly whole: readonly Choice[];
+  readonly rest: readonly Choice[];
+  /** Postings of all that is read whole. */
+  readonly size: number;
 }
 
 /** What items have of a query's words; one number or list for each item asked for. */
@@ -73,28 +47,22 @@ export class AskedWords {
   readonly #words: readonly (readonly Choice[])[];
   /** The sum that an item has with every word at the greatest impact. */
   readonly #whole: number;
+  /** Whether postings are read for candidates only. */
+  readonly #isFrequent: (postings: Postings) => boolean;
 
   constructor(numItems: number, { words: asked }: WordQuery, postingsOf: (term: string) => Postings | undefined) {
-    const lists = new Map<Postings, List>();
-    const listOf = (postings: Postings): List => {
-      let list = lists.get(postings);
-      if (list === undefined) {
-        list = new List(postings, numItems > MANY_ITEMS && postings.count > FREQUENT * numItems);
-        lists.set(postings, list);
-      }
-      return list;
-    };
+    this.#isFrequent = ({ count }) => numItems > MANY_ITEMS && count > FREQUENT * numItems;
     const weighed = asked.map(({ alternatives }) => {
       const known = alternatives.flatMap(({ term, likeness }) => {
         const postings = postingsOf(term);
-        return postings === undefined ? [] : [{ term, likeness, list: listOf(postings) }];
+        return postings === undefined ? [] : [{ term, likeness, postings }];
       });
       // The word itself, or what is most like it; of those the first.
       const best = known.reduce((a, b) => (a === undefined || b.likeness > a.likeness ? b : a), known[0]);
-      const own = idf(best?.list.postings.count ?? 0, numItems);
+      const own = idf(best?.postings.count ?? 0, numItems);
       const choices = known.map((one) => ({
         ...one,
-        weight: one.likeness * Math.min(own, idf(one.list.postings.count, numItems)),
+        weight: one.likeness * Math.min(own, idf(one.postings.count, numItems)),
       }));
       return { own, choices };
     });
@@ -105,7 +73,7 @@ export class AskedWords {
     this.#words = weighed
       .map(({ choices }) =>
         choices
-          .map(({ term, list, weight }) => ({ term, list, weight: wholeNumber(weight) }))
+          .map(({ term, postings, weight }) => ({ term, postings, weight: wholeNumber(weight) }))
           .sort((a, b) => b.weight - a.weight),
       )
       .filter(({ length }) => length > 0);
@@ -127,59 +95,74 @@ export class AskedWords {
     passes?: (ordinal: number) => boolean,
   ): { ordinals: Uint32Array; shares: Float32Array } {
     if (most === 0) {
-      const ordinals = Uint32Array.from(new Set(others)).sort();
+      const ordinals = union(new Uint32Array(0), others);
       return { ordinals, shares: new Float32Array(ordinals.length) };
     }
-    const [whole, rest] = this.#split();
-    const { top, ordinals, sums } = scratch.use((sums) => {
-      for (const word of whole) sums.add(word);
-      const top = sums.best(Math.max(most, MAX_TIED), passes);
-      const ordinals = Uint32Array.from(new Set([...top, ...others])).sort();
-      return { top, ordinals, sums: sums.of(ordinals) };
+    const plan = this.#plan();
+    const mostTied = Math.max(most, MAX_TIED);
+    const { top, ordinals, sums } = scratch.use((room) => {
+      const { done, pool } = this.#read(plan, room, most, passes);
+      const isRead = done === plan.length && plan.every(({ rest }) => rest.length === 0);
+      const top = pool ?? room.best(isRead ? most : mostTied, mostTied, passes);
+      const ordinals = union(top, others);
+      const sums = room.of(ordinals);
+      return { top, ordinals, sums: isRead ? sums : complete(plan, done, ordinals, sums) };
     });
-    if (rest.length > 0) this.#complete(ordinals, sums, whole, rest);
-    if (top.length <= most) return { ordinals, shares: this.#share(sums) };
     const sumOf = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, sums[i]!]));
     top.sort((a, b) => sumOf.get(b)! - sumOf.get(a)! || a - b);
     const last = sumOf.get(top[most - 1]!)!;
-    const kept = new Set([...others, ...top.filter((ordinal, i) => i < most || sumOf.get(ordinal) === last)]);
-    const isKept = ordinals.map((ordinal) => Number(kept.has(ordinal)));
-    return {
-      ordinals: ordinals.filter((_, i) => isKept[i] === 1),
-      shares: this.#share(sums.filter((_, i) => isKept[i] === 1)),
-    };
+    const kept = union(
+      top.filter((ordinal, i) => i < most || (i < mostTied && sumOf.get(ordinal) === last)),
+      others,
+    );
+    return { ordinals: kept, shares: this.#share(Float32Array.from(kept, (ordinal) => sumOf.get(ordinal)!)) };
   }
 
   /**
-   * What is read whole of each word, and of the words in the same order what is read for candidates only. Where every
-   * word is frequent, the rarest term of them is read whole: something must give candidates.
+   * The words, those with the fewest items first. Where every word is frequent, the rarest term of them is read whole:
+   * something must give candidates.
    */
-  #split(): [whole: (readonly Choice[])[], rest: (readonly Choice[])[]] {
-    const isFrequent = ({ list }: Choice): boolean => list.isFrequent;
-    let read: List | undefined;
+  #plan(): Reading[] {
+    const isFrequent = ({ postings }: Choice): boolean => this.#isFrequent(postings);
+    let read: Postings | undefined;
     if (this.#words.every((word) => word.some(isFrequent))) {
-      for (const { list } of this.#words.flat().filter(isFrequent))
-        if (read === undefined || list.postings.count < read.postings.count) read = list;
+      for (const { postings } of this.#words.flat().filter(isFrequent))
+        if (read === undefined || postings.count < read.count) read = postings;
     }
-    const isRead = ({ list }: Choice): boolean => !list.isFrequent || list === read;
-    const rest = this.#words.map((word) => word.filter((choice) => !isRead(choice)));
-    const whole = this.#words.map((word) => word.filter(isRead));
-    return [whole, rest.some(({ length }) => length > 0) ? rest : []];
+    const isRead = (choice: Choice): boolean => !isFrequent(choice) || choice.postings === read;
+    const plan = this.#words.map((all) => {
+      const whole = all.filter(isRead);
+      const rest = all.filter((choice) => !isRead(choice));
+      return { all, whole, rest, size: whole.reduce((sum, { postings }) => sum + postings.count, 0) };
+    });
+    return plan.sort((a, b) => a.size - b.size);
   }
 
-  /** Adds to the sums of items what frequent terms give them beyond the others of their word. */
-  #complete(
-    ordinals: Uint32Array,
-    sums: Float32Array,
-    whole: readonly (readonly Choice[])[],
-    rest: readonly (readonly Choice[])[],
-  ): void {
-    for (const [w, choices] of rest.entries()) {
-      if (choices.length === 0) continue;
-      const before = bestOf(whole[w]!, ordinals);
-      const after = bestOf(choices, ordinals);
-      for (let i = 0; i < ordinals.length; i++) sums[i]! += Math.max(0, after[i]! - before[i]!);
+  /**
+   * Reads words whole, until what is left could bring no other item among the best: then it is cheaper to look up what
+   * the few that could still be among them have of it (Turtle and Flood 1995, "maxscore").
+   *
+   * @returns how many words of the plan were read; and those items, where they are few
+   */
+  #read(
+    plan: readonly Reading[],
+    room: Sums,
+    most: number,
+    passes?: (ordinal: number) => boolean,
+  ): { readonly done: number; readonly pool?: Uint32Array | undefined } {
+    const pool = (done: number, atMost: number): Uint32Array | undefined => {
+      const floor = room.nth(most, passes) - missing(plan, done);
+      return floor > 0 ? room.from(floor, atMost, passes) : undefined;
+    };
+    for (const [done, { whole, size }] of plan.entries()) {
+      if (size > MIN_SKIPPED && size > room.size) {
+        const found = pool(done, Math.min(size / 8, MAX_POOL));
+        if (found !== undefined) return { done, pool: found };
+      }
+      room.add(whole);
     }
+    const isRead = plan.every(({ rest }) => rest.length === 0);
+    return { done: plan.length, pool: isRead ? undefined : pool(plan.length, MAX_POOL) };
   }
 
   /** What the given items have. */
@@ -195,8 +178,8 @@ export class AskedWords {
     for (const word of this.#words) {
       const best = new Float32Array(n);
       const covered = new Float32Array(n);
-      for (const { term, weight, list } of word) {
-        const impacts = list.at(ascending);
+      for (const { term, weight, postings } of word) {
+        const impacts = postings.at(ascending);
         for (let j = 0; j < n; j++) {
           if (impacts[j] === 0) continue;
           const i = placeOf[j]!;
@@ -222,96 +205,30 @@ export class AskedWords {
   }
 }
 
+/** The most that an item can still get, when so many words of the plan were read. */
+function missing(plan: readonly Reading[], done: number): number {
+  let sum = 0;
+  // The first of them weighs the most.
+  for (const [w, { all, rest }] of plan.entries()) sum += MAX_IMPACT * ((w < done ? rest : all)[0]?.weight ?? 0);
+  return sum;
+}
+
+/** Adds what was not read whole to the sums of items. */
+function complete(plan: readonly Reading[], done: number, ordinals: Uint32Array, sums: Float32Array): Float32Array {
+  for (const [w, { all, whole, rest }] of plan.entries()) {
+    if (w < done && rest.length === 0) continue;
+    const before = bestOf(w < done ? whole : [], ordinals);
+    const after = bestOf(w < done ? rest : all, ordinals);
+    for (let i = 0; i < ordinals.length; i++) sums[i]! += Math.max(0, after[i]! - before[i]!);
+  }
+  return sums;
+}
+
 function bestOf(choices: readonly Choice[], ordinals: Uint32Array): Float64Array {
   const best = new Float64Array(ordinals.length);
-  for (const { list, weight } of choices) {
-    const impacts = list.at(ordinals);
+  for (const { postings, weight } of choices) {
+    const impacts = postings.at(ordinals);
     for (let i = 0; i < best.length; i++) best[i] = Math.max(best[i]!, weight * impacts[i]!);
   }
   return best;
-}
-
-/** Room for a sum of every item, which one search after the other uses: each leaves it empty. */
-export class Scratch {
-  readonly #numItems: number;
-  #sums: Sums | undefined;
-
-  constructor(numItems: number) {
-    this.#numItems = numItems;
-  }
-
-  /** @param use must not wait for anything */
-  use<T>(use: (sums: Sums) => T): T {
-    this.#sums ??= new Sums(this.#numItems);
-    try {
-      return use(this.#sums);
-    } finally {
-      this.#sums.clear();
-    }
-  }
-}
-
-/** Sums by item, and which items have one. */
-class Sums {
-  readonly #sums: Float32Array;
-  /** Of the word that is being added, the best so far; 0 between two words. */
-  readonly #best: Float32Array;
-  readonly #touched: Uint32Array;
-  #numTouched = 0;
-
-  constructor(numItems: number) {
-    this.#sums = new Float32Array(numItems);
-    this.#best = new Float32Array(numItems);
-    this.#touched = new Uint32Array(numItems);
-  }
-
-  /** Adds the best of a word's terms. */
-  add(choices: readonly Choice[]): void {
-    const [sums, best, touched] = [this.#sums, this.#best, this.#touched];
-    let n = this.#numTouched;
-    for (const { list, weight } of choices) {
-      const { ordinals, impacts } = list.all();
-      for (let i = 0; i < ordinals.length; i++) {
-        const ordinal = ordinals[i]!;
-        const value = weight * impacts[i]!;
-        const before = best[ordinal]!;
-        if (value <= before) continue;
-        const sum = sums[ordinal]!;
-        if (sum === 0) touched[n++] = ordinal;
-        sums[ordinal] = sum + value - before;
-        best[ordinal] = value;
-      }
-    }
-    this.#numTouched = n;
-    for (const { list } of choices) {
-      const { ordinals } = list.all();
-      for (let i = 0; i < ordinals.length; i++) best[ordinals[i]!] = 0;
-    }
-  }
-
-  /** The best, the smaller ordinals of equal ones. */
-  best(most: number, passes?: (ordinal: number) => boolean): Uint32Array {
-    const top = new TopK(most);
-    let { threshold } = top;
-    for (let i = 0; i < this.#numTouched; i++) {
-      const ordinal = this.#touched[i]!;
-      const sum = this.#sums[ordinal]!;
-      if (sum < threshold || (passes !== undefined && !passes(ordinal))) continue;
-      top.push(sum, ordinal);
-      threshold = top.threshold;
-    }
-    return top.take().ordinals;
-  }
-
-  of(ordinals: Uint32Array): Float32Array {
-    return Float32Array.from(ordinals, (ordinal) => this.#sums[ordinal]!);
-  }
-
-  clear(): void {
-    for (let i = 0; i < this.#numTouched; i++) {
-      this.#sums[this.#touched[i]!] = 0;
-      this.#best[this.#touched[i]!] = 0;
-    }
-    this.#numTouched = 0;
-  }
 }
