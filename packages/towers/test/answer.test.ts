@@ -72,6 +72,15 @@ describe("codes", () => {
     }
   });
 
+  it("may be short where few items have them", async () => {
+    const short = ["KX-48", "KX48", "B-7", "b7"];
+    for (const spelled of short) {
+      const index = await openShop([...GOODS, { id: "c", title: `saw ${spelled} new` }]);
+      const alike = short.filter((text) => text[0]!.toLowerCase() === spelled[0]!.toLowerCase());
+      for (const text of alike) expect((await find(index, text))[0], spelled + text).toBe("c");
+    }
+  });
+
   it("are not what every question with a number is", async () => {
     const index = await openShop([...GOODS, { id: "c", title: "red calendar 2025" }]);
     const answer = (await answerQuestion(index, { text: "red calendars 2025" }))!;
