@@ -1,6 +1,6 @@
 /**
- * Both towers in plain TypeScript: inputs → their sum → layers → unit vector, and the one function from a
- * question to query vectors. Node, Workers and browsers compute the same numbers as the trainer's TensorFlow.js towers
+ * Both towers in plain TypeScript: inputs → their sum → layers → unit vector; the terms of texts; and the one function
+ * from a question to results. Node, Workers and browsers compute the same numbers as the trainer's TensorFlow.js towers
  * (within 1e-5).
  * @module
  */
@@ -9,7 +9,6 @@ export {
   type AnswerOptions,
   answerQuestion,
   type Searched,
-  type Suggestion,
   suggest,
 } from "./answer.ts";
 export type { Section } from "./format/sections.ts";
@@ -56,3 +55,4 @@ export { normalForm } from "./text/normal-form.ts";
 export { indexTerms, nameForm, nameHash, TERM_RULES } from "./text/terms.ts";
 export { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures, words } from "./text/tokenizer.ts";
 export type { TowerWeights } from "./tower.ts";
+export type { Suggestion } from "./words/suggest.ts";

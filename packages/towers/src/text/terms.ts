@@ -1,22 +1,107 @@
-/** How texts become the terms of an index, and questions the terms that are looked for. */
+/** How texts become the terms of an index. How questions become terms is in `text-query.ts`. */
+import { fnv1a32 } from "./hash.ts";
+import { isCode, type Piece, readPieces } from "./pieces.ts";
+import { COMPANY, readByV2 } from "./rules-v2.ts";
+import { visibleText } from "./visible-text.ts";
 
 /** Rules of the terms; an index says by which its own were made (`WordFacts.rules`). */
 export const TERM_RULES = 1;
 
-/** Terms of a text of an item, or of a query that led to it: in order, duplicates kept. */
-export function indexTerms(_text: string): string[] {
-  throw new Error("not built yet");
+/** Of a text without blanks, runs of at most so many characters are terms as a whole, for completions. */
+const MAX_RUN = 12;
+const LONG_NUMBER = /[0-9]{3}/;
+const STARTS_WITH_DIGIT = /^[0-9]/;
+const ENDS_WITH_DIGIT = /[0-9]$/;
+const THREE_LETTERS = /^\p{L}{1,3}$/u;
+const TWO_LETTERS = /^\p{L}{1,2}$/u;
+const HAN = /\p{Script=Han}/u;
+
+/**
+ * Terms of a text of an item, or of a query that led to it: duplicates kept, all in plain spelling.
+ *
+ * - Each word. Of one with letters and digits also its parts of two characters or more: "ab1234x" is ab and 1234 too.
+ * - Pieces that hang together without blanks and have a digit, joined: "AB-1234-X" is ab, 1234, x and ab1234x.
+ * - A number of three digits or more with the few letters beside it: "AB 1234 X" is ab1234x too.
+ * - Of a run of Han, Kana or Hangul its pairs of characters and each of its Han characters; of one of Thai, Lao, Khmer
+ *   or Burmese, three characters at a time, and the last two. Nobody types the whole run; a short one is a term too.
+ */
+export function indexTerms(text: string): string[] {
+  const terms: string[] = [];
+  const units: Unit[] = [];
+  for (const piece of readPieces(text)) {
+    const unit = units.at(-1);
+    if (unit && piece.hangs) {
+      unit.text += piece.text;
+      unit.numPieces++;
+    } else {
+      if (unit) pushCode(terms, unit);
+      units.push({ text: piece.text, numPieces: 1, follows: piece.follows });
+    }
+    pushTerms(terms, piece);
+  }
+  if (units.length > 0) pushCode(terms, units.at(-1)!);
+  pushSpacedCodes(terms, units);
+  return terms;
+}
+
+/** Pieces that hang together. */
+interface Unit {
+  text: string;
+  numPieces: number;
+  /** Whether nothing but a blank stands before it. */
+  readonly follows: boolean;
+}
+
+function pushCode(terms: string[], { text, numPieces }: Unit): void {
+  if (numPieces > 1 && isCode(text)) terms.push(text);
+}
+
+/** "AB 1234 X": a number of three digits or more, and the few letters before and behind it. */
+function pushSpacedCodes(terms: string[], units: readonly Unit[]): void {
+  for (const [i, { text, follows }] of units.entries()) {
+    if (!LONG_NUMBER.test(text)) continue;
+    const [before, behind] = [follows ? units[i - 1] : undefined, units[i + 1]];
+    const left = before && STARTS_WITH_DIGIT.test(text) && THREE_LETTERS.test(before.text) ? before.text : "";
+    const right = behind?.follows && ENDS_WITH_DIGIT.test(text) && TWO_LETTERS.test(behind.text) ? behind.text : "";
+    if (left + right !== "" && isCode(left + text + right)) terms.push(left + text + right);
+  }
+}
+
+function pushTerms(terms: string[], piece: Piece): void {
+  const { text, parts, company } = piece;
+  if (company === COMPANY.spaced) {
+    terms.push(text);
+    if (parts.length > 1) terms.push(...parts.filter((part) => part.length > 1));
+    return;
+  }
+  const grams = gramsOf(piece);
+  const isShort = Array.from(text).length <= MAX_RUN;
+  if (isShort && grams[0] !== text) terms.push(text);
+  terms.push(...grams);
+  if (company === COMPANY.syllabic) for (const point of text) if (HAN.test(point) && point !== text) terms.push(point);
+  if (company === COMPANY.unspaced && text.length > 2) terms.push(text.slice(-2));
+}
+
+/** What a run without blanks is looked up by: pairs of syllables, or three letters at a time; a shorter one itself. */
+export function gramsOf({ text, company }: Piece): string[] {
+  const points = Array.from(text);
+  const size = company === COMPANY.syllabic ? 2 : 3;
+  if (points.length <= size) return [text];
+  return Array.from({ length: points.length - size + 1 }, (_, i) => points.slice(i, i + size).join(""));
 }
 
 /**
  * What all spellings of a name have in common: case, accents, blanks and punctuation do not count. "AB-1234 x" and
  * "ab1234X" are one name. "" for a text in which nothing is to be seen.
  */
-export function nameForm(_text: string): string {
-  throw new Error("not built yet");
+export function nameForm(text: string): string {
+  const words = readByV2(text, Infinity);
+  if (words.length > 0) return words.map(({ inPairs }) => inPairs).join("");
+  return visibleText(text).replace(/\s+/g, "");
 }
 
 /** Hash of a name as an index keeps it (`ItemWords.names`); undefined for one in which nothing is to be seen. */
-export function nameHash(_text: string): number | undefined {
-  throw new Error("not built yet");
+export function nameHash(text: string): number | undefined {
+  const form = nameForm(text);
+  return form === "" ? undefined : fnv1a32(form);
 }
