@@ -81,7 +81,7 @@ describe("rankingMetrics", () => {
     const ranked = [[1], [2], [1], [1]];
     const relevant = toCsr([[1], [1], [1], [1]]);
     expect(rankingMetrics(ranked, relevant).margin95.hitAt1).toBeCloseTo(0.49, 12);
-    const chosen = rankingMetrics(ranked, relevant, Uint32Array.of(1, 3));
+    const chosen = rankingMetrics(ranked, relevant, { selected: Uint32Array.of(1, 3) });
     expect(chosen.queries).toBe(2);
     expect(chosen.hitAt1).toBe(0.5);
     expect(rankingMetrics([[1]], toCsr([[1]])).margin95.hitAt1).toBe(0);

@@ -10,6 +10,7 @@ import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
 import { spreadEvenly } from "../data/gather.ts";
 import type { DataFacts } from "../data/report.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
+import type { EvaluationRow, RowKind } from "../evaluate/row.ts";
 import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "../train/training-log.ts";
 import { codeFigures } from "./code-figures.ts";
 import { evaluationFigures, headline } from "./evaluation-figures.ts";
@@ -75,18 +76,22 @@ function highlights(
     { value: `${bytesPerItem(manifest)} B`, name: `codes per item, ${4 * manifest.dim} B before` },
     { value: formatBytes(chunkBytes(manifest.chunks)), name: "the whole artifact" },
   ];
-  const index = evaluation?.rows.find(({ kind, nprobe }) => kind === "index" && nprobe === manifest.defaultNprobe);
-  const dense = evaluation?.rows.find(({ kind }) => kind === "dense");
-  if (evaluation && index && dense) {
-    const k = headline(evaluation);
-    const metric = `recallAt${k}` as const;
-    facts.push(
-      {
-        value: formatFigure(index[metric]),
-        name: `recall@${k} through the index, ${formatPercent(index.scanned)} scanned`,
-      },
-      { value: formatPercent(index[metric] / dense[metric]), name: "share of dense brute force's recall" },
+  if (evaluation) {
+    const rowsOf = (wanted: RowKind): EvaluationRow[] => evaluation.rows.filter(({ kind }) => kind === wanted);
+    const metric = `recallAt${headline(evaluation)}` as const;
+    const name = `recall@${headline(evaluation)}`;
+    const [dense] = rowsOf("dense");
+    const [index, hybrid] = (["index", "hybrid"] as const).map((kind) =>
+      rowsOf(kind).find(({ nprobe }) => nprobe === manifest.defaultNprobe),
     );
+    if (hybrid) facts.push({ value: formatFigure(hybrid[metric]), name: `${name} by words and codes` });
+    if (index)
+      facts.push({
+        value: formatFigure(index[metric]),
+        name: `${name} ${hybrid ? "by codes alone" : "through the index"}, ${formatPercent(index.scanned)} scanned`,
+      });
+    if (index && dense)
+      facts.push({ value: formatPercent(index[metric] / dense[metric]), name: "share of dense brute force's recall" });
   }
   const last = log?.records.at(-1);
   if (last)
