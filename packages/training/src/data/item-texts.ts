@@ -48,7 +48,7 @@ export function rowsFromEvents(numItems: number, train: QuerySet, queryRows: Csr
 }
 
 /** Visits every training text of every item once, however many users asked it. */
-function eachTextOfItem(numItems: number, train: QuerySet, visit: (item: number, query: number) => void): void {
+export function eachTextOfItem(numItems: number, train: QuerySet, visit: (item: number, query: number) => void): void {
   const numberOf = new Map<string, number>();
   const queriesOf: number[][] = [];
   for (let query = 0; query < train.count; query++) {

@@ -7,6 +7,7 @@ import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
 import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
+import { summarizeWords } from "../artifact/word-summary.ts";
 import { spreadEvenly } from "../data/gather.ts";
 import type { DataFacts } from "../data/report.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
@@ -18,6 +19,7 @@ import { formatBytes, formatFigure, formatPercent } from "./format.ts";
 import { type Page, renderPage, type Section } from "./page.ts";
 import { evaluationTable, factTables } from "./tables.ts";
 import { trainingFigures } from "./training-figures.ts";
+import { wordFigures, wordTable } from "./word-figures.ts";
 
 export const REPORT_FILE = BESIDE.report;
 /** Items whose codes are counted; of a larger catalogue as many, spread evenly. */
@@ -50,6 +52,11 @@ export async function writeReport(folder: string): Promise<void> {
   }
   if (log) {
     sections.push({ id: "training", title: "How it was learned", figures: trainingFigures(log), tables: [] });
+  }
+  const words = await summarizeWords(index);
+  if (words) {
+    const figures = log?.words ? wordFigures(log.words) : [];
+    sections.push({ id: "words", title: "What words add", figures, tables: [wordTable(words)] });
   }
   sections.push(
     { id: "index", title: "What is kept", figures: codeFigures(index, encoded), tables: [] },
