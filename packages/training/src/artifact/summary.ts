@@ -9,14 +9,6 @@ export function bytesPerItem({ metric, numSubQuantizers, nbits }: CodeShape): nu
   return (numSubQuantizers * nbits) / 8 + terms;
 }
 
-/** Kinds of the chunks that have them. */
-const WORDS: readonly string[] = ["words", "postings"];
-
-/** Bytes that the words of an index take, over its items. */
-export function wordBytesPerItem({ chunks, numItems }: Pick<Manifest, "chunks" | "numItems">): number {
-  return chunkBytes(chunks.filter(({ kind }) => WORDS.includes(kind))) / numItems;
-}
-
 /** As in "16 × 4 bits of the residual". */
 export function codeShape({ numSubQuantizers, nbits, byResidual }: Manifest): string {
   return `${numSubQuantizers} × ${nbits} bits${byResidual ? " of the residual" : ""}`;

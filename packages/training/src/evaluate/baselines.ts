@@ -2,6 +2,8 @@ import type { PoeemConfig } from "../config.ts";
 import { countsOf, listOf } from "../data/csr.ts";
 import { textsFromColumns, textsFromEvents } from "../data/item-texts.ts";
 import type { Dataset, QuerySet, RawData } from "../data/types.ts";
+import { wordColumns } from "../words/item-words.ts";
+import { itemQueries } from "../words/queries.ts";
 import { buildLexicalIndex } from "./bm25.ts";
 import { buildBm25fIndex } from "./bm25f.ts";
 import type { Baseline } from "./evaluation.ts";
@@ -42,7 +44,11 @@ export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfi
         });
       },
     });
-    baselines.push(lexical("BM25F", () => buildBm25fIndex(textFields(raw, config, dataset))));
+    baselines.push(
+      lexical("BM25F", () =>
+        buildBm25fIndex(raw.items, wordColumns(raw.items, config), itemQueries(numItems, dataset.train)),
+      ),
+    );
     if (config.items.text.length > 0 || config.items.textFromEvents) {
       const texts = lexicalTexts(raw, config, dataset);
       baselines.push(
@@ -52,12 +58,6 @@ export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfi
     }
   }
   return baselines;
-}
-
-/** What the words of an index are made of: each text column, and the training queries that led to an item. */
-function textFields(raw: RawData, config: PoeemConfig, dataset: Dataset): string[][] {
-  const columns = config.items.text.map((name) => textsFromColumns(raw, [name]));
-  return [...columns, textsFromEvents(raw.ids.length, dataset.train)];
 }
 
 /** What the item tower reads of each item: its text columns and, if configured, its training queries. */

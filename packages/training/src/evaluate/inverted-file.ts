@@ -9,8 +9,8 @@ export interface LexicalIndex {
 
 /** Terms of every item, and what each counts for it. */
 export interface WeightedTerms {
-  /** Number of each term. */
-  readonly termOf: ReadonlyMap<string, number>;
+  /** Every term, by its number. */
+  readonly names: readonly string[];
   /** Numbers of the terms of each item, none twice in one. */
   readonly terms: Csr;
   /** Weight of each of them, alongside `terms.values`; above 0. */
@@ -22,8 +22,9 @@ export interface WeightedTerms {
 }
 
 /** Ranks by Σ idf · weight over the terms of a query that an item has, by an inverted file in typed arrays. */
-export function invertedFile({ termOf, terms, weights, idf, termsOf }: WeightedTerms): LexicalIndex {
+export function invertedFile({ names, terms, weights, idf, termsOf }: WeightedTerms): LexicalIndex {
   const numItems = terms.offsets.length - 1;
+  const termOf = new Map(names.map((name, term) => [name, term]));
   const { offsets, values: items, positions } = invert(terms, termOf.size);
   const sorted = Float32Array.from(positions, (position) => weights[position]!);
   const scores = new Float64Array(numItems);
@@ -42,22 +43,6 @@ export function invertedFile({ termOf, terms, weights, idf, termsOf }: WeightedT
       return top.filter((item) => scores[item]! > 0);
     },
   };
-}
-
-/** Numbers terms in order of their first sight. */
-export class TermNumbers {
-  readonly #numberOf = new Map<string, number>();
-
-  get map(): ReadonlyMap<string, number> {
-    return this.#numberOf;
-  }
-
-  of(term: string): number {
-    const known = this.#numberOf.get(term);
-    if (known !== undefined) return known;
-    this.#numberOf.set(term, this.#numberOf.size);
-    return this.#numberOf.size - 1;
-  }
 }
 
 /** Items of a ranking that are not among those left out, k at most. */

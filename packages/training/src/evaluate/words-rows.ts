@@ -1,6 +1,7 @@
 import type { ItemId } from "@poeem/pq-core";
 import type { Question, Searched } from "@poeem/towers";
-import { bytesPerItem, wordBytesPerItem } from "../artifact/summary.ts";
+import { bytesPerItem } from "../artifact/summary.ts";
+import { summarizeWords } from "../artifact/word-summary.ts";
 import type { Csr } from "../data/csr.ts";
 import { rankWithAnswers } from "../rank/answer-rank.ts";
 import { rankingMetrics } from "../rank/metrics.ts";
@@ -39,9 +40,9 @@ export type WordsRow = RowFacts & { readonly ranked: readonly Uint32Array[]; rea
 export async function* measureWords(asked: AskedInWords, relevant: Csr, how: AskedHow): AsyncGenerator<WordsRow> {
   const { searched, texts, question } = asked;
   const { probes, usual, seed, watch } = how;
-  const { manifest } = searched.index;
-  const ofWords = wordBytesPerItem(manifest);
-  const both = { kind: "hybrid", bytesPerItem: bytesPerItem(manifest) + ofWords } as const;
+  const { postingBytesPerItem = 0, vocabularyBytesPerItem = 0 } = (await summarizeWords(searched.index)) ?? {};
+  const ofWords = postingBytesPerItem + vocabularyBytesPerItem;
+  const both = { kind: "hybrid", bytesPerItem: bytesPerItem(searched.index.manifest) + ofWords } as const;
   const ask = (spelled: readonly (string | undefined)[], mode: "hybrid" | "words", nprobe: number, note: string) => {
     const questions = spelled.map((text, query) => (text === undefined ? undefined : question(query, text)));
     return rankWithAnswers(searched, questions, { ...how, mode, nprobe, onQuery: watch(note) });

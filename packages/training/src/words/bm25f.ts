@@ -37,16 +37,42 @@ export function averageLength({ offsets, values }: Csr): number {
   return values.length / Math.max(1, filled);
 }
 
+/** Distinct terms of each item, and a value for each. */
+interface TermValues<T> {
+  readonly offsets: Uint32Array;
+  readonly numbers: Uint32Array;
+  readonly values: T;
+}
+
 /**
  * impact = ⌈15 · tf̃ / (tf̃ + 1.2)⌉ with tf̃ = Σ over fields of weight · tf / (1 − b + b · length / averageLength), b =
  * ¾. The mean of a length is over items that have the field: else one query in a catalogue of many items would be
  * infinitely long.
  */
 export function impactsOf(fields: readonly Field[], numItems: number, numTerms: number): Impacts {
+  const impactOf = (frequency: number): number => Math.ceil(STEPS * saturated(frequency));
+  const { values, ...lists } = valuesOf(fields, numItems, numTerms, (most) => new Uint8Array(most), impactOf);
+  return { ...lists, impacts: values };
+}
+
+/** What BM25F itself gives: tf̃ / (tf̃ + 1.2), above 0 and below 1, as it is before it is an impact. */
+export function saturationsOf(fields: readonly Field[], numItems: number, numTerms: number): TermValues<Float32Array> {
+  return valuesOf(fields, numItems, numTerms, (most) => new Float32Array(most), saturated);
+}
+
+const saturated = (frequency: number): number => frequency / (frequency + K1);
+
+function valuesOf<T extends Uint8Array | Float32Array>(
+  fields: readonly Field[],
+  numItems: number,
+  numTerms: number,
+  allocate: (most: number) => T,
+  toValue: (frequency: number) => number,
+): TermValues<T> {
   const most = fields.reduce((sum, { terms }) => sum + terms.values.length, 0);
   const offsets = new Uint32Array(numItems + 1);
   const numbers = new Uint32Array(most);
-  const impacts = new Uint8Array(most);
+  const values = allocate(most);
   const sums = new Float64Array(numTerms);
   let end = 0;
   for (let item = 0; item < numItems; item++) {
@@ -62,12 +88,10 @@ export function impactsOf(fields: readonly Field[], numItems: number, numTerms: 
     }
     for (let at = start; at < end; at++) {
       const term = numbers[at]!;
-      impacts[at] = impactOf(sums[term]!);
+      values[at] = toValue(sums[term]!);
       sums[term] = 0;
     }
     offsets[item + 1] = end;
   }
-  return { offsets, numbers: numbers.slice(0, end), impacts: impacts.slice(0, end) };
+  return { offsets, numbers: numbers.slice(0, end), values: values.slice(0, end) as T };
 }
-
-const impactOf = (frequency: number): number => Math.ceil((STEPS * frequency) / (frequency + K1));

@@ -79,7 +79,7 @@ function assemble({ ids, items }: WordSource, fields: readonly Field[], terms: T
 }
 
 /** Numbers of the terms of each item in a column; a list is the terms of its parts. */
-function columnTerms(items: ItemTable, column: string, terms: TermNumbers): Csr {
+export function columnTerms(items: ItemTable, column: string, terms: TermNumbers): Csr {
   const texts = itemColumn(items, column);
   const lists = new CsrBuilder();
   for (let item = 0; item < items.count; item++) {
@@ -90,7 +90,7 @@ function columnTerms(items: ItemTable, column: string, terms: TermNumbers): Csr 
 }
 
 /** Numbers of the terms of all queries that led to each item. Each query is read once, whatever it led to. */
-function queryTerms({ texts, lists }: ItemQueries, terms: TermNumbers): Csr {
+export function queryTerms({ texts, lists }: ItemQueries, terms: TermNumbers): Csr {
   const asked = new Uint8Array(texts.length);
   for (const query of lists.values) asked[query] = 1;
   const ofQueries = new CsrBuilder();
@@ -101,7 +101,6 @@ function queryTerms({ texts, lists }: ItemQueries, terms: TermNumbers): Csr {
   const read = ofQueries.build();
   const numItems = lists.offsets.length - 1;
   return joinLists(numItems, (visit) => {
-    for (let item = 0; item < numItems; item++)
-      for (const own of listOf(lists, item)) visit(item, listOf(read, own));
+    for (let item = 0; item < numItems; item++) for (const own of listOf(lists, item)) visit(item, listOf(read, own));
   });
 }
