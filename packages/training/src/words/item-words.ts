@@ -101,7 +101,6 @@ function queryTerms({ texts, lists }: ItemQueries, terms: TermNumbers): Csr {
   const read = ofQueries.build();
   const numItems = lists.offsets.length - 1;
   return joinLists(numItems, (visit) => {
-    for (let item = 0; item < numItems; item++)
-      for (const own of listOf(lists, item)) visit(item, listOf(read, own));
+    for (let item = 0; item < numItems; item++) for (const own of listOf(lists, item)) visit(item, listOf(read, own));
   });
 }
