@@ -120,7 +120,9 @@ export async function trainIndex({
     const bytes = await writeIndexDirectory(out, artifact, {
       [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
       [ITEM_TOWER_FILE]: itemTowerBytes(itemTower),
-      [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify({ ...trained.log, words: weights } satisfies TrainingLog)),
+      [TRAINING_LOG_FILE]: new TextEncoder().encode(
+        JSON.stringify({ ...trained.log, words: weights } satisfies TrainingLog),
+      ),
       [DATA_FACTS_FILE]: new TextEncoder().encode(JSON.stringify(data)),
     });
     isWritten = true;

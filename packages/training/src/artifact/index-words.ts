@@ -45,7 +45,11 @@ export function indexWords(
     return undefined;
   }
   const queries = itemQueries(items.count, train);
-  return { ...wordsOfCatalogue({ ids, items, queries }, columns), wordFacts: UNWEIGHED, queries: queries && { ...queries, ids } };
+  return {
+    ...wordsOfCatalogue({ ids, items, queries }, columns),
+    wordFacts: UNWEIGHED,
+    queries: queries && { ...queries, ids },
+  };
 }
 
 /**

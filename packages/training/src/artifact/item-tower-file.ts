@@ -36,8 +36,7 @@ export function openItemTowerFile(file: string, bytes: Uint8Array): TrainedItemT
     const [score, asked] = [arraysOf(MOMENTS), arraysOf(QUERIES)];
     const [moments, momentOf] = score ?? [];
     const isScore = moments instanceof Float32Array && momentOf instanceof Uint32Array;
-    if (score && !isScore)
-      throw new FormatError("item tower", `"${MOMENTS}" expected f32 and u32, got something else`);
+    if (score && !isScore) throw new FormatError("item tower", `"${MOMENTS}" expected f32 and u32, got something else`);
     const queries = asked && unpackQueries(asked);
     if (asked && !queries)
       throw new FormatError("item tower", `"${QUERIES}" expected texts and lists of them, got something else`);

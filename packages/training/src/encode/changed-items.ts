@@ -9,8 +9,8 @@ import { type PoeemConfig, readConfig } from "../config.ts";
 import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
-import { embedItems } from "./embed-items.ts";
 import { changedWords } from "./changed-words.ts";
+import { embedItems } from "./embed-items.ts";
 import { type GivenIds, readIdAt, readIds, rowsById } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
@@ -93,13 +93,7 @@ function embed(
 }
 
 /** Items that are no more than an id and a vector. */
-async function withIds(
-  index: Index,
-  directory: string,
-  ids: ItemId[],
-  vectors: string,
-  say: (line: string) => void,
-) {
+async function withIds(index: Index, directory: string, ids: ItemId[], vectors: string, say: (line: string) => void) {
   const { hasFields, chunks } = index.manifest;
   if (hasFields || chunks.some(({ kind }) => kind === "filters"))
     throw new UserError("--ids: this index has fields or filters of its items, so new ones need them too; use --items");

@@ -4,7 +4,8 @@ import { lambdaOf, type WeightsChoice } from "../words/weights.ts";
 import { baseAxis, type Figure, line, SERIES, shareAxis, type Table } from "./chart.ts";
 import { formatFigure } from "./format.ts";
 
-const name = (lambda: number): string => (lambda === Infinity ? "codes alone" : lambda === 0 ? "words alone" : `${lambda}`);
+const name = (lambda: number): string =>
+  lambda === Infinity ? "codes alone" : lambda === 0 ? "words alone" : `${lambda}`;
 
 /** What each weight of codes beside words found of the validation queries; none where there were too few. */
 export function wordFigures({ queries, tried, ...chosen }: WeightsChoice): Figure[] {
