@@ -2,9 +2,17 @@ import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { printable } from "@poeem/offline/printable";
-import { formatList, type Index, type ItemId, jsonId, parseFilter, type SearchOptions } from "@poeem/pq-core";
+import {
+  formatList,
+  type Index,
+  type ItemFields,
+  type ItemId,
+  jsonId,
+  parseFilter,
+  type SearchOptions,
+} from "@poeem/pq-core";
 import { type Mode, openWords } from "@poeem/pq-core/words";
-import { type Answer, answerQuestion, openQueryTower, type Question } from "@poeem/towers";
+import { answerQuestion, openQueryTower, type Question } from "@poeem/towers";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
 
 export interface SearchCommandOptions {
@@ -59,12 +67,16 @@ async function answer(
     throw new UserError(`${what} is known to this index`);
   }
   const items = await index.items(answered.ordinals);
-  const results = items.map(({ id, fields }, i) => ({
-    id: jsonId(id),
-    score: answered.scores[i]!,
-    ...(searched.words && wordsOf(answered, i)),
-    fields,
-  }));
+  const results = items.map(({ id, fields }, i): Result => {
+    const confidence = answered.confidence[i]!;
+    return {
+      id: jsonId(id),
+      score: answered.scores[i]!,
+      confidence: Number.isNaN(confidence) ? null : confidence,
+      matched: answered.matched[i]!,
+      fields,
+    };
+  });
   if (json) {
     const { listsProbed, codesScanned } = answered;
     const { text: query, context } = question;
@@ -77,30 +89,21 @@ async function answer(
   else process.stdout.write(formatResults(results));
 }
 
-/** What the words of an index say of a result. */
-interface InWords {
-  /** Words of the query that the item has, or what they were taken for. */
-  readonly matched: readonly string[];
-  /** 0 to 1; null where the index cannot say. */
-  readonly confidence: number | null;
-}
-
-function wordsOf({ matched, confidence }: Answer, i: number): InWords {
-  const sure = confidence[i]!;
-  return { matched: matched[i]!, confidence: Number.isNaN(sure) ? null : sure };
-}
-
-interface Result extends Partial<InWords> {
+interface Result {
   readonly id: string | number;
   readonly score: number;
-  readonly fields?: Readonly<Record<string, unknown>> | undefined;
+  /** 0 to 1; null where the index cannot say. */
+  readonly confidence: number | null;
+  /** Terms of the query that the item has, the most telling first. */
+  readonly matched: readonly string[];
+  readonly fields: ItemFields | undefined;
 }
 
 /** A line for each result: score, confidence where there is one, id, title, and in brackets the words it was found by. */
 function formatResults(results: readonly Result[]): string {
-  const lines = results.map(({ id, score, confidence, matched = [], fields }) => ({
+  const lines = results.map(({ id, score, confidence, matched, fields }) => ({
     score: score.toFixed(4).padStart(8),
-    sure: typeof confidence === "number" ? `${(100 * confidence).toFixed(0)} %`.padStart(7) : "",
+    sure: confidence === null ? "" : `${(100 * confidence).toFixed(0)} %`.padStart(7),
     id: printable(String(id)),
     title: printable(String(fields?.["title"] ?? "")),
     matched: matched.length > 0 ? `  [${printable(matched.join(", "))}]` : "",
