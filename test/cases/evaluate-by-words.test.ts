@@ -115,7 +115,10 @@ describe("the evaluation of an index that has words", () => {
 it("asks a history, a context and a text together, words and all", async () => {
   const events = csv(
     ["user", "query", "item", "time", "device"],
-    ...QUERIES.map(({ query, item }, i) => [`u${i % 40}`, query, item, String((i * 301) % 720), i % 3 ? "phone" : "desk"]),
+    ...QUERIES.map(({ query, item }, i) => {
+      const time = String((i * 301) % QUERIES.length);
+      return [`u${i % 40}`, query, item, time, i % 3 ? "phone" : "desk"];
+    }),
   );
   const config = caseConfig(data, {
     events: { query: "query", user: "user", time: "time", context: ["device"] },

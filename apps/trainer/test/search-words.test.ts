@@ -91,7 +91,7 @@ const search = async (args: readonly string[], index?: string): Promise<Answer> 
 const idsOf = ({ results }: Answer): string[] => results.map(({ id }) => id);
 
 describe("poeem search of an index with words", () => {
-  it("ranks a text by words and codes, by codes, or by words: both is the sum of the others by the weights", async () => {
+  it("ranks a text by words and codes, by codes, or by words: both is the weighted sum of the others", async () => {
     const query = ["-q", "red lamp"];
     const usual = await search(query);
     const hybrid = await search([...query, "--mode", "hybrid"]);
