@@ -150,3 +150,16 @@ it("has no rows by words where queries are histories alone", async () => {
   });
   expect(new Set(rows.map(({ kind }) => kind))).toEqual(new Set(["index", "baseline"]));
 });
+
+it("measures an index that was made without events, on queries that are given", async () => {
+  const asked = csv(["query", "item"], ...QUERIES.slice(0, 90).map(({ query, item }) => [query, item]));
+  const config = caseConfig({ items: "SELECT * FROM 'items.csv'", test: "SELECT * FROM 'test.csv'" });
+  const shop = await writeCase({ "items.csv": items, "test.csv": asked }, config);
+  await shop.train();
+  const { rows, queries } = await evaluateIndex({
+    ...{ config: shop.config, index: shop.index, queries: 6000, backend: "auto", nprobe: [4] },
+  });
+  expect(queries).toBe(90);
+  for (const wanted of ["words", "hybrid", "BM25F", "hybrid, last"])
+    expect(rows.find(({ name }) => name.startsWith(wanted))?.recallAt10, wanted).toBeGreaterThan(0.8);
+});

@@ -89,7 +89,7 @@ function describeColumns({ rows, unnamedQueries: unnamed }: EvaluationResult): s
     ...(has("hybrid") ? ["index: by codes alone; words: by words alone; hybrid: by both, as a search does"] : []),
     ...(has("spoiled")
       ? [
-          "one edit: in a word of 5 or more letters; last word cut: one of 5 or more letters; queries: those with one; " +
+          "one edit: in a word of 5 or more letters; last word cut: if it has as many; queries: those with one; " +
             "clean: recall@10 of the same queries as they are",
         ]
       : []),
