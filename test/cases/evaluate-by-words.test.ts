@@ -152,14 +152,30 @@ it("has no rows by words where queries are histories alone", async () => {
 });
 
 it("measures an index that was made without events, on queries that are given", async () => {
-  const asked = csv(["query", "item"], ...QUERIES.slice(0, 90).map(({ query, item }) => [query, item]));
+  // "-lamps" says what to leave out, and nothing else: it finds nothing, and is no error
+  const rows = [...QUERIES.slice(0, 89).map(({ query, item }) => [query, item]), ["-lamps", "A1"]];
+  const asked = csv(["query", "item"], ...rows);
   const config = caseConfig({ items: "SELECT * FROM 'items.csv'", test: "SELECT * FROM 'test.csv'" });
   const shop = await writeCase({ "items.csv": items, "test.csv": asked }, config);
   await shop.train();
-  const { rows, queries } = await evaluateIndex({
+  const result = await evaluateIndex({
     ...{ config: shop.config, index: shop.index, queries: 6000, backend: "auto", nprobe: [4] },
   });
-  expect(queries).toBe(90);
+  expect(result.queries).toBe(90);
   for (const wanted of ["words", "hybrid", "BM25F", "hybrid, last"])
-    expect(rows.find(({ name }) => name.startsWith(wanted))?.recallAt10, wanted).toBeGreaterThan(0.8);
+    expect(result.rows.find(({ name }) => name.startsWith(wanted))?.recallAt10, wanted).toBeGreaterThan(0.8);
+});
+
+it("takes queries that only say what to leave out for what they are, in training as well", async () => {
+  const rows = [
+    ...QUERIES.slice(0, 300).map(({ query, item }) => [query, item]),
+    ...PRODUCTS.map(({ n }) => [`-${letters(n)}`, `A${n}`]),
+  ];
+  const config = caseConfig(data);
+  const shop = await writeCase({ "items.csv": items, "events.csv": csv(["query", "item"], ...rows) }, config);
+  await shop.train();
+  const { rows: measured } = await evaluateIndex({
+    ...{ config: shop.config, index: shop.index, queries: 6000, backend: "auto", nprobe: [4], dense: false },
+  });
+  expect(measured.find(({ name }) => name === "words")?.recallAt10).toBeLessThan(1);
 });

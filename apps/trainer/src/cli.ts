@@ -153,7 +153,12 @@ export function program(): Command {
     )
     .option("--k <n>", "number of results", integer(1), 10)
     .option("--nprobe <n>", "number of cells to visit", integer(1))
-    .addOption(new Option("--mode <mode>", "rank by words and codes (hybrid), by codes, or by words").choices(MODES))
+    .addOption(
+      new Option(
+        "--mode <mode>",
+        "rank by words and codes, by codes, or by words; default: hybrid for a text, if the index has words",
+      ).choices(MODES),
+    )
     .option("--filter <expression>", 'only items that match, for example: kind:emoji AND NOT "page type":home')
     .option(...json)
     .addHelpText("after", idsHelp("--history"))

@@ -1,7 +1,8 @@
 import type { ItemId } from "@poeem/pq-core";
 import type { Mode } from "@poeem/pq-core/words";
-import { answerQuestion, type Question, type Searched } from "@poeem/towers";
+import type { Question, Searched } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
+import { askOnce } from "./ask.ts";
 import { type IndexRanking, itemNumbers } from "./index-rank.ts";
 
 export interface AnswerRanking extends IndexRanking {
@@ -29,7 +30,7 @@ export async function rankWithAnswers(
   let searches = 0;
   for (const [query, question] of questions.entries()) {
     const exclude = Array.from(listOf(seen, query), (item) => ids[item]!);
-    const found = question && (await answerQuestion(searched, question, { k, nprobe, exclude, mode }));
+    const found = question && (await askOnce(searched, question, { k, nprobe, exclude, mode }));
     ranked.push(found ? found.ordinals.map((ordinal) => itemOf[ordinal]!) : new Uint32Array(0));
     if (question === undefined) continue;
     // of an item that both sides found the code is read twice

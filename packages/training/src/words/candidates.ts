@@ -1,5 +1,6 @@
 import type { ItemId } from "@poeem/pq-core";
-import { type Answer, answerQuestion, type Question, type Searched } from "@poeem/towers";
+import type { Answer, Question, Searched } from "@poeem/towers";
+import { askOnce } from "../rank/ask.ts";
 
 /** What a hybrid search with weights in any proportion chooses from, scored by both sides. */
 export interface Candidates {
@@ -23,7 +24,7 @@ const ONE_SIDED = [
 export async function candidatesOf(searched: Searched, question: Question<ItemId>): Promise<Candidates> {
   const found = new Map<number, { dense: number; share: number; named: boolean }>();
   for (const weights of ONE_SIDED) {
-    const answer = await answerQuestion(searched, question, { mode: "hybrid", k: OF_EACH_SIDE, weights });
+    const answer = await askOnce(searched, question, { mode: "hybrid", k: OF_EACH_SIDE, weights });
     if (answer) collect(answer, found);
   }
   const all = [...found.values()];
