@@ -62,6 +62,8 @@ describe("the evaluation of an index that has words", () => {
         cleanRecallAt10: hybrid.recallAt10,
       });
     }
+    const words = (await openWords(await openIndexDirectory(shop.index)))!;
+    expect(result.weights).toEqual({ dense: words.facts.dense, words: words.facts.words });
     const table = formatEvaluation(result);
     expect(table).toMatch(/\| ranking .*\| +recall@10 .*\| overlap@10 \| unnamed \| queries \| +clean \|/);
     expect(table).toMatch(/\| hybrid, one edit .*\| +–/);
@@ -145,10 +147,11 @@ it("has no rows by words where queries are histories alone", async () => {
   const config = caseConfig(data, { events: { user: "user", time: "time" }, split: { by: "time" } });
   const shop = await writeCase({ "items.csv": items, "events.csv": events }, config);
   await shop.train();
-  const { rows } = await evaluateIndex({
+  const { rows, weights } = await evaluateIndex({
     ...{ config: shop.config, index: shop.index, queries: 6000, backend: "auto", dense: false },
   });
   expect(new Set(rows.map(({ kind }) => kind))).toEqual(new Set(["index", "baseline"]));
+  expect(weights).toBeUndefined();
 });
 
 it("measures an index that was made without events, on queries that are given", async () => {

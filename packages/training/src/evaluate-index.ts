@@ -71,6 +71,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
 
   const unnamed = unnamedQueries(queries, raw, config);
   const ids = [...dataset.ids];
+  const words = await askedInWords(index, ids, queries, dataset);
   const rows = await measureAll({
     index,
     ids,
@@ -79,7 +80,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     relevant: queries.relevant,
     seen: queries.histories,
     unnamed,
-    words: await askedInWords(index, ids, queries, dataset),
+    words,
     cutoffs: options.cutoffs,
     baselines: baselinesFor(queries, raw, config, dataset),
     afterwards: options.afterwards === true ? [bytesPerItem(index.manifest)] : (options.afterwards ?? []),
@@ -96,6 +97,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     heldOut,
     ...facts,
     unnamedQueries: unnamed?.length ?? null,
+    ...(words && { weights: weightsOf(words) }),
     ...(options.cutoffs && { cutoffs: [...new Set(options.cutoffs)].sort((a, b) => a - b) }),
     cells: Math.max(1, index.manifest.nlist),
     emptyCells: Math.max(1, index.manifest.nlist) - filledCells(index),
@@ -108,6 +110,11 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     await (await import("./report/write-report.ts")).writeReport(options.index);
   }
   return result;
+}
+
+function weightsOf({ searched }: AskedInWords): NonNullable<EvaluationResult["weights"]> {
+  const { dense, words } = searched.words.facts;
+  return { dense, words };
 }
 
 /** Before any work is done. */

@@ -75,7 +75,7 @@ export function formatEvaluation(result: EvaluationResult): string {
   );
 }
 
-function describeColumns({ rows, unnamedQueries: unnamed }: EvaluationResult): string[] {
+function describeColumns({ rows, unnamedQueries: unnamed, weights }: EvaluationResult): string[] {
   const has = (kind: RowKind): boolean => rows.some((row) => row.kind === kind);
   const are = unnamed === 1 ? "is" : "are";
   return [
@@ -86,7 +86,12 @@ function describeColumns({ rows, unnamedQueries: unnamed }: EvaluationResult): s
           `unnamed: recall@10 over the ${counted(unnamed, "query")} that ${are} not, word for word, ` +
             "the text of an item",
         ]),
-    ...(has("hybrid") ? ["index: by codes alone; words: by words alone; hybrid: by both, as a search does"] : []),
+    ...(weights
+      ? [
+          "index: by codes alone; words: by words alone; hybrid: by both, as a search does, with a weight of " +
+            `${weights.dense} for codes and ${weights.words} for words`,
+        ]
+      : []),
     ...(has("spoiled")
       ? [
           "one edit: in a word of 5 or more letters; last word cut: if it has as many; queries: those with one; " +

@@ -12,6 +12,8 @@ export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
   readonly heldOut: number;
   /** Of those ranked, queries that are not, word for word, the text of an item; null without texts. */
   readonly unnamedQueries: number | null;
+  /** What codes and words count for in the hybrid rows; absent without those. */
+  readonly weights?: { readonly dense: number; readonly words: number };
   /** Cut-offs that were asked for, ascending; absent: the usual ones. */
   readonly cutoffs?: readonly number[];
   /** Cells of the index, and those of them that hold nothing; absent from results of earlier versions. */

@@ -1,4 +1,5 @@
 import type { ItemId } from "@poeem/pq-core";
+import type { Words } from "@poeem/pq-core/words";
 import type { Question, Searched } from "@poeem/towers";
 import { bytesPerItem } from "../artifact/summary.ts";
 import { summarizeWords } from "../artifact/word-summary.ts";
@@ -10,7 +11,7 @@ import { withLastWordCut, withOneEdit } from "./spoiled-texts.ts";
 
 /** Queries as they are asked of an index that has words. */
 export interface AskedInWords {
-  readonly searched: Searched;
+  readonly searched: Searched & { readonly words: Words };
   /** Text of each query. */
   readonly texts: readonly string[];
   /** A query by its number, with whatever text. */
