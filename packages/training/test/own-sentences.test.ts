@@ -213,7 +213,7 @@ describe("without events", () => {
     [[{ id: 1, sku: "x" }], /^without data\.events: expected items with a title or with items\.text .*, got neither$/],
     [
       [
-        { id: 1, title: "?!" },
+        { id: 1, title: "" },
         { id: 2, title: null },
       ],
       /^without data\.events: expected items with words .*, got none$/,
