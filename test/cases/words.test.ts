@@ -1,13 +1,17 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import type { Index } from "@poeem/pq-core";
 import { openWords } from "@poeem/pq-core/words";
+import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { answerQuestion, openQueryTower, type Searched } from "@poeem/towers";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
+import { wordsByStatistics } from "@poeem/training/words/item-words";
 import { nonsenseWords } from "@poeem/training/words/nonsense";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { main } from "../../apps/trainer/src/cli.ts";
 import { type Case, caseConfig, jsonl, PRODUCTS, queriesOf, writeCase } from "./case.ts";
 
@@ -182,6 +186,32 @@ it("histories have words only where they are asked for", async () => {
   expect(hasWords(index)).toBe(true);
   expect(index.manifest.words).toEqual({ rules: 1, dense: 1, words: 1 });
   expect(said.filter((line) => line.includes("got 0"))).toHaveLength(1);
+});
+
+it("items that are an id and a vector are found by their id, and a line says that they have no words", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "poeem-words-"));
+  const ids = ["A-1", "A-2"];
+  const codebook = createCodebook({
+    ...{ dim: 4, metric: "innerProduct", nlist: 0, numSubQuantizers: 2, nbits: 4, byResidual: false },
+    coarseCentroids: new Float32Array(0),
+    centroids: Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)),
+  });
+  const words = wordsByStatistics({ ids }, { columns: [] });
+  const wordFacts = { rules: 1, dense: 1, words: 1 };
+  const codes = { assignments: new Uint32Array(2), codes: Uint8Array.of(1, 2, 3, 4) };
+  await writeIndexDirectory(join(folder, "index"), await writeArtifact({ codebook, ids, ...codes, words, wordFacts }));
+  const vectors = join(folder, "new.f32");
+  await writeFile(vectors, new Float32Array(4).fill(0.25));
+  const out = join(folder, "changes");
+  const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  await run("encode", "--index", join(folder, "index"), "--ids", "B-77", "--vectors", vectors, "--out", out);
+  const lines = said.mock.calls.map(([line]) => String(line));
+  said.mockRestore();
+  expect(lines[0]).toBe("--ids: these items have no texts, so of words they are found by their ids alone\n");
+  const index = await openIndexDirectory(join(folder, "index"), out);
+  const after = { index, tower: undefined, words: await openWords(index) };
+  expect(await first(after, "b77")).toBe("B-77");
+  expect(await first(after, "a1")).toBe("A-1");
 });
 
 it("without a text column or a title there is nothing to make words of, and a line says so", async () => {
