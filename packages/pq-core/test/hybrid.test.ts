@@ -117,3 +117,59 @@ describe.each(Object.keys(OPENED))("%s", (name) => {
     }
   });
 });
+
+describe("many items with frequent words", () => {
+  const MANY = 100_100;
+  const draw = random(21);
+  const rows = Array.from({ length: MANY }, (_, i) => {
+    const terms = new Map<string, number>();
+    // Of half of the items, of a fifth, of a hundredth, and of single ones.
+    if (draw() < 0.5) terms.set("half", 1 + Math.floor(draw() * 15));
+    if (draw() < 0.2) terms.set("fifth", 1 + Math.floor(draw() * 15));
+    if (draw() < 0.01) terms.set("rare", 1 + Math.floor(draw() * 15));
+    if (i % 5000 === 7) terms.set("single", 9);
+    return { terms, names: [] };
+  });
+  const large = randomCodebook({ dim: 4, M: 1, nbits: 4, nlist: 3, metric: "cosine" }, 3);
+  const ask = (...words: string[]): WordQuery => ({
+    words: words.map((term) => ({ alternatives: [{ term, likeness: 1 }] })),
+    required: [],
+    excluded: [],
+    named: new Uint32Array(0),
+  });
+
+  it("score candidates by all words, the frequent ones too", async () => {
+    const artifact = await writeArtifact({
+      codebook: large,
+      ...randomCodes(large, MANY, 5),
+      ids: Uint32Array.from({ length: MANY }, (_, i) => i),
+      words: toItemWords(rows),
+      wordFacts: FACTS,
+    });
+    const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes);
+    const words = (await openWords(index))!;
+    const counts = new Map(["half", "fifth", "rare", "single"].map((term) => [term, words.count(term)]));
+    const shares = (query: WordQuery): number[] =>
+      rows.map((row) => plainShare(row, query, MANY, (term) => counts.get(term) ?? 0).share);
+    for (const asked of [
+      ["rare", "half"],
+      ["single", "half", "fifth"],
+      ["rare", "single", "fifth", "half"],
+      ["fifth"],
+    ]) {
+      const query = ask(...asked);
+      const all = shares(query);
+      const result = await searchHybrid(index, words, undefined, query, { k: 20 });
+      const found = await index.items(result.ordinals);
+      for (const [rank, { id }] of found.entries()) expect(result.shares[rank]).toBeCloseTo(all[id as number]!, 5);
+      expect([...result.shares]).toEqual([...result.shares].sort((a, b) => b - a));
+      // Of the words that are read whole these are the best, and here of all.
+      const best = all.toSorted((a, b) => b - a).slice(0, 20);
+      for (const [rank, share] of best.entries()) expect(result.shares[rank]).toBeCloseTo(share, 5);
+    }
+    // Nothing rare: the rarer of the two gives the candidates.
+    const both = await searchHybrid(index, words, undefined, ask("half", "fifth"), { k: 20 });
+    expect(both.matched.every((terms) => terms.includes("fifth"))).toBe(true);
+    expect(both.shares[0]).toBeCloseTo(Math.max(...shares(ask("half", "fifth"))), 5);
+  });
+});
