@@ -112,8 +112,9 @@ export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: D
     if (value === (asked ?? usual)) return [];
     return `${key} ${formatCount(value)}${asked === undefined ? "" : ` instead of ${formatCount(asked)}`}`;
   });
-  const { ids, eventItem } = dataset;
-  const counts = `${counted(ids.length, "item")}, ${counted(eventItem.length, "training event")}`;
+  const { ids, eventItem, ownSentences } = dataset;
+  const learned = `${counted(eventItem.length, "training event")}${ownSentences.count > 0 ? " and sentences" : ""}`;
+  const counts = `${counted(ids.length, "item")}, ${learned}`;
   return [
     ...(hasHistories(dataset) ? [] : [`${NO_HISTORY}: only texts and contexts are trained on`]),
     ...describeExpected(dataset),
