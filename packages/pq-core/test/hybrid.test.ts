@@ -118,6 +118,89 @@ describe.each(Object.keys(OPENED))("%s", (name) => {
   });
 });
 
+describe("candidates", () => {
+  const NONE: WordQuery = { words: [], required: [], excluded: [], named: new Uint32Array(0) };
+  const plain = (...terms: string[]): WordQuery["words"] =>
+    terms.map((term) => ({ alternatives: [{ term, likeness: 1 }] }));
+
+  it("are the best 30 by codes and the best 30 by words with what ties with the last", async () => {
+    const index = await OPENED["scalar, resident"]!();
+    const words = (await openWords(index))!;
+    const draw = random(31);
+    const stored = await index.items([...items.keys()]);
+    const rowOf = Array.from(stored, ({ id }) => ids.indexOf(id as number));
+    for (let round = 0; round < 30; round++) {
+      const vector = normals(DIM, draw);
+      const query = { ...randomQuery(vocabulary, draw), required: [], excluded: [] };
+      if (query.words.length === 0) continue;
+      const all = await index.search(vector, { k: N, nprobe: 5 });
+      const dense = new Map(Array.from(all.ordinals, (ordinal, i) => [ordinal, all.scores[i]!]));
+      const shares = rowOf.map((row) => Math.fround(plainShare(items[row]!, query, N, countOf).share));
+      const byWords = [...shares.keys()].filter((i) => shares[i]! > 0).sort((a, b) => shares[b]! - shares[a]!);
+      const isBest = (i: number): boolean => shares[i]! >= shares[byWords[29] ?? byWords.at(-1)!]! - 1e-6;
+      const union = new Set([...all.ordinals.subarray(0, 30), ...byWords.filter(isBest)]);
+      const wanted = Array.from(union, (i) => dense.get(i)! + shares[i]!).sort((a, b) => b - a);
+      const result = await searchHybrid(index, words, { vectors: [vector] }, query, { k: 25, nprobe: 5 });
+      expect(result.scores.length).toBe(25);
+      for (const [rank, score] of result.scores.entries()) expect(score).toBeCloseTo(wanted[rank]!, 5);
+    }
+  });
+
+  it("of a side that counts for nothing are none", async () => {
+    const index = await OPENED["scalar, resident"]!();
+    const words = (await openWords(index))!;
+    const vectors = [normals(DIM, random(2))];
+    const query = { ...NONE, words: plain(vocabulary[0]!) };
+    const dense = await searchHybrid(index, words, { vectors }, query, { mode: "dense" });
+    const search = await index.search(vectors[0]!);
+    expect([dense.ordinals, dense.scores, dense.dense]).toEqual([search.ordinals, search.scores, search.scores]);
+    const byWords = await searchHybrid(index, words, { vectors }, query, { mode: "words", k: N });
+    expect(byWords.ordinals.length).toBe(countOf(vocabulary[0]!));
+    expect(byWords.scores).toEqual(byWords.shares);
+    expect(byWords.dense.every(Number.isFinite)).toBe(true);
+    const alone = await searchHybrid(index, words, undefined, query, { k: N, weights: { dense: 3, words: 0 } });
+    expect(alone.scores).toEqual(byWords.scores);
+  });
+
+  it("that are named come first, unless they do not pass", async () => {
+    const index = await OPENED["relaxed, paged"]!();
+    const words = (await openWords(index))!;
+    const named = words.named(3);
+    const [first] = await index.items(named);
+    const vectors = [normals(DIM, random(3))];
+    const query = { ...NONE, words: plain(vocabulary[1]!), named };
+    const result = await searchHybrid(index, words, { vectors }, query, { k: named.length + 5, nprobe: 1 });
+    expect(result.ordinals.slice(0, named.length).toSorted()).toEqual(named);
+    expect([...result.named]).toEqual([...named.map(() => 1), 0, 0, 0, 0, 0]);
+    const without = await searchHybrid(index, words, { vectors }, query, { k: N, exclude: [first!.id] });
+    expect(without.ordinals).not.toContain(named[0]);
+  });
+
+  it.each<[string, WordQuery]>([
+    ["nothing", NONE],
+    ["unknown words", { ...NONE, words: plain("unknown") }],
+    ["a word that nothing is like", { ...NONE, words: [{ alternatives: [] }] }],
+    ["a required word that is unknown", { ...NONE, words: plain(vocabulary[0]!), required: [["unknown"]] }],
+    ["excluded words only", { ...NONE, excluded: [vocabulary[0]!] }],
+    ["a word that is required and excluded", { ...NONE, required: [[vocabulary[0]!]], excluded: [vocabulary[0]!] }],
+  ])("are none for %s, without a vector", async (_, query) => {
+    const index = await OPENED["scalar, resident"]!();
+    const result = await searchHybrid(index, (await openWords(index))!, undefined, query, {});
+    expect(result.ordinals.length).toBe(0);
+    expect(result.matched).toEqual([]);
+  });
+
+  it.each([
+    ["mode", { mode: "both" as never }, '"mode" expected hybrid, dense or words'],
+    ["k", { k: 0 }, '"k" expected an integer'],
+    ["filter", { filter: { facet: "hue", in: [] } }, '"filter" expected one of color'],
+  ])("are not looked for with a wrong %s", async (_, options, message) => {
+    const index = await OPENED["scalar, resident"]!();
+    const words = (await openWords(index))!;
+    await expect(searchHybrid(index, words, undefined, NONE, options)).rejects.toThrow(message);
+  });
+});
+
 describe("many items with frequent words", () => {
   const MANY = 100_100;
   const draw = random(21);
