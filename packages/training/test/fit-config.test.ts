@@ -15,7 +15,7 @@ const asked = (overrides: Partial<PoeemConfigInput> = {}) =>
 const sized = (items: number, events: number): Dataset =>
   ({
     ...{ ids: { length: items }, eventItem: { length: events }, past: undefined },
-    ...{ train: { texts: ["a"] }, contextNames: [] },
+    ...{ train: { texts: ["a"] }, ownSentences: { count: 0 }, contextNames: [] },
   }) as unknown as Dataset;
 
 const settings = (items: number, events: number, overrides: Partial<PoeemConfigInput> = {}) => {
@@ -55,6 +55,21 @@ describe("settings that follow from the data", () => {
       "settings that fit 300 items, 100,000 training events: index.nlist 8, index.nprobe 8 instead of 16",
     ]);
     expect(describeFit(asked(), fitConfig(asked(), sized(18_000, 1e6)), sized(18_000, 1e6))).toEqual([]);
+  });
+
+  it.each<[number, string | undefined]>([
+    [0, "few training events (0.0 for each item): expect vectors to find less than half of what they find"],
+    [49, "few training events (0.5 for each item): expect vectors to find less than half of what they find"],
+    [50, "few training events (0.5 for each item): expect vectors to find about two thirds of what they find"],
+    [200, undefined],
+  ])("say what to expect of %i events for 100 items", (behaviour, line) => {
+    const dataset = { ...sized(100, 1000), behaviour };
+    const config = fitConfig(asked(), dataset);
+    expect(describeFit(config, config, dataset)).toEqual(
+      line === undefined ? [] : [`${line} with 4 for each, and words to find more`],
+    );
+    const users = { ...dataset, past: { items: { offsets: Uint32Array.of(0, 2) } } } as unknown as Dataset;
+    expect(describeFit(config, config, users)).toEqual([]);
   });
 
   it("refuse more cells than items", () => {
