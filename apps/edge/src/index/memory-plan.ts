@@ -6,6 +6,12 @@ const MiB = 1024 * 1024;
 export const DEFAULT_LEAST_CACHE_BYTES = 6 * MiB;
 /** Filters are used whole, by every isolate or by none: an index with more of them than this is served without. */
 const MAX_FILTER_BYTES = 12 * MiB;
+/** So are words, once they are decoded. */
+const MAX_WORD_BYTES = 16 * MiB;
+/** Memory of a decoded vocabulary, beside its bytes in the index. */
+const DECODED_PER_BYTE = 6;
+/** What is read by pages: ahead where it fits, else when it is needed. */
+export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 
 /** Bytes of one version: what it cannot do without, and what it can make use of. */
 export interface MemoryDemand {
@@ -21,6 +27,8 @@ export interface MemoryPlan {
   readonly keepsPages: boolean;
   /** Filters can be used, and are kept. */
   readonly keepsFilters: boolean;
+  /** Words can be used, and are kept. */
+  readonly keepsWords: boolean;
   /** Pages that were read when they were needed, least recently used out first. */
   readonly cacheBytes: number;
 }
@@ -33,7 +41,7 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
 /** @param leastCacheBytes room for pages read on demand */
 export function memoryDemand(manifest: Manifest, leastCacheBytes = DEFAULT_LEAST_CACHE_BYTES): MemoryDemand {
   const least = fixedBytes(manifest) + leastCacheBytes;
-  return { least, most: least + bytesOfKinds(manifest, ["lists", "lookup", "items"]) };
+  return { least, most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]) };
 }
 
 /**
@@ -52,24 +60,31 @@ export function planMemory(
     return true;
   };
   const lists = bytesOfKinds(manifest, ["lists"]);
-  const pages = bytesOfKinds(manifest, ["lookup", "items"]);
+  const pages = bytesOfKinds(manifest, PAGE_KINDS);
   const areListsResident = take(lists);
   const keepsPages = take(pages);
   return {
     residentBytes: areListsResident ? lists : 0,
     keepsPages,
     keepsFilters: bytesOfKinds(manifest, ["filters"]) <= MAX_FILTER_BYTES,
+    keepsWords: wordBytes(manifest) <= MAX_WORD_BYTES,
     // Pages that are kept pass through the cache as well, as views of the same bytes.
     cacheBytes: leastCacheBytes + left + (keepsPages ? pages : 0),
   };
 }
 
-/** Always there: query tower, filters, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
+function wordBytes(manifest: Manifest): number {
+  return DECODED_PER_BYTE * bytesOfKinds(manifest, ["words"]);
+}
+
+/** Always there: query tower, filters, words, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
 function fixedBytes(manifest: Manifest): number {
   const filters = bytesOfKinds(manifest, ["filters"]);
+  const words = wordBytes(manifest);
   return (
     bytesOfKinds(manifest, ["query-tower", "delta"]) +
     (filters <= MAX_FILTER_BYTES ? filters : 0) +
+    (words <= MAX_WORD_BYTES ? words : 0) +
     2 * bytesOfKinds(manifest, ["codebook"]) +
     manifest.chunks.length * 500
   );
