@@ -15,8 +15,8 @@ export interface Piece {
   readonly hangs: boolean;
 }
 
-/** Longer words are cut; nobody asks for them. */
-export const MAX_TERM = 64;
+/** Longer words are cut: 128 bytes of UTF-8 at most, as the format wants it. */
+export const MAX_TERM = 32;
 
 const BLANKS = /\s+/;
 /** Signs inside a code. Between digits a dash alone: 3.5 is not 35, and 1/2 not 12. */
