@@ -23,6 +23,7 @@ it.each([
   ["Große Straße", ["strasse"], "Große [Straße]"],
   ["Drill AB-1234-X, 18 V", ["ab1234x", "1234"], "Drill [AB-1234-X], 18 V"],
   ["Drill AB-1234-X", ["1234"], "Drill AB-[1234]-X"],
+  ["Drill ab1234x", ["1234"], "Drill ab[1234]x"],
   ["誕生日ケーキ", ["生日"], "誕[生日]ケーキ"],
   ["🎂 cake", ["🎂"], "[🎂] cake"],
   ["<b>cake</b>", ["b"], "<[b]>cake</[b]>"],

@@ -13,6 +13,7 @@ import {
   textFeatures,
   writeQueryTower,
 } from "@poeem/towers";
+import { shopTitle, wordFacts, wordsOf } from "./word-fixture.ts";
 
 export const dim = 16;
 export const nlist = 6;
@@ -46,12 +47,17 @@ export const setOf = (i: number) => (i % 2 === 0 ? "even" : "odd");
 export const tagsOf = (i: number) => ["by 3", "by (5)"].filter((_, j) => i % [3, 5][j]! === 0);
 export const yearOf = (i: number) => (i % 7 === 0 ? Number.NaN : 1980 + (i % 40));
 
-/** Every seed makes another index; the words of the queries are all known to its tower. */
+/** The same with words: the items of a shop. */
+export const makeShop = (seed: number, numItems = 300, form?: HistoryForm): Promise<Fixture> =>
+  makeFixture(seed, numItems, form, 4, shopTitle);
+
+/** Every seed makes another index; the words of the queries are all known to its tower. With `titleOf` it has words. */
 export async function makeFixture(
   seed: number,
   numItems = 300,
   form?: HistoryForm,
   historyLength = 4,
+  titleOf?: (i: number) => string,
 ): Promise<Fixture> {
   const random = randomFloats(seed * 2654435761);
   const floats = (length: number) => Float32Array.from({ length }, random);
@@ -81,15 +87,17 @@ export async function makeFixture(
     layers,
     skip: false,
   };
+  const titles = ids.map((id, i) => titleOf?.(i) ?? `title of ${id}`);
   const artifact = await writeArtifact({
     codebook,
     assignments,
     codes,
     ids,
-    fields: ids.map((id, i) => ({ title: `title of ${id}`, set: setOf(i), glyph: "🎂", seed })),
+    fields: ids.map((_, i) => ({ title: titles[i], set: setOf(i), glyph: "🎂", seed })),
     queryTower: writeQueryTower(weights),
     facets: { set: ids.map((_, i) => setOf(i)), tag: ids.map((_, i) => tagsOf(i)) },
     numbers: { year: ids.map((_, i) => yearOf(i)) },
+    ...(titleOf && { words: wordsOf(ids, titles), wordFacts }),
     defaultNprobe: 3,
     itemChunkBytes: 4096,
   });

@@ -77,7 +77,7 @@ function wordBytes(manifest: Manifest): number {
   return DECODED_PER_BYTE * bytesOfKinds(manifest, ["words"]);
 }
 
-/** Always there: query tower, filters, words, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
+/** Always there: tower, filters, words, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
 function fixedBytes(manifest: Manifest): number {
   const filters = bytesOfKinds(manifest, ["filters"]);
   const words = wordBytes(manifest);

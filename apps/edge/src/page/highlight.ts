@@ -3,9 +3,16 @@ import { normalForm } from "@poeem/towers";
 
 /** A letter or digit with its marks, or a sign that may be a term or a part of one: a picture, the end of "c++". */
 const UNIT = /[\p{L}\p{N}\p{S}#]\p{M}*/gu;
-/** Beside these a term may begin or end: signs, and writings without blanks, whose terms are parts of a run. */
-const BORDERS =
-  /^[^\p{L}\p{N}]|^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\u30fc]/u;
+/** Writings without blanks, whose terms are parts of a run. */
+const RUNS = ["Han", "Hiragana", "Katakana", "Hangul", "Thai", "Lao", "Khmer", "Myanmar"]
+  .map((script) => `\\p{Script=${script}}`)
+  .join("");
+const IS_RUN = new RegExp(`^[${RUNS}\u30fc]`, "u");
+
+/** Beside a sign or a part of a run, a term may begin and end. */
+const isLetter = (unit: string): boolean => /^[\p{L}\p{N}]/u.test(unit) && !IS_RUN.test(unit);
+/** Letters and digits of a code are terms of their own, too. */
+const isDigit = (unit: string): boolean => /^\p{N}/u.test(unit);
 
 /**
  * A text as nodes: what was matched in `<mark>`, the rest as text. Case, accents and punctuation do not count, so the
@@ -42,7 +49,8 @@ export function matchedSpans(text: string, matched: readonly string[]): (readonl
   const isBorder = (at: number): boolean => {
     const [before, after] = [units[unitAt[at - 1] ?? -1], units[unitAt[at] ?? -1]];
     if (before === undefined || after === undefined || before.end !== after.index) return true;
-    return BORDERS.test(before.unit) || BORDERS.test(after.unit);
+    const areLetters = isLetter(before.unit) && isLetter(after.unit);
+    return !areLetters || isDigit(before.unit) !== isDigit(after.unit);
   };
   const isMatched = new Uint8Array(units.length);
   for (const term of matched) {
