@@ -21,6 +21,11 @@ export interface Vocabulary {
   readonly named: Uint32Array;
 }
 
+/** A term by its number. */
+export function termOf({ text, starts }: Vocabulary, term: number): string {
+  return text.slice(starts[term], starts[term + 1]);
+}
+
 const WHERE = "words";
 /** Shared, length, a letter, count, size. */
 const LEAST_TERM_BYTES = 5;

@@ -3,14 +3,13 @@ import {
   covering,
   entriesOf,
   joinParts,
-  MAX_FETCHES,
   type NumberedEntry,
+  readPages,
 } from "../format/chunk-cache.ts";
 import { compareIds } from "../format/ids.ts";
+import { checkWordFacts } from "../format/item-words.ts";
 import { checkPostings, decodePostings, lookUpPostings } from "../format/posting-list.ts";
-import { checkPostingPage, readVocabulary, type Vocabulary } from "../format/words-reader.ts";
-import { addTo } from "../group.ts";
-import { mapLimited } from "../limited.ts";
+import { checkPostingPage, readVocabulary, termOf, type Vocabulary } from "../format/words-reader.ts";
 import type { PqIndex } from "../search/pq-index.ts";
 import { lowerBound, partition } from "../sorted.ts";
 
@@ -69,8 +68,7 @@ export class WordPart {
   }
 
   termAt(term: number): string {
-    const { text, starts } = this.vocabulary;
-    return text.slice(starts[term], starts[term + 1]);
+    return termOf(this.vocabulary, term);
   }
 
   /** How many terms rank before a text. */
@@ -104,19 +102,13 @@ export class WordPart {
    */
   async postings(terms: ArrayLike<number>): Promise<PostingList[]> {
     const lists = new Array<PostingList>(terms.length);
-    const wanted = new Map<NumberedEntry, number[]>();
-    for (let i = 0; i < terms.length; i++) addTo(wanted, covering(this.#pages, terms[i]!), i);
-    const take = (page: NumberedEntry, payload: Uint8Array, places: readonly number[]): void => {
-      for (const i of places) lists[i] = this.#list(page, payload, terms[i]!);
-    };
-    const missing: [NumberedEntry, number[]][] = [];
-    for (const [page, places] of wanted) {
-      const payload = this.#cache.peek(page);
-      if (payload === undefined) missing.push([page, places]);
-      else take(page, payload, places);
-    }
-    await mapLimited(missing, MAX_FETCHES, ([page, places]) =>
-      this.#cache.read(page, (payload) => take(page, payload, places)),
+    await readPages(
+      this.#cache,
+      terms.length,
+      (i) => covering(this.#pages, terms[i]!),
+      (page, payload, places) => {
+        for (const i of places) lists[i] = this.#list(page, payload, terms[i]!);
+      },
     );
     return lists;
   }
@@ -143,8 +135,10 @@ const OPENED = new WeakMap<object, WordPart>();
 
 /** The words of a base or of the items beside it, read once; undefined where there are none. @throws FormatError */
 export async function openWordPart({ manifest, parts }: PqIndex): Promise<WordPart | undefined> {
+  if (manifest.words === undefined) return undefined;
+  checkWordFacts("words", manifest.words, "manifest");
   const opened = OPENED.get(parts.kernel);
-  if (opened !== undefined || manifest.words === undefined) return opened;
+  if (opened !== undefined) return opened;
   const pages = entriesOf(manifest.chunks, "postings");
   const payload = await joinParts(parts.cache, entriesOf(manifest.chunks, "words"));
   const part = new WordPart(parts.cache, pages, readVocabulary(payload, manifest.numItems, pages), manifest.numItems);
