@@ -13,6 +13,7 @@ import {
   writeQueryTower,
 } from "@poeem/towers";
 import { examples } from "../src/page/examples.ts";
+import { wordFacts, wordsOf } from "../test/word-fixture.ts";
 
 const dim = 32;
 const words: readonly (readonly [title: string, glyph: string])[] = [
@@ -108,5 +109,11 @@ export async function makeCatalogue(): Promise<Artifact> {
     fields: items,
     facets: { set: items.map(({ set }) => set), "Art (€)": items.map(({ kind }) => kind) },
     queryTower: writeQueryTower(weights),
+    words: wordsOf(
+      items.map(({ title }) => title),
+      (i) => [items[i]!.id, items[i]!.title],
+    ),
+    // Unit vectors: those of other words are about as near as chance makes them.
+    wordFacts: { ...wordFacts, near: [0.7, 0.98] },
   });
 }

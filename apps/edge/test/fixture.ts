@@ -13,7 +13,7 @@ import {
   textFeatures,
   writeQueryTower,
 } from "@poeem/towers";
-import { shopTitle, wordFacts, wordsOf } from "./word-fixture.ts";
+import { codeOf, shopTitle, wordFacts, wordsOf } from "./word-fixture.ts";
 
 export const dim = 16;
 export const nlist = 6;
@@ -97,7 +97,7 @@ export async function makeFixture(
     queryTower: writeQueryTower(weights),
     facets: { set: ids.map((_, i) => setOf(i)), tag: ids.map((_, i) => tagsOf(i)) },
     numbers: { year: ids.map((_, i) => yearOf(i)) },
-    ...(titleOf && { words: wordsOf(ids, titles), wordFacts }),
+    ...(titleOf && { words: wordsOf(titles, (i) => [ids[i]!, titles[i]!, codeOf(i)]), wordFacts }),
     defaultNprobe: 3,
     itemChunkBytes: 4096,
   });

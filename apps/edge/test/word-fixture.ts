@@ -13,13 +13,17 @@ export const shopTitle = (i: number) => `${colourOf(i)} ${thingOf(i)} ${codeOf(i
 
 export const wordFacts: WordFacts = { rules: TERM_RULES, dense: 1, words: 2, near: [1, 9] };
 
-/** The words of titles: an impact goes by how often a word stands in its title; ids, titles and codes are names. */
-export function wordsOf(ids: readonly string[], titles: readonly string[]): ItemWords {
+/**
+ * The words of titles; an impact goes by how often a word stands in its title.
+ *
+ * @param namesOf what an item can be called
+ */
+export function wordsOf(titles: readonly string[], namesOf: (i: number) => readonly string[]): ItemWords {
   const numbersOf = new Map<string, number>();
-  const offsets = new Uint32Array(ids.length + 1);
+  const offsets = new Uint32Array(titles.length + 1);
   const numbers: number[] = [];
   const impacts: number[] = [];
-  const nameOffsets = new Uint32Array(ids.length + 1);
+  const nameOffsets = new Uint32Array(titles.length + 1);
   const names: number[] = [];
   for (const [i, title] of titles.entries()) {
     const counts = new Map<number, number>();
@@ -33,7 +37,7 @@ export function wordsOf(ids: readonly string[], titles: readonly string[]): Item
       impacts.push(Math.min(15, 8 + count));
     }
     offsets[i + 1] = numbers.length;
-    for (const name of [ids[i]!, title, /\S+$/.exec(title)![0]]) names.push(nameHash(name)!);
+    for (const name of namesOf(i)) names.push(nameHash(name)!);
     nameOffsets[i + 1] = names.length;
   }
   return {

@@ -1,4 +1,4 @@
-import { type Index, loadKernel, type Manifest, mapLimited, openArtifact, openManifest } from "@poeem/pq-core";
+import { type Index, loadKernel, type Manifest, mapLimited, openArtifact, openManifest, sha256 } from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
 import { openWords, type Words } from "@poeem/pq-core/words";
 import { openQueryTower, type QueryTower } from "@poeem/towers";
@@ -85,10 +85,15 @@ export async function openServedIndex(
       ({ kind, key }) =>
         !kept.has(key) && (kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind)),
     );
-    await mapLimited(waiting, MAX_READS, async ({ key, size }) => {
+    await mapLimited(waiting, MAX_READS, async ({ key, size, sha256: expected }) => {
       const bytes = await bytesOf(store, chunkKey(key));
-      if (bytes.length !== size)
-        throw new Error(`[edge] KV key "${chunkKey(key)}" expected ${size} bytes, got ${bytes.length}`);
+      const complain = (expected: string, got: string | number) => {
+        throw new Error(`[edge] KV key "${chunkKey(key)}" expected ${expected}, got ${got}`);
+      };
+      if (bytes.length !== size) complain(`${size} bytes`, bytes.length);
+      // Whoever reads a page checks it as well, but then the version serves already.
+      const got = await sha256(bytes);
+      if (got !== expected) complain(`sha256 ${expected}`, got);
       kept.set(key, bytes);
       keptBuffers.add(bytes.buffer);
     });

@@ -122,7 +122,7 @@ function countText(count: number, query: string | null, confidence: number | nul
   const shown = number.format(count);
   if (query === null) return `${shown} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
   const isIdle = input.value.trim() === "";
-  if (count > 0 && confidence !== null && confidence < LOW_CONFIDENCE)
+  if (count > 0 && !isIdle && confidence !== null && confidence < LOW_CONFIDENCE)
     return `Nothing quite matches “${query}”: these ${shown} are the nearest`;
   if (count > 0) return `${isIdle ? "For example: " : ""}${shown} nearest to “${query}”`;
   if (filterExpression(filters) !== "") return `No match for “${query}” passes the filter`;
