@@ -1,4 +1,4 @@
-import type { Vocabulary } from "./vocabulary.ts";
+import type { Vocabulary } from "../format/words-reader.ts";
 
 /** Stand before and after a term; no code unit is so large. */
 const START = 0x1_0000;
@@ -43,7 +43,7 @@ export class GramTable {
   readonly #starts: Uint32Array;
   readonly #terms: Uint32Array;
 
-  constructor({ numTerms, text, starts }: Vocabulary) {
+  constructor({ counts: { length: numTerms }, text, starts }: Pick<Vocabulary, "text" | "starts" | "counts">) {
     let buckets = MIN_BUCKETS;
     while (buckets < numTerms * 2 && buckets < MAX_BUCKETS) buckets *= 2;
     this.#mask = buckets - 1;
@@ -111,6 +111,6 @@ function isRepeated(text: string, start: number, end: number, i: number): boolea
   const b = text.charCodeAt(i);
   const c = i + 1 < end ? text.charCodeAt(i + 1) : END;
   for (let j = start + 1; j < i; j++)
-    if (text.charCodeAt(j) === b && text.charCodeAt(j - 1) === a && (text.charCodeAt(j + 1) === c)) return true;
+    if (text.charCodeAt(j) === b && text.charCodeAt(j - 1) === a && text.charCodeAt(j + 1) === c) return true;
   return false;
 }
