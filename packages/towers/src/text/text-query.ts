@@ -25,6 +25,8 @@ export interface Asked {
   /** In order, distinct. */
   readonly words: readonly AskedWord[];
   readonly codes: readonly AskedCode[];
+  /** Position of the last word of the text; −1 without words. */
+  readonly last: number;
 }
 
 export interface TextQuery extends Asked {
@@ -47,7 +49,7 @@ const MAX_WORDS = 64;
 const MAX_JOINED = 4;
 const MIN_DIGITS = 3;
 
-const QUOTE = "[\"\\u201c-\\u201f\\u00ab\\u00bb\\uff02]";
+const QUOTE = '["\\u201c-\\u201f\\u00ab\\u00bb\\uff02]';
 const PHRASE = `${QUOTE}([^${QUOTE.slice(1)}*)${QUOTE}`;
 /** A quote opens where no word is, and in writings without blanks anywhere. */
 const OPENS = `(?<![\\p{L}\\p{N}\\p{M}]|${QUOTE})|(?<=[${SYLLABLES}${UNSPACED}])`;
@@ -101,6 +103,7 @@ export function askedOf(text: string): Asked {
   return {
     words: Array.from(words, ([term, { isSpelled }]) => ({ term, isSpelled })),
     codes: [...codesOf(pieces)],
+    last: pieces.at(-1)?.at.at(-1) ?? -1,
   };
 }
 
