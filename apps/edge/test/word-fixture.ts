@@ -11,7 +11,7 @@ export const thingOf = (i: number) => THINGS[Math.floor(i / COLOURS.length) % TH
 /** Of each colour and thing there are several, told apart by their codes. */
 export const shopTitle = (i: number) => `${colourOf(i)} ${thingOf(i)} ${codeOf(i)}`;
 
-export const wordFacts: WordFacts = { rules: TERM_RULES, dense: 1, words: 2, near: [1, 9] };
+export const wordFacts: WordFacts = { rules: TERM_RULES, dense: 1, words: 8, near: [0.3, 0.9] };
 
 /**
  * The words of titles; an impact goes by how often a word stands in its title.
@@ -34,7 +34,7 @@ export function wordsOf(titles: readonly string[], namesOf: (i: number) => reado
     }
     for (const [number, count] of counts) {
       numbers.push(number);
-      impacts.push(Math.min(15, 8 + count));
+      impacts.push(Math.min(15, 12 + count));
     }
     offsets[i + 1] = numbers.length;
     for (const name of namesOf(i)) names.push(nameHash(name)!);

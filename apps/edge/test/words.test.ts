@@ -158,12 +158,12 @@ describe("a text", () => {
 
 describe("with words, too,", () => {
   it("filter, exclude and fields hold", async () => {
-    const filtered = await get(path("red jacket", "&filter=set:odd&k=300"));
+    const filtered = await get(path("red jacket", "&filter=set:even&k=300"));
     const { results } = filtered.body as { results: Result[] };
-    for (const { id } of results) expect(setOf(Number(id.slice(5)))).toBe("odd");
+    for (const { id } of results) expect(setOf(Number(id.slice(5)))).toBe("even");
     expect(results[0]!.title).toMatch(/^red jacket /);
     const best = results.slice(0, 3).map(({ id }) => id);
-    const rest = await get(path("red jacket", `&filter=set:odd&k=297&exclude=${best.join()}`));
+    const rest = await get(path("red jacket", `&filter=set:even&k=297&exclude=${best.join()}`));
     expect(rest.body.results.map(({ id }: Result) => id)).toEqual(
       results
         .slice(3)
@@ -284,6 +284,16 @@ describe("damaged words", () => {
     await publish(env.INDEX, next);
     await refresh();
     expect((await get(path("red jacket"))).body.indexVersion).toBe(next.artifact.version);
+  });
+
+  it("by rules that this Worker does not know are refused like damaged ones", async () => {
+    const { get, refresh } = makeIsolate();
+    const before = await get(path("red jacket"));
+    await publish(env.INDEX, await makeShop(75, 300, undefined, { ...wordFacts, rules: 99 }));
+    await refresh();
+    const after = await get(path("red jacket"));
+    expect(after.body).toEqual(before.body);
+    expect(after.headers.get("index-refresh-failure")).toMatch(/expected rules 1, got 99/);
   });
 
   it("at a cold start are a 503 that names the chunk", async () => {

@@ -1,7 +1,7 @@
 import { type Index, loadKernel, type Manifest, mapLimited, openArtifact, openManifest, sha256 } from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
 import { openWords, type Words } from "@poeem/pq-core/words";
-import { openQueryTower, type QueryTower } from "@poeem/towers";
+import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { bytesOfKinds, type MemoryPlan, memoryDemand, PAGE_KINDS, planMemory } from "./memory-plan.ts";
@@ -80,6 +80,11 @@ export async function openServedIndex(
     );
   }
   const words = memory.keepsWords ? await openWords(index) : undefined;
+  if (words && words.facts.rules !== TERM_RULES) {
+    throw new Error(
+      `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${words.facts.rules}: deploy a newer Worker`,
+    );
+  }
   const prefetch = async () => {
     const waiting = index.manifest.chunks.filter(
       ({ kind, key }) =>
