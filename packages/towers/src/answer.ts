@@ -18,7 +18,7 @@ import { planQuestion, type Question, questionVectors, vectorsOf } from "./quest
 import { TERM_RULES } from "./text/terms.ts";
 import { type Asked, askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
 import { alternativesOf, type Unknown } from "./words/alternatives.ts";
-import { namedItems } from "./words/named.ts";
+import { itemsWithCode, namedItems } from "./words/named.ts";
 import { type Suggestion, suggestTexts } from "./words/suggest.ts";
 import { embedVariants } from "./words/variants.ts";
 
@@ -66,8 +66,9 @@ export async function answerQuestion(
   if (!hasText(question) || !hasWords(searched)) return answerByCodes(searched, question, search);
   checkRules(searched.words);
   const { index, words } = searched;
-  const { query, named } = await readText(index, words, question, mode);
+  const { query, named: called } = await readText(index, words, question, mode);
   const found = alternativesOf(query, query.isOpen && mode !== "dense", words);
+  const named = called.length > 0 || mode === "dense" ? called : await itemsWithCode(words, query, found.words);
   // by codes alone, words say only what must be there and what must not
   const unknown = mode === "dense" ? [] : found.unknown;
   const dense = await textVectors(searched, { ...question, text: query.text }, mode, unknown);
@@ -76,7 +77,7 @@ export async function answerQuestion(
   const asked: WordQuery = {
     words: found.words,
     required: query.required.flatMap(termsRequired),
-    excluded: query.excluded.map((out) => rarest(out, words)),
+    excluded: query.excluded.flatMap(termsExcluded),
     named,
   };
   const exclude = [...(search.exclude ?? []), ...dense.exclude];
@@ -184,12 +185,10 @@ function termsRequired({ words, codes }: Asked): string[][] {
   ]);
 }
 
-/** Of words to leave out together, the one that says most: the code they are, or the rarest. */
-function rarest({ words, codes }: Asked, known: Words): string {
-  const whole = codes.filter((code) => code.words.length === words.length).map(({ term }) => term);
-  const terms = [...whole, ...words.map(({ term }) => term)];
-  const counts = terms.map((term) => known.count(term) || Infinity);
-  return terms[counts.indexOf(Math.min(...counts))]!;
+/** All words of what is to be left out, or a code that they are. */
+function termsExcluded({ words, codes }: Asked): string[][] {
+  const whole = codes.filter((code) => code.words.length === words.length);
+  return [words.map(({ term }) => term), ...whole.map(({ term }) => [term])];
 }
 
 /** Whether the nearest item is no nearer than nonsense gets. */
