@@ -206,7 +206,7 @@ it("reads the postings of a text's words when they are asked for, to the answers
 
 it("serves an index with more words than an isolate can keep by its codes, and says why it cannot by words", async () => {
   const { chunks, ...facts } = shop.manifest;
-  const huge = chunks.map((chunk) => (chunk.kind === "words" ? { ...chunk, size: 17 << 20 } : chunk));
+  const huge = chunks.map((chunk) => (chunk.kind === "words" ? { ...chunk, size: 40 << 20 } : chunk));
   const memory = planMemory({ ...facts, chunks: huge }, 2 ** 30);
   expect(memory.keepsWords).toBe(false);
   // None of their bytes is asked for.

@@ -6,10 +6,14 @@ const MiB = 1024 * 1024;
 export const DEFAULT_LEAST_CACHE_BYTES = 6 * MiB;
 /** Filters are used whole, by every isolate or by none: an index with more of them than this is served without. */
 const MAX_FILTER_BYTES = 12 * MiB;
-/** So are words, once they are decoded. */
-const MAX_WORD_BYTES = 16 * MiB;
-/** Memory of a decoded vocabulary, beside its bytes in the index. */
-const DECODED_PER_BYTE = 6;
+/** So are words: with all else that is always there they take no more than this, or the index is served without. */
+const MAX_FIXED_BYTES = 38 * MiB;
+/**
+ * Memory beside the bytes of words themselves, measured: 26 to 34 of a term for its text, its count and its place, 52
+ * for what finds terms like a word; and of each item 13 for sums, once a search has made them.
+ */
+const TERM_BYTES = 86;
+const SUMMED_ITEM_BYTES = 13;
 /** What is read by pages: ahead where it fits, else when it is needed. */
 export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 
@@ -67,24 +71,35 @@ export function planMemory(
     residentBytes: areListsResident ? lists : 0,
     keepsPages,
     keepsFilters: bytesOfKinds(manifest, ["filters"]) <= MAX_FILTER_BYTES,
-    keepsWords: wordBytes(manifest) <= MAX_WORD_BYTES,
+    keepsWords: keepsWords(manifest),
     // Pages that are kept pass through the cache as well, as views of the same bytes.
     cacheBytes: leastCacheBytes + left + (keepsPages ? pages : 0),
   };
 }
 
+/** Memory of words: decoded, they take several times their bytes. */
 function wordBytes(manifest: Manifest): number {
-  return DECODED_PER_BYTE * bytesOfKinds(manifest, ["words"]);
+  const terms = manifest.chunks.reduce((sum, { kind, count }) => sum + (kind === "postings" ? count : 0), 0);
+  if (terms === 0) return 0;
+  return bytesOfKinds(manifest, ["words"]) + TERM_BYTES * terms + SUMMED_ITEM_BYTES * manifest.numItems;
 }
 
-/** Always there: tower, filters, words, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
+/** The same in every isolate, whatever else it serves. */
+function keepsWords(manifest: Manifest): boolean {
+  return otherFixedBytes(manifest) + wordBytes(manifest) <= MAX_FIXED_BYTES;
+}
+
+/** What is always there. */
 function fixedBytes(manifest: Manifest): number {
+  return otherFixedBytes(manifest) + (keepsWords(manifest) ? wordBytes(manifest) : 0);
+}
+
+/** Query tower, filters, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
+function otherFixedBytes(manifest: Manifest): number {
   const filters = bytesOfKinds(manifest, ["filters"]);
-  const words = wordBytes(manifest);
   return (
     bytesOfKinds(manifest, ["query-tower", "delta"]) +
     (filters <= MAX_FILTER_BYTES ? filters : 0) +
-    (words <= MAX_WORD_BYTES ? words : 0) +
     2 * bytesOfKinds(manifest, ["codebook"]) +
     manifest.chunks.length * 500
   );
