@@ -113,7 +113,7 @@ export async function makeCatalogue(): Promise<Artifact> {
       items.map(({ title }) => title),
       (i) => [items[i]!.id, items[i]!.title],
     ),
-    // Any vector is near to some item by chance, with a cosine of about .45: no text is answered by nothing, and none is
+    // Any vector is near to some item by chance, with a cosine of about .45: every known text is answered, and none is
     // sure by its vector alone.
     wordFacts: { ...wordFacts, near: [0.2, 2] },
   });

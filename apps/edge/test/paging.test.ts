@@ -180,7 +180,7 @@ it("lets three of many requests at once hold pages, and answers all of them righ
   expect(reads.most).toBeLessThanOrEqual(18);
 });
 
-it("reads the postings of a text's words when they are asked for, to the answers that it gives from memory", async () => {
+it("reads the postings of a text's words when they are asked for, and answers as from memory", async () => {
   const small = setUp(shop);
   const large = setUp(shop, "most");
   const { memory } = await small.load();
@@ -204,7 +204,7 @@ it("reads the postings of a text's words when they are asked for, to the answers
   expect(small.liveBytes()).toBeLessThanOrEqual(memory.cacheBytes * 1.01);
 });
 
-it("serves an index with more words than an isolate can keep by its codes, and says why it cannot by words", async () => {
+it("serves an index with more words than an isolate can keep by its codes, and says so", async () => {
   const { chunks, ...facts } = shop.manifest;
   const huge = chunks.map((chunk) => (chunk.kind === "words" ? { ...chunk, size: 40 << 20 } : chunk));
   const memory = planMemory({ ...facts, chunks: huge }, 2 ** 30);

@@ -80,9 +80,10 @@ export async function openServedIndex(
     );
   }
   const words = memory.keepsWords ? await openWords(index) : undefined;
-  if (words && words.facts.rules !== TERM_RULES) {
+  const rules = words?.facts.rules ?? TERM_RULES;
+  if (rules !== TERM_RULES) {
     throw new Error(
-      `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${words.facts.rules}: deploy a newer Worker`,
+      `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: deploy a newer Worker`,
     );
   }
   const prefetch = async () => {
