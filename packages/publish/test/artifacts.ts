@@ -3,7 +3,7 @@ import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import type { CheckedArtifact } from "../src/read-artifact.ts";
 
-/** A small artifact. Every seed makes other codes; artifacts share their codebook, ids and item pages. */
+/** A small artifact. Every seed makes other codes; artifacts share their codebook, ids, item pages and words. */
 export async function makeArtifact(seed: number, numItems = 50): Promise<Artifact> {
   return writeArtifact({
     codebook: createCodebook({
@@ -18,6 +18,15 @@ export async function makeArtifact(seed: number, numItems = 50): Promise<Artifac
     assignments: new Uint32Array(numItems),
     codes: Uint8Array.from({ length: numItems * 4 }, (_, i) => ((i + 1) * (seed + 7) * 2654435761) >>> 28),
     ids: Array.from({ length: numItems }, (_, i) => `item-${i}`),
+    words: {
+      terms: ["item"],
+      offsets: Uint32Array.from({ length: numItems + 1 }, (_, i) => i),
+      numbers: new Uint32Array(numItems),
+      impacts: new Uint8Array(numItems).fill(9),
+      nameOffsets: new Uint32Array(numItems + 1),
+      names: new Uint32Array(0),
+    },
+    wordFacts: { rules: 2, dense: 1, words: 1 },
     itemChunkBytes: 1024,
   });
 }
