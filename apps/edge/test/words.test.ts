@@ -35,8 +35,8 @@ describe("mode=", () => {
     expect(await etagOf("&mode=hybrid")).toBe(usual.headers.get("etag"));
     const etags = new Set([usual.headers.get("etag"), await etagOf("&mode=dense"), await etagOf("&mode=words")]);
     expect(etags.size).toBe(3);
-    for (const question of ["like=item:1", "history=item:1,item:2"])
-      expect((await get(`/search?${question}`)).body.mode).toBe("dense");
+    for (const question of ["like=item:1", "history=item:1,item:2", "like=item:1&filter=set:none"])
+      expect((await get(`/search?${question}`)).body).toMatchObject({ mode: "dense", confidence: null });
     expect((await post({ q: "red jacket", mode: "words" })).body.mode).toBe("words");
   });
 

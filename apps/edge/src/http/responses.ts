@@ -24,7 +24,7 @@ export const searchResult = z
     confidence: confidenceSchema.openapi({
       description:
         "0 to 1: whether the item is what was asked for, by its words, by its vector, or by both. Unlike a score it " +
-        "means the same for every query, so it can have a threshold. null where an index does not know",
+        "means the same for every query, so it can have a threshold. null without text, and where an index has no words",
     }),
     matched: z.array(z.string()).openapi({
       description:
@@ -46,7 +46,7 @@ export const searchResponse = z
     codesScanned: z.int().openapi({ description: "Number of items scored by their codes" }),
     mode: modeSchema,
     confidence: confidenceSchema.openapi({
-      description: "That of the first result; 0 where there is none. null where an index does not know",
+      description: "That of the first result; 0 where a text finds nothing",
     }),
     results: z
       .array(searchResult)

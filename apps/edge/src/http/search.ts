@@ -60,7 +60,7 @@ export async function search(served: ServedIndex, request: ResolvedSearch): Prom
     const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * CANDIDATES_PER_RESULT, MAX_K));
     const options = { k: wanted, nprobe, filter, exclude, mode };
     const found = await answerQuestion(served, questionOf(request), options);
-    const nothing = served.words === undefined ? null : 0;
+    const nothing = served.words === undefined || q === undefined ? null : 0;
     if (found === undefined)
       return { ...head, listsProbed: 0, codesScanned: 0, mode, confidence: nothing, results: [] };
     const order =

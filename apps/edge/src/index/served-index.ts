@@ -73,13 +73,15 @@ export async function openServedIndex(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
     );
   }
-  const tower = shared === undefined ? await readTower(index) : shared.tower;
+  const [tower, words] = await Promise.all([
+    shared === undefined ? readTower(index) : shared.tower,
+    memory.keepsWords ? openWords(index) : undefined,
+  ]);
   if (tower && tower.dim !== index.manifest.dim) {
     throw new Error(
       `[edge] query tower of version ${index.version} expected dim ${index.manifest.dim}, got ${tower.dim}`,
     );
   }
-  const words = memory.keepsWords ? await openWords(index) : undefined;
   const rules = words?.facts.rules ?? TERM_RULES;
   if (rules !== TERM_RULES) {
     throw new Error(
