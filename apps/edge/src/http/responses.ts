@@ -24,7 +24,7 @@ export const searchResult = z
     confidence: confidenceSchema.openapi({
       description:
         "0 to 1: whether the item is what was asked for, by its words, by its vector, or by both. Unlike a score it " +
-        "means the same for every query, so it can have a threshold. null without text, and where an index has no words",
+        "means the same for every query, so it can have a threshold. null without text or words of the index",
     }),
     matched: z.array(z.string()).openapi({
       description:
