@@ -20,7 +20,7 @@ const USAGE: Usage = {
   isolates: 100,
   nprobe: 16,
   k: 10,
-  memoryBytes: 36 * MIB,
+  memoryBytes: 44 * MIB,
 };
 
 async function sizeOfFolder(folder: string): Promise<IndexSize> {

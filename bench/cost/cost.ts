@@ -13,7 +13,7 @@ export interface IndexSize {
   /** Mean sizes of the chunks that a search reads. */
   readonly listChunkBytes: number;
   readonly itemChunkBytes: number;
-  /** KV keys that every isolate reads: manifest, codebook and query tower. */
+  /** KV keys that every isolate reads: manifest, codebook, query tower and words. */
   readonly fixedKeys: number;
 }
 
@@ -34,7 +34,7 @@ export function indexSize(manifest: Manifest, manifestBytes: Uint8Array): IndexS
     listBytes: lists.bytes,
     listChunkBytes: lists.bytes / lists.count,
     itemChunkBytes: items.bytes / items.count,
-    fixedKeys: 1 + of("codebook", "query-tower").count,
+    fixedKeys: 1 + of("codebook", "query-tower", "words").count,
   };
 }
 
