@@ -1,5 +1,5 @@
 import type { ItemWords } from "../src/words/index.ts";
-import { random } from "./support.ts";
+import { random } from "./data.ts";
 
 /** Words of one item as tests write them: term → impact, and hashes of names. */
 export interface WordsOfItem {

@@ -3,7 +3,6 @@ import { checkPayload, SectionReader } from "./bytes.ts";
 import type { NumberedEntry } from "./chunk-cache.ts";
 import { align, HEADER_BYTES } from "./constants.ts";
 import { MAX_TERM_BYTES } from "./item-words.ts";
-import { leastPostingBytes } from "./posting-list.ts";
 
 /** All terms and names of an index or of the items beside it, and where postings lie. Terms are in code point order. */
 export interface Vocabulary {
@@ -103,7 +102,6 @@ function readTerms(
       size += 128 * rest - 128;
       at = next;
     }
-    if (size < leastPostingBytes(count)) return failTerm(term, `${leastPostingBytes(count)} bytes or more`, size);
     counts[term] = count;
     sizes[term] = size;
     before = start;
