@@ -117,3 +117,142 @@ describe.each(Object.keys(OPENED))("%s", (name) => {
     }
   });
 });
+
+describe("candidates", () => {
+  const NONE: WordQuery = { words: [], required: [], excluded: [], named: new Uint32Array(0) };
+  const plain = (...terms: string[]): WordQuery["words"] =>
+    terms.map((term) => ({ alternatives: [{ term, likeness: 1 }] }));
+
+  it("are the best 30 by codes and the best 30 by words with what ties with the last", async () => {
+    const index = await OPENED["scalar, resident"]!();
+    const words = (await openWords(index))!;
+    const draw = random(31);
+    const stored = await index.items([...items.keys()]);
+    const rowOf = Array.from(stored, ({ id }) => ids.indexOf(id as number));
+    for (let round = 0; round < 30; round++) {
+      const vector = normals(DIM, draw);
+      const query = { ...randomQuery(vocabulary, draw), required: [], excluded: [] };
+      if (query.words.length === 0) continue;
+      const all = await index.search(vector, { k: N, nprobe: 5 });
+      const dense = new Map(Array.from(all.ordinals, (ordinal, i) => [ordinal, all.scores[i]!]));
+      const shares = rowOf.map((row) => Math.fround(plainShare(items[row]!, query, N, countOf).share));
+      const byWords = [...shares.keys()].filter((i) => shares[i]! > 0).sort((a, b) => shares[b]! - shares[a]!);
+      const isBest = (i: number): boolean => shares[i]! >= shares[byWords[29] ?? byWords.at(-1)!]! - 1e-6;
+      const union = new Set([...all.ordinals.subarray(0, 30), ...byWords.filter(isBest)]);
+      const wanted = Array.from(union, (i) => dense.get(i)! + shares[i]!).sort((a, b) => b - a);
+      const result = await searchHybrid(index, words, { vectors: [vector] }, query, { k: 25, nprobe: 5 });
+      expect(result.scores.length).toBe(25);
+      for (const [rank, score] of result.scores.entries()) expect(score).toBeCloseTo(wanted[rank]!, 5);
+    }
+  });
+
+  it("of a side that counts for nothing are none", async () => {
+    const index = await OPENED["scalar, resident"]!();
+    const words = (await openWords(index))!;
+    const vectors = [normals(DIM, random(2))];
+    const query = { ...NONE, words: plain(vocabulary[0]!) };
+    const dense = await searchHybrid(index, words, { vectors }, query, { mode: "dense" });
+    const search = await index.search(vectors[0]!);
+    expect([dense.ordinals, dense.scores, dense.dense]).toEqual([search.ordinals, search.scores, search.scores]);
+    const byWords = await searchHybrid(index, words, { vectors }, query, { mode: "words", k: N });
+    expect(byWords.ordinals.length).toBe(countOf(vocabulary[0]!));
+    expect(byWords.scores).toEqual(byWords.shares);
+    expect(byWords.dense.every(Number.isFinite)).toBe(true);
+    const alone = await searchHybrid(index, words, undefined, query, { k: N, weights: { dense: 3, words: 0 } });
+    expect(alone.scores).toEqual(byWords.scores);
+  });
+
+  it("that are named come first, unless they do not pass", async () => {
+    const index = await OPENED["relaxed, paged"]!();
+    const words = (await openWords(index))!;
+    const named = words.named(3);
+    const [first] = await index.items(named);
+    const vectors = [normals(DIM, random(3))];
+    const query = { ...NONE, words: plain(vocabulary[1]!), named };
+    const result = await searchHybrid(index, words, { vectors }, query, { k: named.length + 5, nprobe: 1 });
+    expect(result.ordinals.slice(0, named.length).toSorted()).toEqual(named);
+    expect([...result.named]).toEqual([...named.map(() => 1), 0, 0, 0, 0, 0]);
+    const without = await searchHybrid(index, words, { vectors }, query, { k: N, exclude: [first!.id] });
+    expect(without.ordinals).not.toContain(named[0]);
+  });
+
+  it.each<[string, WordQuery]>([
+    ["nothing", NONE],
+    ["unknown words", { ...NONE, words: plain("unknown") }],
+    ["a word that nothing is like", { ...NONE, words: [{ alternatives: [] }] }],
+    ["a required word that is unknown", { ...NONE, words: plain(vocabulary[0]!), required: [["unknown"]] }],
+    ["excluded words only", { ...NONE, excluded: [vocabulary[0]!] }],
+    ["a word that is required and excluded", { ...NONE, required: [[vocabulary[0]!]], excluded: [vocabulary[0]!] }],
+  ])("are none for %s, without a vector", async (_, query) => {
+    const index = await OPENED["scalar, resident"]!();
+    const result = await searchHybrid(index, (await openWords(index))!, undefined, query, {});
+    expect(result.ordinals.length).toBe(0);
+    expect(result.matched).toEqual([]);
+  });
+
+  it.each([
+    ["mode", { mode: "both" as never }, '"mode" expected hybrid, dense or words'],
+    ["k", { k: 0 }, '"k" expected an integer'],
+    ["filter", { filter: { facet: "hue", in: [] } }, '"filter" expected one of color'],
+  ])("are not looked for with a wrong %s", async (_, options, message) => {
+    const index = await OPENED["scalar, resident"]!();
+    const words = (await openWords(index))!;
+    await expect(searchHybrid(index, words, undefined, NONE, options)).rejects.toThrow(message);
+  });
+});
+
+describe("many items with frequent words", () => {
+  const MANY = 100_100;
+  const draw = random(21);
+  const rows = Array.from({ length: MANY }, (_, i) => {
+    const terms = new Map<string, number>();
+    // Of half of the items, of a fifth, of a hundredth, and of single ones.
+    if (draw() < 0.5) terms.set("half", 1 + Math.floor(draw() * 15));
+    if (draw() < 0.2) terms.set("fifth", 1 + Math.floor(draw() * 15));
+    if (draw() < 0.01) terms.set("rare", 1 + Math.floor(draw() * 15));
+    if (i % 5000 === 7) terms.set("single", 9);
+    return { terms, names: [] };
+  });
+  const large = randomCodebook({ dim: 4, M: 1, nbits: 4, nlist: 3, metric: "cosine" }, 3);
+  const ask = (...words: string[]): WordQuery => ({
+    words: words.map((term) => ({ alternatives: [{ term, likeness: 1 }] })),
+    required: [],
+    excluded: [],
+    named: new Uint32Array(0),
+  });
+
+  it("score candidates by all words, the frequent ones too", async () => {
+    const artifact = await writeArtifact({
+      codebook: large,
+      ...randomCodes(large, MANY, 5),
+      ids: Uint32Array.from({ length: MANY }, (_, i) => i),
+      words: toItemWords(rows),
+      wordFacts: FACTS,
+    });
+    const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes);
+    const words = (await openWords(index))!;
+    const counts = new Map(["half", "fifth", "rare", "single"].map((term) => [term, words.count(term)]));
+    const shares = (query: WordQuery): number[] =>
+      rows.map((row) => plainShare(row, query, MANY, (term) => counts.get(term) ?? 0).share);
+    for (const asked of [
+      ["rare", "half"],
+      ["single", "half", "fifth"],
+      ["rare", "single", "fifth", "half"],
+      ["fifth"],
+    ]) {
+      const query = ask(...asked);
+      const all = shares(query);
+      const result = await searchHybrid(index, words, undefined, query, { k: 20 });
+      const found = await index.items(result.ordinals);
+      for (const [rank, { id }] of found.entries()) expect(result.shares[rank]).toBeCloseTo(all[id as number]!, 5);
+      expect([...result.shares]).toEqual([...result.shares].sort((a, b) => b - a));
+      // Of the words that are read whole these are the best, and here of all.
+      const best = all.toSorted((a, b) => b - a).slice(0, 20);
+      for (const [rank, share] of best.entries()) expect(result.shares[rank]).toBeCloseTo(share, 5);
+    }
+    // Nothing rare: the rarer of the two gives the candidates.
+    const both = await searchHybrid(index, words, undefined, ask("half", "fifth"), { k: 20 });
+    expect(both.matched.every((terms) => terms.includes("fifth"))).toBe(true);
+    expect(both.shares[0]).toBeCloseTo(Math.max(...shares(ask("half", "fifth"))), 5);
+  });
+});

@@ -6,6 +6,8 @@ import { ByteWriter } from "./byte-writer.ts";
 export const POSTINGS_PER_SKIP = 128;
 const SKIP_BYTES = 8;
 export const MOST_IMPACT = 15;
+/** Room for the ordinals of a run that is looked up: a search looks up a hundred lists. */
+const RUN = new Uint32Array(POSTINGS_PER_SKIP);
 
 /** Skip entries of a list: one for each run of 128 postings but the first. */
 function countSkips(count: number): number {
@@ -96,7 +98,6 @@ export function lookUpPostings(bytes: Uint8Array, count: number, wanted: Uint32A
   const skips = countSkips(count);
   const start = SKIP_BYTES * skips;
   const end = bytes.length - Math.ceil(count / 2);
-  const run = new Uint32Array(Math.min(count, POSTINGS_PER_SKIP));
   let decoded = -1;
   let length = 0;
   let inRun = 0;
@@ -112,14 +113,14 @@ export function lookUpPostings(bytes: Uint8Array, count: number, wanted: Uint32A
       decoded = at;
       inRun = 0;
       length = Math.min(POSTINGS_PER_SKIP, count - at * POSTINGS_PER_SKIP);
-      if (at === 0) decodeGaps(bytes, start, -1, run, 0, length);
+      if (at === 0) decodeGaps(bytes, start, -1, RUN, 0, length);
       else {
-        run[0] = u32At(bytes, SKIP_BYTES * (at - 1));
-        decodeGaps(bytes, start + u32At(bytes, SKIP_BYTES * (at - 1) + 4), run[0], run, 1, length);
+        RUN[0] = u32At(bytes, SKIP_BYTES * (at - 1));
+        decodeGaps(bytes, start + u32At(bytes, SKIP_BYTES * (at - 1) + 4), RUN[0], RUN, 1, length);
       }
     }
-    while (inRun < length && run[inRun]! < ordinal) inRun++;
-    const isThere = inRun < length && run[inRun] === ordinal;
+    while (inRun < length && RUN[inRun]! < ordinal) inRun++;
+    const isThere = inRun < length && RUN[inRun] === ordinal;
     impacts[i] = isThere ? impactAt(bytes, end, at * POSTINGS_PER_SKIP + inRun) : 0;
   }
 }

@@ -29,8 +29,9 @@ export interface HybridOptions extends SearchOptions {
 }
 
 /**
- * Best first by `scores` = dense · score by codes + words · share, the weights being the index's. An item that is named
- * gets 2 · dense + words more. Equal scores rank by id.
+ * Best first by `scores` = dense · score by codes + words · share, the weights being the index's. A score by a mixture
+ * (`sumExp`) is divided by its temperature, so that it weighs as a cosine does. An item that is named gets
+ * 2 · dense + words more. Equal scores rank by id.
  */
 export interface HybridResult extends SearchResult {
   /** Score by codes of each result; NaN without query vectors. */

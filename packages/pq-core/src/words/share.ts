@@ -1,5 +1,5 @@
 import type { WordQuery } from "./query.ts";
-import { type Choice, type Scratch, union } from "./sums.ts";
+import { type Choice, type Scratch, type Sums, union } from "./sums.ts";
 import type { Postings } from "./words.ts";
 
 /**
@@ -13,7 +13,20 @@ const MANY_ITEMS = 100_000;
 const FREQUENT = 0.1;
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
+/** Shorter lists are read whole without further thought. */
+const MIN_SKIPPED = 512;
+/** Items of which it is worth looking up what long lists have of them. */
+const MAX_POOL = 2048;
 const MAX_MATCHED = 16;
+
+/** How a word is read: lists that are read whole, and lists that are looked up for candidates; the weightiest first. */
+interface Reading {
+  readonly all: readonly Choice[];
+  readonly whole: readonly Choice[];
+  readonly rest: readonly Choice[];
+  /** Postings of all that is read whole. */
+  readonly size: number;
+}
 
 /** What items have of a query's words; one number or list for each item asked for. */
 export interface Shares {
@@ -85,31 +98,31 @@ export class AskedWords {
       const ordinals = union(new Uint32Array(0), others);
       return { ordinals, shares: new Float32Array(ordinals.length) };
     }
-    const [whole, rest] = this.#split();
+    const plan = this.#plan();
     const mostTied = Math.max(most, MAX_TIED);
-    const { top, ordinals, sums } = scratch.use((sums) => {
-      for (const word of whole) sums.add(word);
-      const top = sums.best(rest.length > 0 ? mostTied : most, mostTied, passes);
+    const { top, ordinals, sums } = scratch.use((room) => {
+      const { done, pool } = this.#read(plan, room, most, passes);
+      const isRead = done === plan.length && plan.every(({ rest }) => rest.length === 0);
+      const top = pool ?? room.best(isRead ? most : mostTied, mostTied, passes);
       const ordinals = union(top, others);
-      return { top, ordinals, sums: sums.of(ordinals) };
+      const sums = room.of(ordinals);
+      return { top, ordinals, sums: isRead ? sums : complete(plan, done, ordinals, sums) };
     });
-    if (rest.length === 0) return { ordinals, shares: this.#share(sums) };
-    this.#complete(ordinals, sums, whole, rest);
     const sumOf = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, sums[i]!]));
     top.sort((a, b) => sumOf.get(b)! - sumOf.get(a)! || a - b);
     const last = sumOf.get(top[most - 1]!)!;
     const kept = union(
-      top.filter((ordinal, i) => i < most || sumOf.get(ordinal) === last),
+      top.filter((ordinal, i) => i < most || (i < mostTied && sumOf.get(ordinal) === last)),
       others,
     );
     return { ordinals: kept, shares: this.#share(Float32Array.from(kept, (ordinal) => sumOf.get(ordinal)!)) };
   }
 
   /**
-   * What is read whole of each word, and of the words in the same order what is read for candidates only. Where every
-   * word is frequent, the rarest term of them is read whole: something must give candidates.
+   * The words, those with the fewest items first. Where every word is frequent, the rarest term of them is read whole:
+   * something must give candidates.
    */
-  #split(): [whole: (readonly Choice[])[], rest: (readonly Choice[])[]] {
+  #plan(): Reading[] {
     const isFrequent = ({ postings }: Choice): boolean => this.#isFrequent(postings);
     let read: Postings | undefined;
     if (this.#words.every((word) => word.some(isFrequent))) {
@@ -117,24 +130,39 @@ export class AskedWords {
         if (read === undefined || postings.count < read.count) read = postings;
     }
     const isRead = (choice: Choice): boolean => !isFrequent(choice) || choice.postings === read;
-    const rest = this.#words.map((word) => word.filter((choice) => !isRead(choice)));
-    const whole = this.#words.map((word) => word.filter(isRead));
-    return [whole, rest.some(({ length }) => length > 0) ? rest : []];
+    const plan = this.#words.map((all) => {
+      const whole = all.filter(isRead);
+      const rest = all.filter((choice) => !isRead(choice));
+      return { all, whole, rest, size: whole.reduce((sum, { postings }) => sum + postings.count, 0) };
+    });
+    return plan.sort((a, b) => a.size - b.size);
   }
 
-  /** Adds to the sums of items what frequent terms give them beyond the others of their word. */
-  #complete(
-    ordinals: Uint32Array,
-    sums: Float32Array,
-    whole: readonly (readonly Choice[])[],
-    rest: readonly (readonly Choice[])[],
-  ): void {
-    for (const [w, choices] of rest.entries()) {
-      if (choices.length === 0) continue;
-      const before = bestOf(whole[w]!, ordinals);
-      const after = bestOf(choices, ordinals);
-      for (let i = 0; i < ordinals.length; i++) sums[i]! += Math.max(0, after[i]! - before[i]!);
+  /**
+   * Reads words whole, until what is left could bring no other item among the best: then it is cheaper to look up what
+   * the few that could still be among them have of it (Turtle and Flood 1995, "maxscore").
+   *
+   * @returns how many words of the plan were read; and those items, where they are few
+   */
+  #read(
+    plan: readonly Reading[],
+    room: Sums,
+    most: number,
+    passes?: (ordinal: number) => boolean,
+  ): { readonly done: number; readonly pool?: Uint32Array | undefined } {
+    const pool = (done: number, atMost: number): Uint32Array | undefined => {
+      const floor = room.nth(most, passes) - missing(plan, done);
+      return floor > 0 ? room.from(floor, atMost, passes) : undefined;
+    };
+    for (const [done, { whole, size }] of plan.entries()) {
+      if (size > MIN_SKIPPED && size > room.size) {
+        const found = pool(done, Math.min(size / 8, MAX_POOL));
+        if (found !== undefined) return { done, pool: found };
+      }
+      room.add(whole);
     }
+    const isRead = plan.every(({ rest }) => rest.length === 0);
+    return { done: plan.length, pool: isRead ? undefined : pool(plan.length, MAX_POOL) };
   }
 
   /** What the given items have. */
@@ -175,6 +203,25 @@ export class AskedWords {
   #share(sums: Float32Array): Float32Array {
     return sums.map((sum) => sum / this.#whole);
   }
+}
+
+/** The most that an item can still get, when so many words of the plan were read. */
+function missing(plan: readonly Reading[], done: number): number {
+  let sum = 0;
+  // The first of them weighs the most.
+  for (const [w, { all, rest }] of plan.entries()) sum += MAX_IMPACT * ((w < done ? rest : all)[0]?.weight ?? 0);
+  return sum;
+}
+
+/** Adds what was not read whole to the sums of items. */
+function complete(plan: readonly Reading[], done: number, ordinals: Uint32Array, sums: Float32Array): Float32Array {
+  for (const [w, { all, whole, rest }] of plan.entries()) {
+    if (w < done && rest.length === 0) continue;
+    const before = bestOf(w < done ? whole : [], ordinals);
+    const after = bestOf(w < done ? rest : all, ordinals);
+    for (let i = 0; i < ordinals.length; i++) sums[i]! += Math.max(0, after[i]! - before[i]!);
+  }
+  return sums;
 }
 
 function bestOf(choices: readonly Choice[], ordinals: Uint32Array): Float64Array {

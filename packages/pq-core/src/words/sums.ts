@@ -43,7 +43,7 @@ class Room {
 }
 
 /** Sums by item, and which items have one. */
-class Sums {
+export class Sums {
   readonly #sums: Float32Array;
   readonly #touched: Uint32Array;
   /** Of the word that is being added, the best so far, but for what only its first term gave; 0 between two words. */
@@ -53,6 +53,9 @@ class Sums {
   /** For the first term of a word, and for one after the other of the rest. */
   readonly #rooms = [new Room(), new Room()];
   #numTouched = 0;
+  /** Of the touched items, in their order, unless more was added since. */
+  #gathered = new Float32Array(0);
+  #isStale = false;
 
   constructor(numItems: number) {
     this.#sums = new Float32Array(numItems);
@@ -63,6 +66,7 @@ class Sums {
   /** Adds the best of a word's terms. */
   add(choices: readonly Choice[]): void {
     if (choices.length === 0) return;
+    this.#isStale = true;
     const longest = choices.reduce((a, b) => (b.postings.count > a.postings.count ? b : a));
     const first = longest.postings.all(this.#rooms[0]!.of(longest.postings.count));
     this.#addAll(first, longest.weight);
@@ -112,29 +116,68 @@ class Sums {
     this.#inWord.length = 0;
   }
 
+  /** Items that have a sum. */
+  get size(): number {
+    return this.#numTouched;
+  }
+
+  /** The sum of the n-th best that pass; −∞ where there are fewer. */
+  nth(n: number, passes?: (ordinal: number) => boolean): number {
+    const values = this.#gather();
+    const top = new TopK(n);
+    let { threshold } = top;
+    for (let i = 0; i < values.length; i++) {
+      const sum = values[i]!;
+      if (sum <= threshold) continue;
+      const ordinal = this.#touched[i]!;
+      if (passes !== undefined && !passes(ordinal)) continue;
+      top.push(sum, ordinal);
+      threshold = top.threshold;
+    }
+    return threshold;
+  }
+
   /**
-   * The ordinals of the best, and of those that tie with the last of them; of these the smaller ones.
+   * Ordinals of the items that have a sum of at least `floor` and pass, ascending.
+   *
+   * @returns undefined where there are more than `atMost`
+   */
+  from(floor: number, atMost: number, passes?: (ordinal: number) => boolean): Uint32Array | undefined {
+    const values = this.#gather();
+    const found: number[] = [];
+    for (let i = 0; i < values.length && found.length <= atMost; i++) {
+      if (values[i]! < floor) continue;
+      const ordinal = this.#touched[i]!;
+      if (passes === undefined || passes(ordinal)) found.push(ordinal);
+    }
+    return found.length > atMost ? undefined : Uint32Array.from(found).sort();
+  }
+
+  /** The sums of the items that have one: side by side they are read in no time. */
+  #gather(): Float32Array {
+    if (this.#gathered.length !== this.#numTouched || this.#isStale) {
+      const [sums, touched] = [this.#sums, this.#touched];
+      const gathered = new Float32Array(this.#numTouched);
+      for (let i = 0; i < gathered.length; i++) gathered[i] = sums[touched[i]!]!;
+      this.#gathered = gathered;
+      this.#isStale = false;
+    }
+    return this.#gathered;
+  }
+
+  /**
+   * The ordinals of the best, and of those that tie with the last of them; of these the smaller ones. Ascending.
    *
    * @param mostTied of all together
    */
   best(most: number, mostTied: number, passes?: (ordinal: number) => boolean): Uint32Array {
-    const [sums, touched] = [this.#sums, this.#touched];
-    const top = new TopK(most);
-    // The threshold only rises: what reaches it at last reached it when it was seen.
-    let { threshold } = top;
-    const seen: number[] = [];
-    for (let i = 0; i < this.#numTouched; i++) {
-      const ordinal = touched[i]!;
-      const sum = sums[ordinal]!;
-      if (sum < threshold || (passes !== undefined && !passes(ordinal))) continue;
-      seen.push(ordinal);
-      if (sum === threshold) continue;
-      top.push(sum, ordinal);
-      threshold = top.threshold;
-    }
-    const better = seen.filter((ordinal) => sums[ordinal]! > threshold);
-    const tied = Uint32Array.from(seen.filter((ordinal) => sums[ordinal] === threshold)).sort();
-    return union(tied.subarray(0, mostTied - better.length), better);
+    const sums = this.#sums;
+    const last = this.nth(most, passes);
+    const all = this.from(last, Infinity, passes)!;
+    if (all.length <= mostTied) return all;
+    const better = all.filter((ordinal) => sums[ordinal]! > last);
+    const tied = all.filter((ordinal) => sums[ordinal] === last);
+    return union(tied.subarray(0, mostTied - better.length), [...better]);
   }
 
   of(ordinals: Uint32Array): Float32Array {
@@ -146,6 +189,7 @@ class Sums {
     if (this.#numTouched > this.#sums.length / 8) this.#sums.fill(0);
     else for (let i = 0; i < this.#numTouched; i++) this.#sums[this.#touched[i]!] = 0;
     this.#numTouched = 0;
+    this.#isStale = true;
   }
 }
 
