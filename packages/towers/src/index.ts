@@ -1,6 +1,6 @@
 /**
- * Both towers in plain TypeScript: inputs → their sum → layers → unit vector, and the one function from a
- * question to query vectors. Node, Workers and browsers compute the same numbers as the trainer's TensorFlow.js towers
+ * Both towers in plain TypeScript: inputs → their sum → layers → unit vector; the terms of texts; and the one function
+ * from a question to results. Node, Workers and browsers compute the same numbers as the trainer's TensorFlow.js towers
  * (within 1e-5).
  * @module
  */

@@ -3,7 +3,7 @@ import type { Words } from "@poeem/pq-core/words";
 import { beforeAll, describe, expect, it } from "vitest";
 import { answerQuestion, questionVectors, type Searched, suggest } from "../src/index.ts";
 import { random } from "./helpers.ts";
-import { find, idsOf, openShop, type ShopItem } from "./shop.ts";
+import { find, idsOf, openShop, type ShopItem, towerOf } from "./shop.ts";
 import { texts } from "./texts.ts";
 
 const NOUNS = ["jacket", "lamp", "chair", "kettle", "scarf", "bottle", "carpet", "mirror", "blanket", "hammer"];
@@ -41,10 +41,9 @@ describe("codes", () => {
   const letters = (n: number): string =>
     Array.from({ length: n }, () => "ABCDEFGHKLMNPRSTUVXZ"[Math.floor((draw() + 0.5) * 20)]).join("");
   // families of four that differ in their last letter
-  const codes = Array.from({ length: 8 }, () => [
-    letters(2),
-    String(1000 + Math.floor((draw() + 0.5) * 9000)),
-  ]).flatMap(([a, n]) => ["A", "B", "C", "D"].map((x) => [a!, n!, x]));
+  const codes = Array.from({ length: 8 }, () => [letters(2), String(1000 + Math.floor((draw() + 0.5) * 9000))]).flatMap(
+    ([a, n]) => ["A", "B", "C", "D"].map((x) => [a!, n!, x]),
+  );
 
   it.each([...SPELLINGS.keys()])(
     "that a catalogue spells in way %i are found in every other, and before their family",
@@ -70,6 +69,15 @@ describe("codes", () => {
     for (const title of ["AB-1234-X", "AB1234X", "AB 1234 X"]) {
       const index = await openShop([...GOODS, { id: "c", title: `saw ${title}` }]);
       for (const text of ["AB-12", "ab12", "AB 123"]) expect((await find(index, text))[0], title + text).toBe("c");
+    }
+  });
+
+  it("may be short where few items have them", async () => {
+    const short = ["KX-48", "KX48", "B-7", "b7"];
+    for (const spelled of short) {
+      const index = await openShop([...GOODS, { id: "c", title: `saw ${spelled} new` }]);
+      const alike = short.filter((text) => text[0]!.toLowerCase() === spelled[0]!.toLowerCase());
+      for (const text of alike) expect((await find(index, text))[0], spelled + text).toBe("c");
     }
   });
 
@@ -237,6 +245,35 @@ describe("an index without words, and questions without text", () => {
     const message = '[pq-core] words: "rules" expected 1, got 2';
     await expect(answerQuestion({ ...shop, words }, { text: "red" })).rejects.toThrow(message);
     await expect(suggest({ ...shop, words }, "re", 5)).rejects.toThrow(message);
+  });
+});
+
+describe("a text with other parts", () => {
+  it("is answered by words too, where the tower reads both", async () => {
+    const searched = {
+      ...shop,
+      tower: towerOf(
+        GOODS.map(({ title }) => title),
+        true,
+      ),
+    };
+    const question = { text: "red jacket", history: ["p00", "p32"] };
+    const answer = (await answerQuestion(searched, question))!;
+    const found = await idsOf(searched, answer);
+    expect(found).not.toContain("p00");
+    expect(answer.mode).toBe("hybrid");
+    expect(answer.coverage[0]).toBeGreaterThan(0.4);
+    // a typo is mended beside a history as well
+    expect((await answerQuestion(searched, { ...question, text: "red jaxket" }))!.coverage[0]).toBeGreaterThan(0.4);
+    // the history alone is something to look for
+    const without = await idsOf(searched, await answerQuestion(searched, { ...question, text: "-red" }, { k: 100 }));
+    expect(without.length).toBeGreaterThan(0);
+    expect(without.filter((id) => /^p\d0$/.test(String(id)))).toEqual([]);
+  });
+
+  it("is refused beside what has to be asked alone", async () => {
+    for (const searched of [shop, { ...shop, tower: undefined }])
+      await expect(answerQuestion(searched, { text: "red", like: "p00" })).rejects.toThrow(InputError);
   });
 });
 

@@ -24,13 +24,16 @@ export interface ShopItem {
 
 const DIM = 64;
 
-/** A tower that knows the features of some texts, each by a random row. */
-export function towerOf(texts: readonly string[]): QueryTower {
+/** A tower that knows the features of some texts, each by a random row, and may read histories. */
+export function towerOf(texts: readonly string[], readsHistory = false): QueryTower {
   const hashes = Uint32Array.from(new Set(texts.flatMap((text) => [...textFeatures(text)]))).sort();
   const table = quantizeTable(floats(hashes.length * DIM, 3), hashes, DIM);
   return createQueryTower({
     width: DIM,
-    inputs: [{ kind: "text", tokenizer: DEFAULT_TOKENIZER, table }],
+    inputs: [
+      { kind: "text", tokenizer: DEFAULT_TOKENIZER, table },
+      ...(readsHistory ? [{ kind: "history", form: "mean", length: 5, scale: 1 } as const] : []),
+    ],
     layers: [],
     skip: false,
   });

@@ -49,7 +49,7 @@ const MAX_CHARS = 1024;
 const MAX_WORDS = 64;
 /** Words that are tried as one code. */
 const MAX_JOINED = 4;
-const MIN_DIGITS = 3;
+const LONG_NUMBER = /^[0-9]{3}/;
 
 const QUOTE = '["\\u201c-\\u201f\\u00ab\\u00bb\\uff02]';
 const PHRASE = `${QUOTE}([^${QUOTE.slice(1)}*)${QUOTE}`;
@@ -109,22 +109,26 @@ export function askedOf(text: string): Asked {
   };
 }
 
-function* codesOf(pieces: readonly (Piece & { readonly at: readonly number[] })[]): Generator<AskedCode> {
+function codesOf(pieces: readonly (Piece & { readonly at: readonly number[] })[]): AskedCode[] {
+  const codes = new Map<string, AskedCode>();
   for (const [start, first] of pieces.entries()) {
     let term = "";
     const places: number[] = [];
     let numParts = 0;
-    let isWhole = !first.hangs;
+    let hasNumber = false;
+    let isClose = !first.hangs;
     for (let end = start; end < pieces.length; end++) {
       const { text, parts, at, company, hangs } = pieces[end]!;
-      isWhole &&= end === start || hangs;
+      isClose &&= end === start || hangs;
       term += text;
-      if (company !== COMPANY.spaced || term.length > MAX_TERM || (end - start >= MAX_JOINED && !isWhole)) break;
+      if (company !== COMPANY.spaced || term.length > MAX_TERM || (end - start >= MAX_JOINED && !isClose)) break;
       places.push(...at);
       numParts += parts.length;
-      if (numParts < 2 || !isCode(term)) continue;
-      const isLong = numParts > 2 || parts.some((part) => /^[0-9]/.test(part) && part.length >= MIN_DIGITS);
-      yield { term, words: [...new Set(places)].sort((a, b) => a - b), isLong, isClose: isWhole };
+      hasNumber ||= parts.some((part) => LONG_NUMBER.test(part));
+      if (numParts < 2 || !isCode(term) || codes.has(term)) continue;
+      const words = [...new Set(places)].sort((a, b) => a - b);
+      codes.set(term, { term, words, isLong: numParts > 2 || hasNumber, isClose });
     }
   }
+  return [...codes.values()];
 }

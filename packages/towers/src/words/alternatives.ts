@@ -23,6 +23,11 @@ const MOST_FOR_KNOWN = 0;
 const BEGINNING = 0.9;
 /** A completion is worth the share of it that was typed; that of one letter not nothing. */
 const MIN_TYPED = 0.3;
+/**
+ * Of an unknown word, what the term most like it is worth; others are less in proportion. With their likeness alone
+ * misspelt words would hardly count beside the others (tldr-pages by words, one edit: recall@10 .614 → .635).
+ */
+const LIKELIEST = 0.9;
 /** A code that is written apart has its longest number. */
 const WRITTEN_APART = 0.5;
 /** Shorter beginnings of codes say nothing. */
@@ -69,7 +74,8 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
     if (isOpen && at === last && !inCode.has(at))
       for (const longer of words.completions(term, isKnown ? MOST_FOR_KNOWN : MOST_COMPLETIONS))
         add(meant, longer, Math.max(MIN_TYPED, term.length / longer.length));
-    for (const [near, likeness] of meant) add(own, near, likeness);
+    const scale = isKnown ? 1 : LIKELIEST / Math.max(...meant.values());
+    for (const [near, likeness] of meant) add(own, near, likeness * scale);
     if (!isKnown && meant.size > 0 && !HAS_DIGIT.test(term)) {
       const terms = Array.from(meant, ([near, likeness]) => ({ term: near, prior: words.count(near) * likeness }));
       unknown.push({ word: term, terms: terms.sort((a, b) => b.prior - a.prior) });

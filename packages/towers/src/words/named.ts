@@ -9,6 +9,8 @@ import { visibleText } from "../text/visible-text.ts";
 const MIN_DIGITS = 3;
 /** A beginning of a code that more items have names none of them. */
 const MOST_IN_FAMILY = 1024;
+/** A short code such as "kx48" is one where few items have it; "mp3" and "5kg" are words like others. */
+const MOST_OF_SHORT = 8;
 /** No part of a code that is written with blanks. */
 const LONG_WORD = /^[^0-9]{4}/;
 /** Items whose names are read; of more, the hash is believed. */
@@ -48,18 +50,18 @@ export async function itemsWithCode(
   { words: asked, codes }: Asked,
   found: WordQuery["words"],
 ): Promise<Uint32Array> {
-  const whole = codes.find((code) => code.isLong && code.words.length === asked.length);
+  const whole = codes.find((code) => code.words.length === asked.length);
+  const count = whole === undefined ? 0 : words.count(whole.term);
+  const isKnown = count > 0 && (whole!.isLong || (whole!.isClose && count <= MOST_OF_SHORT));
   const isNumber = asked.length === 1 && asked[0]!.term.length >= MIN_DIGITS && /^[0-9]+$/.test(asked[0]!.term);
-  const none = new Uint32Array(0);
-  if (whole === undefined && !isNumber) return none;
-  const isKnown = whole !== undefined && words.count(whole.term) > 0;
   // "red 2025 calendar" is no code, though somebody may write one that way
-  if (!isKnown && !isNumber && !whole?.isClose && asked.some(({ term }) => LONG_WORD.test(term))) return none;
-  const lists = isKnown ? [[whole.term]] : asked.map((_, at) => found[at]!.alternatives.map(({ term }) => term));
+  const isPart = whole?.isLong && (whole.isClose || !asked.some(({ term }) => LONG_WORD.test(term)));
+  if (!isKnown && !isNumber && !isPart) return new Uint32Array(0);
+  const lists = isKnown ? [[whole!.term]] : asked.map((_, at) => found[at]!.alternatives.map(({ term }) => term));
   const postings = await words.postings(lists.flat());
   let next = 0;
   const sets = lists.map((list) => list.flatMap(() => postings[next++] ?? [])).sort((a, b) => sizeOf(a) - sizeOf(b));
-  if (sizeOf(sets[0]!) > MOST_IN_FAMILY) return none;
+  if (sizeOf(sets[0]!) > MOST_IN_FAMILY) return new Uint32Array(0);
   const items = new Set(sets[0]!.flatMap((one) => [...one.all().ordinals]));
   return sets.slice(1).reduce((left, set) => left.filter(having(set, left)), Uint32Array.from(items).sort());
 }
