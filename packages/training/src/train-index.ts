@@ -178,5 +178,5 @@ async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   const node = `v${process.versions.node.split(".")[0]}`;
   const tokenizer = String(DEFAULT_TOKENIZER.version);
-  return { poeem: version, checkpoint: "4", tfjs: tf.version_core, node, tokenizer };
+  return { poeem: version, checkpoint: "5", tfjs: tf.version_core, node, tokenizer };
 }

@@ -57,6 +57,21 @@ describe("settings that follow from the data", () => {
     expect(describeFit(asked(), fitConfig(asked(), sized(18_000, 1e6)), sized(18_000, 1e6))).toEqual([]);
   });
 
+  it.each<[number, string | undefined]>([
+    [0, "few training events (0.0 for each item): expect vectors to find less than half of what they find"],
+    [49, "few training events (0.5 for each item): expect vectors to find less than half of what they find"],
+    [50, "few training events (0.5 for each item): expect vectors to find about two thirds of what they find"],
+    [200, undefined],
+  ])("say what to expect of %i events for 100 items", (behaviour, line) => {
+    const dataset = { ...sized(100, 1000), behaviour };
+    const config = fitConfig(asked(), dataset);
+    expect(describeFit(config, config, dataset)).toEqual(
+      line === undefined ? [] : [`${line} with 4 for each, and words to find more`],
+    );
+    const users = { ...dataset, past: { items: { offsets: Uint32Array.of(0, 2) } } } as unknown as Dataset;
+    expect(describeFit(config, config, users)).toEqual([]);
+  });
+
   it("refuse more cells than items", () => {
     expect(() => settings(300, 1350, { index: { nlist: 301 } })).toThrow(
       "index.nlist: expected at most the number of items (300), got 301",

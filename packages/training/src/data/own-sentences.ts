@@ -11,6 +11,8 @@ import type { Dataset, ItemTable, QuerySet } from "./types.ts";
 export const FEW_EVENTS = 4;
 /** Sentences of one item, its title included. */
 const MOST_OF_ITEM = 16;
+/** Characters of an item that are cut into sentences: the first pages of a book say what it is. */
+const MOST_CHARS = 1 << 14;
 /** Sentences of all items: of a large catalogue each item has fewer. */
 const MOST = 1 << 20;
 /** A sentence of more items (or a hundredth of them) is no item's own, such as "Free shipping"; but a title is. */
@@ -53,7 +55,7 @@ export function ownSentences(items: ItemTable, config: PoeemConfig, isTaken: (fo
     const named = title === undefined ? [] : [itemColumn(items, title)[item] ?? []].flat();
     const forms = new Set<string>();
     const own: string[] = [];
-    for (const sentence of [...named, ...sentencesOf(textOfItem(items, text, item))]) {
+    for (const sentence of [...named, ...sentencesOf(textOfItem(items, text, item).slice(0, MOST_CHARS))]) {
       const form = normalForm(sentence);
       if (form === "" || forms.has(form) || isTaken(form)) continue;
       forms.add(form);

@@ -15,6 +15,12 @@ const LEAST_STEPS = 160;
 /** The items of a batch compete with each other: in one of two there is little to learn. */
 const LEAST_BATCH = 16;
 
+/** What vectors find with few events for each item, next to 4; docs/experiments/trainer.md has the curve. */
+const EXPECTED: readonly (readonly [eventsPerItem: number, share: string])[] = [
+  [0.5, "less than half"],
+  [2, "about two thirds"],
+];
+
 const NO_HISTORY = "no user has two items, so no training event has a history";
 
 /**
@@ -106,11 +112,24 @@ export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: D
     if (value === (asked ?? usual)) return [];
     return `${key} ${formatCount(value)}${asked === undefined ? "" : ` instead of ${formatCount(asked)}`}`;
   });
-  const { ids, eventItem } = dataset;
-  const counts = `${counted(ids.length, "item")}, ${counted(eventItem.length, "training event")}`;
+  const { ids, eventItem, ownSentences } = dataset;
+  const learned = `${counted(eventItem.length, "training event")}${ownSentences.count > 0 ? " and sentences" : ""}`;
+  const counts = `${counted(ids.length, "item")}, ${learned}`;
   return [
     ...(hasHistories(dataset) ? [] : [`${NO_HISTORY}: only texts and contexts are trained on`]),
+    ...describeExpected(dataset),
     ...(fitted.length > 0 ? [`settings that fit ${counts}: ${fitted.join(", ")}`] : []),
+  ];
+}
+
+/** What to expect of texts where there is little behaviour; a line, or none. */
+function describeExpected({ behaviour, ids, past }: Dataset): string[] {
+  const each = behaviour / ids.length;
+  const expected = past ? undefined : EXPECTED.find(([below]) => each < below);
+  if (!expected) return [];
+  return [
+    `few training events (${each.toFixed(1)} for each item): expect vectors to find ${expected[1]} of what they find ` +
+      "with 4 for each, and words to find more",
   ];
 }
 
