@@ -59,20 +59,25 @@ export abstract class JointStep implements Stateful {
   abstract run(events: Uint32Array, rateShare: number): Promise<StepResult>;
 
   /**
-   * @param read items that compete, and the events of the queries; no events where a query is nothing but a history
+   * @param read items that compete, and the events of the queries; no events where a query is nothing but a history.
+   * `asked` are the queries that the leading items are each to be found by
    * @param losses of the item vectors (items.length, dim) and the sums of the query tower's inputs (events.length, dim)
    */
   protected async take(
-    read: { readonly items: Uint32Array; readonly events: Uint32Array | undefined },
+    read: {
+      readonly items: Uint32Array;
+      readonly events: Uint32Array | undefined;
+      readonly asked?: Uint32Array | undefined;
+    },
     rateShare: number,
     losses: (vectors: tf.Tensor2D, queryInput: tf.Tensor2D | undefined) => StepLosses,
   ): Promise<StepResult> {
     const { config, model, layer, random } = this.#parts;
-    const { items, events } = read;
+    const { items, events, asked } = read;
     const queries =
       events && this.#queryInput.variable(events.length, (sum) => model.queryInputs.add({ events }, sum, random));
     const [itemInput, itemBack] = this.#itemInput.variable(items.length, (sum) =>
-      model.itemInputs.add(items, sum, random),
+      model.itemInputs.add(items, sum, random, asked),
     );
     const inputs = [...(queries ? [queries[0]] : []), itemInput];
     const scales = this.#scale?.variables ?? [];

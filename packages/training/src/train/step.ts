@@ -32,7 +32,9 @@ export class TrainingStep extends JointStep {
     const others = Uint32Array.from({ length: negatives }, () => random.integer(this.#numItems));
     const batch = this.#batches.build(events, objective === "full" ? "all" : others);
     const logQ = Float32Array.from(batch.items, (item) => this.#logQ[item]!);
-    return this.take({ items: batch.items, events }, rateShare, (vectors, queryInput) => {
+    // in the whole catalogue an item stands for every query of the batch, and reads them all
+    const asked = objective === "full" ? undefined : batch.queries;
+    return this.take({ items: batch.items, events, asked }, rateShare, (vectors, queryInput) => {
       const queries = model.query.call(queryInput!);
       const right = tf.tensor1d(Int32Array.from(batch.right), "int32");
       const { quantized, losses, teacher } = layer.call(vectors, { training: true, queries, answers: right });

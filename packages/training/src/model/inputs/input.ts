@@ -32,9 +32,11 @@ export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeight
   /**
    * out (n, dim) += what this input knows of the batch.
    * @param random in training: what is too much to read in one step is drawn at random
+   * @param asked of items in training: the query that item i is to be found by, for the leading ones. An item does not
+   * read that one, which would tell its words and nothing else
    * @returns the way back, to be used before the next call
    */
-  add(batch: Batch, out: Float32Array, random?: Random): Backward;
+  add(batch: Batch, out: Float32Array, random?: Random, asked?: Uint32Array): Backward;
   /** Weights as they travel; undefined when there is nothing to tell. */
   weights(): Weights | undefined;
   /** Of items: out (items, dim) += what only the training knows of an item, and its columns do not tell. */

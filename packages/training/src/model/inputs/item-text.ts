@@ -1,7 +1,8 @@
 import type { Random } from "@poeem/indexing-layer";
-import { type Csr, listOf } from "../../data/csr.ts";
+import { listOf } from "../../data/csr.ts";
 import { MAX_ITEM_CHARS, readsQueries } from "../../data/dataset.ts";
 import { textOfItem } from "../../data/item-texts.ts";
+import type { Dataset } from "../../data/types.ts";
 import type { ItemInputModule } from "./input.ts";
 import { WeightedRows } from "./weighted-rows.ts";
 
@@ -17,11 +18,16 @@ export const itemText: ItemInputModule = {
     // after the text of the columns, if any, come the training queries
     const fromEvents = readsQueries(config, dataset) ? itemTexts.at(-1) : undefined;
     const rows = new WeightedRows();
+    const leftOut = fromEvents && !dataset.past ? rowsOfQuery(dataset) : () => NOTHING;
     return {
       learned: { text: text.rows },
-      add: (items, out, random) =>
+      add: (items, out, random, asked) =>
         rows.addTo(text.rows, out, items.length, (i) => {
-          for (const lists of itemTexts) rows.pushMean(sampled(lists, items[i]!, itemFeatures, random));
+          for (const lists of itemTexts) {
+            const list = listOf(lists, items[i]!);
+            const [start, end] = lists === fromEvents ? leftOut(items[i]!, asked?.[i]) : NOTHING;
+            rows.pushMean(sampled(list, start, end, itemFeatures, random));
+          }
         }),
       weights: () =>
         hasColumns
@@ -47,8 +53,38 @@ export const itemText: ItemInputModule = {
     config.items.text.length > 0 ? { text: textOfItem(items, config.items.text, item) } : {},
 };
 
-function sampled(lists: Csr, item: number, most: number, random: Random | undefined): Uint32Array {
-  const rows = listOf(lists, item);
-  if (!random || rows.length <= most) return rows;
-  return Uint32Array.from({ length: most }, () => rows[random.integer(rows.length)]!);
+type Range = readonly [start: number, end: number];
+const NOTHING: Range = [0, 0];
+
+/** Where the rows of a training query stand in the list of an item it led to, for data without users. */
+function rowsOfQuery({
+  ids,
+  train: { count, relevant },
+  queryRows: { offsets },
+}: Dataset): (item: number, query: number | undefined) => Range {
+  // as `rowsFromEvents` strings them together: query after query
+  const starts = new Uint32Array(relevant.values.length);
+  const ends = new Uint32Array(ids.length);
+  for (let query = 0; query < count; query++) {
+    for (let at = relevant.offsets[query]!; at < relevant.offsets[query + 1]!; at++) {
+      starts[at] = ends[relevant.values[at]!]!;
+      ends[relevant.values[at]!]! += offsets[query + 1]! - offsets[query]!;
+    }
+  }
+  return (item, query) => {
+    const place = query === undefined || query >= count ? -1 : listOf(relevant, query).indexOf(item);
+    if (place < 0) return NOTHING;
+    const start = starts[relevant.offsets[query!]! + place]!;
+    return [start, start + offsets[query! + 1]! - offsets[query!]!];
+  };
+}
+
+/** At most so many rows, but for those from `start` to `end`. */
+function sampled(rows: Uint32Array, start: number, end: number, most: number, random: Random | undefined): Uint32Array {
+  const left = end - start;
+  const count = rows.length - left;
+  if (left === 0 && (!random || count <= most)) return rows;
+  const at = (place: number): number => rows[place < start ? place : place + left]!;
+  if (!random || count <= most) return Uint32Array.from({ length: count }, (_, place) => at(place));
+  return Uint32Array.from({ length: most }, () => at(random.integer(count)));
 }

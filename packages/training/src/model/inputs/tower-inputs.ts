@@ -41,8 +41,8 @@ export class TowerInputs<Batch, Weights> {
    * out (n, dim) += what the inputs know of a batch of n.
    * @returns the way back for the gradients of the sum, to be used before the next call
    */
-  add(batch: Batch, out: Float32Array, random?: Random): Backward {
-    const back = this.#inputs.map((input) => input.add(batch, out, random));
+  add(batch: Batch, out: Float32Array, random?: Random, asked?: Uint32Array): Backward {
+    const back = this.#inputs.map((input) => input.add(batch, out, random, asked));
     return (gradients) => {
       for (const backward of back) backward(gradients);
     };
