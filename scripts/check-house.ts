@@ -29,6 +29,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["data"],
   ["model"],
   ["rank"],
+  ["words"],
   ["train"],
   ["artifact"],
   ["evaluate", "encode"],

@@ -1,19 +1,28 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError, InputError, QUOTED, unescapeTerm } from "@poeem/pq-core";
+import type { Mode } from "@poeem/pq-core/words";
 import { STORES } from "@poeem/publish/stores";
 import { BACKENDS } from "@poeem/training/backend/backend";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
 import { type GivenIds, idsHelp } from "@poeem/training/encode/read-ids";
+import { MAX_CUTOFF } from "@poeem/training/rank/metrics";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 
 const integer =
-  (least: number) =>
+  (least: number, most = Infinity) =>
   (text: string): number => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < least)
-      throw new InvalidArgumentError(`expected an integer of at least ${least}, got ${text}.`);
+    const range = most === Infinity ? `at least ${least}` : `${least} to ${most}`;
+    if (!Number.isInteger(value) || value < least || value > most || text.trim() === "")
+      throw new InvalidArgumentError(`expected an integer of ${range}, got ${text.trim() === "" ? "nothing" : text}.`);
     return value;
   };
+
+/** As in "10,20,50", or one by one. */
+const cutoffs = (text: string, before: number[] = []): number[] => [
+  ...before,
+  ...text.split(",").map(integer(1, MAX_CUTOFF)),
+];
 
 /** What all commands take that look into a store: `--to`, and the options of each store. */
 const storeOptions = (command: Command): Command => {
@@ -58,6 +67,7 @@ function takeIds<T extends object>(ids: readonly string[], options: T): T {
   return { ...options, [taker[0]]: { values, exact: ids } };
 }
 
+const MODES: readonly Mode[] = ["hybrid", "dense", "words"];
 const backend = (): Option =>
   new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
 const json = ["--json", "print one JSON object to stdout"] as const;
@@ -95,7 +105,7 @@ export function program(): Command {
 
   root
     .command("evaluate")
-    .description("measure recall on held-out queries: exact search, the index at several nprobe, baselines")
+    .description("measure recall on held-out queries: exact search, the index by codes, words and both, baselines")
     .requiredOption("--config <file>", "the poeem.config.ts that the index was trained with")
     .requiredOption(...index)
     .option(...data)
@@ -106,6 +116,8 @@ export function program(): Command {
       "cells to visit, one row each (default: powers of two up to all that hold items)",
       (text: string, before: number[] | undefined) => [...(before ?? []), integer(1)(text)],
     )
+    .option("--cutoffs <n...>", "places at which to cut the rankings, for example: 10,20,50", cutoffs)
+    .option("--no-dense", "leave out dense brute force; model/item-vectors.f32 is not needed then")
     .option(
       "--afterwards [bytes...]",
       "also build IVF+PQ and IVF+OPQ from the dense vectors, at these bytes per item (default: those of the index)",
@@ -127,7 +139,7 @@ export function program(): Command {
     .description("search an index folder, without a server")
     .requiredOption(...index)
     .option(...delta)
-    .option("-q, --query <text>", "query text")
+    .option("-q, --query <text>", 'query text; "quoted words" are required, and -words excluded')
     .argument(...idsArgument)
     .option("--history <ids>", "ids of items, oldest first (see below)", givenIds)
     .option("--context <name=value>", "a context feature; repeat for more", contextPair)
@@ -141,6 +153,7 @@ export function program(): Command {
     )
     .option("--k <n>", "number of results", integer(1), 10)
     .option("--nprobe <n>", "number of cells to visit", integer(1))
+    .addOption(new Option("--mode <mode>", "rank by words and codes (hybrid), by codes, or by words").choices(MODES))
     .option("--filter <expression>", 'only items that match, for example: kind:emoji AND NOT "page type":home')
     .option(...json)
     .addHelpText("after", idsHelp("--history"))

@@ -3,3 +3,8 @@ export function report(json: boolean | undefined, facts: object, sentence: strin
   if (json) process.stdout.write(`${JSON.stringify(facts)}\n`);
   else process.stderr.write(`${sentence}\n`);
 }
+
+/** News for a person, one line each. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

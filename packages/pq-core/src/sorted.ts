@@ -14,3 +14,14 @@ export function partition(n: number, isBefore: (index: number) => boolean): numb
   }
   return low;
 }
+
+/** {@link partition}, begun at `from`, which must not lie behind the answer: quick where the answer lies close by. */
+export function partitionFrom(from: number, n: number, isBefore: (index: number) => boolean): number {
+  let low = from;
+  for (let step = 1; low < n && isBefore(low); step *= 2) {
+    const next = Math.min(n, low + step);
+    if (next < n && isBefore(next)) low = next;
+    else return low + 1 + partition(next - low - 1, (i) => isBefore(low + 1 + i));
+  }
+  return low;
+}

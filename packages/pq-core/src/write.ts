@@ -10,7 +10,7 @@ export { type CodebookInput, createCodebook, METRICS } from "./codebook/codebook
 export { decode } from "./codebook/decode.ts";
 export { encode } from "./codebook/encode.ts";
 export { type QueryMoments, scoreAware } from "./codebook/score-aware.ts";
-export { writeArtifact } from "./format/artifact-writer.ts";
+export { withWordFacts, writeArtifact } from "./format/artifact-writer.ts";
 export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-header.ts";
 export { FORMAT } from "./format/constants.ts";
 export { innerProductTable } from "./kernel/distance-table.ts";

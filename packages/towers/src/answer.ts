@@ -2,10 +2,25 @@
  * From a question to results: by codes, by words, or by both. The one place for the Worker, `poeem search` and `poeem
  * evaluate`.
  */
-import type { Index, ItemId, SearchOptions } from "@poeem/pq-core";
-import type { HybridOptions, HybridResult, Mode, Words } from "@poeem/pq-core/words";
-import type { QueryTower } from "./query-tower.ts";
-import type { Question } from "./question.ts";
+import { FormatError, type Index, InputError, type ItemId, type SearchOptions } from "@poeem/pq-core";
+import {
+  type DenseQuery,
+  type HybridOptions,
+  type HybridResult,
+  type Mode,
+  searchHybrid,
+  type WordFacts,
+  type WordQuery,
+  type Words,
+} from "@poeem/pq-core/words";
+import { partsOf, type QueryTower } from "./query-tower.ts";
+import { planQuestion, type Question, questionVectors, vectorsOf } from "./question.ts";
+import { TERM_RULES } from "./text/terms.ts";
+import { type Asked, askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
+import { alternativesOf, type Unknown } from "./words/alternatives.ts";
+import { namedItems } from "./words/named.ts";
+import { type Suggestion, suggestTexts } from "./words/suggest.ts";
+import { embedVariants } from "./words/variants.ts";
 
 export interface AnswerOptions extends SearchOptions {
   /** Default: hybrid where the index has words and the question a text; else dense. */
@@ -18,9 +33,10 @@ export interface AnswerOptions extends SearchOptions {
 export interface Answer extends HybridResult {
   readonly mode: Mode;
   /**
-   * 0 to 1, for each result: 1 − (1 − coverage) · (1 − nearness). Nearness is 0 at the score by codes that nonsense
-   * gets, 1 at the usual score of an item that was asked for (`WordFacts.near`), and linear between them. NaN where the
-   * index does not say what its scores mean: one without words.
+   * 0 to 1, for each result: 1 for an item whose name was asked for, else 1 − (1 − coverage) · (1 − nearness).
+   * Nearness is 0 at the score by codes that nonsense gets, 1 at the usual score of an item that was asked for
+   * (`WordFacts.near`), and linear between them; 0 where the index does not say. NaN where nothing says what scores
+   * mean: for an index without words, and a question without text.
    */
   readonly confidence: Float32Array;
 }
@@ -38,25 +54,169 @@ export interface Searched {
  * unfinished, and an item whose id or title it is comes first.
  *
  * @returns undefined when nothing of the question is known
- * @throws InputError naming the part that cannot be used
+ * @throws InputError naming the part that cannot be used; FormatError for words by rules that are not known
  */
 export async function answerQuestion(
-  _searched: Searched,
-  _question: Question<ItemId>,
-  _options: AnswerOptions = {},
+  searched: Searched,
+  question: Question<ItemId>,
+  options: AnswerOptions = {},
 ): Promise<Answer | undefined> {
-  throw new Error("not built yet");
+  const { mode = defaultMode(searched, question), weights, ...search } = options;
+  checkMode(searched, question, mode);
+  if (!hasText(question) || !hasWords(searched)) return answerByCodes(searched, question, search);
+  checkRules(searched.words);
+  const { index, words } = searched;
+  const { query, named } = await readText(index, words, question, mode);
+  const found = alternativesOf(query, query.isOpen && mode !== "dense", words);
+  // by codes alone, words say only what must be there and what must not
+  const unknown = mode === "dense" ? [] : found.unknown;
+  const dense = await textVectors(searched, { ...question, text: query.text }, mode, unknown);
+  const isKnown = named.length > 0 || found.words.some(({ alternatives }) => alternatives.length > 0);
+  if (dense.vectors === undefined && (mode === "dense" || !isKnown)) return undefined;
+  const asked: WordQuery = {
+    words: found.words,
+    required: query.required.flatMap(termsRequired),
+    excluded: query.excluded.map((out) => rarest(out, words)),
+    named,
+  };
+  const exclude = [...(search.exclude ?? []), ...dense.exclude];
+  const result = await searchHybrid(index, words, dense.vectors, asked, { ...search, exclude, mode, weights });
+  const { near } = words.facts;
+  const isNoise = mode === "hybrid" && !isKnown && query.words.length > 0 && isFar(result, near);
+  return withConfidence(isNoise ? none(result) : result, mode, near);
 }
 
-/** How a text could go on, or was meant. */
-export interface Suggestion {
-  /** The whole text, its last word completed or a misspelt word mended. */
-  readonly text: string;
-  /** How many items have all its words; of a text with frequent words, at least so many. */
-  readonly items: number;
+type TextQuestion = Question<ItemId> & { readonly text: string };
+
+function hasText(question: Question<ItemId>): question is TextQuestion {
+  return question.text !== undefined;
 }
 
-/** Completions of the last word of a text that items with the other words have, the most frequent first. */
-export async function suggest(_searched: Searched, _text: string, _most: number): Promise<readonly Suggestion[]> {
-  throw new Error("not built yet");
+function hasWords(searched: Searched): searched is Searched & { readonly words: Words } {
+  return searched.words !== undefined;
+}
+
+/** @throws InputError for a mode in which the question cannot be answered */
+function checkMode({ words }: Searched, { text }: Question<ItemId>, mode: Mode): void {
+  if (mode === "dense") return;
+  if (words === undefined) throw new InputError("mode", `expected dense, got ${mode}: this index has no words`);
+  if (text === undefined) throw new InputError("mode", `expected dense, got ${mode}: words need a text`);
+}
+
+function defaultMode({ words }: Searched, { text }: Question<ItemId>): Mode {
+  return words === undefined || text === undefined ? "dense" : "hybrid";
+}
+
+/** @throws FormatError for terms that this reader would not ask for */
+function checkRules({ facts: { rules } }: Words): void {
+  if (rules !== TERM_RULES) throw new FormatError("words", `"rules" expected ${TERM_RULES}, got ${rules}`);
+}
+
+async function answerByCodes(
+  { index, tower }: Searched,
+  question: Question<ItemId>,
+  options: SearchOptions,
+): Promise<Answer | undefined> {
+  const asked = await questionVectors(index, tower, question);
+  if (asked === undefined) return undefined;
+  const { vectors, merge = options.merge, exclude } = asked;
+  const found = await index.search(vectors, { ...options, merge, exclude: [...(options.exclude ?? []), ...exclude] });
+  const n = found.ordinals.length;
+  return {
+    ...found,
+    dense: found.scores,
+    shares: new Float32Array(n),
+    coverage: new Float32Array(n),
+    matched: Array.from({ length: n }, () => []),
+    named: new Uint8Array(n),
+    mode: "dense",
+    confidence: new Float32Array(n).fill(NaN),
+  };
+}
+
+/** A text as it was meant: where it is a name as it stands, quotes and dashes are characters of the name. */
+async function readText(
+  index: Index,
+  words: Words,
+  question: TextQuestion,
+  mode: Mode,
+): Promise<{ query: TextQuery; named: Uint32Array }> {
+  const { text } = question;
+  const query = readTextQuery(text);
+  const none = new Uint32Array(0);
+  if (query.hasOperators) {
+    const named = await namedItems(index, words, text, true);
+    const plain = { ...askedOf(text), text, isOpen: false, hasOperators: false, required: [], excluded: [] };
+    if (named.length > 0) return { query: plain, named: mode === "dense" ? none : named };
+    if (query.words.length === 0 && query.excluded.length > 0 && partsOf(question).length === 1)
+      throw new InputError("text", "expected a word to look for beside those to leave out, got none");
+  }
+  return { query, named: mode === "dense" ? none : await namedItems(index, words, query.text, false) };
+}
+
+/** Query vectors of a question with a text, none where the tower knows nothing of it; and ids that must not come. */
+async function textVectors(
+  { index, tower }: Searched,
+  question: TextQuestion,
+  mode: Mode,
+  unknown: readonly Unknown[],
+): Promise<{ readonly vectors: DenseQuery | undefined; readonly exclude: readonly ItemId[] }> {
+  // a text alone is answered by words where the tower reads none
+  if (!tower?.reads.text && mode !== "dense" && partsOf(question).length === 1)
+    return { vectors: undefined, exclude: [] };
+  const { read, readFor, exclude, embed } = planQuestion(tower, index.manifest.dim, question);
+  if (mode === "words") return { vectors: undefined, exclude };
+  const items = read.length > 0 ? await vectorsOf(index, readFor, read) : new Float32Array(0);
+  if (unknown.length === 0) return { vectors: embed(items), exclude };
+  const { text, context, history } = question;
+  const vector = embedVariants(text, unknown, (variant) => {
+    const embedded = tower!.embed({ text: variant, context, ...(history && { history: items }) });
+    return embedded instanceof Float32Array && embedded.some((value) => value !== 0) ? embedded : undefined;
+  });
+  return { vectors: vector && { vectors: [vector] }, exclude };
+}
+
+/** Each word of a phrase, or a code that has it. */
+function termsRequired({ words, codes }: Asked): string[][] {
+  return words.map(({ term }, at) => [
+    term,
+    ...codes.filter((code) => code.words.includes(at)).map((code) => code.term),
+  ]);
+}
+
+/** Of words to leave out together, the one that says most: the code they are, or the rarest. */
+function rarest({ words, codes }: Asked, known: Words): string {
+  const whole = codes.filter((code) => code.words.length === words.length).map(({ term }) => term);
+  const terms = [...whole, ...words.map(({ term }) => term)];
+  const counts = terms.map((term) => known.count(term) || Infinity);
+  return terms[counts.indexOf(Math.min(...counts))]!;
+}
+
+/** Whether the nearest item is no nearer than nonsense gets. */
+function isFar({ dense }: HybridResult, near: WordFacts["near"]): boolean {
+  return near !== undefined && dense.every((score) => !(score >= near[0]));
+}
+
+function none({ listsProbed, codesScanned }: HybridResult): HybridResult {
+  const scores = new Float32Array(0);
+  const lists = { ordinals: new Uint32Array(0), scores, dense: scores, shares: scores, coverage: scores };
+  return { ...lists, matched: [], named: new Uint8Array(0), listsProbed, codesScanned };
+}
+
+function withConfidence(result: HybridResult, mode: Mode, near: WordFacts["near"]): Answer {
+  const confidence = result.coverage.map((coverage, i) => {
+    if (result.named[i] === 1) return 1;
+    const [floor, usual] = near ?? [Infinity, Infinity];
+    const score = result.dense[i]!;
+    const nearness = score > floor ? Math.min(1, (score - floor) / (usual - floor)) : 0;
+    return 1 - (1 - Math.min(1, coverage)) * (1 - nearness);
+  });
+  return { ...result, mode, confidence };
+}
+
+/** Completions of the last word of a text that items with the other words have, the most items first. */
+export async function suggest({ words }: Searched, text: string, most: number): Promise<readonly Suggestion[]> {
+  if (words === undefined) return [];
+  checkRules(words);
+  return suggestTexts(words, text, most);
 }

@@ -9,7 +9,6 @@ export {
   type AnswerOptions,
   answerQuestion,
   type Searched,
-  type Suggestion,
   suggest,
 } from "./answer.ts";
 export type { Section } from "./format/sections.ts";
@@ -56,3 +55,4 @@ export { normalForm } from "./text/normal-form.ts";
 export { indexTerms, nameForm, nameHash, TERM_RULES } from "./text/terms.ts";
 export { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures, words } from "./text/tokenizer.ts";
 export type { TowerWeights } from "./tower.ts";
+export type { Suggestion } from "./words/suggest.ts";

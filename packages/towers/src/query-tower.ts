@@ -49,7 +49,7 @@ export function createQueryTower(weights: QueryTowerWeights): QueryTower {
 export const CANNOT_BE_COMBINED = "cannot be combined: the model of this index reads a history by itself";
 
 /** The parts that a query has. */
-export function partsOf(query: Readonly<Record<string, unknown>> | Query): string[] {
+export function partsOf(query: object): string[] {
   return Object.entries(query).flatMap(([part, value]) => (value === undefined ? [] : [part]));
 }
 

@@ -80,7 +80,7 @@ export function loneOf(parts: readonly string[]): string | undefined {
 const WITHOUT_TOWER = ["like", "vector", "history", "context"];
 
 function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Question<Id>): void {
-  const parts = partsOf(question as Record<string, unknown>);
+  const parts = partsOf(question);
   if (parts.length === 0)
     throw new InputError("question", "expected text, history, context, like or vector, got none of them");
   const lone = loneOf(parts);
@@ -149,7 +149,7 @@ export async function questionVectors(
 }
 
 /** Decoded vectors of items, (ids.length, dim): from the very codes that are searched. */
-async function vectorsOf(index: ItemVectors, part: string, ids: readonly ItemId[]): Promise<Float32Array> {
+export async function vectorsOf(index: ItemVectors, part: string, ids: readonly ItemId[]): Promise<Float32Array> {
   const ordinals = await index.ordinals(ids);
   const missing = ordinals.indexOf(-1);
   if (missing >= 0) {

@@ -3,8 +3,9 @@ import { UserError } from "@poeem/offline/errors";
 import { readVectors, writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { ProgressStarter } from "@poeem/offline/progress";
-import type { Index } from "@poeem/pq-core";
-import { normalForm } from "@poeem/towers";
+import type { Index, ItemId } from "@poeem/pq-core";
+import { openWords } from "@poeem/pq-core/words";
+import { normalForm, openQueryTower } from "@poeem/towers";
 import { ITEM_VECTORS_FILE } from "./artifact/export.ts";
 import { bytesPerItem } from "./artifact/summary.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
@@ -13,12 +14,15 @@ import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
 import { heldOutFacts, nothingHeldOut } from "./data/report.ts";
-import type { QuerySet, RawData } from "./data/types.ts";
+import type { Dataset, QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
 import { checkData, checkHeldOut, checkSplit } from "./evaluate/check-split.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
 import { filledCells, measureAll } from "./evaluate/evaluation.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
+import type { AskedInWords } from "./evaluate/words-rows.ts";
+import { withUsualCutoffs } from "./rank/metrics.ts";
+import { questionOf } from "./rank/query-encoder.ts";
 import { sampleQueries } from "./rank/sample-queries.ts";
 
 export interface EvaluateIndexOptions extends LoadOptions {
@@ -31,6 +35,10 @@ export interface EvaluateIndexOptions extends LoadOptions {
   readonly all?: boolean | undefined;
   /** Rows of the index; default: powers of two. */
   readonly nprobe?: number[] | undefined;
+  /** Dense brute force; default true. Without it the item vectors before quantization are not needed. */
+  readonly dense?: boolean | undefined;
+  /** Where lists are cut, for the table and beside the usual places in the result. */
+  readonly cutoffs?: readonly number[] | undefined;
   /** Bytes per item of the indexes made afterwards; `true` = those of the index. */
   readonly afterwards?: number[] | true | undefined;
   /** Redraw the report in the index folder with these figures. */
@@ -40,11 +48,14 @@ export interface EvaluateIndexOptions extends LoadOptions {
 }
 
 /**
- * Full ranking of held-out queries by dense brute force, by the index at several nprobe, and by baselines.
+ * Full ranking of held-out queries by dense brute force, by the index (codes at several nprobe, words, and both), and by
+ * baselines.
  * @throws UserError for an index of another split or other data: held-out queries may have been trained on
+ * @throws InputError for cut-offs that cannot be used
  */
 export async function evaluateIndex(options: EvaluateIndexOptions): Promise<EvaluationResult> {
   const started = performance.now();
+  checkOptions(options);
   const { config, directory } = await loadConfig(options.config);
   const index = await openIndexDirectory(options.index);
   const names = { folder: options.index, file: options.config };
@@ -54,19 +65,22 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   await useBackend(options.backend);
   const dataset = buildDataset(raw, config);
   checkHeldOut(index.manifest, dataset, names);
-  const dense = await readItemVectors(options.index, index, dataset.ids.length);
+  const dense = options.dense === false ? undefined : await readItemVectors(options.index, index, dataset.ids.length);
   const queries = sampleQueries(dataset.test, options.all ? dataset.test.count : options.queries);
   if (queries.count === 0) throw new UserError(`nothing to evaluate: ${nothingHeldOut(config)}`);
 
   const unnamed = unnamedQueries(queries, raw, config);
+  const ids = [...dataset.ids];
   const rows = await measureAll({
     index,
-    ids: [...dataset.ids],
+    ids,
     dense,
     ...(await queryEncoders(index, queries, dataset, config.training.seed)),
     relevant: queries.relevant,
     seen: queries.histories,
     unnamed,
+    words: await askedInWords(index, ids, queries, dataset),
+    cutoffs: options.cutoffs,
     baselines: baselinesFor(queries, raw, config, dataset),
     afterwards: options.afterwards === true ? [bytesPerItem(index.manifest)] : (options.afterwards ?? []),
     seed: config.training.seed,
@@ -82,6 +96,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     heldOut,
     ...facts,
     unnamedQueries: unnamed?.length ?? null,
+    ...(options.cutoffs && { cutoffs: [...new Set(options.cutoffs)].sort((a, b) => a - b) }),
     cells: Math.max(1, index.manifest.nlist),
     emptyCells: Math.max(1, index.manifest.nlist) - filledCells(index),
     seconds: (performance.now() - started) / 1000,
@@ -93,6 +108,34 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     await (await import("./report/write-report.ts")).writeReport(options.index);
   }
   return result;
+}
+
+/** Before any work is done. */
+function checkOptions({ cutoffs, dense, afterwards }: EvaluateIndexOptions): void {
+  withUsualCutoffs(cutoffs);
+  if (dense === false && afterwards !== undefined)
+    throw new UserError("--afterwards builds from the vectors that --no-dense leaves out: give one of them");
+}
+
+/** What is asked of an index that has words; undefined where it has none or the queries no text. */
+async function askedInWords(
+  index: Index,
+  ids: readonly ItemId[],
+  queries: QuerySet,
+  dataset: Dataset,
+): Promise<AskedInWords | undefined> {
+  if (queries.texts.length === 0) return undefined;
+  const words = await openWords(index);
+  if (words === undefined) return undefined;
+  const tower = await index.queryTower();
+  return {
+    searched: { index, words, tower: tower && openQueryTower(tower) },
+    texts: queries.texts,
+    question(query, text) {
+      const { history, ...others } = questionOf(queries, dataset, query);
+      return { ...others, text, ...(history && { history: history.map((item) => ids[item]!) }) };
+    },
+  };
 }
 
 async function readItemVectors(folder: string, { manifest: { dim } }: Index, count: number): Promise<Float32Array> {

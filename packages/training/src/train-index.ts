@@ -20,7 +20,7 @@ import { describeFit, fitConfig } from "./train/fit-config.ts";
 import { Interrupt, InterruptedError } from "./train/interrupt.ts";
 import { type LoopFacts, trainModel } from "./train/loop.ts";
 import type { EpochFacts } from "./train/measurements.ts";
-import { DATA_FACTS_FILE, TRAINING_LOG_FILE } from "./train/training-log.ts";
+import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "./train/training-log.ts";
 import { validationOf } from "./train/validation-recall.ts";
 
 export interface TrainIndexOptions extends LoadOptions {
@@ -106,7 +106,7 @@ export async function trainIndex({
       steps: trained.steps,
       weightsOfStep: trained.weightsOfStep,
     };
-    const exported = await exportModel(trained, config, raw, dataset, filters, runFacts, startProgress);
+    const exported = await exportModel(trained, config, raw, dataset, filters, runFacts, startProgress, say);
     // written so that NaN fails too
     if (!(exported.towerDifference <= TOWER_TOLERANCE)) {
       throw new UserError(
@@ -114,13 +114,15 @@ export async function trainIndex({
           `expected at most ${TOWER_TOLERANCE}`,
       );
     }
-    const { artifact, itemVectors, itemTower } = exported;
+    const { artifact, itemVectors, itemTower, weights } = exported;
     interrupt.defer(`finishing the index in ${out}`);
     say(`writing the index to ${out}`);
     const bytes = await writeIndexDirectory(out, artifact, {
       [ITEM_VECTORS_FILE]: new Uint8Array(itemVectors.buffer),
       [ITEM_TOWER_FILE]: itemTowerBytes(itemTower),
-      [TRAINING_LOG_FILE]: new TextEncoder().encode(JSON.stringify(trained.log)),
+      [TRAINING_LOG_FILE]: new TextEncoder().encode(
+        JSON.stringify({ ...trained.log, words: weights } satisfies TrainingLog),
+      ),
       [DATA_FACTS_FILE]: new TextEncoder().encode(JSON.stringify(data)),
     });
     isWritten = true;

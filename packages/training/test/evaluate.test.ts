@@ -1,7 +1,10 @@
 import { Random } from "@poeem/indexing-layer";
 import { describe, expect, it } from "vitest";
 import { toCsr } from "../src/data/csr.ts";
+import type { ItemTable } from "../src/data/types.ts";
 import { buildLexicalIndex } from "../src/evaluate/bm25.ts";
+import { buildBm25fIndex } from "../src/evaluate/bm25f.ts";
+import { withoutSeen } from "../src/evaluate/inverted-file.ts";
 import { buildTfidfIndex } from "../src/evaluate/tfidf.ts";
 import { CUTOFFS, overlapAtK, rankingMetrics } from "../src/rank/metrics.ts";
 import { selectTop, topUnseen } from "../src/rank/top-items.ts";
@@ -76,12 +79,54 @@ describe("rankingMetrics", () => {
     }
   });
 
+  it("cuts lists anywhere up to 1000 beside the usual places, as computed term by term", () => {
+    const random = new Random(12);
+    const cutoffs = [3, 7, 20, 333, 1000];
+    const lists = Array.from({ length: 20 }, () =>
+      Array.from(random.permutation(1200)).slice(0, 400 + random.integer(800)),
+    );
+    const relevant = lists.map(() => Array.from(random.permutation(1200)).slice(0, 1 + random.integer(500)));
+    const metrics = rankingMetrics(lists, toCsr(relevant), { cutoffs });
+    const mean = (of: (list: number[], right: number[]) => number): number =>
+      lists.reduce((sum, list, query) => sum + of(list, relevant[query]!), 0) / lists.length;
+    const gains = (hits: readonly boolean[]): number =>
+      hits.reduce((sum, hit, place) => sum + (hit ? 1 / Math.log2(place + 2) : 0), 0);
+    for (const k of [...CUTOFFS, ...cutoffs]) {
+      const found = (list: number[], right: number[]): boolean[] =>
+        list.slice(0, k).map((item) => right.includes(item));
+      const count = (list: number[], right: number[]): number => found(list, right).filter(Boolean).length;
+      const best = (right: number[]): number => gains(Array.from({ length: Math.min(k, right.length) }, () => true));
+      expect(metrics[`recallAt${k}`]).toBeCloseTo(
+        mean((list, right) => count(list, right) / right.length),
+        12,
+      );
+      expect(metrics[`precisionAt${k}`]).toBeCloseTo(
+        mean((list, right) => count(list, right) / k),
+        12,
+      );
+      expect(metrics[`ndcgAt${k}`]).toBeCloseTo(
+        mean((list, right) => gains(found(list, right)) / best(right)),
+        12,
+      );
+      expect(metrics.margin95[`ndcgAt${k}`]).toBeGreaterThanOrEqual(0);
+    }
+    const usual = rankingMetrics(lists, toCsr(relevant));
+    expect(usual["recallAt3"]).toBeUndefined();
+    expect(usual.ndcgAt100).toBe(metrics.ndcgAt100);
+  });
+
+  it.each([0, -1, 1.5, 1001, Number.NaN])("refuses to cut at %d", (k) => {
+    const refused = () => rankingMetrics([[1]], toCsr([[1]]), { cutoffs: [10, k] });
+    expect(refused).toThrow(expect.objectContaining({ parameter: "cutoffs" }));
+    expect(refused).toThrow(`expected integers of 1 to 1000, got ${k}`);
+  });
+
   it("gives the 95 % interval of the mean, and counts selected queries only", () => {
     // hits 1, 0, 1, 1: mean .75, variance of one query .25, so 1.96 · √(.25 / 4) = .49
     const ranked = [[1], [2], [1], [1]];
     const relevant = toCsr([[1], [1], [1], [1]]);
     expect(rankingMetrics(ranked, relevant).margin95.hitAt1).toBeCloseTo(0.49, 12);
-    const chosen = rankingMetrics(ranked, relevant, Uint32Array.of(1, 3));
+    const chosen = rankingMetrics(ranked, relevant, { selected: Uint32Array.of(1, 3) });
     expect(chosen.queries).toBe(2);
     expect(chosen.hitAt1).toBe(0.5);
     expect(rankingMetrics([[1]], toCsr([[1]])).margin95.hitAt1).toBe(0);
@@ -131,5 +176,69 @@ describe("lexical baselines", () => {
     });
     const expected = [0, 1, 2].toSorted((a, b) => cosine[b]! - cosine[a]!);
     expect([...buildTfidfIndex(documents).search("b c", 10)]).toEqual(expected);
+  });
+
+  it("BM25F ranks as plain loops over terms, items and fields do", () => {
+    const random = new Random(17);
+    const vocabulary = Array.from({ length: 25 }, (_, i) => `word${String.fromCharCode(97 + i)}`);
+    const text = (most: number): string =>
+      Array.from({ length: random.integer(most + 1) }, () => vocabulary[Math.floor(25 * random.uniform() ** 2)]!).join(
+        " ",
+      );
+    const count = 60;
+    const columns = {
+      title: Array.from({ length: count }, () => text(4)),
+      body: Array.from({ length: count }, (_, i) => (i % 3 === 0 ? null : text(30))),
+      never: Array.from({ length: count }, () => ""),
+    };
+    const items = {
+      count,
+      texts: new Map(Object.entries(columns)),
+      numbers: new Map(),
+      fields: new Map(),
+    } as ItemTable;
+    const asked = Array.from({ length: 40 }, () => text(3));
+    const lists = Array.from({ length: count }, (_, i) =>
+      i % 2 ? Array.from(random.permutation(40)).slice(0, i % 5) : [],
+    );
+    const index = buildBm25fIndex(items, Object.keys(columns), { texts: asked, lists: toCsr(lists) });
+    const wordsOf = (of: string | null): string[] => (of ?? "").split(" ").filter(Boolean);
+    const fields = [
+      ...Object.values(columns).map((column) => column.map(wordsOf)),
+      lists.map((queries) => queries.flatMap((query) => wordsOf(asked[query]!))),
+    ];
+    const frequency = (word: string, item: number): number => {
+      let sum = 0;
+      for (const field of fields) {
+        const filled = field.filter((list) => list.length > 0);
+        const mean = filled.reduce((total, list) => total + list.length, 0) / filled.length;
+        const list = field[item]!;
+        if (list.length > 0) sum += list.filter((one) => one === word).length / (0.25 + (0.75 * list.length) / mean);
+      }
+      return sum;
+    };
+    const everyItem = Array.from({ length: count }, (_, i) => i);
+    for (let trial = 0; trial < 20; trial++) {
+      // a word that is asked twice counts twice, an unknown one not at all
+      const query = `${text(4)} ${vocabulary[trial]} ${vocabulary[trial]} zebra`;
+      const score = (item: number): number =>
+        wordsOf(query).reduce((sum, word) => {
+          const having = everyItem.filter((one) => frequency(word, one) > 0).length;
+          const tf = frequency(word, item);
+          return sum + (Math.log(1 + (count - having + 0.5) / (having + 0.5)) * tf) / (tf + 1.2);
+        }, 0);
+      const scores = everyItem.map(score);
+      const found = index.search(query, 15);
+      const best = scores.filter((one) => one > 0).sort((a, b) => b - a);
+      expect(found).toHaveLength(Math.min(15, best.length));
+      found.forEach((item, place) => {
+        expect(scores[item]).toBeCloseTo(best[place]!, 5);
+      });
+    }
+  });
+
+  it("leave out what a user had before", () => {
+    expect([...withoutSeen(Uint32Array.of(4, 2, 9, 1), Uint32Array.of(2, 1), 2)]).toEqual([4, 9]);
+    expect([...withoutSeen(Uint32Array.of(4, 2, 9), new Uint32Array(0), 2)]).toEqual([4, 2]);
   });
 });

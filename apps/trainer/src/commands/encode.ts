@@ -7,7 +7,7 @@ import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import { writeDelta } from "@poeem/pq-core/write";
 import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
-import { report } from "../print.ts";
+import { report, say } from "../print.ts";
 
 /** Unknown ids that a message names. */
 const MOST_NAMED = 3;
@@ -25,7 +25,7 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
   await checkChangesTarget(options.out, options.index, options.delta);
   await checkIndexTarget(options.out);
   const index = await openIndexDirectory(options.index, options.delta);
-  const items = await readChangedItems(index, options);
+  const items = await readChangedItems(index, options, say);
   const remove = options.remove === undefined ? [] : await readIds(index, "remove", options.remove);
   if (items === undefined && remove.length === 0)
     throw new UserError("expected --items, --ids with --vectors, or --remove");

@@ -4,7 +4,7 @@ import { startProgress } from "../progress.ts";
 
 export type EvaluateOptions = EvaluateIndexOptions & { json?: boolean };
 
-/** `poeem evaluate`: held-out queries over all items, by exact search, the index at several nprobe, and baselines. */
+/** `poeem evaluate`: held-out queries over all items, by exact search, the index in every way, and baselines. */
 export async function evaluate({ json, ...options }: EvaluateOptions): Promise<void> {
   const result = await evaluateIndex({ ...options, startProgress });
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : formatEvaluation(result));

@@ -5,6 +5,7 @@ import { type Facts, formatFacts } from "@poeem/training/inspect/facts";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { manifestFacts, manifestMembers, usageFacts } from "@poeem/training/inspect/index-facts";
 import { queryTowerFacts } from "@poeem/training/inspect/tower-facts";
+import { wordFacts } from "@poeem/training/inspect/word-facts";
 
 /** `poeem inspect`: what an index folder or one of its files holds. Everything that is read is checked. */
 export async function inspect(path: string, options: { delta?: string; json?: boolean }): Promise<void> {
@@ -17,7 +18,13 @@ export async function inspect(path: string, options: { delta?: string; json?: bo
   const index = await openIndexDirectory(path, options.delta);
   const { manifest, kernel } = index;
   const tower = await index.queryTower();
-  const read: Facts = { kernel, usage: await usageFacts(index), queryTower: tower && queryTowerFacts(tower) };
+  const read: Facts = {
+    kernel,
+    usage: await usageFacts(index),
+    queryTower: tower && queryTowerFacts(tower),
+    // not `words`: a manifest has a member of this name
+    wordIndex: await wordFacts(index),
+  };
   process.stdout.write(
     options.json
       ? `${JSON.stringify({ ...manifestMembers(manifest), ...read })}\n`

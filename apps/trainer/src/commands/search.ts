@@ -2,8 +2,17 @@ import { UserError } from "@poeem/offline/errors";
 import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { printable } from "@poeem/offline/printable";
-import { formatList, type Index, type ItemId, jsonId, parseFilter, type SearchOptions } from "@poeem/pq-core";
-import { openQueryTower, type Question, questionVectors } from "@poeem/towers";
+import {
+  formatList,
+  type Index,
+  type ItemFields,
+  type ItemId,
+  jsonId,
+  parseFilter,
+  type SearchOptions,
+} from "@poeem/pq-core";
+import { type Mode, openWords } from "@poeem/pq-core/words";
+import { answerQuestion, openQueryTower, type Question } from "@poeem/towers";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
 
 export interface SearchCommandOptions {
@@ -18,6 +27,7 @@ export interface SearchCommandOptions {
   queries: number;
   k: number;
   nprobe?: number;
+  mode?: Mode;
   filter?: string;
   json?: boolean;
 }
@@ -36,6 +46,8 @@ export async function search(options: SearchCommandOptions): Promise<void> {
   if (options.nprobe !== undefined && options.nprobe > cells) {
     throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
   }
+  if (vectors !== undefined && options.mode !== undefined && options.mode !== "dense")
+    throw new UserError(`--mode: expected dense with --vectors, which have no words, got ${options.mode}`);
   if (vectors !== undefined) return answerVectors(index, vectors, options);
   const history = options.history && (await readIds(index, "history", options.history));
   await answer(index, { text, context, ...(history && { history }) }, options);
@@ -44,35 +56,62 @@ export async function search(options: SearchCommandOptions): Promise<void> {
 async function answer(
   index: Index,
   question: Question<ItemId>,
-  { k, nprobe, filter, json }: SearchCommandOptions,
+  { k, nprobe, filter, mode, json }: SearchCommandOptions,
 ): Promise<void> {
   const tower = await index.queryTower();
-  const asked = await questionVectors(index, tower && openQueryTower(tower), question);
-  if (asked === undefined) {
+  const searched = { index, tower: tower && openQueryTower(tower), words: await openWords(index) };
+  const answered = await answerQuestion(searched, question, { k, nprobe, mode, ...filtered(filter) });
+  if (answered === undefined) {
     const isText = question.text !== undefined && question.history === undefined;
     const what = isText ? `no word of ${JSON.stringify(question.text)}` : "nothing of this query";
     throw new UserError(`${what} is known to this index`);
   }
-  const { vectors, merge, exclude } = asked;
-  const found = await index.search(vectors, { k, nprobe, merge, exclude, ...filtered(filter) });
-  const items = await index.items(found.ordinals);
-  const results = items.map(({ id, fields }, i) => ({ id: jsonId(id), score: found.scores[i]!, fields }));
+  const items = await index.items(answered.ordinals);
+  const results = items.map(({ id, fields }, i): Result => {
+    const confidence = answered.confidence[i]!;
+    return {
+      id: jsonId(id),
+      score: answered.scores[i]!,
+      confidence: Number.isNaN(confidence) ? null : confidence,
+      matched: answered.matched[i]!,
+      fields,
+    };
+  });
   if (json) {
-    const { listsProbed, codesScanned } = found;
+    const { listsProbed, codesScanned } = answered;
     const { text: query, context } = question;
-    const history = question.history?.map(String);
-    const facts = { query, history, context, indexVersion: index.version, listsProbed, codesScanned, results };
+    const asked = { query, history: question.history?.map(String), context, mode: answered.mode };
+    const facts = { ...asked, indexVersion: index.version, listsProbed, codesScanned, results };
     process.stdout.write(`${JSON.stringify(facts)}\n`);
     return;
   }
   if (results.length === 0) sayNone(filter);
-  const lines = results.map(({ id, score, fields }) => ({
+  else process.stdout.write(formatResults(results));
+}
+
+interface Result {
+  readonly id: string | number;
+  readonly score: number;
+  /** 0 to 1; null where the index cannot say. */
+  readonly confidence: number | null;
+  /** Terms of the query that the item has, the most telling first. */
+  readonly matched: readonly string[];
+  readonly fields: ItemFields | undefined;
+}
+
+/** A line for each result: score, confidence where there is one, id, title, and in brackets the words it was found by. */
+function formatResults(results: readonly Result[]): string {
+  const lines = results.map(({ id, score, confidence, matched, fields }) => ({
     score: score.toFixed(4).padStart(8),
+    sure: confidence === null ? "" : `${(100 * confidence).toFixed(0)} %`.padStart(7),
     id: printable(String(id)),
     title: printable(String(fields?.["title"] ?? "")),
+    matched: matched.length > 0 ? `  [${printable(matched.join(", "))}]` : "",
   }));
   const width = Math.min(32, Math.max(...lines.map(({ id }) => id.length)));
-  for (const { score, id, title } of lines) process.stdout.write(`${score}  ${id.padEnd(width)}  ${title}\n`);
+  return lines
+    .map(({ score, sure, id, title, matched }) => `${score}${sure}  ${id.padEnd(width)}  ${title}${matched}\n`)
+    .join("");
 }
 
 /** A file does not say its dim: the count has to fit, so that vectors of another dim are not read as more of them. */

@@ -1,13 +1,12 @@
 import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import { type TrainIndexOptions, trainIndex } from "@poeem/training/train-index";
-import { report } from "../print.ts";
+import { report, say } from "../print.ts";
 import { startProgress } from "../progress.ts";
 
 export type TrainOptions = TrainIndexOptions & { json?: boolean };
 
 /** `poeem train`: data → joint training → index folder. */
 export async function train({ json, ...options }: TrainOptions): Promise<void> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const { chunks, ...facts } = await trainIndex({ ...options, say, startProgress });
   const { version, out, items, bytes, seconds, examplesPerSecond } = facts;
   report(

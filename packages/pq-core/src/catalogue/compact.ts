@@ -13,7 +13,7 @@ export async function compactArtifact(
   sizes: Pick<ArtifactInput, "listChunkBytes" | "itemChunkBytes"> = {},
 ): Promise<Artifact> {
   const { base, delta, removed } = partsOf(index);
-  const { idType, defaultNprobe, training, version, numItems } = index.manifest;
+  const { idType, defaultNprobe, training, version, numItems, words } = index.manifest;
   const isRemoved = new Set(removed);
   const left = await readRows(
     base,
@@ -25,6 +25,7 @@ export async function compactArtifact(
     codebook: index.codebook,
     ...rows,
     ...sizes,
+    wordFacts: words,
     queryTower: await index.queryTower(),
     training,
     defaultNprobe,

@@ -43,7 +43,7 @@ export class DeltaIndex implements Index {
   readonly base: PqIndex;
   readonly delta: PqIndex;
   readonly removed: Uint32Array;
-  readonly #map: OrdinalMap;
+  readonly map: OrdinalMap;
   #columns: TwoColumns | undefined;
 
   constructor(manifest: Manifest, base: PqIndex, delta: PqIndex, payload: Pick<DeltaPayload, "positions" | "removed">) {
@@ -53,7 +53,7 @@ export class DeltaIndex implements Index {
     this.base = base;
     this.delta = delta;
     this.removed = payload.removed;
-    this.#map = new OrdinalMap(payload);
+    this.map = new OrdinalMap(payload);
   }
 
   get kernel(): Index["kernel"] {
@@ -75,8 +75,8 @@ export class DeltaIndex implements Index {
       (isPlain ? await this.#searchPlain(vectors, resolved, k) : undefined) ??
       (await this.#searchMasked(vectors, resolved, k));
     const list = joinShortlists([ofBase, ofDelta], shortlistSize(k, merge), [
-      (ordinal) => this.#map.fromBase(ordinal),
-      (ordinal) => this.#map.fromDelta(ordinal),
+      (ordinal) => this.map.fromBase(ordinal),
+      (ordinal) => this.map.fromDelta(ordinal),
     ]);
     const ranking = await settleTies(
       finishShortlist(list, k),
@@ -88,7 +88,7 @@ export class DeltaIndex implements Index {
   }
 
   #cellOf(ordinal: number): number {
-    const place = this.#map.placeOf(ordinal);
+    const place = this.map.placeOf(ordinal);
     return listOf((place.isDelta ? this.delta : this.base).parts.offsets, place.ordinal);
   }
 
@@ -109,7 +109,7 @@ export class DeltaIndex implements Index {
     if (k === 0 || k + spare > MAX_K) return undefined;
     const queries = vectors.map(({ original }) => original);
     const { ordinals, scores, listsProbed, codesScanned } = await base.search(queries, { k: k + spare, nprobe, merge });
-    const isLeft = ordinals.map((ordinal) => (this.#map.isRemoved(ordinal) ? 0 : 1));
+    const isLeft = ordinals.map((ordinal) => (this.map.isRemoved(ordinal) ? 0 : 1));
     const ofBase = {
       ordinals: ordinals.filter((_, i) => isLeft[i] === 1),
       scores: scores.filter((_, i) => isLeft[i] === 1),
@@ -122,7 +122,7 @@ export class DeltaIndex implements Index {
   async #searchMasked(vectors: readonly QueryVector[], resolved: Resolved, k: number): Promise<Found> {
     const { base, delta, removed } = this;
     const { filter, exclude } = resolved;
-    const masks = filter === undefined ? undefined : await this.#masks(filter);
+    const masks = filter === undefined ? undefined : await this.masks(filter);
     const excluded = exclude.length === 0 ? undefined : await this.#stored(exclude);
     const few = masks === undefined ? undefined : this.#few(masks);
     const probed = few === undefined ? base.probe(vectors, resolved) : undefined;
@@ -161,9 +161,9 @@ export class DeltaIndex implements Index {
     const rest = ids.filter((_, i) => beside[i]! < 0);
     const inBase = (await this.base.ordinals(rest)).values();
     return beside.map((j) => {
-      if (j >= 0) return this.#map.fromDelta(j);
+      if (j >= 0) return this.map.fromDelta(j);
       const ordinal = inBase.next().value!;
-      return ordinal < 0 || this.#map.isRemoved(ordinal) ? -1 : this.#map.fromBase(ordinal);
+      return ordinal < 0 || this.map.isRemoved(ordinal) ? -1 : this.map.fromBase(ordinal);
     });
   }
 
@@ -196,7 +196,7 @@ export class DeltaIndex implements Index {
   }
 
   /** The filter over the base and over the items beside it, both counting the matches of the whole catalogue. */
-  async #masks(filter: Filter): Promise<{ base: BlockMask; delta: BlockMask }> {
+  async masks(filter: Filter): Promise<{ base: BlockMask; delta: BlockMask }> {
     const columns = await this.#twoColumns();
     const { numItems } = this.manifest;
     const split = Math.ceil(this.base.manifest.numItems / BLOCK);
@@ -215,7 +215,7 @@ export class DeltaIndex implements Index {
     const inBase = selected(masks.base, this.base.manifest.numItems);
     const beside = selected(masks.delta, this.delta.manifest.numItems);
     if (inBase === undefined || beside === undefined) return undefined;
-    return { base: inBase.filter((ordinal) => !this.#map.isRemoved(ordinal)), delta: beside };
+    return { base: inBase.filter((ordinal) => !this.map.isRemoved(ordinal)), delta: beside };
   }
 
   #countCells(few: { base: readonly number[]; delta: readonly number[] }): number {
@@ -241,7 +241,7 @@ export class DeltaIndex implements Index {
   /** Asks each part for its own of the ordinals and puts the answers into the order asked. */
   async #split<T>(ordinals: ArrayLike<number>, ask: (part: PqIndex, ordinals: number[]) => Promise<T[]>): Promise<T[]> {
     checkOrdinals(ordinals, this.manifest.numItems);
-    const places = Array.from(ordinals, (ordinal) => this.#map.placeOf(ordinal));
+    const places = Array.from(ordinals, (ordinal) => this.map.placeOf(ordinal));
     const of = (isDelta: boolean): number[] =>
       places.filter((place) => place.isDelta === isDelta).map(({ ordinal }) => ordinal);
     const inBase = (await ask(this.base, of(false))).values();

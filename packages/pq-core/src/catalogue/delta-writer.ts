@@ -1,6 +1,6 @@
 import { checkAssignments, checkCodes } from "../codebook/codes.ts";
 import { check, INPUT, rangeError, typeError } from "../errors.ts";
-import { type Artifact, type ArtifactInput, addItems, ChunkList } from "../format/artifact-writer.ts";
+import { type Artifact, addItems, ChunkList } from "../format/artifact-writer.ts";
 import { writeDeltaPayload } from "../format/delta-chunk.ts";
 import { compareIds, type ItemId, idTypeOf, normalizeId } from "../format/ids.ts";
 import { sealManifest } from "../format/manifest-file.ts";
@@ -13,7 +13,7 @@ export interface CatalogueChanges {
   /**
    * New items, and the whole new state of items whose id is there already: what the index has of its items, of these.
    */
-  readonly items?: Pick<ArtifactInput, "assignments" | "codes" | "ids" | "fields" | "facets" | "numbers"> | undefined;
+  readonly items?: ItemRows | undefined;
   readonly remove?: readonly ItemId[] | undefined;
 }
 
@@ -81,7 +81,7 @@ export async function writeDelta(index: Index, changes: CatalogueChanges): Promi
 
 /** The given items with every member that the base's items have, and no other. */
 function rowsOf(items: NonNullable<CatalogueChanges["items"]>, base: PqIndex): ItemRows {
-  const { idType, hasFields, chunks } = base.manifest;
+  const { idType, hasFields, chunks, words } = base.manifest;
   if (idTypeOf(items.ids) !== idType) throw typeError("ids", `ids of type ${idType}, as the index has`, items.ids);
   const hasFilters = chunks.some(({ kind }) => kind === "filters");
   checkRowLimits(items);
@@ -91,6 +91,7 @@ function rowsOf(items: NonNullable<CatalogueChanges["items"]>, base: PqIndex): I
     ["fields", hasFields, items.fields],
     ["facets", hasFilters, items.facets],
     ["numbers", hasFilters, items.numbers],
+    ["words", words !== undefined, items.words],
   ] as const) {
     if (wanted !== (got !== undefined))
       throw typeError(name, wanted ? "a value, since the index has them" : "nothing, since the index has none", got);

@@ -6,9 +6,10 @@ import type { Manifest } from "../format/manifest.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import { type Index, PqIndex } from "../search/pq-index.ts";
 import { DeltaIndex } from "./delta-index.ts";
+import { joinArrays, joinWords, readWordRows } from "./word-rows.ts";
 
 /** All that an artifact keeps of its items, one element or row per item. */
-export type ItemRows = Pick<ArtifactInput, "assignments" | "codes" | "ids" | "fields" | "facets" | "numbers">;
+export type ItemRows = Pick<ArtifactInput, "assignments" | "codes" | "ids" | "fields" | "facets" | "numbers" | "words">;
 
 /** The parts of an index that `openArtifact` gave. */
 export function partsOf(index: Index): { base: PqIndex; delta: PqIndex | undefined; removed: Uint32Array } {
@@ -25,7 +26,7 @@ export function toIds(ids: readonly ItemId[], type: "string" | "u32" | "u64"): I
 
 /** Reads items back as they were written. */
 export async function readRows(part: PqIndex, ordinals: Uint32Array): Promise<ItemRows> {
-  const { idType, hasFields, chunks, numItems } = part.manifest;
+  const { idType, hasFields, chunks, numItems, words } = part.manifest;
   const items = await part.items(ordinals);
   const hasFilters = chunks.some(({ kind }) => kind === "filters");
   return {
@@ -35,6 +36,7 @@ export async function readRows(part: PqIndex, ordinals: Uint32Array): Promise<It
       idType,
     ),
     ...(hasFields ? { fields: items.map(({ fields }) => fields!) } : {}),
+    ...(words === undefined ? {} : { words: await readWordRows(part, ordinals) }),
     ...(hasFilters ? readValues(await part.columns(), numItems, ordinals) : {}),
   };
 }
@@ -72,14 +74,8 @@ export function joinRows(a: ItemRows, b: ItemRows, idType: "string" | "u32" | "u
     fields: both(a.fields, b.fields, (x, y) => [...x, ...y]),
     facets: both(a.facets, b.facets, (x, y) => columns(x, y)),
     numbers: both(a.numbers, b.numbers, (x, y) => columns(x, y)),
+    words: both(a.words, b.words, joinWords),
   };
-}
-
-function joinArrays<T extends Uint8Array | Uint32Array>(a: T, b: T): T {
-  const all = new (a.constructor as new (length: number) => T)(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }
 
 /** (numItems) 0, 1, 2, … */

@@ -1,7 +1,7 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { checkAssignments, checkCodes, type EncodedVectors } from "../codebook/codes.ts";
 import { decodeRotated } from "../codebook/decode.ts";
-import { checkInteger, checkLength, rangeError } from "../errors.ts";
+import { checkInteger, checkLength, rangeError, typeError } from "../errors.ts";
 import { blockBytes, countBlocks, hasTerms, packBlocks, type TermRange } from "../kernel/blocks.ts";
 import { type ArtifactChunk, type ChunkEntry, sealChunk } from "./chunk.ts";
 import { writeCodebook } from "./codebook-chunk.ts";
@@ -11,11 +11,12 @@ import { idColumn } from "./id-column.ts";
 import { type ItemIds, idTypeOf } from "./ids.ts";
 import { type ListOrder, orderByList } from "./inverted-lists.ts";
 import { type ItemFields, writeItemPages } from "./item-pages.ts";
-import type { ItemWords, WordFacts } from "./item-words.ts";
+import { checkWordFacts, type ItemWords, type WordFacts } from "./item-words.ts";
 import { writeLookupPages } from "./lookup-pages.ts";
 import type { Manifest } from "./manifest.ts";
 import { sealManifest } from "./manifest-file.ts";
 import { checkNameLimits, checkRowLimits } from "./row-limits.ts";
+import { writeWords } from "./words-writer.ts";
 
 /** Everything `writeArtifact` needs. */
 export interface ArtifactInput extends EncodedVectors {
@@ -40,7 +41,7 @@ export interface ArtifactInput extends EncodedVectors {
   readonly defaultNprobe?: number | undefined;
   /** Bytes of one lists chunk, at most 8 MiB; default 4 MiB, beyond 32 MiB of lists 64 KiB or a 4096th of them. */
   readonly listChunkBytes?: number | undefined;
-  /** Upper limit of one items chunk in bytes; default 256 KiB. */
+  /** Upper limit of one items chunk in bytes, and of one of postings but for long lists; default 256 KiB, 128 KiB. */
   readonly itemChunkBytes?: number | undefined;
 }
 
@@ -103,7 +104,14 @@ export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
 
 /** The same of items that an index has already: those beyond the limits of today stay in it. */
 export async function writeRows(input: ArtifactInput): Promise<Artifact> {
-  const { codebook } = input;
+  const { codebook, words, wordFacts } = input;
+  if ((words === undefined) !== (wordFacts === undefined))
+    throw typeError(
+      "wordFacts",
+      words === undefined ? "nothing without words" : "a value, since there are words",
+      wordFacts,
+    );
+  if (wordFacts !== undefined) checkWordFacts("wordFacts", wordFacts);
   const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
   checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
   const list = new ChunkList();
@@ -122,12 +130,32 @@ export async function writeRows(input: ArtifactInput): Promise<Artifact> {
       idType: idTypeOf(input.ids),
       hasFields: input.fields !== undefined,
       defaultNprobe,
+      ...(wordFacts === undefined ? {} : { words: factsInOrder(wordFacts) }),
       chunks: list.entries,
       ...(input.training === undefined ? {} : { training: input.training }),
     },
     input.previousVersion,
   );
   return { version: manifest.version, manifest, manifestBytes, chunks: list.chunks };
+}
+
+/**
+ * The same artifact with words that count for something else: they are chosen by searching what was written. No chunk
+ * changes.
+ *
+ * @throws TypeError for an artifact without words; TypeError or RangeError for facts that cannot be
+ */
+export async function withWordFacts<T extends Artifact>(artifact: T, facts: WordFacts): Promise<T> {
+  const { format, formatVersion, version, previousVersion, checksum, ...content } = artifact.manifest;
+  if (content.words === undefined) throw typeError("artifact", "an artifact with words", artifact);
+  checkWordFacts("facts", facts);
+  const sealed = await sealManifest({ ...content, words: factsInOrder(facts) }, previousVersion);
+  return { ...artifact, ...sealed, version: sealed.manifest.version };
+}
+
+/** Equal facts are equal bytes. */
+function factsInOrder({ rules, dense, words, near }: WordFacts): WordFacts {
+  return { rules, dense, words, ...(near === undefined ? {} : { near }) };
 }
 
 function defaultListChunkBytes(codebook: Codebook, n: number): number {
@@ -182,6 +210,11 @@ export async function addItems(
   }
   if (input.facets !== undefined || input.numbers !== undefined) {
     await list.addParts("filters", writeFilters(input.facets ?? {}, input.numbers ?? {}, order));
+  }
+  if (input.words !== undefined) {
+    const { payload, pages } = writeWords(input.words, order, itemChunkBytes - HEADER_BYTES);
+    await list.addParts("words", payload);
+    for (const page of pages) await list.add("postings", page.payload, page.first, page.count);
   }
 }
 

@@ -1,3 +1,4 @@
+import { addTo } from "../group.ts";
 import { mapLimited } from "../limited.ts";
 import { partition } from "../sorted.ts";
 import { type ChunkEntry, openChunk } from "./chunk.ts";
@@ -121,6 +122,36 @@ export const MAX_FETCHES = 6;
 /** The chunk that covers `position`; entries cover 0 … total without a gap. */
 export function covering(entries: readonly NumberedEntry[], position: number): NumberedEntry {
   return entries[partition(entries.length, (i) => entries[i]!.entry.first <= position) - 1]!;
+}
+
+/**
+ * Reads the pages that n things lie on. Each page is read, used and let go: a thousand results of a large index may lie
+ * on as many pages.
+ *
+ * @param pageOf undefined for what lies nowhere
+ * @param take uses a page; `places` says which of the n lie on it
+ */
+export function readPages(
+  cache: ChunkCache,
+  n: number,
+  pageOf: (i: number) => NumberedEntry | undefined,
+  take: (page: NumberedEntry, payload: Uint8Array, places: readonly number[]) => void,
+): Promise<unknown> | undefined {
+  const wanted = new Map<NumberedEntry, number[]>();
+  for (let i = 0; i < n; i++) {
+    const page = pageOf(i);
+    if (page !== undefined) addTo(wanted, page, i);
+  }
+  const missing: [NumberedEntry, number[]][] = [];
+  for (const [page, places] of wanted) {
+    const payload = cache.peek(page);
+    if (payload === undefined) missing.push([page, places]);
+    else take(page, payload, places);
+  }
+  if (missing.length === 0) return undefined;
+  return mapLimited(missing, MAX_FETCHES, ([page, places]) =>
+    cache.read(page, (payload) => take(page, payload, places)),
+  );
 }
 
 /** One payload from the parts of a kind: chunks written by `addParts`. */

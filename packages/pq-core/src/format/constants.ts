@@ -27,5 +27,7 @@ export const KIND_NUMBERS = {
   refine: 6,
   "query-tower": 7,
   delta: 8,
+  words: 9,
+  postings: 10,
 } as const;
 export type ChunkKind = keyof typeof KIND_NUMBERS;

@@ -1,3 +1,8 @@
+import { type Blame, check, checkInteger } from "../errors.ts";
+
+/** Of UTF-8: words and codes are short, and what a reader allocates for a term has a bound. */
+export const MAX_TERM_BYTES = 128;
+
 /** What the words of an index need beside postings: by which rules they were read, and what they count for. */
 export interface WordFacts {
   /** Rules by which texts were cut into terms; a reader asks by the same ones. */
@@ -15,7 +20,7 @@ export interface WordFacts {
 
 /** The words of items, as a writer takes them and a reader gives them back: a list of terms for each item. */
 export interface ItemWords {
-  /** Distinct terms, in any order. */
+  /** Distinct terms of 1 to 128 bytes of UTF-8, in any order. */
   readonly terms: readonly string[];
   /** (n + 1) where the list of each item starts in `numbers` and `impacts`. */
   readonly offsets: Uint32Array;
@@ -25,6 +30,17 @@ export interface ItemWords {
   readonly impacts: Uint8Array;
   /** (n + 1) where the names of each item start in `names`. */
   readonly nameOffsets: Uint32Array;
-  /** Hashes of what an item is called: a query with such a hash may be its name. */
+  /** Hashes of what an item is called: a query with such a hash may be its name. One that comes twice counts once. */
   readonly names: Uint32Array;
+}
+
+/** Throws unless words count for something, by rules that have a number. */
+export function checkWordFacts(name: string, facts: WordFacts, blame?: Blame): void {
+  checkInteger(`${name}.rules`, facts?.rules, 1, 0xffff_ffff, blame);
+  const { dense, words, near = [0, 1] } = facts;
+  const isWeight = (weight: unknown): boolean => Number.isFinite(weight) && (weight as number) >= 0;
+  const are = isWeight(dense) && isWeight(words) && dense + words > 0;
+  check(are, name, "weights from 0, not both 0", `${dense}, ${words}`, blame);
+  const isNear = Array.isArray(near) && near.length === 2 && near.every(Number.isFinite) && near[0] < near[1];
+  check(isNear, `${name}.near`, "two numbers, ascending", near, blame);
 }

@@ -59,9 +59,9 @@ export function viewsOf(manifest: Manifest): ManifestViews {
   };
 }
 
-/** Equal for two versions whose items lie in the same base: all that reading the base depends on. */
+/** Equal for two versions whose items lie in the same base: all that reading the base depends on, as its chunks are. */
 export function baseIdentity(manifest: Manifest): string {
   const { base } = viewsOf(manifest);
-  const { version, previousVersion, training, checksum, defaultNprobe, ...rest } = base;
+  const { version, previousVersion, training, checksum, defaultNprobe, words, ...rest } = base;
   return JSON.stringify(rest);
 }

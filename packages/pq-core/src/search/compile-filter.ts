@@ -4,6 +4,11 @@ import type { BlockMask } from "./masks.ts";
 
 const MAX_DEPTH = 32;
 
+/** A filter that code made: a mask of the blocks of the index that is searched; of a base, then of what is beside it. */
+export interface MaskFilter {
+  readonly mask: BlockMask;
+}
+
 /**
  * Turns a filter into a mask.
  *
@@ -12,7 +17,7 @@ const MAX_DEPTH = 32;
  * @throws InputError for what is no filter
  */
 export function compileFilter(
-  filter: Filter,
+  filter: Filter | MaskFilter,
   maskOf: (comparison: Comparison) => BlockMask,
   n: number,
   depth = 0,
@@ -39,6 +44,7 @@ export function compileFilter(
     };
     return { atMost: masks.reduce((all, { atMost }) => limit(all, atMost), most), words };
   };
+  if ("mask" in filter) return filter.mask;
   if ("not" in filter) {
     const mask = inner(filter.not);
     return { atMost: n, words: (first, count) => mask.words(first, count).map((word) => ~word) };

@@ -1,16 +1,11 @@
 import { checkInteger } from "../errors.ts";
 import type { ChunkEntry } from "../format/chunk.ts";
-import { type ChunkCache, covering, entriesOf, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
+import { type ChunkCache, covering, entriesOf, type NumberedEntry, readPages } from "../format/chunk-cache.ts";
 import { compareIds, type ItemId, normalizeId } from "../format/ids.ts";
 import { type Item, readItemPage } from "../format/item-pages.ts";
 import { readLookupPage } from "../format/lookup-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { addTo } from "../group.ts";
-import { mapLimited } from "../limited.ts";
 import { partition } from "../sorted.ts";
-
-/** Uses a page; `places` says which of the wanted lie on it. */
-type TakePage = (entry: ChunkEntry, payload: Uint8Array, places: readonly number[]) => void;
 
 /** What lies in pages by ordinal or by id: items and look-up. Fetches a page when something on it is asked for. */
 export class ItemStore {
@@ -33,10 +28,11 @@ export class ItemStore {
     checkOrdinals(ordinals, numItems);
     const items = new Array<Item>(ordinals.length);
     const entries = this.#of("items");
-    await this.#read(
+    await readPages(
+      this.#cache,
       ordinals.length,
       (i) => covering(entries, ordinals[i]!),
-      ({ key, first, count }, payload, places) => {
+      ({ entry: { key, first, count } }, payload, places) => {
         const page = this.#open(payload, () => readItemPage(`chunk ${key}`, payload, count, idType, hasFields));
         for (const i of places) items[i] = page(ordinals[i]! - first);
       },
@@ -55,34 +51,16 @@ export class ItemStore {
     const pages = wanted.map((id) =>
       id === undefined ? -1 : partition(first.length, (page) => compareIds(first[page]!, id) <= 0) - 1,
     );
-    await this.#read(
+    await readPages(
+      this.#cache,
       ids.length,
       (i) => entries[pages[i]!],
-      ({ key, count }, payload, places) => {
+      ({ entry: { key, count } }, payload, places) => {
         const find = this.#open(payload, () => readLookupPage(`chunk ${key}`, payload, count, idType, numItems));
         for (const i of places) found[i] = find(wanted[i]!);
       },
     );
     return found;
-  }
-
-  /** Each page is read, used and let go: a thousand results of a large index may lie on as many pages. */
-  #read(n: number, pageOf: (i: number) => NumberedEntry | undefined, take: TakePage): Promise<unknown> | undefined {
-    const wanted = new Map<NumberedEntry, number[]>();
-    for (let i = 0; i < n; i++) {
-      const page = pageOf(i);
-      if (page !== undefined) addTo(wanted, page, i);
-    }
-    const missing: [NumberedEntry, number[]][] = [];
-    for (const [page, places] of wanted) {
-      const payload = this.#cache.peek(page);
-      if (payload === undefined) missing.push([page, places]);
-      else take(page.entry, payload, places);
-    }
-    if (missing.length === 0) return undefined;
-    return mapLimited(missing, MAX_FETCHES, ([page, places]) =>
-      this.#cache.read(page, (payload) => take(page.entry, payload, places)),
-    );
   }
 
   #of(kind: ChunkEntry["kind"]): readonly NumberedEntry[] {

@@ -11,7 +11,7 @@ import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, codeAt } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
 import { compileFilter } from "./compile-filter.ts";
-import { comparisonMask } from "./filter.ts";
+import { comparisonMask, type Filter } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
@@ -107,8 +107,7 @@ export class PqIndex implements Index {
     const { numItems } = manifest;
     const whole = this.#searchAtOnce(vectors[0]!, resolved);
     if (whole !== undefined) return hasTies(whole.scores) ? this.#settle(whole, whole.ordinals.length, whole) : whole;
-    const columns = filter && (await this.columns());
-    const mask = filter && compileFilter(filter, (leaf) => comparisonMask(leaf, columns!, numItems), numItems);
+    const mask = filter && (await this.mask(filter));
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
     if (!isPlain && mask === undefined && resident !== undefined) {
@@ -254,6 +253,13 @@ export class PqIndex implements Index {
 
   visitCells(probed: Probed): Visit {
     return { visited: visitCells(this.parts.offsets, probed), products: probed.products };
+  }
+
+  /** @throws InputError for what is no filter of this index */
+  async mask(filter: Filter): Promise<BlockMask> {
+    const columns = await this.columns();
+    const { numItems } = this.manifest;
+    return compileFilter(filter, (leaf) => comparisonMask(leaf, columns, numItems), numItems);
   }
 
   /** Facets and numbers of all items, read once. */

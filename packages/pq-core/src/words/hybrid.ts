@@ -1,29 +1,18 @@
+import { check, INPUT } from "../errors.ts";
+import type { Filter } from "../search/filter.ts";
 import type { Merge } from "../search/merge.ts";
-import type { SearchOptions, SearchResult } from "../search/options.ts";
+import { resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "../search/options.ts";
 import type { Index } from "../search/pq-index.ts";
-import type { Words } from "./words.ts";
+import { settleTies, takeBest } from "../search/ties.ts";
+import { type Places, placesOf } from "./places.ts";
+import type { WordQuery } from "./query.ts";
+import { scoreItems } from "./score-items.ts";
+import { AskedWords, Scratch } from "./share.ts";
+import { passing, wordFilter } from "./within.ts";
+import type { Postings, Words } from "./words.ts";
 
 /** Which scores order the results: both, that by codes alone, or that by words alone. */
 export type Mode = "hybrid" | "dense" | "words";
-
-/** A term that would do for a word of the query. */
-export interface Alternative {
-  readonly term: string;
-  /** Above 0, at most 1: what finding it is worth beside finding the word itself. */
-  readonly likeness: number;
-}
-
-/** A query as words. */
-export interface WordQuery {
-  /** Each word that was asked for, with all terms that would do for it; none where nothing like it is known. */
-  readonly words: readonly { readonly alternatives: readonly Alternative[] }[];
-  /** Of each of these lists, an item must have one term. */
-  readonly required: readonly (readonly string[])[];
-  /** Terms that an item must not have. */
-  readonly excluded: readonly string[];
-  /** Ordinals of items whose name was asked for, ascending. They come first. */
-  readonly named: Uint32Array;
-}
 
 /** Query vectors and how their scores merge. */
 export interface DenseQuery {
@@ -58,18 +47,135 @@ export interface HybridResult extends SearchResult {
   readonly named: Uint8Array;
 }
 
+/** Candidates of either side, at least. */
+const MIN_CANDIDATES = 30;
+/** A name of more items than these names none: only candidates are put first for it. */
+const MAX_NAMED = 1024;
+
+const SCRATCH = new WeakMap<Words, Scratch>();
+
 /**
- * Searches by codes and by words at once: the best of each side, scored by both.
+ * Searches by codes and by words at once: the best of each side, scored by both. A side that counts for nothing gives
+ * no candidates. Without query vectors words count alone, and without words the codes. With the mode "dense" names do
+ * not count.
  *
- * @param dense undefined where nothing of the query has a vector; then words alone count
+ * @param dense undefined where nothing of the query has a vector
  * @throws InputError naming the option
  */
 export async function searchHybrid(
-  _index: Index,
-  _words: Words,
-  _dense: DenseQuery | undefined,
-  _query: WordQuery,
-  _options: HybridOptions = {},
+  index: Index,
+  words: Words,
+  dense: DenseQuery | undefined,
+  query: WordQuery,
+  options: HybridOptions = {},
 ): Promise<HybridResult> {
-  throw new Error("not built yet");
+  const { mode = "hybrid", weights: given, ...rest } = options;
+  check(["hybrid", "dense", "words"].includes(mode), "mode", "hybrid, dense or words", mode, INPUT);
+  const { vectors = [], merge = { by: "max" } } = dense ?? {};
+  const { k } = resolveOptions({ ...rest, merge }, index.manifest, Math.max(1, vectors.length));
+  const queries = vectors.length === 0 ? [] : resolveQueries(index.codebook, vectors);
+  const weights = weightsOf(mode, given ?? words.facts, queries.length > 0, query.words.length > 0);
+  const places = placesOf(index);
+  const postingsOf = await readPostings(words, query);
+  const asked = new AskedWords(words.numItems, query, postingsOf);
+  const filter = joinFilters(rest.filter, requirements(places, query, postingsOf));
+  const passes = await passing(index, places, { filter, exclude: rest.exclude });
+  const most = Math.max(MIN_CANDIDATES, k);
+
+  let counts = { listsProbed: 0, codesScanned: 0 };
+  const scores = new Map<number, number>();
+  if (queries.length > 0 && weights.dense > 0) {
+    const { ordinals, scores: found, ...spent } = await index.search(vectors, { ...rest, k: most, filter, merge });
+    counts = spent;
+    for (let i = 0; i < ordinals.length; i++) scores.set(ordinals[i]!, found[i]!);
+  }
+  const isNamed = new Set(mode === "dense" ? [] : query.named);
+  const named =
+    isNamed.size > MAX_NAMED
+      ? []
+      : query.named.filter((ordinal) => isNamed.has(ordinal) && (passes?.(ordinal) ?? true));
+  const candidates = asked.candidates(
+    weights.words > 0 ? most : 0,
+    [...scores.keys(), ...named],
+    scratchOf(words),
+    passes,
+  );
+  const missing = candidates.ordinals.filter((ordinal) => !scores.has(ordinal));
+  if (queries.length > 0 && missing.length > 0) {
+    const found = await scoreItems(places, queries, merge, missing);
+    for (let i = 0; i < missing.length; i++) scores.set(missing[i]!, found[i]!);
+    counts = { ...counts, codesScanned: counts.codesScanned + missing.length };
+  }
+
+  const temperature = merge.by === "sumExp" ? merge.temperature : 1;
+  const total = (ordinal: number, i: number): number => {
+    const byCodes = weights.dense === 0 ? 0 : (weights.dense * scores.get(ordinal)!) / temperature;
+    const byName = isNamed.has(ordinal) ? 2 * weights.dense + weights.words : 0;
+    return Math.fround(byCodes + weights.words * candidates.shares[i]! + byName);
+  };
+  const list = takeBest(
+    k,
+    Array.from(candidates.ordinals, (ordinal, i) => [ordinal, total(ordinal, i)] as const),
+  );
+  const ranking = await settleTies(
+    list,
+    k,
+    (ordinal) => places.cellOf(ordinal),
+    (ordinals) => index.items(ordinals),
+  );
+  return {
+    ...ranking,
+    ...counts,
+    ...asked.sharesOf(ranking.ordinals),
+    dense: Float32Array.from(ranking.ordinals, (ordinal) => scores.get(ordinal) ?? Number.NaN),
+    named: Uint8Array.from(ranking.ordinals, (ordinal) => Number(isNamed.has(ordinal))),
+  };
+}
+
+/** What each side counts for. */
+function weightsOf(
+  mode: Mode,
+  { dense, words }: { readonly dense: number; readonly words: number },
+  hasVectors: boolean,
+  hasWords: boolean,
+): { readonly dense: number; readonly words: number } {
+  if (mode === "dense" || (mode === "hybrid" && hasVectors && !hasWords)) return { dense: 1, words: 0 };
+  if (mode === "words" || !hasVectors) return { dense: 0, words: 1 };
+  return { dense, words };
+}
+
+/** Reads the postings of all terms that a query has, each once. */
+async function readPostings(
+  words: Words,
+  { words: asked, required, excluded }: WordQuery,
+): Promise<(term: string) => Postings | undefined> {
+  const alternatives = asked.flatMap((word) => word.alternatives.map(({ term }) => term));
+  const terms = [...new Set([...alternatives, ...required.flat(), ...excluded])];
+  const postings = await words.postings(terms);
+  const found = new Map(terms.map((term, i) => [term, postings[i]]));
+  return (term) => found.get(term);
+}
+
+/** What required and excluded words ask of an item. */
+function requirements(
+  places: Places,
+  { required, excluded }: WordQuery,
+  postingsOf: (term: string) => Postings | undefined,
+): Filter | undefined {
+  const ordinalsOf = (terms: readonly string[]): Uint32Array[] =>
+    terms.flatMap((term) => postingsOf(term)?.all().ordinals ?? []);
+  return wordFilter(places, required.map(ordinalsOf), ordinalsOf(excluded));
+}
+
+function joinFilters(a: Filter | undefined, b: Filter | undefined): Filter | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : { and: [a, b] };
+}
+
+function scratchOf(words: Words): Scratch {
+  let scratch = SCRATCH.get(words);
+  if (scratch === undefined) {
+    scratch = new Scratch(words.numItems);
+    SCRATCH.set(words, scratch);
+  }
+  return scratch;
 }

@@ -5,12 +5,11 @@
  */
 export type { ItemWords, WordFacts } from "../format/item-words.ts";
 export {
-  type Alternative,
   type DenseQuery,
   type HybridOptions,
   type HybridResult,
   type Mode,
   searchHybrid,
-  type WordQuery,
 } from "./hybrid.ts";
+export type { Alternative, WordQuery } from "./query.ts";
 export { type NearTerm, openWords, type Postings, type Words } from "./words.ts";

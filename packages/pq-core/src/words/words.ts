@@ -1,18 +1,21 @@
 import type { WordFacts } from "../format/item-words.ts";
 import type { Index } from "../search/pq-index.ts";
+import { byCount, byLikeness, type CountedTerm, Matcher, mostFrequent } from "./near.ts";
+import { openWordPart, type PostingList, type WordPart } from "./part.ts";
+import { type Places, placesOf } from "./places.ts";
 
 /** A term that is like a word: itself, or another spelling or form of it. */
 export interface NearTerm {
   readonly term: string;
   /** 1 for the word itself, else below. */
   readonly likeness: number;
-  /** One edit away: a letter more, less or another, or two that changed places. */
+  /** One edit away: a letter more, less or another, or two neighbours that changed places. */
   readonly isEdit: boolean;
 }
 
 /** The items that have a term; ordinals are those of the catalogue. */
 export interface Postings {
-  /** How many items have it. */
+  /** How many items have it, removed ones of a base still counted. */
   readonly count: number;
   /** All of them: ordinals ascending, and an impact (1 to 15) for each. */
   all(): { readonly ordinals: Uint32Array; readonly impacts: Uint8Array };
@@ -30,9 +33,10 @@ export interface Words {
   /** How many items have a term, removed ones of a base still counted; 0 for an unknown one. */
   count(term: string): number;
   /**
-   * Known terms that are like a word, best first, at most `most`: itself (likeness 1), with `edits` those one edit
-   * away, and those whose 3-grams, with a mark at either end, have a Dice coefficient of at least ½ with its own
-   * (likeness = Dice³).
+   * Known terms that are like a word, best first, at most `most`: itself (likeness 1), and those whose 3-grams, with a
+   * mark at either end and each counted once, have a Dice coefficient of at least ½ with its own (likeness = Dice³, at
+   * most .99). With `edits` and for a word of four letters or more (UTF-16 code units) also those one edit away,
+   * whatever their 3-grams (likeness at least ½). Of equal likeness the more frequent first, then by code point.
    */
   near(word: string, most: number, edits: boolean): readonly NearTerm[];
   /** Known terms that begin with a prefix, most frequent first; ties in code point order. */
@@ -43,11 +47,182 @@ export interface Words {
   postings(terms: readonly string[]): Promise<readonly (Postings | undefined)[]>;
 }
 
+/** Terms whose numbers are remembered: those of a few queries. */
+const MAX_REMEMBERED = 4096;
+
+/** One part of the words: its terms, and what finds them. */
+class Terms {
+  readonly part: WordPart;
+  readonly #matcher: Matcher;
+  /** The same terms are asked for several times in a search. */
+  readonly #numbers = new Map<string, number>();
+
+  constructor(part: WordPart) {
+    this.part = part;
+    this.#matcher = new Matcher(part);
+  }
+
+  /** −1 for an unknown term. */
+  find(term: string): number {
+    let number = this.#numbers.get(term);
+    if (number === undefined) {
+      number = this.part.find(term);
+      if (this.#numbers.size >= MAX_REMEMBERED) this.#numbers.clear();
+      this.#numbers.set(term, number);
+    }
+    return number;
+  }
+
+  count(term: string): number {
+    return this.part.vocabulary.counts[this.find(term)] ?? 0;
+  }
+
+  near(word: string, edits: boolean): CountedTerm[] {
+    return this.#matcher.near(word, edits);
+  }
+
+  async postings(terms: readonly string[]): Promise<(PostingList | undefined)[]> {
+    const numbers = terms.map((term) => this.find(term));
+    const lists = (await this.part.postings(numbers.filter((number) => number >= 0))).values();
+    return numbers.map((number) => (number < 0 ? undefined : lists.next().value));
+  }
+}
+
+/** The words of a base, and of the items beside it. */
+class IndexWords implements Words {
+  readonly facts: WordFacts;
+  readonly numItems: number;
+  readonly #base: Terms;
+  readonly #beside: Terms | undefined;
+  readonly #places: Places;
+
+  constructor(index: Index, facts: WordFacts, base: Terms, beside: Terms | undefined) {
+    this.facts = facts;
+    this.numItems = index.manifest.numItems;
+    this.#base = base;
+    this.#beside = beside;
+    this.#places = placesOf(index);
+  }
+
+  get numTerms(): number {
+    const { part } = this.#base;
+    const beside = this.#beside?.part;
+    let numTerms = part.numTerms;
+    for (let t = 0; t < (beside?.numTerms ?? 0); t++) if (part.find(beside!.termAt(t)) < 0) numTerms++;
+    return numTerms;
+  }
+
+  count(term: string): number {
+    return this.#base.count(term) + (this.#beside?.count(term) ?? 0);
+  }
+
+  near(word: string, most: number, edits: boolean): readonly NearTerm[] {
+    const found = this.#base.near(word, edits);
+    const beside = this.#beside?.near(word, edits) ?? [];
+    if (beside.length === 0) return found.slice(0, most);
+    const terms = new Map([...found, ...beside].map((term) => [term.term, { ...term, count: this.count(term.term) }]));
+    return [...terms.values()].sort(byLikeness).slice(0, most);
+  }
+
+  completions(prefix: string, most: number): readonly string[] {
+    const { part } = this.#base;
+    const { from, to } = part.range(prefix);
+    // What is beside the base can only raise a term: no other one of the base comes in.
+    const terms = new Set(mostFrequent(part.vocabulary.counts, from, to, most).map((t) => part.termAt(t)));
+    if (this.#beside !== undefined) {
+      const range = this.#beside.part.range(prefix);
+      for (let t = range.from; t < range.to; t++) terms.add(this.#beside.part.termAt(t));
+    }
+    const counted = Array.from(terms, (term) => ({ term, count: this.count(term) }));
+    const sorted = counted.sort(byCount).slice(0, most);
+    return sorted.map(({ term }) => term);
+  }
+
+  named(hash: number): Uint32Array {
+    const { part } = this.#base;
+    if (this.#places.isPlain) return part.named(hash);
+    const own = part.named(hash).slice();
+    const n = this.#places.toCatalogue(0, own, new Uint8Array(own.length));
+    const beside = this.#beside?.part.named(hash).slice() ?? new Uint32Array(0);
+    this.#places.toCatalogue(1, beside, new Uint8Array(beside.length));
+    return Uint32Array.from([...own.subarray(0, n), ...beside]).sort();
+  }
+
+  async postings(terms: readonly string[]): Promise<readonly (Postings | undefined)[]> {
+    const base = await this.#base.postings(terms);
+    if (this.#places.isPlain) return base;
+    const beside = (await this.#beside?.postings(terms)) ?? [];
+    return base.map((list, i) => {
+      if (list === undefined && beside[i] === undefined) return undefined;
+      return new TwoLists(this.#places, [list, beside[i]]);
+    });
+  }
+}
+
+/** Postings of a term in both parts, as the one list that they are in the catalogue. */
+class TwoLists implements Postings {
+  readonly count: number;
+  readonly #places: Places;
+  readonly #lists: readonly (PostingList | undefined)[];
+
+  constructor(places: Places, lists: readonly (PostingList | undefined)[]) {
+    this.#places = places;
+    this.#lists = lists;
+    this.count = lists.reduce((sum, list) => sum + (list?.count ?? 0), 0);
+  }
+
+  all(): { readonly ordinals: Uint32Array; readonly impacts: Uint8Array } {
+    const [base, beside] = this.#lists.map((list, p) => {
+      if (list === undefined) return undefined;
+      const { ordinals, impacts } = list.all();
+      const n = this.#places.toCatalogue(p, ordinals, impacts);
+      return { ordinals: ordinals.subarray(0, n), impacts: impacts.subarray(0, n) };
+    });
+    if (base === undefined || beside === undefined) return (base ?? beside)!;
+    const n = base.ordinals.length + beside.ordinals.length;
+    const all = { ordinals: new Uint32Array(n), impacts: new Uint8Array(n) };
+    for (let i = 0, b = 0, d = 0; i < n; i++) {
+      const isBeside = b === base.ordinals.length || beside.ordinals[d]! < base.ordinals[b]!;
+      const from = isBeside ? beside : base;
+      const at = isBeside ? d++ : b++;
+      all.ordinals[i] = from.ordinals[at]!;
+      all.impacts[i] = from.impacts[at]!;
+    }
+    return all;
+  }
+
+  at(ordinals: Uint32Array): Uint8Array {
+    const impacts = new Uint8Array(ordinals.length);
+    for (const [p, { ordinals: own, from }] of this.#places.stored(ordinals).entries()) {
+      const found = this.#lists[p]?.at(own);
+      if (found !== undefined) for (let i = 0; i < own.length; i++) impacts[from[i]!] = found[i]!;
+    }
+    return impacts;
+  }
+}
+
+const TERMS = new WeakMap<WordPart, Terms>();
+
+/** What finds terms stays with a part, whatever is beside it. */
+function termsOf(part: WordPart): Terms {
+  let terms = TERMS.get(part);
+  if (terms === undefined) {
+    terms = new Terms(part);
+    TERMS.set(part, terms);
+  }
+  return terms;
+}
+
 /**
  * The words of an index; undefined where it has none.
  *
  * @throws FormatError when a chunk does not keep to the format
  */
-export async function openWords(_index: Index): Promise<Words | undefined> {
-  throw new Error("not built yet");
+export async function openWords(index: Index): Promise<Words | undefined> {
+  const { words: facts } = index.manifest;
+  const [base, beside] = placesOf(index).parts;
+  const ofBase = await openWordPart(base!);
+  if (facts === undefined || ofBase === undefined) return undefined;
+  const ofBeside = beside && (await openWordPart(beside));
+  return new IndexWords(index, facts, termsOf(ofBase), ofBeside && termsOf(ofBeside));
 }

@@ -16,10 +16,10 @@ const PICTURE =
   "[0-9#*]\\u20e3|\\p{Regional_Indicator}{2}|\\u{1f3f4}[\\u{e0030}-\\u{e007a}]+\\u{e007f}" +
   "|\\p{Extended_Pictographic}\\p{Emoji_Modifier}?(?:\\u200d\\p{Extended_Pictographic}\\p{Emoji_Modifier}?)*" +
   "|\\p{Emoji_Modifier}";
-const SYLLABLES =
+export const SYLLABLES =
   "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\u3006\\u3031-\\u3035\\u303c\\u30fc";
 /** Scripts without blanks whose characters are letters all the same. */
-const UNSPACED = "\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}";
+export const UNSPACED = "\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}";
 /** Alphabets that one word may mix, as in "µm", with the letters and digits that all scripts share. */
 const ALPHABETS = "\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}";
 const SHARED = "\\p{Script=Common}\\p{Script=Inherited}";
@@ -47,16 +47,21 @@ const HAS_SIGNS = /[a-z](?:#|\+\+)/;
 const BORDER = new RegExp(`(?<=[${SYLLABLES}${UNSPACED}])(?=[a-z])|(?<=[#+])(?=[${SYLLABLES}${UNSPACED}])`, "gu");
 
 // neighbours across the border of two writings make no pair: whether a blank stands there means nothing
-const COMPANY = { spaced: 0, syllabic: 1, unspaced: 2 };
+export const COMPANY = { spaced: 0, syllabic: 1, unspaced: 2 };
 
 const SIGNS = /(?:\+\+|#)$/;
 const BLACK_FLAG = "\u{1f3f4}";
 const JOINER = "\u200d";
 
 export const readByV2: Rules = (text, maxChars) => {
-  if (IS_ASCII.test(text)) return (firstPoints(text, maxChars).toLowerCase().match(ASCII_WORD) ?? []).map(plain);
+  const isAscii = IS_ASCII.test(text);
+  return readVisible(firstPoints(isAscii ? text.toLowerCase() : visibleText(text), maxChars), isAscii);
+};
+
+/** The words of what `visibleText` gave. */
+export function readVisible(visible: string, isAscii: boolean = IS_ASCII.test(visible)): Word[] {
+  if (isAscii) return (visible.match(ASCII_WORD) ?? []).map(plain);
   const found: Word[] = [];
-  let visible = firstPoints(visibleText(text), maxChars);
   if (HAS_SIGNS.test(visible)) visible = visible.replace(BORDER, " ");
   // one by one: a text without blanks may have more pieces than a call may have arguments
   for (const word of visible.match(WORD_OR_PICTURE) ?? []) {
@@ -66,7 +71,7 @@ export const readByV2: Rules = (text, maxChars) => {
     else for (const part of word.match(PIECE)!) found.push(piece(part));
   }
   return found;
-};
+}
 
 function piece(word: string): Word {
   if (IS_ASCII.test(word)) return plain(word);

@@ -11,6 +11,8 @@ import type { Dataset, RawData } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
+import type { WeightsChoice } from "../words/weights.ts";
+import { indexWords, weighWords } from "./index-words.ts";
 import type { TrainedItemTower } from "./item-tower-file.ts";
 import { type FittedPartition, fitPartition } from "./partition.ts";
 import { queryMoments } from "./query-moments.ts";
@@ -31,6 +33,8 @@ export interface ExportedModel {
   readonly itemTower: TrainedItemTower;
   /** Largest difference of a component between the exported query tower and TensorFlow.js, over the checked queries. */
   readonly towerDifference: number;
+  /** What words and codes were weighed by; undefined for an index without words. */
+  readonly weights: WeightsChoice | undefined;
 }
 
 /** Query vectors whose second moments say which errors of a code matter. */
@@ -69,6 +73,7 @@ export async function exportModel(
   filterColumns: FilterColumns,
   facts: Record<string, unknown>,
   startProgress: ProgressStarter = silentProgress,
+  say: (line: string) => void = () => undefined,
 ): Promise<ExportedModel> {
   const { model, layer } = trained;
   const count = dataset.ids.length;
@@ -93,13 +98,15 @@ export async function exportModel(
   model.text.settle();
   const queryTower = await model.queryTower(fitted?.partition);
   const towerDifference = await compareTowers(model, queryTower, dataset, decoded, startProgress);
-  const artifact = await writeArtifact({
+  const words = indexWords(dataset, config, say);
+  const unweighed = await writeArtifact({
     codebook,
     assignments,
     codes,
     ids: [...dataset.ids],
     fields: itemFields(raw.items),
     ...filterColumns,
+    ...(words && { words: words.words, wordFacts: words.wordFacts }),
     queryTower: writeQueryTower(queryTower),
     defaultNprobe: config.index.nprobe,
     training: {
@@ -107,8 +114,16 @@ export async function exportModel(
       towerDifference,
       ...(fitted && { partitionR2: fitted.r2 }),
       fieldKinds: fieldKinds(raw.items),
+      ...(words && { words: words.statistics }),
       config,
     },
   });
-  return { artifact, itemVectors, itemTower: { weights: await model.itemTower(), moments }, towerDifference };
+  const weighed = words && (await weighWords(unweighed, words, dataset, config, say, startProgress));
+  return {
+    artifact: weighed?.artifact ?? unweighed,
+    itemVectors,
+    itemTower: { weights: await model.itemTower(), moments, queries: words?.queries },
+    towerDifference,
+    weights: weighed?.choice,
+  };
 }

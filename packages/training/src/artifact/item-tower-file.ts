@@ -2,34 +2,45 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { FormatError } from "@poeem/pq-core";
 import type { QueryMoments } from "@poeem/pq-core/write";
-import { type ItemTowerWeights, readItemTower, writeItemTower } from "@poeem/towers";
+import { type ItemTowerWeights, readItemTower, type Section, writeItemTower } from "@poeem/towers";
+import { type KeptQueries, packQueries, unpackQueries } from "../words/queries.ts";
 
 /** The trained item tower, inside the index folder, for `poeem encode`. Not published. */
 export const ITEM_TOWER_FILE = BESIDE.itemTower;
 
-/** The item tower, and of an index with score-aware codes what its items' codes were chosen by. */
+/** The item tower, and what else of the training new and changed items need. */
 export interface TrainedItemTower {
   readonly weights: ItemTowerWeights;
+  /** Of an index with score-aware codes: what its items' codes were chosen by. */
   readonly moments?: QueryMoments | undefined;
+  /** Of an index with words: the queries that led to its items, which are a field of them. */
+  readonly queries?: KeptQueries | undefined;
 }
 
 const MOMENTS = "moments";
+const QUERIES = "queries";
 
 /** The file, as `openItemTowerFile` reads it. */
-export function itemTowerBytes({ weights, moments }: TrainedItemTower): Uint8Array {
-  if (!moments) return writeItemTower(weights);
-  return writeItemTower(weights, [{ kind: MOMENTS, settings: {}, arrays: [moments.moments, moments.momentOf] }]);
+export function itemTowerBytes({ weights, moments, queries }: TrainedItemTower): Uint8Array {
+  const others: Section[] = [];
+  if (moments) others.push({ kind: MOMENTS, settings: {}, arrays: [moments.moments, moments.momentOf] });
+  if (queries) others.push({ kind: QUERIES, settings: {}, arrays: packQueries(queries) });
+  return writeItemTower(weights, others);
 }
 
 /** @throws UserError when `bytes` are not what `itemTowerBytes` gave */
 export function openItemTowerFile(file: string, bytes: Uint8Array): TrainedItemTower {
   try {
-    const { weights, others } = readItemTower(bytes, [MOMENTS]);
-    const [moments, momentOf] = others[0]?.arrays ?? [];
-    if (others.length === 0) return { weights };
-    if (!(moments instanceof Float32Array) || !(momentOf instanceof Uint32Array))
-      throw new FormatError("item tower", `"${MOMENTS}" expected f32 and u32, got something else`);
-    return { weights, moments: { moments, momentOf } };
+    const { weights, others } = readItemTower(bytes, [MOMENTS, QUERIES]);
+    const arraysOf = (wanted: string) => others.find(({ kind }) => kind === wanted)?.arrays;
+    const [score, asked] = [arraysOf(MOMENTS), arraysOf(QUERIES)];
+    const [moments, momentOf] = score ?? [];
+    const isScore = moments instanceof Float32Array && momentOf instanceof Uint32Array;
+    if (score && !isScore) throw new FormatError("item tower", `"${MOMENTS}" expected f32 and u32, got something else`);
+    const queries = asked && unpackQueries(asked);
+    if (asked && !queries)
+      throw new FormatError("item tower", `"${QUERIES}" expected texts and lists of them, got something else`);
+    return { weights, ...(isScore && { moments: { moments, momentOf } }), ...(queries && { queries }) };
   } catch (error) {
     throw new UserError(`item tower ${file} is of an earlier release or damaged, train again: ${messageOf(error)}`);
   }

@@ -29,5 +29,10 @@ export const INDEX = z
      * warm-up, and as many as there are centroids.
      */
     bufferSize: positive.optional(),
+    /**
+     * Whether items are found by their words too: those of `items.text`, of the title and of the queries that led to
+     * them in training. Default: where queries are texts.
+     */
+    words: z.boolean().optional(),
   })
   .prefault({});

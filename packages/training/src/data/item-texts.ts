@@ -1,5 +1,5 @@
 import { isBlank } from "./column-values.ts";
-import { type Csr, joinLists, listOf } from "./csr.ts";
+import { type Csr, groupBy, joinLists, listOf } from "./csr.ts";
 import type { ItemTable, QuerySet, RawData, TextColumn } from "./types.ts";
 import { Seen } from "./users.ts";
 
@@ -48,22 +48,19 @@ export function rowsFromEvents(numItems: number, train: QuerySet, queryRows: Csr
 }
 
 /** Visits every training text of every item once, however many users asked it. */
-function eachTextOfItem(numItems: number, train: QuerySet, visit: (item: number, query: number) => void): void {
+export function eachTextOfItem(numItems: number, train: QuerySet, visit: (item: number, query: number) => void): void {
   const numberOf = new Map<string, number>();
-  const queriesOf: number[][] = [];
-  for (let query = 0; query < train.count; query++) {
+  const textOf = Uint32Array.from({ length: train.count }, (_, query) => {
     const text = train.texts[query]!;
-    const number = numberOf.get(text);
-    if (number === undefined) {
-      numberOf.set(text, queriesOf.length);
-      queriesOf.push([query]);
-    } else queriesOf[number]!.push(query);
-  }
+    const number = numberOf.get(text) ?? numberOf.size;
+    if (number === numberOf.size) numberOf.set(text, number);
+    return number;
+  });
+  const byText = groupBy(textOf, numberOf.size);
   const seen = new Seen(numItems);
-  for (const queries of queriesOf) {
+  for (let text = 0; text < numberOf.size; text++) {
     seen.next();
-    for (const query of queries) {
+    for (const query of listOf(byText, text))
       for (const item of listOf(train.relevant, query)) if (seen.add(item)) visit(item, query);
-    }
   }
 }

@@ -12,7 +12,15 @@ export class TextList implements Texts {
   readonly offsets: Uint32Array;
   readonly bytes: Buffer;
 
-  constructor(texts: Texts) {
+  /** @param texts or what another list has of them */
+  constructor(texts: Texts | { readonly offsets: Uint32Array; readonly bytes: Uint8Array }) {
+    if ("bytes" in texts) {
+      const { offsets, bytes } = texts;
+      this.length = offsets.length - 1;
+      this.offsets = offsets;
+      this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      return;
+    }
     this.length = texts.length;
     this.offsets = new Uint32Array(texts.length + 1);
     let end = 0;

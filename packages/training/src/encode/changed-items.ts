@@ -9,6 +9,7 @@ import { type PoeemConfig, readConfig } from "../config.ts";
 import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
+import { changedWords } from "./changed-words.ts";
 import { embedItems } from "./embed-items.ts";
 import { type GivenIds, readIdAt, readIds, rowsById } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
@@ -26,13 +27,17 @@ export interface ChangedItemsOptions {
  *
  * @returns undefined when the options name no items
  */
-export async function readChangedItems(index: Index, options: ChangedItemsOptions) {
+export async function readChangedItems(
+  index: Index,
+  options: ChangedItemsOptions,
+  say: (line: string) => void = () => undefined,
+) {
   const { items, ids, vectors } = options;
   if (items !== undefined && ids !== undefined)
     throw new UserError("--ids: the ids come from --items; give one of them");
   if (ids !== undefined) {
     if (vectors === undefined) throw new UserError("--ids: expected --vectors beside it");
-    return withIds(index, options.index, await readIds(index, "ids", ids), vectors);
+    return withIds(index, options.index, await readIds(index, "ids", ids), vectors, say);
   }
   if (items === undefined) {
     if (vectors !== undefined) throw new UserError("--vectors: expected --items or --ids beside it");
@@ -49,7 +54,8 @@ export async function readChangedItems(index: Index, options: ChangedItemsOption
       ? embed(tower, options.index, config, own.map(String), table)
       : await readCount(index, vectors, itemIds.length, items);
   const codes = await encodeItems(index.codebook, embedded, tower?.moments);
-  return { ids: toIds(own, index.manifest.idType), ...values, ...codes };
+  const words = changedWords(index, own.map(String), table, tower);
+  return { ids: toIds(own, index.manifest.idType), ...values, ...codes, ...words };
 }
 
 /** The item tower that the index was trained with, if it is there. */
@@ -87,7 +93,7 @@ function embed(
 }
 
 /** Items that are no more than an id and a vector. */
-async function withIds(index: Index, directory: string, ids: ItemId[], vectors: string) {
+async function withIds(index: Index, directory: string, ids: ItemId[], vectors: string, say: (line: string) => void) {
   const { hasFields, chunks } = index.manifest;
   if (hasFields || chunks.some(({ kind }) => kind === "filters"))
     throw new UserError("--ids: this index has fields or filters of its items, so new ones need them too; use --items");
@@ -97,7 +103,10 @@ async function withIds(index: Index, directory: string, ids: ItemId[], vectors: 
   }
   const given = await readCount(index, vectors, ids.length, "--ids");
   const tower = await readTower(index, directory);
-  return { ids: toIds(ids, index.manifest.idType), ...(await encodeItems(index.codebook, given, tower?.moments)) };
+  const words = changedWords(index, ids.map(String), undefined, tower);
+  if (words.words) say("--ids: these items have no texts, so of words they are found by their ids alone");
+  const codes = await encodeItems(index.codebook, given, tower?.moments);
+  return { ids: toIds(ids, index.manifest.idType), ...codes, ...words };
 }
 
 async function readCount(index: Index, file: string, expected: number, of: string): Promise<Float32Array> {

@@ -1,15 +1,19 @@
 import type { PoeemConfig } from "../config.ts";
-import { countsOf } from "../data/csr.ts";
+import { countsOf, listOf } from "../data/csr.ts";
 import { textsFromColumns, textsFromEvents } from "../data/item-texts.ts";
 import type { Dataset, QuerySet, RawData } from "../data/types.ts";
+import { wordColumns } from "../words/item-words.ts";
+import { itemQueries } from "../words/queries.ts";
 import { buildLexicalIndex } from "./bm25.ts";
+import { buildBm25fIndex } from "./bm25f.ts";
 import type { Baseline } from "./evaluation.ts";
+import { type LexicalIndex, withoutSeen } from "./inverted-file.ts";
 import { itemNeighbours, NEIGHBOURS, rankByNeighbours } from "./item-knn.ts";
 import { rankByPopularity } from "./popularity.ts";
-import { buildTfidfIndex, type LexicalIndex } from "./tfidf.ts";
+import { buildTfidfIndex } from "./tfidf.ts";
 import { trainingLists } from "./training-lists.ts";
 
-/** The rankings to stand beside the model: popularity always, item-kNN for histories, BM25 and TF-IDF for texts. */
+/** The rankings to stand beside the model: popularity always, item-kNN for histories, BM25F and others for texts. */
 export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfig, dataset: Dataset): Baseline[] {
   const numItems = dataset.ids.length;
   const lists = trainingLists(dataset);
@@ -28,17 +32,30 @@ export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfi
       rank: (k) => rankByNeighbours(itemNeighbours(lists, numItems), queries.histories, k),
     });
   }
-  if (queries.texts.length > 0 && (config.items.text.length > 0 || config.items.textFromEvents)) {
-    const texts = lexicalTexts(raw, config, dataset);
-    const lexical = (name: string, build: (texts: readonly string[]) => LexicalIndex): Baseline => ({
+  if (queries.texts.length > 0) {
+    const lexical = (name: string, build: () => LexicalIndex): Baseline => ({
       name,
       bytesPerItem: null,
       rank(k) {
-        const index = build(texts);
-        return queries.texts.map((text) => index.search(text, k));
+        const index = build();
+        return queries.texts.map((text, query) => {
+          const seen = listOf(queries.histories, query);
+          return withoutSeen(index.search(text, k + seen.length), seen, k);
+        });
       },
     });
-    baselines.push(lexical("BM25 (MiniSearch)", buildLexicalIndex), lexical("TF-IDF", buildTfidfIndex));
+    baselines.push(
+      lexical("BM25F", () =>
+        buildBm25fIndex(raw.items, wordColumns(raw.items, config), itemQueries(numItems, dataset.train)),
+      ),
+    );
+    if (config.items.text.length > 0 || config.items.textFromEvents) {
+      const texts = lexicalTexts(raw, config, dataset);
+      baselines.push(
+        lexical("BM25 (MiniSearch)", () => buildLexicalIndex(texts)),
+        lexical("TF-IDF", () => buildTfidfIndex(texts)),
+      );
+    }
   }
   return baselines;
 }

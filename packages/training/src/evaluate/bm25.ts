@@ -1,6 +1,6 @@
 import { words } from "@poeem/towers";
 import MiniSearch from "minisearch";
-import type { LexicalIndex } from "./tfidf.ts";
+import type { LexicalIndex } from "./inverted-file.ts";
 
 /** BM25+ (MiniSearch) over the words of a query tower trained today; any word may match. */
 export function buildLexicalIndex(texts: readonly string[]): LexicalIndex {

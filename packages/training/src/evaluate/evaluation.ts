@@ -4,35 +4,24 @@ import { bytesPerItem } from "../artifact/summary.ts";
 import type { Csr } from "../data/csr.ts";
 import { rankExhaustively } from "../rank/dense-rank.ts";
 import { decodedVectors, rankWithIndex } from "../rank/index-rank.ts";
-import { LIST_LENGTH, overlapAtK, type RankingMetrics, rankingMetrics } from "../rank/metrics.ts";
+import {
+  type MetricOptions,
+  overlapAtK,
+  type RankingMetrics,
+  rankingMetrics,
+  withUsualCutoffs,
+} from "../rank/metrics.ts";
 import type { QueryEncoder } from "../rank/query-encoder.ts";
 import { indexAfterwards, type Shape } from "./afterwards.ts";
-
-/** What a row ranks with; the report groups its plots by it. */
-export type RowKind = "dense" | "index" | "ivf-pq" | "ivf-opq" | "baseline";
-
-/** One line of the table: a way to rank, its quality, what it keeps per item and how much of it a query reads. */
-export interface EvaluationRow extends RankingMetrics {
-  readonly name: string;
-  readonly kind: RowKind;
-  /** What ranking keeps of an item, ids and fields aside; null where that is no vector or code. */
-  readonly bytesPerItem: number | null;
-  /** Cells visited by each query vector; null without cells. */
-  readonly nprobe: number | null;
-  /** Mean share of the items whose codes were scanned. */
-  readonly scanned: number;
-  /** Share of dense brute force's top 10 that is in this top 10; null for dense itself. */
-  readonly overlapAt10: number | null;
-  /** recall@10 over the queries that are not, word for word, the text of an item; null without texts. */
-  readonly recallAt10Unnamed: number | null;
-}
+import type { EvaluationRow, RowFacts, RowKind } from "./row.ts";
+import { type AskedInWords, measureWords } from "./words-rows.ts";
 
 /** Held-out queries and what ranks them. */
 export interface Evaluation {
   readonly index: Index;
   readonly ids: readonly ItemId[];
-  /** Item vectors before quantization, (items, dim). */
-  readonly dense: Float32Array;
+  /** Item vectors before quantization, (items, dim); undefined to leave out what is measured with them. */
+  readonly dense: Float32Array | undefined;
   /** The query tower of the index. */
   readonly encode: QueryEncoder;
   /** The query tower as it would be for an index of other item vectors (items, dim). */
@@ -42,6 +31,8 @@ export interface Evaluation {
   readonly seen: Csr;
   /** Numbers of the queries that are no item's text; undefined without texts. */
   readonly unnamed: Uint32Array | undefined;
+  /** What is asked in words; undefined where the index has none or the queries no text. */
+  readonly words?: AskedInWords | undefined;
   /** Rankings without a vector: popularity, item-kNN, BM25 and the like. */
   readonly baselines: readonly Baseline[];
   /** Bytes per item at which IVF+PQ and IVF+OPQ are made from the dense vectors; empty = not at all. */
@@ -49,6 +40,8 @@ export interface Evaluation {
   readonly seed: number;
   /** Cells visited by each query vector, one row each; default: powers of two up to all that have an item. */
   readonly probes?: readonly number[] | undefined;
+  /** Cut-offs of the lists beside the usual ones. */
+  readonly cutoffs?: readonly number[] | undefined;
   readonly startProgress?: ProgressStarter | undefined;
 }
 
@@ -58,45 +51,56 @@ export interface Baseline {
   rank(k: number): Uint32Array[];
 }
 
-/** Measures every row: dense brute force, the index at several nprobe, indexes made afterwards, baselines. */
+/**
+ * Measures every row: dense brute force, the index by codes at several nprobe, by words and by both, indexes made
+ * afterwards, baselines.
+ *
+ * @throws InputError for cut-offs that cannot be used
+ */
 export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[]> {
-  const { index, ids, encode, relevant, seen, unnamed, baselines, startProgress = silentProgress } = evaluation;
+  const { index, ids, encode, relevant, seen, unnamed, words, baselines, cutoffs } = evaluation;
+  const k = withUsualCutoffs(cutoffs).at(-1)!;
   const { dim, nlist, defaultNprobe, metric } = index.manifest;
-  const dense = metric === "cosine" ? unitRows(evaluation.dense, dim) : evaluation.dense;
+  const dense = evaluation.dense && (metric === "cosine" ? unitRows(evaluation.dense, dim) : evaluation.dense);
   const n = relevant.offsets.length - 1;
   const filled = filledCells(index);
   const usual = Math.min(defaultNprobe, filled);
   const ladder = evaluation.probes
     ? [...new Set(evaluation.probes.map((nprobe) => Math.min(nprobe, filled)))]
     : probeLadder(filled, usual);
-  const shapes = shapesAfterwards(index.manifest, evaluation.afterwards);
+  const shapes = dense ? shapesAfterwards(index.manifest, evaluation.afterwards) : [];
   // what is scored by each index afterwards: a smaller ladder, twice (PQ and OPQ) a size
   const afterProbes = [...new Set([usual, Math.max(1, nlist)])];
-  const total = (1 + ladder.length + 2 * shapes.length * afterProbes.length) * n;
-  const progress = startProgress("evaluate", total, "queries");
+  const rankings = Number(dense !== undefined) + ladder.length + 2 * shapes.length * afterProbes.length;
+  const total = (rankings + (words ? 1 + ladder.length : 0)) * n;
+  const progress = (evaluation.startProgress ?? silentProgress)("evaluate", total, "queries");
   let before = 0;
-  const watch = (note: string) => (done: number) => progress.update(before + done, note);
+  const watch = (note: string) => (done: number) => progress.update(Math.min(total, before + done), note);
 
-  const exact = await rankExhaustively(await evaluation.encodeFor(dense), {
-    items: dense,
-    dim,
-    k: LIST_LENGTH,
-    seen,
-    onQuery: watch("dense"),
-  });
-  before += n;
-  const row = (
-    ranked: Uint32Array[],
-    facts: Pick<EvaluationRow, "name" | "kind" | "bytesPerItem" | "nprobe" | "scanned">,
-  ): EvaluationRow => ({
-    ...facts,
-    overlapAt10: facts.kind === "dense" ? null : overlapAtK(ranked, exact, 10),
-    recallAt10Unnamed: unnamed === undefined ? null : rankingMetrics(ranked, relevant, unnamed).recallAt10,
-    ...rankingMetrics(ranked, relevant),
-  });
-  const rows = [
-    row(exact, { name: "dense brute force", kind: "dense", bytesPerItem: dim * 4, nprobe: null, scanned: 1 }),
-  ];
+  const exact =
+    dense &&
+    (await rankExhaustively(await evaluation.encodeFor(dense), {
+      items: dense,
+      dim,
+      k,
+      seen,
+      onQuery: watch("dense"),
+    }));
+  if (exact) before += n;
+  const rows: EvaluationRow[] = [];
+  const add = (ranked: readonly Uint32Array[], facts: RowFacts, selected?: Uint32Array): void => {
+    const measured = (options: MetricOptions): RankingMetrics => rankingMetrics(ranked, relevant, options);
+    // part of the queries is no row to compare with the others
+    const isWhole = selected === undefined;
+    rows.push({
+      ...facts,
+      overlapAt10: exact && exact !== ranked && isWhole ? overlapAtK(ranked, exact, 10) : null,
+      recallAt10Unnamed: unnamed && isWhole ? measured({ selected: unnamed }).recallAt10 : null,
+      ...measured({ selected, cutoffs }),
+    });
+  };
+  if (exact) add(exact, { name: "dense brute force", kind: "dense", bytesPerItem: dim * 4, nprobe: null, scanned: 1 });
+  const labelled = (name: string, nprobe: number): string => (nprobe === usual ? `${name} (default nprobe)` : name);
   const measureIndex = async (
     name: string,
     kind: RowKind,
@@ -108,30 +112,34 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
     const asked = searched === index ? encode : await evaluation.encodeFor(decoded);
     for (const nprobe of probes) {
       const { ranked, scanned } = await rankWithIndex(searched, asked, decoded, {
-        ids: itemIds,
-        k: LIST_LENGTH,
-        nprobe,
-        seen,
+        ...{ ids: itemIds, k, nprobe, seen },
         onQuery: watch(`${name}, nprobe ${nprobe}`),
       });
       before += n;
-      const label = kind === "index" && nprobe === usual ? `${name} (default nprobe)` : name;
-      rows.push(row(ranked, { name: label, kind, bytesPerItem: bytesPerItem(searched.manifest), nprobe, scanned }));
+      const label = kind === "index" ? labelled(name, nprobe) : name;
+      add(ranked, { name: label, kind, bytesPerItem: bytesPerItem(searched.manifest), nprobe, scanned });
     }
   };
   await measureIndex("index", "index", index, ids, ladder);
+  if (words) {
+    const asked = { ids, k, seen, probes: ladder, usual, seed: evaluation.seed };
+    for await (const { ranked, selected, ...facts } of measureWords(words, relevant, { ...asked, watch })) {
+      before += selected ? 0 : n;
+      add(ranked, facts.kind === "hybrid" ? { ...facts, name: labelled(facts.name, facts.nprobe!) } : facts, selected);
+    }
+  }
   const numbers = Array.from(ids.keys());
   for (const shape of shapes) {
     for (const rotation of ["none", "opq"] as const) {
       const name = rotation === "opq" ? "IVF+OPQ afterwards" : "IVF+PQ afterwards";
       progress.update(before, `fitting ${name}`);
-      const made = await indexAfterwards(dense, shape, rotation, evaluation.seed);
+      const made = await indexAfterwards(dense!, shape, rotation, evaluation.seed);
       await measureIndex(name, rotation === "opq" ? "ivf-opq" : "ivf-pq", made, numbers, afterProbes);
     }
   }
   for (const { name, bytesPerItem, rank } of baselines) {
     progress.update(before, name);
-    rows.push(row(rank(LIST_LENGTH), { name, kind: "baseline", bytesPerItem, nprobe: null, scanned: 1 }));
+    add(rank(k), { name, kind: "baseline", bytesPerItem, nprobe: null, scanned: 1 });
   }
   progress.stop();
   return rows;

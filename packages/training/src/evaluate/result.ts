@@ -1,6 +1,6 @@
 import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import type { HeldOutFacts } from "../data/report.ts";
-import type { EvaluationRow } from "./evaluation.ts";
+import type { EvaluationRow } from "./row.ts";
 
 /** What `poeem evaluate --json` prints and the report draws. */
 export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
@@ -12,6 +12,8 @@ export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
   readonly heldOut: number;
   /** Of those ranked, queries that are not, word for word, the text of an item; null without texts. */
   readonly unnamedQueries: number | null;
+  /** Cut-offs that were asked for, ascending; absent: the usual ones. */
+  readonly cutoffs?: readonly number[];
   /** Cells of the index, and those of them that hold nothing; absent from results of earlier versions. */
   readonly cells?: number;
   readonly emptyCells?: number;

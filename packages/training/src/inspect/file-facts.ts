@@ -13,6 +13,7 @@ import { readCheckpointFile } from "../train/checkpoint-file.ts";
 import type { Facts } from "./facts.ts";
 import { manifestFacts } from "./index-facts.ts";
 import { queryTowerFacts, towerFacts } from "./tower-facts.ts";
+import { wordFacts } from "./word-facts.ts";
 
 const starts = (bytes: Uint8Array, text: string): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(text.length, bytes.length)).toString("latin1") === text;
@@ -35,8 +36,8 @@ async function factsOf(file: string, bytes: Uint8Array): Promise<Facts> {
   );
 }
 
-/** Kinds of chunks that hold a range of blocks, items or ids. */
-const RANGES: ReadonlySet<string> = new Set(["lists", "items", "lookup"]);
+/** Kinds of chunks that hold a range of blocks, items, ids or terms. */
+const RANGES: ReadonlySet<string> = new Set(["lists", "items", "lookup", "postings"]);
 
 async function chunkFacts(file: string, bytes: Uint8Array): Promise<Facts> {
   const { payload, ...header } = readChunkHeader(bytes);
@@ -87,6 +88,7 @@ async function payloadFacts(file: string, { kind, seq, first, count, payload }: 
       facets: Object.fromEntries(facets.map(([name, values]) => [name, counted(Object.keys(values).length, "value")])),
     };
   }
+  if (kind === "words") return { words: await wordFacts(index) };
   if (kind === "codebook") {
     const { dim, metric, nlist, numSubQuantizers, numCentroids, subDim, rotation } = index.codebook;
     return {
@@ -116,6 +118,7 @@ async function checkpointFacts(file: string): Promise<Facts> {
 }
 
 function itemTowerFacts(file: string, bytes: Uint8Array): Facts {
-  const { weights, moments } = openItemTowerFile(file, bytes);
-  return { bytes: bytes.length, ...towerFacts(weights), scoreAware: moments !== undefined };
+  const { weights, moments, queries } = openItemTowerFile(file, bytes);
+  const facts = { ...towerFacts(weights), scoreAware: moments !== undefined };
+  return { bytes: bytes.length, ...facts, trainingQueries: queries?.texts.length };
 }

@@ -17,8 +17,17 @@ export async function decodedVectors(index: Index, ids: readonly ItemId[]): Prom
   return index.vectors(await index.ordinals(ids));
 }
 
+/** Number of the item at each ordinal. */
+export async function itemNumbers(index: Index, ids: readonly ItemId[]): Promise<Uint32Array> {
+  const itemOf = new Uint32Array(index.manifest.numItems);
+  (await index.ordinals(ids)).forEach((ordinal, item) => {
+    itemOf[ordinal] = item;
+  });
+  return itemOf;
+}
+
 /**
- * Ranks every query through the index, as the Worker would.
+ * Ranks every query by the codes of the index, as the Worker would.
  *
  * @param encode query vectors by query number, read from `decoded`
  * @param decoded decoded vectors of the items, (ids.length, dim)
@@ -33,10 +42,7 @@ export async function rankWithIndex(
 ): Promise<{ ranked: Uint32Array[]; scanned: number }> {
   const { ids, k, nprobe, seen, onQuery } = ranking;
   const { numItems } = index.manifest;
-  const itemOf = new Uint32Array(numItems);
-  (await index.ordinals(ids)).forEach((ordinal, item) => {
-    itemOf[ordinal] = item;
-  });
+  const itemOf = await itemNumbers(index, ids);
   const ranked: Uint32Array[] = [];
   let codesScanned = 0;
   let searches = 0;

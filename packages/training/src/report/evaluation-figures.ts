@@ -1,46 +1,81 @@
 import { counted, formatCount } from "@poeem/offline/progress";
-import type { EvaluationRow, RowKind } from "../evaluate/evaluation.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
+import type { EvaluationRow, RowKind } from "../evaluate/row.ts";
 import type { MetricName } from "../rank/metrics.ts";
-import { acrossAt, bars, baseAxis, type Figure, type LegendEntry, line, SERIES, shareAxis } from "./chart.ts";
-import { BAR_GAPS, errorBars } from "./error-bars.ts";
+import { acrossAt, baseAxis, type Figure, line, SERIES, shareAxis } from "./chart.ts";
+import { type Bars, comparedBars } from "./compared-bars.ts";
 import { formatFigure, formatPercent } from "./format.ts";
 
-const NAMES: Readonly<Record<Exclude<RowKind, "baseline">, string>> = {
+const NAMES: Readonly<Record<Exclude<RowKind, "baseline" | "spoiled">, string>> = {
   dense: "dense brute force",
   index: "this index, trained jointly",
+  words: "words alone",
+  hybrid: "words and codes",
   "ivf-pq": "IVF+PQ afterwards",
   "ivf-opq": "IVF+OPQ afterwards",
 };
-const COLORS = { index: SERIES[0], dense: SERIES[1], "ivf-opq": SERIES[2], "ivf-pq": SERIES[3] } as const;
+const COLORS = {
+  index: SERIES[0],
+  dense: SERIES[1],
+  words: SERIES[2],
+  hybrid: SERIES[3],
+  "ivf-opq": SERIES[2],
+  "ivf-pq": SERIES[3],
+} as const;
 
 /** Texts have about one right answer, histories many: recall@10 for those, recall@50 for these. */
 export function headline({ unnamedQueries }: EvaluationResult): 10 | 50 {
   return unnamedQueries === null ? 50 : 10;
 }
 
-/** Dense against index, recall against cells visited and against bytes. */
+/** Words, codes and both; dense against index; recall against cells visited and against bytes. */
 export function evaluationFigures(result: EvaluationResult, nlist: number, defaultNprobe: number): Figure[] {
-  const dense = result.rows.find(({ kind }) => kind === "dense");
-  const index = result.rows.filter(({ kind }) => kind === "index");
-  if (!dense || index.length === 0) return [];
+  const { rows } = result;
+  const dense = rows.find(({ kind }) => kind === "dense");
+  const index = rows.filter(({ kind }) => kind === "index");
+  const hybrid = rows.filter(({ kind }) => kind === "hybrid");
+  if (index.length === 0) return [];
   const k = headline(result);
-  const afterwards = result.rows.some(({ kind }) => kind.startsWith("ivf"));
+  const afterwards = rows.some(({ kind }) => kind.startsWith("ivf"));
+  const usual = atUsual(index, defaultNprobe);
   return [
-    comparison(result, dense, index.find(({ nprobe }) => nprobe === defaultNprobe) ?? index.at(-1)!),
-    ...(index.length > 1 ? [byProbes(index, dense, k, nlist, result.emptyCells ?? 0)] : []),
-    ...(afterwards ? [byBytes(rowsOfAll(result, Math.max(1, nlist)), dense, k)] : []),
+    ...(hybrid.length > 0 ? [bySide(result, usual, atUsual(hybrid, defaultNprobe))] : []),
+    ...(dense ? [comparison(result, dense, usual)] : []),
+    ...(index.length > 1 ? [byProbes({ index, hybrid, dense }, k, nlist, result.emptyCells ?? 0)] : []),
+    ...(dense && afterwards ? [byBytes(rowsOfAll(result, Math.max(1, nlist)), dense, k)] : []),
   ];
 }
 
-const SHOWN: readonly [MetricName, string][] = [
-  ["recallAt1", "R@1"],
-  ["recallAt10", "R@10"],
-  ["recallAt50", "R@50"],
-  ["recallAt100", "R@100"],
-  ["ndcgAt10", "N@10"],
-  ["ndcgAt100", "N@100"],
-];
+/** Of rows that differ in nprobe, the one at the default; the last where that was not measured. */
+function atUsual(rows: readonly EvaluationRow[], defaultNprobe: number): EvaluationRow {
+  return rows.find(({ nprobe }) => nprobe === defaultNprobe) ?? rows.at(-1)!;
+}
+
+/** Bars of words, codes and both at one nprobe, and BM25F. */
+function bySide({ rows, queries }: EvaluationResult, index: EvaluationRow, hybrid: EvaluationRow): Figure {
+  const words = rows.find(({ kind }) => kind === "words");
+  const bm25f = rows.find(({ name }) => name === "BM25F");
+  const series: Bars[] = [{ row: hybrid, name: NAMES.hybrid, color: COLORS.hybrid }];
+  if (words) series.push({ row: words, name: NAMES.words, color: COLORS.words });
+  series.push({ row: index, name: "codes alone", color: COLORS.index });
+  if (bm25f) series.push({ row: bm25f, name: bm25f.name, color: "var(--quiet)" });
+  const spoiled = rows.flatMap(({ kind, name, queries, recallAt10, cleanRecallAt10: clean }) =>
+    kind === "spoiled" && clean !== undefined
+      ? [
+          ` ${name}: recall@10 ${formatFigure(recallAt10)} of ${counted(queries, "query")}, ${formatFigure(clean)} clean.`,
+        ]
+      : [],
+  );
+  return {
+    id: "sides",
+    title: "Words, codes and both",
+    description:
+      `Recall and NDCG over ${counted(queries, "held-out query")}, with 95 % intervals. At recall@10 words and codes ` +
+      `together find ${formatFigure(hybrid.recallAt10)}, codes alone ${formatFigure(index.recallAt10)}` +
+      `${words ? `, words alone ${formatFigure(words.recallAt10)}` : ""}.${spoiled.join("")}`,
+    ...comparedBars(series),
+  };
+}
 
 /** Bars of dense, index, OPQ at equal bytes and cells, and the best baseline. */
 function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, index: EvaluationRow): Figure {
@@ -50,16 +85,14 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
   );
   const baselines = rows.filter(({ kind }) => kind === "baseline");
   const baseline = baselines.toSorted((a, b) => b.recallAt100 - a.recallAt100)[0];
-  const entry = (row: EvaluationRow, name: string, color: string): [EvaluationRow, LegendEntry] => [
-    row,
-    { name, color, mark: "bar" },
+  const denseBytes = formatCount(dense.bytesPerItem ?? 0);
+  const indexFacts = `${index.bytesPerItem} bytes, ${formatPercent(index.scanned)} scanned`;
+  const series: Bars[] = [
+    { row: dense, name: `${NAMES.dense}, ${denseBytes} bytes per item`, color: COLORS.dense },
+    { row: index, name: `${NAMES.index}, ${indexFacts}`, color: COLORS.index },
   ];
-  const series = [
-    entry(dense, `${NAMES.dense}, ${formatCount(dense.bytesPerItem ?? 0)} bytes per item`, COLORS.dense),
-    entry(index, `${NAMES.index}, ${index.bytesPerItem} bytes, ${formatPercent(index.scanned)} scanned`, COLORS.index),
-  ];
-  if (opq) series.push(entry(opq, `${NAMES["ivf-opq"]}, equal bytes and cells`, COLORS["ivf-opq"]));
-  if (baseline) series.push(entry(baseline, baseline.name, "var(--quiet)"));
+  if (opq) series.push({ row: opq, name: `${NAMES["ivf-opq"]}, equal bytes and cells`, color: COLORS["ivf-opq"] });
+  if (baseline) series.push({ row: baseline, name: baseline.name, color: "var(--quiet)" });
   return {
     id: "comparison",
     title: "Dense against index",
@@ -67,47 +100,22 @@ function comparison({ rows, queries }: EvaluationResult, dense: EvaluationRow, i
       `Recall and NDCG over ${counted(queries, "held-out query")}, with 95 % intervals. At ` +
       `recall@100 the index keeps ${formatPercent(index.recallAt100 / dense.recallAt100)} of what dense brute ` +
       `force finds${opq ? `, OPQ made afterwards ${formatPercent(opq.recallAt100 / dense.recallAt100)}` : ""}.`,
-    legend: series.map(([, entry]) => entry),
-    option: (narrow) => ({
-      xAxis: baseAxis("", {
-        type: "category",
-        data: SHOWN.map(([, short]) => short),
-        axisLabel: { interval: 0, fontSize: narrow ? 11 : 12 },
-      }),
-      yAxis: shareAxis(),
-      series: series.flatMap(([row, { color }], s) => [
-        bars(
-          SHOWN.map(([name]) => row[name]),
-          color,
-          { borderRadius: [2, 2, 0, 0] },
-          BAR_GAPS,
-        ),
-        errorBars(
-          SHOWN.map(([name]) => [row[name], row.margin95[name]]),
-          s,
-          series.length,
-        ),
-      ]),
-    }),
-    table: {
-      columns: ["Ranking", ...SHOWN.map(([, short]) => short)],
-      rows: series.map(([row, { name }]) => [
-        name,
-        ...SHOWN.map(([metric]) => `${formatFigure(row[metric])} ± ${formatFigure(row.margin95[metric])}`),
-      ]),
-    },
+    ...comparedBars(series),
   };
 }
 
-function byProbes(
-  index: readonly EvaluationRow[],
-  dense: EvaluationRow,
-  k: 10 | 50,
-  nlist: number,
-  empty: number,
-): Figure {
+interface ByProbes {
+  readonly index: readonly EvaluationRow[];
+  readonly hybrid: readonly EvaluationRow[];
+  readonly dense: EvaluationRow | undefined;
+}
+
+function byProbes({ index, hybrid, dense }: ByProbes, k: 10 | 50, nlist: number, empty: number): Figure {
   const name = `recallAt${k}` as const;
   const first = index.find((row) => row[name] >= 0.99 * index.at(-1)![name])!;
+  const both = hybrid.at(-1);
+  const drawn = { symbol: "circle", symbolSize: 7 };
+  const known = <T>(part: T | undefined | false): T[] => (part ? [part] : []);
   return {
     id: "nprobe",
     title: `Recall@${k} against cells visited`,
@@ -116,10 +124,13 @@ function byProbes(
         ? "Fewer than all cost more than 1 % of the recall"
         : `Visiting ${formatCount(first.nprobe ?? 0)} of them, ${formatPercent(first.scanned)} of the items, gives ` +
           `99 % of the recall of visiting all`
-    }; all cells give ${formatFigure(index.at(-1)![name])}, dense brute force ${formatFigure(dense[name])}.`,
+    }; all cells give ${formatFigure(index.at(-1)![name])}${both ? `, with words ${formatFigure(both[name])}` : ""}${
+      dense ? `, dense brute force ${formatFigure(dense[name])}` : ""
+    }.`,
     legend: [
+      ...known(both && ({ name: NAMES.hybrid, color: COLORS.hybrid, mark: "line" } as const)),
       { name: NAMES.index, color: COLORS.index, mark: "line" },
-      { name: NAMES.dense, color: COLORS.dense, mark: "dashed" },
+      ...known(dense && ({ name: NAMES.dense, color: COLORS.dense, mark: "dashed" } as const)),
     ],
     option: () => ({
       xAxis: baseAxis("cells visited (nprobe)", {
@@ -133,28 +144,46 @@ function byProbes(
           index.map((row) => row[name]),
           COLORS.index,
           { width: 2 },
-          { symbol: "circle", symbolSize: 7 },
+          drawn,
+        ),
+        ...known(
+          both &&
+            line(
+              index.map(({ nprobe }) => hybrid.find((row) => row.nprobe === nprobe)?.[name] ?? null),
+              COLORS.hybrid,
+              { width: 2 },
+              drawn,
+            ),
         ),
         // a series of its own, so that the axis reaches it
-        line(
-          index.map(() => dense[name]),
-          COLORS.dense,
-          { type: "dashed", width: 1.5 },
-          { showSymbol: false },
+        ...known(
+          dense &&
+            line(
+              index.map(() => dense[name]),
+              COLORS.dense,
+              { type: "dashed", width: 1.5 },
+              { showSymbol: false },
+            ),
         ),
       ],
     }),
     table: {
-      columns: ["Cells visited", "Items scanned", `Recall@${k}`, "95 %", "Overlap@10"],
+      columns: ["Cells visited", "Items scanned", `Recall@${k}`, "95 %", "Overlap@10", ...known(both && "With words")],
       rows: index.map((row) => [
         String(row.nprobe),
         formatPercent(row.scanned),
         formatFigure(row[name]),
         `± ${formatFigure(row.margin95[name])}`,
         row.overlapAt10?.toFixed(3) ?? "–",
+        ...known(both && withWords(hybrid, row, name)),
       ]),
     },
   };
+}
+
+function withWords(hybrid: readonly EvaluationRow[], { nprobe }: EvaluationRow, name: MetricName): string {
+  const row = hybrid.find((one) => one.nprobe === nprobe);
+  return row ? `${formatFigure(row[name])} ± ${formatFigure(row.margin95[name])}` : "–";
 }
 
 /** Rows for which all cells are visited, so that only the codes differ. */

@@ -2,23 +2,24 @@ import { formatCount } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
 import { codeShape } from "../artifact/summary.ts";
 import type { DataFacts, HeldOutFacts } from "../data/report.ts";
-import { COLUMNS } from "../evaluate/print.ts";
+import { columnsOf } from "../evaluate/print.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import type { Table } from "./chart.ts";
 
 type TitledTable = Table & { readonly title: string };
 
 /** Every row of an evaluation, as the command prints it. */
-export function evaluationTable({ rows }: EvaluationResult): TitledTable {
+export function evaluationTable(result: EvaluationResult): TitledTable {
+  const columns = columnsOf(result);
   return {
     title: "Every ranking",
     // "@20" behind "recall@10" is "recall@20"
-    columns: COLUMNS.map(([name], i) =>
+    columns: columns.map(([name], i) =>
       name.startsWith("@")
-        ? (COLUMNS.findLast(([before], j) => j < i && !before.startsWith("@"))?.[0].replace(/@.*/, "") ?? "") + name
+        ? (columns.findLast(([before], j) => j < i && !before.startsWith("@"))?.[0].replace(/@.*/, "") ?? "") + name
         : name,
     ),
-    rows: rows.map((row) => COLUMNS.map(([, of]) => of(row))),
+    rows: result.rows.map((row) => columns.map(([, of]) => of(row))),
   };
 }
 

@@ -7,9 +7,11 @@ import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import type { Manifest } from "@poeem/pq-core";
 import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
+import { summarizeWords } from "../artifact/word-summary.ts";
 import { spreadEvenly } from "../data/gather.ts";
 import type { DataFacts } from "../data/report.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "../evaluate/result.ts";
+import type { EvaluationRow, RowKind } from "../evaluate/row.ts";
 import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "../train/training-log.ts";
 import { codeFigures } from "./code-figures.ts";
 import { evaluationFigures, headline } from "./evaluation-figures.ts";
@@ -17,6 +19,7 @@ import { formatBytes, formatFigure, formatPercent } from "./format.ts";
 import { type Page, renderPage, type Section } from "./page.ts";
 import { evaluationTable, factTables } from "./tables.ts";
 import { trainingFigures } from "./training-figures.ts";
+import { wordFigures, wordTable } from "./word-figures.ts";
 
 export const REPORT_FILE = BESIDE.report;
 /** Items whose codes are counted; of a larger catalogue as many, spread evenly. */
@@ -50,6 +53,11 @@ export async function writeReport(folder: string): Promise<void> {
   if (log) {
     sections.push({ id: "training", title: "How it was learned", figures: trainingFigures(log), tables: [] });
   }
+  const words = await summarizeWords(index);
+  if (words) {
+    const figures = log?.words ? wordFigures(log.words) : [];
+    sections.push({ id: "words", title: "What words add", figures, tables: [wordTable(words)] });
+  }
   sections.push(
     { id: "index", title: "What is kept", figures: codeFigures(index, encoded), tables: [] },
     { id: "facts", title: "Data and settings", figures: [], tables: factTables(manifest, data) },
@@ -75,18 +83,22 @@ function highlights(
     { value: `${bytesPerItem(manifest)} B`, name: `codes per item, ${4 * manifest.dim} B before` },
     { value: formatBytes(chunkBytes(manifest.chunks)), name: "the whole artifact" },
   ];
-  const index = evaluation?.rows.find(({ kind, nprobe }) => kind === "index" && nprobe === manifest.defaultNprobe);
-  const dense = evaluation?.rows.find(({ kind }) => kind === "dense");
-  if (evaluation && index && dense) {
-    const k = headline(evaluation);
-    const metric = `recallAt${k}` as const;
-    facts.push(
-      {
-        value: formatFigure(index[metric]),
-        name: `recall@${k} through the index, ${formatPercent(index.scanned)} scanned`,
-      },
-      { value: formatPercent(index[metric] / dense[metric]), name: "share of dense brute force's recall" },
+  if (evaluation) {
+    const rowsOf = (wanted: RowKind): EvaluationRow[] => evaluation.rows.filter(({ kind }) => kind === wanted);
+    const metric = `recallAt${headline(evaluation)}` as const;
+    const name = `recall@${headline(evaluation)}`;
+    const [dense] = rowsOf("dense");
+    const [index, hybrid] = (["index", "hybrid"] as const).map((kind) =>
+      rowsOf(kind).find(({ nprobe }) => nprobe === manifest.defaultNprobe),
     );
+    if (hybrid) facts.push({ value: formatFigure(hybrid[metric]), name: `${name} by words and codes` });
+    if (index)
+      facts.push({
+        value: formatFigure(index[metric]),
+        name: `${name} ${hybrid ? "by codes alone" : "through the index"}, ${formatPercent(index.scanned)} scanned`,
+      });
+    if (index && dense)
+      facts.push({ value: formatPercent(index[metric] / dense[metric]), name: "share of dense brute force's recall" });
   }
   const last = log?.records.at(-1);
   if (last)

@@ -1,4 +1,6 @@
 import { BESIDE } from "@poeem/offline/index-folder/own-files";
+import type { WeightsChoice } from "../words/weights.ts";
+
 /**
  * What training measured along the way: `trainModel` fills it, the report draws it, `model/training-log.json` in the
  * index folder keeps it (not published, and no part of the artifact: seconds differ from run to run).
@@ -9,6 +11,8 @@ export interface TrainingLog {
   readonly milestones: readonly { readonly step: number; readonly text: string }[];
   /** What `validationRecall` is: recall@k over this many held-out queries. Absent without validation. */
   readonly validation?: { readonly k: number; readonly queries: number };
+  /** By what codes and words were weighed once all was learned. Absent for an index without words. */
+  readonly words?: WeightsChoice | undefined;
 }
 
 /** One point of the curves, about {@link RECORDS_A_RUN} per run: means over the steps since the record before. */

@@ -1,0 +1,118 @@
+import { entriesOf, joinParts, MAX_FETCHES } from "../format/chunk-cache.ts";
+import type { ItemWords } from "../format/item-words.ts";
+import { checkPostings, decodePostings } from "../format/posting-list.ts";
+import { checkPostingPage, readVocabulary, termOf } from "../format/words-reader.ts";
+import { mapLimited } from "../limited.ts";
+import type { PqIndex } from "../search/pq-index.ts";
+
+/** Of no items. */
+const NO_WORDS: ItemWords = {
+  terms: [],
+  offsets: new Uint32Array(1),
+  numbers: new Uint32Array(0),
+  impacts: new Uint8Array(0),
+  nameOffsets: new Uint32Array(1),
+  names: new Uint32Array(0),
+};
+
+/**
+ * Reads the words of items back as they were written: postings by term → terms by item.
+ *
+ * @param ordinals of the part, each once
+ * @throws FormatError
+ */
+export async function readWordRows({ manifest, parts }: PqIndex, ordinals: Uint32Array): Promise<ItemWords> {
+  if (ordinals.length === 0) return NO_WORDS;
+  const rows = new Int32Array(manifest.numItems).fill(-1);
+  for (let row = 0; row < ordinals.length; row++) rows[ordinals[row]!] = row;
+  const { cache } = parts;
+  const pages = entriesOf(manifest.chunks, "postings");
+  const payload = await joinParts(cache, entriesOf(manifest.chunks, "words"));
+  const vocabulary = readVocabulary(payload, manifest.numItems, pages);
+  const { counts, sizes, places, names, named } = vocabulary;
+  const starts = new Float64Array(counts.length + 1);
+  for (let term = 0; term < counts.length; term++) starts[term + 1] = starts[term]! + counts[term]!;
+  const postings = {
+    ordinals: new Uint32Array(starts[counts.length]!),
+    impacts: new Uint8Array(starts[counts.length]!),
+  };
+  await mapLimited(pages, MAX_FETCHES, async (page) => {
+    const payload = await cache.fetch(page);
+    checkPostingPage(page, payload, vocabulary);
+    const { key, first, count } = page.entry;
+    for (let term = first; term < first + count; term++) {
+      const bytes = payload.subarray(places[term], places[term]! + sizes[term]!);
+      checkPostings(`chunk ${key}`, bytes, counts[term]!, manifest.numItems);
+      const [from, to] = [starts[term]!, starts[term + 1]!];
+      decodePostings(bytes, to - from, postings.ordinals.subarray(from, to), postings.impacts.subarray(from, to));
+    }
+    cache.release(payload);
+  });
+  const offsets = countRows(rows, postings.ordinals, ordinals.length);
+  const numbers = new Uint32Array(offsets[ordinals.length]!);
+  const impacts = new Uint8Array(numbers.length);
+  const next = offsets.slice();
+  for (let term = 0; term < counts.length; term++)
+    for (let i = starts[term]!; i < starts[term + 1]!; i++) {
+      const row = rows[postings.ordinals[i]!]!;
+      if (row < 0) continue;
+      impacts[next[row]!] = postings.impacts[i]!;
+      numbers[next[row]!++] = term;
+    }
+  const nameOffsets = countRows(rows, named, ordinals.length);
+  const ownNames = new Uint32Array(nameOffsets[ordinals.length]!);
+  const nextName = nameOffsets.slice();
+  for (let i = 0; i < named.length; i++) {
+    const row = rows[named[i]!]!;
+    if (row >= 0) ownNames[nextName[row]!++] = names[i]!;
+  }
+  const terms = Array.from(counts, (_, term) => termOf(vocabulary, term));
+  return { terms, offsets, numbers, impacts, nameOffsets, names: ownNames };
+}
+
+/** (numRows + 1) where the entries of each row begin. */
+function countRows(rows: Int32Array, ordinals: Uint32Array, numRows: number): Uint32Array {
+  const offsets = new Uint32Array(numRows + 1);
+  for (let i = 0; i < ordinals.length; i++) {
+    const row = rows[ordinals[i]!]!;
+    if (row >= 0) offsets[row + 1]!++;
+  }
+  for (let row = 0; row < numRows; row++) offsets[row + 1]! += offsets[row]!;
+  return offsets;
+}
+
+/** The words of one list of items, then those of another. */
+export function joinWords(a: ItemWords, b: ItemWords): ItemWords {
+  const terms = [...a.terms];
+  const known = new Map(terms.map((term, number) => [term, number]));
+  const numbersOfB = Uint32Array.from(b.terms, (term) => {
+    const number = known.get(term);
+    return number ?? terms.push(term) - 1;
+  });
+  return {
+    terms,
+    offsets: joinOffsets(a.offsets, b.offsets),
+    numbers: joinArrays(
+      a.numbers,
+      b.numbers.map((number) => numbersOfB[number]!),
+    ),
+    impacts: joinArrays(a.impacts, b.impacts),
+    nameOffsets: joinOffsets(a.nameOffsets, b.nameOffsets),
+    names: joinArrays(a.names, b.names),
+  };
+}
+
+function joinOffsets(a: Uint32Array, b: Uint32Array): Uint32Array {
+  const end = a.at(-1) ?? 0;
+  return joinArrays(
+    a,
+    b.subarray(1).map((offset) => end + offset),
+  );
+}
+
+export function joinArrays<T extends Uint8Array | Uint32Array>(a: T, b: T): T {
+  const all = new (a.constructor as new (length: number) => T)(a.length + b.length);
+  all.set(a);
+  all.set(b, a.length);
+  return all;
+}

@@ -1,0 +1,147 @@
+import {
+  type ChunkCache,
+  covering,
+  entriesOf,
+  joinParts,
+  type NumberedEntry,
+  readPages,
+} from "../format/chunk-cache.ts";
+import { compareIds } from "../format/ids.ts";
+import { checkWordFacts } from "../format/item-words.ts";
+import { checkPostings, decodePostings, lookUpPostings } from "../format/posting-list.ts";
+import { checkPostingPage, readVocabulary, termOf, type Vocabulary } from "../format/words-reader.ts";
+import type { PqIndex } from "../search/pq-index.ts";
+import { lowerBound, partition } from "../sorted.ts";
+
+/** Postings of one term in one part; ordinals are the part's own. Its bytes are its own too: it may be kept. */
+export class PostingList {
+  /** How many items have the term. */
+  readonly count: number;
+  readonly #bytes: Uint8Array;
+
+  /** @param bytes a list that was checked */
+  constructor(bytes: Uint8Array, count: number) {
+    this.#bytes = bytes;
+    this.count = count;
+  }
+
+  /**
+   * Decodes the whole list into arrays of the caller, which it may use again for the next one.
+   *
+   * @param ordinals (count or more) ascending
+   * @param impacts (count or more) 1 to 15
+   */
+  decode(ordinals: Uint32Array, impacts: Uint8Array): void {
+    decodePostings(this.#bytes, this.count, ordinals, impacts);
+  }
+
+  /** The whole list in arrays of its own. */
+  all(): { readonly ordinals: Uint32Array; readonly impacts: Uint8Array } {
+    const all = { ordinals: new Uint32Array(this.count), impacts: new Uint8Array(this.count) };
+    this.decode(all.ordinals, all.impacts);
+    return all;
+  }
+
+  /** The impacts of some ordinals, which ascend; 0 for one without the term. Skips what lies between. */
+  at(ordinals: Uint32Array, impacts: Uint8Array = new Uint8Array(ordinals.length)): Uint8Array {
+    lookUpPostings(this.#bytes, this.count, ordinals, impacts);
+    return impacts;
+  }
+}
+
+/** The words of a base or of the items beside it. Terms have numbers, 0 to `numTerms` − 1, in code point order. */
+export class WordPart {
+  readonly vocabulary: Vocabulary;
+  readonly numItems: number;
+  readonly numTerms: number;
+  readonly #cache: ChunkCache;
+  readonly #pages: readonly NumberedEntry[];
+  /** Lists of a payload that were checked: as long as the cache has it, each is checked only once. */
+  readonly #checked = new WeakMap<Uint8Array, Uint8Array>();
+
+  constructor(cache: ChunkCache, pages: readonly NumberedEntry[], vocabulary: Vocabulary, numItems: number) {
+    this.#cache = cache;
+    this.#pages = pages;
+    this.vocabulary = vocabulary;
+    this.numItems = numItems;
+    this.numTerms = vocabulary.counts.length;
+  }
+
+  termAt(term: number): string {
+    return termOf(this.vocabulary, term);
+  }
+
+  /** How many terms rank before a text. */
+  rankOf(text: string): number {
+    return partition(this.numTerms, (term) => compareIds(this.termAt(term), text) < 0);
+  }
+
+  /** Number of a term; −1 for an unknown one. */
+  find(term: string): number {
+    const rank = this.rankOf(term);
+    return rank < this.numTerms && this.termAt(rank) === term ? rank : -1;
+  }
+
+  /** Numbers of the terms that begin with a prefix: from … below `to`. */
+  range(prefix: string): { readonly from: number; readonly to: number } {
+    const from = this.rankOf(prefix);
+    return { from, to: from + partition(this.numTerms - from, (i) => this.termAt(from + i).startsWith(prefix)) };
+  }
+
+  /** Ordinals of items that may be called by a name with this hash, ascending; a view. */
+  named(hash: number): Uint32Array {
+    const { names, named } = this.vocabulary;
+    return named.subarray(lowerBound(names, hash), lowerBound(names, hash + 1));
+  }
+
+  /**
+   * Postings of terms, each page they lie on read once.
+   *
+   * @param terms numbers of terms
+   * @throws FormatError when a page does not keep to the format
+   */
+  async postings(terms: ArrayLike<number>): Promise<PostingList[]> {
+    const lists = new Array<PostingList>(terms.length);
+    await readPages(
+      this.#cache,
+      terms.length,
+      (i) => covering(this.#pages, terms[i]!),
+      (page, payload, places) => {
+        for (const i of places) lists[i] = this.#list(page, payload, terms[i]!);
+      },
+    );
+    return lists;
+  }
+
+  /** A copy: the cache may let the payload go, and its source write other bytes there. */
+  #list(page: NumberedEntry, payload: Uint8Array, term: number): PostingList {
+    const { key, first, count } = page.entry;
+    let checked = this.#checked.get(payload);
+    if (checked === undefined) {
+      checkPostingPage(page, payload, this.vocabulary);
+      checked = new Uint8Array(count);
+      this.#checked.set(payload, checked);
+    }
+    const { places, sizes, counts } = this.vocabulary;
+    const bytes = payload.slice(places[term], places[term]! + sizes[term]!);
+    if (checked[term - first] === 0) checkPostings(`chunk ${key}`, bytes, counts[term]!, this.numItems);
+    checked[term - first] = 1;
+    return new PostingList(bytes, counts[term]!);
+  }
+}
+
+/** What a part holds in memory: its kernel is the same in every version that shares it. */
+const OPENED = new WeakMap<object, WordPart>();
+
+/** The words of a base or of the items beside it, read once; undefined where there are none. @throws FormatError */
+export async function openWordPart({ manifest, parts }: PqIndex): Promise<WordPart | undefined> {
+  if (manifest.words === undefined) return undefined;
+  checkWordFacts("words", manifest.words, "manifest");
+  const opened = OPENED.get(parts.kernel);
+  if (opened !== undefined) return opened;
+  const pages = entriesOf(manifest.chunks, "postings");
+  const payload = await joinParts(parts.cache, entriesOf(manifest.chunks, "words"));
+  const part = new WordPart(parts.cache, pages, readVocabulary(payload, manifest.numItems, pages), manifest.numItems);
+  OPENED.set(parts.kernel, part);
+  return part;
+}

@@ -1,0 +1,18 @@
+/** A term that would do for a word of the query. */
+export interface Alternative {
+  readonly term: string;
+  /** Above 0, at most 1: what finding it is worth beside finding the word itself. */
+  readonly likeness: number;
+}
+
+/** A query as words. */
+export interface WordQuery {
+  /** Each word that was asked for, with all terms that would do for it; none where nothing like it is known. */
+  readonly words: readonly { readonly alternatives: readonly Alternative[] }[];
+  /** Of each of these lists, an item must have one term. */
+  readonly required: readonly (readonly string[])[];
+  /** Terms that an item must not have. */
+  readonly excluded: readonly string[];
+  /** Ordinals of items whose name was asked for, ascending. They come first. */
+  readonly named: Uint32Array;
+}

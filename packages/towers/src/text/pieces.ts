@@ -1,0 +1,55 @@
+/** A text as pieces: the words of rules v2, in plain spelling, and which of them hang together as a code does. */
+import { COMPANY, readVisible } from "./rules-v2.ts";
+import { visibleText } from "./visible-text.ts";
+import { firstPoints, type Word } from "./word.ts";
+
+/** A word of a text as terms are made of it. */
+export interface Piece {
+  /** In plain spelling, at most `MAX_TERM` code points. */
+  readonly text: string;
+  /** Letters and digits apart: of "ab1234x" ab, 1234, x. Of any other word, itself. */
+  readonly parts: readonly string[];
+  /** Which writing, so how it is cut: see `COMPANY`. */
+  readonly company: number;
+  /** Whether it stands beside the piece before it without a blank, as in "AB-1234". */
+  readonly hangs: boolean;
+}
+
+/** Longer words are cut: 128 bytes of UTF-8 at most, as the format wants it. */
+export const MAX_TERM = 32;
+
+const BLANKS = /\s+/;
+/** Signs inside a code. Between digits a dash alone: 3.5 is not 35, and 1/2 not 12. */
+const DASH = "[-_\\u2010-\\u2015\\u2212]";
+const SIGN = `(?:${DASH}|(?<![0-9])[./:+]|[./:+](?![0-9]))`;
+const INSIDE = new RegExp(`(?<=[\\p{L}\\p{N}\\p{M}])${SIGN}(?=[\\p{L}\\p{N}])`, "u");
+const LETTERS_AND_DIGITS = /[0-9]+|[^0-9]+/g;
+
+/** The pieces of a text, in order. */
+export function readPieces(text: string): Piece[] {
+  const found: Piece[] = [];
+  for (const chunk of visibleText(text).split(BLANKS)) {
+    let hangs = false;
+    for (const segment of chunk.split(INSIDE)) {
+      const words = readVisible(segment);
+      for (const [i, word] of words.entries()) found.push({ ...cut(word), hangs: hangs && i === 0 && isSpaced(word) });
+      hangs = words.length > 0 && isSpaced(words.at(-1)!);
+    }
+  }
+  return found;
+}
+
+/** Letters and digits of one alphabet: no picture, and no run of a writing without blanks. */
+function isSpaced({ company, bare }: Word): boolean {
+  return company === COMPANY.spaced && bare !== undefined;
+}
+
+function cut(word: Word): Omit<Piece, "hangs"> {
+  const text = firstPoints(word.inPairs, MAX_TERM);
+  return { text, company: word.company, parts: isSpaced(word) ? text.match(LETTERS_AND_DIGITS)! : [text] };
+}
+
+/** Whether pieces that are written without blanks and dashes between them are a code, not a number by chance. */
+export function isCode(joined: string): boolean {
+  return joined.length <= MAX_TERM && /[0-9]/.test(joined) && (joined.length >= 5 || !/^[0-9]+$/.test(joined));
+}

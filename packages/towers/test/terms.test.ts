@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { indexTerms, nameForm, nameHash, TERM_RULES, words } from "../src/index.ts";
+import { texts } from "./texts.ts";
+
+describe("terms", () => {
+  it.each([
+    ["Gâteau STRASSE", ["gateau", "strasse"]],
+    ["AB-1234-X", ["ab", "1234", "x", "ab1234x"]],
+    ["AB1234X", ["ab1234x", "ab", "1234"]],
+    ["ab-1234x", ["ab", "1234x", "1234", "ab1234x"]],
+    ["AB 1234 x", ["ab", "1234", "x"]],
+    ["KX‑4821–B", ["kx", "4821", "b", "kx4821b"]],
+    ["3.5mm 1/2 19.99", ["3", "5mm", "mm", "1", "2", "19", "99"]],
+    ["型号AB-1234黑", ["型号", "型", "号", "ab", "1234", "ab1234", "黑"]],
+    ["2024-01-15 1-2", ["2024", "01", "15", "20240115", "1", "2"]],
+    ["wi-fi c++ C#", ["wi", "fi", "c++", "c#"]],
+    ["生日蛋糕", ["生日蛋糕", "生日", "日蛋", "蛋糕", "生", "日", "蛋", "糕"]],
+    ["茶 빵 か", ["茶", "빵", "か"]],
+    ["마스크를", ["마스크를", "마스", "스크", "크를"]],
+    ["แดงสวย ชา", ["แดงสวย", "แดง", "ดงส", "งสว", "สวย", "วย", "ชา"]],
+    ["🎂 1️⃣", ["🎂", "1", "1⃣"]],
+    ["", []],
+  ])("of %j", (text, expected) => expect(indexTerms(text)).toEqual(expected));
+
+  it("by rules 1 are for good what they were", () => {
+    const file = new URL(`../fixtures/terms-v${TERM_RULES}.json`, import.meta.url);
+    for (const { text, name, terms } of JSON.parse(readFileSync(file, "utf8"))) {
+      expect(indexTerms(text), JSON.stringify(text)).toEqual(terms);
+      expect(nameForm(text)).toBe(name);
+    }
+  });
+
+  it("of any text hold no blank, are short, well formed, and the same in any composition", () => {
+    for (const text of texts(4000, 21)) {
+      const terms = indexTerms(text);
+      expect(indexTerms(text.normalize("NFD")), JSON.stringify(text)).toEqual(terms);
+      for (const term of terms) expect(term, JSON.stringify(text)).toMatch(/^\S{1,64}$/);
+      expect(() => encodeURIComponent(terms.join())).not.toThrow();
+      expect(terms.length === 0).toBe(words(text, Infinity).length === 0);
+    }
+  });
+
+  it("of two texts with a blank between them are those of both", () => {
+    const right = texts(3000, 23);
+    for (const a of texts(3000, 22)) {
+      const b = right.next().value!;
+      expect(indexTerms(`${a} ${b}`), JSON.stringify([a, b])).toEqual([...indexTerms(a), ...indexTerms(b)]);
+    }
+  });
+});
+
+describe("a name", () => {
+  it.each([
+    ["AB-1234 x", "ab1234X"],
+    ["Gâteau  d’Anniversaire!", "gateau danniversaire"],
+    ["生日 蛋糕", "生日蛋糕"],
+    ["€", " €"],
+  ])("of %j is that of %j", (a, b) => {
+    expect(nameForm(a)).toBe(nameForm(b));
+    expect(nameHash(a)).toBe(nameHash(b));
+  });
+
+  it("is one more when letters, digits or signs are others", () => {
+    const names = ["C++", "C#", "C", "€", "$", "AB-1234", "AB-1243", "🇫🇷", "🇩🇪"];
+    expect(new Set(names.map(nameHash)).size).toBe(names.length);
+  });
+
+  it("is none where nothing is to be seen", () => expect(nameHash(" \u200d\ufe0f ")).toBeUndefined());
+});

@@ -1,0 +1,81 @@
+import { Random } from "@poeem/indexing-layer";
+import { expect, it } from "vitest";
+import { toCsr } from "../src/data/csr.ts";
+import type { Candidates } from "../src/words/candidates.ts";
+import { rankCandidates } from "../src/words/candidates.ts";
+import { chooseWeights, describeWeights, lambdaOf, type TriedQueries, usualScore } from "../src/words/weights.ts";
+
+const ITEMS = 50;
+const rank = Uint32Array.from({ length: ITEMS }, (_, i) => i);
+
+/** Queries whose right item is told by either side with so much noise. */
+function queries(count: number, noise: { readonly dense: number; readonly words: number }): TriedQueries {
+  const random = new Random(3);
+  const right = Array.from({ length: count }, () => random.integer(ITEMS));
+  const candidates = right.map((item): Candidates => {
+    const ordinals = Array.from({ length: ITEMS }, (_, i) => i);
+    const score = (of: number) => ordinals.map((i) => (i === item ? 0.2 : 0) + of * random.uniform());
+    return { ordinals, dense: score(noise.dense), shares: score(noise.words), named: ordinals.map(() => false) };
+  });
+  return { candidates, relevant: toCsr(right.map((item) => [item])), rank };
+}
+
+it("weighs words alone where they are right and codes are noise, and the other way round", () => {
+  expect(lambdaOf(chooseWeights(queries(300, { dense: 50, words: 0.15 })))).toBe(0);
+  expect(lambdaOf(chooseWeights(queries(300, { dense: 0.15, words: 50 })))).toBe(Infinity);
+});
+
+it("weighs both where both are half right", () => {
+  const { dense, words, tried } = chooseWeights(queries(1000, { dense: 0.4, words: 0.4 }));
+  expect(lambdaOf({ dense, words })).toBeGreaterThanOrEqual(0.5);
+  expect(lambdaOf({ dense, words })).toBeLessThanOrEqual(2);
+  expect(tried.map(lambdaOf)).toEqual([0, 0.25, 0.5, 1, 2, 4, 8, Infinity]);
+  const best = Math.max(...tried.map(({ recallAt10, ndcgAt10 }) => recallAt10 + ndcgAt10));
+  const own = tried.find((one) => lambdaOf(one) === lambdaOf({ dense, words }))!;
+  expect(own.recallAt10 + own.ndcgAt10).toBe(best);
+});
+
+it("takes the weight nearest to 1 of several that are as good", () => {
+  expect(lambdaOf(chooseWeights(queries(120, { dense: 0.1, words: 0.1 })))).toBe(1);
+});
+
+it("weighs codes and words the same where there are fewer than 100 queries", () => {
+  const choice = chooseWeights(queries(99, { dense: 50, words: 0.1 }));
+  expect(choice).toEqual({ dense: 1, words: 1, queries: 99, tried: [] });
+  expect(describeWeights(choice)).toEqual([
+    "codes and words count the same: a weight is chosen from 100 validation queries with a text, got 99",
+  ]);
+});
+
+it("says what it means that one side adds nothing", () => {
+  const [said, why] = describeWeights(chooseWeights(queries(300, { dense: 50, words: 0.15 })));
+  expect(said).toMatch(/^weight of codes beside words 0, chosen from 300 validation queries; recall@10 \/ nDCG@10 by/);
+  expect(why).toMatch(/^codes add nothing to words here/);
+  expect(describeWeights(chooseWeights(queries(300, { dense: 0.15, words: 50 })))[1]).toMatch(/^words add nothing/);
+});
+
+it("ranks as a search does: a name first, then by score, then by id", () => {
+  const candidates = {
+    ordinals: [4, 2, 7, 1],
+    dense: [0.5, 0.9, 0.1, 0.5],
+    shares: [0.5, 0.2, 0, 0.5],
+    named: [false, false, true, false],
+  };
+  expect(rankCandidates(candidates, { dense: 1, words: 1 }, [9, 8, 7, 6, 5, 4, 3, 2])).toEqual([7, 2, 4, 1]);
+  expect(rankCandidates(candidates, { dense: 0, words: 1 }, rank)).toEqual([7, 1, 4, 2]);
+});
+
+it("takes for usual the median score of right items, one that is not found below all", () => {
+  const one = (dense: number, found = true): Candidates => ({
+    ordinals: [found ? 0 : 1],
+    dense: [dense],
+    shares: [0],
+    named: [false],
+  });
+  const of = (...candidates: Candidates[]): number | undefined =>
+    usualScore({ candidates, relevant: toCsr(candidates.map(() => [0])), rank });
+  expect(of(one(0.1), one(0.5), one(0.3))).toBe(0.3);
+  expect(of(one(0.1), one(0.5), one(0.9, false))).toBe(0.1);
+  expect(of(one(0.9, false))).toBeUndefined();
+  expect(of()).toBeUndefined();
+});

@@ -1,0 +1,148 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import type { Index } from "@poeem/pq-core";
+import { openWords } from "@poeem/pq-core/words";
+import { answerQuestion, openQueryTower, type Searched } from "@poeem/towers";
+import { fileFacts } from "@poeem/training/inspect/file-facts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { main } from "../../apps/trainer/src/cli.ts";
+import { type Case, caseConfig, jsonl, PRODUCTS, queriesOf, writeCase } from "./case.ts";
+
+/** Products with a code in their titles that no event has; the last thirty have no event at all. */
+const ITEMS = PRODUCTS.map(({ n, title }) => ({ id: `A-${n}x`, title: `${title} KX-${7000 + 13 * n}-B` }));
+/** A word of its own in each of the six queries of a product. */
+const marksOf = (n: number): string[] => Array.from({ length: 6 }, (_, i) => `mark${"abcdef"[i]}${n}`);
+const EVENTS = PRODUCTS.slice(0, 90).flatMap((product) =>
+  queriesOf(product).map((query, i) => ({ query: `${query} ${marksOf(product.n)[i]}`, item: `A-${product.n}x` })),
+);
+const data = { items: "SELECT * FROM 'items.jsonl'", events: "SELECT * FROM 'events.jsonl'" };
+const files = { "items.jsonl": jsonl(ITEMS), "events.jsonl": jsonl(EVENTS) };
+
+async function openSearched(folder: string, delta?: string): Promise<Searched> {
+  const index = await openIndexDirectory(folder, delta);
+  return { index, tower: openQueryTower((await index.queryTower())!), words: await openWords(index) };
+}
+
+async function first(searched: Searched, text: string): Promise<string | undefined> {
+  const found = await answerQuestion(searched, { text }, { k: 1 });
+  return found && String((await searched.index.items(found.ordinals))[0]?.id);
+}
+
+/** Impacts of an item by term, of the terms asked for. */
+async function impactsOf({ index, words }: Searched, id: string, terms: string[]): Promise<Record<string, number>> {
+  const [ordinal] = await index.ordinals([id]);
+  const lists = await words!.postings(terms);
+  return Object.fromEntries(terms.map((term, i) => [term, lists[i]?.at(Uint32Array.of(ordinal!))[0] ?? 0]));
+}
+
+const run = async (...args: string[]): Promise<void> => main(["node", "poeem", ...args]);
+
+describe("an index with words", () => {
+  let made: Case;
+  let searched: Searched;
+  beforeAll(async () => {
+    made = await writeCase(files, caseConfig(data, { split: { testModulus: 6, validation: 20 } }));
+    await made.train();
+    searched = await openSearched(made.index);
+  });
+
+  it("finds a code, a title and an id first, whether or not an event has it", async () => {
+    for (const { id, title } of [ITEMS[3]!, ITEMS[95]!, ITEMS[119]!]) {
+      const code = title.split(" ").at(-1)!;
+      for (const text of [title, title.toUpperCase(), code, code.replaceAll("-", " "), code.replaceAll("-", ""), id])
+        expect([text, await first(searched, text)]).toEqual([text, id]);
+    }
+  });
+
+  it("says what was chosen, and from what", async () => {
+    const { words, training } = searched.index.manifest;
+    expect(words).toMatchObject({ rules: 1, dense: 1, words: 1 });
+    expect(made.said.filter((line) => line.startsWith("codes and words count the same: "))).toHaveLength(1);
+    expect((training as { words: object }).words).toMatchObject({
+      columns: [{ column: "title", weight: 1 }],
+      queries: { weight: 1 },
+    });
+    const report = await readFile(join(made.index, "report.html"), "utf8");
+    expect(report).toContain("What words add");
+    expect(report).toContain("bytes of postings per item");
+  });
+
+  it("has no word of a query that is held out", async () => {
+    const marks = PRODUCTS.slice(0, 90).flatMap(({ n }) => marksOf(n));
+    const unknown = marks.filter((mark) => searched.words!.count(mark) === 0);
+    const facts = JSON.parse(await readFile(join(made.index, "model/data-facts.json"), "utf8"));
+    expect(facts.testQueries).toBeGreaterThan(50);
+    expect(unknown).toHaveLength(facts.testQueries + facts.validationQueries);
+  });
+
+  it("is inspected as a whole and by its chunks", async () => {
+    const { chunks } = searched.index.manifest;
+    const directory = chunks.find(({ kind }) => kind === "words")!;
+    const facts = await fileFacts(join(made.index, directory.key));
+    const words = facts["words"] as Record<string, number>;
+    expect(words["terms"]).toBe(searched.words!.numTerms);
+    expect(words["postings"]).toBeGreaterThan(120 * 4);
+    const lists = chunks.filter(({ kind }) => kind === "postings");
+    const bytes = lists.reduce((sum, { size }) => sum + size, 0);
+    expect(words["postingBytesPerItem"]).toBe(bytes / ITEMS.length);
+    expect((await fileFacts(join(made.index, lists[0]!.key)))["count"]).toBeGreaterThan(0);
+  });
+
+  it("gives new and changed items words by the statistics of the training", async () => {
+    const [kept, changed] = [ITEMS[7]!, ITEMS[8]!];
+    const items = join(made.folder, "new.jsonl");
+    const title = "velvet sofa ZZ-55";
+    await writeFile(items, jsonl([kept, { ...changed, title }, { id: "new", title: changed.title }]));
+    const out = join(made.folder, "changes");
+    await run("encode", "--index", made.index, "--items", items, "--out", out);
+    const after = await openSearched(made.index, out);
+    const terms = [...kept.title.toLowerCase().split(/[ -]/), "buy", "online", ...marksOf(7)];
+    expect(await impactsOf(after, kept.id, terms)).toEqual(await impactsOf(searched, kept.id, terms));
+    const own = await impactsOf(after, changed.id, ["velvet", "zz55", "kx"]);
+    expect(own).toEqual({ velvet: expect.toSatisfy((impact) => impact > 0), zz55: own["velvet"], kx: 0 });
+    // the queries of its events still lead to it
+    const asked = await impactsOf(after, changed.id, marksOf(8));
+    expect(asked).toEqual(await impactsOf(searched, changed.id, marksOf(8)));
+    expect(Object.values(asked).filter((impact) => impact > 0).length).toBeGreaterThan(1);
+    expect(await first(after, title)).toBe(changed.id);
+    expect(await first(after, "zz55")).toBe(changed.id);
+    expect(await first(after, "new")).toBe("new");
+    expect(await first(after, changed.title)).toBe("new");
+    const compacted = join(made.folder, "compacted");
+    await run("compact", "--index", made.index, "--delta", out, "--out", compacted);
+    const whole = await openSearched(compacted);
+    expect(await impactsOf(whole, changed.id, ["velvet", "zz55", "kx"])).toEqual(own);
+    expect(await first(whole, "zz55")).toBe(changed.id);
+  });
+});
+
+const trained = async (changed: Parameters<typeof caseConfig>[1], own: typeof files = files) => {
+  const made = await writeCase(own, caseConfig(data, { split: { testModulus: 0, validation: 0 }, ...changed }));
+  await made.train();
+  return { said: made.said, index: await openIndexDirectory(made.index) };
+};
+const hasWords = ({ manifest }: Index): boolean =>
+  manifest.words !== undefined && manifest.chunks.some(({ kind }) => kind === "words");
+
+it("index.words switches words off", async () => {
+  expect(hasWords((await trained({ index: { words: false } })).index)).toBe(false);
+});
+
+it("histories have words only where they are asked for", async () => {
+  const rows = PRODUCTS.flatMap(({ n }) => Array.from({ length: 4 }, (_, i) => [`u${n}`, `A-${(n + 7 * i) % 120}x`]));
+  const own = { ...files, "events.jsonl": jsonl(rows.map(([user, item]) => ({ user, item }))) };
+  const events = { user: "user" };
+  expect(hasWords((await trained({ events }, own)).index)).toBe(false);
+  const { index, said } = await trained({ events, index: { words: true } }, own);
+  expect(hasWords(index)).toBe(true);
+  expect(index.manifest.words).toEqual({ rules: 1, dense: 1, words: 1 });
+  expect(said.filter((line) => line.includes("got 0"))).toHaveLength(1);
+});
+
+it("without a text column or a title there is nothing to make words of, and a line says so", async () => {
+  const own = { ...files, "items.jsonl": jsonl(ITEMS.map(({ id, title }) => ({ id, kind: title }))) };
+  const { index, said } = await trained({ items: { text: [], categories: ["kind"] } }, own);
+  expect(hasWords(index)).toBe(false);
+  expect(said).toContain("the index has no words to search by: expected items.text or a title, got neither");
+});
