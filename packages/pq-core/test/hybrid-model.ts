@@ -55,7 +55,7 @@ export function randomQuery(vocabulary: readonly string[], next: () => number): 
       })),
     })),
     required: next() < 0.3 ? some(2, () => [word(), ...some(2, word)]) : [],
-    excluded: next() < 0.3 ? some(2, word) : [],
+    excluded: next() < 0.3 ? some(2, () => (next() < 0.5 ? word() : [word(), ...some(2, word)])) : [],
     named: new Uint32Array(0),
   };
 }
@@ -101,6 +101,7 @@ export function plainShare(
 /** Whether an item has what is required, and nothing of what is excluded. */
 export function isAllowed(item: PlainItem, { required, excluded }: WordQuery): boolean {
   return (
-    required.every((terms) => terms.some((term) => item.terms.has(term))) && !excluded.some((t) => item.terms.has(t))
+    required.every((terms) => terms.some((term) => item.terms.has(term))) &&
+    !excluded.some((terms) => [terms].flat().every((term) => item.terms.has(term)))
   );
 }

@@ -76,7 +76,7 @@ export async function answerQuestion(
   const asked: WordQuery = {
     words: found.words,
     required: query.required.flatMap(termsRequired),
-    excluded: query.excluded.map((out) => rarest(out, words)),
+    excluded: query.excluded.flatMap(termsExcluded),
     named,
   };
   const exclude = [...(search.exclude ?? []), ...dense.exclude];
@@ -184,12 +184,10 @@ function termsRequired({ words, codes }: Asked): string[][] {
   ]);
 }
 
-/** Of words to leave out together, the one that says most: the code they are, or the rarest. */
-function rarest({ words, codes }: Asked, known: Words): string {
-  const whole = codes.filter((code) => code.words.length === words.length).map(({ term }) => term);
-  const terms = [...whole, ...words.map(({ term }) => term)];
-  const counts = terms.map((term) => known.count(term) || Infinity);
-  return terms[counts.indexOf(Math.min(...counts))]!;
+/** All words of what is to be left out, or a code that they are. */
+function termsExcluded({ words, codes }: Asked): string[][] {
+  const whole = codes.filter((code) => code.words.length === words.length);
+  return [words.map(({ term }) => term), ...whole.map(({ term }) => [term])];
 }
 
 /** Whether the nearest item is no nearer than nonsense gets. */

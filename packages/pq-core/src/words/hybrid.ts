@@ -150,7 +150,7 @@ async function readPostings(
   { words: asked, required, excluded }: WordQuery,
 ): Promise<(term: string) => Postings | undefined> {
   const alternatives = asked.flatMap((word) => word.alternatives.map(({ term }) => term));
-  const terms = [...new Set([...alternatives, ...required.flat(), ...excluded])];
+  const terms = [...new Set([...alternatives, ...required.flat(), ...excluded.flat()])];
   const postings = await words.postings(terms);
   const found = new Map(terms.map((term, i) => [term, postings[i]]));
   return (term) => found.get(term);
@@ -162,9 +162,9 @@ function requirements(
   { required, excluded }: WordQuery,
   postingsOf: (term: string) => Postings | undefined,
 ): Filter | undefined {
-  const ordinalsOf = (terms: readonly string[]): Uint32Array[] =>
-    terms.flatMap((term) => postingsOf(term)?.all().ordinals ?? []);
-  return wordFilter(places, required.map(ordinalsOf), ordinalsOf(excluded));
+  const ordinalsOf = (term: string): Uint32Array => postingsOf(term)?.all().ordinals ?? new Uint32Array(0);
+  const listsOf = (terms: string | readonly string[]): Uint32Array[] => [terms].flat().map(ordinalsOf);
+  return wordFilter(places, required.map(listsOf), excluded.map(listsOf));
 }
 
 function joinFilters(a: Filter | undefined, b: Filter | undefined): Filter | undefined {

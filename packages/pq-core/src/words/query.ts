@@ -11,8 +11,8 @@ export interface WordQuery {
   readonly words: readonly { readonly alternatives: readonly Alternative[] }[];
   /** Of each of these lists, an item must have one term. */
   readonly required: readonly (readonly string[])[];
-  /** Terms that an item must not have. */
-  readonly excluded: readonly string[];
+  /** Terms that an item must not have; of a list, not all of them together. */
+  readonly excluded: readonly (string | readonly string[])[];
   /** Ordinals of items whose name was asked for, ascending. They come first. */
   readonly named: Uint32Array;
 }

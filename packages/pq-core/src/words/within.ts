@@ -10,11 +10,11 @@ import type { Places } from "./places.ts";
 /** Blocks of a filter's mask that are computed together. */
 const SEGMENT = 128;
 
-/** Items that have one term of each list, and none of others, as a filter; undefined where all have. */
+/** Items with one term of each list, and of no other list with all terms, as a filter; undefined where that is any. */
 export function wordFilter(
   places: Places,
   required: readonly (readonly Uint32Array[])[],
-  excluded: readonly Uint32Array[],
+  excluded: readonly (readonly Uint32Array[])[],
 ): Filter | undefined {
   if (required.length === 0 && excluded.length === 0) return undefined;
   const size = places.blocks.at(-1)!;
@@ -24,9 +24,15 @@ export function wordFilter(
     for (const ordinals of lists) mark(some, places, ordinals);
     for (let i = 0; i < size; i++) bits[i]! &= some[i]!;
   }
-  const without = new Uint32Array(size);
-  for (const ordinals of excluded) mark(without, places, ordinals);
-  for (let i = 0; i < size; i++) bits[i]! &= ~without[i]!;
+  for (const lists of excluded) {
+    const without = new Uint32Array(size).fill(0xffff_ffff);
+    for (const ordinals of lists) {
+      const some = new Uint32Array(size);
+      mark(some, places, ordinals);
+      for (let i = 0; i < size; i++) without[i]! &= some[i]!;
+    }
+    for (let i = 0; i < size; i++) bits[i]! &= ~without[i]!;
+  }
   const atMost = required.length === 0 ? Infinity : bits.reduce((sum, word) => sum + countBits(word), 0);
   const filter: MaskFilter = { mask: { atMost, words: (first, count) => bits.slice(first, first + count) } };
   // A filter like any other to the index, but none that a caller can write down.
