@@ -1,10 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { Index } from "@poeem/pq-core";
 import { openWords } from "@poeem/pq-core/words";
 import { answerQuestion, openQueryTower, type Searched } from "@poeem/towers";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
+import { nonsenseWords } from "@poeem/training/words/nonsense";
 import { beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../apps/trainer/src/cli.ts";
 import { type Case, caseConfig, jsonl, PRODUCTS, queriesOf, writeCase } from "./case.ts";
@@ -76,6 +78,16 @@ describe("an index with words", () => {
     expect(unknown).toHaveLength(facts.testQueries + facts.validationQueries);
   });
 
+  it("can be asked for nonsense, in which no word is known or like a known one", async () => {
+    const { index, words } = searched;
+    const terms = [...words!.completions("", words!.numTerms)];
+    const made = nonsenseWords(words!, terms, 200, new Random(5));
+    expect(made).toHaveLength(200);
+    expect(made).toEqual(nonsenseWords(words!, terms, 200, new Random(5)));
+    for (const text of made)
+      expect(await answerQuestion({ index, words, tower: undefined }, { text }, { mode: "words" })).toBeUndefined();
+  });
+
   it("is inspected as a whole and by its chunks", async () => {
     const { chunks } = searched.index.manifest;
     const directory = chunks.find(({ kind }) => kind === "words")!;
@@ -117,6 +129,37 @@ describe("an index with words", () => {
   });
 });
 
+it("weighs codes beside words by validation queries that nobody asked in training", async () => {
+  const events = EVENTS.filter((_, i) => i % 6 < 4);
+  const validation = PRODUCTS.map(({ n, title }) => ({ query: `${title} wanted`, item: `A-${n}x` }));
+  const made = await writeCase(
+    {
+      ...files,
+      "events.jsonl": jsonl(events),
+      // the first ten are trained on, in another spelling
+      "validation.jsonl": jsonl([...events.slice(0, 10).map((e) => ({ ...e, query: `${e.query}!` })), ...validation]),
+      "test.jsonl": jsonl(EVENTS.slice(4, 5)),
+    },
+    caseConfig({
+      ...data,
+      validation: "SELECT * FROM 'validation.jsonl'",
+      test: "SELECT * FROM 'test.jsonl'",
+    }),
+  );
+  await made.train();
+  const { words: facts } = (await openIndexDirectory(made.index)).manifest;
+  const { words } = JSON.parse(await readFile(join(made.index, "model/training-log.json"), "utf8"));
+  expect(words).toMatchObject({ queries: 120, dense: facts!.dense, words: facts!.words });
+  expect(words.tried).toHaveLength(8);
+  const quality = words.tried.map((one: Record<string, number>) => one["recallAt10"]! + one["ndcgAt10"]!);
+  const own = words.tried.findIndex((one: object) => "dense" in one && one.dense === facts!.dense);
+  expect(quality[own]).toBe(Math.max(...quality));
+  expect(made.said.filter((line) => line.includes("chosen from 120 validation queries"))).toHaveLength(1);
+  const [floor, usual] = facts!.near!;
+  expect(floor).toBeLessThan(usual);
+  expect(await readFile(join(made.index, "report.html"), "utf8")).toContain("Codes beside words");
+});
+
 const trained = async (changed: Parameters<typeof caseConfig>[1], own: typeof files = files) => {
   const made = await writeCase(own, caseConfig(data, { split: { testModulus: 0, validation: 0 }, ...changed }));
   await made.train();
@@ -141,7 +184,7 @@ it("histories have words only where they are asked for", async () => {
 });
 
 it("without a text column or a title there is nothing to make words of, and a line says so", async () => {
-  const own = { ...files, "items.jsonl": jsonl(ITEMS.map(({ id, title }) => ({ id, kind: title }))) };
+  const own = { ...files, "items.jsonl": jsonl(ITEMS.map(({ id, title }) => ({ id, kind: title.split(" ")[0] }))) };
   const { index, said } = await trained({ items: { text: [], categories: ["kind"] } }, own);
   expect(hasWords(index)).toBe(false);
   expect(said).toContain("the index has no words to search by: expected items.text or a title, got neither");

@@ -50,4 +50,24 @@ describe("what the command says of an error, by its class", () => {
     expect(shown).toMatch(/^poeem: RangeError: \[pq-core\] a defect\n\s+at /);
     expect(code).toBe(1);
   });
+
+  it.each([
+    [["10,x"], "expected an integer of 1 to 1000, got x."],
+    [["10,,20"], "expected an integer of 1 to 1000, got nothing."],
+    [["0"], "expected an integer of 1 to 1000, got 0."],
+    [["10", "1001"], "expected an integer of 1 to 1000, got 1001."],
+    [["2.5"], "expected an integer of 1 to 1000, got 2.5."],
+  ])("cut-offs %j are refused before anything is read", async (given, expected) => {
+    const { shown, code } = await shownFor(undefined, [
+      "evaluate",
+      "--config",
+      "none",
+      "--cutoffs",
+      ...given,
+      "--index",
+    ]);
+    const at = given.at(-1);
+    expect(shown).toBe(`poeem: option '--cutoffs <n...>' argument '${at}' is invalid. ${expected}\n`);
+    expect(code).toBe(1);
+  });
 });

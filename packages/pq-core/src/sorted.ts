@@ -15,13 +15,22 @@ export function partition(n: number, isBefore: (index: number) => boolean): numb
   return low;
 }
 
-/** {@link partition}, begun at `from`, which must not lie behind the answer: quick where the answer lies close by. */
-export function partitionFrom(from: number, n: number, isBefore: (index: number) => boolean): number {
+/** {@link lowerBound} of a value whose place is at `from` or behind it: quick where it is close by. */
+export function lowerBoundFrom(from: number, sorted: Uint32Array, value: number): number {
+  const n = sorted.length;
   let low = from;
-  for (let step = 1; low < n && isBefore(low); step *= 2) {
-    const next = Math.min(n, low + step);
-    if (next < n && isBefore(next)) low = next;
-    else return low + 1 + partition(next - low - 1, (i) => isBefore(low + 1 + i));
+  let step = 1;
+  let high = from;
+  while (high < n && sorted[high]! < value) {
+    low = high + 1;
+    high += step;
+    step *= 2;
+  }
+  if (high > n) high = n;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
   }
   return low;
 }

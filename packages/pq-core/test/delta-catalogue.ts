@@ -2,6 +2,7 @@ import fc from "fast-check";
 import type { ArtifactInput, Codebook, Filter, ItemId, SearchOptions } from "../src/index.ts";
 import { METRICS } from "../src/write.ts";
 import { normals, random, randomCodebook } from "./support.ts";
+import { randomWords, toItemWords, type WordsOfItem } from "./word-rows.ts";
 
 /** One item of the model that deltas are compared with: a plain list, written anew each time. */
 interface ModelItem {
@@ -12,6 +13,7 @@ interface ModelItem {
   readonly color: string | undefined;
   readonly tags: readonly string[];
   readonly price: number;
+  readonly words: WordsOfItem;
 }
 
 export interface Scenario {
@@ -88,6 +90,7 @@ export class Model {
       color: ["red", "green", undefined][this.integer(3)],
       tags: ["rare", "odd", "new"].filter((_, i) => this.integer([150, 2, 20][i]!) === 0),
       price: this.integer(9) === 0 ? Number.NaN : this.integer(100) / 4,
+      words: randomWords(1, this.integer(1e9))[0]!,
     };
     this.items.set(id, item);
     return item;
@@ -123,6 +126,7 @@ export class Model {
       queryTower: Uint8Array.of(1, 2, 3),
       training: { seed: 7 },
       defaultNprobe: Math.min(2, Math.max(1, this.#scenario.nlist)),
+      ...(this.#scenario.extras ? { wordFacts: { rules: 2, dense: 1, words: 0.25 } } : {}),
       listChunkBytes: 2048,
       itemChunkBytes: 1024,
     };
@@ -147,6 +151,10 @@ export class Model {
       fields: items.map(({ title, price }) => ({ title, price: Number.isNaN(price) ? null : price })),
       facets: { color: items.map(({ color }) => color), tag: items.map(({ tags }) => tags) },
       numbers: { price: items.map(({ price }) => price) },
+      words: toItemWords(
+        items.map(({ words }) => words),
+        this.#version,
+      ),
     };
   }
 

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Artifact, Index } from "../src/index.ts";
+import { allOrdinals, partsOf, readRows } from "../src/catalogue/rows.ts";
+import type { Artifact, Index, ItemId } from "../src/index.ts";
 import { compactArtifact, writeArtifact, writeDelta } from "../src/write.ts";
 import { Model, type Scenario, scenarios } from "./delta-catalogue.ts";
 import { openWhole, type WholeOptions } from "./open-whole.ts";
 import { kernelModule, memorySource } from "./support.ts";
+import { fromItemWords, toItemWords, type WordsOfItem } from "./word-rows.ts";
 
 const KERNELS: Record<string, WholeOptions> = {
   "scalar, resident": {},
@@ -52,6 +54,19 @@ async function observe(index: Index, model: Model) {
   };
 }
 
+/** Id → its words; what was removed has none. */
+async function wordsOf(index: Index): Promise<Map<ItemId, WordsOfItem>> {
+  const { base, delta, removed } = partsOf(index);
+  const isRemoved = new Set(removed);
+  const found = new Map<ItemId, WordsOfItem>();
+  for (const part of delta === undefined ? [base] : [base, delta]) {
+    const ordinals = allOrdinals(part.manifest).filter((ordinal) => part === delta || !isRemoved.has(ordinal));
+    const { ids, words } = await readRows(part, ordinals);
+    if (words !== undefined) for (const [i, own] of fromItemWords(words).entries()) found.set(ids[i]!, own);
+  }
+  return found;
+}
+
 describe.each(Object.entries(KERNELS))("an index with changes, %s", (_, options) => {
   it("answers everything as one written anew from the resulting catalogue", async () => {
     await fc.assert(
@@ -71,6 +86,7 @@ describe.each(Object.entries(KERNELS))("an index with changes, %s", (_, options)
           expect(codesScanned).toBeGreaterThanOrEqual(fewest);
           expect(codesScanned - fewest).toBeLessThanOrEqual(index.manifest.delta!.removed);
         }
+        expect(await wordsOf(index)).toEqual(await wordsOf(expected));
         const compact = await compactArtifact(index, { listChunkBytes: 2048, itemChunkBytes: 1024 });
         expect(compact.version).toBe(fresh.version);
         expect(compact.chunks).toEqual(fresh.chunks);
@@ -100,7 +116,7 @@ describe("a delta", () => {
     expect(shared.map(({ key }) => key)).toEqual(base.map(({ key }) => key));
     // One delta, not one a round: a single chunk of each kind, since it is small.
     const own = listed.filter(({ delta }) => delta === true).map(({ kind }) => kind);
-    expect(own).toEqual(["delta", "lists", "items", "lookup", "filters"]);
+    expect(own).toEqual(["delta", "lists", "items", "lookup", "filters", "words", "postings"]);
     expect(index.manifest.numItems).toBe(model.items.size);
   });
 
@@ -151,6 +167,8 @@ describe("a delta", () => {
     ["no fields", { fields: undefined }, '"fields" expected a value, since the index has them'],
     ["another facet", { facets: { hue: ["red"] } }, '"facets" expected color, tag, got "hue"'],
     ["no numbers", { numbers: undefined }, '"numbers" expected a value, since the index has them'],
+    ["no words", { words: undefined }, '"words" expected a value, since the index has them'],
+    ["words of other items", { words: toItemWords([]) }, '"words.offsets" expected length 2, got 1'],
     ["codes of another length", { codes: new Uint8Array(4) }, '"codes" expected length 3, got 4'],
   ])("refuses %s", async (_, wrong, message) => {
     const { index } = await play(SMALL);
@@ -161,8 +179,16 @@ describe("a delta", () => {
       fields: [{}],
       facets: { tag: [[]], color: ["red"] },
       numbers: { price: [1] },
+      words: toItemWords([{ terms: new Map([["red", 3]]), names: [7] }]),
     };
     await expect(writeDelta(index, { items: { ...item, ...wrong } })).rejects.toThrow(message);
+  });
+
+  it("refuses words for an index that has none", async () => {
+    const { index } = await play({ ...SMALL, extras: false });
+    const words = toItemWords([{ terms: new Map(), names: [] }]);
+    const items = { assignments: new Uint32Array(1), codes: new Uint8Array(3), ids: ["a"], words };
+    await expect(writeDelta(index, { items })).rejects.toThrow('"words" expected nothing, since the index has none');
   });
 
   it("refuses to add and remove one id at once", async () => {

@@ -4,17 +4,18 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { ItemIds } from "../src/index.ts";
 import { writeDelta } from "../src/write.ts";
-import { GOLDEN, observe } from "./golden.ts";
+import { GOLDEN, goldenWords, observe } from "./golden.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule } from "./support.ts";
+import { toItemWords } from "./word-rows.ts";
 
 // Refreshed by: UPDATE=1 npx vitest run --project pq-core golden
 const BASES = fileURLToPath(new URL("../fixtures/v1", import.meta.url));
 const ROOT = fileURLToPath(new URL("../fixtures/v1-delta", import.meta.url));
 const isUpdate = process.env["UPDATE"] === "1";
 
-/** Two golden bases: with everything in it, and with terms, whose range the delta leaves. */
-const CASES = GOLDEN.filter(({ name }) => /-n(100-extras|97)$/.test(name));
+/** Golden bases: with everything in it but words, with terms, whose range the delta leaves, and with words. */
+const CASES = GOLDEN.filter(({ name }) => /-n(100-extras|97|300-words)$/.test(name));
 
 describe.each(CASES.map((golden) => [golden.name, golden] as const))(
   "fixtures/v1-delta/%s",
@@ -39,6 +40,7 @@ describe.each(CASES.map((golden) => [golden.name, golden] as const))(
           ...(input.fields === undefined ? {} : { fields: [{ title: "changed" }, { title: "new" }] }),
           ...(input.facets === undefined ? {} : { facets: { parity: ["even", "none"], rare: [[], ["twenty"]] } }),
           ...(input.numbers === undefined ? {} : { numbers: { rank: [1000, Number.NaN] } }),
+          ...(input.words === undefined ? {} : { words: toItemWords([goldenWords(8), goldenWords(301)]) }),
         },
         remove: [input.ids[5]!],
       });

@@ -1,5 +1,8 @@
+import { partsOf } from "../src/catalogue/rows.ts";
 import type { ArtifactInput, Index, Metric } from "../src/index.ts";
+import { openWordPart } from "../src/words/part.ts";
 import { createCodebook } from "../src/write.ts";
+import { toItemWords, type WordsOfItem } from "./word-rows.ts";
 
 /** The golden artifacts: every option of the format at least once, all content given by formula. */
 export interface GoldenCase {
@@ -19,13 +22,14 @@ interface Options {
   readonly n: number;
   readonly idType: "string" | "u32" | "u64";
   readonly extras: boolean;
+  readonly words?: boolean;
 }
 
 /** A number in [−1, 1] in steps of 1/64: exact in float32, and so are sums of a few. */
 const value = (i: number, salt: number): number => (((i * 37 + salt * 11) % 129) - 64) / 64;
 
 function goldenCase(options: Options): GoldenCase {
-  const { metric, nbits, M, subDim, nlist, byResidual, rotate, n, idType, extras } = options;
+  const { metric, nbits, M, subDim, nlist, byResidual, rotate, n, idType, extras, words = false } = options;
   const dim = M * subDim;
   // A signed permutation is an orthogonal matrix whose products are exact.
   const rotation = new Float32Array(dim * dim);
@@ -54,7 +58,7 @@ function goldenCase(options: Options): GoldenCase {
     `n${n}`,
   ];
   return {
-    name: [...name, ...(extras ? ["extras"] : [])].join("-").toLowerCase(),
+    name: [...name, ...(extras ? ["extras"] : []), ...(words ? ["words"] : [])].join("-").toLowerCase(),
     query: Float32Array.from({ length: dim }, (_, i) => value(i, 3)),
     input: {
       codebook,
@@ -68,6 +72,12 @@ function goldenCase(options: Options): GoldenCase {
             : BigUint64Array.from(index, (i) => 2n ** 40n + BigInt(i)),
       listChunkBytes: 2048,
       itemChunkBytes: 1024,
+      ...(!words
+        ? {}
+        : {
+            words: toItemWords(index.map(goldenWords)),
+            wordFacts: { rules: 2, dense: 1, words: 0.5, near: [0.125, 0.75] as const },
+          }),
       ...(!extras
         ? {}
         : {
@@ -83,6 +93,13 @@ function goldenCase(options: Options): GoldenCase {
           }),
     },
   };
+}
+
+/** Every item has "all", so that its postings have skip entries; others have letters of one to four bytes. */
+export function goldenWords(i: number): WordsOfItem {
+  const terms = ["all", "ab100x", "été", "日本", "😀", `code${i}`];
+  const own = terms.filter((_, rank) => i % (rank + 1) === 0 || rank === 5);
+  return { terms: new Map(own.map((term, rank) => [term, 1 + ((i + rank) % 15)])), names: [i % 50, 2 ** 32 - 1 - i] };
 }
 
 export const GOLDEN: readonly GoldenCase[] = [
@@ -170,6 +187,19 @@ export const GOLDEN: readonly GoldenCase[] = [
     idType: "string",
     extras: false,
   }),
+  goldenCase({
+    metric: "innerProduct",
+    nbits: 4,
+    M: 2,
+    subDim: 1,
+    nlist: 2,
+    byResidual: true,
+    rotate: false,
+    n: 300,
+    idType: "u32",
+    extras: false,
+    words: true,
+  }),
 ];
 
 /** What every reader must find in a golden artifact; kept beside it as expected.json. */
@@ -187,5 +217,24 @@ export async function observe(index: Index, query: Float32Array): Promise<object
     vectors: Array.from(vectors),
     facets: await index.facets(),
     queryTowerBytes: (await index.queryTower())?.length ?? null,
+    ...(index.manifest.words === undefined ? {} : { words: await observeWords(index) }),
   };
+}
+
+/** Terms with their postings, and names, of the base and of the items beside it. */
+async function observeWords(index: Index): Promise<object> {
+  const { base, delta } = partsOf(index);
+  const parts = [await openWordPart(base), delta && (await openWordPart(delta))];
+  const found = await Promise.all(
+    parts.map(async (part) => {
+      if (part === undefined) return undefined;
+      const lists = await part.postings(Array.from(part.vocabulary.counts, (_, term) => term));
+      const postings = lists.map((list, term) => {
+        const { ordinals, impacts } = list.all();
+        return [part.termAt(term), ordinals.join(" "), impacts.join(" ")];
+      });
+      return { postings, names: part.vocabulary.names.join(" "), named: part.vocabulary.named.join(" ") };
+    }),
+  );
+  return { facts: index.manifest.words, parts: found.filter((part) => part !== undefined) };
 }

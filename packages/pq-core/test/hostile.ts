@@ -4,9 +4,10 @@ import type { Artifact, Index } from "../src/index.ts";
 import { createCodebook, writeArtifact, writeDelta } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import { normals, random, randomCodes } from "./support.ts";
+import { toItemWords, type WordsOfItem } from "./word-rows.ts";
 
-/** A small artifact with everything in it: strings, fields, facets, numbers, a query tower. */
-export async function smallArtifact(): Promise<Artifact> {
+/** A small artifact with everything in it: strings, fields, facets, numbers, a query tower; words where asked. */
+export async function smallArtifact(words?: (i: number) => WordsOfItem): Promise<Artifact> {
   const next = random(11);
   const n = 40;
   const codebook = createCodebook({
@@ -31,6 +32,9 @@ export async function smallArtifact(): Promise<Artifact> {
     },
     numbers: { rank: index },
     queryTower: Uint8Array.of(1, 2, 3),
+    ...(words === undefined
+      ? {}
+      : { words: toItemWords(index.map(words)), wordFacts: { rules: 2, dense: 1, words: 1, near: [0, 1] } }),
   });
 }
 

@@ -1,5 +1,6 @@
-import type { ItemWords, WordQuery } from "../src/words/index.ts";
+import type { WordQuery } from "../src/words/index.ts";
 import { random } from "./support.ts";
+import type { WordsOfItem } from "./word-rows.ts";
 
 /** Letters of made-up words: few, so that many words are alike. */
 const LETTERS = "abcdé";
@@ -8,14 +9,8 @@ export function randomWord(next: () => number, longest = 7): string {
   return Array.from({ length: 1 + Math.floor(next() * longest) }, () => LETTERS[Math.floor(next() * 5)]).join("");
 }
 
-/** A list of term → impact for each item, and its names. */
-export interface PlainItem {
-  readonly terms: ReadonlyMap<string, number>;
-  readonly names: readonly number[];
-}
-
 /** Items with words of a Zipf-like distribution. */
-export function randomItems(n: number, vocabulary: readonly string[], seed: number): PlainItem[] {
+export function randomItems(n: number, vocabulary: readonly string[], seed: number): WordsOfItem[] {
   const next = random(seed);
   return Array.from({ length: n }, () => {
     const terms = new Map<string, number>();
@@ -23,24 +18,6 @@ export function randomItems(n: number, vocabulary: readonly string[], seed: numb
       terms.set(vocabulary[Math.floor(next() ** 3 * vocabulary.length)]!, 1 + Math.floor(next() * 15));
     return { terms, names: next() < 0.2 ? [Math.floor(next() * 5)] : [] };
   });
-}
-
-/** As a writer takes them. */
-export function toItemWords(items: readonly PlainItem[]): ItemWords {
-  const terms = [...new Set(items.flatMap((item) => [...item.terms.keys()]))];
-  const numberOf = new Map(terms.map((term, i) => [term, i]));
-  const ends = (sizes: readonly number[]): Uint32Array => {
-    let end = 0;
-    return Uint32Array.from([0, ...sizes.map((size) => (end = end + size))]);
-  };
-  return {
-    terms,
-    offsets: ends(items.map((item) => item.terms.size)),
-    numbers: Uint32Array.from(items.flatMap((item) => Array.from(item.terms.keys(), (term) => numberOf.get(term)!))),
-    impacts: Uint8Array.from(items.flatMap((item) => [...item.terms.values()])),
-    nameOffsets: ends(items.map(({ names }) => names.length)),
-    names: Uint32Array.from(items.flatMap(({ names }) => names)),
-  };
 }
 
 /** A query of known and unknown words, some with several alternatives. */
@@ -62,7 +39,7 @@ export function randomQuery(vocabulary: readonly string[], next: () => number): 
 
 /** The definition of the share, its coverage and the terms that are there, in plain loops. */
 export function plainShare(
-  item: PlainItem,
+  item: WordsOfItem,
   query: WordQuery,
   numItems: number,
   countOf: (term: string) => number,
@@ -99,7 +76,7 @@ export function plainShare(
 }
 
 /** Whether an item has what is required, and nothing of what is excluded. */
-export function isAllowed(item: PlainItem, { required, excluded }: WordQuery): boolean {
+export function isAllowed(item: WordsOfItem, { required, excluded }: WordQuery): boolean {
   return (
     required.every((terms) => terms.some((term) => item.terms.has(term))) &&
     !excluded.some((terms) => [terms].flat().every((term) => item.terms.has(term)))

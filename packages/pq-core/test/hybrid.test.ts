@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import type { Filter, Index, Merge } from "../src/index.ts";
 import { openWords, searchHybrid, type WordQuery } from "../src/words/index.ts";
 import { decode, writeArtifact } from "../src/write.ts";
-import { isAllowed, plainShare, randomItems, randomQuery, randomWord, toItemWords } from "./hybrid-model.ts";
+import { isAllowed, plainShare, randomItems, randomQuery, randomWord } from "./hybrid-model.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
+import { toItemWords } from "./word-rows.ts";
 
 const N = 240;
 const DIM = 8;

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import type { ItemWords } from "../src/words/index.ts";
 import { random } from "./support.ts";
 
@@ -63,10 +62,3 @@ export function randomWords(n: number, seed: number, terms: readonly string[] = 
     names: Array.from({ length: Math.floor(next() * 3) }, () => [7, 8, 0, 0xffff_ffff][Math.floor(next() * 4)]!),
   }));
 }
-
-export const wordCases = fc.record({
-  // around a block of postings
-  n: fc.constantFrom(0, 1, 2, 127, 128, 129, 256, 257, 700),
-  seed: fc.nat(),
-  itemChunkBytes: fc.constantFrom(1024, undefined),
-});

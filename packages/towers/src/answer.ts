@@ -18,7 +18,7 @@ import { planQuestion, type Question, questionVectors, vectorsOf } from "./quest
 import { TERM_RULES } from "./text/terms.ts";
 import { type Asked, askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
 import { alternativesOf, type Unknown } from "./words/alternatives.ts";
-import { namedItems } from "./words/named.ts";
+import { itemsWithCode, namedItems } from "./words/named.ts";
 import { type Suggestion, suggestTexts } from "./words/suggest.ts";
 import { embedVariants } from "./words/variants.ts";
 
@@ -66,8 +66,9 @@ export async function answerQuestion(
   if (!hasText(question) || !hasWords(searched)) return answerByCodes(searched, question, search);
   checkRules(searched.words);
   const { index, words } = searched;
-  const { query, named } = await readText(index, words, question, mode);
+  const { query, named: called } = await readText(index, words, question, mode);
   const found = alternativesOf(query, query.isOpen && mode !== "dense", words);
+  const named = called.length > 0 || mode === "dense" ? called : await itemsWithCode(words, query, found.words);
   // by codes alone, words say only what must be there and what must not
   const unknown = mode === "dense" ? [] : found.unknown;
   const dense = await textVectors(searched, { ...question, text: query.text }, mode, unknown);

@@ -48,8 +48,8 @@ export interface EvaluateIndexOptions extends LoadOptions {
 }
 
 /**
- * Full ranking of held-out queries by dense brute force, by the index (codes at several nprobe, words, and both), and by
- * baselines.
+ * Full ranking of held-out queries by dense brute force, by the index (codes at several nprobe, words, and both), and
+ * by baselines.
  * @throws UserError for an index of another split or other data: held-out queries may have been trained on
  * @throws InputError for cut-offs that cannot be used
  */

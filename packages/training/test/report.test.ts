@@ -153,6 +153,31 @@ describe("report.html", () => {
     await rm(file);
   });
 
+  it("sets words, codes and both beside one another, with or without dense brute force", async () => {
+    const spoiled = { ...row("spoiled", 2, 50, 9), name: "hybrid, one edit", cleanRecallAt10: 0.8 };
+    const baseline = { ...row("baseline", null, 4, 10), name: "BM25F" };
+    const rows = [
+      ...[1, 2, 4].map((nprobe, i) => row("index", nprobe, 2, 8 + i)),
+      row("words", null, 48, 11),
+      ...[1, 2, 4].map((nprobe, i) => row("hybrid", nprobe, 50, 15 + i)),
+      ...[spoiled, baseline],
+    ];
+    const about = { index: "index", version, items: 200, queries: 20, heldOut: 20, testPairs: 20, unknownQueries: 0 };
+    const result = { ...about, alsoTrained: { queries: 0, pairs: 0 }, unnamedQueries: 18, seconds: 1, rows };
+    const file = join(folder, "index", EVALUATION_FILE);
+    await writeFile(file, bytesOf(result satisfies EvaluationResult));
+    const html = await report();
+    expectSound(html, 8);
+    expect(html).toContain("<h3>Words, codes and both</h3>");
+    expect(html).toContain("together find 0.8000, codes alone 0.4500, words alone 0.5500. hybrid, one edit: recall@10");
+    expect(html).toContain("<dt>recall@10 by words and codes</dt><dd>0.8000</dd>");
+    expect(html).toContain("all cells give 0.5000, with words 0.8500.");
+    expect(html).not.toContain("dense brute force");
+    await writeFile(file, bytesOf({ ...result, rows: [row("dense", null, 32, 16), ...rows] }));
+    expectSound(await report(), 9);
+    await rm(file);
+  });
+
   it("does without a log", async () => {
     await rm(join(folder, "index", TRAINING_LOG_FILE));
     expectSound(await report(), 3);

@@ -99,7 +99,7 @@ interface Result {
   readonly fields: ItemFields | undefined;
 }
 
-/** A line for each result: score, confidence where there is one, id, title, and in brackets the words it was found by. */
+/** A line for each result: score, confidence if known, id, title, and in brackets the words it was found by. */
 function formatResults(results: readonly Result[]): string {
   const lines = results.map(({ id, score, confidence, matched, fields }) => ({
     score: score.toFixed(4).padStart(8),

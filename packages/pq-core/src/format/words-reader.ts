@@ -1,4 +1,4 @@
-import { check, checkEach, FormatError } from "../errors.ts";
+import { check, FormatError } from "../errors.ts";
 import { checkPayload, SectionReader } from "./bytes.ts";
 import type { NumberedEntry } from "./chunk-cache.ts";
 import { align, HEADER_BYTES } from "./constants.ts";
@@ -49,12 +49,17 @@ export function readVocabulary(payload: Uint8Array, numItems: number, pages: rea
   const most = Math.floor(streamBytes / LEAST_TERM_BYTES);
   check(numTerms <= most, "terms", `at most ${most}`, numTerms, WHERE);
   check(letters <= numTerms * MAX_TERM_BYTES, "letters", `at most ${numTerms * MAX_TERM_BYTES}`, letters, WHERE);
-  const isNext = (ordinal: number, i: number): boolean =>
-    ordinal < numItems &&
-    (i === 0 || names[i]! > names[i - 1]! || (names[i] === names[i - 1] && ordinal > named[i - 1]!));
-  checkEach("named", named, `ascending by name and below ${numItems}`, isNext, WHERE);
+  checkNames(names, named, numItems);
   const terms = readTerms(stream, numTerms, letters, numItems);
   return { ...terms, places: placesIn(pages, terms.sizes), names, named };
+}
+
+function checkNames(names: Uint32Array, named: Uint32Array, numItems: number): void {
+  for (let i = 0; i < names.length; i++) {
+    const isNext = i === 0 || names[i]! > names[i - 1]! || (names[i] === names[i - 1] && named[i]! > named[i - 1]!);
+    if (!isNext || named[i]! >= numItems)
+      check(false, `names[${i}]`, `in order, of items below ${numItems}`, `${names[i]} of ${named[i]}`, WHERE);
+  }
 }
 
 function readTerms(
@@ -67,47 +72,62 @@ function readTerms(
   const starts = new Uint32Array(numTerms + 1);
   const counts = new Uint32Array(numTerms);
   const sizes = new Uint32Array(numTerms);
+  // A byte behind the last one reads as 0 below, which no term can go on with: one check at the end is enough.
   let at = 0;
-  let term = 0;
-  const fail = (what: string, got: number): never => {
-    throw new FormatError(WHERE, `"terms[${term}]" expected ${what}, got ${got}`);
-  };
-  const varint = (): number => {
-    let value = 0;
-    let scale = 1;
-    let byte = 128;
-    for (; byte > 127; scale *= 128) {
-      if (at >= stream.length || scale > 2 ** 28) fail("numbers within the bytes of the terms", at);
-      byte = stream[at++]!;
-      value += (byte & 127) * scale;
-    }
-    return value;
-  };
   let before = 0;
   let start = 0;
-  for (; term < numTerms; term++) {
-    const shared = varint();
-    const length = varint();
-    if (shared > start - before) fail(`at most ${start - before} bytes of the term before`, shared);
-    if (length < 1 || shared + length > MAX_TERM_BYTES) fail(`1 to ${MAX_TERM_BYTES} bytes`, shared + length);
-    if (length > stream.length - at || shared + length > letters - start) fail("a term within the letters", length);
-    for (let i = 0; i < shared; i++) bytes[start + i] = bytes[before + i]!;
-    for (let i = shared; i < shared + length; i++) bytes[start + i] = stream[at++]!;
+  for (let term = 0; term < numTerms; term++) {
+    const shared = stream[at]! | 0;
+    const length = stream[at + 1]! | 0;
+    const from = start + shared;
+    const end = from + length;
+    const isTold = shared <= start - before && length > 0 && shared + length <= MAX_TERM_BYTES && end <= letters;
+    if (!isTold) return failTerm(term, "a term within its bytes", `${length} after ${shared}`);
+    for (let i = start; i < from; i++) bytes[i] = bytes[before + i - start]!;
+    at += 2;
+    for (let i = from; i < end; i++) bytes[i] = stream[at++]!;
     // Behind what is shared, the first byte tells the order: then no two terms are the same.
-    if (shared < start - before && bytes[start + shared]! <= bytes[before + shared]!) fail("terms in order", term);
-    if ((bytes[start]! & 0xc0) === 0x80) fail("UTF-8", bytes[start]!);
-    const count = varint();
-    if (count < 1 || count > numItems) fail(`from 1 to ${numItems} items`, count);
-    const size = varint();
-    if (size < leastPostingBytes(count)) fail(`at least ${leastPostingBytes(count)} bytes of postings`, size);
+    if (from - start < start - before && bytes[from]! <= bytes[before + shared]!)
+      return failTerm(term, "terms in order", bytes[from]!);
+    if ((bytes[start]! & 0xc0) === 0x80) return failTerm(term, "UTF-8", bytes[start]!);
+    let count = stream[at++]! | 0;
+    if (count > 127) {
+      const [rest, next] = readRest(stream, at);
+      count += 128 * rest - 128;
+      at = next;
+    }
+    if (count < 1 || count > numItems) return failTerm(term, `from 1 to ${numItems} items`, count);
+    let size = stream[at++]! | 0;
+    if (size > 127) {
+      const [rest, next] = readRest(stream, at);
+      size += 128 * rest - 128;
+      at = next;
+    }
+    if (size < leastPostingBytes(count)) return failTerm(term, `${leastPostingBytes(count)} bytes or more`, size);
     counts[term] = count;
     sizes[term] = size;
     before = start;
-    start += shared + length;
-    starts[term + 1] = start;
+    start = end;
+    starts[term + 1] = end;
   }
-  if (at !== stream.length || start !== letters) fail(`${letters} letters in ${stream.length} bytes`, start);
+  check(at === stream.length && start === letters, "terms", `${letters} letters in ${stream.length} bytes`, at, WHERE);
   return { text: decode(bytes, starts), starts, counts, sizes };
+}
+
+function failTerm(term: number, expected: string, got: unknown): never {
+  throw new FormatError(WHERE, `"terms[${term}]" expected ${expected}, got ${got}`);
+}
+
+/** What follows the first byte of a number, in seven bits a byte, and where the next one begins. */
+function readRest(stream: Uint8Array, start: number): readonly [number, number] {
+  let value = 0;
+  let scale = 1;
+  let at = start;
+  for (let byte = 128; byte > 127 && scale < 2 ** 28; scale *= 128) {
+    byte = stream[at++]! | 0;
+    value += (byte & 127) * scale;
+  }
+  return [value, at];
 }
 
 /** The text of all terms; where they begin in it instead of in their bytes. */

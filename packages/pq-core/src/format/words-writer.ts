@@ -46,8 +46,8 @@ export function writeWords(
     page.add(list.written);
     const shared = rank === 0 ? 0 : countShared(inverted, inverted.order[rank - 1]!, term);
     const suffix = bytes.subarray(offsets[term]! + shared, offsets[term + 1]);
-    stream.varint(shared);
-    stream.varint(suffix.length);
+    stream.byte(shared);
+    stream.byte(suffix.length);
     stream.add(suffix);
     stream.varint(to - from);
     stream.varint(list.length);

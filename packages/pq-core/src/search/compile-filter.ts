@@ -4,7 +4,7 @@ import type { BlockMask } from "./masks.ts";
 
 const MAX_DEPTH = 32;
 
-/** A filter that code made: a mask of the blocks of the index that is searched; of a base, then of what is beside it. */
+/** A filter that code made: a mask of the blocks that are searched, those of a base before those beside it. */
 export interface MaskFilter {
   readonly mask: BlockMask;
 }

@@ -4,7 +4,7 @@ import { partsOf } from "../catalogue/rows.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import type { Index, PqIndex } from "../search/pq-index.ts";
-import { partitionFrom } from "../sorted.ts";
+import { lowerBoundFrom } from "../sorted.ts";
 
 /** Some items of the catalogue that are stored in one part. */
 export interface Stored {
@@ -25,8 +25,12 @@ export class Places {
   readonly blocks: readonly number[];
   readonly #map: OrdinalMap | undefined;
   readonly #removed: Uint32Array;
+  /** (removed) items of the base that are left before each of them. */
+  readonly #leftBefore: Uint32Array;
   /** Ordinals in the catalogue of the items beside the base. */
   readonly #beside: Uint32Array;
+  /** (beside) items of the base that are left before each of them. */
+  readonly #besideAfter: Uint32Array;
   readonly #stored = new WeakMap<Uint32Array, readonly Stored[]>();
 
   constructor(index: Index) {
@@ -35,6 +39,8 @@ export class Places {
     this.#removed = removed;
     this.#map = delta && (index as DeltaIndex).map;
     this.#beside = Uint32Array.from({ length: delta?.manifest.numItems ?? 0 }, (_, j) => this.#map!.fromDelta(j));
+    this.#leftBefore = removed.map((ordinal, i) => ordinal - i);
+    this.#besideAfter = this.#beside.map((ordinal, j) => ordinal - j);
     const blocks = [0];
     for (const { manifest } of this.parts) blocks.push(blocks.at(-1)! + Math.ceil(manifest.numItems / BLOCK));
     this.blocks = blocks;
@@ -53,26 +59,20 @@ export class Places {
    * @returns how many there are; removed items are left out
    */
   toCatalogue(part: number, ordinals: Uint32Array, values: Uint8Array): number {
-    const [removed, beside] = [this.#removed, this.#beside];
     if (part === 1) {
-      for (let i = 0; i < ordinals.length; i++) ordinals[i] = beside[ordinals[i]!]!;
+      for (let i = 0; i < ordinals.length; i++) ordinals[i] = this.#beside[ordinals[i]!]!;
       return ordinals.length;
     }
+    const [removed, besideAfter] = [this.#removed, this.#besideAfter];
     let skipped = 0;
     let before = 0;
     let n = 0;
-    let ordinal = 0;
-    let rank = 0;
-    const isSkipped = (i: number): boolean => removed[i]! < ordinal;
-    // So many of what is left of the base come before item j beside it.
-    const isBefore = (j: number): boolean => beside[j]! - j <= rank;
     for (let i = 0; i < ordinals.length; i++) {
-      ordinal = ordinals[i]!;
-      skipped = partitionFrom(skipped, removed.length, isSkipped);
+      const ordinal = ordinals[i]!;
+      skipped = lowerBoundFrom(skipped, removed, ordinal);
       if (removed[skipped] === ordinal) continue;
-      rank = ordinal - skipped;
-      before = partitionFrom(before, beside.length, isBefore);
-      ordinals[n] = rank + before;
+      before = lowerBoundFrom(before, besideAfter, ordinal - skipped + 1);
+      ordinals[n] = ordinal - skipped + before;
       values[n++] = values[i]!;
     }
     return n;
@@ -82,20 +82,16 @@ export class Places {
   stored(ordinals: Uint32Array): readonly Stored[] {
     const known = this.#stored.get(ordinals);
     if (known !== undefined) return known;
-    const [removed, beside] = [this.#removed, this.#beside];
+    const [leftBefore, beside] = [this.#leftBefore, this.#beside];
     const lists = this.parts.map(() => ({ ordinals: [] as number[], from: [] as number[] }));
     let skipped = 0;
     let before = 0;
-    let ordinal = 0;
-    let rank = 0;
-    const isBefore = (j: number): boolean => beside[j]! < ordinal;
-    const isSkipped = (i: number): boolean => removed[i]! - i <= rank;
     for (let i = 0; i < ordinals.length; i++) {
-      ordinal = ordinals[i]!;
-      before = partitionFrom(before, beside.length, isBefore);
+      const ordinal = ordinals[i]!;
+      before = lowerBoundFrom(before, beside, ordinal);
       const isBeside = beside[before] === ordinal;
-      rank = ordinal - before;
-      skipped = partitionFrom(skipped, removed.length, isSkipped);
+      const rank = ordinal - before;
+      skipped = lowerBoundFrom(skipped, leftBefore, rank + 1);
       const list = lists[isBeside ? 1 : 0]!;
       list.ordinals.push(isBeside ? before : rank + skipped);
       list.from.push(i);

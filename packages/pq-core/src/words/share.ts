@@ -1,5 +1,5 @@
 import { TopK } from "../kernel/top-k.ts";
-import { partitionFrom } from "../sorted.ts";
+import { lowerBoundFrom } from "../sorted.ts";
 import type { WordQuery } from "./query.ts";
 import type { Postings } from "./words.ts";
 
@@ -43,14 +43,12 @@ class List {
   at(wanted: Uint32Array): Uint8Array {
     if (this.#all === undefined) return this.postings.at(wanted);
     const { ordinals, impacts } = this.#all;
-    let at = 0;
-    let ordinal = 0;
-    const isBefore = (i: number): boolean => ordinals[i]! < ordinal;
-    return Uint8Array.from(wanted, (next) => {
-      ordinal = next;
-      at = partitionFrom(at, ordinals.length, isBefore);
-      return ordinals[at] === next ? impacts[at]! : 0;
-    });
+    const found = new Uint8Array(wanted.length);
+    for (let i = 0, at = 0; i < wanted.length; i++) {
+      at = lowerBoundFrom(at, ordinals, wanted[i]!);
+      if (ordinals[at] === wanted[i]) found[i] = impacts[at]!;
+    }
+    return found;
   }
 }
 
@@ -127,27 +125,27 @@ export class AskedWords {
     passes?: (ordinal: number) => boolean,
   ): { ordinals: Uint32Array; shares: Float32Array } {
     if (most === 0) {
-      const ordinals = Uint32Array.from(new Set(others)).sort();
+      const ordinals = union(new Uint32Array(0), others);
       return { ordinals, shares: new Float32Array(ordinals.length) };
     }
     const [whole, rest] = this.#split();
+    const mostTied = Math.max(most, MAX_TIED);
     const { top, ordinals, sums } = scratch.use((sums) => {
       for (const word of whole) sums.add(word);
-      const top = sums.best(Math.max(most, MAX_TIED), passes);
-      const ordinals = Uint32Array.from(new Set([...top, ...others])).sort();
+      const top = sums.best(rest.length > 0 ? mostTied : most, mostTied, passes);
+      const ordinals = union(top, others);
       return { top, ordinals, sums: sums.of(ordinals) };
     });
-    if (rest.length > 0) this.#complete(ordinals, sums, whole, rest);
-    if (top.length <= most) return { ordinals, shares: this.#share(sums) };
+    if (rest.length === 0) return { ordinals, shares: this.#share(sums) };
+    this.#complete(ordinals, sums, whole, rest);
     const sumOf = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, sums[i]!]));
     top.sort((a, b) => sumOf.get(b)! - sumOf.get(a)! || a - b);
     const last = sumOf.get(top[most - 1]!)!;
-    const kept = new Set([...others, ...top.filter((ordinal, i) => i < most || sumOf.get(ordinal) === last)]);
-    const isKept = ordinals.map((ordinal) => Number(kept.has(ordinal)));
-    return {
-      ordinals: ordinals.filter((_, i) => isKept[i] === 1),
-      shares: this.#share(sums.filter((_, i) => isKept[i] === 1)),
-    };
+    const kept = union(
+      top.filter((ordinal, i) => i < most || sumOf.get(ordinal) === last),
+      others,
+    );
+    return { ordinals: kept, shares: this.#share(Float32Array.from(kept, (ordinal) => sumOf.get(ordinal)!)) };
   }
 
   /**
@@ -222,6 +220,17 @@ export class AskedWords {
   }
 }
 
+/** Both, ascending, each once. */
+function union(a: Uint32Array, b: readonly number[]): Uint32Array {
+  const all = new Uint32Array(a.length + b.length);
+  all.set(a);
+  all.set(b, a.length);
+  all.sort();
+  let n = 0;
+  for (let i = 0; i < all.length; i++) if (i === 0 || all[i] !== all[i - 1]) all[n++] = all[i]!;
+  return all.slice(0, n);
+}
+
 function bestOf(choices: readonly Choice[], ordinals: Uint32Array): Float64Array {
   const best = new Float64Array(ordinals.length);
   for (const { list, weight } of choices) {
@@ -289,22 +298,39 @@ class Sums {
     }
   }
 
-  /** The best, the smaller ordinals of equal ones. */
-  best(most: number, passes?: (ordinal: number) => boolean): Uint32Array {
+  /**
+   * The ordinals of the best, and of those that tie with the last of them; of these the smaller ones.
+   *
+   * @param mostTied of all together
+   */
+  best(most: number, mostTied: number, passes?: (ordinal: number) => boolean): Uint32Array {
+    const [sums, touched, n] = [this.#sums, this.#touched, this.#numTouched];
     const top = new TopK(most);
     let { threshold } = top;
-    for (let i = 0; i < this.#numTouched; i++) {
-      const ordinal = this.#touched[i]!;
-      const sum = this.#sums[ordinal]!;
-      if (sum < threshold || (passes !== undefined && !passes(ordinal))) continue;
+    for (let i = 0; i < n; i++) {
+      const ordinal = touched[i]!;
+      const sum = sums[ordinal]!;
+      if (sum <= threshold || (passes !== undefined && !passes(ordinal))) continue;
       top.push(sum, ordinal);
       threshold = top.threshold;
     }
-    return top.take().ordinals;
+    if (threshold === -Infinity) return top.take().ordinals;
+    const better: number[] = [];
+    const tied: number[] = [];
+    for (let i = 0; i < n; i++) {
+      const ordinal = touched[i]!;
+      const sum = sums[ordinal]!;
+      if (sum < threshold || (passes !== undefined && !passes(ordinal))) continue;
+      (sum > threshold ? better : tied).push(ordinal);
+    }
+    const ties = Uint32Array.from(tied)
+      .sort()
+      .subarray(0, mostTied - better.length);
+    return union(ties, better);
   }
 
   of(ordinals: Uint32Array): Float32Array {
-    return Float32Array.from(ordinals, (ordinal) => this.#sums[ordinal]!);
+    return new Float32Array(ordinals.length).map((_, i) => this.#sums[ordinals[i]!]!);
   }
 
   clear(): void {

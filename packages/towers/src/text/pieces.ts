@@ -13,6 +13,8 @@ export interface Piece {
   readonly company: number;
   /** Whether it stands beside the piece before it without a blank, as in "AB-1234". */
   readonly hangs: boolean;
+  /** Whether nothing but a blank stands between it and the piece before it. */
+  readonly follows: boolean;
 }
 
 /** Longer words are cut: 128 bytes of UTF-8 at most, as the format wants it. */
@@ -23,16 +25,27 @@ const BLANKS = /\s+/;
 const DASH = "[-_\\u2010-\\u2015\\u2212]";
 const SIGN = `(?:${DASH}|(?<![0-9])[./:+]|[./:+](?![0-9]))`;
 const INSIDE = new RegExp(`(?<=[\\p{L}\\p{N}\\p{M}])${SIGN}(?=[\\p{L}\\p{N}])`, "u");
+const BEGINS = /^[\p{L}\p{N}]/u;
+const ENDS = /[\p{L}\p{N}\p{M}]$/u;
 const LETTERS_AND_DIGITS = /[0-9]+|[^0-9]+/g;
 
 /** The pieces of a text, in order. */
 export function readPieces(text: string): Piece[] {
   const found: Piece[] = [];
+  let before = "";
   for (const chunk of visibleText(text).split(BLANKS)) {
+    const follows = ENDS.test(before) && BEGINS.test(chunk);
+    before = chunk;
     let hangs = false;
+    const start = found.length;
     for (const segment of chunk.split(INSIDE)) {
       const words = readVisible(segment);
-      for (const [i, word] of words.entries()) found.push({ ...cut(word), hangs: hangs && i === 0 && isSpaced(word) });
+      for (const [i, word] of words.entries())
+        found.push({
+          ...cut(word),
+          hangs: hangs && i === 0 && isSpaced(word),
+          follows: follows && found.length === start && isSpaced(word),
+        });
       hangs = words.length > 0 && isSpaced(words.at(-1)!);
     }
   }
@@ -44,7 +57,7 @@ function isSpaced({ company, bare }: Word): boolean {
   return company === COMPANY.spaced && bare !== undefined;
 }
 
-function cut(word: Word): Omit<Piece, "hangs"> {
+function cut(word: Word): Omit<Piece, "hangs" | "follows"> {
   const text = firstPoints(word.inPairs, MAX_TERM);
   return { text, company: word.company, parts: isSpaced(word) ? text.match(LETTERS_AND_DIGITS)! : [text] };
 }

@@ -9,31 +9,62 @@ export const TERM_RULES = 1;
 
 /** Of a text without blanks, runs of at most so many characters are terms as a whole, for completions. */
 const MAX_RUN = 12;
+const LONG_NUMBER = /[0-9]{3}/;
+const STARTS_WITH_DIGIT = /^[0-9]/;
+const ENDS_WITH_DIGIT = /[0-9]$/;
+const THREE_LETTERS = /^\p{L}{1,3}$/u;
+const TWO_LETTERS = /^\p{L}{1,2}$/u;
 const HAN = /\p{Script=Han}/u;
 
 /**
- * Terms of a text of an item, or of a query that led to it: in order, duplicates kept, all in plain spelling.
+ * Terms of a text of an item, or of a query that led to it: duplicates kept, all in plain spelling.
  *
  * - Each word. Of one with letters and digits also its parts of two characters or more: "ab1234x" is ab and 1234 too.
  * - Pieces that hang together without blanks and have a digit, joined: "AB-1234-X" is ab, 1234, x and ab1234x.
+ * - A number of three digits or more with the few letters beside it: "AB 1234 X" is ab1234x too.
  * - Of a run of Han, Kana or Hangul its pairs of characters and each of its Han characters; of one of Thai, Lao, Khmer
  *   or Burmese, three characters at a time, and the last two. Nobody types the whole run; a short one is a term too.
  */
 export function indexTerms(text: string): string[] {
   const terms: string[] = [];
-  let code: string[] = [];
-  const finishCode = (): void => {
-    const joined = code.join("");
-    if (code.length > 1 && isCode(joined)) terms.push(joined);
-    code = [];
-  };
+  const units: Unit[] = [];
   for (const piece of readPieces(text)) {
-    if (!piece.hangs) finishCode();
-    code.push(piece.text);
+    const unit = units.at(-1);
+    if (unit && piece.hangs) {
+      unit.text += piece.text;
+      unit.numPieces++;
+    } else {
+      if (unit) pushCode(terms, unit);
+      units.push({ text: piece.text, numPieces: 1, follows: piece.follows });
+    }
     pushTerms(terms, piece);
   }
-  finishCode();
+  if (units.length > 0) pushCode(terms, units.at(-1)!);
+  pushSpacedCodes(terms, units);
   return terms;
+}
+
+/** Pieces that hang together. */
+interface Unit {
+  text: string;
+  numPieces: number;
+  /** Whether nothing but a blank stands before it. */
+  readonly follows: boolean;
+}
+
+function pushCode(terms: string[], { text, numPieces }: Unit): void {
+  if (numPieces > 1 && isCode(text)) terms.push(text);
+}
+
+/** "AB 1234 X": a number of three digits or more, and the few letters before and behind it. */
+function pushSpacedCodes(terms: string[], units: readonly Unit[]): void {
+  for (const [i, { text, follows }] of units.entries()) {
+    if (!LONG_NUMBER.test(text)) continue;
+    const [before, behind] = [follows ? units[i - 1] : undefined, units[i + 1]];
+    const left = before && STARTS_WITH_DIGIT.test(text) && THREE_LETTERS.test(before.text) ? before.text : "";
+    const right = behind?.follows && ENDS_WITH_DIGIT.test(text) && TWO_LETTERS.test(behind.text) ? behind.text : "";
+    if (left + right !== "" && isCode(left + text + right)) terms.push(left + text + right);
+  }
 }
 
 function pushTerms(terms: string[], piece: Piece): void {

@@ -1,9 +1,14 @@
 /** Items that are called what was typed. */
 import type { Index, Item } from "@poeem/pq-core";
-import type { Words } from "@poeem/pq-core/words";
+import type { Postings, WordQuery, Words } from "@poeem/pq-core/words";
 import { nameForm, nameHash } from "../text/terms.ts";
+import type { Asked } from "../text/text-query.ts";
 import { visibleText } from "../text/visible-text.ts";
 
+/** Digits that are a code by themselves. */
+const MIN_DIGITS = 3;
+/** A beginning of a code that more items have names none of them. */
+const MOST_IN_FAMILY = 1024;
 /** Items whose names are read; of more, the hash is believed. */
 const MOST_READ = 64;
 
@@ -28,4 +33,39 @@ function namesOf({ id, fields }: Item): string[] {
 
 function literalForm(text: string): string {
   return visibleText(text).trim().replace(/\s+/g, " ");
+}
+
+/**
+ * Where the whole text is a code: ordinals of the items that have it or, if none does, of its family, which has all of
+ * its parts; ascending. How near the vectors of codes are says nothing.
+ *
+ * @param found alternatives of each word of the text
+ */
+export async function itemsWithCode(
+  words: Words,
+  { words: asked, codes }: Asked,
+  found: WordQuery["words"],
+): Promise<Uint32Array> {
+  const whole = codes.find((code) => code.isLong && code.words.length === asked.length);
+  const isNumber = asked.length === 1 && asked[0]!.term.length >= MIN_DIGITS && /^[0-9]+$/.test(asked[0]!.term);
+  const none = new Uint32Array(0);
+  if (whole === undefined && !isNumber) return none;
+  const isKnown = whole !== undefined && words.count(whole.term) > 0;
+  const lists = isKnown ? [[whole.term]] : asked.map((_, at) => found[at]!.alternatives.map(({ term }) => term));
+  const postings = await words.postings(lists.flat());
+  let next = 0;
+  const sets = lists.map((list) => list.flatMap(() => postings[next++] ?? [])).sort((a, b) => sizeOf(a) - sizeOf(b));
+  if (sizeOf(sets[0]!) > MOST_IN_FAMILY) return none;
+  const items = new Set(sets[0]!.flatMap((one) => [...one.all().ordinals]));
+  return sets.slice(1).reduce((left, set) => left.filter(having(set, left)), Uint32Array.from(items).sort());
+}
+
+function sizeOf(set: readonly Postings[]): number {
+  return set.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Whether an item has one of some terms, by its place in the ordinals. */
+function having(set: readonly Postings[], ordinals: Uint32Array): (ordinal: number, place: number) => boolean {
+  const impacts = set.map((one) => one.at(ordinals));
+  return (_, place) => impacts.some((of) => of[place]! > 0);
 }

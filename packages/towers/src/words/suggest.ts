@@ -31,7 +31,8 @@ export async function suggestTexts(words: Words, text: string, most: number): Pr
   const last = nameForm(typed);
   const head = mended(words, text.slice(0, text.length - typed.length));
   if (head === undefined) return [];
-  const longer = last === "" ? [] : words.completions(last, MOST_TRIED).filter((term) => term !== last);
+  const isNew = (term: string): boolean => term !== last && !head.terms.includes(term);
+  const longer = last === "" ? [] : words.completions(last, MOST_TRIED).filter(isNew);
   let found = await together(words, head.text, head.terms, longer);
   if (found.length === 0) {
     const meant = last === "" ? [""] : words.count(last) > 0 ? [last] : correctionsOf(words, last);

@@ -11,7 +11,8 @@ const COMPARED = 16_384;
 const SLICE = 256;
 
 /**
- * Embeds held-out queries (training queries where none is held out) with the published tower and with TensorFlow.js.
+ * Embeds held-out queries with the published tower and with TensorFlow.js: training queries where none is held out, or
+ * else the items' own sentences.
  * @param items (count, dim) decoded vectors, which histories are read from
  * @returns the largest difference of a component
  */
@@ -24,7 +25,8 @@ export async function compareTowers(
 ): Promise<number> {
   const { dim } = model;
   const exported = createQueryTower(weights);
-  const set = dataset.test.count > 0 ? dataset.test : dataset.train;
+  const { test, train, ownSentences } = dataset;
+  const set = [test, train].find(({ count: queries }) => queries > 0) ?? ownSentences;
   const count = Math.min(set.count, COMPARED);
   let largest = 0;
   const compare = async (start: number): Promise<void> => {

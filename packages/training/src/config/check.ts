@@ -53,6 +53,19 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
     asked.training?.margin !== undefined && training.objective !== "hinge",
     `training.margin is for training.objective "hinge", got "${training.objective}"`,
   );
+  const needEvents = {
+    "events.user": events.user !== undefined,
+    "events.context": events.context.length > 0,
+    "split.column": split.column !== undefined,
+    'split.by "time"': by === "time",
+    "training.ownSentences false": training.ownSentences === false,
+  };
+  for (const [key, isSaid] of Object.entries(needEvents))
+    refuse(isSaid && data.events === undefined, `${key} expected data.events, got none`);
+  refuse(
+    training.ownSentences === true && events.query === undefined,
+    `training.ownSentences true expected events.query ${named}: without texts a query tower reads no sentence`,
+  );
   const hasOwnValidation = data.validation !== undefined || split.column !== undefined;
   refuse(
     training.earlyStopping > 0 && (training.validations === 0 || (split.validation === 0 && !hasOwnValidation)),

@@ -4,8 +4,11 @@ import { textLike } from "./values.ts";
 export const DATA = z.strictObject({
   /** One row per item. */
   items: z.string().min(1),
-  /** One row per event: a query and the item it led to. */
-  events: z.string().min(1),
+  /**
+   * One row per event: a query and the item it led to. Left out, training has the items' own titles and sentences
+   * (`training.ownSentences`).
+   */
+  events: z.string().min(1).optional(),
   /**
    * Held-out events of a split of your own, with the columns of `events`, which are then those to train on. Nothing is
    * left out of them, users without a training event included.

@@ -22,6 +22,15 @@ export function emptyLists(count: number): Csr {
   return { offsets: new Uint32Array(count + 1), values: new Uint32Array(0) };
 }
 
+/** Numbers, and others behind them. */
+export function joined(first: Uint32Array, second: Uint32Array): Uint32Array {
+  if (second.length === 0) return first;
+  const all = new Uint32Array(first.length + second.length);
+  all.set(first);
+  all.set(second, first.length);
+  return all;
+}
+
 /** How often each number below `size` occurs. */
 export function countsOf(numbers: Iterable<number>, size: number): Uint32Array {
   const counts = new Uint32Array(size);

@@ -5,12 +5,13 @@ import { contextRows, contextTable } from "./contexts.ts";
 import { emptyLists, toCsr } from "./csr.ts";
 import { categoryRows, standardise } from "./item-features.ts";
 import { rowsFromEvents, textsFromColumns } from "./item-texts.ts";
+import { NO_QUERIES, ownSentences, wantsOwnSentences, withSentences } from "./own-sentences.ts";
 import { pastOf } from "./past.ts";
 import { queryForms } from "./query-forms.ts";
 import { QuerySets } from "./query-sets.ts";
 import { hashOfHeldOut, SIDE } from "./side.ts";
 import { splitEvents } from "./split.ts";
-import type { Dataset, RawData } from "./types.ts";
+import type { Dataset, Dictionary, QuerySet, RawData } from "./types.ts";
 import { buildVocabulary, knownRows } from "./vocabulary.ts";
 
 // A description is longer than a query; more than this of it says nothing new.
@@ -24,7 +25,16 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const sets = new QuerySets(events, forms, sides, raw.ids.length);
   const training = sets.train();
   const { set: train, positions } = training;
-  if (train.count === 0) throw new UserError("data.events: expected events left to train on, got none after the split");
+  const own = wantsOwnSentences(config, positions.length, raw.ids.length)
+    ? sentencesToTrainOn(raw, config, forms, sides)
+    : NO_QUERIES;
+  if (train.count + own.count === 0) {
+    throw new UserError(
+      config.data.events === undefined
+        ? "without data.events: expected items with words to train on (their titles, items.text), got none"
+        : "data.events: expected events left to train on, got none after the split",
+    );
+  }
   const contexts = contextTable(events, sides);
   const validation = sets.heldOut(SIDE.validation, contexts);
   const test = sets.heldOut(SIDE.test, contexts);
@@ -35,12 +45,20 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     train,
     validation: validation.set,
     test: test.set,
-    eventQuery: training.eventQuery,
-    eventItem: Uint32Array.from(positions, (event) => events.item[event]!),
-    eventContext: events.contexts.length > 0 ? contextRows(events, contexts, positions) : undefined,
+    ownSentences: own,
+    behaviour: positions.length,
+    ...withSentences(
+      {
+        eventQuery: training.eventQuery,
+        eventItem: Uint32Array.from(positions, (event) => events.item[event]!),
+        eventContext: events.contexts.length > 0 ? contextRows(events, contexts, positions) : undefined,
+        past: pastOf(events, sides, raw.ids.length, training),
+      },
+      train.count,
+      own,
+    ),
     ordered: events.ordered,
-    past: pastOf(events, sides, raw.ids.length, training),
-    ...textFeaturesOf(raw, config, train),
+    ...textFeaturesOf(raw, config, train, own.texts),
     itemCategories: categories.rows,
     categoryNames: categories.names,
     itemNumbers: standardise(raw.items, config.items.inputs),
@@ -51,27 +69,46 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   };
 }
 
+/** The items' own sentences, none of which is a held-out query in any spelling. */
+function sentencesToTrainOn(
+  { items }: RawData,
+  config: PoeemConfig,
+  forms: Dictionary | undefined,
+  sides: Uint8Array,
+): QuerySet {
+  const heldOut = new Set<string>();
+  sides.forEach((side, event) => {
+    if (side === SIDE.validation || side === SIDE.test) heldOut.add(forms!.values[forms!.numbers[event]!]!);
+  });
+  return ownSentences(items, config, (form) => heldOut.has(form));
+}
+
+/** Whether the item tower reads the training queries that led to an item. */
+export const readsQueries = ({ items }: PoeemConfig, { train }: Pick<Dataset, "train">): boolean =>
+  items.textFromEvents && train.count > 0;
+
 /** Texts of training queries and items as rows of one text table. */
 function textFeaturesOf(
   raw: RawData,
   config: PoeemConfig,
-  train: Dataset["train"],
+  train: QuerySet,
+  own: readonly string[],
 ): Pick<Dataset, "queryRows" | "itemTexts" | "tokenizer" | "vocabulary"> {
   const { minGram, maxGram, maxFeatures, minFeatureCount } = config.model;
   const tokenizer: TokenizerConfig = { ...DEFAULT_TOKENIZER, minGram, maxGram };
   const featuresOf = new Map<string, Uint32Array>();
-  for (const text of train.texts) if (!featuresOf.has(text)) featuresOf.set(text, textFeatures(text, tokenizer));
+  const texts = [...train.texts, ...own];
+  for (const text of texts) if (!featuresOf.has(text)) featuresOf.set(text, textFeatures(text, tokenizer));
   const columns = config.items.text.length > 0 ? textsFromColumns(raw, config.items.text) : [];
   const columnFeatures = columns.map((text) => textFeatures(text, { ...tokenizer, maxChars: MAX_ITEM_CHARS }));
   const vocabulary = buildVocabulary([...featuresOf.values(), ...columnFeatures], maxFeatures, minFeatureCount);
   const rows = new Map([...featuresOf].map(([text, features]) => [text, knownRows(features, vocabulary)]));
-  const queryRows =
-    train.texts.length > 0 ? toCsr(train.texts.map((text) => rows.get(text)!)) : emptyLists(train.count);
+  const queryRows = texts.length > 0 ? toCsr(texts.map((text) => rows.get(text)!)) : emptyLists(train.count);
   return {
     queryRows,
     itemTexts: [
       ...(columns.length > 0 ? [toCsr(columnFeatures.map((features) => knownRows(features, vocabulary)))] : []),
-      ...(config.items.textFromEvents ? [rowsFromEvents(raw.ids.length, train, queryRows)] : []),
+      ...(readsQueries(config, { train }) ? [rowsFromEvents(raw.ids.length, train, queryRows)] : []),
     ],
     tokenizer,
     vocabulary,

@@ -17,9 +17,9 @@ export const PART = "";
 /** What is beside `data.events` in a split that is given by SQL of its own. */
 const PARTS = ["test", "validation", "history"] as const;
 
-/** What the SQL of events is called: one name, or those of all parts. */
+/** What the SQL of events is called: one name, or those of all parts; none where there are no events. */
 export function eventSources({ data }: PoeemConfig): string[] {
-  return ["events", ...PARTS.filter((part) => data[part] !== undefined)].map((name) => `data.${name}`);
+  return (["events", ...PARTS] as const).filter((part) => data[part] !== undefined).map((name) => `data.${name}`);
 }
 
 /**
@@ -33,18 +33,23 @@ export async function keepEvents(
   { data }: PoeemConfig,
   wanted: Wanted,
 ): Promise<{ whole: KeptTable; sources: EventSource[] }> {
-  const parts = PARTS.flatMap((part) => (data[part] === undefined ? [] : [{ part: part as string, sql: data[part] }]));
-  const own = { source: "data.events", sql: data.events };
-  if (parts.length === 0) {
-    const table = await keepTable(database, own, "events", wanted);
+  const parts = (["events", ...PARTS] as const).flatMap((part) =>
+    data[part] === undefined
+      ? []
+      : [{ part: part === "events" ? "train" : part, source: `data.${part}`, sql: data[part] }],
+  );
+  const [own] = parts;
+  const ifEmpty = "left out of the configuration, training has the items' own words";
+  if (own?.part === "train" && parts.length === 1) {
+    const table = await keepTable(database, own, "events", { ...wanted, ifEmpty });
     return { whole: table, sources: [{ source: own.source, table }] };
   }
   const sources: EventSource[] = [];
   const selects: string[] = [];
   const columns = [...new Set([...wanted.texts, ...wanted.values])];
-  for (const { part, sql } of [{ part: "train", sql: own.sql }, ...parts]) {
-    const source = part === "train" ? own.source : `data.${part}`;
-    const table = await keepTable(database, { source, sql }, `events_${part}`, wanted);
+  for (const { part, source, sql } of parts) {
+    const more = part === "train" ? { ifEmpty } : {};
+    const table = await keepTable(database, { source, sql }, `events_${part}`, { ...wanted, ...more });
     sources.push({ source, table });
     selects.push(`, '${part}' AS part FROM ${table.name}`);
   }
@@ -59,7 +64,7 @@ export async function keepEvents(
   const whole: KeptTable = {
     name: "events",
     count: sources.reduce((sum, { table }) => sum + table.count, 0),
-    has: (column) => columns.includes(column),
+    has: (column) => column === PART || columns.includes(column),
     sql: (column) => (column === PART ? "events.part" : `events.c${columns.indexOf(column)}`),
     type: (column) => types[columns.indexOf(column)]!,
     guess: (column) => types[columns.indexOf(column)]!,
@@ -78,7 +83,8 @@ function unitedType(column: string, sources: readonly EventSource[], { texts }: 
   if (kinds.every((kind) => kind === "integer" || kind === "decimal" || kind === "float")) return "DOUBLE";
   if (kinds.every((kind) => kind === "clock")) return "TIMESTAMP";
   throw new UserError(
-    `${other.source}: expected type ${type} in column ${column}, as in data.events, got ${other.table.type(column)}`,
+    `${other.source}: expected type ${type} in column ${column}, as in ${sources[0]!.source}, got ` +
+      other.table.type(column),
   );
 }
 

@@ -4,7 +4,7 @@ import type { PoeemConfig } from "../config.ts";
 import { type ColumnType, columnType } from "./column-type.ts";
 import { checkTypes, keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
 import { type Database, wholeText } from "./duckdb.ts";
-import { type EventSource, keepEvents, PART } from "./event-sources.ts";
+import { type EventSource, eventSources, keepEvents, PART } from "./event-sources.ts";
 import { joinItems, type UnknownItems } from "./join-items.ts";
 import { joinUsers } from "./join-users.ts";
 import { type TypedColumn, typedColumns } from "./json-columns.ts";
@@ -25,6 +25,7 @@ export async function readEvents(
   id: TypedColumn,
 ): Promise<{ events: EventTable; unknownItems: UnknownItems; notes: string[] }> {
   const { user, item, time } = config.events;
+  if (eventSources(config).length === 0) return noEvents(config);
   const uses = eventUses(config);
   const texts = [...new Set(uses.filter(({ role }) => role !== "time").map(({ column }) => column))];
   const { whole, sources } = await keepEvents(database, config, {
@@ -40,12 +41,12 @@ export async function readEvents(
   const { count: rows } = whole;
   if (rows >= NONE) throw new UserError(`data.events: expected fewer than ${NONE} rows, got ${rows}`);
   for (const source of sources) await checkEvents(database, source, uses);
-  const users = user === undefined || sources.length === 1 ? undefined : await joinUsers(database, whole, user);
+  const users = user === undefined || !whole.has(PART) ? undefined : await joinUsers(database, whole, user);
   const typed = await typedColumns(database, "data.events", whole, uses);
   const part = { sql: whole.sql(PART), type: columnType("VARCHAR") };
 
   const columns = new Map<string, Dictionary & { readonly key: string }>();
-  for (const name of sources.length > 1 ? [...texts, PART] : texts) {
+  for (const name of whole.has(PART) ? [...texts, PART] : texts) {
     if (name === item) continue;
     const { type, sql } = name === PART ? part : typed.get(name)!;
     const key = keySql(type, sql);
@@ -62,6 +63,15 @@ export async function readEvents(
   await fill(database, { user, join: join.sql, clock }, numbers, columns, times);
   const unknownItems = numbers.includes(NONE) ? await join.unknown(sources) : { count: 0, examples: [] };
   return { events: eventTable(config, numbers, columns, times), unknownItems, notes };
+}
+
+/** What a catalogue without events has: every column, and no row. */
+function noEvents(config: PoeemConfig): { events: EventTable; unknownItems: UnknownItems; notes: string[] } {
+  const names = eventUses(config).map(({ column }) => column);
+  const columns = new Map(names.map((name) => [name, { values: [], numbers: new Uint32Array(0) }]));
+  columns.delete(config.events.item);
+  const events = eventTable(config, new Uint32Array(0), columns, undefined);
+  return { events, unknownItems: { count: 0, examples: [] }, notes: [] };
 }
 
 function eventUses({ events, split }: PoeemConfig): Use[] {

@@ -32,6 +32,8 @@ export interface Wanted {
   readonly fields?: readonly string[];
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
+  /** What else helps where there is no row. */
+  readonly ifEmpty?: string;
   /** Refuses what the types of the columns, by name, rule out, before any row is read. */
   readonly check?: (types: ReadonlyMap<string, string>, source: string, sql: string) => Promise<void>;
 }
@@ -44,7 +46,7 @@ export async function keepTable(
   database: Database,
   from: Source,
   name: string,
-  { texts, ids = [], values, fields = [], optional = [], check }: Wanted,
+  { texts, ids = [], values, fields = [], optional = [], check, ifEmpty }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
   const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], ids, fields });
@@ -59,7 +61,8 @@ export async function keepTable(
   await database.keep(source, name, `SELECT * FROM (${sql}) AS given(${places})`, list);
   const [counted] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM ${name}`);
   const count = Number(counted!["count"]);
-  if (count === 0) throw new UserError(`${source}: expected at least one row, got none`);
+  if (count === 0)
+    throw new UserError(`${source}: expected at least one row, got none${ifEmpty ? `; ${ifEmpty}` : ""}`);
   return {
     name,
     count,

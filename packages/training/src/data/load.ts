@@ -4,6 +4,7 @@ import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { keySql } from "./column-values.ts";
 import { Database } from "./duckdb.ts";
+import { eventSources } from "./event-sources.ts";
 import { readEvents } from "./events.ts";
 import { type DataHashes, hashesOf, hashOf } from "./hash.ts";
 import { sortItems } from "./item-order.ts";
@@ -70,17 +71,19 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
 }
 
 /** A part of the events that are all of unknown items would be trained on, or measured by, nothing. */
-function refuseUnknownParts({ split }: PoeemConfig, { count, part }: EventTable, unknown: UnknownItems): void {
+function refuseUnknownParts(config: PoeemConfig, { count, part }: EventTable, unknown: UnknownItems): void {
   const none = (where: string, { count, sides }: { count: number; sides?: string }, got = String(count)): void => {
     throw new UserError(
       `${where}, got ${got} ${count === 1 ? "row" : "rows"} and none: ${sides ?? "events without an item"}`,
     );
   };
+  if (eventSources(config).length === 0) return;
   if (count === 0 && part === undefined) none("data.events: expected at least one event of a known item", unknown);
   if (part === undefined) return;
   const known = new Set(Array.from(part.numbers, (number) => givenSide(part.values[number]!)));
   const wrong = part.values.find((value) => !known.has(givenSide(value)));
   if (wrong === undefined) return;
+  const { split } = config;
   if (split.column !== undefined) {
     const where = `data.events: expected at least one event of a known item with ${JSON.stringify(wrong)} in`;
     none(`${where} ${split.column}`, unknown, `${unknown.count} unknown`);

@@ -37,6 +37,6 @@ export function pastOf(
 }
 
 /** Whether queries have a text or a context, so that one without a history still asks something. */
-export function asksMoreThanHistory({ train, contextNames }: Dataset): boolean {
-  return train.texts.length > 0 || contextNames.length > 0;
+export function asksMoreThanHistory({ train, ownSentences, contextNames }: Dataset): boolean {
+  return train.texts.length > 0 || ownSentences.count > 0 || contextNames.length > 0;
 }

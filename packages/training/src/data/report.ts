@@ -8,6 +8,8 @@ export interface DataFacts extends DataReport, HeldOutFacts {
   readonly hash: string;
   readonly trainingEvents: number;
   readonly trainingQueries: number;
+  /** Titles and sentences of the items that were trained on beside them. */
+  readonly ownSentences: number;
   readonly validationQueries: number;
   /** Held-out events, and held-out queries, that no query set has. */
   readonly left: LeftOut;
@@ -48,8 +50,9 @@ export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
   return {
     ...raw.report,
     hash: raw.hash,
-    trainingEvents: dataset.eventItem.length,
+    trainingEvents: dataset.behaviour,
     trainingQueries: dataset.train.count,
+    ownSentences: dataset.ownSentences.count,
     validationQueries: dataset.validation.count,
     ...heldOutFacts(dataset),
     left: dataset.left,
@@ -57,13 +60,14 @@ export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
 }
 
 /** The same as lines for a person. */
-export function describeData(config: Pick<PoeemConfig, "name" | "split">, facts: DataFacts): string[] {
+export function describeData(config: Pick<PoeemConfig, "name" | "data" | "split">, facts: DataFacts): string[] {
   const { unknownItems, left } = facts;
   const lines = [
     `${config.name}: ${counted(facts.items, "item")}, ${counted(facts.trainingEvents, "training event")} of ` +
       `${counted(facts.trainingQueries, "query")}; ` +
       `held out: ${counted(facts.testQueries, "query")}, and ${formatCount(facts.validationQueries)} to watch ` +
       `the training by`,
+    ...describeOwnSentences(facts),
     ...describeHeldOut(facts),
     ...(facts.testQueries === 0 ? [`nothing to evaluate later: ${nothingHeldOut(config)}`] : []),
   ];
@@ -83,8 +87,18 @@ export function describeData(config: Pick<PoeemConfig, "name" | "split">, facts:
   return lines;
 }
 
+/** How many of the items' own sentences are trained on, and why; a line, or none. */
+function describeOwnSentences({ ownSentences, trainingEvents, items }: DataFacts): string[] {
+  if (ownSentences === 0) return [];
+  return [
+    `also trained on: ${counted(ownSentences, "title")} and sentences of the items, with ` +
+      `${(trainingEvents / items).toFixed(1)} training events for each item (training.ownSentences)`,
+  ];
+}
+
 /** Why there is nothing to evaluate, and what would hold something out. */
-export function nothingHeldOut({ split: { by, testModulus } }: Pick<PoeemConfig, "split">): string {
+export function nothingHeldOut({ data, split: { by, testModulus } }: Pick<PoeemConfig, "data" | "split">): string {
+  if (data.events === undefined && by !== "given") return "there are no events: data.events or data.test has some";
   const cures: Readonly<Record<typeof by, string>> = {
     hash: `a split.testModulus below ${testModulus} holds out more, or another split.by`,
     user: `a split.testModulus below ${testModulus} holds out more, or another split.by`,

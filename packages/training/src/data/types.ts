@@ -31,7 +31,17 @@ export interface Dataset {
   readonly validation: QuerySet;
   /** Held out for `evaluate`. Histories hold training (and validation) items only. */
   readonly test: QuerySet;
-  /** Number in `train` of each training event, as often as it occurs; sorted by user where there are users. */
+  /**
+   * Titles and sentences of the items as queries that led to them. They are trained on like those of `train`, and are
+   * no behaviour to anything else; none where there is enough of that. No query that is held out is among them.
+   */
+  readonly ownSentences: QuerySet;
+  /** Training events that are behaviour: the first ones. Behind them come those of `ownSentences`. */
+  readonly behaviour: number;
+  /**
+   * Number of each training event's query, as often as it occurs: in `train`, sorted by user where there are users, or
+   * from `train.count` on in `ownSentences`.
+   */
   readonly eventQuery: Uint32Array;
   /** Item number of each training event. */
   readonly eventItem: Uint32Array;
@@ -41,7 +51,7 @@ export interface Dataset {
   readonly ordered: boolean;
   /** What each training event may know of its user; undefined where there are no users. */
   readonly past: Past | undefined;
-  /** Rows of the text table, for each training query; empty lists without text. */
+  /** Rows of the text table, for each training query, `ownSentences` last; empty lists without text. */
   readonly queryRows: Csr;
   /**
    * Rows of the text table for each item, one list a kind of text (text columns, training queries): each kind is
@@ -75,7 +85,7 @@ export interface Dataset {
 export interface Past {
   /** Training items of each user, oldest first, without repeats. In data without texts this is `train.relevant`. */
   readonly items: Csr;
-  /** User number of each training query; in data without texts the query's own number. */
+  /** User number of each query of a training event; in data without texts the query's own number. */
   readonly user: Uint32Array;
   /** Leading items of the user's list that came before each training event; all of them in data without times. */
   readonly length: Uint32Array;

@@ -47,7 +47,7 @@ export async function readItemValues(file: string, columns: ValueColumns, ids: r
     if (title === undefined && !types.has("title") && fields.length + facets.length + numbers.length === 0)
       throw new UserError(`${source}: expected --title, --fields, --facets or --numbers, which name its columns`);
     const config = resolveConfig(
-      { name: "import", data: { items: sql, events: sql }, items: { id, title, fields, facets, numbers } },
+      { name: "import", data: { items: sql }, items: { id, title, fields, facets, numbers } },
       source,
     );
     checkNames(config);

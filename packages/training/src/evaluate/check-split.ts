@@ -42,6 +42,7 @@ function splitOf({ split, data }: PoeemConfig): Record<string, string | undefine
     "split.testModulus": testModulus,
     "split.share": share,
     "split.column": column,
+    "data.events": given(data.events),
     "data.test": given(data.test),
     "data.validation": given(data.validation),
     "data.history": given(data.history),

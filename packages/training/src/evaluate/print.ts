@@ -83,13 +83,14 @@ function describeColumns({ rows, unnamedQueries: unnamed }: EvaluationResult): s
     ...(unnamed === null
       ? []
       : [
-          `unnamed: recall@10 over the ${counted(unnamed, "query")} that ${are} not, word for word, the text of an item`,
+          `unnamed: recall@10 over the ${counted(unnamed, "query")} that ${are} not, word for word, ` +
+            "the text of an item",
         ]),
     ...(has("hybrid") ? ["index: by codes alone; words: by words alone; hybrid: by both, as a search does"] : []),
     ...(has("spoiled")
       ? [
-          "one edit: in a word of 5 or more letters; last word cut: one of 5 or more letters; of the queries that have " +
-            "one; clean: recall@10 of the same queries as they are",
+          "one edit: in a word of 5 or more letters; last word cut: one of 5 or more letters; queries: those with one; " +
+            "clean: recall@10 of the same queries as they are",
         ]
       : []),
   ];

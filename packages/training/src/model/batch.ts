@@ -1,4 +1,5 @@
-import { type Csr, listOf } from "../data/csr.ts";
+import { type Csr, joined } from "../data/csr.ts";
+import { itemsOfQuery } from "../data/own-sentences.ts";
 import type { Dataset } from "../data/types.ts";
 
 /** One training batch: query i led to candidate `right[i]`. */
@@ -64,7 +65,7 @@ export class BatchBuilder {
     const offsets = new Uint32Array(queries.length + 1);
     const columns: number[] = [];
     for (let row = 0; row < queries.length; row++) {
-      for (const item of listOf(dataset.train.relevant, queries[row]!)) {
+      for (const item of itemsOfQuery(dataset, queries[row]!)) {
         for (let column = firstColumn[item]!; column >= 0; column = nextColumn[column]!)
           if (column !== right[row]) columns.push(column);
       }
@@ -72,12 +73,4 @@ export class BatchBuilder {
     }
     return { offsets, values: Uint32Array.from(columns) };
   }
-}
-
-function joined(first: Uint32Array, second: Uint32Array): Uint32Array {
-  if (second.length === 0) return first;
-  const all = new Uint32Array(first.length + second.length);
-  all.set(first);
-  all.set(second, first.length);
-  return all;
 }

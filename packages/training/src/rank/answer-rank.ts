@@ -22,6 +22,7 @@ export async function rankWithAnswers(
 ): Promise<{ ranked: Uint32Array[]; scanned: number }> {
   const { ids, k, nprobe, seen, mode, onQuery } = ranking;
   const { index } = searched;
+  const { numItems } = index.manifest;
   const itemOf = await itemNumbers(index, ids);
   const ranked: Uint32Array[] = [];
   let codesScanned = 0;
@@ -31,8 +32,9 @@ export async function rankWithAnswers(
     const found = question && (await answerQuestion(searched, question, { k, nprobe, exclude, mode }));
     ranked.push(found ? found.ordinals.map((ordinal) => itemOf[ordinal]!) : new Uint32Array(0));
     if (question === undefined) continue;
-    codesScanned += found?.codesScanned ?? 0;
+    // of an item that both sides found the code is read twice
+    codesScanned += Math.min(found?.codesScanned ?? 0, numItems);
     onQuery?.(++searches);
   }
-  return { ranked, scanned: codesScanned / Math.max(1, searches) / index.manifest.numItems };
+  return { ranked, scanned: codesScanned / Math.max(1, searches) / numItems };
 }

@@ -61,7 +61,7 @@ export interface MetricOptions {
 }
 
 /**
- * @param ranked item numbers of each query, best first, without repeats; what lies past the last cut-off is not looked at
+ * @param ranked item numbers of each query, best first, without repeats; what lies past the last cut-off is ignored
  * @param relevant held-out items of each query, without repeats, not empty
  * @throws InputError for a cut-off that is not an integer of 1 to 1000
  */

@@ -59,13 +59,10 @@ function bySide({ rows, queries }: EvaluationResult, index: EvaluationRow, hybri
   if (words) series.push({ row: words, name: NAMES.words, color: COLORS.words });
   series.push({ row: index, name: "codes alone", color: COLORS.index });
   if (bm25f) series.push({ row: bm25f, name: bm25f.name, color: "var(--quiet)" });
-  const spoiled = rows.flatMap(({ kind, name, queries, recallAt10, cleanRecallAt10: clean }) =>
-    kind === "spoiled" && clean !== undefined
-      ? [
-          ` ${name}: recall@10 ${formatFigure(recallAt10)} of ${counted(queries, "query")}, ${formatFigure(clean)} clean.`,
-        ]
-      : [],
-  );
+  const spoiled = rows.flatMap(({ kind, name, queries, recallAt10, cleanRecallAt10: clean = Number.NaN }) => {
+    const found = `recall@10 ${formatFigure(recallAt10)} of ${counted(queries, "query")}`;
+    return kind === "spoiled" ? [` ${name}: ${found}, ${formatFigure(clean)} clean.`] : [];
+  });
   return {
     id: "sides",
     title: "Words, codes and both",

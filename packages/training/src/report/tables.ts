@@ -53,6 +53,8 @@ function dataRows(facts: DataFacts): [string, string][] {
     ["events", formatCount(events)],
     ["training events", formatCount(counts.trainingEvents)],
     ["training queries", formatCount(counts.trainingQueries)],
+    // an index that an older trainer made has none
+    ["own sentences of the items, trained on too", formatCount(counts.ownSentences ?? 0)],
     ["validation queries", formatCount(counts.validationQueries)],
     ["held-out queries", formatCount(counts.testQueries)],
     ...heldOutRows(facts),

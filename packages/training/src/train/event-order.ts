@@ -28,7 +28,7 @@ function shuffled(dataset: Dataset, random: Random): Uint32Array {
 }
 
 function grouped(dataset: Dataset, random: Random, groupSize: number): Uint32Array {
-  const numQueries = dataset.train.count;
+  const numQueries = dataset.train.count + dataset.ownSentences.count;
   const byQuery = groupBy(dataset.eventQuery, numQueries, dataset.ordered ? undefined : shuffled(dataset, random));
   // groups as (query, place of its first event in the query's list), shuffled
   const starts: number[] = [];

@@ -25,6 +25,7 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  * - `training.batchSize`: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16 where there
  *   are as many events.
  * - `training.epochs`: 2, or as many as make 160 steps.
+ * - `training.ownSentences`: whether there are any.
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.
  *
  * @throws UserError for histories that are none or next to none, and for more cells than items
@@ -54,7 +55,7 @@ export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
   return {
     ...config,
     index: { ...index, nlist, nprobe, bufferSize },
-    training: { ...training, batchSize, epochs },
+    training: { ...training, batchSize, epochs, ownSentences: dataset.ownSentences.count > 0 },
   };
 }
 

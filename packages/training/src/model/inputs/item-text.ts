@@ -1,6 +1,6 @@
 import type { Random } from "@poeem/indexing-layer";
 import { type Csr, listOf } from "../../data/csr.ts";
-import { MAX_ITEM_CHARS } from "../../data/dataset.ts";
+import { MAX_ITEM_CHARS, readsQueries } from "../../data/dataset.ts";
 import { textOfItem } from "../../data/item-texts.ts";
 import type { ItemInputModule } from "./input.ts";
 import { WeightedRows } from "./weighted-rows.ts";
@@ -15,7 +15,7 @@ export const itemText: ItemInputModule = {
     const { itemFeatures } = config.model;
     const hasColumns = config.items.text.length > 0;
     // after the text of the columns, if any, come the training queries
-    const fromEvents = config.items.textFromEvents ? itemTexts.at(-1) : undefined;
+    const fromEvents = readsQueries(config, dataset) ? itemTexts.at(-1) : undefined;
     const rows = new WeightedRows();
     return {
       learned: { text: text.rows },

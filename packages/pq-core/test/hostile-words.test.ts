@@ -1,0 +1,226 @@
+import { describe, expect, it } from "vitest";
+import { partsOf } from "../src/catalogue/rows.ts";
+import { compareIds } from "../src/format/ids.ts";
+import { type Artifact, FormatError } from "../src/index.ts";
+import { openWordPart, type WordPart } from "../src/words/part.ts";
+import { createCodebook, writeArtifact, writeDelta } from "../src/write.ts";
+import { chunkMap, readAll, replaceChunk, reseal, smallArtifact } from "./hostile.ts";
+import { random } from "./support.ts";
+import { toItemWords, type WordsOfItem } from "./word-rows.ts";
+
+/** Terms "a" and "ab" of all 40 items, "é" of every fourth; names 100 + i and, of two items, 7. */
+const wordsOf = (i: number): WordsOfItem => ({
+  terms: new Map([["a", 1 + (i % 15)], ["ab", 15], ...(i % 4 === 0 ? ([["é", 3]] as const) : [])]),
+  names: i < 2 ? [100 + i, 7] : [100 + i],
+});
+const artifact = await smallArtifact(wordsOf);
+const entries = artifact.manifest.chunks;
+const wordsAt = entries.findIndex(({ kind }) => kind === "words");
+const postingsAt = entries.findIndex(({ kind }) => kind === "postings");
+
+type Chunks = ReadonlyMap<string, Uint8Array>;
+
+/** Reads all words, and looks whether what comes is what words can be. */
+async function readWords(chunks: Chunks, manifestBytes: Uint8Array, verify = true): Promise<void> {
+  const index = await readAll(chunks, manifestBytes, verify);
+  const part = await openWordPart(partsOf(index).base);
+  if (part === undefined) throw new Error("no words");
+  const { counts, names } = part.vocabulary;
+  const terms = Array.from(counts, (_, term) => part.termAt(term));
+  for (const [i, term] of terms.entries()) {
+    if (i > 0 && compareIds(terms[i - 1]!, term) >= 0) throw new Error(`${terms[i - 1]} before ${term}`);
+    if (part.find(term) !== i) throw new Error(`${term} is not found`);
+  }
+  for (const name of new Set(names)) expectAscending(part.named(name), part);
+  for (const [term, list] of (await part.postings([...terms.keys()])).entries()) {
+    const { ordinals, impacts } = list.all();
+    expectAscending(ordinals, part);
+    if (ordinals.length !== counts[term]) throw new Error(`${ordinals.length} of ${counts[term]}`);
+    if (impacts.some((impact) => impact < 1 || impact > 15)) throw new Error(`impacts ${impacts}`);
+    if (list.at(ordinals).some((impact, i) => impact !== impacts[i])) throw new Error("impacts differ");
+  }
+}
+
+function expectAscending(ordinals: Uint32Array, { numItems }: WordPart): void {
+  if (ordinals.length === 0) throw new Error("no ordinals");
+  for (const [i, ordinal] of ordinals.entries())
+    if (ordinal >= numItems || (i > 0 && ordinal <= ordinals[i - 1]!)) throw new Error(`ordinals ${ordinals}`);
+}
+
+it("the small artifact itself is read", async () => {
+  await readWords(chunkMap(artifact), artifact.manifestBytes);
+});
+
+it("a reader of format 1.4 refuses it, since it knows neither kind", () => {
+  const kinds = ["codebook", "lists", "items", "lookup", "filters", "refine", "query-tower", "delta"];
+  expect(entries.filter(({ kind }) => !kinds.includes(kind)).map(({ kind }) => kind)).toEqual(["words", "postings"]);
+});
+
+describe("one altered member of the manifest, the checksum made right", () => {
+  type Members = { words: Record<string, unknown>; chunks: Record<string, unknown>[] };
+  const facts = (change: object) => (m: Members) => Object.assign(m.words, change);
+  it.each<[string, (manifest: Members) => unknown, RegExp]>([
+    ["no words member", (m) => Reflect.deleteProperty(m, "words"), /"words chunks" expected none, got \d+/],
+    ["no words chunk", (m) => m.chunks.splice(wordsAt, 1), /"words chunks" expected some, got undefined/],
+    [
+      "words that are null",
+      (m) => ((m as { words: unknown }).words = null),
+      /"words.rules" expected an integer from 1/,
+    ],
+    ["words that are a number", (m) => ((m as { words: unknown }).words = 3), /"words.rules" expected an integer/],
+    [
+      "rules without a number",
+      facts({ rules: "2" }),
+      /manifest: "words.rules" expected an integer from 1 to \d+, got 2/,
+    ],
+    ["no weight", facts({ dense: undefined }), /"words" expected weights from 0, not both 0, got undefined, 1/],
+    ["a weight below 0", facts({ words: -1 }), /"words" expected weights from 0, not both 0, got 1, -1/],
+    ["weights of 0", facts({ dense: 0, words: 0 }), /"words" expected weights from 0, not both 0, got 0, 0/],
+    ["a weight that is text", facts({ dense: "1" }), /"words" expected weights from 0/],
+    ["near that is text", facts({ near: "01" }), /"words.near" expected two numbers, ascending/],
+    ["near that falls", facts({ near: [1, 1] }), /"words.near" expected two numbers, ascending/],
+    ["no postings", (m) => m.chunks.splice(postingsAt, 1), /"postings chunks" expected to cover 3 terms, got 0/],
+    [
+      "another first",
+      (m) => (m.chunks[postingsAt]!["first"] = 1),
+      /postings-0000-.*first" expected 0 of 3 terms, got 3/,
+    ],
+    ["fewer terms", (m) => (m.chunks[postingsAt]!["count"] = 2), /postings-0000-.*size" expected \d+, got \d+/],
+    ["more terms", (m) => (m.chunks[postingsAt]!["count"] = 4), /postings-0000-.*first" expected 0 of 3 terms, got 4/],
+  ])("%s", async (_, change, message) => {
+    const edited = reseal(artifact.manifestBytes, (manifest) => void change(manifest as unknown as Members));
+    const reading = readWords(chunkMap(artifact), edited);
+    await expect(reading).rejects.toThrow(FormatError);
+    await expect(reading).rejects.toThrow(message);
+  });
+});
+
+describe("altered payloads, the hash made right", () => {
+  /** A byte, or a number of four where it is larger. */
+  const edited = (at: number, place: number, value: number): Uint8Array => {
+    const bytes = artifact.chunks[at]!.bytes.slice();
+    if (value > 255) new DataView(bytes.buffer).setUint32(32 + place, value, true);
+    else bytes[32 + place] = value;
+    return bytes;
+  };
+  // Words payload: counts 0 (16 bytes). Terms at 16: "a" (0 1 a 40 60), "ab" at 21 (1 1 b 40 60), "é" at 26
+  // (0 2 c3 a9 10 15). 42 names at 32, in order 7, 7, 100 …; their ordinals at 208.
+  it.each<[string, number, number, number, RegExp]>([
+    ["more terms than bytes", wordsAt, 0, 4, /words: "terms" expected at most 3, got 4/],
+    ["fewer terms", wordsAt, 0, 2, /words: "terms" expected 5 letters in 16 bytes, got 10/],
+    ["terms beyond the payload", wordsAt, 4, 0xffff_ffff, /words: "terms" expected 4294967295 bytes/],
+    ["letters without end", wordsAt, 8, 0x7fff_ffff, /words: "letters" expected at most 384, got 2147483647/],
+    ["fewer letters", wordsAt, 8, 4, /words: "terms\[2\]" expected a term within its bytes/],
+    ["more names", wordsAt, 12, 43, /words: "named" expected 172 bytes/],
+    ["names beyond the payload", wordsAt, 12, 0xffff_ffff, /words: "names" expected \d+ bytes/],
+    ["fewer names", wordsAt, 12, 8, /words: expected \d+ payload bytes, got \d+/],
+    ["a first term that shares", wordsAt, 16, 1, /words: "terms\[0\]" expected a term within its bytes/],
+    ["an empty term", wordsAt, 17, 0, /words: "terms\[0\]" expected a term within its bytes, got 0 after 0/],
+    ["a term of 200 bytes", wordsAt, 17, 200, /words: "terms\[0\]" expected a term within its bytes/],
+    ["terms out of order", wordsAt, 18, 0xc4, /words/],
+    ["a term twice", wordsAt, 21, 0, /words: "terms/],
+    ["more shared than there is", wordsAt, 21, 2, /words: "terms\[1\]" expected a term within its bytes/],
+    ["no item", wordsAt, 24, 0, /words: "terms\[1\]" expected from 1 to 40 items, got 0/],
+    ["more items than there are", wordsAt, 24, 41, /words: "terms\[1\]" expected from 1 to 40 items, got 41/],
+    ["fewer bytes than postings take", wordsAt, 25, 59, /words: "terms\[1\]" expected 60 bytes or more, got 59/],
+    ["more bytes than the page has", wordsAt, 25, 120, /postings-0000-\w+.bin.size" expected \d+, got \d+/],
+    ["other bytes than the page has", wordsAt, 25, 61, /chunk postings-.*expected 136 payload bytes, got 135/],
+    ["a term that begins within a letter", wordsAt, 28, 0xa9, /words: "terms\[2\]" expected UTF-8, got 169/],
+    ["a term that ends within a letter", wordsAt, 29, 0x61, /words: "terms" are not UTF-8/],
+    ["names out of order", wordsAt, 40, 6, /words: "names\[2\]" expected in order, of items below 40/],
+    ["a name of an item there is not", wordsAt, 208, 40, /words: "names\[0\]" expected in order, of items below 40/],
+    ["a name twice of an item", wordsAt, 212, 0, /words: "names\[\d\]" expected in order/],
+    ["an ordinal beyond the items", postingsAt, 0, 1, /chunk postings-.*expected ordinals below 40, got 40/],
+    ["a gap without end", postingsAt, 39, 128, /chunk postings-.*expected 40 gaps within their bytes, got 39/],
+    ["fewer gaps than bytes", postingsAt, 0, 128, /chunk postings-.*expected 40 gaps within their bytes/],
+    ["an impact of 0", postingsAt, 40, 0x10, /chunk postings-.*expected impacts from 1 to 15, got 0/],
+  ])("%s", async (_, at, place, value, message) => {
+    const { chunks, manifestBytes } = replaceChunk(artifact, at, edited(at, place, value));
+    const reading = readWords(chunks, manifestBytes);
+    await expect(reading).rejects.toThrow(FormatError);
+    await expect(reading).rejects.toThrow(message);
+  });
+});
+
+it("rejects every flip of a single byte and every truncation of both chunks", async () => {
+  for (const { key, bytes } of artifact.chunks.slice(wordsAt)) {
+    for (let at = 0; at < bytes.length; at++) {
+      const flipped = bytes.slice();
+      flipped[at]! ^= 1 << (at % 8);
+      for (const bad of [flipped, bytes.subarray(0, at)]) {
+        const reading = readWords(chunkMap(artifact).set(key, bad), artifact.manifestBytes);
+        await expect(reading).rejects.toThrow(FormatError);
+      }
+    }
+  }
+});
+
+describe("beside the base", () => {
+  it.each<[string, (own: Record<string, unknown>[]) => void, RegExp]>([
+    [
+      "no words",
+      (own) => own.splice(own.findIndex(({ kind }) => kind === "words")),
+      /delta words chunks" expected some/,
+    ],
+    ["postings without terms", (own) => own.pop(), /words: "postings chunks" expected to cover 1 terms, got 0/],
+  ])("%s", async (_, change, message) => {
+    const index = await readAll(chunkMap(artifact), artifact.manifestBytes, true);
+    const words = toItemWords([{ terms: new Map([["new", 5]]), names: [] }]);
+    const items = { assignments: new Uint32Array(1), codes: new Uint8Array(2), ids: ["new"], fields: [{}], words };
+    const columns = { facets: { parity: [[]], rare: [[]] }, numbers: { rank: [1] } };
+    const delta = await writeDelta(index, { items: { ...items, ...columns } });
+    const chunks = new Map([...chunkMap(artifact), ...chunkMap(delta)]);
+    const open = async (manifestBytes: Uint8Array) => {
+      const { delta: beside } = partsOf(await readAll(chunks, manifestBytes, true));
+      return openWordPart(beside!);
+    };
+    expect((await open(delta.manifestBytes))!.find("new")).toBe(0);
+    const edited = reseal(delta.manifestBytes, (manifest) => change(manifest["chunks"] as Record<string, unknown>[]));
+    await expect(open(edited)).rejects.toThrow(FormatError);
+    await expect(open(edited)).rejects.toThrow(message);
+  });
+});
+
+/** 300 items, so that a list has skip entries, and an odd number of impacts in another. */
+async function longLists(): Promise<Artifact> {
+  const shape = { dim: 1, metric: "innerProduct", nlist: 0, numSubQuantizers: 1, nbits: 4, byResidual: false } as const;
+  const codebook = createCodebook({ ...shape, centroids: Float32Array.from({ length: 16 }, (_, i) => i) });
+  const items = Array.from({ length: 300 }, (_, i) => ({
+    terms: new Map([["all", 1 + (i % 15)], ...(i % 100 === 0 ? ([["few", 2]] as const) : [])]),
+    names: i % 9 === 0 ? [5, i] : [],
+  }));
+  return writeArtifact({
+    codebook,
+    assignments: new Uint32Array(300),
+    codes: new Uint8Array(300),
+    ids: Uint32Array.from({ length: 300 }, (_, i) => i),
+    words: toItemWords(items),
+    wordFacts: { rules: 2, dense: 1, words: 1 },
+  });
+}
+
+it("every byte altered seven ways: words that can be, or a FormatError", { timeout: 600_000 }, async () => {
+  const outcomes = { read: 0, refused: 0 };
+  const next = random(2029);
+  for (const whole of [artifact, await longLists()]) {
+    for (const { key, bytes } of whole.chunks.filter(({ key }) => /^(words|postings)/.test(key))) {
+      for (let at = 32; at < bytes.length; at++) {
+        const own = bytes[at]!;
+        for (const value of [0, 1, 127, 128, 255, own ^ 1, Math.floor(next() * 256)]) {
+          if (value === own) continue;
+          const altered = bytes.slice();
+          altered[at] = value;
+          // Without the hashes, so that the alteration reaches the checks behind them.
+          await readWords(chunkMap(whole).set(key, altered), whole.manifestBytes, false)
+            .then(() => outcomes.read++)
+            .catch((error: unknown) => {
+              if (!(error instanceof FormatError)) throw new Error(`${key} ${at}: ${value}`, { cause: error });
+              outcomes.refused++;
+            });
+        }
+      }
+    }
+  }
+  expect(outcomes.read).toBeGreaterThan(100);
+  expect(outcomes.refused).toBeGreaterThan(1000);
+});

@@ -1,0 +1,299 @@
+import { InputError } from "@poeem/pq-core";
+import type { Words } from "@poeem/pq-core/words";
+import { beforeAll, describe, expect, it } from "vitest";
+import { answerQuestion, questionVectors, type Searched, suggest } from "../src/index.ts";
+import { random } from "./helpers.ts";
+import { find, idsOf, openShop, type ShopItem } from "./shop.ts";
+import { texts } from "./texts.ts";
+
+const NOUNS = ["jacket", "lamp", "chair", "kettle", "scarf", "bottle", "carpet", "mirror", "blanket", "hammer"];
+const COLORS = ["red", "green", "blue", "yellow", "silver"];
+const GOODS: ShopItem[] = NOUNS.flatMap((noun, n) =>
+  COLORS.map((color, c) => ({ id: `p${n}${c}`, title: `${color} ${noun}`, text: `a ${noun} for every day` })),
+);
+
+/** The same code as people write it. */
+const SPELLINGS = [
+  ([a, n, x]: string[]) => `${a}-${n}-${x}`,
+  ([a, n, x]: string[]) => `${a}${n}${x}`,
+  ([a, n, x]: string[]) => `${a} ${n} ${x}`,
+  ([a, n, x]: string[]) => `${a}-${n}${x}`,
+  ([a, n, x]: string[]) => `${a}_${n}/${x}`,
+].flatMap((spell) => [spell, (code: string[]) => spell(code).toLowerCase()]);
+
+let shop: Searched;
+beforeAll(async () => {
+  shop = await openShop([
+    ...GOODS,
+    { id: "x1", title: "生日蛋糕" },
+    { id: "x2", title: "红色生日贺卡" },
+    { id: "x3", title: "เสื้อแดงสวย" },
+    { id: "x4", title: "🎂 cake stand" },
+    { id: "x5", title: "-foo" },
+    { id: "x6", title: '5" nails' },
+    { id: "KX/48 B", title: "Unheard-of thing" },
+    { id: "x8", title: "foo bar" },
+  ]);
+});
+
+describe("codes", () => {
+  const draw = random(31);
+  const letters = (n: number): string =>
+    Array.from({ length: n }, () => "ABCDEFGHKLMNPRSTUVXZ"[Math.floor((draw() + 0.5) * 20)]).join("");
+  // families of four that differ in their last letter
+  const codes = Array.from({ length: 30 }, () => [
+    letters(2),
+    String(1000 + Math.floor((draw() + 0.5) * 9000)),
+  ]).flatMap(([a, n]) => ["A", "B", "C", "D"].map((x) => [a!, n!, x]));
+
+  it.each([...SPELLINGS.keys()])(
+    "that a catalogue spells in way %i are found in every other, and before their family",
+    async (s) => {
+      const named = codes.map((code, i) => ({ id: `c${i}`, title: `${NOUNS[i % 10]} ${SPELLINGS[s]!(code)} new` }));
+      const index = await openShop([...GOODS, ...named]);
+      for (const [i, code] of codes.entries()) {
+        const family = codes.flatMap((other, j) => (other[1] === code[1] && other[0] === code[0] ? [`c${j}`] : []));
+        const spell = SPELLINGS[(i + s) % SPELLINGS.length]!;
+        const answer = (await answerQuestion(index, { text: spell(code) }, { k: 4 }))!;
+        const found = await idsOf(index, answer);
+        expect(found[0], spell(code)).toBe(`c${i}`);
+        expect(answer.coverage[0], spell(code)).toBeGreaterThan(0.75);
+        expect(answer.confidence[0]).toBeGreaterThan(0.75);
+        for (const part of [`${code[0]}-${code[1]}`, `${code[0]}${code[1]}`, code[1]!, `${code[0]} ${code[1]}`])
+          expect(new Set(await find(index, part, { k: 4 })), part).toEqual(new Set(family));
+      }
+    },
+  );
+
+  it("find their family by a beginning that ends inside a number", async () => {
+    for (const title of ["AB-1234-X", "AB1234X", "AB 1234 X"]) {
+      const index = await openShop([...GOODS, { id: "c", title: `saw ${title}` }]);
+      for (const text of ["AB-12", "ab12", "AB 123"]) expect((await find(index, text))[0], title + text).toBe("c");
+    }
+  });
+
+  it("one figure apart are another code", async () => {
+    const index = await openShop([...GOODS, { id: "c", title: "saw 481234" }]);
+    const answer = await answerQuestion(index, { text: "481235" }, { mode: "words" });
+    expect(answer?.ordinals ?? []).toHaveLength(0);
+  });
+});
+
+describe("a name", () => {
+  it.each([
+    ["red jacket", "p00"],
+    ["Red-Jacket!", "p00"],
+    ["kx48b", "KX/48 B"],
+    ["KX 48-b", "KX/48 B"],
+    ["unheard of thing", "Unheard-of thing"],
+    ["-foo", "x5"],
+    ['5" nails', "x6"],
+    ['5"  NAILS', "x6"],
+  ])("%j finds its item first, for certain", async (text, expected) => {
+    const answer = (await answerQuestion(shop, { text }))!;
+    const [first] = await shop.index.items(answer.ordinals);
+    expect([first!.id, first!.fields!["title"]]).toContain(expected);
+    expect(answer.named[0]).toBe(1);
+    expect(answer.confidence[0]).toBe(1);
+  });
+
+  it("is read, not only hashed", async () => {
+    const words = new Proxy(shop.words!, {
+      get: (target, name: keyof Words) => {
+        if (name === "named") return () => Uint32Array.of(0, 1);
+        const value = target[name];
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const lying = { ...shop, words };
+    const answer = (await answerQuestion(lying, { text: "green kettle" }))!;
+    expect(Math.max(...answer.named)).toBe(0);
+  });
+
+  it("is found by every title", async () => {
+    for (const { title } of GOODS)
+      expect((await find(shop, title))[0]).toBe(GOODS.find((one) => one.title === title)!.id);
+  });
+});
+
+describe("quotes and minus", () => {
+  it.each([
+    ['"red" jacket', (title: string) => title.includes("red")],
+    ['"red jacket" new', (title: string) => title === "red jacket"],
+    ["jacket -red", (title: string) => !title.includes("red")],
+    ['lamp -"red lamp"', (title: string) => title !== "red lamp"],
+    ["“silver” -lamp chair", (title: string) => title.includes("silver") && !title.includes("lamp")],
+    ['"生日"', (title: string) => title.includes("生日")],
+  ])("%j", async (text, isAllowed) => {
+    for (const mode of ["hybrid", "dense", "words"] as const) {
+      const answer = await answerQuestion(shop, { text }, { mode, k: 100 });
+      const titles = (await shop.index.items(answer?.ordinals ?? [])).map(({ fields }) => String(fields!["title"]));
+      expect(titles.filter((title) => !isAllowed(title))).toEqual([]);
+      if (mode === "hybrid") expect(titles.length).toBeGreaterThan(0);
+    }
+  });
+
+  it.each(["-red", '-"red jacket"', "-red -lamp"])("%j alone is refused", async (text) => {
+    await expect(answerQuestion(shop, { text })).rejects.toThrow(
+      new InputError("text", "expected a word to look for beside those to leave out, got none"),
+    );
+  });
+});
+
+describe("scripts, pictures, typos, unfinished words", () => {
+  it.each([
+    ["生日", ["x1", "x2"]],
+    ["蛋糕", ["x1"]],
+    ["蛋", ["x1"]],
+    ["แดง", ["x3"]],
+    ["🎂", ["x4"]],
+  ])("%j", async (text, expected) => {
+    const found = await find(shop, text, { mode: "words" });
+    expect(new Set(found)).toEqual(new Set(expected));
+  });
+
+  it("one edit in a word of five letters or more finds what the word finds", async () => {
+    const draw = random(41);
+    for (const noun of NOUNS.filter(({ length }) => length > 4)) {
+      const clean = new Set(await find(shop, noun, { k: 5, mode: "hybrid" }));
+      for (let i = 0; i < 6; i++) {
+        const at = 1 + Math.floor((draw() + 0.5) * (noun.length - 2));
+        const typo =
+          noun.slice(0, at) + ["", "q", noun[at + 1]! + noun[at]!][i % 3] + noun.slice(at + 1 + Number(i % 3 === 2));
+        expect(new Set(await find(shop, typo, { k: 5 })), typo).toEqual(clean);
+      }
+      expect(new Set(await find(shop, noun.slice(0, 3), { k: 5 }))).toEqual(clean);
+    }
+  });
+
+  it("a word with a blank behind it is finished", async () => {
+    expect((await find(shop, "jac", { mode: "words" })).length).toBe(5);
+    expect(await find(shop, "jac ", { mode: "words" })).toEqual([]);
+  });
+});
+
+describe("confidence", () => {
+  it("is near 1 for what has all words, and nonsense finds nothing", async () => {
+    const answer = (await answerQuestion(shop, { text: "red jacket every" }))!;
+    expect(answer.confidence[0]).toBeGreaterThan(0.95);
+    expect((await answerQuestion(shop, { text: "qqqq zzzzzz wwwww" }))?.ordinals ?? []).toHaveLength(0);
+  });
+
+  it("of what is no nearer than nonsense and has no word is 0, and by codes alone it comes all the same", async () => {
+    const far = await openShop(GOODS, { near: [1.5, 2] });
+    const query = { text: "ackex etty" };
+    expect((await answerQuestion(far, query))!.ordinals).toHaveLength(0);
+    const answer = (await answerQuestion(far, query, { mode: "dense" }))!;
+    expect(answer.ordinals).toHaveLength(10);
+    expect([...answer.confidence]).toEqual(Array(10).fill(0));
+  });
+});
+
+describe("an index without words, and questions without text", () => {
+  it("are answered by codes as before", async () => {
+    const old = await openShop(GOODS, undefined);
+    for (const [searched, question] of [
+      [{ ...old, words: undefined }, { text: "red lamp" }],
+      [{ ...shop, words: undefined }, { text: "red lamp" }],
+      [shop, { like: "p00" }],
+      [shop, { history: ["p00", "p12"] }],
+    ] as const) {
+      const { vectors, merge, exclude } = (await questionVectors(searched.index, searched.tower, question))!;
+      const expected = await searched.index.search(vectors, { k: 7, merge, exclude: [...exclude, "p01"] });
+      const answer = (await answerQuestion(searched, question, { k: 7, exclude: ["p01"] }))!;
+      expect(answer).toMatchObject({ ...expected, mode: "dense" });
+      expect([...answer.confidence].every(Number.isNaN)).toBe(true);
+    }
+  });
+
+  it("cannot be searched by words", async () => {
+    const none = { ...shop, words: undefined };
+    for (const mode of ["words", "hybrid"] as const) {
+      await expect(answerQuestion(none, { text: "red" }, { mode })).rejects.toThrow(
+        new InputError("mode", `expected dense, got ${mode}: this index has no words`),
+      );
+      await expect(answerQuestion(shop, { like: "p00" }, { mode })).rejects.toThrow(
+        new InputError("mode", `expected dense, got ${mode}: words need a text`),
+      );
+    }
+  });
+
+  it("without a tower are answered by words alone", async () => {
+    const plain = { ...shop, tower: undefined };
+    expect(await find(plain, "red jacket")).toEqual(await find(shop, "red jacket", { mode: "words" }));
+    await expect(answerQuestion(plain, { text: "red" }, { mode: "dense" })).rejects.toThrow(InputError);
+    expect(await answerQuestion(plain, { text: "qqqq" })).toBeUndefined();
+  });
+
+  it("of words by other rules are refused", async () => {
+    const words = Object.assign(Object.create(shop.words!), { facts: { rules: 2, dense: 1, words: 1 } });
+    const message = '[pq-core] words: "rules" expected 1, got 2';
+    await expect(answerQuestion({ ...shop, words }, { text: "red" })).rejects.toThrow(message);
+    await expect(suggest({ ...shop, words }, "re", 5)).rejects.toThrow(message);
+  });
+});
+
+describe("any text", () => {
+  it("is answered or refused as input", async () => {
+    const draw = random(51);
+    const signs = ["", '"', "-", " -", ' "', "“", "\ud800", "\0", " ", "x-", "€", "\n", "12", "-12"];
+    const pick = (): string => signs[Math.floor((draw() + 0.5) * signs.length)]!;
+    const given = [
+      "",
+      " ",
+      "a",
+      "the a for",
+      "€",
+      '"',
+      "-",
+      "--",
+      '""',
+      "x".repeat(512),
+      "a ".repeat(256),
+      "1-".repeat(256),
+    ];
+    for (const text of [
+      ...given,
+      ...Array.from(texts(200, 52), (text) => `${pick()}${text}${pick()}${text}${pick()}`),
+    ]) {
+      for (const mode of [undefined, "dense", "words"] as const) {
+        try {
+          const answer = await answerQuestion(shop, { text }, { mode, k: 5 });
+          expect(answer?.ordinals.length ?? 0).toBeLessThanOrEqual(5);
+          for (const value of answer?.confidence ?? []) expect(value >= 0 && value <= 1).toBe(true);
+        } catch (error) {
+          if (!(error instanceof InputError)) throw new Error(JSON.stringify(text), { cause: error });
+        }
+      }
+      expect((await suggest(shop, text, 3)).length).toBeLessThanOrEqual(3);
+    }
+  });
+});
+
+describe("suggestions", () => {
+  it("complete the last word by what goes with the others, the most items first", async () => {
+    for (const { title } of GOODS) {
+      const [color, noun] = title.split(" ") as [string, string];
+      const found = await suggest(shop, `${color} ${noun.slice(0, 2)}`, 5);
+      const expected = NOUNS.filter((other) => other.startsWith(noun.slice(0, 2)));
+      expect(new Set(found.map(({ text }) => text))).toEqual(new Set(expected.map((other) => `${color} ${other}`)));
+      expect(found.every(({ items }) => items === 1)).toBe(true);
+    }
+    expect(await suggest(shop, "ja", 5)).toEqual([{ text: "jacket", items: 5 }]);
+    expect(await suggest(shop, "every jack", 5)).toEqual([{ text: "every jacket", items: 5 }]);
+    expect(await suggest(shop, "cake jack", 5)).toEqual([]);
+    expect(await suggest(shop, "", 5)).toEqual([]);
+    expect(await suggest(shop, "b", 1)).toHaveLength(1);
+  });
+
+  it("mend what is misspelt", async () => {
+    expect(await suggest(shop, "red jaxket", 5)).toEqual([{ text: "red jacket", items: 1 }]);
+    expect(await suggest(shop, "sivler lam", 5)).toEqual([{ text: "silver lamp", items: 1 }]);
+    expect(await suggest(shop, "Jaxket ", 5)).toEqual([{ text: "jacket ", items: 5 }]);
+    expect(await suggest(shop, "red jacket ", 5)).toEqual([]);
+  });
+
+  it("complete runs without blanks", async () => {
+    expect((await suggest(shop, "生日", 5)).map(({ text }) => text)).toContain("生日蛋糕");
+  });
+});

@@ -1,0 +1,115 @@
+import { UserError } from "@poeem/offline/errors";
+import { normalForm } from "@poeem/towers";
+import type { PoeemConfig } from "../config.ts";
+import { type Csr, emptyLists, joined, listOf, toCsr } from "./csr.ts";
+import { spreadEvenly } from "./gather.ts";
+import { itemColumn, textOfItem } from "./item-texts.ts";
+import { sentencesOf } from "./sentences.ts";
+import type { Dataset, ItemTable, QuerySet } from "./types.ts";
+
+/** Fewer training events than this for an item, and its own sentences are trained on too. */
+export const FEW_EVENTS = 4;
+/** Sentences of one item, its title included. */
+const MOST_OF_ITEM = 16;
+/** Sentences of all items: of a large catalogue each item has fewer. */
+const MOST = 1 << 20;
+/** A sentence of more items (or a hundredth of them) is no item's own, such as "Free shipping"; but a title is. */
+const MOST_ITEMS = 10;
+
+export const NO_QUERIES: QuerySet = {
+  count: 0,
+  texts: [],
+  users: [],
+  histories: emptyLists(0),
+  contexts: emptyLists(0),
+  relevant: emptyLists(0),
+};
+
+/** Whether a training has the items' own sentences: as configured, or where its events are few and have texts. */
+export function wantsOwnSentences({ events, training }: PoeemConfig, numEvents: number, numItems: number): boolean {
+  return training.ownSentences ?? (events.query !== undefined && numEvents < FEW_EVENTS * numItems);
+}
+
+/**
+ * The title of each item and the sentences of its text columns, as queries that led to it.
+ *
+ * @param isTaken whether a text, in normal form, is no own sentence: it is held out
+ * @throws UserError where they are asked for and items have neither a title nor `items.text`
+ */
+export function ownSentences(items: ItemTable, config: PoeemConfig, isTaken: (form: string) => boolean): QuerySet {
+  const title = items.fields.get("title")?.column;
+  const { text } = config.items;
+  if (title === undefined && text.length === 0) {
+    if (config.data.events !== undefined && config.training.ownSentences === undefined) return NO_QUERIES;
+    throw new UserError(
+      `${config.data.events === undefined ? "without data.events" : "training.ownSentences"}: expected items with a ` +
+        "title or with items.text to train on, got neither",
+    );
+  }
+  const most = Math.max(1, Math.min(MOST_OF_ITEM, Math.floor(MOST / items.count)));
+  const itemsOf = new Map<string, number[]>();
+  const titles = new Set<string>();
+  for (let item = 0; item < items.count; item++) {
+    const named = title === undefined ? [] : [itemColumn(items, title)[item] ?? []].flat();
+    const forms = new Set<string>();
+    const own: string[] = [];
+    for (const sentence of [...named, ...sentencesOf(textOfItem(items, text, item))]) {
+      const form = normalForm(sentence);
+      if (form === "" || forms.has(form) || isTaken(form)) continue;
+      forms.add(form);
+      own.push(sentence);
+    }
+    // the title, or what stands for it
+    if (own.length > 0) titles.add(own[0]!);
+    for (const i of own.length > most ? spreadEvenly(own.length, most) : own.keys()) {
+      const list = itemsOf.get(own[i]!);
+      if (list) list.push(item);
+      else itemsOf.set(own[i]!, [item]);
+    }
+  }
+  const commonest = Math.max(MOST_ITEMS, items.count / 100);
+  const kept = [...itemsOf].filter(([sentence, list]) => list.length <= commonest || titles.has(sentence));
+  return {
+    count: kept.length,
+    texts: kept.map(([sentence]) => sentence),
+    users: [],
+    histories: emptyLists(kept.length),
+    contexts: emptyLists(kept.length),
+    relevant: toCsr(kept.map(([, list]) => list)),
+  };
+}
+
+type TrainingEvents = Pick<Dataset, "eventQuery" | "eventItem" | "eventContext" | "past">;
+
+/** Training events with those of the items' own sentences behind them. @param numQueries queries of the others */
+export function withSentences(
+  events: TrainingEvents,
+  numQueries: number,
+  { count, relevant }: QuerySet,
+): TrainingEvents {
+  if (count === 0) return events;
+  const { eventQuery, eventItem, eventContext, past } = events;
+  const owners = new Uint32Array(relevant.values.length);
+  for (let i = 0; i < count; i++) owners.fill(numQueries + i, relevant.offsets[i], relevant.offsets[i + 1]);
+  return {
+    eventQuery: joined(eventQuery, owners),
+    eventItem: joined(eventItem, relevant.values),
+    eventContext: eventContext && withEmpty(eventContext, owners.length),
+    past: past && {
+      // a sentence is nobody's: one more user, who had nothing before
+      items: withEmpty(past.items, 1),
+      user: joined(past.user, new Uint32Array(count).fill(past.items.offsets.length - 1)),
+      length: joined(past.length, new Uint32Array(owners.length)),
+    },
+  };
+}
+
+/** Items that the query of a training event led to. */
+export function itemsOfQuery({ train, ownSentences }: Dataset, query: number): Uint32Array {
+  return query < train.count ? listOf(train.relevant, query) : listOf(ownSentences.relevant, query - train.count);
+}
+
+/** Lists, and empty ones behind them. */
+function withEmpty({ offsets, values }: Csr, count: number): Csr {
+  return { offsets: joined(offsets, new Uint32Array(count).fill(values.length)), values };
+}
