@@ -21,24 +21,32 @@ export interface Piece {
 export const MAX_TERM = 32;
 
 const BLANKS = /\s+/;
+const PLAIN = new RegExp(`^[a-z]{1,${MAX_TERM}}$`);
 /** Signs inside a code. Between digits a dash alone: 3.5 is not 35, and 1/2 not 12. */
 const DASH = "[-_\\u2010-\\u2015\\u2212]";
 const SIGN = `(?:${DASH}|(?<![0-9])[./:+]|[./:+](?![0-9]))`;
 const INSIDE = new RegExp(`(?<=[\\p{L}\\p{N}\\p{M}])${SIGN}(?=[\\p{L}\\p{N}])`, "u");
 const BEGINS = /^[\p{L}\p{N}]/u;
 const ENDS = /[\p{L}\p{N}\p{M}]$/u;
+const HAS_SIGN = /[-_./:+\u2010-\u2015\u2212]/;
+const HAS_DIGIT = /[0-9]/;
 const LETTERS_AND_DIGITS = /[0-9]+|[^0-9]+/g;
 
 /** The pieces of a text, in order. */
 export function readPieces(text: string): Piece[] {
   const found: Piece[] = [];
-  let before = "";
+  let isBefore = false;
   for (const chunk of visibleText(text).split(BLANKS)) {
-    const follows = ENDS.test(before) && BEGINS.test(chunk);
-    before = chunk;
-    let hangs = false;
+    // most are a word of a few letters, and to find that out is cheap
+    if (PLAIN.test(chunk)) {
+      found.push({ text: chunk, parts: [chunk], company: COMPANY.spaced, hangs: false, follows: isBefore });
+      isBefore = true;
+      continue;
+    }
+    const follows = isBefore && BEGINS.test(chunk);
     const start = found.length;
-    for (const segment of chunk.split(INSIDE)) {
+    let hangs = false;
+    for (const segment of HAS_SIGN.test(chunk) ? chunk.split(INSIDE) : [chunk]) {
       const words = readVisible(segment);
       for (const [i, word] of words.entries())
         found.push({
@@ -48,6 +56,7 @@ export function readPieces(text: string): Piece[] {
         });
       hangs = words.length > 0 && isSpaced(words.at(-1)!);
     }
+    isBefore = ENDS.test(chunk);
   }
   return found;
 }
@@ -59,10 +68,11 @@ function isSpaced({ company, bare }: Word): boolean {
 
 function cut(word: Word): Omit<Piece, "hangs" | "follows"> {
   const text = firstPoints(word.inPairs, MAX_TERM);
-  return { text, company: word.company, parts: isSpaced(word) ? text.match(LETTERS_AND_DIGITS)! : [text] };
+  const isMixed = HAS_DIGIT.test(text) && isSpaced(word);
+  return { text, company: word.company, parts: isMixed ? text.match(LETTERS_AND_DIGITS)! : [text] };
 }
 
 /** Whether pieces that are written without blanks and dashes between them are a code, not a number by chance. */
 export function isCode(joined: string): boolean {
-  return joined.length <= MAX_TERM && /[0-9]/.test(joined) && (joined.length >= 5 || !/^[0-9]+$/.test(joined));
+  return joined.length <= MAX_TERM && HAS_DIGIT.test(joined) && (joined.length >= 5 || !/^[0-9]+$/.test(joined));
 }

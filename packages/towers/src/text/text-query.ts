@@ -18,6 +18,8 @@ export interface AskedCode {
   readonly words: readonly number[];
   /** Whether it has the looks of a code: parts enough, or digits enough, not to be an amount such as 5 kg. */
   readonly isLong: boolean;
+  /** Whether it is typed without blanks. */
+  readonly isClose: boolean;
 }
 
 /** What is asked for, as terms. */
@@ -122,7 +124,7 @@ function* codesOf(pieces: readonly (Piece & { readonly at: readonly number[] })[
       numParts += parts.length;
       if (numParts < 2 || !isCode(term)) continue;
       const isLong = numParts > 2 || parts.some((part) => /^[0-9]/.test(part) && part.length >= MIN_DIGITS);
-      yield { term, words: [...new Set(places)].sort((a, b) => a - b), isLong };
+      yield { term, words: [...new Set(places)].sort((a, b) => a - b), isLong, isClose: isWhole };
     }
   }
 }

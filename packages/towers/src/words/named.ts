@@ -9,6 +9,8 @@ import { visibleText } from "../text/visible-text.ts";
 const MIN_DIGITS = 3;
 /** A beginning of a code that more items have names none of them. */
 const MOST_IN_FAMILY = 1024;
+/** No part of a code that is written with blanks. */
+const LONG_WORD = /^[^0-9]{4}/;
 /** Items whose names are read; of more, the hash is believed. */
 const MOST_READ = 64;
 
@@ -51,6 +53,8 @@ export async function itemsWithCode(
   const none = new Uint32Array(0);
   if (whole === undefined && !isNumber) return none;
   const isKnown = whole !== undefined && words.count(whole.term) > 0;
+  // "red 2025 calendar" is no code, though somebody may write one that way
+  if (!isKnown && !isNumber && !whole?.isClose && asked.some(({ term }) => LONG_WORD.test(term))) return none;
   const lists = isKnown ? [[whole.term]] : asked.map((_, at) => found[at]!.alternatives.map(({ term }) => term));
   const postings = await words.postings(lists.flat());
   let next = 0;
