@@ -7,7 +7,8 @@ import { settleTies, takeBest } from "../search/ties.ts";
 import { type Places, placesOf } from "./places.ts";
 import type { WordQuery } from "./query.ts";
 import { scoreItems } from "./score-items.ts";
-import { AskedWords, Scratch } from "./share.ts";
+import { AskedWords } from "./share.ts";
+import { Scratch } from "./sums.ts";
 import { passing, wordFilter } from "./within.ts";
 import type { Postings, Words } from "./words.ts";
 

@@ -27,7 +27,7 @@ export class Matcher {
   #table: GramTable | undefined;
   /** (numTerms) 3-grams that each term shares with the word; 0 between two searches. */
   #shared = new Uint16Array(0);
-  #touched = new Uint32Array(0);
+  #reached = new Uint32Array(0);
 
   constructor(part: WordPart) {
     this.#part = part;
@@ -42,23 +42,24 @@ export class Matcher {
     const grams = gramsOf(word);
     // Terms of less than a third of its 3-grams share too few.
     if (grams.size > 3 * table.maxSize) return [];
-    const [shared, touched] = [this.#shared, this.#touched];
+    const isEdited = edits && word.length >= MIN_EDITED;
+    // A letter is part of three 3-grams. Two that change places may be part of all of them: those are looked up.
+    const least = Math.max(1, grams.size - 3);
+    // A Dice coefficient of ½ takes a third of the word's 3-grams, even where the term has no others.
+    const fewest = Math.min(Math.ceil(grams.size / 3), isEdited ? least : Infinity);
+    const [shared, reached] = [this.#shared, this.#reached];
     let n = 0;
     for (const gram of grams) {
       const terms = table.termsWith(gram);
       for (let i = 0; i < terms.length; i++) {
         const t = terms[i]!;
-        if (shared[t]!++ === 0) touched[n++] = t;
+        if (++shared[t]! === fewest) reached[n++] = t;
       }
     }
-    const isEdited = edits && word.length >= MIN_EDITED;
-    // A letter is part of three 3-grams. Two that change places may be part of all of them: those are looked up.
-    const least = Math.max(1, grams.size - 3);
     const found = new Map<number, CountedTerm>();
     for (let i = 0; i < n; i++) {
-      const t = touched[i]!;
+      const t = reached[i]!;
       const atMost = shared[t]!;
-      shared[t] = 0;
       const both = grams.size + table.sizes[t]!;
       const canEdit = isEdited && atMost >= least && Math.abs(starts[t + 1]! - starts[t]! - word.length) <= 1;
       if (2 * atMost < MIN_DICE * both && !canEdit) continue;
@@ -68,6 +69,7 @@ export class Matcher {
       if (dice < MIN_DICE && !isEdit) continue;
       found.set(t, { term, likeness: term === word ? 1 : likenessOf(dice, isEdit), isEdit, count: counts[t]! });
     }
+    shared.fill(0);
     if (isEdited)
       for (const term of swaps(word)) {
         const t = part.find(term);
@@ -81,7 +83,7 @@ export class Matcher {
     if (this.#table === undefined) {
       this.#table = new GramTable(this.#part.vocabulary);
       this.#shared = new Uint16Array(this.#part.numTerms);
-      this.#touched = new Uint32Array(this.#part.numTerms);
+      this.#reached = new Uint32Array(this.#part.numTerms);
     }
     return this.#table;
   }

@@ -35,11 +35,16 @@ export class PostingList {
     decodePostings(this.#bytes, this.count, ordinals, impacts);
   }
 
-  /** The whole list in arrays of its own. */
-  all(): { readonly ordinals: Uint32Array; readonly impacts: Uint8Array } {
-    const all = { ordinals: new Uint32Array(this.count), impacts: new Uint8Array(this.count) };
-    this.decode(all.ordinals, all.impacts);
-    return all;
+  /** The whole list. @param room (count or more) arrays to use; left out: new ones */
+  all(room?: { readonly ordinals: Uint32Array; readonly impacts: Uint8Array }): {
+    readonly ordinals: Uint32Array;
+    readonly impacts: Uint8Array;
+  } {
+    const { count } = this;
+    const ordinals = room?.ordinals.subarray(0, count) ?? new Uint32Array(count);
+    const impacts = room?.impacts.subarray(0, count) ?? new Uint8Array(count);
+    this.decode(ordinals, impacts);
+    return { ordinals, impacts };
   }
 
   /** The impacts of some ordinals, which ascend; 0 for one without the term. Skips what lies between. */

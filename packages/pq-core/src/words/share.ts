@@ -1,6 +1,5 @@
-import { TopK } from "../kernel/top-k.ts";
-import { lowerBoundFrom } from "../sorted.ts";
 import type { WordQuery } from "./query.ts";
+import { type Choice, type Scratch, union } from "./sums.ts";
 import type { Postings } from "./words.ts";
 
 /**
@@ -15,42 +14,6 @@ const FREQUENT = 0.1;
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
 const MAX_MATCHED = 16;
-
-/** A known term that would do for a word. */
-interface Choice {
-  readonly term: string;
-  readonly list: List;
-  readonly weight: number;
-}
-
-/** Postings, read once in a search. */
-class List {
-  readonly postings: Postings;
-  readonly isFrequent: boolean;
-  #all: ReturnType<Postings["all"]> | undefined;
-
-  constructor(postings: Postings, isFrequent: boolean) {
-    this.postings = postings;
-    this.isFrequent = isFrequent;
-  }
-
-  all(): ReturnType<Postings["all"]> {
-    this.#all ??= this.postings.all();
-    return this.#all;
-  }
-
-  /** @param wanted ordinals, ascending */
-  at(wanted: Uint32Array): Uint8Array {
-    if (this.#all === undefined) return this.postings.at(wanted);
-    const { ordinals, impacts } = this.#all;
-    const found = new Uint8Array(wanted.length);
-    for (let i = 0, at = 0; i < wanted.length; i++) {
-      at = lowerBoundFrom(at, ordinals, wanted[i]!);
-      if (ordinals[at] === wanted[i]) found[i] = impacts[at]!;
-    }
-    return found;
-  }
-}
 
 /** What items have of a query's words; one number or list for each item asked for. */
 export interface Shares {
@@ -71,28 +34,22 @@ export class AskedWords {
   readonly #words: readonly (readonly Choice[])[];
   /** The sum that an item has with every word at the greatest impact. */
   readonly #whole: number;
+  /** Whether postings are read for candidates only. */
+  readonly #isFrequent: (postings: Postings) => boolean;
 
   constructor(numItems: number, { words: asked }: WordQuery, postingsOf: (term: string) => Postings | undefined) {
-    const lists = new Map<Postings, List>();
-    const listOf = (postings: Postings): List => {
-      let list = lists.get(postings);
-      if (list === undefined) {
-        list = new List(postings, numItems > MANY_ITEMS && postings.count > FREQUENT * numItems);
-        lists.set(postings, list);
-      }
-      return list;
-    };
+    this.#isFrequent = ({ count }) => numItems > MANY_ITEMS && count > FREQUENT * numItems;
     const weighed = asked.map(({ alternatives }) => {
       const known = alternatives.flatMap(({ term, likeness }) => {
         const postings = postingsOf(term);
-        return postings === undefined ? [] : [{ term, likeness, list: listOf(postings) }];
+        return postings === undefined ? [] : [{ term, likeness, postings }];
       });
       // The word itself, or what is most like it; of those the first.
       const best = known.reduce((a, b) => (a === undefined || b.likeness > a.likeness ? b : a), known[0]);
-      const own = idf(best?.list.postings.count ?? 0, numItems);
+      const own = idf(best?.postings.count ?? 0, numItems);
       const choices = known.map((one) => ({
         ...one,
-        weight: one.likeness * Math.min(own, idf(one.list.postings.count, numItems)),
+        weight: one.likeness * Math.min(own, idf(one.postings.count, numItems)),
       }));
       return { own, choices };
     });
@@ -103,7 +60,7 @@ export class AskedWords {
     this.#words = weighed
       .map(({ choices }) =>
         choices
-          .map(({ term, list, weight }) => ({ term, list, weight: wholeNumber(weight) }))
+          .map(({ term, postings, weight }) => ({ term, postings, weight: wholeNumber(weight) }))
           .sort((a, b) => b.weight - a.weight),
       )
       .filter(({ length }) => length > 0);
@@ -153,13 +110,13 @@ export class AskedWords {
    * word is frequent, the rarest term of them is read whole: something must give candidates.
    */
   #split(): [whole: (readonly Choice[])[], rest: (readonly Choice[])[]] {
-    const isFrequent = ({ list }: Choice): boolean => list.isFrequent;
-    let read: List | undefined;
+    const isFrequent = ({ postings }: Choice): boolean => this.#isFrequent(postings);
+    let read: Postings | undefined;
     if (this.#words.every((word) => word.some(isFrequent))) {
-      for (const { list } of this.#words.flat().filter(isFrequent))
-        if (read === undefined || list.postings.count < read.postings.count) read = list;
+      for (const { postings } of this.#words.flat().filter(isFrequent))
+        if (read === undefined || postings.count < read.count) read = postings;
     }
-    const isRead = ({ list }: Choice): boolean => !list.isFrequent || list === read;
+    const isRead = (choice: Choice): boolean => !isFrequent(choice) || choice.postings === read;
     const rest = this.#words.map((word) => word.filter((choice) => !isRead(choice)));
     const whole = this.#words.map((word) => word.filter(isRead));
     return [whole, rest.some(({ length }) => length > 0) ? rest : []];
@@ -193,8 +150,8 @@ export class AskedWords {
     for (const word of this.#words) {
       const best = new Float32Array(n);
       const covered = new Float32Array(n);
-      for (const { term, weight, list } of word) {
-        const impacts = list.at(ascending);
+      for (const { term, weight, postings } of word) {
+        const impacts = postings.at(ascending);
         for (let j = 0; j < n; j++) {
           if (impacts[j] === 0) continue;
           const i = placeOf[j]!;
@@ -220,124 +177,11 @@ export class AskedWords {
   }
 }
 
-/** Both, ascending, each once. */
-function union(a: Uint32Array, b: readonly number[]): Uint32Array {
-  const all = new Uint32Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  all.sort();
-  let n = 0;
-  for (let i = 0; i < all.length; i++) if (i === 0 || all[i] !== all[i - 1]) all[n++] = all[i]!;
-  return all.slice(0, n);
-}
-
 function bestOf(choices: readonly Choice[], ordinals: Uint32Array): Float64Array {
   const best = new Float64Array(ordinals.length);
-  for (const { list, weight } of choices) {
-    const impacts = list.at(ordinals);
+  for (const { postings, weight } of choices) {
+    const impacts = postings.at(ordinals);
     for (let i = 0; i < best.length; i++) best[i] = Math.max(best[i]!, weight * impacts[i]!);
   }
   return best;
-}
-
-/** Room for a sum of every item, which one search after the other uses: each leaves it empty. */
-export class Scratch {
-  readonly #numItems: number;
-  #sums: Sums | undefined;
-
-  constructor(numItems: number) {
-    this.#numItems = numItems;
-  }
-
-  /** @param use must not wait for anything */
-  use<T>(use: (sums: Sums) => T): T {
-    this.#sums ??= new Sums(this.#numItems);
-    try {
-      return use(this.#sums);
-    } finally {
-      this.#sums.clear();
-    }
-  }
-}
-
-/** Sums by item, and which items have one. */
-class Sums {
-  readonly #sums: Float32Array;
-  /** Of the word that is being added, the best so far; 0 between two words. */
-  readonly #best: Float32Array;
-  readonly #touched: Uint32Array;
-  #numTouched = 0;
-
-  constructor(numItems: number) {
-    this.#sums = new Float32Array(numItems);
-    this.#best = new Float32Array(numItems);
-    this.#touched = new Uint32Array(numItems);
-  }
-
-  /** Adds the best of a word's terms. */
-  add(choices: readonly Choice[]): void {
-    const [sums, best, touched] = [this.#sums, this.#best, this.#touched];
-    let n = this.#numTouched;
-    for (const { list, weight } of choices) {
-      const { ordinals, impacts } = list.all();
-      for (let i = 0; i < ordinals.length; i++) {
-        const ordinal = ordinals[i]!;
-        const value = weight * impacts[i]!;
-        const before = best[ordinal]!;
-        if (value <= before) continue;
-        const sum = sums[ordinal]!;
-        if (sum === 0) touched[n++] = ordinal;
-        sums[ordinal] = sum + value - before;
-        best[ordinal] = value;
-      }
-    }
-    this.#numTouched = n;
-    for (const { list } of choices) {
-      const { ordinals } = list.all();
-      for (let i = 0; i < ordinals.length; i++) best[ordinals[i]!] = 0;
-    }
-  }
-
-  /**
-   * The ordinals of the best, and of those that tie with the last of them; of these the smaller ones.
-   *
-   * @param mostTied of all together
-   */
-  best(most: number, mostTied: number, passes?: (ordinal: number) => boolean): Uint32Array {
-    const [sums, touched, n] = [this.#sums, this.#touched, this.#numTouched];
-    const top = new TopK(most);
-    let { threshold } = top;
-    for (let i = 0; i < n; i++) {
-      const ordinal = touched[i]!;
-      const sum = sums[ordinal]!;
-      if (sum <= threshold || (passes !== undefined && !passes(ordinal))) continue;
-      top.push(sum, ordinal);
-      threshold = top.threshold;
-    }
-    if (threshold === -Infinity) return top.take().ordinals;
-    const better: number[] = [];
-    const tied: number[] = [];
-    for (let i = 0; i < n; i++) {
-      const ordinal = touched[i]!;
-      const sum = sums[ordinal]!;
-      if (sum < threshold || (passes !== undefined && !passes(ordinal))) continue;
-      (sum > threshold ? better : tied).push(ordinal);
-    }
-    const ties = Uint32Array.from(tied)
-      .sort()
-      .subarray(0, mostTied - better.length);
-    return union(ties, better);
-  }
-
-  of(ordinals: Uint32Array): Float32Array {
-    return new Float32Array(ordinals.length).map((_, i) => this.#sums[ordinals[i]!]!);
-  }
-
-  clear(): void {
-    for (let i = 0; i < this.#numTouched; i++) {
-      this.#sums[this.#touched[i]!] = 0;
-      this.#best[this.#touched[i]!] = 0;
-    }
-    this.#numTouched = 0;
-  }
 }

@@ -13,12 +13,22 @@ export interface NearTerm {
   readonly isEdit: boolean;
 }
 
+/** Items, ascending, and an impact (1 to 15) for each. */
+export interface Decoded {
+  readonly ordinals: Uint32Array;
+  readonly impacts: Uint8Array;
+}
+
 /** The items that have a term; ordinals are those of the catalogue. */
 export interface Postings {
   /** How many items have it, removed ones of a base still counted. */
   readonly count: number;
-  /** All of them: ordinals ascending, and an impact (1 to 15) for each. */
-  all(): { readonly ordinals: Uint32Array; readonly impacts: Uint8Array };
+  /**
+   * All of them.
+   *
+   * @param room (count or more) that may be used for them; left out: new arrays
+   */
+  all(room?: Decoded): Decoded;
   /** The impacts of some ordinals, which ascend; 0 for one that does not have the term. Skips what lies between. */
   at(ordinals: Uint32Array): Uint8Array;
 }
@@ -171,7 +181,7 @@ class TwoLists implements Postings {
     this.count = lists.reduce((sum, list) => sum + (list?.count ?? 0), 0);
   }
 
-  all(): { readonly ordinals: Uint32Array; readonly impacts: Uint8Array } {
+  all(): Decoded {
     const [base, beside] = this.#lists.map((list, p) => {
       if (list === undefined) return undefined;
       const { ordinals, impacts } = list.all();
