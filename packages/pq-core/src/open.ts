@@ -2,9 +2,8 @@ import { DeltaIndex } from "./catalogue/delta-index.ts";
 import { partsOf } from "./catalogue/rows.ts";
 import type { Codebook } from "./codebook/codebook.ts";
 import { typeError } from "./errors.ts";
-import { ChunkCache, type ChunkSource, entriesOf, joinParts } from "./format/chunk-cache.ts";
+import { ChunkCache, type ChunkSource, joinParts } from "./format/chunk-cache.ts";
 import { readCodebook } from "./format/codebook-chunk.ts";
-import type { ChunkKind } from "./format/constants.ts";
 import { readDeltaPayload } from "./format/delta-chunk.ts";
 import { countCells } from "./format/inverted-lists.ts";
 import { baseIdentity, type Manifest, viewsOf } from "./format/manifest.ts";
@@ -57,7 +56,6 @@ export async function openArtifact(
   const manifest = await openManifest(manifestBytes);
   const cache = new ChunkCache(source, verify, cacheBytes);
   const { base: ofBase, delta } = viewsOf(manifest);
-  const read = (part: Manifest, kind: ChunkKind) => joinParts(cache, entriesOf(part.chunks, kind));
   const open = async (manifest: Manifest, layout: Layout, room: number): Promise<PqIndex> => {
     const { codebook, offsets, range, cells = countCells(offsets) } = layout;
     const own = kernel(codebook, range);
@@ -70,10 +68,15 @@ export async function openArtifact(
   const base =
     before !== undefined && baseIdentity(before.manifest) === baseIdentity(manifest)
       ? before.with(ofBase, countCells(before.parts.offsets))
-      : await open(ofBase, readCodebook(ofBase, await read(ofBase, "codebook")), residentBytes);
+      : await open(ofBase, readCodebook(ofBase, (await joinParts(cache, ofBase, "codebook"))!), residentBytes);
   if (!delta) return base;
   const left = residentBytes - (base.parts.resident ? listBytes(ofBase) : 0);
-  const payload = readDeltaPayload(manifest, manifest.delta!, await read(delta, "delta"), base.parts.offsets);
+  const payload = readDeltaPayload(
+    manifest,
+    manifest.delta!,
+    (await joinParts(cache, delta, "delta"))!,
+    base.parts.offsets,
+  );
   const cells = countCells(base.parts.offsets, payload.removed, payload.offsets);
   const beside = await open(delta, { codebook: base.codebook, ...payload, cells }, left);
   return new DeltaIndex(manifest, base.with(ofBase, cells), beside, payload);

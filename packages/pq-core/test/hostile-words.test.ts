@@ -159,7 +159,7 @@ describe("beside the base", () => {
   it.each<[string, (own: Record<string, unknown>[]) => void, RegExp]>([
     [
       "no words",
-      (own) => own.splice(own.findIndex(({ kind }) => kind === "words")),
+      (own) => own.splice(own.findIndex(({ kind, delta }) => kind === "words" && delta === true)),
       /delta words chunks" expected some/,
     ],
     ["postings without terms", (own) => own.pop(), /words: "postings chunks" expected to cover 1 terms, got 0/],

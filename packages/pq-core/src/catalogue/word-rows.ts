@@ -26,8 +26,8 @@ export async function readWordRows({ manifest, parts }: PqIndex, ordinals: Uint3
   const rows = new Int32Array(manifest.numItems).fill(-1);
   for (let row = 0; row < ordinals.length; row++) rows[ordinals[row]!] = row;
   const { cache } = parts;
-  const pages = entriesOf(manifest.chunks, "postings");
-  const payload = await joinParts(cache, entriesOf(manifest.chunks, "words"));
+  const pages = entriesOf(manifest, "postings");
+  const payload = (await joinParts(cache, manifest, "words"))!;
   const vocabulary = readVocabulary(payload, manifest.numItems, pages);
   const { counts, sizes, places, names, named } = vocabulary;
   const starts = new Float64Array(counts.length + 1);

@@ -19,8 +19,13 @@ export interface NumberedEntry {
   readonly seq: number;
 }
 
+/** What lists chunks: a manifest. */
+interface Listing {
+  readonly chunks: readonly ChunkEntry[];
+}
+
 /** The chunks of a kind, in order. */
-export function entriesOf(chunks: readonly ChunkEntry[], kind: ChunkEntry["kind"]): NumberedEntry[] {
+export function entriesOf({ chunks }: Listing, kind: ChunkEntry["kind"]): NumberedEntry[] {
   return chunks.filter((entry) => entry.kind === kind).map((entry, seq) => ({ entry, seq }));
 }
 
@@ -154,10 +159,14 @@ export function readPages(
   );
 }
 
-/** One payload from the parts of a kind: chunks written by `addParts`. */
-export async function joinParts(cache: ChunkCache, parts: readonly NumberedEntry[]): Promise<Uint8Array> {
-  const payloads = await mapLimited(parts, MAX_FETCHES, (part) => cache.fetch(part));
-  if (payloads.length === 1) return payloads[0]!;
+/** One payload from the parts of a kind, chunks written by `addParts`; undefined when there is none. */
+export async function joinParts(
+  cache: ChunkCache,
+  listing: Listing,
+  kind: ChunkEntry["kind"],
+): Promise<Uint8Array | undefined> {
+  const payloads = await mapLimited(entriesOf(listing, kind), MAX_FETCHES, (part) => cache.fetch(part));
+  if (payloads.length < 2) return payloads[0];
   const all = new Uint8Array(payloads.reduce((sum, payload) => sum + payload.length, 0));
   let at = 0;
   for (const payload of payloads) {

@@ -154,10 +154,11 @@ function checkChunks(manifest: Manifest, prefix: string, payloads: Partial<Recor
     sizes[kind] = (sizes[kind] ?? 0) + size - HEADER_BYTES;
   }
   const covered = { lists: countBlocks(numItems), items: numItems, lookup: numItems };
-  for (const { kind, key, first, count } of chunks) {
+  for (const { kind, key, first, count, size } of chunks) {
     if (!(kind in covered)) continue;
     equal(`${key}.first`, first, ends[kind] ?? 0);
     ends[kind] = first + count;
+    if (kind === "lists") equal(`${key}.size`, size, HEADER_BYTES + align(count * blockBytes(manifest)));
   }
   for (const [kind, total] of Object.entries(covered)) {
     const end = ends[kind] ?? 0;
@@ -166,8 +167,6 @@ function checkChunks(manifest: Manifest, prefix: string, payloads: Partial<Recor
   // What the member says is checked where words are opened.
   const hasWords = manifest.words !== undefined;
   expect("words" in sizes === hasWords, `${prefix}words chunks`, hasWords ? "some" : "none", sizes["words"]);
-  for (const { kind, key, size, count } of chunks)
-    if (kind === "lists") equal(`${key}.size`, size, HEADER_BYTES + align(count * blockBytes(manifest)));
   for (const [kind, bytes] of Object.entries(payloads)) {
     const got = sizes[kind] ?? 0;
     expect(got === align(bytes), `${kind} chunks`, `${align(bytes)} payload bytes`, got);

@@ -52,11 +52,11 @@ export interface ManifestViews {
 export function viewsOf(manifest: Manifest): ManifestViews {
   const { delta, ...rest } = manifest;
   if (delta === undefined) return { base: manifest, delta: undefined };
-  const of = (isDelta: boolean) => manifest.chunks.filter((entry) => (entry?.delta === true) === isDelta);
-  return {
-    base: { ...rest, numItems: delta.baseItems, chunks: of(false) },
-    delta: { ...rest, numItems: delta.numItems, chunks: of(true) },
+  const of = (numItems: number, isDelta: boolean): Manifest => {
+    const chunks = manifest.chunks.filter((entry) => (entry?.delta === true) === isDelta);
+    return { ...rest, numItems, chunks };
   };
+  return { base: of(delta.baseItems, false), delta: of(delta.numItems, true) };
 }
 
 /** Equal for two versions whose items lie in the same base: all that reading the base depends on, as its chunks are. */

@@ -1,5 +1,4 @@
 import { checkInteger } from "../errors.ts";
-import type { ChunkEntry } from "../format/chunk.ts";
 import { type ChunkCache, covering, entriesOf, type NumberedEntry, readPages } from "../format/chunk-cache.ts";
 import { compareIds, type ItemId, normalizeId } from "../format/ids.ts";
 import { type Item, readItemPage } from "../format/item-pages.ts";
@@ -11,7 +10,8 @@ import { partition } from "../sorted.ts";
 export class ItemStore {
   readonly #cache: ChunkCache;
   readonly #manifest: Manifest;
-  readonly #entries: Partial<Record<ChunkEntry["kind"], readonly NumberedEntry[]>> = {};
+  readonly #items: readonly NumberedEntry[];
+  readonly #lookup: readonly NumberedEntry[];
   /** Smallest id of each look-up page. */
   readonly #firstIds: readonly ItemId[];
   /** Opened pages: as long as the cache has a payload, it is checked only once. */
@@ -20,18 +20,19 @@ export class ItemStore {
   constructor(cache: ChunkCache, manifest: Manifest) {
     this.#cache = cache;
     this.#manifest = manifest;
-    this.#firstIds = this.#of("lookup").map(({ entry }) => normalizeId(entry.firstId!, manifest.idType) ?? "");
+    this.#items = entriesOf(manifest, "items");
+    this.#lookup = entriesOf(manifest, "lookup");
+    this.#firstIds = this.#lookup.map(({ entry }) => normalizeId(entry.firstId!, manifest.idType) ?? "");
   }
 
   async items(ordinals: ArrayLike<number>): Promise<Item[]> {
     const { idType, hasFields, numItems } = this.#manifest;
     checkOrdinals(ordinals, numItems);
     const items = new Array<Item>(ordinals.length);
-    const entries = this.#of("items");
     await readPages(
       this.#cache,
       ordinals.length,
-      (i) => covering(entries, ordinals[i]!),
+      (i) => covering(this.#items, ordinals[i]!),
       ({ entry: { key, first, count } }, payload, places) => {
         const page = this.#open(payload, () => readItemPage(`chunk ${key}`, payload, count, idType, hasFields));
         for (const i of places) items[i] = page(ordinals[i]! - first);
@@ -46,7 +47,6 @@ export class ItemStore {
     const found = new Int32Array(ids.length).fill(-1);
     const wanted = ids.map((id) => normalizeId(id, idType));
     const first = this.#firstIds;
-    const entries = this.#of("lookup");
     // The only look-up page that an id can be on; none when it is smaller than all ids.
     const pages = wanted.map((id) =>
       id === undefined ? -1 : partition(first.length, (page) => compareIds(first[page]!, id) <= 0) - 1,
@@ -54,19 +54,13 @@ export class ItemStore {
     await readPages(
       this.#cache,
       ids.length,
-      (i) => entries[pages[i]!],
+      (i) => this.#lookup[pages[i]!],
       ({ entry: { key, count } }, payload, places) => {
         const find = this.#open(payload, () => readLookupPage(`chunk ${key}`, payload, count, idType, numItems));
         for (const i of places) found[i] = find(wanted[i]!);
       },
     );
     return found;
-  }
-
-  #of(kind: ChunkEntry["kind"]): readonly NumberedEntry[] {
-    const entries = this.#entries[kind] ?? entriesOf(this.#manifest.chunks, kind);
-    this.#entries[kind] = entries;
-    return entries;
   }
 
   #open<T>(payload: Uint8Array, read: () => T): T {

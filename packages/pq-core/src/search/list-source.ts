@@ -25,7 +25,7 @@ export async function residentLists(
 ): Promise<ReadyLists> {
   const size = blockBytes(codebook);
   const total = countBlocks(manifest.numItems);
-  await mapLimited(entriesOf(manifest.chunks, "lists"), MAX_FETCHES, async (numbered) => {
+  await mapLimited(entriesOf(manifest, "lists"), MAX_FETCHES, async (numbered) => {
     const payload = await cache.fetch(numbered);
     checkBlocks(numbered, payload, codebook);
     kernel.load(payload, numbered.entry.first, total);

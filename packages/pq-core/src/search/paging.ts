@@ -25,7 +25,7 @@ export interface PagedLists {
 
 /** Pages the lists of an index that is larger than `residentBytes`; the cache keeps recent ones. */
 export function pagedLists(cache: ChunkCache, manifest: Manifest, codebook: Codebook): PagedLists {
-  const entries = entriesOf(manifest.chunks, "lists");
+  const entries = entriesOf(manifest, "lists");
   const size = blockBytes(codebook);
   return {
     async each(stretches, use) {

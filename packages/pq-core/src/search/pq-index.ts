@@ -1,8 +1,7 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import type { EncodedVectors } from "../codebook/codes.ts";
 import { decodeStored } from "../codebook/decode.ts";
-import { type ChunkCache, entriesOf, joinParts } from "../format/chunk-cache.ts";
-import type { ChunkKind } from "../format/constants.ts";
+import { type ChunkCache, joinParts } from "../format/chunk-cache.ts";
 import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
 import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
@@ -185,13 +184,7 @@ export class PqIndex implements Index {
   }
 
   queryTower(): Promise<Uint8Array | undefined> {
-    return this.#joined("query-tower");
-  }
-
-  /** All of a kind that is read as one; undefined when there is none. */
-  async #joined(kind: ChunkKind): Promise<Uint8Array | undefined> {
-    const entries = entriesOf(this.manifest.chunks, kind);
-    return entries.length === 0 ? undefined : joinParts(this.parts.cache, entries);
+    return joinParts(this.parts.cache, this.manifest, "query-tower");
   }
 
   /** Gives `use` lists that are ready: all at once where they are in memory, else as they are paged. */
@@ -265,7 +258,7 @@ export class PqIndex implements Index {
   /** Facets and numbers of all items, read once. */
   async columns(): Promise<FilterColumns> {
     if (this.#columns !== undefined) return this.#columns;
-    const payload = await this.#joined("filters");
+    const payload = await joinParts(this.parts.cache, this.manifest, "filters");
     if (payload === undefined) return { facets: new Map(), numbers: new Map() };
     this.#columns = readFilters(payload, this.manifest.numItems);
     return this.#columns;

@@ -144,8 +144,8 @@ export async function openWordPart({ manifest, parts }: PqIndex): Promise<WordPa
   checkWordFacts("words", manifest.words, "manifest");
   const opened = OPENED.get(parts.kernel);
   if (opened !== undefined) return opened;
-  const pages = entriesOf(manifest.chunks, "postings");
-  const payload = await joinParts(parts.cache, entriesOf(manifest.chunks, "words"));
+  const pages = entriesOf(manifest, "postings");
+  const payload = (await joinParts(parts.cache, manifest, "words"))!;
   const part = new WordPart(parts.cache, pages, readVocabulary(payload, manifest.numItems, pages), manifest.numItems);
   OPENED.set(parts.kernel, part);
   return part;

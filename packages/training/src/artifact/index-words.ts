@@ -105,8 +105,11 @@ function unseenQueries({ train, validation }: Dataset): number[] {
   return [...validation.texts.keys()].filter((query) => !trained.has(normalForm(validation.texts[query]!)));
 }
 
+/** What was trained on: behaviour, or where there is none the items' own sentences. */
 async function trainingTried(searched: Searched, dataset: Dataset, start: ProgressStarter): Promise<TriedQueries> {
-  return tryQueries(searched, dataset, dataset.train, [...dataset.train.texts.keys()], start);
+  const { train, ownSentences } = dataset;
+  const set = train.count > 0 ? train : ownSentences;
+  return tryQueries(searched, dataset, set, [...set.texts.keys()], start);
 }
 
 /** The candidates of some queries of a set, spread evenly over them where there are many. */
