@@ -13,6 +13,7 @@ import {
   writeQueryTower,
 } from "@poeem/towers";
 import { examples } from "../src/page/examples.ts";
+import { wordFacts, wordsOf } from "../test/word-fixture.ts";
 
 const dim = 32;
 const words: readonly (readonly [title: string, glyph: string])[] = [
@@ -108,5 +109,12 @@ export async function makeCatalogue(): Promise<Artifact> {
     fields: items,
     facets: { set: items.map(({ set }) => set), "Art (€)": items.map(({ kind }) => kind) },
     queryTower: writeQueryTower(weights),
+    words: wordsOf(
+      items.map(({ title }) => title),
+      (i) => [items[i]!.id, items[i]!.title],
+    ),
+    // Any vector is near to some item by chance, with a cosine of about .45: no text is answered by nothing, and none is
+    // sure by its vector alone.
+    wordFacts: { ...wordFacts, near: [0.2, 2] },
   });
 }

@@ -94,6 +94,95 @@ describe.skipIf(executablePath === undefined && !required)("the page", () => {
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("query");
   });
 
+  it("offers how the words could go on, in a list that keys and fingers reach while the cursor stays", async () => {
+    await open();
+    await settled();
+    const query = page.getByRole("combobox", { name: "Search" });
+    const options = page.getByRole("option");
+    const focused = () => page.evaluate(() => document.activeElement?.id);
+    expect(await query.getAttribute("aria-expanded")).toBe("false");
+    await query.pressSequentially("birthday ca");
+    await page.getByRole("listbox", { name: "Suggestions" }).waitFor();
+    expect(await query.getAttribute("aria-expanded")).toBe("true");
+    await page.getByRole("option", { name: "birthday cake, 3 items" }).waitFor();
+    // A prefix finds something already.
+    await page.locator("#count", { hasText: "“birthday ca”" }).waitFor();
+    expect((await titles())[0]).toBe("birthday cake");
+
+    const marked = async () => {
+      const id = await query.getAttribute("aria-activedescendant");
+      return id === null ? null : page.locator(`#${id}`).getAttribute("aria-selected");
+    };
+    expect(await marked()).toBeNull();
+    await page.keyboard.press("ArrowDown");
+    expect(await marked()).toBe("true");
+    await page.keyboard.press("ArrowUp");
+    expect(await marked()).toBeNull();
+    await page.keyboard.press("Escape");
+    expect(await query.getAttribute("aria-expanded")).toBe("false");
+    expect(await query.inputValue()).toBe("birthday ca");
+    expect(await focused()).toBe("query");
+
+    await query.pressSequentially("k");
+    await options.first().waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    expect(await query.inputValue()).toBe("birthday cake");
+    expect(await page.getByRole("listbox").count()).toBe(0);
+    expect(await focused()).toBe("query");
+    await page.locator("#count", { hasText: "nearest to “birthday cake”" }).waitFor();
+
+    await query.fill("roc");
+    await options.filter({ hasText: "rocket" }).first().click();
+    expect(await query.inputValue()).toBe("rocket");
+    expect(await focused()).toBe("query");
+    await query.fill("roc");
+    await options.first().waitFor();
+    await page.keyboard.press("Tab");
+    expect(await page.getByRole("listbox").count()).toBe(0);
+    await query.focus();
+    await page.keyboard.press("Escape");
+    expect(await query.inputValue()).toBe("");
+    expect(complaints).toEqual([]);
+  });
+
+  it("shows no list after Enter, nor when no index has words", async () => {
+    await open("/", {}, (page) =>
+      page.route("**/suggest?*", async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        await route.continue().catch(() => undefined);
+      }),
+    );
+    await settled();
+    await page.locator("#query").pressSequentially("roc");
+    await page.waitForTimeout(150);
+    await page.keyboard.press("Enter");
+    await page.waitForTimeout(600);
+    expect(await page.getByRole("option").count()).toBe(0);
+    await page.unroute("**/suggest?*");
+    await page.route("**/suggest?*", (route) => route.fulfill({ status: 400, json: {} }));
+    await page.locator("#query").fill("ro");
+    await page.locator("#count", { hasText: "“ro”" }).waitFor();
+    await page.waitForTimeout(200);
+    expect(await page.getByRole("option").count()).toBe(0);
+  });
+
+  it("marks the words that were found, whatever their case", async () => {
+    await open("/?q=BIRTHDAY%20cake");
+    await settled();
+    const first = page.locator(".tile .title").first();
+    expect(await first.locator("mark").allTextContents()).toEqual(["birthday", "cake"]);
+    expect(await first.textContent()).toBe("birthday cake");
+  });
+
+  it("says when nothing quite matches, and when nothing is found", async () => {
+    await open("/?q=coffeehouse%20xylophone");
+    await page.locator("#count", { hasText: "Nothing quite matches “coffeehouse xylophone”" }).waitFor();
+    await page.locator("#query").fill("qqqqzzzz");
+    await page.locator("#count", { hasText: "Nothing found for “qqqqzzzz”" }).waitFor();
+    expect(await titles()).toEqual([]);
+  });
+
   it("copies an icon as an SVG file that stands alone", async () => {
     await open("/?q=camera%20outline");
     await page.getByRole("button", { name: "camera outline, tabler. Copy" }).click();
@@ -193,11 +282,19 @@ describe.skipIf(executablePath === undefined && !required)("the page", () => {
       { svg: hostile },
       { glyph: 7, svg: [1], set: hostile, category: hostile },
     ];
-    const results = fields.map((field, i) => ({ id: `x${i}`, score: 1, title: hostile, fields: field }));
+    const results = fields.map((field, i) => ({
+      id: `x${i}`,
+      score: 1,
+      confidence: 1,
+      matched: ["script", "img", hostile],
+      title: hostile,
+      fields: field,
+    }));
+    const answer = { k: 60, nprobe: 1, listsProbed: 1, codesScanned: 1, mode: "hybrid", confidence: 1 };
     await open("/?q=cat", {}, (page) =>
       page.route("**/search?*", (route) =>
         route.fulfill({
-          json: { query: hostile, indexVersion: hostile, k: 60, nprobe: 1, listsProbed: 1, codesScanned: 1, results },
+          json: { ...answer, query: hostile, indexVersion: hostile, results },
         }),
       ),
     );
@@ -224,6 +321,13 @@ describe.skipIf(executablePath === undefined && !required)("the page", () => {
     expect(names.length).toBe(60);
     for (const name of names) expect(name).toMatch(/^.+, (emoji|tabler|mdi)\. Copy$/);
     expect(await page.locator('.tile[tabindex="0"]').count()).toBe(1);
+    await page.locator("#query").pressSequentially("er");
+    await page.locator("#query").fill("sho");
+    await page.getByRole("option").first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBe(0);
+    const list = await page.locator("#suggestions").boundingBox();
+    expect(list!.x).toBeGreaterThanOrEqual(0);
+    expect(list!.x + list!.width).toBeLessThanOrEqual(options.viewport.width);
     for (const selector of ["#count[aria-live=polite]", "#toast[aria-live=polite]", "#message[role=alert]"])
       expect(await page.locator(selector).count()).toBe(1);
   });
@@ -240,7 +344,14 @@ describe.skipIf(executablePath === undefined && !required)("the page", () => {
     await open("/reference");
     await page.locator("#operations[aria-busy=false]").waitFor();
     const headings = await page.locator("h2").allTextContents();
-    for (const heading of ["GET /search", "POST /search", "GET /items/{id}", "GET /facets", "GET /version"])
+    for (const heading of [
+      "GET /search",
+      "POST /search",
+      "GET /suggest",
+      "GET /items/{id}",
+      "GET /facets",
+      "GET /version",
+    ])
       expect(headings).toContain(heading);
     expect(complaints).toEqual([]);
   });

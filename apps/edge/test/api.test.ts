@@ -136,7 +136,7 @@ describe("tokens", () => {
     "Basic first-token",
     "first-token",
   ])("%j is not enough", async (authorization) => {
-    for (const path of ["/search?q=cake", "/items/item:1"]) {
+    for (const path of ["/search?q=cake", "/suggest?q=cake", "/items/item:1"]) {
       const { status, headers, body } = await get(path, {
         headers: authorization === undefined ? {} : { authorization },
       });
@@ -276,6 +276,7 @@ describe("/openapi.json", () => {
       "/items/{id}",
       "/readyz",
       "/search",
+      "/suggest",
       "/version",
     ]);
     const { get, post } = body.paths["/search"];
@@ -284,6 +285,7 @@ describe("/openapi.json", () => {
       "like",
       "history",
       "vector",
+      "mode",
       "k",
       "nprobe",
       "filter",
@@ -292,13 +294,15 @@ describe("/openapi.json", () => {
       "fields",
       "index",
     ]);
-    expect(get.parameters[4]).toMatchObject({
+    expect(get.parameters[4]).toMatchObject({ name: "mode", schema: { enum: ["hybrid", "dense", "words"] } });
+    expect(get.parameters[5]).toMatchObject({
       name: "k",
       in: "query",
       required: false,
       schema: { type: "integer", minimum: 1, maximum: 1000, default: 10 },
     });
     expect(Object.keys(get.responses)).toEqual(["200", "304", "400", "401", "404", "429", "503"]);
+    expect(Object.keys(body.paths["/suggest"].get.responses)).toEqual(Object.keys(get.responses));
     expect(Object.keys(post.responses)).toEqual(["200", "400", "401", "404", "413", "415", "429", "503"]);
     expect(Object.keys(body.components.schemas).sort()).toEqual([
       "Facets",
@@ -309,6 +313,7 @@ describe("/openapi.json", () => {
       "SearchResponse",
       "SearchResult",
       "Status",
+      "Suggestions",
       "Version",
     ]);
   });

@@ -4,8 +4,9 @@ import { type Codebook, type Index, openArtifact, scalarKernel } from "@poeem/pq
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { type DeltaArtifact, writeArtifact, writeDelta } from "@poeem/pq-core/write";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Fixture, makeFixture, nlist, publish, textVector } from "./fixture.ts";
+import { type Fixture, makeFixture, makeShop, nlist, publish, textVector } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
+import { shopTitle, wordsOf } from "./word-fixture.ts";
 
 const base: Fixture = await makeFixture(31);
 const all = `&nprobe=${nlist}`;
@@ -31,6 +32,9 @@ async function change(index: Index, state: string, remove: string[]): Promise<De
   return delta;
 }
 
+const shop: Fixture = await makeShop(33);
+for (const { key, bytes } of shop.artifact.chunks) chunks.set(key, bytes);
+
 const open = (manifestBytes: Uint8Array): Promise<Index> =>
   openArtifact({ get: async (key) => chunks.get(key)! }, manifestBytes, { kernel: scalarKernel });
 const first = await change(await open(base.artifact.manifestBytes), "one", ["item:9"]);
@@ -45,8 +49,8 @@ async function publishDelta({ version, manifestBytes, chunks: own }: DeltaArtifa
 }
 
 /** Takes the base out of KV: whoever reads a chunk of it again fails. */
-async function dropBase(): Promise<void> {
-  for (const { key } of base.artifact.chunks) await env.INDEX.delete(chunkKey(key));
+async function dropBase({ artifact }: Fixture = base): Promise<void> {
+  for (const { key } of artifact.chunks) await env.INDEX.delete(chunkKey(key));
 }
 
 const idsOf = ({ body }: { body: { results: { id: string }[] } }): string[] => body.results.map(({ id }) => id);
@@ -129,6 +133,44 @@ describe("a published delta", () => {
       const { body } = await get(`/search?q=${encodeURIComponent(text)}&k=40`);
       expect(body.results.map(({ id }: { id: string }) => id)).toEqual(ids);
     }
+  });
+
+  it("brings its own words: added, changed and removed items are found by what they say now", async () => {
+    const { get, refresh } = makeIsolate();
+    await publish(env.INDEX, shop);
+    const search = (q: string) => get(`/search?q=${encodeURIComponent(q)}&k=400${all}`);
+    const [jacket, lamp] = [shopTitle(0), shopTitle(10)];
+    expect(idsOf(await search(jacket))[0]).toBe("item:0");
+    await dropBase(shop);
+
+    const index = await open(shop.artifact.manifestBytes);
+    const ids = ["new:1", "item:0"];
+    const titles = ["turquoise bathtub ZX-77", "crimson bathtub ZX-78"];
+    const [seven] = await index.ordinals(["item:7"]);
+    const delta = await writeDelta(index, {
+      items: {
+        ...(await index.codes([seven!, seven!])),
+        ids,
+        fields: titles.map((title) => ({ title, set: "fresh" })),
+        facets: { set: ["fresh", "fresh"], tag: [undefined, undefined] },
+        numbers: { year: [2026, 2026] },
+        words: wordsOf(titles, (i) => [ids[i]!, titles[i]!, `ZX-${77 + i}`]),
+      },
+      remove: ["item:10"],
+    });
+    await publishDelta(delta);
+    await refresh();
+    const found = await search("bathtub");
+    expect(found.headers.get("index-refresh-failure")).toBeNull();
+    expect(found.body).toMatchObject({ indexVersion: delta.version, mode: "hybrid" });
+    expect(idsOf(found).slice(0, 2).sort()).toEqual(["item:0", "new:1"]);
+    for (const { matched } of found.body.results.slice(0, 2)) expect(matched).toEqual(["bathtub"]);
+    expect(idsOf(await search("zx77"))[0]).toBe("new:1");
+    expect(idsOf(await search(jacket))[0]).not.toBe("item:0");
+    expect(idsOf(await search(lamp))).not.toContain("item:10");
+    for (const [id, title] of [["item:5", shopTitle(5)] as const]) expect(idsOf(await search(title))[0]).toBe(id);
+    const { suggestions } = (await get("/suggest?q=bath")).body;
+    expect(suggestions[0]).toEqual({ text: "bathtub", items: 2 });
   });
 
   it("that is damaged leaves the version before serving, and a rollback to the base reads nothing", async () => {

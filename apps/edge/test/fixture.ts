@@ -1,6 +1,7 @@
 /** A small artifact with random codes, its publisher, and the brute force that every answer is compared with. */
 import type { Artifact, Codebook } from "@poeem/pq-core";
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
+import type { WordFacts } from "@poeem/pq-core/words";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import {
   createQueryTower,
@@ -13,6 +14,7 @@ import {
   textFeatures,
   writeQueryTower,
 } from "@poeem/towers";
+import { codeOf, shopTitle, wordFacts, wordsOf } from "./word-fixture.ts";
 
 export const dim = 16;
 export const nlist = 6;
@@ -46,15 +48,23 @@ export const setOf = (i: number) => (i % 2 === 0 ? "even" : "odd");
 export const tagsOf = (i: number) => ["by 3", "by (5)"].filter((_, j) => i % [3, 5][j]! === 0);
 export const yearOf = (i: number) => (i % 7 === 0 ? Number.NaN : 1980 + (i % 40));
 
-/** Every seed makes another index; the words of the queries are all known to its tower. */
+/** The same with words: the items of a shop. */
+export const makeShop = (seed: number, numItems = 300, form?: HistoryForm, facts = wordFacts): Promise<Fixture> =>
+  makeFixture(seed, numItems, form, 4, shopTitle, facts);
+
+/** Every seed makes another index; the words of the queries are all known to its tower. With `titleOf` it has words. */
 export async function makeFixture(
   seed: number,
   numItems = 300,
   form?: HistoryForm,
   historyLength = 4,
+  titleOf?: (i: number) => string,
+  facts?: WordFacts,
 ): Promise<Fixture> {
   const random = randomFloats(seed * 2654435761);
   const floats = (length: number) => Float32Array.from({ length }, random);
+  // With words, scores by codes are those of vectors about as long as 1, as trained ones are.
+  const scaled = (length: number) => floats(length).map((value) => (titleOf === undefined ? value : value / 4));
   const integer = (below: number) => Math.floor(((random() + 1) / 2) * below);
   const codebook = createCodebook({
     dim,
@@ -63,8 +73,8 @@ export async function makeFixture(
     numSubQuantizers,
     nbits: 4,
     byResidual: true,
-    coarseCentroids: floats(nlist * dim),
-    centroids: floats(dim * 16),
+    coarseCentroids: scaled(nlist * dim),
+    centroids: scaled(dim * 16),
   });
   const ids = Array.from({ length: numItems }, (_, i) => `item:${i}`);
   const assignments = Uint32Array.from({ length: numItems }, () => integer(nlist));
@@ -81,15 +91,17 @@ export async function makeFixture(
     layers,
     skip: false,
   };
+  const titles = ids.map((id, i) => titleOf?.(i) ?? `title of ${id}`);
   const artifact = await writeArtifact({
     codebook,
     assignments,
     codes,
     ids,
-    fields: ids.map((id, i) => ({ title: `title of ${id}`, set: setOf(i), glyph: "🎂", seed })),
+    fields: ids.map((_, i) => ({ title: titles[i], set: setOf(i), glyph: "🎂", seed })),
     queryTower: writeQueryTower(weights),
     facets: { set: ids.map((_, i) => setOf(i)), tag: ids.map((_, i) => tagsOf(i)) },
     numbers: { year: ids.map((_, i) => yearOf(i)) },
+    ...(titleOf && { words: wordsOf(titles, (i) => [ids[i]!, titles[i]!, codeOf(i)]), wordFacts: facts }),
     defaultNprobe: 3,
     itemChunkBytes: 4096,
   });

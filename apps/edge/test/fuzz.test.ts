@@ -4,13 +4,13 @@
  */
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, inject, it } from "vitest";
-import { makeFixture, publish } from "./fixture.ts";
+import { makeFixture, makeShop, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
 beforeAll(async () => {
   await publish(env.INDEX, await makeFixture(41));
-  // Also asked, because some of the words are names: one whose model reads histories and contexts.
-  for (const name of ["cake", "true"]) await publish(env.INDEX, await makeFixture(42, 300, "mean"), undefined, name);
+  // Also asked, because some of the words are names: one whose model reads histories and contexts, and has words.
+  for (const name of ["cake", "true"]) await publish(env.INDEX, await makeShop(42, 300, "mean"), undefined, name);
 });
 
 let state = 20261122;
@@ -52,6 +52,17 @@ const words = [
   "ﷺ",
   "\u202e",
   "1".repeat(400),
+  "red jaket",
+  '"red jacket" -lamp ab-1017',
+  "-red",
+  '-"',
+  "- - -",
+  '"'.repeat(512),
+  "-a ".repeat(170),
+  "ab".repeat(256),
+  "the of",
+  "words",
+  "hybrid",
 ];
 const numbers = [
   "0",
@@ -93,6 +104,8 @@ const names = [
   "like",
   "vector",
   "k",
+  "mode",
+  "index",
   "nprobe",
   "exclude",
   "fields",
@@ -117,6 +130,7 @@ const paths = [
   "/search",
   "/search",
   "/search",
+  "/suggest",
   "/items/x",
   "/items/",
   "/items/%FF",

@@ -9,13 +9,15 @@ import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { beforeAll, expect, it } from "vitest";
 import { encodeVector } from "../src/client.ts";
 import { IndexSet } from "../src/index/index-set.ts";
-import { memoryDemand } from "../src/index/memory-plan.ts";
+import { memoryDemand, planMemory } from "../src/index/memory-plan.ts";
 import { openServedIndex, type ServedIndex } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import { randomFloats } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
+import { wordFacts, wordsOf } from "./word-fixture.ts";
 
 const numItems = 100_000;
+const numShopItems = 20_000;
 const leastCacheBytes = 256 * 1024;
 const dim = 32;
 const nlist = 256;
@@ -26,10 +28,12 @@ const below = (n: number) => Math.floor(((random() + 1) / 2) * n);
 let artifact: Artifact;
 /** The same index, all of it in memory. */
 let whole: Index;
+/** An index with words. */
+let shop: Artifact;
 const values = new Map<string, Uint8Array>();
 
-beforeAll(async () => {
-  artifact = await writeArtifact({
+const randomIndex = (numItems: number) => {
+  const input = {
     codebook: createCodebook({
       dim,
       metric: "innerProduct",
@@ -45,24 +49,40 @@ beforeAll(async () => {
     ids: Uint32Array.from({ length: numItems }, (_, i) => i * 3),
     listChunkBytes: 16 * 1024,
     itemChunkBytes: 16 * 1024,
-  });
-  for (const { key, bytes } of artifact.chunks) values.set(`chunk/${key}`, bytes);
-  values.set("m", artifact.manifestBytes);
+  };
+  return input;
+};
+
+/** Titles of ten words, some of them frequent; each has one of its own. */
+const manyTitles = (numItems: number) =>
+  Array.from(
+    { length: numItems },
+    (_, i) => `${Array.from({ length: 9 }, () => `w${Math.floor(3000 ** ((random() + 1) / 2))}`).join(" ")} own${i}`,
+  );
+
+beforeAll(async () => {
+  artifact = await writeArtifact(randomIndex(numItems));
+  const words = wordsOf(manyTitles(numShopItems), (i) => [String(i * 3)]);
+  shop = await writeArtifact({ ...randomIndex(numShopItems), words, wordFacts });
+  for (const { chunks, version, manifestBytes } of [artifact, shop]) {
+    for (const { key, bytes } of chunks) values.set(`chunk/${key}`, bytes);
+    values.set(version, manifestBytes);
+  }
   whole = await openArtifact({ get: async (key) => values.get(`chunk/${key}`)! }, artifact.manifestBytes, {
     kernel: loadKernel(kernelModule),
   });
 });
 
-const pointer = () =>
-  formatPointer({ version: artifact.version, manifestKey: "m", publishedAt: "2026-11-22T10:00:00Z" });
-
-/** An isolate with just the memory that the index must have, over a store that counts. */
-function setUp() {
+/** An isolate with just the memory that the index must have, or all that it can use, over a store that counts. */
+function setUp({ version, manifest }: Artifact = artifact, memory: "least" | "most" = "least") {
   const reads = { now: 0, most: 0, keys: [] as string[] };
   const handedOut: Uint8Array[] = [];
   const liveBytes = () => handedOut.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   const store = {
-    getText: async (key: string) => (key === pointerKey() ? pointer() : null),
+    getText: async (key: string) =>
+      key === pointerKey()
+        ? formatPointer({ version, manifestKey: version, publishedAt: "2026-11-22T10:00:00Z" })
+        : null,
     async getBytes(key: string) {
       reads.keys.push(key);
       reads.most = Math.max(reads.most, ++reads.now);
@@ -74,14 +94,14 @@ function setUp() {
       return bytes;
     },
   };
-  const { least } = memoryDemand(artifact.manifest, leastCacheBytes);
+  const maxBytes = memoryDemand(manifest, leastCacheBytes)[memory];
   const time = { now: () => 0, sleep: (ms: number) => scheduler.wait(ms), leaseMs: 15_000 };
   const paging = new Turns({ ...time, limit: 3 });
   const indexes = new IndexSet<ServedIndex>({
     ...time,
     store,
     open: (from, to, grant) => openServedIndex(from, to, grant, { kernelModule, paging, leastCacheBytes }),
-    maxBytes: least,
+    maxBytes,
     refreshMs: 30_000,
     retryMs: 1_000,
   });
@@ -158,4 +178,49 @@ it("lets three of many requests at once hold pages, and answers all of them righ
   }
   expect(reads.most).toBeGreaterThan(6);
   expect(reads.most).toBeLessThanOrEqual(18);
+});
+
+it("reads the postings of a text's words when they are asked for, to the answers that it gives from memory", async () => {
+  const small = setUp(shop);
+  const large = setUp(shop, "most");
+  const { memory } = await small.load();
+  expect(memory).toMatchObject({ keepsPages: false, keepsWords: true });
+  expect((await large.load()).memory).toMatchObject({ keepsPages: true, keepsWords: true });
+  large.reads.keys = [];
+  const pages = shop.manifest.chunks.filter(({ kind }) => kind === "postings");
+  expect(pages.length).toBeGreaterThan(20);
+  const texts = ["own77", "w1 w2 own5", "w1 w2 w3 w4 w5 w6", '"w9" w14 -w1', "w1000 w1001 w1002", "w100x ow"];
+  for (const text of texts) {
+    const path = `/search?k=40&q=${encodeURIComponent(text)}`;
+    const [fromPages, fromMemory] = [await small.get(path), await large.get(path)];
+    expect(fromPages.status, text).toBe(200);
+    expect(fromPages.body.results.length, text).toBeGreaterThan(0);
+    expect(fromPages.body, text).toEqual(fromMemory.body);
+  }
+  const read = small.reads.keys.filter((key) => key.startsWith("chunk/postings"));
+  expect(new Set(read).size).toBeGreaterThan(2);
+  expect(small.reads.most).toBeLessThanOrEqual(6);
+  expect(large.reads.keys).toEqual([]);
+  expect(small.liveBytes()).toBeLessThanOrEqual(memory.cacheBytes * 1.01);
+});
+
+it("serves an index with more words than an isolate can keep by its codes, and says why it cannot by words", async () => {
+  const { chunks, ...facts } = shop.manifest;
+  const huge = chunks.map((chunk) => (chunk.kind === "words" ? { ...chunk, size: 40 << 20 } : chunk));
+  const memory = planMemory({ ...facts, chunks: huge }, 2 ** 30);
+  expect(memory.keepsWords).toBe(false);
+  // None of their bytes is asked for.
+  const others = { ...facts, chunks: chunks.filter(({ kind }) => kind !== "words") };
+  expect(memoryDemand({ ...facts, chunks: huge }).least - memoryDemand(others).least).toBeLessThan(1000);
+
+  const served = { ...(await setUp(shop).load()), memory, words: undefined };
+  const indexes = { acquire: async () => served, current: () => served, refreshFailure: () => undefined };
+  const { get } = makeIsolate({}, { indexes });
+  const detail = "cannot be used: this index has more words than an isolate can keep";
+  for (const [path, parameter] of [
+    ["/search?q=w1&mode=words", "mode"],
+    ["/suggest?q=w1", "q"],
+  ])
+    expect(await get(path!)).toMatchObject({ status: 400, body: { errors: [{ parameter, detail }] } });
+  expect((await get(`/search?vector=${encodeVector(floats(dim))}`)).body.mode).toBe("dense");
 });

@@ -93,6 +93,8 @@ describe("with an index", () => {
     expect(first).toEqual({
       id: first.id,
       score: first.score,
+      confidence: null,
+      matched: [],
       title: `title of ${first.id}`,
       fields: { set: expect.stringMatching(/even|odd/), glyph: "🎂", seed: 1 },
     });
@@ -133,7 +135,8 @@ describe("with an index", () => {
   });
 });
 
-const searchParameters = "q, like, history, vector, k, nprobe, filter, diversity, exclude, fields, index, context.*";
+const searchParameters =
+  "q, like, history, vector, mode, k, nprobe, filter, diversity, exclude, fields, index, context.*";
 
 describe("a bad request", () => {
   const long = "a".repeat(10_000);

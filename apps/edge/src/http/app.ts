@@ -24,11 +24,12 @@ import {
   readyRoute,
   searchManyRoute,
   searchRoute,
+  suggestRoute,
   versionRoute,
 } from "./routes.ts";
-import { findItem, listFacets, type ResolvedSearch, resolveSearch, search } from "./search.ts";
+import { findItem, listFacets, type ResolvedSearch, resolveSearch, search, suggestTexts } from "./search.ts";
 
-const paths = "/, /search, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
+const paths = "/, /search, /suggest, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
 
 /** The app with all its routes, whose type the client is made from. What goes wrong becomes a problem response. */
 export function createApp(options: AppOptions) {
@@ -84,6 +85,13 @@ export function createApp(options: AppOptions) {
       c.header("Cache-Control", "no-store");
       return c.json(Array.isArray(body) ? answers : answers[0]!, 200);
     })
+    .openapi(suggestRoute, async (c) => {
+      const { q, k, index } = c.req.valid("query");
+      const served = await acquire(c, index);
+      const cached = answeredByCache(c, served.version, { suggest: q, k });
+      if (cached) return cached as never;
+      return c.json(await timed(c, "suggest", () => suggestTexts(served, q, k)), 200);
+    })
     .openapi(itemRoute, async (c) => {
       const served = await acquire(c, c.req.valid("query").index);
       const { id } = c.req.valid("param");
@@ -135,11 +143,13 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
   const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
   const kind = QUERY_KINDS.find((name) => request[name] !== undefined)!;
   record?.({ index: request.index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
-  if (random() < config.canaryShare) {
-    const ids = ({ results }: typeof response) => results.map(({ id }) => id);
-    const nlist = Math.max(served.index.manifest.nlist, 1);
-    const exhaustive = async () => ids(await search(served, { ...request, nprobe: nlist }));
-    c.executionCtx.waitUntil(logOverlap(served, nprobe, ids(response), exhaustive, log));
+  if (random() < config.canaryShare && response.mode !== "words") {
+    // It is about cells: words would find the same items whatever cells are visited.
+    const byCodes = async (nprobe: number) => {
+      const { results } = await search(served, { ...request, mode: "dense", nprobe });
+      return results.map(({ id }) => id);
+    };
+    c.executionCtx.waitUntil(logOverlap(served, nprobe, byCodes, log));
   }
   return response;
 }
@@ -183,7 +193,7 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
   return new Problem("internal-error", "The error is logged with this request id");
 }
 
-function describeIndex(name: string, { index, tower, publishedAt }: ServedIndex) {
+function describeIndex(name: string, { index, tower, words, publishedAt }: ServedIndex) {
   const { version, formatVersion, numItems, dim, metric, nlist, numSubQuantizers, nbits, defaultNprobe } =
     index.manifest;
   const bytesPerItem = (numSubQuantizers * nbits) / 8;
@@ -207,5 +217,6 @@ function describeIndex(name: string, { index, tower, publishedAt }: ServedIndex)
       historyLength: tower?.reads.historyLength ?? 0,
       contexts: [...(tower?.reads.contexts ?? [])],
     },
+    words: words ? { terms: words.numTerms, weights: { dense: words.facts.dense, words: words.facts.words } } : null,
   };
 }

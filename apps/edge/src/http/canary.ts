@@ -3,21 +3,19 @@ import type { ServedIndex } from "../index/served-index.ts";
 import type { LogEntry } from "./app-env.ts";
 
 /**
- * Logs the overlap of what a search answered with what all cells would have given.
- * @param answered ids of the answer, best first
- * @param exhaustive gives the ids over all cells, best first
+ * Logs the overlap of what the cells visited give with what all cells would have given.
+ * @param byCodes gives the ids that so many cells have by codes alone, best first
  */
 export async function logOverlap(
-  { version }: ServedIndex,
+  { version, index }: ServedIndex,
   nprobe: number,
-  answered: readonly unknown[],
-  exhaustive: () => Promise<readonly unknown[]>,
+  byCodes: (nprobe: number) => Promise<readonly unknown[]>,
   log: (entry: LogEntry) => void,
 ): Promise<void> {
   try {
-    const exact = new Set(await exhaustive());
+    const exact = new Set(await byCodes(Math.max(index.manifest.nlist, 1)));
     if (exact.size === 0) return;
-    const overlapAtK = answered.filter((id) => exact.has(id)).length / exact.size;
+    const overlapAtK = (await byCodes(nprobe)).filter((id) => exact.has(id)).length / exact.size;
     log({ level: "info", event: "canary", indexVersion: version, nprobe, k: exact.size, overlapAtK });
   } catch (error) {
     log({ level: "warn", event: "canary", indexVersion: version, message: String(error) });

@@ -28,6 +28,13 @@ export const MAX_BATCH_RESULTS = 2000;
 /** Above any `nlist` that a Worker could hold; the index itself says how many cells it has. */
 const MAX_NPROBE = 1_000_000;
 
+/** What can order the results; the first is the default where an index has words and a search has text. */
+export const MODES = ["hybrid", "dense", "words"] as const;
+
+/** Suggestions of one answer. */
+const MAX_SUGGESTIONS = 50;
+const DEFAULT_SUGGESTIONS = 8;
+
 /** What a search can start from. */
 export const QUERY_KINDS = ["q", "like", "history", "vector", "context"] as const;
 
@@ -39,7 +46,13 @@ const LISTED =
 
 const doc = {
   index: "Name of the published index to search",
-  q: `Text to search for, up to ${MAX_QUERY_BYTES} bytes of UTF-8`,
+  q:
+    `Text to search for, up to ${MAX_QUERY_BYTES} bytes of UTF-8. Where the index has words: "in quotes", words are ` +
+    "required; a word after a minus is excluded; the last one may be unfinished; misspelt ones are mended; and an " +
+    "item whose id, code or title it is comes first",
+  mode:
+    "What orders the results: codes (dense), words, or both (hybrid). Without it, hybrid where the index has words " +
+    "and q is given, else dense",
   like: "Id of an item: finds the items nearest to it. The item itself is left out",
   history:
     `Ids of up to ${MAX_HISTORY} items, oldest first: finds what goes with them, leaving out the items themselves. ` +
@@ -58,6 +71,8 @@ const doc = {
     "(maximal marginal relevance over four times as many candidates)",
   fields: `Names of up to ${MAX_FIELDS} fields to return. Without it, all. The title is always returned`,
 };
+
+const mode = z.enum(MODES, { error: ({ input }) => `expected one of ${MODES.join(", ")}, got ${kindOf(input)}` });
 
 const text = z
   .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
@@ -236,6 +251,7 @@ const searchParameters = z.object({
       example: "emoji:1f382,mdi:cake",
     }),
   vector: vector.optional().openapi({ param: { description: doc.vector }, type: "string" }),
+  mode: mode.optional().openapi({ param: { description: doc.mode } }),
   k: k.text.default(DEFAULT_K).openapi({ param: { description: doc.k }, ...kDoc }),
   nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
   filter: filter.optional().openapi({ param: { description: doc.filter }, type: "string", example: "kind:emoji" }),
@@ -260,6 +276,25 @@ export const searchQuery = (searchParameters.catchall(z.string()) as unknown as 
   checkQuery,
 );
 
+/** `GET /suggest?…`. */
+export const suggestQuery = z.object({
+  q: text.openapi({
+    param: { description: `Text so far, up to ${MAX_QUERY_BYTES} bytes of UTF-8` },
+    type: "string",
+    example: "birthday ca",
+  }),
+  k: integer(1, MAX_SUGGESTIONS)
+    .text.default(DEFAULT_SUGGESTIONS)
+    .openapi({
+      param: { description: "Number of suggestions" },
+      type: "integer",
+      minimum: 1,
+      maximum: MAX_SUGGESTIONS,
+      default: DEFAULT_SUGGESTIONS,
+    }),
+  ...indexParameter,
+});
+
 /** One search of `POST /search`. */
 export const searchBody = z
   .strictObject({
@@ -272,6 +307,7 @@ export const searchBody = z
     vector: vector
       .optional()
       .openapi({ description: doc.vector, oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] }),
+    mode: mode.optional().openapi({ description: doc.mode }),
     k: k.json.default(DEFAULT_K).openapi({ description: doc.k, ...kDoc }),
     nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
     filter: filter.optional().openapi({ description: doc.filter, type: "string", example: "kind:emoji" }),

@@ -1,5 +1,6 @@
 /** The responses. The OpenAPI document and the typed client are made from these. */
 import { z } from "@hono/zod-openapi";
+import { MODES } from "./requests.ts";
 
 const idSchema = z
   .union([z.string(), z.number()])
@@ -7,13 +8,28 @@ const idSchema = z
 const fieldsSchema = z.record(z.string(), z.unknown()).openapi({ description: "The item's other fields" });
 const titleSchema = z.string().nullable().openapi({ description: "The item's field `title`; null when it has none" });
 
+const confidenceSchema = z.number().min(0).max(1).nullable();
+const modeSchema = z.enum(MODES).openapi({ description: "What ordered the results: codes, words, or both" });
+
 export const searchResult = z
   .object({
     id: idSchema,
     score: z.number().openapi({
       description:
-        "The index's metric between the query and the item's decoded vector; for a mixture, the log of the sum. " +
-        "Larger is better",
+        "What the results are ordered by; larger is better. By codes (`mode` dense): the index's metric between the " +
+        "query and the item's decoded vector; for a mixture, the log of the sum. By words: the share of what was " +
+        "asked that the item has, 0 to 1. By both: dense · the one + words · the other, with the weights that " +
+        "/version tells. An item whose id or title was asked for gets 2 · dense + words more, and so comes first",
+    }),
+    confidence: confidenceSchema.openapi({
+      description:
+        "0 to 1: whether the item is what was asked for, by its words, by its vector, or by both. Unlike a score it " +
+        "means the same for every query, so it can have a threshold. null where an index does not know",
+    }),
+    matched: z.array(z.string()).openapi({
+      description:
+        "Words of the item that the query matched, in lower case and without accents, the most telling first",
+      example: ["birthday", "cake"],
     }),
     title: titleSchema,
     fields: fieldsSchema,
@@ -27,12 +43,31 @@ export const searchResponse = z
     k: z.int(),
     nprobe: z.int(),
     listsProbed: z.int().openapi({ description: "Number of cells visited" }),
-    codesScanned: z.int().openapi({ description: "Number of items scored" }),
+    codesScanned: z.int().openapi({ description: "Number of items scored by their codes" }),
+    mode: modeSchema,
+    confidence: confidenceSchema.openapi({
+      description: "That of the first result; 0 where there is none. null where an index does not know",
+    }),
     results: z
       .array(searchResult)
-      .openapi({ description: "Best first; empty when the model knows no part of the query" }),
+      .openapi({ description: "Best first; empty when neither the model nor an item knows any part of the query" }),
   })
   .openapi("SearchResponse");
+
+export const suggestResponse = z
+  .object({
+    query: z.string(),
+    indexVersion: z.string(),
+    suggestions: z
+      .array(
+        z.object({
+          text: z.string().openapi({ description: "The whole text, its last word finished, or a misspelt one mended" }),
+          items: z.int().openapi({ description: "How many items have all its words; of frequent words, at least" }),
+        }),
+      )
+      .openapi({ description: "The most frequent first" }),
+  })
+  .openapi("Suggestions");
 
 export const itemResponse = z
   .object({ id: idSchema, indexVersion: z.string(), title: titleSchema, fields: fieldsSchema })
@@ -98,6 +133,15 @@ export const versionResponse = z
             contexts: z.array(z.string()).openapi({ description: "Names that context.* accepts" }),
           })
           .openapi({ description: "What the model was trained to read" }),
+        words: z
+          .object({
+            terms: z.int().openapi({ description: "Number of distinct words" }),
+            weights: z
+              .object({ dense: z.number(), words: z.number() })
+              .openapi({ description: "What a score by codes and one by words count for in a hybrid search" }),
+          })
+          .nullable()
+          .openapi({ description: "Words that a search can go by; null: none, so that codes alone order the results" }),
       })
       .nullable()
       .openapi({ description: "The index being served; null until one has been loaded" }),

@@ -12,6 +12,7 @@ import {
   MAX_BATCH_RESULTS,
   searchBody,
   searchQuery,
+  suggestQuery,
 } from "./requests.ts";
 import {
   facetsResponse,
@@ -20,6 +21,7 @@ import {
   readyResponse,
   searchResponse,
   statusResponse,
+  suggestResponse,
   versionResponse,
 } from "./responses.ts";
 
@@ -46,7 +48,7 @@ export const searchRoute = createRoute({
   path: "/search",
   tags: ["search"],
   security,
-  summary: "Find the items nearest to a text, an item, a history or a vector",
+  summary: "Find the items that fit a text, an item, a history or a vector best",
   description:
     "q, history and context features can be combined as far as the model of the index reads them together. " +
     "Each context feature is a parameter `context.NAME`, such as `context.device=phone`; other names than words are " +
@@ -111,6 +113,25 @@ export const searchManyRoute = createRoute({
     ...unknownIndex,
     413: problem(`The body is larger than ${MAX_BODY_BYTES} bytes`),
     415: problem("The body is not application/json"),
+    ...unavailable,
+  },
+});
+
+export const suggestRoute = createRoute({
+  method: "get",
+  path: "/suggest",
+  tags: ["search"],
+  security,
+  summary: "How a text could go on, from the words of the index",
+  description: "For a field that searches as one types: the last word finished, or a misspelt one mended.",
+  middleware: [authorize, limitRate, onlyParameters(Object.keys(suggestQuery.shape))] as const,
+  request: { query: suggestQuery },
+  responses: {
+    200: json(suggestResponse, "Texts to search for, the most frequent first"),
+    ...notModified,
+    ...invalid,
+    ...guarded,
+    ...unknownIndex,
     ...unavailable,
   },
 });

@@ -1,21 +1,23 @@
-/** From a validated request to the JSON of its answer: question → query vectors → ADC search → items. */
+/** From a validated request to the JSON of its answer: question → search by codes, words or both → items. */
 import type { z } from "@hono/zod-openapi";
 import { InputError, type Item, type ItemFields, jsonId, messageOf, quote } from "@poeem/pq-core";
-import { planQuestion, questionVectors } from "@poeem/towers";
+import type { Mode } from "@poeem/pq-core/words";
+import { type Answer, answerQuestion, planQuestion, suggest } from "@poeem/towers";
 import { IndexUnavailableError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT, diversify } from "./diversity.ts";
 import { Problem } from "./problem.ts";
 import { questionOf } from "./question.ts";
 import { MAX_K, type SearchRequest } from "./requests.ts";
-import type { facetsResponse, itemResponse, searchResponse, searchResult } from "./responses.ts";
+import type { facetsResponse, itemResponse, searchResponse, searchResult, suggestResponse } from "./responses.ts";
 
 /** A request made complete with what only the index knows. */
-export type ResolvedSearch = SearchRequest & { readonly nprobe: number };
+export type ResolvedSearch = SearchRequest & { readonly nprobe: number; readonly mode: Mode };
 
 /**
- * Checks a request against the index and fills in its default nprobe.
- * @throws InputError when `nprobe` is above nlist, a vector has another dim, or the model does not read what is asked
+ * Checks a request against the index and fills in its default nprobe and mode.
+ * @throws InputError when `nprobe` is above nlist, a vector has another dim, the model does not read what is asked, or
+ *   there are no words to go by
  */
 export function resolveSearch(served: ServedIndex, request: SearchRequest): ResolvedSearch {
   const { index, memory } = served;
@@ -28,10 +30,22 @@ export function resolveSearch(served: ServedIndex, request: SearchRequest): Reso
       "nprobe",
       `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`,
     );
-  planQuestion(served.tower, dim, questionOf(request));
+  const { mode = served.words !== undefined && request.q !== undefined ? "hybrid" : "dense" } = request;
+  if (mode === "dense") planQuestion(served.tower, dim, questionOf(request));
+  else {
+    requireWords(served, "mode");
+    if (request.q === undefined) throw new InputError("mode", `expected dense, as there is no q, got ${mode}`);
+  }
   if (filter !== undefined && !memory.keepsFilters)
     throw new InputError("filter", "cannot be used: this index has more filters than an isolate can keep");
-  return { ...request, nprobe };
+  return { ...request, nprobe, mode };
+}
+
+/** @throws InputError naming a parameter that goes by words where the index has none */
+function requireWords({ words, memory }: ServedIndex, parameter: string): void {
+  if (words !== undefined) return;
+  const why = memory.keepsWords ? "was published without words" : "has more words than an isolate can keep";
+  throw new InputError(parameter, `cannot be used: this index ${why}`);
 }
 
 /**
@@ -40,32 +54,49 @@ export function resolveSearch(served: ServedIndex, request: SearchRequest): Reso
  */
 export async function search(served: ServedIndex, request: ResolvedSearch): Promise<z.output<typeof searchResponse>> {
   const { index } = served;
-  const { q, k, nprobe, filter, diversity, exclude, fields } = request;
-  const answer = { query: q ?? null, indexVersion: index.version, k, nprobe };
+  const { q, k, nprobe, mode, filter, diversity, exclude, fields } = request;
+  const head = { query: q ?? null, indexVersion: index.version, k, nprobe };
   return readPart(served, async () => {
-    const query = await questionVectors(index, served.tower, questionOf(request));
-    if (query === undefined) return { ...answer, listsProbed: 0, codesScanned: 0, results: [] };
     const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * CANDIDATES_PER_RESULT, MAX_K));
-    const found = await index.search(query.vectors, {
-      k: wanted,
-      nprobe,
-      filter,
-      exclude: [...query.exclude, ...exclude],
-      merge: query.merge,
-    });
+    const options = { k: wanted, nprobe, filter, exclude, mode };
+    const found = await answerQuestion(served, questionOf(request), options);
+    const nothing = served.words === undefined ? null : 0;
+    if (found === undefined)
+      return { ...head, listsProbed: 0, codesScanned: 0, mode, confidence: nothing, results: [] };
     const order =
       diversity === 0
         ? [...found.ordinals.keys()]
-        : diversify(found.scores, await index.vectors(found.ordinals), k, diversity);
+        : diversify(relevance(found), await index.vectors(found.ordinals), k, diversity);
     const items = await index.items(order.map((rank) => found.ordinals[rank]!));
-    const { listsProbed, codesScanned, scores } = found;
+    const results = items.map((item, i) => toResult(item, found, order[i]!, fields));
+    const { listsProbed, codesScanned } = found;
+    const [best] = results;
     return {
-      ...answer,
+      ...head,
       listsProbed,
       codesScanned,
-      results: items.map((item, i) => toResult(item, scores[order[i]!]!, fields)),
+      mode: found.mode,
+      confidence: best ? best.confidence : nothing,
+      results,
     };
   });
+}
+
+/** Scores among which `diversity` weighs: without the lead of items that were named, beside which others look alike. */
+function relevance({ scores, named }: Answer): Float32Array {
+  const best = scores.find((_, i) => named[i] !== 1);
+  return best === undefined ? scores : scores.map((score, i) => (named[i] === 1 ? best : score));
+}
+
+/** How a text could go on. @throws InputError when the index has no words */
+export async function suggestTexts(
+  served: ServedIndex,
+  query: string,
+  most: number,
+): Promise<z.output<typeof suggestResponse>> {
+  requireWords(served, "q");
+  const suggestions = await readPart(served, () => suggest(served, query, most));
+  return { query, indexVersion: served.version, suggestions: [...suggestions] };
 }
 
 /** The item with this id. @throws Problem `not-found` */
@@ -108,11 +139,19 @@ async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>
 
 function toResult(
   { id, fields }: Item,
-  score: number,
+  { scores, confidence, matched }: Answer,
+  rank: number,
   names: readonly string[] | undefined,
 ): z.output<typeof searchResult> {
-  // Seven digits are what a float32 holds; the rest would be noise in every answer.
-  return { id: jsonId(id), score: Number(score.toPrecision(7)), ...titled(fields, names) };
+  const sure = confidence[rank]!;
+  return {
+    id: jsonId(id),
+    // Seven digits are what a float32 holds; the rest would be noise in every answer.
+    score: Number(scores[rank]!.toPrecision(7)),
+    confidence: Number.isNaN(sure) ? null : Number(sure.toFixed(4)),
+    matched: [...matched[rank]!],
+    ...titled(fields, names),
+  };
 }
 
 function titled(fields: ItemFields = {}, names?: readonly string[]) {

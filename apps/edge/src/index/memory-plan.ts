@@ -6,6 +6,16 @@ const MiB = 1024 * 1024;
 export const DEFAULT_LEAST_CACHE_BYTES = 6 * MiB;
 /** Filters are used whole, by every isolate or by none: an index with more of them than this is served without. */
 const MAX_FILTER_BYTES = 12 * MiB;
+/** So are words: with all else that is always there they take no more than this, or the index is served without. */
+const MAX_FIXED_BYTES = 38 * MiB;
+/**
+ * Memory beside the bytes of words themselves, measured: 26 to 34 of a term for its text, its count and its place, 52
+ * for what finds terms like a word; and of each item 13 for sums, once a search has made them.
+ */
+const TERM_BYTES = 86;
+const SUMMED_ITEM_BYTES = 13;
+/** What is read by pages: ahead where it fits, else when it is needed. */
+export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 
 /** Bytes of one version: what it cannot do without, and what it can make use of. */
 export interface MemoryDemand {
@@ -21,6 +31,8 @@ export interface MemoryPlan {
   readonly keepsPages: boolean;
   /** Filters can be used, and are kept. */
   readonly keepsFilters: boolean;
+  /** Words can be used, and are kept. */
+  readonly keepsWords: boolean;
   /** Pages that were read when they were needed, least recently used out first. */
   readonly cacheBytes: number;
 }
@@ -33,7 +45,7 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
 /** @param leastCacheBytes room for pages read on demand */
 export function memoryDemand(manifest: Manifest, leastCacheBytes = DEFAULT_LEAST_CACHE_BYTES): MemoryDemand {
   const least = fixedBytes(manifest) + leastCacheBytes;
-  return { least, most: least + bytesOfKinds(manifest, ["lists", "lookup", "items"]) };
+  return { least, most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]) };
 }
 
 /**
@@ -52,20 +64,38 @@ export function planMemory(
     return true;
   };
   const lists = bytesOfKinds(manifest, ["lists"]);
-  const pages = bytesOfKinds(manifest, ["lookup", "items"]);
+  const pages = bytesOfKinds(manifest, PAGE_KINDS);
   const areListsResident = take(lists);
   const keepsPages = take(pages);
   return {
     residentBytes: areListsResident ? lists : 0,
     keepsPages,
     keepsFilters: bytesOfKinds(manifest, ["filters"]) <= MAX_FILTER_BYTES,
+    keepsWords: keepsWords(manifest),
     // Pages that are kept pass through the cache as well, as views of the same bytes.
     cacheBytes: leastCacheBytes + left + (keepsPages ? pages : 0),
   };
 }
 
-/** Always there: query tower, filters, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
+/** Memory of words: decoded, they take several times their bytes. */
+function wordBytes(manifest: Manifest): number {
+  const terms = manifest.chunks.reduce((sum, { kind, count }) => sum + (kind === "postings" ? count : 0), 0);
+  if (terms === 0) return 0;
+  return bytesOfKinds(manifest, ["words"]) + TERM_BYTES * terms + SUMMED_ITEM_BYTES * manifest.numItems;
+}
+
+/** The same in every isolate, whatever else it serves. */
+function keepsWords(manifest: Manifest): boolean {
+  return otherFixedBytes(manifest) + wordBytes(manifest) <= MAX_FIXED_BYTES;
+}
+
+/** What is always there. */
 function fixedBytes(manifest: Manifest): number {
+  return otherFixedBytes(manifest) + (keepsWords(manifest) ? wordBytes(manifest) : 0);
+}
+
+/** Query tower, filters, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
+function otherFixedBytes(manifest: Manifest): number {
   const filters = bytesOfKinds(manifest, ["filters"]);
   return (
     bytesOfKinds(manifest, ["query-tower", "delta"]) +

@@ -1,9 +1,10 @@
-import { type Index, loadKernel, type Manifest, mapLimited, openArtifact, openManifest } from "@poeem/pq-core";
+import { type Index, loadKernel, type Manifest, mapLimited, openArtifact, openManifest, sha256 } from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
-import { openQueryTower, type QueryTower } from "@poeem/towers";
+import { openWords, type Words } from "@poeem/pq-core/words";
+import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
-import { bytesOfKinds, type MemoryPlan, memoryDemand, planMemory } from "./memory-plan.ts";
+import { bytesOfKinds, type MemoryPlan, memoryDemand, PAGE_KINDS, planMemory } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
@@ -12,6 +13,8 @@ export interface ServedIndex extends LoadedIndex {
   readonly index: Index;
   /** Turns text into a query vector; undefined when the index was published without one. */
   readonly tower: QueryTower | undefined;
+  /** What its items say; undefined when the index has none, or more than an isolate can keep. */
+  readonly words: Words | undefined;
   /** What of it is in memory. */
   readonly memory: MemoryPlan;
   /** Chunks that were read ahead, by key; shared with the next version when that has the same base. */
@@ -76,16 +79,26 @@ export async function openServedIndex(
       `[edge] query tower of version ${index.version} expected dim ${index.manifest.dim}, got ${tower.dim}`,
     );
   }
+  const words = memory.keepsWords ? await openWords(index) : undefined;
+  if (words && words.facts.rules !== TERM_RULES) {
+    throw new Error(
+      `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${words.facts.rules}: deploy a newer Worker`,
+    );
+  }
   const prefetch = async () => {
     const waiting = index.manifest.chunks.filter(
       ({ kind, key }) =>
-        !kept.has(key) &&
-        (kind === "filters" ? memory.keepsFilters : memory.keepsPages && (kind === "items" || kind === "lookup")),
+        !kept.has(key) && (kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind)),
     );
-    await mapLimited(waiting, MAX_READS, async ({ key, size }) => {
+    await mapLimited(waiting, MAX_READS, async ({ key, size, sha256: expected }) => {
       const bytes = await bytesOf(store, chunkKey(key));
-      if (bytes.length !== size)
-        throw new Error(`[edge] KV key "${chunkKey(key)}" expected ${size} bytes, got ${bytes.length}`);
+      const complain = (expected: string, got: string | number) => {
+        throw new Error(`[edge] KV key "${chunkKey(key)}" expected ${expected}, got ${got}`);
+      };
+      if (bytes.length !== size) complain(`${size} bytes`, bytes.length);
+      // Whoever reads a page checks it as well, but then the version serves already.
+      const got = await sha256(bytes);
+      if (got !== expected) complain(`sha256 ${expected}`, got);
       kept.set(key, bytes);
       keptBuffers.add(bytes.buffer);
     });
@@ -94,7 +107,7 @@ export async function openServedIndex(
     for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);
   };
   const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(work) : work());
-  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, memory, kept, use, prefetch };
+  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, words, memory, kept, use, prefetch };
 }
 
 /** Whether two versions differ at most in their deltas. */

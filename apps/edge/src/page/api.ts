@@ -5,6 +5,7 @@ import { createClient } from "../client.ts";
 type Client = ReturnType<typeof createClient>;
 export type SearchResponse = InferResponseType<Client["search"]["$get"], 200>;
 export type Result = SearchResponse["results"][number];
+export type Suggestion = InferResponseType<Client["suggest"]["$get"], 200>["suggestions"][number];
 export type IndexFacts = NonNullable<InferResponseType<Client["version"]["$get"], 200>["index"]>;
 export type Facets = InferResponseType<Client["facets"]["$get"], 200>["facets"];
 
@@ -27,6 +28,12 @@ export async function search(
   const response = await client.search.$get({ query }, { init: { signal } });
   if (response.status === 200) return response.json();
   throw await errorOf(response);
+}
+
+/** How a text could go on; none where the index has no words. @throws DOMException once `signal` is aborted */
+export async function suggest(q: string, signal: AbortSignal): Promise<readonly Suggestion[]> {
+  const response = await client.suggest.$get({ query: { q } }, { init: { signal } });
+  return response.status === 200 ? (await response.json()).suggestions : [];
 }
 
 /** Facts of the index being served; undefined when the isolate that answers has none yet. */

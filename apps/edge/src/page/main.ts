@@ -10,12 +10,14 @@ import {
   readFacets,
   type SearchResponse,
   search,
+  suggest,
 } from "./api.ts";
 import { copy, toast } from "./clipboard.ts";
 import { copyText } from "./draw.ts";
 import { examples, markExample, showExamples } from "./examples.ts";
 import { filterExpression, showFilters } from "./filters.ts";
 import { Shelf } from "./shelf.ts";
+import { Suggestions } from "./suggestions.ts";
 import { focusTile, moveByKeys, showTiles } from "./tiles.ts";
 
 const byId = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -30,6 +32,8 @@ const filters = byId("filters");
 const DEBOUNCE_MS = 70;
 const FIRST_PAGE = 60;
 const SECOND_PAGE = 300;
+/** Below this the best result is told to be near at most. */
+const LOW_CONFIDENCE = 0.35;
 /** An empty field shows what it could be used for instead of an empty page. */
 const idleQuery = examples[Math.floor(Math.random() * examples.length)]?.[0] ?? "";
 
@@ -49,11 +53,29 @@ const shelf = new Shelf(byId("shelf"), {
   onEmpty: () => ask(input.value),
 });
 
+const suggestions = new Suggestions(input, byId("suggestions"), ask);
+let suggesting: AbortController | undefined;
+
 /** Shows what a text finds. */
 function ask(query: string): void {
   input.value = query;
   picks = [];
   void run(FIRST_PAGE);
+}
+
+/** Shows how the text could go on; a list that comes too late, or not at all, is not missed. */
+async function offer(): Promise<void> {
+  stopOffering();
+  const typed = input.value.trim();
+  if (typed === "" || facts?.words === null) return suggestions.close();
+  suggesting = new AbortController();
+  const { signal } = suggesting;
+  const found = await suggest(typed, signal).catch(() => []);
+  if (!signal.aborted) suggestions.show(found);
+}
+
+function stopOffering(): void {
+  suggesting?.abort();
 }
 
 /** Sends what is asked now; an answer to an older question is never shown. */
@@ -82,10 +104,10 @@ async function run(k: number): Promise<void> {
 }
 
 function showResponse(response: SearchResponse, latencyMs: number): void {
-  const { results, query, k } = response;
+  const { results, query, k, confidence } = response;
   message.hidden = true;
   showTiles(list, results, (result) => void pick(result));
-  byId("count").textContent = countText(results.length, query);
+  byId("count").textContent = countText(results.length, query, confidence);
   more.hidden = results.length < k || k > FIRST_PAGE;
   byId("status").textContent = [
     `index ${response.indexVersion}`,
@@ -96,13 +118,15 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   ].join(" · ");
 }
 
-function countText(count: number, query: string | null): string {
+function countText(count: number, query: string | null, confidence: number | null): string {
   const shown = number.format(count);
   if (query === null) return `${shown} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
   const isIdle = input.value.trim() === "";
+  if (count > 0 && !isIdle && confidence !== null && confidence < LOW_CONFIDENCE)
+    return `Nothing quite matches “${query}”: these ${shown} are the nearest`;
   if (count > 0) return `${isIdle ? "For example: " : ""}${shown} nearest to “${query}”`;
   if (filterExpression(filters) !== "") return `No match for “${query}” passes the filter`;
-  return isIdle ? "" : `Nothing found for “${query}”: the model knows no part of it`;
+  return isIdle ? "" : `Nothing found for “${query}”: no part of it is known`;
 }
 
 function showError(error: unknown): void {
@@ -133,13 +157,20 @@ async function pick(result: Result): Promise<void> {
 
 byId<HTMLFormElement>("form").addEventListener("submit", (event) => {
   event.preventDefault();
+  stopOffering();
+  suggestions.close();
   ask(input.value);
 });
 input.addEventListener("input", () => {
   clearTimeout(timer);
-  timer = setTimeout(() => ask(input.value), DEBOUNCE_MS);
+  timer = setTimeout(() => {
+    ask(input.value);
+    void offer();
+  }, DEBOUNCE_MS);
 });
+// The list of suggestions hears the keys first.
 input.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && input.value !== "") ask("");
   if (event.key !== "ArrowDown") return;
   const tiles = [...list.querySelectorAll<HTMLButtonElement>(".tile")];
   if (tiles.length === 0) return;

@@ -1,6 +1,7 @@
 /** The grid of results: tiles, arrow keys, and the card that a tile shows on hover and focus. */
 import type { Result } from "./api.ts";
 import { draw } from "./draw.ts";
+import { highlighted } from "./highlight.ts";
 
 /** Replaces the tiles. The first stays reachable by Tab, the arrows do the rest (roving tabindex). */
 export function showTiles(list: HTMLElement, results: readonly Result[], onPick: (result: Result) => void): void {
@@ -36,12 +37,12 @@ function tile(
   meter.value = result.score - least;
   const card = element("span", "card");
   const name = element("b", "");
-  name.textContent = title;
+  name.append(...highlighted(title, result.matched));
   const facts = element("span", "");
   facts.textContent = [set, result.fields["category"], `score ${result.score.toFixed(3)}`].filter(Boolean).join(" · ");
   card.append(name, facts);
   const caption = element("span", "title");
-  caption.textContent = title;
+  caption.append(...highlighted(title, result.matched));
   button.append(drawing, caption, meter, card);
   for (const part of [drawing, caption, meter, card]) part.setAttribute("aria-hidden", "true");
 
