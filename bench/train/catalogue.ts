@@ -61,6 +61,8 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     }),
     validation: none,
     test: none,
+    ownSentences: none,
+    behaviour: numEvents,
     eventQuery: Uint32Array.from({ length: numEvents }, (_, i) => i),
     eventItem,
     eventContext: undefined,

@@ -102,7 +102,8 @@ describe("buildDataset", () => {
     const dataset = buildDataset(raw, config);
     const texts = textsFromEvents(raw.ids.length, dataset.train).map((text) => text.split("\n"));
     for (const query of dataset.test.texts) for (const text of texts) expect(text).not.toContain(query);
-    expect(dataset.eventItem).toHaveLength(queriesOf(raw).filter((query) => fnv1a32(query) % 2 !== 0).length);
+    expect(dataset.behaviour).toBe(queriesOf(raw).filter((query) => fnv1a32(query) % 2 !== 0).length);
+    expect(dataset.eventItem).toHaveLength(dataset.behaviour + dataset.ownSentences.relevant.values.length);
   });
 
   it("masks exactly the accidental hits of a batch", async () => {

@@ -15,7 +15,7 @@ const asked = (overrides: Partial<PoeemConfigInput> = {}) =>
 const sized = (items: number, events: number): Dataset =>
   ({
     ...{ ids: { length: items }, eventItem: { length: events }, past: undefined },
-    ...{ train: { texts: ["a"] }, contextNames: [] },
+    ...{ train: { texts: ["a"] }, ownSentences: { count: 0 }, contextNames: [] },
   }) as unknown as Dataset;
 
 const settings = (items: number, events: number, overrides: Partial<PoeemConfigInput> = {}) => {

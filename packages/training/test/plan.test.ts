@@ -100,7 +100,10 @@ describe("the plan of a training", () => {
 
   it("names a value that would do", () => {
     const refusal = (training: PoeemConfigInput["training"], index: PoeemConfigInput["index"]): string => {
-      const { config, dataset } = things(20, 40, { model, index: { numSubQuantizers: 2, ...index }, training });
+      const { config, dataset } = things(20, 40, {
+        ...{ model, index: { numSubQuantizers: 2, ...index } },
+        training: { ownSentences: false, ...training },
+      });
       try {
         planTraining(fitConfig(config, dataset), dataset);
       } catch (error) {
