@@ -96,4 +96,3 @@ export async function withShare(set: BenchSet, share: number, seed: number, fold
   const data = set.data ?? resolve(directory);
   return { config: target, data };
 }
-

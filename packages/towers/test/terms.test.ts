@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { indexTerms, nameForm, nameHash, TERM_RULES, words } from "../src/index.ts";
+import { askedOf } from "../src/text/text-query.ts";
 import { texts } from "./texts.ts";
 
 describe("terms", () => {
@@ -22,11 +23,20 @@ describe("terms", () => {
     ["wi-fi c++ C#", ["wi", "fi", "c++", "c#"]],
     ["生日蛋糕", ["生日蛋糕", "生日", "日蛋", "蛋糕", "生", "日", "蛋", "糕"]],
     ["茶 빵 か", ["茶", "빵", "か"]],
-    ["마스크를", ["마스크를", "마스", "스크", "크를"]],
+    ["마스크를", ["마스크를", "마스", "스크", "크를", "마", "스", "크", "를"]],
     ["แดงสวย ชา", ["แดงสวย", "แดง", "ดงส", "งสว", "สวย", "วย", "ชา"]],
     ["🎂 1️⃣", ["🎂", "1", "1⃣"]],
     ["", []],
   ])("of %j", (text, expected) => expect(indexTerms(text)).toEqual(expected));
+
+  it("of a question are characters of Han and Hangul beside pairs, as many as are looked up", () => {
+    const termsOf = (text: string) => askedOf(text).words.map(({ term }) => term);
+    expect(termsOf("生日蛋糕")).toEqual(["生日", "日蛋", "蛋糕", "生", "日", "蛋", "糕"]);
+    expect(termsOf("마스크")).toEqual(["마스", "스크", "마", "스", "크"]);
+    expect(termsOf("ケーキ")).toEqual(["ケー", "ーキ"]);
+    const long = String.fromCodePoint(...Array.from({ length: 100 }, (_, i) => 0x4e00 + i));
+    expect(termsOf(long)).toHaveLength(64);
+  });
 
   it("by rules 1 are for good what they were", () => {
     const file = new URL(`../fixtures/terms-v${TERM_RULES}.json`, import.meta.url);
