@@ -71,7 +71,7 @@ export async function withShare(set: BenchSet, share: number, seed: number, fold
   const isKept = (text: string): boolean => fnv1a32(`${seed}\t${normalForm(text)}`) % PARTS < share * PARTS;
   const rows = (of: typeof test): object[] =>
     of.texts.flatMap((query, q) => Array.from(listOf(of.relevant, q), (item) => ({ query, item: ids[item]! })));
-  const kept = Array.from(dataset.eventQuery, (query, event) => ({
+  const kept = Array.from(dataset.eventQuery.subarray(0, dataset.behaviour), (query, event) => ({
     query: train.texts[query]!,
     item: ids[dataset.eventItem[event]!]!,
   })).filter(({ query }) => isKept(query));
