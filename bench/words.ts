@@ -1,140 +1,95 @@
 /**
- * What words beside codes cost: a search by codes alone, and the same with five words of an item's text, each with what
- * is like it, interleaved in one run. Items have about eight made-up words of a Zipf distribution.
+ * Search by words beside codes: recall of words, codes, both and BM25F on held-out queries, with slips and unfinished
+ * words, and in a made-up shop what a person would try: codes that nobody searched for yet, titles, ids, colours.
  *
- *     npm run bench:words -- [--json] [--n 18000,100000,1000000] [--reps 1000] [--k 10]
+ *     npm run bench:words -- [--set shop|tldr|symbols] [--data DIR] [--share 1,.1,.01,0] [--queries 100000]
+ *         [--index DIR] [--seed 1] [--json]
  *
- * In milliseconds of CPU: the median and the 99th percentile, and how many times that of codes alone the median is.
+ * tldr needs the folder of its data (see bench/tldr). A share is that of the training queries that are kept; what is
+ * asked stays the same. An index that is given is not trained again.
  */
-import { readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { loadKernel, openArtifact } from "@poeem/pq-core";
-import { openWords, searchHybrid } from "@poeem/pq-core/words";
-import { writeArtifact } from "@poeem/pq-core/write";
-import { adcData, NUM_QUERIES, seeded } from "./adc-shapes.ts";
+import type { EvaluationRow } from "@poeem/training/evaluate/row";
+import { evaluateIndex } from "@poeem/training/evaluate-index";
+import { trainIndex } from "@poeem/training/train-index";
+import { type Check, checkShop, openFolder } from "./words/checks.ts";
+import { type BenchSet, shopSet, symbolsSet, tldrSet, withShare } from "./words/sets.ts";
 
 const { values: flags } = parseArgs({
   options: {
+    set: { type: "string", default: "shop" },
+    data: { type: "string" },
+    share: { type: "string", default: "1" },
+    queries: { type: "string", default: "100000" },
+    index: { type: "string" },
+    seed: { type: "string", default: "1" },
     json: { type: "boolean", default: false },
-    n: { type: "string", default: "18000,100000,1000000" },
-    reps: { type: "string", default: "1000" },
-    k: { type: "string", default: "10" },
   },
 });
-const file = readFileSync(new URL(import.meta.resolve("@poeem/pq-core/kernel-relaxed.wasm")));
-const kernel = loadKernel(new WebAssembly.Module(file));
-const [reps, k] = [Number(flags.reps), Number(flags.k)];
-const DIM = 64;
-const WORDS = 5;
-const ONSETS = "b br c ch d f g h k l m n p r s st t tr v w".split(" ");
-const VOWELS = "a e i o u ai ea ou".split(" ");
-const ENDS = ["", "", "n", "r", "s", "ing", "er", "ed"];
+const seed = Number(flags.seed);
 
-/** Words that look like words, so that some are alike. */
-function makeVocabulary(size: number, next: () => number): string[] {
-  const words = new Set<string>();
-  const one = (list: readonly string[]): string => list[Math.floor(next() * list.length)]!;
-  while (words.size < size) {
-    let word = "";
-    for (let syllables = 1 + Math.floor(next() * 3); syllables > 0; syllables--) word += one(ONSETS) + one(VOWELS);
-    words.add(word + one(ENDS));
+interface Measured {
+  readonly share: number;
+  readonly events: number;
+  readonly queries: number;
+  readonly rows: readonly EvaluationRow[];
+  readonly checks: readonly Check[];
+}
+
+async function setOf(name: string, folder: string): Promise<BenchSet & Partial<Awaited<ReturnType<typeof shopSet>>>> {
+  if (name === "shop") return shopSet(folder);
+  if (name === "tldr") return tldrSet(flags.data);
+  if (name === "symbols") return symbolsSet(flags.data);
+  throw new Error(`[bench:words] --set expected shop, tldr or symbols, got ${name}`);
+}
+
+async function measure(folder: string, share: number): Promise<Measured> {
+  const whole = await setOf(flags.set, join(folder, "set"));
+  const { config, data } = await withShare(whole, share, seed, join(folder, "share"));
+  const asked = { config, ...(data !== undefined && { data }), backend: "auto" } as const;
+  const index = flags.index ?? join(folder, "index");
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  let events = Number.NaN;
+  if (flags.index === undefined) {
+    const trained = await trainIndex({ ...asked, out: index, checkpointEvery: 3600, seed, say });
+    events = trained.data.trainingEvents;
   }
-  return [...words];
+  const { rows, queries } = await evaluateIndex({ ...asked, index, queries: Number(flags.queries) });
+  const checks = whole.shop ? await checkShop(await openFolder(index), whole.shop, seed) : [];
+  return { share, events, queries, rows, checks };
 }
 
-/** About eight terms for each item, most of them frequent ones; the last is rare, or of this item alone. */
-function makeWords(n: number, terms: readonly string[], next: () => number) {
-  const offsets = new Uint32Array(n + 1);
-  const numbers = new Uint32Array(n * 9);
-  const impacts = new Uint8Array(n * 9);
-  let end = 0;
-  for (let i = 0; i < n; i++) {
-    const own = new Set<number>();
-    for (let w = 0; w < 8; w++) own.add(Math.floor(terms.length ** next()) - 1);
-    own.add(Math.floor(next() * terms.length));
-    for (const number of own) {
-      numbers[end] = number;
-      impacts[end++] = 4 + Math.floor(next() * 8);
-    }
-    offsets[i + 1] = end;
+/** Those that answer the same questions at the index's own nprobe, and codes and both at all cells. */
+function print({ share, events, queries, rows, checks }: Measured): void {
+  console.log(`\nshare ${share}, ${events} training events, ${queries} held-out queries\n`);
+  console.log("| row | recall@10 | no titles | nDCG@10 | of clean |\n| --- | ---: | ---: | ---: | ---: |");
+  const widest = new Map<string, EvaluationRow>();
+  for (const row of rows) widest.set(row.name.startsWith("hybrid") ? row.name : `${row.kind} ${row.name}`, row);
+  const told = rows.filter((row) => [...widest.values()].includes(row) || row.name.includes("default"));
+  for (const row of told) {
+    const { name, nprobe, recallAt10, recallAt10Unnamed, ndcgAt10, cleanRecallAt10 } = row;
+    const of = cleanRecallAt10 ? `${((100 * recallAt10) / cleanRecallAt10).toFixed(1)} %` : "";
+    const label = nprobe === null ? name : `${name}, nprobe ${nprobe}`;
+    const unnamed = recallAt10Unnamed?.toFixed(4) ?? "";
+    console.log(`| ${label} | ${recallAt10.toFixed(4)} | ${unnamed} | ${ndcgAt10.toFixed(4)} | ${of} |`);
   }
-  return { terms, offsets, numbers: numbers.slice(0, end), impacts: impacts.slice(0, end) };
+  if (checks.length === 0) return;
+  console.log("\n| check | right | of |\n| --- | ---: | ---: |");
+  for (const { name, right, of } of checks) console.log(`| ${name} | ${right} | ${of} |`);
 }
 
-/** Of all threads: what a busy machine tells best. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-async function measure(n: number) {
-  const nlist = Math.max(64, 2 ** Math.round(Math.log2(Math.sqrt(n))));
-  const data = adcData({ n, dim: DIM, nbits: 4, M: 32, nlist });
-  const next = seeded(5);
-  const terms = makeVocabulary(Math.min(150_000, Math.round(n / 4)), next);
-  const itemWords = makeWords(n, terms, next);
-  const artifact = await writeArtifact({
-    ...data,
-    ids: Uint32Array.from({ length: n }, (_, i) => i),
-    words: { ...itemWords, nameOffsets: new Uint32Array(n + 1), names: new Uint32Array(0) },
-    wordFacts: { rules: 1, dense: 1, words: 1 },
-    defaultNprobe: 8,
-  });
-  const chunks = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
-  const source = { get: async (key: string) => chunks.get(key)! };
-  const index = await openArtifact(source, artifact.manifestBytes, { kernel });
-  const opening = performance.now();
-  const words = (await openWords(index))!;
-  const openMs = performance.now() - opening;
-  const building = performance.now();
-  words.near("first", 16, true);
-  const tableMs = performance.now() - building;
-  const times: Record<string, number[]> = { codes: [], near: [], hybrid: [], both: [] };
-  for (let rep = 0; rep < reps + 50; rep++) {
-    const vectors = [data.queries.subarray((rep % NUM_QUERIES) * DIM, (rep % NUM_QUERIES) * DIM + DIM)];
-    const item = Math.floor(next() * n);
-    const [from, to] = [itemWords.offsets[item]!, itemWords.offsets[item + 1]!];
-    const asked = Array.from(
-      { length: WORDS },
-      () => terms[itemWords.numbers[from + Math.floor(next() * (to - from))]!]!,
-    );
-    const start = cpuMs();
-    await index.search(vectors, { k });
-    const searched = cpuMs();
-    const query = {
-      words: asked.map((word) => ({ alternatives: words.near(word, 16, false) })),
-      required: [],
-      excluded: [],
-      named: new Uint32Array(0),
-    };
-    const near = cpuMs();
-    await searchHybrid(index, words, { vectors }, query, { k });
-    const end = cpuMs();
-    if (rep < 50) continue;
-    times["codes"]!.push(searched - start);
-    times["near"]!.push(near - searched);
-    times["hybrid"]!.push(end - near);
-    times["both"]!.push(end - searched);
+const folder = await mkdtemp(join(tmpdir(), "poeem-words-"));
+try {
+  const all: Measured[] = [];
+  for (const share of flags.share.split(",").map(Number)) {
+    const measured = await measure(join(folder, String(share)), share);
+    all.push(measured);
+    if (!flags.json) print(measured);
   }
-  const at = (name: string, share: number): number =>
-    times[name]!.sort((a, b) => a - b)[Math.floor(times[name]!.length * share)]!;
-  const rows = Object.keys(times).map((name) => ({
-    name,
-    median: at(name, 0.5),
-    p99: at(name, 0.99),
-    ratio: at(name, 0.5) / at("codes", 0.5),
-  }));
-  return { n, terms: terms.length, postings: itemWords.numbers.length, openMs, tableMs, rows };
+  if (flags.json) console.log(JSON.stringify({ set: flags.set, seed, measured: all }));
+} finally {
+  await rm(folder, { recursive: true });
 }
-
-const results = [];
-for (const n of flags.n.split(",").map(Number)) {
-  const result = await measure(n);
-  results.push(result);
-  if (flags.json) continue;
-  console.log(`${n} items, ${result.terms} terms, ${result.postings} postings`);
-  console.log(`  open ${result.openMs.toFixed(1)} ms, first search for like terms ${result.tableMs.toFixed(1)} ms`);
-  for (const { name, median, p99, ratio } of result.rows)
-    console.log(`  ${name.padEnd(8)} ${median.toFixed(3)} ms, p99 ${p99.toFixed(3)} ms, ${ratio.toFixed(2)} times`);
-}
-if (flags.json) console.log(JSON.stringify(results));

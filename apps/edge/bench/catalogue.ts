@@ -4,6 +4,7 @@
  */
 import type { Artifact } from "@poeem/pq-core";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
+import { makeTexts, wordFacts } from "./texts.ts";
 
 export const dim = 64;
 const numSubQuantizers = 32;
@@ -14,9 +15,15 @@ export interface Catalogue {
   readonly nlist: number;
   /** A query vector somewhat nearer to one centre than to the others; deterministic. */
   query(i: number): Float32Array;
+  /** A query text, where items have texts; deterministic. */
+  readonly text: ((i: number) => string) | undefined;
 }
 
-export async function makeCatalogue(numItems: number): Promise<Catalogue> {
+/** @param options.texts items have texts, and a query tower that knows them; with `words` false only the latter */
+export async function makeCatalogue(
+  numItems: number,
+  options: { readonly texts?: boolean; readonly words?: boolean } = {},
+): Promise<Catalogue> {
   const nlist = numItems > 2_000_000 ? 4096 : 1024;
   const random = generator(numItems);
   const gauss = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
@@ -41,15 +48,19 @@ export async function makeCatalogue(numItems: number): Promise<Catalogue> {
     // Eight codes of four bits per number: a random number for each takes half a minute.
     for (let bits = random() * 2 ** 32, n = 0; n < 8; n++, bits = Math.floor(bits / 16)) codes[i++] = bits & 15;
   }
+  const texts = options.texts ? makeTexts(numItems, dim, random) : undefined;
   const artifact = await writeArtifact({
     codebook,
     assignments,
     codes,
+    ...(texts && { queryTower: texts.queryTower }),
+    ...(texts && options.words !== false && { words: texts.words, wordFacts }),
     ids: Uint32Array.from({ length: numItems }, (_, i) => i),
   });
   return {
     artifact,
     nlist,
+    text: texts?.query,
     query(i) {
       const seeded = generator(i + 1);
       const centre = Math.floor(seeded() * nlist) * dim;

@@ -59,3 +59,21 @@ export function rssOfChildren(name: string): number {
   }
   return kilobytes * 1024;
 }
+
+/** Milliseconds of CPU that the children of this process that run `name` have taken so far; Linux only, elsewhere 0. */
+export function cpuOfChildren(name: string): number {
+  let ticks = 0;
+  for (const pid of existsSync("/proc") ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : []) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      // the name stands in brackets and may have blanks
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (Number(fields[1]) === process.pid && stat.includes(`(${name})`))
+        ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  // a hundred a second on every Linux that Node runs on
+  return ticks * 10;
+}

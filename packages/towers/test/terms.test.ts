@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { indexTerms, nameForm, nameHash, TERM_RULES, words } from "../src/index.ts";
+import { askedOf } from "../src/text/text-query.ts";
 import { texts } from "./texts.ts";
 
 describe("terms", () => {
@@ -15,17 +16,27 @@ describe("terms", () => {
       ["the", "ab", "1234", "ab1234", "x", "1234", "a", "500", "blue", "ab1234x", "a500"],
     ],
     ["KX‑4821–B", ["kx", "4821", "b", "kx4821b"]],
+    ["WX/88.12", ["wx", "88", "12", "wx8812"]],
     ["3.5mm 1/2 19.99", ["3", "5mm", "mm", "1", "2", "19", "99"]],
     ["型号AB-1234黑", ["型号", "型", "号", "ab", "1234", "ab1234", "黑"]],
     ["2024-01-15 1-2", ["2024", "01", "15", "20240115", "1", "2"]],
     ["wi-fi c++ C#", ["wi", "fi", "c++", "c#"]],
     ["生日蛋糕", ["生日蛋糕", "生日", "日蛋", "蛋糕", "生", "日", "蛋", "糕"]],
     ["茶 빵 か", ["茶", "빵", "か"]],
-    ["마스크를", ["마스크를", "마스", "스크", "크를"]],
+    ["마스크를", ["마스크를", "마스", "스크", "크를", "마", "스", "크", "를"]],
     ["แดงสวย ชา", ["แดงสวย", "แดง", "ดงส", "งสว", "สวย", "วย", "ชา"]],
     ["🎂 1️⃣", ["🎂", "1", "1⃣"]],
     ["", []],
   ])("of %j", (text, expected) => expect(indexTerms(text)).toEqual(expected));
+
+  it("of a question are characters of Han and Hangul beside pairs, as many as are looked up", () => {
+    const termsOf = (text: string) => askedOf(text).words.map(({ term }) => term);
+    expect(termsOf("生日蛋糕")).toEqual(["生日", "日蛋", "蛋糕", "生", "日", "蛋", "糕"]);
+    expect(termsOf("마스크")).toEqual(["마스", "스크", "마", "스", "크"]);
+    expect(termsOf("ケーキ")).toEqual(["ケー", "ーキ"]);
+    const run = (from: number): string => String.fromCodePoint(...Array.from({ length: 30 }, (_, i) => from + i));
+    expect(termsOf(`${run(0x4e00)} ${run(0x5e00)}`)).toHaveLength(64);
+  });
 
   it("by rules 1 are for good what they were", () => {
     const file = new URL(`../fixtures/terms-v${TERM_RULES}.json`, import.meta.url);

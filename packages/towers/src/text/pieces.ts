@@ -22,9 +22,9 @@ export const MAX_TERM = 32;
 
 const BLANKS = /\s+/;
 const PLAIN = new RegExp(`^[a-z]{1,${MAX_TERM}}$`);
-/** Signs inside a code. Between digits a dash alone: 3.5 is not 35, and 1/2 not 12. */
+/** Signs inside a code. Between digits a dash alone: 3.5 is not 35, and 1/2 not 12; but of WX/88.12 all. */
 const DASH = "[-_\\u2010-\\u2015\\u2212]";
-const SIGN = `(?:${DASH}|(?<![0-9])[./:+]|[./:+](?![0-9]))`;
+const SIGN = `(?:${DASH}|(?<![0-9])[./:+]|[./:+](?![0-9])|(?<=\\p{L}\\S{0,${MAX_TERM}})[./:+])`;
 const INSIDE = new RegExp(`(?<=[\\p{L}\\p{N}\\p{M}])${SIGN}(?=[\\p{L}\\p{N}])`, "u");
 const BEGINS = /^[\p{L}\p{N}]/u;
 const ENDS = /[\p{L}\p{N}\p{M}]$/u;

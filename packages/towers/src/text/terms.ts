@@ -14,7 +14,8 @@ const STARTS_WITH_DIGIT = /^[0-9]/;
 const ENDS_WITH_DIGIT = /[0-9]$/;
 const THREE_LETTERS = /^\p{L}{1,3}$/u;
 const TWO_LETTERS = /^\p{L}{1,2}$/u;
-const HAN = /\p{Script=Han}/u;
+/** Characters that say by themselves what a word says elsewhere; one of Kana does not. */
+const TELLING = /[\p{Script=Han}\p{Script=Hangul}]/u;
 
 /**
  * Terms of a text of an item, or of a query that led to it: duplicates kept, all in plain spelling.
@@ -22,8 +23,9 @@ const HAN = /\p{Script=Han}/u;
  * - Each word. Of one with letters and digits also its parts of two characters or more: "ab1234x" is ab and 1234 too.
  * - Pieces that hang together without blanks and have a digit, joined: "AB-1234-X" is ab, 1234, x and ab1234x.
  * - A number of three digits or more with the few letters beside it: "AB 1234 X" is ab1234x too.
- * - Of a run of Han, Kana or Hangul its pairs of characters and each of its Han characters; of one of Thai, Lao, Khmer
- *   or Burmese, three characters at a time, and the last two. Nobody types the whole run; a short one is a term too.
+ * - Of a run of Han, Kana or Hangul its pairs of characters and each of its Han and Hangul characters; of one of Thai,
+ *   Lao, Khmer or Burmese, three characters at a time, and the last two. Nobody types the whole run; a short one is a
+ *   term too.
  */
 export function indexTerms(text: string): string[] {
   const terms: string[] = [];
@@ -78,16 +80,22 @@ function pushTerms(terms: string[], piece: Piece): void {
   const isShort = Array.from(text).length <= MAX_RUN;
   if (isShort && grams[0] !== text) terms.push(text);
   terms.push(...grams);
-  if (company === COMPANY.syllabic) for (const point of text) if (HAN.test(point) && point !== text) terms.push(point);
   if (company === COMPANY.unspaced && text.length > 2) terms.push(text.slice(-2));
 }
 
-/** What a run without blanks is looked up by: pairs of syllables, or three letters at a time; a shorter one itself. */
+/**
+ * What a run without blanks is looked up by: pairs of syllables, and each of Han and Hangul by itself; or three letters
+ * at a time. A shorter one by itself.
+ */
 export function gramsOf({ text, company }: Piece): string[] {
   const points = Array.from(text);
   const size = company === COMPANY.syllabic ? 2 : 3;
-  if (points.length <= size) return [text];
-  return Array.from({ length: points.length - size + 1 }, (_, i) => points.slice(i, i + size).join(""));
+  const grams =
+    points.length <= size
+      ? [text]
+      : Array.from({ length: points.length - size + 1 }, (_, i) => points.slice(i, i + size).join(""));
+  if (company !== COMPANY.syllabic || points.length === 1) return grams;
+  return [...grams, ...points.filter((point) => TELLING.test(point))];
 }
 
 /**

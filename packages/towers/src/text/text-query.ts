@@ -97,7 +97,8 @@ export function askedOf(text: string): Asked {
   const pieces: (Piece & { readonly at: readonly number[] })[] = [];
   for (const piece of readPieces(text)) {
     const { company, parts } = piece;
-    const terms = company === COMPANY.spaced ? parts : gramsOf(piece);
+    // of a long run as much as may be asked
+    const terms = company === COMPANY.spaced ? parts : gramsOf(piece).slice(0, MAX_WORDS - words.size);
     if (words.size + terms.length > MAX_WORDS) break;
     const isSpelled = company === COMPANY.spaced && /^[\p{L}\p{N}]/u.test(piece.text);
     pieces.push({ ...piece, at: terms.map((term) => placeOf(term, isSpelled)) });
