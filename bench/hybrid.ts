@@ -4,7 +4,7 @@
  *
  *     npm run bench:hybrid -- [--json] [--n 18000,100000,1000000] [--reps 1000] [--k 10]
  *
- * In milliseconds of CPU: the median and the 99th percentile, and how many times as long as by codes alone the median is.
+ * In milliseconds of CPU: the median, the 99th percentile, and the median as a multiple of that of codes alone.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
