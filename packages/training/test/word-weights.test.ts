@@ -3,7 +3,8 @@ import { expect, it } from "vitest";
 import { toCsr } from "../src/data/csr.ts";
 import type { Candidates } from "../src/words/candidates.ts";
 import { rankCandidates } from "../src/words/candidates.ts";
-import { chooseWeights, describeWeights, lambdaOf, type TriedQueries, usualScore } from "../src/words/weights.ts";
+import { usualScore } from "../src/words/near.ts";
+import { chooseWeights, describeWeights, lambdaOf, type TriedQueries } from "../src/words/weights.ts";
 
 const ITEMS = 50;
 const rank = Uint32Array.from({ length: ITEMS }, (_, i) => i);
@@ -65,17 +66,10 @@ it("ranks as a search does: a name first, then by score, then by id", () => {
   expect(rankCandidates(candidates, { dense: 0, words: 1 }, rank)).toEqual([7, 1, 4, 2]);
 });
 
-it("takes for usual the median score of right items, one that is not found below all", () => {
-  const one = (dense: number, found = true): Candidates => ({
-    ordinals: [found ? 0 : 1],
-    dense: [dense],
-    shares: [0],
-    named: [false],
-  });
-  const of = (...candidates: Candidates[]): number | undefined =>
-    usualScore({ candidates, relevant: toCsr(candidates.map(() => [0])), rank });
-  expect(of(one(0.1), one(0.5), one(0.3))).toBe(0.3);
-  expect(of(one(0.1), one(0.5), one(0.9, false))).toBe(0.1);
-  expect(of(one(0.9, false))).toBeUndefined();
+it("takes for usual the median best score of the queries that have a vector", () => {
+  const of = (...dense: number[][]): number | undefined => usualScore(dense.map((scores) => ({ dense: scores })));
+  expect(of([0.1, 0.9, 0.2], [0.5, 0.3], [0.4])).toBe(0.5);
+  expect(of([0.1, 0.9, 0.2], [0, 0, 0], [])).toBe(0.9);
+  expect(of([0, 0])).toBeUndefined();
   expect(of()).toBeUndefined();
 });

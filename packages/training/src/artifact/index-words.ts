@@ -12,9 +12,9 @@ import type { Dataset, QuerySet } from "../data/types.ts";
 import { questionOf } from "../rank/query-encoder.ts";
 import { candidatesOf } from "../words/candidates.ts";
 import { type WordStatistics, wordColumns, wordsOfCatalogue } from "../words/item-words.ts";
-import { nonsenseScore } from "../words/near.ts";
+import { nonsenseScore, usualScore } from "../words/near.ts";
 import { itemQueries, type KeptQueries } from "../words/queries.ts";
-import { chooseWeights, describeWeights, type TriedQueries, usualScore, type WeightsChoice } from "../words/weights.ts";
+import { chooseWeights, describeWeights, type TriedQueries, type WeightsChoice } from "../words/weights.ts";
 
 /** Queries that the weights are chosen by, or the usual score is taken from. */
 const MOST_QUERIES = 1000;
@@ -72,8 +72,8 @@ export async function weighWords(
   let near: WordFacts["near"];
   if (searched.tower?.reads.text) {
     const floor = await nonsenseScore(searched, words.terms, new Random(config.training.seed));
-    const usual =
-      choice.tried.length > 0 ? usualScore(unseen) : usualScore(await trainingTried(searched, dataset, startProgress));
+    const asked = choice.tried.length > 0 ? unseen : await trainingTried(searched, dataset, startProgress);
+    const usual = usualScore(asked.candidates);
     if (floor !== undefined && usual !== undefined && floor < usual) near = [floor, usual];
     else say(`the confidence of results counts words alone: ${withoutNear(floor, usual)}`);
   }
@@ -84,10 +84,9 @@ export async function weighWords(
 
 function withoutNear(floor: number | undefined, usual: number | undefined): string {
   if (floor === undefined) return "no nonsense can be made of the terms, to compare scores by codes with";
-  if (usual === undefined) return "no query finds its item";
+  if (usual === undefined) return "no query has a word that is known";
   return (
-    `nonsense scores ${floor.toFixed(3)} by codes, an item that was asked for ${usual.toFixed(3)}; ` +
-    "more events would tell them apart"
+    `nonsense scores ${floor.toFixed(3)} by codes, a query ${usual.toFixed(3)}; ` + "more events would tell them apart"
   );
 }
 

@@ -1,5 +1,5 @@
 import { counted, formatCount } from "@poeem/offline/progress";
-import { type Csr, listOf } from "../data/csr.ts";
+import type { Csr } from "../data/csr.ts";
 import { rankingMetrics } from "../rank/metrics.ts";
 import { type Candidates, rankCandidates } from "./candidates.ts";
 
@@ -79,18 +79,4 @@ export function describeWeights(choice: WeightsChoice): string[] {
     [Infinity, "words add nothing to codes here: people ask in other words than the items have"],
   ]).get(lambda);
   return [said, ...(meaning === undefined ? [] : [meaning])];
-}
-
-/** Scores by codes of the right items: the median over queries, of each that of its first item among the candidates. */
-export function usualScore({ candidates, relevant }: TriedQueries): number | undefined {
-  const scores = candidates.map(({ ordinals, dense }, query) => {
-    const right = listOf(relevant, query);
-    const of = ordinals.flatMap((ordinal, i) => (right.includes(ordinal) ? [dense[i]!] : []));
-    return of.reduce((a, b) => Math.max(a, b), -Infinity);
-  });
-  const found = scores.filter((score) => score > -Infinity).sort((a, b) => a - b);
-  if (found.length === 0) return undefined;
-  // those that were not found score below all others
-  const place = Math.floor(scores.length / 2) - (scores.length - found.length);
-  return found[place] ?? found[Math.floor(found.length / 2)]!;
 }
