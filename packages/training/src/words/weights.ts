@@ -52,10 +52,15 @@ export function chooseWeights({ candidates, relevant, rank }: TriedQueries): Wei
     const { recallAt10, ndcgAt10 } = rankingMetrics(ranked, relevant);
     return { ...weights, recallAt10, ndcgAt10 };
   });
-  const quality = (one: WeightsTried): number => one.recallAt10 + one.ndcgAt10;
   const { dense, words } = tried.reduce((best, one) => (quality(one) > quality(best) ? one : best));
   return { dense, words, queries, tried: tried.sort((a, b) => lambdaOf(a) - lambdaOf(b)) };
 }
+
+const quality = (one: WeightsTried): number => one.recallAt10 + one.ndcgAt10;
+
+/** recall@10 + nDCG@10 of the weights that were chosen; −∞ where nothing was tried. */
+export const foundBy = (choice: WeightsChoice): number =>
+  Math.max(...choice.tried.filter((one) => lambdaOf(one) === lambdaOf(choice)).map(quality));
 
 /** The choice as lines for a person. */
 export function describeWeights(choice: WeightsChoice): string[] {
