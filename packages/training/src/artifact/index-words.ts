@@ -8,13 +8,21 @@ import { normalForm, openQueryTower, type Searched, TERM_RULES } from "@poeem/to
 import type { PoeemConfig } from "../config.ts";
 import { listOf, toCsr } from "../data/csr.ts";
 import { spreadEvenly } from "../data/gather.ts";
+import { FEW_EVENTS } from "../data/own-sentences.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";
 import { questionOf } from "../rank/query-encoder.ts";
 import { candidatesOf } from "../words/candidates.ts";
 import { type WordStatistics, wordColumns, wordsOfCatalogue } from "../words/item-words.ts";
 import { nonsenseScore, usualScore } from "../words/near.ts";
 import { itemQueries, type KeptQueries } from "../words/queries.ts";
-import { chooseWeights, describeWeights, foundBy, type TriedQueries, type WeightsChoice } from "../words/weights.ts";
+import {
+  chooseWeights,
+  describeWeights,
+  foundBy,
+  type TriedQueries,
+  usualLambda,
+  type WeightsChoice,
+} from "../words/weights.ts";
 
 /** Queries that the weights are chosen by, or the usual score is taken from. */
 const MOST_QUERIES = 1000;
@@ -91,11 +99,12 @@ export async function writeWithWords(
   const words = indexWords(dataset, config, say);
   if (words === undefined) return { artifact: await write(words) };
   const unseen = unseenQueries(dataset);
+  const usual = usualLambda(dataset.behaviour < FEW_EVENTS * dataset.ids.length);
   const tryWords = async (some: IndexWords): Promise<Tried> => {
     const artifact = await write(some);
     const searched = await openFromMemory(artifact);
     const asked = await tryQueries(searched, dataset, dataset.validation, unseen, startProgress);
-    return { artifact, words: some, searched, asked, choice: chooseWeights(asked) };
+    return { artifact, words: some, searched, asked, choice: chooseWeights(asked, usual) };
   };
   let best = await tryWords(words);
   if (words.statistics.queries && best.choice.tried.length > 0) {
