@@ -34,7 +34,7 @@ export interface Answer extends HybridResult {
   readonly mode: Mode;
   /**
    * 0 to 1, for each result: 1 for an item whose name was asked for, else 1 − (1 − coverage) · (1 − nearness).
-   * Nearness is 0 at the score by codes that nonsense gets, 1 at the usual score of an item that was asked for
+   * Nearness is 0 at the score by codes that nonsense gets, 1 at the usual best score of a query that people ask
    * (`WordFacts.near`), and linear between them; 0 where the index does not say. NaN where nothing says what scores
    * mean: for an index without words, and a question without text.
    */
