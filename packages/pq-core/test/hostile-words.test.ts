@@ -25,8 +25,10 @@ async function readWords(chunks: Chunks, manifestBytes: Uint8Array, verify = tru
   const index = await readAll(chunks, manifestBytes, verify);
   const part = await openWordPart(partsOf(index).base);
   if (part === undefined) throw new Error("no words");
-  const { counts, names } = part.vocabulary;
-  const terms = Array.from(counts, (_, term) => part.termAt(term));
+  const { names } = part.vocabulary;
+  const terms = Array.from({ length: part.numTerms }, (_, term) => part.termAt(term));
+  expect([...part.vocabulary.all()]).toEqual(terms);
+  part.vocabulary.allNamed();
   for (const [i, term] of terms.entries()) {
     if (i > 0 && compareIds(terms[i - 1]!, term) >= 0) throw new Error(`${terms[i - 1]} before ${term}`);
     if (part.find(term) !== i) throw new Error(`${term} is not found`);
@@ -35,7 +37,7 @@ async function readWords(chunks: Chunks, manifestBytes: Uint8Array, verify = tru
   for (const [term, list] of (await part.postings([...terms.keys()])).entries()) {
     const { ordinals, impacts } = list.all();
     expectAscending(ordinals, part);
-    if (ordinals.length !== counts[term]) throw new Error(`${ordinals.length} of ${counts[term]}`);
+    if (ordinals.length !== part.vocabulary.countOf(term)) throw new Error(`${ordinals.length} of them`);
     if (impacts.some((impact) => impact < 1 || impact > 15)) throw new Error(`impacts ${impacts}`);
     if (list.at(ordinals).some((impact, i) => impact !== impacts[i])) throw new Error("impacts differ");
   }

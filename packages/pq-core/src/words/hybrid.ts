@@ -1,6 +1,6 @@
 import { check, INPUT } from "../errors.ts";
-import type { Filter } from "../search/filter.ts";
 import type { Ranking } from "../kernel/kernel.ts";
+import type { Filter } from "../search/filter.ts";
 import type { Merge } from "../search/merge.ts";
 import { resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "../search/options.ts";
 import type { Index } from "../search/pq-index.ts";
@@ -126,7 +126,10 @@ export async function searchHybrid(
   const pairs = Array.from(candidates.ordinals, (ordinal, i) => [ordinal, total(ordinal, i)] as const);
   // Apart: no score of another item, however large the norms, puts it before one that is named.
   const first = await rank(k, isNamed.size === 0 ? [] : pairs.filter(([ordinal]) => isNamed.has(ordinal)));
-  const then = await rank(k - first.ordinals.length, pairs.filter(([ordinal]) => !isNamed.has(ordinal)));
+  const then = await rank(
+    k - first.ordinals.length,
+    pairs.filter(([ordinal]) => !isNamed.has(ordinal)),
+  );
   const ranking = {
     ordinals: Uint32Array.of(...first.ordinals, ...then.ordinals),
     scores: Float32Array.of(...first.scores, ...then.scores),
