@@ -1,3 +1,4 @@
+import { FormatError } from "../errors.ts";
 import { gramsOf } from "../format/grams.ts";
 import { compareIds } from "../format/ids.ts";
 import { MAX_TERM_BYTES } from "../format/item-words.ts";
@@ -57,7 +58,9 @@ export class Matcher {
       if (2 * atMost < MIN_DICE * both && !canEdit) return;
       const term = part.termAt(t);
       const isEdit = canEdit && isOneEdit(word, term);
-      const dice = (2 * countShared(grams, term)) / both;
+      const own = gramsOf(term);
+      if (own.size !== size) throw new FormatError("words", `"terms[${t}]" expected ${own.size} 3-grams, got ${size}`);
+      const dice = (2 * countShared(grams, own)) / both;
       if (dice < MIN_DICE && !isEdit) return;
       const likeness = term === word ? 1 : likenessOf(dice, isEdit);
       found.set(t, { term, likeness, isEdit, count: vocabulary.countOf(t) });
@@ -94,9 +97,9 @@ function likenessOf(dice: number, isEdit: boolean): number {
   return isEdit ? Math.max(likeness, EDIT_LIKENESS) : likeness;
 }
 
-function countShared(grams: ReadonlySet<number>, term: string): number {
+function countShared(grams: ReadonlySet<number>, own: ReadonlySet<number>): number {
   let count = 0;
-  for (const gram of gramsOf(term)) if (grams.has(gram)) count++;
+  for (const gram of own) if (grams.has(gram)) count++;
   return count;
 }
 
