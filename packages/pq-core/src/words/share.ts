@@ -8,9 +8,11 @@ import type { Postings } from "./words.ts";
  */
 const WHOLE = 2 ** 23;
 const MAX_IMPACT = 15;
-/** From more items than this on, a term that many have is read only for candidates that others gave. */
+/** Of more items than this, a term that many have is read only for candidates that others gave: one of more than a tenth
+ * of so many items, and of more than this share of all. */
 const MANY_ITEMS = 100_000;
 const FREQUENT = 0.1;
+const FREQUENT_OF_MORE = 0.03;
 /** Of all items: shorter lists are tried alone first. */
 const SHORT = 1 / 64;
 /** Candidates that tie with the last one are kept up to so many in all. */
@@ -62,7 +64,7 @@ export class AskedWords {
 
   constructor(numItems: number, { words: asked }: WordQuery, postingsOf: (term: string) => Postings | undefined) {
     this.#numItems = numItems;
-    this.#mostRead = numItems > MANY_ITEMS ? FREQUENT * numItems : Infinity;
+    this.#mostRead = numItems > MANY_ITEMS ? Math.max(FREQUENT * MANY_ITEMS, FREQUENT_OF_MORE * numItems) : Infinity;
     const weighed = asked.map(({ alternatives }) => {
       const known = alternatives.flatMap(({ term, likeness }) => {
         const postings = postingsOf(term);
@@ -141,25 +143,25 @@ export class AskedWords {
   #readFor(most: number, room: Sums, passes?: (ordinal: number) => boolean): Read {
     const short = Math.max(MIN_SKIPPED, this.#numItems * SHORT);
     if (short < this.#mostRead) {
-      const plan = this.#plan(short);
+      const plan = this.#plan(short, false);
       const read = this.#read(plan, room, most, passes);
       if (read.pool !== undefined || plan.every(({ rest }) => rest.length === 0)) return { plan, ...read };
       room.clear();
     }
-    const plan = this.#plan(this.#mostRead);
+    const plan = this.#plan(this.#mostRead, true);
     return { plan, ...this.#read(plan, room, most, passes) };
   }
 
   /**
-   * The words, those with the fewest items first. Where every word is frequent, the rarest term of them is read whole:
-   * something must give candidates.
+   * The words, those with the fewest items first.
    *
    * @param mostRead postings of a list that is read whole
+   * @param isRescued where every word is frequent, the rarest term of them is read whole: something must give candidates
    */
-  #plan(mostRead: number): Reading[] {
+  #plan(mostRead: number, isRescued: boolean): Reading[] {
     const isFrequent = ({ postings }: Choice): boolean => postings.count > mostRead;
     let read: Postings | undefined;
-    if (this.#words.every((word) => word.some(isFrequent))) {
+    if (isRescued && this.#words.every((word) => word.some(isFrequent))) {
       for (const { postings } of this.#words.flat().filter(isFrequent))
         if (read === undefined || postings.count < read.count) read = postings;
     }
