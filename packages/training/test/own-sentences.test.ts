@@ -95,8 +95,11 @@ describe("the items' own sentences", () => {
       about: i < 20 ? `Free shipping from our own shop. And ${draw(6)} ${i}.` : `${draw(4)}.`,
     }));
     const { config, raw } = await load({ items }, withOwn(undefined));
-    const { ownSentences } = buildDataset(raw, config);
-    const sentences = items.map(({ title, about }) => [title, ...sentencesOf(about)]);
+    const { ownSentences, ids } = buildDataset(raw, config);
+    const sentences = Array.from(ids, (id) => items.find((item) => item.id === id)!).map(({ title, about }) => [
+      title,
+      ...sentencesOf(about),
+    ]);
     const words = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
     const isPart = (part: readonly string[], whole: readonly string[]): boolean => {
       let at = 0;
