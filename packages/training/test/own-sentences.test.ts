@@ -120,6 +120,13 @@ describe("the items' own sentences", () => {
     }
     expect(parts).toBeGreaterThan(30);
     expect(buildDataset(raw, config).ownSentences).toEqual(ownSentences);
+    // with an event for each item people have said themselves what they type
+    const events = items.map(({ id }, i) => ({ query: `asked ${i}`, item: id }));
+    const split = { testModulus: 0, validation: 0 };
+    const told = await load({ items, events }, withOwn(true, { split }));
+    const whole = buildDataset(told.raw, told.config).ownSentences;
+    expect(whole.texts.filter((text) => !sentences.flat().includes(text))).toEqual([]);
+    expect(whole.count).toBe(ownSentences.count - parts);
   });
 
   it.each([1, 2, 3, 4, 5])("hold no query that is held out, in no spelling (%i)", async (seed) => {

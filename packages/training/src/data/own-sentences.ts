@@ -14,6 +14,8 @@ export const FEW_EVENTS = 4;
 const MOST_OF_ITEM = 16;
 /** Of a sentence, where an item has few: nobody types the whole of it. */
 const PARTS = 3;
+/** With so many training events for an item, people have said themselves what they type. */
+const EVENTS_INSTEAD = 1;
 /** Words of a part: as many as people search by. */
 const PART_WORDS = { least: 2, most: 5 };
 /** Characters of an item that are cut into sentences: the first pages of a book say what it is. */
@@ -38,13 +40,19 @@ export function wantsOwnSentences({ events, training }: PoeemConfig, numEvents: 
 }
 
 /**
- * The title of each item and the sentences of its text columns, as queries that led to it. Where these are few, so do
- * some words of each, drawn at random by the training's seed.
+ * The title of each item and the sentences of its text columns, as queries that led to it. Where these are few, and
+ * fewer than one event for each item, so do some words of each, drawn at random by the training's seed.
  *
+ * @param numEvents training events beside them
  * @param isTaken whether a text, in normal form, is no own sentence: it is held out
  * @throws UserError where they are asked for and items have neither a title nor `items.text`
  */
-export function ownSentences(items: ItemTable, config: PoeemConfig, isTaken: (form: string) => boolean): QuerySet {
+export function ownSentences(
+  items: ItemTable,
+  config: PoeemConfig,
+  numEvents: number,
+  isTaken: (form: string) => boolean,
+): QuerySet {
   const title = items.fields.get("title")?.column;
   const { text } = config.items;
   if (title === undefined && text.length === 0) {
@@ -70,7 +78,8 @@ export function ownSentences(items: ItemTable, config: PoeemConfig, isTaken: (fo
     }
     // the title, or what stands for it
     if (own.length > 0) titles.add(own[0]!);
-    room[item] = Math.min(PARTS, Math.floor(most / Math.max(1, own.length)) - 1);
+    if (numEvents < EVENTS_INSTEAD * items.count)
+      room[item] = Math.min(PARTS, Math.floor(most / Math.max(1, own.length)) - 1);
     for (const i of own.length > most ? spreadEvenly(own.length, most) : own.keys()) {
       const list = itemsOf.get(own[i]!);
       if (list) list.push(item);
@@ -81,28 +90,30 @@ export function ownSentences(items: ItemTable, config: PoeemConfig, isTaken: (fo
   const kept = [...itemsOf].filter(([sentence, list]) => list.length <= commonest || titles.has(sentence));
   const random = new Random(config.training.seed);
   const isNew = (text: string): boolean => !itemsOf.has(text) && !isTaken(normalForm(text));
-  const parts = partsOf(kept, (list) => Math.max(...list.map((item) => room[item]!)), random);
-  const all = [...kept, ...[...parts].filter(([text, list]) => list.length <= commonest && isNew(text))];
+  const parts = partsOf(kept, (item) => room[item]!, random);
+  for (const [text, list] of parts) if (list.size <= commonest && isNew(text)) kept.push([text, [...list]]);
   return {
-    count: all.length,
-    texts: all.map(([text]) => text),
+    count: kept.length,
+    texts: kept.map(([text]) => text),
     users: [],
-    histories: emptyLists(all.length),
-    contexts: emptyLists(all.length),
-    relevant: toCsr(all.map(([, list]) => list)),
+    histories: emptyLists(kept.length),
+    contexts: emptyLists(kept.length),
+    relevant: toCsr(kept.map(([, list]) => list)),
   };
 }
 
 type Lists = Iterable<readonly [text: string, items: readonly number[]]>;
 
-/** Parts of sentences, as many of each as its items have room for, with the items that they lead to. */
-function partsOf(sentences: Lists, room: (items: readonly number[]) => number, random: Random): Map<string, number[]> {
-  const parts = new Map<string, number[]>();
+/** Parts of sentences, as many of each as its first item has room for, with the items that they lead to. */
+function partsOf(sentences: Lists, room: (item: number) => number, random: Random): Map<string, Set<number>> {
+  const parts = new Map<string, Set<number>>();
   for (const [sentence, list] of sentences)
-    for (let i = room(list); i > 0; i--) {
+    for (let i = room(list[0]!); i > 0; i--) {
       const part = partOf(sentence, random);
       if (part === undefined) break;
-      parts.set(part, [...new Set([...(parts.get(part) ?? []), ...list])]);
+      const items = parts.get(part) ?? new Set();
+      for (const item of list) items.add(item);
+      parts.set(part, items);
     }
   return parts;
 }
