@@ -228,12 +228,12 @@ async function observeWords(index: Index): Promise<object> {
   const found = await Promise.all(
     parts.map(async (part) => {
       if (part === undefined) return undefined;
-      const lists = await part.postings(Array.from(part.vocabulary.counts, (_, term) => term));
+      const lists = await part.postings(Array.from({ length: part.numTerms }, (_, term) => term));
       const postings = lists.map((list, term) => {
         const { ordinals, impacts } = list.all();
         return [part.termAt(term), ordinals.join(" "), impacts.join(" ")];
       });
-      return { postings, names: part.vocabulary.names.join(" "), named: part.vocabulary.named.join(" ") };
+      return { postings, names: part.vocabulary.names.join(" "), named: part.vocabulary.allNamed().join(" ") };
     }),
   );
   return { facts: index.manifest.words, parts: found.filter((part) => part !== undefined) };

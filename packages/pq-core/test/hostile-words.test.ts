@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { partsOf } from "../src/catalogue/rows.ts";
 import { compareIds } from "../src/format/ids.ts";
 import { type Artifact, FormatError } from "../src/index.ts";
+import { openWords } from "../src/words/index.ts";
 import { openWordPart, type WordPart } from "../src/words/part.ts";
 import { createCodebook, writeArtifact, writeDelta } from "../src/write.ts";
 import { chunkMap, readAll, replaceChunk, reseal, smallArtifact } from "./hostile.ts";
@@ -25,17 +26,22 @@ async function readWords(chunks: Chunks, manifestBytes: Uint8Array, verify = tru
   const index = await readAll(chunks, manifestBytes, verify);
   const part = await openWordPart(partsOf(index).base);
   if (part === undefined) throw new Error("no words");
-  const { counts, names } = part.vocabulary;
-  const terms = Array.from(counts, (_, term) => part.termAt(term));
+  const { names } = part.vocabulary;
+  const terms = Array.from({ length: part.numTerms }, (_, term) => part.termAt(term));
+  expect([...part.vocabulary.all()]).toEqual(terms);
+  part.vocabulary.allNamed();
   for (const [i, term] of terms.entries()) {
     if (i > 0 && compareIds(terms[i - 1]!, term) >= 0) throw new Error(`${terms[i - 1]} before ${term}`);
     if (part.find(term) !== i) throw new Error(`${term} is not found`);
   }
+  const words = (await openWords(index))!;
+  for (const term of [...terms, "abd", "al"])
+    for (const { likeness } of words.near(term, 9, true)) if (!(likeness > 0 && likeness <= 1)) throw new Error(term);
   for (const name of new Set(names)) expectAscending(part.named(name), part);
   for (const [term, list] of (await part.postings([...terms.keys()])).entries()) {
     const { ordinals, impacts } = list.all();
     expectAscending(ordinals, part);
-    if (ordinals.length !== counts[term]) throw new Error(`${ordinals.length} of ${counts[term]}`);
+    if (ordinals.length !== part.vocabulary.countOf(term)) throw new Error(`${ordinals.length} of them`);
     if (impacts.some((impact) => impact < 1 || impact > 15)) throw new Error(`impacts ${impacts}`);
     if (list.at(ordinals).some((impact, i) => impact !== impacts[i])) throw new Error("impacts differ");
   }
@@ -103,37 +109,54 @@ describe("altered payloads, the hash made right", () => {
     else bytes[32 + place] = value;
     return bytes;
   };
-  // Words payload: counts 0 (16 bytes). Terms at 16: "a" (0 1 a 40 60), "ab" at 21 (1 1 b 40 60), "é" at 26
-  // (0 2 c3 a9 10 15). 42 names at 32, in order 7, 7, 100 …; their ordinals at 208.
+  // Words payload: lengths at 0, blocks at 32 (0, 10), places at 48 (0, 90), no large ones, 42 names at 64, in order 7, 7,
+  // 100 …, their ordinals at 240, buckets at 416 (0, 3), counts at 432 (40 40 10), sizes at 448 (40 40 10), 3-grams at 464
+  // (1 2 1), terms at 480: "a" (0 1 a), "ab" at 483 (1 1 b), "é" at 486 (0 2 c3 a9), lists at 496 (0 0 0).
   it.each<[string, number, number, number, RegExp]>([
-    ["more terms than bytes", wordsAt, 0, 4, /words: "terms" expected at most 3, got 4/],
-    ["fewer terms", wordsAt, 0, 2, /words: "terms" expected 5 letters in 16 bytes, got 10/],
+    ["more terms", wordsAt, 0, 4, /words: .*(expected|got)/],
+    ["fewer terms", wordsAt, 0, 2, /words: /],
+    ["terms without end", wordsAt, 0, 0xffff_ffff, /words: "blocks" expected \d+ bytes/],
     ["terms beyond the payload", wordsAt, 4, 0xffff_ffff, /words: "terms" expected 4294967295 bytes/],
-    ["letters without end", wordsAt, 8, 0x7fff_ffff, /words: "letters" expected at most 384, got 2147483647/],
-    ["fewer letters", wordsAt, 8, 4, /words: "terms\[2\]" expected a term within its bytes/],
-    ["more names", wordsAt, 12, 43, /words: "named" expected 172 bytes/],
+    ["fewer letters", wordsAt, 4, 9, /words: "blocks" expected to end at 9, got 10/],
+    ["large ones there are not", wordsAt, 8, 0x7fff_ffff, /words: "large terms" expected \d+ bytes/],
+    ["more names", wordsAt, 12, 45, /words: /],
     ["names beyond the payload", wordsAt, 12, 0xffff_ffff, /words: "names" expected \d+ bytes/],
-    ["fewer names", wordsAt, 12, 8, /words: expected \d+ payload bytes, got \d+/],
-    ["a first term that shares", wordsAt, 16, 1, /words: "terms\[0\]" expected a term within its bytes/],
-    ["an empty term", wordsAt, 17, 0, /words: "terms\[0\]" expected a term within its bytes, got 0 after 0/],
-    ["a term of 200 bytes", wordsAt, 17, 200, /words: "terms\[0\]" expected a term within its bytes/],
-    ["terms out of order", wordsAt, 18, 0xc4, /words/],
-    ["a term twice", wordsAt, 21, 0, /words: "terms/],
-    ["more shared than there is", wordsAt, 21, 2, /words: "terms\[1\]" expected a term within its bytes/],
-    ["no item", wordsAt, 24, 0, /words: "terms\[1\]" expected from 1 to 40 items, got 0/],
-    ["more items than there are", wordsAt, 24, 41, /words: "terms\[1\]" expected from 1 to 40 items, got 41/],
-    ["fewer bytes than postings take", wordsAt, 25, 59, /chunk postings-.*expected 134 payload bytes, got 135/],
-    ["more bytes than the page has", wordsAt, 25, 120, /postings-0000-\w+.bin.size" expected \d+, got \d+/],
-    ["other bytes than the page has", wordsAt, 25, 61, /chunk postings-.*expected 136 payload bytes, got 135/],
-    ["a term that begins within a letter", wordsAt, 28, 0xa9, /words: "terms\[2\]" expected UTF-8, got 169/],
-    ["a term that ends within a letter", wordsAt, 29, 0x61, /words: "terms" are not UTF-8/],
-    ["names out of order", wordsAt, 40, 6, /words: "names\[2\]" expected in order, of items below 40/],
-    ["a name of an item there is not", wordsAt, 208, 40, /words: "names\[0\]" expected in order, of items below 40/],
-    ["a name twice of an item", wordsAt, 212, 0, /words: "names\[\d\]" expected in order/],
-    ["an ordinal beyond the items", postingsAt, 0, 1, /chunk postings-.*expected ordinals below 40, got 40/],
-    ["a gap without end", postingsAt, 39, 128, /chunk postings-.*expected 40 gaps within their bytes, got 39/],
-    ["fewer gaps than bytes", postingsAt, 0, 128, /chunk postings-.*expected 40 gaps within their bytes/],
-    ["an impact of 0", postingsAt, 40, 0x10, /chunk postings-.*expected impacts from 1 to 15, got 0/],
+    ["fewer names", wordsAt, 12, 8, /words: /],
+    ["buckets that are no power of two", wordsAt, 16, 3, /words: "buckets" expected a power of two, got 3/],
+    ["no buckets", wordsAt, 16, 0, /words: /],
+    ["fewer bytes of lists", wordsAt, 20, 2, /words: "buckets" expected to end at 2, got 3/],
+    [
+      "a block that begins later",
+      wordsAt,
+      32,
+      3,
+      /words: "terms\[0\]" expected a term within its bytes, got 1 after 1/,
+    ],
+    ["a block beyond the terms", wordsAt, 32, 0xffff_ff00, /words: "terms\[0\]" expected a term within its bytes/],
+    ["places that are not the sum of sizes", wordsAt, 48, 1, /words: "places\[1\]" expected 91, got 90/],
+    ["names out of order", wordsAt, 72, 6, /words: "names\[\d\]" expected in order/],
+    ["a name of an item there is not", wordsAt, 240, 40, /words: "names\[0\]" expected in order, of items below 40/],
+    ["a name twice of an item", wordsAt, 244, 0, /words: "names\[1\]" expected in order/],
+    ["lists that overlap", wordsAt, 416, 4, /words: "grams\[0\]" expected terms in order, within their bytes/],
+    ["no item", wordsAt, 433, 0, /words: "terms\[1\]" expected from 1 to 40 items, got 0/],
+    ["more items than there are", wordsAt, 433, 41, /words: "terms\[1\]" expected from 1 to 40 items, got 41/],
+    ["a large count that is nowhere", wordsAt, 433, 255, /words: "terms\[1\]" expected its large count and size/],
+    ["fewer bytes than postings take", wordsAt, 449, 39, /words: "places\[1\]" expected 89, got 90/],
+    ["a large size that is nowhere", wordsAt, 449, 255, /words: "terms\[1\]" expected its large count and size/],
+    ["other 3-grams", wordsAt, 465, 3, /words: "terms\[1\]" expected 2 3-grams, got 3/],
+    ["a first term that shares", wordsAt, 480, 1, /words: "terms\[0\]" expected a term within its bytes/],
+    ["an empty term", wordsAt, 481, 0, /words: "terms\[0\]" expected a term within its bytes, got 0 after 0/],
+    ["a term of 200 bytes", wordsAt, 481, 200, /words: "terms\[0\]" expected a term within its bytes/],
+    ["terms out of order", wordsAt, 488, 0x41, /words: "terms\[2\]" expected terms in order, got 65/],
+    ["a term twice", wordsAt, 483, 0, /words: "terms/],
+    ["more shared than there is", wordsAt, 483, 2, /words: "terms\[1\]" expected a term within its bytes/],
+    ["a term that begins within a letter", wordsAt, 488, 0xa9, /words: "terms\[2\]" is not UTF-8/],
+    ["a term that ends within a letter", wordsAt, 489, 0x61, /words: "terms\[2\]" is not UTF-8/],
+    ["a list of terms there are not", wordsAt, 498, 1, /words: "grams\[0\]" expected terms in order/],
+    ["a list without end", wordsAt, 498, 128, /words: "grams\[0\]" expected terms in order/],
+    ["an ordinal beyond the items", postingsAt, 0, 15, /chunk postings-.*expected ordinals below 40, got 40/],
+    ["a number without end", postingsAt, 38, 128, /chunk postings-.*expected ordinals below 40, got \d+/],
+    ["fewer numbers than bytes", postingsAt, 20, 128, /chunk postings-.*postings: expected/],
   ])("%s", async (_, at, place, value, message) => {
     const { chunks, manifestBytes } = replaceChunk(artifact, at, edited(at, place, value));
     const reading = readWords(chunks, manifestBytes);
@@ -181,7 +204,7 @@ describe("beside the base", () => {
   });
 });
 
-/** 300 items, so that a list has skip entries, and an odd number of impacts in another. */
+/** 300 items, so that a list has skip entries and a large count. */
 async function longLists(): Promise<Artifact> {
   const shape = { dim: 1, metric: "innerProduct", nlist: 0, numSubQuantizers: 1, nbits: 4, byResidual: false } as const;
   const codebook = createCodebook({ ...shape, centroids: Float32Array.from({ length: 16 }, (_, i) => i) });

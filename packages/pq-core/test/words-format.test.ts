@@ -58,7 +58,7 @@ async function expectPart(part: WordPart, items: readonly WordsOfItem[], next: (
   for (const [number, list] of lists.entries()) {
     const expected = postingsOf(items, terms[number]!);
     expect(list.count).toBe(expected.ordinals.length);
-    expect(part.vocabulary.counts[number]).toBe(list.count);
+    expect(part.vocabulary.countOf(number)).toBe(list.count);
     const all = list.all();
     expect({ ordinals: [...all.ordinals], impacts: [...all.impacts] }).toEqual(expected);
     list.decode(ordinals, impacts);

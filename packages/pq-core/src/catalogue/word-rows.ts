@@ -1,7 +1,7 @@
 import { entriesOf, joinParts, MAX_FETCHES } from "../format/chunk-cache.ts";
 import type { ItemWords } from "../format/item-words.ts";
 import { checkPostings, decodePostings } from "../format/posting-list.ts";
-import { checkPostingPage, readVocabulary, termOf } from "../format/words-reader.ts";
+import { Vocabulary } from "../format/vocabulary.ts";
 import { mapLimited } from "../limited.ts";
 import type { PqIndex } from "../search/pq-index.ts";
 
@@ -28,22 +28,24 @@ export async function readWordRows({ manifest, parts }: PqIndex, ordinals: Uint3
   const { cache } = parts;
   const pages = entriesOf(manifest, "postings");
   const payload = (await joinParts(cache, manifest, "words"))!;
-  const vocabulary = readVocabulary(payload, manifest.numItems, pages);
-  const { counts, sizes, places, names, named } = vocabulary;
-  const starts = new Float64Array(counts.length + 1);
-  for (let term = 0; term < counts.length; term++) starts[term + 1] = starts[term]! + counts[term]!;
+  const vocabulary = new Vocabulary(payload, manifest.numItems, pages);
+  const { numTerms, names } = vocabulary;
+  const named = vocabulary.allNamed();
+  const starts = new Float64Array(numTerms + 1);
+  for (let term = 0; term < numTerms; term++) starts[term + 1] = starts[term]! + vocabulary.countOf(term);
   const postings = {
-    ordinals: new Uint32Array(starts[counts.length]!),
-    impacts: new Uint8Array(starts[counts.length]!),
+    ordinals: new Uint32Array(starts[numTerms]!),
+    impacts: new Uint8Array(starts[numTerms]!),
   };
   await mapLimited(pages, MAX_FETCHES, async (page) => {
     const payload = await cache.fetch(page);
-    checkPostingPage(page, payload, vocabulary);
+    vocabulary.checkPage(page, payload);
     const { key, first, count } = page.entry;
     for (let term = first; term < first + count; term++) {
-      const bytes = payload.subarray(places[term], places[term]! + sizes[term]!);
-      checkPostings(`chunk ${key}`, bytes, counts[term]!, manifest.numItems);
+      const place = vocabulary.placeIn(page, term);
+      const bytes = payload.subarray(place.from, place.to);
       const [from, to] = [starts[term]!, starts[term + 1]!];
+      checkPostings(`chunk ${key}`, bytes, to - from, manifest.numItems);
       decodePostings(bytes, to - from, postings.ordinals.subarray(from, to), postings.impacts.subarray(from, to));
     }
     cache.release(payload);
@@ -52,7 +54,7 @@ export async function readWordRows({ manifest, parts }: PqIndex, ordinals: Uint3
   const numbers = new Uint32Array(offsets[ordinals.length]!);
   const impacts = new Uint8Array(numbers.length);
   const next = offsets.slice();
-  for (let term = 0; term < counts.length; term++)
+  for (let term = 0; term < numTerms; term++)
     for (let i = starts[term]!; i < starts[term + 1]!; i++) {
       const row = rows[postings.ordinals[i]!]!;
       if (row < 0) continue;
@@ -66,8 +68,7 @@ export async function readWordRows({ manifest, parts }: PqIndex, ordinals: Uint3
     const row = rows[named[i]!]!;
     if (row >= 0) ownNames[nextName[row]!++] = names[i]!;
   }
-  const terms = Array.from(counts, (_, term) => termOf(vocabulary, term));
-  return { terms, offsets, numbers, impacts, nameOffsets, names: ownNames };
+  return { terms: [...vocabulary.all()], offsets, numbers, impacts, nameOffsets, names: ownNames };
 }
 
 /** (numRows + 1) where the entries of each row begin. */

@@ -25,7 +25,7 @@ export class ByteWriter {
     this.#bytes[this.#length++] = value;
   }
 
-  /** Seven bits a byte, the lowest first; the highest bit says that more follow. @param value below 2^32 */
+  /** Seven bits a byte, the lowest first; the highest bit says that more follow. @param value below 2^53 */
   varint(value: number): void {
     let rest = value;
     for (; rest > 127; rest = Math.floor(rest / 128)) this.byte((rest & 127) | 128);

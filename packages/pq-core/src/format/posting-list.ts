@@ -6,8 +6,10 @@ import { ByteWriter } from "./byte-writer.ts";
 export const POSTINGS_PER_SKIP = 128;
 const SKIP_BYTES = 8;
 export const MOST_IMPACT = 15;
-/** Room for the ordinals of a run that is looked up: a search looks up a hundred lists. */
-const RUN = new Uint32Array(POSTINGS_PER_SKIP);
+/** A gap of 2^32 in the bytes of the last posting. */
+const MOST_LAST_BYTES = 5;
+/** Room for a run that is looked up: a search looks up a hundred lists. */
+const RUN = { ordinals: new Uint32Array(POSTINGS_PER_SKIP), impacts: new Uint8Array(POSTINGS_PER_SKIP) };
 
 /** Skip entries of a list: one for each run of 128 postings but the first. */
 function countSkips(count: number): number {
@@ -15,23 +17,31 @@ function countSkips(count: number): number {
 }
 
 /**
- * Writes a list: skip entries, gaps, impacts.
+ * Writes a list: skip entries, then a number for each posting, of gap and impact together. The bytes of a list are
+ * counted elsewhere, so that its last number, which of many lists is the only one, needs no bits that say where it ends.
  *
  * @param ordinals ascending
  * @param impacts 1 to 15, one for each
  */
 export function writePostings(writer: ByteWriter, ordinals: Uint32Array, impacts: Uint8Array): void {
-  const gaps = new ByteWriter(2 * ordinals.length);
+  const values = new ByteWriter(2 * ordinals.length + MOST_LAST_BYTES);
+  const last = ordinals.length - 1;
   let before = -1;
-  for (let i = 0; i < ordinals.length; i++) {
-    gaps.varint(ordinals[i]! - before - 1);
+  for (let i = 0; i <= last; i++) {
+    if (i > 0 && i % POSTINGS_PER_SKIP === 0) {
+      writer.u32(before);
+      writer.u32(values.length);
+    }
+    let value = (ordinals[i]! - before - 1) * MOST_IMPACT + impacts[i]! - 1;
     before = ordinals[i]!;
-    if (i === 0 || i % POSTINGS_PER_SKIP !== 0) continue;
-    writer.u32(before);
-    writer.u32(gaps.length);
+    if (i < last) values.varint(value);
+    else
+      do {
+        values.byte(value % 256);
+        value = Math.floor(value / 256);
+      } while (value > 0);
   }
-  writer.add(gaps.written);
-  for (let i = 0; i < impacts.length; i += 2) writer.byte(impacts[i]! | ((impacts[i + 1] ?? 0) << 4));
+  writer.add(values.written);
 }
 
 /**
@@ -44,31 +54,33 @@ export function checkPostings(where: string, bytes: Uint8Array, count: number, n
   const fail = (what: string): never => {
     throw new FormatError(where, `postings: ${what}`);
   };
-  const skips = countSkips(count);
-  const start = SKIP_BYTES * skips;
-  const end = bytes.length - Math.ceil(count / 2);
-  if (end < start + count) fail(`expected at least ${count} bytes of gaps, got ${end - start}`);
+  const start = SKIP_BYTES * countSkips(count);
+  if (bytes.length < start + count) fail(`expected at least ${start + count} bytes, got ${bytes.length}`);
   let at = start;
   let ordinal = -1;
   for (let i = 0; i < count; i++) {
-    let gap = 0;
-    let scale = 1;
-    let byte = 128;
-    for (; byte > 127; scale *= 128) {
-      if (at >= end || scale > 2 ** 28) fail(`expected ${count} gaps within their bytes, got ${i}`);
-      byte = bytes[at++]!;
-      gap += (byte & 127) * scale;
+    if (i > 0 && i % POSTINGS_PER_SKIP === 0) {
+      const entry = SKIP_BYTES * (i / POSTINGS_PER_SKIP - 1);
+      const [told, place] = [u32At(bytes, entry), u32At(bytes, entry + 4)];
+      if (told !== ordinal || place !== at - start)
+        fail(`expected skip entry ${ordinal} at ${at - start}, got ${told} at ${place}`);
     }
-    ordinal += gap + 1;
+    let value = 0;
+    let scale = 1;
+    if (i < count - 1) {
+      for (let byte = 128; byte > 127; scale *= 128) {
+        if (at >= bytes.length || scale > 2 ** 35) fail(`expected ${count} within ${bytes.length} bytes, got ${i}`);
+        byte = bytes[at++]!;
+        value += (byte & 127) * scale;
+      }
+    } else {
+      const left = bytes.length - at;
+      if (left < 1 || left > MOST_LAST_BYTES) fail(`expected 1 to ${MOST_LAST_BYTES} bytes of the last, got ${left}`);
+      for (; at < bytes.length; scale *= 256) value += bytes[at++]! * scale;
+    }
+    ordinal += gapOf(value) + 1;
     if (ordinal >= numItems) fail(`expected ordinals below ${numItems}, got ${ordinal}`);
-    if (i === 0 || i % POSTINGS_PER_SKIP !== 0) continue;
-    const entry = SKIP_BYTES * (i / POSTINGS_PER_SKIP - 1);
-    if (u32At(bytes, entry) !== ordinal || u32At(bytes, entry + 4) !== at - start)
-      fail(`expected skip entry ${ordinal} at ${at - start}, got ${u32At(bytes, entry)} at ${u32At(bytes, entry + 4)}`);
   }
-  if (at !== end) fail(`expected ${at - start} bytes of gaps, got ${end - start}`);
-  for (let i = 0; i < count; i++) if (impactAt(bytes, end, i) === 0) fail("expected impacts from 1 to 15, got 0");
-  if (count % 2 === 1 && bytes[bytes.length - 1]! > 15) fail("expected nothing behind the last impact");
 }
 
 /**
@@ -78,13 +90,7 @@ export function checkPostings(where: string, bytes: Uint8Array, count: number, n
  * @param impacts (count or more) gets an impact for each
  */
 export function decodePostings(bytes: Uint8Array, count: number, ordinals: Uint32Array, impacts: Uint8Array): void {
-  decodeGaps(bytes, SKIP_BYTES * countSkips(count), -1, ordinals, 0, count);
-  let at = bytes.length - Math.ceil(count / 2);
-  for (let i = 0; i < count; i += 2) {
-    const two = bytes[at++]!;
-    impacts[i] = two & 15;
-    if (i + 1 < count) impacts[i + 1] = two >>> 4;
-  }
+  decodeRun(bytes, SKIP_BYTES * countSkips(count), -1, ordinals, impacts, count, true);
 }
 
 /**
@@ -97,62 +103,71 @@ export function decodePostings(bytes: Uint8Array, count: number, ordinals: Uint3
 export function lookUpPostings(bytes: Uint8Array, count: number, wanted: Uint32Array, impacts: Uint8Array): void {
   const skips = countSkips(count);
   const start = SKIP_BYTES * skips;
-  const end = bytes.length - Math.ceil(count / 2);
+  const { ordinals } = RUN;
   let decoded = -1;
   let length = 0;
   let inRun = 0;
   for (let i = 0; i < wanted.length; i++) {
     const ordinal = wanted[i]!;
-    // the run before the first skip entry that begins behind the ordinal, and none that lies before the last one
-    let at = Math.max(0, decoded);
-    if (at < skips && u32At(bytes, SKIP_BYTES * at) <= ordinal) {
-      const from = at;
-      at += partition(skips - from, (skip) => u32At(bytes, SKIP_BYTES * (from + skip)) <= ordinal);
+    // the first run whose last posting does not come before the ordinal, and none that lies before the last one
+    let run = Math.max(0, decoded);
+    if (run < skips && u32At(bytes, SKIP_BYTES * run) < ordinal) {
+      const from = run;
+      run += partition(skips - from, (skip) => u32At(bytes, SKIP_BYTES * (from + skip)) < ordinal);
     }
-    if (at !== decoded) {
-      decoded = at;
+    if (run !== decoded) {
+      decoded = run;
       inRun = 0;
-      length = Math.min(POSTINGS_PER_SKIP, count - at * POSTINGS_PER_SKIP);
-      if (at === 0) decodeGaps(bytes, start, -1, RUN, 0, length);
-      else {
-        RUN[0] = u32At(bytes, SKIP_BYTES * (at - 1));
-        decodeGaps(bytes, start + u32At(bytes, SKIP_BYTES * (at - 1) + 4), RUN[0], RUN, 1, length);
-      }
+      length = Math.min(POSTINGS_PER_SKIP, count - run * POSTINGS_PER_SKIP);
+      const entry = SKIP_BYTES * (run - 1);
+      const before = run === 0 ? -1 : u32At(bytes, entry);
+      const at = run === 0 ? start : start + u32At(bytes, entry + 4);
+      decodeRun(bytes, at, before, ordinals, RUN.impacts, length, run === skips);
     }
-    while (inRun < length && RUN[inRun]! < ordinal) inRun++;
-    const isThere = inRun < length && RUN[inRun] === ordinal;
-    impacts[i] = isThere ? impactAt(bytes, end, at * POSTINGS_PER_SKIP + inRun) : 0;
+    while (inRun < length && ordinals[inRun]! < ordinal) inRun++;
+    impacts[i] = inRun < length && ordinals[inRun] === ordinal ? RUN.impacts[inRun]! : 0;
   }
 }
 
-/** Ordinals `from` up to `to` of what the gaps at `start` say, the one before them being `before`. */
-function decodeGaps(
+/** Decodes `count` postings from a place on, behind the ordinal `before`; whether they are the last of their list. */
+function decodeRun(
   bytes: Uint8Array,
   start: number,
   before: number,
   ordinals: Uint32Array,
-  from: number,
-  to: number,
+  impacts: Uint8Array,
+  count: number,
+  isLast: boolean,
 ): void {
   let at = start;
   let ordinal = before;
-  for (let i = from; i < to; i++) {
-    let gap = bytes[at++]!;
-    if (gap > 127) {
+  const varints = isLast ? count - 1 : count;
+  for (let i = 0; i < varints; i++) {
+    let value = bytes[at++]!;
+    if (value > 127) {
       let byte = bytes[at++]!;
-      gap = (gap & 127) | ((byte & 127) << 7);
+      value = (value & 127) | ((byte & 127) << 7);
       for (let scale = 128 * 128; byte > 127; scale *= 128) {
         byte = bytes[at++]!;
-        gap += (byte & 127) * scale;
+        value += (byte & 127) * scale;
       }
     }
+    const gap = gapOf(value);
     ordinal += gap + 1;
     ordinals[i] = ordinal;
+    impacts[i] = value - MOST_IMPACT * gap + 1;
   }
+  if (!isLast) return;
+  let value = 0;
+  for (let scale = 1; at < bytes.length; scale *= 256) value += bytes[at++]! * scale;
+  const gap = gapOf(value);
+  ordinals[count - 1] = ordinal + gap + 1;
+  impacts[count - 1] = value - MOST_IMPACT * gap + 1;
 }
 
-function impactAt(bytes: Uint8Array, start: number, i: number): number {
-  return (bytes[start + (i >>> 1)]! >>> (4 * (i & 1))) & 15;
+/** The whole part of a fifteenth; of most values by a multiplication. */
+function gapOf(value: number): number {
+  return value < 2 ** 16 ? Math.imul(value, 34_953) >>> 19 : Math.floor(value / MOST_IMPACT);
 }
 
 function u32At(bytes: Uint8Array, at: number): number {

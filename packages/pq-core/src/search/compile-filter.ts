@@ -4,9 +4,16 @@ import type { BlockMask } from "./masks.ts";
 
 const MAX_DEPTH = 32;
 
-/** A filter that code made: a mask of the blocks that are searched, those of a base before those beside it. */
-export interface MaskFilter {
+/**
+ * A filter that code made: a mask of the blocks that are searched, those of a base before those beside it. A class, so
+ * that nothing a caller writes down is one.
+ */
+export class MaskFilter {
   readonly mask: BlockMask;
+
+  constructor(mask: BlockMask) {
+    this.mask = mask;
+  }
 }
 
 /**
@@ -44,7 +51,7 @@ export function compileFilter(
     };
     return { atMost: masks.reduce((all, { atMost }) => limit(all, atMost), most), words };
   };
-  if ("mask" in filter) return filter.mask;
+  if (filter instanceof MaskFilter) return filter.mask;
   if ("not" in filter) {
     const mask = inner(filter.not);
     return { atMost: n, words: (first, count) => mask.words(first, count).map((word) => ~word) };

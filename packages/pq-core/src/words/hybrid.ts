@@ -1,4 +1,5 @@
 import { check, INPUT } from "../errors.ts";
+import type { Ranking } from "../kernel/kernel.ts";
 import type { Filter } from "../search/filter.ts";
 import type { Merge } from "../search/merge.ts";
 import { resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "../search/options.ts";
@@ -29,9 +30,9 @@ export interface HybridOptions extends SearchOptions {
 }
 
 /**
- * Best first by `scores` = dense · score by codes + words · share, the weights being the index's. A score by a mixture
- * (`sumExp`) is divided by its temperature, so that it weighs as a cosine does. An item that is named gets
- * 2 · dense + words more. Equal scores rank by id.
+ * Items that are named first, of these and of all others best first by `scores` = dense · score by codes +
+ * words · share, the weights being the index's. A score by a mixture (`sumExp`) is divided by its temperature, so that
+ * it weighs as a cosine does. An item that is named gets 2 · dense + words more. Equal scores rank by id.
  */
 export interface HybridResult extends SearchResult {
   /** Score by codes of each result; NaN without query vectors. */
@@ -115,16 +116,24 @@ export async function searchHybrid(
     const byName = isNamed.has(ordinal) ? 2 * weights.dense + weights.words : 0;
     return Math.fround(byCodes + weights.words * candidates.shares[i]! + byName);
   };
-  const list = takeBest(
-    k,
-    Array.from(candidates.ordinals, (ordinal, i) => [ordinal, total(ordinal, i)] as const),
+  const rank = async (most: number, pairs: readonly (readonly [number, number])[]): Promise<Ranking> =>
+    settleTies(
+      takeBest(most, pairs),
+      most,
+      (ordinal) => places.cellOf(ordinal),
+      (ordinals) => index.items(ordinals),
+    );
+  const pairs = Array.from(candidates.ordinals, (ordinal, i) => [ordinal, total(ordinal, i)] as const);
+  // Apart: no score of another item, however large the norms, puts it before one that is named.
+  const first = await rank(k, isNamed.size === 0 ? [] : pairs.filter(([ordinal]) => isNamed.has(ordinal)));
+  const then = await rank(
+    k - first.ordinals.length,
+    pairs.filter(([ordinal]) => !isNamed.has(ordinal)),
   );
-  const ranking = await settleTies(
-    list,
-    k,
-    (ordinal) => places.cellOf(ordinal),
-    (ordinals) => index.items(ordinals),
-  );
+  const ranking = {
+    ordinals: Uint32Array.of(...first.ordinals, ...then.ordinals),
+    scores: Float32Array.of(...first.scores, ...then.scores),
+  };
   return {
     ...ranking,
     ...counts,

@@ -1,6 +1,9 @@
+import { FormatError } from "../errors.ts";
+import { gramsOf } from "../format/grams.ts";
 import { compareIds } from "../format/ids.ts";
+import { MAX_TERM_BYTES } from "../format/item-words.ts";
+import { partition } from "../sorted.ts";
 import { isOneEdit, swaps } from "./edits.ts";
-import { GramTable, gramsOf } from "./grams.ts";
 import type { WordPart } from "./part.ts";
 
 /** A term that is like a word, and how many items have it. */
@@ -24,7 +27,6 @@ const MIN_EDITED = 4;
 /** Finds terms of a part that are like a word, which may be anything: words are what people type. */
 export class Matcher {
   readonly #part: WordPart;
-  #table: GramTable | undefined;
   /** (numTerms) 3-grams that each term shares with the word; 0 between two searches. */
   #shared = new Uint16Array(0);
   #reached = new Uint32Array(0);
@@ -36,56 +38,57 @@ export class Matcher {
   /** See `Words.near`: all of them, best first. */
   near(word: string, edits: boolean): CountedTerm[] {
     const part = this.#part;
-    const { starts, counts } = part.vocabulary;
+    const { vocabulary } = part;
+    const { grams: table } = vocabulary;
     if (word === "" || part.numTerms === 0) return [];
-    const table = this.#open();
     const grams = gramsOf(word);
     // Terms of less than a third of its 3-grams share too few.
-    if (grams.size > 3 * table.maxSize) return [];
+    if (grams.size > 3 * MAX_TERM_BYTES) return [];
     const isEdited = edits && word.length >= MIN_EDITED;
     // A letter is part of three 3-grams. Two that change places may be part of all of them: those are looked up.
     const least = Math.max(1, grams.size - 3);
     // A Dice coefficient of ½ takes a third of the word's 3-grams, even where the term has no others.
     const fewest = Math.min(Math.ceil(grams.size / 3), isEdited ? least : Infinity);
-    const [shared, reached] = [this.#shared, this.#reached];
-    let n = 0;
-    for (const gram of grams) {
-      const terms = table.termsWith(gram);
-      for (let i = 0; i < terms.length; i++) {
-        const t = terms[i]!;
-        if (++shared[t]! === fewest) reached[n++] = t;
-      }
-    }
     const found = new Map<number, CountedTerm>();
-    for (let i = 0; i < n; i++) {
-      const t = reached[i]!;
-      const atMost = shared[t]!;
-      const both = grams.size + table.sizes[t]!;
-      const canEdit = isEdited && atMost >= least && Math.abs(starts[t + 1]! - starts[t]! - word.length) <= 1;
-      if (2 * atMost < MIN_DICE * both && !canEdit) continue;
+    this.#count(grams, fewest, (t, atMost) => {
+      const size = table.sizeOf(t);
+      const both = grams.size + size;
+      // An edit makes at most one letter more, and a term has no more 3-grams than letters.
+      const canEdit = isEdited && atMost >= least && size <= word.length + 1;
+      if (2 * atMost < MIN_DICE * both && !canEdit) return;
       const term = part.termAt(t);
       const isEdit = canEdit && isOneEdit(word, term);
-      const dice = (2 * countShared(grams, term)) / both;
-      if (dice < MIN_DICE && !isEdit) continue;
-      found.set(t, { term, likeness: term === word ? 1 : likenessOf(dice, isEdit), isEdit, count: counts[t]! });
-    }
-    shared.fill(0);
+      const own = gramsOf(term);
+      if (own.size !== size) throw new FormatError("words", `"terms[${t}]" expected ${own.size} 3-grams, got ${size}`);
+      const dice = (2 * countShared(grams, own)) / both;
+      if (dice < MIN_DICE && !isEdit) return;
+      const likeness = term === word ? 1 : likenessOf(dice, isEdit);
+      found.set(t, { term, likeness, isEdit, count: vocabulary.countOf(t) });
+    });
     if (isEdited)
       for (const term of swaps(word)) {
         const t = part.find(term);
-        if (t >= 0 && !found.has(t)) found.set(t, { term, likeness: EDIT_LIKENESS, isEdit: true, count: counts[t]! });
+        if (t < 0 || found.has(t)) continue;
+        found.set(t, { term, likeness: EDIT_LIKENESS, isEdit: true, count: vocabulary.countOf(t) });
       }
     return [...found.values()].sort(byLikeness);
   }
 
-  /** Built when it is first asked for. */
-  #open(): GramTable {
-    if (this.#table === undefined) {
-      this.#table = new GramTable(this.#part.vocabulary);
-      this.#shared = new Uint16Array(this.#part.numTerms);
-      this.#reached = new Uint32Array(this.#part.numTerms);
+  /** Gives the terms that share at least `fewest` of some 3-grams, and how many at most. */
+  #count(grams: ReadonlySet<number>, fewest: number, take: (term: number, atMost: number) => void): void {
+    const { numTerms, vocabulary } = this.#part;
+    if (this.#shared.length === 0) {
+      this.#shared = new Uint16Array(numTerms);
+      this.#reached = new Uint32Array(numTerms);
     }
-    return this.#table;
+    const [shared, reached] = [this.#shared, this.#reached];
+    try {
+      let n = 0;
+      for (const gram of grams) n = vocabulary.grams.countTerms(gram, shared, fewest, reached, n);
+      for (let i = 0; i < n; i++) take(reached[i]!, shared[reached[i]!]!);
+    } finally {
+      shared.fill(0);
+    }
   }
 }
 
@@ -94,9 +97,9 @@ function likenessOf(dice: number, isEdit: boolean): number {
   return isEdit ? Math.max(likeness, EDIT_LIKENESS) : likeness;
 }
 
-function countShared(grams: ReadonlySet<number>, term: string): number {
+function countShared(grams: ReadonlySet<number>, own: ReadonlySet<number>): number {
   let count = 0;
-  for (const gram of gramsOf(term)) if (grams.has(gram)) count++;
+  for (const gram of own) if (grams.has(gram)) count++;
   return count;
 }
 
@@ -111,14 +114,22 @@ export function byCount(a: Pick<CountedTerm, "term" | "count">, b: Pick<CountedT
 }
 
 /** Of the numbers [from, to) the `most` with the largest counts, the smaller number first where they are equal. */
-export function mostFrequent(counts: Uint32Array, from: number, to: number, most: number): number[] {
-  const best: number[] = [];
-  for (let t = from; t < to; t++) {
-    if (best.length >= most && !(counts[t]! > counts[best[most - 1]!]!)) continue;
-    let at = best.length;
-    while (at > 0 && counts[best[at - 1]!]! < counts[t]!) at--;
-    best.splice(at, 0, t);
-    if (best.length > most) best.pop();
+export function mostFrequent(countOf: (term: number) => number, from: number, to: number, most: number): number[] {
+  const best: { readonly term: number; readonly count: number }[] = [];
+  const isBetter = (count: number, place: number): boolean => count > best[place]!.count;
+  for (let term = from; term < to; term++) {
+    const count = countOf(term);
+    if (best.length < most) {
+      best.push({ term, count });
+      // kept in order only once there are too many
+      if (best.length === most) best.sort((a, b) => b.count - a.count || a.term - b.term);
+      continue;
+    }
+    if (most === 0 || !isBetter(count, most - 1)) continue;
+    const at = partition(most, (place) => !isBetter(count, place));
+    best.splice(at, 0, { term, count });
+    best.pop();
   }
-  return best;
+  if (best.length < most) best.sort((a, b) => b.count - a.count || a.term - b.term);
+  return best.map(({ term }) => term);
 }

@@ -9,9 +9,8 @@ import {
 import { compareIds } from "../format/ids.ts";
 import { checkWordFacts } from "../format/item-words.ts";
 import { checkPostings, decodePostings, lookUpPostings } from "../format/posting-list.ts";
-import { checkPostingPage, readVocabulary, termOf, type Vocabulary } from "../format/words-reader.ts";
+import { Vocabulary } from "../format/vocabulary.ts";
 import type { PqIndex } from "../search/pq-index.ts";
-import { lowerBound, partition } from "../sorted.ts";
 
 /** Postings of one term in one part; ordinals are the part's own. Its bytes are its own too: it may be kept. */
 export class PostingList {
@@ -64,39 +63,34 @@ export class WordPart {
   /** Lists of a payload that were checked: as long as the cache has it, each is checked only once. */
   readonly #checked = new WeakMap<Uint8Array, Uint8Array>();
 
-  constructor(cache: ChunkCache, pages: readonly NumberedEntry[], vocabulary: Vocabulary, numItems: number) {
+  constructor(cache: ChunkCache, pages: readonly NumberedEntry[], vocabulary: Vocabulary) {
     this.#cache = cache;
     this.#pages = pages;
     this.vocabulary = vocabulary;
-    this.numItems = numItems;
-    this.numTerms = vocabulary.counts.length;
+    this.numItems = vocabulary.numItems;
+    this.numTerms = vocabulary.numTerms;
   }
 
   termAt(term: number): string {
-    return termOf(this.vocabulary, term);
-  }
-
-  /** How many terms rank before a text. */
-  rankOf(text: string): number {
-    return partition(this.numTerms, (term) => compareIds(this.termAt(term), text) < 0);
+    return this.vocabulary.termAt(term);
   }
 
   /** Number of a term; −1 for an unknown one. */
   find(term: string): number {
-    const rank = this.rankOf(term);
+    const rank = this.vocabulary.rank((other) => compareIds(other, term) < 0);
     return rank < this.numTerms && this.termAt(rank) === term ? rank : -1;
   }
 
   /** Numbers of the terms that begin with a prefix: from … below `to`. */
   range(prefix: string): { readonly from: number; readonly to: number } {
-    const from = this.rankOf(prefix);
-    return { from, to: from + partition(this.numTerms - from, (i) => this.termAt(from + i).startsWith(prefix)) };
+    const from = this.vocabulary.rank((term) => compareIds(term, prefix) < 0);
+    const to = this.vocabulary.rank((term) => compareIds(term, prefix) < 0 || term.startsWith(prefix));
+    return { from, to };
   }
 
   /** Ordinals of items that may be called by a name with this hash, ascending; a view. */
   named(hash: number): Uint32Array {
-    const { names, named } = this.vocabulary;
-    return named.subarray(lowerBound(names, hash), lowerBound(names, hash + 1));
+    return this.vocabulary.named(hash);
   }
 
   /**
@@ -123,15 +117,16 @@ export class WordPart {
     const { key, first, count } = page.entry;
     let checked = this.#checked.get(payload);
     if (checked === undefined) {
-      checkPostingPage(page, payload, this.vocabulary);
+      this.vocabulary.checkPage(page, payload);
       checked = new Uint8Array(count);
       this.#checked.set(payload, checked);
     }
-    const { places, sizes, counts } = this.vocabulary;
-    const bytes = payload.slice(places[term], places[term]! + sizes[term]!);
-    if (checked[term - first] === 0) checkPostings(`chunk ${key}`, bytes, counts[term]!, this.numItems);
+    const { from, to } = this.vocabulary.placeIn(page, term);
+    const bytes = payload.slice(from, to);
+    const numItems = this.vocabulary.countOf(term);
+    if (checked[term - first] === 0) checkPostings(`chunk ${key}`, bytes, numItems, this.numItems);
     checked[term - first] = 1;
-    return new PostingList(bytes, counts[term]!);
+    return new PostingList(bytes, numItems);
   }
 }
 
@@ -146,7 +141,7 @@ export async function openWordPart({ manifest, parts }: PqIndex): Promise<WordPa
   if (opened !== undefined) return opened;
   const pages = entriesOf(manifest, "postings");
   const payload = (await joinParts(parts.cache, manifest, "words"))!;
-  const part = new WordPart(parts.cache, pages, readVocabulary(payload, manifest.numItems, pages), manifest.numItems);
+  const part = new WordPart(parts.cache, pages, new Vocabulary(payload, manifest.numItems, pages));
   OPENED.set(parts.kernel, part);
   return part;
 }

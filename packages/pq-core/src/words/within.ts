@@ -1,6 +1,6 @@
 import type { DeltaIndex } from "../catalogue/delta-index.ts";
 import { BLOCK } from "../kernel/blocks.ts";
-import type { MaskFilter } from "../search/compile-filter.ts";
+import { MaskFilter } from "../search/compile-filter.ts";
 import type { Filter } from "../search/filter.ts";
 import type { BlockMask } from "../search/masks.ts";
 import type { SearchOptions } from "../search/options.ts";
@@ -34,7 +34,7 @@ export function wordFilter(
     for (let i = 0; i < size; i++) bits[i]! &= ~without[i]!;
   }
   const atMost = required.length === 0 ? Infinity : bits.reduce((sum, word) => sum + countBits(word), 0);
-  const filter: MaskFilter = { mask: { atMost, words: (first, count) => bits.slice(first, first + count) } };
+  const filter = new MaskFilter({ atMost, words: (first, count) => bits.slice(first, first + count) });
   // A filter like any other to the index, but none that a caller can write down.
   return filter as unknown as Filter;
 }

@@ -84,7 +84,8 @@ class Terms {
   }
 
   count(term: string): number {
-    return this.part.vocabulary.counts[this.find(term)] ?? 0;
+    const number = this.find(term);
+    return number < 0 ? 0 : this.part.vocabulary.countOf(number);
   }
 
   near(word: string, edits: boolean): CountedTerm[] {
@@ -138,7 +139,7 @@ class IndexWords implements Words {
     const { part } = this.#base;
     const { from, to } = part.range(prefix);
     // What is beside the base can only raise a term: no other one of the base comes in.
-    const terms = new Set(mostFrequent(part.vocabulary.counts, from, to, most).map((t) => part.termAt(t)));
+    const terms = new Set(mostFrequent((t) => part.vocabulary.countOf(t), from, to, most).map((t) => part.termAt(t)));
     if (this.#beside !== undefined) {
       const range = this.#beside.part.range(prefix);
       for (let t = range.from; t < range.to; t++) terms.add(this.#beside.part.termAt(t));
