@@ -18,7 +18,7 @@ import { itemQueries, type KeptQueries } from "../words/queries.ts";
 import {
   chooseWeights,
   describeWeights,
-  foundBy,
+  findsMore,
   type TriedQueries,
   usualLambda,
   type WeightsChoice,
@@ -84,7 +84,7 @@ interface Tried {
 /**
  * Writes an artifact with the words that its catalogue is to have, measures what codes and words are to count for, and
  * what scores by codes mean. Where there are queries to choose by, the length of the field of training queries counts
- * or not, whichever finds more.
+ * unless more is found beyond doubt where it does not.
  *
  * @param write an artifact with these words
  * @returns the artifact with all of that in its manifest
@@ -109,8 +109,7 @@ export async function writeWithWords(
   let best = await tryWords(words);
   if (words.statistics.queries && best.choice.tried.length > 0) {
     const other = await tryWords(indexWords(dataset, config, say, 0)!);
-    const isBetter = foundBy(other.choice) > foundBy(best.choice);
-    if (isBetter) {
+    if (findsMore(other, best)) {
       say(
         "the words of many training queries weigh as much as those of few: that found more of the validation queries",
       );

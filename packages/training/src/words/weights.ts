@@ -93,9 +93,18 @@ function isBeyondDoubt(values: readonly number[], beside: readonly number[]): bo
 
 const quality = (one: WeightsTried): number => one.recallAt10 + one.ndcgAt10;
 
-/** recall@10 + nDCG@10 of the weights that were chosen; −∞ where nothing was tried. */
-export const foundBy = (choice: WeightsChoice): number =>
-  Math.max(...choice.tried.filter((one) => lambdaOf(one) === lambdaOf(choice)).map(quality));
+/** Whether one choice finds more than another of the same queries, by two standard errors of the difference. */
+export function findsMore(
+  one: { readonly asked: TriedQueries; readonly choice: Weights },
+  other: { readonly asked: TriedQueries; readonly choice: Weights },
+): boolean {
+  const found = ({ asked: { candidates, relevant, rank }, choice }: typeof one): number[] =>
+    qualities(
+      candidates.map((query) => rankCandidates(query, choice, rank)),
+      relevant,
+    );
+  return isBeyondDoubt(found(one), found(other));
+}
 
 const name = (lambda: number): string => (lambda === Infinity ? "∞" : `${lambda}`);
 
