@@ -125,6 +125,53 @@ describe("a name", () => {
     expect(Math.max(...answer.named)).toBe(0);
   });
 
+  it("that several have but for signs, case or accents is first of those that spell it so", async () => {
+    const many = Array.from({ length: 70 }, (_, i) => ({ id: `m${i}`, title: "Many-Shared" }));
+    const index = await openShop([
+      { id: "infos@hop.de", title: "a shop's mail" },
+      { id: "info@shop.de", title: "another mail" },
+      { id: "12_3", title: "one" },
+      { id: "1-23", title: "two" },
+      { id: "n1", title: "NET" },
+      { id: "n2", title: ".NET" },
+      { id: "n3", title: "Naïve" },
+      { id: "n4", title: "naive" },
+      { id: "n5", title: "1" },
+      { id: "n6", title: "-1" },
+      { id: "1", title: "first" },
+      { id: "-1", title: "last" },
+      { id: "n7", title: "constructor" },
+      { id: "constructor", title: "a function" },
+      { id: "n8", title: "AB-77" },
+      { id: "n9", title: "ab-77" },
+      { id: "n10", title: "A-B 77" },
+      ...many,
+      { id: "many shared", title: "one of its own" },
+    ]);
+    for (const [text, ...expected] of [
+      ["info@shop.de", "info@shop.de"],
+      [" 1-23 ", "1-23"],
+      ["12_3", "12_3"],
+      [".NET", "n2"],
+      ["net", "n1"],
+      ["Naïve", "n3"],
+      ["NAÏVE", "n3"],
+      ["Naive", "n4"],
+      ["-1", "-1"],
+      ["1", "1"],
+      ["constructor", "constructor"],
+      ["ab-77", "n9"],
+      ["Ab-77", "n8", "n9"],
+      ["ab77", "n8", "n9", "n10"],
+      ["many shared", "many shared"],
+    ] as const) {
+      const answer = (await answerQuestion(index, { text }, { k: 100 }))!;
+      const ids = await idsOf(index, answer);
+      expect(new Set(ids.filter((_, i) => answer.named[i] === 1)), text).toEqual(new Set(expected));
+      expect(expected, text).toContain(ids[0]);
+    }
+  });
+
   it("is found by every title", async () => {
     for (const { title } of GOODS)
       expect((await find(shop, title))[0]).toBe(GOODS.find((one) => one.title === title)!.id);
@@ -335,6 +382,17 @@ describe("suggestions", () => {
     expect(await suggest(shop, "sivler lam", 5)).toEqual([{ text: "silver lamp", items: 1 }]);
     expect(await suggest(shop, "Jaxket ", 5)).toEqual([{ text: "jacket ", items: 5 }]);
     expect(await suggest(shop, "red jacket ", 5)).toEqual([]);
+  });
+
+  it("mend letters that changed places, however long the word", async () => {
+    const nouns = ["trousers", "backpack", "aluminium", "extraordinary"];
+    const index = await openShop(nouns.map((title, i) => ({ id: `t${i}`, title })));
+    for (const noun of nouns) {
+      for (let i = 0; i + 1 < noun.length; i++) {
+        const typed = noun.slice(0, i) + noun[i + 1] + noun[i] + noun.slice(i + 2);
+        if (typed !== noun) expect(await suggest(index, typed, 5), typed).toEqual([{ text: noun, items: 1 }]);
+      }
+    }
   });
 
   it("complete runs without blanks", async () => {

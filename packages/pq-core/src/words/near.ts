@@ -57,7 +57,7 @@ export class Matcher {
       const canEdit = isEdited && atMost >= least && size <= word.length + 1;
       if (2 * atMost < MIN_DICE * both && !canEdit) return;
       const term = part.termAt(t);
-      const isEdit = canEdit && isOneEdit(word, term);
+      const isEdit = isEdited && isOneEdit(word, term);
       const own = gramsOf(term);
       if (own.size !== size) throw new FormatError("words", `"terms[${t}]" expected ${own.size} 3-grams, got ${size}`);
       const dice = (2 * countShared(grams, own)) / both;

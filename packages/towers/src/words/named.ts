@@ -13,11 +13,12 @@ const MOST_IN_FAMILY = 1024;
 const MOST_OF_SHORT = 8;
 /** No part of a code that is written with blanks. */
 const LONG_WORD = /^[^0-9]{4}/;
-/** Items whose names are read; of more, the hash is believed. */
+/** Items whose names are read. Of more, the hash is believed, unless punctuation counts, of which it says nothing. */
 const MOST_READ = 64;
 
 /**
- * Ordinals of the items whose id or title is the text, ascending.
+ * Ordinals of the items whose id or title is the text, ascending. Where several are, those that spell it most alike: as
+ * an id letter by letter, else as a title, else but for the case, else but for accents, blanks and punctuation.
  *
  * @param isLiteral whether punctuation counts
  */
@@ -25,14 +26,32 @@ export async function namedItems(index: Index, words: Words, text: string, isLit
   const hash = nameHash(text);
   const ordinals = hash === undefined ? new Uint32Array(0) : words.named(hash);
   if (ordinals.length === 0) return ordinals;
-  const form = isLiteral ? literalForm : nameForm;
-  const wanted = form(text);
+  if (ordinals.length > MOST_READ) {
+    const [own] = await index.ordinals([text.trim().normalize("NFC")]);
+    if (own !== undefined && ordinals.includes(own)) return Uint32Array.of(own);
+  }
+  const likenessTo = likenessOf(text);
   const items = await index.items(ordinals.subarray(0, MOST_READ));
-  return ordinals.filter((_, i) => i >= MOST_READ || namesOf(items[i]!).some((name) => form(name) === wanted));
+  const likenesses = items.map(likenessTo);
+  const best = Math.max(isLiteral ? LIKENESS.butCase : LIKENESS.butSigns, ...likenesses);
+  // one that is not read has as good a title as the best of those that are
+  const unread = isLiteral || best === LIKENESS.id ? 0 : best;
+  return ordinals.filter((_, i) => (likenesses[i] ?? unread) === best);
 }
 
-function namesOf({ id, fields }: Item): string[] {
-  return [String(id), ...[fields?.["title"] ?? []].flat().map(String)];
+/** How much like a text an item is called. */
+const LIKENESS = { not: 0, butSigns: 1, butCase: 2, title: 3, id: 4 };
+
+function likenessOf(text: string): (item: Item) => number {
+  const [exact, literal, name] = [text.trim().normalize("NFC"), literalForm(text), nameForm(text)];
+  return ({ id, fields }) => {
+    const titles = [fields?.["title"] ?? []].flat().map(String);
+    const names = [String(id), ...titles];
+    if (names[0]!.normalize("NFC") === exact) return LIKENESS.id;
+    if (titles.some((title) => title.trim().normalize("NFC") === exact)) return LIKENESS.title;
+    if (names.some((one) => literalForm(one) === literal)) return LIKENESS.butCase;
+    return names.some((one) => nameForm(one) === name) ? LIKENESS.butSigns : LIKENESS.not;
+  };
 }
 
 function literalForm(text: string): string {
