@@ -72,6 +72,44 @@ describe("codes", () => {
     }
   });
 
+  it.each([
+    ["CHY-VXN", "CHYVXN", "chy-vxn"],
+    ["CHYVXN", "CHY-VXN", "chy_vxn"],
+    ["0 519 969 574", "0519969574", "0-519-969-574", "0 519 969574"],
+    ["0519969574", "0 519 969 574", "0.519.969.574"],
+    ["402.101.72", "40210172", "402 101 72", "402-101-72"],
+    ["40210172", "402.101.72", "402/101/72"],
+    ["2501/384", "2501384", "2501-384", "2501 384"],
+    ["2501384", "2501/384"],
+    ["(872) 461-3034", "8724613034", "872 461 3034", "872.461.3034"],
+    ["8724613034", "(872) 461-3034"],
+    ["5K5 590 816 T", "5K5590816T", "5k5-590-816-t", "5K5 590816 T"],
+    ["5K5590816T", "5K5 590 816 T"],
+    ["A 204 820 00 35", "A2048200035", "a-204-820-00-35"],
+    ["A2048200035", "A 204 820 00 35"],
+    ["135/40 R21", "135/40R21", "13540R21", "135 40 R21"],
+    ["13540R21", "135/40 R21", "135/40R21"],
+  ])("written %j are found without their signs, or with others", async (spelled, ...typed) => {
+    const index = await openShop([...GOODS, { id: "c", title: `saw ${spelled}, new` }]);
+    for (const text of [spelled, ...typed]) {
+      const answer = (await answerQuestion(index, { text }))!;
+      expect((await idsOf(index, answer))[0], text).toBe("c");
+      // one of letters alone is a word like others
+      if (/[0-9]/.test(text)) expect(answer.named[0], text).toBe(1);
+      expect((await find(index, text, { mode: "words" }))[0], text).toBe("c");
+    }
+  });
+
+  it("of letters alone are words like others", async () => {
+    const goods = [..."abcdefghijkl"].map((id) => ({ id, title: `${id} t-shirt` }));
+    const index = await openShop([...GOODS, ...goods, { id: "s", title: "shirts" }]);
+    for (const text of ["tshirt", "t-shirt", "T-Shirt "])
+      expect((await find(index, text, { mode: "words", k: 12 })).sort()).toEqual([..."abcdefghijkl"]);
+    expect(await find(index, "t-shirt", { mode: "words", k: 20 })).toContain("s");
+    expect(await find(index, '"t-shirt" c')).toHaveLength(10);
+    expect(await find(index, "t-shirt", { mode: "words", k: 20, exclude: ["s"] })).toHaveLength(12);
+  });
+
   it("may be short where few items have them", async () => {
     const short = ["KX-48", "KX48", "B-7", "b7"];
     for (const spelled of short) {

@@ -1,6 +1,6 @@
 /** How texts become the terms of an index. How questions become terms is in `text-query.ts`. */
 import { fnv1a32 } from "./hash.ts";
-import { isCode, type Piece, readPieces } from "./pieces.ts";
+import { isCode, isCompound, type Piece, readPieces } from "./pieces.ts";
 import { COMPANY, readByV2 } from "./rules-v2.ts";
 import { visibleText } from "./visible-text.ts";
 
@@ -9,6 +9,8 @@ export const TERM_RULES = 1;
 
 /** Of a text without blanks, runs of at most so many characters are terms as a whole, for completions. */
 const MAX_RUN = 12;
+const HAS_DIGIT = /[0-9]/;
+const IS_NUMBER = /^[0-9]+$/;
 const LONG_NUMBER = /[0-9]{3}/;
 const STARTS_WITH_DIGIT = /^[0-9]/;
 const ENDS_WITH_DIGIT = /[0-9]$/;
@@ -21,8 +23,10 @@ const TELLING = /[\p{Script=Han}\p{Script=Hangul}]/u;
  * Terms of a text of an item, or of a query that led to it: duplicates kept, all in plain spelling.
  *
  * - Each word. Of one with letters and digits also its parts of two characters or more: "ab1234x" is ab and 1234 too.
- * - Pieces that hang together without blanks and have a digit, joined: "AB-1234-X" is ab, 1234, x and ab1234x.
- * - A number of three digits or more with the few letters beside it: "AB 1234 X" is ab1234x too.
+ * - Pieces that hang together without blanks and have a digit, joined: "AB-1234-X" is ab, 1234, x and ab1234x. Two or
+ *   three that hang by dashes too: "wi-fi" is wifi.
+ * - Three or more pieces with digits, most of them numbers, with blanks between: "0 519 969" is 0519969 too.
+ * - Those, or a number of three digits or more, with the few letters beside them: "AB 1234 X" is ab1234x too.
  * - Of a run of Han, Kana or Hangul its pairs of characters and each of its Han and Hangul characters; of one of Thai,
  *   Lao, Khmer or Burmese, three characters at a time, and the last two. Nobody types the whole run; a short one is a
  *   term too.
@@ -32,12 +36,10 @@ export function indexTerms(text: string): string[] {
   const units: Unit[] = [];
   for (const piece of readPieces(text)) {
     const unit = units.at(-1);
-    if (unit && piece.hangs) {
-      unit.text += piece.text;
-      unit.numPieces++;
-    } else {
+    if (unit && piece.hangs) hang(unit, piece);
+    else {
       if (unit) pushCode(terms, unit);
-      units.push({ text: piece.text, numPieces: 1, follows: piece.follows });
+      units.push(unitOf(piece));
     }
     pushTerms(terms, piece);
   }
@@ -50,23 +52,66 @@ export function indexTerms(text: string): string[] {
 interface Unit {
   text: string;
   numPieces: number;
+  /** Pieces that are nothing but digits. */
+  numNumbers: number;
+  /** Whether each of its pieces has a digit. */
+  isNumeric: boolean;
+  /** Whether all hang by dashes. */
+  isDashed: boolean;
   /** Whether nothing but a blank stands before it. */
   readonly follows: boolean;
 }
 
-function pushCode(terms: string[], { text, numPieces }: Unit): void {
-  if (numPieces > 1 && isCode(text)) terms.push(text);
+function unitOf({ text, follows, company }: Piece): Unit {
+  const isNumeric = company === COMPANY.spaced && HAS_DIGIT.test(text);
+  return { text, numPieces: 1, numNumbers: Number(IS_NUMBER.test(text)), isNumeric, isDashed: true, follows };
 }
 
-/** "AB 1234 X": a number of three digits or more, and the few letters before and behind it. */
+function hang(unit: Unit, { text, isDashed }: Piece): void {
+  unit.text += text;
+  unit.numPieces++;
+  unit.numNumbers += Number(IS_NUMBER.test(text));
+  unit.isNumeric &&= HAS_DIGIT.test(text);
+  unit.isDashed &&= isDashed;
+}
+
+function pushCode(terms: string[], { text, numPieces, isDashed }: Unit): void {
+  if (numPieces > 1 && (isCode(text) || (isDashed && isCompound(text, numPieces)))) terms.push(text);
+}
+
+/** "AB 1234 X": a number of three digits or more, or several, and the few letters before and behind it. */
 function pushSpacedCodes(terms: string[], units: readonly Unit[]): void {
-  for (const [i, { text, follows }] of units.entries()) {
+  for (let from = 0, to = 0; from < units.length; from = to) {
+    to = endOfNumbers(units, from);
+    const text = units
+      .slice(from, to)
+      .map((unit) => unit.text)
+      .join("");
+    const isSeveral = to - from > 1;
+    if (isSeveral && isCode(text)) terms.push(text);
     if (!LONG_NUMBER.test(text)) continue;
-    const [before, behind] = [follows ? units[i - 1] : undefined, units[i + 1]];
+    const [before, behind] = [units[from]!.follows ? units[from - 1] : undefined, units[to]];
     const left = before && STARTS_WITH_DIGIT.test(text) && THREE_LETTERS.test(before.text) ? before.text : "";
     const right = behind?.follows && ENDS_WITH_DIGIT.test(text) && TWO_LETTERS.test(behind.text) ? behind.text : "";
-    if (left + right !== "" && isCode(left + text + right)) terms.push(left + text + right);
+    // of several, a short word before them may be any; they are few enough to have them all
+    const isEither = isSeveral && left !== "" && right !== "";
+    for (const code of [left + text + right, ...(isEither ? [left + text, text + right] : [])])
+      if (code !== text && isCode(code)) terms.push(code);
   }
+}
+
+/** Where units end that are one code though they have blanks between: three pieces with digits, two of them numbers. */
+function endOfNumbers(units: readonly Unit[], from: number): number {
+  let to = from;
+  let [numPieces, numNumbers] = [0, 0];
+  while (to < units.length && units[to]!.isNumeric && (to === from || units[to]!.follows)) {
+    // two that hang together by themselves, as a date and a time do, are two
+    if (numPieces > to - from && units[to]!.numPieces > 1) break;
+    numPieces += units[to]!.numPieces;
+    numNumbers += units[to]!.numNumbers;
+    to++;
+  }
+  return numPieces >= 3 && numNumbers >= 2 ? to : from + 1;
 }
 
 function pushTerms(terms: string[], piece: Piece): void {

@@ -1,5 +1,5 @@
 /** How a text that somebody types is read: words to look for, words that must be there, and words that must not. */
-import { isCode, MAX_TERM, type Piece, readPieces } from "./pieces.ts";
+import { isCode, isCompound, MAX_TERM, type Piece, readPieces } from "./pieces.ts";
 import { COMPANY, SYLLABLES, UNSPACED } from "./rules-v2.ts";
 import { gramsOf } from "./terms.ts";
 import { firstPoints } from "./word.ts";
@@ -48,7 +48,8 @@ export interface TextQuery extends Asked {
 const MAX_CHARS = 1024;
 const MAX_WORDS = 64;
 /** Words that are tried as one code. */
-const MAX_JOINED = 4;
+const MAX_JOINED = 6;
+const HAS_DIGIT = /[0-9]/;
 const LONG_NUMBER = /^[0-9]{3}/;
 
 const QUOTE = '["\\u201c-\\u201f\\u00ab\\u00bb\\uff02]';
@@ -118,17 +119,21 @@ function codesOf(pieces: readonly (Piece & { readonly at: readonly number[] })[]
     let numParts = 0;
     let hasNumber = false;
     let isClose = !first.hangs;
+    let isDashed = isClose;
     for (let end = start; end < pieces.length; end++) {
-      const { text, parts, at, company, hangs } = pieces[end]!;
+      const { text, parts, at, company, hangs, isDashed: isHungByDash } = pieces[end]!;
       isClose &&= end === start || hangs;
+      isDashed &&= end === start || isHungByDash;
       term += text;
       if (company !== COMPANY.spaced || term.length > MAX_TERM || (end - start >= MAX_JOINED && !isClose)) break;
       places.push(...at);
       numParts += parts.length;
       hasNumber ||= parts.some((part) => LONG_NUMBER.test(part));
-      if (numParts < 2 || !isCode(term) || codes.has(term)) continue;
+      const hasDigit = HAS_DIGIT.test(term);
+      const isJoined = hasDigit ? isCode(term) : isDashed && !pieces[end + 1]?.isDashed && isCompound(term, numParts);
+      if (numParts < 2 || !isJoined || codes.has(term)) continue;
       const words = [...new Set(places)].sort((a, b) => a - b);
-      codes.set(term, { term, words, isLong: numParts > 2 || hasNumber, isClose });
+      codes.set(term, { term, words, isLong: hasDigit && (numParts > 2 || hasNumber), isClose });
     }
   }
   return [...codes.values()];

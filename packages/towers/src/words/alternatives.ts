@@ -51,10 +51,11 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
   for (const code of codes) {
     const isKnown = words.count(code.term) > 0;
     if (isKnown) known.push(code);
-    const terms = isKnown ? [code.term] : beginningWith(code.term, words);
+    const hasDigit = HAS_DIGIT.test(code.term);
+    const terms = isKnown ? [code.term] : hasDigit ? beginningWith(code.term, words) : [];
     for (const at of code.words) {
       for (const term of terms) add(found[at]!, term, isKnown ? 1 : BEGINNING);
-      if (isKnown) inCode.add(at);
+      if (isKnown && hasDigit) inCode.add(at);
     }
   }
   const uncertain: Uncertain[] = [];
