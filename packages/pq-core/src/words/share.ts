@@ -1,6 +1,6 @@
+import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
 import { type Choice, type Scratch, type Sums, union } from "./sums.ts";
-import type { Postings } from "./words.ts";
 
 /**
  * Weights of a query's words are whole numbers, so that sums are the same in any order; they and the greatest impact

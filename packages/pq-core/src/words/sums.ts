@@ -1,6 +1,6 @@
 import { TopK } from "../kernel/top-k.ts";
 import { lowerBoundFrom } from "../sorted.ts";
-import type { Decoded, Postings } from "./words.ts";
+import { type Decoded, type Postings, Room } from "./postings.ts";
 
 /** A known term that would do for a word. */
 export interface Choice {
@@ -26,19 +26,6 @@ export class Scratch {
     } finally {
       this.#sums.clear();
     }
-  }
-}
-
-/** Arrays for decoded postings, used again and again. */
-class Room {
-  #room = { ordinals: new Uint32Array(0), impacts: new Uint8Array(0) };
-
-  of(count: number): Decoded {
-    if (this.#room.ordinals.length < count) {
-      const size = 2 ** Math.ceil(Math.log2(count));
-      this.#room = { ordinals: new Uint32Array(size), impacts: new Uint8Array(size) };
-    }
-    return this.#room;
   }
 }
 
