@@ -125,6 +125,22 @@ describe("a name", () => {
     expect(Math.max(...answer.named)).toBe(0);
   });
 
+  it("that many items share, but for the punctuation, takes no operator away", async () => {
+    const many = Array.from({ length: 70 }, (_, i) => ({ id: `s${i}`, title: "Red Shirt" }));
+    const others = [
+      { id: "o1", title: "Red Hat" },
+      { id: "o2", title: "A red coat" },
+    ];
+    const index = await openShop([...others, ...many]);
+    for (const text of ["red -shirt", '"red" shirt -shirt']) {
+      const found = await find(index, text, { k: 100 });
+      expect(new Set(found), text).toEqual(new Set(["o1", "o2"]));
+    }
+    expect(await find(index, '"red hat"', { k: 100 })).toEqual(["o1"]);
+    const answer = (await answerQuestion(index, { text: "red shirt" }, { k: 100 }))!;
+    expect([...answer.named].filter((named) => named === 1)).toHaveLength(70);
+  });
+
   it("is found by every title", async () => {
     for (const { title } of GOODS)
       expect((await find(shop, title))[0]).toBe(GOODS.find((one) => one.title === title)!.id);

@@ -13,7 +13,7 @@ const MOST_IN_FAMILY = 1024;
 const MOST_OF_SHORT = 8;
 /** No part of a code that is written with blanks. */
 const LONG_WORD = /^[^0-9]{4}/;
-/** Items whose names are read; of more, the hash is believed. */
+/** Items whose names are read. Of more, the hash is believed, unless punctuation counts, of which it says nothing. */
 const MOST_READ = 64;
 
 /**
@@ -28,7 +28,10 @@ export async function namedItems(index: Index, words: Words, text: string, isLit
   const form = isLiteral ? literalForm : nameForm;
   const wanted = form(text);
   const items = await index.items(ordinals.subarray(0, MOST_READ));
-  return ordinals.filter((_, i) => i >= MOST_READ || namesOf(items[i]!).some((name) => form(name) === wanted));
+  return ordinals.filter((_, i) => {
+    const item = items[i];
+    return item === undefined ? !isLiteral : namesOf(item).some((name) => form(name) === wanted);
+  });
 }
 
 function namesOf({ id, fields }: Item): string[] {
