@@ -17,7 +17,7 @@ import { partsOf, type QueryTower } from "./query-tower.ts";
 import { planQuestion, type Question, questionVectors, vectorsOf } from "./question.ts";
 import { TERM_RULES } from "./text/terms.ts";
 import { type Asked, askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
-import { alternativesOf, type Unknown } from "./words/alternatives.ts";
+import { alternativesOf, type Uncertain } from "./words/alternatives.ts";
 import { itemsWithCode, namedItems } from "./words/named.ts";
 import { type Suggestion, suggestTexts } from "./words/suggest.ts";
 import { embedVariants } from "./words/variants.ts";
@@ -34,7 +34,7 @@ export interface Answer extends HybridResult {
   readonly mode: Mode;
   /**
    * 0 to 1, for each result: 1 for an item whose name was asked for, else 1 − (1 − coverage) · (1 − nearness).
-   * Nearness is 0 at the score by codes that nonsense gets, 1 at the usual score of an item that was asked for
+   * Nearness is 0 at the score by codes that nonsense gets, 1 at the usual best score of a query that people ask
    * (`WordFacts.near`), and linear between them; 0 where the index does not say. NaN where nothing says what scores
    * mean: for an index without words, and a question without text.
    */
@@ -70,8 +70,8 @@ export async function answerQuestion(
   const found = alternativesOf(query, query.isOpen && mode !== "dense", words);
   const named = called.length > 0 || mode === "dense" ? called : await itemsWithCode(words, query, found.words);
   // by codes alone, words say only what must be there and what must not
-  const unknown = mode === "dense" ? [] : found.unknown;
-  const dense = await textVectors(searched, { ...question, text: query.text }, mode, unknown);
+  const uncertain = mode === "dense" ? [] : found.uncertain;
+  const dense = await textVectors(searched, { ...question, text: query.text }, mode, uncertain);
   const isKnown = named.length > 0 || found.words.some(({ alternatives }) => alternatives.length > 0);
   if (dense.vectors === undefined && (mode === "dense" || !isKnown)) return undefined;
   const asked: WordQuery = {
@@ -160,7 +160,7 @@ async function textVectors(
   { index, tower }: Searched,
   question: TextQuestion,
   mode: Mode,
-  unknown: readonly Unknown[],
+  uncertain: readonly Uncertain[],
 ): Promise<{ readonly vectors: DenseQuery | undefined; readonly exclude: readonly ItemId[] }> {
   // a text alone is answered by words where the tower reads none
   if (!tower?.reads.text && mode !== "dense" && partsOf(question).length === 1)
@@ -168,9 +168,9 @@ async function textVectors(
   const { read, readFor, exclude, embed } = planQuestion(tower, index.manifest.dim, question);
   if (mode === "words") return { vectors: undefined, exclude };
   const items = read.length > 0 ? await vectorsOf(index, readFor, read) : new Float32Array(0);
-  if (unknown.length === 0) return { vectors: embed(items), exclude };
+  if (uncertain.length === 0) return { vectors: embed(items), exclude };
   const { text, context, history } = question;
-  const vector = embedVariants(text, unknown, (variant) => {
+  const vector = embedVariants(text, uncertain, (variant) => {
     const embedded = tower!.embed({ text: variant, context, ...(history && { history: items }) });
     return embedded instanceof Float32Array && embedded.some((value) => value !== 0) ? embedded : undefined;
   });

@@ -86,6 +86,49 @@ describe("the items' own sentences", () => {
     expect(ownSentences.texts).not.toContain("Free shipping.");
   });
 
+  it("of items with few of them have parts, of two to five words in order, that lead to the same items", async () => {
+    const random = new Random(4);
+    const draw = (n: number) => Array.from({ length: n }, () => WORDS[random.integer(WORDS.length)]!).join(" ");
+    const items = Array.from({ length: 30 }, (_, i) => ({
+      id: `i${i}`,
+      title: `thing${i} ${draw(1 + (i % 9))}`,
+      about: i < 20 ? `Free shipping from our own shop. And ${draw(6)} ${i}.` : `${draw(4)}.`,
+    }));
+    const { config, raw } = await load({ items }, withOwn(undefined));
+    const { ownSentences, ids } = buildDataset(raw, config);
+    const sentences = Array.from(ids, (id) => items.find((item) => item.id === id)!).map(({ title, about }) => [
+      title,
+      ...sentencesOf(about),
+    ]);
+    const words = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+    const isPart = (part: readonly string[], whole: readonly string[]): boolean => {
+      let at = 0;
+      for (const word of whole) if (word === part[at]) at++;
+      return at === part.length;
+    };
+    let parts = 0;
+    for (const [q, text] of ownSentences.texts.entries()) {
+      const own = Array.from(listOf(ownSentences.relevant, q));
+      if (sentences.flat().includes(text)) continue;
+      parts++;
+      expect(words(text).length).toBeGreaterThanOrEqual(2);
+      expect(words(text).length).toBeLessThanOrEqual(5);
+      expect(new Set(own).size).toBe(own.length);
+      // never only of what all items say
+      for (const item of own)
+        expect(sentences[item]!.some((s) => !s.startsWith("Free") && isPart(words(text), words(s)))).toBe(true);
+    }
+    expect(parts).toBeGreaterThan(30);
+    expect(buildDataset(raw, config).ownSentences).toEqual(ownSentences);
+    // with an event for each item people have said themselves what they type
+    const events = items.map(({ id }, i) => ({ query: `asked ${i}`, item: id }));
+    const split = { testModulus: 0, validation: 0 };
+    const told = await load({ items, events }, withOwn(true, { split }));
+    const whole = buildDataset(told.raw, told.config).ownSentences;
+    expect(whole.texts.filter((text) => !sentences.flat().includes(text))).toEqual([]);
+    expect(whole.count).toBe(ownSentences.count - parts);
+  });
+
   it.each([1, 2, 3, 4, 5])("hold no query that is held out, in no spelling (%i)", async (seed) => {
     const split = { testModulus: 3, validation: 1000 };
     const { config, raw } = await load(shop(seed), withOwn(true, { split }));

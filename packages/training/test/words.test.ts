@@ -50,7 +50,7 @@ function byItem({ terms, offsets, numbers, impacts }: ItemWords): Map<string, nu
 }
 
 /** BM25F by plain loops, as the method has it. */
-function oracle(): Map<string, number>[] {
+function oracle(b = 0.75): Map<string, number>[] {
   const queriesOf = (item: number): string[] => {
     const texts = train.texts.filter((_, q) => train.relevant.values.slice(2 * q, 2 * q + 2).includes(item));
     return [...new Set(texts)];
@@ -71,7 +71,8 @@ function oracle(): Map<string, number>[] {
         let frequency = 0;
         fields.forEach((field, f) => {
           const tf = field[item]!.filter((other) => other === term).length;
-          frequency += tf / (0.25 + (0.75 * field[item]!.length) / averages[f]!);
+          const of = f === fields.length - 1 ? b : 0.75;
+          frequency += tf / (1 - of + (of * field[item]!.length) / averages[f]!);
         });
         return [term, Math.ceil((15 * frequency) / (frequency + 1.2))];
       }),
@@ -90,7 +91,9 @@ describe("words of items", () => {
     expect(range.at(-1)).toBeLessThanOrEqual(15);
   });
 
-  it("of some items are the same by the statistics of all", () => {
+  it.each([undefined, 0])("of some items are the same by the statistics of all, b of queries %s", (b) => {
+    const { words, statistics } = wordsOfCatalogue({ ids, items, queries }, ["title", "body"], b);
+    expect(byItem(words)).toEqual(oracle(b));
     const some = [3, 17, 5, 39];
     const table: ItemTable = {
       ...items,

@@ -12,8 +12,8 @@ export interface WordFacts {
   /** Weight of the share by words. Never both 0. */
   readonly words: number;
   /**
-   * What a score by codes says of a text, measured at training: the best score that nonsense gets, and the usual score
-   * of an item that was asked for.
+   * What a score by codes says of a text, measured at training: the best score that nonsense gets, and the usual best
+   * score of a query that people ask.
    */
   readonly near?: readonly [floor: number, usual: number] | undefined;
 }

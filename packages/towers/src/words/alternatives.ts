@@ -2,32 +2,28 @@
 import type { Alternative, WordQuery, Words } from "@poeem/pq-core/words";
 import type { Asked, AskedCode } from "../text/text-query.ts";
 
-/** A word that no item has, and terms that may have been meant. */
-export interface Unknown {
+/** A word with which something else may have been meant: one that no item has, or that may be unfinished. */
+export interface Uncertain {
   readonly word: string;
-  /** `prior`: how likely each was meant beside the others. */
-  readonly terms: readonly { readonly term: string; readonly prior: number }[];
+  /** Whether items have it as it is. */
+  readonly isKnown: boolean;
+  /** What may have been meant, the most alike first. */
+  readonly terms: readonly Alternative[];
 }
 
 export interface FoundWords {
   readonly words: WordQuery["words"];
-  readonly unknown: readonly Unknown[];
+  readonly uncertain: readonly Uncertain[];
 }
 
 /** Terms that would do for one word, at most. */
 const MOST_NEAR = 16;
 const MOST_COMPLETIONS = 16;
-/** Completions of a last word that is itself a term; typing may have come to its end. */
-const MOST_FOR_KNOWN = 0;
+/** Completions of a last word that is itself a term, where all else is known; and what each is worth beside it. */
+const MOST_FOR_KNOWN = 8;
+const KNOWN_COMPLETED = 0.5;
 /** What the beginning of a code, or of a run without blanks, is worth. */
 const BEGINNING = 0.9;
-/** A completion is worth the share of it that was typed; that of one letter not nothing. */
-const MIN_TYPED = 0.3;
-/**
- * Of an unknown word, what the term most like it is worth; others are less in proportion. With their likeness alone
- * misspelt words would hardly count beside the others (tldr-pages by words, one edit: recall@10 .614 → .635).
- */
-const LIKELIEST = 0.9;
 /** A code that is written apart has its longest number. */
 const WRITTEN_APART = 0.5;
 /** Shorter beginnings of codes say nothing. */
@@ -36,8 +32,9 @@ const MIN_BEGINNING = 3;
 const HAS_DIGIT = /[0-9]/;
 
 /**
- * Looks up words. Each stands for itself and for terms with much the same letters; an unknown one also for those one
- * edit away, and an unknown last one for those that begin with it. A word with digits means nothing but itself. Of
+ * Looks up words. Each stands for itself and for terms with much the same letters. An unknown one also stands for those
+ * one edit away, and a last one for those that begin with it; what is most like an unknown word is worth as much as the
+ * word itself would be (docs/experiments/words.md has the figures). A word with digits means nothing but itself. Of
  * neighbours that make a code, each stands for the code, and the code is asked for as well.
  *
  * @param isOpen whether the last word may be unfinished
@@ -60,7 +57,7 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
       if (isKnown) inCode.add(at);
     }
   }
-  const unknown: Unknown[] = [];
+  const uncertain: Uncertain[] = [];
   for (const [at, { term, isSpelled }] of asked.entries()) {
     const own = found[at]!;
     const isKnown = own.has(term);
@@ -68,21 +65,26 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
       if (!isKnown) for (const longer of words.completions(term, MOST_COMPLETIONS)) add(own, longer, BEGINNING);
       continue;
     }
+    const isCode = HAS_DIGIT.test(term) || inCode.has(at);
     const meant = new Map<string, number>();
-    if (!HAS_DIGIT.test(term) && !inCode.has(at))
+    if (!isCode)
       for (const { term: near, likeness } of words.near(term, MOST_NEAR, !isKnown)) add(meant, near, likeness);
-    if (isOpen && at === last && !inCode.has(at))
-      for (const longer of words.completions(term, isKnown ? MOST_FOR_KNOWN : MOST_COMPLETIONS))
-        add(meant, longer, Math.max(MIN_TYPED, term.length / longer.length));
-    const scale = isKnown ? 1 : LIKELIEST / Math.max(...meant.values());
+    if (!isKnown && isOpen && at === last && !inCode.has(at))
+      for (const longer of words.completions(term, MOST_COMPLETIONS)) add(meant, longer, 1);
+    const scale = isKnown ? 1 : 1 / Math.max(...meant.values());
     for (const [near, likeness] of meant) add(own, near, likeness * scale);
-    if (!isKnown && meant.size > 0 && !HAS_DIGIT.test(term)) {
-      const terms = Array.from(meant, ([near, likeness]) => ({ term: near, prior: words.count(near) * likeness }));
-      unknown.push({ word: term, terms: terms.sort((a, b) => b.prior - a.prior) });
-    }
+    if (!isKnown && meant.size > 0 && !isCode) uncertain.push({ word: term, isKnown, terms: byLikeness(meant) });
+  }
+  const end = isOpen ? asked[last] : undefined;
+  // beside a misspelt word, what else the last one might become would only add noise
+  if (end?.isSpelled && uncertain.length === 0 && found[last]!.has(end.term) && !inCode.has(last)) {
+    const longer = words.completions(end.term, MOST_FOR_KNOWN + 1).filter((term) => term !== end.term);
+    for (const term of longer) add(found[last]!, term, KNOWN_COMPLETED);
+    const terms = longer.slice(0, MOST_FOR_KNOWN).map((term) => ({ term, likeness: KNOWN_COMPLETED }));
+    if (terms.length > 0 && !HAS_DIGIT.test(end.term)) uncertain.push({ word: end.term, isKnown: true, terms });
   }
   const lists = found.map((own) => Array.from(own, ([term, likeness]) => ({ term, likeness })));
-  return { words: [...lists, ...codesAsked(known, asked)].map((alternatives) => ({ alternatives })), unknown };
+  return { words: [...lists, ...codesAsked(known, asked)].map((alternatives) => ({ alternatives })), uncertain };
 }
 
 function beginningWith(code: string, words: Words): readonly string[] {
@@ -102,6 +104,10 @@ function* codesAsked(known: readonly AskedCode[], asked: Asked["words"]): Genera
       .sort((a, b) => b.length - a.length);
     yield [{ term, likeness: 1 }, ...(number === undefined ? [] : [{ term: number, likeness: WRITTEN_APART }])];
   }
+}
+
+function byLikeness(terms: ReadonlyMap<string, number>): Alternative[] {
+  return Array.from(terms, ([term, likeness]) => ({ term, likeness })).sort((a, b) => b.likeness - a.likeness);
 }
 
 function add(to: Map<string, number>, term: string, likeness: number): void {

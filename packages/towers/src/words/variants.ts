@@ -1,11 +1,13 @@
-/** A query vector of a text with unknown words: a mix of the texts that may have been meant. */
+/** A query vector of a text with uncertain words: a mix of the texts that may have been meant. */
 import { nameForm } from "../text/terms.ts";
-import type { Unknown } from "./alternatives.ts";
+import type { Uncertain } from "./alternatives.ts";
 
 /** Texts that are embedded beside the one that was typed. */
 const MOST_VARIANTS = 8;
-/** Share of the text as it was typed in the mix. */
-const AS_TYPED = 0.25;
+/** Share of the text as it was typed in the mix: with a word that no item has, and with one that may go on. */
+const AS_TYPED = { unknown: 0.1, known: 0.6 };
+/** What is likeliest counts for most: a prior is a likeness to this power. How frequent a term is says nothing more. */
+const SHARPNESS = 5;
 const WORD = /[\p{L}\p{N}\p{M}]+/gu;
 
 /**
@@ -16,17 +18,18 @@ const WORD = /[\p{L}\p{N}\p{M}]+/gu;
  */
 export function embedVariants(
   text: string,
-  unknown: readonly Unknown[],
+  uncertain: readonly Uncertain[],
   embed: (text: string) => Float32Array | undefined,
 ): Float32Array | undefined {
   const typed = embed(text);
-  const variants = variantsOf(text, unknown).flatMap(({ text: variant, prior }) => {
+  const variants = variantsOf(text, uncertain).flatMap(({ text: variant, prior }) => {
     const vector = embed(variant);
     return vector ? [{ vector, weight: prior }] : [];
   });
   if (variants.length === 0) return typed;
   const total = variants.reduce((sum, { weight }) => sum + weight, 0);
-  const all = typed ? [{ vector: typed, weight: (total * AS_TYPED) / (1 - AS_TYPED) }, ...variants] : variants;
+  const share = uncertain.every(({ isKnown }) => isKnown) ? AS_TYPED.known : AS_TYPED.unknown;
+  const all = typed ? [{ vector: typed, weight: (total * share) / (1 - share) }, ...variants] : variants;
   return meanDirection(all);
 }
 
@@ -43,17 +46,17 @@ function meanDirection(all: readonly { readonly vector: Float32Array; readonly w
   return Float32Array.from(sum, (value) => value * scale);
 }
 
-/** Each unknown word's likeliest terms in turn, the other unknown words being their likeliest. */
-function variantsOf(text: string, unknown: readonly Unknown[]): { text: string; prior: number }[] {
-  if (unknown.length === 0) return [];
-  const best = new Map(unknown.map(({ word, terms }) => [word, terms[0]!.term]));
+/** Each uncertain word's likeliest terms in turn, the others being their likeliest. */
+function variantsOf(text: string, uncertain: readonly Uncertain[]): { text: string; prior: number }[] {
+  if (uncertain.length === 0) return [];
+  const best = new Map(uncertain.map(({ word, terms }) => [word, terms[0]!.term]));
   const priors = new Map<string, number>();
-  for (const { word, terms } of unknown) {
-    const total = terms.reduce((sum, { prior }) => sum + prior, 0);
-    for (const { term, prior } of terms.slice(0, MOST_VARIANTS)) {
+  for (const { word, terms } of uncertain) {
+    const total = terms.reduce((sum, { likeness }) => sum + likeness ** SHARPNESS, 0);
+    for (const { term, likeness } of terms.slice(0, MOST_VARIANTS)) {
       const meant = new Map(best).set(word, term);
       const variant = text.replace(WORD, (spelled) => meant.get(nameForm(spelled)) ?? spelled);
-      if (variant !== text) priors.set(variant, (priors.get(variant) ?? 0) + prior / total);
+      if (variant !== text) priors.set(variant, (priors.get(variant) ?? 0) + likeness ** SHARPNESS / total);
     }
   }
   return Array.from(priors, ([variant, prior]) => ({ text: variant, prior }))

@@ -12,7 +12,7 @@ import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
 import type { WeightsChoice } from "../words/weights.ts";
-import { indexWords, weighWords } from "./index-words.ts";
+import { type IndexWords, writeWithWords } from "./index-words.ts";
 import type { TrainedItemTower } from "./item-tower-file.ts";
 import { type FittedPartition, fitPartition } from "./partition.ts";
 import { queryMoments } from "./query-moments.ts";
@@ -98,32 +98,32 @@ export async function exportModel(
   model.text.settle();
   const queryTower = await model.queryTower(fitted?.partition);
   const towerDifference = await compareTowers(model, queryTower, dataset, decoded, startProgress);
-  const words = indexWords(dataset, config, say);
-  const unweighed = await writeArtifact({
-    codebook,
-    assignments,
-    codes,
-    ids: [...dataset.ids],
-    fields: itemFields(raw.items),
-    ...filterColumns,
-    ...(words && { words: words.words, wordFacts: words.wordFacts }),
-    queryTower: writeQueryTower(queryTower),
-    defaultNprobe: config.index.nprobe,
-    training: {
-      ...facts,
-      towerDifference,
-      ...(fitted && { partitionR2: fitted.r2 }),
-      fieldKinds: fieldKinds(raw.items),
-      ...(words && { words: words.statistics }),
-      config,
-    },
-  });
-  const weighed = words && (await weighWords(unweighed, words, dataset, config, say, startProgress));
+  const write = (words: IndexWords | undefined): Promise<Artifact> =>
+    writeArtifact({
+      codebook,
+      assignments,
+      codes,
+      ids: [...dataset.ids],
+      fields: itemFields(raw.items),
+      ...filterColumns,
+      ...(words && { words: words.words, wordFacts: words.wordFacts }),
+      queryTower: writeQueryTower(queryTower),
+      defaultNprobe: config.index.nprobe,
+      training: {
+        ...facts,
+        towerDifference,
+        ...(fitted && { partitionR2: fitted.r2 }),
+        fieldKinds: fieldKinds(raw.items),
+        ...(words && { words: words.statistics }),
+        config,
+      },
+    });
+  const { artifact, words, choice } = await writeWithWords(dataset, config, write, say, startProgress);
   return {
-    artifact: weighed?.artifact ?? unweighed,
+    artifact,
     itemVectors,
     itemTower: { weights: await model.itemTower(), moments, queries: words?.queries },
     towerDifference,
-    weights: weighed?.choice,
+    weights: choice,
   };
 }

@@ -8,13 +8,21 @@ import { normalForm, openQueryTower, type Searched, TERM_RULES } from "@poeem/to
 import type { PoeemConfig } from "../config.ts";
 import { listOf, toCsr } from "../data/csr.ts";
 import { spreadEvenly } from "../data/gather.ts";
+import { FEW_EVENTS } from "../data/own-sentences.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";
 import { questionOf } from "../rank/query-encoder.ts";
 import { candidatesOf } from "../words/candidates.ts";
 import { type WordStatistics, wordColumns, wordsOfCatalogue } from "../words/item-words.ts";
-import { nonsenseScore } from "../words/near.ts";
+import { nonsenseScore, usualScore } from "../words/near.ts";
 import { itemQueries, type KeptQueries } from "../words/queries.ts";
-import { chooseWeights, describeWeights, type TriedQueries, usualScore, type WeightsChoice } from "../words/weights.ts";
+import {
+  chooseWeights,
+  describeWeights,
+  findsMore,
+  type TriedQueries,
+  usualLambda,
+  type WeightsChoice,
+} from "../words/weights.ts";
 
 /** Queries that the weights are chosen by, or the usual score is taken from. */
 const MOST_QUERIES = 1000;
@@ -31,11 +39,16 @@ export interface IndexWords {
   readonly queries: KeptQueries | undefined;
 }
 
-/** The words of a catalogue, if its index is to have them; the line says why it has none that were asked for. */
+/**
+ * The words of a catalogue, if its index is to have them; the line says why it has none that were asked for.
+ *
+ * @param b of the field of training queries; by default that of all fields
+ */
 export function indexWords(
   dataset: Dataset,
   config: PoeemConfig,
   say: (line: string) => void = () => undefined,
+  b?: number,
 ): IndexWords | undefined {
   const { ids, items, train } = dataset;
   if (!(config.index.words ?? config.events.query !== undefined)) return undefined;
@@ -46,48 +59,93 @@ export function indexWords(
   }
   const queries = itemQueries(items.count, train);
   return {
-    ...wordsOfCatalogue({ ids, items, queries }, columns),
+    ...wordsOfCatalogue({ ids, items, queries }, columns, b),
     wordFacts: UNWEIGHED,
     queries: queries && { ...queries, ids },
   };
 }
 
+/** An artifact, and the words in it, if it has some. */
+export interface WrittenWords {
+  readonly artifact: Artifact;
+  readonly words?: IndexWords;
+  readonly choice?: WeightsChoice;
+}
+
+/** Words that were tried: an artifact with them, and what it found. */
+interface Tried {
+  readonly artifact: Artifact;
+  readonly words: IndexWords;
+  readonly searched: Searched;
+  readonly asked: TriedQueries;
+  readonly choice: WeightsChoice;
+}
+
 /**
- * Measures what codes and words of an artifact are to count for, and what its scores by codes mean.
+ * Writes an artifact with the words that its catalogue is to have, measures what codes and words are to count for, and
+ * what scores by codes mean. Where there are queries to choose by, the length of the field of training queries counts
+ * unless more is found beyond doubt where it does not.
  *
- * @returns the artifact with both in its manifest
+ * @param write an artifact with these words
+ * @returns the artifact with all of that in its manifest
  */
-export async function weighWords(
-  artifact: Artifact,
-  { words }: IndexWords,
+export async function writeWithWords(
   dataset: Dataset,
   config: PoeemConfig,
+  write: (words: IndexWords | undefined) => Promise<Artifact>,
   say: (line: string) => void = () => undefined,
   startProgress: ProgressStarter = silentProgress,
-): Promise<{ artifact: Artifact; choice: WeightsChoice }> {
-  const searched = await openFromMemory(artifact);
-  const unseen = await tryQueries(searched, dataset, dataset.validation, unseenQueries(dataset), startProgress);
-  const choice = chooseWeights(unseen);
-  for (const line of describeWeights(choice)) say(line);
-  let near: WordFacts["near"];
-  if (searched.tower?.reads.text) {
-    const floor = await nonsenseScore(searched, words.terms, new Random(config.training.seed));
-    const usual =
-      choice.tried.length > 0 ? usualScore(unseen) : usualScore(await trainingTried(searched, dataset, startProgress));
-    if (floor !== undefined && usual !== undefined && floor < usual) near = [floor, usual];
-    else say(`the confidence of results counts words alone: ${withoutNear(floor, usual)}`);
+): Promise<WrittenWords> {
+  const words = indexWords(dataset, config, say);
+  if (words === undefined) return { artifact: await write(words) };
+  const unseen = unseenQueries(dataset);
+  const usual = usualLambda(dataset.behaviour < FEW_EVENTS * dataset.ids.length);
+  const tryWords = async (some: IndexWords): Promise<Tried> => {
+    const artifact = await write(some);
+    const searched = await openFromMemory(artifact);
+    const asked = await tryQueries(searched, dataset, dataset.validation, unseen, startProgress);
+    return { artifact, words: some, searched, asked, choice: chooseWeights(asked, usual) };
+  };
+  let best = await tryWords(words);
+  if (words.statistics.queries && best.choice.tried.length > 0) {
+    const other = await tryWords(indexWords(dataset, config, say, 0)!);
+    if (findsMore(other, best)) {
+      say(
+        "the words of many training queries weigh as much as those of few: that found more of the validation queries",
+      );
+      best = other;
+    }
   }
+  const { choice, searched, asked } = best;
+  for (const line of describeWeights(choice)) say(line);
+  const near = await nearOf(searched, words.words.terms, config, say, async () =>
+    choice.tried.length > 0 ? asked : trainingTried(searched, dataset, startProgress),
+  );
   const { dense, words: weight } = choice;
   const facts: WordFacts = { rules: TERM_RULES, dense, words: weight, ...(near && { near }) };
-  return { artifact: await withWordFacts(artifact, facts), choice };
+  return { artifact: await withWordFacts(best.artifact, facts), words: best.words, choice };
+}
+
+async function nearOf(
+  searched: Searched,
+  terms: readonly string[],
+  { training: { seed } }: PoeemConfig,
+  say: (line: string) => void,
+  tried: () => Promise<TriedQueries>,
+): Promise<WordFacts["near"]> {
+  if (!searched.tower?.reads.text) return undefined;
+  const floor = await nonsenseScore(searched, terms, new Random(seed));
+  const usual = usualScore((await tried()).candidates);
+  if (floor !== undefined && usual !== undefined && floor < usual) return [floor, usual];
+  say(`the confidence of results counts words alone: ${withoutNear(floor, usual)}`);
+  return undefined;
 }
 
 function withoutNear(floor: number | undefined, usual: number | undefined): string {
   if (floor === undefined) return "no nonsense can be made of the terms, to compare scores by codes with";
-  if (usual === undefined) return "no query finds its item";
+  if (usual === undefined) return "no query has a word that is known";
   return (
-    `nonsense scores ${floor.toFixed(3)} by codes, an item that was asked for ${usual.toFixed(3)}; ` +
-    "more events would tell them apart"
+    `nonsense scores ${floor.toFixed(3)} by codes, a query ${usual.toFixed(3)}; ` + "more events would tell them apart"
   );
 }
 

@@ -26,7 +26,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const training = sets.train();
   const { set: train, positions } = training;
   const own = wantsOwnSentences(config, positions.length, raw.ids.length)
-    ? sentencesToTrainOn(raw, config, forms, sides)
+    ? sentencesToTrainOn(raw, config, positions.length, forms, sides)
     : NO_QUERIES;
   if (train.count + own.count === 0) {
     throw new UserError(
@@ -73,6 +73,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
 function sentencesToTrainOn(
   { items }: RawData,
   config: PoeemConfig,
+  numEvents: number,
   forms: Dictionary | undefined,
   sides: Uint8Array,
 ): QuerySet {
@@ -80,7 +81,7 @@ function sentencesToTrainOn(
   sides.forEach((side, event) => {
     if (side === SIDE.validation || side === SIDE.test) heldOut.add(forms!.values[forms!.numbers[event]!]!);
   });
-  return ownSentences(items, config, (form) => heldOut.has(form));
+  return ownSentences(items, config, numEvents, (form) => heldOut.has(form));
 }
 
 /** Whether the item tower reads the training queries that led to an item. */

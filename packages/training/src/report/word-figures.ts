@@ -63,7 +63,7 @@ export function wordTable(summary: WordSummary): Table & { readonly title: strin
   if (near)
     rows.push(
       ["score by codes that nonsense gets", formatFigure(near[0])],
-      ["usual score of what was asked for", formatFigure(near[1])],
+      ["usual best score of a query", formatFigure(near[1])],
     );
   return { title: "Words", columns: ["Name", "Value"], rows };
 }

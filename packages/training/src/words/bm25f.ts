@@ -6,6 +6,7 @@
 import type { Csr } from "../data/csr.ts";
 
 const K1 = 1.2;
+/** How far a longer field counts less: not at all at 0, in proportion at 1. */
 const B = 0.75;
 /** Impacts are whole numbers from 1 to this. */
 const STEPS = 15;
@@ -15,6 +16,8 @@ export interface FieldStatistics {
   readonly weight: number;
   /** Mean number of terms over the items that have any in this field. */
   readonly averageLength: number;
+  /** Default: ¾. 0 where a field is long because an item is asked for often. */
+  readonly b?: number | undefined;
 }
 
 /** A field of items. */
@@ -45,9 +48,9 @@ interface TermValues<T> {
 }
 
 /**
- * impact = ⌈15 · tf̃ / (tf̃ + 1.2)⌉ with tf̃ = Σ over fields of weight · tf / (1 − b + b · length / averageLength), b =
- * ¾. The mean of a length is over items that have the field: else one query in a catalogue of many items would be
- * infinitely long.
+ * impact = ⌈15 · tf̃ / (tf̃ + 1.2)⌉ with tf̃ = Σ over fields of weight · tf / (1 − b + b · length / averageLength). The
+ * mean of a length is over items that have the field: else one query in a catalogue of many items would be infinitely
+ * long.
  */
 export function impactsOf(fields: readonly Field[], numItems: number, numTerms: number): Impacts {
   const impactOf = (frequency: number): number => Math.ceil(STEPS * saturated(frequency));
@@ -77,9 +80,9 @@ function valuesOf<T extends Uint8Array | Float32Array>(
   let end = 0;
   for (let item = 0; item < numItems; item++) {
     const start = end;
-    for (const { terms, weight, averageLength: average } of fields) {
+    for (const { terms, weight, averageLength: average, b = B } of fields) {
       const [from, to] = [terms.offsets[item]!, terms.offsets[item + 1]!];
-      const each = weight / (1 - B + (B * (to - from)) / average);
+      const each = weight / (1 - b + (b * (to - from)) / average);
       for (let at = from; at < to; at++) {
         const term = terms.values[at]!;
         if (sums[term] === 0) numbers[end++] = term;

@@ -34,22 +34,29 @@ export function wordColumns(items: ItemTable, config: Pick<PoeemConfig, "items">
   return [...new Set([...config.items.text, ...(title === undefined ? [] : [title])])];
 }
 
-/** Words of a catalogue. The statistics are those of its own fields. */
+/**
+ * Words of a catalogue. The statistics are those of its own fields.
+ *
+ * @param b of the field of training queries, see `FieldStatistics`
+ */
 export function wordsOfCatalogue(
   source: WordSource & { readonly items: ItemTable },
   columns: readonly string[],
+  b?: number,
 ): { readonly words: ItemWords; readonly statistics: WordStatistics } {
   const terms = new TermNumbers();
   const measured = (lists: Csr): Field => ({ terms: lists, weight: 1, averageLength: averageLength(lists) });
   const fields = columns.map((column) => ({ column, ...measured(columnTerms(source.items, column, terms)) }));
-  const queries = source.queries && measured(queryTerms(source.queries, terms));
+  const queries = source.queries && { ...measured(queryTerms(source.queries, terms)), b };
   const used = queries && queries.terms.values.length > 0 ? queries : undefined;
   const words = assemble(source, used ? [...fields, used] : fields, terms);
   return {
     words,
     statistics: {
       columns: fields.map(({ column, weight, averageLength: average }) => ({ column, weight, averageLength: average })),
-      ...(used && { queries: { weight: used.weight, averageLength: used.averageLength } }),
+      ...(used && {
+        queries: { weight: used.weight, averageLength: used.averageLength, ...(b !== undefined && { b }) },
+      }),
     },
   };
 }

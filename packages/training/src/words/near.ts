@@ -1,5 +1,6 @@
 import type { Random } from "@poeem/indexing-layer";
 import { answerQuestion, type Searched } from "@poeem/towers";
+import type { Candidates } from "./candidates.ts";
 import { nonsenseWords } from "./nonsense.ts";
 
 const NONSENSE = 200;
@@ -25,4 +26,13 @@ export async function nonsenseScore(
   }
   if (scores.length < FEWEST) return 0;
   return scores.sort((a, b) => a - b)[Math.floor(FLOOR_SHARE * (scores.length - 1))]!;
+}
+
+/**
+ * The best score by codes that a query of people gets: the median over queries, of those that the query tower has
+ * something to say of. Undefined where it has of none.
+ */
+export function usualScore(queries: readonly Pick<Candidates, "dense">[]): number | undefined {
+  const best = queries.filter(({ dense }) => dense.some((score) => score !== 0)).map(({ dense }) => Math.max(...dense));
+  return best.sort((a, b) => a - b)[Math.floor(best.length / 2)];
 }
