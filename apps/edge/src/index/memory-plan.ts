@@ -9,8 +9,8 @@ const MAX_FILTER_BYTES = 12 * MiB;
 /** So are words: with all else that is always there they take no more than this, or the index is served without. */
 const MAX_FIXED_BYTES = 38 * MiB;
 /**
- * Memory beside the bytes of words themselves, measured: 6 to 7 of a term, where those like a word are counted; 16 to 19
- * of an item, where a search makes sums; and what is remembered of the words that were asked for.
+ * Memory beside the bytes of words themselves, measured: 6 to 7 of a term, where those like a word are counted; 16 to
+ * 19 of an item, where a search makes sums; and what is remembered of the words that were asked for.
  */
 const TERM_BYTES = 7;
 const SUMMED_ITEM_BYTES = 18;
