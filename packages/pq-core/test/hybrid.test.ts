@@ -188,7 +188,7 @@ describe("candidates", () => {
     });
     const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes);
     const words = (await openWords(index))!;
-    const query = { ...NONE, words: plain("all"), named: words.named(5) };
+    const query = { ...NOTHING, words: plain("all"), named: words.named(5) };
     const result = await searchHybrid(index, words, { vectors: [Float32Array.of(1)] }, query, { k: 4 });
     // -100 and -90 with the lead of their name, and 50 and 40
     expect((await index.items(result.ordinals)).map(({ id }) => id)).toEqual([1, 0, 15, 14]);

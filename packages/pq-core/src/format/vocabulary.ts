@@ -5,6 +5,7 @@ import type { NumberedEntry } from "./chunk-cache.ts";
 import { align, HEADER_BYTES } from "./constants.ts";
 import { GramTable } from "./grams.ts";
 import { MAX_TERM_BYTES } from "./item-words.ts";
+import { leastBytes } from "./posting-list.ts";
 
 /** Terms that are read together: the first of them stands whole. */
 export const TERMS_PER_BLOCK = 16;
@@ -124,11 +125,13 @@ export class Vocabulary {
     return size < LARGE ? size : this.#largeOf(term, this.#large.sizes);
   }
 
-  /** How many items have a term. @throws FormatError */
+  /** How many items have a term: no more than its postings have bytes for. @throws FormatError */
   countOf(term: number): number {
     const byte = this.#counts[term]!;
     const count = byte < LARGE ? byte : this.#largeOf(term, this.#large.counts);
     if (count < 1 || count > this.numItems) failTerm(term, `from 1 to ${this.numItems} items`, count);
+    const size = this.#sizeOf(term);
+    if (leastBytes(count) > size) failTerm(term, `postings of ${leastBytes(count)} bytes or more`, size);
     return count;
   }
 
