@@ -13,7 +13,7 @@ const ends = ["", "n", "r", "s", "ing", "er", "ed"];
 
 export interface Texts {
   readonly words: ItemWords;
-  readonly queryTower: Uint8Array<ArrayBuffer>;
+  readonly queryTower: Uint8Array;
   /** One to five words of an item's text; deterministic. */
   query(i: number): string;
 }

@@ -8,8 +8,6 @@ const SKIP_BYTES = 8;
 export const MOST_IMPACT = 15;
 /** A gap of 2^32 in the bytes of the last posting. */
 const MOST_LAST_BYTES = 5;
-/** Room for a run that is looked up: a search looks up a hundred lists. */
-const RUN = { ordinals: new Uint32Array(POSTINGS_PER_SKIP), impacts: new Uint8Array(POSTINGS_PER_SKIP) };
 
 /** Skip entries of a list: one for each run of 128 postings but the first. */
 function countSkips(count: number): number {
@@ -90,59 +88,9 @@ export function checkPostings(where: string, bytes: Uint8Array, count: number, n
  * @param impacts (count or more) gets an impact for each
  */
 export function decodePostings(bytes: Uint8Array, count: number, ordinals: Uint32Array, impacts: Uint8Array): void {
-  decodeRun(bytes, SKIP_BYTES * countSkips(count), -1, ordinals, impacts, count, true);
-}
-
-/**
- * The impacts of some ordinals in a list that was checked, 0 where one is not in it. Only runs of postings that may
- * hold one of them are decoded.
- *
- * @param wanted ascending
- * @param impacts (wanted.length or more) gets the answer
- */
-export function lookUpPostings(bytes: Uint8Array, count: number, wanted: Uint32Array, impacts: Uint8Array): void {
-  const skips = countSkips(count);
-  const start = SKIP_BYTES * skips;
-  const { ordinals } = RUN;
-  let decoded = -1;
-  let length = 0;
-  let inRun = 0;
-  for (let i = 0; i < wanted.length; i++) {
-    const ordinal = wanted[i]!;
-    // the first run whose last posting does not come before the ordinal, and none that lies before the last one
-    let run = Math.max(0, decoded);
-    if (run < skips && u32At(bytes, SKIP_BYTES * run) < ordinal) {
-      const from = run;
-      run += partition(skips - from, (skip) => u32At(bytes, SKIP_BYTES * (from + skip)) < ordinal);
-    }
-    if (run !== decoded) {
-      decoded = run;
-      inRun = 0;
-      length = Math.min(POSTINGS_PER_SKIP, count - run * POSTINGS_PER_SKIP);
-      const entry = SKIP_BYTES * (run - 1);
-      const before = run === 0 ? -1 : u32At(bytes, entry);
-      const at = run === 0 ? start : start + u32At(bytes, entry + 4);
-      decodeRun(bytes, at, before, ordinals, RUN.impacts, length, run === skips);
-    }
-    while (inRun < length && ordinals[inRun]! < ordinal) inRun++;
-    impacts[i] = inRun < length && ordinals[inRun] === ordinal ? RUN.impacts[inRun]! : 0;
-  }
-}
-
-/** Decodes `count` postings from a place on, behind the ordinal `before`; whether they are the last of their list. */
-function decodeRun(
-  bytes: Uint8Array,
-  start: number,
-  before: number,
-  ordinals: Uint32Array,
-  impacts: Uint8Array,
-  count: number,
-  isLast: boolean,
-): void {
-  let at = start;
-  let ordinal = before;
-  const varints = isLast ? count - 1 : count;
-  for (let i = 0; i < varints; i++) {
+  let at = SKIP_BYTES * countSkips(count);
+  let ordinal = -1;
+  for (let i = 0; i < count - 1; i++) {
     let value = bytes[at++]!;
     if (value > 127) {
       let byte = bytes[at++]!;
@@ -157,12 +105,60 @@ function decodeRun(
     ordinals[i] = ordinal;
     impacts[i] = value - MOST_IMPACT * gap + 1;
   }
-  if (!isLast) return;
   let value = 0;
   for (let scale = 1; at < bytes.length; scale *= 256) value += bytes[at++]! * scale;
   const gap = gapOf(value);
   ordinals[count - 1] = ordinal + gap + 1;
   impacts[count - 1] = value - MOST_IMPACT * gap + 1;
+}
+
+/**
+ * The impacts of some ordinals in a list that was checked, 0 where one is not in it. Runs of postings that hold none
+ * of them are skipped.
+ *
+ * @param wanted ascending
+ * @param impacts (wanted.length or more) gets the answer
+ */
+export function lookUpPostings(bytes: Uint8Array, count: number, wanted: Uint32Array, impacts: Uint8Array): void {
+  const skips = countSkips(count);
+  const start = SKIP_BYTES * skips;
+  // The posting that was decoded last, and which one comes next, at which place.
+  let ordinal = -1;
+  let impact = 0;
+  let next = 0;
+  let at = start;
+  for (let i = 0; i < wanted.length; i++) {
+    const want = wanted[i]!;
+    // to the last run that may hold the ordinal
+    const skip = Math.floor(next / POSTINGS_PER_SKIP);
+    if (skip < skips && ordinal < want && u32At(bytes, SKIP_BYTES * skip) < want) {
+      const from = skip + 1;
+      const to = from + partition(skips - from, (j) => u32At(bytes, SKIP_BYTES * (from + j)) < want);
+      next = to * POSTINGS_PER_SKIP;
+      ordinal = u32At(bytes, SKIP_BYTES * (to - 1));
+      at = start + u32At(bytes, SKIP_BYTES * (to - 1) + 4);
+    }
+    while (ordinal < want && next < count) {
+      let value = 0;
+      if (next === count - 1) for (let scale = 1; at < bytes.length; scale *= 256) value += bytes[at++]! * scale;
+      else {
+        value = bytes[at++]!;
+        if (value > 127) {
+          let byte = bytes[at++]!;
+          value = (value & 127) | ((byte & 127) << 7);
+          for (let scale = 128 * 128; byte > 127; scale *= 128) {
+            byte = bytes[at++]!;
+            value += (byte & 127) * scale;
+          }
+        }
+      }
+      const gap = gapOf(value);
+      ordinal += gap + 1;
+      impact = value - MOST_IMPACT * gap + 1;
+      next++;
+    }
+    impacts[i] = ordinal === want ? impact : 0;
+  }
 }
 
 /** The whole part of a fifteenth; of most values by a multiplication. */

@@ -10,8 +10,6 @@ import { MAX_TERM_BYTES } from "./item-words.ts";
 export const TERMS_PER_BLOCK = 16;
 /** In the byte of a count or a size: it is this or more, and stands apart. */
 export const LARGE = 255;
-/** Blocks that stay decoded: what a few queries ask for, in about half a megabyte. */
-const MOST_DECODED = 1024;
 
 const WHERE = "words";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -37,7 +35,8 @@ export class Vocabulary {
   readonly #sizes: Uint8Array;
   /** Terms whose count or size stands apart, and these. */
   readonly #large: { readonly terms: Uint32Array; readonly counts: Uint32Array; readonly sizes: Uint32Array };
-  readonly #decoded = new Map<number, readonly string[]>();
+  /** By its first term, where each page begins, all pages being one. */
+  readonly #pages = new Map<number, number>();
 
   /**
    * @param payload of the kind `words`, which is kept
@@ -80,6 +79,7 @@ export class Vocabulary {
       if (first !== next || count < 1 || count > numTerms - first)
         check(false, `${key}.first`, `${next} of ${numTerms} terms`, `${count} from ${first}`, WHERE);
       next = first + count;
+      this.#pages.set(first, this.#placeOf(first));
       const bytes = this.#pageBytes(first, count);
       check(size === HEADER_BYTES + align(bytes), `${key}.size`, HEADER_BYTES + align(bytes), size, WHERE);
     }
@@ -98,7 +98,7 @@ export class Vocabulary {
 
   /** Where the postings of a term are in their page. */
   placeIn({ entry }: NumberedEntry, term: number): { readonly from: number; readonly to: number } {
-    const from = this.#placeOf(term) - this.#placeOf(entry.first);
+    const from = this.#placeOf(term) - this.#pages.get(entry.first)!;
     return { from, to: from + this.#sizeOf(term) };
   }
 
@@ -139,7 +139,7 @@ export class Vocabulary {
 
   /** @throws FormatError */
   termAt(term: number): string {
-    return this.#block(Math.floor(term / TERMS_PER_BLOCK))[term % TERMS_PER_BLOCK]!;
+    return this.#read(Math.floor(term / TERMS_PER_BLOCK), term)[0]!;
   }
 
   /** Every term in turn; for a reader of them all, which needs none of them again. @throws FormatError */
@@ -150,9 +150,9 @@ export class Vocabulary {
   /** How many terms there are before the first one of which something is not true. */
   rank(isBefore: (term: string) => boolean): number {
     const blocks = this.#blocks.length - 1;
-    const block = partition(blocks, (b) => isBefore(this.#decoded.get(b)?.[0] ?? this.#first(b))) - 1;
+    const block = partition(blocks, (b) => isBefore(this.#first(b))) - 1;
     if (block < 0) return 0;
-    const terms = this.#block(block);
+    const terms = this.#read(block);
     return block * TERMS_PER_BLOCK + partition(terms.length, (i) => isBefore(terms[i]!));
   }
 
@@ -183,16 +183,6 @@ export class Vocabulary {
     return this.#named;
   }
 
-  #block(block: number): readonly string[] {
-    let terms = this.#decoded.get(block);
-    if (terms === undefined) {
-      terms = this.#read(block);
-      if (this.#decoded.size >= MOST_DECODED) this.#decoded.clear();
-      this.#decoded.set(block, terms);
-    }
-    return terms;
-  }
-
   /** The first term of a block, which stands whole. */
   #first(block: number): string {
     const at = this.#blocks[block]!;
@@ -204,7 +194,8 @@ export class Vocabulary {
     return decode(length, term);
   }
 
-  #read(block: number): string[] {
+  /** @param only the one term that is wanted; left out: all of the block */
+  #read(block: number, only?: number): string[] {
     const terms = this.#terms;
     const first = block * TERMS_PER_BLOCK;
     const last = Math.min(first + TERMS_PER_BLOCK, this.numTerms);
@@ -231,7 +222,8 @@ export class Vocabulary {
       if (term === last) return found;
       for (let i = 0; i < more; i++) TERM[shared + i] = terms[at++]!;
       length = shared + more;
-      found.push(decode(length, term));
+      if (only === undefined || only === term) found.push(decode(length, term));
+      if (only === term) return found;
     }
     if (at !== end) check(false, `blocks[${block + 1}]`, at, end, WHERE);
     return found;

@@ -8,9 +8,13 @@ import type { Postings } from "./words.ts";
  */
 const WHOLE = 2 ** 23;
 const MAX_IMPACT = 15;
-/** From more items than this on, a term that many have is read only for candidates that others gave. */
+/** Of more items than this, a term that many have is read only for candidates that others gave: one of more than a tenth
+ * of so many items, and of more than this share of all. */
 const MANY_ITEMS = 100_000;
 const FREQUENT = 0.1;
+const FREQUENT_OF_MORE = 0.03;
+/** Of all items: shorter lists are tried alone first. */
+const SHORT = 1 / 64;
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
 /** Shorter lists are read whole without further thought. */
@@ -26,6 +30,13 @@ interface Reading {
   readonly rest: readonly Choice[];
   /** Postings of all that is read whole. */
   readonly size: number;
+}
+
+/** What was read of a plan: so many words and, where not all of them had to be, the items that are left. */
+interface Read {
+  readonly plan: readonly Reading[];
+  readonly done: number;
+  readonly pool?: Uint32Array | undefined;
 }
 
 /** What items have of a query's words; one number or list for each item asked for. */
@@ -47,11 +58,13 @@ export class AskedWords {
   readonly #words: readonly (readonly Choice[])[];
   /** The sum that an item has with every word at the greatest impact. */
   readonly #whole: number;
-  /** Whether postings are read for candidates only. */
-  readonly #isFrequent: (postings: Postings) => boolean;
+  readonly #numItems: number;
+  /** Longer lists are read for candidates only. */
+  readonly #mostRead: number;
 
   constructor(numItems: number, { words: asked }: WordQuery, postingsOf: (term: string) => Postings | undefined) {
-    this.#isFrequent = ({ count }) => numItems > MANY_ITEMS && count > FREQUENT * numItems;
+    this.#numItems = numItems;
+    this.#mostRead = numItems > MANY_ITEMS ? Math.max(FREQUENT * MANY_ITEMS, FREQUENT_OF_MORE * numItems) : Infinity;
     const weighed = asked.map(({ alternatives }) => {
       const known = alternatives.flatMap(({ term, likeness }) => {
         const postings = postingsOf(term);
@@ -98,34 +111,57 @@ export class AskedWords {
       const ordinals = union(new Uint32Array(0), others);
       return { ordinals, shares: new Float32Array(ordinals.length) };
     }
-    const plan = this.#plan();
     const mostTied = Math.max(most, MAX_TIED);
     const { top, ordinals, sums } = scratch.use((room) => {
-      const { done, pool } = this.#read(plan, room, most, passes);
+      const { plan, done, pool } = this.#readFor(most, room, passes);
       const isRead = done === plan.length && plan.every(({ rest }) => rest.length === 0);
       const top = pool ?? room.best(isRead ? most : mostTied, mostTied, passes);
       const ordinals = union(top, others);
       const sums = room.of(ordinals);
       return { top, ordinals, sums: isRead ? sums : complete(plan, done, ordinals, sums) };
     });
-    const sumOf = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, sums[i]!]));
-    top.sort((a, b) => sumOf.get(b)! - sumOf.get(a)! || a - b);
-    const last = sumOf.get(top[most - 1]!)!;
-    const kept = union(
-      top.filter((ordinal, i) => i < most || (i < mostTied && sumOf.get(ordinal) === last)),
-      others,
-    );
-    return { ordinals: kept, shares: this.#share(Float32Array.from(kept, (ordinal) => sumOf.get(ordinal)!)) };
+    const sumsOfTop = sumsAt(top, ordinals, sums).sort();
+    const last = top.length < most ? -Infinity : sumsOfTop[top.length - most]!;
+    const numTied = sumsOfTop.reduce((n, sum) => n + Number(sum >= last), 0);
+    const given = Uint32Array.from(others).sort();
+    // Of those that tie with the last, the ones that are too many.
+    let tooMany = Math.max(0, numTied - mostTied);
+    const isKept = new Uint8Array(ordinals.length);
+    for (let i = ordinals.length - 1, t = top.length - 1, o = given.length - 1; i >= 0; i--) {
+      while (given[o]! > ordinals[i]!) o--;
+      if (given[o] === ordinals[i]) isKept[i] = 1;
+      if (top[t] !== ordinals[i]) continue;
+      t--;
+      if (sums[i]! > last) isKept[i] = 1;
+      else if (sums[i] === last && tooMany-- <= 0) isKept[i] = 1;
+    }
+    const kept = (_: number, i: number): boolean => isKept[i] === 1;
+    return { ordinals: ordinals.filter(kept), shares: this.#share(sums.filter(kept)) };
+  }
+
+  /** Reads short lists alone first: often that is enough to tell that what is left out could bring no other item. */
+  #readFor(most: number, room: Sums, passes?: (ordinal: number) => boolean): Read {
+    const short = Math.max(MIN_SKIPPED, this.#numItems * SHORT);
+    if (short < this.#mostRead) {
+      const plan = this.#plan(short, false);
+      const read = this.#read(plan, room, most, passes);
+      if (read.pool !== undefined || plan.every(({ rest }) => rest.length === 0)) return { plan, ...read };
+      room.clear();
+    }
+    const plan = this.#plan(this.#mostRead, true);
+    return { plan, ...this.#read(plan, room, most, passes) };
   }
 
   /**
-   * The words, those with the fewest items first. Where every word is frequent, the rarest term of them is read whole:
-   * something must give candidates.
+   * The words, those with the fewest items first.
+   *
+   * @param mostRead postings of a list that is read whole
+   * @param isRescued where every word is frequent, the rarest term of them is read whole: something must give candidates
    */
-  #plan(): Reading[] {
-    const isFrequent = ({ postings }: Choice): boolean => this.#isFrequent(postings);
+  #plan(mostRead: number, isRescued: boolean): Reading[] {
+    const isFrequent = ({ postings }: Choice): boolean => postings.count > mostRead;
     let read: Postings | undefined;
-    if (this.#words.every((word) => word.some(isFrequent))) {
+    if (isRescued && this.#words.every((word) => word.some(isFrequent))) {
       for (const { postings } of this.#words.flat().filter(isFrequent))
         if (read === undefined || postings.count < read.count) read = postings;
     }
@@ -144,12 +180,7 @@ export class AskedWords {
    *
    * @returns how many words of the plan were read; and those items, where they are few
    */
-  #read(
-    plan: readonly Reading[],
-    room: Sums,
-    most: number,
-    passes?: (ordinal: number) => boolean,
-  ): { readonly done: number; readonly pool?: Uint32Array | undefined } {
+  #read(plan: readonly Reading[], room: Sums, most: number, passes?: (ordinal: number) => boolean): Omit<Read, "plan"> {
     const pool = (done: number, atMost: number): Uint32Array | undefined => {
       const floor = room.nth(most, passes) - missing(plan, done);
       return floor > 0 ? room.from(floor, atMost, passes) : undefined;
@@ -203,6 +234,15 @@ export class AskedWords {
   #share(sums: Float32Array): Float32Array {
     return sums.map((sum) => sum / this.#whole);
   }
+}
+
+/** The sums of some of ascending ordinals, ascending too. */
+function sumsAt(some: Uint32Array, ordinals: Uint32Array, sums: Float32Array): Float32Array {
+  let at = 0;
+  return Float32Array.from(some, (ordinal) => {
+    while (ordinals[at] !== ordinal) at++;
+    return sums[at]!;
+  });
 }
 
 /** The most that an item can still get, when so many words of the plan were read. */

@@ -171,13 +171,20 @@ export class Sums {
    * @param mostTied of all together
    */
   best(most: number, mostTied: number, passes?: (ordinal: number) => boolean): Uint32Array {
-    const sums = this.#sums;
-    const last = this.nth(most, passes);
-    const all = this.from(last, Infinity, passes)!;
-    if (all.length <= mostTied) return all;
-    const better = all.filter((ordinal) => sums[ordinal]! > last);
-    const tied = all.filter((ordinal) => sums[ordinal] === last);
-    return union(tied.subarray(0, mostTied - better.length), [...better]);
+    const values = this.#gather();
+    const top = new TopK(Math.max(most, mostTied));
+    for (let i = 0; i < values.length; i++) {
+      const sum = values[i]!;
+      const { threshold } = top;
+      if (sum < threshold) continue;
+      const ordinal = this.#touched[i]!;
+      // of a frequent word nearly all tie
+      if (sum === threshold && ordinal > top.ordinals[0]!) continue;
+      if (passes === undefined || passes(ordinal)) top.push(sum, ordinal);
+    }
+    const { ordinals, scores } = top.take();
+    const last = scores[most - 1] ?? -Infinity;
+    return ordinals.filter((_, i) => scores[i]! >= last).sort();
   }
 
   of(ordinals: Uint32Array): Float32Array {

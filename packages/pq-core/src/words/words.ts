@@ -60,6 +60,9 @@ export interface Words {
 /** Terms whose numbers are remembered: those of a few queries. */
 const MAX_REMEMBERED = 4096;
 
+/** Words whose like is remembered: people ask for the same ones. */
+const MAX_NEAR = 1024;
+
 /** One part of the words: its terms, and what finds them. */
 class Terms {
   readonly part: WordPart;
@@ -106,6 +109,8 @@ class IndexWords implements Words {
   readonly #base: Terms;
   readonly #beside: Terms | undefined;
   readonly #places: Places;
+  /** Least recently used first. */
+  readonly #near = new Map<string, readonly NearTerm[]>();
 
   constructor(index: Index, facts: WordFacts, base: Terms, beside: Terms | undefined) {
     this.facts = facts;
@@ -128,6 +133,15 @@ class IndexWords implements Words {
   }
 
   near(word: string, most: number, edits: boolean): readonly NearTerm[] {
+    const key = `${most} ${edits} ${word}`;
+    const near = this.#near.get(key) ?? this.#findNear(word, most, edits);
+    this.#near.delete(key);
+    if (this.#near.size >= MAX_NEAR) this.#near.delete(this.#near.keys().next().value!);
+    this.#near.set(key, near);
+    return near;
+  }
+
+  #findNear(word: string, most: number, edits: boolean): readonly NearTerm[] {
     const found = this.#base.near(word, edits);
     const beside = this.#beside?.near(word, edits) ?? [];
     if (beside.length === 0) return found.slice(0, most);
