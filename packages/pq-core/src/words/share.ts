@@ -8,8 +8,10 @@ import type { Postings } from "./words.ts";
  */
 const WHOLE = 2 ** 23;
 const MAX_IMPACT = 15;
-/** Of more items than this, a term that many have is read only for candidates that others gave: one of more than a tenth
- * of so many items, and of more than this share of all. */
+/**
+ * Of more items than this, a term that many have is read only for candidates that others gave: one of more than a tenth
+ * of so many items, and of more than this share of all.
+ */
 const MANY_ITEMS = 100_000;
 const FREQUENT = 0.1;
 const FREQUENT_OF_MORE = 0.03;
@@ -156,7 +158,7 @@ export class AskedWords {
    * The words, those with the fewest items first.
    *
    * @param mostRead postings of a list that is read whole
-   * @param isRescued where every word is frequent, the rarest term of them is read whole: something must give candidates
+   * @param isRescued where every word is frequent, the rarest term is read whole: something must give candidates
    */
   #plan(mostRead: number, isRescued: boolean): Reading[] {
     const isFrequent = ({ postings }: Choice): boolean => postings.count > mostRead;
