@@ -79,9 +79,14 @@ describe("one altered member of the manifest, the checksum made right", () => {
       facts({ rules: "2" }),
       /manifest: "words.rules" expected an integer from 1 to \d+, got 2/,
     ],
-    ["no weight", facts({ dense: undefined }), /"words" expected weights from 0, not both 0, got undefined, 1/],
-    ["a weight below 0", facts({ words: -1 }), /"words" expected weights from 0, not both 0, got 1, -1/],
-    ["weights of 0", facts({ dense: 0, words: 0 }), /"words" expected weights from 0, not both 0, got 0, 0/],
+    [
+      "no weight",
+      facts({ dense: undefined }),
+      /"words" expected weights from 0 to 1000000, not both 0, got undefined, 1/,
+    ],
+    ["a weight below 0", facts({ words: -1 }), /"words" expected weights from 0 to 1000000, not both 0, got 1, -1/],
+    ["a weight beyond all", facts({ words: 1e308 }), /"words" expected weights from 0 to 1000000, .*, got 1, 1e\+308/],
+    ["weights of 0", facts({ dense: 0, words: 0 }), /"words" expected weights from 0 to 1000000, not both 0, got 0, 0/],
     ["a weight that is text", facts({ dense: "1" }), /"words" expected weights from 0/],
     ["near that is text", facts({ near: "01" }), /"words.near" expected two numbers, ascending/],
     ["near that falls", facts({ near: [1, 1] }), /"words.near" expected two numbers, ascending/],
@@ -109,9 +114,10 @@ describe("altered payloads, the hash made right", () => {
     else bytes[32 + place] = value;
     return bytes;
   };
-  // Words payload: lengths at 0, blocks at 32 (0, 10), places at 48 (0, 90), no large ones, 42 names at 64, in order 7, 7,
-  // 100 …, their ordinals at 240, buckets at 416 (0, 3), counts at 432 (40 40 10), sizes at 448 (40 40 10), 3-grams at 464
-  // (1 2 1), terms at 480: "a" (0 1 a), "ab" at 483 (1 1 b), "é" at 486 (0 2 c3 a9), lists at 496 (0 0 0).
+  // Words payload: lengths at 0, blocks at 32 (0, 10), places at 48 (0, 90), no large ones, 42 names at 64, in order
+  // 7, 7, 100 …, their ordinals at 240, buckets at 416 (0, 3), counts at 432 (40 40 10), sizes at 448 (40 40 10),
+  // 3-grams at 464 (1 2 1), terms at 480: "a" (0 1 a), "ab" at 483 (1 1 b), "é" at 486 (0 2 c3 a9), and lists at 496
+  // (0 0 0).
   it.each<[string, number, number, number, RegExp]>([
     ["more terms", wordsAt, 0, 4, /words: .*(expected|got)/],
     ["fewer terms", wordsAt, 0, 2, /words: /],
@@ -140,6 +146,13 @@ describe("altered payloads, the hash made right", () => {
     ["lists that overlap", wordsAt, 416, 4, /words: "grams\[0\]" expected terms in order, within their bytes/],
     ["no item", wordsAt, 433, 0, /words: "terms\[1\]" expected from 1 to 40 items, got 0/],
     ["more items than there are", wordsAt, 433, 41, /words: "terms\[1\]" expected from 1 to 40 items, got 41/],
+    [
+      "more items than there are postings",
+      wordsAt,
+      434,
+      11,
+      /words: "terms\[2\]" expected postings of 11 bytes or more, got 10/,
+    ],
     ["a large count that is nowhere", wordsAt, 433, 255, /words: "terms\[1\]" expected its large count and size/],
     ["fewer bytes than postings take", wordsAt, 449, 39, /words: "places\[1\]" expected 89, got 90/],
     ["a large size that is nowhere", wordsAt, 449, 255, /words: "terms\[1\]" expected its large count and size/],

@@ -30,7 +30,12 @@ function withCounts(words: Words, counts: Words): Words {
         const count = counts.count(terms[i]!);
         const none = { all: () => ({ ordinals: new Uint32Array(0), impacts: new Uint8Array(0) }) };
         if (count === 0) return undefined;
-        return { count, all: () => (list ?? none).all(), at: (own) => list?.at(own) ?? new Uint8Array(own.length) };
+        return {
+          count,
+          all: () => (list ?? none).all(),
+          at: (own) => list?.at(own) ?? new Uint8Array(own.length),
+          mark: (...into) => list?.mark(...into),
+        };
       });
     },
   };

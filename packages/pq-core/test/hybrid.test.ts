@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Filter, Index, Merge } from "../src/index.ts";
 import { openWords, searchHybrid, type WordQuery } from "../src/words/index.ts";
-import { decode, writeArtifact } from "../src/write.ts";
+import { createCodebook, decode, writeArtifact } from "../src/write.ts";
 import { isAllowed, plainShare, randomItems, randomQuery, randomWord } from "./hybrid-model.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
@@ -18,6 +18,7 @@ const vocabulary = [...new Set(Array.from({ length: 60 }, () => randomWord(next)
 const items = randomItems(N, vocabulary, 6);
 const colors = Array.from({ length: N }, () => ["red", "green"][Math.floor(next() * 2)]);
 const ids = Uint32Array.from({ length: N }, (_, i) => 5000 - 7 * i);
+const NOTHING: WordQuery = { words: [], required: [], excluded: [], named: new Uint32Array(0) };
 const countOf = (term: string): number => items.filter((item) => item.terms.has(term)).length;
 
 const artifact = await writeArtifact({
@@ -119,7 +120,6 @@ describe.each(Object.keys(OPENED))("%s", (name) => {
 });
 
 describe("candidates", () => {
-  const NONE: WordQuery = { words: [], required: [], excluded: [], named: new Uint32Array(0) };
   const plain = (...terms: string[]): WordQuery["words"] =>
     terms.map((term) => ({ alternatives: [{ term, likeness: 1 }] }));
 
@@ -150,7 +150,7 @@ describe("candidates", () => {
     const index = await OPENED["scalar, resident"]!();
     const words = (await openWords(index))!;
     const vectors = [normals(DIM, random(2))];
-    const query = { ...NONE, words: plain(vocabulary[0]!) };
+    const query = { ...NOTHING, words: plain(vocabulary[0]!) };
     const dense = await searchHybrid(index, words, { vectors }, query, { mode: "dense" });
     const search = await index.search(vectors[0]!);
     expect([dense.ordinals, dense.scores, dense.dense]).toEqual([search.ordinals, search.scores, search.scores]);
@@ -168,7 +168,7 @@ describe("candidates", () => {
     const named = words.named(3);
     const [first] = await index.items(named);
     const vectors = [normals(DIM, random(3))];
-    const query = { ...NONE, words: plain(vocabulary[1]!), named };
+    const query = { ...NOTHING, words: plain(vocabulary[1]!), named };
     const result = await searchHybrid(index, words, { vectors }, query, { k: named.length + 5, nprobe: 1 });
     expect(result.ordinals.slice(0, named.length).toSorted()).toEqual(named);
     expect([...result.named]).toEqual([...named.map(() => 1), 0, 0, 0, 0, 0]);
@@ -176,13 +176,34 @@ describe("candidates", () => {
     expect(without.ordinals).not.toContain(named[0]);
   });
 
+  it("that are named come before larger products", async () => {
+    const shape = { dim: 1, metric: "innerProduct", nlist: 0, numSubQuantizers: 1, nbits: 4 } as const;
+    const centroids = Float32Array.from({ length: 16 }, (_, i) => 10 * i - 100);
+    const codebook = createCodebook({ ...shape, byResidual: false, centroids });
+    const ids = Uint32Array.from({ length: 16 }, (_, i) => i);
+    const artifact = await writeArtifact({
+      ...{ codebook, assignments: new Uint32Array(16), codes: Uint8Array.from(ids), ids },
+      words: toItemWords(Array.from(ids, (i) => ({ terms: new Map([["all", 9]]), names: i < 2 ? [5] : [] }))),
+      wordFacts: { rules: 1, dense: 1, words: 1 },
+    });
+    const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes);
+    const words = (await openWords(index))!;
+    const query = { ...NOTHING, words: plain("all"), named: words.named(5) };
+    const result = await searchHybrid(index, words, { vectors: [Float32Array.of(1)] }, query, { k: 4 });
+    // -100 and -90 with the lead of their name, and 50 and 40
+    expect((await index.items(result.ordinals)).map(({ id }) => id)).toEqual([1, 0, 15, 14]);
+    expect([...result.named]).toEqual([1, 1, 0, 0]);
+    const one = await searchHybrid(index, words, { vectors: [Float32Array.of(1)] }, query, { k: 1 });
+    expect([...one.ordinals]).toEqual([...result.ordinals.subarray(0, 1)]);
+  });
+
   it.each<[string, WordQuery]>([
-    ["nothing", NONE],
-    ["unknown words", { ...NONE, words: plain("unknown") }],
-    ["a word that nothing is like", { ...NONE, words: [{ alternatives: [] }] }],
-    ["a required word that is unknown", { ...NONE, words: plain(vocabulary[0]!), required: [["unknown"]] }],
-    ["excluded words only", { ...NONE, excluded: [vocabulary[0]!] }],
-    ["a word that is required and excluded", { ...NONE, required: [[vocabulary[0]!]], excluded: [vocabulary[0]!] }],
+    ["nothing", NOTHING],
+    ["unknown words", { ...NOTHING, words: plain("unknown") }],
+    ["a word that nothing is like", { ...NOTHING, words: [{ alternatives: [] }] }],
+    ["a required word that is unknown", { ...NOTHING, words: plain(vocabulary[0]!), required: [["unknown"]] }],
+    ["excluded words only", { ...NOTHING, excluded: [vocabulary[0]!] }],
+    ["a word that is required and excluded", { ...NOTHING, required: [[vocabulary[0]!]], excluded: [vocabulary[0]!] }],
   ])("are none for %s, without a vector", async (_, query) => {
     const index = await OPENED["scalar, resident"]!();
     const result = await searchHybrid(index, (await openWords(index))!, undefined, query, {});
@@ -197,7 +218,7 @@ describe("candidates", () => {
   ])("are not looked for with a wrong %s", async (_, options, message) => {
     const index = await OPENED["scalar, resident"]!();
     const words = (await openWords(index))!;
-    await expect(searchHybrid(index, words, undefined, NONE, options)).rejects.toThrow(message);
+    await expect(searchHybrid(index, words, undefined, NOTHING, options)).rejects.toThrow(message);
   });
 });
 
@@ -255,4 +276,41 @@ describe("many items with frequent words", () => {
     expect(both.matched.every((terms) => terms.includes("fifth"))).toBe(true);
     expect(both.shares[0]).toBeCloseTo(Math.max(...shares(ask("half", "fifth"))), 5);
   });
+});
+
+it("what one query requires and leaves out costs each of its terms once", async () => {
+  const index = await OPENED["scalar, resident"]!();
+  const words = (await openWords(index))!;
+  const terms = vocabulary.filter((term) => countOf(term) > 0).slice(0, 9);
+  const most = terms.reduce((sum, term) => sum + countOf(term), 0);
+  let decoded = 0;
+  const counting: typeof words = Object.assign(Object.create(words), {
+    facts: words.facts,
+    numItems: words.numItems,
+    async postings(asked: readonly string[]) {
+      return (await words.postings(asked)).map((list) => {
+        if (list === undefined) return undefined;
+        const count = <A extends unknown[], R>(run: (...args: A) => R) => {
+          return (...args: A): R => {
+            decoded += list.count;
+            return run(...args);
+          };
+        };
+        const [all, mark] = [count(list.all.bind(list)), count(list.mark.bind(list))];
+        return { count: list.count, all, mark, at: list.at.bind(list) };
+      });
+    },
+  });
+  const many = <T>(make: (i: number) => T): T[] => Array.from({ length: 200 }, (_, i) => make(i));
+  const termAt = (i: number): string => terms[i % terms.length]!;
+  for (const query of [
+    { required: many(() => [terms[0]!]), excluded: [] },
+    { required: many((i) => [termAt(i), termAt(i + 1)]), excluded: many((i) => termAt(i)) },
+    { required: [], excluded: many((i) => [termAt(i), termAt(i * 7 + 1)]) },
+  ]) {
+    decoded = 0;
+    await searchHybrid(index, counting, { vectors: [normals(DIM, random(3))] }, { ...NOTHING, ...query });
+    expect(decoded).toBeGreaterThan(0);
+    expect(decoded).toBeLessThanOrEqual(most);
+  }
 });

@@ -194,9 +194,9 @@ describe("a writer refuses", () => {
 
   it.each<[string, Partial<WordFacts> | null, string]>([
     ["rules without a number", { rules: 0 }, '"wordFacts.rules" expected an integer from 1'],
-    ["weights of 0", { dense: 0, words: 0 }, '"wordFacts" expected weights from 0, not both 0, got "0, 0"'],
-    ["a weight below 0", { dense: -1 }, '"wordFacts" expected weights from 0'],
-    ["a weight without an end", { dense: Infinity }, '"wordFacts" expected weights from 0'],
+    ["weights of 0", { dense: 0, words: 0 }, '"wordFacts" expected weights from 0 to 1000000, not both 0, got "0, 0"'],
+    ["a weight below 0", { dense: -1 }, '"wordFacts" expected weights from 0 to 1000000'],
+    ["a weight without an end", { dense: Infinity }, '"wordFacts" expected weights from 0 to 1000000'],
     ["near that falls", { near: [1, 0] }, '"wordFacts.near" expected two numbers, ascending'],
     ["near of one number", { near: [1] as never }, '"wordFacts.near" expected two numbers, ascending'],
     ["words without facts", null, '"wordFacts" expected a value, since there are words, got undefined'],

@@ -210,6 +210,22 @@ describe("a name", () => {
     }
   });
 
+  it("that many items share, but for the punctuation, takes no operator away", async () => {
+    const many = Array.from({ length: 70 }, (_, i) => ({ id: `s${i}`, title: "Red Shirt" }));
+    const others = [
+      { id: "o1", title: "Red Hat" },
+      { id: "o2", title: "A red coat" },
+    ];
+    const index = await openShop([...others, ...many]);
+    for (const text of ["red -shirt", '"red" shirt -shirt']) {
+      const found = await find(index, text, { k: 100 });
+      expect(new Set(found), text).toEqual(new Set(["o1", "o2"]));
+    }
+    expect(await find(index, '"red hat"', { k: 100 })).toEqual(["o1"]);
+    const answer = (await answerQuestion(index, { text: "red shirt" }, { k: 100 }))!;
+    expect([...answer.named].filter((named) => named === 1)).toHaveLength(70);
+  });
+
   it("is found by every title", async () => {
     for (const { title } of GOODS)
       expect((await find(shop, title))[0]).toBe(GOODS.find((one) => one.title === title)!.id);
@@ -277,6 +293,17 @@ describe("confidence", () => {
     const answer = (await answerQuestion(shop, { text: "red jacket every" }))!;
     expect(answer.confidence[0]).toBeGreaterThan(0.95);
     expect((await answerQuestion(shop, { text: "qqqq zzzzzz wwwww" }))?.ordinals ?? []).toHaveLength(0);
+  });
+
+  it.each(["pillow", "chairman", "mirrorball"])("of what only looks like %s is low", async (text) => {
+    const found = (await answerQuestion(shop, { text }, { mode: "words" }))!;
+    expect(found.coverage.length).toBeGreaterThan(0);
+    expect(Math.max(...found.confidence)).toBeLessThan(0.4);
+  });
+
+  it("of what is misspelt by a letter stays high", async () => {
+    const found = (await answerQuestion(shop, { text: "yelow kettel" }, { mode: "words" }))!;
+    expect(found.confidence[0]).toBeGreaterThan(0.7);
   });
 
   it("of what is no nearer than nonsense and has no word is 0, and by codes alone it comes all the same", async () => {

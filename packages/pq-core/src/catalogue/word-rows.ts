@@ -1,4 +1,4 @@
-import { entriesOf, joinParts, MAX_FETCHES } from "../format/chunk-cache.ts";
+import { entriesOf, joinParts, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
 import type { ItemWords } from "../format/item-words.ts";
 import { checkPostings, decodePostings } from "../format/posting-list.ts";
 import { Vocabulary } from "../format/vocabulary.ts";
@@ -29,39 +29,30 @@ export async function readWordRows({ manifest, parts }: PqIndex, ordinals: Uint3
   const pages = entriesOf(manifest, "postings");
   const payload = (await joinParts(cache, manifest, "words"))!;
   const vocabulary = new Vocabulary(payload, manifest.numItems, pages);
-  const { numTerms, names } = vocabulary;
+  const { names } = vocabulary;
   const named = vocabulary.allNamed();
-  const starts = new Float64Array(numTerms + 1);
-  for (let term = 0; term < numTerms; term++) starts[term + 1] = starts[term]! + vocabulary.countOf(term);
-  const postings = {
-    ordinals: new Uint32Array(starts[numTerms]!),
-    impacts: new Uint8Array(starts[numTerms]!),
-  };
-  await mapLimited(pages, MAX_FETCHES, async (page) => {
+  const lists = await mapLimited(pages, MAX_FETCHES, async (page) => {
     const payload = await cache.fetch(page);
-    vocabulary.checkPage(page, payload);
-    const { key, first, count } = page.entry;
-    for (let term = first; term < first + count; term++) {
-      const place = vocabulary.placeIn(page, term);
-      const bytes = payload.subarray(place.from, place.to);
-      const [from, to] = [starts[term]!, starts[term + 1]!];
-      checkPostings(`chunk ${key}`, bytes, to - from, manifest.numItems);
-      decodePostings(bytes, to - from, postings.ordinals.subarray(from, to), postings.impacts.subarray(from, to));
+    try {
+      return readLists(vocabulary, page, payload);
+    } finally {
+      cache.release(payload);
     }
-    cache.release(payload);
   });
-  const offsets = countRows(rows, postings.ordinals, ordinals.length);
+  const ofLists = lists.map((list) => list.ordinals);
+  const offsets = countRows(rows, ofLists, ordinals.length);
   const numbers = new Uint32Array(offsets[ordinals.length]!);
   const impacts = new Uint8Array(numbers.length);
   const next = offsets.slice();
-  for (let term = 0; term < numTerms; term++)
-    for (let i = starts[term]!; i < starts[term + 1]!; i++) {
-      const row = rows[postings.ordinals[i]!]!;
-      if (row < 0) continue;
-      impacts[next[row]!] = postings.impacts[i]!;
-      numbers[next[row]!++] = term;
-    }
-  const nameOffsets = countRows(rows, named, ordinals.length);
+  for (const { first, starts, ordinals, impacts: ofItems } of lists)
+    for (let t = 0; t + 1 < starts.length; t++)
+      for (let i = starts[t]!; i < starts[t + 1]!; i++) {
+        const row = rows[ordinals[i]!]!;
+        if (row < 0) continue;
+        impacts[next[row]!] = ofItems[i]!;
+        numbers[next[row]!++] = first + t;
+      }
+  const nameOffsets = countRows(rows, [named], ordinals.length);
   const ownNames = new Uint32Array(nameOffsets[ordinals.length]!);
   const nextName = nameOffsets.slice();
   for (let i = 0; i < named.length; i++) {
@@ -71,13 +62,44 @@ export async function readWordRows({ manifest, parts }: PqIndex, ordinals: Uint3
   return { terms: [...vocabulary.all()], offsets, numbers, impacts, nameOffsets, names: ownNames };
 }
 
-/** (numRows + 1) where the entries of each row begin. */
-function countRows(rows: Int32Array, ordinals: Uint32Array, numRows: number): Uint32Array {
-  const offsets = new Uint32Array(numRows + 1);
-  for (let i = 0; i < ordinals.length; i++) {
-    const row = rows[ordinals[i]!]!;
-    if (row >= 0) offsets[row + 1]!++;
+/** Postings of the terms of a page, one list behind the other. */
+interface PageLists {
+  /** Number of the first term. */
+  readonly first: number;
+  /** (terms + 1) where the list of each begins. */
+  readonly starts: Uint32Array;
+  readonly ordinals: Uint32Array;
+  readonly impacts: Uint8Array;
+}
+
+/** What it takes is within what the page has: a count has a byte for each posting. @throws FormatError */
+function readLists(vocabulary: Vocabulary, page: NumberedEntry, payload: Uint8Array): PageLists {
+  vocabulary.checkPage(page, payload);
+  const { key, first, count } = page.entry;
+  const starts = new Uint32Array(count + 1);
+  const places = Array.from({ length: count }, (_, t) => {
+    starts[t + 1] = starts[t]! + vocabulary.countOf(first + t);
+    return vocabulary.placeIn(page, first + t);
+  });
+  const ordinals = new Uint32Array(starts[count]!);
+  const impacts = new Uint8Array(starts[count]!);
+  for (const [t, place] of places.entries()) {
+    const bytes = payload.subarray(place.from, place.to);
+    const [from, to] = [starts[t]!, starts[t + 1]!];
+    checkPostings(`chunk ${key}`, bytes, to - from, vocabulary.numItems);
+    decodePostings(bytes, to - from, ordinals.subarray(from, to), impacts.subarray(from, to));
   }
+  return { first, starts, ordinals, impacts };
+}
+
+/** (numRows + 1) where the entries of each row begin. */
+function countRows(rows: Int32Array, lists: readonly Uint32Array[], numRows: number): Uint32Array {
+  const offsets = new Uint32Array(numRows + 1);
+  for (const ordinals of lists)
+    for (let i = 0; i < ordinals.length; i++) {
+      const row = rows[ordinals[i]!]!;
+      if (row >= 0) offsets[row + 1]!++;
+    }
   for (let row = 0; row < numRows; row++) offsets[row + 1]! += offsets[row]!;
   return offsets;
 }
@@ -111,6 +133,7 @@ function joinOffsets(a: Uint32Array, b: Uint32Array): Uint32Array {
   );
 }
 
+/** One array behind the other. */
 export function joinArrays<T extends Uint8Array | Uint32Array>(a: T, b: T): T {
   const all = new (a.constructor as new (length: number) => T)(a.length + b.length);
   all.set(a);

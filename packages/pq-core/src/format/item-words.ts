@@ -3,11 +3,14 @@ import { type Blame, check, checkInteger } from "../errors.ts";
 /** Of UTF-8: words and codes are short, and what a reader allocates for a term has a bound. */
 export const MAX_TERM_BYTES = 128;
 
+/** Beyond it scores were no numbers any more. */
+const MAX_WEIGHT = 1e6;
+
 /** What the words of an index need beside postings: by which rules they were read, and what they count for. */
 export interface WordFacts {
   /** Rules by which texts were cut into terms; a reader asks by the same ones. */
   readonly rules: number;
-  /** Weight of the score by codes in a hybrid search. */
+  /** Weight of the score by codes in a hybrid search, at most a million, as the other. */
   readonly dense: number;
   /** Weight of the share by words. Never both 0. */
   readonly words: number;
@@ -38,9 +41,9 @@ export interface ItemWords {
 export function checkWordFacts(name: string, facts: WordFacts, blame?: Blame): void {
   checkInteger(`${name}.rules`, facts?.rules, 1, 0xffff_ffff, blame);
   const { dense, words, near = [0, 1] } = facts;
-  const isWeight = (weight: unknown): boolean => Number.isFinite(weight) && (weight as number) >= 0;
+  const isWeight = (weight: unknown): boolean => typeof weight === "number" && weight >= 0 && weight <= MAX_WEIGHT;
   const are = isWeight(dense) && isWeight(words) && dense + words > 0;
-  check(are, name, "weights from 0, not both 0", `${dense}, ${words}`, blame);
+  check(are, name, `weights from 0 to ${MAX_WEIGHT}, not both 0`, `${dense}, ${words}`, blame);
   const isNear = Array.isArray(near) && near.length === 2 && near.every(Number.isFinite) && near[0] < near[1];
   check(isNear, `${name}.near`, "two numbers, ascending", near, blame);
 }

@@ -3,7 +3,7 @@ import { partition } from "../sorted.ts";
 import { ByteWriter } from "./byte-writer.ts";
 
 /** From one skip entry to the next. */
-export const POSTINGS_PER_SKIP = 128;
+const POSTINGS_PER_SKIP = 128;
 const SKIP_BYTES = 8;
 export const MOST_IMPACT = 15;
 /** A gap of 2^32 in the bytes of the last posting. */
@@ -14,9 +14,14 @@ function countSkips(count: number): number {
   return Math.ceil(count / POSTINGS_PER_SKIP) - 1;
 }
 
+/** Bytes that a list of so many postings has at least. */
+export function leastBytes(count: number): number {
+  return SKIP_BYTES * countSkips(count) + count;
+}
+
 /**
  * Writes a list: skip entries, then a number for each posting, of gap and impact together. The bytes of a list are
- * counted elsewhere, so that its last number, which of many lists is the only one, needs no bits that say where it ends.
+ * counted elsewhere: its last number, which of many lists is the only one, needs no bits that say where it ends.
  *
  * @param ordinals ascending
  * @param impacts 1 to 15, one for each
@@ -53,7 +58,7 @@ export function checkPostings(where: string, bytes: Uint8Array, count: number, n
     throw new FormatError(where, `postings: ${what}`);
   };
   const start = SKIP_BYTES * countSkips(count);
-  if (bytes.length < start + count) fail(`expected at least ${start + count} bytes, got ${bytes.length}`);
+  if (bytes.length < leastBytes(count)) fail(`expected at least ${leastBytes(count)} bytes, got ${bytes.length}`);
   let at = start;
   let ordinal = -1;
   for (let i = 0; i < count; i++) {

@@ -5,6 +5,7 @@ import type { NumberedEntry } from "./chunk-cache.ts";
 import { align, HEADER_BYTES } from "./constants.ts";
 import { GramTable } from "./grams.ts";
 import { MAX_TERM_BYTES } from "./item-words.ts";
+import { leastBytes } from "./posting-list.ts";
 
 /** Terms that are read together: the first of them stands whole. */
 export const TERMS_PER_BLOCK = 16;
@@ -35,6 +36,8 @@ export class Vocabulary {
   readonly #sizes: Uint8Array;
   /** Terms whose count or size stands apart, and these. */
   readonly #large: { readonly terms: Uint32Array; readonly counts: Uint32Array; readonly sizes: Uint32Array };
+  /** First terms of blocks, once they were read: a search for a term compares the same ones. */
+  readonly #firsts: string[] = [];
   /** By its first term, where each page begins, all pages being one. */
   readonly #pages = new Map<number, number>();
 
@@ -122,11 +125,13 @@ export class Vocabulary {
     return size < LARGE ? size : this.#largeOf(term, this.#large.sizes);
   }
 
-  /** How many items have a term. @throws FormatError */
+  /** How many items have a term: no more than its postings have bytes for. @throws FormatError */
   countOf(term: number): number {
     const byte = this.#counts[term]!;
     const count = byte < LARGE ? byte : this.#largeOf(term, this.#large.counts);
     if (count < 1 || count > this.numItems) failTerm(term, `from 1 to ${this.numItems} items`, count);
+    const size = this.#sizeOf(term);
+    if (leastBytes(count) > size) failTerm(term, `postings of ${leastBytes(count)} bytes or more`, size);
     return count;
   }
 
@@ -150,7 +155,7 @@ export class Vocabulary {
   /** How many terms there are before the first one of which something is not true. */
   rank(isBefore: (term: string) => boolean): number {
     const blocks = this.#blocks.length - 1;
-    const block = partition(blocks, (b) => isBefore(this.#first(b))) - 1;
+    const block = partition(blocks, (b) => isBefore(this.#firstOf(b))) - 1;
     if (block < 0) return 0;
     const terms = this.#read(block);
     return block * TERMS_PER_BLOCK + partition(terms.length, (i) => isBefore(terms[i]!));
@@ -181,6 +186,12 @@ export class Vocabulary {
       if (this.names[i]! < this.names[i - 1]!) check(false, `names[${i}]`, "in order", this.names[i], WHERE);
     for (let i = 0; i < this.names.length; i++) if (this.names[i] !== this.names[i - 1]) this.named(this.names[i]!);
     return this.#named;
+  }
+
+  #firstOf(block: number): string {
+    const first = this.#firsts[block] ?? this.#first(block);
+    this.#firsts[block] = first;
+    return first;
   }
 
   /** The first term of a block, which stands whole. */

@@ -5,13 +5,14 @@ import type { Merge } from "../search/merge.ts";
 import { resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "../search/options.ts";
 import type { Index } from "../search/pq-index.ts";
 import { settleTies, takeBest } from "../search/ties.ts";
-import { type Places, placesOf } from "./places.ts";
+import { placesOf } from "./places.ts";
+import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
 import { scoreItems } from "./score-items.ts";
 import { AskedWords } from "./share.ts";
 import { Scratch } from "./sums.ts";
 import { passing, wordFilter } from "./within.ts";
-import type { Postings, Words } from "./words.ts";
+import type { Words } from "./words.ts";
 
 /** Which scores order the results: both, that by codes alone, or that by words alone. */
 export type Mode = "hybrid" | "dense" | "words";
@@ -42,7 +43,7 @@ export interface HybridResult extends SearchResult {
    * of its alternatives.
    */
   readonly shares: Float32Array;
-  /** 0 to 1, what of the query each result has at all: the same without the impact. */
+  /** 0 to 1, what of the query each result has at all: the same without the impact, and with certainty for likeness. */
   readonly coverage: Float32Array;
   /** Terms of the query that each result has, the most telling first. */
   readonly matched: readonly (readonly string[])[];
@@ -81,7 +82,7 @@ export async function searchHybrid(
   const places = placesOf(index);
   const postingsOf = await readPostings(words, query);
   const asked = new AskedWords(words.numItems, query, postingsOf);
-  const filter = joinFilters(rest.filter, requirements(places, query, postingsOf));
+  const filter = joinFilters(rest.filter, wordFilter(places, query, postingsOf));
   const passes = await passing(index, places, { filter, exclude: rest.exclude });
   const most = Math.max(MIN_CANDIDATES, k);
 
@@ -165,17 +166,6 @@ async function readPostings(
   const postings = await words.postings(terms);
   const found = new Map(terms.map((term, i) => [term, postings[i]]));
   return (term) => found.get(term);
-}
-
-/** What required and excluded words ask of an item. */
-function requirements(
-  places: Places,
-  { required, excluded }: WordQuery,
-  postingsOf: (term: string) => Postings | undefined,
-): Filter | undefined {
-  const ordinalsOf = (term: string): Uint32Array => postingsOf(term)?.all().ordinals ?? new Uint32Array(0);
-  const listsOf = (terms: string | readonly string[]): Uint32Array[] => [terms].flat().map(ordinalsOf);
-  return wordFilter(places, required.map(listsOf), excluded.map(listsOf));
 }
 
 function joinFilters(a: Filter | undefined, b: Filter | undefined): Filter | undefined {

@@ -11,5 +11,6 @@ export {
   type Mode,
   searchHybrid,
 } from "./hybrid.ts";
+export type { Postings } from "./postings.ts";
 export type { Alternative, WordQuery } from "./query.ts";
-export { type NearTerm, openWords, type Postings, type Words } from "./words.ts";
+export { type NearTerm, openWords, type Words } from "./words.ts";

@@ -10,7 +10,9 @@ import { compareIds } from "../format/ids.ts";
 import { checkWordFacts } from "../format/item-words.ts";
 import { checkPostings, decodePostings, lookUpPostings } from "../format/posting-list.ts";
 import { Vocabulary } from "../format/vocabulary.ts";
+import { BLOCK } from "../kernel/blocks.ts";
 import type { PqIndex } from "../search/pq-index.ts";
+import type { Room } from "./postings.ts";
 
 /** Postings of one term in one part; ordinals are the part's own. Its bytes are its own too: it may be kept. */
 export class PostingList {
@@ -44,6 +46,14 @@ export class PostingList {
     const impacts = room?.impacts.subarray(0, count) ?? new Uint8Array(count);
     this.decode(ordinals, impacts);
     return { ordinals, impacts };
+  }
+
+  /** See `Postings.mark`. @param part whose ordinals they are */
+  mark(bits: Uint32Array, blocks: readonly number[], room: Room, part = 0): void {
+    const { ordinals } = this.all(room.of(this.count));
+    const first = blocks[part]!;
+    for (let i = 0; i < ordinals.length; i++)
+      bits[first + Math.floor(ordinals[i]! / BLOCK)]! |= 1 << (ordinals[i]! % BLOCK);
   }
 
   /** The impacts of some ordinals, which ascend; 0 for one without the term. Skips what lies between. */

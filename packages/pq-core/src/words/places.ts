@@ -7,7 +7,7 @@ import type { Index, PqIndex } from "../search/pq-index.ts";
 import { lowerBoundFrom } from "../sorted.ts";
 
 /** Some items of the catalogue that are stored in one part. */
-export interface Stored {
+interface Stored {
   /** Ordinals in the part, ascending. */
   readonly ordinals: Uint32Array;
   /** Where each of them stood in what was asked for. */
@@ -80,6 +80,7 @@ export class Places {
 
   /** Where items are stored, for each part. @param ordinals of the catalogue, ascending; not changed afterwards */
   stored(ordinals: Uint32Array): readonly Stored[] {
+    if (this.isPlain) return [{ ordinals, from: ordinals.map((_, i) => i) }];
     const known = this.#stored.get(ordinals);
     if (known !== undefined) return known;
     const [leftBefore, beside] = [this.#leftBefore, this.#beside];

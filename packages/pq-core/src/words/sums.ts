@@ -1,12 +1,14 @@
 import { TopK } from "../kernel/top-k.ts";
 import { lowerBoundFrom } from "../sorted.ts";
-import type { Decoded, Postings } from "./words.ts";
+import { type Decoded, type Postings, Room } from "./postings.ts";
 
 /** A known term that would do for a word. */
 export interface Choice {
   readonly term: string;
   readonly postings: Postings;
   readonly weight: number;
+  /** The same for the coverage, see `Alternative.certainty`. */
+  readonly certain: number;
 }
 
 /** Room for a sum of every item, which one search after the other uses: each leaves it empty. */
@@ -26,19 +28,6 @@ export class Scratch {
     } finally {
       this.#sums.clear();
     }
-  }
-}
-
-/** Arrays for decoded postings, used again and again. */
-class Room {
-  #room = { ordinals: new Uint32Array(0), impacts: new Uint8Array(0) };
-
-  of(count: number): Decoded {
-    if (this.#room.ordinals.length < count) {
-      const size = 2 ** Math.ceil(Math.log2(count));
-      this.#room = { ordinals: new Uint32Array(size), impacts: new Uint8Array(size) };
-    }
-    return this.#room;
   }
 }
 

@@ -6,32 +6,59 @@ import type { BlockMask } from "../search/masks.ts";
 import type { SearchOptions } from "../search/options.ts";
 import type { Index, PqIndex } from "../search/pq-index.ts";
 import type { Places } from "./places.ts";
+import { type Postings, Room } from "./postings.ts";
+import type { WordQuery } from "./query.ts";
 
 /** Blocks of a filter's mask that are computed together. */
 const SEGMENT = 128;
 
-/** Items with one term of each list, and of no other list with all terms, as a filter; undefined where that is any. */
+/**
+ * Items with one term of each required list, and of no excluded list with all terms, as a filter; undefined where that
+ * is any. However often a term comes in the lists, its postings are decoded once, and one list of them at a time.
+ */
 export function wordFilter(
-  places: Places,
-  required: readonly (readonly Uint32Array[])[],
-  excluded: readonly (readonly Uint32Array[])[],
+  { blocks }: Places,
+  query: Pick<WordQuery, "required" | "excluded">,
+  postingsOf: (term: string) => Postings | undefined,
 ): Filter | undefined {
+  const [required, excluded] = [distinct(query.required), distinct(query.excluded)];
   if (required.length === 0 && excluded.length === 0) return undefined;
-  const size = places.blocks.at(-1)!;
+  const size = blocks.at(-1)!;
+  const room = new Room();
   const bits = new Uint32Array(size).fill(0xffff_ffff);
-  for (const lists of required) {
-    const some = new Uint32Array(size);
-    for (const ordinals of lists) mark(some, places, ordinals);
-    for (let i = 0; i < size; i++) bits[i]! &= some[i]!;
-  }
-  for (const lists of excluded) {
-    const without = new Uint32Array(size).fill(0xffff_ffff);
-    for (const ordinals of lists) {
-      const some = new Uint32Array(size);
-      mark(some, places, ordinals);
-      for (let i = 0; i < size; i++) without[i]! &= some[i]!;
+  const mark = (term: string, into: Uint32Array): Uint32Array => {
+    postingsOf(term)?.mark(into, blocks, room);
+    return into;
+  };
+  const all = [...required, ...excluded].flat();
+  const kept = new Map<string, Uint32Array>();
+  const repeated = new Set(all.filter((term, i) => all.indexOf(term) < i));
+  const some = new Uint32Array(size);
+  /** Items that have a term; until the next call. */
+  const having = (term: string): Uint32Array => {
+    if (!repeated.has(term)) return mark(term, some.fill(0));
+    const known = kept.get(term) ?? mark(term, new Uint32Array(size));
+    kept.set(term, known);
+    return known;
+  };
+  const join = new Uint32Array(size);
+  for (const terms of required) {
+    let left = 0;
+    join.fill(0);
+    for (const term of terms) {
+      const own = having(term);
+      for (let i = 0; i < size; i++) join[i]! |= own[i]!;
     }
-    for (let i = 0; i < size; i++) bits[i]! &= ~without[i]!;
+    for (let i = 0; i < size; i++) left |= bits[i]! &= join[i]!;
+    if (left === 0) break;
+  }
+  for (const terms of excluded) {
+    join.fill(0xffff_ffff);
+    for (const term of terms) {
+      const own = having(term);
+      for (let i = 0; i < size; i++) join[i]! &= own[i]!;
+    }
+    for (let i = 0; i < size; i++) bits[i]! &= ~join[i]!;
   }
   const atMost = required.length === 0 ? Infinity : bits.reduce((sum, word) => sum + countBits(word), 0);
   const filter = new MaskFilter({ atMost, words: (first, count) => bits.slice(first, first + count) });
@@ -39,10 +66,10 @@ export function wordFilter(
   return filter as unknown as Filter;
 }
 
-function mark(bits: Uint32Array, places: Places, ordinals: Uint32Array): void {
-  const { blocks } = places;
-  for (const [p, stored] of places.stored(ordinals).entries())
-    for (const ordinal of stored.ordinals) bits[blocks[p]! + Math.floor(ordinal / BLOCK)]! |= 1 << (ordinal % BLOCK);
+/** Lists of terms, each list once and each term once in it. */
+function distinct(lists: readonly (string | readonly string[])[]): string[][] {
+  const sets = lists.map((terms) => [...new Set([terms].flat())].sort());
+  return [...new Map(sets.map((terms) => [JSON.stringify(terms), terms])).values()];
 }
 
 function countBits(word: number): number {

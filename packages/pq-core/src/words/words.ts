@@ -3,6 +3,7 @@ import type { Index } from "../search/pq-index.ts";
 import { byCount, byLikeness, type CountedTerm, Matcher, mostFrequent } from "./near.ts";
 import { openWordPart, type PostingList, type WordPart } from "./part.ts";
 import { type Places, placesOf } from "./places.ts";
+import type { Decoded, Postings, Room } from "./postings.ts";
 
 /** A term that is like a word: itself, or another spelling or form of it. */
 export interface NearTerm {
@@ -11,26 +12,6 @@ export interface NearTerm {
   readonly likeness: number;
   /** One edit away: a letter more, less or another, or two neighbours that changed places. */
   readonly isEdit: boolean;
-}
-
-/** Items, ascending, and an impact (1 to 15) for each. */
-export interface Decoded {
-  readonly ordinals: Uint32Array;
-  readonly impacts: Uint8Array;
-}
-
-/** The items that have a term; ordinals are those of the catalogue. */
-export interface Postings {
-  /** How many items have it, removed ones of a base still counted. */
-  readonly count: number;
-  /**
-   * All of them.
-   *
-   * @param room (count or more) that may be used for them; left out: new arrays
-   */
-  all(room?: Decoded): Decoded;
-  /** The impacts of some ordinals, which ascend; 0 for one that does not have the term. Skips what lies between. */
-  at(ordinals: Uint32Array): Uint8Array;
 }
 
 /** The words of an opened index, those of a delta included. */
@@ -58,7 +39,7 @@ export interface Words {
 }
 
 /** Terms whose numbers are remembered: those of a few queries. */
-const MAX_REMEMBERED = 4096;
+const MAX_REMEMBERED = 16_384;
 
 /** Words whose like is remembered: people ask for the same ones. */
 const MAX_NEAR = 1024;
@@ -80,10 +61,14 @@ class Terms {
     let number = this.#numbers.get(term);
     if (number === undefined) {
       number = this.part.find(term);
-      if (this.#numbers.size >= MAX_REMEMBERED) this.#numbers.clear();
-      this.#numbers.set(term, number);
+      this.#remember(term, number);
     }
     return number;
+  }
+
+  #remember(term: string, number: number): void {
+    if (this.#numbers.size >= MAX_REMEMBERED) this.#numbers.clear();
+    this.#numbers.set(term, number);
   }
 
   count(term: string): number {
@@ -92,7 +77,9 @@ class Terms {
   }
 
   near(word: string, edits: boolean): CountedTerm[] {
-    return this.#matcher.near(word, edits);
+    const near = this.#matcher.near(word, edits);
+    for (const { term, number } of near) this.#remember(term, number);
+    return near;
   }
 
   async postings(terms: readonly string[]): Promise<(PostingList | undefined)[]> {
@@ -223,6 +210,10 @@ class TwoLists implements Postings {
       if (found !== undefined) for (let i = 0; i < own.length; i++) impacts[from[i]!] = found[i]!;
     }
     return impacts;
+  }
+
+  mark(bits: Uint32Array, blocks: readonly number[], room: Room): void {
+    for (const [p, list] of this.#lists.entries()) list?.mark(bits, blocks, room, p);
   }
 }
 
