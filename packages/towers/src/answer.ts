@@ -16,9 +16,10 @@ import {
 import { partsOf, type QueryTower } from "./query-tower.ts";
 import { planQuestion, type Question, questionVectors, vectorsOf } from "./question.ts";
 import { TERM_RULES } from "./text/terms.ts";
-import { type Asked, askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
+import { askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
 import { alternativesOf, type FoundWords, type Uncertain } from "./words/alternatives.ts";
 import { itemsWithCode, namedItems } from "./words/named.ts";
+import { termsExcluded, termsRequired } from "./words/operators.ts";
 import { type Suggestion, suggestTexts } from "./words/suggest.ts";
 import { embedVariants } from "./words/variants.ts";
 
@@ -176,20 +177,6 @@ async function textVectors(
     return embedded instanceof Float32Array && embedded.some((value) => value !== 0) ? embedded : undefined;
   });
   return { vectors: vector && { vectors: [vector] }, exclude };
-}
-
-/** Each word of a phrase, or a code that has it. */
-function termsRequired({ words, codes }: Asked): string[][] {
-  return words.map(({ term }, at) => [
-    term,
-    ...codes.filter((code) => code.words.includes(at)).map((code) => code.term),
-  ]);
-}
-
-/** All words of what is to be left out, or a code that they are. */
-function termsExcluded({ words, codes }: Asked): string[][] {
-  const whole = codes.filter((code) => code.words.length === words.length);
-  return [words.map(({ term }) => term), ...whole.map(({ term }) => [term])];
 }
 
 /** Whether the nearest item is no nearer than nonsense gets. */

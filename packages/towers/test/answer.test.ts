@@ -3,7 +3,7 @@ import type { Words } from "@poeem/pq-core/words";
 import { beforeAll, describe, expect, it } from "vitest";
 import { answerQuestion, questionVectors, type Searched, suggest } from "../src/index.ts";
 import { random } from "./helpers.ts";
-import { find, idsOf, openShop, type ShopItem, towerOf } from "./shop.ts";
+import { find, idsOf, openShop, type ShopItem, towerOf, withoutItems } from "./shop.ts";
 import { texts } from "./texts.ts";
 
 const NOUNS = ["jacket", "lamp", "chair", "kettle", "scarf", "bottle", "carpet", "mirror", "blanket", "hammer"];
@@ -362,6 +362,40 @@ describe("suggestions", () => {
     expect(await suggest(shop, "sivler lam", 5)).toEqual([{ text: "silver lamp", items: 1 }]);
     expect(await suggest(shop, "Jaxket ", 5)).toEqual([{ text: "jacket ", items: 5 }]);
     expect(await suggest(shop, "red jacket ", 5)).toEqual([]);
+  });
+
+  it("keep quotes and minuses, and count what these leave", async () => {
+    const some = await openShop([
+      { id: "1", title: "lamp leather red" },
+      { id: "2", title: "lamp leather rose" },
+      { id: "3", title: "lamp rose" },
+      { id: "4", title: "lamp rope" },
+      { id: "5", title: "sofa rope" },
+    ]);
+    const found = (text: string) => suggest(some, text, 5);
+    expect(await found("lamp -leather r")).toEqual([
+      { text: "lamp -leather rope", items: 1 },
+      { text: "lamp -leather rose", items: 1 },
+    ]);
+    expect(await found('"lamp" -"leather rose" -rope ro')).toEqual([
+      { text: '"lamp" -"leather rose" -rope rose', items: 1 },
+    ]);
+    expect(await found("-lamp ro")).toEqual([{ text: "-lamp rope", items: 1 }]);
+    expect(await found('"lmap" -leathr ros')).toEqual([{ text: '"lamp" -leathr rose', items: 2 }]);
+    expect(await found("lamp -lea")).toEqual([]);
+  });
+
+  it("count no removed items, and do not complete to what only they had", async () => {
+    const some = await openShop([
+      { id: "1", title: "birthday cards" },
+      { id: "2", title: "car wax" },
+      { id: "3", title: "carton" },
+      { id: "4", title: "carton red" },
+    ]);
+    const left = await withoutItems(some, ["1", "3"]);
+    expect(await suggest(some, "car", 5)).toHaveLength(2);
+    for (const most of [1, 5]) expect(await suggest(left, "car", most)).toEqual([{ text: "carton", items: 1 }]);
+    expect(await suggest(left, "birthday ca", 5)).toEqual([]);
   });
 
   it("complete runs without blanks", async () => {

@@ -2,8 +2,11 @@
 import type { Postings, Words } from "@poeem/pq-core/words";
 import { SYLLABLES, UNSPACED } from "../text/rules-v2.ts";
 import { nameForm } from "../text/terms.ts";
-import { askedOf } from "../text/text-query.ts";
+import { type Asked, readTextQuery } from "../text/text-query.ts";
+import { termsExcluded } from "./operators.ts";
+import { respelled } from "./respelled.ts";
 
+/** A text that somebody may go on to type. */
 export interface Suggestion {
   /** The whole text, its last word completed or a misspelt word mended. */
   readonly text: string;
@@ -20,28 +23,37 @@ const LAST_WORD = new RegExp(
   `[${SYLLABLES}\\p{M}]+$|[${UNSPACED}\\p{M}]+$|(?:(?![${SYLLABLES}${UNSPACED}])[\\p{L}\\p{N}\\p{M}])+$`,
   "u",
 );
-const WORD = /[\p{L}\p{N}\p{M}]+/gu;
+
+/** What stands before the word that is completed: its text, terms that items must have, and what they must not. */
+interface Head {
+  readonly text: string;
+  readonly terms: readonly string[];
+  /** Lists of terms: no item has all of one. */
+  readonly excluded: readonly (readonly string[])[];
+}
 
 /**
  * Completions of the last word of a text that items with the other words have, the most items first. Where the last
- * word is finished or nothing begins with it, the text with its misspelt words mended.
+ * word is finished or nothing begins with it, the text with its misspelt words mended. Quotes and minuses stay as they
+ * were typed, and what a minus leaves out is not counted; a last word that is to be left out has no completions.
  */
 export async function suggestTexts(words: Words, text: string, most: number): Promise<readonly Suggestion[]> {
   const typed = LAST_WORD.exec(text)?.[0] ?? "";
+  if (most < 1 || (typed !== "" && !readTextQuery(text).isOpen)) return [];
   const last = nameForm(typed);
-  const head = mended(words, text.slice(0, text.length - typed.length));
+  const head = headOf(words, text.slice(0, text.length - typed.length));
   if (head === undefined) return [];
   const isNew = (term: string): boolean => term !== last && !head.terms.includes(term);
   const longer = last === "" ? [] : words.completions(last, MOST_TRIED).filter(isNew);
-  let found = await together(words, head.text, head.terms, longer);
+  let found = await together(words, head, longer, most);
   if (found.length === 0) {
     const meant = last === "" ? [""] : words.count(last) > 0 ? [last] : correctionsOf(words, last);
-    found = await together(words, head.text, head.terms, meant);
+    found = await together(words, head, meant, most);
   }
   return found
     .filter((suggestion) => suggestion.items > 0 && suggestion.text.trim() !== text.trim())
     .sort((a, b) => b.items - a.items || (a.text < b.text ? -1 : 1))
-    .slice(0, Math.max(0, most));
+    .slice(0, most);
 }
 
 /** Known terms one edit away, the most frequent first. */
@@ -54,53 +66,96 @@ function correctionsOf(words: Words, word: string): string[] {
  * The terms of a text, an unknown word replaced by the most frequent one that is one edit away; undefined where there
  * is none, so that no item has all the words.
  */
-function mended(words: Words, text: string): { readonly text: string; readonly terms: readonly string[] } | undefined {
+function headOf(words: Words, text: string): Head | undefined {
+  const query = readTextQuery(text);
+  const terms = termsOf(words, query);
+  if (terms === undefined) return undefined;
+  const { meant, found } = terms;
+  const spelled = meant.size === 0 ? text : respelled(text, meant);
+  return { text: spelled, terms: [...found], excluded: query.excluded.flatMap(termsExcluded) };
+}
+
+function termsOf(
+  words: Words,
+  asked: Asked,
+): { readonly meant: ReadonlyMap<string, string>; readonly found: ReadonlySet<string> } | undefined {
   const meant = new Map<string, string>();
-  const terms = new Set<string>();
-  const asked = askedOf(text);
+  const found = new Set<string>();
   for (const [at, { term }] of asked.words.entries()) {
     const isKnown = words.count(term) > 0;
     const code = isKnown ? undefined : asked.codes.find((one) => one.words.includes(at) && words.count(one.term) > 0);
     const best = isKnown ? term : (code?.term ?? correctionsOf(words, term)[0]);
     if (best === undefined) return undefined;
-    terms.add(best);
+    found.add(best);
     if (!isKnown && code === undefined) meant.set(term, best);
   }
-  const spelled = meant.size === 0 ? text : text.replace(WORD, (word) => meant.get(nameForm(word)) ?? word);
-  return { text: spelled, terms: [...terms] };
+  return { meant, found };
 }
 
-/** A text with each of some terms at its end, and how many items have that and the terms of the text. */
-async function together(
-  words: Words,
-  head: string,
-  terms: readonly string[],
-  ends: readonly string[],
-): Promise<Suggestion[]> {
+/** A head with each of some ends, and how many items have both. @param ends the most frequent first */
+async function together(words: Words, head: Head, ends: readonly string[], most: number): Promise<Suggestion[]> {
   if (ends.length === 0) return [];
-  if (terms.length === 0) return ends.map((end) => ({ text: head + end, items: words.count(end) }));
-  const ordinals = await itemsWith(words, terms);
+  const { text, terms, excluded } = head;
+  if (terms.length === 0 && excluded.length === 0) return alone(words, text, ends, most);
+  if (terms.length === 0) {
+    const counts = ends.map(async (end) => (await itemsWith(words, [end], excluded)).length);
+    return (await Promise.all(counts)).map((items, i) => ({ text: text + ends[i]!, items }));
+  }
+  const ordinals = await itemsWith(words, terms, excluded);
   if (ordinals.length === 0) return [];
   const postings = await words.postings(ends.filter((end) => end !== ""));
   let next = 0;
   return ends.map((end) => {
     const items = end === "" ? ordinals.length : numShared(ordinals, postings[next++]);
-    return { text: head + end, items };
+    return { text: text + end, items };
   });
 }
 
-/** Items that have all of some terms, ascending; at most `MOST_ITEMS`. */
-async function itemsWith(words: Words, terms: readonly string[]): Promise<Uint32Array> {
+/** The first ends that some item has: what a base counts may have been removed. */
+async function alone(words: Words, head: string, ends: readonly string[], most: number): Promise<Suggestion[]> {
+  const found: Suggestion[] = [];
+  for (let from = 0; from < ends.length && found.length < most; from += most) {
+    const some = ends.slice(from, from + most);
+    const counts = await words.numLeft(some);
+    for (const [i, end] of some.entries()) if (counts[i]! > 0) found.push({ text: head + end, items: counts[i]! });
+  }
+  return found;
+}
+
+/** Items that have all of some terms and of no excluded list all, ascending; at most `MOST_ITEMS`. */
+async function itemsWith(words: Words, terms: readonly string[], excluded: Head["excluded"]): Promise<Uint32Array> {
   const found = await words.postings(terms);
   const postings = found.filter((one) => one !== undefined).sort((a, b) => a.count - b.count);
-  if (postings.length < terms.length) return new Uint32Array(0);
+  if (postings.length < terms.length || postings.length === 0) return new Uint32Array(0);
   const [rarest, ...others] = postings as [Postings, ...Postings[]];
-  let ordinals = rarest.all().ordinals.slice(0, MOST_ITEMS);
+  let ordinals = rarest.all().ordinals;
+  const isOut = await without(words, excluded);
+  // of many items the first ones that are not left out, looked at in pieces
+  const kept: number[] = [];
+  for (let from = 0; from < ordinals.length && kept.length < MOST_ITEMS; from += MOST_ITEMS) {
+    const some = ordinals.slice(from, from + MOST_ITEMS);
+    const out = isOut(some);
+    for (let i = 0; i < some.length && kept.length < MOST_ITEMS; i++) if (out[i] === 0) kept.push(some[i]!);
+  }
+  ordinals = Uint32Array.from(kept);
   for (const other of others) {
     const impacts = other.at(ordinals);
     ordinals = ordinals.filter((_, i) => impacts[i]! > 0);
   }
   return ordinals;
+}
+
+/** Tells which of ascending ordinals have all terms of some list: 1, else 0. */
+async function without(words: Words, lists: Head["excluded"]): Promise<(ordinals: Uint32Array) => Uint8Array> {
+  const terms = [...new Set(lists.flat())];
+  const postings = await words.postings(terms);
+  const known = new Map(terms.map((term, i) => [term, postings[i]]));
+  return (ordinals) => {
+    const impacts = new Map(terms.map((term) => [term, known.get(term)?.at(ordinals)]));
+    return new Uint8Array(ordinals.length).map((_, i) =>
+      Number(lists.some((list) => list.every((term) => (impacts.get(term)?.[i] ?? 0) > 0))),
+    );
+  };
 }
 
 /** How many of ascending ordinals have a term. */
