@@ -21,6 +21,7 @@ function withCounts(words: Words, counts: Words): Words {
     numItems: words.numItems,
     numTerms: words.numTerms,
     count: (term) => counts.count(term),
+    numLeft: (terms) => words.numLeft(terms),
     near: (word, most, edits) => words.near(word, most, edits),
     completions: (prefix, most) => words.completions(prefix, most),
     named: (hash) => words.named(hash),
@@ -63,6 +64,7 @@ describe.each(Object.entries(OPTIONS))("words of an index with changes, %s", (_,
           const ofFresh = withCounts((await openWords(fresh))!, words);
           const next = random(scenario.seed);
           expect(words.numItems).toBe(ofFresh.numItems);
+          expect(await words.numLeft(TERMS)).toEqual(await ofFresh.numLeft(TERMS));
           for (const hash of [7, 8, 0, 0xffff_ffff, 5]) expect(words.named(hash)).toEqual(ofFresh.named(hash));
           for (let i = 0; i < 6; i++) {
             const query = { ...randomQuery(TERMS, next), named: next() < 0.5 ? words.named(7) : new Uint32Array(0) };

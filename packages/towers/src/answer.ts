@@ -16,9 +16,10 @@ import {
 import { partsOf, type QueryTower } from "./query-tower.ts";
 import { planQuestion, type Question, questionVectors, vectorsOf } from "./question.ts";
 import { TERM_RULES } from "./text/terms.ts";
-import { type Asked, askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
+import { askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
 import { alternativesOf, type FoundWords, type Uncertain } from "./words/alternatives.ts";
 import { itemsWithCode, namedItems } from "./words/named.ts";
+import { termsExcluded, termsRequired } from "./words/operators.ts";
 import { type Suggestion, suggestTexts } from "./words/suggest.ts";
 import { embedVariants } from "./words/variants.ts";
 
@@ -178,20 +179,6 @@ async function textVectors(
   return { vectors: vector && { vectors: [vector] }, exclude };
 }
 
-/** Each word of a phrase, or a code that has it. */
-function termsRequired({ words, codes }: Asked): string[][] {
-  return words.map(({ term }, at) => [
-    term,
-    ...codes.filter((code) => code.words.includes(at)).map((code) => code.term),
-  ]);
-}
-
-/** All words of what is to be left out, or a code that they are. */
-function termsExcluded({ words, codes }: Asked): string[][] {
-  const whole = codes.filter((code) => code.words.length === words.length);
-  return [words.map(({ term }) => term), ...whole.map(({ term }) => [term])];
-}
-
 /** Whether the nearest item is no nearer than nonsense gets. */
 function isFar({ dense }: HybridResult, near: WordFacts["near"]): boolean {
   return near !== undefined && dense.every((score) => !(score >= near[0]));
@@ -215,8 +202,8 @@ function withConfidence(result: HybridResult, mode: Mode, near: WordFacts["near"
 }
 
 /** Completions of the last word of a text that items with the other words have, the most items first. */
-export async function suggest({ words }: Searched, text: string, most: number): Promise<readonly Suggestion[]> {
+export async function suggest({ index, words }: Searched, text: string, most: number): Promise<readonly Suggestion[]> {
   if (words === undefined) return [];
   checkRules(words);
-  return suggestTexts(words, text, most);
+  return suggestTexts(index, words, text, most);
 }

@@ -3,7 +3,7 @@ import type { Words } from "@poeem/pq-core/words";
 import { beforeAll, describe, expect, it } from "vitest";
 import { answerQuestion, questionVectors, type Searched, suggest } from "../src/index.ts";
 import { random } from "./helpers.ts";
-import { find, idsOf, openShop, type ShopItem, towerOf } from "./shop.ts";
+import { find, idsOf, openShop, type ShopItem, towerOf, withoutItems } from "./shop.ts";
 import { texts } from "./texts.ts";
 
 const NOUNS = ["jacket", "lamp", "chair", "kettle", "scarf", "bottle", "carpet", "mirror", "blanket", "hammer"];
@@ -458,6 +458,95 @@ describe("suggestions", () => {
         if (typed !== noun) expect(await suggest(index, typed, 5), typed).toEqual([{ text: noun, items: 1 }]);
       }
     }
+  });
+
+  it("keep quotes and minuses, and count what these leave", async () => {
+    const some = await openShop([
+      { id: "1", title: "lamp leather red" },
+      { id: "2", title: "lamp leather rose" },
+      { id: "3", title: "lamp rose" },
+      { id: "4", title: "lamp rope" },
+      { id: "5", title: "sofa rope" },
+    ]);
+    const found = (text: string) => suggest(some, text, 5);
+    expect(await found("lamp -leather r")).toEqual([
+      { text: "lamp -leather rope", items: 1 },
+      { text: "lamp -leather rose", items: 1 },
+    ]);
+    expect(await found('"lamp" -"leather rose" -rope ro')).toEqual([
+      { text: '"lamp" -"leather rose" -rope rose', items: 1 },
+    ]);
+    expect(await found("-lamp ro")).toEqual([{ text: "-lamp rope", items: 1 }]);
+    expect(await found('"lmap" -leathr ros')).toEqual([{ text: '"lamp" -leathr rose', items: 2 }]);
+    expect(await found("lamp -lea")).toEqual([]);
+  });
+
+  it("count no removed items, and do not complete to what only they had", async () => {
+    const some = await openShop([
+      { id: "1", title: "birthday cards" },
+      { id: "2", title: "car wax" },
+      { id: "3", title: "carton" },
+      { id: "4", title: "carton red" },
+    ]);
+    const left = await withoutItems(some, ["1", "3"]);
+    expect(await suggest(some, "car", 5)).toHaveLength(2);
+    for (const most of [1, 5]) expect(await suggest(left, "car", most)).toEqual([{ text: "carton", items: 1 }]);
+    expect(await suggest(left, "birthday ca", 5)).toEqual([]);
+  });
+
+  it("spell words as the catalogue does", async () => {
+    const index = await openShop([
+      { id: "1", title: "Kässpätzle fresh" },
+      { id: "2", title: "Чайник", text: "steel" },
+      { id: "3", title: "Robe d'été" },
+      { id: "4", title: "AB-1234 drill" },
+      { id: "5", title: "plain", text: "Façade paint" },
+    ]);
+    for (const [typed, ...expected] of [
+      ["kä", "kässpätzle"],
+      ["KAS", "kässpätzle"],
+      ["kasspatlze", "kässpätzle"],
+      ["kasspatlze fr", "kässpätzle fresh"],
+      ["kasspatlze ", "kässpätzle "],
+      ["чай", "чайник"],
+      ["robe d'é", "robe d'été"],
+      ["Fac", "façade"],
+      ["drill ab12", "drill ab1234"],
+      ["Kässpätzle"],
+      ["Kasspatzle fresh"],
+    ]) {
+      expect(await suggest(index, typed!, 5), typed).toEqual(expected.map((text) => ({ text, items: 1 })));
+    }
+  });
+
+  it("find a completion that few items have, where the other words leave few", async () => {
+    const noise = Array.from({ length: 300 }, (_, i) => ({ id: `n${i}`, title: `c${i + 100}x cup` }));
+    const rare = { id: "r", title: "Blue velvet curtain" };
+    const index = await openShop([...noise, ...noise.map(({ title }, i) => ({ id: `m${i}`, title })), ...GOODS, rare]);
+    const expected = [{ text: "blue velvet curtain", items: 1 }];
+    expect(await suggest(index, "blue velvet c", 5)).toEqual(expected);
+    expect(await suggest(index, "velvet c", 5)).toEqual([{ text: "velvet curtain", items: 1 }]);
+    expect(await suggest(index, "blue velvet -lamp c", 5)).toEqual([{ text: "blue velvet -lamp curtain", items: 1 }]);
+    expect(await suggest(index, "blue velvet -curtain c", 5)).toEqual([]);
+  });
+
+  it("complete runs without blanks to whole ones", async () => {
+    const index = await openShop([
+      { id: "1", title: "เค้ก ช็อกโกแลต" },
+      { id: "2", title: "เคสโทรศัพท์" },
+      { id: "3", title: "赤いジャケット" },
+      { id: "4", title: "ジャケット 黒" },
+      { id: "5", title: "青いジャム" },
+      { id: "6", title: "신발" },
+    ]);
+    const textsOf = async (text: string) => (await suggest(index, text, 5)).map((one) => one.text).sort();
+    expect(await textsOf("เค")).toEqual(["เคสโทรศัพท์", "เค้ก"].sort());
+    expect(await suggest(index, "ジャ", 5)).toEqual([
+      { text: "ジャケット", items: 2 },
+      { text: "ジャム", items: 1 },
+    ]);
+    expect(await textsOf("신")).toEqual(["신발"]);
+    expect(await textsOf("เคส")).toEqual(["เคสโทรศัพท์"]);
   });
 
   it("complete runs without blanks", async () => {

@@ -1,6 +1,6 @@
-import { type ItemId, openArtifact, scalarKernel } from "@poeem/pq-core";
+import { type Index, type ItemId, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { type ItemWords, openWords, type WordFacts } from "@poeem/pq-core/words";
-import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
+import { createCodebook, encode, writeArtifact, writeDelta } from "@poeem/pq-core/write";
 import {
   type Answer,
   answerQuestion,
@@ -95,10 +95,26 @@ export async function openShop(
     fields: items.map(({ title, text }) => ({ title, ...(text !== undefined && { text }) })),
     ...(facts && { words: wordsOf(items), wordFacts: { ...FACTS, ...facts } }),
   });
-  const byKey = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes]));
+  return { ...(await openChunks(artifact.chunks, artifact.manifestBytes)), tower };
+}
+
+type Chunks = readonly { readonly key: string; readonly bytes: Uint8Array }[];
+
+const CHUNKS = new WeakMap<Index, Chunks>();
+
+async function openChunks(chunks: Chunks, manifestBytes: Uint8Array): Promise<Pick<Searched, "index" | "words">> {
+  const byKey = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
   const source = { get: async (key: string) => byKey.get(key)! };
-  const index = await openArtifact(source, artifact.manifestBytes, { kernel: scalarKernel });
-  return { index, tower, words: await openWords(index) };
+  const index = await openArtifact(source, manifestBytes, { kernel: scalarKernel });
+  CHUNKS.set(index, chunks);
+  return { index, words: await openWords(index) };
+}
+
+/** The same index with some items removed. */
+export async function withoutItems<S extends Searched>(shop: S, remove: readonly string[]): Promise<S> {
+  const delta = await writeDelta(shop.index, { remove });
+  const chunks = [...CHUNKS.get(shop.index)!, ...delta.chunks];
+  return { ...shop, ...(await openChunks(chunks, delta.manifestBytes)) };
 }
 
 export async function idsOf({ index }: Searched, answer: Answer | undefined): Promise<ItemId[]> {

@@ -23,6 +23,8 @@ export interface Words {
   readonly numTerms: number;
   /** How many items have a term, removed ones of a base still counted; 0 for an unknown one. */
   count(term: string): number;
+  /** How many items of the catalogue have each of some terms, removed ones not counted: their postings are read. */
+  numLeft(terms: readonly string[]): Promise<readonly number[]>;
   /**
    * Known terms that are like a word, best first, at most `most`: itself (likeness 1), and those whose 3-grams, with a
    * mark at either end and each counted once, have a Dice coefficient of at least ½ with its own (likeness = Dice³, at
@@ -96,6 +98,7 @@ class IndexWords implements Words {
   readonly #base: Terms;
   readonly #beside: Terms | undefined;
   readonly #places: Places;
+  #numTerms: number | undefined;
   /** Least recently used first. */
   readonly #near = new Map<string, readonly NearTerm[]>();
 
@@ -108,15 +111,24 @@ class IndexWords implements Words {
   }
 
   get numTerms(): number {
+    this.#numTerms ??= this.#countTerms();
+    return this.#numTerms;
+  }
+
+  #countTerms(): number {
     const { part } = this.#base;
-    const beside = this.#beside?.part;
     let numTerms = part.numTerms;
-    for (let t = 0; t < (beside?.numTerms ?? 0); t++) if (part.find(beside!.termAt(t)) < 0) numTerms++;
+    for (const term of this.#beside?.part.vocabulary.all() ?? []) if (part.find(term) < 0) numTerms++;
     return numTerms;
   }
 
   count(term: string): number {
     return this.#base.count(term) + (this.#beside?.count(term) ?? 0);
+  }
+
+  async numLeft(terms: readonly string[]): Promise<readonly number[]> {
+    if (this.#places.isPlain) return terms.map((term) => this.count(term));
+    return (await this.postings(terms)).map((list) => list?.all().ordinals.length ?? 0);
   }
 
   near(word: string, most: number, edits: boolean): readonly NearTerm[] {

@@ -1,6 +1,6 @@
 /** A query vector of a text with uncertain words: a mix of the texts that may have been meant. */
-import { nameForm } from "../text/terms.ts";
 import type { Uncertain } from "./alternatives.ts";
+import { respelled } from "./respelled.ts";
 
 /** Texts that are embedded beside the one that was typed. */
 const MOST_VARIANTS = 8;
@@ -8,7 +8,6 @@ const MOST_VARIANTS = 8;
 const AS_TYPED = { unknown: 0.1, known: 0.6 };
 /** What is likeliest counts for most: a prior is a likeness to this power. How frequent a term is says nothing more. */
 const SHARPNESS = 5;
-const WORD = /[\p{L}\p{N}\p{M}]+/gu;
 
 /**
  * The mean direction of a text and its variants, each with its prior: one scan by it does as well as a scan by each.
@@ -55,7 +54,7 @@ function variantsOf(text: string, uncertain: readonly Uncertain[]): { text: stri
     const total = terms.reduce((sum, { likeness }) => sum + likeness ** SHARPNESS, 0);
     for (const { term, likeness } of terms.slice(0, MOST_VARIANTS)) {
       const meant = new Map(best).set(word, term);
-      const variant = text.replace(WORD, (spelled) => meant.get(nameForm(spelled)) ?? spelled);
+      const variant = respelled(text, meant);
       if (variant !== text) priors.set(variant, (priors.get(variant) ?? 0) + likeness ** SHARPNESS / total);
     }
   }
