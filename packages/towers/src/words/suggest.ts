@@ -6,7 +6,7 @@ import { nameForm } from "../text/terms.ts";
 import { type Asked, askedOf, readTextQuery } from "../text/text-query.ts";
 import { termsExcluded } from "./operators.ts";
 import { respelled } from "./respelled.ts";
-import { spellingsOf } from "./spellings.ts";
+import { spelledWords, spellingIn } from "./spellings.ts";
 
 /** A text that somebody may go on to type. */
 export interface Suggestion {
@@ -22,7 +22,7 @@ const MOST_TRIED = 64;
 const MOST_ITEMS = 1024;
 /** So few items with the other words are read themselves: the most frequent completions may not be theirs. */
 const MOST_FEW = 256;
-const MOST_READ = 64;
+const MOST_READ = 32;
 /** Of writings without blanks, completions among which whole runs are looked for; and what is but a part of a run. */
 const MOST_RUNS = 4096;
 const PART_OF_RUN = new RegExp(`^(?:[${SYLLABLES}\\p{M}]{1,2}|[${UNSPACED}\\p{M}]{1,3})$`, "u");
@@ -93,9 +93,10 @@ async function completed(index: Index, words: Words, head: Head, last: string, m
   const few = await itemsWith(words, [...head.terms, ...parts], head.excluded);
   if (!isRun && few.length > MOST_FEW) return found;
   const counts = new Map<string, number>();
-  for (const item of await index.items(few.subarray(0, MOST_READ)))
-    for (const term of spellingsOf(item).keys())
-      if (term.startsWith(last) && term !== last) counts.set(term, (counts.get(term) ?? 0) + 1);
+  for (const item of await index.items(few.subarray(0, MOST_READ))) {
+    const own = new Set(Array.from(spelledWords(item), ({ plain }) => plain));
+    for (const term of own) if (term.startsWith(last) && term !== last) counts.set(term, (counts.get(term) ?? 0) + 1);
+  }
   const others = [...counts.keys()].filter((term) => !PART_OF_RUN.test(term) && words.count(term) > 0);
   const known = await together(words, head, others, most);
   // what is part of a longer run elsewhere has fewer items as a term
@@ -109,10 +110,10 @@ async function spelled(index: Index, words: Words, head: Head, ends: readonly En
   const postings = await words.postings(ends.map(({ term }) => term));
   const examples = ends.map((_, i) => exampleOf(words, ordinals, postings[i]));
   const known = [...new Set(examples.filter((ordinal) => ordinal !== undefined))];
-  const items = await index.items(known);
-  const spellings = new Map(known.map((ordinal, i) => [ordinal, spellingsOf(items[i]!)]));
+  const items = new Map((await index.items(known)).map((item, i) => [known[i]!, item]));
   return ends.map(({ term, items: count }, i) => {
-    const spell = (plain: string): string => spellings.get(examples[i] ?? -1)?.get(plain) ?? plain;
+    const item = items.get(examples[i] ?? -1);
+    const spell = (plain: string): string => (item === undefined ? plain : spellingIn(item, plain));
     const meant = new Map(Array.from(head.meant, ([word, best]) => [word, spell(best)]));
     return { text: respelled(head.text, meant) + spell(term), items: count };
   });
