@@ -139,7 +139,10 @@ export function program(): Command {
     .description("search an index folder, without a server")
     .requiredOption(...index)
     .option(...delta)
-    .option("-q, --query <text>", 'query text; "quoted words" are required, and -words excluded')
+    .option(
+      "-q, --query <text>",
+      'query text; "quoted words" are required, and -words excluded, if the index has words',
+    )
     .argument(...idsArgument)
     .option("--history <ids>", "ids of items, oldest first (see below)", givenIds)
     .option("--context <name=value>", "a context feature; repeat for more", contextPair)
