@@ -96,12 +96,9 @@ function termsOf(
 async function together(words: Words, head: Head, ends: readonly string[], most: number): Promise<Suggestion[]> {
   if (ends.length === 0) return [];
   const { text, terms, excluded } = head;
-  if (terms.length === 0 && excluded.length === 0) return alone(words, text, ends, most);
-  if (terms.length === 0) {
-    const counts = ends.map(async (end) => (await itemsWith(words, [end], excluded)).length);
-    return (await Promise.all(counts)).map((items, i) => ({ text: text + ends[i]!, items }));
-  }
-  const ordinals = await itemsWith(words, terms, excluded);
+  const isOut = await itemsOut(words, excluded);
+  if (terms.length === 0) return alone(words, text, ends, isOut, most);
+  const ordinals = await itemsWith(words, terms, isOut);
   if (ordinals.length === 0) return [];
   const postings = await words.postings(ends.filter((end) => end !== ""));
   let next = 0;
@@ -111,51 +108,58 @@ async function together(words: Words, head: Head, ends: readonly string[], most:
   });
 }
 
-/** The first ends that some item has: what a base counts may have been removed. */
-async function alone(words: Words, head: string, ends: readonly string[], most: number): Promise<Suggestion[]> {
+/** The first ends that some item has: what a base counts may have been removed or left out. */
+async function alone(
+  words: Words,
+  head: string,
+  ends: readonly string[],
+  isOut: Uint8Array | undefined,
+  most: number,
+): Promise<Suggestion[]> {
   const found: Suggestion[] = [];
   for (let from = 0; from < ends.length && found.length < most; from += most) {
     const some = ends.slice(from, from + most);
-    const counts = await words.numLeft(some);
+    const counts = isOut
+      ? await Promise.all(some.map(async (end) => (await itemsWith(words, [end], isOut)).length))
+      : await words.numLeft(some);
     for (const [i, end] of some.entries()) if (counts[i]! > 0) found.push({ text: head + end, items: counts[i]! });
   }
   return found;
 }
 
-/** Items that have all of some terms and of no excluded list all, ascending; at most `MOST_ITEMS`. */
-async function itemsWith(words: Words, terms: readonly string[], excluded: Head["excluded"]): Promise<Uint32Array> {
+/** Items that have all of some terms and are not left out, ascending; at most `MOST_ITEMS`. */
+async function itemsWith(words: Words, terms: readonly string[], isOut: Uint8Array | undefined): Promise<Uint32Array> {
   const found = await words.postings(terms);
   const postings = found.filter((one) => one !== undefined).sort((a, b) => a.count - b.count);
-  if (postings.length < terms.length || postings.length === 0) return new Uint32Array(0);
+  if (postings.length < terms.length) return new Uint32Array(0);
   const [rarest, ...others] = postings as [Postings, ...Postings[]];
-  let ordinals = rarest.all().ordinals;
-  const isOut = await without(words, excluded);
-  // of many items the first ones that are not left out, looked at in pieces
-  const kept: number[] = [];
-  for (let from = 0; from < ordinals.length && kept.length < MOST_ITEMS; from += MOST_ITEMS) {
-    const some = ordinals.slice(from, from + MOST_ITEMS);
-    const out = isOut(some);
-    for (let i = 0; i < some.length && kept.length < MOST_ITEMS; i++) if (out[i] === 0) kept.push(some[i]!);
-  }
-  ordinals = Uint32Array.from(kept);
-  for (const other of others) {
-    const impacts = other.at(ordinals);
-    ordinals = ordinals.filter((_, i) => impacts[i]! > 0);
-  }
-  return ordinals;
+  const all = rarest.all().ordinals;
+  return having(others, (isOut ? all.filter((ordinal) => isOut[ordinal] === 0) : all).slice(0, MOST_ITEMS));
 }
 
-/** Tells which of ascending ordinals have all terms of some list: 1, else 0. */
-async function without(words: Words, lists: Head["excluded"]): Promise<(ordinals: Uint32Array) => Uint8Array> {
-  const terms = [...new Set(lists.flat())];
-  const postings = await words.postings(terms);
-  const known = new Map(terms.map((term, i) => [term, postings[i]]));
-  return (ordinals) => {
-    const impacts = new Map(terms.map((term) => [term, known.get(term)?.at(ordinals)]));
-    return new Uint8Array(ordinals.length).map((_, i) =>
-      Number(lists.some((list) => list.every((term) => (impacts.get(term)?.[i] ?? 0) > 0))),
-    );
-  };
+/** Those of ascending ordinals that have all of some terms. */
+function having(terms: readonly Postings[], ordinals: Uint32Array): Uint32Array {
+  let left = ordinals;
+  for (const term of terms) {
+    const impacts = term.at(left);
+    left = left.filter((_, i) => impacts[i]! > 0);
+  }
+  return left;
+}
+
+/** (numItems) 1 for an item that has all terms of some list; undefined where there are no lists. */
+async function itemsOut(words: Words, lists: Head["excluded"]): Promise<Uint8Array | undefined> {
+  if (lists.length === 0) return undefined;
+  const distinct = [...new Map(lists.map((terms) => [JSON.stringify(terms), terms])).values()];
+  const isOut = new Uint8Array(words.numItems);
+  for (const terms of distinct) {
+    const found = await words.postings(terms);
+    const postings = found.filter((one) => one !== undefined).sort((a, b) => a.count - b.count);
+    if (postings.length < terms.length) continue;
+    const [rarest, ...others] = postings as [Postings, ...Postings[]];
+    for (const ordinal of having(others, rarest.all().ordinals)) isOut[ordinal] = 1;
+  }
+  return isOut;
 }
 
 /** How many of ascending ordinals have a term. */
