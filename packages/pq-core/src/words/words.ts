@@ -40,6 +40,8 @@ export interface Words {
   readonly numItems: number;
   /** Distinct terms. */
   readonly numTerms: number;
+  /** Pairs of a term and an item that has it, those of removed items of a base still counted. Reads all counts. */
+  readonly numPostings: number;
   /** How many items have a term, removed ones of a base still counted; 0 for an unknown one. */
   count(term: string): number;
   /**
@@ -126,6 +128,10 @@ class IndexWords implements Words {
     let numTerms = part.numTerms;
     for (let t = 0; t < (beside?.numTerms ?? 0); t++) if (part.find(beside!.termAt(t)) < 0) numTerms++;
     return numTerms;
+  }
+
+  get numPostings(): number {
+    return this.#base.part.vocabulary.numPostings + (this.#beside?.part.vocabulary.numPostings ?? 0);
   }
 
   count(term: string): number {
