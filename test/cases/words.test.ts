@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
@@ -8,6 +8,7 @@ import type { Index } from "@poeem/pq-core";
 import { openWords } from "@poeem/pq-core/words";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { answerQuestion, openQueryTower, type Searched } from "@poeem/towers";
+import { readChangedItems } from "@poeem/training/encode/changed-items";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { wordsByStatistics } from "@poeem/training/words/item-words";
 import { nonsenseWords } from "@poeem/training/words/nonsense";
@@ -132,6 +133,30 @@ describe("an index with words", () => {
     const whole = await openSearched(compacted);
     expect(await impactsOf(whole, changed.id, ["velvet", "zz5517", "kx"])).toEqual(own);
     expect(await first(whole, "zz5517")).toBe(changed.id);
+  });
+
+  it("says when a changed item loses the queries that led to it", async () => {
+    const bare = join(made.folder, "bare");
+    await cp(made.index, bare, { recursive: true });
+    await rm(join(bare, "model/item-tower.bin"));
+    const vectors = join(made.folder, "two.f32");
+    await writeFile(vectors, new Float32Array(2 * 16).fill(0.25));
+    const items = join(made.folder, "two.jsonl");
+    const lines = async (index: string, ids: string[]) => {
+      await writeFile(items, jsonl(ids.map((id) => ({ id, title: "velvet sofa" }))));
+      const said: string[] = [];
+      await readChangedItems(await openIndexDirectory(index), { index, items, vectors }, (line) => said.push(line));
+      return said;
+    };
+    const [changed, other] = [ITEMS[8]!.id, ITEMS[9]!.id];
+    expect(await lines(made.index, [changed, other])).toEqual([]);
+    expect(await lines(bare, ["new", "newer"])).toEqual([]);
+    expect(await lines(bare, ["new", changed])).toEqual([
+      "without model/item-tower.bin, 1 changed item loses the words of its training queries",
+    ]);
+    expect(await lines(bare, [other, changed])).toEqual([
+      "without model/item-tower.bin, 2 changed items lose the words of their training queries",
+    ]);
   });
 });
 
