@@ -1,8 +1,8 @@
 /**
  * `npm run bench:words -w @poeem/edge [-- --json] [-- --items 18000,100000,1000000 --requests 1000]`: `GET /search?q=`
  * by words and codes in workerd beside `mode=dense`, in turns: latency, and CPU of the whole process per request, which
- * a busy machine tells best; and `GET /suggest`. Cold starts (`--cold 5`) with and without words in the index, in turns:
- * the median time of a first answer, and the CPU of it.
+ * a busy machine tells best; and `GET /suggest`. Cold starts (`--cold 5`) with and without words in the index, in
+ * turns: the median time of a first answer, and the CPU of it.
  */
 import { parseArgs } from "node:util";
 import { makeCatalogue } from "./catalogue.ts";

@@ -5,6 +5,7 @@ import { ByteWriter } from "./byte-writer.ts";
 /** From one skip entry to the next. */
 export const POSTINGS_PER_SKIP = 128;
 const SKIP_BYTES = 8;
+/** An impact is a whole number from 1 to this: how much of its weight a term has in an item. */
 export const MOST_IMPACT = 15;
 /** A gap of 2^32 in the bytes of the last posting. */
 const MOST_LAST_BYTES = 5;
@@ -16,7 +17,7 @@ function countSkips(count: number): number {
 
 /**
  * Writes a list: skip entries, then a number for each posting, of gap and impact together. The bytes of a list are
- * counted elsewhere, so that its last number, which of many lists is the only one, needs no bits that say where it ends.
+ * counted elsewhere, so that its last number, of many lists the only one, needs no bits that say where it ends.
  *
  * @param ordinals ascending
  * @param impacts 1 to 15, one for each

@@ -14,7 +14,9 @@ import { passing, wordFilter } from "./within.ts";
 import type { Postings, Words } from "./words.ts";
 
 /** Which scores order the results: both, that by codes alone, or that by words alone. */
-export type Mode = "hybrid" | "dense" | "words";
+export type Mode = (typeof MODES)[number];
+/** All of them. */
+export const MODES = ["hybrid", "dense", "words"] as const;
 
 /** Query vectors and how their scores merge. */
 export interface DenseQuery {
@@ -73,7 +75,7 @@ export async function searchHybrid(
   options: HybridOptions = {},
 ): Promise<HybridResult> {
   const { mode = "hybrid", weights: given, ...rest } = options;
-  check(["hybrid", "dense", "words"].includes(mode), "mode", "hybrid, dense or words", mode, INPUT);
+  check(MODES.includes(mode), "mode", "hybrid, dense or words", mode, INPUT);
   const { vectors = [], merge = { by: "max" } } = dense ?? {};
   const { k } = resolveOptions({ ...rest, merge }, index.manifest, Math.max(1, vectors.length));
   const queries = vectors.length === 0 ? [] : resolveQueries(index.codebook, vectors);

@@ -144,9 +144,7 @@ async function nearOf(
 function withoutNear(floor: number | undefined, usual: number | undefined): string {
   if (floor === undefined) return "no nonsense can be made of the terms, to compare scores by codes with";
   if (usual === undefined) return "no query has a word that is known";
-  return (
-    `nonsense scores ${floor.toFixed(3)} by codes, a query ${usual.toFixed(3)}; ` + "more events would tell them apart"
-  );
+  return `nonsense scores ${floor.toFixed(3)} by codes, a query ${usual.toFixed(3)}; more events would tell them apart`;
 }
 
 async function openFromMemory({ chunks, manifestBytes }: Artifact): Promise<Searched> {
