@@ -109,9 +109,10 @@ describe("altered payloads, the hash made right", () => {
     else bytes[32 + place] = value;
     return bytes;
   };
-  // Words payload: lengths at 0, blocks at 32 (0, 10), places at 48 (0, 90), no large ones, 42 names at 64, in order 7, 7,
-  // 100 …, their ordinals at 240, buckets at 416 (0, 3), counts at 432 (40 40 10), sizes at 448 (40 40 10), 3-grams at 464
-  // (1 2 1), terms at 480: "a" (0 1 a), "ab" at 483 (1 1 b), "é" at 486 (0 2 c3 a9), lists at 496 (0 0 0).
+  // Words payload: lengths at 0, blocks at 32 (0, 10), places at 48 (0, 90), no large ones, 42 names at 64, in order
+  // 7, 7, 100 …, their ordinals at 240, buckets at 416 (0, 3), counts at 432 (40 40 10), sizes at 448 (40 40 10),
+  // 3-grams at 464 (1 2 1), terms at 480: "a" (0 1 a), "ab" at 483 (1 1 b), "é" at 486 (0 2 c3 a9), and lists at 496
+  // (0 0 0).
   it.each<[string, number, number, number, RegExp]>([
     ["more terms", wordsAt, 0, 4, /words: .*(expected|got)/],
     ["fewer terms", wordsAt, 0, 2, /words: /],

@@ -29,6 +29,7 @@ export function randomQuery(vocabulary: readonly string[], next: () => number): 
       alternatives: some(4, word).map((term, i) => ({
         term,
         likeness: i === 0 && next() < 0.7 ? 1 : 0.1 + next() * 0.8,
+        ...(next() < 0.3 && { certainty: 0.1 + next() * 0.9 }),
       })),
     })),
     required: next() < 0.3 ? some(2, () => [word(), ...some(2, word)]) : [],
@@ -59,12 +60,12 @@ export function plainShare(
     whole += own;
     let best = 0;
     let has = 0;
-    for (const { term, likeness } of known) {
+    for (const { term, likeness, certainty = likeness } of known) {
       const impact = item.terms.get(term) ?? 0;
       if (impact === 0) continue;
-      const weight = likeness * Math.min(own, idf(countOf(term)));
-      best = Math.max(best, (weight * impact) / 15);
-      has = Math.max(has, weight);
+      const least = Math.min(own, idf(countOf(term)));
+      best = Math.max(best, (likeness * least * impact) / 15);
+      has = Math.max(has, certainty * least);
       matched.add(term);
     }
     share += best;

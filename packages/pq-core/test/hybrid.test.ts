@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Filter, Index, Merge } from "../src/index.ts";
 import { openWords, searchHybrid, type WordQuery } from "../src/words/index.ts";
-import { decode, writeArtifact } from "../src/write.ts";
+import { createCodebook, decode, writeArtifact } from "../src/write.ts";
 import { isAllowed, plainShare, randomItems, randomQuery, randomWord } from "./hybrid-model.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook, randomCodes } from "./support.ts";
@@ -174,6 +174,27 @@ describe("candidates", () => {
     expect([...result.named]).toEqual([...named.map(() => 1), 0, 0, 0, 0, 0]);
     const without = await searchHybrid(index, words, { vectors }, query, { k: N, exclude: [first!.id] });
     expect(without.ordinals).not.toContain(named[0]);
+  });
+
+  it("that are named come before larger products", async () => {
+    const shape = { dim: 1, metric: "innerProduct", nlist: 0, numSubQuantizers: 1, nbits: 4 } as const;
+    const centroids = Float32Array.from({ length: 16 }, (_, i) => 10 * i - 100);
+    const codebook = createCodebook({ ...shape, byResidual: false, centroids });
+    const ids = Uint32Array.from({ length: 16 }, (_, i) => i);
+    const artifact = await writeArtifact({
+      ...{ codebook, assignments: new Uint32Array(16), codes: Uint8Array.from(ids), ids },
+      words: toItemWords(Array.from(ids, (i) => ({ terms: new Map([["all", 9]]), names: i < 2 ? [5] : [] }))),
+      wordFacts: { rules: 1, dense: 1, words: 1 },
+    });
+    const index = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes);
+    const words = (await openWords(index))!;
+    const query = { ...NONE, words: plain("all"), named: words.named(5) };
+    const result = await searchHybrid(index, words, { vectors: [Float32Array.of(1)] }, query, { k: 4 });
+    // -100 and -90 with the lead of their name, and 50 and 40
+    expect((await index.items(result.ordinals)).map(({ id }) => id)).toEqual([1, 0, 15, 14]);
+    expect([...result.named]).toEqual([1, 1, 0, 0]);
+    const one = await searchHybrid(index, words, { vectors: [Float32Array.of(1)] }, query, { k: 1 });
+    expect([...one.ordinals]).toEqual([...result.ordinals.subarray(0, 1)]);
   });
 
   it.each<[string, WordQuery]>([

@@ -21,6 +21,7 @@ const OPENED: readonly [string, Open][] = [
 ]);
 
 const query = new Float32Array(4).fill(0.5);
+const MASKED = 'expected one of the members facet with in, number, and, or, not, got "mask"';
 
 describe.each(OPENED)("%s", (_, open) => {
   it.each<[unknown, string, string]>([
@@ -53,6 +54,9 @@ describe.each(OPENED)("%s", (_, open) => {
       "expected a positive number, got -1",
     ],
     [{ merge: { by: "sumExp", temperature: 1, exact: 1 } }, "merge.exact", "expected true or false, got 1"],
+    // what the library makes for itself, written down by a caller
+    [{ filter: { mask: { atMost: 1, words: () => Uint32Array.of(1) } } }, "filter", MASKED],
+    [{ filter: { and: [{ mask: null }] } }, "filter", MASKED],
     [{ filter: "parity:even" }, "filter", 'expected an object, got "parity:even"'],
     [{ filter: { facet: "color", in: ["red"] } }, "filter", 'expected one of parity, rare, got "color"'],
     [{ filter: { facet: "parity", in: "even" } }, "filter", 'expected an array of values of parity, got "even"'],

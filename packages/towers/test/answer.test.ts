@@ -194,6 +194,17 @@ describe("confidence", () => {
     expect((await answerQuestion(shop, { text: "qqqq zzzzzz wwwww" }))?.ordinals ?? []).toHaveLength(0);
   });
 
+  it.each(["pillow", "chairman", "mirrorball"])("of what only looks like %s is low", async (text) => {
+    const found = (await answerQuestion(shop, { text }, { mode: "words" }))!;
+    expect(found.coverage.length).toBeGreaterThan(0);
+    expect(Math.max(...found.confidence)).toBeLessThan(0.4);
+  });
+
+  it("of what is misspelt by a letter stays high", async () => {
+    const found = (await answerQuestion(shop, { text: "yelow kettel" }, { mode: "words" }))!;
+    expect(found.confidence[0]).toBeGreaterThan(0.7);
+  });
+
   it("of what is no nearer than nonsense and has no word is 0, and by codes alone it comes all the same", async () => {
     const far = await openShop(GOODS, { near: [1.5, 2] });
     const query = { text: "ackex etty" };

@@ -66,9 +66,8 @@ it("changes the usual weight where even a few queries leave none", () => {
   }
 });
 
-it("trusts codes less where events are few", () => {
-  expect(usualLambda(true)).toBe(0.25);
-  expect(usualLambda(false)).toBe(1);
+it("trusts codes less the fewer events there are", () => {
+  expect([0, 0.01, 3.9, 4, 100].map(usualLambda)).toEqual([0.125, 0.25, 0.25, 1, 1]);
 });
 
 it("says what it means that one side adds nothing", () => {

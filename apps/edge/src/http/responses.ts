@@ -46,7 +46,7 @@ export const searchResponse = z
     codesScanned: z.int().openapi({ description: "Number of items scored by their codes" }),
     mode: modeSchema,
     confidence: confidenceSchema.openapi({
-      description: "That of the first result; 0 where a text finds nothing",
+      description: "The largest of the results; 0 where a text finds nothing",
     }),
     results: z
       .array(searchResult)

@@ -70,16 +70,20 @@ export async function search(served: ServedIndex, request: ResolvedSearch): Prom
     const items = await index.items(order.map((rank) => found.ordinals[rank]!));
     const results = items.map((item, i) => toResult(item, found, order[i]!, fields));
     const { listsProbed, codesScanned } = found;
-    const [best] = results;
     return {
       ...head,
       listsProbed,
       codesScanned,
       mode: found.mode,
-      confidence: best ? best.confidence : nothing,
+      // the best by words and vector together need not be what is surest to be meant
+      confidence: results.reduce((most: number | null, { confidence }) => surest(most, confidence), nothing),
       results,
     };
   });
+}
+
+function surest(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }
 
 /** Scores among which `diversity` weighs: without the lead of items that were named, beside which others look alike. */

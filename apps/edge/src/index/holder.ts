@@ -47,6 +47,8 @@ interface Attempt {
 
 /** How often a waiting request looks. */
 const POLL_MS = 5;
+/** What the first answer takes, or a little more. */
+const READ_AHEAD_AFTER_MS = 100;
 
 /** One index by its name: the version that serves, and the search for a newer one. */
 export class IndexHolder<T extends LoadedIndex> {
@@ -89,10 +91,16 @@ export class IndexHolder<T extends LoadedIndex> {
     if (attempt === undefined || this.#isOver(attempt)) {
       const loading = this.#coldStart();
       // The index is for all requests: go on even if the client of this one hangs up.
-      waitUntil(loading.then((index) => index.prefetch()).catch(() => undefined));
+      waitUntil(loading.then((index) => this.#readAhead(index)).catch(() => undefined));
       return loading;
     }
     return this.#awaitOther(attempt, waitUntil);
+  }
+
+  /** Reads ahead once the first answer is on its way: it needs the same connections, and pages of its own. */
+  async #readAhead(index: T): Promise<void> {
+    await this.#options.sleep(READ_AHEAD_AFTER_MS);
+    await index.prefetch();
   }
 
   /** Switches to another version when the pointer names one. Never rejects: the old version keeps serving. */

@@ -9,11 +9,11 @@ const MAX_FILTER_BYTES = 12 * MiB;
 /** So are words: with all else that is always there they take no more than this, or the index is served without. */
 const MAX_FIXED_BYTES = 38 * MiB;
 /**
- * Memory beside the bytes of words themselves, measured: 6 to 7 of a term, where those like a word are counted; 16 to 19
+ * Memory beside the bytes of words themselves, measured: 6 to 7 of a term, where those like a word are counted; 13
  * of an item, where a search makes sums; and what is remembered of the words that were asked for.
  */
 const TERM_BYTES = 7;
-const SUMMED_ITEM_BYTES = 18;
+const SUMMED_ITEM_BYTES = 13;
 const REMEMBERED_BYTES = 2.5 * MiB;
 /** What is read by pages: ahead where it fits, else when it is needed. */
 export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];

@@ -17,7 +17,7 @@ function countSkips(count: number): number {
 
 /**
  * Writes a list: skip entries, then a number for each posting, of gap and impact together. The bytes of a list are
- * counted elsewhere, so that its last number, of many lists the only one, needs no bits that say where it ends.
+ * counted elsewhere: its last number, which of many lists is the only one, needs no bits that say where it ends.
  *
  * @param ordinals ascending
  * @param impacts 1 to 15, one for each

@@ -35,6 +35,8 @@ export class Vocabulary {
   readonly #sizes: Uint8Array;
   /** Terms whose count or size stands apart, and these. */
   readonly #large: { readonly terms: Uint32Array; readonly counts: Uint32Array; readonly sizes: Uint32Array };
+  /** First terms of blocks, once they were read: a search for a term compares the same ones. */
+  readonly #firsts: string[] = [];
   /** By its first term, where each page begins, all pages being one. */
   readonly #pages = new Map<number, number>();
 
@@ -157,7 +159,7 @@ export class Vocabulary {
   /** How many terms there are before the first one of which something is not true. */
   rank(isBefore: (term: string) => boolean): number {
     const blocks = this.#blocks.length - 1;
-    const block = partition(blocks, (b) => isBefore(this.#first(b))) - 1;
+    const block = partition(blocks, (b) => isBefore(this.#firstOf(b))) - 1;
     if (block < 0) return 0;
     const terms = this.#read(block);
     return block * TERMS_PER_BLOCK + partition(terms.length, (i) => isBefore(terms[i]!));
@@ -188,6 +190,12 @@ export class Vocabulary {
       if (this.names[i]! < this.names[i - 1]!) check(false, `names[${i}]`, "in order", this.names[i], WHERE);
     for (let i = 0; i < this.names.length; i++) if (this.names[i] !== this.names[i - 1]) this.named(this.names[i]!);
     return this.#named;
+  }
+
+  #firstOf(block: number): string {
+    const first = this.#firsts[block] ?? this.#first(block);
+    this.#firsts[block] = first;
+    return first;
   }
 
   /** The first term of a block, which stands whole. */

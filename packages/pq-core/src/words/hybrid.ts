@@ -44,7 +44,7 @@ export interface HybridResult extends SearchResult {
    * of its alternatives.
    */
   readonly shares: Float32Array;
-  /** 0 to 1, what of the query each result has at all: the same without the impact. */
+  /** 0 to 1, what of the query each result has at all: the same without the impact, and with certainty for likeness. */
   readonly coverage: Float32Array;
   /** Terms of the query that each result has, the most telling first. */
   readonly matched: readonly (readonly string[])[];

@@ -9,6 +9,7 @@ import type { WordPart } from "./part.ts";
 /** A term that is like a word, and how many items have it. */
 export interface CountedTerm {
   readonly term: string;
+  readonly number: number;
   /** 1 for the word itself, else below. */
   readonly likeness: number;
   readonly isEdit: boolean;
@@ -63,13 +64,14 @@ export class Matcher {
       const dice = (2 * countShared(grams, own)) / both;
       if (dice < MIN_DICE && !isEdit) return;
       const likeness = term === word ? 1 : likenessOf(dice, isEdit);
-      found.set(t, { term, likeness, isEdit, count: vocabulary.countOf(t) });
+      found.set(t, { term, number: t, likeness, isEdit, count: vocabulary.countOf(t) });
     });
     if (isEdited)
       for (const term of swaps(word)) {
         const t = part.find(term);
         if (t < 0 || found.has(t)) continue;
-        found.set(t, { term, likeness: EDIT_LIKENESS, isEdit: true, count: vocabulary.countOf(t) });
+        const count = vocabulary.countOf(t);
+        found.set(t, { term, number: t, likeness: EDIT_LIKENESS, isEdit: true, count });
       }
     return [...found.values()].sort(byLikeness);
   }

@@ -3,6 +3,11 @@ export interface Alternative {
   readonly term: string;
   /** Above 0, at most 1: what finding it is worth beside finding the word itself. */
   readonly likeness: number;
+  /**
+   * Above 0, at most 1: how sure it is that this was meant, for the coverage. Default: its likeness. The best guess for
+   * a word that no item has may count in full, since there is no better one, and yet be a wild one.
+   */
+  readonly certainty?: number | undefined;
 }
 
 /** A query as words. */

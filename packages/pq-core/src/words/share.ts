@@ -8,8 +8,10 @@ import type { Postings } from "./words.ts";
  */
 const WHOLE = 2 ** 23;
 const MAX_IMPACT = 15;
-/** Of more items than this, a term that many have is read only for candidates that others gave: one of more than a tenth
- * of so many items, and of more than this share of all. */
+/**
+ * Of more items than this, a term that many have is read only for candidates that others gave: one of more than a tenth
+ * of so many items, and of more than this share of all.
+ */
 const MANY_ITEMS = 100_000;
 const FREQUENT = 0.1;
 const FREQUENT_OF_MORE = 0.03;
@@ -66,17 +68,17 @@ export class AskedWords {
     this.#numItems = numItems;
     this.#mostRead = numItems > MANY_ITEMS ? Math.max(FREQUENT * MANY_ITEMS, FREQUENT_OF_MORE * numItems) : Infinity;
     const weighed = asked.map(({ alternatives }) => {
-      const known = alternatives.flatMap(({ term, likeness }) => {
+      const known = alternatives.flatMap(({ term, likeness, certainty = likeness }) => {
         const postings = postingsOf(term);
-        return postings === undefined ? [] : [{ term, likeness, postings }];
+        return postings === undefined ? [] : [{ term, likeness, certainty, postings }];
       });
       // The word itself, or what is most like it; of those the first.
       const best = known.reduce((a, b) => (a === undefined || b.likeness > a.likeness ? b : a), known[0]);
       const own = idf(best?.postings.count ?? 0, numItems);
-      const choices = known.map((one) => ({
-        ...one,
-        weight: one.likeness * Math.min(own, idf(one.postings.count, numItems)),
-      }));
+      const choices = known.map(({ term, likeness, certainty, postings }) => {
+        const least = Math.min(own, idf(postings.count, numItems));
+        return { term, postings, weight: likeness * least, certain: certainty * least };
+      });
       return { own, choices };
     });
     const scale = WHOLE / (MAX_IMPACT * weighed.reduce((sum, { own }) => sum + own, 0));
@@ -86,7 +88,7 @@ export class AskedWords {
     this.#words = weighed
       .map(({ choices }) =>
         choices
-          .map(({ term, postings, weight }) => ({ term, postings, weight: wholeNumber(weight) }))
+          .map((one) => ({ ...one, weight: wholeNumber(one.weight), certain: wholeNumber(one.certain) }))
           .sort((a, b) => b.weight - a.weight),
       )
       .filter(({ length }) => length > 0);
@@ -156,7 +158,7 @@ export class AskedWords {
    * The words, those with the fewest items first.
    *
    * @param mostRead postings of a list that is read whole
-   * @param isRescued where every word is frequent, the rarest term of them is read whole: something must give candidates
+   * @param isRescued where every word is frequent, the rarest term is read whole: something must give candidates
    */
   #plan(mostRead: number, isRescued: boolean): Reading[] {
     const isFrequent = ({ postings }: Choice): boolean => postings.count > mostRead;
@@ -209,13 +211,13 @@ export class AskedWords {
     for (const word of this.#words) {
       const best = new Float32Array(n);
       const covered = new Float32Array(n);
-      for (const { term, weight, postings } of word) {
+      for (const { term, weight, certain, postings } of word) {
         const impacts = postings.at(ascending);
         for (let j = 0; j < n; j++) {
           if (impacts[j] === 0) continue;
           const i = placeOf[j]!;
           best[i] = Math.max(best[i]!, weight * impacts[j]!);
-          covered[i] = Math.max(covered[i]!, weight * MAX_IMPACT);
+          covered[i] = Math.max(covered[i]!, certain * MAX_IMPACT);
           found[i]!.push({ term, weight });
         }
       }

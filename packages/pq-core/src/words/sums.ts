@@ -7,6 +7,8 @@ export interface Choice {
   readonly term: string;
   readonly postings: Postings;
   readonly weight: number;
+  /** The same for the coverage, see `Alternative.certainty`. */
+  readonly certain: number;
 }
 
 /** Room for a sum of every item, which one search after the other uses: each leaves it empty. */

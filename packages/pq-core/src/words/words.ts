@@ -60,7 +60,7 @@ export interface Words {
 }
 
 /** Terms whose numbers are remembered: those of a few queries. */
-const MAX_REMEMBERED = 4096;
+const MAX_REMEMBERED = 16_384;
 
 /** Words whose like is remembered: people ask for the same ones. */
 const MAX_NEAR = 1024;
@@ -82,10 +82,14 @@ class Terms {
     let number = this.#numbers.get(term);
     if (number === undefined) {
       number = this.part.find(term);
-      if (this.#numbers.size >= MAX_REMEMBERED) this.#numbers.clear();
-      this.#numbers.set(term, number);
+      this.#remember(term, number);
     }
     return number;
+  }
+
+  #remember(term: string, number: number): void {
+    if (this.#numbers.size >= MAX_REMEMBERED) this.#numbers.clear();
+    this.#numbers.set(term, number);
   }
 
   count(term: string): number {
@@ -94,7 +98,9 @@ class Terms {
   }
 
   near(word: string, edits: boolean): CountedTerm[] {
-    return this.#matcher.near(word, edits);
+    const near = this.#matcher.near(word, edits);
+    for (const { term, number } of near) this.#remember(term, number);
+    return near;
   }
 
   async postings(terms: readonly string[]): Promise<(PostingList | undefined)[]> {

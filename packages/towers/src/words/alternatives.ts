@@ -41,9 +41,9 @@ const HAS_DIGIT = /[0-9]/;
  */
 export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boolean, words: Words): FoundWords {
   const found = asked.map(({ term }) => {
-    const own = new Map<string, number>();
+    const own: Meant = new Map();
     // itself comes first
-    if (words.count(term) > 0) own.set(term, 1);
+    if (words.count(term) > 0) add(own, term, 1);
     return own;
   });
   const known: AskedCode[] = [];
@@ -66,24 +66,26 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
       continue;
     }
     const isCode = HAS_DIGIT.test(term) || inCode.has(at);
-    const meant = new Map<string, number>();
+    const meant: Meant = new Map();
     if (!isCode)
-      for (const { term: near, likeness } of words.near(term, MOST_NEAR, !isKnown)) add(meant, near, likeness);
+      for (const { term: near, likeness, isEdit } of words.near(term, MOST_NEAR, !isKnown))
+        add(meant, near, likeness, isEdit ? 1 - 1 / term.length : likeness);
     if (!isKnown && isOpen && at === last && !inCode.has(at))
-      for (const longer of words.completions(term, MOST_COMPLETIONS)) add(meant, longer, 1);
-    const scale = isKnown ? 1 : 1 / Math.max(...meant.values());
-    for (const [near, likeness] of meant) add(own, near, likeness * scale);
+      for (const longer of words.completions(term, MOST_COMPLETIONS))
+        add(meant, longer, 1, term.length / longer.length);
+    const scale = isKnown ? 1 : 1 / Math.max(...Array.from(meant.values(), ({ likeness }) => likeness));
+    for (const [near, { likeness, certainty }] of meant) add(own, near, likeness * scale, certainty);
     if (!isKnown && meant.size > 0 && !isCode) uncertain.push({ word: term, isKnown, terms: byLikeness(meant) });
   }
   const end = isOpen ? asked[last] : undefined;
   // beside a misspelt word, what else the last one might become would only add noise
   if (end?.isSpelled && uncertain.length === 0 && found[last]!.has(end.term) && !inCode.has(last)) {
     const longer = words.completions(end.term, MOST_FOR_KNOWN + 1).filter((term) => term !== end.term);
-    for (const term of longer) add(found[last]!, term, KNOWN_COMPLETED);
+    for (const term of longer) add(found[last]!, term, KNOWN_COMPLETED, end.term.length / term.length);
     const terms = longer.slice(0, MOST_FOR_KNOWN).map((term) => ({ term, likeness: KNOWN_COMPLETED }));
     if (terms.length > 0 && !HAS_DIGIT.test(end.term)) uncertain.push({ word: end.term, isKnown: true, terms });
   }
-  const lists = found.map((own) => Array.from(own, ([term, likeness]) => ({ term, likeness })));
+  const lists = found.map((own) => Array.from(own, ([term, worth]) => ({ term, ...worth })));
   return { words: [...lists, ...codesAsked(known, asked)].map((alternatives) => ({ alternatives })), uncertain };
 }
 
@@ -106,10 +108,18 @@ function* codesAsked(known: readonly AskedCode[], asked: Asked["words"]): Genera
   }
 }
 
-function byLikeness(terms: ReadonlyMap<string, number>): Alternative[] {
-  return Array.from(terms, ([term, likeness]) => ({ term, likeness })).sort((a, b) => b.likeness - a.likeness);
+/** Term → what it is worth, and how sure it is that it was meant. */
+type Meant = Map<string, { readonly likeness: number; readonly certainty: number }>;
+
+function byLikeness(terms: Meant): Alternative[] {
+  return Array.from(terms, ([term, { likeness }]) => ({ term, likeness })).sort((a, b) => b.likeness - a.likeness);
 }
 
-function add(to: Map<string, number>, term: string, likeness: number): void {
-  if ((to.get(term) ?? 0) < likeness) to.set(term, likeness);
+/** What a term is worth for one reason or another is the most that it is worth for any. */
+function add(to: Meant, term: string, likeness: number, certainty = likeness): void {
+  const before = to.get(term) ?? { likeness: 0, certainty: 0 };
+  to.set(term, {
+    likeness: Math.max(before.likeness, likeness),
+    certainty: Math.max(before.certainty, certainty),
+  });
 }

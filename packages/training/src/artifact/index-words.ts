@@ -8,7 +8,6 @@ import { normalForm, openQueryTower, type Searched, TERM_RULES } from "@poeem/to
 import type { PoeemConfig } from "../config.ts";
 import { listOf, toCsr } from "../data/csr.ts";
 import { spreadEvenly } from "../data/gather.ts";
-import { FEW_EVENTS } from "../data/own-sentences.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";
 import { questionOf } from "../rank/query-encoder.ts";
 import { candidatesOf } from "../words/candidates.ts";
@@ -99,7 +98,7 @@ export async function writeWithWords(
   const words = indexWords(dataset, config, say);
   if (words === undefined) return { artifact: await write(words) };
   const unseen = unseenQueries(dataset);
-  const usual = usualLambda(dataset.behaviour < FEW_EVENTS * dataset.ids.length);
+  const usual = usualLambda(dataset.behaviour / dataset.ids.length);
   const tryWords = async (some: IndexWords): Promise<Tried> => {
     const artifact = await write(some);
     const searched = await openFromMemory(artifact);
@@ -144,7 +143,8 @@ async function nearOf(
 function withoutNear(floor: number | undefined, usual: number | undefined): string {
   if (floor === undefined) return "no nonsense can be made of the terms, to compare scores by codes with";
   if (usual === undefined) return "no query has a word that is known";
-  return `nonsense scores ${floor.toFixed(3)} by codes, a query ${usual.toFixed(3)}; more events would tell them apart`;
+  const both = `nonsense scores ${floor.toFixed(3)} by codes, a query ${usual.toFixed(3)}`;
+  return `${both}; more events would tell them apart`;
 }
 
 async function openFromMemory({ chunks, manifestBytes }: Artifact): Promise<Searched> {
