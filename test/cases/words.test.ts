@@ -8,6 +8,7 @@ import type { Index } from "@poeem/pq-core";
 import { openWords } from "@poeem/pq-core/words";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { answerQuestion, openQueryTower, type Searched } from "@poeem/towers";
+import { summarizeWords } from "@poeem/training/artifact/word-summary";
 import { readChangedItems } from "@poeem/training/encode/changed-items";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { wordsByStatistics } from "@poeem/training/words/item-words";
@@ -95,6 +96,13 @@ describe("an index with words", () => {
     expect(made).toEqual(nonsenseWords(words!, terms, 200, new Random(5)));
     for (const text of made)
       expect(await answerQuestion({ index, words, tower: undefined }, { text }, { mode: "words" })).toBeUndefined();
+  });
+
+  it("is inspected without sorting its terms", async () => {
+    const completions = vi.spyOn(Object.getPrototypeOf(searched.words), "completions");
+    expect(await summarizeWords(searched.index)).toMatchObject({ postings: searched.words!.numPostings });
+    expect(completions).not.toHaveBeenCalled();
+    completions.mockRestore();
   });
 
   it("is inspected as a whole and by its chunks", async () => {
