@@ -17,7 +17,7 @@ import { partsOf, type QueryTower } from "./query-tower.ts";
 import { planQuestion, type Question, questionVectors, vectorsOf } from "./question.ts";
 import { TERM_RULES } from "./text/terms.ts";
 import { type Asked, askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
-import { alternativesOf, type Uncertain } from "./words/alternatives.ts";
+import { alternativesOf, type FoundWords, type Uncertain } from "./words/alternatives.ts";
 import { itemsWithCode, namedItems } from "./words/named.ts";
 import { type Suggestion, suggestTexts } from "./words/suggest.ts";
 import { embedVariants } from "./words/variants.ts";
@@ -67,11 +67,10 @@ export async function answerQuestion(
   checkRules(searched.words);
   const { index, words } = searched;
   const { query, named: called } = await readText(index, words, question, mode);
-  const found = alternativesOf(query, query.isOpen && mode !== "dense", words);
-  const named = called.length > 0 || mode === "dense" ? called : await itemsWithCode(words, query, found.words);
   // by codes alone, words say only what must be there and what must not
-  const uncertain = mode === "dense" ? [] : found.uncertain;
-  const dense = await textVectors(searched, { ...question, text: query.text }, mode, uncertain);
+  const found = mode === "dense" ? NO_WORDS : alternativesOf(query, query.isOpen, words);
+  const named = called.length > 0 || mode === "dense" ? called : await itemsWithCode(words, query, found.words);
+  const dense = await textVectors(searched, { ...question, text: query.text }, mode, found.uncertain);
   const isKnown = named.length > 0 || found.words.some(({ alternatives }) => alternatives.length > 0);
   if (dense.vectors === undefined && (mode === "dense" || !isKnown)) return undefined;
   const asked: WordQuery = {
@@ -86,6 +85,8 @@ export async function answerQuestion(
   const isNoise = mode === "hybrid" && !isKnown && query.words.length > 0 && isFar(result, near);
   return withConfidence(isNoise ? none(result) : result, mode, near);
 }
+
+const NO_WORDS: FoundWords = { words: [], uncertain: [] };
 
 type TextQuestion = Question<ItemId> & { readonly text: string };
 
