@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
@@ -8,6 +8,8 @@ import type { Index } from "@poeem/pq-core";
 import { openWords } from "@poeem/pq-core/words";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import { answerQuestion, openQueryTower, type Searched } from "@poeem/towers";
+import { summarizeWords } from "@poeem/training/artifact/word-summary";
+import { readChangedItems } from "@poeem/training/encode/changed-items";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { wordsByStatistics } from "@poeem/training/words/item-words";
 import { nonsenseWords } from "@poeem/training/words/nonsense";
@@ -63,8 +65,10 @@ describe("an index with words", () => {
 
   it("says what was chosen, and from what", async () => {
     const { words, training } = searched.index.manifest;
-    expect(words).toMatchObject({ rules: 1, dense: 1, words: 1 });
-    expect(made.said.filter((line) => line.startsWith("codes and words count the same: "))).toHaveLength(1);
+    // fewer than four events for each item
+    expect(words).toMatchObject({ rules: 1, dense: 0.25, words: 1 });
+    const weight = "weight of codes beside words 0.25: fewer than 100 validation queries";
+    expect(made.said.filter((line) => line.startsWith(weight))).toHaveLength(1);
     const isNearSaid = made.said.some((line) => line.startsWith("the confidence of results counts words alone: "));
     expect(isNearSaid).toBe(words!.near === undefined);
     expect((training as { words: object }).words).toMatchObject({
@@ -92,6 +96,13 @@ describe("an index with words", () => {
     expect(made).toEqual(nonsenseWords(words!, terms, 200, new Random(5)));
     for (const text of made)
       expect(await answerQuestion({ index, words, tower: undefined }, { text }, { mode: "words" })).toBeUndefined();
+  });
+
+  it("is inspected without sorting its terms", async () => {
+    const completions = vi.spyOn(Object.getPrototypeOf(searched.words), "completions");
+    expect(await summarizeWords(searched.index)).toMatchObject({ postings: searched.words!.numPostings });
+    expect(completions).not.toHaveBeenCalled();
+    completions.mockRestore();
   });
 
   it("is inspected as a whole and by its chunks", async () => {
@@ -132,6 +143,30 @@ describe("an index with words", () => {
     const whole = await openSearched(compacted);
     expect(await impactsOf(whole, changed.id, ["velvet", "zz5517", "kx"])).toEqual(own);
     expect(await first(whole, "zz5517")).toBe(changed.id);
+  });
+
+  it("says when a changed item loses the queries that led to it", async () => {
+    const bare = join(made.folder, "bare");
+    await cp(made.index, bare, { recursive: true });
+    await rm(join(bare, "model/item-tower.bin"));
+    const vectors = join(made.folder, "two.f32");
+    await writeFile(vectors, new Float32Array(2 * 16).fill(0.25));
+    const items = join(made.folder, "two.jsonl");
+    const lines = async (index: string, ids: string[]) => {
+      await writeFile(items, jsonl(ids.map((id) => ({ id, title: "velvet sofa" }))));
+      const said: string[] = [];
+      await readChangedItems(await openIndexDirectory(index), { index, items, vectors }, (line) => said.push(line));
+      return said;
+    };
+    const [changed, other] = [ITEMS[8]!.id, ITEMS[9]!.id];
+    expect(await lines(made.index, [changed, other])).toEqual([]);
+    expect(await lines(bare, ["new", "newer"])).toEqual([]);
+    expect(await lines(bare, ["new", changed])).toEqual([
+      "without model/item-tower.bin, 1 changed item loses the words of its training queries",
+    ]);
+    expect(await lines(bare, [other, changed])).toEqual([
+      "without model/item-tower.bin, 2 changed items lose the words of their training queries",
+    ]);
   });
 });
 

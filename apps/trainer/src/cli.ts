@@ -1,6 +1,6 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError, InputError, QUOTED, unescapeTerm } from "@poeem/pq-core";
-import type { Mode } from "@poeem/pq-core/words";
+import { MODES } from "@poeem/pq-core/words";
 import { STORES } from "@poeem/publish/stores";
 import { BACKENDS } from "@poeem/training/backend/backend";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
@@ -67,7 +67,6 @@ function takeIds<T extends object>(ids: readonly string[], options: T): T {
   return { ...options, [taker[0]]: { values, exact: ids } };
 }
 
-const MODES: readonly Mode[] = ["hybrid", "dense", "words"];
 const backend = (): Option =>
   new Option("--backend <name>", "where TensorFlow.js computes").choices(["auto", ...BACKENDS]).default("auto");
 const json = ["--json", "print one JSON object to stdout"] as const;

@@ -13,5 +13,6 @@ export { type QueryMoments, scoreAware } from "./codebook/score-aware.ts";
 export { withWordFacts, writeArtifact } from "./format/artifact-writer.ts";
 export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-header.ts";
 export { FORMAT } from "./format/constants.ts";
+export { MOST_IMPACT } from "./format/posting-list.ts";
 export { innerProductTable } from "./kernel/distance-table.ts";
 export { encodeFast } from "./kernel/wasm-encode.ts";

@@ -20,6 +20,7 @@ function withCounts(words: Words, counts: Words): Words {
     facts: words.facts,
     numItems: words.numItems,
     numTerms: words.numTerms,
+    numPostings: counts.numPostings,
     count: (term) => counts.count(term),
     numLeft: (terms) => words.numLeft(terms),
     near: (word, most, edits) => words.near(word, most, edits),
@@ -65,6 +66,8 @@ describe.each(Object.entries(OPTIONS))("words of an index with changes, %s", (_,
           const next = random(scenario.seed);
           expect(words.numItems).toBe(ofFresh.numItems);
           expect(await words.numLeft(TERMS)).toEqual(await ofFresh.numLeft(TERMS));
+          const all = words.completions("", words.numTerms);
+          expect(words.numPostings).toBe(all.reduce((sum, term) => sum + words.count(term), 0));
           for (const hash of [7, 8, 0, 0xffff_ffff, 5]) expect(words.named(hash)).toEqual(ofFresh.named(hash));
           for (let i = 0; i < 6; i++) {
             const query = { ...randomQuery(TERMS, next), named: next() < 0.5 ? words.named(7) : new Uint32Array(0) };

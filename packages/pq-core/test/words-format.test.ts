@@ -1,9 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { partsOf, readRows } from "../src/catalogue/rows.ts";
 import { compareIds } from "../src/format/ids.ts";
+import { Vocabulary } from "../src/format/vocabulary.ts";
 import type { Index } from "../src/index.ts";
-import type { ItemWords, WordFacts } from "../src/words/index.ts";
+import { type ItemWords, openWords, type WordFacts } from "../src/words/index.ts";
 import { openWordPart, type WordPart } from "../src/words/part.ts";
 import { withWordFacts, writeArtifact } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
@@ -86,6 +87,15 @@ describe("words of an artifact", () => {
       }),
       { seed: 20261128, numRuns: 40 },
     );
+  });
+
+  it("count their postings without reading a term", async () => {
+    const { index, inOrder } = await open(randomWords(700, 9), 9, 1024);
+    const words = (await openWords(index))!;
+    const [all, read] = (["all", "termAt"] as const).map((name) => vi.spyOn(Vocabulary.prototype, name));
+    expect(words.numPostings).toBe(inOrder.reduce((sum, { terms }) => sum + terms.size, 0));
+    expect([all!.mock.calls.length, read!.mock.calls.length]).toEqual([0, 0]);
+    vi.restoreAllMocks();
   });
 
   it("come back as rows, in any order, and leave nothing of items that are left out", async () => {

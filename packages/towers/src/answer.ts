@@ -14,7 +14,7 @@ import {
   type Words,
 } from "@poeem/pq-core/words";
 import { partsOf, type QueryTower } from "./query-tower.ts";
-import { planQuestion, type Question, questionVectors, vectorsOf } from "./question.ts";
+import { loneOf, planQuestion, type Question, questionVectors, vectorsOf } from "./question.ts";
 import { TERM_RULES } from "./text/terms.ts";
 import { askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
 import { alternativesOf, type FoundWords, type Uncertain } from "./words/alternatives.ts";
@@ -23,6 +23,7 @@ import { termsExcluded, termsRequired } from "./words/operators.ts";
 import { type Suggestion, suggestTexts } from "./words/suggest.ts";
 import { embedVariants } from "./words/variants.ts";
 
+/** Of a search for a question. */
 export interface AnswerOptions extends SearchOptions {
   /** Default: hybrid where the index has words and the question a text; else dense. */
   readonly mode?: Mode | undefined;
@@ -165,9 +166,13 @@ async function textVectors(
   uncertain: readonly Uncertain[],
 ): Promise<{ readonly vectors: DenseQuery | undefined; readonly exclude: readonly ItemId[] }> {
   // a text alone is answered by words where the tower reads none
-  if (!tower?.reads.text && mode !== "dense" && partsOf(question).length === 1)
+  const isAlone = partsOf(question).length === 1;
+  if (isAlone && (mode === "words" || (!tower?.reads.text && mode !== "dense")))
     return { vectors: undefined, exclude: [] };
-  const { read, readFor, exclude, embed } = planQuestion(tower, index.manifest.dim, question);
+  // by words alone the tower need not read the text beside a history
+  const { text: _byWords, ...others } = question;
+  const isRead = mode !== "words" || loneOf(partsOf(question)) !== undefined;
+  const { read, readFor, exclude, embed } = planQuestion(tower, index.manifest.dim, isRead ? question : others);
   if (mode === "words") return { vectors: undefined, exclude };
   const items = read.length > 0 ? await vectorsOf(index, readFor, read) : new Float32Array(0);
   if (uncertain.length === 0) return { vectors: embed(items), exclude };

@@ -110,6 +110,13 @@ describe("codes", () => {
     expect(await find(index, "t-shirt", { mode: "words", k: 20, exclude: ["s"] })).toHaveLength(12);
   });
 
+  it("find their family by a beginning before whatever has its number", async () => {
+    const index = await openShop([...GOODS, { id: "c", title: "AB-1234-X" }, { id: "n", title: "12-34-56 widget" }]);
+    for (const text of ["ab12", "AB-12", "ab123"]) expect((await find(index, text))[0], text).toBe("c");
+    const answer = await answerQuestion(index, { text: "ab12" });
+    expect(answer!.named[0]).toBe(1);
+  });
+
   it("may be short where few items have them", async () => {
     const short = ["KX-48", "KX48", "B-7", "b7"];
     for (const spelled of short) {
@@ -381,6 +388,19 @@ describe("a text with other parts", () => {
     const without = await idsOf(searched, await answerQuestion(searched, { ...question, text: "-red" }, { k: 100 }));
     expect(without.length).toBeGreaterThan(0);
     expect(without.filter((id) => /^p\d0$/.test(String(id)))).toEqual([]);
+  });
+
+  it("is answered by words alone whatever the tower reads, leaving the history out", async () => {
+    const question = { text: "red jacket", history: ["p00"] };
+    for (const tower of [shop.tower, undefined]) {
+      const searched = { ...shop, tower };
+      const found = await idsOf(searched, await answerQuestion(searched, question, { mode: "words", k: 100 }));
+      expect(found).not.toContain("p00");
+      expect(found).toContain("p01");
+      await expect(answerQuestion(searched, { ...question, like: "p00" }, { mode: "words" })).rejects.toThrow(
+        InputError,
+      );
+    }
   });
 
   it("is refused beside what has to be asked alone", async () => {

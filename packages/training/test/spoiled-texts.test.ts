@@ -87,6 +87,19 @@ describe("a query with a slip", () => {
   });
 });
 
+describe("letters that a search reads over", () => {
+  const tatweels = "\u0640".repeat(6);
+
+  it("are no long word, to slip in or to cut", () => {
+    for (const text of [tatweels, `red ${tatweels}`]) {
+      expect(withOneEdit(text, 3)).toBeUndefined();
+      expect(withLastWordCut(text)).toBeUndefined();
+    }
+    for (let seed = 0; seed < 20; seed++)
+      expect(normalForm(withOneEdit(`lights ${tatweels}`, seed)!)).not.toBe(normalForm("lights"));
+  });
+});
+
 describe("a query that is not finished", () => {
   it.each([
     ["red lights", "red ligh"],

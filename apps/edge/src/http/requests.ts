@@ -11,6 +11,7 @@ import {
   valueFault,
 } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
+import { MODES } from "@poeem/pq-core/words";
 import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { MAX_NAME_SHOWN } from "./parameters.ts";
 import { decodeVector } from "./vector.ts";
@@ -27,9 +28,6 @@ export const MAX_BATCH = 32;
 export const MAX_BATCH_RESULTS = 2000;
 /** Above any `nlist` that a Worker could hold; the index itself says how many cells it has. */
 const MAX_NPROBE = 1_000_000;
-
-/** What can order the results; the first is the default where an index has words and a search has text. */
-export const MODES = ["hybrid", "dense", "words"] as const;
 
 /** Suggestions of one answer. */
 const MAX_SUGGESTIONS = 50;

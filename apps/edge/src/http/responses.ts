@@ -1,6 +1,6 @@
 /** The responses. The OpenAPI document and the typed client are made from these. */
 import { z } from "@hono/zod-openapi";
-import { MODES } from "./requests.ts";
+import { MODES } from "@poeem/pq-core/words";
 
 const idSchema = z
   .union([z.string(), z.number()])

@@ -1,11 +1,11 @@
-/**
- * The list under the field, a combobox as the ARIA practices describe it: the cursor stays in the field, arrows mark an
- * option, Enter takes it, Escape closes the list.
- */
 import type { Suggestion } from "./api.ts";
 
 const number = new Intl.NumberFormat("en");
 
+/**
+ * The list under the field, a combobox as the ARIA practices describe it: the cursor stays in the field, arrows mark an
+ * option, Enter takes it, Escape closes the list.
+ */
 export class Suggestions {
   readonly #input: HTMLInputElement;
   readonly #list: HTMLElement;

@@ -5,6 +5,7 @@ import { ByteWriter } from "./byte-writer.ts";
 /** From one skip entry to the next. */
 const POSTINGS_PER_SKIP = 128;
 const SKIP_BYTES = 8;
+/** An impact is a whole number from 1 to this: how much of its weight a term has in an item. */
 export const MOST_IMPACT = 15;
 /** A gap of 2^32 in the bytes of the last posting. */
 const MOST_LAST_BYTES = 5;

@@ -135,6 +135,13 @@ export class Vocabulary {
     return count;
   }
 
+  /** Pairs of a term and an item that has it. @throws FormatError */
+  get numPostings(): number {
+    let sum = 0;
+    for (let term = 0; term < this.numTerms; term++) sum += this.countOf(term);
+    return sum;
+  }
+
   #largeOf(term: number, values: Uint32Array): number {
     const { terms } = this.#large;
     const at = lowerBound(terms, term);

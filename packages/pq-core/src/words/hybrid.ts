@@ -15,7 +15,9 @@ import { passing, wordFilter } from "./within.ts";
 import type { Words } from "./words.ts";
 
 /** Which scores order the results: both, that by codes alone, or that by words alone. */
-export type Mode = "hybrid" | "dense" | "words";
+export const MODES = ["hybrid", "dense", "words"] as const;
+/** One of `MODES`. */
+export type Mode = (typeof MODES)[number];
 
 /** Query vectors and how their scores merge. */
 export interface DenseQuery {
@@ -23,6 +25,7 @@ export interface DenseQuery {
   readonly merge?: Merge | undefined;
 }
 
+/** Of a search by codes and words; all else is as in a search by codes. */
 export interface HybridOptions extends SearchOptions {
   /** Default hybrid. */
   readonly mode?: Mode | undefined;
@@ -74,7 +77,7 @@ export async function searchHybrid(
   options: HybridOptions = {},
 ): Promise<HybridResult> {
   const { mode = "hybrid", weights: given, ...rest } = options;
-  check(["hybrid", "dense", "words"].includes(mode), "mode", "hybrid, dense or words", mode, INPUT);
+  check(MODES.includes(mode), "mode", "hybrid, dense or words", mode, INPUT);
   const { vectors = [], merge = { by: "max" } } = dense ?? {};
   const { k } = resolveOptions({ ...rest, merge }, index.manifest, Math.max(1, vectors.length));
   const queries = vectors.length === 0 ? [] : resolveQueries(index.codebook, vectors);

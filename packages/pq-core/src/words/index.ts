@@ -8,6 +8,7 @@ export {
   type DenseQuery,
   type HybridOptions,
   type HybridResult,
+  MODES,
   type Mode,
   searchHybrid,
 } from "./hybrid.ts";

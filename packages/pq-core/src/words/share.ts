@@ -1,3 +1,4 @@
+import { MOST_IMPACT } from "../format/posting-list.ts";
 import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
 import { type Choice, type Scratch, type Sums, union } from "./sums.ts";
@@ -7,7 +8,6 @@ import { type Choice, type Scratch, type Sums, union } from "./sums.ts";
  * make this in all. Below 2^24, so that float32 holds every sum.
  */
 const WHOLE = 2 ** 23;
-const MAX_IMPACT = 15;
 /**
  * Of more items than this, a term that many have is read only for candidates that others gave: one of more than a tenth
  * of so many items, and of more than this share of all.
@@ -81,10 +81,10 @@ export class AskedWords {
       });
       return { own, choices };
     });
-    const scale = WHOLE / (MAX_IMPACT * weighed.reduce((sum, { own }) => sum + own, 0));
+    const scale = WHOLE / (MOST_IMPACT * weighed.reduce((sum, { own }) => sum + own, 0));
     const wholeNumber = (weight: number): number => Math.max(1, Math.round(weight * scale));
     // At least 1: nothing is divided by 0 where no word was asked for.
-    this.#whole = Math.max(1, MAX_IMPACT * weighed.reduce((sum, { own }) => sum + wholeNumber(own), 0));
+    this.#whole = Math.max(1, MOST_IMPACT * weighed.reduce((sum, { own }) => sum + wholeNumber(own), 0));
     this.#words = weighed
       .map(({ choices }) =>
         choices
@@ -217,7 +217,7 @@ export class AskedWords {
           if (impacts[j] === 0) continue;
           const i = placeOf[j]!;
           best[i] = Math.max(best[i]!, weight * impacts[j]!);
-          covered[i] = Math.max(covered[i]!, certain * MAX_IMPACT);
+          covered[i] = Math.max(covered[i]!, certain * MOST_IMPACT);
           found[i]!.push({ term, weight });
         }
       }
@@ -251,7 +251,7 @@ function sumsAt(some: Uint32Array, ordinals: Uint32Array, sums: Float32Array): F
 function missing(plan: readonly Reading[], done: number): number {
   let sum = 0;
   // The first of them weighs the most.
-  for (const [w, { all, rest }] of plan.entries()) sum += MAX_IMPACT * ((w < done ? rest : all)[0]?.weight ?? 0);
+  for (const [w, { all, rest }] of plan.entries()) sum += MOST_IMPACT * ((w < done ? rest : all)[0]?.weight ?? 0);
   return sum;
 }
 

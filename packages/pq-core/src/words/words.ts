@@ -21,6 +21,8 @@ export interface Words {
   readonly numItems: number;
   /** Distinct terms. */
   readonly numTerms: number;
+  /** Pairs of a term and an item that has it, those of removed items of a base still counted. Reads all counts. */
+  readonly numPostings: number;
   /** How many items have a term, removed ones of a base still counted; 0 for an unknown one. */
   count(term: string): number;
   /** How many items of the catalogue have each of some terms, removed ones not counted: their postings are read. */
@@ -120,6 +122,10 @@ class IndexWords implements Words {
     let numTerms = part.numTerms;
     for (const term of this.#beside?.part.vocabulary.all() ?? []) if (part.find(term) < 0) numTerms++;
     return numTerms;
+  }
+
+  get numPostings(): number {
+    return this.#base.part.vocabulary.numPostings + (this.#beside?.part.vocabulary.numPostings ?? 0);
   }
 
   count(term: string): number {

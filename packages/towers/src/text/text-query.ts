@@ -5,7 +5,7 @@ import { gramsOf } from "./terms.ts";
 import { firstPoints } from "./word.ts";
 
 /** A word that is looked for. */
-export interface AskedWord {
+interface AskedWord {
   readonly term: string;
   /** Whether other spellings may be meant: not of a picture, nor of a part of a run without blanks. */
   readonly isSpelled: boolean;
@@ -31,6 +31,7 @@ export interface Asked {
   readonly last: number;
 }
 
+/** A typed text: its words, and what its operators ask for. */
 export interface TextQuery extends Asked {
   /** What is left without quotes and without the words that are left out. */
   readonly text: string;

@@ -11,6 +11,7 @@ export interface Uncertain {
   readonly terms: readonly Alternative[];
 }
 
+/** What the words of a text stand for. */
 export interface FoundWords {
   readonly words: WordQuery["words"];
   readonly uncertain: readonly Uncertain[];
@@ -90,7 +91,8 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
   return { words: [...lists, ...codesAsked(known, asked)].map((alternatives) => ({ alternatives })), uncertain };
 }
 
-function beginningWith(code: string, words: Words): readonly string[] {
+/** Known terms that begin with a code. */
+export function beginningWith(code: string, words: Words): readonly string[] {
   return code.length < MIN_BEGINNING ? [] : words.completions(code, MOST_COMPLETIONS);
 }
 

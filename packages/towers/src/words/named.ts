@@ -4,6 +4,7 @@ import type { Postings, WordQuery, Words } from "@poeem/pq-core/words";
 import { nameForm, nameHash } from "../text/terms.ts";
 import type { Asked } from "../text/text-query.ts";
 import { visibleText } from "../text/visible-text.ts";
+import { beginningWith } from "./alternatives.ts";
 
 /** Digits that are a code by themselves. */
 const MIN_DIGITS = 3;
@@ -60,7 +61,7 @@ function literalForm(text: string): string {
 
 /**
  * Where the whole text is a code: ordinals of the items that have it or, if none does, of its family, which has all of
- * its parts; ascending. How near the vectors of codes are says nothing.
+ * its parts, or a code that begins with it; ascending. How near the vectors of codes are says nothing.
  *
  * @param found alternatives of each word of the text
  */
@@ -75,7 +76,8 @@ export async function itemsWithCode(
   const isNumber = asked.length === 1 && asked[0]!.term.length >= MIN_DIGITS && /^[0-9]+$/.test(asked[0]!.term);
   // "red 2025 calendar" is no code, though somebody may write one that way
   const isPart = whole?.isLong && (whole.isClose || !asked.some(({ term }) => LONG_WORD.test(term)));
-  if (!isKnown && !isNumber && !isPart) return new Uint32Array(0);
+  const isBeginning = count === 0 && whole?.isClose === true && beginningWith(whole.term, words).length > 0;
+  if (!isKnown && !isNumber && !isPart && !isBeginning) return new Uint32Array(0);
   const lists = isKnown ? [[whole!.term]] : asked.map((_, at) => found[at]!.alternatives.map(({ term }) => term));
   const postings = await words.postings(lists.flat());
   let next = 0;

@@ -42,8 +42,8 @@ interface Head {
   /** What misspelt words of it are taken for. */
   readonly meant: ReadonlyMap<string, string>;
   readonly terms: readonly string[];
-  /** Lists of terms: no item has all of one. */
-  readonly excluded: readonly (readonly string[])[];
+  /** (numItems) 1 for an item that is left out; undefined where none is. */
+  readonly isOut: Uint8Array | undefined;
 }
 
 /** A last word, and how many items have it and the head. */
@@ -66,7 +66,7 @@ export async function suggestTexts(
   const typed = LAST_WORD.exec(text)?.[0] ?? "";
   if (most < 1 || (typed !== "" && !readTextQuery(text).isOpen)) return [];
   const last = nameForm(typed);
-  const head = headOf(words, text.slice(0, text.length - typed.length));
+  const head = await headOf(words, text.slice(0, text.length - typed.length));
   if (head === undefined) return [];
   const isNew = ({ term }: End): boolean => term !== last && !head.terms.includes(term);
   let found = last === "" ? [] : (await completed(index, words, head, last, most)).filter(isNew);
@@ -90,7 +90,8 @@ async function completed(index: Index, words: Words, head: Head, last: string, m
   const found = await together(words, head, whole.slice(0, MOST_TRIED), most);
   if (found.filter(({ items }) => items > 0).length >= most) return found;
   const parts = isRun ? askedOf(last).words.map(({ term }) => term) : [];
-  const few = await itemsWith(words, [...head.terms, ...parts], head.excluded);
+  if (head.terms.length + parts.length === 0) return found;
+  const few = await itemsWith(words, [...head.terms, ...parts], head.isOut);
   if (!isRun && few.length > MOST_FEW) return found;
   const counts = new Map<string, number>();
   for (const item of await index.items(few.subarray(0, MOST_READ))) {
@@ -106,7 +107,7 @@ async function completed(index: Index, words: Words, head: Head, last: string, m
 
 /** A head with each of some ends, spelled as an item does that has both. */
 async function spelled(index: Index, words: Words, head: Head, ends: readonly End[]): Promise<Suggestion[]> {
-  const ordinals = head.terms.length > 0 ? await itemsWith(words, head.terms, head.excluded) : undefined;
+  const ordinals = head.terms.length > 0 ? await itemsWith(words, head.terms, head.isOut) : undefined;
   const postings = await words.postings(ends.map(({ term }) => term));
   const examples = ends.map((_, i) => exampleOf(words, ordinals, postings[i]));
   const known = [...new Set(examples.filter((ordinal) => ordinal !== undefined))];
@@ -142,12 +143,12 @@ function correctionsOf(words: Words, word: string): string[] {
  * The terms of a text, an unknown word replaced by the most frequent one that is one edit away; undefined where there
  * is none, so that no item has all the words.
  */
-function headOf(words: Words, text: string): Head | undefined {
+async function headOf(words: Words, text: string): Promise<Head | undefined> {
   const query = readTextQuery(text);
   const terms = termsOf(words, query);
   if (terms === undefined) return undefined;
   const { meant, found } = terms;
-  return { text, meant, terms: [...found], excluded: query.excluded.flatMap(termsExcluded) };
+  return { text, meant, terms: [...found], isOut: await itemsOut(words, query.excluded.flatMap(termsExcluded)) };
 }
 
 function termsOf(
@@ -170,13 +171,9 @@ function termsOf(
 /** How many items have a head and each of some ends. @param ends the most frequent first; "" is no word */
 async function together(words: Words, head: Head, ends: readonly string[], most: number): Promise<End[]> {
   if (ends.length === 0) return [];
-  const { terms, excluded } = head;
-  if (terms.length === 0 && excluded.length === 0) return alone(words, ends, most);
-  if (terms.length === 0) {
-    const counts = ends.map(async (end) => (await itemsWith(words, [end], excluded)).length);
-    return (await Promise.all(counts)).map((items, i) => ({ term: ends[i]!, items }));
-  }
-  const ordinals = await itemsWith(words, terms, excluded);
+  const { terms, isOut } = head;
+  if (terms.length === 0) return alone(words, ends, isOut, most);
+  const ordinals = await itemsWith(words, terms, isOut);
   if (ordinals.length === 0) return [];
   const postings = await words.postings(ends.filter((end) => end !== ""));
   let next = 0;
@@ -186,51 +183,52 @@ async function together(words: Words, head: Head, ends: readonly string[], most:
   });
 }
 
-/** The first ends that some item has: what a base counts may have been removed. */
-async function alone(words: Words, ends: readonly string[], most: number): Promise<End[]> {
+/** The first ends that some item has: what a base counts may have been removed or left out. */
+async function alone(words: Words, ends: readonly string[], isOut: Head["isOut"], most: number): Promise<End[]> {
   const found: End[] = [];
   for (let from = 0; from < ends.length && found.length < most; from += most) {
     const some = ends.slice(from, from + most);
-    const counts = await words.numLeft(some);
+    const counts = isOut
+      ? await Promise.all(some.map(async (end) => (await itemsWith(words, [end], isOut)).length))
+      : await words.numLeft(some);
     for (const [i, end] of some.entries()) if (counts[i]! > 0) found.push({ term: end, items: counts[i]! });
   }
   return found;
 }
 
-/** Items that have all of some terms and of no excluded list all, ascending; at most `MOST_ITEMS`. */
-async function itemsWith(words: Words, terms: readonly string[], excluded: Head["excluded"]): Promise<Uint32Array> {
+/** Items that have all of some terms and are not left out, ascending; at most `MOST_ITEMS`. */
+async function itemsWith(words: Words, terms: readonly string[], isOut: Uint8Array | undefined): Promise<Uint32Array> {
   const found = await words.postings(terms);
   const postings = found.filter((one) => one !== undefined).sort((a, b) => a.count - b.count);
-  if (postings.length < terms.length || postings.length === 0) return new Uint32Array(0);
+  if (postings.length < terms.length) return new Uint32Array(0);
   const [rarest, ...others] = postings as [Postings, ...Postings[]];
-  let ordinals = rarest.all().ordinals;
-  const isOut = await without(words, excluded);
-  // of many items the first ones that are not left out, looked at in pieces
-  const kept: number[] = [];
-  for (let from = 0; from < ordinals.length && kept.length < MOST_ITEMS; from += MOST_ITEMS) {
-    const some = ordinals.slice(from, from + MOST_ITEMS);
-    const out = isOut(some);
-    for (let i = 0; i < some.length && kept.length < MOST_ITEMS; i++) if (out[i] === 0) kept.push(some[i]!);
-  }
-  ordinals = Uint32Array.from(kept);
-  for (const other of others) {
-    const impacts = other.at(ordinals);
-    ordinals = ordinals.filter((_, i) => impacts[i]! > 0);
-  }
-  return ordinals;
+  const all = rarest.all().ordinals;
+  return having(others, (isOut ? all.filter((ordinal) => isOut[ordinal] === 0) : all).slice(0, MOST_ITEMS));
 }
 
-/** Tells which of ascending ordinals have all terms of some list: 1, else 0. */
-async function without(words: Words, lists: Head["excluded"]): Promise<(ordinals: Uint32Array) => Uint8Array> {
-  const terms = [...new Set(lists.flat())];
-  const postings = await words.postings(terms);
-  const known = new Map(terms.map((term, i) => [term, postings[i]]));
-  return (ordinals) => {
-    const impacts = new Map(terms.map((term) => [term, known.get(term)?.at(ordinals)]));
-    return new Uint8Array(ordinals.length).map((_, i) =>
-      Number(lists.some((list) => list.every((term) => (impacts.get(term)?.[i] ?? 0) > 0))),
-    );
-  };
+/** Those of ascending ordinals that have all of some terms. */
+function having(terms: readonly Postings[], ordinals: Uint32Array): Uint32Array {
+  let left = ordinals;
+  for (const term of terms) {
+    const impacts = term.at(left);
+    left = left.filter((_, i) => impacts[i]! > 0);
+  }
+  return left;
+}
+
+/** (numItems) 1 for an item that has all terms of some list; undefined where there are no lists. */
+async function itemsOut(words: Words, lists: readonly (readonly string[])[]): Promise<Uint8Array | undefined> {
+  if (lists.length === 0) return undefined;
+  const distinct = [...new Map(lists.map((terms) => [JSON.stringify(terms), terms])).values()];
+  const isOut = new Uint8Array(words.numItems);
+  for (const terms of distinct) {
+    const found = await words.postings(terms);
+    const postings = found.filter((one) => one !== undefined).sort((a, b) => a.count - b.count);
+    if (postings.length < terms.length) continue;
+    const [rarest, ...others] = postings as [Postings, ...Postings[]];
+    for (const ordinal of having(others, rarest.all().ordinals)) isOut[ordinal] = 1;
+  }
+  return isOut;
 }
 
 /** How many of ascending ordinals have a term. */

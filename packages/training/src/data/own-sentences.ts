@@ -25,6 +25,7 @@ const MOST = 1 << 20;
 /** A sentence of more items (or a hundredth of them) is no item's own, such as "Free shipping"; but a title is. */
 const MOST_ITEMS = 10;
 
+/** For trainings without own sentences. */
 export const NO_QUERIES: QuerySet = {
   count: 0,
   texts: [],

@@ -54,7 +54,7 @@ export async function readChangedItems(
       ? embed(tower, options.index, config, own.map(String), table)
       : await readCount(index, vectors, itemIds.length, items);
   const codes = await encodeItems(index.codebook, embedded, tower?.moments);
-  const words = changedWords(index, own.map(String), table, tower);
+  const words = await changedWords(index, own, table, tower, say);
   return { ids: toIds(own, index.manifest.idType), ...values, ...codes, ...words };
 }
 
@@ -103,7 +103,7 @@ async function withIds(index: Index, directory: string, ids: ItemId[], vectors: 
   }
   const given = await readCount(index, vectors, ids.length, "--ids");
   const tower = await readTower(index, directory);
-  const words = changedWords(index, ids.map(String), undefined, tower);
+  const words = await changedWords(index, ids, undefined, tower, say);
   if (words.words) say("--ids: these items have no texts, so of words they are found by their ids alone");
   const codes = await encodeItems(index.codebook, given, tower?.moments);
   return { ids: toIds(ids, index.manifest.idType), ...codes, ...words };

@@ -8,7 +8,7 @@ export interface LexicalIndex {
 }
 
 /** Terms of every item, and what each counts for it. */
-export interface WeightedTerms {
+interface WeightedTerms {
   /** Every term, by its number. */
   readonly names: readonly string[];
   /** Numbers of the terms of each item, none twice in one. */

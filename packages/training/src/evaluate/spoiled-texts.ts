@@ -4,6 +4,8 @@ import { fnv1a32, normalForm } from "@poeem/towers";
 
 /** Letters of a word whose slips are measured: in a shorter one, a slip often is another word. */
 const LEAST_LETTERS = 5;
+/** Edits drawn for one text: a search may read over most that a word can have. */
+const MOST_TRIES = 100;
 /** Share of the last word that is left of it. */
 const KEPT = 0.6;
 
@@ -18,8 +20,9 @@ interface Run {
   readonly start: number;
 }
 
+/** Letters are counted as a search reads them: it reads none in a row of tatweels. */
 const isLong = ({ word }: Run): boolean =>
-  LETTERS_ALONE.test(word) && (word.match(/\p{L}/gu)?.length ?? 0) >= LEAST_LETTERS;
+  LETTERS_ALONE.test(word) && (normalForm(word).match(/\p{L}/gu)?.length ?? 0) >= LEAST_LETTERS;
 
 const runsOf = (text: string): Run[] =>
   Array.from(text.matchAll(RUNS), ({ 0: word, index: start }) => ({ word, start }));
@@ -29,7 +32,7 @@ const runsOf = (text: string): Run[] =>
  * changed places. Its words, as a search reads them, are others than before. Which edit it is follows from text and
  * seed.
  *
- * @returns undefined for a text without such a word
+ * @returns undefined for a text without such a word, or where no edit that was drawn makes other words of it
  */
 export function withOneEdit(text: string, seed: number): string | undefined {
   const long = runsOf(text).filter(isLong);
@@ -39,11 +42,12 @@ export function withOneEdit(text: string, seed: number): string | undefined {
   const letters = Array.from(word);
   const others = LATIN.test(word) ? LATIN_LETTERS : letters;
   const before = normalForm(text);
-  for (;;) {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
     const edited = edit(letters, others, random);
     const whole = text.slice(0, start) + edited + text.slice(start + word.length);
     if (edited !== word && normalForm(whole) !== before) return whole;
   }
+  return undefined;
 }
 
 function edit(letters: readonly string[], others: readonly string[], random: Random): string {

@@ -19,7 +19,7 @@ export interface AskedInWords {
 }
 
 /** How queries are asked. */
-export interface AskedHow {
+interface AskedHow {
   readonly ids: readonly ItemId[];
   readonly k: number;
   /** Item numbers left out of each query's ranking. */
@@ -32,7 +32,7 @@ export interface AskedHow {
 }
 
 /** A row to be: what it found, and of which queries where that is not all. */
-export type WordsRow = RowFacts & { readonly ranked: readonly Uint32Array[]; readonly selected?: Uint32Array };
+type WordsRow = RowFacts & { readonly ranked: readonly Uint32Array[]; readonly selected?: Uint32Array };
 
 /**
  * The rankings of an index that has words: by words alone; by words and codes, a row for each nprobe; and that again

@@ -5,7 +5,8 @@ import { listOf } from "../data/csr.ts";
 import { askOnce } from "./ask.ts";
 import { type IndexRanking, itemNumbers } from "./index-rank.ts";
 
-export interface AnswerRanking extends IndexRanking {
+/** How questions are asked of both sides. */
+interface AnswerRanking extends IndexRanking {
   readonly mode: Mode;
 }
 

@@ -3,13 +3,12 @@
  * that has it gets. Saturation, field lengths and field weights are folded in, so that a reader needs nothing but how
  * many items have a term.
  */
+import { MOST_IMPACT } from "@poeem/pq-core/write";
 import type { Csr } from "../data/csr.ts";
 
 const K1 = 1.2;
 /** How far a longer field counts less: not at all at 0, in proportion at 1. */
 const B = 0.75;
-/** Impacts are whole numbers from 1 to this. */
-const STEPS = 15;
 
 /** What is the same for all items. */
 export interface FieldStatistics {
@@ -53,7 +52,7 @@ interface TermValues<T> {
  * long.
  */
 export function impactsOf(fields: readonly Field[], numItems: number, numTerms: number): Impacts {
-  const impactOf = (frequency: number): number => Math.ceil(STEPS * saturated(frequency));
+  const impactOf = (frequency: number): number => Math.ceil(MOST_IMPACT * saturated(frequency));
   const { values, ...lists } = valuesOf(fields, numItems, numTerms, (most) => new Uint8Array(most), impactOf);
   return { ...lists, impacts: values };
 }

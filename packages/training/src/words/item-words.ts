@@ -18,7 +18,7 @@ export interface WordStatistics {
 }
 
 /** What words are made of. */
-export interface WordSource {
+interface WordSource {
   readonly ids: Texts;
   /** Undefined for items that are no more than an id. */
   readonly items?: ItemTable | undefined;

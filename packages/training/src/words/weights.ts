@@ -11,7 +11,7 @@ export interface Weights {
 }
 
 /** What a pair of weights found of the queries that it was tried with. */
-export interface WeightsTried extends Weights {
+interface WeightsTried extends Weights {
   readonly recallAt10: number;
   readonly ndcgAt10: number;
 }
