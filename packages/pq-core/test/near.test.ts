@@ -12,7 +12,9 @@ const next = random(8);
 const terms = [
   ...new Set([
     ...TERMS,
-    ..."aaaa aaaaa abab ababab baba jacket jackets jakcet jacke packet racket ab1234x red reed".split(" "),
+    ..."aaaa aaaaa abab ababab baba jacket jackets jakcet jacke packet racket ab1234x red reed trousers backpack".split(
+      " ",
+    ),
     ...Array.from({ length: 400 }, () => randomWord(next)),
   ]),
 ];
@@ -109,6 +111,14 @@ describe("terms that are like a word", () => {
           expect(words.near(word, 400, true)).toContainEqual(expect.objectContaining({ term, isEdit: true }));
       }
     }
+  });
+
+  it("are one edit away with two letters in each other's place, however many 3-grams are left", () => {
+    for (const term of ["trousers", "backpack", "jacket"])
+      for (let i = 0; i + 1 < term.length; i++) {
+        const word = term.slice(0, i) + term[i + 1] + term[i] + term.slice(i + 2);
+        expect(words.near(word, 400, true), word).toContainEqual(expect.objectContaining({ term, isEdit: true }));
+      }
   });
 
   it.each([

@@ -93,10 +93,12 @@ function pushSpacedCodes(terms: string[], units: readonly Unit[]): void {
     const [before, behind] = [units[from]!.follows ? units[from - 1] : undefined, units[to]];
     const left = before && STARTS_WITH_DIGIT.test(text) && THREE_LETTERS.test(before.text) ? before.text : "";
     const right = behind?.follows && ENDS_WITH_DIGIT.test(text) && TWO_LETTERS.test(behind.text) ? behind.text : "";
-    // of several, a short word before them may be any; they are few enough to have them all
-    const isEither = isSeveral && left !== "" && right !== "";
-    for (const code of [left + text + right, ...(isEither ? [left + text, text + right] : [])])
-      if (code !== text && isCode(code)) terms.push(code);
+    const codes = [left + text + right];
+    // of several, a short word or number before them may be any; they are few enough to have them all
+    if (isSeveral && left !== "" && right !== "") codes.push(left + text, text + right);
+    const first = units[from]!.text.length;
+    if (to - from > 3 && first < 3) codes.push(text.slice(first), text.slice(first) + right);
+    for (const code of new Set(codes)) if (code !== text && isCode(code)) terms.push(code);
   }
 }
 
