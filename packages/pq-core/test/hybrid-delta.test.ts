@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { Vocabulary } from "../src/format/vocabulary.ts";
 import type { Index } from "../src/index.ts";
 import { openWords, searchHybrid, type Words } from "../src/words/index.ts";
 import { writeArtifact, writeDelta } from "../src/write.ts";
@@ -65,6 +66,10 @@ describe.each(Object.entries(OPTIONS))("words of an index with changes, %s", (_,
           const ofFresh = withCounts((await openWords(fresh))!, words);
           const next = random(scenario.seed);
           expect(words.numItems).toBe(ofFresh.numItems);
+          const { numTerms } = words;
+          const searches = vi.spyOn(Vocabulary.prototype, "rank");
+          expect([words.numTerms, searches.mock.calls.length]).toEqual([numTerms, 0]);
+          searches.mockRestore();
           expect(await words.numLeft(TERMS)).toEqual(await ofFresh.numLeft(TERMS));
           const all = words.completions("", words.numTerms);
           expect(words.numPostings).toBe(all.reduce((sum, term) => sum + words.count(term), 0));
