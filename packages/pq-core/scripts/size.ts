@@ -15,12 +15,12 @@ export const BUNDLES = [
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/write.ts"',
-    limit: 83_000,
+    limit: 87_000,
   },
   {
     name: "and words",
     source: 'export * from "./src/index.ts"; export * from "./src/words/index.ts"',
-    limit: 76_500,
+    limit: 80_000,
   },
 ] as const;
 

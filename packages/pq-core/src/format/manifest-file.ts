@@ -164,8 +164,7 @@ function checkChunks(manifest: Manifest, prefix: string, payloads: Partial<Recor
     expect(end === total, `${kind} chunks`, `to cover ${total}`, end);
   }
   // What the member says is checked where words are opened.
-  const hasWords = manifest.words !== undefined;
-  expect("words" in sizes === hasWords, `${prefix}words chunks`, hasWords ? "some" : "none", sizes["words"]);
+  equal(`${prefix}words`, "words" in sizes, manifest.words !== undefined);
   for (const { kind, key, size, count } of chunks)
     if (kind === "lists") equal(`${key}.size`, size, HEADER_BYTES + align(count * blockBytes(manifest)));
   for (const [kind, bytes] of Object.entries(payloads)) {

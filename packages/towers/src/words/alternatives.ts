@@ -19,10 +19,14 @@ export interface FoundWords {
 
 /** Terms that would do for one word, at most. */
 const MOST_NEAR = 16;
+/** Beside a known word, what is less like it adds nothing but lists to read. */
+const LEAST_LIKE = 0.2;
 const MOST_COMPLETIONS = 16;
 /** Completions of a last word that is itself a term, where all else is known; and what each is worth beside it. */
 const MOST_FOR_KNOWN = 8;
 const KNOWN_COMPLETED = 0.5;
+/** Those of them that the query vector leans to. */
+const MOST_EMBEDDED = 2;
 /** What the beginning of a code, or of a run without blanks, is worth. */
 const BEGINNING = 0.9;
 /** A code that is written apart has its longest number. */
@@ -71,7 +75,7 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
     const meant: Meant = new Map();
     if (!isCode)
       for (const { term: near, likeness, isEdit } of words.near(term, MOST_NEAR, !isKnown))
-        add(meant, near, likeness, isEdit ? 1 - 1 / term.length : likeness);
+        if (!isKnown || likeness >= LEAST_LIKE) add(meant, near, likeness, isEdit ? 1 - 1 / term.length : likeness);
     if (!isKnown && isOpen && at === last && !inCode.has(at))
       for (const longer of words.completions(term, MOST_COMPLETIONS))
         add(meant, longer, 1, term.length / longer.length);
@@ -84,7 +88,7 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
   if (end?.isSpelled && uncertain.length === 0 && found[last]!.has(end.term) && !inCode.has(last)) {
     const longer = words.completions(end.term, MOST_FOR_KNOWN + 1).filter((term) => term !== end.term);
     for (const term of longer) add(found[last]!, term, KNOWN_COMPLETED, end.term.length / term.length);
-    const terms = longer.slice(0, MOST_FOR_KNOWN).map((term) => ({ term, likeness: KNOWN_COMPLETED }));
+    const terms = longer.slice(0, MOST_EMBEDDED).map((term) => ({ term, likeness: KNOWN_COMPLETED }));
     if (terms.length > 0 && !HAS_DIGIT.test(end.term)) uncertain.push({ word: end.term, isKnown: true, terms });
   }
   const lists = found.map((own) => Array.from(own, ([term, worth]) => ({ term, ...worth })));
