@@ -97,7 +97,7 @@ describe("a trained, published and served index", () => {
   it.each(["red circle", "étoile bleu", "huge green arrow", "moon", "purpl"])(
     "answers %j as brute force over decoded vectors does",
     async (query) => {
-      const answer = await search(`q=${encodeURIComponent(query)}&k=20&nprobe=8`);
+      const answer = await search(`q=${encodeURIComponent(query)}&mode=dense&k=20&nprobe=8`);
       const expected = bruteForce(query);
       expect(answer.indexVersion).toBe(index.version);
       expect(answer.codesScanned).toBe(items);

@@ -76,7 +76,7 @@ it("users with two items, one of which is held out, are refused as well", async 
 it("too few events for the buffer is told before the first step, with the size that would do", async () => {
   const rows = csv(["query", "item"], ...PRODUCTS.map(({ n, title }) => [title, `A${n}`]));
   const index = { nlist: 4, numSubQuantizers: 8, nprobe: 4, warmup: 0.4 };
-  const training = { batchSize: 32, epochs: 2, validations: 0 };
+  const training = { batchSize: 32, epochs: 2, validations: 0, ownSentences: false };
   const whole = { split: { testModulus: 0, validation: 0 }, training };
   const { error } = await refusal(rows, { ...whole, index: { ...index, bufferSize: 8192 } });
   expect(error).toBeInstanceOf(UserError);

@@ -16,8 +16,8 @@ const STARTS_WITH_DIGIT = /^[0-9]/;
 const ENDS_WITH_DIGIT = /[0-9]$/;
 const THREE_LETTERS = /^\p{L}{1,3}$/u;
 const TWO_LETTERS = /^\p{L}{1,2}$/u;
-/** Characters that say by themselves what a word says elsewhere; one of Kana does not. */
-const TELLING = /[\p{Script=Han}\p{Script=Hangul}]/u;
+/** Characters that say by themselves what a word says elsewhere. Those of Hangul gain Korean little for their postings. */
+const TELLING = /\p{Script=Han}/u;
 
 /**
  * Terms of a text of an item, or of a query that led to it: duplicates kept, all in plain spelling.
@@ -27,7 +27,7 @@ const TELLING = /[\p{Script=Han}\p{Script=Hangul}]/u;
  *   three that hang by dashes too: "wi-fi" is wifi.
  * - Three or more pieces with digits, most of them numbers, with blanks between: "0 519 969" is 0519969 too.
  * - Those, or a number of three digits or more, with the few letters beside them: "AB 1234 X" is ab1234x too.
- * - Of a run of Han, Kana or Hangul its pairs of characters and each of its Han and Hangul characters; of one of Thai,
+ * - Of a run of Han, Kana or Hangul its pairs of characters and each of its Han characters; of one of Thai,
  *   Lao, Khmer or Burmese, three characters at a time, and the last two. Nobody types the whole run; a short one is a
  *   term too.
  */
@@ -131,7 +131,7 @@ function pushTerms(terms: string[], piece: Piece): void {
 }
 
 /**
- * What a run without blanks is looked up by: pairs of syllables, and each of Han and Hangul by itself; or three letters
+ * What a run without blanks is looked up by: pairs of syllables, and each of Han by itself; or three letters
  * at a time. A shorter one by itself.
  */
 export function gramsOf({ text, company }: Piece): string[] {

@@ -23,6 +23,8 @@ const MOST_ITEMS = 1024;
 /** So few items with the other words are read themselves: the most frequent completions may not be theirs. */
 const MOST_FEW = 256;
 const MOST_READ = 32;
+/** Pairs that begin with a syllable, of which items are read. */
+const MOST_BEGUN = 8;
 /** Of writings without blanks, completions among which whole runs are looked for; and what is but a part of a run. */
 const MOST_RUNS = 4096;
 const PART_OF_RUN = new RegExp(`^(?:[${SYLLABLES}\\p{M}]{1,2}|[${UNSPACED}\\p{M}]{1,3})$`, "u");
@@ -91,7 +93,12 @@ async function completed(index: Index, words: Words, head: Head, last: string, m
   if (found.filter(({ items }) => items > 0).length >= most) return found;
   const parts = isRun ? askedOf(last).words.map(({ term }) => term) : [];
   if (head.terms.length + parts.length === 0) return found;
-  const few = await itemsWith(words, [...head.terms, ...parts], head.isOut);
+  // one syllable of Hangul or Kana is no term: what begins with it is
+  const isTerm = parts.every((part) => words.count(part) > 0);
+  const begun = isTerm ? [parts] : longer.slice(0, MOST_BEGUN).map((term) => [term]);
+  const lists: Uint32Array[] = [];
+  for (const terms of begun) lists.push(await itemsWith(words, [...head.terms, ...terms], head.isOut));
+  const few = isTerm ? lists[0]! : Uint32Array.from(new Set(lists.flatMap((list) => [...list.subarray(0, MOST_READ)])));
   if (!isRun && few.length > MOST_FEW) return found;
   const counts = new Map<string, number>();
   for (const item of await index.items(few.subarray(0, MOST_READ))) {
