@@ -8,7 +8,7 @@ import { visibleText } from "./visible-text.ts";
 export const TERM_RULES = 1;
 
 /** Of a text without blanks, runs of at most so many characters are terms as a whole, for completions. */
-const MAX_RUN = 12;
+const MAX_RUN = 8;
 const HAS_DIGIT = /[0-9]/;
 const IS_NUMBER = /^[0-9]+$/;
 const LONG_NUMBER = /[0-9]{3}/;
@@ -16,7 +16,7 @@ const STARTS_WITH_DIGIT = /^[0-9]/;
 const ENDS_WITH_DIGIT = /[0-9]$/;
 const THREE_LETTERS = /^\p{L}{1,3}$/u;
 const TWO_LETTERS = /^\p{L}{1,2}$/u;
-/** Characters that say by themselves what a word says elsewhere. Those of Hangul gain Korean little for their postings. */
+/** Characters that say by themselves what a word says elsewhere. Those of Hangul gain little for their postings. */
 const TELLING = /\p{Script=Han}/u;
 
 /**
