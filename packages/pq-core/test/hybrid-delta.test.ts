@@ -24,18 +24,22 @@ function withCounts(words: Words, counts: Words): Words {
     numPostings: counts.numPostings,
     count: (term) => counts.count(term),
     numLeft: (terms) => words.numLeft(terms),
-    near: (word, most, edits) => words.near(word, most, edits),
+    near: (word, most, edits, least) => words.near(word, most, edits, least),
     completions: (prefix, most) => words.completions(prefix, most),
     named: (hash) => words.named(hash),
     async postings(terms) {
       const found = await words.postings(terms);
       return found.map((list, i) => {
         const count = counts.count(terms[i]!);
-        const none = { all: () => ({ ordinals: new Uint32Array(0), impacts: new Uint8Array(0) }) };
+        const none = {
+          all: () => ({ ordinals: new Uint32Array(0), impacts: new Uint8Array(0) }),
+          reader: () => ({ read: () => 0 }),
+        };
         if (count === 0) return undefined;
         return {
           count,
           all: () => (list ?? none).all(),
+          reader: () => (list ?? none).reader(),
           at: (own) => list?.at(own) ?? new Uint8Array(own.length),
           mark: (...into) => list?.mark(...into),
         };

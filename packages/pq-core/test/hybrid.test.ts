@@ -297,7 +297,7 @@ it("what one query requires and leaves out costs each of its terms once", async 
           };
         };
         const [all, mark] = [count(list.all.bind(list)), count(list.mark.bind(list))];
-        return { count: list.count, all, mark, at: list.at.bind(list) };
+        return { count: list.count, all, mark, reader: count(list.reader.bind(list)), at: list.at.bind(list) };
       });
     },
   });

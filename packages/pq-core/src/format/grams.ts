@@ -94,6 +94,13 @@ export class GramTable {
     return this.#sections.sizes[term]!;
   }
 
+  /** Of the list that `countTerms` goes through. */
+  bytesOf(gram: number): number {
+    const { starts } = this.#sections;
+    const bucket = bucketOf(gram, starts.length - 1);
+    return starts[bucket + 1]! - starts[bucket]!;
+  }
+
   /**
    * Counts one more for each term that has a gram, or maybe another one.
    *

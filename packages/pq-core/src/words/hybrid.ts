@@ -10,7 +10,7 @@ import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
 import { scoreItems } from "./score-items.ts";
 import { AskedWords } from "./share.ts";
-import { Scratch } from "./sums.ts";
+import { Sums } from "./sums.ts";
 import { passing, wordFilter } from "./within.ts";
 import type { Words } from "./words.ts";
 
@@ -59,7 +59,8 @@ const MIN_CANDIDATES = 30;
 /** A name of more items than these names none: only candidates are put first for it. */
 const MAX_NAMED = 1024;
 
-const SCRATCH = new WeakMap<Words, Scratch>();
+/** Room for sums, which one search after the other uses. */
+const ROOMS = new WeakMap<Words, Sums>();
 
 /**
  * Searches by codes and by words at once: the best of each side, scored by both. A side that counts for nothing gives
@@ -101,13 +102,9 @@ export async function searchHybrid(
     isNamed.size > MAX_NAMED
       ? []
       : query.named.filter((ordinal) => isNamed.has(ordinal) && (passes?.(ordinal) ?? true));
-  const candidates = asked.candidates(
-    weights.words > 0 ? most : 0,
-    [...scores.keys(), ...named],
-    scratchOf(words),
-    passes,
-  );
-  const missing = candidates.ordinals.filter((ordinal) => !scores.has(ordinal));
+  const mostByWords = weights.words > 0 ? most : 0;
+  const shares = asked.candidates(mostByWords, [...scores.keys(), ...named], roomOf(words), passes);
+  const missing = Uint32Array.from(shares.keys()).filter((ordinal) => !scores.has(ordinal));
   if (queries.length > 0 && missing.length > 0) {
     const found = await scoreItems(places, queries, merge, missing);
     for (let i = 0; i < missing.length; i++) scores.set(missing[i]!, found[i]!);
@@ -115,10 +112,10 @@ export async function searchHybrid(
   }
 
   const temperature = merge.by === "sumExp" ? merge.temperature : 1;
-  const total = (ordinal: number, i: number): number => {
+  const total = (ordinal: number, share: number): number => {
     const byCodes = weights.dense === 0 ? 0 : (weights.dense * scores.get(ordinal)!) / temperature;
     const byName = isNamed.has(ordinal) ? 2 * weights.dense + weights.words : 0;
-    return Math.fround(byCodes + weights.words * candidates.shares[i]! + byName);
+    return Math.fround(byCodes + weights.words * share + byName);
   };
   const rank = async (most: number, pairs: readonly (readonly [number, number])[]): Promise<Ranking> =>
     settleTies(
@@ -127,7 +124,7 @@ export async function searchHybrid(
       (ordinal) => places.cellOf(ordinal),
       (ordinals) => index.items(ordinals),
     );
-  const pairs = Array.from(candidates.ordinals, (ordinal, i) => [ordinal, total(ordinal, i)] as const);
+  const pairs = Array.from(shares, ([ordinal, share]) => [ordinal, total(ordinal, share)] as const);
   // Apart: no score of another item, however large the norms, puts it before one that is named.
   const first = await rank(k, isNamed.size === 0 ? [] : pairs.filter(([ordinal]) => isNamed.has(ordinal)));
   const then = await rank(
@@ -175,11 +172,11 @@ function joinFilters(a: Filter | undefined, b: Filter | undefined): Filter | und
   return a === undefined || b === undefined ? (a ?? b) : { and: [a, b] };
 }
 
-function scratchOf(words: Words): Scratch {
-  let scratch = SCRATCH.get(words);
-  if (scratch === undefined) {
-    scratch = new Scratch(words.numItems);
-    SCRATCH.set(words, scratch);
+function roomOf(words: Words): Sums {
+  let room = ROOMS.get(words);
+  if (room === undefined) {
+    room = new Sums(words.numItems);
+    ROOMS.set(words, room);
   }
-  return scratch;
+  return room;
 }

@@ -18,6 +18,10 @@ export interface CountedTerm {
 
 /** Dice coefficient of 3-grams from which on a term is like a word. */
 const MIN_DICE = 0.5;
+/** Of sums and roots; more than it can be. */
+const ROUNDING = 1e-9;
+/** Bytes for each term of a list of terms with a 3-gram that is not gone through where it can be helped. */
+const LONG_LIST = 1 / 16;
 /** Below that of the word itself, even for a term that has the same 3-grams in another order. */
 const MAX_LIKENESS = 0.99;
 /** What a term that is one edit away is worth at least: of a short word few 3-grams are left. */
@@ -37,7 +41,7 @@ export class Matcher {
   }
 
   /** See `Words.near`: all of them, best first. */
-  near(word: string, edits: boolean): CountedTerm[] {
+  near(word: string, edits: boolean, least: number): CountedTerm[] {
     const part = this.#part;
     const { vocabulary } = part;
     const { grams: table } = vocabulary;
@@ -46,17 +50,19 @@ export class Matcher {
     // Terms of less than a third of its 3-grams share too few.
     if (grams.size > 3 * MAX_TERM_BYTES) return [];
     const isEdited = edits && word.length >= MIN_EDITED;
+    const minDice = Math.max(MIN_DICE, Math.cbrt(least) - ROUNDING);
     // A letter is part of three 3-grams. Two that change places may be part of all of them: those are looked up.
-    const least = Math.max(1, grams.size - 3);
+    const edited = Math.max(1, grams.size - 3);
     // A Dice coefficient of ½ takes a third of the word's 3-grams, even where the term has no others.
-    const fewest = Math.min(Math.ceil(grams.size / 3), isEdited ? least : Infinity);
+    const alike = Math.ceil((minDice * grams.size) / (2 - minDice) - ROUNDING);
+    const fewest = Math.min(alike, isEdited ? edited : Infinity);
     const found = new Map<number, CountedTerm>();
     this.#count(grams, fewest, (t, atMost) => {
       const size = table.sizeOf(t);
       const both = grams.size + size;
       // An edit makes at most one letter more, and a term has no more 3-grams than letters.
-      const canEdit = isEdited && atMost >= least && size <= word.length + 1;
-      if (2 * atMost < MIN_DICE * both && !canEdit) return;
+      const canEdit = isEdited && atMost >= edited && size <= word.length + 1;
+      if (2 * atMost < minDice * both && !canEdit) return;
       const term = part.termAt(t);
       const isEdit = isEdited && isOneEdit(word, term);
       const own = gramsOf(term);
@@ -64,9 +70,10 @@ export class Matcher {
       const dice = (2 * countShared(grams, own)) / both;
       if (dice < MIN_DICE && !isEdit) return;
       const likeness = term === word ? 1 : likenessOf(dice, isEdit);
+      if (likeness < least) return;
       found.set(t, { term, number: t, likeness, isEdit, count: vocabulary.countOf(t) });
     });
-    if (isEdited)
+    if (isEdited && EDIT_LIKENESS >= least)
       for (const term of swaps(word)) {
         const t = part.find(term);
         if (t < 0 || found.has(t)) continue;
@@ -76,18 +83,24 @@ export class Matcher {
     return [...found.values()].sort(byLikeness);
   }
 
-  /** Gives the terms that share at least `fewest` of some 3-grams, and how many at most. */
+  /** Gives the terms that share at least `fewest` of some 3-grams, and others; and how many at most. */
   #count(grams: ReadonlySet<number>, fewest: number, take: (term: number, atMost: number) => void): void {
     const { numTerms, vocabulary } = this.#part;
+    const table = vocabulary.grams;
     if (this.#shared.length === 0) {
       this.#shared = new Uint16Array(numTerms);
       this.#reached = new Uint32Array(numTerms);
     }
     const [shared, reached] = [this.#shared, this.#reached];
+    const lists = Array.from(grams, (gram) => ({ gram, bytes: table.bytesOf(gram) })).sort((a, b) => a.bytes - b.bytes);
+    // Who shares enough has one of the others too: it is cheaper to look at more terms than to go through these.
+    let read = lists.length;
+    while (lists.length - read < fewest - 1 && lists[read - 1]!.bytes > numTerms * LONG_LIST) read--;
+    const unread = lists.length - read;
     try {
       let n = 0;
-      for (const gram of grams) n = vocabulary.grams.countTerms(gram, shared, fewest, reached, n);
-      for (let i = 0; i < n; i++) take(reached[i]!, shared[reached[i]!]!);
+      for (let i = 0; i < read; i++) n = table.countTerms(lists[i]!.gram, shared, fewest - unread, reached, n);
+      for (let i = 0; i < n; i++) take(reached[i]!, shared[reached[i]!]! + unread);
     } finally {
       shared.fill(0);
     }

@@ -8,22 +8,28 @@ import {
 } from "../format/chunk-cache.ts";
 import { compareIds } from "../format/ids.ts";
 import { checkWordFacts } from "../format/item-words.ts";
-import { checkPostings, decodePostings, lookUpPostings } from "../format/posting-list.ts";
+import { checkPostings, decodePostings, lookUpPostings, type Marks, PostingReader } from "../format/posting-list.ts";
 import { Vocabulary } from "../format/vocabulary.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import type { PqIndex } from "../search/pq-index.ts";
+import { lowerBoundFrom } from "../sorted.ts";
 import type { Room } from "./postings.ts";
+
+/** A list of so much fewer postings than are looked up is gone through instead. */
+const FEW = 4;
 
 /** Postings of one term in one part; ordinals are the part's own. Its bytes are its own too: it may be kept. */
 export class PostingList {
   /** How many items have the term. */
   readonly count: number;
   readonly #bytes: Uint8Array;
+  readonly #marks: Marks | undefined;
 
   /** @param bytes a list that was checked */
-  constructor(bytes: Uint8Array, count: number) {
+  constructor(bytes: Uint8Array, count: number, marks: Marks | undefined) {
     this.#bytes = bytes;
     this.count = count;
+    this.#marks = marks;
   }
 
   /**
@@ -48,6 +54,11 @@ export class PostingList {
     return { ordinals, impacts };
   }
 
+  /** Reads the list a stretch at a time. */
+  reader(): PostingReader {
+    return new PostingReader(this.#bytes, this.count);
+  }
+
   /** See `Postings.mark`. @param part whose ordinals they are */
   mark(bits: Uint32Array, blocks: readonly number[], room: Room, part = 0): void {
     const { ordinals } = this.all(room.of(this.count));
@@ -58,7 +69,14 @@ export class PostingList {
 
   /** The impacts of some ordinals, which ascend; 0 for one without the term. Skips what lies between. */
   at(ordinals: Uint32Array, impacts: Uint8Array = new Uint8Array(ordinals.length)): Uint8Array {
-    lookUpPostings(this.#bytes, this.count, ordinals, impacts);
+    if (this.count * FEW > ordinals.length) lookUpPostings(this.#bytes, this.count, ordinals, impacts, this.#marks);
+    else {
+      const own = this.all();
+      for (let i = 0, at = 0; i < own.ordinals.length && at < ordinals.length; i++) {
+        at = lowerBoundFrom(at, ordinals, own.ordinals[i]!);
+        if (ordinals[at] === own.ordinals[i]) impacts[at] = own.impacts[i]!;
+      }
+    }
     return impacts;
   }
 }
@@ -70,8 +88,11 @@ export class WordPart {
   readonly numTerms: number;
   readonly #cache: ChunkCache;
   readonly #pages: readonly NumberedEntry[];
-  /** Lists of a payload that were checked: as long as the cache has it, each is checked only once. */
-  readonly #checked = new WeakMap<Uint8Array, Uint8Array>();
+  /**
+   * By term, the lists of a payload that were checked: as long as the cache has it,
+   * each is checked only once.
+   */
+  readonly #checked = new WeakMap<Uint8Array, Map<number, Marks | undefined>>();
 
   constructor(cache: ChunkCache, pages: readonly NumberedEntry[], vocabulary: Vocabulary) {
     this.#cache = cache;
@@ -124,19 +145,17 @@ export class WordPart {
 
   /** A copy: the cache may let the payload go, and its source write other bytes there. */
   #list(page: NumberedEntry, payload: Uint8Array, term: number): PostingList {
-    const { key, first, count } = page.entry;
     let checked = this.#checked.get(payload);
     if (checked === undefined) {
       this.vocabulary.checkPage(page, payload);
-      checked = new Uint8Array(count);
+      checked = new Map();
       this.#checked.set(payload, checked);
     }
     const { from, to } = this.vocabulary.placeIn(page, term);
     const bytes = payload.slice(from, to);
     const numItems = this.vocabulary.countOf(term);
-    if (checked[term - first] === 0) checkPostings(`chunk ${key}`, bytes, numItems, this.numItems);
-    checked[term - first] = 1;
-    return new PostingList(bytes, numItems);
+    if (!checked.has(term)) checked.set(term, checkPostings(`chunk ${page.entry.key}`, bytes, numItems, this.numItems));
+    return new PostingList(bytes, numItems, checked.get(term));
   }
 }
 

@@ -1,7 +1,23 @@
+import { lowerBoundFrom } from "../sorted.ts";
+
 /** Items, ascending, and an impact (1 to 15) for each. */
 export interface Decoded {
   readonly ordinals: Uint32Array;
   readonly impacts: Uint8Array;
+}
+
+/** Reads postings from the first to the last, a stretch of ordinals at a time. */
+export interface Reader {
+  /**
+   * Reads on; what lies before the stretch is passed over.
+   *
+   * @param from first ordinal of the stretch
+   * @param to behind its last
+   * @param ordinals gets the ordinals, ascending; has room for the stretch
+   * @param impacts gets an impact for each
+   * @returns how many there are
+   */
+  read(from: number, to: number, ordinals: Uint32Array, impacts: Uint8Array): number;
 }
 
 /** The items that have a term; ordinals are those of the catalogue. */
@@ -14,6 +30,7 @@ export interface Postings {
    * @param room (count or more) that may be used for them; left out: new arrays
    */
   all(room?: Decoded): Decoded;
+  reader(): Reader;
   /** The impacts of some ordinals, which ascend; 0 for one that does not have the term. Skips what lies between. */
   at(ordinals: Uint32Array): Uint8Array;
   /**
@@ -22,6 +39,26 @@ export interface Postings {
    * @param blocks of each part the first one in the mask
    */
   mark(bits: Uint32Array, blocks: readonly number[], room: Room): void;
+}
+
+/** Reads postings that are decoded already. */
+export class DecodedReader implements Reader {
+  readonly #all: Decoded;
+  #next = 0;
+
+  constructor(all: Decoded) {
+    this.#all = all;
+  }
+
+  read(from: number, to: number, ordinals: Uint32Array, impacts: Uint8Array): number {
+    const all = this.#all;
+    const first = lowerBoundFrom(this.#next, all.ordinals, from);
+    const end = lowerBoundFrom(first, all.ordinals, to);
+    ordinals.set(all.ordinals.subarray(first, end));
+    impacts.set(all.impacts.subarray(first, end));
+    this.#next = end;
+    return end - first;
+  }
 }
 
 /** Arrays for decoded postings, used again and again. */

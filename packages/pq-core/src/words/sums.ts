@@ -1,6 +1,5 @@
 import { TopK } from "../kernel/top-k.ts";
-import { lowerBoundFrom } from "../sorted.ts";
-import { type Decoded, type Postings, Room } from "./postings.ts";
+import type { Postings, Reader } from "./postings.ts";
 
 /** A known term that would do for a word. */
 export interface Choice {
@@ -11,98 +10,169 @@ export interface Choice {
   readonly certain: number;
 }
 
-/** Room for a sum of every item, which one search after the other uses: each leaves it empty. */
-export class Scratch {
-  readonly #numItems: number;
-  #sums: Sums | undefined;
+/** A term of a word that is being read. */
+export interface ChoiceReader {
+  readonly reader: Reader;
+  readonly weight: number;
+}
 
-  constructor(numItems: number) {
-    this.#numItems = numItems;
+/** Items whose sums are kept at a time: these and the postings that make them stay in a core's own cache. */
+export const WINDOW = 65_536;
+
+/** The best items so far, and those that tie with the last of them. */
+export class Best {
+  readonly #top: TopK;
+  readonly #tied: TopK;
+
+  /** @param mostTied of all together; of those that tie the ones with the smallest ordinals */
+  constructor(most: number, mostTied: number) {
+    this.#top = new TopK(most);
+    this.#tied = new TopK(Math.max(most, mostTied));
   }
 
-  /** @param use must not wait for anything */
-  use<T>(use: (sums: Sums) => T): T {
-    this.#sums ??= new Sums(this.#numItems);
-    try {
-      return use(this.#sums);
-    } finally {
-      this.#sums.clear();
-    }
+  /** Sum of the last of them; −∞ while there are too few. */
+  get last(): number {
+    return this.#top.threshold;
+  }
+
+  wants(ordinal: number, sum: number): boolean {
+    // of a frequent word nearly all tie
+    const least = this.#tied.threshold;
+    return sum >= this.#top.threshold && (sum > least || (sum === least && ordinal < this.#tied.ordinals[0]!));
+  }
+
+  add(ordinal: number, sum: number): void {
+    this.#top.push(sum, ordinal);
+    this.#tied.push(sum, ordinal);
+  }
+
+  copyTop(): TopK {
+    const copy = new TopK(this.#top.scores.length);
+    for (let i = 0; i < this.#top.size; i++) copy.push(this.#top.scores[i]!, this.#top.ordinals[i]!);
+    return copy;
+  }
+
+  /** Empties it: sums by ordinal. */
+  take(): Map<number, number> {
+    const { last } = this;
+    const { ordinals, scores } = this.#tied.take();
+    const found = new Map<number, number>();
+    for (let i = 0; i < ordinals.length; i++) if (scores[i]! >= last) found.set(ordinals[i]!, scores[i]!);
+    return found;
   }
 }
 
-/** Sums by item, and which items have one. */
+/** 1 for 0, and 0 for what is above, without a branch: which of them comes next nothing can guess. */
+function isZero(sum: number): number {
+  return (sum - 1) >>> 31;
+}
+
+/** Sums of the items of one window, and which items have one. Sums are whole numbers: see `AskedWords`. */
 export class Sums {
-  readonly #sums: Float32Array;
+  readonly #sums: Int32Array;
+  /** Of the word that is being added, the best so far of all its terms but the last one; 0 between two words. */
+  readonly #best: Int32Array;
+  readonly #inWord: Uint32Array;
+  /** Places in the window of items that have a sum. */
   readonly #touched: Uint32Array;
-  /** Of the word that is being added, the best so far, but for what only its first term gave; 0 between two words. */
-  readonly #best: Float32Array;
-  /** Which items have one. */
-  readonly #inWord: number[] = [];
-  /** For the first term of a word, and for one after the other of the rest. */
-  readonly #rooms = [new Room(), new Room()];
+  readonly #ordinals: Uint32Array;
+  readonly #impacts: Uint8Array;
+  #from = 0;
+  #to = 0;
   #numTouched = 0;
-  /** Of the touched items, in their order, unless more was added since. */
-  #gathered = new Float32Array(0);
-  #isStale = false;
 
+  /** @param numItems of the catalogue */
   constructor(numItems: number) {
-    this.#sums = new Float32Array(numItems);
-    this.#best = new Float32Array(numItems);
-    this.#touched = new Uint32Array(numItems);
+    const size = Math.min(numItems, WINDOW);
+    this.#sums = new Int32Array(size);
+    this.#best = new Int32Array(size);
+    this.#inWord = new Uint32Array(size);
+    // one more: what has a sum already is written behind the last, and then over
+    this.#touched = new Uint32Array(size + 1);
+    this.#ordinals = new Uint32Array(size);
+    this.#impacts = new Uint8Array(size);
   }
 
-  /** Adds the best of a word's terms. */
-  add(choices: readonly Choice[]): void {
-    if (choices.length === 0) return;
-    this.#isStale = true;
-    const longest = choices.reduce((a, b) => (b.postings.count > a.postings.count ? b : a));
-    const first = longest.postings.all(this.#rooms[0]!.of(longest.postings.count));
-    this.#addAll(first, longest.weight);
-    if (choices.length === 1) return;
-    const others = choices.filter((choice) => choice !== longest);
-    for (const { postings, weight } of others)
-      this.#addBetter(postings.all(this.#rooms[1]!.of(postings.count)), weight, first, longest.weight);
-    this.#endWord();
+  /** Begins a window. @param to behind its last item, at most `WINDOW` from the first */
+  open(from: number, to: number): void {
+    this.#from = from;
+    this.#to = to;
   }
 
-  #addAll({ ordinals, impacts }: Decoded, weight: number): void {
-    const [sums, touched] = [this.#sums, this.#touched];
-    let n = this.#numTouched;
-    for (let i = 0; i < ordinals.length; i++) {
-      const ordinal = ordinals[i]!;
-      const sum = sums[ordinal]!;
-      if (sum === 0) touched[n++] = ordinal;
-      sums[ordinal] = sum + weight * impacts[i]!;
+  /** Adds what the best of a word's terms gives each item. @param terms that with the most items last, for speed */
+  add(terms: readonly ChoiceReader[]): void {
+    const [ordinals, impacts] = [this.#ordinals, this.#impacts];
+    const last = terms.length - 1;
+    let numInWord = 0;
+    for (let t = 0; t < last; t++) {
+      const { reader, weight } = terms[t]!;
+      const n = reader.read(this.#from, this.#to, ordinals, impacts);
+      if (n > 0) numInWord = this.#addKept(n, weight, numInWord);
     }
-    this.#numTouched = n;
+    if (last >= 0) {
+      const { reader, weight } = terms[last]!;
+      const n = reader.read(this.#from, this.#to, ordinals, impacts);
+      if (numInWord === 0) this.#addAll(n, weight);
+      else this.#addBetter(n, weight);
+    }
+    for (let i = 0; i < numInWord; i++) this.#best[this.#inWord[i]!] = 0;
   }
 
-  /** Adds by how much each item has more of a term than of those of the word before, the first of them among these. */
-  #addBetter({ ordinals, impacts }: Decoded, weight: number, first: Decoded, firstWeight: number): void {
-    const [sums, best, touched, inWord] = [this.#sums, this.#best, this.#touched, this.#inWord];
-    let n = this.#numTouched;
-    for (let i = 0, at = 0; i < ordinals.length; i++) {
-      const ordinal = ordinals[i]!;
-      const value = weight * impacts[i]!;
-      let before = best[ordinal]!;
-      if (before === 0) {
-        at = lowerBoundFrom(at, first.ordinals, ordinal);
-        if (first.ordinals[at] === ordinal) before = firstWeight * first.impacts[at]!;
-        inWord.push(ordinal);
-        best[ordinal] = Math.max(before, value);
-      } else if (value > before) best[ordinal] = value;
+  /** Of a word's only term. */
+  #addAll(n: number, weight: number): void {
+    const [sums, touched, ordinals, impacts, from] = [
+      this.#sums,
+      this.#touched,
+      this.#ordinals,
+      this.#impacts,
+      this.#from,
+    ];
+    let numTouched = this.#numTouched;
+    for (let i = 0; i < n; i++) {
+      const at = ordinals[i]! - from;
+      const sum = sums[at]!;
+      touched[numTouched] = at;
+      numTouched += isZero(sum);
+      sums[at] = sum + Math.imul(weight, impacts[i]!);
+    }
+    this.#numTouched = numTouched;
+  }
+
+  /** By how much each item has more of a word's last term than of those before it. */
+  #addBetter(n: number, weight: number): void {
+    const [sums, touched, best] = [this.#sums, this.#touched, this.#best];
+    const [ordinals, impacts, from] = [this.#ordinals, this.#impacts, this.#from];
+    let numTouched = this.#numTouched;
+    for (let i = 0; i < n; i++) {
+      const at = ordinals[i]! - from;
+      const more = Math.imul(weight, impacts[i]!) - best[at]!;
+      const sum = sums[at]!;
+      touched[numTouched] = at;
+      numTouched += isZero(sum);
+      sums[at] = sum + (more & ~(more >> 31));
+    }
+    this.#numTouched = numTouched;
+  }
+
+  /** The same of one of those before it, which is remembered. @returns how many items are */
+  #addKept(n: number, weight: number, numInWord: number): number {
+    const [sums, touched, best, inWord] = [this.#sums, this.#touched, this.#best, this.#inWord];
+    const [ordinals, impacts, from] = [this.#ordinals, this.#impacts, this.#from];
+    let numTouched = this.#numTouched;
+    let kept = numInWord;
+    for (let i = 0; i < n; i++) {
+      const at = ordinals[i]! - from;
+      const value = Math.imul(weight, impacts[i]!);
+      const before = best[at]!;
       if (value <= before) continue;
-      const sum = sums[ordinal]!;
-      if (sum === 0) touched[n++] = ordinal;
-      sums[ordinal] = sum + value - before;
+      if (before === 0) inWord[kept++] = at;
+      best[at] = value;
+      const sum = sums[at]!;
+      if (sum === 0) touched[numTouched++] = at;
+      sums[at] = sum + value - before;
     }
-    this.#numTouched = n;
-  }
-
-  #endWord(): void {
-    for (let i = 0; i < this.#inWord.length; i++) this.#best[this.#inWord[i]!] = 0;
-    this.#inWord.length = 0;
+    this.#numTouched = numTouched;
+    return kept;
   }
 
   /** Items that have a sum. */
@@ -110,74 +180,53 @@ export class Sums {
     return this.#numTouched;
   }
 
-  /** The sum of the n-th best that pass; −∞ where there are fewer. */
-  nth(n: number, passes?: (ordinal: number) => boolean): number {
-    const values = this.#gather();
-    const top = new TopK(n);
+  of(ordinal: number): number {
+    return this.#sums[ordinal - this.#from]!;
+  }
+
+  /** What the last of the best would be, if the items of the window were among them with the sums that they have. */
+  lastOf(best: Best, passes?: (ordinal: number) => boolean): number {
+    const [sums, touched, from] = [this.#sums, this.#touched, this.#from];
+    const top = best.copyTop();
     let { threshold } = top;
-    for (let i = 0; i < values.length; i++) {
-      const sum = values[i]!;
-      if (sum <= threshold) continue;
-      const ordinal = this.#touched[i]!;
-      if (passes !== undefined && !passes(ordinal)) continue;
-      top.push(sum, ordinal);
+    for (let i = 0; i < this.#numTouched; i++) {
+      const at = touched[i]!;
+      const sum = sums[at]!;
+      if (sum <= threshold || (passes !== undefined && !passes(from + at))) continue;
+      top.push(sum, from + at);
       threshold = top.threshold;
     }
     return threshold;
   }
 
+  /** Offers all items that pass. */
+  offerTo(best: Best, passes?: (ordinal: number) => boolean): void {
+    const [sums, touched, from] = [this.#sums, this.#touched, this.#from];
+    let { last } = best;
+    for (let i = 0; i < this.#numTouched; i++) {
+      const at = touched[i]!;
+      const sum = sums[at]!;
+      if (sum < last || !best.wants(from + at, sum) || (passes !== undefined && !passes(from + at))) continue;
+      best.add(from + at, sum);
+      last = best.last;
+    }
+  }
+
   /**
-   * Ordinals of the items that have a sum of at least `floor` and pass, ascending.
+   * Items that have a sum of at least `floor` and pass, ascending.
    *
    * @returns undefined where there are more than `atMost`
    */
   from(floor: number, atMost: number, passes?: (ordinal: number) => boolean): Uint32Array | undefined {
-    const values = this.#gather();
+    const [sums, touched, from] = [this.#sums, this.#touched, this.#from];
     const found: number[] = [];
-    for (let i = 0; i < values.length && found.length <= atMost; i++) {
-      if (values[i]! < floor) continue;
-      const ordinal = this.#touched[i]!;
-      if (passes === undefined || passes(ordinal)) found.push(ordinal);
+    for (let i = 0; i < this.#numTouched; i++) {
+      const at = touched[i]!;
+      if (sums[at]! < floor || (passes !== undefined && !passes(from + at))) continue;
+      if (found.length === atMost) return undefined;
+      found.push(from + at);
     }
-    return found.length > atMost ? undefined : Uint32Array.from(found).sort();
-  }
-
-  /** The sums of the items that have one: side by side they are read in no time. */
-  #gather(): Float32Array {
-    if (this.#gathered.length !== this.#numTouched || this.#isStale) {
-      const [sums, touched] = [this.#sums, this.#touched];
-      const gathered = new Float32Array(this.#numTouched);
-      for (let i = 0; i < gathered.length; i++) gathered[i] = sums[touched[i]!]!;
-      this.#gathered = gathered;
-      this.#isStale = false;
-    }
-    return this.#gathered;
-  }
-
-  /**
-   * The ordinals of the best, and of those that tie with the last of them; of these the smaller ones. Ascending.
-   *
-   * @param mostTied of all together
-   */
-  best(most: number, mostTied: number, passes?: (ordinal: number) => boolean): Uint32Array {
-    const values = this.#gather();
-    const top = new TopK(Math.max(most, mostTied));
-    for (let i = 0; i < values.length; i++) {
-      const sum = values[i]!;
-      const { threshold } = top;
-      if (sum < threshold) continue;
-      const ordinal = this.#touched[i]!;
-      // of a frequent word nearly all tie
-      if (sum === threshold && ordinal > top.ordinals[0]!) continue;
-      if (passes === undefined || passes(ordinal)) top.push(sum, ordinal);
-    }
-    const { ordinals, scores } = top.take();
-    const last = scores[most - 1] ?? -Infinity;
-    return ordinals.filter((_, i) => scores[i]! >= last).sort();
-  }
-
-  of(ordinals: Uint32Array): Float32Array {
-    return new Float32Array(ordinals.length).map((_, i) => this.#sums[ordinals[i]!]!);
+    return Uint32Array.from(found).sort();
   }
 
   clear(): void {
@@ -185,17 +234,5 @@ export class Sums {
     if (this.#numTouched > this.#sums.length / 8) this.#sums.fill(0);
     else for (let i = 0; i < this.#numTouched; i++) this.#sums[this.#touched[i]!] = 0;
     this.#numTouched = 0;
-    this.#isStale = true;
   }
-}
-
-/** Both, ascending, each once. */
-export function union(a: Uint32Array, b: readonly number[]): Uint32Array {
-  const all = new Uint32Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  all.sort();
-  let n = 0;
-  for (let i = 0; i < all.length; i++) if (i === 0 || all[i] !== all[i - 1]) all[n++] = all[i]!;
-  return all.slice(0, n);
 }

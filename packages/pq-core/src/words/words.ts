@@ -3,7 +3,7 @@ import type { Index } from "../search/pq-index.ts";
 import { byCount, byLikeness, type CountedTerm, Matcher, mostFrequent } from "./near.ts";
 import { openWordPart, type PostingList, type WordPart } from "./part.ts";
 import { type Places, placesOf } from "./places.ts";
-import type { Decoded, Postings, Room } from "./postings.ts";
+import { type Decoded, DecodedReader, type Postings, type Room } from "./postings.ts";
 
 /** A term that is like a word: itself, or another spelling or form of it. */
 export interface NearTerm {
@@ -32,8 +32,10 @@ export interface Words {
    * mark at either end and each counted once, have a Dice coefficient of at least ½ with its own (likeness = Dice³, at
    * most .99). With `edits` and for a word of four letters or more (UTF-16 code units) also those one edit away,
    * whatever their 3-grams (likeness at least ½). Of equal likeness the more frequent first, then by code point.
+   *
+   * @param least likeness that is wanted; default 0
    */
-  near(word: string, most: number, edits: boolean): readonly NearTerm[];
+  near(word: string, most: number, edits: boolean, least?: number): readonly NearTerm[];
   /** Known terms that begin with a prefix, most frequent first; ties in code point order. */
   completions(prefix: string, most: number): readonly string[];
   /** Ordinals of items that may be called by a name with this hash, ascending. */
@@ -80,8 +82,8 @@ class Terms {
     return number < 0 ? 0 : this.part.vocabulary.countOf(number);
   }
 
-  near(word: string, edits: boolean): CountedTerm[] {
-    const near = this.#matcher.near(word, edits);
+  near(word: string, edits: boolean, least: number): CountedTerm[] {
+    const near = this.#matcher.near(word, edits, least);
     for (const { term, number } of near) this.#remember(term, number);
     return near;
   }
@@ -137,18 +139,18 @@ class IndexWords implements Words {
     return (await this.postings(terms)).map((list) => list?.all().ordinals.length ?? 0);
   }
 
-  near(word: string, most: number, edits: boolean): readonly NearTerm[] {
-    const key = `${most} ${edits} ${word}`;
-    const near = this.#near.get(key) ?? this.#findNear(word, most, edits);
+  near(word: string, most: number, edits: boolean, least = 0): readonly NearTerm[] {
+    const key = `${most} ${edits} ${least} ${word}`;
+    const near = this.#near.get(key) ?? this.#findNear(word, most, edits, least);
     this.#near.delete(key);
     if (this.#near.size >= MAX_NEAR) this.#near.delete(this.#near.keys().next().value!);
     this.#near.set(key, near);
     return near;
   }
 
-  #findNear(word: string, most: number, edits: boolean): readonly NearTerm[] {
-    const found = this.#base.near(word, edits);
-    const beside = this.#beside?.near(word, edits) ?? [];
+  #findNear(word: string, most: number, edits: boolean, least: number): readonly NearTerm[] {
+    const found = this.#base.near(word, edits, least);
+    const beside = this.#beside?.near(word, edits, least) ?? [];
     if (beside.length === 0) return found.slice(0, most);
     const terms = new Map([...found, ...beside].map((term) => [term.term, { ...term, count: this.count(term.term) }]));
     return [...terms.values()].sort(byLikeness).slice(0, most);
@@ -219,6 +221,10 @@ class TwoLists implements Postings {
       all.impacts[i] = from.impacts[at]!;
     }
     return all;
+  }
+
+  reader(): DecodedReader {
+    return new DecodedReader(this.all());
   }
 
   at(ordinals: Uint32Array): Uint8Array {

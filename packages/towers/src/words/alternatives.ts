@@ -74,8 +74,8 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
     const isCode = HAS_DIGIT.test(term) || inCode.has(at);
     const meant: Meant = new Map();
     if (!isCode)
-      for (const { term: near, likeness, isEdit } of words.near(term, MOST_NEAR, !isKnown))
-        if (!isKnown || likeness >= LEAST_LIKE) add(meant, near, likeness, isEdit ? 1 - 1 / term.length : likeness);
+      for (const { term: near, likeness, isEdit } of words.near(term, MOST_NEAR, !isKnown, isKnown ? LEAST_LIKE : 0))
+        add(meant, near, likeness, isEdit ? 1 - 1 / term.length : likeness);
     if (!isKnown && isOpen && at === last && !inCode.has(at))
       for (const longer of words.completions(term, MOST_COMPLETIONS))
         add(meant, longer, 1, term.length / longer.length);
