@@ -1,5 +1,6 @@
 import { MOST_IMPACT } from "../format/posting-list.ts";
 import { TopK } from "../kernel/top-k.ts";
+import { lowerBoundFrom } from "../sorted.ts";
 import { Best, type Choice, type ChoiceReader, type Sums, WINDOW } from "./sums.ts";
 
 /** Candidates that tie with the last one are kept up to so many in all. */
@@ -33,6 +34,17 @@ interface Reading {
   readonly mostOf: { readonly read: number; readonly rest: number; readonly word: number };
 }
 
+/** Some of the items, and what is wanted of them. */
+interface Window {
+  readonly sums: Sums;
+  readonly best: Best;
+  readonly passes: Passes | undefined;
+  /** Of all items. */
+  readonly share: number;
+  readonly others: Uint32Array;
+  readonly sumsOfOthers: Float64Array;
+}
+
 /**
  * The items with the greatest sums: of each word the weight times the impact of the best of its terms. Goes through
  * the items window by window, and of each reads words until what is left could bring no other item among the best:
@@ -40,33 +52,43 @@ interface Reading {
  * "maxscore").
  *
  * @param most of them, and those that tie with the last as long as there are not too many
- * @returns the sum of each
+ * @param others items whose sums are wanted too, ascending
+ * @returns the sum of each of the best, and those of the others
  */
 export function findBest(
   words: readonly Word[],
   numItems: number,
   most: number,
+  others: Uint32Array,
   sums: Sums,
   passes?: Passes,
-): Map<number, number> {
+): { readonly best: Map<number, number>; readonly sums: Float64Array } {
+  const sumsOfOthers = new Float64Array(others.length);
   const best = new Best(most, MAX_TIED);
   const short = Math.max(MIN_SKIPPED, numItems * SHORT);
   const hasLong = words.some((word) => word.some(({ postings }) => postings.count > short));
   // Often short lists alone are enough to tell that long ones could bring no other item.
   const plans = hasLong ? [planOf(words, short), planOf(words, Infinity)] : [planOf(words, Infinity)];
-  for (let from = 0; from < numItems; from += WINDOW) {
+  for (let from = 0, next = 0; from < numItems; from += WINDOW) {
     const to = Math.min(numItems, from + WINDOW);
+    const end = lowerBoundFrom(next, others, to);
+    const window = {
+      ...{ sums, best, passes, share: (to - from) / numItems },
+      others: others.subarray(next, end),
+      sumsOfOthers: sumsOfOthers.subarray(next, end),
+    };
+    next = end;
     for (const plan of plans) {
       if (plan !== plans.at(-1) && !canBeEnough(plan, plan.length, best)) continue;
       sums.open(from, to);
       try {
-        if (readWindow(plan, sums, best, (to - from) / numItems, passes)) break;
+        if (readWindow(plan, window)) break;
       } finally {
         sums.clear();
       }
     }
   }
-  return best.take();
+  return { best: best.take(), sums: sumsOfOthers };
 }
 
 /** The words, those with the fewest items first. @param mostRead postings of a list that is read */
@@ -106,7 +128,7 @@ function canBeEnough(plan: readonly Reading[], done: number, best: Best): boolea
 }
 
 /** @returns whether all items of the window that could be among the best were offered, with all of their sums */
-function readWindow(plan: readonly Reading[], sums: Sums, best: Best, share: number, passes?: Passes): boolean {
+function readWindow(plan: readonly Reading[], { sums, best, passes, share, others, sumsOfOthers }: Window): boolean {
   const offerFew = (done: number, atMost: number): boolean => {
     if (!canBeEnough(plan, done, best)) return false;
     const floor = sums.lastOf(best, passes) - missing(plan, done);
@@ -121,6 +143,7 @@ function readWindow(plan: readonly Reading[], sums: Sums, best: Best, share: num
       const enough = best.last - missing(plan, done);
       left = left.filter((ordinal) => sums.of(ordinal) < least && sums.of(ordinal) >= enough);
     }
+    if (others.length > 0) sumsOfOthers.set(complete(plan, done, others, sums));
     return true;
   };
   for (const [done, { terms, size }] of plan.entries()) {
@@ -131,6 +154,7 @@ function readWindow(plan: readonly Reading[], sums: Sums, best: Best, share: num
   const left = plan.reduce((sum, { numLeft }) => sum + numLeft, 0) * share;
   if (left > 0) return offerFew(plan.length, Math.min(left * MAX_LOOKED_UP, MAX_POOL));
   sums.offerTo(best, passes);
+  for (let i = 0; i < others.length; i++) sumsOfOthers[i] = sums.of(others[i]!);
   return true;
 }
 
@@ -159,17 +183,6 @@ function complete(plan: readonly Reading[], done: number, ordinals: Uint32Array,
     for (let i = 0; i < ordinals.length; i++) whole[i]! += Math.max(0, after[i]! - (before?.[i] ?? 0));
   }
   return whole;
-}
-
-/** The sums of items, looked up. @param ordinals ascending */
-export function lookUpSums(words: readonly Word[], ordinals: Uint32Array): Float64Array {
-  const sums = new Float64Array(ordinals.length);
-  if (ordinals.length === 0) return sums;
-  for (const word of words) {
-    const best = bestOf(word, ordinals);
-    for (let i = 0; i < best.length; i++) sums[i]! += best[i]!;
-  }
-  return sums;
 }
 
 function bestOf(choices: Word, ordinals: Uint32Array): Float64Array {

@@ -1,5 +1,5 @@
 import { MOST_IMPACT } from "../format/posting-list.ts";
-import { findBest, lookUpSums } from "./best.ts";
+import { findBest } from "./best.ts";
 import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
 import type { Choice, Sums } from "./sums.ts";
@@ -76,9 +76,9 @@ export class AskedWords {
     room: Sums,
     passes?: (ordinal: number) => boolean,
   ): ReadonlyMap<number, number> {
-    const best = most === 0 ? new Map<number, number>() : findBest(this.#words, this.#numItems, most, room, passes);
-    const given = Uint32Array.from(others.filter((ordinal) => !best.has(ordinal))).sort();
-    const sums = most === 0 ? new Float64Array(given.length) : lookUpSums(this.#words, given);
+    const given = Uint32Array.from(new Set(others)).sort();
+    if (most === 0) return new Map(Array.from(given, (ordinal) => [ordinal, 0]));
+    const { best, sums } = findBest(this.#words, this.#numItems, most, given, room, passes);
     for (let i = 0; i < given.length; i++) best.set(given[i]!, sums[i]!);
     const ordinals = Uint32Array.from(best.keys()).sort();
     return new Map(Array.from(ordinals, (ordinal) => [ordinal, Math.fround(best.get(ordinal)! / this.#whole)]));

@@ -1,0 +1,15 @@
+import { makeCatalogue } from "./catalogue.ts";
+import { startWorker } from "./zz-worker.ts";
+import { writeFileSync } from "node:fs";
+const n = Number(process.argv[2] ?? 100000), mode = process.argv[3] ?? "hybrid";
+const c: any = await makeCatalogue(n, { texts: true });
+const w: any = await startWorker({ inspect: true });
+await w.publish(c.artifact);
+const path = (i: number) => `/search?q=${encodeURIComponent(c.text(i))}&mode=${mode}&nprobe=8`;
+for (let i = 0; i < 200; i++) await w.ask(path(i));
+const ins = w.inspector();
+await ins.ask("Profiler.enable"); await ins.ask("Profiler.start");
+for (let i = 200; i < 800; i++) await w.ask(path(i));
+const r = await ins.ask("Profiler.stop");
+writeFileSync("/tmp/prof/w.cpuprofile", JSON.stringify(r.profile));
+await w.stop();
