@@ -1,5 +1,6 @@
 /** What of an index stays in the isolate, and what is read when it is needed. */
 import type { ChunkKind, Manifest } from "@poeem/pq-core";
+import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
 
 const MiB = 1024 * 1024;
 /** Room for pages read on demand: with less, a search would read the same pages again and again. */
@@ -9,11 +10,13 @@ const MAX_FILTER_BYTES = 12 * MiB;
 /** So are words: with all else that is always there they take no more than this, or the index is served without. */
 const MAX_FIXED_BYTES = 38 * MiB;
 /**
- * Memory beside the bytes of words themselves, measured: 6 to 7 of a term, where those like a word are counted; 13
- * of an item, where a search makes sums; and what is remembered of the words that were asked for.
+ * Memory beside the bytes of words themselves, measured: 6 to 7 of a term, where those like a word are counted; 17 of
+ * an item of those whose sums are made at a time; of postings a share for what finds them in long lists; and what is
+ * remembered of the words that were asked for.
  */
 const TERM_BYTES = 7;
-const SUMMED_ITEM_BYTES = 13;
+const SUMMED_ITEM_BYTES = 17;
+const MARKED_SHARE = 0.07;
 const REMEMBERED_BYTES = 2.5 * MiB;
 /** What is read by pages: ahead where it fits, else when it is needed. */
 export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
@@ -83,7 +86,11 @@ function wordBytes(manifest: Manifest): number {
   const terms = manifest.chunks.reduce((sum, { kind, count }) => sum + (kind === "postings" ? count : 0), 0);
   if (terms === 0) return 0;
   return (
-    bytesOfKinds(manifest, ["words"]) + TERM_BYTES * terms + SUMMED_ITEM_BYTES * manifest.numItems + REMEMBERED_BYTES
+    bytesOfKinds(manifest, ["words"]) +
+    TERM_BYTES * terms +
+    SUMMED_ITEM_BYTES * Math.min(manifest.numItems, SUMMED_TOGETHER) +
+    Math.ceil(MARKED_SHARE * bytesOfKinds(manifest, ["postings"])) +
+    REMEMBERED_BYTES
   );
 }
 

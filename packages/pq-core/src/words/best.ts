@@ -1,7 +1,7 @@
 import { MOST_IMPACT } from "../format/posting-list.ts";
 import { TopK } from "../kernel/top-k.ts";
 import { lowerBoundFrom } from "../sorted.ts";
-import { Best, type Choice, type ChoiceReader, type Sums, WINDOW } from "./sums.ts";
+import { Best, type Choice, type ChoiceReader, SUMMED_TOGETHER, type Sums } from "./sums.ts";
 
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
@@ -69,8 +69,8 @@ export function findBest(
   const hasLong = words.some((word) => word.some(({ postings }) => postings.count > short));
   // Often short lists alone are enough to tell that long ones could bring no other item.
   const plans = hasLong ? [planOf(words, short), planOf(words, Infinity)] : [planOf(words, Infinity)];
-  for (let from = 0, next = 0; from < numItems; from += WINDOW) {
-    const to = Math.min(numItems, from + WINDOW);
+  for (let from = 0, next = 0; from < numItems; from += SUMMED_TOGETHER) {
+    const to = Math.min(numItems, from + SUMMED_TOGETHER);
     const end = lowerBoundFrom(next, others, to);
     const window = {
       ...{ sums, best, passes, share: (to - from) / numItems },

@@ -14,4 +14,5 @@ export {
 } from "./hybrid.ts";
 export type { Postings } from "./postings.ts";
 export type { Alternative, WordQuery } from "./query.ts";
+export { SUMMED_TOGETHER } from "./sums.ts";
 export { type NearTerm, openWords, type Words } from "./words.ts";

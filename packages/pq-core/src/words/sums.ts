@@ -17,7 +17,7 @@ export interface ChoiceReader {
 }
 
 /** Items whose sums are kept at a time: these and the postings that make them stay in a core's own cache. */
-export const WINDOW = 65_536;
+export const SUMMED_TOGETHER = 65_536;
 
 /** The best items so far, and those that tie with the last of them. */
 export class Best {
@@ -83,7 +83,7 @@ export class Sums {
 
   /** @param numItems of the catalogue */
   constructor(numItems: number) {
-    const size = Math.min(numItems, WINDOW);
+    const size = Math.min(numItems, SUMMED_TOGETHER);
     this.#sums = new Int32Array(size);
     this.#best = new Int32Array(size);
     this.#inWord = new Uint32Array(size);
@@ -93,7 +93,7 @@ export class Sums {
     this.#impacts = new Uint8Array(size);
   }
 
-  /** Begins a window. @param to behind its last item, at most `WINDOW` from the first */
+  /** Begins a window. @param to behind its last item, at most `SUMMED_TOGETHER` from the first */
   open(from: number, to: number): void {
     this.#from = from;
     this.#to = to;
