@@ -17,9 +17,10 @@ export interface FoundWords {
   readonly uncertain: readonly Uncertain[];
 }
 
-/** Terms that would do for one word, at most. */
+/** Terms that would do for an unknown word, at most. */
 const MOST_NEAR = 16;
-/** Beside a known word, what is less like it adds nothing but lists to read. */
+/** Beside a known word, more than its other forms and what is less like it add nothing but lists to read. */
+const MOST_BESIDE = 6;
 const LEAST_LIKE = 0.2;
 const MOST_COMPLETIONS = 16;
 /** Completions of a last word that is itself a term, where all else is known; and what each is worth beside it. */
@@ -74,7 +75,9 @@ export function alternativesOf({ words: asked, codes, last }: Asked, isOpen: boo
     const isCode = HAS_DIGIT.test(term) || inCode.has(at);
     const meant: Meant = new Map();
     if (!isCode)
-      for (const { term: near, likeness, isEdit } of words.near(term, MOST_NEAR, !isKnown, isKnown ? LEAST_LIKE : 0))
+      for (const { term: near, likeness, isEdit } of isKnown
+        ? words.near(term, MOST_BESIDE, false, LEAST_LIKE)
+        : words.near(term, MOST_NEAR, true))
         add(meant, near, likeness, isEdit ? 1 - 1 / term.length : likeness);
     if (!isKnown && isOpen && at === last && !inCode.has(at))
       for (const longer of words.completions(term, MOST_COMPLETIONS))
