@@ -10,13 +10,17 @@ import { writePostings } from "./posting-list.ts";
 import { LARGE, TERMS_PER_BLOCK } from "./vocabulary.ts";
 
 const MOST_PAGE_BYTES = 128 * 1024;
+/** So many are one page: nearly all of its pages would be read for the first answer, one by one. */
+const ONE_PAGE_BYTES = 1024 * 1024;
+/** Of a posting, about. */
+const POSTING_BYTES = 2;
 
 /**
  * Terms in code point order, in blocks in which what is shared with the one before is left out, with the sizes of their
  * posting lists and a table of their 3-grams; and those lists as pages. Layouts are in docs/format.md.
  *
  * @param order (n) input position of each ordinal
- * @param limit of a page in bytes; one list may be larger, up to a chunk
+ * @param limit of a page in bytes, where there is more than one; one list may be larger, up to a chunk
  * @throws TypeError or RangeError that names the part which does not fit
  */
 export function writeWords(
@@ -26,7 +30,8 @@ export function writeWords(
 ): { readonly payload: Uint8Array; readonly pages: readonly Page[] } {
   const inverted = invertWords(words, order);
   const { bytes, offsets, starts, ordinals, impacts, names, named } = inverted;
-  const most = Math.min(limit, MOST_PAGE_BYTES);
+  const isSmall = POSTING_BYTES * ordinals.length <= ONE_PAGE_BYTES;
+  const most = limit < MOST_PAGE_BYTES || !isSmall ? Math.min(limit, MOST_PAGE_BYTES) : ONE_PAGE_BYTES;
   const numTerms = inverted.order.length;
   const pages: Page[] = [];
   const page = new ByteWriter(most);

@@ -8,7 +8,8 @@ import {
 } from "../format/chunk-cache.ts";
 import { compareIds } from "../format/ids.ts";
 import { checkWordFacts } from "../format/item-words.ts";
-import { checkPostings, decodePostings, lookUpPostings, type Marks, PostingReader } from "../format/posting-list.ts";
+import { checkPostings, decodePostings } from "../format/posting-list.ts";
+import { lookUpPostings, type Marks, marksOf, PostingReader } from "../format/posting-reader.ts";
 import { Vocabulary } from "../format/vocabulary.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import type { PqIndex } from "../search/pq-index.ts";
@@ -154,7 +155,10 @@ export class WordPart {
     const { from, to } = this.vocabulary.placeIn(page, term);
     const bytes = payload.slice(from, to);
     const numItems = this.vocabulary.countOf(term);
-    if (!checked.has(term)) checked.set(term, checkPostings(`chunk ${page.entry.key}`, bytes, numItems, this.numItems));
+    if (!checked.has(term)) {
+      checkPostings(`chunk ${page.entry.key}`, bytes, numItems, this.numItems);
+      checked.set(term, marksOf(bytes, numItems));
+    }
     return new PostingList(bytes, numItems, checked.get(term));
   }
 }

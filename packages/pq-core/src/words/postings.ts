@@ -13,7 +13,7 @@ export interface Reader {
    *
    * @param from first ordinal of the stretch
    * @param to behind its last
-   * @param ordinals gets the ordinals, ascending; has room for the stretch
+   * @param ordinals gets the ordinals, ascending; has room for one more than the stretch
    * @param impacts gets an impact for each
    * @returns how many there are
    */

@@ -89,8 +89,9 @@ export class Sums {
     this.#inWord = new Uint32Array(size);
     // one more: what has a sum already is written behind the last, and then over
     this.#touched = new Uint32Array(size + 1);
-    this.#ordinals = new Uint32Array(size);
-    this.#impacts = new Uint8Array(size);
+    // one more than the stretch, as a reader wants it
+    this.#ordinals = new Uint32Array(size + 1);
+    this.#impacts = new Uint8Array(size + 1);
   }
 
   /** Begins a window. @param to behind its last item, at most `SUMMED_TOGETHER` from the first */
