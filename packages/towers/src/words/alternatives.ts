@@ -26,8 +26,8 @@ const MOST_COMPLETIONS = 16;
 /** Completions of a last word that is itself a term, where all else is known; and what each is worth beside it. */
 const MOST_FOR_KNOWN = 8;
 const KNOWN_COMPLETED = 0.5;
-/** Those of them that the query vector leans to. */
-const MOST_EMBEDDED = 2;
+/** Those of them that the query vector leans to: each costs as much as the text itself. */
+const MOST_EMBEDDED = 1;
 /** What the beginning of a code, or of a run without blanks, is worth. */
 const BEGINNING = 0.9;
 /** A code that is written apart has its longest number. */
