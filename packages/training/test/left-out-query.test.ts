@@ -44,4 +44,62 @@ describe("an item that a query is to find in a training step", () => {
       for (const [d, value] of found.entries()) expect(value).toBeCloseTo(expected[d]!, 5);
     }
   });
+
+  it.each([1, 2, 3])(
+    "reads half of the time no word of it where texts are all that is known, and has no row of its own (%i)",
+    async (seed) => {
+      const random = new Random(seed);
+      const draw = () => ["red", "blue", "lamp", "boot", "kite"][random.integer(5)]!;
+      const texts = Array.from(
+        { length: 6 },
+        () => `${draw()} ${draw()}. ${draw()} for ${draw()} and ${draw()} or ${draw()}`,
+      );
+      // the last one has nothing but a title, which is none of the text columns
+      const items = [...texts, ""].map((about, i) => ({ id: `i${i}`, title: `${draw()} ${draw()}`, about }));
+      const { config, raw } = await load(
+        { items },
+        {
+          items: { text: ["about"] },
+          model: { dim: 8, hiddenDim: 0, minFeatureCount: 1, itemFeatures: 10_000 },
+          index: { numSubQuantizers: 4 },
+        },
+      );
+      const dataset = buildDataset(raw, config);
+      const { itemInputs, text } = new TwoTower(config, dataset);
+      const { queryRows, itemTexts, eventQuery, eventItem, ids } = dataset;
+      const mean = (rows: readonly number[]): Float32Array => {
+        const sum = new Float32Array(8);
+        for (const row of rows) text.rows.addRow(row, 1 / rows.length, sum, 0);
+        return sum;
+      };
+      const draws = new Random(seed);
+      const counts = { all: 0, others: 0 };
+      for (const [event, query] of eventQuery.entries()) {
+        const item = eventItem[event]!;
+        const found = new Float32Array(16);
+        itemInputs.add([item, item], found, draws, Uint32Array.of(query));
+        const all = [...listOf(itemTexts[0]!, item)];
+        if (all.length === 0) {
+          // without its row it would be nothing
+          expect(Math.hypot(...found)).toBeGreaterThan(0);
+          continue;
+        }
+        const words = new Set(listOf(queryRows, query));
+        const others = all.filter((row) => !words.has(row));
+        const isSame = (rows: readonly number[]) => mean(rows).every((value, d) => Math.abs(value - found[d]!) < 1e-5);
+        const reads = isSame(all) ? "all" : "others";
+        if (reads === "others") expect(isSame(others)).toBe(true);
+        if (others.length > 0) counts[reads]++;
+        // the second is a negative, and reads everything
+        for (const [d, value] of mean(all).entries()) expect(found[8 + d]).toBeCloseTo(value, 5);
+      }
+      expect(Math.min(counts.all, counts.others)).toBeGreaterThan(3);
+      const remembered = new Float32Array(ids.length * 8);
+      itemInputs.remember(remembered);
+      for (const [item] of items.entries())
+        expect(remembered.subarray(item * 8, item * 8 + 8).some((value) => value !== 0)).toBe(
+          listOf(itemTexts[0]!, item).length === 0,
+        );
+    },
+  );
 });

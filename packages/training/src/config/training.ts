@@ -6,7 +6,8 @@ export const TRAINING = z
     /**
      * Trains on the items' own words too: the title of an item, and each sentence of its text columns, lead to it; so
      * do some words of each where it has few. They are no events to anything else, and none is a query that is held
-     * out. Default: where events are few beside the items.
+     * out. Without any events, items with a text are known by that, their categories and numbers alone. Default: where
+     * events are few beside the items.
      */
     ownSentences: z.boolean().optional(),
     /** Events per step. Default: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16. */

@@ -161,6 +161,14 @@ export function itemsOfQuery({ train, ownSentences }: Dataset, query: number): U
   return query < train.count ? listOf(train.relevant, query) : listOf(ownSentences.relevant, query - train.count);
 }
 
+/**
+ * Whether an item is known by its text alone: where own sentences are all there is to learn from, and it has a text. A
+ * row of its own would learn its sentences by heart, and then their words say nothing of other items.
+ */
+export function isKnownByText({ behaviour, itemTexts: [columns] }: Dataset, item: number): boolean {
+  return behaviour === 0 && columns !== undefined && listOf(columns, item).length > 0;
+}
+
 /** Lists, and empty ones behind them. */
 function withEmpty({ offsets, values }: Csr, count: number): Csr {
   return { offsets: joined(offsets, new Uint32Array(count).fill(values.length)), values };

@@ -1,30 +1,41 @@
 import type { Random } from "@poeem/indexing-layer";
-import { listOf } from "../../data/csr.ts";
+import { type Csr, listOf } from "../../data/csr.ts";
 import { MAX_ITEM_CHARS, readsQueries } from "../../data/dataset.ts";
 import { textOfItem } from "../../data/item-texts.ts";
+import { isKnownByText } from "../../data/own-sentences.ts";
 import type { Dataset } from "../../data/types.ts";
 import type { ItemInputModule } from "./input.ts";
 import { WeightedRows } from "./weighted-rows.ts";
 
+/** How often an item that is known by its text alone does not read the words that are to find it. */
+const HIDDEN = 0.5;
+
 /**
  * The words of an item: for each kind of text (columns, training queries) the mean of its rows. In training at most
- * `model.itemFeatures` of them are read, drawn at random.
+ * `model.itemFeatures` of them are read, drawn at random. An item that is known by its text alone does half
+ * of the time not read the words of the sentence that is to find it. So a step teaches which words go together, not
+ * only that they are the same.
  */
 export const itemText: ItemInputModule = {
   create({ config, dataset, dim, text }) {
-    const { itemTexts } = dataset;
+    const { itemTexts, queryRows } = dataset;
     const { itemFeatures } = config.model;
     const hasColumns = config.items.text.length > 0;
     // after the text of the columns, if any, come the training queries
     const fromEvents = readsQueries(config, dataset) ? itemTexts.at(-1) : undefined;
     const rows = new WeightedRows();
     const leftOut = fromEvents && !dataset.past ? rowsOfQuery(dataset) : () => NOTHING;
+    const readFor = (query: number | undefined, item: number, lists: Csr, random: Random | undefined): Uint32Array => {
+      const list = listOf(lists, item);
+      if (query === undefined || !random || !isKnownByText(dataset, item) || random.uniform() >= HIDDEN) return list;
+      return withoutRows(list, listOf(queryRows, query));
+    };
     return {
       learned: { text: text.rows },
       add: (items, out, random, asked) =>
         rows.addTo(text.rows, out, items.length, (i) => {
           for (const lists of itemTexts) {
-            const list = listOf(lists, items[i]!);
+            const list = readFor(asked?.[i], items[i]!, lists, random);
             const [start, end] = lists === fromEvents ? leftOut(items[i]!, asked?.[i]) : NOTHING;
             rows.pushMean(sampled(list, start, end, itemFeatures, random));
           }
@@ -77,6 +88,13 @@ function rowsOfQuery({
     const start = starts[relevant.offsets[query!]! + place]!;
     return [start, start + offsets[query! + 1]! - offsets[query!]!];
   };
+}
+
+/** The rows of an item that a query does not have; all of them where it has all. */
+function withoutRows(rows: Uint32Array, query: Uint32Array): Uint32Array {
+  const asked = new Set(query);
+  const others = rows.filter((row) => !asked.has(row));
+  return others.length > 0 ? others : rows;
 }
 
 /** At most so many rows, but for those from `start` to `end`. */
