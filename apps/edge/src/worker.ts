@@ -17,7 +17,7 @@ const READ_TIMEOUT_MS = 10_000;
  * What the versions that serve may take together. An isolate has 128 MB for everything, and for a moment holds a
  * second version of an index: twice this leaves a quarter for code, garbage and requests.
  */
-const MAX_INDEX_BYTES = 44 * 1024 * 1024;
+const MAX_INDEX_BYTES = 48 * 1024 * 1024;
 /** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
 const MAX_PAGING = 3;
 /** A request that keeps others waiting this long loses its turn: it may have been cancelled. */

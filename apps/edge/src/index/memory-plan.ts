@@ -17,7 +17,7 @@ const MAX_FIXED_BYTES = 38 * MiB;
 const TERM_BYTES = 7;
 const SUMMED_ITEM_BYTES = 17;
 const MARKED_SHARE = 0.07;
-const REMEMBERED_BYTES = 2.5 * MiB;
+const REMEMBERED_BYTES = 1.5 * MiB;
 /** What is read by pages: ahead where it fits, else when it is needed. */
 export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 

@@ -45,7 +45,7 @@ export interface Words {
 }
 
 /** Terms whose numbers are remembered: those of a few queries. */
-const MAX_REMEMBERED = 16_384;
+const MAX_REMEMBERED = 4096;
 
 /** Words whose like is remembered: people ask for the same ones. */
 const MAX_NEAR = 1024;
