@@ -1,14 +1,14 @@
 import { MOST_IMPACT } from "../format/posting-list.ts";
 import { TopK } from "../kernel/top-k.ts";
 import { lowerBoundFrom } from "../sorted.ts";
-import { Best, type Choice, type ChoiceReader, SUMMED_TOGETHER, type Sums } from "./sums.ts";
+import { Best, type Choice, type ChoiceReader, type Sums } from "./sums.ts";
 
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
 /** Of all items: lists that are shorter, or short at all, are tried alone first. */
 const SHORT = 1 / 64;
-/** Stretches of lists with fewer postings are read without further thought. */
-const MIN_SKIPPED = 16_384;
+/** What is read without further thought: to think about less takes longer. */
+const MIN_SKIPPED = 65_536;
 /** Items of which it is worth looking up what long lists have of them. */
 const MAX_POOL = 2048;
 /** So many of them are looked up first. */
@@ -39,6 +39,7 @@ interface Window {
   readonly sums: Sums;
   readonly best: Best;
   readonly passes: Passes | undefined;
+  readonly minSkipped: number;
   /** Of all items. */
   readonly share: number;
   readonly others: Uint32Array;
@@ -53,6 +54,7 @@ interface Window {
  *
  * @param most of them, and those that tie with the last as long as there are not too many
  * @param others items whose sums are wanted too, ascending
+ * @param minSkipped stretches of lists with fewer postings are read without further thought; for tests
  * @returns the sum of each of the best, and those of the others
  */
 export function findBest(
@@ -62,18 +64,19 @@ export function findBest(
   others: Uint32Array,
   sums: Sums,
   passes?: Passes,
+  minSkipped = MIN_SKIPPED,
 ): { readonly best: Map<number, number>; readonly sums: Float64Array } {
   const sumsOfOthers = new Float64Array(others.length);
   const best = new Best(most, MAX_TIED);
-  const short = Math.max(MIN_SKIPPED, numItems * SHORT);
+  const short = Math.max(minSkipped, numItems * SHORT);
   const hasLong = words.some((word) => word.some(({ postings }) => postings.count > short));
   // Often short lists alone are enough to tell that long ones could bring no other item.
   const plans = hasLong ? [planOf(words, short), planOf(words, Infinity)] : [planOf(words, Infinity)];
-  for (let from = 0, next = 0; from < numItems; from += SUMMED_TOGETHER) {
-    const to = Math.min(numItems, from + SUMMED_TOGETHER);
+  for (let from = 0, next = 0; from < numItems; from += sums.window) {
+    const to = Math.min(numItems, from + sums.window);
     const end = lowerBoundFrom(next, others, to);
     const window = {
-      ...{ sums, best, passes, share: (to - from) / numItems },
+      ...{ sums, best, passes, minSkipped, share: (to - from) / numItems },
       others: others.subarray(next, end),
       sumsOfOthers: sumsOfOthers.subarray(next, end),
     };
@@ -128,7 +131,10 @@ function canBeEnough(plan: readonly Reading[], done: number, best: Best): boolea
 }
 
 /** @returns whether all items of the window that could be among the best were offered, with all of their sums */
-function readWindow(plan: readonly Reading[], { sums, best, passes, share, others, sumsOfOthers }: Window): boolean {
+function readWindow(
+  plan: readonly Reading[],
+  { sums, best, passes, minSkipped, share, others, sumsOfOthers }: Window,
+): boolean {
   const offerFew = (done: number, atMost: number): boolean => {
     if (!canBeEnough(plan, done, best)) return false;
     const floor = sums.lastOf(best, passes) - missing(plan, done);
@@ -148,7 +154,7 @@ function readWindow(plan: readonly Reading[], { sums, best, passes, share, other
   };
   for (const [done, { terms, size }] of plan.entries()) {
     const own = size * share;
-    if (own > MIN_SKIPPED && own > sums.size && offerFew(done, Math.min(own * MAX_LOOKED_UP, MAX_POOL))) return true;
+    if (own > minSkipped && own > sums.size && offerFew(done, Math.min(own * MAX_LOOKED_UP, MAX_POOL))) return true;
     sums.add(terms);
   }
   const left = plan.reduce((sum, { numLeft }) => sum + numLeft, 0) * share;

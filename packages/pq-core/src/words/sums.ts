@@ -81,9 +81,16 @@ export class Sums {
   #to = 0;
   #numTouched = 0;
 
-  /** @param numItems of the catalogue */
-  constructor(numItems: number) {
-    const size = Math.min(numItems, SUMMED_TOGETHER);
+  /** Items of a window. */
+  readonly window: number;
+
+  /**
+   * @param numItems of the catalogue
+   * @param window default `SUMMED_TOGETHER`; for tests
+   */
+  constructor(numItems: number, window = SUMMED_TOGETHER) {
+    const size = Math.min(numItems, window);
+    this.window = window;
     this.#sums = new Int32Array(size);
     this.#best = new Int32Array(size);
     this.#inWord = new Uint32Array(size);
@@ -94,7 +101,7 @@ export class Sums {
     this.#impacts = new Uint8Array(size + 1);
   }
 
-  /** Begins a window. @param to behind its last item, at most `SUMMED_TOGETHER` from the first */
+  /** Begins a window. @param to behind its last item, at most `window` from the first */
   open(from: number, to: number): void {
     this.#from = from;
     this.#to = to;
