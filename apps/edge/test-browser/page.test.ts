@@ -58,6 +58,22 @@ describe.skipIf(executablePath === undefined && !required)("the page", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("goes on to another example where the index has nothing of one", async () => {
+    const asked: (string | null)[] = [];
+    await open("/", {}, (page) =>
+      page.route("**/search?*", async (route) => {
+        asked.push(new URL(route.request().url()).searchParams.get("q"));
+        const response = await route.fetch();
+        const json = (await response.json()) as object;
+        return route.fulfill({ response, json: asked.length < 3 ? { ...json, results: [] } : json });
+      }),
+    );
+    await settled();
+    expect(asked.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(asked).size).toBe(asked.length);
+    expect(await page.locator("#count").textContent()).toMatch(/^For example: \d+ nearest to “/);
+  });
+
   it("searches as one types, and keeps the words in the address", async () => {
     await open();
     await page.locator("#query").pressSequentially("birthday cake");

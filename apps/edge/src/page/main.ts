@@ -34,8 +34,11 @@ const FIRST_PAGE = 60;
 const SECOND_PAGE = 300;
 /** Below this the best result is told to be near at most. */
 const LOW_CONFIDENCE = 0.35;
-/** An empty field shows what it could be used for instead of an empty page. */
-const idleQuery = examples[Math.floor(Math.random() * examples.length)]?.[0] ?? "";
+/**
+ * An empty field shows what it could be used for instead of an empty page: one of these, and another one where an index
+ * has nothing of it.
+ */
+const idleQueries = examples.map(([query]) => query).sort(() => Math.random() - 0.5);
 
 const number = new Intl.NumberFormat("en");
 let facts: IndexFacts | undefined;
@@ -84,7 +87,8 @@ async function run(k: number): Promise<void> {
   running?.abort();
   const typed = input.value.trim();
   history.replaceState(null, "", typed === "" ? "/" : `/?${new URLSearchParams({ q: typed })}`);
-  const question: Question = picks.length > 0 ? { history: formatList(picks) } : { q: typed || idleQuery };
+  const isIdle = typed === "" && picks.length === 0;
+  const question: Question = picks.length > 0 ? { history: formatList(picks) } : { q: typed || (idleQueries[0] ?? "") };
   markExample(examplesNav, "q" in question ? question.q : "");
   running = new AbortController();
   const { signal } = running;
@@ -95,6 +99,10 @@ async function run(k: number): Promise<void> {
     const latencyMs = performance.now() - sentAt;
     if (facts?.version !== response.indexVersion) await readFacts();
     if (signal.aborted) return;
+    if (isIdle && response.results.length === 0 && filterExpression(filters) === "" && idleQueries.length > 1) {
+      idleQueries.shift();
+      return void run(k);
+    }
     showResponse(response, latencyMs);
   } catch (error) {
     if (!signal.aborted) showError(error);
