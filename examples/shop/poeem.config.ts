@@ -3,9 +3,9 @@ import { defineConfig } from "@poeem/trainer";
 export default defineConfig({
   name: "shop",
   data: {
-    items: "SELECT sku AS id, * FROM 'data/products.csv'",
+    items: "SELECT sku AS id, * FROM 'products.csv'",
     // one row for each click: what was searched for, and the product that was taken
-    events: "SELECT query, sku AS item FROM 'data/clicks.csv'",
+    events: "SELECT query, sku AS item FROM 'clicks.csv'",
   },
   items: {
     text: ["title", "description"],
