@@ -129,7 +129,9 @@ export const suggestRoute = createRoute({
   tags: ["search"],
   security,
   summary: "How a text could go on, from the words of the index",
-  description: "For a field that searches as one types: the last word finished, or a misspelt one mended.",
+  description:
+    "For a field that searches as one types: the last word finished, or a misspelt one mended. While it is empty, " +
+    "the most frequent queries of the training, if the index has them.",
   middleware: [authorize, limitRate, authorizeByHook, onlyParameters(Object.keys(suggestQuery.shape))] as const,
   request: { query: suggestQuery },
   responses: {
