@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/offline": ["pq-core", "towers"],
   "packages/publish": ["pq-core", "towers", "offline"],
   "packages/training": ["pq-core", "towers", "offline", "indexing-layer"],
-  "apps/edge": ["pq-core", "towers"],
+  "apps/edge": ["pq-core", "towers", "offline"],
   "apps/trainer": ["pq-core", "towers", "offline", "indexing-layer", "publish", "training", "edge"],
 };
 
