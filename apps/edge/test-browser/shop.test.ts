@@ -1,4 +1,4 @@
-/** The page of a shop in a real Chromium: pictures, prices, ranges, its own searches, and a `page.json` that is wrong. */
+/** The page of a shop in a real Chromium: pictures, prices, ranges, searches, and a wrong `page.json`. */
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
