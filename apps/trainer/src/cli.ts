@@ -18,6 +18,12 @@ const integer =
     return value;
   };
 
+const share = (text: string): number => {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError(`expected a number from 0 to 1, got ${text}.`);
+  return value;
+};
+
 /** As in "10,20,50", or one by one. */
 const cutoffs = (text: string, before: number[] = []): number[] => [
   ...before,
@@ -171,6 +177,11 @@ export function program(): Command {
     .requiredOption(...index)
     .option(...delta)
     .option("--name <name>", "name of the index to publish to", "current")
+    .option(
+      "--max-loss <share>",
+      "refuse when recall@10, by `evaluate --report`, is below the serving version's by more, for example: 0.05",
+      share,
+    )
     .option("--dry-run", "print what would be written without writing it")
     .action(async (options) => (await import("./commands/publish.ts")).publish(options));
 
