@@ -95,6 +95,16 @@ export function program(): Command {
     .configureOutput({ outputError: (text, write) => write(`poeem: ${text.replace(/^error: /, "")}`) });
 
   root
+    .command("init")
+    .description("write a folder with a search of your own: configuration, sample data, Worker, page, workflow")
+    .argument("[directory]", "a new folder, or an empty one; nothing is ever overwritten", ".")
+    .option("--name <name>", "name of the package and the Worker (default: that of the folder)")
+    .option("--no-sample", "leave out the data of the made-up shop")
+    .addOption(new Option("--sample", "with it, as if nothing is said").default(true).hideHelp())
+    .option("--packages <dir>", "install from the tarballs that `npm run pack` wrote there, instead of the registry")
+    .action(async (directory, options) => (await import("./commands/init.ts")).init(directory, options));
+
+  root
     .command("train")
     .description("train the model and its index together; writes an index folder")
     .requiredOption("--config <file>", "poeem.config.ts")
