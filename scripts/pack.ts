@@ -1,7 +1,7 @@
 /**
  * `npm run pack`: a tarball of each package in `dist-packages`, compiled to JavaScript, to be installed together in
  * any folder: `npm install …/dist-packages/*.tgz`. `-- --out DIR` writes elsewhere; `-- --check` also holds them to
- * `publint` and `attw`.
+ * `publint` and "are the types wrong".
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
