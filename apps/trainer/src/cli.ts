@@ -183,6 +183,21 @@ export function program(): Command {
     .action(async (ids, options) => (await import("./commands/search.ts")).search(takeIds(ids, options)));
 
   root
+    .command("serve")
+    .description("answer searches from an index folder over HTTP, as the Worker does, with its page")
+    .requiredOption(...index)
+    .option(...delta)
+    .option("--port <n>", "port to listen on; 0 for any that is free", integer(0, 65_535), 8788)
+    .option("--host <host>", "name or address to listen on; 0.0.0.0 for all of this machine", "localhost")
+    .option("--page <file>", "page.json: what the page shows and how (default: what the index has)")
+    .addHelpText(
+      "after",
+      "\nA version that is written into the folder is taken over within seconds. CORS_ORIGINS, SEARCH_TOKENS, LOG and\n" +
+        "CANARY_SHARE in the environment mean the same as for the Worker.",
+    )
+    .action(async (options) => (await import("./commands/serve.ts")).serve(options));
+
+  root
     .command("page")
     .description("write the files of a search page, for the assets of a Worker or any server of files")
     .option("--config <file>", "page.json: what the page shows and how (default: what the index has)")
