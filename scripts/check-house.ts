@@ -19,8 +19,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "packages/offline": ["pq-core", "towers"],
   "packages/publish": ["pq-core", "towers", "offline"],
   "packages/training": ["pq-core", "towers", "offline", "indexing-layer"],
-  "apps/edge": ["pq-core", "towers"],
-  "apps/trainer": ["pq-core", "towers", "offline", "indexing-layer", "publish", "training"],
+  "apps/edge": ["pq-core", "towers", "offline"],
+  "apps/trainer": ["pq-core", "towers", "offline", "indexing-layer", "publish", "training", "edge"],
 };
 
 /** The rooms of packages/training/src, ground floor first: a room imports from lower floors only. */

@@ -21,6 +21,8 @@ export async function buildPage(): Promise<void> {
   });
   for (const { path, contents } of outputFiles) writeWhole(basename(path), contents);
   for (const file of copied) writeWhole(file, readFileSync(join(source, file)));
+  // As they stand, these files are the page that finds out about its index by itself.
+  writeWhole("page.json", Buffer.from("{}\n"));
 }
 
 /** Tests and servers build and read at the same time: a file appears whole, and is replaced only when it differs. */

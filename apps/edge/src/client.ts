@@ -9,12 +9,12 @@
  * @module
  */
 import { type ClientRequestOptions, hc } from "hono/client";
-import type { createApp } from "./http/app.ts";
+import type { RetrievalApp as App } from "./http/app.ts";
 
-export type App = ReturnType<typeof createApp>;
 /** For `filter`, and for lists such as `history`, whatever their names and values are made of. */
 export { formatFilter, formatList } from "@poeem/pq-core";
 export { encodeVector } from "./http/vector.ts";
+export type { App };
 
 /** @param options of Hono's client: `headers`, such as `{ Authorization: "Bearer …" }`, `fetch`, `init` … */
 export function createClient(baseUrl: string, options?: ClientRequestOptions) {

@@ -30,23 +30,43 @@ export function readConfig(env: Variables): Config {
   if (log !== "all" && log !== "errors")
     throw new Error(`[edge] variable LOG expected "all" or "errors", got "${log}"`);
   const canaryShare = Number(env.CANARY_SHARE ?? "0");
-  if (!(canaryShare >= 0 && canaryShare <= 1))
+  if (!isShare(canaryShare))
     throw new Error(`[edge] variable CANARY_SHARE expected a number from 0 to 1, got "${env.CANARY_SHARE}"`);
-  const corsOrigins = list(env.CORS_ORIGINS);
+  const config = {
+    corsOrigins: list(env.CORS_ORIGINS),
+    tokens: list(env.SEARCH_TOKENS),
+    indexes: env.INDEXES === undefined ? undefined : list(env.INDEXES),
+    logRequests: log === "all",
+    canaryShare,
+  };
+  return checkConfig(config, { corsOrigins: "variable CORS_ORIGINS", indexes: "variable INDEXES" });
+}
+
+const MEMBERS = { corsOrigins: '"corsOrigins"', indexes: '"indexes"' };
+
+/**
+ * @param names what a person knows the members by
+ * @throws Error naming the member, what it expects and what it has.
+ */
+export function checkConfig<C extends Partial<Config>>(config: C, names: typeof MEMBERS = MEMBERS): C {
+  const { corsOrigins = [], indexes = [], canaryShare = 0 } = config;
+  if (!isShare(canaryShare)) throw new Error(`[edge] "canaryShare" expected a number from 0 to 1, got ${canaryShare}`);
   for (const origin of corsOrigins) {
     // "https://a.b/" would never equal the Origin header of a browser, and the mistake would be silent.
-    if (origin !== "*" && URL.parse(origin)?.origin !== origin) {
-      throw new Error(`[edge] variable CORS_ORIGINS expected origins such as https://example.com, got "${origin}"`);
-    }
+    if (origin !== "*" && URL.parse(origin)?.origin !== origin)
+      throw new Error(`[edge] ${names.corsOrigins} expected origins such as https://example.com, got "${origin}"`);
   }
-  const indexes = env.INDEXES === undefined ? undefined : list(env.INDEXES);
-  for (const name of indexes ?? []) {
+  for (const name of indexes) {
     if (!INDEX_NAME.test(name))
       throw new Error(
-        `[edge] variable INDEXES expected names of 1 to 40 of the characters a-z, 0-9 and -, got "${name}"`,
+        `[edge] ${names.indexes} expected names of 1 to 40 of the characters a-z, 0-9 and -, got "${name}"`,
       );
   }
-  return { corsOrigins, tokens: list(env.SEARCH_TOKENS), indexes, logRequests: log === "all", canaryShare };
+  return config;
+}
+
+function isShare(value: number): boolean {
+  return value >= 0 && value <= 1;
 }
 
 function list(value = ""): string[] {

@@ -14,7 +14,7 @@ import {
   textFeatures,
   writeQueryTower,
 } from "@poeem/towers";
-import { codeOf, shopTitle, wordFacts, wordsOf } from "./word-fixture.ts";
+import { codeOf, POPULAR, shopTitle, wordFacts, wordsOf } from "./word-fixture.ts";
 
 export const dim = 16;
 export const nlist = 6;
@@ -102,6 +102,7 @@ export async function makeFixture(
     facets: { set: ids.map((_, i) => setOf(i)), tag: ids.map((_, i) => tagsOf(i)) },
     numbers: { year: ids.map((_, i) => yearOf(i)) },
     ...(titleOf && { words: wordsOf(titles, (i) => [ids[i]!, titles[i]!, codeOf(i)]), wordFacts: facts }),
+    queries: POPULAR,
     defaultNprobe: 3,
     itemChunkBytes: 4096,
   });

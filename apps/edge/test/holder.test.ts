@@ -15,7 +15,7 @@ function setUp() {
     open: async (version: string): Promise<LoadedIndex> => ({ version, publishedAt: "", prefetch }),
   };
   const background: Promise<unknown>[] = [];
-  const store: Store = { getText: async () => state.pointer, getBytes: async () => null };
+  const store: Store = { name: "KV", getText: async () => state.pointer, getBytes: async () => null };
   const holder = new IndexHolder<LoadedIndex>({
     name: "current",
     store,

@@ -1,10 +1,11 @@
 /** An isolate of its own over the test's KV, with a clock that the test moves and everything it says recorded. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { loadKernel } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { readConfig } from "../src/config.ts";
-import { createApp } from "../src/http/app.ts";
-import type { AppOptions, LogEntry, SearchFigures } from "../src/http/app-env.ts";
+import { createRoutes } from "../src/http/app.ts";
+import type { Dependencies, LogEntry, SearchFigures } from "../src/http/app-env.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
@@ -12,9 +13,10 @@ import { Turns } from "../src/index/turns.ts";
 
 export function makeIsolate(
   variables: Parameters<typeof readConfig>[0] = {},
-  overrides: Partial<AppOptions> = {},
+  overrides: Partial<Dependencies> = {},
   maxBytes = 40 * 1024 * 1024,
 ) {
+  const kernel = loadKernel(kernelModule);
   const config = readConfig(variables);
   const clock = { now: 0 };
   const logged: LogEntry[] = [];
@@ -24,11 +26,10 @@ export function makeIsolate(
     await scheduler.wait(ms);
   };
   const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
-  const app = createApp({
+  const dependencies: Dependencies = {
     indexes: new IndexSet({
       store: kvStore(env.INDEX, 1_000),
-      open: (store, pointer, grant, previous) =>
-        openServedIndex(store, pointer, grant, { kernelModule, paging }, previous),
+      open: (store, pointer, grant, previous) => openServedIndex(store, pointer, grant, { kernel, paging }, previous),
       names: config.indexes,
       maxBytes,
       now: () => clock.now,
@@ -37,14 +38,15 @@ export function makeIsolate(
       leaseMs: 15_000,
       retryMs: 1_000,
     }),
-    version: "test",
     config,
+    hooks: {},
     log: (entry) => logged.push(entry),
     now: () => clock.now,
     random: () => 0.5,
     record: (figures) => recorded.push(figures),
     ...overrides,
-  });
+  };
+  const app = createRoutes("test", () => dependencies);
   const request = async (path: string, init?: RequestInit): Promise<Response> => {
     const ctx = createExecutionContext();
     const response = await app.fetch(new Request(`https://edge.test${path}`, init), env, ctx);

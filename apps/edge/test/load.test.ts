@@ -3,6 +3,7 @@
  * right for it. Seeded, on a clock of its own. `LOAD_ROUNDS=3000` runs longer.
  */
 import { env } from "cloudflare:workers";
+import { loadKernel } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { expect, inject, it } from "vitest";
 import { IndexSet } from "../src/index/index-set.ts";
@@ -67,7 +68,8 @@ it("answers right, from one version, whatever happens around it", async () => {
   const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
   const indexes = new IndexSet({
     store: badDay(kvStore(env.INDEX, 1_000)),
-    open: (store, pointer, grant) => openServedIndex(store, pointer, grant, { kernelModule, paging }),
+    open: (store, pointer, grant) =>
+      openServedIndex(store, pointer, grant, { kernel: loadKernel(kernelModule), paging }),
     maxBytes: 40 * 1024 * 1024,
     now: () => clock.now,
     sleep,

@@ -94,13 +94,14 @@ function setUp({ version, manifest }: Artifact = artifact, memory: "least" | "mo
       return bytes;
     },
   };
-  const maxBytes = memoryDemand(manifest, leastCacheBytes)[memory];
+  const maxBytes = memoryDemand(manifest, { leastCacheBytes })[memory];
   const time = { now: () => 0, sleep: (ms: number) => scheduler.wait(ms), leaseMs: 15_000 };
   const paging = new Turns({ ...time, limit: 3 });
   const indexes = new IndexSet<ServedIndex>({
     ...time,
     store,
-    open: (from, to, grant) => openServedIndex(from, to, grant, { kernelModule, paging, leastCacheBytes }),
+    open: (from, to, grant) =>
+      openServedIndex(from, to, grant, { kernel: loadKernel(kernelModule), paging, leastCacheBytes }),
     maxBytes,
     refreshMs: 30_000,
     retryMs: 1_000,

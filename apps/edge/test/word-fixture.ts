@@ -11,6 +11,9 @@ export const thingOf = (i: number) => THINGS[Math.floor(i / COLOURS.length) % TH
 /** Of each colour and thing there are several, told apart by their codes. */
 export const shopTitle = (i: number) => `${colourOf(i)} ${thingOf(i)} ${codeOf(i)}`;
 
+/** What people searched most. The last has a word that no item has. */
+export const POPULAR = ["White lamp", "jacket", "誕生日ケーキ", "zeppelins for sale"];
+
 export const wordFacts: WordFacts = { rules: TERM_RULES, dense: 1, words: 8, near: [0.3, 0.9] };
 
 /**

@@ -5,7 +5,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createClient } from "../src/client.ts";
 import { type Fixture, makeFixture, makeShop, nlist, publish, setOf } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
-import { codeOf, colourOf, shopTitle, thingOf, wordFacts } from "./word-fixture.ts";
+import { codeOf, colourOf, POPULAR, shopTitle, thingOf, wordFacts } from "./word-fixture.ts";
 
 interface Result {
   readonly id: string;
@@ -71,7 +71,6 @@ describe("mode=", () => {
     ["/search?q=a&mode=hybrid&index=codes", "mode", "cannot be used: this index was published without words"],
     ["/suggest?q=a&index=codes", "q", "cannot be used: this index was published without words"],
     ["/suggest", "q", "expected text, got nothing"],
-    ["/suggest?q=%20", "q", "expected some text, got none"],
     ["/suggest?q=a&k=51", "k", "expected a whole number from 1 to 50, got 51"],
     [`/suggest?q=${"a".repeat(513)}`, "q", "expected at most 512 bytes of UTF-8, got 513"],
   ])("%s is 400", async (path, parameter, detail) => {
@@ -240,6 +239,27 @@ describe("GET /suggest", () => {
     expect(suggestions.length).toBeGreaterThan(0);
     expect(suggestions.length).toBeLessThanOrEqual(3);
     for (const { text } of suggestions) expect((await get(path(text))).body.results.length, text).toBeGreaterThan(0);
+  });
+
+  it("of an empty text gives what people search most, with as many items as have all words", async () => {
+    const { status, headers, body } = await get("/suggest?q=");
+    expect({ status, body }).toEqual({
+      status: 200,
+      body: { query: "", indexVersion: shop.artifact.version, suggestions: expect.anything() },
+    });
+    const titles = Array.from({ length: 300 }, (_, i) => shopTitle(i));
+    const counts = [/^white lamp/, /jacket/, /誕生日ケーキ/, /zeppelin/].map(
+      (form) => titles.filter((title) => form.test(title)).length,
+    );
+    expect(body.suggestions).toEqual(POPULAR.map((text, i) => ({ text, items: counts[i] })));
+    expect((await get("/suggest?q=%20")).body).toEqual(body);
+    expect((await get("/suggest?q=&k=2")).body.suggestions).toEqual(body.suggestions.slice(0, 2));
+    expect((await get("/suggest?q=", { headers: { "if-none-match": headers.get("etag")! } })).status).toBe(304);
+  });
+
+  it("of an empty text gives the same where the index has no words, and counts no items", async () => {
+    const { suggestions } = (await get("/suggest?q=&index=codes")).body;
+    expect(suggestions).toEqual(POPULAR.map((text) => ({ text, items: 0 })));
   });
 
   it("needs a token where searches do, and has a typed client", async () => {

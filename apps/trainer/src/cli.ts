@@ -182,6 +182,14 @@ export function program(): Command {
     .addHelpText("after", idsHelp("--history"))
     .action(async (ids, options) => (await import("./commands/search.ts")).search(takeIds(ids, options)));
 
+  root
+    .command("page")
+    .description("write the files of a search page, for the assets of a Worker or any server of files")
+    .option("--config <file>", "page.json: what the page shows and how (default: what the index has)")
+    .requiredOption("--out <dir>", "folder to write")
+    .option(...json)
+    .action(async (options) => (await import("./commands/page.ts")).page(options));
+
   storeOptions(root.command("publish"))
     .description("upload an index: chunks first, then the pointer that makes it serve")
     .requiredOption(...index)

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { printable } from "@poeem/offline/printable";
 import { createCodebook, encode, readChunkHeader, writeArtifact } from "@poeem/pq-core/write";
 import { DEFAULT_TOKENIZER, writeItemTower, writeQueryTower } from "@poeem/towers";
 import { formatFacts } from "@poeem/training/inspect/facts";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
-import { usageFacts } from "@poeem/training/inspect/index-facts";
+import { manifestFacts, usageFacts } from "@poeem/training/inspect/index-facts";
 import { codeFigures } from "@poeem/training/report/code-figures";
 import { writeCheckpointFile } from "@poeem/training/train/checkpoint-file";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -30,6 +31,7 @@ beforeAll(async () => {
     ids: Array.from({ length: 40 }, (_, i) => `item-${i}`),
     fields: Array.from({ length: 40 }, (_, i) => ({ title: `Item ${i}` })),
     facets: { kind: Array.from({ length: 40 }, (_, i) => (i % 2 ? "odd" : "even")) },
+    queries: ["red shoes", "tea\u202etop"],
     queryTower: writeQueryTower({
       width: dim,
       inputs: [{ kind: "text", tokenizer: DEFAULT_TOKENIZER, table }],
@@ -165,6 +167,13 @@ describe("the header of a chunk", () => {
       expect(() => readChunkHeader(wrong), `byte ${at}`).toThrow(/\[pq-core\] chunk.*expected/);
     }
   });
+});
+
+it("shows the popular queries of an index, fit for a terminal", async () => {
+  const { manifest } = await openIndexDirectory(join(folder, "index"));
+  const facts = { popularQueries: manifestFacts(manifest)["popularQueries"] };
+  expect(formatFacts(facts)).toBe(`popular queries  red shoes, ${printable("tea\u202etop")}\n`);
+  expect(printable("tea\u202etop")).not.toContain("\u202e");
 });
 
 describe("facts for a person", () => {

@@ -14,8 +14,8 @@ const BASES = fileURLToPath(new URL("../fixtures/v1", import.meta.url));
 const ROOT = fileURLToPath(new URL("../fixtures/v1-delta", import.meta.url));
 const isUpdate = process.env["UPDATE"] === "1";
 
-/** Golden bases: with everything in it but words, with terms, whose range the delta leaves, and with words. */
-const CASES = GOLDEN.filter(({ name }) => /-n(100-extras|97|300-words)$/.test(name));
+/** Golden bases: with all but words and queries, with terms, whose range the delta leaves, with words, with queries. */
+const CASES = GOLDEN.filter(({ name }) => /-n(100-extras|97|300-words|40-queries)$/.test(name));
 
 describe.each(CASES.map((golden) => [golden.name, golden] as const))(
   "fixtures/v1-delta/%s",

@@ -23,13 +23,14 @@ interface Options {
   readonly idType: "string" | "u32" | "u64";
   readonly extras: boolean;
   readonly words?: boolean;
+  readonly queries?: readonly string[];
 }
 
 /** A number in [−1, 1] in steps of 1/64: exact in float32, and so are sums of a few. */
 const value = (i: number, salt: number): number => (((i * 37 + salt * 11) % 129) - 64) / 64;
 
 function goldenCase(options: Options): GoldenCase {
-  const { metric, nbits, M, subDim, nlist, byResidual, rotate, n, idType, extras, words = false } = options;
+  const { metric, nbits, M, subDim, nlist, byResidual, rotate, n, idType, extras, words = false, queries } = options;
   const dim = M * subDim;
   // A signed permutation is an orthogonal matrix whose products are exact.
   const rotation = new Float32Array(dim * dim);
@@ -58,7 +59,9 @@ function goldenCase(options: Options): GoldenCase {
     `n${n}`,
   ];
   return {
-    name: [...name, ...(extras ? ["extras"] : []), ...(words ? ["words"] : [])].join("-").toLowerCase(),
+    name: [...name, ...(extras ? ["extras"] : []), ...(words ? ["words"] : []), ...(queries ? ["queries"] : [])]
+      .join("-")
+      .toLowerCase(),
     query: Float32Array.from({ length: dim }, (_, i) => value(i, 3)),
     input: {
       codebook,
@@ -72,6 +75,7 @@ function goldenCase(options: Options): GoldenCase {
             : BigUint64Array.from(index, (i) => 2n ** 40n + BigInt(i)),
       listChunkBytes: 2048,
       itemChunkBytes: 1024,
+      queries,
       ...(!words
         ? {}
         : {
@@ -200,6 +204,19 @@ export const GOLDEN: readonly GoldenCase[] = [
     extras: false,
     words: true,
   }),
+  goldenCase({
+    metric: "innerProduct",
+    nbits: 4,
+    M: 2,
+    subDim: 1,
+    nlist: 2,
+    byResidual: true,
+    rotate: false,
+    n: 40,
+    idType: "u32",
+    extras: false,
+    queries: ["gâteau d’été", "誕生日", "a".repeat(80)],
+  }),
 ];
 
 /** What every reader must find in a golden artifact; kept beside it as expected.json. */
@@ -218,6 +235,7 @@ export async function observe(index: Index, query: Float32Array): Promise<object
     facets: await index.facets(),
     queryTowerBytes: (await index.queryTower())?.length ?? null,
     ...(index.manifest.words === undefined ? {} : { words: await observeWords(index) }),
+    ...(index.manifest.queries === undefined ? {} : { queries: index.manifest.queries }),
   };
 }
 

@@ -20,7 +20,7 @@ import { askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
 import { alternativesOf, type FoundWords, type Uncertain } from "./words/alternatives.ts";
 import { itemsWithCode, namedItems } from "./words/named.ts";
 import { termsExcluded, termsRequired } from "./words/operators.ts";
-import { type Suggestion, suggestTexts } from "./words/suggest.ts";
+import { numWithAll, type Suggestion, suggestTexts } from "./words/suggest.ts";
 import { embedVariants } from "./words/variants.ts";
 
 /** Of a search for a question. */
@@ -204,6 +204,16 @@ function withConfidence(result: HybridResult, mode: Mode, near: WordFacts["near"
     return 1 - (1 - Math.min(1, coverage)) * (1 - nearness);
   });
   return { ...result, mode, confidence };
+}
+
+/** What people search for most, the most frequent first, as the index has it from its training. */
+export async function popular({ index, words }: Searched, most: number): Promise<readonly Suggestion[]> {
+  const texts = (index.manifest.queries ?? []).slice(0, most);
+  if (words === undefined) return texts.map((text) => ({ text, items: 0 }));
+  checkRules(words);
+  const found: Suggestion[] = [];
+  for (const text of texts) found.push({ text, items: await numWithAll(words, text) });
+  return found;
 }
 
 /** Completions of the last word of a text that items with the other words have, the most items first. */

@@ -8,6 +8,7 @@ export {
   type Answer,
   type AnswerOptions,
   answerQuestion,
+  popular,
   type Searched,
   suggest,
 } from "./answer.ts";

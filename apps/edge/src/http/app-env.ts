@@ -2,6 +2,7 @@ import type { RequestIdVariables } from "hono/request-id";
 import type { Config } from "../config.ts";
 import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
+import type { Hooks } from "./hooks.ts";
 import type { QUERY_KINDS } from "./requests.ts";
 
 /** One line of log, as JSON: `event` says what happened. Never the text of a query, which may be about a person. */
@@ -10,12 +11,11 @@ export type LogEntry = { readonly level: "info" | "warn" | "error"; readonly eve
 >;
 
 /** Everything that the app needs from outside, so that it runs without KV, clock or console. */
-export interface AppOptions {
+export interface Dependencies {
   /** Gives the index of a request by its name. */
   readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "refreshFailure">;
-  /** Version of the code. */
-  readonly version: string;
   readonly config: Config;
+  readonly hooks: Hooks;
   readonly log: (entry: LogEntry) => void;
   /** Milliseconds; in a Worker it moves only with I/O. */
   readonly now: () => number;
@@ -40,8 +40,12 @@ export interface SearchFigures {
 }
 
 export type AppEnv = {
+  /** The bindings of whoever runs the app; hooks get them, and nothing else here looks at them. */
+  Bindings: object;
   Variables: RequestIdVariables & {
-    options: AppOptions;
+    dependencies: Dependencies;
+    /** Version of the code. */
+    version: string;
     /** Name of the index that was asked, once it is known. */
     index: string | undefined;
     indexVersion: string | undefined;

@@ -8,15 +8,16 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { IndexUnavailableError, UnknownIndexError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
-import type { AppEnv, AppOptions } from "./app-env.ts";
+import type { AppEnv, Dependencies } from "./app-env.ts";
 import { answeredByCache } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
+import { hookContext, inBackground } from "./hook-context.ts";
 import { browserHeaders, limitUrl, observe } from "./middleware.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
-import { Problem, problemResponse } from "./problem.ts";
+import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
-import { MAX_BATCH_RESULTS, QUERY_KINDS, withContext } from "./requests.ts";
+import { MAX_BATCH_RESULTS, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
 import {
   facetsRoute,
   healthRoute,
@@ -31,43 +32,58 @@ import { findItem, listFacets, type ResolvedSearch, resolveSearch, search, sugge
 
 const paths = "/, /search, /suggest, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
 
-/** The app with all its routes, whose type the client is made from. What goes wrong becomes a problem response. */
-export function createApp(options: AppOptions) {
+/** The app with all its routes; from its type the client is made. */
+export type RetrievalApp = ReturnType<typeof createRoutes>;
+
+/**
+ * The app with all its routes. What goes wrong becomes a problem response.
+ * @param version of the code
+ * @param dependenciesOf what the bindings of a request lead to; the same for all requests
+ */
+export function createRoutes(version: string, dependenciesOf: (env: object) => Dependencies) {
   const app = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(zodErrors(result.error));
     },
   });
-  app.use(function provideOptions(c, next) {
-    c.set("options", options);
+  app.use(function provideDependencies(c, next) {
+    c.set("version", version);
+    c.set("dependencies", dependenciesOf(c.env));
     return next();
   });
   app.use(requestId());
   app.use(observe);
-  app.use(browserHeaders(options.config));
+  app.use(browserHeaders);
   app.use(limitUrl);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
   app.notFound((c) => problemResponse(c, new Problem("not-found", `The paths are ${paths}`)));
-  app.onError((error, c) => problemResponse(c, toProblem(error, c)));
+  app.onError((error, c) => {
+    // Bindings or variables that nothing can be made of: the mistake of whoever deploys, for the platform's own log.
+    if (c.get("dependencies") === undefined) throw error;
+    const problem = toProblem(error, c);
+    if (statusOf(problem.type) >= 500) tellHook(error, c);
+    return problemResponse(c, problem);
+  });
 
   app.get("/openapi.json", onlyParameters([]), (c) => {
     c.header("Cache-Control", "public, max-age=300");
-    return c.json(app.getOpenAPI31Document(openApiInfo(options.version)));
+    return c.json(app.getOpenAPI31Document(openApiInfo(version)));
   });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
 
   return app
     .openapi(searchRoute, async (c) => {
-      const query = withContext(c.req.valid("query"));
+      const query = await rewrite(c, withContext(c.req.valid("query")));
       const served = await acquire(c, query.index);
       const request = resolveSearch(served, query);
-      const cached = answeredByCache(c, served.version, request);
+      const cached = cachedSearch(c, served, request);
       if (cached) return cached as never;
       return c.json(await answer(c, served, request), 200);
     })
     .openapi(searchManyRoute, async (c) => {
       const body = c.req.valid("json");
-      const many = Array.isArray(body) ? body : [body];
+      const many: SearchRequest[] = [];
+      for (const search of Array.isArray(body) ? body : [body]) many.push(await rewrite(c, search));
       const total = many.reduce((sum, { k }) => sum + k, 0);
       if (total > MAX_BATCH_RESULTS)
         throw invalidRequest([
@@ -113,14 +129,15 @@ export function createApp(options: AppOptions) {
     .openapi(versionRoute, async (c) => {
       const { index } = c.req.valid("query");
       // Never waits for the default index: the version of the code must be visible without one.
-      const served = index === DEFAULT_INDEX_NAME ? options.indexes.current(index) : await acquire(c, index);
+      const served =
+        index === DEFAULT_INDEX_NAME ? c.get("dependencies").indexes.current(index) : await acquire(c, index);
       c.header("Cache-Control", "no-store");
       return c.json(
         {
           name: "poeem-edge" as const,
-          version: options.version,
+          version,
           index: served ? describeIndex(index, served) : null,
-          refreshFailure: options.indexes.refreshFailure(index) ?? null,
+          refreshFailure: c.get("dependencies").indexes.refreshFailure(index) ?? null,
         },
         200,
       );
@@ -131,14 +148,14 @@ export function createApp(options: AppOptions) {
 async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
   c.set("index", name);
   const served = await timed(c, "index", () =>
-    c.get("options").indexes.acquire(name, (promise) => c.executionCtx.waitUntil(promise)),
+    c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise)),
   );
   c.set("indexVersion", served.version);
   return served;
 }
 
 async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch) {
-  const { record, random, config, log } = c.get("options");
+  const { record, random, config, log, hooks } = c.get("dependencies");
   const response = await timed(c, "search", () => search(served, request));
   const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
   const kind = QUERY_KINDS.find((name) => request[name] !== undefined)!;
@@ -149,14 +166,27 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
       const { results } = await search(served, { ...request, mode: "dense", nprobe });
       return results.map(({ id }) => id);
     };
-    c.executionCtx.waitUntil(logOverlap(served, nprobe, byCodes, log));
+    inBackground(c, logOverlap(served, nprobe, byCodes, log));
   }
-  return response;
+  return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
+}
+
+/** What a hook makes of a search. */
+async function rewrite(c: Context<AppEnv>, asked: SearchRequest): Promise<SearchRequest> {
+  const { hooks } = c.get("dependencies");
+  return (await hooks.beforeSearch?.(asked, hookContext(c))) ?? asked;
+}
+
+/** As {@link answeredByCache}, unless a hook sees every answer: it may say something else each time. */
+function cachedSearch(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch): Response | undefined {
+  if (c.get("dependencies").hooks.afterSearch === undefined) return answeredByCache(c, served.version, request);
+  c.header("Cache-Control", "no-store");
+  return undefined;
 }
 
 /** Adds the time that `run` waited for I/O to the Server-Timing of the response. */
 async function timed<T>(c: Context<AppEnv>, name: string, run: () => Promise<T>): Promise<T> {
-  const { now } = c.get("options");
+  const { now } = c.get("dependencies");
   const startedAt = now();
   try {
     return await run();
@@ -164,6 +194,16 @@ async function timed<T>(c: Context<AppEnv>, name: string, run: () => Promise<T>)
     const waits = c.get("waits");
     waits[name] = (waits[name] ?? 0) + now() - startedAt;
   }
+}
+
+/** A hook that fails is logged: the request has its answer all the same. */
+function tellHook(error: Error, c: Context<AppEnv>): void {
+  const { hooks, log } = c.get("dependencies");
+  if (hooks.onError === undefined) return;
+  const told = (async () => hooks.onError?.(error, hookContext(c)))();
+  const requestId = c.get("requestId");
+  const logFault = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: String(fault) });
+  inBackground(c, told.catch(logFault));
 }
 
 function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response {
@@ -183,7 +223,7 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
     return new Problem("unsupported-media-type", "Expected application/json");
   if (error instanceof HTTPException && error.status < 500)
     return invalidRequest([{ parameter: "", detail: "expected JSON, got something else" }]);
-  c.get("options").log({
+  c.get("dependencies").log({
     level: "error",
     event: "fault",
     requestId: c.get("requestId"),

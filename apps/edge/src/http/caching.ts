@@ -1,6 +1,6 @@
 /** An answer depends on the index version and the query alone, so both make its ETag, and a match needs no search. */
 import type { Context } from "hono";
-import type { AppEnv } from "./app-env.ts";
+import type { AppEnv, Dependencies } from "./app-env.ts";
 
 /** Seconds that an answer may be used without asking: as long as the pointer of the index is, too. */
 const MAX_AGE = 30;
@@ -15,7 +15,7 @@ export function answeredByCache(
   indexVersion: string,
   canonical: Readonly<Record<string, unknown>>,
 ): Response | undefined {
-  const { version, config } = c.get("options");
+  const version = c.get("version");
   const members = Object.entries(canonical)
     .filter(([, value]) => value !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -26,10 +26,16 @@ export function answeredByCache(
     ]);
   const etag = `"${hash64(JSON.stringify([version, indexVersion, members]))}"`;
   c.header("ETag", etag);
-  c.header("Cache-Control", `${config.tokens.length > 0 ? "private" : "public"}, max-age=${MAX_AGE}`);
+  c.header("Cache-Control", cacheControl(c.get("dependencies")));
   // A purge by version, and one by name: for instance after a rollback.
   c.header("Cache-Tag", `index-${indexVersion},index-name-${c.get("index")}`);
   return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304) : undefined;
+}
+
+/** Hooks may go by who asks, which no cache knows: what they let through is asked for again every time. */
+function cacheControl({ hooks, config }: Dependencies): string {
+  if (hooks.authorize !== undefined || hooks.beforeSearch !== undefined) return "private, no-cache";
+  return `${config.tokens.length > 0 ? "private" : "public"}, max-age=${MAX_AGE}`;
 }
 
 /**

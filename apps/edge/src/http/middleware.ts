@@ -1,11 +1,13 @@
 /** What every request goes through, in the order in which `app.ts` lists it. */
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler, Next } from "hono";
 import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";
 import { timingSafeEqual } from "hono/utils/buffer";
 import type { Config } from "../config.ts";
 import type { AppEnv } from "./app-env.ts";
+import { hookContext } from "./hook-context.ts";
+import type { Hooks } from "./hooks.ts";
 import { MAX_URL_BYTES } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 
@@ -13,7 +15,7 @@ type Middleware = MiddlewareHandler<AppEnv>;
 
 /** Logs requests and tells the time that a request waited, once the response is there. */
 export const observe: Middleware = async function observe(c, next) {
-  const { now, log, config, indexes } = c.get("options");
+  const { now, log, config, indexes } = c.get("dependencies");
   const startedAt = now();
   c.set("waits", {});
   await next();
@@ -38,8 +40,17 @@ export const observe: Middleware = async function observe(c, next) {
   });
 };
 
+const headersOf = new WeakMap<Config, Middleware>();
+
 /** Headers for what a browser does with an answer. Other origins may read it only when they are configured. */
-export function browserHeaders({ corsOrigins }: Config): Middleware {
+export const browserHeaders: Middleware = function browserHeaders(c, next) {
+  const { config } = c.get("dependencies");
+  const headers = headersOf.get(config) ?? makeHeaders(config);
+  headersOf.set(config, headers);
+  return headers(c, next);
+};
+
+function makeHeaders({ corsOrigins }: Config): Middleware {
   const secure = secureHeaders({
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     crossOriginResourcePolicy: corsOrigins.length > 0 ? "cross-origin" : "same-origin",
@@ -52,7 +63,7 @@ export function browserHeaders({ corsOrigins }: Config): Middleware {
     exposeHeaders: ["ETag", "Index-Refresh-Failure", "Server-Timing", "X-Request-Id"],
     maxAge: 86_400,
   });
-  return async function browserHeaders(c, next) {
+  return async function sharedHeaders(c, next) {
     return secure(c, async () => {
       // An OPTIONS that is no preflight asks what a path takes, and is answered below.
       if (c.req.method === "OPTIONS" && c.req.header("access-control-request-method") === undefined) return next();
@@ -71,9 +82,26 @@ export const limitUrl: Middleware = function limitUrl(c, next) {
   return next();
 };
 
+/**
+ * The hook of whoever runs the app.
+ * @throws Problem `unauthorized` for anything but true and a response
+ */
+export const authorizeByHook: Middleware = function authorizeByHook(c, next) {
+  const { hooks } = c.get("dependencies");
+  return hooks.authorize === undefined ? next() : askHook(c, hooks, next);
+};
+
+async function askHook(c: Context<AppEnv>, hooks: Hooks, next: Next): Promise<Response | undefined> {
+  const answer = await hooks.authorize!(hookContext(c));
+  if (answer instanceof Response) return answer;
+  if (answer !== true) throw new Problem("unauthorized", "This request is not allowed here");
+  await next();
+  return undefined;
+}
+
 /** Bearer tokens, when there are any. Compares in constant time, and with every token, so that time tells nothing. */
 export const authorize: Middleware = function authorize(c, next) {
-  const { tokens } = c.get("options").config;
+  const { tokens } = c.get("dependencies").config;
   // Without tokens, not even a promise: this is on the way of every search.
   return tokens.length === 0 ? next() : checkToken(c, tokens).then(next);
 };
@@ -88,7 +116,7 @@ async function checkToken(c: Context<AppEnv>, tokens: readonly string[]): Promis
 
 /** The platform's rate limiter, when one is bound, a client: its token, else its address. */
 export const limitRate: Middleware = function limitRate(c, next) {
-  const { mayProceed } = c.get("options");
+  const { mayProceed } = c.get("dependencies");
   return mayProceed === undefined ? next() : checkRate(c, mayProceed).then(next);
 };
 

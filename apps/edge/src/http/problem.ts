@@ -28,12 +28,16 @@ export class Problem extends Error {
   override readonly name = "Problem";
   readonly type: ProblemType;
   readonly errors: readonly ProblemError[] | undefined;
+  /** @param detail for people; sent as it is */
   constructor(type: ProblemType, detail: string, errors?: readonly ProblemError[], options?: ErrorOptions) {
     super(detail, options);
     this.type = type;
     this.errors = errors;
   }
 }
+
+/** The status of a kind of problem. */
+export const statusOf = (type: ProblemType) => TITLES[type][0];
 
 /** The status and JSON body of a problem. `detail` is for people, `type` and `errors` are for programs. */
 export function problemBody({ type, message, errors }: Problem, requestId: string) {

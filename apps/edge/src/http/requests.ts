@@ -72,13 +72,14 @@ const doc = {
 
 const mode = z.enum(MODES, { error: ({ input }) => `expected one of ${MODES.join(", ")}, got ${kindOf(input)}` });
 
-const text = z
+const textOrNone = z
   .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
   .transform((value) => value.trim())
-  .refine((value) => value !== "", { error: "expected some text, got none" })
   .refine((value) => utf8Length(value) <= MAX_QUERY_BYTES, {
     error: ({ input }) => `expected at most ${MAX_QUERY_BYTES} bytes of UTF-8, got ${utf8Length(String(input))}`,
   });
+
+const text = textOrNone.refine((value) => value !== "", { error: "expected some text, got none" });
 
 const id = z
   .union([z.string(), z.number()], { error: ({ input }) => `expected an id, got ${kindOf(input)}` })
@@ -276,8 +277,8 @@ export const searchQuery = (searchParameters.catchall(z.string()) as unknown as 
 
 /** `GET /suggest?…`. */
 export const suggestQuery = z.object({
-  q: text.openapi({
-    param: { description: `Text so far, up to ${MAX_QUERY_BYTES} bytes of UTF-8` },
+  q: textOrNone.openapi({
+    param: { description: `Text so far, up to ${MAX_QUERY_BYTES} bytes of UTF-8; empty for what people search most` },
     type: "string",
     example: "birthday ca",
   }),

@@ -61,8 +61,13 @@ export const suggestResponse = z
     suggestions: z
       .array(
         z.object({
-          text: z.string().openapi({ description: "The whole text, its last word finished, or a misspelt one mended" }),
-          items: z.int().openapi({ description: "How many items have all its words; of frequent words, at least" }),
+          text: z.string().openapi({
+            description:
+              "The whole text, its last word finished, or a misspelt one mended; of no text, a popular query",
+          }),
+          items: z.int().openapi({
+            description: "How many items have all its words; of frequent words, at least; 0 in an index without words",
+          }),
         }),
       )
       .openapi({ description: "The most frequent first" }),

@@ -1,7 +1,7 @@
 /** The paths, as data: methods, parameters, answers. What they do is in `app.ts`. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
-import { authorize, limitRate } from "./middleware.ts";
+import { authorize, authorizeByHook, limitRate } from "./middleware.ts";
 import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import {
@@ -53,7 +53,12 @@ export const searchRoute = createRoute({
     "q, history and context features can be combined as far as the model of the index reads them together. " +
     "Each context feature is a parameter `context.NAME`, such as `context.device=phone`; other names than words are " +
     "percent-encoded, as in `context.page%20type=home`.",
-  middleware: [authorize, limitRate, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
+  middleware: [
+    authorize,
+    limitRate,
+    authorizeByHook,
+    onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX),
+  ] as const,
   request: { query: searchQuery },
   responses: {
     200: json(searchResponse, "The best items, best first"),
@@ -77,6 +82,7 @@ export const searchManyRoute = createRoute({
   middleware: [
     authorize,
     limitRate,
+    authorizeByHook,
     onlyParameters([]),
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -123,8 +129,10 @@ export const suggestRoute = createRoute({
   tags: ["search"],
   security,
   summary: "How a text could go on, from the words of the index",
-  description: "For a field that searches as one types: the last word finished, or a misspelt one mended.",
-  middleware: [authorize, limitRate, onlyParameters(Object.keys(suggestQuery.shape))] as const,
+  description:
+    "For a field that searches as one types: the last word finished, or a misspelt one mended. While it is empty, " +
+    "the most frequent queries of the training, if the index has them.",
+  middleware: [authorize, limitRate, authorizeByHook, onlyParameters(Object.keys(suggestQuery.shape))] as const,
   request: { query: suggestQuery },
   responses: {
     200: json(suggestResponse, "Texts to search for, the most frequent first"),
@@ -142,7 +150,7 @@ export const itemRoute = createRoute({
   tags: ["items"],
   security,
   summary: "One item and its fields",
-  middleware: [authorize, limitRate, onlyParameters(["index"])] as const,
+  middleware: [authorize, limitRate, authorizeByHook, onlyParameters(["index"])] as const,
   request: {
     query: indexQuery,
     params: z.object({
@@ -165,7 +173,7 @@ export const facetsRoute = createRoute({
   tags: ["items"],
   security,
   summary: "What filter can name: the facets of the index, with the number of items for each value, and its numbers",
-  middleware: [authorize, limitRate, onlyParameters(["index"])] as const,
+  middleware: [authorize, limitRate, authorizeByHook, onlyParameters(["index"])] as const,
   request: { query: indexQuery },
   responses: {
     200: json(facetsResponse, "All facets and numbers"),

@@ -2,7 +2,7 @@
 import type { z } from "@hono/zod-openapi";
 import { InputError, type Item, type ItemFields, jsonId, messageOf, quote } from "@poeem/pq-core";
 import type { Mode } from "@poeem/pq-core/words";
-import { type Answer, answerQuestion, planQuestion, suggest } from "@poeem/towers";
+import { type Answer, answerQuestion, planQuestion, popular, suggest } from "@poeem/towers";
 import { IndexUnavailableError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT, diversify } from "./diversity.ts";
@@ -92,14 +92,18 @@ function relevance({ scores, named }: Answer): Float32Array {
   return best === undefined ? scores : scores.map((score, i) => (named[i] === 1 ? best : score));
 }
 
-/** How a text could go on. @throws InputError when the index has no words */
+/**
+ * How a text could go on; of an empty one, what people search for most.
+ * @throws InputError for a text when the index has no words
+ */
 export async function suggestTexts(
   served: ServedIndex,
   query: string,
   most: number,
 ): Promise<z.output<typeof suggestResponse>> {
-  requireWords(served, "q");
-  const suggestions = await readPart(served, () => suggest(served, query, most));
+  if (query !== "") requireWords(served, "q");
+  const read = query === "" ? () => popular(served, most) : () => suggest(served, query, most);
+  const suggestions = await readPart(served, read);
   return { query, indexVersion: served.version, suggestions: [...suggestions] };
 }
 

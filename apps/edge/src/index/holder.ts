@@ -8,7 +8,7 @@
 import { messageOf } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
 import { IndexUnavailableError, UnknownIndexError } from "./errors.ts";
-import type { Store } from "./store.ts";
+import { nameOf, type Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
 export interface LoadedIndex {
@@ -158,8 +158,10 @@ export class IndexHolder<T extends LoadedIndex> {
     if (text !== null) return parsePointer(text);
     // Without any index the Worker is not ready; without this one the caller asked for the wrong one.
     throw name === DEFAULT_INDEX_NAME
-      ? new IndexUnavailableError(`No index has been published: KV has no key "${key}". Run: poeem publish`)
-      : new UnknownIndexError(`No index is called "${name}": KV has no key "${key}"`);
+      ? new IndexUnavailableError(
+          `No index has been published: ${nameOf(store)} has no key "${key}". Run: poeem publish`,
+        )
+      : new UnknownIndexError(`No index is called "${name}": ${nameOf(store)} has no key "${key}"`);
   }
 
   #isDue(): boolean {

@@ -5,10 +5,15 @@ import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
 const MiB = 1024 * 1024;
 /** Room for pages read on demand: with less, a search would read the same pages again and again. */
 export const DEFAULT_LEAST_CACHE_BYTES = 6 * MiB;
-/** Filters are used whole, by every isolate or by none: an index with more of them than this is served without. */
-const MAX_FILTER_BYTES = 12 * MiB;
-/** So are words: with all else that is always there they take no more than this, or the index is served without. */
-const MAX_FIXED_BYTES = 38 * MiB;
+/**
+ * What the versions that serve may take together. An isolate has 128 MB for everything, and for a moment holds a
+ * second version of an index: twice this leaves a quarter for code, garbage and requests.
+ */
+export const DEFAULT_MAX_INDEX_BYTES = 48 * MiB;
+/** Filters are used whole, by every isolate or by none: an index with more of them, 12 of 48 MiB, is served without. */
+const FILTER_SHARE = 12 / 48;
+/** So are words: with all else that is always there they take no more than 38 of 48 MiB, or it is served without. */
+const FIXED_SHARE = 38 / 48;
 /**
  * Memory beside the bytes of words themselves, measured: 6 to 7 of a term, where those like a word are counted; 17 of
  * an item of those whose sums are made at a time; of postings a share for what finds them in long lists; and what is
@@ -25,6 +30,14 @@ export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 export interface MemoryDemand {
   readonly least: number;
   readonly most: number;
+}
+
+/** What is the same for all indexes of an isolate. */
+export interface MemoryLimits {
+  /** Room for pages that an index has at least; default 6 MiB. */
+  readonly leastCacheBytes?: number | undefined;
+  /** Bytes of all versions that serve; default 48 MiB. */
+  readonly maxIndexBytes?: number | undefined;
 }
 
 /** How the bytes granted to a version are used. */
@@ -46,9 +59,10 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
   return manifest.chunks.reduce((sum, { kind, size }) => sum + (kinds.includes(kind) ? size : 0), 0);
 }
 
-/** @param leastCacheBytes room for pages read on demand */
-export function memoryDemand(manifest: Manifest, leastCacheBytes = DEFAULT_LEAST_CACHE_BYTES): MemoryDemand {
-  const least = fixedBytes(manifest) + leastCacheBytes;
+/** What a version needs and can use within the limits. */
+export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}): MemoryDemand {
+  const { leastCacheBytes, maxIndexBytes } = complete(limits);
+  const least = fixedBytes(manifest, maxIndexBytes) + leastCacheBytes;
   return { least, most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]) };
 }
 
@@ -56,12 +70,9 @@ export function memoryDemand(manifest: Manifest, leastCacheBytes = DEFAULT_LEAST
  * Gives memory to what saves most reads per byte: lists, which every search scans, then pages.
  * @param granted at least the demand's `least`
  */
-export function planMemory(
-  manifest: Manifest,
-  granted: number,
-  leastCacheBytes = DEFAULT_LEAST_CACHE_BYTES,
-): MemoryPlan {
-  let left = granted - fixedBytes(manifest) - leastCacheBytes;
+export function planMemory(manifest: Manifest, granted: number, limits: MemoryLimits = {}): MemoryPlan {
+  const { leastCacheBytes, maxIndexBytes } = complete(limits);
+  let left = granted - fixedBytes(manifest, maxIndexBytes) - leastCacheBytes;
   const take = (bytes: number): boolean => {
     if (bytes > left) return false;
     left -= bytes;
@@ -74,11 +85,18 @@ export function planMemory(
   return {
     residentBytes: areListsResident ? lists : 0,
     keepsPages,
-    keepsFilters: bytesOfKinds(manifest, ["filters"]) <= MAX_FILTER_BYTES,
-    keepsWords: keepsWords(manifest),
+    keepsFilters: keepsFilters(manifest, maxIndexBytes),
+    keepsWords: keepsWords(manifest, maxIndexBytes),
     // Pages that are kept pass through the cache as well, as views of the same bytes.
     cacheBytes: leastCacheBytes + left + (keepsPages ? pages : 0),
   };
+}
+
+function complete({
+  leastCacheBytes = DEFAULT_LEAST_CACHE_BYTES,
+  maxIndexBytes = DEFAULT_MAX_INDEX_BYTES,
+}: MemoryLimits) {
+  return { leastCacheBytes, maxIndexBytes };
 }
 
 /** Memory of words, which are used as they are stored. */
@@ -95,21 +113,24 @@ function wordBytes(manifest: Manifest): number {
 }
 
 /** The same in every isolate, whatever else it serves. */
-function keepsWords(manifest: Manifest): boolean {
-  return otherFixedBytes(manifest) + wordBytes(manifest) <= MAX_FIXED_BYTES;
+function keepsWords(manifest: Manifest, maxIndexBytes: number): boolean {
+  return otherFixedBytes(manifest, maxIndexBytes) + wordBytes(manifest) <= FIXED_SHARE * maxIndexBytes;
+}
+
+function keepsFilters(manifest: Manifest, maxIndexBytes: number): boolean {
+  return bytesOfKinds(manifest, ["filters"]) <= FILTER_SHARE * maxIndexBytes;
 }
 
 /** What is always there. */
-function fixedBytes(manifest: Manifest): number {
-  return otherFixedBytes(manifest) + (keepsWords(manifest) ? wordBytes(manifest) : 0);
+function fixedBytes(manifest: Manifest, maxIndexBytes: number): number {
+  return otherFixedBytes(manifest, maxIndexBytes) + (keepsWords(manifest, maxIndexBytes) ? wordBytes(manifest) : 0);
 }
 
 /** Query tower, filters, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
-function otherFixedBytes(manifest: Manifest): number {
-  const filters = bytesOfKinds(manifest, ["filters"]);
+function otherFixedBytes(manifest: Manifest, maxIndexBytes: number): number {
   return (
     bytesOfKinds(manifest, ["query-tower", "delta"]) +
-    (filters <= MAX_FILTER_BYTES ? filters : 0) +
+    (keepsFilters(manifest, maxIndexBytes) ? bytesOfKinds(manifest, ["filters"]) : 0) +
     2 * bytesOfKinds(manifest, ["codebook"]) +
     manifest.chunks.length * 500
   );

@@ -1,11 +1,26 @@
-import { type Index, loadKernel, type Manifest, mapLimited, openArtifact, openManifest, sha256 } from "@poeem/pq-core";
+import {
+  type Index,
+  type KernelFactory,
+  type Manifest,
+  mapLimited,
+  openArtifact,
+  openManifest,
+  sha256,
+} from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
 import { openWords, type Words } from "@poeem/pq-core/words";
 import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
-import { bytesOfKinds, type MemoryPlan, memoryDemand, PAGE_KINDS, planMemory } from "./memory-plan.ts";
-import type { Store } from "./store.ts";
+import {
+  bytesOfKinds,
+  type MemoryLimits,
+  type MemoryPlan,
+  memoryDemand,
+  PAGE_KINDS,
+  planMemory,
+} from "./memory-plan.ts";
+import { nameOf, type Store } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
 /** One version of the index, ready for queries. */
@@ -23,13 +38,10 @@ export interface ServedIndex extends LoadedIndex {
   readonly use: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-export interface OpenOptions {
-  /** The compiled ADC kernel; a Worker gets it by import, since it may not compile bytes. */
-  readonly kernelModule: WebAssembly.Module;
+export interface OpenOptions extends MemoryLimits {
+  readonly kernel: KernelFactory;
   /** Turns of all requests that read pages. */
   readonly paging: Turns;
-  /** Room for pages that an index has at least; default 6 MiB. */
-  readonly leastCacheBytes?: number | undefined;
 }
 
 /** Memory of chunks that were read ahead: pages of the cache may be views of it, and must not be freed. */
@@ -47,12 +59,12 @@ export async function openServedIndex(
   store: Store,
   pointer: IndexPointer,
   grant: Grant,
-  { kernelModule, paging, leastCacheBytes }: OpenOptions,
+  { kernel, paging, ...limits }: OpenOptions,
   previous?: ServedIndex,
 ): Promise<ServedIndex> {
   const manifest = await bytesOf(store, pointer.manifestKey);
   const opened = await openManifest(manifest);
-  const memory = planMemory(opened, grant(memoryDemand(opened, leastCacheBytes)), leastCacheBytes);
+  const memory = planMemory(opened, grant(memoryDemand(opened, limits)), limits);
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
   const shared = areListsAlike && hasSameBase(previous.index.manifest, opened) ? previous : undefined;
@@ -66,7 +78,6 @@ export async function openServedIndex(
       if (buffer instanceof ArrayBuffer && !keptBuffers.has(buffer)) buffer.transfer(0);
     },
   };
-  const kernel = loadKernel(kernelModule);
   const index = await openArtifact(source, manifest, { kernel, ...memory, previous: shared?.index });
   if (index.version !== pointer.version) {
     throw new Error(
@@ -96,7 +107,7 @@ export async function openServedIndex(
     await mapLimited(waiting, MAX_READS, async ({ key, size, sha256: expected }) => {
       const bytes = await bytesOf(store, chunkKey(key));
       const complain = (expected: string, got: string | number) => {
-        throw new Error(`[edge] KV key "${chunkKey(key)}" expected ${expected}, got ${got}`);
+        throw new Error(`[edge] ${nameOf(store)} key "${chunkKey(key)}" expected ${expected}, got ${got}`);
       };
       if (bytes.length !== size) complain(`${size} bytes`, bytes.length);
       // Whoever reads a page checks it as well, but then the version serves already.
@@ -126,6 +137,6 @@ async function readTower(index: Index): Promise<QueryTower | undefined> {
 
 async function bytesOf(store: Store, key: string): Promise<Uint8Array> {
   const bytes = await store.getBytes(key);
-  if (bytes === null) throw new Error(`[edge] KV has no key "${key}"`);
+  if (bytes === null) throw new Error(`[edge] ${nameOf(store)} has no key "${key}"`);
   return bytes;
 }

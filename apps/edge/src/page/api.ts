@@ -7,12 +7,19 @@ export type SearchResponse = InferResponseType<Client["search"]["$get"], 200>;
 export type Result = SearchResponse["results"][number];
 export type Suggestion = InferResponseType<Client["suggest"]["$get"], 200>["suggestions"][number];
 export type IndexFacts = NonNullable<InferResponseType<Client["version"]["$get"], 200>["index"]>;
-export type Facets = InferResponseType<Client["facets"]["$get"], 200>["facets"];
+/** What the items can be filtered by. */
+export type Filters = Pick<InferResponseType<Client["facets"]["$get"], 200>, "facets" | "numbers">;
 
 /** A text to search for, or items to find more like. */
 export type Question = { readonly q: string } | { readonly history: string };
 
 const client = createClient(location.origin);
+/** Which index is asked: the current one, until `chooseIndex`. */
+let chosen: { readonly index?: string } = {};
+
+export function chooseIndex(index: string | undefined): void {
+  chosen = index === undefined ? {} : { index };
+}
 
 /** A problem+json answer, in words for the reader. */
 export class ApiError extends Error {}
@@ -24,7 +31,7 @@ export async function search(
   filter: string,
   signal: AbortSignal,
 ): Promise<SearchResponse> {
-  const query = { ...question, k: String(k), ...(filter && { filter }) };
+  const query = { ...chosen, ...question, k: String(k), ...(filter && { filter }) };
   const response = await client.search.$get({ query }, { init: { signal } });
   if (response.status === 200) return response.json();
   throw await errorOf(response);
@@ -32,22 +39,22 @@ export async function search(
 
 /** How a text could go on; none where the index has no words. @throws DOMException once `signal` is aborted */
 export async function suggest(q: string, signal: AbortSignal): Promise<readonly Suggestion[]> {
-  const response = await client.suggest.$get({ query: { q } }, { init: { signal } });
+  const response = await client.suggest.$get({ query: { ...chosen, q } }, { init: { signal } });
   return response.status === 200 ? (await response.json()).suggestions : [];
 }
 
 /** Facts of the index being served; undefined when the isolate that answers has none yet. */
 export async function indexFacts(): Promise<IndexFacts | undefined> {
-  const response = await client.version.$get({ query: {} });
+  const response = await client.version.$get({ query: chosen });
   if (response.status !== 200) throw await errorOf(response);
   return (await response.json()).index ?? undefined;
 }
 
 /** What the items can be filtered by. */
-export async function readFacets(): Promise<Facets> {
-  const response = await client.facets.$get({ query: {} });
+export async function readFilters(): Promise<Filters> {
+  const response = await client.facets.$get({ query: chosen });
   if (response.status !== 200) throw await errorOf(response);
-  return (await response.json()).facets;
+  return response.json();
 }
 
 async function errorOf(response: { readonly status: number; json(): Promise<unknown> }): Promise<ApiError> {

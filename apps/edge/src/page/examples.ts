@@ -1,28 +1,19 @@
-/** Searches to start from: one idea a language, so that a reader sees at once that the language does not matter. */
-export const examples: readonly (readonly [query: string, lang: string])[] = [
-  ["birthday cake", "en"],
-  ["gâteau d’anniversaire", "fr"],
-  ["Geburtstagskuchen", "de"],
-  ["arrow left", "en"],
-  ["誕生日", "ja"],
-  ["кошка", "ru"],
-  ["حب", "ar"],
-  ["música", "es"],
-  ["बारिश", "hi"],
-  ["돈", "ko"],
-  ["σπίτι", "el"],
-  ["flag japan", "en"],
-  ["火箭", "zh"],
-  ["שמש", "he"],
-  ["fotoğraf makinesi", "tr"],
-];
+/** Searches to start from: those of page.json, or the most frequent ones that the index was trained on. */
+import type { PageConfig } from "../site/config.ts";
 
-export function showExamples(nav: HTMLElement, onPick: (query: string) => void): void {
-  nav.replaceChildren(
+export type Example = readonly [query: string, lang?: string];
+
+/** The examples of page.json; undefined when it leaves them to the index. */
+export function configuredExamples({ examples }: PageConfig): readonly Example[] | undefined {
+  return examples?.map((example) => (typeof example === "string" ? [example] : example));
+}
+
+export function showExamples(parent: HTMLElement, examples: readonly Example[], onPick: (query: string) => void): void {
+  parent.replaceChildren(
     ...examples.map(([query, lang]) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.lang = lang;
+      if (lang !== undefined) button.lang = lang;
       button.dir = "auto";
       button.textContent = query;
       button.addEventListener("click", () => onPick(query));

@@ -3,20 +3,23 @@
 import { formatList } from "../client.ts";
 import {
   ApiError,
+  chooseIndex,
   type IndexFacts,
   indexFacts,
   type Question,
   type Result,
-  readFacets,
+  readFilters,
   type SearchResponse,
   search,
   suggest,
 } from "./api.ts";
 import { copy, toast } from "./clipboard.ts";
-import { copyText } from "./draw.ts";
-import { examples, markExample, showExamples } from "./examples.ts";
+import { draw } from "./draw.ts";
+import { configuredExamples, type Example, markExample, showExamples } from "./examples.ts";
 import { filterExpression, showFilters } from "./filters.ts";
+import { Presentation } from "./present.ts";
 import { Shelf } from "./shelf.ts";
+import { readSite } from "./site.ts";
 import { Suggestions } from "./suggestions.ts";
 import { focusTile, moveByKeys, showTiles } from "./tiles.ts";
 
@@ -26,38 +29,57 @@ const list = byId("results");
 const more = byId<HTMLButtonElement>("more");
 const message = byId("message");
 const examplesNav = byId("examples");
+const empty = byId("empty");
 const filters = byId("filters");
 
 /** Typing pauses of this length send a request. */
 const DEBOUNCE_MS = 70;
+/** The index's own searches are waited for this long. */
+const POPULAR_MS = 5000;
 const FIRST_PAGE = 60;
 const SECOND_PAGE = 300;
 /** Below this the best result is told to be near at most. */
 const LOW_CONFIDENCE = 0.35;
+/** As many searches are offered where nothing was found. */
+const MAX_OFFERS = 6;
+
+const site = await readSite();
+const { config, extension } = site;
+chooseIndex(config.index);
+
+const number = new Intl.NumberFormat("en");
+let examples: readonly Example[] = [];
 /**
  * An empty field shows what it could be used for instead of an empty page: one of these, and another one where an index
  * has nothing of it.
  */
-const idleQueries = examples.map(([query]) => query).sort(() => Math.random() - 0.5);
-
-const number = new Intl.NumberFormat("en");
+let idleQueries: string[] = [];
+/** How results of the index being served are shown. */
+let presentation = new Presentation(config, []);
+let presented = "";
 let facts: IndexFacts | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let running: AbortController | undefined;
-/** Set while the grid shows more like the picks; typing ends that. */
+/** Set while the grid shows more like the picks, or like one item; typing ends that. */
 let picks: readonly string[] = [];
+let likeTitle: string | undefined;
 
 const shelf = new Shelf(byId("shelf"), {
-  onMore(ids) {
-    picks = ids;
-    input.value = "";
-    void run(FIRST_PAGE);
-  },
+  draw: (result) => ({ title: presentation.present(result).title, drawing: draw(result, presentation, site) }),
+  onMore: (ids) => showMore(ids),
   onEmpty: () => ask(input.value),
 });
 
 const suggestions = new Suggestions(input, byId("suggestions"), ask);
 let suggesting: AbortController | undefined;
+
+/** Shows more like these; `title` is that of the one item, when it is not from the shelf. */
+function showMore(ids: readonly string[], title?: string): void {
+  picks = ids;
+  likeTitle = title;
+  input.value = "";
+  void run(FIRST_PAGE);
+}
 
 /** Shows what a text finds. */
 function ask(query: string): void {
@@ -88,10 +110,11 @@ async function run(k: number): Promise<void> {
   const typed = input.value.trim();
   history.replaceState(null, "", typed === "" ? "/" : `/?${new URLSearchParams({ q: typed })}`);
   const isIdle = typed === "" && picks.length === 0;
-  const question: Question = picks.length > 0 ? { history: formatList(picks) } : { q: typed || (idleQueries[0] ?? "") };
-  markExample(examplesNav, "q" in question ? question.q : "");
   running = new AbortController();
   const { signal } = running;
+  const question: Question = picks.length > 0 ? { history: formatList(picks) } : { q: typed || (idleQueries[0] ?? "") };
+  markExample(examplesNav, "q" in question ? question.q : "");
+  if ("q" in question && question.q === "") return showNothing();
   list.setAttribute("aria-busy", "true");
   const sentAt = performance.now();
   try {
@@ -114,7 +137,15 @@ async function run(k: number): Promise<void> {
 function showResponse(response: SearchResponse, latencyMs: number): void {
   const { results, query, k, confidence } = response;
   message.hidden = true;
-  showTiles(list, results, (result) => void pick(result));
+  if (presented !== response.indexVersion && results.length > 0) {
+    presentation = new Presentation(config, results);
+    presented = response.indexVersion;
+  }
+  showTiles(list, results, presentation, site, {
+    onPick: (result) => void pick(result),
+    onMore: (result) => showMore([String(result.id)], presentation.present(result).title),
+  });
+  showOffers(results.length === 0 && query !== null ? "Searches that find something here:" : "");
   byId("count").textContent = countText(results.length, query, confidence);
   more.hidden = results.length < k || k > FIRST_PAGE;
   byId("status").textContent = [
@@ -126,8 +157,31 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   ].join(" · ");
 }
 
+/** An empty field, and nothing that it could show. */
+function showNothing(): void {
+  list.replaceChildren();
+  list.setAttribute("aria-busy", "false");
+  message.hidden = true;
+  more.hidden = true;
+  byId("count").textContent = "";
+  byId("status").textContent = facts ? `index ${facts.version} · ${facts.bytesPerItem} bytes per item` : "";
+  showOffers(facts ? `Type what you are looking for: there are ${number.format(facts.numItems)} items.` : "");
+}
+
+/** What to do where the grid is empty; no text, no offers. */
+function showOffers(text: string): void {
+  const offers = examples.filter(([query]) => query !== input.value.trim()).slice(0, MAX_OFFERS);
+  empty.hidden = text === "" || (offers.length === 0 && input.value.trim() !== "");
+  const buttons = document.createElement("div");
+  showExamples(buttons, offers, ask);
+  const line = document.createElement("p");
+  line.textContent = text;
+  empty.replaceChildren(line, buttons);
+}
+
 function countText(count: number, query: string | null, confidence: number | null): string {
   const shown = number.format(count);
+  if (query === null && likeTitle !== undefined) return `${shown} nearest to “${likeTitle}”`;
   if (query === null) return `${shown} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
   const isIdle = input.value.trim() === "";
   if (count > 0 && !isIdle && confidence !== null && confidence < LOW_CONFIDENCE)
@@ -140,6 +194,7 @@ function countText(count: number, query: string | null, confidence: number | nul
 function showError(error: unknown): void {
   list.replaceChildren();
   more.hidden = true;
+  empty.hidden = true;
   byId("count").textContent = "";
   message.hidden = false;
   message.textContent = error instanceof ApiError ? error.message : "The server cannot be reached. Is it running?";
@@ -147,20 +202,47 @@ function showError(error: unknown): void {
 
 /** Facts for the headline and the status line, and the filters; without them the results are shown all the same. */
 async function readFacts(): Promise<void> {
-  const [nextFacts, facets] = await Promise.all([indexFacts().catch(() => undefined), readFacets().catch(() => ({}))]);
+  const none = { facets: {}, numbers: [] };
+  const [nextFacts, available] = await Promise.all([
+    indexFacts().catch(() => undefined),
+    readFilters().catch(() => none),
+  ]);
   facts = nextFacts;
-  if (facts)
+  if (config.headline !== undefined) byId("headline").textContent = config.headline;
+  else if (facts)
     byId("headline").textContent =
       `${number.format(facts.numItems)} items found by meaning, ${facts.bytesPerItem} bytes each`;
-  showFilters(filters, facets, () => void run(FIRST_PAGE));
+  showFilters(filters, available, config, () => void run(FIRST_PAGE));
 }
 
-/** A pick is copied, and kept on the shelf. */
+/** A pick is kept on the shelf, and copied where the site says what. */
 async function pick(result: Result): Promise<void> {
   shelf.add(result);
-  const text = copyText(result.fields, String(result.id));
-  const name = text.startsWith("<svg") ? `SVG of ${result.title}` : text;
-  toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser blocks copying from this page");
+  const { title, link } = presentation.present(result);
+  if (extension.copyText) {
+    const { text, name } = extension.copyText(result);
+    toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser blocks copying from this page");
+  } else if (link === undefined) toast(byId("toast"), `${title} is among your picks`);
+}
+
+/** The searches to start from, and the first of them. */
+async function start(): Promise<void> {
+  if (config.placeholder !== undefined) input.placeholder = config.placeholder;
+  if (config.headline !== undefined) byId("headline").textContent = config.headline;
+  if (site.problem !== undefined) console.error(site.problem);
+  const asked = new URLSearchParams(location.search).get("q") ?? "";
+  const own = configuredExamples(config);
+  if (own === undefined) {
+    // What was asked for need not wait for this.
+    if (asked !== "") ask(asked);
+    const popular = await suggest("", AbortSignal.timeout(POPULAR_MS)).catch(() => []);
+    examples = popular.map(({ text }) => [text]);
+    // Asking has made the isolate read the index, so that it knows the facts.
+    if (examples.length === 0) await readFacts();
+  } else examples = own;
+  idleQueries = examples.map(([query]) => query).sort(() => Math.random() - 0.5);
+  showExamples(examplesNav, examples, ask);
+  if (own !== undefined || input.value === "") ask(input.value || asked);
 }
 
 byId<HTMLFormElement>("form").addEventListener("submit", (event) => {
@@ -196,6 +278,5 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-showExamples(examplesNav, ask);
-ask(new URLSearchParams(location.search).get("q") ?? "");
+await start();
 if (matchMedia("(hover: hover)").matches) input.focus();

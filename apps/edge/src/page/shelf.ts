@@ -1,11 +1,12 @@
 /** What the reader has picked, in this tab and nowhere else, and the way from there to more like it. */
 import type { Result } from "./api.ts";
-import { draw } from "./draw.ts";
 
 /** Newest last; as many as a history may have query vectors without slowing the answer. */
 const MAX_PICKS = 12;
 
 export interface ShelfEvents {
+  /** An item, small. */
+  readonly draw: (result: Result) => { readonly title: string; readonly drawing: Element };
   /** "More like these" is wanted: ids, oldest first. */
   readonly onMore: (ids: readonly string[]) => void;
   /** The picks changed, while they were what is being shown. */
@@ -49,13 +50,13 @@ export class Shelf {
   }
 
   #pick(result: Result): HTMLButtonElement {
-    const title = result.title ?? String(result.id);
+    const { title, drawing } = this.#events.draw(result);
     const button = document.createElement("button");
     button.type = "button";
     button.className = "pick";
     button.title = `Remove ${title}`;
     button.setAttribute("aria-label", button.title);
-    button.append(draw(result.fields, title));
+    button.append(drawing);
     button.addEventListener("click", () => this.#remove(result));
     return button;
   }

@@ -13,7 +13,7 @@ export async function compactArtifact(
   sizes: Pick<ArtifactInput, "listChunkBytes" | "itemChunkBytes"> = {},
 ): Promise<Artifact> {
   const { base, delta, removed } = partsOf(index);
-  const { idType, defaultNprobe, training, version, numItems, words } = index.manifest;
+  const { idType, defaultNprobe, training, version, numItems, words, queries } = index.manifest;
   const isRemoved = new Set(removed);
   const left = await readRows(
     base,
@@ -26,6 +26,7 @@ export async function compactArtifact(
     ...rows,
     ...sizes,
     wordFacts: words,
+    queries,
     queryTower: await index.queryTower(),
     training,
     defaultNprobe,

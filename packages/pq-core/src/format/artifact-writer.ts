@@ -15,6 +15,7 @@ import { checkWordFacts, type ItemWords, type WordFacts } from "./item-words.ts"
 import { writeLookupPages } from "./lookup-pages.ts";
 import type { Manifest } from "./manifest.ts";
 import { sealManifest } from "./manifest-file.ts";
+import { checkPopularQueries } from "./popular-queries.ts";
 import { checkNameLimits, checkRowLimits } from "./row-limits.ts";
 import { writeWords } from "./words-writer.ts";
 
@@ -32,6 +33,8 @@ export interface ArtifactInput extends EncodedVectors {
   readonly words?: ItemWords | undefined;
   /** What they count for; there when `words` are. */
   readonly wordFacts?: WordFacts | undefined;
+  /** What people search for most, see `Manifest`; none = left out. */
+  readonly queries?: readonly string[] | undefined;
   /** The query tower's bytes, opaque here. */
   readonly queryTower?: Uint8Array | undefined;
   /** Training facts (data hash, seed, metrics, resolved config): any JSON. */
@@ -104,7 +107,7 @@ export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
 
 /** The same of items that an index has already: those beyond the limits of today stay in it. */
 export async function writeRows(input: ArtifactInput): Promise<Artifact> {
-  const { codebook, words, wordFacts } = input;
+  const { codebook, words, wordFacts, queries } = input;
   if ((words === undefined) !== (wordFacts === undefined))
     throw typeError(
       "wordFacts",
@@ -112,6 +115,8 @@ export async function writeRows(input: ArtifactInput): Promise<Artifact> {
       wordFacts,
     );
   if (wordFacts !== undefined) checkWordFacts("wordFacts", wordFacts);
+  const hasQueries = queries !== undefined && queries?.length !== 0;
+  if (hasQueries) checkPopularQueries("queries", queries);
   const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
   checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
   const list = new ChunkList();
@@ -131,6 +136,7 @@ export async function writeRows(input: ArtifactInput): Promise<Artifact> {
       hasFields: input.fields !== undefined,
       defaultNprobe,
       ...(wordFacts === undefined ? {} : { words: factsInOrder(wordFacts) }),
+      ...(hasQueries ? { queries } : {}),
       chunks: list.entries,
       ...(input.training === undefined ? {} : { training: input.training }),
     },

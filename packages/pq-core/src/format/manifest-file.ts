@@ -16,6 +16,7 @@ import {
 } from "./constants.ts";
 import { deltaBytes } from "./delta-chunk.ts";
 import { type Manifest, viewsOf } from "./manifest.ts";
+import { checkPopularQueries } from "./popular-queries.ts";
 
 const encoder = new TextEncoder();
 
@@ -62,9 +63,10 @@ export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
   });
   equal("checksum", checksum, expected);
   checkMembers({ previousVersion: "", ...manifest }, MEMBERS);
-  const { chunks, numItems, delta } = manifest;
+  const { chunks, numItems, delta, queries } = manifest;
   checkMembers(manifest, { defaultNprobe: [1, Math.max(1, manifest.nlist)] });
   expect(Array.isArray(chunks), "chunks", "an array", chunks);
+  if (queries !== undefined) checkPopularQueries("queries", queries, WHERE);
   if (delta !== undefined) {
     expect(isObject(delta), "delta", "an object", delta);
     checkMembers(delta, { baseItems: [0, MAX_ITEMS], numItems: [0, MAX_ITEMS] }, "delta.");

@@ -22,6 +22,8 @@ export interface Manifest {
   readonly defaultNprobe: number;
   /** Present when the index has words: what they count for. */
   readonly words?: WordFacts;
+  /** What people searched for most at the training, the most frequent first. */
+  readonly queries?: readonly string[];
   /** Present when items were added, updated or removed since the base was written; `numItems` counts what is left. */
   readonly delta?: DeltaCounts;
   readonly chunks: readonly ChunkEntry[];
@@ -62,6 +64,6 @@ export function viewsOf(manifest: Manifest): ManifestViews {
 /** Equal for two versions whose items lie in the same base: all that reading the base depends on, as its chunks are. */
 export function baseIdentity(manifest: Manifest): string {
   const { base } = viewsOf(manifest);
-  const { version, previousVersion, training, checksum, defaultNprobe, words, ...rest } = base;
+  const { version, previousVersion, training, checksum, defaultNprobe, words, queries, ...rest } = base;
   return JSON.stringify(rest);
 }

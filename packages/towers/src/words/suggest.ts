@@ -84,6 +84,14 @@ export async function suggestTexts(
   return spelled(index, words, head, best);
 }
 
+/** How many items have all words of a text; of a text with frequent words, at least so many. */
+export async function numWithAll(words: Words, text: string): Promise<number> {
+  const head = await headOf(words, text);
+  if (head === undefined || head.terms.length === 0) return 0;
+  const [end] = await together(words, head, [""], 1);
+  return end?.items ?? 0;
+}
+
 /** Words that begin with a last one. Of writings without blanks whole runs: a part of one is half a word. */
 async function completed(index: Index, words: Words, head: Head, last: string, most: number): Promise<End[]> {
   const isRun = IS_RUN.test(last);

@@ -11,6 +11,7 @@ import type { Dataset, RawData } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
+import { popularQueries } from "../words/popular-queries.ts";
 import type { WeightsChoice } from "../words/weights.ts";
 import { type IndexWords, writeWithWords } from "./index-words.ts";
 import type { TrainedItemTower } from "./item-tower-file.ts";
@@ -98,6 +99,7 @@ export async function exportModel(
   model.text.settle();
   const queryTower = await model.queryTower(fitted?.partition);
   const towerDifference = await compareTowers(model, queryTower, dataset, decoded, startProgress);
+  const queries = popularQueries(dataset, config.index.popularQueries);
   const write = (words: IndexWords | undefined): Promise<Artifact> =>
     writeArtifact({
       codebook,
@@ -107,6 +109,7 @@ export async function exportModel(
       fields: itemFields(raw.items),
       ...filterColumns,
       ...(words && { words: words.words, wordFacts: words.wordFacts }),
+      queries,
       queryTower: writeQueryTower(queryTower),
       defaultNprobe: config.index.nprobe,
       training: {

@@ -1,3 +1,4 @@
+import { MAX_POPULAR_QUERIES } from "@poeem/pq-core/write";
 import { z } from "zod";
 import { LOSS_SHAPE } from "./losses.ts";
 import { positive } from "./values.ts";
@@ -34,5 +35,11 @@ export const INDEX = z
      * them in training. Default: where queries are texts.
      */
     words: z.boolean().optional(),
+    /**
+     * How many of the most frequent training queries the index shows to everybody, at `GET /suggest?q=` and on a page
+     * where nothing is searched yet: only those that two training events have. They are what people typed; 0 to keep
+     * them out of the index.
+     */
+    popularQueries: z.number().int().min(0).max(MAX_POPULAR_QUERIES).default(12),
   })
   .prefault({});

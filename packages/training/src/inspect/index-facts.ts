@@ -27,6 +27,7 @@ export function manifestFacts(manifest: Manifest): Facts {
     bytesPerItem: bytesPerItem(manifest),
     cells: manifest.nlist,
     defaultNprobe: manifest.defaultNprobe,
+    popularQueries: manifest.queries,
     bytes: chunkBytes(manifest.chunks),
     chunks: Object.fromEntries(
       Object.entries(chunksByKind(manifest)).map(([kind, { count, bytes }]) => [

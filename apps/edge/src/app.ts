@@ -1,0 +1,19 @@
+/**
+ * The Hono app, to mount in one's own: in a Worker, or under Node.
+ *
+ * @example
+ * const app = new Hono<{ Bindings: Env }>();
+ * app.route("/retrieval", createApp({ store: (env: Env) => kvStore(env.CATALOGUE) }));
+ * export default app;
+ * @module
+ */
+
+export type { App } from "./client.ts";
+export { type AppOptions, createApp, type Settings } from "./create-app.ts";
+export type { LogEntry } from "./http/app-env.ts";
+export type { HookContext, Hooks, SearchResponse } from "./http/hooks.ts";
+export { Problem, type ProblemError, type ProblemType } from "./http/problem.ts";
+export type { SearchRequest } from "./http/requests.ts";
+export { type KvReader, kvStore } from "./index/kv-store.ts";
+export { type R2Reader, r2Store } from "./index/r2-store.ts";
+export type { Store } from "./index/store.ts";

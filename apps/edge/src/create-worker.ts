@@ -1,0 +1,62 @@
+/** A whole Worker from a few options: the app, one's own routes before it, and Workers KV if no store is named. */
+import { type ExecutionContext, Hono } from "hono";
+import { type AppOptions, createApp } from "./create-app.ts";
+import type { Env as DefaultEnv } from "./env.ts";
+import { type KvReader, kvStore } from "./index/kv-store.ts";
+import type { Store } from "./index/store.ts";
+
+/** All are optional. */
+export interface WorkerOptions<Env extends object = DefaultEnv> extends Omit<AppOptions<Env>, "store"> {
+  /** Where indexes are read from; left out: the KV binding INDEX. */
+  readonly store?: (env: Env) => Store;
+  /**
+   * Adds routes and middleware of one's own. They come first: `app.use("*", …)` runs around everything, and what no
+   * route here answers goes to the retrieval routes.
+   */
+  readonly routes?: (app: Hono<{ Bindings: Env }>) => void;
+}
+
+/** What a Worker exports by default. */
+export interface Worker<Env> {
+  fetch(request: Request, env: Env, ctx: WorkerContext): Promise<Response>;
+}
+
+/** What is used of the platform's execution context. */
+export interface WorkerContext {
+  waitUntil(promise: Promise<unknown>): void;
+  passThroughOnException(): void;
+}
+
+/**
+ * A Worker that serves what `poeem publish` has put into its store.
+ *
+ * @example
+ * interface Env {
+ *   readonly CATALOGUE: KVNamespace;
+ * }
+ * export default createWorker({
+ *   store: (env: Env) => kvStore(env.CATALOGUE),
+ *   routes: (app) => app.get("/hello", (c) => c.text("Hello!")),
+ * });
+ * @throws Error naming an option that is not what was expected
+ */
+export function createWorker<Env extends object = DefaultEnv>(options: WorkerOptions<Env> = {}): Worker<Env> {
+  const { routes, ...rest } = options;
+  const retrieval = createApp<Env>({ store: storeOfIndexBinding, ...rest });
+  if (routes === undefined)
+    return { fetch: async (request, env, ctx) => retrieval.fetch(request, env, ctx as ExecutionContext) };
+  const app = new Hono<{ Bindings: Env }>();
+  routes(app);
+  // Not mounted: what is asked for in vain is then answered by the retrieval routes, as without routes of one's own.
+  app.all("*", (c) => retrieval.fetch(c.req.raw, c.env, c.executionCtx));
+  return { fetch: async (request, env, ctx) => app.fetch(request, env, ctx as ExecutionContext) };
+}
+
+function storeOfIndexBinding(env: object): Store {
+  const { INDEX } = env as { readonly INDEX?: KvReader };
+  if (INDEX === undefined)
+    throw new Error(
+      "[edge] binding INDEX expected a KV namespace, got none: add it to wrangler.jsonc, or give createWorker a store",
+    );
+  return kvStore(INDEX);
+}

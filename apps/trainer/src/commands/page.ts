@@ -1,0 +1,38 @@
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { UserError } from "@poeem/offline/errors";
+import { counted } from "@poeem/offline/progress";
+import { report } from "../print.ts";
+import { readSite } from "../site.ts";
+
+export interface PageOptions {
+  config?: string;
+  out: string;
+  json?: boolean;
+}
+
+/** What a folder with a page written before has. */
+const MARKS = ["page.json", "page.js"];
+
+/**
+ * `poeem page`: writes the page's files. Those of a page written before are replaced, and what else is there stays.
+ * @throws UserError for a wrong page.json, or when a file would be overwritten that is none of a page's
+ */
+export async function page({ config, out, json }: PageOptions): Promise<void> {
+  if (config !== undefined && resolve(dirname(config)) === resolve(out))
+    throw new UserError(`--out: expected a folder other than that of ${config}, which would be overwritten`);
+  const files = await readSite(config);
+  await mkdir(out, { recursive: true });
+  const there = await readdir(out);
+  const taken = there.filter((name) => files.has(name));
+  if (taken.length > 0 && !MARKS.every((name) => there.includes(name)))
+    throw new UserError(`--out: ${join(out, taken[0]!)} is there and not from a page; expected a folder without it`);
+  for (const [path, bytes] of files) await writeFile(join(out, path), bytes);
+  const others = there.length - taken.length;
+  report(
+    json,
+    { out, files: [...files.keys()], others },
+    `${counted(files.size, "file")} of the page in ${out}` +
+      (others === 0 ? "" : `; ${others} other entries there stay as they are`),
+  );
+}
