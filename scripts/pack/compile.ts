@@ -14,11 +14,12 @@ export async function compile({ folder, manifest }: Package, work: string, root:
   const own = readdirSync(source).filter((name) => existsSync(join(source, name, "tsconfig.json")));
   const excluded = (manifest.files ?? []).filter((path) => path.startsWith("!")).map((path) => path.slice(1));
   const compiled = join(work, "compiled");
-  await compileWith(join(folder, "tsconfig.json"), source);
   for (const name of own) {
     if (excluded.includes(`src/${name}`)) continue;
     await compileWith(join(source, name, "tsconfig.json"), join(source, name));
   }
+  // last, because the others compile what they import of these as well, and their idea of a global is another
+  await compileWith(join(folder, "tsconfig.json"), source);
   // A program has the sources of the packages below too, whose imports resolve to them: only its own are kept.
   const target = join(work, "dist");
   cpSync(join(compiled, relative(root, source)), target, { recursive: true });
@@ -30,6 +31,7 @@ export async function compile({ folder, manifest }: Package, work: string, root:
       extends: tsconfig,
       compilerOptions: {
         noEmit: false,
+        noCheck: true, // `npm run typecheck` does it
         rewriteRelativeImportExtensions: true,
         declaration: true,
         declarationMap: true,
