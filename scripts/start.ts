@@ -1,5 +1,5 @@
 /**
- * `npm start`: from a fresh clone to a search page. Builds the kernel and the example's data, trains when there is no
+ * `npm start`: from a fresh clone to a search page. Makes the example's data, trains when there is no
  * index yet, publishes it into the local KV and serves it with wrangler. PORT overrides 8787.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -79,19 +79,7 @@ async function waitUntilReady(address: string, server: ChildProcess): Promise<vo
 async function main(): Promise<void> {
   const port = readPort();
   await requireFree(port);
-  await run(
-    tool("turbo"),
-    [
-      "run",
-      "build",
-      "data",
-      "--filter=@poeem/pq-core",
-      "--filter=@poeem/indexing-layer",
-      "--filter=@poeem/example-symbols",
-      "--output-logs=errors-only",
-    ],
-    root,
-  );
+  await run(tool("turbo"), ["run", "data", "--filter=@poeem/example-symbols", "--output-logs=errors-only"], root);
   if (existsSync(join(index, "manifest.json"))) {
     process.stderr.write(
       `Using the index in ${relative(root, index)}; \`npx turbo run train --force\` makes a new one.\n`,

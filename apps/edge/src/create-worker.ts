@@ -1,9 +1,10 @@
 /** A whole Worker from a few options: the app, one's own routes before it, and Workers KV if no store is named. */
-import { type ExecutionContext, Hono } from "hono";
+import type { ExecutionContext, Hono } from "hono";
 import { type AppOptions, createApp } from "./create-app.ts";
 import type { Env as DefaultEnv } from "./env.ts";
 import { type KvReader, kvStore } from "./index/kv-store.ts";
 import type { Store } from "./index/store.ts";
+import { withRoutes } from "./with-routes.ts";
 
 /** All are optional. */
 export interface WorkerOptions<Env extends object = DefaultEnv> extends Omit<AppOptions<Env>, "store"> {
@@ -43,12 +44,7 @@ export interface WorkerContext {
 export function createWorker<Env extends object = DefaultEnv>(options: WorkerOptions<Env> = {}): Worker<Env> {
   const { routes, ...rest } = options;
   const retrieval = createApp<Env>({ store: storeOfIndexBinding, ...rest });
-  if (routes === undefined)
-    return { fetch: async (request, env, ctx) => retrieval.fetch(request, env, ctx as ExecutionContext) };
-  const app = new Hono<{ Bindings: Env }>();
-  routes(app);
-  // Not mounted: what is asked for in vain is then answered by the retrieval routes, as without routes of one's own.
-  app.all("*", (c) => retrieval.fetch(c.req.raw, c.env, c.executionCtx));
+  const app = withRoutes(retrieval, routes);
   return { fetch: async (request, env, ctx) => app.fetch(request, env, ctx as ExecutionContext) };
 }
 

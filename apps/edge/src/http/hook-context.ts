@@ -20,7 +20,7 @@ export function inBackground(c: Context, promise: Promise<unknown>): void {
 }
 
 /** Hono throws where there is none. */
-function executionContextOf(c: Context): Context["executionCtx"] | undefined {
+export function executionContextOf(c: Context): Context["executionCtx"] | undefined {
   try {
     return c.executionCtx;
   } catch {

@@ -1,0 +1,121 @@
+/** Index folders as a store: what `poeem publish` would make of them, made while they are read. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { naming } from "@poeem/offline/errors";
+import { readFolders } from "@poeem/offline/index-folder/read";
+import { type ChunkSource, openManifest } from "@poeem/pq-core";
+import { chunkKey, DEFAULT_INDEX_NAME, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
+import type { Store } from "../index/store.ts";
+
+/** A folder that `poeem train` wrote, and one that `poeem encode` wrote with changes to it. */
+export interface IndexFolder {
+  readonly directory: string;
+  readonly delta?: string | undefined;
+}
+
+/** One folder, served as `current`, or one for each name of an index. */
+export type IndexFolders = string | Readonly<Record<string, string | IndexFolder>>;
+
+/** The folders by the names of their indexes. */
+export function foldersByName(folders: IndexFolders): Map<string, IndexFolder> {
+  const named = typeof folders === "string" ? { [DEFAULT_INDEX_NAME]: folders } : folders;
+  const entries = Object.entries(named).map(
+    ([name, folder]) => [name, typeof folder === "string" ? { directory: folder } : folder] as const,
+  );
+  return new Map(entries);
+}
+
+/**
+ * The store over index folders. A version that is written into a folder is noticed at the next look at its pointer.
+ *
+ * An index that memory does not keep whole is read while it is searched: between the moment its folder is replaced and
+ * the next look, such a search fails with a 503.
+ * @throws RangeError for a name that no index may have
+ */
+export function folderStore(folders: IndexFolders): Store {
+  const watched = new Map<string, WatchedFolder>();
+  for (const [name, folder] of foldersByName(folders)) watched.set(pointerKey(name), new WatchedFolder(folder));
+  return {
+    name: "the index folder",
+    getText: async (key) => (await watched.get(key)?.look()) ?? null,
+    async getBytes(key) {
+      for (const folder of watched.values()) {
+        const bytes = await folder.read(key);
+        if (bytes !== undefined) return bytes;
+      }
+      return null;
+    },
+  };
+}
+
+/** One version of a folder. */
+interface Version {
+  readonly pointer: string;
+  readonly manifestKey: string;
+  readonly manifestBytes: Uint8Array;
+  /** Artifact keys of the chunks, by their keys in a store. */
+  readonly chunks: ReadonlyMap<string, string>;
+  readonly source: ChunkSource;
+}
+
+class WatchedFolder {
+  readonly #folder: IndexFolder;
+  #stamp = "";
+  /** Newest first. Of an index and changes to it, an earlier version has files that are still there. */
+  #versions: Version[] = [];
+
+  constructor(folder: IndexFolder) {
+    this.#folder = folder;
+  }
+
+  /**
+   * The pointer to what is in the folder now.
+   * @throws UserError when that is no index
+   */
+  async look(): Promise<string> {
+    const stamp = await this.#stampOf();
+    const [newest] = this.#versions;
+    if (newest !== undefined && stamp === this.#stamp) return newest.pointer;
+    const version = await this.#open();
+    if (version.manifestKey !== newest?.manifestKey) this.#versions = [version, ...this.#versions.slice(0, 1)];
+    this.#stamp = stamp;
+    return this.#versions[0]!.pointer;
+  }
+
+  /** The value of a key, if it is one of this folder's. @throws UserError for a file that cannot be read */
+  async read(key: string): Promise<Uint8Array | undefined> {
+    for (const { manifestKey, manifestBytes, chunks, source } of this.#versions) {
+      // A copy: whoever gets it may free its memory.
+      if (key === manifestKey) return manifestBytes.slice();
+      const chunk = chunks.get(key);
+      if (chunk !== undefined) return source.get(chunk);
+    }
+    return undefined;
+  }
+
+  /** Differs when a manifest was written anew; empty parts for what is not there. */
+  async #stampOf(): Promise<string> {
+    const { directory, delta } = this.#folder;
+    const stamps = [directory, ...(delta === undefined ? [] : [delta])].map(async (folder) => {
+      const file = await stat(join(folder, "manifest.json")).catch(() => undefined);
+      return file && [file.ino, file.size, file.mtimeMs].join();
+    });
+    return (await Promise.all(stamps)).join(" ");
+  }
+
+  async #open(): Promise<Version> {
+    const { directory, delta } = this.#folder;
+    return naming(delta === undefined ? directory : `${directory} with ${delta}`, async () => {
+      const { manifestBytes, source } = await readFolders(directory, delta);
+      const { version, chunks } = await openManifest(manifestBytes);
+      const publishedAt = (await stat(join(delta ?? directory, "manifest.json"))).mtime.toISOString();
+      return {
+        pointer: formatPointer({ version, manifestKey: manifestKey(version), publishedAt }),
+        manifestKey: manifestKey(version),
+        manifestBytes,
+        chunks: new Map(chunks.map(({ key }) => [chunkKey(key), key])),
+        source,
+      };
+    });
+  }
+}

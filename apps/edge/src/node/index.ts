@@ -1,0 +1,10 @@
+/**
+ * The app under Node, from index folders.
+ *
+ * @example
+ * const server = await serveIndex({ directory: "dist/index", port: 8788, page: await pageFiles() });
+ * console.log(server.address);
+ * @module
+ */
+export { folderStore, type IndexFolder, type IndexFolders } from "./folder-store.ts";
+export { type IndexServer, type NodeEnv, PortInUseError, type ServeOptions, serveIndex } from "./serve.ts";

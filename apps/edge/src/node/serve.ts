@@ -1,0 +1,153 @@
+/** The same app under Node: index folders instead of KV, the page from memory, a server of Node's own. */
+import { once } from "node:events";
+import type { AddressInfo, Server } from "node:net";
+import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
+import { messageOf, UserError } from "@poeem/offline/errors";
+import { FormatError } from "@poeem/pq-core";
+import type { Hono } from "hono";
+import type { Variables } from "../config.ts";
+import { type AppOptions, assemble } from "../create-app.ts";
+import { withRoutes } from "../with-routes.ts";
+import { folderStore, foldersByName, type IndexFolder, type IndexFolders } from "./folder-store.ts";
+import { pageRoutes } from "./page-routes.ts";
+
+const MiB = 1024 * 1024;
+const DEFAULT_PORT = 8788;
+/** A process has more memory than an isolate. */
+const DEFAULT_MAX_INDEX_BYTES = 1024 * MiB;
+/** To look at a folder costs next to nothing. */
+const DEFAULT_REFRESH_MS = 2_000;
+/** A URL of 32 KiB, which the app takes, with all other headers; Node's own limit is 16 KiB. */
+const MAX_HEADER_BYTES = 64 * 1024;
+/** Answers under way have this long to go out once the server is to close. */
+const CLOSE_WITHIN_MS = 5_000;
+const VARIABLES = ["CORS_ORIGINS", "SEARCH_TOKENS", "INDEXES", "LOG", "CANARY_SHARE"] as const;
+
+/** What hooks and routes find in `env`: Node's request and response, and the variables. */
+export type NodeEnv = HttpBindings & Variables;
+
+/** Only the directory has to be said. */
+export interface ServeOptions extends Omit<AppOptions<NodeEnv>, "store"> {
+  /** An index folder, served as `current`, or folders by the names of their indexes. */
+  readonly directory: IndexFolders;
+  /** Default 8788; 0 for any that is free. */
+  readonly port?: number;
+  /** Name or address to listen on; default `localhost`, which other machines do not reach: `0.0.0.0` is for all. */
+  readonly host?: string;
+  /** The files of a page, as `pageFiles` of `@poeem/edge/page` makes them; left out: no page. */
+  readonly page?: ReadonlyMap<string, Uint8Array>;
+  /** Adds routes and middleware of one's own; they come first. */
+  readonly routes?: (app: Hono<{ Bindings: NodeEnv }>) => void;
+  /** Default: those of the process's environment. */
+  readonly variables?: Variables;
+  /** Whether SIGINT and SIGTERM close the server, so that the process can end; default true. */
+  readonly signals?: boolean;
+  /** Bytes that the versions being served may take together; default 1 GiB. */
+  readonly maxIndexBytes?: number;
+  /** Milliseconds after which a request looks whether its folder has a newer version; default 2,000. */
+  readonly refreshMs?: number;
+}
+
+/** A server that answers. */
+export interface IndexServer {
+  /** As in `http://localhost:8788`. */
+  readonly address: string;
+  readonly port: number;
+  /** Stops listening; resolves once the answers under way are out, after five seconds in any case. */
+  close(): Promise<void>;
+}
+
+/** Another program listens there. */
+export class PortInUseError extends UserError {}
+
+/**
+ * Opens the indexes and serves them: resolves once all of them are read, checked and can be searched.
+ * @throws UserError, without a server left behind, for a folder without an index or with one that cannot be served, a
+ *   port that is none, a host that is not this machine's; PortInUseError
+ */
+export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
+  const { directory, port = DEFAULT_PORT, host = "localhost", page, routes, signals = true, ...rest } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new UserError(`port: expected a whole number from 0 to 65535, got ${port}`);
+  const variables = options.variables ?? variablesOf(process.env);
+  const settings = {
+    maxIndexBytes: DEFAULT_MAX_INDEX_BYTES,
+    refreshMs: DEFAULT_REFRESH_MS,
+    log: (entry: object) => process.stderr.write(`${JSON.stringify(entry)}\n`),
+    ...rest,
+  };
+  const { app: retrieval, dependencies } = assemble<NodeEnv>({ ...settings, store: () => folderStore(directory) });
+  // Before the first request there is none to have bindings of.
+  const { indexes } = dependencies(variables as NodeEnv);
+  const app = withRoutes<NodeEnv>(retrieval, (own) => {
+    routes?.(own);
+    if (page !== undefined) own.use(pageRoutes(page));
+  });
+  const server = createAdaptorServer({
+    fetch: (request, bindings) => app.fetch(request, { ...variables, ...(bindings as HttpBindings) }),
+    serverOptions: { maxHeaderSize: MAX_HEADER_BYTES },
+    overrideGlobalObjects: false,
+  }) as Server & { closeAllConnections(): void };
+  await listen(server, port, host);
+  const close = () => closeServer(server);
+  try {
+    for (const [name, folder] of foldersByName(directory)) {
+      const served = await naming(folder, () =>
+        indexes.acquire(name, (promise) => void promise.catch(() => undefined)),
+      );
+      await naming(folder, () => served.prefetch());
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  if (signals) closeOnSignals(server, close);
+  const bound = (server.address() as AddressInfo).port;
+  return { address: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`, port: bound, close };
+}
+
+function variablesOf(environment: NodeJS.ProcessEnv): Variables {
+  return Object.fromEntries(VARIABLES.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+}
+
+/** Opens an index; what is wrong with it is told with the name of its folder. */
+async function naming<T>({ directory }: IndexFolder, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    if (cause instanceof UserError) throw cause;
+    const isExpected = cause instanceof FormatError || (cause instanceof Error && cause.constructor === Error);
+    throw isExpected ? new UserError(`${directory}: ${messageOf(cause)}`) : cause;
+  }
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE") throw new PortInUseError(`port ${port} of ${host} is in use: choose another one`);
+    if (code === "EACCES") throw new UserError(`port ${port} of ${host} may not be used: choose one above 1023`);
+    if (code === "ENOTFOUND" || code === "EADDRNOTAVAIL" || code === "EAI_AGAIN")
+      throw new UserError(`host: expected a name or an address of this machine, got ${host}`);
+    throw new UserError(`cannot listen on port ${port} of ${host}: ${messageOf(error)}`);
+  }
+}
+
+async function closeServer(server: Server & { closeAllConnections(): void }): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_WITHIN_MS);
+  // Ends idle connections too.
+  await new Promise<void>((closed) => server.close(() => closed()));
+  clearTimeout(timer);
+}
+
+/** The second signal ends the process at once, as it does without a handler. */
+function closeOnSignals(server: Server, close: () => Promise<void>): void {
+  const onSignal = () => void close();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, onSignal);
+    server.once("close", () => process.off(signal, onSignal));
+  }
+}

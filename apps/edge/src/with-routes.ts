@@ -1,0 +1,18 @@
+import { type ExecutionContext, Hono } from "hono";
+import type { RetrievalApp } from "./http/app.ts";
+import { executionContextOf } from "./http/hook-context.ts";
+
+/**
+ * Routes and middleware of one's own before the retrieval routes. The retrieval app is not mounted but called: so what
+ * nobody has is answered as it answers it without routes of one's own.
+ */
+export function withRoutes<Env extends object>(
+  retrieval: RetrievalApp,
+  routes: ((app: Hono<{ Bindings: Env }>) => void) | undefined,
+): { fetch(request: Request, env: Env, ctx?: ExecutionContext): Response | Promise<Response> } {
+  if (routes === undefined) return retrieval;
+  const app = new Hono<{ Bindings: Env }>();
+  routes(app);
+  app.all("*", (c) => retrieval.fetch(c.req.raw, c.env, executionContextOf(c)));
+  return app;
+}
