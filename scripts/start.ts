@@ -10,6 +10,7 @@ import { join, relative, resolve } from "node:path";
 const root = resolve(import.meta.dirname, "..");
 const example = join(root, "examples/symbols");
 const index = join(example, "dist/index");
+const page = join(example, "dist/page");
 const worker = join(root, "apps/edge");
 const poeem = join(root, "apps/trainer/bin/poeem.js");
 const tool = (name: string): string => join(root, "node_modules/.bin", name);
@@ -88,10 +89,13 @@ async function main(): Promise<void> {
   }
   await run(process.execPath, [poeem, "publish", "--index", index, "--to", "local", "--worker", worker], root);
 
+  await run(process.execPath, [join(worker, "scripts/build.ts")], root);
+  await run(process.execPath, [poeem, "page", "--config", join(example, "page/page.json"), "--out", page], root);
+
   const address = `http://localhost:${port}`;
   const server = start(
     tool("wrangler"),
-    ["dev", "--port", String(port), "--show-interactive-dev-session=false", "--log-level=warn"],
+    ["dev", "--port", String(port), "--assets", page, "--show-interactive-dev-session=false", "--log-level=warn"],
     worker,
   );
   let stopping = false;

@@ -104,7 +104,7 @@ export function makeShop(): Promise<Artifact> {
   return makeArtifact(goods, [], {
     facets: { brand: goods.map(({ brand }) => brand), colour: goods.map(({ colour }) => colour) },
     numbers: { price: Float64Array.from(goods, ({ price }) => price) },
-    queries: POPULAR,
+    popularQueries: POPULAR,
   });
 }
 
@@ -112,7 +112,7 @@ export function makeShop(): Promise<Artifact> {
 async function makeArtifact(
   items: readonly { readonly id: string; readonly title: string }[],
   queries: readonly string[],
-  columns: Pick<Parameters<typeof writeArtifact>[0], "facets" | "numbers" | "queries">,
+  columns: Pick<Parameters<typeof writeArtifact>[0], "facets" | "numbers" | "popularQueries">,
 ): Promise<Artifact> {
   let state = 42;
   const random = () => {

@@ -192,8 +192,8 @@ export function program(): Command {
     .option("--page <file>", "page.json: what the page shows and how (default: what the index has)")
     .addHelpText(
       "after",
-      "\nA version that is written into the folder is taken over within seconds. CORS_ORIGINS, SEARCH_TOKENS, LOG and\n" +
-        "CANARY_SHARE in the environment mean the same as for the Worker.",
+      "\nA version that is written into the folder is taken over within seconds. CORS_ORIGINS, SEARCH_TOKENS,\n" +
+        "LOG and CANARY_SHARE in the environment mean the same as for the Worker.",
     )
     .action(async (options) => (await import("./commands/serve.ts")).serve(options));
 

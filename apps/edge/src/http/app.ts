@@ -48,7 +48,7 @@ export function createRoutes(version: string, dependenciesOf: (env: object) => D
   });
   app.use(function provideDependencies(c, next) {
     c.set("version", version);
-    c.set("dependencies", dependenciesOf(c.env));
+    c.set("dependencies", dependenciesOf(c.env ?? {}));
     return next();
   });
   app.use(requestId());

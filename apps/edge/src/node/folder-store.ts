@@ -85,10 +85,12 @@ class WatchedFolder {
   /** The value of a key, if it is one of this folder's. @throws UserError for a file that cannot be read */
   async read(key: string): Promise<Uint8Array | undefined> {
     for (const { manifestKey, manifestBytes, chunks, source } of this.#versions) {
-      // A copy: whoever gets it may free its memory.
-      if (key === manifestKey) return manifestBytes.slice();
+      if (key === manifestKey) return new Uint8Array(manifestBytes);
       const chunk = chunks.get(key);
-      if (chunk !== undefined) return source.get(chunk);
+      if (chunk === undefined) continue;
+      const bytes = await source.get(chunk);
+      // Whoever gets it may free its memory, which small files may share in Node.
+      return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
     }
     return undefined;
   }

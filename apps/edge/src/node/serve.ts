@@ -1,6 +1,7 @@
 /** The same app under Node: index folders instead of KV, the page from memory, a server of Node's own. */
 import { once } from "node:events";
-import type { AddressInfo, Server } from "node:net";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError } from "@poeem/pq-core";
@@ -21,6 +22,7 @@ const DEFAULT_REFRESH_MS = 2_000;
 const MAX_HEADER_BYTES = 64 * 1024;
 /** Answers under way have this long to go out once the server is to close. */
 const CLOSE_WITHIN_MS = 5_000;
+const CLOSE_IDLE_MS = 20;
 const VARIABLES = ["CORS_ORIGINS", "SEARCH_TOKENS", "INDEXES", "LOG", "CANARY_SHARE"] as const;
 
 /** What hooks and routes find in `env`: Node's request and response, and the variables. */
@@ -87,7 +89,7 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
     fetch: (request, bindings) => app.fetch(request, { ...variables, ...(bindings as HttpBindings) }),
     serverOptions: { maxHeaderSize: MAX_HEADER_BYTES },
     overrideGlobalObjects: false,
-  }) as Server & { closeAllConnections(): void };
+  }) as Server;
   await listen(server, port, host);
   const close = () => closeServer(server);
   try {
@@ -136,11 +138,13 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   }
 }
 
-async function closeServer(server: Server & { closeAllConnections(): void }): Promise<void> {
+async function closeServer(server: Server): Promise<void> {
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_WITHIN_MS);
-  // Ends idle connections too.
+  // Once its answer is out, a connection would be kept for the next request.
+  const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
   await new Promise<void>((closed) => server.close(() => closed()));
   clearTimeout(timer);
+  clearInterval(idle);
 }
 
 /** The second signal ends the process at once, as it does without a handler. */

@@ -24,7 +24,9 @@ export function showFilters(form: HTMLElement, filters: Filters, config: PageCon
       const values = Object.hasOwn(filters.facets, name) ? filters.facets[name] : undefined;
       const control = values ? facetSelect(name, values, config, onChange) : undefined;
       if (control) return [control];
-      return numbers.has(name) ? [numberRange(name, config, onChange)] : [];
+      if (numbers.has(name)) return [numberRange(name, config, onChange)];
+      if (!values) console.warn(`page.json names the filter ${JSON.stringify(name)}, which the index does not have`);
+      return [];
     }),
   );
   for (const control of controls(form)) {

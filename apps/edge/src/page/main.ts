@@ -172,6 +172,8 @@ function showNothing(): void {
 function showOffers(text: string): void {
   const offers = examples.filter(([query]) => query !== input.value.trim()).slice(0, MAX_OFFERS);
   empty.hidden = text === "" || (offers.length === 0 && input.value.trim() !== "");
+  // Once is enough.
+  examplesNav.toggleAttribute("data-below", !empty.hidden);
   const buttons = document.createElement("div");
   showExamples(buttons, offers, ask);
   const line = document.createElement("p");
@@ -194,7 +196,7 @@ function countText(count: number, query: string | null, confidence: number | nul
 function showError(error: unknown): void {
   list.replaceChildren();
   more.hidden = true;
-  empty.hidden = true;
+  showOffers("");
   byId("count").textContent = "";
   message.hidden = false;
   message.textContent = error instanceof ApiError ? error.message : "The server cannot be reached. Is it running?";
@@ -237,9 +239,9 @@ async function start(): Promise<void> {
     if (asked !== "") ask(asked);
     const popular = await suggest("", AbortSignal.timeout(POPULAR_MS)).catch(() => []);
     examples = popular.map(({ text }) => [text]);
-    // Asking has made the isolate read the index, so that it knows the facts.
-    if (examples.length === 0) await readFacts();
   } else examples = own;
+  // An isolate that has just started knows the facts once it was asked for anything else.
+  for (let i = 0; i < 2 && examples.length === 0 && facts === undefined; i++) await readFacts();
   idleQueries = examples.map(([query]) => query).sort(() => Math.random() - 0.5);
   showExamples(examplesNav, examples, ask);
   if (own !== undefined || input.value === "") ask(input.value || asked);

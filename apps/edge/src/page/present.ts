@@ -94,12 +94,22 @@ function rolesOf(config: PageConfig, sample: readonly Result[]): Roles {
     const given = values(name);
     return given.length > 0 && given.filter(test).length * 2 > given.length;
   };
+  for (const name of namedFields(config))
+    if (sample.length > 0 && !names.includes(name) && name !== "title" && name !== "id")
+      console.warn(`page.json names the field ${JSON.stringify(name)}, which no item on the page has`);
   const image = config.image ?? names.find((name) => most(name, looksLikeImage));
   const price = config.price?.field ?? names.find((name) => PRICE.test(name) && most(name, isNumeric));
   const subtitle = config.subtitle ?? names.find((name) => SUBTITLE.test(name) && most(name, isShort));
   const taken = [image, price, subtitle, config.titleField, config.link];
-  const isFact = (name: string) => !taken.includes(name) && most(name, isShort) && new Set(values(name)).size > 1;
+  const isId = (name: string) => sample.every(({ id, fields }) => String(fields[name]) === String(id));
+  const isFact = (name: string) =>
+    !taken.includes(name) && most(name, isShort) && new Set(values(name)).size > 1 && !isId(name);
   return { image, price, subtitle, facts: config.fields ?? names.filter(isFact).slice(0, MAX_FACTS) };
+}
+
+/** Every field that page.json names. */
+function namedFields({ titleField, subtitle, image, price, link, fields = [] }: PageConfig): string[] {
+  return [titleField, subtitle, image, price?.field, link, ...fields].filter((name) => name !== undefined);
 }
 
 const isNumeric = (value: unknown): boolean => numberOf(value) !== undefined;

@@ -1,0 +1,5 @@
+import { defineConfig } from "vitest/config";
+import "./scripts/build.ts";
+
+// The same app in Node, from index folders.
+export default defineConfig({ test: { name: "edge-node", include: ["test-node/**/*.test.ts"] } });
