@@ -1,10 +1,9 @@
 /** An item's picture, or what stands in its place: no broken image, no request that the policy would refuse. */
+import { warnOnce } from "./warn.ts";
 
 const DATA_IMAGE = /^data:image\/(?:svg\+xml|png|jpeg|webp|avif|gif)[;,]/i;
 const IMAGE_FILE = /\.(?:svg|png|jpe?g|webp|avif|gif)$/i;
 const HUES = 6;
-/** Hosts that the reader of the console has been told about. */
-const refused = new Set<string>();
 
 /** Whether a value is the address of a picture as one tells by looking at it. */
 export function looksLikeImage(value: unknown): boolean {
@@ -27,10 +26,7 @@ export function imageAddress(value: unknown, hosts: readonly string[]): string |
   if (url.protocol === "http:") url.protocol = "https:";
   if (url.protocol !== "https:") return undefined;
   if (hosts.some((host) => isHost(url.host, host.toLowerCase()))) return url.href;
-  if (!refused.has(url.host)) {
-    refused.add(url.host);
-    console.warn(`Pictures from ${url.host} are not shown: "imageHosts" of page.json does not name it`);
-  }
+  warnOnce(`Pictures from ${url.host} are not shown: "imageHosts" of page.json does not name it`);
   return undefined;
 }
 
