@@ -5,9 +5,14 @@ import { spawn } from "node:child_process";
  * @returns what it wrote to stdout
  * @throws Error with all that it wrote, when it fails
  */
-export function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+export function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     const output = { stdout: "", stderr: "" };
     child.stdout.on("data", (data) => (output.stdout += data));
     child.stderr.on("data", (data) => (output.stderr += data));

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -9,7 +9,7 @@ import { loadConfig } from "@poeem/training/config";
 import { loadData } from "@poeem/training/data/load";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
-import { main } from "../src/cli.ts";
+import { main, program } from "../src/cli.ts";
 import { OWN_PACKAGES, TOOLS, VERSION } from "../src/init/package-json.ts";
 import { originOf } from "../src/init/tarballs.ts";
 
@@ -105,11 +105,14 @@ describe("the folder that poeem init writes", () => {
     expect(events!.count).toBeGreaterThan(500);
   });
 
-  it("is small: the sample is a sample", async () => {
-    const folder = join(place, "tea");
-    await run(folder);
-    const sizes = await Promise.all(FILES.map(async (file) => (await lstat(join(folder, file))).size));
-    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(180_000);
+  it("has the sample that examples/shop makes, and a small one", async () => {
+    await run(join(place, "tea"));
+    await promisify(execFile)(process.execPath, [join(ROOT, "examples/shop/src/sample.ts"), "--out", place]);
+    for (const file of ["products.csv", "clicks.csv"]) {
+      const text = await readFile(join(place, "tea/data", file), "utf8");
+      expect(text === (await readFile(join(place, file), "utf8")), file).toBe(true);
+      expect(text.length).toBeLessThan(120_000);
+    }
   });
 });
 
@@ -254,6 +257,21 @@ describe("the workflow", () => {
     const called = [...text.matchAll(/npm run (?:--silent )?([\w-]+)/g)].map(([, name]) => name);
     expect(called).toEqual(["train", "evaluate"]);
     for (const name of called) expect(scripts).toHaveProperty(name!);
+
+    const lines = [...Object.values<string>(scripts), ...text.split("\n")].flatMap((line) => {
+      const [, command, options = ""] = /\bpoeem ([a-z]+)((?: .*)?)/.exec(line.split("&&")[0]!) ?? [];
+      return command === undefined || line.trimStart().startsWith("#") ? [] : [{ command, options }];
+    });
+    expect(lines.length).toBe(8);
+    for (const { command, options } of lines) {
+      const known = program().commands.find((one) => one.name() === command);
+      expect(known, command).toBeDefined();
+      for (const [flag] of options.matchAll(/--[\w-]+/g))
+        expect(
+          known!.options.map(({ long }) => long),
+          command,
+        ).toContain(flag);
+    }
   });
 });
 

@@ -5,7 +5,7 @@ export default defineConfig({
   name: "my-search",
   data: {
     // SQL over files below data/: CSV, JSON or Parquet, gzip or not. One row for each item.
-    items: "SELECT sku AS id, title, description, brand, category, price, image FROM 'products.csv'",
+    items: "SELECT sku AS id, * FROM 'products.csv'",
     // One row for each event: what somebody searched for, and the item that answered it (a click, a purchase). Without
     // events, leave this line out: training then has the items' own titles and sentences.
     events: "SELECT query, sku AS item FROM 'clicks.csv'",
@@ -13,9 +13,9 @@ export default defineConfig({
   items: {
     text: ["title", "description"], // words that find an item
     textFromEvents: true, // and the searches that led to it
-    categories: ["brand", "category"], // values that similar items share
-    facets: ["brand", "category"], // ?filter=brand:acme
+    categories: ["brand", "kind", "colour"], // values that similar items share
+    facets: ["category", "kind", "brand", "colour"], // ?filter=brand:acme
     numbers: ["price"], // ?filter=price<20
-    fields: ["brand", "category", "price", "image"], // returned with each result; page.json shows them
+    fields: ["brand", "price", "image", "sku", "description"], // returned with each result; page.json shows them
   },
 });
