@@ -1,7 +1,7 @@
 // Compiles only where the packages' declarations are there, and are no `any`.
 
-import type { PageConfig } from "@poeem/edge/page";
 import { createClient } from "@poeem/edge/client";
+import type { PageConfig } from "@poeem/edge/page";
 import { IndexingLayer } from "@poeem/indexing-layer";
 import { PoeemIndexing } from "@poeem/indexing-layer/layers";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
