@@ -3,7 +3,7 @@
  * any folder: `npm install …/dist-packages/*.tgz`. `-- --out DIR` writes elsewhere; `-- --check` also holds them to
  * `publint` and "are the types wrong".
  */
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkTarballs } from "./pack/check.ts";
@@ -34,20 +34,30 @@ function readPackages(): Package[] {
 async function pack(out: string, check: boolean): Promise<void> {
   const packages = readPackages();
   rmSync(out, { recursive: true, force: true });
+  // beneath the repository, where the compiler finds the types that the sources use
+  const work = mkdtempSync(join(ROOT, "node_modules/.pack-"));
+  try {
+    const tarballs = await packInto(out, packages, work);
+    if (check) await checkTarballs(tarballs.map(({ filename }) => join(out, filename)));
+    for (const { filename, size, entryCount } of tarballs)
+      console.log(`${filename}: ${Math.ceil(size / 1024)} kB, ${entryCount} files`);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+async function packInto(out: string, packages: readonly Package[], work: string): Promise<Tarball[]> {
   const staged = await Promise.all(
     packages.map(async (one) => {
       if (one.manifest.scripts?.["build:page"] !== undefined) await run("npm", ["run", "build:page"], one.folder);
-      const compiled = await compile(one, join(out, ".build", one.manifest.name), ROOT);
-      return stage(one, compiled, join(out, ".stage", one.manifest.name), ROOT);
+      const compiled = await compile(one, join(work, "build", one.manifest.name), ROOT);
+      return stage(one, compiled, join(work, "stage", one.manifest.name), ROOT);
     }),
   );
-  const listed = await run("npm", ["pack", ...staged, "--json", "--ignore-scripts", "--pack-destination", out], ROOT);
-  rmSync(join(out, ".build"), { recursive: true });
-  rmSync(join(out, ".stage"), { recursive: true });
-  const tarballs = readTarballs(listed);
-  if (check) await checkTarballs(tarballs.map(({ filename }) => join(out, filename)));
-  for (const { filename, size, entryCount } of tarballs)
-    console.log(`${filename}: ${Math.ceil(size / 1024)} kB, ${entryCount} files`);
+  mkdirSync(out, { recursive: true });
+  return readTarballs(
+    await run("npm", ["pack", ...staged, "--json", "--ignore-scripts", "--pack-destination", out], ROOT),
+  );
 }
 
 interface Tarball {

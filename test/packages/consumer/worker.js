@@ -2,7 +2,7 @@
 import { createWorker } from "@poeem/edge";
 import * as app from "@poeem/edge/app";
 import * as client from "@poeem/edge/client";
-import { loadKernel, openArtifact } from "@poeem/pq-core";
+import { loadKernel, openArtifact, scalarKernel } from "@poeem/pq-core";
 import * as interop from "@poeem/pq-core/interop";
 import kernelModule from "@poeem/pq-core/kernel-relaxed.wasm";
 import * as kv from "@poeem/pq-core/kv";
@@ -23,8 +23,8 @@ async function search() {
   const stored = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
   const source = { get: async (key) => stored.get(key) };
   const found = [];
-  for (const kernel of [loadKernel(kernelModule), undefined]) {
-    const index = await openArtifact(source, manifestBytes, kernel && { kernel });
+  for (const kernel of [loadKernel(kernelModule), scalarKernel]) {
+    const index = await openArtifact(source, manifestBytes, { kernel });
     const { ordinals } = await index.search(vectors.subarray(0, DIM), { k: 3 });
     found.push({ kernel: index.kernel, ids: (await index.items(ordinals)).map(({ id }) => id) });
   }
