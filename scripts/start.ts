@@ -1,5 +1,5 @@
 /**
- * `npm start`: from a fresh clone to a search page. Builds the kernel and the example's data, trains when there is no
+ * `npm start`: from a fresh clone to a search page. Makes the example's data, trains when there is no
  * index yet, publishes it into the local KV and serves it with wrangler. PORT overrides 8787.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -10,6 +10,7 @@ import { join, relative, resolve } from "node:path";
 const root = resolve(import.meta.dirname, "..");
 const example = join(root, "examples/symbols");
 const index = join(example, "dist/index");
+const page = join(example, "dist/page");
 const worker = join(root, "apps/edge");
 const poeem = join(root, "apps/trainer/bin/poeem.js");
 const tool = (name: string): string => join(root, "node_modules/.bin", name);
@@ -78,19 +79,7 @@ async function waitUntilReady(address: string, server: ChildProcess): Promise<vo
 async function main(): Promise<void> {
   const port = readPort();
   await requireFree(port);
-  await run(
-    tool("turbo"),
-    [
-      "run",
-      "build",
-      "data",
-      "--filter=@poeem/pq-core",
-      "--filter=@poeem/indexing-layer",
-      "--filter=@poeem/example-symbols",
-      "--output-logs=errors-only",
-    ],
-    root,
-  );
+  await run(tool("turbo"), ["run", "data", "--filter=@poeem/example-symbols", "--output-logs=errors-only"], root);
   if (existsSync(join(index, "manifest.json"))) {
     process.stderr.write(
       `Using the index in ${relative(root, index)}; \`npx turbo run train --force\` makes a new one.\n`,
@@ -100,10 +89,13 @@ async function main(): Promise<void> {
   }
   await run(process.execPath, [poeem, "publish", "--index", index, "--to", "local", "--worker", worker], root);
 
+  await run(process.execPath, [join(worker, "scripts/build.ts")], root);
+  await run(process.execPath, [poeem, "page", "--config", join(example, "page/page.json"), "--out", page], root);
+
   const address = `http://localhost:${port}`;
   const server = start(
     tool("wrangler"),
-    ["dev", "--port", String(port), "--show-interactive-dev-session=false", "--log-level=warn"],
+    ["dev", "--port", String(port), "--assets", page, "--show-interactive-dev-session=false", "--log-level=warn"],
     worker,
   );
   let stopping = false;

@@ -4,5 +4,11 @@ import "./scripts/build.ts";
 // In Node, because a browser is started from here. Without one the tests are skipped; POEEM_BROWSER=required makes
 // that a failure.
 export default defineConfig({
-  test: { name: "edge-browser", include: ["test-browser/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 },
+  test: {
+    name: "edge-browser",
+    include: ["test-browser/**/*.test.ts"],
+    globalSetup: "test-browser/setup.ts",
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
 });

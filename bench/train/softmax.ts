@@ -17,7 +17,7 @@ const DIM = 64;
 const SCALE = 20;
 await useBackend("wasm");
 const bytes = softmaxKernelBytes(supportsRelaxedSimd() ? "relaxed" : "plain");
-if (!bytes) throw new Error("no kernel: npm run build -w @poeem/indexing-layer");
+if (!bytes) throw new Error("no kernel: npm run kernels");
 const kernel = new SoftmaxKernel(bytes);
 const random = new Random(1);
 

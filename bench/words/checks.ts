@@ -4,7 +4,7 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { parseFilter } from "@poeem/pq-core";
 import { openWords } from "@poeem/pq-core/words";
 import { answerQuestion, openQueryTower, type Searched } from "@poeem/towers";
-import type { Shop } from "./shop.ts";
+import type { Shop } from "../../examples/shop/src/made-up.ts";
 
 /** One check: in how many of the tries it went well, or a figure of its own. */
 export interface Check {

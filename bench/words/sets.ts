@@ -6,7 +6,7 @@ import { loadConfig } from "@poeem/training/config";
 import { listOf } from "@poeem/training/data/csr";
 import { buildDataset } from "@poeem/training/data/dataset";
 import { loadData } from "@poeem/training/data/load";
-import { makeShop, type Shop } from "./shop.ts";
+import { makeShop, type Shop } from "../../examples/shop/src/made-up.ts";
 
 /** What is trained and evaluated. */
 export interface BenchSet {

@@ -5,12 +5,16 @@ import { build } from "esbuild";
 
 const source = join(import.meta.dirname, "../src/page");
 const target = join(import.meta.dirname, "../dist/page");
-const copied = ["index.html", "reference.html", "page.css", "favicon.svg", "_headers"];
+const copied = ["index.html", "reference.html", "favicon.svg", "_headers"];
 
 export async function buildPage(): Promise<void> {
   mkdirSync(target, { recursive: true });
   const { outputFiles } = await build({
-    entryPoints: { page: join(source, "main.ts"), reference: join(source, "reference.ts") },
+    entryPoints: [
+      { in: join(source, "main.ts"), out: "page" },
+      { in: join(source, "style.css"), out: "page" },
+      { in: join(source, "reference.ts"), out: "reference" },
+    ],
     outdir: target,
     bundle: true,
     minify: true,

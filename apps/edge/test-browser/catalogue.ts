@@ -1,7 +1,8 @@
 /**
- * A small catalogue that a page can show: the codes are lossless, so that an item is always the best answer to its
- * own title.
+ * Small catalogues that a page can show: the codes are lossless, so that an item is always the best answer to its own
+ * title.
  */
+import { readFileSync } from "node:fs";
 import type { Artifact } from "@poeem/pq-core";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import {
@@ -12,10 +13,11 @@ import {
   textFeatures,
   writeQueryTower,
 } from "@poeem/towers";
-import { examples } from "../src/page/examples.ts";
 import { wordFacts, wordsOf } from "../test/word-fixture.ts";
 
 const dim = 32;
+const symbols = new URL("../../../examples/symbols/page/page.json", import.meta.url);
+const { examples } = JSON.parse(readFileSync(symbols, "utf8")) as { readonly examples: [string, string][] };
 const words: readonly (readonly [title: string, glyph: string])[] = [
   ["birthday cake", "🎂"],
   ["shortcake", "🍰"],
@@ -66,14 +68,58 @@ const items = words.flatMap(([title, glyph], i) => [
   },
 ]);
 
-export async function makeCatalogue(): Promise<Artifact> {
+/** Emoji and icons, with the drawings that the symbols example has. */
+export function makeCatalogue(): Promise<Artifact> {
+  return makeArtifact(
+    items,
+    // The page starts with one of its examples, so their words are known too.
+    examples.map(([query]) => query),
+    { facets: { set: items.map(({ set }) => set), "Art (€)": items.map(({ kind }) => kind) } },
+  );
+}
+
+const things = ["mug", "lamp", "jacket", "kettle", "chair", "scarf", "clock", "vase", "teapot", "blanket"];
+const colours = ["red", "green", "blue", "yellow", "grey", "white"];
+
+/** A picture as a data URI; where every seventh item has one on another host. */
+const pictureOf = (i: number, colour: string): string => {
+  if (i % 7 === 3) return `https://pictures.example.net/${i}.jpg`;
+  const circle = `<circle cx="50" cy="50" r="${20 + (i % 5) * 5}" fill="${colour}" stroke="black"/>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">${circle}</svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+};
+
+export const POPULAR = ["red mug", "lamp", "teapot"];
+
+/** A shop of sixty things with pictures, prices and brands, which knows its most frequent searches. */
+export function makeShop(): Promise<Artifact> {
+  const goods = things.flatMap((thing, t) =>
+    colours.map((colour, c) => {
+      const i = t * colours.length + c;
+      const brand = ["Aalto & Söhne", "Birk", "Corvo"][i % 3]!;
+      const [title, price] = [`${colour} ${thing}`, 5 + i * 2.5];
+      return { id: `sku-${i}`, title, brand, price, colour, photo: pictureOf(i, colour), url: `/goods/${i}` };
+    }),
+  );
+  return makeArtifact(goods, [], {
+    facets: { brand: goods.map(({ brand }) => brand), colour: goods.map(({ colour }) => colour) },
+    numbers: { price: Float64Array.from(goods, ({ price }) => price) },
+    popularQueries: POPULAR,
+  });
+}
+
+/** @param queries texts whose words the model knows besides those of the titles */
+async function makeArtifact(
+  items: readonly { readonly id: string; readonly title: string }[],
+  queries: readonly string[],
+  columns: Pick<Parameters<typeof writeArtifact>[0], "facets" | "numbers" | "popularQueries">,
+): Promise<Artifact> {
   let state = 42;
   const random = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 31 - 1;
   };
-  // The page starts with one of its examples, so their words are known too.
-  const texts = [...items.map(({ title }) => title), ...examples.map(([query]) => query)];
+  const texts = [...items.map(({ title }) => title), ...queries];
   const hashes = Uint32Array.from(new Set(texts.flatMap((text) => [...textFeatures(text, DEFAULT_TOKENIZER)]))).sort();
   const identity = Float32Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0));
   const table = quantizeTable(Float32Array.from({ length: hashes.length * dim }, random), hashes, dim);
@@ -107,7 +153,7 @@ export async function makeCatalogue(): Promise<Artifact> {
     codes: Uint8Array.from({ length: items.length * numSubQuantizers }, (_, at) => Math.floor(at / numSubQuantizers)),
     ids: items.map(({ id }) => id),
     fields: items,
-    facets: { set: items.map(({ set }) => set), "Art (€)": items.map(({ kind }) => kind) },
+    ...columns,
     queryTower: writeQueryTower(weights),
     words: wordsOf(
       items.map(({ title }) => title),

@@ -1,49 +1,18 @@
 /** The page in a real Chromium: what a reader does, and what an index must not be able to do. */
-import { existsSync } from "node:fs";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Server, startServer } from "./server.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, inject, it } from "vitest";
+import { describeBrowser, useBrowser } from "./browser.ts";
 
-const executablePath = [
-  process.env["CHROMIUM"],
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-].find((path) => path !== undefined && existsSync(path));
-const required = process.env["POEEM_BROWSER"] === "required";
-
-describe.skipIf(executablePath === undefined && !required)("the page", () => {
-  let server: Server;
-  let browser: Browser;
+describeBrowser("the page", () => {
+  const visit = useBrowser();
+  let server: { readonly address: string; readonly version: string };
   let page: Page;
-  /** Errors in the console, refused by the policy or thrown. */
   let complaints: string[];
-
-  beforeAll(async () => {
-    if (executablePath === undefined)
-      throw new Error("POEEM_BROWSER=required, but there is no Chromium: set CHROMIUM to its path");
-    server = await startServer();
-    // No sandbox: it needs rights that a container does not have, and the page is our own.
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  beforeAll(() => {
+    server = inject("server");
   });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-  afterEach(async () => page?.context().close());
-
-  async function open(
-    path = "/",
-    options: Parameters<Browser["newContext"]>[0] = {},
-    prepare?: (page: Page) => Promise<unknown>,
-  ) {
-    const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options });
-    page = await context.newPage();
-    complaints = [];
-    page.on("console", (line) => line.type() === "error" && complaints.push(line.text()));
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    await prepare?.(page);
-    await page.goto(server.address + path);
+  async function open(...wanted: Parameters<typeof visit>): Promise<void> {
+    ({ page, complaints } = await visit(...wanted));
   }
   const titles = () => page.locator(".tile .title").allTextContents();
   const firstTitle = () => page.locator(".tile .title").first();

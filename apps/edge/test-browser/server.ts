@@ -1,14 +1,16 @@
-/** The Worker under `wrangler dev`, on a port and a KV of its own, with the catalogue published. */
+/** The Worker under `wrangler dev`, on a port and a KV of its own, with both catalogues published. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { getPlatformProxy } from "wrangler";
-import { makeCatalogue } from "./catalogue.ts";
+import { pageFiles } from "../src/site/files.ts";
+import { makeCatalogue, makeShop } from "./catalogue.ts";
 
 const worker = join(import.meta.dirname, "..");
+const symbols = join(worker, "../../examples/symbols/page");
 const quiet = { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", DO_NOT_TRACK: "1" };
 
 export interface Server {
@@ -20,13 +22,19 @@ export interface Server {
 export async function startServer(): Promise<Server> {
   Object.assign(process.env, quiet);
   const state = mkdtempSync(join(tmpdir(), "edge-browser-"));
-  const version = await publishCatalogue(state);
+  const version = await publishCatalogues(state);
+  const site = join(state, "site");
+  mkdirSync(site);
+  const config = JSON.parse(readFileSync(join(symbols, "page.json"), "utf8")) as object;
+  for (const [path, bytes] of await pageFiles(config, symbols)) writeFileSync(join(site, path), bytes);
   const port = await freePort();
   const wrangler = join(import.meta.dirname, "../../../node_modules/.bin/wrangler");
   const args = [
     "dev",
     "--port",
     String(port),
+    "--assets",
+    site,
     "--persist-to",
     state,
     "--show-interactive-dev-session=false",
@@ -53,26 +61,24 @@ export async function startServer(): Promise<Server> {
   };
 }
 
-async function publishCatalogue(state: string): Promise<string> {
-  const artifact = await makeCatalogue();
+/** The symbols as the current index, whose version is returned, and the shop as `shop`. */
+async function publishCatalogues(state: string): Promise<string> {
+  const [symbolsIndex, shopIndex] = await Promise.all([makeCatalogue(), makeShop()]);
   const { env, dispose } = await getPlatformProxy<{
     INDEX: { put(key: string, value: Uint8Array | string): Promise<void> };
   }>({
     configPath: join(worker, "wrangler.jsonc"),
     persist: { path: join(state, "v3") },
   });
-  for (const { key, bytes } of artifact.chunks) await env.INDEX.put(chunkKey(key), bytes);
-  await env.INDEX.put(manifestKey(artifact.version), artifact.manifestBytes);
-  await env.INDEX.put(
-    pointerKey(),
-    formatPointer({
-      version: artifact.version,
-      manifestKey: manifestKey(artifact.version),
-      publishedAt: new Date().toISOString(),
-    }),
-  );
+  for (const [artifact, name] of [[symbolsIndex], [shopIndex, "shop"]] as const) {
+    const { version } = artifact;
+    for (const { key, bytes } of artifact.chunks) await env.INDEX.put(chunkKey(key), bytes);
+    await env.INDEX.put(manifestKey(version), artifact.manifestBytes);
+    const pointer = { version, manifestKey: manifestKey(version), publishedAt: new Date().toISOString() };
+    await env.INDEX.put(pointerKey(name), formatPointer(pointer));
+  }
   await dispose();
-  return artifact.version;
+  return symbolsIndex.version;
 }
 
 function freePort(): Promise<number> {

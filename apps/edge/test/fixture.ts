@@ -102,7 +102,7 @@ export async function makeFixture(
     facets: { set: ids.map((_, i) => setOf(i)), tag: ids.map((_, i) => tagsOf(i)) },
     numbers: { year: ids.map((_, i) => yearOf(i)) },
     ...(titleOf && { words: wordsOf(titles, (i) => [ids[i]!, titles[i]!, codeOf(i)]), wordFacts: facts }),
-    queries: POPULAR,
+    popularQueries: POPULAR,
     defaultNprobe: 3,
     itemChunkBytes: 4096,
   });

@@ -18,6 +18,12 @@ const integer =
     return value;
   };
 
+const share = (text: string): number => {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError(`expected a number from 0 to 1, got ${text}.`);
+  return value;
+};
+
 /** As in "10,20,50", or one by one. */
 const cutoffs = (text: string, before: number[] = []): number[] => [
   ...before,
@@ -87,6 +93,16 @@ export function program(): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(`poeem: ${text.replace(/^error: /, "")}`) });
+
+  root
+    .command("init")
+    .description("write a folder with a search of your own: configuration, sample data, Worker, page, workflow")
+    .argument("[directory]", "a new folder, or an empty one; nothing is ever overwritten", ".")
+    .option("--name <name>", "name of the package and the Worker (default: that of the folder)")
+    .option("--no-sample", "leave out the data of the made-up shop")
+    .addOption(new Option("--sample", "with it, as if nothing is said").default(true).hideHelp())
+    .option("--packages <dir>", "install from the tarballs that `npm run pack` wrote there, instead of the registry")
+    .action(async (directory, options) => (await import("./commands/init.ts")).init(directory, options));
 
   root
     .command("train")
@@ -186,6 +202,7 @@ export function program(): Command {
     .description("write the files of a search page, for the assets of a Worker or any server of files")
     .option("--config <file>", "page.json: what the page shows and how (default: what the index has)")
     .requiredOption("--out <dir>", "folder to write")
+    .option("--index <dir>", "index folder: say what page.json names and it does not have")
     .option(...json)
     .action(async (options) => (await import("./commands/page.ts")).page(options));
 
@@ -194,6 +211,11 @@ export function program(): Command {
     .requiredOption(...index)
     .option(...delta)
     .option("--name <name>", "name of the index to publish to", "current")
+    .option(
+      "--max-loss <share>",
+      "refuse when recall@10, by `evaluate --report`, is below the serving version's by more, for example: 0.05",
+      share,
+    )
     .option("--dry-run", "print what would be written without writing it")
     .action(async (options) => (await import("./commands/publish.ts")).publish(options));
 

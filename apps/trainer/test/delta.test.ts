@@ -66,7 +66,7 @@ function inputOf(products: readonly Product[]): ArtifactInput {
     fields: products.map(({ name, brand }) => ({ title: name, ...(brand === null ? {} : { brand }) })),
     facets: { brand: products.map(({ brand }) => brand ?? undefined) },
     numbers: { price: products.map(({ price }) => price) },
-    queries: ["red shoes", "umbrella"],
+    popularQueries: ["red shoes", "umbrella"],
     training: { config },
   };
 }

@@ -31,7 +31,7 @@ beforeAll(async () => {
     ids: Array.from({ length: 40 }, (_, i) => `item-${i}`),
     fields: Array.from({ length: 40 }, (_, i) => ({ title: `Item ${i}` })),
     facets: { kind: Array.from({ length: 40 }, (_, i) => (i % 2 ? "odd" : "even")) },
-    queries: ["red shoes", "tea\u202etop"],
+    popularQueries: ["red shoes", "tea\u202etop"],
     queryTower: writeQueryTower({
       width: dim,
       inputs: [{ kind: "text", tokenizer: DEFAULT_TOKENIZER, table }],

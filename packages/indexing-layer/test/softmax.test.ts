@@ -156,7 +156,7 @@ function inTensors(problem: Numbers): SoftmaxProblem {
 
 function kernelOf(build: "plain" | "relaxed"): SoftmaxKernel {
   const bytes = softmaxKernelBytes(build);
-  expect(bytes, "npm run build -w @poeem/indexing-layer").toBeDefined();
+  expect(bytes, "npm run kernels").toBeDefined();
   return new SoftmaxKernel(bytes!);
 }
 

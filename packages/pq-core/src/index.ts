@@ -25,7 +25,7 @@ export { loadKernel, supportsRelaxedSimd } from "./kernel/wasm-kernel.ts";
 export { mapLimited } from "./limited.ts";
 export * from "./limits.ts";
 export { type OpenOptions, openArtifact } from "./open.ts";
-export type { Filter } from "./search/filter.ts";
+export type { FacetIn, Filter, NumberRange } from "./search/filter.ts";
 export { parseFilter } from "./search/filter-expression.ts";
 export { formatFilter } from "./search/format-filter.ts";
 export type { Merge } from "./search/merge.ts";

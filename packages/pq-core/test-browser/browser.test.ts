@@ -36,7 +36,7 @@ async function serve(): Promise<Server> {
   const server = createServer(({ url = "/" }, response) => {
     const path = normalize(decodeURI(url));
     if (path === "/page.js") response.setHeader("content-type", "text/javascript").end(script);
-    else if (/^\/(dist|fixtures)\//.test(path) && existsSync(root + path)) response.end(readFileSync(root + path));
+    else if (/^\/(wasm|fixtures)\//.test(path) && existsSync(root + path)) response.end(readFileSync(root + path));
     else if (path === "/")
       response
         .setHeader("content-type", "text/html")

@@ -28,7 +28,7 @@ const read = async (path: string): Promise<ArrayBuffer> => {
 
 async function run(name: "scalar" | "simd" | "relaxed-simd", kernelFile: string | undefined): Promise<BrowserRun> {
   const kernelModule =
-    kernelFile === undefined ? undefined : await WebAssembly.compile(await read(`/dist/${kernelFile}`));
+    kernelFile === undefined ? undefined : await WebAssembly.compile(await read(`/wasm/${kernelFile}`));
   const conformance: Record<string, string> = {};
   adcConformance({
     name,

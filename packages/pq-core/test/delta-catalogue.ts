@@ -126,7 +126,7 @@ export class Model {
       queryTower: Uint8Array.of(1, 2, 3),
       training: { seed: 7 },
       defaultNprobe: Math.min(2, Math.max(1, this.#scenario.nlist)),
-      ...(this.#scenario.extras ? { wordFacts: { rules: 2, dense: 1, words: 0.25 }, queries: ["b", "a"] } : {}),
+      ...(this.#scenario.extras ? { wordFacts: { rules: 2, dense: 1, words: 0.25 }, popularQueries: ["b", "a"] } : {}),
       listChunkBytes: 2048,
       itemChunkBytes: 1024,
     };

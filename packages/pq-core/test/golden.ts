@@ -75,7 +75,7 @@ function goldenCase(options: Options): GoldenCase {
             : BigUint64Array.from(index, (i) => 2n ** 40n + BigInt(i)),
       listChunkBytes: 2048,
       itemChunkBytes: 1024,
-      queries,
+      popularQueries: queries,
       ...(!words
         ? {}
         : {

@@ -11,7 +11,8 @@ const items = (n: number) => ({
   codes: new Uint8Array(n),
   ids: Array.from({ length: n }, (_, i) => `id${i}`),
 });
-const write = (queries: readonly string[] | undefined) => writeArtifact({ codebook, ...items(3), queries });
+const write = (queries: readonly string[] | undefined) =>
+  writeArtifact({ codebook, ...items(3), popularQueries: queries });
 const many = (count: number, length: number, letter = "x") =>
   Array.from({ length: count }, (_, i) => String(i).padStart(length, letter));
 
@@ -43,19 +44,19 @@ it("a delta and its compaction keep them", async () => {
 describe("are refused", () => {
   const tooLong = many(18, 80, "é").concat(many(17, 80, "é").map((text) => text.replace("é", "y")));
   it.each<[string, unknown, RegExp]>([
-    ["not a list", "red boots", /"queries" expected a list of 1 to 50 texts, got "?red boots/],
-    ["null", null, /"queries" expected a list of 1 to 50 texts, got null/],
-    ["an object", { length: 1, 0: "a" }, /"queries" expected a list of 1 to 50 texts/],
-    ["too many", many(51, 5), /"queries" expected a list of 1 to 50 texts, got 51/],
-    ["a number", ["a", 3], /"queries\[1\]" expected a text of one line, of 1 to 80 characters, got 3/],
-    ["a list in the list", [["a"]], /"queries\[0\]" expected a text of one line/],
-    ["a long one", ["a".repeat(81)], /"queries\[0\]" expected a text of one line, of 1 to 80 characters/],
-    ["an empty one", ["a", ""], /"queries\[1\]" expected a text/],
-    ["blanks around", [" a"], /"queries\[0\]" expected a text/],
-    ["two lines", ["a\nb"], /"queries\[0\]" expected a text/],
-    ["half a character", ["a\ud83c"], /"queries\[0\]" expected a text/],
-    ["one twice", ["a", "b", "a"], /"queries\[2\]" expected no text twice/],
-    ["too many bytes", tooLong, /"queries" expected at most 4096 bytes of UTF-8, got \d+/],
+    ["not a list", "red boots", /"(?:popularQ|q)ueries" expected a list of 1 to 50 texts, got "?red boots/],
+    ["null", null, /"(?:popularQ|q)ueries" expected a list of 1 to 50 texts, got null/],
+    ["an object", { length: 1, 0: "a" }, /"(?:popularQ|q)ueries" expected a list of 1 to 50 texts/],
+    ["too many", many(51, 5), /"(?:popularQ|q)ueries" expected a list of 1 to 50 texts, got 51/],
+    ["a number", ["a", 3], /"(?:popularQ|q)ueries\[1\]" expected a text of one line, of 1 to 80 characters, got 3/],
+    ["a list in the list", [["a"]], /"(?:popularQ|q)ueries\[0\]" expected a text of one line/],
+    ["a long one", ["a".repeat(81)], /"(?:popularQ|q)ueries\[0\]" expected a text of one line, of 1 to 80 characters/],
+    ["an empty one", ["a", ""], /"(?:popularQ|q)ueries\[1\]" expected a text/],
+    ["blanks around", [" a"], /"(?:popularQ|q)ueries\[0\]" expected a text/],
+    ["two lines", ["a\nb"], /"(?:popularQ|q)ueries\[0\]" expected a text/],
+    ["half a character", ["a\ud83c"], /"(?:popularQ|q)ueries\[0\]" expected a text/],
+    ["one twice", ["a", "b", "a"], /"(?:popularQ|q)ueries\[2\]" expected no text twice/],
+    ["too many bytes", tooLong, /"(?:popularQ|q)ueries" expected at most 4096 bytes of UTF-8, got \d+/],
   ])("%s", async (_, queries, message) => {
     await expect(write(queries as string[])).rejects.toThrow(message);
     const { manifestBytes } = await write(undefined);
@@ -67,6 +68,6 @@ describe("are refused", () => {
   it("an empty list, by a reader", async () => {
     const { manifestBytes } = await write(undefined);
     const opening = openManifest(reseal(manifestBytes, (manifest) => Object.assign(manifest, { queries: [] })));
-    await expect(opening).rejects.toThrow(/"queries" expected a list of 1 to 50 texts, got 0/);
+    await expect(opening).rejects.toThrow(/"(?:popularQ|q)ueries" expected a list of 1 to 50 texts, got 0/);
   });
 });

@@ -9,7 +9,7 @@ it("bundles without the kernel stay within their limits, minified", async () => 
 });
 
 it.each(["kernel.wasm", "kernel-relaxed.wasm"])("%s is at most 16 KB", (file) => {
-  const path = new URL(`../dist/${file}`, import.meta.url);
+  const path = new URL(`../wasm/${file}`, import.meta.url);
   expect(existsSync(path)).toBe(true);
   expect(statSync(path).size).toBeLessThanOrEqual(16 * 1024);
 });

@@ -4,8 +4,8 @@ export * from "./data.ts";
 
 /** A built kernel, or an error that says how to build it: a missing kernel must fail, not fall back. */
 export function kernelModule(file: "kernel.wasm" | "kernel-relaxed.wasm"): WebAssembly.Module {
-  const path = new URL(`../dist/${file}`, import.meta.url);
-  if (!existsSync(path)) throw new Error(`${file} is missing: npm run build -w @poeem/pq-core`);
+  const path = new URL(`../wasm/${file}`, import.meta.url);
+  if (!existsSync(path)) throw new Error(`${file} is missing: npm run kernels`);
   return new WebAssembly.Module(readFileSync(path));
 }
 

@@ -6,7 +6,7 @@ import { encode } from "../src/codebook/encode.ts";
 import { type QueryMoments, scoreAware } from "../src/codebook/score-aware.ts";
 import { encodeFast } from "../src/kernel/wasm-encode.ts";
 
-const module = new WebAssembly.Module(readFileSync(new URL("../dist/encode.wasm", import.meta.url)));
+const module = new WebAssembly.Module(readFileSync(new URL("../wasm/encode.wasm", import.meta.url)));
 
 /** Coarse values, so that distances tie now and then. */
 function numbers(seed: number, length: number, steps: number): Float32Array {

@@ -18,6 +18,8 @@ export interface PublishOptions {
    * the serving version has too, which were read back when it was published; for small changes of a large index.
    */
   readonly verify?: "all" | "new" | undefined;
+  /** Of its evaluation, to be remembered with the version. */
+  readonly recallAt10?: number | undefined;
   readonly clock?: Clock | undefined;
   /** Bytes that are read from the artifact and handed to the store at once; default 32 MiB. */
   readonly groupBytes?: number | undefined;
@@ -64,9 +66,10 @@ async function run(
   artifact: CheckedArtifact,
   values: readonly ExpectedValue[],
   name: string,
-  { verify = "all", clock = SYSTEM_CLOCK, groupBytes = GROUP_BYTES, startProgress = silentProgress }: PublishOptions,
+  options: PublishOptions,
   keepAlive: KeepAlive,
 ): Promise<PublishFacts> {
+  const { verify = "all", clock = SYSTEM_CLOCK, groupBytes = GROUP_BYTES, startProgress = silentProgress } = options;
   const plan = await planPublish(store, artifact, name);
   const readBack = verify === "all" ? values : await valuesBesideServing(store, plan);
   const written = await transfer(store, artifact, plan.write, readBack, {
@@ -75,7 +78,8 @@ async function run(
     groupBytes,
     startProgress,
   });
-  const record = newRecord(artifact.manifest, manifestKey(plan.version), bytesOf(values), clock);
+  const facts = { manifestKey: manifestKey(plan.version), bytes: bytesOf(values), recallAt10: options.recallAt10 };
+  const record = newRecord(artifact.manifest, facts, clock);
   await keepAlive();
   await writeRecord(store, name, record);
   const { replaced } = await movePointer(store, clock, name, record);

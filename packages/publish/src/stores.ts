@@ -1,5 +1,6 @@
 /** Which stores there are: `--to`, its help and its options come from this table, and nothing else names a store. */
 
+import { existsSync } from "node:fs";
 import { InputError } from "@poeem/pq-core";
 import { INDEX_NAME } from "@poeem/pq-core/kv";
 import type { Store } from "./store.ts";
@@ -15,7 +16,9 @@ interface StoreKind {
   readonly use: <T>(options: StoreOptions, work: (store: Store) => Promise<T>) => Promise<T>;
 }
 
-const WORKER_OPTION = ["--worker <dir>", "folder of the Worker, with its wrangler.jsonc", "apps/edge"] as const;
+/** In this repository the Worker is an app; in a folder of one's own, `poeem init` puts it beside the configuration. */
+const WORKER = existsSync("apps/edge/wrangler.jsonc") ? "apps/edge" : ".";
+const WORKER_OPTION = ["--worker <dir>", "folder of the Worker, with its wrangler.jsonc", WORKER] as const;
 
 export const STORES = {
   local: {

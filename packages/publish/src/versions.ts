@@ -22,6 +22,8 @@ export interface VersionRecord {
   readonly items: number;
   /** Of all chunks and the manifest. */
   readonly bytes: number;
+  /** Of the held-out events of its training; absent when it was published without an evaluation. */
+  readonly recallAt10?: number;
   /** When it was last seen to serve, if it was replaced or rolled back to: readers may have used it until then. */
   readonly lastServed?: string;
 }
@@ -67,9 +69,14 @@ export function previousOf({ versions }: PublishedIndex, version: string): Versi
 }
 
 /** The record of a version that is published now. */
-export function newRecord(manifest: Manifest, manifestKey: string, bytes: number, clock: Clock): VersionRecord {
-  const { version, numItems } = manifest;
-  return { version, manifestKey, publishedAt: new Date(clock.now()).toISOString(), items: numItems, bytes };
+export function newRecord(
+  { version, numItems: items }: Manifest,
+  facts: Pick<VersionRecord, "manifestKey" | "bytes"> & { readonly recallAt10: number | undefined },
+  clock: Clock,
+): VersionRecord {
+  const { recallAt10, ...others } = facts;
+  const publishedAt = new Date(clock.now()).toISOString();
+  return { version, publishedAt, items, ...others, ...(recallAt10 !== undefined && { recallAt10 }) };
 }
 
 /** Writes the record of a version, or replaces it. @throws UserError when the store fails */
@@ -148,6 +155,7 @@ function recordOf({ key, metadata = {} }: StoredKey, prefix: string): VersionRec
     publishedAt: text("publishedAt"),
     items: count("items"),
     bytes: count("bytes"),
+    ...(metadata["recallAt10"] === undefined ? {} : { recallAt10: count("recallAt10") }),
     ...(metadata["lastServed"] === undefined ? {} : { lastServed: text("lastServed") }),
   };
 }

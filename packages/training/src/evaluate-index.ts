@@ -20,6 +20,7 @@ import { checkData, checkHeldOut, checkSplit } from "./evaluate/check-split.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
 import { filledCells, measureAll } from "./evaluate/evaluation.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
+import type { EvaluationRow } from "./evaluate/row.ts";
 import type { AskedInWords } from "./evaluate/words-rows.ts";
 import { withUsualCutoffs } from "./rank/metrics.ts";
 import { questionOf } from "./rank/query-encoder.ts";
@@ -101,6 +102,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     ...(options.cutoffs && { cutoffs: [...new Set(options.cutoffs)].sort((a, b) => a - b) }),
     cells: Math.max(1, index.manifest.nlist),
     emptyCells: Math.max(1, index.manifest.nlist) - filledCells(index),
+    ...servedRecall(rows, index, words !== undefined),
     seconds: (performance.now() - started) / 1000,
     rows,
   };
@@ -110,6 +112,17 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     await (await import("./report/write-report.ts")).writeReport(options.index);
   }
   return result;
+}
+
+/** The figure of the row that ranks as a search does. */
+function servedRecall(
+  rows: readonly EvaluationRow[],
+  index: Index,
+  hasWords: boolean,
+): Pick<EvaluationResult, "recallAt10"> {
+  const usual = Math.min(index.manifest.defaultNprobe, filledCells(index));
+  const row = rows.find(({ kind, nprobe }) => kind === (hasWords ? "hybrid" : "index") && nprobe === usual);
+  return row === undefined ? {} : { recallAt10: row.recallAt10 };
 }
 
 function weightsOf({ searched }: AskedInWords): NonNullable<EvaluationResult["weights"]> {

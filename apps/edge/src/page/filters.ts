@@ -4,6 +4,7 @@ import { formatFilter } from "../client.ts";
 import type { PageConfig } from "../site/config.ts";
 import type { Filters } from "./api.ts";
 import { labelOf } from "./present.ts";
+import { warnOnce } from "./warn.ts";
 
 type Comparison = Parameters<typeof formatFilter>[0];
 
@@ -24,7 +25,9 @@ export function showFilters(form: HTMLElement, filters: Filters, config: PageCon
       const values = Object.hasOwn(filters.facets, name) ? filters.facets[name] : undefined;
       const control = values ? facetSelect(name, values, config, onChange) : undefined;
       if (control) return [control];
-      return numbers.has(name) ? [numberRange(name, config, onChange)] : [];
+      if (numbers.has(name)) return [numberRange(name, config, onChange)];
+      if (!values) warnOnce(`page.json names the filter ${JSON.stringify(name)}, which the index does not have`);
+      return [];
     }),
   );
   for (const control of controls(form)) {

@@ -3,15 +3,18 @@ import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { type PublishPlan, planPublish } from "@poeem/publish/plan";
 import { publishInto } from "@poeem/publish/publish-into";
 import { readArtifact } from "@poeem/publish/read-artifact";
+import { checkRecall, evaluatedRecall } from "@poeem/publish/recall";
 import { checkName, type StoreOptions } from "@poeem/publish/stores";
 import { bytesOf } from "@poeem/publish/verify";
-import { report } from "../print.ts";
+import { report, say } from "../print.ts";
 import { startProgress } from "../progress.ts";
 import { withStore } from "../with-store.ts";
 
 export interface PublishCommandOptions extends StoreOptions {
   index: string;
   delta?: string;
+  /** Share of the serving version's recall that may be lost. */
+  maxLoss?: number;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -21,10 +24,12 @@ export async function publish(options: PublishCommandOptions): Promise<void> {
   const name = options.name ?? DEFAULT_INDEX_NAME;
   checkName(name);
   const artifact = await readArtifact(options.index, options.delta);
+  const recallAt10 = await evaluatedRecall(options.index);
   await withStore(options, async (store) => {
+    if (options.maxLoss !== undefined) say(await checkRecall(store, name, recallAt10, options.maxLoss));
     if (options.dryRun) return describePlan(await planPublish(store, artifact, name), store.name, options.json);
     const verify = options.delta === undefined ? "all" : "new";
-    const facts = await publishInto(store, artifact, { name, verify, startProgress });
+    const facts = await publishInto(store, artifact, { name, verify, recallAt10, startProgress });
     const written = `${counted(facts.chunksWritten, "chunk")} written`;
     const present = `${formatCount(facts.chunksPresent)} already there, ${formatCount(facts.bytesWritten)} bytes`;
     report(options.json, facts, `published ${name}: version ${facts.version}, ${written}, ${present}`);

@@ -25,9 +25,10 @@ export async function versions(options: VersionsOptions): Promise<void> {
 
 function describe(index: PublishedIndex): object {
   const serving = index.pointer?.version ?? null;
-  const versions = index.versions.toReversed().map(({ version, publishedAt, items, bytes }) => {
+  const versions = index.versions.toReversed().map(({ version, publishedAt, items, bytes, recallAt10 }) => {
     const previous = previousOf(index, version)?.version ?? null;
-    return { version, publishedAt, items, bytes, serving: version === serving, previous };
+    const isServing = version === serving;
+    return { version, publishedAt, items, bytes, recallAt10: recallAt10 ?? null, serving: isServing, previous };
   });
   return { name: index.name, serving, servingSince: index.pointer?.publishedAt ?? null, versions };
 }
@@ -35,10 +36,11 @@ function describe(index: PublishedIndex): object {
 function print({ name, pointer, versions }: PublishedIndex): void {
   if (versions.length === 0) return;
   process.stdout.write(`${name}\n`);
-  for (const { version, publishedAt, items, bytes } of versions.toReversed()) {
+  for (const { version, publishedAt, items, bytes, recallAt10 } of versions.toReversed()) {
+    const recall = recallAt10 === undefined ? "" : `  recall@10 ${recallAt10.toFixed(4)}`;
     const serves = version === pointer?.version ? `  serves since ${pointer.publishedAt}` : "";
     process.stdout.write(
-      `  ${version}  ${publishedAt}  ${counted(items, "item")}  ${formatCount(bytes)} bytes${serves}\n`,
+      `  ${version}  ${publishedAt}  ${counted(items, "item")}  ${formatCount(bytes)} bytes${recall}${serves}\n`,
     );
   }
 }

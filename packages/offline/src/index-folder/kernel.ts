@@ -1,15 +1,33 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type KernelFactory, loadKernel, scalarKernel, supportsRelaxedSimd } from "@poeem/pq-core";
+import { reportMissingKernel } from "../missing-kernel.ts";
 
-let loaded: Promise<KernelFactory> | undefined;
+let search: Promise<KernelFactory> | undefined;
+let encode: Promise<WebAssembly.Module | undefined> | undefined;
 
-/** pq-core's WASM kernel, compiled once; the scalar kernel when it has not been built. */
+/** pq-core's search kernel, compiled once; the scalar kernel where its file is missing, which stderr is told. */
 export function adcKernel(): Promise<KernelFactory> {
   const build = supportsRelaxedSimd() ? "kernel-relaxed.wasm" : "kernel.wasm";
-  loaded ??= readFile(fileURLToPath(import.meta.resolve(`@poeem/pq-core/${build}`))).then(
-    async (bytes) => loadKernel(await WebAssembly.compile(bytes)),
-    () => scalarKernel,
+  search ??= compile(build, "searches take several times as long").then((module) =>
+    module === undefined ? scalarKernel : loadKernel(module),
   );
-  return loaded;
+  return search;
+}
+
+/** pq-core's encoder for `encodeFast`, compiled once; undefined where its file is missing, which stderr is told. */
+export function encodeKernel(): Promise<WebAssembly.Module | undefined> {
+  encode ??= compile("encode.wasm", "encoding items takes several times as long");
+  return encode;
+}
+
+async function compile(file: string, slower: string): Promise<WebAssembly.Module | undefined> {
+  const name = `@poeem/pq-core/${file}`;
+  try {
+    return await WebAssembly.compile(await readFile(fileURLToPath(import.meta.resolve(name))));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    reportMissingKernel(name, slower);
+    return undefined;
+  }
 }

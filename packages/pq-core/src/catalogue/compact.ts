@@ -26,7 +26,7 @@ export async function compactArtifact(
     ...rows,
     ...sizes,
     wordFacts: words,
-    queries,
+    popularQueries: queries,
     queryTower: await index.queryTower(),
     training,
     defaultNprobe,

@@ -33,8 +33,8 @@ export interface ArtifactInput extends EncodedVectors {
   readonly words?: ItemWords | undefined;
   /** What they count for; there when `words` are. */
   readonly wordFacts?: WordFacts | undefined;
-  /** What people search for most, see `Manifest`; none = left out. */
-  readonly queries?: readonly string[] | undefined;
+  /** What people search for most, at most as `MAX_POPULAR_QUERIES` says; none = left out. */
+  readonly popularQueries?: readonly string[] | undefined;
   /** The query tower's bytes, opaque here. */
   readonly queryTower?: Uint8Array | undefined;
   /** Training facts (data hash, seed, metrics, resolved config): any JSON. */
@@ -107,7 +107,7 @@ export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
 
 /** The same of items that an index has already: those beyond the limits of today stay in it. */
 export async function writeRows(input: ArtifactInput): Promise<Artifact> {
-  const { codebook, words, wordFacts, queries } = input;
+  const { codebook, words, wordFacts, popularQueries } = input;
   if ((words === undefined) !== (wordFacts === undefined))
     throw typeError(
       "wordFacts",
@@ -115,8 +115,8 @@ export async function writeRows(input: ArtifactInput): Promise<Artifact> {
       wordFacts,
     );
   if (wordFacts !== undefined) checkWordFacts("wordFacts", wordFacts);
-  const hasQueries = queries !== undefined && queries?.length !== 0;
-  if (hasQueries) checkPopularQueries("queries", queries);
+  const hasQueries = popularQueries !== undefined && popularQueries?.length !== 0;
+  if (hasQueries) checkPopularQueries("popularQueries", popularQueries);
   const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
   checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
   const list = new ChunkList();
@@ -136,7 +136,7 @@ export async function writeRows(input: ArtifactInput): Promise<Artifact> {
       hasFields: input.fields !== undefined,
       defaultNprobe,
       ...(wordFacts === undefined ? {} : { words: factsInOrder(wordFacts) }),
-      ...(hasQueries ? { queries } : {}),
+      ...(hasQueries ? { queries: popularQueries } : {}),
       chunks: list.entries,
       ...(input.training === undefined ? {} : { training: input.training }),
     },

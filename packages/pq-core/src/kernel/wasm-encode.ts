@@ -17,7 +17,7 @@ const COARSE_TILE = 8;
 const SLICE = 4096;
 
 /**
- * {@link encode} with its kernel, dist/encode.wasm: the same codes, bit by bit, several times as fast. Cells chosen
+ * {@link encode} with its kernel, wasm/encode.wasm: the same codes, bit by bit, several times as fast. Cells chosen
  * elsewhere are for {@link encode} alone.
  *
  * @param module `encode.wasm`, compiled; undefined = {@link encode} itself

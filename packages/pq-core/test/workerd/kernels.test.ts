@@ -1,9 +1,9 @@
 import { describe, expect, inject, it } from "vitest";
-import plain from "../../dist/kernel.wasm";
-import relaxed from "../../dist/kernel-relaxed.wasm";
 import expectedRankings from "../../fixtures/rankings.json" with { type: "json" };
 import { loadKernel, supportsRelaxedSimd } from "../../src/index.ts";
 import { scalarKernel } from "../../src/kernel/scalar-kernel.ts";
+import plain from "../../wasm/kernel.wasm";
+import relaxed from "../../wasm/kernel-relaxed.wasm";
 import { adcConformance } from "../conformance.ts";
 import { GOLDEN, observe } from "../golden.ts";
 import { openWhole } from "../open-whole.ts";

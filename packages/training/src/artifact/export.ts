@@ -99,7 +99,7 @@ export async function exportModel(
   model.text.settle();
   const queryTower = await model.queryTower(fitted?.partition);
   const towerDifference = await compareTowers(model, queryTower, dataset, decoded, startProgress);
-  const queries = popularQueries(dataset, config.index.popularQueries);
+  const popular = popularQueries(dataset, config.index.popularQueries);
   const write = (words: IndexWords | undefined): Promise<Artifact> =>
     writeArtifact({
       codebook,
@@ -109,7 +109,7 @@ export async function exportModel(
       fields: itemFields(raw.items),
       ...filterColumns,
       ...(words && { words: words.words, wordFacts: words.wordFacts }),
-      queries,
+      popularQueries: popular,
       queryTower: writeQueryTower(queryTower),
       defaultNprobe: config.index.nprobe,
       training: {

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { loadSoftmaxKernel } from "@poeem/indexing-layer/kernel";
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { reportMissingKernel } from "@poeem/offline/missing-kernel";
 import { useFastWasmKernels } from "./wasm-kernels.ts";
 import { startWebGpu } from "./webgpu.ts";
 
@@ -30,9 +31,8 @@ export async function useBackend(name: BackendName, say: (line: string) => void 
       await START[candidate](name === "auto");
       if (!(await tf.setBackend(registeredName(candidate)))) throw new Error("it did not start");
       await tf.ready();
-      if (candidate === "wasm" && !loadSoftmaxKernel()) {
-        say("the softmax kernel is not built, so training takes twice as long: npm run build -w @poeem/indexing-layer");
-      }
+      if (candidate === "wasm" && !loadSoftmaxKernel())
+        reportMissingKernel("the softmax kernel of @poeem/indexing-layer", "training takes twice as long");
       say(`backend ${candidate}${describeRefused(refused)}`);
       return candidate;
     } catch (error) {

@@ -19,6 +19,11 @@ export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
   /** Cells of the index, and those of them that hold nothing; absent from results of earlier versions. */
   readonly cells?: number;
   readonly emptyCells?: number;
+  /**
+   * recall@10 of what a search without other wishes answers: words and codes where there are both, at the default
+   * nprobe. Absent where that nprobe was not asked for.
+   */
+  readonly recallAt10?: number;
   readonly seconds: number;
   readonly rows: readonly EvaluationRow[];
 }

@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { encodeKernel } from "@poeem/offline/index-folder/kernel";
 import type { Tick } from "@poeem/offline/progress";
 import type { Codebook, EncodedVectors } from "@poeem/pq-core";
 import { encodeFast, type QueryMoments } from "@poeem/pq-core/write";
@@ -7,20 +6,14 @@ import { encodeFast, type QueryMoments } from "@poeem/pq-core/write";
 /** Items between two ticks. */
 const SLICE = 65_536;
 
-let compiled: Promise<WebAssembly.Module | undefined> | undefined;
-
-/** Codes of item vectors (count, dim), by pq-core's kernel; where it has not been built, by the slow definition. */
+/** Codes of item vectors (count, dim), by pq-core's kernel; where its file is missing, by the slow definition. */
 export async function encodeItems(
   codebook: Codebook,
   itemVectors: Float32Array,
   moments?: QueryMoments,
   tick?: Tick,
 ): Promise<EncodedVectors> {
-  compiled ??= readFile(fileURLToPath(import.meta.resolve("@poeem/pq-core/encode.wasm"))).then(
-    WebAssembly.compile,
-    () => undefined,
-  );
-  const module = await compiled;
+  const module = await encodeKernel();
   const { dim, numSubQuantizers: M } = codebook;
   const count = itemVectors.length / dim;
   const assignments = new Uint32Array(count);

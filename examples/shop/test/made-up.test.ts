@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeShop } from "../bench/words/shop.ts";
+import { makeShop } from "../src/made-up.ts";
 
 const options = { items: 300, events: 1200, seed: 7 };
 

@@ -4,13 +4,19 @@
  */
 import { Random } from "@poeem/indexing-layer";
 
+/** What kinds of one group share: materials and sizes. */
+export type Group = "wear" | "home" | "tool";
+
 export interface Product {
   readonly id: string;
   readonly title: string;
   readonly description: string;
   readonly brand: string;
   readonly kind: string;
+  readonly group: Group;
   readonly colour: string;
+  readonly material: string;
+  readonly size: string;
   readonly price: number;
 }
 
@@ -39,19 +45,19 @@ const BRANDS = listOf(
   "Nordvik Halden Brightsea Orlo Kastel Fennimore Tarn Wexley Lumio Petrov Asagi Montclair Rovina Skarn Dunmore " +
     "Ellery Garde Hollis Ivarsson Juniper Kowalski Larkspur Marlowe Nyström Okapi Pinecrest Quill Riverton Sable Tessa",
 );
-const COLOURS = listOf("red blue green black white grey yellow orange purple brown pink beige");
-const SIZES: Readonly<Record<string, readonly string[]>> = {
+export const COLOURS = listOf("red blue green black white grey yellow orange purple brown pink beige");
+const SIZES: Readonly<Record<Group, readonly string[]>> = {
   wear: listOf("XS S M L XL XXL"),
   home: ["20 cm", "30 cm", "45 cm", "60 cm", "90 cm", "120 cm"],
   tool: ["250 W", "500 W", "12 V", "18 V", "24 V", "1200 W"],
 };
-const MATERIALS: Readonly<Record<string, readonly string[]>> = {
+const MATERIALS: Readonly<Record<Group, readonly string[]>> = {
   wear: listOf("wool cotton linen leather fleece denim silk"),
   home: listOf("oak pine steel glass ceramic bamboo linen"),
   tool: listOf("steel aluminium carbon titanium plastic"),
 };
 /** What is sold, and what else people call it. */
-const KINDS: readonly (readonly [kind: string, group: string, ...others: string[]])[] = [
+export const KINDS: readonly (readonly [kind: string, group: Group, ...others: string[]])[] = [
   ["jacket", "wear", "coat"],
   ["trousers", "wear", "pants"],
   ["sweater", "wear", "jumper", "pullover"],
@@ -109,7 +115,7 @@ export function makeShop({ items: count, events, seed }: ShopOptions): Shop {
     titles.add(title);
     codes.push(code);
     items.push({
-      ...{ id: `P-${String(10_000 + items.length * 7)}`, title, brand, kind, colour },
+      ...{ id: `P-${String(10_000 + items.length * 7)}`, title, brand, kind, group, colour, material, size },
       description: `${colour} ${kind} of ${material} by ${brand}. ${pick(DETAILS)}`,
       price: 5 + random.integer(400),
     });
@@ -167,14 +173,13 @@ function searches(
 }
 
 function queryFor(
-  { title, brand, kind, colour }: Product,
+  { title, brand, kind, colour, material }: Product,
   code: string | undefined,
   isQuiet: boolean,
   random: Random,
 ): string {
   const [, , ...others] = KINDS.find(([name]) => name === kind)!;
   const called = random.uniform() < 0.35 ? others[random.integer(others.length)]! : kind;
-  const material = title.split(" ")[1]!;
   const forms = [
     () => `${colour} ${called}`,
     () => `${brand.toLowerCase()} ${called}`,

@@ -1,0 +1,57 @@
+/**
+ * `npm run kernels`: compiles the WebAssembly kernels from their AssemblyScript. The files are committed, so that a
+ * clone and a tarball have them without a compiler; test/kernels.test.ts holds them to their sources.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import asc from "assemblyscript/asc";
+
+const ROOT = resolve(import.meta.dirname, "..");
+/** A kernel beyond this would be a burden to a Worker's script. */
+const MAX_WASM_BYTES = 16 * 1024;
+
+interface Kernel {
+  /** Under the package's folder. */
+  readonly source: string;
+  readonly features: readonly string[];
+}
+
+const SEARCH = "packages/pq-core/src/kernel/assembly/kernel.as.ts";
+const ENCODE = "packages/pq-core/src/kernel/assembly/encode.as.ts";
+const SOFTMAX = "packages/indexing-layer/src/softmax/kernels/softmax.as.ts";
+const RELAXED = ["simd", "relaxed-simd"];
+
+/** File of a kernel, from the repository's root → what it is compiled from. */
+export const KERNELS: Readonly<Record<string, Kernel>> = {
+  "packages/pq-core/wasm/kernel.wasm": { source: SEARCH, features: ["simd"] },
+  "packages/pq-core/wasm/kernel-relaxed.wasm": { source: SEARCH, features: RELAXED },
+  "packages/pq-core/wasm/encode.wasm": { source: ENCODE, features: ["simd"] },
+  "packages/indexing-layer/wasm/softmax.wasm": { source: SOFTMAX, features: ["simd"] },
+  "packages/indexing-layer/wasm/softmax-relaxed.wasm": { source: SOFTMAX, features: RELAXED },
+};
+
+/** @throws Error when the compiler refuses the source, or the kernel is too large */
+export async function compileKernel(file: string): Promise<Uint8Array> {
+  const { source, features } = KERNELS[file]!;
+  let bytes: Uint8Array | undefined;
+  const base = ["--baseDir", ROOT, "-o", "kernel.wasm", "-O3", "--converge", "--noAssert", "--runtime", "stub"];
+  const enabled = features.flatMap((feature) => ["--enable", feature]);
+  const { error, stderr } = await asc.main([source, ...base, ...enabled], {
+    writeFile: (_name, contents) => {
+      bytes = Buffer.from(contents);
+    },
+  });
+  if (error !== null || bytes === undefined) throw new Error(`${stderr.toString()}\n${error?.message ?? "no output"}`);
+  if (bytes.length > MAX_WASM_BYTES)
+    throw new Error(`${file} expected at most ${MAX_WASM_BYTES} bytes, got ${bytes.length}`);
+  return bytes;
+}
+
+if (import.meta.main) {
+  for (const file of Object.keys(KERNELS)) {
+    const bytes = await compileKernel(file);
+    mkdirSync(dirname(join(ROOT, file)), { recursive: true });
+    writeFileSync(join(ROOT, file), bytes);
+    console.log(`${file}: ${bytes.length} bytes`);
+  }
+}
