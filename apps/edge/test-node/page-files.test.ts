@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InputError } from "@poeem/pq-core";
 import { afterAll, expect, it } from "vitest";
-import { type PageConfig, pageFiles, pageHeaders } from "../src/site/files.ts";
+import { type PageConfig, pageFiles, pageHeaders, pageNotes } from "../src/site/files.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "page-files-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -72,4 +72,31 @@ it.each([
   const error = await pageFiles(config as PageConfig).catch((error: unknown) => error);
   expect(error).toBeInstanceOf(InputError);
   expect((error as Error).message).toMatch(message);
+});
+
+it("notes each field, filter and host that an index does not have, once", () => {
+  const sample = {
+    fields: [
+      { photo: "https://a.example/1.jpg", price: 1 },
+      { photo: "http://A.cdn.example/2.jpg", brand: null },
+      { photo: "https://b.example/3.jpg" },
+      { photo: "https://b.example/4.jpg" },
+      { photo: "/own.png" },
+    ],
+    filters: ["brand"],
+  };
+  const config = {
+    image: "photo",
+    imageHosts: ["A.example", "*.cdn.example"],
+    titleField: "title",
+    subtitle: "maker",
+    fields: ["brand"],
+    filters: ["brand", "size"],
+  };
+  expect(pageNotes(config, sample)).toEqual([
+    'the index has no field "maker"',
+    'the index has no facet or number "size" to filter by',
+    'pictures from b.example are not shown: "imageHosts" does not name it',
+  ]);
+  expect(pageNotes({}, sample)).toEqual([]);
 });

@@ -187,7 +187,7 @@ function showOffers(text: string): void {
 
 function countText(count: number, query: string | null, confidence: number | null): string {
   const shown = number.format(count);
-  if (query === null && likeTitle !== undefined) return `${shown} nearest to “${likeTitle}”`;
+  if (query === null && likeTitle !== undefined) return `${shown} more like “${likeTitle}”`;
   if (query === null) return `${shown} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
   const isIdle = input.value.trim() === "";
   if (count > 0 && !isIdle && confidence !== null && confidence < LOW_CONFIDENCE)

@@ -1,5 +1,6 @@
 /** What of a result is shown where: as `page.json` says, and for the rest as the values look. */
 import type { PageConfig } from "../site/config.ts";
+import { namedFields } from "../site/notes.ts";
 import type { Result } from "./api.ts";
 import { looksLikeImage } from "./picture.ts";
 import { warnOnce } from "./warn.ts";
@@ -109,11 +110,6 @@ function rolesOf(config: PageConfig, sample: readonly Result[]): Roles {
   const isFact = (name: string) =>
     !taken.includes(name) && most(name, isShort) && new Set(values(name)).size > 1 && !isId(name);
   return { image, price, subtitle, facts: config.fields ?? names.filter(isFact).slice(0, MAX_FACTS) };
-}
-
-/** Every field that page.json names. */
-function namedFields({ titleField, subtitle, image, price, link, fields = [] }: PageConfig): string[] {
-  return [titleField, subtitle, image, price?.field, link, ...fields].filter((name) => name !== undefined);
 }
 
 const isNumeric = (value: unknown): boolean => numberOf(value) !== undefined;
