@@ -55,7 +55,7 @@ for (const [file, kernel] of Object.entries(KERNELS)) {
     writeFileSync(path, bytes);
     console.log(`${file}: ${bytes.length} bytes`);
   } else if (!existsSync(path) || !readFileSync(path).equals(bytes)) {
-    console.error(`${file} is not what ${kernel.source} compiles to: npm run kernels`);
+    process.stderr.write(`${file} is not what ${kernel.source} compiles to: npm run kernels\n`);
     process.exitCode = 1;
   }
 }
