@@ -163,12 +163,15 @@ describe("a trained, published and served index", () => {
       "--json",
     ]);
     expect(code).toBe(0);
-    const { rows } = JSON.parse(stdout) as {
+    const { rows, recallAt10 } = JSON.parse(stdout) as {
+      recallAt10: number;
       rows: { name: string; nprobe: number | null; scanned: number; recallAt10: number; bytesPerItem: number | null }[];
     };
     expect(rows.map(({ name }) => name)).toEqual(
       expect.arrayContaining(["dense brute force", "index (default nprobe)", "BM25 (MiniSearch)"]),
     );
+    // of what a search answers: hybrid, where the index has words
+    expect(recallAt10).toBe(rows.find(({ name }) => name === "hybrid (default nprobe)")!.recallAt10);
     const whole = rows.find(({ nprobe }) => nprobe === 8)!;
     expect(whole.scanned).toBe(1);
     expect(whole.bytesPerItem).toBe(8);

@@ -7,7 +7,13 @@ process.env["WRANGLER_SEND_METRICS"] = "false";
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 
 export default defineConfig({
-  plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.jsonc" } })],
+  plugins: [
+    cloudflareTest({
+      wrangler: { configPath: "./wrangler.jsonc" },
+      // For Workers of one's own, which name their bindings as they like.
+      miniflare: { kvNamespaces: ["CATALOGUE"], r2Buckets: ["BUCKET"] },
+    }),
+  ],
   test: {
     name: "edge",
     include: ["test/**/*.test.ts"],

@@ -133,7 +133,7 @@ describeBrowser("the page of a shop", () => {
     await page.keyboard.press("Tab");
     expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toBe("More like blue lamp");
     await page.keyboard.press("Enter");
-    await page.locator("#count", { hasText: "nearest to “blue lamp”" }).waitFor();
+    await page.locator("#count", { hasText: "more like “blue lamp”" }).waitFor();
     expect(await titles(page)).not.toContain("blue lamp");
     await page.getByRole("button", { name: "More like this", exact: true }).click();
     await page.locator("#count", { hasText: "nearest to your pick" }).waitFor();

@@ -4,6 +4,8 @@ declare global {
   namespace Cloudflare {
     interface Env {
       readonly INDEX: KVNamespace;
+      readonly CATALOGUE: KVNamespace;
+      readonly BUCKET: R2Bucket;
     }
     interface GlobalProps {
       mainModule: typeof import("../src/worker.ts");

@@ -3,7 +3,7 @@
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
   console.error(
-    `poeem: needs Node 22.18 or newer, got ${process.versions.node} (run it through npm or npx, which find the project's own Node)`,
+    `poeem: needs Node 22.18 or newer, got ${process.versions.node} (run it through npm or npx, which find the project's own Node; \`npm install --save-dev node@22\` puts one there)`,
   );
   process.exit(1);
 }

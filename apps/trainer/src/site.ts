@@ -1,8 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { pageFiles } from "@poeem/edge/page";
+import { type PageConfig, pageFiles, pageNotes } from "@poeem/edge/page";
 import { messageOf, UserError } from "@poeem/offline/errors";
-import { InputError } from "@poeem/pq-core";
+import { type Index, InputError } from "@poeem/pq-core";
+
+/** As many items show which fields and hosts an index has. */
+const SAMPLE = 500;
 
 /**
  * The page's files by their path in the site, as a `page.json` says; without one, a page that goes by the index alone.
@@ -21,4 +24,13 @@ export async function readSite(pageJson: string | undefined): Promise<Map<string
   } catch (error) {
     throw error instanceof InputError ? new UserError(`${pageJson}: ${error.message}`) : error;
   }
+}
+
+/** What of a page its index cannot show, one line each; the first items speak for all. */
+export async function notesOf(files: ReadonlyMap<string, Uint8Array>, index: Index): Promise<string[]> {
+  const config = JSON.parse(new TextDecoder().decode(files.get("page.json"))) as PageConfig;
+  const ordinals = Array.from({ length: Math.min(SAMPLE, index.manifest.numItems) }, (_, i) => i);
+  const items = await index.items(ordinals);
+  const filters = [...Object.keys(await index.facets()), ...(await index.numbers())];
+  return pageNotes(config, { fields: items.map(({ fields = {} }) => fields), filters });
 }

@@ -93,7 +93,8 @@ export const authorizeByHook: Middleware = function authorizeByHook(c, next) {
 
 async function askHook(c: Context<AppEnv>, hooks: Hooks, next: Next): Promise<Response | undefined> {
   const answer = await hooks.authorize!(hookContext(c));
-  if (answer instanceof Response) return answer;
+  // Not as it is: the headers of a redirect cannot be added to.
+  if (answer instanceof Response) return c.newResponse(answer.body, answer);
   if (answer !== true) throw new Problem("unauthorized", "This request is not allowed here");
   await next();
   return undefined;

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError } from "@poeem/pq-core";
+import { pointerKey } from "@poeem/pq-core/kv";
 import type { Hono } from "hono";
 import type { Variables } from "../config.ts";
 import { type AppOptions, assemble } from "../create-app.ts";
@@ -78,7 +79,9 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
     log: (entry: object) => process.stderr.write(`${JSON.stringify(entry)}\n`),
     ...rest,
   };
-  const { app: retrieval, dependencies } = assemble<NodeEnv>({ ...settings, store: () => folderStore(directory) });
+  const store = folderStore(directory);
+  const folders = foldersByName(directory);
+  const { app: retrieval, dependencies } = assemble<NodeEnv>({ ...settings, store: () => store });
   // Before the first request there is none to have bindings of.
   const { indexes } = dependencies(variables as NodeEnv);
   const app = withRoutes<NodeEnv>(retrieval, (own) => {
@@ -90,10 +93,12 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
     serverOptions: { maxHeaderSize: MAX_HEADER_BYTES },
     overrideGlobalObjects: false,
   }) as Server;
+  // What is no index at all is told before anything else.
+  for (const name of folders.keys()) await store.getText(pointerKey(name));
   await listen(server, port, host);
   const close = () => closeServer(server);
   try {
-    for (const [name, folder] of foldersByName(directory)) {
+    for (const [name, folder] of folders) {
       const served = await naming(folder, () =>
         indexes.acquire(name, (promise) => void promise.catch(() => undefined)),
       );

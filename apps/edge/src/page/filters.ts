@@ -4,6 +4,7 @@ import { formatFilter } from "../client.ts";
 import type { PageConfig } from "../site/config.ts";
 import type { Filters } from "./api.ts";
 import { labelOf } from "./present.ts";
+import { warnOnce } from "./warn.ts";
 
 type Comparison = Parameters<typeof formatFilter>[0];
 
@@ -25,7 +26,7 @@ export function showFilters(form: HTMLElement, filters: Filters, config: PageCon
       const control = values ? facetSelect(name, values, config, onChange) : undefined;
       if (control) return [control];
       if (numbers.has(name)) return [numberRange(name, config, onChange)];
-      if (!values) console.warn(`page.json names the filter ${JSON.stringify(name)}, which the index does not have`);
+      if (!values) warnOnce(`page.json names the filter ${JSON.stringify(name)}, which the index does not have`);
       return [];
     }),
   );

@@ -37,6 +37,8 @@ const DEBOUNCE_MS = 70;
 /** The index's own searches are waited for this long. */
 const POPULAR_MS = 5000;
 const FIRST_PAGE = 60;
+/** Fewer results than these do not show for good what the fields of an index look like. */
+const FEW = 20;
 const SECOND_PAGE = 300;
 /** Below this the best result is told to be near at most. */
 const LOW_CONFIDENCE = 0.35;
@@ -57,6 +59,7 @@ let idleQueries: string[] = [];
 /** How results of the index being served are shown. */
 let presentation = new Presentation(config, []);
 let presented = "";
+let sampled = 0;
 let facts: IndexFacts | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let running: AbortController | undefined;
@@ -137,9 +140,10 @@ async function run(k: number): Promise<void> {
 function showResponse(response: SearchResponse, latencyMs: number): void {
   const { results, query, k, confidence } = response;
   message.hidden = true;
-  if (presented !== response.indexVersion && results.length > 0) {
+  if ((presented !== response.indexVersion || sampled < FEW) && results.length > 0) {
     presentation = new Presentation(config, results);
     presented = response.indexVersion;
+    sampled = results.length;
   }
   showTiles(list, results, presentation, site, {
     onPick: (result) => void pick(result),
@@ -183,7 +187,7 @@ function showOffers(text: string): void {
 
 function countText(count: number, query: string | null, confidence: number | null): string {
   const shown = number.format(count);
-  if (query === null && likeTitle !== undefined) return `${shown} nearest to “${likeTitle}”`;
+  if (query === null && likeTitle !== undefined) return `${shown} more like “${likeTitle}”`;
   if (query === null) return `${shown} nearest to your ${picks.length === 1 ? "pick" : `${picks.length} picks`}`;
   const isIdle = input.value.trim() === "";
   if (count > 0 && !isIdle && confidence !== null && confidence < LOW_CONFIDENCE)
@@ -211,9 +215,11 @@ async function readFacts(): Promise<void> {
   ]);
   facts = nextFacts;
   if (config.headline !== undefined) byId("headline").textContent = config.headline;
-  else if (facts)
-    byId("headline").textContent =
-      `${number.format(facts.numItems)} items found by meaning, ${facts.bytesPerItem} bytes each`;
+  else if (facts) {
+    const items = `${number.format(facts.numItems)} items found by meaning`;
+    // A site with a name of its own is not about how it is made.
+    byId("headline").textContent = config.title === undefined ? `${items}, ${facts.bytesPerItem} bytes each` : items;
+  }
   showFilters(filters, available, config, () => void run(FIRST_PAGE));
 }
 

@@ -1,10 +1,10 @@
 /** An item's picture, or what stands in its place: no broken image, no request that the policy would refuse. */
+import { isNamedHost } from "../site/notes.ts";
+import { warnOnce } from "./warn.ts";
 
 const DATA_IMAGE = /^data:image\/(?:svg\+xml|png|jpeg|webp|avif|gif)[;,]/i;
 const IMAGE_FILE = /\.(?:svg|png|jpe?g|webp|avif|gif)$/i;
 const HUES = 6;
-/** Hosts that the reader of the console has been told about. */
-const refused = new Set<string>();
 
 /** Whether a value is the address of a picture as one tells by looking at it. */
 export function looksLikeImage(value: unknown): boolean {
@@ -26,16 +26,10 @@ export function imageAddress(value: unknown, hosts: readonly string[]): string |
   if (url.origin === location.origin) return IMAGE_FILE.test(url.pathname) ? url.href : undefined;
   if (url.protocol === "http:") url.protocol = "https:";
   if (url.protocol !== "https:") return undefined;
-  if (hosts.some((host) => isHost(url.host, host.toLowerCase()))) return url.href;
-  if (!refused.has(url.host)) {
-    refused.add(url.host);
-    console.warn(`Pictures from ${url.host} are not shown: "imageHosts" of page.json does not name it`);
-  }
+  if (isNamedHost(url.host, hosts)) return url.href;
+  warnOnce(`Pictures from ${url.host} are not shown: "imageHosts" of page.json does not name it`);
   return undefined;
 }
-
-const isHost = (host: string, allowed: string): boolean =>
-  allowed.startsWith("*.") ? host.endsWith(allowed.slice(1)) : host === allowed;
 
 /** A box with the picture, lazily loaded, or with the title's initials until there is one. */
 export function picture(value: unknown, title: string, hosts: readonly string[]): HTMLElement {

@@ -1,14 +1,16 @@
 /** What of a result is shown where: as `page.json` says, and for the rest as the values look. */
 import type { PageConfig } from "../site/config.ts";
+import { namedFields } from "../site/notes.ts";
 import type { Result } from "./api.ts";
 import { looksLikeImage } from "./picture.ts";
+import { warnOnce } from "./warn.ts";
 
 export interface Presented {
   readonly title: string;
   readonly subtitle: string;
   readonly price: string;
-  /** More values, with the label of those that say nothing by themselves. */
-  readonly facts: readonly { readonly label: string; readonly text: string }[];
+  /** More values: numbers, and what page.json has a label for, together with their labels. */
+  readonly facts: readonly string[];
   /** The picture's address as the field has it; undefined when this index has no pictures. */
   readonly image?: unknown;
   /** Address of the item's own page. */
@@ -62,8 +64,11 @@ export class Presentation {
       subtitle: subtitle === undefined ? "" : this.#text(fieldOf(result, subtitle)),
       price: amount === undefined ? "" : this.#price.format(amount),
       facts: facts.flatMap((name) => {
-        const text = this.#text(fieldOf(result, name));
-        return text === "" ? [] : [{ label: labelOf(this.#config, name), text }];
+        const value = fieldOf(result, name);
+        const text = this.#text(value);
+        if (text === "") return [];
+        const isLabelled = typeof value === "number" || Object.hasOwn(this.#config.labels ?? {}, name);
+        return [isLabelled ? `${labelOf(this.#config, name)} ${text}` : text];
       }),
       ...(image === undefined ? {} : { image: fields[image] }),
       ...(address === undefined ? {} : { link: address }),
@@ -96,7 +101,7 @@ function rolesOf(config: PageConfig, sample: readonly Result[]): Roles {
   };
   for (const name of namedFields(config))
     if (sample.length > 0 && !names.includes(name) && name !== "title" && name !== "id")
-      console.warn(`page.json names the field ${JSON.stringify(name)}, which no item on the page has`);
+      warnOnce(`page.json names the field ${JSON.stringify(name)}, which no item on the page has`);
   const image = config.image ?? names.find((name) => most(name, looksLikeImage));
   const price = config.price?.field ?? names.find((name) => PRICE.test(name) && most(name, isNumeric));
   const subtitle = config.subtitle ?? names.find((name) => SUBTITLE.test(name) && most(name, isShort));
@@ -105,11 +110,6 @@ function rolesOf(config: PageConfig, sample: readonly Result[]): Roles {
   const isFact = (name: string) =>
     !taken.includes(name) && most(name, isShort) && new Set(values(name)).size > 1 && !isId(name);
   return { image, price, subtitle, facts: config.fields ?? names.filter(isFact).slice(0, MAX_FACTS) };
-}
-
-/** Every field that page.json names. */
-function namedFields({ titleField, subtitle, image, price, link, fields = [] }: PageConfig): string[] {
-  return [titleField, subtitle, image, price?.field, link, ...fields].filter((name) => name !== undefined);
 }
 
 const isNumeric = (value: unknown): boolean => numberOf(value) !== undefined;

@@ -11,6 +11,9 @@ export interface TileEvents {
   readonly onMore: (result: Result) => void;
 }
 
+/** Longer ones, such as a description, stand by themselves. */
+const LONG_FACT = 40;
+
 type Tile = HTMLButtonElement | HTMLAnchorElement;
 
 /** Replaces the tiles. The first stays reachable by Tab, the arrows do the rest (roving tabindex). */
@@ -55,7 +58,7 @@ export function showTiles(
 
 /** A link where the item has a page of its own, else a button; named for a screen reader with all that is shown. */
 function frame({ title, subtitle, price, facts, link }: Presented, copies: boolean): Tile {
-  const names = [title, subtitle, price, ...facts.map(({ text }) => text)].filter((text) => text !== "");
+  const names = [title, subtitle, price, ...facts].filter((text) => text !== "");
   const tile = link === undefined ? element("button", "tile") : element("a", "tile");
   if (tile instanceof HTMLAnchorElement) {
     tile.href = link!;
@@ -71,12 +74,9 @@ function cardTexts(result: Result, { title, subtitle, price, facts }: Presented,
   texts.append(captioned(title, result.matched));
   if (subtitle !== "") texts.append(span("subtitle", subtitle));
   if (price !== "") texts.append(span("price", price));
-  if (facts.length > 0) {
-    const row = element("span", "facts");
-    // A word says what it is; a number does not.
-    row.append(...facts.map(({ label, text }) => span("", /^[\d.,\s-]+$/.test(text) ? `${label} ${text}` : text)));
-    texts.append(row);
-  }
+  const short = facts.filter((fact) => fact.length <= LONG_FACT);
+  if (short.length > 0) texts.append(span("facts", short.join(" · ")));
+  texts.append(...facts.filter((fact) => fact.length > LONG_FACT).map((fact) => span("note", fact)));
   return [texts, nearness];
 }
 
@@ -84,7 +84,7 @@ function smallTexts(result: Result, shown: Presented, tile: Tile, nearness: Elem
   const card = element("span", "card");
   const name = element("b", "");
   name.append(...highlighted(shown.title, result.matched));
-  const facts = [shown.subtitle, shown.price, ...shown.facts.map(({ text }) => text)];
+  const facts = [shown.subtitle, shown.price, ...shown.facts];
   card.append(name, span("", [...facts, `score ${result.score.toFixed(3)}`].filter(Boolean).join(" · ")));
   const place = () => placeCard(tile, card);
   tile.addEventListener("pointerenter", place);

@@ -13,6 +13,7 @@ import { InputError } from "@poeem/pq-core";
 import { checkPageConfig, type PageConfig } from "./config.ts";
 
 export { checkPageConfig, type PageConfig } from "./config.ts";
+export { type IndexSample, pageNotes } from "./notes.ts";
 
 /** Made by `scripts/build.ts`: the page of an empty `page.json`. As far from `src/site` as from `dist/site`. */
 const BUILT = fileURLToPath(new URL("../../dist/page/", import.meta.url));

@@ -68,17 +68,19 @@ function checkedName(name: string, isFolder: boolean): string {
 
 /** Whether the folder has to be made. @throws UserError when nothing can be written there without overwriting */
 async function checkFolder(folder: string, given: string): Promise<boolean> {
-  const stats = await stat(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw new UserError(`${given} cannot be read: ${error.message}`);
-  });
+  const unreadable = (error: unknown): never => {
+    throw new UserError(`${given} cannot be read: ${messageOf(error)}`);
+  };
+  const stats = await stat(folder).catch((error: NodeJS.ErrnoException) =>
+    error.code === "ENOENT" ? undefined : unreadable(error),
+  );
   if (stats === undefined) {
     const parent = await stat(dirname(folder)).catch(() => undefined);
     if (parent?.isDirectory()) return true;
     throw new UserError(`${given} cannot be made: expected the folder ${dirname(folder)} to be there`);
   }
   if (!stats.isDirectory()) throw new UserError(`${given} is a file: expected a new folder, or an empty one`);
-  const entries = (await readdir(folder)).filter((entry) => !NOTHING.has(entry));
+  const entries = (await readdir(folder).catch(unreadable)).filter((entry) => !NOTHING.has(entry));
   if (entries.length === 0) return false;
   const shown = entries.slice(0, 3).join(", ") + (entries.length > 3 ? ", …" : "");
   throw new UserError(`${given} is not empty (${shown}): expected a new folder, or an empty one; nothing was written`);

@@ -1,13 +1,15 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { counted } from "@poeem/offline/progress";
 import { report } from "../print.ts";
-import { readSite } from "../site.ts";
+import { notesOf, readSite } from "../site.ts";
 
 export interface PageOptions {
   config?: string;
   out: string;
+  index?: string;
   json?: boolean;
 }
 
@@ -18,10 +20,11 @@ const MARKS = ["page.json", "page.js"];
  * `poeem page`: writes the page's files. Those of a page written before are replaced, and what else is there stays.
  * @throws UserError for a wrong page.json, or when a file would be overwritten that is none of a page's
  */
-export async function page({ config, out, json }: PageOptions): Promise<void> {
+export async function page({ config, out, index, json }: PageOptions): Promise<void> {
   if (config !== undefined && resolve(dirname(config)) === resolve(out))
     throw new UserError(`--out: expected a folder other than that of ${config}, which would be overwritten`);
   const files = await readSite(config);
+  const notes = index === undefined ? [] : await notesOf(files, await openIndexDirectory(index));
   await mkdir(out, { recursive: true });
   const there = await readdir(out);
   const taken = there.filter((name) => files.has(name));
@@ -31,8 +34,9 @@ export async function page({ config, out, json }: PageOptions): Promise<void> {
   const others = there.length - taken.length;
   report(
     json,
-    { out, files: [...files.keys()], others },
-    `${counted(files.size, "file")} of the page in ${out}` +
+    { out, files: [...files.keys()], others, notes },
+    notes.map((note) => `${config ?? "the page"}: ${note}\n`).join("") +
+      `${counted(files.size, "file")} of the page in ${out}` +
       (others === 0 ? "" : `; ${others} other entries there stay as they are`),
   );
 }

@@ -1,0 +1,41 @@
+/** What a `page.json` says that an index does not have. */
+import type { PageConfig } from "./config.ts";
+
+/** Of an index: some items' fields, and the names of its facets and numbers. */
+export interface IndexSample {
+  readonly fields: readonly Readonly<Record<string, unknown>>[];
+  readonly filters: readonly string[];
+}
+
+/** What every item has beside its fields. */
+const OWN_FIELDS = ["id", "title"];
+
+/** Every field that page.json names. */
+export function namedFields({ titleField, subtitle, image, price, link, fields = [] }: PageConfig): string[] {
+  return [titleField, subtitle, image, price?.field, link, ...fields].filter((name) => name !== undefined);
+}
+
+/** Whether `imageHosts` has the host; `*.example.com` is every host below that one. */
+export function isNamedHost(host: string, hosts: readonly string[]): boolean {
+  const isHost = (allowed: string) => (allowed.startsWith("*.") ? host.endsWith(allowed.slice(1)) : host === allowed);
+  return hosts.some((named) => isHost(named.toLowerCase()));
+}
+
+/** One line for each field and filter that the index does not have, and each host whose pictures will not be shown. */
+export function pageNotes(config: PageConfig, { fields, filters }: IndexSample): string[] {
+  const { image, imageHosts = [], filters: wanted = [] } = config;
+  const known = new Set([...OWN_FIELDS, ...fields.flatMap((values) => Object.keys(values))]);
+  const unknownFields = namedFields(config).filter((name) => !known.has(name));
+  const hosts = fields.flatMap((values) => {
+    const value = image === undefined ? undefined : values[image];
+    return typeof value === "string" && /^https?:/i.test(value) && URL.canParse(value) ? [new URL(value).host] : [];
+  });
+  const refused = [...new Set(hosts)].filter((host) => !isNamedHost(host, imageHosts));
+  return [
+    ...(fields.length === 0 ? [] : unknownFields.map((name) => `the index has no field ${JSON.stringify(name)}`)),
+    ...wanted
+      .filter((name) => !filters.includes(name))
+      .map((name) => `the index has no facet or number ${JSON.stringify(name)} to filter by`),
+    ...refused.map((host) => `pictures from ${host} are not shown: "imageHosts" does not name it`),
+  ];
+}
