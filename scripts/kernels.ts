@@ -1,8 +1,8 @@
 /**
  * `npm run kernels`: compiles the WebAssembly kernels from their AssemblyScript. The files are committed, so that a
- * clone and a tarball have them without a compiler; test/kernels.test.ts holds them to their sources.
+ * clone and a tarball have them without a compiler; `-- --check`, which a test runs, only compares them.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import asc from "assemblyscript/asc";
 
@@ -22,7 +22,7 @@ const SOFTMAX = "packages/indexing-layer/src/softmax/kernels/softmax.as.ts";
 const RELAXED = ["simd", "relaxed-simd"];
 
 /** File of a kernel, from the repository's root → what it is compiled from. */
-export const KERNELS: Readonly<Record<string, Kernel>> = {
+const KERNELS: Readonly<Record<string, Kernel>> = {
   "packages/pq-core/wasm/kernel.wasm": { source: SEARCH, features: ["simd"] },
   "packages/pq-core/wasm/kernel-relaxed.wasm": { source: SEARCH, features: RELAXED },
   "packages/pq-core/wasm/encode.wasm": { source: ENCODE, features: ["simd"] },
@@ -31,9 +31,8 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
 };
 
 /** @throws Error when the compiler refuses the source, or the kernel is too large */
-export async function compileKernel(file: string): Promise<Uint8Array> {
-  const { source, features } = KERNELS[file]!;
-  let bytes: Uint8Array | undefined;
+async function compileKernel({ source, features }: Kernel): Promise<Buffer> {
+  let bytes: Buffer | undefined;
   const base = ["--baseDir", ROOT, "-o", "kernel.wasm", "-O3", "--converge", "--noAssert", "--runtime", "stub"];
   const enabled = features.flatMap((feature) => ["--enable", feature]);
   const { error, stderr } = await asc.main([source, ...base, ...enabled], {
@@ -43,15 +42,20 @@ export async function compileKernel(file: string): Promise<Uint8Array> {
   });
   if (error !== null || bytes === undefined) throw new Error(`${stderr.toString()}\n${error?.message ?? "no output"}`);
   if (bytes.length > MAX_WASM_BYTES)
-    throw new Error(`${file} expected at most ${MAX_WASM_BYTES} bytes, got ${bytes.length}`);
+    throw new Error(`the kernel of ${source} expected at most ${MAX_WASM_BYTES} bytes, got ${bytes.length}`);
   return bytes;
 }
 
-if (import.meta.main) {
-  for (const file of Object.keys(KERNELS)) {
-    const bytes = await compileKernel(file);
-    mkdirSync(dirname(join(ROOT, file)), { recursive: true });
-    writeFileSync(join(ROOT, file), bytes);
+const isCheck = process.argv.includes("--check");
+for (const [file, kernel] of Object.entries(KERNELS)) {
+  const path = join(ROOT, file);
+  const bytes = await compileKernel(kernel);
+  if (!isCheck) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes);
     console.log(`${file}: ${bytes.length} bytes`);
+  } else if (!existsSync(path) || !readFileSync(path).equals(bytes)) {
+    process.stderr.write(`${file} is not what ${kernel.source} compiles to: npm run kernels\n`);
+    process.exitCode = 1;
   }
 }

@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** A package.json, as far as it is read here. */
 export interface Manifest {
@@ -36,7 +36,9 @@ export function stage({ folder, manifest }: Package, compiled: string, target: s
   for (const path of files) {
     if (path === "dist" || path.startsWith("!")) continue;
     if (!existsSync(join(folder, path))) throw new Error(`${manifest.name} has no ${path}, which its files list`);
-    cpSync(join(folder, path), join(target, path), { recursive: true });
+    // settings of our compiler are of no use there; those in templates are
+    const filter = (file: string): boolean => path !== "src" || basename(file) !== "tsconfig.json";
+    cpSync(join(folder, path), join(target, path), { recursive: true, filter });
   }
   for (const path of Object.values(manifest.bin ?? {})) useCompiled(join(target, path));
   writeFileSync(join(target, "README.md"), withoutOutsideLinks(readFileSync(join(folder, "README.md"), "utf8")));
