@@ -95,10 +95,9 @@ it("trains and serves there", async () => {
   const serve = ["poeem", "serve", "--index", "dist/index", "--page", "page.json", "--port", "0"];
   const { address, stop } = await consumer.serve(serve, SEARCH);
   try {
-    const products = readFileSync(join(consumer.folder, SEARCH, "data/products.csv"), "utf8")
-      .split("\n")
-      .slice(1);
-    const title = products.find((line) => !line.includes('"'))!.split(",")[1]!;
+    const products = readFileSync(join(consumer.folder, SEARCH, "data/products.csv"), "utf8");
+    // of the first row, the second column, which is quoted if it has a comma
+    const title = /\n[^,]*,("?)(.*?)\1,/.exec(products)![2]!;
     const answer = await fetch(`${address}/search?q=${encodeURIComponent(title)}&k=5`);
     expect(answer.status).toBe(200);
     const { results } = (await answer.json()) as { results: { title: string }[] };
