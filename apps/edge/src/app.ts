@@ -7,6 +7,8 @@
  * export default app;
  * @module
  */
+/** For hooks that add to the filter of a search: `{ and: [search.filter, parseFilter("tenant:acme")] }`. */
+export { type Filter, parseFilter } from "@poeem/pq-core";
 
 export type { App } from "./client.ts";
 export { type AppOptions, createApp, type Settings } from "./create-app.ts";

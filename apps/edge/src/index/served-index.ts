@@ -96,7 +96,7 @@ export async function openServedIndex(
   const rules = words?.facts.rules ?? TERM_RULES;
   if (rules !== TERM_RULES) {
     throw new Error(
-      `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: deploy a newer Worker`,
+      `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: use a newer @poeem/edge`,
     );
   }
   const prefetch = async () => {
