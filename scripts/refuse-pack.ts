@@ -1,5 +1,3 @@
-/** `prepack` of every package: as it stands in the repository it has no JavaScript, and would fail where it is installed. */
-process.stderr.write(
-  "A package of the sources would not run anywhere else: `npm run pack` at the root makes tarballs.\n",
-);
+/** `prepack` of every package: as it stands in the repository it has no JavaScript, and would fail once installed. */
+process.stderr.write("A package of the sources runs nowhere else: `npm run pack` at the root makes tarballs.\n");
 process.exitCode = 1;
