@@ -37,8 +37,8 @@ export const INDEX = z
     words: z.boolean().optional(),
     /**
      * How many of the most frequent training queries the index shows to everybody, at `GET /suggest?q=` and on a page
-     * where nothing is searched yet: only those that two training events have. They are what people typed; 0 to keep
-     * them out of the index.
+     * where nothing is searched yet: only those that three users asked (without users: of three events), and none that
+     * looks like an address or a telephone number. They are what people typed; 0 to keep them out of the index.
      */
     popularQueries: z.number().int().min(0).max(MAX_POPULAR_QUERIES).default(12),
   })
