@@ -7,6 +7,7 @@ import { stopWebGpu } from "@poeem/training/backend/webgpu";
 import { type GivenIds, idsHelp } from "@poeem/training/encode/read-ids";
 import { MAX_CUTOFF } from "@poeem/training/rank/metrics";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import packageJson from "../package.json" with { type: "json" };
 
 const integer =
   (least: number, most = Infinity) =>
@@ -90,6 +91,7 @@ export function program(): Command {
     .description(
       "Train a two-tower retrieval model and its product-quantization index together, and publish them to the edge.",
     )
+    .version(packageJson.version)
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(`poeem: ${text.replace(/^error: /, "")}`) });
@@ -338,6 +340,9 @@ function explain(error: unknown, root: Command): string {
     if (command?.options.some(({ long }) => long === flag))
       return `${flag}${member ? ` ${member}` : ""}: ${error.detail}`;
   }
+  const missing = /^Cannot find package '([^']+)'/.exec(messageOf(error))?.[1];
+  if (missing !== undefined && (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND")
+    return `the package ${missing} is not installed: npm install`;
   const isExpected = [UserError, InputError, FormatError].some((kind) => error instanceof kind);
   return isExpected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? messageOf(error));
 }

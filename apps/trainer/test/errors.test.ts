@@ -45,6 +45,14 @@ describe("what the command says of an error, by its class", () => {
     expect(shown).toBe('poeem: "k" expected 1, got 2\n');
   });
 
+  it("a package that is not installed is one line", async () => {
+    const error = Object.assign(new Error("Cannot find package 'wrangler' imported from /a/b.js\n    at x"), {
+      code: "ERR_MODULE_NOT_FOUND",
+    });
+    const shown = "poeem: the package wrangler is not installed: npm install\n";
+    expect(await shownFor(error)).toEqual({ shown, code: 1 });
+  });
+
   it("anything else shows its stack, whatever its text", async () => {
     const { shown, code } = await shownFor(new RangeError("[pq-core] a defect"));
     expect(shown).toMatch(/^poeem: RangeError: \[pq-core\] a defect\n\s+at /);

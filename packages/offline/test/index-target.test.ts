@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { createCodebook, encode, writeArtifact } from "@poeem/pq-core/write";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { BESIDE } from "../src/index-folder/own-files.ts";
-import { checkIndexTarget, writeIndexDirectory } from "../src/index-folder/write.ts";
+import { checkIndexTarget, readManifestBytes, writeIndexDirectory } from "../src/index-folder/write.ts";
 
 const DIM = 4;
 
@@ -96,4 +96,10 @@ it("a file is named as one", async () => {
   await put(folder, "items.csv");
   const target = join(folder, "items.csv");
   await expect(checkIndexTarget(target)).rejects.toThrow(`--out ${target}: expected a folder or nothing, got a file`);
+});
+
+it("an index of a newer format is refused as that, before anything of it is read", async () => {
+  const target = join(folder, "newer");
+  await put(target, "manifest.json", JSON.stringify({ format: "poeem-index", chunks: "else", formatVersion: 2 }));
+  await expect(readManifestBytes(target)).rejects.toThrow(/^index .*newer: format 2 is newer than .* update/);
 });

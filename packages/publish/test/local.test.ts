@@ -2,7 +2,7 @@
  * Publishing into the KV that wrangler dev reads, from processes of their own: killed in the middle, and two at once.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -129,6 +129,19 @@ async function run(
 }
 
 describe("the commands, on this machine", () => {
+  it(
+    "print JSON alone, whatever wrangler has to say of the Worker's secrets",
+    async () => {
+      const own = await mkdtemp(join(folder, "worker-"));
+      await copyFile(join(worker, "wrangler.jsonc"), join(own, "wrangler.jsonc"));
+      await writeFile(join(own, ".dev.vars"), "API_KEY=secret\n");
+      const { code, stdout } = await run(["versions", "--to", "local", "--worker", own, "--json"]);
+      expect(JSON.parse(stdout)).toMatchObject({ indexes: [] });
+      expect(code).toBe(0);
+    },
+    TIMEOUT,
+  );
+
   it(
     "roll back, prune and list what was published under two names",
     async () => {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { access, constants, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Artifact, ChunkSource } from "@poeem/pq-core";
+import { FORMAT_VERSION } from "@poeem/pq-core/write";
 import { messageOf, UserError } from "../errors.ts";
 import { readBytes } from "../files.ts";
 import { hasIndexManifest, MANIFEST, strangersIn } from "./own-files.ts";
@@ -140,11 +141,23 @@ export function directorySource(directory: string): ChunkSource {
 /** The manifest's bytes. Throws a `UserError` that tells an absent index from an unreadable one. */
 export async function readManifestBytes(directory: string): Promise<Uint8Array> {
   try {
-    return await readFile(join(directory, MANIFEST));
+    const bytes = await readFile(join(directory, MANIFEST));
+    refuseNewer(directory, bytes);
+    return bytes;
   } catch (error) {
+    if (error instanceof UserError) throw error;
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       throw new UserError(`no index in ${directory}: ${MANIFEST} not found; \`poeem train\` makes one`);
     }
     throw new UserError(`index ${directory}: ${messageOf(error)}`);
   }
+}
+
+/** A later version may have changed anything, so that the first difference to be found says nothing. */
+function refuseNewer(directory: string, bytes: Uint8Array): void {
+  const version = /"formatVersion"\s*:\s*(\d+)/.exec(Buffer.from(bytes).toString("latin1"))?.[1];
+  if (Number(version) > FORMAT_VERSION)
+    throw new UserError(
+      `index ${directory}: format ${version} is newer than this poeem reads (${FORMAT_VERSION}); update @poeem/trainer`,
+    );
 }

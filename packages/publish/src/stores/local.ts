@@ -20,6 +20,8 @@ export async function withLocalStore<T>(options: LocalOptions, work: (store: Sto
     throw new InputError("worker", `expected a folder with wrangler.jsonc, got ${options.worker}`);
   const state = resolve(options.persist ?? join(options.worker, ".wrangler/state"));
   // The proxy wants the folder of one storage version; `wrangler dev --persist-to` adds it by itself.
+  // Wrangler would say on stdout, where --json is, which secrets it read.
+  process.env["WRANGLER_LOG"] ??= "warn";
   const proxy = await getPlatformProxy<{ INDEX?: KvBinding }>({ configPath, persist: { path: join(state, "v3") } });
   try {
     if (!proxy.env.INDEX) throw new UserError(`${configPath}: expected a KV namespace bound as INDEX`);
