@@ -240,7 +240,7 @@ describe("the workflow", () => {
     const workflow = parse(text);
     expect(workflow.permissions).toEqual({ contents: "read" });
     expect(Object.keys(workflow.on)).toEqual(["schedule", "workflow_dispatch"]);
-    expect(workflow.on.workflow_dispatch.inputs["max-loss"].default).toBe("0.05");
+    expect(workflow.on.workflow_dispatch.inputs["max-loss"].default).toBe(""); // MAX_LOSS counts
     const steps: { uses?: string; run?: string }[] = workflow.jobs.retrain.steps;
     for (const { uses, run } of steps) {
       if (uses !== undefined) expect(uses).toMatch(/^actions\/[\w-]+@[0-9a-f]{40}$/);
@@ -248,6 +248,22 @@ describe("the workflow", () => {
       // the exit code of a pipe hides that publishing was refused
       expect(run ?? "").not.toMatch(/\bpoeem\b.*\|/);
     }
+  });
+
+  it.each([
+    ["old", "rollback --to remote --to-version old"],
+    ["new", "rollback --to remote"],
+    [null, "rollback --to remote --to-version none: this was the first version"],
+  ])("goes back from new, which replaced %s", async (replaced, called) => {
+    const { jobs } = parse(await readFile(join(template, "_github/workflows/retrain.yml"), "utf8"));
+    const steps: { name?: string; if?: string; run: string }[] = jobs.retrain.steps;
+    const back = steps.find(({ name }) => name === "Roll back")!;
+    // a cancelled check leaves a version that nobody has looked at
+    expect(back.if).toContain("(failure() || cancelled()) && steps.publish.outcome == 'success'");
+    await mkdir(join(place, "dist"));
+    await writeFile(join(place, "dist/published.json"), JSON.stringify({ version: "new", replaced }));
+    const { stdout } = await promisify(execFile)("bash", ["-ec", `npx() { echo "$*"; }\n${back.run}`], { cwd: place });
+    expect(stdout).toBe(`poeem ${called}\n`);
   });
 
   it("calls scripts that package.json has, and options that the commands have", async () => {
