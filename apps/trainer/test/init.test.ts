@@ -12,6 +12,7 @@ import { parse } from "yaml";
 import { main, program } from "../src/cli.ts";
 import { OWN_PACKAGES, TOOLS, VERSION } from "../src/init/package-json.ts";
 import { originOf } from "../src/init/tarballs.ts";
+import { writeNew } from "../src/init/write-new.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 let place: string;
@@ -180,6 +181,30 @@ describe("poeem init refuses, in one line and writing nothing,", () => {
       [target, "--packages", join(place, "old")],
       new RegExp(`expected poeem-edge-${VERSION}.tgz, .*got poeem-edge-0.0.1.tgz$`, "m"),
     );
+  });
+});
+
+describe("what cannot be written to its end", () => {
+  const files = (last: string) => new Map(["a/b/one", "a/two", "three", last].map((path) => [path, new Uint8Array(9)]));
+
+  it.each(["x".repeat(300), "theirs/sub/four", "theirs"])("takes back what it wrote, and no more: %s", async (last) => {
+    await mkdir(join(place, "a"));
+    for (const file of ["a/theirs", "theirs"]) await writeFile(join(place, file), "theirs");
+    await expect(writeNew(place, false, files(last))).rejects.toThrow(/ cannot be written: /);
+    expect((await readdir(place, { recursive: true })).sort()).toEqual(["a", "a/theirs", "theirs"]);
+    expect(await readFile(join(place, "theirs"), "utf8")).toBe("theirs");
+  });
+
+  it("leaves a file alone that is called as one it would have written next", async () => {
+    await writeFile(join(place, "three"), "theirs");
+    const order = ["a/one", "y".repeat(300), "three"].map((path): [string, Uint8Array] => [path, new Uint8Array(9)]);
+    await expect(writeNew(place, false, new Map(order))).rejects.toThrow(/ENAMETOOLONG/);
+    expect(await filesIn(place)).toEqual(["three"]);
+  });
+
+  it("takes back a folder that it made", async () => {
+    await expect(writeNew(join(place, "new"), true, files("x".repeat(300)))).rejects.toThrow(/ENAMETOOLONG/);
+    expect(await readdir(place)).toEqual([]);
   });
 });
 
