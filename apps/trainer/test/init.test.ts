@@ -257,6 +257,18 @@ describe("packages", () => {
   });
 });
 
+it("says which Node it takes to begin, and which in the folder", async () => {
+  const { engines, name } = await readJson(join(ROOT, "apps/trainer/package.json"));
+  const least = engines.node.replace(">=", "");
+  const docs = await readFile(join(ROOT, "docs/own-search.md"), "utf8");
+  expect(docs).toContain(`Node ${least} or newer`);
+  expect(docs).toContain(`npx -p node@${least.split(".")[0]} -p ${name} poeem init`);
+  await run(join(place, "x"));
+  const inside = (await readJson(join(place, "x/package.json"))).engines.node.replace(">=", "");
+  expect(docs.replaceAll("\n", " ")).toContain(`In the folder, Node ${inside} is enough`);
+  expect(await readFile(join(place, "x/README.md"), "utf8")).toContain(`Node ${inside} or newer: in this folder`);
+});
+
 describe("the workflow", () => {
   const template = resolve(import.meta.dirname, "../templates/search");
 
