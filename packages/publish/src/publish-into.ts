@@ -19,7 +19,7 @@ export interface PublishOptions {
    * the serving version has too, which were read back when it was published; for small changes of a large index.
    */
   readonly verify?: "all" | "new" | undefined;
-  /** Of its evaluation, to be remembered with the version; default: what its record says, if it was published before. */
+  /** Of its evaluation, to be remembered with the version; default: what its record says, where it has one. */
   readonly recall?: Recall | undefined;
   readonly clock?: Clock | undefined;
   /** Bytes that are read from the artifact and handed to the store at once; default 32 MiB. */
