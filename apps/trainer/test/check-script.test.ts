@@ -12,19 +12,20 @@ let folder: string;
 let server: Server;
 let asked: string[];
 /** What the deployed search is like. */
-let site: { versions: string[]; popular: string[]; empty: string[]; status: number; token?: string };
+let site: { versions: string[]; popular: string[]; empty: string[]; status: number; token?: string; failures: number };
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "poeem-check-"));
   await writeFile(join(folder, "published.json"), JSON.stringify({ version: "new", replaced: "old" }));
   asked = [];
-  site = { versions: ["new"], popular: ["red mug", "teapot & cup"], empty: [], status: 200 };
+  site = { versions: ["new"], popular: ["red mug", "teapot & cup"], empty: [], status: 200, failures: 0 };
   server = createServer((request, response) => {
     const url = new URL(request.url!, "http://localhost");
     const query = url.searchParams.get("q")!;
     asked.push(`${url.pathname} ${query}`);
     const allowed = site.token === undefined || request.headers.authorization === `Bearer ${site.token}`;
     response.statusCode = allowed ? site.status : 401;
+    if (url.pathname === "/search" && site.failures-- > 0) response.statusCode = 503;
     const [indexVersion] = site.versions.length > 1 ? site.versions.splice(0, 1) : site.versions;
     const found = site.empty.includes(query) ? [] : [{ id: "1" }];
     const suggestions = site.popular.map((text) => ({ text, items: 1 }));
@@ -69,6 +70,15 @@ it("fails when the old version goes on serving", async () => {
 it("fails when a search finds nothing", async () => {
   site.empty = ["teapot & cup"];
   expect(await check()).toEqual({ code: 1, output: 'check: "teapot & cup" finds nothing\n' });
+});
+
+it.each([
+  [2, 0],
+  [3, 1],
+])("asks twice more what fails: %i failures end with %i", async (failures, code) => {
+  site.failures = failures;
+  expect((await check()).code).toBe(code);
+  expect(asked.filter((one) => one === "/search red mug")).toHaveLength(3);
 });
 
 it("fails when the Worker does", async () => {

@@ -12,6 +12,7 @@ import { parse } from "yaml";
 import { main, program } from "../src/cli.ts";
 import { OWN_PACKAGES, TOOLS, VERSION } from "../src/init/package-json.ts";
 import { originOf } from "../src/init/tarballs.ts";
+import { writeNew } from "../src/init/write-new.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 let place: string;
@@ -183,6 +184,30 @@ describe("poeem init refuses, in one line and writing nothing,", () => {
   });
 });
 
+describe("what cannot be written to its end", () => {
+  const files = (last: string) => new Map(["a/b/one", "a/two", "three", last].map((path) => [path, new Uint8Array(9)]));
+
+  it.each(["x".repeat(300), "theirs/sub/four", "theirs"])("takes back what it wrote, and no more: %s", async (last) => {
+    await mkdir(join(place, "a"));
+    for (const file of ["a/theirs", "theirs"]) await writeFile(join(place, file), "theirs");
+    await expect(writeNew(place, false, files(last))).rejects.toThrow(/ cannot be written: /);
+    expect((await readdir(place, { recursive: true })).sort()).toEqual(["a", "a/theirs", "theirs"]);
+    expect(await readFile(join(place, "theirs"), "utf8")).toBe("theirs");
+  });
+
+  it("leaves a file alone that is called as one it would have written next", async () => {
+    await writeFile(join(place, "three"), "theirs");
+    const order = ["a/one", "y".repeat(300), "three"].map((path): [string, Uint8Array] => [path, new Uint8Array(9)]);
+    await expect(writeNew(place, false, new Map(order))).rejects.toThrow(/ENAMETOOLONG/);
+    expect(await filesIn(place)).toEqual(["three"]);
+  });
+
+  it("takes back a folder that it made", async () => {
+    await expect(writeNew(join(place, "new"), true, files("x".repeat(300)))).rejects.toThrow(/ENAMETOOLONG/);
+    expect(await readdir(place)).toEqual([]);
+  });
+});
+
 describe("packages", () => {
   const tarballOf = (name: string): string => `${name.slice(1).replace("/", "-")}-${VERSION}.tgz`;
   const writeTarballs = async (): Promise<string> => {
@@ -232,6 +257,18 @@ describe("packages", () => {
   });
 });
 
+it("says which Node it takes to begin, and which in the folder", async () => {
+  const { engines, name } = await readJson(join(ROOT, "apps/trainer/package.json"));
+  const least = engines.node.replace(">=", "");
+  const docs = await readFile(join(ROOT, "docs/own-search.md"), "utf8");
+  expect(docs).toContain(`Node ${least} or newer`);
+  expect(docs).toContain(`npx -p node@${least.split(".")[0]} -p ${name} poeem init`);
+  await run(join(place, "x"));
+  const inside = (await readJson(join(place, "x/package.json"))).engines.node.replace(">=", "");
+  expect(docs.replaceAll("\n", " ")).toContain(`In the folder, Node ${inside} is enough`);
+  expect(await readFile(join(place, "x/README.md"), "utf8")).toContain(`Node ${inside} or newer: in this folder`);
+});
+
 describe("the workflow", () => {
   const template = resolve(import.meta.dirname, "../templates/search");
 
@@ -240,7 +277,7 @@ describe("the workflow", () => {
     const workflow = parse(text);
     expect(workflow.permissions).toEqual({ contents: "read" });
     expect(Object.keys(workflow.on)).toEqual(["schedule", "workflow_dispatch"]);
-    expect(workflow.on.workflow_dispatch.inputs["max-loss"].default).toBe("0.05");
+    expect(workflow.on.workflow_dispatch.inputs["max-loss"].default).toBe(""); // MAX_LOSS counts
     const steps: { uses?: string; run?: string }[] = workflow.jobs.retrain.steps;
     for (const { uses, run } of steps) {
       if (uses !== undefined) expect(uses).toMatch(/^actions\/[\w-]+@[0-9a-f]{40}$/);
@@ -248,6 +285,22 @@ describe("the workflow", () => {
       // the exit code of a pipe hides that publishing was refused
       expect(run ?? "").not.toMatch(/\bpoeem\b.*\|/);
     }
+  });
+
+  it.each([
+    ["old", "rollback --to remote --to-version old"],
+    ["new", "rollback --to remote"],
+    [null, "rollback --to remote --to-version none: this was the first version"],
+  ])("goes back from new, which replaced %s", async (replaced, called) => {
+    const { jobs } = parse(await readFile(join(template, "_github/workflows/retrain.yml"), "utf8"));
+    const steps: { name?: string; if?: string; run: string }[] = jobs.retrain.steps;
+    const back = steps.find(({ name }) => name === "Roll back")!;
+    // a cancelled check leaves a version that nobody has looked at
+    expect(back.if).toContain("(failure() || cancelled()) && steps.publish.outcome == 'success'");
+    await mkdir(join(place, "dist"));
+    await writeFile(join(place, "dist/published.json"), JSON.stringify({ version: "new", replaced }));
+    const { stdout } = await promisify(execFile)("bash", ["-ec", `npx() { echo "$*"; }\n${back.run}`], { cwd: place });
+    expect(stdout).toBe(`poeem ${called}\n`);
   });
 
   it("calls scripts that package.json has, and options that the commands have", async () => {

@@ -36,6 +36,20 @@ it("refuses to overwrite what is not a page, and writes nothing then", async () 
   await expect(page({ config, out: root })).rejects.toThrow(/--out: expected a folder other than that of/);
 });
 
+it("goes on where it was interrupted, whichever file it was at", async () => {
+  const out = join(root, "whole");
+  await page({ out });
+  const whole = readdirSync(out).sort();
+  for (const blocked of whole) {
+    const half = join(root, `half-${blocked}`);
+    mkdirSync(join(half, blocked), { recursive: true }); // a folder cannot be written over
+    await expect(page({ out: half })).rejects.toThrow();
+    rmSync(join(half, blocked), { recursive: true });
+    await page({ out: half });
+    expect(readdirSync(half).sort()).toEqual(whole);
+  }
+});
+
 it("names the file and the key of a wrong page.json, before it writes", async () => {
   const out = join(root, "none");
   const config = join(root, "page.json");

@@ -5,10 +5,11 @@ import { type KeepAlive, whilePublishing } from "./claims.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { type PublishPlan, planPublish, valuesBeside } from "./plan.ts";
 import type { CheckedArtifact } from "./read-artifact.ts";
+import { type Recall, recallOf } from "./recall.ts";
 import type { Store } from "./store.ts";
 import { transfer } from "./transfer.ts";
 import { bytesOf, type ExpectedValue, valuesOf } from "./verify.ts";
-import { movePointer, newRecord, readManifest, readPublished, writeRecord } from "./versions.ts";
+import { movePointer, newRecord, readManifest, readPublished, readSettled, writeRecord } from "./versions.ts";
 
 export interface PublishOptions {
   /** Which index this becomes the serving version of; default "current". */
@@ -18,8 +19,8 @@ export interface PublishOptions {
    * the serving version has too, which were read back when it was published; for small changes of a large index.
    */
   readonly verify?: "all" | "new" | undefined;
-  /** Of its evaluation, to be remembered with the version. */
-  readonly recallAt10?: number | undefined;
+  /** Of its evaluation, to be remembered with the version; default: what its record says, where it has one. */
+  readonly recall?: Recall | undefined;
   readonly clock?: Clock | undefined;
   /** Bytes that are read from the artifact and handed to the store at once; default 32 MiB. */
   readonly groupBytes?: number | undefined;
@@ -78,7 +79,9 @@ async function run(
     groupBytes,
     startProgress,
   });
-  const facts = { manifestKey: manifestKey(plan.version), bytes: bytesOf(values), recallAt10: options.recallAt10 };
+  const { versions } = await readSettled(store, clock, name);
+  const recall = options.recall ?? recallOf(versions.find(({ version }) => version === plan.version));
+  const facts = { manifestKey: manifestKey(plan.version), bytes: bytesOf(values), ...recall };
   const record = newRecord(artifact.manifest, facts, clock);
   await keepAlive();
   await writeRecord(store, name, record);

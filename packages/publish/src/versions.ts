@@ -24,6 +24,8 @@ export interface VersionRecord {
   readonly bytes: number;
   /** Of the held-out events of its training; absent when it was published without an evaluation. */
   readonly recallAt10?: number;
+  /** Over how many queries; absent where there is no recall. */
+  readonly recallQueries?: number;
   /** When it was last seen to serve, if it was replaced or rolled back to: readers may have used it until then. */
   readonly lastServed?: string;
 }
@@ -40,16 +42,33 @@ export interface PublishedIndex {
  * missing from the list for a minute after it was published.
  */
 export async function readPublished(store: Store, name: string): Promise<PublishedIndex> {
-  const prefix = versionKey(name);
-  const versions = (await store.list(prefix)).map((key) => recordOf(key, prefix));
-  const pointer = await readPointer(store, name);
-  if (pointer && !versions.some(({ version }) => version === pointer.version)) {
+  const { pointer, versions } = await readRecords(store, name);
+  if (pointer && !hasRecord(versions, pointer)) {
     // The list is behind the pointer, or the version is from a publisher that kept no records.
     const record = await describeVersion(store, pointer).catch(() => undefined);
     if (record) versions.push(record);
   }
   return { name, pointer, versions: versions.sort(byTime) };
 }
+
+/**
+ * The same, for who writes records: where the list may be behind the pointer it waits until it cannot be, so that no
+ * description takes the place of a record, which knows more.
+ */
+export async function readSettled(store: Store, clock: Clock, name: string): Promise<PublishedIndex> {
+  const { pointer, versions } = await readRecords(store, name);
+  if (pointer && !hasRecord(versions, pointer)) await clock.sleep(store.propagationMs);
+  return readPublished(store, name);
+}
+
+async function readRecords(store: Store, name: string) {
+  const prefix = versionKey(name);
+  const versions = (await store.list(prefix)).map((key) => recordOf(key, prefix));
+  return { pointer: await readPointer(store, name), versions };
+}
+
+const hasRecord = (versions: readonly VersionRecord[], pointer: IndexPointer): boolean =>
+  versions.some(({ version }) => version === pointer.version);
 
 /** Names of all indexes of which the store knows a pointer or a version. */
 export async function listIndexNames(store: Store): Promise<string[]> {
@@ -71,12 +90,10 @@ export function previousOf({ versions }: PublishedIndex, version: string): Versi
 /** The record of a version that is published now. */
 export function newRecord(
   { version, numItems: items }: Manifest,
-  facts: Pick<VersionRecord, "manifestKey" | "bytes"> & { readonly recallAt10: number | undefined },
+  facts: Pick<VersionRecord, "manifestKey" | "bytes" | "recallAt10" | "recallQueries">,
   clock: Clock,
 ): VersionRecord {
-  const { recallAt10, ...others } = facts;
-  const publishedAt = new Date(clock.now()).toISOString();
-  return { version, publishedAt, items, ...others, ...(recallAt10 !== undefined && { recallAt10 }) };
+  return { version, publishedAt: new Date(clock.now()).toISOString(), items, ...facts };
 }
 
 /** Writes the record of a version, or replaces it. @throws UserError when the store fails */
@@ -93,7 +110,7 @@ export async function movePointer(
   name: string,
   { version, manifestKey }: VersionRecord,
 ): Promise<{ replaced: string | undefined }> {
-  const { pointer, versions } = await readPublished(store, name);
+  const { pointer, versions } = await readSettled(store, clock, name);
   const publishedAt = new Date(clock.now()).toISOString();
   const replaced = versions.find((record) => record.version === pointer?.version);
   if (replaced && replaced.version !== version)
@@ -156,6 +173,7 @@ function recordOf({ key, metadata = {} }: StoredKey, prefix: string): VersionRec
     items: count("items"),
     bytes: count("bytes"),
     ...(metadata["recallAt10"] === undefined ? {} : { recallAt10: count("recallAt10") }),
+    ...(metadata["recallQueries"] === undefined ? {} : { recallQueries: count("recallQueries") }),
     ...(metadata["lastServed"] === undefined ? {} : { lastServed: text("lastServed") }),
   };
 }

@@ -1,10 +1,11 @@
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, relative, resolve } from "node:path";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { counted } from "@poeem/offline/progress";
 import { folderFiles } from "../init/files.ts";
 import { OWN_PACKAGES, TOOLS, VERSION } from "../init/package-json.ts";
 import { findTarballs, originOf } from "../init/tarballs.ts";
+import { writeNew } from "../init/write-new.ts";
 import { say } from "../print.ts";
 
 export interface InitOptions {
@@ -30,7 +31,7 @@ export async function init(directory: string, options: InitOptions): Promise<voi
   const packages = options.packages ?? (await ownTarballs());
   const tarballs = packages === undefined ? undefined : await findTarballs(packages);
   const files = await folderFiles({ name, sample: options.sample, tarballs });
-  await write(folder, isNew, files);
+  await writeNew(folder, isNew, files);
 
   say(`wrote ${counted(files.size, "file")} into ${folder}`);
   if (packages !== undefined) say(`packages/ has the tarballs of ${packages}: npm installs from them`);
@@ -84,22 +85,4 @@ async function checkFolder(folder: string, given: string): Promise<boolean> {
   if (entries.length === 0) return false;
   const shown = entries.slice(0, 3).join(", ") + (entries.length > 3 ? ", …" : "");
   throw new UserError(`${given} is not empty (${shown}): expected a new folder, or an empty one; nothing was written`);
-}
-
-/** Writes all files, or leaves the folder as it was. */
-async function write(folder: string, isNew: boolean, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: !isNew });
-    for (const [path, bytes] of files) {
-      await mkdir(dirname(join(folder, path)), { recursive: true });
-      await writeFile(join(folder, path), bytes, { flag: "wx" });
-    }
-  } catch (error) {
-    // what somebody else put there meanwhile is the one thing that must stay
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
-      const made = isNew ? [folder] : [...files.keys()].map((path) => join(folder, path.split("/")[0]!));
-      for (const path of made) await rm(path, { recursive: true, force: true });
-    }
-    throw new UserError(`${folder} cannot be written: ${messageOf(error)}`);
-  }
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
@@ -15,6 +15,8 @@ export interface PageOptions {
 
 /** What a folder with a page written before has. */
 const MARKS = ["page.json", "page.js"];
+/** There while a page is written: what an interruption leaves is a page's too. */
+const UNFINISHED = ".poeem-page";
 
 /**
  * `poeem page`: writes the page's files. Those of a page written before are replaced, and what else is there stays.
@@ -26,11 +28,15 @@ export async function page({ config, out, index, json }: PageOptions): Promise<v
   const files = await readSite(config);
   const notes = index === undefined ? [] : await notesOf(files, await openIndexDirectory(index));
   await mkdir(out, { recursive: true });
-  const there = await readdir(out);
+  const entries = await readdir(out);
+  const there = entries.filter((name) => name !== UNFINISHED);
   const taken = there.filter((name) => files.has(name));
-  if (taken.length > 0 && !MARKS.every((name) => there.includes(name)))
+  const isPage = MARKS.every((name) => there.includes(name)) || entries.includes(UNFINISHED);
+  if (taken.length > 0 && !isPage)
     throw new UserError(`--out: ${join(out, taken[0]!)} is there and not from a page; expected a folder without it`);
+  await writeFile(join(out, UNFINISHED), "");
   for (const [path, bytes] of files) await writeFile(join(out, path), bytes);
+  await rm(join(out, UNFINISHED));
   const others = there.length - taken.length;
   report(
     json,

@@ -24,12 +24,12 @@ export async function publish(options: PublishCommandOptions): Promise<void> {
   const name = options.name ?? DEFAULT_INDEX_NAME;
   checkName(name);
   const artifact = await readArtifact(options.index, options.delta);
-  const recallAt10 = await evaluatedRecall(options.index);
+  const recall = await evaluatedRecall(options.index);
   await withStore(options, async (store) => {
-    if (options.maxLoss !== undefined) say(await checkRecall(store, name, recallAt10, options.maxLoss));
+    if (options.maxLoss !== undefined) say(await checkRecall(store, name, recall, options.maxLoss));
     if (options.dryRun) return describePlan(await planPublish(store, artifact, name), store.name, options.json);
     const verify = options.delta === undefined ? "all" : "new";
-    const facts = await publishInto(store, artifact, { name, verify, recallAt10, startProgress });
+    const facts = await publishInto(store, artifact, { name, verify, recall, startProgress });
     const written = `${counted(facts.chunksWritten, "chunk")} written`;
     const present = `${formatCount(facts.chunksPresent)} already there, ${formatCount(facts.bytesWritten)} bytes`;
     report(options.json, facts, `published ${name}: version ${facts.version}, ${written}, ${present}`);

@@ -36,12 +36,24 @@ async function untilServed(version) {
   }
 }
 
+/** One request that fails is no reason to roll back: it is made twice more. */
+async function askAgain(path) {
+  for (let left = 2; ; left--) {
+    try {
+      return await ask(path);
+    } catch (error) {
+      if (left === 0) throw error;
+      await new Promise((wake) => setTimeout(wake, 1000 * POLL_SECONDS));
+    }
+  }
+}
+
 try {
   if (!address || !file) throw new Error("expected the address of the search and the file of `poeem publish --json`");
   const { version } = JSON.parse(readFileSync(file, "utf8"));
   const queries = [...QUERIES, ...(await untilServed(version))];
   for (const query of queries) {
-    const { results } = await ask(`/search?${new URLSearchParams({ q: query, k: "5" })}`);
+    const { results } = await askAgain(`/search?${new URLSearchParams({ q: query, k: "5" })}`);
     if (results.length === 0) throw new Error(`"${query}" finds nothing`);
   }
   const searched = queries.length === 0 ? "it has no frequent searches to try: name some in QUERIES" : "";
