@@ -60,13 +60,16 @@ export function createApp<Env extends object = object>(options: AppOptions<Env>)
   return assemble(options).app;
 }
 
-/** The app, and the indexes behind it, for a server that opens them before the first request. */
-export function assemble<Env extends object>(options: AppOptions<Env>) {
+/**
+ * The app, and the indexes behind it, for a server that opens them before the first request.
+ * @param isBehindOthers see {@link Dependencies}
+ */
+export function assemble<Env extends object>(options: AppOptions<Env>, isBehindOthers = false) {
   checkOptions(options);
   let made: (Dependencies & { readonly indexes: IndexSet<ServedIndex> }) | undefined;
   // Made at the first request and not in global scope, where a Worker may do no I/O and knows no bindings.
   const dependencies = (env: Env) => {
-    made ??= connect(options, env);
+    made ??= { ...connect(options, env), isBehindOthers };
     return made;
   };
   return { app: createRoutes(packageJson.version, (env) => dependencies(env as Env)), dependencies };

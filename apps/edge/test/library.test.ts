@@ -134,6 +134,19 @@ describe("routes and middleware of one's own", () => {
     expect(answer.headers.get("x-shop")).toBe("own");
   });
 
+  it("may let in some and not others: no shared cache keeps what they let through", async () => {
+    const open = createWorker({ store });
+    const scope = async (own: Worker<OwnEnv>, path: string, headers = {}) =>
+      (await ask(own, path, { headers })).headers.get("cache-control")!.split(",")[0];
+    for (const path of [search(), "/items/item:1", "/facets", "/openapi.json"]) {
+      expect(await scope(open, path), path).toBe("public");
+      for (const headers of [{ authorization: "Basic YTpi" }, { cookie: "session=1" }])
+        expect(await scope(open, path, headers), path).toBe("private");
+      const behind = createWorker({ store, routes: (app) => app.use(async (_, next) => next()) });
+      expect(await scope(behind, path), path).toBe("private");
+    }
+  });
+
   it("leave what they do not answer to the retrieval routes, errors included", async () => {
     expect(await ask(worker, "/nowhere")).toMatchObject({
       status: 404,

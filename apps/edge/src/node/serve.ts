@@ -82,7 +82,7 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   const store = folderStore(directory);
   const folders = foldersByName(directory);
   const { retrieval, indexes } = settled(() => {
-    const { app, dependencies } = assemble<NodeEnv>({ ...settings, store: () => store });
+    const { app, dependencies } = assemble<NodeEnv>({ ...settings, store: () => store }, routes !== undefined);
     // Before the first request there is none to have bindings of.
     return { retrieval: app, indexes: dependencies(variables as NodeEnv).indexes };
   });
