@@ -143,7 +143,11 @@ describe("a server of an index folder", () => {
     expect((await get("/page.js")).headers.get("content-type")).toBe("text/javascript; charset=utf-8");
     expect((await get("/reference")).status).toBe(200);
     expect((await get("/_headers")).status).toBe(404);
-    expect((await get("/", { headers: { "if-none-match": home.headers.get("etag")! } })).status).toBe(304);
+    const etag = home.headers.get("etag")!;
+    for (const tags of [etag, `W/${etag}`, `"other", ${etag}`, `"other",W/${etag}`, "*"])
+      expect((await get("/", { headers: { "if-none-match": tags } })).status, tags).toBe(304);
+    for (const tags of ['"other"', etag.slice(1, -1)])
+      expect((await get("/", { headers: { "if-none-match": tags } })).status, tags).toBe(200);
     expect((await get("/", { method: "HEAD" })).text).toBe("");
     expect((await get("/", { method: "POST" })).status).not.toBe(200);
     expect((await get(search("cake"))).headers.get("content-security-policy")).toContain("default-src 'none'");
