@@ -7,7 +7,10 @@
  * export default app;
  * @module
  */
-/** For hooks that add to the filter of a search: `{ and: [search.filter, parseFilter("tenant:acme")] }`. */
+/**
+ * For hooks that add to the filter of a search, which need not have one:
+ * `filter: search.filter === undefined ? own : { and: [search.filter, own] }`, with `own = parseFilter("tenant:acme")`.
+ */
 export { type Filter, parseFilter } from "@poeem/pq-core";
 
 export type { App } from "./client.ts";

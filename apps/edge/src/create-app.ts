@@ -2,7 +2,7 @@
 import { type KernelFactory, loadKernel } from "@poeem/pq-core";
 import { platformKernel } from "#kernel";
 import packageJson from "../package.json" with { type: "json" };
-import { type Config, checkConfig, readConfig, type Variables } from "./config.ts";
+import { type Config, checkConfig, readConfig, SettingError, type Variables } from "./config.ts";
 import type { OptionalBindings } from "./env.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
 import type { Dependencies, LogEntry, SearchFigures } from "./http/app-env.ts";
@@ -54,36 +54,41 @@ export type Settings = Partial<Omit<Config, "indexes">>;
 /**
  * The Hono app with all routes, to mount in one's own: `app.route("/retrieval", createApp({ … }))`. There, a path that
  * it does not have is answered by the app around it.
- * @throws Error naming an option that is not what was expected
+ * @throws SettingError naming an option that is not what was expected
  */
 export function createApp<Env extends object = object>(options: AppOptions<Env>): RetrievalApp {
   return assemble(options).app;
 }
 
-/** The app, and the indexes behind it, for a server that opens them before the first request. */
-export function assemble<Env extends object>(options: AppOptions<Env>) {
+/**
+ * The app, and the indexes behind it, for a server that opens them before the first request.
+ * @param isBehindOthers see {@link Dependencies}
+ */
+export function assemble<Env extends object>(options: AppOptions<Env>, isBehindOthers = false) {
   checkOptions(options);
   let made: (Dependencies & { readonly indexes: IndexSet<ServedIndex> }) | undefined;
   // Made at the first request and not in global scope, where a Worker may do no I/O and knows no bindings.
   const dependencies = (env: Env) => {
-    made ??= connect(options, env);
+    made ??= { ...connect(options, env), isBehindOthers };
     return made;
   };
   return { app: createRoutes(packageJson.version, (env) => dependencies(env as Env)), dependencies };
 }
 
 function checkOptions<Env extends object>({ config, indexes, maxIndexBytes, refreshMs }: AppOptions<Env>): void {
-  checkConfig({ ...(typeof config === "object" && config), ...(indexes && { indexes }) });
+  if (config !== undefined && typeof config !== "function") checkConfig(config);
+  checkConfig({ indexes });
   for (const [name, value] of Object.entries({ maxIndexBytes, refreshMs }))
     if (value !== undefined && !(Number.isFinite(value) && value > 0))
-      throw new Error(`[edge] "${name}" expected a number above 0, got ${value}`);
+      throw new SettingError(`"${name}"`, "a number above 0", String(value));
 }
 
 function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   const { indexes, hooks = {}, kernel, maxIndexBytes = DEFAULT_MAX_INDEX_BYTES, refreshMs = REFRESH_MS } = options;
   const { RATE_LIMIT: rateLimit, ANALYTICS: analytics } = env as Variables & OptionalBindings;
-  const settings = typeof options.config === "function" ? options.config(env) : options.config;
-  const config = checkConfig({ ...readConfig(env as Variables), ...settings, ...(indexes && { indexes }) });
+  const settings = typeof options.config === "function" ? options.config(env) : (options.config ?? {});
+  // Each is checked on its own: an undefined member, or none, must not take the place of what a variable says.
+  const config = { ...readConfig(env as Variables), ...checkConfig(settings), ...checkConfig({ indexes }) };
   const now = () => Date.now();
   const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
   const paging = new Turns({ limit: MAX_PAGING, leaseMs: LEASE_MS, now, sleep });

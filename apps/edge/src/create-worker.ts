@@ -1,6 +1,6 @@
 /** A whole Worker from a few options: the app, one's own routes before it, and Workers KV if no store is named. */
 import type { ExecutionContext, Hono } from "hono";
-import { type AppOptions, createApp } from "./create-app.ts";
+import { type AppOptions, assemble } from "./create-app.ts";
 import type { Env as DefaultEnv } from "./env.ts";
 import { type KvReader, kvStore } from "./index/kv-store.ts";
 import type { Store } from "./index/store.ts";
@@ -43,7 +43,7 @@ export interface WorkerContext {
  */
 export function createWorker<Env extends object = DefaultEnv>(options: WorkerOptions<Env> = {}): Worker<Env> {
   const { routes, ...rest } = options;
-  const retrieval = createApp<Env>({ store: storeOfIndexBinding, ...rest });
+  const { app: retrieval } = assemble<Env>({ store: storeOfIndexBinding, ...rest }, routes !== undefined);
   const app = withRoutes(retrieval, routes);
   return { fetch: async (request, env, ctx) => app.fetch(request, env, ctx as ExecutionContext) };
 }

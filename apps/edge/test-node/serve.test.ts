@@ -143,7 +143,11 @@ describe("a server of an index folder", () => {
     expect((await get("/page.js")).headers.get("content-type")).toBe("text/javascript; charset=utf-8");
     expect((await get("/reference")).status).toBe(200);
     expect((await get("/_headers")).status).toBe(404);
-    expect((await get("/", { headers: { "if-none-match": home.headers.get("etag")! } })).status).toBe(304);
+    const etag = home.headers.get("etag")!;
+    for (const tags of [etag, `W/${etag}`, `"other", ${etag}`, `"other",W/${etag}`, "*"])
+      expect((await get("/", { headers: { "if-none-match": tags } })).status, tags).toBe(304);
+    for (const tags of ['"other"', etag.slice(1, -1)])
+      expect((await get("/", { headers: { "if-none-match": tags } })).status, tags).toBe(200);
     expect((await get("/", { method: "HEAD" })).text).toBe("");
     expect((await get("/", { method: "POST" })).status).not.toBe(200);
     expect((await get(search("cake"))).headers.get("content-security-policy")).toContain("default-src 'none'");
@@ -223,12 +227,30 @@ describe("a server that cannot start says why in one line, and leaves nothing be
     expect(await fails([root, { port }])).toBe(`port: expected a whole number from 0 to 65535, got ${port}`);
   });
 
-  it("a host that is not of this machine, and a variable that means nothing", async () => {
+  it("a host that is not of this machine", async () => {
     const folder = await folderOf(books);
     expect(await fails([folder, { host: "192.0.2.1" }])).toBe(
       "host: expected a name or an address of this machine, got 192.0.2.1",
     );
-    await expect(serve(folder, { variables: { LOG: "loud" } })).rejects.toThrow('variable LOG expected "all" or "err');
+  });
+
+  it.each([
+    [{ LOG: "loud" }, 'LOG expected "all" or "errors", got "loud"'],
+    [{ CORS_ORIGINS: "bad" }, 'CORS_ORIGINS expected origins such as https://example.com, got "bad"'],
+    [{ CANARY_SHARE: "2" }, 'CANARY_SHARE expected a number from 0 to 1, got "2"'],
+    [{ INDEXES: "A" }, 'INDEXES expected names of 1 to 40 of the characters a-z, 0-9 and -, got "A"'],
+    [{ SEARCH_TOKENS: "" }, "SEARCH_TOKENS expected bearer tokens separated by commas, or not to be set, got none"],
+  ])("a variable that means nothing, given or of the environment: %j", async (variables, message) => {
+    expect(await fails([root, { variables }])).toBe(`[edge] variable ${message}`);
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    expect(await fails([root, { variables: undefined as never }])).toBe(`[edge] variable ${message}`);
+    vi.unstubAllEnvs();
+  });
+
+  it("an option that is not what was expected", async () => {
+    expect(await fails([root, { config: { tokens: [""] } }])).toContain('"tokens" expected');
+    expect(await fails([root, { config: () => ({ tokens: [""] }) }])).toContain('"tokens" expected');
+    expect(await fails([root, { refreshMs: 0 }])).toBe('[edge] "refreshMs" expected a number above 0, got 0');
   });
 });
 

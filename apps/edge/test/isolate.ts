@@ -40,6 +40,7 @@ export function makeIsolate(
     }),
     config,
     hooks: {},
+    isBehindOthers: false,
     log: (entry) => logged.push(entry),
     now: () => clock.now,
     random: () => 0.5,

@@ -134,6 +134,19 @@ describe("routes and middleware of one's own", () => {
     expect(answer.headers.get("x-shop")).toBe("own");
   });
 
+  it("may let in some and not others: no shared cache keeps what they let through", async () => {
+    const open = createWorker({ store });
+    const scope = async (own: Worker<OwnEnv>, path: string, headers = {}) =>
+      (await ask(own, path, { headers })).headers.get("cache-control")!.split(",")[0];
+    for (const path of [search(), "/items/item:1", "/facets", "/openapi.json"]) {
+      expect(await scope(open, path), path).toBe("public");
+      for (const headers of [{ authorization: "Basic YTpi" }, { cookie: "session=1" }])
+        expect(await scope(open, path, headers), path).toBe("private");
+      const behind = createWorker({ store, routes: (app) => app.use(async (_, next) => next()) });
+      expect(await scope(behind, path), path).toBe("private");
+    }
+  });
+
   it("leave what they do not answer to the retrieval routes, errors included", async () => {
     expect(await ask(worker, "/nowhere")).toMatchObject({
       status: 404,
@@ -326,11 +339,58 @@ describe("options", () => {
   it.each([
     [{ config: { corsOrigins: ["https://a.example/"] } }, '"corsOrigins" expected origins'],
     [{ config: { canaryShare: 2 } }, '"canaryShare" expected a number from 0 to 1, got 2'],
+    [{ config: { canaryShare: "1" } }, '"canaryShare" expected a number from 0 to 1, got "1"'],
+    [
+      { config: { corsOrigins: "*" } },
+      '"corsOrigins" expected a list of origins such as https://example.com, got a va',
+    ],
+    [{ config: { logRequests: 1 } }, '"logRequests" expected true or false, got 1'],
+    [
+      { config: { tokens: "secret" } },
+      '"tokens" expected a list of tokens of visible ASCII characters, got a value of',
+    ],
+    [{ config: { tokens: [""] } }, '"tokens" expected tokens of visible ASCII characters, got an empty one'],
+    [{ config: { tokens: ["a", undefined] } }, '"tokens" expected tokens of visible ASCII characters, got undefined'],
+    [{ config: { tokens: ["sec ret"] } }, '"tokens" expected tokens of visible ASCII characters, got one with other'],
+    [{ config: { token: ["a"] } }, '"config" expected no other members than corsOrigins, tokens, '],
+    [{ config: "secret" }, '"config" expected an object of settings, got "secret"'],
     [{ indexes: ["Books"] }, '"indexes" expected names of 1 to 40'],
+    [{ indexes: "books" }, '"indexes" expected a list of names'],
     [{ maxIndexBytes: 0 }, '"maxIndexBytes" expected a number above 0, got 0'],
     [{ refreshMs: Number.NaN }, '"refreshMs" expected a number above 0, got NaN'],
-  ])("are checked where they are written: %j", (options, message) => {
-    expect(() => createWorker({ store, ...options })).toThrow(`[edge] ${message}`);
+  ])("are checked where they are written: %j", async (options, message) => {
+    expect(() => createWorker({ store, ...(options as object) })).toThrow(`[edge] ${message}`);
+    const { config } = options as { readonly config?: object };
+    if (config === undefined) return;
+    const late = createWorker({ store, config: () => config });
+    await expect(ask(late, search())).rejects.toThrow(`[edge] ${message}`);
+  });
+
+  it("open nothing when a secret is missing: an empty one, none, one that comes later", async () => {
+    const missing = (config: () => unknown) => ask(createWorker({ store, config: config as () => object }), search());
+    const key = (env as { readonly KEY?: string }).KEY;
+    await expect(missing(() => ({ tokens: [key ?? ""] }))).rejects.toThrow('"tokens" expected');
+    await expect(missing(() => ({ tokens: [key] }))).rejects.toThrow('"tokens" expected');
+    await expect(missing(() => undefined)).rejects.toThrow("expected an object of settings, got undefined");
+    await expect(missing(async () => ({ tokens: ["a"] }))).rejects.toThrow("expected an object of settings");
+    for (const SEARCH_TOKENS of ["", " , "]) {
+      const bindings = { ...(env as unknown as OwnEnv), SEARCH_TOKENS };
+      await expect(ask(createWorker({ store }), search(), {}, bindings)).rejects.toThrow(
+        "variable SEARCH_TOKENS expec",
+      );
+    }
+  });
+
+  it("leave what variables say where a member is undefined", async () => {
+    const bindings = { ...(env as unknown as OwnEnv), SEARCH_TOKENS: "a", CORS_ORIGINS: "*" };
+    const config = { tokens: undefined, corsOrigins: undefined, canaryShare: undefined } as object;
+    for (const options of [{ config }, { config: () => config }]) {
+      const worker = createWorker({ store, ...options });
+      expect((await ask(worker, search(), {}, bindings)).status).toBe(401);
+      const headers = { authorization: "Bearer a", origin: "https://b.example" };
+      const allowed = await ask(worker, search(), { headers }, bindings);
+      expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([200, "*"]);
+    }
   });
 });
 

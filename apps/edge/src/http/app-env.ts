@@ -16,6 +16,8 @@ export interface Dependencies {
   readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "refreshFailure">;
   readonly config: Config;
   readonly hooks: Hooks;
+  /** Whether routes and middleware of somebody else's come first: they may let in some and not others. */
+  readonly isBehindOthers: boolean;
   readonly log: (entry: LogEntry) => void;
   /** Milliseconds; in a Worker it moves only with I/O. */
   readonly now: () => number;

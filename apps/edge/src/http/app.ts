@@ -9,7 +9,7 @@ import { requestId } from "hono/request-id";
 import { IndexUnavailableError, UnknownIndexError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
-import { answeredByCache } from "./caching.ts";
+import { answeredByCache, cacheScope } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
 import { browserHeaders, limitUrl, observe } from "./middleware.ts";
@@ -66,7 +66,7 @@ export function createRoutes(version: string, dependenciesOf: (env: object) => D
   });
 
   app.get("/openapi.json", onlyParameters([]), (c) => {
-    c.header("Cache-Control", "public, max-age=300");
+    c.header("Cache-Control", `${cacheScope(c)}, max-age=300`);
     return c.json(app.getOpenAPI31Document(openApiInfo(version)));
   });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });

@@ -1,6 +1,6 @@
 /** An answer depends on the index version and the query alone, so both make its ETag, and a match needs no search. */
 import type { Context } from "hono";
-import type { AppEnv, Dependencies } from "./app-env.ts";
+import type { AppEnv } from "./app-env.ts";
 
 /** Seconds that an answer may be used without asking: as long as the pointer of the index is, too. */
 const MAX_AGE = 30;
@@ -26,16 +26,28 @@ export function answeredByCache(
     ]);
   const etag = `"${hash64(JSON.stringify([version, indexVersion, members]))}"`;
   c.header("ETag", etag);
-  c.header("Cache-Control", cacheControl(c.get("dependencies")));
+  c.header("Cache-Control", cacheControl(c));
   // A purge by version, and one by name: for instance after a rollback.
   c.header("Cache-Tag", `index-${indexVersion},index-name-${c.get("index")}`);
   return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304) : undefined;
 }
 
 /** Hooks may go by who asks, which no cache knows: what they let through is asked for again every time. */
-function cacheControl({ hooks, config }: Dependencies): string {
+function cacheControl(c: Context<AppEnv>): string {
+  const { hooks } = c.get("dependencies");
   if (hooks.authorize !== undefined || hooks.beforeSearch !== undefined) return "private, no-cache";
-  return `${config.tokens.length > 0 ? "private" : "public"}, max-age=${MAX_AGE}`;
+  return `${cacheScope(c)}, max-age=${MAX_AGE}`;
+}
+
+/**
+ * Who may keep an answer. One that somebody had to be let in for is theirs: by tokens, or by middleware around this app
+ * as far as one can tell, which is by what it may look at.
+ */
+export function cacheScope(c: Context<AppEnv>): "public" | "private" {
+  const { config, isBehindOthers } = c.get("dependencies");
+  const isGuarded = isBehindOthers || config.tokens.length > 0;
+  const names = c.req.header("authorization") !== undefined || c.req.header("cookie") !== undefined;
+  return isGuarded || names ? "private" : "public";
 }
 
 /**
@@ -60,7 +72,7 @@ function hash64(units: string | Uint16Array): string {
 }
 
 /** RFC 9110 section 13.1.2: weak comparison, because a proxy that compresses makes a tag weak. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(",").some((part) => part.trim() === "*" || part.trim().replace(/^W\//, "") === etag);
 }

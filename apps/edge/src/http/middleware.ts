@@ -110,7 +110,7 @@ export const authorize: Middleware = function authorize(c, next) {
 async function checkToken(c: Context<AppEnv>, tokens: readonly string[]): Promise<void> {
   const given = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
   const equal = await Promise.all(tokens.map((token) => timingSafeEqual(given, token)));
-  if (equal.includes(true)) return;
+  if (given !== "" && equal.includes(true)) return;
   c.header("WWW-Authenticate", 'Bearer realm="poeem-edge"');
   throw new Problem("unauthorized", "Expected one of the configured tokens in the header Authorization: Bearer …");
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
 import type { MiddlewareHandler } from "hono";
+import { matches } from "../http/caching.ts";
 import { pageHeaders } from "../site/files.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -14,6 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 interface Page {
   readonly bytes: Uint8Array;
+  readonly etag: string;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -35,12 +37,12 @@ export function pageRoutes(files: ReadonlyMap<string, Uint8Array>): MiddlewareHa
       ETag: etag,
       "Cache-Control": "public, max-age=0, must-revalidate",
     };
-    pages.set(address, { bytes, headers });
+    pages.set(address, { bytes, etag, headers });
   }
   return async function servePage(c, next) {
     const page = ["GET", "HEAD"].includes(c.req.method) ? pages.get(c.req.path) : undefined;
     if (page === undefined) return next();
-    if (c.req.header("if-none-match") === page.headers["ETag"]) return c.body(null, 304, page.headers);
+    if (matches(c.req.header("if-none-match"), page.etag)) return c.body(null, 304, page.headers);
     return c.body(page.bytes as Uint8Array<ArrayBuffer>, 200, page.headers);
   };
 }

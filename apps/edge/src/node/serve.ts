@@ -7,7 +7,7 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError } from "@poeem/pq-core";
 import { pointerKey } from "@poeem/pq-core/kv";
 import type { Hono } from "hono";
-import type { Variables } from "../config.ts";
+import { SettingError, type Variables } from "../config.ts";
 import { type AppOptions, assemble } from "../create-app.ts";
 import { withRoutes } from "../with-routes.ts";
 import { folderStore, foldersByName, type IndexFolder, type IndexFolders } from "./folder-store.ts";
@@ -66,7 +66,7 @@ export class PortInUseError extends UserError {}
 /**
  * Opens the indexes and serves them: resolves once all of them are read, checked and can be searched.
  * @throws UserError, without a server left behind, for a folder without an index or with one that cannot be served, a
- *   port that is none, a host that is not this machine's; PortInUseError
+ *   port that is none, a host that is not this machine's, a wrong variable or option; PortInUseError
  */
 export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   const { directory, port = DEFAULT_PORT, host = "localhost", page, routes, signals = true, ...rest } = options;
@@ -81,9 +81,11 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   };
   const store = folderStore(directory);
   const folders = foldersByName(directory);
-  const { app: retrieval, dependencies } = assemble<NodeEnv>({ ...settings, store: () => store });
-  // Before the first request there is none to have bindings of.
-  const { indexes } = dependencies(variables as NodeEnv);
+  const { retrieval, indexes } = settled(() => {
+    const { app, dependencies } = assemble<NodeEnv>({ ...settings, store: () => store }, routes !== undefined);
+    // Before the first request there is none to have bindings of.
+    return { retrieval: app, indexes: dependencies(variables as NodeEnv).indexes };
+  });
   const app = withRoutes<NodeEnv>(retrieval, (own) => {
     routes?.(own);
     if (page !== undefined) own.use(pageRoutes(page));
@@ -113,8 +115,19 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   return { address: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`, port: bound, close };
 }
 
+/** Those that are set to something; an empty secret goes on, to be refused. */
 function variablesOf(environment: NodeJS.ProcessEnv): Variables {
-  return Object.fromEntries(VARIABLES.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  const isGiven = (name: string) => environment[name] !== undefined && (environment[name] || name === "SEARCH_TOKENS");
+  return Object.fromEntries(VARIABLES.filter(isGiven).map((name) => [name, environment[name]]));
+}
+
+/** What is wrong with a setting is the mistake of whoever starts the server. */
+function settled<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof SettingError ? new UserError(messageOf(error), { cause: error }) : error;
+  }
 }
 
 /** Opens an index; what is wrong with it is told with the name of its folder. */
