@@ -36,6 +36,28 @@ describeBrowser("the page of a shop", () => {
       .locator(".tile img")
       .evaluateAll((images) => images.filter((image) => (image as HTMLImageElement).naturalWidth));
 
+  it("shows all items when the extension fails for some, and says so once", async () => {
+    const warned: string[] = [];
+    const { complaints } = await open("/?q=red%20mug", SHOP, {}, async (page) => {
+      page.on("console", (line) => line.type() === "warning" && warned.push(line.text()));
+      const script = `export function renderTile({ title }) {
+        if (title === "red mug") throw new Error("no drawing");
+        return title === "blue mug" ? undefined : document.createElement("i");
+      }`;
+      await page.route("**/page.json", (route) => route.fulfill({ json: { ...SHOP, extension: "./draw.js" } }));
+      await page.route("**/draw.js", (route) => route.fulfill({ body: script, contentType: "text/javascript" }));
+    }).then(async (visited) => {
+      await settled(visited.page);
+      expect(await tile(visited.page, "red mug").locator(".picture").count()).toBe(1);
+      expect(await visited.page.locator(".tile i").count()).toBeGreaterThan(5);
+      return visited;
+    });
+    expect(warned.filter((line) => line.includes("no drawing"))).toEqual([
+      "renderTile of ./draw.js: Error: no drawing",
+    ]);
+    expect(complaints).toEqual([]);
+  });
+
   it("draws data pictures and prices, and initials where no host is named, without asking it", async () => {
     const asked: string[] = [];
     const lines: string[] = [];

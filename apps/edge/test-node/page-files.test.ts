@@ -24,6 +24,20 @@ it("opens the policy for the named hosts by https, and for nothing else", async 
   );
 });
 
+it("refuses hosts whose policy would be a line that Cloudflare leaves out, and takes one a character shorter", async () => {
+  const label = "a".repeat(50);
+  const hosts = (length: number) => {
+    // Of each host, " https://" and ".example" are 17 characters.
+    const full = Array.from({ length: Math.floor(length / 67) - 1 }, () => `${label}.example`);
+    return [...full, `${"b".repeat(length - 67 * full.length - 17)}.example`];
+  };
+  const room = 2000 - `Content-Security-Policy: ${await policyOf({})}`.length;
+  expect(`Content-Security-Policy: ${await policyOf({ imageHosts: hosts(room) })}`).toHaveLength(2000);
+  await expect(pageFiles({ imageHosts: hosts(room + 1) })).rejects.toThrow(
+    /^"imageHosts" expected hosts whose policy is a line of at most 2000 characters, got 2001: /,
+  );
+});
+
 it("writes the title as text, whatever it is made of", async () => {
   const files = await pageFiles({ title: "$& </title><script>alert('1')</script> &amp;" });
   for (const path of ["index.html", "reference.html"]) {

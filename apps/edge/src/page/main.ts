@@ -120,8 +120,10 @@ async function run(k: number): Promise<void> {
   if ("q" in question && question.q === "") return showNothing();
   list.setAttribute("aria-busy", "true");
   const sentAt = performance.now();
+  let isAnswered = false;
   try {
     const response = await search(question, k, filterExpression(filters), signal);
+    isAnswered = true;
     const latencyMs = performance.now() - sentAt;
     if (facts?.version !== response.indexVersion) await readFacts();
     if (signal.aborted) return;
@@ -131,7 +133,7 @@ async function run(k: number): Promise<void> {
     }
     showResponse(response, latencyMs);
   } catch (error) {
-    if (!signal.aborted) showError(error);
+    if (!signal.aborted) showError(error, isAnswered);
   } finally {
     if (!signal.aborted) list.setAttribute("aria-busy", "false");
   }
@@ -197,13 +199,15 @@ function countText(count: number, query: string | null, confidence: number | nul
   return isIdle ? "" : `Nothing found for “${query}”: no part of it is known`;
 }
 
-function showError(error: unknown): void {
+function showError(error: unknown, isAnswered: boolean): void {
   list.replaceChildren();
   more.hidden = true;
   showOffers("");
   byId("count").textContent = "";
   message.hidden = false;
-  message.textContent = error instanceof ApiError ? error.message : "The server cannot be reached. Is it running?";
+  if (isAnswered) console.error(error);
+  const problem = isAnswered ? "This page cannot show the answer." : "The server cannot be reached. Is it running?";
+  message.textContent = error instanceof ApiError ? error.message : problem;
 }
 
 /** Facts for the headline and the status line, and the filters; without them the results are shown all the same. */

@@ -21,6 +21,8 @@ const PARTS = ["index.html", "reference.html", "page.css", "page.js", "reference
 /** What the built files call the site, and where their policy lets pictures come from. */
 const BUILT_TITLE = "Poeem Edge";
 const BUILT_IMAGES = "img-src 'self' data:";
+/** A longer line of `_headers` is left out by Cloudflare, and with it the policy. */
+const MAX_HEADER_LINE = 2000;
 
 /**
  * The page's files: path in the site → bytes. `_headers` has what must be sent with them, the policy that opens
@@ -41,7 +43,15 @@ export async function pageFiles(config: PageConfig = {}, directory?: string): Pr
   }
   const headers = new TextDecoder().decode(await readPart("_headers"));
   const hosts = (checked.imageHosts ?? []).map((host) => ` https://${host.toLowerCase()}`).join("");
-  files.set("_headers", encoder.encode(headers.replace(BUILT_IMAGES, BUILT_IMAGES + hosts)));
+  const opened = headers.replace(BUILT_IMAGES, BUILT_IMAGES + hosts);
+  const longest = Math.max(...opened.split("\n").map((line) => line.trim().length));
+  if (longest > MAX_HEADER_LINE)
+    throw new InputError(
+      "imageHosts",
+      `expected hosts whose policy is a line of at most ${MAX_HEADER_LINE} characters, got ${longest}: ` +
+        "name several by one, as *.example.com",
+    );
+  files.set("_headers", encoder.encode(opened));
   files.set("page.json", encoder.encode(`${JSON.stringify(checked, null, 2)}\n`));
   if (checked.extension !== undefined)
     files.set(checked.extension.slice("./".length), await readExtension(checked.extension, directory));
