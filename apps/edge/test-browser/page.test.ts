@@ -23,7 +23,7 @@ describeBrowser("the page", () => {
     await open();
     await settled();
     expect(await page.locator("#count").textContent()).toMatch(/^For example: \d+ nearest to “/);
-    expect(await page.locator("#headline").textContent()).toBe("75 items found by meaning, 8 bytes each");
+    expect(await page.locator("#headline").textContent()).toBe("75 items found by words and meaning, 8 bytes each");
     expect(complaints).toEqual([]);
   });
 

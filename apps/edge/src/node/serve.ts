@@ -70,6 +70,9 @@ export class PortInUseError extends UserError {}
  */
 export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   const { directory, port = DEFAULT_PORT, host = "localhost", page, routes, signals = true, ...rest } = options;
+  // Pages that are no longer needed are freed at once, which older ones cannot do.
+  if (!("transfer" in ArrayBuffer.prototype))
+    throw new UserError(`expected Node 22.18 or newer, got ${process.versions.node}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new UserError(`port: expected a whole number from 0 to 65535, got ${port}`);
   const variables = options.variables ?? variablesOf(process.env);

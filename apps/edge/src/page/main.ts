@@ -154,11 +154,13 @@ function showResponse(response: SearchResponse, latencyMs: number): void {
   showOffers(results.length === 0 && query !== null ? "Searches that find something here:" : "");
   byId("count").textContent = countText(results.length, query, confidence);
   more.hidden = results.length < k || k > FIRST_PAGE;
+  // What words found is scored once more, even where it was scanned.
+  const scanned = Math.min(response.codesScanned, facts?.numItems ?? Infinity);
   byId("status").textContent = [
     `index ${response.indexVersion}`,
     ...(facts ? [`${facts.bytesPerItem} bytes per item`] : []),
     `${response.listsProbed} of ${facts ? Math.max(facts.nlist, 1) : "?"} cells`,
-    `${number.format(response.codesScanned)} of ${facts ? number.format(facts.numItems) : "?"} items scanned`,
+    `${number.format(scanned)} of ${facts ? number.format(facts.numItems) : "?"} items scanned`,
     `${latencyMs.toFixed(0)} ms`,
   ].join(" · ");
 }
@@ -220,7 +222,8 @@ async function readFacts(): Promise<void> {
   facts = nextFacts;
   if (config.headline !== undefined) byId("headline").textContent = config.headline;
   else if (facts) {
-    const items = `${number.format(facts.numItems)} items found by meaning`;
+    const how = facts.words === null ? "by meaning" : "by words and meaning";
+    const items = `${number.format(facts.numItems)} items found ${how}`;
     // A site with a name of its own is not about how it is made.
     byId("headline").textContent = config.title === undefined ? `${items}, ${facts.bytesPerItem} bytes each` : items;
   }
