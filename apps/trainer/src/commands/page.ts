@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
@@ -24,7 +25,8 @@ export async function page({ config, out, index, json }: PageOptions): Promise<v
   if (config !== undefined && resolve(dirname(config)) === resolve(out))
     throw new UserError(`--out: expected a folder other than that of ${config}, which would be overwritten`);
   const files = await readSite(config);
-  const notes = index === undefined ? [] : await notesOf(files, await openIndexDirectory(index));
+  const trained = index ?? indexBeside(config);
+  const notes = trained === undefined ? [] : await notesOf(files, await openIndexDirectory(trained));
   await mkdir(out, { recursive: true });
   const there = await readdir(out);
   const taken = there.filter((name) => files.has(name));
@@ -39,4 +41,10 @@ export async function page({ config, out, index, json }: PageOptions): Promise<v
       `${counted(files.size, "file")} of the page in ${out}` +
       (others === 0 ? "" : `; ${others} other entries there stay as they are`),
   );
+}
+
+/** Where `poeem train` puts the index of a page.json in the same folder, if it is there. */
+function indexBeside(config: string | undefined): string | undefined {
+  const directory = config === undefined ? undefined : join(dirname(config), "dist/index");
+  return directory !== undefined && existsSync(join(directory, "manifest.json")) ? directory : undefined;
 }
