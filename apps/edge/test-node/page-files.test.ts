@@ -24,7 +24,7 @@ it("opens the policy for the named hosts by https, and for nothing else", async 
   );
 });
 
-it("refuses hosts whose policy would be a line that Cloudflare leaves out, and takes one a character shorter", async () => {
+it("refuses hosts whose policy would be a line that Cloudflare leaves out, not one shorter", async () => {
   const label = "a".repeat(50);
   const hosts = (length: number) => {
     // Of each host, " https://" and ".example" are 17 characters.
@@ -95,13 +95,15 @@ it("notes each field, filter and host that an index does not have, once", () => 
       { photo: "http://A.cdn.example/2.jpg", brand: null },
       { photo: "https://b.example/3.jpg" },
       { photo: "https://b.example/4.jpg" },
+      { photo: "//c.example/5.jpg" },
+      { photo: "//d.example/6.jpg" },
       { photo: "/own.png" },
     ],
     filters: ["brand"],
   };
   const config = {
     image: "photo",
-    imageHosts: ["A.example", "*.cdn.example"],
+    imageHosts: ["A.example", "*.cdn.example", "d.example:443"],
     titleField: "title",
     subtitle: "maker",
     fields: ["brand"],
@@ -111,6 +113,7 @@ it("notes each field, filter and host that an index does not have, once", () => 
     'the index has no field "maker"',
     'the index has no facet or number "size" to filter by',
     'pictures from b.example are not shown: "imageHosts" does not name it',
+    'pictures from c.example are not shown: "imageHosts" does not name it',
   ]);
   expect(pageNotes({}, sample)).toEqual([]);
 });

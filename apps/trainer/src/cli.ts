@@ -204,7 +204,7 @@ export function program(): Command {
     .description("write the files of a search page, for the assets of a Worker or any server of files")
     .option("--config <file>", "page.json: what the page shows and how (default: what the index has)")
     .requiredOption("--out <dir>", "folder to write")
-    .option("--index <dir>", "index folder: say what page.json names and it does not have")
+    .option("--index <dir>", "index folder: say what page.json names and it lacks (default: dist/index beside it)")
     .option(...json)
     .action(async (options) => (await import("./commands/page.ts")).page(options));
 

@@ -36,6 +36,17 @@ it("refuses to overwrite what is not a page, and writes nothing then", async () 
   await expect(page({ config, out: root })).rejects.toThrow(/--out: expected a folder other than that of/);
 });
 
+it("refuses a file, and a folder with an index, in which training would find something else", async () => {
+  const file = join(root, "file");
+  writeFileSync(file, "mine");
+  await expect(page({ out: file })).rejects.toThrow(/^--out: expected a folder that can be made, got .*file/);
+  const index = join(root, "index");
+  mkdirSync(index);
+  writeFileSync(join(index, "manifest.json"), "{}");
+  await expect(page({ out: index })).rejects.toThrow(/^--out: expected a folder without an index/);
+  expect(readdirSync(index)).toEqual(["manifest.json"]);
+});
+
 it("goes on where it was interrupted, whichever file it was at", async () => {
   const out = join(root, "whole");
   await page({ out });

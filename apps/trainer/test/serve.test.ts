@@ -74,6 +74,16 @@ describe("poeem serve", { timeout: 120_000 }, () => {
     expect(said).toEqual({ out: expect.stringMatching(/^[^\n]+\n$/), err: "" });
   });
 
+  it.concurrent("says what page.json names and the index lacks", async () => {
+    const page = join(root, "notes.json");
+    await writeFile(page, JSON.stringify({ subtitle: "maker" }));
+    const { child, first, ended, said } = serve("--index", index, "--port", "0", "--page", page);
+    await first;
+    child.kill("SIGTERM");
+    await ended;
+    expect(said.err).toBe(`${page}: the index has no field "maker"\n`);
+  });
+
   it.concurrent("names a port that is in use, and another one", async () => {
     const other = createServer().listen(0, "localhost");
     await once(other, "listening");

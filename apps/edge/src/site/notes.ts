@@ -18,7 +18,7 @@ export function namedFields({ titleField, subtitle, image, price, link, fields =
 /** Whether `imageHosts` has the host; `*.example.com` is every host below that one. */
 export function isNamedHost(host: string, hosts: readonly string[]): boolean {
   const isHost = (allowed: string) => (allowed.startsWith("*.") ? host.endsWith(allowed.slice(1)) : host === allowed);
-  return hosts.some((named) => isHost(named.toLowerCase()));
+  return hosts.some((named) => isHost(named.toLowerCase().replace(/:443$/, "")));
 }
 
 /** One line for each field and filter that the index does not have, and each host whose pictures will not be shown. */
@@ -28,7 +28,9 @@ export function pageNotes(config: PageConfig, { fields, filters }: IndexSample):
   const unknownFields = namedFields(config).filter((name) => !known.has(name));
   const hosts = fields.flatMap((values) => {
     const value = image === undefined ? undefined : values[image];
-    return typeof value === "string" && /^https?:/i.test(value) && URL.canParse(value) ? [new URL(value).host] : [];
+    return typeof value === "string" && /^(?:https?:)?\/\//i.test(value) && URL.canParse(value, "https://x")
+      ? [new URL(value, "https://x").host]
+      : [];
   });
   const refused = [...new Set(hosts)].filter((host) => !isNamedHost(host, imageHosts));
   return [

@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { UserError } from "@poeem/offline/errors";
+import { messageOf, UserError } from "@poeem/offline/errors";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { counted } from "@poeem/offline/progress";
 import { report } from "../print.ts";
@@ -26,8 +27,13 @@ export async function page({ config, out, index, json }: PageOptions): Promise<v
   if (config !== undefined && resolve(dirname(config)) === resolve(out))
     throw new UserError(`--out: expected a folder other than that of ${config}, which would be overwritten`);
   const files = await readSite(config);
-  const notes = index === undefined ? [] : await notesOf(files, await openIndexDirectory(index));
-  await mkdir(out, { recursive: true });
+  const trained = index ?? indexBeside(config);
+  const notes = trained === undefined ? [] : await notesOf(files, await openIndexDirectory(trained));
+  await mkdir(out, { recursive: true }).catch((error: unknown) => {
+    throw new UserError(`--out: expected a folder that can be made, got ${out}: ${messageOf(error)}`);
+  });
+  if (existsSync(join(out, "manifest.json")))
+    throw new UserError(`--out: expected a folder without an index in it, got ${out}`);
   const entries = await readdir(out);
   const there = entries.filter((name) => name !== UNFINISHED);
   const taken = there.filter((name) => files.has(name));
@@ -45,4 +51,10 @@ export async function page({ config, out, index, json }: PageOptions): Promise<v
       `${counted(files.size, "file")} of the page in ${out}` +
       (others === 0 ? "" : `; ${others} other entries there stay as they are`),
   );
+}
+
+/** Where `poeem train` puts the index of a page.json in the same folder, if it is there. */
+function indexBeside(config: string | undefined): string | undefined {
+  const directory = config === undefined ? undefined : join(dirname(config), "dist/index");
+  return directory !== undefined && existsSync(join(directory, "manifest.json")) ? directory : undefined;
 }

@@ -1,7 +1,9 @@
 import { PortInUseError, serveIndex } from "@poeem/edge/node";
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { InputError } from "@poeem/pq-core";
-import { readSite } from "../site.ts";
+import { say } from "../print.ts";
+import { notesOf, readSite } from "../site.ts";
 
 const MAX_PORT = 65_535;
 
@@ -29,5 +31,7 @@ export async function serve({ index, delta, port, host, page }: ServeCommandOpti
     if (!(error instanceof PortInUseError)) throw error;
     throw new UserError(`${messageOf(error)}, for example with --port ${port === MAX_PORT ? port - 1 : port + 1}`);
   });
+  if (page !== undefined && files)
+    for (const note of await notesOf(files, await openIndexDirectory(index))) say(`${page}: ${note}`);
   process.stdout.write(`${index} is served at ${server.address}\n`);
 }
