@@ -8,7 +8,10 @@ export type SearchResponse = z.output<typeof searchResponse>;
 
 /** What every hook is told about the request. */
 export interface HookContext<Env = unknown> {
-  /** The request as it came; its body is read already when it was a `POST`. */
+  /**
+   * The request as it came. The body of a `POST` is the search's: `authorize` may read that of a `clone()`, and for the
+   * hooks after it the body is gone.
+   */
   readonly request: Request;
   /** Bindings, variables and secrets. */
   readonly env: Env;
