@@ -11,11 +11,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 52_500 },
+  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 53_100 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/write.ts"',
-    limit: 87_000,
+    limit: 87_800,
   },
   {
     name: "and words",

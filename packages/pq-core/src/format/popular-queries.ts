@@ -8,12 +8,9 @@ export const MAX_POPULAR_CHARS = 80;
 /** UTF-8 bytes of all of them together. */
 export const MAX_POPULAR_BYTES = 4096;
 
-/** Controls, halves of characters, and what turns the direction of the text that follows. */
-const HARMFUL = /[\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
-
-/** Whether a text can be among the popular queries of an index: short, of one line, and nothing but characters. */
+/** Whether a text can be among the popular queries of an index: short, of one line, and without half a character. */
 export function canBePopular(text: string): boolean {
-  return text.trim() === text && text !== "" && text.length <= MAX_POPULAR_CHARS && !HARMFUL.test(text);
+  return text.trim() === text && text !== "" && text.length <= MAX_POPULAR_CHARS && !/\p{Cc}|\p{Cs}/u.test(text);
 }
 
 /** Throws unless they are the popular queries of an index: 1 to 50 short texts, none twice, few bytes together. */

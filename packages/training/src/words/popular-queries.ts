@@ -4,8 +4,8 @@ import type { Dataset } from "../data/types.ts";
 
 /** Who or, where nothing says who, how often at least: what one person asks for over and over may be a secret. */
 const LEAST_ASKED = 3;
-/** An address, or a number that may be somebody's. */
-const PERSONAL = /@|(?:\d[\s()./+-]*){7}/u;
+/** An address, or a number that may be somebody's; and what turns the direction of the text that follows. */
+const UNFIT = /@|(?:\d[\s()./+-]*){7}|[\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
 /** The zero-width space too: it stands between words. */
 const BLANKS = /[\s\u200b]+/g;
@@ -65,7 +65,7 @@ function countTexts({ texts, users }: Dataset["train"], eventQuery: Uint32Array)
   const found = new Map<string, { events: number; users: Set<string> }>();
   for (const [query, count] of events.entries()) {
     const text = texts[query]!.replace(BLANKS, " ").trim();
-    if (count === 0 || !canBePopular(text) || PERSONAL.test(text)) continue;
+    if (count === 0 || !canBePopular(text) || UNFIT.test(text)) continue;
     const asked = found.get(text) ?? { events: 0, users: new Set<string>() };
     asked.events += count;
     if (users[query] !== undefined) asked.users.add(users[query]);
