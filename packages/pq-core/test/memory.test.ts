@@ -15,13 +15,17 @@ const collectGarbage = runInNewContext("gc") as () => void;
 
 /** Heap, array buffers and WebAssembly memory that are still in use. */
 async function keptBytes(): Promise<number> {
-  // What WebAssembly holds is given back some turns of the event loop after its owner was collected.
-  for (let turn = 0; turn < 5; turn++) {
+  // What WebAssembly holds is given back some turns of the event loop after its owner was collected, and a busy machine
+  // takes more of them than a quiet one: so wait until nothing more goes.
+  let least = Number.POSITIVE_INFINITY;
+  for (let still = 0; still < 10; still++) {
     collectGarbage();
-    await setTimeout(10);
+    await setTimeout(20);
+    const { heapUsed, external } = process.memoryUsage();
+    if (heapUsed + external < least - 1000) still = 0;
+    least = Math.min(least, heapUsed + external);
   }
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  return least;
 }
 
 const NUM_ITEMS = 600_000;
@@ -47,15 +51,22 @@ it("a resident index keeps at most 1.1 times the bytes of its codes and ids, all
       for (const { kind, first } of index.manifest.chunks) if (kind === "items") await index.items([first]);
       return index;
     };
-    // Once before, so that compiled code and the like are not counted.
-    await use();
-    const before = await keptBytes();
-    const index = await use();
-    const kept = (await keptBytes()) - before;
-    expect(index.kernel).toBe("relaxed-simd");
+    // One before, so that compiled code and the like are not counted, and the median of three: the test runner lets go
+    // of a megabyte of its own at some time.
+    const held = [await use()];
+    const kept: number[] = [];
+    let before = await keptBytes();
+    while (kept.length < 3) {
+      held.push(await use());
+      const after = await keptBytes();
+      kept.push(after - before);
+      before = after;
+    }
+    for (const index of held) expect(index.kernel).toBe("relaxed-simd");
     const codesAndIds = NUM_ITEMS * (32 / 2 + 4);
-    expect(kept).toBeGreaterThan(codesAndIds);
-    expect(kept / codesAndIds).toBeLessThanOrEqual(1.1);
+    const median = kept.sort((a, b) => a - b)[1] as number;
+    expect(median).toBeGreaterThan(codesAndIds);
+    expect(median / codesAndIds).toBeLessThanOrEqual(1.1);
   } finally {
     rmSync(folder, { recursive: true });
   }
