@@ -2,13 +2,9 @@ import type { RequestIdVariables } from "hono/request-id";
 import type { Config } from "../config.ts";
 import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
+import type { LogEntry } from "../log.ts";
 import type { Hooks } from "./hooks.ts";
 import type { QUERY_KINDS } from "./requests.ts";
-
-/** One line of log, as JSON: `event` says what happened. Never the text of a query, which may be about a person. */
-export type LogEntry = { readonly level: "info" | "warn" | "error"; readonly event: string } & Readonly<
-  Record<string, unknown>
->;
 
 /** Everything that the app needs from outside, so that it runs without KV, clock or console. */
 export interface Dependencies {

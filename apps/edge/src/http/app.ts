@@ -166,7 +166,7 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
       const { results } = await search(served, { ...request, mode: "dense", nprobe });
       return results.map(({ id }) => id);
     };
-    inBackground(c, logOverlap(served, nprobe, byCodes, log));
+    inBackground(c, logOverlap(request.index, served, nprobe, byCodes, log));
   }
   return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
 }
