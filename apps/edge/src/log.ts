@@ -84,7 +84,7 @@ export interface ReadAgain extends OfIndex {
   /** Of the last of them. */
   readonly key: string;
   /** How many since the last such line, this one included. */
-  readonly count: number;
+  readonly times: number;
 }
 
 /** An index left memory, to make room for another; its next request is a cold start. */

@@ -49,7 +49,7 @@ const EVERY: Every = {
     wantedVersion: "d0ebdc511fb739fe",
     publishedAt: "2026-11-22T10:00:00.000Z",
   },
-  "read-again": { level: "warn", event: "read-again", ...named, key: "items-0000-683a4a5f1136d6a5.bin", count: 1 },
+  "read-again": { level: "warn", event: "read-again", ...named, key: "items-0000-683a4a5f1136d6a5.bin", times: 1 },
   evicted: { level: "info", event: "evicted", ...named, for: "films", bytes: 31_000_000, idleMs: 90_000 },
   request: { level: "warn", event: "request", ...named, ...request, ...reason, ...spent, method: "GET", ioMs: 2_010 },
   refused: {
@@ -89,7 +89,7 @@ describe("the log", () => {
       "take-over": "bytes index indexVersion ms previousVersion publishedAt reads",
       "refresh-failed": "causes index indexVersion kind since wantedVersion",
       "stale-pointer": "index indexVersion publishedAt wantedVersion",
-      "read-again": "count index indexVersion key",
+      "read-again": "index indexVersion key times",
       evicted: "bytes for idleMs index indexVersion",
       request: `bytes causes detail index indexVersion ioMs method path problem ${REQUEST}`,
       refused: `bytes causes count detail index indexVersion parameters path problem ${REQUEST}`,
@@ -106,7 +106,14 @@ describe("the log", () => {
       expect(JSON.parse(JSON.stringify(entry))).toEqual(entry);
       expect(entry.event).toBe(event);
     }
-    for (const event of ["cold-start", "take-over", "refresh-failed", "stale-pointer", "read-again", "evicted"] as const) {
+    for (const event of [
+      "cold-start",
+      "take-over",
+      "refresh-failed",
+      "stale-pointer",
+      "read-again",
+      "evicted",
+    ] as const) {
       const { level: _, ...reported } = EVERY[event];
       expect(indexLine(reported)).toEqual(EVERY[event]);
     }

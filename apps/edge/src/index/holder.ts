@@ -92,7 +92,7 @@ export class IndexHolder<T extends LoadedIndex> {
   #checkedAt: number | undefined;
   /** A page of what serves was missing. */
   #hasMissed = false;
-  readonly #reread = { count: 0, reportedAt: Number.NEGATIVE_INFINITY };
+  readonly #reread = { times: 0, reportedAt: Number.NEGATIVE_INFINITY };
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
@@ -333,10 +333,10 @@ export class IndexHolder<T extends LoadedIndex> {
 
   #tellReread(key: string): void {
     const now = this.#options.now();
-    this.#reread.count++;
+    this.#reread.times++;
     if (now - this.#reread.reportedAt < REREAD_REPORT_MS) return;
-    this.#report({ event: "read-again", key, count: this.#reread.count });
-    Object.assign(this.#reread, { count: 0, reportedAt: now });
+    this.#report({ event: "read-again", key, times: this.#reread.times });
+    Object.assign(this.#reread, { times: 0, reportedAt: now });
   }
 
   /** Completes an event with the name of the index, and the version that serves. */
