@@ -7,7 +7,7 @@
  */
 import { messageOf } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
-import { IndexUnavailableError, UnknownIndexError } from "./errors.ts";
+import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "./errors.ts";
 import { nameOf, type Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
@@ -19,6 +19,15 @@ export interface LoadedIndex {
    * is taken over only when all of this is there; a cold start answers first and reads ahead afterwards.
    */
   readonly prefetch: () => Promise<void>;
+  /**
+   * Uses so many bytes from now on, and never less than it needs: pages go, or are read ahead at the next `prefetch`.
+   * Returns the bytes that it uses. Left out: it cannot.
+   */
+  readonly resize?: ((bytes: number) => number) | undefined;
+  /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
+  readonly free?: (() => boolean) | undefined;
+  /** Bytes that it would take with all lists in memory, when it had to be opened without. */
+  readonly bytesWithLists?: number | undefined;
 }
 
 export interface HolderOptions<T extends LoadedIndex> {
@@ -34,6 +43,8 @@ export interface HolderOptions<T extends LoadedIndex> {
   readonly refreshMs: number;
   /** A reader that takes longer than this has lost its turn: its request may have been cancelled. */
   readonly leaseMs: number;
+  /** Whether a version is to be read anew though it is the newest: it was granted less memory than there is by now. */
+  readonly isOutgrown?: (() => boolean) | undefined;
   /** After a failed cold start, the same answer is given for this long without reading again. */
   readonly retryMs: number;
 }
@@ -108,7 +119,7 @@ export class IndexHolder<T extends LoadedIndex> {
     const attempt = this.#begin();
     try {
       const pointer = await this.#readPointer();
-      if (pointer.version === this.#current?.version) {
+      if (pointer.version === this.#current?.version && !this.#options.isOutgrown?.()) {
         // Completes what a cold start could not read.
         await this.#current.prefetch();
       } else {
@@ -134,7 +145,8 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#end(attempt);
       return this.#current;
     } catch (error) {
-      const ErrorClass = error instanceof UnknownIndexError ? UnknownIndexError : IndexUnavailableError;
+      const ErrorClass =
+        [UnknownIndexError, OverloadedError].find((known) => error instanceof known) ?? IndexUnavailableError;
       const message = error instanceof ErrorClass ? error.message : `The index cannot be read: ${messageOf(error)}`;
       const newError = () => new ErrorClass(message, { cause: error });
       attempt.failure = { at: this.#options.now(), newError };

@@ -2,50 +2,56 @@
  * The indexes that this isolate serves, by name, in one budget of memory.
  *
  * A name comes from a request, so it may be anything that `INDEX_NAME` lets through: names without an index take no
- * memory, and a flood of them drives out no index that serves.
+ * memory, and a flood of them drives out no index that serves. Neither does one that has an index: what was used a
+ * moment ago gives up what it can do without, and stays. Who does not fit beside it is told so.
  */
+import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer } from "@poeem/pq-core/kv";
+import type { IndexEvent } from "../log.ts";
 import { UnknownIndexError } from "./errors.ts";
 import { type HolderOptions, IndexHolder, type LoadedIndex } from "./holder.ts";
-import type { MemoryDemand } from "./memory-plan.ts";
+import { type Entry, IndexMemory } from "./index-memory.ts";
+import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 import { Turns } from "./turns.ts";
 
-/** Says how many bytes a version may use. @throws Error when even its least is more than there is. */
+/** Says how many bytes a version may use. @throws OverloadedError when its least is more than can be made free */
 export type Grant = (demand: MemoryDemand) => number;
 
-export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name"> {
+export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown"> {
   /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
   readonly open: (store: Store, pointer: IndexPointer, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
   readonly names?: readonly string[] | undefined;
-  /** Bytes of all versions that serve. While one version replaces another, or is read, its bytes come on top. */
+  /** Bytes of all versions that serve. */
   readonly maxBytes: number;
+  /** Bytes of these and of versions that are being read or not gone yet; default: see {@link roomBytes}. */
+  readonly roomBytes?: number | undefined;
+  /** Is told what happens to indexes. */
+  readonly report?: ((event: IndexEvent) => void) | undefined;
 }
 
 /** Holders kept at most, those of names without an index included. */
 const MAX_HOLDERS = 64;
-/** An index that nobody asked for this long makes room for another one as soon as that can use it. */
-const IDLE_MS = 60_000;
-
-interface Entry<T extends LoadedIndex> {
-  readonly holder: IndexHolder<T>;
-  usedAt: number;
-  /** Granted to the version that serves. */
-  bytes: number;
-}
+/** Who waits longer for others to be read is told so. */
+const LOAD_WAIT_MS = 10_000;
+/** How often versions that had to give up memory get some back, and those that are gone are looked after. */
+const SETTLE_MS = 5_000;
 
 /** Holds the indexes and decides which of them have to go. */
 export class IndexSet<T extends LoadedIndex> {
   readonly #options: IndexSetOptions<T>;
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry<T>>();
+  readonly #memory: IndexMemory<T>;
   /** One version is read at a time: what is being read comes on top of what serves. */
   readonly #loading: Turns;
+  #settledAt = 0;
 
   constructor(options: IndexSetOptions<T>) {
     this.#options = options;
-    this.#loading = new Turns({ ...options, limit: 1 });
+    this.#memory = new IndexMemory(this.#entries, { roomBytes: roomBytes(options.maxBytes), ...options });
+    this.#loading = new Turns({ ...options, total: 1, waitMs: LOAD_WAIT_MS });
   }
 
   /** The version of an index that serves here, if any. */
@@ -60,15 +66,19 @@ export class IndexSet<T extends LoadedIndex> {
 
   /** Bytes granted to the versions that serve. */
   get bytes(): number {
-    let sum = 0;
-    for (const { bytes } of this.#entries.values()) sum += bytes;
-    return sum;
+    return this.#memory.serving;
+  }
+
+  /** Bytes of these, of what is being read, and of versions that are not gone yet. */
+  get allBytes(): number {
+    return this.#memory.all;
   }
 
   /**
    * The index to answer a request with; see {@link IndexHolder.acquire}.
    * @param name matches `INDEX_NAME`
-   * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read
+   * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read,
+   *   OverloadedError when there is no room for it
    */
   acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const { names, now } = this.#options;
@@ -79,6 +89,10 @@ export class IndexSet<T extends LoadedIndex> {
     if (this.#entries.size > 1) {
       this.#entries.delete(name);
       this.#entries.set(name, entry);
+    }
+    if (entry.usedAt - this.#settledAt >= SETTLE_MS) {
+      this.#settledAt = entry.usedAt;
+      this.#memory.settle();
     }
     return entry.holder.acquire(waitUntil);
   }
@@ -93,37 +107,48 @@ export class IndexSet<T extends LoadedIndex> {
         ...this.#options,
         name,
         open: (store, pointer) => this.#open(name, entry, store, pointer),
+        isOutgrown: () => this.#memory.couldGrow(entry),
       }),
       usedAt: this.#options.now(),
-      bytes: 0,
     };
     this.#entries.set(name, entry);
     return entry;
   }
 
   #open(name: string, entry: Entry<T>, store: Store, pointer: IndexPointer): Promise<T> {
-    return this.#loading.run(async () => {
-      let granted = 0;
-      const grant: Grant = (demand) => {
-        granted = this.#grant(name, demand);
-        return granted;
-      };
-      const index = await this.#options.open(store, pointer, grant, entry.holder.current);
-      entry.bytes = granted;
-      return index;
-    });
+    return this.#loading.run(async (meter) => {
+      if (this.#entries.get(name) !== entry) throw new Error(`[edge] index "${name}" had to make room for another`);
+      this.#memory.begin(entry);
+      let index: T | undefined;
+      let demand: MemoryDemand | undefined;
+      try {
+        const previous = entry.holder.current;
+        const grant: Grant = (wanted) => {
+          demand = wanted;
+          return this.#memory.grant(name, entry, wanted);
+        };
+        const opened = await this.#options.open(metered(store, meter), pointer, grant, previous);
+        // Whoever takes over has read ahead; here, so that nobody else reads meanwhile.
+        if (previous !== undefined) await opened.prefetch();
+        index = opened;
+        return index;
+      } finally {
+        this.#memory.end(entry, index, demand);
+      }
+    }, 1);
   }
+}
 
-  /** Evicts idle indexes for all that a version can use, indexes in use only for what it must have. */
-  #grant(name: string, { least, most }: MemoryDemand): number {
-    const { maxBytes, now } = this.#options;
-    if (least > maxBytes)
-      throw new Error(`[edge] index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`);
-    const free = () => maxBytes - this.bytes + (this.#entries.get(name)?.bytes ?? 0);
-    for (const [other, { usedAt, bytes }] of this.#entries) {
-      const wanted = now() - usedAt >= IDLE_MS ? most : least;
-      if (other !== name && bytes > 0 && free() < wanted) this.#entries.delete(other);
-    }
-    return Math.min(most, free());
-  }
+/** The store, with every read told to a meter. */
+function metered(store: Store, meter: ReadMeter): Store {
+  return {
+    ...(store.name !== undefined && { name: store.name }),
+    getText: (key) => store.getText(key),
+    async getBytes(key) {
+      meter.spend();
+      const bytes = await store.getBytes(key);
+      meter.got(bytes?.length ?? 0);
+      return bytes;
+    },
+  };
 }

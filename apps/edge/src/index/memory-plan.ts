@@ -5,11 +5,15 @@ import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
 const MiB = 1024 * 1024;
 /** Room for pages read on demand: with less, a search would read the same pages again and again. */
 export const DEFAULT_LEAST_CACHE_BYTES = 6 * MiB;
-/**
- * What the versions that serve may take together. An isolate has 128 MB for everything, and for a moment holds a
- * second version of an index: twice this leaves a quarter for code, garbage and requests.
- */
+/** What the versions that serve may take together. */
 export const DEFAULT_MAX_INDEX_BYTES = 48 * MiB;
+/**
+ * What there is besides while versions are read and replaced: 84 MiB in all by default. An isolate has 128 MB for
+ * everything; this keeps it below 100, with 12 MB for code, garbage and requests.
+ */
+const ROOM_SHARE = 84 / 48;
+/** Chunks on their way to where they belong while a version is read. */
+const LOADING_BYTES = 12 * MiB;
 /** Filters are used whole, by every isolate or by none: an index with more of them, 12 of 48 MiB, is served without. */
 const FILTER_SHARE = 12 / 48;
 /** So are words: with all else that is always there they take no more than 38 of 48 MiB, or it is served without. */
@@ -30,6 +34,10 @@ export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 export interface MemoryDemand {
   readonly least: number;
   readonly most: number;
+  /** What is needed on top while it is read. */
+  readonly loading: number;
+  /** What of it is in memory already, because the version that serves has it too. */
+  readonly shared: number;
 }
 
 /** What is the same for all indexes of an isolate. */
@@ -59,11 +67,33 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
   return manifest.chunks.reduce((sum, { kind, size }) => sum + (kinds.includes(kind) ? size : 0), 0);
 }
 
-/** What a version needs and can use within the limits. */
-export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}): MemoryDemand {
-  const { leastCacheBytes, maxIndexBytes } = complete(limits);
-  const least = fixedBytes(manifest, maxIndexBytes) + leastCacheBytes;
-  return { least, most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]) };
+/** Bytes of all versions together, while some are read and others not gone yet. */
+export function roomBytes(maxIndexBytes: number = DEFAULT_MAX_INDEX_BYTES): number {
+  return Math.ceil(ROOM_SHARE * maxIndexBytes);
+}
+
+/**
+ * What a version needs and can use within the limits.
+ * @param previous the version that serves, when all that both have of the base is shared
+ */
+export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}, previous?: Manifest): MemoryDemand {
+  const { maxIndexBytes } = complete(limits);
+  const fixed = fixedBytes(manifest, maxIndexBytes);
+  const least = fixed + leastCache(manifest, limits);
+  const all = manifest.chunks.reduce((sum, { size }) => sum + size, 0);
+  const before = new Set(previous?.chunks.map(({ key }) => key));
+  const alike = manifest.chunks.filter(({ key }) => before.has(key));
+  return {
+    least,
+    most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]),
+    loading: Math.min(LOADING_BYTES, all),
+    shared: alike.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+/** No more than there are pages to keep. */
+function leastCache(manifest: Manifest, limits: MemoryLimits): number {
+  return Math.min(complete(limits).leastCacheBytes, bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]));
 }
 
 /**
@@ -71,7 +101,8 @@ export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}): Mem
  * @param granted at least the demand's `least`
  */
 export function planMemory(manifest: Manifest, granted: number, limits: MemoryLimits = {}): MemoryPlan {
-  const { leastCacheBytes, maxIndexBytes } = complete(limits);
+  const { maxIndexBytes } = complete(limits);
+  const leastCacheBytes = leastCache(manifest, limits);
   let left = granted - fixedBytes(manifest, maxIndexBytes) - leastCacheBytes;
   const take = (bytes: number): boolean => {
     if (bytes > left) return false;

@@ -73,9 +73,12 @@ export class Turns {
     const most = isLight ? total : total - share;
     const turn: Turn = { bytes: Math.min(bytes, most), isLight, dueAt: 0, until: now() + waitMs };
     if (this.#waiting.size > 0 || !this.#take(turn)) await this.#wait(turn);
+    let isOver = false;
     try {
       return await work({
         spend: () => {
+          // Whoever keeps the meter may go on reading.
+          if (isOver) return meter?.spend();
           if (!this.#taken.has(turn) && !this.#fits(turn, this.#inUse()))
             throw new OverloadedError("Others needed the memory of this search, which made no progress for too long");
           this.#hold(turn);
@@ -87,6 +90,7 @@ export class Turns {
         },
       });
     } finally {
+      isOver = true;
       this.#taken.delete(turn);
     }
   }
