@@ -9,14 +9,12 @@ import type { Dependencies, SearchFigures } from "./http/app-env.ts";
 import type { Hooks } from "./http/hooks.ts";
 import { IndexSet } from "./index/index-set.ts";
 import { DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
-import { openServedIndex, type ServedIndex } from "./index/served-index.ts";
+import { openServedIndex, PAGING, type ServedIndex } from "./index/served-index.ts";
 import type { Store } from "./index/store.ts";
 import { Turns } from "./index/turns.ts";
 import { type LogEntry, writeLog } from "./log.ts";
 
-/** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
-const MAX_PAGING = 3;
-/** A request that keeps others waiting this long loses its turn: it may have been cancelled. */
+/** A load that keeps others waiting this long loses its turn: its request may have been cancelled. */
 const LEASE_MS = 15_000;
 /** A pointer older than this is read again. */
 const REFRESH_MS = 30_000;
@@ -92,7 +90,7 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   const config = { ...readConfig(env as Variables), ...checkConfig(settings), ...checkConfig({ indexes }) };
   const now = () => Date.now();
   const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
-  const paging = new Turns({ limit: MAX_PAGING, leaseMs: LEASE_MS, now, sleep });
+  const paging = new Turns({ ...PAGING, now, sleep });
   const kernelOf = () =>
     kernel === undefined ? platformKernel() : kernel instanceof WebAssembly.Module ? loadKernel(kernel) : kernel;
   return {

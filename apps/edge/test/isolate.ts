@@ -8,7 +8,7 @@ import { createRoutes } from "../src/http/app.ts";
 import type { Dependencies, SearchFigures } from "../src/http/app-env.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
-import { openServedIndex } from "../src/index/served-index.ts";
+import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import type { LogEntry } from "../src/log.ts";
 
@@ -26,7 +26,7 @@ export function makeIsolate(
     clock.now += ms;
     await scheduler.wait(ms);
   };
-  const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
+  const paging = new Turns({ ...PAGING, now: () => clock.now, sleep });
   const dependencies: Dependencies = {
     indexes: new IndexSet({
       store: kvStore(env.INDEX, 1_000),

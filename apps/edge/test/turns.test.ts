@@ -173,7 +173,9 @@ describe("turns", () => {
     expect(clock.timers - before).toBeLessThan(5000);
     await clock.run();
     // There is no use in so many: the last are told at once.
-    expect((await Promise.all(waiting)).filter((name) => name === "OverloadedError").length).toBeGreaterThanOrEqual(100);
+    expect((await Promise.all(waiting)).filter((name) => name === "OverloadedError").length).toBeGreaterThanOrEqual(
+      100,
+    );
   });
 
   it("give every read of the request to its meter", async () => {

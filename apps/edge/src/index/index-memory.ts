@@ -28,6 +28,11 @@ export interface IndexMemoryOptions {
   readonly report?: ((event: IndexEvent) => void) | undefined;
 }
 
+/** What a version has. */
+interface Granted extends MemoryDemand {
+  bytes: number;
+}
+
 /** An index that nobody asked for this long makes room for another one; until then it only gives up what it can spare. */
 export const IDLE_MS = 60_000;
 /** A replaced version is freed no sooner: a request may have taken it and not used it yet. */
@@ -39,9 +44,9 @@ const FORGET_MS = 60_000;
 export class IndexMemory<T extends LoadedIndex> {
   readonly #options: IndexMemoryOptions;
   readonly #entries: Map<string, Entry<T>>;
-  readonly #granted = new WeakMap<T, { bytes: number; readonly most: number }>();
+  readonly #granted = new WeakMap<T, Granted>();
   readonly #leaving = new Map<T, number>();
-  /** Granted to the version that is being read. */
+  /** Of the version that is being read, what it does not share with one that serves. */
   #reading = 0;
 
   /** @param entries least recently used first; those that have to go are taken out */
@@ -61,7 +66,7 @@ export class IndexMemory<T extends LoadedIndex> {
   /** Bytes of everything. */
   get all(): number {
     let sum = this.serving + this.#reading;
-    for (const { opened } of this.#entries.values()) sum += this.#bytesOf(opened);
+    for (const { opened } of this.#entries.values()) if (opened !== undefined) sum += this.#ownBytes(opened);
     for (const index of this.#leaving.keys()) sum += this.#bytesOf(index);
     return sum;
   }
@@ -75,12 +80,11 @@ export class IndexMemory<T extends LoadedIndex> {
   }
 
   /** What was read is about to serve; undefined: it could not be read. */
-  end(entry: Entry<T>, index: T | undefined, demand?: MemoryDemand): void {
-    if (index !== undefined) {
-      this.#granted.set(index, { bytes: this.#reading, most: demand?.most ?? 0 });
-      entry.opened = index;
-    }
+  end(entry: Entry<T>, index: T | undefined, granted: Granted | undefined): void {
     this.#reading = 0;
+    if (index === undefined || granted === undefined) return;
+    this.#granted.set(index, granted);
+    entry.opened = index;
   }
 
   /** Frees what is not used any more, and gives back what versions had to give up and there is room for. */
@@ -103,40 +107,43 @@ export class IndexMemory<T extends LoadedIndex> {
   couldGrow(entry: Entry<T>): boolean {
     const { serving } = entry;
     const wanted = serving?.bytesWithLists;
-    if (wanted === undefined) return false;
+    const granted = serving && this.#granted.get(serving);
+    if (wanted === undefined || granted === undefined) return false;
     this.settle();
-    return this.#free(this.#bytesOf(serving)) >= wanted && this.#room() >= wanted;
+    return this.#free(granted.bytes) >= wanted && this.#room() >= wanted + granted.loading;
   }
 
   /**
    * Makes room for a version: idle indexes go for all that it can use. For what it must have, those in use give up what
    * they can spare; the default index may drive out others, and is never driven out.
-   * @returns bytes that it may use
    * @throws OverloadedError when that is not enough
    */
-  grant(name: string, entry: Entry<T>, demand: MemoryDemand): number {
+  grant(name: string, entry: Entry<T>, demand: MemoryDemand): Granted {
     const { maxBytes, now } = this.#options;
-    const { least, most, loading, shared } = demand;
+    const { least, most, loading, sharesPages } = demand;
     if (least > maxBytes)
       throw new Error(`[edge] index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`);
     this.settle();
     const { serving } = entry;
+    const shared = Math.min(demand.shared, this.#bytesOf(serving));
     const free = () => Math.min(this.#free(this.#bytesOf(serving)), this.#room() + shared - loading);
     const others = [...this.#entries].filter(([other, { serving }]) => other !== name && serving !== undefined);
     const mayGo = others.filter(([other]) => other !== DEFAULT_INDEX_NAME);
-    for (const [other, { usedAt }] of mayGo)
-      if (free() < most && now() - usedAt >= IDLE_MS) this.#evict(other, name);
+    for (const [other, { usedAt }] of mayGo) if (free() < most && now() - usedAt >= IDLE_MS) this.#evict(other, name);
     // What is not shared with its successor is used for a moment only.
-    if (free() < most && serving !== undefined && shared === 0) this.#shrink(serving);
+    if (free() < most && serving !== undefined && !sharesPages) this.#shrink(serving);
     for (const [, { serving }] of others) if (free() < least && serving !== undefined) this.#shrink(serving);
     if (name === DEFAULT_INDEX_NAME) for (const [other] of mayGo) if (free() < least) this.#evict(other, name);
     const left = free();
     if (left < least) {
       this.settle();
-      throw new OverloadedError(`[edge] index "${name}" expected ${least} bytes of free memory, got ${Math.max(0, left)}`);
+      throw new OverloadedError(
+        `[edge] index "${name}" expected ${least} bytes of free memory, got ${Math.max(0, left)}`,
+      );
     }
-    this.#reading = Math.min(most, left);
-    return this.#reading;
+    const granted = { ...demand, shared, bytes: Math.min(most, left) };
+    this.#reading = granted.bytes - shared;
+    return granted;
   }
 
   /** Bytes for versions that serve. @param own that come free */
@@ -152,12 +159,23 @@ export class IndexMemory<T extends LoadedIndex> {
     return (index && this.#granted.get(index)?.bytes) ?? 0;
   }
 
+  /** Without what it shares with the version that it is going to replace. */
+  #ownBytes(index: T): number {
+    const { bytes, shared } = this.#granted.get(index)!;
+    return bytes - shared;
+  }
+
   /** Notices which versions serve by now. */
   #follow(): void {
     for (const entry of this.#entries.values()) {
       const { current } = entry.holder;
       if (current === entry.serving) continue;
-      if (entry.serving !== undefined) this.#leave(entry.serving);
+      if (entry.serving !== undefined) {
+        const shared = entry.opened === current ? this.#granted.get(current!)?.shared : undefined;
+        const granted = this.#granted.get(entry.serving);
+        if (granted !== undefined) granted.bytes -= shared ?? 0;
+        this.#leave(entry.serving);
+      }
       if (entry.opened === current) entry.opened = undefined;
       entry.serving = current;
     }

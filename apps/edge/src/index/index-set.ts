@@ -50,7 +50,8 @@ export class IndexSet<T extends LoadedIndex> {
 
   constructor(options: IndexSetOptions<T>) {
     this.#options = options;
-    this.#memory = new IndexMemory(this.#entries, { roomBytes: roomBytes(options.maxBytes), ...options });
+    const room = options.roomBytes ?? roomBytes(options.maxBytes);
+    this.#memory = new IndexMemory(this.#entries, { ...options, roomBytes: room });
     this.#loading = new Turns({ ...options, total: 1, waitMs: LOAD_WAIT_MS });
   }
 
@@ -120,12 +121,12 @@ export class IndexSet<T extends LoadedIndex> {
       if (this.#entries.get(name) !== entry) throw new Error(`[edge] index "${name}" had to make room for another`);
       this.#memory.begin(entry);
       let index: T | undefined;
-      let demand: MemoryDemand | undefined;
+      let granted: ReturnType<IndexMemory<T>["grant"]> | undefined;
       try {
         const previous = entry.holder.current;
-        const grant: Grant = (wanted) => {
-          demand = wanted;
-          return this.#memory.grant(name, entry, wanted);
+        const grant: Grant = (demand) => {
+          granted = this.#memory.grant(name, entry, demand);
+          return granted.bytes;
         };
         const opened = await this.#options.open(metered(store, meter), pointer, grant, previous);
         // Whoever takes over has read ahead; here, so that nobody else reads meanwhile.
@@ -133,7 +134,7 @@ export class IndexSet<T extends LoadedIndex> {
         index = opened;
         return index;
       } finally {
-        this.#memory.end(entry, index, demand);
+        this.#memory.end(entry, index, granted);
       }
     }, 1);
   }

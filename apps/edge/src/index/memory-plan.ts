@@ -8,10 +8,11 @@ export const DEFAULT_LEAST_CACHE_BYTES = 6 * MiB;
 /** What the versions that serve may take together. */
 export const DEFAULT_MAX_INDEX_BYTES = 48 * MiB;
 /**
- * What there is besides while versions are read and replaced: 84 MiB in all by default. An isolate has 128 MB for
- * everything; this keeps it below 100, with 12 MB for code, garbage and requests.
+ * Beside them, what is there for a moment while versions are read and replaced: 76 MiB in all by default. An isolate
+ * has 128 MB for everything. This keeps it below 100, with 12 MiB for pages that requests hold, and some for code and
+ * garbage. With another budget it is as large a share, and never less.
  */
-const ROOM_SHARE = 84 / 48;
+const MOMENTARY_BYTES = 28 * MiB;
 /** Chunks on their way to where they belong while a version is read. */
 const LOADING_BYTES = 12 * MiB;
 /** Filters are used whole, by every isolate or by none: an index with more of them, 12 of 48 MiB, is served without. */
@@ -38,6 +39,8 @@ export interface MemoryDemand {
   readonly loading: number;
   /** What of it is in memory already, because the version that serves has it too. */
   readonly shared: number;
+  /** Whether pages are among that. */
+  readonly sharesPages: boolean;
 }
 
 /** What is the same for all indexes of an isolate. */
@@ -69,26 +72,34 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
 
 /** Bytes of all versions together, while some are read and others not gone yet. */
 export function roomBytes(maxIndexBytes: number = DEFAULT_MAX_INDEX_BYTES): number {
-  return Math.ceil(ROOM_SHARE * maxIndexBytes);
+  return maxIndexBytes + Math.max(1, maxIndexBytes / DEFAULT_MAX_INDEX_BYTES) * MOMENTARY_BYTES;
 }
 
 /**
  * What a version needs and can use within the limits.
- * @param previous the version that serves, when all that both have of the base is shared
+ * @param previous the version that serves
  */
 export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}, previous?: Manifest): MemoryDemand {
   const { maxIndexBytes } = complete(limits);
-  const fixed = fixedBytes(manifest, maxIndexBytes);
-  const least = fixed + leastCache(manifest, limits);
-  const all = manifest.chunks.reduce((sum, { size }) => sum + size, 0);
+  const least = fixedBytes(manifest, maxIndexBytes) + leastCache(manifest, limits);
+  const sharesPages = previous !== undefined && hasSameBase(previous, manifest);
   const before = new Set(previous?.chunks.map(({ key }) => key));
-  const alike = manifest.chunks.filter(({ key }) => before.has(key));
+  const sizes = (chunks: Manifest["chunks"]) => chunks.reduce((sum, { size }) => sum + size, 0);
+  const alike = manifest.chunks.filter(({ key, kind }) => before.has(key) && (sharesPages || kind === "query-tower"));
   return {
     least,
     most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]),
-    loading: Math.min(LOADING_BYTES, all),
-    shared: alike.reduce((sum, { size }) => sum + size, 0),
+    loading: Math.min(LOADING_BYTES, sizes(manifest.chunks)),
+    shared: sizes(alike),
+    sharesPages,
   };
+}
+
+/** Whether two versions differ at most in their deltas and their query towers: what they have in memory is shared. */
+export function hasSameBase(a: Manifest, b: Manifest): boolean {
+  const keys = ({ chunks }: Manifest) =>
+    chunks.filter(({ delta, kind }) => delta !== true && kind !== "query-tower").map(({ key }) => key);
+  return keys(a).join() === keys(b).join();
 }
 
 /** No more than there are pages to keep. */
@@ -99,8 +110,14 @@ function leastCache(manifest: Manifest, limits: MemoryLimits): number {
 /**
  * Gives memory to what saves most reads per byte: lists, which every search scans, then pages.
  * @param granted at least the demand's `least`
+ * @param resident bytes of lists that are in memory, and stay as they are
  */
-export function planMemory(manifest: Manifest, granted: number, limits: MemoryLimits = {}): MemoryPlan {
+export function planMemory(
+  manifest: Manifest,
+  granted: number,
+  limits: MemoryLimits = {},
+  resident?: number,
+): MemoryPlan {
   const { maxIndexBytes } = complete(limits);
   const leastCacheBytes = leastCache(manifest, limits);
   let left = granted - fixedBytes(manifest, maxIndexBytes) - leastCacheBytes;
@@ -111,7 +128,8 @@ export function planMemory(manifest: Manifest, granted: number, limits: MemoryLi
   };
   const lists = bytesOfKinds(manifest, ["lists"]);
   const pages = bytesOfKinds(manifest, PAGE_KINDS);
-  const areListsResident = take(lists);
+  const areListsResident = resident === undefined ? take(lists) : resident > 0;
+  if (resident !== undefined) left = Math.max(0, left - resident);
   const keepsPages = take(pages);
   return {
     residentBytes: areListsResident ? lists : 0,

@@ -1,17 +1,23 @@
 import {
+  type ChunkEntry,
+  type ChunkSource,
   type Index,
   type KernelFactory,
   type Manifest,
   mapLimited,
   openArtifact,
   openManifest,
+  type ReadMeter,
+  type ReadOptions,
   sha256,
 } from "@poeem/pq-core";
 import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
 import { openWords, type Words } from "@poeem/pq-core/words";
 import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
+import { IndexUnavailableError } from "./errors.ts";
 import type { LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
+import { KeptPages, release } from "./kept-pages.ts";
 import {
   bytesOfKinds,
   type MemoryLimits,
@@ -32,10 +38,25 @@ export interface ServedIndex extends LoadedIndex {
   readonly words: Words | undefined;
   /** What of it is in memory. */
   readonly memory: MemoryPlan;
-  /** Chunks that were read ahead, by key; shared with the next version when that has the same base. */
-  readonly kept: Map<string, Uint8Array>;
-  /** Runs what reads the index, in its turn when that may hold pages which are not in the plan. */
-  readonly use: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Chunks that were read ahead; shared with the next version when that has the same base. */
+  readonly kept: KeptPages;
+  /** The bytes of its tower; shared with the next version when that has the same. */
+  readonly towerBytes: KeptPages;
+  /**
+   * Runs what reads the index, in its turn when that may hold pages which are not in the plan.
+   * @throws OverloadedError when it has no turn in time
+   */
+  readonly use: <T>(work: (served: ServedIndex) => Promise<T>, reading?: Reading) => Promise<T>;
+  /** Says that the next version has what this one has in memory. */
+  readonly handOn: () => void;
+}
+
+/** What a request is going to read. */
+export interface Reading {
+  /** Bytes of pages in all, at a guess; left out: few. */
+  readonly bytes?: number | undefined;
+  /** Is told of each read. */
+  readonly meter?: ReadMeter | undefined;
 }
 
 export interface OpenOptions extends MemoryLimits {
@@ -44,8 +65,15 @@ export interface OpenOptions extends MemoryLimits {
   readonly paging: Turns;
 }
 
-/** Memory of chunks that were read ahead: pages of the cache may be views of it, and must not be freed. */
-const keptBuffers = new WeakSet<ArrayBufferLike>();
+/**
+ * Memory that a request holds of what it reads: pages are read one after the other and let go, so half of a few, and
+ * of many no more than a run of lists and six pages.
+ */
+const HELD_SHARE = 1 / 2;
+const LEAST_HELD = 256 * 1024;
+const MOST_HELD = 4 * 1024 * 1024;
+/** Turns of requests that read pages: two of the heaviest at a time, and a third of the memory for light ones. */
+export const PAGING = { total: 3 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 2000 };
 /** Reads under way at once; a Worker has six connections per request. */
 const MAX_READS = 6;
 
@@ -64,19 +92,18 @@ export async function openServedIndex(
 ): Promise<ServedIndex> {
   const manifest = await bytesOf(store, pointer.manifestKey);
   const opened = await openManifest(manifest);
-  const memory = planMemory(opened, grant(memoryDemand(opened, limits)), limits);
+  const demand = memoryDemand(opened, limits, previous?.index.manifest);
+  let memory = planMemory(opened, grant(demand), limits);
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
-  const shared = areListsAlike && hasSameBase(previous.index.manifest, opened) ? previous : undefined;
-  const kept = shared?.kept ?? new Map<string, Uint8Array>();
-  const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
-  const source = {
-    get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))),
-    // The garbage collector takes its time: it counts what JavaScript allocates, not what comes from KV, and 100 MB
-    // of dead pages are soon there. This leaves the old buffer without its memory; nothing else does so at once.
-    release({ buffer }: Uint8Array) {
-      if (buffer instanceof ArrayBuffer && !keptBuffers.has(buffer)) buffer.transfer(0);
-    },
+  const shared = demand.sharesPages && areListsAlike ? previous : undefined;
+  const used = new Set(opened.chunks.map(({ key }) => key));
+  const kept = shared?.kept ?? new KeptPages();
+  if (previous !== undefined && shared === undefined) kept.keepAlike(previous.kept, used);
+  const source: ChunkSource = {
+    get: async (key, options) =>
+      (options?.again ? undefined : kept.lend(key)) ?? (await bytesOf(store, chunkKey(key), options)),
+    release,
   };
   const index = await openArtifact(source, manifest, { kernel, ...memory, previous: shared?.index });
   if (index.version !== pointer.version) {
@@ -84,8 +111,9 @@ export async function openServedIndex(
       `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
     );
   }
+  const towerBytes = new KeptPages();
   const [tower, words] = await Promise.all([
-    shared === undefined ? readTower(index) : shared.tower,
+    openTower(index, towerBytes, previous),
     memory.keepsWords ? openWords(index) : undefined,
   ]);
   if (tower && tower.dim !== index.manifest.dim) {
@@ -99,11 +127,10 @@ export async function openServedIndex(
       `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: use a newer @poeem/edge`,
     );
   }
+  const isKept = ({ kind }: ChunkEntry) =>
+    kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind);
   const prefetch = async () => {
-    const waiting = index.manifest.chunks.filter(
-      ({ kind, key }) =>
-        !kept.has(key) && (kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind)),
-    );
+    const waiting = opened.chunks.filter((chunk) => !kept.has(chunk.key) && isKept(chunk));
     await mapLimited(waiting, MAX_READS, async ({ key, size, sha256: expected }) => {
       const bytes = await bytesOf(store, chunkKey(key));
       const complain = (expected: string, got: string | number) => {
@@ -113,30 +140,99 @@ export async function openServedIndex(
       // Whoever reads a page checks it as well, but then the version serves already.
       const got = await sha256(bytes);
       if (got !== expected) complain(`sha256 ${expected}`, got);
-      kept.set(key, bytes);
-      keptBuffers.add(bytes.buffer);
+      kept.keep(key, bytes);
     });
     // What only an earlier version used.
-    const used = new Set(index.manifest.chunks.map(({ key }) => key));
-    for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);
+    kept.keepOnly(used);
   };
-  const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(work) : work());
-  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, words, memory, kept, use, prefetch };
+  let uses = 0;
+  let isHandedOn = false;
+  let isFreed = false;
+  const lists = bytesOfKinds(opened, ["lists"]);
+  shared?.handOn();
+  const served: ServedIndex = {
+    version: index.version,
+    publishedAt: pointer.publishedAt,
+    index,
+    tower,
+    words,
+    kept,
+    towerBytes,
+    prefetch,
+    get memory() {
+      return memory;
+    },
+    get bytesWithLists() {
+      return memory.residentBytes < lists ? demand.least + lists : undefined;
+    },
+    resize(bytes) {
+      memory = planMemory(opened, bytes, limits, memory.residentBytes);
+      // Before the pages that were read ahead, which the cache may have as well.
+      index.limitPages(memory.cacheBytes);
+      if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
+      return Math.max(bytes, demand.least + memory.residentBytes);
+    },
+    handOn: () => {
+      isHandedOn = true;
+    },
+    free() {
+      if (uses > 0) return false;
+      isFreed = true;
+      towerBytes.keepOnly(new Set());
+      if (isHandedOn) return true;
+      index.limitPages(0);
+      kept.keepOnly(new Set());
+      return true;
+    },
+    async use(work, { bytes = 0, meter } = {}) {
+      if (isFreed) throw new IndexUnavailableError(`Version ${index.version} has left memory`);
+      const run = (meter: ReadMeter | undefined) => work(meter ? metered(served, meter) : served);
+      uses++;
+      try {
+        if (memory.keepsPages && memory.residentBytes >= lists) return await run(meter);
+        return await paging.run(run, Math.max(LEAST_HELD, Math.min(bytes * HELD_SHARE, MOST_HELD)), meter);
+      } finally {
+        uses--;
+      }
+    },
+  };
+  return served;
 }
 
-/** Whether two versions differ at most in their deltas. */
-function hasSameBase(a: Manifest, b: Manifest): boolean {
-  const keys = ({ chunks }: Manifest) => chunks.filter(({ delta }) => delta !== true).map(({ key }) => key);
-  return keys(a).join() === keys(b).join();
+/** The same version, whose reads are told to a meter. */
+function metered(served: ServedIndex, meter: ReadMeter): ServedIndex {
+  return Object.create(served, {
+    index: { value: served.index.metered(meter) },
+    words: { value: served.words?.metered(meter) },
+  });
 }
 
-async function readTower(index: Index): Promise<QueryTower | undefined> {
+/** The query tower, which computes with the bytes that are kept; that of the version before when it is the same. */
+async function openTower(
+  index: Index,
+  towerBytes: KeptPages,
+  previous: ServedIndex | undefined,
+): Promise<QueryTower | undefined> {
+  const keyOf = ({ chunks }: Manifest) =>
+    chunks
+      .filter(({ kind }) => kind === "query-tower")
+      .map(({ key }) => key)
+      .join();
+  const key = keyOf(index.manifest);
+  if (previous !== undefined && keyOf(previous.index.manifest) === key) {
+    towerBytes.keepAlike(previous.towerBytes, new Set([key]));
+    return previous.tower;
+  }
   const bytes = await index.queryTower();
-  return bytes && openQueryTower(bytes);
+  if (bytes === undefined) return undefined;
+  towerBytes.keep(key, bytes);
+  return openQueryTower(bytes);
 }
 
-async function bytesOf(store: Store, key: string): Promise<Uint8Array> {
+async function bytesOf(store: Store, key: string, options?: ReadOptions): Promise<Uint8Array> {
+  options?.meter?.spend();
   const bytes = await store.getBytes(key);
+  options?.meter?.got(bytes?.length ?? 0);
   if (bytes === null) throw new Error(`[edge] ${nameOf(store)} has no key "${key}"`);
   return bytes;
 }

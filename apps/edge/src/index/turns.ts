@@ -46,7 +46,7 @@ const MAX_WAITING = 200;
 
 /** See the head of this file. */
 export class Turns {
-  readonly #options: Required<TurnsOptions>;
+  readonly #options: TurnsOptions & { readonly share: number; readonly light: number };
   readonly #taken = new Set<Turn>();
   /** In the order of asking. */
   readonly #waiting = new Set<Turn>();
