@@ -7,14 +7,15 @@ import type { OptionalBindings } from "./env.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
 import type { Dependencies, SearchFigures } from "./http/app-env.ts";
 import type { Hooks } from "./http/hooks.ts";
+import { Arrivals } from "./index/arrivals.ts";
 import { IndexSet } from "./index/index-set.ts";
-import { DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
+import { arrivalBytes, DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
 import { openServedIndex, PAGING, type ServedIndex } from "./index/served-index.ts";
 import type { Store } from "./index/store.ts";
 import { Turns } from "./index/turns.ts";
-import { type LogEntry, writeLog } from "./log.ts";
+import { indexLine, type LogEntry, writeLog } from "./log.ts";
 
-/** A load that keeps others waiting this long loses its turn: its request may have been cancelled. */
+/** A load that gets nothing for so long loses its turn: its request may have been cancelled. */
 const LEASE_MS = 15_000;
 /** A pointer older than this is read again. */
 const REFRESH_MS = 30_000;
@@ -88,16 +89,18 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   const settings = typeof options.config === "function" ? options.config(env) : (options.config ?? {});
   // Each is checked on its own: an undefined member, or none, must not take the place of what a variable says.
   const config = { ...readConfig(env as Variables), ...checkConfig(settings), ...checkConfig({ indexes }) };
+  const log = options.log ?? writeLog;
   const now = () => Date.now();
   const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
   const paging = new Turns({ ...PAGING, now, sleep });
+  const arrivals = new Arrivals(arrivalBytes(maxIndexBytes));
   const kernelOf = () =>
     kernel === undefined ? platformKernel() : kernel instanceof WebAssembly.Module ? loadKernel(kernel) : kernel;
   return {
     indexes: new IndexSet<ServedIndex>({
       store: options.store(env),
       open: async (store, pointer, grant, previous) =>
-        openServedIndex(store, pointer, grant, { kernel: await kernelOf(), paging, maxIndexBytes }, previous),
+        openServedIndex(store, pointer, grant, { kernel: await kernelOf(), paging, arrivals, maxIndexBytes }, previous),
       names: config.indexes,
       maxBytes: maxIndexBytes,
       now,
@@ -105,10 +108,11 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
       refreshMs,
       leaseMs: LEASE_MS,
       retryMs: 1_000,
+      report: (event) => log(indexLine(event)),
     }),
     config,
     hooks,
-    log: options.log ?? writeLog,
+    log,
     now,
     random: () => Math.random(),
     mayProceed: rateLimit && (async (client: string) => (await rateLimit.limit({ key: client })).success),

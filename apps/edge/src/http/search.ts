@@ -1,6 +1,6 @@
 /** From a validated request to the JSON of its answer: question → search by codes, words or both → items. */
 import type { z } from "@hono/zod-openapi";
-import { InputError, type Item, type ItemFields, jsonId, messageOf, quote } from "@poeem/pq-core";
+import { InputError, type Item, type ItemFields, jsonId, messageOf, quote, type ReadMeter } from "@poeem/pq-core";
 import type { Mode } from "@poeem/pq-core/words";
 import { type Answer, answerQuestion, planQuestion, popular, suggest } from "@poeem/towers";
 import { IndexUnavailableError, OverloadedError } from "../index/errors.ts";
@@ -141,21 +141,26 @@ export async function listFacets(served: ServedIndex): Promise<z.output<typeof f
  * or of KV. It is tried twice: pages that arrived are kept, so the second time reads only what failed.
  */
 async function readPart<T>(
-  { version, use }: ServedIndex,
+  served: ServedIndex,
   read: (served: ServedIndex) => Promise<T>,
   reading?: Reading,
 ): Promise<T> {
   const isAnswer = (error: unknown) => error instanceof InputError || error instanceof OverloadedError;
   try {
-    return await use(
-      (served) => read(served).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(served))),
-      reading,
-    );
+    return await served.use((meter) => {
+      const own = meter === undefined ? served : metered(served, meter);
+      return read(own).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(own)));
+    }, reading);
   } catch (error) {
     if (isAnswer(error)) throw error;
-    const message = `A part of index ${version} cannot be read: ${messageOf(error)}`;
+    const message = `A part of index ${served.version} cannot be read: ${messageOf(error)}`;
     throw new IndexUnavailableError(message, { cause: error });
   }
+}
+
+/** The same version, whose reads are told to a meter. */
+function metered(served: ServedIndex, meter: ReadMeter): ServedIndex {
+  return { ...served, index: served.index.metered(meter), words: served.words?.metered(meter) };
 }
 
 function toResult(

@@ -5,6 +5,7 @@
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { IndexEvent } from "../log.ts";
 import { OverloadedError } from "./errors.ts";
+import { ReadError } from "./failures.ts";
 import type { IndexHolder, LoadedIndex } from "./holder.ts";
 import type { MemoryDemand } from "./memory-plan.ts";
 
@@ -29,7 +30,7 @@ export interface IndexMemoryOptions {
 }
 
 /** What a version has. */
-interface Granted extends MemoryDemand {
+export interface Granted extends MemoryDemand {
   bytes: number;
 }
 
@@ -122,7 +123,10 @@ export class IndexMemory<T extends LoadedIndex> {
     const { maxBytes, now } = this.#options;
     const { least, most, loading, sharesPages } = demand;
     if (least > maxBytes)
-      throw new Error(`[edge] index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`);
+      throw new ReadError(
+        "memory",
+        `index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`,
+      );
     this.settle();
     const { serving } = entry;
     const shared = Math.min(demand.shared, this.#bytesOf(serving));
@@ -137,9 +141,10 @@ export class IndexMemory<T extends LoadedIndex> {
     const left = free();
     if (left < least) {
       this.settle();
-      throw new OverloadedError(
-        `[edge] index "${name}" expected ${least} bytes of free memory, got ${Math.max(0, left)}`,
-      );
+      const cause = `index "${name}" expected ${least} bytes of free memory, got ${Math.max(0, left)}`;
+      throw new OverloadedError("There is no room for the index beside those in use", {
+        cause: new ReadError("memory", cause),
+      });
     }
     const granted = { ...demand, shared, bytes: Math.min(most, left) };
     this.#reading = granted.bytes - shared;

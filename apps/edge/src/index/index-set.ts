@@ -6,11 +6,10 @@
  * moment ago gives up what it can do without, and stays. Who does not fit beside it is told so.
  */
 import type { ReadMeter } from "@poeem/pq-core";
-import { DEFAULT_INDEX_NAME, type IndexPointer } from "@poeem/pq-core/kv";
-import type { IndexEvent } from "../log.ts";
-import { UnknownIndexError } from "./errors.ts";
-import { type HolderOptions, IndexHolder, type LoadedIndex } from "./holder.ts";
-import { type Entry, IndexMemory } from "./index-memory.ts";
+import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
+import { OverloadedError, UnknownIndexError } from "./errors.ts";
+import { type HolderOptions, IndexHolder, type Load, type LoadedIndex, unknownIndex } from "./holder.ts";
+import { type Entry, type Granted, IndexMemory } from "./index-memory.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 import { Turns } from "./turns.ts";
@@ -20,19 +19,17 @@ export type Grant = (demand: MemoryDemand) => number;
 
 export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown"> {
   /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
-  readonly open: (store: Store, pointer: IndexPointer, grant: Grant, previous: T | undefined) => Promise<T>;
+  readonly open: (store: Store, load: Load, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
   readonly names?: readonly string[] | undefined;
   /** Bytes of all versions that serve. */
   readonly maxBytes: number;
   /** Bytes of these and of versions that are being read or not gone yet; default: see {@link roomBytes}. */
   readonly roomBytes?: number | undefined;
-  /** Is told what happens to indexes. */
-  readonly report?: ((event: IndexEvent) => void) | undefined;
 }
 
 /** Holders kept at most, those of names without an index included. */
-const MAX_HOLDERS = 64;
+const MAX_HOLDERS = 1000;
 /** Who waits longer for others to be read is told so. */
 const LOAD_WAIT_MS = 10_000;
 /** How often versions that had to give up memory get some back, and those that are gone are looked after. */
@@ -60,9 +57,14 @@ export class IndexSet<T extends LoadedIndex> {
     return this.#entries.get(name)?.holder.current;
   }
 
-  /** Why the last look for a newer version of an index failed; undefined when it did not. */
+  /** Since when looks for a newer version of an index fail, and how; undefined when they do not. */
   refreshFailure(name: string): string | undefined {
     return this.#entries.get(name)?.holder.refreshFailure;
+  }
+
+  /** When the pointer of an index was last read, as `now` tells time; undefined when it has not been. */
+  checkedAt(name: string): number | undefined {
+    return this.#entries.get(name)?.holder.checkedAt;
   }
 
   /** Bytes granted to the versions that serve. */
@@ -84,7 +86,7 @@ export class IndexSet<T extends LoadedIndex> {
   acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const { names, now } = this.#options;
     if (names !== undefined && name !== DEFAULT_INDEX_NAME && !names.includes(name))
-      throw new UnknownIndexError(`No index is called "${name}" here`);
+      throw new UnknownIndexError(unknownIndex(name));
     const entry = this.#entries.get(name) ?? this.#add(name);
     entry.usedAt = now();
     if (this.#entries.size > 1) {
@@ -107,7 +109,7 @@ export class IndexSet<T extends LoadedIndex> {
       holder: new IndexHolder({
         ...this.#options,
         name,
-        open: (store, pointer) => this.#open(name, entry, store, pointer),
+        open: (store, load) => this.#open(name, entry, store, load),
         isOutgrown: () => this.#memory.couldGrow(entry),
       }),
       usedAt: this.#options.now(),
@@ -116,40 +118,26 @@ export class IndexSet<T extends LoadedIndex> {
     return entry;
   }
 
-  #open(name: string, entry: Entry<T>, store: Store, pointer: IndexPointer): Promise<T> {
-    return this.#loading.run(async (meter) => {
-      if (this.#entries.get(name) !== entry) throw new Error(`[edge] index "${name}" had to make room for another`);
+  #open(name: string, entry: Entry<T>, store: Store, load: Load): Promise<T> {
+    const work = async (meter: ReadMeter) => {
+      // While this one waited for its turn, another attempt may have read the version.
+      const { current } = entry.holder;
+      if (current?.version === load.version && !this.#memory.couldGrow(entry)) return current;
+      if (this.#entries.get(name) !== entry) throw new OverloadedError("The index had to make room for another one");
       this.#memory.begin(entry);
       let index: T | undefined;
-      let granted: ReturnType<IndexMemory<T>["grant"]> | undefined;
+      let granted: Granted | undefined;
       try {
-        const previous = entry.holder.current;
         const grant: Grant = (demand) => {
           granted = this.#memory.grant(name, entry, demand);
           return granted.bytes;
         };
-        const opened = await this.#options.open(metered(store, meter), pointer, grant, previous);
-        // Whoever takes over has read ahead; here, so that nobody else reads meanwhile.
-        if (previous !== undefined) await opened.prefetch();
-        index = opened;
+        index = await this.#options.open(store, { ...load, meter }, grant, current);
         return index;
       } finally {
         this.#memory.end(entry, index, granted);
       }
-    }, 1);
+    };
+    return this.#loading.run(work, 1, load.meter);
   }
-}
-
-/** The store, with every read told to a meter. */
-function metered(store: Store, meter: ReadMeter): Store {
-  return {
-    ...(store.name !== undefined && { name: store.name }),
-    getText: (key) => store.getText(key),
-    async getBytes(key) {
-      meter.spend();
-      const bytes = await store.getBytes(key);
-      meter.got(bytes?.length ?? 0);
-      return bytes;
-    },
-  };
 }

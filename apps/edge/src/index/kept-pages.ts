@@ -1,10 +1,9 @@
 /**
  * Pages of a version that were read ahead. Versions that have the same page share its memory, and it is freed at once
  * when none of them keeps it and nothing reads it.
- *
- * The garbage collector takes its time: it counts what JavaScript allocates, not what comes from KV, and 100 MB of
- * dead pages are soon there. `transfer` leaves a buffer without its memory; nothing else does so at once.
  */
+
+import { free } from "./arrivals.ts";
 
 /** Who has the memory of a page that some version keeps. */
 interface Claims {
@@ -52,25 +51,29 @@ export class KeptPages {
 
   /** Lets all pages go but those of some keys. */
   keepOnly(keys: ReadonlySet<string>): void {
-    for (const [key, page] of this.#pages) {
-      if (keys.has(key)) continue;
-      this.#pages.delete(key);
-      CLAIMS.get(page.buffer)!.versions--;
-      freeUnclaimed(page.buffer);
-    }
+    for (const key of this.#pages.keys()) if (!keys.has(key)) this.drop(key);
+  }
+
+  /** Lets a page go. */
+  drop(key: string): void {
+    const page = this.#pages.get(key);
+    if (page === undefined) return;
+    this.#pages.delete(key);
+    CLAIMS.get(page.buffer)!.versions--;
+    freeUnclaimed(page);
   }
 }
 
 /** Takes back bytes that were read: a page that was lent, or what no version keeps. */
-export function release({ buffer }: Uint8Array): void {
-  const claims = CLAIMS.get(buffer);
+export function release(bytes: Uint8Array): void {
+  const claims = CLAIMS.get(bytes.buffer);
   if (claims !== undefined && claims.readers > 0) claims.readers--;
-  freeUnclaimed(buffer);
+  freeUnclaimed(bytes);
 }
 
-function freeUnclaimed(buffer: ArrayBufferLike): void {
-  const claims = CLAIMS.get(buffer);
+function freeUnclaimed(bytes: Uint8Array): void {
+  const claims = CLAIMS.get(bytes.buffer);
   if (claims !== undefined && claims.versions + claims.readers > 0) return;
-  CLAIMS.delete(buffer);
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  CLAIMS.delete(bytes.buffer);
+  free(bytes);
 }

@@ -13,8 +13,10 @@ export const DEFAULT_MAX_INDEX_BYTES = 48 * MiB;
  * garbage. With another budget it is as large a share, and never less.
  */
 const MOMENTARY_BYTES = 28 * MiB;
-/** Chunks on their way to where they belong while a version is read. */
-const LOADING_BYTES = 12 * MiB;
+/** Chunks on their way to where they belong while a version is read, beside those that arrived. */
+const MOVING_BYTES = 12 * MiB;
+/** Share of the memory of indexes that chunks may take between their arrival and their use. */
+const ARRIVALS_SHARE = 8 / 48;
 /** Filters are used whole, by every isolate or by none: an index with more of them, 12 of 48 MiB, is served without. */
 const FILTER_SHARE = 12 / 48;
 /** So are words: with all else that is always there they take no more than 38 of 48 MiB, or it is served without. */
@@ -75,6 +77,11 @@ export function roomBytes(maxIndexBytes: number = DEFAULT_MAX_INDEX_BYTES): numb
   return maxIndexBytes + Math.max(1, maxIndexBytes / DEFAULT_MAX_INDEX_BYTES) * MOMENTARY_BYTES;
 }
 
+/** Bytes that chunks may take between their arrival and their use. */
+export function arrivalBytes(maxIndexBytes: number): number {
+  return maxIndexBytes * ARRIVALS_SHARE;
+}
+
 /**
  * What a version needs and can use within the limits.
  * @param previous the version that serves
@@ -89,7 +96,7 @@ export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}, prev
   return {
     least,
     most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]),
-    loading: Math.min(LOADING_BYTES, sizes(manifest.chunks)),
+    loading: Math.min(MOVING_BYTES + arrivalBytes(maxIndexBytes), sizes(manifest.chunks)),
     shared: sizes(alike),
     sharesPages,
   };

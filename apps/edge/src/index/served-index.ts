@@ -1,21 +1,20 @@
 import {
   type ChunkEntry,
+  type ChunkKind,
   type ChunkSource,
   type Index,
   type KernelFactory,
   type Manifest,
-  mapLimited,
   openArtifact,
-  openManifest,
   type ReadMeter,
-  type ReadOptions,
-  sha256,
 } from "@poeem/pq-core";
-import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
+import { chunkKey } from "@poeem/pq-core/kv";
 import { openWords, type Words } from "@poeem/pq-core/words";
 import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
+import { Arrivals } from "./arrivals.ts";
 import { IndexUnavailableError } from "./errors.ts";
-import type { LoadedIndex } from "./holder.ts";
+import { ReadError } from "./failures.ts";
+import type { Load, LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { KeptPages, release } from "./kept-pages.ts";
 import {
@@ -26,6 +25,7 @@ import {
   PAGE_KINDS,
   planMemory,
 } from "./memory-plan.ts";
+import { gather, readChunks, readManifest } from "./read-chunks.ts";
 import { nameOf, type Store } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
@@ -43,10 +43,11 @@ export interface ServedIndex extends LoadedIndex {
   /** The bytes of its tower; shared with the next version when that has the same. */
   readonly towerBytes: KeptPages;
   /**
-   * Runs what reads the index, in its turn when that may hold pages which are not in the plan.
-   * @throws OverloadedError when it has no turn in time
+   * Runs what reads the index, in its turn when that may hold pages which are not in the plan. Where it is given a
+   * meter, it must read through that, which is how it shows that it is getting on.
+   * @throws OverloadedError when it has no turn in time, or lost it
    */
-  readonly use: <T>(work: (served: ServedIndex) => Promise<T>, reading?: Reading) => Promise<T>;
+  readonly use: <T>(work: (meter: ReadMeter | undefined) => Promise<T>, reading?: Reading) => Promise<T>;
   /** Says that the next version has what this one has in memory. */
   readonly handOn: () => void;
 }
@@ -63,6 +64,8 @@ export interface OpenOptions extends MemoryLimits {
   readonly kernel: KernelFactory;
   /** Turns of all requests that read pages. */
   readonly paging: Turns;
+  /** Where chunks wait for their use, from one attempt to the next; left out: they do not. */
+  readonly arrivals?: Arrivals | undefined;
 }
 
 /**
@@ -74,24 +77,24 @@ const LEAST_HELD = 256 * 1024;
 const MOST_HELD = 4 * 1024 * 1024;
 /** Turns of requests that read pages: two of the heaviest at a time, and a third of the memory for light ones. */
 export const PAGING = { total: 3 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 2000 };
-/** Reads under way at once; a Worker has six connections per request. */
-const MAX_READS = 6;
+/** What is read whole when a version is opened, lists and words apart, which memory need not have room for. */
+const READ_AT_ONCE: readonly ChunkKind[] = ["codebook", "query-tower", "delta"];
 
 /**
- * Opens the version that `pointer` names.
+ * Opens the version that a pointer names. What is to be in memory arrives first, and is put to its use when all of it
+ * is there: an attempt that ends earlier leaves what arrived to the next one.
  * @param grant says how much memory it may use
  * @param previous the version that serves: when both have the same base, only what is new is read
- * @throws Error naming the key when a value is missing, FormatError when one is not what the manifest says.
+ * @throws ReadError naming the key when a value is missing or damaged, FormatError when it is not what it should be
  */
 export async function openServedIndex(
   store: Store,
-  pointer: IndexPointer,
+  load: Load,
   grant: Grant,
-  { kernel, paging, ...limits }: OpenOptions,
+  { kernel, paging, arrivals = new Arrivals(), ...limits }: OpenOptions,
   previous?: ServedIndex,
 ): Promise<ServedIndex> {
-  const manifest = await bytesOf(store, pointer.manifestKey);
-  const opened = await openManifest(manifest);
+  const { manifest: opened, bytes: manifest } = await readManifest(store, load);
   const demand = memoryDemand(opened, limits, previous?.index.manifest);
   let memory = planMemory(opened, grant(demand), limits);
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
@@ -100,22 +103,35 @@ export async function openServedIndex(
   const used = new Set(opened.chunks.map(({ key }) => key));
   const kept = shared?.kept ?? new KeptPages();
   if (previous !== undefined && shared === undefined) kept.keepAlike(previous.kept, used);
+  let opening: Load | undefined = load;
   const source: ChunkSource = {
-    get: async (key, options) =>
-      (options?.again ? undefined : kept.lend(key)) ?? (await bytesOf(store, chunkKey(key), options)),
+    async get(key, { meter = opening?.meter, again } = {}) {
+      if (again) kept.drop(key);
+      const found = again ? undefined : (kept.lend(key) ?? arrivals.take(key));
+      const bytes = found ?? (await store.getBytes(chunkKey(key), { meter, again }));
+      if (bytes !== null) return bytes;
+      if (opening === undefined) load.missed?.();
+      throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
+    },
     release,
   };
+  const hasSameTower = previous !== undefined && towerKey(previous.index.manifest) === towerKey(opened);
+  const isAtOnce = ({ kind, delta }: ChunkEntry) =>
+    (kind === "query-tower" ? !hasSameTower : shared === undefined || delta === true) &&
+    (READ_AT_ONCE.includes(kind) ||
+      (kind === "lists" && memory.residentBytes > 0) ||
+      (kind === "words" && memory.keepsWords));
+  await gather(store, opened, isAtOnce, arrivals, load.meter);
   const index = await openArtifact(source, manifest, { kernel, ...memory, previous: shared?.index });
-  if (index.version !== pointer.version) {
-    throw new Error(
-      `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
-    );
-  }
   const towerBytes = new KeptPages();
+  if (hasSameTower) towerBytes.keepAlike(previous.towerBytes, new Set([towerKey(opened)]));
   const [tower, words] = await Promise.all([
-    openTower(index, towerBytes, previous),
+    hasSameTower ? previous.tower : readTower(index, towerBytes),
     memory.keepsWords ? openWords(index) : undefined,
   ]);
+  opening = undefined;
+  // None but what was not needed after all.
+  for (const { key } of index.manifest.chunks) arrivals.drop(key);
   if (tower && tower.dim !== index.manifest.dim) {
     throw new Error(
       `[edge] query tower of version ${index.version} expected dim ${index.manifest.dim}, got ${tower.dim}`,
@@ -129,19 +145,9 @@ export async function openServedIndex(
   }
   const isKept = ({ kind }: ChunkEntry) =>
     kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind);
-  const prefetch = async () => {
+  const prefetch = async (meter?: ReadMeter) => {
     const waiting = opened.chunks.filter((chunk) => !kept.has(chunk.key) && isKept(chunk));
-    await mapLimited(waiting, MAX_READS, async ({ key, size, sha256: expected }) => {
-      const bytes = await bytesOf(store, chunkKey(key));
-      const complain = (expected: string, got: string | number) => {
-        throw new Error(`[edge] ${nameOf(store)} key "${chunkKey(key)}" expected ${expected}, got ${got}`);
-      };
-      if (bytes.length !== size) complain(`${size} bytes`, bytes.length);
-      // Whoever reads a page checks it as well, but then the version serves already.
-      const got = await sha256(bytes);
-      if (got !== expected) complain(`sha256 ${expected}`, got);
-      kept.keep(key, bytes);
-    });
+    await readChunks(store, waiting, meter, (key, bytes) => kept.keep(key, bytes));
     // What only an earlier version used.
     kept.keepOnly(used);
   };
@@ -152,7 +158,7 @@ export async function openServedIndex(
   shared?.handOn();
   const served: ServedIndex = {
     version: index.version,
-    publishedAt: pointer.publishedAt,
+    publishedAt: load.publishedAt,
     index,
     tower,
     words,
@@ -186,11 +192,10 @@ export async function openServedIndex(
     },
     async use(work, { bytes = 0, meter } = {}) {
       if (isFreed) throw new IndexUnavailableError(`Version ${index.version} has left memory`);
-      const run = (meter: ReadMeter | undefined) => work(meter ? metered(served, meter) : served);
       uses++;
       try {
-        if (memory.keepsPages && memory.residentBytes >= lists) return await run(meter);
-        return await paging.run(run, Math.max(LEAST_HELD, Math.min(bytes * HELD_SHARE, MOST_HELD)), meter);
+        if (memory.keepsPages && memory.residentBytes >= lists) return await work(meter);
+        return await paging.run(work, Math.max(LEAST_HELD, Math.min(bytes * HELD_SHARE, MOST_HELD)), meter);
       } finally {
         uses--;
       }
@@ -199,40 +204,16 @@ export async function openServedIndex(
   return served;
 }
 
-/** The same version, whose reads are told to a meter. */
-function metered(served: ServedIndex, meter: ReadMeter): ServedIndex {
-  return Object.create(served, {
-    index: { value: served.index.metered(meter) },
-    words: { value: served.words?.metered(meter) },
-  });
+/** What tells one query tower from another: what it is made of. */
+function towerKey({ chunks }: Manifest): string {
+  const parts = chunks.filter(({ kind }) => kind === "query-tower");
+  return parts.map(({ key }) => key).join();
 }
 
-/** The query tower, which computes with the bytes that are kept; that of the version before when it is the same. */
-async function openTower(
-  index: Index,
-  towerBytes: KeptPages,
-  previous: ServedIndex | undefined,
-): Promise<QueryTower | undefined> {
-  const keyOf = ({ chunks }: Manifest) =>
-    chunks
-      .filter(({ kind }) => kind === "query-tower")
-      .map(({ key }) => key)
-      .join();
-  const key = keyOf(index.manifest);
-  if (previous !== undefined && keyOf(previous.index.manifest) === key) {
-    towerBytes.keepAlike(previous.towerBytes, new Set([key]));
-    return previous.tower;
-  }
+/** The query tower, which computes with the bytes that are kept. */
+async function readTower(index: Index, towerBytes: KeptPages): Promise<QueryTower | undefined> {
   const bytes = await index.queryTower();
   if (bytes === undefined) return undefined;
-  towerBytes.keep(key, bytes);
+  towerBytes.keep(towerKey(index.manifest), bytes);
   return openQueryTower(bytes);
-}
-
-async function bytesOf(store: Store, key: string, options?: ReadOptions): Promise<Uint8Array> {
-  options?.meter?.spend();
-  const bytes = await store.getBytes(key);
-  options?.meter?.got(bytes?.length ?? 0);
-  if (bytes === null) throw new Error(`[edge] ${nameOf(store)} has no key "${key}"`);
-  return bytes;
 }
