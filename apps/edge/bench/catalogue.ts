@@ -4,6 +4,7 @@
  */
 import type { Artifact } from "@poeem/pq-core";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
+import { DEFAULT_TOKENIZER, writeQueryTower } from "@poeem/towers";
 import { makeTexts, wordFacts } from "./texts.ts";
 
 export const dim = 64;
@@ -19,13 +20,22 @@ export interface Catalogue {
   readonly text: ((i: number) => string) | undefined;
 }
 
-/** @param options.texts items have texts, and a query tower that knows them; with `words` false only the latter */
+/**
+ * @param options.texts items have texts, and a query tower that knows them; with `words` false only the latter
+ * @param options.towerBytes a query tower of about this size instead
+ * @param options.seed other vectors for as many items
+ */
 export async function makeCatalogue(
   numItems: number,
-  options: { readonly texts?: boolean; readonly words?: boolean } = {},
+  options: {
+    readonly texts?: boolean;
+    readonly words?: boolean;
+    readonly towerBytes?: number;
+    readonly seed?: number;
+  } = {},
 ): Promise<Catalogue> {
   const nlist = numItems > 2_000_000 ? 4096 : 1024;
-  const random = generator(numItems);
+  const random = generator(numItems + (options.seed ?? 0));
   const gauss = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const coarseCentroids = Float32Array.from({ length: nlist * dim }, gauss);
   for (let l = 0; l < nlist; l++) normalize(coarseCentroids.subarray(l * dim, (l + 1) * dim));
@@ -54,6 +64,7 @@ export async function makeCatalogue(
     assignments,
     codes,
     ...(texts && { queryTower: texts.queryTower }),
+    ...(options.towerBytes && { queryTower: makeTower(options.towerBytes, random) }),
     ...(texts && options.words !== false && { words: texts.words, wordFacts }),
     ids: Uint32Array.from({ length: numItems }, (_, i) => i),
   });
@@ -72,6 +83,20 @@ export async function makeCatalogue(
       return vector;
     },
   };
+}
+
+/** A query tower whose text features take about so many bytes; no text of a request is among them. */
+function makeTower(bytes: number, random: () => number): Uint8Array {
+  const numRows = Math.floor(bytes / (dim + 8));
+  const step = Math.floor(2 ** 32 / numRows);
+  const table = {
+    embeddingDim: dim,
+    hashes: Uint32Array.from({ length: numRows }, (_, row) => row * step + Math.floor(random() * step)),
+    scales: new Float32Array(numRows).fill(0.01),
+    values: Int8Array.from({ length: numRows * dim }, () => Math.floor(random() * 256) - 128),
+  };
+  const text = { kind: "text" as const, tokenizer: DEFAULT_TOKENIZER, table };
+  return writeQueryTower({ width: dim, inputs: [text], layers: [], skip: false });
 }
 
 function normalize(vector: Float32Array): void {

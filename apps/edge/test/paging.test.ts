@@ -10,7 +10,7 @@ import { beforeAll, expect, it } from "vitest";
 import { encodeVector } from "../src/client.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { memoryDemand, planMemory } from "../src/index/memory-plan.ts";
-import { openServedIndex, type ServedIndex } from "../src/index/served-index.ts";
+import { openServedIndex, PAGING, type ServedIndex } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import { randomFloats } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
@@ -96,7 +96,7 @@ function setUp({ version, manifest }: Artifact = artifact, memory: "least" | "mo
   };
   const maxBytes = memoryDemand(manifest, { leastCacheBytes })[memory];
   const time = { now: () => 0, sleep: (ms: number) => scheduler.wait(ms), leaseMs: 15_000 };
-  const paging = new Turns({ ...time, limit: 3 });
+  const paging = new Turns({ ...time, ...PAGING });
   const indexes = new IndexSet<ServedIndex>({
     ...time,
     store,

@@ -17,6 +17,7 @@ const TITLES = {
   "uri-too-long": [414, "The URL is too long"],
   "unsupported-media-type": [415, "The body has an unsupported type"],
   "rate-limited": [429, "Too many requests"],
+  overloaded: [503, "Too much is asked for at a time"],
   "index-unavailable": [503, "No index can be served now"],
   "internal-error": [500, "The server failed"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;

@@ -1,15 +1,18 @@
 /** From a validated request to the JSON of its answer: question → search by codes, words or both → items. */
 import type { z } from "@hono/zod-openapi";
-import { InputError, type Item, type ItemFields, jsonId, messageOf, quote } from "@poeem/pq-core";
+import { InputError, type Item, type ItemFields, jsonId, messageOf, quote, type ReadMeter } from "@poeem/pq-core";
 import type { Mode } from "@poeem/pq-core/words";
 import { type Answer, answerQuestion, planQuestion, popular, suggest } from "@poeem/towers";
-import { IndexUnavailableError } from "../index/errors.ts";
-import type { ServedIndex } from "../index/served-index.ts";
+import { IndexUnavailableError, OverloadedError } from "../index/errors.ts";
+import type { Reading, ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT, diversify } from "./diversity.ts";
 import { Problem } from "./problem.ts";
 import { questionOf } from "./question.ts";
 import { MAX_K, type SearchRequest } from "./requests.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult, suggestResponse } from "./responses.ts";
+
+/** What a search reads of pages, until it is priced. */
+const READ_BYTES = 4 * 1024 * 1024;
 
 /** A request made complete with what only the index knows. */
 export type ResolvedSearch = SearchRequest & { readonly nprobe: number; readonly mode: Mode };
@@ -53,33 +56,37 @@ function requireWords({ words, memory }: ServedIndex, parameter: string): void {
  * @throws InputError when the index lacks an item or facet that was named
  */
 export async function search(served: ServedIndex, request: ResolvedSearch): Promise<z.output<typeof searchResponse>> {
-  const { index } = served;
   const { q, k, nprobe, mode, filter, diversity, exclude, fields } = request;
-  const head = { query: q ?? null, indexVersion: index.version, k, nprobe };
-  return readPart(served, async () => {
-    const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * CANDIDATES_PER_RESULT, MAX_K));
-    const options = { k: wanted, nprobe, filter, exclude, mode };
-    const found = await answerQuestion(served, questionOf(request), options);
-    const nothing = served.words === undefined || q === undefined ? null : 0;
-    if (found === undefined)
-      return { ...head, listsProbed: 0, codesScanned: 0, mode, confidence: nothing, results: [] };
-    const order =
-      diversity === 0
-        ? [...found.ordinals.keys()]
-        : diversify(relevance(found), await index.vectors(found.ordinals), k, diversity);
-    const items = await index.items(order.map((rank) => found.ordinals[rank]!));
-    const results = items.map((item, i) => toResult(item, found, order[i]!, fields));
-    const { listsProbed, codesScanned } = found;
-    return {
-      ...head,
-      listsProbed,
-      codesScanned,
-      mode: found.mode,
-      // the best by words and vector together need not be what is surest to be meant
-      confidence: results.reduce((most: number | null, { confidence }) => surest(most, confidence), nothing),
-      results,
-    };
-  });
+  const head = { query: q ?? null, indexVersion: served.version, k, nprobe };
+  return readPart(
+    served,
+    async (served) => {
+      const { index } = served;
+      const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * CANDIDATES_PER_RESULT, MAX_K));
+      const options = { k: wanted, nprobe, filter, exclude, mode };
+      const found = await answerQuestion(served, questionOf(request), options);
+      const nothing = served.words === undefined || q === undefined ? null : 0;
+      if (found === undefined)
+        return { ...head, listsProbed: 0, codesScanned: 0, mode, confidence: nothing, results: [] };
+      const order =
+        diversity === 0
+          ? [...found.ordinals.keys()]
+          : diversify(relevance(found), await index.vectors(found.ordinals), k, diversity);
+      const items = await index.items(order.map((rank) => found.ordinals[rank]!));
+      const results = items.map((item, i) => toResult(item, found, order[i]!, fields));
+      const { listsProbed, codesScanned } = found;
+      return {
+        ...head,
+        listsProbed,
+        codesScanned,
+        mode: found.mode,
+        // the best by words and vector together need not be what is surest to be meant
+        confidence: results.reduce((most: number | null, { confidence }) => surest(most, confidence), nothing),
+        results,
+      };
+    },
+    { bytes: READ_BYTES },
+  );
 }
 
 function surest(a: number | null, b: number | null): number | null {
@@ -102,27 +109,27 @@ export async function suggestTexts(
   most: number,
 ): Promise<z.output<typeof suggestResponse>> {
   if (query !== "") requireWords(served, "q");
-  const read = query === "" ? () => popular(served, most) : () => suggest(served, query, most);
-  const suggestions = await readPart(served, read);
+  const suggestions = await readPart(served, (served) =>
+    query === "" ? popular(served, most) : suggest(served, query, most),
+  );
   return { query, indexVersion: served.version, suggestions: [...suggestions] };
 }
 
 /** The item with this id. @throws Problem `not-found` */
 export async function findItem(served: ServedIndex, id: string): Promise<z.output<typeof itemResponse>> {
-  const { index } = served;
-  const item = await readPart(served, async () => {
+  const item = await readPart(served, async ({ index }) => {
     const [ordinal = -1] = await index.ordinals([id]);
     return ordinal < 0 ? undefined : (await index.items([ordinal]))[0];
   });
-  if (item === undefined) throw new Problem("not-found", `Index ${index.version} has no item ${quote(id)}`);
-  return { id: jsonId(item.id), indexVersion: index.version, ...titled(item.fields) };
+  if (item === undefined) throw new Problem("not-found", `Index ${served.version} has no item ${quote(id)}`);
+  return { id: jsonId(item.id), indexVersion: served.version, ...titled(item.fields) };
 }
 
 /** The facets of an index, with how many items have each value, and the names of its numbers. */
 export async function listFacets(served: ServedIndex): Promise<z.output<typeof facetsResponse>> {
-  const { version: indexVersion, memory, index } = served;
+  const { version: indexVersion, memory } = served;
   if (!memory.keepsFilters) return { indexVersion, facets: {}, numbers: [] };
-  return readPart(served, async () => ({
+  return readPart(served, async ({ index }) => ({
     indexVersion,
     facets: await index.facets(),
     numbers: [...(await index.numbers())],
@@ -130,19 +137,30 @@ export async function listFacets(served: ServedIndex): Promise<z.output<typeof f
 }
 
 /**
- * Reads parts of an index. Unless it is an InputError, what goes wrong here is the fault of the index or of KV. It is
- * tried twice: pages that arrived are kept, so the second time reads only what failed.
+ * Reads parts of an index. Unless it is of a class that says otherwise, what goes wrong here is the fault of the index
+ * or of KV. It is tried twice: pages that arrived are kept, so the second time reads only what failed.
  */
-async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>): Promise<T> {
+async function readPart<T>(
+  served: ServedIndex,
+  read: (served: ServedIndex) => Promise<T>,
+  reading?: Reading,
+): Promise<T> {
+  const isAnswer = (error: unknown) => error instanceof InputError || error instanceof OverloadedError;
   try {
-    return await use(() =>
-      read().catch((error: unknown) => (error instanceof InputError ? Promise.reject(error) : read())),
-    );
+    return await served.use((meter) => {
+      const own = meter === undefined ? served : metered(served, meter);
+      return read(own).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(own)));
+    }, reading);
   } catch (error) {
-    if (error instanceof InputError) throw error;
-    const message = `A part of index ${version} cannot be read: ${messageOf(error)}`;
+    if (isAnswer(error)) throw error;
+    const message = `A part of index ${served.version} cannot be read: ${messageOf(error)}`;
     throw new IndexUnavailableError(message, { cause: error });
   }
+}
+
+/** The same version, whose reads are told to a meter. */
+function metered(served: ServedIndex, meter: ReadMeter): ServedIndex {
+  return { ...served, index: served.index.metered(meter), words: served.words?.metered(meter) };
 }
 
 function toResult(
