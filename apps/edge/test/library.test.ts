@@ -78,13 +78,17 @@ describe("stores", () => {
     await expect(ask(createWorker(), search(), {}, {} as never)).rejects.toThrow(
       "[edge] binding INDEX expected a KV namespace, got none: add it to wrangler.jsonc, or give createWorker a store",
     );
-    const empty = createWorker({ store: () => ({ getText: async () => null, getBytes: async () => null }) });
-    expect((await ask(empty, search())).body.detail).toContain('the store has no key "index/current"');
+    const logged: LogEntry[] = [];
+    const log = (entry: LogEntry) => logged.push(entry);
+    const empty = createWorker({ log, store: () => ({ getText: async () => null, getBytes: async () => null }) });
+    expect((await ask(empty, search())).body.detail).toBe("No index has been published yet. Run: poeem publish");
+    expect(JSON.stringify(logged)).toContain('the store has no key \\"index/current\\"');
     const hollow = createWorker({
+      log,
       store: ({ BUCKET }: OwnEnv) => ({ ...r2Store(BUCKET), getBytes: (key) => r2Store(BUCKET).getBytes(`${key}?`) }),
     });
     expect(await ask(hollow, search())).toMatchObject({ status: 503 });
-    expect((await ask(hollow, search())).body.detail).toContain('R2 has no key "chunk/manifest-');
+    expect(JSON.stringify(logged)).toContain('R2 has no key \\"chunk/manifest-');
   });
 
   it("tells a bucket that hangs from one that answers, and tries a failed read again", async () => {
@@ -332,8 +336,11 @@ describe("options", () => {
     const scalar = createWorker({ store, kernel: scalarKernel });
     expectAnswerOf(books, (await ask(scalar, search())).body);
     expect((await ask(scalar, "/version")).body.index.kernel).toBe("scalar");
-    const small = createWorker({ store, maxIndexBytes: 1024 * 1024 });
-    expect((await ask(small, search())).body.detail).toContain("expected at most 1048576 bytes");
+    const logged: LogEntry[] = [];
+    const log = (entry: LogEntry) => logged.push(entry);
+    const small = createWorker({ store, maxIndexBytes: 1024 * 1024, log });
+    expect((await ask(small, search())).status).toBe(503);
+    expect(logged[0]).toMatchObject({ kind: "memory", causes: [/expected at most 1048576 bytes/] });
   });
 
   it.each([
