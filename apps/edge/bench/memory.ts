@@ -35,6 +35,8 @@ interface Row {
   readonly loads: number;
   /** Most that the isolate held, JavaScript heap and array buffers. */
   readonly mostMB: number;
+  /** Of that, JavaScript heap. */
+  readonly heapMB: number;
   readonly endMB: number;
 }
 
@@ -44,6 +46,7 @@ class Scene {
   readonly #statuses: Record<string, number> = {};
   readonly #seen = new Set<string>();
   #most = 0;
+  #mostHeap = 0;
   #last = 0;
   #isOver = false;
   readonly #sampling: Promise<void>;
@@ -57,6 +60,7 @@ class Scene {
     while (!this.#isOver) {
       const { heap, buffers } = await this.worker.memory();
       this.#last = heap + buffers;
+      if (this.#last > this.#most) this.#mostHeap = heap;
       this.#most = Math.max(this.#most, this.#last);
       await wait(5);
     }
@@ -95,6 +99,7 @@ class Scene {
       p99Ms: at(0.99),
       loads: this.#seen.size,
       mostMB: mb(this.#most),
+      heapMB: mb(this.#mostHeap),
       endMB: mb(this.#last),
     };
   }
@@ -143,8 +148,8 @@ const scenes: Readonly<Record<string, () => Promise<Row>>> = {
     });
     const ordinals = Array.from({ length: 20_000 }, (_, i) => i * 7);
     const { assignments, codes } = await index.codes(ordinals);
-    const ids = ordinals.map((_, i) => 10_000_000 + i);
-    const remove = Array.from({ length: 1000 }, (_, i) => i * 11);
+    const ids = Uint32Array.from(ordinals, (_, i) => 10_000_000 + i);
+    const remove = Uint32Array.from({ length: 1000 }, (_, i) => i * 11);
     const delta = await writeDelta(index, { items: { assignments, codes, ids }, remove });
     const scene = await begin({ current: artifact });
     const path = (i: number) => `/search?vector=${encodeVector(query(i))}&nprobe=32&k=100`;

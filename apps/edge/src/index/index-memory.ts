@@ -16,8 +16,8 @@ export interface Entry<T extends LoadedIndex> {
   usedAt: number;
   /** The version that is counted as serving. */
   serving?: T | undefined;
-  /** A version that was read and is about to serve. */
-  opened?: T | undefined;
+  /** Versions that were read and may serve soon, oldest first, and when that was. */
+  readonly opened: Map<T, number>;
 }
 
 export interface IndexMemoryOptions {
@@ -67,7 +67,7 @@ export class IndexMemory<T extends LoadedIndex> {
   /** Bytes of everything. */
   get all(): number {
     let sum = this.serving + this.#reading;
-    for (const { opened } of this.#entries.values()) if (opened !== undefined) sum += this.#ownBytes(opened);
+    for (const { opened } of this.#entries.values()) for (const index of opened.keys()) sum += this.#ownBytes(index);
     for (const index of this.#leaving.keys()) sum += this.#bytesOf(index);
     return sum;
   }
@@ -76,8 +76,11 @@ export class IndexMemory<T extends LoadedIndex> {
   begin(entry: Entry<T>): void {
     this.#reading = 0;
     this.#follow();
-    if (entry.opened !== undefined) this.#leave(entry.opened);
-    entry.opened = undefined;
+    for (const [index, at] of entry.opened) {
+      if (this.#options.now() - at < FORGET_MS) continue;
+      entry.opened.delete(index);
+      this.#leave(index);
+    }
   }
 
   /** What was read is about to serve; undefined: it could not be read. */
@@ -85,7 +88,7 @@ export class IndexMemory<T extends LoadedIndex> {
     this.#reading = 0;
     if (index === undefined || granted === undefined) return;
     this.#granted.set(index, granted);
-    entry.opened = index;
+    entry.opened.set(index, this.#options.now());
   }
 
   /** Frees what is not used any more, and gives back what versions had to give up and there is room for. */
@@ -99,7 +102,8 @@ export class IndexMemory<T extends LoadedIndex> {
     for (const { serving } of this.#entries.values()) {
       const granted = serving && this.#granted.get(serving);
       if (!granted || granted.bytes >= granted.most) continue;
-      const bytes = Math.min(granted.most, granted.bytes + this.#free(0));
+      const more = Math.min(this.#free(undefined), this.#room());
+      const bytes = Math.min(granted.most, granted.bytes + more);
       if (bytes > granted.bytes) granted.bytes = serving.resize?.(bytes) ?? granted.bytes;
     }
   }
@@ -111,7 +115,8 @@ export class IndexMemory<T extends LoadedIndex> {
     const granted = serving && this.#granted.get(serving);
     if (wanted === undefined || granted === undefined) return false;
     this.settle();
-    return this.#free(granted.bytes) >= wanted && this.#room() >= wanted + granted.loading;
+    const spare = granted.bytes - granted.least;
+    return this.#free(serving) >= wanted && this.#room() + spare >= wanted + granted.loading;
   }
 
   /**
@@ -130,7 +135,7 @@ export class IndexMemory<T extends LoadedIndex> {
     this.settle();
     const { serving } = entry;
     const shared = Math.min(demand.shared, this.#bytesOf(serving));
-    const free = () => Math.min(this.#free(this.#bytesOf(serving)), this.#room() + shared - loading);
+    const free = () => Math.min(this.#free(serving), this.#room() + shared - loading);
     const others = [...this.#entries].filter(([other, { serving }]) => other !== name && serving !== undefined);
     const mayGo = others.filter(([other]) => other !== DEFAULT_INDEX_NAME);
     for (const [other, { usedAt }] of mayGo) if (free() < most && now() - usedAt >= IDLE_MS) this.#evict(other, name);
@@ -151,9 +156,14 @@ export class IndexMemory<T extends LoadedIndex> {
     return granted;
   }
 
-  /** Bytes for versions that serve. @param own that come free */
-  #free(own: number): number {
-    return this.#options.maxBytes - this.serving + own;
+  /** Bytes for versions that serve, now or in a moment. @param old that comes free */
+  #free(old: T | undefined): number {
+    this.#follow();
+    let { maxBytes } = this.#options;
+    for (const { serving, opened } of this.#entries.values())
+      if (serving === undefined || serving !== old)
+        maxBytes -= Math.max(this.#bytesOf(serving), ...Array.from(opened.keys(), (index) => this.#bytesOf(index)));
+    return maxBytes;
   }
 
   #room(): number {
@@ -176,13 +186,18 @@ export class IndexMemory<T extends LoadedIndex> {
       const { current } = entry.holder;
       if (current === entry.serving) continue;
       if (entry.serving !== undefined) {
-        const shared = entry.opened === current ? this.#granted.get(current!)?.shared : undefined;
         const granted = this.#granted.get(entry.serving);
-        if (granted !== undefined) granted.bytes -= shared ?? 0;
+        // It is counted as what its successor has.
+        if (granted !== undefined) granted.bytes -= (current && this.#granted.get(current)?.shared) ?? 0;
         this.#leave(entry.serving);
       }
-      if (entry.opened === current) entry.opened = undefined;
       entry.serving = current;
+      if (current === undefined || !entry.opened.has(current)) continue;
+      for (const index of entry.opened.keys()) {
+        entry.opened.delete(index);
+        if (index === current) break;
+        this.#leave(index);
+      }
     }
   }
 
@@ -209,6 +224,7 @@ export class IndexMemory<T extends LoadedIndex> {
       bytes: this.#bytesOf(serving),
       idleMs,
     });
+    for (const index of entry.opened.keys()) this.#leave(index);
     if (idleMs < GRACE_MS || serving.free?.() === false) this.#leave(serving);
   }
 }

@@ -113,6 +113,7 @@ export class IndexSet<T extends LoadedIndex> {
         isOutgrown: () => this.#memory.couldGrow(entry),
       }),
       usedAt: this.#options.now(),
+      opened: new Map(),
     };
     this.#entries.set(name, entry);
     return entry;

@@ -84,12 +84,14 @@ export function arrivalBytes(maxIndexBytes: number): number {
 
 /**
  * What a version needs and can use within the limits.
- * @param previous the version that serves
+ * @param previous the version that serves; the same once more shares no pages: it is read anew to have its lists in
+ *   memory
  */
 export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}, previous?: Manifest): MemoryDemand {
   const { maxIndexBytes } = complete(limits);
   const least = fixedBytes(manifest, maxIndexBytes) + leastCache(manifest, limits);
-  const sharesPages = previous !== undefined && hasSameBase(previous, manifest);
+  const sharesPages =
+    previous !== undefined && previous.version !== manifest.version && hasSameBase(previous, manifest);
   const before = new Set(previous?.chunks.map(({ key }) => key));
   const sizes = (chunks: Manifest["chunks"]) => chunks.reduce((sum, { size }) => sum + size, 0);
   const alike = manifest.chunks.filter(({ key, kind }) => before.has(key) && (sharesPages || kind === "query-tower"));

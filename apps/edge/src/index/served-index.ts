@@ -48,8 +48,6 @@ export interface ServedIndex extends LoadedIndex {
    * @throws OverloadedError when it has no turn in time, or lost it
    */
   readonly use: <T>(work: (meter: ReadMeter | undefined) => Promise<T>, reading?: Reading) => Promise<T>;
-  /** Says that the next version has what this one has in memory. */
-  readonly handOn: () => void;
 }
 
 /** What a request is going to read. */
@@ -152,10 +150,9 @@ export async function openServedIndex(
     kept.keepOnly(used);
   };
   let uses = 0;
-  let isHandedOn = false;
   let isFreed = false;
   const lists = bytesOfKinds(opened, ["lists"]);
-  shared?.handOn();
+  if (shared !== undefined) kept.owners++;
   const served: ServedIndex = {
     version: index.version,
     publishedAt: load.publishedAt,
@@ -178,14 +175,11 @@ export async function openServedIndex(
       if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
       return Math.max(bytes, demand.least + memory.residentBytes);
     },
-    handOn: () => {
-      isHandedOn = true;
-    },
     free() {
       if (uses > 0) return false;
       isFreed = true;
       towerBytes.keepOnly(new Set());
-      if (isHandedOn) return true;
+      if (--kept.owners > 0) return true;
       index.limitPages(0);
       kept.keepOnly(new Set());
       return true;
