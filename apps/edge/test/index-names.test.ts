@@ -215,7 +215,7 @@ describe("the memory of several indexes", () => {
     expect(state.opens.toSorted()).toEqual(["a", "b", "c", "d"]);
   });
 
-  it("is not taken by names without an index: each is looked for once a second, however often it is asked", async () => {
+  it("is not taken by names without an index: each is looked for once a second", async () => {
     const { acquire, state } = setUp(100, { least: 40, most: 40 });
     for (let second = 0; second < 3; second++) {
       for (let i = 0; i < 1_000; i++)
