@@ -33,7 +33,7 @@ describe("a request that failed", () => {
         method: "GET",
         path: "/search",
         status: 503,
-        index: "current",
+        index: undefined,
         indexVersion: undefined,
         ioMs: 0,
         problem: "index-unavailable",

@@ -1,5 +1,4 @@
 /** What an operator sees of a request, once its response is there: headers and lines of log. */
-import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { Context, MiddlewareHandler } from "hono";
 import { causesOf, type Level } from "../log.ts";
 import type { AppEnv, Failure } from "./app-env.ts";
@@ -25,7 +24,7 @@ export function makeObserve(): MiddlewareHandler<AppEnv> {
       requestId: c.get("requestId"),
       path: c.req.path.slice(0, 200),
       status,
-      index: c.get("index") ?? DEFAULT_INDEX_NAME,
+      index: c.get("index"),
       indexVersion: c.get("indexVersion"),
     };
     const isRefused = failure !== undefined && REFUSALS.has(failure.problem.type);
@@ -44,7 +43,8 @@ export function makeObserve(): MiddlewareHandler<AppEnv> {
 function addHeaders(c: Context<AppEnv>): void {
   const waits = Object.entries(c.get("waits"));
   if (waits.length > 0) c.header("Server-Timing", waits.map(([name, ms]) => `${name};dur=${ms}`).join(", "));
-  const failure = c.get("dependencies").indexes.refreshFailure(c.get("index") ?? DEFAULT_INDEX_NAME);
+  const index = c.get("index");
+  const failure = index === undefined ? undefined : c.get("dependencies").indexes.refreshFailure(index);
   // Header values are Latin-1 without line ends; a key in a message may hold anything.
   if (failure !== undefined) c.header("Index-Refresh-Failure", failure.slice(0, 300).replace(/[^\x20-\x7e]/g, "?"));
 }
