@@ -80,7 +80,7 @@ describe("requests that are refused", () => {
   });
 
   it("are counted by what they were refused for", async () => {
-    const { get, logged } = makeIsolate({}, { mayProceed: async (client) => client !== "192.0.2.77" });
+    const { get, logged } = makeIsolate({}, { mayProceed: async (client) => client !== "address:192.0.2.77" });
     const from = (ip: string) => get("/search?q=cake", { headers: { "cf-connecting-ip": ip } });
     expect((await from("192.0.2.77")).status).toBe(429);
     expect((await from("192.0.2.78")).status).toBe(200);
