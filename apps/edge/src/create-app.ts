@@ -5,13 +5,14 @@ import packageJson from "../package.json" with { type: "json" };
 import { type Config, checkConfig, readConfig, SettingError, type Variables } from "./config.ts";
 import type { OptionalBindings } from "./env.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
-import type { Dependencies, LogEntry, SearchFigures } from "./http/app-env.ts";
+import type { Dependencies, SearchFigures } from "./http/app-env.ts";
 import type { Hooks } from "./http/hooks.ts";
 import { IndexSet } from "./index/index-set.ts";
 import { DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
 import { openServedIndex, type ServedIndex } from "./index/served-index.ts";
 import type { Store } from "./index/store.ts";
 import { Turns } from "./index/turns.ts";
+import { type LogEntry, writeLog } from "./log.ts";
 
 /** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
 const MAX_PAGING = 3;
@@ -115,10 +116,6 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
     mayProceed: rateLimit && (async (client: string) => (await rateLimit.limit({ key: client })).success),
     record: analytics && ((figures: SearchFigures) => analytics.writeDataPoint(toDataPoint(figures))),
   };
-}
-
-function writeLog(entry: LogEntry): void {
-  console[entry.level](JSON.stringify(entry));
 }
 
 function toDataPoint(figures: SearchFigures) {

@@ -233,7 +233,7 @@ describe("what an operator sees", () => {
     const { get, logged } = makeIsolate({ CANARY_SHARE: "0.6" });
     await get(`/search?q=cake&nprobe=${nlist}`);
     await get("/search?q=cake&nprobe=1&k=50");
-    const canaries = logged.filter(({ event }) => event === "canary");
+    const canaries = logged.filter((entry) => entry.event === "canary");
     expect(canaries[0]).toMatchObject({
       level: "info",
       k: 10,
@@ -241,8 +241,8 @@ describe("what an operator sees", () => {
       overlapAtK: 1,
       indexVersion: fixture.artifact.version,
     });
-    expect(canaries[1]?.["overlapAtK"]).toBeGreaterThan(0);
-    expect(canaries[1]?.["overlapAtK"]).toBeLessThan(1);
+    expect(canaries[1]?.overlapAtK).toBeGreaterThan(0);
+    expect(canaries[1]?.overlapAtK).toBeLessThan(1);
     const silent = makeIsolate({ CANARY_SHARE: "0.4" });
     await silent.get("/search?q=cake");
     expect(silent.logged).toEqual([]);

@@ -5,11 +5,12 @@ import { loadKernel } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { readConfig } from "../src/config.ts";
 import { createRoutes } from "../src/http/app.ts";
-import type { Dependencies, LogEntry, SearchFigures } from "../src/http/app-env.ts";
+import type { Dependencies, SearchFigures } from "../src/http/app-env.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
+import type { LogEntry } from "../src/log.ts";
 
 export function makeIsolate(
   variables: Parameters<typeof readConfig>[0] = {},

@@ -2,13 +2,10 @@ import type { RequestIdVariables } from "hono/request-id";
 import type { Config } from "../config.ts";
 import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
+import type { LogEntry } from "../log.ts";
 import type { Hooks } from "./hooks.ts";
+import type { Problem } from "./problem.ts";
 import type { QUERY_KINDS } from "./requests.ts";
-
-/** One line of log, as JSON: `event` says what happened. Never the text of a query, which may be about a person. */
-export type LogEntry = { readonly level: "info" | "warn" | "error"; readonly event: string } & Readonly<
-  Record<string, unknown>
->;
 
 /** Everything that the app needs from outside, so that it runs without KV, clock or console. */
 export interface Dependencies {
@@ -41,6 +38,12 @@ export interface SearchFigures {
   readonly results: number;
 }
 
+/** Why a request has no answer: what the client is told, and what was thrown. */
+export interface Failure {
+  readonly problem: Problem;
+  readonly error: unknown;
+}
+
 export type AppEnv = {
   /** The bindings of whoever runs the app; hooks get them, and nothing else here looks at them. */
   Bindings: object;
@@ -52,5 +55,6 @@ export type AppEnv = {
     index: string | undefined;
     indexVersion: string | undefined;
     waits: Record<string, number>;
+    failure: Failure | undefined;
   };
 };

@@ -12,7 +12,8 @@ import type { AppEnv, Dependencies } from "./app-env.ts";
 import { answeredByCache, cacheScope } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
-import { browserHeaders, limitUrl, observe } from "./middleware.ts";
+import { browserHeaders, limitUrl } from "./middleware.ts";
+import { makeObserve } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
@@ -52,7 +53,7 @@ export function createRoutes(version: string, dependenciesOf: (env: object) => D
     return next();
   });
   app.use(requestId());
-  app.use(observe);
+  app.use(makeObserve());
   app.use(browserHeaders);
   app.use(limitUrl);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
@@ -61,6 +62,7 @@ export function createRoutes(version: string, dependenciesOf: (env: object) => D
     // Bindings or variables that nothing can be made of: the mistake of whoever deploys, for the platform's own log.
     if (c.get("dependencies") === undefined) throw error;
     const problem = toProblem(error, c);
+    c.set("failure", { problem, error });
     if (statusOf(problem.type) >= 500) tellHook(error, c);
     return problemResponse(c, problem);
   });
@@ -166,7 +168,7 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
       const { results } = await search(served, { ...request, mode: "dense", nprobe });
       return results.map(({ id }) => id);
     };
-    inBackground(c, logOverlap(served, nprobe, byCodes, log));
+    inBackground(c, logOverlap(request.index, served, nprobe, byCodes, log));
   }
   return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
 }
