@@ -20,8 +20,13 @@ export interface Dependencies {
   readonly now: () => number;
   /** In [0, 1), for sampling. */
   readonly random: () => number;
-  /** Whether a client may send another request; left out: always. */
+  /**
+   * Takes a unit of a client's budget, unless there is none left; left out: there is no limit.
+   * @param client `address:…` or `token:…`
+   */
   readonly mayProceed?: ((client: string) => Promise<boolean>) | undefined;
+  /** The address that a request came from; left out: `clientAddress`. */
+  readonly addressOf?: ((request: Request, env: object) => string | undefined) | undefined;
   /** Takes the figures of a search; left out: nobody. */
   readonly record?: ((figures: SearchFigures) => void) | undefined;
 }
@@ -54,6 +59,10 @@ export type AppEnv = {
     /** Name of the index that was asked, once it is known. */
     index: string | undefined;
     indexVersion: string | undefined;
+    /** Whose budget of requests is used: `address:…` or `token:…`; undefined without a limit. */
+    client: string | undefined;
+    /** Names that the token of this request opens; undefined: every one. */
+    opens: ReadonlySet<string> | undefined;
     waits: Record<string, number>;
     failure: Failure | undefined;
   };

@@ -44,7 +44,8 @@ export function makeObserve(): MiddlewareHandler<AppEnv> {
 function addHeaders(c: Context<AppEnv>): void {
   const waits = Object.entries(c.get("waits"));
   if (waits.length > 0) c.header("Server-Timing", waits.map(([name, ms]) => `${name};dur=${ms}`).join(", "));
-  const failure = c.get("dependencies").indexes.refreshFailure(c.get("index") ?? DEFAULT_INDEX_NAME);
+  const index = c.get("index");
+  const failure = index === undefined ? undefined : c.get("dependencies").indexes.refreshFailure(index);
   // Header values are Latin-1 without line ends; a key in a message may hold anything.
   if (failure !== undefined) c.header("Index-Refresh-Failure", failure.slice(0, 300).replace(/[^\x20-\x7e]/g, "?"));
 }

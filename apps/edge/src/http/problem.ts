@@ -18,6 +18,7 @@ const TITLES = {
   "unsupported-media-type": [415, "The body has an unsupported type"],
   "rate-limited": [429, "Too many requests"],
   "index-unavailable": [503, "No index can be served now"],
+  misconfigured: [500, "A setting of this server is wrong"],
   "internal-error": [500, "The server failed"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
@@ -55,6 +56,9 @@ export function problemBody({ type, message, errors }: Problem, requestId: strin
 /** A problem as the response of a request. Never cached: each carries the id of its request. */
 export function problemResponse(c: Context, problem: Problem, headers: Record<string, string> = {}): Response {
   const body = problemBody(problem, c.get("requestId"));
+  // Those of the answer that there was to be: an error that had them would come back as a 304, and be purged with it.
+  c.header("ETag", undefined);
+  c.header("Cache-Tag", undefined);
   return c.body(JSON.stringify(body), body.status, {
     "Content-Type": "application/problem+json",
     "Cache-Control": "no-store",
