@@ -8,7 +8,7 @@ import { createRoutes } from "../src/http/app.ts";
 import type { Dependencies, SearchFigures } from "../src/http/app-env.ts";
 import { Arrivals } from "../src/index/arrivals.ts";
 import { IndexSet } from "../src/index/index-set.ts";
-import { kvStore } from "../src/index/kv-store.ts";
+import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import type { IndexEvent, LogEntry } from "../src/log.ts";
@@ -17,6 +17,7 @@ export function makeIsolate(
   variables: Parameters<typeof readConfig>[0] = {},
   overrides: Partial<Dependencies> = {},
   maxBytes = 40 * 1024 * 1024,
+  kv: KvReader = env.INDEX,
 ) {
   const kernel = loadKernel(kernelModule);
   const config = readConfig(variables);
@@ -32,7 +33,7 @@ export function makeIsolate(
   const arrivals = new Arrivals(maxBytes / 4);
   const dependencies: Dependencies = {
     indexes: new IndexSet({
-      store: kvStore(env.INDEX, 1_000),
+      store: kvStore(kv, 1_000),
       open: (store, pointer, grant, previous) =>
         openServedIndex(store, pointer, grant, { kernel, paging, arrivals }, previous),
       names: config.indexes,
