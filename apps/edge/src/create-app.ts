@@ -4,8 +4,9 @@ import { platformKernel } from "#kernel";
 import packageJson from "../package.json" with { type: "json" };
 import { type Config, checkConfig, checkTogether, readConfig, type Variables } from "./config.ts";
 import type { OptionalBindings, RateLimiter } from "./env.ts";
+import { type Figures, toDataPoint } from "./figures.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
-import type { Dependencies, SearchFigures } from "./http/app-env.ts";
+import type { Dependencies } from "./http/app-env.ts";
 import type { Hooks } from "./http/hooks.ts";
 import { Arrivals } from "./index/arrivals.ts";
 import { IndexSet } from "./index/index-set.ts";
@@ -181,7 +182,7 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
     random: () => Math.random(),
     mayProceed: mayProceedBy(rateLimit, tokenRateLimit),
     addressOf: options.addressOf as Dependencies["addressOf"],
-    record: analytics && ((figures: SearchFigures) => analytics.writeDataPoint(toDataPoint(figures))),
+    record: analytics && ((figures: Figures) => analytics.writeDataPoint(toDataPoint(figures))),
   };
 }
 
@@ -199,9 +200,4 @@ function mayProceedBy(ofAddresses: RateLimiter | undefined, ofTokens: RateLimite
     const limiter = client.startsWith("token:") ? ofTokens : ofAddresses;
     return limiter === undefined || (await limiter.limit({ key: client })).success;
   };
-}
-
-function toDataPoint(figures: SearchFigures) {
-  const { index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results } = figures;
-  return { indexes: [indexVersion], blobs: [kind, index], doubles: [k, nprobe, listsProbed, codesScanned, results] };
 }

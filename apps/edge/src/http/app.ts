@@ -20,7 +20,7 @@ import { browserHeaders, limitUrl } from "./middleware.ts";
 import { makeObserve } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
-import { priceOfFacets, priceOfItem } from "./price.ts";
+import { priceOf, priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
@@ -226,10 +226,21 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
 
 async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch) {
   const { record, random, config, log, hooks } = c.get("dependencies");
-  const response = await timed(c, "search", () => search(served, request, c.get("meter")));
-  const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
-  const kind = QUERY_KINDS.find((name) => request[name] !== undefined)!;
-  record?.({ index: request.index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
+  const meter = c.get("meter");
+  const { reads, bytes } = meter;
+  const response = await timed(c, "search", () => search(served, request, meter));
+  record?.({
+    ...response,
+    index: request.index,
+    kind: QUERY_KINDS.find((name) => request[name] !== undefined)!,
+    outcome: "answered",
+    results: response.results.length,
+    status: 200,
+    reads: meter.reads - reads,
+    bytes: meter.bytes - bytes,
+    work: priceOf(served, request).work,
+    waitedMs: meter.waitedMs,
+  });
   if (random() < config.canaryShare && response.mode !== "words")
     // It is about cells: words would find the same items whatever cells are visited.
     inBackground(c, logOverlap(served, { ...request, mode: "dense" }, config.limits, log));

@@ -10,6 +10,8 @@ const MOST_OVER = 2;
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
+  /** Milliseconds that it waited for a turn. */
+  waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
