@@ -4,6 +4,7 @@ import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { LogEntry } from "../log.ts";
 import type { Hooks } from "./hooks.ts";
+import type { Problem } from "./problem.ts";
 import type { QUERY_KINDS } from "./requests.ts";
 
 /** Everything that the app needs from outside, so that it runs without KV, clock or console. */
@@ -42,6 +43,12 @@ export interface SearchFigures {
   readonly results: number;
 }
 
+/** Why a request has no answer: what the client is told, and what was thrown. */
+export interface Failure {
+  readonly problem: Problem;
+  readonly error: unknown;
+}
+
 export type AppEnv = {
   /** The bindings of whoever runs the app; hooks get them, and nothing else here looks at them. */
   Bindings: object;
@@ -57,5 +64,6 @@ export type AppEnv = {
     /** Names that the token of this request opens; undefined: every one. */
     opens: ReadonlySet<string> | undefined;
     waits: Record<string, number>;
+    failure: Failure | undefined;
   };
 };

@@ -13,7 +13,8 @@ import type { AppEnv, Dependencies } from "./app-env.ts";
 import { answeredByCache, cacheScope } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
-import { browserHeaders, limitUrl, observe } from "./middleware.ts";
+import { browserHeaders, limitUrl } from "./middleware.ts";
+import { makeObserve } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
@@ -59,7 +60,7 @@ export function createRoutes(
     c.set("dependencies", dependenciesOf(c.env ?? {}));
     return next();
   });
-  app.use(observe);
+  app.use(makeObserve());
   app.use(browserHeaders);
   app.use(limitByAddress);
   app.use(limitUrl);
@@ -72,6 +73,7 @@ export function createRoutes(
       return problemResponse(c, new Problem("misconfigured", "The log names it, with this request id"));
     }
     const problem = toProblem(error, c);
+    c.set("failure", { problem, error });
     if (statusOf(problem.type) >= 500) tellHook(error, c);
     return problemResponse(c, problem);
   });

@@ -15,33 +15,6 @@ import { limitByToken } from "./rate-limit.ts";
 
 type Middleware = MiddlewareHandler<AppEnv>;
 
-/** Logs requests and tells the time that a request waited, once the response is there. */
-export const observe: Middleware = async function observe(c, next) {
-  const { now, log, config, indexes } = c.get("dependencies");
-  const startedAt = now();
-  c.set("waits", {});
-  await next();
-  const waits = Object.entries(c.get("waits"));
-  if (waits.length > 0) c.header("Server-Timing", waits.map(([name, ms]) => `${name};dur=${ms}`).join(", "));
-  const index = c.get("index");
-  const failure = index === undefined ? undefined : indexes.refreshFailure(index);
-  // Header values are Latin-1 without line ends; a key in a message may hold anything.
-  if (failure !== undefined) c.header("Index-Refresh-Failure", failure.slice(0, 300).replace(/[^\x20-\x7e]/g, "?"));
-  const { status } = c.res;
-  if (!config.logRequests && status < 500) return;
-  log({
-    level: status < 500 ? "info" : status === 503 ? "warn" : "error",
-    event: "request",
-    requestId: c.get("requestId"),
-    method: c.req.method.slice(0, 20),
-    path: c.req.path.slice(0, 200),
-    status,
-    index: index ?? DEFAULT_INDEX_NAME,
-    indexVersion: c.get("indexVersion"),
-    ioMs: now() - startedAt,
-  });
-};
-
 const headersOf = new WeakMap<Config, Middleware>();
 
 /** Headers for what a browser does with an answer. Other origins may read it only when they are configured. */
