@@ -1,5 +1,7 @@
 /** What an operator sets, checked once. */
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
+import { checkLimits, DEFAULT_LIMITS, type Limits, readLimits } from "./limits.ts";
+import { SettingError } from "./setting-error.ts";
 import { readTokens, type Token } from "./tokens.ts";
 
 /** Variables and secrets, as text. */
@@ -17,10 +19,15 @@ export interface Variables {
   readonly LOG?: string;
   /** Share of searches, 0 to 1, that are run again over all cells to measure overlap; default 0. */
   readonly CANARY_SHARE?: string;
+  /**
+   * What one request may cost, as in `nprobe=256, k=200, batch=8, work=60000000, reads=800, bytes=8000000, shed=0.5`;
+   * what is left out has its default (`limits.ts`). As a secret it works without a deploy.
+   */
+  readonly LIMITS?: string;
 }
 
 /** Their names, for a program that takes them from its environment. */
-export const VARIABLE_KEYS = ["CORS_ORIGINS", "SEARCH_TOKENS", "INDEXES", "LOG", "CANARY_SHARE"] as const;
+export const VARIABLE_KEYS = ["CORS_ORIGINS", "SEARCH_TOKENS", "INDEXES", "LOG", "CANARY_SHARE", "LIMITS"] as const;
 
 export interface Config {
   readonly corsOrigins: readonly string[];
@@ -30,14 +37,7 @@ export interface Config {
   readonly indexes: readonly string[] | undefined;
   readonly logRequests: boolean;
   readonly canaryShare: number;
-}
-
-/** Settings with which nothing may be served. The message names the setting, what it expects and what it has. */
-export class SettingError extends Error {
-  override readonly name = "SettingError";
-  constructor(setting: string, expected: string, got: string) {
-    super(`[edge] ${setting} expected ${expected}, got ${got}`);
-  }
+  readonly limits: Limits;
 }
 
 /** @throws SettingError for what is empty, too: what a variable was to say must not be lost */
@@ -59,7 +59,8 @@ export function readConfig(env: Variables): Config {
     logRequests: log === "all",
     canaryShare,
   };
-  return { ...NOTHING_SET, ...checkConfig(config, VARIABLE_NAMES) };
+  const limits = { ...DEFAULT_LIMITS, ...readLimits(textOf(env, "LIMITS")) };
+  return { ...NOTHING_SET, ...checkConfig(config, VARIABLE_NAMES), limits };
 }
 
 const MEMBERS = { corsOrigins: '"corsOrigins"', tokens: '"tokens"', indexes: '"indexes"' };
@@ -74,11 +75,14 @@ const NOTHING_SET: Config = {
   indexes: undefined,
   logRequests: false,
   canaryShare: 0,
+  limits: DEFAULT_LIMITS,
 };
 const KEYS = Object.keys(NOTHING_SET);
 const DECIMAL = /^(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
-type Given = { readonly [Key in keyof Config]?: Config[Key] | undefined };
+type Given = { readonly [Key in Exclude<keyof Config, "limits">]?: Config[Key] | undefined } & {
+  readonly limits?: Partial<Limits> | undefined;
+};
 /** Without the members that are undefined. */
 type Checked<G> = { [Key in keyof G]: Exclude<G[Key], undefined> };
 
@@ -110,7 +114,8 @@ export function checkConfig<G extends Given>(given: G, names: typeof MEMBERS = M
   checkList(config.indexes, names.indexes, "names of 1 to 40 of the characters a-z, 0-9 and -", (name) =>
     INDEX_NAME.test(name) ? undefined : describe(name),
   );
-  return config as Partial<Checked<G>>;
+  const limits = config.limits === undefined ? {} : { limits: checkLimits(config.limits, '"limits"') };
+  return { ...config, ...limits } as Partial<Checked<G>>;
 }
 
 const tokensOf = new WeakMap<Config, readonly Token[]>();

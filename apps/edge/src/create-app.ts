@@ -2,7 +2,7 @@
 import { type KernelFactory, loadKernel } from "@poeem/pq-core";
 import { platformKernel } from "#kernel";
 import packageJson from "../package.json" with { type: "json" };
-import { type Config, checkConfig, checkTogether, readConfig, SettingError, type Variables } from "./config.ts";
+import { type Config, checkConfig, checkTogether, readConfig, type Variables } from "./config.ts";
 import type { OptionalBindings, RateLimiter } from "./env.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
 import type { Dependencies, SearchFigures } from "./http/app-env.ts";
@@ -12,7 +12,9 @@ import { DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
 import { openServedIndex, type ServedIndex } from "./index/served-index.ts";
 import type { Store } from "./index/store.ts";
 import { Turns } from "./index/turns.ts";
+import type { Limits } from "./limits.ts";
 import { type LogEntry, writeLog } from "./log.ts";
+import { SettingError } from "./setting-error.ts";
 
 /** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
 const MAX_PAGING = 3;
@@ -55,7 +57,10 @@ export interface AppOptions<Env extends object = object> {
 }
 
 /** See {@link AppOptions.config}. */
-export type Settings = Partial<Omit<Config, "indexes">>;
+export type Settings = Partial<Omit<Config, "indexes" | "limits">> & {
+  /** One by one: those that are left out are those of the variable LIMITS, else their defaults. */
+  readonly limits?: Partial<Limits>;
+};
 
 /**
  * The Hono app with all routes, to mount in one's own: `app.route("/retrieval", createApp({ … }))`. There, a path that
@@ -138,7 +143,10 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   checkMembers("binding ANALYTICS", "an Analytics Engine data set", analytics, ["writeDataPoint"]);
   const settings = typeof options.config === "function" ? options.config(env) : (options.config ?? {});
   // Each is checked on its own: an undefined member, or none, must not take the place of what a variable says.
-  const config = { ...readConfig(env as Variables), ...checkConfig(settings), ...checkConfig({ indexes }) };
+  const variables = readConfig(env as Variables);
+  const given = checkConfig(settings);
+  const limits = { ...variables.limits, ...given.limits };
+  const config = { ...variables, ...given, ...checkConfig({ indexes }), limits };
   checkTogether(config);
   const store = options.store(env);
   checkMembers('"store"', "to make a store", store ?? null, ["getText", "getBytes"]);

@@ -1,10 +1,10 @@
 /** A whole Worker from a few options: the app, one's own routes before it, and Workers KV if no store is named. */
 import type { ExecutionContext, Hono } from "hono";
-import { SettingError } from "./config.ts";
 import { type AppOptions, assemble } from "./create-app.ts";
 import type { Env as DefaultEnv } from "./env.ts";
 import { type KvReader, kvStore } from "./index/kv-store.ts";
 import type { Store } from "./index/store.ts";
+import { SettingError } from "./setting-error.ts";
 import { withRoutes } from "./with-routes.ts";
 
 /** All are optional. */

@@ -4,6 +4,7 @@ import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { LogEntry } from "../log.ts";
 import type { Hooks } from "./hooks.ts";
+import type { Meter } from "./meter.ts";
 import type { Problem } from "./problem.ts";
 import type { QUERY_KINDS } from "./requests.ts";
 
@@ -64,6 +65,8 @@ export type AppEnv = {
     /** Names that the token of this request opens; undefined: every one. */
     opens: ReadonlySet<string> | undefined;
     waits: Record<string, number>;
+    /** What the request has used so far. */
+    meter: Meter;
     failure: Failure | undefined;
   };
 };

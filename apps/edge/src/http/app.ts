@@ -9,18 +9,23 @@ import { requestId } from "hono/request-id";
 import { IndexUnavailableError, UnknownIndexError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { writeLog } from "../log.ts";
+import { admit, admitPrice } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
+import { checkBatch, suggestionsAsked } from "./budget.ts";
 import { answeredByCache, cacheScope } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
+import { Meter } from "./meter.ts";
 import { browserHeaders, limitUrl } from "./middleware.ts";
 import { makeObserve } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
+import { priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
 import { MAX_BATCH_RESULTS, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
+import { type ResolvedSearch, resolveSearch } from "./resolve.ts";
 import {
   facetsRoute,
   healthRoute,
@@ -31,7 +36,7 @@ import {
   suggestRoute,
   versionRoute,
 } from "./routes.ts";
-import { findItem, listFacets, type ResolvedSearch, resolveSearch, search, suggestTexts } from "./search.ts";
+import { findItem, listFacets, search, suggestTexts } from "./search.ts";
 
 const paths = "/, /search, /suggest, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
 
@@ -57,7 +62,9 @@ export function createRoutes(
   app.use(requestId());
   app.use(function provideDependencies(c, next) {
     c.set("version", version);
-    c.set("dependencies", dependenciesOf(c.env ?? {}));
+    const dependencies = dependenciesOf(c.env ?? {});
+    c.set("dependencies", dependencies);
+    c.set("meter", new Meter(dependencies.config.limits));
     return next();
   });
   app.use(makeObserve());
@@ -90,9 +97,10 @@ export function createRoutes(
       checkOpen(c, asked.index);
       const query = await rewrite(c, asked);
       const served = await acquire(c, query.index);
-      const request = resolveSearch(served, query);
+      const request = resolveSearch(served, query, c.get("dependencies").config.limits);
       const cached = cachedSearch(c, served, request);
       if (cached) return cached as never;
+      await admit(c, [{ served, request }]);
       return c.json(await answer(c, served, request), 200);
     })
     .openapi(searchManyRoute, async (c) => {
@@ -101,6 +109,8 @@ export function createRoutes(
       for (const { index } of asked) checkOpen(c, index);
       const many: SearchRequest[] = [];
       for (const search of asked) many.push(await rewrite(c, search));
+      const { limits } = c.get("dependencies").config;
+      checkBatch(many.length, limits);
       const total = many.reduce((sum, { k }) => sum + k, 0);
       if (total > MAX_BATCH_RESULTS)
         throw invalidRequest([
@@ -111,8 +121,9 @@ export function createRoutes(
       // All are checked before the first is run: a batch is answered or refused as a whole.
       const searches = many.map((request) => {
         const served = indexes.get(request.index)!;
-        return { served, request: resolveSearch(served, request) };
+        return { served, request: resolveSearch(served, request, limits) };
       });
+      await admit(c, searches);
       const answers = [];
       for (const { served, request } of searches) answers.push(await answer(c, served, request));
       c.header("Cache-Control", "no-store");
@@ -123,12 +134,14 @@ export function createRoutes(
       const served = await acquireOpen(c, index);
       const cached = answeredByCache(c, served.version, { suggest: q, k });
       if (cached) return cached as never;
-      return c.json(await timed(c, "suggest", () => suggestTexts(served, q, k)), 200);
+      await admit(c, [suggestionsAsked(served, q, k, index)]);
+      return c.json(await timed(c, "suggest", () => suggestTexts(served, q, k, c.get("meter"))), 200);
     })
     .openapi(itemRoute, async (c) => {
       const served = await acquireOpen(c, c.req.valid("query").index);
       const { id } = c.req.valid("param");
-      const item = await timed(c, "item", () => findItem(served, id));
+      await admitPrice(c, priceOfItem(served));
+      const item = await timed(c, "item", () => findItem(served, id, c.get("meter")));
       const cached = answeredByCache(c, served.version, { item: id });
       if (cached) return cached as never;
       return c.json(item, 200);
@@ -137,7 +150,8 @@ export function createRoutes(
       const served = await acquireOpen(c, c.req.valid("query").index);
       const cached = answeredByCache(c, served.version, { facets: true });
       if (cached) return cached as never;
-      return c.json(await timed(c, "facets", () => listFacets(served)), 200);
+      await admitPrice(c, priceOfFacets(served));
+      return c.json(await timed(c, "facets", () => listFacets(served, c.get("meter"))), 200);
     })
     .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
     .openapi(readyRoute, async (c) => {
@@ -212,18 +226,13 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
 
 async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch) {
   const { record, random, config, log, hooks } = c.get("dependencies");
-  const response = await timed(c, "search", () => search(served, request));
+  const response = await timed(c, "search", () => search(served, request, c.get("meter")));
   const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
   const kind = QUERY_KINDS.find((name) => request[name] !== undefined)!;
   record?.({ index: request.index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
-  if (random() < config.canaryShare && response.mode !== "words") {
+  if (random() < config.canaryShare && response.mode !== "words")
     // It is about cells: words would find the same items whatever cells are visited.
-    const byCodes = async (nprobe: number) => {
-      const { results } = await search(served, { ...request, mode: "dense", nprobe });
-      return results.map(({ id }) => id);
-    };
-    inBackground(c, logOverlap(request.index, served, nprobe, byCodes, log));
-  }
+    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, config.limits, log));
   return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
 }
 

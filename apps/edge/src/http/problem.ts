@@ -10,6 +10,7 @@ export interface ProblemError {
 
 const TITLES = {
   "invalid-request": [400, "The request is not valid"],
+  "too-expensive": [400, "The request costs more than one may"],
   unauthorized: [401, "The request needs a token"],
   "not-found": [404, "Nothing was found"],
   "method-not-allowed": [405, "The path does not support this method"],
@@ -18,6 +19,7 @@ const TITLES = {
   "unsupported-media-type": [415, "The body has an unsupported type"],
   "rate-limited": [429, "Too many requests"],
   "index-unavailable": [503, "No index can be served now"],
+  overloaded: [503, "The server has too much to do"],
   misconfigured: [500, "A setting of this server is wrong"],
   "internal-error": [500, "The server failed"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;

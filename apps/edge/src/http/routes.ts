@@ -1,6 +1,7 @@
 /** The paths, as data: methods, parameters, answers. What they do is in `app.ts`. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
+import { limitBody } from "./body.ts";
 import { doors, guardNamedProbe } from "./middleware.ts";
 import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
@@ -24,6 +25,7 @@ import {
   suggestResponse,
   versionResponse,
 } from "./responses.ts";
+import { shedLoad } from "./shed.ts";
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,
@@ -33,8 +35,8 @@ const problem = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problemSchema } },
 });
-const invalid = { 400: problem("A parameter is missing, unknown, repeated or out of range") };
-const unavailable = { 503: problem("No index has been published, or it cannot be read") };
+const invalid = { 400: problem("A parameter is missing, unknown, repeated or out of range, or all costs too much") };
+const unavailable = { 503: problem("No index has been published, it cannot be read, or there is too much to do") };
 const unknownIndex = { 404: problem("No index has this name") };
 const notModified = { 304: { description: "The client already has this answer: If-None-Match names its ETag" } };
 const guarded = {
@@ -53,7 +55,7 @@ export const searchRoute = createRoute({
     "q, history and context features can be combined as far as the model of the index reads them together. " +
     "Each context feature is a parameter `context.NAME`, such as `context.device=phone`; other names than words are " +
     "percent-encoded, as in `context.page%20type=home`.",
-  middleware: [...doors, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
+  middleware: [shedLoad, ...doors, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
   request: { query: searchQuery },
   responses: {
     200: json(searchResponse, "The best items, best first"),
@@ -75,6 +77,7 @@ export const searchManyRoute = createRoute({
     `A list holds up to ${MAX_BATCH} searches, whose k add up to at most ${MAX_BATCH_RESULTS}. ` +
     "They are answered in order, from one version of the index.",
   middleware: [
+    shedLoad,
     ...doors,
     onlyParameters([]),
     bodyLimit({
@@ -83,6 +86,7 @@ export const searchManyRoute = createRoute({
         throw new Problem("body-too-large", `The body expected at most ${MAX_BODY_BYTES} bytes`);
       },
     }),
+    limitBody,
   ] as const,
   request: {
     body: {
@@ -125,7 +129,7 @@ export const suggestRoute = createRoute({
   description:
     "For a field that searches as one types: the last word finished, or a misspelt one mended. While it is empty, " +
     "the most frequent queries of the training, if the index has them.",
-  middleware: [...doors, onlyParameters(Object.keys(suggestQuery.shape))] as const,
+  middleware: [shedLoad, ...doors, onlyParameters(Object.keys(suggestQuery.shape))] as const,
   request: { query: suggestQuery },
   responses: {
     200: json(suggestResponse, "Texts to search for, the most frequent first"),

@@ -1,7 +1,7 @@
 /** What the platform has for a Worker and Node has not: a budget of requests for each client, in this process. */
 import type { IncomingMessage } from "node:http";
-import { SettingError } from "../config.ts";
 import type { RateLimiter } from "../env.ts";
+import { SettingError } from "../setting-error.ts";
 
 /** Clients counted at once; beyond, the first are forgotten, so that a flood of addresses takes no memory. */
 const MAX_CLIENTS = 100_000;

@@ -1,6 +1,7 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import type { EncodedVectors } from "../codebook/codes.ts";
 import { decode } from "../codebook/decode.ts";
+import type { ReadMeter } from "../format/chunk-source.ts";
 import type { DeltaPayload } from "../format/delta-chunk.ts";
 import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
@@ -11,6 +12,7 @@ import type { Counts } from "../kernel/kernel.ts";
 import { compileFilter } from "../search/compile-filter.ts";
 import { type Comparison, comparisonMask, type Filter } from "../search/filter.ts";
 import { checkOrdinals } from "../search/item-store.ts";
+import { mostCodesIn, sumLargest } from "../search/largest-cells.ts";
 import { type BlockMask, selected } from "../search/masks.ts";
 import {
   MAX_K,
@@ -31,6 +33,16 @@ import { OrdinalMap } from "./ordinal-map.ts";
 /** What was found in the base and beside it, and what it took. */
 type Found = readonly [Shortlist, Shortlist, Counts];
 
+type Payload = Pick<DeltaPayload, "positions" | "removed">;
+
+/** What is worked out once, for all views of the same items. */
+interface Held {
+  readonly map: OrdinalMap;
+  columns?: TwoColumns;
+  /** See `sumLargest`. */
+  largest?: Float64Array;
+}
+
 /**
  * A base and the items beside it, searched as the one catalogue that they are: every answer, ties included, is that of
  * an index written anew. Ordinals are those of that index; `codesScanned` counts removed items of the base too, since
@@ -44,16 +56,36 @@ export class DeltaIndex implements Index {
   readonly delta: PqIndex;
   readonly removed: Uint32Array;
   readonly map: OrdinalMap;
-  #columns: TwoColumns | undefined;
+  readonly #payload: Payload;
+  readonly #held: Held;
 
-  constructor(manifest: Manifest, base: PqIndex, delta: PqIndex, payload: Pick<DeltaPayload, "positions" | "removed">) {
+  /** @param held of the same index, to share it */
+  constructor(
+    manifest: Manifest,
+    base: PqIndex,
+    delta: PqIndex,
+    payload: Payload,
+    held: Held = { map: new OrdinalMap(payload) },
+  ) {
     this.manifest = manifest;
     this.codebook = base.codebook;
     this.version = manifest.version;
     this.base = base;
     this.delta = delta;
     this.removed = payload.removed;
-    this.map = new OrdinalMap(payload);
+    this.map = held.map;
+    this.#payload = payload;
+    this.#held = held;
+  }
+
+  metered(meter: ReadMeter): DeltaIndex {
+    const { manifest, base, delta } = this;
+    return new DeltaIndex(manifest, base.metered(meter), delta.metered(meter), this.#payload, this.#held);
+  }
+
+  mostCodes(nprobe: number): number {
+    this.#held.largest ??= sumLargest([this.base.parts.offsets, this.delta.parts.offsets]);
+    return mostCodesIn(this.#held.largest, nprobe);
   }
 
   get kernel(): Index["kernel"] {
@@ -230,11 +262,11 @@ export class DeltaIndex implements Index {
   }
 
   async #twoColumns(): Promise<TwoColumns> {
-    if (this.#columns !== undefined) return this.#columns;
+    if (this.#held.columns !== undefined) return this.#held.columns;
     const base = withoutRemoved(await this.base.columns(), this.removed, this.base.manifest.numItems);
     const columns = { base, delta: await this.delta.columns() };
     checkSameNames(columns);
-    this.#columns = columns;
+    this.#held.columns = columns;
     return columns;
   }
 

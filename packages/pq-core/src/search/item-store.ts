@@ -8,7 +8,6 @@ import { partition } from "../sorted.ts";
 
 /** What lies in pages by ordinal or by id: items and look-up. Fetches a page when something on it is asked for. */
 export class ItemStore {
-  readonly #cache: ChunkCache;
   readonly #manifest: Manifest;
   readonly #items: readonly NumberedEntry[];
   readonly #lookup: readonly NumberedEntry[];
@@ -17,20 +16,19 @@ export class ItemStore {
   /** Opened pages: as long as the cache has a payload, it is checked only once. */
   readonly #pages = new WeakMap<Uint8Array, unknown>();
 
-  constructor(cache: ChunkCache, manifest: Manifest) {
-    this.#cache = cache;
+  constructor(manifest: Manifest) {
     this.#manifest = manifest;
     this.#items = entriesOf(manifest, "items");
     this.#lookup = entriesOf(manifest, "lookup");
     this.#firstIds = this.#lookup.map(({ entry }) => normalizeId(entry.firstId!, manifest.idType) ?? "");
   }
 
-  async items(ordinals: ArrayLike<number>): Promise<Item[]> {
+  async items(cache: ChunkCache, ordinals: ArrayLike<number>): Promise<Item[]> {
     const { idType, hasFields, numItems } = this.#manifest;
     checkOrdinals(ordinals, numItems);
     const items = new Array<Item>(ordinals.length);
     await readPages(
-      this.#cache,
+      cache,
       ordinals.length,
       (i) => covering(this.#items, ordinals[i]!),
       ({ entry: { key, first, count } }, payload, places) => {
@@ -42,7 +40,7 @@ export class ItemStore {
   }
 
   /** −1 for an id that no item has. */
-  async ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
+  async ordinals(cache: ChunkCache, ids: readonly ItemId[]): Promise<Int32Array> {
     const { idType, numItems } = this.#manifest;
     const found = new Int32Array(ids.length).fill(-1);
     const wanted = ids.map((id) => normalizeId(id, idType));
@@ -52,7 +50,7 @@ export class ItemStore {
       id === undefined ? -1 : partition(first.length, (page) => compareIds(first[page]!, id) <= 0) - 1,
     );
     await readPages(
-      this.#cache,
+      cache,
       ids.length,
       (i) => this.#lookup[pages[i]!],
       ({ entry: { key, count } }, payload, places) => {

@@ -2,6 +2,7 @@ import type { Codebook } from "../codebook/codebook.ts";
 import type { EncodedVectors } from "../codebook/codes.ts";
 import { decodeStored } from "../codebook/decode.ts";
 import { type ChunkCache, joinParts } from "../format/chunk-cache.ts";
+import type { ReadMeter } from "../format/chunk-source.ts";
 import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
 import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
@@ -12,6 +13,7 @@ import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/ke
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
+import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
 import { type Resolved, resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
@@ -32,6 +34,10 @@ export interface Index {
   readonly kernel: KernelName;
   /** (max(nlist, 1)) items in each cell. */
   readonly cellSizes: Uint32Array;
+  /** The most codes that one query vector can scan: those of the `nprobe` largest cells. Nothing is read for it. */
+  mostCodes(nprobe: number): number;
+  /** The same index, sharing all that is in memory; what it reads, the meter is told of, and may stop. */
+  metered(meter: ReadMeter): Index;
   /** One query vector (dim), or several, each (dim), in the original space. */
   search(query: Float32Array | readonly Float32Array[], options?: SearchOptions): Promise<SearchResult>;
   /** Ids and fields, in the order asked; touches only the pages those ordinals lie in. */
@@ -65,28 +71,44 @@ export interface IndexParts {
   readonly cache: ChunkCache;
 }
 
+/** What is worked out once, for all views of the same items. */
+interface Held {
+  columns?: FilterColumns;
+  /** See `sumLargest`. */
+  largest?: Float64Array;
+}
+
 /** An artifact without changes; `DeltaIndex` puts two of them together. */
 export class PqIndex implements Index {
   readonly manifest: Manifest;
   readonly codebook: Codebook;
   readonly version: string;
   readonly parts: IndexParts;
-  readonly store: ItemStore;
-  #columns: FilterColumns | undefined;
+  readonly #store: ItemStore;
+  readonly #held: Held;
 
-  constructor(parts: IndexParts) {
+  /** @param like an index of the same items, whose memory is shared */
+  constructor(parts: IndexParts, like?: PqIndex) {
     this.parts = parts;
     this.manifest = parts.manifest;
     this.codebook = parts.codebook;
     this.version = parts.manifest.version;
-    this.store = new ItemStore(parts.cache, parts.manifest);
+    this.#store = like === undefined ? new ItemStore(parts.manifest) : like.#store;
+    this.#held = like === undefined ? {} : like.#held;
   }
 
   /** The same items under another manifest, and beside other ones, sharing all that is in memory. */
   with(manifest: Manifest, cells: Cells): PqIndex {
-    const index = new PqIndex({ ...this.parts, manifest, cells });
-    index.#columns = this.#columns;
-    return index;
+    return new PqIndex({ ...this.parts, manifest, cells }, this);
+  }
+
+  metered(meter: ReadMeter): PqIndex {
+    return new PqIndex({ ...this.parts, cache: this.parts.cache.metered(meter) }, this);
+  }
+
+  mostCodes(nprobe: number): number {
+    this.#held.largest ??= sumLargest([this.parts.offsets]);
+    return mostCodesIn(this.#held.largest, nprobe);
   }
 
   get kernel(): Index["kernel"] {
@@ -144,11 +166,11 @@ export class PqIndex implements Index {
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
-    return this.store.items(ordinals);
+    return this.#store.items(this.parts.cache, ordinals);
   }
 
   ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
-    return this.store.ordinals(ids);
+    return this.#store.ordinals(this.parts.cache, ids);
   }
 
   async vectors(ordinals: ArrayLike<number>): Promise<Float32Array> {
@@ -192,8 +214,8 @@ export class PqIndex implements Index {
     stretches: readonly Stretch[],
     use: (lists: ReadyLists, stretches: readonly Stretch[]) => void,
   ): Promise<void> | undefined {
-    const { resident, paged } = this.parts;
-    if (!resident) return paged!.each(stretches, use);
+    const { resident, paged, cache } = this.parts;
+    if (!resident) return paged!.each(cache, stretches, use);
     use(resident, stretches);
     return undefined;
   }
@@ -257,11 +279,12 @@ export class PqIndex implements Index {
 
   /** Facets and numbers of all items, read once. */
   async columns(): Promise<FilterColumns> {
-    if (this.#columns !== undefined) return this.#columns;
+    const held = this.#held;
+    if (held.columns !== undefined) return held.columns;
     const payload = await joinParts(this.parts.cache, this.manifest, "filters");
     if (payload === undefined) return { facets: new Map(), numbers: new Map() };
-    this.#columns = readFilters(payload, this.manifest.numItems);
-    return this.#columns;
+    held.columns ??= readFilters(payload, this.manifest.numItems);
+    return held.columns;
   }
 }
 

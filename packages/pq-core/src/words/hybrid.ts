@@ -59,8 +59,8 @@ const MIN_CANDIDATES = 30;
 /** A name of more items than these names none: only candidates are put first for it. */
 const MAX_NAMED = 1024;
 
-/** Room for sums, which one search after the other uses. */
-const ROOMS = new WeakMap<Words, Sums>();
+/** Room for sums, which one search after the other uses; by what all views of the same words have. */
+const ROOMS = new WeakMap<Words["facts"], Sums>();
 
 /**
  * Searches by codes and by words at once: the best of each side, scored by both. A side that counts for nothing gives
@@ -106,7 +106,7 @@ export async function searchHybrid(
   const shares = asked.candidates(mostByWords, [...scores.keys(), ...named], roomOf(words), passes);
   const missing = Uint32Array.from(shares.keys()).filter((ordinal) => !scores.has(ordinal));
   if (queries.length > 0 && missing.length > 0) {
-    const found = await scoreItems(places, queries, merge, missing);
+    const found = await scoreItems(index, queries, merge, missing);
     for (let i = 0; i < missing.length; i++) scores.set(missing[i]!, found[i]!);
     counts = { ...counts, codesScanned: counts.codesScanned + missing.length };
   }
@@ -173,10 +173,10 @@ function joinFilters(a: Filter | undefined, b: Filter | undefined): Filter | und
 }
 
 function roomOf(words: Words): Sums {
-  let room = ROOMS.get(words);
+  let room = ROOMS.get(words.facts);
   if (room === undefined) {
     room = new Sums(words.numItems);
-    ROOMS.set(words, room);
+    ROOMS.set(words.facts, room);
   }
   return room;
 }
