@@ -150,7 +150,7 @@ describe("a token of one index", () => {
         ],
         headers,
       );
-      expect([batch.status, batch.body.detail]).toEqual([404, `No index is called "${name}" here`]);
+      expect([batch.status, batch.body.detail]).toEqual([404, `No index is called "${name}"`]);
     }
     const etag = (await get("/search?q=cake&index=films", { headers: bearer("all") })).headers.get("etag")!;
     for (const tag of [etag, "*"])
