@@ -187,7 +187,7 @@ function checkOpen(c: Context<AppEnv>, name: string): void {
 }
 
 function unknownIndex(name: string, options?: ErrorOptions): Problem {
-  return new Problem("not-found", `No index is called "${name}" here`, undefined, options);
+  return new Problem("not-found", `No index is called "${name}"`, undefined, options);
 }
 
 /**

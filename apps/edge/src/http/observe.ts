@@ -65,6 +65,7 @@ function addHeaders(c: Context<AppEnv>): void {
   if (reads > 0) timings.push(`kv;desc="${reads} reads, ${bytes} bytes"`);
   if (timings.length > 0) c.header("Server-Timing", timings.join(", "));
   const index = c.get("index");
+  // Who was turned away at the door, or asked for no index, hears of none.
   const failure = index === undefined ? undefined : c.get("dependencies").indexes.refreshFailure(index);
   if (failure !== undefined) c.header("Index-Refresh-Failure", failure);
 }

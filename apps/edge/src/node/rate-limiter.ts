@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { RateLimiter } from "../env.ts";
 import { SettingError } from "../setting-error.ts";
 
-/** Clients counted at once; beyond, those that came first are forgotten, so that a flood of addresses takes no memory. */
+/** Clients counted at once; beyond, the first are forgotten, so that a flood of addresses takes no memory. */
 const MAX_CLIENTS = 100_000;
 const WINDOW_MS = 60_000;
 
