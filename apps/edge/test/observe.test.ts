@@ -167,3 +167,27 @@ describe("requests that are refused", () => {
     expect(JSON.stringify(logged)).not.toContain("192.0.2");
   });
 });
+
+describe("/version", () => {
+  it("tells how old the pointer is, what is kept, since when looks fail and what limits are in force", async () => {
+    const { get, clock } = makeIsolate({ LIMITS: "nprobe=4, shed=0.25" });
+    expect((await get("/version")).body).toMatchObject({ index: null, pointerAgeMs: null, refreshFailure: null });
+    await get("/readyz");
+    clock.now += 12_345;
+    const { body } = await get("/version");
+    expect(body.pointerAgeMs).toBeGreaterThanOrEqual(12_345);
+    expect(body.pointerAgeMs).toBeLessThan(13_000);
+    expect(body.limits).toEqual({ nprobe: 4, k: 1000, batch: 32, work: 6e7, reads: 800, bytes: 4e6, shed: 0.25 });
+    expect(body.index.memory).toEqual({ lists: "kept", pages: "kept", filters: true, words: true });
+
+    const pointer = await env.INDEX.get("index/current");
+    await env.INDEX.put("index/current", "{");
+    clock.now += 30_000;
+    await get("/readyz");
+    const failing = await get("/version");
+    await env.INDEX.put("index/current", pointer!);
+    expect(failing.body.refreshFailure).toMatch(/^damaged since 1970-01-01T00:00:/);
+    expect(JSON.stringify(failing.body)).not.toContain("index/current");
+    expect((await get("/readyz")).headers.get("index-refresh-failure")).toBe(failing.body.refreshFailure);
+  });
+});

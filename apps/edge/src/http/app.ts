@@ -14,6 +14,7 @@ import type { AppEnv, Dependencies } from "./app-env.ts";
 import { checkBatch, suggestionsAsked } from "./budget.ts";
 import { answeredByCache, cacheScope } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
+import { describeIndex, describeState } from "./describe.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
 import { Meter } from "./meter.ts";
 import { browserHeaders, limitUrl } from "./middleware.ts";
@@ -171,7 +172,7 @@ export function createRoutes(
           name: "poeem-edge" as const,
           version,
           index: served ? describeIndex(index, served) : null,
-          refreshFailure: c.get("dependencies").indexes.refreshFailure(index) ?? null,
+          ...describeState(c.get("dependencies"), index),
         },
         200,
       );
@@ -310,32 +311,4 @@ function logFault(error: Error, c: Context<AppEnv>, log: Dependencies["log"]): v
     message: String(error),
     stack: error.stack,
   });
-}
-
-function describeIndex(name: string, { index, tower, words, publishedAt }: ServedIndex) {
-  const { version, formatVersion, numItems, dim, metric, nlist, numSubQuantizers, nbits, defaultNprobe } =
-    index.manifest;
-  const bytesPerItem = (numSubQuantizers * nbits) / 8;
-  return {
-    name,
-    version,
-    publishedAt,
-    formatVersion,
-    numItems,
-    dim,
-    metric,
-    nlist,
-    numSubQuantizers,
-    nbits,
-    bytesPerItem,
-    defaultNprobe,
-    kernel: index.kernel,
-    reads: {
-      text: tower?.reads.text ?? false,
-      history: tower?.reads.history ?? null,
-      historyLength: tower?.reads.historyLength ?? 0,
-      contexts: [...(tower?.reads.contexts ?? [])],
-    },
-    words: words ? { terms: words.numTerms, weights: { dense: words.facts.dense, words: words.facts.words } } : null,
-  };
 }
