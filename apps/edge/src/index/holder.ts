@@ -243,10 +243,10 @@ export class IndexHolder<T extends LoadedIndex> {
     const key = pointerKey(name);
     const text = await this.#store.getText(key, { meter });
     if (text !== null) return parsePointer(text);
-    const cause = new ReadError("missing", `${nameOf(this.#store)} has no key "${key}". Run: poeem publish`);
+    const cause = new ReadError("missing", `${nameOf(this.#store)} has no key "${key}"`);
     // Without any index the Worker is not ready; without this one the caller asked for the wrong one.
     throw name === DEFAULT_INDEX_NAME
-      ? new IndexUnavailableError("No index has been published yet", { cause })
+      ? new IndexUnavailableError("No index has been published yet. Run: poeem publish", { cause })
       : new UnknownIndexError(unknownIndex(name), { cause });
   }
 
