@@ -53,8 +53,10 @@ describe("options", () => {
     const scalar = createWorker({ store, kernel: scalarKernel });
     expectAnswerOf(books, (await ask(scalar, search())).body);
     expect((await ask(scalar, "/version")).body.index.kernel).toBe("scalar");
-    const small = createWorker({ store, maxIndexBytes: 1024 * 1024 });
-    expect((await ask(small, search())).body.detail).toContain("expected at most 1048576 bytes");
+    const logged: LogEntry[] = [];
+    const small = createWorker({ store, maxIndexBytes: 1024 * 1024, log: (entry) => logged.push(entry) });
+    expect((await ask(small, search())).body.detail).toBe("The index cannot be read now");
+    expect(JSON.stringify(logged)).toContain("expected at most 1048576 bytes");
   });
 
   it.each([
