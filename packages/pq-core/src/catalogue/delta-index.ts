@@ -15,9 +15,9 @@ import { checkOrdinals } from "../search/item-store.ts";
 import { mostCodesIn, sumLargest } from "../search/largest-cells.ts";
 import { type BlockMask, selected } from "../search/masks.ts";
 import {
+  foundNothing,
   MAX_K,
   type Resolved,
-  resolveOptions,
   resolveQueries,
   type SearchOptions,
   type SearchResult,
@@ -97,8 +97,11 @@ export class DeltaIndex implements Index {
   }
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
-    const vectors = resolveQueries(this.codebook, query);
-    const resolved = resolveOptions(options, this.manifest, vectors.length);
+    const { vectors, resolved } = resolveQueries(this.codebook, query, options, this.manifest);
+    if (vectors.length === 0) {
+      if (resolved.filter !== undefined) await this.masks(resolved.filter);
+      return foundNothing();
+    }
     const { merge } = resolved;
     const k = Math.min(resolved.k, this.manifest.numItems);
     // A mixture is ordered within a shortlist, which must be that of all that is there and of nothing that was removed.

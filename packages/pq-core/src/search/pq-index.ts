@@ -17,7 +17,7 @@ import { checkOrdinals, ItemStore } from "./item-store.ts";
 import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
-import { type Resolved, resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
+import { foundNothing, type Resolved, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
 import type { PagedLists } from "./paging.ts";
 import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
 import { type Stretch, scanVector, spareFor } from "./rank.ts";
@@ -125,13 +125,13 @@ export class PqIndex implements Index {
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
     const { kernel, resident, offsets, cells } = this.parts;
     const { codebook, manifest } = this;
-    const vectors = resolveQueries(codebook, query);
-    const resolved = resolveOptions(options, manifest, vectors.length);
+    const { vectors, resolved } = resolveQueries(codebook, query, options, manifest);
     const { filter, exclude, isPlain } = resolved;
     const { numItems } = manifest;
-    const whole = this.#searchAtOnce(vectors[0]!, resolved);
+    const whole = this.#searchAtOnce(vectors[0], resolved);
     if (whole !== undefined) return hasTies(whole.scores) ? this.#settleFound(whole) : whole;
     const mask = filter && (await this.mask(filter));
+    if (vectors.length === 0) return foundNothing();
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
     if (!isPlain && mask === undefined && resident !== undefined) {
@@ -163,9 +163,12 @@ export class PqIndex implements Index {
   }
 
   /** The plainest search, one query over resident lists, in one kernel call; undefined for others and a last tie. */
-  #searchAtOnce(vector: QueryVector, { k, nprobe, filter, exclude, isPlain }: Resolved): SearchResult | undefined {
+  #searchAtOnce(
+    vector: QueryVector | undefined,
+    { k, nprobe, filter, exclude, isPlain }: Resolved,
+  ): SearchResult | undefined {
     const { kernel, resident, offsets, cells } = this.parts;
-    if (!isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;
+    if (!vector || !isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;
     const wanted = Math.min(k, this.manifest.numItems);
     const found = kernel.search(vector.query, offsets, cells, nprobe, wanted + spareFor(this.codebook, vector));
     shiftScores(found.scores, vector.shift);

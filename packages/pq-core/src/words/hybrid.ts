@@ -81,8 +81,12 @@ export async function searchHybrid(
   const { mode = "hybrid", weights: given, ...rest } = options;
   check(MODES.includes(mode), "mode", "hybrid, dense or words", mode, INPUT);
   const { vectors = [], merge = { by: "max" } } = dense ?? {};
-  const { k } = resolveOptions({ ...rest, merge }, index.manifest, Math.max(1, vectors.length));
-  const queries = vectors.length === 0 ? [] : resolveQueries(index.codebook, vectors);
+  const checked = { ...rest, merge };
+  const { vectors: queries, resolved } =
+    vectors.length === 0
+      ? { vectors: [], resolved: resolveOptions(checked, index.manifest, 1) }
+      : resolveQueries(index.codebook, vectors, checked, index.manifest);
+  const { k } = resolved;
   const weights = weightsOf(mode, given ?? words.facts, queries.length > 0, query.words.length > 0);
   const places = placesOf(index);
   const postingsOf = await readPostings(words, query);
@@ -107,7 +111,7 @@ export async function searchHybrid(
   const shares = asked.candidates(mostByWords, [...scores.keys(), ...named], roomOf(words), passes);
   const missing = Uint32Array.from(shares.keys()).filter((ordinal) => !scores.has(ordinal));
   if (queries.length > 0 && missing.length > 0) {
-    const found = await scoreItems(index, queries, merge, missing);
+    const found = await scoreItems(index, queries, resolved.merge, missing);
     for (let i = 0; i < missing.length; i++) scores.set(missing[i]!, found[i]!);
     counts = { ...counts, codesScanned: counts.codesScanned + missing.length };
   }
