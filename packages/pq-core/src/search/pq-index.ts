@@ -8,7 +8,7 @@ import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { BLOCK, codeAt } from "../kernel/blocks.ts";
+import { BLOCK, codeAt, countBlocks } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
@@ -16,7 +16,7 @@ import type { WithTies } from "./finalists.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
-import { type BlockMask, maskStretch, selected } from "./masks.ts";
+import { MaskWords, maskStretch, selected } from "./masks.ts";
 import { foundNothing, type Resolved, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
 import type { PagedLists } from "./paging.ts";
 import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
@@ -242,7 +242,7 @@ export class PqIndex implements Index {
     { merge, isPlain }: Resolved,
     k: number,
     { visited, products, isFew }: Visit,
-    mask: BlockMask | undefined,
+    mask: MaskWords | undefined,
     excluded: readonly Uint32Array[],
   ): Promise<{ ranking: Shortlist } & Counts> {
     const { kernel, codebook, resident, paged } = this.parts;
@@ -289,10 +289,11 @@ export class PqIndex implements Index {
   }
 
   /** @throws InputError for what is no filter of this index */
-  async mask(filter: Filter): Promise<BlockMask> {
+  async mask(filter: Filter): Promise<MaskWords> {
     const columns = await this.columns();
     const { numItems } = this.manifest;
-    return compileFilter(filter, (leaf) => comparisonMask(leaf, columns, numItems), numItems);
+    const mask = compileFilter(filter, (leaf) => comparisonMask(leaf, columns, numItems), numItems);
+    return new MaskWords(mask, 0, countBlocks(numItems));
   }
 
   /** Facets and numbers of all items, read once. */

@@ -12,7 +12,7 @@ import type { WordQuery } from "./query.ts";
 import { scoreItems } from "./score-items.ts";
 import { AskedWords } from "./share.ts";
 import { Sums } from "./sums.ts";
-import { passing, wordFilter } from "./within.ts";
+import { compileOnce, passing, wordFilter } from "./within.ts";
 import type { Words } from "./words.ts";
 
 /** Which scores order the results: both, that by codes alone, or that by words alone. */
@@ -91,14 +91,19 @@ export async function searchHybrid(
   const places = placesOf(index);
   const postingsOf = await readPostings(words, query);
   const asked = new AskedWords(words.numItems, query, postingsOf);
-  const filter = joinFilters(rest.filter, wordFilter(places, query, postingsOf));
-  const passes = await passing(index, places, { filter, exclude: rest.exclude });
+  const joined = joinFilters(rest.filter, wordFilter(places, query, postingsOf));
+  const compiled = joined && (await compileOnce(index, places, joined));
+  const passes = await passing(index, places, compiled, rest.exclude);
   const most = Math.max(MIN_CANDIDATES, k);
 
   let counts = { listsProbed: 0, codesScanned: 0 };
   const scores = new Map<number, number>();
   if (queries.length > 0 && weights.dense > 0) {
-    const { ordinals, scores: found, ...spent } = await index.search(vectors, { ...rest, k: most, filter, merge });
+    const {
+      ordinals,
+      scores: found,
+      ...spent
+    } = await index.search(vectors, { ...rest, k: most, filter: compiled?.filter, merge });
     counts = spent;
     for (let i = 0; i < ordinals.length; i++) scores.set(ordinals[i]!, found[i]!);
   }
