@@ -4,8 +4,9 @@ import { env } from "cloudflare:workers";
 import { loadKernel } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { readConfig } from "../src/config.ts";
+import type { Figures } from "../src/figures.ts";
 import { createRoutes } from "../src/http/app.ts";
-import type { Dependencies, SearchFigures } from "../src/http/app-env.ts";
+import type { Dependencies } from "../src/http/app-env.ts";
 import { Arrivals } from "../src/index/arrivals.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
@@ -23,7 +24,7 @@ export function makeIsolate(
   const kernel = loadKernel(kernelModule);
   const config = readConfig(variables);
   const logged: LogEntry[] = [];
-  const recorded: SearchFigures[] = [];
+  const recorded: Figures[] = [];
   const reported: IndexEvent[] = [];
   const sleep = async (ms: number) => {
     clock.now += ms;

@@ -1,92 +1,111 @@
 /** From a validated request to the JSON of its answer: question → search by codes, words or both → items. */
 import type { z } from "@hono/zod-openapi";
-import { InputError, type Item, type ItemFields, jsonId, messageOf, quote, type ReadMeter } from "@poeem/pq-core";
-import type { Mode } from "@poeem/pq-core/words";
-import { type Answer, answerQuestion, planQuestion, popular, suggest } from "@poeem/towers";
+import {
+  type Index,
+  InputError,
+  type Item,
+  type ItemFields,
+  jsonId,
+  messageOf,
+  quote,
+  type ReadMeter,
+} from "@poeem/pq-core";
+import { type Answer, answerQuestion, popular, type Searched, suggest } from "@poeem/towers";
 import { IndexUnavailableError, OverloadedError } from "../index/errors.ts";
-import type { Reading, ServedIndex } from "../index/served-index.ts";
-import { CANDIDATES_PER_RESULT, diversify } from "./diversity.ts";
+import type { ServedIndex } from "../index/served-index.ts";
+import { tooLong } from "./budget.ts";
+import { diversify } from "./diversity.ts";
+import { jsonSize } from "./json-size.ts";
+import type { Meter } from "./meter.ts";
+import { candidatesOf, largestItem, priceOf, priceOfFacets, priceOfItem, priceOfSuggestions } from "./price.ts";
 import { Problem } from "./problem.ts";
 import { questionOf } from "./question.ts";
-import { MAX_K, type SearchRequest } from "./requests.ts";
+import { type ResolvedSearch, requireWords } from "./resolve.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult, suggestResponse } from "./responses.ts";
 
-/** What a search reads of pages, until it is priced. */
-const READ_BYTES = 4 * 1024 * 1024;
-
-/** A request made complete with what only the index knows. */
-export type ResolvedSearch = SearchRequest & { readonly nprobe: number; readonly mode: Mode };
-
 /**
- * Checks a request against the index and fills in its default nprobe and mode.
- * @throws InputError when `nprobe` is above nlist, a vector has another dim, the model does not read what is asked, or
- *   there are no words to go by
- */
-export function resolveSearch(served: ServedIndex, request: SearchRequest): ResolvedSearch {
-  const { index, memory } = served;
-  const { dim, defaultNprobe } = index.manifest;
-  // An index without coarse quantizer (nlist 0) is one cell.
-  const nlist = Math.max(index.manifest.nlist, 1);
-  const { nprobe = defaultNprobe, filter } = request;
-  if (nprobe > nlist)
-    throw new InputError(
-      "nprobe",
-      `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`,
-    );
-  const { mode = served.words !== undefined && request.q !== undefined ? "hybrid" : "dense" } = request;
-  if (mode === "dense") planQuestion(served.tower, dim, questionOf(request));
-  else {
-    requireWords(served, "mode");
-    if (request.q === undefined) throw new InputError("mode", `expected dense, as there is no q, got ${mode}`);
-  }
-  if (filter !== undefined && !memory.keepsFilters)
-    throw new InputError("filter", "cannot be used: this index has more filters than an isolate can keep");
-  return { ...request, nprobe, mode };
-}
-
-/** @throws InputError naming a parameter that goes by words where the index has none */
-function requireWords({ words, memory }: ServedIndex, parameter: string): void {
-  if (words !== undefined) return;
-  const why = memory.keepsWords ? "was published without words" : "has more words than an isolate can keep";
-  throw new InputError(parameter, `cannot be used: this index ${why}`);
-}
-
-/**
+ * @param meter counts what is read and how long the answer is
  * @throws IndexUnavailableError when a page of the index cannot be read
  * @throws InputError when the index lacks an item or facet that was named
+ * @throws Problem `too-expensive` for what costs more than its price
  */
-export async function search(served: ServedIndex, request: ResolvedSearch): Promise<z.output<typeof searchResponse>> {
+export async function search(
+  served: ServedIndex,
+  request: ResolvedSearch,
+  meter: Meter,
+): Promise<z.output<typeof searchResponse>> {
   const { q, k, nprobe, mode, filter, diversity, exclude, fields } = request;
-  const head = { query: q ?? null, indexVersion: served.version, k, nprobe };
-  return readPart(
-    served,
-    async (served) => {
-      const { index } = served;
-      const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * CANDIDATES_PER_RESULT, MAX_K));
-      const options = { k: wanted, nprobe, filter, exclude, mode };
-      const found = await answerQuestion(served, questionOf(request), options);
-      const nothing = served.words === undefined || q === undefined ? null : 0;
-      if (found === undefined)
-        return { ...head, listsProbed: 0, codesScanned: 0, mode, confidence: nothing, results: [] };
-      const order =
-        diversity === 0
-          ? [...found.ordinals.keys()]
-          : diversify(relevance(found), await index.vectors(found.ordinals), k, diversity);
-      const items = await index.items(order.map((rank) => found.ordinals[rank]!));
-      const results = items.map((item, i) => toResult(item, found, order[i]!, fields));
-      const { listsProbed, codesScanned } = found;
-      return {
-        ...head,
-        listsProbed,
-        codesScanned,
-        mode: found.mode,
-        // the best by words and vector together need not be what is surest to be meant
-        confidence: results.reduce((most: number | null, { confidence }) => surest(most, confidence), nothing),
-        results,
-      };
-    },
-    { bytes: READ_BYTES },
-  );
+  const head = { query: q ?? null, indexVersion: served.index.version, k, nprobe };
+  const { readBytes } = priceOf(served, request);
+  return readPart(served, meter, readBytes, async (searched) => {
+    const options = { k: diversity === 0 ? k : candidatesOf(k), nprobe, filter, exclude, mode };
+    const found = await answerQuestion(searched, questionOf(request), options);
+    const nothing = served.words === undefined || q === undefined ? null : 0;
+    if (found === undefined)
+      return { ...head, listsProbed: 0, codesScanned: 0, mode, confidence: nothing, results: [] };
+    const order =
+      diversity === 0
+        ? [...found.ordinals.keys()]
+        : diversify(relevance(found), await searched.index.vectors(found.ordinals), k, diversity);
+    const ordinals = order.map((rank) => found.ordinals[rank]!);
+    const results = await collect(searched.index, ordinals, meter, k, (item, i) =>
+      toResult(item, found, order[i]!, fields),
+    );
+    const { listsProbed, codesScanned } = found;
+    return {
+      ...head,
+      listsProbed,
+      codesScanned,
+      mode: found.mode,
+      // the best by words and vector together need not be what is surest to be meant
+      confidence: results.reduce((most: number | null, { confidence }) => surest(most, confidence), nothing),
+      results,
+    };
+  });
+}
+
+/** What is searched, with a meter of what is read. */
+function metered({ index, tower, words }: ServedIndex, meter: ReadMeter): Searched {
+  return { index: index.metered(meter), tower, words: words?.metered(meter) };
+}
+
+/** Pages whose items are in memory together. */
+const COLLECTED_BYTES = 4 * 1024 * 1024;
+/** Pages that are read at once. */
+const MIN_COLLECTED = 6;
+
+/**
+ * What `make` makes of items, in the order of their ordinals. Few are in memory at a time: of each there stays what
+ * goes into the answer.
+ * @throws Problem `too-expensive` when that is too much
+ */
+async function collect<T extends object>(
+  index: Index,
+  ordinals: readonly number[],
+  meter: Meter,
+  k: number,
+  make: (item: Item, i: number) => T,
+): Promise<T[]> {
+  const step = Math.max(MIN_COLLECTED, Math.floor(COLLECTED_BYTES / largestItem(index.manifest)));
+  const made = new Array<T>(ordinals.length);
+  // By their ordinals, so that a page is read once.
+  const places = step < ordinals.length ? [...ordinals.keys()].sort((a, b) => ordinals[a]! - ordinals[b]!) : undefined;
+  let bytes = 0;
+  let largest = 0;
+  for (let from = 0; from < ordinals.length; from += step) {
+    const some = places?.slice(from, from + step) ?? [...ordinals.keys()];
+    const items = await index.items(some.map((i) => ordinals[i]!));
+    for (const [at, item] of items.entries()) {
+      const one = make(item, some[at]!);
+      const size = jsonSize(one);
+      bytes += size;
+      largest = Math.max(largest, size);
+      made[some[at]!] = one;
+    }
+    if (!meter.hasRoom(bytes)) throw tooLong(largest, k, meter);
+  }
+  meter.answer(bytes);
+  return made;
 }
 
 function surest(a: number | null, b: number | null): number | null {
@@ -107,17 +126,19 @@ export async function suggestTexts(
   served: ServedIndex,
   query: string,
   most: number,
+  meter: Meter,
 ): Promise<z.output<typeof suggestResponse>> {
   if (query !== "") requireWords(served, "q");
-  const suggestions = await readPart(served, (served) =>
-    query === "" ? popular(served, most) : suggest(served, query, most),
+  const { readBytes } = priceOfSuggestions(served, query, most);
+  const suggestions = await readPart(served, meter, readBytes, (searched) =>
+    query === "" ? popular(searched, most) : suggest(searched, query, most),
   );
   return { query, indexVersion: served.version, suggestions: [...suggestions] };
 }
 
 /** The item with this id. @throws Problem `not-found` */
-export async function findItem(served: ServedIndex, id: string): Promise<z.output<typeof itemResponse>> {
-  const item = await readPart(served, async ({ index }) => {
+export async function findItem(served: ServedIndex, id: string, meter: Meter): Promise<z.output<typeof itemResponse>> {
+  const item = await readPart(served, meter, priceOfItem(served).readBytes, async ({ index }) => {
     const [ordinal = -1] = await index.ordinals([id]);
     return ordinal < 0 ? undefined : (await index.items([ordinal]))[0];
   });
@@ -125,42 +146,47 @@ export async function findItem(served: ServedIndex, id: string): Promise<z.outpu
   return { id: jsonId(item.id), indexVersion: served.version, ...titled(item.fields) };
 }
 
-/** The facets of an index, with how many items have each value, and the names of its numbers. */
-export async function listFacets(served: ServedIndex): Promise<z.output<typeof facetsResponse>> {
+/**
+ * The facets of an index, with how many items have each value, and the names of its numbers.
+ * @throws Problem `too-expensive` when that is more than an answer may be
+ */
+export async function listFacets(served: ServedIndex, meter: Meter): Promise<z.output<typeof facetsResponse>> {
   const { version: indexVersion, memory } = served;
   if (!memory.keepsFilters) return { indexVersion, facets: {}, numbers: [] };
-  return readPart(served, async ({ index }) => ({
-    indexVersion,
-    facets: await index.facets(),
-    numbers: [...(await index.numbers())],
-  }));
+  return readPart(served, meter, priceOfFacets(served).readBytes, async ({ index }) => {
+    const facets = await index.facets();
+    if (!meter.hasRoom(jsonSize(facets))) throw tooLong(0, 0, meter);
+    return { indexVersion, facets, numbers: [...(await index.numbers())] };
+  });
 }
 
 /**
- * Reads parts of an index. Unless it is of a class that says otherwise, what goes wrong here is the fault of the index
- * or of KV. It is tried twice: pages that arrived are kept, so the second time reads only what failed.
+ * Reads parts of an index, in a turn where that takes memory. Unless it is an InputError, an OverloadedError or a
+ * Problem, what goes wrong here is the fault of the index or of KV. It is tried twice: pages that arrived are kept, so
+ * the second time reads only what failed.
+ * @param bytes of pages, at a guess
  */
 async function readPart<T>(
   served: ServedIndex,
-  read: (served: ServedIndex) => Promise<T>,
-  reading?: Reading,
+  meter: Meter,
+  bytes: number,
+  read: (searched: Searched) => Promise<T>,
 ): Promise<T> {
-  const isAnswer = (error: unknown) => error instanceof InputError || error instanceof OverloadedError;
+  const isAnswer = (error: unknown) =>
+    error instanceof InputError || error instanceof OverloadedError || error instanceof Problem;
   try {
-    return await served.use((meter) => {
-      const own = meter === undefined ? served : metered(served, meter);
-      return read(own).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(own)));
-    }, reading);
+    return await served.use(
+      (reads = meter) => {
+        const searched = metered(served, reads);
+        return read(searched).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(searched)));
+      },
+      { bytes, meter },
+    );
   } catch (error) {
     if (isAnswer(error)) throw error;
     const message = `A part of index ${served.version} cannot be read: ${messageOf(error)}`;
     throw new IndexUnavailableError(message, { cause: error });
   }
-}
-
-/** The same version, whose reads are told to a meter. */
-function metered(served: ServedIndex, meter: ReadMeter): ServedIndex {
-  return { ...served, index: served.index.metered(meter), words: served.words?.metered(meter) };
 }
 
 function toResult(

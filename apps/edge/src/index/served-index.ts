@@ -27,7 +27,7 @@ import {
 } from "./memory-plan.ts";
 import { gather, readChunks, readManifest } from "./read-chunks.ts";
 import { nameOf, type Store } from "./store.ts";
-import type { Turns } from "./turns.ts";
+import type { TurnMeter, Turns } from "./turns.ts";
 
 /** One version of the index, ready for queries. */
 export interface ServedIndex extends LoadedIndex {
@@ -55,7 +55,7 @@ export interface Reading {
   /** Bytes of pages in all, at a guess; left out: few. */
   readonly bytes?: number | undefined;
   /** Is told of each read. */
-  readonly meter?: ReadMeter | undefined;
+  readonly meter?: TurnMeter | undefined;
 }
 
 export interface OpenOptions extends MemoryLimits {

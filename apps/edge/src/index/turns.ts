@@ -26,6 +26,11 @@ export interface TurnsOptions {
   readonly sleep: (ms: number) => Promise<void>;
 }
 
+/** Of a request: is told of its reads, and how long it waited. */
+export interface TurnMeter extends ReadMeter {
+  waitedMs?: number;
+}
+
 /** What a request has, or waits for. */
 interface Turn {
   readonly bytes: number;
@@ -67,12 +72,19 @@ export class Turns {
    * @param bytes that it may hold at a time; more than there are count as all of them
    * @throws OverloadedError when there was no turn in time
    */
-  async run<T>(work: (meter: ReadMeter) => Promise<T>, bytes: number, meter?: ReadMeter): Promise<T> {
+  async run<T>(work: (meter: ReadMeter) => Promise<T>, bytes: number, meter?: TurnMeter): Promise<T> {
     const { total, share, light, leaseMs, waitMs, now } = this.#options;
     const isLight = bytes <= light;
     const most = isLight ? total : total - share;
     const turn: Turn = { bytes: Math.min(bytes, most), isLight, dueAt: 0, until: now() + waitMs };
-    if (this.#waiting.size > 0 || !this.#take(turn)) await this.#wait(turn);
+    if (this.#waiting.size > 0 || !this.#take(turn)) {
+      const since = now();
+      try {
+        await this.#wait(turn);
+      } finally {
+        if (meter?.waitedMs !== undefined) meter.waitedMs += now() - since;
+      }
+    }
     let isOver = false;
     try {
       return await work({

@@ -1,7 +1,9 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import type { AdcKernel, Ranking } from "../kernel/kernel.ts";
+import type { WithTies } from "./finalists.ts";
 import type { ReadyLists } from "./list-source.ts";
+import { OrdinalSet } from "./ordinal-set.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
 import { cut } from "./ties.ts";
 
@@ -28,36 +30,42 @@ export interface Scan {
 /**
  * Items scanned at once where all above a floor are wanted: room for each in the kernel, and a multiple of the block.
  */
-const PIECE = 4096;
+export const PIECE = 4096;
 
 /**
  * The k best for the query that the kernel has, and all that tie with the last: the kernel keeps the smaller ordinals
  * of a tie, where the smaller ids are wanted. One more than k shows whether there is such a tie; only then a second
  * pass looks for all of it.
  */
-export function scanVector(scan: Scan, vector: QueryVector, products: Float32Array, k: number, floor: number): Ranking {
+export function scanVector(
+  scan: Scan,
+  vector: QueryVector,
+  products: Float32Array,
+  k: number,
+  floor: number,
+): WithTies {
   const { kernel, codebook, lists, stretches } = scan;
   const biases = biasesOf(scan, products);
   const found = runKernel(scan, vector, k + spareFor(codebook, vector), biases, floor, () => {
     for (const [i, { start, end, mask }] of stretches.entries()) lists.scan(kernel, start, end, biases[i]!, mask);
   });
   const last = found.scores[k - 1]!;
-  if (found.scores.length <= k || found.scores[k] !== last) return cut(found, k);
-  const better = found.scores.indexOf(last);
-  const ties: number[] = [];
+  const best = cut(found, k);
+  if (found.scores.length <= k || found.scores[k] !== last) return best;
+  const wanted = k - found.scores.indexOf(last);
+  // The kernel keeps the smallest ordinals of those that tie, in their order.
+  const kept = best.ordinals[k - 1]!;
+  const tied = new OrdinalSet();
   for (const [i, stretch] of stretches.entries()) {
-    const inStretch: number[] = [];
+    let numTied = 0;
     // Of a stretch only the first can be wanted, as many as are missing: they have the smallest ids.
-    const isEnough = (): boolean => inStretch.length >= k - better;
-    eachAbove(scan, vector, stretch, biases[i]!, last, isEnough, (ordinal, score) => {
-      if (score === last) inStretch.push(ordinal);
+    const isEnough = (): boolean => numTied >= wanted;
+    eachAbove(scan, vector, stretch, biases[i]!, last, k, isEnough, (ordinal, score) => {
+      if (score !== last || numTied++ >= wanted) return;
+      if (ordinal > kept) tied.add(ordinal);
     });
-    for (const ordinal of inStretch.sort((a, b) => a - b).slice(0, k - better)) ties.push(ordinal);
   }
-  return {
-    ordinals: Uint32Array.from([...found.ordinals.subarray(0, better), ...ties]),
-    scores: Float32Array.from([...found.scores.subarray(0, better), ...ties.map(() => last)]),
-  };
+  return { ...best, tied };
 }
 
 /** How many more than k to find, to see ties: none in a single list, unless the shift makes scores equal. */
@@ -65,13 +73,18 @@ export function spareFor({ nlist }: Codebook, { shift }: QueryVector): 0 | 1 {
   return nlist > 0 || shift !== 0 ? 1 : 0;
 }
 
-/** Gives `take` every item of a stretch that scores at least `floor` by the kernel's query, until it has enough. */
+/**
+ * Gives `take` every item of a stretch that scores at least `floor` by the kernel's query, until it has enough.
+ *
+ * @param most of a piece are wanted: the best, and of equal ones the first
+ */
 export function eachAbove(
   scan: Scan,
   vector: QueryVector,
   { start, end, mask }: Stretch,
   bias: number,
   floor: number,
+  most: number,
   isEnough: () => boolean,
   take: (ordinal: number, score: number) => void,
 ): void {
@@ -79,7 +92,7 @@ export function eachAbove(
   for (let from = start; from < end && !isEnough(); ) {
     const to = Math.min(end, (Math.floor(from / PIECE) + 1) * PIECE);
     const words = mask?.subarray(Math.floor(from / BLOCK) - Math.floor(start / BLOCK));
-    const { ordinals, scores } = runKernel(scan, vector, PIECE, [bias], floor, () =>
+    const { ordinals, scores } = runKernel(scan, vector, Math.min(most, PIECE), [bias], floor, () =>
       lists.scan(kernel, from, to, bias, words),
     );
     for (let i = 0; i < ordinals.length && scores[i]! >= floor; i++) take(ordinals[i]!, scores[i]!);

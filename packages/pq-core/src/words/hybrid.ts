@@ -1,17 +1,18 @@
 import { check, INPUT } from "../errors.ts";
 import type { Ranking } from "../kernel/kernel.ts";
 import type { Filter } from "../search/filter.ts";
+import { Finalists } from "../search/finalists.ts";
 import type { Merge } from "../search/merge.ts";
 import { resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "../search/options.ts";
 import type { Index } from "../search/pq-index.ts";
-import { settleTies, takeBest } from "../search/ties.ts";
+import { settleTies } from "../search/ties.ts";
 import { placesOf } from "./places.ts";
 import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
 import { scoreItems } from "./score-items.ts";
 import { AskedWords } from "./share.ts";
 import { Sums } from "./sums.ts";
-import { passing, wordFilter } from "./within.ts";
+import { compileOnce, passing, wordFilter } from "./within.ts";
 import type { Words } from "./words.ts";
 
 /** Which scores order the results: both, that by codes alone, or that by words alone. */
@@ -80,20 +81,29 @@ export async function searchHybrid(
   const { mode = "hybrid", weights: given, ...rest } = options;
   check(MODES.includes(mode), "mode", "hybrid, dense or words", mode, INPUT);
   const { vectors = [], merge = { by: "max" } } = dense ?? {};
-  const { k } = resolveOptions({ ...rest, merge }, index.manifest, Math.max(1, vectors.length));
-  const queries = vectors.length === 0 ? [] : resolveQueries(index.codebook, vectors);
+  const checked = { ...rest, merge };
+  const { vectors: queries, resolved } =
+    vectors.length === 0
+      ? { vectors: [], resolved: resolveOptions(checked, index.manifest, 1) }
+      : resolveQueries(index.codebook, vectors, checked, index.manifest);
+  const { k } = resolved;
   const weights = weightsOf(mode, given ?? words.facts, queries.length > 0, query.words.length > 0);
   const places = placesOf(index);
   const postingsOf = await readPostings(words, query);
   const asked = new AskedWords(words.numItems, query, postingsOf);
-  const filter = joinFilters(rest.filter, wordFilter(places, query, postingsOf));
-  const passes = await passing(index, places, { filter, exclude: rest.exclude });
+  const joined = joinFilters(rest.filter, wordFilter(places, query, postingsOf));
+  const compiled = joined && (await compileOnce(index, places, joined));
+  const passes = await passing(index, places, compiled, rest.exclude);
   const most = Math.max(MIN_CANDIDATES, k);
 
   let counts = { listsProbed: 0, codesScanned: 0 };
   const scores = new Map<number, number>();
   if (queries.length > 0 && weights.dense > 0) {
-    const { ordinals, scores: found, ...spent } = await index.search(vectors, { ...rest, k: most, filter, merge });
+    const {
+      ordinals,
+      scores: found,
+      ...spent
+    } = await index.search(vectors, { ...rest, k: most, filter: compiled?.filter, merge });
     counts = spent;
     for (let i = 0; i < ordinals.length; i++) scores.set(ordinals[i]!, found[i]!);
   }
@@ -106,7 +116,7 @@ export async function searchHybrid(
   const shares = asked.candidates(mostByWords, [...scores.keys(), ...named], roomOf(words), passes);
   const missing = Uint32Array.from(shares.keys()).filter((ordinal) => !scores.has(ordinal));
   if (queries.length > 0 && missing.length > 0) {
-    const found = await scoreItems(index, queries, merge, missing);
+    const found = await scoreItems(index, queries, resolved.merge, missing);
     for (let i = 0; i < missing.length; i++) scores.set(missing[i]!, found[i]!);
     counts = { ...counts, codesScanned: counts.codesScanned + missing.length };
   }
@@ -117,13 +127,14 @@ export async function searchHybrid(
     const byName = isNamed.has(ordinal) ? 2 * weights.dense + weights.words : 0;
     return Math.fround(byCodes + weights.words * share + byName);
   };
-  const rank = async (most: number, pairs: readonly (readonly [number, number])[]): Promise<Ranking> =>
-    settleTies(
-      takeBest(most, pairs),
-      most,
-      (ordinal) => places.cellOf(ordinal),
-      (ordinals) => index.items(ordinals),
-    );
+  const rank = (most: number, pairs: readonly (readonly [number, number])[]): Promise<Ranking> => {
+    const best = new Finalists(most);
+    for (const [ordinal, score] of pairs) best.push(score, ordinal);
+    return settleTies(best.take(), {
+      cellOf: (ordinal) => places.cellOf(ordinal),
+      ids: (ordinals) => index.ids(ordinals),
+    });
+  };
   const pairs = Array.from(shares, ([ordinal, share]) => [ordinal, total(ordinal, share)] as const);
   // Apart: no score of another item, however large the norms, puts it before one that is named.
   const first = await rank(k, isNamed.size === 0 ? [] : pairs.filter(([ordinal]) => isNamed.has(ordinal)));
