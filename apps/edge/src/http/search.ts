@@ -1,6 +1,6 @@
 /** From a validated request to the JSON of its answer: question → search by codes, words or both → items. */
 import type { z } from "@hono/zod-openapi";
-import { type Index, InputError, type Item, type ItemFields, jsonId, messageOf, quote } from "@poeem/pq-core";
+import { type Index, InputError, type Item, type ItemFields, jsonId, quote } from "@poeem/pq-core";
 import { type Answer, answerQuestion, popular, type Searched, suggest } from "@poeem/towers";
 import { IndexUnavailableError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
@@ -162,8 +162,8 @@ async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>
     return await use(() => read().catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read())));
   } catch (error) {
     if (isAnswer(error)) throw error;
-    const message = `A part of index ${version} cannot be read: ${messageOf(error)}`;
-    throw new IndexUnavailableError(message, { cause: error });
+    // Which one is for the log: its key is in the cause.
+    throw new IndexUnavailableError(`A part of index ${version} cannot be read now`, { cause: error });
   }
 }
 
