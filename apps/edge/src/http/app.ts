@@ -38,7 +38,8 @@ import {
 } from "./routes.ts";
 import { findItem, listFacets, search, suggestTexts } from "./search.ts";
 
-const paths = "/, /search, /suggest, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
+/** Of the app itself: `/` and `/reference` are files of the page, where there is one. */
+const paths = "/search, /suggest, /items/{id}, /facets, /version, /healthz, /readyz and /openapi.json";
 
 /** The app with all its routes; from its type the client is made. */
 export type RetrievalApp = ReturnType<typeof createRoutes>;
