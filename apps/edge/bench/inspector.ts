@@ -46,25 +46,25 @@ export class Inspector {
   }
 }
 
-/** Ids of the processes that this one has started and that run `name`; Linux only, elsewhere none. */
-function childrenOf(name: string): string[] {
+/** Ids of the workerd processes that this one has started; Linux only, elsewhere none. */
+export function workerds(): string[] {
   const all = existsSync("/proc") ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : [];
   return all.filter((pid) => {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
       // the name stands in brackets and may have blanks
       const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return Number(parent) === process.pid && stat.includes(`(${name})`);
+      return Number(parent) === process.pid && stat.includes("(workerd)");
     } catch {
       return false; // It ended meanwhile.
     }
   });
 }
 
-/** Resident bytes of the children of this process that run `name`; Linux only, elsewhere 0. */
-export function rssOfChildren(name: string): number {
+/** Resident bytes of the workerd processes that this one has started; Linux only, elsewhere 0. */
+export function residentBytes(): number {
   let kilobytes = 0;
-  for (const pid of childrenOf(name)) {
+  for (const pid of workerds()) {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     kilobytes += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
   }
@@ -72,12 +72,13 @@ export function rssOfChildren(name: string): number {
 }
 
 /**
- * Milliseconds of CPU that the children of this process that run `name` have taken so far, all threads together, to the
- * microsecond; Linux only, elsewhere 0.
+ * Milliseconds of CPU that workerd processes have taken so far, all threads together, to the microsecond; Linux only,
+ * elsewhere 0.
+ * @param pids left out: all that this process has started
  */
-export function cpuOfChildren(name: string): number {
+export function cpuTakenMs(pids: readonly string[] = workerds()): number {
   let nanoseconds = 0;
-  for (const pid of childrenOf(name)) {
+  for (const pid of pids) {
     // By thread: the file of the process has the first thread alone. Its first number is the time on a processor.
     for (const thread of readdirSync(`/proc/${pid}/task`)) {
       try {
