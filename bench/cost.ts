@@ -5,12 +5,11 @@ import { openManifest } from "@poeem/pq-core";
 import { type IndexSize, indexSize, monthlyCost, type Usage } from "./cost/cost.ts";
 import { type ExampleShape, exampleIndex } from "./cost/example.ts";
 
-const MIB = 1024 * 1024;
-/** What is priced when no folder is given. */
+/** What is priced when no folder is given: chunks are of the sizes that a training gives them. */
 const EXAMPLES: readonly ExampleShape[] = [
-  { items: 100_000, nlist: 256, listChunkBytes: 4 * MIB, itemChunkBytes: MIB / 4 },
-  { items: 1_000_000, nlist: 1024, listChunkBytes: MIB / 4, itemChunkBytes: MIB / 4 },
-  { items: 10_000_000, nlist: 4096, listChunkBytes: MIB / 4, itemChunkBytes: MIB / 4 },
+  { items: 100_000, nlist: 256 },
+  { items: 1_000_000, nlist: 1024 },
+  { items: 10_000_000, nlist: 4096 },
 ];
 const USAGE: Usage = {
   searches: 10e6,
@@ -20,7 +19,6 @@ const USAGE: Usage = {
   isolates: 100,
   nprobe: 16,
   k: 10,
-  memoryBytes: 44 * MIB,
 };
 
 async function sizeOfFolder(folder: string): Promise<IndexSize> {

@@ -3,14 +3,33 @@ import { type IndexSize, indexSize, monthlyCost, PRICES, type Usage } from "../b
 import { exampleIndex } from "../bench/cost/example.ts";
 
 describe("indexSize", () => {
+  it("tells what an isolate keeps by the Worker's own plan", async () => {
+    const { manifest, manifestBytes } = await exampleIndex({ items: 3000, nlist: 20 });
+    const sizeWith = (sizes: Readonly<Record<string, number>>) => {
+      const chunks = manifest.chunks.map((chunk) => ({ ...chunk, size: sizes[chunk.kind] ?? chunk.size }));
+      return indexSize({ ...manifest, chunks }, manifestBytes);
+    };
+    // manifest, codebook, and a tower of 10 MB in chunks of at most 8 MiB
+    const fixed = 4;
+    expect(sizeWith({ items: 60e6 })).toMatchObject({
+      readsCells: false,
+      readsPages: true,
+      coldStartKeys: fixed + manifest.chunks.filter(({ kind }) => kind === "lists").length,
+    });
+    expect(sizeWith({ items: 60e6, lists: 60e6 })).toMatchObject({
+      readsCells: true,
+      readsPages: true,
+      coldStartKeys: fixed,
+    });
+  });
+
   it("is the sum of what was written", async () => {
     const shape = { items: 3000, nlist: 20, listChunkBytes: 8192, itemChunkBytes: 16_384 };
     const { manifest, manifestBytes, chunks } = await exampleIndex(shape);
     const size = indexSize(manifest, manifestBytes);
     const written = chunks.reduce((sum, { bytes }) => sum + bytes.length, manifestBytes.length);
     expect(size).toMatchObject({ items: 3000, nlist: 20, keys: chunks.length + 1, bytes: written });
-    // manifest, codebook, and a tower of 10 MB in chunks of at most 8 MiB
-    expect(size.fixedKeys).toBe(4);
+    expect(size.coldStartKeys).toBe(size.keys);
     // 16 bytes of codes per item, in blocks of 32
     expect(size.listBytes).toBeGreaterThanOrEqual(3000 * 16);
     expect(size.listBytes).toBeLessThan(1.1 * 3000 * 16);
@@ -28,7 +47,6 @@ describe("monthlyCost", () => {
     isolates: 0,
     nprobe: 16,
     k: 10,
-    memoryBytes: 44e6,
   };
   const small: IndexSize = {
     items: 5000,
@@ -39,7 +57,9 @@ describe("monthlyCost", () => {
     listBytes: 20_000,
     listChunkBytes: 8192,
     itemChunkBytes: 16_384,
-    fixedKeys: 3,
+    coldStartKeys: 60,
+    readsCells: false,
+    readsPages: false,
   };
   const large: IndexSize = {
     ...small,
@@ -50,6 +70,9 @@ describe("monthlyCost", () => {
     listBytes: 40_000_000,
     listChunkBytes: 262_144,
     itemChunkBytes: 262_144,
+    coldStartKeys: 5,
+    readsCells: true,
+    readsPages: true,
   };
 
   it("is the subscription alone as long as nothing exceeds what it includes", () => {
@@ -66,6 +89,9 @@ describe("monthlyCost", () => {
     const { readsPerSearch, reads } = monthlyCost(large, { ...usage, searches: 1e6 });
     expect(readsPerSearch).toBeCloseTo(26.596, 3);
     expect(reads).toBeCloseTo(8.298, 3);
+    // lists that are kept cost no reads: what is left are the pages of ten results
+    const middle = { ...large, readsCells: false };
+    expect(monthlyCost(middle, { ...usage, searches: 1e6 }).readsPerSearch).toBe(10);
     const { bytes, keys } = large;
     const { storage, writes } = monthlyCost(large, { ...usage, versions: 3, publishes: 1000 });
     expect(storage).toBeCloseTo(((3 * bytes) / 1e9 - 1) * 0.5, 9);

@@ -1,5 +1,6 @@
 /** What an index weighs in KV, read from its manifest, and what Cloudflare charges for serving it. */
 import type { Manifest } from "@poeem/pq-core";
+import { DEFAULT_MAX_INDEX_BYTES, memoryDemand, planMemory } from "../../apps/edge/src/index/memory-plan.ts";
 
 export interface IndexSize {
   readonly items: number;
@@ -13,8 +14,11 @@ export interface IndexSize {
   /** Mean sizes of the chunks that a search reads. */
   readonly listChunkBytes: number;
   readonly itemChunkBytes: number;
-  /** KV keys that every isolate reads: manifest, codebook, query tower and words. */
-  readonly fixedKeys: number;
+  /** KV keys that an isolate reads once: all, or all but what searches read when they need it. */
+  readonly coldStartKeys: number;
+  /** Whether a search reads cells, and pages of items, from KV: by the Worker's own plan, with an index of its own. */
+  readonly readsCells: boolean;
+  readonly readsPages: boolean;
 }
 
 /** Measures one version of an index. */
@@ -25,6 +29,12 @@ export function indexSize(manifest: Manifest, manifestBytes: Uint8Array): IndexS
     return { count: found.length, bytes: found.reduce((sum, { size }) => sum + size, 0) };
   };
   const [lists, items] = [of("lists"), of("items")];
+  const plan = planMemory(manifest, Math.min(memoryDemand(manifest).most, DEFAULT_MAX_INDEX_BYTES));
+  const readsCells = plan.residentBytes < lists.bytes;
+  const readsPages = !plan.keepsPages;
+  const kinds = ["codebook", "query-tower", "delta", ...(readsCells ? [] : ["lists"])];
+  if (plan.keepsFilters) kinds.push("filters");
+  if (plan.keepsWords) kinds.push("words");
   return {
     items: numItems,
     nlist: Math.max(1, nlist),
@@ -34,7 +44,9 @@ export function indexSize(manifest: Manifest, manifestBytes: Uint8Array): IndexS
     listBytes: lists.bytes,
     listChunkBytes: lists.bytes / lists.count,
     itemChunkBytes: items.bytes / items.count,
-    fixedKeys: 1 + of("codebook", "query-tower", "words").count,
+    coldStartKeys: 1 + (readsPages ? of(...kinds).count : chunks.length),
+    readsCells,
+    readsPages,
   };
 }
 
@@ -62,8 +74,6 @@ export interface Usage {
   readonly isolates: number;
   readonly nprobe: number;
   readonly k: number;
-  /** Bytes that an isolate can keep of an index; a larger one is read when it is needed. */
-  readonly memoryBytes: number;
 }
 
 export interface MonthlyCost {
@@ -86,21 +96,21 @@ const HASHED_BYTES_PER_MS = 1.6 * 1024 * 1024;
 
 /** What a month costs above what the subscription includes, by part. */
 export function monthlyCost(size: IndexSize, usage: Usage): MonthlyCost {
-  const { keys, bytes, nlist, listBytes, listChunkBytes, itemChunkBytes, fixedKeys } = size;
-  const isKept = bytes <= usage.memoryBytes;
+  const { keys, bytes, nlist, listBytes, listChunkBytes, itemChunkBytes, coldStartKeys } = size;
   // the pointer too
-  const readsPerColdStart = 1 + (isKept ? keys : fixedKeys);
+  const readsPerColdStart = 1 + coldStartKeys;
   // on average a cell that begins anywhere in a chunk reaches into so many
   const chunksPerCell = 1 + listBytes / nlist / listChunkBytes;
-  const cells = Math.min(usage.nprobe, nlist);
-  const readsPerSearch = isKept ? 0 : cells * chunksPerCell + usage.k;
+  const listReads = size.readsCells ? Math.min(usage.nprobe, nlist) * chunksPerCell : 0;
+  const pageReads = size.readsPages ? usage.k : 0;
+  const readsPerSearch = listReads + pageReads;
   const reads =
     usage.coldStarts * readsPerColdStart +
     usage.searches * readsPerSearch +
     // the publisher lists and reads back what it wrote; isolates look at the pointer
     usage.publishes * keys +
     usage.isolates * 2 * 60 * 24 * 30;
-  const hashed = isKept ? 0 : cells * chunksPerCell * listChunkBytes + usage.k * itemChunkBytes;
+  const hashed = listReads * listChunkBytes + pageReads * itemChunkBytes;
   const cpuMs = usage.searches * (SEARCH_CPU_MS + hashed / HASHED_BYTES_PER_MS);
   const charge = (amount: number, { included, perMillion }: { included: number; perMillion: number }): number =>
     (Math.max(0, amount - included) / 1e6) * perMillion;

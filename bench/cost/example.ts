@@ -4,8 +4,9 @@ import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 export interface ExampleShape {
   readonly items: number;
   readonly nlist: number;
-  readonly listChunkBytes: number;
-  readonly itemChunkBytes: number;
+  /** Left out: the writer's own. */
+  readonly listChunkBytes?: number;
+  readonly itemChunkBytes?: number;
 }
 
 const DIM = 64;

@@ -15,10 +15,10 @@ export { type Filter, parseFilter } from "@poeem/pq-core";
 
 export type { App } from "./client.ts";
 export { type AppOptions, createApp, type Settings } from "./create-app.ts";
-export type { LogEntry } from "./http/app-env.ts";
 export type { HookContext, Hooks, SearchResponse } from "./http/hooks.ts";
 export { Problem, type ProblemError, type ProblemType } from "./http/problem.ts";
 export type { SearchRequest } from "./http/requests.ts";
 export { type KvReader, kvStore } from "./index/kv-store.ts";
 export { type R2Reader, r2Store } from "./index/r2-store.ts";
 export type { Store } from "./index/store.ts";
+export type { LogEntry } from "./log.ts";

@@ -2,21 +2,28 @@
 import { type KernelFactory, loadKernel } from "@poeem/pq-core";
 import { platformKernel } from "#kernel";
 import packageJson from "../package.json" with { type: "json" };
-import { type Config, checkConfig, readConfig, SettingError, type Variables } from "./config.ts";
-import type { OptionalBindings } from "./env.ts";
+import { type Config, checkConfig, checkTogether, readConfig, type Variables } from "./config.ts";
+import type { OptionalBindings, RateLimiter } from "./env.ts";
+import { type Figures, toDataPoint } from "./figures.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
-import type { Dependencies, LogEntry, SearchFigures } from "./http/app-env.ts";
+import type { Dependencies } from "./http/app-env.ts";
 import type { Hooks } from "./http/hooks.ts";
+import { Arrivals } from "./index/arrivals.ts";
 import { IndexSet } from "./index/index-set.ts";
 import { DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
 import { openServedIndex, type ServedIndex } from "./index/served-index.ts";
 import type { Store } from "./index/store.ts";
 import { Turns } from "./index/turns.ts";
+import type { Limits } from "./limits.ts";
+import { indexLine, type LogEntry, writeLog } from "./log.ts";
+import { SettingError } from "./setting-error.ts";
 
 /** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
 const MAX_PAGING = 3;
 /** A request that keeps others waiting this long loses its turn: it may have been cancelled. */
 const LEASE_MS = 15_000;
+/** Share of the memory of indexes that chunks may take between their arrival and their use. */
+const ARRIVALS_SHARE = 1 / 4;
 /** A pointer older than this is read again. */
 const REFRESH_MS = 30_000;
 
@@ -46,10 +53,18 @@ export interface AppOptions<Env extends object = object> {
   readonly refreshMs?: number;
   /** Takes each line of log; left out: the console, as JSON. */
   readonly log?: (entry: LogEntry) => void;
+  /**
+   * The address of a client, for the rate limit; left out: Cloudflare's word for it, in Node the socket's. Behind a
+   * proxy of one's own that is the proxy's, and what it puts into a header counts.
+   */
+  readonly addressOf?: (request: Request, env: Env) => string | undefined;
 }
 
 /** See {@link AppOptions.config}. */
-export type Settings = Partial<Omit<Config, "indexes">>;
+export type Settings = Partial<Omit<Config, "indexes" | "limits">> & {
+  /** One by one: those that are left out are those of the variable LIMITS, else their defaults. */
+  readonly limits?: Partial<Limits>;
+};
 
 /**
  * The Hono app with all routes, to mount in one's own: `app.route("/retrieval", createApp({ … }))`. There, a path that
@@ -72,33 +87,85 @@ export function assemble<Env extends object>(options: AppOptions<Env>, isBehindO
     made ??= { ...connect(options, env), isBehindOthers };
     return made;
   };
-  return { app: createRoutes(packageJson.version, (env) => dependencies(env as Env)), dependencies };
+  const app = createRoutes(packageJson.version, (env) => dependencies(env as Env), options.log);
+  return { app, dependencies };
 }
 
-function checkOptions<Env extends object>({ config, indexes, maxIndexBytes, refreshMs }: AppOptions<Env>): void {
+/** What each option has to be, for those who have no type checker: a misspelt one might have been a door. */
+const OPTIONS: Readonly<Record<keyof AppOptions, "function" | "object" | "other">> = {
+  store: "function",
+  indexes: "other",
+  hooks: "object",
+  config: "other",
+  kernel: "other",
+  maxIndexBytes: "other",
+  refreshMs: "other",
+  log: "function",
+  addressOf: "function",
+};
+const HOOKS: Readonly<Record<keyof Hooks, true>> = {
+  authorize: true,
+  beforeSearch: true,
+  afterSearch: true,
+  onError: true,
+};
+/** What cannot hold an index is no budget: 48, meant as MiB, say. */
+const LEAST_INDEX_BYTES = 1024 * 1024;
+
+function checkOptions<Env extends object>(options: AppOptions<Env>): void {
+  for (const [name, value] of Object.entries(options)) {
+    const type = OPTIONS[name as keyof AppOptions];
+    if (type === undefined)
+      throw new SettingError("the app", `no other options than ${Object.keys(OPTIONS).join(", ")}`, `"${name}"`);
+    if (type !== "other" && value !== undefined && (value === null || typeof value !== type))
+      throw new SettingError(`"${name}"`, `a value of type ${type}`, value === null ? "null" : typeof value);
+  }
+  const { config, indexes, hooks = {}, maxIndexBytes = LEAST_INDEX_BYTES, refreshMs = 1 } = options;
+  if (typeof options.store !== "function") throw new SettingError('"store"', "a function that makes a store", "none");
+  // A hook under another name is never asked.
+  for (const [name, hook] of Object.entries(hooks))
+    if (!(name in HOOKS) && typeof hook === "function")
+      throw new SettingError('"hooks"', `no other functions than ${Object.keys(HOOKS).join(", ")}`, `"${name}"`);
+    else if (name in HOOKS && hook !== undefined && typeof hook !== "function")
+      throw new SettingError(`hook "${name}"`, "a function", hook === null ? "null" : `a value of type ${typeof hook}`);
   if (config !== undefined && typeof config !== "function") checkConfig(config);
   checkConfig({ indexes });
-  for (const [name, value] of Object.entries({ maxIndexBytes, refreshMs }))
-    if (value !== undefined && !(Number.isFinite(value) && value > 0))
-      throw new SettingError(`"${name}"`, "a number above 0", String(value));
+  for (const [name, value, least] of [
+    ["maxIndexBytes", maxIndexBytes, LEAST_INDEX_BYTES],
+    ["refreshMs", refreshMs, 1],
+  ] as const)
+    if (!(Number.isFinite(value) && value >= least))
+      throw new SettingError(`"${name}"`, `a number from ${least}`, String(value));
 }
 
 function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   const { indexes, hooks = {}, kernel, maxIndexBytes = DEFAULT_MAX_INDEX_BYTES, refreshMs = REFRESH_MS } = options;
   const { RATE_LIMIT: rateLimit, ANALYTICS: analytics } = env as Variables & OptionalBindings;
+  const { TOKEN_RATE_LIMIT: tokenRateLimit = rateLimit } = env as OptionalBindings;
+  checkMembers("binding RATE_LIMIT", "a rate limiter", rateLimit, ["limit"]);
+  checkMembers("binding TOKEN_RATE_LIMIT", "a rate limiter", tokenRateLimit, ["limit"]);
+  checkMembers("binding ANALYTICS", "an Analytics Engine data set", analytics, ["writeDataPoint"]);
   const settings = typeof options.config === "function" ? options.config(env) : (options.config ?? {});
   // Each is checked on its own: an undefined member, or none, must not take the place of what a variable says.
-  const config = { ...readConfig(env as Variables), ...checkConfig(settings), ...checkConfig({ indexes }) };
+  const variables = readConfig(env as Variables);
+  const given = checkConfig(settings);
+  const limits = { ...variables.limits, ...given.limits };
+  const config = { ...variables, ...given, ...checkConfig({ indexes }), limits };
+  checkTogether(config);
+  const store = options.store(env);
+  checkMembers('"store"', "to make a store", store ?? null, ["getText", "getBytes"]);
+  const log = options.log ?? writeLog;
   const now = () => Date.now();
   const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
   const paging = new Turns({ limit: MAX_PAGING, leaseMs: LEASE_MS, now, sleep });
+  const arrivals = new Arrivals(maxIndexBytes * ARRIVALS_SHARE);
   const kernelOf = () =>
     kernel === undefined ? platformKernel() : kernel instanceof WebAssembly.Module ? loadKernel(kernel) : kernel;
   return {
     indexes: new IndexSet<ServedIndex>({
-      store: options.store(env),
+      store,
       open: async (store, pointer, grant, previous) =>
-        openServedIndex(store, pointer, grant, { kernel: await kernelOf(), paging, maxIndexBytes }, previous),
+        openServedIndex(store, pointer, grant, { kernel: await kernelOf(), paging, arrivals, maxIndexBytes }, previous),
       names: config.indexes,
       maxBytes: maxIndexBytes,
       now,
@@ -106,22 +173,31 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
       refreshMs,
       leaseMs: LEASE_MS,
       retryMs: 1_000,
+      report: (event) => log(indexLine(event)),
     }),
     config,
     hooks,
-    log: options.log ?? writeLog,
+    log,
     now,
     random: () => Math.random(),
-    mayProceed: rateLimit && (async (client: string) => (await rateLimit.limit({ key: client })).success),
-    record: analytics && ((figures: SearchFigures) => analytics.writeDataPoint(toDataPoint(figures))),
+    mayProceed: mayProceedBy(rateLimit, tokenRateLimit),
+    addressOf: options.addressOf as Dependencies["addressOf"],
+    record: analytics && ((figures: Figures) => analytics.writeDataPoint(toDataPoint(figures))),
   };
 }
 
-function writeLog(entry: LogEntry): void {
-  console[entry.level](JSON.stringify(entry));
+/** @throws SettingError unless `value` has these functions, or is left out */
+function checkMembers(name: string, expected: string, value: object | null | undefined, members: readonly string[]) {
+  if (value === undefined) return;
+  const missing = members.find((member) => typeof (value as Record<string, unknown> | null)?.[member] !== "function");
+  if (missing !== undefined) throw new SettingError(name, expected, `a value without the function ${missing}`);
 }
 
-function toDataPoint(figures: SearchFigures) {
-  const { index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results } = figures;
-  return { indexes: [indexVersion], blobs: [kind, index], doubles: [k, nprobe, listsProbed, codesScanned, results] };
+/** One budget for each key: of an address or of a token. Either limiter alone leaves the other kind without limit. */
+function mayProceedBy(ofAddresses: RateLimiter | undefined, ofTokens: RateLimiter | undefined) {
+  if (ofAddresses === undefined && ofTokens === undefined) return undefined;
+  return async (client: string) => {
+    const limiter = client.startsWith("token:") ? ofTokens : ofAddresses;
+    return limiter === undefined || (await limiter.limit({ key: client })).success;
+  };
 }

@@ -4,6 +4,7 @@ import { type AppOptions, assemble } from "./create-app.ts";
 import type { Env as DefaultEnv } from "./env.ts";
 import { type KvReader, kvStore } from "./index/kv-store.ts";
 import type { Store } from "./index/store.ts";
+import { SettingError } from "./setting-error.ts";
 import { withRoutes } from "./with-routes.ts";
 
 /** All are optional. */
@@ -39,11 +40,16 @@ export interface WorkerContext {
  *   store: (env: Env) => kvStore(env.CATALOGUE),
  *   routes: (app) => app.get("/hello", (c) => c.text("Hello!")),
  * });
- * @throws Error naming an option that is not what was expected
+ * @throws SettingError naming an option that is not what was expected
  */
 export function createWorker<Env extends object = DefaultEnv>(options: WorkerOptions<Env> = {}): Worker<Env> {
+  if (typeof options !== "object" || options === null)
+    throw new SettingError("the Worker", "an object of options", String(options));
   const { routes, ...rest } = options;
-  const { app: retrieval } = assemble<Env>({ store: storeOfIndexBinding, ...rest }, routes !== undefined);
+  if (routes !== undefined && typeof routes !== "function")
+    throw new SettingError('"routes"', "a function that takes a Hono app", typeof routes);
+  const store = options.store ?? storeOfIndexBinding;
+  const { app: retrieval } = assemble<Env>({ ...rest, store }, routes !== undefined);
   const app = withRoutes(retrieval, routes);
   return { fetch: async (request, env, ctx) => app.fetch(request, env, ctx as ExecutionContext) };
 }
@@ -51,8 +57,10 @@ export function createWorker<Env extends object = DefaultEnv>(options: WorkerOpt
 function storeOfIndexBinding(env: object): Store {
   const { INDEX } = env as { readonly INDEX?: KvReader };
   if (INDEX === undefined)
-    throw new Error(
-      "[edge] binding INDEX expected a KV namespace, got none: add it to wrangler.jsonc, or give createWorker a store",
+    throw new SettingError(
+      "binding INDEX",
+      "a KV namespace",
+      "none: add it to wrangler.jsonc, or give createWorker a store",
     );
   return kvStore(INDEX);
 }

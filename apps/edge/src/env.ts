@@ -1,10 +1,17 @@
 import type { Variables } from "./config.ts";
 import type { KvReader } from "./index/kv-store.ts";
 
+/** What is used of the platform's rate limiter. */
+export interface RateLimiter {
+  limit(options: { key: string }): Promise<{ success: boolean }>;
+}
+
 /** Bindings that are used when they are there. */
 export interface OptionalBindings {
-  /** Rate limit per client. */
-  readonly RATE_LIMIT?: { limit(options: { key: string }): Promise<{ success: boolean }> };
+  /** Budget of each address, and of each token unless TOKEN_RATE_LIMIT is there. Keys: `address:…`, `token:…`. */
+  readonly RATE_LIMIT?: RateLimiter;
+  /** Budget of each token, after it has been checked; left out: as RATE_LIMIT. */
+  readonly TOKEN_RATE_LIMIT?: RateLimiter;
   /** Analytics Engine data set: one event per search. */
   readonly ANALYTICS?: { writeDataPoint(point: { indexes: string[]; blobs: string[]; doubles: number[] }): void };
 }

@@ -1,4 +1,5 @@
 /** The server of Node, on ports of its own, from folders as `poeem train` and `poeem encode` write them. */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -100,10 +101,13 @@ describe("a server of an index folder", () => {
 
   it("keeps the old version, and says why, when the new one is damaged", async () => {
     const folder = await folderOf(books);
-    const { get } = await serve(folder, { refreshMs: 1 });
+    const logged: string[] = [];
+    const { get } = await serve(folder, { refreshMs: 1, log: (entry) => logged.push(JSON.stringify(entry)) });
     writeFileSync(join(folder, "manifest.json"), "{");
     const failed = async () => (await get(search("cake"))).headers.get("index-refresh-failure");
-    expect(await vi.waitUntil(failed, { timeout: 20_000 })).toContain(`${folder}: [pq-core] manifest`);
+    // A client learns what kind of failure it is; where, the log says.
+    expect(await vi.waitUntil(failed, { timeout: 20_000 })).toMatch(/^\w+ since [-\d:TZ.]+$/);
+    expect(logged.join()).toContain(`${folder}: [pq-core] manifest`);
     expect(await get(search("cake"))).toMatchObject({ status: 200, body: { indexVersion: books.artifact.version } });
   });
 
@@ -206,6 +210,18 @@ describe("a server that cannot start says why in one line, and leaves nothing be
     },
   );
 
+  it("a FIFO in the place of a file, which nobody writes to, and a manifest of 1.5 GB", async () => {
+    for (const file of ["manifest.json", books.artifact.chunks[0]!.key]) {
+      const folder = await folderOf(books);
+      rmSync(join(folder, file));
+      execFileSync("mkfifo", [join(folder, file)]);
+      expect(await fails([folder])).toMatch(/expected a file, got a FIFO/);
+    }
+    const folder = await folderOf(books);
+    truncateSync(join(folder, "manifest.json"), 1.5 * 1024 ** 3);
+    expect(await fails([folder])).toMatch(/manifest\.json expected at most 8388608 bytes, got 1610612736/);
+  });
+
   it("a manifest that is none", async () => {
     const folder = await folderOf(books);
     writeFileSync(join(folder, "manifest.json"), '{"name":"a web page"}');
@@ -239,6 +255,10 @@ describe("a server that cannot start says why in one line, and leaves nothing be
     [{ CORS_ORIGINS: "bad" }, 'CORS_ORIGINS expected origins such as https://example.com, got "bad"'],
     [{ CANARY_SHARE: "2" }, 'CANARY_SHARE expected a number from 0 to 1, got "2"'],
     [{ INDEXES: "A" }, 'INDEXES expected names of 1 to 40 of the characters a-z, 0-9 and -, got "A"'],
+    [{ INDEXES: "" }, 'INDEXES expected names of 1 to 40 of the characters a-z, 0-9 and -, got ""'],
+    [{ CORS_ORIGINS: "" }, 'CORS_ORIGINS expected origins such as https://example.com, got ""'],
+    [{ CANARY_SHARE: "" }, 'CANARY_SHARE expected a number from 0 to 1, got ""'],
+    [{ SEARCH_TOKENS: "a,,b" }, "SEARCH_TOKENS expected tokens of visible ASCII characters, got an empty one"],
     [{ SEARCH_TOKENS: "" }, "SEARCH_TOKENS expected bearer tokens separated by commas, or not to be set, got none"],
   ])("a variable that means nothing, given or of the environment: %j", async (variables, message) => {
     expect(await fails([root, { variables }])).toBe(`[edge] variable ${message}`);
@@ -250,7 +270,7 @@ describe("a server that cannot start says why in one line, and leaves nothing be
   it("an option that is not what was expected", async () => {
     expect(await fails([root, { config: { tokens: [""] } }])).toContain('"tokens" expected');
     expect(await fails([root, { config: () => ({ tokens: [""] }) }])).toContain('"tokens" expected');
-    expect(await fails([root, { refreshMs: 0 }])).toBe('[edge] "refreshMs" expected a number above 0, got 0');
+    expect(await fails([root, { refreshMs: 0 }])).toBe('[edge] "refreshMs" expected a number from 1, got 0');
   });
 });
 

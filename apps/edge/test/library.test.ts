@@ -1,67 +1,17 @@
 /** Workers as others write them, on createWorker and createApp, inside workerd on real bindings. */
-import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { scalarKernel } from "@poeem/pq-core";
 import { Hono } from "hono";
 import { basicAuth } from "hono/basic-auth";
 import { beforeAll, describe, expect, expectTypeOf, it, vi } from "vitest";
-import {
-  createApp,
-  createWorker,
-  type HookContext,
-  type Hooks,
-  kvStore,
-  type LogEntry,
-  Problem,
-  parseFilter,
-  r2Store,
-  type SearchRequest,
-  type SearchResponse,
-  type Store,
-  type Worker,
-} from "../src/index.ts";
-import { bruteForce, type Fixture, makeFixture, nlist, publish, setOf } from "./fixture.ts";
+import { createApp, createWorker, kvStore, r2Store, type Store, type Worker } from "../src/index.ts";
+import { type Fixture, nlist } from "./fixture.ts";
+import { ask, expectAnswerOf, type OwnEnv, post, publishOwn, search, store } from "./own-worker.ts";
 
-interface OwnEnv {
-  readonly CATALOGUE: KVNamespace;
-  readonly BUCKET: R2Bucket;
-}
-
-const store = ({ CATALOGUE }: OwnEnv): Store => kvStore(CATALOGUE);
 let books: Fixture;
 let films: Fixture;
-
 beforeAll(async () => {
-  [books, films] = await Promise.all([makeFixture(41), makeFixture(42)]);
-  await publish(env.CATALOGUE, books);
-  await publish(env.CATALOGUE, films, undefined, "films");
-  await publish({ put: async (key, value) => void (await env.BUCKET.put(key, value)), delete: vi.fn() }, films);
+  ({ books, films } = await publishOwn());
 });
-
-/** Asks a Worker as the platform does. */
-async function ask<Env>(worker: Worker<Env>, path: string, init?: RequestInit, bindings: Env = env as unknown as Env) {
-  const ctx = createExecutionContext();
-  const response = await worker.fetch(new Request(`https://own.test${path}`, init), bindings, ctx);
-  await waitOnExecutionContext(ctx);
-  const text = await response.text();
-  const isJson = /json/.test(response.headers.get("content-type") ?? "");
-  // biome-ignore lint/suspicious/noExplicitAny: bodies are checked member by member
-  return { status: response.status, headers: response.headers, text, body: (isJson ? JSON.parse(text) : null) as any };
-}
-
-const search = (q = "birthday cake") => `/search?${new URLSearchParams({ q, nprobe: String(nlist) })}`;
-const post = (body: unknown) => ({
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify(body),
-});
-
-/** The answer is what brute force over this index gives. */
-function expectAnswerOf(fixture: Fixture, body: SearchResponse, q = "birthday cake"): void {
-  expect(body.indexVersion).toBe(fixture.artifact.version);
-  const expected = bruteForce(fixture, q, body.k);
-  for (const [rank, { score }] of body.results.entries()) expect(score).toBeCloseTo(expected[rank]!.score, 4);
-}
 
 describe("stores", () => {
   it("serves from KV under another name, from R2 and from two verbs of one's own", async () => {
@@ -75,16 +25,33 @@ describe("stores", () => {
   });
 
   it("says what it misses: a binding, an index, a value", async () => {
-    await expect(ask(createWorker(), search(), {}, {} as never)).rejects.toThrow(
+    const log = vi.fn();
+    expect((await ask(createWorker({ log }), search(), {}, {} as never)).body.type).toContain("misconfigured");
+    expect(log.mock.calls[0]![0].message).toContain(
       "[edge] binding INDEX expected a KV namespace, got none: add it to wrangler.jsonc, or give createWorker a store",
     );
-    const empty = createWorker({ store: () => ({ getText: async () => null, getBytes: async () => null }) });
-    expect((await ask(empty, search())).body.detail).toContain('the store has no key "index/current"');
-    const hollow = createWorker({
+    await ask(createWorker({ store: () => ({ get: vi.fn() }) as never, log }), search());
+    expect(log.mock.lastCall![0].message).toContain(
+      '"store" expected to make a store, got a value without the function',
+    );
+    /** What the log says of a 503, whose answer names no key. */
+    const missing = async (worker: Worker<OwnEnv>) => {
+      log.mockClear();
+      const { status, text } = await ask(worker, search());
+      expect(status).toBe(503);
+      expect(text).not.toMatch(/index\/|chunk\/|KV|R2|store/);
+      return log.mock.calls.map(([{ causes = [] }]) => (causes as string[]).join("; ")).join("; ");
+    };
+    const empty = createWorker<OwnEnv>({
+      store: () => ({ getText: async () => null, getBytes: async () => null }),
+      log,
+    });
+    expect(await missing(empty)).toContain('the store has no key "index/current"');
+    const hollow = createWorker<OwnEnv>({
+      log,
       store: ({ BUCKET }: OwnEnv) => ({ ...r2Store(BUCKET), getBytes: (key) => r2Store(BUCKET).getBytes(`${key}?`) }),
     });
-    expect(await ask(hollow, search())).toMatchObject({ status: 503 });
-    expect((await ask(hollow, search())).body.detail).toContain('R2 has no key "chunk/manifest-');
+    expect(await missing(hollow)).toContain('R2 has no key "chunk/manifest-');
   });
 
   it("tells a bucket that hangs from one that answers, and tries a failed read again", async () => {
@@ -158,239 +125,6 @@ describe("routes and middleware of one's own", () => {
     expectAnswerOf(books, (await ask(worker, "/search", post({ q: "birthday cake", nprobe: nlist }))).body);
     const etag = (await ask(worker, search())).headers.get("etag")!;
     expect((await ask(worker, search(), { headers: { "if-none-match": etag } })).status).toBe(304);
-  });
-});
-
-describe("hooks", () => {
-  it("authorize guards what answers from the index, and fails closed", async () => {
-    const guarded = [search(), "/suggest?q=a", "/items/item:1", "/facets"];
-    for (const refusal of [false, undefined, null, "yes", 1, {}] as unknown as boolean[]) {
-      const worker = createWorker({ store, hooks: { authorize: async () => refusal } });
-      for (const path of guarded)
-        expect(await ask(worker, path), path).toMatchObject({
-          status: 401,
-          body: { type: "urn:poeem-edge:problem:unauthorized" },
-        });
-      expect((await ask(worker, "/search", post({ q: "cake" }))).status).toBe(401);
-      expect((await ask(worker, "/readyz")).status).toBe(200);
-    }
-    const throws = createWorker({
-      store,
-      log: vi.fn(),
-      hooks: {
-        authorize: () => {
-          throw new Error("no key");
-        },
-      },
-    });
-    expect((await ask(throws, search())).status).toBe(500);
-  });
-
-  it("authorize decides by the request and the bindings, and may answer itself", async () => {
-    const worker = createWorker({
-      store,
-      hooks: {
-        authorize: async ({ request, env: bindings, requestId }) => {
-          expect(requestId).toMatch(/^[\w-]+$/);
-          if (request.headers.get("x-user") === "bob") return Response.redirect("https://own.test/login", 303);
-          return (await bindings.CATALOGUE.get("index/current")) !== null && request.headers.get("x-user") === "ann";
-        },
-      },
-    });
-    const as = (user: string) => ask(worker, search(), { headers: { "x-user": user }, redirect: "manual" });
-    const answer = await as("ann");
-    expectAnswerOf(books, answer.body);
-    // What one may see another may not: nothing is taken from a cache without being asked for.
-    expect(answer.headers.get("cache-control")).toBe("private, no-cache");
-    expect((await as("carl")).status).toBe(401);
-    const sent = await as("bob");
-    expect([sent.status, sent.headers.get("location")]).toEqual([303, "https://own.test/login"]);
-    expect(sent.headers.get("x-request-id")).not.toBeNull();
-    const headers = { "if-none-match": answer.headers.get("etag")!, "x-user": "carl" };
-    expect((await ask(worker, search(), { headers })).status).toBe(401);
-  });
-
-  it("authorize comes on top of tokens", async () => {
-    const worker = createWorker({ store, config: { tokens: ["t1"] }, hooks: { authorize: () => true } });
-    expect((await ask(worker, search())).headers.get("www-authenticate")).toContain("Bearer");
-    expect((await ask(worker, search(), { headers: { authorization: "Bearer t1" } })).status).toBe(200);
-  });
-
-  it("beforeSearch rewrites text, filter and index, of GET and of each search of a list", async () => {
-    const beforeSearch = (asked: SearchRequest, { request }: HookContext<OwnEnv>): SearchRequest | undefined => {
-      if (asked.q === "plain") return undefined;
-      const index = request.headers.get("x-index") ?? asked.index;
-      const own = parseFilter("set:even");
-      const filter = asked.filter === undefined ? own : { and: [asked.filter, own] };
-      return { ...asked, q: "birthday cake", filter, index };
-    };
-    const worker = createWorker({ store, hooks: { beforeSearch } });
-    const even = (body: SearchResponse) =>
-      body.results.length > 0 &&
-      body.results.every(({ id }) => setOf(Number(String(id).slice("item:".length))) === "even");
-    const asked = await ask(worker, search("brithday cakes"));
-    expect(asked.body.query).toBe("birthday cake");
-    expect(even(asked.body)).toBe(true);
-    expect((await ask(worker, `${search("x")}&filter=set:odd`)).body.results).toEqual([]);
-    const { body } = await ask(worker, search(), { headers: { "x-index": "films" } });
-    expect(body.indexVersion).toBe(films.artifact.version);
-    const many = await ask(worker, "/search", post([{ q: "x" }, { q: "plain", like: undefined }]));
-    expect(many.body.map(({ query }: SearchResponse) => query)).toEqual(["birthday cake", "plain"]);
-    expect(even(many.body[0])).toBe(true);
-  });
-
-  it("makes the ETag from the search that was run", async () => {
-    let text = "birthday cake";
-    const worker = createWorker({ store, hooks: { beforeSearch: (asked) => ({ ...asked, q: text }) } });
-    const first = await ask(worker, search());
-    expect(first.headers.get("cache-control")).toBe("private, no-cache");
-    const headers = { "if-none-match": first.headers.get("etag")! };
-    expect((await ask(worker, search(), { headers })).status).toBe(304);
-    text = "誕生日";
-    expect((await ask(worker, search(), { headers })).body.query).toBe("誕生日");
-  });
-
-  it("answers a Problem that a hook throws, and checks what it returns", async () => {
-    const refuses = createWorker({
-      store,
-      hooks: {
-        beforeSearch: () => {
-          throw new Problem("not-found", "Closed on Sundays");
-        },
-      },
-    });
-    expect(await ask(refuses, search())).toMatchObject({ status: 404, body: { detail: "Closed on Sundays" } });
-    const wrong = createWorker({ store, hooks: { beforeSearch: (asked) => ({ ...asked, nprobe: 9_999 }) } });
-    expect((await ask(wrong, search())).body.errors[0].parameter).toBe("nprobe");
-  });
-
-  it("afterSearch sees every answer and may change it, so that no cache keeps one", async () => {
-    const seen: string[] = [];
-    const worker = createWorker({
-      store,
-      hooks: {
-        afterSearch: (answer, asked, { waitUntil }) => {
-          waitUntil(Promise.resolve().then(() => seen.push(`${asked.q}: ${answer.results.length}`)));
-          return asked.k === 1 ? { ...answer, results: [] } : undefined;
-        },
-      },
-    });
-    for (let i = 0; i < 2; i++) {
-      const { headers, body } = await ask(worker, search(), { headers: { "if-none-match": "*" } });
-      expectAnswerOf(books, body);
-      expect([headers.get("etag"), headers.get("cache-control")]).toEqual([null, "no-store"]);
-    }
-    expect((await ask(worker, `${search()}&k=1`)).body.results).toEqual([]);
-    expect(seen).toEqual(["birthday cake: 10", "birthday cake: 10", "birthday cake: 1"]);
-  });
-
-  it("onError is told of faults and of a missing index, not of a caller's mistakes", async () => {
-    const told: string[] = [];
-    const logged: LogEntry[] = [];
-    const hooks: Hooks<OwnEnv> = {
-      onError: (error, { request }) => {
-        told.push(`${new URL(request.url).pathname}: ${error.message}`);
-        throw new Error("hook down");
-      },
-      beforeSearch: ({ q }) => {
-        if (q === "fault") throw new Error("broken");
-      },
-    };
-    const worker = createWorker({ store, hooks, log: (entry) => logged.push(entry) });
-    expect((await ask(worker, search("fault"))).body.detail).toBe("The error is logged with this request id");
-    expect((await ask(worker, "/search")).status).toBe(400);
-    expect(told).toEqual(["/search: broken"]);
-    expect(logged.map(({ event }) => event)).toEqual(["fault", "hook", "request"]);
-    const empty = createWorker({
-      store: () => kvStore(env.INDEX),
-      hooks: { onError: ({ name }) => void told.push(name) },
-    });
-    expect((await ask(empty, search())).status).toBe(503);
-    expect(told[1]).toBe("IndexUnavailableError");
-  });
-});
-
-describe("options", () => {
-  it("name the indexes that are served, and override variables", async () => {
-    expect((await ask(createWorker({ store }), `${search()}&index=films`)).status).toBe(200);
-    const bindings = { ...(env as unknown as OwnEnv), CORS_ORIGINS: "https://a.example", LOG: "errors" };
-    const own = createWorker({
-      store,
-      indexes: ["books"],
-      config: (given: typeof bindings) => ({ corsOrigins: [given.CORS_ORIGINS.replace("a", "b")] }),
-    });
-    const headers = { origin: "https://b.example" };
-    expect((await ask(own, `${search()}&index=films`, {}, bindings)).status).toBe(404);
-    const { headers: got } = await ask(own, search(), { headers }, bindings);
-    expect(got.get("access-control-allow-origin")).toBe("https://b.example");
-    const plain = createWorker({ store });
-    const { headers: without } = await ask(plain, search(), { headers }, bindings);
-    expect(without.get("access-control-allow-origin")).toBeNull();
-  });
-
-  it("take another kernel, and a budget that refuses what is too large", async () => {
-    const scalar = createWorker({ store, kernel: scalarKernel });
-    expectAnswerOf(books, (await ask(scalar, search())).body);
-    expect((await ask(scalar, "/version")).body.index.kernel).toBe("scalar");
-    const small = createWorker({ store, maxIndexBytes: 1024 * 1024 });
-    expect((await ask(small, search())).body.detail).toContain("expected at most 1048576 bytes");
-  });
-
-  it.each([
-    [{ config: { corsOrigins: ["https://a.example/"] } }, '"corsOrigins" expected origins'],
-    [{ config: { canaryShare: 2 } }, '"canaryShare" expected a number from 0 to 1, got 2'],
-    [{ config: { canaryShare: "1" } }, '"canaryShare" expected a number from 0 to 1, got "1"'],
-    [
-      { config: { corsOrigins: "*" } },
-      '"corsOrigins" expected a list of origins such as https://example.com, got a va',
-    ],
-    [{ config: { logRequests: 1 } }, '"logRequests" expected true or false, got 1'],
-    [
-      { config: { tokens: "secret" } },
-      '"tokens" expected a list of tokens of visible ASCII characters, got a value of',
-    ],
-    [{ config: { tokens: [""] } }, '"tokens" expected tokens of visible ASCII characters, got an empty one'],
-    [{ config: { tokens: ["a", undefined] } }, '"tokens" expected tokens of visible ASCII characters, got undefined'],
-    [{ config: { tokens: ["sec ret"] } }, '"tokens" expected tokens of visible ASCII characters, got one with other'],
-    [{ config: { token: ["a"] } }, '"config" expected no other members than corsOrigins, tokens, '],
-    [{ config: "secret" }, '"config" expected an object of settings, got "secret"'],
-    [{ indexes: ["Books"] }, '"indexes" expected names of 1 to 40'],
-    [{ indexes: "books" }, '"indexes" expected a list of names'],
-    [{ maxIndexBytes: 0 }, '"maxIndexBytes" expected a number above 0, got 0'],
-    [{ refreshMs: Number.NaN }, '"refreshMs" expected a number above 0, got NaN'],
-  ])("are checked where they are written: %j", async (options, message) => {
-    expect(() => createWorker({ store, ...(options as object) })).toThrow(`[edge] ${message}`);
-    const { config } = options as { readonly config?: object };
-    if (config === undefined) return;
-    const late = createWorker({ store, config: () => config });
-    await expect(ask(late, search())).rejects.toThrow(`[edge] ${message}`);
-  });
-
-  it("open nothing when a secret is missing: an empty one, none, one that comes later", async () => {
-    const missing = (config: () => unknown) => ask(createWorker({ store, config: config as () => object }), search());
-    const key = (env as { readonly KEY?: string }).KEY;
-    await expect(missing(() => ({ tokens: [key ?? ""] }))).rejects.toThrow('"tokens" expected');
-    await expect(missing(() => ({ tokens: [key] }))).rejects.toThrow('"tokens" expected');
-    await expect(missing(() => undefined)).rejects.toThrow("expected an object of settings, got undefined");
-    await expect(missing(async () => ({ tokens: ["a"] }))).rejects.toThrow("expected an object of settings");
-    for (const SEARCH_TOKENS of ["", " , "]) {
-      const bindings = { ...(env as unknown as OwnEnv), SEARCH_TOKENS };
-      await expect(ask(createWorker({ store }), search(), {}, bindings)).rejects.toThrow(
-        "variable SEARCH_TOKENS expec",
-      );
-    }
-  });
-
-  it("leave what variables say where a member is undefined", async () => {
-    const bindings = { ...(env as unknown as OwnEnv), SEARCH_TOKENS: "a", CORS_ORIGINS: "*" };
-    const config = { tokens: undefined, corsOrigins: undefined, canaryShare: undefined } as object;
-    for (const options of [{ config }, { config: () => config }]) {
-      const worker = createWorker({ store, ...options });
-      expect((await ask(worker, search(), {}, bindings)).status).toBe(401);
-      const headers = { authorization: "Bearer a", origin: "https://b.example" };
-      const allowed = await ask(worker, search(), { headers }, bindings);
-      expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([200, "*"]);
-    }
   });
 });
 

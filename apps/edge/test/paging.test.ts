@@ -217,7 +217,12 @@ it("serves an index with more words than an isolate can keep by its codes, and s
   expect(memoryDemand({ ...facts, chunks: huge }).least - memoryDemand(others).least).toBeLessThan(1000);
 
   const served = { ...(await setUp(shop).load()), memory, words: undefined };
-  const indexes = { acquire: async () => served, current: () => served, refreshFailure: () => undefined };
+  const indexes = {
+    acquire: async () => served,
+    current: () => served,
+    refreshFailure: () => undefined,
+    checkedAt: () => undefined,
+  };
   const { get } = makeIsolate({}, { indexes });
   const detail = "cannot be used: this index has more words than an isolate can keep";
   for (const [path, parameter] of [

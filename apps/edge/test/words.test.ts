@@ -212,7 +212,7 @@ describe("with words, too,", () => {
     await get(path("birthday cake", all));
     await get(path("birthday cake", "&nprobe=1&k=50"));
     await get(path("birthday cake", "&mode=words"));
-    const overlaps = logged.filter(({ event }) => event === "canary").map(({ overlapAtK }) => overlapAtK);
+    const overlaps = logged.filter((entry) => entry.event === "canary").map(({ overlapAtK }) => overlapAtK);
     expect(overlaps).toHaveLength(2);
     expect(overlaps[0]).toBe(1);
     expect(overlaps[1]).toBeLessThan(1);

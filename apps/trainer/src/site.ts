@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type PageConfig, pageFiles, pageNotes } from "@poeem/edge/page";
-import { messageOf, UserError } from "@poeem/offline/errors";
+import { UserError } from "@poeem/offline/errors";
+import { readJson } from "@poeem/offline/files";
 import { type Index, InputError } from "@poeem/pq-core";
 
 /** As many items show which fields and hosts an index has. */
@@ -13,12 +13,7 @@ const SAMPLE = 500;
  */
 export async function readSite(pageJson: string | undefined): Promise<Map<string, Uint8Array>> {
   if (pageJson === undefined) return await pageFiles();
-  let config: object;
-  try {
-    config = JSON.parse(await readFile(pageJson, "utf8")) as object;
-  } catch (error) {
-    throw new UserError(`${pageJson} cannot be read as JSON: ${messageOf(error)}`);
-  }
+  const config = (await readJson(pageJson)) as object;
   try {
     return await pageFiles(config, dirname(pageJson));
   } catch (error) {

@@ -1,16 +1,61 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, UserError } from "./errors.ts";
 
-/** A file's bytes as a plain array. Throws a `UserError` that names the file. */
-export async function readBytes(file: string): Promise<Uint8Array> {
+/** What an array of bytes holds everywhere. */
+const MAX_BYTES = 2 ** 31 - 1;
+/** Of JSON that a person or a command wrote. */
+const MAX_JSON_BYTES = 64 * 1024 * 1024;
+
+/**
+ * A file's bytes as a plain array.
+ * @param most a larger file is refused before any of it is read
+ * @throws UserError that names the file, for what is no regular file too
+ */
+export async function readBytes(file: string, most?: number): Promise<Uint8Array> {
   try {
-    // not the Buffer itself: it overrides methods (slice) that readers of binary formats use
-    const { buffer, byteOffset, byteLength } = await readFile(file);
-    return new Uint8Array(buffer, byteOffset, byteLength);
+    return await readRegular(file, most);
   } catch (error) {
     throw new UserError(`${file} cannot be read: ${messageOf(error)}`);
   }
+}
+
+/** A file of JSON, parsed. @throws UserError that names the file */
+export async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(new TextDecoder().decode(await readRegular(file, MAX_JSON_BYTES)));
+  } catch (error) {
+    throw new UserError(`${file} cannot be read as JSON: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * As {@link readBytes}, for who tells errors of the system apart.
+ * @throws Error of the system, or one that says what the file is, or how large
+ */
+export async function readRegular(file: string, most = MAX_BYTES): Promise<Uint8Array> {
+  // Opened without waiting: a FIFO without a writer would keep it for ever.
+  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw new Error(`expected a file, got ${kindOf(stats)}`);
+    if (stats.size > most) throw new Error(`expected at most ${most} bytes, got ${stats.size}`);
+    const bytes = new Uint8Array(stats.size);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < bytes.length; length += got)
+      got = (await handle.read(bytes, length, bytes.length - length, length)).bytesRead;
+    // Somebody made it shorter meanwhile.
+    return length === bytes.length ? bytes : bytes.slice(0, length);
+  } finally {
+    await handle.close();
+  }
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return "a folder";
+  if (stats.isFIFO()) return "a FIFO";
+  return stats.isSocket() ? "a socket" : "a device";
 }
 
 /** Writes a file beside its target first and renames it into place, so that a half-written one is never seen. */

@@ -13,7 +13,7 @@ export { formatList, parseList } from "./comma-list.ts";
 export { FormatError, InputError, messageOf, quote } from "./errors.ts";
 export type { Artifact, ArtifactInput } from "./format/artifact-writer.ts";
 export { type ArtifactChunk, type ChunkEntry, sha256 } from "./format/chunk.ts";
-export type { ChunkSource } from "./format/chunk-cache.ts";
+export type { ChunkSource, ReadMeter, ReadOptions } from "./format/chunk-source.ts";
 export type { ChunkKind } from "./format/constants.ts";
 export { type IdType, type ItemId, type ItemIds, jsonId, readId } from "./format/ids.ts";
 export type { Item, ItemFields } from "./format/item-pages.ts";

@@ -2,12 +2,14 @@ import { DeltaIndex } from "./catalogue/delta-index.ts";
 import { partsOf } from "./catalogue/rows.ts";
 import type { Codebook } from "./codebook/codebook.ts";
 import { typeError } from "./errors.ts";
-import { ChunkCache, type ChunkSource, joinParts } from "./format/chunk-cache.ts";
+import { ChunkCache, joinParts } from "./format/chunk-cache.ts";
+import type { ChunkSource } from "./format/chunk-source.ts";
 import { readCodebook } from "./format/codebook-chunk.ts";
 import { readDeltaPayload } from "./format/delta-chunk.ts";
 import { countCells } from "./format/inverted-lists.ts";
 import { baseIdentity, type Manifest, viewsOf } from "./format/manifest.ts";
 import { openManifest } from "./format/manifest-file.ts";
+import { PayloadPool } from "./format/payload-pool.ts";
 import { blockBytes, countBlocks, type TermRange } from "./kernel/blocks.ts";
 import type { Cells, KernelFactory } from "./kernel/kernel.ts";
 import { residentLists } from "./search/list-source.ts";
@@ -21,11 +23,14 @@ export interface OpenOptions {
   readonly verify?: boolean | undefined;
   /** Code chunks are kept resident up to this many bytes in all; a larger index pages its lists. Default 48 MiB. */
   readonly residentBytes?: number | undefined;
-  /** Item, lookup and paged list chunks kept in memory, least recently used out first. Default 16 MiB. */
+  /**
+   * Item, lookup and paged list chunks kept in memory, least recently used out first; those of `previous` are among
+   * them. Default 16 MiB.
+   */
   readonly cacheBytes?: number | undefined;
   /**
    * An index opened before. When both have the same base, what it holds of that (codes in the kernel's memory, pages,
-   * filters) is shared instead of read again, and `source`, `kernel` and the budgets are used for the delta only.
+   * filters) is shared instead of read again, and `source`, `kernel` and `residentBytes` are used for the delta only.
    */
   readonly previous?: Index | undefined;
 }
@@ -54,17 +59,20 @@ export async function openArtifact(
     throw typeError("options.kernel", "loadKernel(module) or scalarKernel", options?.kernel);
   const { kernel, previous, verify = true, residentBytes = 48 << 20, cacheBytes = 16 << 20 } = options;
   const manifest = await openManifest(manifestBytes);
-  const cache = new ChunkCache(source, verify, cacheBytes);
+  const before = previous && partsOf(previous).base;
+  // One budget of pages for a base, what is beside it, and the version that goes.
+  const pool = before?.parts.cache.pool ?? new PayloadPool(cacheBytes);
+  pool.limit(cacheBytes);
+  const cache = new ChunkCache(source, verify, pool);
   const { base: ofBase, delta } = viewsOf(manifest);
   const open = async (manifest: Manifest, layout: Layout, room: number): Promise<PqIndex> => {
     const { codebook, offsets, range, cells = countCells(offsets) } = layout;
     const own = kernel(codebook, range);
     const isResident = listBytes(manifest) <= room;
     const resident = isResident ? await residentLists(cache, manifest, codebook, own) : undefined;
-    const paged = isResident ? undefined : pagedLists(cache, manifest, codebook);
+    const paged = isResident ? undefined : pagedLists(manifest, codebook);
     return new PqIndex({ manifest, codebook, offsets, cells, kernel: own, resident, paged, cache });
   };
-  const before = previous && partsOf(previous).base;
   const base =
     before !== undefined && baseIdentity(before.manifest) === baseIdentity(manifest)
       ? before.with(ofBase, countCells(before.parts.offsets))

@@ -12,7 +12,7 @@ export { encode } from "./codebook/encode.ts";
 export { type QueryMoments, scoreAware } from "./codebook/score-aware.ts";
 export { withWordFacts, writeArtifact } from "./format/artifact-writer.ts";
 export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-header.ts";
-export { FORMAT, FORMAT_VERSION } from "./format/constants.ts";
+export { FORMAT, FORMAT_VERSION, MAX_CHUNK_BYTES, MAX_MANIFEST_BYTES } from "./format/constants.ts";
 export { canBePopular, MAX_POPULAR_BYTES, MAX_POPULAR_QUERIES } from "./format/popular-queries.ts";
 export { MOST_IMPACT } from "./format/posting-list.ts";
 export { innerProductTable } from "./kernel/distance-table.ts";

@@ -242,11 +242,14 @@ export async function observe(index: Index, query: Float32Array): Promise<object
 /** Terms with their postings, and names, of the base and of the items beside it. */
 async function observeWords(index: Index): Promise<object> {
   const { base, delta } = partsOf(index);
-  const parts = [await openWordPart(base), delta && (await openWordPart(delta))];
   const found = await Promise.all(
-    parts.map(async (part) => {
+    [base, delta].map(async (stored) => {
+      const part = stored && (await openWordPart(stored));
       if (part === undefined) return undefined;
-      const lists = await part.postings(Array.from({ length: part.numTerms }, (_, term) => term));
+      const lists = await part.postings(
+        stored!.parts.cache,
+        Array.from({ length: part.numTerms }, (_, term) => term),
+      );
       const postings = lists.map((list, term) => {
         const { ordinals, impacts } = list.all();
         return [part.termAt(term), ordinals.join(" "), impacts.join(" ")];

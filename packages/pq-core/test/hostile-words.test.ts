@@ -24,7 +24,8 @@ type Chunks = ReadonlyMap<string, Uint8Array>;
 /** Reads all words, and looks whether what comes is what words can be. */
 async function readWords(chunks: Chunks, manifestBytes: Uint8Array, verify = true): Promise<void> {
   const index = await readAll(chunks, manifestBytes, verify);
-  const part = await openWordPart(partsOf(index).base);
+  const { base } = partsOf(index);
+  const part = await openWordPart(base);
   if (part === undefined) throw new Error("no words");
   const { names } = part.vocabulary;
   const terms = Array.from({ length: part.numTerms }, (_, term) => part.termAt(term));
@@ -38,7 +39,7 @@ async function readWords(chunks: Chunks, manifestBytes: Uint8Array, verify = tru
   for (const term of [...terms, "abd", "al"])
     for (const { likeness } of words.near(term, 9, true)) if (!(likeness > 0 && likeness <= 1)) throw new Error(term);
   for (const name of new Set(names)) expectAscending(part.named(name), part);
-  for (const [term, list] of (await part.postings([...terms.keys()])).entries()) {
+  for (const [term, list] of (await part.postings(base.parts.cache, [...terms.keys()])).entries()) {
     const { ordinals, impacts } = list.all();
     expectAscending(ordinals, part);
     if (ordinals.length !== part.vocabulary.countOf(term)) throw new Error(`${ordinals.length} of them`);

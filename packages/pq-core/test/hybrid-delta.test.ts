@@ -27,6 +27,7 @@ function withCounts(words: Words, counts: Words): Words {
     near: (word, most, edits, least) => words.near(word, most, edits, least),
     completions: (prefix, most) => words.completions(prefix, most),
     named: (hash) => words.named(hash),
+    metered: (meter) => withCounts(words.metered(meter), counts),
     async postings(terms) {
       const found = await words.postings(terms);
       return found.map((list, i) => {

@@ -5,7 +5,7 @@ import { compareIds } from "../src/format/ids.ts";
 import { Vocabulary } from "../src/format/vocabulary.ts";
 import type { Index } from "../src/index.ts";
 import { type ItemWords, openWords, type WordFacts } from "../src/words/index.ts";
-import { openWordPart, type WordPart } from "../src/words/part.ts";
+import { openWordPart } from "../src/words/part.ts";
 import { withWordFacts, writeArtifact } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import { memorySource, random, randomCodebook, randomCodes } from "./support.ts";
@@ -31,13 +31,15 @@ async function open(items: readonly WordsOfItem[], seed: number, itemChunkBytes?
   const { ids, artifact } = await write(items, seed, itemChunkBytes);
   const source = memorySource(artifact.chunks);
   const index = await openWhole(source, artifact.manifestBytes, { cacheBytes: 4096 });
-  const part = (await openWordPart(partsOf(index).base))!;
+  const { base } = partsOf(index);
+  const part = (await openWordPart(base))!;
   // The items as the index orders them.
   const position = new Map(Array.from(ids, (id, i) => [id, i]));
   const ordinals = Array.from(items, (_, ordinal) => ordinal);
   const inOrder = (await index.items(ordinals)).map(({ id }) => items[position.get(id as number)!]!);
-  return { index, part, inOrder, source, artifact };
+  return { index, part, cache: base.parts.cache, inOrder, source, artifact };
 }
+type Opened = Awaited<ReturnType<typeof open>>;
 
 /** Brute force: which items have a term. */
 function postingsOf(items: readonly WordsOfItem[], term: string): { ordinals: number[]; impacts: number[] } {
@@ -45,7 +47,7 @@ function postingsOf(items: readonly WordsOfItem[], term: string): { ordinals: nu
   return { ordinals: having, impacts: having.map((ordinal) => items[ordinal]!.terms.get(term)!) };
 }
 
-async function expectPart(part: WordPart, items: readonly WordsOfItem[], next: () => number): Promise<void> {
+async function expectPart({ part, inOrder: items, cache }: Opened, next: () => number): Promise<void> {
   const terms = [...new Set(items.flatMap((item) => [...item.terms.keys()]))].sort(compareIds);
   expect(Array.from({ length: part.numTerms }, (_, term) => part.termAt(term))).toEqual(terms);
   for (const term of ["", "zz", ...TERMS]) expect(part.find(term)).toBe(terms.indexOf(term));
@@ -53,7 +55,7 @@ async function expectPart(part: WordPart, items: readonly WordsOfItem[], next: (
     const { from, to } = part.range(prefix);
     expect(terms.slice(from, to)).toEqual(terms.filter((term) => term.startsWith(prefix)));
   }
-  const lists = await part.postings(Uint32Array.from(terms.keys()));
+  const lists = await part.postings(cache, Uint32Array.from(terms.keys()));
   const ordinals = new Uint32Array(items.length);
   const impacts = new Uint8Array(items.length);
   for (const [number, list] of lists.entries()) {
@@ -79,8 +81,9 @@ describe("words of an artifact", () => {
   it("are read as brute force inverts them, whatever the pages and the cache", async () => {
     await fc.assert(
       fc.asyncProperty(cases, async ({ n, seed, itemChunkBytes }) => {
-        const { part, inOrder, index, artifact } = await open(randomWords(n, seed), seed, itemChunkBytes);
-        await expectPart(part, inOrder, random(seed));
+        const opened = await open(randomWords(n, seed), seed, itemChunkBytes);
+        const { index, artifact } = opened;
+        await expectPart(opened, random(seed));
         expect(index.manifest.words).toEqual(FACTS);
         const pages = artifact.manifest.chunks.filter(({ kind }) => kind === "postings");
         if (n === 700 && itemChunkBytes !== undefined) expect(pages.length).toBeGreaterThan(2);
@@ -121,10 +124,10 @@ describe("words of an artifact", () => {
   });
 
   it("read each page once, and only those that are asked for", async () => {
-    const { part, source } = await open(randomWords(700, 8), 8, 1024);
+    const { part, cache, source } = await open(randomWords(700, 8), 8, 1024);
     source.fetched.length = 0;
     const terms = [part.find("a"), part.find("b"), part.find("日")];
-    await part.postings([...terms, ...terms]);
+    await part.postings(cache, [...terms, ...terms]);
     expect(source.fetched.length).toBe(new Set(source.fetched).size);
     expect(source.fetched.length).toBeLessThanOrEqual(3);
     expect(source.fetched.every((key) => key.startsWith("postings-"))).toBe(true);

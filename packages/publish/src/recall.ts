@@ -1,8 +1,8 @@
 /** Whether a new version finds as much as the one that serves: the record of a version has its recall. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf, UserError } from "@poeem/offline/errors";
+import { UserError } from "@poeem/offline/errors";
+import { readJson } from "@poeem/offline/files";
 import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { readManifestBytes } from "@poeem/offline/index-folder/write";
 import { openManifest } from "@poeem/pq-core";
@@ -44,12 +44,8 @@ export async function evaluatedRecall(folder: string): Promise<Recall | undefine
 }
 
 async function readEvaluation(file: string): Promise<{ version?: unknown; recallAt10?: unknown; queries?: unknown }> {
-  try {
-    const value: unknown = JSON.parse(await readFile(file, "utf8"));
-    return typeof value === "object" && value !== null ? value : {};
-  } catch (error) {
-    throw new UserError(`${file} cannot be read: ${messageOf(error)}`);
-  }
+  const value = await readJson(file);
+  return typeof value === "object" && value !== null ? value : {};
 }
 
 /**

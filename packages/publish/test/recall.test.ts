@@ -132,7 +132,7 @@ describe("the evaluation in an index folder", () => {
 
   it("is refused when damaged, in one line", async () => {
     await write("{");
-    await expect(evaluatedRecall(folder)).rejects.toThrow(/model\/evaluation\.json cannot be read: [^\n]*$/);
+    await expect(evaluatedRecall(folder)).rejects.toThrow(/model\/evaluation\.json cannot be read as JSON: [^\n]*$/);
     await write(JSON.stringify({ version, recallAt10: 1.5 }));
     await expect(evaluatedRecall(folder)).rejects.toThrow(/recallAt10 expected a number from 0 to 1, got 1\.5$/);
     await write(JSON.stringify({ version, recallAt10: 0.5 }));

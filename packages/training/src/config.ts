@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, UserError } from "@poeem/offline/errors";
@@ -74,6 +75,7 @@ export interface LoadedConfig {
 export async function loadConfig(file: string): Promise<LoadedConfig> {
   const path = resolve(file);
   if (!existsSync(path)) throw new UserError(`config file not found: ${file}`);
+  if (!(await stat(path)).isFile()) throw new UserError(`${file} cannot be loaded: expected a file`);
   let module: { default?: unknown };
   try {
     module = await import(pathToFileURL(path).href);

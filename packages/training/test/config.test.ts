@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -144,6 +145,12 @@ it("keys that do nothing any more are read over in a file, which says which", as
   expect(loaded.retired).toEqual(["index.distortion", "training.codebookLearningRate"]);
   expect(loaded.config.index).toMatchObject({ nlist: 8 });
   expect(loaded.config.index).not.toHaveProperty("distortion");
+});
+
+it("a file that is none is refused, and not waited for", async () => {
+  const file = join(await mkdtemp(join(tmpdir(), "poeem-fifo-")), "poeem.config.mjs");
+  execFileSync("mkfifo", [file]);
+  await expect(loadConfig(file)).rejects.toThrow(`${file} cannot be loaded: expected a file`);
 });
 
 describe("the reference of the configuration", () => {

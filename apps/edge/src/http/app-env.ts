@@ -1,19 +1,17 @@
 import type { RequestIdVariables } from "hono/request-id";
 import type { Config } from "../config.ts";
+import type { Figures } from "../figures.ts";
 import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
+import type { LogEntry } from "../log.ts";
 import type { Hooks } from "./hooks.ts";
-import type { QUERY_KINDS } from "./requests.ts";
-
-/** One line of log, as JSON: `event` says what happened. Never the text of a query, which may be about a person. */
-export type LogEntry = { readonly level: "info" | "warn" | "error"; readonly event: string } & Readonly<
-  Record<string, unknown>
->;
+import type { Meter } from "./meter.ts";
+import type { Problem } from "./problem.ts";
 
 /** Everything that the app needs from outside, so that it runs without KV, clock or console. */
 export interface Dependencies {
   /** Gives the index of a request by its name. */
-  readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "refreshFailure">;
+  readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "refreshFailure" | "checkedAt">;
   readonly config: Config;
   readonly hooks: Hooks;
   /** Whether routes and middleware of somebody else's come first: they may let in some and not others. */
@@ -23,22 +21,21 @@ export interface Dependencies {
   readonly now: () => number;
   /** In [0, 1), for sampling. */
   readonly random: () => number;
-  /** Whether a client may send another request; left out: always. */
+  /**
+   * Takes a unit of a client's budget, unless there is none left; left out: there is no limit.
+   * @param client `address:…` or `token:…`
+   */
   readonly mayProceed?: ((client: string) => Promise<boolean>) | undefined;
-  /** Takes the figures of a search; left out: nobody. */
-  readonly record?: ((figures: SearchFigures) => void) | undefined;
+  /** The address that a request came from; left out: `clientAddress`. */
+  readonly addressOf?: ((request: Request, env: object) => string | undefined) | undefined;
+  /** Takes the figures of searches, refusals and failures; left out: nobody. */
+  readonly record?: ((figures: Figures) => void) | undefined;
 }
 
-/** What is counted of a search. */
-export interface SearchFigures {
-  readonly index: string;
-  readonly indexVersion: string;
-  readonly kind: (typeof QUERY_KINDS)[number];
-  readonly k: number;
-  readonly nprobe: number;
-  readonly listsProbed: number;
-  readonly codesScanned: number;
-  readonly results: number;
+/** Why a request has no answer: what the client is told, and what was thrown. */
+export interface Failure {
+  readonly problem: Problem;
+  readonly error: unknown;
 }
 
 export type AppEnv = {
@@ -51,6 +48,13 @@ export type AppEnv = {
     /** Name of the index that was asked, once it is known. */
     index: string | undefined;
     indexVersion: string | undefined;
+    /** Whose budget of requests is used: `address:…` or `token:…`; undefined without a limit. */
+    client: string | undefined;
+    /** Names that the token of this request opens; undefined: every one. */
+    opens: ReadonlySet<string> | undefined;
     waits: Record<string, number>;
+    /** What the request has used so far. */
+    meter: Meter;
+    failure: Failure | undefined;
   };
 };

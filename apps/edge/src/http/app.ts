@@ -8,16 +8,25 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { IndexUnavailableError, UnknownIndexError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
+import { writeLog } from "../log.ts";
+import { admit, admitPrice } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
+import { checkBatch, suggestionsAsked } from "./budget.ts";
 import { answeredByCache, cacheScope } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
+import { describeIndex, describeState } from "./describe.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
-import { browserHeaders, limitUrl, observe } from "./middleware.ts";
+import { Meter } from "./meter.ts";
+import { browserHeaders, limitUrl } from "./middleware.ts";
+import { makeObserve } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
+import { priceOf, priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
+import { limitByAddress } from "./rate-limit.ts";
 import { MAX_BATCH_RESULTS, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
+import { type ResolvedSearch, resolveSearch } from "./resolve.ts";
 import {
   facetsRoute,
   healthRoute,
@@ -28,7 +37,7 @@ import {
   suggestRoute,
   versionRoute,
 } from "./routes.ts";
-import { findItem, listFacets, type ResolvedSearch, resolveSearch, search, suggestTexts } from "./search.ts";
+import { findItem, listFacets, search, suggestTexts } from "./search.ts";
 
 const paths = "/, /search, /suggest, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
 
@@ -39,28 +48,40 @@ export type RetrievalApp = ReturnType<typeof createRoutes>;
  * The app with all its routes. What goes wrong becomes a problem response.
  * @param version of the code
  * @param dependenciesOf what the bindings of a request lead to; the same for all requests
+ * @param log takes what `dependenciesOf` throws, which becomes a problem `misconfigured`
  */
-export function createRoutes(version: string, dependenciesOf: (env: object) => Dependencies) {
+export function createRoutes(
+  version: string,
+  dependenciesOf: (env: object) => Dependencies,
+  log: Dependencies["log"] = writeLog,
+) {
   const app = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw invalidRequest(zodErrors(result.error));
     },
   });
+  app.use(requestId());
   app.use(function provideDependencies(c, next) {
     c.set("version", version);
-    c.set("dependencies", dependenciesOf(c.env ?? {}));
+    const dependencies = dependenciesOf(c.env ?? {});
+    c.set("dependencies", dependencies);
+    c.set("meter", new Meter(dependencies.config.limits));
     return next();
   });
-  app.use(requestId());
-  app.use(observe);
+  app.use(makeObserve());
   app.use(browserHeaders);
+  app.use(limitByAddress);
   app.use(limitUrl);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
   app.notFound((c) => problemResponse(c, new Problem("not-found", `The paths are ${paths}`)));
   app.onError((error, c) => {
-    // Bindings or variables that nothing can be made of: the mistake of whoever deploys, for the platform's own log.
-    if (c.get("dependencies") === undefined) throw error;
+    // Bindings or variables that nothing can be made of: the mistake of whoever deploys, whom the log tells more.
+    if (c.get("dependencies") === undefined) {
+      logFault(error, c, log);
+      return problemResponse(c, new Problem("misconfigured", "The log names it, with this request id"));
+    }
     const problem = toProblem(error, c);
+    c.set("failure", { problem, error });
     if (statusOf(problem.type) >= 500) tellHook(error, c);
     return problemResponse(c, problem);
   });
@@ -73,17 +94,24 @@ export function createRoutes(version: string, dependenciesOf: (env: object) => D
 
   return app
     .openapi(searchRoute, async (c) => {
-      const query = await rewrite(c, withContext(c.req.valid("query")));
+      const asked = withContext(c.req.valid("query"));
+      checkOpen(c, asked.index);
+      const query = await rewrite(c, asked);
       const served = await acquire(c, query.index);
-      const request = resolveSearch(served, query);
+      const request = resolveSearch(served, query, c.get("dependencies").config.limits);
       const cached = cachedSearch(c, served, request);
       if (cached) return cached as never;
+      await admit(c, [{ served, request }]);
       return c.json(await answer(c, served, request), 200);
     })
     .openapi(searchManyRoute, async (c) => {
       const body = c.req.valid("json");
+      const asked = Array.isArray(body) ? body : [body];
+      for (const { index } of asked) checkOpen(c, index);
       const many: SearchRequest[] = [];
-      for (const search of Array.isArray(body) ? body : [body]) many.push(await rewrite(c, search));
+      for (const search of asked) many.push(await rewrite(c, search));
+      const { limits } = c.get("dependencies").config;
+      checkBatch(many.length, limits);
       const total = many.reduce((sum, { k }) => sum + k, 0);
       if (total > MAX_BATCH_RESULTS)
         throw invalidRequest([
@@ -94,8 +122,9 @@ export function createRoutes(version: string, dependenciesOf: (env: object) => D
       // All are checked before the first is run: a batch is answered or refused as a whole.
       const searches = many.map((request) => {
         const served = indexes.get(request.index)!;
-        return { served, request: resolveSearch(served, request) };
+        return { served, request: resolveSearch(served, request, limits) };
       });
+      await admit(c, searches);
       const answers = [];
       for (const { served, request } of searches) answers.push(await answer(c, served, request));
       c.header("Cache-Control", "no-store");
@@ -103,71 +132,119 @@ export function createRoutes(version: string, dependenciesOf: (env: object) => D
     })
     .openapi(suggestRoute, async (c) => {
       const { q, k, index } = c.req.valid("query");
-      const served = await acquire(c, index);
+      const served = await acquireOpen(c, index);
       const cached = answeredByCache(c, served.version, { suggest: q, k });
       if (cached) return cached as never;
-      return c.json(await timed(c, "suggest", () => suggestTexts(served, q, k)), 200);
+      await admit(c, [suggestionsAsked(served, q, k, index)]);
+      return c.json(await timed(c, "suggest", () => suggestTexts(served, q, k, c.get("meter"))), 200);
     })
     .openapi(itemRoute, async (c) => {
-      const served = await acquire(c, c.req.valid("query").index);
+      const served = await acquireOpen(c, c.req.valid("query").index);
       const { id } = c.req.valid("param");
-      const item = await timed(c, "item", () => findItem(served, id));
+      await admitPrice(c, priceOfItem(served));
+      const item = await timed(c, "item", () => findItem(served, id, c.get("meter")));
       const cached = answeredByCache(c, served.version, { item: id });
       if (cached) return cached as never;
       return c.json(item, 200);
     })
     .openapi(facetsRoute, async (c) => {
-      const served = await acquire(c, c.req.valid("query").index);
+      const served = await acquireOpen(c, c.req.valid("query").index);
       const cached = answeredByCache(c, served.version, { facets: true });
       if (cached) return cached as never;
-      return c.json(await timed(c, "facets", () => listFacets(served)), 200);
+      await admitPrice(c, priceOfFacets(served));
+      return c.json(await timed(c, "facets", () => listFacets(served, c.get("meter"))), 200);
     })
     .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
-    .openapi(readyRoute, async (c) =>
-      c.json({ status: "ready" as const, indexVersion: (await acquire(c, c.req.valid("query").index)).version }, 200),
-    )
+    .openapi(readyRoute, async (c) => {
+      const { index } = c.req.valid("query");
+      // Of the default index it is the first search: whoever deploys waits for this answer, and so warms it up.
+      const served = index === DEFAULT_INDEX_NAME ? await acquire(c, index) : namedServing(c, index);
+      return c.json({ status: "ready" as const, indexVersion: served.version }, 200);
+    })
     .openapi(versionRoute, async (c) => {
       const { index } = c.req.valid("query");
       // Never waits for the default index: the version of the code must be visible without one.
       const served =
-        index === DEFAULT_INDEX_NAME ? c.get("dependencies").indexes.current(index) : await acquire(c, index);
+        index === DEFAULT_INDEX_NAME ? c.get("dependencies").indexes.current(index) : namedServing(c, index);
       c.header("Cache-Control", "no-store");
       return c.json(
         {
           name: "poeem-edge" as const,
           version,
           index: served ? describeIndex(index, served) : null,
-          refreshFailure: c.get("dependencies").indexes.refreshFailure(index) ?? null,
+          ...describeState(c.get("dependencies"), index),
         },
         200,
       );
     });
 }
 
-/** The index of this request: one version from first to last. */
-async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
+/**
+ * Refuses an index that the token does not open, without a look at the store: as it refuses one that is not there.
+ * @throws Problem `not-found`
+ */
+function checkOpen(c: Context<AppEnv>, name: string): void {
+  if (c.get("opens")?.has(name) === false) throw unknownIndex(name);
+}
+
+function unknownIndex(name: string, options?: ErrorOptions): Problem {
+  return new Problem("not-found", `No index is called "${name}"`, undefined, options);
+}
+
+/**
+ * A named index, if it is in memory: a probe makes nobody read one, and learns nothing of one that is not.
+ * @throws Problem `not-found`
+ */
+function namedServing(c: Context<AppEnv>, name: string): ServedIndex {
+  checkOpen(c, name);
+  const served = c.get("dependencies").indexes.current(name);
+  if (served === undefined) throw unknownIndex(name);
   c.set("index", name);
-  const served = await timed(c, "index", () =>
-    c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise)),
-  );
   c.set("indexVersion", served.version);
   return served;
 }
 
+/** As {@link acquire}, of an index that the request itself names. @throws Problem `not-found` */
+function acquireOpen(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
+  checkOpen(c, name);
+  return acquire(c, name);
+}
+
+/** The index of this request: one version from first to last. */
+async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
+  c.set("index", name);
+  try {
+    const served = await timed(c, "index", () =>
+      c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise)),
+    );
+    c.set("indexVersion", served.version);
+    return served;
+  } catch (error) {
+    // Whether it is absent or not among those that are served is for nobody to know.
+    throw error instanceof UnknownIndexError ? unknownIndex(name, { cause: error }) : error;
+  }
+}
+
 async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch) {
   const { record, random, config, log, hooks } = c.get("dependencies");
-  const response = await timed(c, "search", () => search(served, request));
-  const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
-  const kind = QUERY_KINDS.find((name) => request[name] !== undefined)!;
-  record?.({ index: request.index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
-  if (random() < config.canaryShare && response.mode !== "words") {
+  const meter = c.get("meter");
+  const { reads, bytes } = meter;
+  const response = await timed(c, "search", () => search(served, request, meter));
+  record?.({
+    ...response,
+    index: request.index,
+    kind: QUERY_KINDS.find((name) => request[name] !== undefined)!,
+    outcome: "answered",
+    results: response.results.length,
+    status: 200,
+    reads: meter.reads - reads,
+    bytes: meter.bytes - bytes,
+    work: priceOf(served, request).work,
+    waitedMs: meter.waitedMs,
+  });
+  if (random() < config.canaryShare && response.mode !== "words")
     // It is about cells: words would find the same items whatever cells are visited.
-    const byCodes = async (nprobe: number) => {
-      const { results } = await search(served, { ...request, mode: "dense", nprobe });
-      return results.map(({ id }) => id);
-    };
-    inBackground(c, logOverlap(served, nprobe, byCodes, log));
-  }
+    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, config.limits, log));
   return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
 }
 
@@ -202,8 +279,8 @@ function tellHook(error: Error, c: Context<AppEnv>): void {
   if (hooks.onError === undefined) return;
   const told = (async () => hooks.onError?.(error, hookContext(c)))();
   const requestId = c.get("requestId");
-  const logFault = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: String(fault) });
-  inBackground(c, told.catch(logFault));
+  const logHook = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: String(fault) });
+  inBackground(c, told.catch(logHook));
 }
 
 function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response {
@@ -216,47 +293,22 @@ function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response 
 function toProblem(error: Error, c: Context<AppEnv>): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InputError) return problemOf(error);
-  if (error instanceof UnknownIndexError) return new Problem("not-found", error.message);
   if (error instanceof IndexUnavailableError) return new Problem("index-unavailable", error.message);
   if (error instanceof z.ZodError) return invalidRequest(zodErrors(error));
   if (error instanceof HTTPException && error.status === 415)
     return new Problem("unsupported-media-type", "Expected application/json");
   if (error instanceof HTTPException && error.status < 500)
     return invalidRequest([{ parameter: "", detail: "expected JSON, got something else" }]);
-  c.get("dependencies").log({
+  logFault(error, c, c.get("dependencies").log);
+  return new Problem("internal-error", "The error is logged with this request id");
+}
+
+function logFault(error: Error, c: Context<AppEnv>, log: Dependencies["log"]): void {
+  log({
     level: "error",
     event: "fault",
     requestId: c.get("requestId"),
     message: String(error),
     stack: error.stack,
   });
-  return new Problem("internal-error", "The error is logged with this request id");
-}
-
-function describeIndex(name: string, { index, tower, words, publishedAt }: ServedIndex) {
-  const { version, formatVersion, numItems, dim, metric, nlist, numSubQuantizers, nbits, defaultNprobe } =
-    index.manifest;
-  const bytesPerItem = (numSubQuantizers * nbits) / 8;
-  return {
-    name,
-    version,
-    publishedAt,
-    formatVersion,
-    numItems,
-    dim,
-    metric,
-    nlist,
-    numSubQuantizers,
-    nbits,
-    bytesPerItem,
-    defaultNprobe,
-    kernel: index.kernel,
-    reads: {
-      text: tower?.reads.text ?? false,
-      history: tower?.reads.history ?? null,
-      historyLength: tower?.reads.historyLength ?? 0,
-      contexts: [...(tower?.reads.contexts ?? [])],
-    },
-    words: words ? { terms: words.numTerms, weights: { dense: words.facts.dense, words: words.facts.words } } : null,
-  };
 }

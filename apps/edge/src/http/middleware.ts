@@ -4,41 +4,16 @@ import type { Context, MiddlewareHandler, Next } from "hono";
 import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";
 import { timingSafeEqual } from "hono/utils/buffer";
-import type { Config } from "../config.ts";
+import { type Config, configuredTokens } from "../config.ts";
+import type { Token } from "../tokens.ts";
 import type { AppEnv } from "./app-env.ts";
 import { hookContext } from "./hook-context.ts";
 import type { Hooks } from "./hooks.ts";
 import { MAX_URL_BYTES } from "./parameters.ts";
 import { Problem } from "./problem.ts";
+import { limitByToken } from "./rate-limit.ts";
 
 type Middleware = MiddlewareHandler<AppEnv>;
-
-/** Logs requests and tells the time that a request waited, once the response is there. */
-export const observe: Middleware = async function observe(c, next) {
-  const { now, log, config, indexes } = c.get("dependencies");
-  const startedAt = now();
-  c.set("waits", {});
-  await next();
-  const waits = Object.entries(c.get("waits"));
-  if (waits.length > 0) c.header("Server-Timing", waits.map(([name, ms]) => `${name};dur=${ms}`).join(", "));
-  const index = c.get("index") ?? DEFAULT_INDEX_NAME;
-  const failure = indexes.refreshFailure(index);
-  // Header values are Latin-1 without line ends; a key in a message may hold anything.
-  if (failure !== undefined) c.header("Index-Refresh-Failure", failure.slice(0, 300).replace(/[^\x20-\x7e]/g, "?"));
-  const { status } = c.res;
-  if (!config.logRequests && status < 500) return;
-  log({
-    level: status < 500 ? "info" : status === 503 ? "warn" : "error",
-    event: "request",
-    requestId: c.get("requestId"),
-    method: c.req.method.slice(0, 20),
-    path: c.req.path.slice(0, 200),
-    status,
-    index,
-    indexVersion: c.get("indexVersion"),
-    ioMs: now() - startedAt,
-  });
-};
 
 const headersOf = new WeakMap<Config, Middleware>();
 
@@ -78,7 +53,10 @@ export const limitUrl: Middleware = function limitUrl(c, next) {
   // A URL is ASCII once parsed, so its length is bytes.
   const { length } = c.req.url;
   if (length > MAX_URL_BYTES)
-    throw new Problem("uri-too-long", `Expected a URL of at most ${MAX_URL_BYTES} bytes, got ${length}`);
+    throw new Problem(
+      "uri-too-long",
+      `Expected a URL of at most ${MAX_URL_BYTES} bytes, got ${length}; POST /search takes longer ones as JSON`,
+    );
   return next();
 };
 
@@ -100,30 +78,36 @@ async function askHook(c: Context<AppEnv>, hooks: Hooks, next: Next): Promise<Re
   return undefined;
 }
 
-/** Bearer tokens, when there are any. Compares in constant time, and with every token, so that time tells nothing. */
+/**
+ * Bearer tokens, when there are any. Compares in constant time, and with every token, so that time tells nothing.
+ * @throws Problem `unauthorized`, or `rate-limited` once the budget of the token is used up
+ */
 export const authorize: Middleware = function authorize(c, next) {
-  const { tokens } = c.get("dependencies").config;
+  const tokens = configuredTokens(c.get("dependencies").config);
   // Without tokens, not even a promise: this is on the way of every search.
   return tokens.length === 0 ? next() : checkToken(c, tokens).then(next);
 };
 
-async function checkToken(c: Context<AppEnv>, tokens: readonly string[]): Promise<void> {
+async function checkToken(c: Context<AppEnv>, tokens: readonly Token[]): Promise<void> {
   const given = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header("authorization") ?? "")?.[1] ?? "";
-  const equal = await Promise.all(tokens.map((token) => timingSafeEqual(given, token)));
-  if (given !== "" && equal.includes(true)) return;
-  c.header("WWW-Authenticate", 'Bearer realm="poeem-edge"');
-  throw new Problem("unauthorized", "Expected one of the configured tokens in the header Authorization: Bearer …");
+  const equal = await Promise.all(tokens.map(({ value }) => timingSafeEqual(given, value)));
+  const matched = given === "" ? -1 : equal.indexOf(true);
+  if (matched < 0) {
+    c.header("WWW-Authenticate", 'Bearer realm="poeem-edge"');
+    throw new Problem("unauthorized", "Expected one of the configured tokens in the header Authorization: Bearer …");
+  }
+  c.set("opens", tokens[matched]!.indexes);
+  await limitByToken(c, matched);
 }
 
-/** The platform's rate limiter, when one is bound, a client: its token, else its address. */
-export const limitRate: Middleware = function limitRate(c, next) {
-  const { mayProceed } = c.get("dependencies");
-  return mayProceed === undefined ? next() : checkRate(c, mayProceed).then(next);
-};
+/** Everything that a search has to pass. */
+export const doors = [authorize, authorizeByHook] as const;
 
-async function checkRate(c: Context<AppEnv>, mayProceed: (client: string) => Promise<boolean>): Promise<void> {
-  const client = c.req.header("authorization") ?? c.req.header("cf-connecting-ip") ?? "unknown";
-  if (await mayProceed(client)) return;
-  c.header("Retry-After", "10");
-  throw new Problem("rate-limited", "This client sends more requests than the configured limit allows");
-}
+/**
+ * A probe of a named index passes what a search of it would: who may not ask it learns nothing of it. Of the default
+ * index anybody may know whether it is served.
+ */
+export const guardNamedProbe: readonly Middleware[] = doors.map((door) => (c, next) => {
+  const name = c.req.query("index");
+  return name === undefined || name === DEFAULT_INDEX_NAME ? next() : door(c, next);
+});

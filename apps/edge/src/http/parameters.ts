@@ -7,8 +7,8 @@ import { Problem, type ProblemError } from "./problem.ts";
 /** Characters of a name that an error shows. */
 export const MAX_NAME_SHOWN = 40;
 
-/** Longest URL that is parsed: room for a percent-encoded `q` of 10 kB, which then gets an error of its own. */
-export const MAX_URL_BYTES = 32_768;
+/** Longest URL that is parsed. The platform ends one at 16 KiB by itself, with a page of its own: this comes before. */
+export const MAX_URL_BYTES = 16_000;
 /** Bytes of a JSON body. */
 export const MAX_BODY_BYTES = 1_048_576;
 /** Errors that one answer lists. */

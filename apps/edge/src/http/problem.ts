@@ -10,6 +10,7 @@ export interface ProblemError {
 
 const TITLES = {
   "invalid-request": [400, "The request is not valid"],
+  "too-expensive": [400, "The request costs more than one may"],
   unauthorized: [401, "The request needs a token"],
   "not-found": [404, "Nothing was found"],
   "method-not-allowed": [405, "The path does not support this method"],
@@ -18,6 +19,8 @@ const TITLES = {
   "unsupported-media-type": [415, "The body has an unsupported type"],
   "rate-limited": [429, "Too many requests"],
   "index-unavailable": [503, "No index can be served now"],
+  overloaded: [503, "The server has too much to do"],
+  misconfigured: [500, "A setting of this server is wrong"],
   "internal-error": [500, "The server failed"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
@@ -55,6 +58,9 @@ export function problemBody({ type, message, errors }: Problem, requestId: strin
 /** A problem as the response of a request. Never cached: each carries the id of its request. */
 export function problemResponse(c: Context, problem: Problem, headers: Record<string, string> = {}): Response {
   const body = problemBody(problem, c.get("requestId"));
+  // Those of the answer that there was to be: an error that had them would come back as a 304, and be purged with it.
+  c.header("ETag", undefined);
+  c.header("Cache-Tag", undefined);
   return c.body(JSON.stringify(body), body.status, {
     "Content-Type": "application/problem+json",
     "Cache-Control": "no-store",

@@ -1,7 +1,8 @@
 /** The paths, as data: methods, parameters, answers. What they do is in `app.ts`. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
-import { authorize, authorizeByHook, limitRate } from "./middleware.ts";
+import { limitBody } from "./body.ts";
+import { doors, guardNamedProbe } from "./middleware.ts";
 import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import {
@@ -24,6 +25,7 @@ import {
   suggestResponse,
   versionResponse,
 } from "./responses.ts";
+import { shedLoad } from "./shed.ts";
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,
@@ -33,8 +35,8 @@ const problem = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problemSchema } },
 });
-const invalid = { 400: problem("A parameter is missing, unknown, repeated or out of range") };
-const unavailable = { 503: problem("No index has been published, or it cannot be read") };
+const invalid = { 400: problem("A parameter is missing, unknown, repeated or out of range, or all costs too much") };
+const unavailable = { 503: problem("No index has been published, it cannot be read, or there is too much to do") };
 const unknownIndex = { 404: problem("No index has this name") };
 const notModified = { 304: { description: "The client already has this answer: If-None-Match names its ETag" } };
 const guarded = {
@@ -53,12 +55,7 @@ export const searchRoute = createRoute({
     "q, history and context features can be combined as far as the model of the index reads them together. " +
     "Each context feature is a parameter `context.NAME`, such as `context.device=phone`; other names than words are " +
     "percent-encoded, as in `context.page%20type=home`.",
-  middleware: [
-    authorize,
-    limitRate,
-    authorizeByHook,
-    onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX),
-  ] as const,
+  middleware: [shedLoad, ...doors, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
   request: { query: searchQuery },
   responses: {
     200: json(searchResponse, "The best items, best first"),
@@ -80,9 +77,8 @@ export const searchManyRoute = createRoute({
     `A list holds up to ${MAX_BATCH} searches, whose k add up to at most ${MAX_BATCH_RESULTS}. ` +
     "They are answered in order, from one version of the index.",
   middleware: [
-    authorize,
-    limitRate,
-    authorizeByHook,
+    shedLoad,
+    ...doors,
     onlyParameters([]),
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -90,6 +86,7 @@ export const searchManyRoute = createRoute({
         throw new Problem("body-too-large", `The body expected at most ${MAX_BODY_BYTES} bytes`);
       },
     }),
+    limitBody,
   ] as const,
   request: {
     body: {
@@ -132,7 +129,7 @@ export const suggestRoute = createRoute({
   description:
     "For a field that searches as one types: the last word finished, or a misspelt one mended. While it is empty, " +
     "the most frequent queries of the training, if the index has them.",
-  middleware: [authorize, limitRate, authorizeByHook, onlyParameters(Object.keys(suggestQuery.shape))] as const,
+  middleware: [shedLoad, ...doors, onlyParameters(Object.keys(suggestQuery.shape))] as const,
   request: { query: suggestQuery },
   responses: {
     200: json(suggestResponse, "Texts to search for, the most frequent first"),
@@ -150,7 +147,7 @@ export const itemRoute = createRoute({
   tags: ["items"],
   security,
   summary: "One item and its fields",
-  middleware: [authorize, limitRate, authorizeByHook, onlyParameters(["index"])] as const,
+  middleware: [...doors, onlyParameters(["index"])] as const,
   request: {
     query: indexQuery,
     params: z.object({
@@ -173,7 +170,7 @@ export const facetsRoute = createRoute({
   tags: ["items"],
   security,
   summary: "What filter can name: the facets of the index, with the number of items for each value, and its numbers",
-  middleware: [authorize, limitRate, authorizeByHook, onlyParameters(["index"])] as const,
+  middleware: [...doors, onlyParameters(["index"])] as const,
   request: { query: indexQuery },
   responses: {
     200: json(facetsResponse, "All facets and numbers"),
@@ -199,11 +196,12 @@ export const readyRoute = createRoute({
   path: "/readyz",
   tags: ["operation"],
   summary: "Whether a search would be answered now",
-  middleware: onlyParameters(["index"]),
+  middleware: [onlyParameters(["index"]), ...guardNamedProbe] as const,
   request: { query: indexQuery },
   responses: {
     200: json(readyResponse, "A search would be answered now."),
     ...invalid,
+    ...guarded,
     ...unknownIndex,
     ...unavailable,
   },
@@ -214,11 +212,12 @@ export const versionRoute = createRoute({
   path: "/version",
   tags: ["operation"],
   summary: "What is being served",
-  middleware: onlyParameters(["index"]),
+  middleware: [onlyParameters(["index"]), ...guardNamedProbe] as const,
   request: { query: indexQuery },
   responses: {
     200: json(versionResponse, "Version of the code, and facts about the index"),
     ...invalid,
+    ...guarded,
     ...unknownIndex,
     ...unavailable,
   },

@@ -1,74 +1,47 @@
 /** From a validated request to the JSON of its answer: question → search by codes, words or both → items. */
 import type { z } from "@hono/zod-openapi";
-import { InputError, type Item, type ItemFields, jsonId, messageOf, quote } from "@poeem/pq-core";
-import type { Mode } from "@poeem/pq-core/words";
-import { type Answer, answerQuestion, planQuestion, popular, suggest } from "@poeem/towers";
+import { type Index, InputError, type Item, type ItemFields, jsonId, messageOf, quote } from "@poeem/pq-core";
+import { type Answer, answerQuestion, popular, type Searched, suggest } from "@poeem/towers";
 import { IndexUnavailableError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
-import { CANDIDATES_PER_RESULT, diversify } from "./diversity.ts";
+import { tooLong } from "./budget.ts";
+import { diversify } from "./diversity.ts";
+import { jsonSize } from "./json-size.ts";
+import type { Meter } from "./meter.ts";
+import { candidatesOf, largestItem } from "./price.ts";
 import { Problem } from "./problem.ts";
 import { questionOf } from "./question.ts";
-import { MAX_K, type SearchRequest } from "./requests.ts";
+import { type ResolvedSearch, requireWords } from "./resolve.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult, suggestResponse } from "./responses.ts";
 
-/** A request made complete with what only the index knows. */
-export type ResolvedSearch = SearchRequest & { readonly nprobe: number; readonly mode: Mode };
-
 /**
- * Checks a request against the index and fills in its default nprobe and mode.
- * @throws InputError when `nprobe` is above nlist, a vector has another dim, the model does not read what is asked, or
- *   there are no words to go by
- */
-export function resolveSearch(served: ServedIndex, request: SearchRequest): ResolvedSearch {
-  const { index, memory } = served;
-  const { dim, defaultNprobe } = index.manifest;
-  // An index without coarse quantizer (nlist 0) is one cell.
-  const nlist = Math.max(index.manifest.nlist, 1);
-  const { nprobe = defaultNprobe, filter } = request;
-  if (nprobe > nlist)
-    throw new InputError(
-      "nprobe",
-      `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`,
-    );
-  const { mode = served.words !== undefined && request.q !== undefined ? "hybrid" : "dense" } = request;
-  if (mode === "dense") planQuestion(served.tower, dim, questionOf(request));
-  else {
-    requireWords(served, "mode");
-    if (request.q === undefined) throw new InputError("mode", `expected dense, as there is no q, got ${mode}`);
-  }
-  if (filter !== undefined && !memory.keepsFilters)
-    throw new InputError("filter", "cannot be used: this index has more filters than an isolate can keep");
-  return { ...request, nprobe, mode };
-}
-
-/** @throws InputError naming a parameter that goes by words where the index has none */
-function requireWords({ words, memory }: ServedIndex, parameter: string): void {
-  if (words !== undefined) return;
-  const why = memory.keepsWords ? "was published without words" : "has more words than an isolate can keep";
-  throw new InputError(parameter, `cannot be used: this index ${why}`);
-}
-
-/**
+ * @param meter counts what is read and how long the answer is
  * @throws IndexUnavailableError when a page of the index cannot be read
  * @throws InputError when the index lacks an item or facet that was named
+ * @throws Problem `too-expensive` for what costs more than its price
  */
-export async function search(served: ServedIndex, request: ResolvedSearch): Promise<z.output<typeof searchResponse>> {
-  const { index } = served;
+export async function search(
+  served: ServedIndex,
+  request: ResolvedSearch,
+  meter: Meter,
+): Promise<z.output<typeof searchResponse>> {
   const { q, k, nprobe, mode, filter, diversity, exclude, fields } = request;
-  const head = { query: q ?? null, indexVersion: index.version, k, nprobe };
+  const head = { query: q ?? null, indexVersion: served.index.version, k, nprobe };
+  const searched = metered(served, meter);
   return readPart(served, async () => {
-    const wanted = diversity === 0 ? k : Math.max(k, Math.min(k * CANDIDATES_PER_RESULT, MAX_K));
-    const options = { k: wanted, nprobe, filter, exclude, mode };
-    const found = await answerQuestion(served, questionOf(request), options);
+    const options = { k: diversity === 0 ? k : candidatesOf(k), nprobe, filter, exclude, mode };
+    const found = await answerQuestion(searched, questionOf(request), options);
     const nothing = served.words === undefined || q === undefined ? null : 0;
     if (found === undefined)
       return { ...head, listsProbed: 0, codesScanned: 0, mode, confidence: nothing, results: [] };
     const order =
       diversity === 0
         ? [...found.ordinals.keys()]
-        : diversify(relevance(found), await index.vectors(found.ordinals), k, diversity);
-    const items = await index.items(order.map((rank) => found.ordinals[rank]!));
-    const results = items.map((item, i) => toResult(item, found, order[i]!, fields));
+        : diversify(relevance(found), await searched.index.vectors(found.ordinals), k, diversity);
+    const ordinals = order.map((rank) => found.ordinals[rank]!);
+    const results = await collect(searched.index, ordinals, meter, k, (item, i) =>
+      toResult(item, found, order[i]!, fields),
+    );
     const { listsProbed, codesScanned } = found;
     return {
       ...head,
@@ -80,6 +53,50 @@ export async function search(served: ServedIndex, request: ResolvedSearch): Prom
       results,
     };
   });
+}
+
+/** What is searched, with a meter of what is read. */
+function metered({ index, tower, words }: ServedIndex, meter: Meter): Searched {
+  return { index: index.metered(meter), tower, words: words?.metered(meter) };
+}
+
+/** Pages whose items are in memory together. */
+const COLLECTED_BYTES = 4 * 1024 * 1024;
+/** Pages that are read at once. */
+const MIN_COLLECTED = 6;
+
+/**
+ * What `make` makes of items, in the order of their ordinals. Few are in memory at a time: of each there stays what
+ * goes into the answer.
+ * @throws Problem `too-expensive` when that is too much
+ */
+async function collect<T extends object>(
+  index: Index,
+  ordinals: readonly number[],
+  meter: Meter,
+  k: number,
+  make: (item: Item, i: number) => T,
+): Promise<T[]> {
+  const step = Math.max(MIN_COLLECTED, Math.floor(COLLECTED_BYTES / largestItem(index.manifest)));
+  const made = new Array<T>(ordinals.length);
+  // By their ordinals, so that a page is read once.
+  const places = step < ordinals.length ? [...ordinals.keys()].sort((a, b) => ordinals[a]! - ordinals[b]!) : undefined;
+  let bytes = 0;
+  let largest = 0;
+  for (let from = 0; from < ordinals.length; from += step) {
+    const some = places?.slice(from, from + step) ?? [...ordinals.keys()];
+    const items = await index.items(some.map((i) => ordinals[i]!));
+    for (const [at, item] of items.entries()) {
+      const one = make(item, some[at]!);
+      const size = jsonSize(one);
+      bytes += size;
+      largest = Math.max(largest, size);
+      made[some[at]!] = one;
+    }
+    if (!meter.hasRoom(bytes)) throw tooLong(largest, k, meter);
+  }
+  meter.answer(bytes);
+  return made;
 }
 
 function surest(a: number | null, b: number | null): number | null {
@@ -100,16 +117,18 @@ export async function suggestTexts(
   served: ServedIndex,
   query: string,
   most: number,
+  meter: Meter,
 ): Promise<z.output<typeof suggestResponse>> {
   if (query !== "") requireWords(served, "q");
-  const read = query === "" ? () => popular(served, most) : () => suggest(served, query, most);
+  const searched = metered(served, meter);
+  const read = query === "" ? () => popular(searched, most) : () => suggest(searched, query, most);
   const suggestions = await readPart(served, read);
   return { query, indexVersion: served.version, suggestions: [...suggestions] };
 }
 
 /** The item with this id. @throws Problem `not-found` */
-export async function findItem(served: ServedIndex, id: string): Promise<z.output<typeof itemResponse>> {
-  const { index } = served;
+export async function findItem(served: ServedIndex, id: string, meter: Meter): Promise<z.output<typeof itemResponse>> {
+  const index = served.index.metered(meter);
   const item = await readPart(served, async () => {
     const [ordinal = -1] = await index.ordinals([id]);
     return ordinal < 0 ? undefined : (await index.items([ordinal]))[0];
@@ -118,28 +137,31 @@ export async function findItem(served: ServedIndex, id: string): Promise<z.outpu
   return { id: jsonId(item.id), indexVersion: index.version, ...titled(item.fields) };
 }
 
-/** The facets of an index, with how many items have each value, and the names of its numbers. */
-export async function listFacets(served: ServedIndex): Promise<z.output<typeof facetsResponse>> {
-  const { version: indexVersion, memory, index } = served;
+/**
+ * The facets of an index, with how many items have each value, and the names of its numbers.
+ * @throws Problem `too-expensive` when that is more than an answer may be
+ */
+export async function listFacets(served: ServedIndex, meter: Meter): Promise<z.output<typeof facetsResponse>> {
+  const { version: indexVersion, memory } = served;
   if (!memory.keepsFilters) return { indexVersion, facets: {}, numbers: [] };
-  return readPart(served, async () => ({
-    indexVersion,
-    facets: await index.facets(),
-    numbers: [...(await index.numbers())],
-  }));
+  const index = served.index.metered(meter);
+  return readPart(served, async () => {
+    const facets = await index.facets();
+    if (!meter.hasRoom(jsonSize(facets))) throw tooLong(0, 0, meter);
+    return { indexVersion, facets, numbers: [...(await index.numbers())] };
+  });
 }
 
 /**
- * Reads parts of an index. Unless it is an InputError, what goes wrong here is the fault of the index or of KV. It is
- * tried twice: pages that arrived are kept, so the second time reads only what failed.
+ * Reads parts of an index. Unless it is an InputError or a Problem, what goes wrong here is the fault of the index or
+ * of KV. It is tried twice: pages that arrived are kept, so the second time reads only what failed.
  */
 async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>): Promise<T> {
+  const isAnswer = (error: unknown) => error instanceof InputError || error instanceof Problem;
   try {
-    return await use(() =>
-      read().catch((error: unknown) => (error instanceof InputError ? Promise.reject(error) : read())),
-    );
+    return await use(() => read().catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read())));
   } catch (error) {
-    if (error instanceof InputError) throw error;
+    if (isAnswer(error)) throw error;
     const message = `A part of index ${version} cannot be read: ${messageOf(error)}`;
     throw new IndexUnavailableError(message, { cause: error });
   }

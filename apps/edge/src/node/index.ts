@@ -7,4 +7,11 @@
  * @module
  */
 export { folderStore, type IndexFolder, type IndexFolders } from "./folder-store.ts";
-export { type IndexServer, type NodeEnv, PortInUseError, type ServeOptions, serveIndex } from "./serve.ts";
+export {
+  type IndexServer,
+  type NodeEnv,
+  type NodeVariables,
+  PortInUseError,
+  type ServeOptions,
+  serveIndex,
+} from "./serve.ts";

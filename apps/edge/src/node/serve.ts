@@ -7,11 +7,15 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError } from "@poeem/pq-core";
 import { pointerKey } from "@poeem/pq-core/kv";
 import type { Hono } from "hono";
-import { SettingError, type Variables } from "../config.ts";
+import { VARIABLE_KEYS, type Variables } from "../config.ts";
 import { type AppOptions, assemble } from "../create-app.ts";
+import type { OptionalBindings } from "../env.ts";
+import { ReadError } from "../index/failures.ts";
+import { SettingError } from "../setting-error.ts";
 import { withRoutes } from "../with-routes.ts";
 import { folderStore, foldersByName, type IndexFolder, type IndexFolders } from "./folder-store.ts";
 import { pageRoutes } from "./page-routes.ts";
+import { addressBehind, memoryRateLimiter, wholeNumber } from "./rate-limiter.ts";
 
 const MiB = 1024 * 1024;
 const DEFAULT_PORT = 8788;
@@ -19,12 +23,20 @@ const DEFAULT_PORT = 8788;
 const DEFAULT_MAX_INDEX_BYTES = 1024 * MiB;
 /** To look at a folder costs next to nothing. */
 const DEFAULT_REFRESH_MS = 2_000;
-/** A URL of 32 KiB, which the app takes, with all other headers; Node's own limit is 16 KiB. */
+/** A URL as long as the app takes it, with all other headers; Node's own limit is 16 KiB for both. */
 const MAX_HEADER_BYTES = 64 * 1024;
 /** Answers under way have this long to go out once the server is to close. */
 const CLOSE_WITHIN_MS = 5_000;
 const CLOSE_IDLE_MS = 20;
-const VARIABLES = ["CORS_ORIGINS", "SEARCH_TOKENS", "INDEXES", "LOG", "CANARY_SHARE"] as const;
+
+/** What Node reads besides the settings of the app: it has no rate limiter of a platform, and no word for addresses. */
+export interface NodeVariables extends Variables {
+  /** Requests a minute of each address, and of each token; left out: as many as come. */
+  readonly RATE_LIMIT?: string;
+  /** How many proxies in front add to `X-Forwarded-For`; left out: the socket's address is the client's. */
+  readonly TRUSTED_PROXIES?: string;
+}
+const VARIABLES: readonly (keyof NodeVariables)[] = [...VARIABLE_KEYS, "RATE_LIMIT", "TRUSTED_PROXIES"];
 
 /** What hooks and routes find in `env`: Node's request and response, and the variables. */
 export type NodeEnv = HttpBindings & Variables;
@@ -42,7 +54,7 @@ export interface ServeOptions extends Omit<AppOptions<NodeEnv>, "store"> {
   /** Adds routes and middleware of one's own; they come first. */
   readonly routes?: (app: Hono<{ Bindings: NodeEnv }>) => void;
   /** Default: those of the process's environment. */
-  readonly variables?: Variables;
+  readonly variables?: NodeVariables;
   /** Whether SIGINT and SIGTERM close the server, so that the process can end; default true. */
   readonly signals?: boolean;
   /** Bytes that the versions being served may take together; default 1 GiB. */
@@ -69,14 +81,24 @@ export class PortInUseError extends UserError {}
  *   port that is none, a host that is not this machine's, a wrong variable or option; PortInUseError
  */
 export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
-  const { directory, port = DEFAULT_PORT, host = "localhost", page, routes, signals = true, ...rest } = options;
+  const {
+    directory,
+    port = DEFAULT_PORT,
+    host = "localhost",
+    page,
+    routes,
+    signals = true,
+    variables: given,
+    ...rest
+  } = options;
   // Pages that are no longer needed are freed at once, which older ones cannot do.
   if (!("transfer" in ArrayBuffer.prototype))
     throw new UserError(`expected Node 22.18 or newer, got ${process.versions.node}`);
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new UserError(`port: expected a whole number from 0 to 65535, got ${port}`);
-  const variables = options.variables ?? variablesOf(process.env);
+  const { variables, bindings, addressOf } = settled(() => readVariables(given ?? variablesOf(process.env)));
   const settings = {
+    ...(addressOf && { addressOf }),
     maxIndexBytes: DEFAULT_MAX_INDEX_BYTES,
     refreshMs: DEFAULT_REFRESH_MS,
     log: (entry: object) => process.stderr.write(`${JSON.stringify(entry)}\n`),
@@ -87,14 +109,14 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   const { retrieval, indexes } = settled(() => {
     const { app, dependencies } = assemble<NodeEnv>({ ...settings, store: () => store }, routes !== undefined);
     // Before the first request there is none to have bindings of.
-    return { retrieval: app, indexes: dependencies(variables as NodeEnv).indexes };
+    return { retrieval: app, indexes: dependencies({ ...variables, ...bindings } as NodeEnv).indexes };
   });
   const app = withRoutes<NodeEnv>(retrieval, (own) => {
     routes?.(own);
     if (page !== undefined) own.use(pageRoutes(page));
   });
   const server = createAdaptorServer({
-    fetch: (request, bindings) => app.fetch(request, { ...variables, ...(bindings as HttpBindings) }),
+    fetch: (request, own) => app.fetch(request, { ...variables, ...bindings, ...(own as HttpBindings) }),
     serverOptions: { maxHeaderSize: MAX_HEADER_BYTES },
     overrideGlobalObjects: false,
   }) as Server;
@@ -118,10 +140,18 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   return { address: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`, port: bound, close };
 }
 
-/** Those that are set to something; an empty secret goes on, to be refused. */
-function variablesOf(environment: NodeJS.ProcessEnv): Variables {
-  const isGiven = (name: string) => environment[name] !== undefined && (environment[name] || name === "SEARCH_TOKENS");
+/** Those that are set; one that is empty goes on, to be refused. */
+function variablesOf(environment: NodeJS.ProcessEnv): NodeVariables {
+  const isGiven = (name: string) => environment[name] !== undefined;
   return Object.fromEntries(VARIABLES.filter(isGiven).map((name) => [name, environment[name]]));
+}
+
+/** The variables of the app, and what those of Node stand for. @throws SettingError */
+function readVariables({ RATE_LIMIT, TRUSTED_PROXIES, ...variables }: NodeVariables) {
+  const limit = wholeNumber("RATE_LIMIT", RATE_LIMIT);
+  const proxies = wholeNumber("TRUSTED_PROXIES", TRUSTED_PROXIES);
+  const bindings: OptionalBindings = { ...(limit !== undefined && { RATE_LIMIT: memoryRateLimiter(limit) }) };
+  return { variables, bindings, addressOf: proxies === undefined ? undefined : addressBehind(proxies) };
 }
 
 /** What is wrong with a setting is the mistake of whoever starts the server. */
@@ -140,7 +170,10 @@ async function naming<T>({ directory }: IndexFolder, open: () => Promise<T>): Pr
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     if (cause instanceof UserError) throw cause;
-    const isExpected = cause instanceof FormatError || (cause instanceof Error && cause.constructor === Error);
+    const isExpected =
+      cause instanceof FormatError ||
+      cause instanceof ReadError ||
+      (cause instanceof Error && cause.constructor === Error);
     throw isExpected ? new UserError(`${directory}: ${messageOf(cause)}`) : cause;
   }
 }

@@ -46,6 +46,8 @@ export async function suggest(q: string, signal: AbortSignal): Promise<readonly 
 /** Facts of the index being served; undefined when the isolate that answers has none yet. */
 export async function indexFacts(): Promise<IndexFacts | undefined> {
   const response = await client.version.$get({ query: chosen });
+  // A named index says nothing of itself until somebody has searched it here.
+  if (response.status === 404) return undefined;
   if (response.status !== 200) throw await errorOf(response);
   return (await response.json()).index ?? undefined;
 }

@@ -9,6 +9,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readBytes } from "@poeem/offline/files";
 import { InputError } from "@poeem/pq-core";
 import { checkPageConfig, type PageConfig } from "./config.ts";
 
@@ -80,7 +81,7 @@ async function readExtension(extension: string, directory: string | undefined): 
   if (directory === undefined)
     throw new InputError("extension", `expected the folder that ${extension} lies in as well, got none`);
   try {
-    return await readFile(join(directory, extension));
+    return await readBytes(join(directory, extension));
   } catch (error) {
     throw new InputError("extension", `expected a script, but ${join(directory, extension)} cannot be read`, {
       cause: error,

@@ -1,7 +1,8 @@
 import { type Dirent, existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { FORMAT } from "@poeem/pq-core/write";
+import { FORMAT, MAX_MANIFEST_BYTES } from "@poeem/pq-core/write";
+import { readRegular } from "../files.ts";
 
 export const MANIFEST = "manifest.json";
 
@@ -36,5 +37,8 @@ export async function strangersIn(folder: string): Promise<string[]> {
 /** Whether the folder's manifest is one of an index, be it damaged; web pages have a file of this name too. */
 export async function hasIndexManifest(folder: string): Promise<boolean> {
   const file = join(folder, MANIFEST);
-  return existsSync(file) && (await readFile(file, "utf8")).includes(`"format":"${FORMAT}"`);
+  if (!existsSync(file)) return false;
+  // What is larger, or no file at all, is none.
+  const bytes = await readRegular(file, MAX_MANIFEST_BYTES).catch(() => undefined);
+  return bytes !== undefined && Buffer.from(bytes.buffer).includes(`"format":"${FORMAT}"`);
 }

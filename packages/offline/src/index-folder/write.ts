@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { access, constants, cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, constants, cp, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Artifact, ChunkSource } from "@poeem/pq-core";
-import { FORMAT_VERSION } from "@poeem/pq-core/write";
+import { FORMAT_VERSION, MAX_CHUNK_BYTES, MAX_MANIFEST_BYTES } from "@poeem/pq-core/write";
 import { messageOf, UserError } from "../errors.ts";
-import { readBytes } from "../files.ts";
+import { readBytes, readRegular } from "../files.ts";
 import { hasIndexManifest, MANIFEST, strangersIn } from "./own-files.ts";
 
 /**
@@ -135,13 +135,17 @@ async function replaceDirectory(staging: string, path: string): Promise<void> {
 
 /** The chunks of an index folder. */
 export function directorySource(directory: string): ChunkSource {
-  return { get: (key) => readBytes(join(directory, key)) };
+  return { get: (key) => readBytes(join(directory, key), MAX_CHUNK_BYTES) };
 }
 
 /** The manifest's bytes. Throws a `UserError` that tells an absent index from an unreadable one. */
 export async function readManifestBytes(directory: string): Promise<Uint8Array> {
   try {
-    const bytes = await readFile(join(directory, MANIFEST));
+    const bytes = await readRegular(join(directory, MANIFEST), MAX_MANIFEST_BYTES).catch((error: unknown) => {
+      throw (error as NodeJS.ErrnoException).code === undefined
+        ? new UserError(`index ${directory}: ${MANIFEST} ${messageOf(error)}`)
+        : error;
+    });
     refuseNewer(directory, bytes);
     return bytes;
   } catch (error) {

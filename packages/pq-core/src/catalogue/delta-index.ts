@@ -1,6 +1,7 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import type { EncodedVectors } from "../codebook/codes.ts";
 import { decode } from "../codebook/decode.ts";
+import type { ReadMeter } from "../format/chunk-source.ts";
 import type { DeltaPayload } from "../format/delta-chunk.ts";
 import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
@@ -11,6 +12,7 @@ import type { Counts } from "../kernel/kernel.ts";
 import { compileFilter } from "../search/compile-filter.ts";
 import { type Comparison, comparisonMask, type Filter } from "../search/filter.ts";
 import { checkOrdinals } from "../search/item-store.ts";
+import { mostCodesIn, sumLargest } from "../search/largest-cells.ts";
 import { type BlockMask, selected } from "../search/masks.ts";
 import {
   MAX_K,
@@ -23,13 +25,23 @@ import {
 import { visitItems } from "../search/plan.ts";
 import { type Index, known, type PqIndex } from "../search/pq-index.ts";
 import type { QueryVector } from "../search/score.ts";
-import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "../search/shortlist.ts";
+import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "../search/shortlist.ts";
 import { settleTies } from "../search/ties.ts";
 import { checkSameNames, countFacets, joinMasks, type TwoColumns, withoutRemoved } from "./columns.ts";
 import { OrdinalMap } from "./ordinal-map.ts";
 
 /** What was found in the base and beside it, and what it took. */
 type Found = readonly [Shortlist, Shortlist, Counts];
+
+type Payload = Pick<DeltaPayload, "positions" | "removed">;
+
+/** What is worked out once, for all views of the same items. */
+interface Held {
+  readonly map: OrdinalMap;
+  columns?: TwoColumns;
+  /** See `sumLargest`. */
+  largest?: Float64Array;
+}
 
 /**
  * A base and the items beside it, searched as the one catalogue that they are: every answer, ties included, is that of
@@ -44,16 +56,36 @@ export class DeltaIndex implements Index {
   readonly delta: PqIndex;
   readonly removed: Uint32Array;
   readonly map: OrdinalMap;
-  #columns: TwoColumns | undefined;
+  readonly #payload: Payload;
+  readonly #held: Held;
 
-  constructor(manifest: Manifest, base: PqIndex, delta: PqIndex, payload: Pick<DeltaPayload, "positions" | "removed">) {
+  /** @param held of the same index, to share it */
+  constructor(
+    manifest: Manifest,
+    base: PqIndex,
+    delta: PqIndex,
+    payload: Payload,
+    held: Held = { map: new OrdinalMap(payload) },
+  ) {
     this.manifest = manifest;
     this.codebook = base.codebook;
     this.version = manifest.version;
     this.base = base;
     this.delta = delta;
     this.removed = payload.removed;
-    this.map = new OrdinalMap(payload);
+    this.map = held.map;
+    this.#payload = payload;
+    this.#held = held;
+  }
+
+  metered(meter: ReadMeter): DeltaIndex {
+    const { manifest, base, delta } = this;
+    return new DeltaIndex(manifest, base.metered(meter), delta.metered(meter), this.#payload, this.#held);
+  }
+
+  mostCodes(nprobe: number): number {
+    this.#held.largest ??= sumLargest([this.base.parts.offsets, this.delta.parts.offsets]);
+    return mostCodesIn(this.#held.largest, nprobe);
   }
 
   get kernel(): Index["kernel"] {
@@ -74,16 +106,16 @@ export class DeltaIndex implements Index {
     const [ofBase, ofDelta, counts] =
       (isPlain ? await this.#searchPlain(vectors, resolved, k) : undefined) ??
       (await this.#searchMasked(vectors, resolved, k));
-    const list = joinShortlists([ofBase, ofDelta], shortlistSize(k, merge), [
-      (ordinal) => this.map.fromBase(ordinal),
-      (ordinal) => this.map.fromDelta(ordinal),
-    ]);
-    const ranking = await settleTies(
-      finishShortlist(list, k),
-      k,
-      (ordinal) => this.#cellOf(ordinal),
-      (ordinals) => this.items(ordinals),
-    );
+    const joined = new Shortlists(shortlistSize(k, merge));
+    joined.add(ofBase, (ordinal) => this.map.fromBase(ordinal));
+    joined.add(ofDelta, (ordinal) => this.map.fromDelta(ordinal));
+    const list = joined.take();
+    const exact = exactInstead(list, merge);
+    if (exact !== undefined) return this.search(query, { ...options, merge: exact });
+    const ranking = await settleTies(finishShortlist(list, k), {
+      cellOf: (ordinal) => this.#cellOf(ordinal),
+      ids: (ordinals) => this.ids(ordinals),
+    });
     return { ...ranking, ...counts };
   }
 
@@ -149,7 +181,11 @@ export class DeltaIndex implements Index {
       listsProbed: few === undefined ? ofBase.listsProbed : this.#countCells(few),
       codesScanned: ofBase.codesScanned + ofDelta.codesScanned,
     };
-    return [ofBase.ranking, ofDelta.ranking, counts];
+    return [await settleOwn(base, ofBase.ranking), await settleOwn(delta, ofDelta.ranking), counts];
+  }
+
+  ids(ordinals: ArrayLike<number>): Promise<ItemId[]> {
+    return this.#split(ordinals, (part, own) => part.ids(own));
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
@@ -230,11 +266,11 @@ export class DeltaIndex implements Index {
   }
 
   async #twoColumns(): Promise<TwoColumns> {
-    if (this.#columns !== undefined) return this.#columns;
+    if (this.#held.columns !== undefined) return this.#held.columns;
     const base = withoutRemoved(await this.base.columns(), this.removed, this.base.manifest.numItems);
     const columns = { base, delta: await this.delta.columns() };
     checkSameNames(columns);
-    this.#columns = columns;
+    this.#held.columns = columns;
     return columns;
   }
 
@@ -248,4 +284,12 @@ export class DeltaIndex implements Index {
     const beside = (await ask(this.delta, of(true))).values();
     return places.map(({ isDelta }) => (isDelta ? beside : inBase).next().value!);
   }
+}
+
+/**
+ * The best of a part with the last places given by id, so that what ties with them need not be joined. Not of a
+ * shortlist that mixtures are to order: there, whether anything ties with its last is still to be seen.
+ */
+async function settleOwn(part: PqIndex, list: Shortlist): Promise<Shortlist> {
+  return list.tied === undefined || list.mixtures !== undefined ? list : part.settle(list);
 }

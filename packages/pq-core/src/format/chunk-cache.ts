@@ -1,17 +1,11 @@
+import { FormatError } from "../errors.ts";
 import { addTo } from "../group.ts";
 import { mapLimited } from "../limited.ts";
 import { partition } from "../sorted.ts";
 import { type ChunkEntry, openChunk } from "./chunk.ts";
-
-/** Where chunks come from: files, KV, memory. `get` rejects when the key is absent. */
-export interface ChunkSource {
-  get(key: string): Promise<Uint8Array>;
-  /**
-   * Says that bytes which `get` gave, or a view of them, are neither kept nor read any more. For a source that would
-   * rather free a page itself than wait for the garbage collector.
-   */
-  release?(bytes: Uint8Array): void;
-}
+import type { ChunkSource, ReadMeter } from "./chunk-source.ts";
+import { HEADER_BYTES } from "./constants.ts";
+import type { PayloadPool } from "./payload-pool.ts";
 
 /** A manifest entry with its number among the chunks of its kind. */
 export interface NumberedEntry {
@@ -41,30 +35,61 @@ export function entriesOf({ chunks }: Listing, kind: ChunkEntry["kind"]): Number
 export class ChunkCache {
   readonly #source: ChunkSource;
   readonly #verify: boolean;
-  readonly #budget: number;
-  readonly #payloads = new Map<string, Uint8Array>();
-  /** How many readers each payload has that wait for something else meanwhile. */
-  readonly #pins = new WeakMap<Uint8Array, number>();
-  #bytes = 0;
+  readonly #meter: ReadMeter | undefined;
+  /** What is in memory; several caches may share it. */
+  readonly pool: PayloadPool;
 
-  constructor(source: ChunkSource, verify: boolean, budget: number) {
+  /** @param meter is told of what is read */
+  constructor(source: ChunkSource, verify: boolean, pool: PayloadPool, meter?: ReadMeter) {
     this.#source = source;
     this.#verify = verify;
-    this.#budget = budget;
+    this.pool = pool;
+    this.#meter = meter;
   }
 
-  /** Fetches and checks a chunk, without keeping it. */
-  async fetch({ entry, seq }: NumberedEntry): Promise<Uint8Array> {
-    return openChunk(entry, seq, await this.#source.get(entry.key), this.#verify);
+  /** The same chunks, in memory or not, with a meter of what is read. */
+  metered(meter: ReadMeter): ChunkCache {
+    return new ChunkCache(this.#source, this.#verify, this.pool, meter);
+  }
+
+  /**
+   * Fetches and checks a chunk, without keeping it. One that is damaged is asked for once more.
+   *
+   * @throws FormatError when it is damaged then too
+   */
+  async fetch(numbered: NumberedEntry): Promise<Uint8Array> {
+    const bytes = await this.#get(numbered, false);
+    try {
+      return await this.#open(numbered, bytes);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+    }
+    return this.#open(numbered, await this.#get(numbered, true));
+  }
+
+  #get({ entry }: NumberedEntry, again: boolean): Promise<Uint8Array> {
+    return this.#source.get(entry.key, { meter: this.#meter, again });
+  }
+
+  async #open({ entry, seq }: NumberedEntry, bytes: Uint8Array): Promise<Uint8Array> {
+    try {
+      const payload = await openChunk(entry, seq, bytes, this.#verify);
+      this.pool.cameFrom(payload, this.#source);
+      return payload;
+    } catch (error) {
+      if (bytes instanceof Uint8Array) this.#source.release?.(bytes);
+      throw error;
+    }
   }
 
   /** A payload that is in memory already, to be read at once. */
   peek({ entry }: NumberedEntry): Uint8Array | undefined {
-    const payload = this.#payloads.get(entry.key);
+    const { payloads } = this.pool;
+    const payload = payloads.get(entry.key);
     if (payload === undefined) return undefined;
     // Re-inserting moves the key to the end of the map's order, which is the order of use.
-    this.#payloads.delete(entry.key);
-    this.#payloads.set(entry.key, payload);
+    payloads.delete(entry.key);
+    payloads.set(entry.key, payload);
     return payload;
   }
 
@@ -89,35 +114,25 @@ export class ChunkCache {
       payload = this.peek(numbered) ?? fetched;
       if (payload !== fetched) this.release(fetched);
     }
-    this.#pins.set(payload, (this.#pins.get(payload) ?? 0) + 1);
-    this.#keep(numbered.entry.key, payload);
+    const { pins } = this.pool;
+    pins.set(payload, (pins.get(payload) ?? 0) + 1);
+    this.pool.keep(numbered.entry.key, payload);
     return payload;
   }
 
   unpin(payload: Uint8Array, { entry }: NumberedEntry): void {
-    const pins = this.#pins.get(payload)! - 1;
-    if (pins > 0) this.#pins.set(payload, pins);
+    const { pins, payloads } = this.pool;
+    const left = pins.get(payload)! - 1;
+    if (left > 0) pins.set(payload, left);
     else {
-      this.#pins.delete(payload);
-      if (this.#payloads.get(entry.key) !== payload) this.release(payload);
+      pins.delete(payload);
+      if (payloads.get(entry.key) !== payload) this.release(payload);
     }
   }
 
   /** Tells the source that a payload from `fetch` is needed no longer. */
   release(payload: Uint8Array): void {
-    this.#source.release?.(payload);
-  }
-
-  #keep(key: string, payload: Uint8Array): void {
-    if (payload.length > this.#budget || this.#payloads.has(key)) return;
-    this.#payloads.set(key, payload);
-    this.#bytes += payload.length;
-    for (const [oldest, bytes] of this.#payloads) {
-      if (this.#bytes <= this.#budget) break;
-      this.#payloads.delete(oldest);
-      this.#bytes -= bytes.length;
-      if (!this.#pins.has(bytes)) this.release(bytes);
-    }
+    this.pool.release(payload);
   }
 }
 
@@ -159,20 +174,51 @@ export function readPages(
   );
 }
 
+/** Bytes of chunks that are under way together where each is copied on arrival. */
+const COPIED_TOGETHER = 12 << 20;
+
+/**
+ * Fetches chunks one after the other and a few at once, and gives each to `take`, which copies what it needs: no more
+ * than {@link COPIED_TOGETHER} of them are in memory, or one.
+ */
+export function fetchEach(
+  cache: ChunkCache,
+  entries: readonly NumberedEntry[],
+  take: (payload: Uint8Array, numbered: NumberedEntry, i: number) => void,
+): Promise<unknown> {
+  const largest = entries.reduce((most, { entry }) => Math.max(most, entry.size), 1);
+  const atOnce = Math.max(1, Math.min(MAX_FETCHES, Math.floor(COPIED_TOGETHER / largest)));
+  return mapLimited([...entries.entries()], atOnce, async ([i, numbered]) => {
+    const payload = await cache.fetch(numbered);
+    try {
+      take(payload, numbered, i);
+    } finally {
+      cache.release(payload);
+    }
+  });
+}
+
 /** One payload from the parts of a kind, chunks written by `addParts`; undefined when there is none. */
 export async function joinParts(
   cache: ChunkCache,
   listing: Listing,
   kind: ChunkEntry["kind"],
 ): Promise<Uint8Array | undefined> {
-  const payloads = await mapLimited(entriesOf(listing, kind), MAX_FETCHES, (part) => cache.fetch(part));
-  if (payloads.length < 2) return payloads[0];
-  const all = new Uint8Array(payloads.reduce((sum, payload) => sum + payload.length, 0));
-  let at = 0;
-  for (const payload of payloads) {
-    all.set(payload, at);
-    at += payload.length;
-    cache.release(payload);
+  const parts = entriesOf(listing, kind);
+  if (parts.length < 2) return parts[0] && cache.fetch(parts[0]);
+  // How long a part is, but for less than an alignment, is known before it is there: each goes straight to its place.
+  const starts = [0];
+  for (const { entry } of parts) starts.push(starts.at(-1)! + entry.size - HEADER_BYTES);
+  const all = new Uint8Array(starts.at(-1)!);
+  const lengths = new Uint32Array(parts.length);
+  await fetchEach(cache, parts, (payload, _, i) => {
+    all.set(payload, starts[i]!);
+    lengths[i] = payload.length;
+  });
+  let end = 0;
+  for (const [i, length] of lengths.entries()) {
+    if (starts[i] !== end) all.copyWithin(end, starts[i]!, starts[i]! + length);
+    end += length;
   }
-  return all;
+  return all.subarray(0, end);
 }

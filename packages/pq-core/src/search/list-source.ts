@@ -1,10 +1,9 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { checkPayload } from "../format/bytes.ts";
-import { type ChunkCache, entriesOf, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
+import { type ChunkCache, entriesOf, fetchEach, type NumberedEntry } from "../format/chunk-cache.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, blockBytes, countBlocks } from "../kernel/blocks.ts";
 import type { AdcKernel } from "../kernel/kernel.ts";
-import { mapLimited } from "../limited.ts";
 
 /** Lists that are ready to be scanned without an await. */
 export interface ReadyLists {
@@ -25,11 +24,9 @@ export async function residentLists(
 ): Promise<ReadyLists> {
   const size = blockBytes(codebook);
   const total = countBlocks(manifest.numItems);
-  await mapLimited(entriesOf(manifest, "lists"), MAX_FETCHES, async (numbered) => {
-    const payload = await cache.fetch(numbered);
+  await fetchEach(cache, entriesOf(manifest, "lists"), (payload, numbered) => {
     checkBlocks(numbered, payload, codebook);
     kernel.load(payload, numbered.entry.first, total);
-    cache.release(payload);
   });
   return {
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),

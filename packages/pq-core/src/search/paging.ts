@@ -20,15 +20,19 @@ export interface PagedLists {
    * stretches come in pieces; an item is in one run only, and a chunk as well, unless it alone is larger than a run
    * may be.
    */
-  each(stretches: readonly Stretch[], use: (lists: ReadyLists, stretches: readonly Stretch[]) => void): Promise<void>;
+  each(
+    cache: ChunkCache,
+    stretches: readonly Stretch[],
+    use: (lists: ReadyLists, stretches: readonly Stretch[]) => void,
+  ): Promise<void>;
 }
 
 /** Pages the lists of an index that is larger than `residentBytes`; the cache keeps recent ones. */
-export function pagedLists(cache: ChunkCache, manifest: Manifest, codebook: Codebook): PagedLists {
+export function pagedLists(manifest: Manifest, codebook: Codebook): PagedLists {
   const entries = entriesOf(manifest, "lists");
   const size = blockBytes(codebook);
   return {
-    async each(stretches, use) {
+    async each(cache, stretches, use) {
       for (const group of groupByChunks(stretches, entries)) {
         const held = await fetchLists(cache, codebook, entries, group);
         try {

@@ -2,6 +2,7 @@ import type { Codebook } from "../codebook/codebook.ts";
 import type { EncodedVectors } from "../codebook/codes.ts";
 import { decodeStored } from "../codebook/decode.ts";
 import { type ChunkCache, joinParts } from "../format/chunk-cache.ts";
+import type { ReadMeter } from "../format/chunk-source.ts";
 import { type FilterColumns, readFilters } from "../format/filters-chunk.ts";
 import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
@@ -11,7 +12,9 @@ import { BLOCK, codeAt } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
+import type { WithTies } from "./finalists.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
+import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type BlockMask, maskStretch, selected } from "./masks.ts";
 import { type Resolved, resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
@@ -20,7 +23,7 @@ import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
 import { type Stretch, scanVector, spareFor } from "./rank.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
 import { probeSeveral, rankSeveral, searchSeveral } from "./several.ts";
-import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
+import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "./shortlist.ts";
 import { hasTies, isCutTie, settleTies } from "./ties.ts";
 
 /** An opened artifact. */
@@ -32,8 +35,14 @@ export interface Index {
   readonly kernel: KernelName;
   /** (max(nlist, 1)) items in each cell. */
   readonly cellSizes: Uint32Array;
+  /** The most codes that one query vector can scan: those of the `nprobe` largest cells. Nothing is read for it. */
+  mostCodes(nprobe: number): number;
+  /** The same index, sharing all that is in memory; what it reads, the meter is told of, and may stop. */
+  metered(meter: ReadMeter): Index;
   /** One query vector (dim), or several, each (dim), in the original space. */
   search(query: Float32Array | readonly Float32Array[], options?: SearchOptions): Promise<SearchResult>;
+  /** Ids alone, in the order asked; as `items`, but nothing else of an item is decoded. */
+  ids(ordinals: ArrayLike<number>): Promise<ItemId[]>;
   /** Ids and fields, in the order asked; touches only the pages those ordinals lie in. */
   items(ordinals: ArrayLike<number>): Promise<Item[]>;
   /** Ordinals of ids, −1 where the index has no such id. */
@@ -65,28 +74,44 @@ export interface IndexParts {
   readonly cache: ChunkCache;
 }
 
+/** What is worked out once, for all views of the same items. */
+interface Held {
+  columns?: FilterColumns;
+  /** See `sumLargest`. */
+  largest?: Float64Array;
+}
+
 /** An artifact without changes; `DeltaIndex` puts two of them together. */
 export class PqIndex implements Index {
   readonly manifest: Manifest;
   readonly codebook: Codebook;
   readonly version: string;
   readonly parts: IndexParts;
-  readonly store: ItemStore;
-  #columns: FilterColumns | undefined;
+  readonly #store: ItemStore;
+  readonly #held: Held;
 
-  constructor(parts: IndexParts) {
+  /** @param like an index of the same items, whose memory is shared */
+  constructor(parts: IndexParts, like?: PqIndex) {
     this.parts = parts;
     this.manifest = parts.manifest;
     this.codebook = parts.codebook;
     this.version = parts.manifest.version;
-    this.store = new ItemStore(parts.cache, parts.manifest);
+    this.#store = like === undefined ? new ItemStore(parts.manifest) : like.#store;
+    this.#held = like === undefined ? {} : like.#held;
   }
 
   /** The same items under another manifest, and beside other ones, sharing all that is in memory. */
   with(manifest: Manifest, cells: Cells): PqIndex {
-    const index = new PqIndex({ ...this.parts, manifest, cells });
-    index.#columns = this.#columns;
-    return index;
+    return new PqIndex({ ...this.parts, manifest, cells }, this);
+  }
+
+  metered(meter: ReadMeter): PqIndex {
+    return new PqIndex({ ...this.parts, cache: this.parts.cache.metered(meter) }, this);
+  }
+
+  mostCodes(nprobe: number): number {
+    this.#held.largest ??= sumLargest([this.parts.offsets]);
+    return mostCodesIn(this.#held.largest, nprobe);
   }
 
   get kernel(): Index["kernel"] {
@@ -105,30 +130,36 @@ export class PqIndex implements Index {
     const { filter, exclude, isPlain } = resolved;
     const { numItems } = manifest;
     const whole = this.#searchAtOnce(vectors[0]!, resolved);
-    if (whole !== undefined) return hasTies(whole.scores) ? this.#settle(whole, whole.ordinals.length, whole) : whole;
+    if (whole !== undefined) return hasTies(whole.scores) ? this.#settleFound(whole) : whole;
     const mask = filter && (await this.mask(filter));
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
     if (!isPlain && mask === undefined && resident !== undefined) {
       const whole = { kernel, lists: resident, offsets, cells, codebook, numItems };
       const found = searchSeveral(whole, vectors, resolved, k, new Set(excluded[0]));
-      if (found !== undefined) return this.#settle(found, k, found);
+      if (found !== undefined) return this.#settleFound(found);
     }
     const few = mask && selected(mask, numItems);
     const visit = few ? visitItems(offsets, few) : this.visitCells(this.probe(vectors, resolved));
     const { ranking, ...counts } = await this.rank(vectors, resolved, k, visit, mask, excluded);
-    return this.#settle(finishShortlist(ranking, k), k, counts);
+    const exact = exactInstead(ranking, resolved.merge);
+    if (exact !== undefined) return this.search(query, { ...options, merge: exact });
+    return { ...(await this.settle(finishShortlist(ranking, k))), ...counts };
   }
 
   /** Equal scores by smaller id. */
-  async #settle(ranking: Ranking, k: number, { listsProbed, codesScanned }: Counts): Promise<SearchResult> {
-    const settled = await settleTies(
-      ranking,
-      k,
-      (ordinal) => listOf(this.parts.offsets, ordinal),
-      (ordinals) => this.items(ordinals),
-    );
-    return { ...settled, listsProbed, codesScanned };
+  settle(list: WithTies): Promise<Ranking> {
+    const { offsets, cache } = this.parts;
+    return settleTies(list, {
+      cellOf: (ordinal) => listOf(offsets, ordinal),
+      ids: (ordinals) => this.ids(ordinals),
+      first: (ordinals, wanted) => this.#store.first(cache, offsets, ordinals, wanted),
+    });
+  }
+
+  /** The same of what one call of the kernel found. */
+  async #settleFound({ listsProbed, codesScanned, ...found }: WithTies & Counts): Promise<SearchResult> {
+    return { ...(await this.settle(found)), listsProbed, codesScanned };
   }
 
   /** The plainest search, one query over resident lists, in one kernel call; undefined for others and a last tie. */
@@ -144,11 +175,15 @@ export class PqIndex implements Index {
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
-    return this.store.items(ordinals);
+    return this.#store.items(this.parts.cache, ordinals);
+  }
+
+  ids(ordinals: ArrayLike<number>): Promise<ItemId[]> {
+    return this.#store.ids(this.parts.cache, ordinals);
   }
 
   ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
-    return this.store.ordinals(ids);
+    return this.#store.ordinals(this.parts.cache, ids);
   }
 
   async vectors(ordinals: ArrayLike<number>): Promise<Float32Array> {
@@ -192,8 +227,8 @@ export class PqIndex implements Index {
     stretches: readonly Stretch[],
     use: (lists: ReadyLists, stretches: readonly Stretch[]) => void,
   ): Promise<void> | undefined {
-    const { resident, paged } = this.parts;
-    if (!resident) return paged!.each(stretches, use);
+    const { resident, paged, cache } = this.parts;
+    if (!resident) return paged!.each(cache, stretches, use);
     use(resident, stretches);
     return undefined;
   }
@@ -216,20 +251,22 @@ export class PqIndex implements Index {
       const masked = maskStretch(stretch, isFew ? undefined : mask, excluded);
       if (masked !== undefined) stretches.push(masked);
     }
-    let ranking: Shortlist = { ordinals: new Uint32Array(0), scores: new Float32Array(0) };
+    const joined = new Shortlists(size);
+    let ranking: Shortlist | undefined;
     await this.#each(stretches, (lists, group) => {
       const scan = { kernel, codebook, lists, stretches: group };
       const [vector] = vectors as [QueryVector];
-      const floor = ranking.scores[size - 1] ?? -Infinity;
+      const floor = joined.threshold;
       const found = isPlain
         ? // The kernel still has the query where nothing waited in between.
           scanVector(scan, vector, (resident && products) ?? kernel.setQuery(vector.query), size, floor)
         : rankSeveral(scan, vectors, size, merge, floor);
       // An item lies in one run, and its score depends on nothing else: the best of the runs' best are the best.
-      ranking = paged ? joinShortlists([ranking, found], size) : found;
+      if (paged) joined.add(found);
+      else ranking = found;
     });
     return {
-      ranking,
+      ranking: ranking ?? joined.take(),
       listsProbed: isFew ? new Set(visited.map(({ cell }) => cell)).size : visited.length,
       codesScanned,
     };
@@ -257,11 +294,12 @@ export class PqIndex implements Index {
 
   /** Facets and numbers of all items, read once. */
   async columns(): Promise<FilterColumns> {
-    if (this.#columns !== undefined) return this.#columns;
+    const held = this.#held;
+    if (held.columns !== undefined) return held.columns;
     const payload = await joinParts(this.parts.cache, this.manifest, "filters");
     if (payload === undefined) return { facets: new Map(), numbers: new Map() };
-    this.#columns = readFilters(payload, this.manifest.numItems);
-    return this.#columns;
+    held.columns ??= readFilters(payload, this.manifest.numItems);
+    return held.columns;
   }
 }
 

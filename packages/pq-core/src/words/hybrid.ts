@@ -1,10 +1,11 @@
 import { check, INPUT } from "../errors.ts";
 import type { Ranking } from "../kernel/kernel.ts";
 import type { Filter } from "../search/filter.ts";
+import { Finalists } from "../search/finalists.ts";
 import type { Merge } from "../search/merge.ts";
 import { resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "../search/options.ts";
 import type { Index } from "../search/pq-index.ts";
-import { settleTies, takeBest } from "../search/ties.ts";
+import { settleTies } from "../search/ties.ts";
 import { placesOf } from "./places.ts";
 import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
@@ -59,8 +60,8 @@ const MIN_CANDIDATES = 30;
 /** A name of more items than these names none: only candidates are put first for it. */
 const MAX_NAMED = 1024;
 
-/** Room for sums, which one search after the other uses. */
-const ROOMS = new WeakMap<Words, Sums>();
+/** Room for sums, which one search after the other uses; by what all views of the same words have. */
+const ROOMS = new WeakMap<Words["facts"], Sums>();
 
 /**
  * Searches by codes and by words at once: the best of each side, scored by both. A side that counts for nothing gives
@@ -106,7 +107,7 @@ export async function searchHybrid(
   const shares = asked.candidates(mostByWords, [...scores.keys(), ...named], roomOf(words), passes);
   const missing = Uint32Array.from(shares.keys()).filter((ordinal) => !scores.has(ordinal));
   if (queries.length > 0 && missing.length > 0) {
-    const found = await scoreItems(places, queries, merge, missing);
+    const found = await scoreItems(index, queries, merge, missing);
     for (let i = 0; i < missing.length; i++) scores.set(missing[i]!, found[i]!);
     counts = { ...counts, codesScanned: counts.codesScanned + missing.length };
   }
@@ -117,13 +118,14 @@ export async function searchHybrid(
     const byName = isNamed.has(ordinal) ? 2 * weights.dense + weights.words : 0;
     return Math.fround(byCodes + weights.words * share + byName);
   };
-  const rank = async (most: number, pairs: readonly (readonly [number, number])[]): Promise<Ranking> =>
-    settleTies(
-      takeBest(most, pairs),
-      most,
-      (ordinal) => places.cellOf(ordinal),
-      (ordinals) => index.items(ordinals),
-    );
+  const rank = (most: number, pairs: readonly (readonly [number, number])[]): Promise<Ranking> => {
+    const best = new Finalists(most);
+    for (const [ordinal, score] of pairs) best.push(score, ordinal);
+    return settleTies(best.take(), {
+      cellOf: (ordinal) => places.cellOf(ordinal),
+      ids: (ordinals) => index.ids(ordinals),
+    });
+  };
   const pairs = Array.from(shares, ([ordinal, share]) => [ordinal, total(ordinal, share)] as const);
   // Apart: no score of another item, however large the norms, puts it before one that is named.
   const first = await rank(k, isNamed.size === 0 ? [] : pairs.filter(([ordinal]) => isNamed.has(ordinal)));
@@ -173,10 +175,10 @@ function joinFilters(a: Filter | undefined, b: Filter | undefined): Filter | und
 }
 
 function roomOf(words: Words): Sums {
-  let room = ROOMS.get(words);
+  let room = ROOMS.get(words.facts);
   if (room === undefined) {
     room = new Sums(words.numItems);
-    ROOMS.set(words, room);
+    ROOMS.set(words.facts, room);
   }
   return room;
 }

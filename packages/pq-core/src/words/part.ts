@@ -87,7 +87,6 @@ export class WordPart {
   readonly vocabulary: Vocabulary;
   readonly numItems: number;
   readonly numTerms: number;
-  readonly #cache: ChunkCache;
   readonly #pages: readonly NumberedEntry[];
   /**
    * By term, the lists of a payload that were checked: as long as the cache has it,
@@ -95,8 +94,7 @@ export class WordPart {
    */
   readonly #checked = new WeakMap<Uint8Array, Map<number, Marks | undefined>>();
 
-  constructor(cache: ChunkCache, pages: readonly NumberedEntry[], vocabulary: Vocabulary) {
-    this.#cache = cache;
+  constructor(pages: readonly NumberedEntry[], vocabulary: Vocabulary) {
     this.#pages = pages;
     this.vocabulary = vocabulary;
     this.numItems = vocabulary.numItems;
@@ -128,13 +126,14 @@ export class WordPart {
   /**
    * Postings of terms, each page they lie on read once.
    *
+   * @param cache where its pages are read
    * @param terms numbers of terms
    * @throws FormatError when a page does not keep to the format
    */
-  async postings(terms: ArrayLike<number>): Promise<PostingList[]> {
+  async postings(cache: ChunkCache, terms: ArrayLike<number>): Promise<PostingList[]> {
     const lists = new Array<PostingList>(terms.length);
     await readPages(
-      this.#cache,
+      cache,
       terms.length,
       (i) => covering(this.#pages, terms[i]!),
       (page, payload, places) => {
@@ -174,7 +173,7 @@ export async function openWordPart({ manifest, parts }: PqIndex): Promise<WordPa
   if (opened !== undefined) return opened;
   const pages = entriesOf(manifest, "postings");
   const payload = (await joinParts(parts.cache, manifest, "words"))!;
-  const part = new WordPart(parts.cache, pages, new Vocabulary(payload, manifest.numItems, pages));
+  const part = new WordPart(pages, new Vocabulary(payload, manifest.numItems, pages));
   OPENED.set(parts.kernel, part);
   return part;
 }

@@ -19,8 +19,8 @@ interface Stored {
  * for many at once, in ascending order; each step begins where the last one ended.
  */
 export class Places {
-  /** The base, and what is beside it. */
-  readonly parts: readonly PqIndex[];
+  /** List offsets of the base, and of what is beside it. */
+  readonly #offsets: readonly Uint32Array[];
   /** For each part the block in which its items begin in a mask of both, and behind all of them the end. */
   readonly blocks: readonly number[];
   readonly #map: OrdinalMap | undefined;
@@ -34,21 +34,22 @@ export class Places {
   readonly #stored = new WeakMap<Uint32Array, readonly Stored[]>();
 
   constructor(index: Index) {
-    const { base, delta, removed } = partsOf(index);
-    this.parts = delta === undefined ? [base] : [base, delta];
+    const { delta, removed } = partsOf(index);
+    const parts = storedIn(index);
+    this.#offsets = parts.map((part) => part.parts.offsets);
     this.#removed = removed;
     this.#map = delta && (index as DeltaIndex).map;
     this.#beside = Uint32Array.from({ length: delta?.manifest.numItems ?? 0 }, (_, j) => this.#map!.fromDelta(j));
     this.#leftBefore = removed.map((ordinal, i) => ordinal - i);
     this.#besideAfter = this.#beside.map((ordinal, j) => ordinal - j);
     const blocks = [0];
-    for (const { manifest } of this.parts) blocks.push(blocks.at(-1)! + Math.ceil(manifest.numItems / BLOCK));
+    for (const { manifest } of parts) blocks.push(blocks.at(-1)! + Math.ceil(manifest.numItems / BLOCK));
     this.blocks = blocks;
   }
 
   /** Whether ordinals of the base are those of the catalogue. */
   get isPlain(): boolean {
-    return this.parts.length === 1;
+    return this.#offsets.length === 1;
   }
 
   /**
@@ -84,7 +85,7 @@ export class Places {
     const known = this.#stored.get(ordinals);
     if (known !== undefined) return known;
     const [leftBefore, beside] = [this.#leftBefore, this.#beside];
-    const lists = this.parts.map(() => ({ ordinals: [] as number[], from: [] as number[] }));
+    const lists = this.#offsets.map(() => ({ ordinals: [] as number[], from: [] as number[] }));
     let skipped = 0;
     let before = 0;
     for (let i = 0; i < ordinals.length; i++) {
@@ -114,18 +115,27 @@ export class Places {
 
   cellOf(ordinal: number): number {
     const { part, own } = this.placeOf(ordinal);
-    return listOf(this.parts[part]!.parts.offsets, own);
+    return listOf(this.#offsets[part]!, own);
   }
 }
 
-const PLACES = new WeakMap<Index, Places>();
+/** The base, and what is beside it. @throws TypeError for an index that `openArtifact` did not give */
+export function storedIn(index: Index): PqIndex[] {
+  const { base, delta } = partsOf(index);
+  return delta === undefined ? [base] : [base, delta];
+}
+
+/** By what all views of the same items have. */
+const PLACES = new WeakMap<object, Places>();
 
 /** The places of an index, worked out once. @throws TypeError for an index that `openArtifact` did not give */
 export function placesOf(index: Index): Places {
-  let places = PLACES.get(index);
+  const { base, delta } = partsOf(index);
+  const key = delta === undefined ? base.parts.offsets : (index as DeltaIndex).map;
+  let places = PLACES.get(key);
   if (places === undefined) {
     places = new Places(index);
-    PLACES.set(index, places);
+    PLACES.set(key, places);
   }
   return places;
 }

@@ -3,10 +3,10 @@ import type { ReadyLists } from "../search/list-source.ts";
 import { type Merge, weightingOf } from "../search/merge.ts";
 import { mixturesOf } from "../search/mixture.ts";
 import { visitItems } from "../search/plan.ts";
-import type { PqIndex } from "../search/pq-index.ts";
+import type { Index, PqIndex } from "../search/pq-index.ts";
 import { Queries } from "../search/queries.ts";
 import type { QueryVector } from "../search/score.ts";
-import type { Places } from "./places.ts";
+import { placesOf, storedIn } from "./places.ts";
 
 /**
  * Scores by codes of the given items: what a search that visited them would give them.
@@ -14,15 +14,16 @@ import type { Places } from "./places.ts";
  * @param ordinals of the catalogue, ascending
  */
 export async function scoreItems(
-  places: Places,
+  index: Index,
   vectors: readonly QueryVector[],
   merge: Merge,
   ordinals: Uint32Array,
 ): Promise<Float32Array> {
+  const parts = storedIn(index);
   const scores = new Float32Array(ordinals.length);
-  for (const [p, { ordinals: own, from }] of places.stored(ordinals).entries()) {
+  for (const [p, { ordinals: own, from }] of placesOf(index).stored(ordinals).entries()) {
     if (own.length === 0) continue;
-    const found = await scoreStored(places.parts[p]!, vectors, merge, own);
+    const found = await scoreStored(parts[p]!, vectors, merge, own);
     for (let i = 0; i < own.length; i++) scores[from[i]!] = found[i]!;
   }
   return scores;
@@ -35,12 +36,12 @@ async function scoreStored(
   merge: Merge,
   ordinals: Uint32Array,
 ): Promise<Float32Array> {
-  const { resident, paged, offsets } = part.parts;
+  const { resident, paged, offsets, cache } = part.parts;
   if (resident) return scoreReady(part, resident, vectors, merge, ordinals);
   const scores = new Float32Array(ordinals.length);
   let done = 0;
   // Groups come in the order of the ordinals, which are stretches of one item each.
-  await paged!.each(visitItems(offsets, [...ordinals]).visited, (lists, { length }) => {
+  await paged!.each(cache, visitItems(offsets, [...ordinals]).visited, (lists, { length }) => {
     scores.set(scoreReady(part, lists, vectors, merge, ordinals.subarray(done, done + length)), done);
     done += length;
   });

@@ -1,8 +1,10 @@
+import type { ChunkCache } from "../format/chunk-cache.ts";
+import type { ReadMeter } from "../format/chunk-source.ts";
 import type { WordFacts } from "../format/item-words.ts";
 import type { Index } from "../search/pq-index.ts";
 import { byCount, byLikeness, type CountedTerm, Matcher, mostFrequent } from "./near.ts";
 import { openWordPart, type PostingList, type WordPart } from "./part.ts";
-import { type Places, placesOf } from "./places.ts";
+import { type Places, placesOf, storedIn } from "./places.ts";
 import { type Decoded, DecodedReader, type Postings, type Room } from "./postings.ts";
 
 /** A term that is like a word: itself, or another spelling or form of it. */
@@ -42,6 +44,8 @@ export interface Words {
   named(hash: number): Uint32Array;
   /** Postings of terms, read together; undefined for an unknown term. */
   postings(terms: readonly string[]): Promise<readonly (Postings | undefined)[]>;
+  /** The same words, sharing all that is in memory; what it reads, the meter is told of, and may stop. */
+  metered(meter: ReadMeter): Words;
 }
 
 /** Terms whose numbers are remembered: those of a few queries. */
@@ -88,35 +92,62 @@ class Terms {
     return near;
   }
 
-  async postings(terms: readonly string[]): Promise<(PostingList | undefined)[]> {
+  async postings(cache: ChunkCache, terms: readonly string[]): Promise<(PostingList | undefined)[]> {
     const numbers = terms.map((term) => this.find(term));
-    const lists = (await this.part.postings(numbers.filter((number) => number >= 0))).values();
+    const lists = (
+      await this.part.postings(
+        cache,
+        numbers.filter((number) => number >= 0),
+      )
+    ).values();
     return numbers.map((number) => (number < 0 ? undefined : lists.next().value));
   }
+}
+
+/** What all views of the same words have in common. */
+interface Shared {
+  readonly facts: WordFacts;
+  /** Of the catalogue. */
+  readonly numItems: number;
+  readonly base: Terms;
+  readonly beside: Terms | undefined;
+  readonly places: Places;
+  /** What is like a word, least recently asked for first. */
+  readonly near: Map<string, readonly NearTerm[]>;
+  numTerms?: number;
 }
 
 /** The words of a base, and of the items beside it. */
 class IndexWords implements Words {
   readonly facts: WordFacts;
   readonly numItems: number;
+  readonly #shared: Shared;
   readonly #base: Terms;
   readonly #beside: Terms | undefined;
   readonly #places: Places;
-  #numTerms: number | undefined;
-  /** Least recently used first. */
-  readonly #near = new Map<string, readonly NearTerm[]>();
+  /** Where the pages of the base are read, and those of what is beside it. */
+  readonly #caches: readonly ChunkCache[];
 
-  constructor(index: Index, facts: WordFacts, base: Terms, beside: Terms | undefined) {
-    this.facts = facts;
-    this.numItems = index.manifest.numItems;
-    this.#base = base;
-    this.#beside = beside;
-    this.#places = placesOf(index);
+  constructor(shared: Shared, caches: readonly ChunkCache[]) {
+    this.facts = shared.facts;
+    this.numItems = shared.numItems;
+    this.#shared = shared;
+    this.#base = shared.base;
+    this.#beside = shared.beside;
+    this.#places = shared.places;
+    this.#caches = caches;
+  }
+
+  metered(meter: ReadMeter): IndexWords {
+    return new IndexWords(
+      this.#shared,
+      this.#caches.map((cache) => cache.metered(meter)),
+    );
   }
 
   get numTerms(): number {
-    this.#numTerms ??= this.#countTerms();
-    return this.#numTerms;
+    this.#shared.numTerms ??= this.#countTerms();
+    return this.#shared.numTerms;
   }
 
   #countTerms(): number {
@@ -141,10 +172,11 @@ class IndexWords implements Words {
 
   near(word: string, most: number, edits: boolean, least = 0): readonly NearTerm[] {
     const key = `${most} ${edits} ${least} ${word}`;
-    const near = this.#near.get(key) ?? this.#findNear(word, most, edits, least);
-    this.#near.delete(key);
-    if (this.#near.size >= MAX_NEAR) this.#near.delete(this.#near.keys().next().value!);
-    this.#near.set(key, near);
+    const known = this.#shared.near;
+    const near = known.get(key) ?? this.#findNear(word, most, edits, least);
+    known.delete(key);
+    if (known.size >= MAX_NEAR) known.delete(known.keys().next().value!);
+    known.set(key, near);
     return near;
   }
 
@@ -181,9 +213,10 @@ class IndexWords implements Words {
   }
 
   async postings(terms: readonly string[]): Promise<readonly (Postings | undefined)[]> {
-    const base = await this.#base.postings(terms);
+    const [cache, cacheBeside] = this.#caches;
+    const base = await this.#base.postings(cache!, terms);
     if (this.#places.isPlain) return base;
-    const beside = (await this.#beside?.postings(terms)) ?? [];
+    const beside = (await this.#beside?.postings(cacheBeside!, terms)) ?? [];
     return base.map((list, i) => {
       if (list === undefined && beside[i] === undefined) return undefined;
       return new TwoLists(this.#places, [list, beside[i]]);
@@ -259,10 +292,12 @@ function termsOf(part: WordPart): Terms {
  * @throws FormatError when a chunk does not keep to the format
  */
 export async function openWords(index: Index): Promise<Words | undefined> {
-  const { words: facts } = index.manifest;
-  const [base, beside] = placesOf(index).parts;
+  const { words: facts, numItems } = index.manifest;
+  const [base, beside] = storedIn(index);
   const ofBase = await openWordPart(base!);
   if (facts === undefined || ofBase === undefined) return undefined;
   const ofBeside = beside && (await openWordPart(beside));
-  return new IndexWords(index, facts, termsOf(ofBase), ofBeside && termsOf(ofBeside));
+  const terms = { base: termsOf(ofBase), beside: ofBeside && termsOf(ofBeside) };
+  const caches = storedIn(index).map(({ parts }) => parts.cache);
+  return new IndexWords({ facts, numItems, ...terms, places: placesOf(index), near: new Map() }, caches);
 }

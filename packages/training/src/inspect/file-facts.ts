@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { naming, UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { counted } from "@poeem/offline/progress";
 import { openManifest } from "@poeem/pq-core";
-import { type ChunkHeader, isChunk, readChunkHeader } from "@poeem/pq-core/write";
+import { type ChunkHeader, isChunk, MAX_MANIFEST_BYTES, readChunkHeader } from "@poeem/pq-core/write";
 import { openItemTowerFile } from "../artifact/item-tower-file.ts";
 import { readCheckpointFile } from "../train/checkpoint-file.ts";
 import type { Facts } from "./facts.ts";
@@ -62,7 +61,7 @@ async function agreement(file: string, sha256: string): Promise<Facts> {
   const named = /-([0-9a-f]{16})\.bin$/.exec(name)?.[1];
   const manifestFile = join(dirname(file), "manifest.json");
   const beside = existsSync(manifestFile)
-    ? await openManifest(new Uint8Array(await readFile(manifestFile)))
+    ? await openManifest(await readBytes(manifestFile, MAX_MANIFEST_BYTES))
     : undefined;
   const entry = beside?.chunks.find(({ key }) => key === name);
   return {

@@ -1,7 +1,6 @@
-import { access, readFile } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf, UserError } from "@poeem/offline/errors";
-import { writeBytes } from "@poeem/offline/files";
+import { readJson, writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
@@ -33,9 +32,9 @@ export async function writeReport(folder: string): Promise<void> {
   const index = await openIndexDirectory(folder);
   const { manifest } = index;
   const encoded = await index.codes(spreadEvenly(manifest.numItems, MOST_CODES));
-  const log = await readJson<TrainingLog>(join(folder, TRAINING_LOG_FILE));
-  const data = await readJson<DataFacts>(join(folder, DATA_FACTS_FILE));
-  const last = await readJson<EvaluationResult>(join(folder, EVALUATION_FILE));
+  const log = await readIfThere<TrainingLog>(join(folder, TRAINING_LOG_FILE));
+  const data = await readIfThere<DataFacts>(join(folder, DATA_FACTS_FILE));
+  const last = await readIfThere<EvaluationResult>(join(folder, EVALUATION_FILE));
   const evaluation = last?.version === manifest.version ? last : undefined;
   const sections: Section[] = [];
   if (evaluation) {
@@ -110,15 +109,11 @@ function highlights(
 }
 
 /** Undefined when there is no such file. */
-async function readJson<T>(file: string): Promise<T | undefined> {
+async function readIfThere<T>(file: string): Promise<T | undefined> {
   try {
     await access(file);
   } catch {
     return undefined;
   }
-  try {
-    return JSON.parse(await readFile(file, "utf8")) as T;
-  } catch (error) {
-    throw new UserError(`${file} cannot be read: ${messageOf(error)}`);
-  }
+  return (await readJson(file)) as T;
 }

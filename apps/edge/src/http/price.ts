@@ -1,0 +1,304 @@
+/**
+ * What a request will cost, from what the manifest says and what was asked: before anything is scanned or read. An
+ * estimate from above, but for what nobody can know without looking: how often words come, how near results lie to each
+ * other. Where that goes wrong, the meter stops the request.
+ *
+ * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
+ */
+import type { ChunkKind, Filter, Manifest } from "@poeem/pq-core";
+import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
+import { reachOf, UNTRAINED_HISTORY } from "@poeem/towers";
+import type { ServedIndex } from "../index/served-index.ts";
+import { CANDIDATES_PER_RESULT } from "./diversity.ts";
+import { MAX_K } from "./requests.ts";
+import type { ResolvedSearch } from "./resolve.ts";
+
+/** What a request costs. */
+export interface Price {
+  /** In the unit of `limits.ts`. */
+  readonly work: number;
+  /** Operations on the store. */
+  readonly reads: number;
+  /** Bytes that they bring; their work is in `work`. */
+  readonly readBytes: number;
+  /** Bytes of the answer. */
+  readonly bytes: number;
+}
+
+export const NOTHING: Price = { work: 0, reads: 0, readBytes: 0, bytes: 0 };
+
+export function sumOf(prices: readonly Price[]): Price {
+  return prices.reduce(
+    (sum, { work, reads, readBytes, bytes }) => ({
+      work: sum.work + work,
+      reads: sum.reads + reads,
+      readBytes: sum.readBytes + readBytes,
+      bytes: sum.bytes + bytes,
+    }),
+    NOTHING,
+  );
+}
+
+/** A request that is checked, resolved, parsed and answered without a search. */
+const REQUEST_WORK = 50_000;
+/** Of a code that is scanned, for each sub-quantizer. */
+const CODE_WORK = { 4: 0.07, 8: 0.45 } as const;
+/** Of a number of a query vector against one of a centroid. */
+const PRODUCT_WORK = 0.2;
+/** Of the rotation, for each of its numbers. */
+const ROTATION_WORK = 0.6;
+/** Of a query vector and a cell that it visits. */
+const VISIT_WORK = 30;
+/** How much of what the others scan a further vector of several scans: most cells cannot hold what it looks for. */
+const FURTHER_SHARE = 0.4;
+/** Of a comparison and an item. */
+const FACET_WORK = 0.8;
+const NUMBER_WORK = 5;
+/** The same where all items are looked at in one go. */
+const WHOLE_FACET_WORK = 0.06;
+/** Of a result: it is kept among the best, found on its page, parsed and written. */
+const RESULT_WORK = 3000;
+const FIELD_BYTE_WORK = 8;
+/** Of a number of a pair of candidates of `diversity`. */
+const PAIR_WORK = 1;
+/** Of a byte that is read: its digest, and a first look at what it says. */
+export const READ_BYTE_WORK = 0.5;
+/** Of an id that is looked up. */
+const ID_WORK = 1400;
+/** Of the words of a query: terms like it are looked for among all, and all items that have it may be gone through. */
+const TERM_WORK = 0.8;
+const POSTING_WORK = 3;
+/** Of three terms, for each window of items: what few items have of many terms is looked up again and again. */
+const TERMS_WORK = 0.4;
+const WORD_WORK = 15_000;
+/** Of an item and a list of terms that it must have or must not have. */
+const MASK_WORK = 0.1;
+/** Of a suggestion. */
+const SUGGESTION_WORK = 100_000;
+
+/** Bytes of a result without its fields. */
+const RESULT_BYTES = 120;
+/** Results lie near each other: so many pages hold k of them, as measured with trained and with made-up indexes. */
+const pagesOf = (k: number) => Math.ceil(k ** 0.75);
+
+/** Chunks of a kind. */
+interface Pages {
+  readonly count: number;
+  /** Bytes of one, on average. */
+  readonly size: number;
+  /** Whether they are read when they are needed. */
+  readonly isPaged: boolean;
+}
+
+/** What is the same for all requests of a version. */
+interface Facts {
+  readonly cells: number;
+  readonly lists: Pages;
+  readonly items: Pages;
+  readonly lookup: Pages;
+  readonly postings: Pages;
+  readonly filters: Pages;
+  /** Bytes of one item's fields, on average. */
+  readonly itemBytes: number;
+  readonly codeWork: number;
+  /** See {@link FURTHER_SHARE}. */
+  readonly furtherShare: number;
+  /** Of a query vector before it scans. */
+  readonly vectorWork: number;
+}
+
+const FACTS = new WeakMap<ServedIndex, Facts>();
+
+function factsOf(served: ServedIndex): Facts {
+  let facts = FACTS.get(served);
+  if (facts === undefined) {
+    facts = readFacts(served);
+    FACTS.set(served, facts);
+  }
+  return facts;
+}
+
+function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
+  const { dim, nlist, nbits, numSubQuantizers, numItems, hasRotation, byResidual } = manifest;
+  const pages = (kind: ChunkKind, isPaged: boolean) => pagesOfKind(manifest, kind, isPaged);
+  const items = pages("items", !memory.keepsPages);
+  return {
+    cells: Math.max(nlist, 1),
+    lists: pages("lists", memory.residentBytes === 0),
+    items,
+    lookup: pages("lookup", !memory.keepsPages),
+    postings: pages("postings", !memory.keepsPages),
+    filters: pages("filters", true),
+    itemBytes: numItems === 0 ? 0 : (items.count * items.size) / numItems,
+    codeWork: numSubQuantizers * CODE_WORK[nbits],
+    // Without residuals a cell says nothing of what it holds.
+    furtherShare: byResidual ? FURTHER_SHARE : 1,
+    vectorWork: dim * (nlist + 2 ** nbits) * PRODUCT_WORK + (hasRotation ? dim * dim * ROTATION_WORK : 0),
+  };
+}
+
+function pagesOfKind({ chunks }: Manifest, kind: ChunkKind, isPaged: boolean): Pages {
+  const sizes = chunks.filter((chunk) => chunk.kind === kind).map(({ size }) => size);
+  const count = sizes.length;
+  const size = count === 0 ? 0 : sizes.reduce((sum, one) => sum + one, 0) / count;
+  return { count, size, isPaged };
+}
+
+const LARGEST = new WeakMap<Manifest, number>();
+
+/** Bytes that the fields of one item can take at most: those of its page. */
+export function largestItem(manifest: Manifest): number {
+  let largest = LARGEST.get(manifest);
+  if (largest === undefined) {
+    largest = manifest.chunks.reduce((most, { kind, size }) => (kind === "items" ? Math.max(most, size) : most), 1);
+    LARGEST.set(manifest, largest);
+  }
+  return largest;
+}
+
+/** What a search costs. */
+export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
+  const facts = factsOf(served);
+  const { index } = served;
+  const { dim, numItems } = index.manifest;
+  const { k, nprobe, mode, filter, exclude, history, like, q } = request;
+  const found = Math.min(request.diversity === 0 ? k : candidatesOf(k), numItems);
+  const vectors = vectorsOf(served, request);
+  const cells = Math.min(facts.cells, vectors * nprobe);
+  const own = index.mostCodes(nprobe);
+  const all = vectors === 1 ? own : index.mostCodes(cells);
+  const reads = new Reads();
+  let work = REQUEST_WORK;
+
+  work += vectors * (facts.vectorWork + cells * VISIT_WORK);
+  // Each scans its own cells, and for the largest score of several those of the others as far as they may reach.
+  if (vectors > 0) work += facts.codeWork * (own + (vectors - 1) * all * facts.furtherShare);
+  const listBytes = facts.lists.count * facts.lists.size;
+  const share = cells / facts.cells;
+  if (vectors > 0) reads.add(facts.lists, cells + (share * listBytes) / Math.max(1, facts.lists.size));
+
+  const read = like === undefined ? Math.min(history?.length ?? 0, historyLength(served)) : 1;
+  const named = (history?.length ?? 0) + (like === undefined ? 0 : 1) + exclude.length;
+  work += named * ID_WORK;
+  reads.add(facts.lookup, read);
+  reads.add(facts.lookup, named);
+  reads.add(facts.lists, read);
+
+  if (filter !== undefined) {
+    work += filterWork(filter) * Math.min(all, numItems);
+    // One that lets but a few items through is looked at whole.
+    if (canBeFew(filter)) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
+    reads.add(facts.filters, 0);
+  }
+  if (q !== undefined && served.words !== undefined) {
+    const { work: wordWork, lists } = wordPrice(served, q, mode === "dense");
+    work += wordWork;
+    reads.add(facts.postings, lists);
+  }
+  if (request.diversity > 0) {
+    work += PAIR_WORK * dim * Math.min(k, found) * (found - Math.min(k, found) / 2);
+    reads.add(facts.lists, cells);
+  }
+  const results = Math.min(k, numItems);
+  work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
+  reads.add(facts.items, pagesOf(results));
+  // What a few of the fields take nobody knows before: it is counted while the answer is made.
+  const fields = request.fields === undefined ? facts.itemBytes : 0;
+  return reads.price(work, results * (RESULT_BYTES + fields));
+}
+
+/** What `/suggest` costs. */
+export function priceOfSuggestions(served: ServedIndex, q: string, k: number): Price {
+  const facts = factsOf(served);
+  const reads = new Reads();
+  const { work, lists } = wordPrice(served, q, false);
+  reads.add(facts.postings, lists + k);
+  reads.add(facts.items, k);
+  const known = q === "" ? 0 : SUGGESTION_WORK;
+  return reads.price(REQUEST_WORK + work + known * Math.sqrt(k), k * RESULT_BYTES);
+}
+
+/** What `/items/{id}` costs. */
+export function priceOfItem(served: ServedIndex): Price {
+  const { lookup, items } = factsOf(served);
+  const reads = new Reads();
+  reads.add(lookup, 1);
+  reads.add(items, 1);
+  return reads.price(REQUEST_WORK, 0);
+}
+
+/** What `/facets` costs; how long the answer is, nobody knows before. */
+export function priceOfFacets(served: ServedIndex): Price {
+  const { filters } = factsOf(served);
+  const reads = new Reads();
+  reads.add(filters, filters.count);
+  return reads.price(REQUEST_WORK, 0);
+}
+
+/** Candidates among which `diversity` chooses. */
+export function candidatesOf(k: number): number {
+  return Math.max(k, Math.min(k * CANDIDATES_PER_RESULT, MAX_K));
+}
+
+/** Query vectors of a search. */
+function vectorsOf({ tower, words }: ServedIndex, { history, mode, q }: ResolvedSearch): number {
+  if (mode === "words" || (mode === "hybrid" && q !== undefined && words !== undefined && !tower?.reads.text)) return 0;
+  const isEach = history !== undefined && (tower?.reads.history === undefined || tower.reads.history === "mixture");
+  return isEach ? Math.min(history.length, historyLength({ tower })) : 1;
+}
+
+/** Items of a history that are read. */
+function historyLength({ tower }: Pick<ServedIndex, "tower">): number {
+  return tower?.reads.history === undefined ? UNTRAINED_HISTORY : tower.reads.historyLength;
+}
+
+/** Work of a filter for each item that it is looked at for. */
+export function filterWork(filter: Filter, facetWork = FACET_WORK): number {
+  if ("not" in filter) return filterWork(filter.not, facetWork);
+  const parts = "and" in filter ? filter.and : "or" in filter ? filter.or : undefined;
+  if (parts !== undefined) return parts.reduce((sum, part) => sum + filterWork(part, facetWork), 0);
+  return "facet" in filter ? facetWork * Math.max(1, filter.in.length) : NUMBER_WORK;
+}
+
+/** Whether a filter may turn out to let but a few items through: numbers are not counted. */
+function canBeFew(filter: Filter): boolean {
+  if ("not" in filter) return false;
+  if ("and" in filter) return filter.and.some(canBeFew);
+  if ("or" in filter) return filter.or.every(canBeFew);
+  return "facet" in filter;
+}
+
+/** Work of the words of a text, and lists of postings that are read. @param isMask whether they only let through */
+function wordPrice({ words }: ServedIndex, text: string, isMask: boolean): { work: number; lists: number } {
+  if (words === undefined || text === "") return { work: 0, lists: 0 };
+  const reach = reachOf(words, text, isMask);
+  const { numTerms, numItems } = words;
+  const work =
+    reach.words * (WORD_WORK + numTerms * TERM_WORK) +
+    reach.postings * POSTING_WORK +
+    reach.terms ** 3 * Math.ceil(numItems / SUMMED_TOGETHER) * TERMS_WORK +
+    reach.masks * (WORD_WORK + numItems * MASK_WORK);
+  return { work, lists: reach.terms };
+}
+
+/** Adds up reads of pages. */
+class Reads {
+  #reads = 0;
+  #bytes = 0;
+  readonly #seen = new Map<Pages, number>();
+
+  /** So many pages of a kind, at most all of them: what was read is there for a moment. */
+  add(pages: Pages, most: number): void {
+    if (!pages.isPaged || pages.count === 0) return;
+    const before = this.#seen.get(pages) ?? 0;
+    const count = Math.min(pages.count, before + Math.ceil(most));
+    this.#seen.set(pages, count);
+    this.#reads += count - before;
+    this.#bytes += (count - before) * pages.size;
+  }
+
+  price(work: number, bytes: number): Price {
+    const readBytes = this.#bytes;
+    return { work: Math.round(work + readBytes * READ_BYTE_WORK), reads: this.#reads, readBytes, bytes };
+  }
+}

@@ -1,0 +1,45 @@
+/** From a validated request to what an index is asked: its defaults filled in, and what it cannot do refused. */
+import { InputError } from "@poeem/pq-core";
+import type { Mode } from "@poeem/pq-core/words";
+import { planQuestion } from "@poeem/towers";
+import type { ServedIndex } from "../index/served-index.ts";
+import type { Limits } from "../limits.ts";
+import { questionOf } from "./question.ts";
+import type { SearchRequest } from "./requests.ts";
+
+/** A request made complete with what only the index knows. */
+export type ResolvedSearch = SearchRequest & { readonly nprobe: number; readonly mode: Mode };
+
+/**
+ * Checks a request against the index and fills in its default nprobe and mode.
+ * @throws InputError when `nprobe` is above nlist, a vector has another dim, the model does not read what is asked, or
+ *   there are no words to go by
+ */
+export function resolveSearch(served: ServedIndex, request: SearchRequest, limits: Limits): ResolvedSearch {
+  const { index, memory } = served;
+  const { dim, defaultNprobe } = index.manifest;
+  // An index without coarse quantizer (nlist 0) is one cell.
+  const nlist = Math.max(index.manifest.nlist, 1);
+  const { nprobe = Math.min(defaultNprobe, limits.nprobe), filter } = request;
+  if (nprobe > nlist)
+    throw new InputError(
+      "nprobe",
+      `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`,
+    );
+  const { mode = served.words !== undefined && request.q !== undefined ? "hybrid" : "dense" } = request;
+  if (mode === "dense") planQuestion(served.tower, dim, questionOf(request));
+  else {
+    requireWords(served, "mode");
+    if (request.q === undefined) throw new InputError("mode", `expected dense, as there is no q, got ${mode}`);
+  }
+  if (filter !== undefined && !memory.keepsFilters)
+    throw new InputError("filter", "cannot be used: this index has more filters than an isolate can keep");
+  return { ...request, nprobe, mode };
+}
+
+/** @throws InputError naming a parameter that goes by words where the index has none */
+export function requireWords({ words, memory }: ServedIndex, parameter: string): void {
+  if (words !== undefined) return;
+  const why = memory.keepsWords ? "was published without words" : "has more words than an isolate can keep";
+  throw new InputError(parameter, `cannot be used: this index ${why}`);
+}

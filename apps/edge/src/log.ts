@@ -1,0 +1,209 @@
+/**
+ * What the log says: one line an event, as JSON. Names and members stand in `docs/runbook.md`, and queries of operators
+ * depend on them: a new one is added, an old one keeps its meaning. Never the text of a query, which may be about a
+ * person, never a token or an address.
+ */
+import type { ProblemType } from "./http/problem.ts";
+
+/** Which index, and which version of it, as far as is known. */
+interface OfIndex {
+  /** Name of the index. */
+  readonly index?: string | undefined;
+  readonly indexVersion?: string | undefined;
+}
+
+/** What a request has used so far. Members are undefined where nothing was priced or read. */
+export interface Spent {
+  /** Operations on the store, those that were tried again included. */
+  readonly reads?: number | undefined;
+  /** Bytes that they brought. */
+  readonly bytes?: number | undefined;
+  /** Price of its searches, in codes scanned. */
+  readonly work?: number | undefined;
+  /** Milliseconds that it waited for its turn. */
+  readonly waitedMs?: number | undefined;
+}
+
+/** Why a request got no answer. */
+interface Reason {
+  readonly problem?: ProblemType | undefined;
+  /** What the client was told. */
+  readonly detail?: string | undefined;
+  /** What was not told: the error and what caused it, outermost first, with keys and paths. */
+  readonly causes?: readonly string[] | undefined;
+}
+
+/** Why the last look for a newer version failed, as far as the public may know. */
+export type FailureKind = "missing" | "damaged" | "late" | "unreadable" | "memory";
+
+/** A version that was not in memory was read, and answers from now on. */
+export interface ColdStart extends OfIndex {
+  readonly event: "cold-start";
+  readonly publishedAt: string;
+  /** Milliseconds that the reading took; what earlier attempts brought is not in it, nor in the reads and bytes. */
+  readonly ms: number;
+  /** Operations on the store. */
+  readonly reads: number;
+  /** Bytes that they brought. */
+  readonly bytes: number;
+}
+
+/** Another version answers from now on. */
+export interface TakeOver extends OfIndex {
+  readonly event: "take-over";
+  readonly publishedAt: string;
+  /** The version that answered until now. */
+  readonly previousVersion: string;
+  readonly ms: number;
+  readonly reads: number;
+  readonly bytes: number;
+}
+
+/** A look for a newer version failed; the version that is named keeps answering. */
+export interface RefreshFailed extends OfIndex {
+  readonly event: "refresh-failed";
+  readonly kind: FailureKind;
+  /** Since when looks have failed, ISO 8601. */
+  readonly since: string;
+  /** Version that the pointer names, when that much could be read. */
+  readonly wantedVersion?: string | undefined;
+  readonly causes: readonly string[];
+}
+
+/** A pointer came that is older than the one that is followed, as a store may give for a minute; nothing is done. */
+export interface StalePointer extends OfIndex {
+  readonly event: "stale-pointer";
+  /** The version that it names. */
+  readonly wantedVersion: string;
+  readonly publishedAt: string;
+}
+
+/** Chunks came damaged and were read again, past the caches. The first at once, then by count. */
+export interface ReadAgain extends OfIndex {
+  readonly event: "read-again";
+  /** Of the last of them. */
+  readonly key: string;
+  /** How many since the last such line, this one included. */
+  readonly times: number;
+}
+
+/** An index left memory, to make room for another; its next request is a cold start. */
+export interface Evicted extends OfIndex {
+  readonly event: "evicted";
+  /** Name of the index that needed the room. */
+  readonly for: string;
+  /** Memory that it had. */
+  readonly bytes: number;
+  /** Milliseconds since somebody asked for it. */
+  readonly idleMs: number;
+}
+
+/** What the code below `src/index` reports. */
+export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | ReadAgain | Evicted;
+
+/** A request: each with `LOG=all`, else those with a status of 500 or more. */
+export interface RequestLine extends OfIndex, Spent, Reason {
+  readonly event: "request";
+  readonly requestId: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  /** Milliseconds that it waited for I/O: clocks of a Worker stand still while it computes. */
+  readonly ioMs: number;
+}
+
+/** Requests that were turned away, for what they cost or for how many they are. The first at once, then by count. */
+export interface Refused extends OfIndex, Spent, Reason {
+  readonly event: "refused";
+  readonly problem: ProblemType;
+  readonly status: number;
+  /** Of the last of them. */
+  readonly requestId: string;
+  readonly path: string;
+  /** Parameters to lower. */
+  readonly parameters?: readonly string[] | undefined;
+  /** How many since the last such line, this one included. */
+  readonly count: number;
+}
+
+/** Searches that took more than half of what they may, or a second. The first at once, then by count. */
+export interface SlowSearch extends OfIndex, Spent {
+  readonly event: "slow-search";
+  readonly requestId: string;
+  readonly path: string;
+  readonly status: number;
+  readonly ioMs: number;
+  /** What there was much of. */
+  readonly much: readonly ("work" | "reads" | "ioMs")[];
+  readonly count: number;
+}
+
+/** A fault of ours: the client was told nothing but the id of its request. */
+export interface Fault {
+  readonly event: "fault";
+  readonly requestId: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+}
+
+/** A hook `onError` that failed itself. */
+export interface HookFailed {
+  readonly event: "hook";
+  readonly requestId: string;
+  readonly message: string;
+}
+
+/** The overlap of a search with the same over all cells; or why there is none. */
+export interface Canary extends OfIndex {
+  readonly event: "canary";
+  readonly nprobe?: number | undefined;
+  readonly k?: number | undefined;
+  readonly overlapAtK?: number | undefined;
+  readonly message?: string | undefined;
+}
+
+export type Level = "info" | "warn" | "error";
+
+/** One line of log: `event` says what happened. */
+export type LogEntry = { readonly level: Level } & (
+  | IndexEvent
+  | RequestLine
+  | Refused
+  | SlowSearch
+  | Fault
+  | HookFailed
+  | Canary
+);
+
+const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {
+  "cold-start": "info",
+  "take-over": "info",
+  "refresh-failed": "warn",
+  "stale-pointer": "info",
+  "read-again": "warn",
+  evicted: "info",
+};
+
+/** The line for what happened to an index. */
+export function indexLine(event: IndexEvent): LogEntry {
+  return { level: INDEX_LEVELS[event.event], ...event };
+}
+
+const MAX_CAUSES = 6;
+const MAX_CAUSE_LENGTH = 500;
+
+/** An error and what caused it, outermost first, for the log alone: messages name keys and paths. */
+export function causesOf(error: unknown): readonly string[] {
+  const causes: string[] = [];
+  for (let e = error; e !== undefined && e !== null && causes.length < MAX_CAUSES; ) {
+    // Anything may be thrown, also what cannot be made a text.
+    causes.push(e instanceof Error || typeof e === "string" ? String(e).slice(0, MAX_CAUSE_LENGTH) : typeof e);
+    e = e instanceof Error ? e.cause : undefined;
+  }
+  return causes;
+}
+
+/** Writes a line to the console, whose levels the platform's log keeps. */
+export function writeLog(entry: LogEntry): void {
+  console[entry.level](JSON.stringify(entry));
+}

@@ -1,0 +1,171 @@
+/** Hooks of somebody else's Worker: who may ask, what is asked, what was answered, what went wrong. */
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  createWorker,
+  type HookContext,
+  type Hooks,
+  kvStore,
+  type LogEntry,
+  Problem,
+  parseFilter,
+  type SearchRequest,
+  type SearchResponse,
+} from "../src/index.ts";
+import { type Fixture, setOf } from "./fixture.ts";
+import { ask, expectAnswerOf, type OwnEnv, post, publishOwn, search, store } from "./own-worker.ts";
+
+let books: Fixture;
+let films: Fixture;
+beforeAll(async () => {
+  ({ books, films } = await publishOwn());
+});
+
+describe("hooks", () => {
+  it("authorize guards what answers from the index, and fails closed", async () => {
+    const guarded = [search(), "/suggest?q=a", "/items/item:1", "/facets"];
+    for (const refusal of [false, undefined, null, "yes", 1, {}] as unknown as boolean[]) {
+      const worker = createWorker({ store, hooks: { authorize: async () => refusal } });
+      for (const path of guarded)
+        expect(await ask(worker, path), path).toMatchObject({
+          status: 401,
+          body: { type: "urn:poeem-edge:problem:unauthorized" },
+        });
+      expect((await ask(worker, "/search", post({ q: "cake" }))).status).toBe(401);
+      expect((await ask(worker, "/readyz")).status).toBe(200);
+    }
+    const throws = createWorker({
+      store,
+      log: vi.fn(),
+      hooks: {
+        authorize: () => {
+          throw new Error("no key");
+        },
+      },
+    });
+    expect((await ask(throws, search())).status).toBe(500);
+  });
+
+  it("authorize decides by the request and the bindings, and may answer itself", async () => {
+    const worker = createWorker({
+      store,
+      hooks: {
+        authorize: async ({ request, env: bindings, requestId }) => {
+          expect(requestId).toMatch(/^[\w-]+$/);
+          if (request.headers.get("x-user") === "bob") return Response.redirect("https://own.test/login", 303);
+          return (await bindings.CATALOGUE.get("index/current")) !== null && request.headers.get("x-user") === "ann";
+        },
+      },
+    });
+    const as = (user: string) => ask(worker, search(), { headers: { "x-user": user }, redirect: "manual" });
+    const answer = await as("ann");
+    expectAnswerOf(books, answer.body);
+    // What one may see another may not: nothing is taken from a cache without being asked for.
+    expect(answer.headers.get("cache-control")).toBe("private, no-cache");
+    expect((await as("carl")).status).toBe(401);
+    const sent = await as("bob");
+    expect([sent.status, sent.headers.get("location")]).toEqual([303, "https://own.test/login"]);
+    expect(sent.headers.get("x-request-id")).not.toBeNull();
+    const headers = { "if-none-match": answer.headers.get("etag")!, "x-user": "carl" };
+    expect((await ask(worker, search(), { headers })).status).toBe(401);
+  });
+
+  it("authorize comes on top of tokens", async () => {
+    const worker = createWorker({ store, config: { tokens: ["t1"] }, hooks: { authorize: () => true } });
+    expect((await ask(worker, search())).headers.get("www-authenticate")).toContain("Bearer");
+    expect((await ask(worker, search(), { headers: { authorization: "Bearer t1" } })).status).toBe(200);
+  });
+
+  it("beforeSearch rewrites text, filter and index, of GET and of each search of a list", async () => {
+    const beforeSearch = (asked: SearchRequest, { request }: HookContext<OwnEnv>): SearchRequest | undefined => {
+      if (asked.q === "plain") return undefined;
+      const index = request.headers.get("x-index") ?? asked.index;
+      const own = parseFilter("set:even");
+      const filter = asked.filter === undefined ? own : { and: [asked.filter, own] };
+      return { ...asked, q: "birthday cake", filter, index };
+    };
+    const worker = createWorker({ store, hooks: { beforeSearch } });
+    const even = (body: SearchResponse) =>
+      body.results.length > 0 &&
+      body.results.every(({ id }) => setOf(Number(String(id).slice("item:".length))) === "even");
+    const asked = await ask(worker, search("brithday cakes"));
+    expect(asked.body.query).toBe("birthday cake");
+    expect(even(asked.body)).toBe(true);
+    expect((await ask(worker, `${search("x")}&filter=set:odd`)).body.results).toEqual([]);
+    const { body } = await ask(worker, search(), { headers: { "x-index": "films" } });
+    expect(body.indexVersion).toBe(films.artifact.version);
+    const many = await ask(worker, "/search", post([{ q: "x" }, { q: "plain", like: undefined }]));
+    expect(many.body.map(({ query }: SearchResponse) => query)).toEqual(["birthday cake", "plain"]);
+    expect(even(many.body[0])).toBe(true);
+  });
+
+  it("makes the ETag from the search that was run", async () => {
+    let text = "birthday cake";
+    const worker = createWorker({ store, hooks: { beforeSearch: (asked) => ({ ...asked, q: text }) } });
+    const first = await ask(worker, search());
+    expect(first.headers.get("cache-control")).toBe("private, no-cache");
+    const headers = { "if-none-match": first.headers.get("etag")! };
+    expect((await ask(worker, search(), { headers })).status).toBe(304);
+    text = "誕生日";
+    expect((await ask(worker, search(), { headers })).body.query).toBe("誕生日");
+  });
+
+  it("answers a Problem that a hook throws, and checks what it returns", async () => {
+    const refuses = createWorker({
+      store,
+      hooks: {
+        beforeSearch: () => {
+          throw new Problem("not-found", "Closed on Sundays");
+        },
+      },
+    });
+    expect(await ask(refuses, search())).toMatchObject({ status: 404, body: { detail: "Closed on Sundays" } });
+    const wrong = createWorker({ store, hooks: { beforeSearch: (asked) => ({ ...asked, nprobe: 9_999 }) } });
+    expect((await ask(wrong, search())).body.errors[0].parameter).toBe("nprobe");
+  });
+
+  it("afterSearch sees every answer and may change it, so that no cache keeps one", async () => {
+    const seen: string[] = [];
+    const worker = createWorker({
+      store,
+      hooks: {
+        afterSearch: (answer, asked, { waitUntil }) => {
+          waitUntil(Promise.resolve().then(() => seen.push(`${asked.q}: ${answer.results.length}`)));
+          return asked.k === 1 ? { ...answer, results: [] } : undefined;
+        },
+      },
+    });
+    for (let i = 0; i < 2; i++) {
+      const { headers, body } = await ask(worker, search(), { headers: { "if-none-match": "*" } });
+      expectAnswerOf(books, body);
+      expect([headers.get("etag"), headers.get("cache-control")]).toEqual([null, "no-store"]);
+    }
+    expect((await ask(worker, `${search()}&k=1`)).body.results).toEqual([]);
+    expect(seen).toEqual(["birthday cake: 10", "birthday cake: 10", "birthday cake: 1"]);
+  });
+
+  it("onError is told of faults and of a missing index, not of a caller's mistakes", async () => {
+    const told: string[] = [];
+    const logged: LogEntry[] = [];
+    const hooks: Hooks<OwnEnv> = {
+      onError: (error, { request }) => {
+        told.push(`${new URL(request.url).pathname}: ${error.message}`);
+        throw new Error("hook down");
+      },
+      beforeSearch: ({ q }) => {
+        if (q === "fault") throw new Error("broken");
+      },
+    };
+    const worker = createWorker({ store, hooks, log: (entry) => logged.push(entry) });
+    expect((await ask(worker, search("fault"))).body.detail).toBe("The error is logged with this request id");
+    expect((await ask(worker, "/search")).status).toBe(400);
+    expect(told).toEqual(["/search: broken"]);
+    expect(logged.map(({ event }) => event)).toEqual(["fault", "hook", "request"]);
+    const empty = createWorker({
+      store: () => kvStore(env.INDEX),
+      hooks: { onError: ({ name }) => void told.push(name) },
+    });
+    expect((await ask(empty, search())).status).toBe(503);
+    expect(told[1]).toBe("IndexUnavailableError");
+  });
+});
