@@ -4,6 +4,7 @@
  */
 import type { Artifact } from "@poeem/pq-core";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
+import { DEFAULT_TOKENIZER, writeQueryTower } from "@poeem/towers";
 import { makeTexts, wordFacts } from "./texts.ts";
 
 export const dim = 64;
@@ -23,6 +24,10 @@ export interface CatalogueOptions {
   /** Items have texts, and a query tower that knows them; with `words` false only the latter. */
   readonly texts?: boolean;
   readonly words?: boolean;
+  /** Items have a query tower of about this size instead. */
+  readonly towerBytes?: number;
+  /** Other vectors for as many items. */
+  readonly seed?: number;
   /** Items have a facet `set` of the values v0 to v7, and a number `year` from 1900 to 1999. */
   readonly filters?: boolean;
   /** All items have the same code, and lie in one cell. */
@@ -34,7 +39,7 @@ export interface CatalogueOptions {
 /** The same for the same arguments. */
 export async function makeCatalogue(numItems: number, options: CatalogueOptions = {}): Promise<Catalogue> {
   const nlist = numItems > 2_000_000 ? 4096 : 1024;
-  const random = generator(numItems);
+  const random = generator(numItems + (options.seed ?? 0));
   const gauss = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const coarseCentroids = Float32Array.from({ length: nlist * dim }, gauss);
   for (let l = 0; l < nlist; l++) normalize(coarseCentroids.subarray(l * dim, (l + 1) * dim));
@@ -64,6 +69,7 @@ export async function makeCatalogue(numItems: number, options: CatalogueOptions 
     assignments,
     codes,
     ...(texts && { queryTower: texts.queryTower }),
+    ...(options.towerBytes && { queryTower: makeTower(options.towerBytes, random) }),
     ...(texts && options.words !== false && { words: texts.words, wordFacts }),
     ...(options.filters && {
       facets: { set: Array.from({ length: numItems }, (_, i) => `v${i % 8}`) },
@@ -92,6 +98,20 @@ export async function makeCatalogue(numItems: number, options: CatalogueOptions 
       return vector;
     },
   };
+}
+
+/** A query tower whose text features take about so many bytes; no text of a request is among them. */
+function makeTower(bytes: number, random: () => number): Uint8Array {
+  const numRows = Math.floor(bytes / (dim + 8));
+  const step = Math.floor(2 ** 32 / numRows);
+  const table = {
+    embeddingDim: dim,
+    hashes: Uint32Array.from({ length: numRows }, (_, row) => row * step + Math.floor(random() * step)),
+    scales: new Float32Array(numRows).fill(0.01),
+    values: Int8Array.from({ length: numRows * dim }, () => Math.floor(random() * 256) - 128),
+  };
+  const text = { kind: "text" as const, tokenizer: DEFAULT_TOKENIZER, table };
+  return writeQueryTower({ width: dim, inputs: [text], layers: [], skip: false });
 }
 
 function normalize(vector: Float32Array): void {

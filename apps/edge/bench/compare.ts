@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { encodeVector } from "../src/http/vector.ts";
 import { type Catalogue, makeCatalogue } from "./catalogue.ts";
-import { cpuTakenMs, workerds } from "./inspector.ts";
+import { childrenOf, cpuOf } from "./inspector.ts";
 import { type RunningWorker, startWorker } from "./worker.ts";
 
 const { values } = parseArgs({
@@ -41,19 +41,19 @@ interface Sample {
 
 /** Starts one, and tells which process it is. */
 async function start(built: string, catalogues: readonly Catalogue[]): Promise<Side> {
-  const others = new Set(workerds());
+  const others = new Set(childrenOf("workerd"));
   const worker = await startWorker({ built });
-  const pid = workerds().find((pid) => !others.has(pid))!;
+  const pid = childrenOf("workerd").find((pid) => !others.has(pid))!;
   for (const [i, { artifact }] of catalogues.entries()) await worker.publish(artifact, i === 0 ? undefined : "texts");
   return { worker, pid };
 }
 
 async function sample({ worker, pid }: Side, path: (i: number) => string): Promise<Sample> {
-  const before = cpuTakenMs([pid]);
+  const before = cpuOf([pid]);
   const latencies: number[] = [];
   for (let i = 0; i < requests; i++) latencies.push((await worker.ask(path(i))).ms);
   latencies.sort((a, b) => a - b);
-  return { cpuMs: (cpuTakenMs([pid]) - before) / requests, p50Ms: latencies[latencies.length >> 1]! };
+  return { cpuMs: (cpuOf([pid]) - before) / requests, p50Ms: latencies[latencies.length >> 1]! };
 }
 
 const plain = await makeCatalogue(numItems);

@@ -1,5 +1,5 @@
 /** What requests cost the Worker: CPU, memory beyond the index, reads of KV, bytes of the answer. */
-import { cpuTakenMs, residentBytes } from "./inspector.ts";
+import { cpuOfChildren, rssOfChildren } from "./inspector.ts";
 import type { RunningWorker, Sent } from "./worker.ts";
 
 export interface Cost {
@@ -43,20 +43,20 @@ export async function costOf(worker: RunningWorker, requests: readonly Sent[]): 
   })();
   // Beside it, because an answer of the inspector may take as long as the request.
   const processes = (async () => {
-    for (; isRunning; await wait(SAMPLE_MS)) mostRss = Math.max(mostRss, residentBytes() - before.rss);
+    for (; isRunning; await wait(SAMPLE_MS)) mostRss = Math.max(mostRss, rssOfChildren("workerd") - before.rss);
   })();
   const statuses = new Map<number, number>();
   let bytes = 0;
   let refusal = "";
   const startedAt = performance.now();
-  const cpuBefore = cpuTakenMs();
+  const cpuBefore = cpuOfChildren("workerd");
   for (const { path, body, headers } of requests) {
     const answer = await worker.send(path, body, headers);
     statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
     bytes = Math.max(bytes, Buffer.byteLength(answer.body));
     if (answer.status >= 400) refusal = refusalOf(answer.body);
   }
-  const cpuMs = cpuTakenMs() - cpuBefore;
+  const cpuMs = cpuOfChildren("workerd") - cpuBefore;
   const ms = performance.now() - startedAt;
   isRunning = false;
   await Promise.all([heaps, processes]);

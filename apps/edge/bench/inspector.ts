@@ -46,37 +46,38 @@ export class Inspector {
   }
 }
 
-/** Ids of the workerd processes that this one has started; Linux only, elsewhere none. */
-export function workerds(): string[] {
+/** Ids of the processes that this one has started and that run `name`; Linux only, elsewhere none. */
+export function childrenOf(name: string): string[] {
   const all = existsSync("/proc") ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : [];
   return all.filter((pid) => {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
       // the name stands in brackets and may have blanks
       const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return Number(parent) === process.pid && stat.includes("(workerd)");
+      return Number(parent) === process.pid && stat.includes(`(${name})`);
     } catch {
       return false; // It ended meanwhile.
     }
   });
 }
 
-/** Resident bytes of the workerd processes that this one has started; Linux only, elsewhere 0. */
-export function residentBytes(): number {
+/** Resident bytes of the children of this process that run `name`; Linux only, elsewhere 0. */
+export function rssOfChildren(name: string): number {
   let kilobytes = 0;
-  for (const pid of workerds()) {
+  for (const pid of childrenOf(name)) {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     kilobytes += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
   }
   return kilobytes * 1024;
 }
 
-/**
- * Milliseconds of CPU that workerd processes have taken so far, all threads together, to the microsecond; Linux only,
- * elsewhere 0.
- * @param pids left out: all that this process has started
- */
-export function cpuTakenMs(pids: readonly string[] = workerds()): number {
+/** Milliseconds of CPU that the children of this process that run `name` have taken so far; see {@link cpuOf}. */
+export function cpuOfChildren(name: string): number {
+  return cpuOf(childrenOf(name));
+}
+
+/** Milliseconds of CPU that processes have taken so far, all threads together, to the microsecond; Linux only. */
+export function cpuOf(pids: readonly string[]): number {
   let nanoseconds = 0;
   for (const pid of pids) {
     // By thread: the file of the process has the first thread alone. Its first number is the time on a processor.

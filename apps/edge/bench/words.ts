@@ -6,7 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { makeCatalogue } from "./catalogue.ts";
-import { cpuTakenMs } from "./inspector.ts";
+import { cpuOfChildren } from "./inspector.ts";
 import { startWorker } from "./worker.ts";
 
 const { values } = parseArgs({
@@ -48,9 +48,9 @@ async function measure(items: number, catalogue: Catalogue) {
     const found = new Map(modes.map((mode) => [mode, { ms: [] as number[], cpu: 0 }]));
     for (let start = 0; start < requests; start += batch) {
       for (const [mode, of] of found) {
-        const before = cpuTakenMs();
+        const before = cpuOfChildren("workerd");
         for (let i = start; i < start + batch; i++) of.ms.push((await worker.ask(path(warmUp + i, mode))).ms);
-        of.cpu += cpuTakenMs() - before;
+        of.cpu += cpuOfChildren("workerd") - before;
       }
     }
     const rows = Array.from(found, ([mode, { ms, cpu }]): Measured => {
@@ -74,9 +74,9 @@ async function coldStart({ artifact, text }: Catalogue): Promise<Cold> {
   const worker = await startWorker();
   try {
     await worker.publish(artifact);
-    const before = cpuTakenMs();
+    const before = cpuOfChildren("workerd");
     const { ms } = await worker.ask(`/search?q=${encodeURIComponent(text!(1))}&nprobe=8`);
-    return { ms, cpuMs: cpuTakenMs() - before };
+    return { ms, cpuMs: cpuOfChildren("workerd") - before };
   } finally {
     await worker.stop();
   }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Artifact } from "@poeem/pq-core";
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { Inspector, residentBytes } from "./inspector.ts";
+import { Inspector, rssOfChildren } from "./inspector.ts";
 
 const OWN_BUILD = join(import.meta.dirname, "../dist/worker");
 /** Reads of KV that a put of many values has under way at once. */
@@ -145,7 +145,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
   return {
     async memory() {
       const { usedSize, backingStorageSize } = await inspected("Runtime.getHeapUsage", 200);
-      return { heap: usedSize!, buffers: backingStorageSize!, rss: residentBytes() };
+      return { heap: usedSize!, buffers: backingStorageSize!, rss: rssOfChildren("workerd") };
     },
     async collectGarbage() {
       await inspected("HeapProfiler.collectGarbage", 1);
