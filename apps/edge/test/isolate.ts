@@ -10,7 +10,7 @@ import type { Dependencies } from "../src/http/app-env.ts";
 import { Arrivals } from "../src/index/arrivals.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
-import { openServedIndex } from "../src/index/served-index.ts";
+import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import type { IndexEvent, LogEntry } from "../src/log.ts";
 
@@ -30,7 +30,7 @@ export function makeIsolate(
     clock.now += ms;
     await scheduler.wait(ms);
   };
-  const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
+  const paging = new Turns({ ...PAGING, now: () => clock.now, sleep });
   const arrivals = new Arrivals(maxBytes / 4);
   const dependencies: Dependencies = {
     indexes: new IndexSet({

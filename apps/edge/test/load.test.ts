@@ -9,7 +9,7 @@ import { expect, inject, it } from "vitest";
 import { Arrivals } from "../src/index/arrivals.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
-import { openServedIndex } from "../src/index/served-index.ts";
+import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import type { Store } from "../src/index/store.ts";
 import { Turns } from "../src/index/turns.ts";
 import { bruteForce, type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
@@ -66,7 +66,7 @@ it("answers right, from one version, whatever happens around it", async () => {
   );
   const clock = { now: 0 };
   const sleep = (ms: number) => scheduler.wait(ms);
-  const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
+  const paging = new Turns({ ...PAGING, now: () => clock.now, sleep });
   const arrivals = new Arrivals(1 << 20);
   const indexes = new IndexSet({
     store: badDay(kvStore(env.INDEX, 1_000)),

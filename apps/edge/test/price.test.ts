@@ -104,7 +104,9 @@ describe("a budget", () => {
       if (body.errors.length === 0) expect(body.detail).toMatch(/no single parameter/);
       else {
         const after = await post(searches);
-        expect(after.status, `${body.detail}\n${JSON.stringify(before)}\n${JSON.stringify(after.body.detail)}`).toBe(200);
+        expect(after.status, `${body.detail}\n${JSON.stringify(before)}\n${JSON.stringify(after.body.detail)}`).toBe(
+          200,
+        );
       }
     }
     for (const parameter of ["batch", "k", "exclude"]) expect([...seen.keys()]).toContain(parameter);
@@ -177,9 +179,17 @@ describe("an index of any size", () => {
       { diversity: 0.5 },
       { history: [...history, 21] },
       { exclude: [1] },
-      { filter: { and: [{ number: "year", max: 1 }, { facet: "set", in: ["a"] }] } },
+      {
+        filter: {
+          and: [
+            { number: "year", max: 1 },
+            { facet: "set", in: ["a"] },
+          ],
+        },
+      },
     ];
-    for (const one of more) expect(priceOf(served, { ...base, ...one }).work).toBeGreaterThan(priceOf(served, base).work);
+    for (const one of more)
+      expect(priceOf(served, { ...base, ...one }).work).toBeGreaterThan(priceOf(served, base).work);
   });
 
   /** An index of which nothing but its price is asked. */
@@ -246,7 +256,13 @@ describe("the length of an answer", () => {
   });
 
   it("is estimated no shorter than the JSON, but for escapes", () => {
-    for (const value of [{ a: "text", b: [1, 2.5, null, true], "ключ": "значение" }, [], "", { x: { y: ["é"] } }, 12345678]) {
+    for (const value of [
+      { a: "text", b: [1, 2.5, null, true], ключ: "значение" },
+      [],
+      "",
+      { x: { y: ["é"] } },
+      12345678,
+    ]) {
       const bytes = new TextEncoder().encode(JSON.stringify(value)).length;
       expect(jsonSize(value)).toBeGreaterThanOrEqual(bytes - 8);
     }

@@ -6,7 +6,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { IndexUnavailableError, UnknownIndexError } from "../index/errors.ts";
+import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { writeLog } from "../log.ts";
 import { admit, admitPrice } from "./admit.ts";
@@ -293,6 +293,8 @@ function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response 
 function toProblem(error: Error, c: Context<AppEnv>): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InputError) return problemOf(error);
+  if (error instanceof OverloadedError)
+    return new Problem("overloaded", "There is no room for this request now: come again", undefined, { cause: error });
   if (error instanceof IndexUnavailableError) return new Problem("index-unavailable", error.message);
   if (error instanceof z.ZodError) return invalidRequest(zodErrors(error));
   if (error instanceof HTTPException && error.status === 415)

@@ -8,6 +8,7 @@
 import type { ChunkKind, Filter, Manifest } from "@poeem/pq-core";
 import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
 import { reachOf, UNTRAINED_HISTORY } from "@poeem/towers";
+import type { MemoryPlan } from "../index/memory-plan.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT } from "./diversity.ts";
 import { MAX_K } from "./requests.ts";
@@ -107,13 +108,14 @@ interface Facts {
   readonly vectorWork: number;
 }
 
-const FACTS = new WeakMap<ServedIndex, Facts>();
+/** By what of a version is in memory: that may change. */
+const FACTS = new WeakMap<MemoryPlan, Facts>();
 
 function factsOf(served: ServedIndex): Facts {
-  let facts = FACTS.get(served);
+  let facts = FACTS.get(served.memory);
   if (facts === undefined) {
     facts = readFacts(served);
-    FACTS.set(served, facts);
+    FACTS.set(served.memory, facts);
   }
   return facts;
 }

@@ -83,6 +83,10 @@ export class DeltaIndex implements Index {
     return new DeltaIndex(manifest, base.metered(meter), delta.metered(meter), this.#payload, this.#held);
   }
 
+  limitPages(bytes: number): void {
+    this.base.limitPages(bytes);
+  }
+
   mostCodes(nprobe: number): number {
     this.#held.largest ??= sumLargest([this.base.parts.offsets, this.delta.parts.offsets]);
     return mostCodesIn(this.#held.largest, nprobe);

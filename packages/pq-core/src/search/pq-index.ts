@@ -39,6 +39,8 @@ export interface Index {
   mostCodes(nprobe: number): number;
   /** The same index, sharing all that is in memory; what it reads, the meter is told of, and may stop. */
   metered(meter: ReadMeter): Index;
+  /** Changes how many bytes of pages are kept in memory, for all views and versions that share them. */
+  limitPages(bytes: number): void;
   /** One query vector (dim), or several, each (dim), in the original space. */
   search(query: Float32Array | readonly Float32Array[], options?: SearchOptions): Promise<SearchResult>;
   /** Ids alone, in the order asked; as `items`, but nothing else of an item is decoded. */
@@ -107,6 +109,10 @@ export class PqIndex implements Index {
 
   metered(meter: ReadMeter): PqIndex {
     return new PqIndex({ ...this.parts, cache: this.parts.cache.metered(meter) }, this);
+  }
+
+  limitPages(bytes: number): void {
+    this.parts.cache.pool.limit(bytes);
   }
 
   mostCodes(nprobe: number): number {
