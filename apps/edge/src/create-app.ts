@@ -7,19 +7,22 @@ import type { OptionalBindings, RateLimiter } from "./env.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
 import type { Dependencies, SearchFigures } from "./http/app-env.ts";
 import type { Hooks } from "./http/hooks.ts";
+import { Arrivals } from "./index/arrivals.ts";
 import { IndexSet } from "./index/index-set.ts";
 import { DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
 import { openServedIndex, type ServedIndex } from "./index/served-index.ts";
 import type { Store } from "./index/store.ts";
 import { Turns } from "./index/turns.ts";
 import type { Limits } from "./limits.ts";
-import { type LogEntry, writeLog } from "./log.ts";
+import { indexLine, type LogEntry, writeLog } from "./log.ts";
 import { SettingError } from "./setting-error.ts";
 
 /** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
 const MAX_PAGING = 3;
 /** A request that keeps others waiting this long loses its turn: it may have been cancelled. */
 const LEASE_MS = 15_000;
+/** Share of the memory of indexes that chunks may take between their arrival and their use. */
+const ARRIVALS_SHARE = 1 / 4;
 /** A pointer older than this is read again. */
 const REFRESH_MS = 30_000;
 
@@ -150,16 +153,18 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   checkTogether(config);
   const store = options.store(env);
   checkMembers('"store"', "to make a store", store ?? null, ["getText", "getBytes"]);
+  const log = options.log ?? writeLog;
   const now = () => Date.now();
   const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
   const paging = new Turns({ limit: MAX_PAGING, leaseMs: LEASE_MS, now, sleep });
+  const arrivals = new Arrivals(maxIndexBytes * ARRIVALS_SHARE);
   const kernelOf = () =>
     kernel === undefined ? platformKernel() : kernel instanceof WebAssembly.Module ? loadKernel(kernel) : kernel;
   return {
     indexes: new IndexSet<ServedIndex>({
       store,
       open: async (store, pointer, grant, previous) =>
-        openServedIndex(store, pointer, grant, { kernel: await kernelOf(), paging, maxIndexBytes }, previous),
+        openServedIndex(store, pointer, grant, { kernel: await kernelOf(), paging, arrivals, maxIndexBytes }, previous),
       names: config.indexes,
       maxBytes: maxIndexBytes,
       now,
@@ -167,10 +172,11 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
       refreshMs,
       leaseMs: LEASE_MS,
       retryMs: 1_000,
+      report: (event) => log(indexLine(event)),
     }),
     config,
     hooks,
-    log: options.log ?? writeLog,
+    log,
     now,
     random: () => Math.random(),
     mayProceed: mayProceedBy(rateLimit, tokenRateLimit),

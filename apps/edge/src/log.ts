@@ -40,10 +40,12 @@ export type FailureKind = "missing" | "damaged" | "late" | "unreadable" | "memor
 export interface ColdStart extends OfIndex {
   readonly event: "cold-start";
   readonly publishedAt: string;
-  /** Milliseconds from the first request for it. */
+  /** Milliseconds that the reading took; what earlier attempts brought is not in it, nor in the reads and bytes. */
   readonly ms: number;
-  /** Memory granted to it. */
-  readonly bytes?: number | undefined;
+  /** Operations on the store. */
+  readonly reads: number;
+  /** Bytes that they brought. */
+  readonly bytes: number;
 }
 
 /** Another version answers from now on. */
@@ -53,7 +55,8 @@ export interface TakeOver extends OfIndex {
   /** The version that answered until now. */
   readonly previousVersion: string;
   readonly ms: number;
-  readonly bytes?: number | undefined;
+  readonly reads: number;
+  readonly bytes: number;
 }
 
 /** A look for a newer version failed; the version that is named keeps answering. */
@@ -65,6 +68,23 @@ export interface RefreshFailed extends OfIndex {
   /** Version that the pointer names, when that much could be read. */
   readonly wantedVersion?: string | undefined;
   readonly causes: readonly string[];
+}
+
+/** A pointer came that is older than the one that is followed, as a store may give for a minute; nothing is done. */
+export interface StalePointer extends OfIndex {
+  readonly event: "stale-pointer";
+  /** The version that it names. */
+  readonly wantedVersion: string;
+  readonly publishedAt: string;
+}
+
+/** Chunks came damaged and were read again, past the caches. The first at once, then by count. */
+export interface ReadAgain extends OfIndex {
+  readonly event: "read-again";
+  /** Of the last of them. */
+  readonly key: string;
+  /** How many since the last such line, this one included. */
+  readonly times: number;
 }
 
 /** An index left memory, to make room for another; its next request is a cold start. */
@@ -79,7 +99,7 @@ export interface Evicted extends OfIndex {
 }
 
 /** What the code below `src/index` reports. */
-export type IndexEvent = ColdStart | TakeOver | RefreshFailed | Evicted;
+export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | ReadAgain | Evicted;
 
 /** A request: each with `LOG=all`, else those with a status of 500 or more. */
 export interface RequestLine extends OfIndex, Spent, Reason {
@@ -159,6 +179,8 @@ const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {
   "cold-start": "info",
   "take-over": "info",
   "refresh-failed": "warn",
+  "stale-pointer": "info",
+  "read-again": "warn",
   evicted: "info",
 };
 

@@ -1,5 +1,5 @@
 /** The server of Node, on ports of its own, from folders as `poeem train` and `poeem encode` write them. */
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import { writeDelta } from "@poeem/pq-core/write";
 import { Hono } from "hono";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "../src/app.ts";
+import type { LogEntry } from "../src/log.ts";
 import { folderStore, type IndexServer, PortInUseError, type ServeOptions, serveIndex } from "../src/node/index.ts";
 import { pageFiles } from "../src/site/files.ts";
 import { bruteForce, type Fixture, makeFixture, makeShop, nlist } from "../test/fixture.ts";
@@ -98,12 +99,29 @@ describe("a server of an index folder", () => {
     for (const [rank, { score }] of body.results.entries()) expect(score).toBeCloseTo(expected[rank]!.score, 4);
   });
 
+  it("follows a folder that is replaced by one with older files", async () => {
+    const folder = await folderOf(films);
+    const { get } = await serve(folder, { refreshMs: 1 });
+    for (const { artifact } of [books, films]) {
+      await writeIndexDirectory(folder, artifact);
+      utimesSync(join(folder, "manifest.json"), new Date("2001-01-01"), new Date("2001-01-01"));
+      const changed = async () => (await get(search("cake"))).body.indexVersion === artifact.version;
+      await vi.waitUntil(changed, { timeout: 20_000 });
+    }
+  });
+
   it("keeps the old version, and says why, when the new one is damaged", async () => {
     const folder = await folderOf(books);
-    const { get } = await serve(folder, { refreshMs: 1 });
+    const log: LogEntry[] = [];
+    const { get } = await serve(folder, { refreshMs: 1, log: (entry) => log.push(entry) });
     writeFileSync(join(folder, "manifest.json"), "{");
     const failed = async () => (await get(search("cake"))).headers.get("index-refresh-failure");
-    expect(await vi.waitUntil(failed, { timeout: 20_000 })).toContain(`${folder}: [pq-core] manifest`);
+    // The public learns no path; the log says which, once.
+    expect(await vi.waitUntil(failed, { timeout: 20_000 })).toMatch(/^damaged since 20\S+Z$/);
+    for (let i = 0; i < 5; i++) await get(search("cake"));
+    const failures = log.filter((entry) => entry.event === "refresh-failed");
+    expect(failures).toMatchObject([{ level: "warn", index: "current", kind: "damaged" }]);
+    expect(failures[0]!.causes[0]).toContain(`${folder}: [pq-core] manifest`);
     expect(await get(search("cake"))).toMatchObject({ status: 200, body: { indexVersion: books.artifact.version } });
   });
 

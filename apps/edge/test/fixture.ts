@@ -167,6 +167,7 @@ export async function publish(
   { artifact }: Fixture,
   damage: (key: string, bytes: Uint8Array) => Uint8Array | null = (_, bytes) => bytes,
   name?: string,
+  publishedAt = "2026-11-22T10:00:00.000Z",
 ): Promise<void> {
   const values = [
     ...artifact.chunks.map(({ key, bytes }) => ({ key: chunkKey(key), bytes })),
@@ -180,7 +181,7 @@ export async function publish(
   const pointer = {
     version: artifact.version,
     manifestKey: manifestKey(artifact.version),
-    publishedAt: "2026-11-22T10:00:00.000Z",
+    publishedAt,
   };
   await kv.put(pointerKey(name), formatPointer(pointer));
 }

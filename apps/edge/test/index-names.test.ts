@@ -107,7 +107,7 @@ describe("?index=", () => {
     expect((await get("/search?q=cake")).status).toBe(200);
     expect(await get("/search?q=cake&index=films-2")).toMatchObject({
       status: 404,
-      body: { detail: 'No index is called "films-2" here' },
+      body: { detail: 'No index is called "films-2"' },
     });
     expect(() => readConfig({ INDEXES: "books,Films" })).toThrow(/INDEXES expected names of .*, got "Films"/);
   });
@@ -181,7 +181,8 @@ describe("the memory of several indexes", () => {
     demand.least = 101;
     await expect(acquire("b")).rejects.toMatchObject({
       name: "IndexUnavailableError",
-      message: /index "b" expected at most 100 bytes that must be in memory, got 101/,
+      message: "The index cannot be read now",
+      cause: { kind: "memory", message: /index "b" expected at most 100 bytes that must be in memory, got 101/ },
     });
     expect((await acquire("a")).version).toBe("index/a");
   });

@@ -6,31 +6,36 @@ import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { readConfig } from "../src/config.ts";
 import { createRoutes } from "../src/http/app.ts";
 import type { Dependencies, SearchFigures } from "../src/http/app-env.ts";
+import { Arrivals } from "../src/index/arrivals.ts";
 import { IndexSet } from "../src/index/index-set.ts";
-import { kvStore } from "../src/index/kv-store.ts";
+import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import { openServedIndex } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
-import type { LogEntry } from "../src/log.ts";
+import type { IndexEvent, LogEntry } from "../src/log.ts";
 
 export function makeIsolate(
   variables: Parameters<typeof readConfig>[0] = {},
   overrides: Partial<Dependencies> = {},
   maxBytes = 40 * 1024 * 1024,
+  kv: KvReader = env.INDEX,
 ) {
   const kernel = loadKernel(kernelModule);
   const config = readConfig(variables);
   const clock = { now: 0 };
   const logged: LogEntry[] = [];
   const recorded: SearchFigures[] = [];
+  const reported: IndexEvent[] = [];
   const sleep = async (ms: number) => {
     clock.now += ms;
     await scheduler.wait(ms);
   };
   const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
+  const arrivals = new Arrivals(maxBytes / 4);
   const dependencies: Dependencies = {
     indexes: new IndexSet({
-      store: kvStore(env.INDEX, 1_000),
-      open: (store, pointer, grant, previous) => openServedIndex(store, pointer, grant, { kernel, paging }, previous),
+      store: kvStore(kv, 1_000),
+      open: (store, pointer, grant, previous) =>
+        openServedIndex(store, pointer, grant, { kernel, paging, arrivals }, previous),
       names: config.indexes,
       maxBytes,
       now: () => clock.now,
@@ -38,6 +43,7 @@ export function makeIsolate(
       refreshMs: 30_000,
       leaseMs: 15_000,
       retryMs: 1_000,
+      report: (event) => reported.push(event),
     }),
     config,
     hooks: {},
@@ -72,5 +78,5 @@ export function makeIsolate(
     clock.now += 30_000;
     await get("/readyz");
   };
-  return { app, request, get, post, refresh, clock, logged, recorded };
+  return { app, request, get, post, refresh, clock, logged, recorded, reported };
 }

@@ -34,13 +34,15 @@ describe("stores", () => {
     expect(log.mock.lastCall![0].message).toContain(
       '"store" expected to make a store, got a value without the function',
     );
-    const empty = createWorker({ store: () => ({ getText: async () => null, getBytes: async () => null }) });
-    expect((await ask(empty, search())).body.detail).toContain('the store has no key "index/current"');
+    const empty = createWorker({ log, store: () => ({ getText: async () => null, getBytes: async () => null }) });
+    expect((await ask(empty, search())).body.detail).toBe("No index has been published yet. Run: poeem publish");
+    expect(JSON.stringify(log.mock.calls)).toContain('the store has no key \\"index/current\\"');
     const hollow = createWorker({
+      log,
       store: ({ BUCKET }: OwnEnv) => ({ ...r2Store(BUCKET), getBytes: (key) => r2Store(BUCKET).getBytes(`${key}?`) }),
     });
     expect(await ask(hollow, search())).toMatchObject({ status: 503 });
-    expect((await ask(hollow, search())).body.detail).toContain('R2 has no key "chunk/manifest-');
+    expect(JSON.stringify(log.mock.calls)).toContain('R2 has no key \\"chunk/manifest-');
   });
 
   it("tells a bucket that hangs from one that answers, and tries a failed read again", async () => {

@@ -20,6 +20,7 @@ const EVERY: Every = {
     ...named,
     publishedAt: "2026-11-22T10:00:00.000Z",
     ms: 420,
+    reads: 14,
     bytes: 31_000_000,
   },
   "take-over": {
@@ -29,6 +30,7 @@ const EVERY: Every = {
     publishedAt: "2026-11-22T10:00:00.000Z",
     previousVersion: "d0ebdc511fb739fe",
     ms: 1_900,
+    reads: 14,
     bytes: 31_000_000,
   },
   "refresh-failed": {
@@ -40,6 +42,14 @@ const EVERY: Every = {
     wantedVersion: "d0ebdc511fb739fe",
     causes: reason.causes,
   },
+  "stale-pointer": {
+    level: "info",
+    event: "stale-pointer",
+    ...named,
+    wantedVersion: "d0ebdc511fb739fe",
+    publishedAt: "2026-11-22T10:00:00.000Z",
+  },
+  "read-again": { level: "warn", event: "read-again", ...named, key: "items-0000-683a4a5f1136d6a5.bin", times: 1 },
   evicted: { level: "info", event: "evicted", ...named, for: "films", bytes: 31_000_000, idleMs: 90_000 },
   request: { level: "warn", event: "request", ...named, ...request, ...reason, ...spent, method: "GET", ioMs: 2_010 },
   refused: {
@@ -75,9 +85,11 @@ describe("the log", () => {
   it("keeps the names that queries of operators depend on", () => {
     const members = Object.values(EVERY).map((entry) => Object.keys(entry).slice(2).sort().join(" "));
     expect(Object.fromEntries(Object.keys(EVERY).map((event, i) => [event, members[i]]))).toEqual({
-      "cold-start": "bytes index indexVersion ms publishedAt",
-      "take-over": "bytes index indexVersion ms previousVersion publishedAt",
+      "cold-start": "bytes index indexVersion ms publishedAt reads",
+      "take-over": "bytes index indexVersion ms previousVersion publishedAt reads",
       "refresh-failed": "causes index indexVersion kind since wantedVersion",
+      "stale-pointer": "index indexVersion publishedAt wantedVersion",
+      "read-again": "index indexVersion key times",
       evicted: "bytes for idleMs index indexVersion",
       request: `bytes causes detail index indexVersion ioMs method path problem ${REQUEST}`,
       refused: `bytes causes count detail index indexVersion parameters path problem ${REQUEST}`,
@@ -94,7 +106,14 @@ describe("the log", () => {
       expect(JSON.parse(JSON.stringify(entry))).toEqual(entry);
       expect(entry.event).toBe(event);
     }
-    for (const event of ["cold-start", "take-over", "refresh-failed", "evicted"] as const) {
+    for (const event of [
+      "cold-start",
+      "take-over",
+      "refresh-failed",
+      "stale-pointer",
+      "read-again",
+      "evicted",
+    ] as const) {
       const { level: _, ...reported } = EVERY[event];
       expect(indexLine(reported)).toEqual(EVERY[event]);
     }

@@ -1,6 +1,7 @@
 /** Publishing, as readers live through it: good versions, damaged ones, and the way back. */
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { IndexEvent } from "../src/log.ts";
 import { type Fixture, makeFixture, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -29,16 +30,23 @@ const damages: [string, RegExp, (bytes: Uint8Array) => Uint8Array | null][] = [
   ["a manifest that is HTML", /chunk\/manifest/, () => new TextEncoder().encode("<!doctype html>")],
 ];
 
-describe.each(damages)("%s", (_, keys, damage) => {
+/** Why the index could not be read, as the log says it. */
+const causesOf = (reported: readonly IndexEvent[]) =>
+  reported.flatMap((event) => (event.event === "refresh-failed" ? [event.causes.join()] : []));
+
+describe.each(damages)("%s", (name, keys, damage) => {
+  const kind = name.includes("missing") ? "missing" : "damaged";
   const damageOnly = (key: string, bytes: Uint8Array) => (keys.test(key) ? damage(bytes) : bytes);
 
-  it("at a cold start is 503 and says which, until a good version is there", async () => {
+  it("at a cold start is 503 and says which in the log, until a good version is there", async () => {
     await publish(env.INDEX, one, damageOnly);
-    const { get, clock, logged } = makeIsolate();
+    const { get, clock, logged, reported } = makeIsolate();
     const { status, body } = await get("/search?q=cake");
     expect(status).toBe(503);
-    expect(body.detail).toMatch(/^The index cannot be read: \[(edge|pq-core|towers)\] /);
-    expect(body.detail).toMatch(/codebook|lists|query-tower|manifest/);
+    expect(body.detail).toBe("The index cannot be read now");
+    const failures = reported.filter(({ event }) => event === "refresh-failed");
+    expect(failures).toMatchObject([{ kind, index: "current" }]);
+    expect(causesOf(reported)).toMatchObject([/codebook|lists|query-tower|manifest/]);
     expect((await get("/readyz")).status).toBe(503);
     expect((await get("/healthz")).status).toBe(200);
     await publish(env.INDEX, two);
@@ -48,17 +56,19 @@ describe.each(damages)("%s", (_, keys, damage) => {
   });
 
   it("in a newer version leaves the old one serving, and says so", async () => {
-    const { get, refresh } = makeIsolate();
+    const { get, refresh, reported } = makeIsolate();
     await publish(env.INDEX, one);
     const before = await get("/search?q=cake");
     await publish(env.INDEX, two, damageOnly);
     await refresh();
     const after = await get("/search?q=cake");
     expect(after).toMatchObject({ status: 200, body: before.body });
-    expect(after.headers.get("index-refresh-failure")).toMatch(/codebook|lists|query-tower|manifest/);
+    const failure = new RegExp(`^${kind} since 1970-01-01T00:00:\\d\\d\\.\\d\\d\\dZ$`);
+    expect(after.headers.get("index-refresh-failure")).toMatch(failure);
+    expect(causesOf(reported)).toMatchObject([/codebook|lists|query-tower|manifest/]);
     expect((await get("/version")).body).toMatchObject({
       index: { version: one.artifact.version },
-      refreshFailure: /codebook|lists|query-tower|manifest/,
+      refreshFailure: failure,
     });
 
     await publish(env.INDEX, two);
@@ -81,14 +91,15 @@ describe("a rollout", () => {
   });
 
   it("without its item pages is not taken over", async () => {
-    const { get, refresh } = makeIsolate();
+    const { get, refresh, reported } = makeIsolate();
     await publish(env.INDEX, one);
     await get("/readyz");
     await publish(env.INDEX, two, (key, bytes) => (/chunk\/items-0001/.test(key) ? null : bytes));
     await refresh();
     const { body, headers } = await get("/search?q=cake");
     expect(body.indexVersion).toBe(one.artifact.version);
-    expect(headers.get("index-refresh-failure")).toMatch(/KV has no key "chunk\/items-0001/);
+    expect(headers.get("index-refresh-failure")).toMatch(/^missing since /);
+    expect(causesOf(reported)).toMatchObject([/KV has no key "chunk\/items-0001/]);
   });
 
   it("needs KV no more once it is read ahead", async () => {
@@ -112,9 +123,9 @@ describe("a rollout", () => {
 
   it("whose pointer is no pointer is 503", async () => {
     await env.INDEX.put("index/current", "{}");
-    expect((await makeIsolate().get("/readyz")).body.detail).toMatch(
-      /index pointer: "version" expected a non-empty string/,
-    );
+    const { get, reported } = makeIsolate();
+    expect((await get("/readyz")).status).toBe(503);
+    expect(causesOf(reported)).toMatchObject([/index pointer: "version" expected a non-empty string/]);
   });
 
   it("whose manifest is of another version than its pointer says is 503", async () => {
@@ -127,6 +138,8 @@ describe("a rollout", () => {
         publishedAt: "x",
       }),
     );
-    expect((await makeIsolate().get("/readyz")).body.detail).toMatch(/expected version other, got/);
+    const { get, reported } = makeIsolate();
+    expect((await get("/readyz")).status).toBe(503);
+    expect(causesOf(reported)).toMatchObject([/expected version other, got/]);
   });
 });

@@ -21,7 +21,10 @@ export interface IndexPointer {
   readonly version: string;
   /** Full KV key of the manifest, so that a reader needs no naming rule of the publisher's. */
   readonly manifestKey: string;
-  /** When the pointer was written: ISO 8601, UTC. */
+  /**
+   * When the pointer was written: ISO 8601, UTC. Of two pointers readers follow the later one, so it grows with each,
+   * also with one to an earlier version.
+   */
   readonly publishedAt: string;
 }
 

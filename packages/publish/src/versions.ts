@@ -13,6 +13,9 @@ import type { Clock } from "./clock.ts";
 import type { Store, StoredKey } from "./store.ts";
 import { bytesOf, valuesOf } from "./verify.ts";
 
+/** The last millisecond that a Date can tell. */
+const MAX_TIME = 8.64e15;
+
 /** What is remembered of a published version: the metadata of a key of its own, so that one list tells all of them. */
 export interface VersionRecord {
   readonly version: string;
@@ -111,10 +114,13 @@ export async function movePointer(
   { version, manifestKey }: VersionRecord,
 ): Promise<{ replaced: string | undefined }> {
   const { pointer, versions } = await readSettled(store, clock, name);
-  const publishedAt = new Date(clock.now()).toISOString();
+  const now = clock.now();
   const replaced = versions.find((record) => record.version === pointer?.version);
   if (replaced && replaced.version !== version)
-    await writeRecord(store, name, { ...replaced, lastServed: publishedAt });
+    await writeRecord(store, name, { ...replaced, lastServed: new Date(now).toISOString() });
+  // Readers follow no pointer that is older than the one they have, and the clock of whoever wrote that may be ahead.
+  const before = Date.parse(pointer?.publishedAt ?? "");
+  const publishedAt = new Date(now <= before ? Math.min(before + 1, MAX_TIME) : now).toISOString();
   const bytes = new TextEncoder().encode(formatPointer({ version, manifestKey, publishedAt }));
   try {
     await store.put([{ key: pointerKey(name), bytes }]);

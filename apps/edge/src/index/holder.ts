@@ -5,10 +5,14 @@
  * not be awaited by another, which may outlive it. So the first cold request reads the index and the others look every
  * few milliseconds, on timers of their own, whether it is there.
  */
-import { messageOf } from "@poeem/pq-core";
+import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
+import type { IndexEvent } from "../log.ts";
+import { Attempt } from "./attempt.ts";
 import { IndexUnavailableError, UnknownIndexError } from "./errors.ts";
-import { nameOf, type Store } from "./store.ts";
+import { Failures, ReadError } from "./failures.ts";
+import { isBefore, Pointers, type Sighting } from "./pointers.ts";
+import { guarded, nameOf, type Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
 export interface LoadedIndex {
@@ -18,7 +22,15 @@ export interface LoadedIndex {
    * Reads ahead what queries will ask for, as far as memory allows; what it has already is not read again. A version
    * is taken over only when all of this is there; a cold start answers first and reads ahead afterwards.
    */
-  readonly prefetch: () => Promise<void>;
+  readonly prefetch: (meter?: ReadMeter) => Promise<void>;
+}
+
+/** What opening a version needs besides the pointer. */
+export interface Load extends IndexPointer {
+  /** Counts what is read to open it, and is how the attempt shows that it is getting on. */
+  readonly meter?: ReadMeter | undefined;
+  /** To be called when a page of a version that serves is missing: a prune may have come, after another version. */
+  readonly missed?: (() => void) | undefined;
 }
 
 export interface HolderOptions<T extends LoadedIndex> {
@@ -26,163 +38,325 @@ export interface HolderOptions<T extends LoadedIndex> {
   readonly name: string;
   readonly store: Store;
   /** Opens the version that a pointer names; rejects when a chunk is missing or not what the manifest says. */
-  readonly open: (store: Store, pointer: IndexPointer) => Promise<T>;
+  readonly open: (store: Store, load: Load) => Promise<T>;
   /** Milliseconds since the epoch. In a Worker it moves only with I/O, which is all that is measured here. */
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
   /** The pointer is read again when it is older than this. */
   readonly refreshMs: number;
-  /** A reader that takes longer than this has lost its turn: its request may have been cancelled. */
+  /** A reader to whom nothing comes for so long has lost its turn: its request may have been cancelled. */
   readonly leaseMs: number;
   /** After a failed cold start, the same answer is given for this long without reading again. */
   readonly retryMs: number;
+  /** A request waits this long for what another one reads, then it is told to come again; default 5 s. */
+  readonly waitMs?: number | undefined;
+  /** Takes what happens to the index; left out: nobody. */
+  readonly report?: ((event: IndexEvent) => void) | undefined;
 }
 
-/** One try to read the index, as the requests that wait for it see it. */
-interface Attempt {
-  readonly startedAt: number;
-  /** Set when it has failed. Each waiting request throws an error of its own. */
-  failure?: { readonly at: number; readonly newError: () => Error };
+/** What serves, and the newest pointer to it. */
+interface Served<T> {
+  readonly index: T;
+  at: Sighting;
+}
+
+/** A version that is on its way, from one attempt to the next. */
+interface Coming<T> {
+  readonly version: string;
+  at: Sighting;
+  /** Opened, but not all of its pages are there. */
+  index?: T;
 }
 
 /** How often a waiting request looks. */
 const POLL_MS = 5;
 /** What the first answer takes, or a little more. */
 const READ_AHEAD_AFTER_MS = 100;
+const WAIT_MS = 5_000;
+/** After so long without a look the version that serves may have been pruned: answers wait for a look, */
+const STALE_MS = 600_000;
+/** but no longer than this. */
+const LOOK_MS = 1_000;
+/** Chunks that were damaged and read again are logged at most this often. */
+const REREAD_REPORT_MS = 10_000;
 
 /** One index by its name: the version that serves, and the search for a newer one. */
 export class IndexHolder<T extends LoadedIndex> {
   readonly #options: HolderOptions<T>;
-  #current: T | undefined;
+  readonly #store: Store;
+  readonly #pointers: Pointers;
+  readonly #failures: Failures;
+  #served: Served<T> | undefined;
+  #coming: Coming<T> | undefined;
   #attempt: Attempt | undefined;
-  #checkedAt = 0;
-  #refreshFailure: string | undefined;
+  #checkedAt: number | undefined;
+  /** A page of what serves was missing. */
+  #hasMissed = false;
+  readonly #reread = { times: 0, reportedAt: Number.NEGATIVE_INFINITY };
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
+    this.#store = this.#watching(guarded(options.store));
+    this.#pointers = new Pointers(options.now);
+    this.#failures = new Failures(options.now, (failure) => this.#report({ event: "refresh-failed", ...failure }));
   }
 
   /** The version being served, if any. */
   get current(): T | undefined {
-    return this.#current;
+    return this.#served?.index;
   }
 
   /** Neither serves an index nor reads one. */
   get isEmpty(): boolean {
-    return this.#current === undefined && (this.#attempt === undefined || this.#attempt.failure !== undefined);
+    return this.#served === undefined && this.#coming === undefined && !this.#attempt?.isAlive;
   }
 
-  /** Why the last look for a newer version failed; undefined when it did not. */
+  /** Since when looks for a newer version fail, and with what kind of failure; undefined when they do not. */
   get refreshFailure(): string | undefined {
-    return this.#refreshFailure;
+    return this.#served && this.#failures.public;
+  }
+
+  /** When the pointer was last read, as `now` tells time; undefined when it has not been. */
+  get checkedAt(): number | undefined {
+    return this.#checkedAt;
   }
 
   /**
-   * The index to answer a request with. Warm: at once, and a look at the pointer in `waitUntil` when one is due.
-   * @throws IndexUnavailableError when it cannot be read or nothing is published yet
+   * The index to answer a request with. Warm: at once, and a look at the pointer in `waitUntil` when one is due. When
+   * nobody looked for minutes, or a page is missing, the look comes first, for a second at most.
+   * @throws IndexUnavailableError when it cannot be read, takes too long or nothing is published yet
    * @throws UnknownIndexError when no index has its name
    */
   async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
-    if (this.#current !== undefined) {
-      if (this.#isDue()) waitUntil(this.refresh());
-      return this.#current;
-    }
+    const served = this.#served;
+    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + this.#waitMs);
+    const isStale = this.#isStale();
+    if (isStale || this.#isDue()) waitUntil(this.refresh());
     const attempt = this.#attempt;
-    if (attempt === undefined || this.#isOver(attempt)) {
-      const loading = this.#coldStart();
-      // The index is for all requests: go on even if the client of this one hangs up.
-      waitUntil(loading.then((index) => this.#readAhead(index)).catch(() => undefined));
-      return loading;
-    }
-    return this.#awaitOther(attempt, waitUntil);
+    if (isStale && attempt !== undefined) attempt.isAwaited = true;
+    if (attempt?.isAwaited) await this.#awaitLook(attempt);
+    return this.#served?.index ?? served.index;
   }
 
-  /** Reads ahead once the first answer is on its way: it needs the same connections, and pages of its own. */
-  async #readAhead(index: T): Promise<void> {
-    await this.#options.sleep(READ_AHEAD_AFTER_MS);
-    await index.prefetch();
+  async #awaitLook(attempt: Attempt): Promise<void> {
+    while (attempt.isAlive && attempt.ms < LOOK_MS) await this.#options.sleep(POLL_MS);
   }
 
   /** Switches to another version when the pointer names one. Never rejects: the old version keeps serving. */
   async refresh(): Promise<void> {
     const attempt = this.#begin();
+    let sighting: Sighting | undefined;
     try {
-      const pointer = await this.#readPointer();
-      if (pointer.version === this.#current?.version) {
-        // Completes what a cold start could not read.
-        await this.#current.prefetch();
-      } else {
-        const next = await this.#options.open(this.#options.store, pointer);
-        await next.prefetch();
-        // A reader that lost its turn comes too late with what may be an older version.
-        if (this.#attempt !== attempt) return;
-        this.#current = next;
-      }
-      this.#refreshFailure = undefined;
+      sighting = await this.#look(attempt);
+      await this.#follow(sighting, attempt);
     } catch (error) {
-      if (this.#attempt === attempt) this.#refreshFailure = messageOf(error);
+      if (this.#attempt === attempt) this.#fail(error, this.#options.refreshMs, sighting);
     } finally {
-      this.#end(attempt);
+      attempt.end();
+    }
+  }
+
+  /** Reads the version that was sighted, if it is another and newer one, and takes it over when it is complete. */
+  async #follow(sighting: Sighting, attempt: Attempt): Promise<void> {
+    const served = this.#served!;
+    const { pointer } = sighting;
+    const isOlder = isBefore(sighting, served.at);
+    if (pointer.version === served.index.version) {
+      if (!isOlder) served.at = sighting;
+      if (this.#failures.holdBack(nameOfTry(pointer))) return;
+      // Completes what a cold start could not read.
+      await served.index.prefetch(attempt);
+      if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
+      this.#coming = undefined;
+      this.#failures.clear();
+    } else if (isOlder) {
+      if (!this.#pointers.isFirstOlder) return;
+      this.#report({ event: "stale-pointer", wantedVersion: pointer.version, publishedAt: pointer.publishedAt });
+    } else if (!this.#failures.holdBack(nameOfTry(pointer))) {
+      const index = await this.#open(sighting, attempt);
+      await index.prefetch(attempt);
+      this.#takeOver(index, sighting, attempt);
+    }
+  }
+
+  async #acquireCold(waitUntil: (promise: Promise<unknown>) => void, until: number): Promise<T> {
+    const { now, sleep } = this.#options;
+    for (;;) {
+      if (this.#served !== undefined) return this.#served.index;
+      const attempt = this.#attempt;
+      if (attempt === undefined || this.#isOver(attempt)) {
+        const loading = this.#coldStart();
+        // The index is for all requests: go on even if the client of this one hangs up.
+        waitUntil(loading.then((index) => this.#readAhead(index)).catch(() => undefined));
+        return loading;
+      }
+      if (attempt.newError !== undefined) throw attempt.newError();
+      if (now() >= until)
+        throw new IndexUnavailableError("The index is being read and will be there soon", {
+          cause: new ReadError("late", `index "${this.#options.name}" was not there after ${this.#waitMs} ms`),
+        });
+      await sleep(POLL_MS);
     }
   }
 
   async #coldStart(): Promise<T> {
     const attempt = this.#begin();
+    let sighting: Sighting | undefined;
     try {
-      const index = await this.#options.open(this.#options.store, await this.#readPointer());
-      this.#current ??= index;
-      this.#end(attempt);
-      return this.#current;
+      sighting = await this.#look(attempt);
+      if (this.#failures.holdBack(nameOfTry(sighting.pointer))) throw this.#failures.error;
+      const index = await this.#open(sighting, attempt);
+      this.#takeOver(index, sighting, attempt);
+      return this.#served!.index;
     } catch (error) {
-      const ErrorClass = error instanceof UnknownIndexError ? UnknownIndexError : IndexUnavailableError;
-      const message = error instanceof ErrorClass ? error.message : `The index cannot be read: ${messageOf(error)}`;
-      const newError = () => new ErrorClass(message, { cause: error });
-      attempt.failure = { at: this.#options.now(), newError };
+      const newError = () => unavailable(error);
+      if (this.#attempt === attempt) {
+        attempt.newError = newError;
+        if (!(error instanceof UnknownIndexError) && error !== this.#failures.error)
+          this.#fail(error, this.#options.retryMs, sighting);
+      }
       throw newError();
+    } finally {
+      attempt.end();
     }
   }
 
-  async #awaitOther(attempt: Attempt, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
-    while (this.#current === undefined) {
-      if (attempt.failure !== undefined) throw attempt.failure.newError();
-      if (this.#attempt !== attempt || this.#isOver(attempt)) return this.acquire(waitUntil);
-      await this.#options.sleep(POLL_MS);
+  /** Reads ahead once the first answer is on its way: it needs the same connections, and pages of its own. */
+  async #readAhead(index: T): Promise<void> {
+    const { sleep, now, leaseMs, refreshMs } = this.#options;
+    await sleep(READ_AHEAD_AFTER_MS);
+    try {
+      await index.prefetch(new Attempt(now, leaseMs));
+    } catch (error) {
+      if (this.#served?.index === index) this.#fail(error, refreshMs, this.#served.at);
     }
-    return this.#current;
   }
 
-  async #readPointer(): Promise<IndexPointer> {
-    const { name, store } = this.#options;
+  async #look(attempt: Attempt): Promise<Sighting> {
+    const pointer = await this.#readPointer(attempt);
+    this.#checkedAt = this.#options.now();
+    return this.#pointers.see(pointer, this.#served?.at);
+  }
+
+  async #readPointer(meter: ReadMeter): Promise<IndexPointer> {
+    const { name } = this.#options;
     const key = pointerKey(name);
-    const text = await store.getText(key);
+    const text = await this.#store.getText(key, { meter });
     if (text !== null) return parsePointer(text);
+    const cause = new ReadError("missing", `${nameOf(this.#store)} has no key "${key}"`);
     // Without any index the Worker is not ready; without this one the caller asked for the wrong one.
     throw name === DEFAULT_INDEX_NAME
-      ? new IndexUnavailableError(
-          `No index has been published: ${nameOf(store)} has no key "${key}". Run: poeem publish`,
-        )
-      : new UnknownIndexError(`No index is called "${name}": ${nameOf(store)} has no key "${key}"`);
+      ? new IndexUnavailableError("No index has been published yet. Run: poeem publish", { cause })
+      : new UnknownIndexError(unknownIndex(name), { cause });
+  }
+
+  /** Opens a version, unless an earlier attempt has. */
+  async #open(sighting: Sighting, attempt: Attempt): Promise<T> {
+    const { pointer } = sighting;
+    if (this.#coming?.version !== pointer.version) this.#coming = { version: pointer.version, at: sighting };
+    const coming = this.#coming;
+    coming.at = sighting;
+    const missed = () => {
+      this.#hasMissed = true;
+    };
+    const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
+    // Another attempt may have been faster.
+    coming.index ??= opened;
+    return coming.index;
+  }
+
+  /** Also by an attempt that had lost its turn: what it brings is complete. */
+  #takeOver(index: T, at: Sighting, { ms, reads, bytes }: Attempt): void {
+    const before = this.#served;
+    if (before !== undefined && (before.index.version === index.version || isBefore(at, before.at))) return;
+    this.#served = { index, at };
+    if (this.#coming?.version === index.version) this.#coming = undefined;
+    this.#failures.clear();
+    this.#hasMissed = false;
+    const { publishedAt } = index;
+    if (before === undefined) this.#report({ event: "cold-start", publishedAt, ms, reads, bytes });
+    else {
+      const previousVersion = before.index.version;
+      this.#report({ event: "take-over", publishedAt, previousVersion, ms, reads, bytes });
+    }
+  }
+
+  #fail(error: unknown, waitMs: number, sighting: Sighting | undefined): void {
+    const pointer = sighting?.pointer;
+    this.#failures.add(error, waitMs, pointer && nameOfTry(pointer), pointer?.version);
+  }
+
+  /** The last look is so long ago, or a page missing, that an answer should wait for another look. */
+  #isStale(): boolean {
+    const { now, retryMs } = this.#options;
+    const attempt = this.#attempt;
+    if (attempt === undefined || attempt.ms >= STALE_MS) return !attempt?.isAlive;
+    return this.#hasMissed && attempt.endedAt !== undefined && now() - attempt.endedAt >= retryMs;
   }
 
   #isDue(): boolean {
-    if (this.#attempt !== undefined && !this.#isOver(this.#attempt)) return false;
-    return this.#options.now() - this.#checkedAt >= this.#options.refreshMs;
+    const attempt = this.#attempt;
+    if (attempt?.endedAt === undefined) return attempt === undefined || attempt.isLost;
+    return this.#options.now() - attempt.endedAt >= this.#options.refreshMs;
   }
 
-  /** Whether an attempt no longer keeps others from trying: it failed a while ago, or takes longer than its lease. */
-  #isOver({ startedAt, failure }: Attempt): boolean {
-    const { now, leaseMs, retryMs } = this.#options;
-    return failure === undefined ? now() - startedAt >= leaseMs : now() - failure.at >= retryMs;
+  /** Whether an attempt no longer keeps others from trying: it failed a while ago, or nothing comes to it. */
+  #isOver({ endedAt, isLost }: Attempt): boolean {
+    return endedAt === undefined ? isLost : this.#options.now() - endedAt >= this.#options.retryMs;
+  }
+
+  get #waitMs(): number {
+    return this.#options.waitMs ?? WAIT_MS;
   }
 
   #begin(): Attempt {
-    this.#attempt = { startedAt: this.#options.now() };
+    const { now, leaseMs, name } = this.#options;
+    if (this.#attempt?.isLost) {
+      const error = new ReadError("late", `nothing of index "${name}" came for ${leaseMs} ms`);
+      this.#fail(error, 0, this.#coming?.at);
+    }
+    this.#hasMissed = false;
+    this.#attempt = new Attempt(now, leaseMs);
     return this.#attempt;
   }
 
-  #end(attempt: Attempt): void {
-    if (this.#attempt !== attempt) return;
-    this.#attempt = undefined;
-    this.#checkedAt = this.#options.now();
+  /** Tells when chunks are read again, because they came damaged. */
+  #watching(store: Store): Store {
+    return {
+      ...store,
+      getBytes: (key, options) => {
+        if (options?.again) this.#tellReread(key);
+        return store.getBytes(key, options);
+      },
+    };
   }
+
+  #tellReread(key: string): void {
+    const now = this.#options.now();
+    this.#reread.times++;
+    if (now - this.#reread.reportedAt < REREAD_REPORT_MS) return;
+    this.#report({ event: "read-again", key, times: this.#reread.times });
+    Object.assign(this.#reread, { times: 0, reportedAt: now });
+  }
+
+  /** Completes an event with the name of the index, and the version that serves. */
+  #report(event: IndexEvent): void {
+    this.#options.report?.({ ...event, index: this.#options.name, indexVersion: this.#served?.index.version });
+  }
+}
+
+/** What is answered when no index has a name, or one that may be served: the two cannot be told apart. */
+export function unknownIndex(name: string): string {
+  return `No index is called "${name}"`;
+}
+
+function nameOfTry({ version, publishedAt }: IndexPointer): string {
+  return `${version} ${publishedAt}`;
+}
+
+/** What a request is told: the reason goes to the log. */
+function unavailable(cause: unknown): Error {
+  if (cause instanceof UnknownIndexError) return new UnknownIndexError(cause.message, { cause: cause.cause });
+  if (cause instanceof IndexUnavailableError) return new IndexUnavailableError(cause.message, { cause: cause.cause });
+  return new IndexUnavailableError("The index cannot be read now", { cause });
 }

@@ -4,9 +4,10 @@
  * A name comes from a request, so it may be anything that `INDEX_NAME` lets through: names without an index take no
  * memory, and a flood of them drives out no index that serves.
  */
-import { DEFAULT_INDEX_NAME, type IndexPointer } from "@poeem/pq-core/kv";
+import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { UnknownIndexError } from "./errors.ts";
-import { type HolderOptions, IndexHolder, type LoadedIndex } from "./holder.ts";
+import { ReadError } from "./failures.ts";
+import { type HolderOptions, IndexHolder, type Load, type LoadedIndex, unknownIndex } from "./holder.ts";
 import type { MemoryDemand } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 import { Turns } from "./turns.ts";
@@ -16,7 +17,7 @@ export type Grant = (demand: MemoryDemand) => number;
 
 export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name"> {
   /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
-  readonly open: (store: Store, pointer: IndexPointer, grant: Grant, previous: T | undefined) => Promise<T>;
+  readonly open: (store: Store, load: Load, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
   readonly names?: readonly string[] | undefined;
   /** Bytes of all versions that serve. While one version replaces another, or is read, its bytes come on top. */
@@ -24,7 +25,7 @@ export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptio
 }
 
 /** Holders kept at most, those of names without an index included. */
-const MAX_HOLDERS = 64;
+const MAX_HOLDERS = 1000;
 /** An index that nobody asked for this long makes room for another one as soon as that can use it. */
 const IDLE_MS = 60_000;
 
@@ -53,9 +54,14 @@ export class IndexSet<T extends LoadedIndex> {
     return this.#entries.get(name)?.holder.current;
   }
 
-  /** Why the last look for a newer version of an index failed; undefined when it did not. */
+  /** Since when looks for a newer version of an index fail, and how; undefined when they do not. */
   refreshFailure(name: string): string | undefined {
     return this.#entries.get(name)?.holder.refreshFailure;
+  }
+
+  /** When the pointer of an index was last read, as `now` tells time; undefined when it has not been. */
+  checkedAt(name: string): number | undefined {
+    return this.#entries.get(name)?.holder.checkedAt;
   }
 
   /** Bytes granted to the versions that serve. */
@@ -73,7 +79,7 @@ export class IndexSet<T extends LoadedIndex> {
   acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const { names, now } = this.#options;
     if (names !== undefined && name !== DEFAULT_INDEX_NAME && !names.includes(name))
-      throw new UnknownIndexError(`No index is called "${name}" here`);
+      throw new UnknownIndexError(unknownIndex(name));
     const entry = this.#entries.get(name) ?? this.#add(name);
     entry.usedAt = now();
     if (this.#entries.size > 1) {
@@ -92,7 +98,7 @@ export class IndexSet<T extends LoadedIndex> {
       holder: new IndexHolder({
         ...this.#options,
         name,
-        open: (store, pointer) => this.#open(name, entry, store, pointer),
+        open: (store, load) => this.#open(name, entry, store, load),
       }),
       usedAt: this.#options.now(),
       bytes: 0,
@@ -101,14 +107,17 @@ export class IndexSet<T extends LoadedIndex> {
     return entry;
   }
 
-  #open(name: string, entry: Entry<T>, store: Store, pointer: IndexPointer): Promise<T> {
+  #open(name: string, entry: Entry<T>, store: Store, load: Load): Promise<T> {
     return this.#loading.run(async () => {
+      // While this one waited for its turn, another attempt may have read the version.
+      const { current } = entry.holder;
+      if (current?.version === load.version) return current;
       let granted = 0;
       const grant: Grant = (demand) => {
         granted = this.#grant(name, demand);
         return granted;
       };
-      const index = await this.#options.open(store, pointer, grant, entry.holder.current);
+      const index = await this.#options.open(store, load, grant, current);
       entry.bytes = granted;
       return index;
     });
@@ -118,7 +127,10 @@ export class IndexSet<T extends LoadedIndex> {
   #grant(name: string, { least, most }: MemoryDemand): number {
     const { maxBytes, now } = this.#options;
     if (least > maxBytes)
-      throw new Error(`[edge] index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`);
+      throw new ReadError(
+        "memory",
+        `index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`,
+      );
     const free = () => maxBytes - this.bytes + (this.#entries.get(name)?.bytes ?? 0);
     for (const [other, { usedAt, bytes }] of this.#entries) {
       const wanted = now() - usedAt >= IDLE_MS ? most : least;

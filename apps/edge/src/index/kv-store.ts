@@ -1,4 +1,5 @@
 import type { Store } from "./store.ts";
+import { twice } from "./twice.ts";
 import { READ_TIMEOUT_MS, within } from "./within.ts";
 
 /** Shortest `cacheTtl` that KV takes, in seconds. */
@@ -20,14 +21,14 @@ export interface KvReader {
 export function kvStore(kv: KvReader, timeoutMs = READ_TIMEOUT_MS): Store {
   return {
     name: "KV",
-    getText: (key) => within(kv.get(key, { type: "text", cacheTtl: SHORT_TTL }), "KV", key, timeoutMs),
-    async getBytes(key) {
-      const read = (cacheTtl: number) => within(kv.get(key, { type: "arrayBuffer", cacheTtl }), "KV", key, timeoutMs);
-      // One failed read would fail a whole answer, so each is tried twice; at once, because a request waits.
-      const get = (cacheTtl: number) => read(cacheTtl).catch(() => read(cacheTtl));
-      // A miss is cached as long as a value would be. Asking again with the short time to live keeps a chunk that
-      // reaches this location late from being missing for a day.
-      const value = (await get(LONG_TTL)) ?? (await get(SHORT_TTL));
+    getText: (key, { meter } = {}) =>
+      twice(meter, () => within(kv.get(key, { type: "text", cacheTtl: SHORT_TTL }), "KV", key, timeoutMs)),
+    async getBytes(key, { meter, again = false } = {}) {
+      const get = (cacheTtl: number) =>
+        twice(meter, () => within(kv.get(key, { type: "arrayBuffer", cacheTtl }), "KV", key, timeoutMs));
+      // A bad copy stays in a cache as long as a good one would: with the short time to live it is looked past. So is
+      // a miss, which would keep a chunk that reaches this location late from being found for a day.
+      const value = (again ? null : await get(LONG_TTL)) ?? (await get(SHORT_TTL));
       return value === null ? null : new Uint8Array(value);
     },
   };

@@ -1,4 +1,5 @@
 import type { Store } from "./store.ts";
+import { twice } from "./twice.ts";
 import { READ_TIMEOUT_MS, within } from "./within.ts";
 
 interface R2Value {
@@ -24,11 +25,9 @@ export function r2Store(bucket: R2Reader, timeoutMs = READ_TIMEOUT_MS): Store {
   };
   return {
     name: "R2",
-    getText: (key) => read(key, (value) => value.text()),
-    async getBytes(key) {
-      const get = () => read(key, (value) => value.arrayBuffer());
-      // As with KV: one failed read would fail a whole answer.
-      const value = await get().catch(get);
+    getText: (key, { meter } = {}) => twice(meter, () => read(key, (value) => value.text())),
+    async getBytes(key, { meter } = {}) {
+      const value = await twice(meter, () => read(key, (value) => value.arrayBuffer()));
       return value === null ? null : new Uint8Array(value);
     },
   };

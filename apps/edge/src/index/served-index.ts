@@ -1,16 +1,19 @@
 import {
+  type ChunkEntry,
+  type ChunkKind,
+  type ChunkSource,
   type Index,
   type KernelFactory,
   type Manifest,
-  mapLimited,
   openArtifact,
-  openManifest,
-  sha256,
+  type ReadMeter,
 } from "@poeem/pq-core";
-import { chunkKey, type IndexPointer } from "@poeem/pq-core/kv";
+import { chunkKey } from "@poeem/pq-core/kv";
 import { openWords, type Words } from "@poeem/pq-core/words";
 import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
-import type { LoadedIndex } from "./holder.ts";
+import { Arrivals, free } from "./arrivals.ts";
+import { ReadError } from "./failures.ts";
+import type { Load, LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import {
   bytesOfKinds,
@@ -20,6 +23,7 @@ import {
   PAGE_KINDS,
   planMemory,
 } from "./memory-plan.ts";
+import { gather, readChunks, readManifest } from "./read-chunks.ts";
 import { nameOf, type Store } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
@@ -42,52 +46,64 @@ export interface OpenOptions extends MemoryLimits {
   readonly kernel: KernelFactory;
   /** Turns of all requests that read pages. */
   readonly paging: Turns;
+  /** Where chunks wait for their use, from one attempt to the next; left out: they do not. */
+  readonly arrivals?: Arrivals | undefined;
 }
 
 /** Memory of chunks that were read ahead: pages of the cache may be views of it, and must not be freed. */
 const keptBuffers = new WeakSet<ArrayBufferLike>();
-/** Reads under way at once; a Worker has six connections per request. */
-const MAX_READS = 6;
+/** What is read whole when a version is opened, lists and words apart, which memory need not have room for. */
+const READ_AT_ONCE: readonly ChunkKind[] = ["codebook", "query-tower", "delta"];
 
 /**
- * Opens the version that `pointer` names.
+ * Opens the version that a pointer names. What is to be in memory arrives first, and is put to its use when all of it
+ * is there: an attempt that ends earlier leaves what arrived to the next one.
  * @param grant says how much memory it may use
  * @param previous the version that serves: when both have the same base, only what is new is read
- * @throws Error naming the key when a value is missing, FormatError when one is not what the manifest says.
+ * @throws ReadError naming the key when a value is missing or damaged, FormatError when it is not what it should be
  */
 export async function openServedIndex(
   store: Store,
-  pointer: IndexPointer,
+  load: Load,
   grant: Grant,
-  { kernel, paging, ...limits }: OpenOptions,
+  { kernel, paging, arrivals = new Arrivals(), ...limits }: OpenOptions,
   previous?: ServedIndex,
 ): Promise<ServedIndex> {
-  const manifest = await bytesOf(store, pointer.manifestKey);
-  const opened = await openManifest(manifest);
+  const { manifest: opened, bytes: manifest } = await readManifest(store, load);
   const memory = planMemory(opened, grant(memoryDemand(opened, limits)), limits);
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
   const shared = areListsAlike && hasSameBase(previous.index.manifest, opened) ? previous : undefined;
   const kept = shared?.kept ?? new Map<string, Uint8Array>();
   const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
-  const source = {
-    get: async (key: string) => kept.get(key) ?? (await bytesOf(store, chunkKey(key))),
-    // The garbage collector takes its time: it counts what JavaScript allocates, not what comes from KV, and 100 MB
-    // of dead pages are soon there. This leaves the old buffer without its memory; nothing else does so at once.
-    release({ buffer }: Uint8Array) {
-      if (buffer instanceof ArrayBuffer && !keptBuffers.has(buffer)) buffer.transfer(0);
+  let opening: Load | undefined = load;
+  const source: ChunkSource = {
+    async get(key, { meter = opening?.meter, again } = {}) {
+      if (again) kept.delete(key);
+      const found = again ? undefined : (kept.get(key) ?? arrivals.take(key));
+      const bytes = found ?? (await store.getBytes(chunkKey(key), { meter, again }));
+      if (bytes !== null) return bytes;
+      if (opening === undefined) load.missed?.();
+      throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
+    },
+    release(bytes) {
+      if (!keptBuffers.has(bytes.buffer)) free(bytes);
     },
   };
+  const isAtOnce = ({ kind, delta }: ChunkEntry) =>
+    (shared === undefined || delta === true) &&
+    (READ_AT_ONCE.includes(kind) ||
+      (kind === "lists" && memory.residentBytes > 0) ||
+      (kind === "words" && memory.keepsWords));
+  await gather(store, opened, isAtOnce, arrivals, load.meter);
   const index = await openArtifact(source, manifest, { kernel, ...memory, previous: shared?.index });
-  if (index.version !== pointer.version) {
-    throw new Error(
-      `[edge] manifest "${pointer.manifestKey}" expected version ${pointer.version}, got ${index.version}`,
-    );
-  }
   const [tower, words] = await Promise.all([
     shared === undefined ? readTower(index) : shared.tower,
     memory.keepsWords ? openWords(index) : undefined,
   ]);
+  opening = undefined;
+  // None but what was not needed after all.
+  for (const { key } of index.manifest.chunks) arrivals.drop(key);
   if (tower && tower.dim !== index.manifest.dim) {
     throw new Error(
       `[edge] query tower of version ${index.version} expected dim ${index.manifest.dim}, got ${tower.dim}`,
@@ -99,20 +115,12 @@ export async function openServedIndex(
       `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: use a newer @poeem/edge`,
     );
   }
-  const prefetch = async () => {
+  const prefetch = async (meter?: ReadMeter) => {
     const waiting = index.manifest.chunks.filter(
       ({ kind, key }) =>
         !kept.has(key) && (kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind)),
     );
-    await mapLimited(waiting, MAX_READS, async ({ key, size, sha256: expected }) => {
-      const bytes = await bytesOf(store, chunkKey(key));
-      const complain = (expected: string, got: string | number) => {
-        throw new Error(`[edge] ${nameOf(store)} key "${chunkKey(key)}" expected ${expected}, got ${got}`);
-      };
-      if (bytes.length !== size) complain(`${size} bytes`, bytes.length);
-      // Whoever reads a page checks it as well, but then the version serves already.
-      const got = await sha256(bytes);
-      if (got !== expected) complain(`sha256 ${expected}`, got);
+    await readChunks(store, waiting, meter, (key, bytes) => {
       kept.set(key, bytes);
       keptBuffers.add(bytes.buffer);
     });
@@ -121,7 +129,8 @@ export async function openServedIndex(
     for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);
   };
   const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(work) : work());
-  return { version: index.version, publishedAt: pointer.publishedAt, index, tower, words, memory, kept, use, prefetch };
+  const { publishedAt } = load;
+  return { version: index.version, publishedAt, index, tower, words, memory, kept, use, prefetch };
 }
 
 /** Whether two versions differ at most in their deltas. */
@@ -133,10 +142,4 @@ function hasSameBase(a: Manifest, b: Manifest): boolean {
 async function readTower(index: Index): Promise<QueryTower | undefined> {
   const bytes = await index.queryTower();
   return bytes && openQueryTower(bytes);
-}
-
-async function bytesOf(store: Store, key: string): Promise<Uint8Array> {
-  const bytes = await store.getBytes(key);
-  if (bytes === null) throw new Error(`[edge] ${nameOf(store)} has no key "${key}"`);
-  return bytes;
 }

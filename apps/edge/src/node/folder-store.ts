@@ -51,6 +51,7 @@ export function folderStore(folders: IndexFolders): Store {
 /** One version of a folder. */
 interface Version {
   readonly pointer: string;
+  readonly publishedAt: number;
   readonly manifestKey: string;
   readonly manifestBytes: Uint8Array;
   /** Artifact keys of the chunks, by their keys in a store. */
@@ -107,12 +108,17 @@ class WatchedFolder {
 
   async #open(): Promise<Version> {
     const { directory, delta } = this.#folder;
+    // Older files may take the place of newer ones, and are what is served from then on.
+    const earliest = (this.#versions[0]?.publishedAt ?? Number.NEGATIVE_INFINITY) + 1;
     return naming(delta === undefined ? directory : `${directory} with ${delta}`, async () => {
       const { manifestBytes, source } = await readFolders(directory, delta);
       const { version, chunks } = await openManifest(manifestBytes);
-      const publishedAt = (await stat(join(delta ?? directory, "manifest.json"))).mtime.toISOString();
+      const { mtime } = await stat(join(delta ?? directory, "manifest.json"));
+      const publishedAt = Math.max(mtime.getTime(), earliest);
+      const written = new Date(publishedAt).toISOString();
       return {
-        pointer: formatPointer({ version, manifestKey: manifestKey(version), publishedAt }),
+        pointer: formatPointer({ version, manifestKey: manifestKey(version), publishedAt: written }),
+        publishedAt,
         manifestKey: manifestKey(version),
         manifestBytes,
         chunks: new Map(chunks.map(({ key }) => [chunkKey(key), key])),

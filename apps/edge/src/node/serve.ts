@@ -10,6 +10,7 @@ import type { Hono } from "hono";
 import { VARIABLE_KEYS, type Variables } from "../config.ts";
 import { type AppOptions, assemble } from "../create-app.ts";
 import type { OptionalBindings } from "../env.ts";
+import { ReadError } from "../index/failures.ts";
 import { SettingError } from "../setting-error.ts";
 import { withRoutes } from "../with-routes.ts";
 import { folderStore, foldersByName, type IndexFolder, type IndexFolders } from "./folder-store.ts";
@@ -169,7 +170,10 @@ async function naming<T>({ directory }: IndexFolder, open: () => Promise<T>): Pr
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     if (cause instanceof UserError) throw cause;
-    const isExpected = cause instanceof FormatError || (cause instanceof Error && cause.constructor === Error);
+    const isExpected =
+      cause instanceof FormatError ||
+      cause instanceof ReadError ||
+      (cause instanceof Error && cause.constructor === Error);
     throw isExpected ? new UserError(`${directory}: ${messageOf(cause)}`) : cause;
   }
 }
