@@ -16,6 +16,7 @@ export class Meter implements ReadMeter {
   #bytes = 0;
   #work = 0;
   #answerBytes = 0;
+  #answers = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
   constructor(limits: Limits) {
@@ -40,6 +41,11 @@ export class Meter implements ReadMeter {
   /** Bytes of fields in the answer so far. */
   get answerBytes(): number {
     return this.#answerBytes;
+  }
+
+  /** Searches that are answered. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** Work done before anything was priced, such as the reading of a body. */
@@ -74,5 +80,6 @@ export class Meter implements ReadMeter {
   /** Counts what is answered. */
   answer(bytes: number): void {
     this.#answerBytes += bytes;
+    this.#answers++;
   }
 }
