@@ -41,10 +41,7 @@ for (const items of values.items.split(",").map(Number)) {
     await worker.stop();
   }
   const row = { items, keys: artifact.chunks.length + 1, bytes, firstMs: median(first), nextMs: median(next) };
-  if (values.json) console.log(JSON.stringify(row));
-  else
-    console.log(
-      `${items} items, ${row.keys} keys, ${(bytes / 1e6).toFixed(1)} MB: first answer ${row.firstMs.toFixed(1)} ms of CPU, ` +
-        `the next ${MORE} ${row.nextMs.toFixed(2)} ms each`,
-    );
+  const size = `${items} items, ${row.keys} keys, ${(bytes / 1e6).toFixed(1)} MB`;
+  const cpu = `${row.firstMs.toFixed(1)} ms of CPU, the next ${MORE} ${row.nextMs.toFixed(2)} ms each`;
+  console.log(values.json ? JSON.stringify(row) : `${size}: first answer ${cpu}`);
 }

@@ -4,25 +4,22 @@ import { platformKernel } from "#kernel";
 import packageJson from "../package.json" with { type: "json" };
 import { type Config, checkConfig, checkTogether, readConfig, type Variables } from "./config.ts";
 import type { OptionalBindings, RateLimiter } from "./env.ts";
+import { type Figures, toDataPoint } from "./figures.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
-import type { Dependencies, SearchFigures } from "./http/app-env.ts";
+import type { Dependencies } from "./http/app-env.ts";
 import type { Hooks } from "./http/hooks.ts";
 import { Arrivals } from "./index/arrivals.ts";
 import { IndexSet } from "./index/index-set.ts";
-import { DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
-import { openServedIndex, type ServedIndex } from "./index/served-index.ts";
+import { arrivalBytes, DEFAULT_MAX_INDEX_BYTES } from "./index/memory-plan.ts";
+import { openServedIndex, PAGING, type ServedIndex } from "./index/served-index.ts";
 import type { Store } from "./index/store.ts";
 import { Turns } from "./index/turns.ts";
 import type { Limits } from "./limits.ts";
 import { indexLine, type LogEntry, writeLog } from "./log.ts";
 import { SettingError } from "./setting-error.ts";
 
-/** Requests that read pages at once: each holds up to 4 MiB of them for a moment. */
-const MAX_PAGING = 3;
-/** A request that keeps others waiting this long loses its turn: it may have been cancelled. */
+/** A load that gets nothing for so long loses its turn: its request may have been cancelled. */
 const LEASE_MS = 15_000;
-/** Share of the memory of indexes that chunks may take between their arrival and their use. */
-const ARRIVALS_SHARE = 1 / 4;
 /** A pointer older than this is read again. */
 const REFRESH_MS = 30_000;
 
@@ -156,8 +153,8 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   const log = options.log ?? writeLog;
   const now = () => Date.now();
   const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
-  const paging = new Turns({ limit: MAX_PAGING, leaseMs: LEASE_MS, now, sleep });
-  const arrivals = new Arrivals(maxIndexBytes * ARRIVALS_SHARE);
+  const paging = new Turns({ ...PAGING, now, sleep });
+  const arrivals = new Arrivals(arrivalBytes(maxIndexBytes));
   const kernelOf = () =>
     kernel === undefined ? platformKernel() : kernel instanceof WebAssembly.Module ? loadKernel(kernel) : kernel;
   return {
@@ -181,7 +178,7 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
     random: () => Math.random(),
     mayProceed: mayProceedBy(rateLimit, tokenRateLimit),
     addressOf: options.addressOf as Dependencies["addressOf"],
-    record: analytics && ((figures: SearchFigures) => analytics.writeDataPoint(toDataPoint(figures))),
+    record: analytics && ((figures: Figures) => analytics.writeDataPoint(toDataPoint(figures))),
   };
 }
 
@@ -199,9 +196,4 @@ function mayProceedBy(ofAddresses: RateLimiter | undefined, ofTokens: RateLimite
     const limiter = client.startsWith("token:") ? ofTokens : ofAddresses;
     return limiter === undefined || (await limiter.limit({ key: client })).success;
   };
-}
-
-function toDataPoint(figures: SearchFigures) {
-  const { index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results } = figures;
-  return { indexes: [indexVersion], blobs: [kind, index], doubles: [k, nprobe, listsProbed, codesScanned, results] };
 }

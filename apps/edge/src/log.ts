@@ -126,7 +126,7 @@ export interface Refused extends OfIndex, Spent, Reason {
   readonly count: number;
 }
 
-/** Requests that used more than half of what one may, or waited for a turn. The first at once, then by count. */
+/** Searches that took more than half of what they may, or a second. The first at once, then by count. */
 export interface SlowSearch extends OfIndex, Spent {
   readonly event: "slow-search";
   readonly requestId: string;
@@ -134,7 +134,7 @@ export interface SlowSearch extends OfIndex, Spent {
   readonly status: number;
   readonly ioMs: number;
   /** What there was much of. */
-  readonly much: readonly (keyof Spent)[];
+  readonly much: readonly ("work" | "reads" | "ioMs")[];
   readonly count: number;
 }
 

@@ -160,6 +160,7 @@ describe("what an operator sees", () => {
         index: "current",
         indexVersion: fixture.artifact.version,
         ioMs: expect.any(Number),
+        ...{ reads: expect.any(Number), bytes: expect.any(Number), work: expect.any(Number), waitedMs: 0 },
       },
     ]);
     expect(JSON.stringify(logged)).not.toContain("illness");
@@ -190,7 +191,9 @@ describe("what an operator sees", () => {
 
   it("has the figures of each search, and how long it waited for what", async () => {
     const { get, post, recorded } = makeIsolate();
-    expect((await get("/search?q=cake")).headers.get("server-timing")).toMatch(/^index;dur=\d+, search;dur=\d+$/);
+    expect((await get("/search?q=cake")).headers.get("server-timing")).toMatch(
+      /^index;dur=\d+, search;dur=\d+, kv;desc="\d+ reads, \d+ bytes"$/,
+    );
     await post([{ like: "item:1", k: 2 }, { q: "a" }]);
     expect(recorded.map(({ kind, k, nprobe, results }) => [kind, k, nprobe, results])).toEqual([
       ["q", 10, 3, 10],

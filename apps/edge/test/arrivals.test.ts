@@ -5,7 +5,7 @@ import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Arrivals } from "../src/index/arrivals.ts";
 import type { Load } from "../src/index/holder.ts";
-import { openServedIndex } from "../src/index/served-index.ts";
+import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import type { Store } from "../src/index/store.ts";
 import { Turns } from "../src/index/turns.ts";
 import { makeShop } from "./fixture.ts";
@@ -34,7 +34,7 @@ beforeEach(() => {
 });
 
 const arrivals = new Arrivals(1 << 20);
-const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => 0, sleep: (ms) => scheduler.wait(ms) });
+const paging = new Turns({ ...PAGING, now: () => 0, sleep: (ms) => scheduler.wait(ms) });
 const kernel = loadKernel(kernelModule);
 const open = (kept = arrivals) => openServedIndex(store, load, ({ most }) => most, { kernel, paging, arrivals: kept });
 

@@ -174,7 +174,7 @@ describe("a published delta", () => {
   });
 
   it("that is damaged leaves the version before serving, and a rollback to the base reads nothing", async () => {
-    const { get, refresh } = makeIsolate();
+    const { get, refresh, reported } = makeIsolate();
     await publishDelta(first);
     await get("/search?q=cake&filter=set:even");
     await dropBase();
@@ -184,7 +184,8 @@ describe("a published delta", () => {
     await refresh();
     const after = await get("/search?q=cake");
     expect(after.body.indexVersion).toBe(first.version);
-    expect(after.headers.get("index-refresh-failure")).toContain(key);
+    expect(after.headers.get("index-refresh-failure")).toMatch(/^missing since /);
+    expect(JSON.stringify(reported)).toContain(key);
 
     const { version } = base.artifact;
     const pointer = { version, manifestKey: manifestKey(version), publishedAt: "2026-11-22T12:00:00.000Z" };

@@ -68,7 +68,7 @@ describe("?index=", () => {
       const { get, clock } = makeIsolate();
       const { status, body } = await get(`${path}index=late`);
       expect(status).toBe(404);
-      expect(body.detail).toBe('No index is called "late"');
+      expect(body.detail).toBe('No index is called "late" here');
       await publish(env.INDEX, fixtures.get("books")!, undefined, "late");
       clock.now += 1_000;
       expect((await get(`${path}index=late`)).status).toBe(200);

@@ -4,12 +4,13 @@ import { env } from "cloudflare:workers";
 import { loadKernel } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { readConfig } from "../src/config.ts";
+import type { Figures } from "../src/figures.ts";
 import { createRoutes } from "../src/http/app.ts";
-import type { Dependencies, SearchFigures } from "../src/http/app-env.ts";
+import type { Dependencies } from "../src/http/app-env.ts";
 import { Arrivals } from "../src/index/arrivals.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
-import { openServedIndex } from "../src/index/served-index.ts";
+import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import type { IndexEvent, LogEntry } from "../src/log.ts";
 
@@ -23,13 +24,13 @@ export function makeIsolate(
   const config = readConfig(variables);
   const clock = { now: 0 };
   const logged: LogEntry[] = [];
-  const recorded: SearchFigures[] = [];
+  const recorded: Figures[] = [];
   const reported: IndexEvent[] = [];
   const sleep = async (ms: number) => {
     clock.now += ms;
     await scheduler.wait(ms);
   };
-  const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
+  const paging = new Turns({ ...PAGING, now: () => clock.now, sleep });
   const arrivals = new Arrivals(maxBytes / 4);
   const dependencies: Dependencies = {
     indexes: new IndexSet({

@@ -6,9 +6,10 @@ import { env } from "cloudflare:workers";
 import { loadKernel } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { expect, inject, it } from "vitest";
+import { Arrivals } from "../src/index/arrivals.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
-import { openServedIndex } from "../src/index/served-index.ts";
+import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import type { Store } from "../src/index/store.ts";
 import { Turns } from "../src/index/turns.ts";
 import { bruteForce, type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
@@ -37,7 +38,7 @@ function badDay(good: Store): Store {
     },
     async getBytes(key) {
       if (chance(0.01)) return fail("failed", key);
-      if (chance(0.005)) return fail("hung", key);
+      if (chance(0.01)) return fail("hung", key);
       if (chance(0.005)) return count("absent", null);
       const bytes = await good.getBytes(key);
       return bytes !== null && chance(0.01) ? count("cut", bytes.slice(0, -1)) : bytes;
@@ -65,11 +66,12 @@ it("answers right, from one version, whatever happens around it", async () => {
   );
   const clock = { now: 0 };
   const sleep = (ms: number) => scheduler.wait(ms);
-  const paging = new Turns({ limit: 3, leaseMs: 15_000, now: () => clock.now, sleep });
+  const paging = new Turns({ ...PAGING, now: () => clock.now, sleep });
+  const arrivals = new Arrivals(1 << 20);
   const indexes = new IndexSet({
     store: badDay(kvStore(env.INDEX, 1_000)),
     open: (store, pointer, grant) =>
-      openServedIndex(store, pointer, grant, { kernel: loadKernel(kernelModule), paging }),
+      openServedIndex(store, pointer, grant, { kernel: loadKernel(kernelModule), paging, arrivals }),
     maxBytes: 40 * 1024 * 1024,
     now: () => clock.now,
     sleep,
@@ -80,6 +82,10 @@ it("answers right, from one version, whatever happens around it", async () => {
   const { get } = makeIsolate({}, { indexes });
   const served = new Map<string, number>();
   let unavailable = 0;
+  /** When the newest version that answered so far was published; that of this round. */
+  let newest = 0;
+  let latest = 0;
+  const published = new Map<string, number[]>();
 
   async function ask(query: string): Promise<void> {
     const { status, body } = await get(`/search?${new URLSearchParams({ q: query, k: "20", nprobe: String(nlist) })}`);
@@ -91,6 +97,10 @@ it("answers right, from one version, whatever happens around it", async () => {
     const { seed } = body.results[0].fields;
     served.set(body.indexVersion, (served.get(body.indexVersion) ?? 0) + 1);
     expect(byVersion.has(body.indexVersion)).toBe(true);
+    // No stale pointer leads back: what answers now was published after what answered before, or is the same.
+    const since = published.get(body.indexVersion)!.find((time) => time >= newest);
+    expect(since).toBeDefined();
+    latest = Math.max(latest, since!);
     const oracle = expected.get(`${body.indexVersion} ${query}`)!;
     for (const [i, result] of body.results.entries()) {
       expect(result.score).toBeCloseTo(oracle[i]!.score, 4);
@@ -101,8 +111,14 @@ it("answers right, from one version, whatever happens around it", async () => {
   }
 
   for (let round = 0; round < inject("loadRounds"); round++) {
-    if (round % 3 === 1) await publish(env.INDEX, fixtures[Math.floor(round / 3) % fixtures.length]!);
+    if (round % 3 === 1) {
+      const fixture = fixtures[Math.floor(round / 3) % fixtures.length]!;
+      const publishedAt = Date.UTC(2026, 10, 22) + round * 60_000;
+      published.set(fixture.artifact.version, [...(published.get(fixture.artifact.version) ?? []), publishedAt]);
+      await publish(env.INDEX, fixture, undefined, undefined, new Date(publishedAt).toISOString());
+    }
     await Promise.all(Array.from({ length: 8 }, (_, i) => ask(queries[(round + i) % queries.length]!)));
+    newest = latest;
     clock.now += 10_000 + (round % 7) * 1_000;
   }
 

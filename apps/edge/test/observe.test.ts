@@ -33,7 +33,7 @@ describe("a request that failed", () => {
         method: "GET",
         path: "/search",
         status: 503,
-        index: "current",
+        index: undefined,
         indexVersion: undefined,
         ioMs: 0,
         problem: "index-unavailable",
@@ -57,7 +57,83 @@ describe("a request that failed", () => {
   });
 });
 
+describe("what a search used", () => {
+  it("is in its headers, its line and its point: reads of KV and their bytes, until all is in memory", async () => {
+    const { get, logged, recorded } = makeIsolate({ LOG: "all" });
+    const first = await get("/search?q=cake");
+    const [, reads, bytes] = /kv;desc="(\d+) reads, (\d+) bytes"/
+      .exec(first.headers.get("server-timing")!)!
+      .map(Number);
+    expect(reads).toBeGreaterThan(0);
+    expect(bytes).toBeGreaterThan(0);
+    expect(logged.at(-1)).toMatchObject({ event: "request", reads, bytes, waitedMs: 0 });
+    expect(recorded.at(-1)).toMatchObject({ outcome: "answered", status: 200, reads, bytes, waitedMs: 0 });
+    expect(recorded.at(-1)!.work).toBeGreaterThan(0);
+    const next = await get("/search?q=cake");
+    expect(next.headers.get("server-timing")).not.toContain("kv");
+    expect(logged.at(-1)).toMatchObject({ event: "request", reads: 0, bytes: 0 });
+  });
+
+  it("is a line of its own when it was more than half of what one may, then one a minute", async () => {
+    const { get, logged, recorded, clock } = makeIsolate();
+    await get("/search?q=cake");
+    const { work } = recorded[0]!;
+    const { get: limited, logged: lines, clock: later } = makeIsolate({ LIMITS: `work=${Math.ceil(1.9 * work)}` });
+    for (let i = 0; i < 20; i++) await limited("/search?q=cake", { headers: { "x-request-id": `id-${i}` } });
+    expect(lines).toEqual([
+      expect.objectContaining({ event: "slow-search", requestId: "id-0", much: ["work"], count: 1, status: 200 }),
+    ]);
+    later.now += 60_000;
+    await limited("/healthz");
+    expect(lines[1]).toMatchObject({ event: "slow-search", requestId: "id-19", count: 19 });
+    // of what takes little there is none
+    clock.now += 60_000;
+    expect(logged).toEqual([]);
+  });
+
+  it("is a line when it waited a second, whatever for", async () => {
+    const { get, logged, clock } = makeIsolate(
+      {},
+      {
+        hooks: {
+          afterSearch: () => {
+            clock.now += 1000;
+          },
+        },
+      },
+    );
+    await get("/search?q=cake");
+    expect(logged).toEqual([expect.objectContaining({ event: "slow-search", much: ["ioMs"], path: "/search" })]);
+    expect(JSON.stringify(logged)).not.toContain("cake");
+  });
+});
+
 describe("requests that are refused", () => {
+  it("for their price are counted with what to lower, and recorded", async () => {
+    const { get, logged, recorded } = makeIsolate({ LIMITS: "work=100000" });
+    const { status } = await get(`/search?q=${SECRET}&k=300`, { headers: { "x-request-id": "dear" } });
+    expect(status).toBe(400);
+    expect(logged).toEqual([
+      expect.objectContaining({
+        ...{ event: "refused", problem: "too-expensive", status: 400, requestId: "dear", count: 1 },
+        ...{ index: "current", indexVersion: expect.any(String), parameters: ["k"] },
+      }),
+    ]);
+    expect(JSON.stringify(logged)).not.toContain(SECRET);
+    expect(recorded).toEqual([
+      expect.objectContaining({ outcome: "too-expensive", status: 400, kind: "none", index: "current" }),
+    ]);
+  });
+
+  it("to shed load are counted too, and leave no other line", async () => {
+    const { get, logged, recorded } = makeIsolate({ LIMITS: "shed=0.6" });
+    for (let i = 0; i < 5; i++) expect((await get("/search?q=cake")).status).toBe(503);
+    expect(logged).toEqual([
+      expect.objectContaining({ event: "refused", problem: "overloaded", status: 503, causes: expect.any(Array) }),
+    ]);
+    expect(recorded.map(({ outcome, status }) => [outcome, status])).toEqual(Array(5).fill(["overloaded", 503]));
+  });
+
   it("are one line at once and then one a minute with how many there were, without token or address", async () => {
     const { get, logged, clock } = makeIsolate({ SEARCH_TOKENS: "right" });
     const guess = (i: number) =>
@@ -89,5 +165,29 @@ describe("requests that are refused", () => {
       expect.objectContaining({ event: "refused", problem: "rate-limited", status: 429, count: 1 }),
     ]);
     expect(JSON.stringify(logged)).not.toContain("192.0.2");
+  });
+});
+
+describe("/version", () => {
+  it("tells how old the pointer is, what is kept, since when looks fail and what limits are in force", async () => {
+    const { get, clock } = makeIsolate({ LIMITS: "nprobe=4, shed=0.25" });
+    expect((await get("/version")).body).toMatchObject({ index: null, pointerAgeMs: null, refreshFailure: null });
+    await get("/readyz");
+    clock.now += 12_345;
+    const { body } = await get("/version");
+    expect(body.pointerAgeMs).toBeGreaterThanOrEqual(12_345);
+    expect(body.pointerAgeMs).toBeLessThan(13_000);
+    expect(body.limits).toEqual({ nprobe: 4, k: 1000, batch: 32, work: 6e7, reads: 800, bytes: 4e6, shed: 0.25 });
+    expect(body.index.memory).toEqual({ lists: "kept", pages: "kept", filters: true, words: true });
+
+    const pointer = await env.INDEX.get("index/current");
+    await env.INDEX.put("index/current", "{");
+    clock.now += 30_000;
+    await get("/readyz");
+    const failing = await get("/version");
+    await env.INDEX.put("index/current", pointer!);
+    expect(failing.body.refreshFailure).toMatch(/^damaged since 1970-01-01T00:00:/);
+    expect(JSON.stringify(failing.body)).not.toContain("index/current");
+    expect((await get("/readyz")).headers.get("index-refresh-failure")).toBe(failing.body.refreshFailure);
   });
 });

@@ -14,6 +14,6 @@ export async function naming<T>(path: string, read: () => T | Promise<T>): Promi
   try {
     return await read();
   } catch (error) {
-    throw error instanceof FormatError ? new UserError(`${path}: ${messageOf(error)}`) : error;
+    throw error instanceof FormatError ? new UserError(`${path}: ${messageOf(error)}`, { cause: error }) : error;
   }
 }

@@ -241,9 +241,9 @@ it(`the readers survive ${FUZZ} mutated payloads: an answer or a FormatError, an
     const payload = mutate(payloads[at]!.slice(), int);
     if (kind === "codebook") readCodebook(manifest, payload);
     else if (kind === "items") {
-      const item = readItemPage(kind, payload, count, manifest.idType, manifest.hasFields);
+      const { item } = readItemPage(kind, payload, count, manifest.idType, manifest.hasFields);
       for (let i = 0; i < count; i += 13) item(i);
-    } else if (kind === "lookup") readLookupPage(kind, payload, count, manifest.idType, manifest.numItems)("id17");
+    } else if (kind === "lookup") readLookupPage(kind, payload, count, manifest.idType, manifest.numItems).find("id17");
     else if (kind === "filters") readFilters(payload, manifest.numItems);
   });
 });

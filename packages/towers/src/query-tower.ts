@@ -60,15 +60,21 @@ export function writeQueryTower(weights: QueryTowerWeights): Uint8Array {
 
 /** Reads and checks a query tower of any format version; the arrays are copies. @throws FormatError naming the field */
 export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
+  return read(bytes, false);
+}
+
+function read(bytes: Uint8Array, asViews: boolean): QueryTowerWeights {
   const { version } = readPrefix(WHERE, MAGIC, bytes);
-  const sections = version < SECTIONS_VERSION ? readOldVersion(WHERE, bytes) : readSections(WHERE, MAGIC, bytes);
+  const sections =
+    version < SECTIONS_VERSION ? readOldVersion(WHERE, bytes) : readSections(WHERE, MAGIC, bytes, asViews);
   return unpackTower(QUERY_KINDS, WHERE, sections);
 }
 
 /**
- * Opens the payload of an artifact's `query-tower` chunk.
+ * Opens the payload of an artifact's `query-tower` chunk. It computes with these bytes, where they are aligned, rather
+ * than with a copy: they must stay as they are.
  * @throws FormatError on bytes that `writeQueryTower` did not write
  */
 export function openQueryTower(bytes: Uint8Array): QueryTower {
-  return createQueryTower(readQueryTower(bytes));
+  return createQueryTower(read(bytes, true));
 }

@@ -1,17 +1,17 @@
 import type { RequestIdVariables } from "hono/request-id";
 import type { Config } from "../config.ts";
+import type { Figures } from "../figures.ts";
 import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { LogEntry } from "../log.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Meter } from "./meter.ts";
 import type { Problem } from "./problem.ts";
-import type { QUERY_KINDS } from "./requests.ts";
 
 /** Everything that the app needs from outside, so that it runs without KV, clock or console. */
 export interface Dependencies {
   /** Gives the index of a request by its name. */
-  readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "refreshFailure">;
+  readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "refreshFailure" | "checkedAt">;
   readonly config: Config;
   readonly hooks: Hooks;
   /** Whether routes and middleware of somebody else's come first: they may let in some and not others. */
@@ -28,20 +28,8 @@ export interface Dependencies {
   readonly mayProceed?: ((client: string) => Promise<boolean>) | undefined;
   /** The address that a request came from; left out: `clientAddress`. */
   readonly addressOf?: ((request: Request, env: object) => string | undefined) | undefined;
-  /** Takes the figures of a search; left out: nobody. */
-  readonly record?: ((figures: SearchFigures) => void) | undefined;
-}
-
-/** What is counted of a search. */
-export interface SearchFigures {
-  readonly index: string;
-  readonly indexVersion: string;
-  readonly kind: (typeof QUERY_KINDS)[number];
-  readonly k: number;
-  readonly nprobe: number;
-  readonly listsProbed: number;
-  readonly codesScanned: number;
-  readonly results: number;
+  /** Takes the figures of searches, refusals and failures; left out: nobody. */
+  readonly record?: ((figures: Figures) => void) | undefined;
 }
 
 /** Why a request has no answer: what the client is told, and what was thrown. */

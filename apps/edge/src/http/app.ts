@@ -6,7 +6,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { IndexUnavailableError, UnknownIndexError } from "../index/errors.ts";
+import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { writeLog } from "../log.ts";
 import { admit, admitPrice } from "./admit.ts";
@@ -14,13 +14,14 @@ import type { AppEnv, Dependencies } from "./app-env.ts";
 import { checkBatch, suggestionsAsked } from "./budget.ts";
 import { answeredByCache, cacheScope } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
+import { describeIndex, describeState } from "./describe.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
 import { Meter } from "./meter.ts";
 import { browserHeaders, limitUrl } from "./middleware.ts";
 import { makeObserve } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
-import { priceOfFacets, priceOfItem } from "./price.ts";
+import { priceOf, priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
@@ -172,7 +173,7 @@ export function createRoutes(
           name: "poeem-edge" as const,
           version,
           index: served ? describeIndex(index, served) : null,
-          refreshFailure: c.get("dependencies").indexes.refreshFailure(index) ?? null,
+          ...describeState(c.get("dependencies"), index),
         },
         200,
       );
@@ -227,10 +228,21 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
 
 async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch) {
   const { record, random, config, log, hooks } = c.get("dependencies");
-  const response = await timed(c, "search", () => search(served, request, c.get("meter")));
-  const { indexVersion, k, nprobe, listsProbed, codesScanned, results } = response;
-  const kind = QUERY_KINDS.find((name) => request[name] !== undefined)!;
-  record?.({ index: request.index, indexVersion, kind, k, nprobe, listsProbed, codesScanned, results: results.length });
+  const meter = c.get("meter");
+  const { reads, bytes } = meter;
+  const response = await timed(c, "search", () => search(served, request, meter));
+  record?.({
+    ...response,
+    index: request.index,
+    kind: QUERY_KINDS.find((name) => request[name] !== undefined)!,
+    outcome: "answered",
+    results: response.results.length,
+    status: 200,
+    reads: meter.reads - reads,
+    bytes: meter.bytes - bytes,
+    work: priceOf(served, request).work,
+    waitedMs: meter.waitedMs,
+  });
   if (random() < config.canaryShare && response.mode !== "words")
     // It is about cells: words would find the same items whatever cells are visited.
     inBackground(c, logOverlap(served, { ...request, mode: "dense" }, config.limits, log));
@@ -282,6 +294,8 @@ function answerMethod(c: Context<AppEnv>, methods: readonly string[]): Response 
 function toProblem(error: Error, c: Context<AppEnv>): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InputError) return problemOf(error);
+  if (error instanceof OverloadedError)
+    return new Problem("overloaded", "There is no room for this request now: come again", undefined, { cause: error });
   if (error instanceof IndexUnavailableError) return new Problem("index-unavailable", error.message);
   if (error instanceof z.ZodError) return invalidRequest(zodErrors(error));
   if (error instanceof HTTPException && error.status === 415)
@@ -300,32 +314,4 @@ function logFault(error: Error, c: Context<AppEnv>, log: Dependencies["log"]): v
     message: String(error),
     stack: error.stack,
   });
-}
-
-function describeIndex(name: string, { index, tower, words, publishedAt }: ServedIndex) {
-  const { version, formatVersion, numItems, dim, metric, nlist, numSubQuantizers, nbits, defaultNprobe } =
-    index.manifest;
-  const bytesPerItem = (numSubQuantizers * nbits) / 8;
-  return {
-    name,
-    version,
-    publishedAt,
-    formatVersion,
-    numItems,
-    dim,
-    metric,
-    nlist,
-    numSubQuantizers,
-    nbits,
-    bytesPerItem,
-    defaultNprobe,
-    kernel: index.kernel,
-    reads: {
-      text: tower?.reads.text ?? false,
-      history: tower?.reads.history ?? null,
-      historyLength: tower?.reads.historyLength ?? 0,
-      contexts: [...(tower?.reads.contexts ?? [])],
-    },
-    words: words ? { terms: words.numTerms, weights: { dense: words.facts.dense, words: words.facts.words } } : null,
-  };
 }

@@ -2,7 +2,7 @@
 const SOME = /[\u0080-\uffff]/;
 const NUMBER_BYTES = 8;
 
-/** Bytes of a value as JSON, about: much faster than writing it. Text that is not ASCII counts for three times as much. */
+/** Bytes of a value as JSON, about, but much faster than to write it. Text that is not ASCII counts threefold. */
 export function jsonSize(value: unknown): number {
   if (typeof value === "string") return 2 + (SOME.test(value) ? 3 * value.length : value.length);
   if (typeof value !== "object" || value === null) return NUMBER_BYTES;

@@ -10,10 +10,13 @@ const MOST_OVER = 2;
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
+  /** Milliseconds that it waited for a turn. */
+  waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
   #answerBytes = 0;
+  #answers = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
   constructor(limits: Limits) {
@@ -38,6 +41,11 @@ export class Meter implements ReadMeter {
   /** Bytes of fields in the answer so far. */
   get answerBytes(): number {
     return this.#answerBytes;
+  }
+
+  /** Searches that are answered. */
+  get answers(): number {
+    return this.#answers;
   }
 
   /** Work done before anything was priced, such as the reading of a body. */
@@ -72,5 +80,6 @@ export class Meter implements ReadMeter {
   /** Counts what is answered. */
   answer(bytes: number): void {
     this.#answerBytes += bytes;
+    this.#answers++;
   }
 }

@@ -1,54 +1,96 @@
-/** What an operator sees of a request, once its response is there: headers and lines of log. */
-import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
+/** What an operator sees of a request, once its response is there: headers, lines of log, points of the metrics. */
 import type { Context, MiddlewareHandler } from "hono";
-import { causesOf, type Level } from "../log.ts";
+import { type Figures, NO_FIGURES } from "../figures.ts";
+import { causesOf, type Level, type SlowSearch, type Spent } from "../log.ts";
 import type { AppEnv, Failure } from "./app-env.ts";
+import type { Meter } from "./meter.ts";
 import { type ProblemType, statusOf } from "./problem.ts";
 import { Repeats } from "./repeats.ts";
 
 /** Told by count: whoever attacks makes thousands of them a second. */
-const REFUSALS: ReadonlySet<ProblemType> = new Set(["unauthorized", "rate-limited"]);
+const REFUSALS: ReadonlySet<ProblemType> = new Set(["unauthorized", "rate-limited", "too-expensive", "overloaded"]);
+/** A search is slow that took more than this share of a limit, */
+const SLOW_SHARE = 0.5;
+/** or waited so long for I/O, its turn included. */
+const SLOW_MS = 1000;
 
 /** One for each app, as it counts what repeats. */
 export function makeObserve(): MiddlewareHandler<AppEnv> {
   const repeats = new Repeats();
   return async function observe(c, next) {
-    const { now, log, config } = c.get("dependencies");
+    const { now, log, config, record } = c.get("dependencies");
     const startedAt = now();
     c.set("waits", {});
     await next();
     addHeaders(c);
     const { status } = c.res;
     const endedAt = now();
+    repeats.tell(endedAt, log);
     const failure = c.get("failure");
+    const meter = c.get("meter");
+    const ioMs = endedAt - startedAt;
+    const much = status < 400 ? muchOf(meter, ioMs) : [];
+    const isRefused = failure !== undefined && REFUSALS.has(failure.problem.type);
+    const isLogged = config.logRequests || (status >= 500 && !isRefused);
+    if (!isLogged && !isRefused && much.length === 0) return;
+
     const line = {
       requestId: c.get("requestId"),
       path: c.req.path.slice(0, 200),
       status,
-      index: c.get("index") ?? DEFAULT_INDEX_NAME,
+      index: c.get("index"),
       indexVersion: c.get("indexVersion"),
+      ...spentBy(meter),
     };
-    const isRefused = failure !== undefined && REFUSALS.has(failure.problem.type);
     if (isRefused) {
       const parameters = failure.problem.errors?.map(({ parameter }) => parameter);
       const refused = { level: "warn", event: "refused", ...line, ...reasonOf(failure), parameters } as const;
       repeats.say(failure.problem.type, refused, endedAt, log);
-    } else repeats.tell(endedAt, log);
-    if (!config.logRequests && (status < 500 || isRefused)) return;
-    const method = c.req.method.slice(0, 20);
-    const reason = failure === undefined || status < 500 ? undefined : reasonOf(failure);
-    log({ level: levelOf(status), event: "request", ...line, method, ioMs: endedAt - startedAt, ...reason });
+    }
+    if (much.length > 0)
+      repeats.say("slow", { level: "warn", event: "slow-search", ...line, ioMs, much }, endedAt, log);
+    if (isLogged) {
+      const method = c.req.method.slice(0, 20);
+      const reason = failure === undefined || status < 500 ? undefined : reasonOf(failure);
+      log({ level: levelOf(status), event: "request", ...line, method, ioMs, ...reason });
+    }
+    if (failure !== undefined && (isRefused || status >= 500)) record?.(figuresOf(c, failure));
   };
 }
 
 function addHeaders(c: Context<AppEnv>): void {
-  const waits = Object.entries(c.get("waits"));
-  if (waits.length > 0) c.header("Server-Timing", waits.map(([name, ms]) => `${name};dur=${ms}`).join(", "));
+  const timings = Object.entries(c.get("waits")).map(([name, ms]) => `${name};dur=${ms}`);
+  const { reads, bytes, waitedMs } = c.get("meter");
+  if (waitedMs > 0) timings.push(`turn;dur=${waitedMs}`);
+  if (reads > 0) timings.push(`kv;desc="${reads} reads, ${bytes} bytes"`);
+  if (timings.length > 0) c.header("Server-Timing", timings.join(", "));
   const index = c.get("index");
   // Who was turned away at the door, or asked for no index, hears of none.
   const failure = index === undefined ? undefined : c.get("dependencies").indexes.refreshFailure(index);
-  // Header values are Latin-1 without line ends; a key in a message may hold anything.
-  if (failure !== undefined) c.header("Index-Refresh-Failure", failure.slice(0, 300).replace(/[^\x20-\x7e]/g, "?"));
+  if (failure !== undefined) c.header("Index-Refresh-Failure", failure);
+}
+
+/** What a search took much of; nothing for what was not priced, and so is no search. */
+function muchOf({ work, reads, limits }: Meter, ioMs: number): SlowSearch["much"] {
+  if (work === 0) return [];
+  const much: SlowSearch["much"][number][] = [];
+  if (work > SLOW_SHARE * limits.work) much.push("work");
+  if (reads > SLOW_SHARE * limits.reads) much.push("reads");
+  if (ioMs >= SLOW_MS) much.push("ioMs");
+  return much;
+}
+
+/** A point of a request that was refused or failed. */
+function figuresOf(c: Context<AppEnv>, { problem }: Failure): Figures {
+  const { reads, bytes, work, waitedMs } = c.get("meter");
+  const { index = NO_FIGURES.index, indexVersion = NO_FIGURES.indexVersion } = c.var;
+  const status = statusOf(problem.type);
+  return { ...NO_FIGURES, index, indexVersion, outcome: problem.type, status, reads, bytes, work, waitedMs };
+}
+
+/** Nothing of what neither was priced nor read anything. */
+function spentBy({ reads, bytes, work, waitedMs }: Meter): Spent {
+  return work === 0 && reads === 0 ? {} : { reads, bytes, work, waitedMs };
 }
 
 function reasonOf({ problem, error }: Failure) {

@@ -6,7 +6,9 @@
  * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
  */
 import type { ChunkKind, Filter, Manifest } from "@poeem/pq-core";
-import { UNTRAINED_HISTORY } from "@poeem/towers";
+import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
+import { reachOf, UNTRAINED_HISTORY } from "@poeem/towers";
+import type { MemoryPlan } from "../index/memory-plan.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT } from "./diversity.ts";
 import { MAX_K } from "./requests.ts";
@@ -53,31 +55,32 @@ const FURTHER_SHARE = 0.4;
 /** Of a comparison and an item. */
 const FACET_WORK = 0.8;
 const NUMBER_WORK = 5;
+/** The same where all items are looked at in one go. */
+const WHOLE_FACET_WORK = 0.06;
 /** Of a result: it is kept among the best, found on its page, parsed and written. */
 const RESULT_WORK = 3000;
 const FIELD_BYTE_WORK = 8;
 /** Of a number of a pair of candidates of `diversity`. */
-const PAIR_WORK = 1.7;
+const PAIR_WORK = 1;
 /** Of a byte that is read: its digest, and a first look at what it says. */
 export const READ_BYTE_WORK = 0.5;
 /** Of an id that is looked up. */
-const ID_WORK = 700;
+const ID_WORK = 1400;
 /** Of the words of a query: terms like it are looked for among all, and all items that have it may be gone through. */
-const TERM_WORK = 1.2;
-const COMPLETION_WORK = 2;
-const POSTING_WORK = 5;
+const TERM_WORK = 0.8;
+const POSTING_WORK = 3;
+/** Of three terms, for each window of items: what few items have of many terms is looked up again and again. */
+const TERMS_WORK = 0.4;
 const WORD_WORK = 15_000;
-/** Items that an unknown word leads to, as a share of all. */
-const UNKNOWN_SHARE = 1 / 50;
+/** Of an item and a list of terms that it must have or must not have. */
+const MASK_WORK = 0.1;
 /** Of a suggestion. */
 const SUGGESTION_WORK = 100_000;
 
 /** Bytes of a result without its fields. */
-const RESULT_BYTES = 120;
+const RESULT_BYTES = 160;
 /** Results lie near each other: so many pages hold k of them, as measured with trained and with made-up indexes. */
 const pagesOf = (k: number) => Math.ceil(k ** 0.75);
-/** Words of a text that are looked for. */
-const MAX_WORDS = 64;
 
 /** Chunks of a kind. */
 interface Pages {
@@ -99,23 +102,26 @@ interface Facts {
   /** Bytes of one item's fields, on average. */
   readonly itemBytes: number;
   readonly codeWork: number;
+  /** See {@link FURTHER_SHARE}. */
+  readonly furtherShare: number;
   /** Of a query vector before it scans. */
   readonly vectorWork: number;
 }
 
-const FACTS = new WeakMap<ServedIndex, Facts>();
+/** By what of a version is in memory: that may change. */
+const FACTS = new WeakMap<MemoryPlan, Facts>();
 
 function factsOf(served: ServedIndex): Facts {
-  let facts = FACTS.get(served);
+  let facts = FACTS.get(served.memory);
   if (facts === undefined) {
     facts = readFacts(served);
-    FACTS.set(served, facts);
+    FACTS.set(served.memory, facts);
   }
   return facts;
 }
 
 function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
-  const { dim, nlist, nbits, numSubQuantizers, numItems, hasRotation } = manifest;
+  const { dim, nlist, nbits, numSubQuantizers, numItems, hasRotation, byResidual } = manifest;
   const pages = (kind: ChunkKind, isPaged: boolean) => pagesOfKind(manifest, kind, isPaged);
   const items = pages("items", !memory.keepsPages);
   return {
@@ -127,6 +133,8 @@ function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
     filters: pages("filters", true),
     itemBytes: numItems === 0 ? 0 : (items.count * items.size) / numItems,
     codeWork: numSubQuantizers * CODE_WORK[nbits],
+    // Without residuals a cell says nothing of what it holds.
+    furtherShare: byResidual ? FURTHER_SHARE : 1,
     vectorWork: dim * (nlist + 2 ** nbits) * PRODUCT_WORK + (hasRotation ? dim * dim * ROTATION_WORK : 0),
   };
 }
@@ -154,8 +162,9 @@ export function largestItem(manifest: Manifest): number {
 export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
   const facts = factsOf(served);
   const { index } = served;
+  const { dim, numItems } = index.manifest;
   const { k, nprobe, mode, filter, exclude, history, like, q } = request;
-  const found = Math.min(request.diversity === 0 ? k : candidatesOf(k), index.manifest.numItems);
+  const found = Math.min(request.diversity === 0 ? k : candidatesOf(k), numItems);
   const vectors = vectorsOf(served, request);
   const cells = Math.min(facts.cells, vectors * nprobe);
   const own = index.mostCodes(nprobe);
@@ -165,7 +174,7 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
 
   work += vectors * (facts.vectorWork + cells * VISIT_WORK);
   // Each scans its own cells, and for the largest score of several those of the others as far as they may reach.
-  if (vectors > 0) work += facts.codeWork * (own + (vectors - 1) * (own + (all - own) * FURTHER_SHARE));
+  if (vectors > 0) work += facts.codeWork * (own + (vectors - 1) * all * facts.furtherShare);
   const listBytes = facts.lists.count * facts.lists.size;
   const share = cells / facts.cells;
   if (vectors > 0) reads.add(facts.lists, cells + (share * listBytes) / Math.max(1, facts.lists.size));
@@ -178,8 +187,9 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
   reads.add(facts.lists, read);
 
   if (filter !== undefined) {
-    // A filter that lets few items through is looked at whole.
-    work += filterWork(filter) * (canBeFew(filter) ? index.manifest.numItems : all);
+    work += filterWork(filter) * Math.min(all, numItems);
+    // One that lets but a few items through is looked at whole.
+    if (canBeFew(filter)) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
     reads.add(facts.filters, 0);
   }
   if (q !== undefined && served.words !== undefined) {
@@ -188,10 +198,10 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
     reads.add(facts.postings, lists);
   }
   if (request.diversity > 0) {
-    work += PAIR_WORK * index.manifest.dim * Math.min(k, found) * (found - Math.min(k, found) / 2);
+    work += PAIR_WORK * dim * Math.min(k, found) * (found - Math.min(k, found) / 2);
     reads.add(facts.lists, cells);
   }
-  const results = Math.min(k, index.manifest.numItems);
+  const results = Math.min(k, numItems);
   work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
   reads.add(facts.items, pagesOf(results));
   // What a few of the fields take nobody knows before: it is counted while the answer is made.
@@ -245,11 +255,11 @@ function historyLength({ tower }: Pick<ServedIndex, "tower">): number {
 }
 
 /** Work of a filter for each item that it is looked at for. */
-export function filterWork(filter: Filter): number {
-  if ("not" in filter) return filterWork(filter.not);
+export function filterWork(filter: Filter, facetWork = FACET_WORK): number {
+  if ("not" in filter) return filterWork(filter.not, facetWork);
   const parts = "and" in filter ? filter.and : "or" in filter ? filter.or : undefined;
-  if (parts !== undefined) return parts.reduce((sum, part) => sum + filterWork(part), 0);
-  return "facet" in filter ? FACET_WORK * Math.max(1, filter.in.length) : NUMBER_WORK;
+  if (parts !== undefined) return parts.reduce((sum, part) => sum + filterWork(part, facetWork), 0);
+  return "facet" in filter ? facetWork * Math.max(1, filter.in.length) : NUMBER_WORK;
 }
 
 /** Whether a filter may turn out to let but a few items through: numbers are not counted. */
@@ -260,30 +270,17 @@ function canBeFew(filter: Filter): boolean {
   return "facet" in filter;
 }
 
-const RUN = /[\p{L}\p{N}\p{M}]+/gu;
-/** Writings without blanks, where each letter may begin a term. */
-const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}]/u;
-const OPERATOR = /["\u201c-\u201f\u00ab\u00bb\uff02]|(?<!\S)[-\u2212]/gu;
-
 /** Work of the words of a text, and lists of postings that are read. @param isMask whether they only let through */
 function wordPrice({ words }: ServedIndex, text: string, isMask: boolean): { work: number; lists: number } {
   if (words === undefined || text === "") return { work: 0, lists: 0 };
+  const reach = reachOf(words, text, isMask);
   const { numTerms, numItems } = words;
-  const operators = text.match(OPERATOR)?.length ?? 0;
-  if (isMask && operators === 0) return { work: 0, lists: 0 };
-  let work = numTerms * COMPLETION_WORK;
-  let number = 0;
-  let postings = 0;
-  for (const [run] of text.matchAll(RUN)) {
-    if (number >= MAX_WORDS) break;
-    const terms = UNSPACED.test(run) ? Math.min(run.length, MAX_WORDS - number) : 1;
-    number += terms;
-    const count = terms > 1 ? 0 : words.count(run.toLowerCase());
-    postings += count > 0 ? Math.min(count, numItems) : terms * numItems * UNKNOWN_SHARE;
-  }
-  work += number * (WORD_WORK + numTerms * TERM_WORK) + postings * POSTING_WORK;
-  work += operators * (numItems / 8 + WORD_WORK);
-  return { work, lists: 2 * number };
+  const work =
+    reach.words * (WORD_WORK + numTerms * TERM_WORK) +
+    reach.postings * POSTING_WORK +
+    reach.terms ** 3 * Math.ceil(numItems / SUMMED_TOGETHER) * TERMS_WORK +
+    reach.masks * (WORD_WORK + numItems * MASK_WORK);
+  return { work, lists: reach.terms };
 }
 
 /** Adds up reads of pages. */

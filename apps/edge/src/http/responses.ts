@@ -104,6 +104,17 @@ export const statusResponse = z.object({ status: z.literal("ok") }).openapi("Sta
 
 export const readyResponse = z.object({ status: z.literal("ready"), indexVersion: z.string() }).openapi("Ready");
 
+const KEPT = ["kept", "read"] as const;
+const LIMIT_SCHEMAS = {
+  nprobe: z.int().openapi({ description: "Cells that each query vector may visit" }),
+  k: z.int().openapi({ description: "Results of one search" }),
+  batch: z.int().openapi({ description: "Searches in one POST" }),
+  work: z.number().openapi({ description: "Work of one request, of which a code scanned is one" }),
+  reads: z.int().openapi({ description: "Operations on the store" }),
+  bytes: z.int().openapi({ description: "Bytes of the answer" }),
+  shed: z.number().openapi({ description: "Share of searches that are turned away at once" }),
+};
+
 export const versionResponse = z
   .object({
     name: z.literal("poeem-edge"),
@@ -147,12 +158,29 @@ export const versionResponse = z
           })
           .nullable()
           .openapi({ description: "Words that a search can go by; null: none, so that codes alone order the results" }),
+        memory: z
+          .object({ lists: z.enum(KEPT), pages: z.enum(KEPT), filters: z.boolean(), words: z.boolean() })
+          .openapi({
+            description:
+              "What of the index this isolate keeps, or reads when a search needs it: its lists, its pages of items. " +
+              "Whether filters and words, which are used whole or not at all, are not too many to be kept",
+          }),
       })
       .nullable()
       .openapi({ description: "The index being served; null until one has been loaded" }),
     refreshFailure: z
       .string()
       .nullable()
-      .openapi({ description: "Why the last check for a newer version failed; null when it succeeded" }),
+      .openapi({
+        description:
+          "Since when looks for a newer version have failed, and how: missing, damaged, late, unreadable or memory; " +
+          "null when the last one succeeded",
+        example: "missing since 2026-11-29T03:00:00.000Z",
+      }),
+    pointerAgeMs: z
+      .int()
+      .nullable()
+      .openapi({ description: "How long ago the pointer of the index was last read; null when it has not been" }),
+    limits: z.object(LIMIT_SCHEMAS).openapi({ description: "What one request may cost; a setting of the server" }),
   })
   .openapi("Version");

@@ -9,3 +9,8 @@ export class IndexUnavailableError extends Error {
 export class UnknownIndexError extends Error {
   override readonly name = "UnknownIndexError";
 }
+
+/** There is no room for a request now, though what it asks for could be done: it may come again. */
+export class OverloadedError extends Error {
+  override readonly name = "OverloadedError";
+}

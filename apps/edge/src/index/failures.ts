@@ -1,6 +1,7 @@
 /** Why an index cannot be read: as errors say it, and as it is remembered and told until it can be. */
 import { FormatError } from "@poeem/pq-core";
 import { causesOf, type FailureKind, type RefreshFailed } from "../log.ts";
+import { OverloadedError } from "./errors.ts";
 
 /** A value that did not come, or is not what it should be. The message names the key, so it is for the log alone. */
 export class ReadError extends Error {
@@ -17,6 +18,7 @@ export function failureKindOf(error: unknown): FailureKind {
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof ReadError) return e.kind;
     if (e instanceof FormatError) return "damaged";
+    if (e instanceof OverloadedError) return "memory";
   }
   return "unreadable";
 }

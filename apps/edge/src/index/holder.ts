@@ -9,7 +9,7 @@ import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
 import type { IndexEvent } from "../log.ts";
 import { Attempt } from "./attempt.ts";
-import { IndexUnavailableError, UnknownIndexError } from "./errors.ts";
+import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "./errors.ts";
 import { Failures, ReadError } from "./failures.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
 import { guarded, nameOf, type Store } from "./store.ts";
@@ -23,6 +23,17 @@ export interface LoadedIndex {
    * is taken over only when all of this is there; a cold start answers first and reads ahead afterwards.
    */
   readonly prefetch: (meter?: ReadMeter) => Promise<void>;
+  /**
+   * Uses so many bytes from now on, and never less than it needs: pages go, or are read ahead at the next `prefetch`.
+   * Returns the bytes that it uses. Left out: it cannot.
+   */
+  readonly resize?: ((bytes: number) => number) | undefined;
+  /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
+  readonly free?: (() => boolean) | undefined;
+  /** It was freed, and answers nothing any more. */
+  readonly isFreed?: boolean | undefined;
+  /** Bytes that it would take with all lists in memory, when it had to be opened without. */
+  readonly bytesWithLists?: number | undefined;
 }
 
 /** What opening a version needs besides the pointer. */
@@ -50,6 +61,8 @@ export interface HolderOptions<T extends LoadedIndex> {
   readonly retryMs: number;
   /** A request waits this long for what another one reads, then it is told to come again; default 5 s. */
   readonly waitMs?: number | undefined;
+  /** Whether a version is to be read anew though it is the newest: it was granted less memory than there is by now. */
+  readonly isOutgrown?: (() => boolean) | undefined;
   /** Takes what happens to the index; left out: nobody. */
   readonly report?: ((event: IndexEvent) => void) | undefined;
 }
@@ -126,6 +139,7 @@ export class IndexHolder<T extends LoadedIndex> {
    * nobody looked for minutes, or a page is missing, the look comes first, for a second at most.
    * @throws IndexUnavailableError when it cannot be read, takes too long or nothing is published yet
    * @throws UnknownIndexError when no index has its name
+   * @throws OverloadedError when there is no room for it
    */
   async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const served = this.#served;
@@ -165,7 +179,8 @@ export class IndexHolder<T extends LoadedIndex> {
       if (!isOlder) served.at = sighting;
       if (this.#failures.holdBack(nameOfTry(pointer))) return;
       // Completes what a cold start could not read.
-      await served.index.prefetch(attempt);
+      if (this.#options.isOutgrown?.()) await this.#openAnew(sighting, attempt);
+      else await served.index.prefetch(attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
       this.#failures.clear();
@@ -243,17 +258,18 @@ export class IndexHolder<T extends LoadedIndex> {
     const key = pointerKey(name);
     const text = await this.#store.getText(key, { meter });
     if (text !== null) return parsePointer(text);
-    const cause = new ReadError("missing", `${nameOf(this.#store)} has no key "${key}". Run: poeem publish`);
+    const cause = new ReadError("missing", `${nameOf(this.#store)} has no key "${key}"`);
     // Without any index the Worker is not ready; without this one the caller asked for the wrong one.
     throw name === DEFAULT_INDEX_NAME
-      ? new IndexUnavailableError("No index has been published yet", { cause })
+      ? new IndexUnavailableError("No index has been published yet. Run: poeem publish", { cause })
       : new UnknownIndexError(unknownIndex(name), { cause });
   }
 
   /** Opens a version, unless an earlier attempt has. */
   async #open(sighting: Sighting, attempt: Attempt): Promise<T> {
     const { pointer } = sighting;
-    if (this.#coming?.version !== pointer.version) this.#coming = { version: pointer.version, at: sighting };
+    if (this.#coming?.version !== pointer.version || this.#coming.index?.isFreed)
+      this.#coming = { version: pointer.version, at: sighting };
     const coming = this.#coming;
     coming.at = sighting;
     const missed = () => {
@@ -265,8 +281,18 @@ export class IndexHolder<T extends LoadedIndex> {
     return coming.index;
   }
 
+  /** Opens the version that serves once more, in more memory. */
+  async #openAnew(at: Sighting, attempt: Attempt): Promise<void> {
+    const before = this.#served;
+    const index = await this.#open(at, attempt);
+    await index.prefetch(attempt);
+    if (this.#served === before) this.#served = { index, at };
+  }
+
   /** Also by an attempt that had lost its turn: what it brings is complete. */
   #takeOver(index: T, at: Sighting, { ms, reads, bytes }: Attempt): void {
+    // Between its opening and its last page so much time may go by that others were given its memory.
+    if (index.isFreed) throw new ReadError("late", `version ${index.version} left memory before it was complete`);
     const before = this.#served;
     if (before !== undefined && (before.index.version === index.version || isBefore(at, before.at))) return;
     this.#served = { index, at };
@@ -357,6 +383,7 @@ function nameOfTry({ version, publishedAt }: IndexPointer): string {
 /** What a request is told: the reason goes to the log. */
 function unavailable(cause: unknown): Error {
   if (cause instanceof UnknownIndexError) return new UnknownIndexError(cause.message, { cause: cause.cause });
+  if (cause instanceof OverloadedError) return new OverloadedError(cause.message, { cause: cause.cause });
   if (cause instanceof IndexUnavailableError) return new IndexUnavailableError(cause.message, { cause: cause.cause });
   return new IndexUnavailableError("The index cannot be read now", { cause });
 }

@@ -2,51 +2,54 @@
  * The indexes that this isolate serves, by name, in one budget of memory.
  *
  * A name comes from a request, so it may be anything that `INDEX_NAME` lets through: names without an index take no
- * memory, and a flood of them drives out no index that serves.
+ * memory, and a flood of them drives out no index that serves. Neither does one that has an index: what was used a
+ * moment ago gives up what it can do without, and stays. Who does not fit beside it is told so.
  */
+import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { UnknownIndexError } from "./errors.ts";
-import { ReadError } from "./failures.ts";
+import { OverloadedError, UnknownIndexError } from "./errors.ts";
 import { type HolderOptions, IndexHolder, type Load, type LoadedIndex, unknownIndex } from "./holder.ts";
-import type { MemoryDemand } from "./memory-plan.ts";
+import { type Entry, type Granted, IndexMemory } from "./index-memory.ts";
+import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 import { Turns } from "./turns.ts";
 
-/** Says how many bytes a version may use. @throws Error when even its least is more than there is. */
+/** Says how many bytes a version may use. @throws OverloadedError when its least is more than can be made free */
 export type Grant = (demand: MemoryDemand) => number;
 
-export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name"> {
+export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown"> {
   /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
   readonly open: (store: Store, load: Load, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
   readonly names?: readonly string[] | undefined;
-  /** Bytes of all versions that serve. While one version replaces another, or is read, its bytes come on top. */
+  /** Bytes of all versions that serve. */
   readonly maxBytes: number;
+  /** Bytes of these and of versions that are being read or not gone yet; default: see {@link roomBytes}. */
+  readonly roomBytes?: number | undefined;
 }
 
 /** Holders kept at most, those of names without an index included. */
 const MAX_HOLDERS = 1000;
-/** An index that nobody asked for this long makes room for another one as soon as that can use it. */
-const IDLE_MS = 60_000;
-
-interface Entry<T extends LoadedIndex> {
-  readonly holder: IndexHolder<T>;
-  usedAt: number;
-  /** Granted to the version that serves. */
-  bytes: number;
-}
+/** Who waits longer for others to be read is told so. */
+const LOAD_WAIT_MS = 10_000;
+/** How often versions that had to give up memory get some back, and those that are gone are looked after. */
+const SETTLE_MS = 5_000;
 
 /** Holds the indexes and decides which of them have to go. */
 export class IndexSet<T extends LoadedIndex> {
   readonly #options: IndexSetOptions<T>;
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry<T>>();
+  readonly #memory: IndexMemory<T>;
   /** One version is read at a time: what is being read comes on top of what serves. */
   readonly #loading: Turns;
+  #settledAt = 0;
 
   constructor(options: IndexSetOptions<T>) {
     this.#options = options;
-    this.#loading = new Turns({ ...options, limit: 1 });
+    const room = options.roomBytes ?? roomBytes(options.maxBytes);
+    this.#memory = new IndexMemory(this.#entries, { ...options, roomBytes: room });
+    this.#loading = new Turns({ ...options, total: 1, waitMs: LOAD_WAIT_MS });
   }
 
   /** The version of an index that serves here, if any. */
@@ -66,15 +69,19 @@ export class IndexSet<T extends LoadedIndex> {
 
   /** Bytes granted to the versions that serve. */
   get bytes(): number {
-    let sum = 0;
-    for (const { bytes } of this.#entries.values()) sum += bytes;
-    return sum;
+    return this.#memory.serving;
+  }
+
+  /** Bytes of these, of what is being read, and of versions that are not gone yet. */
+  get allBytes(): number {
+    return this.#memory.all;
   }
 
   /**
    * The index to answer a request with; see {@link IndexHolder.acquire}.
    * @param name matches `INDEX_NAME`
-   * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read
+   * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read,
+   *   OverloadedError when there is no room for it
    */
   acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const { names, now } = this.#options;
@@ -85,6 +92,10 @@ export class IndexSet<T extends LoadedIndex> {
     if (this.#entries.size > 1) {
       this.#entries.delete(name);
       this.#entries.set(name, entry);
+    }
+    if (entry.usedAt - this.#settledAt >= SETTLE_MS) {
+      this.#settledAt = entry.usedAt;
+      this.#memory.settle();
     }
     return entry.holder.acquire(waitUntil);
   }
@@ -99,43 +110,35 @@ export class IndexSet<T extends LoadedIndex> {
         ...this.#options,
         name,
         open: (store, load) => this.#open(name, entry, store, load),
+        isOutgrown: () => this.#memory.couldGrow(entry),
       }),
       usedAt: this.#options.now(),
-      bytes: 0,
+      opened: new Map(),
     };
     this.#entries.set(name, entry);
     return entry;
   }
 
   #open(name: string, entry: Entry<T>, store: Store, load: Load): Promise<T> {
-    return this.#loading.run(async () => {
+    const work = async (meter: ReadMeter) => {
       // While this one waited for its turn, another attempt may have read the version.
       const { current } = entry.holder;
-      if (current?.version === load.version) return current;
-      let granted = 0;
-      const grant: Grant = (demand) => {
-        granted = this.#grant(name, demand);
-        return granted;
-      };
-      const index = await this.#options.open(store, load, grant, current);
-      entry.bytes = granted;
-      return index;
-    });
-  }
-
-  /** Evicts idle indexes for all that a version can use, indexes in use only for what it must have. */
-  #grant(name: string, { least, most }: MemoryDemand): number {
-    const { maxBytes, now } = this.#options;
-    if (least > maxBytes)
-      throw new ReadError(
-        "memory",
-        `index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`,
-      );
-    const free = () => maxBytes - this.bytes + (this.#entries.get(name)?.bytes ?? 0);
-    for (const [other, { usedAt, bytes }] of this.#entries) {
-      const wanted = now() - usedAt >= IDLE_MS ? most : least;
-      if (other !== name && bytes > 0 && free() < wanted) this.#entries.delete(other);
-    }
-    return Math.min(most, free());
+      if (current?.version === load.version && !this.#memory.couldGrow(entry)) return current;
+      if (this.#entries.get(name) !== entry) throw new OverloadedError("The index had to make room for another one");
+      this.#memory.begin(entry);
+      let index: T | undefined;
+      let granted: Granted | undefined;
+      try {
+        const grant: Grant = (demand) => {
+          granted = this.#memory.grant(name, entry, demand);
+          return granted.bytes;
+        };
+        index = await this.#options.open(store, { ...load, meter }, grant, current);
+        return index;
+      } finally {
+        this.#memory.end(entry, index, granted);
+      }
+    };
+    return this.#loading.run(work, 1, load.meter);
   }
 }

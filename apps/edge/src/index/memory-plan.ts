@@ -5,11 +5,18 @@ import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
 const MiB = 1024 * 1024;
 /** Room for pages read on demand: with less, a search would read the same pages again and again. */
 export const DEFAULT_LEAST_CACHE_BYTES = 6 * MiB;
-/**
- * What the versions that serve may take together. An isolate has 128 MB for everything, and for a moment holds a
- * second version of an index: twice this leaves a quarter for code, garbage and requests.
- */
+/** What the versions that serve may take together. */
 export const DEFAULT_MAX_INDEX_BYTES = 48 * MiB;
+/**
+ * Beside them, what is there for a moment while versions are read and replaced: 76 MiB in all by default. An isolate
+ * has 128 MB for everything. This keeps it below 100, with 12 MiB for pages that requests hold, and some for code and
+ * garbage. With another budget it is as large a share, and never less.
+ */
+const MOMENTARY_BYTES = 28 * MiB;
+/** Chunks on their way to where they belong while a version is read, beside those that arrived. */
+const MOVING_BYTES = 12 * MiB;
+/** Share of the memory of indexes that chunks may take between their arrival and their use. */
+const ARRIVALS_SHARE = 8 / 48;
 /** Filters are used whole, by every isolate or by none: an index with more of them, 12 of 48 MiB, is served without. */
 const FILTER_SHARE = 12 / 48;
 /** So are words: with all else that is always there they take no more than 38 of 48 MiB, or it is served without. */
@@ -30,6 +37,12 @@ export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 export interface MemoryDemand {
   readonly least: number;
   readonly most: number;
+  /** What is needed on top while it is read. */
+  readonly loading: number;
+  /** What of it is in memory already, because the version that serves has it too. */
+  readonly shared: number;
+  /** Whether pages are among that. */
+  readonly sharesPages: boolean;
 }
 
 /** What is the same for all indexes of an isolate. */
@@ -59,19 +72,63 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
   return manifest.chunks.reduce((sum, { kind, size }) => sum + (kinds.includes(kind) ? size : 0), 0);
 }
 
-/** What a version needs and can use within the limits. */
-export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}): MemoryDemand {
-  const { leastCacheBytes, maxIndexBytes } = complete(limits);
-  const least = fixedBytes(manifest, maxIndexBytes) + leastCacheBytes;
-  return { least, most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]) };
+/** Bytes of all versions together, while some are read and others not gone yet. */
+export function roomBytes(maxIndexBytes: number = DEFAULT_MAX_INDEX_BYTES): number {
+  return maxIndexBytes + Math.max(1, maxIndexBytes / DEFAULT_MAX_INDEX_BYTES) * MOMENTARY_BYTES;
+}
+
+/** Bytes that chunks may take between their arrival and their use. */
+export function arrivalBytes(maxIndexBytes: number): number {
+  return maxIndexBytes * ARRIVALS_SHARE;
+}
+
+/**
+ * What a version needs and can use within the limits.
+ * @param previous the version that serves; the same once more shares no pages: it is read anew to have its lists in
+ *   memory
+ */
+export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}, previous?: Manifest): MemoryDemand {
+  const { maxIndexBytes } = complete(limits);
+  const least = fixedBytes(manifest, maxIndexBytes) + leastCache(manifest, limits);
+  const sharesPages =
+    previous !== undefined && previous.version !== manifest.version && hasSameBase(previous, manifest);
+  const before = new Set(previous?.chunks.map(({ key }) => key));
+  const sizes = (chunks: Manifest["chunks"]) => chunks.reduce((sum, { size }) => sum + size, 0);
+  const alike = manifest.chunks.filter(({ key, kind }) => before.has(key) && (sharesPages || kind === "query-tower"));
+  return {
+    least,
+    most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]),
+    loading: Math.min(MOVING_BYTES + arrivalBytes(maxIndexBytes), sizes(manifest.chunks)),
+    shared: sizes(alike),
+    sharesPages,
+  };
+}
+
+/** Whether two versions differ at most in their deltas and their query towers: what they have in memory is shared. */
+export function hasSameBase(a: Manifest, b: Manifest): boolean {
+  const keys = ({ chunks }: Manifest) =>
+    chunks.filter(({ delta, kind }) => delta !== true && kind !== "query-tower").map(({ key }) => key);
+  return keys(a).join() === keys(b).join();
+}
+
+/** No more than there are pages to keep. */
+function leastCache(manifest: Manifest, limits: MemoryLimits): number {
+  return Math.min(complete(limits).leastCacheBytes, bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]));
 }
 
 /**
  * Gives memory to what saves most reads per byte: lists, which every search scans, then pages.
  * @param granted at least the demand's `least`
+ * @param resident bytes of lists that are in memory, and stay as they are
  */
-export function planMemory(manifest: Manifest, granted: number, limits: MemoryLimits = {}): MemoryPlan {
-  const { leastCacheBytes, maxIndexBytes } = complete(limits);
+export function planMemory(
+  manifest: Manifest,
+  granted: number,
+  limits: MemoryLimits = {},
+  resident?: number,
+): MemoryPlan {
+  const { maxIndexBytes } = complete(limits);
+  const leastCacheBytes = leastCache(manifest, limits);
   let left = granted - fixedBytes(manifest, maxIndexBytes) - leastCacheBytes;
   const take = (bytes: number): boolean => {
     if (bytes > left) return false;
@@ -80,7 +137,8 @@ export function planMemory(manifest: Manifest, granted: number, limits: MemoryLi
   };
   const lists = bytesOfKinds(manifest, ["lists"]);
   const pages = bytesOfKinds(manifest, PAGE_KINDS);
-  const areListsResident = take(lists);
+  const areListsResident = resident === undefined ? take(lists) : resident > 0;
+  if (resident !== undefined) left = Math.max(0, left - resident);
   const keepsPages = take(pages);
   return {
     residentBytes: areListsResident ? lists : 0,

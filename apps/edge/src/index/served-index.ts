@@ -11,10 +11,12 @@ import {
 import { chunkKey } from "@poeem/pq-core/kv";
 import { openWords, type Words } from "@poeem/pq-core/words";
 import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
-import { Arrivals, free } from "./arrivals.ts";
+import { Arrivals } from "./arrivals.ts";
+import { IndexUnavailableError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
 import type { Load, LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
+import { KeptPages, release } from "./kept-pages.ts";
 import {
   bytesOfKinds,
   type MemoryLimits,
@@ -25,7 +27,7 @@ import {
 } from "./memory-plan.ts";
 import { gather, readChunks, readManifest } from "./read-chunks.ts";
 import { nameOf, type Store } from "./store.ts";
-import type { Turns } from "./turns.ts";
+import type { TurnMeter, Turns } from "./turns.ts";
 
 /** One version of the index, ready for queries. */
 export interface ServedIndex extends LoadedIndex {
@@ -36,10 +38,24 @@ export interface ServedIndex extends LoadedIndex {
   readonly words: Words | undefined;
   /** What of it is in memory. */
   readonly memory: MemoryPlan;
-  /** Chunks that were read ahead, by key; shared with the next version when that has the same base. */
-  readonly kept: Map<string, Uint8Array>;
-  /** Runs what reads the index, in its turn when that may hold pages which are not in the plan. */
-  readonly use: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Chunks that were read ahead; shared with the next version when that has the same base. */
+  readonly kept: KeptPages;
+  /** The bytes of its tower; shared with the next version when that has the same. */
+  readonly towerBytes: KeptPages;
+  /**
+   * Runs what reads the index, in its turn when that may hold pages which are not in the plan. Where it is given a
+   * meter, it must read through that, which is how it shows that it is getting on.
+   * @throws OverloadedError when it has no turn in time, or lost it
+   */
+  readonly use: <T>(work: (meter: ReadMeter | undefined) => Promise<T>, reading?: Reading) => Promise<T>;
+}
+
+/** What a request is going to read. */
+export interface Reading {
+  /** Bytes of pages in all, at a guess; left out: few. */
+  readonly bytes?: number | undefined;
+  /** Is told of each read. */
+  readonly meter?: TurnMeter | undefined;
 }
 
 export interface OpenOptions extends MemoryLimits {
@@ -50,8 +66,15 @@ export interface OpenOptions extends MemoryLimits {
   readonly arrivals?: Arrivals | undefined;
 }
 
-/** Memory of chunks that were read ahead: pages of the cache may be views of it, and must not be freed. */
-const keptBuffers = new WeakSet<ArrayBufferLike>();
+/**
+ * Memory that a request holds of what it reads: pages are read one after the other and let go, so half of a few, and
+ * of many no more than a run of lists and six pages.
+ */
+const HELD_SHARE = 1 / 2;
+const LEAST_HELD = 256 * 1024;
+const MOST_HELD = 4 * 1024 * 1024;
+/** Turns of requests that read pages: two of the heaviest at a time, and a third of the memory for light ones. */
+export const PAGING = { total: 3 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 2000 };
 /** What is read whole when a version is opened, lists and words apart, which memory need not have room for. */
 const READ_AT_ONCE: readonly ChunkKind[] = ["codebook", "query-tower", "delta"];
 
@@ -70,35 +93,38 @@ export async function openServedIndex(
   previous?: ServedIndex,
 ): Promise<ServedIndex> {
   const { manifest: opened, bytes: manifest } = await readManifest(store, load);
-  const memory = planMemory(opened, grant(memoryDemand(opened, limits)), limits);
+  const demand = memoryDemand(opened, limits, previous?.index.manifest);
+  let memory = planMemory(opened, grant(demand), limits);
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
-  const shared = areListsAlike && hasSameBase(previous.index.manifest, opened) ? previous : undefined;
-  const kept = shared?.kept ?? new Map<string, Uint8Array>();
-  const isPaged = !memory.keepsPages || memory.residentBytes < bytesOfKinds(opened, ["lists"]);
+  const shared = demand.sharesPages && areListsAlike ? previous : undefined;
+  const used = new Set(opened.chunks.map(({ key }) => key));
+  const kept = shared?.kept ?? new KeptPages();
+  if (previous !== undefined && shared === undefined) kept.keepAlike(previous.kept, used);
   let opening: Load | undefined = load;
   const source: ChunkSource = {
     async get(key, { meter = opening?.meter, again } = {}) {
-      if (again) kept.delete(key);
-      const found = again ? undefined : (kept.get(key) ?? arrivals.take(key));
+      if (again) kept.drop(key);
+      const found = again ? undefined : (kept.lend(key) ?? arrivals.take(key));
       const bytes = found ?? (await store.getBytes(chunkKey(key), { meter, again }));
       if (bytes !== null) return bytes;
       if (opening === undefined) load.missed?.();
       throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
     },
-    release(bytes) {
-      if (!keptBuffers.has(bytes.buffer)) free(bytes);
-    },
+    release,
   };
+  const hasSameTower = previous !== undefined && towerKey(previous.index.manifest) === towerKey(opened);
   const isAtOnce = ({ kind, delta }: ChunkEntry) =>
-    (shared === undefined || delta === true) &&
+    (kind === "query-tower" ? !hasSameTower : shared === undefined || delta === true) &&
     (READ_AT_ONCE.includes(kind) ||
       (kind === "lists" && memory.residentBytes > 0) ||
       (kind === "words" && memory.keepsWords));
   await gather(store, opened, isAtOnce, arrivals, load.meter);
   const index = await openArtifact(source, manifest, { kernel, ...memory, previous: shared?.index });
+  const towerBytes = new KeptPages();
+  if (hasSameTower) towerBytes.keepAlike(previous.towerBytes, new Set([towerKey(opened)]));
   const [tower, words] = await Promise.all([
-    shared === undefined ? readTower(index) : shared.tower,
+    hasSameTower ? previous.tower : readTower(index, towerBytes),
     memory.keepsWords ? openWords(index) : undefined,
   ]);
   opening = undefined;
@@ -115,31 +141,76 @@ export async function openServedIndex(
       `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: use a newer @poeem/edge`,
     );
   }
+  const isKept = ({ kind }: ChunkEntry) =>
+    kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind);
   const prefetch = async (meter?: ReadMeter) => {
-    const waiting = index.manifest.chunks.filter(
-      ({ kind, key }) =>
-        !kept.has(key) && (kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind)),
-    );
-    await readChunks(store, waiting, meter, (key, bytes) => {
-      kept.set(key, bytes);
-      keptBuffers.add(bytes.buffer);
-    });
+    const waiting = opened.chunks.filter((chunk) => !kept.has(chunk.key) && isKept(chunk));
+    await readChunks(store, waiting, meter, (key, bytes) => kept.keep(key, bytes));
     // What only an earlier version used.
-    const used = new Set(index.manifest.chunks.map(({ key }) => key));
-    for (const key of kept.keys()) if (!used.has(key)) kept.delete(key);
+    kept.keepOnly(used);
   };
-  const use: ServedIndex["use"] = (work) => (isPaged ? paging.run(work) : work());
-  const { publishedAt } = load;
-  return { version: index.version, publishedAt, index, tower, words, memory, kept, use, prefetch };
+  let uses = 0;
+  let isFreed = false;
+  const lists = bytesOfKinds(opened, ["lists"]);
+  if (shared !== undefined) kept.owners++;
+  const served: ServedIndex = {
+    version: index.version,
+    publishedAt: load.publishedAt,
+    index,
+    tower,
+    words,
+    kept,
+    towerBytes,
+    prefetch,
+    get memory() {
+      return memory;
+    },
+    get isFreed() {
+      return isFreed;
+    },
+    get bytesWithLists() {
+      return memory.residentBytes < lists ? demand.least + lists : undefined;
+    },
+    resize(bytes) {
+      memory = planMemory(opened, bytes, limits, memory.residentBytes);
+      // Before the pages that were read ahead, which the cache may have as well.
+      index.limitPages(memory.cacheBytes);
+      if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
+      return Math.max(bytes, demand.least + memory.residentBytes);
+    },
+    free() {
+      if (uses > 0) return false;
+      isFreed = true;
+      towerBytes.keepOnly(new Set());
+      if (--kept.owners > 0) return true;
+      index.limitPages(0);
+      kept.keepOnly(new Set());
+      return true;
+    },
+    async use(work, { bytes = 0, meter } = {}) {
+      if (isFreed) throw new IndexUnavailableError(`Version ${index.version} has left memory`);
+      uses++;
+      try {
+        if (memory.keepsPages && memory.residentBytes >= lists) return await work(meter);
+        return await paging.run(work, Math.max(LEAST_HELD, Math.min(bytes * HELD_SHARE, MOST_HELD)), meter);
+      } finally {
+        uses--;
+      }
+    },
+  };
+  return served;
 }
 
-/** Whether two versions differ at most in their deltas. */
-function hasSameBase(a: Manifest, b: Manifest): boolean {
-  const keys = ({ chunks }: Manifest) => chunks.filter(({ delta }) => delta !== true).map(({ key }) => key);
-  return keys(a).join() === keys(b).join();
+/** What tells one query tower from another: what it is made of. */
+function towerKey({ chunks }: Manifest): string {
+  const parts = chunks.filter(({ kind }) => kind === "query-tower");
+  return parts.map(({ key }) => key).join();
 }
 
-async function readTower(index: Index): Promise<QueryTower | undefined> {
+/** The query tower, which computes with the bytes that are kept. */
+async function readTower(index: Index, towerBytes: KeptPages): Promise<QueryTower | undefined> {
   const bytes = await index.queryTower();
-  return bytes && openQueryTower(bytes);
+  if (bytes === undefined) return undefined;
+  towerBytes.keep(towerKey(index.manifest), bytes);
+  return openQueryTower(bytes);
 }

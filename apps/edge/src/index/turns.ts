@@ -1,46 +1,182 @@
 /**
- * At most so many at a time of what takes memory: versions being read, searches that hold pages of a large index.
+ * Room for what takes memory for a moment: searches that hold pages of a large index, versions being read.
  *
- * Those that wait look every few milliseconds on timers of their own, because in a Worker no promise of one request
- * may be awaited by another; and a turn ends after `leaseMs` even when it is not given back, because the request that
- * has it may have been cancelled.
+ * Who asks gets it in the order of asking. Nobody passes those who came before, unless there is room for all of them as
+ * well; only light work has a share of its own, so that a few heavy requests do not keep everybody waiting.
+ *
+ * Those that wait look on timers of their own, because in a Worker no promise of one request may be awaited by another.
+ * A request that was cancelled never comes back, neither to look nor to give back what it has: whoever did not look
+ * when it would is passed, and a turn without progress is lent to others.
  */
+import type { ReadMeter } from "@poeem/pq-core";
+import { OverloadedError } from "./errors.ts";
+
 export interface TurnsOptions {
-  /** Turns at a time. */
-  readonly limit: number;
+  /** Bytes of all turns at a time. */
+  readonly total: number;
+  /** Bytes that only light work gets; default 0. */
+  readonly share?: number | undefined;
+  /** Work of at most so many bytes is light; default `share`. */
+  readonly light?: number | undefined;
+  /** A turn without progress for so long is lent to others. */
   readonly leaseMs: number;
+  /** Who waits longer is turned away. */
+  readonly waitMs: number;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
 }
 
-/** How often a waiting request looks. */
-const POLL_MS = 2;
+/** Of a request: is told of its reads, and how long it waited. */
+export interface TurnMeter extends ReadMeter {
+  waitedMs?: number;
+}
 
-/** See {@link TurnsOptions}. */
+/** What a request has, or waits for. */
+interface Turn {
+  readonly bytes: number;
+  readonly isLight: boolean;
+  /** Until then it looks, or makes progress, unless its request was cancelled. */
+  dueAt: number;
+  /** When it is turned away. */
+  readonly until: number;
+}
+
+/** How often the first in the row looks; the second half as often, and so on. */
+const POLL_MS = 2;
+const MAX_POLL_MS = 100;
+/** Timers come late where others compute. */
+const LATE_MS = 300;
+/** Those that wait at a time: the last of more would have no turn before its time is over. */
+const MAX_WAITING = 200;
+
+/** See the head of this file. */
 export class Turns {
-  readonly #options: TurnsOptions;
-  readonly #taken = new Set<{ readonly since: number }>();
+  readonly #options: TurnsOptions & { readonly share: number; readonly light: number };
+  readonly #taken = new Set<Turn>();
+  /** In the order of asking. */
+  readonly #waiting = new Set<Turn>();
 
   constructor(options: TurnsOptions) {
-    this.#options = options;
+    const { share = 0, light = share } = options;
+    this.#options = { ...options, share, light };
   }
 
-  /** Runs `work` when there is a turn for it. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    while (!this.#isFree()) await this.#options.sleep(POLL_MS);
-    const turn = { since: this.#options.now() };
-    this.#taken.add(turn);
+  /** Bytes of all turns that are not lent. */
+  get bytes(): number {
+    return this.#inUse().total;
+  }
+
+  /**
+   * Runs `work` when there is a turn for it. Whatever it reads goes through the meter that it is given: this is how it
+   * makes progress, and it stops with an OverloadedError at its next read when its turn has gone to others meanwhile.
+   * @param bytes that it may hold at a time; more than there are count as all of them
+   * @throws OverloadedError when there was no turn in time
+   */
+  async run<T>(work: (meter: ReadMeter) => Promise<T>, bytes: number, meter?: TurnMeter): Promise<T> {
+    const { total, share, light, leaseMs, waitMs, now } = this.#options;
+    const isLight = bytes <= light;
+    const most = isLight ? total : total - share;
+    const turn: Turn = { bytes: Math.min(bytes, most), isLight, dueAt: 0, until: now() + waitMs };
+    if (this.#waiting.size > 0 || !this.#take(turn)) {
+      const since = now();
+      try {
+        await this.#wait(turn);
+      } finally {
+        if (meter?.waitedMs !== undefined) meter.waitedMs += now() - since;
+      }
+    }
+    let isOver = false;
     try {
-      return await work();
+      return await work({
+        spend: () => {
+          // Whoever keeps the meter may go on reading.
+          if (isOver) return meter?.spend();
+          if (!this.#taken.has(turn) && !this.#fits(turn, this.#inUse()))
+            throw new OverloadedError("Others needed the memory of this search, which made no progress for too long");
+          this.#hold(turn);
+          meter?.spend();
+        },
+        got: (received) => {
+          if (this.#taken.has(turn)) turn.dueAt = now() + leaseMs;
+          meter?.got(received);
+        },
+      });
     } finally {
+      isOver = true;
       this.#taken.delete(turn);
     }
   }
 
-  #isFree(): boolean {
-    const { limit, leaseMs, now } = this.#options;
-    if (this.#taken.size < limit) return true;
-    for (const turn of this.#taken) if (now() - turn.since >= leaseMs) this.#taken.delete(turn);
-    return this.#taken.size < limit;
+  async #wait(turn: Turn): Promise<void> {
+    const { waitMs, now, sleep } = this.#options;
+    for (const other of this.#waiting) if (other.until + LATE_MS < now()) this.#waiting.delete(other);
+    if (this.#waiting.size >= MAX_WAITING)
+      throw new OverloadedError(`More than ${MAX_WAITING} heavy searches are waiting`);
+    this.#waiting.add(turn);
+    try {
+      for (;;) {
+        if (this.#take(turn)) return;
+        if (now() >= turn.until) throw new OverloadedError(`No turn for a search came within ${waitMs} ms`);
+        const ms = Math.min(POLL_MS * (1 + this.#place(turn)), MAX_POLL_MS);
+        turn.dueAt = now() + ms + LATE_MS;
+        await sleep(ms);
+      }
+    } finally {
+      this.#waiting.delete(turn);
+    }
   }
+
+  /** How many of its kind come before one that waits. */
+  #place(turn: Turn): number {
+    let place = 0;
+    for (const other of this.#waiting) {
+      if (other === turn) break;
+      if (other.isLight === turn.isLight) place++;
+    }
+    return place;
+  }
+
+  /** Takes the turn if there is room for it and for all that have waited longer. */
+  #take(turn: Turn): boolean {
+    const inUse = this.#inUse();
+    for (const other of this.#waiting) {
+      if (other === turn) break;
+      // Else its request was cancelled, or comes late.
+      if (other.dueAt >= this.#options.now()) add(inUse, other);
+    }
+    if (!this.#fits(turn, inUse)) return false;
+    this.#hold(turn);
+    return true;
+  }
+
+  #hold(turn: Turn): void {
+    turn.dueAt = this.#options.now() + this.#options.leaseMs;
+    this.#taken.add(turn);
+  }
+
+  #fits({ bytes, isLight }: Turn, inUse: Bytes): boolean {
+    const { total, share } = this.#options;
+    if (isLight && inUse.light + bytes <= share) return true;
+    return inUse.total + bytes <= total && (isLight || inUse.total - inUse.light + bytes <= total - share);
+  }
+
+  /** Without what is lent, which is forgotten: its request has to find room for it again. */
+  #inUse(): Bytes {
+    const bytes = { total: 0, light: 0 };
+    for (const turn of this.#taken) {
+      if (turn.dueAt <= this.#options.now()) this.#taken.delete(turn);
+      else add(bytes, turn);
+    }
+    return bytes;
+  }
+}
+
+interface Bytes {
+  total: number;
+  light: number;
+}
+
+function add(inUse: Bytes, { bytes, isLight }: Turn): void {
+  inUse.total += bytes;
+  if (isLight) inUse.light += bytes;
 }

@@ -25,7 +25,7 @@ import {
 import { visitItems } from "../search/plan.ts";
 import { type Index, known, type PqIndex } from "../search/pq-index.ts";
 import type { QueryVector } from "../search/score.ts";
-import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "../search/shortlist.ts";
+import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "../search/shortlist.ts";
 import { settleTies } from "../search/ties.ts";
 import { checkSameNames, countFacets, joinMasks, type TwoColumns, withoutRemoved } from "./columns.ts";
 import { OrdinalMap } from "./ordinal-map.ts";
@@ -83,6 +83,10 @@ export class DeltaIndex implements Index {
     return new DeltaIndex(manifest, base.metered(meter), delta.metered(meter), this.#payload, this.#held);
   }
 
+  limitPages(bytes: number): void {
+    this.base.limitPages(bytes);
+  }
+
   mostCodes(nprobe: number): number {
     this.#held.largest ??= sumLargest([this.base.parts.offsets, this.delta.parts.offsets]);
     return mostCodesIn(this.#held.largest, nprobe);
@@ -106,16 +110,16 @@ export class DeltaIndex implements Index {
     const [ofBase, ofDelta, counts] =
       (isPlain ? await this.#searchPlain(vectors, resolved, k) : undefined) ??
       (await this.#searchMasked(vectors, resolved, k));
-    const list = joinShortlists([ofBase, ofDelta], shortlistSize(k, merge), [
-      (ordinal) => this.map.fromBase(ordinal),
-      (ordinal) => this.map.fromDelta(ordinal),
-    ]);
-    const ranking = await settleTies(
-      finishShortlist(list, k),
-      k,
-      (ordinal) => this.#cellOf(ordinal),
-      (ordinals) => this.items(ordinals),
-    );
+    const joined = new Shortlists(shortlistSize(k, merge));
+    joined.add(ofBase, (ordinal) => this.map.fromBase(ordinal));
+    joined.add(ofDelta, (ordinal) => this.map.fromDelta(ordinal));
+    const list = joined.take();
+    const exact = exactInstead(list, merge);
+    if (exact !== undefined) return this.search(query, { ...options, merge: exact });
+    const ranking = await settleTies(finishShortlist(list, k), {
+      cellOf: (ordinal) => this.#cellOf(ordinal),
+      ids: (ordinals) => this.ids(ordinals),
+    });
     return { ...ranking, ...counts };
   }
 
@@ -181,7 +185,11 @@ export class DeltaIndex implements Index {
       listsProbed: few === undefined ? ofBase.listsProbed : this.#countCells(few),
       codesScanned: ofBase.codesScanned + ofDelta.codesScanned,
     };
-    return [ofBase.ranking, ofDelta.ranking, counts];
+    return [await settleOwn(base, ofBase.ranking), await settleOwn(delta, ofDelta.ranking), counts];
+  }
+
+  ids(ordinals: ArrayLike<number>): Promise<ItemId[]> {
+    return this.#split(ordinals, (part, own) => part.ids(own));
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
@@ -280,4 +288,12 @@ export class DeltaIndex implements Index {
     const beside = (await ask(this.delta, of(true))).values();
     return places.map(({ isDelta }) => (isDelta ? beside : inBase).next().value!);
   }
+}
+
+/**
+ * The best of a part with the last places given by id, so that what ties with them need not be joined. Not of a
+ * shortlist that mixtures are to order: there, whether anything ties with its last is still to be seen.
+ */
+async function settleOwn(part: PqIndex, list: Shortlist): Promise<Shortlist> {
+  return list.tied === undefined || list.mixtures !== undefined ? list : part.settle(list);
 }

@@ -80,22 +80,28 @@ export function* writeItemPages(
   }
 }
 
-/** One page opened: items are decoded when they are asked for. */
+/** One page opened: what is asked for is decoded then. */
+export interface OpenPage {
+  readonly id: IdReader;
+  item(index: number): Item;
+}
+
 export function readItemPage(
   where: string,
   payload: Uint8Array,
   count: number,
   type: IdType,
   hasFields: boolean,
-): (index: number) => Item {
+): OpenPage {
   const reader = new SectionReader(where, payload);
   const id: IdReader = readIds(reader, where, count, type);
   const json = hasFields ? readStrings(reader, where, "fields", count) : undefined;
   reader.end();
-  return (index) => ({
+  const item = (index: number): Item => ({
     id: id(index),
     fields: json === undefined ? undefined : parseFields(where, json(index), index),
   });
+  return { id, item };
 }
 
 function parseFields(where: string, json: string, index: number): ItemFields {

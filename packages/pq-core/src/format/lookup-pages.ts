@@ -32,21 +32,29 @@ export function* writeLookupPages(
   }
 }
 
-/** One page opened: the ordinal of an id, or −1. */
+/** One page opened. */
+export interface OpenLookup {
+  /** (count) in the order of the ids. */
+  readonly ordinals: Uint32Array;
+  /** The ordinal of an id, or −1. */
+  find(id: ItemId): number;
+}
+
 export function readLookupPage(
   where: string,
   payload: Uint8Array,
   count: number,
   type: IdType,
   numItems: number,
-): (id: ItemId) => number {
+): OpenLookup {
   const reader = new SectionReader(where, payload);
   const ordinals = reader.u32("ordinals", count);
   const idAt = readIds(reader, where, count, type);
   reader.end();
   checkEach("ordinals", ordinals, `below ${numItems}`, (ordinal) => ordinal < numItems, where);
-  return (id) => {
+  const find = (id: ItemId): number => {
     const rank = partition(count, (i) => compareIds(idAt(i), id) < 0);
     return rank < count && compareIds(idAt(rank), id) === 0 ? ordinals[rank]! : -1;
   };
+  return { ordinals, find };
 }

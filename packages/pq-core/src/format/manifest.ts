@@ -61,9 +61,12 @@ export function viewsOf(manifest: Manifest): ManifestViews {
   return { base: of(delta.baseItems, false), delta: of(delta.numItems, true) };
 }
 
-/** Equal for two versions whose items lie in the same base: all that reading the base depends on, as its chunks are. */
+/**
+ * Equal for two versions whose items lie in the same base: all that reading them depends on, as its chunks are. The
+ * query tower is not among it, which nothing of an index reads.
+ */
 export function baseIdentity(manifest: Manifest): string {
   const { base } = viewsOf(manifest);
   const { version, previousVersion, training, checksum, defaultNprobe, words, queries, ...rest } = base;
-  return JSON.stringify(rest);
+  return JSON.stringify({ ...rest, chunks: rest.chunks.filter(({ kind }) => kind !== "query-tower") });
 }

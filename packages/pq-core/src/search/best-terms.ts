@@ -1,7 +1,7 @@
-import type { Ranking } from "../kernel/kernel.ts";
 import { TopK } from "../kernel/top-k.ts";
+import { Finalists, type WithTies } from "./finalists.ts";
 import type { Weighting } from "./merge.ts";
-import { takeBest } from "./ties.ts";
+import type { OrdinalSet } from "./ordinal-set.ts";
 
 /** Collects the best term logWeight_h + temperature · score_h of each item: the `size` best, and ties of the last. */
 export class BestTerms {
@@ -10,6 +10,8 @@ export class BestTerms {
   readonly #kept: TopK;
   readonly #weighting: Weighting;
   readonly #least: number;
+  /** What ties with the last that a vector found, of the vectors for which that was the best. */
+  #tied: { readonly term: number; readonly ordinals: OrdinalSet } | undefined;
 
   /** @param least terms below it are not wanted */
   constructor(size: number, weighting: Weighting, least = -Infinity) {
@@ -27,8 +29,8 @@ export class BestTerms {
     return floorOf(this.#threshold, this.#weighting, h);
   }
 
-  /** Takes the ranking of vector h, but for what is excluded. */
-  add(h: number, { ordinals, scores }: Ranking, excluded?: ReadonlySet<number>): void {
+  /** Takes the ranking of vector h, but for what is excluded. What ties with its last is taken as it is. */
+  add(h: number, { ordinals, scores, tied }: WithTies, excluded?: ReadonlySet<number>): void {
     const { temperature, logWeights } = this.#weighting;
     const logWeight = logWeights?.[h] ?? 0;
     for (let i = 0; i < ordinals.length; i++) {
@@ -41,10 +43,23 @@ export class BestTerms {
       if (before === undefined) this.#kept.push(term, ordinal);
       if (before === undefined || before < term) this.#terms.set(ordinal, term);
     }
+    if (tied !== undefined) this.#tie(Math.fround(logWeight + temperature * scores.at(-1)!), tied);
   }
 
-  take(): Ranking {
-    return takeBest(this.#kept.scores.length, this.#terms);
+  /** The last of all is no worse than that of any vector: of what ties with those the best can tie with it. */
+  #tie(term: number, ordinals: OrdinalSet): void {
+    if (this.#tied !== undefined && this.#tied.term === term) this.#tied.ordinals.addAll(ordinals);
+    else if (this.#tied === undefined || this.#tied.term < term) this.#tied = { term, ordinals };
+  }
+
+  take(): WithTies {
+    const best = new Finalists(this.#kept.scores.length);
+    for (const [ordinal, term] of this.#terms) best.push(term, ordinal);
+    const { term, ordinals } = this.#tied ?? { term: -Infinity };
+    if (ordinals === undefined || term < best.threshold) return best.take();
+    for (let one = ordinals.next(0); one >= 0; one = ordinals.next(one + 1))
+      if (!this.#terms.has(one)) best.push(term, one);
+    return best.take();
   }
 }
 

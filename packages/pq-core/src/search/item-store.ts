@@ -1,10 +1,12 @@
 import { checkInteger } from "../errors.ts";
 import { type ChunkCache, covering, entriesOf, type NumberedEntry, readPages } from "../format/chunk-cache.ts";
 import { compareIds, type ItemId, normalizeId } from "../format/ids.ts";
-import { type Item, readItemPage } from "../format/item-pages.ts";
-import { readLookupPage } from "../format/lookup-pages.ts";
+import { type Item, type OpenPage, readItemPage } from "../format/item-pages.ts";
+import { type OpenLookup, readLookupPage } from "../format/lookup-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { partition } from "../sorted.ts";
+import { firstById } from "./first-by-id.ts";
+import type { OrdinalSet } from "./ordinal-set.ts";
 
 /** What lies in pages by ordinal or by id: items and look-up. Fetches a page when something on it is asked for. */
 export class ItemStore {
@@ -23,25 +25,43 @@ export class ItemStore {
     this.#firstIds = this.#lookup.map(({ entry }) => normalizeId(entry.firstId!, manifest.idType) ?? "");
   }
 
-  async items(cache: ChunkCache, ordinals: ArrayLike<number>): Promise<Item[]> {
-    const { idType, hasFields, numItems } = this.#manifest;
-    checkOrdinals(ordinals, numItems);
-    const items = new Array<Item>(ordinals.length);
+  items(cache: ChunkCache, ordinals: ArrayLike<number>): Promise<Item[]> {
+    return this.#each(cache, ordinals, ({ item }, i) => item(i));
+  }
+
+  /** Ids alone: nothing else of an item is decoded. */
+  ids(cache: ChunkCache, ordinals: ArrayLike<number>): Promise<ItemId[]> {
+    return this.#each(cache, ordinals, ({ id }, i) => id(i));
+  }
+
+  async #each<T>(cache: ChunkCache, ordinals: ArrayLike<number>, take: (page: OpenPage, i: number) => T): Promise<T[]> {
+    checkOrdinals(ordinals, this.#manifest.numItems);
+    const taken = new Array<T>(ordinals.length);
     await readPages(
       cache,
       ordinals.length,
       (i) => covering(this.#items, ordinals[i]!),
-      ({ entry: { key, first, count } }, payload, places) => {
-        const page = this.#open(payload, () => readItemPage(`chunk ${key}`, payload, count, idType, hasFields));
-        for (const i of places) items[i] = page(ordinals[i]! - first);
+      (numbered, payload, places) => {
+        const page = this.#openItems(numbered, payload);
+        for (const i of places) taken[i] = take(page, ordinals[i]! - numbered.entry.first);
       },
     );
-    return items;
+    return taken;
+  }
+
+  /** Of items with these ordinals the `wanted` with the smallest ids, in their order. */
+  first(cache: ChunkCache, offsets: Uint32Array, ordinals: OrdinalSet, wanted: number): Promise<Uint32Array> {
+    const pages = {
+      ...{ items: this.#items, lookup: this.#lookup, offsets, cache },
+      idsOf: (numbered: NumberedEntry, payload: Uint8Array) => this.#openItems(numbered, payload).id,
+      ordinalsOf: (numbered: NumberedEntry, payload: Uint8Array) => this.#openLookup(numbered, payload).ordinals,
+    };
+    return firstById(pages, ordinals, wanted);
   }
 
   /** −1 for an id that no item has. */
   async ordinals(cache: ChunkCache, ids: readonly ItemId[]): Promise<Int32Array> {
-    const { idType, numItems } = this.#manifest;
+    const { idType } = this.#manifest;
     const found = new Int32Array(ids.length).fill(-1);
     const wanted = ids.map((id) => normalizeId(id, idType));
     const first = this.#firstIds;
@@ -53,12 +73,22 @@ export class ItemStore {
       cache,
       ids.length,
       (i) => this.#lookup[pages[i]!],
-      ({ entry: { key, count } }, payload, places) => {
-        const find = this.#open(payload, () => readLookupPage(`chunk ${key}`, payload, count, idType, numItems));
-        for (const i of places) found[i] = find(wanted[i]!);
+      (numbered, payload, places) => {
+        const page = this.#openLookup(numbered, payload);
+        for (const i of places) found[i] = page.find(wanted[i]!);
       },
     );
     return found;
+  }
+
+  #openItems({ entry: { key, count } }: NumberedEntry, payload: Uint8Array): OpenPage {
+    const { idType, hasFields } = this.#manifest;
+    return this.#open(payload, () => readItemPage(`chunk ${key}`, payload, count, idType, hasFields));
+  }
+
+  #openLookup({ entry: { key, count } }: NumberedEntry, payload: Uint8Array): OpenLookup {
+    const { idType, numItems } = this.#manifest;
+    return this.#open(payload, () => readLookupPage(`chunk ${key}`, payload, count, idType, numItems));
   }
 
   #open<T>(payload: Uint8Array, read: () => T): T {

@@ -1,11 +1,12 @@
-import type { Ranking } from "../kernel/kernel.ts";
+import { partition } from "../sorted.ts";
 import { BestTerms, floorOf } from "./best-terms.ts";
+import { Finalists, type WithTies } from "./finalists.ts";
 import { type Merge, type Weighting, weightingOf } from "./merge.ts";
+import { OrdinalSet } from "./ordinal-set.ts";
 import type { Queries } from "./queries.ts";
 import { addOwn, addRest, scanAbove } from "./query-vectors.ts";
 import type { Scan } from "./rank.ts";
 import { finishShortlist, type Shortlist, shortlistSize } from "./shortlist.ts";
-import { takeBest } from "./ties.ts";
 
 type SumExp = Extract<Merge, { by: "sumExp" }>;
 
@@ -26,7 +27,7 @@ export function rankMixture(scan: Scan, queries: Queries, size: number, merge: M
   const best = new BestTerms(size, weighting, floor);
   addOwn(scan, queries, best, size);
   const list = best.take();
-  return { ...list, mixtures: mixturesIn(scan, queries, list.ordinals, weighting) };
+  return { ...list, mixtures: mixturesIn(scan, queries, weighting)(list.ordinals) };
 }
 
 /**
@@ -36,35 +37,34 @@ export function rankMixture(scan: Scan, queries: Queries, size: number, merge: M
  *
  * @param floor mixtures below it are not wanted
  */
-export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merge: SumExp, floor: number): Ranking {
+export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merge: SumExp, floor: number): WithTies {
   const weighting = weightingOf(merge);
   const size = shortlistSize(k, { ...merge, exact: false });
   const best = new BestTerms(size, weighting);
   addOwn(scan, queries, best, size);
   addRest(scan, queries, best, size);
   const list = best.take();
-  const first = finishShortlist({ ...list, mixtures: mixturesIn(scan, queries, list.ordinals, weighting) }, k);
+  const mixtures = mixturesIn(scan, queries, weighting);
+  const first = finishShortlist({ ...list, tied: undefined, mixtures: mixtures(list.ordinals) }, k);
   const least = Math.max(floor, first.scores[k - 1] ?? -Infinity);
   const bound = least === -Infinity ? least : least - Math.log(queries.vectors.length) - (1 + Math.abs(least)) * 1e-5;
-  // What is not on the list has a worse term than its last item.
+  // What is not on the list has no better term than its last item.
   if (list.scores.length < size || list.scores.at(-1)! <= bound) return first;
-  const items = new Set<number>();
+  const items = new OrdinalSet();
   queries.each((vector, products, h) => {
     const needed = floorOf(bound, weighting, h);
     scanAbove(scan, vector, products, needed - Math.abs(vector.shift) * 1e-6, (ordinal) => items.add(ordinal));
   });
-  const ordinals = Uint32Array.from(items);
-  const pairs: [number, number][] = [];
-  for (let from = 0; from < ordinals.length; from += SLICE) {
-    const part = ordinals.subarray(from, from + SLICE);
-    for (const [i, mixture] of mixturesIn(scan, queries, part, weighting).entries()) pairs.push([part[i]!, mixture]);
-  }
-  return takeBest(k, pairs);
+  const finalists = new Finalists(k);
+  for (const part of items.slices(SLICE))
+    for (const [i, mixture] of mixtures(part).entries()) finalists.push(mixture, part[i]!);
+  return finalists.take();
 }
 
-/** Mixture scores of items that all lie in what is scanned. */
-function mixturesIn(scan: Scan, queries: Queries, items: Uint32Array, weighting: Weighting): Float32Array {
-  return mixturesOf(scan, (ordinals) => cellsOf(ordinals, scan.stretches), queries, items, weighting);
+/** Gives mixture scores of items that all lie in what is scanned. */
+function mixturesIn(scan: Scan, queries: Queries, weighting: Weighting): (items: Uint32Array) => Float32Array {
+  const ascending = scan.stretches.toSorted((a, b) => a.start - b.start);
+  return (items) => mixturesOf(scan, (ordinals) => cellsOf(ordinals, ascending), queries, items, weighting);
 }
 
 /**
@@ -101,12 +101,11 @@ export function mixturesOf(
   return Float32Array.from(items, (ordinal) => mixtures.get(ordinal)!);
 }
 
-/** Cell of each ordinal (ascending), which all lie in one of the stretches. */
+/** Cell of each ordinal, which all lie in one of the stretches; both ascend. */
 function cellsOf(ordinals: Uint32Array, stretches: Scan["stretches"]): Uint32Array {
-  const ascending = stretches.toSorted((a, b) => a.start - b.start);
-  let s = 0;
+  let s = ordinals.length === 0 ? 0 : partition(stretches.length, (i) => stretches[i]!.end <= ordinals[0]!);
   return ordinals.map((ordinal) => {
-    while (ascending[s]!.end <= ordinal) s++;
-    return ascending[s]!.cell;
+    while (stretches[s]!.end <= ordinal) s++;
+    return stretches[s]!.cell;
   });
 }

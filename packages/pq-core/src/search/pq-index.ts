@@ -12,6 +12,7 @@ import { BLOCK, codeAt } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
+import type { WithTies } from "./finalists.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
@@ -22,7 +23,7 @@ import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
 import { type Stretch, scanVector, spareFor } from "./rank.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
 import { probeSeveral, rankSeveral, searchSeveral } from "./several.ts";
-import { finishShortlist, joinShortlists, type Shortlist, shortlistSize } from "./shortlist.ts";
+import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "./shortlist.ts";
 import { hasTies, isCutTie, settleTies } from "./ties.ts";
 
 /** An opened artifact. */
@@ -38,8 +39,12 @@ export interface Index {
   mostCodes(nprobe: number): number;
   /** The same index, sharing all that is in memory; what it reads, the meter is told of, and may stop. */
   metered(meter: ReadMeter): Index;
+  /** Changes how many bytes of pages are kept in memory, for all views and versions that share them. */
+  limitPages(bytes: number): void;
   /** One query vector (dim), or several, each (dim), in the original space. */
   search(query: Float32Array | readonly Float32Array[], options?: SearchOptions): Promise<SearchResult>;
+  /** Ids alone, in the order asked; as `items`, but nothing else of an item is decoded. */
+  ids(ordinals: ArrayLike<number>): Promise<ItemId[]>;
   /** Ids and fields, in the order asked; touches only the pages those ordinals lie in. */
   items(ordinals: ArrayLike<number>): Promise<Item[]>;
   /** Ordinals of ids, −1 where the index has no such id. */
@@ -106,6 +111,10 @@ export class PqIndex implements Index {
     return new PqIndex({ ...this.parts, cache: this.parts.cache.metered(meter) }, this);
   }
 
+  limitPages(bytes: number): void {
+    this.parts.cache.pool.limit(bytes);
+  }
+
   mostCodes(nprobe: number): number {
     this.#held.largest ??= sumLargest([this.parts.offsets]);
     return mostCodesIn(this.#held.largest, nprobe);
@@ -127,30 +136,36 @@ export class PqIndex implements Index {
     const { filter, exclude, isPlain } = resolved;
     const { numItems } = manifest;
     const whole = this.#searchAtOnce(vectors[0]!, resolved);
-    if (whole !== undefined) return hasTies(whole.scores) ? this.#settle(whole, whole.ordinals.length, whole) : whole;
+    if (whole !== undefined) return hasTies(whole.scores) ? this.#settleFound(whole) : whole;
     const mask = filter && (await this.mask(filter));
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
     if (!isPlain && mask === undefined && resident !== undefined) {
       const whole = { kernel, lists: resident, offsets, cells, codebook, numItems };
       const found = searchSeveral(whole, vectors, resolved, k, new Set(excluded[0]));
-      if (found !== undefined) return this.#settle(found, k, found);
+      if (found !== undefined) return this.#settleFound(found);
     }
     const few = mask && selected(mask, numItems);
     const visit = few ? visitItems(offsets, few) : this.visitCells(this.probe(vectors, resolved));
     const { ranking, ...counts } = await this.rank(vectors, resolved, k, visit, mask, excluded);
-    return this.#settle(finishShortlist(ranking, k), k, counts);
+    const exact = exactInstead(ranking, resolved.merge);
+    if (exact !== undefined) return this.search(query, { ...options, merge: exact });
+    return { ...(await this.settle(finishShortlist(ranking, k))), ...counts };
   }
 
   /** Equal scores by smaller id. */
-  async #settle(ranking: Ranking, k: number, { listsProbed, codesScanned }: Counts): Promise<SearchResult> {
-    const settled = await settleTies(
-      ranking,
-      k,
-      (ordinal) => listOf(this.parts.offsets, ordinal),
-      (ordinals) => this.items(ordinals),
-    );
-    return { ...settled, listsProbed, codesScanned };
+  settle(list: WithTies): Promise<Ranking> {
+    const { offsets, cache } = this.parts;
+    return settleTies(list, {
+      cellOf: (ordinal) => listOf(offsets, ordinal),
+      ids: (ordinals) => this.ids(ordinals),
+      first: (ordinals, wanted) => this.#store.first(cache, offsets, ordinals, wanted),
+    });
+  }
+
+  /** The same of what one call of the kernel found. */
+  async #settleFound({ listsProbed, codesScanned, ...found }: WithTies & Counts): Promise<SearchResult> {
+    return { ...(await this.settle(found)), listsProbed, codesScanned };
   }
 
   /** The plainest search, one query over resident lists, in one kernel call; undefined for others and a last tie. */
@@ -167,6 +182,10 @@ export class PqIndex implements Index {
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
     return this.#store.items(this.parts.cache, ordinals);
+  }
+
+  ids(ordinals: ArrayLike<number>): Promise<ItemId[]> {
+    return this.#store.ids(this.parts.cache, ordinals);
   }
 
   ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
@@ -238,20 +257,22 @@ export class PqIndex implements Index {
       const masked = maskStretch(stretch, isFew ? undefined : mask, excluded);
       if (masked !== undefined) stretches.push(masked);
     }
-    let ranking: Shortlist = { ordinals: new Uint32Array(0), scores: new Float32Array(0) };
+    const joined = new Shortlists(size);
+    let ranking: Shortlist | undefined;
     await this.#each(stretches, (lists, group) => {
       const scan = { kernel, codebook, lists, stretches: group };
       const [vector] = vectors as [QueryVector];
-      const floor = ranking.scores[size - 1] ?? -Infinity;
+      const floor = joined.threshold;
       const found = isPlain
         ? // The kernel still has the query where nothing waited in between.
           scanVector(scan, vector, (resident && products) ?? kernel.setQuery(vector.query), size, floor)
         : rankSeveral(scan, vectors, size, merge, floor);
       // An item lies in one run, and its score depends on nothing else: the best of the runs' best are the best.
-      ranking = paged ? joinShortlists([ranking, found], size) : found;
+      if (paged) joined.add(found);
+      else ranking = found;
     });
     return {
-      ranking,
+      ranking: ranking ?? joined.take(),
       listsProbed: isFew ? new Set(visited.map(({ cell }) => cell)).size : visited.length,
       codesScanned,
     };

@@ -1,7 +1,9 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import type { AdcKernel, Ranking } from "../kernel/kernel.ts";
+import type { WithTies } from "./finalists.ts";
 import type { ReadyLists } from "./list-source.ts";
+import { OrdinalSet } from "./ordinal-set.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
 import { cut } from "./ties.ts";
 
@@ -35,29 +37,35 @@ const PIECE = 4096;
  * of a tie, where the smaller ids are wanted. One more than k shows whether there is such a tie; only then a second
  * pass looks for all of it.
  */
-export function scanVector(scan: Scan, vector: QueryVector, products: Float32Array, k: number, floor: number): Ranking {
+export function scanVector(
+  scan: Scan,
+  vector: QueryVector,
+  products: Float32Array,
+  k: number,
+  floor: number,
+): WithTies {
   const { kernel, codebook, lists, stretches } = scan;
   const biases = biasesOf(scan, products);
   const found = runKernel(scan, vector, k + spareFor(codebook, vector), biases, floor, () => {
     for (const [i, { start, end, mask }] of stretches.entries()) lists.scan(kernel, start, end, biases[i]!, mask);
   });
   const last = found.scores[k - 1]!;
-  if (found.scores.length <= k || found.scores[k] !== last) return cut(found, k);
-  const better = found.scores.indexOf(last);
-  const ties: number[] = [];
+  const best = cut(found, k);
+  if (found.scores.length <= k || found.scores[k] !== last) return best;
+  const wanted = k - found.scores.indexOf(last);
+  // The kernel keeps the smallest ordinals of those that tie, in their order.
+  const kept = best.ordinals[k - 1]!;
+  const tied = new OrdinalSet();
   for (const [i, stretch] of stretches.entries()) {
-    const inStretch: number[] = [];
+    let numTied = 0;
     // Of a stretch only the first can be wanted, as many as are missing: they have the smallest ids.
-    const isEnough = (): boolean => inStretch.length >= k - better;
+    const isEnough = (): boolean => numTied >= wanted;
     eachAbove(scan, vector, stretch, biases[i]!, last, isEnough, (ordinal, score) => {
-      if (score === last) inStretch.push(ordinal);
+      if (score !== last || numTied++ >= wanted) return;
+      if (ordinal > kept) tied.add(ordinal);
     });
-    for (const ordinal of inStretch.sort((a, b) => a - b).slice(0, k - better)) ties.push(ordinal);
   }
-  return {
-    ordinals: Uint32Array.from([...found.ordinals.subarray(0, better), ...ties]),
-    scores: Float32Array.from([...found.scores.subarray(0, better), ...ties.map(() => last)]),
-  };
+  return { ...best, tied };
 }
 
 /** How many more than k to find, to see ties: none in a single list, unless the shift makes scores equal. */

@@ -1,8 +1,9 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import { addTo } from "../group.ts";
-import type { AdcKernel, Cells, Counts, Ranking } from "../kernel/kernel.ts";
+import type { AdcKernel, Cells, Counts } from "../kernel/kernel.ts";
 import { BestTerms } from "./best-terms.ts";
+import type { WithTies } from "./finalists.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type Merge, weightingOf } from "./merge.ts";
 import { mixturesOf, rankMixture, rankMixtureExactly } from "./mixture.ts";
@@ -26,7 +27,7 @@ export interface Resident {
 }
 
 /**
- * The best of the stretches for several query vectors, or for a mixture: `size` of them, and all that tie with the
+ * The best of the stretches for several query vectors, or for a mixture: `size` of them, and what ties with the
  * last. Never waits: the kernel holds one query at a time.
  *
  * @param floor scores below it are not wanted
@@ -74,7 +75,7 @@ export function searchSeveral(
   { merge, nprobe }: Resolved,
   k: number,
   excluded: ReadonlySet<number>,
-): (Ranking & Counts) | undefined {
+): (WithTies & Counts) | undefined {
   const isMax = merge.by === "max";
   if (vectors.length === 1 || kernel.search === undefined) return undefined;
   if (!isMax && merge.exact !== false) return undefined;
@@ -100,6 +101,8 @@ export function searchSeveral(
   if (isMax && codebook.nlist > 0) addRest(scan, queries, best, wanted, excluded);
   const cellsOf = (ordinals: Uint32Array) => ordinals.map((ordinal) => listOf(offsets, ordinal));
   const list = best.take();
+  // What is excluded may be among what ties, and a shortlist that is cut in a tie is none.
+  if (list.tied !== undefined && (excluded.size > 0 || !isMax)) return undefined;
   const mixtures = isMax ? undefined : mixturesOf(scan, cellsOf, queries, list.ordinals, weighting);
   const codesScanned = stretches.reduce((sum, { start, end }) => sum + end - start, 0);
   return { ...finishShortlist({ ...list, mixtures }, k), listsProbed: stretches.length, codesScanned };

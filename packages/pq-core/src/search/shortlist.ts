@@ -1,12 +1,11 @@
-import type { Ranking } from "../kernel/kernel.ts";
+import { Finalists, type WithTies } from "./finalists.ts";
 import type { Merge } from "./merge.ts";
-import { takeBest } from "./ties.ts";
 
 /**
  * The best of a part of an index, and all that tie with the last of them. Joined with those of the other parts it
  * gives what one part with all items would give, since what is among the best of all is among the best of its part.
  */
-export interface Shortlist extends Ranking {
+export interface Shortlist extends WithTies {
   /** For `sumExp` that is not exact: the mixture score of each item, while `scores` has its best single term. */
   readonly mixtures?: Float32Array | undefined;
 }
@@ -20,32 +19,59 @@ export function shortlistSize(k: number, merge: Merge): number {
   return merge.by === "max" || merge.exact !== false || k === 0 ? k : Math.max(LEAST, FACTOR * k);
 }
 
-/** @param ordinalOf for each part: what its ordinals are in the whole; left out: the same */
-export function joinShortlists(
-  parts: readonly Shortlist[],
-  size: number,
-  ordinalOf: readonly ((ordinal: number) => number)[] = [],
-): Shortlist {
-  const terms = new Map<number, number>();
-  const mixtures = new Map<number, number>();
-  for (const [p, part] of parts.entries()) {
-    for (let i = 0; i < part.ordinals.length; i++) {
-      const ordinal = ordinalOf[p]?.(part.ordinals[i]!) ?? part.ordinals[i]!;
-      terms.set(ordinal, part.scores[i]!);
-      if (part.mixtures !== undefined) mixtures.set(ordinal, part.mixtures[i]!);
-    }
+/** Joins lists of parts into the one of the whole. */
+export class Shortlists {
+  readonly #best: Finalists;
+  readonly #size: number;
+  #mixtures: Map<number, number> | undefined;
+
+  constructor(size: number) {
+    this.#best = new Finalists(size);
+    this.#size = size;
   }
-  const ranking = takeBest(size, terms);
-  if (mixtures.size === 0) return ranking;
-  return { ...ranking, mixtures: Float32Array.from(ranking.ordinals, (ordinal) => mixtures.get(ordinal)!) };
+
+  /** What a score must reach. */
+  get threshold(): number {
+    return this.#best.threshold;
+  }
+
+  /** @param ordinalOf what the part's ordinals are in the whole; left out: the same */
+  add(list: Shortlist, ordinalOf?: (ordinal: number) => number): void {
+    this.#best.add(list, ordinalOf);
+    const { ordinals, mixtures } = list;
+    if (mixtures === undefined) return;
+    this.#mixtures ??= new Map();
+    for (const [i, ordinal] of ordinals.entries()) this.#mixtures.set(ordinalOf?.(ordinal) ?? ordinal, mixtures[i]!);
+    if (this.#mixtures.size <= 4 * this.#size) return;
+    const left = this.#best.ordinals();
+    const known = this.#mixtures;
+    this.#mixtures = new Map(Array.from(left, (ordinal) => [ordinal, known.get(ordinal)!]));
+  }
+
+  take(): Shortlist {
+    const list = this.#best.take();
+    const mixtures = this.#mixtures;
+    if (mixtures === undefined) return list;
+    return { ...list, mixtures: Float32Array.from(list.ordinals, (ordinal) => mixtures.get(ordinal)!) };
+  }
 }
 
-/** The k best by what a caller sees as the score, and all that tie with the last; `list` is long enough for k. */
-export function finishShortlist(list: Shortlist, k: number): Ranking {
+/**
+ * The k best by what a caller sees as the score, and all that tie with the last; `list` is long enough for k, and
+ * nothing ties with its last where it has mixtures.
+ */
+export function finishShortlist(list: Shortlist, k: number): WithTies {
   const { ordinals, mixtures } = list;
   if (mixtures === undefined) return list;
-  return takeBest(
-    k,
-    Array.from(ordinals, (ordinal, i) => [ordinal, mixtures[i]!] as const),
-  );
+  const best = new Finalists(k);
+  for (const [i, ordinal] of ordinals.entries()) best.push(mixtures[i]!, ordinal);
+  return best.take();
+}
+
+/**
+ * The merge by which what was searched as a shortlist has to be searched instead: where terms tie with the last of
+ * them, no shortlist holds all that could be wanted. Undefined for a list that will do.
+ */
+export function exactInstead({ tied, mixtures }: Shortlist, merge: Merge): Merge | undefined {
+  return tied === undefined || mixtures === undefined ? undefined : ({ ...merge, exact: true } as Merge);
 }

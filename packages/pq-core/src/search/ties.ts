@@ -1,29 +1,7 @@
-import { compareIds } from "../format/ids.ts";
-import type { Item } from "../format/item-pages.ts";
+import { compareIds, type ItemId } from "../format/ids.ts";
 import type { Ranking } from "../kernel/kernel.ts";
-import { TopK } from "../kernel/top-k.ts";
-
-/**
- * The `size` best of (ordinal, score) pairs, and all others that score as the last of them: which of those is wanted
- * is for their ids to say.
- *
- * @param pairs each ordinal once; read twice where there is such a tie
- */
-export function takeBest(size: number, pairs: Iterable<readonly [number, number]>): Ranking {
-  const best = (k: number): Ranking => {
-    const top = new TopK(k);
-    for (const [ordinal, score] of pairs) top.push(score, ordinal);
-    return top.take();
-  };
-  const found = best(size + 1);
-  const { scores } = found;
-  // One more than wanted shows whether there is a tie at all.
-  if (scores.length <= size || scores[size] !== scores[size - 1]) return cut(found, size);
-  const all = best([...pairs].length);
-  let end = size;
-  while (all.scores[end] === scores[size]) end++;
-  return cut(all, end);
-}
+import type { WithTies } from "./finalists.ts";
+import type { OrdinalSet } from "./ordinal-set.ts";
 
 /** The first `size` of a ranking, as views. */
 export function cut({ ordinals, scores }: Ranking, size: number): Ranking {
@@ -36,35 +14,51 @@ export function hasTies(scores: Float32Array): boolean {
   return false;
 }
 
-/**
- * Puts items of equal score into the order of their ids, and keeps k. Inside a cell that is the order of ordinals;
- * ids are read only where such items lie in several cells.
- *
- * @param ranking its own arrays, which are changed: the k best and all that score as the last of them, best first
- */
-export async function settleTies(
-  ranking: Ranking,
-  k: number,
-  cellOf: (ordinal: number) => number,
-  itemsOf: (ordinals: Uint32Array) => Promise<readonly Item[]>,
-): Promise<Ranking> {
-  const { ordinals, scores } = ranking;
-  for (let start = 0, end = 1; start < k && end <= scores.length; end++) {
-    if (scores[end] === scores[start]) continue;
-    if (end - start > 1) {
-      const run = ordinals.subarray(start, end).sort();
-      if (cellOf(run[0]!) !== cellOf(run.at(-1)!)) {
-        const items = await itemsOf(run);
-        const order = [...run.keys()].sort((a, b) => compareIds(items[a]!.id, items[b]!.id));
-        run.set(order.map((i) => run[i]!));
-      }
-    }
-    start = end;
-  }
-  return cut(ranking, k);
-}
-
 /** True when item k, the first that is one too many, scores as the last of the k. */
 export function isCutTie(scores: Float32Array, k: number): boolean {
   return scores.length > k && scores[k] === scores[k - 1];
+}
+
+/** What tells the ids of items. */
+export interface IdOrder {
+  cellOf(ordinal: number): number;
+  ids(ordinals: Uint32Array): Promise<readonly ItemId[]>;
+  /** The `wanted` with the smallest ids, in their order; left out: the ids of all are read. */
+  first?(ordinals: OrdinalSet, wanted: number): Promise<Uint32Array>;
+}
+
+/**
+ * Puts items of equal score into the order of their ids, and takes the last places by it. Inside a cell that is the
+ * order of ordinals; ids are read only where such items lie in several cells.
+ *
+ * @param ranking its own arrays, which are changed, best first
+ */
+export async function settleTies({ ordinals, scores, tied }: WithTies, order: IdOrder): Promise<Ranking> {
+  const n = scores.length;
+  for (let start = 0, end = 1; end <= n; end++) {
+    if (end < n && scores[end] === scores[start]) continue;
+    const run = ordinals.subarray(start, end);
+    if (end === n && tied !== undefined) run.set(await takeFirst(run, tied, order));
+    else if (run.length > 1) run.set(await sortById(run.sort(), order));
+    start = end;
+  }
+  return { ordinals, scores };
+}
+
+function takeFirst(run: Uint32Array, tied: OrdinalSet, order: IdOrder): Promise<Uint32Array> | Uint32Array {
+  for (let i = 0; i < run.length; i++) tied.add(run[i]!);
+  if (order.first !== undefined) return order.first(tied, run.length);
+  return sortById(Uint32Array.from([...tied.slices(1024)].flatMap((slice) => [...slice])), order, run.length);
+}
+
+/** The first of some items by their ids, all of which are read where they lie in several cells. */
+async function sortById(
+  ascending: Uint32Array,
+  { cellOf, ids }: Pick<IdOrder, "cellOf" | "ids">,
+  wanted = ascending.length,
+): Promise<Uint32Array> {
+  if (cellOf(ascending[0]!) === cellOf(ascending.at(-1)!)) return ascending.subarray(0, wanted);
+  const read = await ids(ascending);
+  const order = Uint32Array.from(ascending.keys()).sort((a, b) => compareIds(read[a]!, read[b]!));
+  return order.subarray(0, wanted).map((i) => ascending[i]!);
 }

@@ -1,10 +1,11 @@
 import { check, INPUT } from "../errors.ts";
 import type { Ranking } from "../kernel/kernel.ts";
 import type { Filter } from "../search/filter.ts";
+import { Finalists } from "../search/finalists.ts";
 import type { Merge } from "../search/merge.ts";
 import { resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "../search/options.ts";
 import type { Index } from "../search/pq-index.ts";
-import { settleTies, takeBest } from "../search/ties.ts";
+import { settleTies } from "../search/ties.ts";
 import { placesOf } from "./places.ts";
 import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
@@ -117,13 +118,14 @@ export async function searchHybrid(
     const byName = isNamed.has(ordinal) ? 2 * weights.dense + weights.words : 0;
     return Math.fround(byCodes + weights.words * share + byName);
   };
-  const rank = async (most: number, pairs: readonly (readonly [number, number])[]): Promise<Ranking> =>
-    settleTies(
-      takeBest(most, pairs),
-      most,
-      (ordinal) => places.cellOf(ordinal),
-      (ordinals) => index.items(ordinals),
-    );
+  const rank = (most: number, pairs: readonly (readonly [number, number])[]): Promise<Ranking> => {
+    const best = new Finalists(most);
+    for (const [ordinal, score] of pairs) best.push(score, ordinal);
+    return settleTies(best.take(), {
+      cellOf: (ordinal) => places.cellOf(ordinal),
+      ids: (ordinals) => index.ids(ordinals),
+    });
+  };
   const pairs = Array.from(shares, ([ordinal, share]) => [ordinal, total(ordinal, share)] as const);
   // Apart: no score of another item, however large the norms, puts it before one that is named.
   const first = await rank(k, isNamed.size === 0 ? [] : pairs.filter(([ordinal]) => isNamed.has(ordinal)));

@@ -123,8 +123,12 @@ export function parseHeader(where: string, header: Uint8Array): Record<string, u
   return parsed as Record<string, unknown>;
 }
 
-/** Reads what `writeSections` wrote; the arrays are copies. @throws FormatError naming the field */
-export function readSections(where: string, magic: string, bytes: Uint8Array): Section[] {
+/**
+ * Reads what `writeSections` wrote.
+ * @param asViews the arrays are views of the bytes, where these are aligned; else they are copies
+ * @throws FormatError naming the field
+ */
+export function readSections(where: string, magic: string, bytes: Uint8Array, asViews = false): Section[] {
   const { version, header, start } = readPrefix(where, magic, bytes);
   const isKnown = version >= SECTIONS_VERSION && version <= LATEST_VERSION;
   expectThat(isKnown, where, "format version", `${SECTIONS_VERSION} to ${LATEST_VERSION}`, version);
@@ -132,7 +136,7 @@ export function readSections(where: string, magic: string, bytes: Uint8Array): S
   const isList = Array.isArray(sections) && sections.length <= MAX_SECTIONS;
   expectThat(isList, where, "sections", `a list of at most ${MAX_SECTIONS}`, sections);
   for (const section of sections) checkSection(where, section);
-  const next = arrayReader(where, bytes, start);
+  const next = arrayReader(where, bytes, start, asViews);
   const read = sections.map(({ kind, settings, arrays }) => ({
     kind,
     settings,
@@ -157,15 +161,18 @@ function checkSection(where: string, section: Header["sections"][number]): void 
 }
 
 /** Takes one array after the other from aligned bytes; `end` throws unless all were taken. */
-export function arrayReader(where: string, bytes: Uint8Array, start: number) {
+export function arrayReader(where: string, bytes: Uint8Array, start: number, asViews = false) {
   let offset = start;
+  const areAligned = asViews && bytes.byteOffset % ALIGNMENT === 0;
   const next = <T extends ArrayType>(type: T, length: number): InstanceType<(typeof ARRAYS)[T]> => {
     const end = offset + length * ARRAYS[type].BYTES_PER_ELEMENT;
     expectThat(end <= bytes.byteLength, where, "bytes", `at least ${end} bytes`, bytes.byteLength);
     // not bytes.slice(): on Node's Buffer that is a view, not a copy
-    const copy = Uint8Array.from(bytes.subarray(offset, end));
+    const own = areAligned ? bytes.subarray(offset, end) : new Uint8Array(bytes.subarray(offset, end));
     offset = align(end);
-    const array = new ARRAYS[type](copy.buffer) as InstanceType<(typeof ARRAYS)[T]>;
+    const array = new ARRAYS[type](own.buffer as ArrayBuffer, own.byteOffset, length) as InstanceType<
+      (typeof ARRAYS)[T]
+    >;
     expectFinite(where, array);
     return array;
   };

@@ -18,10 +18,10 @@ export interface FoundWords {
 }
 
 /** Terms that would do for an unknown word, at most. */
-const MOST_NEAR = 16;
+export const MOST_NEAR = 16;
 /** Beside a known word, more than its other forms and what is less like it add nothing but lists to read. */
-const MOST_BESIDE = 6;
-const LEAST_LIKE = 0.2;
+export const MOST_BESIDE = 6;
+export const LEAST_LIKE = 0.2;
 const MOST_COMPLETIONS = 16;
 /** Completions of a last word that is itself a term, where all else is known; and what each is worth beside it. */
 const MOST_FOR_KNOWN = 8;

@@ -1,0 +1,316 @@
+/** What requests may cost: refused before they run, with advice that works; stopped while they run; set by LIMITS. */
+import { env } from "cloudflare:workers";
+import { type Manifest, openManifest } from "@poeem/pq-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { encodeVector } from "../src/client.ts";
+import { readConfig } from "../src/config.ts";
+import { chargesOf } from "../src/http/budget.ts";
+import { jsonSize } from "../src/http/json-size.ts";
+import { type Price, priceOf, sumOf } from "../src/http/price.ts";
+import type { ResolvedSearch } from "../src/http/resolve.ts";
+import type { KvReader } from "../src/index/kv-store.ts";
+import { memoryDemand } from "../src/index/memory-plan.ts";
+import type { ServedIndex } from "../src/index/served-index.ts";
+import { DEFAULT_LIMITS } from "../src/limits.ts";
+import { dim, type Fixture, makeFixture, makeShop, publish, randomFloats } from "./fixture.ts";
+import { makeIsolate } from "./isolate.ts";
+
+const TOO_EXPENSIVE = "urn:poeem-edge:problem:too-expensive";
+
+let paged: Fixture;
+
+beforeAll(async () => {
+  paged = await makeFixture(61);
+  await publish(env.INDEX, paged);
+  await publish(env.INDEX, await makeShop(62, 300, "mixture"), undefined, "shop");
+  await publish(env.INDEX, await makeShop(63, 300, "mean"), undefined, "mean");
+});
+
+const random = randomFloats(13);
+const below = (n: number) => Math.floor(((random() + 1) / 2) * n);
+const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
+const ids = (n: number) => Array.from({ length: n }, () => `item:${below(300)}`);
+
+/** Any search that is valid, as the body of a POST. */
+function anySearch(): Record<string, unknown> {
+  const index = pick(["current", "shop", "mean"]);
+  const words = () =>
+    Array.from({ length: 1 + below(30) }, () => pick(["red", "jaket", "lamp", "-blue", "shoe", "x"])).join(" ");
+  const kinds = [
+    () => ({ vector: encodeVector(Float32Array.from({ length: dim }, random)) }),
+    () => ({ like: ids(1)[0] }),
+    () => ({ history: ids(1 + below(40)) }),
+    () => (index === "current" ? { q: "birthday cake" } : { q: `red ${words()}`, mode: pick(["hybrid", "words"]) }),
+    () => (index === "current" ? { q: "a" } : { like: "item:7" }),
+  ];
+  const maybe = (members: () => object) => (random() > 0 ? members() : {});
+  const comparison = () => pick(["set:even", "tag:none", "year<1990", "NOT year=2000"]);
+  return {
+    ...pick(kinds)(),
+    index,
+    ...maybe(() => ({ k: 1 + below(250) })),
+    ...maybe(() => ({ nprobe: 1 + below(6) })),
+    ...maybe(() => ({ exclude: ids(below(200)) })),
+    ...maybe(() => ({
+      filter: Array.from({ length: 1 + below(20) }, comparison).join(pick([" OR ", " AND "])),
+    })),
+    ...maybe(() => ({ diversity: 0.5 })),
+  };
+}
+
+/** Comparisons as the index has them: a strict one is two. */
+const firstComparisons = (filter: string, n: number) =>
+  filter
+    .split(/ OR | AND /)
+    .filter((part, i, all) => {
+      const weight = (one: string) => (one.includes("<") ? 2 : 1);
+      return all.slice(0, i + 1).reduce((sum, one) => sum + weight(one), 0) <= n && part !== "";
+    })
+    .join(" AND ");
+
+/** Does what the advice says. */
+function follow(searches: readonly Record<string, unknown>[], parameter: string, value: number) {
+  if (parameter === "batch") return searches.slice(0, value);
+  return searches.map((search) => {
+    const given = search[parameter];
+    if (given === undefined && parameter !== "k" && parameter !== "nprobe") return search;
+    const lowered: Record<string, () => unknown> = {
+      k: () => Math.min(value, (given as number) ?? 10),
+      nprobe: () => Math.min(value, (given as number) ?? 3),
+      diversity: () => value,
+      history: () => (given as string[]).slice(-value),
+      exclude: () => (given as string[]).slice(0, value),
+      q: () => (given as string).split(/\s+/).slice(0, value).join(" "),
+      filter: () => firstComparisons(given as string, value) || undefined,
+    };
+    return { ...search, [parameter]: lowered[parameter]!() };
+  });
+}
+
+describe("a budget", () => {
+  it("refuses what is above it, and what is said to lower makes it pass", async () => {
+    const isolates = ["work=700000", "work=250000", "bytes=12000", "work=120000,bytes=4000", "work=52000"].map(
+      (LIMITS) => makeIsolate({ LIMITS }),
+    );
+    const seen = new Map<string, number>();
+    for (let i = 0; i < 250; i++) {
+      const { post } = pick(isolates);
+      let searches = Array.from({ length: random() > 0 ? 1 : 1 + below(12) }, anySearch);
+      const { status, body } = await post(searches);
+      expect([200, 400], JSON.stringify(body).slice(0, 500)).toContain(status);
+      if (status === 200) continue;
+      expect(body.type, body.detail).toBe(TOO_EXPENSIVE);
+      const before = searches;
+      for (const { parameter, detail } of body.errors as { parameter: string; detail: string }[]) {
+        const value = Number(/^expected at most (\d+)/.exec(detail)![1]);
+        searches = follow(searches, parameter, value) as typeof searches;
+        seen.set(parameter, (seen.get(parameter) ?? 0) + 1);
+      }
+      if (body.errors.length === 0) expect(body.detail).toMatch(/no single parameter/);
+      else {
+        const after = await post(searches);
+        expect(after.status, `${body.detail}\n${JSON.stringify(before)}\n${JSON.stringify(after.body.detail)}`).toBe(
+          200,
+        );
+      }
+    }
+    for (const parameter of ["batch", "k", "exclude"]) expect([...seen.keys()]).toContain(parameter);
+  });
+
+  it("counts a batch as the sum of its searches", async () => {
+    const one: Price = { work: 1, reads: 2, readBytes: 3, bytes: 4 };
+    expect(sumOf([one, one, one])).toEqual({ work: 3, reads: 6, readBytes: 9, bytes: 12 });
+    const { post } = makeIsolate({ LIMITS: "work=700000" });
+    expect((await post([{ like: "item:1" }])).status).toBe(200);
+    const { status, body } = await post(Array.from({ length: 32 }, () => ({ like: "item:1" })));
+    expect([status, body.errors[0].parameter]).toEqual([400, "batch"]);
+    const fits = Number(/at most (\d+) searches/.exec(body.errors[0].detail)![1]);
+    expect((await post(Array.from({ length: fits }, () => ({ like: "item:1" })))).status).toBe(200);
+    expect((await post(Array.from({ length: fits + 1 }, () => ({ like: "item:1" })))).status).toBe(400);
+  });
+
+  it("is asked of the limiter of rates by tenths", async () => {
+    const asked: string[] = [];
+    const mayProceed = async (client: string) => asked.push(client) > 0;
+    const { get } = makeIsolate({ LIMITS: "work=4000000" }, { mayProceed });
+    await get("/search?like=item:1");
+    const light = asked.length;
+    await get("/search?like=item:1&k=300&diversity=0.5");
+    expect(light).toBe(1);
+    expect(asked.length - light).toBeGreaterThanOrEqual(5);
+    expect(chargesOf({ work: 1, reads: 0, readBytes: 0, bytes: 0 }, DEFAULT_LIMITS)).toBe(1);
+    expect(chargesOf({ work: DEFAULT_LIMITS.work, reads: 0, readBytes: 0, bytes: 0 }, DEFAULT_LIMITS)).toBe(10);
+  });
+});
+
+describe("an index of any size", () => {
+  const request: ResolvedSearch = {
+    ...{ index: "current", k: 10, nprobe: 8, mode: "dense", exclude: [], diversity: 0 },
+  };
+  const vector = new Float32Array(64);
+  const history = Array.from({ length: 20 }, (_, i) => i);
+
+  for (const [numItems, nlist, isPaged] of [
+    [100_000, 1024, false],
+    [1_000_000, 1024, false],
+    [1_000_000, 1024, true],
+    [10_000_000, 4096, true],
+  ] as const) {
+    const served = sized(numItems, nlist, isPaged);
+    const price = (more: object) => priceOf(served, { ...request, ...more });
+    const isWithin = ({ work, reads, bytes }: Price) =>
+      work <= DEFAULT_LIMITS.work && reads <= DEFAULT_LIMITS.reads && bytes <= DEFAULT_LIMITS.bytes;
+    it(`of ${numItems} items${isPaged ? ", paged," : ""} answers what people ask, and not everything`, () => {
+      expect(isWithin(price({ vector }))).toBe(true);
+      expect(isWithin(price({ history }))).toBe(true);
+      expect(isWithin(price({ vector, nprobe: 32 }))).toBe(true);
+      expect(isWithin(price({ vector, k: 100, diversity: 0.5 }))).toBe(true);
+      expect(isWithin(price({ like: 1, exclude: history, filter: { facet: "set", in: ["a"] } }))).toBe(true);
+      expect(isWithin(sumOf(Array.from({ length: 32 }, () => price({ vector }))))).toBe(true);
+      const worst = { history: Array.from({ length: 50 }, (_, i) => i), nprobe: nlist, k: 1000 };
+      expect(isWithin(sumOf(Array.from({ length: 32 }, () => price(worst))))).toBe(false);
+      const year = { number: "year", max: 1 };
+      const leaves = { and: Array.from({ length: 64 }, () => year) };
+      if (numItems > 100_000) expect(isWithin(price({ vector, nprobe: nlist, filter: leaves }))).toBe(false);
+    });
+  }
+
+  it("costs no less with more of anything", () => {
+    const served = sized(1_000_000, 1024, true);
+    const base = { ...request, history, filter: { number: "year", max: 1 } } as ResolvedSearch;
+    const more: Partial<ResolvedSearch>[] = [
+      { k: 11 },
+      { nprobe: 9 },
+      { diversity: 0.5 },
+      { history: [...history, 21] },
+      { exclude: [1] },
+      {
+        filter: {
+          and: [
+            { number: "year", max: 1 },
+            { facet: "set", in: ["a"] },
+          ],
+        },
+      },
+    ];
+    for (const one of more)
+      expect(priceOf(served, { ...base, ...one }).work).toBeGreaterThan(priceOf(served, base).work);
+  });
+
+  /** An index of which nothing but its price is asked. */
+  function sized(numItems: number, nlist: number, isPaged: boolean): ServedIndex {
+    const chunks = (kind: string, count: number, size: number) => Array.from({ length: count }, () => ({ kind, size }));
+    const manifest = {
+      ...{ dim: 64, nlist, nbits: 4, numSubQuantizers: 32, numItems, byResidual: true, hasRotation: false },
+      chunks: [
+        ...chunks("lists", Math.ceil(numItems / 4096), 4096 * 16),
+        ...chunks("items", Math.ceil(numItems / 1600), 1600 * 160),
+        ...chunks("lookup", Math.ceil(numItems / 30_000), 30_000 * 8),
+      ],
+    } as unknown as Manifest;
+    const mostCodes = (nprobe: number) => Math.min(numItems, Math.ceil((nprobe * numItems) / nlist));
+    const index = { manifest, mostCodes } as unknown as ServedIndex["index"];
+    const memory = { residentBytes: isPaged ? 0 : 1, keepsPages: !isPaged, keepsFilters: true };
+    return { index, tower: undefined, words: undefined, memory } as unknown as ServedIndex;
+  }
+});
+
+describe("a meter", () => {
+  /** An isolate whose store counts, over an index that reads a page for nearly every item. */
+  async function counting(LIMITS: string) {
+    let gets = 0;
+    const get = (key: string, options: never) => {
+      gets++;
+      return env.INDEX.get(key, options);
+    };
+    const { least } = memoryDemand(await openManifest(paged.artifact.manifestBytes));
+    const isolate = makeIsolate({ LIMITS }, {}, least, { get } as KvReader);
+    await isolate.get("/readyz");
+    return { ...isolate, reads: () => gets };
+  }
+
+  it("ends a request that reads more than one may, at once and with a 400", async () => {
+    const { get, reads } = await counting("reads=4");
+    const before = reads();
+    const { status, body, headers } = await get("/search?like=item:1&k=100&nprobe=6");
+    expect([status, body.type, headers.get("retry-after")]).toEqual([400, TOO_EXPENSIVE, null]);
+    expect(reads() - before).toBeLessThanOrEqual(4);
+    expect(body.detail).toMatch(/reads of the index/);
+  });
+
+  it("lets pass what reads no more", async () => {
+    const { get } = await counting("reads=400");
+    expect((await get("/search?like=item:1&k=100&nprobe=6")).status).toBe(200);
+  });
+});
+
+describe("the length of an answer", () => {
+  it("is bounded while it is made, across a batch, and `k` is what to lower", async () => {
+    const { get, post } = makeIsolate({ LIMITS: "bytes=9000" });
+    const { status, body } = await get("/search?like=item:1&k=200&fields=set,glyph,seed");
+    expect([status, body.type]).toEqual([400, TOO_EXPENSIVE]);
+    const fits = Number(/at most (\d+)/.exec(body.errors[0].detail)![1]);
+    expect((await get(`/search?like=item:1&k=${fits}&fields=set,glyph,seed`)).status).toBe(200);
+    const many = Array.from({ length: 12 }, () => ({ like: "item:1", k: 10, fields: ["set", "glyph", "seed"] }));
+    expect((await post(many)).body.type).toBe(TOO_EXPENSIVE);
+    expect((await post(many.slice(0, 3))).status).toBe(200);
+  });
+
+  it("is estimated no shorter than the JSON, but for escapes", () => {
+    for (const value of [
+      { a: "text", b: [1, 2.5, null, true], ключ: "значение" },
+      [],
+      "",
+      { x: { y: ["é"] } },
+      12345678,
+    ]) {
+      const bytes = new TextEncoder().encode(JSON.stringify(value)).length;
+      expect(jsonSize(value)).toBeGreaterThanOrEqual(bytes - 8);
+    }
+  });
+});
+
+describe("LIMITS", () => {
+  it("sets the largest values of parameters", async () => {
+    const { get, post } = makeIsolate({ LIMITS: "nprobe=2, k=20, batch=2" });
+    for (const [path, parameter] of [
+      ["/search?like=item:1&k=21", "k"],
+      ["/search?like=item:1&nprobe=3", "nprobe"],
+    ] as const) {
+      const { status, body } = await get(path);
+      expect([status, body.type, body.errors[0].parameter]).toEqual([400, TOO_EXPENSIVE, parameter]);
+    }
+    expect((await post([{ like: 1 }, { like: 1 }, { like: 1 }])).body.errors[0].parameter).toBe("batch");
+    // The index's own default is 3.
+    expect((await get("/search?like=item:1")).body).toMatchObject({ k: 10, nprobe: 2 });
+  });
+
+  it("sheds a share of the searches", async () => {
+    const { get } = makeIsolate({ LIMITS: "shed=0.6" });
+    const { status, body, headers } = await get("/search?like=item:1");
+    expect([status, body.type]).toEqual([503, "urn:poeem-edge:problem:overloaded"]);
+    expect(headers.get("retry-after")).not.toBeNull();
+    expect((await get("/items/item:1")).status).toBe(200);
+    expect((await makeIsolate({ LIMITS: "shed=0.5" }).get("/search?like=item:1")).status).toBe(200);
+  });
+
+  it("is read with care", () => {
+    expect(readConfig({ LIMITS: " k = 20 ,work=1e6" }).limits).toEqual({ ...DEFAULT_LIMITS, k: 20, work: 1e6 });
+    for (const LIMITS of ["", "k", "k=", "k=0", "k=1001", "k=2.5", "k=-1", "cells=1", "k=20,k=30", "shed=1.1", "k=20;"])
+      expect(() => readConfig({ LIMITS }), LIMITS).toThrow(/LIMITS/);
+  });
+});
+
+describe("a body", () => {
+  it("with lists that are too long is refused before anything in them is checked", async () => {
+    const { post } = makeIsolate();
+    const many = (n: number, one: string) => `[${`${one},`.repeat(n - 1)}${one}]`;
+    for (const [body, parameter, detail] of [
+      [many(100_000, "{}"), "", "expected at most 32 searches, got 100000"],
+      [`{"like":1,"exclude":${many(100_000, "[]")}}`, "exclude", "expected at most 1000 values, got 100000"],
+      [`[{"history":${many(100_000, "{}")}}]`, "0.history", "expected at most 1000 values, got 100000"],
+      [`{"like":1,"fields":${many(100_000, "1")}}`, "fields", "expected at most 64 values, got 100000"],
+    ] as const)
+      expect((await post(body)).body.errors).toEqual([{ parameter, detail }]);
+  });
+});

@@ -1,0 +1,74 @@
+/** How much of an index the words of a text lead to: what a search by them costs. */
+import type { Words } from "@poeem/pq-core/words";
+import { type Asked, readTextQuery } from "../text/text-query.ts";
+import { LEAST_LIKE, MOST_BESIDE, MOST_NEAR } from "./alternatives.ts";
+import { termsExcluded, termsRequired } from "./operators.ts";
+
+/** What a search by the words of a text goes through. */
+export interface Reach {
+  /** Words that are looked for. */
+  readonly words: number;
+  /** Terms whose postings are read. */
+  readonly terms: number;
+  /** Postings of all of them; an estimate for what an unfinished word may become. */
+  readonly postings: number;
+  /** Lists of terms that items must have or must not have. */
+  readonly masks: number;
+}
+
+const HAS_DIGIT = /[0-9]/;
+/** Terms that an unfinished word may become. */
+const COMPLETIONS = 16;
+/** Of all items those that have one of them, for a first letter; of each further letter a share of that. */
+const BEGUN = 1 / 2;
+const MORE_LETTERS = 1 / 3;
+
+/**
+ * Looks up the words of a text as a search would, which finds again what was looked up here. Reads nothing.
+ * @param isMask whether words only say what must be there and what must not
+ */
+export function reachOf(words: Words, text: string, isMask: boolean): Reach {
+  const query = readTextQuery(text);
+  const sum = { words: 0, terms: 0, postings: 0, masks: 0 };
+  const add = (term: string) => {
+    sum.terms++;
+    sum.postings += Math.min(words.count(term), words.numItems);
+  };
+  if (!isMask) addWords(words, query, sum, add);
+  for (const asked of query.required) {
+    // Other spellings of a required word are looked for among the letters it has.
+    const lists = termsRequired(asked);
+    sum.masks += lists.length;
+    for (const term of lists.flat()) add(term);
+  }
+  for (const asked of query.excluded) {
+    const lists = termsExcluded(asked);
+    sum.masks += lists.length;
+    for (const term of lists.flat()) add(term);
+  }
+  return sum;
+}
+
+function addWords(
+  words: Words,
+  { words: asked, codes, last, isOpen }: Asked & { readonly isOpen: boolean },
+  sum: { words: number; terms: number; postings: number },
+  add: (term: string) => void,
+): void {
+  sum.words += asked.length + codes.length;
+  for (const { term } of codes) add(term);
+  for (const [at, { term, isSpelled }] of asked.entries()) {
+    const isKnown = words.count(term) > 0;
+    const isNear = isSpelled && !HAS_DIGIT.test(term);
+    const near = !isNear
+      ? []
+      : isKnown
+        ? words.near(term, MOST_BESIDE, false, LEAST_LIKE)
+        : words.near(term, MOST_NEAR, true);
+    add(term);
+    for (const other of near) if (other.term !== term) add(other.term);
+    if (at !== last || !isOpen) continue;
+    sum.terms += COMPLETIONS;
+    sum.postings += words.numItems * BEGUN * MORE_LETTERS ** (term.length - 1);
+  }
+}
