@@ -160,6 +160,7 @@ export function createRoutes(
       const { index } = c.req.valid("query");
       // Of the default index it is the first search: whoever deploys waits for this answer, and so warms it up.
       const served = index === DEFAULT_INDEX_NAME ? await acquire(c, index) : namedServing(c, index);
+      c.header("Cache-Control", "no-store");
       return c.json({ status: "ready" as const, indexVersion: served.version }, 200);
     })
     .openapi(versionRoute, async (c) => {
