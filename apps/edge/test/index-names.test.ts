@@ -123,7 +123,7 @@ const holderOptions = () => ({
 
 /** A set over pointers for every name but `none…`, whose versions want `demand` bytes; the test moves the clock. */
 function setUp(maxBytes: number, demand: { least: number; most: number }) {
-  const state = { now: 0, opens: [] as string[], opening: 0, mostOpening: 0 };
+  const state = { now: 0, looks: 0, opens: [] as string[], opening: 0, mostOpening: 0 };
   const indexes = new IndexSet<{
     version: string;
     publishedAt: string;
@@ -134,8 +134,11 @@ function setUp(maxBytes: number, demand: { least: number; most: number }) {
     now: () => state.now,
     sleep: () => new Promise((resolve) => setTimeout(resolve, 0)),
     store: {
-      getText: async (key) =>
-        key.startsWith("index/none") ? null : JSON.stringify({ version: key, manifestKey: "m", publishedAt: "p" }),
+      getText: async (key) => {
+        state.looks++;
+        if (key.startsWith("index/none")) return null;
+        return JSON.stringify({ version: key, manifestKey: "m", publishedAt: "p" });
+      },
       getBytes: async () => null,
     },
     async open(_, { version }, grant) {
@@ -211,6 +214,16 @@ describe("the memory of several indexes", () => {
     expect(versions.map(({ version }) => version)).toEqual(asked.map((name) => `index/${name}`));
     expect(state.mostOpening).toBe(1);
     expect(state.opens.toSorted()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("is not taken by names without an index: each is looked for once a second", async () => {
+    const { acquire, state } = setUp(100, { least: 40, most: 40 });
+    for (let second = 0; second < 3; second++) {
+      for (let i = 0; i < 1_000; i++)
+        await expect(acquire(`none-${i % 500}`)).rejects.toMatchObject({ name: "UnknownIndexError" });
+      state.now += 1_000;
+    }
+    expect(state.looks).toBe(3 * 500);
   });
 
   it("is not taken by names without an index, and a flood of them drives out nobody", async () => {

@@ -2,6 +2,7 @@ import { formatPointer, manifestKey, pointerKey, versionKey } from "@poeem/pq-co
 import { describe, expect, it } from "vitest";
 import { planPublish } from "../src/plan.ts";
 import { publishInto } from "../src/publish-into.ts";
+import { rollbackTo } from "../src/rollback.ts";
 import { readPublished } from "../src/versions.ts";
 import { checkedArtifact, keysOf, makeArtifact } from "./artifacts.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -149,6 +150,33 @@ describe("the record of versions", () => {
       })),
     );
     expect(pointer).toMatchObject({ version: artifacts[2]!.version, publishedAt: times[2] });
+  });
+
+  it("writes a pointer that is newer than the one before, also where clocks differ and at a rollback", async () => {
+    const store = new MemoryStore();
+    const time = async () => Date.parse((await readPublished(store, "current")).pointer!.publishedAt);
+    const times: number[] = [];
+    for (const seed of [1, 2, 3]) {
+      // Each publisher's clock is an hour behind that of the one before.
+      store.now -= 3_600_000;
+      await publishInto(store, await checkedArtifact(seed), { clock: store.clock });
+      times.push(await time());
+    }
+    await rollbackTo(store, "current", (await makeArtifact(1)).version, { clock: store.clock });
+    times.push(await time());
+    expect(times).toEqual([times[0], times[0]! + 1, times[0]! + 2, times[0]! + 3]);
+    store.now += 24 * 3_600_000;
+    await publishInto(store, await checkedArtifact(2), { clock: store.clock });
+    expect(await time()).toBe(store.now);
+
+    // A pointer from the end of time keeps nobody from publishing.
+    const pointer = { ...(await readPublished(store, "current")).pointer!, publishedAt: "+275760-09-13T00:00:00.000Z" };
+    await store.put([{ key: pointerKey(), bytes: new TextEncoder().encode(formatPointer(pointer)) }]);
+    await publishInto(store, await checkedArtifact(3), { clock: store.clock });
+    expect((await readPublished(store, "current")).pointer).toMatchObject({
+      version: (await makeArtifact(3)).version,
+      publishedAt: pointer.publishedAt,
+    });
   });
 
   it("knows a version that only the pointer names, and keeps it when the next one is published", async () => {

@@ -30,6 +30,8 @@ export interface LoadedIndex {
   readonly resize?: ((bytes: number) => number) | undefined;
   /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
   readonly free?: (() => boolean) | undefined;
+  /** It was freed, and answers nothing any more. */
+  readonly isFreed?: boolean | undefined;
   /** Bytes that it would take with all lists in memory, when it had to be opened without. */
   readonly bytesWithLists?: number | undefined;
 }
@@ -266,7 +268,8 @@ export class IndexHolder<T extends LoadedIndex> {
   /** Opens a version, unless an earlier attempt has. */
   async #open(sighting: Sighting, attempt: Attempt): Promise<T> {
     const { pointer } = sighting;
-    if (this.#coming?.version !== pointer.version) this.#coming = { version: pointer.version, at: sighting };
+    if (this.#coming?.version !== pointer.version || this.#coming.index?.isFreed)
+      this.#coming = { version: pointer.version, at: sighting };
     const coming = this.#coming;
     coming.at = sighting;
     const missed = () => {
@@ -288,6 +291,8 @@ export class IndexHolder<T extends LoadedIndex> {
 
   /** Also by an attempt that had lost its turn: what it brings is complete. */
   #takeOver(index: T, at: Sighting, { ms, reads, bytes }: Attempt): void {
+    // Between its opening and its last page so much time may go by that others were given its memory.
+    if (index.isFreed) throw new ReadError("late", `version ${index.version} left memory before it was complete`);
     const before = this.#served;
     if (before !== undefined && (before.index.version === index.version || isBefore(at, before.at))) return;
     this.#served = { index, at };

@@ -192,6 +192,7 @@ export class IndexMemory<T extends LoadedIndex> {
         this.#leave(entry.serving);
       }
       entry.serving = current;
+      if (current !== undefined) this.#leaving.delete(current);
       if (current === undefined || !entry.opened.has(current)) continue;
       for (const index of entry.opened.keys()) {
         entry.opened.delete(index);

@@ -167,6 +167,9 @@ export async function openServedIndex(
     get memory() {
       return memory;
     },
+    get isFreed() {
+      return isFreed;
+    },
     get bytesWithLists() {
       return memory.residentBytes < lists ? demand.least + lists : undefined;
     },
