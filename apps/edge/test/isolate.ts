@@ -19,10 +19,10 @@ export function makeIsolate(
   overrides: Partial<Dependencies> = {},
   maxBytes = 40 * 1024 * 1024,
   kv: KvReader = env.INDEX,
+  clock = { now: 0 },
 ) {
   const kernel = loadKernel(kernelModule);
   const config = readConfig(variables);
-  const clock = { now: 0 };
   const logged: LogEntry[] = [];
   const recorded: Figures[] = [];
   const reported: IndexEvent[] = [];
