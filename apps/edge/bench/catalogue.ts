@@ -20,20 +20,24 @@ export interface Catalogue {
   readonly text: ((i: number) => string) | undefined;
 }
 
-/**
- * @param options.texts items have texts, and a query tower that knows them; with `words` false only the latter
- * @param options.towerBytes a query tower of about this size instead
- * @param options.seed other vectors for as many items
- */
-export async function makeCatalogue(
-  numItems: number,
-  options: {
-    readonly texts?: boolean;
-    readonly words?: boolean;
-    readonly towerBytes?: number;
-    readonly seed?: number;
-  } = {},
-): Promise<Catalogue> {
+export interface CatalogueOptions {
+  /** Items have texts, and a query tower that knows them; with `words` false only the latter. */
+  readonly texts?: boolean;
+  readonly words?: boolean;
+  /** Items have a query tower of about this size instead. */
+  readonly towerBytes?: number;
+  /** Other vectors for as many items. */
+  readonly seed?: number;
+  /** Items have a facet `set` of the values v0 to v7, and a number `year` from 1900 to 1999. */
+  readonly filters?: boolean;
+  /** All items have the same code, and lie in one cell. */
+  readonly identical?: boolean;
+  /** Characters of a text that each item carries. */
+  readonly fieldLength?: number;
+}
+
+/** The same for the same arguments. */
+export async function makeCatalogue(numItems: number, options: CatalogueOptions = {}): Promise<Catalogue> {
   const nlist = numItems > 2_000_000 ? 4096 : 1024;
   const random = generator(numItems + (options.seed ?? 0));
   const gauss = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
@@ -52,12 +56,13 @@ export async function makeCatalogue(
   });
   // Loops, because `from` with a function takes minutes for ten million items.
   const assignments = new Uint32Array(numItems);
-  for (let i = 0; i < numItems; i++) assignments[i] = Math.floor(random() * nlist);
+  for (let i = 0; i < numItems; i++) assignments[i] = options.identical ? 0 : Math.floor(random() * nlist);
   const codes = new Uint8Array(numItems * numSubQuantizers);
   for (let i = 0; i < codes.length; ) {
     // Eight codes of four bits per number: a random number for each takes half a minute.
     for (let bits = random() * 2 ** 32, n = 0; n < 8; n++, bits = Math.floor(bits / 16)) codes[i++] = bits & 15;
   }
+  if (options.identical) codes.fill(0);
   const texts = options.texts ? makeTexts(numItems, dim, random) : undefined;
   const artifact = await writeArtifact({
     codebook,
@@ -66,6 +71,16 @@ export async function makeCatalogue(
     ...(texts && { queryTower: texts.queryTower }),
     ...(options.towerBytes && { queryTower: makeTower(options.towerBytes, random) }),
     ...(texts && options.words !== false && { words: texts.words, wordFacts }),
+    ...(options.filters && {
+      facets: { set: Array.from({ length: numItems }, (_, i) => `v${i % 8}`) },
+      numbers: { year: Array.from({ length: numItems }, (_, i) => 1900 + (i % 100)) },
+    }),
+    ...(options.fieldLength !== undefined && {
+      fields: Array.from({ length: numItems }, (_, i) => ({
+        title: `item ${i}`,
+        about: "x".repeat(options.fieldLength!),
+      })),
+    }),
     ids: Uint32Array.from({ length: numItems }, (_, i) => i),
   });
   return {
@@ -105,7 +120,7 @@ function normalize(vector: Float32Array): void {
 }
 
 /** Uniform in [0, 1), seeded. */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = Math.imul(seed, 2654435761) >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -1,4 +1,4 @@
-/** Memory of a Worker in workerd, through its inspector. */
+/** Memory and CPU time of a Worker in workerd: through its inspector, and from the kernel's books. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** Chrome's DevTools protocol over the socket that workerd offers for a Worker. */
@@ -11,7 +11,9 @@ export class Inspector {
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => {
       const { id, result } = JSON.parse(String(data)) as { id?: number; result: Record<string, number> };
-      if (id !== undefined) this.#waiting.get(id)?.(result);
+      if (id === undefined) return;
+      this.#waiting.get(id)?.(result);
+      this.#waiting.delete(id);
     });
   }
 
@@ -44,36 +46,48 @@ export class Inspector {
   }
 }
 
+/** Ids of the processes that this one has started and that run `name`; Linux only, elsewhere none. */
+export function childrenOf(name: string): string[] {
+  const all = existsSync("/proc") ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : [];
+  return all.filter((pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      // the name stands in brackets and may have blanks
+      const [, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return Number(parent) === process.pid && stat.includes(`(${name})`);
+    } catch {
+      return false; // It ended meanwhile.
+    }
+  });
+}
+
 /** Resident bytes of the children of this process that run `name`; Linux only, elsewhere 0. */
 export function rssOfChildren(name: string): number {
-  const field = (status: string, key: string) => new RegExp(`^${key}:\\s+(\\S+)`, "m").exec(status)?.[1];
   let kilobytes = 0;
-  for (const pid of existsSync("/proc") ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : []) {
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, "utf8");
-      if (field(status, "PPid") === String(process.pid) && field(status, "Name") === name)
-        kilobytes += Number(field(status, "VmRSS"));
-    } catch {
-      // It ended meanwhile.
-    }
+  for (const pid of childrenOf(name)) {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    kilobytes += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
   }
   return kilobytes * 1024;
 }
 
-/** Milliseconds of CPU that the children of this process that run `name` have taken so far; Linux only, elsewhere 0. */
+/** Milliseconds of CPU that the children of this process that run `name` have taken so far; see {@link cpuOf}. */
 export function cpuOfChildren(name: string): number {
-  let ticks = 0;
-  for (const pid of existsSync("/proc") ? readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)) : []) {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      // the name stands in brackets and may have blanks
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (Number(fields[1]) === process.pid && stat.includes(`(${name})`))
-        ticks += Number(fields[11]) + Number(fields[12]);
-    } catch {
-      // It ended meanwhile.
+  return cpuOf(childrenOf(name));
+}
+
+/** Milliseconds of CPU that processes have taken so far, all threads together, to the microsecond; Linux only. */
+export function cpuOf(pids: readonly string[]): number {
+  let nanoseconds = 0;
+  for (const pid of pids) {
+    // By thread: the file of the process has the first thread alone. Its first number is the time on a processor.
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      try {
+        nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+      } catch {
+        // It ended meanwhile.
+      }
     }
   }
-  // a hundred a second on every Linux that Node runs on
-  return ticks * 10;
+  return nanoseconds / 1e6;
 }

@@ -3,32 +3,49 @@
  * search.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { join } from "node:path";
 import type { Artifact } from "@poeem/pq-core";
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { Inspector, rssOfChildren } from "./inspector.ts";
 
-const built = join(import.meta.dirname, "../dist/worker");
+const OWN_BUILD = join(import.meta.dirname, "../dist/worker");
+/** Reads of KV that a put of many values has under way at once. */
+const PUTS = 16;
 
 export interface Answer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
   /** Milliseconds from sending to the last byte. */
   readonly ms: number;
 }
 
+/** One request: with a body a POST of JSON. */
+export interface Sent {
+  readonly path: string;
+  readonly body?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What a pointer names, and which chunks come with it: a whole version or a delta. */
+export type Published = Pick<Artifact, "chunks" | "manifestBytes" | "version">;
+
 export interface RunningWorker {
   /** Any answer; with a body it is a POST of JSON. */
-  send(path: string, body?: string): Promise<Answer>;
-  /** Milliseconds from sending to the last byte, and the body. */
-  ask(path: string): Promise<{ readonly ms: number; readonly body: string }>;
-  publish(artifact: Artifact, name?: string): Promise<void>;
-  /** Asks the store that makes trouble; see `bad-day.js`. */
+  send(path: string, body?: string, headers?: Sent["headers"]): Promise<Answer>;
+  /** As send. @throws Error for any other status than 200 */
+  ask(path: string): Promise<Answer>;
+  publish(artifact: Published, name?: string): Promise<void>;
+  /** Lets the pointer name a version that was published before. */
+  point(version: string, name?: string): Promise<void>;
+  /** Asks the store that counts and makes trouble; see `bad-day.js`. Only when started with `badDay`. */
   trouble(path: string): Promise<Record<string, number>>;
   /** Bytes of the Worker's isolate and of the whole process, now. Only when started with an inspector. */
   memory(): Promise<Memory>;
+  /** Collects the garbage of the isolate. Only when started with an inspector. */
+  collectGarbage(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -42,32 +59,54 @@ export interface Memory {
   readonly rss: number;
 }
 
-/** @param options.badDay the Worker reads KV through `bad-day.js`, which fails, hangs and lies when it is told to */
-export async function startWorker({ inspect = false, badDay = false } = {}): Promise<RunningWorker> {
-  // every one: an older build may have left its kernel beside the one that worker.js imports
-  const kernels = readdirSync(built).filter((file) => file.endsWith(".wasm"));
-  if (kernels.length === 0) throw new Error(`[edge] ${built} has no kernel: run npm run build -w @poeem/edge first`);
+export interface WorkerOptions {
+  readonly inspect?: boolean;
+  /** The Worker reads KV through `bad-day.js`, which counts, fails, hangs and lies when it is told to. */
+  readonly badDay?: boolean;
+  /** Folder of the built Worker; left out: that of this checkout. */
+  readonly built?: string;
+  /** Variables and secrets. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Requests a minute that the platform's limiter lets through for each key; left out: none is bound. */
+  readonly rateLimit?: number;
+  /** Takes each line that the Worker logs. */
+  readonly onLog?: (line: string) => void;
+  /** Connections at a time; others wait for one. */
+  readonly connections?: number;
+}
+
+/** Starts workerd with the Worker alone in it, and KV. Nothing is published yet. */
+export async function startWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
+  const { inspect = false, badDay = false, built = OWN_BUILD, variables, rateLimit, onLog, connections = 8 } = options;
+  const files = readdirSync(built);
+  const script = files.find((file) => file.endsWith("worker.js"));
+  // every one: an older build may have left its kernel beside the one that the script imports
+  const kernels = files.filter((file) => file.endsWith(".wasm"));
+  if (script === undefined || kernels.length === 0)
+    throw new Error(`[edge] ${built} has no Worker: run npm run build -w @poeem/edge first`);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...(inspect && { inspectorPort: 0 }),
+      ...(onLog && { handleStructuredLogs: ({ message }: { message: string }) => onLog(message) }),
       workers: [
         {
           name: "edge",
           modules: [
-            {
-              type: "ESModule",
-              path: join(built, "worker.js"),
-              contents: readFileSync(join(built, "worker.js"), "utf8"),
-            },
+            // Named as if they lay here: workerd takes no path above the folder that it starts in.
+            { type: "ESModule", path: join(OWN_BUILD, script), contents: readFileSync(join(built, script), "utf8") },
             ...kernels.map((file) => ({
               type: "CompiledWasm" as const,
-              path: join(built, file),
+              path: join(OWN_BUILD, file),
               contents: readFileSync(join(built, file)),
             })),
           ],
           ...(badDay
             ? { serviceBindings: { INDEX: { name: "bad-day", entrypoint: "BadDay" } } }
             : { kvNamespaces: ["INDEX"] }),
+          ...(variables && { bindings: { ...variables } }),
+          ...(rateLimit && {
+            ratelimits: { RATE_LIMIT: { namespace_id: "1001", simple: { limit: rateLimit, period: 60 as const } } },
+          }),
           compatibilityDate: "2026-10-01",
           unsafeDirectSockets: [{ port: 0 }],
         },
@@ -83,15 +122,35 @@ export async function startWorker({ inspect = false, badDay = false } = {}): Pro
   );
   await miniflare.ready;
   const address = await miniflare.unsafeGetDirectURL("edge");
-  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const inspector = inspect ? await Inspector.connect(await miniflare.getInspectorURL()) : undefined;
+  /** An isolate that was busy when it was asked answers only when it is next woken: so it is woken, now and then. */
+  const inspected = async (method: string, wakeMs: number): Promise<Record<string, number>> => {
+    if (inspector === undefined) throw new Error("[edge] memory needs a Worker started with inspect");
+    const answer = inspector.ask(method);
+    for (;;) {
+      const first = await Promise.race([
+        answer,
+        new Promise<undefined>((wake) => setTimeout(() => wake(undefined), wakeMs)),
+      ]);
+      if (first !== undefined) return first;
+      await Promise.race([answer, send(new URL("/healthz", address), agent)]);
+    }
+  };
+  const kvOf = () => miniflare.getKVNamespace("INDEX", "bad-day");
+  const point = async (version: string, name?: string) => {
+    const pointer = { version, manifestKey: manifestKey(version), publishedAt: new Date().toISOString() };
+    await (await kvOf()).put(pointerKey(name), formatPointer(pointer));
+  };
   return {
     async memory() {
-      if (inspector === undefined) throw new Error("[edge] memory needs a Worker started with inspect");
-      const { usedSize, backingStorageSize } = await inspector.ask("Runtime.getHeapUsage");
+      const { usedSize, backingStorageSize } = await inspected("Runtime.getHeapUsage", 200);
       return { heap: usedSize!, buffers: backingStorageSize!, rss: rssOfChildren("workerd") };
     },
-    send: (path, body) => send(new URL(path, address), agent, body),
+    async collectGarbage() {
+      await inspected("HeapProfiler.collectGarbage", 1);
+    },
+    send: (path, body, headers) => send(new URL(path, address), agent, body, headers),
     async ask(path) {
       const answer = await send(new URL(path, address), agent);
       if (answer.status === 200) return answer;
@@ -102,14 +161,13 @@ export async function startWorker({ inspect = false, badDay = false } = {}): Pro
       return (await response.json()) as Record<string, number>;
     },
     async publish({ chunks, manifestBytes, version }, name) {
-      const kv = await miniflare.getKVNamespace("INDEX", "bad-day");
-      for (const { key, bytes } of chunks) await kv.put(chunkKey(key), bytes);
+      const kv = await kvOf();
+      for (let i = 0; i < chunks.length; i += PUTS)
+        await Promise.all(chunks.slice(i, i + PUTS).map(({ key, bytes }) => kv.put(chunkKey(key), bytes)));
       await kv.put(manifestKey(version), manifestBytes);
-      await kv.put(
-        pointerKey(name),
-        formatPointer({ version, manifestKey: manifestKey(version), publishedAt: new Date().toISOString() }),
-      );
+      await point(version, name);
     },
+    point,
     async stop() {
       inspector?.close();
       agent.destroy();
@@ -118,17 +176,20 @@ export async function startWorker({ inspect = false, badDay = false } = {}): Pro
   };
 }
 
-function send(url: URL, agent: Agent, posted?: string): Promise<Answer> {
+function send(url: URL, agent: Agent, posted?: string, headers: Sent["headers"] = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
     const options =
-      posted === undefined ? { agent } : { agent, method: "POST", headers: { "content-type": "application/json" } };
+      posted === undefined
+        ? { agent, headers: { ...headers } }
+        : { agent, method: "POST", headers: { "content-type": "application/json", ...headers } };
     const sent = request(url, options, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.on("end", () => {
         const body = Buffer.concat(parts).toString();
-        resolve({ status: response.statusCode ?? 0, body, ms: performance.now() - startedAt });
+        const ms = performance.now() - startedAt;
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body, ms });
       });
       response.on("error", reject);
     });

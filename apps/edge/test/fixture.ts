@@ -52,7 +52,10 @@ export const yearOf = (i: number) => (i % 7 === 0 ? Number.NaN : 1980 + (i % 40)
 export const makeShop = (seed: number, numItems = 300, form?: HistoryForm, facts = wordFacts): Promise<Fixture> =>
   makeFixture(seed, numItems, form, 4, shopTitle, facts);
 
-/** Every seed makes another index; the words of the queries are all known to its tower. With `titleOf` it has words. */
+/**
+ * Every seed makes another index; the words of the queries are all known to its tower. With `titleOf` it has words.
+ * @param unasked rows of the tower that no query reads: 20 bytes each
+ */
 export async function makeFixture(
   seed: number,
   numItems = 300,
@@ -60,6 +63,7 @@ export async function makeFixture(
   historyLength = 4,
   titleOf?: (i: number) => string,
   facts?: WordFacts,
+  unasked = 0,
 ): Promise<Fixture> {
   const random = randomFloats(seed * 2654435761);
   const floats = (length: number) => Float32Array.from({ length }, random);
@@ -79,7 +83,8 @@ export async function makeFixture(
   const ids = Array.from({ length: numItems }, (_, i) => `item:${i}`);
   const assignments = Uint32Array.from({ length: numItems }, () => integer(nlist));
   const codes = Uint8Array.from({ length: numItems * numSubQuantizers }, () => integer(16));
-  const table = quantizeTable(floats(vocabulary.length * dim), vocabulary, dim);
+  const rows = unasked === 0 ? vocabulary : withUnasked(unasked, integer);
+  const table = quantizeTable(floats(rows.length * dim), rows, dim);
   const layers = [{ inputDim: dim, outputDim: dim, weights: floats(dim * dim), bias: floats(dim) }];
   const weights: QueryTowerWeights = {
     width: dim,
@@ -110,6 +115,12 @@ export async function makeFixture(
     decode(codebook, assignments[i]!, codes.subarray(i * numSubQuantizers, (i + 1) * numSubQuantizers)),
   );
   return { artifact, tower: createQueryTower(weights), ids, decoded };
+}
+
+function withUnasked(count: number, integer: (below: number) => number): Uint32Array {
+  const hashes = new Set(vocabulary);
+  while (hashes.size < vocabulary.length + count) hashes.add(integer(2 ** 32));
+  return Uint32Array.from(hashes).sort();
 }
 
 const contextNames = ["device\tphone", "device\tdesk", "page\thome"];

@@ -20,7 +20,7 @@ describe("before the first publish", () => {
     expect(headers.get("content-type")).toBe("application/problem+json");
     expect(headers.get("retry-after")).toBe("2");
     expect(body).toMatchObject({ type: "urn:poeem-edge:problem:index-unavailable", status: 503 });
-    expect(body.detail).toBe("No index has been published yet");
+    expect(body.detail).toBe("No index has been published yet. Run: poeem publish");
     expect(body.requestId).toBe(headers.get("x-request-id"));
   });
 

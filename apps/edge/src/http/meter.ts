@@ -16,6 +16,8 @@ export class Meter implements ReadMeter {
   #bytes = 0;
   #work = 0;
   #answerBytes = 0;
+  #answers = 0;
+  #expectedBytes = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
   constructor(limits: Limits) {
@@ -42,13 +44,27 @@ export class Meter implements ReadMeter {
     return this.#answerBytes;
   }
 
+  /** Searches that are answered. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  /** Bytes that each of its searches is going to read, at a guess. */
+  get expectedBytes(): number {
+    return this.#expectedBytes;
+  }
+
   /** Work done before anything was priced, such as the reading of a body. */
   add(work: number): void {
     this.#work += work;
   }
 
-  /** Takes up the price of the request. @param refuse says what is wrong with a request that costs more all the same */
-  begin(price: Price, refuse: (limit: "reads" | "work") => Problem): void {
+  /**
+   * Takes up the price of so many searches.
+   * @param refuse says what is wrong with a request that costs more all the same
+   */
+  begin(price: Price, searches: number, refuse: (limit: "reads" | "work") => Problem): void {
+    this.#expectedBytes = price.readBytes / searches;
     this.#work += price.work - price.readBytes * READ_BYTE_WORK;
     this.#refuse = refuse;
   }
@@ -74,5 +90,6 @@ export class Meter implements ReadMeter {
   /** Counts what is answered. */
   answer(bytes: number): void {
     this.#answerBytes += bytes;
+    this.#answers++;
   }
 }

@@ -78,7 +78,7 @@ const MASK_WORK = 0.1;
 const SUGGESTION_WORK = 100_000;
 
 /** Bytes of a result without its fields. */
-const RESULT_BYTES = 120;
+const RESULT_BYTES = 160;
 /** Results lie near each other: so many pages hold k of them, as measured with trained and with made-up indexes. */
 const pagesOf = (k: number) => Math.ceil(k ** 0.75);
 

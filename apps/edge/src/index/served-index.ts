@@ -115,8 +115,10 @@ export async function openServedIndex(
     isChecked,
   };
   const hasSameTower = previous !== undefined && towerKey(previous.index.manifest) === towerKey(opened);
+  // Not `shared` itself: the functions below would keep one version after the other in memory.
+  const isShared = shared !== undefined;
   const isAtOnce = ({ kind, delta }: ChunkEntry) =>
-    (kind === "query-tower" ? !hasSameTower : shared === undefined || delta === true) &&
+    (kind === "query-tower" ? !hasSameTower : !isShared || delta === true) &&
     (READ_AT_ONCE.includes(kind) ||
       (kind === "lists" && memory.residentBytes > 0) ||
       (kind === "words" && memory.keepsWords));
