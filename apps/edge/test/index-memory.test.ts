@@ -148,7 +148,7 @@ describe("the memory of an isolate", () => {
     expect(world.opens).toEqual(["current", "a", "b"]);
   });
 
-  it("opens one in use without its lists where another would not fit, and drives it out no more than before", async () => {
+  it("opens one in use without its lists where another would not fit, rather than drive it out", async () => {
     const { sizes, world, indexes, events, acquire, settle } = setUp(1);
     sizes.set("current", [200, 500, 100]);
     sizes.set("a", [400, 0, 0]);
