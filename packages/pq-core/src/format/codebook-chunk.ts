@@ -54,7 +54,7 @@ export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookP
   checkOffsets(where, "list offsets", offsets, numItems);
   const input = { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, coarseCentroids, centroids };
   try {
-    return { codebook: joinCodebook(input), offsets, range };
+    return { codebook: joinCodebook(input, true), offsets, range };
   } catch (cause) {
     // The parts do not fit each other: the file is at fault, not the caller.
     throw new FormatError(where, cause instanceof Error ? cause.message : String(cause), { cause });
