@@ -46,7 +46,7 @@ export function checkRotationQuickly(rotation: Float32Array, dim: number): void 
     const row = rotation.subarray(i * dim, (i + 1) * dim);
     let square = 0;
     for (let d = 0; d < dim; d++) square += row[d]! * row[d]!;
-    if (Math.abs(square - 1) > TOLERANCE)
+    if (!(Math.abs(square - 1) <= TOLERANCE))
       fail(`rows of norm 1 to within ${TOLERANCE}`, `${Math.sqrt(square)} in row ${i}`);
     for (let at = 0; at < turned.length; at += dim) {
       const sign = signs[at + i]!;

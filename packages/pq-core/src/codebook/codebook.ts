@@ -1,5 +1,5 @@
 import { check, checkFinite, checkFloat32, checkInteger } from "../errors.ts";
-import { checkRotation, checkRotationQuickly } from "./check-rotation.ts";
+import { checkRotation } from "./check-rotation.ts";
 
 /** How a query vector and an item's decoded vector make a score; larger is better for all three. */
 export const METRICS = ["innerProduct", "cosine", "l2"] as const;
@@ -58,15 +58,15 @@ export function createCodebook(input: CodebookInput): Codebook {
   checkInteger("numSubQuantizers", numSubQuantizers, 1, dim);
   check(nbits === 4 || nbits === 8, "nbits", "4 or 8", nbits);
   check(typeof byResidual === "boolean", "byResidual", "true or false", byResidual);
-  return joinCodebook(input);
+  return joinCodebook(input, checkRotation);
 }
 
 /**
  * {@link createCodebook} of numbers that are each right by themselves, as those of a manifest are.
  *
- * @param isWritten whether the rotation was checked whole before, when it was written
+ * @param checkTurning checks the rotation
  */
-export function joinCodebook(input: CodebookInput, isWritten = false): Codebook {
+export function joinCodebook(input: CodebookInput, checkTurning: typeof checkRotation): Codebook {
   const { dim, nlist, numSubQuantizers, nbits, byResidual, rotation, centroids } = input;
   const { coarseCentroids = new Float32Array(0), metric } = input;
   const numCentroids = 1 << nbits;
@@ -79,6 +79,6 @@ export function joinCodebook(input: CodebookInput, isWritten = false): Codebook 
     checkFloat32(name, values, lengths[name as keyof typeof arrays]!);
     checkFinite(name, values);
   }
-  if (rotation) (isWritten ? checkRotationQuickly : checkRotation)(rotation, dim);
+  if (rotation) checkTurning(rotation, dim);
   return { dim, metric, nlist, numSubQuantizers, nbits, numCentroids, subDim, byResidual, ...arrays };
 }
