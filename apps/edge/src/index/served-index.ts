@@ -25,7 +25,7 @@ import {
   PAGE_KINDS,
   planMemory,
 } from "./memory-plan.ts";
-import { gather, readChunks, readManifest } from "./read-chunks.ts";
+import { gather, isChecked, readChunks, readManifest } from "./read-chunks.ts";
 import { nameOf, type Store } from "./store.ts";
 import type { TurnMeter, Turns } from "./turns.ts";
 
@@ -112,6 +112,7 @@ export async function openServedIndex(
       throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
     },
     release,
+    isChecked,
   };
   const hasSameTower = previous !== undefined && towerKey(previous.index.manifest) === towerKey(opened);
   // Not `shared` itself: the functions below would keep one version after the other in memory.
