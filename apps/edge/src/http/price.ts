@@ -6,8 +6,8 @@
  * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
  */
 import type { ChunkKind, Filter, Manifest } from "@poeem/pq-core";
-import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
-import { reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
+import { SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
+import { type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
 import type { MemoryPlan } from "../index/memory-plan.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT } from "./diversity.ts";
@@ -71,6 +71,8 @@ const TERM_WORK = 0.8;
 const POSTING_WORK = 3;
 /** Of three terms, for each window of items: what few items have of many terms is looked up again and again. */
 const TERMS_WORK = 0.4;
+/** Of a posting of an item that a filter or `exclude` may keep out. */
+const PASSING_WORK = 10;
 const WORD_WORK = 15_000;
 /** Of an item and a list of terms that it must have or must not have. */
 const MASK_WORK = 0.1;
@@ -193,8 +195,8 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
     reads.add(facts.filters, 0);
   }
   if (q !== undefined && served.words !== undefined) {
-    const { work: wordWork, lists } = wordPrice(served, q, mode === "dense" ? "mask" : "search");
-    work += wordWork;
+    const { work: wordWork, lists, postings } = wordPrice(served, q, mode === "dense" ? "mask" : "search");
+    work += wordWork + (filter === undefined && exclude.length === 0 ? 0 : postings * PASSING_WORK);
     reads.add(facts.postings, lists);
   }
   if (request.diversity > 0) {
@@ -271,10 +273,24 @@ function canBeFew(filter: Filter): boolean {
   return "facet" in filter;
 }
 
-/** Work of the words of a text, and pages of postings that are read. */
-function wordPrice({ words }: ServedIndex, text: string, use: WordUse): { work: number; lists: number } {
-  if (words === undefined || text === "") return { work: 0, lists: 0 };
-  const reach = reachOf(words, text, use);
+/** What words of texts led to: advice asks for the same ones again and again. */
+const REACHES = new WeakMap<Words, Map<string, Reach>>();
+const MAX_REACHES = 64;
+
+function rememberedReach(words: Words, text: string, use: WordUse): Reach {
+  const known = REACHES.get(words) ?? new Map<string, Reach>();
+  REACHES.set(words, known);
+  const key = `${use} ${text}`;
+  const reach = known.get(key) ?? reachOf(words, text, use);
+  if (known.size >= MAX_REACHES) known.clear();
+  known.set(key, reach);
+  return reach;
+}
+
+/** Work of the words of a text, the postings they lead to, and pages of postings that are read. */
+function wordPrice({ words }: ServedIndex, text: string, use: WordUse) {
+  if (words === undefined || text === "") return { work: 0, lists: 0, postings: 0 };
+  const reach = rememberedReach(words, text, use);
   const { numTerms, numItems } = words;
   const work =
     reach.words * (WORD_WORK + numTerms * TERM_WORK) +
@@ -282,7 +298,7 @@ function wordPrice({ words }: ServedIndex, text: string, use: WordUse): { work: 
     (use === "search" ? reach.terms ** 3 : 0) * Math.ceil(numItems / SUMMED_TOGETHER) * TERMS_WORK +
     reach.masks * (WORD_WORK + numItems * MASK_WORK);
   // Short lists share pages, and frequent ones are in memory.
-  return { work, lists: reach.terms / 2 };
+  return { work, lists: reach.terms / 2, postings: reach.postings };
 }
 
 /** Adds up reads of pages. */
