@@ -54,7 +54,7 @@ describe("options", () => {
     expectAnswerOf(books, (await ask(scalar, search())).body);
     expect((await ask(scalar, "/version")).body.index.kernel).toBe("scalar");
     const logged: LogEntry[] = [];
-    await publish(env.CATALOGUE, await makeFixture(44, 60_000), undefined, "large");
+    await publish(env.CATALOGUE, await makeFixture(44, 12_000), undefined, "large");
     const small = createWorker({ store, maxIndexBytes: 1024 * 1024, log: (entry) => logged.push(entry) });
     expect((await ask(small, `${search()}&index=large`)).body.detail).toBe("The index cannot be read now");
     expect(JSON.stringify(logged)).toContain("expected at most 1048576 bytes");
