@@ -37,14 +37,13 @@ for (const target of new Set(wanted.map((attack) => attack.target))) {
       log(JSON.stringify(row));
     }
     const isSearched = tries > 0 && (["codes", "words", "paged"] satisfies Target[] as Target[]).includes(target);
-    if (isSearched) dearest[target] = await findDearest(worker, catalogue, plan, tries, log);
+    if (!isSearched) continue;
+    dearest[target] = await findDearest(worker, catalogue, plan, tries, log);
+    log(JSON.stringify({ target, ...(dearest[target] as object) }, null, 2));
   } finally {
     await worker.stop();
   }
 }
 
 if (values.json) console.log(JSON.stringify({ ...values, rows, dearest }));
-else {
-  console.table(rows.map(({ refusal, ...row }) => row));
-  console.log(JSON.stringify(dearest, null, 2));
-}
+else console.table(rows.map(({ refusal, ...row }) => row));
