@@ -1,5 +1,5 @@
 /**
- * `npm run bench:attack -w @poeem/edge [-- --items 1000000] [--only zeros] [--dearest 150] [--json]`: the built Worker
+ * `npm run bench:attack -w @poeem/edge [-- --items 1000000] [--only 'zeros|paged'] [--dearest 150] [--json]`: the built Worker
  * in workerd under attack, one row for each kind of `attacks.ts`: what it costs until it is answered or refused. Then
  * `--dearest` requests of `dearest.ts`, which looks for the dearest one that is still answered. `--built DIR` takes
  * the build of another checkout. `--paged 10000000` makes the paged index larger, which takes 4 GB and some minutes:
@@ -23,7 +23,7 @@ const { values } = parseArgs({
 });
 const tries = Number(values.dearest);
 const log = (line: string) => values.json || console.log(line);
-const wanted = ATTACKS.filter(({ name }) => name.includes(values.only));
+const wanted = ATTACKS.filter(({ name }) => new RegExp(values.only).test(name));
 const rows: (Cost & { readonly attack: string })[] = [];
 const dearest: Record<string, unknown> = {};
 

@@ -69,7 +69,7 @@ async function attackUntil(isOver: () => boolean, served: Served, attack: Attack
 
 const rows = [];
 // Not those on tokens: there the limiter stops the light ones too, and `attack.ts` tells what it lets through.
-const wanted = ATTACKS.filter(({ name, target }) => name.includes(values.only) && target !== "tokens");
+const wanted = ATTACKS.filter(({ name, target }) => new RegExp(values.only).test(name) && target !== "tokens");
 for (const target of new Set(wanted.map((attack) => attack.target))) {
   const plan = planOf(target, Number(values.items), Number(values.paged));
   const served = await serve(target, plan, { connections: 512, ...(values.built && { built: values.built }) });
