@@ -1,9 +1,9 @@
 /**
- * `npm run bench:attack -w @poeem/edge [-- --items 1000000] [--only 'zeros|paged'] [--dearest 150] [--json]`: the built Worker
- * in workerd under attack, one row for each kind of `attacks.ts`: what it costs until it is answered or refused. Then
- * `--dearest` requests of `dearest.ts`, which looks for the dearest one that is still answered. `--built DIR` takes
- * the build of another checkout. `--paged 10000000` makes the paged index larger, which takes 4 GB and some minutes:
- * its reads of KV are what counts there, so `--only paged` goes with it.
+ * `npm run bench:attack -w @poeem/edge [-- --items 1000000] [--only 'zeros|paged'] [--dearest 150] [--json]`: the built
+ * Worker in workerd under attack, one row for each kind of `attacks.ts`: what it costs until it is answered or refused.
+ * Then `--dearest` requests of `dearest.ts`, which looks for the dearest one that is still answered. `--built DIR`
+ * takes the build of another checkout. `--paged 10000000` makes the paged index larger, which takes 4 GB and some
+ * minutes: its reads of KV are what counts there, so `--only paged` goes with it.
  */
 import { parseArgs } from "node:util";
 import { ATTACKS, type Target } from "./attacks.ts";
