@@ -36,7 +36,8 @@ beforeEach(() => {
 const arrivals = new Arrivals(1 << 20);
 const paging = new Turns({ ...PAGING, now: () => 0, sleep: (ms) => scheduler.wait(ms) });
 const kernel = loadKernel(kernelModule);
-const open = (kept = arrivals) => openServedIndex(store, load, ({ most }) => most, { kernel, paging, arrivals: kept });
+const open = (kept = arrivals) =>
+  openServedIndex(store, load, async ({ most }) => most, { kernel, paging, arrivals: kept });
 
 describe("an attempt after one that failed", () => {
   it.each([

@@ -5,7 +5,7 @@ import { type Price, READ_BYTE_WORK } from "./price.ts";
 import type { Problem } from "./problem.ts";
 
 /** A price is an estimate: what was read may bring the work up to so many times what one may. */
-const MOST_OVER = 2;
+const MOST_OVER = 1.5;
 
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {

@@ -94,7 +94,7 @@ export async function openServedIndex(
 ): Promise<ServedIndex> {
   const { manifest: opened, bytes: manifest } = await readManifest(store, load);
   const demand = memoryDemand(opened, limits, previous?.index.manifest);
-  let memory = planMemory(opened, grant(demand), limits);
+  let memory = planMemory(opened, await grant(demand), limits);
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
   const shared = demand.sharesPages && areListsAlike ? previous : undefined;
