@@ -10,8 +10,8 @@ const MOST_OVER = 2;
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
-  /** Milliseconds that it waited for a turn. */
-  waitedMs = 0;
+  readonly #now: () => number;
+  #waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
@@ -19,8 +19,15 @@ export class Meter implements ReadMeter {
   #answers = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
-  constructor(limits: Limits) {
+  /** @param now milliseconds; left out: waiting is not counted */
+  constructor(limits: Limits, now: () => number = () => 0) {
     this.limits = limits;
+    this.#now = now;
+  }
+
+  /** Milliseconds that it waited for turns. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** Operations on the store so far. */
@@ -46,6 +53,16 @@ export class Meter implements ReadMeter {
   /** Searches that are answered. */
   get answers(): number {
     return this.#answers;
+  }
+
+  /** It waits for a turn from now on. @returns what says that this is over; said again, it counts no more */
+  startWait(): () => void {
+    const since = this.#now();
+    let isOver = false;
+    return () => {
+      if (!isOver) this.#waitedMs += this.#now() - since;
+      isOver = true;
+    };
   }
 
   /** Work done before anything was priced, such as the reading of a body. */

@@ -1,14 +1,14 @@
 /** From a validated request to the JSON of its answer: question → search by codes, words or both → items. */
 import type { z } from "@hono/zod-openapi";
-import { type Index, InputError, type Item, type ItemFields, jsonId, quote } from "@poeem/pq-core";
+import { type Index, InputError, type Item, type ItemFields, jsonId, quote, type ReadMeter } from "@poeem/pq-core";
 import { type Answer, answerQuestion, popular, type Searched, suggest } from "@poeem/towers";
-import { IndexUnavailableError } from "../index/errors.ts";
+import { IndexUnavailableError, OverloadedError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { tooLong } from "./budget.ts";
 import { diversify } from "./diversity.ts";
 import { jsonSize } from "./json-size.ts";
 import type { Meter } from "./meter.ts";
-import { candidatesOf, largestItem } from "./price.ts";
+import { candidatesOf, largestItem, priceOf, priceOfFacets, priceOfItem, priceOfSuggestions } from "./price.ts";
 import { Problem } from "./problem.ts";
 import { questionOf } from "./question.ts";
 import { type ResolvedSearch, requireWords } from "./resolve.ts";
@@ -27,8 +27,8 @@ export async function search(
 ): Promise<z.output<typeof searchResponse>> {
   const { q, k, nprobe, mode, filter, diversity, exclude, fields } = request;
   const head = { query: q ?? null, indexVersion: served.index.version, k, nprobe };
-  const searched = metered(served, meter);
-  return readPart(served, async () => {
+  const { readBytes } = priceOf(served, request);
+  return readPart(served, meter, readBytes, async (searched) => {
     const options = { k: diversity === 0 ? k : candidatesOf(k), nprobe, filter, exclude, mode };
     const found = await answerQuestion(searched, questionOf(request), options);
     const nothing = served.words === undefined || q === undefined ? null : 0;
@@ -56,7 +56,7 @@ export async function search(
 }
 
 /** What is searched, with a meter of what is read. */
-function metered({ index, tower, words }: ServedIndex, meter: Meter): Searched {
+function metered({ index, tower, words }: ServedIndex, meter: ReadMeter): Searched {
   return { index: index.metered(meter), tower, words: words?.metered(meter) };
 }
 
@@ -120,21 +120,21 @@ export async function suggestTexts(
   meter: Meter,
 ): Promise<z.output<typeof suggestResponse>> {
   if (query !== "") requireWords(served, "q");
-  const searched = metered(served, meter);
-  const read = query === "" ? () => popular(searched, most) : () => suggest(searched, query, most);
-  const suggestions = await readPart(served, read);
+  const { readBytes } = priceOfSuggestions(served, query, most);
+  const suggestions = await readPart(served, meter, readBytes, (searched) =>
+    query === "" ? popular(searched, most) : suggest(searched, query, most),
+  );
   return { query, indexVersion: served.version, suggestions: [...suggestions] };
 }
 
 /** The item with this id. @throws Problem `not-found` */
 export async function findItem(served: ServedIndex, id: string, meter: Meter): Promise<z.output<typeof itemResponse>> {
-  const index = served.index.metered(meter);
-  const item = await readPart(served, async () => {
+  const item = await readPart(served, meter, priceOfItem(served).readBytes, async ({ index }) => {
     const [ordinal = -1] = await index.ordinals([id]);
     return ordinal < 0 ? undefined : (await index.items([ordinal]))[0];
   });
-  if (item === undefined) throw new Problem("not-found", `Index ${index.version} has no item ${quote(id)}`);
-  return { id: jsonId(item.id), indexVersion: index.version, ...titled(item.fields) };
+  if (item === undefined) throw new Problem("not-found", `Index ${served.version} has no item ${quote(id)}`);
+  return { id: jsonId(item.id), indexVersion: served.version, ...titled(item.fields) };
 }
 
 /**
@@ -144,8 +144,7 @@ export async function findItem(served: ServedIndex, id: string, meter: Meter): P
 export async function listFacets(served: ServedIndex, meter: Meter): Promise<z.output<typeof facetsResponse>> {
   const { version: indexVersion, memory } = served;
   if (!memory.keepsFilters) return { indexVersion, facets: {}, numbers: [] };
-  const index = served.index.metered(meter);
-  return readPart(served, async () => {
+  return readPart(served, meter, priceOfFacets(served).readBytes, async ({ index }) => {
     const facets = await index.facets();
     if (!meter.hasRoom(jsonSize(facets))) throw tooLong(0, 0, meter);
     return { indexVersion, facets, numbers: [...(await index.numbers())] };
@@ -153,17 +152,34 @@ export async function listFacets(served: ServedIndex, meter: Meter): Promise<z.o
 }
 
 /**
- * Reads parts of an index. Unless it is an InputError or a Problem, what goes wrong here is the fault of the index or
- * of KV. It is tried twice: pages that arrived are kept, so the second time reads only what failed.
+ * Reads parts of an index, in a turn where that takes memory. Unless it is an InputError, an OverloadedError or a
+ * Problem, what goes wrong here is the fault of the index or of KV. It is tried twice: pages that arrived are kept, so
+ * the second time reads only what failed.
+ * @param bytes of pages, at a guess
  */
-async function readPart<T>({ version, use }: ServedIndex, read: () => Promise<T>): Promise<T> {
-  const isAnswer = (error: unknown) => error instanceof InputError || error instanceof Problem;
+async function readPart<T>(
+  served: ServedIndex,
+  meter: Meter,
+  bytes: number,
+  read: (searched: Searched) => Promise<T>,
+): Promise<T> {
+  const isAnswer = (error: unknown) =>
+    error instanceof InputError || error instanceof OverloadedError || error instanceof Problem;
+  const waited = meter.startWait();
   try {
-    return await use(() => read().catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read())));
+    return await served.use(
+      (reads = meter) => {
+        waited();
+        const searched = metered(served, reads);
+        return read(searched).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(searched)));
+      },
+      { bytes, meter },
+    );
   } catch (error) {
+    waited();
     if (isAnswer(error)) throw error;
     // Which one is for the log: its key is in the cause.
-    throw new IndexUnavailableError(`A part of index ${version} cannot be read now`, { cause: error });
+    throw new IndexUnavailableError(`A part of index ${served.version} cannot be read now`, { cause: error });
   }
 }
 
