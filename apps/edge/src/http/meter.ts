@@ -5,7 +5,7 @@ import { type Price, READ_BYTE_WORK } from "./price.ts";
 import type { Problem } from "./problem.ts";
 
 /** A price is an estimate: what was read may bring the work up to so many times what one may. */
-const MOST_OVER = 2;
+const MOST_OVER = 1.5;
 
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
@@ -17,6 +17,7 @@ export class Meter implements ReadMeter {
   #work = 0;
   #answerBytes = 0;
   #answers = 0;
+  #expectedBytes = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
   /** @param now milliseconds; left out: waiting is not counted */
@@ -65,13 +66,22 @@ export class Meter implements ReadMeter {
     };
   }
 
+  /** Bytes that each of its searches is going to read, at a guess. */
+  get expectedBytes(): number {
+    return this.#expectedBytes;
+  }
+
   /** Work done before anything was priced, such as the reading of a body. */
   add(work: number): void {
     this.#work += work;
   }
 
-  /** Takes up the price of the request. @param refuse says what is wrong with a request that costs more all the same */
-  begin(price: Price, refuse: (limit: "reads" | "work") => Problem): void {
+  /**
+   * Takes up the price of so many searches.
+   * @param refuse says what is wrong with a request that costs more all the same
+   */
+  begin(price: Price, searches: number, refuse: (limit: "reads" | "work") => Problem): void {
+    this.#expectedBytes = price.readBytes / searches;
     this.#work += price.work - price.readBytes * READ_BYTE_WORK;
     this.#refuse = refuse;
   }
