@@ -68,7 +68,7 @@ describe("?index=", () => {
       const { get, clock } = makeIsolate();
       const { status, body } = await get(`${path}index=late`);
       expect(status).toBe(404);
-      expect(body.detail).toBe('No index is called "late" here');
+      expect(body.detail).toBe('No index is called "late"');
       await publish(env.INDEX, fixtures.get("books")!, undefined, "late");
       clock.now += 1_000;
       expect((await get(`${path}index=late`)).status).toBe(200);
@@ -123,7 +123,7 @@ const holderOptions = () => ({
 
 /** A set over pointers for every name but `none…`, whose versions want `demand` bytes; the test moves the clock. */
 function setUp(maxBytes: number, demand: { least: number; most: number }) {
-  const state = { now: 0, opens: [] as string[], opening: 0, mostOpening: 0 };
+  const state = { now: 0, looks: 0, opens: [] as string[], opening: 0, mostOpening: 0 };
   const indexes = new IndexSet<{
     version: string;
     publishedAt: string;
@@ -134,14 +134,17 @@ function setUp(maxBytes: number, demand: { least: number; most: number }) {
     now: () => state.now,
     sleep: () => new Promise((resolve) => setTimeout(resolve, 0)),
     store: {
-      getText: async (key) =>
-        key.startsWith("index/none") ? null : JSON.stringify({ version: key, manifestKey: "m", publishedAt: "p" }),
+      getText: async (key) => {
+        state.looks++;
+        if (key.startsWith("index/none")) return null;
+        return JSON.stringify({ version: key, manifestKey: "m", publishedAt: "p" });
+      },
       getBytes: async () => null,
     },
     async open(_, { version }, grant) {
       state.opens.push(version.slice("index/".length));
       state.mostOpening = Math.max(state.mostOpening, ++state.opening);
-      const granted = grant(demand);
+      const granted = grant({ ...demand, loading: 0, shared: 0, sharesPages: false });
       await new Promise((resolve) => setTimeout(resolve, 0));
       state.opening--;
       return { version, publishedAt: "p", prefetch: async () => undefined, granted };
@@ -154,14 +157,31 @@ function setUp(maxBytes: number, demand: { least: number; most: number }) {
 }
 
 describe("the memory of several indexes", () => {
-  it("is shared: the least recently used go when the least of a new one would not fit", async () => {
+  it("drives out nobody who was used in the last minute: whoever does not fit beside them is told so", async () => {
     const { indexes, acquire, state } = setUp(100, { least: 30, most: 30 });
-    for (const name of ["a", "b", "c", "a", "d"]) await acquire(name);
+    for (const name of ["a", "b", "c", "a"]) await acquire(name);
+    await expect(acquire("d")).rejects.toMatchObject({
+      name: "OverloadedError",
+      cause: { kind: "memory", message: /index "d" expected 30 bytes of free memory, got 10/ },
+    });
+    for (const name of ["a", "b", "c"]) await acquire(name);
+    expect(state.opens).toEqual(["a", "b", "c", "d"]);
+    state.now += 59_000;
+    for (const name of ["a", "c"]) await acquire(name);
+    state.now += 2_000;
+    expect((await acquire("d")).version).toBe("index/d");
     expect(["a", "b", "c", "d"].filter((name) => indexes.current(name))).toEqual(["a", "c", "d"]);
     expect(indexes.bytes).toBe(90);
-    await acquire("b");
-    expect(state.opens).toEqual(["a", "b", "c", "d", "b"]);
-    expect(indexes.bytes).toBeLessThanOrEqual(100);
+  });
+
+  it("is always there for the default index, which no other one drives out", async () => {
+    const { indexes, acquire, state } = setUp(100, { least: 40, most: 40 });
+    for (const name of ["a", "b", "current"]) await acquire(name);
+    expect(["a", "b", "current"].filter((name) => indexes.current(name))).toEqual(["b", "current"]);
+    state.now += 3_600_000;
+    for (const name of ["a", "c"]) await acquire(name).catch(() => undefined);
+    expect((await acquire("current")).version).toBe("index/current");
+    expect(state.opens.filter((name) => name === "current")).toHaveLength(1);
   });
 
   it("is given to a second index as far as it is free, and all that an idle one has", async () => {
@@ -194,6 +214,16 @@ describe("the memory of several indexes", () => {
     expect(versions.map(({ version }) => version)).toEqual(asked.map((name) => `index/${name}`));
     expect(state.mostOpening).toBe(1);
     expect(state.opens.toSorted()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("is not taken by names without an index: each is looked for once a second, however often it is asked", async () => {
+    const { acquire, state } = setUp(100, { least: 40, most: 40 });
+    for (let second = 0; second < 3; second++) {
+      for (let i = 0; i < 1_000; i++)
+        await expect(acquire(`none-${i % 500}`)).rejects.toMatchObject({ name: "UnknownIndexError" });
+      state.now += 1_000;
+    }
+    expect(state.looks).toBe(3 * 500);
   });
 
   it("is not taken by names without an index, and a flood of them drives out nobody", async () => {

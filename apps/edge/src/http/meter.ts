@@ -10,18 +10,24 @@ const MOST_OVER = 1.5;
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
-  /** Milliseconds that it waited for a turn. */
-  waitedMs = 0;
+  readonly #now: () => number;
+  #waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
   #answerBytes = 0;
   #answers = 0;
-  #expectedBytes = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
-  constructor(limits: Limits) {
+  /** @param now milliseconds; left out: waiting is not counted */
+  constructor(limits: Limits, now: () => number = () => 0) {
     this.limits = limits;
+    this.#now = now;
+  }
+
+  /** Milliseconds that it waited for turns. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** Operations on the store so far. */
@@ -49,9 +55,14 @@ export class Meter implements ReadMeter {
     return this.#answers;
   }
 
-  /** Bytes that each of its searches is going to read, at a guess. */
-  get expectedBytes(): number {
-    return this.#expectedBytes;
+  /** It waits for a turn from now on. @returns what says that this is over; said again, it counts no more */
+  startWait(): () => void {
+    const since = this.#now();
+    let isOver = false;
+    return () => {
+      if (!isOver) this.#waitedMs += this.#now() - since;
+      isOver = true;
+    };
   }
 
   /** Work done before anything was priced, such as the reading of a body. */
@@ -59,12 +70,8 @@ export class Meter implements ReadMeter {
     this.#work += work;
   }
 
-  /**
-   * Takes up the price of so many searches.
-   * @param refuse says what is wrong with a request that costs more all the same
-   */
-  begin(price: Price, searches: number, refuse: (limit: "reads" | "work") => Problem): void {
-    this.#expectedBytes = price.readBytes / searches;
+  /** Takes up the price of the request. @param refuse says what is wrong with a request that costs more all the same */
+  begin(price: Price, refuse: (limit: "reads" | "work") => Problem): void {
     this.#work += price.work - price.readBytes * READ_BYTE_WORK;
     this.#refuse = refuse;
   }
