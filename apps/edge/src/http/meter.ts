@@ -17,7 +17,6 @@ export class Meter implements ReadMeter {
   #work = 0;
   #answerBytes = 0;
   #answers = 0;
-  #expectedBytes = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
   /** @param now milliseconds; left out: waiting is not counted */
@@ -66,22 +65,13 @@ export class Meter implements ReadMeter {
     };
   }
 
-  /** Bytes that each of its searches is going to read, at a guess. */
-  get expectedBytes(): number {
-    return this.#expectedBytes;
-  }
-
   /** Work done before anything was priced, such as the reading of a body. */
   add(work: number): void {
     this.#work += work;
   }
 
-  /**
-   * Takes up the price of so many searches.
-   * @param refuse says what is wrong with a request that costs more all the same
-   */
-  begin(price: Price, searches: number, refuse: (limit: "reads" | "work") => Problem): void {
-    this.#expectedBytes = price.readBytes / searches;
+  /** Takes up the price of the request. @param refuse says what is wrong with a request that costs more all the same */
+  begin(price: Price, refuse: (limit: "reads" | "work") => Problem): void {
     this.#work += price.work - price.readBytes * READ_BYTE_WORK;
     this.#refuse = refuse;
   }
