@@ -144,7 +144,7 @@ function setUp(maxBytes: number, demand: { least: number; most: number }) {
     async open(_, { version }, grant) {
       state.opens.push(version.slice("index/".length));
       state.mostOpening = Math.max(state.mostOpening, ++state.opening);
-      const granted = grant({ ...demand, loading: 0, shared: 0, sharesPages: false });
+      const granted = await grant({ ...demand, loading: 0, shared: 0, sharesPages: false });
       await new Promise((resolve) => setTimeout(resolve, 0));
       state.opening--;
       return { version, publishedAt: "p", prefetch: async () => undefined, granted };

@@ -66,7 +66,7 @@ export function createRoutes(
     c.set("version", version);
     const dependencies = dependenciesOf(c.env ?? {});
     c.set("dependencies", dependencies);
-    c.set("meter", new Meter(dependencies.config.limits));
+    c.set("meter", new Meter(dependencies.config.limits, dependencies.now));
     return next();
   });
   app.use(makeObserve());

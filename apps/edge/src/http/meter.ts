@@ -5,13 +5,13 @@ import { type Price, READ_BYTE_WORK } from "./price.ts";
 import type { Problem } from "./problem.ts";
 
 /** A price is an estimate: what was read may bring the work up to so many times what one may. */
-const MOST_OVER = 2;
+const MOST_OVER = 1.5;
 
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
-  /** Milliseconds that it waited for a turn. */
-  waitedMs = 0;
+  readonly #now: () => number;
+  #waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
@@ -20,8 +20,15 @@ export class Meter implements ReadMeter {
   #expectedBytes = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
-  constructor(limits: Limits) {
+  /** @param now milliseconds; left out: waiting is not counted */
+  constructor(limits: Limits, now: () => number = () => 0) {
     this.limits = limits;
+    this.#now = now;
+  }
+
+  /** Milliseconds that it waited for turns. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** Operations on the store so far. */
@@ -47,6 +54,16 @@ export class Meter implements ReadMeter {
   /** Searches that are answered. */
   get answers(): number {
     return this.#answers;
+  }
+
+  /** It waits for a turn from now on. @returns what says that this is over; said again, it counts no more */
+  startWait(): () => void {
+    const since = this.#now();
+    let isOver = false;
+    return () => {
+      if (!isOver) this.#waitedMs += this.#now() - since;
+      isOver = true;
+    };
   }
 
   /** Bytes that each of its searches is going to read, at a guess. */

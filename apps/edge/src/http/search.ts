@@ -157,15 +157,18 @@ async function readPart<T>(served: ServedIndex, meter: Meter, read: (searched: S
   const { version } = served;
   const isAnswer = (error: unknown) =>
     error instanceof InputError || error instanceof Problem || error instanceof OverloadedError;
+  const waited = meter.startWait();
   try {
     return await served.use(
       (turn = meter) => {
+        waited();
         const searched = metered(served, turn);
         return read(searched).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(searched)));
       },
       { bytes: meter.expectedBytes, meter },
     );
   } catch (error) {
+    waited();
     if (isAnswer(error)) throw error;
     // Which one is for the log: its key is in the cause.
     throw new IndexUnavailableError(`A part of index ${version} cannot be read now`, { cause: error });
