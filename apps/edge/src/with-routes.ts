@@ -1,6 +1,6 @@
 import { type ExecutionContext, Hono } from "hono";
 import type { RetrievalApp } from "./http/app.ts";
-import { executionContextOf } from "./http/hook-context.ts";
+import { executionContextOf, unreadRequest } from "./http/hook-context.ts";
 
 /**
  * Routes and middleware of one's own before the retrieval routes. The retrieval app is not mounted but called: so what
@@ -13,6 +13,6 @@ export function withRoutes<Env extends object>(
   if (routes === undefined) return retrieval;
   const app = new Hono<{ Bindings: Env }>();
   routes(app);
-  app.all("*", (c) => retrieval.fetch(c.req.raw, c.env, executionContextOf(c)));
+  app.all("*", async (c) => retrieval.fetch(await unreadRequest(c), c.env, executionContextOf(c)));
   return app;
 }

@@ -172,6 +172,19 @@ describe("a server of an index folder", () => {
   });
 });
 
+it("lets hooks and routes read the body of a POST", async () => {
+  const body = '{ "q":  "cake" }';
+  const { get } = await serve(await folderOf(books), {
+    routes: (app) => app.use(async (c, next) => ((await c.req.text()) === body ? next() : c.text("no", 400))),
+    hooks: {
+      authorize: async ({ request }) => (await request.text()) === body,
+      beforeSearch: async (asked, { request }) => ({ ...asked, k: (await request.text()) === body ? 1 : 2 }),
+    },
+  });
+  const headers = { "content-type": "application/json" };
+  expect((await get("/search", { method: "POST", headers, body })).body.results).toHaveLength(1);
+});
+
 describe("a server that cannot start says why in one line, and leaves nothing behind", () => {
   const fails = async (options: Parameters<typeof serve>) => {
     const error = await serve(...options).then(

@@ -1,5 +1,6 @@
 /** Hooks of somebody else's Worker: who may ask, what is asked, what was answered, what went wrong. */
 import { env } from "cloudflare:workers";
+import type { Hono } from "hono";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import {
   createWorker,
@@ -74,6 +75,59 @@ describe("hooks", () => {
     const worker = createWorker({ store, config: { tokens: ["t1"] }, hooks: { authorize: () => true } });
     expect((await ask(worker, search())).headers.get("www-authenticate")).toContain("Bearer");
     expect((await ask(worker, search(), { headers: { authorization: "Bearer t1" } })).status).toBe(200);
+  });
+
+  it("each may read the body, byte for byte, and so may middleware before them", async () => {
+    // Blanks, and what is no UTF-8: a signature is of these very bytes.
+    const text = new TextEncoder().encode('{ "q":  "birthday cake", "exclude": ["');
+    const body = new Uint8Array([...text, 0xff, 0x22, 0x5d, 0x7d]);
+    const seen: string[] = [];
+    const read = async (who: string, { request }: HookContext<OwnEnv>) => {
+      expect(request.headers.get("x-user")).toBe("ann");
+      expect(new URL(request.url).pathname).toBe("/search");
+      expect(new Uint8Array(await request.arrayBuffer())).toEqual(body);
+      seen.push(who);
+    };
+    const hooks: Hooks<OwnEnv> = {
+      authorize: async (context) => {
+        await read("authorize", context);
+        return true;
+      },
+      beforeSearch: (_, context) => read("beforeSearch", context),
+      afterSearch: async (_, __, context) => {
+        await read("afterSearch", context);
+        throw new Error("then fails");
+      },
+      onError: (_, context) => read("onError", context),
+    };
+    const headers = { "content-type": "application/json", "x-user": "ann" };
+    const log = vi.fn();
+    for (const only of [hooks, ...Object.entries(hooks).map(([name, hook]) => ({ [name]: hook }))]) {
+      seen.length = 0;
+      const worker = createWorker({ store, log, hooks: only });
+      const { status } = await ask(worker, "/search", { method: "POST", headers, body });
+      expect(status).toBe("afterSearch" in only ? 500 : 200);
+      if (only === hooks) expect(seen).toEqual(Object.keys(hooks));
+      else if (!("onError" in only)) expect(seen).toEqual(Object.keys(only));
+    }
+    const routes = (app: Hono<{ Bindings: OwnEnv }>) =>
+      app.use(async (c, next) => {
+        expect(new Uint8Array(await c.req.arrayBuffer())).toEqual(body);
+        await next();
+      });
+    const behind = createWorker({ store, hooks: { authorize: hooks.authorize! }, routes: (app) => void routes(app) });
+    expect((await ask(behind, "/search", { method: "POST", headers, body })).status).toBe(200);
+  });
+
+  it("authorize is given no body beyond the limit", async () => {
+    const authorize = vi.fn(() => true);
+    const worker = createWorker({ store, hooks: { authorize } });
+    const large = post({ q: "x".repeat(1_100_000) });
+    expect((await ask(worker, "/search", large)).status).toBe(413);
+    // Of a length that no header says.
+    const stream = new Response(large.body).body!;
+    expect((await ask(worker, "/search", { ...large, body: stream })).status).toBe(413);
+    expect(authorize).not.toHaveBeenCalled();
   });
 
   it("beforeSearch rewrites text, filter and index, of GET and of each search of a list", async () => {

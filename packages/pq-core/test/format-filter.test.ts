@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type Filter, formatFilter, formatList, InputError, parseFilter, parseList } from "../src/index.ts";
 import { compileFilter } from "../src/search/compile-filter.ts";
 import { comparisonMask } from "../src/search/filter.ts";
+import { MaskWords } from "../src/search/masks.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 12 }),
@@ -75,7 +76,11 @@ describe("formatFilter", () => {
       numbers: new Map([["y", Float64Array.from({ length: n }, (_, i) => (i % 5 === 0 ? Number.NaN : (i % 9) - 4))]]),
     };
     const wordsOf = (filter: Filter) =>
-      compileFilter(filter, (leaf) => comparisonMask(leaf, columns, n), n).words(0, 2);
+      new MaskWords(
+        compileFilter(filter, (leaf) => comparisonMask(leaf, columns, n), n),
+        0,
+        2,
+      ).words(0, 2);
     const bound = fc.option(fc.integer({ min: -4, max: 4 }), { nil: undefined });
     const leaf = fc.oneof(
       fc.record({ facet: fc.constant("f"), in: fc.array(fc.constantFrom(...values), { maxLength: 3 }) }),

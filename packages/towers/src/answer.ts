@@ -2,7 +2,7 @@
  * From a question to results: by codes, by words, or by both. The one place for the Worker, `poeem search` and `poeem
  * evaluate`.
  */
-import { FormatError, type Index, InputError, type ItemId, type SearchOptions } from "@poeem/pq-core";
+import { checkQuery, FormatError, type Index, InputError, type ItemId, type SearchOptions } from "@poeem/pq-core";
 import {
   type DenseQuery,
   type HybridOptions,
@@ -123,6 +123,7 @@ async function answerByCodes(
 ): Promise<Answer | undefined> {
   const asked = await questionVectors(index, tower, question);
   if (asked === undefined) return undefined;
+  if (question.vector !== undefined) checkQuery(index.manifest, "vector", question.vector);
   const { vectors, merge = options.merge, exclude } = asked;
   const found = await index.search(vectors, { ...options, merge, exclude: [...(options.exclude ?? []), ...exclude] });
   const n = found.ordinals.length;

@@ -50,6 +50,8 @@ export type AppEnv = {
     indexVersion: string | undefined;
     /** Whose budget of requests is used: `address:…` or `token:…`; undefined without a limit. */
     client: string | undefined;
+    /** The body as bytes, kept for hooks. */
+    body: ArrayBuffer | undefined;
     /** Names that the token of this request opens; undefined: every one. */
     opens: ReadonlySet<string> | undefined;
     waits: Record<string, number>;

@@ -66,7 +66,11 @@ export function overrun(limit: "reads" | "work", price: Price, all: readonly Ask
 
 /** What is said of an answer that is too long. @param largest bytes of its largest result so far */
 export function tooLong(largest: number, k: number, meter: Meter): Problem {
-  const { limits, answerBytes } = meter;
+  const { limits, answers, answerBytes } = meter;
+  if (answers > 0)
+    return refusal(`has answers of more than ${limits.bytes} bytes together`, [
+      { parameter: "batch", detail: `expected at most ${answers} searches like these` },
+    ]);
   const most = Math.floor((limits.bytes - answerBytes) / largest);
   const advice = most >= 1 && most < k ? [{ parameter: "k", detail: `expected at most ${most}, got ${k}` }] : [];
   return refusal(`has an answer of more than ${limits.bytes} bytes`, advice);
@@ -203,11 +207,11 @@ function comparisonsOf(filter: Filter): Filter[] {
 
 /** The dearest filter that so many of its comparisons make. */
 function dearestOf(filter: Filter, value: number): Filter | undefined {
-  const some = comparisonsOf(filter)
-    .sort((a, b) => filterWork(b) - filterWork(a))
-    .slice(0, value);
-  // Of a facet among them it may be that few items are left, and all are looked at.
-  return some.length === 0 ? undefined : { and: some };
+  const all = comparisonsOf(filter);
+  const some = all.toSorted((a, b) => filterWork(b) - filterWork(a)).slice(0, value);
+  // With a facet among them it may be that few items are left, and all are looked at.
+  const facet = all.filter((one) => "facet" in one).slice(0, 1);
+  return some.length === 0 ? undefined : { and: [...some, ...facet] };
 }
 
 /**
@@ -217,7 +221,8 @@ function dearestOf(filter: Filter, value: number): Filter | undefined {
 function adviceFor(all: readonly Asked[], limits: Limits): ProblemError[] {
   const fits = (some: readonly Asked[]) => isWithin(some.length === 0 ? NOTHING : priceOfAll(some), limits);
   const errors: ProblemError[] = [];
-  let left = all;
+  // What some of the fields take is not known: with what all of them take it passes for certain.
+  let left: readonly Asked[] = all.map((one) => ({ ...one, request: { ...one.request, fields: undefined } }));
   for (let levers = LEVERS; levers.length > 0; ) {
     const now = left;
     const options = levers

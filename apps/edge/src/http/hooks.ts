@@ -8,10 +8,7 @@ export type SearchResponse = z.output<typeof searchResponse>;
 
 /** What every hook is told about the request. */
 export interface HookContext<Env = unknown> {
-  /**
-   * The request as it came. The body of a `POST` is the search's: `authorize` may read that of a `clone()`, and for the
-   * hooks after it the body is gone.
-   */
+  /** The request as it came. Its body, of up to 1 MiB, may be read: each hook gets one of its own. */
   readonly request: Request;
   /** Bindings, variables and secrets. */
   readonly env: Env;

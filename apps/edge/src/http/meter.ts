@@ -5,21 +5,29 @@ import { type Price, READ_BYTE_WORK } from "./price.ts";
 import type { Problem } from "./problem.ts";
 
 /** A price is an estimate: what was read may bring the work up to so many times what one may. */
-const MOST_OVER = 2;
+const MOST_OVER = 1.5;
 
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
-  /** Milliseconds that it waited for a turn. */
-  waitedMs = 0;
+  readonly #now: () => number;
+  #waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
   #answerBytes = 0;
+  #answers = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
-  constructor(limits: Limits) {
+  /** @param now milliseconds; left out: waiting is not counted */
+  constructor(limits: Limits, now: () => number = () => 0) {
     this.limits = limits;
+    this.#now = now;
+  }
+
+  /** Milliseconds that it waited for turns. */
+  get waitedMs(): number {
+    return this.#waitedMs;
   }
 
   /** Operations on the store so far. */
@@ -40,6 +48,21 @@ export class Meter implements ReadMeter {
   /** Bytes of fields in the answer so far. */
   get answerBytes(): number {
     return this.#answerBytes;
+  }
+
+  /** Searches that are answered. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  /** It waits for a turn from now on. @returns what says that this is over; said again, it counts no more */
+  startWait(): () => void {
+    const since = this.#now();
+    let isOver = false;
+    return () => {
+      if (!isOver) this.#waitedMs += this.#now() - since;
+      isOver = true;
+    };
   }
 
   /** Work done before anything was priced, such as the reading of a body. */
@@ -74,5 +97,6 @@ export class Meter implements ReadMeter {
   /** Counts what is answered. */
   answer(bytes: number): void {
     this.#answerBytes += bytes;
+    this.#answers++;
   }
 }

@@ -60,6 +60,18 @@ export const limitUrl: Middleware = function limitUrl(c, next) {
   return next();
 };
 
+/** Keeps a body as bytes, byte for byte, when there are hooks that may want it: what is left of it is JSON. */
+export const keepBody: Middleware = function keepBody(c, next) {
+  const { authorize, beforeSearch, afterSearch, onError } = c.get("dependencies").hooks;
+  return (authorize ?? beforeSearch ?? afterSearch ?? onError) === undefined ? next() : readBody(c).then(next);
+};
+
+async function readBody(c: Context<AppEnv>): Promise<void> {
+  c.set("body", await c.req.arrayBuffer());
+  // Hono keeps the form that was read first, and would decode it for everybody who wants text.
+  Object.assign(c.req.bodyCache, { text: c.req.text() });
+}
+
 /**
  * The hook of whoever runs the app.
  * @throws Problem `unauthorized` for anything but true and a response

@@ -6,8 +6,8 @@
  * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
  */
 import type { ChunkKind, Filter, Manifest } from "@poeem/pq-core";
-import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
-import { reachOf, UNTRAINED_HISTORY } from "@poeem/towers";
+import { SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
+import { type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
 import type { MemoryPlan } from "../index/memory-plan.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT } from "./diversity.ts";
@@ -53,8 +53,8 @@ const VISIT_WORK = 30;
 /** How much of what the others scan a further vector of several scans: most cells cannot hold what it looks for. */
 const FURTHER_SHARE = 0.4;
 /** Of a comparison and an item. */
-const FACET_WORK = 0.8;
-const NUMBER_WORK = 5;
+const FACET_WORK = 0.3;
+const NUMBER_WORK = 1.6;
 /** The same where all items are looked at in one go. */
 const WHOLE_FACET_WORK = 0.06;
 /** Of a result: it is kept among the best, found on its page, parsed and written. */
@@ -63,7 +63,7 @@ const FIELD_BYTE_WORK = 8;
 /** Of a number of a pair of candidates of `diversity`. */
 const PAIR_WORK = 1;
 /** Of a byte that is read: its digest, and a first look at what it says. */
-export const READ_BYTE_WORK = 0.5;
+export const READ_BYTE_WORK = 0.75;
 /** Of an id that is looked up. */
 const ID_WORK = 1400;
 /** Of the words of a query: terms like it are looked for among all, and all items that have it may be gone through. */
@@ -71,6 +71,8 @@ const TERM_WORK = 0.8;
 const POSTING_WORK = 3;
 /** Of three terms, for each window of items: what few items have of many terms is looked up again and again. */
 const TERMS_WORK = 0.4;
+/** Of a posting of an item that a filter or `exclude` may keep out. */
+const PASSING_WORK = 10;
 const WORD_WORK = 15_000;
 /** Of an item and a list of terms that it must have or must not have. */
 const MASK_WORK = 0.1;
@@ -78,9 +80,9 @@ const MASK_WORK = 0.1;
 const SUGGESTION_WORK = 100_000;
 
 /** Bytes of a result without its fields. */
-const RESULT_BYTES = 120;
+const RESULT_BYTES = 160;
 /** Results lie near each other: so many pages hold k of them, as measured with trained and with made-up indexes. */
-const pagesOf = (k: number) => Math.ceil(k ** 0.75);
+const pagesOf = (k: number) => Math.max(1, Math.round(k ** 0.7));
 
 /** Chunks of a kind. */
 interface Pages {
@@ -193,8 +195,8 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
     reads.add(facts.filters, 0);
   }
   if (q !== undefined && served.words !== undefined) {
-    const { work: wordWork, lists } = wordPrice(served, q, mode === "dense");
-    work += wordWork;
+    const { work: wordWork, lists, postings } = wordPrice(served, q, mode === "dense" ? "mask" : "search");
+    work += wordWork + (filter === undefined && exclude.length === 0 ? 0 : postings * PASSING_WORK);
     reads.add(facts.postings, lists);
   }
   if (request.diversity > 0) {
@@ -203,7 +205,8 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
   }
   const results = Math.min(k, numItems);
   work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
-  reads.add(facts.items, pagesOf(results));
+  // Items with the same words lie anywhere.
+  reads.add(facts.items, mode === "dense" ? pagesOf(results) : results);
   // What a few of the fields take nobody knows before: it is counted while the answer is made.
   const fields = request.fields === undefined ? facts.itemBytes : 0;
   return reads.price(work, results * (RESULT_BYTES + fields));
@@ -213,7 +216,7 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
 export function priceOfSuggestions(served: ServedIndex, q: string, k: number): Price {
   const facts = factsOf(served);
   const reads = new Reads();
-  const { work, lists } = wordPrice(served, q, false);
+  const { work, lists } = wordPrice(served, q, "suggest");
   reads.add(facts.postings, lists + k);
   reads.add(facts.items, k);
   const known = q === "" ? 0 : SUGGESTION_WORK;
@@ -270,17 +273,32 @@ function canBeFew(filter: Filter): boolean {
   return "facet" in filter;
 }
 
-/** Work of the words of a text, and lists of postings that are read. @param isMask whether they only let through */
-function wordPrice({ words }: ServedIndex, text: string, isMask: boolean): { work: number; lists: number } {
-  if (words === undefined || text === "") return { work: 0, lists: 0 };
-  const reach = reachOf(words, text, isMask);
+/** What words of texts led to: advice asks for the same ones again and again. */
+const REACHES = new WeakMap<Words, Map<string, Reach>>();
+const MAX_REACHES = 64;
+
+function rememberedReach(words: Words, text: string, use: WordUse): Reach {
+  const known = REACHES.get(words) ?? new Map<string, Reach>();
+  REACHES.set(words, known);
+  const key = `${use} ${text}`;
+  const reach = known.get(key) ?? reachOf(words, text, use);
+  if (known.size >= MAX_REACHES) known.clear();
+  known.set(key, reach);
+  return reach;
+}
+
+/** Work of the words of a text, the postings they lead to, and pages of postings that are read. */
+function wordPrice({ words }: ServedIndex, text: string, use: WordUse) {
+  if (words === undefined || text === "") return { work: 0, lists: 0, postings: 0 };
+  const reach = rememberedReach(words, text, use);
   const { numTerms, numItems } = words;
   const work =
     reach.words * (WORD_WORK + numTerms * TERM_WORK) +
     reach.postings * POSTING_WORK +
-    reach.terms ** 3 * Math.ceil(numItems / SUMMED_TOGETHER) * TERMS_WORK +
+    (use === "search" ? reach.terms ** 3 : 0) * Math.ceil(numItems / SUMMED_TOGETHER) * TERMS_WORK +
     reach.masks * (WORD_WORK + numItems * MASK_WORK);
-  return { work, lists: reach.terms };
+  // Short lists share pages, and frequent ones are in memory.
+  return { work, lists: reach.terms / 2, postings: reach.postings };
 }
 
 /** Adds up reads of pages. */

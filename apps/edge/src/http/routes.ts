@@ -2,7 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { limitBody } from "./body.ts";
-import { doors, guardNamedProbe } from "./middleware.ts";
+import { authorize, authorizeByHook, doors, guardNamedProbe, keepBody } from "./middleware.ts";
 import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import {
@@ -78,14 +78,17 @@ export const searchManyRoute = createRoute({
     "They are answered in order, from one version of the index.",
   middleware: [
     shedLoad,
-    ...doors,
-    onlyParameters([]),
+    authorize,
+    // Before the hook, which may read the body.
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
       onError: () => {
         throw new Problem("body-too-large", `The body expected at most ${MAX_BODY_BYTES} bytes`);
       },
     }),
+    keepBody,
+    authorizeByHook,
+    onlyParameters([]),
     limitBody,
   ] as const,
   request: {

@@ -1,15 +1,6 @@
 /** From a validated request to the JSON of its answer: question → search by codes, words or both → items. */
 import type { z } from "@hono/zod-openapi";
-import {
-  type Index,
-  InputError,
-  type Item,
-  type ItemFields,
-  jsonId,
-  messageOf,
-  quote,
-  type ReadMeter,
-} from "@poeem/pq-core";
+import { type Index, InputError, type Item, type ItemFields, jsonId, quote, type ReadMeter } from "@poeem/pq-core";
 import { type Answer, answerQuestion, popular, type Searched, suggest } from "@poeem/towers";
 import { IndexUnavailableError, OverloadedError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
@@ -174,18 +165,21 @@ async function readPart<T>(
 ): Promise<T> {
   const isAnswer = (error: unknown) =>
     error instanceof InputError || error instanceof OverloadedError || error instanceof Problem;
+  const waited = meter.startWait();
   try {
     return await served.use(
       (reads = meter) => {
+        waited();
         const searched = metered(served, reads);
         return read(searched).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(searched)));
       },
       { bytes, meter },
     );
   } catch (error) {
+    waited();
     if (isAnswer(error)) throw error;
-    const message = `A part of index ${served.version} cannot be read: ${messageOf(error)}`;
-    throw new IndexUnavailableError(message, { cause: error });
+    // Which one is for the log: its key is in the cause.
+    throw new IndexUnavailableError(`A part of index ${served.version} cannot be read now`, { cause: error });
   }
 }
 

@@ -30,6 +30,8 @@ export interface LoadedIndex {
   readonly resize?: ((bytes: number) => number) | undefined;
   /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
   readonly free?: (() => boolean) | undefined;
+  /** It was freed, and answers nothing any more. */
+  readonly isFreed?: boolean | undefined;
   /** Bytes that it would take with all lists in memory, when it had to be opened without. */
   readonly bytesWithLists?: number | undefined;
 }
@@ -103,6 +105,9 @@ export class IndexHolder<T extends LoadedIndex> {
   #checkedAt: number | undefined;
   /** A page of what serves was missing. */
   #hasMissed = false;
+  readonly #missed = () => {
+    this.#hasMissed = true;
+  };
   readonly #reread = { times: 0, reportedAt: Number.NEGATIVE_INFINITY };
 
   constructor(options: HolderOptions<T>) {
@@ -177,7 +182,7 @@ export class IndexHolder<T extends LoadedIndex> {
       if (!isOlder) served.at = sighting;
       if (this.#failures.holdBack(nameOfTry(pointer))) return;
       // Completes what a cold start could not read.
-      if (this.#options.isOutgrown?.()) await this.#openAnew(sighting, attempt);
+      if (this.#options.isOutgrown?.()) await this.#outgrow(sighting, attempt);
       else await served.index.prefetch(attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
@@ -266,20 +271,31 @@ export class IndexHolder<T extends LoadedIndex> {
   /** Opens a version, unless an earlier attempt has. */
   async #open(sighting: Sighting, attempt: Attempt): Promise<T> {
     const { pointer } = sighting;
-    if (this.#coming?.version !== pointer.version) this.#coming = { version: pointer.version, at: sighting };
+    if (this.#coming?.version !== pointer.version || this.#coming.index?.isFreed)
+      this.#coming = { version: pointer.version, at: sighting };
     const coming = this.#coming;
     coming.at = sighting;
-    const missed = () => {
-      this.#hasMissed = true;
-    };
+    const missed = this.#missed;
     const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
     // Another attempt may have been faster.
     coming.index ??= opened;
     return coming.index;
   }
 
+  /**
+   * Replaces the version that serves by the same, opened once more.
+   * @param open opens it, given what serves
+   */
+  async openAnew(meter: ReadMeter, open: (store: Store, load: Load, current: T) => Promise<T>): Promise<void> {
+    const before = this.#served;
+    if (before === undefined) return;
+    const load = { ...before.at.pointer, meter, missed: this.#missed };
+    const index = await open(this.#store, load, before.index);
+    if (this.#served === before) this.#served = { index, at: before.at };
+  }
+
   /** Opens the version that serves once more, in more memory. */
-  async #openAnew(at: Sighting, attempt: Attempt): Promise<void> {
+  async #outgrow(at: Sighting, attempt: Attempt): Promise<void> {
     const before = this.#served;
     const index = await this.#open(at, attempt);
     await index.prefetch(attempt);
@@ -288,6 +304,8 @@ export class IndexHolder<T extends LoadedIndex> {
 
   /** Also by an attempt that had lost its turn: what it brings is complete. */
   #takeOver(index: T, at: Sighting, { ms, reads, bytes }: Attempt): void {
+    // Between its opening and its last page so much time may go by that others were given its memory.
+    if (index.isFreed) throw new ReadError("late", `version ${index.version} left memory before it was complete`);
     const before = this.#served;
     if (before !== undefined && (before.index.version === index.version || isBefore(at, before.at))) return;
     this.#served = { index, at };

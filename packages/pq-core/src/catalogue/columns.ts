@@ -42,8 +42,7 @@ export function checkSameNames({ base, delta }: TwoColumns): void {
 export function joinMasks(base: BlockMask, delta: BlockMask, split: number): BlockMask {
   return {
     atMost: base.atMost + delta.atMost,
-    words: (first: number, count: number) =>
-      first < split ? base.words(first, count) : delta.words(first - split, count),
+    fill: (first, out) => (first < split ? base.fill(first, out) : delta.fill(first - split, out)),
   };
 }
 

@@ -7,17 +7,17 @@ import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { BLOCK } from "../kernel/blocks.ts";
+import { countBlocks } from "../kernel/blocks.ts";
 import type { Counts } from "../kernel/kernel.ts";
 import { compileFilter } from "../search/compile-filter.ts";
 import { type Comparison, comparisonMask, type Filter } from "../search/filter.ts";
 import { checkOrdinals } from "../search/item-store.ts";
 import { mostCodesIn, sumLargest } from "../search/largest-cells.ts";
-import { type BlockMask, selected } from "../search/masks.ts";
+import { type BlockMask, MaskWords, selected } from "../search/masks.ts";
 import {
+  foundNothing,
   MAX_K,
   type Resolved,
-  resolveOptions,
   resolveQueries,
   type SearchOptions,
   type SearchResult,
@@ -101,8 +101,11 @@ export class DeltaIndex implements Index {
   }
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
-    const vectors = resolveQueries(this.codebook, query);
-    const resolved = resolveOptions(options, this.manifest, vectors.length);
+    const { vectors, resolved } = resolveQueries(this.codebook, query, options, this.manifest);
+    if (vectors.length === 0) {
+      if (resolved.filter !== undefined) await this.masks(resolved.filter);
+      return foundNothing();
+    }
     const { merge } = resolved;
     const k = Math.min(resolved.k, this.manifest.numItems);
     // A mixture is ordered within a shortlist, which must be that of all that is there and of nothing that was removed.
@@ -236,10 +239,10 @@ export class DeltaIndex implements Index {
   }
 
   /** The filter over the base and over the items beside it, both counting the matches of the whole catalogue. */
-  async masks(filter: Filter): Promise<{ base: BlockMask; delta: BlockMask }> {
+  async masks(filter: Filter): Promise<{ base: MaskWords; delta: MaskWords }> {
     const columns = await this.#twoColumns();
     const { numItems } = this.manifest;
-    const split = Math.ceil(this.base.manifest.numItems / BLOCK);
+    const split = countBlocks(this.base.manifest.numItems);
     const maskOf = (comparison: Comparison): BlockMask =>
       joinMasks(
         comparisonMask(comparison, columns.base, this.base.manifest.numItems),
@@ -247,11 +250,12 @@ export class DeltaIndex implements Index {
         split,
       );
     const mask = compileFilter(filter, maskOf, numItems);
-    return { base: mask, delta: { ...mask, words: (first, count) => mask.words(first + split, count) } };
+    const beside = countBlocks(this.delta.manifest.numItems);
+    return { base: new MaskWords(mask, 0, split), delta: new MaskWords(mask, split, beside) };
   }
 
   /** The places of all matches, when a fresh index would score them one by one. */
-  #few(masks: { base: BlockMask; delta: BlockMask }): { base: number[]; delta: number[] } | undefined {
+  #few(masks: { base: MaskWords; delta: MaskWords }): { base: number[]; delta: number[] } | undefined {
     const inBase = selected(masks.base, this.base.manifest.numItems);
     const beside = selected(masks.delta, this.delta.manifest.numItems);
     if (inBase === undefined || beside === undefined) return undefined;

@@ -1,6 +1,6 @@
 import { check, INPUT } from "../errors.ts";
 import type { Comparison, Filter } from "./filter.ts";
-import type { BlockMask } from "./masks.ts";
+import { type BlockMask, PIECE_BLOCKS } from "./masks.ts";
 
 const MAX_DEPTH = 32;
 
@@ -17,7 +17,7 @@ export class MaskFilter {
 }
 
 /**
- * Turns a filter into a mask.
+ * Turns a filter into a mask, to be filled at most {@link PIECE_BLOCKS} at a time.
  *
  * @param maskOf the items that a comparison lets through
  * @param n items of the index
@@ -41,20 +41,31 @@ export function compileFilter(
   ): BlockMask => {
     check(Array.isArray(parts), "filter", `an array of filters as "${name}"`, parts, INPUT);
     const masks = parts.map(inner);
-    const words = (first: number, count: number): Uint32Array => {
-      const all = new Uint32Array(count).fill(start);
+    const room = new Uint32Array(PIECE_BLOCKS);
+    const fill = (first: number, out: Uint32Array): void => {
+      out.fill(start);
+      const more = room.subarray(0, out.length);
       for (const mask of masks) {
-        const more = mask.words(first, count);
-        for (let i = 0; i < count; i++) all[i] = join(all[i]!, more[i]!);
+        mask.fill(first, more);
+        // Once all are out, or in, nothing changes that.
+        let isOpen = 0;
+        for (let i = 0; i < out.length; i++) {
+          out[i] = join(out[i]!, more[i]!);
+          isOpen |= out[i]! ^ ~start;
+        }
+        if (isOpen === 0) return;
       }
-      return all;
     };
-    return { atMost: masks.reduce((all, { atMost }) => limit(all, atMost), most), words };
+    return { atMost: masks.reduce((all, { atMost }) => limit(all, atMost), most), fill };
   };
   if (filter instanceof MaskFilter) return filter.mask;
   if ("not" in filter) {
     const mask = inner(filter.not);
-    return { atMost: n, words: (first, count) => mask.words(first, count).map((word) => ~word) };
+    const fill = (first: number, out: Uint32Array): void => {
+      mask.fill(first, out);
+      for (let i = 0; i < out.length; i++) out[i] = ~out[i]!;
+    };
+    return { atMost: n, fill };
   }
   if ("and" in filter) return joined("and", filter.and, [n, Math.min], [0xffff_ffff, (a, b) => a & b]);
   if ("or" in filter) return joined("or", filter.or, [0, (a, b) => a + b], [0, (a, b) => a | b]);

@@ -6,8 +6,55 @@ import type { Stretch } from "./rank.ts";
 export interface BlockMask {
   /** Items it lets through at most. */
   readonly atMost: number;
-  /** Words of the blocks [first, first + count). */
-  words(first: number, count: number): Uint32Array;
+  /** Writes the words of the blocks from `first` on, as many as `out` takes. */
+  fill(first: number, out: Uint32Array): void;
+}
+
+/** Blocks whose words are computed together at most. */
+export const PIECE_BLOCKS = 128;
+
+/**
+ * The words of a mask for one search: whatever asks for them, and however often, each is computed once, and only where
+ * something is asked for. Takes a bit an item, and a byte a block.
+ */
+export class MaskWords {
+  readonly atMost: number;
+  readonly #mask: BlockMask;
+  readonly #first: number;
+  readonly #words: Uint32Array;
+  readonly #isDone: Uint8Array;
+
+  /** @param first block of the mask that is block 0 here, of `count` in all */
+  constructor(mask: BlockMask, first: number, count: number) {
+    this.atMost = mask.atMost;
+    this.#mask = mask;
+    this.#first = first;
+    this.#words = new Uint32Array(count);
+    this.#isDone = new Uint8Array(count);
+  }
+
+  /** Words of the blocks [first, first + count); a view, not to be changed. */
+  words(first: number, count: number): Uint32Array {
+    const [words, isDone] = [this.#words, this.#isDone];
+    for (let from = first, to = first; from < first + count; from = ++to) {
+      if (isDone[from] === 1) continue;
+      const end = Math.min(first + count, from + PIECE_BLOCKS);
+      while (to + 1 < end && isDone[to + 1] === 0) to++;
+      this.#mask.fill(this.#first + from, words.subarray(from, to + 1));
+      isDone.fill(1, from, to + 1);
+    }
+    return words.subarray(first, first + count);
+  }
+
+  has(ordinal: number): boolean {
+    const block = Math.floor(ordinal / BLOCK);
+    if (this.#isDone[block] === 0) {
+      // Who asks for one item will ask for more of them.
+      const first = block - (block % PIECE_BLOCKS);
+      this.words(first, Math.min(PIECE_BLOCKS, this.#words.length - first));
+    }
+    return ((this.#words[block]! >>> (ordinal % BLOCK)) & 1) === 1;
+  }
 }
 
 /** Matches scored one by one, in whatever cell they lie, when a filter lets no more through than this. */
@@ -16,7 +63,7 @@ export const SELECTIVE = 1024;
 /** Puts the masks of a filter and of excluded ordinals on a stretch; undefined when nothing of it is left. */
 export function maskStretch(
   stretch: Stretch,
-  filter: BlockMask | undefined,
+  filter: MaskWords | undefined,
   excluded: readonly Uint32Array[],
 ): Stretch | undefined {
   const { start, end } = stretch;
@@ -24,15 +71,17 @@ export function maskStretch(
   const first = Math.floor(start / BLOCK);
   const count = Math.ceil(end / BLOCK) - first;
   const inside = excluded.map((list) => list.subarray(lowerBound(list, start), lowerBound(list, end)));
-  if (filter === undefined && inside.every(({ length }) => length === 0)) return stretch;
-  const mask = filter === undefined ? new Uint32Array(count).fill(0xffff_ffff) : filter.words(first, count);
+  const isWhole = inside.every(({ length }) => length === 0);
+  if (filter === undefined && isWhole) return stretch;
+  const words = filter?.words(first, count);
+  const mask = (isWhole ? words : words?.slice()) ?? new Uint32Array(count).fill(0xffff_ffff);
   for (const list of inside)
     for (const ordinal of list) mask[Math.floor(ordinal / BLOCK) - first]! &= ~(1 << (ordinal % BLOCK));
   return mask.some((word) => word !== 0) ? { ...stretch, mask } : undefined;
 }
 
 /** All ordinals a mask lets through, ascending, when they are at most {@link SELECTIVE}; else undefined. */
-export function selected(mask: BlockMask, n: number): number[] | undefined {
+export function selected(mask: MaskWords, n: number): number[] | undefined {
   if (mask.atMost > SELECTIVE) return undefined;
   const ordinals: number[] = [];
   const words = mask.words(0, Math.ceil(n / BLOCK));

@@ -38,6 +38,13 @@ export function checkMerge(merge: Merge, numVectors: number): void {
   checkEach("merge.weights", weights, "a positive number", isPositive, INPUT);
 }
 
+/** The merge of some of the vectors, by their numbers. */
+export function mergeOf(merge: Merge, numbers: readonly number[]): Merge {
+  if (merge.by === "max" || merge.weights === undefined) return merge;
+  const { weights } = merge;
+  return { ...merge, weights: numbers.map((h) => weights[h]!) };
+}
+
 /** What the score by vector h counts for: logWeight_h + temperature · score. */
 export interface Weighting {
   readonly temperature: number;

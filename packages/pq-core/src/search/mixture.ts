@@ -1,4 +1,4 @@
-import { partition } from "../sorted.ts";
+import { lowerBound, partition } from "../sorted.ts";
 import { BestTerms, floorOf } from "./best-terms.ts";
 import { Finalists, type WithTies } from "./finalists.ts";
 import { type Merge, type Weighting, weightingOf } from "./merge.ts";
@@ -97,8 +97,11 @@ export function mixturesOf(
       } else sums[i]! += Math.exp(term - largest[i]!);
     }
   });
-  const mixtures = new Map(Array.from(ordinals, (ordinal, i) => [ordinal, largest[i]! + Math.log(sums[i]!)]));
-  return Float32Array.from(items, (ordinal) => mixtures.get(ordinal)!);
+  const mixtures = Float32Array.from(sums, (sum, i) => largest[i]! + Math.log(sum));
+  return Float32Array.from(
+    items,
+    (ordinal, i) => mixtures[ordinals[i] === ordinal ? i : lowerBound(ordinals, ordinal)]!,
+  );
 }
 
 /** Cell of each ordinal, which all lie in one of the stretches; both ascend. */

@@ -1,11 +1,11 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { check, checkFinite, checkFloat32, checkInteger, INPUT } from "../errors.ts";
+import { check, checkFloat32, checkInteger, INPUT } from "../errors.ts";
 import type { ItemId } from "../format/ids.ts";
 import type { Manifest } from "../format/manifest.ts";
 import type { Counts, Ranking } from "../kernel/kernel.ts";
 import type { Filter } from "./filter.ts";
-import { checkMerge, type Merge } from "./merge.ts";
-import { type QueryVector, scaleQuery } from "./score.ts";
+import { checkMerge, type Merge, mergeOf } from "./merge.ts";
+import { checkQuery, isZero, type QueryVector, scaleQuery } from "./score.ts";
 
 export interface SearchOptions {
   /** Results wanted; default 10. Fewer come when fewer items are visited. */
@@ -56,17 +56,37 @@ export function resolveOptions(options: SearchOptions, manifest: Manifest, numVe
 }
 
 /**
- * Query vectors checked and scaled as the metric wants them.
+ * Query vectors checked and scaled as the metric wants them, those that count for nothing left out.
  *
+ * @returns no vectors where none counts: nothing is found then
  * @throws InputError
  */
-export function resolveQueries(codebook: Codebook, query: Float32Array | readonly Float32Array[]): QueryVector[] {
+export function resolveQueries(
+  codebook: Codebook,
+  query: Float32Array | readonly Float32Array[],
+  options: SearchOptions,
+  manifest: Manifest,
+): { readonly vectors: readonly QueryVector[]; readonly resolved: Resolved } {
   const queries = query instanceof Float32Array ? [query] : query;
   const isSome = Array.isArray(queries) && queries.length > 0;
   check(isSome, "query", "a Float32Array or an array of at least one", query, INPUT);
-  return queries.map((vector) => {
+  const vectors: QueryVector[] = [];
+  /** Which of the vectors these are. */
+  const kept: number[] = [];
+  for (const [h, vector] of queries.entries()) {
     checkFloat32("query", vector, codebook.dim, INPUT);
-    checkFinite("query", vector, INPUT);
-    return scaleQuery(codebook, vector);
-  });
+    const square = checkQuery(codebook, "query", vector);
+    if (isZero(codebook, square)) continue;
+    vectors.push(scaleQuery(codebook, vector, square));
+    kept.push(h);
+  }
+  const resolved = resolveOptions(options, manifest, queries.length);
+  if (kept.length === queries.length) return { vectors, resolved };
+  const merge = mergeOf(resolved.merge, kept);
+  return { vectors, resolved: { ...resolved, isPlain: kept.length === 1 && merge.by === "max", merge } };
+}
+
+/** What is found by no vector. */
+export function foundNothing(): SearchResult {
+  return { ordinals: new Uint32Array(0), scores: new Float32Array(0), listsProbed: 0, codesScanned: 0 };
 }

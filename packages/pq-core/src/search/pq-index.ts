@@ -8,7 +8,7 @@ import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { BLOCK, codeAt } from "../kernel/blocks.ts";
+import { BLOCK, codeAt, countBlocks } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
@@ -16,8 +16,8 @@ import type { WithTies } from "./finalists.ts";
 import { checkOrdinals, ItemStore } from "./item-store.ts";
 import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
-import { type BlockMask, maskStretch, selected } from "./masks.ts";
-import { type Resolved, resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
+import { MaskWords, maskStretch, selected } from "./masks.ts";
+import { foundNothing, type Resolved, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
 import type { PagedLists } from "./paging.ts";
 import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
 import { type Stretch, scanVector, spareFor } from "./rank.ts";
@@ -103,8 +103,8 @@ export class PqIndex implements Index {
   }
 
   /** The same items under another manifest, and beside other ones, sharing all that is in memory. */
-  with(manifest: Manifest, cells: Cells): PqIndex {
-    return new PqIndex({ ...this.parts, manifest, cells }, this);
+  with(manifest: Manifest, cells: Cells, cache: ChunkCache = this.parts.cache): PqIndex {
+    return new PqIndex({ ...this.parts, manifest, cells, cache }, this);
   }
 
   metered(meter: ReadMeter): PqIndex {
@@ -131,13 +131,13 @@ export class PqIndex implements Index {
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
     const { kernel, resident, offsets, cells } = this.parts;
     const { codebook, manifest } = this;
-    const vectors = resolveQueries(codebook, query);
-    const resolved = resolveOptions(options, manifest, vectors.length);
+    const { vectors, resolved } = resolveQueries(codebook, query, options, manifest);
     const { filter, exclude, isPlain } = resolved;
     const { numItems } = manifest;
-    const whole = this.#searchAtOnce(vectors[0]!, resolved);
+    const whole = this.#searchAtOnce(vectors[0], resolved);
     if (whole !== undefined) return hasTies(whole.scores) ? this.#settleFound(whole) : whole;
     const mask = filter && (await this.mask(filter));
+    if (vectors.length === 0) return foundNothing();
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
     if (!isPlain && mask === undefined && resident !== undefined) {
@@ -169,9 +169,12 @@ export class PqIndex implements Index {
   }
 
   /** The plainest search, one query over resident lists, in one kernel call; undefined for others and a last tie. */
-  #searchAtOnce(vector: QueryVector, { k, nprobe, filter, exclude, isPlain }: Resolved): SearchResult | undefined {
+  #searchAtOnce(
+    vector: QueryVector | undefined,
+    { k, nprobe, filter, exclude, isPlain }: Resolved,
+  ): SearchResult | undefined {
     const { kernel, resident, offsets, cells } = this.parts;
-    if (!isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;
+    if (!vector || !isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;
     const wanted = Math.min(k, this.manifest.numItems);
     const found = kernel.search(vector.query, offsets, cells, nprobe, wanted + spareFor(this.codebook, vector));
     shiftScores(found.scores, vector.shift);
@@ -245,7 +248,7 @@ export class PqIndex implements Index {
     { merge, isPlain }: Resolved,
     k: number,
     { visited, products, isFew }: Visit,
-    mask: BlockMask | undefined,
+    mask: MaskWords | undefined,
     excluded: readonly Uint32Array[],
   ): Promise<{ ranking: Shortlist } & Counts> {
     const { kernel, codebook, resident, paged } = this.parts;
@@ -292,10 +295,11 @@ export class PqIndex implements Index {
   }
 
   /** @throws InputError for what is no filter of this index */
-  async mask(filter: Filter): Promise<BlockMask> {
+  async mask(filter: Filter): Promise<MaskWords> {
     const columns = await this.columns();
     const { numItems } = this.manifest;
-    return compileFilter(filter, (leaf) => comparisonMask(leaf, columns, numItems), numItems);
+    const mask = compileFilter(filter, (leaf) => comparisonMask(leaf, columns, numItems), numItems);
+    return new MaskWords(mask, 0, countBlocks(numItems));
   }
 
   /** Facets and numbers of all items, read once. */

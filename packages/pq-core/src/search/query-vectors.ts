@@ -2,7 +2,7 @@ import type { Codebook } from "../codebook/codebook.ts";
 import type { AdcKernel } from "../kernel/kernel.ts";
 import type { BestTerms } from "./best-terms.ts";
 import type { Queries } from "./queries.ts";
-import { biasesOf, eachAbove, kernelFloor, type Scan, type Stretch, scanVector } from "./rank.ts";
+import { biasesOf, eachAbove, kernelFloor, PIECE, type Scan, type Stretch, scanVector } from "./rank.ts";
 import type { QueryVector } from "./score.ts";
 
 /** Adds what each vector finds in the stretches it probes; nothing below the last of the list so far is needed. */
@@ -82,5 +82,5 @@ export function scanAbove(
   const stretches = within(scan, vector, products, floor);
   const biases = biasesOf({ ...scan, stretches }, products);
   for (const [i, stretch] of stretches.entries())
-    eachAbove(scan, vector, stretch, biases[i]!, floor, () => false, take);
+    eachAbove(scan, vector, stretch, biases[i]!, floor, PIECE, () => false, take);
 }

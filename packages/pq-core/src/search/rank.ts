@@ -30,7 +30,7 @@ export interface Scan {
 /**
  * Items scanned at once where all above a floor are wanted: room for each in the kernel, and a multiple of the block.
  */
-const PIECE = 4096;
+export const PIECE = 4096;
 
 /**
  * The k best for the query that the kernel has, and all that tie with the last: the kernel keeps the smaller ordinals
@@ -60,7 +60,7 @@ export function scanVector(
     let numTied = 0;
     // Of a stretch only the first can be wanted, as many as are missing: they have the smallest ids.
     const isEnough = (): boolean => numTied >= wanted;
-    eachAbove(scan, vector, stretch, biases[i]!, last, isEnough, (ordinal, score) => {
+    eachAbove(scan, vector, stretch, biases[i]!, last, k, isEnough, (ordinal, score) => {
       if (score !== last || numTied++ >= wanted) return;
       if (ordinal > kept) tied.add(ordinal);
     });
@@ -73,13 +73,18 @@ export function spareFor({ nlist }: Codebook, { shift }: QueryVector): 0 | 1 {
   return nlist > 0 || shift !== 0 ? 1 : 0;
 }
 
-/** Gives `take` every item of a stretch that scores at least `floor` by the kernel's query, until it has enough. */
+/**
+ * Gives `take` every item of a stretch that scores at least `floor` by the kernel's query, until it has enough.
+ *
+ * @param most of a piece are wanted: the best, and of equal ones the first
+ */
 export function eachAbove(
   scan: Scan,
   vector: QueryVector,
   { start, end, mask }: Stretch,
   bias: number,
   floor: number,
+  most: number,
   isEnough: () => boolean,
   take: (ordinal: number, score: number) => void,
 ): void {
@@ -87,7 +92,7 @@ export function eachAbove(
   for (let from = start; from < end && !isEnough(); ) {
     const to = Math.min(end, (Math.floor(from / PIECE) + 1) * PIECE);
     const words = mask?.subarray(Math.floor(from / BLOCK) - Math.floor(start / BLOCK));
-    const { ordinals, scores } = runKernel(scan, vector, PIECE, [bias], floor, () =>
+    const { ordinals, scores } = runKernel(scan, vector, Math.min(most, PIECE), [bias], floor, () =>
       lists.scan(kernel, from, to, bias, words),
     );
     for (let i = 0; i < ordinals.length && scores[i]! >= floor; i++) take(ordinals[i]!, scores[i]!);

@@ -1,4 +1,5 @@
 import type { Codebook } from "../codebook/codebook.ts";
+import { checkFinite, INPUT, InputError } from "../errors.ts";
 
 /**
  * One query vector as the kernel gets it. What a metric changes around the kernel, which only adds inner products,
@@ -19,10 +20,52 @@ export interface QueryVector {
   readonly shift: number;
 }
 
-/** @param original (dim) */
-export function scaleQuery(codebook: Codebook, original: Float32Array): QueryVector {
+/**
+ * The largest norm of a query vector: with larger ones, products of float32 and their sums would leave its range, and
+ * scores would be infinite or no numbers at all. By cosine the length of a vector counts for nothing, and may be any.
+ */
+export const MAX_NORM = 1e18;
+/** Products with a shorter vector are 0 in float32, or a few bits: to a search by inner product it is one of zeros. */
+const LEAST_NORM = 1e-30;
+
+/**
+ * Checks the numbers of a query vector.
+ *
+ * @param name of the parameter that has them
+ * @returns ‖v‖²
+ * @throws InputError
+ */
+export function checkQuery({ metric }: Pick<Codebook, "metric">, name: string, vector: Float32Array): number {
+  const square = squareOf(vector);
+  if (metric === "cosine" ? square < Infinity : square <= MAX_NORM ** 2) return square;
+  checkFinite(name, vector, INPUT);
+  const got = Math.sqrt(square).toPrecision(3);
+  throw new InputError(name, `expected a vector of a length (norm) of at most ${MAX_NORM}, got ${got}`);
+}
+
+/**
+ * True for a vector by which every item scores the same: any order would be a lie, so that it finds nothing. By l2 all
+ * zeros are a point like any other.
+ *
+ * @param square ‖v‖²
+ */
+export function isZero({ metric }: Pick<Codebook, "metric">, square: number): boolean {
+  return metric === "innerProduct" ? square < LEAST_NORM ** 2 : metric === "cosine" && square === 0;
+}
+
+/** ‖v‖², in float64, in which no sum of squares of float32 is infinite. */
+function squareOf(vector: Float32Array): number {
+  let square = 0;
+  for (let d = 0; d < vector.length; d++) square += vector[d]! * vector[d]!;
+  return square;
+}
+
+/**
+ * @param original (dim)
+ * @param square ‖original‖²
+ */
+export function scaleQuery(codebook: Codebook, original: Float32Array, square: number): QueryVector {
   if (codebook.metric === "innerProduct") return { original, query: original, shift: 0 };
-  const square = original.reduce((sum, value) => sum + value * value, 0);
   if (codebook.metric === "l2") return { original, query: original.map((value) => 2 * value), shift: -square };
   const norm = Math.sqrt(square);
   return { original, query: norm > 0 ? original.map((value) => value / norm) : original, shift: 0 };

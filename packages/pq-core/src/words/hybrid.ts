@@ -12,7 +12,7 @@ import type { WordQuery } from "./query.ts";
 import { scoreItems } from "./score-items.ts";
 import { AskedWords } from "./share.ts";
 import { Sums } from "./sums.ts";
-import { passing, wordFilter } from "./within.ts";
+import { compileOnce, passing, wordFilter } from "./within.ts";
 import type { Words } from "./words.ts";
 
 /** Which scores order the results: both, that by codes alone, or that by words alone. */
@@ -81,20 +81,29 @@ export async function searchHybrid(
   const { mode = "hybrid", weights: given, ...rest } = options;
   check(MODES.includes(mode), "mode", "hybrid, dense or words", mode, INPUT);
   const { vectors = [], merge = { by: "max" } } = dense ?? {};
-  const { k } = resolveOptions({ ...rest, merge }, index.manifest, Math.max(1, vectors.length));
-  const queries = vectors.length === 0 ? [] : resolveQueries(index.codebook, vectors);
+  const checked = { ...rest, merge };
+  const { vectors: queries, resolved } =
+    vectors.length === 0
+      ? { vectors: [], resolved: resolveOptions(checked, index.manifest, 1) }
+      : resolveQueries(index.codebook, vectors, checked, index.manifest);
+  const { k } = resolved;
   const weights = weightsOf(mode, given ?? words.facts, queries.length > 0, query.words.length > 0);
   const places = placesOf(index);
   const postingsOf = await readPostings(words, query);
   const asked = new AskedWords(words.numItems, query, postingsOf);
-  const filter = joinFilters(rest.filter, wordFilter(places, query, postingsOf));
-  const passes = await passing(index, places, { filter, exclude: rest.exclude });
+  const joined = joinFilters(rest.filter, wordFilter(places, query, postingsOf));
+  const compiled = joined && (await compileOnce(index, places, joined));
+  const passes = await passing(index, places, compiled, rest.exclude);
   const most = Math.max(MIN_CANDIDATES, k);
 
   let counts = { listsProbed: 0, codesScanned: 0 };
   const scores = new Map<number, number>();
   if (queries.length > 0 && weights.dense > 0) {
-    const { ordinals, scores: found, ...spent } = await index.search(vectors, { ...rest, k: most, filter, merge });
+    const {
+      ordinals,
+      scores: found,
+      ...spent
+    } = await index.search(vectors, { ...rest, k: most, filter: compiled?.filter, merge });
     counts = spent;
     for (let i = 0; i < ordinals.length; i++) scores.set(ordinals[i]!, found[i]!);
   }
@@ -107,7 +116,7 @@ export async function searchHybrid(
   const shares = asked.candidates(mostByWords, [...scores.keys(), ...named], roomOf(words), passes);
   const missing = Uint32Array.from(shares.keys()).filter((ordinal) => !scores.has(ordinal));
   if (queries.length > 0 && missing.length > 0) {
-    const found = await scoreItems(index, queries, merge, missing);
+    const found = await scoreItems(index, queries, resolved.merge, missing);
     for (let i = 0; i < missing.length; i++) scores.set(missing[i]!, found[i]!);
     counts = { ...counts, codesScanned: counts.codesScanned + missing.length };
   }

@@ -1,16 +1,13 @@
 import type { DeltaIndex } from "../catalogue/delta-index.ts";
-import { BLOCK } from "../kernel/blocks.ts";
+import type { ItemId } from "../format/ids.ts";
 import { MaskFilter } from "../search/compile-filter.ts";
 import type { Filter } from "../search/filter.ts";
-import type { BlockMask } from "../search/masks.ts";
-import type { SearchOptions } from "../search/options.ts";
+import type { MaskWords } from "../search/masks.ts";
+import { countBits } from "../search/ordinal-set.ts";
 import type { Index, PqIndex } from "../search/pq-index.ts";
 import type { Places } from "./places.ts";
 import { type Postings, Room } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
-
-/** Blocks of a filter's mask that are computed together. */
-const SEGMENT = 128;
 
 /**
  * Items with one term of each required list, and of no excluded list with all terms, as a filter; undefined where that
@@ -61,7 +58,7 @@ export function wordFilter(
     for (let i = 0; i < size; i++) bits[i]! &= ~join[i]!;
   }
   const atMost = required.length === 0 ? Infinity : bits.reduce((sum, word) => sum + countBits(word), 0);
-  const filter = new MaskFilter({ atMost, words: (first, count) => bits.slice(first, first + count) });
+  const filter = new MaskFilter({ atMost, fill: (first, out) => out.set(bits.subarray(first, first + out.length)) });
   // A filter like any other to the index, but none that a caller can write down.
   return filter as unknown as Filter;
 }
@@ -72,45 +69,46 @@ function distinct(lists: readonly (string | readonly string[])[]): string[][] {
   return [...new Map(sets.map((terms) => [JSON.stringify(terms), terms])).values()];
 }
 
-function countBits(word: number): number {
-  let count = 0;
-  for (let bits = word; bits !== 0; bits &= bits - 1) count++;
-  return count;
+/** A filter that was compiled, for all that a search asks of it. */
+export interface Compiled {
+  /** For each part. */
+  readonly masks: readonly MaskWords[];
+  /** The same for a search of the index: what is computed for one of them is there for the other. */
+  readonly filter: Filter;
 }
 
-/**
- * Whether an item of the catalogue passes a filter and is not excluded; undefined where all do. The filter is read
- * only around the items that are asked for.
- *
- * @throws InputError
- */
+/** @throws InputError */
+export async function compileOnce(index: Index, { blocks, isPlain }: Places, filter: Filter): Promise<Compiled> {
+  const masks = isPlain ? [await (index as PqIndex).mask(filter)] : await masksOf(index as DeltaIndex, filter);
+  const mask = new MaskFilter({
+    atMost: masks[0]!.atMost,
+    fill(first, out) {
+      const part = first < blocks[1]! ? 0 : 1;
+      out.set(masks[part]!.words(first - blocks[part]!, out.length));
+    },
+  });
+  return { masks, filter: mask as unknown as Filter };
+}
+
+async function masksOf(index: DeltaIndex, filter: Filter): Promise<MaskWords[]> {
+  const { base, delta } = await index.masks(filter);
+  return [base, delta];
+}
+
+/** Whether an item of the catalogue passes a filter and is not excluded; undefined where all do. */
 export async function passing(
   index: Index,
   places: Places,
-  { filter, exclude = [] }: Pick<SearchOptions, "filter" | "exclude">,
+  compiled: Compiled | undefined,
+  exclude: readonly ItemId[] = [],
 ): Promise<((ordinal: number) => boolean) | undefined> {
-  if (filter === undefined && exclude.length === 0) return undefined;
+  if (compiled === undefined && exclude.length === 0) return undefined;
   const excluded = new Set(exclude.length === 0 ? [] : await index.ordinals(exclude));
-  if (filter === undefined) return (ordinal) => !excluded.has(ordinal);
-  const mask = await maskOf(index, places, filter);
-  const { blocks } = places;
-  const segments = new Map<number, Uint32Array>();
+  if (compiled === undefined) return (ordinal) => !excluded.has(ordinal);
+  const { masks } = compiled;
   return (ordinal) => {
     if (excluded.has(ordinal)) return false;
     const { part, own } = places.placeOf(ordinal);
-    const block = Math.floor(own / BLOCK);
-    const first = blocks[part]! + block - (block % SEGMENT);
-    let words = segments.get(first);
-    if (words === undefined) {
-      words = mask.words(first, Math.min(SEGMENT, blocks[part + 1]! - first));
-      segments.set(first, words);
-    }
-    return ((words[block % SEGMENT]! >>> (own % BLOCK)) & 1) === 1;
+    return masks[part]!.has(own);
   };
-}
-
-/** By the blocks of both parts. */
-async function maskOf(index: Index, places: Places, filter: Filter): Promise<BlockMask> {
-  if (places.isPlain) return (index as PqIndex).mask(filter);
-  return (await (index as DeltaIndex).masks(filter)).base;
 }

@@ -1,10 +1,13 @@
-/** How much of an index the words of a text lead to: what a search by them costs. */
+/** How much of an index the words of a text lead to: what it costs to go by them. */
 import type { Words } from "@poeem/pq-core/words";
 import { type Asked, readTextQuery } from "../text/text-query.ts";
 import { LEAST_LIKE, MOST_BESIDE, MOST_NEAR } from "./alternatives.ts";
 import { termsExcluded, termsRequired } from "./operators.ts";
 
-/** What a search by the words of a text goes through. */
+/** What the words of a text are for: to search by, to say what must be there and what must not, or to be completed. */
+export type WordUse = "search" | "mask" | "suggest";
+
+/** What the words of a text lead to. */
 export interface Reach {
   /** Words that are looked for. */
   readonly words: number;
@@ -24,19 +27,18 @@ const BEGUN = 1 / 2;
 const MORE_LETTERS = 1 / 3;
 
 /**
- * Looks up the words of a text as a search would, which finds again what was looked up here. Reads nothing.
- * @param isMask whether words only say what must be there and what must not
+ * Looks up the words of a text, those that are like them as far as a search does, which finds them again. Reads
+ * nothing.
  */
-export function reachOf(words: Words, text: string, isMask: boolean): Reach {
+export function reachOf(words: Words, text: string, use: WordUse): Reach {
   const query = readTextQuery(text);
   const sum = { words: 0, terms: 0, postings: 0, masks: 0 };
   const add = (term: string) => {
     sum.terms++;
     sum.postings += Math.min(words.count(term), words.numItems);
   };
-  if (!isMask) addWords(words, query, sum, add);
+  if (use !== "mask") addWords(words, query, use, sum, add);
   for (const asked of query.required) {
-    // Other spellings of a required word are looked for among the letters it has.
     const lists = termsRequired(asked);
     sum.masks += lists.length;
     for (const term of lists.flat()) add(term);
@@ -52,6 +54,7 @@ export function reachOf(words: Words, text: string, isMask: boolean): Reach {
 function addWords(
   words: Words,
   { words: asked, codes, last, isOpen }: Asked & { readonly isOpen: boolean },
+  use: WordUse,
   sum: { words: number; terms: number; postings: number },
   add: (term: string) => void,
 ): void {
@@ -59,7 +62,7 @@ function addWords(
   for (const { term } of codes) add(term);
   for (const [at, { term, isSpelled }] of asked.entries()) {
     const isKnown = words.count(term) > 0;
-    const isNear = isSpelled && !HAS_DIGIT.test(term);
+    const isNear = use === "search" && isSpelled && !HAS_DIGIT.test(term);
     const near = !isNear
       ? []
       : isKnown
