@@ -6,11 +6,13 @@ import { encodeVector } from "../src/client.ts";
 import { readConfig } from "../src/config.ts";
 import { chargesOf } from "../src/http/budget.ts";
 import { jsonSize } from "../src/http/json-size.ts";
+import { Meter } from "../src/http/meter.ts";
 import { type Price, priceOf, sumOf } from "../src/http/price.ts";
 import type { ResolvedSearch } from "../src/http/resolve.ts";
 import type { KvReader } from "../src/index/kv-store.ts";
 import { memoryDemand } from "../src/index/memory-plan.ts";
 import type { ServedIndex } from "../src/index/served-index.ts";
+import { Turns } from "../src/index/turns.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
 import { dim, type Fixture, makeFixture, makeShop, publish, randomFloats } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
@@ -241,6 +243,21 @@ describe("a meter", () => {
   it("lets pass what reads no more", async () => {
     const { get } = await counting("reads=400");
     expect((await get("/search?like=item:1&k=100&nprobe=6")).status).toBe(200);
+  });
+});
+
+describe("a wait for a turn", () => {
+  it("is counted by the meter of the request that waits", async () => {
+    let now = 0;
+    const sleep = async (ms: number) => {
+      now += ms;
+      await scheduler.wait(0);
+    };
+    const turns = new Turns({ total: 10, leaseMs: 1000, waitMs: 1000, now: () => now, sleep });
+    const [first, second] = [new Meter(DEFAULT_LIMITS), new Meter(DEFAULT_LIMITS)];
+    await Promise.all([turns.run(() => sleep(40), 10, first), turns.run(async () => undefined, 10, second)]);
+    expect(first.waitedMs).toBe(0);
+    expect(second.waitedMs).toBeGreaterThan(0);
   });
 });
 

@@ -65,7 +65,7 @@ export function createRoutes(
     c.set("version", version);
     const dependencies = dependenciesOf(c.env ?? {});
     c.set("dependencies", dependencies);
-    c.set("meter", new Meter(dependencies.config.limits, dependencies.now));
+    c.set("meter", new Meter(dependencies.config.limits));
     return next();
   });
   app.use(makeObserve());
