@@ -10,8 +10,8 @@ const MOST_OVER = 1.5;
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
-  readonly #now: () => number;
-  #waitedMs = 0;
+  /** Milliseconds that it waited for turns, as whoever gives them counts. */
+  waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
@@ -19,15 +19,8 @@ export class Meter implements ReadMeter {
   #answers = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
-  /** @param now milliseconds; left out: waiting is not counted */
-  constructor(limits: Limits, now: () => number = () => 0) {
+  constructor(limits: Limits) {
     this.limits = limits;
-    this.#now = now;
-  }
-
-  /** Milliseconds that it waited for turns. */
-  get waitedMs(): number {
-    return this.#waitedMs;
   }
 
   /** Operations on the store so far. */
@@ -53,16 +46,6 @@ export class Meter implements ReadMeter {
   /** Searches that are answered. */
   get answers(): number {
     return this.#answers;
-  }
-
-  /** It waits for a turn from now on. @returns what says that this is over; said again, it counts no more */
-  startWait(): () => void {
-    const since = this.#now();
-    let isOver = false;
-    return () => {
-      if (!isOver) this.#waitedMs += this.#now() - since;
-      isOver = true;
-    };
   }
 
   /** Work done before anything was priced, such as the reading of a body. */

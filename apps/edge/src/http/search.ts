@@ -165,18 +165,15 @@ async function readPart<T>(
 ): Promise<T> {
   const isAnswer = (error: unknown) =>
     error instanceof InputError || error instanceof OverloadedError || error instanceof Problem;
-  const waited = meter.startWait();
   try {
     return await served.use(
       (reads = meter) => {
-        waited();
         const searched = metered(served, reads);
         return read(searched).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(searched)));
       },
       { bytes, meter },
     );
   } catch (error) {
-    waited();
     if (isAnswer(error)) throw error;
     // Which one is for the log: its key is in the cause.
     throw new IndexUnavailableError(`A part of index ${served.version} cannot be read now`, { cause: error });
