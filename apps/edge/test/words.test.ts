@@ -307,20 +307,21 @@ describe("damaged words", () => {
   });
 
   it("by rules that this Worker does not know are refused like damaged ones", async () => {
-    const { get, refresh } = makeIsolate();
+    const { get, refresh, reported } = makeIsolate();
     const before = await get(path("red jacket"));
     await publish(env.INDEX, await makeShop(75, 300, undefined, { ...wordFacts, rules: 99 }));
     await refresh();
     const after = await get(path("red jacket"));
     expect(after.body).toEqual(before.body);
-    expect(after.headers.get("index-refresh-failure")).toMatch(/expected rules 1, got 99/);
+    expect(after.headers.get("index-refresh-failure")).toMatch(/^unreadable since /);
+    expect(reported.at(-1)).toMatchObject({ event: "refresh-failed", causes: [/expected rules 1, got 99/] });
   });
 
-  it("at a cold start are a 503 that names the chunk", async () => {
+  it("at a cold start are a 503, and the log names the chunk", async () => {
     const [chunk] = shop.artifact.manifest.chunks.filter(({ kind }) => kind === "words");
     await publish(env.INDEX, shop, (name, bytes) => (name === chunkKey(chunk!.key) ? flip(bytes) : bytes));
-    const { status, body } = await makeIsolate().get(path("red jacket"));
-    expect(status).toBe(503);
-    expect(body.detail).toContain(chunk!.key);
+    const { get, reported } = makeIsolate();
+    expect((await get(path("red jacket"))).status).toBe(503);
+    expect(JSON.stringify(reported)).toContain(chunk!.key);
   });
 });

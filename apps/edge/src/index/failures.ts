@@ -25,7 +25,9 @@ export function failureKindOf(error: unknown): FailureKind {
 
 /** The same failure is logged again after this long. */
 const REPORT_AGAIN_MS = 600_000;
-/** A version that failed again and again is tried no more rarely than once in so many times the usual wait. */
+/** A version is tried so often with the usual wait between, */
+const PROMPT_TRIES = 5;
+/** then ever less often, but no more rarely than once in so many times that wait. */
 const MAX_WAITS = 4;
 
 /** What failed last, and how often in a row. */
@@ -59,7 +61,7 @@ export class Failures {
   }
 
   /**
-   * @param about what was tried: after two failures of the same it is held back longer each time
+   * @param about what was tried: after a few failures of the same it is held back longer each time
    * @param wantedVersion version that could not be read, as far as it is known
    */
   add(error: unknown, waitMs: number, about?: string, wantedVersion?: string): void {
@@ -67,7 +69,7 @@ export class Failures {
     const kind = failureKindOf(error);
     this.#count = about !== undefined && about === this.#about ? this.#count + 1 : 1;
     this.#about = about;
-    this.#heldBackUntil = now + waitMs * Math.min(MAX_WAITS, 2 ** Math.max(0, this.#count - 2));
+    this.#heldBackUntil = now + waitMs * Math.min(MAX_WAITS, 2 ** Math.max(0, this.#count - PROMPT_TRIES));
     this.#last = { kind, since: this.#last?.since ?? now, error };
     const causes = causesOf(error);
     const text = causes.join();
