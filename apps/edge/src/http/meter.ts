@@ -10,14 +10,13 @@ const MOST_OVER = 1.5;
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
-  /** Milliseconds that it waited for a turn. */
+  /** Milliseconds that it waited for turns, as whoever gives them counts. */
   waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
   #answerBytes = 0;
   #answers = 0;
-  #expectedBytes = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
   constructor(limits: Limits) {
@@ -49,22 +48,13 @@ export class Meter implements ReadMeter {
     return this.#answers;
   }
 
-  /** Bytes that each of its searches is going to read, at a guess. */
-  get expectedBytes(): number {
-    return this.#expectedBytes;
-  }
-
   /** Work done before anything was priced, such as the reading of a body. */
   add(work: number): void {
     this.#work += work;
   }
 
-  /**
-   * Takes up the price of so many searches.
-   * @param refuse says what is wrong with a request that costs more all the same
-   */
-  begin(price: Price, searches: number, refuse: (limit: "reads" | "work") => Problem): void {
-    this.#expectedBytes = price.readBytes / searches;
+  /** Takes up the price of the request. @param refuse says what is wrong with a request that costs more all the same */
+  begin(price: Price, refuse: (limit: "reads" | "work") => Problem): void {
     this.#work += price.work - price.readBytes * READ_BYTE_WORK;
     this.#refuse = refuse;
   }

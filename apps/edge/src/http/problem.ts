@@ -26,6 +26,8 @@ const TITLES = {
 
 export type ProblemType = keyof typeof TITLES;
 
+export const PROBLEM_TYPES = Object.keys(TITLES) as readonly ProblemType[];
+
 /** Thrown anywhere below a route; the error handler of the app turns it into a response. */
 export class Problem extends Error {
   override readonly name = "Problem";
