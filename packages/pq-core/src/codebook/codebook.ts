@@ -1,10 +1,11 @@
 import { check, checkFinite, checkFloat32, checkInteger } from "../errors.ts";
+import { checkRotation } from "./check-rotation.ts";
 
 /** How a query vector and an item's decoded vector make a score; larger is better for all three. */
 export const METRICS = ["innerProduct", "cosine", "l2"] as const;
 /**
  * - `innerProduct`: q · x̂
- * - `cosine`: q · x̂ / (‖q‖ ‖x̂‖); a zero vector on either side scores 0
+ * - `cosine`: q · x̂ / (‖q‖ ‖x̂‖); an item that is a zero vector scores 0
  * - `l2`: −‖q − x̂‖², so that larger is better here too
  */
 export type Metric = (typeof METRICS)[number];
@@ -57,11 +58,15 @@ export function createCodebook(input: CodebookInput): Codebook {
   checkInteger("numSubQuantizers", numSubQuantizers, 1, dim);
   check(nbits === 4 || nbits === 8, "nbits", "4 or 8", nbits);
   check(typeof byResidual === "boolean", "byResidual", "true or false", byResidual);
-  return joinCodebook(input);
+  return joinCodebook(input, checkRotation);
 }
 
-/** {@link createCodebook} of numbers that are each right by themselves, as those of a manifest are. */
-export function joinCodebook(input: CodebookInput): Codebook {
+/**
+ * {@link createCodebook} of numbers that are each right by themselves, as those of a manifest are.
+ *
+ * @param checkTurning checks the rotation
+ */
+export function joinCodebook(input: CodebookInput, checkTurning: typeof checkRotation): Codebook {
   const { dim, nlist, numSubQuantizers, nbits, byResidual, rotation, centroids } = input;
   const { coarseCentroids = new Float32Array(0), metric } = input;
   const numCentroids = 1 << nbits;
@@ -74,27 +79,6 @@ export function joinCodebook(input: CodebookInput): Codebook {
     checkFloat32(name, values, lengths[name as keyof typeof arrays]!);
     checkFinite(name, values);
   }
-  if (rotation) checkRotation(rotation, dim);
+  if (rotation) checkTurning(rotation, dim);
   return { dim, metric, nlist, numSubQuantizers, nbits, numCentroids, subDim, byResidual, ...arrays };
-}
-
-/** Largest |R·Rᵀ − I| that still counts as orthogonal: float32 training leaves about 1e-6, a wrong matrix 1e-1. */
-export const ROTATION_TOLERANCE = 1e-3;
-
-/** The transpose is used as the inverse, so a rotation that is not orthogonal would make silently wrong vectors. */
-function checkRotation(rotation: Float32Array, dim: number): void {
-  for (let i = 0; i < dim; i++) {
-    for (let j = i; j < dim; j++) {
-      let dot = 0;
-      for (let d = 0; d < dim; d++) dot += rotation[i * dim + d]! * rotation[j * dim + d]!;
-      const error = Math.abs(dot - Number(i === j));
-      if (error > ROTATION_TOLERANCE)
-        check(
-          false,
-          "rotation",
-          `an orthogonal matrix, |R·Rᵀ − I| ≤ ${ROTATION_TOLERANCE}`,
-          `${error} at row ${i}, ${j}`,
-        );
-    }
-  }
 }

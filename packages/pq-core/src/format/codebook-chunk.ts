@@ -1,3 +1,4 @@
+import { checkRotationQuickly } from "../codebook/check-rotation.ts";
 import { type Codebook, joinCodebook } from "../codebook/codebook.ts";
 import { check, FormatError } from "../errors.ts";
 import { hasTerms, type TermRange } from "../kernel/blocks.ts";
@@ -54,7 +55,7 @@ export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookP
   checkOffsets(where, "list offsets", offsets, numItems);
   const input = { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, coarseCentroids, centroids };
   try {
-    return { codebook: joinCodebook(input), offsets, range };
+    return { codebook: joinCodebook(input, checkRotationQuickly), offsets, range };
   } catch (cause) {
     // The parts do not fit each other: the file is at fault, not the caller.
     throw new FormatError(where, cause instanceof Error ? cause.message : String(cause), { cause });
