@@ -115,5 +115,11 @@ it("notes each field, filter and host that an index does not have, once", () => 
     'pictures from b.example are not shown: "imageHosts" does not name it',
     'pictures from c.example are not shown: "imageHosts" does not name it',
   ]);
-  expect(pageNotes({}, sample)).toEqual([]);
+  // Without page.json, the page finds out by itself which field has pictures.
+  expect(pageNotes({}, sample)).toEqual(
+    ["a.example", "a.cdn.example", "b.example", "c.example", "d.example"].map(
+      (host) => `pictures from ${host} are not shown: "imageHosts" does not name it`,
+    ),
+  );
+  expect(pageNotes({}, { ...sample, fields: [{ home: "https://a.example/" }, { photo: "/own.png" }] })).toEqual([]);
 });

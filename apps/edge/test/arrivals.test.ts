@@ -2,7 +2,7 @@
 import { loadKernel } from "@poeem/pq-core";
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Arrivals } from "../src/index/arrivals.ts";
 import type { Load } from "../src/index/holder.ts";
 import { openServedIndex, PAGING } from "../src/index/served-index.ts";
@@ -36,7 +36,8 @@ beforeEach(() => {
 const arrivals = new Arrivals(1 << 20);
 const paging = new Turns({ ...PAGING, now: () => 0, sleep: (ms) => scheduler.wait(ms) });
 const kernel = loadKernel(kernelModule);
-const open = (kept = arrivals) => openServedIndex(store, load, ({ most }) => most, { kernel, paging, arrivals: kept });
+const open = (kept = arrivals) =>
+  openServedIndex(store, load, async ({ most }) => most, { kernel, paging, arrivals: kept });
 
 describe("an attempt after one that failed", () => {
   it.each([
@@ -100,6 +101,21 @@ it("reads what came damaged once more, past the caches, and every kind of chunk 
   await prefetch();
   expect([index.version, words !== undefined, tower !== undefined]).toEqual([version, true, true]);
   expect(reads.length).toBe(2 * values.size);
+});
+
+it("compares each chunk with its hash once, also those that are read ahead and used", async () => {
+  const digest = vi.spyOn(crypto.subtle, "digest");
+  const { index, prefetch } = await open();
+  await prefetch();
+  const items = await index.items(Uint32Array.from({ length: 3_000 }, (_, i) => i));
+  expect(items).toHaveLength(3_000);
+  await index.ordinals(items.map(({ id }) => id));
+  const hashed = digest.mock.calls.reduce((sum, [, bytes]) => sum + bytes.byteLength, 0);
+  const all = [...values.values()].reduce((sum, { length }) => sum + length, 0);
+  // Manifests are hashed twice.
+  expect(hashed).toBeGreaterThan(0.9 * all);
+  expect(hashed).toBeLessThan(1.2 * all);
+  digest.mockRestore();
 });
 
 it("keeps no more between attempts than it may, and reads the rest when it is used", async () => {

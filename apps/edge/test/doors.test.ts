@@ -201,6 +201,9 @@ describe("probes", () => {
         expect((await get(`${probe}?index=${name}`)).status).toBe(401);
         expect((await get(`${probe}?index=${name}`, { headers: bearer("wrong") })).status).toBe(401);
         expect((await guarded.get(`${probe}?index=${name}`)).status).toBe(401);
+        for (const spelt of [`%69ndex=${name}`, `index=%${name.charCodeAt(0).toString(16)}${name.slice(1)}`])
+          expect((await get(`${probe}?${spelt}`)).status, spelt).toBe(401);
+        expect((await get(`${probe}?index=current&index=${name}`)).status).toBe(400);
       }
     expect(reads).toEqual([]);
   });

@@ -356,7 +356,7 @@ describe("a load", () => {
     expect([state.opens, tries]).toEqual([2, 3]);
   });
 
-  it("of a version that fails again and again is tried less often, of another version or a newer pointer at once", async () => {
+  it("of a version that fails again and again is tried less often, by a newer pointer at once", async () => {
     const { state, acquire, refresh, events } = setUp();
     state.pointer = pointer("v1", "2026-11-22T10:00:00Z");
     await acquire();

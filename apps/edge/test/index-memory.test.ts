@@ -1,4 +1,4 @@
-/** Indexes of random sizes asked for at random times, published anew and cancelled: what they have is never too much. */
+/** Indexes of random sizes asked for at random times and published anew: what they have is never too much. */
 import { describe, expect, it } from "vitest";
 import type { LoadedIndex } from "../src/index/holder.ts";
 import { IndexSet } from "../src/index/index-set.ts";
@@ -49,7 +49,7 @@ function setUp(seed: number) {
       const most = least + lists + pages;
       const sharesPages = previous !== undefined && previous.version !== version && below(2) === 0;
       const shared = sharesPages ? previous.bytes : 0;
-      const granted = grant({ least, most, loading: 50, shared, sharesPages });
+      const granted = await grant({ least, most, loading: 50, shared, sharesPages });
       expect(granted).toBeGreaterThanOrEqual(least);
       expect(granted).toBeLessThanOrEqual(most);
       check();
@@ -146,6 +146,22 @@ describe("the memory of an isolate", () => {
       }
     await settle();
     expect(world.opens).toEqual(["current", "a", "b"]);
+  });
+
+  it("opens one in use without its lists where another would not fit, rather than drive it out", async () => {
+    const { sizes, world, indexes, events, acquire, settle } = setUp(1);
+    sizes.set("current", [200, 500, 100]);
+    sizes.set("a", [400, 0, 0]);
+    sizes.set("b", [500, 0, 0]);
+    expect((await acquire("current")).bytes).toBe(800);
+    expect((await acquire("a")).version).toBe("a 0");
+    expect([indexes.current("current")?.bytes, indexes.current("current")?.version]).toEqual([200, "current 0"]);
+    expect(world.opens).toEqual(["current", "a", "current"]);
+    // What is left does not suffice, whoever gives up what: nothing is read anew for it.
+    await expect(acquire("b")).rejects.toMatchObject({ name: "OverloadedError" });
+    expect(world.opens).toEqual(["current", "a", "current", "b"]);
+    expect(events.filter(({ event }) => event === "evicted")).toEqual([]);
+    await settle();
   });
 
   it("gives back what had to be given up: pages at once, lists by reading the version anew", async () => {

@@ -144,7 +144,7 @@ function setUp(maxBytes: number, demand: { least: number; most: number }) {
     async open(_, { version }, grant) {
       state.opens.push(version.slice("index/".length));
       state.mostOpening = Math.max(state.mostOpening, ++state.opening);
-      const granted = grant({ ...demand, loading: 0, shared: 0, sharesPages: false });
+      const granted = await grant({ ...demand, loading: 0, shared: 0, sharesPages: false });
       await new Promise((resolve) => setTimeout(resolve, 0));
       state.opening--;
       return { version, publishedAt: "p", prefetch: async () => undefined, granted };
@@ -216,7 +216,7 @@ describe("the memory of several indexes", () => {
     expect(state.opens.toSorted()).toEqual(["a", "b", "c", "d"]);
   });
 
-  it("is not taken by names without an index: each is looked for once a second, however often it is asked", async () => {
+  it("is not taken by names without an index: each is looked for once a second", async () => {
     const { acquire, state } = setUp(100, { least: 40, most: 40 });
     for (let second = 0; second < 3; second++) {
       for (let i = 0; i < 1_000; i++)

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readConfig, type Variables } from "../src/config.ts";
 import { createWorker, type LogEntry } from "../src/index.ts";
 import { readTokens } from "../src/tokens.ts";
-import type { Fixture } from "./fixture.ts";
+import { type Fixture, makeFixture, publish } from "./fixture.ts";
 import { ask, bindingsWith, expectAnswerOf, publishOwn, search, store } from "./own-worker.ts";
 
 let books: Fixture;
@@ -54,8 +54,9 @@ describe("options", () => {
     expectAnswerOf(books, (await ask(scalar, search())).body);
     expect((await ask(scalar, "/version")).body.index.kernel).toBe("scalar");
     const logged: LogEntry[] = [];
+    await publish(env.CATALOGUE, await makeFixture(44, 12_000), undefined, "large");
     const small = createWorker({ store, maxIndexBytes: 1024 * 1024, log: (entry) => logged.push(entry) });
-    expect((await ask(small, search())).body.detail).toBe("The index cannot be read now");
+    expect((await ask(small, `${search()}&index=large`)).body.detail).toBe("The index cannot be read now");
     expect(JSON.stringify(logged)).toContain("expected at most 1048576 bytes");
   });
 

@@ -200,7 +200,7 @@ it("answers many requests at once right", async () => {
     const { ordinals } = await whole.search(queries[i]!, { nprobe: 64 });
     expect(body.results.map(({ id }: { id: number }) => id)).toEqual((await whole.items(ordinals)).map(({ id }) => id));
   }
-  expect(reads.most).toBeLessThanOrEqual(36);
+  expect(reads.most).toBeGreaterThan(6);
 });
 
 it("reads the postings of a text's words when they are asked for, and answers as from memory", async () => {

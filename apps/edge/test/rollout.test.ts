@@ -1,7 +1,8 @@
 /** Publishing, as readers live through it: good versions, damaged ones, and the way back. */
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { IndexEvent } from "../src/log.ts";
+import type { KvReader } from "../src/index/kv-store.ts";
+import type { IndexEvent, TakeOver } from "../src/log.ts";
 import { type Fixture, makeFixture, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -88,6 +89,37 @@ describe("a rollout", () => {
       await refresh();
       expect((await get("/search?q=cake")).body.indexVersion).toBe(fixture.artifact.version);
     }
+  });
+
+  it("that takes minutes to read is read once, and taken over", async () => {
+    const clock = { now: 0, msPerRead: 0 };
+    const slow = {
+      async get(key: string, options: { type: "arrayBuffer"; cacheTtl?: number }) {
+        const value = await env.INDEX.get(key, options);
+        clock.now += clock.msPerRead;
+        return value;
+      },
+    } as KvReader;
+    const isolate = makeIsolate({}, { now: () => clock.now }, undefined, { kv: slow, clock });
+    await publish(env.INDEX, one);
+    await isolate.get("/readyz");
+    await publish(env.INDEX, two);
+    clock.msPerRead = 14_000;
+    clock.now += 30_000;
+    const answers = Array.from({ length: 40 }, async (_, i) => {
+      await scheduler.wait(i);
+      return (await isolate.get("/search?q=cake")).body.indexVersion;
+    });
+    expect(await Promise.all(answers)).toContain(one.artifact.version);
+    clock.msPerRead = 0;
+    expect((await isolate.get("/search?q=cake")).body.indexVersion).toBe(two.artifact.version);
+    const last = isolate.reported.at(-1);
+    // The pointer, the manifest and each chunk that is new, one after the other: 14 s each against a lease of 15 s.
+    const before = new Set(one.artifact.chunks.map(({ key }) => key));
+    const fresh = two.artifact.chunks.filter(({ key }) => !before.has(key));
+    expect(last).toMatchObject({ event: "take-over", reads: 2 + fresh.length });
+    expect((last as TakeOver).ms).toBeGreaterThan(100_000);
+    expect(isolate.reported.filter(({ event }) => event === "refresh-failed")).toEqual([]);
   });
 
   it("without its item pages is not taken over", async () => {

@@ -195,7 +195,9 @@ export function program(): Command {
     .addHelpText(
       "after",
       "\nA version that is written into the folder is taken over within seconds. CORS_ORIGINS, SEARCH_TOKENS,\n" +
-        "LOG and CANARY_SHARE in the environment mean the same as for the Worker.",
+        "INDEXES, LIMITS, LOG and CANARY_SHARE in the environment mean the same as for the Worker. RATE_LIMIT is a\n" +
+        "number: requests a minute of each address and token. Behind TRUSTED_PROXIES, a number, addresses are those\n" +
+        "that the outermost of these proxies puts into X-Forwarded-For.",
     )
     .action(async (options) => (await import("./commands/serve.ts")).serve(options));
 

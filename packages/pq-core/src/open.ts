@@ -30,7 +30,7 @@ export interface OpenOptions {
   readonly cacheBytes?: number | undefined;
   /**
    * An index opened before. When both have the same base, what it holds of that (codes in the kernel's memory, pages,
-   * filters) is shared instead of read again, and `source`, `kernel` and `residentBytes` are used for the delta only.
+   * filters) is shared instead of read again, and `kernel` and `residentBytes` are used for the delta only.
    */
   readonly previous?: Index | undefined;
 }
@@ -75,7 +75,7 @@ export async function openArtifact(
   };
   const base =
     before !== undefined && baseIdentity(before.manifest) === baseIdentity(manifest)
-      ? before.with(ofBase, countCells(before.parts.offsets))
+      ? before.with(ofBase, countCells(before.parts.offsets), cache)
       : await open(ofBase, readCodebook(ofBase, (await joinParts(cache, ofBase, "codebook"))!), residentBytes);
   if (!delta) return base;
   const left = residentBytes - (base.parts.resident ? listBytes(ofBase) : 0);

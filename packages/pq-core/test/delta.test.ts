@@ -224,6 +224,19 @@ describe("opening the next version beside the one before", () => {
     expect(index.version).toBe(artifact.version);
   });
 
+  it("shares the base with a version that has another query tower, of which only that is read", async () => {
+    const [one, other] = await Promise.all(
+      [1, 2].map((value) => writeArtifact({ ...new Model(SMALL).input(), queryTower: new Uint8Array(99).fill(value) })),
+    );
+    const index = await openWhole(memorySource(one!.chunks), one!.manifestBytes);
+    const source = memorySource(other!.chunks);
+    const after = await openWhole(source, other!.manifestBytes, { previous: index });
+    expect(source.fetched).toEqual([]);
+    expect((await after.queryTower())?.at(-1)).toBe(2);
+    expect((await index.queryTower())?.at(-1)).toBe(1);
+    expect([index.version, after.version]).toEqual([one!.version, other!.version]);
+  });
+
   it("shares the base with the version without changes too, and nothing with another base", async () => {
     const { model, index, chunks } = await play(scenario);
     const written = await writeArtifact(new Model(SMALL).input());

@@ -68,5 +68,7 @@ it.each([1, 8])(
       expect(live() - atFirst).toBeLessThanOrEqual(cacheBytes + 32 * 8);
     }
     expect(freed.size).toBeGreaterThan(200);
+    index.metered({ spend: () => undefined, got: () => undefined }).limitPages(0);
+    expect(live()).toBe(atFirst);
   },
 );

@@ -139,6 +139,16 @@ describe("bytes of a tower", () => {
     expect(openQueryTower(bytes).embed({ history })).toEqual(createQueryTower(weights).embed({ history }));
   });
 
+  it("are what an opened tower computes with, not copies, where they are aligned", () => {
+    const bytes = writeQueryTower(textTower());
+    const tower = openQueryTower(bytes);
+    const weights = readQueryTower(bytes);
+    expect(tower.embed({ text: "Kuchen" })).toBeDefined();
+    bytes.fill(0);
+    expect(tower.embed({ text: "Kuchen" })).toBeUndefined();
+    expect(weights).toEqual(textTower());
+  });
+
   it("may start anywhere", () => {
     const weights = textTower();
     const bytes = writeQueryTower(weights);

@@ -39,7 +39,8 @@ import {
 } from "./routes.ts";
 import { findItem, listFacets, search, suggestTexts } from "./search.ts";
 
-const paths = "/, /search, /suggest, /items/{id}, /facets, /version, /healthz, /readyz, /openapi.json and /reference";
+/** Of the app itself: `/` and `/reference` are files of the page, where there is one. */
+const paths = "/search, /suggest, /items/{id}, /facets, /version, /healthz, /readyz and /openapi.json";
 
 /** The app with all its routes; from its type the client is made. */
 export type RetrievalApp = ReturnType<typeof createRoutes>;
@@ -159,6 +160,7 @@ export function createRoutes(
       const { index } = c.req.valid("query");
       // Of the default index it is the first search: whoever deploys waits for this answer, and so warms it up.
       const served = index === DEFAULT_INDEX_NAME ? await acquire(c, index) : namedServing(c, index);
+      c.header("Cache-Control", "no-store");
       return c.json({ status: "ready" as const, indexVersion: served.version }, 200);
     })
     .openapi(versionRoute, async (c) => {

@@ -105,6 +105,9 @@ export class IndexHolder<T extends LoadedIndex> {
   #checkedAt: number | undefined;
   /** A page of what serves was missing. */
   #hasMissed = false;
+  readonly #missed = () => {
+    this.#hasMissed = true;
+  };
   readonly #reread = { times: 0, reportedAt: Number.NEGATIVE_INFINITY };
 
   constructor(options: HolderOptions<T>) {
@@ -179,7 +182,7 @@ export class IndexHolder<T extends LoadedIndex> {
       if (!isOlder) served.at = sighting;
       if (this.#failures.holdBack(nameOfTry(pointer))) return;
       // Completes what a cold start could not read.
-      if (this.#options.isOutgrown?.()) await this.#openAnew(sighting, attempt);
+      if (this.#options.isOutgrown?.()) await this.#outgrow(sighting, attempt);
       else await served.index.prefetch(attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
@@ -272,17 +275,27 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#coming = { version: pointer.version, at: sighting };
     const coming = this.#coming;
     coming.at = sighting;
-    const missed = () => {
-      this.#hasMissed = true;
-    };
+    const missed = this.#missed;
     const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
     // Another attempt may have been faster.
     coming.index ??= opened;
     return coming.index;
   }
 
+  /**
+   * Replaces the version that serves by the same, opened once more.
+   * @param open opens it, given what serves
+   */
+  async openAnew(meter: ReadMeter, open: (store: Store, load: Load, current: T) => Promise<T>): Promise<void> {
+    const before = this.#served;
+    if (before === undefined) return;
+    const load = { ...before.at.pointer, meter, missed: this.#missed };
+    const index = await open(this.#store, load, before.index);
+    if (this.#served === before) this.#served = { index, at: before.at };
+  }
+
   /** Opens the version that serves once more, in more memory. */
-  async #openAnew(at: Sighting, attempt: Attempt): Promise<void> {
+  async #outgrow(at: Sighting, attempt: Attempt): Promise<void> {
     const before = this.#served;
     const index = await this.#open(at, attempt);
     await index.prefetch(attempt);

@@ -34,7 +34,7 @@ export interface Granted extends MemoryDemand {
   bytes: number;
 }
 
-/** An index that nobody asked for this long makes room for another one; until then it only gives up what it can spare. */
+/** An index that nobody asked for this long makes room for another one; until then it gives up what it can spare. */
 export const IDLE_MS = 60_000;
 /** A replaced version is freed no sooner: a request may have taken it and not used it yet. */
 const GRACE_MS = 15_000;
@@ -93,12 +93,7 @@ export class IndexMemory<T extends LoadedIndex> {
 
   /** Frees what is not used any more, and gives back what versions had to give up and there is room for. */
   settle(): void {
-    this.#follow();
-    const { now } = this.#options;
-    for (const [index, since] of this.#leaving) {
-      const age = now() - since;
-      if ((age >= GRACE_MS && index.free?.() !== false) || age >= FORGET_MS) this.#leaving.delete(index);
-    }
+    this.#sweep();
     for (const { serving } of this.#entries.values()) {
       const granted = serving && this.#granted.get(serving);
       if (!granted || granted.bytes >= granted.most) continue;
@@ -114,36 +109,54 @@ export class IndexMemory<T extends LoadedIndex> {
     const wanted = serving?.bytesWithLists;
     const granted = serving && this.#granted.get(serving);
     if (wanted === undefined || granted === undefined) return false;
-    this.settle();
+    this.#sweep();
     const spare = granted.bytes - granted.least;
     return this.#free(serving) >= wanted && this.#room() + spare >= wanted + granted.loading;
   }
 
   /**
-   * Makes room for a version: idle indexes go for all that it can use. For what it must have, those in use give up what
-   * they can spare; the default index may drive out others, and is never driven out.
-   * @throws OverloadedError when that is not enough
+   * Makes room for a version: idle indexes go for all that it can use, and for what it must have, those in use give up
+   * the pages that they can do without.
+   * @returns indexes in use that have to be opened anew without their lists, so that it has that much; none where that
+   *   is not needed, or does not suffice
    */
-  grant(name: string, entry: Entry<T>, demand: MemoryDemand): Granted {
+  makeRoom(name: string, entry: Entry<T>, demand: MemoryDemand): Entry<T>[] {
     const { maxBytes, now } = this.#options;
-    const { least, most, loading, sharesPages } = demand;
+    const { least, most, sharesPages } = demand;
     if (least > maxBytes)
       throw new ReadError(
         "memory",
         `index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`,
       );
-    this.settle();
+    this.#sweep();
     const { serving } = entry;
-    const shared = Math.min(demand.shared, this.#bytesOf(serving));
-    const free = () => Math.min(this.#free(serving), this.#room() + shared - loading);
-    const others = [...this.#entries].filter(([other, { serving }]) => other !== name && serving !== undefined);
-    const mayGo = others.filter(([other]) => other !== DEFAULT_INDEX_NAME);
-    for (const [other, { usedAt }] of mayGo) if (free() < most && now() - usedAt >= IDLE_MS) this.#evict(other, name);
+    const free = () => this.#freeFor(entry, demand);
+    for (const [other, { usedAt }] of this.#others(name))
+      if (other !== DEFAULT_INDEX_NAME && free() < most && now() - usedAt >= IDLE_MS) this.#evict(other, name);
     // What is not shared with its successor is used for a moment only.
     if (free() < most && serving !== undefined && !sharesPages) this.#shrink(serving);
-    for (const [, { serving }] of others) if (free() < least && serving !== undefined) this.#shrink(serving);
-    if (name === DEFAULT_INDEX_NAME) for (const [other] of mayGo) if (free() < least) this.#evict(other, name);
-    const left = free();
+    for (const [, { serving }] of this.#others(name)) if (free() < least) this.#shrink(serving!);
+    let missing = least - this.#free(serving);
+    const inTheWay: Entry<T>[] = [];
+    for (const [, other] of this.#others(name)) {
+      const spare = this.#spareOf(other.serving!);
+      if (missing <= 0 || spare <= 0) continue;
+      missing -= spare;
+      inTheWay.push(other);
+    }
+    return missing <= 0 ? inTheWay : [];
+  }
+
+  /**
+   * Grants what is free by now. The default index may drive out others for what it must have, and is never driven out.
+   * @throws OverloadedError when that is not enough
+   */
+  grant(name: string, entry: Entry<T>, demand: MemoryDemand): Granted {
+    const { least, most } = demand;
+    this.#follow();
+    if (name === DEFAULT_INDEX_NAME)
+      for (const [other] of this.#others(name)) if (this.#freeFor(entry, demand) < least) this.#evict(other, name);
+    const left = this.#freeFor(entry, demand);
     if (left < least) {
       this.settle();
       const cause = `index "${name}" expected ${least} bytes of free memory, got ${Math.max(0, left)}`;
@@ -151,9 +164,52 @@ export class IndexMemory<T extends LoadedIndex> {
         cause: new ReadError("memory", cause),
       });
     }
-    const granted = { ...demand, shared, bytes: Math.min(most, left) };
-    this.#reading = granted.bytes - shared;
-    return granted;
+    return this.#read(entry, demand, Math.min(most, left));
+  }
+
+  /**
+   * Grants a version that serves what it must have, to be opened anew without its lists.
+   * @throws OverloadedError when there is no room to do so
+   */
+  grantLeast(entry: Entry<T>, demand: MemoryDemand): Granted {
+    if (this.#freeFor(entry, demand) < demand.least)
+      throw new OverloadedError("There is no room to read an index in use anew, with less memory");
+    return this.#read(entry, demand, demand.least);
+  }
+
+  #read(entry: Entry<T>, demand: MemoryDemand, bytes: number): Granted {
+    const shared = this.#sharedOf(entry, demand);
+    this.#reading = bytes - shared;
+    return { ...demand, shared, bytes };
+  }
+
+  /** Bytes for another version of an index, now and when it serves. */
+  #freeFor(entry: Entry<T>, demand: MemoryDemand): number {
+    const shared = this.#sharedOf(entry, demand);
+    return Math.min(this.#free(entry.serving), this.#room() + shared - demand.loading);
+  }
+
+  #sharedOf({ serving }: Entry<T>, { shared }: MemoryDemand): number {
+    return Math.min(shared, this.#bytesOf(serving));
+  }
+
+  #spareOf(index: T): number {
+    const granted = this.#granted.get(index);
+    return granted === undefined ? 0 : granted.bytes - granted.least;
+  }
+
+  /** The other indexes that serve, least recently used first. */
+  #others(name: string): [string, Entry<T>][] {
+    return [...this.#entries].filter(([other, { serving }]) => other !== name && serving !== undefined);
+  }
+
+  /** Frees what is not used any more. */
+  #sweep(): void {
+    this.#follow();
+    for (const [index, since] of this.#leaving) {
+      const age = this.#options.now() - since;
+      if ((age >= GRACE_MS && index.free?.() !== false) || age >= FORGET_MS) this.#leaving.delete(index);
+    }
   }
 
   /** Bytes for versions that serve, now or in a moment. @param old that comes free */

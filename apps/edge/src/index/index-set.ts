@@ -15,7 +15,7 @@ import type { Store } from "./store.ts";
 import { Turns } from "./turns.ts";
 
 /** Says how many bytes a version may use. @throws OverloadedError when its least is more than can be made free */
-export type Grant = (demand: MemoryDemand) => number;
+export type Grant = (demand: MemoryDemand) => Promise<number>;
 
 export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown"> {
   /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
@@ -129,7 +129,8 @@ export class IndexSet<T extends LoadedIndex> {
       let index: T | undefined;
       let granted: Granted | undefined;
       try {
-        const grant: Grant = (demand) => {
+        const grant: Grant = async (demand) => {
+          for (const other of this.#memory.makeRoom(name, entry, demand)) await this.#openLess(other, meter);
           granted = this.#memory.grant(name, entry, demand);
           return granted.bytes;
         };
@@ -140,5 +141,24 @@ export class IndexSet<T extends LoadedIndex> {
       }
     };
     return this.#loading.run(work, 1, load.meter);
+  }
+
+  /** Opens the version of another index once more, with no more memory than it must have. */
+  #openLess(entry: Entry<T>, meter: ReadMeter): Promise<void> {
+    return entry.holder.openAnew(meter, async (store, load, current) => {
+      let index: T | undefined;
+      let granted: Granted | undefined;
+      this.#memory.begin(entry);
+      try {
+        const grant: Grant = async (demand) => {
+          granted = this.#memory.grantLeast(entry, demand);
+          return granted.bytes;
+        };
+        index = await this.#options.open(store, load, grant, current);
+        return index;
+      } finally {
+        this.#memory.end(entry, index, granted);
+      }
+    });
   }
 }

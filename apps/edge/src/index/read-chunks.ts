@@ -11,6 +11,14 @@ const MAX_READS = 6;
 /** So many failures tell that the store is at fault, and the rest is not tried. */
 const MAX_FAILURES = 3;
 
+/** Chunks that were compared with their hash when they came. */
+const checked = new WeakSet<Uint8Array>();
+
+/** Whether a chunk was compared with its hash when it came, so that nobody needs to when it is used. */
+export function isChecked(bytes: Uint8Array): boolean {
+  return checked.has(bytes);
+}
+
 /**
  * The manifest that a pointer names.
  * @throws ReadError when it is missing or of another version, FormatError when it is damaged, twice each
@@ -79,6 +87,7 @@ function readChunk(store: Store, { key, size, sha256: expected }: ChunkEntry, me
     if (bytes.length !== size) complain(`${size} bytes`, bytes.length);
     const got = await sha256(bytes);
     if (got !== expected) complain(`sha256 ${expected}`, got);
+    checked.add(bytes);
     return bytes;
   });
 }

@@ -25,7 +25,7 @@ import {
   PAGE_KINDS,
   planMemory,
 } from "./memory-plan.ts";
-import { gather, readChunks, readManifest } from "./read-chunks.ts";
+import { gather, isChecked, readChunks, readManifest } from "./read-chunks.ts";
 import { nameOf, type Store } from "./store.ts";
 import type { TurnMeter, Turns } from "./turns.ts";
 
@@ -94,7 +94,7 @@ export async function openServedIndex(
 ): Promise<ServedIndex> {
   const { manifest: opened, bytes: manifest } = await readManifest(store, load);
   const demand = memoryDemand(opened, limits, previous?.index.manifest);
-  let memory = planMemory(opened, grant(demand), limits);
+  let memory = planMemory(opened, await grant(demand), limits);
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
   const shared = demand.sharesPages && areListsAlike ? previous : undefined;
@@ -112,10 +112,13 @@ export async function openServedIndex(
       throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
     },
     release,
+    isChecked,
   };
   const hasSameTower = previous !== undefined && towerKey(previous.index.manifest) === towerKey(opened);
+  // Not `shared` itself: the functions below would keep one version after the other in memory.
+  const isShared = shared !== undefined;
   const isAtOnce = ({ kind, delta }: ChunkEntry) =>
-    (kind === "query-tower" ? !hasSameTower : shared === undefined || delta === true) &&
+    (kind === "query-tower" ? !hasSameTower : !isShared || delta === true) &&
     (READ_AT_ONCE.includes(kind) ||
       (kind === "lists" && memory.residentBytes > 0) ||
       (kind === "words" && memory.keepsWords));

@@ -1,6 +1,7 @@
 /** The requests that the page makes, through the Worker's own typed client. */
 import type { InferResponseType } from "hono/client";
-import { createClient } from "../client.ts";
+import { createClient, formatList } from "../client.ts";
+import { MAX_URL_BYTES } from "../http/parameters.ts";
 
 type Client = ReturnType<typeof createClient>;
 export type SearchResponse = InferResponseType<Client["search"]["$get"], 200>;
@@ -11,7 +12,7 @@ export type IndexFacts = NonNullable<InferResponseType<Client["version"]["$get"]
 export type Filters = Pick<InferResponseType<Client["facets"]["$get"], 200>, "facets" | "numbers">;
 
 /** A text to search for, or items to find more like. */
-export type Question = { readonly q: string } | { readonly history: string };
+export type Question = { readonly q: string } | { readonly history: readonly string[] };
 
 const client = createClient(location.origin);
 /** Which index is asked: the current one, until `chooseIndex`. */
@@ -31,9 +32,15 @@ export async function search(
   filter: string,
   signal: AbortSignal,
 ): Promise<SearchResponse> {
-  const query = { ...chosen, ...question, k: String(k), ...(filter && { filter }) };
-  const response = await client.search.$get({ query }, { init: { signal } });
-  if (response.status === 200) return response.json();
+  const asked = { ...chosen, ...(filter && { filter }) };
+  const query = { ...asked, ...("q" in question ? question : { history: formatList(question.history) }), k: String(k) };
+  const isShort = client.search.$url({ query }).href.length <= MAX_URL_BYTES;
+  const post = { ...asked, ...("q" in question ? question : { history: [...question.history] }), k };
+  const response = isShort
+    ? await client.search.$get({ query }, { init: { signal } })
+    : await client.search.$post({ json: post }, { init: { signal } });
+  // One search has one answer, by either method.
+  if (response.status === 200) return response.json() as Promise<SearchResponse>;
   throw await errorOf(response);
 }
 

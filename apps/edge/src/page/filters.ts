@@ -43,6 +43,10 @@ function facetSelect(
   onChange: () => void,
 ): HTMLElement | undefined {
   const entries = Object.entries(values).sort(([, a], [, b]) => b - a);
+  if (entries.length > MAX_VALUES)
+    warnOnce(
+      `The facet ${JSON.stringify(facet)} has ${entries.length} values: a list to choose from shows ${MAX_VALUES}`,
+    );
   if (entries.length < 2 || entries.length > MAX_VALUES) return undefined;
   const label = labelOf(config, facet);
   const select = document.createElement("select");

@@ -1,6 +1,5 @@
 /** The page: a field, and what the Worker finds for it. */
 
-import { formatList } from "../client.ts";
 import {
   ApiError,
   chooseIndex,
@@ -115,7 +114,7 @@ async function run(k: number): Promise<void> {
   const isIdle = typed === "" && picks.length === 0;
   running = new AbortController();
   const { signal } = running;
-  const question: Question = picks.length > 0 ? { history: formatList(picks) } : { q: typed || (idleQueries[0] ?? "") };
+  const question: Question = picks.length > 0 ? { history: picks } : { q: typed || (idleQueries[0] ?? "") };
   markExample(examplesNav, "q" in question ? question.q : "");
   if ("q" in question && question.q === "") return showNothing();
   list.setAttribute("aria-busy", "true");
@@ -214,10 +213,9 @@ function showError(error: unknown, isAnswered: boolean): void {
 
 /** Facts for the headline and the status line, and the filters; without them the results are shown all the same. */
 async function readFacts(): Promise<void> {
-  const none = { facets: {}, numbers: [] };
   const [nextFacts, available] = await Promise.all([
     indexFacts().catch(() => undefined),
-    readFilters().catch(() => none),
+    readFilters().catch(() => undefined),
   ]);
   facts = nextFacts;
   if (config.headline !== undefined) byId("headline").textContent = config.headline;
@@ -227,7 +225,8 @@ async function readFacts(): Promise<void> {
     // A site with a name of its own is not about how it is made.
     byId("headline").textContent = config.title === undefined ? `${items}, ${facts.bytesPerItem} bytes each` : items;
   }
-  showFilters(filters, available, config, () => void run(FIRST_PAGE));
+  // What could not be asked for, for want of a token say, is not what the index lacks.
+  if (available !== undefined) showFilters(filters, available, config, () => void run(FIRST_PAGE));
 }
 
 /** A pick is kept on the shelf, and copied where the site says what. */
@@ -235,8 +234,13 @@ async function pick(result: Result): Promise<void> {
   shelf.add(result);
   const { title, link } = presentation.present(result);
   if (extension.copyText) {
-    const { text, name } = extension.copyText(result);
-    toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser blocks copying from this page");
+    try {
+      const { text, name } = extension.copyText(result);
+      toast(byId("toast"), (await copy(text)) ? `Copied ${name}` : "The browser blocks copying from this page");
+    } catch (error) {
+      console.error(error);
+      toast(byId("toast"), `${title} cannot be copied, but is among your picks`);
+    }
   } else if (link === undefined) toast(byId("toast"), `${title} is among your picks`);
 }
 

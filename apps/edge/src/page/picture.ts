@@ -1,18 +1,8 @@
 /** An item's picture, or what stands in its place: no broken image, no request that the policy would refuse. */
-import { isNamedHost } from "../site/notes.ts";
+import { DATA_IMAGE, IMAGE_FILE, isNamedHost } from "../site/notes.ts";
 import { warnOnce } from "./warn.ts";
 
-const DATA_IMAGE = /^data:image\/(?:svg\+xml|png|jpeg|webp|avif|gif)[;,]/i;
-const IMAGE_FILE = /\.(?:svg|png|jpe?g|webp|avif|gif)$/i;
 const HUES = 6;
-
-/** Whether a value is the address of a picture as one tells by looking at it. */
-export function looksLikeImage(value: unknown): boolean {
-  if (typeof value !== "string") return false;
-  if (DATA_IMAGE.test(value)) return true;
-  const url = URL.canParse(value, location.origin) ? new URL(value, location.origin) : undefined;
-  return url !== undefined && /^https?:$/.test(url.protocol) && IMAGE_FILE.test(url.pathname);
-}
 
 /**
  * The address to load, when the policy allows it: a data URI, a file of this site, or https from a named host (http is

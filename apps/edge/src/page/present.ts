@@ -1,8 +1,7 @@
 /** What of a result is shown where: as `page.json` says, and for the rest as the values look. */
 import type { PageConfig } from "../site/config.ts";
-import { namedFields } from "../site/notes.ts";
+import { imageField, isMostly, namedFields } from "../site/notes.ts";
 import type { Result } from "./api.ts";
-import { looksLikeImage } from "./picture.ts";
 import { warnOnce } from "./warn.ts";
 
 export interface Presented {
@@ -95,14 +94,14 @@ function fieldOf({ title, id, fields }: Result, name: string): unknown {
 function rolesOf(config: PageConfig, sample: readonly Result[]): Roles {
   const names = [...new Set(sample.flatMap(({ fields }) => Object.keys(fields)))];
   const values = (name: string) => sample.map(({ fields }) => fields[name]).filter((value) => (value ?? "") !== "");
-  const most = (name: string, test: (value: unknown) => boolean) => {
-    const given = values(name);
-    return given.length > 0 && given.filter(test).length * 2 > given.length;
-  };
+  const most = (name: string, test: (value: unknown) => boolean) => isMostly(values(name), test);
   for (const name of namedFields(config))
     if (sample.length > 0 && !names.includes(name) && name !== "title" && name !== "id")
       warnOnce(`page.json names the field ${JSON.stringify(name)}, which no item on the page has`);
-  const image = config.image ?? names.find((name) => most(name, looksLikeImage));
+  const image = imageField(
+    config,
+    sample.map(({ fields }) => fields),
+  );
   const price = config.price?.field ?? names.find((name) => PRICE.test(name) && most(name, isNumeric));
   const subtitle = config.subtitle ?? names.find((name) => SUBTITLE.test(name) && most(name, isShort));
   const taken = [image, price, subtitle, config.titleField, config.link];

@@ -15,6 +15,31 @@ export function namedFields({ titleField, subtitle, image, price, link, fields =
   return [titleField, subtitle, image, price?.field, link, ...fields].filter((name) => name !== undefined);
 }
 
+export const DATA_IMAGE = /^data:image\/(?:svg\+xml|png|jpeg|webp|avif|gif)[;,]/i;
+export const IMAGE_FILE = /\.(?:svg|png|jpe?g|webp|avif|gif)$/i;
+/** For addresses without a host: which one it is does not matter here. */
+const BASE = "https://x";
+
+/** Whether more than half of some values are so; of none, no. */
+export function isMostly(values: readonly unknown[], test: (value: unknown) => boolean): boolean {
+  return values.length > 0 && values.filter(test).length * 2 > values.length;
+}
+
+/** The field with an item's picture: that of page.json, else the first whose values mostly look like one. */
+export function imageField({ image }: PageConfig, fields: IndexSample["fields"]): string | undefined {
+  const names = new Set(fields.flatMap((values) => Object.keys(values)));
+  const given = (name: string) => fields.map((values) => values[name]).filter((value) => (value ?? "") !== "");
+  return image ?? [...names].find((name) => isMostly(given(name), looksLikeImage));
+}
+
+/** Whether a value is the address of a picture as one tells by looking at it. */
+function looksLikeImage(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  if (DATA_IMAGE.test(value)) return true;
+  const url = URL.canParse(value, BASE) ? new URL(value, BASE) : undefined;
+  return url !== undefined && /^https?:$/.test(url.protocol) && IMAGE_FILE.test(url.pathname);
+}
+
 /** Whether `imageHosts` has the host; `*.example.com` is every host below that one. */
 export function isNamedHost(host: string, hosts: readonly string[]): boolean {
   const isHost = (allowed: string) => (allowed.startsWith("*.") ? host.endsWith(allowed.slice(1)) : host === allowed);
@@ -23,13 +48,14 @@ export function isNamedHost(host: string, hosts: readonly string[]): boolean {
 
 /** One line for each field and filter that the index does not have, and each host whose pictures will not be shown. */
 export function pageNotes(config: PageConfig, { fields, filters }: IndexSample): string[] {
-  const { image, imageHosts = [], filters: wanted = [] } = config;
+  const { imageHosts = [], filters: wanted = [] } = config;
+  const image = imageField(config, fields);
   const known = new Set([...OWN_FIELDS, ...fields.flatMap((values) => Object.keys(values))]);
   const unknownFields = namedFields(config).filter((name) => !known.has(name));
   const hosts = fields.flatMap((values) => {
     const value = image === undefined ? undefined : values[image];
-    return typeof value === "string" && /^(?:https?:)?\/\//i.test(value) && URL.canParse(value, "https://x")
-      ? [new URL(value, "https://x").host]
+    return typeof value === "string" && /^(?:https?:)?\/\//i.test(value) && URL.canParse(value, BASE)
+      ? [new URL(value, BASE).host]
       : [];
   });
   const refused = [...new Set(hosts)].filter((host) => !isNamedHost(host, imageHosts));

@@ -73,7 +73,7 @@ export class ChunkCache {
 
   async #open({ entry, seq }: NumberedEntry, bytes: Uint8Array): Promise<Uint8Array> {
     try {
-      const payload = await openChunk(entry, seq, bytes, this.#verify);
+      const payload = await openChunk(entry, seq, bytes, this.#verify && !this.#source.isChecked?.(bytes));
       this.pool.cameFrom(payload, this.#source);
       return payload;
     } catch (error) {

@@ -22,4 +22,6 @@ export interface ChunkSource {
    * rather free a page itself than wait for the garbage collector.
    */
   release?(bytes: Uint8Array): void;
+  /** Whether the source has compared bytes that `get` gave with their hash, which need not be done once more. */
+  isChecked?(bytes: Uint8Array): boolean;
 }

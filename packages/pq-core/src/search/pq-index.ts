@@ -103,8 +103,8 @@ export class PqIndex implements Index {
   }
 
   /** The same items under another manifest, and beside other ones, sharing all that is in memory. */
-  with(manifest: Manifest, cells: Cells): PqIndex {
-    return new PqIndex({ ...this.parts, manifest, cells }, this);
+  with(manifest: Manifest, cells: Cells, cache: ChunkCache = this.parts.cache): PqIndex {
+    return new PqIndex({ ...this.parts, manifest, cells, cache }, this);
   }
 
   metered(meter: ReadMeter): PqIndex {
