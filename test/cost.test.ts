@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type IndexSize, indexSize, monthlyCost, PRICES, type Usage } from "../bench/cost/cost.ts";
 import { exampleIndex } from "../bench/cost/example.ts";
+import { RequestBudget } from "../packages/publish/src/retry.ts";
 
 describe("indexSize", () => {
   it("tells what an isolate keeps by the Worker's own plan", async () => {
@@ -96,5 +99,32 @@ describe("monthlyCost", () => {
     const { storage, writes } = monthlyCost(large, { ...usage, versions: 3, publishes: 1000 });
     expect(storage).toBeCloseTo(((3 * bytes) / 1e9 - 1) * 0.5, 9);
     expect(writes).toBeCloseTo(2 * ((1000 * keys) / 1e6 - 1) * 5, 9);
+  });
+});
+
+describe("docs/deploy.md", () => {
+  const text = readFileSync(join(import.meta.dirname, "../docs/deploy.md"), "utf8");
+  const row = (name: string) => {
+    const cells = new RegExp(`^\\| ${name} *\\|(.*)\\|$`, "m").exec(text)![1]!.split("|");
+    return cells.map((cell) => Number(cell.replaceAll(",", "")));
+  };
+
+  it("has the keys and the reads of a cold start of an index as it is written", async () => {
+    const { manifest, manifestBytes } = await exampleIndex({ items: 100_000, nlist: 256 });
+    const { keys, coldStartKeys } = indexSize(manifest, manifestBytes);
+    expect([row("keys")[0], row("KV reads at a cold start")[0]]).toEqual([keys, 1 + coldStartKeys]);
+    expect(text).toContain(`| ${keys} for a version of 100,000 items`);
+  });
+
+  it("has the minutes that ten million items wait for requests", async () => {
+    let now = 0;
+    const sleep = async (ms: number) => {
+      now += ms;
+    };
+    const budget = new RequestBudget({ now: () => now, sleep }, 1100, 300_000);
+    const keys = row("keys")[2]!;
+    // each is read back; the rest is writing, and listing what is there
+    for (let i = 0; i < keys + 100; i++) await budget.take();
+    expect(text).toMatch(new RegExp(`${keys.toLocaleString("en-US")} keys,\\s+takes ${now / 60_000} minutes`));
   });
 });

@@ -29,7 +29,7 @@ for (const items of values.items.split(",").map(Number)) {
   const path = (i: number) => `/search?q=${encodeURIComponent(text!(i))}`;
   const [first, next]: number[][] = [[], []];
   for (let run = 0; run < Number(values.runs); run++) {
-    const worker = await startWorker();
+    const worker = await startWorker({ onLog: () => undefined });
     await worker.publish(artifact);
     // The script is there before the first request at Cloudflare too.
     await worker.ask("/healthz");

@@ -116,7 +116,7 @@ function checkOptions<Env extends object>(options: AppOptions<Env>): void {
     if (type !== "other" && value !== undefined && (value === null || typeof value !== type))
       throw new SettingError(`"${name}"`, `a value of type ${type}`, value === null ? "null" : typeof value);
   }
-  const { config, indexes, hooks = {}, maxIndexBytes = LEAST_INDEX_BYTES, refreshMs = 1 } = options;
+  const { config, indexes, kernel, hooks = {}, maxIndexBytes = LEAST_INDEX_BYTES, refreshMs = 1 } = options;
   if (typeof options.store !== "function") throw new SettingError('"store"', "a function that makes a store", "none");
   // A hook under another name is never asked.
   for (const [name, hook] of Object.entries(hooks))
@@ -126,6 +126,8 @@ function checkOptions<Env extends object>(options: AppOptions<Env>): void {
       throw new SettingError(`hook "${name}"`, "a function", hook === null ? "null" : `a value of type ${typeof hook}`);
   if (config !== undefined && typeof config !== "function") checkConfig(config);
   checkConfig({ indexes });
+  if (kernel !== undefined && typeof kernel !== "function" && !(kernel instanceof WebAssembly.Module))
+    throw new SettingError('"kernel"', "a WebAssembly module or a kernel of pq-core", typeof kernel);
   for (const [name, value, least] of [
     ["maxIndexBytes", maxIndexBytes, LEAST_INDEX_BYTES],
     ["refreshMs", refreshMs, 1],

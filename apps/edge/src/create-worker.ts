@@ -56,11 +56,11 @@ export function createWorker<Env extends object = DefaultEnv>(options: WorkerOpt
 
 function storeOfIndexBinding(env: object): Store {
   const { INDEX } = env as { readonly INDEX?: KvReader };
-  if (INDEX === undefined)
+  if (typeof INDEX?.get !== "function")
     throw new SettingError(
       "binding INDEX",
       "a KV namespace",
-      "none: add it to wrangler.jsonc, or give createWorker a store",
+      `${INDEX === undefined ? "none" : "something else"}: add it to wrangler.jsonc, or give createWorker a store`,
     );
   return kvStore(INDEX);
 }

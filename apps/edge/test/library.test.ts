@@ -30,6 +30,8 @@ describe("stores", () => {
     expect(log.mock.calls[0]![0].message).toContain(
       "[edge] binding INDEX expected a KV namespace, got none: add it to wrangler.jsonc, or give createWorker a store",
     );
+    await ask(createWorker({ log }), search(), {}, { INDEX: "0123" } as never);
+    expect(log.mock.lastCall![0].message).toContain("binding INDEX expected a KV namespace, got something else");
     await ask(createWorker({ store: () => ({ get: vi.fn() }) as never, log }), search());
     expect(log.mock.lastCall![0].message).toContain(
       '"store" expected to make a store, got a value without the function',

@@ -93,6 +93,7 @@ describe("options", () => {
     [{ hooks: { authorize: true } }, 'hook "authorize" expected a function, got a value of type boolean'],
     [{ hooks: () => false }, '"hooks" expected a value of type object, got function'],
     [{ store: "INDEX" }, '"store" expected a value of type function, got string'],
+    [{ kernel: "scalar" }, '"kernel" expected a WebAssembly module or a kernel of pq-core, got string'],
     [{ log: console }, '"log" expected a value of type function, got object'],
     [{ routes: [] }, '"routes" expected a function that takes a Hono app, got object'],
   ])("are checked where they are written: %j", async (options, message) => {

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
@@ -11,7 +12,7 @@ import { formatFacts } from "@poeem/training/inspect/facts";
 import { fileFacts } from "@poeem/training/inspect/file-facts";
 import { manifestFacts, usageFacts } from "@poeem/training/inspect/index-facts";
 import { codeFigures } from "@poeem/training/report/code-figures";
-import { writeCheckpointFile } from "@poeem/training/train/checkpoint-file";
+import { readCheckpointFile, writeCheckpointFile } from "@poeem/training/train/checkpoint-file";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let folder: string;
@@ -99,6 +100,21 @@ describe("inspecting one file", () => {
     const known = { kind: "known", names: ["a"], rows: new Float32Array(dim) } as const;
     await writeFile(file, writeItemTower({ width: dim, inputs: [known], layers: [], skip: false, unit: true }));
     expect(await fileFacts(file)).toMatchObject({ file: "item tower", dimensions: dim, scoreAware: false });
+  });
+
+  it("reads no more of a file than its kind may have, and waits for none", async () => {
+    const large = join(folder, "large.json");
+    for (const start of ["{", await readFile(fileOf("codebook"))]) {
+      await writeFile(large, start);
+      await truncate(large, 1.5 * 1024 ** 3);
+      await expect(fileFacts(large)).rejects.toThrow(
+        /large\.json cannot be read: expected at most 8388608 bytes, got 16/,
+      );
+    }
+    const fifo = join(folder, "fifo");
+    execFileSync("mkfifo", [fifo]);
+    await expect(fileFacts(fifo)).rejects.toThrow("fifo cannot be read: expected a file, got a FIFO");
+    await expect(readCheckpointFile(fifo)).rejects.toThrow("expected a file, got a FIFO");
   });
 
   it("refuses what is none of these", async () => {

@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, UserError } from "./errors.ts";
 
@@ -35,21 +35,45 @@ export async function readJson(file: string): Promise<unknown> {
  * @throws Error of the system, or one that says what the file is, or how large
  */
 export async function readRegular(file: string, most = MAX_BYTES): Promise<Uint8Array> {
-  // Opened without waiting: a FIFO without a writer would keep it for ever.
-  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const handle = await openRegular(file);
   try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new Error(`expected a file, got ${kindOf(stats)}`);
-    if (stats.size > most) throw new Error(`expected at most ${most} bytes, got ${stats.size}`);
-    const bytes = new Uint8Array(stats.size);
-    let length = 0;
-    for (let got = -1; got !== 0 && length < bytes.length; length += got)
-      got = (await handle.read(bytes, length, bytes.length - length, length)).bytesRead;
-    // Somebody made it shorter meanwhile.
-    return length === bytes.length ? bytes : bytes.slice(0, length);
+    const { size } = await handle.stat();
+    if (size > most) throw new Error(`expected at most ${most} bytes, got ${size}`);
+    return await readFrom(handle, size);
   } finally {
     await handle.close();
   }
+}
+
+/** The first bytes of a file, fewer where it has fewer. @throws UserError that names the file */
+export async function readStart(file: string, bytes: number): Promise<Uint8Array> {
+  try {
+    const handle = await openRegular(file);
+    return await readFrom(handle, bytes).finally(() => handle.close());
+  } catch (error) {
+    throw new UserError(`${file} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * Opens a file to read it, and nothing but a file: without waiting, as a FIFO without a writer would keep it for ever.
+ * @throws Error of the system, or one that says what it is
+ */
+export async function openRegular(file: string): Promise<FileHandle> {
+  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const stats = await handle.stat();
+  if (stats.isFile()) return handle;
+  await handle.close();
+  throw new Error(`expected a file, got ${kindOf(stats)}`);
+}
+
+/** Fewer bytes than asked for where the file ends. */
+async function readFrom(handle: FileHandle, size: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  let length = 0;
+  for (let got = -1; got !== 0 && length < size; length += got)
+    got = (await handle.read(bytes, length, size - length, length)).bytesRead;
+  return length === size ? bytes : bytes.slice(0, length);
 }
 
 function kindOf(stats: Stats): string {

@@ -160,6 +160,8 @@ export function createRoutes(
       const { index } = c.req.valid("query");
       // Of the default index it is the first search: whoever deploys waits for this answer, and so warms it up.
       const served = index === DEFAULT_INDEX_NAME ? await acquire(c, index) : namedServing(c, index);
+      if (!c.get("dependencies").indexes.isWhole(index))
+        throw new IndexUnavailableError(`Version ${served.version} serves, but parts of it cannot be read`);
       c.header("Cache-Control", "no-store");
       return c.json({ status: "ready" as const, indexVersion: served.version }, 200);
     })

@@ -10,7 +10,8 @@ import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from 
 import type { IndexEvent } from "../log.ts";
 import { Attempt } from "./attempt.ts";
 import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "./errors.ts";
-import { Failures, ReadError } from "./failures.ts";
+import { Failures, failureKindOf, ReadError } from "./failures.ts";
+import { Misses } from "./misses.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
 import { guarded, nameOf, type Store } from "./store.ts";
 
@@ -40,7 +41,7 @@ export interface LoadedIndex {
 export interface Load extends IndexPointer {
   /** Counts what is read to open it, and is how the attempt shows that it is getting on. */
   readonly meter?: ReadMeter | undefined;
-  /** To be called when a page of a version that serves is missing: a prune may have come, after another version. */
+  /** To be called when a page of a version that serves is missing, or damaged however often it is read. */
   readonly missed?: (() => void) | undefined;
 }
 
@@ -103,17 +104,16 @@ export class IndexHolder<T extends LoadedIndex> {
   #coming: Coming<T> | undefined;
   #attempt: Attempt | undefined;
   #checkedAt: number | undefined;
-  /** A page of what serves was missing. */
-  #hasMissed = false;
-  readonly #missed = () => {
-    this.#hasMissed = true;
-  };
+  readonly #misses: Misses;
+  /** The last read-ahead of what serves found pages missing or damaged. */
+  #lacksPages = false;
   readonly #reread = { times: 0, reportedAt: Number.NEGATIVE_INFINITY };
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
     this.#store = this.#watching(guarded(options.store));
     this.#pointers = new Pointers(options.now);
+    this.#misses = new Misses(options.now, options.retryMs);
     this.#failures = new Failures(options.now, (failure) => this.#report({ event: "refresh-failed", ...failure }));
   }
 
@@ -130,6 +130,11 @@ export class IndexHolder<T extends LoadedIndex> {
   /** Since when looks for a newer version fail, and with what kind of failure; undefined when they do not. */
   get refreshFailure(): string | undefined {
     return this.#served && this.#failures.public;
+  }
+
+  /** Whether something serves, and all that was wanted of it lately was there. */
+  get isWhole(): boolean {
+    return this.#served !== undefined && !this.#lacksPages && !this.#misses.areRecent;
   }
 
   /** When the pointer was last read, as `now` tells time; undefined when it has not been. */
@@ -183,7 +188,7 @@ export class IndexHolder<T extends LoadedIndex> {
       if (this.#failures.holdBack(nameOfTry(pointer))) return;
       // Completes what a cold start could not read.
       if (this.#options.isOutgrown?.()) await this.#outgrow(sighting, attempt);
-      else await served.index.prefetch(attempt);
+      else await this.#complete(served.index, attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
       this.#failures.clear();
@@ -244,9 +249,20 @@ export class IndexHolder<T extends LoadedIndex> {
     const { sleep, now, leaseMs, refreshMs } = this.#options;
     await sleep(READ_AHEAD_AFTER_MS);
     try {
-      await index.prefetch(new Attempt(now, leaseMs));
+      await this.#complete(index, new Attempt(now, leaseMs));
     } catch (error) {
       if (this.#served?.index === index) this.#fail(error, refreshMs, this.#served.at);
+    }
+  }
+
+  /** Reads ahead of what serves, and remembers whether all of it is there. */
+  async #complete(index: T, meter: ReadMeter): Promise<void> {
+    try {
+      await index.prefetch(meter);
+      this.#lacksPages = false;
+    } catch (error) {
+      this.#lacksPages = ["missing", "damaged"].includes(failureKindOf(error));
+      throw error;
     }
   }
 
@@ -275,7 +291,7 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#coming = { version: pointer.version, at: sighting };
     const coming = this.#coming;
     coming.at = sighting;
-    const missed = this.#missed;
+    const missed = () => this.#misses.add();
     const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
     // Another attempt may have been faster.
     coming.index ??= opened;
@@ -289,7 +305,7 @@ export class IndexHolder<T extends LoadedIndex> {
   async openAnew(meter: ReadMeter, open: (store: Store, load: Load, current: T) => Promise<T>): Promise<void> {
     const before = this.#served;
     if (before === undefined) return;
-    const load = { ...before.at.pointer, meter, missed: this.#missed };
+    const load = { ...before.at.pointer, meter, missed: () => this.#misses.add() };
     const index = await open(this.#store, load, before.index);
     if (this.#served === before) this.#served = { index, at: before.at };
   }
@@ -311,7 +327,8 @@ export class IndexHolder<T extends LoadedIndex> {
     this.#served = { index, at };
     if (this.#coming?.version === index.version) this.#coming = undefined;
     this.#failures.clear();
-    this.#hasMissed = false;
+    this.#misses.clear();
+    this.#lacksPages = false;
     const { publishedAt } = index;
     if (before === undefined) this.#report({ event: "cold-start", publishedAt, ms, reads, bytes });
     else {
@@ -327,10 +344,9 @@ export class IndexHolder<T extends LoadedIndex> {
 
   /** The last look is so long ago, or a page missing, that an answer should wait for another look. */
   #isStale(): boolean {
-    const { now, retryMs } = this.#options;
     const attempt = this.#attempt;
     if (attempt === undefined || attempt.ms >= STALE_MS) return !attempt?.isAlive;
-    return this.#hasMissed && attempt.endedAt !== undefined && now() - attempt.endedAt >= retryMs;
+    return attempt.endedAt !== undefined && this.#misses.wantLook(attempt.endedAt);
   }
 
   #isDue(): boolean {
@@ -354,7 +370,7 @@ export class IndexHolder<T extends LoadedIndex> {
       const error = new ReadError("late", `nothing of index "${name}" came for ${leaseMs} ms`);
       this.#fail(error, 0, this.#coming?.at);
     }
-    this.#hasMissed = false;
+    this.#misses.look();
     this.#attempt = new Attempt(now, leaseMs);
     return this.#attempt;
   }

@@ -62,6 +62,11 @@ export class IndexSet<T extends LoadedIndex> {
     return this.#entries.get(name)?.holder.refreshFailure;
   }
 
+  /** Whether an index serves, and all that was wanted of it lately was there. */
+  isWhole(name: string): boolean {
+    return this.#entries.get(name)?.holder.isWhole ?? false;
+  }
+
   /** When the pointer of an index was last read, as `now` tells time; undefined when it has not been. */
   checkedAt(name: string): number | undefined {
     return this.#entries.get(name)?.holder.checkedAt;

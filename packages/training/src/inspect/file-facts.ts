@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { naming, UserError } from "@poeem/offline/errors";
-import { readBytes } from "@poeem/offline/files";
+import { readBytes, readStart } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { counted } from "@poeem/offline/progress";
 import { openManifest } from "@poeem/pq-core";
-import { type ChunkHeader, isChunk, MAX_MANIFEST_BYTES, readChunkHeader } from "@poeem/pq-core/write";
+import { type ChunkHeader, isChunk, MAX_CHUNK_BYTES, MAX_MANIFEST_BYTES, readChunkHeader } from "@poeem/pq-core/write";
 import { openItemTowerFile } from "../artifact/item-tower-file.ts";
 import { readCheckpointFile } from "../train/checkpoint-file.ts";
 import type { Facts } from "./facts.ts";
@@ -14,12 +14,17 @@ import { manifestFacts } from "./index-facts.ts";
 import { queryTowerFacts, towerFacts } from "./tower-facts.ts";
 import { wordFacts } from "./word-facts.ts";
 
+/** What tells kinds of files apart. */
+const START_BYTES = 16;
+
 const starts = (bytes: Uint8Array, text: string): boolean =>
   Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(text.length, bytes.length)).toString("latin1") === text;
 
 /** What one file is, told by its first bytes: a manifest, a chunk, a checkpoint, a query tower or an item tower. */
 export async function fileFacts(file: string): Promise<Facts> {
-  const bytes = await readBytes(file);
+  const start = await readStart(file, START_BYTES);
+  const most = isChunk(start) ? MAX_CHUNK_BYTES : starts(start, "{") ? MAX_MANIFEST_BYTES : undefined;
+  const bytes = await readBytes(file, most);
   return naming(file, () => factsOf(file, bytes));
 }
 

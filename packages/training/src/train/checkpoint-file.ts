@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { openRegular } from "@poeem/offline/files";
 import type { State, StateValue } from "../state.ts";
 
 /**
@@ -61,7 +62,7 @@ export async function writeCheckpointFile(file: string, facts: unknown, state: S
 
 /** Reads a checkpoint. @throws UserError when it is not one, or was cut short or changed */
 export async function readCheckpointFile<Facts>(file: string): Promise<{ facts: Facts; state: State }> {
-  const handle = await open(file, "r");
+  const handle = await openRegular(file);
   try {
     const { size } = await handle.stat();
     let crc = 0;
