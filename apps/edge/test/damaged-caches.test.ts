@@ -34,24 +34,14 @@ function behindCaches(isBad: (key: string) => boolean, how: "damaged" | "missing
 
 describe.each(["damaged", "missing"] as const)("a cache in which a page is %s", (how) => {
   it.each([...kinds, "manifest"])("%s is looked past at a cold start, for good", async (kind) => {
-    const { get, reported } = makeIsolate(
-      {},
-      {},
-      undefined,
-      behindCaches((key) => key.includes(kind), how),
-    );
+    const { get, reported } = makeIsolate({}, {}, undefined, { kv: behindCaches((key) => key.includes(kind), how) });
     for (let i = 0; i < 2; i++) expect((await get(query)).body).toEqual(expected);
     expect((await get(query)).headers.get("index-refresh-failure")).toBeNull();
     expect(reported.some(({ event }) => event === "read-again")).toBe(how === "damaged");
   });
 
   it("is looked past when a new version is taken over", async () => {
-    const { get, refresh } = makeIsolate(
-      {},
-      {},
-      undefined,
-      behindCaches(() => true, how),
-    );
+    const { get, refresh } = makeIsolate({}, {}, undefined, { kv: behindCaches(() => true, how) });
     expect((await get(query)).body.indexVersion).toBe(shop.artifact.version);
     await publish(env.INDEX, other);
     await refresh();

@@ -10,16 +10,22 @@ import type { Dependencies } from "../src/http/app-env.ts";
 import { Arrivals } from "../src/index/arrivals.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
+import type { MemoryLimits } from "../src/index/memory-plan.ts";
 import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import type { IndexEvent, LogEntry } from "../src/log.ts";
+
+/** What an isolate stands on; left out: the test's KV, a clock of its own, the usual limits of memory. */
+interface Beneath extends MemoryLimits {
+  readonly kv?: KvReader;
+  readonly clock?: { now: number };
+}
 
 export function makeIsolate(
   variables: Parameters<typeof readConfig>[0] = {},
   overrides: Partial<Dependencies> = {},
   maxBytes = 40 * 1024 * 1024,
-  kv: KvReader = env.INDEX,
-  clock = { now: 0 },
+  { kv = env.INDEX, clock = { now: 0 }, ...limits }: Beneath = {},
 ) {
   const kernel = loadKernel(kernelModule);
   const config = readConfig(variables);
@@ -36,7 +42,7 @@ export function makeIsolate(
     indexes: new IndexSet({
       store: kvStore(kv, 1_000),
       open: (store, pointer, grant, previous) =>
-        openServedIndex(store, pointer, grant, { kernel, paging, arrivals }, previous),
+        openServedIndex(store, pointer, grant, { kernel, paging, arrivals, ...limits }, previous),
       names: config.indexes,
       maxBytes,
       now: () => clock.now,

@@ -229,7 +229,7 @@ describe("a meter", () => {
       return env.INDEX.get(key, options);
     };
     const { least } = memoryDemand(await openManifest(paged.artifact.manifestBytes));
-    const isolate = makeIsolate({ LIMITS }, {}, least, { get } as KvReader);
+    const isolate = makeIsolate({ LIMITS }, {}, least, { kv: { get } as KvReader });
     await isolate.get("/readyz");
     return { ...isolate, reads: () => gets };
   }

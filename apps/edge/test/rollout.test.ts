@@ -100,7 +100,7 @@ describe("a rollout", () => {
         return value;
       },
     } as KvReader;
-    const isolate = makeIsolate({}, { now: () => clock.now }, undefined, slow, clock);
+    const isolate = makeIsolate({}, { now: () => clock.now }, undefined, { kv: slow, clock });
     await publish(env.INDEX, one);
     await isolate.get("/readyz");
     await publish(env.INDEX, two);
