@@ -1,9 +1,9 @@
 /**
- * `npm run bench:attack -w @poeem/edge [-- --items 1000000] [--only zeros] [--dearest 150] [--json]`: the built Worker
- * in workerd under attack, one row for each kind of `attacks.ts`: what it costs until it is answered or refused. Then
- * `--dearest` requests of `dearest.ts`, which looks for the dearest one that is still answered. `--built DIR` takes
- * the build of another checkout. `--paged 10000000` makes the paged index larger, which takes 4 GB and some minutes:
- * its reads of KV are what counts there, so `--only paged` goes with it.
+ * `npm run bench:attack -w @poeem/edge [-- --items 1000000] [--only 'zeros|paged'] [--dearest 150] [--json]`: the built
+ * Worker in workerd under attack, one row for each kind of `attacks.ts`: what it costs until it is answered or refused.
+ * Then `--dearest` requests of `dearest.ts`, which looks for the dearest one that is still answered. `--built DIR`
+ * takes the build of another checkout. `--paged 10000000` makes the paged index larger, which takes 4 GB and some
+ * minutes: its reads of KV are what counts there, so `--only paged` goes with it.
  */
 import { parseArgs } from "node:util";
 import { ATTACKS, type Target } from "./attacks.ts";
@@ -23,7 +23,7 @@ const { values } = parseArgs({
 });
 const tries = Number(values.dearest);
 const log = (line: string) => values.json || console.log(line);
-const wanted = ATTACKS.filter(({ name }) => name.includes(values.only));
+const wanted = ATTACKS.filter(({ name }) => new RegExp(values.only).test(name));
 const rows: (Cost & { readonly attack: string })[] = [];
 const dearest: Record<string, unknown> = {};
 
@@ -37,14 +37,13 @@ for (const target of new Set(wanted.map((attack) => attack.target))) {
       log(JSON.stringify(row));
     }
     const isSearched = tries > 0 && (["codes", "words", "paged"] satisfies Target[] as Target[]).includes(target);
-    if (isSearched) dearest[target] = await findDearest(worker, catalogue, plan, tries, log);
+    if (!isSearched) continue;
+    dearest[target] = await findDearest(worker, catalogue, plan, tries, log);
+    log(JSON.stringify({ target, ...(dearest[target] as object) }, null, 2));
   } finally {
     await worker.stop();
   }
 }
 
 if (values.json) console.log(JSON.stringify({ ...values, rows, dearest }));
-else {
-  console.table(rows.map(({ refusal, ...row }) => row));
-  console.log(JSON.stringify(dearest, null, 2));
-}
+else console.table(rows.map(({ refusal, ...row }) => row));

@@ -13,8 +13,8 @@ export interface Attack {
   requests(catalogue: Catalogue, items: number): readonly Sent[];
 }
 
-/** For the target `tokens`. */
-export const GOOD_TOKEN = "a-good-token";
+/** For the target `tokens`: one for each attack, as what one has used up another would lack. */
+export const GOOD_TOKENS = ["a-good-token", "another-good-token"] as const;
 /** Requests a minute that its limiter lets through. */
 export const RATE = 5;
 
@@ -174,9 +174,9 @@ const TOKENS: Readonly<Record<string, (i: number) => string>> = {
   "50 guessed tokens": (i) => `Bearer guess-${i}`,
   "50 spellings of Bearer": (i) => {
     const letters = Array.from("bearer", (c, bit) => ((i >> bit) & 1 ? c.toUpperCase() : c));
-    return `${letters.join("")} ${GOOD_TOKEN}`;
+    return `${letters.join("")} ${GOOD_TOKENS[0]}`;
   },
-  "50 times the good token": () => `Bearer ${GOOD_TOKEN}`,
+  "50 times a good token": () => `Bearer ${GOOD_TOKENS[1]}`,
 };
 
 /** Every kind that issue 16 names, and what lies beside it. */
@@ -199,11 +199,11 @@ export const ATTACKS: readonly Attack[] = [
   one("fields of 40 kB, k 1000", ({ nlist }) => ({ nprobe: nlist, k: 1000 }), "fields"),
   one("fields of 40 kB, k 1000, only titles", ({ nlist }) => ({ nprobe: nlist, k: 1000, fields: "title" }), "fields"),
   batch("fields of 40 kB, k 62", ({ nlist }) => ({ nprobe: nlist, k: 62 }), "fields"),
-  ...Object.entries(TOKENS).map(([name, authorization]) =>
+  ...Object.entries(TOKENS).map(([name, authorization], n) =>
     whole(`${name}, limit ${RATE}`, "tokens", () =>
       many(50, (i) => ({
         path: `/search?vector=${ZEROS}`,
-        headers: { authorization: authorization(i), "cf-connecting-ip": "192.0.2.7" },
+        headers: { authorization: authorization(i), "cf-connecting-ip": `192.0.2.${n}` },
       })),
     ),
   ),

@@ -7,7 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { encodeVector } from "../src/http/vector.ts";
-import { ATTACKS, type Attack, GOOD_TOKEN } from "./attacks.ts";
+import { ATTACKS, type Attack } from "./attacks.ts";
 import { planOf, type Served, serve } from "./targets.ts";
 
 const { values } = parseArgs({
@@ -46,8 +46,7 @@ async function light({ worker, catalogue: { query, text } }: Served): Promise<Li
   for (let i = 0; i * EVERY_MS < seconds * 1000; i++) {
     await wait(startedAt + i * EVERY_MS - performance.now());
     const question = text === undefined ? `vector=${encodeVector(query(i % 200))}` : `q=${encodeURIComponent(text(i))}`;
-    const headers = { authorization: `Bearer ${GOOD_TOKEN}`, "cf-connecting-ip": "198.51.100.1" };
-    const one = worker.send(`/search?${question}`, undefined, headers).then(({ ms, status }) => {
+    const one = worker.send(`/search?${question}`).then(({ ms, status }) => {
       latencies.push(ms);
       count(statuses, status);
     });
@@ -69,7 +68,8 @@ async function attackUntil(isOver: () => boolean, served: Served, attack: Attack
 }
 
 const rows = [];
-const wanted = ATTACKS.filter(({ name }) => name.includes(values.only));
+// Not those on tokens: there the limiter stops the light ones too, and `attack.ts` tells what it lets through.
+const wanted = ATTACKS.filter(({ name, target }) => new RegExp(values.only).test(name) && target !== "tokens");
 for (const target of new Set(wanted.map((attack) => attack.target))) {
   const plan = planOf(target, Number(values.items), Number(values.paged));
   const served = await serve(target, plan, { connections: 512, ...(values.built && { built: values.built }) });

@@ -3,8 +3,8 @@
  * three indexes in turn, against the Worker in workerd, while the episodes of `soak-episodes.ts` go by: in each, one
  * index is published, one gets a delta and one is rolled back while KV makes trouble of one kind; then the trouble ends
  * and all are published. Every answer is compared with brute force over the version that it names. `--towers` is MB of
- * query tower in each version; then a 503 is allowed, as three of them need not fit. `--only slow` takes the episodes
- * with that in their names. The Worker is that of `quick-worker.ts`; `--built DIR` takes another build.
+ * query tower in each version; then a 503 is allowed, as three of them need not fit. `--only 'slow|stale'` takes the
+ * episodes whose names match. The Worker is that of `quick-worker.ts`; `--built DIR` takes another build.
  *
  * Ends with an error when an answer is wrong, mixed, of an older version than one before it, or no answer; when an
  * index has not taken over what was published `--within 30` seconds after a trouble; when a kind of trouble has left
@@ -37,9 +37,12 @@ const TROUBLE_SHARE = 0.6;
 const SAMPLE_MS = 1_000;
 
 const totalMs = Number(values.minutes) * 60_000;
+/** A load that trickles takes half of it. */
+const TAKES_OVER_MS = 35_000;
+
 const withinMs = Number(values.within) * 1_000;
 const towerMB = Number(values.towers);
-const wanted = EPISODES.filter(({ name }) => name.includes(values.only));
+const wanted = EPISODES.filter(({ name }) => new RegExp(values.only).test(name));
 const episodes = wanted.slice(0, Math.max(1, Math.floor(totalMs / LEAST_EPISODE_MS)));
 const episodeMs = totalMs / episodes.length;
 
@@ -112,7 +115,7 @@ async function settle(what: string): Promise<number> {
   return Math.round(elapsed() / 100) / 10;
 }
 
-async function run({ name, trouble, counted, sign }: Episode) {
+async function run({ name, trouble, counted, sign, heals }: Episode) {
   const startedAt = performance.now();
   const before = await worker.trouble("/counts");
   const firstLine = lines.length;
@@ -121,6 +124,8 @@ async function run({ name, trouble, counted, sign }: Episode) {
     await publisher[act](NAMES[i]!);
     await wait(startedAt + (episodeMs * TROUBLE_SHARE * (i + 1)) / 3 - performance.now());
   }
+  if (heals && episodeMs * TROUBLE_SHARE >= TAKES_OVER_MS && isBehind(NAMES[0]!))
+    fault(`${NAMES[0]} was not taken over in ${Math.round((episodeMs * TROUBLE_SHARE) / 1000)} s of ${name}`);
   const after = await worker.trouble("/set");
   const settledSeconds = await settle(name);
   await wait(startedAt + episodeMs - performance.now());

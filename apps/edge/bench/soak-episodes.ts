@@ -8,28 +8,37 @@ export interface Episode {
   readonly counted: string;
   /** A line of log that tells of it. */
   readonly sign: RegExp;
+  /** A version can be taken over while it lasts. */
+  readonly heals?: boolean;
 }
 
 const TAKEN_OVER = /"event":"take-over"/;
 
 /** The last of them has a little of everything. */
 export const EPISODES: readonly Episode[] = [
-  { name: "publishes on a good day", trouble: "", counted: "moves", sign: TAKEN_OVER },
+  { name: "publishes on a good day", trouble: "", counted: "moves", sign: TAKEN_OVER, heals: true },
   {
     name: "a page with a flipped bit, stuck in a cache",
     trouble: "corrupt=0.2",
     counted: "corrupt",
     sign: /"read-again"|"kind":"damaged"/,
+    heals: true,
   },
   // Some forty chunks, six at a time: longer than the lease of a load.
-  { name: "slow reads", trouble: "slow=3000", counted: "slow", sign: /"kind":"late"|"event":"take-over".*"ms":\d{5}/ },
+  {
+    name: "slow reads",
+    trouble: "slow=3000",
+    counted: "slow",
+    sign: /"kind":"late"|"event":"take-over".*"ms":\d{5}/,
+    heals: true,
+  },
   {
     name: "failing reads",
     trouble: "failing=0.4&failingPointers=0.4",
     counted: "failed",
     sign: /"event":"refresh-failed".*KV GET failed/,
   },
-  { name: "stale pointers", trouble: "stale=0.5", counted: "stale", sign: /"event":"stale-pointer"/ },
+  { name: "stale pointers", trouble: "stale=0.5", counted: "stale", sign: /"event":"stale-pointer"/, heals: true },
   { name: "hanging reads", trouble: "hanging=0.1", counted: "hung", sign: /"kind":"late"|did not come within/ },
   { name: "missing chunks", trouble: "absent=0.4", counted: "absent", sign: /"kind":"missing"|has no key "chunk/ },
   { name: "values cut short", trouble: "cut=0.3", counted: "cut", sign: /"read-again"|"kind":"damaged"/ },

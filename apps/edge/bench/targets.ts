@@ -1,5 +1,5 @@
 /** The indexes that are attacked, each in a Worker of its own. */
-import { GOOD_TOKEN, RATE, type Target } from "./attacks.ts";
+import { GOOD_TOKENS, RATE, type Target } from "./attacks.ts";
 import { type Catalogue, type CatalogueOptions, makeCatalogue } from "./catalogue.ts";
 import { type RunningWorker, startWorker, type WorkerOptions } from "./worker.ts";
 
@@ -28,7 +28,7 @@ export function planOf(target: Target, items: number, paged: number): Plan {
     identical: { items, identical: true },
     // With 40 kB an item, a thousand make an index.
     fields: { items: 3_000, fieldLength: 40_000 },
-    tokens: { items: 1_000, worker: { rateLimit: RATE, variables: { SEARCH_TOKENS: GOOD_TOKEN } } },
+    tokens: { items: 1_000, worker: { rateLimit: RATE, variables: { SEARCH_TOKENS: GOOD_TOKENS.join() } } },
   };
   return plans[target];
 }
@@ -37,7 +37,7 @@ export function planOf(target: Target, items: number, paged: number): Plan {
 export async function serve(target: Target, plan: Plan, options: WorkerOptions): Promise<Served> {
   const { items, worker: own, ...catalogueOptions } = plan;
   const catalogue = await makeCatalogue(items, catalogueOptions);
-  const worker = await startWorker({ inspect: true, badDay: true, ...own, ...options });
+  const worker = await startWorker({ inspect: true, badDay: true, onLog: () => undefined, ...own, ...options });
   await worker.trouble("/set?keep=1");
   await worker.publish(catalogue.artifact);
   const { query, text } = catalogue;

@@ -193,7 +193,11 @@ function send(url: URL, agent: Agent, posted?: string, headers: Sent["headers"] 
       });
       response.on("error", reject);
     });
-    sent.on("error", reject);
+    sent.on("error", (error: NodeJS.ErrnoException) => {
+      // The server may close a connection at the moment at which it is used again.
+      if (sent.reusedSocket && error.code === "ECONNRESET") resolve(send(url, agent, posted, headers));
+      else reject(error);
+    });
     sent.end(posted);
   });
 }

@@ -17,7 +17,10 @@ export interface Variables {
   readonly INDEXES?: string;
   /** `all`: one line of log a request; `errors` (default): failures only. */
   readonly LOG?: string;
-  /** Share of searches, 0 to 1, that are run again over all cells to measure overlap; default 0. */
+  /**
+   * Share of searches, 0 to 1, that are run again over all cells to measure overlap, as far as `LIMITS` allow: of a
+   * list the last one; default 0.
+   */
   readonly CANARY_SHARE?: string;
   /**
    * What one request may cost, as in `nprobe=256, k=200, batch=8, work=60000000, reads=800, bytes=8000000, shed=0.5`;

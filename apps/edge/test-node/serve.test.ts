@@ -270,6 +270,8 @@ describe("a server that cannot start says why in one line, and leaves nothing be
     [{ INDEXES: "A" }, 'INDEXES expected names of 1 to 40 of the characters a-z, 0-9 and -, got "A"'],
     [{ INDEXES: "" }, 'INDEXES expected names of 1 to 40 of the characters a-z, 0-9 and -, got ""'],
     [{ CORS_ORIGINS: "" }, 'CORS_ORIGINS expected origins such as https://example.com, got ""'],
+    [{ LIMITS: "k=2000" }, "LIMITS, k, expected a whole number from 10 to 1000, got 2000"],
+    [{ LIMITS: "" }, 'LIMITS expected name=number, separated by commas, got ""'],
     [{ CANARY_SHARE: "" }, 'CANARY_SHARE expected a number from 0 to 1, got ""'],
     [{ SEARCH_TOKENS: "a,,b" }, "SEARCH_TOKENS expected tokens of visible ASCII characters, got an empty one"],
     [{ SEARCH_TOKENS: "" }, "SEARCH_TOKENS expected bearer tokens separated by commas, or not to be set, got none"],

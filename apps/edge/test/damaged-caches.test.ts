@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { KvReader } from "../src/index/kv-store.ts";
+import { memoryDemand } from "../src/index/memory-plan.ts";
 import { makeShop, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -53,17 +54,38 @@ describe.each(["damaged", "missing"] as const)("a cache in which a page is %s", 
 
 it("a page that is damaged in KV itself is told, in header, log and /version, and no answer is wrong", async () => {
   await publish(env.INDEX, shop, (key, bytes) => (key.includes("items-0000") ? bytes.with(99, bytes[99]! ^ 1) : bytes));
-  const { get, reported } = makeIsolate();
+  const { get, refresh, reported } = makeIsolate();
   expect((await get("/readyz")).status).toBe(200);
   const { status, headers } = await get("/search?q=cake&k=300");
   expect(status).toBe(503);
   expect(headers.get("index-refresh-failure")).toMatch(/^damaged since /);
   expect((await get("/version")).body.refreshFailure).toMatch(/^damaged since /);
+  // As long as a part of it cannot be read, it is not ready; a good version makes it so.
+  expect(await get("/readyz")).toMatchObject({
+    status: 503,
+    body: { detail: /serves, but parts of it cannot be read/ },
+  });
   expect(reported).toMatchObject([
     { event: "cold-start" },
     { event: "read-again" },
     { event: "refresh-failed", kind: "damaged", causes: [/chunk\/items-0000/] },
   ]);
+  await publish(env.INDEX, other);
+  await refresh();
+  expect((await get("/readyz")).status).toBe(200);
+});
+
+it("a page that goes missing while it is wanted leads to the pointer at once, and to the next version", async () => {
+  await publish(env.INDEX, shop);
+  // Too little memory to read pages ahead.
+  const least = [shop, other].map(({ artifact }) => memoryDemand(artifact.manifest).least);
+  const { get, clock } = makeIsolate({}, {}, Math.max(...least));
+  expect((await get("/readyz")).status).toBe(200);
+  for (const { name } of (await env.INDEX.list({ prefix: "chunk/" })).keys) await env.INDEX.delete(name);
+  await publish(env.INDEX, other);
+  clock.now += 2_000;
+  expect((await get(query)).status).toBe(503);
+  expect(await get(query)).toMatchObject({ status: 200, body: { indexVersion: other.artifact.version } });
 });
 
 it("a version that was pruned after hours without a look gives way to the newest before the first answer", async () => {

@@ -468,8 +468,8 @@ describe("the pointer", () => {
     expect((await acquire()).version).toBe("v3");
   });
 
-  it("is looked at when a page is missing, before the next answer, but no more than once a second", async () => {
-    const { state, acquire, settle } = setUp();
+  it("is looked at when a page is missing, before the next answer, but ever less often", async () => {
+    const { state, acquire, settle, holder } = setUp();
     let missed: () => void = () => undefined;
     state.open = async (version, load) => {
       missed = load.missed!;
@@ -477,18 +477,22 @@ describe("the pointer", () => {
     };
     state.pointer = pointer("v1", at(1));
     await acquire();
-    state.now += 1_000;
-    missed();
-    await acquire();
-    await settle();
-    expect(state.looks).toBe(2);
-    missed();
-    await acquire();
-    expect(state.looks).toBe(2);
+    expect(holder.isWhole).toBe(true);
+    const looks: number[] = [];
+    for (let second = 1; second <= 16; second++) {
+      state.now += 1_000;
+      missed();
+      const before = state.looks;
+      await acquire();
+      await settle();
+      if (state.looks > before) looks.push(second);
+    }
+    expect(looks).toEqual([1, 3, 7, 15]);
+    expect(holder.isWhole).toBe(false);
     state.pointer = pointer("v2", at(2));
-    state.now += 1_000;
+    state.now += 16_000;
     expect((await acquire()).version).toBe("v2");
-    expect(state.looks).toBe(3);
+    expect(holder.isWhole).toBe(true);
   });
 
   it("has an age", async () => {

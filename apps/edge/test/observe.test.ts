@@ -1,9 +1,7 @@
 /** What an operator finds in the log of a request that got no answer. */
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { Meter } from "../src/http/meter.ts";
 import { Problem } from "../src/http/problem.ts";
-import { DEFAULT_LIMITS } from "../src/limits.ts";
 import { makeFixture, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -74,18 +72,6 @@ describe("what a search used", () => {
     const next = await get("/search?q=cake");
     expect(next.headers.get("server-timing")).not.toContain("kv");
     expect(logged.at(-1)).toMatchObject({ event: "request", reads: 0, bytes: 0 });
-  });
-
-  it("is the wait for turns too, each counted once, whether it ended with one or not", () => {
-    let now = 100;
-    const meter = new Meter(DEFAULT_LIMITS, () => now);
-    const [first, second] = [meter.startWait(), meter.startWait()];
-    now += 40;
-    first();
-    now += 2;
-    first();
-    second();
-    expect(meter.waitedMs).toBe(40 + 42);
   });
 
   it("is a line of its own when it was more than half of what one may, then one a minute", async () => {

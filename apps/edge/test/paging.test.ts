@@ -242,6 +242,7 @@ it("serves an index with more words than an isolate can keep by its codes, and s
   const indexes = {
     acquire: async () => served,
     current: () => served,
+    isWhole: () => true,
     refreshFailure: () => undefined,
     checkedAt: () => undefined,
   };

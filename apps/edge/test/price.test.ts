@@ -1,17 +1,22 @@
 /** What requests may cost: refused before they run, with advice that works; stopped while they run; set by LIMITS. */
+import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { type Manifest, openManifest } from "@poeem/pq-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { encodeVector } from "../src/client.ts";
 import { readConfig } from "../src/config.ts";
+import { createWorker } from "../src/create-worker.ts";
 import { chargesOf } from "../src/http/budget.ts";
 import { jsonSize } from "../src/http/json-size.ts";
+import { Meter } from "../src/http/meter.ts";
 import { type Price, priceOf, sumOf } from "../src/http/price.ts";
 import type { ResolvedSearch } from "../src/http/resolve.ts";
-import type { KvReader } from "../src/index/kv-store.ts";
+import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import { memoryDemand } from "../src/index/memory-plan.ts";
 import type { ServedIndex } from "../src/index/served-index.ts";
+import { Turns } from "../src/index/turns.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
+import { SettingError } from "../src/setting-error.ts";
 import { dim, type Fixture, makeFixture, makeShop, publish, randomFloats } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -224,7 +229,7 @@ describe("a meter", () => {
       return env.INDEX.get(key, options);
     };
     const { least } = memoryDemand(await openManifest(paged.artifact.manifestBytes));
-    const isolate = makeIsolate({ LIMITS }, {}, least, { get } as KvReader);
+    const isolate = makeIsolate({ LIMITS }, {}, least, { kv: { get } as KvReader });
     await isolate.get("/readyz");
     return { ...isolate, reads: () => gets };
   }
@@ -241,6 +246,21 @@ describe("a meter", () => {
   it("lets pass what reads no more", async () => {
     const { get } = await counting("reads=400");
     expect((await get("/search?like=item:1&k=100&nprobe=6")).status).toBe(200);
+  });
+});
+
+describe("a wait for a turn", () => {
+  it("is counted by the meter of the request that waits", async () => {
+    let now = 0;
+    const sleep = async (ms: number) => {
+      now += ms;
+      await scheduler.wait(0);
+    };
+    const turns = new Turns({ total: 10, leaseMs: 1000, waitMs: 1000, now: () => now, sleep });
+    const [first, second] = [new Meter(DEFAULT_LIMITS), new Meter(DEFAULT_LIMITS)];
+    await Promise.all([turns.run(() => sleep(40), 10, first), turns.run(async () => undefined, 10, second)]);
+    expect(first.waitedMs).toBe(0);
+    expect(second.waitedMs).toBeGreaterThan(0);
   });
 });
 
@@ -292,6 +312,28 @@ describe("LIMITS", () => {
     expect(headers.get("retry-after")).not.toBeNull();
     expect((await get("/items/item:1")).status).toBe(200);
     expect((await makeIsolate({ LIMITS: "shed=0.5" }).get("/search?like=item:1")).status).toBe(200);
+  });
+
+  it("adds to what a Worker of one's own sets, so that load can be shed without a build", async () => {
+    const worker = createWorker({ store: () => kvStore(env.INDEX), config: { limits: { k: 20 } } });
+    const ask = async (LIMITS: string) => {
+      const answer = await worker.fetch(
+        new Request("https://own.test/search?like=item:1&k=21"),
+        { LIMITS } as never,
+        createExecutionContext() as never,
+      );
+      return ((await answer.json()) as { type: string }).type;
+    };
+    expect(await ask("k=30,work=1e6")).toBe(TOO_EXPENSIVE);
+    const shedding = createWorker({ store: () => kvStore(env.INDEX), config: { limits: { k: 20 } } });
+    const { status } = await shedding.fetch(
+      new Request("https://own.test/search?like=item:1"),
+      { LIMITS: "shed=1" } as never,
+      createExecutionContext() as never,
+    );
+    expect(status).toBe(503);
+    for (const limits of [{ k: 0 }, { cells: 1 }, 7, null, { k: "20" }])
+      expect(() => createWorker({ config: { limits } as never })).toThrow(SettingError);
   });
 
   it("is read with care", () => {

@@ -24,7 +24,7 @@ export function admitPrice(c: Context<AppEnv>, price: Price): Promise<void> | un
 
 function begin(c: Context<AppEnv>, price: Price, all: readonly Asked[]): Promise<void> | undefined {
   const { config, mayProceed } = c.get("dependencies");
-  c.get("meter").begin(price, Math.max(1, all.length), (limit) => overrun(limit, price, all, config.limits));
+  c.get("meter").begin(price, (limit) => overrun(limit, price, all, config.limits));
   // One unit was taken at the door. Without a limit, not even a promise: this is on the way of every search.
   const more = mayProceed === undefined ? 0 : chargesOf(price, config.limits) - 1;
   return more === 0 ? undefined : charge(c, more);

@@ -11,7 +11,7 @@ import type { Problem } from "./problem.ts";
 /** Everything that the app needs from outside, so that it runs without KV, clock or console. */
 export interface Dependencies {
   /** Gives the index of a request by its name. */
-  readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "refreshFailure" | "checkedAt">;
+  readonly indexes: Pick<IndexSet<ServedIndex>, "acquire" | "current" | "isWhole" | "refreshFailure" | "checkedAt">;
   readonly config: Config;
   readonly hooks: Hooks;
   /** Whether routes and middleware of somebody else's come first: they may let in some and not others. */

@@ -66,7 +66,7 @@ export function createRoutes(
     c.set("version", version);
     const dependencies = dependenciesOf(c.env ?? {});
     c.set("dependencies", dependencies);
-    c.set("meter", new Meter(dependencies.config.limits, dependencies.now));
+    c.set("meter", new Meter(dependencies.config.limits));
     return next();
   });
   app.use(makeObserve());
@@ -127,7 +127,7 @@ export function createRoutes(
       });
       await admit(c, searches);
       const answers = [];
-      for (const { served, request } of searches) answers.push(await answer(c, served, request));
+      for (const one of searches) answers.push(await answer(c, one.served, one.request, one === searches.at(-1)));
       c.header("Cache-Control", "no-store");
       return c.json(Array.isArray(body) ? answers : answers[0]!, 200);
     })
@@ -160,6 +160,8 @@ export function createRoutes(
       const { index } = c.req.valid("query");
       // Of the default index it is the first search: whoever deploys waits for this answer, and so warms it up.
       const served = index === DEFAULT_INDEX_NAME ? await acquire(c, index) : namedServing(c, index);
+      if (!c.get("dependencies").indexes.isWhole(index))
+        throw new IndexUnavailableError(`Version ${served.version} serves, but parts of it cannot be read`);
       c.header("Cache-Control", "no-store");
       return c.json({ status: "ready" as const, indexVersion: served.version }, 200);
     })
@@ -227,7 +229,8 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
   }
 }
 
-async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch) {
+/** @param isLast of the searches of this request: nothing else reads while a canary does, from what is left to it */
+async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch, isLast = true) {
   const { record, random, config, log, hooks } = c.get("dependencies");
   const meter = c.get("meter");
   const { reads, bytes } = meter;
@@ -244,9 +247,11 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
     work: priceOf(served, request).work,
     waitedMs: meter.waitedMs,
   });
-  if (random() < config.canaryShare && response.mode !== "words")
+  if (isLast && random() < config.canaryShare && response.mode !== "words") {
+    const limits = { ...config.limits, reads: config.limits.reads - meter.reads };
     // It is about cells: words would find the same items whatever cells are visited.
-    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, config.limits, log));
+    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, log));
+  }
   return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
 }
 

@@ -14,22 +14,33 @@ import { MAX_BATCH, MAX_EXCLUDE, MAX_FIELDS } from "./requests.ts";
 const BYTE_WORK = 15;
 /** Members that a search cannot have are named, as far as there are not too many. */
 const MAX_MEMBERS = 40;
+const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i;
+/** Characters of a body that can hold nothing of the kind. */
+const SHORT = 16_384;
 const MOST: Readonly<Record<string, number>> = { history: MAX_HISTORY, exclude: MAX_EXCLUDE, fields: MAX_FIELDS };
 
 /** @throws Problem `invalid-request` */
 export const limitBody: MiddlewareHandler<AppEnv> = async function limitBody(c, next) {
-  // Kept by the request for who checks it next; what is no JSON is refused there.
-  const body: unknown = await c.req
-    .text()
-    .then((text) => {
-      c.get("meter").add(text.length * BYTE_WORK);
-      return c.req.json();
-    })
-    .catch(() => undefined);
-  const errors = Array.isArray(body) ? faultsOfList(body) : faultsOf(body, "");
-  if (errors.length > 0) throw invalidRequest(errors);
+  // What is no JSON is refused by who checks it next, without a look at it.
+  if (!JSON_TYPE.test(c.req.header("content-type") ?? "")) return next();
+  const text = await c.req.text();
+  c.get("meter").add(text.length * BYTE_WORK);
+  if (text.length > SHORT) {
+    const body = parsed(text);
+    const errors = Array.isArray(body) ? faultsOfList(body) : faultsOf(body, "");
+    if (errors.length > 0) throw invalidRequest(errors);
+  }
   return next();
 };
+
+/** undefined for what is no JSON: it is refused by who checks the body next. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 function faultsOfList(body: readonly unknown[]): ProblemError[] {
   if (body.length > MAX_BATCH)

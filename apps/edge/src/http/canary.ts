@@ -27,7 +27,7 @@ export async function logOverlap(
     const price = priceOfAll(asked);
     checkBudget(price, asked, { ...limits, nprobe: Infinity });
     const meter = new Meter(limits);
-    meter.begin(price, asked.length, (limit) => overrun(limit, price, asked, limits));
+    meter.begin(price, (limit) => overrun(limit, price, asked, limits));
     const [own, exact] = [new Set<unknown>(), new Set<unknown>()];
     for (const [i, ids] of [own, exact].entries())
       for (const { id } of (await search(served, asked[i]!.request, meter)).results) ids.add(id);

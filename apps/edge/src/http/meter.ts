@@ -10,25 +10,17 @@ const MOST_OVER = 1.5;
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
-  readonly #now: () => number;
-  #waitedMs = 0;
+  /** Milliseconds that it waited for turns, as whoever gives them counts. */
+  waitedMs = 0;
   #reads = 0;
   #bytes = 0;
   #work = 0;
   #answerBytes = 0;
   #answers = 0;
-  #expectedBytes = 0;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
-  /** @param now milliseconds; left out: waiting is not counted */
-  constructor(limits: Limits, now: () => number = () => 0) {
+  constructor(limits: Limits) {
     this.limits = limits;
-    this.#now = now;
-  }
-
-  /** Milliseconds that it waited for turns. */
-  get waitedMs(): number {
-    return this.#waitedMs;
   }
 
   /** Operations on the store so far. */
@@ -56,32 +48,13 @@ export class Meter implements ReadMeter {
     return this.#answers;
   }
 
-  /** It waits for a turn from now on. @returns what says that this is over; said again, it counts no more */
-  startWait(): () => void {
-    const since = this.#now();
-    let isOver = false;
-    return () => {
-      if (!isOver) this.#waitedMs += this.#now() - since;
-      isOver = true;
-    };
-  }
-
-  /** Bytes that each of its searches is going to read, at a guess. */
-  get expectedBytes(): number {
-    return this.#expectedBytes;
-  }
-
   /** Work done before anything was priced, such as the reading of a body. */
   add(work: number): void {
     this.#work += work;
   }
 
-  /**
-   * Takes up the price of so many searches.
-   * @param refuse says what is wrong with a request that costs more all the same
-   */
-  begin(price: Price, searches: number, refuse: (limit: "reads" | "work") => Problem): void {
-    this.#expectedBytes = price.readBytes / searches;
+  /** Takes up the price of the request. @param refuse says what is wrong with a request that costs more all the same */
+  begin(price: Price, refuse: (limit: "reads" | "work") => Problem): void {
     this.#work += price.work - price.readBytes * READ_BYTE_WORK;
     this.#refuse = refuse;
   }

@@ -8,7 +8,7 @@ import { tooLong } from "./budget.ts";
 import { diversify } from "./diversity.ts";
 import { jsonSize } from "./json-size.ts";
 import type { Meter } from "./meter.ts";
-import { candidatesOf, largestItem } from "./price.ts";
+import { candidatesOf, largestItem, priceOf, priceOfFacets, priceOfItem, priceOfSuggestions } from "./price.ts";
 import { Problem } from "./problem.ts";
 import { questionOf } from "./question.ts";
 import { type ResolvedSearch, requireWords } from "./resolve.ts";
@@ -27,7 +27,8 @@ export async function search(
 ): Promise<z.output<typeof searchResponse>> {
   const { q, k, nprobe, mode, filter, diversity, exclude, fields } = request;
   const head = { query: q ?? null, indexVersion: served.index.version, k, nprobe };
-  return readPart(served, meter, async (searched) => {
+  const { readBytes } = priceOf(served, request);
+  return readPart(served, meter, readBytes, async (searched) => {
     const options = { k: diversity === 0 ? k : candidatesOf(k), nprobe, filter, exclude, mode };
     const found = await answerQuestion(searched, questionOf(request), options);
     const nothing = served.words === undefined || q === undefined ? null : 0;
@@ -119,7 +120,8 @@ export async function suggestTexts(
   meter: Meter,
 ): Promise<z.output<typeof suggestResponse>> {
   if (query !== "") requireWords(served, "q");
-  const suggestions = await readPart(served, meter, (searched) =>
+  const { readBytes } = priceOfSuggestions(served, query, most);
+  const suggestions = await readPart(served, meter, readBytes, (searched) =>
     query === "" ? popular(searched, most) : suggest(searched, query, most),
   );
   return { query, indexVersion: served.version, suggestions: [...suggestions] };
@@ -127,7 +129,7 @@ export async function suggestTexts(
 
 /** The item with this id. @throws Problem `not-found` */
 export async function findItem(served: ServedIndex, id: string, meter: Meter): Promise<z.output<typeof itemResponse>> {
-  const item = await readPart(served, meter, async ({ index }) => {
+  const item = await readPart(served, meter, priceOfItem(served).readBytes, async ({ index }) => {
     const [ordinal = -1] = await index.ordinals([id]);
     return ordinal < 0 ? undefined : (await index.items([ordinal]))[0];
   });
@@ -142,7 +144,7 @@ export async function findItem(served: ServedIndex, id: string, meter: Meter): P
 export async function listFacets(served: ServedIndex, meter: Meter): Promise<z.output<typeof facetsResponse>> {
   const { version: indexVersion, memory } = served;
   if (!memory.keepsFilters) return { indexVersion, facets: {}, numbers: [] };
-  return readPart(served, meter, async ({ index }) => {
+  return readPart(served, meter, priceOfFacets(served).readBytes, async ({ index }) => {
     const facets = await index.facets();
     if (!meter.hasRoom(jsonSize(facets))) throw tooLong(0, 0, meter);
     return { indexVersion, facets, numbers: [...(await index.numbers())] };
@@ -150,28 +152,31 @@ export async function listFacets(served: ServedIndex, meter: Meter): Promise<z.o
 }
 
 /**
- * Reads parts of an index in its turn. Unless it is an answer by itself, what goes wrong here is the fault of the index
- * or of KV. It is tried twice: pages that arrived are kept, so the second time reads only what failed.
+ * Reads parts of an index, in a turn where that takes memory. Unless it is an InputError, an OverloadedError or a
+ * Problem, what goes wrong here is the fault of the index or of KV. It is tried twice: pages that arrived are kept, so
+ * the second time reads only what failed.
+ * @param bytes of pages, at a guess
  */
-async function readPart<T>(served: ServedIndex, meter: Meter, read: (searched: Searched) => Promise<T>): Promise<T> {
-  const { version } = served;
+async function readPart<T>(
+  served: ServedIndex,
+  meter: Meter,
+  bytes: number,
+  read: (searched: Searched) => Promise<T>,
+): Promise<T> {
   const isAnswer = (error: unknown) =>
-    error instanceof InputError || error instanceof Problem || error instanceof OverloadedError;
-  const waited = meter.startWait();
+    error instanceof InputError || error instanceof OverloadedError || error instanceof Problem;
   try {
     return await served.use(
-      (turn = meter) => {
-        waited();
-        const searched = metered(served, turn);
+      (reads = meter) => {
+        const searched = metered(served, reads);
         return read(searched).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(searched)));
       },
-      { bytes: meter.expectedBytes, meter },
+      { bytes, meter },
     );
   } catch (error) {
-    waited();
     if (isAnswer(error)) throw error;
     // Which one is for the log: its key is in the cause.
-    throw new IndexUnavailableError(`A part of index ${version} cannot be read now`, { cause: error });
+    throw new IndexUnavailableError(`A part of index ${served.version} cannot be read now`, { cause: error });
   }
 }
 

@@ -9,9 +9,11 @@ import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
 import type { IndexEvent } from "../log.ts";
 import { Attempt } from "./attempt.ts";
-import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "./errors.ts";
-import { Failures, ReadError } from "./failures.ts";
+import { IndexUnavailableError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
+import { Failures, failureKindOf, ReadError } from "./failures.ts";
+import { Misses } from "./misses.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
+import { tellingRereads } from "./rereads.ts";
 import { guarded, nameOf, type Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
@@ -40,7 +42,7 @@ export interface LoadedIndex {
 export interface Load extends IndexPointer {
   /** Counts what is read to open it, and is how the attempt shows that it is getting on. */
   readonly meter?: ReadMeter | undefined;
-  /** To be called when a page of a version that serves is missing: a prune may have come, after another version. */
+  /** To be called when a page of a version that serves is missing, or damaged however often it is read. */
   readonly missed?: (() => void) | undefined;
 }
 
@@ -90,8 +92,6 @@ const WAIT_MS = 5_000;
 const STALE_MS = 600_000;
 /** but no longer than this. */
 const LOOK_MS = 1_000;
-/** Chunks that were damaged and read again are logged at most this often. */
-const REREAD_REPORT_MS = 10_000;
 
 /** One index by its name: the version that serves, and the search for a newer one. */
 export class IndexHolder<T extends LoadedIndex> {
@@ -103,17 +103,16 @@ export class IndexHolder<T extends LoadedIndex> {
   #coming: Coming<T> | undefined;
   #attempt: Attempt | undefined;
   #checkedAt: number | undefined;
-  /** A page of what serves was missing. */
-  #hasMissed = false;
-  readonly #missed = () => {
-    this.#hasMissed = true;
-  };
-  readonly #reread = { times: 0, reportedAt: Number.NEGATIVE_INFINITY };
+  readonly #misses: Misses;
+  readonly #missed = () => this.#misses.add();
+  /** The last read-ahead of what serves found pages missing or damaged. */
+  #lacksPages = false;
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
-    this.#store = this.#watching(guarded(options.store));
+    this.#store = tellingRereads(guarded(options.store), options.now, (event) => this.#report(event));
     this.#pointers = new Pointers(options.now);
+    this.#misses = new Misses(options.now, options.retryMs);
     this.#failures = new Failures(options.now, (failure) => this.#report({ event: "refresh-failed", ...failure }));
   }
 
@@ -130,6 +129,11 @@ export class IndexHolder<T extends LoadedIndex> {
   /** Since when looks for a newer version fail, and with what kind of failure; undefined when they do not. */
   get refreshFailure(): string | undefined {
     return this.#served && this.#failures.public;
+  }
+
+  /** Whether something serves, and all that was wanted of it lately was there. */
+  get isWhole(): boolean {
+    return this.#served !== undefined && !this.#lacksPages && !this.#misses.areRecent;
   }
 
   /** When the pointer was last read, as `now` tells time; undefined when it has not been. */
@@ -183,7 +187,7 @@ export class IndexHolder<T extends LoadedIndex> {
       if (this.#failures.holdBack(nameOfTry(pointer))) return;
       // Completes what a cold start could not read.
       if (this.#options.isOutgrown?.()) await this.#outgrow(sighting, attempt);
-      else await served.index.prefetch(attempt);
+      else await this.#complete(served.index, attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
       this.#failures.clear();
@@ -244,9 +248,20 @@ export class IndexHolder<T extends LoadedIndex> {
     const { sleep, now, leaseMs, refreshMs } = this.#options;
     await sleep(READ_AHEAD_AFTER_MS);
     try {
-      await index.prefetch(new Attempt(now, leaseMs));
+      await this.#complete(index, new Attempt(now, leaseMs));
     } catch (error) {
       if (this.#served?.index === index) this.#fail(error, refreshMs, this.#served.at);
+    }
+  }
+
+  /** Reads ahead of what serves, and remembers whether all of it is there. */
+  async #complete(index: T, meter: ReadMeter): Promise<void> {
+    try {
+      await index.prefetch(meter);
+      this.#lacksPages = false;
+    } catch (error) {
+      this.#lacksPages = ["missing", "damaged"].includes(failureKindOf(error));
+      throw error;
     }
   }
 
@@ -311,7 +326,8 @@ export class IndexHolder<T extends LoadedIndex> {
     this.#served = { index, at };
     if (this.#coming?.version === index.version) this.#coming = undefined;
     this.#failures.clear();
-    this.#hasMissed = false;
+    this.#misses.clear();
+    this.#lacksPages = false;
     const { publishedAt } = index;
     if (before === undefined) this.#report({ event: "cold-start", publishedAt, ms, reads, bytes });
     else {
@@ -327,10 +343,9 @@ export class IndexHolder<T extends LoadedIndex> {
 
   /** The last look is so long ago, or a page missing, that an answer should wait for another look. */
   #isStale(): boolean {
-    const { now, retryMs } = this.#options;
     const attempt = this.#attempt;
     if (attempt === undefined || attempt.ms >= STALE_MS) return !attempt?.isAlive;
-    return this.#hasMissed && attempt.endedAt !== undefined && now() - attempt.endedAt >= retryMs;
+    return attempt.endedAt !== undefined && this.#misses.wantLook(attempt.endedAt);
   }
 
   #isDue(): boolean {
@@ -354,28 +369,9 @@ export class IndexHolder<T extends LoadedIndex> {
       const error = new ReadError("late", `nothing of index "${name}" came for ${leaseMs} ms`);
       this.#fail(error, 0, this.#coming?.at);
     }
-    this.#hasMissed = false;
+    this.#misses.look();
     this.#attempt = new Attempt(now, leaseMs);
     return this.#attempt;
-  }
-
-  /** Tells when chunks are read again, because they came damaged. */
-  #watching(store: Store): Store {
-    return {
-      ...store,
-      getBytes: (key, options) => {
-        if (options?.again) this.#tellReread(key);
-        return store.getBytes(key, options);
-      },
-    };
-  }
-
-  #tellReread(key: string): void {
-    const now = this.#options.now();
-    this.#reread.times++;
-    if (now - this.#reread.reportedAt < REREAD_REPORT_MS) return;
-    this.#report({ event: "read-again", key, times: this.#reread.times });
-    Object.assign(this.#reread, { times: 0, reportedAt: now });
   }
 
   /** Completes an event with the name of the index, and the version that serves. */
@@ -384,19 +380,6 @@ export class IndexHolder<T extends LoadedIndex> {
   }
 }
 
-/** What is answered when no index has a name, or one that may be served: the two cannot be told apart. */
-export function unknownIndex(name: string): string {
-  return `No index is called "${name}"`;
-}
-
 function nameOfTry({ version, publishedAt }: IndexPointer): string {
   return `${version} ${publishedAt}`;
-}
-
-/** What a request is told: the reason goes to the log. */
-function unavailable(cause: unknown): Error {
-  if (cause instanceof UnknownIndexError) return new UnknownIndexError(cause.message, { cause: cause.cause });
-  if (cause instanceof OverloadedError) return new OverloadedError(cause.message, { cause: cause.cause });
-  if (cause instanceof IndexUnavailableError) return new IndexUnavailableError(cause.message, { cause: cause.cause });
-  return new IndexUnavailableError("The index cannot be read now", { cause });
 }

@@ -7,8 +7,8 @@
  */
 import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { OverloadedError, UnknownIndexError } from "./errors.ts";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex, unknownIndex } from "./holder.ts";
+import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
+import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "./holder.ts";
 import { type Entry, type Granted, IndexMemory } from "./index-memory.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
@@ -60,6 +60,11 @@ export class IndexSet<T extends LoadedIndex> {
   /** Since when looks for a newer version of an index fail, and how; undefined when they do not. */
   refreshFailure(name: string): string | undefined {
     return this.#entries.get(name)?.holder.refreshFailure;
+  }
+
+  /** Whether an index serves, and all that was wanted of it lately was there. */
+  isWhole(name: string): boolean {
+    return this.#entries.get(name)?.holder.isWhole ?? false;
   }
 
   /** When the pointer of an index was last read, as `now` tells time; undefined when it has not been. */

@@ -19,6 +19,11 @@ export function isChecked(bytes: Uint8Array): boolean {
   return checked.has(bytes);
 }
 
+/** Whether these are the bytes of a chunk. */
+export async function isIntact(bytes: Uint8Array, { size, sha256: expected }: ChunkEntry): Promise<boolean> {
+  return bytes.length === size && (await sha256(bytes)) === expected;
+}
+
 /**
  * The manifest that a pointer names.
  * @throws ReadError when it is missing or of another version, FormatError when it is damaged, twice each
@@ -78,15 +83,13 @@ export async function readChunks(
   if (failures.length > 0) throw failures[0];
 }
 
-function readChunk(store: Store, { key, size, sha256: expected }: ChunkEntry, meter: ReadMeter | undefined) {
+function readChunk(store: Store, entry: ChunkEntry, meter: ReadMeter | undefined) {
   return readChecked(async (again) => {
-    const bytes = await bytesOf(store, chunkKey(key), { meter, again });
-    const complain = (expected: string, got: string | number) => {
-      throw new ReadError("damaged", `${nameOf(store)} key "${chunkKey(key)}" expected ${expected}, got ${got}`);
-    };
-    if (bytes.length !== size) complain(`${size} bytes`, bytes.length);
-    const got = await sha256(bytes);
-    if (got !== expected) complain(`sha256 ${expected}`, got);
+    const bytes = await bytesOf(store, chunkKey(entry.key), { meter, again });
+    if (!(await isIntact(bytes, entry))) {
+      const expected = `expected ${entry.size} bytes with sha256 ${entry.sha256}, got ${bytes.length}`;
+      throw new ReadError("damaged", `${nameOf(store)} key "${chunkKey(entry.key)}" ${expected}`);
+    }
     checked.add(bytes);
     return bytes;
   });

@@ -25,7 +25,7 @@ import {
   PAGE_KINDS,
   planMemory,
 } from "./memory-plan.ts";
-import { gather, isChecked, readChunks, readManifest } from "./read-chunks.ts";
+import { gather, isChecked, isIntact, readChunks, readManifest } from "./read-chunks.ts";
 import { nameOf, type Store } from "./store.ts";
 import type { TurnMeter, Turns } from "./turns.ts";
 
@@ -98,7 +98,8 @@ export async function openServedIndex(
   // Lists that were paged for want of memory, and need not be now, or the reverse, are read anew.
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
   const shared = demand.sharesPages && areListsAlike ? previous : undefined;
-  const used = new Set(opened.chunks.map(({ key }) => key));
+  const chunks = new Map(opened.chunks.map((chunk) => [chunk.key, chunk]));
+  const used = new Set(chunks.keys());
   const kept = shared?.kept ?? new KeptPages();
   if (previous !== undefined && shared === undefined) kept.keepAlike(previous.kept, used);
   let opening: Load | undefined = load;
@@ -107,8 +108,10 @@ export async function openServedIndex(
       if (again) kept.drop(key);
       const found = again ? undefined : (kept.lend(key) ?? arrivals.take(key));
       const bytes = found ?? (await store.getBytes(chunkKey(key), { meter, again }));
+      const isServing = opening === undefined;
+      // Whoever asked compares it with its hash too, but has nobody to tell.
+      if (isServing && (bytes === null || (again && !(await isIntact(bytes, chunks.get(key)!))))) load.missed?.();
       if (bytes !== null) return bytes;
-      if (opening === undefined) load.missed?.();
       throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
     },
     release,

@@ -35,30 +35,39 @@ export interface IdOrder {
  */
 export async function settleTies({ ordinals, scores, tied }: WithTies, order: IdOrder): Promise<Ranking> {
   const n = scores.length;
+  const runs: Uint32Array[] = [];
   for (let start = 0, end = 1; end <= n; end++) {
     if (end < n && scores[end] === scores[start]) continue;
     const run = ordinals.subarray(start, end);
     if (end === n && tied !== undefined) run.set(await takeFirst(run, tied, order));
-    else if (run.length > 1) run.set(await sortById(run.sort(), order));
+    else if (run.length > 1 && !isOneCell(run.sort(), order)) runs.push(run);
     start = end;
+  }
+  if (runs.length === 0) return { ordinals, scores };
+  // All at once, so that a page with items of several is read once.
+  const ids = await order.ids(Uint32Array.from(runs.flatMap((run) => [...run])));
+  let from = 0;
+  for (const run of runs) {
+    const own = ids.slice(from, from + run.length);
+    from += run.length;
+    run.set(sortById(run, own));
   }
   return { ordinals, scores };
 }
 
-function takeFirst(run: Uint32Array, tied: OrdinalSet, order: IdOrder): Promise<Uint32Array> | Uint32Array {
-  for (let i = 0; i < run.length; i++) tied.add(run[i]!);
-  if (order.first !== undefined) return order.first(tied, run.length);
-  return sortById(Uint32Array.from([...tied.slices(1024)].flatMap((slice) => [...slice])), order, run.length);
+/** @param ascending ordinals */
+function isOneCell(ascending: Uint32Array, { cellOf }: Pick<IdOrder, "cellOf">): boolean {
+  return cellOf(ascending[0]!) === cellOf(ascending.at(-1)!);
 }
 
-/** The first of some items by their ids, all of which are read where they lie in several cells. */
-async function sortById(
-  ascending: Uint32Array,
-  { cellOf, ids }: Pick<IdOrder, "cellOf" | "ids">,
-  wanted = ascending.length,
-): Promise<Uint32Array> {
-  if (cellOf(ascending[0]!) === cellOf(ascending.at(-1)!)) return ascending.subarray(0, wanted);
-  const read = await ids(ascending);
-  const order = Uint32Array.from(ascending.keys()).sort((a, b) => compareIds(read[a]!, read[b]!));
-  return order.subarray(0, wanted).map((i) => ascending[i]!);
+async function takeFirst(run: Uint32Array, tied: OrdinalSet, order: IdOrder): Promise<Uint32Array> {
+  for (let i = 0; i < run.length; i++) tied.add(run[i]!);
+  if (order.first !== undefined) return order.first(tied, run.length);
+  const all = Uint32Array.from([...tied.slices(1024)].flatMap((slice) => [...slice]));
+  return (isOneCell(all, order) ? all : sortById(all, await order.ids(all))).subarray(0, run.length);
+}
+
+function sortById(ordinals: Uint32Array, ids: readonly ItemId[]): Uint32Array {
+  const order = Uint32Array.from(ordinals.keys()).sort((a, b) => compareIds(ids[a]!, ids[b]!));
+  return order.map((i) => ordinals[i]!);
 }
