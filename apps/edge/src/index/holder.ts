@@ -306,7 +306,7 @@ export class IndexHolder<T extends LoadedIndex> {
   async openAnew(meter: ReadMeter, open: (store: Store, load: Load, current: T) => Promise<T>): Promise<void> {
     const before = this.#served;
     if (before === undefined) return;
-    const load = { ...before.at.pointer, meter, missed: () => this.#misses.add() };
+    const load = { ...before.at.pointer, meter, missed: this.#missed };
     const index = await open(this.#store, load, before.index);
     if (this.#served === before) this.#served = { index, at: before.at };
   }
