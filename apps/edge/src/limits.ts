@@ -38,7 +38,7 @@ const LIMITS: Readonly<Record<keyof Limits, Limit>> = {
   /** Operations on the store: the platform gives an invocation 1,000, and a cold start takes some of them. */
   reads: whole(1, 1_000_000, 800),
   /** Bytes of the answer: fields are in memory about four times while it is made. */
-  bytes: whole(1, 1e9, 4_000_000),
+  bytes: whole(1, 1e9, 3_000_000),
   /** Share of searches, 0 to 1, that are answered 503 at once: to shed load without a deploy. */
   shed: { least: 0, most: 1, default: 0, isWhole: false },
 };

@@ -73,6 +73,8 @@ const POSTING_WORK = 3;
 const TERMS_WORK = 0.4;
 /** Of a posting of an item that a filter or `exclude` may keep out. */
 const PASSING_WORK = 10;
+/** Of a text that is searched by words, however short. */
+const TEXT_WORK = 250_000;
 const WORD_WORK = 15_000;
 /** Of an item and a list of terms that it must have or must not have. */
 const MASK_WORK = 0.1;
@@ -293,6 +295,7 @@ function wordPrice({ words }: ServedIndex, text: string, use: WordUse) {
   const reach = rememberedReach(words, text, use);
   const { numTerms, numItems } = words;
   const work =
+    TEXT_WORK +
     reach.words * (WORD_WORK + numTerms * TERM_WORK) +
     reach.postings * POSTING_WORK +
     (use === "search" ? reach.terms ** 3 : 0) * Math.ceil(numItems / SUMMED_TOGETHER) * TERMS_WORK +

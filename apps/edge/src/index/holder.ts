@@ -32,6 +32,8 @@ export interface LoadedIndex {
   readonly resize?: ((bytes: number) => number) | undefined;
   /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
   readonly free?: (() => boolean) | undefined;
+  /** Bytes that `free` cannot free: the garbage collector has to. */
+  readonly residue?: number | undefined;
   /** It was freed, and answers nothing any more. */
   readonly isFreed?: boolean | undefined;
   /** Bytes that it would take with all lists in memory, when it had to be opened without. */
@@ -304,7 +306,7 @@ export class IndexHolder<T extends LoadedIndex> {
   async openAnew(meter: ReadMeter, open: (store: Store, load: Load, current: T) => Promise<T>): Promise<void> {
     const before = this.#served;
     if (before === undefined) return;
-    const load = { ...before.at.pointer, meter, missed: () => this.#misses.add() };
+    const load = { ...before.at.pointer, meter, missed: this.#missed };
     const index = await open(this.#store, load, before.index);
     if (this.#served === before) this.#served = { index, at: before.at };
   }

@@ -5,7 +5,7 @@ import { checkRotation } from "./check-rotation.ts";
 export const METRICS = ["innerProduct", "cosine", "l2"] as const;
 /**
  * - `innerProduct`: q · x̂
- * - `cosine`: q · x̂ / (‖q‖ ‖x̂‖); a zero vector on either side scores 0
+ * - `cosine`: q · x̂ / (‖q‖ ‖x̂‖); an item that is a zero vector scores 0
  * - `l2`: −‖q − x̂‖², so that larger is better here too
  */
 export type Metric = (typeof METRICS)[number];

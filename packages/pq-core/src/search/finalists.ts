@@ -49,6 +49,11 @@ export class Finalists {
     return this.#top.ordinals.subarray(0, this.#top.size);
   }
 
+  /** What ties with the last of them. */
+  *tied(): Generator<number> {
+    for (const slice of this.#tied?.slices(1024) ?? []) yield* slice;
+  }
+
   /** Empties it: best first. */
   take(): WithTies {
     const tied = this.#tied;

@@ -6,7 +6,7 @@ import { OrdinalSet } from "./ordinal-set.ts";
 import type { Queries } from "./queries.ts";
 import { addOwn, addRest, scanAbove } from "./query-vectors.ts";
 import type { Scan } from "./rank.ts";
-import { finishShortlist, type Shortlist, shortlistSize } from "./shortlist.ts";
+import { finishShortlist, type Shortlist, shortlistSize, withTied } from "./shortlist.ts";
 
 type SumExp = Extract<Merge, { by: "sumExp" }>;
 
@@ -26,7 +26,7 @@ export function rankMixture(scan: Scan, queries: Queries, size: number, merge: M
   const weighting = weightingOf(merge);
   const best = new BestTerms(size, weighting, floor);
   addOwn(scan, queries, best, size);
-  const list = best.take();
+  const list = withTied(best.take(), size);
   return { ...list, mixtures: mixturesIn(scan, queries, weighting)(list.ordinals) };
 }
 

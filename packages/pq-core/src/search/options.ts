@@ -22,8 +22,8 @@ export interface SearchOptions {
 export interface SearchResult extends Ranking, Counts {
   /**
    * Best first; position of an item in list order. Of equal scores the one with the smaller id comes first, and gets
-   * the last place: numbers by value, strings by code point. (Ids are read only when such items lie in several cells;
-   * then at most k per cell.)
+   * the last place: numbers by value, strings by code point. (Ids are read only when such items lie in several cells.)
+   * By inner product and cosine a vector of zeros finds nothing, and counts for nothing among others.
    */
   readonly ordinals: Uint32Array;
   /** Larger is better. Exact ADC scores: float tables, not the quantized ones of a fast scan. */

@@ -13,7 +13,7 @@ import { Queries } from "./queries.ts";
 import { addOwn, addRest } from "./query-vectors.ts";
 import { kernelFloor, type Scan, spareFor } from "./rank.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
-import { finishShortlist, type Shortlist, shortlistSize } from "./shortlist.ts";
+import { finishShortlist, type Shortlist, shortlistSize, withTied } from "./shortlist.ts";
 import { isCutTie } from "./ties.ts";
 
 /** An index whose lists are all in memory. */
@@ -100,9 +100,11 @@ export function searchSeveral(
   const scan: Scan = { kernel, codebook, lists, stretches };
   if (isMax && codebook.nlist > 0) addRest(scan, queries, best, wanted, excluded);
   const cellsOf = (ordinals: Uint32Array) => ordinals.map((ordinal) => listOf(offsets, ordinal));
-  const list = best.take();
-  // What is excluded may be among what ties, and a shortlist that is cut in a tie is none.
-  if (list.tied !== undefined && (excluded.size > 0 || !isMax)) return undefined;
+  const taken = best.take();
+  // What is excluded may be among what ties.
+  if (taken.tied !== undefined && excluded.size > 0) return undefined;
+  const list = isMax ? taken : withTied(taken, size);
+  if (list.tied !== undefined && !isMax) return undefined;
   const mixtures = isMax ? undefined : mixturesOf(scan, cellsOf, queries, list.ordinals, weighting);
   const codesScanned = stretches.reduce((sum, { start, end }) => sum + end - start, 0);
   return { ...finishShortlist({ ...list, mixtures }, k), listsProbed: stretches.length, codesScanned };

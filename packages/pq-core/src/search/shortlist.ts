@@ -10,6 +10,8 @@ export interface Shortlist extends WithTies {
   readonly mixtures?: Float32Array | undefined;
 }
 
+/** Of a list that mixtures order, so many that tie with its last are on it too, times its size. */
+const TIED = 4;
 /** Items by their best term that are ordered by their mixture, for each one wanted; and at least. */
 const FACTOR = 6;
 const LEAST = 64;
@@ -42,18 +44,36 @@ export class Shortlists {
     if (mixtures === undefined) return;
     this.#mixtures ??= new Map();
     for (const [i, ordinal] of ordinals.entries()) this.#mixtures.set(ordinalOf?.(ordinal) ?? ordinal, mixtures[i]!);
-    if (this.#mixtures.size <= 4 * this.#size) return;
-    const left = this.#best.ordinals();
+    if (this.#mixtures.size <= 2 * TIED * this.#size) return;
     const known = this.#mixtures;
-    this.#mixtures = new Map(Array.from(left, (ordinal) => [ordinal, known.get(ordinal)!]));
+    this.#mixtures = new Map();
+    for (const ordinal of this.#best.ordinals()) this.#mixtures.set(ordinal, known.get(ordinal)!);
+    for (const ordinal of this.#best.tied()) {
+      const mixture = known.get(ordinal);
+      if (mixture !== undefined) this.#mixtures.set(ordinal, mixture);
+    }
   }
 
   take(): Shortlist {
     const list = this.#best.take();
     const mixtures = this.#mixtures;
     if (mixtures === undefined) return list;
-    return { ...list, mixtures: Float32Array.from(list.ordinals, (ordinal) => mixtures.get(ordinal)!) };
+    const whole = withTied(list, this.#size);
+    return { ...whole, mixtures: Float32Array.from(whole.ordinals, (ordinal) => mixtures.get(ordinal)!) };
   }
+}
+
+/** A list of `size` items with those that tie with its last on it, unless there are too many. */
+export function withTied(list: WithTies, size: number): WithTies {
+  const { ordinals, scores, tied } = list;
+  const count = tied?.count() ?? 0;
+  if (tied === undefined || count > TIED * size) return list;
+  const all = { ordinals: new Uint32Array(size + count), scores: new Float32Array(size + count) };
+  all.ordinals.set(ordinals);
+  for (const slice of tied.slices(count)) all.ordinals.set(slice, size);
+  all.scores.set(scores);
+  all.scores.fill(scores.at(-1)!, size);
+  return all;
 }
 
 /**
@@ -69,8 +89,8 @@ export function finishShortlist(list: Shortlist, k: number): WithTies {
 }
 
 /**
- * The merge by which what was searched as a shortlist has to be searched instead: where terms tie with the last of
- * them, no shortlist holds all that could be wanted. Undefined for a list that will do.
+ * The merge by which what was searched as a shortlist has to be searched instead: where too many terms tie with the
+ * last of them, no shortlist holds all that could be wanted. Undefined for a list that will do.
  */
 export function exactInstead({ tied, mixtures }: Shortlist, merge: Merge): Merge | undefined {
   return tied === undefined || mixtures === undefined ? undefined : ({ ...merge, exact: true } as Merge);
