@@ -42,7 +42,7 @@ export interface AppOptions<Env extends object = object> {
   readonly kernel?: WebAssembly.Module | KernelFactory;
   /**
    * Bytes that the versions being served may take together; default 48 MiB, for an isolate of 128 MB. While one version
-   * replaces another, more than half as much again is used for a moment.
+   * replaces another, up to three quarters as much again is used for a moment.
    */
   readonly maxIndexBytes?: number;
   /** Milliseconds after which the pointer of an index is read again; default 30,000. */

@@ -17,6 +17,8 @@ const MOMENTARY_BYTES = 36 * MiB;
 const MOVING_BYTES = 12 * MiB;
 /** Share of the memory of indexes that chunks may take between their arrival and their use. */
 const ARRIVALS_SHARE = 8 / 48;
+/** What an index whose lists do not fit may take: the rest is for what requests hold of its pages. */
+const PAGED_SHARE = 36 / 48;
 /** Filters are used whole, by every isolate or by none: an index with more of them, 12 of 48 MiB, is served without. */
 const FILTER_SHARE = 12 / 48;
 /** So are words: with all else that is always there they take no more than 38 of 48 MiB, or it is served without. */
@@ -97,7 +99,12 @@ export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}, prev
   const alike = manifest.chunks.filter(({ key, kind }) => before.has(key) && (sharesPages || kind === "query-tower"));
   return {
     least,
-    most: least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]),
+    most: Math.min(
+      least + bytesOfKinds(manifest, ["lists", ...PAGE_KINDS]),
+      least + bytesOfKinds(manifest, ["lists"]) > maxIndexBytes
+        ? Math.max(least, PAGED_SHARE * maxIndexBytes)
+        : Number.POSITIVE_INFINITY,
+    ),
     loading: Math.min(MOVING_BYTES + arrivalBytes(maxIndexBytes), sizes(manifest.chunks)),
     shared: sizes(alike),
     sharesPages,
