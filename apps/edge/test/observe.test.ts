@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Problem } from "../src/http/problem.ts";
+import { DEFAULT_LIMITS } from "../src/limits.ts";
 import { makeFixture, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
