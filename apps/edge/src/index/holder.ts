@@ -32,6 +32,8 @@ export interface LoadedIndex {
   readonly resize?: ((bytes: number) => number) | undefined;
   /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
   readonly free?: (() => boolean) | undefined;
+  /** Bytes that `free` cannot free: the garbage collector has to. */
+  readonly residue?: number | undefined;
   /** It was freed, and answers nothing any more. */
   readonly isFreed?: boolean | undefined;
   /** Bytes that it would take with all lists in memory, when it had to be opened without. */
