@@ -26,7 +26,7 @@ const whole = (least: number, most: number, byDefault = most): Limit => ({
 const LIMITS: Readonly<Record<keyof Limits, Limit>> = {
   /** Cells that each query vector may visit. An index whose own default is more is searched with this many. */
   nprobe: whole(1, 1_000_000),
-  /** Results of one search. */
+  /** Results of one search: no fewer than it has by default. */
   k: whole(10, 1000),
   /** Searches in one POST. */
   batch: whole(1, 32),
