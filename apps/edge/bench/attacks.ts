@@ -192,6 +192,7 @@ export const ATTACKS: readonly Attack[] = [
   ]),
   batch("identical vectors, k 62", ({ nlist }) => ({ nprobe: nlist, k: 62 }), "identical"),
   ...onTexts("hybrid, all cells, k 1000", { mode: "hybrid", k: 1000, nprobe: 1024 }),
+  ...onTexts("hybrid, as many as it finds by default", {}),
   ...onTexts("words, k 1000", { mode: "words", k: 1000 }),
   ...onTexts("dense, all cells, k 1000", { mode: "dense", k: 1000, nprobe: 1024 }),
   ...onTexts("suggest, k 50", { k: 50 }, "/suggest"),

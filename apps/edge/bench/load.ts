@@ -177,10 +177,11 @@ await worker.stop();
 
 const mostMB = Math.round(Math.max(...samples) * 10) / 10;
 if (mostMB > MOST_MB) fault(`the isolate held ${mostMB} MB`);
-const events: Record<string, number> = {};
+/** Kinds of lines, with the last of each. */
+const events: Record<string, { times: number; last: string }> = {};
 for (const line of lines) {
   const event = /"event":"([^"]+)"/.exec(line)?.[1] ?? "another line";
-  events[event] = (events[event] ?? 0) + 1;
+  events[event] = { times: (events[event]?.times ?? 0) + 1, last: line.slice(0, 500) };
 }
 const notRun = wanted.slice(episodes.length).map(({ name }) => name);
 const result = { ...values, rows, notRun, counts, events, mostMB, faults: Object.fromEntries(faults) };

@@ -53,11 +53,29 @@ export interface RunningWorker {
 export interface Memory {
   /** JavaScript heap of the isolate in use. */
   readonly heap: number;
-  /** Array buffers of the isolate, WASM memory included, by V8's own count. */
+  /** Array buffers of the isolate by V8's own count, and the memory of kernels, which V8 does not count. */
   readonly buffers: number;
   /** Resident set of the workerd process: the runtime itself, the KV simulator and its files' pages are in it. */
   readonly rss: number;
 }
+
+/** The Worker, which also tells how much memory all of its kernels have, those that are garbage included. */
+const tellKernels = (script: string) => `
+import worker from "./${script}";
+const { Instance } = WebAssembly;
+const memories = [];
+WebAssembly.Instance = function (...args) {
+  const made = new Instance(...args);
+  if (made.exports.memory) memories.push(new WeakRef(made.exports.memory));
+  return made;
+};
+const kernelBytes = () => memories.reduce((sum, ref) => sum + (ref.deref()?.buffer.byteLength ?? 0), 0);
+export default {
+  ...worker,
+  fetch: (request, env, ctx) =>
+    request.url.endsWith("/kernel-bytes") ? new Response(String(kernelBytes())) : worker.fetch(request, env, ctx),
+};
+`;
 
 export interface WorkerOptions {
   readonly inspect?: boolean;
@@ -92,6 +110,9 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
         {
           name: "edge",
           modules: [
+            ...(inspect
+              ? [{ type: "ESModule" as const, path: join(OWN_BUILD, "told.js"), contents: tellKernels(script) }]
+              : []),
             // Named as if they lay here: workerd takes no path above the folder that it starts in.
             { type: "ESModule", path: join(OWN_BUILD, script), contents: readFileSync(join(built, script), "utf8") },
             ...kernels.map((file) => ({
@@ -145,7 +166,8 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
   return {
     async memory() {
       const { usedSize, backingStorageSize } = await inspected("Runtime.getHeapUsage", 200);
-      return { heap: usedSize!, buffers: backingStorageSize!, rss: rssOfChildren("workerd") };
+      const kernels = Number((await send(new URL("/kernel-bytes", address), agent)).body);
+      return { heap: usedSize!, buffers: backingStorageSize! + kernels, rss: rssOfChildren("workerd") };
     },
     async collectGarbage() {
       await inspected("HeapProfiler.collectGarbage", 1);

@@ -1,6 +1,7 @@
 /** What the documents promise in tables and numbers, against the code that keeps it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Manifest } from "@poeem/pq-core";
 import { UNTRAINED_HISTORY } from "@poeem/towers";
 import { expect, it } from "vitest";
 import { createApp } from "../src/app.ts";
@@ -8,6 +9,8 @@ import { VARIABLE_KEYS } from "../src/config.ts";
 import { MAX_BODY_BYTES, MAX_URL_BYTES } from "../src/http/parameters.ts";
 import { PROBLEM_TYPES, statusOf } from "../src/http/problem.ts";
 import { MAX_BATCH, MAX_EXCLUDE, MAX_FIELDS, MAX_K, MAX_QUERY_BYTES } from "../src/http/requests.ts";
+import { DEFAULT_MAX_INDEX_BYTES, memoryDemand, planMemory, roomBytes } from "../src/index/memory-plan.ts";
+import { PAGING } from "../src/index/served-index.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
 import { EVERY } from "../test/every-event.ts";
 
@@ -27,6 +30,8 @@ function table(text: string, head: string): string[][] {
       .map((cell) => cell.trim()),
   );
 }
+/** Whether the README has these words, wherever its lines end. */
+const says = (text: string) => expect(readme.replaceAll("\n", " ").includes(text), text).toBe(true);
 const codeOf = (cell = "") => /`([^`]+)`/.exec(cell)?.[1] ?? "";
 
 it("lists every problem with its status", () => {
@@ -59,7 +64,6 @@ it("lists every option", () => {
 });
 
 it("says how much may be asked for", () => {
-  const says = (text: string) => expect(readme.replaceAll("\n", " ")).toContain(text);
   says(`text, 1 to ${MAX_QUERY_BYTES} bytes of UTF-8`);
   says(`number of results, 1 to ${MAX_K}`);
   says(`up to ${MAX_EXCLUDE} ids that must not be returned`);
@@ -68,6 +72,26 @@ it("says how much may be asked for", () => {
   says(`the newest ${UNTRAINED_HISTORY} items`);
   says(`a URL of more than ${MAX_URL_BYTES.toLocaleString("en-US")} bytes`);
   says(`a body of more than ${MAX_BODY_BYTES / 2 ** 20} MiB`);
+});
+
+it("says what an isolate keeps", () => {
+  const MiB = 2 ** 20;
+  says(`All versions being served share ${DEFAULT_MAX_INDEX_BYTES / MiB} MiB.`);
+  says(`is counted too: ${roomBytes() / MiB} MiB in all.`);
+  says(`Requests that read pages share ${PAGING.total / MiB} MiB.`);
+  says("a third is for light ones alone");
+  expect(PAGING.share).toBe(PAGING.total / 3);
+  expect(PAGING.waitMs).toBe(2000);
+  // codes of 16 bytes, a tower of 10 MB and no words
+  const keepsLists = (items: number) => {
+    const chunk = (kind: string, size: number) => ({ kind, size, count: 1, key: kind });
+    const chunks = [chunk("query-tower", 10e6), chunk("codebook", 300_000), chunk("lists", 16.5 * items)];
+    const manifest = { numItems: items, chunks: [...chunks, chunk("items", 100 * items)] } as unknown as Manifest;
+    const granted = Math.min(memoryDemand(manifest).most, DEFAULT_MAX_INDEX_BYTES);
+    return planMemory(manifest, granted).residentBytes > 0;
+  };
+  says("index of at most 2 million items");
+  expect([keepsLists(2e6), keepsLists(2.2e6)]).toEqual([true, false]);
 });
 
 it("explains every event of the log, with a line as it is written", () => {

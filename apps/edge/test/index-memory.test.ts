@@ -164,6 +164,23 @@ describe("the memory of an isolate", () => {
     await settle();
   });
 
+  it("counts what only the garbage collector can free until it has", async () => {
+    const { sizes, world, indexes, acquire, settle } = setUp(2);
+    sizes.set("current", [100, 0, 0]);
+    sizes.set("a", [100, 300, 0]);
+    await acquire("a");
+    await acquire("current");
+    Object.assign(indexes.current("a")!, { residue: 300, free: () => true });
+    world.published.set("a", 1);
+    for (let i = 0; i < 3; i++) {
+      world.now += 31_000;
+      await acquire("a");
+      await settle();
+    }
+    expect(indexes.current("a")?.version).toBe("a 1");
+    expect([indexes.bytes, indexes.allBytes]).toEqual([500, 800]);
+  });
+
   it("gives back what had to be given up: pages at once, lists by reading the version anew", async () => {
     const { sizes, world, indexes, acquire, settle } = setUp(1);
     sizes.set("current", [200, 400, 200]);

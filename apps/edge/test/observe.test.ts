@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Problem } from "../src/http/problem.ts";
+import { DEFAULT_LIMITS } from "../src/limits.ts";
 import { makeFixture, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -177,7 +178,7 @@ describe("/version", () => {
     const { body } = await get("/version");
     expect(body.pointerAgeMs).toBeGreaterThanOrEqual(12_345);
     expect(body.pointerAgeMs).toBeLessThan(13_000);
-    expect(body.limits).toEqual({ nprobe: 4, k: 1000, batch: 32, work: 6e7, reads: 800, bytes: 3e6, shed: 0.25 });
+    expect(body.limits).toEqual({ ...DEFAULT_LIMITS, nprobe: 4, shed: 0.25 });
     expect(body.index.memory).toEqual({ lists: "kept", pages: "kept", filters: true, words: true });
 
     const pointer = await env.INDEX.get("index/current");

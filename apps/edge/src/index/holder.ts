@@ -9,10 +9,11 @@ import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
 import type { IndexEvent } from "../log.ts";
 import { Attempt } from "./attempt.ts";
-import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "./errors.ts";
+import { IndexUnavailableError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
 import { Failures, failureKindOf, ReadError } from "./failures.ts";
 import { Misses } from "./misses.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
+import { tellingRereads } from "./rereads.ts";
 import { guarded, nameOf, type Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
@@ -31,6 +32,8 @@ export interface LoadedIndex {
   readonly resize?: ((bytes: number) => number) | undefined;
   /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
   readonly free?: (() => boolean) | undefined;
+  /** Bytes that `free` cannot free: the garbage collector has to. */
+  readonly residue?: number | undefined;
   /** It was freed, and answers nothing any more. */
   readonly isFreed?: boolean | undefined;
   /** Bytes that it would take with all lists in memory, when it had to be opened without. */
@@ -91,8 +94,6 @@ const WAIT_MS = 5_000;
 const STALE_MS = 600_000;
 /** but no longer than this. */
 const LOOK_MS = 1_000;
-/** Chunks that were damaged and read again are logged at most this often. */
-const REREAD_REPORT_MS = 10_000;
 
 /** One index by its name: the version that serves, and the search for a newer one. */
 export class IndexHolder<T extends LoadedIndex> {
@@ -105,13 +106,13 @@ export class IndexHolder<T extends LoadedIndex> {
   #attempt: Attempt | undefined;
   #checkedAt: number | undefined;
   readonly #misses: Misses;
+  readonly #missed = () => this.#misses.add();
   /** The last read-ahead of what serves found pages missing or damaged. */
   #lacksPages = false;
-  readonly #reread = { times: 0, reportedAt: Number.NEGATIVE_INFINITY };
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
-    this.#store = this.#watching(guarded(options.store));
+    this.#store = tellingRereads(guarded(options.store), options.now, (event) => this.#report(event));
     this.#pointers = new Pointers(options.now);
     this.#misses = new Misses(options.now, options.retryMs);
     this.#failures = new Failures(options.now, (failure) => this.#report({ event: "refresh-failed", ...failure }));
@@ -291,7 +292,7 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#coming = { version: pointer.version, at: sighting };
     const coming = this.#coming;
     coming.at = sighting;
-    const missed = () => this.#misses.add();
+    const missed = this.#missed;
     const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
     // Another attempt may have been faster.
     coming.index ??= opened;
@@ -305,7 +306,7 @@ export class IndexHolder<T extends LoadedIndex> {
   async openAnew(meter: ReadMeter, open: (store: Store, load: Load, current: T) => Promise<T>): Promise<void> {
     const before = this.#served;
     if (before === undefined) return;
-    const load = { ...before.at.pointer, meter, missed: () => this.#misses.add() };
+    const load = { ...before.at.pointer, meter, missed: this.#missed };
     const index = await open(this.#store, load, before.index);
     if (this.#served === before) this.#served = { index, at: before.at };
   }
@@ -375,44 +376,12 @@ export class IndexHolder<T extends LoadedIndex> {
     return this.#attempt;
   }
 
-  /** Tells when chunks are read again, because they came damaged. */
-  #watching(store: Store): Store {
-    return {
-      ...store,
-      getBytes: (key, options) => {
-        if (options?.again) this.#tellReread(key);
-        return store.getBytes(key, options);
-      },
-    };
-  }
-
-  #tellReread(key: string): void {
-    const now = this.#options.now();
-    this.#reread.times++;
-    if (now - this.#reread.reportedAt < REREAD_REPORT_MS) return;
-    this.#report({ event: "read-again", key, times: this.#reread.times });
-    Object.assign(this.#reread, { times: 0, reportedAt: now });
-  }
-
   /** Completes an event with the name of the index, and the version that serves. */
   #report(event: IndexEvent): void {
     this.#options.report?.({ ...event, index: this.#options.name, indexVersion: this.#served?.index.version });
   }
 }
 
-/** What is answered when no index has a name, or one that may be served: the two cannot be told apart. */
-export function unknownIndex(name: string): string {
-  return `No index is called "${name}"`;
-}
-
 function nameOfTry({ version, publishedAt }: IndexPointer): string {
   return `${version} ${publishedAt}`;
-}
-
-/** What a request is told: the reason goes to the log. */
-function unavailable(cause: unknown): Error {
-  if (cause instanceof UnknownIndexError) return new UnknownIndexError(cause.message, { cause: cause.cause });
-  if (cause instanceof OverloadedError) return new OverloadedError(cause.message, { cause: cause.cause });
-  if (cause instanceof IndexUnavailableError) return new IndexUnavailableError(cause.message, { cause: cause.cause });
-  return new IndexUnavailableError("The index cannot be read now", { cause });
 }

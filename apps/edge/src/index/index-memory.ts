@@ -47,6 +47,8 @@ export class IndexMemory<T extends LoadedIndex> {
   readonly #entries: Map<string, Entry<T>>;
   readonly #granted = new WeakMap<T, Granted>();
   readonly #leaving = new Map<T, number>();
+  /** Of versions that are gone, what only the garbage collector can free. */
+  readonly #dead = new Set<{ readonly index: WeakRef<T>; readonly bytes: number }>();
   /** Of the version that is being read, what it does not share with one that serves. */
   #reading = 0;
 
@@ -69,6 +71,10 @@ export class IndexMemory<T extends LoadedIndex> {
     let sum = this.serving + this.#reading;
     for (const { opened } of this.#entries.values()) for (const index of opened.keys()) sum += this.#ownBytes(index);
     for (const index of this.#leaving.keys()) sum += this.#bytesOf(index);
+    for (const dead of this.#dead) {
+      if (dead.index.deref() === undefined) this.#dead.delete(dead);
+      else sum += dead.bytes;
+    }
     return sum;
   }
 
@@ -208,8 +214,16 @@ export class IndexMemory<T extends LoadedIndex> {
     this.#follow();
     for (const [index, since] of this.#leaving) {
       const age = this.#options.now() - since;
-      if ((age >= GRACE_MS && index.free?.() !== false) || age >= FORGET_MS) this.#leaving.delete(index);
+      if ((age < GRACE_MS || index.free?.() === false) && age < FORGET_MS) continue;
+      this.#leaving.delete(index);
+      this.#bury(index);
     }
+  }
+
+  #bury(index: T): void {
+    const bytes = index.residue ?? 0;
+    // A Worker of an early compatibility date has no weak references.
+    if (bytes > 0 && typeof WeakRef === "function") this.#dead.add({ index: new WeakRef(index), bytes });
   }
 
   /** Bytes for versions that serve, now or in a moment. @param old that comes free */
@@ -283,5 +297,6 @@ export class IndexMemory<T extends LoadedIndex> {
     });
     for (const index of entry.opened.keys()) this.#leave(index);
     if (idleMs < GRACE_MS || serving.free?.() === false) this.#leave(serving);
+    else this.#bury(serving);
   }
 }

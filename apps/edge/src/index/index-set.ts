@@ -7,8 +7,8 @@
  */
 import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
-import { OverloadedError, UnknownIndexError } from "./errors.ts";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex, unknownIndex } from "./holder.ts";
+import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
+import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "./holder.ts";
 import { type Entry, type Granted, IndexMemory } from "./index-memory.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";

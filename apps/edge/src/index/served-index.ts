@@ -174,6 +174,10 @@ export async function openServedIndex(
     get isFreed() {
       return isFreed;
     },
+    get residue() {
+      // The memory of the kernel, unless another version has it too.
+      return kept.owners > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
+    },
     get bytesWithLists() {
       return memory.residentBytes < lists ? demand.least + lists : undefined;
     },

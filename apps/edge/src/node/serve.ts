@@ -11,6 +11,7 @@ import { VARIABLE_KEYS, type Variables } from "../config.ts";
 import { type AppOptions, assemble } from "../create-app.ts";
 import type { OptionalBindings } from "../env.ts";
 import { ReadError } from "../index/failures.ts";
+import type { LogEntry } from "../log.ts";
 import { SettingError } from "../setting-error.ts";
 import { withRoutes } from "../with-routes.ts";
 import { folderStore, foldersByName, type IndexFolder, type IndexFolders } from "./folder-store.ts";
@@ -28,6 +29,8 @@ const MAX_HEADER_BYTES = 64 * 1024;
 /** Answers under way have this long to go out once the server is to close. */
 const CLOSE_WITHIN_MS = 5_000;
 const CLOSE_IDLE_MS = 20;
+/** What happens to indexes while they are read at the start: whoever starts the server learns it from the outcome. */
+const READING: readonly LogEntry["event"][] = ["cold-start", "refresh-failed", "read-again"];
 
 /** What Node reads besides the settings of the app: it has no rate limiter of a platform, and no word for addresses. */
 export interface NodeVariables extends Variables {
@@ -97,11 +100,15 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new UserError(`port: expected a whole number from 0 to 65535, got ${port}`);
   const { variables, bindings, addressOf } = settled(() => readVariables(given ?? variablesOf(process.env)));
+  let isStarting = true;
   const settings = {
     ...(addressOf && { addressOf }),
     maxIndexBytes: DEFAULT_MAX_INDEX_BYTES,
     refreshMs: DEFAULT_REFRESH_MS,
-    log: (entry: object) => process.stderr.write(`${JSON.stringify(entry)}\n`),
+    log: (entry: LogEntry) => {
+      if (isStarting && READING.includes(entry.event)) return;
+      process.stderr.write(`${JSON.stringify(entry)}\n`);
+    },
     ...rest,
   };
   const store = folderStore(directory);
@@ -135,6 +142,7 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
     await close();
     throw error;
   }
+  isStarting = false;
   if (signals) closeOnSignals(server, close);
   const bound = (server.address() as AddressInfo).port;
   return { address: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`, port: bound, close };

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { naming, UserError } from "@poeem/offline/errors";
 import { readBytes, readStart } from "@poeem/offline/files";
@@ -23,21 +24,32 @@ const starts = (bytes: Uint8Array, text: string): boolean =>
 /** What one file is, told by its first bytes: a manifest, a chunk, a checkpoint, a query tower or an item tower. */
 export async function fileFacts(file: string): Promise<Facts> {
   const start = await readStart(file, START_BYTES);
-  const most = isChunk(start) ? MAX_CHUNK_BYTES : starts(start, "{") ? MAX_MANIFEST_BYTES : undefined;
-  const bytes = await readBytes(file, most);
-  return naming(file, () => factsOf(file, bytes));
-}
-
-async function factsOf(file: string, bytes: Uint8Array): Promise<Facts> {
-  if (isChunk(bytes)) return chunkFacts(file, bytes);
-  if (starts(bytes, "{")) return { file: "manifest", ...manifestFacts(await openManifest(bytes)) };
-  if (starts(bytes, "POEEMCKP")) return { file: "checkpoint", bytes: bytes.length, ...(await checkpointFacts(file)) };
-  if (starts(bytes, "PQTW")) return { file: "query tower", ...queryTowerFacts(bytes) };
-  if (starts(bytes, "PQIT")) return { file: "item tower", ...itemTowerFacts(file, bytes) };
+  if (isChunk(start)) return factsOf(file, MAX_CHUNK_BYTES, (bytes) => chunkFacts(file, bytes));
+  if (starts(start, "{"))
+    return factsOf(file, MAX_MANIFEST_BYTES, async (bytes) => ({
+      file: "manifest",
+      ...manifestFacts(await openManifest(bytes)),
+    }));
+  if (starts(start, "POEEMCKP"))
+    return { file: "checkpoint", bytes: (await stat(file)).size, ...(await checkpointFacts(file)) };
+  if (starts(start, "PQTW"))
+    return factsOf(file, undefined, (bytes) => ({ file: "query tower", ...queryTowerFacts(bytes) }));
+  if (starts(start, "PQIT"))
+    return factsOf(file, undefined, (bytes) => ({ file: "item tower", ...itemTowerFacts(file, bytes) }));
   throw new UserError(
     `${file}: expected an index folder, a manifest, a chunk, a checkpoint, a query tower or an item tower, got ` +
       `something else`,
   );
+}
+
+/** @param most bytes of such a file */
+async function factsOf(
+  file: string,
+  most: number | undefined,
+  facts: (bytes: Uint8Array) => Facts | Promise<Facts>,
+): Promise<Facts> {
+  const bytes = await readBytes(file, most);
+  return naming(file, () => facts(bytes));
 }
 
 /** Kinds of chunks that hold a range of blocks, items, ids or terms. */
