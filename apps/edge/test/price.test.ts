@@ -119,7 +119,21 @@ describe("a budget", () => {
         );
       }
     }
-    for (const parameter of ["batch", "k", "exclude"]) expect([...seen.keys()]).toContain(parameter);
+    for (const parameter of ["batch", "k", "exclude", "filter"]) expect([...seen.keys()]).toContain(parameter);
+  });
+
+  it("counts the words of a text, and suggestions by them", async () => {
+    const { get } = makeIsolate({ LIMITS: "work=700000" });
+    const text = (n: number) =>
+      Array.from({ length: n }, (_, i) => `shoe${"abcdefghij"[i % 10]}${"klmno"[i % 5]}${i % 3}`);
+    for (const path of ["/search?index=shop&mode=words&k=1&q=", "/suggest?index=shop&k=1&q="]) {
+      const ask = (n: number) => get(`${path}${encodeURIComponent(text(n).join(" "))}`);
+      expect((await ask(3)).status, path).toBe(200);
+      const { status, body } = await ask(60);
+      expect([status, body.errors[0].parameter], path).toEqual([400, "q"]);
+      const fits = Number(/at most (\d+) words/.exec(body.errors[0].detail)![1]);
+      expect((await ask(fits)).status, path).toBe(200);
+    }
   });
 
   it("counts a batch as the sum of its searches", async () => {
