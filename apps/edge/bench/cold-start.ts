@@ -27,7 +27,8 @@ for (const items of values.items.split(",").map(Number)) {
   const { artifact, text } = await makeCatalogue(items, { texts: true });
   const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
   const path = (i: number) => `/search?q=${encodeURIComponent(text!(i))}`;
-  const [first, next]: number[][] = [[], []];
+  const first: number[] = [];
+  const next: number[] = [];
   for (let run = 0; run < Number(values.runs); run++) {
     const worker = await startWorker({ onLog: () => undefined });
     await worker.publish(artifact);

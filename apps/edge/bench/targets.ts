@@ -37,7 +37,7 @@ export function planOf(target: Target, items: number, paged: number): Plan {
 export async function serve(target: Target, plan: Plan, options: WorkerOptions): Promise<Served> {
   const { items, worker: own, ...catalogueOptions } = plan;
   const catalogue = await makeCatalogue(items, catalogueOptions);
-  const worker = await startWorker({ inspect: true, badDay: true, onLog: () => undefined, ...own, ...options });
+  const worker = await startWorker({ inspect: true, badDay: true, ...own, ...options });
   await worker.trouble("/set?keep=1");
   await worker.publish(catalogue.artifact);
   const { query, text } = catalogue;

@@ -87,7 +87,7 @@ export interface WorkerOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** Requests a minute that the platform's limiter lets through for each key; left out: none is bound. */
   readonly rateLimit?: number;
-  /** Takes each line that the Worker logs. */
+  /** Takes each line that the Worker logs; left out: nobody, as what a bench prints may be read by a program. */
   readonly onLog?: (line: string) => void;
   /** Connections at a time; others wait for one. */
   readonly connections?: number;
@@ -95,7 +95,8 @@ export interface WorkerOptions {
 
 /** Starts workerd with the Worker alone in it, and KV. Nothing is published yet. */
 export async function startWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
-  const { inspect = false, badDay = false, built = OWN_BUILD, variables, rateLimit, onLog, connections = 8 } = options;
+  const { inspect = false, badDay = false, built = OWN_BUILD, variables, rateLimit, connections = 8 } = options;
+  const { onLog = () => undefined } = options;
   const files = readdirSync(built);
   const script = files.find((file) => file.endsWith("worker.js"));
   // every one: an older build may have left its kernel beside the one that the script imports
@@ -105,7 +106,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...(inspect && { inspectorPort: 0 }),
-      ...(onLog && { handleStructuredLogs: ({ message }: { message: string }) => onLog(message) }),
+      handleStructuredLogs: ({ message }: { message: string }) => onLog(message),
       workers: [
         {
           name: "edge",
