@@ -148,8 +148,8 @@ const scenes: Readonly<Record<string, () => Promise<Row>>> = {
     });
     const ordinals = Array.from({ length: 20_000 }, (_, i) => i * 7);
     const { assignments, codes } = await index.codes(ordinals);
-    const ids = ordinals.map((_, i) => 10_000_000 + i);
-    const remove = Uint32Array.from({ length: 1000 }, (_, i) => i * 11);
+    const ids = Uint32Array.from(ordinals, (_, i) => 10_000_000 + i);
+    const remove = Array.from({ length: 1000 }, (_, i) => i * 11);
     const delta = await writeDelta(index, { items: { assignments, codes, ids }, remove });
     const scene = await begin({ current: artifact });
     const path = (i: number) => `/search?vector=${encodeVector(query(i))}&nprobe=32&k=100`;
