@@ -34,8 +34,6 @@ export interface LoadedIndex {
   readonly free?: (() => boolean) | undefined;
   /** Bytes that `free` cannot free: the garbage collector has to. */
   readonly residue?: number | undefined;
-  /** It was freed, and answers nothing any more. */
-  readonly isFreed?: boolean | undefined;
   /** Bytes that it would take with all lists in memory, when it had to be opened without. */
   readonly bytesWithLists?: number | undefined;
 }
@@ -67,6 +65,8 @@ export interface HolderOptions<T extends LoadedIndex> {
   readonly waitMs?: number | undefined;
   /** Whether a version is to be read anew though it is the newest: it was granted less memory than there is by now. */
   readonly isOutgrown?: (() => boolean) | undefined;
+  /** Whether an opened version may serve: between its opening and its last page others may be given its memory. */
+  readonly mayServe?: ((index: T) => boolean) | undefined;
   /** Takes what happens to the index; left out: nobody. */
   readonly report?: ((event: IndexEvent) => void) | undefined;
 }
@@ -121,6 +121,11 @@ export class IndexHolder<T extends LoadedIndex> {
   /** The version being served, if any. */
   get current(): T | undefined {
     return this.#served?.index;
+  }
+
+  /** The version that is opened, but not complete. */
+  get coming(): T | undefined {
+    return this.#coming?.index;
   }
 
   /** Neither serves an index nor reads one. */
@@ -288,9 +293,10 @@ export class IndexHolder<T extends LoadedIndex> {
   /** Opens a version, unless an earlier attempt has. */
   async #open(sighting: Sighting, attempt: Attempt): Promise<T> {
     const { pointer } = sighting;
-    if (this.#coming?.version !== pointer.version || this.#coming.index?.isFreed)
-      this.#coming = { version: pointer.version, at: sighting };
-    const coming = this.#coming;
+    const before = this.#coming;
+    const isSame = before?.version === pointer.version && !(before.index && this.#hasLeft(before.index));
+    const coming: Coming<T> = isSame ? before : { version: pointer.version, at: sighting };
+    this.#coming = coming;
     coming.at = sighting;
     const missed = this.#missed;
     const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
@@ -308,7 +314,7 @@ export class IndexHolder<T extends LoadedIndex> {
     if (before === undefined) return;
     const load = { ...before.at.pointer, meter, missed: this.#missed };
     const index = await open(this.#store, load, before.index);
-    if (this.#served === before) this.#served = { index, at: before.at };
+    if (this.#served === before && !this.#hasLeft(index)) this.#served = { index, at: before.at };
   }
 
   /** Opens the version that serves once more, in more memory. */
@@ -316,13 +322,13 @@ export class IndexHolder<T extends LoadedIndex> {
     const before = this.#served;
     const index = await this.#open(at, attempt);
     await index.prefetch(attempt);
-    if (this.#served === before) this.#served = { index, at };
+    if (this.#served === before && !this.#hasLeft(index)) this.#served = { index, at };
   }
 
   /** Also by an attempt that had lost its turn: what it brings is complete. */
   #takeOver(index: T, at: Sighting, { ms, reads, bytes }: Attempt): void {
-    // Between its opening and its last page so much time may go by that others were given its memory.
-    if (index.isFreed) throw new ReadError("late", `version ${index.version} left memory before it was complete`);
+    if (this.#hasLeft(index))
+      throw new ReadError("late", `version ${index.version} left memory before it was complete`);
     const before = this.#served;
     if (before !== undefined && (before.index.version === index.version || isBefore(at, before.at))) return;
     this.#served = { index, at };
@@ -336,6 +342,10 @@ export class IndexHolder<T extends LoadedIndex> {
       const previousVersion = before.index.version;
       this.#report({ event: "take-over", publishedAt, previousVersion, ms, reads, bytes });
     }
+  }
+
+  #hasLeft(index: T): boolean {
+    return this.#options.mayServe?.(index) === false;
   }
 
   #fail(error: unknown, waitMs: number, sighting: Sighting | undefined): void {

@@ -171,9 +171,6 @@ export async function openServedIndex(
     get memory() {
       return memory;
     },
-    get isFreed() {
-      return isFreed;
-    },
     get residue() {
       // The memory of the kernel, unless another version has it too.
       return kept.owners > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
