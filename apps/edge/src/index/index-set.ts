@@ -10,6 +10,7 @@ import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
 import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "./holder.ts";
 import { type Entry, type Granted, IndexMemory } from "./index-memory.ts";
+import { Looks } from "./looks.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 import { Turns } from "./turns.ts";
@@ -17,7 +18,8 @@ import { Turns } from "./turns.ts";
 /** Says how many bytes a version may use. @throws OverloadedError when its least is more than can be made free */
 export type Grant = (demand: MemoryDemand) => Promise<number>;
 
-export interface IndexSetOptions<T extends LoadedIndex> extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown"> {
+export interface IndexSetOptions<T extends LoadedIndex>
+  extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown" | "mayLook"> {
   /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
   readonly open: (store: Store, load: Load, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
@@ -43,6 +45,7 @@ export class IndexSet<T extends LoadedIndex> {
   readonly #memory: IndexMemory<T>;
   /** One version is read at a time: what is being read comes on top of what serves. */
   readonly #loading: Turns;
+  readonly #looks: Looks;
   #settledAt = 0;
 
   constructor(options: IndexSetOptions<T>) {
@@ -50,6 +53,7 @@ export class IndexSet<T extends LoadedIndex> {
     const room = options.roomBytes ?? roomBytes(options.maxBytes);
     this.#memory = new IndexMemory(this.#entries, { ...options, roomBytes: room });
     this.#loading = new Turns({ ...options, total: 1, waitMs: LOAD_WAIT_MS });
+    this.#looks = new Looks(options.now);
   }
 
   /** The version of an index that serves here, if any. */
@@ -86,7 +90,7 @@ export class IndexSet<T extends LoadedIndex> {
    * The index to answer a request with; see {@link IndexHolder.acquire}.
    * @param name matches `INDEX_NAME`
    * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read,
-   *   OverloadedError when there is no room for it
+   *   OverloadedError when there is no room for it, or it is one of too many names that nobody knows
    */
   acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const { names, now } = this.#options;
@@ -116,6 +120,7 @@ export class IndexSet<T extends LoadedIndex> {
         name,
         open: (store, load) => this.#open(name, entry, store, load),
         isOutgrown: () => this.#memory.couldGrow(entry),
+        mayLook: () => this.#options.names !== undefined || name === DEFAULT_INDEX_NAME || this.#looks.take(),
       }),
       usedAt: this.#options.now(),
       opened: new Map(),
