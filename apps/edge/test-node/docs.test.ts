@@ -79,9 +79,10 @@ it("says what an isolate keeps", () => {
   says(`All versions being served share ${DEFAULT_MAX_INDEX_BYTES / MiB} MiB.`);
   says(`is counted too: ${roomBytes() / MiB} MiB in all.`);
   says(`Requests that read pages share ${PAGING.total / MiB} MiB.`);
-  says("a third is for light ones alone");
-  expect(PAGING.share).toBe(PAGING.total / 3);
-  expect(PAGING.waitMs).toBe(2000);
+  says("half of it is for light ones alone");
+  expect(PAGING.share).toBe(PAGING.total / 2);
+  says("no turn after a second and a half");
+  expect(PAGING.waitMs).toBe(1500);
   // codes of 16 bytes, a tower of 10 MB and no words
   const keepsLists = (items: number) => {
     const chunk = (kind: string, size: number) => ({ kind, size, count: 1, key: kind });

@@ -2,7 +2,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { type Manifest, openManifest } from "@poeem/pq-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { encodeVector } from "../src/client.ts";
 import { readConfig } from "../src/config.ts";
 import { createWorker } from "../src/create-worker.ts";
@@ -358,15 +358,37 @@ describe("LIMITS", () => {
 });
 
 describe("a body", () => {
-  it("with lists that are too long is refused before anything in them is checked", async () => {
+  const many = (n: number, one: string) => `[${`${one},`.repeat(n - 1)}${one}]`;
+
+  it("with lists that are too long is refused before anything in it is parsed", async () => {
     const { post } = makeIsolate();
-    const many = (n: number, one: string) => `[${`${one},`.repeat(n - 1)}${one}]`;
+    const parse = vi.spyOn(JSON, "parse");
+    const nested = "expected at most 512 lists and objects, got more";
     for (const [body, parameter, detail] of [
-      [many(100_000, "{}"), "", "expected at most 32 searches, got 100000"],
-      [`{"like":1,"exclude":${many(100_000, "[]")}}`, "exclude", "expected at most 1000 values, got 100000"],
-      [`[{"history":${many(100_000, "{}")}}]`, "0.history", "expected at most 1000 values, got 100000"],
+      [many(100_000, "1"), "", "expected at most 32 searches, got 100000"],
+      [many(100_000, "{}"), "", nested],
+      ["[".repeat(1_000_000), "", nested],
+      ['{"a":'.repeat(100_000), "", nested],
+      [`{"like":1,"exclude":${many(100_000, "[]")}}`, "", nested],
+      [`{"like":1,"exclude":${many(100_000, '"]"')}}`, "exclude", "expected at most 1000 values, got 100000"],
+      [`[{"history":${many(100_000, "1")}}]`, "0.history", "expected at most 1000 values, got 100000"],
+      [`[{"q":"a"}, {"hi\\u0073tory":${many(100_000, "1")}}]`, "1.history", "expected at most 1000 values, got 100000"],
       [`{"like":1,"fields":${many(100_000, "1")}}`, "fields", "expected at most 64 values, got 100000"],
-    ] as const)
-      expect((await post(body)).body.errors).toEqual([{ parameter, detail }]);
+      [`{"q":"a",${many(9000, '"b":1').slice(1, -1)}}`, "", "expected a search of at most 40 members, got 9001"],
+    ] as const) {
+      expect((await post(body)).body.errors, body.slice(0, 40)).toEqual([{ parameter, detail }]);
+      // Names alone, and the answer by this test.
+      for (const [text] of parse.mock.calls) expect(text.length).toBeLessThan(1000);
+    }
+    parse.mockRestore();
+  });
+
+  it("is not refused for what stands in a text", async () => {
+    const { post } = makeIsolate();
+    const vector = `[${Array.from({ length: dim }, (_, d) => `${d}.5`).join(`,${" ".repeat(900)}`)}]`;
+    expect((await post(`{"vector":${vector},"filter":"set:\\"${"[".repeat(1000)}\\""}`)).status).toBe(200);
+    // A list of lists as the text of a vector is no list of numbers, and nobody parses it.
+    const { body } = await post(JSON.stringify({ vector: "[".repeat(500_000) }));
+    expect(body.errors).toEqual([{ parameter: "vector", detail: expect.stringMatching(/^expected float32/) }]);
   });
 });

@@ -146,6 +146,19 @@ describe("turns", () => {
     expect(await late).toEqual({ name: "OverloadedError", at: 2000 });
   });
 
+  it("end light work that reads for too long beside heavy work, and only then", async () => {
+    const { clock, turns, read } = setUp();
+    const light = () => turns.run(read(10, 300), MiB).catch((error: Error) => ({ name: error.name, at: clock.now }));
+    const alone = light();
+    await clock.run();
+    expect(await alone).toBe(3000);
+    void turns.run(read(100, 100), 8 * MiB);
+    const beside = light();
+    await clock.run();
+    // With the first read that it would begin after its two seconds.
+    expect(await beside).toEqual({ name: "OverloadedError", at: 3000 + 2100 });
+  });
+
   it("are lent where nothing is read any more: who comes back goes on if there is room, and stops if not", async () => {
     const { clock, turns, read } = setUp();
     const slow = () => turns.run(read(2, 3000), 8 * MiB).catch((error: Error) => error.name);

@@ -79,3 +79,26 @@ it("the best are those that brute force finds, whatever is skipped and looked up
     { numRuns: 300, seed: 9 },
   );
 });
+
+it("looks up no more than a quarter of what it need not read, however many words there are", () => {
+  let looked = 0;
+  for (let seed = 0; seed < 40; seed++) {
+    const next = random(seed);
+    const n = 3001;
+    let lookUps = 0;
+    const words = drawWords(n, 2 + Math.floor(next() * 20), next).map((word) =>
+      word.map((choice) => {
+        const at = (ordinals: Uint32Array) => {
+          lookUps += ordinals.length;
+          return choice.postings.at(ordinals);
+        };
+        return { ...choice, postings: { ...choice.postings, at } };
+      }),
+    );
+    const size = words.flat().reduce((sum, { postings }) => sum + postings.count, 0);
+    findBest(words, n, 10, new Uint32Array(0), new Sums(n, 1000), undefined, 8);
+    expect(lookUps, `${seed}`).toBeLessThanOrEqual(size / 4);
+    looked += lookUps;
+  }
+  expect(looked).toBeGreaterThan(0);
+});

@@ -1,11 +1,12 @@
 /**
- * A first look at a body: lists that are too long are refused before anything looks at what is in them. Of a megabyte
- * of wrong searches or wrong ids, checking each one would cost a hundred times the search.
+ * A first look at a body, before it is parsed: a megabyte of brackets would take 80 MB, and of wrong searches or wrong
+ * ids, checking each one would cost a hundred times the search.
  */
 import { MAX_CONTEXTS } from "@poeem/pq-core";
 import { MAX_HISTORY } from "@poeem/towers";
 import type { MiddlewareHandler } from "hono";
 import type { AppEnv } from "./app-env.ts";
+import { type Container, eachContainer } from "./json-shape.ts";
 import { invalidRequest } from "./parameters.ts";
 import type { ProblemError } from "./problem.ts";
 import { MAX_BATCH, MAX_EXCLUDE, MAX_FIELDS } from "./requests.ts";
@@ -14,10 +15,14 @@ import { MAX_BATCH, MAX_EXCLUDE, MAX_FIELDS } from "./requests.ts";
 const BYTE_WORK = 15;
 /** Members that a search cannot have are named, as far as there are not too many. */
 const MAX_MEMBERS = 40;
+/** Lists and objects of a body: more than the largest batch has. */
+const MAX_CONTAINERS = 16 * MAX_BATCH;
 const JSON_TYPE = /^application\/([\w.-]+\+)?json\s*(;|$)/i;
 /** Characters of a body that can hold nothing of the kind. */
 const SHORT = 16_384;
 const MOST: Readonly<Record<string, number>> = { history: MAX_HISTORY, exclude: MAX_EXCLUDE, fields: MAX_FIELDS };
+/** What is smaller is never too much. */
+const LEAST = Math.min(MAX_BATCH, MAX_MEMBERS, MAX_CONTEXTS, ...Object.values(MOST));
 
 /** @throws Problem `invalid-request` */
 export const limitBody: MiddlewareHandler<AppEnv> = async function limitBody(c, next) {
@@ -26,47 +31,35 @@ export const limitBody: MiddlewareHandler<AppEnv> = async function limitBody(c, 
   const text = await c.req.text();
   c.get("meter").add(text.length * BYTE_WORK);
   if (text.length > SHORT) {
-    const body = parsed(text);
-    const errors = Array.isArray(body) ? faultsOfList(body) : faultsOf(body, "");
-    if (errors.length > 0) throw invalidRequest(errors);
+    const fault = faultOf(text);
+    if (fault !== undefined) throw invalidRequest([fault]);
   }
   return next();
 };
 
-/** undefined for what is no JSON: it is refused by who checks the body next. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function faultsOfList(body: readonly unknown[]): ProblemError[] {
-  if (body.length > MAX_BATCH)
-    return [{ parameter: "", detail: `expected at most ${MAX_BATCH} searches, got ${body.length}` }];
-  return body.flatMap((search, i) => faultsOf(search, `${i}.`)).slice(0, 1);
-}
-
-function faultsOf(search: unknown, path: string): ProblemError[] {
-  if (typeof search !== "object" || search === null || Array.isArray(search)) return [];
-  const members = Object.entries(search);
-  if (members.length > MAX_MEMBERS)
-    return [{ parameter: "", detail: `expected a search of at most ${MAX_MEMBERS} members, got ${members.length}` }];
-  return members.flatMap(([name, value]) => {
-    const fault = faultOfMember(name, value);
-    return fault === undefined ? [] : { parameter: `${path}${name}`, detail: fault };
+/** Of several faults the outermost, and of these the first. */
+function faultOf(text: string): ProblemError | undefined {
+  let fault: ProblemError | undefined;
+  let depth = Number.POSITIVE_INFINITY;
+  const isWhole = eachContainer(text, { least: LEAST, most: MAX_CONTAINERS }, (container) => {
+    if (container.path.length >= depth) return;
+    const found = faultOfContainer(container);
+    if (found === undefined) return;
+    fault = found;
+    depth = container.path.length;
   });
+  if (isWhole) return fault;
+  return { parameter: "", detail: `expected at most ${MAX_CONTAINERS} lists and objects, got more` };
 }
 
-function faultOfMember(name: string, value: unknown): string | undefined {
-  if (Array.isArray(value)) {
-    const most = Object.hasOwn(MOST, name) ? MOST[name]! : undefined;
-    return most === undefined || value.length <= most
-      ? undefined
-      : `expected at most ${most} values, got ${value.length}`;
-  }
-  if (name !== "context" || typeof value !== "object" || value === null) return undefined;
-  const { length } = Object.keys(value);
-  return length > MAX_CONTEXTS ? `expected at most ${MAX_CONTEXTS} features, got ${length}` : undefined;
+function faultOfContainer({ isList, isInList, path, size }: Container): ProblemError | undefined {
+  const fault = (parameter: string, most: number, what: string) =>
+    size > most ? { parameter, detail: `${what.replace("#", `${most}`)}, got ${size}` } : undefined;
+  if (isList && path.length === 0) return fault("", MAX_BATCH, "expected at most # searches");
+  const isSearch = path.length === (isInList ? 1 : 0);
+  if (isSearch) return isList ? undefined : fault("", MAX_MEMBERS, "expected a search of at most # members");
+  const name = path.at(-1)!;
+  const parameter = path.join(".");
+  if (isList) return Object.hasOwn(MOST, name) ? fault(parameter, MOST[name]!, "expected at most # values") : undefined;
+  return name === "context" ? fault(parameter, MAX_CONTEXTS, "expected at most # features") : undefined;
 }

@@ -12,7 +12,7 @@ export const MAX_URL_BYTES = 16_000;
 /** Bytes of a JSON body. */
 export const MAX_BODY_BYTES = 1_048_576;
 /** Errors that one answer lists. */
-const MAX_ERRORS = 10;
+export const MAX_ERRORS = 10;
 
 /**
  * Refuses parameters that a route does not have, and parameters given twice: a misspelt `nprobe` must not silently

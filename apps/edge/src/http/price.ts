@@ -68,9 +68,11 @@ export const READ_BYTE_WORK = 0.75;
 const ID_WORK = 1400;
 /** Of the words of a query: terms like it are looked for among all, and all items that have it may be gone through. */
 const TERM_WORK = 0.8;
-const POSTING_WORK = 3;
-/** Of three terms, for each window of items: what few items have of many terms is looked up again and again. */
-const TERMS_WORK = 0.4;
+const POSTING_WORK = 10;
+/** Of a term, for each window of items: what few items have of it is looked up. */
+const TERM_WINDOW_WORK = 2000;
+/** Of a term and a result: what each has of it is told. */
+const RESULT_TERM_WORK = 15;
 /** Of a posting of an item that a filter or `exclude` may keep out. */
 const PASSING_WORK = 10;
 /** Of a text that is searched by words, however short. */
@@ -197,8 +199,9 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
     reads.add(facts.filters, 0);
   }
   if (q !== undefined && served.words !== undefined) {
-    const { work: wordWork, lists, postings } = wordPrice(served, q, mode === "dense" ? "mask" : "search");
-    work += wordWork + (filter === undefined && exclude.length === 0 ? 0 : postings * PASSING_WORK);
+    const { work: own, lists, postings, terms } = wordPrice(served, q, mode === "dense" ? "mask" : "search");
+    work += own + Math.min(k, numItems) * terms * RESULT_TERM_WORK;
+    work += (filter === undefined && exclude.length === 0 ? 0 : postings) * PASSING_WORK;
     reads.add(facts.postings, lists);
   }
   if (request.diversity > 0) {
@@ -291,17 +294,17 @@ function rememberedReach(words: Words, text: string, use: WordUse): Reach {
 
 /** Work of the words of a text, the postings they lead to, and pages of postings that are read. */
 function wordPrice({ words }: ServedIndex, text: string, use: WordUse) {
-  if (words === undefined || text === "") return { work: 0, lists: 0, postings: 0 };
+  if (words === undefined || text === "") return { work: 0, lists: 0, postings: 0, terms: 0 };
   const reach = rememberedReach(words, text, use);
   const { numTerms, numItems } = words;
   const work =
     TEXT_WORK +
     reach.words * (WORD_WORK + numTerms * TERM_WORK) +
     reach.postings * POSTING_WORK +
-    (use === "search" ? reach.terms ** 3 : 0) * Math.ceil(numItems / SUMMED_TOGETHER) * TERMS_WORK +
+    (use === "search" ? reach.terms : 0) * Math.ceil(numItems / SUMMED_TOGETHER) * TERM_WINDOW_WORK +
     reach.masks * (WORD_WORK + numItems * MASK_WORK);
   // Short lists share pages, and frequent ones are in memory.
-  return { work, lists: reach.terms / 2, postings: reach.postings };
+  return { work, lists: reach.terms / 2, postings: reach.postings, terms: reach.terms };
 }
 
 /** Adds up reads of pages. */

@@ -1,5 +1,7 @@
 /** Largest vector that is decoded; pq-core's own limit. */
 const MAX_DIM = 65_536;
+/** Lists in a list, and what else is no list of numbers. */
+const NOT_FLAT = /.[[{"]/s;
 
 /**
  * A query vector as it comes over HTTP: little-endian float32 as base64url (with or without padding), or numbers as a
@@ -22,6 +24,8 @@ export function decodeVector(value: unknown): Float32Array | { readonly error: s
 
 function parseText(text: string): unknown {
   if (text.startsWith("[")) {
+    // Of a megabyte of brackets, parsing would make 80.
+    if (NOT_FLAT.test(text)) return undefined;
     try {
       return JSON.parse(text);
     } catch {

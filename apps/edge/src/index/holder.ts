@@ -9,7 +9,7 @@ import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from "@poeem/pq-core/kv";
 import type { IndexEvent } from "../log.ts";
 import { Attempt } from "./attempt.ts";
-import { IndexUnavailableError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
+import { IndexUnavailableError, OverloadedError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
 import { Failures, failureKindOf, ReadError } from "./failures.ts";
 import { Misses } from "./misses.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
@@ -67,6 +67,8 @@ export interface HolderOptions<T extends LoadedIndex> {
   readonly isOutgrown?: (() => boolean) | undefined;
   /** Whether an opened version may serve: between its opening and its last page others may be given its memory. */
   readonly mayServe?: ((index: T) => boolean) | undefined;
+  /** Whether to look for the index while none serves; left out: always. */
+  readonly mayLook?: (() => boolean) | undefined;
   /** Takes what happens to the index; left out: nobody. */
   readonly report?: ((event: IndexEvent) => void) | undefined;
 }
@@ -214,6 +216,8 @@ export class IndexHolder<T extends LoadedIndex> {
       if (this.#served !== undefined) return this.#served.index;
       const attempt = this.#attempt;
       if (attempt === undefined || this.#isOver(attempt)) {
+        if (this.#options.mayLook?.() === false)
+          throw new OverloadedError("More names are asked for than are looked for at a time");
         const loading = this.#coldStart();
         // The index is for all requests: go on even if the client of this one hangs up.
         waitUntil(loading.then((index) => this.#readAhead(index)).catch(() => undefined));

@@ -10,6 +10,7 @@ import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
 import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "./holder.ts";
 import { type Entry, type Held, IndexMemory } from "./index-memory.ts";
+import { Looks } from "./looks.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 import { Turns } from "./turns.ts";
@@ -18,7 +19,7 @@ import { Turns } from "./turns.ts";
 export type Grant = (demand: MemoryDemand) => Promise<number>;
 
 export interface IndexSetOptions<T extends LoadedIndex>
-  extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown" | "mayServe"> {
+  extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown" | "mayServe" | "mayLook"> {
   /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
   readonly open: (store: Store, load: Load, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
@@ -44,6 +45,7 @@ export class IndexSet<T extends LoadedIndex> {
   readonly #memory: IndexMemory<T>;
   /** One version is read at a time: what is being read comes on top of what serves. */
   readonly #loading: Turns;
+  readonly #looks: Looks;
   #settledAt = 0;
 
   constructor(options: IndexSetOptions<T>) {
@@ -51,6 +53,7 @@ export class IndexSet<T extends LoadedIndex> {
     const room = options.roomBytes ?? roomBytes(options.maxBytes);
     this.#memory = new IndexMemory(this.#entries, { ...options, roomBytes: room });
     this.#loading = new Turns({ ...options, total: 1, waitMs: LOAD_WAIT_MS });
+    this.#looks = new Looks(options.now);
   }
 
   /** The version of an index that serves here, if any. */
@@ -87,7 +90,7 @@ export class IndexSet<T extends LoadedIndex> {
    * The index to answer a request with; see {@link IndexHolder.acquire}.
    * @param name matches `INDEX_NAME`
    * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read,
-   *   OverloadedError when there is no room for it
+   *   OverloadedError when there is no room for it, or it is one of too many names that nobody knows
    */
   acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const { names, now } = this.#options;
@@ -117,7 +120,11 @@ export class IndexSet<T extends LoadedIndex> {
         name,
         open: (store, load) => this.#open(name, entry, store, load),
         isOutgrown: () => this.#memory.couldGrow(entry),
+<<<<<<< HEAD
         mayServe: (index) => this.#memory.mayServe(index),
+=======
+        mayLook: () => this.#options.names !== undefined || name === DEFAULT_INDEX_NAME || this.#looks.take(),
+>>>>>>> i16-f2
       }),
       usedAt: this.#options.now(),
     };

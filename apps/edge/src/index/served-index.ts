@@ -73,8 +73,11 @@ export interface OpenOptions extends MemoryLimits {
 const HELD_SHARE = 1 / 2;
 const LEAST_HELD = 256 * 1024;
 const MOST_HELD = 4 * 1024 * 1024;
-/** Turns of requests that read pages: two of the heaviest at a time, and a third of the memory for light ones. */
-export const PAGING = { total: 3 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 2000 };
+/**
+ * Turns of requests that read pages: one of the heaviest at a time, as two would take no less time one beside the
+ * other, and as much memory for light ones.
+ */
+export const PAGING = { total: 2 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 1500 };
 /** What is read whole when a version is opened, lists and words apart, which memory need not have room for. */
 const READ_AT_ONCE: readonly ChunkKind[] = ["codebook", "query-tower", "delta"];
 

@@ -7,6 +7,9 @@
  * Those that wait look on timers of their own, because in a Worker no promise of one request may be awaited by another.
  * A request that was cancelled never comes back, neither to look nor to give back what it has: whoever did not look
  * when it would is passed, and a turn without progress is lent to others.
+ *
+ * Light work beside heavy work gets its answer or an error soon: where reads take long because others read, the time
+ * that it may wait is all the time that it has.
  */
 import type { ReadMeter } from "@poeem/pq-core";
 import { OverloadedError } from "./errors.ts";
@@ -20,7 +23,7 @@ export interface TurnsOptions {
   readonly light?: number | undefined;
   /** A turn without progress for so long is lent to others. */
   readonly leaseMs: number;
-  /** Who waits longer is turned away. */
+  /** Who waits longer is turned away; so is light work that reads for longer, waiting included, beside heavy work. */
   readonly waitMs: number;
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -93,6 +96,8 @@ export class Turns {
           if (isOver) return meter?.spend();
           if (!this.#taken.has(turn) && !this.#fits(turn, this.#inUse()))
             throw new OverloadedError("Others needed the memory of this search, which made no progress for too long");
+          if (isLight && now() >= turn.until && this.#isHeavy())
+            throw new OverloadedError(`Beside heavy searches this one was not done within ${waitMs} ms`);
           this.#hold(turn);
           meter?.spend();
         },
@@ -158,6 +163,12 @@ export class Turns {
     const { total, share } = this.#options;
     if (isLight && inUse.light + bytes <= share) return true;
     return inUse.total + bytes <= total && (isLight || inUse.total - inUse.light + bytes <= total - share);
+  }
+
+  /** Whether heavy work has a turn. */
+  #isHeavy(): boolean {
+    const { total, light } = this.#inUse();
+    return total > light;
   }
 
   /** Without what is lent, which is forgotten: its request has to find room for it again. */

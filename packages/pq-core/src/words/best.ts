@@ -15,6 +15,8 @@ const MAX_POOL = 2048;
 const FIRST_LOOKED_UP = 64;
 /** Of a long list, what is looked up rather than read is at most this share. */
 const MAX_LOOKED_UP = 1 / 32;
+/** For each posting that need not be read, so many may be looked up, in all lists together: that takes longer. */
+const MAX_LOOK_UPS = 1 / 4;
 
 /** A word, the weightiest of its terms first. */
 type Word = readonly Choice[];
@@ -135,8 +137,9 @@ function readWindow(
   plan: readonly Reading[],
   { sums, best, passes, minSkipped, share, others, sumsOfOthers }: Window,
 ): boolean {
-  const offerFew = (done: number, atMost: number): boolean => {
+  const offerFew = (done: number, unread: number, own: number): boolean => {
     if (!canBeEnough(plan, done, best)) return false;
+    const atMost = Math.min(own * MAX_LOOKED_UP, (unread * MAX_LOOK_UPS) / lookUpsOf(plan, done), MAX_POOL);
     const floor = sums.lastOf(best, passes) - missing(plan, done);
     const pool = floor > 0 ? sums.from(floor, atMost, passes) : undefined;
     if (pool === undefined) return false;
@@ -152,13 +155,15 @@ function readWindow(
     if (others.length > 0) sumsOfOthers.set(complete(plan, done, others, sums));
     return true;
   };
+  const left = plan.reduce((sum, { numLeft }) => sum + numLeft, 0) * share;
+  let unread = left + plan.reduce((sum, { size }) => sum + size, 0) * share;
   for (const [done, { terms, size }] of plan.entries()) {
     const own = size * share;
-    if (own > minSkipped && own > sums.size && offerFew(done, Math.min(own * MAX_LOOKED_UP, MAX_POOL))) return true;
+    if (own > minSkipped && own > sums.size && offerFew(done, unread, own)) return true;
     sums.add(terms);
+    unread -= own;
   }
-  const left = plan.reduce((sum, { numLeft }) => sum + numLeft, 0) * share;
-  if (left > 0) return offerFew(plan.length, Math.min(left * MAX_LOOKED_UP, MAX_POOL));
+  if (left > 0) return offerFew(plan.length, left, left);
   sums.offerTo(best, passes);
   for (let i = 0; i < others.length; i++) sumsOfOthers[i] = sums.of(others[i]!);
   return true;
@@ -177,6 +182,13 @@ function missing(plan: readonly Reading[], done: number): number {
   let sum = 0;
   for (const [w, { mostOf }] of plan.entries()) sum += w < done ? mostOf.rest : mostOf.word;
   return sum;
+}
+
+/** Lists in which {@link complete} looks for each item. */
+function lookUpsOf(plan: readonly Reading[], done: number): number {
+  let lists = 0;
+  for (const [w, { word, rest }] of plan.entries()) if (w >= done || rest.length > 0) lists += word.length;
+  return lists;
 }
 
 /** The sums of items, with what was not read. */

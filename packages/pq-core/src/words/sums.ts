@@ -231,7 +231,8 @@ export class Sums {
     for (let i = 0; i < this.#numTouched; i++) {
       const at = touched[i]!;
       if (sums[at]! < floor || (passes !== undefined && !passes(from + at))) continue;
-      if (found.length === atMost) return undefined;
+      // not ===: a bound need not be whole
+      if (found.length >= atMost) return undefined;
       found.push(from + at);
     }
     return Uint32Array.from(found).sort();
