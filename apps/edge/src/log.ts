@@ -88,7 +88,7 @@ export interface ReadAgain extends OfIndex {
 }
 
 /**
- * Reads failed, hung or found no chunk, whether or not the next try brought it. For each kind the first at once, then by
+ * Reads failed, hung or found no chunk, whether or not the next try brought it. The first of a kind at once, then by
  * count.
  */
 export interface ReadFailed extends OfIndex {

@@ -76,7 +76,7 @@ function hash64(units: string | Uint16Array): string {
  * question is wrong or costs too much.
  */
 export const matchAny: MiddlewareHandler<AppEnv> = function matchAny(c, next) {
-  return c.req.header("if-none-match")?.trim() === "*" ? answerAny(c, next()) : next();
+  return isAny(c.req.header("if-none-match")) ? answerAny(c, next()) : next();
 };
 
 async function answerAny(c: Context<AppEnv>, answered: Promise<void>): Promise<void> {
@@ -84,8 +84,13 @@ async function answerAny(c: Context<AppEnv>, answered: Promise<void>): Promise<v
   if (c.res.status === 200 && c.res.headers.has("etag")) c.res = new Response(null, { status: 304 });
 }
 
+/** Whether an `If-None-Match` is met by whatever there is. */
+export function isAny(ifNoneMatch: string | undefined): boolean {
+  return ifNoneMatch?.trim() === "*";
+}
+
 /** RFC 9110 section 13.1.2: weak comparison, because a proxy that compresses makes a tag weak. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(",").some((part) => part.trim().replace(/^W\//, "") === etag);
 }
