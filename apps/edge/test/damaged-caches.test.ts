@@ -71,8 +71,7 @@ it("a page that is damaged in KV itself is told, in header, log and /version, an
     { event: "cold-start" },
     { event: "read-again" },
     { event: "refresh-failed", kind: "damaged", causes: [/chunk\/items-0000/] },
-    // Both tries of the search.
-    { event: "read-again" },
+    // The search.
     { event: "read-again" },
   ]);
   await publish(env.INDEX, other);

@@ -14,7 +14,6 @@ import { randomFloats } from "./fixture.ts";
 
 const CHUNKS = 8;
 const MINUTE = 60_000;
-const WAIT_MS = 5_000;
 
 interface Publication {
   readonly version: number;
@@ -54,7 +53,6 @@ class World {
       refreshMs: 30_000,
       leaseMs: 15_000,
       retryMs: 1_000,
-      waitMs: WAIT_MS,
       report: (event) => this.events.push(event),
     });
   }

@@ -62,7 +62,6 @@ export async function openArtifact(
   const before = previous && partsOf(previous).base;
   // One budget of pages for a base, what is beside it, and the version that goes.
   const pool = before?.parts.cache.pool ?? new PayloadPool(cacheBytes);
-  pool.limit(cacheBytes);
   const cache = new ChunkCache(source, verify, pool);
   const { base: ofBase, delta } = viewsOf(manifest);
   const open = async (manifest: Manifest, layout: Layout, room: number): Promise<PqIndex> => {
@@ -77,7 +76,12 @@ export async function openArtifact(
     before !== undefined && baseIdentity(before.manifest) === baseIdentity(manifest)
       ? before.with(ofBase, countCells(before.parts.offsets), cache)
       : await open(ofBase, readCodebook(ofBase, (await joinParts(cache, ofBase, "codebook"))!), residentBytes);
-  if (!delta) return base;
+  // Nothing fails any more: until then the version that goes has the room that it had.
+  const done = <T extends Index>(index: T): T => {
+    pool.limit(cacheBytes);
+    return index;
+  };
+  if (!delta) return done(base);
   const left = residentBytes - (base.parts.resident ? listBytes(ofBase) : 0);
   const payload = readDeltaPayload(
     manifest,
@@ -87,7 +91,7 @@ export async function openArtifact(
   );
   const cells = countCells(base.parts.offsets, payload.removed, payload.offsets);
   const beside = await open(delta, { codebook: base.codebook, ...payload, cells }, left);
-  return new DeltaIndex(manifest, base.with(ofBase, cells), beside, payload);
+  return done(new DeltaIndex(manifest, base.with(ofBase, cells), beside, payload));
 }
 
 function listBytes(manifest: Manifest): number {

@@ -153,8 +153,8 @@ export async function listFacets(served: ServedIndex, meter: Meter): Promise<z.o
 
 /**
  * Reads parts of an index, in a turn where that takes memory. Unless it is an InputError, an OverloadedError or a
- * Problem, what goes wrong here is the fault of the index or of KV. It is tried twice: pages that arrived are kept, so
- * the second time reads only what failed.
+ * Problem, what goes wrong here is the fault of the index or of KV. Nothing is tried again here: stores do so for reads
+ * that fail, and pq-core for chunks that are damaged.
  * @param bytes of pages, at a guess
  */
 async function readPart<T>(
@@ -166,13 +166,7 @@ async function readPart<T>(
   const isAnswer = (error: unknown) =>
     error instanceof InputError || error instanceof OverloadedError || error instanceof Problem;
   try {
-    return await served.use(
-      (reads = meter) => {
-        const searched = metered(served, reads);
-        return read(searched).catch((error: unknown) => (isAnswer(error) ? Promise.reject(error) : read(searched)));
-      },
-      { bytes, meter },
-    );
+    return await served.use((reads = meter) => read(metered(served, reads)), { bytes, meter });
   } catch (error) {
     if (isAnswer(error)) throw error;
     // Which one is for the log: its key is in the cause.

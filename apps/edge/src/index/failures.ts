@@ -18,7 +18,8 @@ export function failureKindOf(error: unknown): FailureKind {
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof ReadError) return e.kind;
     if (e instanceof FormatError) return "damaged";
-    if (e instanceof OverloadedError) return "memory";
+    // Else its turn did not come in time.
+    if (e instanceof OverloadedError && e.cause === undefined) return "late";
   }
   return "unreadable";
 }
@@ -81,6 +82,11 @@ export class Failures {
   /** Whether it is too early to try again what failed. Anything else may be tried at once. */
   holdBack(about: string): boolean {
     return about === this.#about && this.#now() < this.#heldBackUntil;
+  }
+
+  /** The pointer could be read: if that was what failed last, it does no more. */
+  clearLooks(): void {
+    if (this.#about === undefined) this.clear();
   }
 
   clear(): void {

@@ -17,17 +17,25 @@ export function guarded(store: Store, report: (fault: ReadFault) => void = () =>
     { meter, again }: StoreReadOptions,
     get: (options: StoreReadOptions) => Promise<V | null>,
   ): Promise<V | null> => {
-    let isCounted = meter === undefined;
+    // Here, so that a failed read is counted too: the first that a store counts itself is this one.
+    meter?.spend();
+    let isFirst = true;
+    let isTold = false;
     // The meter threw: nothing is wrong with the store.
     let isStopped = false;
     const counting: ReadMeter | undefined = meter && {
       spend() {
-        isCounted = true;
-        isStopped = true;
-        meter.spend();
-        isStopped = false;
+        if (isFirst) isFirst = false;
+        else {
+          isStopped = true;
+          meter.spend();
+          isStopped = false;
+        }
       },
-      got: (bytes) => meter.got(bytes),
+      got(bytes) {
+        isTold = true;
+        meter.got(bytes);
+      },
     };
     const failed = (error: unknown) =>
       report({ event: "read-failed", kind: failureKindOf(error), key, causes: causesOf(error) });
@@ -39,10 +47,7 @@ export function guarded(store: Store, report: (fault: ReadFault) => void = () =>
       if (!isStopped) failed(error);
       throw error;
     }
-    if (!isCounted) {
-      meter!.spend();
-      meter!.got(value?.length ?? 0);
-    }
+    if (!isTold) meter?.got(value?.length ?? 0);
     return value;
   };
   return {

@@ -61,8 +61,6 @@ export interface HolderOptions<T extends LoadedIndex> {
   readonly leaseMs: number;
   /** After a failed cold start, the same answer is given for this long without reading again. */
   readonly retryMs: number;
-  /** A request waits this long for what another one reads, then it is told to come again; default 5 s. */
-  readonly waitMs?: number | undefined;
   /** Whether a version is to be read anew though it is the newest: it was granted less memory than there is by now. */
   readonly isOutgrown?: (() => boolean) | undefined;
   /** Whether an opened version may serve: between its opening and its last page others may be given its memory. */
@@ -91,7 +89,8 @@ interface Coming<T> {
 const POLL_MS = 5;
 /** What the first answer takes, or a little more. */
 const READ_AHEAD_AFTER_MS = 100;
-const WAIT_MS = 5_000;
+/** A request waits this long for what another one reads, then it is told to come again. */
+export const WAIT_MS = 5_000;
 /** After so long without a look the version that serves may have been pruned: answers wait for a look, */
 const STALE_MS = 600_000;
 /** but no longer than this. */
@@ -159,7 +158,7 @@ export class IndexHolder<T extends LoadedIndex> {
    */
   async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
     const served = this.#served;
-    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + this.#waitMs);
+    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + WAIT_MS);
     const isStale = this.#isStale();
     if (isStale || this.#isDue()) waitUntil(this.refresh());
     const attempt = this.#attempt;
@@ -226,7 +225,7 @@ export class IndexHolder<T extends LoadedIndex> {
       if (attempt.newError !== undefined) throw attempt.newError();
       if (now() >= until)
         throw new IndexUnavailableError("The index is being read and will be there soon", {
-          cause: new ReadError("late", `index "${this.#options.name}" was not there after ${this.#waitMs} ms`),
+          cause: new ReadError("late", `index "${this.#options.name}" was not there after ${WAIT_MS} ms`),
         });
       await sleep(POLL_MS);
     }
@@ -279,6 +278,7 @@ export class IndexHolder<T extends LoadedIndex> {
   async #look(attempt: Attempt): Promise<Sighting> {
     const pointer = await this.#readPointer(attempt);
     this.#checkedAt = this.#options.now();
+    this.#failures.clearLooks();
     return this.#pointers.see(pointer, this.#served?.at);
   }
 
@@ -373,10 +373,6 @@ export class IndexHolder<T extends LoadedIndex> {
   /** Whether an attempt no longer keeps others from trying: it failed a while ago, or nothing comes to it. */
   #isOver({ endedAt, isLost }: Attempt): boolean {
     return endedAt === undefined ? isLost : this.#options.now() - endedAt >= this.#options.retryMs;
-  }
-
-  get #waitMs(): number {
-    return this.#options.waitMs ?? WAIT_MS;
   }
 
   #begin(): Attempt {

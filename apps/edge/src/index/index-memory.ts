@@ -189,8 +189,11 @@ export class IndexMemory<T extends LoadedIndex> {
    * @throws OverloadedError when there is no room to do so
    */
   grantLeast(entry: Entry<T>, demand: MemoryDemand): Held<T> {
-    if (this.#freeFor(entry, demand) < demand.least)
-      throw new OverloadedError("There is no room to read an index in use anew, with less memory");
+    const left = this.#freeFor(entry, demand);
+    if (left < demand.least)
+      throw new OverloadedError("There is no room to read an index in use anew, with less memory", {
+        cause: new ReadError("memory", `expected ${demand.least} bytes of free memory, got ${Math.max(0, left)}`),
+      });
     return this.#hold(entry, demand, demand.least);
   }
 

@@ -8,7 +8,8 @@
 import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "./holder.ts";
+import { ReadError } from "./failures.ts";
+import { type HolderOptions, IndexHolder, type Load, type LoadedIndex, WAIT_MS } from "./holder.ts";
 import { type Entry, type Held, IndexMemory } from "./index-memory.ts";
 import { Looks } from "./looks.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
@@ -32,8 +33,6 @@ export interface IndexSetOptions<T extends LoadedIndex>
 
 /** Holders kept at most, those of names without an index included. */
 const MAX_HOLDERS = 1000;
-/** Who waits longer for others to be read is told so. */
-const LOAD_WAIT_MS = 10_000;
 /** How often versions that had to give up memory get some back, and those that are gone are looked after. */
 const SETTLE_MS = 5_000;
 
@@ -52,7 +51,7 @@ export class IndexSet<T extends LoadedIndex> {
     this.#options = options;
     const room = options.roomBytes ?? roomBytes(options.maxBytes);
     this.#memory = new IndexMemory(this.#entries, { ...options, roomBytes: room });
-    this.#loading = new Turns({ ...options, total: 1, waitMs: LOAD_WAIT_MS });
+    this.#loading = new Turns({ ...options, total: 1, waitMs: WAIT_MS });
     this.#looks = new Looks(options.now);
   }
 
@@ -120,11 +119,8 @@ export class IndexSet<T extends LoadedIndex> {
         name,
         open: (store, load) => this.#open(name, entry, store, load),
         isOutgrown: () => this.#memory.couldGrow(entry),
-<<<<<<< HEAD
         mayServe: (index) => this.#memory.mayServe(index),
-=======
         mayLook: () => this.#options.names !== undefined || name === DEFAULT_INDEX_NAME || this.#looks.take(),
->>>>>>> i16-f2
       }),
       usedAt: this.#options.now(),
     };
@@ -137,7 +133,10 @@ export class IndexSet<T extends LoadedIndex> {
       // While this one waited for its turn, another attempt may have read the version.
       const { current } = entry.holder;
       if (current?.version === load.version && !this.#memory.couldGrow(entry)) return current;
-      if (this.#entries.get(name) !== entry) throw new OverloadedError("The index had to make room for another one");
+      if (this.#entries.get(name) !== entry)
+        throw new OverloadedError("The index had to make room for another one", {
+          cause: new ReadError("memory", `index "${name}" was evicted while it waited for its turn to be read`),
+        });
       return this.#read(store, { ...load, meter }, current, async (demand) => {
         // Once more, with no more memory than it must have.
         for (const other of this.#memory.makeRoom(name, entry, demand))

@@ -18,8 +18,6 @@ const CLAIMS = new WeakMap<ArrayBufferLike, Claims>();
 /** See the head of this file. */
 export class KeptPages {
   readonly #pages = new Map<string, Uint8Array>();
-  /** Versions with the same base that have all of it together. */
-  owners = 1;
 
   has(key: string): boolean {
     return this.#pages.has(key);

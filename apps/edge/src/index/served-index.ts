@@ -38,8 +38,10 @@ export interface ServedIndex extends LoadedIndex {
   readonly words: Words | undefined;
   /** What of it is in memory. */
   readonly memory: MemoryPlan;
-  /** Chunks that were read ahead; shared with the next version when that has the same base. */
+  /** Chunks that were read ahead, and are kept for this version. */
   readonly kept: KeptPages;
+  /** Those of all versions with the same base, in the order in which they were opened. */
+  readonly siblings: Set<KeptPages>;
   /** The bytes of its tower; shared with the next version when that has the same. */
   readonly towerBytes: KeptPages;
   /**
@@ -48,6 +50,8 @@ export interface ServedIndex extends LoadedIndex {
    * @throws OverloadedError when it has no turn in time, or lost it
    */
   readonly use: <T>(work: (meter: ReadMeter | undefined) => Promise<T>, reading?: Reading) => Promise<T>;
+  /** It cannot be freed while this goes on. */
+  readonly whileUsed: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** What a request is going to read. */
@@ -88,12 +92,24 @@ const READ_AT_ONCE: readonly ChunkKind[] = ["codebook", "query-tower", "delta"];
  * @param previous the version that serves: when both have the same base, only what is new is read
  * @throws ReadError naming the key when a value is missing or damaged, FormatError when it is not what it should be
  */
-export async function openServedIndex(
+export function openServedIndex(
+  store: Store,
+  load: Load,
+  grant: Grant,
+  options: OpenOptions,
+  previous?: ServedIndex,
+): Promise<ServedIndex> {
+  const opening = () => open(store, load, grant, options, previous);
+  // What both have must not be freed before it is shared, though another attempt may replace that version meanwhile.
+  return previous === undefined ? opening() : previous.whileUsed(opening);
+}
+
+async function open(
   store: Store,
   load: Load,
   grant: Grant,
   { kernel, paging, arrivals = new Arrivals(), ...limits }: OpenOptions,
-  previous?: ServedIndex,
+  previous: ServedIndex | undefined,
 ): Promise<ServedIndex> {
   const { manifest: opened, bytes: manifest } = await readManifest(store, load);
   const demand = memoryDemand(opened, limits, previous?.index.manifest);
@@ -103,8 +119,7 @@ export async function openServedIndex(
   const shared = demand.sharesPages && areListsAlike ? previous : undefined;
   const chunks = new Map(opened.chunks.map((chunk) => [chunk.key, chunk]));
   const used = new Set(chunks.keys());
-  const kept = shared?.kept ?? new KeptPages();
-  if (previous !== undefined && shared === undefined) kept.keepAlike(previous.kept, used);
+  const kept = new KeptPages();
   let opening: Load | undefined = load;
   const source: ChunkSource = {
     async get(key, { meter = opening?.meter, again } = {}) {
@@ -131,7 +146,6 @@ export async function openServedIndex(
   await gather(store, opened, isAtOnce, arrivals, load.meter);
   const index = await openArtifact(source, manifest, { kernel, ...memory, previous: shared?.index });
   const towerBytes = new KeptPages();
-  if (hasSameTower) towerBytes.keepAlike(previous.towerBytes, new Set([towerKey(opened)]));
   const [tower, words] = await Promise.all([
     hasSameTower ? previous.tower : readTower(index, towerBytes),
     memory.keepsWords ? openWords(index) : undefined,
@@ -150,18 +164,40 @@ export async function openServedIndex(
       `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: use a newer @poeem/edge`,
     );
   }
-  const isKept = ({ kind }: ChunkEntry) =>
-    kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind);
-  const prefetch = async (meter?: ReadMeter) => {
-    const waiting = opened.chunks.filter((chunk) => !kept.has(chunk.key) && isKept(chunk));
-    await readChunks(store, waiting, meter, (key, bytes) => kept.keep(key, bytes));
-    // What only an earlier version used.
-    kept.keepOnly(used);
-  };
   let uses = 0;
   let isFreed = false;
+  const isKept = ({ kind }: ChunkEntry) =>
+    !isFreed && (kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind));
+  // From here on nothing fails: what a version that never serves claimed would be freed by none.
+  if (hasSameTower) towerBytes.keepAlike(previous.towerBytes, new Set([towerKey(opened)]));
+  if (previous !== undefined) kept.keepAlike(previous.kept, used);
+  const siblings = shared?.siblings ?? new Set<KeptPages>();
+  siblings.add(kept);
+  /** What several read ahead at a time is in memory once. */
+  const adopt = (keys: ReadonlySet<string>) => {
+    for (const sibling of siblings) kept.keepAlike(sibling, keys);
+  };
+  const prefetch = async (meter?: ReadMeter) => {
+    const keys = new Set(opened.chunks.filter(isKept).map(({ key }) => key));
+    adopt(keys);
+    const waiting = opened.chunks.filter(({ key }) => keys.has(key) && !kept.has(key));
+    await readChunks(store, waiting, meter, (key, bytes) => {
+      // Its memory may have been given to others meanwhile.
+      const isWanted = isKept(chunks.get(key)!);
+      if (isWanted) adopt(new Set([key]));
+      if (isWanted && !kept.has(key)) kept.keep(key, bytes);
+      else release(bytes);
+    });
+  };
+  const whileUsed = async <T>(work: () => Promise<T>): Promise<T> => {
+    uses++;
+    try {
+      return await work();
+    } finally {
+      uses--;
+    }
+  };
   const lists = bytesOfKinds(opened, ["lists"]);
-  if (shared !== undefined) kept.owners++;
   const served: ServedIndex = {
     version: index.version,
     publishedAt: load.publishedAt,
@@ -169,6 +205,7 @@ export async function openServedIndex(
     tower,
     words,
     kept,
+    siblings,
     towerBytes,
     prefetch,
     get memory() {
@@ -176,15 +213,16 @@ export async function openServedIndex(
     },
     get residue() {
       // The memory of the kernel, unless another version has it too.
-      return kept.owners > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
+      return siblings.size > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
     },
     get bytesWithLists() {
       return memory.residentBytes < lists ? demand.least + lists : undefined;
     },
     resize(bytes) {
       memory = planMemory(opened, bytes, limits, memory.residentBytes);
-      // Before the pages that were read ahead, which the cache may have as well.
-      index.limitPages(memory.cacheBytes);
+      // Before the pages that were read ahead, which the cache may have as well. It is that of all siblings: the newest
+      // says how large it is.
+      if ([...siblings].at(-1) === kept) index.limitPages(memory.cacheBytes);
       if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
       return Math.max(bytes, demand.least + memory.residentBytes);
     },
@@ -192,21 +230,19 @@ export async function openServedIndex(
       if (uses > 0) return false;
       isFreed = true;
       towerBytes.keepOnly(new Set());
-      if (--kept.owners > 0) return true;
-      index.limitPages(0);
+      siblings.delete(kept);
+      if (siblings.size === 0) index.limitPages(0);
       kept.keepOnly(new Set());
       return true;
     },
     async use(work, { bytes = 0, meter } = {}) {
       if (isFreed) throw new IndexUnavailableError(`Version ${index.version} has left memory`);
-      uses++;
-      try {
-        if (memory.keepsPages && memory.residentBytes >= lists) return await work(meter);
-        return await paging.run(work, Math.max(LEAST_HELD, Math.min(bytes * HELD_SHARE, MOST_HELD)), meter);
-      } finally {
-        uses--;
-      }
+      return whileUsed(() => {
+        if (memory.keepsPages && memory.residentBytes >= lists) return work(meter);
+        return paging.run(work, Math.max(LEAST_HELD, Math.min(bytes * HELD_SHARE, MOST_HELD)), meter);
+      });
     },
+    whileUsed,
   };
   return served;
 }

@@ -16,6 +16,7 @@ export interface Store {
   /**
    * The value of a key that never changes, as bytes; null when there is none. A store that makes several operations of
    * it tells `options.meter` of each; for others one is counted. With `options.again` a copy that came before was bad.
+   * Whoever asked takes the bytes over, and may free their buffer: each read needs one of its own.
    */
   getBytes(key: string, options?: StoreReadOptions): Promise<Uint8Array | null>;
 }

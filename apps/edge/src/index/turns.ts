@@ -49,7 +49,7 @@ const POLL_MS = 2;
 const MAX_POLL_MS = 100;
 /** Timers come late where others compute. */
 const LATE_MS = 300;
-/** Those that wait at a time: the last of more would have no turn before its time is over. */
+/** Those of a kind that wait at a time: the last of more would have no turn before its time is over. */
 const MAX_WAITING = 200;
 
 /** See the head of this file. */
@@ -80,7 +80,7 @@ export class Turns {
     const isLight = bytes <= light;
     const most = isLight ? total : total - share;
     const turn: Turn = { bytes: Math.min(bytes, most), isLight, dueAt: 0, until: now() + waitMs };
-    if (this.#waiting.size > 0 || !this.#take(turn)) {
+    if (!this.#take(turn)) {
       const since = now();
       try {
         await this.#wait(turn);
@@ -115,13 +115,12 @@ export class Turns {
   async #wait(turn: Turn): Promise<void> {
     const { waitMs, now, sleep } = this.#options;
     for (const other of this.#waiting) if (other.until + LATE_MS < now()) this.#waiting.delete(other);
-    if (this.#waiting.size >= MAX_WAITING)
-      throw new OverloadedError(`More than ${MAX_WAITING} heavy searches are waiting`);
+    if (this.#place(turn) >= MAX_WAITING) throw new OverloadedError(`${MAX_WAITING} are waiting for a turn already`);
     this.#waiting.add(turn);
     try {
       for (;;) {
         if (this.#take(turn)) return;
-        if (now() >= turn.until) throw new OverloadedError(`No turn for a search came within ${waitMs} ms`);
+        if (now() >= turn.until) throw new OverloadedError(`No turn came within ${waitMs} ms`);
         const ms = Math.min(POLL_MS * (1 + this.#place(turn)), MAX_POLL_MS);
         turn.dueAt = now() + ms + LATE_MS;
         await sleep(ms);
