@@ -34,6 +34,8 @@ export interface LoadedIndex {
   readonly free?: (() => boolean) | undefined;
   /** Bytes that `free` cannot free: the garbage collector has to. */
   readonly residue?: number | undefined;
+  /** Bytes that its manifest does not tell, so that it was not granted them: known once it is open. */
+  readonly unplanned?: number | undefined;
   /** Bytes that it would take with all lists in memory, when it had to be opened without. */
   readonly bytesWithLists?: number | undefined;
 }

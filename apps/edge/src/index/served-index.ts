@@ -155,6 +155,7 @@ export async function openServedIndex(
     // What only an earlier version used.
     kept.keepOnly(used);
   };
+  const unplanned = tower?.heapBytes ?? 0;
   let uses = 0;
   let isFreed = false;
   const lists = bytesOfKinds(opened, ["lists"]);
@@ -168,6 +169,7 @@ export async function openServedIndex(
     kept,
     towerBytes,
     prefetch,
+    unplanned,
     get memory() {
       return memory;
     },
@@ -176,14 +178,14 @@ export async function openServedIndex(
       return kept.owners > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
     },
     get bytesWithLists() {
-      return memory.residentBytes < lists ? demand.least + lists : undefined;
+      return memory.residentBytes < lists ? demand.least + unplanned + lists : undefined;
     },
     resize(bytes) {
-      memory = planMemory(opened, bytes, limits, memory.residentBytes);
+      memory = planMemory(opened, bytes - unplanned, limits, memory.residentBytes);
       // Before the pages that were read ahead, which the cache may have as well.
       index.limitPages(memory.cacheBytes);
       if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
-      return Math.max(bytes, demand.least + memory.residentBytes);
+      return Math.max(bytes, demand.least + unplanned + memory.residentBytes);
     },
     free() {
       if (uses > 0) return false;
