@@ -14,9 +14,9 @@ import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
 import { Arrivals } from "./arrivals.ts";
 import { IndexUnavailableError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import type { Load, LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { KeptPages, release } from "./kept-pages.ts";
+import type { Load, LoadedIndex } from "./loaded-index.ts";
 import {
   bytesOfKinds,
   type MemoryLimits,
