@@ -1,4 +1,5 @@
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "../src/index/holder.ts";
+import { type HolderOptions, IndexHolder } from "../src/index/holder.ts";
+import type { Load, LoadedIndex } from "../src/index/loaded-index.ts";
 import type { Store } from "../src/index/store.ts";
 import type { IndexEvent } from "../src/log.ts";
 

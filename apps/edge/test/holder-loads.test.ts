@@ -1,6 +1,6 @@
 /** Versions on their way: slow ones, those that lose their turn, those that fail. */
 import { describe, expect, it } from "vitest";
-import type { Load, LoadedIndex } from "../src/index/holder.ts";
+import type { Load, LoadedIndex } from "../src/index/loaded-index.ts";
 import { loaded, pointer, settled, setUp } from "./held-world.ts";
 
 describe("a load", () => {

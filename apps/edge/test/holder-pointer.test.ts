@@ -1,6 +1,6 @@
 /** Which pointer is followed, when it is looked at, and what is told of it. */
 import { describe, expect, it } from "vitest";
-import type { LoadedIndex } from "../src/index/holder.ts";
+import type { LoadedIndex } from "../src/index/loaded-index.ts";
 import { loaded, pointer, setUp } from "./held-world.ts";
 
 describe("the pointer", () => {

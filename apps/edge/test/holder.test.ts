@@ -1,6 +1,6 @@
 /** An index that serves, from its cold start on. */
 import { describe, expect, it, vi } from "vitest";
-import type { LoadedIndex } from "../src/index/holder.ts";
+import type { LoadedIndex } from "../src/index/loaded-index.ts";
 import type { RefreshFailed } from "../src/log.ts";
 import { loaded, pointer, settled, setUp } from "./held-world.ts";
 

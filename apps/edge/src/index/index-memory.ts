@@ -9,7 +9,8 @@ import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { IndexEvent } from "../log.ts";
 import { OverloadedError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import type { IndexHolder, LoadedIndex } from "./holder.ts";
+import type { IndexHolder } from "./holder.ts";
+import type { LoadedIndex } from "./loaded-index.ts";
 import type { MemoryDemand } from "./memory-plan.ts";
 
 /** An index by its name. */
@@ -90,18 +91,29 @@ export class IndexMemory<T extends LoadedIndex> {
 
   /**
    * What was read may serve from now on; undefined: it could not be read.
-   * @throws ReadError when it had lost its turn, and its memory went to others
+   * @throws ReadError when there is no room for it: it had lost its turn, or takes more than was granted
    */
   end(held: Held<T>, index: T | undefined): void {
     const hasLostTurn = !this.#held.delete(held) || held.state !== "reading";
     if (index === undefined) return;
-    held.index = index;
-    if (hasLostTurn && !this.#fits(held)) {
-      index.free?.();
-      throw new ReadError("late", `version ${index.version} lost its turn to be read, and its memory`);
+    const { version, unplanned = 0 } = index;
+    Object.assign(held, {
+      index,
+      state: "opened",
+      since: this.#options.now(),
+      least: held.least + unplanned,
+      most: held.most + unplanned,
+      bytes: held.bytes + unplanned,
+    });
+    if (hasLostTurn || unplanned > 0) {
+      const others = [...this.#held].filter(({ entry, state }) => entry !== held.entry && state === "serving");
+      for (const each of [held, ...others]) if (!this.#fits(held)) shrink(each);
+      if (!this.#fits(held)) {
+        index.free?.();
+        const kind = hasLostTurn ? "late" : "memory";
+        throw new ReadError(kind, `version ${version} expected ${held.bytes} bytes of free memory when it was read`);
+      }
     }
-    held.state = "opened";
-    held.since = this.#options.now();
     this.#held.add(held);
   }
 
@@ -205,7 +217,7 @@ export class IndexMemory<T extends LoadedIndex> {
     return held;
   }
 
-  /** Whether there is room for a version that was not counted meanwhile. */
+  /** Whether there is room for a version that is not counted. */
   #fits(held: Held<T>): boolean {
     const { entry, bytes } = held;
     if (![...this.#entries.values()].includes(entry)) return false;

@@ -9,8 +9,9 @@ import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex, WAIT_MS } from "./holder.ts";
+import { type HolderOptions, IndexHolder, WAIT_MS } from "./holder.ts";
 import { type Entry, type Held, IndexMemory } from "./index-memory.ts";
+import type { Load, LoadedIndex } from "./loaded-index.ts";
 import { Looks } from "./looks.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
@@ -104,6 +105,7 @@ export class IndexSet<T extends LoadedIndex> {
     if (entry.usedAt - this.#settledAt >= SETTLE_MS) {
       this.#settledAt = entry.usedAt;
       this.#memory.settle();
+      for (const other of this.#entries.values()) if (this.#memory.couldGrow(other)) other.holder.outgrow();
     }
     return entry.holder.acquire(waitUntil);
   }

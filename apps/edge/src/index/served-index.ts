@@ -14,9 +14,9 @@ import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
 import { Arrivals } from "./arrivals.ts";
 import { IndexUnavailableError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import type { Load, LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { KeptPages, release } from "./kept-pages.ts";
+import type { Load, LoadedIndex } from "./loaded-index.ts";
 import {
   bytesOfKinds,
   type MemoryLimits,
@@ -164,6 +164,7 @@ async function open(
       `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: use a newer @poeem/edge`,
     );
   }
+  const unplanned = tower?.heapBytes ?? 0;
   let uses = 0;
   let isFreed = false;
   const isKept = ({ kind }: ChunkEntry) =>
@@ -208,6 +209,7 @@ async function open(
     siblings,
     towerBytes,
     prefetch,
+    unplanned,
     get memory() {
       return memory;
     },
@@ -216,15 +218,15 @@ async function open(
       return siblings.size > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
     },
     get bytesWithLists() {
-      return memory.residentBytes < lists ? demand.least + lists : undefined;
+      return memory.residentBytes < lists ? demand.least + unplanned + lists : undefined;
     },
     resize(bytes) {
-      memory = planMemory(opened, bytes, limits, memory.residentBytes);
+      memory = planMemory(opened, bytes - unplanned, limits, memory.residentBytes);
       // Before the pages that were read ahead, which the cache may have as well. It is that of all siblings: the newest
       // says how large it is.
       if ([...siblings].at(-1) === kept) index.limitPages(memory.cacheBytes);
       if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
-      return Math.max(bytes, demand.least + memory.residentBytes);
+      return Math.max(bytes, demand.least + unplanned + memory.residentBytes);
     },
     free() {
       if (uses > 0) return false;
