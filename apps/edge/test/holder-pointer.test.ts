@@ -25,6 +25,25 @@ describe("the pointer", () => {
     );
   });
 
+  it("that can be read again fails no more, also when it is an older one", async () => {
+    const { state, acquire, refresh, holder } = setUp();
+    state.pointer = pointer("v2", at(2));
+    await acquire();
+    state.pointer = "<html>";
+    await refresh();
+    expect(holder.refreshFailure).toMatch(/^damaged since /);
+    state.pointer = pointer("v1", at(1));
+    expect(await refresh()).toBe("v2");
+    expect(holder.refreshFailure).toBeUndefined();
+    // What a version fails with stays until one is taken over.
+    state.open = () => Promise.reject(new Error("sha256 differs"));
+    state.pointer = pointer("v3", at(3));
+    await refresh();
+    state.pointer = pointer("v1", at(1));
+    await refresh();
+    expect(holder.refreshFailure).toMatch(/^unreadable since /);
+  });
+
   it("leads back to an older version that was published again, and forth", async () => {
     const { state, acquire, refresh } = setUp();
     state.pointer = pointer("v1", at(1));

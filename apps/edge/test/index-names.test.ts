@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readConfig } from "../src/config.ts";
 import { IndexSet } from "../src/index/index-set.ts";
+import type { IndexEvent } from "../src/log.ts";
 import { bruteForce, type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -214,6 +215,31 @@ describe("the memory of several indexes", () => {
     expect(versions.map(({ version }) => version)).toEqual(asked.map((name) => `index/${name}`));
     expect(state.mostOpening).toBe(1);
     expect(state.opens.toSorted()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("is refused after five seconds to a cold start that waits for another index: it is late, not large", async () => {
+    const clock = { now: 0 };
+    const events: IndexEvent[] = [];
+    const indexes = new IndexSet({
+      ...holderOptions(),
+      now: () => clock.now,
+      sleep: async (ms) => void (clock.now += ms),
+      store: {
+        getText: async (key) => JSON.stringify({ version: key, manifestKey: "m", publishedAt: "p" }),
+        getBytes: async () => null,
+      },
+      open: () => new Promise<never>(() => undefined),
+      maxBytes: 100,
+      report: (event) => events.push(event),
+    });
+    void indexes.acquire("a", () => undefined);
+    await expect(indexes.acquire("b", () => undefined)).rejects.toMatchObject({
+      name: "OverloadedError",
+      message: "No turn came within 5000 ms",
+    });
+    expect(clock.now).toBeGreaterThanOrEqual(5_000);
+    expect(clock.now).toBeLessThan(5_200);
+    expect(events).toMatchObject([{ event: "refresh-failed", kind: "late", index: "b" }]);
   });
 
   it("looks for names of which nothing is known 50 times at once and 20 times a second", async () => {

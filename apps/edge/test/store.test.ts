@@ -93,6 +93,21 @@ describe("a store of one's own", () => {
     await expect(guarded(own).getBytes("k", { meter })).rejects.toBeInstanceOf(TooMuch);
   });
 
+  it("is counted before it is read, so that a read that fails is no free one", async () => {
+    const { spent, meter } = meterOf(2);
+    let calls = 0;
+    const broken: Store = {
+      ...own,
+      getBytes: async () => {
+        calls++;
+        throw new Error("reset");
+      },
+    };
+    for (const expected of [Error, Error, TooMuch, TooMuch])
+      await expect(guarded(broken).getBytes("k", { meter })).rejects.toBeInstanceOf(expected);
+    expect([calls, spent.reads]).toEqual([2, 2]);
+  });
+
   it("is not counted twice when it counts itself", async () => {
     const { spent, meter } = meterOf();
     const { kv } = namespace(null, "abc");

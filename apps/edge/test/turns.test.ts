@@ -191,6 +191,20 @@ describe("turns", () => {
     );
   });
 
+  it("give a light one its share at once, however many heavy ones wait", async () => {
+    const { clock, turns, read } = setUp();
+    const heavy = Array.from({ length: 300 }, () =>
+      turns.run(read(1, 100), 8 * MiB).catch((error: Error) => error.name),
+    );
+    await clock.run(10);
+    expect(await turns.run(async () => clock.now, MiB)).toBe(10);
+    // And those for whom there is no share left wait for each other alone.
+    const lights = Array.from({ length: 100 }, () => turns.run(read(1, 10), 2 * MiB));
+    await clock.run();
+    expect(await Promise.all(lights)).toHaveLength(100);
+    await Promise.all(heavy);
+  });
+
   it("give every read of the request to its meter", async () => {
     const { clock, turns, read } = setUp();
     const seen: number[] = [];

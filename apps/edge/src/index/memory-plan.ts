@@ -166,7 +166,7 @@ function complete({
 }
 
 /** Memory of words, which are used as they are stored. */
-function wordBytes(manifest: Manifest): number {
+export function wordBytes(manifest: Manifest): number {
   const terms = manifest.chunks.reduce((sum, { kind, count }) => sum + (kind === "postings" ? count : 0), 0);
   if (terms === 0) return 0;
   return (

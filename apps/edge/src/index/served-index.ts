@@ -24,6 +24,7 @@ import {
   memoryDemand,
   PAGE_KINDS,
   planMemory,
+  wordBytes,
 } from "./memory-plan.ts";
 import { gather, isChecked, isIntact, readChunks, readManifest } from "./read-chunks.ts";
 import { nameOf, type Store } from "./store.ts";
@@ -214,8 +215,9 @@ async function open(
       return memory;
     },
     get residue() {
-      // The memory of the kernel, unless another version has it too.
-      return siblings.size > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
+      // The memory of the kernel, and words, unless another version has them too.
+      if (siblings.size > (isFreed ? 0 : 1)) return 0;
+      return memory.residentBytes + (memory.keepsWords ? wordBytes(opened) : 0);
     },
     get bytesWithLists() {
       return memory.residentBytes < lists ? demand.least + unplanned + lists : undefined;
