@@ -9,7 +9,8 @@ import { createWorker } from "../src/create-worker.ts";
 import { chargesOf } from "../src/http/budget.ts";
 import { jsonSize } from "../src/http/json-size.ts";
 import { Meter } from "../src/http/meter.ts";
-import { type Price, priceOf, sumOf } from "../src/http/price.ts";
+import { NOTHING, type Price, priceOf, sumOf } from "../src/http/price.ts";
+import { Problem } from "../src/http/problem.ts";
 import type { ResolvedSearch } from "../src/http/resolve.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import { memoryDemand } from "../src/index/memory-plan.ts";
@@ -260,6 +261,18 @@ describe("a meter", () => {
   it("lets pass what reads no more", async () => {
     const { get } = await counting("reads=400");
     expect((await get("/search?like=item:1&k=100&nprobe=6")).status).toBe(200);
+  });
+});
+
+describe("codes that are gone through once more", () => {
+  it("are counted in a turn and without one, and end what takes more than one may", async () => {
+    const meter = new Meter({ ...DEFAULT_LIMITS, work: 1000 });
+    meter.begin({ ...NOTHING, work: 500 }, (limit) => new Problem("too-expensive", limit));
+    const turns = new Turns({ total: 1, leaseMs: 1, waitMs: 1, now: () => 0, sleep: () => Promise.resolve() });
+    await turns.run(async (inTurn) => inTurn.rescan?.(200), 1, meter);
+    expect(meter.work).toBe(1000);
+    meter.rescan(200);
+    expect(() => meter.rescan(1)).toThrow(/^work$/);
   });
 });
 

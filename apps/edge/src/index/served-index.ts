@@ -77,7 +77,7 @@ const MOST_HELD = 4 * 1024 * 1024;
  * Turns of requests that read pages: one of the heaviest at a time, as two would take no less time one beside the
  * other, and as much memory for light ones.
  */
-export const PAGING = { total: 2 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 1500 };
+export const PAGING = { total: 2 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 1000 };
 /** After so many reads there is a pause for whoever waits to come in. */
 const READS_PER_PAUSE = 16;
 /** What is read whole when a version is opened, lists and words apart, which memory need not have room for. */
