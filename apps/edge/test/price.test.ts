@@ -195,6 +195,23 @@ describe("an index of any size", () => {
     });
   }
 
+  it("of the vectors of large models answers a hundred results that differ, and 80 words with a million items", () => {
+    const served = sized(1_000_000, 1024, false, 1536);
+    expect(priceOf(served, { ...request, vector: new Float32Array(1536), k: 100, diversity: 0.5 }).work).toBeLessThan(
+      DEFAULT_LIMITS.work,
+    );
+    const numItems = 1_000_000;
+    // A text as people paste them: each of 60 words has some others beside it, and some of them are frequent.
+    const near = (term: string) => Array.from({ length: 5 }, (_, i) => ({ term: `${term}${i}`, likeness: 0.5 }));
+    const count = (term: string) => (term.endsWith("0") ? 20_000 : 4_000);
+    const words = { numItems, numTerms: 150_000, count, near, completions: () => [] };
+    const q = Array.from({ length: 80 }, (_, i) => `w${"abcdefghij"[i % 10]}${"klmnopqr"[Math.floor(i / 10)]}`).join(
+      " ",
+    );
+    const withWords = { ...served, words } as unknown as ServedIndex;
+    expect(priceOf(withWords, { ...request, q, mode: "hybrid" }).work).toBeLessThan(DEFAULT_LIMITS.work);
+  });
+
   it("costs no less with more of anything", () => {
     const served = sized(1_000_000, 1024, true);
     const base = { ...request, history, filter: { number: "year", max: 1 } } as ResolvedSearch;
@@ -218,10 +235,10 @@ describe("an index of any size", () => {
   });
 
   /** An index of which nothing but its price is asked. */
-  function sized(numItems: number, nlist: number, isPaged: boolean): ServedIndex {
+  function sized(numItems: number, nlist: number, isPaged: boolean, dim = 64): ServedIndex {
     const chunks = (kind: string, count: number, size: number) => Array.from({ length: count }, () => ({ kind, size }));
     const manifest = {
-      ...{ dim: 64, nlist, nbits: 4, numSubQuantizers: 32, numItems, byResidual: true, hasRotation: false },
+      ...{ dim, nlist, nbits: 4, numSubQuantizers: dim / 2, numItems, byResidual: true, hasRotation: false },
       chunks: [
         ...chunks("lists", Math.ceil(numItems / 4096), 4096 * 16),
         ...chunks("items", Math.ceil(numItems / 1600), 1600 * 160),
