@@ -223,7 +223,9 @@ describe("the memory of several indexes", () => {
     const indexes = new IndexSet({
       ...holderOptions(),
       now: () => clock.now,
-      sleep: async (ms) => void (clock.now += ms),
+      sleep: async (ms) => {
+        clock.now += ms;
+      },
       store: {
         getText: async (key) => JSON.stringify({ version: key, manifestKey: "m", publishedAt: "p" }),
         getBytes: async () => null,

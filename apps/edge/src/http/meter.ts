@@ -7,6 +7,9 @@ import type { Problem } from "./problem.ts";
 /** A price is an estimate: what was read may bring the work up to so many times what one may. */
 const MOST_OVER = 1.5;
 
+/** Of a code that is gone through once more, and looked at. */
+const RESCAN_WORK = 2.5;
+
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
 export class Meter implements ReadMeter {
   readonly limits: Limits;
@@ -61,15 +64,23 @@ export class Meter implements ReadMeter {
 
   /** @throws Problem `too-expensive`, which ends the request */
   spend(): void {
-    if (this.#refuse !== undefined) {
-      if (this.#reads >= this.limits.reads) throw this.#refuse("reads");
-      if (this.work > MOST_OVER * this.limits.work) throw this.#refuse("work");
-    }
+    if (this.#refuse !== undefined && this.#reads >= this.limits.reads) throw this.#refuse("reads");
+    this.#checkWork();
     this.#reads++;
   }
 
   got(bytes: number): void {
     this.#bytes += bytes;
+  }
+
+  /** @throws Problem `too-expensive`, which ends the request */
+  rescan(codes: number): void {
+    this.#work += codes * RESCAN_WORK;
+    this.#checkWork();
+  }
+
+  #checkWork(): void {
+    if (this.#refuse !== undefined && this.work > MOST_OVER * this.limits.work) throw this.#refuse("work");
   }
 
   /** Whether so many bytes more may be answered. */
