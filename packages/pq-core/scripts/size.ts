@@ -11,16 +11,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 62_900 },
+  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 62_800 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/write.ts"',
-    limit: 97_800,
+    limit: 97_750,
   },
   {
     name: "and words",
     source: 'export * from "./src/index.ts"; export * from "./src/words/index.ts"',
-    limit: 93_100,
+    limit: 93_000,
   },
 ] as const;
 

@@ -187,7 +187,7 @@ it("finalists are the best of a sort, and all that tie with the last, in whateve
       expect([...found]).toEqual(sorted.slice(0, size).map((ordinal) => scores[ordinal]));
       const last = scores[sorted[size - 1]!];
       const others = sorted.slice(size).filter((ordinal) => scores[ordinal] === last);
-      expect([...(tied?.slices(100) ?? [])].flatMap((slice) => [...slice])).toEqual(size === 0 ? [] : others);
+      expect([...(tied ?? [])]).toEqual(size === 0 ? [] : others);
     }),
     { seed: 20261130, numRuns: 40 },
   );

@@ -57,8 +57,7 @@ export class BestTerms {
     for (const [ordinal, term] of this.#terms) best.push(term, ordinal);
     const { term, ordinals } = this.#tied ?? { term: -Infinity };
     if (ordinals === undefined || term < best.threshold) return best.take();
-    for (let one = ordinals.next(0); one >= 0; one = ordinals.next(one + 1))
-      if (!this.#terms.has(one)) best.push(term, one);
+    for (const one of ordinals) if (!this.#terms.has(one)) best.push(term, one);
     return best.take();
   }
 }

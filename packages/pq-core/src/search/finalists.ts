@@ -41,17 +41,13 @@ export class Finalists {
     for (let i = 0; i < ordinals.length; i++) this.push(scores[i]!, ordinalOf?.(ordinals[i]!) ?? ordinals[i]!);
     const last = scores.at(-1)!;
     if (tied === undefined || last < this.threshold) return;
-    for (let one = tied.next(0); one >= 0; one = tied.next(one + 1)) this.push(last, ordinalOf?.(one) ?? one);
+    for (const one of tied) this.push(last, ordinalOf?.(one) ?? one);
   }
 
-  /** Of the best so far, in no order; a view. */
-  ordinals(): Uint32Array {
-    return this.#top.ordinals.subarray(0, this.#top.size);
-  }
-
-  /** What ties with the last of them. */
-  *tied(): Generator<number> {
-    for (const slice of this.#tied?.slices(1024) ?? []) yield* slice;
+  /** The best so far, in no order, and what ties with the last of them. */
+  *ordinals(): Generator<number> {
+    yield* this.#top.ordinals.subarray(0, this.#top.size);
+    yield* this.#tied ?? [];
   }
 
   /** Empties it: best first. */

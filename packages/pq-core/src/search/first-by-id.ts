@@ -26,7 +26,7 @@ export interface IdPages {
 export async function firstById(pages: IdPages, ordinals: OrdinalSet, wanted: number): Promise<Uint32Array> {
   const { items, lookup, offsets } = pages;
   const cell = listOf(offsets, ordinals.next(0));
-  if (ordinals.next(offsets[cell + 1]!) < 0) return firstOf(ordinals, wanted);
+  if (ordinals.next(offsets[cell + 1]!) < 0) return ordinals.slice(0, wanted);
   const count = ordinals.count();
   let numPages = 0;
   for (let at = ordinals.next(0); at >= 0; numPages++) {
@@ -36,16 +36,6 @@ export async function firstById(pages: IdPages, ordinals: OrdinalSet, wanted: nu
   const expected = Math.ceil((lookup.length * Math.min(wanted, count)) / count);
   const found = 2 * expected < numPages ? await throughLookup(pages, ordinals, wanted, numPages, count) : undefined;
   return found ?? throughCells(pages, ordinals, wanted);
-}
-
-/** The first by ordinal. */
-function firstOf(ordinals: OrdinalSet, wanted: number): Uint32Array {
-  const first = new Uint32Array(wanted);
-  for (let i = 0, at = -1; i < wanted; i++) {
-    at = ordinals.next(at + 1);
-    first[i] = at;
-  }
-  return first;
 }
 
 /** @returns undefined where `mostPages` were not enough */

@@ -58,7 +58,7 @@ export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merg
     scanAbove(scan, vector, products, needed - Math.abs(vector.shift) * 1e-6, (ordinal) => items.add(ordinal));
   });
   const finalists = new Finalists(k);
-  for (const part of items.slices(SLICE)) {
+  for (let part = items.slice(0, SLICE); part.length > 0; part = items.slice(part.at(-1)! + 1, SLICE)) {
     scan.rescan?.(TERM_CODES * part.length * queries.vectors.length);
     for (const [i, mixture] of mixtures(part).entries()) finalists.push(mixture, part[i]!);
   }

@@ -29,7 +29,7 @@ export class OrdinalSet {
   addAll(other: OrdinalSet): void {
     const bits = other.#bits;
     if (bits === undefined) {
-      for (let i = 0; i < other.#size; i++) this.add(other.#list[i]!);
+      for (const ordinal of other) this.add(ordinal);
       return;
     }
     this.#toBits();
@@ -62,25 +62,19 @@ export class OrdinalSet {
 
   /** How many there are. */
   count(): number {
-    if (this.#bits === undefined) {
-      let count = 0;
-      for (let at = this.next(0); at >= 0; at = this.next(at + 1)) count++;
-      return count;
-    }
-    return this.#bits.reduce((sum, word) => sum + countBits(word), 0);
+    return this.#bits?.reduce((sum, word) => sum + countBits(word), 0) ?? [...this].length;
   }
 
-  /** All of them, ascending, at most `most` at a time. */
-  *slices(most: number): Generator<Uint32Array> {
-    const slice = new Uint32Array(most);
-    let n = 0;
-    for (let ordinal = this.next(0); ordinal >= 0; ordinal = this.next(ordinal + 1)) {
-      slice[n++] = ordinal;
-      if (n < most) continue;
-      yield slice.slice();
-      n = 0;
-    }
-    if (n > 0) yield slice.slice(0, n);
+  /** All of them, ascending. */
+  *[Symbol.iterator](): Generator<number> {
+    for (let ordinal = this.next(0); ordinal >= 0; ordinal = this.next(ordinal + 1)) yield ordinal;
+  }
+
+  /** The `most` smallest that are `from` or larger, ascending. */
+  slice(from: number, most: number): Uint32Array {
+    const slice: number[] = [];
+    for (let at = this.next(from); at >= 0 && slice.length < most; at = this.next(at + 1)) slice.push(at);
+    return Uint32Array.from(slice);
   }
 
   #sorted(): Uint32Array {
@@ -92,8 +86,9 @@ export class OrdinalSet {
 
   #toBits(): void {
     if (this.#bits !== undefined) return;
+    const list = this.#sorted();
     this.#bits = new Uint32Array(0);
-    for (let i = 0; i < this.#size; i++) this.#mark(this.#list[i]!);
+    for (const ordinal of list) this.#mark(ordinal);
   }
 
   #mark(ordinal: number): void {

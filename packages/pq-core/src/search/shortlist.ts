@@ -47,8 +47,7 @@ export class Shortlists {
     if (this.#mixtures.size <= 2 * TIED * this.#size) return;
     const known = this.#mixtures;
     this.#mixtures = new Map();
-    for (const ordinal of this.#best.ordinals()) this.#mixtures.set(ordinal, known.get(ordinal)!);
-    for (const ordinal of this.#best.tied()) {
+    for (const ordinal of this.#best.ordinals()) {
       const mixture = known.get(ordinal);
       if (mixture !== undefined) this.#mixtures.set(ordinal, mixture);
     }
@@ -70,7 +69,7 @@ export function withTied(list: WithTies, size: number): WithTies {
   if (tied === undefined || count > TIED * size) return list;
   const all = { ordinals: new Uint32Array(size + count), scores: new Float32Array(size + count) };
   all.ordinals.set(ordinals);
-  for (const slice of tied.slices(count)) all.ordinals.set(slice, size);
+  all.ordinals.set(tied.slice(0, count), size);
   all.scores.set(scores);
   all.scores.fill(scores.at(-1)!, size);
   return all;

@@ -61,9 +61,9 @@ function isOneCell(ascending: Uint32Array, { cellOf }: Pick<IdOrder, "cellOf">):
 }
 
 async function takeFirst(run: Uint32Array, tied: OrdinalSet, order: IdOrder): Promise<Uint32Array> {
-  for (let i = 0; i < run.length; i++) tied.add(run[i]!);
+  for (const ordinal of run) tied.add(ordinal);
   if (order.first !== undefined) return order.first(tied, run.length);
-  const all = Uint32Array.from([...tied.slices(1024)].flatMap((slice) => [...slice]));
+  const all = Uint32Array.from(tied);
   return (isOneCell(all, order) ? all : sortById(all, await order.ids(all))).subarray(0, run.length);
 }
 
