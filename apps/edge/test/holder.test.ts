@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "../src/index/holder.ts";
+import { type HolderOptions, IndexHolder } from "../src/index/holder.ts";
+import type { Load, LoadedIndex } from "../src/index/loaded-index.ts";
 import type { Store } from "../src/index/store.ts";
 import type { IndexEvent, RefreshFailed } from "../src/log.ts";
 
@@ -472,7 +473,7 @@ describe("the pointer", () => {
     const { state, acquire, settle, holder } = setUp();
     let missed: () => void = () => undefined;
     state.open = async (version, load) => {
-      missed = load.missed!;
+      missed = () => load.misses!.add("page");
       return loaded(version);
     };
     state.pointer = pointer("v1", at(1));

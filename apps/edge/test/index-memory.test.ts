@@ -1,7 +1,7 @@
 /** Indexes of random sizes asked for at random times and published anew: what they have is never too much. */
 import { describe, expect, it } from "vitest";
-import type { LoadedIndex } from "../src/index/holder.ts";
 import { IndexSet } from "../src/index/index-set.ts";
+import type { LoadedIndex } from "../src/index/loaded-index.ts";
 import type { IndexEvent } from "../src/log.ts";
 
 const MAX = 1000;

@@ -10,43 +10,12 @@ import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from 
 import type { IndexEvent } from "../log.ts";
 import { Attempt } from "./attempt.ts";
 import { IndexUnavailableError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
-import { Failures, failureKindOf, ReadError } from "./failures.ts";
+import { Failures, ReadError } from "./failures.ts";
+import type { Load, LoadedIndex } from "./loaded-index.ts";
 import { Misses } from "./misses.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
 import { tellingRereads } from "./rereads.ts";
 import { guarded, nameOf, type Store } from "./store.ts";
-
-/** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
-export interface LoadedIndex {
-  readonly version: string;
-  readonly publishedAt: string;
-  /**
-   * Reads ahead what queries will ask for, as far as memory allows; what it has already is not read again. A version
-   * is taken over only when all of this is there; a cold start answers first and reads ahead afterwards.
-   */
-  readonly prefetch: (meter?: ReadMeter) => Promise<void>;
-  /**
-   * Uses so many bytes from now on, and never less than it needs: pages go, or are read ahead at the next `prefetch`.
-   * Returns the bytes that it uses. Left out: it cannot.
-   */
-  readonly resize?: ((bytes: number) => number) | undefined;
-  /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
-  readonly free?: (() => boolean) | undefined;
-  /** Bytes that `free` cannot free: the garbage collector has to. */
-  readonly residue?: number | undefined;
-  /** Bytes that its manifest does not tell, so that it was not granted them: known once it is open. */
-  readonly unplanned?: number | undefined;
-  /** Bytes that it would take with all lists in memory, when it had to be opened without. */
-  readonly bytesWithLists?: number | undefined;
-}
-
-/** What opening a version needs besides the pointer. */
-export interface Load extends IndexPointer {
-  /** Counts what is read to open it, and is how the attempt shows that it is getting on. */
-  readonly meter?: ReadMeter | undefined;
-  /** To be called when a page of a version that serves is missing, or damaged however often it is read. */
-  readonly missed?: (() => void) | undefined;
-}
 
 export interface HolderOptions<T extends LoadedIndex> {
   /** What the index is called; it decides the key of the pointer. */
@@ -108,9 +77,6 @@ export class IndexHolder<T extends LoadedIndex> {
   #attempt: Attempt | undefined;
   #checkedAt: number | undefined;
   readonly #misses: Misses;
-  readonly #missed = () => this.#misses.add();
-  /** The last read-ahead of what serves found pages missing or damaged. */
-  #lacksPages = false;
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
@@ -140,9 +106,9 @@ export class IndexHolder<T extends LoadedIndex> {
     return this.#served && this.#failures.public;
   }
 
-  /** Whether something serves, and all that was wanted of it lately was there. */
+  /** Whether something serves, and all that was wanted of it could be had when it was wanted last. */
   get isWhole(): boolean {
-    return this.#served !== undefined && !this.#lacksPages && !this.#misses.areRecent;
+    return this.#served !== undefined && this.#misses.areNone;
   }
 
   /** When the pointer was last read, as `now` tells time; undefined when it has not been. */
@@ -193,9 +159,10 @@ export class IndexHolder<T extends LoadedIndex> {
     const isOlder = isBefore(sighting, served.at);
     if (pointer.version === served.index.version) {
       if (!isOlder) served.at = sighting;
-      if (this.#failures.holdBack(nameOfTry(pointer))) return;
-      // Completes what a cold start could not read.
-      if (this.#options.isOutgrown?.()) await this.#outgrow(sighting, attempt);
+      // Completes what a cold start could not read, and finds what was missed as soon as it is there.
+      if (!this.isWhole) await this.#complete(served.index, attempt);
+      else if (this.#failures.holdBack(nameOfTry(pointer))) return;
+      else if (this.#options.isOutgrown?.()) await this.#outgrow(sighting, attempt);
       else await this.#complete(served.index, attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
@@ -203,7 +170,10 @@ export class IndexHolder<T extends LoadedIndex> {
     } else if (isOlder) {
       if (!this.#pointers.isFirstOlder) return;
       this.#report({ event: "stale-pointer", wantedVersion: pointer.version, publishedAt: pointer.publishedAt });
-    } else if (!this.#failures.holdBack(nameOfTry(pointer))) {
+    } else if (this.#failures.holdBack(nameOfTry(pointer))) {
+      // What fails here was told when it was missed.
+      if (!this.isWhole) await this.#complete(served.index, attempt).catch(() => undefined);
+    } else {
       const index = await this.#open(sighting, attempt);
       await index.prefetch(attempt);
       this.#takeOver(index, sighting, attempt);
@@ -263,15 +233,12 @@ export class IndexHolder<T extends LoadedIndex> {
     }
   }
 
-  /** Reads ahead of what serves, and remembers whether all of it is there. */
+  /** Reads ahead of what serves, and again what was missed. */
   async #complete(index: T, meter: ReadMeter): Promise<void> {
-    try {
+    await this.#misses.heal(async (keys) => {
       await index.prefetch(meter);
-      this.#lacksPages = false;
-    } catch (error) {
-      this.#lacksPages = ["missing", "damaged"].includes(failureKindOf(error));
-      throw error;
-    }
+      if (keys.size > 0) await index.check?.(keys, meter);
+    });
   }
 
   async #look(attempt: Attempt): Promise<Sighting> {
@@ -300,8 +267,8 @@ export class IndexHolder<T extends LoadedIndex> {
     const coming: Coming<T> = isSame ? before : { version: pointer.version, at: sighting };
     this.#coming = coming;
     coming.at = sighting;
-    const missed = this.#missed;
-    const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
+    const load = { ...pointer, meter: attempt, misses: this.#misses };
+    const opened = coming.index ?? (await this.#options.open(this.#store, load));
     // Another attempt may have been faster.
     coming.index ??= opened;
     return coming.index;
@@ -314,7 +281,7 @@ export class IndexHolder<T extends LoadedIndex> {
   async openAnew(meter: ReadMeter, open: (store: Store, load: Load, current: T) => Promise<T>): Promise<void> {
     const before = this.#served;
     if (before === undefined) return;
-    const load = { ...before.at.pointer, meter, missed: this.#missed };
+    const load = { ...before.at.pointer, meter, misses: this.#misses };
     const index = await open(this.#store, load, before.index);
     if (this.#served === before && !this.#hasLeft(index)) this.#served = { index, at: before.at };
   }
@@ -337,7 +304,6 @@ export class IndexHolder<T extends LoadedIndex> {
     if (this.#coming?.version === index.version) this.#coming = undefined;
     this.#failures.clear();
     this.#misses.clear();
-    this.#lacksPages = false;
     const { publishedAt } = index;
     if (before === undefined) this.#report({ event: "cold-start", publishedAt, ms, reads, bytes });
     else {

@@ -9,7 +9,8 @@ import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { IndexEvent } from "../log.ts";
 import { OverloadedError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import type { IndexHolder, LoadedIndex } from "./holder.ts";
+import type { IndexHolder } from "./holder.ts";
+import type { LoadedIndex } from "./loaded-index.ts";
 import type { MemoryDemand } from "./memory-plan.ts";
 
 /** An index by its name. */

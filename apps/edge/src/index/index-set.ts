@@ -8,8 +8,9 @@
 import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "./holder.ts";
+import { type HolderOptions, IndexHolder } from "./holder.ts";
 import { type Entry, type Held, IndexMemory } from "./index-memory.ts";
+import type { Load, LoadedIndex } from "./loaded-index.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
 import { Turns } from "./turns.ts";

@@ -14,9 +14,9 @@ import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
 import { Arrivals } from "./arrivals.ts";
 import { IndexUnavailableError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import type { Load, LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { KeptPages, release } from "./kept-pages.ts";
+import type { Load, LoadedIndex } from "./loaded-index.ts";
 import {
   bytesOfKinds,
   type MemoryLimits,
@@ -107,10 +107,12 @@ export async function openServedIndex(
     async get(key, { meter = opening?.meter, again } = {}) {
       if (again) kept.drop(key);
       const found = again ? undefined : (kept.lend(key) ?? arrivals.take(key));
-      const bytes = found ?? (await store.getBytes(chunkKey(key), { meter, again }));
-      const isServing = opening === undefined;
+      if (found !== undefined) return found;
+      const misses = opening === undefined ? load.misses : undefined;
+      const read = (meter: ReadMeter | undefined) => store.getBytes(chunkKey(key), { meter, again });
+      const bytes = await (misses ? misses.watch(key, meter, read) : read(meter));
       // Whoever asked compares it with its hash too, but has nobody to tell.
-      if (isServing && (bytes === null || (again && !(await isIntact(bytes, chunks.get(key)!))))) load.missed?.();
+      if (misses && again && bytes !== null && !(await isIntact(bytes, chunks.get(key)!))) misses.add(key);
       if (bytes !== null) return bytes;
       throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
     },
@@ -155,6 +157,10 @@ export async function openServedIndex(
     // What only an earlier version used.
     kept.keepOnly(used);
   };
+  const check = (keys: ReadonlySet<string>, meter?: ReadMeter) => {
+    const wanted = opened.chunks.filter(({ key }) => keys.has(key) && !kept.has(key));
+    return readChunks(store, wanted, meter, () => undefined);
+  };
   const unplanned = tower?.heapBytes ?? 0;
   let uses = 0;
   let isFreed = false;
@@ -169,6 +175,7 @@ export async function openServedIndex(
     kept,
     towerBytes,
     prefetch,
+    check,
     unplanned,
     get memory() {
       return memory;
