@@ -180,7 +180,7 @@ function wordBytes(manifest: Manifest): number {
   );
 }
 
-/** What is always there, and what can be used of filters and words: the same in every isolate, whatever else it serves. */
+/** What is always there, of filters and words as well: the same in every isolate, whatever else it serves. */
 function fixedParts(manifest: Manifest, limits: MemoryLimits) {
   const { maxIndexBytes } = complete(limits);
   const leastCacheBytes = leastCache(manifest, limits);

@@ -24,7 +24,7 @@ export const namesFolders = (name: string): boolean => /[*?[=].*\//.test(name);
  * is in the home folder (~/…) stay.
  *
  * @param mayBeFolder whether what reads it may take a folder too
- * @throws UserError for what is there and no file, such as a FIFO: DuckDB would wait for it, or read it and find nothing
+ * @throws UserError for what is there and no file, such as a FIFO: DuckDB would wait for it
  */
 export async function findFile(database: Database, name: string, mayBeFolder: boolean): Promise<string | undefined> {
   const check = (file: string): void => {
