@@ -77,6 +77,8 @@ export class IndexHolder<T extends LoadedIndex> {
   #attempt: Attempt | undefined;
   #checkedAt: number | undefined;
   readonly #misses: Misses;
+  /** There is more memory for what serves than when it was read: no need to wait for the next look. */
+  #isOutgrown = false;
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
@@ -94,6 +96,11 @@ export class IndexHolder<T extends LoadedIndex> {
   /** The version that is opened, but not complete. */
   get coming(): T | undefined {
     return this.#coming?.index;
+  }
+
+  /** Lets the next request look for what {@link HolderOptions.isOutgrown} tells, though no look is due. */
+  outgrow(): void {
+    this.#isOutgrown = true;
   }
 
   /** Neither serves an index nor reads one. */
@@ -162,7 +169,7 @@ export class IndexHolder<T extends LoadedIndex> {
       // Completes what a cold start could not read, and finds what was missed as soon as it is there.
       if (!this.isWhole) await this.#complete(served.index, attempt);
       else if (this.#failures.holdBack(nameOfTry(pointer))) return;
-      else if (this.#options.isOutgrown?.()) await this.#outgrow(sighting, attempt);
+      else if (this.#options.isOutgrown?.()) await this.#openLarger(sighting, attempt);
       else await this.#complete(served.index, attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
@@ -287,7 +294,7 @@ export class IndexHolder<T extends LoadedIndex> {
   }
 
   /** Opens the version that serves once more, in more memory. */
-  async #outgrow(at: Sighting, attempt: Attempt): Promise<void> {
+  async #openLarger(at: Sighting, attempt: Attempt): Promise<void> {
     const before = this.#served;
     const index = await this.#open(at, attempt);
     await index.prefetch(attempt);
@@ -331,7 +338,7 @@ export class IndexHolder<T extends LoadedIndex> {
   #isDue(): boolean {
     const attempt = this.#attempt;
     if (attempt?.endedAt === undefined) return attempt === undefined || attempt.isLost;
-    return this.#options.now() - attempt.endedAt >= this.#options.refreshMs;
+    return this.#isOutgrown || this.#options.now() - attempt.endedAt >= this.#options.refreshMs;
   }
 
   /** Whether an attempt no longer keeps others from trying: it failed a while ago, or nothing comes to it. */
@@ -350,6 +357,7 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#fail(error, 0, this.#coming?.at);
     }
     this.#misses.look();
+    this.#isOutgrown = false;
     this.#attempt = new Attempt(now, leaseMs);
     return this.#attempt;
   }

@@ -103,6 +103,7 @@ export class IndexSet<T extends LoadedIndex> {
     if (entry.usedAt - this.#settledAt >= SETTLE_MS) {
       this.#settledAt = entry.usedAt;
       this.#memory.settle();
+      for (const other of this.#entries.values()) if (this.#memory.couldGrow(other)) other.holder.outgrow();
     }
     return entry.holder.acquire(waitUntil);
   }
