@@ -119,7 +119,7 @@ describe("the pointer", () => {
     const { state, acquire, settle, holder } = setUp();
     let missed: () => void = () => undefined;
     state.open = async (version, load) => {
-      missed = load.missed!;
+      missed = () => load.misses!.add("page");
       return loaded(version);
     };
     state.pointer = pointer("v1", at(1));

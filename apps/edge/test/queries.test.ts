@@ -74,6 +74,11 @@ describe("vector=", () => {
     ["[]", "expected float32 as base64url or a list of numbers, got something else"],
     ['[1,"2"]', "expected float32 as base64url or a list of numbers, got something else"],
     ["[1,2]", "expected 16 numbers, the dim of this index, got 2"],
+    ["[0,1e-50]", "expected zeros alone or a number that is not 0 in float32, got smaller ones"],
+    [
+      JSON.stringify(Array.from({ length: dim }, (_, d) => 1e-38 * (d - 3))),
+      expect.stringMatching(/^expected a vector of a length \(norm\) of 0, or 1e-30 to 1000000000000000000, got \d/),
+    ],
     ["[1e39]", "expected finite float32 numbers, got Infinity at 0"],
     [encodeVector(Float32Array.of(0, Number.NaN)), "expected finite float32 numbers, got NaN at 1"],
   ])("%s is 400", async (text, detail) => {

@@ -1,4 +1,4 @@
-import { constants, type Stats } from "node:fs";
+import { constants, type Stats, statSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, UserError } from "./errors.ts";
@@ -65,6 +65,20 @@ export async function openRegular(file: string): Promise<FileHandle> {
   if (stats.isFile()) return handle;
   await handle.close();
   throw new Error(`expected a file, got ${kindOf(stats)}`);
+}
+
+/**
+ * What a path is that is there and no file, as errors call it, for files that others open, who might wait for ever.
+ * Undefined for a file, and where there is nothing.
+ */
+export function otherThanFile(path: string): string | undefined {
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats === undefined || stats.isFile() ? undefined : kindOf(stats);
+  } catch {
+    // What cannot be looked at is not there for whoever reads it either, and says why.
+    return undefined;
+  }
 }
 
 /** Fewer bytes than asked for where the file ends. */

@@ -1,6 +1,6 @@
 /** Query vectors at the ends of float32: what finds nothing, what is refused, and that no score is ever NaN. */
 import { describe, expect, it } from "vitest";
-import { type Index, InputError, MAX_NORM, type SearchOptions } from "../src/index.ts";
+import { type Index, InputError, MAX_NORM, MIN_NORM, type SearchOptions } from "../src/index.ts";
 import { openWords, searchHybrid } from "../src/words/index.ts";
 import { METRICS, writeArtifact, writeDelta } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
@@ -103,7 +103,7 @@ describe.each(cases)("%s, %i cells, rotated %s", (metric, nlist, rotate) => {
       });
       await expect(index.search([shape, query])).rejects.toThrow(InputError);
     }
-    const small = [0.3 * MAX_NORM, 1e9, 1e-9, 1e-29].map((value) => {
+    const small = [0.3 * MAX_NORM, 1e9, 1e-9, 1e-29, 1.01 * MIN_NORM].map((value) => {
       const norm = Math.sqrt(shape.reduce((sum, part) => sum + part * part, 0));
       return shape.map((part) => (part / norm) * value);
     });
@@ -115,9 +115,17 @@ describe.each(cases)("%s, %i cells, rotated %s", (metric, nlist, rotate) => {
       await expectNumbers(index, [query, shape]);
       await expectNumbers(index, [query, shape], { merge: { by: "sumExp", temperature: 1 } });
     }
-    for (const value of [1e-31, 1e-40, 1.5e-45]) {
-      const found = await expectNumbers(index, oneAt(2, value, -value));
-      expect(found.length).toBe(metric === "innerProduct" ? 0 : 50);
+    for (const value of [0.99 * MIN_NORM, 1e-31, 1e-40, 1.5e-45]) {
+      const query = oneAt(2, value, 0);
+      if (metric !== "innerProduct") {
+        expect(await expectNumbers(index, query)).toHaveLength(50);
+        continue;
+      }
+      await expect(index.search([shape, query])).rejects.toMatchObject({
+        name: "InputError",
+        parameter: "query",
+        detail: expect.stringContaining("(norm) of 0, or 1e-30 to 1000000000000000000, got "),
+      });
     }
   });
 });

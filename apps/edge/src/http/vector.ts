@@ -19,7 +19,11 @@ export function decodeVector(value: unknown): Float32Array | { readonly error: s
   ) {
     return { error: "expected float32 as base64url or a list of numbers, got something else" };
   }
-  return finite(Float32Array.from(numbers as number[]));
+  const vector = finite(Float32Array.from(numbers as number[]));
+  // A direction is not to be lost without a word.
+  return vector instanceof Float32Array && isZero(vector) && !isZero(numbers)
+    ? { error: "expected zeros alone or a number that is not 0 in float32, got smaller ones" }
+    : vector;
 }
 
 function parseText(text: string): unknown {
@@ -71,6 +75,11 @@ function finite(vector: Float32Array): Float32Array | { readonly error: string }
     if (value - value !== 0) return { error: `expected finite float32 numbers, got ${value} at ${at}` };
   }
   return vector;
+}
+
+function isZero(numbers: ArrayLike<number>): boolean {
+  for (let at = 0; at < numbers.length; at++) if (numbers[at] !== 0) return false;
+  return true;
 }
 
 /** The base64url form of a vector, for clients. */

@@ -10,7 +10,7 @@ import { DEFAULT_INDEX_NAME, type IndexPointer, parsePointer, pointerKey } from 
 import type { IndexEvent } from "../log.ts";
 import { Attempt } from "./attempt.ts";
 import { IndexUnavailableError, OverloadedError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
-import { Failures, failureKindOf, ReadError } from "./failures.ts";
+import { Failures, ReadError } from "./failures.ts";
 import { guarded } from "./guarded.ts";
 import type { Load, LoadedIndex } from "./loaded-index.ts";
 import { Misses } from "./misses.ts";
@@ -78,11 +78,8 @@ export class IndexHolder<T extends LoadedIndex> {
   #attempt: Attempt | undefined;
   #checkedAt: number | undefined;
   readonly #misses: Misses;
-  readonly #missed = () => this.#misses.add();
   /** There is more memory for what serves than when it was read: no need to wait for the next look. */
   #isOutgrown = false;
-  /** The last read-ahead of what serves found pages missing or damaged. */
-  #lacksPages = false;
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
@@ -117,9 +114,9 @@ export class IndexHolder<T extends LoadedIndex> {
     return this.#served && this.#failures.public;
   }
 
-  /** Whether something serves, and all that was wanted of it lately was there. */
+  /** Whether something serves, and all that was wanted of it could be had when it was wanted last. */
   get isWhole(): boolean {
-    return this.#served !== undefined && !this.#lacksPages && !this.#misses.areRecent;
+    return this.#served !== undefined && this.#misses.areNone;
   }
 
   /** When the pointer was last read, as `now` tells time; undefined when it has not been. */
@@ -170,9 +167,10 @@ export class IndexHolder<T extends LoadedIndex> {
     const isOlder = isBefore(sighting, served.at);
     if (pointer.version === served.index.version) {
       if (!isOlder) served.at = sighting;
-      if (this.#failures.holdBack(nameOfTry(pointer))) return;
-      // Completes what a cold start could not read.
-      if (this.#options.isOutgrown?.()) await this.#openLarger(sighting, attempt);
+      // Completes what a cold start could not read, and finds what was missed as soon as it is there.
+      if (!this.isWhole) await this.#complete(served.index, attempt);
+      else if (this.#failures.holdBack(nameOfTry(pointer))) return;
+      else if (this.#options.isOutgrown?.()) await this.#openLarger(sighting, attempt);
       else await this.#complete(served.index, attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
@@ -180,7 +178,10 @@ export class IndexHolder<T extends LoadedIndex> {
     } else if (isOlder) {
       if (!this.#pointers.isFirstOlder) return;
       this.#report({ event: "stale-pointer", wantedVersion: pointer.version, publishedAt: pointer.publishedAt });
-    } else if (!this.#failures.holdBack(nameOfTry(pointer))) {
+    } else if (this.#failures.holdBack(nameOfTry(pointer))) {
+      // What fails here was told when it was missed.
+      if (!this.isWhole) await this.#complete(served.index, attempt).catch(() => undefined);
+    } else {
       const index = await this.#open(sighting, attempt);
       await index.prefetch(attempt);
       this.#takeOver(index, sighting, attempt);
@@ -242,15 +243,12 @@ export class IndexHolder<T extends LoadedIndex> {
     }
   }
 
-  /** Reads ahead of what serves, and remembers whether all of it is there. */
+  /** Reads ahead of what serves, and again what was missed. */
   async #complete(index: T, meter: ReadMeter): Promise<void> {
-    try {
+    await this.#misses.heal(async (keys) => {
       await index.prefetch(meter);
-      this.#lacksPages = false;
-    } catch (error) {
-      this.#lacksPages = ["missing", "damaged"].includes(failureKindOf(error));
-      throw error;
-    }
+      if (keys.size > 0) await index.check?.(keys, meter);
+    });
   }
 
   async #look(attempt: Attempt): Promise<Sighting> {
@@ -280,8 +278,8 @@ export class IndexHolder<T extends LoadedIndex> {
     const coming: Coming<T> = isSame ? before : { version: pointer.version, at: sighting };
     this.#coming = coming;
     coming.at = sighting;
-    const missed = this.#missed;
-    const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
+    const load = { ...pointer, meter: attempt, misses: this.#misses };
+    const opened = coming.index ?? (await this.#options.open(this.#store, load));
     // Another attempt may have been faster.
     coming.index ??= opened;
     return coming.index;
@@ -294,7 +292,7 @@ export class IndexHolder<T extends LoadedIndex> {
   async openAnew(meter: ReadMeter, open: (store: Store, load: Load, current: T) => Promise<T>): Promise<void> {
     const before = this.#served;
     if (before === undefined) return;
-    const load = { ...before.at.pointer, meter, missed: this.#missed };
+    const load = { ...before.at.pointer, meter, misses: this.#misses };
     const index = await open(this.#store, load, before.index);
     if (this.#served === before && !this.#hasLeft(index)) this.#served = { index, at: before.at };
   }
@@ -317,7 +315,6 @@ export class IndexHolder<T extends LoadedIndex> {
     if (this.#coming?.version === index.version) this.#coming = undefined;
     this.#failures.clear();
     this.#misses.clear();
-    this.#lacksPages = false;
     const { publishedAt } = index;
     if (before === undefined) this.#report({ event: "cold-start", publishedAt, ms, reads, bytes });
     else {

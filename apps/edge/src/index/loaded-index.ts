@@ -1,5 +1,7 @@
+/** What is read and served, as the code that decides when and where knows it. */
 import type { ReadMeter } from "@poeem/pq-core";
 import type { IndexPointer } from "@poeem/pq-core/kv";
+import type { Misses } from "./misses.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
 export interface LoadedIndex {
@@ -10,6 +12,8 @@ export interface LoadedIndex {
    * is taken over only when all of this is there; a cold start answers first and reads ahead afterwards.
    */
   readonly prefetch: (meter?: ReadMeter) => Promise<void>;
+  /** Reads chunks of these keys once more, those that it has; rejects when one does not come intact. */
+  readonly check?: ((keys: ReadonlySet<string>, meter?: ReadMeter) => Promise<void>) | undefined;
   /**
    * Uses so many bytes from now on, and never less than it needs: pages go, or are read ahead at the next `prefetch`.
    * Returns the bytes that it uses. Left out: it cannot.
@@ -29,6 +33,6 @@ export interface LoadedIndex {
 export interface Load extends IndexPointer {
   /** Counts what is read to open it, and is how the attempt shows that it is getting on. */
   readonly meter?: ReadMeter | undefined;
-  /** To be called when a page of a version that serves is missing, or damaged however often it is read. */
-  readonly missed?: (() => void) | undefined;
+  /** Has to know what is read of the version once it serves. */
+  readonly misses?: Misses | undefined;
 }

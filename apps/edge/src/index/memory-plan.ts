@@ -19,7 +19,10 @@ const MOVING_BYTES = 12 * MiB;
 const ARRIVALS_SHARE = 8 / 48;
 /** What an index whose lists do not fit may take: the rest is for what requests hold of its pages. */
 const PAGED_SHARE = 36 / 48;
-/** Filters are used whole, by every isolate or by none: an index with more of them, 12 of 48 MiB, is served without. */
+/**
+ * Filters are used whole, by every isolate or by none: an index with more of them, 12 of 48 MiB, or with which its
+ * least would not fit, is served without.
+ */
 const FILTER_SHARE = 12 / 48;
 /** So are words: with all else that is always there they take no more than 38 of 48 MiB, or it is served without. */
 const FIXED_SHARE = 38 / 48;
@@ -91,7 +94,8 @@ export function arrivalBytes(maxIndexBytes: number): number {
  */
 export function memoryDemand(manifest: Manifest, limits: MemoryLimits = {}, previous?: Manifest): MemoryDemand {
   const { maxIndexBytes } = complete(limits);
-  const least = fixedBytes(manifest, maxIndexBytes) + leastCache(manifest, limits);
+  const { bytes, leastCacheBytes } = fixedParts(manifest, limits);
+  const least = bytes + leastCacheBytes;
   const sharesPages =
     previous !== undefined && previous.version !== manifest.version && hasSameBase(previous, manifest);
   const before = new Set(previous?.chunks.map(({ key }) => key));
@@ -134,9 +138,8 @@ export function planMemory(
   limits: MemoryLimits = {},
   resident?: number,
 ): MemoryPlan {
-  const { maxIndexBytes } = complete(limits);
-  const leastCacheBytes = leastCache(manifest, limits);
-  let left = granted - fixedBytes(manifest, maxIndexBytes) - leastCacheBytes;
+  const { bytes, leastCacheBytes, keepsFilters, keepsWords } = fixedParts(manifest, limits);
+  let left = granted - bytes - leastCacheBytes;
   const take = (bytes: number): boolean => {
     if (bytes > left) return false;
     left -= bytes;
@@ -151,8 +154,8 @@ export function planMemory(
   return {
     residentBytes: areListsResident ? lists : 0,
     keepsPages,
-    keepsFilters: keepsFilters(manifest, maxIndexBytes),
-    keepsWords: keepsWords(manifest, maxIndexBytes),
+    keepsFilters,
+    keepsWords,
     // Pages that are kept pass through the cache as well, as views of the same bytes.
     cacheBytes: leastCacheBytes + left + (keepsPages ? pages : 0),
   };
@@ -178,26 +181,22 @@ export function wordBytes(manifest: Manifest): number {
   );
 }
 
-/** The same in every isolate, whatever else it serves. */
-function keepsWords(manifest: Manifest, maxIndexBytes: number): boolean {
-  return otherFixedBytes(manifest, maxIndexBytes) + wordBytes(manifest) <= FIXED_SHARE * maxIndexBytes;
-}
-
-function keepsFilters(manifest: Manifest, maxIndexBytes: number): boolean {
-  return bytesOfKinds(manifest, ["filters"]) <= FILTER_SHARE * maxIndexBytes;
-}
-
-/** What is always there. */
-function fixedBytes(manifest: Manifest, maxIndexBytes: number): number {
-  return otherFixedBytes(manifest, maxIndexBytes) + (keepsWords(manifest, maxIndexBytes) ? wordBytes(manifest) : 0);
-}
-
-/** Query tower, filters, facts of a delta, codebook (twice: for the kernel too), parsed manifest. */
-function otherFixedBytes(manifest: Manifest, maxIndexBytes: number): number {
-  return (
+/** What is always there, of filters and words as well: the same in every isolate, whatever else it serves. */
+function fixedParts(manifest: Manifest, limits: MemoryLimits) {
+  const { maxIndexBytes } = complete(limits);
+  const leastCacheBytes = leastCache(manifest, limits);
+  // Nothing that an index can do without may be why it is not served.
+  const fits = (bytes: number, share: number, beside: number) =>
+    bytes <= share * maxIndexBytes && beside + bytes + leastCacheBytes <= maxIndexBytes;
+  // Query tower, facts of a delta, codebook (twice: for the kernel too), parsed manifest.
+  const needed =
     bytesOfKinds(manifest, ["query-tower", "delta"]) +
-    (keepsFilters(manifest, maxIndexBytes) ? bytesOfKinds(manifest, ["filters"]) : 0) +
     2 * bytesOfKinds(manifest, ["codebook"]) +
-    manifest.chunks.length * 500
-  );
+    manifest.chunks.length * 500;
+  const filters = bytesOfKinds(manifest, ["filters"]);
+  const keepsFilters = fits(filters, FILTER_SHARE, needed);
+  const withFilters = needed + (keepsFilters ? filters : 0);
+  const withWords = withFilters + wordBytes(manifest);
+  const keepsWords = fits(withWords, FIXED_SHARE, 0);
+  return { bytes: keepsWords ? withWords : withFilters, leastCacheBytes, keepsFilters, keepsWords };
 }

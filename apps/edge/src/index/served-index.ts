@@ -121,7 +121,6 @@ async function open(
   const areListsAlike = previous && previous.memory.residentBytes > 0 === memory.residentBytes > 0;
   const shared = demand.sharesPages && areListsAlike ? previous : undefined;
   const chunks = new Map(opened.chunks.map((chunk) => [chunk.key, chunk]));
-  const used = new Set(chunks.keys());
   const kept = new KeptPages();
   let opening: Load | undefined = load;
   let reads = 0;
@@ -129,11 +128,13 @@ async function open(
     async get(key, { meter = opening?.meter, again } = {}) {
       if (again) kept.drop(key);
       const found = again ? undefined : (kept.lend(key) ?? arrivals.take(key));
-      if (opening === undefined && found === undefined && ++reads % READS_PER_PAUSE === 0) await paging.pause();
-      const bytes = found ?? (await store.getBytes(chunkKey(key), { meter, again }));
-      const isServing = opening === undefined;
+      if (found !== undefined) return found;
+      const misses = opening === undefined ? load.misses : undefined;
+      if (opening === undefined && ++reads % READS_PER_PAUSE === 0) await paging.pause();
+      const read = (meter: ReadMeter | undefined) => store.getBytes(chunkKey(key), { meter, again });
+      const bytes = await (misses ? misses.watch(key, meter, read) : read(meter));
       // Whoever asked compares it with its hash too, but has nobody to tell.
-      if (isServing && (bytes === null || (again && !(await isIntact(bytes, chunks.get(key)!))))) load.missed?.();
+      if (misses && again && bytes !== null && !(await isIntact(bytes, chunks.get(key)!))) misses.add(key);
       if (bytes !== null) return bytes;
       throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
     },
@@ -169,14 +170,19 @@ async function open(
       `[edge] words of version ${index.version} expected rules ${TERM_RULES}, got ${rules}: use a newer @poeem/edge`,
     );
   }
+  const check = (keys: ReadonlySet<string>, meter?: ReadMeter) => {
+    const wanted = opened.chunks.filter(({ key }) => keys.has(key) && !kept.has(key));
+    return readChunks(store, wanted, meter, () => undefined);
+  };
   const unplanned = tower?.heapBytes ?? 0;
   let uses = 0;
   let isFreed = false;
   const isKept = ({ kind }: ChunkEntry) =>
     !isFreed && (kind === "filters" ? memory.keepsFilters : memory.keepsPages && PAGE_KINDS.includes(kind));
+  const keysToKeep = () => new Set(opened.chunks.filter(isKept).map(({ key }) => key));
   // From here on nothing fails: what a version that never serves claimed would be freed by none.
   if (hasSameTower) towerBytes.keepAlike(previous.towerBytes, new Set([towerKey(opened)]));
-  if (previous !== undefined) kept.keepAlike(previous.kept, used);
+  if (previous !== undefined) kept.keepAlike(previous.kept, keysToKeep());
   const siblings = shared?.siblings ?? new Set<KeptPages>();
   siblings.add(kept);
   /** What several read ahead at a time is in memory once. */
@@ -184,7 +190,7 @@ async function open(
     for (const sibling of siblings) kept.keepAlike(sibling, keys);
   };
   const prefetch = async (meter?: ReadMeter) => {
-    const keys = new Set(opened.chunks.filter(isKept).map(({ key }) => key));
+    const keys = keysToKeep();
     adopt(keys);
     const waiting = opened.chunks.filter(({ key }) => keys.has(key) && !kept.has(key));
     await readChunks(store, waiting, meter, (key, bytes) => {
@@ -214,6 +220,7 @@ async function open(
     siblings,
     towerBytes,
     prefetch,
+    check,
     unplanned,
     get memory() {
       return memory;
@@ -231,7 +238,7 @@ async function open(
       // Before the pages that were read ahead, which the cache may have as well. It is that of all siblings: the newest
       // says how large it is.
       if ([...siblings].at(-1) === kept) index.limitPages(memory.cacheBytes);
-      if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
+      if (!memory.keepsPages) kept.keepOnly(keysToKeep());
       return Math.max(bytes, demand.least + unplanned + memory.residentBytes);
     },
     free() {

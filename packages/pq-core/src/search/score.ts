@@ -25,8 +25,8 @@ export interface QueryVector {
  * scores would be infinite or no numbers at all. By cosine the length of a vector counts for nothing, and may be any.
  */
 export const MAX_NORM = 1e18;
-/** Products with a shorter vector are 0 in float32, or a few bits: to a search by inner product it is one of zeros. */
-const LEAST_NORM = 1e-30;
+/** The least, by inner product, but for 0: products with a shorter vector are 0 in float32, or a few bits. */
+export const MIN_NORM = 1e-30;
 
 /**
  * Checks the numbers of a query vector.
@@ -37,10 +37,12 @@ const LEAST_NORM = 1e-30;
  */
 export function checkQuery({ metric }: Pick<Codebook, "metric">, name: string, vector: Float32Array): number {
   const square = squareOf(vector);
-  if (metric === "cosine" ? square < Infinity : square <= MAX_NORM ** 2) return square;
+  const isShort = metric === "innerProduct" && square > 0 && square < MIN_NORM ** 2;
+  if (!isShort && (metric === "cosine" ? square < Infinity : square <= MAX_NORM ** 2)) return square;
   checkFinite(name, vector, INPUT);
   const got = Math.sqrt(square).toPrecision(3);
-  throw new InputError(name, `expected a vector of a length (norm) of at most ${MAX_NORM}, got ${got}`);
+  const expected = isShort ? `0, or ${MIN_NORM} to ${MAX_NORM}` : `at most ${MAX_NORM}`;
+  throw new InputError(name, `expected a vector of a length (norm) of ${expected}, got ${got}`);
 }
 
 /**
@@ -50,7 +52,7 @@ export function checkQuery({ metric }: Pick<Codebook, "metric">, name: string, v
  * @param square ‖v‖²
  */
 export function isZero({ metric }: Pick<Codebook, "metric">, square: number): boolean {
-  return metric === "innerProduct" ? square < LEAST_NORM ** 2 : metric === "cosine" && square === 0;
+  return metric !== "l2" && square === 0;
 }
 
 /** ‖v‖², in float64, in which no sum of squares of float32 is infinite. */

@@ -1,5 +1,9 @@
 import { existsSync } from "node:fs";
+import { homedir } from "node:os";
 import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UserError } from "@poeem/offline/errors";
+import { otherThanFile } from "@poeem/offline/files";
 import { type Database, literal } from "./duckdb.ts";
 
 const PATTERN = /[*?[]/;
@@ -18,18 +22,44 @@ export const namesFolders = (name: string): boolean => /[*?[=].*\//.test(name);
  * The absolute name, for DuckDB, of a file in SQL: that of the file called so, in the first folder that has one, else
  * a pattern that some file of a folder has. Undefined when there is neither; an address (https://…) and what
  * is in the home folder (~/…) stay.
+ *
+ * @param mayBeFolder whether what reads it may take a folder too
+ * @throws UserError for what is there and no file, such as a FIFO: DuckDB would wait for it
  */
-export async function findFile(database: Database, name: string): Promise<string | undefined> {
-  if (ADDRESS.test(name)) return name;
+export async function findFile(database: Database, name: string, mayBeFolder: boolean): Promise<string | undefined> {
+  const check = (file: string): void => {
+    const other = otherThanFile(file);
+    if (other !== undefined && !(mayBeFolder && other === "a folder"))
+      throw new UserError(`${file}: expected a file, got ${other}`);
+  };
+  if (ADDRESS.test(name)) {
+    const file = localFile(name);
+    if (file !== undefined) check(file);
+    return name;
+  }
   const exact = database.folders.map((folder) => resolve(folder, name)).find(existsSync);
-  if (exact !== undefined) return escapePattern(exact);
+  if (exact !== undefined) {
+    check(exact);
+    return escapePattern(exact);
+  }
   if (!PATTERN.test(name)) return undefined;
   for (const folder of database.folders) {
     const pattern = patternIn(folder, name);
+    // Of what matches, it gives files alone, as the readers take them.
     const found = await database.rows(`SELECT 1 FROM glob(${literal(pattern)}) LIMIT 1`);
     if (found.length > 0) return pattern;
   }
   return undefined;
+}
+
+/** The file of an address, where it is one of this machine. */
+function localFile(address: string): string | undefined {
+  if (address.startsWith("~")) return resolve(homedir(), address.slice(2));
+  try {
+    return address.startsWith("file:") ? fileURLToPath(address) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A pattern of which the first folders may be names: those that are there. */

@@ -78,7 +78,9 @@ async function functionScan(database: Database, source: string, node: SqlNode) {
   // of other functions, such as read_xlsx, we do not know whether it is a file
   for (const value of values) {
     const text = value["value"] as string;
-    value["value"] = isReader ? await mustFind(database, source, text) : ((await findFile(database, text)) ?? text);
+    value["value"] = isReader
+      ? await mustFind(database, source, text, reader === undefined)
+      : ((await findIn(database, source, text, true)) ?? text);
   }
   if (isReader && values.length === 0) checkFolders(database, source, name);
   return reader && { reader, file };
@@ -111,8 +113,16 @@ function checkFolders({ folders }: Database, source: string, name: string): void
   );
 }
 
-async function mustFind(database: Database, source: string, name: string): Promise<string> {
-  const found = await findFile(database, name);
+async function findIn(database: Database, source: string, name: string, mayBeFolder: boolean) {
+  try {
+    return await findFile(database, name, mayBeFolder);
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${source}: ${error.message}`) : error;
+  }
+}
+
+async function mustFind(database: Database, source: string, name: string, mayBeFolder = false): Promise<string> {
+  const found = await findIn(database, source, name, mayBeFolder);
   if (found !== undefined) return found;
   const folders = database.folders.join(" or ");
   throw new UserError(`${source}: IO Error: No files found that match ${name} in ${folders}; --data looks elsewhere`);

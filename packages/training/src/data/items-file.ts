@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
+import { otherThanFile } from "@poeem/offline/files";
 import { type Database, literal, type Source } from "./duckdb.ts";
 import { escapePattern, namesFolders } from "./file-names.ts";
 import { type Reader, readerOf, textType } from "./readers.ts";
@@ -26,6 +27,8 @@ export function typedFile(file: string, option: string): Source {
 
 function readerOfFile(file: string, option: string): { readonly reader: Reader; readonly name: string } {
   if (!existsSync(file)) throw new UserError(`${option} ${file}: not found`);
+  const other = otherThanFile(file);
+  if (other !== undefined) throw new UserError(`${option} ${file}: expected a file, got ${other}`);
   const reader = readerOf(file);
   if (reader === undefined) {
     throw new UserError(

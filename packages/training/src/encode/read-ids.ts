@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { UserError } from "@poeem/offline/errors";
-import { readBytes } from "@poeem/offline/files";
+import { otherThanFile, readBytes } from "@poeem/offline/files";
 import { type IdType, type Index, InputError, type ItemId, parseList, quote, readId } from "@poeem/pq-core";
 
 /** What an option such as `--remove` was given. */
@@ -89,6 +89,8 @@ async function nameIds(option: string, { values, exact = [] }: GivenIds): Promis
 
 /** One id per line, as it stands; empty lines are skipped. */
 async function linesOf(option: string, file: string): Promise<NamedId[]> {
+  const other = otherThanFile(file);
+  if (other !== undefined) throw new UserError(`--${option} @${file}: expected a file, got ${other}`);
   if (!isRegularFile(file))
     throw new UserError(`--${option} @${file}: no such file; an id that begins with @ is written @@${file}`);
   let text: string;
