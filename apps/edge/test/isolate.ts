@@ -20,13 +20,15 @@ import { Repeats } from "../src/repeats.ts";
 interface Beneath extends MemoryLimits {
   readonly kv?: KvReader;
   readonly clock?: { now: number };
+  /** A read that takes longer fails. */
+  readonly timeoutMs?: number;
 }
 
 export function makeIsolate(
   variables: Parameters<typeof readConfig>[0] = {},
   overrides: Partial<Dependencies> = {},
   maxBytes = 40 * 1024 * 1024,
-  { kv = env.INDEX, clock = { now: 0 }, ...limits }: Beneath = {},
+  { kv = env.INDEX, clock = { now: 0 }, timeoutMs = 1_000, ...limits }: Beneath = {},
 ) {
   const kernel = loadKernel(kernelModule);
   const config = readConfig(variables);
@@ -41,7 +43,7 @@ export function makeIsolate(
   const arrivals = new Arrivals(maxBytes / 4);
   const dependencies: Dependencies = {
     indexes: new IndexSet({
-      store: kvStore(kv, 1_000),
+      store: kvStore(kv, timeoutMs),
       open: (store, pointer, grant, previous) =>
         openServedIndex(store, pointer, grant, { kernel, paging, arrivals, ...limits }, previous),
       names: config.indexes,

@@ -35,7 +35,7 @@ function makeFailing(maxBytes?: number) {
       return fault.way && fault.keys.test(key) ? WAYS[fault.way](value!) : value;
     },
   } as KvReader;
-  return { fault, ...makeIsolate({}, {}, maxBytes, { kv, leastCacheBytes }) };
+  return { fault, ...makeIsolate({}, {}, maxBytes, { kv, timeoutMs: 50, leastCacheBytes }) };
 }
 
 describe.each(ways)("while KV %s", (way) => {

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, UserError } from "@poeem/offline/errors";
+import { otherThanFile } from "@poeem/offline/files";
 import type { z } from "zod";
 import { checkConfig } from "./config/check.ts";
 import { type HistoryForm, historyForm } from "./config/model.ts";
@@ -75,7 +75,8 @@ export interface LoadedConfig {
 export async function loadConfig(file: string): Promise<LoadedConfig> {
   const path = resolve(file);
   if (!existsSync(path)) throw new UserError(`config file not found: ${file}`);
-  if (!(await stat(path)).isFile()) throw new UserError(`${file} cannot be loaded: expected a file`);
+  const other = otherThanFile(path);
+  if (other !== undefined) throw new UserError(`${file} cannot be loaded: expected a file, got ${other}`);
   let module: { default?: unknown };
   try {
     module = await import(pathToFileURL(path).href);

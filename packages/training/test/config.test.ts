@@ -150,7 +150,7 @@ it("keys that do nothing any more are read over in a file, which says which", as
 it("a file that is none is refused, and not waited for", async () => {
   const file = join(await mkdtemp(join(tmpdir(), "poeem-fifo-")), "poeem.config.mjs");
   execFileSync("mkfifo", [file]);
-  await expect(loadConfig(file)).rejects.toThrow(`${file} cannot be loaded: expected a file`);
+  await expect(loadConfig(file)).rejects.toThrow(`${file} cannot be loaded: expected a file, got a FIFO`);
 });
 
 describe("the reference of the configuration", () => {
