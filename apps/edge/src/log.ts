@@ -78,6 +78,16 @@ export interface StalePointer extends OfIndex {
   readonly publishedAt: string;
 }
 
+/** The same for minutes, as no cache gives it: somebody wrote a pointer that is older than the one before. */
+export interface OldPointer extends OfIndex {
+  readonly event: "old-pointer";
+  readonly wantedVersion: string;
+  readonly publishedAt: string;
+  /** When it was first seen, and when it is followed all the same if nothing else comes, ISO 8601. */
+  readonly since: string;
+  readonly until: string;
+}
+
 /** Chunks came damaged and were read again, past the caches. The first at once, then by count. */
 export interface ReadAgain extends OfIndex {
   readonly event: "read-again";
@@ -113,7 +123,7 @@ export interface Evicted extends OfIndex {
 }
 
 /** What the code below `src/index` reports. It counts nothing: see `repeats.ts`. */
-export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | Evicted | ReadFault;
+export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | OldPointer | Evicted | ReadFault;
 
 /** What goes wrong with one read. */
 export type ReadFault = WithoutCount<ReadAgain | ReadFailed>;
@@ -210,6 +220,7 @@ const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {
   "take-over": "info",
   "refresh-failed": "warn",
   "stale-pointer": "info",
+  "old-pointer": "warn",
   "read-again": "warn",
   "read-failed": "warn",
   evicted: "info",
@@ -232,6 +243,11 @@ export function causesOf(error: unknown): readonly string[] {
     e = e instanceof Error ? e.cause : undefined;
   }
   return causes;
+}
+
+/** What was thrown, in a few words, whatever it is: for the log. */
+export function thrownText(thrown: unknown): string {
+  return causesOf(thrown)[0] ?? String(thrown);
 }
 
 /** Writes a line to the console, whose levels the platform's log keeps. */

@@ -8,16 +8,18 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
-import { writeLog } from "../log.ts";
+import { thrownText, writeLog } from "../log.ts";
 import { admit, admitPrice } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
-import { checkBatch, suggestionsAsked } from "./budget.ts";
+import { askHook, HookError, ownError, throwErrors } from "./ask-hook.ts";
+import { suggestionsAsked } from "./asked.ts";
+import { checkBatch } from "./budget.ts";
 import { answeredByCache, cacheScope, matchAny } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { describeIndex, describeState } from "./describe.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
 import { Meter } from "./meter.ts";
-import { browserHeaders, limitUrl } from "./middleware.ts";
+import { browserHeaders, limitUrl, shareAcrossOrigins } from "./middleware.ts";
 import { observe } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
@@ -25,7 +27,7 @@ import { priceOf, priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
-import { MAX_BATCH_RESULTS, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
+import { MAX_BATCH_RESULTS, madeSearch, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
 import { type ResolvedSearch, resolveSearch } from "./resolve.ts";
 import {
   facetsRoute,
@@ -62,6 +64,7 @@ export function createRoutes(
     },
   });
   app.use(requestId());
+  app.use(throwErrors);
   app.use(function provideDependencies(c, next) {
     c.set("version", version);
     const dependencies = dependenciesOf(c.env ?? {});
@@ -71,6 +74,7 @@ export function createRoutes(
   });
   app.use(observe);
   app.use(browserHeaders);
+  app.use(shareAcrossOrigins);
   app.use(limitByAddress);
   app.use(limitUrl);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
@@ -84,7 +88,7 @@ export function createRoutes(
     }
     const problem = toProblem(error, c);
     c.set("failure", { problem, error });
-    if (statusOf(problem.type) >= 500) tellHook(error, c);
+    if (statusOf(problem.type) >= 500) tellHook(ownError(error), c);
     return problemResponse(c, problem);
   });
 
@@ -253,13 +257,24 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
     // It is about cells: words would find the same items whatever cells are visited.
     inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, log));
   }
-  return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
+  const { afterSearch } = hooks;
+  if (afterSearch === undefined) return response;
+  const changed = (await askHook("afterSearch", () => afterSearch(response, request, hookContext(c)))) ?? response;
+  if (typeof changed !== "object") throw new HookError(`afterSearch expected an answer, got a ${typeof changed}`);
+  return changed;
 }
 
-/** What a hook makes of a search. */
+/** What a hook makes of a search. @throws HookError for what is no search, which is nothing that the client did */
 async function rewrite(c: Context<AppEnv>, asked: SearchRequest): Promise<SearchRequest> {
   const { hooks } = c.get("dependencies");
-  return (await hooks.beforeSearch?.(asked, hookContext(c))) ?? asked;
+  const { beforeSearch } = hooks;
+  if (beforeSearch === undefined) return asked;
+  const made: unknown = await askHook("beforeSearch", () => beforeSearch(asked, hookContext(c)));
+  if (made === undefined || made === null || made === asked) return asked;
+  const { data, error } = madeSearch.safeParse(made);
+  if (data !== undefined) return data;
+  const faults = zodErrors(error).map(({ parameter, detail }) => `${parameter}: ${detail}`);
+  throw new HookError(`beforeSearch gave a search that cannot be asked: ${faults.join("; ")}`);
 }
 
 /** As {@link answeredByCache}, unless a hook sees every answer: it may say something else each time. */
@@ -287,7 +302,7 @@ function tellHook(error: Error, c: Context<AppEnv>): void {
   if (hooks.onError === undefined) return;
   const told = (async () => hooks.onError?.(error, hookContext(c)))();
   const requestId = c.get("requestId");
-  const logHook = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: String(fault) });
+  const logHook = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: thrownText(fault) });
   inBackground(c, told.catch(logHook));
 }
 
@@ -309,7 +324,7 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
     return new Problem("unsupported-media-type", "Expected application/json");
   if (error instanceof HTTPException && error.status < 500)
     return invalidRequest([{ parameter: "", detail: "expected JSON, got something else" }]);
-  logFault(error, c, c.get("dependencies").log);
+  logFault(ownError(error), c, c.get("dependencies").log);
   return new Problem("internal-error", "The error is logged with this request id");
 }
 

@@ -2,7 +2,7 @@
 import type { ServedIndex } from "../index/served-index.ts";
 import type { Limits } from "../limits.ts";
 import type { LogEntry } from "../log.ts";
-import { checkBudget, overrun, priceOfAll } from "./budget.ts";
+import { overrun, priceWithin } from "./budget.ts";
 import { Meter } from "./meter.ts";
 import type { ResolvedSearch } from "./resolve.ts";
 import { search } from "./search.ts";
@@ -24,10 +24,9 @@ export async function logOverlap(
     request: one,
   }));
   try {
-    const price = priceOfAll(asked);
-    checkBudget(price, asked, { ...limits, nprobe: Infinity });
-    const meter = new Meter(limits);
-    meter.begin(price, (limit) => overrun(limit, price, asked, limits));
+    const meter = new Meter({ ...limits, nprobe: Infinity });
+    const price = priceWithin(asked, meter);
+    meter.begin(price, (limit) => overrun(limit, price, asked, meter));
     const [own, exact] = [new Set<unknown>(), new Set<unknown>()];
     for (const [i, ids] of [own, exact].entries())
       for (const { id } of (await search(served, asked[i]!.request, meter)).results) ids.add(id);

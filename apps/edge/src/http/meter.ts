@@ -20,6 +20,8 @@ export class Meter implements ReadMeter {
   #work = 0;
   #answerBytes = 0;
   #answers = 0;
+  /** Of the budget of rates: one is taken at the door. */
+  #units = 1;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
   constructor(limits: Limits) {
@@ -54,6 +56,13 @@ export class Meter implements ReadMeter {
   /** Work done before anything was priced, such as the reading of a body. */
   add(work: number): void {
     this.#work += work;
+  }
+
+  /** Units of the budget of rates that are to be taken for a request that costs so many. */
+  take(units: number): number {
+    const more = Math.max(0, units - this.#units);
+    this.#units += more;
+    return more;
   }
 
   /** Takes up the price of the request. @param refuse says what is wrong with a request that costs more all the same */

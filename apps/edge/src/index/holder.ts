@@ -176,8 +176,7 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#coming = undefined;
       this.#failures.clear();
     } else if (isOlder) {
-      if (!this.#pointers.isFirstOlder) return;
-      this.#report({ event: "stale-pointer", wantedVersion: pointer.version, publishedAt: pointer.publishedAt });
+      this.#tellOlder(pointer);
     } else if (this.#failures.holdBack(nameOfTry(pointer))) {
       // What fails here was told when it was missed.
       if (!this.isWhole) await this.#complete(served.index, attempt).catch(() => undefined);
@@ -186,6 +185,17 @@ export class IndexHolder<T extends LoadedIndex> {
       await index.prefetch(attempt);
       this.#takeOver(index, sighting, attempt);
     }
+  }
+
+  #tellOlder({ version: wantedVersion, publishedAt }: IndexPointer): void {
+    if (this.#pointers.isFirstOlder) this.#report({ event: "stale-pointer", wantedVersion, publishedAt });
+    const ignored = this.#pointers.takeIgnored();
+    if (ignored === undefined) return;
+    const [since, until] = [ignored.since, ignored.until].map((time) => new Date(time).toISOString()) as [
+      string,
+      string,
+    ];
+    this.#report({ event: "old-pointer", wantedVersion, publishedAt, since, until });
   }
 
   async #acquireCold(waitUntil: (promise: Promise<unknown>) => void, until: number): Promise<T> {
