@@ -6,12 +6,12 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "../index/errors.ts";
+import { IndexUnavailableError, OverloadedError, UnknownIndexError, unknownIndex } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { writeLog } from "../log.ts";
-import { admit, admitPrice } from "./admit.ts";
+import { admit } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
-import { checkBatch, suggestionsAsked } from "./budget.ts";
+import { type Asked, ask, checkBatch, suggestionsAsked } from "./budget.ts";
 import { answeredByCache, cacheScope } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { describeIndex, describeState } from "./describe.ts";
@@ -21,7 +21,7 @@ import { browserHeaders, limitUrl } from "./middleware.ts";
 import { makeObserve } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
-import { priceOf, priceOfFacets, priceOfItem } from "./price.ts";
+import { priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
@@ -102,8 +102,9 @@ export function createRoutes(
       const request = resolveSearch(served, query, c.get("dependencies").config.limits);
       const cached = cachedSearch(c, served, request);
       if (cached) return cached as never;
-      await admit(c, [{ served, request }]);
-      return c.json(await answer(c, served, request), 200);
+      const one = ask(served, request);
+      await admit(c, [one]);
+      return c.json(await answer(c, one), 200);
     })
     .openapi(searchManyRoute, async (c) => {
       const body = c.req.valid("json");
@@ -123,11 +124,11 @@ export function createRoutes(
       // All are checked before the first is run: a batch is answered or refused as a whole.
       const searches = many.map((request) => {
         const served = indexes.get(request.index)!;
-        return { served, request: resolveSearch(served, request, limits) };
+        return ask(served, resolveSearch(served, request, limits));
       });
       await admit(c, searches);
       const answers = [];
-      for (const one of searches) answers.push(await answer(c, one.served, one.request, one === searches.at(-1)));
+      for (const one of searches) answers.push(await answer(c, one, one === searches.at(-1)));
       c.header("Cache-Control", "no-store");
       return c.json(Array.isArray(body) ? answers : answers[0]!, 200);
     })
@@ -136,13 +137,14 @@ export function createRoutes(
       const served = await acquireOpen(c, index);
       const cached = answeredByCache(c, served.version, { suggest: q, k });
       if (cached) return cached as never;
-      await admit(c, [suggestionsAsked(served, q, k, index)]);
-      return c.json(await timed(c, "suggest", () => suggestTexts(served, q, k, c.get("meter"))), 200);
+      const one = suggestionsAsked(served, q, k, index);
+      await admit(c, [one]);
+      return c.json(await timed(c, "suggest", () => suggestTexts(one, c.get("meter"))), 200);
     })
     .openapi(itemRoute, async (c) => {
       const served = await acquireOpen(c, c.req.valid("query").index);
       const { id } = c.req.valid("param");
-      await admitPrice(c, priceOfItem(served));
+      await admit(c, [], priceOfItem(served));
       const item = await timed(c, "item", () => findItem(served, id, c.get("meter")));
       const cached = answeredByCache(c, served.version, { item: id });
       if (cached) return cached as never;
@@ -152,7 +154,7 @@ export function createRoutes(
       const served = await acquireOpen(c, c.req.valid("query").index);
       const cached = answeredByCache(c, served.version, { facets: true });
       if (cached) return cached as never;
-      await admitPrice(c, priceOfFacets(served));
+      await admit(c, [], priceOfFacets(served));
       return c.json(await timed(c, "facets", () => listFacets(served, c.get("meter"))), 200);
     })
     .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
@@ -188,11 +190,11 @@ export function createRoutes(
  * @throws Problem `not-found`
  */
 function checkOpen(c: Context<AppEnv>, name: string): void {
-  if (c.get("opens")?.has(name) === false) throw unknownIndex(name);
+  if (c.get("opens")?.has(name) === false) throw notFound(name);
 }
 
-function unknownIndex(name: string, options?: ErrorOptions): Problem {
-  return new Problem("not-found", `No index is called "${name}"`, undefined, options);
+function notFound(name: string, options?: ErrorOptions): Problem {
+  return new Problem("not-found", unknownIndex(name), undefined, options);
 }
 
 /**
@@ -202,7 +204,7 @@ function unknownIndex(name: string, options?: ErrorOptions): Problem {
 function namedServing(c: Context<AppEnv>, name: string): ServedIndex {
   checkOpen(c, name);
   const served = c.get("dependencies").indexes.current(name);
-  if (served === undefined) throw unknownIndex(name);
+  if (served === undefined) throw notFound(name);
   c.set("index", name);
   c.set("indexVersion", served.version);
   return served;
@@ -225,16 +227,17 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
     return served;
   } catch (error) {
     // Whether it is absent or not among those that are served is for nobody to know.
-    throw error instanceof UnknownIndexError ? unknownIndex(name, { cause: error }) : error;
+    throw error instanceof UnknownIndexError ? notFound(name, { cause: error }) : error;
   }
 }
 
 /** @param isLast of the searches of this request: nothing else reads while a canary does, from what is left to it */
-async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch, isLast = true) {
+async function answer(c: Context<AppEnv>, asked: Asked, isLast = true) {
+  const { served, request } = asked;
   const { record, random, config, log, hooks } = c.get("dependencies");
   const meter = c.get("meter");
   const { reads, bytes } = meter;
-  const response = await timed(c, "search", () => search(served, request, meter));
+  const response = await timed(c, "search", () => search(asked, meter));
   record?.({
     ...response,
     index: request.index,
@@ -244,7 +247,7 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
     status: 200,
     reads: meter.reads - reads,
     bytes: meter.bytes - bytes,
-    work: priceOf(served, request).work,
+    work: asked.price.work,
     waitedMs: meter.waitedMs,
   });
   if (isLast && random() < config.canaryShare && response.mode !== "words") {

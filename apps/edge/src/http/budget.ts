@@ -7,18 +7,23 @@ import { filterWork, NOTHING, type Price, priceOf, priceOfSuggestions, sumOf } f
 import { Problem, type ProblemError } from "./problem.ts";
 import type { ResolvedSearch } from "./resolve.ts";
 
-/** A search and the index that it asks. */
+/** A search, the index that it asks, and what that costs: computed once, as it is on the way of every search. */
 export interface Asked {
   readonly served: ServedIndex;
   readonly request: ResolvedSearch;
-  /** Left out: that of a search. */
-  readonly price?: ((served: ServedIndex, request: ResolvedSearch) => Price) | undefined;
+  readonly price: Price;
+  /** What the same would cost with other values. */
+  readonly priceOf: (served: ServedIndex, request: ResolvedSearch) => Price;
+}
+
+export function ask(served: ServedIndex, request: ResolvedSearch, price = priceOf): Asked {
+  return { served, request, price: price(served, request), priceOf: price };
 }
 
 /** Suggestions, which have a price of their own. */
 export function suggestionsAsked(served: ServedIndex, q: string, k: number, index: string): Asked {
   const request = { ...{ q, k, index, nprobe: 1, exclude: [], diversity: 0 }, mode: "words" as const };
-  return { served, request, price: (_, { q = "", k }) => priceOfSuggestions(served, q, k) };
+  return ask(served, request, (_, { q = "", k }) => priceOfSuggestions(served, q, k));
 }
 
 /** The limiter of rates is asked once for each started tenth of the work that one may ask for. */
@@ -31,10 +36,10 @@ export function chargesOf({ work }: Price, limits: Limits): number {
 
 /** What several searches cost together. */
 export function priceOfAll(all: readonly Asked[]): Price {
-  return sumOf(all.map(({ served, request, price = priceOf }) => price(served, request)));
+  return sumOf(all.map(({ price }) => price));
 }
 
-/** @throws Problem `too-expensive` for searches that together cost more than one may */
+/** @throws Problem `too-expensive` for what costs more than one may. @param all what of it could be lowered */
 export function checkBudget(price: Price, all: readonly Asked[], limits: Limits): void {
   checkValues(all, limits);
   if (isWithin(price, limits)) return;
@@ -45,13 +50,6 @@ export function checkBudget(price: Price, all: readonly Asked[], limits: Limits)
 /** @throws Problem `too-expensive` for more searches than one request may have */
 export function checkBatch(number: number, { batch }: Limits): void {
   checkValue("batch", number, batch);
-}
-
-/** @throws Problem for a request without anything that could be lowered */
-export function checkPrice(price: Price, limits: Limits): void {
-  if (isWithin(price, limits)) return;
-  const { limit, times } = dearest(price, limits);
-  throw refusal(`would take ${times} times the ${NAMES[limit]} that one request may`, []);
 }
 
 /** What the meter says of a request that took more than its price. */
@@ -79,7 +77,7 @@ export function tooLong(largest: number, k: number, meter: Meter): Problem {
 const NAMES = { work: "work", reads: "reads of the index", bytes: "bytes of an answer" } as const;
 const LIMITED = Object.keys(NAMES) as (keyof typeof NAMES)[];
 
-function isWithin(price: Price, limits: Limits): boolean {
+export function isWithin(price: Price, limits: Limits): boolean {
   return LIMITED.every((name) => price[name] <= limits[name]);
 }
 
@@ -91,8 +89,8 @@ function dearest(price: Price, limits: Limits) {
 
 /** Limits that are values of parameters. */
 function checkValues(all: readonly Asked[], { k, nprobe }: Limits): void {
-  for (const { request, price } of all) {
-    if (price !== undefined) continue;
+  for (const { request, priceOf: rule } of all) {
+    if (rule !== priceOf) continue;
     checkValue("k", request.k, k);
     checkValue("nprobe", request.nprobe, nprobe);
   }
@@ -135,8 +133,8 @@ function each(
     of: (all) => all.reduce((most, { request }) => Math.max(most, of(request)), 0),
     lower: (all, value) =>
       all.map((one) => {
-        const { request } = one;
-        return of(request) > value ? { ...one, request: { ...request, ...lower(request, value) } } : one;
+        const { served, request, priceOf } = one;
+        return of(request) > value ? ask(served, { ...request, ...lower(request, value) }, priceOf) : one;
       }),
   };
 }
@@ -222,7 +220,9 @@ function adviceFor(all: readonly Asked[], limits: Limits): ProblemError[] {
   const fits = (some: readonly Asked[]) => isWithin(some.length === 0 ? NOTHING : priceOfAll(some), limits);
   const errors: ProblemError[] = [];
   // What some of the fields take is not known: with what all of them take it passes for certain.
-  let left: readonly Asked[] = all.map((one) => ({ ...one, request: { ...one.request, fields: undefined } }));
+  let left: readonly Asked[] = all.map((one) =>
+    ask(one.served, { ...one.request, fields: undefined }, one.priceOf),
+  );
   for (let levers = LEVERS; levers.length > 0; ) {
     const now = left;
     const options = levers

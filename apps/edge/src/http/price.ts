@@ -196,7 +196,6 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
     work += filterWork(filter) * Math.min(all, numItems);
     // One that lets but a few items through is looked at whole.
     if (canBeFew(filter)) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
-    reads.add(facts.filters, 0);
   }
   if (q !== undefined && served.words !== undefined) {
     const { work: own, lists, postings, terms } = wordPrice(served, q, mode === "dense" ? "mask" : "search");
