@@ -36,7 +36,7 @@ export const EPISODES: readonly Episode[] = [
     name: "failing reads",
     trouble: "failing=0.4&failingPointers=0.4",
     counted: "failed",
-    sign: /"event":"refresh-failed".*KV GET failed/,
+    sign: /KV GET failed/,
   },
   { name: "stale pointers", trouble: "stale=0.5", counted: "stale", sign: /"event":"stale-pointer"/, heals: true },
   { name: "hanging reads", trouble: "hanging=0.1", counted: "hung", sign: /"kind":"late"|did not come within/ },

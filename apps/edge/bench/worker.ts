@@ -33,6 +33,8 @@ export interface Sent {
 export type Published = Pick<Artifact, "chunks" | "manifestBytes" | "version">;
 
 export interface RunningWorker {
+  /** Sends a request and hangs up after so many milliseconds, unless it was answered before. */
+  hangUp(path: string, afterMs: number): Promise<void>;
   /** Any answer; with a body it is a POST of JSON. */
   send(path: string, body?: string, headers?: Sent["headers"]): Promise<Answer>;
   /** As send. @throws Error for any other status than 200 */
@@ -173,6 +175,7 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
     async collectGarbage() {
       await inspected("HeapProfiler.collectGarbage", 1);
     },
+    hangUp: (path, afterMs) => hangUp(new URL(path, address), afterMs),
     send: (path, body, headers) => send(new URL(path, address), agent, body, headers),
     async ask(path) {
       const answer = await send(new URL(path, address), agent);
@@ -197,6 +200,16 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
       await miniflare.dispose();
     },
   };
+}
+
+function hangUp(url: URL, afterMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const sent = request(url, { agent: false }, (response) => response.resume());
+    sent.on("error", () => undefined);
+    sent.on("close", resolve);
+    setTimeout(() => sent.destroy(), afterMs);
+    sent.end();
+  });
 }
 
 function send(url: URL, agent: Agent, posted?: string, headers: Sent["headers"] = {}): Promise<Answer> {

@@ -15,7 +15,8 @@ import { openServedIndex, PAGING, type ServedIndex } from "./index/served-index.
 import type { Store } from "./index/store.ts";
 import { Turns } from "./index/turns.ts";
 import type { Limits } from "./limits.ts";
-import { indexLine, type LogEntry, writeLog } from "./log.ts";
+import { causesOf, type LogEntry, writeLog } from "./log.ts";
+import { Repeats } from "./repeats.ts";
 import { SettingError } from "./setting-error.ts";
 
 /** A load that gets nothing for so long loses its turn: its request may have been cancelled. */
@@ -153,6 +154,7 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   const store = options.store(env);
   checkMembers('"store"', "to make a store", store ?? null, ["getText", "getBytes"]);
   const log = options.log ?? writeLog;
+  const repeats = new Repeats();
   const now = () => Date.now();
   const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
   const paging = new Turns({ ...PAGING, now, sleep });
@@ -171,14 +173,17 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
       refreshMs,
       leaseMs: LEASE_MS,
       retryMs: 1_000,
-      report: (event) => log(indexLine(event)),
+      report: (event) => repeats.sayIndex(event, now(), log),
     }),
     config,
     hooks,
     log,
+    repeats,
     now,
     random: () => Math.random(),
-    mayProceed: mayProceedBy(rateLimit, tokenRateLimit),
+    mayProceed: mayProceedBy(rateLimit, tokenRateLimit, (error) => {
+      repeats.say("limiter", { level: "error", event: "limiter-failed", causes: causesOf(error) }, now(), log);
+    }),
     addressOf: options.addressOf as Dependencies["addressOf"],
     record: analytics && ((figures: Figures) => analytics.writeDataPoint(toDataPoint(figures))),
   };
@@ -191,11 +196,23 @@ function checkMembers(name: string, expected: string, value: object | null | und
   if (missing !== undefined) throw new SettingError(name, expected, `a value without the function ${missing}`);
 }
 
-/** One budget for each key: of an address or of a token. Either limiter alone leaves the other kind without limit. */
-function mayProceedBy(ofAddresses: RateLimiter | undefined, ofTokens: RateLimiter | undefined) {
+/**
+ * One budget for each key: of an address or of a token. Either limiter alone leaves the other kind without limit.
+ * A limiter that fails lets everybody pass, as it would be an outage of its own, and `failed` is told.
+ */
+function mayProceedBy(
+  ofAddresses: RateLimiter | undefined,
+  ofTokens: RateLimiter | undefined,
+  failed: (error: unknown) => void,
+) {
   if (ofAddresses === undefined && ofTokens === undefined) return undefined;
   return async (client: string) => {
     const limiter = client.startsWith("token:") ? ofTokens : ofAddresses;
-    return limiter === undefined || (await limiter.limit({ key: client })).success;
+    try {
+      return limiter === undefined || (await limiter.limit({ key: client })).success;
+    } catch (error) {
+      failed(error);
+      return true;
+    }
   };
 }

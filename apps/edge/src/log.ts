@@ -84,7 +84,21 @@ export interface ReadAgain extends OfIndex {
   /** Of the last of them. */
   readonly key: string;
   /** How many since the last such line, this one included. */
-  readonly times: number;
+  readonly count: number;
+}
+
+/**
+ * Reads failed, hung or found no chunk, whether or not the next try brought it. The first of a kind at once, then by
+ * count.
+ */
+export interface ReadFailed extends OfIndex {
+  readonly event: "read-failed";
+  readonly kind: FailureKind;
+  /** Of the last of them, */
+  readonly key: string;
+  /** and why. */
+  readonly causes: readonly string[];
+  readonly count: number;
 }
 
 /** An index left memory, to make room for another; its next request is a cold start. */
@@ -98,8 +112,14 @@ export interface Evicted extends OfIndex {
   readonly idleMs: number;
 }
 
-/** What the code below `src/index` reports. */
-export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | ReadAgain | Evicted;
+/** What the code below `src/index` reports. It counts nothing: see `repeats.ts`. */
+export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | Evicted | ReadFault;
+
+/** What goes wrong with one read. */
+export type ReadFault = WithoutCount<ReadAgain | ReadFailed>;
+
+/** A line before it is known how many it stands for. */
+export type WithoutCount<E> = E extends unknown ? Omit<E, "count"> : never;
 
 /** A request: each with `LOG=all`, else those with a status of 500 or more. */
 export interface RequestLine extends OfIndex, Spent, Reason {
@@ -153,6 +173,13 @@ export interface HookFailed {
   readonly message: string;
 }
 
+/** The rate limiter failed, and requests went on as if there were none. The first at once, then by count. */
+export interface LimiterFailed {
+  readonly event: "limiter-failed";
+  readonly causes: readonly string[];
+  readonly count: number;
+}
+
 /** The overlap of a search with the same over all cells; or why there is none. */
 export interface Canary extends OfIndex {
   readonly event: "canary";
@@ -166,7 +193,10 @@ export type Level = "info" | "warn" | "error";
 
 /** One line of log: `event` says what happened. */
 export type LogEntry = { readonly level: Level } & (
-  | IndexEvent
+  | Exclude<IndexEvent, ReadFault>
+  | ReadAgain
+  | ReadFailed
+  | LimiterFailed
   | RequestLine
   | Refused
   | SlowSearch
@@ -181,12 +211,13 @@ const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {
   "refresh-failed": "warn",
   "stale-pointer": "info",
   "read-again": "warn",
+  "read-failed": "warn",
   evicted: "info",
 };
 
-/** The line for what happened to an index. */
-export function indexLine(event: IndexEvent): LogEntry {
-  return { level: INDEX_LEVELS[event.event], ...event };
+/** How bad it is what happened to an index. */
+export function levelOfEvent({ event }: IndexEvent): Level {
+  return INDEX_LEVELS[event];
 }
 
 const MAX_CAUSES = 6;

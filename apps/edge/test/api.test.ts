@@ -46,6 +46,24 @@ describe("caching", () => {
     expect((await get("/search?q=cake", { headers: { "if-none-match": '"x"' } })).status).toBe(200);
   });
 
+  it("answers `*` with a 304 only where there is an answer", async () => {
+    const any = { headers: { "if-none-match": "*" } };
+    for (const path of ["/search?q=cake", "/facets", "/items/item:1"]) {
+      const { status, headers, body } = await get(path, any);
+      expect([status, body, headers.get("content-type")]).toEqual([304, null, null]);
+      expect(headers.get("etag")).not.toBeNull();
+    }
+    const { get: limited } = makeIsolate({ LIMITS: "work=1000" });
+    for (const [asked, path, expected] of [
+      [get, "/search?q=cake&filter=nothing:here", 400],
+      [get, "/search?like=nothing", 400],
+      [get, "/items/nothing", 404],
+      [limited, "/search?q=cake", 400],
+      [get, "/healthz", 200],
+    ] as const)
+      expect([path, (await asked(path, any)).status]).toEqual([path, expected]);
+  });
+
   it("lets answers be kept for half a minute and purged by index version, but no error and no batch", async () => {
     const { headers } = await get("/search?q=cake");
     expect(headers.get("cache-control")).toBe("public, max-age=30");

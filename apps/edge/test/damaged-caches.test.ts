@@ -37,7 +37,9 @@ describe.each(["damaged", "missing"] as const)("a cache in which a page is %s", 
     const { get, reported } = makeIsolate({}, {}, undefined, { kv: behindCaches((key) => key.includes(kind), how) });
     for (let i = 0; i < 2; i++) expect((await get(query)).body).toEqual(expected);
     expect((await get(query)).headers.get("index-refresh-failure")).toBeNull();
-    expect(reported.some(({ event }) => event === "read-again")).toBe(how === "damaged");
+    const faults = reported.filter(({ event }) => event !== "cold-start");
+    expect(faults.length).toBeGreaterThan(0);
+    for (const { event } of faults) expect(event).toBe(how === "damaged" ? "read-again" : "read-failed");
   });
 
   it("is looked past when a new version is taken over", async () => {
@@ -69,6 +71,9 @@ it("a page that is damaged in KV itself is told, in header, log and /version, an
     { event: "cold-start" },
     { event: "read-again" },
     { event: "refresh-failed", kind: "damaged", causes: [/chunk\/items-0000/] },
+    // Both tries of the search.
+    { event: "read-again" },
+    { event: "read-again" },
   ]);
   await publish(env.INDEX, other);
   await refresh();

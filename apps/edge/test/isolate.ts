@@ -14,6 +14,7 @@ import type { MemoryLimits } from "../src/index/memory-plan.ts";
 import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import type { IndexEvent, LogEntry } from "../src/log.ts";
+import { Repeats } from "../src/repeats.ts";
 
 /** What an isolate stands on; left out: the test's KV, a clock of its own, the usual limits of memory. */
 interface Beneath extends MemoryLimits {
@@ -56,6 +57,7 @@ export function makeIsolate(
     hooks: {},
     isBehindOthers: false,
     log: (entry) => logged.push(entry),
+    repeats: new Repeats(),
     now: () => clock.now,
     random: () => 0.5,
     record: (figures) => recorded.push(figures),

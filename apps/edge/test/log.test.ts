@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { causesOf, indexLine } from "../src/log.ts";
+import { causesOf, type LogEntry } from "../src/log.ts";
+import { Repeats } from "../src/repeats.ts";
 import { EVERY } from "./every-event.ts";
 
 const REQUEST = "reads requestId status waitedMs work";
@@ -12,7 +13,9 @@ describe("the log", () => {
       "take-over": "bytes index indexVersion ms previousVersion publishedAt reads",
       "refresh-failed": "causes index indexVersion kind since wantedVersion",
       "stale-pointer": "index indexVersion publishedAt wantedVersion",
-      "read-again": "index indexVersion key times",
+      "read-again": "count index indexVersion key",
+      "read-failed": "causes count index indexVersion key kind",
+      "limiter-failed": "causes count",
       evicted: "bytes for idleMs index indexVersion",
       request: `bytes causes detail index indexVersion ioMs method path problem ${REQUEST}`,
       refused: `bytes causes count detail index indexVersion parameters path problem ${REQUEST}`,
@@ -34,11 +37,14 @@ describe("the log", () => {
       "take-over",
       "refresh-failed",
       "stale-pointer",
-      "read-again",
       "evicted",
+      "read-again",
+      "read-failed",
     ] as const) {
       const { level: _, ...reported } = EVERY[event];
-      expect(indexLine(reported)).toEqual(EVERY[event]);
+      const logged: LogEntry[] = [];
+      new Repeats().sayIndex(reported, 0, (entry) => logged.push(entry));
+      expect(logged).toEqual([{ ...EVERY[event], ...("count" in reported && { count: 1 }) }]);
     }
   });
 });

@@ -2,9 +2,13 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Problem } from "../src/http/problem.ts";
+import { type KvReader, kvStore } from "../src/index/kv-store.ts";
+import { createWorker } from "../src/index.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
+import type { LogEntry } from "../src/log.ts";
 import { makeFixture, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
+import { ask } from "./own-worker.ts";
 
 const SECRET = "my-secret-illness";
 
@@ -190,5 +194,34 @@ describe("/version", () => {
     expect(failing.body.refreshFailure).toMatch(/^damaged since 1970-01-01T00:00:/);
     expect(JSON.stringify(failing.body)).not.toContain("index/current");
     expect((await get("/readyz")).headers.get("index-refresh-failure")).toBe(failing.body.refreshFailure);
+  });
+});
+
+it("a store that fails and a limiter that fails are each one line, and searches go on", async () => {
+  const logged: LogEntry[] = [];
+  const failed = new Set<string>();
+  // Each read is answered at the second try.
+  const failing = {
+    async get(key: string, options: { type: "arrayBuffer" }) {
+      if (!failed.has(key)) {
+        failed.add(key);
+        throw new Error("reset");
+      }
+      return env.INDEX.get(key, options);
+    },
+  } as KvReader;
+  const worker = createWorker<object>({ store: () => kvStore(failing), log: (entry) => logged.push(entry) });
+  const limiter = { limit: () => Promise.reject(new Error("no answer")) };
+  for (let i = 0; i < 5; i++)
+    expect((await ask(worker, "/search?q=cake", {}, { RATE_LIMIT: limiter })).status).toBe(200);
+  expect(failed.size).toBeGreaterThan(4);
+  expect(logged.map(({ event }) => event)).toEqual(["limiter-failed", "read-failed", "cold-start"]);
+  expect(logged[0]).toMatchObject({ level: "error", causes: ["Error: no answer"], count: 1 });
+  expect(logged[1]).toMatchObject({
+    level: "warn",
+    kind: "unreadable",
+    key: "index/current",
+    index: "current",
+    count: 1,
   });
 });

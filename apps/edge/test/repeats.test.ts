@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Repeats } from "../src/http/repeats.ts";
 import type { LogEntry } from "../src/log.ts";
+import { Repeats } from "../src/repeats.ts";
 import { randomFloats } from "./fixture.ts";
 
 const line = (requestId: string) =>
@@ -14,7 +14,8 @@ function setUp() {
     logged,
     say: (kind: string, now: number, id = "a") => repeats.say(kind, line(id), now, log),
     tell: (now: number) => repeats.tell(now, log),
-    told: () => logged.map((entry) => ("count" in entry ? `${entry.requestId} ${entry.count}` : "")),
+    told: () =>
+      logged.map((entry) => ("count" in entry && "requestId" in entry ? `${entry.requestId} ${entry.count}` : "")),
   };
 }
 

@@ -1,9 +1,11 @@
 /** What stores tell of their reads, and how they look past what a cache has wrong. */
 import type { ReadMeter } from "@poeem/pq-core";
 import { describe, expect, it } from "vitest";
+import { guarded } from "../src/index/guarded.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import { r2Store } from "../src/index/r2-store.ts";
-import { guarded, type Store } from "../src/index/store.ts";
+import type { Store } from "../src/index/store.ts";
+import type { ReadFault } from "../src/log.ts";
 
 class TooMuch extends Error {}
 
@@ -96,5 +98,59 @@ describe("a store of one's own", () => {
     const { kv } = namespace(null, "abc");
     await guarded(kvStore(kv)).getBytes("k", { meter });
     expect(spent).toEqual({ reads: 2, bytes: 3 });
+  });
+});
+
+describe("what goes wrong with a read", () => {
+  /** Every fault of a store that is read once. */
+  async function faultsOf(store: Store, again = false) {
+    const faults: ReadFault[] = [];
+    const guard = guarded(store, (fault) => faults.push(fault));
+    const found = await guard.getBytes("k", { again }).catch(() => undefined);
+    return { faults: faults.map((fault) => ("kind" in fault ? fault.kind : fault.event)), found: found?.length };
+  }
+  const reset = new Error("reset");
+
+  it.each<[string, (string | null | Error)[], string[], number | undefined]>([
+    ["nothing", ["abc"], [], 3],
+    ["a failure that the next try mends", [reset, "abc"], ["unreadable"], 3],
+    ["a failure of both tries", [reset, reset], ["unreadable", "unreadable"], undefined],
+    ["a miss of the caches", [null, "abc"], ["missing"], 3],
+    ["a failure, and a miss of the caches", [reset, null, "abc"], ["unreadable", "missing"], 3],
+    ["a chunk that is not there", [null, null], ["missing"], undefined],
+  ])("is told each time over KV: %s", async (_, answers, faults, found) => {
+    expect(await faultsOf(kvStore(namespace(...answers).kv))).toEqual({ faults, found });
+  });
+
+  it("is told when KV hangs and the next try is answered", async () => {
+    let calls = 0;
+    const get = () => (calls++ === 0 ? new Promise(() => undefined) : Promise.resolve(new ArrayBuffer(3)));
+    expect(await faultsOf(kvStore({ get } as unknown as KvReader, 5))).toEqual({ faults: ["late"], found: 3 });
+  });
+
+  it("is told of R2, and of a store of one's own", async () => {
+    let failures = 1;
+    const value = { text: async () => "abc", arrayBuffer: async () => new ArrayBuffer(7) };
+    const r2 = r2Store({ get: async () => (failures-- > 0 ? Promise.reject(reset) : value) });
+    expect(await faultsOf(r2)).toEqual({ faults: ["unreadable"], found: 7 });
+    const own: Store = { getText: async () => null, getBytes: () => Promise.reject(reset) };
+    expect(await faultsOf(own)).toEqual({ faults: ["unreadable"], found: undefined });
+  });
+
+  it("is told when a damaged chunk is asked for again", async () => {
+    expect(await faultsOf(kvStore(namespace("abc").kv), true)).toEqual({ faults: ["read-again"], found: 3 });
+  });
+
+  it("names the key and the causes, and is neither a name without an index nor the end of a budget", async () => {
+    const faults: ReadFault[] = [];
+    const { kv } = namespace(new Error("outer", { cause: new TypeError("inner") }), "abc", null, "abc");
+    const store = guarded(kvStore(kv), (fault) => faults.push(fault));
+    await store.getText("index/books");
+    const causes = ["Error: outer", "TypeError: inner"];
+    const told = { event: "read-failed", kind: "unreadable", key: "index/books", causes };
+    expect(faults).toEqual([told]);
+    expect(await store.getText("index/nobody")).toBeNull();
+    await expect(store.getBytes("k", { meter: meterOf(0).meter })).rejects.toBeInstanceOf(TooMuch);
+    expect(faults).toEqual([told]);
   });
 });

@@ -4,6 +4,7 @@ import type { Figures } from "../figures.ts";
 import type { IndexSet } from "../index/index-set.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { LogEntry } from "../log.ts";
+import type { Repeats } from "../repeats.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Meter } from "./meter.ts";
 import type { Problem } from "./problem.ts";
@@ -17,6 +18,8 @@ export interface Dependencies {
   /** Whether routes and middleware of somebody else's come first: they may let in some and not others. */
   readonly isBehindOthers: boolean;
   readonly log: (entry: LogEntry) => void;
+  /** Counts the lines that repeat. */
+  readonly repeats: Repeats;
   /** Milliseconds; in a Worker it moves only with I/O. */
   readonly now: () => number;
   /** In [0, 1), for sampling. */

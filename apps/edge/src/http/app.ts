@@ -12,13 +12,13 @@ import { writeLog } from "../log.ts";
 import { admit } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
 import { type Asked, ask, checkBatch, suggestionsAsked } from "./budget.ts";
-import { answeredByCache, cacheScope } from "./caching.ts";
+import { answeredByCache, cacheScope, matchAny } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { describeIndex, describeState } from "./describe.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
 import { Meter } from "./meter.ts";
 import { browserHeaders, limitUrl } from "./middleware.ts";
-import { makeObserve } from "./observe.ts";
+import { observe } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
 import { priceOfFacets, priceOfItem } from "./price.ts";
@@ -69,11 +69,12 @@ export function createRoutes(
     c.set("meter", new Meter(dependencies.config.limits));
     return next();
   });
-  app.use(makeObserve());
+  app.use(observe);
   app.use(browserHeaders);
   app.use(limitByAddress);
   app.use(limitUrl);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
+  app.use(matchAny);
   app.notFound((c) => problemResponse(c, new Problem("not-found", `The paths are ${paths}`)));
   app.onError((error, c) => {
     // Bindings or variables that nothing can be made of: the mistake of whoever deploys, whom the log tells more.

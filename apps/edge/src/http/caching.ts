@@ -1,5 +1,5 @@
 /** An answer depends on the index version and the query alone, so both make its ETag, and a match needs no search. */
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { AppEnv } from "./app-env.ts";
 
 /** Seconds that an answer may be used without asking: as long as the pointer of the index is, too. */
@@ -71,8 +71,26 @@ function hash64(units: string | Uint16Array): string {
   );
 }
 
+/**
+ * `If-None-Match: *` is met by any answer, so whether there is one has to be known first: it may turn out that the
+ * question is wrong or costs too much.
+ */
+export const matchAny: MiddlewareHandler<AppEnv> = function matchAny(c, next) {
+  return isAny(c.req.header("if-none-match")) ? answerAny(c, next()) : next();
+};
+
+async function answerAny(c: Context<AppEnv>, answered: Promise<void>): Promise<void> {
+  await answered;
+  if (c.res.status === 200 && c.res.headers.has("etag")) c.res = new Response(null, { status: 304 });
+}
+
+/** Whether an `If-None-Match` is met by whatever there is. */
+export function isAny(ifNoneMatch: string | undefined): boolean {
+  return ifNoneMatch?.trim() === "*";
+}
+
 /** RFC 9110 section 13.1.2: weak comparison, because a proxy that compresses makes a tag weak. */
 export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
-  return ifNoneMatch.split(",").some((part) => part.trim() === "*" || part.trim().replace(/^W\//, "") === etag);
+  return ifNoneMatch.split(",").some((part) => part.trim().replace(/^W\//, "") === etag);
 }

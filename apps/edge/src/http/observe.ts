@@ -5,7 +5,6 @@ import { causesOf, type Level, type SlowSearch, type Spent } from "../log.ts";
 import type { AppEnv, Failure } from "./app-env.ts";
 import type { Meter } from "./meter.ts";
 import { type ProblemType, statusOf } from "./problem.ts";
-import { Repeats } from "./repeats.ts";
 
 /** Told by count: whoever attacks makes thousands of them a second. */
 const REFUSALS: ReadonlySet<ProblemType> = new Set(["unauthorized", "rate-limited", "too-expensive", "overloaded"]);
@@ -14,49 +13,45 @@ const SLOW_SHARE = 0.5;
 /** or waited so long for I/O, its turn included. */
 const SLOW_MS = 1000;
 
-/** One for each app, as it counts what repeats. */
-export function makeObserve(): MiddlewareHandler<AppEnv> {
-  const repeats = new Repeats();
-  return async function observe(c, next) {
-    const { now, log, config, record } = c.get("dependencies");
-    const startedAt = now();
-    c.set("waits", {});
-    await next();
-    addHeaders(c);
-    const { status } = c.res;
-    const endedAt = now();
-    repeats.tell(endedAt, log);
-    const failure = c.get("failure");
-    const meter = c.get("meter");
-    const ioMs = endedAt - startedAt;
-    const much = status < 400 ? muchOf(meter, ioMs) : [];
-    const isRefused = failure !== undefined && REFUSALS.has(failure.problem.type);
-    const isLogged = config.logRequests || (status >= 500 && !isRefused);
-    if (!isLogged && !isRefused && much.length === 0) return;
+/** See the head of this file. */
+export const observe: MiddlewareHandler<AppEnv> = async function observe(c, next) {
+  const { now, log, repeats, config, record } = c.get("dependencies");
+  const startedAt = now();
+  c.set("waits", {});
+  await next();
+  addHeaders(c);
+  const { status } = c.res;
+  const endedAt = now();
+  repeats.tell(endedAt, log);
+  const failure = c.get("failure");
+  const meter = c.get("meter");
+  const ioMs = endedAt - startedAt;
+  const much = status < 400 ? muchOf(meter, ioMs) : [];
+  const isRefused = failure !== undefined && REFUSALS.has(failure.problem.type);
+  const isLogged = config.logRequests || (status >= 500 && !isRefused);
+  if (!isLogged && !isRefused && much.length === 0) return;
 
-    const line = {
-      requestId: c.get("requestId"),
-      path: c.req.path.slice(0, 200),
-      status,
-      index: c.get("index"),
-      indexVersion: c.get("indexVersion"),
-      ...spentBy(meter),
-    };
-    if (isRefused) {
-      const parameters = failure.problem.errors?.map(({ parameter }) => parameter);
-      const refused = { level: "warn", event: "refused", ...line, ...reasonOf(failure), parameters } as const;
-      repeats.say(failure.problem.type, refused, endedAt, log);
-    }
-    if (much.length > 0)
-      repeats.say("slow", { level: "warn", event: "slow-search", ...line, ioMs, much }, endedAt, log);
-    if (isLogged) {
-      const method = c.req.method.slice(0, 20);
-      const reason = failure === undefined || status < 500 ? undefined : reasonOf(failure);
-      log({ level: levelOf(status), event: "request", ...line, method, ioMs, ...reason });
-    }
-    if (failure !== undefined && (isRefused || status >= 500)) record?.(figuresOf(c, failure));
+  const line = {
+    requestId: c.get("requestId"),
+    path: c.req.path.slice(0, 200),
+    status,
+    index: c.get("index"),
+    indexVersion: c.get("indexVersion"),
+    ...spentBy(meter),
   };
-}
+  if (isRefused) {
+    const parameters = failure.problem.errors?.map(({ parameter }) => parameter);
+    const refused = { level: "warn", event: "refused", ...line, ...reasonOf(failure), parameters } as const;
+    repeats.say(failure.problem.type, refused, endedAt, log);
+  }
+  if (much.length > 0) repeats.say("slow", { level: "warn", event: "slow-search", ...line, ioMs, much }, endedAt, log);
+  if (isLogged) {
+    const method = c.req.method.slice(0, 20);
+    const reason = failure === undefined || status < 500 ? undefined : reasonOf(failure);
+    log({ level: levelOf(status), event: "request", ...line, method, ioMs, ...reason });
+  }
+  if (failure !== undefined && (isRefused || status >= 500)) record?.(figuresOf(c, failure));
+};
 
 function addHeaders(c: Context<AppEnv>): void {
   const timings = Object.entries(c.get("waits")).map(([name, ms]) => `${name};dur=${ms}`);

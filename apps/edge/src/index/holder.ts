@@ -11,10 +11,10 @@ import type { IndexEvent } from "../log.ts";
 import { Attempt } from "./attempt.ts";
 import { IndexUnavailableError, OverloadedError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
 import { Failures, failureKindOf, ReadError } from "./failures.ts";
+import { guarded } from "./guarded.ts";
 import { Misses } from "./misses.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
-import { tellingRereads } from "./rereads.ts";
-import { guarded, nameOf, type Store } from "./store.ts";
+import { nameOf, type Store } from "./store.ts";
 
 /** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
 export interface LoadedIndex {
@@ -114,7 +114,7 @@ export class IndexHolder<T extends LoadedIndex> {
 
   constructor(options: HolderOptions<T>) {
     this.#options = options;
-    this.#store = tellingRereads(guarded(options.store), options.now, (event) => this.#report(event));
+    this.#store = guarded(options.store, (fault) => this.#report(fault));
     this.#pointers = new Pointers(options.now);
     this.#misses = new Misses(options.now, options.retryMs);
     this.#failures = new Failures(options.now, (failure) => this.#report({ event: "refresh-failed", ...failure }));

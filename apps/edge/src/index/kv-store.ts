@@ -1,4 +1,4 @@
-import type { Store } from "./store.ts";
+import { missing, type Store } from "./store.ts";
 import { twice } from "./twice.ts";
 import { READ_TIMEOUT_MS, within } from "./within.ts";
 
@@ -19,17 +19,22 @@ export interface KvReader {
  * @param timeoutMs a read that takes longer rejects, so that a hanging KV becomes an error that can be told
  */
 export function kvStore(kv: KvReader, timeoutMs = READ_TIMEOUT_MS): Store {
-  return {
+  const store: Store = {
     name: "KV",
-    getText: (key, { meter } = {}) =>
-      twice(meter, () => within(kv.get(key, { type: "text", cacheTtl: SHORT_TTL }), "KV", key, timeoutMs)),
-    async getBytes(key, { meter, again = false } = {}) {
+    getText: (key, options = {}) =>
+      twice(options, () => within(kv.get(key, { type: "text", cacheTtl: SHORT_TTL }), "KV", key, timeoutMs)),
+    async getBytes(key, options = {}) {
       const get = (cacheTtl: number) =>
-        twice(meter, () => within(kv.get(key, { type: "arrayBuffer", cacheTtl }), "KV", key, timeoutMs));
+        twice(options, () => within(kv.get(key, { type: "arrayBuffer", cacheTtl }), "KV", key, timeoutMs));
       // A bad copy stays in a cache as long as a good one would: with the short time to live it is looked past. So is
       // a miss, which would keep a chunk that reaches this location late from being found for a day.
-      const value = (again ? null : await get(LONG_TTL)) ?? (await get(SHORT_TTL));
-      return value === null ? null : new Uint8Array(value);
+      const cached = options.again ? null : await get(LONG_TTL);
+      if (cached !== null) return new Uint8Array(cached);
+      const value = await get(SHORT_TTL);
+      if (value === null) return null;
+      if (!options.again) options.failed?.(missing(store, key));
+      return new Uint8Array(value);
     },
   };
+  return store;
 }

@@ -25,9 +25,9 @@ export function r2Store(bucket: R2Reader, timeoutMs = READ_TIMEOUT_MS): Store {
   };
   return {
     name: "R2",
-    getText: (key, { meter } = {}) => twice(meter, () => read(key, (value) => value.text())),
-    async getBytes(key, { meter } = {}) {
-      const value = await twice(meter, () => read(key, (value) => value.arrayBuffer()));
+    getText: (key, options = {}) => twice(options, () => read(key, (value) => value.text())),
+    async getBytes(key, options = {}) {
+      const value = await twice(options, () => read(key, (value) => value.arrayBuffer()));
       return value === null ? null : new Uint8Array(value);
     },
   };

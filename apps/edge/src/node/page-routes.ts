@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
 import type { MiddlewareHandler } from "hono";
-import { matches } from "../http/caching.ts";
+import { isAny, matches } from "../http/caching.ts";
 import { pageHeaders } from "../site/files.ts";
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -42,7 +42,8 @@ export function pageRoutes(files: ReadonlyMap<string, Uint8Array>): MiddlewareHa
   return async function servePage(c, next) {
     const page = ["GET", "HEAD"].includes(c.req.method) ? pages.get(c.req.path) : undefined;
     if (page === undefined) return next();
-    if (matches(c.req.header("if-none-match"), page.etag)) return c.body(null, 304, page.headers);
+    const tag = c.req.header("if-none-match");
+    if (isAny(tag) || matches(tag, page.etag)) return c.body(null, 304, page.headers);
     return c.body(page.bytes as Uint8Array<ArrayBuffer>, 200, page.headers);
   };
 }

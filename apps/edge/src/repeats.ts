@@ -1,8 +1,7 @@
-import type { LogEntry } from "../log.ts";
+import { type IndexEvent, type LogEntry, levelOfEvent, type WithoutCount } from "./log.ts";
 
-/** Lines that an attack would repeat thousands of times a second. */
+/** Lines that an attack, or a store that fails, would repeat thousands of times a second. */
 type Counted = Extract<LogEntry, { readonly count: number }>;
-type WithoutCount<E> = E extends unknown ? Omit<E, "count"> : never;
 
 /** How long lines of one kind are counted before the next one. */
 const MINUTE_MS = 60_000;
@@ -34,6 +33,14 @@ export class Repeats {
     this.#kinds.set(kind, { since: now, count: 0, last: undefined });
     this.#dueAt = Math.min(this.#dueAt, now + MINUTE_MS);
     log({ ...line, count: 1 } as Counted);
+  }
+
+  /** Writes what happened to an index, by count where it may happen thousands of times. */
+  sayIndex(event: IndexEvent, now: number, log: (entry: LogEntry) => void): void {
+    const level = levelOfEvent(event);
+    if (event.event === "read-failed") this.say(`${event.event} ${event.kind}`, { level, ...event }, now, log);
+    else if (event.event === "read-again") this.say(event.event, { level, ...event }, now, log);
+    else log({ level, ...event });
   }
 
   /** Writes what is due: to be called at every request, as there may be no other moment. */
