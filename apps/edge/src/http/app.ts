@@ -9,6 +9,7 @@ import { requestId } from "hono/request-id";
 import { IndexUnavailableError, OverloadedError, UnknownIndexError, unknownIndex } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { writeLog } from "../log.ts";
+import { Repeats } from "../repeats.ts";
 import { admit } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
 import { type Asked, ask, checkBatch, suggestionsAsked } from "./budget.ts";
@@ -61,6 +62,7 @@ export function createRoutes(
       if (!result.success) throw invalidRequest(zodErrors(result.error));
     },
   });
+  const misconfigured = new Repeats();
   app.use(requestId());
   app.use(function provideDependencies(c, next) {
     c.set("version", version);
@@ -79,8 +81,8 @@ export function createRoutes(
   app.onError((error, c) => {
     // Bindings or variables that nothing can be made of: the mistake of whoever deploys, whom the log tells more.
     if (c.get("dependencies") === undefined) {
-      logFault(error, c, log);
-      return problemResponse(c, new Problem("misconfigured", "The log names it, with this request id"));
+      misconfigured.say("misconfigured", faultLine(error, c), Date.now(), log);
+      return problemResponse(c, new Problem("misconfigured", "The log names it"));
     }
     const problem = toProblem(error, c);
     c.set("failure", { problem, error });
@@ -222,7 +224,7 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
   c.set("index", name);
   try {
     const served = await timed(c, "index", () =>
-      c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise)),
+      c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise), c.get("meter")),
     );
     c.set("indexVersion", served.version);
     return served;
@@ -235,9 +237,8 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
 /** @param isLast of the searches of this request: nothing else reads while a canary does, from what is left to it */
 async function answer(c: Context<AppEnv>, asked: Asked, isLast = true) {
   const { served, request } = asked;
-  const { record, random, config, log, hooks } = c.get("dependencies");
+  const { record, random, config, hooks } = c.get("dependencies");
   const meter = c.get("meter");
-  const { reads, bytes } = meter;
   const response = await timed(c, "search", () => search(asked, meter));
   record?.({
     ...response,
@@ -246,15 +247,14 @@ async function answer(c: Context<AppEnv>, asked: Asked, isLast = true) {
     outcome: "answered",
     results: response.results.length,
     status: 200,
-    reads: meter.reads - reads,
-    bytes: meter.bytes - bytes,
+    ...meter.take(),
     work: asked.price.work,
     waitedMs: meter.waitedMs,
   });
   if (isLast && random() < config.canaryShare && response.mode !== "words") {
     const limits = { ...config.limits, reads: config.limits.reads - meter.reads };
     // It is about cells: words would find the same items whatever cells are visited.
-    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, log));
+    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, c.get("dependencies")));
   }
   return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
 }
@@ -312,16 +312,11 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
     return new Problem("unsupported-media-type", "Expected application/json");
   if (error instanceof HTTPException && error.status < 500)
     return invalidRequest([{ parameter: "", detail: "expected JSON, got something else" }]);
-  logFault(error, c, c.get("dependencies").log);
+  c.get("dependencies").log(faultLine(error, c));
   return new Problem("internal-error", "The error is logged with this request id");
 }
 
-function logFault(error: Error, c: Context<AppEnv>, log: Dependencies["log"]): void {
-  log({
-    level: "error",
-    event: "fault",
-    requestId: c.get("requestId"),
-    message: String(error),
-    stack: error.stack,
-  });
+function faultLine(error: Error, c: Context<AppEnv>) {
+  const { stack } = error;
+  return { level: "error", event: "fault", requestId: c.get("requestId"), message: String(error), stack } as const;
 }

@@ -220,9 +220,7 @@ function adviceFor(all: readonly Asked[], limits: Limits): ProblemError[] {
   const fits = (some: readonly Asked[]) => isWithin(some.length === 0 ? NOTHING : priceOfAll(some), limits);
   const errors: ProblemError[] = [];
   // What some of the fields take is not known: with what all of them take it passes for certain.
-  let left: readonly Asked[] = all.map((one) =>
-    ask(one.served, { ...one.request, fields: undefined }, one.priceOf),
-  );
+  let left: readonly Asked[] = all.map((one) => ask(one.served, { ...one.request, fields: undefined }, one.priceOf));
   for (let levers = LEVERS; levers.length > 0; ) {
     const now = left;
     const options = levers

@@ -5,7 +5,7 @@
  *
  * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
  */
-import type { ChunkKind, Filter, Manifest } from "@poeem/pq-core";
+import type { ChunkEntry, ChunkKind, Filter, Manifest } from "@poeem/pq-core";
 import { SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
 import { type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
 import type { MemoryPlan } from "../index/memory-plan.ts";
@@ -104,7 +104,6 @@ interface Facts {
   readonly items: Pages;
   readonly lookup: Pages;
   readonly postings: Pages;
-  readonly filters: Pages;
   /** Bytes of one item's fields, on average. */
   readonly itemBytes: number;
   readonly codeWork: number;
@@ -136,7 +135,6 @@ function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
     items,
     lookup: pages("lookup", !memory.keepsPages),
     postings: pages("postings", !memory.keepsPages),
-    filters: pages("filters", true),
     itemBytes: numItems === 0 ? 0 : (items.count * items.size) / numItems,
     codeWork: numSubQuantizers * CODE_WORK[nbits],
     // Without residuals a cell says nothing of what it holds.
@@ -237,10 +235,12 @@ export function priceOfItem(served: ServedIndex): Price {
 }
 
 /** What `/facets` costs; how long the answer is, nobody knows before. */
-export function priceOfFacets(served: ServedIndex): Price {
-  const { filters } = factsOf(served);
+export function priceOfFacets({ index, memory, kept }: ServedIndex): Price {
   const reads = new Reads();
-  reads.add(filters, filters.count);
+  // They are read once, most often ahead.
+  const isComing = ({ kind, key }: ChunkEntry) => kind === "filters" && memory.keepsFilters && !kept.has(key);
+  for (const chunk of index.manifest.chunks)
+    if (isComing(chunk)) reads.add({ count: 1, size: chunk.size, isPaged: true }, 1);
   return reads.price(REQUEST_WORK, 0);
 }
 

@@ -48,6 +48,11 @@ export interface Load extends IndexPointer {
   readonly missed?: (() => void) | undefined;
 }
 
+/** Is told what a request read to have an index at all. */
+export interface LoadMeter {
+  loaded(reads: number, bytes: number): void;
+}
+
 export interface HolderOptions<T extends LoadedIndex> {
   /** What the index is called; it decides the key of the pointer. */
   readonly name: string;
@@ -152,9 +157,9 @@ export class IndexHolder<T extends LoadedIndex> {
    * @throws UnknownIndexError when no index has its name
    * @throws OverloadedError when there is no room for it
    */
-  async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+  async acquire(waitUntil: (promise: Promise<unknown>) => void, meter?: LoadMeter): Promise<T> {
     const served = this.#served;
-    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + this.#waitMs);
+    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + this.#waitMs, meter);
     const isStale = this.#isStale();
     if (isStale || this.#isDue()) waitUntil(this.refresh());
     const attempt = this.#attempt;
@@ -205,7 +210,11 @@ export class IndexHolder<T extends LoadedIndex> {
     }
   }
 
-  async #acquireCold(waitUntil: (promise: Promise<unknown>) => void, until: number): Promise<T> {
+  async #acquireCold(
+    waitUntil: (promise: Promise<unknown>) => void,
+    until: number,
+    meter: LoadMeter | undefined,
+  ): Promise<T> {
     const { now, sleep } = this.#options;
     for (;;) {
       if (this.#served !== undefined) return this.#served.index;
@@ -213,7 +222,7 @@ export class IndexHolder<T extends LoadedIndex> {
       if (attempt === undefined || this.#isOver(attempt)) {
         if (this.#options.mayLook?.() === false)
           throw new OverloadedError("More names are asked for than are looked for at a time");
-        const loading = this.#coldStart();
+        const loading = this.#coldStart(meter);
         // The index is for all requests: go on even if the client of this one hangs up.
         waitUntil(loading.then((index) => this.#readAhead(index)).catch(() => undefined));
         return loading;
@@ -227,7 +236,7 @@ export class IndexHolder<T extends LoadedIndex> {
     }
   }
 
-  async #coldStart(): Promise<T> {
+  async #coldStart(meter: LoadMeter | undefined): Promise<T> {
     const attempt = this.#begin();
     let sighting: Sighting | undefined;
     try {
@@ -246,6 +255,7 @@ export class IndexHolder<T extends LoadedIndex> {
       throw newError();
     } finally {
       attempt.end();
+      meter?.loaded(attempt.reads, attempt.bytes);
     }
   }
 

@@ -8,7 +8,7 @@
 import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "./holder.ts";
+import { type HolderOptions, IndexHolder, type Load, type LoadedIndex, type LoadMeter } from "./holder.ts";
 import { type Entry, type Granted, IndexMemory } from "./index-memory.ts";
 import { Looks } from "./looks.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
@@ -92,7 +92,7 @@ export class IndexSet<T extends LoadedIndex> {
    * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read,
    *   OverloadedError when there is no room for it, or it is one of too many names that nobody knows
    */
-  acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+  acquire(name: string, waitUntil: (promise: Promise<unknown>) => void, meter?: LoadMeter): Promise<T> {
     const { names, now } = this.#options;
     if (names !== undefined && name !== DEFAULT_INDEX_NAME && !names.includes(name))
       throw new UnknownIndexError(unknownIndex(name));
@@ -106,7 +106,7 @@ export class IndexSet<T extends LoadedIndex> {
       this.#settledAt = entry.usedAt;
       this.#memory.settle();
     }
-    return entry.holder.acquire(waitUntil);
+    return entry.holder.acquire(waitUntil, meter);
   }
 
   #add(name: string): Entry<T> {
