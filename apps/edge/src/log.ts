@@ -246,6 +246,11 @@ export function causesOf(error: unknown): readonly string[] {
   return causes;
 }
 
+/** What was thrown, in a few words, whatever it is: for the log. */
+export function thrownText(thrown: unknown): string {
+  return causesOf(thrown)[0] ?? String(thrown);
+}
+
 /** Writes a line to the console, whose levels the platform's log keeps. */
 export function writeLog(entry: LogEntry): void {
   console[entry.level](JSON.stringify(entry));

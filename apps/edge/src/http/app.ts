@@ -8,17 +8,19 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { IndexUnavailableError, OverloadedError, UnknownIndexError, unknownIndex } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
-import { writeLog } from "../log.ts";
+import { thrownText, writeLog } from "../log.ts";
 import { Repeats } from "../repeats.ts";
-import { admit } from "./admit.ts";
+import { admit, admitPrice } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
-import { type Asked, ask, checkBatch, suggestionsAsked } from "./budget.ts";
+import { askHook, HookError, ownError, throwErrors } from "./ask-hook.ts";
+import { type Asked, priceOfAsked, suggestionsAsked } from "./asked.ts";
+import { checkBatch } from "./budget.ts";
 import { answeredByCache, cacheScope, matchAny } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { describeIndex, describeState } from "./describe.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
 import { Meter } from "./meter.ts";
-import { browserHeaders, limitUrl } from "./middleware.ts";
+import { browserHeaders, limitUrl, shareAcrossOrigins } from "./middleware.ts";
 import { observe } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
@@ -26,7 +28,7 @@ import { priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
-import { MAX_BATCH_RESULTS, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
+import { MAX_BATCH_RESULTS, madeSearch, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
 import { type ResolvedSearch, resolveSearch } from "./resolve.ts";
 import {
   facetsRoute,
@@ -64,6 +66,7 @@ export function createRoutes(
   });
   const misconfigured = new Repeats();
   app.use(requestId());
+  app.use(throwErrors);
   app.use(function provideDependencies(c, next) {
     c.set("version", version);
     const dependencies = dependenciesOf(c.env ?? {});
@@ -73,6 +76,7 @@ export function createRoutes(
   });
   app.use(observe);
   app.use(browserHeaders);
+  app.use(shareAcrossOrigins);
   app.use(limitByAddress);
   app.use(limitUrl);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
@@ -86,7 +90,7 @@ export function createRoutes(
     }
     const problem = toProblem(error, c);
     c.set("failure", { problem, error });
-    if (statusOf(problem.type) >= 500) tellHook(error, c);
+    if (statusOf(problem.type) >= 500) tellHook(ownError(error), c);
     return problemResponse(c, problem);
   });
 
@@ -105,7 +109,7 @@ export function createRoutes(
       const request = resolveSearch(served, query, c.get("dependencies").config.limits);
       const cached = cachedSearch(c, served, request);
       if (cached) return cached as never;
-      const one = ask(served, request);
+      const one = { served, request };
       await admit(c, [one]);
       return c.json(await answer(c, one), 200);
     })
@@ -127,7 +131,7 @@ export function createRoutes(
       // All are checked before the first is run: a batch is answered or refused as a whole.
       const searches = many.map((request) => {
         const served = indexes.get(request.index)!;
-        return ask(served, resolveSearch(served, request, limits));
+        return { served, request: resolveSearch(served, request, limits) };
       });
       await admit(c, searches);
       const answers = [];
@@ -147,7 +151,7 @@ export function createRoutes(
     .openapi(itemRoute, async (c) => {
       const served = await acquireOpen(c, c.req.valid("query").index);
       const { id } = c.req.valid("param");
-      await admit(c, [], priceOfItem(served));
+      await admitPrice(c, priceOfItem(served));
       const item = await timed(c, "item", () => findItem(served, id, c.get("meter")));
       const cached = answeredByCache(c, served.version, { item: id });
       if (cached) return cached as never;
@@ -157,7 +161,7 @@ export function createRoutes(
       const served = await acquireOpen(c, c.req.valid("query").index);
       const cached = answeredByCache(c, served.version, { facets: true });
       if (cached) return cached as never;
-      await admit(c, [], priceOfFacets(served));
+      await admitPrice(c, priceOfFacets(served));
       return c.json(await timed(c, "facets", () => listFacets(served, c.get("meter"))), 200);
     })
     .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
@@ -247,8 +251,8 @@ async function answer(c: Context<AppEnv>, asked: Asked, isLast = true) {
     outcome: "answered",
     results: response.results.length,
     status: 200,
-    ...meter.take(),
-    work: asked.price.work,
+    ...meter.takeReads(),
+    work: priceOfAsked(asked).work,
     waitedMs: meter.waitedMs,
   });
   if (isLast && random() < config.canaryShare && response.mode !== "words") {
@@ -256,13 +260,24 @@ async function answer(c: Context<AppEnv>, asked: Asked, isLast = true) {
     // It is about cells: words would find the same items whatever cells are visited.
     inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, c.get("dependencies")));
   }
-  return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
+  const { afterSearch } = hooks;
+  if (afterSearch === undefined) return response;
+  const changed = (await askHook("afterSearch", () => afterSearch(response, request, hookContext(c)))) ?? response;
+  if (typeof changed !== "object") throw new HookError(`afterSearch expected an answer, got a ${typeof changed}`);
+  return changed;
 }
 
-/** What a hook makes of a search. */
+/** What a hook makes of a search. @throws HookError for what is no search, which is nothing that the client did */
 async function rewrite(c: Context<AppEnv>, asked: SearchRequest): Promise<SearchRequest> {
   const { hooks } = c.get("dependencies");
-  return (await hooks.beforeSearch?.(asked, hookContext(c))) ?? asked;
+  const { beforeSearch } = hooks;
+  if (beforeSearch === undefined) return asked;
+  const made: unknown = await askHook("beforeSearch", () => beforeSearch(asked, hookContext(c)));
+  if (made === undefined || made === null || made === asked) return asked;
+  const { data, error } = madeSearch.safeParse(made);
+  if (data !== undefined) return data;
+  const faults = zodErrors(error).map(({ parameter, detail }) => `${parameter}: ${detail}`);
+  throw new HookError(`beforeSearch gave a search that cannot be asked: ${faults.join("; ")}`);
 }
 
 /** As {@link answeredByCache}, unless a hook sees every answer: it may say something else each time. */
@@ -290,7 +305,7 @@ function tellHook(error: Error, c: Context<AppEnv>): void {
   if (hooks.onError === undefined) return;
   const told = (async () => hooks.onError?.(error, hookContext(c)))();
   const requestId = c.get("requestId");
-  const logHook = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: String(fault) });
+  const logHook = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: thrownText(fault) });
   inBackground(c, told.catch(logHook));
 }
 
@@ -312,7 +327,7 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
     return new Problem("unsupported-media-type", "Expected application/json");
   if (error instanceof HTTPException && error.status < 500)
     return invalidRequest([{ parameter: "", detail: "expected JSON, got something else" }]);
-  c.get("dependencies").log(faultLine(error, c));
+  c.get("dependencies").log(faultLine(ownError(error), c));
   return new Problem("internal-error", "The error is logged with this request id");
 }
 

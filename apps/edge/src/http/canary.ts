@@ -3,8 +3,9 @@ import { OverloadedError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { Limits } from "../limits.ts";
 import type { Dependencies } from "./app-env.ts";
-import { ask, isWithin, priceOfAll } from "./budget.ts";
+import { isWithin, priceOfAsked } from "./asked.ts";
 import { Meter } from "./meter.ts";
+import { sumOf } from "./price.ts";
 import { Problem } from "./problem.ts";
 import type { ResolvedSearch } from "./resolve.ts";
 import { search } from "./search.ts";
@@ -21,8 +22,11 @@ export async function logOverlap(
 ): Promise<void> {
   const { nprobe } = request;
   const line = { event: "canary", index: request.index, indexVersion: served.version } as const;
-  const asked = [request, { ...request, nprobe: served.index.cellSizes.length }].map((one) => ask(served, one));
-  const price = priceOfAll(asked);
+  const asked = [request, { ...request, nprobe: served.index.cellSizes.length }].map((request) => ({
+    served,
+    request,
+  }));
+  const price = sumOf(asked.map(priceOfAsked));
   const refuse = () => new Problem("too-expensive", "A search over all cells takes more than one request may");
   try {
     if (!isWithin(price, limits)) throw refuse();

@@ -27,6 +27,8 @@ export class Meter implements ReadMeter, LoadMeter {
   #work = 0;
   #answerBytes = 0;
   #answers = 0;
+  /** Of the budget of rates: one is taken at the door. */
+  #units = 1;
   #refuse: ((limit: "reads" | "work") => Problem) | undefined;
 
   constructor(limits: Limits) {
@@ -63,6 +65,13 @@ export class Meter implements ReadMeter, LoadMeter {
     this.#work += work;
   }
 
+  /** Units of the budget of rates that are to be taken for a request that costs so many. */
+  take(units: number): number {
+    const more = Math.max(0, units - this.#units);
+    this.#units += more;
+    return more;
+  }
+
   /** Takes up the price of the request. @param refuse says what is wrong with a request that costs more all the same */
   begin(price: Price, refuse: (limit: "reads" | "work") => Problem): void {
     this.#work += price.work - price.readBytes * READ_BYTE_WORK;
@@ -76,7 +85,7 @@ export class Meter implements ReadMeter, LoadMeter {
   }
 
   /** What was read since this was last asked: by the first search of a request, with a cold start before it. */
-  take(): { readonly reads: number; readonly bytes: number } {
+  takeReads(): { readonly reads: number; readonly bytes: number } {
     const before = this.#told;
     this.#told = { reads: this.reads, bytes: this.bytes };
     return { reads: this.reads - before.reads, bytes: this.bytes - before.bytes };

@@ -7,10 +7,11 @@
  */
 import type { ChunkEntry, ChunkKind, Filter, Manifest } from "@poeem/pq-core";
 import { SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
-import { type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
+import { leastReachOf, type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
 import type { MemoryPlan } from "../index/memory-plan.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT } from "./diversity.ts";
+import { jsonSize } from "./json-size.ts";
 import { MAX_K } from "./requests.ts";
 import type { ResolvedSearch } from "./resolve.ts";
 
@@ -162,8 +163,11 @@ export function largestItem(manifest: Manifest): number {
   return largest;
 }
 
-/** What a search costs. */
-export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
+/** @param isLeast what is certain before any word is looked up: that alone may cost as much as many searches */
+export type Pricing = (served: ServedIndex, request: ResolvedSearch, isLeast?: boolean) => Price;
+
+/** What a search costs. @param isLeast see {@link Pricing} */
+export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = false): Price {
   const facts = factsOf(served);
   const { index } = served;
   const { dim, numItems } = index.manifest;
@@ -196,7 +200,7 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
     if (canBeFew(filter)) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
   }
   if (q !== undefined && served.words !== undefined) {
-    const { work: own, lists, postings, terms } = wordPrice(served, q, mode === "dense" ? "mask" : "search");
+    const { work: own, lists, postings, terms } = wordPrice(served, q, useOf(mode), isLeast);
     work += own + Math.min(k, numItems) * terms * RESULT_TERM_WORK;
     work += (filter === undefined && exclude.length === 0 ? 0 : postings) * PASSING_WORK;
     reads.add(facts.postings, lists);
@@ -214,15 +218,15 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
   return reads.price(work, results * (RESULT_BYTES + fields));
 }
 
-/** What `/suggest` costs. */
-export function priceOfSuggestions(served: ServedIndex, q: string, k: number): Price {
+/** What `/suggest` costs. Each suggestion has the whole text. @param isLeast see {@link Pricing} */
+export function priceOfSuggestions(served: ServedIndex, q: string, k: number, isLeast = false): Price {
   const facts = factsOf(served);
   const reads = new Reads();
-  const { work, lists } = wordPrice(served, q, "suggest");
+  const { work, lists } = wordPrice(served, q, "suggest", isLeast);
   reads.add(facts.postings, lists + k);
   reads.add(facts.items, k);
   const known = q === "" ? 0 : SUGGESTION_WORK;
-  return reads.price(REQUEST_WORK + work + known * Math.sqrt(k), k * RESULT_BYTES);
+  return reads.price(REQUEST_WORK + work + known * Math.sqrt(k), k * (RESULT_BYTES + jsonSize(q)));
 }
 
 /** What `/items/{id}` costs. */
@@ -277,28 +281,58 @@ function canBeFew(filter: Filter): boolean {
   return "facet" in filter;
 }
 
-/** What words of texts led to: advice asks for the same ones again and again. */
+/** What words of texts led to: pricing and searching ask for the same ones. */
 const REACHES = new WeakMap<Words, Map<string, Reach>>();
-const MAX_REACHES = 64;
+const MAX_REACHES = 128;
 
-function rememberedReach(words: Words, text: string, use: WordUse): Reach {
-  const known = REACHES.get(words) ?? new Map<string, Reach>();
-  REACHES.set(words, known);
-  const key = `${use} ${text}`;
-  const reach = known.get(key) ?? reachOf(words, text, use);
-  if (known.size >= MAX_REACHES) known.clear();
-  known.set(key, reach);
+function reachesOf(words: Words): Map<string, Reach> {
+  let known = REACHES.get(words);
+  if (known === undefined) {
+    known = new Map();
+    REACHES.set(words, known);
+  }
+  return known;
+}
+
+function remembered(words: Words, key: string, find: () => Reach): Reach {
+  const reaches = reachesOf(words);
+  let reach = reaches.get(key);
+  if (reach === undefined) {
+    reach = find();
+    if (reaches.size >= MAX_REACHES) reaches.clear();
+    reaches.set(key, reach);
+  }
   return reach;
 }
 
+const leastReach = (words: Words, text: string, use: WordUse) =>
+  remembered(words, `${use}? ${text}`, () => leastReachOf(text, use));
+
+/** What the text of a search is for. */
+export const useOf = (mode: ResolvedSearch["mode"]): WordUse => (mode === "dense" ? "mask" : "search");
+
+/** Whether the text has been looked up. */
+export function isLookedUp({ words }: ServedIndex, text: string, use: WordUse): boolean {
+  return words === undefined || text === "" || reachesOf(words).has(`${use} ${text}`);
+}
+
+/** What the words of a text cost that are looked for, which pricing does as much as searching. */
+export function lookUpWork({ words }: ServedIndex, text: string, use: WordUse): number {
+  return words === undefined || text === "" ? 0 : leastReach(words, text, use).words * wordWork(words);
+}
+
+const wordWork = ({ numTerms }: Words) => WORD_WORK + numTerms * TERM_WORK;
+
 /** Work of the words of a text, the postings they lead to, and pages of postings that are read. */
-function wordPrice({ words }: ServedIndex, text: string, use: WordUse) {
+function wordPrice({ words }: ServedIndex, text: string, use: WordUse, isLeast: boolean) {
   if (words === undefined || text === "") return { work: 0, lists: 0, postings: 0, terms: 0 };
-  const reach = rememberedReach(words, text, use);
-  const { numTerms, numItems } = words;
+  const reach = isLeast
+    ? leastReach(words, text, use)
+    : remembered(words, `${use} ${text}`, () => reachOf(words, text, use));
+  const { numItems } = words;
   const work =
     TEXT_WORK +
-    reach.words * (WORD_WORK + numTerms * TERM_WORK) +
+    reach.words * wordWork(words) +
     reach.postings * POSTING_WORK +
     (use === "search" ? reach.terms : 0) * Math.ceil(numItems / SUMMED_TOGETHER) * TERM_WINDOW_WORK +
     reach.masks * (WORD_WORK + numItems * MASK_WORK);

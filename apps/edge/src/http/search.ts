@@ -4,7 +4,8 @@ import { type Index, InputError, type Item, type ItemFields, jsonId, quote, type
 import { type Answer, answerQuestion, popular, type Searched, suggest } from "@poeem/towers";
 import { IndexUnavailableError, OverloadedError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
-import { type Asked, tooLong } from "./budget.ts";
+import { type Asked, priceOfAsked } from "./asked.ts";
+import { tooLong } from "./budget.ts";
 import { diversify } from "./diversity.ts";
 import { jsonSize } from "./json-size.ts";
 import type { Meter } from "./meter.ts";
@@ -20,13 +21,11 @@ import type { facetsResponse, itemResponse, searchResponse, searchResult, sugges
  * @throws InputError when the index lacks an item or facet that was named
  * @throws Problem `too-expensive` for what costs more than its price
  */
-export async function search(
-  { served, request, price }: Asked,
-  meter: Meter,
-): Promise<z.output<typeof searchResponse>> {
+export async function search(asked: Asked, meter: Meter): Promise<z.output<typeof searchResponse>> {
+  const { served, request } = asked;
   const { q, k, nprobe, mode, filter, diversity, exclude, fields } = request;
   const head = { query: q ?? null, indexVersion: served.index.version, k, nprobe };
-  return readPart(served, meter, price.readBytes, async (searched) => {
+  return readPart(served, meter, priceOfAsked(asked).readBytes, async (searched) => {
     const options = { k: diversity === 0 ? k : candidatesOf(k), nprobe, filter, exclude, mode };
     const found = await answerQuestion(searched, questionOf(request), options);
     const nothing = served.words === undefined || q === undefined ? null : 0;
@@ -111,13 +110,11 @@ function relevance({ scores, named }: Answer): Float32Array {
  * How a text could go on; of an empty one, what people search for most.
  * @throws InputError for a text when the index has no words
  */
-export async function suggestTexts(
-  { served, request, price }: Asked,
-  meter: Meter,
-): Promise<z.output<typeof suggestResponse>> {
+export async function suggestTexts(asked: Asked, meter: Meter): Promise<z.output<typeof suggestResponse>> {
+  const { served, request } = asked;
   const { q: query = "", k: most } = request;
   if (query !== "") requireWords(served, "q");
-  const suggestions = await readPart(served, meter, price.readBytes, (searched) =>
+  const suggestions = await readPart(served, meter, priceOfAsked(asked).readBytes, (searched) =>
     query === "" ? popular(searched, most) : suggest(searched, query, most),
   );
   return { query, indexVersion: served.version, suggestions: [...suggestions] };
