@@ -78,6 +78,16 @@ export interface StalePointer extends OfIndex {
   readonly publishedAt: string;
 }
 
+/** The same for minutes, as no cache gives it: somebody wrote a pointer that is older than the one before. */
+export interface PointerIgnored extends OfIndex {
+  readonly event: "pointer-ignored";
+  readonly wantedVersion: string;
+  readonly publishedAt: string;
+  /** When it was first seen, and when it is followed all the same if nothing else comes, ISO 8601. */
+  readonly since: string;
+  readonly until: string;
+}
+
 /** Chunks came damaged and were read again, past the caches. The first at once, then by count. */
 export interface ReadAgain extends OfIndex {
   readonly event: "read-again";
@@ -113,7 +123,7 @@ export interface Evicted extends OfIndex {
 }
 
 /** What the code below `src/index` reports. It counts nothing: see `repeats.ts`. */
-export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | Evicted | ReadFault;
+export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | PointerIgnored | Evicted | ReadFault;
 
 /** What goes wrong with one read. */
 export type ReadFault = WithoutCount<ReadAgain | ReadFailed>;
@@ -222,6 +232,7 @@ const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {
   "take-over": "info",
   "refresh-failed": "warn",
   "stale-pointer": "info",
+  "pointer-ignored": "warn",
   "read-again": "warn",
   "read-failed": "warn",
   evicted: "info",

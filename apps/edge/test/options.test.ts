@@ -159,7 +159,7 @@ describe("options", () => {
       { SEARCH_TOKENS },
       "got one twice",
     ]),
-    ...["books=", "a,films=", "*=", "*=="].map((SEARCH_TOKENS): [object, string] => [
+    ...["books=", "a,films=", "*=", "*==", "=", "==", "a,==="].map((SEARCH_TOKENS): [object, string] => [
       { SEARCH_TOKENS },
       "without a token",
     ]),

@@ -201,13 +201,23 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#coming = undefined;
       this.#failures.clear();
     } else if (isOlder) {
-      if (!this.#pointers.isFirstOlder) return;
-      this.#report({ event: "stale-pointer", wantedVersion: pointer.version, publishedAt: pointer.publishedAt });
+      this.#tellOlder(pointer);
     } else if (!this.#failures.holdBack(nameOfTry(pointer))) {
       const index = await this.#open(sighting, attempt);
       await index.prefetch(attempt);
       this.#takeOver(index, sighting, attempt);
     }
+  }
+
+  #tellOlder({ version: wantedVersion, publishedAt }: IndexPointer): void {
+    if (this.#pointers.isFirstOlder) this.#report({ event: "stale-pointer", wantedVersion, publishedAt });
+    const ignored = this.#pointers.takeIgnored();
+    if (ignored === undefined) return;
+    const [since, until] = [ignored.since, ignored.until].map((time) => new Date(time).toISOString()) as [
+      string,
+      string,
+    ];
+    this.#report({ event: "pointer-ignored", wantedVersion, publishedAt, since, until });
   }
 
   async #acquireCold(
