@@ -53,12 +53,12 @@ describe("caching", () => {
       expect([status, body, headers.get("content-type")]).toEqual([304, null, null]);
       expect(headers.get("etag")).not.toBeNull();
     }
-    const { get: limited } = makeIsolate({ LIMITS: "work=1000" });
+    const { get: limited } = makeIsolate({ LIMITS: "work=100000" });
     for (const [asked, path, expected] of [
       [get, "/search?q=cake&filter=nothing:here", 400],
       [get, "/search?like=nothing", 400],
       [get, "/items/nothing", 404],
-      [limited, "/search?q=cake", 400],
+      [limited, "/search?q=cake&k=1000", 400],
       [get, "/healthz", 200],
     ] as const)
       expect([path, (await asked(path, any)).status]).toEqual([path, expected]);

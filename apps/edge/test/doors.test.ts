@@ -257,6 +257,31 @@ describe("a rate limit", () => {
     expect([...taken]).toEqual([["address:a", 5]]);
   });
 
+  it("counts preflights, which are answered with 429 once it is used up", async () => {
+    const { taken, mayProceed } = budget(2);
+    const preflight = { origin: "https://a.example", "access-control-request-method": "POST" };
+    for (const CORS_ORIGINS of ["*", "https://a.example", undefined]) {
+      taken.clear();
+      const { get } = makeIsolate({ ...(CORS_ORIGINS !== undefined && { CORS_ORIGINS }) }, { mayProceed });
+      const ask = () => get("/search", { method: "OPTIONS", ...from("a", preflight) });
+      expect([(await ask()).status, (await ask()).status]).toEqual([204, 204]);
+      const { status, headers } = await ask();
+      expect([status, headers.get("x-content-type-options")]).toEqual([429, "nosniff"]);
+      expect([...taken]).toEqual([["address:a", 3]]);
+    }
+  });
+
+  it("counts a long body by its length, whatever is wrong with it", async () => {
+    const { taken, mayProceed } = budget(100);
+    const { post } = makeIsolate({}, { mayProceed });
+    const address = { "cf-connecting-ip": "a" };
+    expect((await post(`{"q":"a","x":"${"y".repeat(1_000_000)}"}`, address)).status).toBe(400);
+    const long = taken.get("address:a")!;
+    expect(long).toBeGreaterThanOrEqual(3);
+    expect((await post(`{"q":"a","x":1}`, address)).status).toBe(400);
+    expect(taken.get("address:a")).toBe(long + 1);
+  });
+
   it("is not multiplied by the header Authorization, where there are no tokens", async () => {
     const { get } = makeIsolate({}, budget(5));
     const statuses = [];

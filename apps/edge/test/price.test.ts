@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { encodeVector } from "../src/client.ts";
 import { readConfig } from "../src/config.ts";
 import { createWorker } from "../src/create-worker.ts";
-import { chargesOf } from "../src/http/budget.ts";
+import { chargesOf, priceWithin } from "../src/http/budget.ts";
 import { jsonSize } from "../src/http/json-size.ts";
 import { Meter } from "../src/http/meter.ts";
 import { type Price, priceOf, priceOfFacets, sumOf } from "../src/http/price.ts";
@@ -138,6 +138,14 @@ describe("a budget", () => {
     }
   });
 
+  it("counts suggestions no shorter than they may be", async () => {
+    const q = `${"-x ".repeat(165)}re`;
+    const path = `/suggest?index=shop&k=50&q=${encodeURIComponent(q)}`;
+    expect((await makeIsolate().get(path)).status).toBe(200);
+    const { status, body } = await makeIsolate({ LIMITS: "bytes=25000" }).get(path);
+    expect([status, body.errors?.[0].parameter]).toEqual([400, "k"]);
+  });
+
   it("counts a batch as the sum of its searches", async () => {
     const one: Price = { work: 1, reads: 2, readBytes: 3, bytes: 4 };
     expect(sumOf([one, one, one])).toEqual({ work: 3, reads: 6, readBytes: 9, bytes: 12 });
@@ -148,6 +156,17 @@ describe("a budget", () => {
     const fits = Number(/at most (\d+) searches/.exec(body.errors[0].detail)![1]);
     expect((await post(Array.from({ length: fits }, () => ({ like: "item:1" })))).status).toBe(200);
     expect((await post(Array.from({ length: fits + 1 }, () => ({ like: "item:1" })))).status).toBe(400);
+  });
+
+  it("asks the limiter of rates for what a refusal took", async () => {
+    let asked = 0;
+    const mayProceed = async () => ++asked > 0;
+    const { post } = makeIsolate({ LIMITS: "work=2500000" }, { mayProceed });
+    await post({ q: "red", index: "shop" });
+    asked = 0;
+    const q = Array.from({ length: 100 }, (_, i) => `jackt${"abcdefghij"[i % 10]}${"klmnopqrst"[Math.floor(i / 10)]}`);
+    expect((await post({ q: q.join(" ").slice(0, 510), mode: "words", index: "shop", k: 1000 })).status).toBe(400);
+    expect(asked).toBeGreaterThan(1);
   });
 
   it("is asked of the limiter of rates by tenths", async () => {
@@ -207,6 +226,49 @@ describe("an index of any size", () => {
     expect(priceOfFacets(served(true))).toMatchObject({ reads: 0, readBytes: 0 });
   });
 
+  describe("with words", () => {
+    const letter = () => String.fromCharCode(97 + below(26));
+    const text = () => Array.from({ length: 127 }, () => letter() + letter() + letter()).join(" ");
+    /** Texts of an index, whose looks for words are counted. */
+    function texts(n: number, count: number, limits: Partial<typeof DEFAULT_LIMITS>) {
+      let looks = 0;
+      const near = () => {
+        looks++;
+        return [];
+      };
+      const words = { numTerms: 20_000, numItems: 100_000, count: () => count, near };
+      const served = { ...sized(100_000, 1024, false), words } as unknown as ServedIndex;
+      const all = Array.from({ length: n }, () => ({
+        served,
+        request: { ...request, mode: "words" as const, q: text() },
+      }));
+      const meter = new Meter({ ...DEFAULT_LIMITS, ...limits });
+      return { all, meter, looks: () => looks };
+    }
+
+    it("looks up few words of what is refused before it is looked up, also for the sake of advice", () => {
+      for (const limits of [{}, { work: 5_000_000, k: 60, nprobe: 32 }, { work: 500_000 }]) {
+        const { all, meter, looks } = texts(32, 1, limits);
+        expect(() => priceWithin(all, meter)).toThrow(/at least .* times the work/);
+        expect(looks()).toBeLessThan(200);
+        expect(meter.work).toBeGreaterThanOrEqual(looks() * 15_000);
+      }
+    });
+
+    it("stops where it is too much, and counts what it has looked up", () => {
+      const { all, meter, looks } = texts(20, 100_000, {});
+      expect(() => priceWithin(all, meter)).toThrow(/at least/);
+      expect(looks()).toBeGreaterThan(100);
+      expect(looks()).toBeLessThan(400);
+      expect(meter.work).toBeGreaterThanOrEqual(127 * 15_000);
+    });
+
+    it("prices what passes as it always did", () => {
+      const { all, meter } = texts(3, 1, {});
+      expect(priceWithin(all, meter)).toEqual(sumOf(all.map(({ served, request }) => priceOf(served, request))));
+    });
+  });
+
   it("costs no less with more of anything", () => {
     const served = sized(1_000_000, 1024, true);
     const base = { ...request, history, filter: { number: "year", max: 1 } } as ResolvedSearch;
@@ -249,24 +311,26 @@ describe("an index of any size", () => {
 
 describe("a meter", () => {
   /** An isolate whose store counts, over an index that reads a page for nearly every item. */
-  async function counting(LIMITS: string) {
+  async function counting(reads: number) {
+    // Fewer than a setting may say.
+    const config = { ...readConfig({}), limits: { ...DEFAULT_LIMITS, reads } };
     let gets = 0;
     const get = (key: string, options: never) => {
       gets++;
       return env.INDEX.get(key, options);
     };
     const { least } = memoryDemand(await openManifest(paged.artifact.manifestBytes));
-    const isolate = makeIsolate({ LIMITS }, {}, least, { kv: { get } as KvReader });
+    const isolate = makeIsolate({}, { config }, least, { kv: { get } as KvReader });
     await isolate.get("/readyz");
     return { ...isolate, reads: () => gets };
   }
 
   it("ends a request that reads more than one may, at once and with a 400", async () => {
-    const { get, reads } = await counting("reads=10");
+    const { get, reads } = await counting(4);
     const before = reads();
     const { status, body, headers } = await get("/search?like=item:1&k=100&nprobe=6");
     expect([status, body.type, headers.get("retry-after")]).toEqual([400, TOO_EXPENSIVE, null]);
-    expect(reads() - before).toBeLessThanOrEqual(10);
+    expect(reads() - before).toBeLessThanOrEqual(4);
     expect(body.detail).toMatch(/reads of the index/);
   });
 
@@ -294,7 +358,7 @@ describe("a meter", () => {
   });
 
   it("lets pass what reads no more", async () => {
-    const { get } = await counting("reads=400");
+    const { get } = await counting(400);
     expect((await get("/search?like=item:1&k=100&nprobe=6")).status).toBe(200);
   });
 });
