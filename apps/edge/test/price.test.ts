@@ -9,7 +9,7 @@ import { createWorker } from "../src/create-worker.ts";
 import { chargesOf, priceWithin } from "../src/http/budget.ts";
 import { jsonSize } from "../src/http/json-size.ts";
 import { Meter } from "../src/http/meter.ts";
-import { type Price, priceOf, priceOfFacets, sumOf } from "../src/http/price.ts";
+import { NOTHING, type Price, priceOf, priceOfFacets, sumOf } from "../src/http/price.ts";
 import { Problem } from "../src/http/problem.ts";
 import type { ResolvedSearch } from "../src/http/resolve.ts";
 import { OverloadedError } from "../src/index/errors.ts";
@@ -269,6 +269,23 @@ describe("an index of any size", () => {
     });
   });
 
+  it("of the vectors of large models answers a hundred results that differ, and 80 words with a million items", () => {
+    const served = sized(1_000_000, 1024, false, 1536);
+    expect(priceOf(served, { ...request, vector: new Float32Array(1536), k: 100, diversity: 0.5 }).work).toBeLessThan(
+      DEFAULT_LIMITS.work,
+    );
+    const numItems = 1_000_000;
+    // A text as people paste them: each of 60 words has some others beside it, and some of them are frequent.
+    const near = (term: string) => Array.from({ length: 5 }, (_, i) => ({ term: `${term}${i}`, likeness: 0.5 }));
+    const count = (term: string) => (term.endsWith("0") ? 20_000 : 4_000);
+    const words = { numItems, numTerms: 150_000, count, near, completions: () => [] };
+    const q = Array.from({ length: 80 }, (_, i) => `w${"abcdefghij"[i % 10]}${"klmnopqr"[Math.floor(i / 10)]}`).join(
+      " ",
+    );
+    const withWords = { ...served, words } as unknown as ServedIndex;
+    expect(priceOf(withWords, { ...request, q, mode: "hybrid" }).work).toBeLessThan(DEFAULT_LIMITS.work);
+  });
+
   it("costs no less with more of anything", () => {
     const served = sized(1_000_000, 1024, true);
     const base = { ...request, history, filter: { number: "year", max: 1 } } as ResolvedSearch;
@@ -292,10 +309,10 @@ describe("an index of any size", () => {
   });
 
   /** An index of which nothing but its price is asked. */
-  function sized(numItems: number, nlist: number, isPaged: boolean): ServedIndex {
+  function sized(numItems: number, nlist: number, isPaged: boolean, dim = 64): ServedIndex {
     const chunks = (kind: string, count: number, size: number) => Array.from({ length: count }, () => ({ kind, size }));
     const manifest = {
-      ...{ dim: 64, nlist, nbits: 4, numSubQuantizers: 32, numItems, byResidual: true, hasRotation: false },
+      ...{ dim, nlist, nbits: 4, numSubQuantizers: dim / 2, numItems, byResidual: true, hasRotation: false },
       chunks: [
         ...chunks("lists", Math.ceil(numItems / 4096), 4096 * 16),
         ...chunks("items", Math.ceil(numItems / 1600), 1600 * 160),
@@ -360,6 +377,18 @@ describe("a meter", () => {
   it("lets pass what reads no more", async () => {
     const { get } = await counting(400);
     expect((await get("/search?like=item:1&k=100&nprobe=6")).status).toBe(200);
+  });
+});
+
+describe("codes that are gone through once more", () => {
+  it("are counted in a turn and without one, and end what takes more than one may", async () => {
+    const meter = new Meter({ ...DEFAULT_LIMITS, work: 1000 });
+    meter.begin({ ...NOTHING, work: 500 }, (limit) => new Problem("too-expensive", limit));
+    const turns = new Turns({ total: 1, leaseMs: 1, waitMs: 1, now: () => 0, sleep: () => Promise.resolve() });
+    await turns.run(async (inTurn) => inTurn.rescan?.(200), 1, meter);
+    expect(meter.work).toBe(1000);
+    meter.rescan(200);
+    expect(() => meter.rescan(1)).toThrow(/^work$/);
   });
 });
 

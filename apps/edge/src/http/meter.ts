@@ -9,6 +9,9 @@ import type { Problem } from "./problem.ts";
 /** A price is an estimate: what was read may bring the work up to so many times what one may. */
 const MOST_OVER = 1.5;
 
+/** Of a code that is gone through once more, and looked at. */
+const RESCAN_WORK = 2.5;
+
 /** Of the platform's 1,000 in an invocation, which reads ahead behind the answer to a cold start. */
 const MOST_WITH_LOAD = 950;
 
@@ -99,13 +102,23 @@ export class Meter implements ReadMeter, LoadMeter {
       // With the index in memory the same request passes.
       if (this.#loadReads > 0 && reads <= MOST_WITH_LOAD && this.reads >= MOST_WITH_LOAD)
         throw new OverloadedError("A cold start left too few operations on the store");
-      if (this.work > MOST_OVER * this.limits.work) throw this.#refuse("work");
     }
+    this.#checkWork();
     this.#reads++;
   }
 
   got(bytes: number): void {
     this.#bytes += bytes;
+  }
+
+  /** @throws Problem `too-expensive`, which ends the request */
+  rescan(codes: number): void {
+    this.#work += codes * RESCAN_WORK;
+    this.#checkWork();
+  }
+
+  #checkWork(): void {
+    if (this.#refuse !== undefined && this.work > MOST_OVER * this.limits.work) throw this.#refuse("work");
   }
 
   /** Whether so many bytes more may be answered. */

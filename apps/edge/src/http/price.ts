@@ -69,9 +69,9 @@ export const READ_BYTE_WORK = 0.75;
 const ID_WORK = 1400;
 /** Of the words of a query: terms like it are looked for among all, and all items that have it may be gone through. */
 const TERM_WORK = 0.8;
-const POSTING_WORK = 10;
+const POSTING_WORK = 8;
 /** Of a term, for each window of items: what few items have of it is looked up. */
-const TERM_WINDOW_WORK = 2000;
+const TERM_WINDOW_WORK = 1500;
 /** Of a term and a result: what each has of it is told. */
 const RESULT_TERM_WORK = 15;
 /** Of a posting of an item that a filter or `exclude` may keep out. */
@@ -213,7 +213,8 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
   work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
   // Items with the same words lie anywhere.
   reads.add(facts.items, mode === "dense" ? pagesOf(results) : results);
-  // What a few of the fields take nobody knows before: it is counted while the answer is made.
+  // What a few of the fields take nobody knows before, as an item is one page of JSON: it is not estimated but counted
+  // while the answer is made, which ends where it gets too long (`tooLong` of budget.ts).
   const fields = request.fields === undefined ? facts.itemBytes : 0;
   return reads.price(work, results * (RESULT_BYTES + fields));
 }
