@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "../src/index/holder.ts";
+import { type HolderOptions, IndexHolder } from "../src/index/holder.ts";
+import type { Load, LoadedIndex } from "../src/index/loaded-index.ts";
 import type { Store } from "../src/index/store.ts";
 import type { IndexEvent, RefreshFailed } from "../src/log.ts";
 

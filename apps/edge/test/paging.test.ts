@@ -122,9 +122,14 @@ function setUp({ version, manifest }: Artifact = artifact, memory: "least" | "mo
 
 it("keeps none of its lists in memory, and reads only the chunks that the cells of a search lie in", async () => {
   const { get, reads, load } = setUp();
-  const { memory } = await load();
+  const { memory, index } = await load();
   expect(memory).toMatchObject({ residentBytes: 0, keepsPages: false });
   expect(memory.cacheBytes).toBe(leastCacheBytes);
+  // Nor pages, however much there is: the cache may fill up with lists, and would take their bytes once more.
+  const { most } = memoryDemand(index.manifest, { leastCacheBytes });
+  const larger = planMemory(index.manifest, most - 1, { leastCacheBytes }, 0);
+  expect(larger.keepsPages).toBe(false);
+  expect(larger.cacheBytes).toBeLessThan(most);
   const query = floats(dim);
   const { body } = await get(`/search?vector=${encodeVector(query)}&nprobe=4`);
   const expected = await whole.search(query, { nprobe: 4 });

@@ -1,7 +1,7 @@
 /** What one request uses: counted while it runs, all its searches together, and stopped where it is too much. */
 import type { ReadMeter } from "@poeem/pq-core";
 import { OverloadedError } from "../index/errors.ts";
-import type { LoadMeter } from "../index/holder.ts";
+import type { LoadMeter } from "../index/loaded-index.ts";
 import type { Limits } from "../limits.ts";
 import { type Price, READ_BYTE_WORK } from "./price.ts";
 import type { Problem } from "./problem.ts";

@@ -14,9 +14,9 @@ import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
 import { Arrivals } from "./arrivals.ts";
 import { IndexUnavailableError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import type { Load, LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { KeptPages, release } from "./kept-pages.ts";
+import type { Load, LoadedIndex } from "./loaded-index.ts";
 import {
   bytesOfKinds,
   type MemoryLimits,
@@ -162,6 +162,7 @@ export async function openServedIndex(
     // What only an earlier version used.
     kept.keepOnly(used);
   };
+  const unplanned = tower?.heapBytes ?? 0;
   let uses = 0;
   let isFreed = false;
   const lists = bytesOfKinds(opened, ["lists"]);
@@ -175,25 +176,23 @@ export async function openServedIndex(
     kept,
     towerBytes,
     prefetch,
+    unplanned,
     get memory() {
       return memory;
-    },
-    get isFreed() {
-      return isFreed;
     },
     get residue() {
       // The memory of the kernel, unless another version has it too.
       return kept.owners > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
     },
     get bytesWithLists() {
-      return memory.residentBytes < lists ? demand.least + lists : undefined;
+      return memory.residentBytes < lists ? demand.least + unplanned + lists : undefined;
     },
     resize(bytes) {
-      memory = planMemory(opened, bytes, limits, memory.residentBytes);
+      memory = planMemory(opened, bytes - unplanned, limits, memory.residentBytes);
       // Before the pages that were read ahead, which the cache may have as well.
       index.limitPages(memory.cacheBytes);
       if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
-      return Math.max(bytes, demand.least + memory.residentBytes);
+      return Math.max(bytes, demand.least + unplanned + memory.residentBytes);
     },
     free() {
       if (uses > 0) return false;
