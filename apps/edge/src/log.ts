@@ -176,6 +176,11 @@ export interface Fault {
   readonly stack?: string | undefined;
 }
 
+/** A setting that cannot be, found at the first request: all are answered so. The first at once, then by count. */
+export interface Misconfigured extends Fault {
+  readonly count: number;
+}
+
 /** A hook `onError` that failed itself. */
 export interface HookFailed {
   readonly event: "hook";
@@ -190,13 +195,18 @@ export interface LimiterFailed {
   readonly count: number;
 }
 
-/** The overlap of a search with the same over all cells; or why there is none. */
+/** The overlap of a search with the same over all cells. */
 export interface Canary extends OfIndex {
   readonly event: "canary";
   readonly nprobe?: number | undefined;
   readonly k?: number | undefined;
   readonly overlapAtK?: number | undefined;
-  readonly message?: string | undefined;
+}
+
+/** Why there is none. The first at once, then by count. */
+export interface NoCanary extends Canary {
+  readonly message: string;
+  readonly count: number;
 }
 
 export type Level = "info" | "warn" | "error";
@@ -211,8 +221,10 @@ export type LogEntry = { readonly level: Level } & (
   | Refused
   | SlowSearch
   | Fault
+  | Misconfigured
   | HookFailed
   | Canary
+  | NoCanary
 );
 
 const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {

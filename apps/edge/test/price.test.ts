@@ -9,9 +9,10 @@ import { createWorker } from "../src/create-worker.ts";
 import { chargesOf, priceWithin } from "../src/http/budget.ts";
 import { jsonSize } from "../src/http/json-size.ts";
 import { Meter } from "../src/http/meter.ts";
-import { NOTHING, type Price, priceOf, sumOf } from "../src/http/price.ts";
+import { NOTHING, type Price, priceOf, priceOfFacets, sumOf } from "../src/http/price.ts";
 import { Problem } from "../src/http/problem.ts";
 import type { ResolvedSearch } from "../src/http/resolve.ts";
+import { OverloadedError } from "../src/index/errors.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import { memoryDemand } from "../src/index/memory-plan.ts";
 import type { ServedIndex } from "../src/index/served-index.ts";
@@ -214,21 +215,15 @@ describe("an index of any size", () => {
     });
   }
 
-  it("of the vectors of large models answers a hundred results that differ, and 80 words with a million items", () => {
-    const served = sized(1_000_000, 1024, false, 1536);
-    expect(priceOf(served, { ...request, vector: new Float32Array(1536), k: 100, diversity: 0.5 }).work).toBeLessThan(
-      DEFAULT_LIMITS.work,
-    );
-    const numItems = 1_000_000;
-    // A text as people paste them: each of 60 words has some others beside it, and some of them are frequent.
-    const near = (term: string) => Array.from({ length: 5 }, (_, i) => ({ term: `${term}${i}`, likeness: 0.5 }));
-    const count = (term: string) => (term.endsWith("0") ? 20_000 : 4_000);
-    const words = { numItems, numTerms: 150_000, count, near, completions: () => [] };
-    const q = Array.from({ length: 80 }, (_, i) => `w${"abcdefghij"[i % 10]}${"klmnopqr"[Math.floor(i / 10)]}`).join(
-      " ",
-    );
-    const withWords = { ...served, words } as unknown as ServedIndex;
-    expect(priceOf(withWords, { ...request, q, mode: "hybrid" }).work).toBeLessThan(DEFAULT_LIMITS.work);
+  it("prices facets by what of them is still to be read", () => {
+    const filters = { kind: "filters", key: "filters-0000", size: 30_000_000 };
+    const kept = new Set<string>();
+    const served = (keepsFilters: boolean) =>
+      ({ index: { manifest: { chunks: [filters] } }, memory: { keepsFilters }, kept }) as unknown as ServedIndex;
+    expect(priceOfFacets(served(true))).toMatchObject({ reads: 1, readBytes: 30_000_000 });
+    expect(priceOfFacets(served(false))).toMatchObject({ reads: 0, readBytes: 0 });
+    kept.add(filters.key);
+    expect(priceOfFacets(served(true))).toMatchObject({ reads: 0, readBytes: 0 });
   });
 
   describe("with words", () => {
@@ -272,6 +267,23 @@ describe("an index of any size", () => {
       const { all, meter } = texts(3, 1, {});
       expect(priceWithin(all, meter)).toEqual(sumOf(all.map(({ served, request }) => priceOf(served, request))));
     });
+  });
+
+  it("of the vectors of large models answers a hundred results that differ, and 80 words with a million items", () => {
+    const served = sized(1_000_000, 1024, false, 1536);
+    expect(priceOf(served, { ...request, vector: new Float32Array(1536), k: 100, diversity: 0.5 }).work).toBeLessThan(
+      DEFAULT_LIMITS.work,
+    );
+    const numItems = 1_000_000;
+    // A text as people paste them: each of 60 words has some others beside it, and some of them are frequent.
+    const near = (term: string) => Array.from({ length: 5 }, (_, i) => ({ term: `${term}${i}`, likeness: 0.5 }));
+    const count = (term: string) => (term.endsWith("0") ? 20_000 : 4_000);
+    const words = { numItems, numTerms: 150_000, count, near, completions: () => [] };
+    const q = Array.from({ length: 80 }, (_, i) => `w${"abcdefghij"[i % 10]}${"klmnopqr"[Math.floor(i / 10)]}`).join(
+      " ",
+    );
+    const withWords = { ...served, words } as unknown as ServedIndex;
+    expect(priceOf(withWords, { ...request, q, mode: "hybrid" }).work).toBeLessThan(DEFAULT_LIMITS.work);
   });
 
   it("costs no less with more of anything", () => {
@@ -337,6 +349,29 @@ describe("a meter", () => {
     expect([status, body.type, headers.get("retry-after")]).toEqual([400, TOO_EXPENSIVE, null]);
     expect(reads() - before).toBeLessThanOrEqual(4);
     expect(body.detail).toMatch(/reads of the index/);
+  });
+
+  it("counts a cold start before the search, which is never refused for it, but told to come again", () => {
+    const limits = { ...DEFAULT_LIMITS, reads: 800 };
+    const spend = (meter: Meter, times: number) => {
+      for (let i = 0; i < times; i++) meter.spend();
+    };
+    const [roomy, tight] = [new Meter(limits), new Meter(limits)];
+    const price = { work: 1, reads: 800, readBytes: 0, bytes: 0 };
+    roomy.loaded(60, 1000);
+    tight.loaded(200, 1000);
+    for (const meter of [roomy, tight]) meter.begin(price, (limit) => new Problem("too-expensive", limit));
+    spend(roomy, 800);
+    expect(roomy).toMatchObject({ reads: 860, bytes: 1000, work: 1 });
+    expect(roomy.takeReads()).toEqual({ reads: 860, bytes: 1000 });
+    expect(() => roomy.spend()).toThrow(Problem);
+    // All of one invocation, of which the platform has 1,000.
+    spend(tight, 750);
+    expect(() => tight.spend()).toThrow(OverloadedError);
+    const own = new Meter({ ...limits, reads: 5000 });
+    own.loaded(2000, 1000);
+    own.begin(price, (limit) => new Problem("too-expensive", limit));
+    expect(() => spend(own, 5000)).not.toThrow();
   });
 
   it("lets pass what reads no more", async () => {

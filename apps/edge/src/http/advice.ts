@@ -32,7 +32,9 @@ function each(
     lower: (all, value) =>
       all.map((one) => {
         const { request } = one;
-        return of(request) > value ? { ...one, request: { ...request, ...lower(request, value) } } : one;
+        return of(request) > value
+          ? { ...one, request: { ...request, ...lower(request, value) }, price: undefined }
+          : one;
       }),
   };
 }
@@ -149,7 +151,7 @@ class Trial {
   }
 
   #priceOf(one: Asked): Price {
-    const { served, request, price = priceOf } = one;
+    const { served, request, pricing = priceOf } = one;
     const known = this.#prices.get(request);
     if (known !== undefined) return known;
     if (!this.#isKnown(one)) {
@@ -159,7 +161,7 @@ class Trial {
       this.#left -= words;
       this.#meter.add(workOfLookUp(one));
     }
-    const own = price(served, request);
+    const own = pricing(served, request);
     this.#prices.set(request, own);
     return own;
   }
@@ -176,7 +178,11 @@ export function adviceFor(all: readonly Asked[], limits: Limits, meter: Meter): 
   const trial = new Trial(limits, meter);
   const errors: ProblemError[] = [];
   // What some of the fields take is not known: with what all of them take it passes for certain.
-  let left: readonly Asked[] = all.map((one) => ({ ...one, request: { ...one.request, fields: undefined } }));
+  let left: readonly Asked[] = all.map((one) => ({
+    ...one,
+    request: { ...one.request, fields: undefined },
+    price: undefined,
+  }));
   for (let levers = LEVERS; levers.length > 0; ) {
     const now = left;
     const options = levers

@@ -6,13 +6,14 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "../index/errors.ts";
+import { IndexUnavailableError, OverloadedError, UnknownIndexError, unknownIndex } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { thrownText, writeLog } from "../log.ts";
+import { Repeats } from "../repeats.ts";
 import { admit, admitPrice } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
 import { askHook, HookError, ownError, throwErrors } from "./ask-hook.ts";
-import { suggestionsAsked } from "./asked.ts";
+import { type Asked, priceOfAsked, suggestionsAsked } from "./asked.ts";
 import { checkBatch } from "./budget.ts";
 import { answeredByCache, cacheScope, matchAny } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
@@ -23,7 +24,7 @@ import { browserHeaders, limitUrl, shareAcrossOrigins } from "./middleware.ts";
 import { observe } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
-import { priceOf, priceOfFacets, priceOfItem } from "./price.ts";
+import { priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
@@ -63,6 +64,7 @@ export function createRoutes(
       if (!result.success) throw invalidRequest(zodErrors(result.error));
     },
   });
+  const misconfigured = new Repeats();
   app.use(requestId());
   app.use(throwErrors);
   app.use(function provideDependencies(c, next) {
@@ -83,8 +85,8 @@ export function createRoutes(
   app.onError((error, c) => {
     // Bindings or variables that nothing can be made of: the mistake of whoever deploys, whom the log tells more.
     if (c.get("dependencies") === undefined) {
-      logFault(error, c, log);
-      return problemResponse(c, new Problem("misconfigured", "The log names it, with this request id"));
+      misconfigured.say("misconfigured", faultLine(error, c), Date.now(), log);
+      return problemResponse(c, new Problem("misconfigured", "The log names it"));
     }
     const problem = toProblem(error, c);
     c.set("failure", { problem, error });
@@ -107,8 +109,9 @@ export function createRoutes(
       const request = resolveSearch(served, query, c.get("dependencies").config.limits);
       const cached = cachedSearch(c, served, request);
       if (cached) return cached as never;
-      await admit(c, [{ served, request }]);
-      return c.json(await answer(c, served, request), 200);
+      const one = { served, request };
+      await admit(c, [one]);
+      return c.json(await answer(c, one), 200);
     })
     .openapi(searchManyRoute, async (c) => {
       const body = c.req.valid("json");
@@ -132,7 +135,7 @@ export function createRoutes(
       });
       await admit(c, searches);
       const answers = [];
-      for (const one of searches) answers.push(await answer(c, one.served, one.request, one === searches.at(-1)));
+      for (const one of searches) answers.push(await answer(c, one, one === searches.at(-1)));
       c.header("Cache-Control", "no-store");
       return c.json(Array.isArray(body) ? answers : answers[0]!, 200);
     })
@@ -141,8 +144,9 @@ export function createRoutes(
       const served = await acquireOpen(c, index);
       const cached = answeredByCache(c, served.version, { suggest: q, k });
       if (cached) return cached as never;
-      await admit(c, [suggestionsAsked(served, q, k, index)]);
-      return c.json(await timed(c, "suggest", () => suggestTexts(served, q, k, c.get("meter"))), 200);
+      const one = suggestionsAsked(served, q, k, index);
+      await admit(c, [one]);
+      return c.json(await timed(c, "suggest", () => suggestTexts(one, c.get("meter"))), 200);
     })
     .openapi(itemRoute, async (c) => {
       const served = await acquireOpen(c, c.req.valid("query").index);
@@ -193,11 +197,11 @@ export function createRoutes(
  * @throws Problem `not-found`
  */
 function checkOpen(c: Context<AppEnv>, name: string): void {
-  if (c.get("opens")?.has(name) === false) throw unknownIndex(name);
+  if (c.get("opens")?.has(name) === false) throw notFound(name);
 }
 
-function unknownIndex(name: string, options?: ErrorOptions): Problem {
-  return new Problem("not-found", `No index is called "${name}"`, undefined, options);
+function notFound(name: string, options?: ErrorOptions): Problem {
+  return new Problem("not-found", unknownIndex(name), undefined, options);
 }
 
 /**
@@ -207,7 +211,7 @@ function unknownIndex(name: string, options?: ErrorOptions): Problem {
 function namedServing(c: Context<AppEnv>, name: string): ServedIndex {
   checkOpen(c, name);
   const served = c.get("dependencies").indexes.current(name);
-  if (served === undefined) throw unknownIndex(name);
+  if (served === undefined) throw notFound(name);
   c.set("index", name);
   c.set("indexVersion", served.version);
   return served;
@@ -224,22 +228,22 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
   c.set("index", name);
   try {
     const served = await timed(c, "index", () =>
-      c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise)),
+      c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise), c.get("meter")),
     );
     c.set("indexVersion", served.version);
     return served;
   } catch (error) {
     // Whether it is absent or not among those that are served is for nobody to know.
-    throw error instanceof UnknownIndexError ? unknownIndex(name, { cause: error }) : error;
+    throw error instanceof UnknownIndexError ? notFound(name, { cause: error }) : error;
   }
 }
 
 /** @param isLast of the searches of this request: nothing else reads while a canary does, from what is left to it */
-async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch, isLast = true) {
-  const { record, random, config, log, hooks } = c.get("dependencies");
+async function answer(c: Context<AppEnv>, asked: Asked, isLast = true) {
+  const { served, request } = asked;
+  const { record, random, config, hooks } = c.get("dependencies");
   const meter = c.get("meter");
-  const { reads, bytes } = meter;
-  const response = await timed(c, "search", () => search(served, request, meter));
+  const response = await timed(c, "search", () => search(asked, meter));
   record?.({
     ...response,
     index: request.index,
@@ -247,15 +251,14 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
     outcome: "answered",
     results: response.results.length,
     status: 200,
-    reads: meter.reads - reads,
-    bytes: meter.bytes - bytes,
-    work: priceOf(served, request).work,
+    ...meter.takeReads(),
+    work: priceOfAsked(asked).work,
     waitedMs: meter.waitedMs,
   });
   if (isLast && random() < config.canaryShare && response.mode !== "words") {
     const limits = { ...config.limits, reads: config.limits.reads - meter.reads };
     // It is about cells: words would find the same items whatever cells are visited.
-    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, log));
+    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, c.get("dependencies")));
   }
   const { afterSearch } = hooks;
   if (afterSearch === undefined) return response;
@@ -324,16 +327,11 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
     return new Problem("unsupported-media-type", "Expected application/json");
   if (error instanceof HTTPException && error.status < 500)
     return invalidRequest([{ parameter: "", detail: "expected JSON, got something else" }]);
-  logFault(ownError(error), c, c.get("dependencies").log);
+  c.get("dependencies").log(faultLine(ownError(error), c));
   return new Problem("internal-error", "The error is logged with this request id");
 }
 
-function logFault(error: Error, c: Context<AppEnv>, log: Dependencies["log"]): void {
-  log({
-    level: "error",
-    event: "fault",
-    requestId: c.get("requestId"),
-    message: String(error),
-    stack: error.stack,
-  });
+function faultLine(error: Error, c: Context<AppEnv>) {
+  const { stack } = error;
+  return { level: "error", event: "fault", requestId: c.get("requestId"), message: String(error), stack } as const;
 }

@@ -1,7 +1,7 @@
 /** Searches that are asked, and what of them is priced. */
 import type { ServedIndex } from "../index/served-index.ts";
 import type { Limits } from "../limits.ts";
-import { isLookedUp, lookUpWork, type Price, type Pricing, priceOfSuggestions, useOf } from "./price.ts";
+import { isLookedUp, lookUpWork, type Price, type Pricing, priceOf, priceOfSuggestions, useOf } from "./price.ts";
 import type { ResolvedSearch } from "./resolve.ts";
 
 /** A search and the index that it asks. */
@@ -9,17 +9,26 @@ export interface Asked {
   readonly served: ServedIndex;
   readonly request: ResolvedSearch;
   /** Left out: that of a search. */
-  readonly price?: Pricing | undefined;
+  readonly pricing?: Pricing | undefined;
+  /** See {@link priceOfAsked}. Whoever changes the request leaves it out. */
+  price?: Price | undefined;
+}
+
+/** What it costs: computed once, as it is on the way of every search. */
+export function priceOfAsked(one: Asked): Price {
+  const { served, request, pricing = priceOf } = one;
+  one.price ??= pricing(served, request);
+  return one.price;
 }
 
 /** Suggestions, which have a price of their own. */
 export function suggestionsAsked(served: ServedIndex, q: string, k: number, index: string): Asked {
   const request = { ...{ q, k, index, nprobe: 1, exclude: [], diversity: 0 }, mode: "words" as const };
-  return { served, request, price: (_, { q = "", k }, isLeast) => priceOfSuggestions(served, q, k, isLeast) };
+  return { served, request, pricing: (_, { q = "", k }, isLeast) => priceOfSuggestions(served, q, k, isLeast) };
 }
 
 export const hasText = ({ served, request }: Asked) => served.words !== undefined && request.q !== undefined;
-export const useOfText = ({ request, price }: Asked) => (price === undefined ? useOf(request.mode) : "suggest");
+export const useOfText = ({ request, pricing }: Asked) => (pricing === undefined ? useOf(request.mode) : "suggest");
 
 /** Work of looking up the words of a text; nothing for what is remembered. */
 export function workOfLookUp(one: Asked): number {

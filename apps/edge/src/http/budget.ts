@@ -2,7 +2,7 @@
 import { quote } from "@poeem/pq-core";
 import type { Limits } from "../limits.ts";
 import { adviceFor } from "./advice.ts";
-import { type Asked, hasText, isWithin, LIMITED, workOfLookUp } from "./asked.ts";
+import { type Asked, hasText, isWithin, LIMITED, priceOfAsked, workOfLookUp } from "./asked.ts";
 import type { Meter } from "./meter.ts";
 import { NOTHING, type Price, priceOf, sumOf } from "./price.ts";
 import { Problem, type ProblemError } from "./problem.ts";
@@ -28,23 +28,22 @@ export function priceWithin(all: readonly Asked[], meter: Meter): Price {
   let sum = NOTHING;
   const add = (more: Price) => {
     sum = sumOf([sum, more]);
-    if (isWithin(sum, limits)) return;
-    meter.add(lookedUp);
-    const { limit, times } = dearest(sum, limits);
-    const advice = adviceFor(all, limits, meter);
-    throw refusal(`would take at least ${times} times the ${NAMES[limit]} that one request may`, advice);
+    checkPrice(sum, limits, () => {
+      meter.add(lookedUp);
+      return adviceFor(all, limits, meter);
+    });
   };
-  const least = all.map(({ served, request, price = priceOf }) => {
-    const one = price(served, request, true);
-    add(one);
-    return one;
+  const least = all.map((one) => {
+    const { served, request, pricing = priceOf } = one;
+    const price = hasText(one) ? pricing(served, request, true) : priceOfAsked(one);
+    add(price);
+    return price;
   });
   for (const [i, one] of all.entries()) {
     if (!hasText(one)) continue;
     lookedUp += workOfLookUp(one);
     const { work, reads, readBytes, bytes } = least[i]!;
-    const { served, request, price = priceOf } = one;
-    const whole = price(served, request);
+    const whole = priceOfAsked(one);
     add({
       work: whole.work - work,
       reads: whole.reads - reads,
@@ -60,11 +59,14 @@ export function checkBatch(number: number, { batch }: Limits): void {
   checkValue("batch", number, batch);
 }
 
-/** @throws Problem for a request without anything that could be lowered */
-export function checkPrice(price: Price, limits: Limits): void {
+/**
+ * @param advice what to lower; left out: there is nothing that could be
+ * @throws Problem `too-expensive`
+ */
+export function checkPrice(price: Price, limits: Limits, advice: () => readonly ProblemError[] = () => []): void {
   if (isWithin(price, limits)) return;
   const { limit, times } = dearest(price, limits);
-  throw refusal(`would take ${times} times the ${NAMES[limit]} that one request may`, []);
+  throw refusal(`would take at least ${times} times the ${NAMES[limit]} that one request may`, advice());
 }
 
 /** What the meter says of a request that took more than its price. */
@@ -99,8 +101,8 @@ function dearest(price: Price, limits: Limits) {
 
 /** Limits that are values of parameters. */
 function checkValues(all: readonly Asked[], { k, nprobe }: Limits): void {
-  for (const { request, price } of all) {
-    if (price !== undefined) continue;
+  for (const { request, pricing } of all) {
+    if (pricing !== undefined) continue;
     checkValue("k", request.k, k);
     checkValue("nprobe", request.nprobe, nprobe);
   }

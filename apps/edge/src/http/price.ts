@@ -5,7 +5,7 @@
  *
  * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
  */
-import type { ChunkKind, Filter, Manifest } from "@poeem/pq-core";
+import type { ChunkEntry, ChunkKind, Filter, Manifest } from "@poeem/pq-core";
 import { SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
 import { leastReachOf, type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
 import type { MemoryPlan } from "../index/memory-plan.ts";
@@ -105,7 +105,6 @@ interface Facts {
   readonly items: Pages;
   readonly lookup: Pages;
   readonly postings: Pages;
-  readonly filters: Pages;
   /** Bytes of one item's fields, on average. */
   readonly itemBytes: number;
   readonly codeWork: number;
@@ -137,7 +136,6 @@ function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
     items,
     lookup: pages("lookup", !memory.keepsPages),
     postings: pages("postings", !memory.keepsPages),
-    filters: pages("filters", true),
     itemBytes: numItems === 0 ? 0 : (items.count * items.size) / numItems,
     codeWork: numSubQuantizers * CODE_WORK[nbits],
     // Without residuals a cell says nothing of what it holds.
@@ -200,7 +198,6 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     work += filterWork(filter) * Math.min(all, numItems);
     // One that lets but a few items through is looked at whole.
     if (canBeFew(filter)) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
-    reads.add(facts.filters, 0);
   }
   if (q !== undefined && served.words !== undefined) {
     const { work: own, lists, postings, terms } = wordPrice(served, q, useOf(mode), isLeast);
@@ -243,10 +240,12 @@ export function priceOfItem(served: ServedIndex): Price {
 }
 
 /** What `/facets` costs; how long the answer is, nobody knows before. */
-export function priceOfFacets(served: ServedIndex): Price {
-  const { filters } = factsOf(served);
+export function priceOfFacets({ index, memory, kept }: ServedIndex): Price {
   const reads = new Reads();
-  reads.add(filters, filters.count);
+  // They are read once, most often ahead.
+  const isComing = ({ kind, key }: ChunkEntry) => kind === "filters" && memory.keepsFilters && !kept.has(key);
+  for (const chunk of index.manifest.chunks)
+    if (isComing(chunk)) reads.add({ count: 1, size: chunk.size, isPaged: true }, 1);
   return reads.price(REQUEST_WORK, 0);
 }
 

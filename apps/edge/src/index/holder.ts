@@ -12,7 +12,7 @@ import { Attempt } from "./attempt.ts";
 import { IndexUnavailableError, OverloadedError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
 import { Failures, ReadError } from "./failures.ts";
 import { guarded } from "./guarded.ts";
-import type { Load, LoadedIndex } from "./loaded-index.ts";
+import type { Load, LoadedIndex, LoadMeter } from "./loaded-index.ts";
 import { Misses } from "./misses.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
 import { nameOf, type Store } from "./store.ts";
@@ -131,9 +131,9 @@ export class IndexHolder<T extends LoadedIndex> {
    * @throws UnknownIndexError when no index has its name
    * @throws OverloadedError when there is no room for it
    */
-  async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+  async acquire(waitUntil: (promise: Promise<unknown>) => void, meter?: LoadMeter): Promise<T> {
     const served = this.#served;
-    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + WAIT_MS);
+    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + WAIT_MS, meter);
     const isStale = this.#isStale();
     if (isStale || this.#isDue()) waitUntil(this.refresh());
     const attempt = this.#attempt;
@@ -198,7 +198,11 @@ export class IndexHolder<T extends LoadedIndex> {
     this.#report({ event: "old-pointer", wantedVersion, publishedAt, since, until });
   }
 
-  async #acquireCold(waitUntil: (promise: Promise<unknown>) => void, until: number): Promise<T> {
+  async #acquireCold(
+    waitUntil: (promise: Promise<unknown>) => void,
+    until: number,
+    meter: LoadMeter | undefined,
+  ): Promise<T> {
     const { now, sleep } = this.#options;
     for (;;) {
       if (this.#served !== undefined) return this.#served.index;
@@ -206,7 +210,7 @@ export class IndexHolder<T extends LoadedIndex> {
       if (attempt === undefined || this.#isOver(attempt)) {
         if (this.#options.mayLook?.() === false)
           throw new OverloadedError("More names are asked for than are looked for at a time");
-        const loading = this.#coldStart();
+        const loading = this.#coldStart(meter);
         // The index is for all requests: go on even if the client of this one hangs up.
         waitUntil(loading.then((index) => this.#readAhead(index)).catch(() => undefined));
         return loading;
@@ -220,7 +224,7 @@ export class IndexHolder<T extends LoadedIndex> {
     }
   }
 
-  async #coldStart(): Promise<T> {
+  async #coldStart(meter: LoadMeter | undefined): Promise<T> {
     const attempt = this.#begin();
     let sighting: Sighting | undefined;
     try {
@@ -239,6 +243,7 @@ export class IndexHolder<T extends LoadedIndex> {
       throw newError();
     } finally {
       attempt.end();
+      meter?.loaded(attempt.reads, attempt.bytes);
     }
   }
 

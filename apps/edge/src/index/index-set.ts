@@ -11,7 +11,7 @@ import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
 import { ReadError } from "./failures.ts";
 import { type HolderOptions, IndexHolder, WAIT_MS } from "./holder.ts";
 import { type Entry, type Held, IndexMemory } from "./index-memory.ts";
-import type { Load, LoadedIndex } from "./loaded-index.ts";
+import type { Load, LoadedIndex, LoadMeter } from "./loaded-index.ts";
 import { Looks } from "./looks.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
@@ -92,7 +92,7 @@ export class IndexSet<T extends LoadedIndex> {
    * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read,
    *   OverloadedError when there is no room for it, or it is one of too many names that nobody knows
    */
-  acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+  acquire(name: string, waitUntil: (promise: Promise<unknown>) => void, meter?: LoadMeter): Promise<T> {
     const { names, now } = this.#options;
     if (names !== undefined && name !== DEFAULT_INDEX_NAME && !names.includes(name))
       throw new UnknownIndexError(unknownIndex(name));
@@ -107,7 +107,7 @@ export class IndexSet<T extends LoadedIndex> {
       this.#memory.settle();
       for (const other of this.#entries.values()) if (this.#memory.couldGrow(other)) other.holder.outgrow();
     }
-    return entry.holder.acquire(waitUntil);
+    return entry.holder.acquire(waitUntil, meter);
   }
 
   #add(name: string): Entry<T> {

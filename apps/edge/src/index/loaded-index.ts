@@ -36,3 +36,8 @@ export interface Load extends IndexPointer {
   /** Has to know what is read of the version once it serves. */
   readonly misses?: Misses | undefined;
 }
+
+/** Is told what a request read to have an index at all. */
+export interface LoadMeter {
+  loaded(reads: number, bytes: number): void;
+}
