@@ -155,7 +155,7 @@ describe("options", () => {
       "no such pair",
     ]),
     [{ SEARCH_TOKENS: ["a"] }, `${TOKENS} expected text, got a list`],
-    [{ SEARCH_TOKENS: "films=a", INDEXES: "books" }, "a token expected an index that is served: current, books"],
+    [{ SEARCH_TOKENS: "films=a", INDEXES: "books" }, "variable SEARCH_TOKENS expected tokens of indexes that are served: current, books"],
     ...["", ",", "https://a.example,", "https://a.example/", "*.example"].map((CORS_ORIGINS): [object, string] => [
       { CORS_ORIGINS },
       "variable CORS_ORIGINS expected origins",

@@ -77,7 +77,7 @@ describe("parseFilter", () => {
     ["kind:emoji and set:mdi", 'expected AND, OR or the end at character 12, got "and set:mdi"'],
     [`${"(".repeat(17)}a:b${")".repeat(17)}`, "expected at most 16 levels of parentheses and NOT"],
     [`${"NOT ".repeat(17)}a:b`, "expected at most 16 levels of parentheses and NOT"],
-    [Array(65).fill("a:b").join(" OR "), "expected at most 64 comparisons"],
+    [Array(65).fill("a:b").join(" AND "), "expected at most 64 comparisons, got 65"],
   ])("refuses %s", (text, message) => {
     expect(() => parseFilter(text)).toThrow(InputError);
     expect(() => parseFilter(text)).toThrow(message);

@@ -4,8 +4,8 @@ import type { AppEnv } from "./app-env.ts";
 import { clientAddress, networkOf } from "./client-address.ts";
 import { Problem } from "./problem.ts";
 
-/** Seconds after which a client that was turned away may try again. */
-const RETRY_AFTER = 10;
+/** Seconds after which to try again where the limiter does not say: its period may be shorter, or end before. */
+const RETRY_AFTER = 60;
 
 /**
  * Takes one unit of the address's budget for every request: a guessed token, an unknown path, a probe, a 304.
@@ -36,8 +36,17 @@ export async function charge(c: Context<AppEnv>, units: number): Promise<void> {
   const client = c.get("client");
   if (mayProceed === undefined || client === undefined) return;
   for (let i = 0; i < units; i++) {
-    if (await mayProceed(client)) continue;
-    c.header("Retry-After", String(RETRY_AFTER));
-    throw new Problem("rate-limited", "This client sends more requests than the configured limit allows");
+    const verdict = await mayProceed(client);
+    if (verdict === true) continue;
+    const { retryAfter = RETRY_AFTER, most } = verdict === false ? {} : verdict;
+    c.header("Retry-After", String(retryAfter));
+    // The unit at the door is one of them.
+    const isNever = most !== undefined && units + 1 > most;
+    throw new Problem(
+      "rate-limited",
+      isNever
+        ? `This request counts for ${units + 1} of the ${most} that a client has: it can never pass`
+        : "This client sends more requests than the configured limit allows",
+    );
   }
 }
