@@ -21,4 +21,6 @@ export type { SearchRequest } from "./http/requests.ts";
 export { type KvReader, kvStore } from "./index/kv-store.ts";
 export { type R2Reader, r2Store } from "./index/r2-store.ts";
 export type { Store, StoreReadOptions } from "./index/store.ts";
+export type { Limits } from "./limits.ts";
 export type { LogEntry } from "./log.ts";
+export { SettingError } from "./setting-error.ts";

@@ -79,10 +79,18 @@ export function createApp<Env extends object = object>(options: AppOptions<Env>)
 export function assemble<Env extends object>(options: AppOptions<Env>, isBehindOthers = false) {
   checkOptions(options);
   let made: (Dependencies & { readonly indexes: IndexSet<ServedIndex> }) | undefined;
+  let failed: { readonly error: unknown } | undefined;
   // Made at the first request and not in global scope, where a Worker may do no I/O and knows no bindings.
   const dependencies = (env: Env) => {
-    made ??= { ...connect(options, env), isBehindOthers };
-    return made;
+    // Settings stay what they are until the next deploy, which starts anew.
+    if (failed !== undefined) throw failed.error;
+    try {
+      made ??= { ...connect(options, env), isBehindOthers };
+      return made;
+    } catch (error) {
+      failed = { error };
+      throw error;
+    }
   };
   const app = createRoutes(packageJson.version, (env) => dependencies(env as Env), options.log);
   return { app, dependencies };

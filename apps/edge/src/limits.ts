@@ -32,13 +32,14 @@ const LIMITS: Readonly<Record<keyof Limits, Limit>> = {
   batch: whole(1, 32),
   /**
    * Work of one request, all its searches together. The unit is a code of eight bytes scanned, about two nanoseconds:
-   * with the default, the dearest request takes an eighth of a second, and at most twice that.
+   * with the default, the dearest request takes an eighth of a second, and at most twice that. With the least,
+   * a light search of a small index.
    */
-  work: whole(1, 1e12, 60_000_000),
+  work: whole(100_000, 1e12, 60_000_000),
   /** Operations on the store: the platform gives an invocation 1,000, and a cold start takes some of them. */
-  reads: whole(1, 1_000_000, 800),
+  reads: whole(10, 1_000_000, 800),
   /** Bytes of the answer: fields are in memory about four times while it is made. */
-  bytes: whole(1, 1e9, 3_000_000),
+  bytes: whole(4000, 1e9, 3_000_000),
   /** Share of searches, 0 to 1, that are answered 503 at once: to shed load without a deploy. */
   shed: { least: 0, most: 1, default: 0, isWhole: false },
 };

@@ -78,6 +78,16 @@ export interface StalePointer extends OfIndex {
   readonly publishedAt: string;
 }
 
+/** The same for minutes, as no cache gives it: somebody wrote a pointer that is older than the one before. */
+export interface PointerIgnored extends OfIndex {
+  readonly event: "pointer-ignored";
+  readonly wantedVersion: string;
+  readonly publishedAt: string;
+  /** When it was first seen, and when it is followed all the same if nothing else comes, ISO 8601. */
+  readonly since: string;
+  readonly until: string;
+}
+
 /** Chunks came damaged and were read again, past the caches. The first at once, then by count. */
 export interface ReadAgain extends OfIndex {
   readonly event: "read-again";
@@ -113,7 +123,7 @@ export interface Evicted extends OfIndex {
 }
 
 /** What the code below `src/index` reports. It counts nothing: see `repeats.ts`. */
-export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | Evicted | ReadFault;
+export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | PointerIgnored | Evicted | ReadFault;
 
 /** What goes wrong with one read. */
 export type ReadFault = WithoutCount<ReadAgain | ReadFailed>;
@@ -168,6 +178,11 @@ export interface Fault {
   readonly stack?: string | undefined;
 }
 
+/** A setting that cannot be, found at the first request: all are answered so. The first at once, then by count. */
+export interface Misconfigured extends Fault {
+  readonly count: number;
+}
+
 /** A hook `onError` that failed itself. */
 export interface HookFailed {
   readonly event: "hook";
@@ -182,13 +197,18 @@ export interface LimiterFailed {
   readonly count: number;
 }
 
-/** The overlap of a search with the same over all cells; or why there is none. */
+/** The overlap of a search with the same over all cells. */
 export interface Canary extends OfIndex {
   readonly event: "canary";
   readonly nprobe?: number | undefined;
   readonly k?: number | undefined;
   readonly overlapAtK?: number | undefined;
-  readonly message?: string | undefined;
+}
+
+/** Why there is none. The first at once, then by count. */
+export interface NoCanary extends Canary {
+  readonly message: string;
+  readonly count: number;
 }
 
 export type Level = "info" | "warn" | "error";
@@ -203,8 +223,10 @@ export type LogEntry = { readonly level: Level } & (
   | Refused
   | SlowSearch
   | Fault
+  | Misconfigured
   | HookFailed
   | Canary
+  | NoCanary
 );
 
 const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {
@@ -212,6 +234,7 @@ const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {
   "take-over": "info",
   "refresh-failed": "warn",
   "stale-pointer": "info",
+  "pointer-ignored": "warn",
   "read-again": "warn",
   "read-failed": "warn",
   evicted: "info",
@@ -234,6 +257,11 @@ export function causesOf(error: unknown): readonly string[] {
     e = e instanceof Error ? e.cause : undefined;
   }
   return causes;
+}
+
+/** What was thrown, in a few words, whatever it is: for the log. */
+export function thrownText(thrown: unknown): string {
+  return causesOf(thrown)[0] ?? String(thrown);
 }
 
 /** Writes a line to the console, whose levels the platform's log keeps. */

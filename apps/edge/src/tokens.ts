@@ -14,7 +14,7 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 /** Padding, as of base64, makes no pair: something else has to follow the first equals sign. */
 const PAIR = /^([^=]*)=(.*[^=].*)$/;
 /** A name whose token is missing, such as a secret that is not set. */
-const UNFINISHED = /^(?:[a-z0-9-]{1,40}=|\*=+)$/;
+const UNFINISHED = /^(?:[a-z0-9-]{0,40}=|\*?=+)$/;
 
 /** What is wrong with settings of tokens: never the text of one, which may be a secret all the same. */
 export interface TokenFault {

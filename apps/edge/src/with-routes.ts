@@ -1,5 +1,6 @@
 import { type ExecutionContext, Hono } from "hono";
 import type { RetrievalApp } from "./http/app.ts";
+import { throwErrors } from "./http/ask-hook.ts";
 import { executionContextOf, unreadRequest } from "./http/hook-context.ts";
 
 /**
@@ -12,6 +13,7 @@ export function withRoutes<Env extends object>(
 ): { fetch(request: Request, env: Env, ctx?: ExecutionContext): Response | Promise<Response> } {
   if (routes === undefined) return retrieval;
   const app = new Hono<{ Bindings: Env }>();
+  app.use(throwErrors);
   routes(app);
   app.all("*", async (c) => retrieval.fetch(await unreadRequest(c), c.env, executionContextOf(c)));
   return app;

@@ -81,8 +81,8 @@ it("says what an isolate keeps", () => {
   says(`Requests that read pages share ${PAGING.total / MiB} MiB.`);
   says("half of it is for light ones alone");
   expect(PAGING.share).toBe(PAGING.total / 2);
-  says("no turn after a second and a half");
-  expect(PAGING.waitMs).toBe(1500);
+  says("no turn after a second gets");
+  expect(PAGING.waitMs).toBe(1000);
   // codes of 16 bytes, a tower of 10 MB and no words
   const keepsLists = (items: number) => {
     const chunk = (kind: string, size: number) => ({ kind, size, count: 1, key: kind });

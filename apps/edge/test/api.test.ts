@@ -53,12 +53,12 @@ describe("caching", () => {
       expect([status, body, headers.get("content-type")]).toEqual([304, null, null]);
       expect(headers.get("etag")).not.toBeNull();
     }
-    const { get: limited } = makeIsolate({ LIMITS: "work=1000" });
+    const { get: limited } = makeIsolate({ LIMITS: "work=100000" });
     for (const [asked, path, expected] of [
       [get, "/search?q=cake&filter=nothing:here", 400],
       [get, "/search?like=nothing", 400],
       [get, "/items/nothing", 404],
-      [limited, "/search?q=cake", 400],
+      [limited, "/search?q=cake&k=1000", 400],
       [get, "/healthz", 200],
     ] as const)
       expect([path, (await asked(path, any)).status]).toEqual([path, expected]);
@@ -221,7 +221,7 @@ describe("what an operator sees", () => {
   });
 
   it("has the overlap of sampled searches with exhaustive ones", async () => {
-    const { get, logged } = makeIsolate({ CANARY_SHARE: "0.6" });
+    const { get, logged, recorded } = makeIsolate({ CANARY_SHARE: "0.6" });
     await get(`/search?q=cake&nprobe=${nlist}`);
     await get("/search?q=cake&nprobe=1&k=50");
     const canaries = logged.filter((entry) => entry.event === "canary");
@@ -234,6 +234,18 @@ describe("what an operator sees", () => {
     });
     expect(canaries[1]?.overlapAtK).toBeGreaterThan(0);
     expect(canaries[1]?.overlapAtK).toBeLessThan(1);
+    const config = readConfig({ CANARY_SHARE: "1" });
+    const dear = makeIsolate({}, { config: { ...config, limits: { ...config.limits, work: recorded.at(-1)!.work } } });
+    for (let i = 0; i < 5; i++) expect((await dear.get("/search?q=cake&nprobe=1&k=50")).status).toBe(200);
+    dear.clock.now += 60_000;
+    await dear.get("/healthz");
+    // Without advice that nobody asked for, and not for each search.
+    const message = "Error: A search over all cells takes more than one request may";
+    const line = { level: "info", event: "canary", message: expect.stringContaining(message.slice(7)) };
+    expect(dear.logged.filter(({ event }) => event === "canary")).toEqual([
+      expect.objectContaining({ ...line, count: 1 }),
+      expect.objectContaining({ ...line, count: 4 }),
+    ]);
     const silent = makeIsolate({ CANARY_SHARE: "0.4" });
     await silent.get("/search?q=cake");
     expect(silent.logged).toEqual([]);

@@ -4,7 +4,7 @@ import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Arrivals } from "../src/index/arrivals.ts";
-import type { Load } from "../src/index/holder.ts";
+import type { Load } from "../src/index/loaded-index.ts";
 import { openServedIndex, PAGING } from "../src/index/served-index.ts";
 import type { Store } from "../src/index/store.ts";
 import { Turns } from "../src/index/turns.ts";

@@ -301,8 +301,8 @@ describe("a rate limit", () => {
   it("says how long, and that a search can never pass, where the limiter knows", async () => {
     let left = 1;
     const mayProceed = async () => left-- > 0 || { retryAfter: 17, most: 3 };
-    const { get } = makeIsolate({ LIMITS: "work=200000" }, { mayProceed });
-    const dear = await get("/search?q=cake&k=300", from("a"));
+    const { get } = makeIsolate({ LIMITS: "work=4000000" }, { mayProceed });
+    const dear = await get("/search?like=item:1&k=300&diversity=0.5", from("a"));
     expect(dear.headers.get("retry-after")).toBe("17");
     expect(dear.body.detail).toMatch(/^This request counts for \d+ of the 3 that a client has: it can never pass$/);
     expect((await get("/search?q=cake", from("a"))).body.detail).toContain("more requests than");
@@ -317,6 +317,31 @@ describe("a rate limit", () => {
     await get("/search", { method: "PUT", ...from("a") });
     await get("/search?q=cake", { method: "HEAD", ...from("a") });
     expect([...taken]).toEqual([["address:a", 5]]);
+  });
+
+  it("counts preflights, which are answered with 429 once it is used up", async () => {
+    const { taken, mayProceed } = budget(2);
+    const preflight = { origin: "https://a.example", "access-control-request-method": "POST" };
+    for (const CORS_ORIGINS of ["*", "https://a.example", undefined]) {
+      taken.clear();
+      const { get } = makeIsolate({ ...(CORS_ORIGINS !== undefined && { CORS_ORIGINS }) }, { mayProceed });
+      const ask = () => get("/search", { method: "OPTIONS", ...from("a", preflight) });
+      expect([(await ask()).status, (await ask()).status]).toEqual([204, 204]);
+      const { status, headers } = await ask();
+      expect([status, headers.get("x-content-type-options")]).toEqual([429, "nosniff"]);
+      expect([...taken]).toEqual([["address:a", 3]]);
+    }
+  });
+
+  it("counts a long body by its length, whatever is wrong with it", async () => {
+    const { taken, mayProceed } = budget(100);
+    const { post } = makeIsolate({}, { mayProceed });
+    const address = { "cf-connecting-ip": "a" };
+    expect((await post(`{"q":"a","x":"${"y".repeat(1_000_000)}"}`, address)).status).toBe(400);
+    const long = taken.get("address:a")!;
+    expect(long).toBeGreaterThanOrEqual(3);
+    expect((await post(`{"q":"a","x":1}`, address)).status).toBe(400);
+    expect(taken.get("address:a")).toBe(long + 1);
   });
 
   it("is not multiplied by the header Authorization, where there are no tokens", async () => {

@@ -48,6 +48,15 @@ export const EVERY: Every = {
     wantedVersion: "d0ebdc511fb739fe",
     publishedAt: "2026-11-22T10:00:00.000Z",
   },
+  "pointer-ignored": {
+    level: "warn",
+    event: "pointer-ignored",
+    ...named,
+    wantedVersion: "d0ebdc511fb739fe",
+    publishedAt: "2026-11-22T10:00:00.000Z",
+    since: "2026-11-29T03:00:00.000Z",
+    until: "2026-11-29T03:30:00.000Z",
+  },
   "read-again": {
     level: "warn",
     event: "read-again",

@@ -7,7 +7,8 @@
 import { expect, it } from "vitest";
 import { Arrivals } from "../src/index/arrivals.ts";
 import { ReadError } from "../src/index/failures.ts";
-import { IndexHolder, type Load, type LoadedIndex } from "../src/index/holder.ts";
+import { IndexHolder } from "../src/index/holder.ts";
+import type { Load, LoadedIndex } from "../src/index/loaded-index.ts";
 import type { Store } from "../src/index/store.ts";
 import type { IndexEvent } from "../src/log.ts";
 import { randomFloats } from "./fixture.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "../src/index/holder.ts";
+import { type HolderOptions, IndexHolder } from "../src/index/holder.ts";
+import type { Load, LoadedIndex } from "../src/index/loaded-index.ts";
 import type { Store } from "../src/index/store.ts";
 import type { IndexEvent, RefreshFailed } from "../src/log.ts";
 
@@ -395,6 +396,23 @@ describe("the pointer", () => {
         ...{ event: "stale-pointer", index: "current", indexVersion: "v2", wantedVersion: "v1", publishedAt },
       })),
     );
+  });
+
+  it("warns of an older pointer that stays, once, and says until when it is not followed", async () => {
+    const { state, acquire, refresh, events } = setUp();
+    state.pointer = pointer("v2", at(2));
+    await acquire();
+    state.pointer = pointer("v1", at(1));
+    const ignored = () => events.filter(({ event }) => event === "pointer-ignored");
+    for (let i = 0; i < 8; i++) await refresh();
+    expect(ignored()).toEqual([]);
+    for (let i = 0; i < 10; i++) await refresh();
+    expect(ignored()).toHaveLength(1);
+    const { since, until } = ignored()[0] as { since?: string; until?: string };
+    expect(Date.parse(until!) - Date.parse(since!)).toBe(30 * 60_000);
+    for (let i = 0; i < 45 && (await refresh()) !== "v1"; i++);
+    expect(await refresh()).toBe("v1");
+    expect(ignored()).toHaveLength(1);
   });
 
   it("leads back to an older version that was published again, and forth", async () => {

@@ -1,5 +1,6 @@
 /** Hooks of somebody else's Worker: who may ask, what is asked, what was answered, what went wrong. */
 import { env } from "cloudflare:workers";
+import { InputError } from "@poeem/pq-core";
 import type { Hono } from "hono";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import {
@@ -12,8 +13,9 @@ import {
   parseFilter,
   type SearchRequest,
   type SearchResponse,
+  type Store,
 } from "../src/index.ts";
-import { type Fixture, setOf } from "./fixture.ts";
+import { dim, type Fixture, setOf } from "./fixture.ts";
 import { ask, expectAnswerOf, type OwnEnv, post, publishOwn, search, store } from "./own-worker.ts";
 
 let books: Fixture;
@@ -196,6 +198,134 @@ describe("hooks", () => {
     }
     expect((await ask(worker, `${search()}&k=1`)).body.results).toEqual([]);
     expect(seen).toEqual(["birthday cake: 10", "birthday cake: 10", "birthday cake: 1"]);
+  });
+
+  describe.each(["authorize", "beforeSearch", "afterSearch", "onError"] as const)("%s that throws", (name) => {
+    it.each<[string, unknown]>([
+      ["a text", "down"],
+      ["undefined", undefined],
+      ["null", null],
+      ["a number", 7],
+      ["an object without a text", Object.create(null)],
+      ["a symbol", Symbol("x")],
+      ["an error that is a client's elsewhere", new InputError("k", "expected NaN times")],
+      ["an error", new TypeError("broken")],
+    ])("%s is a 500 that is logged, and no more", async (_, thrown) => {
+      const logged: LogEntry[] = [];
+      const fail = () => {
+        throw thrown;
+      };
+      const hooks: Hooks<OwnEnv> = name === "onError" ? { beforeSearch: fail, onError: fail } : { [name]: fail };
+      const worker = createWorker({ store, hooks, log: (entry) => logged.push(entry) });
+      for (const { status, body, headers } of [
+        await ask(worker, search()),
+        await ask(worker, "/search", post({ q: "cake" })),
+      ]) {
+        expect([status, body.type]).toEqual([500, "urn:poeem-edge:problem:internal-error"]);
+        expect([headers.get("x-request-id"), headers.get("x-content-type-options")]).toEqual([
+          body.requestId,
+          "nosniff",
+        ]);
+      }
+      expect(logged.filter(({ event }) => event === "fault")).toHaveLength(2);
+      expect(logged.filter(({ event }) => event === "hook")).toHaveLength(name === "onError" ? 2 : 0);
+    });
+  });
+
+  it("whatever middleware before the routes throws is a 500, and may be answered otherwise there", async () => {
+    for (const thrown of ["x", undefined, null, 7]) {
+      const routes = (app: Hono<{ Bindings: OwnEnv }>) => {
+        app.use("/search", () => {
+          throw thrown;
+        });
+      };
+      const quiet = vi.spyOn(console, "error").mockReturnValue(undefined);
+      expect((await ask(createWorker({ store, routes }), search())).status).toBe(500);
+      expect(quiet).toHaveBeenCalled();
+      quiet.mockRestore();
+      const own = createWorker({
+        store,
+        routes: (app) => {
+          routes(app);
+          app.onError(({ message }, c) => c.text(message, 418));
+        },
+      });
+      expect((await ask(own, search())).status).toBe(418);
+    }
+    const settings = createWorker({
+      store,
+      log: vi.fn(),
+      config: () => {
+        throw "no settings";
+      },
+    });
+    expect((await ask(settings, search())).body.type).toBe("urn:poeem-edge:problem:misconfigured");
+  });
+
+  it.each<[string, object]>([
+    ["nprobe", { nprobe: -1 }],
+    ["nprobe", { nprobe: Number.NaN }],
+    ["k", { k: 0 }],
+    ["k", { k: "10" }],
+    ["k", { k: 1e9 }],
+    ["index", { index: "../x" }],
+    ["index", { index: "a/../current" }],
+    ["filter", { filter: "set:even" }],
+    ["filter", { filter: { set: "even" } }],
+    ["filter", { filter: { and: [{ facet: "set", in: [7] }] } }],
+    ["filter", { filter: { not: { number: "year", min: Number.NaN } } }],
+    ["vector", { q: undefined, vector: [1, 2] }],
+    ["vector", { q: undefined, vector: new Float32Array([Number.NaN]) }],
+    ["q", { q: "" }],
+    ["q", { q: undefined }],
+    ["exclude", { exclude: "item:1" }],
+    ["diversity", { diversity: 2 }],
+    ["limit", { limit: 3 }],
+  ])(
+    "a search with a wrong %s is beforeSearch's mistake, not the client's, and nothing is read for it: %j",
+    async (name, wrong) => {
+      const logged: LogEntry[] = [];
+      const keys: string[] = [];
+      const watched = (bindings: OwnEnv) => {
+        const own = store(bindings);
+        return {
+          ...own,
+          getText: (key: string, options: never) => {
+            keys.push(key);
+            return own.getText(key, options);
+          },
+        } as Store;
+      };
+      const hooks: Hooks<OwnEnv> = { beforeSearch: (asked) => ({ ...asked, ...wrong }) };
+      const worker = createWorker({ store: watched, hooks, log: (entry) => logged.push(entry) });
+      for (const { status, text } of [
+        await ask(worker, search()),
+        await ask(worker, "/search", post([{ q: "cake" }])),
+      ]) {
+        expect(status).toBe(500);
+        expect(text).not.toMatch(/NaN|expected/);
+      }
+      expect(keys).toEqual([]);
+      const fault = logged.find(({ event }) => event === "fault");
+      expect(JSON.stringify(fault)).toMatch(new RegExp(`beforeSearch gave .*${name}`));
+    },
+  );
+
+  it("may make any search that a client could ask", async () => {
+    const filter = {
+      and: [{ facet: "set", in: ["even"] }, { not: { number: "year", max: Number.NEGATIVE_INFINITY } }],
+    };
+    const vector = new Float32Array(dim).fill(0.1);
+    const hooks: Hooks<OwnEnv> = {
+      beforeSearch: ({ q, ...others }) => ({ ...others, vector, filter, exclude: ["item:1", 2], context: undefined }),
+    };
+    const { status, body } = await ask(createWorker({ store, hooks }), search());
+    expect([status, body.query, body.results.length]).toEqual([200, null, 10]);
+    const wrong = createWorker({ store, log: vi.fn(), hooks: { afterSearch: () => "text" as never } });
+    expect((await ask(wrong, search())).status).toBe(500);
+    const unknown = () => new Problem("nonsense" as never, "x");
+    const thrower = createWorker({ store, log: vi.fn(), hooks: { beforeSearch: () => Promise.reject(unknown()) } });
+    expect((await ask(thrower, search())).status).toBe(500);
   });
 
   it("onError is told of faults and of a missing index, not of a caller's mistakes", async () => {

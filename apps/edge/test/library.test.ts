@@ -3,7 +3,17 @@ import { env } from "cloudflare:workers";
 import { Hono } from "hono";
 import { basicAuth } from "hono/basic-auth";
 import { beforeAll, describe, expect, expectTypeOf, it, vi } from "vitest";
-import { createApp, createWorker, kvStore, r2Store, type Store, type Worker } from "../src/index.ts";
+import {
+  createApp,
+  createWorker,
+  kvStore,
+  type Limits,
+  r2Store,
+  SettingError,
+  type Settings,
+  type Store,
+  type Worker,
+} from "../src/index.ts";
 import { type Fixture, nlist } from "./fixture.ts";
 import { ask, expectAnswerOf, type OwnEnv, post, publishOwn, search, store } from "./own-worker.ts";
 
@@ -63,6 +73,15 @@ describe("stores", () => {
     expect((await shaky.getBytes(key))!.length).toBeGreaterThan(0);
     expect(await r2Store(env.BUCKET).getBytes("chunk/none")).toBeNull();
     expect(await r2Store(env.BUCKET).getText("index/none")).toBeNull();
+  });
+});
+
+describe("settings", () => {
+  it("that cannot be are told by their class, and limits have a type", () => {
+    const limits: Partial<Limits> = { nprobe: 0 };
+    expect(() => createApp({ store: () => store(env as never), config: { limits } })).toThrow(SettingError);
+    expect(() => createWorker({ config: { limits: { shed: 2 } } })).toThrow(SettingError);
+    expectTypeOf<NonNullable<Settings["limits"]>>().toEqualTypeOf<Partial<Limits>>();
   });
 });
 

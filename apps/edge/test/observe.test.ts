@@ -5,7 +5,7 @@ import { Problem } from "../src/http/problem.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import { createWorker } from "../src/index.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
-import type { LogEntry } from "../src/log.ts";
+import type { ColdStart, LogEntry } from "../src/log.ts";
 import { makeFixture, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 import { ask } from "./own-worker.ts";
@@ -64,7 +64,7 @@ describe("a request that failed", () => {
 
 describe("what a search used", () => {
   it("is in its headers, its line and its point: reads of KV and their bytes, until all is in memory", async () => {
-    const { get, logged, recorded } = makeIsolate({ LOG: "all" });
+    const { get, logged, recorded, reported } = makeIsolate({ LOG: "all" });
     const first = await get("/search?q=cake");
     const [, reads, bytes] = /kv;desc="(\d+) reads, (\d+) bytes"/
       .exec(first.headers.get("server-timing")!)!
@@ -74,6 +74,11 @@ describe("what a search used", () => {
     expect(logged.at(-1)).toMatchObject({ event: "request", reads, bytes, waitedMs: 0 });
     expect(recorded.at(-1)).toMatchObject({ outcome: "answered", status: 200, reads, bytes, waitedMs: 0 });
     expect(recorded.at(-1)!.work).toBeGreaterThan(0);
+    // The load of the index is among what its request used: the pointer, the manifest and what that names.
+    const [load] = reported.filter(({ event }) => event === "cold-start") as [ColdStart];
+    expect(load.reads).toBeGreaterThan(2);
+    expect(reads).toBeGreaterThanOrEqual(load.reads);
+    expect(bytes).toBeGreaterThanOrEqual(load.bytes);
     const next = await get("/search?q=cake");
     expect(next.headers.get("server-timing")).not.toContain("kv");
     expect(logged.at(-1)).toMatchObject({ event: "request", reads: 0, bytes: 0 });

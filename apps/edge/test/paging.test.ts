@@ -75,7 +75,7 @@ beforeAll(async () => {
 
 /** An isolate with just the memory that the index must have, or all that it can use, over a store that counts. */
 function setUp({ version, manifest }: Artifact = artifact, memory: "least" | "most" = "least") {
-  const reads = { now: 0, most: 0, keys: [] as string[] };
+  const reads = { now: 0, most: 0, keys: [] as string[], pauses: 0 };
   const handedOut: Uint8Array[] = [];
   const liveBytes = () => handedOut.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   const store = {
@@ -95,7 +95,11 @@ function setUp({ version, manifest }: Artifact = artifact, memory: "least" | "mo
     },
   };
   const maxBytes = memoryDemand(manifest, { leastCacheBytes })[memory];
-  const time = { now: () => 0, sleep: (ms: number) => scheduler.wait(ms), leaseMs: 15_000 };
+  const sleep = (ms: number) => {
+    if (ms === 1) reads.pauses++;
+    return scheduler.wait(ms);
+  };
+  const time = { now: () => 0, sleep, leaseMs: 15_000 };
   const paging = new Turns({ ...time, ...PAGING });
   const indexes = new IndexSet<ServedIndex>({
     ...time,
@@ -118,9 +122,14 @@ function setUp({ version, manifest }: Artifact = artifact, memory: "least" | "mo
 
 it("keeps none of its lists in memory, and reads only the chunks that the cells of a search lie in", async () => {
   const { get, reads, load } = setUp();
-  const { memory } = await load();
+  const { memory, index } = await load();
   expect(memory).toMatchObject({ residentBytes: 0, keepsPages: false });
   expect(memory.cacheBytes).toBe(leastCacheBytes);
+  // Nor pages, however much there is: the cache may fill up with lists, and would take their bytes once more.
+  const { most } = memoryDemand(index.manifest, { leastCacheBytes });
+  const larger = planMemory(index.manifest, most - 1, { leastCacheBytes }, 0);
+  expect(larger.keepsPages).toBe(false);
+  expect(larger.cacheBytes).toBeLessThan(most);
   const query = floats(dim);
   const { body } = await get(`/search?vector=${encodeVector(query)}&nprobe=4`);
   const expected = await whole.search(query, { nprobe: 4 });
@@ -189,6 +198,14 @@ it("lets one of many heavy requests at a time hold pages, and light ones beside 
   expect(most.heavy).toBe(1);
   expect(most.light).toBeGreaterThanOrEqual(4);
   expect(most.light).toBeLessThanOrEqual(8);
+});
+
+it("lets others in while a heavy request reads from a store that answers at once", async () => {
+  const { get, reads, load } = setUp();
+  await load();
+  await get(`/search?vector=${encodeVector(floats(dim))}&nprobe=64&k=500`);
+  expect(reads.pauses).toBeGreaterThanOrEqual(Math.floor(reads.keys.length / 16) - 1);
+  expect(reads.pauses).toBeGreaterThan(0);
 });
 
 it("answers many requests at once right", async () => {

@@ -6,11 +6,13 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { encodeVector } from "../src/client.ts";
 import { readConfig } from "../src/config.ts";
 import { createWorker } from "../src/create-worker.ts";
-import { chargesOf } from "../src/http/budget.ts";
+import { chargesOf, priceWithin } from "../src/http/budget.ts";
 import { jsonSize } from "../src/http/json-size.ts";
 import { Meter } from "../src/http/meter.ts";
-import { type Price, priceOf, sumOf } from "../src/http/price.ts";
+import { NOTHING, type Price, priceOf, priceOfFacets, sumOf } from "../src/http/price.ts";
+import { Problem } from "../src/http/problem.ts";
 import type { ResolvedSearch } from "../src/http/resolve.ts";
+import { OverloadedError } from "../src/index/errors.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import { memoryDemand } from "../src/index/memory-plan.ts";
 import type { ServedIndex } from "../src/index/served-index.ts";
@@ -94,7 +96,7 @@ function follow(searches: readonly Record<string, unknown>[], parameter: string,
 
 describe("a budget", () => {
   it("refuses what is above it, and what is said to lower makes it pass", async () => {
-    const isolates = ["work=700000", "work=250000", "bytes=12000", "work=120000,bytes=4000", "work=52000"].map(
+    const isolates = ["work=700000", "work=250000", "bytes=12000", "work=120000,bytes=4000", "work=100000"].map(
       (LIMITS) => makeIsolate({ LIMITS }),
     );
     const seen = new Map<string, number>();
@@ -136,6 +138,14 @@ describe("a budget", () => {
     }
   });
 
+  it("counts suggestions no shorter than they may be", async () => {
+    const q = `${"-x ".repeat(165)}re`;
+    const path = `/suggest?index=shop&k=50&q=${encodeURIComponent(q)}`;
+    expect((await makeIsolate().get(path)).status).toBe(200);
+    const { status, body } = await makeIsolate({ LIMITS: "bytes=25000" }).get(path);
+    expect([status, body.errors?.[0].parameter]).toEqual([400, "k"]);
+  });
+
   it("counts a batch as the sum of its searches", async () => {
     const one: Price = { work: 1, reads: 2, readBytes: 3, bytes: 4 };
     expect(sumOf([one, one, one])).toEqual({ work: 3, reads: 6, readBytes: 9, bytes: 12 });
@@ -148,6 +158,17 @@ describe("a budget", () => {
     expect((await post(Array.from({ length: fits + 1 }, () => ({ like: "item:1" })))).status).toBe(400);
   });
 
+  it("asks the limiter of rates for what a refusal took", async () => {
+    let asked = 0;
+    const mayProceed = async () => ++asked > 0;
+    const { post } = makeIsolate({ LIMITS: "work=2500000" }, { mayProceed });
+    await post({ q: "red", index: "shop" });
+    asked = 0;
+    const q = Array.from({ length: 100 }, (_, i) => `jackt${"abcdefghij"[i % 10]}${"klmnopqrst"[Math.floor(i / 10)]}`);
+    expect((await post({ q: q.join(" ").slice(0, 510), mode: "words", index: "shop", k: 1000 })).status).toBe(400);
+    expect(asked).toBeGreaterThan(1);
+  });
+
   it("is asked of the limiter of rates by tenths", async () => {
     const asked: string[] = [];
     const mayProceed = async (client: string) => asked.push(client) > 0;
@@ -157,8 +178,8 @@ describe("a budget", () => {
     await get("/search?like=item:1&k=300&diversity=0.5");
     expect(light).toBe(1);
     expect(asked.length - light).toBeGreaterThanOrEqual(5);
-    expect(chargesOf({ work: 1, reads: 0, readBytes: 0, bytes: 0 }, DEFAULT_LIMITS)).toBe(1);
-    expect(chargesOf({ work: DEFAULT_LIMITS.work, reads: 0, readBytes: 0, bytes: 0 }, DEFAULT_LIMITS)).toBe(10);
+    expect(chargesOf({ work: 1 }, DEFAULT_LIMITS)).toBe(1);
+    expect(chargesOf({ work: DEFAULT_LIMITS.work }, DEFAULT_LIMITS)).toBe(10);
   });
 });
 
@@ -194,6 +215,77 @@ describe("an index of any size", () => {
     });
   }
 
+  it("prices facets by what of them is still to be read", () => {
+    const filters = { kind: "filters", key: "filters-0000", size: 30_000_000 };
+    const kept = new Set<string>();
+    const served = (keepsFilters: boolean) =>
+      ({ index: { manifest: { chunks: [filters] } }, memory: { keepsFilters }, kept }) as unknown as ServedIndex;
+    expect(priceOfFacets(served(true))).toMatchObject({ reads: 1, readBytes: 30_000_000 });
+    expect(priceOfFacets(served(false))).toMatchObject({ reads: 0, readBytes: 0 });
+    kept.add(filters.key);
+    expect(priceOfFacets(served(true))).toMatchObject({ reads: 0, readBytes: 0 });
+  });
+
+  describe("with words", () => {
+    const letter = () => String.fromCharCode(97 + below(26));
+    const text = () => Array.from({ length: 127 }, () => letter() + letter() + letter()).join(" ");
+    /** Texts of an index, whose looks for words are counted. */
+    function texts(n: number, count: number, limits: Partial<typeof DEFAULT_LIMITS>) {
+      let looks = 0;
+      const near = () => {
+        looks++;
+        return [];
+      };
+      const words = { numTerms: 20_000, numItems: 100_000, count: () => count, near };
+      const served = { ...sized(100_000, 1024, false), words } as unknown as ServedIndex;
+      const all = Array.from({ length: n }, () => ({
+        served,
+        request: { ...request, mode: "words" as const, q: text() },
+      }));
+      const meter = new Meter({ ...DEFAULT_LIMITS, ...limits });
+      return { all, meter, looks: () => looks };
+    }
+
+    it("looks up few words of what is refused before it is looked up, also for the sake of advice", () => {
+      for (const limits of [{}, { work: 5_000_000, k: 60, nprobe: 32 }, { work: 500_000 }]) {
+        const { all, meter, looks } = texts(32, 1, limits);
+        expect(() => priceWithin(all, meter)).toThrow(/at least .* times the work/);
+        expect(looks()).toBeLessThan(200);
+        expect(meter.work).toBeGreaterThanOrEqual(looks() * 15_000);
+      }
+    });
+
+    it("stops where it is too much, and counts what it has looked up", () => {
+      const { all, meter, looks } = texts(20, 100_000, {});
+      expect(() => priceWithin(all, meter)).toThrow(/at least/);
+      expect(looks()).toBeGreaterThan(100);
+      expect(looks()).toBeLessThan(400);
+      expect(meter.work).toBeGreaterThanOrEqual(127 * 15_000);
+    });
+
+    it("prices what passes as it always did", () => {
+      const { all, meter } = texts(3, 1, {});
+      expect(priceWithin(all, meter)).toEqual(sumOf(all.map(({ served, request }) => priceOf(served, request))));
+    });
+  });
+
+  it("of the vectors of large models answers a hundred results that differ, and 80 words with a million items", () => {
+    const served = sized(1_000_000, 1024, false, 1536);
+    expect(priceOf(served, { ...request, vector: new Float32Array(1536), k: 100, diversity: 0.5 }).work).toBeLessThan(
+      DEFAULT_LIMITS.work,
+    );
+    const numItems = 1_000_000;
+    // A text as people paste them: each of 60 words has some others beside it, and some of them are frequent.
+    const near = (term: string) => Array.from({ length: 5 }, (_, i) => ({ term: `${term}${i}`, likeness: 0.5 }));
+    const count = (term: string) => (term.endsWith("0") ? 20_000 : 4_000);
+    const words = { numItems, numTerms: 150_000, count, near, completions: () => [] };
+    const q = Array.from({ length: 80 }, (_, i) => `w${"abcdefghij"[i % 10]}${"klmnopqr"[Math.floor(i / 10)]}`).join(
+      " ",
+    );
+    const withWords = { ...served, words } as unknown as ServedIndex;
+    expect(priceOf(withWords, { ...request, q, mode: "hybrid" }).work).toBeLessThan(DEFAULT_LIMITS.work);
+  });
+
   it("costs no less with more of anything", () => {
     const served = sized(1_000_000, 1024, true);
     const base = { ...request, history, filter: { number: "year", max: 1 } } as ResolvedSearch;
@@ -217,10 +309,10 @@ describe("an index of any size", () => {
   });
 
   /** An index of which nothing but its price is asked. */
-  function sized(numItems: number, nlist: number, isPaged: boolean): ServedIndex {
+  function sized(numItems: number, nlist: number, isPaged: boolean, dim = 64): ServedIndex {
     const chunks = (kind: string, count: number, size: number) => Array.from({ length: count }, () => ({ kind, size }));
     const manifest = {
-      ...{ dim: 64, nlist, nbits: 4, numSubQuantizers: 32, numItems, byResidual: true, hasRotation: false },
+      ...{ dim, nlist, nbits: 4, numSubQuantizers: dim / 2, numItems, byResidual: true, hasRotation: false },
       chunks: [
         ...chunks("lists", Math.ceil(numItems / 4096), 4096 * 16),
         ...chunks("items", Math.ceil(numItems / 1600), 1600 * 160),
@@ -236,20 +328,22 @@ describe("an index of any size", () => {
 
 describe("a meter", () => {
   /** An isolate whose store counts, over an index that reads a page for nearly every item. */
-  async function counting(LIMITS: string) {
+  async function counting(reads: number) {
+    // Fewer than a setting may say.
+    const config = { ...readConfig({}), limits: { ...DEFAULT_LIMITS, reads } };
     let gets = 0;
     const get = (key: string, options: never) => {
       gets++;
       return env.INDEX.get(key, options);
     };
     const { least } = memoryDemand(await openManifest(paged.artifact.manifestBytes));
-    const isolate = makeIsolate({ LIMITS }, {}, least, { kv: { get } as KvReader });
+    const isolate = makeIsolate({}, { config }, least, { kv: { get } as KvReader });
     await isolate.get("/readyz");
     return { ...isolate, reads: () => gets };
   }
 
   it("ends a request that reads more than one may, at once and with a 400", async () => {
-    const { get, reads } = await counting("reads=4");
+    const { get, reads } = await counting(4);
     const before = reads();
     const { status, body, headers } = await get("/search?like=item:1&k=100&nprobe=6");
     expect([status, body.type, headers.get("retry-after")]).toEqual([400, TOO_EXPENSIVE, null]);
@@ -257,9 +351,44 @@ describe("a meter", () => {
     expect(body.detail).toMatch(/reads of the index/);
   });
 
+  it("counts a cold start before the search, which is never refused for it, but told to come again", () => {
+    const limits = { ...DEFAULT_LIMITS, reads: 800 };
+    const spend = (meter: Meter, times: number) => {
+      for (let i = 0; i < times; i++) meter.spend();
+    };
+    const [roomy, tight] = [new Meter(limits), new Meter(limits)];
+    const price = { work: 1, reads: 800, readBytes: 0, bytes: 0 };
+    roomy.loaded(60, 1000);
+    tight.loaded(200, 1000);
+    for (const meter of [roomy, tight]) meter.begin(price, (limit) => new Problem("too-expensive", limit));
+    spend(roomy, 800);
+    expect(roomy).toMatchObject({ reads: 860, bytes: 1000, work: 1 });
+    expect(roomy.takeReads()).toEqual({ reads: 860, bytes: 1000 });
+    expect(() => roomy.spend()).toThrow(Problem);
+    // All of one invocation, of which the platform has 1,000.
+    spend(tight, 750);
+    expect(() => tight.spend()).toThrow(OverloadedError);
+    const own = new Meter({ ...limits, reads: 5000 });
+    own.loaded(2000, 1000);
+    own.begin(price, (limit) => new Problem("too-expensive", limit));
+    expect(() => spend(own, 5000)).not.toThrow();
+  });
+
   it("lets pass what reads no more", async () => {
-    const { get } = await counting("reads=400");
+    const { get } = await counting(400);
     expect((await get("/search?like=item:1&k=100&nprobe=6")).status).toBe(200);
+  });
+});
+
+describe("codes that are gone through once more", () => {
+  it("are counted in a turn and without one, and end what takes more than one may", async () => {
+    const meter = new Meter({ ...DEFAULT_LIMITS, work: 1000 });
+    meter.begin({ ...NOTHING, work: 500 }, (limit) => new Problem("too-expensive", limit));
+    const turns = new Turns({ total: 1, leaseMs: 1, waitMs: 1, now: () => 0, sleep: () => Promise.resolve() });
+    await turns.run(async (inTurn) => inTurn.rescan?.(200), 1, meter);
+    expect(meter.work).toBe(1000);
+    meter.rescan(200);
+    expect(() => meter.rescan(1)).toThrow(/^work$/);
   });
 });
 
@@ -352,7 +481,22 @@ describe("LIMITS", () => {
 
   it("is read with care", () => {
     expect(readConfig({ LIMITS: " k = 20 ,work=1e6" }).limits).toEqual({ ...DEFAULT_LIMITS, k: 20, work: 1e6 });
-    for (const LIMITS of ["", "k", "k=", "k=0", "k=1001", "k=2.5", "k=-1", "cells=1", "k=20,k=30", "shed=1.1", "k=20;"])
+    for (const LIMITS of [
+      "",
+      "k",
+      "k=",
+      "k=0",
+      "k=1001",
+      "k=2.5",
+      "k=-1",
+      "cells=1",
+      "k=20,k=30",
+      "shed=1.1",
+      "k=20;",
+      "work=1",
+      "reads=1",
+      "bytes=1",
+    ])
       expect(() => readConfig({ LIMITS }), LIMITS).toThrow(/LIMITS/);
   });
 });

@@ -5,6 +5,7 @@ import { partsOf } from "../src/catalogue/rows.ts";
 import { compareIds } from "../src/format/ids.ts";
 import { Finalists } from "../src/search/finalists.ts";
 import { ItemStore } from "../src/search/item-store.ts";
+import type { SearchOptions } from "../src/search/options.ts";
 import { OrdinalSet } from "../src/search/ordinal-set.ts";
 import { writeArtifact, writeDelta } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
@@ -88,6 +89,42 @@ describe.each(Object.entries(OPTIONS))("a catalogue of alike items, %s", (_, opt
       }
     }
   });
+
+  it.each([false, true])(
+    "tells of codes that are gone through once more, and can be stopped; delta: %s",
+    async (isDelta) => {
+      const { source, manifestBytes } = await alike(0, true, isDelta);
+      const index = await openWhole(source, manifestBytes, options);
+      const next = random(7);
+      const vectors = [normals(8, next), normals(8, next), normals(8, next)];
+      const kinds: [Float32Array | Float32Array[], SearchOptions][] = [
+        [vectors[0]!, {}],
+        [vectors, { merge: { by: "max" } }],
+        [vectors, { merge: { by: "sumExp", temperature: 2, exact: false } }],
+      ];
+      for (const [query, more] of kinds) {
+        const search = (rescan?: (codes: number) => void) =>
+          index
+            .metered({ spend: () => undefined, got: () => undefined, ...(rescan && { rescan }) })
+            .search(query, { k: 40, nprobe: NLIST, ...more });
+        const expected = await search();
+        let codes = 0;
+        const counted = await search((some) => {
+          codes += some;
+        });
+        expect(counted).toEqual(expected);
+        expect(codes).toBeGreaterThan(N / 2);
+        let left = 3;
+        const stop = new Error("enough");
+        await expect(
+          search(() => {
+            if (--left === 0) throw stop;
+          }),
+        ).rejects.toBe(stop);
+        expect(await search()).toEqual(expected);
+      }
+    },
+  );
 });
 
 it("the first by id are those of a sort, wherever they lie, each page read once or twice", async () => {

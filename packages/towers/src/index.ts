@@ -56,5 +56,5 @@ export { normalForm } from "./text/normal-form.ts";
 export { indexTerms, nameForm, nameHash, TERM_RULES } from "./text/terms.ts";
 export { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures, words } from "./text/tokenizer.ts";
 export type { TowerWeights } from "./tower.ts";
-export { type Reach, reachOf, type WordUse } from "./words/reach.ts";
+export { leastReachOf, type Reach, reachOf, type WordUse } from "./words/reach.ts";
 export type { Suggestion } from "./words/suggest.ts";

@@ -11,6 +11,8 @@ export type QueryTowerWeights = TowerWeights<QueryInputWeights>;
 export interface QueryTower {
   /** Width of the vectors it gives; equals the index's `dim`. */
   readonly dim: number;
+  /** Memory that it takes beside the bytes that it was opened from. */
+  readonly heapBytes: number;
   /** What it was trained to read. */
   readonly reads: Reads;
   /** Parts of a question that its inputs read. */
@@ -34,6 +36,7 @@ export function createQueryTower(weights: QueryTowerWeights): QueryTower {
   const reads = { text: false, history: undefined, historyLength: 0, contexts: [] };
   return {
     dim: tower.dim,
+    heapBytes: tower.inputs.reduce((sum, { heapBytes = 0 }) => sum + heapBytes, 0),
     reads: Object.assign(reads, ...tower.inputs.map((input) => input.reads ?? {})),
     parts: QUERY_KINDS.flatMap(({ kind, part }) => (weights.inputs.some((own) => own.kind === kind) ? part! : [])),
     alone,
@@ -66,7 +69,7 @@ export function readQueryTower(bytes: Uint8Array): QueryTowerWeights {
 function read(bytes: Uint8Array, asViews: boolean): QueryTowerWeights {
   const { version } = readPrefix(WHERE, MAGIC, bytes);
   const sections =
-    version < SECTIONS_VERSION ? readOldVersion(WHERE, bytes) : readSections(WHERE, MAGIC, bytes, asViews);
+    version < SECTIONS_VERSION ? readOldVersion(WHERE, bytes, asViews) : readSections(WHERE, MAGIC, bytes, asViews);
   return unpackTower(QUERY_KINDS, WHERE, sections);
 }
 

@@ -57,6 +57,14 @@ describe("a tower of a format version", () => {
     expect(createQueryTower(weights).dim).toBe(4);
   });
 
+  it.each(["v1-text", "v2-attention-context", "v3-mixture-tilt", "v4-text"])("is no copy of its bytes: %s", (name) => {
+    const bytes = Uint8Array.from(fixture(`${name}.bin`));
+    const tower = openQueryTower(bytes);
+    expectAnswers(tower, answers[name]);
+    bytes.fill(0);
+    expect(() => expectAnswers(tower, answers[name])).toThrow();
+  });
+
   const version = (bytes: Uint8Array, number: number): Uint8Array => {
     const copy = Uint8Array.from(bytes);
     new DataView(copy.buffer).setUint32(4, number, true);

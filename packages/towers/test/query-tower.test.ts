@@ -149,6 +149,14 @@ describe("bytes of a tower", () => {
     expect(weights).toEqual(textTower());
   });
 
+  it("are all that it takes but for the names of rows", () => {
+    expect(openQueryTower(writeQueryTower(textTower())).heapBytes).toBe(0);
+    const names = Array.from({ length: 1000 }, (_, i) => `device\t${i}`);
+    const inputs = [{ kind: "context" as const, names, rows: floats(1000 * DIM, 3) }];
+    const bytes = writeQueryTower({ width: DIM, inputs, layers: [], skip: false });
+    expect(openQueryTower(bytes).heapBytes).toBe(150_000);
+  });
+
   it("may start anywhere", () => {
     const weights = textTower();
     const bytes = writeQueryTower(weights);

@@ -1,18 +1,24 @@
 /** Lets a request in once it is known what it costs: within the budget, and paid for. */
 import type { Context } from "hono";
 import type { AppEnv } from "./app-env.ts";
-import { type Asked, chargesOf, checkBudget, checkPrice, overrun, priceOfAll } from "./budget.ts";
+import type { Asked } from "./asked.ts";
+import { chargesOf, checkPrice, overrun, priceWithin } from "./budget.ts";
 import type { Price } from "./price.ts";
 import { charge } from "./rate-limit.ts";
 
 /**
- * Prices searches that are asked together.
+ * Prices searches that are asked together. A refusal is paid for as well: with what was done to find out.
  * @throws Problem `too-expensive`, or `rate-limited`
  */
 export function admit(c: Context<AppEnv>, all: readonly Asked[]): Promise<void> | undefined {
-  const { limits } = c.get("dependencies").config;
-  const price = priceOfAll(all);
-  checkBudget(price, all, limits);
+  let price: Price;
+  try {
+    price = priceWithin(all, c.get("meter"));
+  } catch (problem) {
+    return Promise.resolve(chargeFor(c, c.get("meter").work)).then(() => {
+      throw problem;
+    });
+  }
   return begin(c, price, all);
 }
 
@@ -23,9 +29,20 @@ export function admitPrice(c: Context<AppEnv>, price: Price): Promise<void> | un
 }
 
 function begin(c: Context<AppEnv>, price: Price, all: readonly Asked[]): Promise<void> | undefined {
+  const meter = c.get("meter");
+  const work = meter.work + price.work;
+  meter.begin(price, (limit) => overrun(limit, price, all, meter));
+  return chargeFor(c, work);
+}
+
+/**
+ * Takes units of the budget of rates for all the work of a request so far, less those that it has paid.
+ * @throws Problem `rate-limited`
+ */
+export function chargeFor(c: Context<AppEnv>, work: number): Promise<void> | undefined {
   const { config, mayProceed } = c.get("dependencies");
-  c.get("meter").begin(price, (limit) => overrun(limit, price, all, config.limits));
-  // One unit was taken at the door. Without a limit, not even a promise: this is on the way of every search.
-  const more = mayProceed === undefined ? 0 : chargesOf(price, config.limits) - 1;
+  // Without a limit, not even a promise: this is on the way of every search.
+  if (mayProceed === undefined) return undefined;
+  const more = c.get("meter").take(chargesOf({ work }, config.limits));
   return more === 0 ? undefined : charge(c, more);
 }

@@ -6,26 +6,29 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { IndexUnavailableError, OverloadedError, UnknownIndexError } from "../index/errors.ts";
+import { IndexUnavailableError, OverloadedError, UnknownIndexError, unknownIndex } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
-import { writeLog } from "../log.ts";
+import { thrownText, writeLog } from "../log.ts";
+import { Repeats } from "../repeats.ts";
 import { admit, admitPrice } from "./admit.ts";
 import type { AppEnv, Dependencies } from "./app-env.ts";
-import { checkBatch, suggestionsAsked } from "./budget.ts";
+import { askHook, HookError, ownError, throwErrors } from "./ask-hook.ts";
+import { type Asked, priceOfAsked, suggestionsAsked } from "./asked.ts";
+import { checkBatch } from "./budget.ts";
 import { answeredByCache, cacheScope, matchAny } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { describeIndex, describeState } from "./describe.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
 import { Meter } from "./meter.ts";
-import { browserHeaders, limitUrl } from "./middleware.ts";
+import { browserHeaders, limitUrl, shareAcrossOrigins } from "./middleware.ts";
 import { observe } from "./observe.ts";
 import { openApiInfo } from "./openapi.ts";
 import { invalidRequest, onlyParameters, zodErrors } from "./parameters.ts";
-import { priceOf, priceOfFacets, priceOfItem } from "./price.ts";
+import { priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
-import { MAX_BATCH_RESULTS, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
+import { MAX_BATCH_RESULTS, madeSearch, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
 import { type ResolvedSearch, resolveSearch } from "./resolve.ts";
 import {
   facetsRoute,
@@ -61,7 +64,9 @@ export function createRoutes(
       if (!result.success) throw invalidRequest(zodErrors(result.error));
     },
   });
+  const misconfigured = new Repeats();
   app.use(requestId());
+  app.use(throwErrors);
   app.use(function provideDependencies(c, next) {
     c.set("version", version);
     const dependencies = dependenciesOf(c.env ?? {});
@@ -71,6 +76,7 @@ export function createRoutes(
   });
   app.use(observe);
   app.use(browserHeaders);
+  app.use(shareAcrossOrigins);
   // Before the limit of rates: it does nothing, and a monitor that is turned away would call the Worker dead.
   const withHealth = app.openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200));
   app.use(limitByAddress);
@@ -81,12 +87,12 @@ export function createRoutes(
   app.onError((error, c) => {
     // Bindings or variables that nothing can be made of: the mistake of whoever deploys, whom the log tells more.
     if (c.get("dependencies") === undefined) {
-      logFault(error, c, log);
-      return problemResponse(c, new Problem("misconfigured", "The log names it, with this request id"));
+      misconfigured.say("misconfigured", faultLine(error, c), Date.now(), log);
+      return problemResponse(c, new Problem("misconfigured", "The log names it"));
     }
     const problem = toProblem(error, c);
     c.set("failure", { problem, error });
-    if (statusOf(problem.type) >= 500) tellHook(error, c);
+    if (statusOf(problem.type) >= 500) tellHook(ownError(error), c);
     return problemResponse(c, problem);
   });
 
@@ -105,8 +111,9 @@ export function createRoutes(
       const request = resolveSearch(served, query, c.get("dependencies").config.limits);
       const cached = cachedSearch(c, served, request);
       if (cached) return cached as never;
-      await admit(c, [{ served, request }]);
-      return c.json(await answer(c, served, request), 200);
+      const one = { served, request };
+      await admit(c, [one]);
+      return c.json(await answer(c, one), 200);
     })
     .openapi(searchManyRoute, async (c) => {
       const body = c.req.valid("json");
@@ -130,7 +137,7 @@ export function createRoutes(
       });
       await admit(c, searches);
       const answers = [];
-      for (const one of searches) answers.push(await answer(c, one.served, one.request, one === searches.at(-1)));
+      for (const one of searches) answers.push(await answer(c, one, one === searches.at(-1)));
       c.header("Cache-Control", "no-store");
       return c.json(Array.isArray(body) ? answers : answers[0]!, 200);
     })
@@ -139,8 +146,9 @@ export function createRoutes(
       const served = await acquireOpen(c, index);
       const cached = answeredByCache(c, served.version, { suggest: q, k });
       if (cached) return cached as never;
-      await admit(c, [suggestionsAsked(served, q, k, index)]);
-      return c.json(await timed(c, "suggest", () => suggestTexts(served, q, k, c.get("meter"))), 200);
+      const one = suggestionsAsked(served, q, k, index);
+      await admit(c, [one]);
+      return c.json(await timed(c, "suggest", () => suggestTexts(one, c.get("meter"))), 200);
     })
     .openapi(itemRoute, async (c) => {
       const served = await acquireOpen(c, c.req.valid("query").index);
@@ -192,11 +200,11 @@ export function createRoutes(
  * @throws Problem `not-found`
  */
 function checkOpen(c: Context<AppEnv>, name: string): void {
-  if (c.get("opens")?.has(name) === false) throw unknownIndex(name);
+  if (c.get("opens")?.has(name) === false) throw notFound(name);
 }
 
-function unknownIndex(name: string, options?: ErrorOptions): Problem {
-  return new Problem("not-found", `No index is called "${name}"`, undefined, options);
+function notFound(name: string, options?: ErrorOptions): Problem {
+  return new Problem("not-found", unknownIndex(name), undefined, options);
 }
 
 /**
@@ -210,7 +218,7 @@ function namedServing(c: Context<AppEnv>, name: string): ServedIndex {
   const served = indexes.current(name);
   if (served === undefined) {
     const failure = indexes.refreshFailure(name);
-    if (failure === undefined && !config.indexes?.includes(name)) throw unknownIndex(name);
+    if (failure === undefined && !config.indexes?.includes(name)) throw notFound(name);
     c.set("index", name);
     throw new IndexUnavailableError(
       failure === undefined
@@ -234,22 +242,22 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
   c.set("index", name);
   try {
     const served = await timed(c, "index", () =>
-      c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise)),
+      c.get("dependencies").indexes.acquire(name, (promise) => inBackground(c, promise), c.get("meter")),
     );
     c.set("indexVersion", served.version);
     return served;
   } catch (error) {
     // Whether it is absent or not among those that are served is for nobody to know.
-    throw error instanceof UnknownIndexError ? unknownIndex(name, { cause: error }) : error;
+    throw error instanceof UnknownIndexError ? notFound(name, { cause: error }) : error;
   }
 }
 
 /** @param isLast of the searches of this request: nothing else reads while a canary does, from what is left to it */
-async function answer(c: Context<AppEnv>, served: ServedIndex, request: ResolvedSearch, isLast = true) {
-  const { record, random, config, log, hooks } = c.get("dependencies");
+async function answer(c: Context<AppEnv>, asked: Asked, isLast = true) {
+  const { served, request } = asked;
+  const { record, random, config, hooks } = c.get("dependencies");
   const meter = c.get("meter");
-  const { reads, bytes } = meter;
-  const response = await timed(c, "search", () => search(served, request, meter));
+  const response = await timed(c, "search", () => search(asked, meter));
   record?.({
     ...response,
     index: request.index,
@@ -257,23 +265,33 @@ async function answer(c: Context<AppEnv>, served: ServedIndex, request: Resolved
     outcome: "answered",
     results: response.results.length,
     status: 200,
-    reads: meter.reads - reads,
-    bytes: meter.bytes - bytes,
-    work: priceOf(served, request).work,
+    ...meter.takeReads(),
+    work: priceOfAsked(asked).work,
     waitedMs: meter.waitedMs,
   });
   if (isLast && random() < config.canaryShare && response.mode !== "words") {
     const limits = { ...config.limits, reads: config.limits.reads - meter.reads };
     // It is about cells: words would find the same items whatever cells are visited.
-    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, log));
+    inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, c.get("dependencies")));
   }
-  return (await hooks.afterSearch?.(response, request, hookContext(c))) ?? response;
+  const { afterSearch } = hooks;
+  if (afterSearch === undefined) return response;
+  const changed = (await askHook("afterSearch", () => afterSearch(response, request, hookContext(c)))) ?? response;
+  if (typeof changed !== "object") throw new HookError(`afterSearch expected an answer, got a ${typeof changed}`);
+  return changed;
 }
 
-/** What a hook makes of a search. */
+/** What a hook makes of a search. @throws HookError for what is no search, which is nothing that the client did */
 async function rewrite(c: Context<AppEnv>, asked: SearchRequest): Promise<SearchRequest> {
   const { hooks } = c.get("dependencies");
-  return (await hooks.beforeSearch?.(asked, hookContext(c))) ?? asked;
+  const { beforeSearch } = hooks;
+  if (beforeSearch === undefined) return asked;
+  const made: unknown = await askHook("beforeSearch", () => beforeSearch(asked, hookContext(c)));
+  if (made === undefined || made === null || made === asked) return asked;
+  const { data, error } = madeSearch.safeParse(made);
+  if (data !== undefined) return data;
+  const faults = zodErrors(error).map(({ parameter, detail }) => `${parameter}: ${detail}`);
+  throw new HookError(`beforeSearch gave a search that cannot be asked: ${faults.join("; ")}`);
 }
 
 /** As {@link answeredByCache}, unless a hook sees every answer: it may say something else each time. */
@@ -301,7 +319,7 @@ function tellHook(error: Error, c: Context<AppEnv>): void {
   if (hooks.onError === undefined) return;
   const told = (async () => hooks.onError?.(error, hookContext(c)))();
   const requestId = c.get("requestId");
-  const logHook = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: String(fault) });
+  const logHook = (fault: unknown) => log({ level: "error", event: "hook", requestId, message: thrownText(fault) });
   inBackground(c, told.catch(logHook));
 }
 
@@ -323,16 +341,11 @@ function toProblem(error: Error, c: Context<AppEnv>): Problem {
     return new Problem("unsupported-media-type", "Expected application/json");
   if (error instanceof HTTPException && error.status < 500)
     return invalidRequest([{ parameter: "", detail: "expected JSON, got something else" }]);
-  logFault(error, c, c.get("dependencies").log);
+  c.get("dependencies").log(faultLine(ownError(error), c));
   return new Problem("internal-error", "The error is logged with this request id");
 }
 
-function logFault(error: Error, c: Context<AppEnv>, log: Dependencies["log"]): void {
-  log({
-    level: "error",
-    event: "fault",
-    requestId: c.get("requestId"),
-    message: String(error),
-    stack: error.stack,
-  });
+function faultLine(error: Error, c: Context<AppEnv>) {
+  const { stack } = error;
+  return { level: "error", event: "fault", requestId: c.get("requestId"), message: String(error), stack } as const;
 }

@@ -5,11 +5,12 @@
 import { MAX_CONTEXTS } from "@poeem/pq-core";
 import { MAX_HISTORY } from "@poeem/towers";
 import type { MiddlewareHandler } from "hono";
+import { chargeFor } from "./admit.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type Container, eachContainer } from "./json-shape.ts";
-import { invalidRequest } from "./parameters.ts";
+import { invalidRequest, MAX_NAME_SHOWN } from "./parameters.ts";
 import type { ProblemError } from "./problem.ts";
-import { MAX_BATCH, MAX_EXCLUDE, MAX_FIELDS } from "./requests.ts";
+import { MAX_BATCH, MAX_EXCLUDE, MAX_FIELDS, SEARCH_MEMBERS } from "./requests.ts";
 
 /** Work of a byte of a body: it is parsed, and what it says is checked. */
 const BYTE_WORK = 15;
@@ -24,12 +25,14 @@ const MOST: Readonly<Record<string, number>> = { history: MAX_HISTORY, exclude: 
 /** What is smaller is never too much. */
 const LEAST = Math.min(MAX_BATCH, MAX_MEMBERS, MAX_CONTEXTS, ...Object.values(MOST));
 
-/** @throws Problem `invalid-request` */
+/** @throws Problem `invalid-request`, or `rate-limited`: a long one counts by its length */
 export const limitBody: MiddlewareHandler<AppEnv> = async function limitBody(c, next) {
   // What is no JSON is refused by who checks it next, without a look at it.
   if (!JSON_TYPE.test(c.req.header("content-type") ?? "")) return next();
   const text = await c.req.text();
-  c.get("meter").add(text.length * BYTE_WORK);
+  const meter = c.get("meter");
+  meter.add(text.length * BYTE_WORK);
+  if (text.length > SHORT) await chargeFor(c, meter.work);
   if (text.length > SHORT) {
     const fault = faultOf(text);
     if (fault !== undefined) throw invalidRequest([fault]);
@@ -60,6 +63,8 @@ function faultOfContainer({ isList, isInList, path, size }: Container): ProblemE
   if (isSearch) return isList ? undefined : fault("", MAX_MEMBERS, "expected a search of at most # members");
   const name = path.at(-1)!;
   const parameter = path.join(".");
+  if (path.length === (isInList ? 2 : 1) && !SEARCH_MEMBERS.has(name))
+    return { parameter: parameter.slice(0, MAX_NAME_SHOWN), detail: "is unknown" };
   if (isList) return Object.hasOwn(MOST, name) ? fault(parameter, MOST[name]!, "expected at most # values") : undefined;
   return name === "context" ? fault(parameter, MAX_CONTEXTS, "expected at most # features") : undefined;
 }

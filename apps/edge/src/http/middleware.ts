@@ -7,30 +7,56 @@ import { timingSafeEqual } from "hono/utils/buffer";
 import { type Config, configuredTokens } from "../config.ts";
 import type { Token } from "../tokens.ts";
 import type { AppEnv } from "./app-env.ts";
+import { askHook } from "./ask-hook.ts";
 import { hookContext } from "./hook-context.ts";
 import type { Hooks } from "./hooks.ts";
 import { MAX_URL_BYTES } from "./parameters.ts";
 import { Problem } from "./problem.ts";
-import { limitByToken } from "./rate-limit.ts";
+import { limitByAddress, limitByToken } from "./rate-limit.ts";
 
 type Middleware = MiddlewareHandler<AppEnv>;
 
-const headersOf = new WeakMap<Config, Middleware>();
+/** What differs by configuration: made once for each. */
+interface Headers {
+  readonly own: Middleware;
+  /** Of other origins that may read answers; undefined: there are none. */
+  readonly shared: MiddlewareHandler | undefined;
+}
 
-/** Headers for what a browser does with an answer. Other origins may read it only when they are configured. */
-export const browserHeaders: Middleware = function browserHeaders(c, next) {
+const headersOf = new WeakMap<Config, Headers>();
+
+function headersFor(c: Context<AppEnv>): Headers {
   const { config } = c.get("dependencies");
   const headers = headersOf.get(config) ?? makeHeaders(config);
   headersOf.set(config, headers);
-  return headers(c, next);
+  return headers;
+}
+
+/** Headers for what a browser does with an answer. */
+export const browserHeaders: Middleware = (c, next) => headersFor(c).own(c, next);
+
+/**
+ * Other origins may read answers when they are configured. A preflight ends here, and counts like any request.
+ * @throws Problem `rate-limited`
+ */
+export const shareAcrossOrigins: Middleware = function shareAcrossOrigins(c, next) {
+  const { shared } = headersFor(c);
+  if (shared === undefined) return next();
+  if (c.req.method !== "OPTIONS") return shared(c, next);
+  // An OPTIONS that is no preflight asks what a path takes, and is answered below.
+  if (c.req.header("access-control-request-method") === undefined) return next();
+  return limitByAddress(c, async () => {
+    const preflight = await shared(c, next);
+    if (preflight) c.res = preflight;
+  });
 };
 
-function makeHeaders({ corsOrigins }: Config): Middleware {
-  const secure = secureHeaders({
+function makeHeaders({ corsOrigins }: Config): Headers {
+  const own = secureHeaders({
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     crossOriginResourcePolicy: corsOrigins.length > 0 ? "cross-origin" : "same-origin",
   });
-  if (corsOrigins.length === 0) return secure;
+  if (corsOrigins.length === 0) return { own, shared: undefined };
   const shared = cors({
     origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
     allowMethods: ["GET", "HEAD", "POST"],
@@ -38,14 +64,7 @@ function makeHeaders({ corsOrigins }: Config): Middleware {
     exposeHeaders: ["ETag", "Index-Refresh-Failure", "Server-Timing", "X-Request-Id"],
     maxAge: 86_400,
   });
-  return async function sharedHeaders(c, next) {
-    return secure(c, async () => {
-      // An OPTIONS that is no preflight asks what a path takes, and is answered below.
-      if (c.req.method === "OPTIONS" && c.req.header("access-control-request-method") === undefined) return next();
-      const preflight = await shared(c, next);
-      if (preflight) c.res = preflight;
-    });
-  };
+  return { own, shared };
 }
 
 /** @throws Problem `uri-too-long` */
@@ -78,11 +97,11 @@ async function readBody(c: Context<AppEnv>): Promise<void> {
  */
 export const authorizeByHook: Middleware = function authorizeByHook(c, next) {
   const { hooks } = c.get("dependencies");
-  return hooks.authorize === undefined ? next() : askHook(c, hooks, next);
+  return hooks.authorize === undefined ? next() : mayPass(c, hooks, next);
 };
 
-async function askHook(c: Context<AppEnv>, hooks: Hooks, next: Next): Promise<Response | undefined> {
-  const answer = await hooks.authorize!(hookContext(c));
+async function mayPass(c: Context<AppEnv>, hooks: Hooks, next: Next): Promise<Response | undefined> {
+  const answer = await askHook("authorize", () => hooks.authorize!(hookContext(c)));
   // Not as it is: the headers of a redirect cannot be added to.
   if (answer instanceof Response) return c.newResponse(answer.body, answer);
   if (answer !== true) throw new Problem("unauthorized", "This request is not allowed here");

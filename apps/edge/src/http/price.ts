@@ -5,12 +5,13 @@
  *
  * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
  */
-import type { ChunkKind, Filter, Manifest } from "@poeem/pq-core";
+import type { ChunkEntry, ChunkKind, Filter, Manifest } from "@poeem/pq-core";
 import { SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
-import { type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
+import { leastReachOf, type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
 import type { MemoryPlan } from "../index/memory-plan.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT } from "./diversity.ts";
+import { jsonSize } from "./json-size.ts";
 import { MAX_K } from "./requests.ts";
 import type { ResolvedSearch } from "./resolve.ts";
 
@@ -68,9 +69,9 @@ export const READ_BYTE_WORK = 0.75;
 const ID_WORK = 1400;
 /** Of the words of a query: terms like it are looked for among all, and all items that have it may be gone through. */
 const TERM_WORK = 0.8;
-const POSTING_WORK = 10;
+const POSTING_WORK = 8;
 /** Of a term, for each window of items: what few items have of it is looked up. */
-const TERM_WINDOW_WORK = 2000;
+const TERM_WINDOW_WORK = 1500;
 /** Of a term and a result: what each has of it is told. */
 const RESULT_TERM_WORK = 15;
 /** Of a posting of an item that a filter or `exclude` may keep out. */
@@ -104,7 +105,6 @@ interface Facts {
   readonly items: Pages;
   readonly lookup: Pages;
   readonly postings: Pages;
-  readonly filters: Pages;
   /** Bytes of one item's fields, on average. */
   readonly itemBytes: number;
   readonly codeWork: number;
@@ -136,7 +136,6 @@ function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
     items,
     lookup: pages("lookup", !memory.keepsPages),
     postings: pages("postings", !memory.keepsPages),
-    filters: pages("filters", true),
     itemBytes: numItems === 0 ? 0 : (items.count * items.size) / numItems,
     codeWork: numSubQuantizers * CODE_WORK[nbits],
     // Without residuals a cell says nothing of what it holds.
@@ -164,8 +163,11 @@ export function largestItem(manifest: Manifest): number {
   return largest;
 }
 
-/** What a search costs. */
-export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
+/** @param isLeast what is certain before any word is looked up: that alone may cost as much as many searches */
+export type Pricing = (served: ServedIndex, request: ResolvedSearch, isLeast?: boolean) => Price;
+
+/** What a search costs. @param isLeast see {@link Pricing} */
+export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = false): Price {
   const facts = factsOf(served);
   const { index } = served;
   const { dim, numItems } = index.manifest;
@@ -196,10 +198,9 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
     work += filterWork(filter) * Math.min(all, numItems);
     // One that lets but a few items through is looked at whole.
     if (canBeFew(filter)) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
-    reads.add(facts.filters, 0);
   }
   if (q !== undefined && served.words !== undefined) {
-    const { work: own, lists, postings, terms } = wordPrice(served, q, mode === "dense" ? "mask" : "search");
+    const { work: own, lists, postings, terms } = wordPrice(served, q, useOf(mode), isLeast);
     work += own + Math.min(k, numItems) * terms * RESULT_TERM_WORK;
     work += (filter === undefined && exclude.length === 0 ? 0 : postings) * PASSING_WORK;
     reads.add(facts.postings, lists);
@@ -212,20 +213,21 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch): Price {
   work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
   // Items with the same words lie anywhere.
   reads.add(facts.items, mode === "dense" ? pagesOf(results) : results);
-  // What a few of the fields take nobody knows before: it is counted while the answer is made.
+  // What a few of the fields take nobody knows before, as an item is one page of JSON: it is not estimated but counted
+  // while the answer is made, which ends where it gets too long (`tooLong` of budget.ts).
   const fields = request.fields === undefined ? facts.itemBytes : 0;
   return reads.price(work, results * (RESULT_BYTES + fields));
 }
 
-/** What `/suggest` costs. */
-export function priceOfSuggestions(served: ServedIndex, q: string, k: number): Price {
+/** What `/suggest` costs. Each suggestion has the whole text. @param isLeast see {@link Pricing} */
+export function priceOfSuggestions(served: ServedIndex, q: string, k: number, isLeast = false): Price {
   const facts = factsOf(served);
   const reads = new Reads();
-  const { work, lists } = wordPrice(served, q, "suggest");
+  const { work, lists } = wordPrice(served, q, "suggest", isLeast);
   reads.add(facts.postings, lists + k);
   reads.add(facts.items, k);
   const known = q === "" ? 0 : SUGGESTION_WORK;
-  return reads.price(REQUEST_WORK + work + known * Math.sqrt(k), k * RESULT_BYTES);
+  return reads.price(REQUEST_WORK + work + known * Math.sqrt(k), k * (RESULT_BYTES + jsonSize(q)));
 }
 
 /** What `/items/{id}` costs. */
@@ -238,10 +240,12 @@ export function priceOfItem(served: ServedIndex): Price {
 }
 
 /** What `/facets` costs; how long the answer is, nobody knows before. */
-export function priceOfFacets(served: ServedIndex): Price {
-  const { filters } = factsOf(served);
+export function priceOfFacets({ index, memory, kept }: ServedIndex): Price {
   const reads = new Reads();
-  reads.add(filters, filters.count);
+  // They are read once, most often ahead.
+  const isComing = ({ kind, key }: ChunkEntry) => kind === "filters" && memory.keepsFilters && !kept.has(key);
+  for (const chunk of index.manifest.chunks)
+    if (isComing(chunk)) reads.add({ count: 1, size: chunk.size, isPaged: true }, 1);
   return reads.price(REQUEST_WORK, 0);
 }
 
@@ -278,28 +282,58 @@ function canBeFew(filter: Filter): boolean {
   return "facet" in filter;
 }
 
-/** What words of texts led to: advice asks for the same ones again and again. */
+/** What words of texts led to: pricing and searching ask for the same ones. */
 const REACHES = new WeakMap<Words, Map<string, Reach>>();
-const MAX_REACHES = 64;
+const MAX_REACHES = 128;
 
-function rememberedReach(words: Words, text: string, use: WordUse): Reach {
-  const known = REACHES.get(words) ?? new Map<string, Reach>();
-  REACHES.set(words, known);
-  const key = `${use} ${text}`;
-  const reach = known.get(key) ?? reachOf(words, text, use);
-  if (known.size >= MAX_REACHES) known.clear();
-  known.set(key, reach);
+function reachesOf(words: Words): Map<string, Reach> {
+  let known = REACHES.get(words);
+  if (known === undefined) {
+    known = new Map();
+    REACHES.set(words, known);
+  }
+  return known;
+}
+
+function remembered(words: Words, key: string, find: () => Reach): Reach {
+  const reaches = reachesOf(words);
+  let reach = reaches.get(key);
+  if (reach === undefined) {
+    reach = find();
+    if (reaches.size >= MAX_REACHES) reaches.clear();
+    reaches.set(key, reach);
+  }
   return reach;
 }
 
+const leastReach = (words: Words, text: string, use: WordUse) =>
+  remembered(words, `${use}? ${text}`, () => leastReachOf(text, use));
+
+/** What the text of a search is for. */
+export const useOf = (mode: ResolvedSearch["mode"]): WordUse => (mode === "dense" ? "mask" : "search");
+
+/** Whether the text has been looked up. */
+export function isLookedUp({ words }: ServedIndex, text: string, use: WordUse): boolean {
+  return words === undefined || text === "" || reachesOf(words).has(`${use} ${text}`);
+}
+
+/** What the words of a text cost that are looked for, which pricing does as much as searching. */
+export function lookUpWork({ words }: ServedIndex, text: string, use: WordUse): number {
+  return words === undefined || text === "" ? 0 : leastReach(words, text, use).words * wordWork(words);
+}
+
+const wordWork = ({ numTerms }: Words) => WORD_WORK + numTerms * TERM_WORK;
+
 /** Work of the words of a text, the postings they lead to, and pages of postings that are read. */
-function wordPrice({ words }: ServedIndex, text: string, use: WordUse) {
+function wordPrice({ words }: ServedIndex, text: string, use: WordUse, isLeast: boolean) {
   if (words === undefined || text === "") return { work: 0, lists: 0, postings: 0, terms: 0 };
-  const reach = rememberedReach(words, text, use);
-  const { numTerms, numItems } = words;
+  const reach = isLeast
+    ? leastReach(words, text, use)
+    : remembered(words, `${use} ${text}`, () => reachOf(words, text, use));
+  const { numItems } = words;
   const work =
     TEXT_WORK +
-    reach.words * (WORD_WORK + numTerms * TERM_WORK) +
+    reach.words * wordWork(words) +
     reach.postings * POSTING_WORK +
     (use === "search" ? reach.terms : 0) * Math.ceil(numItems / SUMMED_TOGETHER) * TERM_WINDOW_WORK +
     reach.masks * (WORD_WORK + numItems * MASK_WORK);

@@ -36,6 +36,8 @@ export class Problem extends Error {
   /** @param detail for people; sent as it is */
   constructor(type: ProblemType, detail: string, errors?: readonly ProblemError[], options?: ErrorOptions) {
     super(detail, options);
+    if (!Object.hasOwn(TITLES, type))
+      throw new TypeError(`A Problem is one of ${PROBLEM_TYPES.join(", ")}, got ${type}`);
     this.type = type;
     this.errors = errors;
   }

@@ -1,6 +1,7 @@
 /** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
 import {
+  type Filter,
   InputError,
   idFault,
   MAX_COMPARISONS,
@@ -14,6 +15,7 @@ import {
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
 import { MODES } from "@poeem/pq-core/words";
 import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
+import { filterFault } from "./filter-fault.ts";
 import { MAX_ERRORS, MAX_NAME_SHOWN } from "./parameters.ts";
 import { decodeVector } from "./vector.ts";
 
@@ -321,37 +323,57 @@ export const suggestQuery = z.object({
   ...indexParameter,
 });
 
+const searchMembers = z.strictObject({
+  q: text.optional().openapi({ description: doc.q, type: "string", example: "birthday cake" }),
+  like: id.optional().openapi({ description: doc.like }),
+  history: idList(MAX_HISTORY, 1).optional().openapi({ description: doc.history }),
+  vector: vector
+    .optional()
+    .openapi({ description: doc.vector, oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] }),
+  mode: mode.optional().openapi({ description: doc.mode }),
+  k: k.json.default(DEFAULT_K).openapi({ description: doc.k, ...kDoc }),
+  nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
+  filter: filterUpTo(MAX_FILTER_BYTES.body)
+    .optional()
+    .openapi({ description: doc.filter, type: "string", example: "kind:emoji" }),
+  diversity: share.json
+    .default(0)
+    .openapi({ description: doc.diversity, type: "number", minimum: 0, maximum: 1, default: 0 }),
+  exclude: idList(MAX_EXCLUDE).default([]).openapi({ description: doc.exclude }),
+  fields: z
+    .array(z.string(), { error: ({ input }) => `expected a list of names, got ${kindOf(input)}` })
+    .max(MAX_FIELDS, {
+      error: ({ input }) => `expected at most ${MAX_FIELDS} values, got ${(input as unknown[]).length}`,
+    })
+    .optional()
+    .openapi({ description: doc.fields }),
+  context: context.openapi({ description: doc.context, type: "object", additionalProperties: { type: "string" } }),
+  index: index.openapi({ description: doc.index, ...indexDoc }),
+});
+
+/** Names of what a search can have. */
+export const SEARCH_MEMBERS: ReadonlySet<string> = new Set(Object.keys(searchMembers.shape));
+
 /** One search of `POST /search`. */
-export const searchBody = z
-  .strictObject({
-    q: text.optional().openapi({ description: doc.q, type: "string", example: "birthday cake" }),
-    like: id.optional().openapi({ description: doc.like }),
-    history: idList(MAX_HISTORY, 1).optional().openapi({ description: doc.history }),
-    vector: vector
-      .optional()
-      .openapi({ description: doc.vector, oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] }),
-    mode: mode.optional().openapi({ description: doc.mode }),
-    k: k.json.default(DEFAULT_K).openapi({ description: doc.k, ...kDoc }),
-    nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
-    filter: filterUpTo(MAX_FILTER_BYTES.body)
-      .optional()
-      .openapi({ description: doc.filter, type: "string", example: "kind:emoji" }),
-    diversity: share.json
-      .default(0)
-      .openapi({ description: doc.diversity, type: "number", minimum: 0, maximum: 1, default: 0 }),
-    exclude: idList(MAX_EXCLUDE).default([]).openapi({ description: doc.exclude }),
-    fields: z
-      .array(z.string(), { error: ({ input }) => `expected a list of names, got ${kindOf(input)}` })
-      .max(MAX_FIELDS, {
-        error: ({ input }) => `expected at most ${MAX_FIELDS} values, got ${(input as unknown[]).length}`,
+export const searchBody = searchMembers.superRefine(checkQuery).openapi("SearchRequest");
+
+/** A search that code made: the same, but for what is read from text. */
+export const madeSearch = searchMembers
+  .extend({
+    vector: z
+      .custom<Float32Array>((value) => value instanceof Float32Array && value.every(Number.isFinite), {
+        error: "expected a Float32Array of finite numbers",
       })
-      .optional()
-      .openapi({ description: doc.fields }),
-    context: context.openapi({ description: doc.context, type: "object", additionalProperties: { type: "string" } }),
-    index: index.openapi({ description: doc.index, ...indexDoc }),
+      .optional(),
+    filter: z
+      .unknown()
+      .transform((value, context) => {
+        addFault(context, value === undefined ? undefined : filterFault(value));
+        return value as Filter | undefined;
+      })
+      .optional(),
   })
-  .superRefine(checkQuery)
-  .openapi("SearchRequest");
+  .superRefine(checkQuery);
 
 function kindOf(value: unknown): string {
   if (value === undefined) return "nothing";
@@ -365,9 +387,4 @@ function utf8Length(value: string): number {
 }
 
 /** What an error may name of a search, the path of an item included. */
-export const PARAMETER_NAMES: ReadonlySet<string> = new Set([
-  ...Object.keys(searchParameters.shape),
-  ...Object.keys(searchBody.shape),
-  "id",
-  "batch",
-]);
+export const PARAMETER_NAMES: ReadonlySet<string> = new Set([...SEARCH_MEMBERS, "id", "batch"]);

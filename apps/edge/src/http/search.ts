@@ -4,14 +4,15 @@ import { type Index, InputError, type Item, type ItemFields, jsonId, quote, type
 import { type Answer, answerQuestion, popular, type Searched, suggest } from "@poeem/towers";
 import { IndexUnavailableError, OverloadedError } from "../index/errors.ts";
 import type { ServedIndex } from "../index/served-index.ts";
+import { type Asked, priceOfAsked } from "./asked.ts";
 import { tooLong } from "./budget.ts";
 import { diversify } from "./diversity.ts";
 import { jsonSize } from "./json-size.ts";
 import type { Meter } from "./meter.ts";
-import { candidatesOf, largestItem, priceOf, priceOfFacets, priceOfItem, priceOfSuggestions } from "./price.ts";
+import { candidatesOf, largestItem, priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem } from "./problem.ts";
 import { questionOf } from "./question.ts";
-import { type ResolvedSearch, requireWords } from "./resolve.ts";
+import { requireWords } from "./resolve.ts";
 import type { facetsResponse, itemResponse, searchResponse, searchResult, suggestResponse } from "./responses.ts";
 
 /**
@@ -20,15 +21,11 @@ import type { facetsResponse, itemResponse, searchResponse, searchResult, sugges
  * @throws InputError when the index lacks an item or facet that was named
  * @throws Problem `too-expensive` for what costs more than its price
  */
-export async function search(
-  served: ServedIndex,
-  request: ResolvedSearch,
-  meter: Meter,
-): Promise<z.output<typeof searchResponse>> {
+export async function search(asked: Asked, meter: Meter): Promise<z.output<typeof searchResponse>> {
+  const { served, request } = asked;
   const { q, k, nprobe, mode, filter, diversity, exclude, fields } = request;
   const head = { query: q ?? null, indexVersion: served.index.version, k, nprobe };
-  const { readBytes } = priceOf(served, request);
-  return readPart(served, meter, readBytes, async (searched) => {
+  return readPart(served, meter, priceOfAsked(asked).readBytes, async (searched) => {
     const options = { k: diversity === 0 ? k : candidatesOf(k), nprobe, filter, exclude, mode };
     const found = await answerQuestion(searched, questionOf(request), options);
     const nothing = served.words === undefined || q === undefined ? null : 0;
@@ -113,15 +110,11 @@ function relevance({ scores, named }: Answer): Float32Array {
  * How a text could go on; of an empty one, what people search for most.
  * @throws InputError for a text when the index has no words
  */
-export async function suggestTexts(
-  served: ServedIndex,
-  query: string,
-  most: number,
-  meter: Meter,
-): Promise<z.output<typeof suggestResponse>> {
+export async function suggestTexts(asked: Asked, meter: Meter): Promise<z.output<typeof suggestResponse>> {
+  const { served, request } = asked;
+  const { q: query = "", k: most } = request;
   if (query !== "") requireWords(served, "q");
-  const { readBytes } = priceOfSuggestions(served, query, most);
-  const suggestions = await readPart(served, meter, readBytes, (searched) =>
+  const suggestions = await readPart(served, meter, priceOfAsked(asked).readBytes, (searched) =>
     query === "" ? popular(searched, most) : suggest(searched, query, most),
   );
   return { query, indexVersion: served.version, suggestions: [...suggestions] };

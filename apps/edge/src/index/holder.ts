@@ -12,41 +12,10 @@ import { Attempt } from "./attempt.ts";
 import { IndexUnavailableError, OverloadedError, UnknownIndexError, unavailable, unknownIndex } from "./errors.ts";
 import { Failures, failureKindOf, ReadError } from "./failures.ts";
 import { guarded } from "./guarded.ts";
+import type { Load, LoadedIndex, LoadMeter } from "./loaded-index.ts";
 import { Misses } from "./misses.ts";
 import { isBefore, Pointers, type Sighting } from "./pointers.ts";
 import { nameOf, type Store } from "./store.ts";
-
-/** An opened version with everything a query needs. Immutable: an answer uses one of them from first to last. */
-export interface LoadedIndex {
-  readonly version: string;
-  readonly publishedAt: string;
-  /**
-   * Reads ahead what queries will ask for, as far as memory allows; what it has already is not read again. A version
-   * is taken over only when all of this is there; a cold start answers first and reads ahead afterwards.
-   */
-  readonly prefetch: (meter?: ReadMeter) => Promise<void>;
-  /**
-   * Uses so many bytes from now on, and never less than it needs: pages go, or are read ahead at the next `prefetch`.
-   * Returns the bytes that it uses. Left out: it cannot.
-   */
-  readonly resize?: ((bytes: number) => number) | undefined;
-  /** Frees at once what no other version has, unless a request uses it: false. Nothing asks for it any more. */
-  readonly free?: (() => boolean) | undefined;
-  /** Bytes that `free` cannot free: the garbage collector has to. */
-  readonly residue?: number | undefined;
-  /** It was freed, and answers nothing any more. */
-  readonly isFreed?: boolean | undefined;
-  /** Bytes that it would take with all lists in memory, when it had to be opened without. */
-  readonly bytesWithLists?: number | undefined;
-}
-
-/** What opening a version needs besides the pointer. */
-export interface Load extends IndexPointer {
-  /** Counts what is read to open it, and is how the attempt shows that it is getting on. */
-  readonly meter?: ReadMeter | undefined;
-  /** To be called when a page of a version that serves is missing, or damaged however often it is read. */
-  readonly missed?: (() => void) | undefined;
-}
 
 export interface HolderOptions<T extends LoadedIndex> {
   /** What the index is called; it decides the key of the pointer. */
@@ -69,6 +38,8 @@ export interface HolderOptions<T extends LoadedIndex> {
   readonly isOutgrown?: (() => boolean) | undefined;
   /** Whether to look for the index while none serves; left out: always. */
   readonly mayLook?: (() => boolean) | undefined;
+  /** Whether an opened version may serve: between its opening and its last page others may be given its memory. */
+  readonly mayServe?: ((index: T) => boolean) | undefined;
   /** Takes what happens to the index; left out: nobody. */
   readonly report?: ((event: IndexEvent) => void) | undefined;
 }
@@ -109,6 +80,8 @@ export class IndexHolder<T extends LoadedIndex> {
   #checkedAt: number | undefined;
   readonly #misses: Misses;
   readonly #missed = () => this.#misses.add();
+  /** There is more memory for what serves than when it was read: no need to wait for the next look. */
+  #isOutgrown = false;
   /** The last read-ahead of what serves found pages missing or damaged. */
   #lacksPages = false;
 
@@ -123,6 +96,16 @@ export class IndexHolder<T extends LoadedIndex> {
   /** The version being served, if any. */
   get current(): T | undefined {
     return this.#served?.index;
+  }
+
+  /** The version that is opened, but not complete. */
+  get coming(): T | undefined {
+    return this.#coming?.index;
+  }
+
+  /** Lets the next request look for what {@link HolderOptions.isOutgrown} tells, though no look is due. */
+  outgrow(): void {
+    this.#isOutgrown = true;
   }
 
   /** Neither serves an index nor reads one. */
@@ -152,9 +135,9 @@ export class IndexHolder<T extends LoadedIndex> {
    * @throws UnknownIndexError when no index has its name
    * @throws OverloadedError when there is no room for it
    */
-  async acquire(waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+  async acquire(waitUntil: (promise: Promise<unknown>) => void, meter?: LoadMeter): Promise<T> {
     const served = this.#served;
-    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + this.#waitMs);
+    if (served === undefined) return this.#acquireCold(waitUntil, this.#options.now() + this.#waitMs, meter);
     const isStale = this.#isStale();
     if (isStale || this.#isDue()) waitUntil(this.refresh());
     const attempt = this.#attempt;
@@ -190,14 +173,13 @@ export class IndexHolder<T extends LoadedIndex> {
       if (!isOlder) served.at = sighting;
       if (this.#failures.holdBack(nameOfTry(pointer))) return;
       // Completes what a cold start could not read.
-      if (this.#options.isOutgrown?.()) await this.#outgrow(sighting, attempt);
+      if (this.#options.isOutgrown?.()) await this.#openLarger(sighting, attempt);
       else await this.#complete(served.index, attempt);
       if (this.#coming !== undefined && isBefore(served.at, this.#coming.at)) return;
       this.#coming = undefined;
       this.#failures.clear();
     } else if (isOlder) {
-      if (!this.#pointers.isFirstOlder) return;
-      this.#report({ event: "stale-pointer", wantedVersion: pointer.version, publishedAt: pointer.publishedAt });
+      this.#tellOlder(pointer);
     } else if (!this.#failures.holdBack(nameOfTry(pointer))) {
       const index = await this.#open(sighting, attempt);
       await index.prefetch(attempt);
@@ -205,7 +187,22 @@ export class IndexHolder<T extends LoadedIndex> {
     }
   }
 
-  async #acquireCold(waitUntil: (promise: Promise<unknown>) => void, until: number): Promise<T> {
+  #tellOlder({ version: wantedVersion, publishedAt }: IndexPointer): void {
+    if (this.#pointers.isFirstOlder) this.#report({ event: "stale-pointer", wantedVersion, publishedAt });
+    const ignored = this.#pointers.takeIgnored();
+    if (ignored === undefined) return;
+    const [since, until] = [ignored.since, ignored.until].map((time) => new Date(time).toISOString()) as [
+      string,
+      string,
+    ];
+    this.#report({ event: "pointer-ignored", wantedVersion, publishedAt, since, until });
+  }
+
+  async #acquireCold(
+    waitUntil: (promise: Promise<unknown>) => void,
+    until: number,
+    meter: LoadMeter | undefined,
+  ): Promise<T> {
     const { now, sleep } = this.#options;
     for (;;) {
       if (this.#served !== undefined) return this.#served.index;
@@ -213,7 +210,7 @@ export class IndexHolder<T extends LoadedIndex> {
       if (attempt === undefined || this.#isOver(attempt)) {
         if (this.#options.mayLook?.() === false)
           throw new OverloadedError("More names are asked for than are looked for at a time");
-        const loading = this.#coldStart();
+        const loading = this.#coldStart(meter);
         // The index is for all requests: go on even if the client of this one hangs up.
         waitUntil(loading.then((index) => this.#readAhead(index)).catch(() => undefined));
         return loading;
@@ -227,7 +224,7 @@ export class IndexHolder<T extends LoadedIndex> {
     }
   }
 
-  async #coldStart(): Promise<T> {
+  async #coldStart(meter: LoadMeter | undefined): Promise<T> {
     const attempt = this.#begin();
     let sighting: Sighting | undefined;
     try {
@@ -246,6 +243,7 @@ export class IndexHolder<T extends LoadedIndex> {
       throw newError();
     } finally {
       attempt.end();
+      meter?.loaded(attempt.reads, attempt.bytes);
     }
   }
 
@@ -292,9 +290,10 @@ export class IndexHolder<T extends LoadedIndex> {
   /** Opens a version, unless an earlier attempt has. */
   async #open(sighting: Sighting, attempt: Attempt): Promise<T> {
     const { pointer } = sighting;
-    if (this.#coming?.version !== pointer.version || this.#coming.index?.isFreed)
-      this.#coming = { version: pointer.version, at: sighting };
-    const coming = this.#coming;
+    const before = this.#coming;
+    const isSame = before?.version === pointer.version && !(before.index && this.#hasLeft(before.index));
+    const coming: Coming<T> = isSame ? before : { version: pointer.version, at: sighting };
+    this.#coming = coming;
     coming.at = sighting;
     const missed = this.#missed;
     const opened = coming.index ?? (await this.#options.open(this.#store, { ...pointer, meter: attempt, missed }));
@@ -312,21 +311,21 @@ export class IndexHolder<T extends LoadedIndex> {
     if (before === undefined) return;
     const load = { ...before.at.pointer, meter, missed: this.#missed };
     const index = await open(this.#store, load, before.index);
-    if (this.#served === before) this.#served = { index, at: before.at };
+    if (this.#served === before && !this.#hasLeft(index)) this.#served = { index, at: before.at };
   }
 
   /** Opens the version that serves once more, in more memory. */
-  async #outgrow(at: Sighting, attempt: Attempt): Promise<void> {
+  async #openLarger(at: Sighting, attempt: Attempt): Promise<void> {
     const before = this.#served;
     const index = await this.#open(at, attempt);
     await index.prefetch(attempt);
-    if (this.#served === before) this.#served = { index, at };
+    if (this.#served === before && !this.#hasLeft(index)) this.#served = { index, at };
   }
 
   /** Also by an attempt that had lost its turn: what it brings is complete. */
   #takeOver(index: T, at: Sighting, { ms, reads, bytes }: Attempt): void {
-    // Between its opening and its last page so much time may go by that others were given its memory.
-    if (index.isFreed) throw new ReadError("late", `version ${index.version} left memory before it was complete`);
+    if (this.#hasLeft(index))
+      throw new ReadError("late", `version ${index.version} left memory before it was complete`);
     const before = this.#served;
     if (before !== undefined && (before.index.version === index.version || isBefore(at, before.at))) return;
     this.#served = { index, at };
@@ -340,6 +339,10 @@ export class IndexHolder<T extends LoadedIndex> {
       const previousVersion = before.index.version;
       this.#report({ event: "take-over", publishedAt, previousVersion, ms, reads, bytes });
     }
+  }
+
+  #hasLeft(index: T): boolean {
+    return this.#options.mayServe?.(index) === false;
   }
 
   #fail(error: unknown, waitMs: number, sighting: Sighting | undefined): void {
@@ -357,7 +360,7 @@ export class IndexHolder<T extends LoadedIndex> {
   #isDue(): boolean {
     const attempt = this.#attempt;
     if (attempt?.endedAt === undefined) return attempt === undefined || attempt.isLost;
-    return this.#options.now() - attempt.endedAt >= this.#options.refreshMs;
+    return this.#isOutgrown || this.#options.now() - attempt.endedAt >= this.#options.refreshMs;
   }
 
   /** Whether an attempt no longer keeps others from trying: it failed a while ago, or nothing comes to it. */
@@ -376,6 +379,7 @@ export class IndexHolder<T extends LoadedIndex> {
       this.#fail(error, 0, this.#coming?.at);
     }
     this.#misses.look();
+    this.#isOutgrown = false;
     this.#attempt = new Attempt(now, leaseMs);
     return this.#attempt;
   }

@@ -1,12 +1,16 @@
 /**
- * Who of the indexes of an isolate has how much memory: versions that serve, one that is being read, and those that
- * are replaced but not gone yet.
+ * Who of the indexes of an isolate has how much memory: versions that serve, those that are being read or may serve
+ * soon, and those that are replaced but not gone yet.
+ *
+ * Two sums are kept: what the versions that serve have, now and after any take-over that may come, and what there is in
+ * all. Neither grows but by what is granted here, so it is enough that no grant is too large.
  */
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import type { IndexEvent } from "../log.ts";
 import { OverloadedError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import type { IndexHolder, LoadedIndex } from "./holder.ts";
+import type { IndexHolder } from "./holder.ts";
+import type { LoadedIndex } from "./loaded-index.ts";
 import type { MemoryDemand } from "./memory-plan.ts";
 
 /** An index by its name. */
@@ -14,10 +18,6 @@ export interface Entry<T extends LoadedIndex> {
   readonly holder: IndexHolder<T>;
   /** When somebody last asked for it. */
   usedAt: number;
-  /** The version that is counted as serving. */
-  serving?: T | undefined;
-  /** Versions that were read and may serve soon, oldest first, and when that was. */
-  readonly opened: Map<T, number>;
 }
 
 export interface IndexMemoryOptions {
@@ -29,28 +29,35 @@ export interface IndexMemoryOptions {
   readonly report?: ((event: IndexEvent) => void) | undefined;
 }
 
-/** What a version has. */
-export interface Granted extends MemoryDemand {
+/** What one version has. */
+export interface Held<T extends LoadedIndex> extends MemoryDemand {
+  readonly entry: Entry<T>;
   bytes: number;
+  /** What it has in common with `base` is counted once. */
+  shared: number;
+  base: Held<T> | undefined;
+  /** In this order; nothing comes back once it is leaving. */
+  state: "reading" | "opened" | "serving" | "leaving";
+  /** When it came to be opened, or leaving. */
+  since: number;
+  index?: T;
 }
 
 /** An index that nobody asked for this long makes room for another one; until then it gives up what it can spare. */
 export const IDLE_MS = 60_000;
 /** A replaced version is freed no sooner: a request may have taken it and not used it yet. */
 const GRACE_MS = 15_000;
-/** What a cancelled request seems to use is left to the garbage collector by then. */
+/** What a cancelled request seems to use, or seems about to complete, is given up by then. */
 const FORGET_MS = 60_000;
 
 /** See the head of this file. */
 export class IndexMemory<T extends LoadedIndex> {
   readonly #options: IndexMemoryOptions;
   readonly #entries: Map<string, Entry<T>>;
-  readonly #granted = new WeakMap<T, Granted>();
-  readonly #leaving = new Map<T, number>();
+  /** Of each index in the order in which they were opened. */
+  readonly #held = new Set<Held<T>>();
   /** Of versions that are gone, what only the garbage collector can free. */
   readonly #dead = new Set<{ readonly index: WeakRef<T>; readonly bytes: number }>();
-  /** Of the version that is being read, what it does not share with one that serves. */
-  #reading = 0;
 
   /** @param entries least recently used first; those that have to go are taken out */
   constructor(entries: Map<string, Entry<T>>, options: IndexMemoryOptions) {
@@ -58,19 +65,18 @@ export class IndexMemory<T extends LoadedIndex> {
     this.#options = options;
   }
 
-  /** Bytes granted to the versions that serve. */
+  /** Bytes of the versions that serve. */
   get serving(): number {
     this.#follow();
     let sum = 0;
-    for (const { serving } of this.#entries.values()) sum += this.#bytesOf(serving);
+    for (const { state, bytes } of this.#held) if (state === "serving") sum += bytes;
     return sum;
   }
 
   /** Bytes of everything. */
   get all(): number {
-    let sum = this.serving + this.#reading;
-    for (const { opened } of this.#entries.values()) for (const index of opened.keys()) sum += this.#ownBytes(index);
-    for (const index of this.#leaving.keys()) sum += this.#bytesOf(index);
+    let sum = 0;
+    for (const held of this.#held) sum += ownBytes(held);
     for (const dead of this.#dead) {
       if (dead.index.deref() === undefined) this.#dead.delete(dead);
       else sum += dead.bytes;
@@ -78,46 +84,63 @@ export class IndexMemory<T extends LoadedIndex> {
     return sum;
   }
 
-  /** A version is going to be read; what was read before and lost its turn is over. */
-  begin(entry: Entry<T>): void {
-    this.#reading = 0;
-    this.#follow();
-    for (const [index, at] of entry.opened) {
-      if (this.#options.now() - at < FORGET_MS) continue;
-      entry.opened.delete(index);
-      this.#leave(index);
-    }
+  /** A version is going to be read; what was read before and lost its turn counts no more. */
+  begin(): void {
+    for (const held of this.#held) if (held.state === "reading") this.#held.delete(held);
   }
 
-  /** What was read is about to serve; undefined: it could not be read. */
-  end(entry: Entry<T>, index: T | undefined, granted: Granted | undefined): void {
-    this.#reading = 0;
-    if (index === undefined || granted === undefined) return;
-    this.#granted.set(index, granted);
-    entry.opened.set(index, this.#options.now());
+  /**
+   * What was read may serve from now on; undefined: it could not be read.
+   * @throws ReadError when there is no room for it: it had lost its turn, or takes more than was granted
+   */
+  end(held: Held<T>, index: T | undefined): void {
+    const hasLostTurn = !this.#held.delete(held) || held.state !== "reading";
+    if (index === undefined) return;
+    const { version, unplanned = 0 } = index;
+    Object.assign(held, {
+      index,
+      state: "opened",
+      since: this.#options.now(),
+      least: held.least + unplanned,
+      most: held.most + unplanned,
+      bytes: held.bytes + unplanned,
+    });
+    if (hasLostTurn || unplanned > 0) {
+      const others = [...this.#held].filter(({ entry, state }) => entry !== held.entry && state === "serving");
+      for (const each of [held, ...others]) if (!this.#fits(held)) shrink(each);
+      if (!this.#fits(held)) {
+        index.free?.();
+        const kind = hasLostTurn ? "late" : "memory";
+        throw new ReadError(kind, `version ${version} expected ${held.bytes} bytes of free memory when it was read`);
+      }
+    }
+    this.#held.add(held);
+  }
+
+  /** Whether a version may serve, or does: not when what it had was given to others. */
+  mayServe(index: T): boolean {
+    for (const held of this.#held) if (held.index === index) return held.state !== "leaving";
+    return false;
   }
 
   /** Frees what is not used any more, and gives back what versions had to give up and there is room for. */
   settle(): void {
     this.#sweep();
-    for (const { serving } of this.#entries.values()) {
-      const granted = serving && this.#granted.get(serving);
-      if (!granted || granted.bytes >= granted.most) continue;
+    for (const held of this.#held) {
+      if (held.state !== "serving" || held.bytes >= held.most) continue;
       const more = Math.min(this.#free(undefined), this.#room());
-      const bytes = Math.min(granted.most, granted.bytes + more);
-      if (bytes > granted.bytes) granted.bytes = serving.resize?.(bytes) ?? granted.bytes;
+      const bytes = Math.min(held.most, held.bytes + more);
+      if (bytes > held.bytes) held.bytes = held.index?.resize?.(bytes) ?? held.bytes;
     }
   }
 
   /** Whether there would be room for all lists of a version that could not be granted them when it was read. */
   couldGrow(entry: Entry<T>): boolean {
-    const { serving } = entry;
-    const wanted = serving?.bytesWithLists;
-    const granted = serving && this.#granted.get(serving);
-    if (wanted === undefined || granted === undefined) return false;
     this.#sweep();
-    const spare = granted.bytes - granted.least;
-    return this.#free(serving) >= wanted && this.#room() + spare >= wanted + granted.loading;
+    const held = this.#servingOf(entry);
+    const wanted = held?.index?.bytesWithLists;
+    if (held === undefined || wanted === undefined) return false;
+    return this.#free(entry) >= wanted && this.#room() + spareOf(held) >= wanted + held.loading;
   }
 
   /**
@@ -135,17 +158,17 @@ export class IndexMemory<T extends LoadedIndex> {
         `index "${name}" expected at most ${maxBytes} bytes that must be in memory, got ${least}`,
       );
     this.#sweep();
-    const { serving } = entry;
     const free = () => this.#freeFor(entry, demand);
     for (const [other, { usedAt }] of this.#others(name))
       if (other !== DEFAULT_INDEX_NAME && free() < most && now() - usedAt >= IDLE_MS) this.#evict(other, name);
     // What is not shared with its successor is used for a moment only.
-    if (free() < most && serving !== undefined && !sharesPages) this.#shrink(serving);
-    for (const [, { serving }] of this.#others(name)) if (free() < least) this.#shrink(serving!);
-    let missing = least - this.#free(serving);
+    const serving = this.#servingOf(entry);
+    if (free() < most && serving !== undefined && !sharesPages) shrink(serving);
+    for (const [, , held] of this.#others(name)) if (free() < least) shrink(held);
+    let missing = least - this.#free(entry);
     const inTheWay: Entry<T>[] = [];
-    for (const [, other] of this.#others(name)) {
-      const spare = this.#spareOf(other.serving!);
+    for (const [, other, held] of this.#others(name)) {
+      const spare = spareOf(held);
       if (missing <= 0 || spare <= 0) continue;
       missing -= spare;
       inTheWay.push(other);
@@ -157,7 +180,7 @@ export class IndexMemory<T extends LoadedIndex> {
    * Grants what is free by now. The default index may drive out others for what it must have, and is never driven out.
    * @throws OverloadedError when that is not enough
    */
-  grant(name: string, entry: Entry<T>, demand: MemoryDemand): Granted {
+  grant(name: string, entry: Entry<T>, demand: MemoryDemand): Held<T> {
     const { least, most } = demand;
     this.#follow();
     if (name === DEFAULT_INDEX_NAME)
@@ -170,133 +193,144 @@ export class IndexMemory<T extends LoadedIndex> {
         cause: new ReadError("memory", cause),
       });
     }
-    return this.#read(entry, demand, Math.min(most, left));
+    return this.#hold(entry, demand, Math.min(most, left));
   }
 
   /**
    * Grants a version that serves what it must have, to be opened anew without its lists.
    * @throws OverloadedError when there is no room to do so
    */
-  grantLeast(entry: Entry<T>, demand: MemoryDemand): Granted {
+  grantLeast(entry: Entry<T>, demand: MemoryDemand): Held<T> {
     if (this.#freeFor(entry, demand) < demand.least)
       throw new OverloadedError("There is no room to read an index in use anew, with less memory");
-    return this.#read(entry, demand, demand.least);
+    return this.#hold(entry, demand, demand.least);
   }
 
-  #read(entry: Entry<T>, demand: MemoryDemand, bytes: number): Granted {
-    const shared = this.#sharedOf(entry, demand);
-    this.#reading = bytes - shared;
-    return { ...demand, shared, bytes };
+  #hold(entry: Entry<T>, demand: MemoryDemand, bytes: number): Held<T> {
+    const base = this.#servingOf(entry);
+    const shared = base === undefined ? 0 : demand.shared;
+    const held: Held<T> = { ...demand, entry, bytes, shared, base, state: "reading", since: this.#options.now() };
+    this.#held.add(held);
+    return held;
+  }
+
+  /** Whether there is room for a version that is not counted. */
+  #fits(held: Held<T>): boolean {
+    const { entry, bytes } = held;
+    if (![...this.#entries.values()].includes(entry)) return false;
+    if (held.base !== undefined && !this.#held.has(held.base)) held.base = undefined;
+    this.#follow();
+    return this.#free(entry) >= bytes && this.#room() >= ownBytes(held);
   }
 
   /** Bytes for another version of an index, now and when it serves. */
   #freeFor(entry: Entry<T>, demand: MemoryDemand): number {
-    const shared = this.#sharedOf(entry, demand);
-    return Math.min(this.#free(entry.serving), this.#room() + shared - demand.loading);
+    const shared = Math.min(demand.shared, this.#servingOf(entry)?.bytes ?? 0);
+    return Math.min(this.#free(entry), this.#room() + shared - demand.loading);
   }
 
-  #sharedOf({ serving }: Entry<T>, { shared }: MemoryDemand): number {
-    return Math.min(shared, this.#bytesOf(serving));
-  }
-
-  #spareOf(index: T): number {
-    const granted = this.#granted.get(index);
-    return granted === undefined ? 0 : granted.bytes - granted.least;
+  #servingOf(entry: Entry<T>): Held<T> | undefined {
+    this.#follow();
+    for (const held of this.#held) if (held.entry === entry && held.state === "serving") return held;
+    return undefined;
   }
 
   /** The other indexes that serve, least recently used first. */
-  #others(name: string): [string, Entry<T>][] {
-    return [...this.#entries].filter(([other, { serving }]) => other !== name && serving !== undefined);
-  }
-
-  /** Frees what is not used any more. */
-  #sweep(): void {
-    this.#follow();
-    for (const [index, since] of this.#leaving) {
-      const age = this.#options.now() - since;
-      if ((age < GRACE_MS || index.free?.() === false) && age < FORGET_MS) continue;
-      this.#leaving.delete(index);
-      this.#bury(index);
+  #others(name: string): [string, Entry<T>, Held<T>][] {
+    const others: [string, Entry<T>, Held<T>][] = [];
+    for (const [other, entry] of this.#entries) {
+      const held = other === name ? undefined : this.#servingOf(entry);
+      if (held !== undefined) others.push([other, entry, held]);
     }
+    return others;
   }
 
-  #bury(index: T): void {
-    const bytes = index.residue ?? 0;
-    // A Worker of an early compatibility date has no weak references.
-    if (bytes > 0 && typeof WeakRef === "function") this.#dead.add({ index: new WeakRef(index), bytes });
-  }
-
-  /** Bytes for versions that serve, now or in a moment. @param old that comes free */
-  #free(old: T | undefined): number {
+  /** Bytes for versions that serve, now or in a moment. @param but an index whose versions are not counted */
+  #free(but: Entry<T> | undefined): number {
     this.#follow();
-    let { maxBytes } = this.#options;
-    for (const { serving, opened } of this.#entries.values())
-      if (serving === undefined || serving !== old)
-        maxBytes -= Math.max(this.#bytesOf(serving), ...Array.from(opened.keys(), (index) => this.#bytesOf(index)));
-    return maxBytes;
+    const most = new Map<Entry<T>, number>();
+    for (const { entry, state, bytes } of this.#held)
+      if (entry !== but && state !== "leaving") most.set(entry, Math.max(bytes, most.get(entry) ?? 0));
+    let left = this.#options.maxBytes;
+    for (const bytes of most.values()) left -= bytes;
+    return left;
   }
 
   #room(): number {
     return this.#options.roomBytes - this.all;
   }
 
-  #bytesOf(index: T | undefined): number {
-    return (index && this.#granted.get(index)?.bytes) ?? 0;
-  }
-
-  /** Without what it shares with the version that it is going to replace. */
-  #ownBytes(index: T): number {
-    const { bytes, shared } = this.#granted.get(index)!;
-    return bytes - shared;
-  }
-
-  /** Notices which versions serve by now. */
+  /** Notices which versions serve by now: those of the same index that were opened before them leave. */
   #follow(): void {
-    for (const entry of this.#entries.values()) {
-      const { current } = entry.holder;
-      if (current === entry.serving) continue;
-      if (entry.serving !== undefined) {
-        const granted = this.#granted.get(entry.serving);
-        // It is counted as what its successor has.
-        if (granted !== undefined) granted.bytes -= (current && this.#granted.get(current)?.shared) ?? 0;
-        this.#leave(entry.serving);
+    for (const held of this.#held) {
+      if (held.state !== "opened" || held.index !== held.entry.holder.current) continue;
+      for (const other of this.#held) {
+        if (other === held) break;
+        if (other.entry === held.entry && other.state !== "reading") this.#leave(other);
       }
-      entry.serving = current;
-      if (current !== undefined) this.#leaving.delete(current);
-      if (current === undefined || !entry.opened.has(current)) continue;
-      for (const index of entry.opened.keys()) {
-        entry.opened.delete(index);
-        if (index === current) break;
-        this.#leave(index);
-      }
+      held.state = "serving";
     }
   }
 
-  #leave(index: T): void {
-    this.#leaving.set(index, this.#options.now());
+  /** Frees what is not used any more. */
+  #sweep(): void {
+    this.#follow();
+    for (const held of this.#held) {
+      const { state, since, index } = held;
+      const age = this.#options.now() - since;
+      if (state === "opened" && age >= FORGET_MS && index !== held.entry.holder.coming) this.#leave(held);
+      if (state !== "leaving" || ((age < GRACE_MS || index?.free?.() === false) && age < FORGET_MS)) continue;
+      this.#bury(held);
+    }
   }
 
-  #shrink(index: T): void {
-    const granted = this.#granted.get(index);
-    if (granted !== undefined) granted.bytes = index.resize?.(0) ?? granted.bytes;
+  #leave(held: Held<T>): void {
+    if (held.state === "leaving") return;
+    held.state = "leaving";
+    held.since = this.#options.now();
+  }
+
+  #bury(gone: Held<T>): void {
+    this.#held.delete(gone);
+    for (const held of this.#held) {
+      if (held.base !== gone) continue;
+      // What all three have in common is still there.
+      held.base = gone.base;
+      held.shared = Math.min(held.shared, gone.shared);
+    }
+    const { index } = gone;
+    const bytes = index?.residue ?? 0;
+    // A Worker of an early compatibility date has no weak references.
+    if (index && bytes > 0 && typeof WeakRef === "function") this.#dead.add({ index: new WeakRef(index), bytes });
   }
 
   #evict(name: string, inFavourOf: string): void {
-    const entry = this.#entries.get(name);
-    const serving = entry?.serving;
-    if (entry === undefined || serving === undefined) return;
+    const entry = this.#entries.get(name)!;
+    const serving = this.#servingOf(entry)!;
     this.#entries.delete(name);
     const idleMs = this.#options.now() - entry.usedAt;
     this.#options.report?.({
       event: "evicted",
       index: name,
-      indexVersion: serving.version,
+      indexVersion: serving.index!.version,
       for: inFavourOf,
-      bytes: this.#bytesOf(serving),
+      bytes: serving.bytes,
       idleMs,
     });
-    for (const index of entry.opened.keys()) this.#leave(index);
-    if (idleMs < GRACE_MS || serving.free?.() === false) this.#leave(serving);
-    else this.#bury(serving);
+    for (const held of this.#held) if (held.entry === entry) this.#leave(held);
+    if (idleMs >= GRACE_MS && serving.index!.free?.() !== false) this.#bury(serving);
   }
+}
+
+/** Bytes of a version that only it has, and what it takes to read it. */
+function ownBytes<T extends LoadedIndex>({ bytes, shared, base, state, loading }: Held<T>): number {
+  return bytes - Math.min(shared, base?.bytes ?? 0) + (state === "reading" ? loading : 0);
+}
+
+function spareOf<T extends LoadedIndex>({ bytes, least }: Held<T>): number {
+  return bytes - least;
+}
+
+function shrink<T extends LoadedIndex>(held: Held<T>): void {
+  held.bytes = held.index?.resize?.(0) ?? held.bytes;
 }

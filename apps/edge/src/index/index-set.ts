@@ -8,8 +8,9 @@
 import type { ReadMeter } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME } from "@poeem/pq-core/kv";
 import { OverloadedError, UnknownIndexError, unknownIndex } from "./errors.ts";
-import { type HolderOptions, IndexHolder, type Load, type LoadedIndex } from "./holder.ts";
-import { type Entry, type Granted, IndexMemory } from "./index-memory.ts";
+import { type HolderOptions, IndexHolder } from "./holder.ts";
+import { type Entry, type Held, IndexMemory } from "./index-memory.ts";
+import type { Load, LoadedIndex, LoadMeter } from "./loaded-index.ts";
 import { Looks } from "./looks.ts";
 import { type MemoryDemand, roomBytes } from "./memory-plan.ts";
 import type { Store } from "./store.ts";
@@ -19,7 +20,7 @@ import { Turns } from "./turns.ts";
 export type Grant = (demand: MemoryDemand) => Promise<number>;
 
 export interface IndexSetOptions<T extends LoadedIndex>
-  extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown" | "mayLook"> {
+  extends Omit<HolderOptions<T>, "open" | "name" | "isOutgrown" | "mayLook" | "mayServe"> {
   /** Opens the version that a pointer names within the bytes that `grant` allows; `previous` serves now. */
   readonly open: (store: Store, load: Load, grant: Grant, previous: T | undefined) => Promise<T>;
   /** Names that are served beside the default; undefined: every published one. */
@@ -92,7 +93,7 @@ export class IndexSet<T extends LoadedIndex> {
    * @throws UnknownIndexError for a name that no index has, IndexUnavailableError when it cannot be read,
    *   OverloadedError when there is no room for it, or it is one of too many names that nobody knows
    */
-  acquire(name: string, waitUntil: (promise: Promise<unknown>) => void): Promise<T> {
+  acquire(name: string, waitUntil: (promise: Promise<unknown>) => void, meter?: LoadMeter): Promise<T> {
     const { names, now } = this.#options;
     if (names !== undefined && name !== DEFAULT_INDEX_NAME && !names.includes(name))
       throw new UnknownIndexError(unknownIndex(name));
@@ -105,8 +106,9 @@ export class IndexSet<T extends LoadedIndex> {
     if (entry.usedAt - this.#settledAt >= SETTLE_MS) {
       this.#settledAt = entry.usedAt;
       this.#memory.settle();
+      for (const other of this.#entries.values()) if (this.#memory.couldGrow(other)) other.holder.outgrow();
     }
-    return entry.holder.acquire(waitUntil);
+    return entry.holder.acquire(waitUntil, meter);
   }
 
   #add(name: string): Entry<T> {
@@ -121,9 +123,9 @@ export class IndexSet<T extends LoadedIndex> {
         open: (store, load) => this.#open(name, entry, store, load),
         isOutgrown: () => this.#memory.couldGrow(entry),
         mayLook: () => this.#options.names !== undefined || name === DEFAULT_INDEX_NAME || this.#looks.take(),
+        mayServe: (index) => this.#memory.mayServe(index),
       }),
       usedAt: this.#options.now(),
-      opened: new Map(),
     };
     this.#entries.set(name, entry);
     return entry;
@@ -135,40 +137,37 @@ export class IndexSet<T extends LoadedIndex> {
       const { current } = entry.holder;
       if (current?.version === load.version && !this.#memory.couldGrow(entry)) return current;
       if (this.#entries.get(name) !== entry) throw new OverloadedError("The index had to make room for another one");
-      this.#memory.begin(entry);
-      let index: T | undefined;
-      let granted: Granted | undefined;
-      try {
-        const grant: Grant = async (demand) => {
-          for (const other of this.#memory.makeRoom(name, entry, demand)) await this.#openLess(other, meter);
-          granted = this.#memory.grant(name, entry, demand);
-          return granted.bytes;
-        };
-        index = await this.#options.open(store, { ...load, meter }, grant, current);
-        return index;
-      } finally {
-        this.#memory.end(entry, index, granted);
-      }
+      return this.#read(store, { ...load, meter }, current, async (demand) => {
+        // Once more, with no more memory than it must have.
+        for (const other of this.#memory.makeRoom(name, entry, demand))
+          await other.holder.openAnew(meter, (...args) =>
+            this.#read(...args, async (demand) => this.#memory.grantLeast(other, demand)),
+          );
+        return this.#memory.grant(name, entry, demand);
+      });
     };
     return this.#loading.run(work, 1, load.meter);
   }
 
-  /** Opens the version of another index once more, with no more memory than it must have. */
-  #openLess(entry: Entry<T>, meter: ReadMeter): Promise<void> {
-    return entry.holder.openAnew(meter, async (store, load, current) => {
-      let index: T | undefined;
-      let granted: Granted | undefined;
-      this.#memory.begin(entry);
-      try {
-        const grant: Grant = async (demand) => {
-          granted = this.#memory.grantLeast(entry, demand);
-          return granted.bytes;
-        };
-        index = await this.#options.open(store, load, grant, current);
-        return index;
-      } finally {
-        this.#memory.end(entry, index, granted);
-      }
-    });
+  /** Opens a version in the memory that it is given. */
+  async #read(
+    store: Store,
+    load: Load,
+    current: T | undefined,
+    hold: (demand: MemoryDemand) => Promise<Held<T>>,
+  ): Promise<T> {
+    let index: T | undefined;
+    let held: Held<T> | undefined;
+    this.#memory.begin();
+    const grant: Grant = async (demand) => {
+      held = await hold(demand);
+      return held.bytes;
+    };
+    try {
+      index = await this.#options.open(store, load, grant, current);
+      return index;
+    } finally {
+      if (held !== undefined) this.#memory.end(held, index);
+    }
   }
 }

@@ -5,7 +5,7 @@ const A_SECOND = 20;
 /**
  * How often names are looked for of which nothing is known here. Anybody can make up names, and each is a read of the
  * store: with a budget for all of them a flood costs little more than its refusals. A new index is found as soon as
- * there is no flood, and at any time where it is listed in `INDEX_NAMES`.
+ * there is no flood, and at any time where it is listed in `INDEXES`.
  */
 export class Looks {
   readonly #now: () => number;

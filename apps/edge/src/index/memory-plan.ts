@@ -144,9 +144,10 @@ export function planMemory(
   };
   const lists = bytesOfKinds(manifest, ["lists"]);
   const pages = bytesOfKinds(manifest, PAGE_KINDS);
-  const areListsResident = resident === undefined ? take(lists) : resident > 0;
+  const areListsResident = resident === undefined ? take(lists) : resident >= lists;
   if (resident !== undefined) left = Math.max(0, left - resident);
-  const keepsPages = take(pages);
+  // Beside lists that are read by pages the cache has to do for both: it would fill up with lists.
+  const keepsPages = areListsResident && take(pages);
   return {
     residentBytes: areListsResident ? lists : 0,
     keepsPages,

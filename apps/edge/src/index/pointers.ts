@@ -24,6 +24,9 @@ const SETTLED_MS = 30 * 60_000;
 /** and in so many looks. */
 const SETTLED_LOOKS = 4;
 
+/** No cache gives an old pointer for so long: an operator is told that it is not followed. */
+const IGNORED_MS = 5 * 60_000;
+
 /** Whether `a` is older than `b`. */
 export function isBefore(a: Sighting, b: Sighting): boolean {
   if (a.isSettled || Number.isNaN(a.time - b.time) || a.time === b.time) return a.seq < b.seq;
@@ -35,6 +38,7 @@ export class Pointers {
   readonly #now: () => number;
   #seq = 0;
   #older: { readonly time: number; readonly version: string; readonly since: number; looks: number } | undefined;
+  #toldSince: number | undefined;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -54,6 +58,17 @@ export class Pointers {
     const { since } = this.#older;
     const looks = ++this.#older.looks;
     return { ...seen, isSettled: looks >= SETTLED_LOOKS && now - since >= SETTLED_MS };
+  }
+
+  /**
+   * Since and until when the last pointer that was seen is not followed, as it is older: said once for each, when that
+   * has lasted too long for a cache.
+   */
+  takeIgnored(): { readonly since: number; readonly until: number } | undefined {
+    const since = this.#older?.since;
+    if (since === undefined || since === this.#toldSince || this.#now() - since < IGNORED_MS) return undefined;
+    this.#toldSince = since;
+    return { since, until: since + SETTLED_MS };
   }
 
   /** Whether the last pointer that was seen is older, and the first of its kind in a row. */

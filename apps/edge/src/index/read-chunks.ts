@@ -3,7 +3,7 @@ import { type ChunkEntry, type Manifest, mapLimited, openManifest, type ReadMete
 import { chunkKey } from "@poeem/pq-core/kv";
 import type { Arrivals } from "./arrivals.ts";
 import { failureKindOf, ReadError } from "./failures.ts";
-import type { Load } from "./holder.ts";
+import type { Load } from "./loaded-index.ts";
 import { bytesOf, nameOf, type Store } from "./store.ts";
 
 /** Reads under way at once; a Worker has six connections per request. */

@@ -14,9 +14,9 @@ import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
 import { Arrivals } from "./arrivals.ts";
 import { IndexUnavailableError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
-import type { Load, LoadedIndex } from "./holder.ts";
 import type { Grant } from "./index-set.ts";
 import { KeptPages, release } from "./kept-pages.ts";
+import type { Load, LoadedIndex } from "./loaded-index.ts";
 import {
   bytesOfKinds,
   type MemoryLimits,
@@ -77,7 +77,9 @@ const MOST_HELD = 4 * 1024 * 1024;
  * Turns of requests that read pages: one of the heaviest at a time, as two would take no less time one beside the
  * other, and as much memory for light ones.
  */
-export const PAGING = { total: 2 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 1500 };
+export const PAGING = { total: 2 * MOST_HELD, share: MOST_HELD, light: MOST_HELD / 2, leaseMs: 1500, waitMs: 1000 };
+/** After so many reads there is a pause for whoever waits to come in. */
+const READS_PER_PAUSE = 16;
 /** What is read whole when a version is opened, lists and words apart, which memory need not have room for. */
 const READ_AT_ONCE: readonly ChunkKind[] = ["codebook", "query-tower", "delta"];
 
@@ -106,10 +108,12 @@ export async function openServedIndex(
   const kept = shared?.kept ?? new KeptPages();
   if (previous !== undefined && shared === undefined) kept.keepAlike(previous.kept, used);
   let opening: Load | undefined = load;
+  let reads = 0;
   const source: ChunkSource = {
     async get(key, { meter = opening?.meter, again } = {}) {
       if (again) kept.drop(key);
       const found = again ? undefined : (kept.lend(key) ?? arrivals.take(key));
+      if (opening === undefined && found === undefined && ++reads % READS_PER_PAUSE === 0) await paging.pause();
       const bytes = found ?? (await store.getBytes(chunkKey(key), { meter, again }));
       const isServing = opening === undefined;
       // Whoever asked compares it with its hash too, but has nobody to tell.
@@ -158,6 +162,7 @@ export async function openServedIndex(
     // What only an earlier version used.
     kept.keepOnly(used);
   };
+  const unplanned = tower?.heapBytes ?? 0;
   let uses = 0;
   let isFreed = false;
   const lists = bytesOfKinds(opened, ["lists"]);
@@ -171,25 +176,23 @@ export async function openServedIndex(
     kept,
     towerBytes,
     prefetch,
+    unplanned,
     get memory() {
       return memory;
-    },
-    get isFreed() {
-      return isFreed;
     },
     get residue() {
       // The memory of the kernel, unless another version has it too.
       return kept.owners > (isFreed ? 0 : 1) ? 0 : memory.residentBytes;
     },
     get bytesWithLists() {
-      return memory.residentBytes < lists ? demand.least + lists : undefined;
+      return memory.residentBytes < lists ? demand.least + unplanned + lists : undefined;
     },
     resize(bytes) {
-      memory = planMemory(opened, bytes, limits, memory.residentBytes);
+      memory = planMemory(opened, bytes - unplanned, limits, memory.residentBytes);
       // Before the pages that were read ahead, which the cache may have as well.
       index.limitPages(memory.cacheBytes);
       if (!memory.keepsPages) kept.keepOnly(new Set(opened.chunks.filter(isKept).map(({ key }) => key)));
-      return Math.max(bytes, demand.least + memory.residentBytes);
+      return Math.max(bytes, demand.least + unplanned + memory.residentBytes);
     },
     free() {
       if (uses > 0) return false;

@@ -47,6 +47,7 @@ interface Turn {
 /** How often the first in the row looks; the second half as often, and so on. */
 const POLL_MS = 2;
 const MAX_POLL_MS = 100;
+const PAUSE_MS = 1;
 /** Timers come late where others compute. */
 const LATE_MS = 300;
 /** Those that wait at a time: the last of more would have no turn before its time is over. */
@@ -105,11 +106,17 @@ export class Turns {
           if (this.#taken.has(turn)) turn.dueAt = now() + leaseMs;
           meter?.got(received);
         },
+        rescan: (codes) => meter?.rescan?.(codes),
       });
     } finally {
       isOver = true;
       this.#taken.delete(turn);
     }
+  }
+
+  /** Lets others in: a store that answers at once would keep the thread until all is read. */
+  pause(): Promise<void> {
+    return this.#options.sleep(PAUSE_MS);
   }
 
   async #wait(turn: Turn): Promise<void> {

@@ -52,6 +52,9 @@ export class ChunkCache {
     return new ChunkCache(this.#source, this.#verify, this.pool, meter);
   }
 
+  /** Tells the meter, if it wants to know. */
+  readonly rescan = (codes: number): void => this.#meter?.rescan?.(codes);
+
   /**
    * Fetches and checks a chunk, without keeping it. One that is damaged is asked for once more.
    *

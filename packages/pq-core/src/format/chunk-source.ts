@@ -4,6 +4,11 @@ export interface ReadMeter {
   spend(): void;
   /** After it. */
   got(bytes: number): void;
+  /**
+   * Codes that are gone through once more, because so many items score alike: before, nobody can know. What it throws
+   * ends the search.
+   */
+  rescan?(codes: number): void;
 }
 
 /** For whom a chunk is read, and why. */

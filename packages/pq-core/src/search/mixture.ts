@@ -12,6 +12,8 @@ type SumExp = Extract<Merge, { by: "sumExp" }>;
 
 /** Items whose mixtures are computed together, for the room they take in the kernel. */
 const SLICE = 4096;
+/** What the term of a vector and an item takes, in codes that are scanned. */
+const TERM_CODES = 8;
 
 /**
  * The `size` items with the best single term log weight_h + temperature · score_h of a vector that probes their cell,
@@ -56,8 +58,10 @@ export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merg
     scanAbove(scan, vector, products, needed - Math.abs(vector.shift) * 1e-6, (ordinal) => items.add(ordinal));
   });
   const finalists = new Finalists(k);
-  for (const part of items.slices(SLICE))
+  for (const part of items.slices(SLICE)) {
+    scan.rescan?.(TERM_CODES * part.length * queries.vectors.length);
     for (const [i, mixture] of mixtures(part).entries()) finalists.push(mixture, part[i]!);
+  }
   return finalists.take();
 }
 

@@ -129,7 +129,7 @@ export class PqIndex implements Index {
   }
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
-    const { kernel, resident, offsets, cells } = this.parts;
+    const { kernel, resident, offsets, cells, cache } = this.parts;
     const { codebook, manifest } = this;
     const { vectors, resolved } = resolveQueries(codebook, query, options, manifest);
     const { filter, exclude, isPlain } = resolved;
@@ -141,7 +141,7 @@ export class PqIndex implements Index {
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
     if (!isPlain && mask === undefined && resident !== undefined) {
-      const whole = { kernel, lists: resident, offsets, cells, codebook, numItems };
+      const whole = { kernel, lists: resident, offsets, cells, codebook, numItems, rescan: cache.rescan };
       const found = searchSeveral(whole, vectors, resolved, k, new Set(excluded[0]));
       if (found !== undefined) return this.#settleFound(found);
     }
@@ -251,7 +251,7 @@ export class PqIndex implements Index {
     mask: MaskWords | undefined,
     excluded: readonly Uint32Array[],
   ): Promise<{ ranking: Shortlist } & Counts> {
-    const { kernel, codebook, resident, paged } = this.parts;
+    const { kernel, codebook, resident, paged, cache } = this.parts;
     const size = Math.min(shortlistSize(k, merge), this.manifest.numItems);
     const stretches: Stretch[] = [];
     let codesScanned = 0;
@@ -263,7 +263,7 @@ export class PqIndex implements Index {
     const joined = new Shortlists(size);
     let ranking: Shortlist | undefined;
     await this.#each(stretches, (lists, group) => {
-      const scan = { kernel, codebook, lists, stretches: group };
+      const scan = { kernel, codebook, lists, stretches: group, rescan: cache.rescan };
       const [vector] = vectors as [QueryVector];
       const floor = joined.threshold;
       const found = isPlain

@@ -25,12 +25,16 @@ export interface Scan {
   readonly codebook: Codebook;
   readonly lists: ReadyLists;
   readonly stretches: readonly Stretch[];
+  /** Is told of codes that are gone through once more, and may stop that. */
+  readonly rescan?: ((codes: number) => void) | undefined;
 }
 
 /**
  * Items scanned at once where all above a floor are wanted: room for each in the kernel, and a multiple of the block.
  */
 export const PIECE = 4096;
+/** What it takes to look at an item that was found so, in codes that are scanned. */
+const FOUND_CODES = 4;
 
 /**
  * The k best for the query that the kernel has, and all that tie with the last: the kernel keeps the smaller ordinals
@@ -88,13 +92,14 @@ export function eachAbove(
   isEnough: () => boolean,
   take: (ordinal: number, score: number) => void,
 ): void {
-  const { kernel, lists } = scan;
+  const { kernel, lists, rescan } = scan;
   for (let from = start; from < end && !isEnough(); ) {
     const to = Math.min(end, (Math.floor(from / PIECE) + 1) * PIECE);
     const words = mask?.subarray(Math.floor(from / BLOCK) - Math.floor(start / BLOCK));
     const { ordinals, scores } = runKernel(scan, vector, Math.min(most, PIECE), [bias], floor, () =>
       lists.scan(kernel, from, to, bias, words),
     );
+    rescan?.(to - from + FOUND_CODES * ordinals.length);
     for (let i = 0; i < ordinals.length && scores[i]! >= floor; i++) take(ordinals[i]!, scores[i]!);
     from = to;
   }

@@ -24,6 +24,7 @@ export interface Resident {
   readonly cells: Cells;
   readonly codebook: Codebook;
   readonly numItems: number;
+  readonly rescan: Scan["rescan"];
 }
 
 /**
@@ -70,7 +71,7 @@ export function probeSeveral(
  * with the last item of a vector's list. Excluded items are no mask but a few results more of each vector.
  */
 export function searchSeveral(
-  { kernel, lists, offsets, cells, codebook, numItems }: Resident,
+  { kernel, lists, offsets, cells, codebook, numItems, rescan }: Resident,
   vectors: readonly QueryVector[],
   { merge, nprobe }: Resolved,
   k: number,
@@ -97,7 +98,7 @@ export function searchSeveral(
     queries.keep(h);
   }
   const stretches = visitCells(offsets, { cells: [...visitors.keys()], visitors });
-  const scan: Scan = { kernel, codebook, lists, stretches };
+  const scan: Scan = { kernel, codebook, lists, stretches, rescan };
   if (isMax && codebook.nlist > 0) addRest(scan, queries, best, wanted, excluded);
   const cellsOf = (ordinals: Uint32Array) => ordinals.map((ordinal) => listOf(offsets, ordinal));
   const taken = best.take();

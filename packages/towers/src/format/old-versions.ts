@@ -19,8 +19,11 @@ interface OldHeader {
 
 const MOST = 1 << 24;
 
-/** @throws FormatError naming the field */
-export function readOldVersion(where: string, bytes: Uint8Array): Section[] {
+/**
+ * @param asViews the arrays are views of the bytes, where these are aligned; else they are copies
+ * @throws FormatError naming the field
+ */
+export function readOldVersion(where: string, bytes: Uint8Array, asViews = false): Section[] {
   const { version, header: json, start } = readPrefix(where, "PQTW", bytes);
   const header = parseHeader(where, json) as unknown as OldHeader;
   const { tokenizer, numRows, embeddingDim: width, layers, skip, history, contexts } = header;
@@ -36,7 +39,7 @@ export function readOldVersion(where: string, bytes: Uint8Array): Section[] {
   }
   if (contexts !== undefined) expectThat(Array.isArray(contexts), where, "contexts", "a list", contexts);
   if (history) expectInteger(where, "history.numCenters", history.numCenters, 0, 1 << 16);
-  const next = arrayReader(where, bytes, start);
+  const next = arrayReader(where, bytes, start, asViews);
   const text = [next("u32", numRows), next("f32", numRows), next("i8", numRows * width)];
   const dense = layers.flatMap(([inputDim, outputDim]) => [next("f32", inputDim * outputDim), next("f32", outputDim)]);
   const sections: Section[] = [

@@ -1,6 +1,6 @@
 import { InputError, MAX_CONTEXTS, nameFault } from "@poeem/pq-core";
 import type { InputKind } from "./input.ts";
-import { type NamedRows, packRows, rowAdder, unpackRows } from "./rows.ts";
+import { heapBytesOf, type NamedRows, packRows, rowAdder, unpackRows } from "./rows.ts";
 
 /** Small features of the moment (device, country, page): the sum of the rows of their values, "column\tvalue". */
 export interface ContextWeights extends NamedRows {
@@ -34,6 +34,7 @@ export const CONTEXT: InputKind<ContextWeights, WithContext> = {
     const addNamed = rowAdder(weights);
     return {
       reads: { contexts: columnsOf(weights.names) },
+      heapBytes: heapBytesOf(weights),
       add({ context = {} }, sum) {
         for (const [column, value] of Object.entries(context)) addNamed(`${column}\t${value}`, sum);
       },

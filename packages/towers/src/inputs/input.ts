@@ -25,6 +25,8 @@ export interface InputKind<W, Of> {
 export interface Input<Of> {
   /** What a tower with this input reads, for those who ask it. */
   readonly reads?: Partial<Reads>;
+  /** Memory that it takes beside the bytes of its file; left out: little. */
+  readonly heapBytes?: number;
   /** Adds what it knows to the tower's sum, (width); nothing where nothing is known. */
   add?(of: Of, sum: Float64Array): void;
   /** An input that answers alone, with vectors of its own instead of a part of the sum. */

@@ -33,6 +33,14 @@ export function unpackRows(
   return { names: good, rows: arrayOf(where, section, 1, "f32", good.length * width) };
 }
 
+/** Of a name that is looked up, as V8 has it: its text, its place in the list and in the map. Measured: 133 to 159. */
+const NAME_BYTES = 150;
+
+/** Memory of what finds rows by their names, beside the rows. */
+export function heapBytesOf({ names }: NamedRows): number {
+  return NAME_BYTES * names.length;
+}
+
 /** Adds rows by their names; an unknown name counts for nothing. */
 export function rowAdder({ names, rows }: NamedRows): (name: string, sum: Float64Array) => void {
   const rowOf = new Map(names.map((name, row) => [name, row]));

@@ -26,6 +26,18 @@ const COMPLETIONS = 16;
 const BEGUN = 1 / 2;
 const MORE_LETTERS = 1 / 3;
 
+/** What is known of the reach of a text before any word of it is looked up: no postings, and terms of masks alone. */
+export function leastReachOf(text: string, use: WordUse): Reach {
+  const { words, codes, required, excluded } = readTextQuery(text);
+  const lists = [...required.flatMap(termsRequired), ...excluded.flatMap(termsExcluded)];
+  return {
+    words: use === "mask" ? 0 : words.length + codes.length,
+    terms: lists.flat().length,
+    postings: 0,
+    masks: lists.length,
+  };
+}
+
 /**
  * Looks up the words of a text, those that are like them as far as a search does, which finds them again. Reads
  * nothing.
