@@ -79,8 +79,8 @@ export interface StalePointer extends OfIndex {
 }
 
 /** The same for minutes, as no cache gives it: somebody wrote a pointer that is older than the one before. */
-export interface PointerIgnored extends OfIndex {
-  readonly event: "pointer-ignored";
+export interface OldPointer extends OfIndex {
+  readonly event: "old-pointer";
   readonly wantedVersion: string;
   readonly publishedAt: string;
   /** When it was first seen, and when it is followed all the same if nothing else comes, ISO 8601. */
@@ -123,7 +123,7 @@ export interface Evicted extends OfIndex {
 }
 
 /** What the code below `src/index` reports. It counts nothing: see `repeats.ts`. */
-export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | PointerIgnored | Evicted | ReadFault;
+export type IndexEvent = ColdStart | TakeOver | RefreshFailed | StalePointer | OldPointer | Evicted | ReadFault;
 
 /** What goes wrong with one read. */
 export type ReadFault = WithoutCount<ReadAgain | ReadFailed>;
@@ -234,7 +234,7 @@ const INDEX_LEVELS: Readonly<Record<IndexEvent["event"], Level>> = {
   "take-over": "info",
   "refresh-failed": "warn",
   "stale-pointer": "info",
-  "pointer-ignored": "warn",
+  "old-pointer": "warn",
   "read-again": "warn",
   "read-failed": "warn",
   evicted: "info",

@@ -48,9 +48,9 @@ export const EVERY: Every = {
     wantedVersion: "d0ebdc511fb739fe",
     publishedAt: "2026-11-22T10:00:00.000Z",
   },
-  "pointer-ignored": {
+  "old-pointer": {
     level: "warn",
-    event: "pointer-ignored",
+    event: "old-pointer",
     ...named,
     wantedVersion: "d0ebdc511fb739fe",
     publishedAt: "2026-11-22T10:00:00.000Z",

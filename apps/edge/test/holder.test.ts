@@ -403,7 +403,7 @@ describe("the pointer", () => {
     state.pointer = pointer("v2", at(2));
     await acquire();
     state.pointer = pointer("v1", at(1));
-    const ignored = () => events.filter(({ event }) => event === "pointer-ignored");
+    const ignored = () => events.filter(({ event }) => event === "old-pointer");
     for (let i = 0; i < 8; i++) await refresh();
     expect(ignored()).toEqual([]);
     for (let i = 0; i < 10; i++) await refresh();

@@ -195,7 +195,7 @@ export class IndexHolder<T extends LoadedIndex> {
       string,
       string,
     ];
-    this.#report({ event: "pointer-ignored", wantedVersion, publishedAt, since, until });
+    this.#report({ event: "old-pointer", wantedVersion, publishedAt, since, until });
   }
 
   async #acquireCold(
