@@ -107,7 +107,7 @@ export function checkConfig<G extends Given>(given: G, names: typeof MEMBERS = M
   if (typeof logRequests !== "boolean") throw new SettingError('"logRequests"', "true or false", describe(logRequests));
   // "https://a.b/" would never equal the Origin header of a browser, and the mistake would be silent.
   checkList(config.corsOrigins, names.corsOrigins, "origins such as https://example.com", (origin) =>
-    origin === "*" || URL.parse(origin)?.origin === origin ? undefined : describe(origin),
+    origin === "*" || URL.parse(origin)?.origin === origin ? undefined : describeOrigin(origin),
   );
   checkList(config.tokens, names.tokens, "tokens of visible ASCII characters", () => undefined);
   if (config.tokens?.length === 0)
@@ -135,19 +135,39 @@ export function configuredTokens(config: Config): readonly Token[] {
 
 /**
  * What a configuration of several sources cannot be.
+ * @param setting that the tokens come from
  * @throws SettingError for a token of an index that is not served
  */
-export function checkTogether(config: Config): void {
-  const { indexes } = config;
+export function checkTogether({ tokens, indexes }: Config, setting: string): void {
   if (indexes === undefined) return;
-  for (const { indexes: opened } of configuredTokens(config))
+  const served = [...new Set([DEFAULT_INDEX_NAME, ...indexes])];
+  for (const { indexes: opened } of readTokens(tokens) as Token[])
     for (const name of opened ?? [])
-      if (name !== DEFAULT_INDEX_NAME && !indexes.includes(name))
-        throw new SettingError(
-          "a token",
-          `an index that is served: ${DEFAULT_INDEX_NAME}, ${indexes.join(", ")}`,
-          "another",
-        );
+      if (!served.includes(name))
+        // What stands before the equals sign may be part of a secret.
+        throw new SettingError(setting, `tokens of indexes that are served: ${served.join(", ")}`, "one of another");
+}
+
+/**
+ * Refuses names that settings have and a server with a fixed list of indexes has not.
+ * @param served names of all its indexes
+ * @param variables that the settings were read from, as far as they are not given in code
+ * @throws SettingError
+ */
+export function checkServed(config: Config, served: readonly string[], variables: Variables): void {
+  const names = {
+    tokens: nameOfTokens(variables.SEARCH_TOKENS === undefined),
+    indexes: variables.INDEXES === undefined ? MEMBERS.indexes : VARIABLE_NAMES.indexes,
+  };
+  const other = config.indexes?.find((name) => name !== DEFAULT_INDEX_NAME && !served.includes(name));
+  if (other !== undefined)
+    throw new SettingError(names.indexes, `names of indexes that are served: ${served.join(", ")}`, `"${other}"`);
+  checkTogether({ ...config, indexes: served }, names.tokens);
+}
+
+/** What a person knows the tokens by. @param isGiven in code, not as a variable */
+export function nameOfTokens(isGiven: boolean): string {
+  return (isGiven ? MEMBERS : VARIABLE_NAMES).tokens;
 }
 
 /** @param wrong says what is wrong with a text, undefined for nothing */
@@ -173,6 +193,11 @@ function kindOf(value: unknown): string {
 
 function describe(value: unknown): string {
   return typeof value === "string" ? `"${value}"` : typeof value === "number" ? String(value) : kindOf(value);
+}
+
+function describeOrigin(text: string): string {
+  const isSlashed = text.endsWith("/") && URL.parse(text)?.origin === text.slice(0, -1);
+  return isSlashed ? `${describe(text)}, whose slash at the end has to go` : describe(text);
 }
 
 function isShare(value: unknown): value is number {

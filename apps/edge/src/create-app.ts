@@ -2,7 +2,7 @@
 import { type KernelFactory, loadKernel } from "@poeem/pq-core";
 import { platformKernel } from "#kernel";
 import packageJson from "../package.json" with { type: "json" };
-import { type Config, checkConfig, checkTogether, readConfig, type Variables } from "./config.ts";
+import { type Config, checkConfig, checkTogether, nameOfTokens, readConfig, type Variables } from "./config.ts";
 import type { OptionalBindings, RateLimiter } from "./env.ts";
 import { type Figures, toDataPoint } from "./figures.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
@@ -158,7 +158,7 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   const given = checkConfig(settings);
   const limits = { ...variables.limits, ...given.limits };
   const config = { ...variables, ...given, ...checkConfig({ indexes }), limits };
-  checkTogether(config);
+  checkTogether(config, nameOfTokens(given.tokens !== undefined));
   const store = options.store(env);
   checkMembers('"store"', "to make a store", store ?? null, ["getText", "getBytes"]);
   const log = options.log ?? writeLog;
@@ -217,7 +217,9 @@ function mayProceedBy(
   return async (client: string) => {
     const limiter = client.startsWith("token:") ? ofTokens : ofAddresses;
     try {
-      return limiter === undefined || (await limiter.limit({ key: client })).success;
+      if (limiter === undefined) return true;
+      const { success, retryAfter, most } = await limiter.limit({ key: client });
+      return success || { retryAfter, most };
     } catch (error) {
       failed(error);
       return true;

@@ -1,9 +1,10 @@
 import type { Variables } from "./config.ts";
 import type { KvReader } from "./index/kv-store.ts";
 
-/** What is used of the platform's rate limiter. */
+/** What is used of the platform's rate limiter, and what another one may know besides. */
 export interface RateLimiter {
-  limit(options: { key: string }): Promise<{ success: boolean }>;
+  /** `retryAfter`: seconds until there is more; `most`: units of a budget. The platform tells neither. */
+  limit(options: { key: string }): Promise<{ success: boolean; retryAfter?: number; most?: number }>;
 }
 
 /** Bindings that are used when they are there. */

@@ -140,6 +140,8 @@ export interface RequestLine extends OfIndex, Spent, Reason {
   readonly status: number;
   /** Milliseconds that it waited for I/O: clocks of a Worker stand still while it computes. */
   readonly ioMs: number;
+  /** Of a request with a mistake of the client's: names of its parameters, "unknown" for one that there is not. */
+  readonly parameters?: readonly string[] | undefined;
 }
 
 /** Requests that were turned away, for what they cost or for how many they are. The first at once, then by count. */

@@ -21,7 +21,7 @@ async function serve(variables: NodeVariables) {
   const server = await serveIndex({ directory: folder, port: 0, host: "127.0.0.1", variables, log: () => undefined });
   servers.push(server);
   /** @param localAddress of the client: all of 127.0.0.0/8 is this machine */
-  const status = (headers: Record<string, string>, localAddress = "127.0.0.1", path = "/healthz") =>
+  const status = (headers: Record<string, string>, localAddress = "127.0.0.1", path = "/openapi.json") =>
     new Promise<number>((resolve, reject) => {
       request(`${server.address}${path}`, { headers, localAddress, agent: false }, (response) => {
         response.resume();
@@ -82,6 +82,14 @@ describe("RATE_LIMIT", () => {
     );
     await expect(serve({ TRUSTED_PROXIES: RATE_LIMIT })).rejects.toThrow("variable TRUSTED_PROXIES expected");
   });
+});
+
+it("a budget says when it begins anew, and how much it is", async () => {
+  let now = 0;
+  const limiter = memoryRateLimiter(1, () => now);
+  await limiter.limit({ key: "a" });
+  now = 42_500;
+  expect(await limiter.limit({ key: "a" })).toEqual({ success: false, retryAfter: 18, most: 1 });
 });
 
 it("a budget begins anew every minute, and a flood of clients takes no more memory than it may", async () => {

@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { openArtifact, scalarKernel } from "@poeem/pq-core";
+import { chunkKey, pointerKey } from "@poeem/pq-core/kv";
 import { writeDelta } from "@poeem/pq-core/write";
 import { Hono } from "hono";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "../src/app.ts";
+import { failureKindOf } from "../src/index/failures.ts";
 import { folderStore, type IndexServer, PortInUseError, type ServeOptions, serveIndex } from "../src/node/index.ts";
 import { pageFiles } from "../src/site/files.ts";
 import { bruteForce, type Fixture, makeFixture, makeShop, nlist } from "../test/fixture.ts";
@@ -241,6 +243,13 @@ describe("a server that cannot start says why in one line, and leaves nothing be
     expect(await fails([folder])).toContain(`${folder}: [pq-core] manifest`);
   });
 
+  it.each([
+    [{ SEARCH_TOKENS: "books=abc" }, "variable SEARCH_TOKENS expected tokens of indexes that are served: current, got"],
+    [{ INDEXES: "books" }, 'variable INDEXES expected names of indexes that are served: current, got "books"'],
+  ])("settings of an index that it has not: %j", async (variables, message) => {
+    await expect(serve(await folderOf(books), { variables })).rejects.toThrow(message);
+  });
+
   it("a port in use, which another server keeps", async () => {
     const other = createServer((_, response) => response.end("other"));
     await new Promise<void>((listening) => other.listen(0, "localhost", listening));
@@ -287,6 +296,16 @@ describe("a server that cannot start says why in one line, and leaves nothing be
     expect(await fails([root, { config: () => ({ tokens: [""] }) }])).toContain('"tokens" expected');
     expect(await fails([root, { refreshMs: 0 }])).toBe('[edge] "refreshMs" expected a number from 1, got 0');
   });
+});
+
+it("a file that is gone from a folder is missing, not unreadable", async () => {
+  const folder = await folderOf(books);
+  const store = folderStore(folder);
+  await store.getText(pointerKey("current"));
+  const { key } = books.artifact.manifest.chunks[0]!;
+  rmSync(join(folder, key));
+  const error = await store.getBytes(chunkKey(key)).catch((error: unknown) => error);
+  expect(failureKindOf(error)).toBe("missing");
 });
 
 it("closes only when the answers under way are out", async () => {

@@ -1,5 +1,6 @@
 /** Who may ask, how often, and what those learn who may not: tokens, rate limits and probes. */
 import { env } from "cloudflare:workers";
+import { pointerKey } from "@poeem/pq-core/kv";
 import { beforeAll, describe, expect, it } from "vitest";
 import { clientAddress, networkOf } from "../src/http/client-address.ts";
 import { kvStore } from "../src/index/kv-store.ts";
@@ -185,6 +186,50 @@ describe("probes", () => {
     expect(reads).toEqual([]);
   });
 
+  it("of a name that the settings list say that nobody has read it, or how its load failed", async () => {
+    const { get, reads } = watched({ INDEXES: "books,broken", SEARCH_TOKENS: "books=b,broken=c" });
+    const askedBy = (token: string, name: string, probe: string) =>
+      get(`${probe}?index=${name}`, { headers: bearer(token) });
+    for (const probe of probes) {
+      const unread = await askedBy("b", "books", probe);
+      expect({ status: unread.status, detail: unread.body.detail }).toEqual({
+        status: 503,
+        detail: 'Index "books" was not read in this isolate yet: a search reads it',
+      });
+      expect((await askedBy("c", "books", probe)).status).toBe(404);
+    }
+    expect(reads).toEqual([]);
+    await env.INDEX.put(pointerKey("broken"), "no pointer");
+    expect((await get("/search?q=cake&index=broken", { headers: bearer("c") })).status).toBe(503);
+    for (const probe of probes) {
+      const failed = await askedBy("c", "broken", probe);
+      expect(failed.body.detail).toMatch(/^Index "broken" cannot be read now: damaged since /);
+      expect(failed.headers.get("index-refresh-failure")).toMatch(/^damaged since /);
+      expect((await askedBy("b", "broken", probe)).status).toBe(404);
+    }
+    await env.INDEX.delete(pointerKey("broken"));
+  });
+
+  it("of a default index that cannot be read say how, in header and /version", async () => {
+    const pointer = (await env.INDEX.get(pointerKey("current")))!;
+    await env.INDEX.put(pointerKey("current"), "no pointer");
+    const { get } = makeIsolate();
+    const ready = await get("/readyz");
+    await env.INDEX.put(pointerKey("current"), pointer);
+    expect({ status: ready.status, failure: ready.headers.get("index-refresh-failure") }).toEqual({
+      status: 503,
+      failure: expect.stringMatching(/^damaged since /),
+    });
+    const { body, headers } = await get("/version");
+    expect(body).toMatchObject({ index: null, refreshFailure: expect.stringMatching(/^damaged since /) });
+    expect(headers.get("index-refresh-failure")).toBe(body.refreshFailure);
+  });
+
+  it("of an index that serves tell the share of searches that is turned away", async () => {
+    expect((await makeIsolate({ LIMITS: "shed=1" }).get("/readyz")).body).toMatchObject({ status: "ready", shed: 1 });
+    expect(Object.keys((await makeIsolate().get("/readyz")).body)).toEqual(["status", "indexVersion"]);
+  });
+
   it("of the default index: /readyz reads it as a search would, /version does not", async () => {
     const { get, reads } = watched({ SEARCH_TOKENS: "t" });
     expect((await get("/version")).body.index).toBeNull();
@@ -217,7 +262,6 @@ describe("a rate limit", () => {
     "/suggest?q=a",
     "/items/item:1",
     "/facets",
-    "/healthz",
     "/readyz",
     "/version",
     "/openapi.json",
@@ -232,7 +276,7 @@ describe("a rate limit", () => {
     const { status, headers, body } = await get("/search?q=cake", from("a"));
     expect({ status, retryAfter: headers.get("retry-after"), type: body.type }).toEqual({
       status: 429,
-      retryAfter: "10",
+      retryAfter: "60",
       type: "urn:poeem-edge:problem:rate-limited",
     });
     expect(await statusFrom("b")).toBe(200);
@@ -244,6 +288,24 @@ describe("a rate limit", () => {
     await get(path, from("192.0.2.1"));
     expect([...taken]).toEqual([["address:192.0.2.1", 1]]);
     expect((await get(path, from("192.0.2.1"))).status).toBe(429);
+  });
+
+  it("counts no /healthz, which does nothing, and neither turns it away", async () => {
+    const { taken, mayProceed } = budget(0);
+    const { get } = makeIsolate({}, { mayProceed });
+    expect((await get("/healthz", from("a"))).status).toBe(200);
+    expect([...taken]).toEqual([]);
+    expect((await get("/items/healthz", from("a"))).status).toBe(429);
+  });
+
+  it("says how long, and that a search can never pass, where the limiter knows", async () => {
+    let left = 1;
+    const mayProceed = async () => left-- > 0 || { retryAfter: 17, most: 3 };
+    const { get } = makeIsolate({ LIMITS: "work=4000000" }, { mayProceed });
+    const dear = await get("/search?like=item:1&k=300&diversity=0.5", from("a"));
+    expect(dear.headers.get("retry-after")).toBe("17");
+    expect(dear.body.detail).toMatch(/^This request counts for \d+ of the 3 that a client has: it can never pass$/);
+    expect((await get("/search?q=cake", from("a"))).body.detail).toContain("more requests than");
   });
 
   it("counts a 304, a POST, a wrong method and HEAD", async () => {

@@ -75,7 +75,17 @@ export const EVERY: Every = {
   },
   "limiter-failed": { level: "error", event: "limiter-failed", causes: ["Error: no answer"], count: 5 },
   evicted: { level: "info", event: "evicted", ...named, for: "films", bytes: 31_000_000, idleMs: 90_000 },
-  request: { level: "warn", event: "request", ...named, ...request, ...reason, ...spent, method: "GET", ioMs: 2_010 },
+  request: {
+    level: "warn",
+    event: "request",
+    ...named,
+    ...request,
+    ...reason,
+    parameters: ["k"],
+    ...spent,
+    method: "GET",
+    ioMs: 2_010,
+  },
   refused: {
     level: "warn",
     event: "refused",

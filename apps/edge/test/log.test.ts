@@ -18,7 +18,7 @@ describe("the log", () => {
       "read-failed": "causes count index indexVersion key kind",
       "limiter-failed": "causes count",
       evicted: "bytes for idleMs index indexVersion",
-      request: `bytes causes detail index indexVersion ioMs method path problem ${REQUEST}`,
+      request: `bytes causes detail index indexVersion ioMs method parameters path problem ${REQUEST}`,
       refused: `bytes causes count detail index indexVersion parameters path problem ${REQUEST}`,
       "slow-search": `bytes count index indexVersion ioMs much path ${REQUEST}`,
       fault: "message requestId stack",

@@ -118,6 +118,22 @@ describe("what a search used", () => {
   });
 });
 
+describe("requests with a mistake", () => {
+  it("name problem and parameters in the line of LOG=all, and none of what was sent", async () => {
+    const { get, logged } = makeIsolate({ LOG: "all" });
+    await get(`/search?q=${SECRET}&k=${SECRET}&filter=${SECRET}&context.${SECRET}=1`);
+    await get(`/search?q=cake&${SECRET}=1`);
+    await get(`/items/${SECRET.slice(0, 0)}none`);
+    const invalid = { event: "request", level: "info", status: 400, problem: "invalid-request" };
+    expect(logged).toEqual([
+      expect.objectContaining({ ...invalid, parameters: ["k", "filter"] }),
+      expect.objectContaining({ ...invalid, parameters: ["unknown"] }),
+      expect.objectContaining({ event: "request", status: 404, problem: "not-found" }),
+    ]);
+    expect(JSON.stringify(logged)).not.toContain(SECRET);
+  });
+});
+
 describe("requests that are refused", () => {
   it("for their price are counted with what to lower, and recorded", async () => {
     const { get, logged, recorded } = makeIsolate({ LIMITS: "work=100000" });

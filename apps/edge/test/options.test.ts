@@ -168,7 +168,10 @@ describe("options", () => {
       "no such pair",
     ]),
     [{ SEARCH_TOKENS: ["a"] }, `${TOKENS} expected text, got a list`],
-    [{ SEARCH_TOKENS: "films=a", INDEXES: "books" }, "a token expected an index that is served: current, books"],
+    [
+      { SEARCH_TOKENS: "films=a", INDEXES: "books" },
+      "variable SEARCH_TOKENS expected tokens of indexes that are served: current, books",
+    ],
     ...["", ",", "https://a.example,", "https://a.example/", "*.example"].map((CORS_ORIGINS): [object, string] => [
       { CORS_ORIGINS },
       "variable CORS_ORIGINS expected origins",
@@ -182,6 +185,7 @@ describe("options", () => {
       "variable CANARY_SHARE expected a number from 0 to 1",
     ]),
     ...["", "ALL", "true"].map((LOG): [object, string] => [{ LOG }, 'variable LOG expected "all" or "errors"']),
+    [{ CORS_ORIGINS: "https://a.b/" }, 'got "https://a.b/", whose slash at the end has to go'],
     [{ RATE_LIMIT: "600" }, "binding RATE_LIMIT expected a rate limiter"],
     [{ TOKEN_RATE_LIMIT: {} }, "binding TOKEN_RATE_LIMIT expected a rate limiter"],
     [{ ANALYTICS: "poeem_edge" }, "binding ANALYTICS expected an Analytics Engine data set"],

@@ -117,6 +117,23 @@ describe("history=", () => {
 });
 
 describe("filter=", () => {
+  it.each(["q=qzxwvk", "q=cake&mode=dense", 'q="qzxwvk"', `vector=[${Array(16).fill(0)}]`])(
+    "that is wrong is a 400 also where %s finds nothing",
+    async (query) => {
+      const { status, body } = await get(`/search?${encodeURI(query)}&filter=couleur:red`);
+      expect({ status, parameter: body.errors?.[0].parameter }).toEqual({ status: 400, parameter: "filter" });
+    },
+  );
+
+  it("takes more values of a facet in a body than an address has room for, and says what is too much", async () => {
+    const ticked = (n: number) => Array.from({ length: n }, (_, i) => `set:some-value-${i}`).join(" OR ");
+    expect((await post({ q: "cake", filter: `set:even OR ${ticked(250)}` })).status).toBe(200);
+    const inAddress = await get(`/search?q=cake&filter=${encodeURIComponent(ticked(250))}`);
+    expect(inAddress.body.errors[0].detail).toMatch(/^expected at most 2000 bytes of UTF-8, got \d{4}$/);
+    const { body } = await post({ q: "cake", filter: ticked(500) });
+    expect(body.errors[0].detail).toMatch(/^expected at most 8000 bytes of UTF-8, got \d{5}$/);
+  });
+
   it.each<[string, (i: number) => boolean]>([
     ["set:even", (i) => setOf(i) === "even"],
     ["NOT set:even", (i) => setOf(i) !== "even"],

@@ -28,7 +28,7 @@ describe("before the first publish", () => {
     expect(await fetchJson("/healthz")).toMatchObject({ status: 200, body: { status: "ok" } });
     expect(await fetchJson("/version")).toMatchObject({
       status: 200,
-      body: { name: "poeem-edge", index: null, refreshFailure: null },
+      body: { name: "poeem-edge", index: null, refreshFailure: expect.stringMatching(/^missing since /) },
     });
   });
 });

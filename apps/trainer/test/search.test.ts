@@ -169,7 +169,9 @@ describe("what is searched with", () => {
     expect(await ask(words, { context: { device: "tv" } })).toBeUndefined();
     await expect(search("-q", "zebra")).rejects.toThrow(/no word of "zebra" is known/);
     const combined = "cannot be combined: the model of this index reads a history by itself";
-    await refused(words, { text: "red", history: ["item-1"] }, "history", combined);
+    const untrained =
+      "cannot be combined: the model of this index was not trained on histories, which are searched item by item";
+    await refused(words, { text: "red", history: ["item-1"] }, "history", untrained);
     await refused(words, { text: "red", like: "item-1" }, "like", "expected like alone, got text and like");
     const unknown = "is unknown; the model of this index reads device";
     await refused(words, { context: { shoe: "9" } }, "context.shoe", unknown);

@@ -17,7 +17,7 @@ export async function readBytes(file: string, most?: number): Promise<Uint8Array
   try {
     return await readRegular(file, most);
   } catch (error) {
-    throw new UserError(`${file} cannot be read: ${messageOf(error)}`);
+    throw new UserError(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 

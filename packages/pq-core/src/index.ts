@@ -26,7 +26,7 @@ export { mapLimited } from "./limited.ts";
 export * from "./limits.ts";
 export { type OpenOptions, openArtifact } from "./open.ts";
 export type { FacetIn, Filter, NumberRange } from "./search/filter.ts";
-export { parseFilter } from "./search/filter-expression.ts";
+export { MAX_COMPARISONS, parseFilter } from "./search/filter-expression.ts";
 export { formatFilter } from "./search/format-filter.ts";
 export type { Merge } from "./search/merge.ts";
 export { MAX_K, type SearchOptions, type SearchResult } from "./search/options.ts";

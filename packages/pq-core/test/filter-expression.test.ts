@@ -12,6 +12,9 @@ describe("parseFilter", () => {
     ['kind:"emoji"', a],
     ["kind:emoji AND set:mdi", { and: [a, b] }],
     ["kind:emoji AND set:mdi AND year>=1990", { and: [a, b, c] }],
+    ["kind:emoji OR kind:icon", { facet: "kind", in: ["emoji", "icon"] }],
+    ["(kind:a OR kind:b) OR kind:c", { facet: "kind", in: ["a", "b", "c"] }],
+    [Array(65).fill("kind:emoji").join(" OR "), { facet: "kind", in: Array(65).fill("emoji") }],
     ["kind:emoji OR set:mdi AND year>=1990", { or: [a, { and: [b, c] }] }],
     ["(kind:emoji OR set:mdi) AND year>=1990", { and: [{ or: [a, b] }, c] }],
     ["NOT kind:emoji AND set:mdi", { and: [{ not: a }, b] }],
@@ -77,7 +80,7 @@ describe("parseFilter", () => {
     ["kind:emoji and set:mdi", 'expected AND, OR or the end at character 12, got "and set:mdi"'],
     [`${"(".repeat(17)}a:b${")".repeat(17)}`, "expected at most 16 levels of parentheses and NOT"],
     [`${"NOT ".repeat(17)}a:b`, "expected at most 16 levels of parentheses and NOT"],
-    [Array(65).fill("a:b").join(" OR "), "expected at most 64 comparisons"],
+    [Array(65).fill("a:b").join(" AND "), "expected at most 64 comparisons, got 65"],
   ])("refuses %s", (text, message) => {
     expect(() => parseFilter(text)).toThrow(InputError);
     expect(() => parseFilter(text)).toThrow(message);

@@ -63,6 +63,21 @@ export async function answerQuestion(
   question: Question<ItemId>,
   options: AnswerOptions = {},
 ): Promise<Answer | undefined> {
+  const answer = await find(searched, question, options);
+  const { filter } = options;
+  // What finds nothing may not have come as far as the filter, and a wrong one is wrong all the same.
+  if (filter !== undefined && !answer?.ordinals.length) {
+    const { index } = searched;
+    await index.search(new Float32Array(index.manifest.dim), { filter, k: 1, nprobe: 1 });
+  }
+  return answer;
+}
+
+async function find(
+  searched: Searched,
+  question: Question<ItemId>,
+  options: AnswerOptions,
+): Promise<Answer | undefined> {
   const { mode = defaultMode(searched, question), weights, ...search } = options;
   checkMode(searched, question, mode);
   if (!hasText(question) || !hasWords(searched)) return answerByCodes(searched, question, search);

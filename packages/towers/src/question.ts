@@ -76,6 +76,9 @@ export function loneOf(parts: readonly string[]): string | undefined {
   return parts.length > 1 ? parts.find((part) => part === "vector" || part === "like") : undefined;
 }
 
+const UNTRAINED_CANNOT =
+  "cannot be combined: the model of this index was not trained on histories, which are searched item by item";
+
 /** Parts that any index reads; of a context each name is told apart below. */
 const WITHOUT_TOWER = ["like", "vector", "history", "context"];
 
@@ -102,7 +105,8 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
   }
   // a history is read by itself where the tower says so, and where each of its items is an interest of its own
   const isLone = tower?.alone !== undefined || reads?.history === undefined;
-  if (history !== undefined && parts.length > 1 && isLone) throw new InputError("history", CANNOT_BE_COMBINED);
+  if (history !== undefined && parts.length > 1 && isLone)
+    throw new InputError("history", reads?.history === undefined ? UNTRAINED_CANNOT : CANNOT_BE_COMBINED);
   if (context !== undefined && tower?.alone !== undefined)
     throw new InputError("context", "cannot be used: the model of this index reads nothing with a history");
 }

@@ -196,6 +196,8 @@ describe("a question that cannot be answered", () => {
   const history = ["1", "2"];
   const noText = "cannot be used: this index was published without a query tower that reads text";
   const alone = "cannot be combined: the model of this index reads a history by itself";
+  const untrained =
+    "cannot be combined: the model of this index was not trained on histories, which are searched item by item";
   const mixtureAndContext = createQueryTower({
     ...historyTower("mixture"),
     inputs: [historyInput("mixture"), contextInput()],
@@ -264,14 +266,14 @@ describe("a question that cannot be answered", () => {
       WITHOUT_HISTORY,
       { history, text: "red" },
       "history",
-      alone,
+      untrained,
     ],
     [
       "a history and a context of a tower that reads no history",
       WITHOUT_HISTORY,
       { history, context: { device: "desk" } },
       "history",
-      alone,
+      untrained,
     ],
     ["an item and text", MEAN, { text: "red", like: "1" }, "like", "expected like alone, got text and like"],
     ["an item and a history", MEAN, { history, like: "1" }, "like", "expected like alone, got history and like"],

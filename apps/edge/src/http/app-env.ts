@@ -25,14 +25,23 @@ export interface Dependencies {
   /** In [0, 1), for sampling. */
   readonly random: () => number;
   /**
-   * Takes a unit of a client's budget, unless there is none left; left out: there is no limit.
+   * Takes a unit of a client's budget; false, or what is known of the budget, when there is none left. Left out: there
+   * is no limit.
    * @param client `address:…` or `token:…`
    */
-  readonly mayProceed?: ((client: string) => Promise<boolean>) | undefined;
+  readonly mayProceed?: ((client: string) => Promise<boolean | UsedUp>) | undefined;
   /** The address that a request came from; left out: `clientAddress`. */
   readonly addressOf?: ((request: Request, env: object) => string | undefined) | undefined;
   /** Takes the figures of searches, refusals and failures; left out: nobody. */
   readonly record?: ((figures: Figures) => void) | undefined;
+}
+
+/** A budget of which nothing is left. */
+export interface UsedUp {
+  /** Seconds until there is more. */
+  readonly retryAfter?: number | undefined;
+  /** Units that it has when nothing is taken. */
+  readonly most?: number | undefined;
 }
 
 /** Why a request has no answer: what the client is told, and what was thrown. */

@@ -77,6 +77,8 @@ export function createRoutes(
   app.use(observe);
   app.use(browserHeaders);
   app.use(shareAcrossOrigins);
+  // Before the limit of rates: it does nothing, and a monitor that is turned away would call the Worker dead.
+  const withHealth = app.openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200));
   app.use(limitByAddress);
   app.use(limitUrl);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answerMethod(c, [...methods, "OPTIONS"]) }));
@@ -100,7 +102,7 @@ export function createRoutes(
   });
   app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
 
-  return app
+  return withHealth
     .openapi(searchRoute, async (c) => {
       const asked = withContext(c.req.valid("query"));
       checkOpen(c, asked.index);
@@ -164,7 +166,6 @@ export function createRoutes(
       await admitPrice(c, priceOfFacets(served));
       return c.json(await timed(c, "facets", () => listFacets(served, c.get("meter"))), 200);
     })
-    .openapi(healthRoute, (c) => c.json({ status: "ok" as const }, 200))
     .openapi(readyRoute, async (c) => {
       const { index } = c.req.valid("query");
       // Of the default index it is the first search: whoever deploys waits for this answer, and so warms it up.
@@ -172,13 +173,15 @@ export function createRoutes(
       if (!c.get("dependencies").indexes.isWhole(index))
         throw new IndexUnavailableError(`Version ${served.version} serves, but parts of it cannot be read`);
       c.header("Cache-Control", "no-store");
-      return c.json({ status: "ready" as const, indexVersion: served.version }, 200);
+      const { shed } = c.get("dependencies").config.limits;
+      return c.json({ status: "ready" as const, indexVersion: served.version, ...(shed > 0 && { shed }) }, 200);
     })
     .openapi(versionRoute, async (c) => {
       const { index } = c.req.valid("query");
       // Never waits for the default index: the version of the code must be visible without one.
       const served =
         index === DEFAULT_INDEX_NAME ? c.get("dependencies").indexes.current(index) : namedServing(c, index);
+      c.set("index", index);
       c.header("Cache-Control", "no-store");
       return c.json(
         {
@@ -205,13 +208,24 @@ function notFound(name: string, options?: ErrorOptions): Problem {
 }
 
 /**
- * A named index, if it is in memory: a probe makes nobody read one, and learns nothing of one that is not.
- * @throws Problem `not-found`
+ * A named index, if it is in memory: a probe makes nobody read one. Of one that is not it learns no more than that its
+ * name is listed in the settings, or that a search has failed.
+ * @throws Problem `not-found`, IndexUnavailableError
  */
 function namedServing(c: Context<AppEnv>, name: string): ServedIndex {
   checkOpen(c, name);
-  const served = c.get("dependencies").indexes.current(name);
-  if (served === undefined) throw notFound(name);
+  const { indexes, config } = c.get("dependencies");
+  const served = indexes.current(name);
+  if (served === undefined) {
+    const failure = indexes.refreshFailure(name);
+    if (failure === undefined && !config.indexes?.includes(name)) throw notFound(name);
+    c.set("index", name);
+    throw new IndexUnavailableError(
+      failure === undefined
+        ? `Index "${name}" was not read in this isolate yet: a search reads it`
+        : `Index "${name}" cannot be read now: ${failure}`,
+    );
+  }
   c.set("index", name);
   c.set("indexVersion", served.version);
   return served;

@@ -96,7 +96,14 @@ const NAMES = { work: "work", reads: "reads of the index", bytes: "bytes of an a
 function dearest(price: Price, limits: Limits) {
   const over = (name: keyof typeof NAMES) => price[name] / limits[name];
   const limit = LIMITED.reduce((a, b) => (over(b) > over(a) ? b : a));
-  return { limit, times: over(limit).toPrecision(2) };
+  return { limit, times: inWords(over(limit)) };
+}
+
+/** How many times, so that it never reads as once: 1.04, 3.2, 79,000. */
+function inWords(times: number): string {
+  let digits = 2;
+  while (Number(times.toPrecision(digits)) <= 1 && digits < 17) digits++;
+  return Number(times.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 17 });
 }
 
 /** Limits that are values of parameters. */

@@ -5,6 +5,7 @@ import { causesOf, type Level, type SlowSearch, type Spent } from "../log.ts";
 import type { AppEnv, Failure } from "./app-env.ts";
 import type { Meter } from "./meter.ts";
 import { type ProblemType, statusOf } from "./problem.ts";
+import { PARAMETER_NAMES } from "./requests.ts";
 
 /** Told by count: whoever attacks makes thousands of them a second. */
 const REFUSALS: ReadonlySet<ProblemType> = new Set(["unauthorized", "rate-limited", "too-expensive", "overloaded"]);
@@ -47,7 +48,7 @@ export const observe: MiddlewareHandler<AppEnv> = async function observe(c, next
   if (much.length > 0) repeats.say("slow", { level: "warn", event: "slow-search", ...line, ioMs, much }, endedAt, log);
   if (isLogged) {
     const method = c.req.method.slice(0, 20);
-    const reason = failure === undefined || status < 500 ? undefined : reasonOf(failure);
+    const reason = failure && (status < 500 ? outlineOf(failure) : reasonOf(failure));
     log({ level: levelOf(status), event: "request", ...line, method, ioMs, ...reason });
   }
   if (failure !== undefined && (isRefused || status >= 500)) record?.(figuresOf(c, failure));
@@ -86,6 +87,18 @@ function figuresOf(c: Context<AppEnv>, { problem }: Failure): Figures {
 /** Nothing of what neither was priced nor read anything. */
 function spentBy({ reads, bytes, work, waitedMs }: Meter): Spent {
   return work === 0 && reads === 0 ? {} : { reads, bytes, work, waitedMs };
+}
+
+/** What of a client's mistake is told for each request: never what it sent. */
+function outlineOf({ problem: { type, errors } }: Failure) {
+  return { problem: type, parameters: errors?.map(({ parameter }) => namesOnly(parameter)) };
+}
+
+/** Names of parameters are the client's own words where they are unknown: those of context, and any other. */
+function namesOnly(parameter: string): string {
+  const [, place = "", name = parameter] = /^(\d+\.)?(.*)$/s.exec(parameter) ?? [];
+  const [known = ""] = name.split(".");
+  return place + (PARAMETER_NAMES.has(known) ? known : known === "" ? "" : "unknown");
 }
 
 function reasonOf({ problem, error }: Failure) {

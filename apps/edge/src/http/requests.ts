@@ -4,6 +4,7 @@ import {
   type Filter,
   InputError,
   idFault,
+  MAX_COMPARISONS,
   MAX_CONTEXTS,
   nameFault,
   parseFilter,
@@ -23,7 +24,8 @@ export const MAX_K = 1000;
 export const DEFAULT_K = 10;
 export const MAX_EXCLUDE = 1000;
 export const MAX_FIELDS = 64;
-const MAX_FILTER_BYTES = 2000;
+/** In an address, and in a body. */
+const MAX_FILTER_BYTES = { query: 2000, body: 8000 };
 /** Searches in one POST. */
 export const MAX_BATCH = 32;
 /** Results in one POST, all searches together: each may cost a page of the index. */
@@ -62,10 +64,13 @@ const doc = {
     "Context features of the model (listed by /version) and their values, for example device and phone. " +
     "Unknown values are ignored",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
-  k: "Number of results",
+  k: `Number of results; of all searches of one POST at most ${MAX_BATCH_RESULTS} together`,
   nprobe: "Number of cells to visit, at most the index's nlist. Without it, the index's own default",
   exclude: `Up to ${MAX_EXCLUDE} ids that must not be returned. Unknown ids are ignored`,
-  filter: "Returns only items that match, for example kind:emoji AND NOT (set:mdi OR year<1990)",
+  filter:
+    "Returns only items that match, for example kind:emoji AND NOT (set:mdi OR year<1990). At most " +
+    `${MAX_COMPARISONS} comparisons, where a:x OR a:y of one facet are one, in up to ${MAX_FILTER_BYTES.query} bytes ` +
+    `of an address and ${MAX_FILTER_BYTES.body} of a body`,
   diversity:
     "0 to 1: how much the results should differ from each other " +
     "(maximal marginal relevance over four times as many candidates)",
@@ -102,20 +107,21 @@ const vector = z.unknown().transform((value, context) => {
   return z.NEVER;
 });
 
-const filter = z
-  .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
-  .refine((value) => utf8Length(value) <= MAX_FILTER_BYTES, {
-    error: `expected at most ${MAX_FILTER_BYTES} bytes of UTF-8`,
-  })
-  .transform((value, context) => {
-    try {
-      return parseFilter(value);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      context.issues.push({ code: "custom", message: error.detail, input: undefined });
-      return z.NEVER;
-    }
-  });
+const filterUpTo = (most: number) =>
+  z
+    .string({ error: ({ input }) => `expected text, got ${kindOf(input)}` })
+    .refine((value) => utf8Length(value) <= most, {
+      error: ({ input }) => `expected at most ${most} bytes of UTF-8, got ${utf8Length(String(input))}`,
+    })
+    .transform((value, context) => {
+      try {
+        return parseFilter(value);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        context.issues.push({ code: "custom", message: error.detail, input: undefined });
+        return z.NEVER;
+      }
+    });
 
 /** Values in a URL are separated by commas; one that contains a comma stands in quotes. */
 const commaList = (max: number, faultOf: (value: string) => string | undefined = () => undefined) =>
@@ -274,7 +280,9 @@ const searchParameters = z.object({
   mode: mode.optional().openapi({ param: { description: doc.mode } }),
   k: k.text.default(DEFAULT_K).openapi({ param: { description: doc.k }, ...kDoc }),
   nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
-  filter: filter.optional().openapi({ param: { description: doc.filter }, type: "string", example: "kind:emoji" }),
+  filter: filterUpTo(MAX_FILTER_BYTES.query)
+    .optional()
+    .openapi({ param: { description: doc.filter }, type: "string", example: "kind:emoji" }),
   diversity: share.text
     .default(0)
     .openapi({ param: { description: doc.diversity }, type: "number", minimum: 0, maximum: 1, default: 0 }),
@@ -325,7 +333,9 @@ const searchMembers = z.strictObject({
   mode: mode.optional().openapi({ description: doc.mode }),
   k: k.json.default(DEFAULT_K).openapi({ description: doc.k, ...kDoc }),
   nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
-  filter: filter.optional().openapi({ description: doc.filter, type: "string", example: "kind:emoji" }),
+  filter: filterUpTo(MAX_FILTER_BYTES.body)
+    .optional()
+    .openapi({ description: doc.filter, type: "string", example: "kind:emoji" }),
   diversity: share.json
     .default(0)
     .openapi({ description: doc.diversity, type: "number", minimum: 0, maximum: 1, default: 0 }),
@@ -375,3 +385,6 @@ function kindOf(value: unknown): string {
 function utf8Length(value: string): number {
   return new TextEncoder().encode(value).length;
 }
+
+/** What an error may name of a search, the path of an item included. */
+export const PARAMETER_NAMES: ReadonlySet<string> = new Set([...SEARCH_MEMBERS, "id", "batch"]);

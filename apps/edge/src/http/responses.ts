@@ -102,7 +102,15 @@ export const problemSchema = z
 
 export const statusResponse = z.object({ status: z.literal("ok") }).openapi("Status");
 
-export const readyResponse = z.object({ status: z.literal("ready"), indexVersion: z.string() }).openapi("Ready");
+export const readyResponse = z
+  .object({
+    status: z.literal("ready"),
+    indexVersion: z.string(),
+    shed: z.number().optional().openapi({
+      description: "Share of searches that a setting turns away all the same; left out: none",
+    }),
+  })
+  .openapi("Ready");
 
 const KEPT = ["kept", "read"] as const;
 const LIMIT_SCHEMAS = {

@@ -109,9 +109,9 @@ export class IndexHolder<T extends LoadedIndex> {
     return this.#served === undefined && this.#coming === undefined && !this.#attempt?.isAlive;
   }
 
-  /** Since when looks for a newer version fail, and with what kind of failure; undefined when they do not. */
+  /** Since when looks for a version fail, and with what kind of failure; undefined when they do not. */
   get refreshFailure(): string | undefined {
-    return this.#served && this.#failures.public;
+    return this.#failures.public;
   }
 
   /** Whether something serves, and all that was wanted of it could be had when it was wanted last. */

@@ -61,7 +61,7 @@ export class IndexSet<T extends LoadedIndex> {
     return this.#entries.get(name)?.holder.current;
   }
 
-  /** Since when looks for a newer version of an index fail, and how; undefined when they do not. */
+  /** Since when looks for a version of an index fail, and how, whether one serves or not; undefined: they do not. */
   refreshFailure(name: string): string | undefined {
     return this.#entries.get(name)?.holder.refreshFailure;
   }

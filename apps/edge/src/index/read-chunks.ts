@@ -87,8 +87,9 @@ function readChunk(store: Store, entry: ChunkEntry, meter: ReadMeter | undefined
   return readChecked(async (again) => {
     const bytes = await bytesOf(store, chunkKey(entry.key), { meter, again });
     if (!(await isIntact(bytes, entry))) {
-      const expected = `expected ${entry.size} bytes with sha256 ${entry.sha256}, got ${bytes.length}`;
-      throw new ReadError("damaged", `${nameOf(store)} key "${chunkKey(entry.key)}" ${expected}`);
+      const expected = `expected ${entry.size} bytes with sha256 ${entry.sha256}`;
+      const got = bytes.length === entry.size ? "as many with another sha256" : `${bytes.length} bytes`;
+      throw new ReadError("damaged", `${nameOf(store)} key "${chunkKey(entry.key)}" ${expected}, got ${got}`);
     }
     checked.add(bytes);
     return bytes;

@@ -1,10 +1,11 @@
 /** Index folders as a store: what `poeem publish` would make of them, made while they are read. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { naming } from "@poeem/offline/errors";
+import { messageOf, naming, UserError } from "@poeem/offline/errors";
 import { readFolders } from "@poeem/offline/index-folder/read";
 import { type ChunkSource, openManifest } from "@poeem/pq-core";
 import { chunkKey, DEFAULT_INDEX_NAME, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
+import { ReadError } from "../index/failures.ts";
 import type { Store } from "../index/store.ts";
 
 /** A folder that `poeem train` wrote, and one that `poeem encode` wrote with changes to it. */
@@ -59,6 +60,12 @@ interface Version {
   readonly source: ChunkSource;
 }
 
+/** @throws ReadError for what is not there, and else what was thrown */
+function tellMissing(error: unknown): never {
+  const cause = error instanceof UserError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  throw cause?.code === "ENOENT" ? new ReadError("missing", messageOf(error), { cause: error }) : error;
+}
+
 class WatchedFolder {
   readonly #folder: IndexFolder;
   #stamp = "";
@@ -83,13 +90,16 @@ class WatchedFolder {
     return this.#versions[0]!.pointer;
   }
 
-  /** The value of a key, if it is one of this folder's. @throws UserError for a file that cannot be read */
+  /**
+   * The value of a key, if it is one of this folder's.
+   * @throws ReadError for a file that is gone, UserError for one that cannot be read
+   */
   async read(key: string): Promise<Uint8Array | undefined> {
     for (const { manifestKey, manifestBytes, chunks, source } of this.#versions) {
       if (key === manifestKey) return new Uint8Array(manifestBytes);
       const chunk = chunks.get(key);
       if (chunk === undefined) continue;
-      const bytes = await source.get(chunk);
+      const bytes = await source.get(chunk).catch(tellMissing);
       // Whoever gets it may free its memory, which small files may share in Node.
       return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
     }

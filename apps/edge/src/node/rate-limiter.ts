@@ -24,7 +24,7 @@ export function memoryRateLimiter(limit: number, now: () => number = Date.now): 
       if (count === 1 && counts.size >= MAX_CLIENTS) counts.delete(counts.keys().next().value!);
       // What was refused is not counted: a number that only grows would be of no use.
       if (count <= limit) counts.set(key, count);
-      return { success: count <= limit };
+      return { success: count <= limit, retryAfter: Math.max(1, Math.ceil((endsAt - now()) / 1000)), most: limit };
     },
   };
 }

@@ -7,7 +7,7 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError } from "@poeem/pq-core";
 import { pointerKey } from "@poeem/pq-core/kv";
 import type { Hono } from "hono";
-import { VARIABLE_KEYS, type Variables } from "../config.ts";
+import { checkServed, VARIABLE_KEYS, type Variables } from "../config.ts";
 import { type AppOptions, assemble } from "../create-app.ts";
 import type { OptionalBindings } from "../env.ts";
 import { ReadError } from "../index/failures.ts";
@@ -116,7 +116,9 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
   const { retrieval, indexes } = settled(() => {
     const { app, dependencies } = assemble<NodeEnv>({ ...settings, store: () => store }, routes !== undefined);
     // Before the first request there is none to have bindings of.
-    return { retrieval: app, indexes: dependencies({ ...variables, ...bindings } as NodeEnv).indexes };
+    const { config, indexes } = dependencies({ ...variables, ...bindings } as NodeEnv);
+    checkServed(config, [...folders.keys()], variables);
+    return { retrieval: app, indexes };
   });
   const app = withRoutes<NodeEnv>(retrieval, (own) => {
     routes?.(own);

@@ -15,7 +15,8 @@ import { InputError, quote } from "../errors.ts";
 import { type Filter, OPERATORS } from "./filter.ts";
 import { KEYWORDS, NAME_REST, PLAIN_NAME, QUOTED, quoteTerm, unescapeTerm } from "./terms.ts";
 
-const MAX_COMPARISONS = 64;
+/** Of one filter; values of one facet between which OR stands are one. */
+export const MAX_COMPARISONS = 64;
 const MAX_DEPTH = 16;
 /** Characters of a value that an error repeats. */
 const MAX_SHOWN = 40;
@@ -63,6 +64,8 @@ class Parser {
   parse(): Filter {
     const filter = this.#expression(0);
     if (this.#text.slice(this.#at).trim() !== "") this.#fail("AND, OR or the end");
+    if (this.#comparisons > MAX_COMPARISONS)
+      throw new InputError("filter", `expected at most ${MAX_COMPARISONS} comparisons, got ${this.#comparisons}`);
     return filter;
   }
 
@@ -73,7 +76,7 @@ class Parser {
         () => this.#factor(depth),
         (and) => ({ and }),
       );
-    return this.#separated("OR", term, (or) => ({ or }));
+    return this.#separated("OR", term, (or) => this.#oneOf(or) ?? { or });
   }
 
   /** One part alone stays itself; several become one node. */
@@ -84,6 +87,20 @@ class Parser {
       parts.push(part());
     }
     return parts.length === 1 ? parts[0]! : join(parts);
+  }
+
+  /** Values of one facet as one comparison; undefined where the parts are something else. */
+  #oneOf(parts: readonly Filter[]): Filter | undefined {
+    const [first] = parts;
+    if (first === undefined || !("facet" in first)) return undefined;
+    const { facet } = first;
+    const values: string[] = [];
+    for (const part of parts) {
+      if (!("facet" in part) || part.facet !== facet) return undefined;
+      values.push(...part.in);
+    }
+    this.#comparisons -= parts.length - 1;
+    return { facet, in: values };
   }
 
   #factor(depth: number): Filter {
@@ -108,8 +125,7 @@ class Parser {
   }
 
   #comparison(name: string, spelling: string): Filter {
-    if (++this.#comparisons > MAX_COMPARISONS)
-      throw new InputError("filter", `expected at most ${MAX_COMPARISONS} comparisons`);
+    this.#comparisons++;
     VALUE.lastIndex = this.#at;
     const { quoted, bare } = VALUE.exec(this.#text)?.groups ?? {};
     const text = quoted === undefined ? bare : unescapeTerm(quoted);
