@@ -1,24 +1,18 @@
-/** What requests may cost: refused before they run, with advice that works; stopped while they run; set by LIMITS. */
-import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { type Manifest, openManifest } from "@poeem/pq-core";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { openManifest } from "@poeem/pq-core";
+import { beforeAll, describe, expect, it } from "vitest";
 import { encodeVector } from "../src/client.ts";
 import { readConfig } from "../src/config.ts";
-import { createWorker } from "../src/create-worker.ts";
-import { chargesOf, priceWithin } from "../src/http/budget.ts";
+import { chargesOf } from "../src/http/budget.ts";
 import { jsonSize } from "../src/http/json-size.ts";
 import { Meter } from "../src/http/meter.ts";
-import { NOTHING, type Price, priceOf, priceOfFacets, sumOf } from "../src/http/price.ts";
+import { NOTHING, type Price, sumOf } from "../src/http/price.ts";
 import { Problem } from "../src/http/problem.ts";
-import type { ResolvedSearch } from "../src/http/resolve.ts";
 import { OverloadedError } from "../src/index/errors.ts";
-import { type KvReader, kvStore } from "../src/index/kv-store.ts";
+import type { KvReader } from "../src/index/kv-store.ts";
 import { memoryDemand } from "../src/index/memory-plan.ts";
-import type { ServedIndex } from "../src/index/served-index.ts";
 import { Turns } from "../src/index/turns.ts";
 import { DEFAULT_LIMITS } from "../src/limits.ts";
-import { SettingError } from "../src/setting-error.ts";
 import { dim, type Fixture, makeFixture, makeShop, publish, randomFloats } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -183,149 +177,6 @@ describe("a budget", () => {
   });
 });
 
-describe("an index of any size", () => {
-  const request: ResolvedSearch = {
-    ...{ index: "current", k: 10, nprobe: 8, mode: "dense", exclude: [], diversity: 0 },
-  };
-  const vector = new Float32Array(64);
-  const history = Array.from({ length: 20 }, (_, i) => i);
-
-  for (const [numItems, nlist, isPaged] of [
-    [100_000, 1024, false],
-    [1_000_000, 1024, false],
-    [1_000_000, 1024, true],
-    [10_000_000, 4096, true],
-  ] as const) {
-    const served = sized(numItems, nlist, isPaged);
-    const price = (more: object) => priceOf(served, { ...request, ...more });
-    const isWithin = ({ work, reads, bytes }: Price) =>
-      work <= DEFAULT_LIMITS.work && reads <= DEFAULT_LIMITS.reads && bytes <= DEFAULT_LIMITS.bytes;
-    it(`of ${numItems} items${isPaged ? ", paged," : ""} answers what people ask, and not everything`, () => {
-      expect(isWithin(price({ vector }))).toBe(true);
-      expect(isWithin(price({ history }))).toBe(true);
-      expect(isWithin(price({ vector, nprobe: 32 }))).toBe(true);
-      expect(isWithin(price({ vector, k: 100, diversity: 0.5 }))).toBe(true);
-      expect(isWithin(price({ like: 1, exclude: history, filter: { facet: "set", in: ["a"] } }))).toBe(true);
-      expect(isWithin(sumOf(Array.from({ length: 32 }, () => price({ vector }))))).toBe(true);
-      const worst = { history: Array.from({ length: 50 }, (_, i) => i), nprobe: nlist, k: 1000 };
-      expect(isWithin(sumOf(Array.from({ length: 32 }, () => price(worst))))).toBe(false);
-      const year = { number: "year", max: 1 };
-      const leaves = { and: Array.from({ length: 64 }, () => year) };
-      if (numItems > 100_000) expect(isWithin(price({ vector, nprobe: nlist, filter: leaves }))).toBe(false);
-    });
-  }
-
-  it("prices facets by what of them is still to be read", () => {
-    const filters = { kind: "filters", key: "filters-0000", size: 30_000_000 };
-    const kept = new Set<string>();
-    const served = (keepsFilters: boolean) =>
-      ({ index: { manifest: { chunks: [filters] } }, memory: { keepsFilters }, kept }) as unknown as ServedIndex;
-    expect(priceOfFacets(served(true))).toMatchObject({ reads: 1, readBytes: 30_000_000 });
-    expect(priceOfFacets(served(false))).toMatchObject({ reads: 0, readBytes: 0 });
-    kept.add(filters.key);
-    expect(priceOfFacets(served(true))).toMatchObject({ reads: 0, readBytes: 0 });
-  });
-
-  describe("with words", () => {
-    const letter = () => String.fromCharCode(97 + below(26));
-    const text = () => Array.from({ length: 127 }, () => letter() + letter() + letter()).join(" ");
-    /** Texts of an index, whose looks for words are counted. */
-    function texts(n: number, count: number, limits: Partial<typeof DEFAULT_LIMITS>) {
-      let looks = 0;
-      const near = () => {
-        looks++;
-        return [];
-      };
-      const words = { numTerms: 20_000, numItems: 100_000, count: () => count, near };
-      const served = { ...sized(100_000, 1024, false), words } as unknown as ServedIndex;
-      const all = Array.from({ length: n }, () => ({
-        served,
-        request: { ...request, mode: "words" as const, q: text() },
-      }));
-      const meter = new Meter({ ...DEFAULT_LIMITS, ...limits });
-      return { all, meter, looks: () => looks };
-    }
-
-    it("looks up few words of what is refused before it is looked up, also for the sake of advice", () => {
-      for (const limits of [{}, { work: 5_000_000, k: 60, nprobe: 32 }, { work: 500_000 }]) {
-        const { all, meter, looks } = texts(32, 1, limits);
-        expect(() => priceWithin(all, meter)).toThrow(/at least .* times the work/);
-        expect(looks()).toBeLessThan(200);
-        expect(meter.work).toBeGreaterThanOrEqual(looks() * 15_000);
-      }
-    });
-
-    it("stops where it is too much, and counts what it has looked up", () => {
-      const { all, meter, looks } = texts(20, 100_000, {});
-      expect(() => priceWithin(all, meter)).toThrow(/at least/);
-      expect(looks()).toBeGreaterThan(100);
-      expect(looks()).toBeLessThan(400);
-      expect(meter.work).toBeGreaterThanOrEqual(127 * 15_000);
-    });
-
-    it("prices what passes as it always did", () => {
-      const { all, meter } = texts(3, 1, {});
-      expect(priceWithin(all, meter)).toEqual(sumOf(all.map(({ served, request }) => priceOf(served, request))));
-    });
-  });
-
-  it("of the vectors of large models answers a hundred results that differ, and 80 words with a million items", () => {
-    const served = sized(1_000_000, 1024, false, 1536);
-    expect(priceOf(served, { ...request, vector: new Float32Array(1536), k: 100, diversity: 0.5 }).work).toBeLessThan(
-      DEFAULT_LIMITS.work,
-    );
-    const numItems = 1_000_000;
-    // A text as people paste them: each of 60 words has some others beside it, and some of them are frequent.
-    const near = (term: string) => Array.from({ length: 5 }, (_, i) => ({ term: `${term}${i}`, likeness: 0.5 }));
-    const count = (term: string) => (term.endsWith("0") ? 20_000 : 4_000);
-    const words = { numItems, numTerms: 150_000, count, near, completions: () => [] };
-    const q = Array.from({ length: 80 }, (_, i) => `w${"abcdefghij"[i % 10]}${"klmnopqr"[Math.floor(i / 10)]}`).join(
-      " ",
-    );
-    const withWords = { ...served, words } as unknown as ServedIndex;
-    expect(priceOf(withWords, { ...request, q, mode: "hybrid" }).work).toBeLessThan(DEFAULT_LIMITS.work);
-  });
-
-  it("costs no less with more of anything", () => {
-    const served = sized(1_000_000, 1024, true);
-    const base = { ...request, history, filter: { number: "year", max: 1 } } as ResolvedSearch;
-    const more: Partial<ResolvedSearch>[] = [
-      { k: 11 },
-      { nprobe: 9 },
-      { diversity: 0.5 },
-      { history: [...history, 21] },
-      { exclude: [1] },
-      {
-        filter: {
-          and: [
-            { number: "year", max: 1 },
-            { facet: "set", in: ["a"] },
-          ],
-        },
-      },
-    ];
-    for (const one of more)
-      expect(priceOf(served, { ...base, ...one }).work).toBeGreaterThan(priceOf(served, base).work);
-  });
-
-  /** An index of which nothing but its price is asked. */
-  function sized(numItems: number, nlist: number, isPaged: boolean, dim = 64): ServedIndex {
-    const chunks = (kind: string, count: number, size: number) => Array.from({ length: count }, () => ({ kind, size }));
-    const manifest = {
-      ...{ dim, nlist, nbits: 4, numSubQuantizers: dim / 2, numItems, byResidual: true, hasRotation: false },
-      chunks: [
-        ...chunks("lists", Math.ceil(numItems / 4096), 4096 * 16),
-        ...chunks("items", Math.ceil(numItems / 1600), 1600 * 160),
-        ...chunks("lookup", Math.ceil(numItems / 30_000), 30_000 * 8),
-      ],
-    } as unknown as Manifest;
-    const mostCodes = (nprobe: number) => Math.min(numItems, Math.ceil((nprobe * numItems) / nlist));
-    const index = { manifest, mostCodes } as unknown as ServedIndex["index"];
-    const memory = { residentBytes: isPaged ? 0 : 1, keepsPages: !isPaged, keepsFilters: true };
-    return { index, tower: undefined, words: undefined, memory } as unknown as ServedIndex;
-  }
-});
-
 describe("a meter", () => {
   /** An isolate whose store counts, over an index that reads a page for nearly every item. */
   async function counting(reads: number) {
@@ -430,109 +281,5 @@ describe("the length of an answer", () => {
       const bytes = new TextEncoder().encode(JSON.stringify(value)).length;
       expect(jsonSize(value)).toBeGreaterThanOrEqual(bytes - 8);
     }
-  });
-});
-
-describe("LIMITS", () => {
-  it("sets the largest values of parameters", async () => {
-    const { get, post } = makeIsolate({ LIMITS: "nprobe=2, k=20, batch=2" });
-    for (const [path, parameter] of [
-      ["/search?like=item:1&k=21", "k"],
-      ["/search?like=item:1&nprobe=3", "nprobe"],
-    ] as const) {
-      const { status, body } = await get(path);
-      expect([status, body.type, body.errors[0].parameter]).toEqual([400, TOO_EXPENSIVE, parameter]);
-    }
-    expect((await post([{ like: 1 }, { like: 1 }, { like: 1 }])).body.errors[0].parameter).toBe("batch");
-    // The index's own default is 3.
-    expect((await get("/search?like=item:1")).body).toMatchObject({ k: 10, nprobe: 2 });
-  });
-
-  it("sheds a share of the searches", async () => {
-    const { get } = makeIsolate({ LIMITS: "shed=0.6" });
-    const { status, body, headers } = await get("/search?like=item:1");
-    expect([status, body.type]).toEqual([503, "urn:poeem-edge:problem:overloaded"]);
-    expect(headers.get("retry-after")).not.toBeNull();
-    expect((await get("/items/item:1")).status).toBe(200);
-    expect((await makeIsolate({ LIMITS: "shed=0.5" }).get("/search?like=item:1")).status).toBe(200);
-  });
-
-  it("adds to what a Worker of one's own sets, so that load can be shed without a build", async () => {
-    const worker = createWorker({ store: () => kvStore(env.INDEX), config: { limits: { k: 20 } } });
-    const ask = async (LIMITS: string) => {
-      const answer = await worker.fetch(
-        new Request("https://own.test/search?like=item:1&k=21"),
-        { LIMITS } as never,
-        createExecutionContext() as never,
-      );
-      return ((await answer.json()) as { type: string }).type;
-    };
-    expect(await ask("k=30,work=1e6")).toBe(TOO_EXPENSIVE);
-    const shedding = createWorker({ store: () => kvStore(env.INDEX), config: { limits: { k: 20 } } });
-    const { status } = await shedding.fetch(
-      new Request("https://own.test/search?like=item:1"),
-      { LIMITS: "shed=1" } as never,
-      createExecutionContext() as never,
-    );
-    expect(status).toBe(503);
-    for (const limits of [{ k: 0 }, { cells: 1 }, 7, null, { k: "20" }])
-      expect(() => createWorker({ config: { limits } as never })).toThrow(SettingError);
-  });
-
-  it("is read with care", () => {
-    expect(readConfig({ LIMITS: " k = 20 ,work=1e6" }).limits).toEqual({ ...DEFAULT_LIMITS, k: 20, work: 1e6 });
-    for (const LIMITS of [
-      "",
-      "k",
-      "k=",
-      "k=0",
-      "k=1001",
-      "k=2.5",
-      "k=-1",
-      "cells=1",
-      "k=20,k=30",
-      "shed=1.1",
-      "k=20;",
-      "work=1",
-      "reads=1",
-      "bytes=1",
-    ])
-      expect(() => readConfig({ LIMITS }), LIMITS).toThrow(/LIMITS/);
-  });
-});
-
-describe("a body", () => {
-  const many = (n: number, one: string) => `[${`${one},`.repeat(n - 1)}${one}]`;
-
-  it("with lists that are too long is refused before anything in it is parsed", async () => {
-    const { post } = makeIsolate();
-    const parse = vi.spyOn(JSON, "parse");
-    const nested = "expected at most 512 lists and objects, got more";
-    for (const [body, parameter, detail] of [
-      [many(100_000, "1"), "", "expected at most 32 searches, got 100000"],
-      [many(100_000, "{}"), "", nested],
-      ["[".repeat(1_000_000), "", nested],
-      ['{"a":'.repeat(100_000), "", nested],
-      [`{"like":1,"exclude":${many(100_000, "[]")}}`, "", nested],
-      [`{"like":1,"exclude":${many(100_000, '"]"')}}`, "exclude", "expected at most 1000 values, got 100000"],
-      [`[{"history":${many(100_000, "1")}}]`, "0.history", "expected at most 1000 values, got 100000"],
-      [`[{"q":"a"}, {"hi\\u0073tory":${many(100_000, "1")}}]`, "1.history", "expected at most 1000 values, got 100000"],
-      [`{"like":1,"fields":${many(100_000, "1")}}`, "fields", "expected at most 64 values, got 100000"],
-      [`{"q":"a",${many(9000, '"b":1').slice(1, -1)}}`, "", "expected a search of at most 40 members, got 9001"],
-    ] as const) {
-      expect((await post(body)).body.errors, body.slice(0, 40)).toEqual([{ parameter, detail }]);
-      // Names alone, and the answer by this test.
-      for (const [text] of parse.mock.calls) expect(text.length).toBeLessThan(1000);
-    }
-    parse.mockRestore();
-  });
-
-  it("is not refused for what stands in a text", async () => {
-    const { post } = makeIsolate();
-    const vector = `[${Array.from({ length: dim }, (_, d) => `${d}.5`).join(`,${" ".repeat(900)}`)}]`;
-    expect((await post(`{"vector":${vector},"filter":"set:\\"${"[".repeat(1000)}\\""}`)).status).toBe(200);
-    // A list of lists as the text of a vector is no list of numbers, and nobody parses it.
-    const { body } = await post(JSON.stringify({ vector: "[".repeat(500_000) }));
-    expect(body.errors).toEqual([{ parameter: "vector", detail: expect.stringMatching(/^expected float32/) }]);
   });
 });
