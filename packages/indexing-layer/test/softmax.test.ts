@@ -21,6 +21,7 @@ interface Numbers<A extends Float32Array | Float64Array = Float32Array> {
   readonly targetWeights: Float32Array;
   readonly logWeights: A;
   readonly least: number;
+  readonly jointly?: boolean;
   readonly teacher?: { readonly candidates: Float32Array; readonly weight: number };
 }
 type WideProblem = Numbers<Float64Array>;
@@ -37,11 +38,12 @@ interface Sizes {
   readonly dim: number;
   readonly scale?: number;
   readonly least?: number;
+  readonly jointly?: boolean;
   readonly teacher?: boolean;
 }
 
 /** Every fifth group is without targets, every third without its last place; a third of the rows mask candidates. */
-function problem(seed: number, { groups, places, count, dim, scale = 3, least = 0, teacher }: Sizes): Numbers {
+function problem(seed: number, { groups, places, count, dim, scale = 3, least = 0, jointly, teacher }: Sizes): Numbers {
   const random = new Random(seed);
   const draw = (n: number, spread = 1): Float32Array =>
     Float32Array.from({ length: n }, () => random.normal() * spread);
@@ -66,6 +68,7 @@ function problem(seed: number, { groups, places, count, dim, scale = 3, least = 
     targetWeights: Float32Array.from(targets.values, () => 0.5 + random.integer(4)),
     logWeights,
     least,
+    ...(jointly && { jointly }),
     ...(teacher ? { teacher: { candidates: draw(count * dim), weight: 0.3 } } : {}),
   };
 }
@@ -92,16 +95,18 @@ function logSoftmax(x: number[]): number[] {
 }
 
 /** log p(c | row), minus infinity for a candidate that does not compete. */
-function logProbabilities({ dim, queries, scale, logQ, masked }: WideProblem, candidates: Rows, row: number): number[] {
+function logProbabilities(problem: WideProblem, candidates: Rows, row: number): number[] {
+  return logSoftmax(logits(problem, candidates, row));
+}
+
+function logits({ dim, queries, scale, logQ, masked }: WideProblem, candidates: Rows, row: number): number[] {
   const without = new Set(masked.values.subarray(masked.offsets[row], masked.offsets[row + 1]));
-  return logSoftmax(
-    Array.from(logQ, (correction, c) => {
-      if (without.has(c)) return Number.NEGATIVE_INFINITY;
-      let dot = 0;
-      for (let k = 0; k < dim; k++) dot += queries[row * dim + k]! * candidates[c * dim + k]!;
-      return scale * dot - correction;
-    }),
-  );
+  return Array.from(logQ, (correction, c) => {
+    if (without.has(c)) return Number.NEGATIVE_INFINITY;
+    let dot = 0;
+    for (let k = 0; k < dim; k++) dot += queries[row * dim + k]! * candidates[c * dim + k]!;
+    return scale * dot - correction;
+  });
 }
 
 /** The teacher's probabilities: constants, also where queries are moved to take differences. */
@@ -120,8 +125,13 @@ function definition(problem: WideProblem, soft?: number[][]): { ranking: number;
   for (let g = 0; g < groups; g++) {
     const logA = logSoftmax(Array.from(logWeights.subarray(g * places, (g + 1) * places)));
     const logP = logA.map((_, s) => logProbabilities(problem, candidates, g * places + s));
+    const rows = logA.map((a, s) => logits(problem, candidates, g * places + s).map((logit) => a + logit));
+    const logSum = logSumExp(rows.flat());
     for (let i = targets.offsets[g]!; i < targets.offsets[g + 1]!; i++) {
-      const logMixture = logSumExp(logA.map((a, s) => a + logP[s]![targets.values[i]!]!));
+      const target = targets.values[i]!;
+      const logMixture = problem.jointly
+        ? logSumExp(rows.map((row) => row[target]!)) - logSum
+        : logSumExp(logA.map((a, s) => a + logP[s]![target]!));
       ranking -= targetWeights![i]! * (least > 0 ? Math.log(Math.exp(logMixture) + least) : logMixture);
       total += targetWeights![i]!;
     }
@@ -208,6 +218,9 @@ describe.each(Object.entries(ways))("the softmax by %s", (_, { backend, make }) 
     // candidates beyond a chunk, rows beyond a block
     { groups: 130, places: 1, count: 203, dim: 24, scale: 5 },
     { groups: 6, places: 4, count: 30, dim: 8, least: 0.01 },
+    { groups: 11, places: 7, count: 50, dim: 8, jointly: true },
+    { groups: 6, places: 4, count: 30, dim: 8, least: 0.01, jointly: true },
+    { groups: 3, places: 1, count: 12, dim: 4, jointly: true },
     { groups: 9, places: 1, count: 11, dim: 4, teacher: true },
     { groups: 100, places: 1, count: 115, dim: 12, scale: 10, teacher: true },
   ])("equals its definition, and its gradients differences of that: %o", (sizes) => {

@@ -4,7 +4,6 @@
  */
 import { checkQuery, FormatError, type Index, InputError, type ItemId, type SearchOptions } from "@poeem/pq-core";
 import {
-  type DenseQuery,
   type HybridOptions,
   type HybridResult,
   type Mode,
@@ -13,8 +12,17 @@ import {
   type WordQuery,
   type Words,
 } from "@poeem/pq-core/words";
+import { rowsOf } from "./inputs/rows.ts";
 import { partsOf, type QueryTower } from "./query-tower.ts";
-import { loneOf, planQuestion, type Question, questionVectors, vectorsOf } from "./question.ts";
+import {
+  loneOf,
+  merged,
+  planQuestion,
+  type QueryVectors,
+  type Question,
+  questionVectors,
+  vectorsOf,
+} from "./question.ts";
 import { TERM_RULES } from "./text/terms.ts";
 import { askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
 import { alternativesOf, type FoundWords, type Uncertain } from "./words/alternatives.ts";
@@ -34,6 +42,11 @@ export interface AnswerOptions extends SearchOptions {
 /** Results of a question. Without words `shares` and `coverage` are 0, and `matched` lists are empty. */
 export interface Answer extends HybridResult {
   readonly mode: Mode;
+  /**
+   * Of each result its score by codes for the text itself, by which confidence is measured: `dense`, unless that also
+   * leans to a history. NaN where nothing of the text is known.
+   */
+  readonly byText: Float32Array;
   /**
    * 0 to 1, for each result: 1 for an item whose name was asked for, else 1 − (1 − coverage) · (1 − nearness).
    * Nearness is 0 at the score by codes that nonsense gets, 1 at the usual best score of a query that people ask
@@ -99,10 +112,12 @@ async function find(
   const exclude = [...(search.exclude ?? []), ...dense.exclude];
   const result = await searchHybrid(index, words, dense.vectors, asked, { ...search, exclude, mode, weights });
   const { near } = words.facts;
-  const isNoise = mode === "hybrid" && !isKnown && query.words.length > 0 && isFar(result, near);
-  return withConfidence(isNoise ? none(result) : result, mode, near);
+  const byText = await textScores(index, result, dense.vectors);
+  const isNoise = mode === "hybrid" && !isKnown && query.words.length > 0 && isFar(byText, near);
+  return isNoise ? withConfidence(none(result), NO_SCORES, mode, near) : withConfidence(result, byText, mode, near);
 }
 
+const NO_SCORES = new Float32Array(0);
 const NO_WORDS: FoundWords = { words: [], uncertain: [] };
 
 type TextQuestion = Question<ItemId> & { readonly text: string };
@@ -145,6 +160,7 @@ async function answerByCodes(
   return {
     ...found,
     dense: found.scores,
+    byText: found.scores,
     shares: new Float32Array(n),
     coverage: new Float32Array(n),
     matched: Array.from({ length: n }, () => []),
@@ -180,7 +196,7 @@ async function textVectors(
   question: TextQuestion,
   mode: Mode,
   uncertain: readonly Uncertain[],
-): Promise<{ readonly vectors: DenseQuery | undefined; readonly exclude: readonly ItemId[] }> {
+): Promise<{ readonly vectors: QueryVectors | undefined; readonly exclude: readonly ItemId[] }> {
   // a text alone is answered by words where the tower reads none
   const isAlone = partsOf(question).length === 1;
   if (isAlone && (mode === "words" || (!tower?.reads.text && mode !== "dense")))
@@ -193,16 +209,33 @@ async function textVectors(
   const items = read.length > 0 ? await vectorsOf(index, readFor, read) : new Float32Array(0);
   if (uncertain.length === 0) return { vectors: embed(items), exclude };
   const { text, context, history } = question;
+  const { mixture } = tower!;
+  // a mixture leans from the one vector of all spellings
+  const pooled = history && !mixture && { history: items };
   const vector = embedVariants(text, uncertain, (variant) => {
-    const embedded = tower!.embed({ text: variant, context, ...(history && { history: items }) });
+    const embedded = tower!.embed({ text: variant, context, ...pooled });
     return embedded instanceof Float32Array && embedded.some((value) => value !== 0) ? embedded : undefined;
   });
-  return { vectors: vector && { vectors: [vector] }, exclude };
+  const leaning = history && mixture?.answer({ history: items }, vector);
+  return { vectors: merged(leaning ?? vector), exclude };
+}
+
+/** Of each result its score by codes for the text itself; NaN where the scores are those of a history alone. */
+async function textScores(
+  index: Index,
+  { ordinals, dense }: HybridResult,
+  vectors: QueryVectors | undefined,
+): Promise<Float32Array> {
+  if (vectors?.merge === undefined) return dense;
+  const { beside } = vectors;
+  if (beside === undefined) return dense.map(() => Number.NaN);
+  const rows = rowsOf(await index.vectors(ordinals), beside.length);
+  return Float32Array.from(rows, (row) => row.reduce((sum, value, d) => sum + value * beside[d]!, 0));
 }
 
 /** Whether the nearest item is no nearer than nonsense gets. */
-function isFar({ dense }: HybridResult, near: WordFacts["near"]): boolean {
-  return near !== undefined && dense.every((score) => !(score >= near[0]));
+function isFar(scores: Float32Array, near: WordFacts["near"]): boolean {
+  return near !== undefined && scores.every((score) => !(score >= near[0]));
 }
 
 function none({ listsProbed, codesScanned }: HybridResult): HybridResult {
@@ -211,15 +244,15 @@ function none({ listsProbed, codesScanned }: HybridResult): HybridResult {
   return { ...lists, matched: [], named: new Uint8Array(0), listsProbed, codesScanned };
 }
 
-function withConfidence(result: HybridResult, mode: Mode, near: WordFacts["near"]): Answer {
+function withConfidence(result: HybridResult, byText: Float32Array, mode: Mode, near: WordFacts["near"]): Answer {
   const confidence = result.coverage.map((coverage, i) => {
     if (result.named[i] === 1) return 1;
     const [floor, usual] = near ?? [Infinity, Infinity];
-    const score = result.dense[i]!;
+    const score = byText[i]!;
     const nearness = score > floor ? Math.min(1, (score - floor) / (usual - floor)) : 0;
     return 1 - (1 - Math.min(1, coverage)) * (1 - nearness);
   });
-  return { ...result, mode, confidence };
+  return { ...result, mode, byText, confidence };
 }
 
 /** What people search for most, the most frequent first, as the index has it from its training. */

@@ -1,7 +1,7 @@
 import { InputError } from "@poeem/pq-core";
 import { readOldVersion } from "./format/old-versions.ts";
 import { readPrefix, readSections, SECTIONS_VERSION, writeSections } from "./format/sections.ts";
-import type { AloneInput, MixtureQuery, Reads } from "./inputs/input.ts";
+import type { MixtureInput, MixtureQuery, Reads } from "./inputs/input.ts";
 import { QUERY_KINDS, type Query, type QueryInputWeights } from "./kinds.ts";
 import { openTower, packTower, type TowerWeights, unpackTower } from "./tower.ts";
 
@@ -17,10 +17,11 @@ export interface QueryTower {
   readonly reads: Reads;
   /** Parts of a question that its inputs read. */
   readonly parts: readonly string[];
-  /** The input that answers by itself, if there is one. */
-  readonly alone: AloneInput<Query> | undefined;
+  /** The input that answers with a mixture, if there is one. */
+  readonly mixture: MixtureInput<Query> | undefined;
   /**
-   * The query as one unit vector, or a mixture of several; undefined when nothing of it is known.
+   * The query as one unit vector, or a mixture of several; undefined when nothing of it is known. Of a part that
+   * answers with a mixture and of others the one that is known answers, where only one is.
    * @throws InputError when a part has to be asked alone and is not
    */
   embed(query: Query): Float32Array | MixtureQuery | undefined;
@@ -32,19 +33,20 @@ const MAGIC = "PQTW";
 /** Makes a query tower from its weights. */
 export function createQueryTower(weights: QueryTowerWeights): QueryTower {
   const tower = openTower<QueryInputWeights, Query>(QUERY_KINDS, weights);
-  const alone = tower.inputs.find((input) => input.alone)?.alone;
-  const reads = { text: false, history: undefined, historyLength: 0, contexts: [] };
+  const mixture = tower.inputs.find((input) => input.mixture)?.mixture;
+  const reads = { text: false, history: undefined, historyLength: 0, combines: false, contexts: [] };
   return {
     dim: tower.dim,
     heapBytes: tower.inputs.reduce((sum, { heapBytes = 0 }) => sum + heapBytes, 0),
     reads: Object.assign(reads, ...tower.inputs.map((input) => input.reads ?? {})),
     parts: QUERY_KINDS.flatMap(({ kind, part }) => (weights.inputs.some((own) => own.kind === kind) ? part! : [])),
-    alone,
+    mixture,
     embed(query) {
       const parts = partsOf(query);
-      if (!alone || !parts.includes(alone.part)) return tower.embed(query);
-      if (parts.length > 1) throw new InputError(alone.part, CANNOT_BE_COMBINED);
-      return alone.answer(query);
+      if (!mixture || !parts.includes(mixture.part)) return tower.embed(query);
+      if (parts.length > 1 && !mixture.combines) throw new InputError(mixture.part, CANNOT_BE_COMBINED);
+      const beside = tower.embed(query);
+      return mixture.answer(query, beside) ?? beside;
     },
   };
 }

@@ -25,6 +25,8 @@ export interface Question<Id> extends Omit<Query, "history"> {
 export interface QueryVectors {
   readonly vectors: readonly Float32Array[];
   readonly merge?: Merge;
+  /** Of a mixture: the vector of text and context that its vectors lean from. */
+  readonly beside?: Float32Array;
 }
 
 /** A question read: what is still wanted to answer it. */
@@ -104,10 +106,10 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
       throw new InputError(`context.${name}`, `is unknown; the model of this index reads ${names}`);
   }
   // a history is read by itself where the tower says so, and where each of its items is an interest of its own
-  const isLone = tower?.alone !== undefined || reads?.history === undefined;
+  const isLone = !reads?.combines;
   if (history !== undefined && parts.length > 1 && isLone)
     throw new InputError("history", reads?.history === undefined ? UNTRAINED_CANNOT : CANNOT_BE_COMBINED);
-  if (context !== undefined && tower?.alone !== undefined)
+  if (context !== undefined && tower?.mixture?.combines === false)
     throw new InputError("context", "cannot be used: the model of this index reads nothing with a history");
 }
 
@@ -122,12 +124,13 @@ function withoutPart(part: string, reads: QueryTower["reads"] | undefined): stri
   return `reads no ${part}, only ${others.join(" and ")}: use ${ask} instead`;
 }
 
-function merged(embedded: Float32Array | MixtureQuery | undefined): QueryVectors | undefined {
+/** What a tower made of a question, as a search takes it. */
+export function merged(embedded: Float32Array | MixtureQuery | undefined): QueryVectors | undefined {
   if (embedded === undefined) return undefined;
   if (embedded instanceof Float32Array)
     return embedded.some((value) => value !== 0) ? { vectors: [embedded] } : undefined;
-  const { vectors, temperature, weights } = embedded;
-  return { vectors, merge: { by: "sumExp", temperature, weights, exact: false } };
+  const { vectors, temperature, weights, beside } = embedded;
+  return { vectors, merge: { by: "sumExp", temperature, weights, exact: false }, ...(beside && { beside }) };
 }
 
 /** What is needed of an index. */

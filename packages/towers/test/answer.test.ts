@@ -368,14 +368,10 @@ describe("an index without words, and questions without text", () => {
 });
 
 describe("a text with other parts", () => {
-  it("is answered by words too, where the tower reads both", async () => {
-    const searched = {
-      ...shop,
-      tower: towerOf(
-        GOODS.map(({ title }) => title),
-        true,
-      ),
-    };
+  const titles = GOODS.map(({ title }) => title);
+
+  it.each(["mean", "mixture"] as const)("is answered by words too, where the tower reads both: %s", async (form) => {
+    const searched = { ...shop, tower: towerOf(titles, form) };
     const question = { text: "red jacket", history: ["p00", "p32"] };
     const answer = (await answerQuestion(searched, question))!;
     const found = await idsOf(searched, answer);
@@ -388,6 +384,37 @@ describe("a text with other parts", () => {
     const without = await idsOf(searched, await answerQuestion(searched, { ...question, text: "-red" }, { k: 100 }));
     expect(without.length).toBeGreaterThan(0);
     expect(without.filter((id) => /^p\d0$/.test(String(id)))).toEqual([]);
+  });
+
+  it("leans to the history of a mixture, and is as sure as the text is", async () => {
+    const goods = await openShop(GOODS);
+    const tower = towerOf(
+      GOODS.map(({ title, text }) => `${title} ${text}`),
+      "mixture",
+    );
+    const searched = { ...goods, tower };
+    const ask = (text: string, history?: string[]) => answerQuestion(searched, { text, history }, { k: 10 });
+    // every jacket has the word; which of them gains most is a matter of taste
+    for (const [c, color] of COLORS.entries()) {
+      const history = NOUNS.flatMap((_, n) => (n > 0 && n < 6 ? [`p${n}${c}`] : []));
+      const answer = (await ask("jacket", history))!;
+      const jackets = (await searched.index.items(answer.ordinals)).map(({ fields }) => String(fields!["title"]));
+      const gains = jackets.flatMap((title, i) =>
+        title.endsWith("jacket") ? [{ title, gain: answer.dense[i]! - answer.byText[i]! }] : [],
+      );
+      expect(gains).toHaveLength(COLORS.length);
+      expect(gains.reduce((most, one) => (one.gain > most.gain ? one : most)).title).toBe(`${color} jacket`);
+      const plain = (await ask("jacket"))!;
+      const alone = new Map(Array.from(plain.ordinals, (ordinal, i) => [ordinal, i]));
+      const both = answer.ordinals.findIndex((ordinal) => alone.has(ordinal));
+      const at = alone.get(answer.ordinals[both]!)!;
+      expect(answer.byText[both]).toBeCloseTo(plain.dense[at]!, 2);
+      expect(answer.confidence[both]).toBeCloseTo(plain.confidence[at]!, 2);
+      // on the scale of a cosine, which the weights of codes and words are for
+      expect(Math.max(...answer.dense)).toBeLessThan(2.5);
+    }
+    // nonsense finds nothing, whoever asks for it
+    expect((await ask("qqqq xxzz", ["p10"]))?.ordinals.length ?? 0).toBe(0);
   });
 
   it("is answered by words alone whatever the tower reads, leaving the history out", async () => {

@@ -19,6 +19,7 @@ import {
   historyInput,
   historyTower,
   itemTower,
+  leaningTower,
   replaced,
   textInput,
   textTower,
@@ -216,6 +217,13 @@ describe("bytes of a query tower", () => {
       '"history.scale" expected a positive number up to 1000000, got 0',
     ],
     ["a tilt below 0", mixture({ tilt: -1 }), '"history.tilt" expected a number in 0…1000, got -1'],
+    ["a lean below 0", mixture({ lean: -1 }), '"history.lean" expected a number in 0…1000, got -1'],
+    ["a lean of text", mixture({ lean: "far" }), '"history.lean" expected a number in 0…1000, got far'],
+    [
+      "a lean of attention",
+      settings(HISTORY_AT, { lean: 1 }),
+      '"history.lean" expected none except for a mixture, got 1',
+    ],
     ["a tilt of attention", settings(HISTORY_AT, { tilt: 1 }), '"history.tilt" expected 0 except for a mixture, got 1'],
     ["attention of another width", settings(HISTORY_AT, { form: "mixture" }), '"history[2]" expected f32, got nothing'],
     [
@@ -369,6 +377,14 @@ describe("bytes of an item tower", () => {
   it.each(refused)("are refused with %s", (_, bytes, message) =>
     expectRefused(() => readItemTower(bytes), "item tower", message),
   );
+});
+
+it("of a mixture that leans keep its lean, and are no news to readers of the release before", () => {
+  for (const lean of [0, 0.5]) {
+    const bytes = writeQueryTower(leaningTower(lean));
+    expect(readQueryTower(bytes)).toEqual(leaningTower(lean));
+    expect(new DataView(bytes.buffer).getUint32(4, true)).toBe(4);
+  }
 });
 
 describe("weights that no reader would take", () => {

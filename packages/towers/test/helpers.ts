@@ -66,6 +66,16 @@ export function contextInput(): ContextWeights {
   return { kind: "context", names: ["device\tphone", "device\tdesk", "page\thome"], rows: floats(3 * DIM, 7) };
 }
 
+/** A mixture beside texts and contexts, whose vector leans to the items of a history. */
+export function leaningTower(lean: number, tilt = 0): QueryTowerWeights {
+  return {
+    width: DIM,
+    inputs: [textInput(), { ...historyInput("mixture", 3, tilt), lean }, contextInput()],
+    layers: [denseLayer(DIM, DIM, 1)],
+    skip: true,
+  };
+}
+
 /** A tower that reads histories; where they are pooled, text and context too. */
 export function historyTower(form: HistoryForm, length = 3, tilt = 0): QueryTowerWeights {
   const history = historyInput(form, length, tilt);

@@ -11,7 +11,7 @@ import {
   rowsOf,
   tiltToMean,
 } from "../src/index.ts";
-import { contextInput, DIM, floats, historyInput, historyTower } from "./helpers.ts";
+import { contextInput, DIM, floats, historyInput, historyTower, leaningTower } from "./helpers.ts";
 
 const ITEMS = floats(5 * DIM, 8);
 const NEWEST = rowsOf(ITEMS, DIM).slice(2);
@@ -83,15 +83,84 @@ describe("the mixture of a history", () => {
     expect(holed).toEqual(mixtureOf(historyTower("mixture"), { history: Float32Array.of(...a, ...c) }));
   });
 
-  it("answers alone, and not together with other parts", () => {
+  it("answers alone, and not together with other parts, where it was not trained to", () => {
     const weights = historyTower("mixture");
     const tower = createQueryTower({ ...weights, inputs: [...weights.inputs, contextInput()] });
-    expect(tower.alone?.part).toBe("history");
+    expect(tower.mixture).toMatchObject({ part: "history", combines: false });
+    expect(tower.reads.combines).toBe(false);
     const context = { device: "desk" };
     expect(tower.embed({ context })).toEqual(l2Normalize(contextInput().rows.subarray(DIM, 2 * DIM)));
     expect(tower.embed({ history: ITEMS, context: undefined })).toEqual(mixtureOf(weights, { history: ITEMS }));
     expect(() => tower.embed({ history: ITEMS, context })).toThrow(InputError);
     expect(() => tower.embed({ history: ITEMS, text: "red" })).toThrow('"history" cannot be combined');
+  });
+});
+
+describe("a mixture beside a text and a context", () => {
+  const text = "red cake";
+  const context = { device: "desk" };
+  const vectorOf = (lean: number, query: Query): Float32Array =>
+    createQueryTower(leaningTower(lean)).embed(query) as Float32Array;
+  /** score(x) = log Σ_j w_j exp(scale · q_j·x) of some random items. */
+  const scoresOf = ({ vectors, temperature, weights }: MixtureQuery): number[] =>
+    rowsOf(floats(40 * DIM, 60), DIM).map((item) => {
+      const dots = vectors.map((vector) => vector.reduce((sum, x, d) => sum + x * item[d]!, 0));
+      return Math.log(dots.reduce((sum, dot, j) => sum + weights[j]! * Math.exp(temperature * dot), 0));
+    });
+
+  it("leans from the vector of text and context to each component of the history", () => {
+    const query = mixtureOf(leaningTower(0.6, 0.4), { text, context, history: ITEMS });
+    const beside = vectorOf(0.6, { text, context });
+    const components = tiltToMean(
+      NEWEST.map((item) => l2Normalize(item)),
+      0.4,
+    );
+    expect(query.temperature).toBe(7);
+    expect(query.beside).toEqual(beside);
+    const wanted = components.map((component) => [...component].map((value, d) => beside[d]! + 0.6 * value));
+    query.vectors.forEach((vector, j) => {
+      vector.forEach((value, d) => {
+        expect(value).toBeCloseTo(wanted[j]![d]!, 6);
+      });
+    });
+    expect(Math.max(...query.weights)).toBe(1);
+  });
+
+  it("scores as the text does, plus the logarithm of the taste", () => {
+    const beside = vectorOf(1, { text });
+    const taste = scoresOf(mixtureOf(leaningTower(1), { history: ITEMS }));
+    const both = scoresOf(mixtureOf(leaningTower(1), { text, history: ITEMS }));
+    const byText = scoresOf({ vectors: [beside], temperature: 7, weights: Float32Array.of(1) });
+    both.forEach((score, i) => {
+      expect(score).toBeCloseTo(byText[i]! + taste[i]!, 4);
+    });
+  });
+
+  it("orders as the text alone where it does not lean", () => {
+    const beside = vectorOf(0, { text });
+    const scores = scoresOf(mixtureOf(leaningTower(0), { text, history: ITEMS }));
+    const alone = scoresOf({ vectors: [beside], temperature: 7, weights: Float32Array.of(1) });
+    scores.forEach((score, i) => {
+      expect(score - alone[i]!).toBeCloseTo(scores[0]! - alone[0]!, 4);
+    });
+  });
+
+  it("answers by each part alone as it does without the other", () => {
+    const tower = createQueryTower(leaningTower(0.6, 0.4));
+    expect(tower.reads).toMatchObject({ text: true, history: "mixture", combines: true });
+    expect(tower.embed({ history: ITEMS })).toEqual(mixtureOf(historyTower("mixture", 3, 0.4), { history: ITEMS }));
+    const pooled = createQueryTower(historyTower("mean"));
+    for (const query of [{ text }, { context }, { text, context }])
+      expect(tower.embed(query)).toEqual(pooled.embed(query));
+  });
+
+  it("answers by the part that is known where only one is", () => {
+    const tower = createQueryTower(leaningTower(0.6));
+    for (const other of [{ text: "zzz" }, { context: { device: "watch" } }])
+      expect(tower.embed({ ...other, history: ITEMS })).toEqual(tower.embed({ history: ITEMS }));
+    for (const history of [new Float32Array(0), new Float32Array(2 * DIM)])
+      expect(tower.embed({ text, history })).toEqual(tower.embed({ text }));
+    expect(tower.embed({ text: "zzz", history: new Float32Array(DIM) })).toBeUndefined();
   });
 });
 
@@ -121,8 +190,9 @@ describe("a pooled history", () => {
       text: true,
       history: "attention",
       historyLength: 3,
+      combines: true,
       contexts: ["device", "page"],
     });
-    expect(tower.alone).toBeUndefined();
+    expect(tower.mixture).toBeUndefined();
   });
 });

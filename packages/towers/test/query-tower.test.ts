@@ -54,8 +54,8 @@ describe("a tower of text", () => {
   it("reads nothing but text", () => {
     const tower = createQueryTower(textTower());
     expect(tower.dim).toBe(WIDTH);
-    expect(tower.reads).toEqual({ text: true, history: undefined, historyLength: 0, contexts: [] });
-    expect(tower.alone).toBeUndefined();
+    expect(tower.reads).toEqual({ text: true, history: undefined, historyLength: 0, combines: false, contexts: [] });
+    expect(tower.mixture).toBeUndefined();
     const history = floats(2 * WIDTH, 1);
     const both = tower.embed({ text: "red cake", history, context: { device: "desk" } });
     expect(both).toEqual(tower.embed({ text: "red cake" }));

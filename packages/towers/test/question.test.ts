@@ -5,6 +5,7 @@ import {
   type HistoryForm,
   l2Normalize,
   logPartition,
+  type MixtureQuery,
   mlp,
   planQuestion,
   type QueryTower,
@@ -12,7 +13,16 @@ import {
   questionVectors,
   UNTRAINED_HISTORY,
 } from "../src/index.ts";
-import { contextInput, DIM, floats, historyInput, historyTower, textInput, textTower } from "./helpers.ts";
+import {
+  contextInput,
+  DIM,
+  floats,
+  historyInput,
+  historyTower,
+  leaningTower,
+  textInput,
+  textTower,
+} from "./helpers.ts";
 
 const COUNT = 200;
 const VECTORS = floats(COUNT * DIM, 40);
@@ -139,6 +149,22 @@ describe("a question of other parts", () => {
         exclude: question.history ?? [],
       });
     expect(new Set(answers.map(([, vector]) => vector.join())).size).toBe(4);
+  });
+
+  it("of text, context and history of a mixture that leans: a vector an item, and the text's beside", async () => {
+    const tower = createQueryTower(leaningTower(0.5));
+    const parts = { text: "red cake", context: { device: "desk" } };
+    const history = idsUpTo(5, 20);
+    const items = Float32Array.from(history.slice(2).flatMap((id) => [...vectorOf(id)]));
+    const { vectors, weights } = tower.embed({ ...parts, history: items }) as MixtureQuery;
+    expect(await questionVectors(ITEMS, tower, { ...parts, history })).toEqual({
+      ...{ vectors, exclude: history, beside: tower.embed(parts) },
+      merge: { by: "sumExp", temperature: 7, weights, exact: false },
+    });
+    expect(await questionVectors(ITEMS, tower, { context: parts.context })).toEqual({
+      vectors: [tower.embed({ context: parts.context })],
+      exclude: [],
+    });
   });
 
   it("may have parts that are undefined", async () => {

@@ -24,16 +24,20 @@ export interface ShopItem {
 
 const DIM = 64;
 
+/** One term, that says nothing: no neighbourhood is more crowded than another. */
+const EVEN = { values: new Int8Array(DIM), scales: Float32Array.of(1), bias: Float32Array.of(0) };
+const HISTORIES = {
+  mean: { kind: "history", form: "mean", length: 5, scale: 1 },
+  mixture: { kind: "history", form: "mixture", length: 5, scale: 20, lean: 0.5, partition: EVEN },
+} as const;
+
 /** A tower that knows the features of some texts, each by a random row, and may read histories. */
-export function towerOf(texts: readonly string[], readsHistory = false): QueryTower {
+export function towerOf(texts: readonly string[], form?: keyof typeof HISTORIES): QueryTower {
   const hashes = Uint32Array.from(new Set(texts.flatMap((text) => [...textFeatures(text)]))).sort();
   const table = quantizeTable(floats(hashes.length * DIM, 3), hashes, DIM);
   return createQueryTower({
     width: DIM,
-    inputs: [
-      { kind: "text", tokenizer: DEFAULT_TOKENIZER, table },
-      ...(readsHistory ? [{ kind: "history", form: "mean", length: 5, scale: 1 } as const] : []),
-    ],
+    inputs: [{ kind: "text", tokenizer: DEFAULT_TOKENIZER, table }, ...(form ? [HISTORIES[form]] : [])],
     layers: [],
     skip: false,
   });

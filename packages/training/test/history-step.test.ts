@@ -24,14 +24,20 @@ const training = {
   logQ: 1,
 } as const;
 
-describe.each(["mixture", "mean", "attention"] as const)("a model that reads histories as %s", (form) => {
+describe.each([
+  ["mixture", "histories alone"],
+  ["mixture", "histories and contexts"],
+  ["mean", "histories and contexts"],
+  ["attention", "histories and contexts"],
+] as const)("a model that reads as %s: %s", (form, reads) => {
+  const devices = reads === "histories and contexts";
   it("recommends from both kinds that a reader likes, through the index it is exported to", async () => {
     const { config, raw, dataset } = readers(
       {
-        model: { ...model, hiddenDim: form === "mixture" ? 0 : 32, history: { as: form } },
+        model: { ...model, hiddenDim: devices ? 32 : 0, history: { as: form } },
         training,
       },
-      { devices: form !== "mixture" },
+      { devices },
     );
     const trained = await trainModel(config, dataset);
     const exported = await exportModel(trained, config, raw, dataset, filterColumns(raw, config), {});

@@ -18,7 +18,9 @@ function queries(count: number, noise: { readonly dense: number; readonly words:
   const candidates = right.map((item): Candidates => {
     const ordinals = Array.from({ length: ITEMS }, (_, i) => i);
     const score = (of: number) => ordinals.map((i) => (i === item ? 0.2 : 0) + of * random.uniform());
-    return { ordinals, dense: score(noise.dense), shares: score(noise.words), named: ordinals.map(() => false) };
+    const dense = score(noise.dense);
+    const shares = score(noise.words);
+    return { ordinals, dense, byText: dense, shares, named: ordinals.map(() => false) };
   });
   return { candidates, relevant: toCsr(right.map((item) => [item])), rank };
 }
@@ -81,6 +83,7 @@ it("ranks as a search does: a name first, then by score, then by id", () => {
   const candidates = {
     ordinals: [4, 2, 7, 1],
     dense: [0.5, 0.9, 0.1, 0.5],
+    byText: [],
     shares: [0.5, 0.2, 0, 0.5],
     named: [false, false, true, false],
   };
@@ -89,7 +92,7 @@ it("ranks as a search does: a name first, then by score, then by id", () => {
 });
 
 it("takes for usual the median best score of the queries that have a vector", () => {
-  const of = (...dense: number[][]): number | undefined => usualScore(dense.map((scores) => ({ dense: scores })));
+  const of = (...scores: number[][]): number | undefined => usualScore(scores.map((byText) => ({ byText })));
   expect(of([0.1, 0.9, 0.2], [0.5, 0.3], [0.4])).toBe(0.5);
   expect(of([0.1, 0.9, 0.2], [0, 0, 0], [])).toBe(0.9);
   expect(of([0, 0])).toBeUndefined();

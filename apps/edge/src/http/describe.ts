@@ -36,6 +36,7 @@ export function describeIndex(name: string, served: ServedIndex) {
       text: tower?.reads.text ?? false,
       history: tower?.reads.history ?? null,
       historyLength: tower?.reads.historyLength ?? 0,
+      combines: tower?.reads.combines ?? false,
       contexts: [...(tower?.reads.contexts ?? [])],
     },
     memory: {

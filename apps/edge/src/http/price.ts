@@ -205,6 +205,8 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     work += (filter === undefined && exclude.length === 0 ? 0 : postings) * PASSING_WORK;
     reads.add(facts.postings, lists);
   }
+  // how near a result is to the text itself, whatever history its score leans to
+  if (q !== undefined && served.words !== undefined && vectors > 1) work += PAIR_WORK * dim * Math.min(k, numItems);
   if (request.diversity > 0) {
     work += PAIR_WORK * dim * Math.min(k, found) * (found - Math.min(k, found) / 2);
     reads.add(facts.lists, cells);

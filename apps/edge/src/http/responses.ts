@@ -154,6 +154,9 @@ export const versionResponse = z
                   "one vector. null: it reads none, and an item scores by its nearest item of the history",
               }),
             historyLength: z.int().openapi({ description: "How many of a history's newest items the model reads" }),
+            combines: z
+              .boolean()
+              .openapi({ description: "Whether a history can be asked together with a text and a context" }),
             contexts: z.array(z.string()).openapi({ description: "Names that context.* accepts" }),
           })
           .openapi({ description: "What the model was trained to read" }),

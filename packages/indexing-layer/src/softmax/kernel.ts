@@ -5,7 +5,7 @@ import { type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.
 interface SoftmaxExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   configure(...values: number[]): number;
-  run(scale: number, least: number, teacherWeight: number, resultAt: number): void;
+  run(scale: number, least: number, teacherWeight: number, jointly: boolean, resultAt: number): void;
 }
 
 /** What is used of the wasm backend; the view is good until its next allocation. */
@@ -103,7 +103,7 @@ export class SoftmaxKernel {
     if (problem.targetWeights) place(at.targetWeights, problem.targetWeights);
     else new Float32Array(memory, at.targetWeights, targets.values.length).fill(1);
     place(at.logWeights, logWeights ? read(logWeights) : new Float32Array(rows));
-    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, result);
+    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, problem.jointly ?? false, result);
     const [ranking, distillation] = new Float64Array(memory, result, 2) as unknown as [number, number];
     // views of the kernel's memory, which the backend copies
     const weighed = (values: Float32Array, shape: [number, number]): tf.Tensor2D => {

@@ -26,6 +26,7 @@ export interface Teacher {
  *   p(c | gs) = softmax over c of scale · q_gs·v_c − logQ_c, without those masked
  *   p(c | g)  = Σ_s a_gs · p(c | gs),   a_g = softmax of logWeights_g
  *   ranking   = −Σ_g Σ_targets weight · log(p(target | g) + least) / Σ weight
+ *               jointly: a_gs ∝ exp(logWeights_gs) · Z_gs, Z_gs the sum of the softmax of row gs
  *   total     = ranking + teacher.weight · −1/G Σ_gc t_gc · log p(c | g),   t as p, of the teacher's candidates
  *
  * In a mixture each query is pulled by its share r_gsc = a_gs p(c | gs) / p(c | g) of a target, so that the items of a
@@ -49,6 +50,11 @@ export interface SoftmaxProblem {
   readonly logQ?: Float32Array | undefined;
   /** (G, S) log weights of the mixture, up to a constant per group; very negative in an empty place. None: S = 1. */
   readonly logWeights?: tf.Tensor2D | undefined;
+  /**
+   * Whether the queries of a group have one denominator together, so that p(c | g) is proportional to the sum of their
+   * exponentials, each times its weight; else each has its own. Default false.
+   */
+  readonly jointly?: boolean;
   /** Added to a target's probability, so that its logarithm stays finite. Default 0: logarithms throughout. */
   readonly least?: number;
   /** For S = 1 only. */

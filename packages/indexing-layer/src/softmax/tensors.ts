@@ -59,7 +59,10 @@ function rankingPart(problem: SoftmaxProblem, logits: tf.Tensor2D, p: tf.Tensor2
   const wanted = oneEach ? oneHotRows(targets, count) : denseRows(targets!, count, targetWeights ?? 1);
   const total = oneEach ? rows : (targetWeights?.reduce((sum, w) => sum + w, 0) ?? targets!.values.length);
   const share = total > 0 ? 1 / total : 0;
-  if (logWeights || least > 0) return mixturePart(wanted, p, logWeights, Math.max(least, SMALLEST), share);
+  if (logWeights || least > 0) {
+    const logZ = problem.jointly ? logSumExp(logits, p) : undefined;
+    return mixturePart(wanted, p, logWeights, logZ, Math.max(least, SMALLEST), share);
+  }
   const weights = oneEach ? undefined : tf.sum(wanted, 1, true);
   const logSums = logSumExp(logits, p);
   const all = weights ? tf.mul(tf.reshape(weights, [rows]), logSums) : logSums;
@@ -81,21 +84,25 @@ function mixturePart(
   wanted: tf.Tensor2D,
   p: tf.Tensor2D,
   logWeights: tf.Tensor2D | undefined,
+  logZ: tf.Tensor1D | undefined,
   least: number,
   share: number,
 ): Part {
   const [rows, count] = p.shape;
   const [groups, places] = logWeights?.shape ?? [rows, 1];
   const ofPlaces = tf.reshape<tf.Rank.R3>(p, [groups, places, count]);
-  const a = logWeights ? tf.reshape<tf.Rank.R3>(tf.softmax(logWeights), [groups, places, 1]) : tf.ones([groups, 1, 1]);
+  const own = logWeights ?? tf.zeros([groups, 1]);
+  const logShares = logZ ? tf.add<tf.Tensor2D>(own, tf.reshape(logZ, [groups, places])) : own;
+  const a = tf.reshape<tf.Rank.R3>(tf.softmax(logShares), [groups, places, 1]);
   const weighted = tf.mul(ofPlaces, a);
   const mixture = tf.add(tf.sum(weighted, 1), least);
   const pull = tf.reshape(tf.div(wanted, mixture), [groups, 1, count]);
   const responsibility = tf.sum(tf.mul(weighted, pull), 2, true);
-  // d loss / d logit_gsc = p_gsc · (Σ_c r_gsc − a_gs · target_gc / p_gc)
-  const slope = tf.mul(ofPlaces, tf.sub(responsibility, tf.mul(a, pull)));
   const ofGroups = tf.reshape<tf.Rank.R2>(responsibility, [groups, places]);
   const shares = tf.mul(tf.reshape(a, [groups, places]), tf.sum(ofGroups, 1, true));
+  // d loss / d logit_gsc = p_gsc · (Σ_c r_gsc − a_gs · target_gc / p_gc), jointly a_gs Σ_sc r_gsc in place of the sum
+  const given = logZ ? tf.reshape(shares, [groups, places, 1]) : responsibility;
+  const slope = tf.mul(ofPlaces, tf.sub(given, tf.mul(a, pull)));
   return {
     value: tf.mul<tf.Scalar>(tf.sum(tf.mul(wanted, tf.log(mixture))), -share),
     slope: tf.reshape<tf.Rank.R2>(slope, [rows, count]),

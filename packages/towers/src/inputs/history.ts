@@ -14,6 +14,11 @@ export interface HistoryWeights {
   readonly scale: number;
   /** Of the mixture: how far each of its query vectors leans towards the mean of the history; left out: 0. */
   readonly tilt?: number | undefined;
+  /**
+   * Of a mixture: how far the vector of text and context leans to each of its query vectors; left out where the model
+   * was not trained on these beside a history.
+   */
+  readonly lean?: number | undefined;
   /** (width): what attention looks for in an item; of that form only. */
   readonly attention?: Float32Array | undefined;
   /** Of the mixture only. */
@@ -30,21 +35,22 @@ export const MAX_HISTORY = 1000;
 const MAX_TERMS = 1 << 16;
 const MAX_SCALE = 1e6;
 const MAX_TILT = 1e3;
+const MAX_LEAN = 1e3;
 /** The smallest positive number of single precision that is not denormal, rounded up. */
 const LEAST_WEIGHT = 1.2e-38;
 
 export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
   kind: "history",
   part: "history",
-  pack: ({ form, length, scale, tilt, attention, partition }) => ({
-    settings: { form, length, scale, ...(tilt && { tilt }) },
+  pack: ({ form, length, scale, tilt, lean, attention, partition }) => ({
+    settings: { form, length, scale, ...(tilt && { tilt }), ...(lean !== undefined && { lean }) },
     arrays: [
       ...(attention ? [attention] : []),
       ...(partition ? [partition.values, partition.scales, partition.bias] : []),
     ],
   }),
   unpack(where, section, width, dim) {
-    const { form, length, scale, tilt = 0 } = section.settings as Partial<HistoryWeights>;
+    const { form, length, scale, tilt = 0, lean } = section.settings as Partial<HistoryWeights>;
     const isForm = form === "mixture" || form === "mean" || form === "attention";
     expectThat(isForm, where, "history.form", "mixture, mean or attention", form);
     expectInteger(where, "history.length", length, 1, MAX_HISTORY);
@@ -63,6 +69,11 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
       tilt,
     );
     expectThat(tilt === 0 || form === "mixture", where, "history.tilt", "0 except for a mixture", tilt);
+    if (lean !== undefined) {
+      const isGood = Number.isFinite(lean) && lean >= 0 && lean <= MAX_LEAN;
+      expectThat(isGood, where, "history.lean", `a number in 0…${MAX_LEAN}`, lean);
+      expectThat(form === "mixture", where, "history.lean", "none except for a mixture", lean);
+    }
     // the items of a history are as wide as the vectors that are searched
     expectThat(dim === width, where, "history", `layers with an output as wide as the sum (${width})`, dim);
     const weights = { kind: "history" as const, form, length: length!, scale: scale!, ...(tilt && { tilt }) };
@@ -71,10 +82,15 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
     const bias = arrayOf(where, section, 2, "f32");
     expectInteger(where, "history.terms", bias.length, 1, MAX_TERMS);
     const values = arrayOf(where, section, 0, "i8", bias.length * width);
-    return { ...weights, partition: { values, scales: arrayOf(where, section, 1, "f32", bias.length), bias } };
+    return {
+      ...weights,
+      ...(lean !== undefined && { lean }),
+      partition: { values, scales: arrayOf(where, section, 1, "f32", bias.length), bias },
+    };
   },
-  facts: ({ form, length, scale, partition }) => ({
+  facts: ({ form, length, scale, lean, partition }) => ({
     history: `${form}, the newest ${length} items`,
+    leanToHistory: lean,
     mixtureScale: form === "mixture" ? scale : undefined,
     partitionTerms: partition?.bias.length,
   }),
@@ -82,10 +98,13 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
     const reads = { history: weights.form, historyLength: weights.length };
     const of = ({ history }: WithHistory): readonly Float32Array[] =>
       history ? newest(checkedRows(history, width), weights.length) : [];
-    if (weights.form === "mixture")
-      return { reads, alone: { part: "history", answer: (query) => mixtureOf(weights, of(query)) } };
+    if (weights.form === "mixture") {
+      const combines = weights.lean !== undefined;
+      const answer = (query: WithHistory, beside?: Float32Array) => mixtureOf(weights, of(query), beside);
+      return { reads: { ...reads, combines }, mixture: { part: "history", combines, answer } };
+    }
     return {
-      reads,
+      reads: { ...reads, combines: true },
       add(query, sum) {
         const items = of(query);
         if (items.length > 0) addPooled(weights, items, sum);
@@ -108,19 +127,28 @@ function checkedRows(items: Float32Array, width: number): Float32Array[] {
 /**
  * The mixture of a history: each item's vector, at unit length and tilted, is a component of weight 1 / Z, so that each
  * item of the history has the same say, however crowded its neighbourhood is. Zero vectors are left out.
+ *
+ * Beside a text it is Σ_j exp(scale · text·x) · (exp(scale · c_j·x) / Z(c_j))^lean: the relevance of the text times the
+ * taste of the person, by Bayes' rule as p(text | x) · p(x | history). An item of the history that has nothing to do
+ * with the text is weighed down by that itself, for nothing is near to both.
  */
 function mixtureOf(
-  { tilt = 0, scale, partition }: HistoryWeights,
+  { tilt = 0, scale, lean = 1, partition }: HistoryWeights,
   items: readonly Float32Array[],
+  beside?: Float32Array,
 ): MixtureQuery | undefined {
   const units = items.map((item) => l2Normalize(item)).filter((vector) => vector.some((value) => value !== 0));
   if (units.length === 0) return undefined;
-  const vectors = tiltToMean(units, tilt);
-  const logWeights = vectors.map((vector) => -logPartition(partition!, vector));
+  const components = tiltToMean(units, tilt);
+  const power = beside ? lean : 1;
+  const vectors = beside
+    ? components.map((component) => component.map((value, d) => beside[d]! + lean * value))
+    : components;
+  const logWeights = components.map((component) => -power * logPartition(partition!, component));
   const largest = Math.max(...logWeights);
   // a weight that underflows would be none
   const weights = Float32Array.from(logWeights, (weight) => Math.max(Math.exp(weight - largest), LEAST_WEIGHT));
-  return { vectors, temperature: scale, weights };
+  return { vectors, temperature: scale, weights, ...(beside && { beside }) };
 }
 
 /**

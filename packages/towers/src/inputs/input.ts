@@ -29,14 +29,20 @@ export interface Input<Of> {
   readonly heapBytes?: number;
   /** Adds what it knows to the tower's sum, (width); nothing where nothing is known. */
   add?(of: Of, sum: Float64Array): void;
-  /** An input that answers alone, with vectors of its own instead of a part of the sum. */
-  readonly alone?: AloneInput<Of>;
+  /** An input that answers with vectors of its own instead of a part of the sum. */
+  readonly mixture?: MixtureInput<Of>;
 }
 
-export interface AloneInput<Of> {
+export interface MixtureInput<Of> {
   /** The part of a query that it answers. */
   readonly part: string;
-  answer(of: Of): MixtureQuery | undefined;
+  /** Whether it answers beside other parts; else it has to be asked alone. */
+  readonly combines: boolean;
+  /**
+   * @param beside the vector of the other parts, which the answer leans from
+   * @returns undefined when nothing of its own part is known
+   */
+  answer(of: Of, beside?: Float32Array): MixtureQuery | undefined;
 }
 
 /** Several query vectors whose scores add up: score(x) = log Σ_h weights_h · exp(temperature · q_h·x). */
@@ -45,11 +51,14 @@ export interface MixtureQuery {
   readonly temperature: number;
   /** (vectors.length), the largest 1. */
   readonly weights: Float32Array;
+  /** The vector of the other parts of the query, where there are some: each of the vectors leans from it. */
+  readonly beside?: Float32Array | undefined;
 }
 
 /**
- * mixture: one query vector per item of the history, scores added as a mixture of softmaxes. mean, attention: one
- * vector of all of them, which goes through the layers together with text and context.
+ * mixture: one query vector per item of the history, scores added as a mixture of softmaxes; each leans from the vector
+ * of text and context, where the model was trained on these too. mean, attention: one vector of all of them, which goes
+ * through the layers together with text and context.
  */
 export type HistoryForm = "mixture" | "mean" | "attention";
 
@@ -60,6 +69,8 @@ export interface Reads {
   readonly history: HistoryForm | undefined;
   /** Newest items of a history that are read; 0 without history. */
   readonly historyLength: number;
+  /** Whether a history can be asked together with text and context. */
+  readonly combines: boolean;
   /** Names of the context columns. */
   readonly contexts: readonly string[];
 }

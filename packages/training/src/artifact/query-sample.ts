@@ -22,7 +22,8 @@ export function drawComponents(
 }
 
 /**
- * Query vectors of training events drawn at random, as a search would have them: (at most `count`, dim).
+ * Query vectors of training events drawn at random, as a search would have them: (at most `count`, dim); of a mixture
+ * one each, drawn at random.
  *
  * @param items (items, dim) vectors that histories are read from
  */
@@ -35,17 +36,23 @@ export async function sampleQueryVectors(
   const { dim, history } = model;
   const events = Array.from({ length: count }, () => random.integer(dataset.eventItem.length));
   const historyOf = (event: number): Uint32Array => newest(pastOfEvent(dataset, dataset.past!, event), history!.length);
-  if (history?.form === "mixture") {
+  if (history?.form === "mixture" && !history.leans) {
     const histories = events.map(historyOf).filter((list) => list.length > 0);
     return drawComponents(histories, items, { dim, tilt: history.tilt }, random);
   }
   const vectors = new Float32Array(count * dim);
   for (let start = 0; start < count; start += SLICE) {
     const slice = events.slice(start, start + SLICE);
-    const histories = history && { lists: slice.map(historyOf), items };
-    const output = model.embedQueries({ events: slice }, slice.length, histories);
-    vectors.set((await output.data()) as Float32Array, start * dim);
+    const lists = slice.map(historyOf);
+    const output = model.embedQueries({ events: slice }, slice.length, history && { lists, items });
+    const places = output.shape[0] / slice.length;
+    const values = (await output.data()) as Float32Array;
     output.dispose();
+    lists.forEach((list, i) => {
+      const place = places > 1 && list.length > 1 ? random.integer(list.length) : 0;
+      const at = (i * places + place) * dim;
+      vectors.set(values.subarray(at, at + dim), (start + i) * dim);
+    });
   }
   return vectors;
 }

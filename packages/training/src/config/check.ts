@@ -1,6 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
-import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
 
@@ -21,10 +20,6 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
     items.fields.includes("title") && (items.title ?? "title") !== "title",
     `items.fields: "title" is what results call the column of items.title ("${items.title}"); ` +
       "rename the other one in data.items (title AS another_name)",
-  );
-  refuse(
-    model.history.as === "mixture" && combinesHistory(events),
-    'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',
   );
   refuse(
     training.start === "spectral" && events.user === undefined,

@@ -29,9 +29,10 @@ export const MODEL = z
       .strictObject({
         /**
          * What becomes of a history, whose items are read as their decoded vectors. mixture: one query vector per
-         * item, scores added as a mixture of softmaxes; for queries that are nothing but a history. mean, attention:
-         * one vector, which goes through the query tower together with text and context. Default: mixture, or mean
-         * where queries have a text or a context too.
+         * item, scores added as a mixture of softmaxes; beside a text or a context it is their vector leaning to the
+         * item, so that results are what was asked for and to the person's taste. mean, attention: one vector, which
+         * goes through the query tower together with text and context. Default: mixture, or mean where queries have a
+         * text or a context too.
          */
         as: z.enum(FORMS).optional(),
         /** How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. */

@@ -9,6 +9,7 @@ import type {
 } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
+import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { joinStates, restoreParts, type State, type Stateful } from "../state.ts";
 import { HistoryPooling } from "./inputs/history.ts";
@@ -52,7 +53,8 @@ export class TwoTower implements Stateful {
     this.query = new TowerLayers(dim, hiddenDim, random);
     this.item = new TowerLayers(dim, hiddenDim, random);
     this.queryInputs = createQueryInputs(init);
-    this.history = dataset.past && new HistoryPooling({ ...history, dim, scale }, random);
+    const combines = asksMoreThanHistory(dataset);
+    this.history = dataset.past && new HistoryPooling({ ...history, dim, scale, combines }, random);
   }
 
   get #learned(): Record<string, Learned> {
@@ -117,10 +119,16 @@ export class TwoTower implements Stateful {
     const { dim, history } = this;
     return tf.tidy(() => {
       const placed = history && histories && history.place(histories.lists, histories.items);
-      if (placed && history.form === "mixture") return history.components(...placed);
+      if (placed && history.form === "mixture" && !history.leans) return history.components(...placed);
       const sums = new Float32Array(n * dim);
       this.queryInputs.add(batch, sums);
       const inputs = tf.tensor2d(sums, [n, dim]);
+      if (placed && history.leans) {
+        const known = Float32Array.from({ length: n }, (_, i) =>
+          Number(sums.subarray(i * dim, (i + 1) * dim).some((value) => value !== 0)),
+        );
+        return history.leaning(this.query.call(inputs), ...placed, tf.tensor2d(known, [n, 1]));
+      }
       return this.query.call(placed ? (tf.add(inputs, history.pool(...placed)) as tf.Tensor2D) : inputs);
     });
   }
@@ -128,13 +136,13 @@ export class TwoTower implements Stateful {
   /** The query tower as it travels. @param partition of a mixture */
   async queryTower(partition?: Partition): Promise<QueryTowerWeights> {
     const history = await this.history?.weights(partition);
-    // the vectors of a mixture are those of the items themselves
-    const isMixture = this.history?.form === "mixture";
+    // without anything to lean from, the vectors of a mixture are those of the items themselves
+    const isTrained = this.history?.form !== "mixture" || this.history.leans;
     return {
       width: this.dim,
       inputs: [...this.queryInputs.weights(), ...(history ? [history] : [])],
-      layers: isMixture ? [] : await this.query.dense(),
-      skip: !isMixture && this.query.variables.length > 0,
+      layers: isTrained ? await this.query.dense() : [],
+      skip: isTrained && this.query.variables.length > 0,
     };
   }
 

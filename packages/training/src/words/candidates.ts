@@ -7,6 +7,8 @@ export interface Candidates {
   readonly ordinals: readonly number[];
   /** Score by codes of each; 0 for all of a query without a vector. */
   readonly dense: readonly number[];
+  /** The same for the text itself, where `dense` leans to a history. */
+  readonly byText: readonly number[];
   /** Share by words of each. */
   readonly shares: readonly number[];
   /** Whether each was asked for by its name. */
@@ -22,7 +24,7 @@ const ONE_SIDED = [
 
 /** The best by codes and the best by words of a question. */
 export async function candidatesOf(searched: Searched, question: Question<ItemId>): Promise<Candidates> {
-  const found = new Map<number, { dense: number; share: number; named: boolean }>();
+  const found = new Map<number, { dense: number; byText: number; share: number; named: boolean }>();
   for (const weights of ONE_SIDED) {
     const answer = await askOnce(searched, question, { mode: "hybrid", k: OF_EACH_SIDE, weights });
     if (answer) collect(answer, found);
@@ -31,15 +33,17 @@ export async function candidatesOf(searched: Searched, question: Question<ItemId
   return {
     ordinals: [...found.keys()],
     dense: all.map(({ dense }) => dense),
+    byText: all.map(({ byText }) => byText),
     shares: all.map(({ share }) => share),
     named: all.map(({ named }) => named),
   };
 }
 
-function collect({ ordinals, dense, shares, named }: Answer, into: Map<number, object>): void {
+function collect({ ordinals, dense, byText, shares, named }: Answer, into: Map<number, object>): void {
+  const known = (score: number): number => (Number.isNaN(score) ? 0 : score);
   ordinals.forEach((ordinal, i) => {
-    const score = dense[i]!;
-    into.set(ordinal, { dense: Number.isNaN(score) ? 0 : score, share: shares[i]!, named: named[i] === 1 });
+    const scores = { dense: known(dense[i]!), byText: known(byText[i]!) };
+    into.set(ordinal, { ...scores, share: shares[i]!, named: named[i] === 1 });
   });
 }
 

@@ -32,7 +32,8 @@ export async function nonsenseScore(
  * The best score by codes that a query of people gets: the median over queries, of those that the query tower has
  * something to say of. Undefined where it has of none.
  */
-export function usualScore(queries: readonly Pick<Candidates, "dense">[]): number | undefined {
-  const best = queries.filter(({ dense }) => dense.some((score) => score !== 0)).map(({ dense }) => Math.max(...dense));
+export function usualScore(queries: readonly Pick<Candidates, "byText">[]): number | undefined {
+  const known = queries.filter(({ byText }) => byText.some((score) => score !== 0));
+  const best = known.map(({ byText }) => Math.max(...byText));
   return best.sort((a, b) => a - b)[Math.floor(best.length / 2)];
 }

@@ -27,6 +27,7 @@ let dotsAt: usize = 0, sharesAt: usize = 0, teacherShares: usize = 0;
 // (targets of a group, rows of a group) logarithms of a·p, then their shares of the pull.
 let pulls: usize = 0;
 
+let jointly: bool = false;
 let scale: f64 = 0, floor: f64 = 0, teacherWeight: f64 = 0;
 // Weights of all targets together.
 let total: f64 = 0;
@@ -101,9 +102,11 @@ export function configure(
 }
 
 // Gradients into the places that configure was told; two float64 at resultAt: the loss of the targets, and the
-// teacher's, which is still to be multiplied by its weight. A probability below least counts as least more.
-export function run(scaleOfDots: f64, least: f64, weightOfTeacher: f64, resultAt: usize): void {
+// teacher's, which is still to be multiplied by its weight. A probability below least counts as least more. isJoint:
+// whether the rows of a group have one denominator.
+export function run(scaleOfDots: f64, least: f64, weightOfTeacher: f64, isJoint: bool, resultAt: usize): void {
   scale = scaleOfDots;
+  jointly = isJoint;
   floor = least;
   teacherWeight = weightOfTeacher;
   prepare();
@@ -251,6 +254,7 @@ function pull(group: i32, row: i32, rows: i32, at: usize): usize {
   const start = load<i32>(targetOffsets + (<usize>group << 2));
   const until = targetsOf(group);
   for (let r = row; r < row + rows; r++) store<f64>(pullOf + (<usize>r << 3), 0);
+  if (jointly) weighByMass(row, rows);
   let shares = at;
   for (let i = start; i < start + until; i++) {
     const weight = <f64>load<f32>(targetWeights + (<usize>i << 2));
@@ -293,19 +297,40 @@ function pull(group: i32, row: i32, rows: i32, at: usize): usize {
   for (let s = 0; s < rows; s++) {
     const r = <usize>(row + s);
     const mine = load<f64>(pullOf + (r << 3));
-    const gradient = load<f64>(weightOf + (r << 3)) * all - mine;
-    store<f32>(dLogWeights + (<usize>load<i32>(rowOf + (r << 2)) << 2), <f32>gradient);
+    const given = load<f64>(weightOf + (r << 3)) * all;
+    store<f32>(dLogWeights + (<usize>load<i32>(rowOf + (r << 2)) << 2), <f32>(given - mine));
     const sum = <f64>load<f32>(sumsAt + (r << 2));
-    if (mine > 0) {
+    const force = jointly ? given : mine;
+    if (force > 0) {
       for (let i = 0; i < until; i++) {
         const to = entry(tile, load<i32>(targetColumns + (<usize>(start + i) << 2)), <i32>r);
-        const taken = (load<f64>(at + (<usize>(i * rows + s) << 3)) / mine) * sum;
+        const taken = (load<f64>(at + (<usize>(i * rows + s) << 3)) / force) * sum;
         store<f32>(to, <f32>(<f64>load<f32>(to) - taken));
       }
     }
-    store<f64>(pullOf + (r << 3), (mine * scale) / sum);
+    store<f64>(pullOf + (r << 3), (force * scale) / sum);
   }
   return shares;
+}
+
+// Rows with one denominator: each weighs as much as it has of the sum of all.
+function weighByMass(row: i32, rows: i32): void {
+  let most: f64 = -Infinity;
+  for (let r = row; r < row + rows; r++) {
+    const to = logWeightOf + (<usize>r << 3);
+    const best = load<f32>(maximaAt + (<usize>r << 2));
+    const logMass = <f64>best + Math.log(<f64>load<f32>(sumsAt + (<usize>r << 2)));
+    store<f64>(to, best < NO_CANDIDATE ? -Infinity : load<f64>(to) + logMass);
+    most = max(most, load<f64>(to));
+  }
+  if (most == -Infinity) return;
+  let sum: f64 = 0;
+  for (let r = row; r < row + rows; r++) sum += Math.exp(load<f64>(logWeightOf + (<usize>r << 3)) - most);
+  for (let r = row; r < row + rows; r++) {
+    const to = logWeightOf + (<usize>r << 3);
+    store<f64>(to, load<f64>(to) - most - Math.log(sum));
+    store<f64>(weightOf + (<usize>r << 3), Math.exp(load<f64>(to)));
+  }
 }
 
 // One row per group: the tile becomes the whole slope, (T/total + w/n)·p − w/n·teacher − targets/total.
