@@ -48,8 +48,11 @@ export const setOf = (i: number) => (i % 2 === 0 ? "even" : "odd");
 export const tagsOf = (i: number) => ["by 3", "by (5)"].filter((_, j) => i % [3, 5][j]! === 0);
 export const yearOf = (i: number) => (i % 7 === 0 ? Number.NaN : 1980 + (i % 40));
 
+/** What a tower makes of histories: one of the forms, or a mixture that text and context lean to. */
+export type FixtureForm = HistoryForm | "leaning";
+
 /** The same with words: the items of a shop. */
-export const makeShop = (seed: number, numItems = 300, form?: HistoryForm, facts = wordFacts): Promise<Fixture> =>
+export const makeShop = (seed: number, numItems = 300, form?: FixtureForm, facts = wordFacts): Promise<Fixture> =>
   makeFixture(seed, numItems, form, 4, shopTitle, facts);
 
 /**
@@ -59,7 +62,7 @@ export const makeShop = (seed: number, numItems = 300, form?: HistoryForm, facts
 export async function makeFixture(
   seed: number,
   numItems = 300,
-  form?: HistoryForm,
+  form?: FixtureForm,
   historyLength = 4,
   titleOf?: (i: number) => string,
   facts?: WordFacts,
@@ -125,7 +128,8 @@ function withUnasked(count: number, integer: (below: number) => number): Uint32A
 
 const contextNames = ["device\tphone", "device\tdesk", "page\thome"];
 
-function historyInput(form: HistoryForm, length: number, floats: (length: number) => Float32Array): HistoryWeights {
+function historyInput(of: FixtureForm, length: number, floats: (length: number) => Float32Array): HistoryWeights {
+  const form = of === "leaning" ? "mixture" : of;
   const centers = 5;
   const partition = {
     values: Int8Array.from(floats(centers * dim), (value) => Math.round(value * 100)),
@@ -137,6 +141,7 @@ function historyInput(form: HistoryForm, length: number, floats: (length: number
     form,
     length,
     scale: 6,
+    ...(of === "leaning" && { lean: 0.5 }),
     ...(form === "mixture" && { partition }),
     ...(form === "attention" && { attention: floats(dim) }),
   };

@@ -1,11 +1,11 @@
 /** Histories and context features, through models that were trained to read them. */
 import { env } from "cloudflare:workers";
-import type { HistoryForm, Query } from "@poeem/towers";
+import type { Query } from "@poeem/towers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Fixture, makeFixture, nlist, publish, rank } from "./fixture.ts";
+import { type Fixture, type FixtureForm, makeFixture, nlist, publish, rank } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
-const forms: readonly HistoryForm[] = ["mixture", "mean", "attention"];
+const forms: readonly FixtureForm[] = ["mixture", "leaning", "mean", "attention"];
 /** A model of each form that reads short histories, by the form's name, and one that reads long ones. */
 const models = forms.flatMap((form) => [
   { form, index: form as string, historyLength: 4 },
@@ -90,8 +90,9 @@ describe.each(models)("a model that reads $historyLength items of a history, for
     const { body } = await get(`/version?index=${index}`);
     expect(body.index.reads).toEqual({
       text: true,
-      history: form,
+      history: form === "leaning" ? "mixture" : form,
       historyLength,
+      combines: form !== "mixture",
       contexts: ["device", "page"],
     });
   });
@@ -108,7 +109,7 @@ describe.each(models)("a model that reads $historyLength items of a history, for
   });
 });
 
-describe.each(["mean", "attention"])("form %s reads everything together", (form) => {
+describe.each(["mean", "attention", "leaning"])("form %s reads everything together", (form) => {
   const history = ["item:5", "item:140"];
 
   it.each<[string, Parameters<typeof embed>[1]]>([

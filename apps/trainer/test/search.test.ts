@@ -110,6 +110,23 @@ describe("what is searched with", () => {
     expect(vectors).toEqual([openQueryTower(writeQueryTower(tower)).embed({ ...asked, history: items })]);
   });
 
+  it("is the text leaning to each item of the history where the tower reads them as a mixture", async () => {
+    const tower = weights(text, { ...mixture, lean: 0.5 });
+    const index = await indexWith(tower, ids);
+    const asked = { text: "red", history: ["item-2", "item-5"], context: { device: "desk" } };
+    const { vectors, merge, exclude } = (await ask(index, asked))!;
+    const items = await vectorsOf(index, asked.history);
+    expect(openQueryTower(writeQueryTower(tower)).embed({ ...asked, history: items })).toMatchObject({ vectors });
+    const { ordinals } = await index.search(vectors, { k: 20, merge, exclude });
+    const found = (await index.items(ordinals)).map(({ id }) => id);
+    const args = ["--query", "red", "--history", asked.history.join(), "--context", "device=desk", "--k", "20"];
+    expect((await search(...args)).results.map(({ id }) => id)).toEqual(found);
+    expect(found).toHaveLength(18);
+    // one that was not trained on them together says so
+    await indexWith(weights(text, mixture), ids);
+    await expect(search("--query", "red", "--history", "item-2")).rejects.toMatchObject({ parameter: "history" });
+  });
+
   it("is each item by itself where the tower was not trained on histories, or there is none", async () => {
     for (const tower of [undefined, weights(text)]) {
       const index = await indexWith(tower, ids);
