@@ -1,19 +1,17 @@
-import { arrayOf, expectInteger, expectThat } from "../format/sections.ts";
-import { l2Normalize } from "../layers.ts";
+import { arrayOf, expectInteger, expectThat, ORDER_VERSION } from "../format/sections.ts";
+import { componentVectors, type HistoryComponents, rankWeights } from "./components.ts";
 import type { HistoryForm, InputKind, MixtureQuery } from "./input.ts";
 import { logPartition, type Partition } from "./partition.ts";
 import { rowsOf } from "./rows.ts";
 
 /** How the items of a history, read as their decoded vectors, become query vectors. */
-export interface HistoryWeights {
+export interface HistoryWeights extends HistoryComponents {
   readonly kind: "history";
   readonly form: HistoryForm;
   /** Newest items that are read, at most `MAX_HISTORY`. */
   readonly length: number;
   /** Inverse temperature of the mixture. */
   readonly scale: number;
-  /** Of the mixture: how far each of its query vectors leans towards the mean of the history; left out: 0. */
-  readonly tilt?: number | undefined;
   /**
    * Of a mixture: how far the vector of text and context leans to each of its query vectors; left out where the model
    * was not trained on these beside a history.
@@ -42,15 +40,24 @@ const LEAST_WEIGHT = 1.2e-38;
 export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
   kind: "history",
   part: "history",
-  pack: ({ form, length, scale, tilt, lean, attention, partition }) => ({
-    settings: { form, length, scale, ...(tilt && { tilt }), ...(lean !== undefined && { lean }) },
+  pack: ({ form, length, scale, tilt, lean, attention, partition, recency, source }) => ({
+    settings: {
+      ...{ form, length, scale, ...(tilt && { tilt }), ...(lean !== undefined && { lean }) },
+      ...(recency && { ranks: recency.length }),
+      ...(source && { source: true }),
+    },
     arrays: [
       ...(attention ? [attention] : []),
       ...(partition ? [partition.values, partition.scales, partition.bias] : []),
+      ...(recency ? [recency] : []),
+      ...(source ? [source] : []),
     ],
+    // a reader of the release before would answer as if the history had no order
+    ...((recency || source) && { since: ORDER_VERSION }),
   }),
   unpack(where, section, width, dim) {
     const { form, length, scale, tilt = 0, lean } = section.settings as Partial<HistoryWeights>;
+    const { ranks, source: hasSource = false } = section.settings;
     const isForm = form === "mixture" || form === "mean" || form === "attention";
     expectThat(isForm, where, "history.form", "mixture, mean or attention", form);
     expectInteger(where, "history.length", length, 1, MAX_HISTORY);
@@ -74,6 +81,10 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
       expectThat(isGood, where, "history.lean", `a number in 0…${MAX_LEAN}`, lean);
       expectThat(form === "mixture", where, "history.lean", "none except for a mixture", lean);
     }
+    if (ranks !== undefined) expectInteger(where, "history.ranks", ranks, 1, MAX_HISTORY);
+    expectThat(typeof hasSource === "boolean", where, "history.source", "true or false", hasSource);
+    const hasOrder = hasSource || ranks !== undefined;
+    expectThat(!hasOrder || form === "mixture", where, "history.form", "mixture where it has an order", form);
     // the items of a history are as wide as the vectors that are searched
     expectThat(dim === width, where, "history", `layers with an output as wide as the sum (${width})`, dim);
     const weights = { kind: "history" as const, form, length: length!, scale: scale!, ...(tilt && { tilt }) };
@@ -82,14 +93,15 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
     const bias = arrayOf(where, section, 2, "f32");
     expectInteger(where, "history.terms", bias.length, 1, MAX_TERMS);
     const values = arrayOf(where, section, 0, "i8", bias.length * width);
-    return {
-      ...weights,
-      ...(lean !== undefined && { lean }),
-      partition: { values, scales: arrayOf(where, section, 1, "f32", bias.length), bias },
-    };
+    const partition = { values, scales: arrayOf(where, section, 1, "f32", bias.length), bias };
+    const recency = ranks !== undefined && arrayOf(where, section, 3, "f32", ranks as number);
+    const source = hasSource && arrayOf(where, section, recency ? 4 : 3, "f32", width * width);
+    const ordered = { ...(recency && { recency }), ...(source && { source }) };
+    return { ...weights, ...(lean !== undefined && { lean }), partition, ...ordered };
   },
-  facts: ({ form, length, scale, lean, partition }) => ({
+  facts: ({ form, length, scale, lean, partition, recency, source }) => ({
     history: `${form}, the newest ${length} items`,
+    historyOrder: orderFacts(recency, source),
     leanToHistory: lean,
     mixtureScale: form === "mixture" ? scale : undefined,
     partitionTerms: partition?.bias.length,
@@ -124,44 +136,41 @@ function checkedRows(items: Float32Array, width: number): Float32Array[] {
   return rowsOf(items, width);
 }
 
+/** What a tower knows of the order of a history, in words. */
+function orderFacts(recency: Float32Array | undefined, source: Float32Array | undefined): string | undefined {
+  const shown = recency && Array.from(recency.subarray(0, 5), (log) => Math.exp(log - recency[0]!).toFixed(2));
+  const weights = shown && `weights from the newest ${shown.join(", ")}${recency.length > shown.length ? " …" : ""}`;
+  const map = source && `a source map of ${Math.sqrt(source.length)} × ${Math.sqrt(source.length)}`;
+  return weights && map ? `${weights}; ${map}` : (weights ?? map);
+}
+
 /**
- * The mixture of a history: each item's vector, at unit length and tilted, is a component of weight 1 / Z, so that each
- * item of the history has the same say, however crowded its neighbourhood is. Zero vectors are left out.
+ * The mixture of a history: each item is a component of its rank's weight / Z, so that no item has more of a say for
+ * its neighbourhood being crowded. Zero vectors are left out, and have no rank.
  *
  * Beside a text it is Σ_j exp(scale · text·x) · (exp(scale · c_j·x) / Z(c_j))^lean: the relevance of the text times the
  * taste of the person, by Bayes' rule as p(text | x) · p(x | history). An item of the history that has nothing to do
  * with the text is weighed down by that itself, for nothing is near to both.
  */
 function mixtureOf(
-  { tilt = 0, scale, lean = 1, partition }: HistoryWeights,
+  weights: HistoryWeights,
   items: readonly Float32Array[],
   beside?: Float32Array,
 ): MixtureQuery | undefined {
-  const units = items.map((item) => l2Normalize(item)).filter((vector) => vector.some((value) => value !== 0));
-  if (units.length === 0) return undefined;
-  const components = tiltToMean(units, tilt);
+  const known = items.filter((item) => item.some((value) => value !== 0));
+  if (known.length === 0) return undefined;
+  const components = componentVectors(weights, known);
+  const ofRanks = rankWeights(weights, known.length);
+  const { lean = 1, scale: temperature } = weights;
   const power = beside ? lean : 1;
   const vectors = beside
     ? components.map((component) => component.map((value, d) => beside[d]! + lean * value))
     : components;
-  const logWeights = components.map((component) => -power * logPartition(partition!, component));
+  const logWeights = components.map((vector, i) => ofRanks[i]! - power * logPartition(weights.partition!, vector));
   const largest = Math.max(...logWeights);
   // a weight that underflows would be none
-  const weights = Float32Array.from(logWeights, (weight) => Math.max(Math.exp(weight - largest), LEAST_WEIGHT));
-  return { vectors, temperature: scale, weights, ...(beside && { beside }) };
-}
-
-/**
- * Query vectors of a mixture that lean towards what all of a history has in common: u_j + tilt · mean of u. As a
- * distribution, exp(scale · u_j·v) is tilted by exp(scale · tilt · mean·v): what follows from one item, to the
- * taste of the person who had them all.
- * @param units (n) unit vectors, n at least 1
- */
-export function tiltToMean(units: readonly Float32Array[], tilt: number): Float32Array[] {
-  if (tilt === 0) return [...units];
-  const mean = new Float64Array(units[0]!.length);
-  for (const unit of units) for (let d = 0; d < mean.length; d++) mean[d]! += unit[d]! / units.length;
-  return units.map((unit) => unit.map((value, d) => value + tilt * mean[d]!));
+  const shares = Float32Array.from(logWeights, (weight) => Math.max(Math.exp(weight - largest), LEAST_WEIGHT));
+  return { vectors, temperature, weights: shares, ...(beside && { beside }) };
 }
 
 /** sum += the mean of the items, weighted by attention where there is one. */

@@ -1,5 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
+import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
 
@@ -20,6 +21,20 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
     items.fields.includes("title") && (items.title ?? "title") !== "title",
     `items.fields: "title" is what results call the column of items.title ("${items.title}"); ` +
       "rename the other one in data.items (title AS another_name)",
+  );
+  const isOrdered = model.history.order === true;
+  refuse(
+    isOrdered && combinesHistory(events),
+    "model.history.order expected false where queries have a text or a context too, got true",
+  );
+  refuse(
+    isOrdered && model.history.as !== "mixture",
+    `model.history.order expected false for model.history.as "${model.history.as}", got true`,
+  );
+  refuse(isOrdered && events.time === undefined, `model.history.order true expected events.time ${named}`);
+  refuse(
+    isOrdered && (model.history.tilt ?? 0) > 0,
+    `model.history.tilt expected 0 with model.history.order, got ${model.history.tilt}`,
   );
   refuse(
     training.start === "spectral" && events.user === undefined,

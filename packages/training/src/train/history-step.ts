@@ -9,7 +9,7 @@ import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 import { type AskedGroups, drawAsked, type SomeGroups } from "./leaning-groups.ts";
 
 /** Keeps the logarithm of an impossible candidate finite; below what single precision tells from 0. */
-const TINY = 1e-30;
+export const TINY = 1e-30;
 
 interface Losses {
   readonly total: tf.Scalar;
@@ -42,22 +42,13 @@ export class HistoryStep extends JointStep {
     const batch = this.#batches.build(events, random);
     const asked = this.#parts.model.history!.leans ? drawAsked(batch, this.#dataset, random) : undefined;
     const numAsked = asked ? asked.alone.groups.length + asked.beside.groups.length : batch.numGroups;
-    if (numAsked === 0) return this.#pass();
+    if (numAsked === 0) return this.pass();
     const firsts = this.#hasInputs ? Uint32Array.from(batch.events, (group) => group[0]!) : undefined;
     return this.take({ items: batch.candidates, events: firsts }, rateShare, (vectors, queryInput) => {
       const { quantized, losses, teacher } = layer.call(vectors, { training: true });
       const { total, ranking } = this.#loss(batch, asked, quantized, teacher, queryInput);
       return { total: tf.add(total, losses.total), ranking, distortion: losses.distortion };
     });
-  }
-
-  /** A step whose events have no history learns nothing, but the warm-up and the gathering of items go by steps. */
-  async #pass(): Promise<StepResult> {
-    const { layer, model } = this.#parts;
-    const none = tf.zeros<tf.Rank.R2>([0, model.dim]);
-    if (!layer.ready) await layer.afterStep(none);
-    none.dispose();
-    return { loss: 0, distortion: 0 };
   }
 
   /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */

@@ -1,5 +1,5 @@
 import { MASKED, type Random } from "@poeem/indexing-layer";
-import type { HistoryForm, HistoryWeights, Partition } from "@poeem/towers";
+import type { HistoryComponents, HistoryForm, HistoryWeights, Partition } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { gather } from "../../data/gather.ts";
 import type { State, Stateful } from "../../state.ts";
@@ -9,10 +9,14 @@ import { l2NormalizeRows, matMul } from "../ops.ts";
 /** Where the lean of a mixture starts: near to what is learned. */
 const LEAN = 0.5;
 
+/** How fast a rank's weight falls at the start: as 1 / (1 + rank), which is near to what is learned. */
+const startOfRank = (rank: number): number => -Math.log1p(rank);
+
 /** What a history head is made from; the meaning of each is in the configuration. */
 export interface HistorySettings {
   readonly as: HistoryForm;
   readonly length: number;
+  readonly order?: boolean;
   readonly tilt?: number;
   readonly scale: number;
   readonly dim: number;
@@ -32,24 +36,33 @@ export class HistoryPooling implements Stateful {
   readonly tilt: number;
   readonly scale: number;
   /**
-   * (dim, 1): what attention looks for in an item; the logarithm of a mixture's lean, where it has one; else nothing.
+   * (dim, 1): what attention looks for in an item; of a mixture with an order (length) log weights, the newest item's
+   * first, and (dim, dim) the source map; the logarithm of a mixture's lean comes last, where it has one.
    */
   readonly variables: tf.Variable[];
+  readonly isOrdered: boolean;
   /** Whether a mixture leans from a text or a context. */
   readonly leans: boolean;
   readonly #dim: number;
 
-  constructor({ as: form, length, tilt = 0, scale, dim, combines = false }: HistorySettings, random: Random) {
+  /** @param source (dim, dim) where the source map starts; left out: at the identity */
+  constructor(settings: HistorySettings, random: Random, source?: Float32Array) {
+    const { as: form, length, order = false, tilt = 0, scale, dim, combines = false } = settings;
     this.form = form;
     this.length = length;
     this.tilt = form === "mixture" ? tilt : 0;
     this.scale = scale;
     this.#dim = dim;
+    this.isOrdered = order;
     const values = () => Float32Array.from({ length: dim }, () => random.normal() / dim);
     this.leans = form === "mixture" && combines;
+    const variable = (make: () => tf.Tensor): tf.Variable => tf.tidy(() => tf.variable(make()));
+    const ranks = Float32Array.from({ length }, (_, rank) => startOfRank(rank));
+    const map = () => (source ? tf.tensor2d(source, [dim, dim]) : tf.eye(dim));
     this.variables = [
-      ...(form === "attention" ? [tf.tidy(() => tf.variable(tf.tensor2d(values(), [dim, 1])))] : []),
-      ...(this.leans ? [tf.tidy(() => tf.variable(tf.scalar(Math.log(LEAN))))] : []),
+      ...(order ? [variable(() => tf.tensor1d(ranks)), variable(map)] : []),
+      ...(form === "attention" ? [variable(() => tf.tensor2d(values(), [dim, 1]))] : []),
+      ...(this.leans ? [variable(() => tf.scalar(Math.log(LEAN)))] : []),
     ];
   }
 
@@ -95,7 +108,7 @@ export class HistoryPooling implements Stateful {
    * @returns (G·S, dim); those of empty places say nothing
    */
   components(items: tf.Tensor2D, placeMask: tf.Tensor2D): tf.Tensor2D {
-    const units = l2NormalizeRows(items);
+    const units = this.sources(items);
     if (this.tilt === 0) return units;
     const [numGroups, numPlaces] = placeMask.shape;
     const dim = units.shape[1];
@@ -118,7 +131,7 @@ export class HistoryPooling implements Stateful {
   leaning(beside: tf.Tensor2D, items: tf.Tensor2D, placeMask: tf.Tensor2D, known?: tf.Tensor2D): tf.Tensor2D {
     const [numGroups, numPlaces] = placeMask.shape;
     const dim = this.#dim;
-    const lean = tf.exp(this.variables[0]!);
+    const lean = tf.exp(this.variables.at(-1)!);
     // 1 where there is nothing to lean from
     const leans = known ? tf.add(tf.mul(known, tf.sub(lean, 1)), 1) : lean;
     const shares = tf.mul(tf.cast(tf.greaterEqual(placeMask, 0), "float32"), leans);
@@ -128,15 +141,36 @@ export class HistoryPooling implements Stateful {
     return tf.reshape(leaning, [numGroups * numPlaces, dim]);
   }
 
+  /**
+   * What is searched for after an item, whoever had it: (n, dim) item vectors → unit rows, mapped where order counts.
+   * @param dropped (n, dim) factors of the coordinates, in training
+   */
+  sources(items: tf.Tensor2D, dropped?: tf.Tensor2D): tf.Tensor2D {
+    if (!this.isOrdered) return l2NormalizeRows(items);
+    const map = this.variables[1] as unknown as tf.Tensor2D;
+    return l2NormalizeRows(matMul(dropped ? tf.mul(items, dropped) : items, map));
+  }
+
+  /** (places) log weights of the newest items, the newest first. */
+  rankWeights(places: number): tf.Tensor1D {
+    return tf.slice(this.variables[0] as unknown as tf.Tensor1D, 0, places);
+  }
+
+  /** What turns a history into the components of a mixture, as the published tower has it. */
+  async componentsOf(): Promise<HistoryComponents> {
+    const [recency, source] = this.isOrdered ? await Promise.all(this.variables.map(valuesOf)) : [];
+    return { tilt: this.tilt, ...(recency && { recency }), ...(source && { source }) };
+  }
+
   /** As they travel. @param partition of a mixture */
   async weights(partition?: Partition): Promise<HistoryWeights> {
-    const { form, length, scale, tilt } = this;
+    const { form, length, scale } = this;
     const [attention] = this.#attention;
-    const lean = this.leans ? Math.exp((await this.variables[0]!.data())[0]!) : undefined;
+    const lean = this.leans ? Math.exp((await valuesOf(this.variables.at(-1)!))[0]!) : undefined;
     return {
-      ...{ kind: "history", form, length, scale, tilt },
+      ...{ kind: "history", form, length, scale, ...(await this.componentsOf()) },
       ...(lean !== undefined && { lean }),
-      ...(attention && { attention: Float32Array.from((await attention.data()) as Float32Array) }),
+      ...(attention && { attention: await valuesOf(attention) }),
       ...(partition && { partition }),
     };
   }
@@ -152,4 +186,9 @@ export class HistoryPooling implements Stateful {
   restore(state: State): void {
     restoreVariables(this.variables, state);
   }
+}
+
+/** A copy: some backends answer with a view of memory that the next operation may reuse. */
+async function valuesOf(variable: tf.Variable): Promise<Float32Array> {
+  return Float32Array.from((await variable.data()) as Float32Array);
 }
