@@ -28,7 +28,10 @@ const { values: flags } = parseArgs({
   },
 });
 const { config, directory } = await loadConfig(flags.config);
-const dataset = buildDataset(await loadData(config, directory, flags.data === undefined ? {} : { data: flags.data }), config);
+const dataset = buildDataset(
+  await loadData(config, directory, flags.data === undefined ? {} : { data: flags.data }),
+  config,
+);
 await useBackend("auto", () => undefined);
 const index = await openIndexDirectory(flags.index!);
 const { dim } = index.manifest;

@@ -23,8 +23,9 @@ function softmax(problem: SoftmaxProblem): SoftmaxResult {
  * @throws InputError for a teacher beside a mixture, or a problem without anything to find
  */
 export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; ranking: tf.Scalar } {
-  const { queries, candidates, logWeights, teacher, scale } = problem;
+  const { queries, candidates, logWeights, teacher, scale, shared, jointly } = problem;
   if (teacher && logWeights) fail("teacher", "one query per group, without logWeights", "a mixture");
+  if (shared && jointly) fail("jointly", "false where groups share rows", "true");
   if (!teacher && !problem.targets) fail("softmaxLoss", "targets or a teacher", "neither");
   const log = typeof scale === "number" ? undefined : scale.log;
   const inputs = [queries, problem.constantCandidates ? undefined : candidates, logWeights, log];

@@ -134,7 +134,8 @@ export class TwoTower implements Stateful {
         const known = Float32Array.from({ length: n }, (_, i) =>
           Number(sums.subarray(i * dim, (i + 1) * dim).some((value) => value !== 0)),
         );
-        return history.leaning(this.query.call(inputs), ...placed, tf.tensor2d(known, [n, 1]));
+        const components = history.components(...placed);
+        return history.leaning(this.query.call(inputs), components, placed[1], tf.tensor2d(known, [n, 1]));
       }
       return this.query.call(placed ? (tf.add(inputs, history.pool(...placed)) as tf.Tensor2D) : inputs);
     });

@@ -1,23 +1,16 @@
-import { MASKED, type SoftmaxProblem, softmaxLoss, type Teacher } from "@poeem/indexing-layer";
+import { MASKED, softmaxLoss, type Teacher } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
-import { listOf, toCsr } from "../data/csr.ts";
+import { toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
 import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder } from "./history-batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
-import { type AskedGroups, drawAsked, type SomeGroups } from "./leaning-groups.ts";
+import { type AskedGroups, drawAsked } from "./leaning-groups.ts";
+import { leaningLoss } from "./leaning-loss.ts";
 
 /** Keeps the logarithm of an impossible candidate finite; below what single precision tells from 0. */
 export const TINY = 1e-30;
-
-interface Losses {
-  readonly total: tf.Scalar;
-  readonly ranking: tf.Scalar;
-}
-
-/** Query vectors of groups, (G·S, dim), from the items of their histories and which places are empty. */
-type QueriesOf = (items: tf.Tensor2D, placeMask: tf.Tensor2D) => tf.Tensor2D;
 
 /**
  * One step of joint training for queries with a history. The items of a history are read as the index will hold them,
@@ -58,12 +51,12 @@ export class HistoryStep extends JointStep {
     quantized: tf.Tensor2D,
     teacher: Teacher | undefined,
     queryInput: tf.Tensor2D | undefined,
-  ): Losses {
+  ): { total: tf.Scalar; ranking: tf.Scalar } {
     const { model, config } = this.#parts;
     const places = config.model.history.sources;
     const { scale, logQ } = config.training;
     const problem = { candidates: quantized, scale, logQ: batch.logQ.map((value) => value * logQ), least: TINY };
-    if (asked) return this.#leaningLoss(batch, asked, problem, queryInput!);
+    if (asked) return leaningLoss(model, batch, asked, problem, queryInput!);
     const sources = tf.tensor1d(Int32Array.from(batch.sources), "int32");
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
     const read = gatherRows(quantized, sources);
@@ -81,48 +74,5 @@ export class HistoryStep extends JointStep {
     const pooled = model.history!.pool(read, placeMask);
     const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
     return softmaxLoss({ ...problem, targets, queries: query, masked: toCsr(histories), teacher });
-  }
-
-  /** Some groups as mixtures of their histories, and others as texts that lean to theirs. */
-  #leaningLoss(
-    batch: HistoryBatch,
-    { alone, beside }: AskedGroups,
-    problem: Pick<SoftmaxProblem, "candidates" | "scale" | "logQ" | "least">,
-    queryInput: tf.Tensor2D,
-  ): Losses {
-    const { model } = this.#parts;
-    const history = model.history!;
-    const lossOf = (some: SomeGroups, queriesOf: QueriesOf, jointly: boolean): Losses & { readonly count: number } => {
-      const { groups } = some;
-      const shape: [number, number] = [groups.length, some.placeMask.length / groups.length];
-      const placesOf = (group: number): Uint32Array => batch.sources.subarray(group * shape[1], (group + 1) * shape[1]);
-      const sources = Int32Array.from(Array.from(groups, (group) => [...placesOf(group)]).flat());
-      const read = gatherRows(problem.candidates, tf.tensor1d(sources, "int32"));
-      const targets = toCsr(Array.from(groups, (group) => listOf(batch.targets, group)));
-      const logWeights = some.placeMask.slice();
-      const masked = Array.from(groups, (group, g) => {
-        const first = g * shape[1];
-        const known = placesOf(group).filter((_, s) => some.placeMask[first + s] !== MASKED);
-        // a text alone is in its first place
-        logWeights[first] = 0;
-        return new Array<Uint32Array>(shape[1]).fill(known);
-      });
-      const losses = softmaxLoss({
-        ...{ ...problem, targets, jointly, masked: toCsr(masked.flat()) },
-        queries: queriesOf(read, tf.tensor2d(some.placeMask, shape)),
-        logWeights: tf.tensor2d(logWeights, shape),
-      });
-      return { ...losses, count: targets.values.length };
-    };
-    const numbers = (groups: Uint32Array): tf.Tensor1D => tf.tensor1d(Int32Array.from(groups), "int32");
-    const texts = (): tf.Tensor2D => model.query.call(gatherRows(queryInput, numbers(beside.groups)));
-    const parts = [
-      ...(alone.groups.length > 0 ? [lossOf(alone, (read, mask) => history.components(read, mask), false)] : []),
-      ...(beside.groups.length > 0 ? [lossOf(beside, (read, mask) => history.leaning(texts(), read, mask), true)] : []),
-    ];
-    const all = parts.reduce((sum, { count }) => sum + count, 0);
-    const mean = (of: "total" | "ranking"): tf.Scalar =>
-      parts.map((part) => tf.mul<tf.Scalar>(part[of], part.count / all)).reduce((sum, part) => tf.add(sum, part));
-    return { total: mean("total"), ranking: mean("ranking") };
   }
 }

@@ -123,22 +123,40 @@ export class HistoryPooling implements Stateful {
    * The vectors of texts and contexts, each leaning to the components of its history; a component of a query without
    * either is the query itself.
    * @param beside (G, dim) unit rows
-   * @param items (G·S, dim) item vectors, group by group
+   * @param components (G·S, dim), group by group
    * @param placeMask (G, S): 0, very negative in an empty place
    * @param known (G, 1): 1, or 0 where nothing is known of text and context; left out: all are known
    * @returns (G·S, dim); in an empty place the vector of the text
    */
-  leaning(beside: tf.Tensor2D, items: tf.Tensor2D, placeMask: tf.Tensor2D, known?: tf.Tensor2D): tf.Tensor2D {
+  leaning(beside: tf.Tensor2D, components: tf.Tensor2D, placeMask: tf.Tensor2D, known?: tf.Tensor2D): tf.Tensor2D {
     const [numGroups, numPlaces] = placeMask.shape;
     const dim = this.#dim;
     const lean = tf.exp(this.variables.at(-1)!);
     // 1 where there is nothing to lean from
     const leans = known ? tf.add(tf.mul(known, tf.sub(lean, 1)), 1) : lean;
     const shares = tf.mul(tf.cast(tf.greaterEqual(placeMask, 0), "float32"), leans);
-    const components = tf.reshape(this.components(items, placeMask), [numGroups, numPlaces, dim]);
+    const grouped = tf.reshape(components, [numGroups, numPlaces, dim]);
     const from = tf.reshape(known ? tf.mul(beside, known) : beside, [numGroups, 1, dim]);
-    const leaning = tf.add(from, tf.mul(components, tf.reshape(shares, [numGroups, numPlaces, 1])));
+    const leaning = tf.add(from, tf.mul(grouped, tf.reshape(shares, [numGroups, numPlaces, 1])));
     return tf.reshape(leaning, [numGroups * numPlaces, dim]);
+  }
+
+  /**
+   * Log weights of what `leaning` gives: one over Z to the power of the lean, of an item of the history; a text without
+   * one is its group's first place.
+   * @param logZ (G, S) of the components
+   * @param placeMask (G, S): 0, very negative in an empty place
+   */
+  leaningWeights(logZ: tf.Tensor2D, placeMask: tf.Tensor2D): tf.Tensor2D {
+    const [, numPlaces] = placeMask.shape;
+    const filled = tf.cast(tf.greaterEqual(placeMask, 0), "float32");
+    const isFirst = tf.tensor2d(
+      Float32Array.from({ length: numPlaces }, (_, s) => Number(s === 0)),
+      [1, numPlaces],
+    );
+    const isText = tf.mul(isFirst, tf.sub(1, tf.max(filled, 1, true)));
+    const weights = tf.mul(tf.mul(tf.neg(tf.exp(this.variables.at(-1)!)), logZ), filled);
+    return tf.add(weights, tf.mul(placeMask, tf.sub(1, isText)));
   }
 
   /**
