@@ -114,6 +114,18 @@ describe("an index of any size", () => {
     expect(priceOf(withWords, { ...request, q, mode: "hybrid" }).work).toBeLessThan(DEFAULT_LIMITS.work);
   });
 
+  it("counts a vector for each item of a history that a text leans to", () => {
+    const near = () => [];
+    const words = { numItems: 100_000, numTerms: 20_000, count: () => 100, near, completions: near };
+    const tower = { reads: { text: true, history: "mixture", historyLength: 50, combines: true } };
+    const served = { ...sized(100_000, 1024, false), tower, words } as unknown as ServedIndex;
+    const work = (more: object) => priceOf(served, { ...request, ...more }).work;
+    const text = { q: "cake", mode: "hybrid" };
+    const added = work({ ...text, history }) - work(text);
+    expect(added).toBeGreaterThanOrEqual(work({ history }) - work({ vector }));
+    expect(work({ ...text, history: [...history, 21] })).toBeGreaterThan(work({ ...text, history }));
+  });
+
   it("costs no less with more of anything", () => {
     const served = sized(1_000_000, 1024, true);
     const base = { ...request, history, filter: { number: "year", max: 1 } } as ResolvedSearch;
