@@ -80,7 +80,8 @@ describe("a mixture beside texts", () => {
     const { config, raw, dataset } = readers(
       {
         model: { ...model, hiddenDim: 16, minFeatureCount: 1, history: { as: "mixture" } },
-        index: { nlist: 4, numSubQuantizers: 8, bufferSize: 512, words: false },
+        split: { by: "hash", columns: ["user", "item"], testModulus: 5, validation: 0 },
+  index: { nlist: 4, numSubQuantizers: 8, bufferSize: 512, words: false },
         training,
       },
       { asks: true },
