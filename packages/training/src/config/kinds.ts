@@ -72,10 +72,10 @@ const ORDERED: KindSettings = {
     towerLearningRate: 0.002,
     decay: "linear",
     scale: 16,
-    negatives: 1500,
+    negatives: 3000,
     logQ: 0,
-    validations: 8,
-    earlyStopping: 3,
+    validations: 4,
+    earlyStopping: 2,
   },
 };
 

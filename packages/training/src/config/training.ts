@@ -57,7 +57,7 @@ export const TRAINING = z
     learnScale: z.boolean().default(false),
     /**
      * Items drawn uniformly from the catalogue that compete in each step beside those of the batch. Default: 0; for
-     * mixtures of histories 3072, or 1500 with an order.
+     * mixtures of histories 3072, or 3000 with an order.
      */
     negatives: z.number().int().min(0).optional(),
     /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */
@@ -71,12 +71,12 @@ export const TRAINING = z
     logQ: z.number().min(0).max(1).optional(),
     /**
      * Validations, spread over training; fewer where the catalogue is large beside the events. Default: 20; for
-     * mixtures of histories 6, or 8 with an order.
+     * mixtures of histories 6, or 4 with an order.
      */
     validations: z.number().int().min(0).optional(),
     /**
      * Stops when recall has not risen for this many validations, and keeps the weights of the best; 0 = never. Default:
-     * 0, or 3 with `model.history.order` where there is something to validate by.
+     * 0, or 2 with `model.history.order` where there is something to validate by.
      */
     earlyStopping: z.number().int().min(0).optional(),
     /** Everything random comes from it: the same seed and data give the same index. */
