@@ -27,21 +27,54 @@ export function readers(
   } = {},
 ) {
   const random = new Random(11);
-  const users: number[] = [];
-  const items: number[] = [];
   const perKind = numItems / numKinds;
-  for (let user = 0; user < numUsers; user++) {
+  const histories = Array.from({ length: numUsers }, (_, user) => {
     const kinds = [random.integer(numKinds), random.integer(numKinds)];
     const read = new Set<number>();
     while (read.size < ((user === 0 && ofFirst) || perUser))
       read.add(kinds[random.integer(2)]! * perKind + random.integer(perKind));
-    for (const item of read) {
-      users.push(user);
-      items.push(item);
+    return [...read];
+  });
+  return dataOf(histories, numItems, overrides, { timed, devices, shelves: asks ? perKind : 0 });
+}
+
+/**
+ * Users who walk on along a ring of items, two steps at a time, and now and then jump elsewhere: only the newest item
+ * of a history says what follows, and only in one direction.
+ */
+export function walkers(overrides: Partial<PoeemConfigInput> = {}, { numItems = 40, numUsers = 300, length = 8 } = {}) {
+  const random = new Random(12);
+  const histories = Array.from({ length: numUsers }, () => {
+    const walked = [random.integer(numItems)];
+    while (walked.length < length) {
+      const on = (walked.at(-1)! + 2) % numItems;
+      const next = random.uniform() < 0.8 && !walked.includes(on) ? on : random.integer(numItems);
+      if (!walked.includes(next)) walked.push(next);
     }
-  }
+    return walked;
+  });
+  return dataOf(histories, numItems, { split: { by: "last" }, ...overrides }, { timed: true });
+}
+
+/**
+ * @param histories the items of each user, in order
+ * @param shelves how many there are to ask for, item after item; 0: nothing is asked
+ */
+function dataOf(
+  histories: readonly number[][],
+  numItems: number,
+  overrides: Partial<PoeemConfigInput>,
+  {
+    timed = false,
+    devices = false,
+    shelves = 0,
+  }: { readonly timed?: boolean; readonly devices?: boolean; readonly shelves?: number },
+) {
+  const numUsers = histories.length;
+  const users = histories.flatMap((items, user) => items.map(() => user));
+  const items = histories.flat();
   const count = users.length;
-  const asked = resolveConfig(
+  const resolved = resolveConfig(
     {
       name: "readers",
       data: { items: "-", events: "-" },
@@ -51,7 +84,7 @@ export function readers(
         item: "item",
         ...(timed && { time: "time" }),
         ...(devices && { context: ["device"] }),
-        ...(asks && { query: "shelf" }),
+        ...(shelves > 0 && { query: "shelf" }),
       },
       split: { testModulus: 5, validation: 0 },
       model: { dim: 16, hiddenDim: 0, itemNorm: "free", ...(devices && { history: { as: "mean" } }) },
@@ -65,16 +98,16 @@ export function readers(
     values: Array.from({ length: numUsers }, (_, i) => `reader-${i}`),
     numbers: Uint32Array.from(users),
   };
-  const shelves = {
-    values: Array.from({ length: perKind }, (_, i) => `shelf ${NUMBERS[i]}`),
-    numbers: new Uint32Array(0),
+  const asked = {
+    values: Array.from({ length: shelves }, (_, i) => `shelf ${NUMBERS[i]}`),
+    numbers: Uint32Array.from(items, (item) => item % shelves),
   };
   const raw: RawData = {
     ids: Array.from({ length: numItems }, (_, i) => `book-${i}`),
     items: itemTable(numItems, { title: Array.from({ length: numItems }, (_, i) => `book ${i}`) }),
     events: {
       count,
-      query: asks ? { ...shelves, numbers: Uint32Array.from(items, (item) => item % perKind) } : undefined,
+      query: shelves > 0 ? asked : undefined,
       user: userColumn,
       item: Uint32Array.from(items),
       ordered: timed,
@@ -88,6 +121,6 @@ export function readers(
     report: { items: numItems, events: count, unknownItems: { count: 0, examples: [] } },
     hash: "",
   };
-  const dataset = buildDataset(raw, asked);
-  return { config: fitConfig(asked, dataset), raw, dataset };
+  const dataset = buildDataset(raw, resolved);
+  return { config: fitConfig(resolved, dataset), raw, dataset };
 }

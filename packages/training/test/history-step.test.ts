@@ -81,7 +81,7 @@ describe("a mixture beside texts", () => {
       {
         model: { ...model, hiddenDim: 16, minFeatureCount: 1, history: { as: "mixture" } },
         split: { by: "hash", columns: ["user", "item"], testModulus: 5, validation: 0 },
-  index: { nlist: 4, numSubQuantizers: 8, bufferSize: 512, words: false },
+        index: { nlist: 4, numSubQuantizers: 8, bufferSize: 512, words: false },
         training,
       },
       { asks: true },

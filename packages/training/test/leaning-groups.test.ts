@@ -7,7 +7,10 @@ import { readers } from "./histories.ts";
 it("asks by the history alone, by the text alone and by both, each often, and never by nothing", () => {
   const { config, dataset } = readers({ model: { dim: 16, minFeatureCount: 1 } }, { asks: true });
   const random = new Random(4);
-  const batch = createHistoryBatches(config, dataset).build(Uint32Array.from({ length: 2000 }, (_, i) => i), random);
+  const batch = createHistoryBatches(config, dataset).build(
+    Uint32Array.from({ length: 2000 }, (_, i) => i),
+    random,
+  );
   const { alone, beside } = drawAsked(batch, dataset, random);
   const places = config.model.history.sources;
   expect([...alone.groups, ...beside.groups].sort((a, b) => a - b)).toEqual(Array.from(batch.events.keys()));
@@ -19,6 +22,9 @@ it("asks by the history alone, by the text alone and by both, each often, and ne
   expect(alone.groups.length / batch.numGroups).toBeCloseTo(0.25, 1);
   expect(textAlone / batch.numGroups).toBeCloseTo(0.25, 1);
   // of a text without a known word only the history is left
-  const unknown = { ...dataset, queryRows: { offsets: dataset.queryRows.offsets.map(() => 0), values: new Uint32Array(0) } };
+  const unknown = {
+    ...dataset,
+    queryRows: { offsets: dataset.queryRows.offsets.map(() => 0), values: new Uint32Array(0) },
+  };
   expect(drawAsked(batch, unknown, random).beside.groups).toHaveLength(0);
 });

@@ -9,8 +9,8 @@ import { l2NormalizeRows, matMul } from "../ops.ts";
 /** Where the lean of a mixture starts: near to what is learned. */
 const LEAN = 0.5;
 
-/** How fast a rank's weight falls at the start: as 1 / (1 + rank), which is near to what is learned. */
-const startOfRank = (rank: number): number => -Math.log1p(rank);
+/** Log weights of the ranks at the start: near to what is learned, and none so low that it learns nothing. */
+const startOfRank = (rank: number): number => Math.max(-0.65 * rank, -5);
 
 /** What a history head is made from; the meaning of each is in the configuration. */
 export interface HistorySettings {
