@@ -116,15 +116,18 @@ describe("settings that contradict each other", () => {
     expect(readConfig({ ...base, ...changed }, "an index")).toMatchObject({ name: "t" });
   });
 
-  it("a history is a mixture where it is all there is, else a mean unless a mixture is asked for", () => {
+  it("a history is a mixture unless something else is asked for", () => {
     const formOf = (events: PoeemConfigInput["events"]) => resolve({ events }).model.history.as;
     expect(formOf({ user: "u" })).toBe("mixture");
-    expect(formOf({ user: "u", query: "q" })).toBe("mean");
-    expect(formOf({ user: "u", context: ["device"] })).toBe("mean");
-    const mixture = { model: { history: { as: "mixture" } } } as const;
-    expect(resolve({ events: { user: "u" }, ...mixture }).model.history.as).toBe("mixture");
-    for (const beside of [{ query: "q" }, { context: ["device"] }])
-      expect(resolve({ events: { user: "u", ...beside }, ...mixture }).model.history.as).toBe("mixture");
+    const mean = { model: { history: { as: "mean" } } } as const;
+    for (const beside of [{ query: "q" }, { context: ["device"] }]) {
+      expect(formOf({ user: "u", ...beside })).toBe("mixture");
+      expect(resolve({ events: { user: "u", ...beside }, ...mean }).model.history.as).toBe("mean");
+    }
+    // beside a text or a context the order of a history does not count yet, and settings are those of texts
+    const beside = resolve({ events: { user: "u", query: "q", time: "t" } });
+    expect(beside.model.history.order).toBe(false);
+    expect(beside.training).toEqual(resolve({ events: { query: "q" } }).training);
   });
 
   it("a mixture has an order where events have a time, unless it is said otherwise", () => {
@@ -133,7 +136,7 @@ describe("settings that contradict each other", () => {
     expect(historyOf({ model: { history: { order: false } } })).toMatchObject({ order: false, tilt: 0.4 });
     expect(historyOf({ model: { history: { as: "mean" } } })).toMatchObject({ order: false });
     expect(historyOf({ events: { user: "u" } })).toMatchObject({ order: false });
-    expect(historyOf({ events: { user: "u", query: "q", time: "t" } })).toMatchObject({ as: "mean", order: false });
+    expect(historyOf({ events: { user: "u", query: "q", time: "t" } })).toMatchObject({ as: "mixture", order: false });
   });
 
   it("what queries are decides on defaults; those of texts are what they were", () => {

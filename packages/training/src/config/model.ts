@@ -37,10 +37,9 @@ export const MODEL = z
          * What becomes of a history, whose items are read as their decoded vectors. mixture: one query vector per
          * item, scores added as a mixture of softmaxes; beside a text or a context it is their vector leaning to the
          * item, so that results are what was asked for and to the person's taste. mean, attention: one vector, which
-         * goes through the query tower together with text and context. Default: mixture, or mean where queries have a
-         * text or a context too.
+         * goes through the query tower together with text and context, for a search that costs no more than by text.
          */
-        as: z.enum(FORMS).optional(),
+        as: z.enum(FORMS).default("mixture"),
         /**
          * Whether the order of a mixture's history counts: every item of a user is learned from those before it, the
          * newest weigh most, and what follows from an item is searched for elsewhere than at the item itself. Default:
@@ -93,8 +92,8 @@ export function filledHistory<M extends Sections["model"]>({
   events: Sections["events"];
   model: M;
 }) {
-  const as: HistoryForm = model.history.as ?? (combinesHistory(events) ? "mean" : "mixture");
+  const { as } = model.history;
   const canOrder = as === "mixture" && events.user !== undefined && !combinesHistory(events);
   const order = model.history.order ?? (canOrder && events.time !== undefined);
-  return { ...model.history, as, order, tilt: model.history.tilt ?? (order ? 0 : TILT) };
+  return { ...model.history, order, tilt: model.history.tilt ?? (order ? 0 : TILT) };
 }
