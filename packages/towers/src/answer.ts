@@ -110,7 +110,8 @@ async function find(
     named,
   };
   const exclude = [...(search.exclude ?? []), ...dense.exclude];
-  const result = await searchHybrid(index, words, dense.vectors, asked, { ...search, exclude, mode, weights });
+  const ranked = await searchHybrid(index, words, dense.vectors, asked, { ...search, exclude, mode, weights });
+  const result = { ...ranked, dense: onCosineScale(ranked.dense, dense.vectors) };
   const { near } = words.facts;
   const byText = await textScores(index, result, dense.vectors);
   const isNoise = mode === "hybrid" && !isKnown && query.words.length > 0 && isFar(byText, near);
@@ -218,6 +219,12 @@ async function textVectors(
   });
   const leaning = history && mixture?.answer({ history: items }, vector);
   return { vectors: merged(leaning ?? vector), exclude };
+}
+
+/** Scores by codes as they are weighed: those of a mixture over its temperature. */
+function onCosineScale(scores: Float32Array, vectors: QueryVectors | undefined): Float32Array {
+  const merge = vectors?.merge;
+  return merge?.by === "sumExp" ? scores.map((score) => score / merge.temperature) : scores;
 }
 
 /** Of each result its score by codes for the text itself; NaN where the scores are those of a history alone. */

@@ -40,7 +40,7 @@ export interface HybridOptions extends SearchOptions {
  * it weighs as a cosine does. An item that is named gets 2 · dense + words more. Equal scores rank by id.
  */
 export interface HybridResult extends SearchResult {
-  /** Score by codes of each result, as it is weighed; NaN without query vectors. */
+  /** Score by codes of each result; NaN without query vectors. */
   readonly dense: Float32Array;
   /**
    * 0 to 1, share by words of each result: Σ idf(word) · likeness · impact / 15 over Σ idf(word), of each word the best
@@ -122,9 +122,8 @@ export async function searchHybrid(
   }
 
   const temperature = merge.by === "sumExp" ? merge.temperature : 1;
-  const byCodesOf = (ordinal: number): number => (scores.get(ordinal) ?? Number.NaN) / temperature;
   const total = (ordinal: number, share: number): number => {
-    const byCodes = weights.dense === 0 ? 0 : weights.dense * byCodesOf(ordinal);
+    const byCodes = weights.dense === 0 ? 0 : (weights.dense * scores.get(ordinal)!) / temperature;
     const byName = isNamed.has(ordinal) ? 2 * weights.dense + weights.words : 0;
     return Math.fround(byCodes + weights.words * share + byName);
   };
@@ -151,7 +150,7 @@ export async function searchHybrid(
     ...ranking,
     ...counts,
     ...asked.sharesOf(ranking.ordinals),
-    dense: Float32Array.from(ranking.ordinals, byCodesOf),
+    dense: Float32Array.from(ranking.ordinals, (ordinal) => scores.get(ordinal) ?? Number.NaN),
     named: Uint8Array.from(ranking.ordinals, (ordinal) => Number(isNamed.has(ordinal))),
   };
 }
