@@ -93,7 +93,11 @@ export function withKind(config: Parsed): WithKind {
   const isWatched = isValidated(config, config.training.validations ?? training.validations);
   const filled = {
     ...config,
-    model: { ...filledUp(config.model, model), history: { ...filledUp(history, model.history) } },
+    // a number for each sub-quantizer, whatever else is usual
+    model: {
+      ...filledUp(config.model, { ...model, dim: Math.max(model.dim, config.index.numSubQuantizers) }),
+      history: { ...filledUp(history, model.history) },
+    },
     index: filledUp(config.index, index),
     training: filledUp(config.training, { ...training, ...(!isWatched && { earlyStopping: 0 }) }),
   };
