@@ -64,7 +64,7 @@ const HISTORIES: KindSettings = {
 /** Histories whose order counts. */
 const ORDERED: KindSettings = {
   model: { dim: 64, hiddenDim: 0, itemNorm: "unit", history: { length: 50, sources: 16, targets: 16 } },
-  index: { warmup: 0.02, commitment: 1 },
+  index: { warmup: 0.1, commitment: 1 },
   training: {
     start: "spectral",
     optimizer: "adam",
