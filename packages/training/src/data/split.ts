@@ -133,7 +133,8 @@ class Splitter {
     for (const one of chosen) isChosen[one] = 1;
     if (unit === forms) {
       for (let e = 0; e < sides.length; e++) {
-        if (!isHeldOutSide(sides[e]!) && isChosen[forms.numbers[e]!]) this.#hold(e, sides, SIDE.validation);
+        const isOpen = !isHeldOutSide(sides[e]!) && sides[e] !== SIDE.foldIn;
+        if (isOpen && isChosen[forms.numbers[e]!]) this.#hold(e, sides, SIDE.validation);
       }
       return;
     }
