@@ -16,6 +16,8 @@ export interface HistoryBatch {
   readonly placeMask: Float32Array;
   /** Positions in `candidates` of the items that each of the G groups is to find, each once. */
   readonly targets: Csr;
+  /** How much each of them counts; undefined where all count alike. */
+  readonly targetWeights?: Float32Array | undefined;
   /** (C) logarithm of the share of batches that hold each candidate, up to a constant. */
   readonly logQ: Float32Array;
   /** Events of each group: positions in the event list. */
@@ -73,8 +75,16 @@ export class HistoryBatchBuilder {
     const sources = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
     const targets: number[][] = [];
+    const weights: number[] = [];
     groups.forEach(({ events, history }, g) => {
-      targets.push([...new Set(Array.from(events, (event) => place(dataset.eventItem[event]!)))]);
+      // an item that a query came back to counts once, and as much as the event of it that counts most
+      const largest = new Map<number, number>();
+      for (const event of events) {
+        const target = place(dataset.eventItem[event]!);
+        largest.set(target, Math.max(largest.get(target) ?? 0, dataset.eventWeight?.[event] ?? 1));
+      }
+      targets.push([...largest.keys()]);
+      weights.push(...largest.values());
       history.forEach((item, s) => {
         sources[g * places + s] = place(item);
         placeMask[g * places + s] = 0;
@@ -90,6 +100,7 @@ export class HistoryBatchBuilder {
       sources,
       placeMask,
       targets: toCsr(targets),
+      targetWeights: dataset.eventWeight && Float32Array.from(weights),
       // an item is in a batch with probability 1 − exp(−expected number of times it is drawn)
       logQ: Float32Array.from(candidates, (item) => Math.log(-Math.expm1(-(drawn * share[item]! + uniform)))),
       events: groups.map((group) => group.events),

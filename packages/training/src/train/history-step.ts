@@ -64,6 +64,7 @@ export class HistoryStep extends JointStep {
       candidates: quantized,
       scale,
       targets: batch.targets,
+      targetWeights: batch.targetWeights,
       logQ: batch.logQ.map((value) => value * logQ),
       least: TINY,
     };

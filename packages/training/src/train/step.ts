@@ -13,10 +13,11 @@ export class TrainingStep extends JointStep {
   readonly #batches: BatchBuilder;
   readonly #logQ: Float32Array;
   readonly #scale: LearnedScale;
+  readonly #eventWeight: Float32Array | undefined;
 
   constructor(parts: StepParts & { readonly dataset: Dataset; readonly batches: BatchBuilder }) {
     const { training } = parts.config;
-    const { eventItem, ids } = parts.dataset;
+    const { eventItem, eventWeight, ids } = parts.dataset;
     const scale = new LearnedScale(training.scale, training.learnScale);
     super(parts, scale);
     this.#parts = parts;
@@ -24,6 +25,7 @@ export class TrainingStep extends JointStep {
     this.#batches = parts.batches;
     this.#logQ = candidateLogQ(eventItem, ids.length, training.batchSize, training.negatives, training.logQ);
     this.#scale = scale;
+    this.#eventWeight = eventWeight;
   }
 
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
@@ -31,6 +33,11 @@ export class TrainingStep extends JointStep {
     const { objective, negatives } = config.training;
     const others = Uint32Array.from({ length: negatives }, () => random.integer(this.#numItems));
     const batch = this.#batches.build(events, objective === "full" ? "all" : others);
+    const eventWeight = this.#eventWeight;
+    const weighted = eventWeight && {
+      targets: { offsets: Uint32Array.from({ length: events.length + 1 }, (_, i) => i), values: batch.right },
+      targetWeights: Float32Array.from(events, (event) => eventWeight[event]!),
+    };
     const logQ = Float32Array.from(batch.items, (item) => this.#logQ[item]!);
     // in the whole catalogue an item stands for every query of the batch, and reads them all
     const asked = objective === "full" ? undefined : batch.queries;
@@ -39,7 +46,7 @@ export class TrainingStep extends JointStep {
       const right = tf.tensor1d(Int32Array.from(batch.right), "int32");
       const { quantized, losses, teacher } = layer.call(vectors, { training: true, queries, answers: right });
       const { total, ranking } = objectiveLoss(config.training, {
-        ...{ queries, candidates: quantized, teacher, right, logQ },
+        ...{ queries, candidates: quantized, teacher, right, weighted, logQ },
         masked: batch.masked,
         logScale: this.#scale.logScale,
       });

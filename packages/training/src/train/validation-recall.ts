@@ -6,6 +6,7 @@ import type { Dataset } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { rankExhaustively } from "../rank/dense-rank.ts";
+import { leftOut } from "../rank/left-out.ts";
 import { rankingMetrics } from "../rank/metrics.ts";
 import { encoderOf } from "../rank/query-encoder.ts";
 import { sampleQueries } from "../rank/sample-queries.ts";
@@ -34,7 +35,7 @@ export function validationOf(dataset: Dataset): Validation | undefined {
       const isMixture = model.history?.form === "mixture";
       const partition = isMixture ? sampledPartition(items, model.dim, model.history.scale) : undefined;
       const encode = encoderOf(createQueryTower(await model.queryTower(partition)), queries, dataset);
-      const ranked = await rankExhaustively(encode, { items, dim: model.dim, k, seen: queries.histories });
+      const ranked = await rankExhaustively(encode, { items, dim: model.dim, k, seen: leftOut(queries) });
       return rankingMetrics(ranked, queries.relevant)[`recallAt${k}`];
     },
   };

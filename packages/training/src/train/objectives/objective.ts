@@ -14,6 +14,8 @@ export interface Comparison {
   readonly teacher: Teacher | undefined;
   /** (n) int32, the candidate that each query led to. */
   readonly right: tf.Tensor1D;
+  /** The same as lists, with how much each counts; undefined where all count alike. */
+  readonly weighted?: { readonly targets: Csr; readonly targetWeights: Float32Array } | undefined;
   /** Candidates, by query, that are also right and therefore do not compete. */
   readonly masked: Csr;
   /** (c) logarithm of how often each is expected among the candidates; of no use when those are the catalogue. */
@@ -31,11 +33,13 @@ export interface Comparison {
  */
 export function objectiveLoss(
   training: PoeemConfig["training"],
-  { queries, candidates, teacher, right, masked, logQ, logScale }: Comparison,
+  { queries, candidates, teacher, right, weighted, masked, logQ, logScale }: Comparison,
 ): { total: tf.Scalar; ranking: tf.Scalar } {
   const softmax = { queries, candidates, scale: { log: logScale }, teacher };
-  if (training.objective === "softmax") return softmaxLoss({ ...softmax, targets: right, masked, logQ });
-  if (training.objective === "full") return softmaxLoss({ ...softmax, targets: right, masked });
-  const ranking = hingeLoss(queries, candidates, masked, training.margin);
-  return { ranking, total: teacher ? tf.add(ranking, softmaxLoss(softmax).total) : ranking };
+  if (training.objective === "hinge") {
+    const ranking = hingeLoss(queries, candidates, masked, training.margin, weighted?.targetWeights);
+    return { ranking, total: teacher ? tf.add(ranking, softmaxLoss(softmax).total) : ranking };
+  }
+  const found = { ...softmax, ...(weighted ?? { targets: right }), masked };
+  return softmaxLoss(training.objective === "full" ? found : { ...found, logQ });
 }
