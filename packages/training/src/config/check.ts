@@ -53,7 +53,16 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
     asked.training?.margin !== undefined && training.objective !== "hinge",
     `training.margin is for training.objective "hinge", got "${training.objective}"`,
   );
+  refuse(
+    training.dislikes > 0 && events.weight === undefined,
+    `training.dislikes above 0 expected events.weight ${named}`,
+  );
+  refuse(
+    training.dislikes > 0 && training.objective === "hinge",
+    'training.dislikes above 0 expected training.objective "softmax" or "full", got "hinge"',
+  );
   const needEvents = {
+    "events.weight": events.weight !== undefined,
     "events.user": events.user !== undefined,
     "events.context": events.context.length > 0,
     "split.column": split.column !== undefined,

@@ -33,6 +33,11 @@ export const TRAINING = z
      * mixture.
      */
     objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
+    /**
+     * Weight of what is disliked (events whose `events.weight` is below 0) in the loss, next to what was liked: how
+     * hard a disliked item is pushed away from its query; 0 = not at all.
+     */
+    dislikes: z.number().min(0).default(0),
     /** Margin of the hinge, between cosines; only with the objective hinge. */
     margin: z.number().positive().default(0.1),
     /** Softmax scale (inverse temperature) on the cosine. */
