@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
+import { dataFacts, describeData } from "../src/data/report.ts";
 import type { Dataset, QuerySet } from "../src/data/types.ts";
 import { type EventRow, load, randomWorld } from "./make-data.ts";
 
@@ -186,6 +187,23 @@ describe("what is disliked", () => {
     });
     expect(some).toBeGreaterThan(5);
   });
+});
+
+it("says what the events weigh", async () => {
+  const { raw, config } = await load(worldOf(10), {
+    ...{ events: { user: "user", weight: "weight" }, split: { by: "last" }, model: { history: { as: "mean" } } },
+    training: { dislikes: 0.2 },
+  });
+  const dataset = buildDataset(raw, config);
+  const facts = dataFacts(raw, dataset);
+  const of = (wanted: (weight: number) => boolean): number => raw.events.weight!.filter(wanted).length;
+  const trainedDislikes = dataset.dislikes!.values.length;
+  const counts = { known: of((weight) => weight === 0), dislikes: of((weight) => weight < 0), trainedDislikes };
+  expect(facts.weights).toEqual({ least: 0.5, most: 3, ...counts });
+  expect(describeData(config, facts)).toContain(
+    `weights of events: 0.5 to 3 where something is liked; ${counts.known} events of 0 (known, not trained on); ` +
+      `${counts.dislikes} dislikes (${trainedDislikes} trained away from, with training.dislikes 0.2)`,
+  );
 });
 
 describe("weights that cannot be", () => {

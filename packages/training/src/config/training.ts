@@ -34,8 +34,8 @@ export const TRAINING = z
      */
     objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
     /**
-     * Weight of what is disliked (events whose `events.weight` is below 0) in the loss, next to what was liked: how
-     * hard a disliked item is pushed away from its query; 0 = not at all.
+     * How hard what is disliked (events whose `events.weight` is below 0) is pushed away from its query, next to how
+     * hard what is liked is pulled; 0 = not at all. For the objectives softmax and full.
      */
     dislikes: z.number().min(0).default(0),
     /** Margin of the hinge, between cosines; only with the objective hinge. */
