@@ -42,7 +42,7 @@ export function validationOf(dataset: Dataset): Validation | undefined {
 }
 
 /** Item vectors as a search would meet them now, (count, dim): quantized once the codebooks are in place. */
-export async function searchedVectors(model: TwoTower, layer: IndexingLayer): Promise<Float32Array> {
+async function searchedVectors(model: TwoTower, layer: IndexingLayer): Promise<Float32Array> {
   const vectors = await model.itemVectors();
   if (!layer.ready) return vectors;
   const codebook = createCodebook({ ...(await layer.codebook()), metric: "innerProduct" });
@@ -51,7 +51,7 @@ export async function searchedVectors(model: TwoTower, layer: IndexingLayer): Pr
 }
 
 /** log Σ_i exp(scale · q·v_i) from items spread evenly over the catalogue, each standing for its share. */
-export function sampledPartition(items: Float32Array, dim: number, scale: number): Partition {
+function sampledPartition(items: Float32Array, dim: number, scale: number): Partition {
   const count = items.length / dim;
   const spread = spreadEvenly(count, PARTITION_SAMPLE);
   const { values, scales } = quantizeRows(gather(items, spread, dim), dim);
