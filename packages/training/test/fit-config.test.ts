@@ -138,8 +138,9 @@ describe("one user with a history among many without", () => {
 
 it("settings that follow from what queries are are told, as they are", () => {
   const lineOf = (time: boolean, overrides: Partial<PoeemConfigInput> = {}): string | undefined => {
-    const config = fitConfig(asked({ events: { user: "u", ...(time && { time: "t" }) }, ...overrides }), walkers().dataset);
-    return describeFit(config, config, walkers().dataset).find((line) => line.startsWith("settings for"));
+    const { dataset } = walkers();
+    const config = fitConfig(asked({ events: { user: "u", ...(time && { time: "t" }) }, ...overrides }), dataset);
+    return describeFit(config, config, dataset).find((line) => line.startsWith("settings for"));
   };
   expect(lineOf(true)).toMatch(/^settings for ordered histories: .*training.start spectral, training.optimizer adam/);
   expect(lineOf(false, { training: { scale: 9 } })).toMatch(/^settings for histories: .*training.scale 9/);

@@ -31,7 +31,9 @@ export const TRAINING = z
      * adagrad, or adam for mixtures of histories.
      */
     optimizer: z.enum(["adagrad", "adam"]).optional(),
-    /** Learning rate of the embedding tables. Default: 0.1; for mixtures of histories 0.0012, or 0.002 with an order. */
+    /**
+     * Learning rate of the embedding tables. Default: 0.1; for mixtures of histories 0.0012, or 0.002 with an order.
+     */
     learningRate: z.number().positive().optional(),
     /**
      * How the rates fall. late: full for half of the steps, then straight to a tenth. linear: to a fiftieth. Default:

@@ -32,10 +32,11 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
 /**
  * Fills in what follows from the data, unless it is set by hand:
  *
- * - `index.nlist`: 64 (256 for ordered histories), or the largest power of two that leaves every cell 32 items on average.
+ * - `index.nlist`: 64 (256 for ordered histories), or the largest power of two that leaves every cell 32 items on
+ *   average.
  * - `index.nprobe`: half of the usual number of cells, or all cells where there are fewer.
- * - `training.batchSize`: 1024 (768 for histories), or the largest power of two that makes 16 steps of an epoch; at least 16 where there
- *   are as many events.
+ * - `training.batchSize`: 1024 (768 for histories), or the largest power of two that makes 16 steps of an epoch; at
+ *   least 16 where there are as many events.
  * - `training.epochs`: 2 (3 for histories, 8 where their order counts), or as many as make 160 steps.
  * - `training.ownSentences`: whether there are any.
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.

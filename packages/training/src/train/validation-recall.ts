@@ -22,7 +22,8 @@ const PARTITION_SAMPLE = 256;
 
 /**
  * Recall of the validation queries over the whole catalogue, asked through the query tower as it would be published
- * now. k is 10 for texts and what follows next, and 50 for histories without an order. Undefined where the data has no validation queries.
+ * now. k is 10 for texts and what follows next, and 50 for histories without an order.
+ * Undefined where the data has no validation queries.
  */
 export function validationOf(dataset: Dataset, config: Pick<PoeemConfig, "model">): Validation | undefined {
   if (dataset.validation.count === 0) return undefined;
