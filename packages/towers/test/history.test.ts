@@ -56,7 +56,7 @@ describe("the mixture of a history", () => {
     });
   });
 
-  it("weighs its items by their ranks and maps them where it has an order, so that a reversed history is another", () => {
+  it("weighs its items by rank and maps them where it has an order, so that a reversed history is another", () => {
     const query = mixtureOf(orderedTower(), { history: ITEMS });
     const { source, recency } = orderedTower().inputs[0] as HistoryWeights;
     const expected = NEWEST.map((item) =>

@@ -76,11 +76,12 @@ describe("queryMoments", () => {
 });
 
 describe.each(["mixture", "mean", "attention"] as const)("a model that reads histories as %s", (form) => {
+  const drawn = { length: 8, sources: 4, targets: 4 };
   it("draws training queries, whose scores score-aware codes keep better than the nearest codes do", async () => {
     const { config, dataset } = readers(
       {
-        model: { dim: 16, hiddenDim: form === "mixture" ? 0 : 32, itemNorm: "free", history: { as: form, length: 8 } },
-        index: { nlist: 4, numSubQuantizers: 4, bufferSize: 512 },
+        model: { dim: 16, hiddenDim: form === "mixture" ? 0 : 32, itemNorm: "free", history: { as: form, ...drawn } },
+        index: { nlist: 4, numSubQuantizers: 4, bufferSize: 512, warmup: 0.4, commitment: 10 },
       },
       { devices: form !== "mixture" },
     );

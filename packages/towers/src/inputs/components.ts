@@ -4,7 +4,7 @@ import { l2Normalize } from "../layers.ts";
 export interface HistoryComponents {
   /** How far each component leans towards the mean of all of them; left out: 0. */
   readonly tilt?: number | undefined;
-  /** (ranks): log weights, the newest item's first; items beyond them have the last one. Left out: all weigh the same. */
+  /** (ranks): log weights, the newest item's first; items beyond have the last one. Left out: all weigh the same. */
   readonly recency?: Float32Array | undefined;
   /** (width, width): what follows from an item u is searched for at unit(u · source). Left out: at the item itself. */
   readonly source?: Float32Array | undefined;

@@ -31,7 +31,9 @@ export const TRAINING = z
      * adagrad, or adam for mixtures of histories.
      */
     optimizer: z.enum(["adagrad", "adam"]).optional(),
-    /** Learning rate of the embedding tables. Default: 0.1; for mixtures of histories 0.0012, or 0.002 with an order. */
+    /**
+     * Learning rate of the embedding tables. Default: 0.1; for mixtures of histories 0.0012, or 0.002 with an order.
+     */
     learningRate: z.number().positive().optional(),
     /**
      * How the rates fall. late: full for half of the steps, then straight to a tenth. linear: to a fiftieth. Default:
@@ -49,6 +51,11 @@ export const TRAINING = z
      * mixture.
      */
     objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
+    /**
+     * How hard what is disliked (events whose `events.weight` is below 0) is pushed away from its query, next to how
+     * hard what is liked is pulled; 0 = not at all. For the objectives softmax and full.
+     */
+    dislikes: z.number().min(0).default(0),
     /** Margin of the hinge, between cosines; only with the objective hinge. */
     margin: z.number().positive().default(0.1),
     /** Softmax scale (inverse temperature) on the cosine. Default: 30, or 16 for mixtures of histories. */

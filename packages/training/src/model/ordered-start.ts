@@ -3,7 +3,7 @@ import { Matrix, solve } from "ml-matrix";
 import { type Csr, countsOf, listOf } from "../data/csr.ts";
 import { crossProducts, innerProducts, orthonormalize, ROUNDS, SPARE, symmetricEigen, times } from "./subspace.ts";
 
-/** What follows within so many items counts, each step further on for so much less; what came before counts for less. */
+/** What follows within so many items counts, each step on for so much less; what came before counts for less. */
 const WINDOW = 8;
 const FADING = 0.8;
 const BACKWARD = 0.3;
@@ -24,10 +24,10 @@ export interface OrderedStart {
 /**
  * Item vectors and a source map from which item follows which in the histories.
  *
- * W[i, j] sums .8^(gap − 1) over all j that follow i within 8 items, and .3 of that over those before it, divided by the
- * square root of the history's length; its rows and columns are scaled by powers of their sums. Items are its right
- * singular vectors, and the source map leads from them to the left ones by least squares, each event counted. By subspace iteration on the
- * lists themselves: the matrix of items by items is never made.
+ * W[i, j] sums .8^(gap − 1) over all j that follow i within 8 items, and .3 of that over those before it, divided by
+ * the square root of the history's length; its rows and columns are scaled by powers of their sums. Items are its right
+ * singular vectors, and the source map leads from them to the left ones by least squares, each event counted. By
+ * subspace iteration on the lists themselves: the matrix of items by items is never made.
  *
  * @param histories for each user the items of their training events, oldest first
  */

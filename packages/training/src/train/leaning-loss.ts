@@ -1,19 +1,25 @@
-import { type Lists, MASKED, type SoftmaxProblem, softmaxLogSums, softmaxLoss } from "@poeem/indexing-layer";
+import { MASKED, type SoftmaxProblem, softmaxLogSums } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
-import { listOf, toCsr } from "../data/csr.ts";
+import { type Csr, listOf, toCsr } from "../data/csr.ts";
+import type { Dislikes } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
+import { type Asked, tasteLoss } from "./dislikes.ts";
 import type { HistoryBatch } from "./history-batch.ts";
 import type { AskedGroups, SomeGroups } from "./leaning-groups.ts";
 
-/** The candidates of a step, as all its problems have them. */
-type Shared = Pick<SoftmaxProblem, "candidates" | "logQ" | "least"> & { readonly scale: number };
+/** The candidates of a step, as all its problems have them, and the weight of what is disliked. */
+type Shared = Pick<SoftmaxProblem, "candidates" | "logQ"> & {
+  readonly scale: number;
+  readonly least: number;
+  readonly dislikes: number;
+};
 
 interface Losses {
   readonly total: tf.Scalar;
   readonly ranking: tf.Scalar;
-  /** Targets, by which losses are averaged. */
-  readonly count: number;
+  /** Weight of its targets, by which losses are averaged. */
+  readonly weight: number;
 }
 
 /**
@@ -27,32 +33,34 @@ export function leaningLoss(
   model: TwoTower,
   batch: HistoryBatch,
   { alone, beside }: AskedGroups,
-  shared: Shared,
+  { dislikes: weight, least, ...shared }: Shared,
   queryInput: tf.Tensor2D,
 ): Pick<Losses, "total" | "ranking"> {
   const history = model.history!;
   const parts: Losses[] = [];
+  const add = (asked: Asked, tastes: Tastes): void => {
+    const { targets, targetWeights } = tastes;
+    const total = targetWeights?.reduce((sum, one) => sum + one, 0) ?? targets.values.length;
+    parts.push({ ...tasteLoss(asked, tastes, weight, { least }), weight: total });
+  };
   if (alone.groups.length > 0) {
-    const { items, placeMask, masked, targets } = readGroups(batch, alone, shared);
-    const queries = history.components(items, placeMask);
-    const losses = softmaxLoss({ ...shared, targets, masked, queries, logWeights: placeMask });
-    parts.push({ ...losses, count: targets.values.length });
+    const { items, placeMask, masked, tastes } = readGroups(batch, alone, shared.candidates);
+    add({ ...shared, masked, queries: history.components(items, placeMask), logWeights: placeMask }, tastes);
   }
   if (beside.groups.length > 0) {
-    const { items, placeMask, masked, targets } = readGroups(batch, beside, shared);
+    const { items, placeMask, masked, tastes } = readGroups(batch, beside, shared.candidates);
     const texts = model.query.call(gatherRows(queryInput, tf.tensor1d(Int32Array.from(beside.groups), "int32")));
     const components = history.components(items, placeMask);
     const logZ = tf.reshape<tf.Rank.R2>(softmaxLogSums({ ...shared, queries: components, masked }), placeMask.shape);
-    const losses = softmaxLoss({
-      ...{ ...shared, targets, masked, jointly: true },
+    const asked = {
       queries: history.leaning(texts, components, placeMask),
       logWeights: history.leaningWeights(logZ, placeMask),
-    });
-    parts.push({ ...losses, count: targets.values.length });
+    };
+    add({ ...shared, ...asked, masked, jointly: true }, tastes);
   }
-  const all = parts.reduce((sum, { count }) => sum + count, 0);
+  const all = parts.reduce((sum, part) => sum + part.weight, 0);
   const mean = (of: "total" | "ranking"): tf.Scalar =>
-    parts.map((part) => tf.mul<tf.Scalar>(part[of], part.count / all)).reduce((sum, part) => tf.add(sum, part));
+    parts.map((part) => tf.mul<tf.Scalar>(part[of], part.weight / all)).reduce((sum, part) => tf.add(sum, part));
   return { total: mean("total"), ranking: mean("ranking") };
 }
 
@@ -60,15 +68,15 @@ export function leaningLoss(
 function readGroups(
   batch: HistoryBatch,
   { groups, placeMask }: SomeGroups,
-  { candidates }: Shared,
+  candidates: tf.Tensor2D,
 ): {
   /** (G·S, dim) */
   readonly items: tf.Tensor2D;
   /** (G, S) */
   readonly placeMask: tf.Tensor2D;
   /** A group's history, for each of its places: it does not compete to be the answer. */
-  readonly masked: Lists;
-  readonly targets: Lists;
+  readonly masked: Csr;
+  readonly tastes: Tastes;
 } {
   const places = placeMask.length / groups.length;
   const lists = Array.from(groups, (group) => batch.sources.subarray(group * places, (group + 1) * places));
@@ -81,6 +89,25 @@ function readGroups(
     items: gatherRows(candidates, tf.tensor1d(sources, "int32")),
     placeMask: tf.tensor2d(placeMask, [groups.length, places]),
     masked: toCsr(masked),
-    targets: toCsr(Array.from(groups, (group) => listOf(batch.targets, group))),
+    tastes: tastesOf(batch, groups),
+  };
+}
+
+/** What some groups of a batch are to find, and what they dislike. */
+interface Tastes {
+  readonly targets: Csr;
+  readonly targetWeights?: Float32Array | undefined;
+  readonly dislikes?: Dislikes | undefined;
+}
+
+function tastesOf({ targets, targetWeights, dislikes }: HistoryBatch, groups: Uint32Array): Tastes {
+  const some = (lists: Csr): Csr => toCsr(Array.from(groups, (group) => listOf(lists, group)));
+  /** Of what stands beside the lists, that of the groups. */
+  const weightsOf = ({ offsets }: Csr, weights: Float32Array): Float32Array =>
+    Float32Array.from(Array.from(groups).flatMap((group) => [...weights.subarray(offsets[group], offsets[group + 1])]));
+  return {
+    targets: some(targets),
+    targetWeights: targetWeights && weightsOf(targets, targetWeights),
+    dislikes: dislikes && { ...some(dislikes), weights: weightsOf(dislikes, dislikes.weights) },
   };
 }

@@ -7,6 +7,7 @@ import type { Dataset, QuerySet } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { rankExhaustively } from "../rank/dense-rank.ts";
+import { leftOut } from "../rank/left-out.ts";
 import { rankingMetrics } from "../rank/metrics.ts";
 import { orderedEncoder } from "../rank/ordered-encoder.ts";
 import { encoderOf, type QueryEncoder } from "../rank/query-encoder.ts";
@@ -21,7 +22,8 @@ const PARTITION_SAMPLE = 256;
 
 /**
  * Recall of the validation queries over the whole catalogue, asked through the query tower as it would be published
- * now. k is 10 for texts and what follows next, and 50 for histories without an order. Undefined where the data has no validation queries.
+ * now. k is 10 for texts and what follows next, and 50 for histories without an order.
+ * Undefined where the data has no validation queries.
  */
 export function validationOf(dataset: Dataset, config: Pick<PoeemConfig, "model">): Validation | undefined {
   if (dataset.validation.count === 0) return undefined;
@@ -35,7 +37,7 @@ export function validationOf(dataset: Dataset, config: Pick<PoeemConfig, "model"
     async recall(model, layer) {
       const items = await searchedVectors(model, layer);
       const encode = await encoderNow(model, items, queries, dataset);
-      const ranked = await rankExhaustively(encode, { items, dim: model.dim, k, seen: queries.histories });
+      const ranked = await rankExhaustively(encode, { items, dim: model.dim, k, seen: leftOut(queries) });
       return rankingMetrics(ranked, queries.relevant)[`recallAt${k}`];
     },
   };

@@ -130,8 +130,9 @@ export function run(scaleOfDots: f64, least: f64, weightOfTeacher: f64, isJoint:
   store<f64>(resultAt, distillation / <f64>groups, 8);
 }
 
-// The first half of a problem whose groups share rows: exp(logit − maximum) of all rows into tiles, a block of ROWS rows
-// after the other, and their sums. The host takes what targets have out of the tiles, and goes on with sharedSlopes.
+// The first half of a problem whose groups share rows: exp(logit − maximum) of all rows into tiles, a block of ROWS
+// rows after the other, and their sums. The host takes out of the tiles what targets have there, and goes on with
+// sharedSlopes.
 export function sharedRows(rows: i32, scaleOfDots: f64, tilesAt: usize, sums: usize): void {
   scale = scaleOfDots;
   prepare();
