@@ -3,7 +3,7 @@ import goodbooks from "../../examples/goodbooks/poeem.config.ts";
 
 /**
  * Readers of goodbooks who ask for what they then read by something that many books have: by turns the last name of the
- * author, a word of the title, and the five years it is of. Every sixteenth reader. HISTORY is `model.history.as`.
+ * author, a word of the title, and the five years it is of. Every 48th reader. HISTORY is `model.history.as`.
  */
 const as = process.env["HISTORY"] as "mixture" | "mean" | undefined;
 
@@ -19,7 +19,7 @@ export default defineConfig({
         FROM read_csv('items.csv*')),
       asked AS (
         SELECT user_id, item_id, hash(user_id::VARCHAR || ' ' || item_id::VARCHAR) AS draw, author, words, period
-        FROM read_csv('interactions.csv*') JOIN books USING (item_id) WHERE user_id % 16 = 0)
+        FROM read_csv('interactions.csv*') JOIN books USING (item_id) WHERE user_id % 48 = 0)
       SELECT user_id, item_id, CASE
         WHEN draw % 3 = 0 OR (draw % 3 = 1 AND len(words) = 0) THEN author
         WHEN draw % 3 = 1 THEN words[1 + ((draw // 3) % len(words))::INTEGER]

@@ -25,7 +25,7 @@ export interface KindSettings {
   };
 }
 
-/** Texts and contexts, with a history beside them or without: what they are learned by best on the data sets of the docs. */
+/** Texts and contexts, with a history or without: what they are learned by best on the data sets of the docs. */
 const TEXTS: KindSettings = {
   model: { dim: 64, hiddenDim: 128, itemNorm: "unit", history: { length: 50, sources: 4, targets: 4 } },
   index: { warmup: 0.4, commitment: 10 },
