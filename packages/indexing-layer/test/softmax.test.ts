@@ -20,6 +20,8 @@ interface Numbers<A extends Float32Array | Float64Array = Float32Array> {
   readonly targets: Lists;
   readonly targetWeights: Float32Array;
   readonly logWeights: A;
+  /** (G·S) where groups share rows; else each place has its own. */
+  readonly shared?: Uint32Array | undefined;
   readonly least: number;
   readonly teacher?: { readonly candidates: Float32Array; readonly weight: number };
 }
@@ -38,26 +40,34 @@ interface Sizes {
   readonly scale?: number;
   readonly least?: number;
   readonly teacher?: boolean;
+  /** Rows that the places share; left out: each has its own. */
+  readonly rows?: number;
 }
 
 /** Every fifth group is without targets, every third without its last place; a third of the rows mask candidates. */
-function problem(seed: number, { groups, places, count, dim, scale = 3, least = 0, teacher }: Sizes): Numbers {
+function problem(seed: number, sizes: Sizes): Numbers {
+  const { groups, places, count, dim, scale = 3, least = 0, teacher, rows = groups * places } = sizes;
   const random = new Random(seed);
   const draw = (n: number, spread = 1): Float32Array =>
     Float32Array.from({ length: n }, () => random.normal() * spread);
   const wanted = Array.from({ length: groups }, (_, g) =>
     g % 5 === 4 ? [] : [g % count, ...(g % 2 ? [random.integer(count)] : [])],
   );
-  const masked = Array.from({ length: groups * places }, (_, row) => {
+  const shared = sizes.rows ? Uint32Array.from({ length: groups * places }, () => random.integer(rows)) : undefined;
+  const masked = Array.from({ length: rows }, (_, row) => {
     const columns = [random.integer(count), random.integer(count)];
-    return row % 3 === 1 ? columns.filter((c) => !wanted[Math.floor(row / places)]!.includes(c)) : [];
+    const ofRow = wanted.filter((_, g) =>
+      shared ? shared.subarray(g * places, (g + 1) * places).includes(row) : g === Math.floor(row / places),
+    );
+    return row % 3 === 1 ? columns.filter((c) => !ofRow.flat().includes(c)) : [];
   });
   const logWeights = draw(groups * places);
   if (places > 1) for (let g = 2; g < groups; g += 3) logWeights[g * places + places - 1] = -1e9;
   const targets = toCsr(wanted);
   return {
     dim,
-    queries: draw(groups * places * dim, 1 / Math.sqrt(dim)),
+    queries: draw(rows * dim, 1 / Math.sqrt(dim)),
+    shared,
     candidates: draw(count * dim),
     scale,
     logQ: draw(count),
@@ -113,13 +123,13 @@ function teacherOf(problem: WideProblem): number[][] | undefined {
 
 /** What the kernel is to compute, one sum at a time. */
 function definition(problem: WideProblem, soft?: number[][]): { ranking: number; distillation: number; total: number } {
-  const { candidates, targets, targetWeights, logWeights, least, teacher } = problem;
+  const { candidates, targets, targetWeights, logWeights, shared, least, teacher } = problem;
   const groups = targets.offsets.length - 1;
   const places = logWeights.length / groups;
   let [ranking, total, distillation] = [0, 0, 0];
   for (let g = 0; g < groups; g++) {
     const logA = logSoftmax(Array.from(logWeights.subarray(g * places, (g + 1) * places)));
-    const logP = logA.map((_, s) => logProbabilities(problem, candidates, g * places + s));
+    const logP = logA.map((_, s) => logProbabilities(problem, candidates, shared?.[g * places + s] ?? g * places + s));
     for (let i = targets.offsets[g]!; i < targets.offsets[g + 1]!; i++) {
       const logMixture = logSumExp(logA.map((a, s) => a + logP[s]![targets.values[i]!]!));
       ranking -= targetWeights![i]! * (least > 0 ? Math.log(Math.exp(logMixture) + least) : logMixture);
@@ -149,7 +159,7 @@ function inTensors(problem: Numbers): SoftmaxProblem {
     targets,
     queries: rows(queries),
     candidates: rows(candidates),
-    ...(places > 1 && { logWeights: tf.tensor2d(logWeights, [groups, places]) }),
+    ...((places > 1 || problem.shared) && { logWeights: tf.tensor2d(logWeights, [groups, places]) }),
     ...(teacher && { teacher: { candidates: rows(teacher.candidates), weight: teacher.weight } }),
   };
 }
@@ -210,6 +220,11 @@ describe.each(Object.entries(ways))("the softmax by %s", (_, { backend, make }) 
     { groups: 6, places: 4, count: 30, dim: 8, least: 0.01 },
     { groups: 9, places: 1, count: 11, dim: 4, teacher: true },
     { groups: 100, places: 1, count: 115, dim: 12, scale: 10, teacher: true },
+    // rows that groups share: in less than a block, in several, and by more places than a block has rows
+    { groups: 7, places: 3, count: 13, dim: 12, rows: 5 },
+    { groups: 60, places: 5, count: 50, dim: 8, rows: 101, scale: 5 },
+    { groups: 6, places: MOST_PLACES + 3, count: 11, dim: 4, rows: 20, least: 0.01 },
+    { groups: 4, places: 1, count: 9, dim: 4, rows: 2 },
   ])("equals its definition, and its gradients differences of that: %o", (sizes) => {
     const input = problem(sizes.count, sizes);
     const at = wide(input);

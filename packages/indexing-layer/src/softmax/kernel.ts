@@ -1,11 +1,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.ts";
+import { takeTargets } from "./take-targets.ts";
 
 /** What kernels/softmax.as.ts exports. */
 interface SoftmaxExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   configure(...values: number[]): number;
   run(scale: number, least: number, teacherWeight: number, resultAt: number): void;
+  sharedRows(rows: number, scale: number, tilesAt: number, sums: number): void;
+  sharedSlopes(rows: number, tilesAt: number, pulls: number): void;
 }
 
 /** What is used of the wasm backend; the view is good until its next allocation. */
@@ -13,8 +16,10 @@ interface WasmBackend {
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array;
 }
 
-/** Rows of the kernel's blocks, which a group must fit. */
+/** Rows of the kernel's blocks, which a group must fit that shares none. */
 export const MOST_PLACES = 48;
+/** Tiles of groups that share rows: more are left to tensors, which need as much several times. */
+const MOST_TILE_BYTES = 2 ** 30;
 const PANEL = 4;
 const LANES = 8;
 const NEVER = -3e38;
@@ -36,23 +41,28 @@ export class SoftmaxKernel {
    * Whether a problem is one for the kernel: on the wasm backend, in groups that fit a block, and with candidates to
    * train (constant ones are few, and it would compute a gradient that nobody wants).
    */
-  serves({ logWeights, constantCandidates }: SoftmaxProblem): boolean {
-    return tf.getBackend() === "wasm" && (logWeights?.shape[1] ?? 1) <= MOST_PLACES && !constantCandidates;
+  serves({ queries, candidates, logWeights, constantCandidates, shared }: SoftmaxProblem): boolean {
+    const fits = shared
+      ? 4 * roundUp(queries.shape[0], MOST_PLACES) * candidates.shape[0] <= MOST_TILE_BYTES
+      : (logWeights?.shape[1] ?? 1) <= MOST_PLACES;
+    return tf.getBackend() === "wasm" && fits && !constantCandidates;
   }
 
   /** @throws RangeError when a group has more than `MOST_PLACES` queries, or several and there is a teacher */
   run(problem: SoftmaxProblem): SoftmaxResult {
-    const { teacher, logWeights, weight = 1 } = problem;
+    const { teacher, shared, logWeights, weight = 1 } = problem;
     const [rows, dim] = problem.queries.shape;
     const count = problem.candidates.shape[0];
-    const [groups, places] = logWeights?.shape ?? [rows, 1];
+    // rows that groups share are each a group of their own to the kernel, without targets
+    const [groups, places] = (shared ? undefined : logWeights?.shape) ?? [rows, 1];
     if (places > MOST_PLACES || (teacher && places !== 1))
       throw new RangeError(
         `[indexing-layer] softmax kernel expected ${teacher ? 1 : `at most ${MOST_PLACES}`} places, got ${places}`,
       );
     const backend = tf.backend() as unknown as WasmBackend;
     const read = (tensor: tf.Tensor): Float32Array => backend.typedArrayFromHeap(tensor) as Float32Array;
-    const targets = targetLists(problem.targets, groups, (columns) => backend.typedArrayFromHeap(columns));
+    const readColumns = (columns: tf.Tensor1D) => backend.typedArrayFromHeap(columns);
+    const targets = targetLists(shared ? undefined : problem.targets, groups, readColumns);
     const masked = problem.masked ?? targetLists(undefined, rows, read);
     const scale = typeof problem.scale === "number" ? problem.scale : Math.exp(read(problem.scale.log)[0]!);
     const d = roundUp(dim, LANES);
@@ -73,8 +83,11 @@ export class SoftmaxKernel {
       dCandidates: this.#reserve(4 * c * d),
       dLogWeights: this.#reserve(4 * rows),
       result: this.#reserve(16),
+      tiles: shared ? this.#reserve(4 * roundUp(rows, MOST_PLACES) * c) : 0,
+      sums: shared ? this.#reserve(4 * roundUp(rows, MOST_PLACES)) : 0,
+      pulls: shared ? this.#reserve(8 * rows) : 0,
     };
-    const { result, ...addresses } = at;
+    const { result, tiles, sums, pulls, ...addresses } = at;
     const numbers = [groups, places, c, d, targets.values.length];
     this.#grow(this.#wasm.configure(...numbers, ...Object.values(addresses), this.#end));
     const memory = this.#wasm.memory.buffer;
@@ -102,9 +115,7 @@ export class SoftmaxKernel {
     place(at.targetColumns, targets.values);
     if (problem.targetWeights) place(at.targetWeights, problem.targetWeights);
     else new Float32Array(memory, at.targetWeights, targets.values.length).fill(1);
-    place(at.logWeights, logWeights ? read(logWeights) : new Float32Array(rows));
-    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, result);
-    const [ranking, distillation] = new Float64Array(memory, result, 2) as unknown as [number, number];
+    place(at.logWeights, logWeights && !shared ? read(logWeights) : new Float32Array(rows));
     // views of the kernel's memory, which the backend copies
     const weighed = (values: Float32Array, shape: [number, number]): tf.Tensor2D => {
       const gradient = tf.tensor2d(values, shape);
@@ -112,6 +123,30 @@ export class SoftmaxKernel {
     };
     const matrix = (from: number, rows: number): tf.Tensor2D =>
       weighed(unpadded(new Float32Array(memory, from, rows * d), dim, d), [rows, dim]);
+    if (shared) {
+      this.#wasm.sharedRows(rows, scale, tiles, sums);
+      const { loss, dLogWeights } = takeTargets(
+        {
+          entries: new Float32Array(memory, tiles, roundUp(rows, MOST_PLACES) * c),
+          sums: new Float32Array(memory, sums, rows),
+          pulls: new Float64Array(memory, pulls, rows),
+          at: (row, column) => (row - (row % MOST_PLACES)) * c + column * MOST_PLACES + (row % MOST_PLACES),
+        },
+        { ...problem, shared, scale, places: logWeights!.shape[1] },
+        read(logWeights!),
+        targetLists(problem.targets, logWeights!.shape[0], readColumns),
+      );
+      this.#wasm.sharedSlopes(rows, tiles, pulls);
+      return {
+        ranking: tf.scalar(loss),
+        total: tf.scalar(weight * loss),
+        dQueries: matrix(at.dQueries, rows),
+        dCandidates: matrix(at.dCandidates, count),
+        dLogWeights: weighed(dLogWeights, logWeights!.shape),
+      };
+    }
+    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, result);
+    const [ranking, distillation] = new Float64Array(memory, result, 2) as unknown as [number, number];
     return {
       ranking: tf.scalar(ranking),
       total: tf.scalar(weight * (ranking + distillation * (teacher?.weight ?? 0))),

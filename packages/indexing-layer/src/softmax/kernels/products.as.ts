@@ -9,6 +9,8 @@ export const ROWS: i32 = 48;
 export const ROW_BYTES: usize = 192;
 // Candidates of a register block; their number is padded to a multiple.
 export const PANEL: i32 = 4;
+// Candidates whose vectors stay in the first cache while a block's slopes meet them; a multiple of PANEL.
+const CHUNK: i32 = 96;
 
 // a·b + c; fused where the engine has it, else rounded twice.
 @inline
@@ -137,6 +139,49 @@ export function candidateBlock(count: i32, a: usize, b: usize, dBytes: usize, ou
   out += dBytes;
   v128.store(out, s3);
   v128.store(out, t3, 16);
+}
+
+// Logits of count candidates, in panels, for the rows of a block, in panels of 8, into a tile.
+export function scoreTile(
+  used: i32, count: i32, d: i32, panels: usize, rowPanels: usize, biases: usize, tile: usize,
+): void {
+  const panelBytes = <usize>(PANEL * d) << 2;
+  const rowPanelBytes = <usize>d << 5;
+  for (let c = 0; c < count; c += PANEL) {
+    for (let r = 0; r < used; r += 8)
+      scoreBlock(d, panels, rowPanels + <usize>(r >> 3) * rowPanelBytes, biases, tile + (<usize>r << 2));
+    panels += panelBytes;
+    biases += <usize>PANEL << 2;
+    tile += <usize>PANEL * ROW_BYTES;
+  }
+}
+
+// Adds a tile times the candidates to slopes, and its transpose times the rows to dCandidates, by chunks of candidates.
+export function multiplyTile(
+  used: i32, count: i32, d: i32, tile: usize, candidates: usize, rows: usize, slopes: usize, dCandidates: usize,
+): void {
+  const bytes = <usize>d << 2;
+  for (let start = 0; start < count; start += CHUNK) {
+    const end = min(start + CHUNK, count);
+    const from = tile + <usize>start * ROW_BYTES;
+    const chunk = candidates + <usize>start * bytes;
+    for (let k: usize = 0; k < bytes; k += 32) {
+      for (let r = 0; r < used; r += 4)
+        queryBlock(end - start, from + (<usize>r << 2), chunk + k, bytes, slopes + <usize>r * bytes + k);
+    }
+    for (let c = start; c < end; c += PANEL) {
+      const to = dCandidates + <usize>c * bytes;
+      for (let k: usize = 0; k < bytes; k += 32)
+        candidateBlock(used, tile + <usize>c * ROW_BYTES, rows + k, bytes, to + k);
+    }
+  }
+}
+
+// (d) at from, times a number.
+@inline
+export function scaleRow(d: i32, from: usize, to: usize, by: f32): void {
+  const factor = f32x4.splat(by);
+  for (let k: usize = 0; k < <usize>d << 2; k += 16) v128.store(to + k, f32x4.mul(v128.load(from + k), factor));
 }
 
 // (count, d) rows → (count / width) panels of (d, width), so that a product reads them in the order of memory.

@@ -2,14 +2,12 @@
 // one tile that stays in the cache, and no matrix of all rows is ever made. ../problem.ts and ../tensors.ts say what is
 // computed; ../kernel.ts places everything in memory, and nothing is allocated here.
 import { combine, dots, exponentials, maxima, prepare } from "./exponential.as";
-import { candidateBlock, entry, pack, PANEL, queryBlock, ROW_BYTES, ROWS, scoreBlock } from "./products.as";
+import { entry, multiplyTile, pack, PANEL, ROW_BYTES, ROWS, scaleRow, scoreTile } from "./products.as";
 
 // The logit of a candidate that does not compete.
 const NEVER: f32 = -3e38;
 // A row whose best logit is below this has no candidate.
 const NO_CANDIDATE: f32 = -1e38;
-// Candidates whose vectors stay in the first cache while a block's slopes meet them; a multiple of PANEL.
-const CHUNK: i32 = 96;
 
 let places: i32 = 0, count: i32 = 0, d: i32 = 0;
 let queriesAt: usize = 0, candidatesAt: usize = 0, teacherAt: usize = 0, biasesAt: usize = 0;
@@ -129,6 +127,40 @@ export function run(scaleOfDots: f64, least: f64, weightOfTeacher: f64, resultAt
   store<f64>(resultAt, distillation / <f64>groups, 8);
 }
 
+// The first half of a problem whose groups share rows: exp(logit − maximum) of all rows into tiles, a block of ROWS rows
+// after the other, and their sums. The host takes what targets have out of the tiles, and goes on with sharedSlopes.
+export function sharedRows(rows: i32, scaleOfDots: f64, tilesAt: usize, sums: usize): void {
+  scale = scaleOfDots;
+  prepare();
+  pack(candidatesAt, count, d, PANEL, panels);
+  for (let first = 0; first < rows; first += ROWS) {
+    startBlock(first, rows, tilesAt);
+    gather();
+    scores(panels, tile);
+    for (let r = 0; r < used; r += 16) {
+      maxima(count, tile + (<usize>r << 2), maximaAt + (<usize>r << 2));
+      exponentials(count, tile + (<usize>r << 2), maximaAt + (<usize>r << 2), sums + (<usize>(first + r) << 2));
+    }
+  }
+}
+
+// The second half: gradients by the tiles as they are now, each row's times the float64 that pulls has for it.
+export function sharedSlopes(rows: i32, tilesAt: usize, pulls: usize): void {
+  memory.fill(dCandidates, 0, <usize>(count * d) << 2);
+  for (let first = 0; first < rows; first += ROWS) {
+    startBlock(first, rows, tilesAt);
+    memory.copy(pullOf, pulls + (<usize>first << 3), <usize>used << 3);
+    multiply();
+  }
+}
+
+// The rows from first on, as many as a block has.
+function startBlock(first: i32, rows: i32, tilesAt: usize): void {
+  used = min(ROWS, rows - first);
+  tile = tilesAt + <usize>first * <usize>count * 4;
+  for (let r = 0; r < used; r++) store<i32>(rowOf + (<usize>r << 2), first + r);
+}
+
 @inline
 function targetsOf(group: i32): i32 {
   const at = targetOffsets + (<usize>group << 2);
@@ -176,32 +208,14 @@ function gather(): void {
   memory.fill(scaledRows, 0, <usize>ROWS * bytes);
   for (let r = 0; r < used; r++) {
     const from = queriesAt + <usize>load<i32>(rowOf + (<usize>r << 2)) * bytes;
-    scaleRow(from, scaledRows + <usize>r * bytes, <f32>scale);
+    scaleRow(d, from, scaledRows + <usize>r * bytes, <f32>scale);
   }
   pack(scaledRows, (used + 7) & ~7, d, 8, rowPanels);
 }
 
-@inline
-function scaleRow(from: usize, to: usize, by: f32): void {
-  const factor = f32x4.splat(by);
-  for (let k: usize = 0; k < <usize>d << 2; k += 16) v128.store(to + k, f32x4.mul(v128.load(from + k), factor));
-}
-
 // Logits of all candidates in `from` for the rows of the block.
 function scores(from: usize, to: usize): void {
-  const panelBytes = <usize>(PANEL * d) << 2;
-  const rowPanelBytes = <usize>d << 5;
-  for (let c = 0; c < count; c += PANEL) {
-    for (let r = 0; r < used; r += 8)
-      scoreBlock(
-        d,
-        from,
-        rowPanels + <usize>(r >> 3) * rowPanelBytes,
-        biasesAt + (<usize>c << 2),
-        to + <usize>c * ROW_BYTES + (<usize>r << 2),
-      );
-    from += panelBytes;
-  }
+  scoreTile(used, count, d, from, rowPanels, biasesAt, to);
   for (let r = 0; r < used; r++) {
     const row = <usize>load<i32>(rowOf + (<usize>r << 2));
     const until = load<i32>(maskOffsets + (row << 2), 4);
@@ -367,24 +381,11 @@ function multiply(): void {
   memory.fill(slopes, 0, <usize>ROWS * bytes);
   for (let r = 0; r < used; r++) {
     const from = queriesAt + <usize>load<i32>(rowOf + (<usize>r << 2)) * bytes;
-    scaleRow(from, scaledRows + <usize>r * bytes, <f32>load<f64>(pullOf + (<usize>r << 3)));
+    scaleRow(d, from, scaledRows + <usize>r * bytes, <f32>load<f64>(pullOf + (<usize>r << 3)));
   }
-  for (let start = 0; start < count; start += CHUNK) {
-    const end = min(start + CHUNK, count);
-    const from = tile + <usize>start * ROW_BYTES;
-    const chunk = candidatesAt + <usize>start * bytes;
-    for (let k: usize = 0; k < bytes; k += 32) {
-      for (let r = 0; r < used; r += 4)
-        queryBlock(end - start, from + (<usize>r << 2), chunk + k, bytes, slopes + <usize>r * bytes + k);
-    }
-    for (let c = start; c < end; c += PANEL) {
-      const to = dCandidates + <usize>c * bytes;
-      for (let k: usize = 0; k < bytes; k += 32)
-        candidateBlock(used, tile + <usize>c * ROW_BYTES, scaledRows + k, bytes, to + k);
-    }
-  }
+  multiplyTile(used, count, d, tile, candidatesAt, scaledRows, slopes, dCandidates);
   for (let r = 0; r < used; r++) {
     const to = dQueries + <usize>load<i32>(rowOf + (<usize>r << 2)) * bytes;
-    scaleRow(slopes + <usize>r * bytes, to, <f32>load<f64>(pullOf + (<usize>r << 3)));
+    scaleRow(d, slopes + <usize>r * bytes, to, <f32>load<f64>(pullOf + (<usize>r << 3)));
   }
 }
