@@ -59,6 +59,33 @@ export function drawnDislikes(config: PoeemConfig, dataset: Dataset): DrawnDisli
 /** A softmax problem of queries (or groups of them) that like something, without what they are to find. */
 export type Asked = Omit<SoftmaxProblem, "targets" | "targetWeights" | "teacher"> & { readonly masked: Csr };
 
+/** What the queries (or groups of them) of a step are to find, and what they dislike. */
+interface Tastes {
+  readonly targets: Csr | tf.Tensor1D;
+  readonly targetWeights?: Float32Array | undefined;
+  readonly dislikes?: Dislikes | undefined;
+}
+
+/**
+ * The softmax of what is liked, and what pushes away what is disliked.
+ *
+ * @param weight of the latter, as `training.dislikes`
+ * @param rest of the softmax of what is liked
+ * @returns what gradients are taken of, and what is reported
+ */
+export function tasteLoss(
+  asked: Asked,
+  { targets, targetWeights, dislikes }: Tastes,
+  weight: number,
+  rest: Pick<SoftmaxProblem, "teacher" | "least">,
+): { total: tf.Scalar; ranking: tf.Scalar } {
+  const liked = softmaxLoss({ ...asked, targets, targetWeights, ...rest });
+  if (!dislikes) return liked;
+  const count = "offsets" in targets ? targets.values.length : targets.size;
+  const pushed = dislikeLoss(asked, dislikes, weight / (targetWeights?.reduce((sum, one) => sum + one, 0) ?? count));
+  return pushed ? { ...liked, total: tf.add(liked.total, pushed) } : liked;
+}
+
 /**
  * What pushes disliked items away from their queries, as the mixtures of the same softmax see them:
  *

@@ -1,10 +1,10 @@
-import { MASKED, softmaxLoss, type Teacher } from "@poeem/indexing-layer";
+import { MASKED, type Teacher } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import { toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
-import { type Asked, dislikeLoss } from "./dislikes.ts";
+import { type Asked, tasteLoss } from "./dislikes.ts";
 import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder } from "./history-batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 
@@ -48,11 +48,12 @@ export class HistoryStep extends JointStep {
   ): { total: tf.Scalar; ranking: tf.Scalar } {
     const { model, config } = this.#parts;
     const places = config.model.history.sources;
-    const { scale, logQ } = config.training;
+    const { scale, logQ, dislikes } = config.training;
     const sources = tf.tensor1d(Int32Array.from(batch.sources), "int32");
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
     const read = gatherRows(quantized, sources);
     const asked = { candidates: quantized, scale, logQ: batch.logQ.map((value) => value * logQ) };
+    const lossOf = (problem: Asked) => tasteLoss(problem, batch, dislikes, { least: TINY, teacher });
     // what a history holds does not compete to be the answer to it: it is left out of a search, too
     const histories = Array.from({ length: batch.numGroups }, (_, g) => {
       const group = batch.sources.subarray(g * places, (g + 1) * places);
@@ -61,23 +62,10 @@ export class HistoryStep extends JointStep {
     if (model.history!.form === "mixture") {
       const components = model.history!.components(read, placeMask);
       const masked = toCsr(histories.flatMap((history) => new Array<Uint32Array>(places).fill(history)));
-      return this.#ofBoth(batch, { ...asked, queries: components, logWeights: placeMask, masked }, teacher);
+      return lossOf({ ...asked, queries: components, logWeights: placeMask, masked });
     }
     const pooled = model.history!.pool(read, placeMask);
     const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
-    return this.#ofBoth(batch, { ...asked, queries: query, masked: toCsr(histories) }, teacher);
-  }
-
-  /** The loss of what is liked and of what is disliked. */
-  #ofBoth(
-    { targets, targetWeights, dislikes }: HistoryBatch,
-    asked: Asked,
-    teacher: Teacher | undefined,
-  ): { total: tf.Scalar; ranking: tf.Scalar } {
-    const { total, ranking } = softmaxLoss({ ...asked, targets, targetWeights, least: TINY, teacher });
-    if (!dislikes) return { total, ranking };
-    const counted = targetWeights?.reduce((sum, weight) => sum + weight, 0) ?? targets.values.length;
-    const pushed = dislikeLoss(asked, dislikes, this.#parts.config.training.dislikes / counted);
-    return { total: pushed ? tf.add(total, pushed) : total, ranking };
+    return lossOf({ ...asked, queries: query, masked: toCsr(histories) });
   }
 }

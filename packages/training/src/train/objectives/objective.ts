@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../../config.ts";
 import type { Csr } from "../../data/csr.ts";
 import type { Dislikes } from "../../data/types.ts";
-import { dislikeLoss } from "../dislikes.ts";
+import { tasteLoss } from "../dislikes.ts";
 import { hingeLoss } from "./hinge.ts";
 
 /** What an objective compares: n queries with c candidates. */
@@ -51,9 +51,6 @@ export function objectiveLoss(
     masked,
     ...(training.objective === "softmax" && { logQ }),
   };
-  const liked = softmaxLoss({ ...asked, ...(weighted ?? { targets: right }), teacher });
-  if (!dislikes) return liked;
-  const counted = weighted?.targetWeights.reduce((sum, weight) => sum + weight, 0) ?? right.size;
-  const pushed = dislikeLoss(asked, dislikes, training.dislikes / counted);
-  return pushed ? { ...liked, total: tf.add(liked.total, pushed) } : liked;
+  const tastes = { ...(weighted ?? { targets: right }), dislikes };
+  return tasteLoss(asked, tastes, training.dislikes, { teacher });
 }
