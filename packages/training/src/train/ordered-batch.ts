@@ -2,7 +2,8 @@ import { MASKED, type Random } from "@poeem/indexing-layer";
 import { newest } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
-import type { Dataset } from "../data/types.ts";
+import type { Dataset, Dislikes } from "../data/types.ts";
+import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
 
 /** Next items and what came before them: G prefixes of histories, S places, R sources, C candidates. */
 export interface OrderedBatch {
@@ -18,6 +19,10 @@ export interface OrderedBatch {
   readonly placeMask: Float32Array;
   /** Position in `candidates` of the item that follows each of the G prefixes. */
   readonly targets: Csr;
+  /** How much each of them counts; undefined where all count alike. */
+  readonly targetWeights?: Float32Array | undefined;
+  /** Positions in `candidates` of items that the users of some prefixes dislike. */
+  readonly dislikes?: Dislikes | undefined;
   /** Position in `candidates` of each source itself, which is no answer to it. */
   readonly masked: Csr;
   /** (C) minus the logarithm of how many items each candidate stands for. */
@@ -31,6 +36,8 @@ export interface OrderedBatchOptions {
   readonly negatives: number;
   /** Share of the places that is left out at random; one is always left. */
   readonly dropout: number;
+  /** What draws disliked items, if they are drawn. */
+  readonly dislikes?: DrawnDislikes | undefined;
 }
 
 /** Builds batches for next-item training: every event is to be found from what its user had before it. */
@@ -48,13 +55,13 @@ export class OrderedBatchBuilder {
   }
 
   build(events: Uint32Array, random: Random): OrderedBatch {
-    const { eventItem } = this.#dataset;
+    const { eventItem, eventWeight } = this.#dataset;
     const { length, dropout } = this.#options;
-    const groups: { readonly target: number; readonly prefix: Uint32Array; readonly kept: boolean[] }[] = [];
+    const groups: { readonly event: number; readonly prefix: Uint32Array; readonly kept: boolean[] }[] = [];
     for (const event of events) {
       const prefix = newest(this.#prefixOf(event), length).toReversed();
       if (prefix.length === 0) continue;
-      groups.push({ target: eventItem[event]!, prefix, kept: drawKept(prefix.length, dropout, random) });
+      groups.push({ event, prefix, kept: drawKept(prefix.length, dropout, random) });
     }
     const candidates: number[] = [];
     const place = (item: number): number =>
@@ -63,7 +70,7 @@ export class OrderedBatchBuilder {
     const places = Math.max(1, ...groups.map(({ prefix }) => prefix.length));
     const rows = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
-    const targets = groups.map(({ target, prefix, kept }, g) => {
+    const targets = groups.map(({ event, prefix, kept }, g) => {
       prefix.forEach((item, s) => {
         if (!kept[s]) return;
         const position = place(item);
@@ -71,8 +78,10 @@ export class OrderedBatchBuilder {
         rows[g * places + s] = this.#rowOf[item]!;
         placeMask[g * places + s] = 0;
       });
-      return [place(target)];
+      return [place(eventItem[event]!)];
     });
+    const alone = groups.map(({ event }) => Uint32Array.of(event));
+    const dislikes = this.#options.dislikes?.draw(alone, random, place);
     const own = candidates.length;
     this.#drawNegatives(candidates, random);
     const others = this.#dataset.ids.length - own;
@@ -89,6 +98,8 @@ export class OrderedBatchBuilder {
       rows,
       placeMask,
       targets: toCsr(targets),
+      targetWeights: eventWeight && Float32Array.from(groups, ({ event }) => eventWeight[event]!),
+      dislikes,
       masked: toCsr(sources.map((position) => [position])),
       logQ: Float32Array.from(candidates, (_, position) => (position < own ? 0 : -standsFor)),
     };
@@ -138,7 +149,10 @@ function drawKept(count: number, dropout: number, random: Random): boolean[] {
 }
 
 /** The batches of a training with ordered histories. */
-export function createOrderedBatches({ model, training }: PoeemConfig, dataset: Dataset): OrderedBatchBuilder {
-  const { negatives, historyDropout } = training;
-  return new OrderedBatchBuilder(dataset, { length: model.history.length, negatives, dropout: historyDropout });
+export function createOrderedBatches(config: PoeemConfig, dataset: Dataset): OrderedBatchBuilder {
+  const { negatives, historyDropout } = config.training;
+  return new OrderedBatchBuilder(dataset, {
+    ...{ length: config.model.history.length, negatives, dropout: historyDropout },
+    dislikes: drawnDislikes(config, dataset),
+  });
 }
