@@ -5,8 +5,8 @@ import { shortened } from "./shortened.ts";
 
 /**
  * What a column is for. id: ids, users and queries. text: a title or a context. texts: words, categories and facets.
- * number: what is standardised or compared. time: what events are ordered by. weight: what they count. field: what comes
- * back with an item.
+ * number: what is standardised or compared. time: what events are ordered by. weight: what they count. field: what
+ * comes back with an item.
  */
 export type Role = "id" | "text" | "texts" | "number" | "time" | "weight" | "field";
 

@@ -95,7 +95,10 @@ export interface Dataset {
  * come back to an item.
  */
 export interface Past {
-  /** Training items of each user, oldest first, without repeats. In data without texts and weights this is `train.relevant`. */
+  /**
+   * Training items of each user, oldest first, without repeats. In data without texts and weights this is
+   * `train.relevant`.
+   */
   readonly items: Csr;
   /** User number of each query of a training event; in data without texts the query's own number. */
   readonly user: Uint32Array;
