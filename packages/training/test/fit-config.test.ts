@@ -5,7 +5,7 @@ import type { Dataset } from "../src/data/types.ts";
 import { describeFit, fitConfig } from "../src/train/fit-config.ts";
 import { HistoryBatchBuilder } from "../src/train/history-batch.ts";
 import { planSteps, planTraining } from "../src/train/plan.ts";
-import { readers } from "./histories.ts";
+import { readers, walkers } from "./histories.ts";
 import { things } from "./texts.ts";
 
 const asked = (overrides: Partial<PoeemConfigInput> = {}) =>
@@ -102,7 +102,7 @@ describe("settings that follow from the data", () => {
 
 describe("one user with a history among many without", () => {
   const split = { testModulus: 0, validation: 0 } as const;
-  const index = { numSubQuantizers: 8 };
+  const index = { numSubQuantizers: 8, warmup: 0.4 };
   const model = { dim: 16, hiddenDim: 0, itemNorm: "free" } as const;
   const alone = (numUsers: number, overrides: Partial<PoeemConfigInput> = {}) =>
     readers({ split, model, index, training: {}, ...overrides }, { numUsers, perUser: 1, ofFirst: 4 });
@@ -131,9 +131,19 @@ describe("one user with a history among many without", () => {
       training: { epochs: 3 },
     });
     expect(() => planTraining(config, dataset)).toThrow(
-      /got \d+ from \d+ steps of training.batchSize 1,024; leave users with a single item out of data.events, or/,
+      /got \d+ from \d+ steps of training.batchSize 768; leave users with a single item out of data.events, or/,
     );
   });
+});
+
+it("settings that follow from what queries are are told, as they are", () => {
+  const lineOf = (time: boolean, overrides: Partial<PoeemConfigInput> = {}): string | undefined => {
+    const config = fitConfig(asked({ events: { user: "u", ...(time && { time: "t" }) }, ...overrides }), walkers().dataset);
+    return describeFit(config, config, walkers().dataset).find((line) => line.startsWith("settings for"));
+  };
+  expect(lineOf(true)).toMatch(/^settings for ordered histories: .*training.start spectral, training.optimizer adam/);
+  expect(lineOf(false, { training: { scale: 9 } })).toMatch(/^settings for histories: .*training.scale 9/);
+  expect(describeFit(asked(), fitConfig(asked(), sized(18_000, 1e6)), sized(18_000, 1e6))).toEqual([]);
 });
 
 describe("users who have one item each", () => {
