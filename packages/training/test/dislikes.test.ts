@@ -5,9 +5,11 @@ import { useBackend } from "../src/backend/backend.ts";
 import { groupBy, listOf, toCsr } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { Dataset, RawData } from "../src/data/types.ts";
+import { gatherRows } from "../src/model/ops.ts";
 import { DrawnDislikes, dislikeLoss } from "../src/train/dislikes.ts";
 import { createHistoryBatches } from "../src/train/history-batch.ts";
 import { trainModel } from "../src/train/loop.ts";
+import { createOrderedBatches } from "../src/train/ordered-batch.ts";
 import { readers } from "./histories.ts";
 
 const [groups, places, candidates, dim] = [4, 3, 9, 5];
@@ -72,6 +74,32 @@ describe.each(["cpu", "wasm"] as const)("the loss of what is disliked, on %s", (
         };
         expect(got[i * dim + 2]).toBeCloseTo((at(1e-4) - at(-1e-4)) / 2e-4, 3);
       }
+    });
+  });
+
+  it("of rows that groups share is what it is of a row for each place", () => {
+    const shared = Uint32Array.from({ length: groups * places }, (_, place) => (5 * place + 2) % 7);
+    const asked = { scale, logQ: Float32Array.from(logQ) };
+    const dislikes = { ...toCsr(disliked), weights: Float32Array.from(weights) };
+    const lossOf = (isShared: boolean) =>
+      tf.valueAndGrads((q: tf.Tensor, v: tf.Tensor, a: tf.Tensor): tf.Scalar => {
+        const rowsOf = (row: number): number[] => masked[row]!;
+        const read = isShared
+          ? { queries: q as tf.Tensor2D, shared, masked: toCsr(masked.slice(0, 7)) }
+          : {
+              queries: gatherRows(q as tf.Tensor2D, tf.tensor1d([...shared], "int32")),
+              masked: toCsr([...shared].map(rowsOf)),
+            };
+        const problem = { ...asked, ...read, candidates: v as tf.Tensor2D, logWeights: a as tf.Tensor2D };
+        return dislikeLoss(problem, dislikes, 0.7)!;
+      })([tf.tensor2d(queries.slice(0, 7)), tf.tensor2d(items), tf.tensor2d(logWeights)]);
+    const [own, together] = [lossOf(false), lossOf(true)];
+    expect(together.value.dataSync()[0]).toBeCloseTo(own.value.dataSync()[0]!, 5);
+    together.grads.forEach((gradient, which) => {
+      const expected = own.grads[which]!.dataSync();
+      gradient.dataSync().forEach((value, i) => {
+        expect(value).toBeCloseTo(expected[i]!, 4);
+      });
     });
   });
 
@@ -164,6 +192,34 @@ describe("what is disliked, in a training", () => {
     expect(new Set(batch.targetWeights).size).toBe(2);
     const without = { ...config, training: { ...config.training, dislikes: 0 } };
     expect(createHistoryBatches(without, dataset).build(events, new Random(1)).dislikes).toBeUndefined();
+  });
+
+  it("is a candidate of a step of ordered histories, too, and its weights are those of the events", () => {
+    const { config, dataset } = pickyReaders(0.5);
+    const past = dataset.past!;
+    const ordered: Dataset = {
+      ...dataset,
+      ordered: true,
+      past: {
+        ...past,
+        length: past.length.map((_, event) => event - dataset.eventQuery.indexOf(dataset.eventQuery[event]!)),
+      },
+    };
+    const events = Uint32Array.from({ length: 128 }, (_, i) => i);
+    const batch = createOrderedBatches(config, ordered).build(events, new Random(1));
+    // without those that nothing came before, or that repeat something
+    const asked = events.filter((event) => {
+      const list = listOf(past.items, past.user[dataset.eventQuery[event]!]!);
+      const prefix = list.subarray(0, ordered.past!.length[event]);
+      return prefix.length > 0 && !prefix.includes(dataset.eventItem[event]!);
+    });
+    expect(batch.numGroups).toBe(asked.length);
+    expect(batch.dislikes!.values.length).toBeGreaterThan(3);
+    asked.forEach((event, g) => {
+      expect(batch.targetWeights![g]).toBe(dataset.eventWeight![event]);
+      const disliked = Array.from(listOf(batch.dislikes!, g), (column) => batch.candidates[column]);
+      for (const item of disliked) expect(listOf(dataset.dislikes!, dataset.eventQuery[event]!)).toContain(item);
+    });
   });
 
   it("ends up further from those who dislike it than without", async () => {

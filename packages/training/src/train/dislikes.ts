@@ -99,19 +99,24 @@ export function tasteLoss(
  */
 export function dislikeLoss(asked: Asked, dislikes: Dislikes, weight: number): tf.Scalar | undefined {
   if (dislikes.values.length === 0) return undefined;
-  const { queries, candidates, logWeights, masked } = asked;
+  const { queries, candidates, logWeights, masked, shared } = asked;
   const groups = dislikes.offsets.length - 1;
-  const places = queries.shape[0] / groups;
+  const places = logWeights?.shape[1] ?? 1;
   const disliking = Array.from({ length: groups }, (_, g) => g).filter((g) => listOf(dislikes, g).length > 0);
   const rows = disliking.flatMap((g) => Array.from({ length: places }, (_, s) => g * places + s));
   const total = dislikes.weights.reduce((sum, one) => sum + one, 0);
   return softmaxLoss({
     ...asked,
-    queries: gatherRows(queries, tf.tensor1d(rows, "int32")),
+    // rows that all groups share stay as they are
+    ...(shared
+      ? { shared: Uint32Array.from(rows, (row) => shared[row]!) }
+      : {
+          queries: gatherRows(queries, tf.tensor1d(rows, "int32")),
+          masked: toCsr(rows.map((row) => listOf(masked, row))),
+        }),
     logWeights: logWeights && gatherRows(logWeights, tf.tensor1d(disliking, "int32")),
     targets: toCsr(disliking.map((g) => listOf(dislikes, g))),
     targetWeights: dislikes.weights,
-    masked: toCsr(rows.map((row) => listOf(masked, row))),
     least: 1 / candidates.shape[0],
     // the softmax takes the mean, and its logarithms are to be small
     weight: -weight * total,

@@ -2,7 +2,8 @@ import { MASKED, type Random } from "@poeem/indexing-layer";
 import { newest } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
-import type { Dataset } from "../data/types.ts";
+import type { Dataset, Dislikes } from "../data/types.ts";
+import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
 
 /** Next items and what came before them: G prefixes of histories, S places, R sources, C candidates. */
 export interface OrderedBatch {
@@ -18,8 +19,10 @@ export interface OrderedBatch {
   readonly placeMask: Float32Array;
   /** Position in `candidates` of the item that follows each of the G prefixes. */
   readonly targets: Csr;
-  /** (G) what finding each of them counts; undefined where all count the same. */
+  /** How much each of them counts; undefined where all count alike. */
   readonly targetWeights?: Float32Array | undefined;
+  /** Positions in `candidates` of items that the users of some prefixes dislike. */
+  readonly dislikes?: Dislikes | undefined;
   /** Position in `candidates` of each source itself, which is no answer to it. */
   readonly masked: Csr;
   /** (C) minus the logarithm of how many items each candidate stands for. */
@@ -33,6 +36,8 @@ export interface OrderedBatchOptions {
   readonly negatives: number;
   /** Share of the items of a prefix that is left out at random; one is always left. */
   readonly dropout: number;
+  /** What draws disliked items, if they are drawn. */
+  readonly dislikes?: DrawnDislikes | undefined;
 }
 
 /** Builds batches for next-item training: every event is to be found from what its user had before it. */
@@ -74,6 +79,8 @@ export class OrderedBatchBuilder {
       });
       return [place(eventItem[event]!)];
     });
+    const alone = groups.map(({ event }) => Uint32Array.of(event));
+    const dislikes = this.#options.dislikes?.draw(alone, random, place);
     const own = candidates.length;
     this.#drawNegatives(candidates, random);
     const others = this.#dataset.ids.length - own;
@@ -91,6 +98,7 @@ export class OrderedBatchBuilder {
       placeMask,
       targets: toCsr(targets),
       targetWeights: eventWeight && Float32Array.from(groups, ({ event }) => eventWeight[event]!),
+      dislikes,
       masked: toCsr(sources.map((position) => [position])),
       logQ: Float32Array.from(candidates, (_, position) => (position < own ? 0 : -standsFor)),
     };
@@ -141,7 +149,10 @@ function drawKept(items: Uint32Array, dropout: number, random: Random): Uint32Ar
 }
 
 /** The batches of a training with ordered histories. */
-export function createOrderedBatches({ model, training }: PoeemConfig, dataset: Dataset): OrderedBatchBuilder {
-  const { negatives, historyDropout } = training;
-  return new OrderedBatchBuilder(dataset, { length: model.history.length, negatives, dropout: historyDropout });
+export function createOrderedBatches(config: PoeemConfig, dataset: Dataset): OrderedBatchBuilder {
+  const { negatives, historyDropout } = config.training;
+  return new OrderedBatchBuilder(dataset, {
+    ...{ length: config.model.history.length, negatives, dropout: historyDropout },
+    dislikes: drawnDislikes(config, dataset),
+  });
 }

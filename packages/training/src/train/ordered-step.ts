@@ -1,7 +1,7 @@
-import { softmaxLoss } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
+import { tasteLoss } from "./dislikes.ts";
 import { TINY } from "./history-step.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 import { createOrderedBatches, type OrderedBatch, type OrderedBatchBuilder } from "./ordered-batch.ts";
@@ -35,17 +35,18 @@ export class OrderedStep extends JointStep {
   /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */
   #loss(batch: OrderedBatch, quantized: tf.Tensor2D): { total: tf.Scalar; ranking: tf.Scalar } {
     const { model, config } = this.#parts;
-    const { numGroups, places, rows: shared, placeMask, targets, targetWeights, masked, logQ } = batch;
+    const { numGroups, places, rows: shared, placeMask, masked, logQ } = batch;
     const history = model.history!;
     const read = gatherRows(quantized, tf.tensor1d(Int32Array.from(batch.sources), "int32"));
-    return softmaxLoss({
+    const asked = {
       queries: history.sources(read, this.#drawDropped(batch.sources.length)),
       candidates: quantized,
       scale: config.training.scale,
       shared,
       logWeights: tf.add(history.rankWeights(places), tf.tensor2d(placeMask, [numGroups, places])) as tf.Tensor2D,
-      ...{ targets, targetWeights, masked, logQ, least: TINY },
-    });
+      ...{ masked, logQ },
+    };
+    return tasteLoss(asked, batch, config.training.dislikes, { least: TINY });
   }
 
   /** (rows, dim) of 1 and 0: which coordinates of the sources are read. */
