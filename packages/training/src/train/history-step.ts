@@ -4,7 +4,7 @@ import { toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
-import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder } from "./history-batch.ts";
+import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder, isMutual } from "./history-batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 
 /** Keeps the logarithm of an impossible candidate finite; below what single precision tells from 0. */
@@ -18,11 +18,13 @@ export class HistoryStep extends JointStep {
   readonly #parts: StepParts;
   readonly #batches: HistoryBatchBuilder;
   readonly #hasInputs: boolean;
+  readonly #isMutual: boolean;
 
   constructor(parts: StepParts & { readonly dataset: Dataset }) {
     super(parts);
     this.#parts = parts;
     this.#hasInputs = asksMoreThanHistory(parts.dataset);
+    this.#isMutual = isMutual(parts.config, parts.dataset);
     this.#batches = createHistoryBatches(parts.config, parts.dataset);
   }
 
@@ -65,7 +67,10 @@ export class HistoryStep extends JointStep {
     });
     if (model.history!.form === "mixture") {
       const components = model.history!.components(read, placeMask);
-      const masked = toCsr(histories.flatMap((history) => new Array<Uint32Array>(places).fill(history)));
+      // mutual items are found from the others: each is left out of what its own row finds, and of nothing else
+      const masked = this.#isMutual
+        ? toCsr(Array.from(batch.sources, (source, row) => (batch.placeMask[row] === MASKED ? [] : [source])))
+        : toCsr(histories.flatMap((history) => new Array<Uint32Array>(places).fill(history)));
       return softmaxLoss({ ...problem, queries: components, logWeights: placeMask, masked, teacher });
     }
     const pooled = model.history!.pool(read, placeMask);
