@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   createQueryTower,
   type HistoryWeights,
+  inputFacts,
   l2Normalize,
   logPartition,
   type MixtureQuery,
@@ -117,6 +118,14 @@ describe("the mixture of a history", () => {
     expect(() => tower.embed({ history: ITEMS, context })).toThrow(InputError);
     expect(() => tower.embed({ history: ITEMS, text: "red" })).toThrow('"history" cannot be combined');
   });
+});
+
+it("tells a person what it knows of the order of a history", () => {
+  expect(inputFacts(orderedTower().inputs[0]!)).toMatchObject({
+    history: "mixture, the newest 3 items",
+    historyOrder: "weights from the newest 1.00, 0.50; a source map of 4 × 4",
+  });
+  expect(inputFacts(historyInput("mixture"))).toMatchObject({ historyOrder: undefined });
 });
 
 describe("a pooled history", () => {
