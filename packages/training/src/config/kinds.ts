@@ -63,7 +63,7 @@ const HISTORIES: KindSettings = {
 
 /** Histories whose order counts. */
 const ORDERED: KindSettings = {
-  model: { dim: 64, hiddenDim: 0, itemNorm: "unit", history: { length: 50, sources: 16, targets: 16 } },
+  model: { dim: 64, hiddenDim: 0, itemNorm: "unit", history: { length: 50, sources: 4, targets: 4 } },
   index: { warmup: 0.1, commitment: 1 },
   training: {
     start: "spectral",
