@@ -127,7 +127,7 @@ export class HistoryBatchBuilder {
     const targets: number[] = [];
     let hasHistory = false;
     for (const group of this.#groups(events)) {
-      const hasOne = this.#options.mutual ? this.#itemsOf(group).length > 1 : this.#hasUsable(group);
+      const hasOne = this.#options.mutual ? this.#hasOthers(group) : this.#hasUsable(group);
       if (!hasOne && !this.#options.keepEmpty) continue;
       hasHistory ||= hasOne;
       for (const event of group) {
@@ -138,6 +138,12 @@ export class HistoryBatchBuilder {
     }
     for (const item of targets) this.#positionOf[item] = -1;
     return hasHistory ? Math.max(targets.length, 2) : targets.length;
+  }
+
+  /** Whether some events are of more than one item. Asked as often as `#hasUsable`. */
+  #hasOthers(events: Uint32Array): boolean {
+    const { eventItem } = this.#dataset;
+    return events.some((event) => eventItem[event] !== eventItem[events[0]!]);
   }
 
   /** The items of some events, each once. */
