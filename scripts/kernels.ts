@@ -20,14 +20,16 @@ const SEARCH = "packages/pq-core/src/kernel/assembly/kernel.as.ts";
 const ENCODE = "packages/pq-core/src/kernel/assembly/encode.as.ts";
 const SOFTMAX = "packages/indexing-layer/src/softmax/kernels/softmax.as.ts";
 const RELAXED = ["simd", "relaxed-simd"];
+/** Of a kernel whose memory several threads share. */
+const THREADS = "threads";
 
 /** File of a kernel, from the repository's root → what it is compiled from. */
 const KERNELS: Readonly<Record<string, Kernel>> = {
   "packages/pq-core/wasm/kernel.wasm": { source: SEARCH, features: ["simd"] },
   "packages/pq-core/wasm/kernel-relaxed.wasm": { source: SEARCH, features: RELAXED },
   "packages/pq-core/wasm/encode.wasm": { source: ENCODE, features: ["simd"] },
-  "packages/indexing-layer/wasm/softmax.wasm": { source: SOFTMAX, features: ["simd"] },
-  "packages/indexing-layer/wasm/softmax-relaxed.wasm": { source: SOFTMAX, features: RELAXED },
+  "packages/indexing-layer/wasm/softmax.wasm": { source: SOFTMAX, features: ["simd", THREADS] },
+  "packages/indexing-layer/wasm/softmax-relaxed.wasm": { source: SOFTMAX, features: [...RELAXED, THREADS] },
 };
 
 /** @throws Error when the compiler refuses the source, or the kernel is too large */
@@ -35,7 +37,8 @@ async function compileKernel({ source, features }: Kernel): Promise<Buffer> {
   let bytes: Buffer | undefined;
   const base = ["--baseDir", ROOT, "-o", "kernel.wasm", "-O3", "--converge", "--noAssert", "--runtime", "stub"];
   const enabled = features.flatMap((feature) => ["--enable", feature]);
-  const { error, stderr } = await asc.main([source, ...base, ...enabled], {
+  const shared = features.includes(THREADS) ? ["--importMemory", "--sharedMemory", "--maximumMemory", "65536"] : [];
+  const { error, stderr } = await asc.main([source, ...base, ...enabled, ...shared], {
     writeFile: (_name, contents) => {
       bytes = Buffer.from(contents);
     },

@@ -3,8 +3,9 @@ import { type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.
 
 /** What kernels/softmax.as.ts exports. */
 interface SoftmaxExports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  configure(...values: number[]): number;
+  /** Where the numbers of a problem are expected. */
+  readonly PROBLEM: { readonly value: number };
+  configure(threads: number): number;
   run(scale: number, least: number, teacherWeight: number, resultAt: number): void;
 }
 
@@ -19,17 +20,36 @@ const PANEL = 4;
 const LANES = 8;
 const NEVER = -3e38;
 const PAGE = 65_536;
+/** What the kernel is compiled for: 4 GiB. */
+const MOST_PAGES = 65_536;
+/** Multiply-adds of a problem from which on helpers are worth waking: a millisecond or two. */
+const WORTH_HELP = 1 << 24;
+
+/** Starts threads that serve a kernel's memory; see helpers.ts. */
+export type StartHelpers = (module: WebAssembly.Module, memory: WebAssembly.Memory, count: number) => void;
+
+/** Threads that help, for problems worth it. */
+export interface Helpers {
+  readonly count: number;
+  readonly start: StartHelpers;
+}
 
 /**
  * The kernel of kernels/softmax.as.ts with a memory of its own, which grows with the problems it is given: loss and
- * gradients by blocks of rows, without a matrix of all rows.
+ * gradients by blocks of rows, without a matrix of all rows. With helpers the same bits, sooner.
  */
 export class SoftmaxKernel {
+  readonly #module: WebAssembly.Module;
+  readonly #memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true });
   readonly #wasm: SoftmaxExports;
+  readonly #helpers: Helpers | undefined;
+  #areStarted = false;
   #end = PAGE;
 
-  constructor(bytes: Uint8Array) {
-    this.#wasm = new WebAssembly.Instance(new WebAssembly.Module(bytes), {}).exports as SoftmaxExports;
+  constructor(bytes: Uint8Array, helpers?: Helpers) {
+    this.#module = new WebAssembly.Module(bytes);
+    this.#wasm = new WebAssembly.Instance(this.#module, { env: { memory: this.#memory } }).exports as SoftmaxExports;
+    this.#helpers = helpers;
   }
 
   /**
@@ -75,9 +95,10 @@ export class SoftmaxKernel {
       result: this.#reserve(16),
     };
     const { result, ...addresses } = at;
-    const numbers = [groups, places, c, d, targets.values.length];
-    this.#grow(this.#wasm.configure(...numbers, ...Object.values(addresses), this.#end));
-    const memory = this.#wasm.memory.buffer;
+    const numbers = [groups, places, c, d, targets.values.length, ...Object.values(addresses), this.#end];
+    new Int32Array(this.#memory.buffer, this.#wasm.PROBLEM.value, numbers.length).set(numbers);
+    this.#grow(this.#wasm.configure(this.#threadsFor(rows * c * d)));
+    const memory = this.#memory.buffer;
     const place = (to: number, { buffer, byteOffset, byteLength }: Float32Array | Uint32Array): void =>
       new Uint8Array(memory, to).set(new Uint8Array(buffer, byteOffset, byteLength));
     const placeRows = (to: number, values: Float32Array, padded: number): void => {
@@ -121,6 +142,17 @@ export class SoftmaxKernel {
     };
   }
 
+  /** Threads to make room for; those that help are started when they are first worth it. */
+  #threadsFor(work: number): number {
+    const helpers = this.#helpers;
+    if (!helpers) return 1;
+    if (!this.#areStarted && work >= WORTH_HELP) {
+      this.#areStarted = true;
+      helpers.start(this.#module, this.#memory, helpers.count);
+    }
+    return 1 + helpers.count;
+  }
+
   #reserve(bytes: number): number {
     const start = this.#end;
     this.#end += roundUp(bytes, 64);
@@ -128,8 +160,8 @@ export class SoftmaxKernel {
   }
 
   #grow(end: number): void {
-    const missing = Math.ceil((end - this.#wasm.memory.buffer.byteLength) / PAGE);
-    if (missing > 0) this.#wasm.memory.grow(missing);
+    const missing = Math.ceil((end - this.#memory.buffer.byteLength) / PAGE);
+    if (missing > 0) this.#memory.grow(missing);
   }
 }
 

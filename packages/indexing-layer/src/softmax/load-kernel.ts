@@ -1,9 +1,14 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { supportsRelaxedSimd } from "@poeem/pq-core";
-import { SoftmaxKernel } from "./kernel.ts";
+import { startHelpers } from "./helpers.ts";
+import { type Helpers, SoftmaxKernel } from "./kernel.ts";
 import { useSoftmaxKernel } from "./loss.ts";
 
 export { SoftmaxKernel };
+
+/** More threads than these wait for each other. */
+const MOST_HELPERS = 3;
 
 let loaded: SoftmaxKernel | undefined;
 
@@ -14,10 +19,16 @@ let loaded: SoftmaxKernel | undefined;
 export function loadSoftmaxKernel(): boolean {
   if (!loaded) {
     const bytes = softmaxKernelBytes(supportsRelaxedSimd() ? "relaxed" : "plain");
-    loaded = bytes && new SoftmaxKernel(bytes);
+    loaded = bytes && new SoftmaxKernel(bytes, helpersHere());
     useSoftmaxKernel(loaded);
   }
   return loaded !== undefined;
+}
+
+/** One for each core beside ours. */
+function helpersHere(): Helpers | undefined {
+  const count = Math.min(MOST_HELPERS, availableParallelism() - 1);
+  return count > 0 ? { count, start: startHelpers } : undefined;
 }
 
 /** A build of the kernel; undefined when there is none. */

@@ -2,7 +2,17 @@
 // one tile that stays in the cache, and no matrix of all rows is ever made. ../problem.ts and ../tensors.ts say what is
 // computed; ../kernel.ts places everything in memory, and nothing is allocated here.
 import { combine, dots, exponentials, maxima, prepare } from "./exponential.as";
+import {
+  adopt, adoptRun, biasesAt, blockGroups, blocks, candidatesAt, count, d, dCandidates, dLogWeights, dotsAt, dQueries,
+  floor, groups, logWeightOf, logWeights, maskColumns, maskOffsets, maximaAt, panels, places, progressAt, pulls, pullOf,
+  queriesAt, rowOf, rowPanels, rowTerms, scale, scaledRows, setRun, sharesAt, slopes, sumsAt, targetColumns,
+  targetOffsets, targetTerms, targetWeights, teacherAt, teacherMaxima, teacherPanels, teacherShares, teacherSums,
+  teacherTerms, teacherTile, teacherWeight, tile, total, weightOf,
+} from "./problem.as";
 import { candidateBlock, entry, pack, PANEL, queryBlock, ROW_BYTES, ROWS, scoreBlock } from "./products.as";
+import { adoptProgress, awaitTurn, claim, close, enter, leave, nextRun, open, passTurn } from "./threads.as";
+
+export { PROBLEM } from "./threads.as";
 
 // The logit of a candidate that does not compete.
 const NEVER: f32 = -3e38;
@@ -10,120 +20,102 @@ const NEVER: f32 = -3e38;
 const NO_CANDIDATE: f32 = -1e38;
 // Candidates whose vectors stay in the first cache while a block's slopes meet them; a multiple of PANEL.
 const CHUNK: i32 = 96;
+// Where exponentials end, against the largest of their row, and the pulls of rows of a mixture: 1.6e-28, or 4e-18 where
+// it meets a pull of 1e-15. What is less is lost in single precision, and as a factor it makes numbers that are not
+// normal, which processors multiply a hundred times more slowly.
+const LEAST: f32 = -64.0;
+const LEAST_OF_MIXTURE: f32 = -40.0;
+const LEAST_PULL: f64 = 1e-15;
 
-let places: i32 = 0, count: i32 = 0, d: i32 = 0;
-let queriesAt: usize = 0, candidatesAt: usize = 0, teacherAt: usize = 0, biasesAt: usize = 0;
-let maskOffsets: usize = 0, maskColumns: usize = 0;
-let targetOffsets: usize = 0, targetColumns: usize = 0, targetWeights: usize = 0;
-let logWeights: usize = 0, dQueries: usize = 0, dCandidates: usize = 0, dLogWeights: usize = 0;
-
-let panels: usize = 0, teacherPanels: usize = 0;
-let tile: usize = 0, teacherTile: usize = 0;
-let rowPanels: usize = 0, scaledRows: usize = 0, slopes: usize = 0;
-// (ROWS) each: number of the row, logarithm of its weight, its weight, its pull.
-let rowOf: usize = 0, logWeightOf: usize = 0, weightOf: usize = 0, pullOf: usize = 0;
-let maximaAt: usize = 0, sumsAt: usize = 0, teacherMaxima: usize = 0, teacherSums: usize = 0;
-let dotsAt: usize = 0, sharesAt: usize = 0, teacherShares: usize = 0;
-// (targets of a group, rows of a group) logarithms of a·p, then their shares of the pull.
-let pulls: usize = 0;
-
-let scale: f64 = 0, floor: f64 = 0, teacherWeight: f64 = 0;
-// Weights of all targets together.
-let total: f64 = 0;
-let groups: i32 = 0;
-let ranking: f64 = 0, distillation: f64 = 0;
 // Rows of the block.
 let used: i32 = 0;
-// Where the scratch reserved so far ends.
-let end: usize = 0;
-
-function reserve(bytes: usize): usize {
-  const at = end;
-  end += (bytes + 63) & ~63;
-  return at;
-}
 
 // Which build this is.
 export function isRelaxed(): bool {
   return ASC_FEATURE_RELAXED_SIMD;
 }
 
-// Sizes: candidates padded to a multiple of 4 with biases of −3e38, dim to one of 8 with zeros. All addresses are
-// multiples of 64. Returns where the scratch that starts at scratchAt ends. mostTargets: of a group.
-export function configure(
-  numGroups: i32, numPlaces: i32, numCandidates: i32, dim: i32, mostTargets: i32,
-  queries: usize, candidates: usize, teacher: usize, biases: usize,
-  maskOffsetsAt: usize, maskColumnsAt: usize,
-  targetOffsetsAt: usize, targetColumnsAt: usize, targetWeightsAt: usize,
-  logWeightsAt: usize, dQueriesAt: usize, dCandidatesAt: usize, dLogWeightsAt: usize,
-  scratchAt: usize,
-): usize {
-  groups = numGroups;
-  places = numPlaces;
-  count = numCandidates;
-  d = dim;
-  queriesAt = queries;
-  candidatesAt = candidates;
-  teacherAt = teacher;
-  biasesAt = biases;
-  maskOffsets = maskOffsetsAt;
-  maskColumns = maskColumnsAt;
-  targetOffsets = targetOffsetsAt;
-  targetColumns = targetColumnsAt;
-  targetWeights = targetWeightsAt;
-  logWeights = logWeightsAt;
-  dQueries = dQueriesAt;
-  dCandidates = dCandidatesAt;
-  dLogWeights = dLogWeightsAt;
-  end = scratchAt;
-  const matrix = <usize>(count * d) << 2;
-  const rows = <usize>(ROWS * d) << 2;
-  panels = reserve(matrix);
-  teacherPanels = teacher ? reserve(matrix) : 0;
-  tile = reserve(<usize>count * ROW_BYTES);
-  teacherTile = teacher ? reserve(<usize>count * ROW_BYTES) : 0;
-  rowPanels = reserve(rows);
-  scaledRows = reserve(rows);
-  slopes = reserve(rows);
-  rowOf = reserve(ROW_BYTES);
-  logWeightOf = reserve(2 * ROW_BYTES);
-  weightOf = reserve(2 * ROW_BYTES);
-  pullOf = reserve(2 * ROW_BYTES);
-  maximaAt = reserve(ROW_BYTES);
-  sumsAt = reserve(ROW_BYTES);
-  teacherMaxima = reserve(ROW_BYTES);
-  teacherSums = reserve(ROW_BYTES);
-  dotsAt = reserve(ROW_BYTES);
-  sharesAt = reserve(ROW_BYTES);
-  teacherShares = reserve(ROW_BYTES);
-  pulls = reserve(<usize>(mostTargets * places) << 3);
-  return end;
+// Lays out the scratch of a problem, whose numbers are in place, for so many threads; returns where it ends. Candidates
+// are padded to a multiple of 4 with biases of −3e38, dim to one of 8 with zeros; addresses are multiples of 64.
+export function configure(threads: i32): usize {
+  return adopt(0, threads);
 }
 
-// Gradients into the places that configure was told; two float64 at resultAt: the loss of the targets, and the
+// Gradients into the places that the problem names; two float64 at resultAt: the loss of the targets, and the
 // teacher's, which is still to be multiplied by its weight. A probability below least counts as least more.
 export function run(scaleOfDots: f64, least: f64, weightOfTeacher: f64, resultAt: usize): void {
-  scale = scaleOfDots;
-  floor = least;
-  teacherWeight = weightOfTeacher;
-  prepare();
+  prepare(places > 1 ? LEAST_OF_MIXTURE : LEAST);
   const matrix = <usize>(count * d) << 2;
   pack(candidatesAt, count, d, PANEL, panels);
   if (teacherAt) pack(teacherAt, count, d, PANEL, teacherPanels);
   memory.fill(dCandidates, 0, matrix);
   memory.fill(dQueries, 0, <usize>(groups * places * d) << 2);
   memory.fill(dLogWeights, 0, <usize>(groups * places) << 2);
-  total = 0;
+  let sum: f64 = 0;
   const numTargets = load<i32>(targetOffsets + (<usize>groups << 2));
-  for (let i = 0; i < numTargets; i++) total += <f64>load<f32>(targetWeights + (<usize>i << 2));
-  ranking = 0;
-  distillation = 0;
+  for (let i = 0; i < numTargets; i++) sum += <f64>load<f32>(targetWeights + (<usize>i << 2));
+  memory.fill(targetTerms, 0, <usize>numTargets << 3);
+  setRun(divide(), sum, scaleOfDots, least, weightOfTeacher);
+  open(blocks(), progressAt);
+  work();
+  close();
+  sumUp(numTargets, resultAt);
+}
+
+// A helper, `thread` from 1: takes part in every run, and never returns.
+export function serve(thread: i32): void {
+  let seen = 0;
+  while (true) {
+    seen = nextRun(seen);
+    if (!enter()) continue;
+    adopt(thread, thread + 1);
+    adoptRun();
+    adoptProgress(progressAt);
+    work();
+    leave();
+  }
+}
+
+// Puts groups into blocks, as many as fit; returns how many blocks.
+function divide(): i32 {
+  let found: usize = 0;
   let group = 0;
   while (group < groups) {
     const first = group;
     used = 0;
     while (group < groups && addRows(group)) group++;
-    if (used > 0) block(first, group);
+    if (used == 0) continue;
+    store<i32>(blockGroups + (found << 3), first);
+    store<i32>(blockGroups + (found << 3), group, 4);
+    found++;
+  }
+  return <i32>found;
+}
+
+function work(): void {
+  for (let b = claim(); b < blocks(); b = claim()) {
+    const at = blockGroups + (<usize>b << 3);
+    block(b, load<i32>(at), load<i32>(at, 4));
+  }
+}
+
+// The losses, term by term in the order of the blocks.
+function sumUp(numTargets: i32, resultAt: usize): void {
+  let ranking: f64 = 0, distillation: f64 = 0;
+  if (!teacherAt) {
+    for (let i = 0; i < numTargets; i++) ranking += load<f64>(targetTerms + (<usize>i << 3));
+  }
+  for (let b = 0; teacherAt && b < blocks(); b++) {
+    const at = blockGroups + (<usize>b << 3);
+    const first = load<i32>(at);
+    const last = load<i32>(at, 4);
+    const until = load<i32>(targetOffsets + (<usize>last << 2));
+    for (let i = load<i32>(targetOffsets + (<usize>first << 2)); i < until; i++)
+      ranking += load<f64>(targetTerms + (<usize>i << 3));
+    for (let group = first; group < last; group++) {
+      ranking += load<f64>(rowTerms + (<usize>group << 3));
+      distillation += load<f64>(teacherTerms + (<usize>group << 3));
+    }
   }
   store<f64>(resultAt, total > 0 ? ranking / total : 0);
   store<f64>(resultAt, distillation / <f64>groups, 8);
@@ -160,14 +152,16 @@ function addRows(group: i32): bool {
   return true;
 }
 
-// One block: the rows that addRows chose, of groups first to last − 1.
-function block(first: i32, last: i32): void {
+// Groups first to last − 1, which are block number b.
+function block(b: i32, first: i32, last: i32): void {
+  used = 0;
+  for (let group = first; group < last; group++) addRows(group);
   gather();
   scores(panels, tile);
   for (let r = 0; r < used; r += 16) maxima(count, tile + (<usize>r << 2), maximaAt + (<usize>r << 2));
   if (teacherAt) slopeWithTeacher();
   else slopeOfMixture(first, last);
-  multiply();
+  multiply(b);
 }
 
 // Rows of the block: in panels of 8 for the logits, the last one filled up with zeros.
@@ -277,7 +271,7 @@ function pull(group: i32, row: i32, rows: i32, at: usize): usize {
     }
     const logMixture = most + Math.log(sum);
     const mixture = sum > 0 ? Math.exp(logMixture) : 0;
-    ranking -= weight * (floor == 0 ? logMixture : Math.log(mixture + floor));
+    store<f64>(targetTerms + (<usize>i << 3), -(weight * (floor == 0 ? logMixture : Math.log(mixture + floor))));
     const force = sum > 0 ? ((floor == 0 ? 1 : mixture / (mixture + floor)) * weight) / (total * sum) : 0;
     for (let s = 0; s < rows; s++) {
       const here = shares + (<usize>s << 3);
@@ -303,7 +297,8 @@ function pull(group: i32, row: i32, rows: i32, at: usize): usize {
         store<f32>(to, <f32>(<f64>load<f32>(to) - taken));
       }
     }
-    store<f64>(pullOf + (r << 3), (mine * scale) / sum);
+    const pulled = (mine * scale) / sum;
+    store<f64>(pullOf + (r << 3), pulled < LEAST_PULL ? 0 : pulled);
   }
   return shares;
 }
@@ -317,7 +312,7 @@ function slopeWithTeacher(): void {
     const until = load<i32>(targetOffsets + (<usize>group << 2), 4);
     for (let i = load<i32>(targetOffsets + (<usize>group << 2)); i < until; i++) {
       const logit = <f64>load<f32>(entry(tile, load<i32>(targetColumns + (<usize>i << 2)), r));
-      ranking += <f64>load<f32>(targetWeights + (<usize>i << 2)) * (best - logit);
+      store<f64>(targetTerms + (<usize>i << 3), <f64>load<f32>(targetWeights + (<usize>i << 2)) * (best - logit));
     }
   }
   for (let r = 0; r < used; r += 16) {
@@ -341,8 +336,9 @@ function slopeWithTeacher(): void {
     const sum = <f64>load<f32>(sumsAt + at);
     const teacherSum = <f64>load<f32>(teacherSums + at);
     const logSum = Math.log(sum);
-    ranking += weight * logSum;
-    distillation += <f64>load<f32>(maximaAt + at) + logSum - <f64>load<f32>(dotsAt + at) / teacherSum;
+    const soft = <f64>load<f32>(dotsAt + at) / teacherSum;
+    store<f64>(rowTerms + (<usize>group << 3), weight * logSum);
+    store<f64>(teacherTerms + (<usize>group << 3), <f64>load<f32>(maximaAt + at) + logSum - soft);
     store<f32>(sharesAt + at, <f32>(((total > 0 ? weight / total : 0) + share) / sum));
     store<f32>(teacherShares + at, <f32>(-share / teacherSum));
     store<f64>(pullOf + (<usize>r << 3), scale);
@@ -361,15 +357,16 @@ function slopeWithTeacher(): void {
   }
 }
 
-// The tile times the candidates, and its transpose times the queries, by chunks of candidates.
-function multiply(): void {
+// The tile times the candidates, and its transpose times the queries, by chunks of candidates. The gradients of
+// candidates are sums over all blocks.
+function multiply(b: i32): void {
   const bytes = <usize>d << 2;
   memory.fill(slopes, 0, <usize>ROWS * bytes);
   for (let r = 0; r < used; r++) {
     const from = queriesAt + <usize>load<i32>(rowOf + (<usize>r << 2)) * bytes;
     scaleRow(from, scaledRows + <usize>r * bytes, <f32>load<f64>(pullOf + (<usize>r << 3)));
   }
-  for (let start = 0; start < count; start += CHUNK) {
+  for (let start = 0, turn = 0; start < count; start += CHUNK, turn++) {
     const end = min(start + CHUNK, count);
     const from = tile + <usize>start * ROW_BYTES;
     const chunk = candidatesAt + <usize>start * bytes;
@@ -377,11 +374,13 @@ function multiply(): void {
       for (let r = 0; r < used; r += 4)
         queryBlock(end - start, from + (<usize>r << 2), chunk + k, bytes, slopes + <usize>r * bytes + k);
     }
+    awaitTurn(b, turn);
     for (let c = start; c < end; c += PANEL) {
       const to = dCandidates + <usize>c * bytes;
       for (let k: usize = 0; k < bytes; k += 32)
         candidateBlock(used, tile + <usize>c * ROW_BYTES, scaledRows + k, bytes, to + k);
     }
+    passTurn(b, turn);
   }
   for (let r = 0; r < used; r++) {
     const to = dQueries + <usize>load<i32>(rowOf + (<usize>r << 2)) * bytes;
