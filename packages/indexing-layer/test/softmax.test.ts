@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { softmaxKernelBytes } from "../src/load-kernels.ts";
 import { Random } from "../src/random.ts";
 import { startHelpers } from "../src/softmax/helpers.ts";
 import { MOST_PLACES, SoftmaxKernel } from "../src/softmax/kernel.ts";
-import { softmaxKernelBytes } from "../src/softmax/load-kernel.ts";
 import { softmaxLoss, useSoftmaxKernel } from "../src/softmax/loss.ts";
 import type { Lists, SoftmaxProblem, SoftmaxResult } from "../src/softmax/problem.ts";
 import { softmaxInTensors } from "../src/softmax/tensors.ts";
