@@ -21,6 +21,8 @@ interface Numbers<A extends Float32Array | Float64Array = Float32Array> {
   readonly targets: Lists;
   readonly targetWeights: Float32Array;
   readonly logWeights: A;
+  /** (G·S) where groups share rows; else each place has its own. */
+  readonly shared?: Uint32Array | undefined;
   readonly least: number;
   readonly teacher?: { readonly candidates: Float32Array; readonly weight: number };
 }
@@ -39,26 +41,34 @@ interface Sizes {
   readonly scale?: number;
   readonly least?: number;
   readonly teacher?: boolean;
+  /** Rows that the places share; left out: each has its own. */
+  readonly rows?: number;
 }
 
 /** Every fifth group is without targets, every third without its last place; a third of the rows mask candidates. */
-function problem(seed: number, { groups, places, count, dim, scale = 3, least = 0, teacher }: Sizes): Numbers {
+function problem(seed: number, sizes: Sizes): Numbers {
+  const { groups, places, count, dim, scale = 3, least = 0, teacher, rows = groups * places } = sizes;
   const random = new Random(seed);
   const draw = (n: number, spread = 1): Float32Array =>
     Float32Array.from({ length: n }, () => random.normal() * spread);
   const wanted = Array.from({ length: groups }, (_, g) =>
     g % 5 === 4 ? [] : [g % count, ...(g % 2 ? [random.integer(count)] : [])],
   );
-  const masked = Array.from({ length: groups * places }, (_, row) => {
+  const shared = sizes.rows ? Uint32Array.from({ length: groups * places }, () => random.integer(rows)) : undefined;
+  const masked = Array.from({ length: rows }, (_, row) => {
     const columns = [random.integer(count), random.integer(count)];
-    return row % 3 === 1 ? columns.filter((c) => !wanted[Math.floor(row / places)]!.includes(c)) : [];
+    const ofRow = wanted.filter((_, g) =>
+      shared ? shared.subarray(g * places, (g + 1) * places).includes(row) : g === Math.floor(row / places),
+    );
+    return row % 3 === 1 ? columns.filter((c) => !ofRow.flat().includes(c)) : [];
   });
   const logWeights = draw(groups * places);
   if (places > 1) for (let g = 2; g < groups; g += 3) logWeights[g * places + places - 1] = -1e9;
   const targets = toCsr(wanted);
   return {
     dim,
-    queries: draw(groups * places * dim, 1 / Math.sqrt(dim)),
+    queries: draw(rows * dim, 1 / Math.sqrt(dim)),
+    shared,
     candidates: draw(count * dim),
     scale,
     logQ: draw(count),
@@ -114,13 +124,13 @@ function teacherOf(problem: WideProblem): number[][] | undefined {
 
 /** What the kernel is to compute, one sum at a time. */
 function definition(problem: WideProblem, soft?: number[][]): { ranking: number; distillation: number; total: number } {
-  const { candidates, targets, targetWeights, logWeights, least, teacher } = problem;
+  const { candidates, targets, targetWeights, logWeights, shared, least, teacher } = problem;
   const groups = targets.offsets.length - 1;
   const places = logWeights.length / groups;
   let [ranking, total, distillation] = [0, 0, 0];
   for (let g = 0; g < groups; g++) {
     const logA = logSoftmax(Array.from(logWeights.subarray(g * places, (g + 1) * places)));
-    const logP = logA.map((_, s) => logProbabilities(problem, candidates, g * places + s));
+    const logP = logA.map((_, s) => logProbabilities(problem, candidates, shared?.[g * places + s] ?? g * places + s));
     for (let i = targets.offsets[g]!; i < targets.offsets[g + 1]!; i++) {
       const logMixture = logSumExp(logA.map((a, s) => a + logP[s]![targets.values[i]!]!));
       ranking -= targetWeights![i]! * (least > 0 ? Math.log(Math.exp(logMixture) + least) : logMixture);
@@ -150,7 +160,7 @@ function inTensors(problem: Numbers): SoftmaxProblem {
     targets,
     queries: rows(queries),
     candidates: rows(candidates),
-    ...(places > 1 && { logWeights: tf.tensor2d(logWeights, [groups, places]) }),
+    ...((places > 1 || problem.shared) && { logWeights: tf.tensor2d(logWeights, [groups, places]) }),
     ...(teacher && { teacher: { candidates: rows(teacher.candidates), weight: teacher.weight } }),
   };
 }
@@ -211,6 +221,11 @@ describe.each(Object.entries(ways))("the softmax by %s", (_, { backend, make }) 
     { groups: 6, places: 4, count: 30, dim: 8, least: 0.01 },
     { groups: 9, places: 1, count: 11, dim: 4, teacher: true },
     { groups: 100, places: 1, count: 115, dim: 12, scale: 10, teacher: true },
+    // rows that groups share: in less than a block, in several, and by more places than a block has rows
+    { groups: 7, places: 3, count: 13, dim: 12, rows: 5 },
+    { groups: 60, places: 5, count: 50, dim: 8, rows: 101, scale: 5 },
+    { groups: 6, places: MOST_PLACES + 3, count: 11, dim: 4, rows: 20, least: 0.01 },
+    { groups: 4, places: 1, count: 9, dim: 4, rows: 2 },
   ])("equals its definition, and its gradients differences of that: %o", (sizes) => {
     const input = problem(sizes.count, sizes);
     const at = wide(input);
@@ -298,6 +313,7 @@ describe("the kernel", () => {
   it.each<Sizes>([
     { groups: 40, places: 16, count: 1001, dim: 32, least: 1e-30 },
     { groups: 700, places: 1, count: 700, dim: 40, teacher: true },
+    { groups: 100, places: 5, count: 1001, dim: 32, rows: 600, least: 1e-30 },
   ])("gives the same bits whoever helps: %o", async (sizes) => {
     const input = inTensors(problem(7, sizes));
     const alone = bitsOf(kernel, input);
@@ -315,6 +331,22 @@ describe("the kernel", () => {
   ])("makes no numbers so small that processors slow down: %o", (sizes) => {
     const made = bitsOf(kernel, inTensors(problem(8, sizes))).flat();
     expect(made.filter((x) => x !== 0 && Math.abs(x) < 1.18e-38)).toEqual([]);
+  });
+
+  it("sums exponentials, with and without masks", () => {
+    const numbers = problem(9, { groups: 101, places: 1, count: 203, dim: 24, scale: 5 });
+    const sums = tf.tidy(() => [...kernel.logSums(inTensors(numbers))]) as number[];
+    const of = wide(numbers);
+    const rows = Array.from({ length: 101 }, (_, row) => {
+      const without = new Set(of.masked.values.subarray(of.masked.offsets[row], of.masked.offsets[row + 1]));
+      const logits = Array.from(of.logQ, (correction, c) =>
+        of.queries
+          .slice(row * 24, row * 24 + 24)
+          .reduce((dot, x, k) => dot + 5 * x * of.candidates[c * 24 + k]!, -correction),
+      );
+      return logSumExp(logits.filter((_, c) => !without.has(c)));
+    });
+    for (const [row, sum] of sums.entries()) expect(sum).toBeCloseTo(rows[row]!, 4);
   });
 
   it("serves what fits it on wasm, and nothing else", async () => {

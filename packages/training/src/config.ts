@@ -5,7 +5,7 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { otherThanFile } from "@poeem/offline/files";
 import type { z } from "zod";
 import { checkConfig } from "./config/check.ts";
-import { type HistoryForm, historyForm } from "./config/model.ts";
+import { type FilledHistory, filledHistory } from "./config/model.ts";
 import { describeProblems } from "./config/problems.ts";
 import { retiredKeys, withoutRetired } from "./config/retired.ts";
 import { SCHEMA } from "./config/schema.ts";
@@ -16,7 +16,7 @@ export type PoeemConfigInput = z.input<typeof SCHEMA>;
 /** A configuration with every default filled in but those that follow from the data. */
 export type PoeemConfig = z.output<typeof SCHEMA> & {
   split: { by: SplitKind };
-  model: { history: { as: HistoryForm } };
+  model: { history: FilledHistory };
 };
 /** One with those too (src/train/fit-config.ts): what a training reads, and what travels in the artifact. */
 export type FittedConfig = PoeemConfig & {
@@ -57,7 +57,7 @@ function parse(input: unknown, where: string): PoeemConfig {
     return {
       ...rest,
       split: { ...split, by: splitKind(parsed.data) },
-      model: { ...model, history: { ...model.history, as: historyForm(parsed.data) } },
+      model: { ...model, history: filledHistory(parsed.data) },
     };
   }
   throw new UserError(`${where}: ${describeProblems(parsed.error.issues).join("; ")}`);

@@ -91,7 +91,7 @@ export async function trainIndex({
     return `stopped; --resume continues from the last checkpoint in ${checkpoints.directory}`;
   });
   try {
-    const validation = validationOf(dataset);
+    const validation = validationOf(dataset, config);
     releaseMemory();
     const trained = await trainModel(config, dataset, { checkpoints, resume, interrupt, validation, startProgress });
     if (trained.weightsOfStep < trained.steps)

@@ -4,15 +4,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import type { FittedConfig, PoeemConfigInput } from "../src/config.ts";
 import type { Dataset } from "../src/data/types.ts";
-import { BatchBuilder } from "../src/model/batch.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { createLayer } from "../src/train/create-layer.ts";
-import { eventOrder } from "../src/train/event-order.ts";
+import { createStep } from "../src/train/create-step.ts";
 import { fitConfig } from "../src/train/fit-config.ts";
-import { groupSizeOfModel } from "../src/train/history-batch.ts";
-import { HistoryStep } from "../src/train/history-step.ts";
+import { eventOrderOf } from "../src/train/history-batch.ts";
 import { planSteps, planTraining } from "../src/train/plan.ts";
-import { TrainingStep } from "../src/train/step.ts";
 import { readers } from "./histories.ts";
 import { things } from "./texts.ts";
 
@@ -30,10 +27,8 @@ async function firstJointStep(config: FittedConfig, dataset: Dataset): Promise<n
     ...{ config, dataset, model: new TwoTower(config, dataset), random: new Random(1) },
     layer: createLayer(config, plan, dataset),
   };
-  const step = dataset.past
-    ? new HistoryStep(parts)
-    : new TrainingStep({ ...parts, batches: new BatchBuilder(dataset, batchSize) });
-  const orderOf = eventOrder(dataset, config.training.seed, groupSizeOfModel(config, dataset));
+  const step = createStep(parts);
+  const orderOf = eventOrderOf(config, dataset);
   for (let i = 0; i < totalSteps && !parts.layer.ready; i++) {
     const at = (i % stepsPerEpoch) * batchSize;
     await step.run(orderOf(Math.floor(i / stepsPerEpoch)).subarray(at, at + batchSize), 1);

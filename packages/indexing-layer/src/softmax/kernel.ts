@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.ts";
+import { takeTargets } from "./take-targets.ts";
 
 /** What kernels/softmax.as.ts exports. */
 interface SoftmaxExports {
@@ -7,6 +8,9 @@ interface SoftmaxExports {
   readonly PROBLEM: { readonly value: number };
   configure(threads: number): number;
   run(scale: number, least: number, teacherWeight: number, resultAt: number): void;
+  sharedRows(scale: number, tilesAt: number, sums: number): void;
+  sharedSlopes(tilesAt: number, pulls: number): void;
+  rowSums(scale: number, maxima: number, sums: number): void;
 }
 
 /** What is used of the wasm backend; the view is good until its next allocation. */
@@ -14,8 +18,10 @@ interface WasmBackend {
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array;
 }
 
-/** Rows of the kernel's blocks, which a group must fit. */
+/** Rows of the kernel's blocks, which a group must fit that shares none. */
 export const MOST_PLACES = 48;
+/** Tiles of groups that share rows: more are left to tensors, which need as much several times. */
+const MOST_TILE_BYTES = 2 ** 30;
 const PANEL = 4;
 const LANES = 8;
 const NEVER = -3e38;
@@ -56,23 +62,89 @@ export class SoftmaxKernel {
    * Whether a problem is one for the kernel: on the wasm backend, in groups that fit a block, and with candidates to
    * train (constant ones are few, and it would compute a gradient that nobody wants).
    */
-  serves({ logWeights, constantCandidates }: SoftmaxProblem): boolean {
-    return tf.getBackend() === "wasm" && (logWeights?.shape[1] ?? 1) <= MOST_PLACES && !constantCandidates;
+  serves({ queries, candidates, logWeights, constantCandidates, shared }: SoftmaxProblem): boolean {
+    const fits = shared
+      ? 4 * roundUp(queries.shape[0], MOST_PLACES) * candidates.shape[0] <= MOST_TILE_BYTES
+      : (logWeights?.shape[1] ?? 1) <= MOST_PLACES;
+    return tf.getBackend() === "wasm" && fits && !constantCandidates;
+  }
+
+  /**
+   * log Σ_c exp(logit) of each of the queries, over the candidates that are not masked: (rows). Of the problem only what
+   * makes logits is read.
+   */
+  logSums(problem: Pick<SoftmaxProblem, "queries" | "candidates" | "scale" | "masked" | "logQ">): Float64Array {
+    const { at, memory, scale } = this.#place(problem, true);
+    const [rows] = problem.queries.shape;
+    this.#wasm.rowSums(scale, at.maxima, at.sums);
+    const [maxima, sums] = [at.maxima, at.sums].map((from) => new Float32Array(memory, from, rows));
+    return Float64Array.from(maxima!, (most, row) => most + Math.log(sums![row]!));
   }
 
   /** @throws RangeError when a group has more than `MOST_PLACES` queries, or several and there is a teacher */
   run(problem: SoftmaxProblem): SoftmaxResult {
-    const { teacher, logWeights, weight = 1 } = problem;
+    const { teacher, shared, logWeights, weight = 1 } = problem;
     const [rows, dim] = problem.queries.shape;
     const count = problem.candidates.shape[0];
-    const [groups, places] = logWeights?.shape ?? [rows, 1];
+    const { at, memory, scale, c, d, groups, places, read, readColumns } = this.#place(problem);
+    // views of the kernel's memory, which the backend copies
+    const weighed = (values: Float32Array, shape: [number, number]): tf.Tensor2D => {
+      const gradient = tf.tensor2d(values, shape);
+      return weight === 1 ? gradient : tf.mul(gradient, weight);
+    };
+    const matrix = (from: number, rows: number): tf.Tensor2D =>
+      weighed(unpadded(new Float32Array(memory, from, rows * d), dim, d), [rows, dim]);
+    if (shared) {
+      this.#wasm.sharedRows(scale, at.tiles, at.sums);
+      const { loss, dLogWeights } = takeTargets(
+        {
+          entries: new Float32Array(memory, at.tiles, roundUp(rows, MOST_PLACES) * c),
+          sums: new Float32Array(memory, at.sums, rows),
+          pulls: new Float64Array(memory, at.pulls, rows),
+          at: (row, column) => (row - (row % MOST_PLACES)) * c + column * MOST_PLACES + (row % MOST_PLACES),
+        },
+        { ...problem, shared, scale, places: logWeights!.shape[1] },
+        read(logWeights!),
+        targetLists(problem.targets, logWeights!.shape[0], readColumns),
+      );
+      this.#wasm.sharedSlopes(at.tiles, at.pulls);
+      return {
+        ranking: tf.scalar(loss),
+        total: tf.scalar(weight * loss),
+        dQueries: matrix(at.dQueries, rows),
+        dCandidates: matrix(at.dCandidates, count),
+        dLogWeights: weighed(dLogWeights, logWeights!.shape),
+      };
+    }
+    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, at.result);
+    const [ranking, distillation] = new Float64Array(memory, at.result, 2) as unknown as [number, number];
+    return {
+      ranking: tf.scalar(ranking),
+      total: tf.scalar(weight * (ranking + distillation * (teacher?.weight ?? 0))),
+      dQueries: matrix(at.dQueries, rows),
+      dCandidates: matrix(at.dCandidates, count),
+      dLogWeights: logWeights && weighed(new Float32Array(memory, at.dLogWeights, rows), [groups, places]),
+    };
+  }
+
+  /**
+   * Puts a problem into the kernel's memory, with room for what comes of it.
+   * @param hasSums whether sums of rows are wanted, whatever they are for
+   */
+  #place(problem: SoftmaxProblem, hasSums = problem.shared !== undefined) {
+    const { teacher, shared, logWeights } = problem;
+    const [rows, dim] = problem.queries.shape;
+    const count = problem.candidates.shape[0];
+    // rows that groups share are each a group of their own to the kernel, without targets
+    const [groups, places] = (shared ? undefined : logWeights?.shape) ?? [rows, 1];
     if (places > MOST_PLACES || (teacher && places !== 1))
       throw new RangeError(
         `[indexing-layer] softmax kernel expected ${teacher ? 1 : `at most ${MOST_PLACES}`} places, got ${places}`,
       );
     const backend = tf.backend() as unknown as WasmBackend;
     const read = (tensor: tf.Tensor): Float32Array => backend.typedArrayFromHeap(tensor) as Float32Array;
-    const targets = targetLists(problem.targets, groups, (columns) => backend.typedArrayFromHeap(columns));
+    const readColumns = (columns: tf.Tensor1D) => backend.typedArrayFromHeap(columns);
+    const targets = targetLists(shared ? undefined : problem.targets, groups, readColumns);
     const masked = problem.masked ?? targetLists(undefined, rows, read);
     const scale = typeof problem.scale === "number" ? problem.scale : Math.exp(read(problem.scale.log)[0]!);
     const d = roundUp(dim, LANES);
@@ -93,8 +165,12 @@ export class SoftmaxKernel {
       dCandidates: this.#reserve(4 * c * d),
       dLogWeights: this.#reserve(4 * rows),
       result: this.#reserve(16),
+      tiles: shared ? this.#reserve(4 * roundUp(rows, MOST_PLACES) * c) : 0,
+      sums: hasSums ? this.#reserve(4 * roundUp(rows, MOST_PLACES)) : 0,
+      maxima: hasSums ? this.#reserve(4 * roundUp(rows, MOST_PLACES)) : 0,
+      pulls: shared ? this.#reserve(8 * rows) : 0,
     };
-    const { result, ...addresses } = at;
+    const { result, tiles, sums, pulls, maxima, ...addresses } = at;
     const numbers = [groups, places, c, d, targets.values.length, ...Object.values(addresses), this.#end];
     new Int32Array(this.#memory.buffer, this.#wasm.PROBLEM.value, numbers.length).set(numbers);
     this.#grow(this.#wasm.configure(this.#threadsFor(rows * c * d)));
@@ -123,23 +199,8 @@ export class SoftmaxKernel {
     place(at.targetColumns, targets.values);
     if (problem.targetWeights) place(at.targetWeights, problem.targetWeights);
     else new Float32Array(memory, at.targetWeights, targets.values.length).fill(1);
-    place(at.logWeights, logWeights ? read(logWeights) : new Float32Array(rows));
-    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, result);
-    const [ranking, distillation] = new Float64Array(memory, result, 2) as unknown as [number, number];
-    // views of the kernel's memory, which the backend copies
-    const weighed = (values: Float32Array, shape: [number, number]): tf.Tensor2D => {
-      const gradient = tf.tensor2d(values, shape);
-      return weight === 1 ? gradient : tf.mul(gradient, weight);
-    };
-    const matrix = (from: number, rows: number): tf.Tensor2D =>
-      weighed(unpadded(new Float32Array(memory, from, rows * d), dim, d), [rows, dim]);
-    return {
-      ranking: tf.scalar(ranking),
-      total: tf.scalar(weight * (ranking + distillation * (teacher?.weight ?? 0))),
-      dQueries: matrix(at.dQueries, rows),
-      dCandidates: matrix(at.dCandidates, count),
-      dLogWeights: logWeights && weighed(new Float32Array(memory, at.dLogWeights, rows), [groups, places]),
-    };
+    place(at.logWeights, logWeights && !shared ? read(logWeights) : new Float32Array(rows));
+    return { at, memory, scale, c, d, groups, places, read, readColumns };
   }
 
   /** Threads to make room for; those that help are started when they are first worth it. */

@@ -33,8 +33,13 @@ export interface Teacher {
  * Xiao et al., SIGIR 2022): inside the same problem it costs one more product, not three.
  */
 export interface SoftmaxProblem {
-  /** (G·S, dim), group by group. */
+  /** (G·S, dim), group by group; (R, dim) where groups share them. */
   readonly queries: tf.Tensor2D;
+  /**
+   * (G·S) the row of `queries` at each place of each group, where groups share rows: what follows from an item is one
+   * softmax for everybody who had it. Empty places may name any row. Needs `logWeights`, and `masked` is of the R rows.
+   */
+  readonly shared?: Uint32Array | undefined;
   /** (C, dim) */
   readonly candidates: tf.Tensor2D;
   /** Inverse temperature; a tensor holds its logarithm, and gets a gradient. */
@@ -43,7 +48,7 @@ export interface SoftmaxProblem {
   readonly targets?: Lists | tf.Tensor1D | undefined;
   /** Of each entry of the lists of targets; 1 when left out. */
   readonly targetWeights?: Float32Array | undefined;
-  /** Columns of each of the G·S queries that do not compete. */
+  /** Columns of each of the queries that do not compete. */
   readonly masked?: Lists | undefined;
   /** (C) subtracted from the logits: how often a candidate is expected among the candidates, as a logarithm. */
   readonly logQ?: Float32Array | undefined;

@@ -1,17 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type Lists, MASKED, type SoftmaxProblem, type SoftmaxResult } from "./problem.ts";
-
-/** Where the probabilities of a mixture in single precision end. */
-const SMALLEST = 1e-37;
-
-/** What a loss says of the logits, (G·S, C). */
-interface Part {
-  readonly value: tf.Scalar;
-  /** Its gradient by the logits, yet to be multiplied by `share`. */
-  readonly slope: tf.Tensor2D;
-  readonly share: number;
-  readonly dLogWeights?: tf.Tensor2D;
-}
+import { type Part, SMALLEST, sharedPart } from "./shared-rows.ts";
 
 /**
  * The definition of the softmax in tensors. Gradients are written out, because automatic ones would keep and pass over
@@ -55,6 +44,7 @@ export function softmaxInTensors(problem: SoftmaxProblem): SoftmaxResult {
 function rankingPart(problem: SoftmaxProblem, logits: tf.Tensor2D, p: tf.Tensor2D): Part {
   const [rows, count] = logits.shape;
   const { targets, targetWeights, logWeights, least = 0 } = problem;
+  if (problem.shared) return sharedPart(problem, p);
   const oneEach = targets instanceof tf.Tensor;
   const wanted = oneEach ? oneHotRows(targets, count) : denseRows(targets!, count, targetWeights ?? 1);
   const total = oneEach ? rows : (targetWeights?.reduce((sum, w) => sum + w, 0) ?? targets!.values.length);

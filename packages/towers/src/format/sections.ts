@@ -35,7 +35,9 @@ const MAX_LENGTH = 2 ** 31;
 export const SECTIONS_VERSION = 4;
 /** The first one whose readers know that a tokenizer has a version. */
 export const TOKENIZER_VERSIONS_VERSION = 5;
-const LATEST_VERSION = TOKENIZER_VERSIONS_VERSION;
+/** The first one whose readers know that a history may have an order. */
+export const ORDER_VERSION = 6;
+const LATEST_VERSION = ORDER_VERSION;
 
 export const align = (offset: number): number => Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 

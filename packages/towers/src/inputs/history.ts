@@ -1,19 +1,17 @@
-import { arrayOf, expectInteger, expectThat } from "../format/sections.ts";
-import { l2Normalize } from "../layers.ts";
+import { arrayOf, expectInteger, expectThat, ORDER_VERSION } from "../format/sections.ts";
+import { componentVectors, type HistoryComponents, rankWeights } from "./components.ts";
 import type { HistoryForm, InputKind, MixtureQuery } from "./input.ts";
 import { logPartition, type Partition } from "./partition.ts";
 import { rowsOf } from "./rows.ts";
 
 /** How the items of a history, read as their decoded vectors, become query vectors. */
-export interface HistoryWeights {
+export interface HistoryWeights extends HistoryComponents {
   readonly kind: "history";
   readonly form: HistoryForm;
   /** Newest items that are read, at most `MAX_HISTORY`. */
   readonly length: number;
   /** Inverse temperature of the mixture. */
   readonly scale: number;
-  /** Of the mixture: how far each of its query vectors leans towards the mean of the history; left out: 0. */
-  readonly tilt?: number | undefined;
   /** (width): what attention looks for in an item; of that form only. */
   readonly attention?: Float32Array | undefined;
   /** Of the mixture only. */
@@ -36,15 +34,24 @@ const LEAST_WEIGHT = 1.2e-38;
 export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
   kind: "history",
   part: "history",
-  pack: ({ form, length, scale, tilt, attention, partition }) => ({
-    settings: { form, length, scale, ...(tilt && { tilt }) },
+  pack: ({ form, length, scale, tilt, attention, partition, recency, source }) => ({
+    settings: {
+      ...{ form, length, scale, ...(tilt && { tilt }) },
+      ...(recency && { ranks: recency.length }),
+      ...(source && { source: true }),
+    },
     arrays: [
       ...(attention ? [attention] : []),
       ...(partition ? [partition.values, partition.scales, partition.bias] : []),
+      ...(recency ? [recency] : []),
+      ...(source ? [source] : []),
     ],
+    // a reader of the release before would answer as if the history had no order
+    ...((recency || source) && { since: ORDER_VERSION }),
   }),
   unpack(where, section, width, dim) {
     const { form, length, scale, tilt = 0 } = section.settings as Partial<HistoryWeights>;
+    const { ranks, source: hasSource = false } = section.settings;
     const isForm = form === "mixture" || form === "mean" || form === "attention";
     expectThat(isForm, where, "history.form", "mixture, mean or attention", form);
     expectInteger(where, "history.length", length, 1, MAX_HISTORY);
@@ -63,6 +70,10 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
       tilt,
     );
     expectThat(tilt === 0 || form === "mixture", where, "history.tilt", "0 except for a mixture", tilt);
+    if (ranks !== undefined) expectInteger(where, "history.ranks", ranks, 1, MAX_HISTORY);
+    expectThat(typeof hasSource === "boolean", where, "history.source", "true or false", hasSource);
+    const hasOrder = hasSource || ranks !== undefined;
+    expectThat(!hasOrder || form === "mixture", where, "history.form", "mixture where it has an order", form);
     // the items of a history are as wide as the vectors that are searched
     expectThat(dim === width, where, "history", `layers with an output as wide as the sum (${width})`, dim);
     const weights = { kind: "history" as const, form, length: length!, scale: scale!, ...(tilt && { tilt }) };
@@ -71,10 +82,14 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
     const bias = arrayOf(where, section, 2, "f32");
     expectInteger(where, "history.terms", bias.length, 1, MAX_TERMS);
     const values = arrayOf(where, section, 0, "i8", bias.length * width);
-    return { ...weights, partition: { values, scales: arrayOf(where, section, 1, "f32", bias.length), bias } };
+    const partition = { values, scales: arrayOf(where, section, 1, "f32", bias.length), bias };
+    const recency = ranks !== undefined && arrayOf(where, section, 3, "f32", ranks as number);
+    const source = hasSource && arrayOf(where, section, recency ? 4 : 3, "f32", width * width);
+    return { ...weights, partition, ...(recency && { recency }), ...(source && { source }) };
   },
-  facts: ({ form, length, scale, partition }) => ({
+  facts: ({ form, length, scale, partition, recency, source }) => ({
     history: `${form}, the newest ${length} items`,
+    historyOrder: orderFacts(recency, source),
     mixtureScale: form === "mixture" ? scale : undefined,
     partitionTerms: partition?.bias.length,
   }),
@@ -105,35 +120,28 @@ function checkedRows(items: Float32Array, width: number): Float32Array[] {
   return rowsOf(items, width);
 }
 
-/**
- * The mixture of a history: each item's vector, at unit length and tilted, is a component of weight 1 / Z, so that each
- * item of the history has the same say, however crowded its neighbourhood is. Zero vectors are left out.
- */
-function mixtureOf(
-  { tilt = 0, scale, partition }: HistoryWeights,
-  items: readonly Float32Array[],
-): MixtureQuery | undefined {
-  const units = items.map((item) => l2Normalize(item)).filter((vector) => vector.some((value) => value !== 0));
-  if (units.length === 0) return undefined;
-  const vectors = tiltToMean(units, tilt);
-  const logWeights = vectors.map((vector) => -logPartition(partition!, vector));
-  const largest = Math.max(...logWeights);
-  // a weight that underflows would be none
-  const weights = Float32Array.from(logWeights, (weight) => Math.max(Math.exp(weight - largest), LEAST_WEIGHT));
-  return { vectors, temperature: scale, weights };
+/** What a tower knows of the order of a history, in words. */
+function orderFacts(recency: Float32Array | undefined, source: Float32Array | undefined): string | undefined {
+  const shown = recency && Array.from(recency.subarray(0, 5), (log) => Math.exp(log - recency[0]!).toFixed(2));
+  const weights = shown && `weights from the newest ${shown.join(", ")}${recency.length > shown.length ? " …" : ""}`;
+  const map = source && `a source map of ${Math.sqrt(source.length)} × ${Math.sqrt(source.length)}`;
+  return weights && map ? `${weights}; ${map}` : (weights ?? map);
 }
 
 /**
- * Query vectors of a mixture that lean towards what all of a history has in common: u_j + tilt · mean of u. As a
- * distribution, exp(scale · u_j·v) is tilted by exp(scale · tilt · mean·v): what follows from one item, to the
- * taste of the person who had them all.
- * @param units (n) unit vectors, n at least 1
+ * The mixture of a history: each item is a component of its rank's weight / Z, so that no item has more of a say for
+ * its neighbourhood being crowded. Zero vectors are left out, and have no rank.
  */
-export function tiltToMean(units: readonly Float32Array[], tilt: number): Float32Array[] {
-  if (tilt === 0) return [...units];
-  const mean = new Float64Array(units[0]!.length);
-  for (const unit of units) for (let d = 0; d < mean.length; d++) mean[d]! += unit[d]! / units.length;
-  return units.map((unit) => unit.map((value, d) => value + tilt * mean[d]!));
+function mixtureOf(weights: HistoryWeights, items: readonly Float32Array[]): MixtureQuery | undefined {
+  const known = items.filter((item) => item.some((value) => value !== 0));
+  if (known.length === 0) return undefined;
+  const vectors = componentVectors(weights, known);
+  const ofRanks = rankWeights(weights, known.length);
+  const logWeights = vectors.map((vector, i) => ofRanks[i]! - logPartition(weights.partition!, vector));
+  const largest = Math.max(...logWeights);
+  // a weight that underflows would be none
+  const shares = Float32Array.from(logWeights, (weight) => Math.max(Math.exp(weight - largest), LEAST_WEIGHT));
+  return { vectors, temperature: weights.scale, weights: shares };
 }
 
 /** sum += the mean of the items, weighted by attention where there is one. */

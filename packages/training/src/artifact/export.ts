@@ -61,8 +61,9 @@ async function fittedPartition(
   startProgress: ProgressStarter,
 ): Promise<FittedPartition | undefined> {
   if (history?.form !== "mixture") return undefined;
-  const { scale, tilt, length } = history;
-  return fitPartition(decoded, dim, { scale, tilt, length, histories: dataset.past!.items }, seed, startProgress);
+  const { scale, length } = history;
+  const of = { scale, length, components: await history.componentsOf(), histories: dataset.past!.items };
+  return fitPartition(decoded, dim, of, seed, startProgress);
 }
 
 /** Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. */

@@ -1,6 +1,6 @@
 import { logSumExp, MASKED, Random } from "@poeem/indexing-layer";
 import { type ProgressStarter, silentProgress, type Tick, withProgress } from "@poeem/offline/progress";
-import { logPartition, newest, type Partition, quantizeRows } from "@poeem/towers";
+import { type HistoryComponents, logPartition, newest, type Partition, quantizeRows } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
@@ -31,7 +31,7 @@ export interface FittedPartition {
 /** The mixture that a partition is fitted for. */
 export interface PartitionOf {
   readonly scale: number;
-  readonly tilt: number;
+  readonly components: HistoryComponents;
   /** Item numbers of each user, oldest first. */
   readonly histories: Csr;
   /** Newest items of a history that are read. */
@@ -39,8 +39,8 @@ export interface PartitionOf {
 }
 
 /**
- * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out, by a
- * few hundred terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each
+ * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out (of one
+ * with an order, the item that it is the query vector of), as in training, by a few hundred terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each
  * standing for its share of all. The query vectors are those of training histories, one of each, drawn at random.
  *
  * @param items (count, dim) decoded vectors, as the index holds them
@@ -48,7 +48,7 @@ export interface PartitionOf {
 export async function fitPartition(
   items: Float32Array,
   dim: number,
-  { scale, tilt, histories, length }: PartitionOf,
+  { scale, components, histories, length }: PartitionOf,
   seed: number,
   startProgress: ProgressStarter = silentProgress,
 ): Promise<FittedPartition> {
@@ -60,8 +60,10 @@ export async function fitPartition(
   // no more than there are different ones
   const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), histories.values.length);
   const { users, judges } = drawUsers(histories, most, random);
-  const left = users.map((user) => newest(listOf(histories, user), length));
-  const queries = drawComponents(left, items, { dim, tilt }, random);
+  const read = users.map((user) => newest(listOf(histories, user), length));
+  const { queries, items: drawn } = drawComponents(read, items, dim, components, random);
+  // what is learned in order is one softmax for everybody who had an item, and leaves out only that
+  const left = components.recency ? Array.from(drawn, (item) => Uint32Array.of(item)) : read;
   const logZ = await withProgress(startProgress("sum scores", left.length, "queries"), (tick) =>
     exactLogZ(queries, left, rowsOf(competitors), competitors, scale, tick),
   );

@@ -1,24 +1,50 @@
 import type { Random } from "@poeem/indexing-layer";
-import { l2Normalize, newest, tiltToMean } from "@poeem/towers";
+import { componentVectors, type HistoryComponents, newest, rankWeights } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
 import type { Dataset, Past } from "../data/types.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 
 const SLICE = 256;
 
-/** A query vector of each history, (histories.length, dim): of a mixture, one component drawn at random. */
+/** One component of the mixture of a history. */
+export interface Drawn {
+  /** (histories.length, dim) */
+  readonly queries: Float32Array;
+  /** The item that each is the component of. */
+  readonly items: Uint32Array;
+}
+
+/** A component of each history, drawn at random by the weights of the ranks. */
 export function drawComponents(
   histories: readonly Uint32Array[],
   items: Float32Array,
-  { dim, tilt }: { readonly dim: number; readonly tilt: number },
+  dim: number,
+  components: HistoryComponents,
   random: Random,
-): Float32Array {
+): Drawn {
   const queries = new Float32Array(histories.length * dim);
+  const drawn = new Uint32Array(histories.length);
+  const rowOf = (item: number): Float32Array => items.subarray(item * dim, (item + 1) * dim);
   histories.forEach((history, i) => {
-    const units = Array.from(history, (item) => l2Normalize(items.subarray(item * dim, (item + 1) * dim)));
-    queries.set(tiltToMean(units, tilt)[random.integer(units.length)]!, i * dim);
+    const at = drawIndex(rankWeights(components, history.length), random);
+    // without a tilt a component knows nothing of the others
+    const read = components.tilt ? Array.from(history, rowOf) : [rowOf(history[at]!)];
+    queries.set(componentVectors(components, read)[components.tilt ? at : 0]!, i * dim);
+    drawn[i] = history[at]!;
   });
-  return queries;
+  return { queries, items: drawn };
+}
+
+/** A position, with a probability that is the softmax of the log weights. */
+function drawIndex(logWeights: Float64Array, random: Random): number {
+  const largest = Math.max(...logWeights);
+  const shares = logWeights.map((weight) => Math.exp(weight - largest));
+  let left = random.uniform() * shares.reduce((sum, share) => sum + share, 0);
+  for (let at = 0; at < shares.length; at++) {
+    left -= shares[at]!;
+    if (left < 0) return at;
+  }
+  return shares.length - 1;
 }
 
 /**
@@ -37,7 +63,7 @@ export async function sampleQueryVectors(
   const historyOf = (event: number): Uint32Array => newest(pastOfEvent(dataset, dataset.past!, event), history!.length);
   if (history?.form === "mixture") {
     const histories = events.map(historyOf).filter((list) => list.length > 0);
-    return drawComponents(histories, items, { dim, tilt: history.tilt }, random);
+    return drawComponents(histories, items, dim, await history.componentsOf(), random).queries;
   }
   const vectors = new Float32Array(count * dim);
   for (let start = 0; start < count; start += SLICE) {

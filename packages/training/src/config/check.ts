@@ -26,6 +26,20 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
     model.history.as === "mixture" && combinesHistory(events),
     'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',
   );
+  const isOrdered = model.history.order === true;
+  refuse(
+    isOrdered && combinesHistory(events),
+    "model.history.order expected false where queries have a text or a context too, got true",
+  );
+  refuse(
+    isOrdered && model.history.as !== "mixture",
+    `model.history.order expected false for model.history.as "${model.history.as}", got true`,
+  );
+  refuse(isOrdered && events.time === undefined, `model.history.order true expected events.time ${named}`);
+  refuse(
+    isOrdered && (model.history.tilt ?? 0) > 0,
+    `model.history.tilt expected 0 with model.history.order, got ${model.history.tilt}`,
+  );
   refuse(
     training.start === "spectral" && events.user === undefined,
     `training.start "spectral" expected events.user ${named}`,

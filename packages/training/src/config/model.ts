@@ -6,6 +6,9 @@ import { positive } from "./values.ts";
 const FORMS = ["mixture", "mean", "attention"] as const;
 export type HistoryForm = (typeof FORMS)[number];
 
+/** Of a mixture without an order; docs/experiments/trainer.md has the figures. */
+const TILT = 0.4;
+
 export const MODEL = z
   .strictObject({
     /** Width of the vectors that are compared. */
@@ -34,8 +37,17 @@ export const MODEL = z
          * where queries have a text or a context too.
          */
         as: z.enum(FORMS).optional(),
-        /** How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. */
-        tilt: z.number().min(0).max(10).default(0.4),
+        /**
+         * Whether the order of a mixture's history counts: every item of a user is learned from those before it, the
+         * newest weigh most, and what follows from an item is searched for elsewhere than at the item itself. Default:
+         * where `events.time` is named.
+         */
+        order: z.boolean().optional(),
+        /**
+         * How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. Default: 0.4,
+         * or 0 with `order`, which has none.
+         */
+        tilt: z.number().min(0).max(10).optional(),
         /** Newest items of a history that are read. */
         length: positive.max(MAX_HISTORY).default(50),
         /**
@@ -59,6 +71,22 @@ interface Sections {
 export const combinesHistory = ({ user, query, context }: Sections["events"]): boolean =>
   user !== undefined && (query !== undefined || context.length > 0);
 
-/** `model.history.as`, filled in. */
-export const historyForm = ({ events, model }: Sections): HistoryForm =>
-  model.history.as ?? (combinesHistory(events) ? "mean" : "mixture");
+/** What of `model.history` follows from the events. */
+export interface FilledHistory {
+  readonly as: HistoryForm;
+  readonly order: boolean;
+  readonly tilt: number;
+}
+
+/** `model.history`, filled in. */
+export function filledHistory<M extends Sections["model"]>({
+  events,
+  model,
+}: {
+  events: Sections["events"];
+  model: M;
+}) {
+  const as: HistoryForm = model.history.as ?? (combinesHistory(events) ? "mean" : "mixture");
+  const order = model.history.order ?? (as === "mixture" && events.user !== undefined && events.time !== undefined);
+  return { ...model.history, as, order, tilt: model.history.tilt ?? (order ? 0 : TILT) };
+}

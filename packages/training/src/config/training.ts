@@ -41,6 +41,10 @@ export const TRAINING = z
     learnScale: z.boolean().default(false),
     /** Items drawn uniformly from the catalogue that compete in each step beside those of the batch. */
     negatives: z.number().int().min(0).default(0),
+    /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */
+    historyDropout: z.number().min(0).max(0.9).default(0.2),
+    /** Share of the coordinates of what a history is read from that a step leaves out; with `model.history.order`. */
+    sourceDropout: z.number().min(0).max(0.9).default(0.2),
     /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
     logQ: z.number().min(0).max(1).default(0),
     /** Validations, spread over training; fewer where the catalogue is large beside the events. */

@@ -36,8 +36,8 @@ export async function queryEncoders(
     async encodeFor(items) {
       const history = weights.inputs.find((input) => input.kind === "history");
       if (history?.form !== "mixture" || !dataset.past) return encode;
-      const { scale, tilt = 0, length } = history;
-      const of = { scale, tilt, length, histories: dataset.past.items };
+      const { scale, length } = history;
+      const of = { scale, length, components: history, histories: dataset.past.items };
       const { partition } = await fitPartition(items, dim, of, seed);
       const others = weights.inputs.filter((input) => input !== history);
       return encoder({ ...weights, inputs: [...others, { ...history, partition }] });

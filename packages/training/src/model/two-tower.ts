@@ -14,6 +14,7 @@ import { joinStates, restoreParts, type State, type Stateful } from "../state.ts
 import { HistoryPooling } from "./inputs/history.ts";
 import type { ItemBatch, Learned, QueryBatch } from "./inputs/input.ts";
 import { createItemInputs, createQueryInputs, type TowerInputs } from "./inputs/tower-inputs.ts";
+import { type OrderedStart, orderedStart } from "./ordered-start.ts";
 import { SharedText } from "./shared-text.ts";
 import { spectralStart } from "./spectral-start.ts";
 import { TowerLayers } from "./tower-layers.ts";
@@ -22,6 +23,13 @@ const TABLE_STDDEV = 0.1;
 // A row's gradients are means over a batch and over the features of a text, about 1e-5 each. A start well below their
 // square lets a rare row take full steps from its first event on; with 1e-4 it hardly moves in a whole training.
 const TABLE_ACCUMULATOR = 1e-8;
+
+/** Where the id rows of items start, and the source map of ordered histories; nothing for a random start. */
+function startOf({ model, training }: PoeemConfig, { past, ids }: Dataset): Partial<OrderedStart> {
+  if (!past || training.start === "random") return {};
+  if (model.history.order) return orderedStart(past.items, ids.length, model.dim, training.seed);
+  return { items: spectralStart(past.items, ids.length, model.dim, training.seed) };
+}
 
 /** Both towers. Tables live on the host; what TensorFlow.js sees of a batch is the sum of its rows. */
 export class TwoTower implements Stateful {
@@ -38,11 +46,10 @@ export class TwoTower implements Stateful {
 
   constructor(config: PoeemConfig, dataset: Dataset) {
     const { dim, hiddenDim, history } = config.model;
-    const { seed, optimizer, start, scale } = config.training;
+    const { seed, optimizer, scale } = config.training;
     const random = new Random(seed);
     const table = { random, stddev: TABLE_STDDEV, accumulator: TABLE_ACCUMULATOR, optimizer };
-    const spectral = dataset.past && start === "spectral";
-    const rows = spectral ? spectralStart(dataset.past!.items, dataset.ids.length, dim, seed) : undefined;
+    const { items: rows, source } = startOf(config, dataset);
     this.dim = dim;
     this.#ids = dataset.ids;
     this.#unitItems = config.model.itemNorm === "unit";
@@ -52,7 +59,7 @@ export class TwoTower implements Stateful {
     this.query = new TowerLayers(dim, hiddenDim, random);
     this.item = new TowerLayers(dim, hiddenDim, random);
     this.queryInputs = createQueryInputs(init);
-    this.history = dataset.past && new HistoryPooling({ ...history, dim, scale }, random);
+    this.history = dataset.past && new HistoryPooling({ ...history, dim, scale }, random, source);
   }
 
   get #learned(): Record<string, Learned> {

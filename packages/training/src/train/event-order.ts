@@ -11,13 +11,15 @@ export type EventOrder = (epoch: number) => Uint32Array;
  *
  * @param groupSize events of one query that stay together, so that a step can score them against one history: with 1
  *   every event is on its own. Which events those are is drawn anew each epoch; where events have a time, neighbours.
+ * @param isWhole whether short lists stay whole, because each event has what came before it as its history
  */
-export function eventOrder(dataset: Dataset, seed: number, groupSize: number): EventOrder {
+export function eventOrder(dataset: Dataset, seed: number, groupSize: number, isWhole = false): EventOrder {
+  const sizeOf = (events: number): number => (isWhole ? groupSize : groupSizeOf(events, groupSize));
   let kept: { epoch: number; order: Uint32Array } = { epoch: -1, order: new Uint32Array(0) };
   return (epoch) => {
     if (epoch !== kept.epoch) {
       const random = new Random(seed + Math.imul(epoch + 1, 0x9e3779b1));
-      kept = { epoch, order: groupSize > 1 ? grouped(dataset, random, groupSize) : shuffled(dataset, random) };
+      kept = { epoch, order: groupSize > 1 ? grouped(dataset, random, sizeOf) : shuffled(dataset, random) };
     }
     return kept.order;
   };
@@ -27,14 +29,14 @@ function shuffled(dataset: Dataset, random: Random): Uint32Array {
   return new Uint32Array(random.permutation(dataset.eventItem.length).buffer);
 }
 
-function grouped(dataset: Dataset, random: Random, groupSize: number): Uint32Array {
+function grouped(dataset: Dataset, random: Random, sizeOf: (events: number) => number): Uint32Array {
   const numQueries = dataset.train.count + dataset.ownSentences.count;
   const byQuery = groupBy(dataset.eventQuery, numQueries, dataset.ordered ? undefined : shuffled(dataset, random));
   // groups as (query, place of its first event in the query's list), shuffled
   const starts: number[] = [];
   for (let query = 0; query < numQueries; query++) {
     const { [query]: first, [query + 1]: end } = byQuery.offsets;
-    const size = groupSizeOf(end! - first!, groupSize);
+    const size = sizeOf(end! - first!);
     for (let at = first!; at < end!; at += size) starts.push(at);
   }
   const order = new Uint32Array(dataset.eventItem.length);
@@ -43,7 +45,7 @@ function grouped(dataset: Dataset, random: Random, groupSize: number): Uint32Arr
     const at = starts[group]!;
     const query = dataset.eventQuery[byQuery.values[at]!]!;
     const list = listOf(byQuery, query);
-    const end = Math.min(at + groupSizeOf(list.length, groupSize), byQuery.offsets[query + 1]!);
+    const end = Math.min(at + sizeOf(list.length), byQuery.offsets[query + 1]!);
     for (let i = at; i < end; i++) order[filled++] = byQuery.values[i]!;
   }
   return order;

@@ -3,7 +3,7 @@ import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
-import { groupSizeOf } from "./event-order.ts";
+import { type EventOrder, eventOrder, groupSizeOf } from "./event-order.ts";
 
 /** Queries with histories: G groups of events of one query each, S places for history items, C candidates. */
 export interface HistoryBatch {
@@ -177,7 +177,16 @@ export function createHistoryBatches(config: PoeemConfig, dataset: Dataset): His
   });
 }
 
+/** Events of one user that a step of ordered histories has together: their histories are of the same items. */
+const WINDOW = 64;
+
+/** The order in which a training visits its events. */
+export function eventOrderOf(config: PoeemConfig, dataset: Dataset): EventOrder {
+  const { order } = config.model.history;
+  return eventOrder(dataset, config.training.seed, order ? WINDOW : groupSizeOfModel(config, dataset), order);
+}
+
 /** Events that share a history in a step: one where each event has a text or a context of its own. */
-export function groupSizeOfModel(config: PoeemConfig, dataset: Dataset): number {
+function groupSizeOfModel(config: PoeemConfig, dataset: Dataset): number {
   return dataset.past === undefined || asksMoreThanHistory(dataset) ? 1 : config.model.history.targets;
 }

@@ -8,7 +8,7 @@ import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder } fro
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 
 /** Keeps the logarithm of an impossible candidate finite; below what single precision tells from 0. */
-const TINY = 1e-30;
+export const TINY = 1e-30;
 
 /**
  * One step of joint training for queries with a history. The items of a history are read as the index will hold them,
@@ -29,22 +29,13 @@ export class HistoryStep extends JointStep {
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
     const { layer, random } = this.#parts;
     const batch = this.#batches.build(events, random);
-    if (batch.numGroups === 0) return this.#pass();
+    if (batch.numGroups === 0) return this.pass();
     const firsts = this.#hasInputs ? Uint32Array.from(batch.events, (group) => group[0]!) : undefined;
     return this.take({ items: batch.candidates, events: firsts }, rateShare, (vectors, queryInput) => {
       const { quantized, losses, teacher } = layer.call(vectors, { training: true });
       const { total, ranking } = this.#loss(batch, quantized, teacher, queryInput);
       return { total: tf.add(total, losses.total), ranking, distortion: losses.distortion };
     });
-  }
-
-  /** A step whose events have no history learns nothing, but the warm-up and the gathering of items go by steps. */
-  async #pass(): Promise<StepResult> {
-    const { layer, model } = this.#parts;
-    const none = tf.zeros<tf.Rank.R2>([0, model.dim]);
-    if (!layer.ready) await layer.afterStep(none);
-    none.dispose();
-    return { loss: 0, distortion: 0 };
   }
 
   /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */

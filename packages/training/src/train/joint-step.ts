@@ -111,6 +111,15 @@ export abstract class JointStep implements Stateful {
     return { loss: loss[0]!, distortion: lost[0]! };
   }
 
+  /** A step whose events have no history learns nothing, but the warm-up and the gathering of items go by steps. */
+  protected async pass(): Promise<StepResult> {
+    const { layer, model } = this.#parts;
+    const none = tf.zeros<tf.Rank.R2>([0, model.dim]);
+    if (!layer.ready) await layer.afterStep(none);
+    none.dispose();
+    return { loss: 0, distortion: 0 };
+  }
+
   /** What steps leave behind beside model and layer. */
   get #left(): Record<string, Stateful> {
     const scale = this.#scale;

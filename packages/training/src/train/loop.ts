@@ -4,21 +4,18 @@ import { UserError } from "@poeem/offline/errors";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import type { FittedConfig, PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/types.ts";
-import { BatchBuilder } from "../model/batch.ts";
 import { TwoTower } from "../model/two-tower.ts";
 import { releaseMemory } from "../release-memory.ts";
 import { joinStates, restoreParts } from "../state.ts";
 import type { Checkpoint, CheckpointStore } from "./checkpoint.ts";
 import { createLayer } from "./create-layer.ts";
+import { createStep } from "./create-step.ts";
 import { EarlyStopping, type EarlyStoppingFacts } from "./early-stopping.ts";
-import { eventOrder } from "./event-order.ts";
-import { groupSizeOfModel } from "./history-batch.ts";
-import { HistoryStep } from "./history-step.ts";
+import { eventOrderOf } from "./history-batch.ts";
 import { type Interrupt, InterruptedError } from "./interrupt.ts";
 import { layerState } from "./layer-state.ts";
 import { type EpochFacts, type MeasurementFacts, Measurements } from "./measurements.ts";
 import { planTraining } from "./plan.ts";
-import { TrainingStep } from "./step.ts";
 import type { TrainingLog } from "./training-log.ts";
 import { type Validation, validationSchedule } from "./validation.ts";
 
@@ -66,9 +63,7 @@ export async function trainModel(
   const model = new TwoTower(config, dataset);
   const layer = createLayer(config, plan, dataset);
   const random = new Random(seed + 1);
-  const step = dataset.past
-    ? new HistoryStep({ config, dataset, model, layer, random })
-    : new TrainingStep({ config, dataset, model, layer, batches: new BatchBuilder(dataset, batchSize), random });
+  const step = createStep({ config, dataset, model, layer, random });
   const weights = { model, layer: layerState(layer) };
   const parts = { ...weights, step };
   if (resume) restoreParts(parts, resume.state);
@@ -81,7 +76,7 @@ export async function trainModel(
   const { validations } = config.training;
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
   const progress = startProgress("train", totalSteps * batchSize, "examples");
-  const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
+  const orderOf = eventOrderOf(config, dataset);
   interrupt?.defer("stopping after this step");
   try {
     while (measured.step < totalSteps && !stopping.done) {

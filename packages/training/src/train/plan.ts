@@ -2,8 +2,8 @@ import { UserError } from "@poeem/offline/errors";
 import { formatCount } from "@poeem/offline/progress";
 import type { FittedConfig, Passes, PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/types.ts";
-import { eventOrder } from "./event-order.ts";
-import { createHistoryBatches, groupSizeOfModel } from "./history-batch.ts";
+import { createHistoryBatches, eventOrderOf } from "./history-batch.ts";
+import { createOrderedBatches } from "./ordered-batch.ts";
 
 // A training that needs more epochs and more events will not be waited for.
 const MOST_EPOCHS = 64;
@@ -49,7 +49,7 @@ export type ItemCounter = (plan: TrainingPlan, most: number) => { readonly gathe
  * which others it sees is drawn at random. No step is counted twice.
  */
 export function itemCounter(config: PoeemConfig, dataset: Dataset): ItemCounter {
-  const { objective, negatives, seed } = config.training;
+  const { objective, negatives } = config.training;
   if (!dataset.past) {
     return ({ batchSize, totalSteps, warmupSteps }, most) => {
       const steps = totalSteps - warmupSteps;
@@ -57,8 +57,10 @@ export function itemCounter(config: PoeemConfig, dataset: Dataset): ItemCounter 
       return { gathered: Math.min(most, itemsPerStep * steps), steps };
     };
   }
-  const batches = createHistoryBatches(config, dataset);
-  const orderOf = eventOrder(dataset, seed, groupSizeOfModel(config, dataset));
+  const batches = config.model.history.order
+    ? createOrderedBatches(config, dataset)
+    : createHistoryBatches(config, dataset);
+  const orderOf = eventOrderOf(config, dataset);
   const counts: number[] = [];
   return ({ batchSize, stepsPerEpoch, totalSteps, warmupSteps }, most) => {
     let gathered = 0;

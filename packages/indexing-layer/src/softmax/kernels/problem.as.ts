@@ -40,25 +40,38 @@ function field(i: usize): i32 {
   return load<i32>(PROBLEM + (i << 2));
 }
 
-// Blocks, and behind them total, scale, least and the teacher's weight as float64.
-const BLOCKS: usize = PROBLEM + 256;
-const NUMBERS: usize = PROBLEM + 264;
+// Blocks, what they are for and two addresses; total, scale, least and the teacher's weight as float64.
+const TASK: usize = PROBLEM + 256;
+const NUMBERS: usize = PROBLEM + 320;
+
+// What blocks are for, and the addresses that are read or written.
+export let task: i32 = 0;
+export let taskAt: usize = 0, taskTo: usize = 0;
 
 export function blocks(): i32 {
-  return load<i32>(BLOCKS);
+  return load<i32>(TASK);
 }
 
-// What is known only when the run begins.
-export function setRun(numBlocks: i32, totalOfWeights: f64, scaleOfDots: f64, least: f64, weight: f64): void {
-  store<i32>(BLOCKS, numBlocks);
+export function setTask(numBlocks: i32, what: i32, at: usize, to: usize): void {
+  store<i32>(TASK, numBlocks);
+  store<i32>(TASK, what, 4);
+  store<usize>(TASK, at, 8);
+  store<usize>(TASK, to, 12);
+  adoptRun();
+}
+
+// What is known only when a run begins.
+export function setRun(totalOfWeights: f64, scaleOfDots: f64, least: f64, weight: f64): void {
   store<f64>(NUMBERS, totalOfWeights);
   store<f64>(NUMBERS, scaleOfDots, 8);
   store<f64>(NUMBERS, least, 16);
   store<f64>(NUMBERS, weight, 24);
-  adoptRun();
 }
 
 export function adoptRun(): void {
+  task = load<i32>(TASK, 4);
+  taskAt = load<usize>(TASK, 8);
+  taskTo = load<usize>(TASK, 12);
   total = load<f64>(NUMBERS);
   scale = load<f64>(NUMBERS, 8);
   floor = load<f64>(NUMBERS, 16);
@@ -100,6 +113,11 @@ export function adopt(thread: i32, threads: i32): usize {
   end = own + <usize>thread * bytes;
   reserveOwn(mostTargets);
   return own + <usize>threads * bytes;
+}
+
+// The tile of the block at hand, where it is not this thread's own.
+export function useTile(at: usize): void {
+  tile = at;
 }
 
 function reserveOwn(mostTargets: i32): void {

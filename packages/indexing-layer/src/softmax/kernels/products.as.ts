@@ -139,6 +139,47 @@ export function candidateBlock(count: i32, a: usize, b: usize, dBytes: usize, ou
   v128.store(out, t3, 16);
 }
 
+// Logits of count candidates, in panels, for the rows of a block, in panels of 8, into a tile.
+export function scoreTile(
+  used: i32, count: i32, d: i32, panels: usize, rowPanels: usize, biases: usize, tile: usize,
+): void {
+  const panelBytes = <usize>(PANEL * d) << 2;
+  const rowPanelBytes = <usize>d << 5;
+  for (let c = 0; c < count; c += PANEL) {
+    for (let r = 0; r < used; r += 8)
+      scoreBlock(d, panels, rowPanels + <usize>(r >> 3) * rowPanelBytes, biases, tile + (<usize>r << 2));
+    panels += panelBytes;
+    biases += <usize>PANEL << 2;
+    tile += <usize>PANEL * ROW_BYTES;
+  }
+}
+
+// Adds a tile times its candidates to the slopes of its rows.
+export function slopesOfRows(used: i32, count: i32, d: i32, tile: usize, candidates: usize, slopes: usize): void {
+  const bytes = <usize>d << 2;
+  for (let k: usize = 0; k < bytes; k += 32) {
+    for (let r = 0; r < used; r += 4)
+      queryBlock(count, tile + (<usize>r << 2), candidates + k, bytes, slopes + <usize>r * bytes + k);
+  }
+}
+
+// Adds a tile's transpose times its rows to the slopes of its candidates.
+export function slopesOfCandidates(used: i32, count: i32, d: i32, tile: usize, rows: usize, slopes: usize): void {
+  const bytes = <usize>d << 2;
+  for (let c = 0; c < count; c += PANEL) {
+    for (let k: usize = 0; k < bytes; k += 32) candidateBlock(used, tile, rows + k, bytes, slopes + k);
+    tile += <usize>PANEL * ROW_BYTES;
+    slopes += <usize>PANEL * bytes;
+  }
+}
+
+// (d) at from, times a number.
+@inline
+export function scaleRow(d: i32, from: usize, to: usize, by: f32): void {
+  const factor = f32x4.splat(by);
+  for (let k: usize = 0; k < <usize>d << 2; k += 16) v128.store(to + k, f32x4.mul(v128.load(from + k), factor));
+}
+
 // (count, d) rows → (count / width) panels of (d, width), so that a product reads them in the order of memory.
 export function pack(from: usize, count: i32, d: i32, width: i32, to: usize): void {
   const dBytes = <usize>d << 2;

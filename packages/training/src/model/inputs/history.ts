@@ -1,15 +1,19 @@
 import { MASKED, type Random } from "@poeem/indexing-layer";
-import type { HistoryForm, HistoryWeights, Partition } from "@poeem/towers";
+import type { HistoryComponents, HistoryForm, HistoryWeights, Partition } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { gather } from "../../data/gather.ts";
 import type { State, Stateful } from "../../state.ts";
 import { readVariables, restoreVariables } from "../dense-optimizer.ts";
 import { l2NormalizeRows, matMul } from "../ops.ts";
 
+/** How fast a rank's weight falls at the start: as 1 / (1 + rank), which is near to what is learned. */
+const startOfRank = (rank: number): number => -Math.log1p(rank);
+
 /** What a history head is made from; the meaning of each is in the configuration. */
 export interface HistorySettings {
   readonly as: HistoryForm;
   readonly length: number;
+  readonly order?: boolean;
   readonly tilt?: number;
   readonly scale: number;
   readonly dim: number;
@@ -25,18 +29,31 @@ export class HistoryPooling implements Stateful {
   readonly length: number;
   readonly tilt: number;
   readonly scale: number;
-  /** (dim, 1): what attention looks for in an item; nothing for the other forms. */
+  /**
+   * (dim, 1): what attention looks for in an item; of a mixture with an order (length) log weights, the newest item's
+   * first, and (dim, dim) the source map; else nothing.
+   */
   readonly variables: tf.Variable[];
+  readonly isOrdered: boolean;
   readonly #dim: number;
 
-  constructor({ as: form, length, tilt = 0, scale, dim }: HistorySettings, random: Random) {
+  /** @param source (dim, dim) where the source map starts; left out: at the identity */
+  constructor(settings: HistorySettings, random: Random, source?: Float32Array) {
+    const { as: form, length, order = false, tilt = 0, scale, dim } = settings;
     this.form = form;
     this.length = length;
     this.tilt = form === "mixture" ? tilt : 0;
     this.scale = scale;
     this.#dim = dim;
+    this.isOrdered = order;
     const values = () => Float32Array.from({ length: dim }, () => random.normal() / dim);
-    this.variables = form === "attention" ? [tf.tidy(() => tf.variable(tf.tensor2d(values(), [dim, 1])))] : [];
+    const variable = (make: () => tf.Tensor): tf.Variable => tf.tidy(() => tf.variable(make()));
+    const ranks = Float32Array.from({ length }, (_, rank) => startOfRank(rank));
+    this.variables = order
+      ? [variable(() => tf.tensor1d(ranks)), variable(() => (source ? tf.tensor2d(source, [dim, dim]) : tf.eye(dim)))]
+      : form === "attention"
+        ? [variable(() => tf.tensor2d(values(), [dim, 1]))]
+        : [];
   }
 
   /**
@@ -62,7 +79,7 @@ export class HistoryPooling implements Stateful {
    */
   pool(items: tf.Tensor2D, placeMask: tf.Tensor2D): tf.Tensor2D {
     const [numGroups, numPlaces] = placeMask.shape;
-    const [attention] = this.variables as unknown as tf.Tensor2D[];
+    const [attention] = this.#attention as unknown as tf.Tensor2D[];
     const logits = attention ? tf.reshape(matMul(items, attention), [numGroups, numPlaces]) : tf.zerosLike(placeMask);
     // softmax gives the places of an empty group equal shares; the second factor takes them away
     const filled = tf.cast(tf.greaterEqual(placeMask, 0), "float32");
@@ -81,7 +98,7 @@ export class HistoryPooling implements Stateful {
    * @returns (G·S, dim); those of empty places say nothing
    */
   components(items: tf.Tensor2D, placeMask: tf.Tensor2D): tf.Tensor2D {
-    const units = l2NormalizeRows(items);
+    const units = this.sources(items);
     if (this.tilt === 0) return units;
     const [numGroups, numPlaces] = placeMask.shape;
     const dim = units.shape[1];
@@ -92,15 +109,40 @@ export class HistoryPooling implements Stateful {
     return tf.reshape(tf.add(grouped, lean), [numGroups * numPlaces, dim]);
   }
 
+  /**
+   * What is searched for after an item, whoever had it: (n, dim) item vectors → unit rows, mapped where order counts.
+   * @param dropped (n, dim) factors of the coordinates, in training
+   */
+  sources(items: tf.Tensor2D, dropped?: tf.Tensor2D): tf.Tensor2D {
+    if (!this.isOrdered) return l2NormalizeRows(items);
+    const map = this.variables[1] as unknown as tf.Tensor2D;
+    return l2NormalizeRows(matMul(dropped ? tf.mul(items, dropped) : items, map));
+  }
+
+  /** (places) log weights of the newest items, the newest first. */
+  rankWeights(places: number): tf.Tensor1D {
+    return tf.slice(this.variables[0] as unknown as tf.Tensor1D, 0, places);
+  }
+
+  /** What turns a history into the components of a mixture, as the published tower has it. */
+  async componentsOf(): Promise<HistoryComponents> {
+    const [recency, source] = this.isOrdered ? await Promise.all(this.variables.map(valuesOf)) : [];
+    return { tilt: this.tilt, ...(recency && { recency }), ...(source && { source }) };
+  }
+
   /** As they travel. @param partition of a mixture */
   async weights(partition?: Partition): Promise<HistoryWeights> {
-    const { form, length, scale, tilt } = this;
-    const [attention] = this.variables;
+    const { form, length, scale } = this;
+    const [attention] = this.#attention;
     return {
-      ...{ kind: "history", form, length, scale, tilt },
-      ...(attention && { attention: Float32Array.from((await attention.data()) as Float32Array) }),
+      ...{ kind: "history", form, length, scale, ...(await this.componentsOf()) },
+      ...(attention && { attention: await valuesOf(attention) }),
       ...(partition && { partition }),
     };
+  }
+
+  get #attention(): readonly tf.Variable[] {
+    return this.form === "attention" ? this.variables : [];
   }
 
   state(): Promise<State> {
@@ -110,4 +152,9 @@ export class HistoryPooling implements Stateful {
   restore(state: State): void {
     restoreVariables(this.variables, state);
   }
+}
+
+/** A copy: some backends answer with a view of memory that the next operation may reuse. */
+async function valuesOf(variable: tf.Variable): Promise<Float32Array> {
+  return Float32Array.from((await variable.data()) as Float32Array);
 }

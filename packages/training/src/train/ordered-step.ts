@@ -1,0 +1,59 @@
+import { softmaxLoss } from "@poeem/indexing-layer";
+import * as tf from "@tensorflow/tfjs";
+import type { Dataset } from "../data/types.ts";
+import { gatherRows } from "../model/ops.ts";
+import { TINY } from "./history-step.ts";
+import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
+import { createOrderedBatches, type OrderedBatch, type OrderedBatchBuilder } from "./ordered-batch.ts";
+
+/**
+ * One step of joint training for ordered histories: every prefix of a history predicts the item that follows it. What
+ * follows from an item is one softmax over the batch's candidates, whoever had it, and a prefix is a mixture of those
+ * of its items, weighted by their ranks.
+ */
+export class OrderedStep extends JointStep {
+  readonly #parts: StepParts;
+  readonly #batches: OrderedBatchBuilder;
+
+  constructor(parts: StepParts & { readonly dataset: Dataset }) {
+    super(parts);
+    this.#parts = parts;
+    this.#batches = createOrderedBatches(parts.config, parts.dataset);
+  }
+
+  async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
+    const { layer, random } = this.#parts;
+    const batch = this.#batches.build(events, random);
+    if (batch.numGroups === 0) return this.pass();
+    return this.take({ items: batch.candidates, events: undefined }, rateShare, (vectors) => {
+      const { quantized, losses } = layer.call(vectors, { training: true });
+      const { total, ranking } = this.#loss(batch, quantized);
+      return { total: tf.add(total, losses.total), ranking, distortion: losses.distortion };
+    });
+  }
+
+  /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */
+  #loss(batch: OrderedBatch, quantized: tf.Tensor2D): { total: tf.Scalar; ranking: tf.Scalar } {
+    const { model, config } = this.#parts;
+    const { numGroups, places, rows: shared, placeMask, targets, masked, logQ } = batch;
+    const history = model.history!;
+    const read = gatherRows(quantized, tf.tensor1d(Int32Array.from(batch.sources), "int32"));
+    return softmaxLoss({
+      queries: history.sources(read, this.#drawDropped(batch.sources.length)),
+      candidates: quantized,
+      scale: config.training.scale,
+      shared,
+      logWeights: tf.add(history.rankWeights(places), tf.tensor2d(placeMask, [numGroups, places])) as tf.Tensor2D,
+      ...{ targets, masked, logQ, least: TINY },
+    });
+  }
+
+  /** (rows, dim) of 1 and 0: which coordinates of the sources are read. */
+  #drawDropped(rows: number): tf.Tensor2D | undefined {
+    const { model, config, random } = this.#parts;
+    const { sourceDropout } = config.training;
+    if (sourceDropout === 0) return undefined;
+    const kept = Float32Array.from({ length: rows * model.dim }, () => Number(random.uniform() >= sourceDropout));
+    return tf.tensor2d(kept, [rows, model.dim]);
+  }
+}
