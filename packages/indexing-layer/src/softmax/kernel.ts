@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.ts";
+import { type LogitsOf, type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.ts";
 import { takeTargets } from "./take-targets.ts";
 
 /** What kernels/softmax.as.ts exports. */
@@ -73,7 +73,7 @@ export class SoftmaxKernel {
    * log Σ_c exp(logit) of each of the queries, over the candidates that are not masked: (rows). Of the problem only what
    * makes logits is read.
    */
-  logSums(problem: Pick<SoftmaxProblem, "queries" | "candidates" | "scale" | "masked" | "logQ">): Float64Array {
+  logSums(problem: LogitsOf): Float64Array {
     const { at, memory, scale } = this.#place(problem, true);
     const [rows] = problem.queries.shape;
     this.#wasm.rowSums(scale, at.maxima, at.sums);
