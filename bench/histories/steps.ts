@@ -1,6 +1,6 @@
 /**
- * Steps of a training, in a process of its own: node bench/histories/steps.ts DIR [STEPS] → milliseconds a step, examples
- * a second, and a hash of the item vectors after them, which says whether two versions learn the same.
+ * Steps of a training, in a process of its own: node bench/histories/steps.ts DIR [STEPS] → milliseconds a step,
+ * examples a second, and a hash of the item vectors after them, which says whether two versions learn the same.
  */
 import { createHash } from "node:crypto";
 import { Random } from "@poeem/indexing-layer";

@@ -8,6 +8,7 @@ import {
   headerOf,
   historyTower,
   itemTower,
+  orderedTower,
   random,
   textTower,
   withHeader,
@@ -17,7 +18,9 @@ describe("a damaged file", () => {
   const old = ["v1-text", "v2-attention-context", "v2-mean", "v3-mixture-tilt"].map(
     (name) => new Uint8Array(readFileSync(new URL(`../fixtures/${name}.bin`, import.meta.url))),
   );
-  const written = [historyTower("mixture", 3, 0.4), historyTower("attention"), textTower()].map(writeQueryTower);
+  const written = [historyTower("mixture", 3, 0.4), historyTower("attention"), textTower(), orderedTower()].map(
+    writeQueryTower,
+  );
   const files: [Uint8Array, (bytes: Uint8Array) => unknown][] = [[writeItemTower(itemTower()), readItemTower]];
   for (const bytes of [...old, ...written]) files.push([bytes, readQueryTower]);
 

@@ -68,7 +68,7 @@ describe("bytes of a query tower", () => {
       '"magic" expected PQTW, got "AAAA"',
     ],
     ["the magic of an item tower", ITEM, '"magic" expected PQTW, got "PQIT"'],
-    ["another version", patched(TEXT, (view) => view.setUint32(4, 9, true)), '"format version" expected 4 to 5, got 9'],
+    ["another version", patched(TEXT, (view) => view.setUint32(4, 9, true)), '"format version" expected 4 to 6, got 9'],
     ["a huge header", patched(TEXT, (view) => view.setUint32(8, 2 ** 31, true)), '"header length" expected at most'],
     [
       "a wrong total",
@@ -312,7 +312,7 @@ describe("bytes of an item tower", () => {
     [
       "an older version",
       patched(ITEM, (view) => view.setUint32(4, 3, true)),
-      '"format version" expected 4 to 5, got 3',
+      '"format version" expected 4 to 6, got 3',
     ],
     [
       "an input of queries",

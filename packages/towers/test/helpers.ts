@@ -62,6 +62,16 @@ export function historyInput(form: HistoryForm, length = 3, tilt = 0): HistoryWe
   };
 }
 
+/** A tower of ordered histories: two ranks are told apart, and what follows is looked for by a source map. */
+export function orderedTower(length = 3): QueryTowerWeights {
+  const history = {
+    ...historyInput("mixture", length),
+    recency: Float32Array.of(0.2, -0.5),
+    source: floats(DIM * DIM, 9),
+  };
+  return { width: DIM, inputs: [history], layers: [], skip: false };
+}
+
 export function contextInput(): ContextWeights {
   return { kind: "context", names: ["device\tphone", "device\tdesk", "page\thome"], rows: floats(3 * DIM, 7) };
 }

@@ -2,6 +2,8 @@ import { InputError } from "@poeem/pq-core";
 import { describe, expect, it } from "vitest";
 import {
   createQueryTower,
+  type HistoryWeights,
+  inputFacts,
   l2Normalize,
   logPartition,
   type MixtureQuery,
@@ -11,7 +13,7 @@ import {
   rowsOf,
   tiltToMean,
 } from "../src/index.ts";
-import { contextInput, DIM, floats, historyInput, historyTower } from "./helpers.ts";
+import { contextInput, DIM, floats, historyInput, historyTower, orderedTower } from "./helpers.ts";
 
 const ITEMS = floats(5 * DIM, 8);
 const NEWEST = rowsOf(ITEMS, DIM).slice(2);
@@ -54,6 +56,27 @@ describe("the mixture of a history", () => {
     });
   });
 
+  it("weighs its items by their ranks and maps them where it has an order, so that a reversed history is another", () => {
+    const query = mixtureOf(orderedTower(), { history: ITEMS });
+    const { source, recency } = orderedTower().inputs[0] as HistoryWeights;
+    const expected = NEWEST.map((item) =>
+      l2Normalize(Float64Array.from(item, (_, d) => item.reduce((sum, x, i) => sum + x * source![i * DIM + d]!, 0))),
+    );
+    // the oldest of three is beyond the ranks that are told apart
+    const logWeights = expected.map((vector, i) => recency![i === 2 ? 0 : 1]! - logPartition(partition, vector));
+    expected.forEach((vector, i) => {
+      vector.forEach((value, d) => {
+        expect(query.vectors[i]![d]).toBeCloseTo(value, 6);
+      });
+      expect(query.weights[i]).toBeCloseTo(Math.exp(logWeights[i]! - Math.max(...logWeights)), 5);
+    });
+    const reversed = mixtureOf(orderedTower(), {
+      history: Float32Array.from(NEWEST.toReversed().flatMap((x) => [...x])),
+    });
+    expect(reversed.vectors).toEqual(query.vectors.toReversed());
+    expect(reversed.weights).not.toEqual(query.weights.toReversed());
+  });
+
   it("sums the partition as its definition says, far from overflow too", () => {
     const { values, scales, bias } = partition;
     const query = [0.5, -1, 2, 0.25];
@@ -81,6 +104,8 @@ describe("the mixture of a history", () => {
     const [a, , c] = NEWEST as [Float32Array, Float32Array, Float32Array];
     const holed = mixtureOf(historyTower("mixture"), { history: Float32Array.of(...a, ...zero, ...c) });
     expect(holed).toEqual(mixtureOf(historyTower("mixture"), { history: Float32Array.of(...a, ...c) }));
+    const ordered = mixtureOf(orderedTower(), { history: Float32Array.of(...a, ...c, ...zero) });
+    expect(ordered).toEqual(mixtureOf(orderedTower(), { history: Float32Array.of(...a, ...c) }));
   });
 
   it("answers alone, and not together with other parts", () => {
@@ -93,6 +118,14 @@ describe("the mixture of a history", () => {
     expect(() => tower.embed({ history: ITEMS, context })).toThrow(InputError);
     expect(() => tower.embed({ history: ITEMS, text: "red" })).toThrow('"history" cannot be combined');
   });
+});
+
+it("tells a person what it knows of the order of a history", () => {
+  expect(inputFacts(orderedTower().inputs[0]!)).toMatchObject({
+    history: "mixture, the newest 3 items",
+    historyOrder: "weights from the newest 1.00, 0.50; a source map of 4 × 4",
+  });
+  expect(inputFacts(historyInput("mixture"))).toMatchObject({ historyOrder: undefined });
 });
 
 describe("a pooled history", () => {

@@ -5,7 +5,7 @@ import { createQueryTower, openQueryTower, type QueryTower, readQueryTower, writ
 import { type AnyHeader, edited } from "./helpers.ts";
 
 // Written by the code of format versions 1 to 3 (commit f501e51), of 4 (068bcdb), where a tokenizer had no version yet,
-// and of 5, the first with tokenizers of version 2; and what each answered.
+// of 5, the first with tokenizers of version 2, and of 6, the first with ordered histories; and what each answered.
 const fixture = (file: string): Uint8Array => readFileSync(new URL(`../fixtures/${file}`, import.meta.url));
 const { history, ...answers } = JSON.parse(new TextDecoder().decode(fixture("expected.json")));
 const HISTORY = Float32Array.from(history);
@@ -45,6 +45,7 @@ describe("a tower of a format version", () => {
     ["v3-mixture-tilt", 3],
     ["v4-text", 4],
     ["v5-text", 5],
+    ["v6-mixture-order", 6],
   ])("reads and answers as it did, and the same again written anew: %s", (name, version) => {
     const bytes = fixture(`${name}.bin`);
     expect(versionOf(bytes)).toBe(version);

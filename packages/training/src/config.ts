@@ -5,7 +5,7 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { otherThanFile } from "@poeem/offline/files";
 import type { z } from "zod";
 import { checkConfig } from "./config/check.ts";
-import { type FilledHistory, filledHistory } from "./config/model.ts";
+import { type WithKind, withKind } from "./config/kinds.ts";
 import { describeProblems } from "./config/problems.ts";
 import { retiredKeys, withoutRetired } from "./config/retired.ts";
 import { SCHEMA } from "./config/schema.ts";
@@ -14,10 +14,7 @@ import { type SplitKind, splitKind } from "./config/split.ts";
 /** What a `poeem.config.ts` may say; everything with a default may be left out. */
 export type PoeemConfigInput = z.input<typeof SCHEMA>;
 /** A configuration with every default filled in but those that follow from the data. */
-export type PoeemConfig = z.output<typeof SCHEMA> & {
-  split: { by: SplitKind };
-  model: { history: FilledHistory };
-};
+export type PoeemConfig = WithKind & { split: { by: SplitKind } };
 /** One with those too (src/train/fit-config.ts): what a training reads, and what travels in the artifact. */
 export type FittedConfig = PoeemConfig & {
   readonly index: Readonly<Record<"nlist" | "nprobe" | "bufferSize", number>>;
@@ -53,12 +50,8 @@ export function readConfig(input: unknown, where: string): PoeemConfig {
 function parse(input: unknown, where: string): PoeemConfig {
   const parsed = SCHEMA.safeParse(input, { reportInput: true });
   if (parsed.success) {
-    const { split, model, ...rest } = parsed.data;
-    return {
-      ...rest,
-      split: { ...split, by: splitKind(parsed.data) },
-      model: { ...model, history: filledHistory(parsed.data) },
-    };
+    const config = withKind(parsed.data);
+    return { ...config, split: { ...config.split, by: splitKind(parsed.data) } };
   }
   throw new UserError(`${where}: ${describeProblems(parsed.error.issues).join("; ")}`);
 }

@@ -17,7 +17,7 @@ describe("a wrong key or value", () => {
     [{ indx: {} }, 'here: (top level): Unrecognized key "indx", did you mean "index"? (keys: name, data, items, '],
     [{ index: { nlists: 8 } }, 'here: index: Unrecognized key "nlists", did you mean "nlist"? (keys: nlist, numSub'],
     [{ index: { rooting: 8 } }, 'index: Unrecognized key "rooting", did you mean "routing"? (keys:'],
-    [{ model: { history: { form: "mean" } } }, 'model.history: Unrecognized key "form" (keys: as, tilt, length'],
+    [{ model: { history: { form: "mean" } } }, 'model.history: Unrecognized key "form" (keys: as, order, tilt, length'],
     [{ index: { nlist: "64" } }, 'here: index.nlist: expected an integer of at least 0, got "64"'],
     [{ index: { nlist: 1.5 } }, "index.nlist: expected an integer of at least 0, got 1.5"],
     [{ index: { warmup: 1 } }, "index.warmup: expected a number from 0 to 0.95, got 1"],
@@ -91,6 +91,22 @@ describe("settings that contradict each other", () => {
     [{ events: { query: "item" } }, 'events.query and events.item expected two columns, got "item" for both'],
     [{ events: { user: "item" } }, 'events.user and events.item expected two columns, got "item" for both'],
     [
+      { events: { user: "u" }, model: { history: { order: true } } },
+      "model.history.order true expected events.time to name a column, got none",
+    ],
+    [
+      { events: { user: "u", time: "t" }, model: { history: { as: "mean", order: true } } },
+      'model.history.order expected false for model.history.as "mean", got true',
+    ],
+    [
+      { events: { user: "u", time: "t", query: "q" }, model: { history: { order: true } } },
+      "model.history.order expected false where queries have a text or a context too, got true",
+    ],
+    [
+      { events: { user: "u", time: "t" }, model: { history: { tilt: 0.4 } } },
+      "model.history.tilt expected 0 with model.history.order, got 0.4",
+    ],
+    [
       { events: { query: "q", user: "q" }, model: { history: { as: "mean" } } },
       'events.query and events.user expected two columns, got "q" for both',
     ],
@@ -109,6 +125,32 @@ describe("settings that contradict each other", () => {
     expect(resolve({ events: { user: "u" }, ...mixture }).model.history.as).toBe("mixture");
     for (const beside of [{ query: "q" }, { context: ["device"] }])
       expect(() => resolve({ events: { user: "u", ...beside }, ...mixture })).toThrow(/got "mixture"$/);
+  });
+
+  it("a mixture has an order where events have a time, unless it is said otherwise", () => {
+    const historyOf = (changed: object) => resolve({ events: { user: "u", time: "t" }, ...changed }).model.history;
+    expect(historyOf({})).toMatchObject({ as: "mixture", order: true, tilt: 0 });
+    expect(historyOf({ model: { history: { order: false } } })).toMatchObject({ order: false, tilt: 0.4 });
+    expect(historyOf({ model: { history: { as: "mean" } } })).toMatchObject({ order: false });
+    expect(historyOf({ events: { user: "u" } })).toMatchObject({ order: false });
+    expect(historyOf({ events: { user: "u", query: "q", time: "t" } })).toMatchObject({ as: "mean", order: false });
+  });
+
+  it("what queries are decides on defaults; those of texts are what they were", () => {
+    const { model, index, training } = resolve({});
+    expect({ ...model, ...index, ...training }).toMatchObject({
+      ...{ dim: 64, hiddenDim: 128, itemNorm: "unit", warmup: 0.4, commitment: 10, start: "random" },
+      ...{ optimizer: "adagrad", learningRate: 0.1, towerLearningRate: 0.02, decay: "late", scale: 30 },
+      ...{ negatives: 0, logQ: 0, validations: 20, earlyStopping: 0 },
+    });
+    expect(resolve({ events: { user: "u", query: "q" } }).training).toEqual(training);
+    const ordered = resolve({ events: { user: "u", time: "t" } });
+    expect(ordered.training).toMatchObject({ start: "spectral", optimizer: "adam", decay: "linear" });
+    expect(ordered.training.earlyStopping).toBeGreaterThan(0);
+    // nothing to stop by
+    expect(resolve({ events: { user: "u", time: "t" }, split: { validation: 0 } }).training.earlyStopping).toBe(0);
+    const byHand = { training: { scale: 7 }, model: { history: { length: 9 } } };
+    expect(resolve({ events: { user: "u" }, ...byHand })).toMatchObject(byHand);
   });
 
   it.each<Partial<PoeemConfigInput>>([

@@ -102,7 +102,7 @@ describe("settings that follow from the data", () => {
 
 describe("one user with a history among many without", () => {
   const split = { testModulus: 0, validation: 0 } as const;
-  const index = { numSubQuantizers: 8 };
+  const index = { numSubQuantizers: 8, warmup: 0.4 };
   const model = { dim: 16, hiddenDim: 0, itemNorm: "free" } as const;
   const alone = (numUsers: number, overrides: Partial<PoeemConfigInput> = {}) =>
     readers({ split, model, index, training: {}, ...overrides }, { numUsers, perUser: 1, ofFirst: 4 });
@@ -131,7 +131,7 @@ describe("one user with a history among many without", () => {
       training: { epochs: 3 },
     });
     expect(() => planTraining(config, dataset)).toThrow(
-      /got \d+ from \d+ steps of training.batchSize 1,024; leave users with a single item out of data.events, or/,
+      /got \d+ from \d+ steps of training.batchSize 768; leave users with a single item out of data.events, or/,
     );
   });
 });

@@ -14,19 +14,45 @@ export function readers(
   { numItems = 60, numKinds = 6, numUsers = 300, perUser = 10, ofFirst = 0, timed = false, devices = false } = {},
 ) {
   const random = new Random(11);
-  const users: number[] = [];
-  const items: number[] = [];
   const perKind = numItems / numKinds;
-  for (let user = 0; user < numUsers; user++) {
+  const histories = Array.from({ length: numUsers }, (_, user) => {
     const kinds = [random.integer(numKinds), random.integer(numKinds)];
     const read = new Set<number>();
     while (read.size < ((user === 0 && ofFirst) || perUser))
       read.add(kinds[random.integer(2)]! * perKind + random.integer(perKind));
-    for (const item of read) {
-      users.push(user);
-      items.push(item);
+    return [...read];
+  });
+  return dataOf(histories, numItems, overrides, { timed, devices });
+}
+
+/**
+ * Users who walk on along a ring of items, two steps at a time, and now and then jump elsewhere: only the newest item
+ * of a history says what follows, and only in one direction.
+ */
+export function walkers(overrides: Partial<PoeemConfigInput> = {}, { numItems = 40, numUsers = 300, length = 8 } = {}) {
+  const random = new Random(12);
+  const histories = Array.from({ length: numUsers }, () => {
+    const walked = [random.integer(numItems)];
+    while (walked.length < length) {
+      const on = (walked.at(-1)! + 2) % numItems;
+      const next = random.uniform() < 0.8 && !walked.includes(on) ? on : random.integer(numItems);
+      if (!walked.includes(next)) walked.push(next);
     }
-  }
+    return walked;
+  });
+  return dataOf(histories, numItems, { split: { by: "last" }, ...overrides }, { timed: true, devices: false });
+}
+
+/** @param histories the items of each user, in order */
+function dataOf(
+  histories: readonly number[][],
+  numItems: number,
+  overrides: Partial<PoeemConfigInput>,
+  { timed, devices }: { readonly timed: boolean; readonly devices: boolean },
+) {
+  const numUsers = histories.length;
+  const users = histories.flatMap((items, user) => items.map(() => user));
+  const items = histories.flat();
   const count = users.length;
   const asked = resolveConfig(
     {

@@ -32,7 +32,12 @@ it("knows the sum over the rest of a clustered catalogue for unseen histories, a
     return [...new Set(drawn.map((list) => list[random.integer(list.length)]!))];
   };
   const histories = toCsr(Array.from({ length: 4000 }, drawHistory));
-  const { partition, r2 } = await fitPartition(items, DIM, { scale: SCALE, components: { tilt: TILT }, histories, length: LENGTH }, 1);
+  const { partition, r2 } = await fitPartition(
+    items,
+    DIM,
+    { scale: SCALE, components: { tilt: TILT }, histories, length: LENGTH },
+    1,
+  );
 
   const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, d) => sum + value * b[d]!, 0);
   const [exact, found]: [number[], number[]] = [[], []];
@@ -58,10 +63,16 @@ it("takes no more steps than there are query vectors to learn from", async () =>
   const of = async (numUsers: number) => {
     const histories = toCsr(Array.from({ length: numUsers }, (_, user) => [user % 40, (user * 7 + 1) % 40]));
     const totals: Record<string, number> = {};
-    await fitPartition(items, DIM, { scale: 1, components: { tilt: TILT }, histories, length: LENGTH }, 1, (name, total) => {
-      totals[name] = total;
-      return silentProgress(name, total, "");
-    });
+    await fitPartition(
+      items,
+      DIM,
+      { scale: 1, components: { tilt: TILT }, histories, length: LENGTH },
+      1,
+      (name, total) => {
+        totals[name] = total;
+        return silentProgress(name, total, "");
+      },
+    );
     return totals["fit partition"];
   };
   // two query vectors a user, one user in eight judges

@@ -69,10 +69,7 @@ export class SoftmaxKernel {
     return tf.getBackend() === "wasm" && fits && !constantCandidates;
   }
 
-  /**
-   * log Σ_c exp(logit) of each of the queries, over the candidates that are not masked: (rows). Of the problem only what
-   * makes logits is read.
-   */
+  /** log Σ_c exp(logit) of each of the queries, over the candidates that are not masked: (rows). */
   logSums(problem: LogitsOf): Float64Array {
     const { at, memory, scale } = this.#place(problem, true);
     const [rows] = problem.queries.shape;

@@ -2,7 +2,7 @@ import { logSumExp, logSums, Random } from "@poeem/indexing-layer";
 import { type ProgressStarter, silentProgress, type Tick, withProgress } from "@poeem/offline/progress";
 import { type HistoryComponents, logPartition, newest, type Partition, quantizeRows } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
-import { type Csr, listOf, toCsr } from "../data/csr.ts";
+import { type Csr, countsOf, listOf, toCsr } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import { drawComponents } from "./query-sample.ts";
@@ -40,8 +40,9 @@ export interface PartitionOf {
 
 /**
  * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out (of one
- * with an order, the item that it is the query vector of), as in training, by a few hundred terms of the same form (see `Partition`): least squares by Adam, started from items drawn at random, each
- * standing for its share of all. The query vectors are those of training histories, one of each, drawn at random.
+ * with an order, the item that q is of), as in training, by a few hundred terms of the same form (see `Partition`):
+ * least squares by Adam, started from items drawn at random, each standing for its share of all. The query vectors are
+ * those of training histories, one of each, drawn at random.
  *
  * @param items (count, dim) decoded vectors, as the index holds them
  */
@@ -58,12 +59,11 @@ export async function fitPartition(
   const rowsOf = (numbers: Uint32Array): Float32Array => gather(items, numbers, dim);
   const competitors = pick(MAX_ITEMS);
   // no more than there are different ones
-  const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), histories.values.length);
-  const { users, judges } = drawUsers(histories, most, random);
-  const read = users.map((user) => newest(listOf(histories, user), length));
-  const { queries, items: drawn } = drawComponents(read, items, dim, components, random);
-  // what is learned in order is one softmax for everybody who had an item, and leaves out only that
-  const left = components.recency ? Array.from(drawn, (item) => Uint32Array.of(item)) : read;
+  const asked = components.recency ? eachAlone(histories, count) : histories;
+  const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), asked.values.length);
+  const { users, judges } = drawUsers(asked, most, random);
+  const left = users.map((user) => newest(listOf(asked, user), length));
+  const queries = drawComponents(left, items, dim, components, random);
   const logZ = await withProgress(startProgress("sum scores", left.length, "queries"), (tick) =>
     exactLogZ(queries, left, rowsOf(competitors), competitors, scale, tick),
   );
@@ -81,6 +81,14 @@ export async function fitPartition(
   );
   const end = judges || users.length;
   return { partition: fitted, r2: explained(fitted, queries.subarray(0, end * dim), logZ.subarray(0, end)) };
+}
+
+/**
+ * The items of all histories, each alone: with an order, and without a tilt, a query vector follows from its item, and
+ * training leaves out nothing else.
+ */
+function eachAlone({ values }: Csr, count: number): Csr {
+  return toCsr(Array.from(countsOf(values, count).entries()).flatMap(([item, times]) => (times > 0 ? [[item]] : [])));
 }
 
 /** Users with a history, in random order, repeated until there are `most`; the first `judges` come once. */

@@ -6,33 +6,23 @@ import type { TwoTower } from "../model/two-tower.ts";
 
 const SLICE = 256;
 
-/** One component of the mixture of a history. */
-export interface Drawn {
-  /** (histories.length, dim) */
-  readonly queries: Float32Array;
-  /** The item that each is the component of. */
-  readonly items: Uint32Array;
-}
-
-/** A component of each history, drawn at random by the weights of the ranks. */
+/** A component of each history, drawn at random by the weights of the ranks: (histories.length, dim). */
 export function drawComponents(
   histories: readonly Uint32Array[],
   items: Float32Array,
   dim: number,
   components: HistoryComponents,
   random: Random,
-): Drawn {
+): Float32Array {
   const queries = new Float32Array(histories.length * dim);
-  const drawn = new Uint32Array(histories.length);
   const rowOf = (item: number): Float32Array => items.subarray(item * dim, (item + 1) * dim);
   histories.forEach((history, i) => {
     const at = drawIndex(rankWeights(components, history.length), random);
     // without a tilt a component knows nothing of the others
     const read = components.tilt ? Array.from(history, rowOf) : [rowOf(history[at]!)];
     queries.set(componentVectors(components, read)[components.tilt ? at : 0]!, i * dim);
-    drawn[i] = history[at]!;
   });
-  return { queries, items: drawn };
+  return queries;
 }
 
 /** A position, with a probability that is the softmax of the log weights. */
@@ -63,7 +53,7 @@ export async function sampleQueryVectors(
   const historyOf = (event: number): Uint32Array => newest(pastOfEvent(dataset, dataset.past!, event), history!.length);
   if (history?.form === "mixture") {
     const histories = events.map(historyOf).filter((list) => list.length > 0);
-    return drawComponents(histories, items, dim, await history.componentsOf(), random).queries;
+    return drawComponents(histories, items, dim, await history.componentsOf(), random);
   }
   const vectors = new Float32Array(count * dim);
   for (let start = 0; start < count; start += SLICE) {

@@ -1,5 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
+import { isValidated, type WithKind } from "./kinds.ts";
 import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
@@ -9,7 +10,7 @@ import { splitKind } from "./split.ts";
  * @param asked what was written, without defaults
  * @throws UserError for the first of them
  */
-export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<typeof SCHEMA>, where: string): void {
+export function checkConfig(config: WithKind, asked: z.input<typeof SCHEMA>, where: string): void {
   const { data, items, model, index, events, split, training } = config;
   const refuse = (wrong: boolean, why: string): void => {
     if (wrong) throw new UserError(`${where}: ${why}`);
@@ -26,7 +27,7 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
     model.history.as === "mixture" && combinesHistory(events),
     'model.history.as expected "mean" or "attention" where queries have a text or a context too, got "mixture"',
   );
-  const isOrdered = model.history.order === true;
+  const isOrdered = model.history.order;
   refuse(
     isOrdered && combinesHistory(events),
     "model.history.order expected false where queries have a text or a context too, got true",
@@ -37,7 +38,7 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
   );
   refuse(isOrdered && events.time === undefined, `model.history.order true expected events.time ${named}`);
   refuse(
-    isOrdered && (model.history.tilt ?? 0) > 0,
+    isOrdered && model.history.tilt > 0,
     `model.history.tilt expected 0 with model.history.order, got ${model.history.tilt}`,
   );
   refuse(
@@ -80,9 +81,8 @@ export function checkConfig(config: z.output<typeof SCHEMA>, asked: z.input<type
     training.ownSentences === true && events.query === undefined,
     `training.ownSentences true expected events.query ${named}: without texts a query tower reads no sentence`,
   );
-  const hasOwnValidation = data.validation !== undefined || split.column !== undefined;
   refuse(
-    training.earlyStopping > 0 && (training.validations === 0 || (split.validation === 0 && !hasOwnValidation)),
+    training.earlyStopping > 0 && !isValidated(config, training.validations),
     `training.earlyStopping expected 0 where nothing is validated (training.validations ${training.validations}, ` +
       `split.validation ${split.validation}), got ${training.earlyStopping}`,
   );

@@ -15,8 +15,11 @@ export const INDEX = z
     nbits: z.union([z.literal(4), z.literal(8)]).default(4),
     /** Cells visited by default. Default: 32, or all where there are fewer. */
     nprobe: positive.optional(),
-    /** Share of the training steps before the quantizer starts (Poeem's warm start). */
-    warmup: z.number().min(0).max(0.95).default(0.4),
+    /**
+     * Share of the training steps before the quantizer starts (Poeem's warm start). Default: 0.4, or 0.02 for mixtures
+     * of histories.
+     */
+    warmup: z.number().min(0).max(0.95).optional(),
     // Each loss says itself what its options are.
     ...LOSS_SHAPE,
     /**

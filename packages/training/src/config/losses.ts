@@ -21,9 +21,12 @@ export const LOSS_SHAPE = Object.fromEntries(
   LOSS_LIST.filter(([name]) => name !== NOT_OURS).flatMap(([, { options, about, needs }]) =>
     Object.entries(options).map(([option, value]) => [
       keyOf(option),
-      needs === "items"
-        ? number.default(value).describe(about[option]!)
-        : number.optional().describe(`${about[option]} Default: ${value}${option.endsWith("Weight") ? OFF : ""}.`),
+      // config/kinds.ts has the weights that follow from what queries are
+      option === "commitmentWeight"
+        ? number.optional().describe(`${about[option]} Default: ${value}, or 1 for mixtures of histories.`)
+        : needs === "items"
+          ? number.default(value).describe(about[option]!)
+          : number.optional().describe(`${about[option]} Default: ${value}${option.endsWith("Weight") ? OFF : ""}.`),
     ]),
   ),
 ) as unknown as LossShape;

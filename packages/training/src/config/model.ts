@@ -11,22 +11,25 @@ const TILT = 0.4;
 
 export const MODEL = z
   .strictObject({
-    /** Width of the vectors that are compared. */
-    dim: positive.default(64),
+    /** Width of the vectors that are compared. Default: 64, or 32 for histories without an order. */
+    dim: positive.optional(),
     /** Most text features (words, n-grams) with a row, the most frequent first; dim + 8 bytes each at the edge. */
     maxFeatures: positive.default(65_536),
     /** Texts a feature must occur in to get a row. */
     minFeatureCount: positive.default(2),
-    /** Width of the hidden layer of both towers; 0 for none. */
-    hiddenDim: z.number().int().min(0).default(128),
+    /** Width of the hidden layer of both towers; 0 for none. Default: 128, or 0 for mixtures of histories. */
+    hiddenDim: z.number().int().min(0).optional(),
     /** Shortest character n-gram of a word that is a feature beside it. */
     minGram: positive.default(3),
     /** Longest character n-gram; 0 turns n-grams off and leaves whole words. */
     maxGram: z.number().int().min(0).default(4),
     /** Features of an item's text read in one training step; a longer text is sampled anew each time. */
     itemFeatures: positive.default(16),
-    /** unit: item vectors have length 1, scores are cosines. free: the length can say how popular an item is. */
-    itemNorm: z.enum(["unit", "free"]).default("unit"),
+    /**
+     * unit: item vectors have length 1, scores are cosines. free: the length can say how popular an item is. Default:
+     * unit, or free for histories without an order.
+     */
+    itemNorm: z.enum(["unit", "free"]).optional(),
     /** What becomes of the items that a user had before; only with `events.user`. */
     history: z
       .strictObject({
@@ -48,15 +51,18 @@ export const MODEL = z
          * or 0 with `order`, which has none.
          */
         tilt: z.number().min(0).max(10).optional(),
-        /** Newest items of a history that are read. */
-        length: positive.max(MAX_HISTORY).default(50),
+        /** Newest items of a history that are read. Default: 50, or 100 for histories without an order. */
+        length: positive.max(MAX_HISTORY).optional(),
         /**
          * Items of a history read in one training step, drawn at random from those `length`. More than 48 make a step
-         * on wasm slower: its kernel takes no larger groups.
+         * on wasm slower: its kernel takes no larger groups. Not with `order`. Default: 4, or 16 for mixtures.
          */
-        sources: positive.max(100).default(4),
-        /** Events of one user that a training step scores against the same history. */
-        targets: positive.max(100).default(4),
+        sources: positive.max(100).optional(),
+        /**
+         * Events of one user that a training step scores against the same history. Not with `order`. Default: 4, or 16
+         * for mixtures.
+         */
+        targets: positive.max(100).optional(),
       })
       .prefault({}),
   })

@@ -10,23 +10,39 @@ export const TRAINING = z
      * events are few beside the items.
      */
     ownSentences: z.boolean().optional(),
-    /** Events per step. Default: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16. */
+    /**
+     * Events per step. Default: 1024 (768 for histories without an order), or the largest power of two that makes 16
+     * steps of an epoch; at least 16.
+     */
     batchSize: positive.optional(),
-    /** Passes over the training events. Default: 2, or as many as make 160 steps. */
+    /**
+     * Passes over the training events. Default: 2 (3 for histories, 8 for those with an order), or as many as make 160
+     * steps.
+     */
     epochs: positive.optional(),
     /**
      * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in
-     * histories, which spares the first half of a training; for a model with users.
+     * histories, which spares the first half of a training; for a model with users. Default: random, or spectral for
+     * mixtures of histories.
      */
-    start: z.enum(["random", "spectral"]).default("random"),
-    /** Optimizer of the embedding tables and the layers. Adam wants rates a tenth of Adagrad's or less. */
-    optimizer: z.enum(["adagrad", "adam"]).default("adagrad"),
-    /** Learning rate of the embedding tables. */
-    learningRate: z.number().positive().default(0.1),
-    /** How the rates fall. late: full for half of the steps, then straight to a tenth. linear: to a fiftieth. */
-    decay: z.enum(["late", "linear"]).default("late"),
-    /** Learning rate of the hidden layers of the towers. */
-    towerLearningRate: z.number().positive().default(0.02),
+    start: z.enum(["random", "spectral"]).optional(),
+    /**
+     * Optimizer of the embedding tables and the layers. Adam wants rates a tenth of Adagrad's or less. Default:
+     * adagrad, or adam for mixtures of histories.
+     */
+    optimizer: z.enum(["adagrad", "adam"]).optional(),
+    /** Learning rate of the embedding tables. Default: 0.1; for mixtures of histories 0.0012, or 0.002 with an order. */
+    learningRate: z.number().positive().optional(),
+    /**
+     * How the rates fall. late: full for half of the steps, then straight to a tenth. linear: to a fiftieth. Default:
+     * late, or linear for mixtures of histories.
+     */
+    decay: z.enum(["late", "linear"]).optional(),
+    /**
+     * Learning rate of the hidden layers of the towers, and of what is learned of a history's order. Default: 0.02, or
+     * that of the tables for mixtures of histories.
+     */
+    towerLearningRate: z.number().positive().optional(),
     /**
      * The ranking loss. softmax: over the items of the batch and `negatives` more. full: over the whole catalogue, for
      * small ones. hinge: the loss of the Poeem paper. Queries with a history always train on the softmax of their
@@ -35,22 +51,34 @@ export const TRAINING = z
     objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
     /** Margin of the hinge, between cosines; only with the objective hinge. */
     margin: z.number().positive().default(0.1),
-    /** Softmax scale (inverse temperature) on the cosine. */
-    scale: z.number().positive().default(30),
+    /** Softmax scale (inverse temperature) on the cosine. Default: 30, or 16 for mixtures of histories. */
+    scale: z.number().positive().optional(),
     /** Learns the scale too, from `scale` on, within 1 to 100; not for queries with a history. */
     learnScale: z.boolean().default(false),
-    /** Items drawn uniformly from the catalogue that compete in each step beside those of the batch. */
-    negatives: z.number().int().min(0).default(0),
+    /**
+     * Items drawn uniformly from the catalogue that compete in each step beside those of the batch. Default: 0; for
+     * mixtures of histories 3072, or 3000 with an order.
+     */
+    negatives: z.number().int().min(0).optional(),
     /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */
     historyDropout: z.number().min(0).max(0.9).default(0.2),
     /** Share of the coordinates of what a history is read from that a step leaves out; with `model.history.order`. */
     sourceDropout: z.number().min(0).max(0.9).default(0.2),
-    /** Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). */
-    logQ: z.number().min(0).max(1).default(0),
-    /** Validations, spread over training; fewer where the catalogue is large beside the events. */
-    validations: z.number().int().min(0).default(20),
-    /** Stops when recall has not risen for this many validations, and keeps the weights of the best; 0 = never. */
-    earlyStopping: z.number().int().min(0).default(0),
+    /**
+     * Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). Not
+     * with `model.history.order`, whose negatives stand for all items. Default: 0, or 0.9 for histories.
+     */
+    logQ: z.number().min(0).max(1).optional(),
+    /**
+     * Validations, spread over training; fewer where the catalogue is large beside the events. Default: 20; for
+     * mixtures of histories 6, or 4 with an order.
+     */
+    validations: z.number().int().min(0).optional(),
+    /**
+     * Stops when recall has not risen for this many validations, and keeps the weights of the best; 0 = never. Default:
+     * 0, or 2 with `model.history.order` where there is something to validate by.
+     */
+    earlyStopping: z.number().int().min(0).optional(),
     /** Everything random comes from it: the same seed and data give the same index. */
     seed: z.number().int().min(0).default(1),
   })

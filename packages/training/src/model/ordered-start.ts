@@ -1,6 +1,6 @@
 import { Random } from "@poeem/indexing-layer";
 import { Matrix, solve } from "ml-matrix";
-import { type Csr, listOf } from "../data/csr.ts";
+import { type Csr, countsOf, listOf } from "../data/csr.ts";
 import { crossProducts, innerProducts, orthonormalize, ROUNDS, SPARE, symmetricEigen, times } from "./subspace.ts";
 
 /** What follows within so many items counts, each step further on for so much less; what came before counts for less. */
@@ -26,7 +26,7 @@ export interface OrderedStart {
  *
  * W[i, j] sums .8^(gap − 1) over all j that follow i within 8 items, and .3 of that over those before it, divided by the
  * square root of the history's length; its rows and columns are scaled by powers of their sums. Items are its right
- * singular vectors, and the source map leads from them to the left ones by least squares. By subspace iteration on the
+ * singular vectors, and the source map leads from them to the left ones by least squares, each event counted. By subspace iteration on the
  * lists themselves: the matrix of items by items is never made.
  *
  * @param histories for each user the items of their training events, oldest first
@@ -61,7 +61,9 @@ export function orderedStart(histories: Csr, numItems: number, dim: number, seed
     width,
   );
   const items = unitRows(right, width, dim, random);
-  return { items, source: leastSquares(items, unitRows(left, width, dim), dim) };
+  const weights = Float32Array.from(countsOf(histories.values, numItems), Math.sqrt);
+  const weighted = (rows: Float32Array): Float32Array => scaleRows(rows, weights, dim);
+  return { items, source: leastSquares(weighted(items), weighted(unitRows(left, width, dim)), dim) };
 }
 
 /**

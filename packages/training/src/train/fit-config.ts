@@ -1,12 +1,18 @@
 import { UserError } from "@poeem/offline/errors";
 import { counted, formatCount } from "@poeem/offline/progress";
-import type { FittedConfig, PoeemConfig } from "../config.ts";
+import { describeKind, kindOf, type QueryKind } from "../config/kinds.ts";
+import type { FittedConfig, Passes, PoeemConfig } from "../config.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { epochsToGather, type ItemCounter, itemCounter, MORE_HISTORIES, planSteps } from "./plan.ts";
 
 /** What the settings are where there is plenty to learn from. */
-const USUAL = { nlist: 64, nprobe: 32, bufferSize: 8192, batchSize: 1024, epochs: 2 };
+const USUAL = { nlist: 64, nprobe: 32, bufferSize: 8192 };
+const PASSES: Record<QueryKind, Passes> = {
+  texts: { batchSize: 1024, epochs: 2 },
+  histories: { batchSize: 768, epochs: 3 },
+  "ordered histories": { batchSize: 1024, epochs: 8 },
+};
 /** Items per cell, on average. */
 const ITEMS_PER_CELL = 32;
 /** Steps that few events are cut into per epoch, and steps of the whole training. */
@@ -28,9 +34,9 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  *
  * - `index.nlist`: 64, or the largest power of two that leaves every cell 32 items on average.
  * - `index.nprobe`: 32, or all cells where there are fewer.
- * - `training.batchSize`: 1024, or the largest power of two that makes 16 steps of an epoch; at least 16 where there
+ * - `training.batchSize`: 1024 (768 for histories), or the largest power of two that makes 16 steps of an epoch; at least 16 where there
  *   are as many events.
- * - `training.epochs`: 2, or as many as make 160 steps.
+ * - `training.epochs`: 2 (3 for histories, 8 where their order counts), or as many as make 160 steps.
  * - `training.ownSentences`: whether there are any.
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.
  *
@@ -52,9 +58,10 @@ export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
   const nlist = index.nlist ?? Math.min(USUAL.nlist, powerOfTwo(numItems / ITEMS_PER_CELL));
   const nprobe = Math.min(index.nprobe ?? USUAL.nprobe, Math.max(1, nlist));
   const numCentroids = Math.max(nlist, 2 ** index.nbits);
-  const batchSize = training.batchSize ?? fittedBatch(dataset.eventItem.length);
+  const usual = PASSES[kindOf(config, config.model.history)];
+  const batchSize = training.batchSize ?? fittedBatch(dataset.eventItem.length, usual.batchSize);
   const counter = itemCounter(config, dataset);
-  const epochs = training.epochs ?? fittedEpochs(config, dataset, batchSize, numCentroids, counter);
+  const epochs = training.epochs ?? fittedEpochs(config, dataset, { ...usual, batchSize }, numCentroids, counter);
   const plan = planSteps(config, dataset, { batchSize, epochs });
   const bufferSize =
     index.bufferSize ?? Math.max(numCentroids, Math.floor(counter(plan, 2 * USUAL.bufferSize).gathered / 2));
@@ -65,9 +72,9 @@ export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
   };
 }
 
-function fittedBatch(numEvents: number): number {
+function fittedBatch(numEvents: number, usual: number): number {
   const least = powerOfTwo(Math.min(LEAST_BATCH, numEvents));
-  return Math.min(USUAL.batchSize, Math.max(least, powerOfTwo(numEvents / STEPS_PER_EPOCH)));
+  return Math.min(usual, Math.max(least, powerOfTwo(numEvents / STEPS_PER_EPOCH)));
 }
 
 /**
@@ -77,12 +84,12 @@ function fittedBatch(numEvents: number): number {
 function fittedEpochs(
   config: PoeemConfig,
   dataset: Dataset,
-  batchSize: number,
+  { batchSize, epochs: usual }: Passes,
   numCentroids: number,
   counter: ItemCounter,
 ): number {
   const { stepsPerEpoch } = planSteps(config, dataset, { batchSize, epochs: 1 });
-  const epochs = Math.max(USUAL.epochs, Math.ceil(LEAST_STEPS / stepsPerEpoch));
+  const epochs = Math.max(usual, Math.ceil(LEAST_STEPS / stepsPerEpoch));
   const enough = epochsToGather(config, dataset, { batchSize, epochs }, numCentroids, counter);
   if (enough !== undefined) return enough;
   throw new UserError(
@@ -101,12 +108,14 @@ function hasHistories({ past }: Dataset): boolean {
 
 /** What a person should know of the settings, one line each: those that are not what they are with plenty. */
 export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: Dataset): string[] {
+  const usual = PASSES[kindOf(after, after.model.history)];
+  const kind = describeKind(after);
   const settings: [string, number | undefined, number, number][] = [
     ["index.nlist", before.index.nlist, after.index.nlist, USUAL.nlist],
     ["index.nprobe", before.index.nprobe, after.index.nprobe, USUAL.nprobe],
     ["index.bufferSize", before.index.bufferSize, after.index.bufferSize, USUAL.bufferSize],
-    ["training.batchSize", before.training.batchSize, after.training.batchSize, USUAL.batchSize],
-    ["training.epochs", before.training.epochs, after.training.epochs, USUAL.epochs],
+    ["training.batchSize", before.training.batchSize, after.training.batchSize, usual.batchSize],
+    ["training.epochs", before.training.epochs, after.training.epochs, usual.epochs],
   ];
   const fitted = settings.flatMap(([key, asked, value, usual]) => {
     if (value === (asked ?? usual)) return [];
@@ -118,6 +127,7 @@ export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: D
   return [
     ...(hasHistories(dataset) ? [] : [`${NO_HISTORY}: only texts and contexts are trained on`]),
     ...describeExpected(dataset),
+    ...(kind === undefined ? [] : [kind]),
     ...(fitted.length > 0 ? [`settings that fit ${counts}: ${fitted.join(", ")}`] : []),
   ];
 }

@@ -12,9 +12,9 @@ export interface OrderedBatch {
   readonly candidates: Uint32Array;
   /** (R) positions in `candidates` of the items that prefixes are read from, each once. */
   readonly sources: Uint32Array;
-  /** (G·S) the source at each place of each prefix, the newest item first; 0 in an empty place. */
+  /** (G·S) the source at each place of each prefix, the newest item that is read first; 0 in an empty place. */
   readonly rows: Uint32Array;
-  /** (G, S): 0, or `MASKED` in an empty place or one that is left out. */
+  /** (G, S): 0, or `MASKED` in an empty place. */
   readonly placeMask: Float32Array;
   /** Position in `candidates` of the item that follows each of the G prefixes. */
   readonly targets: Csr;
@@ -29,7 +29,7 @@ export interface OrderedBatchOptions {
   readonly length: number;
   /** Uniform negatives. */
   readonly negatives: number;
-  /** Share of the places that is left out at random; one is always left. */
+  /** Share of the items of a prefix that is left out at random; one is always left. */
   readonly dropout: number;
 }
 
@@ -50,11 +50,11 @@ export class OrderedBatchBuilder {
   build(events: Uint32Array, random: Random): OrderedBatch {
     const { eventItem } = this.#dataset;
     const { length, dropout } = this.#options;
-    const groups: { readonly target: number; readonly prefix: Uint32Array; readonly kept: boolean[] }[] = [];
+    const groups: { readonly target: number; readonly prefix: Uint32Array }[] = [];
     for (const event of events) {
       const prefix = newest(this.#prefixOf(event), length).toReversed();
       if (prefix.length === 0) continue;
-      groups.push({ target: eventItem[event]!, prefix, kept: drawKept(prefix.length, dropout, random) });
+      groups.push({ target: eventItem[event]!, prefix: drawKept(prefix, dropout, random) });
     }
     const candidates: number[] = [];
     const place = (item: number): number =>
@@ -63,9 +63,8 @@ export class OrderedBatchBuilder {
     const places = Math.max(1, ...groups.map(({ prefix }) => prefix.length));
     const rows = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
-    const targets = groups.map(({ target, prefix, kept }, g) => {
+    const targets = groups.map(({ target, prefix }, g) => {
       prefix.forEach((item, s) => {
-        if (!kept[s]) return;
         const position = place(item);
         if (this.#rowOf[item]! < 0) this.#rowOf[item] = sources.push(position) - 1;
         rows[g * places + s] = this.#rowOf[item]!;
@@ -130,11 +129,12 @@ export class OrderedBatchBuilder {
   }
 }
 
-/** Which of some places are kept: each with the same probability, and at least one. */
-function drawKept(count: number, dropout: number, random: Random): boolean[] {
-  const kept = Array.from({ length: count }, () => random.uniform() >= dropout);
-  if (!kept.includes(true)) kept[random.integer(count)] = true;
-  return kept;
+/** Those of some items that are kept: each with the same probability, and at least one. */
+function drawKept(items: Uint32Array, dropout: number, random: Random): Uint32Array {
+  const kept = items.filter(() => random.uniform() >= dropout);
+  if (kept.length > 0) return kept;
+  const one = random.integer(items.length);
+  return items.subarray(one, one + 1);
 }
 
 /** The batches of a training with ordered histories. */

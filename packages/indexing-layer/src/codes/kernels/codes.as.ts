@@ -1,6 +1,6 @@
-// The nearest centroid of every sub-vector: argmax of x·c − |c|²/2, the first of equals. Terms are added as XNNPACK adds
-// them in ../quantize.ts, −|c|²/2 first, then one product after the other, each rounded: the codes are the same ones.
-// ../codes-kernel.ts places everything in memory, and nothing is allocated here.
+// The nearest centroid of every sub-vector: argmax of x·c − |c|²/2, the first of equals. Terms are added as XNNPACK
+// adds them for ../../quantize.ts, −|c|²/2 first, then one product after the other, each rounded: the codes are the
+// same ones. ../codes-kernel.ts places everything in memory, and nothing is allocated here.
 
 // Centroids that are looked at together; their number is a multiple.
 const TILE: i32 = 16;

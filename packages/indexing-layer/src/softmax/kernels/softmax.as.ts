@@ -54,8 +54,9 @@ export function run(scaleOfDots: f64, least: f64, weightOfTeacher: f64, resultAt
   sumUp(numTargets, resultAt);
 }
 
-// The first half of a problem whose groups share rows: exp(logit − maximum) of all rows into tiles, a block of ROWS rows
-// after the other, and their sums. The host takes what targets have out of the tiles, and goes on with sharedSlopes.
+// The first half of a problem whose groups share rows: exp(logit − maximum) of all rows into tiles, a block of ROWS
+// rows after the other, and their sums. The host takes what targets have out of the tiles, and goes on with
+// sharedSlopes.
 export function sharedRows(scaleOfDots: f64, tilesAt: usize, sums: usize): void {
   startRows(scaleOfDots);
   shareOut(rowBlocks(), SHARED_ROWS, tilesAt, sums);

@@ -6,8 +6,8 @@ import type { State, Stateful } from "../../state.ts";
 import { readVariables, restoreVariables } from "../dense-optimizer.ts";
 import { l2NormalizeRows, matMul } from "../ops.ts";
 
-/** How fast a rank's weight falls at the start: as 1 / (1 + rank), which is near to what is learned. */
-const startOfRank = (rank: number): number => -Math.log1p(rank);
+/** Log weights of the ranks at the start: near to what is learned, and none so low that it learns nothing. */
+const startOfRank = (rank: number): number => Math.max(-0.65 * rank, -5);
 
 /** What a history head is made from; the meaning of each is in the configuration. */
 export interface HistorySettings {

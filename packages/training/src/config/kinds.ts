@@ -1,0 +1,141 @@
+import type { z } from "zod";
+import { type FilledHistory, filledHistory } from "./model.ts";
+import type { SCHEMA } from "./schema.ts";
+
+/** Settings whose defaults follow from what queries are. */
+export interface KindSettings {
+  readonly model: {
+    readonly dim: number;
+    readonly hiddenDim: number;
+    readonly itemNorm: "unit" | "free";
+    readonly history: { readonly length: number; readonly sources: number; readonly targets: number };
+  };
+  readonly index: { readonly warmup: number; readonly commitment: number };
+  readonly training: {
+    readonly start: "random" | "spectral";
+    readonly optimizer: "adagrad" | "adam";
+    readonly learningRate: number;
+    readonly towerLearningRate: number;
+    readonly decay: "late" | "linear";
+    readonly scale: number;
+    readonly negatives: number;
+    readonly logQ: number;
+    readonly validations: number;
+    readonly earlyStopping: number;
+  };
+}
+
+/** Texts and contexts, with a pooled history or without: what they are learned by best on the data sets of the docs. */
+const TEXTS: KindSettings = {
+  model: { dim: 64, hiddenDim: 128, itemNorm: "unit", history: { length: 50, sources: 4, targets: 4 } },
+  index: { warmup: 0.4, commitment: 10 },
+  training: {
+    start: "random",
+    optimizer: "adagrad",
+    learningRate: 0.1,
+    towerLearningRate: 0.02,
+    decay: "late",
+    scale: 30,
+    negatives: 0,
+    logQ: 0,
+    validations: 20,
+    earlyStopping: 0,
+  },
+};
+
+/** Histories as mixtures: a row per item is all there is to learn, and the quantizer can start early. */
+const HISTORIES: KindSettings = {
+  model: { dim: 32, hiddenDim: 0, itemNorm: "free", history: { length: 100, sources: 16, targets: 16 } },
+  index: { warmup: 0.02, commitment: 1 },
+  training: {
+    start: "spectral",
+    optimizer: "adam",
+    learningRate: 0.0012,
+    towerLearningRate: 0.0012,
+    decay: "linear",
+    scale: 16,
+    negatives: 3072,
+    logQ: 0.9,
+    validations: 6,
+    earlyStopping: 0,
+  },
+};
+
+/** Histories whose order counts. */
+const ORDERED: KindSettings = {
+  model: { dim: 64, hiddenDim: 0, itemNorm: "unit", history: { length: 50, sources: 16, targets: 16 } },
+  index: { warmup: 0.02, commitment: 1 },
+  training: {
+    start: "spectral",
+    optimizer: "adam",
+    learningRate: 0.002,
+    towerLearningRate: 0.002,
+    decay: "linear",
+    scale: 16,
+    negatives: 3000,
+    logQ: 0,
+    validations: 4,
+    earlyStopping: 2,
+  },
+};
+
+type Parsed = z.output<typeof SCHEMA>;
+
+/** A configuration with those filled in. */
+export type WithKind = Parsed & KindSettings & { readonly model: { readonly history: FilledHistory } };
+
+/** Fills in what follows from what queries are: texts, histories, or histories whose order counts. */
+export function withKind(config: Parsed): WithKind {
+  const history = filledHistory(config);
+  const kind = kindOf(config, history);
+  const { model, index, training } = KINDS[kind];
+  // without validations there is nothing to stop by
+  const isWatched = isValidated(config, config.training.validations ?? training.validations);
+  const filled = {
+    ...config,
+    model: { ...filledUp(config.model, model), history: { ...filledUp(history, model.history) } },
+    index: filledUp(config.index, index),
+    training: filledUp(config.training, { ...training, ...(!isWatched && { earlyStopping: 0 }) }),
+  };
+  return filled as WithKind;
+}
+
+/** Whether a training with so many validations has queries to validate by. */
+export function isValidated({ data, split }: Pick<Parsed, "data" | "split">, validations: number): boolean {
+  return validations > 0 && (split.validation > 0 || data.validation !== undefined || split.column !== undefined);
+}
+
+const KINDS = { texts: TEXTS, histories: HISTORIES, "ordered histories": ORDERED };
+
+/** What queries are, as far as settings follow from it. */
+export type QueryKind = keyof typeof KINDS;
+
+/** @param history of the configuration, filled in */
+export function kindOf({ events }: Pick<Parsed, "events">, { as, order }: FilledHistory): QueryKind {
+  if (events.user === undefined || as !== "mixture") return "texts";
+  return order ? "ordered histories" : "histories";
+}
+
+/** Each key as it is, or as in `defaults` where it was left out. */
+function filledUp<T extends object, D extends object>(given: T, defaults: D): T & D {
+  const known = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...given, ...Object.fromEntries(known) } as T & D;
+}
+
+/** The settings that differ from those of texts, in a line; undefined for texts. */
+export function describeKind(config: WithKind): string | undefined {
+  const kind = kindOf(config, config.model.history);
+  if (kind === "texts") return undefined;
+  const settings = differences(KINDS.texts, KINDS[kind]).map(
+    (path) => `${path.join(".")} ${path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config)}`,
+  );
+  return `settings for ${kind}: ${settings.join(", ")}`;
+}
+
+function differences(one: object, other: object, path: readonly string[] = []): string[][] {
+  return Object.entries(one).flatMap(([key, value]) => {
+    const of = (other as Record<string, unknown>)[key];
+    if (typeof value === "object") return differences(value, of as object, [...path, key]);
+    return value === of ? [] : [[...path, key]];
+  });
+}
