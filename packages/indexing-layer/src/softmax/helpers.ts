@@ -5,18 +5,18 @@ const HELP = `
 const { workerData: { module, memory, thread } } = require("node:worker_threads");
 new WebAssembly.Instance(module, { env: { memory } }).exports.serve(thread);
 `;
-/** MiB: nothing is allocated in JavaScript. */
-const LIMITS = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1, codeRangeSizeMb: 8 };
+/** Nothing is allocated in JavaScript. */
+const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 };
 
 /**
  * Threads of Node that help a softmax kernel: each has an instance of its own over the same memory, and takes what
- * blocks are left. None keeps the process alive. A kernel goes on without those that do not start.
+ * blocks are left. None keeps the process alive. A kernel goes on without those that do not start, and a warning says so.
  */
 export function startHelpers(module: WebAssembly.Module, memory: WebAssembly.Memory, count: number): void {
   for (let thread = 1; thread <= count; thread++) {
     const workerData = { module, memory, thread };
     const worker = new Worker(HELP, { eval: true, workerData, resourceLimits: LIMITS, execArgv: [], env: {} });
-    worker.on("error", () => undefined);
+    worker.on("error", ({ message }) => process.emitWarning(`[indexing-layer] training goes on slower: ${message}`));
     worker.unref();
   }
 }
