@@ -10,7 +10,7 @@ const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 };
 
 /**
  * Threads of Node that help a softmax kernel: each has an instance of its own over the same memory, and takes what
- * blocks are left. None keeps the process alive. A kernel goes on without those that do not start, and a warning says so.
+ * blocks are left. None keeps the process alive. A kernel goes on without those that do not start; a warning says so.
  */
 export function startHelpers(module: WebAssembly.Module, memory: WebAssembly.Memory, count: number): void {
   for (let thread = 1; thread <= count; thread++) {
