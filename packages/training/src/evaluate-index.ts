@@ -22,6 +22,7 @@ import { filledCells, measureAll } from "./evaluate/evaluation.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
 import type { EvaluationRow } from "./evaluate/row.ts";
 import type { AskedInWords } from "./evaluate/words-rows.ts";
+import { leftOut } from "./rank/left-out.ts";
 import { withUsualCutoffs } from "./rank/metrics.ts";
 import { questionOf } from "./rank/query-encoder.ts";
 import { sampleQueries } from "./rank/sample-queries.ts";
@@ -79,7 +80,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     dense,
     ...(await queryEncoders(index, queries, dataset, config.training.seed)),
     relevant: queries.relevant,
-    seen: queries.histories,
+    seen: leftOut(queries),
     unnamed,
     words,
     cutoffs: options.cutoffs,

@@ -85,6 +85,11 @@ describe("settings that contradict each other", () => {
       "training.earlyStopping expected 0 where nothing is validated",
     ],
     [{ training: { margin: 0.2 } }, 'training.margin is for training.objective "hinge", got "softmax"'],
+    [{ training: { dislikes: 0.3 } }, "training.dislikes above 0 expected events.weight to name a column, got none"],
+    [
+      { events: { weight: "w" }, training: { dislikes: 0.3, objective: "hinge" } },
+      'training.dislikes above 0 expected training.objective "softmax" or "full", got "hinge"',
+    ],
     [{ index: { nlist: 0, routing: 1 } }, "index.routing expected 0 without cells (index.nlist 0), got 1"],
     [{ model: { dim: 60 } }, "model.dim expected a multiple of index.numSubQuantizers (32), got 60"],
     [{ split: { share: 0.1 } }, 'split.share is for a split by time or by user, got split.by "hash"'],
@@ -105,6 +110,10 @@ describe("settings that contradict each other", () => {
     [
       { events: { user: "u", time: "t" }, model: { history: { tilt: 0.4 } } },
       "model.history.tilt expected 0 with model.history.order, got 0.4",
+    ],
+    [
+      { events: { user: "u", time: "t", weight: "w" }, training: { dislikes: 1 } },
+      "training.dislikes expected 0 with model.history.order, got 1",
     ],
     [
       { events: { query: "q", user: "q" }, model: { history: { as: "mean" } } },

@@ -5,7 +5,7 @@ import type { Dataset } from "../src/data/types.ts";
 import { describeFit, fitConfig } from "../src/train/fit-config.ts";
 import { HistoryBatchBuilder } from "../src/train/history-batch.ts";
 import { planSteps, planTraining } from "../src/train/plan.ts";
-import { readers } from "./histories.ts";
+import { readers, walkers } from "./histories.ts";
 import { things } from "./texts.ts";
 
 const asked = (overrides: Partial<PoeemConfigInput> = {}) =>
@@ -134,6 +134,16 @@ describe("one user with a history among many without", () => {
       /got \d+ from \d+ steps of training.batchSize 768; leave users with a single item out of data.events, or/,
     );
   });
+});
+
+it("settings that follow from what queries are are told, as they are", () => {
+  const lineOf = (time: boolean, overrides: Partial<PoeemConfigInput> = {}): string | undefined => {
+    const config = fitConfig(asked({ events: { user: "u", ...(time && { time: "t" }) }, ...overrides }), walkers().dataset);
+    return describeFit(config, config, walkers().dataset).find((line) => line.startsWith("settings for"));
+  };
+  expect(lineOf(true)).toMatch(/^settings for ordered histories: .*training.start spectral, training.optimizer adam/);
+  expect(lineOf(false, { training: { scale: 9 } })).toMatch(/^settings for histories: .*training.scale 9/);
+  expect(describeFit(asked(), fitConfig(asked(), sized(18_000, 1e6)), sized(18_000, 1e6))).toEqual([]);
 });
 
 describe("users who have one item each", () => {

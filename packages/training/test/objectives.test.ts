@@ -10,6 +10,7 @@ import { objectiveLoss } from "../src/train/objectives/objective.ts";
 
 const [n, dim] = [4, 3];
 const random = new Random(3);
+const WEIGHTS = [0.25, 3, 1, 0.5];
 const unitRows = (rows: number): number[][] =>
   Array.from({ length: rows }, () => {
     const row = Array.from({ length: dim }, () => random.normal());
@@ -23,13 +24,22 @@ function softmaxOf(
   objective: "softmax" | "full",
   [queries, candidates, logScale]: tf.Tensor2D[],
   masked: ReturnType<typeof toCsr>,
-  { logQ = [], right = [0, 1, 2, 3], teacher }: { logQ?: number[]; right?: number[]; teacher?: Teacher } = {},
+  {
+    logQ = [],
+    right = [0, 1, 2, 3],
+    teacher,
+    weights,
+  }: { logQ?: number[]; right?: number[]; teacher?: Teacher; weights?: readonly number[] } = {},
 ): tf.Scalar {
   return objectiveLoss(configOf(objective), {
     queries: queries!,
     candidates: candidates!,
     teacher,
     right: tf.tensor1d(right, "int32"),
+    weighted: weights && {
+      targets: toCsr(right.map((column) => [column])),
+      targetWeights: Float32Array.from(weights),
+    },
     masked,
     logQ: Float32Array.from(logQ),
     logScale: tf.reshape(logScale!, []) as tf.Scalar,
@@ -47,12 +57,12 @@ interface Case {
   readonly loops: (inputs: number[][][]) => number;
 }
 
-function softmaxLoops(logits: number[][], right: number[]): number {
+function softmaxLoops(logits: number[][], right: number[], weights = right.map(() => 1)): number {
   const rows = logits.map((row, i) => {
     const top = Math.max(...row);
-    return top + Math.log(row.reduce((sum, logit) => sum + Math.exp(logit - top), 0)) - row[right[i]!]!;
+    return weights[i]! * (top + Math.log(row.reduce((sum, logit) => sum + Math.exp(logit - top), 0)) - row[right[i]!]!);
   });
-  return rows.reduce((sum, x) => sum + x, 0) / logits.length;
+  return rows.reduce((sum, x) => sum + x, 0) / weights.reduce((sum, weight) => sum + weight, 0);
 }
 
 const listsOf = (mask: number[][]) =>
@@ -64,16 +74,18 @@ for (const c of [n, n + 5]) {
     Array.from({ length: c }, (_, j) => (i !== j && (i + 2 * j) % 5 === 0 ? MASKED : 0)),
   );
   const logQ = Array.from({ length: c }, () => random.normal() / 2);
-  cases.push({
-    name: `the softmax of ${n} queries over ${c} candidates`,
-    inputs: [unitRows(n), unitRows(c), [[Math.log(5)]]],
-    tensors: (inputs) => softmaxOf("softmax", inputs, listsOf(mask), { logQ }),
-    loops: ([q, v, s]) =>
-      softmaxLoops(
-        q!.map((row, i) => v!.map((item, j) => Math.exp(s![0]![0]!) * dot(row, item) - logQ[j]! + mask[i]![j]!)),
-        q!.map((_, i) => i),
-      ),
-  });
+  for (const weights of [undefined, WEIGHTS])
+    cases.push({
+      name: `the softmax of ${n} queries over ${c} candidates${weights ? ", each of a weight" : ""}`,
+      inputs: [unitRows(n), unitRows(c), [[Math.log(5)]]],
+      tensors: (inputs) => softmaxOf("softmax", inputs, listsOf(mask), { logQ, ...(weights && { weights }) }),
+      loops: ([q, v, s]) =>
+        softmaxLoops(
+          q!.map((row, i) => v!.map((item, j) => Math.exp(s![0]![0]!) * dot(row, item) - logQ[j]! + mask[i]![j]!)),
+          q!.map((_, i) => i),
+          weights?.slice(),
+        ),
+    });
   const dense = unitRows(c);
   const teacherScale = 5;
   const start = unitRows(n);
@@ -103,34 +115,40 @@ for (const c of [n, n + 5]) {
     },
   });
   // wide enough that about half the candidates violate it; far from the kinks, where differences show no gradient
-  cases.push({
-    name: `hingeLoss of ${n} queries over ${c} candidates`,
-    inputs: [unitRows(n), unitRows(c)],
-    tensors: ([q, v]) => hingeLoss(q!, v!, listsOf(mask), 0.7),
-    loops: ([q, v]) => {
-      let sum = 0;
-      q!.forEach((row, i) => {
-        v!.forEach((item, j) => {
-          if (i !== j && mask[i]![j] === 0) sum += Math.max(0, 0.7 - dot(row, v![i]!) + dot(row, item));
+  for (const weights of [undefined, WEIGHTS])
+    cases.push({
+      name: `hingeLoss of ${n} queries over ${c} candidates${weights ? ", each of a weight" : ""}`,
+      inputs: [unitRows(n), unitRows(c)],
+      tensors: ([q, v]) => hingeLoss(q!, v!, listsOf(mask), 0.7, weights && Float32Array.from(weights)),
+      loops: ([q, v]) => {
+        let sum = 0;
+        q!.forEach((row, i) => {
+          v!.forEach((item, j) => {
+            const missing = Math.max(0, 0.7 - dot(row, v![i]!) + dot(row, item));
+            if (i !== j && mask[i]![j] === 0) sum += (weights?.[i] ?? 1) * missing;
+          });
         });
-      });
-      return sum / n;
-    },
-  });
+        return sum / (weights ? weights.reduce((total, weight) => total + weight, 0) : n);
+      },
+    });
 }
 const right = [6, 0, 3, 6];
 const others = Array.from({ length: n }, (_, i) =>
   Array.from({ length: 8 }, (_, j) => (j !== right[i] && (i + j) % 4 === 0 ? MASKED : 0)),
 );
-for (const mask of [undefined, others]) {
+for (const [mask, weights] of [[undefined], [others], [others, WEIGHTS]] as const) {
   cases.push({
-    name: `the full softmax over 8 items, ${mask ? "some of them masked" : "two queries with one right item"}`,
+    name:
+      `the full softmax over 8 items, ${mask ? "some of them masked" : "two queries with one right item"}` +
+      (weights ? ", each of a weight" : ""),
     inputs: [unitRows(n), unitRows(8), [[Math.log(3)]]],
-    tensors: (inputs) => softmaxOf("full", inputs, mask ? listsOf(mask) : emptyLists(n), { right }),
+    tensors: (inputs) =>
+      softmaxOf("full", inputs, mask ? listsOf(mask) : emptyLists(n), { right, ...(weights && { weights }) }),
     loops: ([q, v, s]) =>
       softmaxLoops(
         q!.map((row, i) => v!.map((item, j) => Math.exp(s![0]![0]!) * dot(row, item) + (mask?.[i]?.[j] ?? 0))),
         right,
+        weights?.slice(),
       ),
   });
 }

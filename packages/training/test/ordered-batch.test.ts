@@ -8,6 +8,8 @@ import { walkers } from "./histories.ts";
 const { config, dataset } = walkers();
 const past = dataset.past!;
 const order = eventOrderOf(config, dataset)(0);
+const batchOf = (events: Uint32Array) =>
+  new OrderedBatchBuilder(dataset, { length: 3, negatives: 0, dropout: 0 }).build(events, new Random(1));
 const prefixOf = (event: number): number[] =>
   Array.from(listOf(past.items, past.user[dataset.eventQuery[event]!]!).subarray(0, past.length[event]!));
 
@@ -65,6 +67,15 @@ it("candidates stand for the whole catalogue: targets and sources for themselves
     const stoodFor = logQ.reduce((sum, value) => sum + Math.exp(-value), 0);
     expect(stoodFor).toBeCloseTo(dataset.ids.length, 3);
   }
+});
+
+it("targets count what their events do", () => {
+  const weighted = { ...dataset, eventWeight: Float32Array.from(dataset.eventItem, (_, event) => 1 + (event % 3)) };
+  const builder = new OrderedBatchBuilder(weighted, { length: 3, negatives: 0, dropout: 0 });
+  const events = order.subarray(0, 32);
+  const asked = [...events].filter((event) => prefixOf(event).length > 0);
+  expect([...builder.build(events, new Random(1)).targetWeights!]).toEqual(asked.map((event) => 1 + (event % 3)));
+  expect(batchOf(events).targetWeights).toBeUndefined();
 });
 
 it("an event that repeats an item of its own history teaches nothing", () => {

@@ -25,6 +25,7 @@ const configOf = (training: PoeemConfigInput["training"]) =>
       data: { items: "-", events: "-" },
       items: { text: ["title"], textFromEvents: true, categories: ["kind"] },
       split: { testModulus: 0, validation: 0 },
+      ...(training?.dislikes !== undefined && { events: { weight: "weight" } }),
       model: { dim: 16, hiddenDim: 8, minFeatureCount: 1 },
       index: { nlist: 4, numSubQuantizers: 8, bufferSize: 64 },
       training: { batchSize: 32, ...training },
@@ -35,17 +36,24 @@ const configOf = (training: PoeemConfigInput["training"]) =>
 function setUp(training: PoeemConfigInput["training"] = {}) {
   const asked = configOf(training);
   const names = Array.from({ length: 40 }, (_, i) => `thing${i} of kind ${i % 5}`);
+  const numbers = Array.from({ length: 80 }, (_, i) => i);
+  const right = names.flatMap((_, i) => [i, i]);
+  // half of the queries dislike the next item of the kind
+  const halves = training.dislikes === undefined ? [] : numbers.filter((i) => i % 2 === 0);
   const raw: RawData = {
     ids: names.map((_, i) => `item-${i}`),
     items: itemTable(names.length, { title: names, kind: names.map((_, i) => `k${i % 5}`) }),
     events: {
-      count: 80,
+      count: 80 + halves.length,
       query: {
         values: names.flatMap((name) => [name, `${name} please`]),
-        numbers: Uint32Array.from({ length: 80 }, (_, i) => i),
+        numbers: Uint32Array.from([...numbers, ...halves]),
       },
       user: undefined,
-      item: Uint32Array.from(names.flatMap((_, i) => [i, i])),
+      item: Uint32Array.from([...right, ...halves.map((i) => (right[i]! + 5) % 40)]),
+      ...(halves.length > 0 && {
+        weight: Float64Array.from([...numbers.map((i) => 1 + (i % 3)), ...halves.map(() => -2)]),
+      }),
       ordered: false,
       time: undefined,
       part: undefined,
@@ -116,6 +124,8 @@ describe("TrainingStep with every objective", () => {
     "uniform negatives beside the batch": { negatives: 7, logQ: 1 },
     "a learned scale": { learnScale: true, scale: 10 },
     "the softmax over the whole catalogue": { objective: "full" },
+    "what is disliked beside the batch": { dislikes: 0.5, negatives: 7, logQ: 1 },
+    "what is disliked in the whole catalogue": { dislikes: 0.5, objective: "full" },
     "the hinge": { objective: "hinge", learningRate: 0.03 },
     Adam: { optimizer: "adam", learningRate: 0.01, towerLearningRate: 0.005 },
   } as const satisfies Record<string, PoeemConfigInput["training"]>;

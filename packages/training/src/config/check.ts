@@ -42,6 +42,10 @@ export function checkConfig(config: WithKind, asked: z.input<typeof SCHEMA>, whe
     `model.history.tilt expected 0 with model.history.order, got ${model.history.tilt}`,
   );
   refuse(
+    isOrdered && training.dislikes > 0,
+    `training.dislikes expected 0 with model.history.order, got ${training.dislikes}`,
+  );
+  refuse(
     training.start === "spectral" && events.user === undefined,
     `training.start "spectral" expected events.user ${named}`,
   );
@@ -68,7 +72,16 @@ export function checkConfig(config: WithKind, asked: z.input<typeof SCHEMA>, whe
     asked.training?.margin !== undefined && training.objective !== "hinge",
     `training.margin is for training.objective "hinge", got "${training.objective}"`,
   );
+  refuse(
+    training.dislikes > 0 && events.weight === undefined,
+    `training.dislikes above 0 expected events.weight ${named}`,
+  );
+  refuse(
+    training.dislikes > 0 && training.objective === "hinge",
+    'training.dislikes above 0 expected training.objective "softmax" or "full", got "hinge"',
+  );
   const needEvents = {
+    "events.weight": events.weight !== undefined,
     "events.user": events.user !== undefined,
     "events.context": events.context.length > 0,
     "split.column": split.column !== undefined,

@@ -11,6 +11,12 @@ export const EVENTS = z
     item: column.default("item"),
     /** Column of numbers, dates or timestamps. With it an event's history is only what came before it. */
     time: column.optional(),
+    /**
+     * Column of numbers, a million at most: how much each event counts in the loss, next to the others. 0: the item is
+     * known of its user and that is all, neither trained on nor to be found. Below 0: the item is disliked
+     * (`training.dislikes`), no part of a history, and not to be found.
+     */
+    weight: column.optional(),
     /** Columns with one category each that describe the moment of the query: device, country, page. */
     context: columns.default([]),
   })

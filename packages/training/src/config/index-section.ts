@@ -6,18 +6,19 @@ import { positive } from "./values.ts";
 export const INDEX = z
   .strictObject({
     /**
-     * Coarse cells; 0 for none. Default: 64, or the largest power of two that leaves every cell 32 items on average.
+     * Coarse cells; 0 for none. Default: 64 (256 for histories with an order), or the largest power of two that leaves
+     * every cell 32 items on average.
      */
     nlist: z.number().int().min(0).optional(),
     /** Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. */
     numSubQuantizers: positive.default(32),
     /** Bits per code. */
     nbits: z.union([z.literal(4), z.literal(8)]).default(4),
-    /** Cells visited by default. Default: 32, or all where there are fewer. */
+    /** Cells visited by default. Default: 32 (128 for histories with an order), or all where there are fewer. */
     nprobe: positive.optional(),
     /**
-     * Share of the training steps before the quantizer starts (Poeem's warm start). Default: 0.4, or 0.02 for mixtures
-     * of histories.
+     * Share of the training steps before the quantizer starts (Poeem's warm start). Default: 0.4; for mixtures of
+     * histories 0.02, or 0.1 with an order.
      */
     warmup: z.number().min(0).max(0.95).optional(),
     // Each loss says itself what its options are.

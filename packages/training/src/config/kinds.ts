@@ -63,8 +63,8 @@ const HISTORIES: KindSettings = {
 
 /** Histories whose order counts. */
 const ORDERED: KindSettings = {
-  model: { dim: 64, hiddenDim: 0, itemNorm: "unit", history: { length: 50, sources: 16, targets: 16 } },
-  index: { warmup: 0.02, commitment: 1 },
+  model: { dim: 64, hiddenDim: 0, itemNorm: "unit", history: { length: 50, sources: 4, targets: 4 } },
+  index: { warmup: 0.1, commitment: 1 },
   training: {
     start: "spectral",
     optimizer: "adam",
@@ -93,7 +93,11 @@ export function withKind(config: Parsed): WithKind {
   const isWatched = isValidated(config, config.training.validations ?? training.validations);
   const filled = {
     ...config,
-    model: { ...filledUp(config.model, model), history: { ...filledUp(history, model.history) } },
+    // a number for each sub-quantizer, whatever else is usual
+    model: {
+      ...filledUp(config.model, { ...model, dim: Math.max(model.dim, config.index.numSubQuantizers) }),
+      history: { ...filledUp(history, model.history) },
+    },
     index: filledUp(config.index, index),
     training: filledUp(config.training, { ...training, ...(!isWatched && { earlyStopping: 0 }) }),
   };

@@ -49,6 +49,11 @@ export const TRAINING = z
      * mixture.
      */
     objective: z.enum(["softmax", "full", "hinge"]).default("softmax"),
+    /**
+     * How hard what is disliked (events whose `events.weight` is below 0) is pushed away from its query, next to how
+     * hard what is liked is pulled; 0 = not at all. For the objectives softmax and full.
+     */
+    dislikes: z.number().min(0).default(0),
     /** Margin of the hinge, between cosines; only with the objective hinge. */
     margin: z.number().positive().default(0.1),
     /** Softmax scale (inverse temperature) on the cosine. Default: 30, or 16 for mixtures of histories. */

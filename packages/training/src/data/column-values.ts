@@ -5,9 +5,10 @@ import { shortened } from "./shortened.ts";
 
 /**
  * What a column is for. id: ids, users and queries. text: a title or a context. texts: words, categories and facets.
- * number: what is standardised or compared. time: what events are ordered by. field: what comes back with an item.
+ * number: what is standardised or compared. time: what events are ordered by. weight: what they count. field: what
+ * comes back with an item.
  */
-export type Role = "id" | "text" | "texts" | "number" | "time" | "field";
+export type Role = "id" | "text" | "texts" | "number" | "time" | "weight" | "field";
 
 /** One use of a column by the configuration. */
 export interface Use {
@@ -38,6 +39,7 @@ export const RULES: Readonly<Record<Role, Rule>> = {
   field: SOME,
   number: { kinds: [...NUMBERS, "text", "json"], lists: false, expected: "numbers" },
   time: { kinds: [...NUMBERS, "clock"], lists: false, expected: "numbers, dates or timestamps" },
+  weight: { kinds: NUMBERS, lists: false, expected: "numbers" },
 };
 
 /**

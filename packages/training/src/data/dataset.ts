@@ -3,6 +3,7 @@ import { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures } from "@poeem/to
 import type { PoeemConfig } from "../config.ts";
 import { contextRows, contextTable } from "./contexts.ts";
 import { emptyLists, toCsr } from "./csr.ts";
+import { weightsOf } from "./event-weights.ts";
 import { categoryRows, standardise } from "./item-features.ts";
 import { rowsFromEvents, textsFromColumns } from "./item-texts.ts";
 import { NO_QUERIES, ownSentences, wantsOwnSentences, withSentences } from "./own-sentences.ts";
@@ -53,6 +54,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
         eventItem: Uint32Array.from(positions, (event) => events.item[event]!),
         eventContext: events.contexts.length > 0 ? contextRows(events, contexts, positions) : undefined,
         past: pastOf(events, sides, raw.ids.length, training),
+        ...weightsOf(events, training),
       },
       train.count,
       own,

@@ -1,5 +1,6 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import { UserError } from "@poeem/offline/errors";
+import { formatCount } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
 import { type ColumnType, columnType } from "./column-type.ts";
 import { checkTypes, keySql, type Role, roundedSql, roundedWords, textSql, type Use } from "./column-values.ts";
@@ -13,6 +14,9 @@ import { GIVEN_SIDES, givenSide, SIDE } from "./side.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
 import { timeCure } from "./value-cures.ts";
 
+/** Of an event, either way: what is larger is an id or a time, named by mistake. */
+const MOST_WEIGHT = 1e6;
+
 /**
  * Reads the events into typed arrays. Needs the table `items`. Events of unknown items are counted and left out.
  *
@@ -24,15 +28,16 @@ export async function readEvents(
   config: PoeemConfig,
   id: TypedColumn,
 ): Promise<{ events: EventTable; unknownItems: UnknownItems; notes: string[] }> {
-  const { user, item, time } = config.events;
+  const { user, item, time, weight } = config.events;
   if (eventSources(config).length === 0) return noEvents(config);
   const uses = eventUses(config);
-  const texts = [...new Set(uses.filter(({ role }) => role !== "time").map(({ column }) => column))];
+  // numbers and times keep their types, whatever else they are for
+  const typedBySql = new Set([time, weight].filter((column) => column !== undefined));
+  const texts = [...new Set(uses.filter(({ role }) => isText(role)).map(({ column }) => column))];
   const { whole, sources } = await keepEvents(database, config, {
-    // a time keeps its type, whatever else it is for
-    texts: texts.filter((column) => column !== time),
+    texts: texts.filter((column) => !typedBySql.has(column)),
     ids: uses.filter(({ role }) => role === "id").map(({ column }) => column),
-    values: time === undefined ? [] : [time],
+    values: [...typedBySql],
     check: (types, source, sql) =>
       checkTypes(source, uses, types, (column, type) =>
         timeCure((query) => database.ask(source, query), `(${sql})`, column, type),
@@ -59,23 +64,35 @@ export async function readEvents(
   const notes = [join.note, users].filter((line) => line !== undefined);
   const numbers = new Uint32Array(rows);
   const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
+  const weights = weight === undefined ? undefined : new Float64Array(rows);
   const clock = time === undefined ? undefined : typed.get(time);
-  await fill(database, { user, join: join.sql, clock }, numbers, columns, times);
+  const counts = weight === undefined ? undefined : typed.get(weight);
+  await fill(database, { user, join: join.sql, clock, counts }, { items: numbers, columns, times, weights });
   const unknownItems = numbers.includes(NONE) ? await join.unknown(sources) : { count: 0, examples: [] };
-  return { events: eventTable(config, numbers, columns, times), unknownItems, notes };
+  return { events: eventTable(config, { items: numbers, columns, times, weights }), unknownItems, notes };
 }
+
+/** What is read of the events. */
+interface EventColumns<Column extends Dictionary = Dictionary> {
+  readonly items: Uint32Array;
+  readonly columns: ReadonlyMap<string, Column>;
+  readonly times?: Float64Array | undefined;
+  readonly weights?: Float64Array | undefined;
+}
+
+const isText = (role: Role): boolean => role !== "time" && role !== "weight";
 
 /** What a catalogue without events has: every column, and no row. */
 function noEvents(config: PoeemConfig): { events: EventTable; unknownItems: UnknownItems; notes: string[] } {
-  const names = eventUses(config).map(({ column }) => column);
+  const names = eventUses(config).flatMap(({ column, role }) => (isText(role) ? [column] : []));
   const columns = new Map(names.map((name) => [name, { values: [], numbers: new Uint32Array(0) }]));
   columns.delete(config.events.item);
-  const events = eventTable(config, new Uint32Array(0), columns, undefined);
+  const events = eventTable(config, { items: new Uint32Array(0), columns });
   return { events, unknownItems: { count: 0, examples: [] }, notes: [] };
 }
 
 function eventUses({ events, split }: PoeemConfig): Use[] {
-  const { query, user, item, time, context } = events;
+  const { query, user, item, time, weight, context } = events;
   const uses = (key: string, role: Role, columns: readonly (string | undefined)[]): Use[] =>
     columns.flatMap((column) => (column === undefined ? [] : [{ key, column, role }]));
   return [
@@ -86,16 +103,12 @@ function eventUses({ events, split }: PoeemConfig): Use[] {
     ...uses("split.columns", "text", split.columns ?? []),
     ...uses("split.column", "text", [split.column]),
     ...uses("events.time", "time", [time]),
+    ...uses("events.weight", "weight", [weight]),
   ];
 }
 
 /** The columns as a table, without the events of unknown items. */
-function eventTable(
-  config: PoeemConfig,
-  items: Uint32Array,
-  columns: ReadonlyMap<string, Dictionary>,
-  times: Float64Array | undefined,
-): EventTable {
+function eventTable(config: PoeemConfig, { items, columns, times, weights }: EventColumns): EventTable {
   const { query, user, time, context } = config.events;
   const keep = knownOnly(items);
   const kept = new Map([...columns].map(([name, { values, numbers }]) => [name, { values, numbers: keep(numbers) }]));
@@ -107,6 +120,7 @@ function eventTable(
     item,
     ordered: time !== undefined,
     time: times && keep(times),
+    ...(weights && { weight: keep(weights) }),
     part: config.split.by === "given" ? kept.get(config.split.column ?? PART) : undefined,
     contexts: context.map((name) => ({ name, ...kept.get(name)! })),
     columns: kept,
@@ -143,13 +157,23 @@ async function numberValues(database: Database, key: string, table: string): Pro
   return values;
 }
 
+/** What the columns are made of. */
+interface FillFrom {
+  readonly user: string | undefined;
+  /** The key of the item. */
+  readonly join: string;
+  readonly clock: TypedColumn | undefined;
+  readonly counts: TypedColumn | undefined;
+}
+
+/** A FLOAT as the number that it prints. */
+const numberSql = ({ type, sql }: TypedColumn): string => `${textSql(type, sql)}::DOUBLE`;
+
 /** Joins the numbers of items and values to the events: by user, oldest first, or by all there is without users. */
 async function fill(
   database: Database,
-  { user, join, clock }: { user: string | undefined; join: string; clock: TypedColumn | undefined },
-  items: Uint32Array,
-  columns: ReadonlyMap<string, Dictionary & { readonly key: string }>,
-  times: Float64Array | undefined,
+  { user, join, clock, counts }: FillFrom,
+  { items, columns, times, weights }: EventColumns<Dictionary & { readonly key: string }>,
 ): Promise<void> {
   const outputs: (Uint32Array | Float64Array)[] = [items];
   const selected = [`coalesce(item_ids.number, ${NONE})::UINTEGER`];
@@ -164,9 +188,11 @@ async function fill(
   }
   if (times && clock) {
     outputs.push(times);
-    selected.push(
-      clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : `${textSql(clock.type, clock.sql)}::DOUBLE`,
-    );
+    selected.push(clock.type.kind === "clock" ? `epoch(${clock.sql})::DOUBLE` : numberSql(clock));
+  }
+  if (weights && counts) {
+    outputs.push(weights);
+    selected.push(numberSql(counts));
   }
   // what one user did at one time is in the order of the rows: without users that says nothing
   order.push(...(user === undefined ? ["item_ids.number"] : []), ...(clock ? [clock.sql] : []), "events.rowid");
@@ -183,7 +209,7 @@ async function fill(
   if (at !== items.length) throw new Error(`[training] expected ${items.length} events, got ${at}`);
 }
 
-/** Values that must be there: a time that is infinite or NaN is none. */
+/** Values that must be there: a time that is infinite or NaN is none. So is a weight that is NaN. */
 async function checkEvents(database: Database, { source, table }: EventSource, uses: readonly Use[]): Promise<void> {
   const typed = await typedColumns(database, source, table, uses);
   const problems: Problem[] = [];
@@ -195,6 +221,11 @@ async function checkEvents(database: Database, { source, table }: EventSource, u
     if (key === "events.query" || key === "events.user")
       await find(`no ${column}`, `(${keySql(type, sql)}) IS NULL`, sql);
     if (role === "time") await find(`no ${column}`, missingTime(type, sql), sql);
+    if (role === "weight") {
+      await find(`no ${column}`, type.kind === "float" ? `${sql} IS NULL OR isnan(${sql})` : `${sql} IS NULL`, sql);
+      const isNumber = type.kind === "float" ? `NOT isnan(${sql}) AND ` : "";
+      await find(`a ${column} beyond ±${formatCount(MOST_WEIGHT)}`, `${isNumber}abs(${sql}) > ${MOST_WEIGHT}`, sql);
+    }
     const rounded = role === "id" ? roundedSql(type, sql) : undefined;
     if (rounded !== undefined) await find(roundedWords(column, type), rounded, sql);
   }

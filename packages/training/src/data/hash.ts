@@ -49,7 +49,7 @@ function hashItems(ids: Texts, items: ItemTable): string {
 
 /** @param values the hash of the values of each column */
 function hashEvents(
-  { item, columns, time }: EventTable,
+  { item, columns, time, weight }: EventTable,
   values: ReadonlyMap<string, string>,
   addRows: (hash: Hash, column: Uint32Array | Float64Array) => void,
   more = "",
@@ -61,6 +61,7 @@ function hashEvents(
     addRows(hash, numbers);
   }
   if (time) addRows(hash.update("time"), time);
+  if (weight) addRows(hash.update("weight"), weight);
   return hash.digest("hex");
 }
 
@@ -71,14 +72,16 @@ function hashValues(values: readonly string[]): string {
 }
 
 /** A sum over the events, each mixed to 32 bits, twice: the order of the events does not show in it. */
-function sumOfEvents({ count, item, columns, time }: EventTable): string {
-  const seconds = time && new Uint32Array(time.buffer, time.byteOffset, 2 * time.length);
+function sumOfEvents({ count, item, columns, time, weight }: EventTable): string {
+  const doubles = [time, weight]
+    .filter((column) => column !== undefined)
+    .map(({ buffer, byteOffset, length }) => new Uint32Array(buffer, byteOffset, 2 * length));
   const numbers = [item, ...[...columns.values()].map((column) => column.numbers)];
   let [one, two] = [0, 0];
   for (let event = 0; event < count; event++) {
     let mixed = 0x9e3779b9;
     for (const column of numbers) mixed = mix(mixed ^ column[event]!);
-    if (seconds) mixed = mix(mix(mixed ^ seconds[2 * event]!) ^ seconds[2 * event + 1]!);
+    for (const halves of doubles) mixed = mix(mix(mixed ^ halves[2 * event]!) ^ halves[2 * event + 1]!);
     one = (one + mixed) >>> 0;
     two = (two + mix(mixed + 0x85ebca6b)) >>> 0;
   }

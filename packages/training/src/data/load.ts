@@ -49,6 +49,8 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
       refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknown }], sides);
     }
     refuseUnknownParts(config, events, unknownItems);
+    if (events.weight && events.count > 0 && !events.weight.some((weight) => weight > 0))
+      throw new UserError(`data.events: expected at least one event with ${config.events.weight} above 0, got none`);
     const untitled = items.fields.has("title")
       ? undefined
       : "items have no title: there is no items.title in the configuration and no column title in data.items";

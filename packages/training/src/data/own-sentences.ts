@@ -131,7 +131,7 @@ function partOf(sentence: string, random: Random): string | undefined {
   return places.map((at) => words[at]!).join(" ");
 }
 
-type TrainingEvents = Pick<Dataset, "eventQuery" | "eventItem" | "eventContext" | "past">;
+type TrainingEvents = Pick<Dataset, "eventQuery" | "eventItem" | "eventContext" | "past" | "eventWeight" | "dislikes">;
 
 /** Training events with those of the items' own sentences behind them. @param numQueries queries of the others */
 export function withSentences(
@@ -140,13 +140,15 @@ export function withSentences(
   { count, relevant }: QuerySet,
 ): TrainingEvents {
   if (count === 0) return events;
-  const { eventQuery, eventItem, eventContext, past } = events;
+  const { eventQuery, eventItem, eventContext, past, eventWeight } = events;
   const owners = new Uint32Array(relevant.values.length);
   for (let i = 0; i < count; i++) owners.fill(numQueries + i, relevant.offsets[i], relevant.offsets[i + 1]);
   return {
+    ...events,
     eventQuery: joined(eventQuery, owners),
     eventItem: joined(eventItem, relevant.values),
     eventContext: eventContext && withEmpty(eventContext, owners.length),
+    eventWeight: eventWeight && withOnes(eventWeight, owners.length),
     past: past && {
       // a sentence is nobody's: one more user, who had nothing before
       items: withEmpty(past.items, 1),
@@ -167,6 +169,13 @@ export function itemsOfQuery({ train, ownSentences }: Dataset, query: number): U
  */
 export function isKnownByText({ behaviour, itemTexts: [columns] }: Dataset, item: number): boolean {
   return behaviour === 0 && columns !== undefined && listOf(columns, item).length > 0;
+}
+
+/** Numbers, and ones behind them. */
+function withOnes(numbers: Float32Array, count: number): Float32Array {
+  const all = new Float32Array(numbers.length + count).fill(1);
+  all.set(numbers);
+  return all;
 }
 
 /** Lists, and empty ones behind them. */

@@ -22,18 +22,24 @@ export function pastOf(
     const first = next;
     seen.next();
     for (let event = start; event < end; event++) {
-      if (sides[event] !== SIDE.train) continue;
-      length[next] = lists.pending;
-      user[eventQuery[next++]!] = users;
+      const side = sides[event];
+      if (side !== SIDE.train && side !== SIDE.known) continue;
+      if (side === SIDE.train) {
+        length[next] = lists.pending;
+        user[eventQuery[next++]!] = users;
+      }
       if (seen.add(events.item[event]!)) lists.push(events.item[event]!);
     }
-    if (next === first) return;
+    if (next === first) {
+      lists.drop();
+      return;
+    }
     if (!events.ordered) length.fill(lists.pending, first, next);
     lists.end();
     users++;
   });
-  // without texts a query is a user, and what they had is what it is to find
-  return { items: events.query ? lists.build() : train.relevant, user, length };
+  // without texts a query is a user, and what they had is what it is to find, where all events weigh something
+  return { items: events.query || events.weight ? lists.build() : train.relevant, user, length };
 }
 
 /** Whether queries have a text or a context, so that one without a history still asks something. */

@@ -12,6 +12,8 @@ export interface TrainingQueries {
   readonly positions: Uint32Array;
   /** Number in `set` of each of them. */
   readonly eventQuery: Uint32Array;
+  /** What the queries of `set` led to and was not liked: for each, events in order. Undefined without weights. */
+  readonly disliked: Csr | undefined;
 }
 
 /** Held-out queries, what of their events no query has, and what of them training has too. */
@@ -71,6 +73,7 @@ export class QuerySets {
       eventQuery[i] = numberOf[e]!;
     }
     const relevant = new CsrBuilder();
+    const disliked = new CsrBuilder();
     const firsts = new Uint32Array(entries.length);
     entries.forEach((e, query) => {
       this.#seen.next();
@@ -81,6 +84,10 @@ export class QuerySets {
         if (sides[event] === SIDE.train && this.#seen.add(item)) relevant.push(item);
       }
       relevant.end();
+      // what was liked as well is liked
+      for (const event of all)
+        if (sides[event] === SIDE.disliked && !this.#seen.has(events.item[event]!)) disliked.push(event);
+      disliked.end();
     });
     const set: QuerySet = {
       count: entries.length,
@@ -89,7 +96,7 @@ export class QuerySets {
       contexts: emptyLists(entries.length),
       relevant: this.#sorted(relevant.build()),
     };
-    return { set, positions, eventQuery };
+    return { set, positions, eventQuery, disliked: events.weight && disliked.build() };
   }
 
   /**
@@ -105,6 +112,7 @@ export class QuerySets {
     const trainedForms = this.#trainedForms();
     const relevant = new CsrBuilder();
     const histories = new CsrBuilder();
+    const disliked = new CsrBuilder();
     const firsts: number[] = [];
     let repeats = 0;
     let withoutHistory = 0;
@@ -126,14 +134,16 @@ export class QuerySets {
           const item = events.item[event]!;
           if (seen.add(item)) relevant.push(item);
         }
-        if (events.user) this.#pushHistory(histories, targets, side);
+        if (events.user) this.#pushPast(histories, disliked, targets, side);
         if (!isGiven && events.user && !events.query && histories.pending === 0) {
           withoutHistory++;
           relevant.drop();
+          disliked.drop();
           continue;
         }
         relevant.end();
         histories.end();
+        disliked.end();
         firsts.push(targets[0]!);
         if (trainedForms?.[this.#forms!.numbers[targets[0]!]!]) queries++;
         pairs += this.#trainedItems(targets);
@@ -144,6 +154,7 @@ export class QuerySets {
       count: first.length,
       ...this.#names(first),
       histories: histories.build(),
+      ...(events.user && events.weight && { disliked: disliked.build() }),
       contexts: contextRows(events, contexts, first),
       relevant: this.#sorted(relevant.build()),
     };
@@ -203,24 +214,36 @@ export class QuerySets {
   /**
    * What the user of some held-out events had before: before the first of them where events have a time, else, and in a
    * split that is given, all on the known sides. The items of those events are seen already when this is called, and so
-   * are left out.
+   * are left out. Apart from it, what they disliked.
    */
-  #pushHistory(lists: CsrBuilder, targets: Uint32Array, side: number): void {
+  #pushPast(histories: CsrBuilder, disliked: CsrBuilder, targets: Uint32Array, side: number): void {
     const events = this.#events;
     const seen = this.#seen;
     const starts = this.#starts;
     const user = events.user!.numbers[targets[0]!]!;
     const end = events.ordered && !events.part ? targets[0]! : starts![user + 1]!;
-    for (let event = starts![user]!; event < end; event++) {
+    const first = starts![user]!;
+    for (let event = first; event < end; event++) {
       const item = events.item[event]!;
-      if (this.#isKnown(event, side) && seen.add(item)) lists.push(item);
+      if (this.#isKnown(event, side) && seen.add(item)) histories.push(item);
+    }
+    for (let event = first; events.weight && event < end; event++) {
+      const item = events.item[event]!;
+      if (this.#isDisliked(event) && seen.add(item)) disliked.push(item);
     }
   }
 
-  /** Whether a held-out query of `side` may know of an event. */
+  /** Whether the history of a held-out query of `side` may hold an event. */
   #isKnown(event: number, side: number): boolean {
     const of = this.#sides[event]!;
-    return of === SIDE.train || of === SIDE.foldIn || (of === SIDE.validation && side === SIDE.test);
+    if (of === SIDE.foldIn) return !this.#isDisliked(event);
+    return of === SIDE.train || of === SIDE.known || (of === SIDE.validation && side === SIDE.test);
+  }
+
+  /** Whether an event that is not held out says that an item is disliked. */
+  #isDisliked(event: number): boolean {
+    const of = this.#sides[event]!;
+    return of === SIDE.disliked || (of === SIDE.foldIn && (this.#events.weight?.[event] ?? 1) < 0);
   }
 
   /** Texts and users of the queries that some events belong to. */

@@ -11,8 +11,22 @@ export interface DataFacts extends DataReport, HeldOutFacts {
   /** Titles and sentences of the items that were trained on beside them. */
   readonly ownSentences: number;
   readonly validationQueries: number;
+  /** Only where `events.weight` is named. */
+  readonly weights?: WeightFacts;
   /** Held-out events, and held-out queries, that no query set has. */
   readonly left: LeftOut;
+}
+
+/** What the weights of all events say, those that are held out included. */
+export interface WeightFacts {
+  /** The smallest above 0, and the largest. */
+  readonly least: number;
+  readonly most: number;
+  /** Events of weight 0. */
+  readonly known: number;
+  /** Events of a weight below 0, and pairs of a training query and an item that come of them. */
+  readonly dislikes: number;
+  readonly trainedDislikes: number;
 }
 
 /** The test set: its size, and what of it is known too well or not at all. */
@@ -45,8 +59,20 @@ function countUnknown({ count, texts, histories, contexts }: QuerySet): number {
   return unknown;
 }
 
+function weightFacts({ events: { weight } }: RawData, { dislikes }: Dataset): WeightFacts | undefined {
+  if (!weight) return undefined;
+  let [least, most, known, disliked] = [Number.POSITIVE_INFINITY, 0, 0, 0];
+  for (const one of weight) {
+    if (one === 0) known++;
+    else if (one < 0) disliked++;
+    else [least, most] = [Math.min(least, one), Math.max(most, one)];
+  }
+  return { least, most, known, dislikes: disliked, trainedDislikes: dislikes?.values.length ?? 0 };
+}
+
 /** What `poeem train` and the report say of the data. */
 export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
+  const weights = weightFacts(raw, dataset);
   return {
     ...raw.report,
     hash: raw.hash,
@@ -54,19 +80,24 @@ export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
     trainingQueries: dataset.train.count,
     ownSentences: dataset.ownSentences.count,
     validationQueries: dataset.validation.count,
+    ...(weights && { weights }),
     ...heldOutFacts(dataset),
     left: dataset.left,
   };
 }
 
 /** The same as lines for a person. */
-export function describeData(config: Pick<PoeemConfig, "name" | "data" | "split">, facts: DataFacts): string[] {
+export function describeData(
+  config: Pick<PoeemConfig, "name" | "data" | "split" | "training">,
+  facts: DataFacts,
+): string[] {
   const { unknownItems, left } = facts;
   const lines = [
     `${config.name}: ${counted(facts.items, "item")}, ${counted(facts.trainingEvents, "training event")} of ` +
       `${counted(facts.trainingQueries, "query")}; ` +
       `held out: ${counted(facts.testQueries, "query")}, and ${formatCount(facts.validationQueries)} to watch ` +
       `the training by`,
+    ...describeWeights(config, facts),
     ...describeOwnSentences(facts),
     ...describeHeldOut(facts),
     ...(facts.testQueries === 0 ? [`nothing to evaluate later: ${nothingHeldOut(config)}`] : []),
@@ -85,6 +116,22 @@ export function describeData(config: Pick<PoeemConfig, "name" | "data" | "split"
     lines.push(`left out ${counted(left.withoutHistory, "held-out user")} without a history`);
   }
   return lines;
+}
+
+/** What the events weigh; a line, or none. */
+function describeWeights({ training }: Pick<PoeemConfig, "training">, { weights }: DataFacts): string[] {
+  if (!weights) return [];
+  const { least, most, known, dislikes, trainedDislikes } = weights;
+  const parts = [`${least} to ${most} where something is liked`];
+  if (known > 0) parts.push(`${counted(known, "event")} of 0 (known, not trained on)`);
+  if (dislikes > 0) {
+    const use =
+      training.dislikes > 0
+        ? `${formatCount(trainedDislikes)} trained away from, with training.dislikes ${training.dislikes}`
+        : "no part of histories; training.dislikes trains away from them";
+    parts.push(`${counted(dislikes, "dislike")} (${use})`);
+  }
+  return [`weights of events: ${parts.join("; ")}`];
 }
 
 /** How many of the items' own sentences are trained on, and why; a line, or none. */

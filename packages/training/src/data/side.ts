@@ -9,7 +9,21 @@ export const SIDE = {
   test: 2,
   /** History of a user that is neither trained on nor to be found. */
   foldIn: 3,
+  /** Weighs nothing: history of a user, others of whose events are trained on. */
+  known: 4,
+  /** Weighs less than nothing: not liked. */
+  disliked: 5,
+  /** Held out, but not to be found: weighs nothing, or less. */
+  none: 6,
 } as const;
+
+/** The side of an event that no split has held out, by its weight. */
+export const sideOfWeight = (weight: number): number =>
+  weight > 0 ? SIDE.train : weight < 0 ? SIDE.disliked : SIDE.known;
+
+/** Whether a side is out of what is known and trained on. */
+export const isHeldOutSide = (side: number): boolean =>
+  side === SIDE.validation || side === SIDE.test || side === SIDE.none;
 
 /** What a column that gives the split may say, and what it means. */
 export const GIVEN_SIDES: ReadonlyMap<string, number> = new Map([

@@ -2,7 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import { fnv1a32 } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { isHeldOut, JoinedHash, smallest } from "./hold-out.ts";
-import { givenSide, SIDE } from "./side.ts";
+import { givenSide, isHeldOutSide, SIDE, sideOfWeight } from "./side.ts";
 import type { Texts } from "./text-list.ts";
 import { type Dictionary, type EventTable, NONE } from "./types.ts";
 import { eachUser, Seen } from "./users.ts";
@@ -14,7 +14,8 @@ const VALIDATION_SHARE = 0.05;
 
 /**
  * Side of each event. All events of one user with one item (of one query in whatever spelling, in data without users)
- * are on the same side, but for a split by time or one that is given.
+ * are on the same side, but for a split by time or one that is given. What weighs nothing or less is never to be found:
+ * what is held out is chosen by the others.
  *
  * @param forms the normal form of each event's query; undefined without texts
  * @param ids ids of the items, of which the split's hash may be made
@@ -25,7 +26,8 @@ export function splitEvents(
   ids: Texts,
   config: PoeemConfig,
 ): Uint8Array {
-  const sides = new Uint8Array(events.count);
+  const { weight, count } = events;
+  const sides = weight ? Uint8Array.from(weight, sideOfWeight) : new Uint8Array(count);
   const splitter = new Splitter(events, forms, ids, config);
   splitter[config.split.by](sides);
   splitter.validation(sides);
@@ -56,7 +58,7 @@ class Splitter {
     const numbers = new Array<number>(parts.length);
     for (let event = 0; event < sides.length; event++) {
       for (let part = 0; part < parts.length; part++) numbers[part] = parts[part]!.numbers[event]!;
-      if (hash.of(numbers) % testModulus === 0) sides[event] = SIDE.test;
+      if (hash.of(numbers) % testModulus === 0) this.#hold(event, sides, SIDE.test);
     }
   }
 
@@ -70,7 +72,7 @@ class Splitter {
 
   time(sides: Uint8Array): void {
     const time = this.#events.time!;
-    const sorted = time.toSorted();
+    const sorted = time.filter((_, event) => sides[event] === SIDE.train).sort();
     const cut = sorted[Math.floor((1 - (this.#config.split.share ?? TIME_SHARE)) * sorted.length)]!;
     if (cut === sorted[0]) {
       throw new UserError(
@@ -78,7 +80,7 @@ class Splitter {
           `${Math.floor(100 * (1 - (this.#config.split.share ?? TIME_SHARE)))} % of the events`,
       );
     }
-    for (let event = 0; event < sides.length; event++) if (time[event]! >= cut) sides[event] = SIDE.test;
+    for (let event = 0; event < sides.length; event++) if (time[event]! >= cut) this.#hold(event, sides, SIDE.test);
   }
 
   user(sides: Uint8Array): void {
@@ -93,7 +95,11 @@ class Splitter {
   given(sides: Uint8Array): void {
     const { values, numbers } = this.#events.part!;
     const sideOf = values.map((value) => givenSide(value)!);
-    for (let event = 0; event < sides.length; event++) sides[event] = sideOf[numbers[event]!]!;
+    for (let event = 0; event < sides.length; event++) {
+      const side = sideOf[numbers[event]!]!;
+      if (side === SIDE.foldIn) sides[event] = side;
+      else if (side !== SIDE.train) this.#hold(event, sides, side);
+    }
   }
 
   /**
@@ -127,7 +133,8 @@ class Splitter {
     for (const one of chosen) isChosen[one] = 1;
     if (unit === forms) {
       for (let e = 0; e < sides.length; e++) {
-        if (sides[e] === SIDE.train && isChosen[forms.numbers[e]!]) sides[e] = SIDE.validation;
+        const isOpen = !isHeldOutSide(sides[e]!) && sides[e] !== SIDE.foldIn;
+        if (isOpen && isChosen[forms.numbers[e]!]) this.#hold(e, sides, SIDE.validation);
       }
       return;
     }
@@ -144,7 +151,7 @@ class Splitter {
   /** Takes a user out of training: a share of their items is to be found from the rest. */
   #foldIn(start: number, end: number, sides: Uint8Array, share: number, side: number, user: number): void {
     const items = this.#toFind(start, end, sides, share, user);
-    for (let event = start; event < end; event++) if (sides[event] === SIDE.train) sides[event] = SIDE.foldIn;
+    for (let event = start; event < end; event++) if (!isHeldOutSide(sides[event]!)) sides[event] = SIDE.foldIn;
     this.#mark(start, end, sides, items, side);
   }
 
@@ -174,9 +181,14 @@ class Splitter {
     this.#seen.next();
     for (const item of items) this.#seen.add(item);
     for (let event = start; event < end; event++) {
-      const of = sides[event];
-      if ((of === SIDE.train || of === SIDE.foldIn) && this.#seen.has(this.#events.item[event]!)) sides[event] = side;
+      if (!isHeldOutSide(sides[event]!) && this.#seen.has(this.#events.item[event]!)) this.#hold(event, sides, side);
     }
+  }
+
+  /** Takes an event out of training; what weighs nothing or less is not to be found either. */
+  #hold(event: number, sides: Uint8Array, side: number): void {
+    const { weight } = this.#events;
+    sides[event] = weight && !(weight[event]! > 0) ? SIDE.none : side;
   }
 
   #column(name: string): Dictionary {

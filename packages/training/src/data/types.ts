@@ -15,6 +15,11 @@ export interface QuerySet {
    * `Dataset.past`.
    */
   readonly histories: Csr;
+  /**
+   * Items that the user is known to dislike by then, without those of `relevant` and of the history: left out of
+   * what is found. Only of held-out queries, where there are users and dislikes.
+   */
+  readonly disliked?: Csr | undefined;
   /** Rows of the context table of each query; empty lists in training queries, whose events each have their own. */
   readonly contexts: Csr;
   /** Item numbers to find, without repeats: oldest first where there are users, else ascending. */
@@ -47,6 +52,13 @@ export interface Dataset {
   readonly eventItem: Uint32Array;
   /** Rows of the context table of each training event; undefined without context columns. */
   readonly eventContext: Csr | undefined;
+  /**
+   * How much each training event counts, next to the others: above 0, 1 on average. That of a sentence is 1. Undefined
+   * where all count alike.
+   */
+  readonly eventWeight?: Float32Array | undefined;
+  /** What was disliked; undefined where nothing was. */
+  readonly dislikes?: Dislikes | undefined;
   /** True when events have a time: then the history of a training event is what came before it, else all else. */
   readonly ordered: boolean;
   /** What each training event may know of its user; undefined where there are no users. */
@@ -83,12 +95,24 @@ export interface Dataset {
  * come back to an item.
  */
 export interface Past {
-  /** Training items of each user, oldest first, without repeats. In data without texts this is `train.relevant`. */
+  /**
+   * Training items of each user, oldest first, without repeats. In data without texts and weights this is
+   * `train.relevant`.
+   */
   readonly items: Csr;
   /** User number of each query of a training event; in data without texts the query's own number. */
   readonly user: Uint32Array;
   /** Leading items of the user's list that came before each training event; all of them in data without times. */
   readonly length: Uint32Array;
+}
+
+/**
+ * Items that each training query led to and that were not liked, without repeats and without those of
+ * `train.relevant`: one list for each query of `train`, and none for `ownSentences`.
+ */
+export interface Dislikes extends Csr {
+  /** How much each counts, above 0, as `Dataset.eventWeight` does; summed where an item was disliked repeatedly. */
+  readonly weights: Float32Array;
 }
 
 /** Number columns of the items, with mean 0 and deviation 1 over the items that have one; missing = 0. */
@@ -134,10 +158,12 @@ export interface EventTable {
   readonly ordered: boolean;
   /** Only for a split by time: seconds since 1970, or whatever number the column holds; larger is later. */
   readonly time: Float64Array | undefined;
+  /** How much each event counts; 0: known of its user only; below 0: a dislike. Only where `events.weight` is named. */
+  readonly weight?: Float64Array | undefined;
   /** Only for a split that is given: what each event is for; `givenSide` reads it. */
   readonly part: Dictionary | undefined;
   readonly contexts: readonly (Dictionary & { readonly name: string })[];
-  /** All columns but the item's and the time's, by name; of a split also those that are for it alone. */
+  /** All columns but the item's, the time's and the weight's, by name; of a split also those that are for it alone. */
   readonly columns: ReadonlyMap<string, Dictionary>;
 }
 

@@ -2,6 +2,7 @@ import type { PoeemConfig } from "../config.ts";
 import { countsOf, listOf } from "../data/csr.ts";
 import { textsFromColumns, textsFromEvents } from "../data/item-texts.ts";
 import type { Dataset, QuerySet, RawData } from "../data/types.ts";
+import { leftOut } from "../rank/left-out.ts";
 import { wordColumns } from "../words/item-words.ts";
 import { itemQueries } from "../words/queries.ts";
 import { buildLexicalIndex } from "./bm25.ts";
@@ -17,11 +18,12 @@ import { trainingLists } from "./training-lists.ts";
 export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfig, dataset: Dataset): Baseline[] {
   const numItems = dataset.ids.length;
   const lists = trainingLists(dataset);
+  const notFound = leftOut(queries);
   const baselines: Baseline[] = [
     {
       name: "popularity",
       bytesPerItem: 4,
-      rank: (k) => rankByPopularity(countsOf(lists.values, numItems), queries.histories, k),
+      rank: (k) => rankByPopularity(countsOf(lists.values, numItems), notFound, k),
     },
   ];
   if (queries.users.length > 0) {
@@ -29,7 +31,7 @@ export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfi
       name: `item-kNN (cosine, ${NEIGHBOURS})`,
       // a number and a similarity each
       bytesPerItem: NEIGHBOURS * 8,
-      rank: (k) => rankByNeighbours(itemNeighbours(lists, numItems), queries.histories, k),
+      rank: (k) => rankByNeighbours(itemNeighbours(lists, numItems), queries.histories, k, notFound),
     });
   }
   if (queries.texts.length > 0) {
@@ -39,7 +41,7 @@ export function baselinesFor(queries: QuerySet, raw: RawData, config: PoeemConfi
       rank(k) {
         const index = build();
         return queries.texts.map((text, query) => {
-          const seen = listOf(queries.histories, query);
+          const seen = listOf(notFound, query);
           return withoutSeen(index.search(text, k + seen.length), seen, k);
         });
       },

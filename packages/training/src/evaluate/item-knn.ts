@@ -80,10 +80,16 @@ function insert(
 
 /**
  * Ranks by the summed similarity to the items of a history: score(i) = Σ over the j of the history among the nearest
- * of i of cos(i, j). Items of the history are left out; items without a neighbour in it follow by smaller number.
- * Without a history there is no ranking.
+ * of i of cos(i, j). Items without a neighbour in it follow by smaller number. Without a history there is no ranking.
+ *
+ * @param leftOut items of each query that are left out
  */
-export function rankByNeighbours(neighbours: ItemNeighbours, histories: Csr, k: number): Uint32Array[] {
+export function rankByNeighbours(
+  neighbours: ItemNeighbours,
+  histories: Csr,
+  k: number,
+  leftOut = histories,
+): Uint32Array[] {
   const { offsets, items, similarities } = neighbours;
   const scores = new Float32Array(offsets.length - 1);
   return Array.from({ length: histories.offsets.length - 1 }, (_, query) => {
@@ -93,6 +99,6 @@ export function rankByNeighbours(neighbours: ItemNeighbours, histories: Csr, k: 
     for (const item of history) {
       for (let at = offsets[item]!; at < offsets[item + 1]!; at++) scores[items[at]!]! += similarities[at]!;
     }
-    return topUnseen(scores, history, k);
+    return topUnseen(scores, listOf(leftOut, query), k);
   });
 }

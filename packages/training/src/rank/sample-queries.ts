@@ -13,6 +13,7 @@ export function sampleQueries(queries: QuerySet, limit: number): QuerySet {
     texts: texts.length > 0 ? kept.map((query) => texts[query]!) : [],
     users: users.length > 0 ? kept.map((query) => users[query]!) : [],
     histories: lists(queries.histories),
+    ...(queries.disliked && { disliked: lists(queries.disliked) }),
     contexts: lists(queries.contexts),
     relevant: lists(queries.relevant),
   };

@@ -53,6 +53,7 @@ function dataRows(facts: DataFacts): [string, string][] {
     ["events", formatCount(events)],
     ["training events", formatCount(counts.trainingEvents)],
     ["training queries", formatCount(counts.trainingQueries)],
+    ...flatten(counts.weights, "weights of events"),
     // an index that an older trainer made has none
     ["own sentences of the items, trained on too", formatCount(counts.ownSentences ?? 0)],
     ["validation queries", formatCount(counts.validationQueries)],

@@ -7,12 +7,12 @@ import type { Dataset } from "../data/types.ts";
 import { epochsToGather, type ItemCounter, itemCounter, MORE_HISTORIES, planSteps } from "./plan.ts";
 
 /** What the settings are where there is plenty to learn from. */
-const USUAL = { nlist: 64, nprobe: 32, bufferSize: 8192 };
-const PASSES: Record<QueryKind, Passes> = {
-  texts: { batchSize: 1024, epochs: 2 },
-  histories: { batchSize: 768, epochs: 3 },
-  "ordered histories": { batchSize: 1024, epochs: 8 },
+const USUAL: Record<QueryKind, Passes & Record<"nlist" | "nprobe", number>> = {
+  texts: { nlist: 64, nprobe: 32, batchSize: 1024, epochs: 2 },
+  histories: { nlist: 64, nprobe: 32, batchSize: 768, epochs: 3 },
+  "ordered histories": { nlist: 256, nprobe: 128, batchSize: 1024, epochs: 8 },
 };
+const BUFFER = 8192;
 /** Items per cell, on average. */
 const ITEMS_PER_CELL = 32;
 /** Steps that few events are cut into per epoch, and steps of the whole training. */
@@ -32,8 +32,8 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
 /**
  * Fills in what follows from the data, unless it is set by hand:
  *
- * - `index.nlist`: 64, or the largest power of two that leaves every cell 32 items on average.
- * - `index.nprobe`: 32, or all cells where there are fewer.
+ * - `index.nlist`: 64 (256 for ordered histories), or the largest power of two that leaves every cell 32 items on average.
+ * - `index.nprobe`: half of the usual number of cells, or all cells where there are fewer.
  * - `training.batchSize`: 1024 (768 for histories), or the largest power of two that makes 16 steps of an epoch; at least 16 where there
  *   are as many events.
  * - `training.epochs`: 2 (3 for histories, 8 where their order counts), or as many as make 160 steps.
@@ -55,16 +55,16 @@ export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
       `index.nlist: expected at most the number of items (${formatCount(numItems)}), got ${formatCount(index.nlist!)}`,
     );
   }
-  const nlist = index.nlist ?? Math.min(USUAL.nlist, powerOfTwo(numItems / ITEMS_PER_CELL));
-  const nprobe = Math.min(index.nprobe ?? USUAL.nprobe, Math.max(1, nlist));
+  const usual = USUAL[kindOf(config, config.model.history)];
+  const nlist = index.nlist ?? Math.min(usual.nlist, powerOfTwo(numItems / ITEMS_PER_CELL));
+  const nprobe = Math.min(index.nprobe ?? usual.nprobe, Math.max(1, nlist));
   const numCentroids = Math.max(nlist, 2 ** index.nbits);
-  const usual = PASSES[kindOf(config, config.model.history)];
   const batchSize = training.batchSize ?? fittedBatch(dataset.eventItem.length, usual.batchSize);
   const counter = itemCounter(config, dataset);
   const epochs = training.epochs ?? fittedEpochs(config, dataset, { ...usual, batchSize }, numCentroids, counter);
   const plan = planSteps(config, dataset, { batchSize, epochs });
   const bufferSize =
-    index.bufferSize ?? Math.max(numCentroids, Math.floor(counter(plan, 2 * USUAL.bufferSize).gathered / 2));
+    index.bufferSize ?? Math.max(numCentroids, Math.floor(counter(plan, 2 * BUFFER).gathered / 2));
   return {
     ...config,
     index: { ...index, nlist, nprobe, bufferSize },
@@ -108,12 +108,12 @@ function hasHistories({ past }: Dataset): boolean {
 
 /** What a person should know of the settings, one line each: those that are not what they are with plenty. */
 export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: Dataset): string[] {
-  const usual = PASSES[kindOf(after, after.model.history)];
+  const usual = USUAL[kindOf(after, after.model.history)];
   const kind = describeKind(after);
   const settings: [string, number | undefined, number, number][] = [
-    ["index.nlist", before.index.nlist, after.index.nlist, USUAL.nlist],
-    ["index.nprobe", before.index.nprobe, after.index.nprobe, USUAL.nprobe],
-    ["index.bufferSize", before.index.bufferSize, after.index.bufferSize, USUAL.bufferSize],
+    ["index.nlist", before.index.nlist, after.index.nlist, usual.nlist],
+    ["index.nprobe", before.index.nprobe, after.index.nprobe, usual.nprobe],
+    ["index.bufferSize", before.index.bufferSize, after.index.bufferSize, BUFFER],
     ["training.batchSize", before.training.batchSize, after.training.batchSize, usual.batchSize],
     ["training.epochs", before.training.epochs, after.training.epochs, usual.epochs],
   ];

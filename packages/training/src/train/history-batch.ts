@@ -2,7 +2,8 @@ import { MASKED, type Random } from "@poeem/indexing-layer";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
-import type { Dataset } from "../data/types.ts";
+import type { Dataset, Dislikes } from "../data/types.ts";
+import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
 import { type EventOrder, eventOrder, groupSizeOf } from "./event-order.ts";
 
 /** Queries with histories: G groups of events of one query each, S places for history items, C candidates. */
@@ -16,6 +17,10 @@ export interface HistoryBatch {
   readonly placeMask: Float32Array;
   /** Positions in `candidates` of the items that each of the G groups is to find, each once. */
   readonly targets: Csr;
+  /** How much each of them counts; undefined where all count alike. */
+  readonly targetWeights?: Float32Array | undefined;
+  /** Positions in `candidates` of items that the queries of some groups led to and that were not liked. */
+  readonly dislikes?: Dislikes | undefined;
   /** (C) logarithm of the share of batches that hold each candidate, up to a constant. */
   readonly logQ: Float32Array;
   /** Events of each group: positions in the event list. */
@@ -31,6 +36,8 @@ export interface HistoryBatchOptions {
   readonly length: number;
   /** Uniform negatives. */
   readonly negatives: number;
+  /** What draws disliked items, if they are drawn. */
+  readonly dislikes?: DrawnDislikes | undefined;
   /** Whether a query without history is worth keeping, because it has a text or a context. */
   readonly keepEmpty: boolean;
 }
@@ -42,6 +49,7 @@ export class HistoryBatchBuilder {
   /** Share of the training events of each item. */
   readonly #share: Float64Array;
   readonly #positionOf: Int32Array;
+  readonly #dislikes: DrawnDislikes | undefined;
 
   constructor(dataset: Dataset, options: HistoryBatchOptions) {
     this.#dataset = dataset;
@@ -49,6 +57,7 @@ export class HistoryBatchBuilder {
     this.#share = new Float64Array(dataset.ids.length);
     for (const item of dataset.eventItem) this.#share[item]! += 1 / dataset.eventItem.length;
     this.#positionOf = new Int32Array(dataset.ids.length).fill(-1);
+    this.#dislikes = options.dislikes;
   }
 
   build(events: Uint32Array, random: Random): HistoryBatch {
@@ -73,14 +82,27 @@ export class HistoryBatchBuilder {
     const sources = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
     const targets: number[][] = [];
+    const weights: number[] = [];
     groups.forEach(({ events, history }, g) => {
-      targets.push([...new Set(Array.from(events, (event) => place(dataset.eventItem[event]!)))]);
+      // an item that a query came back to counts once, and as much as the event of it that counts most
+      const largest = new Map<number, number>();
+      for (const event of events) {
+        const target = place(dataset.eventItem[event]!);
+        largest.set(target, Math.max(largest.get(target) ?? 0, dataset.eventWeight?.[event] ?? 1));
+      }
+      targets.push([...largest.keys()]);
+      weights.push(...largest.values());
       history.forEach((item, s) => {
         sources[g * places + s] = place(item);
         placeMask[g * places + s] = 0;
       });
       drawn += events.length + history.length;
     });
+    const dislikes = this.#dislikes?.draw(
+      groups.map(({ events }) => events),
+      random,
+      place,
+    );
     for (let i = 0; i < negatives; i++) place(random.integer(dataset.ids.length));
     for (const item of candidates) positionOf[item] = -1;
     const uniform = negatives / dataset.ids.length;
@@ -90,8 +112,13 @@ export class HistoryBatchBuilder {
       sources,
       placeMask,
       targets: toCsr(targets),
+      targetWeights: dataset.eventWeight && Float32Array.from(weights),
+      dislikes,
       // an item is in a batch with probability 1 − exp(−expected number of times it is drawn)
-      logQ: Float32Array.from(candidates, (item) => Math.log(-Math.expm1(-(drawn * share[item]! + uniform)))),
+      logQ: Float32Array.from(candidates, (item) => {
+        const asDisliked = (dislikes?.values.length ?? 0) * (this.#dislikes?.share[item] ?? 0);
+        return Math.log(-Math.expm1(-(drawn * share[item]! + asDisliked + uniform)));
+      }),
       events: groups.map((group) => group.events),
     };
   }
@@ -173,6 +200,7 @@ export function createHistoryBatches(config: PoeemConfig, dataset: Dataset): His
   return new HistoryBatchBuilder(dataset, {
     ...{ groupSize: groupSizeOfModel(config, dataset), sources, length },
     negatives: config.training.negatives,
+    dislikes: drawnDislikes(config, dataset),
     keepEmpty: asksMoreThanHistory(dataset),
   });
 }

@@ -1,9 +1,10 @@
-import { MASKED, softmaxLoss, type Teacher } from "@poeem/indexing-layer";
+import { MASKED, type Teacher } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import { toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
+import { type Asked, tasteLoss } from "./dislikes.ts";
 import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder } from "./history-batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 
@@ -47,17 +48,12 @@ export class HistoryStep extends JointStep {
   ): { total: tf.Scalar; ranking: tf.Scalar } {
     const { model, config } = this.#parts;
     const places = config.model.history.sources;
-    const { scale, logQ } = config.training;
+    const { scale, logQ, dislikes } = config.training;
     const sources = tf.tensor1d(Int32Array.from(batch.sources), "int32");
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
     const read = gatherRows(quantized, sources);
-    const problem = {
-      candidates: quantized,
-      scale,
-      targets: batch.targets,
-      logQ: batch.logQ.map((value) => value * logQ),
-      least: TINY,
-    };
+    const asked = { candidates: quantized, scale, logQ: batch.logQ.map((value) => value * logQ) };
+    const lossOf = (problem: Asked) => tasteLoss(problem, batch, dislikes, { least: TINY, teacher });
     // what a history holds does not compete to be the answer to it: it is left out of a search, too
     const histories = Array.from({ length: batch.numGroups }, (_, g) => {
       const group = batch.sources.subarray(g * places, (g + 1) * places);
@@ -66,10 +62,10 @@ export class HistoryStep extends JointStep {
     if (model.history!.form === "mixture") {
       const components = model.history!.components(read, placeMask);
       const masked = toCsr(histories.flatMap((history) => new Array<Uint32Array>(places).fill(history)));
-      return softmaxLoss({ ...problem, queries: components, logWeights: placeMask, masked, teacher });
+      return lossOf({ ...asked, queries: components, logWeights: placeMask, masked });
     }
     const pooled = model.history!.pool(read, placeMask);
     const query = model.query.call(queryInput ? (tf.add(pooled, queryInput) as tf.Tensor2D) : pooled);
-    return softmaxLoss({ ...problem, queries: query, masked: toCsr(histories), teacher });
+    return lossOf({ ...asked, queries: query, masked: toCsr(histories) });
   }
 }

@@ -18,6 +18,8 @@ export interface OrderedBatch {
   readonly placeMask: Float32Array;
   /** Position in `candidates` of the item that follows each of the G prefixes. */
   readonly targets: Csr;
+  /** (G) what finding each of them counts; undefined where all count the same. */
+  readonly targetWeights?: Float32Array | undefined;
   /** Position in `candidates` of each source itself, which is no answer to it. */
   readonly masked: Csr;
   /** (C) minus the logarithm of how many items each candidate stands for. */
@@ -48,13 +50,13 @@ export class OrderedBatchBuilder {
   }
 
   build(events: Uint32Array, random: Random): OrderedBatch {
-    const { eventItem } = this.#dataset;
+    const { eventItem, eventWeight } = this.#dataset;
     const { length, dropout } = this.#options;
-    const groups: { readonly target: number; readonly prefix: Uint32Array }[] = [];
+    const groups: { readonly event: number; readonly prefix: Uint32Array }[] = [];
     for (const event of events) {
       const prefix = newest(this.#prefixOf(event), length).toReversed();
       if (prefix.length === 0) continue;
-      groups.push({ target: eventItem[event]!, prefix: drawKept(prefix, dropout, random) });
+      groups.push({ event, prefix: drawKept(prefix, dropout, random) });
     }
     const candidates: number[] = [];
     const place = (item: number): number =>
@@ -63,14 +65,14 @@ export class OrderedBatchBuilder {
     const places = Math.max(1, ...groups.map(({ prefix }) => prefix.length));
     const rows = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
-    const targets = groups.map(({ target, prefix }, g) => {
+    const targets = groups.map(({ event, prefix }, g) => {
       prefix.forEach((item, s) => {
         const position = place(item);
         if (this.#rowOf[item]! < 0) this.#rowOf[item] = sources.push(position) - 1;
         rows[g * places + s] = this.#rowOf[item]!;
         placeMask[g * places + s] = 0;
       });
-      return [place(target)];
+      return [place(eventItem[event]!)];
     });
     const own = candidates.length;
     this.#drawNegatives(candidates, random);
@@ -88,6 +90,7 @@ export class OrderedBatchBuilder {
       rows,
       placeMask,
       targets: toCsr(targets),
+      targetWeights: eventWeight && Float32Array.from(groups, ({ event }) => eventWeight[event]!),
       masked: toCsr(sources.map((position) => [position])),
       logQ: Float32Array.from(candidates, (_, position) => (position < own ? 0 : -standsFor)),
     };

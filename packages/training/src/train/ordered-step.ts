@@ -35,7 +35,7 @@ export class OrderedStep extends JointStep {
   /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */
   #loss(batch: OrderedBatch, quantized: tf.Tensor2D): { total: tf.Scalar; ranking: tf.Scalar } {
     const { model, config } = this.#parts;
-    const { numGroups, places, rows: shared, placeMask, targets, masked, logQ } = batch;
+    const { numGroups, places, rows: shared, placeMask, targets, targetWeights, masked, logQ } = batch;
     const history = model.history!;
     const read = gatherRows(quantized, tf.tensor1d(Int32Array.from(batch.sources), "int32"));
     return softmaxLoss({
@@ -44,7 +44,7 @@ export class OrderedStep extends JointStep {
       scale: config.training.scale,
       shared,
       logWeights: tf.add(history.rankWeights(places), tf.tensor2d(placeMask, [numGroups, places])) as tf.Tensor2D,
-      ...{ targets, masked, logQ, least: TINY },
+      ...{ targets, targetWeights, masked, logQ, least: TINY },
     });
   }
 

@@ -7,6 +7,7 @@ import type { Dataset, QuerySet } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { rankExhaustively } from "../rank/dense-rank.ts";
+import { leftOut } from "../rank/left-out.ts";
 import { rankingMetrics } from "../rank/metrics.ts";
 import { orderedEncoder } from "../rank/ordered-encoder.ts";
 import { encoderOf, type QueryEncoder } from "../rank/query-encoder.ts";
@@ -35,7 +36,7 @@ export function validationOf(dataset: Dataset, config: Pick<PoeemConfig, "model"
     async recall(model, layer) {
       const items = await searchedVectors(model, layer);
       const encode = await encoderNow(model, items, queries, dataset);
-      const ranked = await rankExhaustively(encode, { items, dim: model.dim, k, seen: queries.histories });
+      const ranked = await rankExhaustively(encode, { items, dim: model.dim, k, seen: leftOut(queries) });
       return rankingMetrics(ranked, queries.relevant)[`recallAt${k}`];
     },
   };

@@ -2,6 +2,8 @@ import { softmaxLoss, type Teacher } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../../config.ts";
 import type { Csr } from "../../data/csr.ts";
+import type { Dislikes } from "../../data/types.ts";
+import { tasteLoss } from "../dislikes.ts";
 import { hingeLoss } from "./hinge.ts";
 
 /** What an objective compares: n queries with c candidates. */
@@ -14,6 +16,10 @@ export interface Comparison {
   readonly teacher: Teacher | undefined;
   /** (n) int32, the candidate that each query led to. */
   readonly right: tf.Tensor1D;
+  /** The same as lists, with how much each counts; undefined where all count alike. */
+  readonly weighted?: { readonly targets: Csr; readonly targetWeights: Float32Array } | undefined;
+  /** Candidates, by query, that are disliked. */
+  readonly dislikes?: Dislikes | undefined;
   /** Candidates, by query, that are also right and therefore do not compete. */
   readonly masked: Csr;
   /** (c) logarithm of how often each is expected among the candidates; of no use when those are the catalogue. */
@@ -31,11 +37,20 @@ export interface Comparison {
  */
 export function objectiveLoss(
   training: PoeemConfig["training"],
-  { queries, candidates, teacher, right, masked, logQ, logScale }: Comparison,
+  { queries, candidates, teacher, right, weighted, dislikes, masked, logQ, logScale }: Comparison,
 ): { total: tf.Scalar; ranking: tf.Scalar } {
   const softmax = { queries, candidates, scale: { log: logScale }, teacher };
-  if (training.objective === "softmax") return softmaxLoss({ ...softmax, targets: right, masked, logQ });
-  if (training.objective === "full") return softmaxLoss({ ...softmax, targets: right, masked });
-  const ranking = hingeLoss(queries, candidates, masked, training.margin);
-  return { ranking, total: teacher ? tf.add(ranking, softmaxLoss(softmax).total) : ranking };
+  if (training.objective === "hinge") {
+    const ranking = hingeLoss(queries, candidates, masked, training.margin, weighted?.targetWeights);
+    return { ranking, total: teacher ? tf.add(ranking, softmaxLoss(softmax).total) : ranking };
+  }
+  const asked = {
+    queries,
+    candidates,
+    scale: softmax.scale,
+    masked,
+    ...(training.objective === "softmax" && { logQ }),
+  };
+  const tastes = { ...(weighted ?? { targets: right }), dislikes };
+  return tasteLoss(asked, tastes, training.dislikes, { teacher });
 }
