@@ -20,8 +20,8 @@ if (data === undefined) throw new Error("expected the folder that bench/historie
 const { config: asked, directory } = await loadConfig(new URL("poeem.config.ts", import.meta.url).pathname);
 await useBackend("wasm");
 const dataset = buildDataset(await loadData(asked, directory, { data }), asked);
-const config = fitConfig(asked, dataset);
-config.index.warmup = 0;
+const fitted = fitConfig(asked, dataset);
+const config = { ...fitted, index: { ...fitted.index, warmup: 0 } };
 const plan = planTraining(config, dataset);
 let started = performance.now();
 const model = new TwoTower(config, dataset);
