@@ -7,6 +7,11 @@ declare namespace WebAssembly {
     constructor(module: Module, imports?: object);
     readonly exports: unknown;
   }
+  class Memory {
+    constructor(of: { initial: number; maximum: number; shared: true });
+    readonly buffer: SharedArrayBuffer;
+    grow(pages: number): number;
+  }
   function compile(bytes: Uint8Array | ArrayBuffer): Promise<Module>;
   function validate(bytes: Uint8Array): boolean;
 }

@@ -6,6 +6,6 @@ const bytes = Number(process.env["BYTES"] ?? 16);
 
 export default defineConfig({
   ...goodbooks,
-  model: { ...goodbooks.model, dim: 2 * bytes },
+  model: { dim: 2 * bytes },
   index: { ...goodbooks.index, numSubQuantizers: 2 * bytes },
 });

@@ -17,7 +17,7 @@ export { routingLoss } from "./losses/routing.ts";
 export { type CodeUsage, codeUsage, type LayerMetrics, subCodeUsage, usageOfCounts } from "./metrics.ts";
 export { Random } from "./random.ts";
 export { softmaxLogSums } from "./softmax/log-sums.ts";
-export { inBatchSoftmaxLoss, softmaxLoss, useSoftmaxKernel } from "./softmax/loss.ts";
+export { inBatchSoftmaxLoss, logSums, softmaxLoss, useSoftmaxKernel } from "./softmax/loss.ts";
 export { type Lists, MASKED, type SoftmaxProblem, type SoftmaxResult, type Teacher } from "./softmax/problem.ts";
 export { denseRows, logSumExp, softmaxInTensors } from "./softmax/tensors.ts";
 export type { IndexingLayerState, TrainedCodebook } from "./state.ts";

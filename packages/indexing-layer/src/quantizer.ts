@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { codesOf } from "./codes/codes.ts";
 import type { IndexingLayerConfig } from "./config.ts";
 import { offTape } from "./custom-gradient.ts";
 import type { Assignment } from "./losses/loss.ts";
-import { assignCoarse, assignCodes, decodeRows, flatCodes } from "./quantize.ts";
+import { assignCoarse } from "./quantize.ts";
 import type { Random } from "./random.ts";
 
 /** Makes the variables, so that a framework that keeps its own weights can hand them out. */
@@ -20,12 +21,11 @@ export class Quantizer {
   /** R and its transpose (kept because the wasm backend multiplies by transposes slowly); no optimizer sees them. */
   readonly rotation: tf.Variable<tf.Rank.R2> | null;
   readonly rotationTransposed: tf.Variable<tf.Rank.R2> | null;
-  readonly #ksub: number;
 
   /** Small random centroids and the identity rotation, until `assignCentroids` and `setRotation`. */
   constructor(config: IndexingLayerConfig, random: Random, create: VariableFactory) {
     const { dim, nlist, numSubQuantizers, nbits } = config;
-    this.#ksub = 1 << nbits;
+    const ksub = 1 << nbits;
     const trained = config.codebookUpdate === "gradient";
     const noise = (shape: number[]) =>
       tf.tensor(
@@ -36,7 +36,7 @@ export class Quantizer {
       tf.tidy(() => create(name, initial(), trainable) as tf.Variable<R>);
     const subDim = dim / numSubQuantizers;
     this.coarseCentroids = nlist > 0 ? make("coarseCentroids", () => noise([nlist, dim]), trained) : null;
-    this.centroids = make("centroids", () => noise([numSubQuantizers, this.#ksub, subDim]), trained);
+    this.centroids = make("centroids", () => noise([numSubQuantizers, ksub, subDim]), trained);
     const rotates = config.rotation !== "none";
     this.rotation = rotates ? make("rotation", () => tf.eye(dim), false) : null;
     this.rotationTransposed = rotates ? make("rotationTransposed", () => tf.eye(dim), false) : null;
@@ -54,10 +54,8 @@ export class Quantizer {
       ? assignCoarse(y, this.coarseCentroids)
       : tf.zeros<tf.Rank.R1>([x.shape[0]], "int32");
     const cells: tf.Tensor2D | null = this.coarseCentroids ? tf.gather(this.coarseCentroids, coarseCodes) : null;
-    const codes = assignCodes(cells ? tf.sub<tf.Tensor2D>(y, cells) : y, this.centroids);
-    const rows = flatCodes(codes, this.#ksub);
-    const residual = decodeRows(rows, this.centroids);
-    return [y, cells ? tf.add<tf.Tensor2D>(cells, residual) : residual, coarseCodes, codes, rows];
+    const { codes, rows, decoded } = codesOf(cells ? tf.sub<tf.Tensor2D>(y, cells) : y, this.centroids);
+    return [y, cells ? tf.add<tf.Tensor2D>(cells, decoded) : decoded, coarseCodes, codes, rows];
   }
 
   /** (n, dim) of the rotated space -> the items' own space. */

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { softmaxKernelBytes } from "../src/load-kernels.ts";
 import { Random } from "../src/random.ts";
+import { startHelpers } from "../src/softmax/helpers.ts";
 import { MOST_PLACES, SoftmaxKernel } from "../src/softmax/kernel.ts";
-import { softmaxKernelBytes } from "../src/softmax/load-kernel.ts";
 import { softmaxLoss, useSoftmaxKernel } from "../src/softmax/loss.ts";
 import type { Lists, SoftmaxProblem, SoftmaxResult } from "../src/softmax/problem.ts";
 import { softmaxInTensors } from "../src/softmax/tensors.ts";
@@ -175,10 +176,10 @@ function inTensors(problem: Numbers): SoftmaxProblem {
   };
 }
 
-function kernelOf(build: "plain" | "relaxed"): SoftmaxKernel {
+function kernelOf(build: "plain" | "relaxed", helpers = 0): SoftmaxKernel {
   const bytes = softmaxKernelBytes(build);
   expect(bytes, "npm run kernels").toBeDefined();
-  return new SoftmaxKernel(bytes!);
+  return new SoftmaxKernel(bytes!, helpers > 0 ? { count: helpers, start: startHelpers } : undefined);
 }
 
 const ways: Record<string, { backend: "cpu" | "wasm"; make: () => (problem: SoftmaxProblem) => SoftmaxResult }> = {
@@ -300,6 +301,15 @@ describe.each(Object.entries(ways))("the softmax by %s", (_, { backend, make }) 
   });
 });
 
+/** Everything that a kernel makes of a problem. */
+function bitsOf(kernel: SoftmaxKernel, input: SoftmaxProblem): number[][] {
+  return tf.tidy(() => {
+    const { ranking, total, dQueries, dCandidates, dLogWeights } = kernel.run(input);
+    const made = [ranking, total, dQueries, dCandidates, ...(dLogWeights ? [dLogWeights] : [])];
+    return made.map((tensor) => [...tensor!.dataSync<"float32">()]);
+  });
+}
+
 describe("the kernel", () => {
   let kernel: SoftmaxKernel;
   beforeAll(async () => {
@@ -312,6 +322,45 @@ describe("the kernel", () => {
     expect(() => kernel.run(large)).toThrow(/at most 48 places, got 49/);
     const two = inTensors(problem(5, { groups: 1, places: 2, count: 6, dim: 4 }));
     expect(() => kernel.run({ ...two, teacher: { candidates: two.candidates, weight: 1 } })).toThrow(/1 places, got 2/);
+  });
+
+  it.each<Sizes>([
+    { groups: 40, places: 16, count: 1001, dim: 32, least: 1e-30 },
+    { groups: 700, places: 1, count: 700, dim: 40, teacher: true },
+    { groups: 100, places: 5, count: 1001, dim: 32, rows: 600, least: 1e-30 },
+  ])("gives the same bits whoever helps: %o", async (sizes) => {
+    const input = inTensors(problem(7, sizes));
+    const alone = bitsOf(kernel, input);
+    const helped = kernelOf("plain", 2);
+    for (let round = 0; round < 8; round++) {
+      expect(bitsOf(helped, input)).toEqual(alone);
+      // lets the helpers start
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  });
+
+  it.each<Sizes>([
+    { groups: 20, places: 4, count: 300, dim: 16, scale: 40, least: 1e-30 },
+    { groups: 60, places: 1, count: 200, dim: 16, scale: 40, teacher: true },
+  ])("makes no numbers so small that processors slow down: %o", (sizes) => {
+    const made = bitsOf(kernel, inTensors(problem(8, sizes))).flat();
+    expect(made.filter((x) => x !== 0 && Math.abs(x) < 1.18e-38)).toEqual([]);
+  });
+
+  it("sums exponentials, with and without masks", () => {
+    const numbers = problem(9, { groups: 101, places: 1, count: 203, dim: 24, scale: 5 });
+    const sums = tf.tidy(() => [...kernel.logSums(inTensors(numbers))]) as number[];
+    const of = wide(numbers);
+    const rows = Array.from({ length: 101 }, (_, row) => {
+      const without = new Set(of.masked.values.subarray(of.masked.offsets[row], of.masked.offsets[row + 1]));
+      const logits = Array.from(of.logQ, (correction, c) =>
+        of.queries
+          .slice(row * 24, row * 24 + 24)
+          .reduce((dot, x, k) => dot + 5 * x * of.candidates[c * 24 + k]!, -correction),
+      );
+      return logSumExp(logits.filter((_, c) => !without.has(c)));
+    });
+    for (const [row, sum] of sums.entries()) expect(sum).toBeCloseTo(rows[row]!, 4);
   });
 
   it("serves what fits it on wasm, and nothing else", async () => {

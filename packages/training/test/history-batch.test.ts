@@ -1,11 +1,11 @@
 import { MASKED, Random } from "@poeem/indexing-layer";
 import { describe, expect, it } from "vitest";
 import { listOf } from "../src/data/csr.ts";
-import { eventOrder } from "../src/train/event-order.ts";
+import { evenSizeOf, eventOrder } from "../src/train/event-order.ts";
 import { HistoryBatchBuilder } from "../src/train/history-batch.ts";
 import { readers } from "./histories.ts";
 
-const options = { groupSize: 4, sources: 3, length: 5, negatives: 7, keepEmpty: false };
+const options = { groupSize: 4, sources: 3, length: 5, negatives: 7, keepEmpty: false, mutual: false };
 
 describe.each([false, true])("history batches, events with a time: %s", (timed) => {
   const { dataset } = readers({}, { timed });
@@ -80,4 +80,41 @@ it("leaves out a group without a history, unless a context makes up for it", () 
   expect(build(false).numGroups).toBe(0);
   expect(build(true).numGroups).toBe(8);
   expect([...build(true).placeMask].every((value) => value === MASKED)).toBe(true);
+});
+
+describe("mutual groups", () => {
+  const { dataset } = readers({}, { ofFirst: 20 });
+  const groupSize = 6;
+  const batches = (events: Uint32Array, seed: number) =>
+    new HistoryBatchBuilder(dataset, { ...options, groupSize, sources: groupSize, mutual: true }).build(
+      events,
+      new Random(seed),
+    );
+
+  it("have each item of a user as target and source, in as few groups as there can be", () => {
+    const order = eventOrder(dataset, 5, groupSize, evenSizeOf)(0);
+    expect([...order].sort((a, b) => a - b)).toEqual(Array.from(dataset.eventItem, (_, i) => i));
+    const batch = batches(order, 1);
+    const groupsOf = new Map<number, number[]>();
+    batch.events.forEach((group, g) => {
+      const places = Array.from({ length: groupSize }, (_, s) => g * groupSize + s);
+      const filled = places.filter((place) => batch.placeMask[place] !== MASKED);
+      const sources = filled.map((place) => batch.candidates[batch.sources[place]!]!);
+      expect(sources).toEqual(Array.from(group, (event) => dataset.eventItem[event]!));
+      expect(Array.from(listOf(batch.targets, g), (column) => batch.candidates[column]!)).toEqual(sources);
+      const user = dataset.eventQuery[group[0]!]!;
+      groupsOf.set(user, [...(groupsOf.get(user) ?? []), group.length]);
+    });
+    for (const sizes of groupsOf.values()) {
+      // neighbours in the order may be groups of one user; then they are cut anew
+      const items = sizes.reduce((sum, size) => sum + size, 0);
+      expect(sizes.length).toBeLessThanOrEqual(Math.ceil(items / groupSize) + 1);
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(groupSize);
+    }
+  });
+
+  it("leave out an event that is alone", () => {
+    const order = eventOrder(dataset, 5, groupSize, evenSizeOf)(0);
+    expect(batches(order.subarray(0, 1), 2).numGroups).toBe(0);
+  });
 });

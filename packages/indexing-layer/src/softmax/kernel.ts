@@ -1,14 +1,16 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.ts";
+import { type LogitsOf, type SoftmaxProblem, type SoftmaxResult, targetLists } from "./problem.ts";
 import { takeTargets } from "./take-targets.ts";
 
 /** What kernels/softmax.as.ts exports. */
 interface SoftmaxExports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  configure(...values: number[]): number;
+  /** Where the numbers of a problem are expected. */
+  readonly PROBLEM: { readonly value: number };
+  configure(threads: number): number;
   run(scale: number, least: number, teacherWeight: number, jointly: boolean, resultAt: number): void;
-  sharedRows(rows: number, scale: number, tilesAt: number, sums: number): void;
-  sharedSlopes(rows: number, tilesAt: number, pulls: number): void;
+  sharedRows(scale: number, tilesAt: number, sums: number): void;
+  sharedSlopes(tilesAt: number, pulls: number): void;
+  rowSums(scale: number, maxima: number, sums: number): void;
 }
 
 /** What is used of the wasm backend; the view is good until its next allocation. */
@@ -24,17 +26,36 @@ const PANEL = 4;
 const LANES = 8;
 const NEVER = -3e38;
 const PAGE = 65_536;
+/** What the kernel is compiled for: 4 GiB. */
+const MOST_PAGES = 65_536;
+/** Multiply-adds of a problem from which on helpers are worth waking: a millisecond or two. */
+const WORTH_HELP = 1 << 24;
+
+/** Starts threads that serve a kernel's memory; see helpers.ts. */
+export type StartHelpers = (module: WebAssembly.Module, memory: WebAssembly.Memory, count: number) => void;
+
+/** Threads that help, for problems worth it. */
+export interface Helpers {
+  readonly count: number;
+  readonly start: StartHelpers;
+}
 
 /**
  * The kernel of kernels/softmax.as.ts with a memory of its own, which grows with the problems it is given: loss and
- * gradients by blocks of rows, without a matrix of all rows.
+ * gradients by blocks of rows, without a matrix of all rows. With helpers the same bits, sooner.
  */
 export class SoftmaxKernel {
+  readonly #module: WebAssembly.Module;
+  readonly #memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true });
   readonly #wasm: SoftmaxExports;
+  readonly #helpers: Helpers | undefined;
+  #areStarted = false;
   #end = PAGE;
 
-  constructor(bytes: Uint8Array) {
-    this.#wasm = new WebAssembly.Instance(new WebAssembly.Module(bytes), {}).exports as SoftmaxExports;
+  constructor(bytes: Uint8Array, helpers?: Helpers) {
+    this.#module = new WebAssembly.Module(bytes);
+    this.#wasm = new WebAssembly.Instance(this.#module, { env: { memory: this.#memory } }).exports as SoftmaxExports;
+    this.#helpers = helpers;
   }
 
   /**
@@ -48,9 +69,67 @@ export class SoftmaxKernel {
     return tf.getBackend() === "wasm" && fits && !constantCandidates;
   }
 
+  /** log Σ_c exp(logit) of each of the queries, over the candidates that are not masked: (rows). */
+  logSums(problem: LogitsOf): Float64Array {
+    const { at, memory, scale } = this.#place(problem, true);
+    const [rows] = problem.queries.shape;
+    this.#wasm.rowSums(scale, at.maxima, at.sums);
+    const [maxima, sums] = [at.maxima, at.sums].map((from) => new Float32Array(memory, from, rows));
+    return Float64Array.from(maxima!, (most, row) => most + Math.log(sums![row]!));
+  }
+
   /** @throws RangeError when a group has more than `MOST_PLACES` queries, or several and there is a teacher */
   run(problem: SoftmaxProblem): SoftmaxResult {
     const { teacher, shared, logWeights, weight = 1 } = problem;
+    const [rows, dim] = problem.queries.shape;
+    const count = problem.candidates.shape[0];
+    const { at, memory, scale, c, d, groups, places, read, readColumns } = this.#place(problem);
+    // views of the kernel's memory, which the backend copies
+    const weighed = (values: Float32Array, shape: [number, number]): tf.Tensor2D => {
+      const gradient = tf.tensor2d(values, shape);
+      return weight === 1 ? gradient : tf.mul(gradient, weight);
+    };
+    const matrix = (from: number, rows: number): tf.Tensor2D =>
+      weighed(unpadded(new Float32Array(memory, from, rows * d), dim, d), [rows, dim]);
+    if (shared) {
+      this.#wasm.sharedRows(scale, at.tiles, at.sums);
+      const { loss, dLogWeights } = takeTargets(
+        {
+          entries: new Float32Array(memory, at.tiles, roundUp(rows, MOST_PLACES) * c),
+          sums: new Float32Array(memory, at.sums, rows),
+          pulls: new Float64Array(memory, at.pulls, rows),
+          at: (row, column) => (row - (row % MOST_PLACES)) * c + column * MOST_PLACES + (row % MOST_PLACES),
+        },
+        { ...problem, shared, scale, places: logWeights!.shape[1] },
+        read(logWeights!),
+        targetLists(problem.targets, logWeights!.shape[0], readColumns),
+      );
+      this.#wasm.sharedSlopes(at.tiles, at.pulls);
+      return {
+        ranking: tf.scalar(loss),
+        total: tf.scalar(weight * loss),
+        dQueries: matrix(at.dQueries, rows),
+        dCandidates: matrix(at.dCandidates, count),
+        dLogWeights: weighed(dLogWeights, logWeights!.shape),
+      };
+    }
+    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, problem.jointly ?? false, at.result);
+    const [ranking, distillation] = new Float64Array(memory, at.result, 2) as unknown as [number, number];
+    return {
+      ranking: tf.scalar(ranking),
+      total: tf.scalar(weight * (ranking + distillation * (teacher?.weight ?? 0))),
+      dQueries: matrix(at.dQueries, rows),
+      dCandidates: matrix(at.dCandidates, count),
+      dLogWeights: logWeights && weighed(new Float32Array(memory, at.dLogWeights, rows), [groups, places]),
+    };
+  }
+
+  /**
+   * Puts a problem into the kernel's memory, with room for what comes of it.
+   * @param hasSums whether sums of rows are wanted, whatever they are for
+   */
+  #place(problem: SoftmaxProblem, hasSums = problem.shared !== undefined) {
+    const { teacher, shared, logWeights } = problem;
     const [rows, dim] = problem.queries.shape;
     const count = problem.candidates.shape[0];
     // rows that groups share are each a group of their own to the kernel, without targets
@@ -84,13 +163,15 @@ export class SoftmaxKernel {
       dLogWeights: this.#reserve(4 * rows),
       result: this.#reserve(16),
       tiles: shared ? this.#reserve(4 * roundUp(rows, MOST_PLACES) * c) : 0,
-      sums: shared ? this.#reserve(4 * roundUp(rows, MOST_PLACES)) : 0,
+      sums: hasSums ? this.#reserve(4 * roundUp(rows, MOST_PLACES)) : 0,
+      maxima: hasSums ? this.#reserve(4 * roundUp(rows, MOST_PLACES)) : 0,
       pulls: shared ? this.#reserve(8 * rows) : 0,
     };
-    const { result, tiles, sums, pulls, ...addresses } = at;
-    const numbers = [groups, places, c, d, targets.values.length];
-    this.#grow(this.#wasm.configure(...numbers, ...Object.values(addresses), this.#end));
-    const memory = this.#wasm.memory.buffer;
+    const { result, tiles, sums, pulls, maxima, ...addresses } = at;
+    const numbers = [groups, places, c, d, targets.values.length, ...Object.values(addresses), this.#end];
+    new Int32Array(this.#memory.buffer, this.#wasm.PROBLEM.value, numbers.length).set(numbers);
+    this.#grow(this.#wasm.configure(this.#threadsFor(rows * c * d)));
+    const memory = this.#memory.buffer;
     const place = (to: number, { buffer, byteOffset, byteLength }: Float32Array | Uint32Array): void =>
       new Uint8Array(memory, to).set(new Uint8Array(buffer, byteOffset, byteLength));
     const placeRows = (to: number, values: Float32Array, padded: number): void => {
@@ -116,44 +197,18 @@ export class SoftmaxKernel {
     if (problem.targetWeights) place(at.targetWeights, problem.targetWeights);
     else new Float32Array(memory, at.targetWeights, targets.values.length).fill(1);
     place(at.logWeights, logWeights && !shared ? read(logWeights) : new Float32Array(rows));
-    // views of the kernel's memory, which the backend copies
-    const weighed = (values: Float32Array, shape: [number, number]): tf.Tensor2D => {
-      const gradient = tf.tensor2d(values, shape);
-      return weight === 1 ? gradient : tf.mul(gradient, weight);
-    };
-    const matrix = (from: number, rows: number): tf.Tensor2D =>
-      weighed(unpadded(new Float32Array(memory, from, rows * d), dim, d), [rows, dim]);
-    if (shared) {
-      this.#wasm.sharedRows(rows, scale, tiles, sums);
-      const { loss, dLogWeights } = takeTargets(
-        {
-          entries: new Float32Array(memory, tiles, roundUp(rows, MOST_PLACES) * c),
-          sums: new Float32Array(memory, sums, rows),
-          pulls: new Float64Array(memory, pulls, rows),
-          at: (row, column) => (row - (row % MOST_PLACES)) * c + column * MOST_PLACES + (row % MOST_PLACES),
-        },
-        { ...problem, shared, scale, places: logWeights!.shape[1] },
-        read(logWeights!),
-        targetLists(problem.targets, logWeights!.shape[0], readColumns),
-      );
-      this.#wasm.sharedSlopes(rows, tiles, pulls);
-      return {
-        ranking: tf.scalar(loss),
-        total: tf.scalar(weight * loss),
-        dQueries: matrix(at.dQueries, rows),
-        dCandidates: matrix(at.dCandidates, count),
-        dLogWeights: weighed(dLogWeights, logWeights!.shape),
-      };
+    return { at, memory, scale, c, d, groups, places, read, readColumns };
+  }
+
+  /** Threads to make room for; those that help are started when they are first worth it. */
+  #threadsFor(work: number): number {
+    const helpers = this.#helpers;
+    if (!helpers) return 1;
+    if (!this.#areStarted && work >= WORTH_HELP) {
+      this.#areStarted = true;
+      helpers.start(this.#module, this.#memory, helpers.count);
     }
-    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, problem.jointly ?? false, result);
-    const [ranking, distillation] = new Float64Array(memory, result, 2) as unknown as [number, number];
-    return {
-      ranking: tf.scalar(ranking),
-      total: tf.scalar(weight * (ranking + distillation * (teacher?.weight ?? 0))),
-      dQueries: matrix(at.dQueries, rows),
-      dCandidates: matrix(at.dCandidates, count),
-      dLogWeights: logWeights && weighed(new Float32Array(memory, at.dLogWeights, rows), [groups, places]),
-    };
+    return 1 + helpers.count;
   }
 
   #reserve(bytes: number): number {
@@ -163,8 +218,8 @@ export class SoftmaxKernel {
   }
 
   #grow(end: number): void {
-    const missing = Math.ceil((end - this.#wasm.memory.buffer.byteLength) / PAGE);
-    if (missing > 0) this.#wasm.memory.grow(missing);
+    const missing = Math.ceil((end - this.#memory.buffer.byteLength) / PAGE);
+    if (missing > 0) this.#memory.grow(missing);
   }
 }
 

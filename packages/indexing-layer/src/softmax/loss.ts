@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { offTape, withGradient } from "../custom-gradient.ts";
 import { fail } from "../errors.ts";
 import type { SoftmaxKernel } from "./kernel.ts";
-import type { SoftmaxProblem, SoftmaxResult, Teacher } from "./problem.ts";
-import { softmaxInTensors } from "./tensors.ts";
+import type { LogitsOf, SoftmaxProblem, SoftmaxResult, Teacher } from "./problem.ts";
+import { logSumsInTensors, softmaxInTensors } from "./tensors.ts";
 
 let kernel: SoftmaxKernel | undefined;
 
@@ -43,6 +43,18 @@ export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; rankin
     (dy, saved) => saved.map((gradient) => tf.mul(gradient, dy)),
   );
   return { total: value, ranking };
+}
+
+/**
+ * log Σ_c exp(logit) of each query over the candidates that are not masked, (rows): a softmax without targets, by the
+ * kernel where it serves, else in tensors.
+ */
+export async function logSums(problem: LogitsOf): Promise<Float64Array> {
+  if (kernel?.serves(problem)) return kernel.logSums(problem);
+  const sums = logSumsInTensors(problem);
+  const values = Float64Array.from(await sums.data());
+  sums.dispose();
+  return values;
 }
 
 /**

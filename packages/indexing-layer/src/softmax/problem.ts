@@ -70,6 +70,9 @@ export interface SoftmaxProblem {
   readonly constantCandidates?: boolean;
 }
 
+/** What the logits of a problem are made from. */
+export type LogitsOf = Pick<SoftmaxProblem, "queries" | "candidates" | "scale" | "masked" | "logQ">;
+
 /** A problem's loss and gradients, made together. */
 export interface SoftmaxResult {
   /** The loss of the targets alone, without the problem's weight. */

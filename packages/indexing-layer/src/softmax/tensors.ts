@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type Lists, MASKED, type SoftmaxProblem, type SoftmaxResult } from "./problem.ts";
+import { type Lists, type LogitsOf, MASKED, type SoftmaxProblem, type SoftmaxResult } from "./problem.ts";
 import { type Part, SMALLEST, sharedPart } from "./shared-rows.ts";
 
 /**
@@ -10,16 +10,9 @@ import { type Part, SMALLEST, sharedPart } from "./shared-rows.ts";
  */
 export function softmaxInTensors(problem: SoftmaxProblem): SoftmaxResult {
   const { queries, candidates, teacher, weight = 1 } = problem;
-  const count = candidates.shape[0];
   return tf.tidy(() => {
-    const scale = typeof problem.scale === "number" ? problem.scale : tf.exp(problem.scale.log);
-    const logQ = problem.logQ && tf.tensor2d(problem.logQ, [1, count]);
-    const mask = problem.masked && denseRows(problem.masked, count, MASKED);
-    const logitsOf = (to: tf.Tensor2D): tf.Tensor2D => {
-      const scores = tf.mul<tf.Tensor2D>(tf.matMul(queries, tf.transpose(to)), scale);
-      const corrected = logQ ? tf.sub<tf.Tensor2D>(scores, logQ) : scores;
-      return mask ? tf.add<tf.Tensor2D>(corrected, mask) : corrected;
-    };
+    const scale = scaleOf(problem);
+    const logitsOf = logitsMaker(problem, scale);
     const logits = logitsOf(candidates);
     const p = tf.softmax(logits);
     const ranking = problem.targets && rankingPart(problem, logits, p);
@@ -38,6 +31,30 @@ export function softmaxInTensors(problem: SoftmaxProblem): SoftmaxResult {
         : tf.transpose<tf.Tensor2D>(tf.matMul(tf.transpose(queries), slope)),
       dLogWeights: ranking?.dLogWeights && tf.mul<tf.Tensor2D>(ranking.dLogWeights, weight * ranking.share),
     };
+  });
+}
+
+function scaleOf({ scale }: LogitsOf): number | tf.Scalar {
+  return typeof scale === "number" ? scale : tf.exp(scale.log);
+}
+
+/** Logits (rows, C) of a problem's queries for candidates, its own or others in their place. */
+function logitsMaker(problem: LogitsOf, scale: number | tf.Scalar): (candidates: tf.Tensor2D) => tf.Tensor2D {
+  const count = problem.candidates.shape[0];
+  const logQ = problem.logQ && tf.tensor2d(problem.logQ, [1, count]);
+  const mask = problem.masked && denseRows(problem.masked, count, MASKED);
+  return (to) => {
+    const scores = tf.mul<tf.Tensor2D>(tf.matMul(problem.queries, tf.transpose(to)), scale);
+    const corrected = logQ ? tf.sub<tf.Tensor2D>(scores, logQ) : scores;
+    return mask ? tf.add<tf.Tensor2D>(corrected, mask) : corrected;
+  };
+}
+
+/** The definition of `logSums` in tensors, (rows). */
+export function logSumsInTensors(problem: LogitsOf): tf.Tensor1D {
+  return tf.tidy(() => {
+    const logits = logitsMaker(problem, scaleOf(problem))(problem.candidates);
+    return logSumExp(logits, tf.softmax(logits));
   });
 }
 

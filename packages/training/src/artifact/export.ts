@@ -13,6 +13,7 @@ import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
 import { popularQueries } from "../words/popular-queries.ts";
 import type { WeightsChoice } from "../words/weights.ts";
+import { byLikeness } from "./cell-order.ts";
 import { type IndexWords, writeWithWords } from "./index-words.ts";
 import type { TrainedItemTower } from "./item-tower-file.ts";
 import { type FittedPartition, fitPartition } from "./partition.ts";
@@ -82,8 +83,10 @@ export async function exportModel(
   const itemVectors = await withProgress(startProgress("embed", count, "items"), (tick) =>
     model.itemVectors(count, tick),
   );
+  const learned = await layer.codebook();
   const codebook = createCodebook({
-    ...(await layer.codebook()),
+    ...learned,
+    coarseCentroids: byLikeness(learned.coarseCentroids, learned.dim),
     metric: "innerProduct",
     byResidual: config.index.nlist > 0,
   });

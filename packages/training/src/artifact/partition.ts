@@ -1,4 +1,4 @@
-import { logSumExp, MASKED, Random } from "@poeem/indexing-layer";
+import { logSumExp, logSums, Random } from "@poeem/indexing-layer";
 import { type ProgressStarter, silentProgress, type Tick, withProgress } from "@poeem/offline/progress";
 import { type HistoryComponents, logPartition, newest, type Partition, quantizeRows } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
@@ -114,28 +114,18 @@ async function exactLogZ(
 ): Promise<Float64Array> {
   const dim = queries.length / left.length;
   const columnOf = new Map(Array.from(competitors, (item, column) => [item, column]));
-  const transposed = tf.tidy(() => tf.transpose(tf.tensor2d(items, [competitors.length, dim])));
+  const candidates = tf.tensor2d(items, [competitors.length, dim]);
   const result = new Float64Array(left.length);
   for (let first = 0; first < left.length; first += SLICE) {
     const slice = left.slice(first, first + SLICE);
-    const mask = new Float32Array(slice.length * competitors.length);
-    slice.forEach((items, i) => {
-      for (const item of items) {
-        const column = columnOf.get(item);
-        if (column !== undefined) mask[i * competitors.length + column] = MASKED;
-      }
-    });
-    const logSums = tf.tidy(() => {
-      const rows = tf.tensor2d(queries.subarray(first * dim, (first + slice.length) * dim), [slice.length, dim]);
-      const others = tf.tensor2d(mask, [slice.length, competitors.length]);
-      const logits: tf.Tensor2D = tf.add(tf.matMul(tf.mul(rows, scale), transposed), others);
-      return logSumExp(logits, tf.softmax(logits));
-    });
-    result.set(await logSums.data(), first);
-    logSums.dispose();
+    const columns = slice.map((items) => Array.from(items, (item) => columnOf.get(item) ?? -1));
+    const masked = toCsr(columns.map((list) => list.filter((column) => column >= 0)));
+    const rows = tf.tensor2d(queries.subarray(first * dim, (first + slice.length) * dim), [slice.length, dim]);
+    result.set(await logSums({ queries: rows, candidates, scale, masked }), first);
+    rows.dispose();
     await tick(first + slice.length);
   }
-  transposed.dispose();
+  candidates.dispose();
   return result;
 }
 

@@ -2,7 +2,7 @@ import type { Random } from "@poeem/indexing-layer";
 import type { Codebook } from "@poeem/pq-core";
 import type { QueryMoments } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
-import { gather } from "../data/gather.ts";
+import { gather, spreadEvenly } from "../data/gather.ts";
 import { encodeItems } from "../model/encode-items.ts";
 
 /** Samples bound the cost for a large catalogue. */
@@ -41,17 +41,18 @@ export async function queryMoments(
   return { moments: await weightedMoments(await rotated(codebook, queries), shares, dim, numMoments), momentOf };
 }
 
-/** Each cell's nearest of the first `MAX_MOMENTS` coarse centroids. */
+/** Each cell's nearest of `MAX_MOMENTS` coarse centroids, spread evenly: neighbours are much alike. */
 function neighbours({ coarseCentroids, nlist, dim }: Codebook): Uint32Array {
+  const chosen = spreadEvenly(nlist, MAX_MOMENTS);
   return Uint32Array.from({ length: nlist }, (_, cell) => {
     let best = 0;
     let least = Infinity;
-    for (let other = 0; other < MAX_MOMENTS; other++) {
+    chosen.forEach((other, moment) => {
       let distance = 0;
       for (let d = 0; d < dim; d++)
         distance += (coarseCentroids[cell * dim + d]! - coarseCentroids[other * dim + d]!) ** 2;
-      if (distance < least) [best, least] = [other, distance];
-    }
+      if (distance < least) [best, least] = [moment, distance];
+    });
     return best;
   });
 }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
-import { loadSoftmaxKernel } from "@poeem/indexing-layer/kernel";
+import { loadKernels } from "@poeem/indexing-layer/kernel";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { reportMissingKernel } from "@poeem/offline/missing-kernel";
 import { useFastWasmKernels } from "./wasm-kernels.ts";
@@ -31,8 +31,8 @@ export async function useBackend(name: BackendName, say: (line: string) => void 
       await START[candidate](name === "auto");
       if (!(await tf.setBackend(registeredName(candidate)))) throw new Error("it did not start");
       await tf.ready();
-      if (candidate === "wasm" && !loadSoftmaxKernel())
-        reportMissingKernel("the softmax kernel of @poeem/indexing-layer", "training takes twice as long");
+      if (candidate === "wasm" && !loadKernels())
+        reportMissingKernel("the kernels of @poeem/indexing-layer", "training takes twice as long");
       say(`backend ${candidate}${describeRefused(refused)}`);
       return candidate;
     } catch (error) {

@@ -45,7 +45,7 @@ const TEXTS: KindSettings = {
 
 /** Histories as mixtures: a row per item is all there is to learn, and the quantizer can start early. */
 const HISTORIES: KindSettings = {
-  model: { dim: 32, hiddenDim: 0, itemNorm: "free", history: { length: 100, sources: 16, targets: 16 } },
+  model: { dim: 32, hiddenDim: 0, itemNorm: "free", history: { length: 100, sources: 40, targets: 16 } },
   index: { warmup: 0.02, commitment: 1 },
   training: {
     start: "spectral",
@@ -54,7 +54,7 @@ const HISTORIES: KindSettings = {
     towerLearningRate: 0.0012,
     decay: "linear",
     scale: 16,
-    negatives: 3072,
+    negatives: 1536,
     logQ: 0.9,
     validations: 6,
     earlyStopping: 0,

@@ -54,13 +54,14 @@ export const MODEL = z
         /** Newest items of a history that are read. Default: 50, or 100 for histories without an order. */
         length: positive.max(MAX_HISTORY).optional(),
         /**
-         * Items of a history read in one training step, drawn at random from those `length`. More than 48 make a step
-         * on wasm slower: its kernel takes no larger groups. Not with `order`. Default: 4, or 16 for mixtures.
+         * Items of a history read in one training step, drawn at random from those `length`. Of a mixture whose events
+         * have no time they are all to be found too, each from the others. More than 48 make a step on wasm slower:
+         * its kernel takes no larger groups. Not with `order`. Default: 4, or 40 for mixtures.
          */
         sources: positive.max(100).optional(),
         /**
-         * Events of one user that a training step scores against the same history. Not with `order`. Default: 4, or 16
-         * for mixtures.
+         * Events of one user that a training step scores against the same history. Not with `order`, nor for mixtures
+         * whose events have no time. Default: 4, or 16 for mixtures.
          */
         targets: positive.max(100).optional(),
       })

@@ -11,12 +11,12 @@ export const TRAINING = z
      */
     ownSentences: z.boolean().optional(),
     /**
-     * Events per step. Default: 1024 (768 for histories without an order), or the largest power of two that makes 16
+     * Events per step. Default: 1024 (384 for histories without an order), or the largest power of two that makes 16
      * steps of an epoch; at least 16.
      */
     batchSize: positive.optional(),
     /**
-     * Passes over the training events. Default: 2 (3 for histories, 8 for those with an order), or as many as make 160
+     * Passes over the training events. Default: 2 (5 for histories, 8 for those with an order), or as many as make 160
      * steps.
      */
     epochs: positive.optional(),
@@ -64,7 +64,7 @@ export const TRAINING = z
     learnScale: z.boolean().default(false),
     /**
      * Items drawn uniformly from the catalogue that compete in each step beside those of the batch. Default: 0; for
-     * mixtures of histories 3072, or 3000 with an order.
+     * mixtures of histories 1536, or 3000 with an order.
      */
     negatives: z.number().int().min(0).optional(),
     /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */

@@ -22,13 +22,19 @@ export function times(x: Float32Array, factor: Matrix, width: number): Float32Ar
   const flat = Float64Array.from(factor.to1DArray());
   const out = new Float32Array(x.length);
   const row = new Float64Array(width);
-  for (let r = 0; r < x.length / width; r++) {
+  for (let start = 0; start < x.length; start += width) {
     row.fill(0);
-    for (let i = 0; i < width; i++) {
-      const value = x[r * width + i]!;
-      for (let j = 0; j < width; j++) row[j]! += value * flat[i * width + j]!;
+    let i = 0;
+    // four terms a round, added in their order
+    for (; i + 4 <= width; i += 4) {
+      const [a, b, c, d] = [x[start + i]!, x[start + i + 1]!, x[start + i + 2]!, x[start + i + 3]!];
+      for (let j = 0, at = i * width; j < width; j++, at++) {
+        const sum = row[j]! + a * flat[at]! + b * flat[at + width]!;
+        row[j] = sum + c * flat[at + 2 * width]! + d * flat[at + 3 * width]!;
+      }
     }
-    out.set(row, r * width);
+    for (; i < width; i++) for (let j = 0; j < width; j++) row[j]! += x[start + i]! * flat[i * width + j]!;
+    out.set(row, start);
   }
   return out;
 }
@@ -42,10 +48,22 @@ export function innerProducts(a: Float32Array, b: Float32Array, width: number): 
 /** aᵀb of two (rows, width) matrices: (width, width). */
 export function crossProducts(a: Float32Array, b: Float32Array, width: number): Matrix {
   const products = new Float64Array(width * width);
-  for (let r = 0; r < a.length / width; r++) {
+  const four = 4 * width;
+  let start = 0;
+  // four rows a round, added in their order
+  for (; start + four <= a.length; start += four) {
     for (let i = 0; i < width; i++) {
-      const value = a[r * width + i]!;
-      for (let j = 0; j < width; j++) products[i * width + j]! += value * b[r * width + j]!;
+      const at = start + i;
+      const [p, q, r, s] = [a[at]!, a[at + width]!, a[at + 2 * width]!, a[at + 3 * width]!];
+      for (let j = 0, from = start; j < width; j++, from++) {
+        const sum = products[i * width + j]! + p * b[from]! + q * b[from + width]!;
+        products[i * width + j] = sum + r * b[from + 2 * width]! + s * b[from + 3 * width]!;
+      }
+    }
+  }
+  for (; start < a.length; start += width) {
+    for (let i = 0; i < width; i++) {
+      for (let j = 0; j < width; j++) products[i * width + j]! += a[start + i]! * b[start + j]!;
     }
   }
   return Matrix.from1DArray(width, width, products);

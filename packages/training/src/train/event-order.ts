@@ -11,10 +11,15 @@ export type EventOrder = (epoch: number) => Uint32Array;
  *
  * @param groupSize events of one query that stay together, so that a step can score them against one history: with 1
  *   every event is on its own. Which events those are is drawn anew each epoch; where events have a time, neighbours.
- * @param isWhole whether short lists stay whole, because each event has what came before it as its history
+ * @param groupSizeOfList how large the groups of a list of so many events are, at most `groupSize`
  */
-export function eventOrder(dataset: Dataset, seed: number, groupSize: number, isWhole = false): EventOrder {
-  const sizeOf = (events: number): number => (isWhole ? groupSize : groupSizeOf(events, groupSize));
+export function eventOrder(
+  dataset: Dataset,
+  seed: number,
+  groupSize: number,
+  groupSizeOfList = groupSizeOf,
+): EventOrder {
+  const sizeOf = (events: number): number => groupSizeOfList(events, groupSize);
   let kept: { epoch: number; order: Uint32Array } = { epoch: -1, order: new Uint32Array(0) };
   return (epoch) => {
     if (epoch !== kept.epoch) {
@@ -54,4 +59,9 @@ function grouped(dataset: Dataset, random: Random, sizeOf: (events: number) => n
 /** Half of a short list at most: what is to be found must leave something to find it from. */
 export function groupSizeOf(events: number, groupSize: number): number {
   return Math.max(1, Math.min(groupSize, Math.floor(events / 2)));
+}
+
+/** As few groups as there can be, of about the same size. */
+export function evenSizeOf(events: number, groupSize: number): number {
+  return Math.max(1, Math.ceil(events / Math.ceil(events / groupSize)));
 }

@@ -4,7 +4,7 @@ import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset, Dislikes } from "../data/types.ts";
 import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
-import { type EventOrder, eventOrder, groupSizeOf } from "./event-order.ts";
+import { type EventOrder, evenSizeOf, eventOrder, groupSizeOf } from "./event-order.ts";
 
 /** Queries with histories: G groups of events of one query each, S places for history items, C candidates. */
 export interface HistoryBatch {
@@ -40,9 +40,14 @@ export interface HistoryBatchOptions {
   readonly dislikes?: DrawnDislikes | undefined;
   /** Whether a query without history is worth keeping, because it has a text or a context. */
   readonly keepEmpty: boolean;
+  /** Whether the items of a group are each other's history, instead of one drawn from the user's other items. */
+  readonly mutual: boolean;
 }
 
-/** Draws history batches. A history is drawn from the other items of the user: a target is never in its own. */
+/**
+ * Draws history batches. A history is drawn from the other items of the user: a target is never in its own. In mutual
+ * groups each item is to be found from all the others, and it is for the step to leave it out of its own history.
+ */
 export class HistoryBatchBuilder {
   readonly #dataset: Dataset;
   readonly #options: HistoryBatchOptions;
@@ -64,11 +69,11 @@ export class HistoryBatchBuilder {
     const dataset = this.#dataset;
     const positionOf = this.#positionOf;
     const share = this.#share;
-    const { sources: places, negatives, keepEmpty } = this.#options;
+    const { sources: places, negatives, keepEmpty, mutual } = this.#options;
     const groups: { events: Uint32Array; history: Uint32Array }[] = [];
     for (const group of this.#groups(events)) {
-      const history = this.#drawHistory(group, random);
-      if (history.length > 0 || keepEmpty) groups.push({ events: group, history });
+      const history = mutual ? this.#itemsOf(group) : this.#drawHistory(group, random);
+      if (history.length > (mutual ? 1 : 0) || keepEmpty) groups.push({ events: group, history });
     }
     const candidates: number[] = [];
     const place = (item: number): number => {
@@ -96,7 +101,7 @@ export class HistoryBatchBuilder {
         sources[g * places + s] = place(item);
         placeMask[g * places + s] = 0;
       });
-      drawn += events.length + history.length;
+      drawn += mutual ? history.length : events.length + history.length;
     });
     const dislikes = this.#dislikes?.draw(
       groups.map(({ events }) => events),
@@ -129,7 +134,8 @@ export class HistoryBatchBuilder {
     let start = 0;
     while (start < events.length) {
       const query = dataset.eventQuery[events[start]!]!;
-      const most = groupSizeOf(this.#known(query).length, this.#options.groupSize);
+      const { mutual, groupSize } = this.#options;
+      const most = mutual ? groupSize : groupSizeOf(this.#known(query).length, groupSize);
       let end = start + 1;
       while (end < events.length && end - start < most && dataset.eventQuery[events[end]!] === query) end++;
       yield events.subarray(start, end);
@@ -148,7 +154,7 @@ export class HistoryBatchBuilder {
     const targets: number[] = [];
     let hasHistory = false;
     for (const group of this.#groups(events)) {
-      const hasOne = this.#hasUsable(group);
+      const hasOne = this.#options.mutual ? this.#hasOthers(group) : this.#hasUsable(group);
       if (!hasOne && !this.#options.keepEmpty) continue;
       hasHistory ||= hasOne;
       for (const event of group) {
@@ -159,6 +165,17 @@ export class HistoryBatchBuilder {
     }
     for (const item of targets) this.#positionOf[item] = -1;
     return hasHistory ? Math.max(targets.length, 2) : targets.length;
+  }
+
+  /** Whether some events are of more than one item. Asked as often as `#hasUsable`. */
+  #hasOthers(events: Uint32Array): boolean {
+    const { eventItem } = this.#dataset;
+    return events.some((event) => eventItem[event] !== eventItem[events[0]!]);
+  }
+
+  /** The items of some events, each once. */
+  #itemsOf(events: Uint32Array): Uint32Array {
+    return Uint32Array.from(new Set(Array.from(events, (event) => this.#dataset.eventItem[event]!)));
   }
 
   /** Whether `#usable` has any, without making it: this is asked of every event of an epoch. */
@@ -177,7 +194,7 @@ export class HistoryBatchBuilder {
     const list = this.#known(dataset.eventQuery[events[0]!]!);
     let end = list.length;
     for (const event of events) end = Math.min(end, dataset.past?.length[event] ?? 0);
-    const targets = new Set(Array.from(events, (event) => dataset.eventItem[event]!));
+    const targets = new Set(this.#itemsOf(events));
     return list.subarray(0, end).filter((item) => !targets.has(item));
   }
 
@@ -202,7 +219,17 @@ export function createHistoryBatches(config: PoeemConfig, dataset: Dataset): His
     negatives: config.training.negatives,
     dislikes: drawnDislikes(config, dataset),
     keepEmpty: asksMoreThanHistory(dataset),
+    mutual: isMutual(config, dataset),
   });
+}
+
+/**
+ * Whether the items of a user are trained on as each other's history. That costs no more than half of them as the
+ * history of the other half, and is what a search meets: a history with little missing. Not where some came later than
+ * others, nor where they become one pooled vector.
+ */
+export function isMutual({ model }: Pick<PoeemConfig, "model">, dataset: Dataset): boolean {
+  return model.history.as === "mixture" && !dataset.ordered && !asksMoreThanHistory(dataset);
 }
 
 /** Events of one user that a step of ordered histories has together: their histories are of the same items. */
@@ -211,10 +238,14 @@ const WINDOW = 64;
 /** The order in which a training visits its events. */
 export function eventOrderOf(config: PoeemConfig, dataset: Dataset): EventOrder {
   const { order } = config.model.history;
-  return eventOrder(dataset, config.training.seed, order ? WINDOW : groupSizeOfModel(config, dataset), order);
+  if (order) return eventOrder(dataset, config.training.seed, WINDOW, () => WINDOW);
+  const groupSize = groupSizeOfModel(config, dataset);
+  return eventOrder(dataset, config.training.seed, groupSize, isMutual(config, dataset) ? evenSizeOf : groupSizeOf);
 }
 
 /** Events that share a history in a step: one where each event has a text or a context of its own. */
 function groupSizeOfModel(config: PoeemConfig, dataset: Dataset): number {
-  return dataset.past === undefined || asksMoreThanHistory(dataset) ? 1 : config.model.history.targets;
+  const { sources, targets } = config.model.history;
+  if (isMutual(config, dataset)) return sources;
+  return dataset.past === undefined || asksMoreThanHistory(dataset) ? 1 : targets;
 }

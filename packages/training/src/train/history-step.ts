@@ -5,7 +5,7 @@ import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
 import { type Asked, tasteLoss } from "./dislikes.ts";
-import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder } from "./history-batch.ts";
+import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder, isMutual } from "./history-batch.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 import { type AskedGroups, drawAsked } from "./leaning-groups.ts";
 import { leaningLoss } from "./leaning-loss.ts";
@@ -22,12 +22,14 @@ export class HistoryStep extends JointStep {
   readonly #dataset: Dataset;
   readonly #batches: HistoryBatchBuilder;
   readonly #hasInputs: boolean;
+  readonly #isMutual: boolean;
 
   constructor(parts: StepParts & { readonly dataset: Dataset }) {
     super(parts);
     this.#parts = parts;
     this.#dataset = parts.dataset;
     this.#hasInputs = asksMoreThanHistory(parts.dataset);
+    this.#isMutual = isMutual(parts.config, parts.dataset);
     this.#batches = createHistoryBatches(parts.config, parts.dataset);
   }
 
@@ -69,7 +71,10 @@ export class HistoryStep extends JointStep {
     });
     if (model.history!.form === "mixture") {
       const components = model.history!.components(read, placeMask);
-      const masked = toCsr(histories.flatMap((history) => new Array<Uint32Array>(places).fill(history)));
+      // mutual items are found from the others: each is left out of what its own row finds, and of nothing else
+      const masked = this.#isMutual
+        ? toCsr(Array.from(batch.sources, (source, row) => (batch.placeMask[row] === MASKED ? [] : [source])))
+        : toCsr(histories.flatMap((history) => new Array<Uint32Array>(places).fill(history)));
       return lossOf({ ...candidates, queries: components, logWeights: placeMask, masked });
     }
     const pooled = model.history!.pool(read, placeMask);

@@ -1,11 +1,10 @@
 // Maxima, exponentials and sums down the columns of a (count, ROWS) tile of logits, 16 rows at a time: a cache line
 // wide.
 import { madd, ROW_BYTES } from "./products.as";
+import { CONSTANTS } from "./threads.as";
 
 // Candidates whose terms are summed before they join the total, so that the rounding of a sum does not grow with count.
 const STRETCH: i32 = 64;
-// Below this an exponential is 0: it would not be a normal number.
-const LEAST: f32 = -87.0;
 
 // 2^n·p(r) with x = n·ln 2 + r, |r| <= ln 2 / 2, and p the polynomial of degree 5 through e^r at the Chebyshev nodes:
 // relative error 2e-7. Constants lie in memory: as literals V8 makes them anew in each round of a loop.
@@ -20,14 +19,13 @@ const P2: i32 = 112;
 const P1: i32 = 128;
 const P0: i32 = 144;
 const FLOOR: i32 = 160;
-const constants = memory.data(176, 16);
 
 function constant(at: i32, value: f32): void {
-  v128.store(constants + at, f32x4.splat(value));
+  v128.store(CONSTANTS + at, f32x4.splat(value));
 }
 
-// Places the constants; before anything else.
-export function prepare(): void {
+// Places the constants; before anything else. Below `least`, −87 or more, an exponential is 0.
+export function prepare(least: f32): void {
   constant(LOG2E, 1.4426950408889634);
   // adding 1.5·2^23 leaves the nearest integer in the low bits
   constant(MAGIC, 12582912.0);
@@ -39,22 +37,22 @@ export function prepare(): void {
   constant(P2, 0.4999886751174927);
   constant(P1, 1.0);
   constant(P0, 1.0000001192092896);
-  constant(FLOOR, LEAST);
+  constant(FLOOR, least);
 }
 
 @inline
 function exp(x: v128): v128 {
-  const magic = v128.load(constants, MAGIC);
-  const t = madd(x, v128.load(constants, LOG2E), magic);
+  const magic = v128.load(CONSTANTS, MAGIC);
+  const t = madd(x, v128.load(CONSTANTS, LOG2E), magic);
   const n = f32x4.sub(t, magic);
-  const r = madd(n, v128.load(constants, LN2_LOW), madd(n, v128.load(constants, LN2_HIGH), x));
-  let p = madd(v128.load(constants, P5), r, v128.load(constants, P4));
-  p = madd(p, r, v128.load(constants, P3));
-  p = madd(p, r, v128.load(constants, P2));
-  p = madd(p, r, v128.load(constants, P1));
-  p = madd(p, r, v128.load(constants, P0));
+  const r = madd(n, v128.load(CONSTANTS, LN2_LOW), madd(n, v128.load(CONSTANTS, LN2_HIGH), x));
+  let p = madd(v128.load(CONSTANTS, P5), r, v128.load(CONSTANTS, P4));
+  p = madd(p, r, v128.load(CONSTANTS, P3));
+  p = madd(p, r, v128.load(CONSTANTS, P2));
+  p = madd(p, r, v128.load(CONSTANTS, P1));
+  p = madd(p, r, v128.load(CONSTANTS, P0));
   const power = i32x4.add(p, i32x4.shl(t, 23));
-  return v128.and(power, f32x4.gt(x, v128.load(constants, FLOOR)));
+  return v128.and(power, f32x4.gt(x, v128.load(CONSTANTS, FLOOR)));
 }
 
 // Largest logit of each of 16 rows.

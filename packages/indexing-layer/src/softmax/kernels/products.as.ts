@@ -9,8 +9,6 @@ export const ROWS: i32 = 48;
 export const ROW_BYTES: usize = 192;
 // Candidates of a register block; their number is padded to a multiple.
 export const PANEL: i32 = 4;
-// Candidates whose vectors stay in the first cache while a block's slopes meet them; a multiple of PANEL.
-const CHUNK: i32 = 96;
 
 // a·b + c; fused where the engine has it, else rounded twice.
 @inline
@@ -156,24 +154,22 @@ export function scoreTile(
   }
 }
 
-// Adds a tile times the candidates to slopes, and its transpose times the rows to dCandidates, by chunks of candidates.
-export function multiplyTile(
-  used: i32, count: i32, d: i32, tile: usize, candidates: usize, rows: usize, slopes: usize, dCandidates: usize,
-): void {
+// Adds a tile times its candidates to the slopes of its rows.
+export function slopesOfRows(used: i32, count: i32, d: i32, tile: usize, candidates: usize, slopes: usize): void {
   const bytes = <usize>d << 2;
-  for (let start = 0; start < count; start += CHUNK) {
-    const end = min(start + CHUNK, count);
-    const from = tile + <usize>start * ROW_BYTES;
-    const chunk = candidates + <usize>start * bytes;
-    for (let k: usize = 0; k < bytes; k += 32) {
-      for (let r = 0; r < used; r += 4)
-        queryBlock(end - start, from + (<usize>r << 2), chunk + k, bytes, slopes + <usize>r * bytes + k);
-    }
-    for (let c = start; c < end; c += PANEL) {
-      const to = dCandidates + <usize>c * bytes;
-      for (let k: usize = 0; k < bytes; k += 32)
-        candidateBlock(used, tile + <usize>c * ROW_BYTES, rows + k, bytes, to + k);
-    }
+  for (let k: usize = 0; k < bytes; k += 32) {
+    for (let r = 0; r < used; r += 4)
+      queryBlock(count, tile + (<usize>r << 2), candidates + k, bytes, slopes + <usize>r * bytes + k);
+  }
+}
+
+// Adds a tile's transpose times its rows to the slopes of its candidates.
+export function slopesOfCandidates(used: i32, count: i32, d: i32, tile: usize, rows: usize, slopes: usize): void {
+  const bytes = <usize>d << 2;
+  for (let c = 0; c < count; c += PANEL) {
+    for (let k: usize = 0; k < bytes; k += 32) candidateBlock(used, tile, rows + k, bytes, slopes + k);
+    tile += <usize>PANEL * ROW_BYTES;
+    slopes += <usize>PANEL * bytes;
   }
 }
 

@@ -1,0 +1,52 @@
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, it } from "vitest";
+import { codesOf } from "../src/codes/codes.ts";
+import { CodesKernel } from "../src/codes/codes-kernel.ts";
+import { codesKernelBytes } from "../src/load-kernels.ts";
+import { normals, useBackend } from "./helpers.ts";
+
+describe("the kernel of codes", () => {
+  let kernel: CodesKernel;
+  beforeAll(async () => {
+    await useBackend("wasm");
+    const bytes = codesKernelBytes();
+    expect(bytes, "npm run kernels").toBeDefined();
+    kernel = new CodesKernel(bytes!);
+  });
+
+  it.each([
+    [1, 1, 16, 1],
+    [2000, 32, 16, 1],
+    [2000, 32, 16, 2],
+    [301, 3, 16, 5],
+    [200, 4, 256, 4],
+    // sub-quantizers too large to be scored together
+    [300, 64, 16, 4],
+    [0, 8, 16, 2],
+  ])("gives the codes of the tensors: %i rows, %i × %i centroids of %i", (n, m, ksub, subDim) => {
+    const centroids = normals(m * ksub * subDim, 2);
+    // two centroids that are the same: the first is the nearest
+    centroids.copyWithin(5 * subDim, 2 * subDim, 3 * subDim);
+    // rows that are centroids, among others
+    const vectors = normals(n * m * subDim, 1);
+    for (let i = 0; i + 1 < n; i += 7) vectors.set(centroids.subarray(5 * subDim, 6 * subDim), i * m * subDim);
+    tf.tidy(() => {
+      const x = tf.tensor2d(vectors, [n, m * subDim]);
+      const c = tf.tensor3d(centroids, [m, ksub, subDim]);
+      const [expected, got] = [codesOf(x, c), kernel.run(x, c)];
+      for (const part of ["codes", "rows", "decoded"] as const) {
+        expect(got[part].shape).toEqual(expected[part].shape);
+        expect(got[part].dtype).toBe(expected[part].dtype);
+        expect([...got[part].dataSync()]).toEqual([...expected[part].dataSync()]);
+      }
+    });
+  });
+
+  it("serves centroids in whole tiles on wasm, and nothing else", async () => {
+    expect(kernel.serves(tf.zeros([2, 256, 3]))).toBe(true);
+    expect(kernel.serves(tf.zeros([2, 4, 3]))).toBe(false);
+    await useBackend("cpu");
+    expect(kernel.serves(tf.zeros([2, 256, 3]))).toBe(false);
+    await useBackend("wasm");
+  });
+});
