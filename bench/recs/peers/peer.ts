@@ -1,0 +1,34 @@
+import type { Task } from "../task.ts";
+
+/** How a peer ranked the test queries. */
+export interface Ranked {
+  /** Name in the table; peers with several sizes say the size by `bytesPerItem`. */
+  readonly method: string;
+  /** What ranking keeps of an item, and how that was counted where it is not plain. */
+  readonly bytesPerItem: number;
+  readonly counted?: string;
+  /** What was chosen on validation queries, and what came with it. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Item numbers of each test query, best first. */
+  readonly ranked: readonly ArrayLike<number>[];
+}
+
+export interface Peer {
+  readonly name: string;
+  /** Whether a seed changes its rankings. */
+  readonly seeded: boolean;
+  /** Why it cannot rank here, in a line; undefined where it can. */
+  skipped?(task: Task, python: string | undefined): string | undefined;
+  /** Chooses on validation, then ranks for the test once per size. */
+  rank(task: Task, options: PeerOptions): AsyncIterable<Ranked>;
+}
+
+export interface PeerOptions {
+  readonly seed: number;
+  /** Python with NumPy and SciPy. */
+  readonly python: string | undefined;
+  /** Bytes per item at which what can be made smaller is measured. */
+  readonly bytes: readonly number[];
+  /** Told of what was chosen. */
+  readonly say: (line: string) => void;
+}
