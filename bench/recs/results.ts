@@ -5,10 +5,11 @@ import type { Measured } from "./measure.ts";
 
 /** One way to rank, measured once. */
 export interface Row extends Measured {
+  /** When the run of the peer started: all rows of one run have the same. */
   readonly date: string;
   /** Commit that it was measured at; "+" behind it when there were changes beside it. */
   readonly commit: string;
-  /** Set or peer that was asked for by `--methods`. */
+  /** Of `--methods`. */
   readonly peer: string;
   readonly method: string;
   /** What ranking keeps of an item, and how it was counted. */
@@ -53,12 +54,9 @@ export class Results {
     return this.#rows.findLast((row) => isRun(row, of));
   }
 
-  /** The rows that count: of each run of a peer those of its newest date and commit. */
+  /** The rows that count: where a peer was measured again, those of the newest run. */
   get newest(): Row[] {
-    return this.#rows.filter((row) => {
-      const last = this.find(row)!;
-      return row.commit === last.commit && row.date === last.date;
-    });
+    return this.#rows.filter((row) => row.date === this.find(row)!.date);
   }
 }
 

@@ -47,10 +47,10 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
   const known = { queries: test.count, heldOut: dataset.test.count };
   const isMeasured = (of: Pick<Row, "peer" | "queries" | "seed" | "bytes">): boolean => {
     const row = options.again ? undefined : results.find(of);
-    if (row) say(`${runName(of)}: measured on ${row.date} at ${row.commit}; --again measures it again`);
+    if (row) say(`${runName(of)}: measured ${row.date} at ${row.commit}; --again measures it again`);
     return row !== undefined;
   };
-  const stamp = (of: Pick<Row, "peer" | "seed" | "bytes">) => ({ date: today(), commit: commit(), ...of, ...known });
+  const stamp = () => ({ date: new Date().toISOString().slice(0, 19), commit: commit(), ...known });
 
   for (const peer of PEERS.filter(({ name }) => methods.includes(name))) {
     const reason = peer.skipped?.(task, options.python);
@@ -61,21 +61,25 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
     for (const seed of peer.seeded ? seeds : [undefined]) {
       const of = { peer: peer.name, ...(seed !== undefined && { seed }) };
       if (isMeasured({ ...of, queries: test.count })) continue;
+      const run = stamp();
       for await (const row of timed(peer, task, { ...options, seed: seed ?? 1 })) {
-        results.add({ ...stamp(of), ...row });
+        results.add({ ...run, ...of, ...row });
         sayRow(say, row, seed);
       }
     }
   }
-  if (!methods.includes("ours") && !methods.includes("afterwards")) return;
   for (const seed of seeds) {
     for (const size of bytes) {
-      const of = { peer: "ours", seed, bytes: size };
-      if (isMeasured({ ...of, queries: test.count })) continue;
-      const afterwards = methods.includes("afterwards");
+      const asked = (["ours", "afterwards"] as const)
+        .filter((peer) => methods.includes(peer))
+        .filter((peer) => !isMeasured({ peer, seed, bytes: size, queries: test.count }));
+      if (asked.length === 0) continue;
+      const run = stamp();
+      const afterwards = asked.includes("afterwards");
       const ours = { config, data, work, dim: kind.dim(size), bytes: size, seed, afterwards };
       for await (const row of measureOurs(task, ours)) {
-        results.add({ ...stamp(of), ...row });
+        if (!asked.includes(row.peer)) continue;
+        results.add({ ...run, ...row, seed, bytes: size });
         sayRow(say, row, seed);
       }
     }
@@ -104,8 +108,6 @@ function sayRow(
 
 const runName = ({ peer, seed, bytes }: Pick<Row, "peer" | "seed" | "bytes">): string =>
   [peer, bytes === undefined ? "" : `${bytes} B`, seed === undefined ? "" : `seed ${seed}`].filter(Boolean).join(", ");
-
-const today = (): string => new Date().toISOString().slice(0, 10);
 
 /** The commit at hand, "+" behind it where tracked files differ from it. */
 function commit(): string {

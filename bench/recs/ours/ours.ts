@@ -10,6 +10,7 @@ import { rankWithRabitq } from "./rank-with-rabitq.ts";
 
 /** Ours, and what is made afterwards from its dense vectors. */
 export interface OurRow extends Measured {
+  readonly peer: "ours" | "afterwards";
   readonly method: string;
   readonly bytesPerItem: number;
   readonly counted?: string;
@@ -53,17 +54,19 @@ export async function* measureOurs(task: OpenTask, ours: Ours): AsyncGenerator<O
     ]);
     for (const row of evaluated.rows) {
       if (row.kind === "baseline" || row.bytesPerItem === null) continue;
+      const isOurs = row.kind === "dense" || row.kind === "index";
       yield {
+        peer: isOurs ? "ours" : "afterwards",
         method: nameOf(row.kind, row.nprobe === manifest.defaultNprobe, bytes),
         bytesPerItem: row.bytesPerItem,
         settings: { dim, ...(row.nprobe !== null && { nprobe: row.nprobe, scanned: row.scanned }) },
         ...{ measures: pick(row), margins: pick(row.margin95) },
-        seconds: row.kind === "dense" || row.kind === "index" ? seconds : evaluated.seconds,
+        seconds: isOurs ? seconds : evaluated.seconds,
       };
     }
     if (ours.afterwards) {
       for await (const { ranked, ...facts } of rankWithRabitq(out, task, bytes, seed))
-        yield { ...facts, ...measure(ranked, task.test.relevant) };
+        yield { peer: "afterwards", ...facts, ...measure(ranked, task.test.relevant) };
     }
   } finally {
     await rm(out, { recursive: true, force: true });

@@ -15,8 +15,8 @@ const row = (changes: Partial<Row>): Row => ({
 it("keeps all rows, of which the newest of each run count", async () => {
   const folder = await mkdtemp(join(tmpdir(), "recs-results-"));
   const results = new Results("set", folder);
-  results.add(row({ commit: "old", measures: { recallAt10: 0.5 } }));
-  results.add(row({ method: "dense", commit: "old" }));
+  results.add(row({ date: "2026-11-28", measures: { recallAt10: 0.5 } }));
+  results.add(row({ date: "2026-11-28", method: "dense" }));
   results.add(row({}));
   results.add(row({ seed: 2, measures: { recallAt10: 0.3 } }));
   const again = new Results("set", folder);
