@@ -5,7 +5,7 @@ import { EASE } from "./peers/ease.ts";
 import { ELSA } from "./peers/elsa.ts";
 import { ITEM_KNN } from "./peers/item-knn.ts";
 import { ORDERED } from "./peers/ordered.ts";
-import type { Peer } from "./peers/peer.ts";
+import type { Peer, PeerOptions } from "./peers/peer.ts";
 import { POPULARITY } from "./peers/popularity.ts";
 import type { Results, Row } from "./results.ts";
 import type { SetKind } from "./sets.ts";
@@ -45,7 +45,12 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
     `${task.numItems} items, ${validation.count} validation users, ${test.count} of ${dataset.test.count} test users`,
   );
   const known = { queries: test.count, heldOut: dataset.test.count };
-  const isMeasured = (of: Pick<Row, "peer" | "queries" | "seed" | "bytes">): boolean => {
+  const runOf = (peer: string, seed: number | undefined, bytes?: number) => ({
+    ...{ peer, queries: test.count },
+    ...(seed !== undefined && { seed }),
+    ...(bytes !== undefined && { bytes }),
+  });
+  const isMeasured = (of: ReturnType<typeof runOf>): boolean => {
     const row = options.again ? undefined : results.find(of);
     if (row) say(`${runName(of)}: measured ${row.date} at ${row.commit}; --again measures it again`);
     return row !== undefined;
@@ -58,21 +63,19 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
       say(`${peer.name}: left out: ${reason}`);
       continue;
     }
-    for (const seed of peer.seeded ? seeds : [undefined]) {
-      const of = { peer: peer.name, ...(seed !== undefined && { seed }) };
-      if (isMeasured({ ...of, queries: test.count })) continue;
-      const run = stamp();
-      for await (const row of timed(peer, task, { ...options, seed: seed ?? 1 })) {
-        results.add({ ...run, ...of, ...row });
-        sayRow(say, row, seed);
-      }
+    const missing = (peer.seeded ? seeds : [undefined]).filter((seed) => !isMeasured(runOf(peer.name, seed)));
+    if (missing.length === 0) continue;
+    const run = stamp();
+    for await (const row of timed(peer, task, { ...options, seeds: missing.map((seed) => seed ?? 1) })) {
+      results.add({ ...run, peer: peer.name, ...row });
+      sayRow(say, row);
     }
   }
   for (const seed of seeds) {
     for (const size of bytes) {
       const asked = (["ours", "afterwards"] as const)
         .filter((peer) => methods.includes(peer))
-        .filter((peer) => !isMeasured({ peer, seed, bytes: size, queries: test.count }));
+        .filter((peer) => !isMeasured(runOf(peer, seed, size)));
       if (asked.length === 0) continue;
       const run = stamp();
       const afterwards = asked.includes("afterwards");
@@ -80,14 +83,14 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
       for await (const row of measureOurs(task, ours)) {
         if (!asked.includes(row.peer)) continue;
         results.add({ ...run, ...row, seed, bytes: size });
-        sayRow(say, row, seed);
+        sayRow(say, { ...row, seed });
       }
     }
   }
 }
 
 /** The rows of a peer with the seconds each took. */
-async function* timed(peer: Peer, task: OpenTask, options: Options & { readonly seed: number }) {
+async function* timed(peer: Peer, task: OpenTask, options: PeerOptions) {
   let started = performance.now();
   for await (const { ranked, ...facts } of peer.rank(task, options)) {
     const seconds = (performance.now() - started) / 1000;
@@ -96,11 +99,9 @@ async function* timed(peer: Peer, task: OpenTask, options: Options & { readonly 
   }
 }
 
-function sayRow(
-  say: Options["say"],
-  { method, bytesPerItem, measures, seconds }: Pick<Row, "method" | "bytesPerItem" | "measures" | "seconds">,
-  seed: number | undefined,
-): void {
+type Told = Pick<Row, "method" | "bytesPerItem" | "measures" | "seconds" | "seed">;
+
+function sayRow(say: Options["say"], { method, bytesPerItem, measures, seconds, seed }: Told): void {
   const figures = Object.entries(measures).map(([name, value]) => `${name} ${value.toFixed(4)}`);
   const of = seed === undefined ? "" : `, seed ${seed}`;
   say(`${method}, ${bytesPerItem.toFixed(0)} B${of}: ${figures.join(", ")} (${seconds.toFixed(0)} s)`);

@@ -26,7 +26,7 @@ def write_rankings(path, scores_of, histories, k):
             rows, columns = known.nonzero()
             scores[rows, columns] = -np.inf
             kept = min(k, scores.shape[1])
-            best = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
+            best = np.argpartition(scores, scores.shape[1] - kept, axis=1)[:, -kept:]
             found = np.take_along_axis(scores, best, 1)
             order = np.lexsort((best, -found), axis=1)
             ranked = np.take_along_axis(best, order, 1).astype(np.uint32)

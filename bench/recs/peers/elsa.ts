@@ -7,7 +7,8 @@ import { countedEntries, entriesIn, entryBytes } from "./sparse.ts";
 /** Factors of each item, of which the compressed form keeps the largest. */
 const DIM = 256;
 const EPOCHS = 20;
-const RATES = [0.003, 0.01, 0.03, 0.1, 0.3] as const;
+const RATES = [0.003, 0.01, 0.03, 0.1, 0.3];
+const START = 0.03;
 
 interface ElsaAsk extends Ask {
   /** Once after each epoch, or after the last. */
@@ -30,45 +31,52 @@ export const ELSA: Peer = {
   rank: (task, options) => LinearAlgebra.with(options.python!, task, (algebra) => rankAll(algebra, task, options)),
 };
 
-async function* rankAll(algebra: LinearAlgebra, task: Task, options: PeerOptions): AsyncGenerator<Ranked> {
-  yield {
-    ...{ method: "ELSA", bytesPerItem: 4 * DIM },
-    ...(await trained(algebra, task, options, null)),
-  };
-  for (const size of options.bytes) {
-    const keep = entriesIn(size, DIM);
-    if (keep === 0) continue;
-    yield {
-      ...{ method: "ELSA, compressed", bytesPerItem: keep * entryBytes(DIM), counted: countedEntries(DIM) },
-      ...(await trained(algebra, task, options, keep)),
-    };
-  }
-}
-
-/** @param keep factors that are left of each item at the end; null for all */
-async function trained(
+async function* rankAll(
   algebra: LinearAlgebra,
   task: Task,
-  { seed, say }: PeerOptions,
-  keep: number | null,
-): Promise<Pick<Ranked, "settings" | "ranked">> {
-  const train = async (fit: "fit" | "fitAll", { rate, epochs }: Chosen, ask: ElsaAsk): Promise<Uint32Array[][]> => {
+  { seeds, bytes, say }: PeerOptions,
+): AsyncGenerator<Ranked> {
+  const forms = [null, ...bytes.map((size) => entriesIn(size, DIM)).filter((keep) => keep > 0)];
+  for (const keep of forms) {
+    const chosen = await chooseFor(keep);
+    for (const seed of seeds) {
+      const [ranked] = await train("fitAll", seed, keep, chosen, { queries: "test", each: false });
+      yield {
+        ...(keep === null
+          ? { method: "ELSA", bytesPerItem: 4 * DIM }
+          : { method: "ELSA, compressed", bytesPerItem: keep * entryBytes(DIM), counted: countedEntries(DIM) }),
+        ...{ seed, ranked: ranked!, settings: { dim: DIM, ...(keep !== null && { keep }), ...chosen } },
+      };
+    }
+  }
+
+  /** @param keep factors that are left of each item at the end; null for all */
+  async function chooseFor(keep: number | null): Promise<Chosen> {
+    const each = keep === null;
+    const bestEpoch = new Map<number, number>();
+    const name = keep === null ? "ELSA" : `ELSA, ${keep} factors`;
+    const { settings, score } = await choose({ rate: RATES }, { rate: START }, async ({ rate }) => {
+      const ranked = await train("fit", seeds[0]!, keep, { rate, epochs: EPOCHS }, { queries: "validation", each });
+      const scores = ranked.map((lists) => task.score(lists));
+      const best = Math.max(...scores);
+      bestEpoch.set(rate, each ? scores.indexOf(best) + 1 : EPOCHS);
+      say(`${name}: rate ${rate}, validation ${best.toFixed(4)}`);
+      return best;
+    });
+    const chosen = { ...settings, epochs: bestEpoch.get(settings.rate)! };
+    say(`${name}: ${JSON.stringify(chosen)}, validation ${score.toFixed(4)}`);
+    return chosen;
+  }
+
+  async function train(
+    fit: "fit" | "fitAll",
+    seed: number,
+    keep: number | null,
+    { rate, epochs }: Chosen,
+    ask: ElsaAsk,
+  ): Promise<Uint32Array[][]> {
     const job = { method: "elsa" as const, fit, dim: DIM, epochs, rate, seed, keep, factors: null, asks: [ask] };
     const { ranked } = await algebra.run(job, ({ each }) => (each ? epochs : undefined));
     return ranked[0]!;
-  };
-  const bestEpoch = new Map<number, number>();
-  const { settings, score } = await choose({ rate: RATES }, { rate: RATES[1] as number }, async ({ rate }) => {
-    const each = keep === null;
-    const ranked = await train("fit", { rate, epochs: EPOCHS }, { queries: "validation", each });
-    const scores = ranked.map((lists) => task.score(lists));
-    const best = Math.max(...scores);
-    bestEpoch.set(rate, each ? scores.indexOf(best) + 1 : EPOCHS);
-    say(`ELSA${keep === null ? "" : `, ${keep} factors`}: rate ${rate}, validation ${best.toFixed(4)}`);
-    return best;
-  });
-  const chosen: Chosen = { rate: settings.rate, epochs: bestEpoch.get(settings.rate)! };
-  say(`ELSA: ${JSON.stringify(chosen)}, validation ${score.toFixed(4)}`);
-  const [ranked] = await train("fitAll", chosen, { queries: "test", each: false });
-  return { settings: { dim: DIM, ...(keep !== null && { keep }), ...chosen }, ranked: ranked! };
+  }
 }

@@ -95,7 +95,7 @@ describe.skipIf(!found)(found ? "EASE" : "EASE (skipped: POEEM_PYTHON names no P
 
   it("chooses λ, and cuts to the bytes", async () => {
     const rows = [];
-    for await (const row of EASE.rank(TASK, { seed: 1, python: PYTHON, bytes: [8, 16], say: () => undefined }))
+    for await (const row of EASE.rank(TASK, { seeds: [1], python: PYTHON, bytes: [8, 16], say: () => undefined }))
       rows.push(row);
     // 1 B a column number of 30, 2 B a value
     const sizes = rows.map(({ method, bytesPerItem }) => `${method}: ${bytesPerItem}`);

@@ -13,7 +13,7 @@ import type { Task } from "../task.ts";
 import { taskOfLists, walks } from "./tasks.ts";
 
 const TASK = taskOfLists(walks(120, 40, 8, 1), 40);
-const OPTIONS = { seed: 1, python: undefined, bytes: [8, 16], say: () => undefined };
+const OPTIONS = { seeds: [1], python: undefined, bytes: [8, 16], say: () => undefined };
 
 async function rankedBy(peer: Peer, task: Task): Promise<Ranked[]> {
   const all: Ranked[] = [];
