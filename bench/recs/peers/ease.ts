@@ -34,8 +34,8 @@ async function* rankAll(algebra: LinearAlgebra, task: Task, { bytes, say }: Peer
   const { numItems, score } = task;
   const sizes = [...new Set(bytes.map((size) => entriesIn(size, numItems)))].filter((entries) => entries > 0);
   const cuts: Cut[] = [
-    { entries: null, by: null, score: 0, lambda: 0 },
-    ...sizes.flatMap((entries) => WAYS.map((by) => ({ entries, by, score: 0, lambda: 0 }))),
+    { entries: null, by: null, score: -1, lambda: START },
+    ...sizes.flatMap((entries) => WAYS.map((by) => ({ entries, by, score: -1, lambda: START }))),
   ];
   const askFor = (queries: Ask["queries"], some: readonly Cut[]): EaseAsk[] =>
     some.map(({ entries, by }) => ({ queries, entries, by }));

@@ -8,7 +8,8 @@ const numberBytes = (count: number): number => (count <= 1 << 8 ? 1 : count <= 1
 export const entryBytes = (columns: number): number => numberBytes(columns) + VALUE_BYTES;
 
 /** Most entries per row that so many bytes hold; 0 where not even one fits. */
-export const entriesIn = (bytes: number, columns: number): number => Math.floor(bytes / entryBytes(columns));
+export const entriesIn = (bytes: number, columns: number): number =>
+  Math.min(columns, Math.floor(bytes / entryBytes(columns)));
 
 /** How an entry is counted, in words. */
 export const countedEntries = (columns: number): string =>

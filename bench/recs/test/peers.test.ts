@@ -159,4 +159,5 @@ it("what is pruned fits into its bytes", () => {
     }
   }
   expect([256, 257, 65_537].map(entryBytes)).toEqual([3, 4, 6]);
+  expect(entriesIn(64, 5)).toBe(5);
 });
