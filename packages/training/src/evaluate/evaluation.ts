@@ -146,7 +146,7 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
 }
 
 /** Inner products with unit vectors are cosines. */
-function unitRows(vectors: Float32Array, dim: number): Float32Array {
+export function unitRows(vectors: Float32Array, dim: number): Float32Array {
   const unit = vectors.slice();
   for (let start = 0; start < unit.length; start += dim) {
     const row = unit.subarray(start, start + dim);

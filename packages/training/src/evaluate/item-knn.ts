@@ -18,8 +18,14 @@ export const NEIGHBOURS = 200;
  * squared.
  *
  * @param lists items of each user, without repeats
+ * @param similarity another one than the cosine, of the users of both, of i and of j
  */
-export function itemNeighbours(lists: Csr, numItems: number, size = NEIGHBOURS): ItemNeighbours {
+export function itemNeighbours(
+  lists: Csr,
+  numItems: number,
+  size = NEIGHBOURS,
+  similarity?: (both: number, ofItem: number, ofOther: number) => number,
+): ItemNeighbours {
   const users = invert(lists, numItems);
   const inverseNorm = Float64Array.from({ length: numItems }, (_, item) => 1 / Math.sqrt(listOf(users, item).length));
   const offsets = new Uint32Array(numItems + 1);
@@ -40,8 +46,10 @@ export function itemNeighbours(lists: Csr, numItems: number, size = NEIGHBOURS):
     for (let i = 0; i < met; i++) {
       const other = touched[i]!;
       if (other !== item) {
-        const similarity = Math.fround(counts[other]! * inverseNorm[item]! * inverseNorm[other]!);
-        kept = insert(nearest, similarities, from, kept, size, other, similarity);
+        const value = similarity
+          ? similarity(counts[other]!, listOf(users, item).length, listOf(users, other).length)
+          : counts[other]! * inverseNorm[item]! * inverseNorm[other]!;
+        kept = insert(nearest, similarities, from, kept, size, other, Math.fround(value));
       }
       counts[other] = 0;
     }
