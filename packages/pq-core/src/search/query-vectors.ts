@@ -1,17 +1,35 @@
-import type { Codebook } from "../codebook/codebook.ts";
-import type { AdcKernel } from "../kernel/kernel.ts";
 import type { BestTerms } from "./best-terms.ts";
+import { reach } from "./bounds.ts";
 import type { Queries } from "./queries.ts";
 import { biasesOf, eachAbove, kernelFloor, PIECE, type Scan, type Stretch, scanVector } from "./rank.ts";
 import type { QueryVector } from "./score.ts";
 
-/** Adds what each vector finds in the stretches it probes; nothing below the last of the list so far is needed. */
+/**
+ * Adds what each vector finds in the stretches it probes; nothing below the last of the list so far is needed. So the
+ * nearest stretch of every vector comes first: what lies there leaves little to find in the others.
+ */
 export function addOwn(scan: Scan, queries: Queries, best: BestTerms, size: number): void {
   const own: Stretch[][] = queries.vectors.map(() => []);
   for (const stretch of scan.stretches) for (const h of stretch.visitors ?? own.keys()) own[h]!.push(stretch);
+  const add = (stretches: readonly Stretch[], vector: QueryVector, products: Float32Array, h: number) => {
+    if (stretches.length > 0) best.add(h, scanVector({ ...scan, stretches }, vector, products, size, best.floor(h)));
+  };
   queries.each((vector, products, h) => {
-    best.add(h, scanVector({ ...scan, stretches: own[h]! }, vector, products, size, best.floor(h)));
+    add(takeNearest(own[h]!, scan, products), vector, products, h);
   });
+  if (own.every(({ length }) => length === 0)) return;
+  queries.each((vector, products, h) => {
+    add(own[h]!, vector, products, h);
+  });
+}
+
+/** Takes the stretches of the nearest cell out of a list. */
+function takeNearest(stretches: Stretch[], { codebook }: Scan, products: Float32Array): Stretch[] {
+  if (!codebook.byResidual || stretches.length === 0) return stretches.splice(0);
+  let nearest = 0;
+  for (let i = 1; i < stretches.length; i++)
+    if (products[stretches[i]!.cell]! > products[stretches[nearest]!.cell]!) nearest = i;
+  return stretches.splice(nearest, 1);
 }
 
 /**
@@ -43,32 +61,6 @@ function within(
 ): Stretch[] {
   const least = reach(kernel, codebook, kernelFloor(vector, floor));
   return stretches.filter(({ cell }) => (codebook.byResidual ? products[cell]! : 0) >= least);
-}
-
-/**
- * The least bias with which some code could score `floor` by the query that the kernel has; a little less, for
- * rounding. What has a smaller one need not be scanned. −∞ where the kernel does not show its query.
- */
-function reach(kernel: AdcKernel, { metric, numCentroids, numSubQuantizers }: Codebook, floor: number): number {
-  if (kernel.query === undefined || floor === -Infinity) return -Infinity;
-  const { table } = kernel.query();
-  let best = 0;
-  let magnitude = 0;
-  for (let at = 0; at < table.length; ) {
-    let high = -Infinity;
-    let low = Infinity;
-    for (const next = at + numCentroids; at < next; at++) {
-      high = Math.max(high, table[at]!);
-      low = Math.min(low, table[at]!);
-    }
-    best += high;
-    magnitude += Math.max(high, -low);
-  }
-  const { min, max } = kernel.range!;
-  // score = sum − term, or sum / term, and the term is in its range.
-  const sum = metric === "innerProduct" ? floor : metric === "l2" ? floor + min : floor * (floor > 0 ? min : max);
-  // float32 sums of M terms are off by at most M·ε·Σ|terms|.
-  return sum - best - (numSubQuantizers + 4) * 2.4e-7 * (magnitude + Math.abs(sum) + max);
 }
 
 /** Gives `take` every item of the stretches that scores at least `floor` by the query that the kernel has. */
