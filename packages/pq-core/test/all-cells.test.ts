@@ -10,7 +10,7 @@ import { METRICS, writeArtifact, writeDelta } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, orthogonal, random } from "./support.ts";
 
-const [DIM, M, NLIST, N] = [16, 4, 24, 3000];
+const [DIM, M, NLIST, N] = [16, 4, 130, 3000];
 
 interface Given {
   readonly metric: (typeof METRICS)[number];

@@ -185,7 +185,7 @@ export class DeltaIndex implements Index {
     ofDelta: readonly Uint32Array[],
   ): Promise<readonly [{ ranking: Shortlist } & Counts, { ranking: Shortlist } & Counts]> {
     const { base, delta } = this;
-    if (few === undefined && base.probesAll(resolved))
+    if (few === undefined && base.boundsCells(resolved))
       return [
         await base.rankCells(vectors, resolved, k, masks?.base, ofBase),
         await delta.rankCells(vectors, resolved, k, masks?.delta, ofDelta),

@@ -15,13 +15,23 @@ interface Searched {
   readonly cells: Cells;
 }
 
-/** Cells that are searched before the first look at what the others can hold; then twice as many, and so on. */
+/** With fewer cells, looking at what each can hold costs more than it saves (docs/experiments/pq-core.md). */
+const LEAST_CELLS = 128;
+
+/**
+ * Whether a search of all cells is faster by {@link rankAll} than through all of them: where lists are read as they are
+ * needed, and for several vectors. The kernel itself passes over cells in which one vector can find nothing more.
+ */
+export function paysToBound(numFilled: number, isPaged: boolean, isPlain: boolean): boolean {
+  return numFilled >= LEAST_CELLS && (isPaged || !isPlain);
+}
+
+/** Cells that are searched before a look at what the others can hold. */
 const FIRST = 16;
 
 /**
- * The best of all cells, in the order of what their items can score at most: it ends where that is less than what the
- * last of the list scores. The list is the one of all cells, ties included; `codesScanned` counts what was scanned of
- * them.
+ * The best of all cells: first of those whose items can score most, then of the others, but for those that cannot reach
+ * the last of the list. The list is the one of all cells, ties included; `codesScanned` counts what was scanned of them.
  *
  * @param rank gives the best of some cells, of what scores at least `floor`
  */
@@ -32,21 +42,21 @@ export async function rankAll(
   k: number,
   rank: (visit: Visit, floor: number) => Promise<{ readonly ranking: Shortlist } & Counts>,
 ): Promise<{ ranking: Shortlist } & Counts> {
-  const filled = Uint32Array.from(sizes.keys()).filter((cell) => sizes[cell]! > 0);
+  const filled = [...sizes.keys()].filter((cell) => sizes[cell]! > 0);
   const isMixture = merge.by === "sumExp" && merge.exact !== false;
   const bounds = upperBounds(kernel, codebook, new Queries(kernel, vectors), merge, isMixture, filled);
-  const order = Uint32Array.from(filled.keys()).sort((a, b) => bounds[b]! - bounds[a]! || a - b);
+  const high = bounds.toSorted()[Math.max(0, bounds.length - FIRST)]!;
+  const rankThose = (isThose: (bound: number) => boolean, floor: number) => {
+    const cells = filled.filter((_, i) => isThose(bounds[i]!));
+    return rank({ visited: visitCells(offsets, { cells }) }, floor);
+  };
+  const first = await rankThose((bound) => bound >= high, -Infinity);
   const joined = new Shortlists(shortlistSize(k, merge));
-  let codesScanned = 0;
-  for (let done = 0, most = FIRST; done < order.length; most *= 2) {
-    const cells: number[] = [];
-    // What scores as the last of the list may come before it, by its id.
-    for (; cells.length < most && done < order.length && bounds[order[done]!]! >= joined.threshold; done++)
-      cells.push(filled[order[done]!]!);
-    if (cells.length === 0) break;
-    const { ranking, ...counts } = await rank({ visited: visitCells(offsets, { cells }) }, joined.threshold);
-    joined.add(ranking);
-    codesScanned += counts.codesScanned;
-  }
-  return { ranking: joined.take(), listsProbed: order.length, codesScanned };
+  joined.add(first.ranking);
+  const least = joined.threshold;
+  // What scores as the last of the list may come before it, by its id.
+  const second = await rankThose((bound) => bound < high && bound >= least, least);
+  joined.add(second.ranking);
+  const codesScanned = first.codesScanned + second.codesScanned;
+  return { ranking: joined.take(), listsProbed: filled.length, codesScanned };
 }

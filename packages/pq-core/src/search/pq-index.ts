@@ -10,7 +10,7 @@ import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, codeAt, countBlocks } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
-import { rankAll } from "./all-cells.ts";
+import { paysToBound, rankAll } from "./all-cells.ts";
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
 import type { WithTies } from "./finalists.ts";
@@ -242,14 +242,14 @@ export class PqIndex implements Index {
     excluded: readonly Uint32Array[],
   ): Promise<{ ranking: Shortlist } & Counts> {
     const rank = (visit: Visit, floor?: number) => this.rank(vectors, resolved, k, visit, mask, excluded, floor);
-    if (!this.probesAll(resolved)) return rank(this.visitCells(this.probe(vectors, resolved)));
+    if (!this.boundsCells(resolved)) return rank(this.visitCells(this.probe(vectors, resolved)));
     return rankAll(this.parts, vectors, resolved.merge, k, rank);
   }
 
-  /** Whether all cells that hold items are probed, and there are several. */
-  probesAll({ nprobe }: Resolved): boolean {
-    const { numFilled } = this.parts.cells;
-    return numFilled > 1 && nprobe >= numFilled;
+  /** Whether all cells are probed, and only those searched that can hold one of the best. */
+  boundsCells({ nprobe, isPlain }: Resolved): boolean {
+    const { cells, paged } = this.parts;
+    return nprobe >= cells.numFilled && paysToBound(cells.numFilled, paged !== undefined, isPlain);
   }
 
   /**
