@@ -4,32 +4,14 @@ import type { Queries } from "./queries.ts";
 import { biasesOf, eachAbove, kernelFloor, PIECE, type Scan, type Stretch, scanVector } from "./rank.ts";
 import type { QueryVector } from "./score.ts";
 
-/**
- * Adds what each vector finds in the stretches it probes; nothing below the last of the list so far is needed. So the
- * nearest stretch of every vector comes first: what lies there leaves little to find in the others.
- */
+/** Adds what each vector finds in the stretches it probes; nothing below the last of the list so far is needed. */
 export function addOwn(scan: Scan, queries: Queries, best: BestTerms, size: number): void {
   const own: Stretch[][] = queries.vectors.map(() => []);
   for (const stretch of scan.stretches) for (const h of stretch.visitors ?? own.keys()) own[h]!.push(stretch);
-  const add = (stretches: readonly Stretch[], vector: QueryVector, products: Float32Array, h: number) => {
+  queries.each((vector, products, h) => {
+    const stretches = own[h]!;
     if (stretches.length > 0) best.add(h, scanVector({ ...scan, stretches }, vector, products, size, best.floor(h)));
-  };
-  queries.each((vector, products, h) => {
-    add(takeNearest(own[h]!, scan, products), vector, products, h);
   });
-  if (own.every(({ length }) => length === 0)) return;
-  queries.each((vector, products, h) => {
-    add(own[h]!, vector, products, h);
-  });
-}
-
-/** Takes the stretches of the nearest cell out of a list. */
-function takeNearest(stretches: Stretch[], { codebook }: Scan, products: Float32Array): Stretch[] {
-  if (!codebook.byResidual || stretches.length === 0) return stretches.splice(0);
-  let nearest = 0;
-  for (let i = 1; i < stretches.length; i++)
-    if (products[stretches[i]!.cell]! > products[stretches[nearest]!.cell]!) nearest = i;
-  return stretches.splice(nearest, 1);
 }
 
 /**
