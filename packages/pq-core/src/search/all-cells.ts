@@ -30,8 +30,8 @@ export function paysToBound(numFilled: number, isPaged: boolean, isPlain: boolea
 const FIRST = 16;
 
 /**
- * The best of all cells: first of those whose items can score most, then of the others, but for those that cannot reach
- * the last of the list. The list is the one of all cells, ties included; `codesScanned` counts what was scanned of them.
+ * The best of all cells: first of those whose items can score most, then of the others, but for those that cannot
+ * reach the last of the list. The list is the one of all cells, ties included; `codesScanned` counts what was scanned.
  *
  * @param rank gives the best of some cells, of what scores at least `floor`
  */
