@@ -77,6 +77,9 @@ describe("with an index", () => {
   );
 
   it("visits the cells asked for, and the index's default when none are", async () => {
+    const all = await fetchJson("/search?q=cake&nprobe=all&k=300");
+    expect(all.body).toMatchObject({ nprobe: nlist, listsProbed: nlist });
+    expect(all.body.results).toEqual((await fetchJson(`/search?q=cake&nprobe=${nlist}&k=300`)).body.results);
     const one = await fetchJson("/search?q=cake&nprobe=1&k=300");
     const usual = await fetchJson("/search?q=cake&k=300");
     expect(one.body).toMatchObject({ nprobe: 1, listsProbed: 1 });
@@ -156,6 +159,7 @@ describe("a bad request", () => {
       [["k", 'expected a whole number from 1 to 1000, got "99999999999999999999"']],
     ],
     ["/search?q=cake&nprobe=0", [["nprobe", "expected a whole number from 1 to 1000000, got 0"]]],
+    ["/search?q=cake&nprobe=most", [["nprobe", 'expected a whole number from 1 to 1000000, or all, got "most"']]],
     ["/search?q=cake&nprobe=7", [["nprobe", "expected a whole number from 1 to 6, the cells of this index, got 7"]]],
     [`/search?q=${"a".repeat(513)}`, [["q", "expected at most 512 bytes of UTF-8, got 513"]]],
     [`/search?q=${encodeURIComponent("é".repeat(257))}`, [["q", "expected at most 512 bytes of UTF-8, got 514"]]],

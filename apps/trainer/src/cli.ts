@@ -172,7 +172,9 @@ export function program(): Command {
       1,
     )
     .option("--k <n>", "number of results", integer(1), 10)
-    .option("--nprobe <n>", "number of cells to visit", integer(1))
+    .option("--nprobe <n>", "number of cells to visit, or all", (text: string) =>
+      text === "all" ? "all" : integer(1)(text),
+    )
     .addOption(
       new Option(
         "--mode <mode>",

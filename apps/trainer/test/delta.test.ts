@@ -176,7 +176,8 @@ describe("poeem encode", () => {
     );
     const query = join(folder, "new.csv.f32");
     const ask = async (...more: string[]): Promise<(string | number)[]> => {
-      const found = await poeem("search", "--index", index, "--vectors", query, "--k", "300", "--nprobe", "4", ...more);
+      const asked = ["--index", index, "--vectors", query, "--k", "300", "--nprobe", "all"];
+      const found = await poeem("search", ...asked, ...more);
       return (found["queries"] as { ids: string[] }[])[0]!.ids;
     };
     expect(await ask()).toHaveLength(200);

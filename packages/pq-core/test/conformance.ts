@@ -58,10 +58,17 @@ export function adcConformance({ name, makeKernel, test, skip = [] }: Conformanc
       });
     }
   }
+  for (const metric of METRICS)
+    for (const nbits of [4, 8] as const)
+      for (const nlist of [0, 21])
+        runCase(`prepares several queries: ${metric}, ${nbits} bits, nlist ${nlist}`, () =>
+          prepareSeveral({ dim: 24, M: 8, nbits, nlist, metric, rotate: nlist > 0 }, makeKernel),
+        );
   runCase("answers the same when it is used again", () => {
     const { kernel, query } = setUp({ dim: 16, M: 8, nbits: 4, nlist: 0 }, 500, makeKernel);
     const ask = (): Ranking => searchAll(kernel, query, 500, 10, 0);
-    const first = ask();
+    const asked = ask();
+    const first = { ordinals: asked.ordinals.slice(), scores: asked.scores.slice() };
     kernel.setQuery(query.map((x) => -x));
     kernel.begin(3, 0, Number.NEGATIVE_INFINITY);
     kernel.scan(0, 500, 0, 0);
@@ -140,9 +147,47 @@ function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
       return each.finish();
     }),
   );
+  // Far below the floor blocks are left before their last rows.
+  const high = all.scores[Math.floor(n / 100)]!;
+  equalRanking(
+    "two stretches, high floor",
+    ...both((each) => {
+      each.begin(n, 0, high);
+      each.scan(0, cut, 0, 0);
+      each.scan(cut, n, 0, -0.3 * Math.abs(high));
+      return each.finish();
+    }),
+  );
   const positions = Uint32Array.from({ length: Math.min(n, 50) }, (_, i) => (i * 37) % n);
   const biases = Float32Array.from(positions, (position) => position / 7);
   equalArray("single scores", ...both((each) => each.scores(positions, biases)));
+}
+
+/** Queries that are prepared together are those that are set one by one. */
+function prepareSeveral(shape: Shape, makeKernel: KernelFactory): void {
+  const n = 300;
+  const { kernel, scalar } = setUp(shape, n, makeKernel);
+  if (kernel.prepare === undefined) {
+    if (kernel.name !== "scalar") throw new Error(`kernel ${kernel.name} cannot prepare queries`);
+    return;
+  }
+  for (const count of [1, 2, 5]) {
+    const queries = Array.from({ length: count }, (_, h) => normals(shape.dim, random(h + count)));
+    equal("room for some", kernel.prepare(queries), true);
+    for (const h of [...queries.keys(), 0]) {
+      equalArray(`products of ${h} of ${count}`, kernel.useQuery!(h), scalar.setQuery(queries[h]!));
+      for (const each of [kernel, scalar]) {
+        each.begin(20, 0, Number.NEGATIVE_INFINITY);
+        each.scan(0, n, 0, 0);
+      }
+      equalRanking(`query ${h} of ${count}`, kernel.finish(), scalar.finish());
+      if (shape.nlist === 0) continue;
+      const cells = allFilled(shape.nlist);
+      equalArray(`cells of ${h} of ${count}`, kernel.probe(2, cells), scalar.probe(2, cells));
+    }
+  }
+  const many = Array.from({ length: 1 << 12 }, () => new Float32Array(shape.dim));
+  equal("room for many", kernel.prepare(many), false);
 }
 
 const allFilled = (nlist: number): Cells => ({ sizes: new Uint32Array(nlist).fill(1), numFilled: nlist });

@@ -65,7 +65,7 @@ const doc = {
     "Unknown values are ignored",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
   k: `Number of results; of all searches of one POST at most ${MAX_BATCH_RESULTS} together`,
-  nprobe: "Number of cells to visit, at most the index's nlist. Without it, the index's own default",
+  nprobe: "Number of cells to visit, at most the index's nlist, or all. Without it, the index's own default",
   exclude: `Up to ${MAX_EXCLUDE} ids that must not be returned. Unknown ids are ignored`,
   filter:
     "Returns only items that match, for example kind:emoji AND NOT (set:mdi OR year<1990). At most " +
@@ -198,9 +198,17 @@ const share = {
 };
 
 const k = integer(1, MAX_K);
-const nprobe = integer(1, MAX_NPROBE);
+/** A number of cells, or all of them. */
+const cells = <T extends z.ZodType>(number: T) => {
+  const show = (input: unknown) => (/^\d+$/.test(`${input}`) ? input : kindOf(input));
+  const error = ({ input }: { readonly input?: unknown }) =>
+    `expected a whole number from 1 to ${MAX_NPROBE}, or all, got ${show(input)}`;
+  return z.union([z.literal("all"), number], { error });
+};
+const nprobe = { text: cells(integer(1, MAX_NPROBE).text), json: cells(integer(1, MAX_NPROBE).json) };
 const kDoc = { type: "integer", minimum: 1, maximum: MAX_K, default: DEFAULT_K } as const;
-const nprobeDoc = { type: "integer", minimum: 1 } as const;
+type Kind = { type: "integer" | "string"; minimum?: number };
+const nprobeDoc = { oneOf: [{ type: "integer", minimum: 1 }, { type: "string" }] as Kind[] };
 
 /** Nothing but a name gets past this: it becomes part of a KV key. */
 const index = z

@@ -8,7 +8,7 @@ import { questionOf } from "./question.ts";
 import type { SearchRequest } from "./requests.ts";
 
 /** A request made complete with what only the index knows. */
-export type ResolvedSearch = SearchRequest & { readonly nprobe: number; readonly mode: Mode };
+export type ResolvedSearch = Omit<SearchRequest, "nprobe"> & { readonly nprobe: number; readonly mode: Mode };
 
 /**
  * Checks a request against the index and fills in its default nprobe and mode.
@@ -20,7 +20,8 @@ export function resolveSearch(served: ServedIndex, request: SearchRequest, limit
   const { dim, defaultNprobe } = index.manifest;
   // An index without coarse quantizer (nlist 0) is one cell.
   const nlist = Math.max(index.manifest.nlist, 1);
-  const { nprobe = Math.min(defaultNprobe, limits.nprobe), filter } = request;
+  const { nprobe: asked = Math.min(defaultNprobe, limits.nprobe), filter } = request;
+  const nprobe = asked === "all" ? nlist : asked;
   if (nprobe > nlist)
     throw new InputError(
       "nprobe",

@@ -26,7 +26,7 @@ export interface SearchCommandOptions {
   /** Queries that `vectors` must hold; Infinity for as many as there are. */
   queries: number;
   k: number;
-  nprobe?: number;
+  nprobe?: number | "all";
   mode?: Mode;
   filter?: string;
   json?: boolean;
@@ -43,7 +43,7 @@ export async function search(options: SearchCommandOptions): Promise<void> {
     throw new UserError("expected either --query or --vectors, or --history, or --context");
   }
   const cells = Math.max(1, index.manifest.nlist);
-  if (options.nprobe !== undefined && options.nprobe > cells) {
+  if (options.nprobe !== undefined && options.nprobe !== "all" && options.nprobe > cells) {
     throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
   }
   if (vectors !== undefined && options.mode !== undefined && options.mode !== "dense")

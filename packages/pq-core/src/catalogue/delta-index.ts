@@ -22,7 +22,7 @@ import {
   type SearchOptions,
   type SearchResult,
 } from "../search/options.ts";
-import { visitItems } from "../search/plan.ts";
+import { type Probed, type Visit, visitItems } from "../search/plan.ts";
 import { type Index, known, type PqIndex } from "../search/pq-index.ts";
 import type { QueryVector } from "../search/score.ts";
 import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "../search/shortlist.ts";
@@ -164,31 +164,47 @@ export class DeltaIndex implements Index {
     const masks = filter === undefined ? undefined : await this.masks(filter);
     const excluded = exclude.length === 0 ? undefined : await this.#stored(exclude);
     const few = masks === undefined ? undefined : this.#few(masks);
-    const probed = few === undefined ? base.probe(vectors, resolved) : undefined;
-    const ofBase = await base.rank(
-      vectors,
-      resolved,
-      k,
-      probed === undefined ? visitItems(base.parts.offsets, few!.base) : base.visitCells(probed),
-      masks?.base,
-      excluded === undefined ? [removed] : [removed, excluded.base],
-    );
-    const ofDelta = await delta.rank(
-      vectors,
-      resolved,
-      k,
-      // The products are of the base's kernel.
-      probed === undefined
-        ? visitItems(delta.parts.offsets, few!.delta)
-        : delta.visitCells({ ...probed, products: undefined }),
-      masks?.delta,
-      excluded === undefined ? [] : [excluded.delta],
-    );
+    const removedIn = excluded === undefined ? [removed] : [removed, excluded.base];
+    const excludedIn = excluded === undefined ? [] : [excluded.delta];
+    const [ofBase, ofDelta] = await this.#rankParts(vectors, resolved, k, few, masks, removedIn, excludedIn);
     const counts = {
       listsProbed: few === undefined ? ofBase.listsProbed : this.#countCells(few),
       codesScanned: ofBase.codesScanned + ofDelta.codesScanned,
     };
     return [await settleOwn(base, ofBase.ranking), await settleOwn(delta, ofDelta.ranking), counts];
+  }
+
+  /** Shortlists of the base and of the items beside it, of single items or of the same cells. */
+  async #rankParts(
+    vectors: readonly QueryVector[],
+    resolved: Resolved,
+    k: number,
+    few: { readonly base: number[]; readonly delta: number[] } | undefined,
+    masks: { readonly base: MaskWords; readonly delta: MaskWords } | undefined,
+    ofBase: readonly Uint32Array[],
+    ofDelta: readonly Uint32Array[],
+  ): Promise<readonly [{ ranking: Shortlist } & Counts, { ranking: Shortlist } & Counts]> {
+    const { base, delta } = this;
+    if (few === undefined && base.boundsCells(resolved))
+      return [
+        await base.rankCells(vectors, resolved, k, masks?.base, ofBase),
+        await delta.rankCells(vectors, resolved, k, masks?.delta, ofDelta),
+      ];
+    const probed = few === undefined ? base.probe(vectors, resolved) : undefined;
+    const visit = (part: PqIndex, singles: number[] | undefined, cells: Probed | undefined): Visit =>
+      cells === undefined ? visitItems(part.parts.offsets, singles!) : part.visitCells(cells);
+    return [
+      await base.rank(vectors, resolved, k, visit(base, few?.base, probed), masks?.base, ofBase),
+      await delta.rank(
+        vectors,
+        resolved,
+        k,
+        // Products and queries are of the base's kernel.
+        visit(delta, few?.delta, probed && { ...probed, products: undefined, queries: undefined }),
+        masks?.delta,
+        ofDelta,
+      ),
+    ];
   }
 
   ids(ordinals: ArrayLike<number>): Promise<ItemId[]> {

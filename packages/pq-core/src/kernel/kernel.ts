@@ -51,6 +51,13 @@ export interface AdcKernel {
    */
   setQuery(query: Float32Array): Float32Array;
   /**
+   * Computes the tables and products of several queries together, which is faster than one by one, and keeps them for
+   * `useQuery`; false where they would take too much room.
+   */
+  prepare?(queries: readonly Float32Array[]): boolean;
+  /** Sets number h of the queries that were prepared last, as `setQuery` would. The products are a view. */
+  useQuery?(h: number): Float32Array;
+  /**
    * The best cells for the query set last among those that hold items, by the metric's score of their centroids, best
    * first; ties by the smaller.
    *
@@ -82,27 +89,18 @@ export interface AdcKernel {
    * @param mask one bit per position, word 0 = the block in which `start` lies; absent = all
    */
   scan(start: number, end: number, ordinal: number, bias: number, mask?: Uint32Array): void;
+  /** @returns arrays that are valid until the next call */
   finish(): Ranking;
   /**
    * A whole search of one query in one call, where a kernel has it: setQuery, probe, begin with the best cell's bias,
    * scan of each cell, finish. The same results; what is saved is the way to and from the kernel.
    *
    * @param offsets (cells + 1) of the loaded lists; a kernel may keep a copy for as long as it gets the same array
-   * @param floor scores below it are not wanted; default −∞
    * @returns arrays that are valid until the next call
    */
-  search?(
-    query: Float32Array,
-    offsets: Uint32Array,
-    cells: Cells,
-    nprobe: number,
-    k: number,
-    floor?: number,
-  ): Ranking & Counts;
-  /** The cells that the last `search` visited, best first; valid until the next call. */
-  visited?(): Uint32Array;
-  /** What the kernel has of the query set last: views, valid until the next call. */
-  query?(): { readonly table: Float32Array; readonly products: Float32Array };
+  search?(query: Float32Array, offsets: Uint32Array, cells: Cells, nprobe: number, k: number): Ranking & Counts;
+  /** (M, ksub) of the query set last: a view, valid until the next call. */
+  table?(): Float32Array;
 }
 
 /** Makes a kernel for a codebook; `range` is that of the terms, {0, 0} for inner product. */

@@ -9,6 +9,8 @@ interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   configure(...values: number[]): void;
   setQuery(): void;
+  prepare(count: number, queriesAt: number, roomAt: number): void;
+  useQuery(at: number): void;
   probe(nprobe: number, sizesAt: number, heapAt: number, cellsAt: number, scoresAt: number): number;
   begin(k: number, maxBias: number, floor: number, heapAt: number): void;
   scan(start: number, end: number, ordinal: number, bias: number, maskAt: number, blocksAt: number): void;
@@ -26,7 +28,6 @@ interface KernelExports {
     scoresAt: number,
     offsetsAt: number,
     blocksAt: number,
-    floor: number,
   ): number;
   visited(): number;
   isRelaxed(): number;
@@ -37,6 +38,8 @@ const TILE = 16;
 const PAGE = 65_536;
 /** Address of the distance table; a constant of src/kernel/assembly/shape.as.ts. */
 const TABLE = 4096;
+/** Prepared queries take no more than this: the kernel never gives memory back. */
+const MAX_PREPARED_BYTES = 1024 * 1024;
 /** Room for the blocks that src/kernel/assembly/collect4.as.ts keeps: four minima and a record each. */
 const COLLECT_BYTES = 512 * 4 + 16 + 512 * 48;
 
@@ -87,11 +90,10 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   /** Copy of the sizes that `probe` or `search` was given last. */
   let cellSizes = blocks;
   let knownSizes: Uint32Array | undefined;
-  /** Where the last search left its cells. */
-  let visited: Region = { at: 0, bytes: 0 };
   let kept = 0;
-  /** Views that `query` gives as long as the memory is the same. */
-  let shown: { readonly table: Float32Array; readonly products: Float32Array } | undefined;
+  /** Queries that `prepare` was given last, and then table and products of each. */
+  let prepared = blocks;
+  let preparedAt = 0;
 
   const pad = (n: number): number => Math.ceil(n / TILE) * TILE;
   const allocate = (bytes: number): number => {
@@ -138,10 +140,11 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   const termsAt = allocate(nlist * 4);
   f32.set(coarseTerms(codebook), termsAt / 4);
   const queryAt = allocate(pad(dim) * 4);
-  const rotatedAt = allocate(pad(dim) * 4);
+  const rotatedAt = allocate(pad(dim) * 4 * 2);
   const productsAt = allocate(pad(nlist) * 4);
   const tableBytesAt = allocate((M + 1) * TILE);
   const collectAt = allocate(COLLECT_BYTES);
+  const preparedBytes = (M * numCentroids + pad(nlist)) * 4;
   const termMode = !hasTerms(codebook) ? 0 : metric === "l2" ? 1 : 2;
   wasm.configure(
     ...[dim, pad(nlist) / TILE, nlist, M, numCentroids / TILE, subDim, termMode, blockSize, termsOffset(codebook)],
@@ -170,6 +173,22 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       // A copy: the search reads it while heap and masks get their room, and memory that grows detaches every view on
       // it.
       return f32.slice(productsAt / 4, productsAt / 4 + nlist);
+    },
+    prepare(queries) {
+      const padded = pad(dim) * 4;
+      const bytes = queries.length * (padded + preparedBytes);
+      if (bytes > MAX_PREPARED_BYTES) return false;
+      prepared = room(prepared, bytes);
+      for (const [h, query] of queries.entries()) f32.set(query, (prepared.at + h * padded) / 4);
+      preparedAt = prepared.at + queries.length * padded;
+      wasm.prepare(queries.length, prepared.at, preparedAt);
+      return true;
+    },
+    useQuery(h) {
+      const at = preparedAt + h * preparedBytes;
+      wasm.useQuery(at);
+      const products = at / 4 + M * numCentroids;
+      return f32.subarray(products, products + nlist);
     },
     probe(nprobe, cells) {
       const most = Math.min(nprobe, cells.numFilled);
@@ -204,20 +223,12 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       const ordinalsAt = scratch.at / 4 + kept * 2;
       const n = wasm.finish(ordinalsAt * 4, (ordinalsAt + kept) * 4);
       return {
-        ordinals: u32.slice(ordinalsAt, ordinalsAt + n),
-        scores: f32.slice(ordinalsAt + kept, ordinalsAt + kept + n),
+        ordinals: u32.subarray(ordinalsAt, ordinalsAt + n),
+        scores: f32.subarray(ordinalsAt + kept, ordinalsAt + kept + n),
       };
     },
-    visited: () => u32.subarray(visited.at / 4, (visited.at + visited.bytes) / 4),
-    query() {
-      if (shown?.table.buffer !== f32.buffer)
-        shown = {
-          table: f32.subarray(TABLE / 4, TABLE / 4 + M * numCentroids),
-          products: f32.subarray(productsAt / 4, productsAt / 4 + nlist),
-        };
-      return shown;
-    },
-    search(query, offsets, cells, nprobe, k, floor = -Infinity) {
+    table: () => f32.subarray(TABLE / 4, TABLE / 4 + M * numCentroids),
+    search(query, offsets, cells, nprobe, k) {
       const most = nlist === 0 ? 1 : Math.min(nprobe, cells.numFilled);
       const sizes = sizesAt(cells);
       if (offsets !== knownOffsets) {
@@ -243,11 +254,9 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
           scoresAt,
           lists.at,
           blocks.at,
-          floor,
         ] as const),
       );
       const listsProbed = wasm.visited();
-      visited = { at: cellsAt, bytes: listsProbed * 4 };
       let codesScanned = 0;
       for (let i = 0; i < listsProbed; i++) {
         const cell = u32[cellsAt / 4 + i]!;

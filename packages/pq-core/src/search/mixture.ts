@@ -1,4 +1,5 @@
-import { lowerBound, partition } from "../sorted.ts";
+import { listOf } from "../format/inverted-lists.ts";
+import { lowerBound } from "../sorted.ts";
 import { BestTerms, floorOf } from "./best-terms.ts";
 import { Finalists, type WithTies } from "./finalists.ts";
 import { type Merge, type Weighting, weightingOf } from "./merge.ts";
@@ -29,7 +30,13 @@ export function rankMixture(scan: Scan, queries: Queries, size: number, merge: M
   const best = new BestTerms(size, weighting, floor);
   addOwn(scan, queries, best, size);
   const list = withTied(best.take(), size);
-  return { ...list, mixtures: mixturesIn(scan, queries, weighting)(list.ordinals) };
+  return { ...list, mixtures: mixturesOf(scan, queries, list.ordinals, weighting) };
+}
+
+/** The least best term of an item with a mixture of `mixture`, which is at most log H above it. */
+function leastTerm(mixture: number, queries: Queries): number {
+  if (mixture === -Infinity) return -Infinity;
+  return mixture - Math.log(queries.vectors.length) - (1 + Math.abs(mixture)) * 1e-5;
 }
 
 /**
@@ -46,10 +53,9 @@ export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merg
   addOwn(scan, queries, best, size);
   addRest(scan, queries, best, size);
   const list = best.take();
-  const mixtures = mixturesIn(scan, queries, weighting);
+  const mixtures = (ordinals: Uint32Array) => mixturesOf(scan, queries, ordinals, weighting);
   const first = finishShortlist({ ...list, tied: undefined, mixtures: mixtures(list.ordinals) }, k);
-  const least = Math.max(floor, first.scores[k - 1] ?? -Infinity);
-  const bound = least === -Infinity ? least : least - Math.log(queries.vectors.length) - (1 + Math.abs(least)) * 1e-5;
+  const bound = leastTerm(Math.max(floor, first.scores[k - 1] ?? -Infinity), queries);
   // What is not on the list has no better term than its last item.
   if (list.scores.length < size || list.scores.at(-1)! <= bound) return first;
   const items = new OrdinalSet();
@@ -65,26 +71,16 @@ export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merg
   return finalists.take();
 }
 
-/** Gives mixture scores of items that all lie in what is scanned. */
-function mixturesIn(scan: Scan, queries: Queries, weighting: Weighting): (items: Uint32Array) => Float32Array {
-  const ascending = scan.stretches.toSorted((a, b) => a.start - b.start);
-  return (items) => mixturesOf(scan, (ordinals) => cellsOf(ordinals, ascending), queries, items, weighting);
-}
-
-/**
- * Mixture scores of the given items, in their order.
- * @param cellsOf the cells of ordinals, which ascend
- */
+/** Mixture scores of the given items, in their order. */
 export function mixturesOf(
-  { kernel, codebook, lists }: Pick<Scan, "kernel" | "codebook" | "lists">,
-  cellsOf: (ordinals: Uint32Array) => Uint32Array,
+  { kernel, codebook, lists, offsets }: Pick<Scan, "kernel" | "codebook" | "lists" | "offsets">,
   queries: Queries,
   items: Uint32Array,
   { temperature, logWeights }: Weighting,
 ): Float32Array {
   const n = items.length;
   const ordinals = items.toSorted();
-  const cells = cellsOf(ordinals);
+  const cells = ordinals.map((ordinal) => listOf(offsets, ordinal));
   // log Σ exp without overflow: the largest term so far, and the sum relative to it.
   const largest = new Float64Array(n).fill(-Infinity);
   const sums = new Float64Array(n);
@@ -106,13 +102,4 @@ export function mixturesOf(
     items,
     (ordinal, i) => mixtures[ordinals[i] === ordinal ? i : lowerBound(ordinals, ordinal)]!,
   );
-}
-
-/** Cell of each ordinal, which all lie in one of the stretches; both ascend. */
-function cellsOf(ordinals: Uint32Array, stretches: Scan["stretches"]): Uint32Array {
-  let s = ordinals.length === 0 ? 0 : partition(stretches.length, (i) => stretches[i]!.end <= ordinals[0]!);
-  return ordinals.map((ordinal) => {
-    while (stretches[s]!.end <= ordinal) s++;
-    return stretches[s]!.cell;
-  });
 }

@@ -10,8 +10,11 @@ import { checkQuery, isZero, type QueryVector, scaleQuery } from "./score.ts";
 export interface SearchOptions {
   /** Results wanted; default 10. Fewer come when fewer items are visited. */
   readonly k?: number | undefined;
-  /** Cells visited by each query vector, of those that hold items; default: the manifest's. */
-  readonly nprobe?: number | undefined;
+  /**
+   * Cells visited by each query vector, of those that hold items; default: the manifest's. `"all"`, or as many as there
+   * are: the best of the whole index. A cell is then left out only if none of its items can be among them.
+   */
+  readonly nprobe?: number | "all" | undefined;
   readonly filter?: Filter | undefined;
   /** Ids that must not be returned; unknown ones are ignored. */
   readonly exclude?: readonly ItemId[] | undefined;
@@ -48,11 +51,12 @@ export interface Resolved {
 export function resolveOptions(options: SearchOptions, manifest: Manifest, numVectors: number): Resolved {
   const { k = 10, nprobe = manifest.defaultNprobe, filter, exclude = [], merge = { by: "max" } } = options;
   checkInteger("k", k, 1, MAX_K, INPUT);
-  checkInteger("nprobe", nprobe, 1, 1 << 24, INPUT);
+  const probed = nprobe === "all" ? Math.max(1, manifest.nlist) : nprobe;
+  checkInteger("nprobe", probed, 1, 1 << 24, INPUT);
   check(Array.isArray(exclude), "exclude", "an array of ids", exclude, INPUT);
   const isPlain = numVectors === 1 && merge.by === "max";
   if (!isPlain) checkMerge(merge, numVectors);
-  return { k, nprobe, filter, exclude, merge, isPlain };
+  return { k, nprobe: probed, filter, exclude, merge, isPlain };
 }
 
 /**

@@ -1,18 +1,22 @@
 import { listOf } from "../format/inverted-lists.ts";
+import type { Queries } from "./queries.ts";
 import type { Stretch } from "./rank.ts";
 
 /** Cells to visit, nearest first for the first vector; and its products with them, when there is only one vector. */
 export interface Probed {
   readonly cells: readonly number[];
   readonly products?: Float32Array | undefined;
+  /** The vectors as they are prepared, when there are several. */
+  readonly queries?: Queries | undefined;
   /** Which of several vectors probe each cell. */
   readonly visitors?: ReadonlyMap<number, readonly number[]> | undefined;
 }
 
-/** What a search visits. With `products`, the kernel must still have the query that they are of. */
+/** What a search visits. With `products` or `queries`, the kernel must still have what they are of. */
 export interface Visit {
   readonly visited: readonly Stretch[];
   readonly products?: Float32Array | undefined;
+  readonly queries?: Queries | undefined;
   /** Single items that match a filter, which need not be masked by it again. */
   readonly isFew?: boolean | undefined;
 }

@@ -10,6 +10,7 @@ import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, codeAt, countBlocks } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
+import { paysToBound, rankAll } from "./all-cells.ts";
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
 import type { WithTies } from "./finalists.ts";
@@ -20,11 +21,12 @@ import { MaskWords, maskStretch, selected } from "./masks.ts";
 import { foundNothing, type Resolved, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
 import type { PagedLists } from "./paging.ts";
 import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
+import { Queries } from "./queries.ts";
 import { type Stretch, scanVector, spareFor } from "./rank.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
-import { probeSeveral, rankSeveral, searchSeveral } from "./several.ts";
+import { probeSeveral, rankSeveral } from "./several.ts";
 import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "./shortlist.ts";
-import { hasTies, isCutTie, settleTies } from "./ties.ts";
+import { copyOf, cut, hasTies, isCutTie, settleTies } from "./ties.ts";
 
 /** An opened artifact. */
 export interface Index {
@@ -129,25 +131,20 @@ export class PqIndex implements Index {
   }
 
   async search(query: Float32Array | readonly Float32Array[], options: SearchOptions = {}): Promise<SearchResult> {
-    const { kernel, resident, offsets, cells, cache } = this.parts;
-    const { codebook, manifest } = this;
-    const { vectors, resolved } = resolveQueries(codebook, query, options, manifest);
-    const { filter, exclude, isPlain } = resolved;
-    const { numItems } = manifest;
+    const { offsets } = this.parts;
+    const { vectors, resolved } = resolveQueries(this.codebook, query, options, this.manifest);
+    const { filter, exclude } = resolved;
+    const { numItems } = this.manifest;
     const whole = this.#searchAtOnce(vectors[0], resolved);
-    if (whole !== undefined) return hasTies(whole.scores) ? this.#settleFound(whole) : whole;
+    if (whole !== undefined) return hasTies(whole.scores) ? { ...whole, ...(await this.settle(whole)) } : whole;
     const mask = filter && (await this.mask(filter));
     if (vectors.length === 0) return foundNothing();
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
-    if (!isPlain && mask === undefined && resident !== undefined) {
-      const whole = { kernel, lists: resident, offsets, cells, codebook, numItems, rescan: cache.rescan };
-      const found = searchSeveral(whole, vectors, resolved, k, new Set(excluded[0]));
-      if (found !== undefined) return this.#settleFound(found);
-    }
     const few = mask && selected(mask, numItems);
-    const visit = few ? visitItems(offsets, few) : this.visitCells(this.probe(vectors, resolved));
-    const { ranking, ...counts } = await this.rank(vectors, resolved, k, visit, mask, excluded);
+    const { ranking, ...counts } = few
+      ? await this.rank(vectors, resolved, k, visitItems(offsets, few), mask, excluded)
+      : await this.rankCells(vectors, resolved, k, mask, excluded);
     const exact = exactInstead(ranking, resolved.merge);
     if (exact !== undefined) return this.search(query, { ...options, merge: exact });
     return { ...(await this.settle(finishShortlist(ranking, k))), ...counts };
@@ -163,11 +160,6 @@ export class PqIndex implements Index {
     });
   }
 
-  /** The same of what one call of the kernel found. */
-  async #settleFound({ listsProbed, codesScanned, ...found }: WithTies & Counts): Promise<SearchResult> {
-    return { ...(await this.settle(found)), listsProbed, codesScanned };
-  }
-
   /** The plainest search, one query over resident lists, in one kernel call; undefined for others and a last tie. */
   #searchAtOnce(
     vector: QueryVector | undefined,
@@ -179,8 +171,7 @@ export class PqIndex implements Index {
     const found = kernel.search(vector.query, offsets, cells, nprobe, wanted + spareFor(this.codebook, vector));
     shiftScores(found.scores, vector.shift);
     if (isCutTie(found.scores, wanted)) return undefined;
-    const { ordinals, scores, ...counts } = found;
-    return { ordinals: ordinals.slice(0, wanted), scores: scores.slice(0, wanted), ...counts };
+    return { ...found, ...copyOf(cut(found, wanted)) };
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
@@ -242,16 +233,40 @@ export class PqIndex implements Index {
     return undefined;
   }
 
-  /** A shortlist for the k best of what is visited. Call right after `probe`, without an await: see {@link Visit}. */
+  /** A shortlist for the k best of the cells that are probed. */
+  rankCells(
+    vectors: readonly QueryVector[],
+    resolved: Resolved,
+    k: number,
+    mask: MaskWords | undefined,
+    excluded: readonly Uint32Array[],
+  ): Promise<{ ranking: Shortlist } & Counts> {
+    const rank = (visit: Visit, floor?: number) => this.rank(vectors, resolved, k, visit, mask, excluded, floor);
+    if (!this.boundsCells(resolved)) return rank(this.visitCells(this.probe(vectors, resolved)));
+    return rankAll(this.parts, vectors, resolved.merge, k, rank);
+  }
+
+  /** Whether all cells are probed, and only those searched that can hold one of the best. */
+  boundsCells({ nprobe, isPlain }: Resolved): boolean {
+    const { cells, paged } = this.parts;
+    return nprobe >= cells.numFilled && paysToBound(cells.numFilled, paged !== undefined, isPlain);
+  }
+
+  /**
+   * A shortlist for the k best of what is visited. Call right after `probe`, without an await: see {@link Visit}.
+   *
+   * @param least scores below it are not wanted
+   */
   async rank(
     vectors: readonly QueryVector[],
     { merge, isPlain }: Resolved,
     k: number,
-    { visited, products, isFew }: Visit,
+    { visited, products, queries, isFew }: Visit,
     mask: MaskWords | undefined,
     excluded: readonly Uint32Array[],
+    least = -Infinity,
   ): Promise<{ ranking: Shortlist } & Counts> {
-    const { kernel, codebook, resident, paged, cache } = this.parts;
+    const { kernel, codebook, offsets, resident, paged, cache } = this.parts;
     const size = Math.min(shortlistSize(k, merge), this.manifest.numItems);
     const stretches: Stretch[] = [];
     let codesScanned = 0;
@@ -263,16 +278,16 @@ export class PqIndex implements Index {
     const joined = new Shortlists(size);
     let ranking: Shortlist | undefined;
     await this.#each(stretches, (lists, group) => {
-      const scan = { kernel, codebook, lists, stretches: group, rescan: cache.rescan };
+      const scan = { kernel, codebook, lists, offsets, stretches: group, rescan: cache.rescan };
       const [vector] = vectors as [QueryVector];
-      const floor = joined.threshold;
+      const floor = Math.max(least, joined.threshold);
       const found = isPlain
         ? // The kernel still has the query where nothing waited in between.
           scanVector(scan, vector, (resident && products) ?? kernel.setQuery(vector.query), size, floor)
-        : rankSeveral(scan, vectors, size, merge, floor);
+        : rankSeveral(scan, (resident && queries) ?? new Queries(kernel, vectors), size, merge, floor);
       // An item lies in one run, and its score depends on nothing else: the best of the runs' best are the best.
       if (paged) joined.add(found);
-      else ranking = found;
+      else ranking = { ...found, ...copyOf(found) };
     });
     return {
       ranking: ranking ?? joined.take(),
@@ -291,7 +306,7 @@ export class PqIndex implements Index {
   }
 
   visitCells(probed: Probed): Visit {
-    return { visited: visitCells(this.parts.offsets, probed), products: probed.products };
+    return { visited: visitCells(this.parts.offsets, probed), products: probed.products, queries: probed.queries };
   }
 
   /** @throws InputError for what is no filter of this index */

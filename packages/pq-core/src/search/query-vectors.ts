@@ -1,6 +1,5 @@
-import type { Codebook } from "../codebook/codebook.ts";
-import type { AdcKernel } from "../kernel/kernel.ts";
 import type { BestTerms } from "./best-terms.ts";
+import { reach } from "./bounds.ts";
 import type { Queries } from "./queries.ts";
 import { biasesOf, eachAbove, kernelFloor, PIECE, type Scan, type Stretch, scanVector } from "./rank.ts";
 import type { QueryVector } from "./score.ts";
@@ -10,7 +9,8 @@ export function addOwn(scan: Scan, queries: Queries, best: BestTerms, size: numb
   const own: Stretch[][] = queries.vectors.map(() => []);
   for (const stretch of scan.stretches) for (const h of stretch.visitors ?? own.keys()) own[h]!.push(stretch);
   queries.each((vector, products, h) => {
-    best.add(h, scanVector({ ...scan, stretches: own[h]! }, vector, products, size, best.floor(h)));
+    const stretches = own[h]!;
+    if (stretches.length > 0) best.add(h, scanVector({ ...scan, stretches }, vector, products, size, best.floor(h)));
   });
 }
 
@@ -43,32 +43,6 @@ function within(
 ): Stretch[] {
   const least = reach(kernel, codebook, kernelFloor(vector, floor));
   return stretches.filter(({ cell }) => (codebook.byResidual ? products[cell]! : 0) >= least);
-}
-
-/**
- * The least bias with which some code could score `floor` by the query that the kernel has; a little less, for
- * rounding. What has a smaller one need not be scanned. −∞ where the kernel does not show its query.
- */
-function reach(kernel: AdcKernel, { metric, numCentroids, numSubQuantizers }: Codebook, floor: number): number {
-  if (kernel.query === undefined || floor === -Infinity) return -Infinity;
-  const { table } = kernel.query();
-  let best = 0;
-  let magnitude = 0;
-  for (let at = 0; at < table.length; ) {
-    let high = -Infinity;
-    let low = Infinity;
-    for (const next = at + numCentroids; at < next; at++) {
-      high = Math.max(high, table[at]!);
-      low = Math.min(low, table[at]!);
-    }
-    best += high;
-    magnitude += Math.max(high, -low);
-  }
-  const { min, max } = kernel.range!;
-  // score = sum − term, or sum / term, and the term is in its range.
-  const sum = metric === "innerProduct" ? floor : metric === "l2" ? floor + min : floor * (floor > 0 ? min : max);
-  // float32 sums of M terms are off by at most M·ε·Σ|terms|.
-  return sum - best - (numSubQuantizers + 4) * 2.4e-7 * (magnitude + Math.abs(sum) + max);
 }
 
 /** Gives `take` every item of the stretches that scores at least `floor` by the query that the kernel has. */

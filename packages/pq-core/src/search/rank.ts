@@ -5,7 +5,7 @@ import type { WithTies } from "./finalists.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { OrdinalSet } from "./ordinal-set.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
-import { cut } from "./ties.ts";
+import { copyOf, cut, isCutTie } from "./ties.ts";
 
 /**
  * Ordinals [start, end) of one cell; `mask` when only some of them may be returned, word 0 for the block of `start`.
@@ -24,6 +24,8 @@ export interface Scan {
   readonly kernel: AdcKernel;
   readonly codebook: Codebook;
   readonly lists: ReadyLists;
+  /** (cells + 1) offsets of the lists. */
+  readonly offsets: Uint32Array;
   readonly stretches: readonly Stretch[];
   /** Is told of codes that are gone through once more, and may stop that. */
   readonly rescan?: ((codes: number) => void) | undefined;
@@ -40,6 +42,8 @@ const FOUND_CODES = 4;
  * The k best for the query that the kernel has, and all that tie with the last: the kernel keeps the smaller ordinals
  * of a tie, where the smaller ids are wanted. One more than k shows whether there is such a tie; only then a second
  * pass looks for all of it.
+ *
+ * @returns arrays that may be valid only until the next call of the kernel
  */
 export function scanVector(
   scan: Scan,
@@ -53,9 +57,9 @@ export function scanVector(
   const found = runKernel(scan, vector, k + spareFor(codebook, vector), biases, floor, () => {
     for (const [i, { start, end, mask }] of stretches.entries()) lists.scan(kernel, start, end, biases[i]!, mask);
   });
+  if (!isCutTie(found.scores, k)) return cut(found, k);
   const last = found.scores[k - 1]!;
-  const best = cut(found, k);
-  if (found.scores.length <= k || found.scores[k] !== last) return best;
+  const best = copyOf(cut(found, k));
   const wanted = k - found.scores.indexOf(last);
   // The kernel keeps the smallest ordinals of those that tie, in their order.
   const kept = best.ordinals[k - 1]!;

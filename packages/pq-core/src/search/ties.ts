@@ -8,6 +8,11 @@ export function cut({ ordinals, scores }: Ranking, size: number): Ranking {
   return { ordinals: ordinals.subarray(0, size), scores: scores.subarray(0, size) };
 }
 
+/** A ranking in arrays of its own. */
+export function copyOf({ ordinals, scores }: Ranking): Ranking {
+  return { ordinals: ordinals.slice(), scores: scores.slice() };
+}
+
 /** True when two scores, which descend, are equal. */
 export function hasTies(scores: Float32Array): boolean {
   for (let i = 1; i < scores.length; i++) if (scores[i] === scores[i - 1]) return true;

@@ -57,9 +57,9 @@ function scoreReady(
   ordinals: Uint32Array,
 ): Float32Array {
   const queries = new Queries(kernel, vectors);
-  const cells = ordinals.map((ordinal) => listOf(offsets, ordinal));
   if (merge.by === "sumExp")
-    return mixturesOf({ kernel, codebook, lists }, () => cells, queries, ordinals, weightingOf(merge));
+    return mixturesOf({ kernel, codebook, lists, offsets }, queries, ordinals, weightingOf(merge));
+  const cells = ordinals.map((ordinal) => listOf(offsets, ordinal));
   const best = new Float32Array(ordinals.length).fill(-Infinity);
   const biases = new Float32Array(ordinals.length);
   queries.each(({ shift }, products) => {

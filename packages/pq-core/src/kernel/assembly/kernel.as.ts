@@ -1,5 +1,5 @@
 // What src/kernel/wasm-kernel.ts calls.
-import { byResidual, centroidTiles, nlist, productsAt } from "./shape.as";
+import { byResidual, centroidTiles, nlist } from "./shape.as";
 import { finish as sort, start } from "./heap.as";
 import { setRange } from "./scan.as";
 import { beginCollect, flush } from "./collect4.as";
@@ -7,10 +7,10 @@ import { scan4 } from "./scan4.as";
 import { begin4 } from "./steps4.as";
 import { scan8 } from "./scan8.as";
 import { probe } from "./probe.as";
-import { setQuery } from "./tables.as";
+import { productsAt, setQuery } from "./tables.as";
 
 export { configure } from "./shape.as";
-export { setQuery } from "./tables.as";
+export { prepare, setQuery, useQuery } from "./tables.as";
 export { probe } from "./probe.as";
 export { flush } from "./collect4.as";
 export { scores } from "./scan.as";
@@ -41,10 +41,10 @@ export function visited(): i32 {
   return numVisited;
 }
 
-// A whole search of one query: table, cells, scan, ranking of what scores at least `floor`. `offsets` are those of
+// A whole search of one query: table, cells, scan, ranking. `offsets` are those of
 // the lists, u32 (cells + 1); `sizesAt` as in probe. Returns the number of results; cellsAt holds the cells afterwards.
 export function search(nprobe: i32, k: i32, sizesAt: usize, heapAt: usize, cellsAt: usize, biasesAt: usize,
-  ordinalsAt: usize, scoresAt: usize, offsets: usize, blocksAt: usize, floor: f32): i32 {
+  ordinalsAt: usize, scoresAt: usize, offsets: usize, blocksAt: usize): i32 {
   setQuery();
   let best: f32 = 0, cells = 1;
   if (nlist == 0) store<u32>(cellsAt, 0);
@@ -54,7 +54,7 @@ export function search(nprobe: i32, k: i32, sizesAt: usize, heapAt: usize, cells
     best = -Infinity;
     for (let i = 0; i < cells; i++) best = max<f32>(best, productOf(cellsAt, i));
   }
-  begin(k, <f64>best, floor, heapAt);
+  begin(k, <f64>best, -Infinity, heapAt);
   for (let i = 0; i < cells; i++) {
     const list = offsets + (<usize>load<u32>(cellsAt + (<usize>i << 2)) << 2);
     scan(load<u32>(list, 0), load<u32>(list, 4), 0, byResidual ? productOf(cellsAt, i) : 0, 0, blocksAt);

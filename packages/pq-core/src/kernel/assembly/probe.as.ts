@@ -1,6 +1,7 @@
 // Which cells a query visits: of those that hold items, the best by the metric's score of their centroids.
-import { cellTiles, coarseTerms, nlist, productsAt, termMode } from "./shape.as";
+import { cellTiles, coarseTerms, nlist, termMode } from "./shape.as";
 import { finish, offer, start, theta } from "./heap.as";
+import { productsAt } from "./tables.as";
 
 let sizesAt: usize = 0; // u32 (nlist), the items of each cell; address 0 = all of them hold some
 

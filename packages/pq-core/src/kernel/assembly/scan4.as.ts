@@ -1,16 +1,18 @@
 // 4 bits: a first pass over u8 tables (steps4), then exact scores of what it lets through.
 import { addHigh, addLow } from "./add4.as";
-import { collect, collecting } from "./collect4.as";
+import { collect, collecting, flush } from "./collect4.as";
 import { theta } from "./heap.as";
 import { blocksAt, first, last, maskOf, offerBits } from "./scan.as";
 import { blockBytes, bytesAt, numSubQuantizers, termMode } from "./shape.as";
-import { limit, setLimit } from "./steps4.as";
+import { early, limit, setLimit } from "./steps4.as";
 
 export function scan4(ordinal: u32, bias: f32): void {
   let b = first;
   if (collecting) {
     setLimit(<f64>bias);
-    b = collect(b, ordinal, bias);
+    // Where next to nothing reaches a floor, no better theta is needed.
+    if (early > 0) flush();
+    else b = collect(b, ordinal, bias);
   }
   // Without a threshold every item must be scored.
   for (; b <= last && theta == -Infinity; b++)
@@ -26,7 +28,29 @@ export function scan4(ordinal: u32, bias: f32): void {
     const limits = i8x16.splat(<i8>limit);
     let lowA = i8x16.splat(0), lowB = lowA, highA = lowA, highB = lowA;
     let at = block, table = bytesAt;
-    for (let quads = (rows >> 2) - 1; quads > 0; quads--) {
+    let quads = (rows >> 2) - 1;
+    if (early > 0) {
+      for (const left = quads - early; quads > left; quads--) {
+        const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
+        lowA = addLow(lowA, t0, c0);
+        highA = addHigh(highA, t0, c0);
+        const t1 = v128.load(table, 16), c1 = v128.load(at, 16);
+        lowB = addLow(lowB, t1, c1);
+        highB = addHigh(highB, t1, c1);
+        const t2 = v128.load(table, 32), c2 = v128.load(at, 32);
+        lowA = addLow(lowA, t2, c2);
+        highA = addHigh(highA, t2, c2);
+        const t3 = v128.load(table, 48), c3 = v128.load(at, 48);
+        lowB = addLow(lowB, t3, c3);
+        highB = addHigh(highB, t3, c3);
+        table += 64;
+        at += 64;
+      }
+      // What is summed by now can only grow.
+      if (!v128.any_true(i8x16.le_u(i8x16.min_u(i8x16.avgr_u(lowA, lowB), i8x16.avgr_u(highA, highB)), limits)))
+        continue;
+    }
+    for (; quads > 0; quads--) {
       const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
       lowA = addLow(lowA, t0, c0);
       highA = addHigh(highA, t0, c0);

@@ -17,8 +17,8 @@ export let coarseTiles: usize = 0;
 export let coarseTerms: usize = 0;
 export let codebookTiles: usize = 0;
 export let queryAt: usize = 0;
-export let rotatedAt: usize = 0;
-export let productsAt: usize = 0;
+export let rotatedAt: usize = 0; // room for two
+export let ownProductsAt: usize = 0; // of the query at queryAt
 export let bytesAt: usize = 0; // u8 (rows, 16): see steps4
 export let collectAt: usize = 0; // records of blocks: see collect4
 export let termLow: f32 = 0; // smallest term
@@ -41,6 +41,6 @@ export function configure(
   termMode = termMode_; blockBytes = blockBytes_; termsOffset = termsOffset_;
   rotationTiles = rotationTiles_; coarseTiles = coarseTiles_; coarseTerms = coarseTerms_;
   codebookTiles = codebookTiles_;
-  queryAt = queryAt_; rotatedAt = rotatedAt_; productsAt = productsAt_; bytesAt = bytesAt_; collectAt = collectAt_;
+  queryAt = queryAt_; rotatedAt = rotatedAt_; ownProductsAt = productsAt_; bytesAt = bytesAt_; collectAt = collectAt_;
   termLow = termLow_; termStep = termStep_; byResidual = byResidual_;
 }

@@ -1,4 +1,4 @@
-import { cellTiles, centroidTiles, coarseTiles, codebookTiles, dim, numSubQuantizers, productsAt, queryAt, rotatedAt,
+import { cellTiles, centroidTiles, coarseTiles, codebookTiles, dim, numSubQuantizers, ownProductsAt, queryAt, rotatedAt,
   rotationTiles, subDim, TABLE } from "./shape.as";
 
 // Inner products of one vector with rows kept in tiles of 16: tile t holds (size, 16) floats, one lane a row.
@@ -21,30 +21,93 @@ function products(tiles: usize, count: i32, size: i32, vector: usize, out: usize
   }
 }
 
-/** The query in the codebook's space: queryAt, or rotatedAt when there is a rotation. */
-export let rotated: usize = 0;
+// The same of two vectors, `other` bytes further on: a row is read once for both. The same sums in the same order.
+function productsOfTwo(tiles: usize, count: i32, size: i32, vector: usize, other: usize, out: usize, far: usize): void {
+  for (let t = 0; t < count; t++) {
+    let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, r0 = s0, r1 = s0, r2 = s0, r3 = s0;
+    for (let at = vector, end = vector + (<usize>size << 2); at < end; at += 4) {
+      const x = v128.load32_splat(at), y = v128.load32_splat(at + other);
+      const c0 = v128.load(tiles, 0);
+      s0 = f32x4.add(s0, f32x4.mul(x, c0));
+      r0 = f32x4.add(r0, f32x4.mul(y, c0));
+      const c1 = v128.load(tiles, 16);
+      s1 = f32x4.add(s1, f32x4.mul(x, c1));
+      r1 = f32x4.add(r1, f32x4.mul(y, c1));
+      const c2 = v128.load(tiles, 32);
+      s2 = f32x4.add(s2, f32x4.mul(x, c2));
+      r2 = f32x4.add(r2, f32x4.mul(y, c2));
+      const c3 = v128.load(tiles, 48);
+      s3 = f32x4.add(s3, f32x4.mul(x, c3));
+      r3 = f32x4.add(r3, f32x4.mul(y, c3));
+      tiles += 64;
+    }
+    v128.store(out, s0, 0);
+    v128.store(out, s1, 16);
+    v128.store(out, s2, 32);
+    v128.store(out, s3, 48);
+    v128.store(out + far, r0, 0);
+    v128.store(out + far, r1, 16);
+    v128.store(out + far, r2, 32);
+    v128.store(out + far, r3, 48);
+    out += 64;
+  }
+}
 
-/** Rotates the query and fills the distance table. */
-export function fillTable(): void {
-  rotated = queryAt;
+// Products of one vector, or of two: `far` bytes lie between what is written of them, 0 = one.
+// @ts-ignore: decorator
+@inline
+function multiply(tiles: usize, count: i32, size: i32, vector: usize, other: usize, out: usize, far: usize): void {
+  if (far == 0) products(tiles, count, size, vector, out);
+  else productsOfTwo(tiles, count, size, vector, other, out, far);
+}
+
+// Distance table and products with the cells of the query at `query`, or of two of them.
+function fill(query: usize, table: usize, cells: usize, far: usize): void {
+  const step = <usize>((dim + 15) >> 4) << 6;
+  let at = query;
   if (rotationTiles != 0) {
-    products(rotationTiles, (dim + 15) >> 4, dim, queryAt, rotatedAt);
-    rotated = rotatedAt;
+    multiply(rotationTiles, (dim + 15) >> 4, dim, query, step, rotatedAt, far == 0 ? 0 : step);
+    at = rotatedAt;
   }
   const tileBytes = <usize>(subDim * centroidTiles) << 6;
-  const tableBytes = <usize>centroidTiles << 6;
+  const rowBytes = <usize>centroidTiles << 6;
   for (let m = 0; m < numSubQuantizers; m++) {
-    products(codebookTiles + <usize>m * tileBytes, centroidTiles, subDim, rotated + (<usize>(m * subDim) << 2),
-      TABLE + <usize>m * tableBytes);
+    multiply(codebookTiles + <usize>m * tileBytes, centroidTiles, subDim, at + (<usize>(m * subDim) << 2), step,
+      table + <usize>m * rowBytes, far);
+  }
+  multiply(coarseTiles, cellTiles, dim, at, step, cells, far);
+}
+
+/** q·u of every cell, of the query that is set. */
+export let productsAt: usize = 0;
+
+export function setQuery(): void {
+  productsAt = ownProductsAt;
+  fill(queryAt, TABLE, productsAt, 0);
+}
+
+// @ts-ignore: decorator
+@inline
+function tableBytes(): usize {
+  return <usize>(numSubQuantizers * centroidTiles) << 6;
+}
+
+/**
+ * Several queries, each padded to whole tiles: their tables and products are kept at `room`, one query after another,
+ * for `useQuery`.
+ */
+export function prepare(count: i32, queries: usize, room: usize): void {
+  const query = <usize>((dim + 15) >> 4) << 6;
+  const kept = tableBytes() + (<usize>cellTiles << 6);
+  for (; count > 0; count -= 2) {
+    fill(queries, room, room + tableBytes(), count == 1 ? 0 : kept);
+    queries += query << 1;
+    room += kept << 1;
   }
 }
 
-/** q·u of every cell. */
-export function coarseProducts(): void {
-  products(coarseTiles, cellTiles, dim, rotated, productsAt);
-}
-
-export function setQuery(): void {
-  fillTable();
-  coarseProducts();
+/** Sets the query whose table and products are kept at `at`. */
+export function useQuery(at: usize): void {
+  memory.copy(TABLE, at, tableBytes());
+  productsAt = at + tableBytes();
 }
