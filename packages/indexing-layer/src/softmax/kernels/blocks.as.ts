@@ -1,8 +1,8 @@
 // One block of rows: its logits, exponentials and slopes lie in one tile that stays in the cache.
 import { combine, dots, exponentials, maxima } from "./exponential.as";
 import {
-  biasesAt, candidatesAt, count, d, dCandidates, dLogWeights, dotsAt, dQueries, floor, groups, jointly, logWeightOf, logWeights,
-  maskColumns, maskOffsets, maximaAt, panels, places, pulls, pullOf, queriesAt, rowOf, rowPanels, rowTerms, scale,
+  biasesAt, candidatesAt, count, d, dCandidates, dLogWeights, dotsAt, dQueries, floor, groups, jointly, logWeightOf,
+  logWeights, maskColumns, maskOffsets, maximaAt, panels, places, pulls, pullOf, queriesAt, rowOf, rowPanels, rowTerms, scale,
   scaledRows, sharesAt, slopes, sumsAt, targetColumns, targetOffsets, targetTerms, targetWeights, teacherAt,
   teacherMaxima, teacherPanels, teacherShares, teacherSums, teacherTerms, teacherTile, teacherWeight, tile, total,
   useTile, weightOf,
