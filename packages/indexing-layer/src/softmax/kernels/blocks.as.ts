@@ -2,10 +2,10 @@
 import { combine, dots, exponentials, maxima } from "./exponential.as";
 import {
   biasesAt, candidatesAt, count, d, dCandidates, dLogWeights, dotsAt, dQueries, floor, groups, jointly, logWeightOf,
-  logWeights, maskColumns, maskOffsets, maximaAt, panels, places, pulls, pullOf, queriesAt, rowOf, rowPanels, rowTerms, scale,
-  scaledRows, sharesAt, slopes, sumsAt, targetColumns, targetOffsets, targetTerms, targetWeights, teacherAt,
-  teacherMaxima, teacherPanels, teacherShares, teacherSums, teacherTerms, teacherTile, teacherWeight, tile, total,
-  useTile, weightOf,
+  logWeights, maskColumns, maskOffsets, maximaAt, panels, places, pulls, pullOf, queriesAt, rowOf, rowPanels,
+  rowTerms, scale, scaledRows, sharesAt, slopes, sumsAt, targetColumns, targetOffsets, targetTerms, targetWeights,
+  teacherAt, teacherMaxima, teacherPanels, teacherShares, teacherSums, teacherTerms, teacherTile, teacherWeight, tile,
+  total, useTile, weightOf,
 } from "./problem.as";
 import { entry, pack, ROW_BYTES, ROWS, scaleRow, scoreTile, slopesOfCandidates, slopesOfRows } from "./products.as";
 import { awaitTurn, passTurn } from "./threads.as";
