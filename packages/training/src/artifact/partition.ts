@@ -61,7 +61,8 @@ export async function fitPartition(
   // no more than there are different ones
   const asked = components.recency ? eachAlone(histories, count) : histories;
   const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), asked.values.length);
-  const { users, judges } = drawUsers(asked, most, random);
+  // items that come later aside, an order has no other query vectors than these: none is left out to judge by
+  const { users, judges } = drawUsers(asked, most, components.recency ? Infinity : JUDGES, random);
   const left = users.map((user) => newest(listOf(asked, user), length));
   const queries = drawComponents(left, items, dim, components, random);
   const logZ = await withProgress(startProgress("sum scores", left.length, "queries"), (tick) =>
@@ -91,11 +92,19 @@ function eachAlone({ values }: Csr, count: number): Csr {
   return toCsr(Array.from(countsOf(values, count).entries()).flatMap(([item, times]) => (times > 0 ? [[item]] : [])));
 }
 
-/** Users with a history, in random order, repeated until there are `most`; the first `judges` come once. */
-function drawUsers(histories: Csr, most: number, random: Random): { users: number[]; judges: number } {
+/**
+ * Users with a history, in random order, repeated until there are `most`; the first `judges`, one in `oneInto`, come
+ * once.
+ */
+function drawUsers(
+  histories: Csr,
+  most: number,
+  oneInto: number,
+  random: Random,
+): { users: number[]; judges: number } {
   const order = Array.from(random.permutation(histories.offsets.length - 1));
   const users = order.filter((user) => listOf(histories, user).length > 0).slice(0, most);
-  const judges = Math.floor(users.length / JUDGES);
+  const judges = Math.floor(users.length / oneInto);
   const others = users.length - judges;
   return {
     users: Array.from({ length: most }, (_, i) => users[i < judges ? i : judges + ((i - judges) % others)]!),
