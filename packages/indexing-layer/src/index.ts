@@ -11,6 +11,7 @@ export {
 } from "./config.ts";
 export { withGradient } from "./custom-gradient.ts";
 export { type InitialCodebook, initializeCodebook } from "./initialize.ts";
+export { kmeans } from "./kmeans.ts";
 export { IndexingLayer, type Phase } from "./layer.ts";
 export { LOSS_DEFAULTS, LOSS_LIST, type LossName, type LossOption, type LossOptions } from "./losses/index.ts";
 export { routingLoss } from "./losses/routing.ts";

@@ -5,6 +5,7 @@ import * as tf from "@tensorflow/tfjs";
 import { type Csr, countsOf, listOf, toCsr } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
+import { clusterTerms, type PartitionStart } from "./partition-start.ts";
 import { drawComponents } from "./query-sample.ts";
 
 const CENTERS = 256;
@@ -12,19 +13,21 @@ const CENTERS = 256;
 // are 16,640 numbers, so few query vectors would be learned by heart.
 const MAX_SCORES = 1e9;
 const MAX_QUERIES = 98_304;
-/** One user in so many judges the fit and takes no part in it. */
+/** One user in so many judges the fit, and takes part only in its end. */
 const JUDGES = 8;
 const MAX_ITEMS = 65_536;
 const SLICE = 512;
-const STEPS = 1500;
+const STEPS = 800;
 // Few query vectors are learned in fewer: a step for each, and no fewer than these.
 const LEAST_STEPS = 300;
 const BATCH = 1024;
 const RATE = 0.03;
+/** Steps in which the judges take part too, as a share of those in which they do not. */
+const LAST_SHARE = 0.25;
 
 export interface FittedPartition {
   readonly partition: Partition;
-  /** Share of the variance of log Z that the stored function explains, over query vectors left out of the fit. */
+  /** Share of the variance of log Z that the stored function explains, over query vectors left out until then. */
   readonly r2: number;
 }
 
@@ -41,8 +44,8 @@ export interface PartitionOf {
 /**
  * Fits log Z(q) = log Σ_i exp(scale · q·v_i), q a query vector of a history and the history's items left out (of one
  * with an order, the item that q is of), as in training, by a few hundred terms of the same form (see `Partition`):
- * least squares by Adam, started from items drawn at random, each standing for its share of all. The query vectors are
- * those of training histories, one of each, drawn at random.
+ * least squares by Adam, started from clusters of the items (`clusterTerms`). The query vectors are those of training
+ * histories, one of each, drawn at random.
  *
  * @param items (count, dim) decoded vectors, as the index holds them
  */
@@ -61,8 +64,7 @@ export async function fitPartition(
   // no more than there are different ones
   const asked = components.recency ? eachAlone(histories, count) : histories;
   const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), asked.values.length);
-  // items that come later aside, an order has no other query vectors than these: none is left out to judge by
-  const { users, judges } = drawUsers(asked, most, components.recency ? Infinity : JUDGES, random);
+  const { users, judges } = drawUsers(asked, most, random);
   const left = users.map((user) => newest(listOf(asked, user), length));
   const queries = drawComponents(left, items, dim, components, random);
   const logZ = await withProgress(startProgress("sum scores", left.length, "queries"), (tick) =>
@@ -72,16 +74,17 @@ export async function fitPartition(
   const missing = Math.log(count / competitors.length);
   for (let i = 0; i < logZ.length; i++) logZ[i]! += missing;
 
-  const numCenters = Math.min(CENTERS, count);
-  const start = rowsOf(pick(numCenters)).map((value) => value * scale);
-  const mean = logZ.reduce((sum, value) => sum + value, 0) / logZ.length;
-  const bias = new Float32Array(numCenters).fill(mean - Math.log(numCenters) - scale / 2);
+  const terms = { count, numTerms: Math.min(CENTERS, count), scale };
+  const start = await clusterTerms(rowsOf(competitors), dim, terms, random);
   const steps = Math.min(STEPS, Math.max(LEAST_STEPS, logZ.length - judges));
-  const fitted = await withProgress(startProgress("fit partition", steps, "steps"), (tick) =>
-    fit(queries.subarray(judges * dim), logZ.subarray(judges), start, bias, dim, steps, random, tick),
-  );
-  const end = judges || users.length;
-  return { partition: fitted, r2: explained(fitted, queries.subarray(0, end * dim), logZ.subarray(0, end)) };
+  const lastSteps = Math.ceil(steps * LAST_SHARE);
+  return withProgress(startProgress("fit partition", steps + lastSteps, "steps"), async (tick) => {
+    const others = await fit(queries.subarray(judges * dim), logZ.subarray(judges), start, dim, steps, random, tick);
+    const end = judges || users.length;
+    const r2 = explained(packed(others, dim), queries.subarray(0, end * dim), logZ.subarray(0, end));
+    const all = await fit(queries, logZ, others, dim, lastSteps, random, (step) => tick(steps + step));
+    return { partition: packed(all, dim), r2 };
+  });
 }
 
 /**
@@ -92,19 +95,11 @@ function eachAlone({ values }: Csr, count: number): Csr {
   return toCsr(Array.from(countsOf(values, count).entries()).flatMap(([item, times]) => (times > 0 ? [[item]] : [])));
 }
 
-/**
- * Users with a history, in random order, repeated until there are `most`; the first `judges`, one in `oneInto`, come
- * once.
- */
-function drawUsers(
-  histories: Csr,
-  most: number,
-  oneInto: number,
-  random: Random,
-): { users: number[]; judges: number } {
+/** Users with a history, in random order, repeated until there are `most`; the first `judges` come once. */
+function drawUsers(histories: Csr, most: number, random: Random): { users: number[]; judges: number } {
   const order = Array.from(random.permutation(histories.offsets.length - 1));
   const users = order.filter((user) => listOf(histories, user).length > 0).slice(0, most);
-  const judges = Math.floor(users.length / oneInto);
+  const judges = Math.floor(users.length / JUDGES);
   const others = users.length - judges;
   return {
     users: Array.from({ length: most }, (_, i) => users[i < judges ? i : judges + ((i - judges) % others)]!),
@@ -141,13 +136,12 @@ async function exactLogZ(
 async function fit(
   queries: Float32Array,
   logZ: Float64Array,
-  centers: Float32Array,
-  bias: Float32Array,
+  { centers, bias }: PartitionStart,
   dim: number,
   steps: number,
   random: Random,
   tick: Tick,
-): Promise<Partition> {
+): Promise<PartitionStart> {
   const numCenters = bias.length;
   const size = Math.min(BATCH, logZ.length);
   const variables = tf.tidy(() => [
@@ -178,11 +172,13 @@ async function fit(
     Float32Array,
     Float32Array,
   ];
-  const partition = { ...quantizeRows(trained, dim), bias: Float32Array.from(offsets) };
+  const fitted = { centers: Float32Array.from(trained), bias: Float32Array.from(offsets) };
   optimizer.dispose();
   tf.dispose(variables);
-  return partition;
+  return fitted;
 }
+
+const packed = ({ centers, bias }: PartitionStart, dim: number): Partition => ({ ...quantizeRows(centers, dim), bias });
 
 function explained(partition: Partition, queries: Float32Array, logZ: Float64Array): number {
   const dim = queries.length / logZ.length;
