@@ -32,7 +32,7 @@ export async function useBackend(name: BackendName, say: (line: string) => void 
       if (!(await tf.setBackend(registeredName(candidate)))) throw new Error("it did not start");
       await tf.ready();
       if (candidate === "wasm" && !loadKernels())
-        reportMissingKernel("the kernels of @poeem/indexing-layer", "training takes twice as long");
+        reportMissingKernel("a kernel of @poeem/indexing-layer", "training takes twice as long");
       say(`backend ${candidate}${describeRefused(refused)}`);
       return candidate;
     } catch (error) {
