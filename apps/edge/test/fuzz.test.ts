@@ -4,6 +4,7 @@
  */
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, inject, it } from "vitest";
+import { SEARCH_MEMBERS } from "../src/http/requests.ts";
 import { makeFixture, makeShop, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
@@ -235,4 +236,23 @@ it("answers everything with JSON and a status of its own making", async () => {
   for (const status of [200, 204, 400, 404, 405, 415])
     expect(statuses.get(status) ?? 0, `status ${status}`).toBeGreaterThan(0);
   expect(logged.filter(({ level }) => level === "error")).toEqual([]);
+});
+
+it("says what it got of each member of a body, also what refuses to become a string or is long", async () => {
+  const { post, logged } = makeIsolate();
+  const hostile = [{ toString: 1 }, [{ toString: 1, valueOf: 1 }], [5], "9".repeat(5000), null, 1e300];
+  for (const member of SEARCH_MEMBERS)
+    for (const value of hostile)
+      for (const body of [{ q: "cake", [member]: value }, [{ q: "cake", [member]: value }]]) {
+        const { status, body: answer } = await post(body);
+        expect([200, 400], `${member} ${JSON.stringify(value)}`).toContain(status);
+        expect(JSON.stringify(answer).length).toBeLessThan(5000);
+      }
+  expect(logged.filter(({ level }) => level === "error")).toEqual([]);
+  const got = async (nprobe: unknown) => (await post({ q: "cake", nprobe })).body.errors[0].detail;
+  const expected = "expected a whole number from 1 to 1000000, or all, got";
+  expect(await got({ toString: 1 })).toBe(`${expected} an object`);
+  expect(await got([5])).toBe(`${expected} a list of 1`);
+  expect(await got("7")).toBe(`${expected} "7"`);
+  expect(await got("7".repeat(50))).toBe(`${expected} "${"7".repeat(40)}…"`);
 });

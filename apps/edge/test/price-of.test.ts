@@ -126,6 +126,21 @@ describe("an index of any size", () => {
     expect(work({ ...text, history: [...history, 21] })).toBeGreaterThan(work({ ...text, history }));
   });
 
+  it("counts the results whose vectors are read again for the text that leans to a history, of one item too", () => {
+    const reads = { text: true, history: "mixture", historyLength: 50, combines: true };
+    const priced = (form: string, more: object) => {
+      const tower = { reads: { ...reads, history: form } };
+      return priceOf({ ...sized(10_000_000, 4096, true), tower } as unknown as ServedIndex, { ...request, ...more });
+    };
+    for (const more of [{ history: [1] }, { history }]) {
+      const [leaning, alone] = [priced("mixture", { q: "cake", ...more }), priced("mixture", more)];
+      expect(leaning.work).toBeGreaterThanOrEqual(alone.work + 64 * request.k);
+      expect(leaning.reads).toBeGreaterThan(alone.reads);
+    }
+    // read together as one vector, they are one score
+    expect(priced("mean", { q: "cake", history })).toEqual(priced("mean", { history }));
+  });
+
   it("costs no less with more of anything", () => {
     const served = sized(1_000_000, 1024, true);
     const base = { ...request, history, filter: { number: "year", max: 1 } } as ResolvedSearch;

@@ -42,9 +42,11 @@ export interface AnswerOptions extends SearchOptions {
 /** Results of a question. Without words `shares` and `coverage` are 0, and `matched` lists are empty. */
 export interface Answer extends HybridResult {
   readonly mode: Mode;
+  /** Score by codes of each result; NaN without query vectors. That of a mixture is divided by its temperature. */
+  readonly dense: Float32Array;
   /**
    * Of each result its score by codes for the text itself, by which confidence is measured: `dense`, unless that also
-   * leans to a history. NaN where nothing of the text is known.
+   * leans to a history. NaN where nothing of the text is known, and without a text.
    */
   readonly byText: Float32Array;
   /**
@@ -158,10 +160,11 @@ async function answerByCodes(
   const { vectors, merge = options.merge, exclude } = asked;
   const found = await index.search(vectors, { ...options, merge, exclude: [...(options.exclude ?? []), ...exclude] });
   const n = found.ordinals.length;
+  const result = { ordinals: found.ordinals, dense: onCosineScale(found.scores, asked) };
   return {
     ...found,
-    dense: found.scores,
-    byText: found.scores,
+    dense: result.dense,
+    byText: hasText(question) ? await textScores(index, result, asked) : new Float32Array(n).fill(NaN),
     shares: new Float32Array(n),
     coverage: new Float32Array(n),
     matched: Array.from({ length: n }, () => []),
@@ -230,7 +233,7 @@ function onCosineScale(scores: Float32Array, vectors: QueryVectors | undefined):
 /** Of each result its score by codes for the text itself; NaN where the scores are those of a history alone. */
 async function textScores(
   index: Index,
-  { ordinals, dense }: HybridResult,
+  { ordinals, dense }: Pick<HybridResult, "ordinals" | "dense">,
   vectors: QueryVectors | undefined,
 ): Promise<Float32Array> {
   if (vectors?.merge === undefined) return dense;

@@ -335,7 +335,8 @@ describe("an index without words, and questions without text", () => {
       const { vectors, merge, exclude } = (await questionVectors(searched.index, searched.tower, question))!;
       const expected = await searched.index.search(vectors, { k: 7, merge, exclude: [...exclude, "p01"] });
       const answer = (await answerQuestion(searched, question, { k: 7, exclude: ["p01"] }))!;
-      expect(answer).toMatchObject({ ...expected, mode: "dense" });
+      expect(answer).toMatchObject({ ...expected, mode: "dense", dense: expected.scores });
+      expect(answer.byText).toEqual("text" in question ? answer.dense : expected.scores.map(() => Number.NaN));
       expect([...answer.confidence].every(Number.isNaN)).toBe(true);
     }
   });
@@ -415,6 +416,22 @@ describe("a text with other parts", () => {
     }
     // nonsense finds nothing, whoever asks for it
     expect((await ask("qqqq xxzz", ["p10"]))?.ordinals.length ?? 0).toBe(0);
+  });
+
+  it("has the same scores by codes whether the index has words or not", async () => {
+    const tower = towerOf(titles, "mixture");
+    const history = ["p00", "p32"];
+    for (const question of [{ text: "red jacket", history }, { text: "red jacket" }, { history }]) {
+      const [byWords, byCodes] = await Promise.all(
+        [shop.words, undefined].map((words) => answerQuestion({ ...shop, tower, words }, question, { mode: "dense" })),
+      );
+      expect(await idsOf(shop, byCodes)).toEqual(await idsOf(shop, byWords));
+      expect(byCodes!.dense).toEqual(byWords!.dense);
+      expect(byCodes!.byText).toEqual(byWords!.byText);
+      // on the scale of a cosine, and by the text alone, which the history says nothing of
+      expect(Math.max(...byCodes!.dense)).toBeLessThan(2.5);
+      expect([...byCodes!.byText].every(Number.isNaN)).toBe(!("text" in question));
+    }
   });
 
   it("is answered by words alone whatever the tower reads, leaving the history out", async () => {

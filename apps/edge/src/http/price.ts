@@ -205,16 +205,20 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     work += (filter === undefined && exclude.length === 0 ? 0 : postings) * PASSING_WORK;
     reads.add(facts.postings, lists);
   }
-  // how near a result is to the text itself, whatever history its score leans to
-  if (q !== undefined && served.words !== undefined && vectors > 1) work += PAIR_WORK * dim * Math.min(k, numItems);
   if (request.diversity > 0) {
     work += PAIR_WORK * dim * Math.min(k, found) * (found - Math.min(k, found) / 2);
     reads.add(facts.lists, cells);
   }
   const results = Math.min(k, numItems);
-  work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
   // Items with the same words lie anywhere.
-  reads.add(facts.items, mode === "dense" ? pagesOf(results) : results);
+  const pages = mode === "dense" ? pagesOf(results) : results;
+  // how near a result is to the text itself, whatever history its score leans to
+  if (q !== undefined && vectors > 0 && isMixture(served, request)) {
+    work += PAIR_WORK * dim * results;
+    reads.add(facts.lists, pages);
+  }
+  work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
+  reads.add(facts.items, pages);
   // What a few of the fields take nobody knows before, as an item is one page of JSON: it is not estimated but counted
   // while the answer is made, which ends where it gets too long (`tooLong` of budget.ts).
   const fields = request.fields === undefined ? facts.itemBytes : 0;
@@ -257,10 +261,16 @@ export function candidatesOf(k: number): number {
 }
 
 /** Query vectors of a search. */
-function vectorsOf({ tower, words }: ServedIndex, { history, mode, q }: ResolvedSearch): number {
+function vectorsOf(served: ServedIndex, request: ResolvedSearch): number {
+  const { tower, words } = served;
+  const { history, mode, q } = request;
   if (mode === "words" || (mode === "hybrid" && q !== undefined && words !== undefined && !tower?.reads.text)) return 0;
-  const isEach = history !== undefined && (tower?.reads.history === undefined || tower.reads.history === "mixture");
-  return isEach ? Math.min(history.length, historyLength({ tower })) : 1;
+  return isMixture(served, request) ? Math.min(history!.length, historyLength(served)) : 1;
+}
+
+/** Whether each item of a history makes a query vector. */
+function isMixture({ tower }: ServedIndex, { history }: ResolvedSearch): boolean {
+  return history !== undefined && (tower?.reads.history === undefined || tower.reads.history === "mixture");
 }
 
 /** Items of a history that are read. */

@@ -199,12 +199,10 @@ const share = {
 
 const k = integer(1, MAX_K);
 /** A number of cells, or all of them. */
-const cells = <T extends z.ZodType>(number: T) => {
-  const show = (input: unknown) => (/^\d+$/.test(`${input}`) ? input : kindOf(input));
-  const error = ({ input }: { readonly input?: unknown }) =>
-    `expected a whole number from 1 to ${MAX_NPROBE}, or all, got ${show(input)}`;
-  return z.union([z.literal("all"), number], { error });
-};
+const cells = <T extends z.ZodType>(number: T) =>
+  z.union([z.literal("all"), number], {
+    error: ({ input }) => `expected a whole number from 1 to ${MAX_NPROBE}, or all, got ${kindOf(input)}`,
+  });
 const nprobe = { text: cells(integer(1, MAX_NPROBE).text), json: cells(integer(1, MAX_NPROBE).json) };
 const kDoc = { type: "integer", minimum: 1, maximum: MAX_K, default: DEFAULT_K } as const;
 type Kind = { type: "integer" | "string"; minimum?: number };
@@ -383,11 +381,14 @@ export const madeSearch = searchMembers
   })
   .superRefine(checkQuery);
 
+/** An object, or a function of a hook, may refuse to become a string. */
 function kindOf(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === "object" ? "an object" : typeof value === "string" ? quote(value) : String(value);
+  if (typeof value === "object") return "an object";
+  if (typeof value === "function") return "a function";
+  return typeof value === "string" ? quote(value) : String(value);
 }
 
 function utf8Length(value: string): number {

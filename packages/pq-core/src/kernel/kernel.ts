@@ -16,6 +16,7 @@ export interface Ranking {
 
 /** What a search cost. */
 export interface Counts {
+  /** Cells whose items were scanned. Of all cells beside a delta: those that its base left in. */
   readonly listsProbed: number;
   readonly codesScanned: number;
 }

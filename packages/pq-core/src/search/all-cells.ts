@@ -31,7 +31,7 @@ const FIRST = 16;
 
 /**
  * The best of all cells: first of those whose items can score most, then of the others, but for those that cannot
- * reach the last of the list. The list is the one of all cells, ties included; `codesScanned` counts what was scanned.
+ * reach the last of the list. The list is the one of all cells, ties included; the counts are of what was scanned.
  *
  * @param rank gives the best of some cells, of what scores at least `floor`
  */
@@ -57,6 +57,9 @@ export async function rankAll(
   // What scores as the last of the list may come before it, by its id.
   const second = await rankThose((bound) => bound < high && bound >= least, least);
   joined.add(second.ranking);
-  const codesScanned = first.codesScanned + second.codesScanned;
-  return { ranking: joined.take(), listsProbed: filled.length, codesScanned };
+  return {
+    ranking: joined.take(),
+    listsProbed: first.listsProbed + second.listsProbed,
+    codesScanned: first.codesScanned + second.codesScanned,
+  };
 }
