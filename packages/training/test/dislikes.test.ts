@@ -219,18 +219,22 @@ describe("what is disliked, in a training", () => {
     });
   });
 
-  it.each([false, true])("ends up further from those who dislike it than without; with an order: %s", async (timed) => {
-    await useBackend("wasm");
-    const shareOf = async (weight: number): Promise<number> => {
-      const { config, dataset } = pickyReaders(weight, timed);
-      expect(config.model.history.order).toBe(timed);
-      const { model } = await trainModel(config, dataset);
-      const components = await model.history!.componentsOf();
-      return likedFirst(dataset, await model.itemVectors(), { ...components, tilt: 0 }, config.training.scale);
-    };
-    const [ignored, pushed] = [await shareOf(0), await shareOf(1)];
-    expect(pushed).toBeGreaterThan(ignored + 0.02);
-  }, 60_000);
+  it.each([false, true])(
+    "ends up further from those who dislike it than without; with an order: %s",
+    async (timed) => {
+      await useBackend("wasm");
+      const shareOf = async (weight: number): Promise<number> => {
+        const { config, dataset } = pickyReaders(weight, timed);
+        expect(config.model.history.order).toBe(timed);
+        const { model } = await trainModel(config, dataset);
+        const components = await model.history!.componentsOf();
+        return likedFirst(dataset, await model.itemVectors(), { ...components, tilt: 0 }, config.training.scale);
+      };
+      const [ignored, pushed] = [await shareOf(0), await shareOf(1)];
+      expect(pushed).toBeGreaterThan(ignored + 0.02);
+    },
+    60_000,
+  );
 });
 
 /** Share of the pairs of something liked and something disliked, by user, that the other likes of the user order so. */
