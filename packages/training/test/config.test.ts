@@ -112,8 +112,33 @@ describe("settings that contradict each other", () => {
       "model.history.tilt expected 0 with model.history.order, got 0.4",
     ],
     [
-      { events: { user: "u", time: "t", weight: "w" }, training: { dislikes: 1 } },
-      "training.dislikes expected 0 with model.history.order, got 1",
+      { events: { query: "q", time: "t" }, model: { history: { order: true } } },
+      "model.history.order true expected events.user to name a column, got none",
+    ],
+    [
+      { events: { user: "u", time: "t" }, model: { history: { sources: 4 } } },
+      "model.history.sources is for model.history.order false, got true",
+    ],
+    [
+      { events: { user: "u", time: "t" }, model: { history: { targets: 4 } } },
+      "model.history.targets is for model.history.order false, got true",
+    ],
+    [
+      { events: { user: "u", time: "t" }, training: { logQ: 0.7 } },
+      "training.logQ is for model.history.order false, got true",
+    ],
+    [
+      { events: { user: "u" }, training: { historyDropout: 0.5 } },
+      "training.historyDropout is for model.history.order true, got false",
+    ],
+    [{ training: { sourceDropout: 0 } }, "training.sourceDropout is for model.history.order true, got false"],
+    [
+      { events: { user: "u" }, training: { learningRate: 0.1 } },
+      'training.learningRate 0.1 expected training.optimizer beside it: for histories that is "adam", which takes 0.0012',
+    ],
+    [
+      { events: { user: "u", time: "t" }, training: { towerLearningRate: 0.02 } },
+      "training.towerLearningRate 0.02 expected training.optimizer beside it: for ordered histories that is",
     ],
     [
       { events: { query: "q", user: "q" }, model: { history: { as: "mean" } } },
@@ -165,7 +190,24 @@ describe("settings that contradict each other", () => {
     expect(resolve({ events: { user: "u" }, ...byHand })).toMatchObject(byHand);
   });
 
+  it("rates follow from the optimizer, where only that is named", () => {
+    const ratesOf = (events: PoeemConfigInput["events"], optimizer: "adam" | "adagrad", rates = {}) => {
+      const { learningRate, towerLearningRate } = resolve({ events, training: { optimizer, ...rates } }).training;
+      return [learningRate, towerLearningRate];
+    };
+    expect(ratesOf({ user: "u" }, "adagrad")).toEqual([0.1, 0.02]);
+    expect(ratesOf({ user: "u", time: "t" }, "adagrad")).toEqual([0.1, 0.02]);
+    expect(ratesOf({ user: "u", time: "t" }, "adam")).toEqual([0.002, 0.002]);
+    expect(ratesOf({ user: "u" }, "adam")).toEqual([0.0012, 0.0012]);
+    expect(ratesOf({}, "adagrad")).toEqual([0.1, 0.02]);
+    expect(ratesOf({}, "adam")).toEqual([0.002, 0.001]);
+    expect(ratesOf({ user: "u" }, "adam", { learningRate: 0.1 })).toEqual([0.1, 0.0012]);
+  });
+
   it.each<Partial<PoeemConfigInput>>([
+    { events: { user: "u", time: "t", weight: "w" }, training: { dislikes: 1, sourceDropout: 0 } },
+    { events: { user: "u", time: "t" }, model: { history: { order: false, sources: 4 } }, training: { logQ: 1 } },
+    { events: { user: "u" }, training: { learningRate: 0.005 } },
     { model: { minGram: 5, maxGram: 0 } },
     { model: { minGram: 4 } },
     { index: { nlist: 0, nprobe: 1 } },

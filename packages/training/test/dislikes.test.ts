@@ -1,4 +1,5 @@
 import { MASKED, Random, type SoftmaxProblem } from "@poeem/indexing-layer";
+import { componentVectors, type HistoryComponents } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
@@ -111,14 +112,17 @@ describe.each(["cpu", "wasm"] as const)("the loss of what is disliked, on %s", (
 });
 
 /** Readers of whom half have something against the first book of each kind they read, and half against the second. */
-function pickyReaders(dislikes: number) {
+function pickyReaders(dislikes: number, timed = false) {
   const { raw, config } = readers(
     {
-      events: { user: "user", item: "item", weight: "weight" },
+      events: { user: "user", item: "item", weight: "weight", ...(timed && { time: "time" }) },
       split: { testModulus: 0, validation: 0 },
-      training: { batchSize: 64, epochs: 4, optimizer: "adam", learningRate: 0.02, negatives: 16, logQ: 1, dislikes },
+      training: {
+        ...{ batchSize: 64, epochs: 4, optimizer: "adam", learningRate: 0.02, negatives: 16, dislikes },
+        ...(!timed && { logQ: 1 }),
+      },
     },
-    { numUsers: 120 },
+    { numUsers: 120, timed },
   );
   const { events } = raw;
   const perKind = 10;
@@ -138,6 +142,7 @@ function pickyReaders(dislikes: number) {
       user: { ...events.user!, numbers: Uint32Array.from(rows, ({ user }) => user) },
       item: Uint32Array.from(rows, ({ item }) => item),
       weight: Float64Array.from(rows, ({ weight }) => weight),
+      ...(timed && { time: Float64Array.from(rows.keys()) }),
     },
   };
   return { config, dataset: buildDataset(weighed, config) };
@@ -195,22 +200,14 @@ describe("what is disliked, in a training", () => {
   });
 
   it("is a candidate of a step of ordered histories, too, and its weights are those of the events", () => {
-    const { config, dataset } = pickyReaders(0.5);
+    const { config, dataset } = pickyReaders(0.5, true);
     const past = dataset.past!;
-    const ordered: Dataset = {
-      ...dataset,
-      ordered: true,
-      past: {
-        ...past,
-        length: past.length.map((_, event) => event - dataset.eventQuery.indexOf(dataset.eventQuery[event]!)),
-      },
-    };
     const events = Uint32Array.from({ length: 128 }, (_, i) => i);
-    const batch = createOrderedBatches(config, ordered).build(events, new Random(1));
+    const batch = createOrderedBatches(config, dataset).build(events, new Random(1));
     // without those that nothing came before, or that repeat something
     const asked = events.filter((event) => {
       const list = listOf(past.items, past.user[dataset.eventQuery[event]!]!);
-      const prefix = list.subarray(0, ordered.past!.length[event]);
+      const prefix = list.subarray(0, past.length[event]);
       return prefix.length > 0 && !prefix.includes(dataset.eventItem[event]!);
     });
     expect(batch.numGroups).toBe(asked.length);
@@ -222,30 +219,42 @@ describe("what is disliked, in a training", () => {
     });
   });
 
-  it("ends up further from those who dislike it than without", async () => {
-    await useBackend("wasm");
-    const shareOf = async (weight: number): Promise<number> => {
-      const { config, dataset } = pickyReaders(weight);
-      const { model } = await trainModel(config, dataset);
-      return likedFirst(dataset, await model.itemVectors(), model.dim, config.training.scale);
-    };
-    const [ignored, pushed] = [await shareOf(0), await shareOf(1)];
-    expect(pushed).toBeGreaterThan(ignored + 0.02);
-  }, 60_000);
+  it.each([false, true])(
+    "ends up further from those who dislike it than without; with an order: %s",
+    async (timed) => {
+      await useBackend("wasm");
+      const shareOf = async (weight: number): Promise<number> => {
+        const { config, dataset } = pickyReaders(weight, timed);
+        expect(config.model.history.order).toBe(timed);
+        const { model } = await trainModel(config, dataset);
+        const components = await model.history!.componentsOf();
+        return likedFirst(dataset, await model.itemVectors(), { ...components, tilt: 0 }, config.training.scale);
+      };
+      const [ignored, pushed] = [await shareOf(0), await shareOf(1)];
+      expect(pushed).toBeGreaterThan(ignored + 0.02);
+    },
+    60_000,
+  );
 });
 
 /** Share of the pairs of something liked and something disliked, by user, that the other likes of the user order so. */
-function likedFirst({ train, dislikes }: Dataset, vectors: Float32Array, dim: number, scale: number): number {
-  const vector = (item: number): number[] => [...vectors.subarray(item * dim, (item + 1) * dim)];
-  const unit = (x: number[]): number[] => x.map((one) => one / Math.hypot(...x));
+function likedFirst(
+  { train, dislikes, ids }: Dataset,
+  vectors: Float32Array,
+  components: HistoryComponents,
+  scale: number,
+): number {
+  const dim = vectors.length / ids.length;
+  const vector = (item: number): Float32Array => vectors.subarray(item * dim, (item + 1) * dim);
   let [right, all] = [0, 0];
   for (let user = 0; user < train.count; user++) {
     const likes = [...listOf(train.relevant, user)];
     for (const bad of listOf(dislikes!, user))
       for (const good of likes) {
-        const history = likes.filter((item) => item !== good).map((item) => unit(vector(item)));
+        const history = likes.filter((item) => item !== good).map(vector);
+        const read = componentVectors(components, history).map((q) => [...q]);
         const scoreOf = (item: number): number =>
-          history.reduce((sum, q) => sum + Math.exp(scale * dot(q, vector(item))), 0);
+          read.reduce((sum, q) => sum + Math.exp(scale * dot(q, [...vector(item)])), 0);
         all++;
         if (scoreOf(good) > scoreOf(bad)) right++;
       }

@@ -89,7 +89,10 @@ function dataOf(
       split: { testModulus: 5, validation: 0 },
       model: { dim: 16, hiddenDim: 0, itemNorm: "free", ...(devices && { history: { as: "mean" } }) },
       index: { nlist: 4, numSubQuantizers: 8, bufferSize: 512 },
-      training: { batchSize: 64, epochs: 2, optimizer: "adam", learningRate: 0.02, scale: 12, negatives: 16, logQ: 1 },
+      training: {
+        ...{ batchSize: 64, epochs: 2, optimizer: "adam", learningRate: 0.02, scale: 12, negatives: 16 },
+        ...(!timed && { logQ: 1 }),
+      },
       ...overrides,
     },
     "test",

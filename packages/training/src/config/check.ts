@@ -1,54 +1,44 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
-import { isValidated, type WithKind } from "./kinds.ts";
+import { isValidated, kindOf, usualSettings, type WithKind } from "./kinds.ts";
 import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
+
+type Asked = z.input<typeof SCHEMA>;
+type Refuse = (wrong: boolean, why: string) => void;
+
+const NAMED = "to name a column, got none";
+/** A rate that is so many times the usual one was meant for another optimizer. */
+const ANOTHER_RATE = 10;
 
 /**
  * What no single key can know: settings that contradict each other, or that others make meaningless.
  * @param asked what was written, without defaults
  * @throws UserError for the first of them
  */
-export function checkConfig(config: WithKind, asked: z.input<typeof SCHEMA>, where: string): void {
+export function checkConfig(config: WithKind, asked: Asked, where: string): void {
   const { data, items, model, index, events, split, training } = config;
-  const refuse = (wrong: boolean, why: string): void => {
+  const refuse: Refuse = (wrong, why) => {
     if (wrong) throw new UserError(`${where}: ${why}`);
   };
   const { columns } = split;
   const by = splitKind(config, refuse);
-  const named = "to name a column, got none";
   refuse(
     items.fields.includes("title") && (items.title ?? "title") !== "title",
     `items.fields: "title" is what results call the column of items.title ("${items.title}"); ` +
       "rename the other one in data.items (title AS another_name)",
   );
-  const isOrdered = model.history.order;
-  refuse(
-    isOrdered && combinesHistory(events),
-    "model.history.order expected false where queries have a text or a context too, got true",
-  );
-  refuse(
-    isOrdered && model.history.as !== "mixture",
-    `model.history.order expected false for model.history.as "${model.history.as}", got true`,
-  );
-  refuse(isOrdered && events.time === undefined, `model.history.order true expected events.time ${named}`);
-  refuse(
-    isOrdered && model.history.tilt > 0,
-    `model.history.tilt expected 0 with model.history.order, got ${model.history.tilt}`,
-  );
-  refuse(
-    isOrdered && training.dislikes > 0,
-    `training.dislikes expected 0 with model.history.order, got ${training.dislikes}`,
-  );
+  checkOrder(config, asked, refuse);
+  checkRates(config, asked, refuse);
   refuse(
     training.start === "spectral" && events.user === undefined,
-    `training.start "spectral" expected events.user ${named}`,
+    `training.start "spectral" expected events.user ${NAMED}`,
   );
-  refuse(by === "time" && events.time === undefined, `split.by "time" expected events.time ${named}`);
+  refuse(by === "time" && events.time === undefined, `split.by "time" expected events.time ${NAMED}`);
   refuse(
     (by === "last" || by === "user") && events.user === undefined,
-    `split.by "${by}" expected events.user ${named}`,
+    `split.by "${by}" expected events.user ${NAMED}`,
   );
   refuse(columns !== undefined && by !== "hash", `split.columns is for a split by hash, got split.by "${by}"`);
   refuse(
@@ -70,7 +60,7 @@ export function checkConfig(config: WithKind, asked: z.input<typeof SCHEMA>, whe
   );
   refuse(
     training.dislikes > 0 && events.weight === undefined,
-    `training.dislikes above 0 expected events.weight ${named}`,
+    `training.dislikes above 0 expected events.weight ${NAMED}`,
   );
   refuse(
     training.dislikes > 0 && training.objective === "hinge",
@@ -88,7 +78,7 @@ export function checkConfig(config: WithKind, asked: z.input<typeof SCHEMA>, whe
     refuse(isSaid && data.events === undefined, `${key} expected data.events, got none`);
   refuse(
     training.ownSentences === true && events.query === undefined,
-    `training.ownSentences true expected events.query ${named}: without texts a query tower reads no sentence`,
+    `training.ownSentences true expected events.query ${NAMED}: without texts a query tower reads no sentence`,
   );
   refuse(
     training.earlyStopping > 0 && !isValidated(config, training.validations),
@@ -131,4 +121,45 @@ export function checkConfig(config: WithKind, asked: z.input<typeof SCHEMA>, whe
     nlist !== undefined && nlist > bufferSize,
     `index.nlist expected at most index.bufferSize (${bufferSize}), got ${nlist}`,
   );
+}
+
+/** What `model.history.order` needs, and what it makes meaningless. */
+function checkOrder({ events, model }: WithKind, asked: Asked, refuse: Refuse): void {
+  const { order, as, tilt } = model.history;
+  refuse(order && events.user === undefined, `model.history.order true expected events.user ${NAMED}`);
+  refuse(
+    order && combinesHistory(events),
+    "model.history.order expected false where queries have a text or a context too, got true",
+  );
+  refuse(order && as !== "mixture", `model.history.order expected false for model.history.as "${as}", got true`);
+  refuse(order && events.time === undefined, `model.history.order true expected events.time ${NAMED}`);
+  refuse(order && tilt > 0, `model.history.tilt expected 0 with model.history.order, got ${tilt}`);
+  const history = asked.model?.history;
+  const unread = order
+    ? {
+        "model.history.sources": history?.sources,
+        "model.history.targets": history?.targets,
+        "training.logQ": asked.training?.logQ,
+      }
+    : {
+        "training.historyDropout": asked.training?.historyDropout,
+        "training.sourceDropout": asked.training?.sourceDropout,
+      };
+  for (const [key, value] of Object.entries(unread))
+    refuse(value !== undefined, `${key} is for model.history.order ${!order}, got ${order}`);
+}
+
+/** Rates that are far above what the optimizer takes that a kind of queries has by default. */
+function checkRates(config: WithKind, asked: Asked, refuse: Refuse): void {
+  if (asked.training?.optimizer !== undefined) return;
+  const { history } = config.model;
+  const { training } = usualSettings(config, history);
+  for (const key of ["learningRate", "towerLearningRate"] as const) {
+    const [rate, usual] = [config.training[key], training[key]];
+    refuse(
+      rate >= ANOTHER_RATE * usual,
+      `training.${key} ${rate} expected training.optimizer beside it: for ${kindOf(config, history)} that is ` +
+        `"${training.optimizer}", which takes ${usual}`,
+    );
+  }
 }

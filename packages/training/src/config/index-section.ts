@@ -18,7 +18,7 @@ export const INDEX = z
     nprobe: positive.optional(),
     /**
      * Share of the training steps before the quantizer starts (Poeem's warm start). Default: 0.4; for mixtures of
-     * histories 0.02, or 0.1 with an order.
+     * histories alone 0.02, or 0.1 with an order.
      */
     warmup: z.number().min(0).max(0.95).optional(),
     // Each loss says itself what its options are.

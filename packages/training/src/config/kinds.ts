@@ -25,6 +25,14 @@ export interface KindSettings {
   };
 }
 
+type Rates = Pick<KindSettings["training"], "learningRate" | "towerLearningRate">;
+
+/** Usual rates of each optimizer, where it is not the one that a kind has its own for. */
+const RATES: Readonly<Record<KindSettings["training"]["optimizer"], Rates>> = {
+  adagrad: { learningRate: 0.1, towerLearningRate: 0.02 },
+  adam: { learningRate: 0.002, towerLearningRate: 0.001 },
+};
+
 /** Texts and contexts, with a history or without: what they are learned by best on the data sets of the docs. */
 const TEXTS: KindSettings = {
   model: { dim: 64, hiddenDim: 128, itemNorm: "unit", history: { length: 50, sources: 4, targets: 4 } },
@@ -32,8 +40,7 @@ const TEXTS: KindSettings = {
   training: {
     start: "random",
     optimizer: "adagrad",
-    learningRate: 0.1,
-    towerLearningRate: 0.02,
+    ...RATES.adagrad,
     decay: "late",
     scale: 30,
     negatives: 0,
@@ -43,7 +50,7 @@ const TEXTS: KindSettings = {
   },
 };
 
-/** Histories as mixtures: a row per item is all there is to learn, and the quantizer can start early. */
+/** Histories as mixtures, alone: a row per item is all there is to learn, and the quantizer can start early. */
 const HISTORIES: KindSettings = {
   model: { dim: 32, hiddenDim: 0, itemNorm: "free", history: { length: 100, sources: 40, targets: 16 } },
   index: { warmup: 0.02, commitment: 1 },
@@ -87,8 +94,9 @@ export type WithKind = Parsed & KindSettings & { readonly model: { readonly hist
 /** Fills in what follows from what queries are: texts, histories, or histories whose order counts. */
 export function withKind(config: Parsed): WithKind {
   const history = filledHistory(config);
-  const kind = kindOf(config, history);
-  const { model, index, training } = KINDS[kind];
+  const { model, index, training } = usualSettings(config, history);
+  const { optimizer = training.optimizer } = config.training;
+  const rates = optimizer === training.optimizer ? {} : RATES[optimizer];
   // without validations there is nothing to stop by
   const isWatched = isValidated(config, config.training.validations ?? training.validations);
   const filled = {
@@ -99,7 +107,7 @@ export function withKind(config: Parsed): WithKind {
       history: { ...filledUp(history, model.history) },
     },
     index: filledUp(config.index, index),
-    training: filledUp(config.training, { ...training, ...(!isWatched && { earlyStopping: 0 }) }),
+    training: filledUp(config.training, { ...training, ...rates, ...(!isWatched && { earlyStopping: 0 }) }),
   };
   return filled as WithKind;
 }
@@ -118,6 +126,11 @@ export type QueryKind = keyof typeof KINDS;
 export function kindOf({ events }: Pick<Parsed, "events">, { as, order }: FilledHistory): QueryKind {
   if (events.user === undefined || as !== "mixture" || combinesHistory(events)) return "texts";
   return order ? "ordered histories" : "histories";
+}
+
+/** What settings are by default where queries are what they are here. @param history of the configuration, filled in */
+export function usualSettings(config: Pick<Parsed, "events">, history: FilledHistory): KindSettings {
+  return KINDS[kindOf(config, history)];
 }
 
 /** Each key as it is, or as in `defaults` where it was left out. */

@@ -23,7 +23,7 @@ export const LOSS_SHAPE = Object.fromEntries(
       keyOf(option),
       // config/kinds.ts has the weights that follow from what queries are
       option === "commitmentWeight"
-        ? number.optional().describe(`${about[option]} Default: ${value}, or 1 for mixtures of histories.`)
+        ? number.optional().describe(`${about[option]} Default: ${value}, or 1 for mixtures of histories alone.`)
         : needs === "items"
           ? number.default(value).describe(about[option]!)
           : number.optional().describe(`${about[option]} Default: ${value}${option.endsWith("Weight") ? OFF : ""}.`),

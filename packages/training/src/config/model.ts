@@ -11,13 +11,13 @@ const TILT = 0.4;
 
 export const MODEL = z
   .strictObject({
-    /** Width of the vectors that are compared. Default: 64, or 32 for histories without an order. */
+    /** Width of the vectors that are compared. Default: 64, or 32 for mixtures of histories alone without an order. */
     dim: positive.optional(),
     /** Most text features (words, n-grams) with a row, the most frequent first; dim + 8 bytes each at the edge. */
     maxFeatures: positive.default(65_536),
     /** Texts a feature must occur in to get a row. */
     minFeatureCount: positive.default(2),
-    /** Width of the hidden layer of both towers; 0 for none. Default: 128, or 0 for mixtures of histories. */
+    /** Width of the hidden layer of both towers; 0 for none. Default: 128, or 0 for mixtures of histories alone. */
     hiddenDim: z.number().int().min(0).optional(),
     /** Shortest character n-gram of a word that is a feature beside it. */
     minGram: positive.default(3),
@@ -27,7 +27,7 @@ export const MODEL = z
     itemFeatures: positive.default(16),
     /**
      * unit: item vectors have length 1, scores are cosines. free: the length can say how popular an item is. Default:
-     * unit, or free for histories without an order.
+     * unit, or free for mixtures of histories alone without an order.
      */
     itemNorm: z.enum(["unit", "free"]).optional(),
     /** What becomes of the items that a user had before; only with `events.user`. */
@@ -42,8 +42,8 @@ export const MODEL = z
         as: z.enum(FORMS).default("mixture"),
         /**
          * Whether the order of a mixture's history counts: every item of a user is learned from those before it, the
-         * newest weigh most, and what follows from an item is searched for elsewhere than at the item itself. Default:
-         * where `events.time` is named.
+         * newest weigh most, and what follows from an item is searched for elsewhere than at the item itself. Only for
+         * histories alone: not beside `events.query` or `events.context`. Default: there, where `events.time` is named.
          */
         order: z.boolean().optional(),
         /**
@@ -51,17 +51,19 @@ export const MODEL = z
          * or 0 with `order`, which has none.
          */
         tilt: z.number().min(0).max(10).optional(),
-        /** Newest items of a history that are read. Default: 50, or 100 for histories without an order. */
+        /**
+         * Newest items of a history that are read. Default: 50, or 100 for mixtures of histories alone without an order.
+         */
         length: positive.max(MAX_HISTORY).optional(),
         /**
          * Items of a history read in one training step, drawn at random from those `length`. Of a mixture whose events
          * have no time they are all to be found too, each from the others. More than 48 make a step on wasm slower:
-         * its kernel takes no larger groups. Not with `order`. Default: 4, or 40 for mixtures.
+         * its kernel takes no larger groups. Not with `order`. Default: 4, or 40 for mixtures of histories alone.
          */
         sources: positive.max(100).optional(),
         /**
          * Events of one user that a training step scores against the same history. Not with `order`, nor for mixtures
-         * whose events have no time. Default: 4, or 16 for mixtures.
+         * of histories alone whose events have no time. Default: 4, or 16 for mixtures of histories alone.
          */
         targets: positive.max(100).optional(),
       })

@@ -11,38 +11,39 @@ export const TRAINING = z
      */
     ownSentences: z.boolean().optional(),
     /**
-     * Events per step. Default: 1024 (384 for histories without an order), or the largest power of two that makes 16
-     * steps of an epoch; at least 16.
+     * Events per step. Default: 1024 (384 for mixtures of histories alone without an order), or the largest power of two
+     * that makes 16 steps of an epoch; at least 16.
      */
     batchSize: positive.optional(),
     /**
-     * Passes over the training events. Default: 2 (5 for histories, 8 for those with an order), or as many as make 160
-     * steps.
+     * Passes over the training events. Default: 2 (5 for mixtures of histories alone, 8 with an order), or as many as
+     * make 160 steps.
      */
     epochs: positive.optional(),
     /**
      * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in
      * histories, which spares the first half of a training; for a model with users. Default: random, or spectral for
-     * mixtures of histories.
+     * mixtures of histories alone.
      */
     start: z.enum(["random", "spectral"]).optional(),
     /**
      * Optimizer of the embedding tables and the layers. Adam wants rates a tenth of Adagrad's or less. Default:
-     * adagrad, or adam for mixtures of histories.
+     * adagrad, or adam for mixtures of histories alone.
      */
     optimizer: z.enum(["adagrad", "adam"]).optional(),
     /**
-     * Learning rate of the embedding tables. Default: 0.1; for mixtures of histories 0.0012, or 0.002 with an order.
+     * Learning rate of the embedding tables. Default: 0.1 for Adagrad and 0.002 for Adam, but 0.0012 for mixtures of
+     * histories alone without an order. One that is ten times that of the optimizer by default needs `optimizer`, too.
      */
     learningRate: z.number().positive().optional(),
     /**
      * How the rates fall. late: full for half of the steps, then straight to a tenth. linear: to a fiftieth. Default:
-     * late, or linear for mixtures of histories.
+     * late, or linear for mixtures of histories alone.
      */
     decay: z.enum(["late", "linear"]).optional(),
     /**
-     * Learning rate of the hidden layers of the towers, and of what is learned of a history's order. Default: 0.02, or
-     * that of the tables for mixtures of histories.
+     * Learning rate of the hidden layers of the towers, and of what is learned of a history's order. Default: 0.02
+     * for Adagrad and 0.001 for Adam, but that of the tables by default for mixtures of histories alone with Adam.
      */
     towerLearningRate: z.number().positive().optional(),
     /**
@@ -58,13 +59,13 @@ export const TRAINING = z
     dislikes: z.number().min(0).default(0),
     /** Margin of the hinge, between cosines; only with the objective hinge. */
     margin: z.number().positive().default(0.1),
-    /** Softmax scale (inverse temperature) on the cosine. Default: 30, or 16 for mixtures of histories. */
+    /** Softmax scale (inverse temperature) on the cosine. Default: 30, or 16 for mixtures of histories alone. */
     scale: z.number().positive().optional(),
     /** Learns the scale too, from `scale` on, within 1 to 100; not for queries with a history. */
     learnScale: z.boolean().default(false),
     /**
      * Items drawn uniformly from the catalogue that compete in each step beside those of the batch. Default: 0; for
-     * mixtures of histories 1536, or 3000 with an order.
+     * mixtures of histories alone 1536, or 3000 with an order.
      */
     negatives: z.number().int().min(0).optional(),
     /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */
@@ -73,12 +74,13 @@ export const TRAINING = z
     sourceDropout: z.number().min(0).max(0.9).default(0.2),
     /**
      * Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). Not
-     * with `model.history.order`, whose negatives stand for all items. Default: 0, or 0.9 for histories.
+     * with `model.history.order`, whose negatives stand for all items. Default: 0, or 0.9 for mixtures of
+     * histories alone.
      */
     logQ: z.number().min(0).max(1).optional(),
     /**
      * Validations, spread over training; fewer where the catalogue is large beside the events. Default: 20; for
-     * mixtures of histories 6, or 4 with an order.
+     * mixtures of histories alone 6, or 4 with an order.
      */
     validations: z.number().int().min(0).optional(),
     /**
