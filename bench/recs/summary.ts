@@ -85,7 +85,8 @@ export function markdown(summary: readonly SummaryRow[]): string {
 export function leftOut(older: readonly Row[]): string {
   if (older.length === 0) return "";
   const runs = new Set(older.map(({ peer, date, commit }) => `${peer} of ${date.slice(0, 10)} (${commit})`));
-  return `Not in the table, as their data, settings or code are others or not known: ${older.length} rows: ${[...runs].join(", ")}.\n`;
+  const why = "as their data, settings or code are others or not known";
+  return `Not in the table, ${why}: ${older.length} rows, ${[...runs].join(", ")}.\n`;
 }
 
 function figure(of: { mean: number; sd: number } | undefined, seeds: number): string {

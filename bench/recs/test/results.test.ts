@@ -65,6 +65,6 @@ it("counts the newest data, of it the newest setup of each peer, and no row that
   expect(results.newest("d")).toEqual([popularity, row({ setup: "t" })]);
   expect(results.find({ peer: "ours", data: "d", setup: "t", queries: 100, seed: 2, bytes: 16 })).toBeUndefined();
   expect(leftOut(results.older(results.newest("d")))).toMatch(
-    / 3 rows: ours of 2026-11-22 \(abc\), ours of 2026-11-29 /,
+    / 3 rows, ours of 2026-11-22 \(abc\), ours of 2026-11-29 /,
   );
 });
