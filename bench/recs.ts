@@ -4,8 +4,8 @@
  *     npm run bench:recs -- --data DIR --set beauty [--methods ease,ours] [--bytes 16] [--seeds 5] [--users N] [--json]
  *     npm run bench:recs -- --set beauty --summary [--json]
  *
- * Every run appends its rows to bench/recs/results/SET.jsonl, and leaves out what is there already. `--help` has the
- * sets and options.
+ * Every run appends its rows to bench/recs/results/SET.jsonl, and leaves out what is there already of the same
+ * data, settings and code. `--help` has the sets and options.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ import { hasScipy } from "./recs/peers/python.ts";
 import { Results } from "./recs/results.ts";
 import { METHODS, measureSet } from "./recs/run.ts";
 import { SETS, setNamed } from "./recs/sets.ts";
-import { markdown, summarise } from "./recs/summary.ts";
+import { leftOut, markdown, summarise } from "./recs/summary.ts";
 import { unknownNamed } from "./recs/unknown.ts";
 
 const HELP = `npm run bench:recs -- --data DIR --set NAME [options]
@@ -78,11 +78,12 @@ async function main(): Promise<void> {
   const seeds = Array.from({ length: whole("seeds", flags.seeds) }, (_, i) => i + 1);
   const users = flags.users === undefined ? Number.MAX_SAFE_INTEGER : whole("users", flags.users);
   const results = new Results(flags.set);
+  let data: string | undefined;
   if (!flags.summary) {
     if (flags.data === undefined) throw new Error("--data expected the folder of the data set, got none");
     const work = await mkdtemp(join(tmpdir(), "poeem-recs-"));
     try {
-      await measureSet(kind, results, {
+      data = await measureSet(kind, results, {
         ...{ data: resolve(flags.data), work, methods, bytes, seeds, users, again: flags.again },
         validation: whole("validation", flags.validation),
         python: await pythonFor(flags.python ?? process.env["POEEM_PYTHON"]),
@@ -92,10 +93,13 @@ async function main(): Promise<void> {
       await rm(work, { recursive: true, force: true });
     }
   }
-  const rows = results.newest;
+  const rows = results.newest(data);
+  const older = results.older(rows);
   const summary = summarise(rows);
   process.stdout.write(
-    flags.json ? `${JSON.stringify({ set: flags.set, rows: summary, runs: rows })}\n` : markdown(summary),
+    flags.json
+      ? `${JSON.stringify({ set: flags.set, rows: summary, runs: rows, older })}\n`
+      : markdown(summary) + leftOut(older),
   );
 }
 

@@ -9,6 +9,10 @@ export interface Row extends Measured {
   readonly date: string;
   /** Commit that it was measured at; "+" behind it when there were changes beside it. */
   readonly commit: string;
+  /** The data as they were split; rows of before it was kept have none. */
+  readonly data?: string;
+  /** What else decides the row beside its size and seed: of ours its configuration and code. None as above. */
+  readonly setup?: string;
   /** Of `--methods`. */
   readonly peer: string;
   readonly method: string;
@@ -50,15 +54,30 @@ export class Results {
   }
 
   /** A run of one peer that is there already. */
-  find(of: Pick<Row, "peer" | "queries" | "seed" | "bytes">): Row | undefined {
-    return this.#rows.findLast((row) => isRun(row, of));
+  find(of: Run): Row | undefined {
+    return this.#rows.findLast((row) => RUN.every((name) => row[name] === of[name]));
   }
 
-  /** The rows that count: where a peer was measured again, those of the newest run. */
-  get newest(): Row[] {
-    return this.#rows.filter((row) => row.date === this.find(row)!.date);
+  /**
+   * The rows that count: of one data, and of each peer its newest setup; where that was measured again, those of the
+   * newest run. Rows that do not say what they were measured with never count.
+   *
+   * @param data those that were measured last where it is left out
+   */
+  newest(data = this.#rows.findLast((row) => row.setup !== undefined)?.data): Row[] {
+    const known = this.#rows.filter((row) => row.setup !== undefined && row.data === data);
+    return known.filter(
+      (row) =>
+        row.setup === known.findLast(({ peer }) => peer === row.peer)!.setup && row.date === this.find(row)!.date,
+    );
+  }
+
+  /** The other rows of {@link newest}. */
+  older(newest: readonly Row[]): Row[] {
+    return this.#rows.filter((row) => !newest.includes(row));
   }
 }
 
-const isRun = (row: Row, { peer, queries, seed, bytes }: Pick<Row, "peer" | "queries" | "seed" | "bytes">): boolean =>
-  row.peer === peer && row.queries === queries && row.seed === seed && row.bytes === bytes;
+const RUN = ["peer", "data", "setup", "queries", "seed", "bytes"] as const;
+/** What makes a run the same as another. */
+export type Run = Pick<Row, (typeof RUN)[number]>;

@@ -7,8 +7,9 @@ import { ITEM_KNN } from "./peers/item-knn.ts";
 import { ORDERED } from "./peers/ordered.ts";
 import type { Peer, PeerOptions } from "./peers/peer.ts";
 import { POPULARITY } from "./peers/popularity.ts";
-import type { Results, Row } from "./results.ts";
+import type { Results, Row, Run } from "./results.ts";
 import type { SetKind } from "./sets.ts";
+import { codeVersion, dataSetup, oursSetup, peerSetup } from "./setup.ts";
 import { type OpenTask, openTask, writeConfig } from "./task.ts";
 
 /** Rankings that know nothing of ours. */
@@ -35,8 +36,10 @@ export interface Options {
 /**
  * Measures every method that was asked for and is not among the results yet, once per seed. Settings are chosen on
  * validation queries.
+ *
+ * @returns the data as they were split, as rows name them
  */
-export async function measureSet(kind: SetKind, results: Results, options: Options): Promise<void> {
+export async function measureSet(kind: SetKind, results: Results, options: Options): Promise<string> {
   const { work, methods, seeds, bytes, say } = options;
   const { config, data } = await kind.prepare(options.data, work);
   const task = await openTask(await writeConfig(work, "poeem.config", config), data, kind, options);
@@ -44,18 +47,23 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
   say(
     `${task.numItems} items, ${validation.count} validation users, ${test.count} of ${dataset.test.count} test users`,
   );
-  const known = { queries: test.count, heldOut: dataset.test.count };
-  const runOf = (peer: string, seed: number | undefined, bytes?: number) => ({
-    ...{ peer, queries: test.count },
+  const known = { data: dataSetup(task), queries: test.count };
+  const runOf = (peer: string, setup: string, seed: number | undefined, bytes?: number): Run => ({
+    ...{ ...known, peer, setup },
     ...(seed !== undefined && { seed }),
     ...(bytes !== undefined && { bytes }),
   });
-  const isMeasured = (of: ReturnType<typeof runOf>): boolean => {
+  const isMeasured = (of: Run): boolean => {
     const row = options.again ? undefined : results.find(of);
     if (row) say(`${runName(of)}: measured ${row.date} at ${row.commit}; --again measures it again`);
     return row !== undefined;
   };
-  const stamp = () => ({ date: new Date().toISOString().slice(0, 19), commit: commit(), ...known });
+  const stamp = () => ({
+    date: new Date().toISOString().slice(0, 19),
+    commit: commit(),
+    ...known,
+    heldOut: dataset.test.count,
+  });
 
   for (const peer of PEERS.filter(({ name }) => methods.includes(name))) {
     const reason = peer.skipped?.(task, options.python);
@@ -63,30 +71,33 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
       say(`${peer.name}: left out: ${reason}`);
       continue;
     }
-    const missing = (peer.seeded ? seeds : [undefined]).filter((seed) => !isMeasured(runOf(peer.name, seed)));
+    const setup = peerSetup(peer, task, bytes);
+    const missing = (peer.seeded ? seeds : [undefined]).filter((seed) => !isMeasured(runOf(peer.name, setup, seed)));
     if (missing.length === 0) continue;
     const run = stamp();
     for await (const row of timed(peer, task, { ...options, seeds: missing.map((seed) => seed ?? 1) })) {
-      results.add({ ...run, peer: peer.name, ...row });
+      results.add({ ...run, peer: peer.name, setup, ...row });
       sayRow(say, row);
     }
   }
+  const setup = oursSetup(config, kind, codeVersion());
   for (const seed of seeds) {
     for (const size of bytes) {
       const asked = (["ours", "afterwards"] as const)
         .filter((peer) => methods.includes(peer))
-        .filter((peer) => !isMeasured(runOf(peer, seed, size)));
+        .filter((peer) => !isMeasured(runOf(peer, setup, seed, size)));
       if (asked.length === 0) continue;
       const run = stamp();
       const afterwards = asked.includes("afterwards");
       const ours = { config, data, work, dim: kind.dim(size), bytes: size, seed, afterwards };
       for await (const row of measureOurs(task, ours)) {
         if (!asked.includes(row.peer)) continue;
-        results.add({ ...run, ...row, seed, bytes: size });
+        results.add({ ...run, setup, ...row, seed, bytes: size });
         sayRow(say, { ...row, seed });
       }
     }
   }
+  return known.data;
 }
 
 /** The rows of a peer with the seconds each took. */

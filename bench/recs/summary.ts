@@ -21,7 +21,7 @@ export interface SummaryRow {
 export function summarise(rows: readonly Row[]): SummaryRow[] {
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
-    const key = [row.method, row.bytesPerItem, row.bytes, row.queries].join("\t");
+    const key = [row.data, row.setup, row.method, row.bytesPerItem, row.bytes, row.queries].join("\t");
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   return [...groups.values()].map((all) => {
@@ -49,7 +49,7 @@ export function summarise(rows: readonly Row[]): SummaryRow[] {
   });
 }
 
-/** As a table in Markdown, with how entries were counted and what the users' margins are below it. */
+/** As a table in Markdown; below it the commits, the users' margins where they were measured, and how was counted. */
 export function markdown(summary: readonly SummaryRow[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |\n`;
   const titles = MEASURES.map((measure) => measure.replace("recallAt", "R@").replace("ndcgAt", "N@"));
@@ -61,16 +61,32 @@ export function markdown(summary: readonly SummaryRow[]): string {
     ...MEASURES.map((measure) => figure(measures[measure], seeds)),
     seconds.toFixed(0),
   ]);
-  const margins = summary.map(({ measures }) => measures.recallAt10?.margin ?? 0);
+  const margins = summary.flatMap(({ measures }) => measures.recallAt10?.margin ?? []);
+  const measured = new Map<string, string[]>();
+  for (const { method, commits } of summary) {
+    const at = commits.join(", ");
+    measured.set(at, [...(measured.get(at) ?? []), method]);
+  }
   const counted = new Set(summary.flatMap((row) => (row.counted ? [`${row.method}: ${row.counted}`] : [])));
   return [
     line(["ranking", "bytes per item", "seeds", "users", ...titles, "seconds"]),
     line(["---", ...Array.from({ length: titles.length + 4 }, () => "---:")]),
     ...rows.map(line),
-    "\n± is the standard deviation over the seeds. ",
-    `95 % interval of R@10 over the users: ± ${decimal(Math.max(...margins))}.\n`,
+    "\n± is the standard deviation over the seeds.",
+    margins.length === 0
+      ? "\n"
+      : ` 95 % interval of R@10 over the users: ± ${decimal(Math.max(...margins))} at most.\n`,
+    ...[...measured].map(([at, methods]) => `At ${at}: ${[...new Set(methods)].join("; ")}.\n`),
     ...[...counted].map((words) => `${words}.\n`),
   ].join("");
+}
+
+/** In a line, what is in the results but not in the table; nothing where all is. */
+export function leftOut(older: readonly Row[]): string {
+  if (older.length === 0) return "";
+  const runs = new Set(older.map(({ peer, date, commit }) => `${peer} of ${date.slice(0, 10)} (${commit})`));
+  const why = "as their data, settings or code are others or not known";
+  return `Not in the table, ${why}: ${older.length} rows, ${[...runs].join(", ")}.\n`;
 }
 
 function figure(of: { mean: number; sd: number } | undefined, seeds: number): string {

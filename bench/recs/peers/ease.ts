@@ -26,6 +26,7 @@ interface Cut {
 export const EASE: Peer = {
   name: "ease",
   seeded: false,
+  sized: true,
   skipped: needsPython,
   rank: (task, options) => LinearAlgebra.with(options.python!, task, (algebra) => rankAll(algebra, task, options)),
 };

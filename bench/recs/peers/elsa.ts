@@ -27,6 +27,7 @@ interface Chosen {
 export const ELSA: Peer = {
   name: "elsa",
   seeded: true,
+  sized: true,
   skipped: needsPython,
   rank: (task, options) => LinearAlgebra.with(options.python!, task, (algebra) => rankAll(algebra, task, options)),
 };

@@ -1,8 +1,7 @@
 import { type Csr, invert, listOf } from "@poeem/training/data/csr";
 import { topUnseen } from "@poeem/training/rank/top-items";
-import { choose, type Grid } from "../choose.ts";
 import { K, type Queries } from "../task.ts";
-import type { Peer } from "./peer.ts";
+import { pairPeer } from "./pairs.ts";
 
 /** Settings of ordered co-occurrence; `source` is the item that came first, `target` what followed. */
 export type OrderedSettings = {
@@ -19,35 +18,23 @@ export type OrderedSettings = {
   readonly recency: number;
 };
 
-const GRID: Grid<OrderedSettings> = {
-  decay: [0.4, 0.6, 0.7, 0.8, 0.9, 1],
-  backward: [0, 0.1, 0.2, 0.3, 0.5, 0.7, 1],
-  window: [2, 4, 8, 16, 32],
-  source: [0, 0.25, 0.5, 0.75, 1],
-  target: [0, 0.125, 0.25, 0.375, 0.5],
-  recency: [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
-};
-const START: OrderedSettings = { decay: 0.8, backward: 0.3, window: 8, source: 0.5, target: 0.25, recency: 0.6 };
-
-export const ORDERED: Peer = {
+export const ORDERED = pairPeer<OrderedSettings, Followers>({
   name: "ordered",
-  seeded: false,
   skipped: ({ ordered }) => (ordered ? undefined : "events have no order"),
-  async *rank({ fit, fitAll, numItems, validation, test, score }, { say }) {
-    const rank = (lists: Csr, queries: Queries, settings: OrderedSettings): Uint32Array[] =>
-      rankByFollowers(followers(lists, numItems, settings), queries, settings.recency);
-    const chosen = await choose(GRID, START, (settings) => score(rank(fit, validation, settings)));
-    say(`ordered: ${JSON.stringify(chosen.settings)} of ${chosen.tried}, validation ${chosen.score.toFixed(4)}`);
-    const table = followers(fitAll, numItems, chosen.settings);
-    yield {
-      method: "ordered co-occurrence",
-      // a number and a weight for each pair
-      bytesPerItem: (8 * table.values.length) / numItems,
-      settings: chosen.settings,
-      ranked: rankByFollowers(table, test, chosen.settings.recency),
-    };
+  grid: {
+    decay: [0.4, 0.6, 0.7, 0.8, 0.9, 1],
+    backward: [0, 0.1, 0.2, 0.3, 0.5, 0.7, 1],
+    window: [2, 4, 8, 16, 32],
+    source: [0, 0.25, 0.5, 0.75, 1],
+    target: [0, 0.125, 0.25, 0.375, 0.5],
+    recency: [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
   },
-};
+  start: { decay: 0.8, backward: 0.3, window: 8, source: 0.5, target: 0.25, recency: 0.6 },
+  chosen: "ordered co-occurrence",
+  learn: followers,
+  rank: (table, queries, { recency }) => rankByFollowers(table, queries, recency),
+  pairs: ({ values }) => values.length,
+});
 
 /** W[source, target], a row for each source. */
 export interface Followers extends Csr {

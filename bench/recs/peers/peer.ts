@@ -19,6 +19,8 @@ export interface Peer {
   readonly name: string;
   /** Whether a seed changes its rankings. */
   readonly seeded: boolean;
+  /** Whether it ranks at each of the sizes asked for. */
+  readonly sized: boolean;
   /** Why it cannot rank here, in a line; undefined where it can. */
   skipped?(task: Task, python: string | undefined): string | undefined;
   /** Chooses on validation, once for all seeds, then ranks for the test once per size and seed. */

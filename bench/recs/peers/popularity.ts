@@ -6,6 +6,7 @@ import type { Peer } from "./peer.ts";
 export const POPULARITY: Peer = {
   name: "popularity",
   seeded: false,
+  sized: false,
   async *rank({ fitAll, numItems, test }) {
     const counts = countsOf(fitAll.values, numItems);
     yield {

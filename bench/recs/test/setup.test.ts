@@ -1,0 +1,49 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { Results } from "../results.ts";
+import { measureSet } from "../run.ts";
+import { setNamed } from "../sets.ts";
+import { codeVersion, oursSetup } from "../setup.ts";
+
+const folder = () => mkdtemp(join(tmpdir(), "recs-setup-"));
+
+it("measures again what was measured with other data", async () => {
+  const kind = setNamed("sequences");
+  const results = new Results("sequences", await folder());
+  const runs = async (lines: string): Promise<number> => {
+    const [data, work] = [await folder(), await folder()];
+    await writeFile(join(data, "sequences.txt"), lines);
+    const before = results.older([]).length;
+    const sizes = { bytes: [8], seeds: [1], users: 100, validation: 100 };
+    const options = { data, work, methods: ["popularity"], python: undefined, again: false, say: () => {} };
+    const known = await measureSet(kind, results, { ...options, ...sizes });
+    expect(results.newest(known)).toHaveLength(1);
+    return results.older([]).length - before;
+  };
+  const lines = "a 1 2 3 4\nb 9 1 2\nc 7 8 3\n";
+  expect(await runs(lines)).toBe(1);
+  expect(await runs(lines)).toBe(0);
+  // as many items, users and held-out events
+  expect(await runs("a 1 2 3 4\nb 9 1 3\nc 7 8 2\n")).toBe(1);
+});
+
+it("tells configurations and code apart, committed or not", async () => {
+  const kind = setNamed("goodbooks");
+  const config = { name: "a", data: { items: "SELECT 1" }, items: {}, training: { epochs: 3 } };
+  const setups = [config, { ...config, training: { epochs: 5 } }].map((some) => oursSetup(some, kind, "code"));
+  setups.push(oursSetup(config, kind, "others"), oursSetup(config, setNamed("beauty"), "code"));
+  expect(new Set(setups).size).toBe(4);
+  const root = await folder();
+  execFileSync("git", ["init", "-q"], { cwd: root });
+  await writeFile(join(root, "a.ts"), "1");
+  const versions = [codeVersion(["a.ts"], root), codeVersion(["a.ts"], root)];
+  execFileSync("git", ["add", "a.ts"], { cwd: root });
+  await writeFile(join(root, "b.ts"), "1");
+  versions.push(codeVersion(["a.ts"], root));
+  expect(new Set(versions).size).toBe(1);
+  await writeFile(join(root, "a.ts"), "2");
+  expect(codeVersion(["a.ts"], root)).not.toBe(versions[0]);
+});
