@@ -16,7 +16,7 @@ export type { Section } from "./format/sections.ts";
 export type { CategoryWeights } from "./inputs/category.ts";
 export { componentVectors, type HistoryComponents, rankWeights, tiltToMean } from "./inputs/components.ts";
 export type { ContextWeights } from "./inputs/context.ts";
-export { type HistoryWeights, MAX_HISTORY, newest } from "./inputs/history.ts";
+export { type HistoryWeights, MAX_HISTORY, newest, newestDistinct } from "./inputs/history.ts";
 export type { HistoryForm, MixtureQuery, Reads } from "./inputs/input.ts";
 export type { KnownWeights } from "./inputs/known.ts";
 export { NUMBER, type NumberColumn, standardScore } from "./inputs/number.ts";

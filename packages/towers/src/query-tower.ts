@@ -34,11 +34,11 @@ const MAGIC = "PQTW";
 export function createQueryTower(weights: QueryTowerWeights): QueryTower {
   const tower = openTower<QueryInputWeights, Query>(QUERY_KINDS, weights);
   const mixture = tower.inputs.find((input) => input.mixture)?.mixture;
-  const reads = { text: false, history: undefined, historyLength: 0, combines: false, contexts: [] };
+  const none = { text: false, history: undefined, historyLength: 0, isOrdered: false, combines: false, contexts: [] };
   return {
     dim: tower.dim,
     heapBytes: tower.inputs.reduce((sum, { heapBytes = 0 }) => sum + heapBytes, 0),
-    reads: Object.assign(reads, ...tower.inputs.map((input) => input.reads ?? {})),
+    reads: Object.assign(none, ...tower.inputs.map((input) => input.reads ?? {})),
     parts: QUERY_KINDS.flatMap(({ kind, part }) => (weights.inputs.some((own) => own.kind === kind) ? part! : [])),
     mixture,
     embed(query) {

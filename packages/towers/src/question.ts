@@ -3,7 +3,7 @@
  * in training. What a question may combine, how much of a history is read and how scores are merged is decided here.
  */
 import { InputError, type ItemId, type Merge } from "@poeem/pq-core";
-import { newest } from "./inputs/history.ts";
+import { newest, newestDistinct } from "./inputs/history.ts";
 import type { MixtureQuery } from "./inputs/input.ts";
 import { rowsOf } from "./inputs/rows.ts";
 import type { Query } from "./kinds.ts";
@@ -64,7 +64,9 @@ export function planQuestion<Id>(tower: QueryTower | undefined, dim: number, que
     const read = newest(history, UNTRAINED_HISTORY);
     return { read, readFor: "history", exclude: excluded, embed: (items) => ({ vectors: rowsOf(items, dim) }) };
   }
-  const read = newest(history ?? [], tower?.reads.historyLength ?? 0);
+  const { historyLength = 0, isOrdered } = tower?.reads ?? {};
+  const asked = history ?? [];
+  const read = isOrdered ? newestDistinct(asked, historyLength) : newest(asked, historyLength);
   return {
     read,
     readFor: "history",

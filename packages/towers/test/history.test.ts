@@ -223,6 +223,7 @@ describe("a pooled history", () => {
       text: true,
       history: "attention",
       historyLength: 3,
+      isOrdered: false,
       combines: true,
       contexts: ["device", "page"],
     });

@@ -54,7 +54,9 @@ describe("a tower of text", () => {
   it("reads nothing but text", () => {
     const tower = createQueryTower(textTower());
     expect(tower.dim).toBe(WIDTH);
-    expect(tower.reads).toEqual({ text: true, history: undefined, historyLength: 0, combines: false, contexts: [] });
+    expect(tower.reads).toEqual({
+      ...{ text: true, history: undefined, historyLength: 0, isOrdered: false, combines: false, contexts: [] },
+    });
     expect(tower.mixture).toBeUndefined();
     const history = floats(2 * WIDTH, 1);
     const both = tower.embed({ text: "red cake", history, context: { device: "desk" } });

@@ -109,6 +109,17 @@ describe("a history longer than what is read", () => {
     expect(answer).toEqual({ vectors: idsUpTo(50, 100).map(vectorOf), exclude: history });
   });
 
+  it("counts what it repeats once, where it comes last, in a tower that knows of order; else as often as it comes", () => {
+    const ordered = createQueryTower({
+      ...historyTower("mixture"),
+      inputs: [{ ...historyInput("mixture"), recency: Float32Array.of(0, -1) }],
+    });
+    const history = ["5", "4", "5", "3", "5", "5"];
+    expect(planQuestion(ordered, DIM, { history }).read).toEqual(["4", "3", "5"]);
+    expect(planQuestion(MIXTURE, DIM, { history }).read).toEqual(["3", "5", "5"]);
+    expect(planQuestion(undefined, DIM, { history }).read).toEqual(history);
+  });
+
   it("takes numbers for ids, where the caller has numbers", () => {
     const plan = planQuestion(MEAN, DIM, { history: [4, 5, 6, 7] });
     expect(plan.read).toEqual([5, 6, 7]);

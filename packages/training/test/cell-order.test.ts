@@ -25,6 +25,12 @@ describe("cells in the order of likeness", () => {
     expect([...byLikeness(Float32Array.from([4, 1, 8, 2, 7, 2, 6, 5]), 1)]).toEqual([8, 7, 6, 5, 4, 2, 2, 1]);
   });
 
+  it("are all there, also if they are many or are no numbers", () => {
+    const many = Float32Array.from({ length: 5000 }, (_, i) => (i * 1237) % 5000);
+    expect([...byLikeness(many, 1)].sort((a, b) => a - b)).toEqual([...many].sort((a, b) => a - b));
+    expect([...byLikeness(Float32Array.of(Number.NaN, 2, Number.NaN, 1), 1)].sort()).toEqual([1, 2, NaN, NaN]);
+  });
+
   it("may be none", () => {
     expect(byLikeness(new Float32Array(0), 4)).toEqual(new Float32Array(0));
   });

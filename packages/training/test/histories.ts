@@ -40,13 +40,21 @@ export function readers(
 
 /**
  * Users who walk on along a ring of items, two steps at a time, and now and then jump elsewhere: only the newest item
- * of a history says what follows, and only in one direction.
+ * of a history says what follows, and only in one direction. They go back to where they were before in a share
+ * `returns` of their steps.
  */
-export function walkers(overrides: Partial<PoeemConfigInput> = {}, { numItems = 40, numUsers = 300, length = 8 } = {}) {
+export function walkers(
+  overrides: Partial<PoeemConfigInput> = {},
+  { numItems = 40, numUsers = 300, length = 8, returns = 0 } = {},
+) {
   const random = new Random(12);
   const histories = Array.from({ length: numUsers }, () => {
     const walked = [random.integer(numItems)];
     while (walked.length < length) {
+      if (returns > 0 && random.uniform() < returns) {
+        walked.push(walked[random.integer(walked.length)]!);
+        continue;
+      }
       const on = (walked.at(-1)! + 2) % numItems;
       const next = random.uniform() < 0.8 && !walked.includes(on) ? on : random.integer(numItems);
       if (!walked.includes(next)) walked.push(next);

@@ -1,6 +1,7 @@
 import { MASKED, Random } from "@poeem/indexing-layer";
 import { describe, expect, it } from "vitest";
 import { listOf } from "../src/data/csr.ts";
+import { knownBefore } from "../src/data/past.ts";
 import { eventOrderOf } from "../src/train/history-batch.ts";
 import { OrderedBatchBuilder } from "../src/train/ordered-batch.ts";
 import { walkers } from "./histories.ts";
@@ -83,6 +84,27 @@ it("an event that repeats an item of its own history teaches nothing", () => {
   const repeated = { ...dataset, eventItem: dataset.eventItem.with(event!, prefixOf(event!)[0]!) };
   const builder = new OrderedBatchBuilder(repeated, { length: 3, negatives: 0, dropout: 0 });
   expect(builder.build(Uint32Array.of(event!), new Random(1)).numGroups).toBe(0);
+});
+
+it("an item that comes several times counts once, where it comes last", () => {
+  const { dataset } = walkers({}, { numUsers: 12, returns: 0.4, length: 12 });
+  const prefixOf = (event: number): number[] => [...knownBefore(dataset, event)];
+  let repeats = 0;
+  for (let user = 0; user < 12; user++) {
+    const events = [...dataset.eventQuery.keys()].filter((event) => dataset.eventQuery[event] === user);
+    const walked = events.map((event) => dataset.eventItem[event]!);
+    events.forEach((event, at) => {
+      const before = walked.slice(0, at);
+      repeats += before.length - new Set(before).size;
+      expect(prefixOf(event)).toEqual(before.filter((item, i) => !before.includes(item, i + 1)));
+      const builder = new OrderedBatchBuilder(dataset, { length: 3, negatives: 0, dropout: 0 });
+      const { numGroups, rows, sources, candidates } = builder.build(Uint32Array.of(event), new Random(1));
+      expect(numGroups).toBe(at === 0 || before.includes(walked[at]!) ? 0 : 1);
+      const read = Array.from(rows, (row) => candidates[sources[row]!]!);
+      if (numGroups > 0) expect(read).toEqual(prefixOf(event).reverse().slice(0, 3));
+    });
+  }
+  expect(repeats).toBeGreaterThan(20);
 });
 
 it("an epoch visits every event once, those of a user side by side and in their order", () => {

@@ -107,7 +107,8 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
     partitionTerms: partition?.bias.length,
   }),
   open(weights, width) {
-    const reads = { history: weights.form, historyLength: weights.length };
+    const isOrdered = weights.recency !== undefined || weights.source !== undefined;
+    const reads = { history: weights.form, historyLength: weights.length, isOrdered };
     const of = ({ history }: WithHistory): readonly Float32Array[] =>
       history ? newest(checkedRows(history, width), weights.length) : [];
     if (weights.form === "mixture") {
@@ -128,6 +129,16 @@ export const HISTORY: InputKind<HistoryWeights, WithHistory> = {
 /** The newest of some things that stand oldest first, at most `length` of them. */
 export function newest<L extends { readonly length: number; slice(start: number): L }>(items: L, length: number): L {
   return items.slice(Math.max(0, items.length - length));
+}
+
+/**
+ * The same where order counts: what comes several times counts once, where it comes last. The one rule for repeats, of
+ * training histories as of those that are asked.
+ */
+export function newestDistinct<T>(items: ArrayLike<T>, length: number): T[] {
+  const found = new Set<T>();
+  for (let i = items.length - 1; i >= 0 && found.size < length; i--) found.add(items[i]!);
+  return [...found].reverse();
 }
 
 function checkedRows(items: Float32Array, width: number): Float32Array[] {

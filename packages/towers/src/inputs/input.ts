@@ -69,6 +69,8 @@ export interface Reads {
   readonly history: HistoryForm | undefined;
   /** Newest items of a history that are read; 0 without history. */
   readonly historyLength: number;
+  /** Whether the order of a history counts, and so each of its items once. */
+  readonly isOrdered: boolean;
   /** Whether a history can be asked together with text and context. */
   readonly combines: boolean;
   /** Names of the context columns. */

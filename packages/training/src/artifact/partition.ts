@@ -1,6 +1,6 @@
 import { logSumExp, logSums, Random } from "@poeem/indexing-layer";
 import { type ProgressStarter, silentProgress, type Tick, withProgress } from "@poeem/offline/progress";
-import { type HistoryComponents, logPartition, newest, type Partition, quantizeRows } from "@poeem/towers";
+import { type HistoryComponents, logPartition, newestDistinct, type Partition, quantizeRows } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, countsOf, listOf, toCsr } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
@@ -35,7 +35,7 @@ export interface FittedPartition {
 export interface PartitionOf {
   readonly scale: number;
   readonly components: HistoryComponents;
-  /** Item numbers of each user, oldest first. */
+  /** Item numbers of each user, oldest first; one that comes several times counts where it comes last. */
   readonly histories: Csr;
   /** Newest items of a history that are read. */
   readonly length: number;
@@ -65,7 +65,7 @@ export async function fitPartition(
   const asked = components.recency ? eachAlone(histories, count) : histories;
   const most = Math.min(MAX_QUERIES, Math.floor(MAX_SCORES / competitors.length), asked.values.length);
   const { users, judges } = drawUsers(asked, most, random);
-  const left = users.map((user) => newest(listOf(asked, user), length));
+  const left = users.map((user) => Uint32Array.from(newestDistinct(listOf(asked, user), length)));
   const queries = drawComponents(left, items, dim, components, random);
   const logZ = await withProgress(startProgress("sum scores", left.length, "queries"), (tick) =>
     exactLogZ(queries, left, rowsOf(competitors), competitors, scale, tick),

@@ -1,7 +1,7 @@
 import type { Random } from "@poeem/indexing-layer";
 import { componentVectors, type HistoryComponents, newest, rankWeights } from "@poeem/towers";
-import { listOf } from "../data/csr.ts";
-import type { Dataset, Past } from "../data/types.ts";
+import { knownBefore } from "../data/past.ts";
+import type { Dataset } from "../data/types.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 
 const SLICE = 256;
@@ -51,7 +51,11 @@ export async function sampleQueryVectors(
 ): Promise<Float32Array> {
   const { dim, history } = model;
   const events = Array.from({ length: count }, () => random.integer(dataset.eventItem.length));
-  const historyOf = (event: number): Uint32Array => newest(pastOfEvent(dataset, dataset.past!, event), history!.length);
+  const historyOf = (event: number): Uint32Array =>
+    newest(
+      knownBefore(dataset, event).filter((item) => item !== dataset.eventItem[event]),
+      history!.length,
+    );
   if (history?.form === "mixture" && !history.leans) {
     const histories = events.map(historyOf).filter((list) => list.length > 0);
     return drawComponents(histories, items, dim, await history.componentsOf(), random);
@@ -71,10 +75,4 @@ export async function sampleQueryVectors(
     });
   }
   return vectors;
-}
-
-/** What a training event may know of its user, oldest first. */
-function pastOfEvent({ eventQuery, eventItem }: Dataset, { items, user, length }: Past, event: number): Uint32Array {
-  const known = listOf(items, user[eventQuery[event]!]!).subarray(0, length[event]!);
-  return known.filter((item) => item !== eventItem[event]);
 }

@@ -1,4 +1,5 @@
-import { CsrBuilder } from "./csr.ts";
+import { newestDistinct } from "@poeem/towers";
+import { type Csr, CsrBuilder, listOf, toCsr } from "./csr.ts";
 import type { TrainingQueries } from "./query-sets.ts";
 import { SIDE } from "./side.ts";
 import type { Dataset, EventTable, Past } from "./types.ts";
@@ -28,7 +29,7 @@ export function pastOf(
         length[next] = lists.pending;
         user[eventQuery[next++]!] = users;
       }
-      if (seen.add(events.item[event]!)) lists.push(events.item[event]!);
+      if (events.ordered || seen.add(events.item[event]!)) lists.push(events.item[event]!);
     }
     if (next === first) {
       lists.drop();
@@ -38,8 +39,23 @@ export function pastOf(
     lists.end();
     users++;
   });
-  // without texts a query is a user, and what they had is what it is to find, where all events weigh something
-  return { items: events.query || events.weight ? lists.build() : train.relevant, user, length };
+  // without texts, times and weights a query is a user, and what they had is what it is to find
+  return { items: events.query || events.weight || events.ordered ? lists.build() : train.relevant, user, length };
+}
+
+/**
+ * What a training event may know of its user, itself included where they come back to it: the newest `most` items,
+ * oldest first, each where it comes last.
+ */
+export function knownBefore({ eventQuery, past }: Dataset, event: number, most = Infinity): Uint32Array {
+  const { items, user, length } = past!;
+  return Uint32Array.from(newestDistinct(listOf(items, user[eventQuery[event]!]!).subarray(0, length[event]!), most));
+}
+
+/** All that each user had, oldest first, each item where it comes last. */
+export function distinctHistories({ items }: Past): Csr {
+  const users = items.offsets.length - 1;
+  return toCsr(Array.from({ length: users }, (_, user) => newestDistinct(listOf(items, user), Infinity)));
 }
 
 /** Whether queries have a text or a context, so that one without a history still asks something. */

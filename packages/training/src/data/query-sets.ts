@@ -1,3 +1,4 @@
+import { newestDistinct } from "@poeem/towers";
 import { type ContextTable, contextRows } from "./contexts.ts";
 import { type Csr, CsrBuilder, emptyLists, groupBy, groupStarts, listOf } from "./csr.ts";
 import { PairNumbers } from "./pairs.ts";
@@ -214,7 +215,7 @@ export class QuerySets {
   /**
    * What the user of some held-out events had before: before the first of them where events have a time, else, and in a
    * split that is given, all on the known sides. The items of those events are seen already when this is called, and so
-   * are left out. Apart from it, what they disliked.
+   * are left out. Each item once: where it comes last, if events have a time. Apart from it, what they disliked.
    */
   #pushPast(histories: CsrBuilder, disliked: CsrBuilder, targets: Uint32Array, side: number): void {
     const events = this.#events;
@@ -223,10 +224,13 @@ export class QuerySets {
     const user = events.user!.numbers[targets[0]!]!;
     const end = events.ordered && !events.part ? targets[0]! : starts![user + 1]!;
     const first = starts![user]!;
+    const known: number[] = [];
     for (let event = first; event < end; event++) {
       const item = events.item[event]!;
-      if (this.#isKnown(event, side) && seen.add(item)) histories.push(item);
+      if (this.#isKnown(event, side) && (events.ordered ? !seen.has(item) : seen.add(item))) known.push(item);
     }
+    for (const item of events.ordered ? newestDistinct(known, Infinity) : known) histories.push(item);
+    for (const item of known) seen.add(item);
     for (let event = first; events.weight && event < end; event++) {
       const item = events.item[event]!;
       if (this.#isDisliked(event) && seen.add(item)) disliked.push(item);

@@ -92,12 +92,12 @@ export interface Dataset {
 /**
  * The histories of training events, without a list per event: event e may read the first `length[e]` items of
  * `items` list `user[eventQuery[e]]`, **less its own item**, which is among them where users are not ordered by time or
- * come back to an item.
+ * come back to an item. `knownBefore` and `distinctHistories` (past.ts) read them.
  */
 export interface Past {
   /**
-   * Training items of each user, oldest first, without repeats. In data without texts and weights this is
-   * `train.relevant`.
+   * Training items of each user: in data with times all of them, oldest first, with repeats; else each once, and in data
+   * without texts and weights this is `train.relevant`.
    */
   readonly items: Csr;
   /** User number of each query of a training event; in data without texts the query's own number. */

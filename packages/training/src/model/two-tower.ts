@@ -9,7 +9,7 @@ import type {
 } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
-import { asksMoreThanHistory } from "../data/past.ts";
+import { asksMoreThanHistory, distinctHistories } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { joinStates, restoreParts, type State, type Stateful } from "../state.ts";
 import { HistoryPooling } from "./inputs/history.ts";
@@ -28,8 +28,9 @@ const TABLE_ACCUMULATOR = 1e-8;
 /** Where the id rows of items start, and the source map of ordered histories; nothing for a random start. */
 function startOf({ model, training }: PoeemConfig, { past, ids }: Dataset): Partial<OrderedStart> {
   if (!past || training.start === "random") return {};
-  if (model.history.order) return orderedStart(past.items, ids.length, model.dim, training.seed);
-  return { items: spectralStart(past.items, ids.length, model.dim, training.seed) };
+  const histories = distinctHistories(past);
+  if (model.history.order) return orderedStart(histories, ids.length, model.dim, training.seed);
+  return { items: spectralStart(histories, ids.length, model.dim, training.seed) };
 }
 
 /** Both towers. Tables live on the host; what TensorFlow.js sees of a batch is the sum of its rows. */

@@ -1,4 +1,5 @@
 import { MASKED, type Random } from "@poeem/indexing-layer";
+import { newestDistinct } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
@@ -202,7 +203,7 @@ export class HistoryBatchBuilder {
     const dataset = this.#dataset;
     const { sources, length } = this.#options;
     const usable = this.#usable(events);
-    const recent = usable.subarray(dataset.ordered ? Math.max(0, usable.length - length) : 0);
+    const recent = dataset.ordered ? Uint32Array.from(newestDistinct(usable, length)) : usable;
     for (let i = 0; i < Math.min(sources, recent.length); i++) {
       const j = i + random.integer(recent.length - i);
       [recent[i], recent[j]] = [recent[j]!, recent[i]!];

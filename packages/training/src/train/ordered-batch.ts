@@ -1,7 +1,7 @@
 import { MASKED, type Random } from "@poeem/indexing-layer";
-import { newest } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
+import { knownBefore } from "../data/past.ts";
 import type { Dataset, Dislikes } from "../data/types.ts";
 import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
 
@@ -58,16 +58,18 @@ export class OrderedBatchBuilder {
     const { eventItem, eventWeight } = this.#dataset;
     const { length, dropout } = this.#options;
     const groups: { readonly event: number; readonly prefix: Uint32Array }[] = [];
+    let places = 1;
     for (const event of events) {
-      const prefix = newest(this.#prefixOf(event), length).toReversed();
-      if (prefix.length === 0) continue;
-      groups.push({ event, prefix: drawKept(prefix, dropout, random) });
+      if (!this.#isToBeFound(event)) continue;
+      const known = knownBefore(this.#dataset, event, length).reverse();
+      const prefix = drawKept(known, dropout, random);
+      groups.push({ event, prefix });
+      places = Math.max(places, prefix.length);
     }
     const candidates: number[] = [];
     const place = (item: number): number =>
       this.#positionOf[item]! < 0 ? this.#place(item, candidates) : this.#positionOf[item]!;
     const sources: number[] = [];
-    const places = Math.max(1, ...groups.map(({ prefix }) => prefix.length));
     const rows = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
     const targets = groups.map(({ event, prefix }, g) => {
@@ -125,17 +127,20 @@ export class OrderedBatchBuilder {
     }
   }
 
-  /** What the user of an event had before it, oldest first; nothing where the event only repeats one of them. */
-  #prefixOf(event: number): Uint32Array {
+  /**
+   * Whether there is something to find the item of an event from, and a search would find it: one that its user had
+   * before is left out.
+   */
+  #isToBeFound(event: number): boolean {
     const { eventItem, eventQuery, past } = this.#dataset;
     const prefix = listOf(past!.items, past!.user[eventQuery[event]!]!).subarray(0, past!.length[event]!);
-    return prefix.includes(eventItem[event]!) ? prefix.subarray(0, 0) : prefix;
+    return prefix.length > 0 && !prefix.includes(eventItem[event]!);
   }
 
   /** Candidates that a batch of these events has, whatever is drawn: its targets, and a source of one of them. */
   fewestCandidates(events: Uint32Array): number {
     const targets = new Set<number>();
-    for (const event of events) if (this.#prefixOf(event).length > 0) targets.add(this.#dataset.eventItem[event]!);
+    for (const event of events) if (this.#isToBeFound(event)) targets.add(this.#dataset.eventItem[event]!);
     return targets.size > 0 ? Math.max(2, targets.size) : 0;
   }
 }
