@@ -19,6 +19,16 @@ const integer =
     return value;
   };
 
+/** A whole number of at least 1, or what `all` stands for. */
+const countOr =
+  <All>(all: All) =>
+  (text: string): number | All => {
+    if (text === "all") return all;
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 1 && text.trim() !== "") return value;
+    throw new InvalidArgumentError(`expected an integer of at least 1, or all, got ${text.trim() || "nothing"}.`);
+  };
+
 const share = (text: string): number => {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError(`expected a number from 0 to 1, got ${text}.`);
@@ -165,16 +175,9 @@ export function program(): Command {
     .option("--context <name=value>", "a context feature; repeat for more", contextPair)
     .option("--vectors <file>", "a query's vector of the index's dim, or its vectors: little-endian float32")
     .option("--heads <n>", "vectors per query, with --vectors", integer(1), 1)
-    .option(
-      "--queries <n>",
-      "queries in --vectors, or all for as many as there are",
-      (text: string) => (text === "all" ? Infinity : integer(1)(text)),
-      1,
-    )
+    .option("--queries <n>", "queries in --vectors, or all for as many as there are", countOr(Infinity), 1)
     .option("--k <n>", "number of results", integer(1), 10)
-    .option("--nprobe <n>", "number of cells to visit, or all", (text: string) =>
-      text === "all" ? "all" : integer(1)(text),
-    )
+    .option("--nprobe <n>", "number of cells to visit, or all", countOr("all" as const))
     .addOption(
       new Option(
         "--mode <mode>",

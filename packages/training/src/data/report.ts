@@ -122,7 +122,7 @@ export function describeData(
 function describeWeights({ training }: Pick<PoeemConfig, "training">, { weights }: DataFacts): string[] {
   if (!weights) return [];
   const { least, most, known, dislikes, trainedDislikes } = weights;
-  const parts = [`${least} to ${most} where something is liked`];
+  const parts = [`${least === most ? least : `${least} to ${most}`} where something is liked`];
   if (known > 0) parts.push(`${counted(known, "event")} of 0 (known, not trained on)`);
   if (dislikes > 0) {
     const use =

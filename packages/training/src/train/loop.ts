@@ -107,7 +107,10 @@ export async function trainModel(
         if (layer.ready) await stopping.add(measured.step, recall);
       } else measured.record();
       const ended = measured.step % stepsPerEpoch === 0 || stopping.done;
-      progress.update(measured.examples, note(measured, epochs, layer.ready ? result.distortion : undefined));
+      progress.update(
+        measured.examples,
+        note(measured, epochs, layer.ready ? result.distortion : undefined, validation?.k),
+      );
       if (checkpoints && (ended || checkpoints.due)) await save();
       // Without this a backend that computes synchronously would never let a signal through.
       await nextTurn();
@@ -146,9 +149,9 @@ function rateShare(decay: PoeemConfig["training"]["decay"], progress: number): n
   return progress < 0.5 ? 1 : 1 - 0.9 * (2 * progress - 1);
 }
 
-function note(measured: Measurements, epochs: number, distortion: number | undefined): string {
+function note(measured: Measurements, epochs: number, distortion: number | undefined, k: number | undefined): string {
   const tail = distortion === undefined ? "" : ` · distortion ${distortion.toFixed(3)}`;
   const recall = measured.records.findLast((record) => record.validationRecall !== undefined)?.validationRecall;
-  const seen = recall === undefined ? "" : ` · validation recall ${recall.toFixed(3)}`;
+  const seen = recall === undefined ? "" : ` · validation recall@${k} ${recall.toFixed(3)}`;
   return `epoch ${measured.currentEpoch}/${epochs} · loss ${measured.epochLoss.toFixed(3)}${tail}${seen}`;
 }
