@@ -79,7 +79,8 @@ export class SoftmaxKernel {
       work();
     } catch (error) {
       if (!this.#running || !(error instanceof WebAssembly.RuntimeError)) throw error;
-      const message = "[indexing-layer] softmax kernel expected its helper threads to finish, got one that died in a run";
+      const message =
+        "[indexing-layer] softmax kernel expected its helper threads to finish, got one that died in a run";
       throw new Error(message, { cause: error });
     }
   }
