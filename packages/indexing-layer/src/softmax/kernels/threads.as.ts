@@ -34,7 +34,7 @@ let progress: usize = 0;
 
 export const PROGRESS_BYTES: usize = 1 << LINE;
 
-// Nanoseconds in which somebody must have done something, while this thread waits; -1: it waits for ever, as helpers do.
+// Nanoseconds in which somebody must have done something, while this thread waits; -1: it waits for ever, as helpers.
 let patience: i64 = -1;
 
 export function setPatience(milliseconds: i32): void {
