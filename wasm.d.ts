@@ -12,6 +12,7 @@ declare namespace WebAssembly {
     readonly buffer: SharedArrayBuffer;
     grow(pages: number): number;
   }
+  class RuntimeError extends Error {}
   function compile(bytes: Uint8Array | ArrayBuffer): Promise<Module>;
   function validate(bytes: Uint8Array): boolean;
 }

@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { softmaxKernelBytes } from "../src/load-kernels.ts";
 import { Random } from "../src/random.ts";
 import { startHelpers } from "../src/softmax/helpers.ts";
-import { MOST_PLACES, SoftmaxKernel } from "../src/softmax/kernel.ts";
+import { MOST_PLACES, SoftmaxKernel, type StartHelpers } from "../src/softmax/kernel.ts";
 import { softmaxLoss, useSoftmaxKernel } from "../src/softmax/loss.ts";
 import type { Lists, SoftmaxProblem, SoftmaxResult } from "../src/softmax/problem.ts";
 import { softmaxInTensors } from "../src/softmax/tensors.ts";
@@ -310,6 +310,19 @@ function bitsOf(kernel: SoftmaxKernel, input: SoftmaxProblem): number[][] {
   });
 }
 
+/** Runs until helpers, once they have started, have taken blocks in some runs: the results are always the same. */
+async function sameWithHelp(alone: SoftmaxKernel, make: (kernel: SoftmaxKernel) => unknown): Promise<void> {
+  const expected = make(alone);
+  const helped = kernelOf("plain", 2);
+  for (let runs = 0; runs < 4; ) {
+    const before = helped.blocksOfHelpers;
+    expect(make(helped)).toEqual(expected);
+    if (helped.blocksOfHelpers > before) runs++;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(alone.blocksOfHelpers).toBe(0);
+}
+
 describe("the kernel", () => {
   let kernel: SoftmaxKernel;
   beforeAll(async () => {
@@ -328,15 +341,32 @@ describe("the kernel", () => {
     { groups: 40, places: 16, count: 1001, dim: 32, least: 1e-30 },
     { groups: 700, places: 1, count: 700, dim: 40, teacher: true },
     { groups: 100, places: 5, count: 1001, dim: 32, rows: 600, least: 1e-30 },
+    { groups: 40, places: 16, count: 1001, dim: 32, jointly: true },
   ])("gives the same bits whoever helps: %o", async (sizes) => {
     const input = inTensors(problem(7, sizes));
-    const alone = bitsOf(kernel, input);
-    const helped = kernelOf("plain", 2);
-    for (let round = 0; round < 8; round++) {
-      expect(bitsOf(helped, input)).toEqual(alone);
-      // lets the helpers start
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await sameWithHelp(kernel, (one) => bitsOf(one, input));
+  });
+
+  it("sums exponentials to the same bits whoever helps", async () => {
+    const input = inTensors(problem(9, { groups: 900, places: 1, count: 1001, dim: 32 }));
+    await sameWithHelp(kernel, (one) => [...one.logSums(input)]);
+  });
+
+  it("leaves helpers where they are for a problem that is not worth them", () => {
+    const start = () => expect.fail("no helper is needed");
+    const small = new SoftmaxKernel(softmaxKernelBytes("plain")!, { count: 2, start });
+    const input = inTensors(problem(7, { groups: 5, places: 3, count: 13, dim: 12 }));
+    expect(bitsOf(small, input)).toEqual(bitsOf(kernel, input));
+  });
+
+  it("goes on alone where no helper starts, and fails where one dies inside a run", () => {
+    const input = inTensors(problem(7, { groups: 700, places: 1, count: 1001, dim: 32 }));
+    const alone = new SoftmaxKernel(softmaxKernelBytes("plain")!, { count: 2, start: () => 0 });
+    expect(bitsOf(alone, input)).toEqual(bitsOf(kernel, input));
+    // the count of helpers at work, which one that is gone has not taken itself from
+    const start: StartHelpers = (_, memory) => Atomics.add(new Int32Array(memory.buffer), (0xf000 + 128) / 4, 1) + 1;
+    const deserted = new SoftmaxKernel(softmaxKernelBytes("plain")!, { count: 1, start, patience: 20 });
+    expect(() => bitsOf(deserted, input)).toThrow("expected its helper threads to finish, got one that died in a run");
   });
 
   it.each<Sizes>([

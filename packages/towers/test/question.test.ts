@@ -109,7 +109,7 @@ describe("a history longer than what is read", () => {
     expect(answer).toEqual({ vectors: idsUpTo(50, 100).map(vectorOf), exclude: history });
   });
 
-  it("counts what it repeats once, where it comes last, in a tower that knows of order; else as often as it comes", () => {
+  it("counts what comes again once, where it comes last, if the tower knows of order; else each time", () => {
     const ordered = createQueryTower({
       ...historyTower("mixture"),
       inputs: [{ ...historyInput("mixture"), recency: Float32Array.of(0, -1) }],

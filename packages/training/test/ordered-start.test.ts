@@ -1,3 +1,4 @@
+import { Matrix, SVD, solve } from "ml-matrix";
 import { expect, it } from "vitest";
 import { toCsr } from "../src/data/csr.ts";
 import { orderedStart } from "../src/model/ordered-start.ts";
@@ -27,21 +28,30 @@ const HISTORIES = Array.from({ length: 120 }, (_, user) =>
   Array.from({ length: 3 + (user % 10) }, (_, step) => (user * 7 + step * (user % 5 === 0 ? 5 : 1)) % COUNT),
 );
 
-it("has the singular vectors of which item follows which, as repeated multiplication by that matrix does", () => {
-  const matrix = scaledMatrix(HISTORIES);
-  const times = (x: number[], transposed: boolean): number[] =>
-    x.map((_, i) => x.reduce((sum, value, j) => sum + value * (transposed ? matrix[j]![i]! : matrix[i]![j]!), 0));
-  let right = Array.from({ length: COUNT }, (_, i) => 1 + (i % 3));
-  for (let round = 0; round < 2000; round++) {
-    right = times(times(right, false), true);
-    const norm = Math.hypot(...right);
-    right = right.map((value) => value / norm);
-  }
-  // in one dimension every unit row is the sign of the leading right vector, which is positive
-  const { items, source } = orderedStart(toCsr(HISTORIES), COUNT, 1, 3);
-  const signs = right.map((value, i) => Math.sign(value) * items[i]!);
-  expect(Math.abs(signs.reduce((sum, value) => sum + value, 0))).toBe(COUNT);
-  expect(Math.abs(source[0]!)).toBeGreaterThan(0.9);
+it("has the singular vectors of which item follows which, and the map from right to left ones, as plain loops", () => {
+  const matrix = new Matrix(scaledMatrix(HISTORIES));
+  const { leftSingularVectors: u, rightSingularVectors: v, diagonal } = new SVD(matrix);
+  expect(diagonal[DIM - 1]! - diagonal[DIM]!).toBeGreaterThan(1e-3);
+  // rows by the roots of the singular values, at unit length
+  const unitRows = (vectors: Matrix): Matrix => {
+    const rows = vectors.subMatrixColumn(Array.from({ length: DIM }, (_, d) => d));
+    const scaled = rows.mulRowVector(diagonal.slice(0, DIM).map(Math.sqrt));
+    return new Matrix(scaled.to2DArray().map((row) => row.map((x) => x / Math.hypot(...row))));
+  };
+  const [right, left] = [unitRows(v), unitRows(u)];
+  const { items, source } = orderedStart(toCsr(HISTORIES), COUNT, DIM, 3);
+  const found = Matrix.from1DArray(COUNT, DIM, items);
+  // what neither the signs of the vectors nor turns among equal values change
+  const cosines = found.mmul(found.transpose());
+  expect(Matrix.sub(cosines, right.mmul(right.transpose())).abs().max()).toBeLessThan(1e-3);
+  // least squares, each event counted
+  const counts = Array.from({ length: COUNT }, (_, item) => HISTORIES.flat().filter((one) => one === item).length);
+  const weighted = right.clone().mulColumnVector(counts);
+  const products = right.transpose().mmul(weighted);
+  const ridge = Matrix.eye(DIM, DIM).mul((1e-3 * products.trace()) / DIM);
+  const map = solve(products.add(ridge), weighted.transpose().mmul(left));
+  const scores = found.mmul(Matrix.from1DArray(DIM, DIM, source)).mmul(found.transpose());
+  expect(Matrix.sub(scores, right.mmul(map).mmul(right.transpose())).abs().max()).toBeLessThan(1e-3);
 });
 
 it("points from an item to what follows it, not to what came before", () => {

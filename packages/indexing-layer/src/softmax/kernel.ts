@@ -6,6 +6,8 @@ import { takeTargets } from "./take-targets.ts";
 interface SoftmaxExports {
   /** Where the numbers of a problem are expected. */
   readonly PROBLEM: { readonly value: number };
+  setPatience(milliseconds: number): void;
+  helpedSoFar(): number;
   configure(threads: number): number;
   run(scale: number, least: number, teacherWeight: number, jointly: boolean, resultAt: number): void;
   sharedRows(scale: number, tilesAt: number, sums: number): void;
@@ -31,13 +33,18 @@ const MOST_PAGES = 65_536;
 /** Multiply-adds of a problem from which on helpers are worth waking: a millisecond or two. */
 const WORTH_HELP = 1 << 24;
 
-/** Starts threads that serve a kernel's memory; see helpers.ts. */
-export type StartHelpers = (module: WebAssembly.Module, memory: WebAssembly.Memory, count: number) => void;
+/** While a thread waits, somebody must do something in so long; a block takes less than a second of it. */
+const PATIENCE_MS = 120_000;
+
+/** Starts threads that serve a kernel's memory, at most `count`; returns how many. See helpers.ts. */
+export type StartHelpers = (module: WebAssembly.Module, memory: WebAssembly.Memory, count: number) => number;
 
 /** Threads that help, for problems worth it. */
 export interface Helpers {
   readonly count: number;
   readonly start: StartHelpers;
+  /** Milliseconds without a sign of life of any thread after which a run fails; default: two minutes. */
+  readonly patience?: number;
 }
 
 /**
@@ -49,13 +56,33 @@ export class SoftmaxKernel {
   readonly #memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true });
   readonly #wasm: SoftmaxExports;
   readonly #helpers: Helpers | undefined;
-  #areStarted = false;
+  /** Helpers that were started. */
+  #running: number | undefined;
+  #hasWarned = false;
   #end = PAGE;
 
   constructor(bytes: Uint8Array, helpers?: Helpers) {
     this.#module = new WebAssembly.Module(bytes);
     this.#wasm = new WebAssembly.Instance(this.#module, { env: { memory: this.#memory } }).exports as SoftmaxExports;
     this.#helpers = helpers;
+    this.#wasm.setPatience(helpers?.patience ?? PATIENCE_MS);
+  }
+
+  /** Blocks that helpers have taken, of all runs so far. */
+  get blocksOfHelpers(): number {
+    return this.#wasm.helpedSoFar();
+  }
+
+  /** @throws Error when a helper died inside the run, whose problem then is not done */
+  #finish(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!this.#running || !(error instanceof WebAssembly.RuntimeError)) throw error;
+      const message =
+        "[indexing-layer] softmax kernel expected its helper threads to finish, got one that died in a run";
+      throw new Error(message, { cause: error });
+    }
   }
 
   /**
@@ -66,14 +93,20 @@ export class SoftmaxKernel {
     const fits = shared
       ? 4 * roundUp(queries.shape[0], MOST_PLACES) * candidates.shape[0] <= MOST_TILE_BYTES
       : (logWeights?.shape[1] ?? 1) <= MOST_PLACES;
-    return tf.getBackend() === "wasm" && fits && !constantCandidates;
+    const isFor = tf.getBackend() === "wasm" && !constantCandidates;
+    if (isFor && shared && !fits && !this.#hasWarned) {
+      this.#hasWarned = true;
+      const size = `${queries.shape[0]} rows × ${candidates.shape[0]} candidates`;
+      process.emitWarning(`[indexing-layer] training goes on slower: ${size} are more than the softmax kernel holds`);
+    }
+    return isFor && fits;
   }
 
   /** log Σ_c exp(logit) of each of the queries, over the candidates that are not masked: (rows). */
   logSums(problem: LogitsOf): Float64Array {
     const { at, memory, scale } = this.#place(problem, true);
     const [rows] = problem.queries.shape;
-    this.#wasm.rowSums(scale, at.maxima, at.sums);
+    this.#finish(() => this.#wasm.rowSums(scale, at.maxima, at.sums));
     const [maxima, sums] = [at.maxima, at.sums].map((from) => new Float32Array(memory, from, rows));
     return Float64Array.from(maxima!, (most, row) => most + Math.log(sums![row]!));
   }
@@ -92,7 +125,7 @@ export class SoftmaxKernel {
     const matrix = (from: number, rows: number): tf.Tensor2D =>
       weighed(unpadded(new Float32Array(memory, from, rows * d), dim, d), [rows, dim]);
     if (shared) {
-      this.#wasm.sharedRows(scale, at.tiles, at.sums);
+      this.#finish(() => this.#wasm.sharedRows(scale, at.tiles, at.sums));
       const { loss, dLogWeights } = takeTargets(
         {
           entries: new Float32Array(memory, at.tiles, roundUp(rows, MOST_PLACES) * c),
@@ -104,7 +137,7 @@ export class SoftmaxKernel {
         read(logWeights!),
         targetLists(problem.targets, logWeights!.shape[0], readColumns),
       );
-      this.#wasm.sharedSlopes(at.tiles, at.pulls);
+      this.#finish(() => this.#wasm.sharedSlopes(at.tiles, at.pulls));
       return {
         ranking: tf.scalar(loss),
         total: tf.scalar(weight * loss),
@@ -113,7 +146,8 @@ export class SoftmaxKernel {
         dLogWeights: weighed(dLogWeights, logWeights!.shape),
       };
     }
-    this.#wasm.run(scale, problem.least ?? 0, teacher?.weight ?? 0, problem.jointly ?? false, at.result);
+    const { least = 0, jointly = false } = problem;
+    this.#finish(() => this.#wasm.run(scale, least, teacher?.weight ?? 0, jointly, at.result));
     const [ranking, distillation] = new Float64Array(memory, at.result, 2) as unknown as [number, number];
     return {
       ranking: tf.scalar(ranking),
@@ -170,7 +204,7 @@ export class SoftmaxKernel {
     const { result, tiles, sums, pulls, maxima, ...addresses } = at;
     const numbers = [groups, places, c, d, targets.values.length, ...Object.values(addresses), this.#end];
     new Int32Array(this.#memory.buffer, this.#wasm.PROBLEM.value, numbers.length).set(numbers);
-    this.#grow(this.#wasm.configure(this.#threadsFor(rows * c * d)));
+    this.#grow(this.#wasm.configure(this.#threadsFor(rows * c * d)), `${rows} × ${count} logits of dim ${dim}`);
     const memory = this.#memory.buffer;
     const place = (to: number, { buffer, byteOffset, byteLength }: Float32Array | Uint32Array): void =>
       new Uint8Array(memory, to).set(new Uint8Array(buffer, byteOffset, byteLength));
@@ -200,15 +234,12 @@ export class SoftmaxKernel {
     return { at, memory, scale, c, d, groups, places, read, readColumns };
   }
 
-  /** Threads to make room for; those that help are started when they are first worth it. */
+  /** Threads that take part: helpers only where they are worth it, and started when they first are. */
   #threadsFor(work: number): number {
     const helpers = this.#helpers;
-    if (!helpers) return 1;
-    if (!this.#areStarted && work >= WORTH_HELP) {
-      this.#areStarted = true;
-      helpers.start(this.#module, this.#memory, helpers.count);
-    }
-    return 1 + helpers.count;
+    if (!helpers || work < WORTH_HELP) return 1;
+    this.#running ??= helpers.start(this.#module, this.#memory, helpers.count);
+    return 1 + this.#running;
   }
 
   #reserve(bytes: number): number {
@@ -217,9 +248,18 @@ export class SoftmaxKernel {
     return start;
   }
 
-  #grow(end: number): void {
+  /** @throws RangeError naming the problem */
+  #grow(end: number, what: string): void {
     const missing = Math.ceil((end - this.#memory.buffer.byteLength) / PAGE);
-    if (missing > 0) this.#memory.grow(missing);
+    if (missing <= 0) return;
+    try {
+      this.#memory.grow(missing);
+    } catch (error) {
+      const size = `${Math.ceil(end / 2 ** 20)} MiB`;
+      throw new RangeError(`[indexing-layer] softmax kernel expected ${size} of memory for ${what}, got less`, {
+        cause: error,
+      });
+    }
   }
 }
 

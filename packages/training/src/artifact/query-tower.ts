@@ -1,5 +1,13 @@
 import { type ProgressStarter, silentProgress, withProgress } from "@poeem/offline/progress";
-import { createQueryTower, newest, type Query, type QueryTowerWeights } from "@poeem/towers";
+import {
+  createQueryTower,
+  logPartition,
+  type MixtureQuery,
+  newest,
+  type Partition,
+  type Query,
+  type QueryTowerWeights,
+} from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
 import type { Dataset } from "../data/types.ts";
@@ -14,7 +22,7 @@ const SLICE = 256;
  * Embeds held-out queries with the published tower and with TensorFlow.js: training queries where none is held out, or
  * else the items' own sentences. Where a mixture leans from texts, these are embedded without their histories too.
  * @param items (count, dim) decoded vectors, which histories are read from
- * @returns the largest difference of a component
+ * @returns the largest difference of a component, or of the log weights of the ranks in a mixture
  */
 export async function compareTowers(
   model: TwoTower,
@@ -28,6 +36,8 @@ export async function compareTowers(
   const { test, train, ownSentences } = dataset;
   const set = [test, train].find(({ count: queries }) => queries > 0) ?? ownSentences;
   const count = Math.min(set.count, COMPARED);
+  const partition = weights.inputs.find((input) => input.kind === "history")?.partition;
+  const ranks = await ranksOf(model, exported.reads.historyLength);
   let largest = 0;
   const compare = async (start: number, withHistories: boolean): Promise<void> => {
     const numbers = Uint32Array.from({ length: Math.min(SLICE, count - start) }, (_, i) => start + i);
@@ -43,6 +53,8 @@ export async function compareTowers(
       const history = lists[i]!.length > 0 ? { history: gather(items, lists[i]!, dim) } : {};
       const found = exported.embed({ ...others, ...history } satisfies Query);
       const vectors = found instanceof Float32Array ? [found] : (found?.vectors ?? []);
+      if (found && "vectors" in found && found.beside === undefined && partition)
+        largest = Math.max(largest, rankDifference(found, partition, ranks));
       vectors.forEach((vector, place) => {
         const at = (i * places + place) * dim;
         vector.forEach((value, d) => {
@@ -59,4 +71,27 @@ export async function compareTowers(
     }
   });
   return largest;
+}
+
+/** Log weights of the ranks of a mixture as TensorFlow.js has them, the newest first. */
+async function ranksOf({ history }: TwoTower, length: number): Promise<Float32Array> {
+  if (!history?.isOrdered) return new Float32Array(length);
+  const tensor = history.rankWeights(length);
+  const ranks = Float32Array.from(await tensor.data());
+  tensor.dispose();
+  return ranks;
+}
+
+/** Below it a weight may stand for one that underflowed. */
+const LEAST_COMPARED = 1e-30;
+
+/** How far the log weights of a mixture, times Z, are from those of the ranks, up to a constant. */
+function rankDifference({ vectors, weights }: MixtureQuery, partition: Partition, ranks: Float32Array): number {
+  const offsets = vectors.flatMap((vector, i) => {
+    const weight = weights[i]!;
+    return weight > LEAST_COMPARED
+      ? [Math.log(weight) + logPartition(partition, vector) - ranks[vectors.length - 1 - i]!]
+      : [];
+  });
+  return offsets.reduce((most, offset) => Math.max(most, Math.abs(offset - offsets[0]!)), 0);
 }

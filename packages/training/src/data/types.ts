@@ -96,8 +96,8 @@ export interface Dataset {
  */
 export interface Past {
   /**
-   * Training items of each user: in data with times all of them, oldest first, with repeats; else each once, and in data
-   * without texts and weights this is `train.relevant`.
+   * Training items of each user: in data with times all of them, oldest first, with repeats; else each once, and in
+   * data without texts and weights this is `train.relevant`.
    */
   readonly items: Csr;
   /** User number of each query of a training event; in data without texts the query's own number. */

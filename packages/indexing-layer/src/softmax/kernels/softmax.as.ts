@@ -9,9 +9,14 @@ import {
   rowTerms, total, setTask, task, taskAt, taskTo,
 } from "./problem.as";
 import { pack, PANEL, ROWS } from "./products.as";
-import { adoptProgress, claim, close, enter, leave, nextRun, open } from "./threads.as";
+import { adoptProgress, claim, close, countHelped, enter, leave, nextRun, open } from "./threads.as";
 
-export { PROBLEM } from "./threads.as";
+export { helpedSoFar, PROBLEM, setPatience } from "./threads.as";
+
+// Whether scratch is laid out for helpers.
+let hasHelpers: bool = false;
+// Whether this instance is a helper's.
+let isHelper: bool = false;
 
 // Where exponentials end, against the largest of their row: 1.6e-28, or 4e-18 where it meets a pull of 1e-15. What is
 // less is lost in single precision, and as a factor it makes numbers that are not normal, which processors multiply a
@@ -33,6 +38,7 @@ export function isRelaxed(): bool {
 // Lays out the scratch of a problem, whose numbers are in place, for so many threads; returns where it ends. Candidates
 // are padded to a multiple of 4 with biases of −3e38, dim to one of 8 with zeros; addresses are multiples of 64.
 export function configure(threads: i32): usize {
+  hasHelpers = threads > 1;
   return adopt(0, threads);
 }
 
@@ -87,7 +93,7 @@ function rowBlocks(): i32 {
 
 function shareOut(numBlocks: i32, what: i32, at: usize, to: usize): void {
   setTask(numBlocks, what, at, to);
-  open(numBlocks, progressAt);
+  open(numBlocks, progressAt, hasHelpers);
   work();
   close();
 }
@@ -95,6 +101,7 @@ function shareOut(numBlocks: i32, what: i32, at: usize, to: usize): void {
 // A helper, `thread` from 1: takes part in every run, and never returns.
 export function serve(thread: i32): void {
   let seen = 0;
+  isHelper = true;
   while (true) {
     seen = nextRun(seen);
     if (!enter()) continue;
@@ -125,6 +132,7 @@ function divide(): i32 {
 function work(): void {
   const end = blocks();
   for (let b = claim(); b < end; b = claim()) {
+    if (isHelper) countHelped();
     if (task == SHARED_ROWS) sharedBlock(b, taskAt, taskTo);
     else if (task == SHARED_SLOPES) sharedSlopesBlock(b, taskAt, taskTo);
     else if (task == ROW_SUMS) sumsBlock(b, taskAt, taskTo);

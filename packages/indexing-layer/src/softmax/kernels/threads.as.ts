@@ -19,6 +19,11 @@ const SLEEPERS: usize = CONTROL + 192;
 // The next block to take.
 const NEXT: usize = CONTROL + 256;
 
+// Whatever any thread does adds one: a thread that died adds nothing.
+const BEATS: usize = CONTROL + 320;
+// Blocks that helpers have taken.
+const HELPED: usize = CONTROL + 384;
+
 // Looks at a number before sleeping until it changes: about as long as two threads are apart at a chunk.
 const LOOKS: i32 = 20_000;
 // A number of its own cache line.
@@ -29,11 +34,26 @@ let progress: usize = 0;
 
 export const PROGRESS_BYTES: usize = 1 << LINE;
 
-// Lets helpers in. Before it: everything they read is in memory.
-export function open(blocks: i32, progressAt: usize): void {
+// Nanoseconds in which somebody must have done something, while this thread waits; -1: it waits for ever, as helpers.
+let patience: i64 = -1;
+
+export function setPatience(milliseconds: i32): void {
+  patience = <i64>milliseconds * 1_000_000;
+}
+
+// Sleeps until a number changes. A thread that died inside a run would never change it: then this traps.
+function sleep(at: usize, seen: i32): void {
+  const beats = atomic.load<i32>(BEATS);
+  const isLate = atomic.wait<i32>(at, seen, patience) == AtomicWaitResult.TIMED_OUT;
+  if (isLate && atomic.load<i32>(BEATS) == beats) unreachable();
+}
+
+// Lets helpers in, where there is room for them. Before it: everything they read is in memory.
+export function open(blocks: i32, progressAt: usize, hasHelpers: bool): void {
   progress = progressAt;
   memory.fill(progress, 0, <usize>blocks << LINE);
   atomic.store<i32>(NEXT, 0);
+  if (!hasHelpers) return;
   atomic.store<i32>(IS_OPEN, 1);
   atomic.add<i32>(RUNS, 1);
   if (blocks > 1) atomic.notify(RUNS, -1);
@@ -46,7 +66,7 @@ export function close(): void {
   while (true) {
     const inside = atomic.load<i32>(INSIDE);
     if (inside == 0) return;
-    if (++looks > LOOKS) atomic.wait<i32>(INSIDE, inside, -1);
+    if (++looks > LOOKS) sleep(INSIDE, inside);
   }
 }
 
@@ -68,6 +88,7 @@ export function enter(): bool {
 }
 
 export function leave(): void {
+  atomic.add<i32>(BEATS, 1);
   if (atomic.sub<i32>(INSIDE, 1) == 1) atomic.notify(INSIDE, 1);
 }
 
@@ -77,7 +98,17 @@ export function adoptProgress(progressAt: usize): void {
 }
 
 export function claim(): i32 {
+  atomic.add<i32>(BEATS, 1);
   return atomic.add<i32>(NEXT, 1);
+}
+
+// For a helper that has a block.
+export function countHelped(): void {
+  atomic.add<i32>(HELPED, 1);
+}
+
+export function helpedSoFar(): i32 {
+  return atomic.load<i32>(HELPED);
 }
 
 // Waits until the block before is done with a chunk.
@@ -90,7 +121,7 @@ export function awaitTurn(block: i32, chunk: i32): void {
     if (done > chunk) return;
     if (++looks <= LOOKS) continue;
     atomic.add<i32>(SLEEPERS, 1);
-    atomic.wait<i32>(at, done, -1);
+    sleep(at, done);
     atomic.sub<i32>(SLEEPERS, 1);
   }
 }
@@ -98,5 +129,6 @@ export function awaitTurn(block: i32, chunk: i32): void {
 export function passTurn(block: i32, chunk: i32): void {
   const at = progress + (<usize>block << LINE);
   atomic.store<i32>(at, chunk + 1);
+  atomic.add<i32>(BEATS, 1);
   if (atomic.load<i32>(SLEEPERS) > 0) atomic.notify(at, -1);
 }
