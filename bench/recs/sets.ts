@@ -50,9 +50,8 @@ const ratingsByTime: SetKind = {
     fileOf(data, "ratings.dat");
     if (findFile(data, "movies.dat")) return { config: movielens, data };
     // ids alone: no titles, genres and years to know a film by
-    const { items: _, model, ...others } = movielens;
     const items = `SELECT DISTINCT item AS id FROM (${movielens.data.events})`;
-    return { config: { ...others, data: { ...movielens.data, items }, items: {}, model: model! }, data };
+    return { config: { ...movielens, data: { ...movielens.data, items }, items: {} }, data };
   },
 };
 
