@@ -52,7 +52,8 @@ export const MODEL = z
          */
         tilt: z.number().min(0).max(10).optional(),
         /**
-         * Newest items of a history that are read. Default: 50, or 100 for mixtures of histories alone without an order.
+         * Newest items of a history that are read. Default: 50, or 100 for mixtures of histories alone without an
+         * order.
          */
         length: positive.max(MAX_HISTORY).optional(),
         /**

@@ -11,8 +11,8 @@ export const TRAINING = z
      */
     ownSentences: z.boolean().optional(),
     /**
-     * Events per step. Default: 1024 (384 for mixtures of histories alone without an order), or the largest power of two
-     * that makes 16 steps of an epoch; at least 16.
+     * Events per step. Default: 1024 (384 for mixtures of histories alone without an order), or the largest power of
+     * two that makes 16 steps of an epoch; at least 16.
      */
     batchSize: positive.optional(),
     /**
