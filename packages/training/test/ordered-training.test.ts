@@ -1,10 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openArtifact, scalarKernel } from "@poeem/pq-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportModel, TOWER_TOLERANCE } from "../src/artifact/export.ts";
 import { useBackend } from "../src/backend/backend.ts";
 import { filterColumns } from "../src/data/filter-columns.ts";
+import { queryEncoders } from "../src/evaluate/encoder.ts";
+import { decodedVectors, rankWithIndex } from "../src/rank/index-rank.ts";
+import { rankingMetrics } from "../src/rank/metrics.ts";
 import { CheckpointStore } from "../src/train/checkpoint.ts";
 import { Interrupt } from "../src/train/interrupt.ts";
 import { type LoopFacts, trainModel } from "../src/train/loop.ts";
@@ -31,7 +35,7 @@ class AfterSomeSteps extends Interrupt {
 }
 
 describe("a model of ordered histories", () => {
-  it("finds what follows the newest item, as its validation says", async () => {
+  it("finds what follows the newest item, as its validation says and as its index does", async () => {
     const { config, raw, dataset } = walkers({ ...overrides, split: { by: "last", validation: 50 } });
     expect(config.model.history.order).toBe(true);
     const validation = validationOf(dataset, config)!;
@@ -46,6 +50,15 @@ describe("a model of ordered histories", () => {
     // four of five walk on; ten of the forty are .25 by chance
     const recall = await validation.recall(trained.model, trained.layer);
     expect(recall).toBeGreaterThan(0.6);
+    const { manifestBytes, chunks } = exported.artifact;
+    const byKey = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
+    const index = await openArtifact({ get: async (key) => byKey.get(key)! }, manifestBytes, { kernel: scalarKernel });
+    const ids = [...dataset.ids];
+    const { encode } = await queryEncoders(index, dataset.validation, dataset, 1);
+    const decoded = await decodedVectors(index, ids);
+    const { histories: seen, relevant } = dataset.validation;
+    const { ranked } = await rankWithIndex(index, encode, decoded, { ids, k: 10, nprobe: 4, seen });
+    expect(rankingMetrics(ranked, relevant).recallAt10).toBeGreaterThan(recall - 0.05);
   }, 120_000);
 
   it("resumes to the same weights, bit for bit", async () => {
