@@ -22,7 +22,8 @@ export default defineConfig({
   events: { user: "user_id", item: "item_id" },
   // a pair is held out when fnv1a32(user_id + "\t" + item_id) % 5 == 0
   split: { by: "hash", columns: ["user_id", "item_id"], testModulus: 5 },
-  // All else is as it is for histories without times: 32 dimensions and as many codes, so that hardly anything is lost
-  // between the vectors and their codes.
+  // Readers with many books each: 32 dimensions and as many codes, so that hardly anything is lost between the vectors
+  // and their codes. All else is as it is for histories without times.
+  model: { dim: 32 },
   index: { nprobe: 16 },
 });

@@ -52,7 +52,7 @@ const TEXTS: KindSettings = {
 
 /** Histories as mixtures, alone: a row per item is all there is to learn, and the quantizer can start early. */
 const HISTORIES: KindSettings = {
-  model: { dim: 32, hiddenDim: 0, itemNorm: "free", history: { length: 100, sources: 40, targets: 16 } },
+  model: { dim: 64, hiddenDim: 0, itemNorm: "free", history: { length: 100, sources: 40, targets: 16 } },
   index: { warmup: 0.02, commitment: 1 },
   training: {
     start: "spectral",

@@ -11,7 +11,7 @@ const TILT = 0.4;
 
 export const MODEL = z
   .strictObject({
-    /** Width of the vectors that are compared. Default: 64, or 32 for mixtures of histories alone without an order. */
+    /** Width of the vectors that are compared. Default: 64. */
     dim: positive.optional(),
     /** Most text features (words, n-grams) with a row, the most frequent first; dim + 8 bytes each at the edge. */
     maxFeatures: positive.default(65_536),

@@ -101,8 +101,11 @@ function fittedEpochs(
 /** Whether a training event has anything before it, or beside it; also where there are no users. */
 function hasHistories({ past }: Dataset): boolean {
   if (!past) return true;
-  const { offsets } = past.items;
-  for (let user = 0; user + 1 < offsets.length; user++) if (offsets[user + 1]! - offsets[user]! > 1) return true;
+  const { offsets, values } = past.items;
+  for (let user = 0; user + 1 < offsets.length; user++) {
+    // one item again and again is one item
+    for (let i = offsets[user]! + 1; i < offsets[user + 1]!; i++) if (values[i] !== values[i - 1]) return true;
+  }
   return false;
 }
 
