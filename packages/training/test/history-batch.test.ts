@@ -83,7 +83,7 @@ it("leaves out a group without a history, unless a context makes up for it", () 
 });
 
 describe("mutual groups", () => {
-  const { dataset } = readers({}, { ofFirst: 20 });
+  const { dataset } = readers({}, { ofFirst: 20, numKinds: 3 });
   const groupSize = 6;
   const batches = (events: Uint32Array, seed: number) =>
     new HistoryBatchBuilder(dataset, { ...options, groupSize, sources: groupSize, mutual: true }).build(
