@@ -153,12 +153,15 @@ function checkOrder({ events, model }: WithKind, asked: Asked, refuse: Refuse): 
 function checkRates(config: WithKind, asked: Asked, refuse: Refuse): void {
   if (asked.training?.optimizer !== undefined) return;
   const { history } = config.model;
+  const kind = kindOf(config, history);
+  // that of texts has always been the same, so a rate of theirs is meant for it
+  if (kind === "texts") return;
   const { training } = usualSettings(config, history);
   for (const key of ["learningRate", "towerLearningRate"] as const) {
     const [rate, usual] = [config.training[key], training[key]];
     refuse(
       rate >= ANOTHER_RATE * usual,
-      `training.${key} ${rate} expected training.optimizer beside it: for ${kindOf(config, history)} that is ` +
+      `training.${key} ${rate} expected training.optimizer beside it: for ${kind} that is ` +
         `"${training.optimizer}", which takes ${usual}`,
     );
   }
