@@ -75,9 +75,12 @@ describe("the plan of a training", () => {
   it.each(Array.from({ length: 16 }, (_, seed) => seed))("never promises too much of histories (%i)", async (seed) => {
     const random = new Random(seed);
     const devices = seed % 4 === 3;
+    const timed = seed % 2 === 1;
+    const isOrdered = timed && !devices;
+    const targets = 1 + random.integer(4);
     const { config, dataset } = readers(
       {
-        model: { ...model, history: { as: devices ? "mean" : "mixture", targets: 1 + random.integer(4) } },
+        model: { ...model, history: { as: devices ? "mean" : "mixture", ...(isOrdered ? {} : { targets }) } },
         index: {
           ...{ nlist: 1, numSubQuantizers: 2, warmup: pick(random, [0, 0.3, 0.9]) },
           bufferSize: 16 + random.integer(400),
@@ -86,7 +89,7 @@ describe("the plan of a training", () => {
       },
       {
         ...{ numItems: 12, numKinds: 3, numUsers: 4 + random.integer(12), perUser: 2 + random.integer(3) },
-        ...{ timed: seed % 2 === 1, devices },
+        ...{ timed, devices },
       },
     );
     if (isPlanned(config, dataset)) expect(await firstJointStep(config, dataset)).toBeDefined();

@@ -79,7 +79,7 @@ describe("queryMoments", () => {
 });
 
 describe.each(["mixture", "mean", "attention"] as const)("a model that reads histories as %s", (form) => {
-  const drawn = { length: 8, sources: 4, targets: 4 };
+  const drawn = { length: 8, sources: 10, targets: 4 };
   it("draws training queries, whose scores score-aware codes keep better than the nearest codes do", async () => {
     const { config, dataset } = readers(
       {
