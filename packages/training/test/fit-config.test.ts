@@ -1,6 +1,7 @@
 import { Random } from "@poeem/indexing-layer";
 import { describe, expect, it, vi } from "vitest";
 import { type PoeemConfigInput, readConfig, resolveConfig } from "../src/config.ts";
+import { toCsr } from "../src/data/csr.ts";
 import type { Dataset } from "../src/data/types.ts";
 import { describeFit, fitConfig } from "../src/train/fit-config.ts";
 import { HistoryBatchBuilder } from "../src/train/history-batch.ts";
@@ -68,7 +69,7 @@ describe("settings that follow from the data", () => {
     expect(describeFit(config, config, dataset)).toEqual(
       line === undefined ? [] : [`${line} with 4 for each, and words to find more`],
     );
-    const users = { ...dataset, past: { items: { offsets: Uint32Array.of(0, 2) } } } as unknown as Dataset;
+    const users = { ...dataset, past: { items: toCsr([[0, 1]]) } } as unknown as Dataset;
     expect(describeFit(config, config, users)).toEqual([]);
   });
 
