@@ -131,7 +131,7 @@ describe("settings that contradict each other", () => {
       { events: { user: "u" }, training: { historyDropout: 0.5 } },
       "training.historyDropout is for model.history.order true, got false",
     ],
-    [{ training: { sourceDropout: 0 } }, "training.sourceDropout is for model.history.order true, got false"],
+    [{ training: { sourceDropout: 0 } }, "training.sourceDropout is for mixtures of histories alone"],
     [
       { events: { user: "u" }, training: { learningRate: 0.1 } },
       'training.learningRate 0.1 expected training.optimizer beside it: for histories that is "adam", which takes',

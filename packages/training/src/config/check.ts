@@ -143,10 +143,13 @@ function checkOrder({ events, model }: WithKind, asked: Asked, refuse: Refuse): 
       }
     : {
         "training.historyDropout": asked.training?.historyDropout,
-        "training.sourceDropout": asked.training?.sourceDropout,
       };
   for (const [key, value] of Object.entries(unread))
     refuse(value !== undefined, `${key} is for model.history.order ${!order}, got ${order}`);
+  refuse(
+    asked.training?.sourceDropout !== undefined && kindOf({ events }, model.history) === "texts",
+    "training.sourceDropout is for mixtures of histories alone",
+  );
 }
 
 /** Rates that are far above what the optimizer takes that a kind of queries has by default. */

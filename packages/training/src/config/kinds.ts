@@ -60,7 +60,7 @@ const HISTORIES: KindSettings = {
     learningRate: 0.0012,
     towerLearningRate: 0.0012,
     decay: "linear",
-    scale: 16,
+    scale: 8,
     negatives: 1536,
     logQ: 0.9,
     validations: 6,

@@ -59,7 +59,10 @@ export const TRAINING = z
     dislikes: z.number().min(0).default(0),
     /** Margin of the hinge, between cosines; only with the objective hinge. */
     margin: z.number().positive().default(0.1),
-    /** Softmax scale (inverse temperature) on the cosine. Default: 30, or 16 for mixtures of histories alone. */
+    /**
+     * Softmax scale (inverse temperature) on the cosine. Default: 30; for mixtures of histories alone 8, or 16 with an
+     * order.
+     */
     scale: z.number().positive().optional(),
     /** Learns the scale too, from `scale` on, within 1 to 100; not for queries with a history. */
     learnScale: z.boolean().default(false),
@@ -70,7 +73,10 @@ export const TRAINING = z
     negatives: z.number().int().min(0).optional(),
     /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */
     historyDropout: z.number().min(0).max(0.9).default(0.2),
-    /** Share of the coordinates of what a history is read from that a step leaves out; with `model.history.order`. */
+    /**
+     * Share of the coordinates of what a history is read from that a step leaves out; only for mixtures of histories
+     * alone.
+     */
     sourceDropout: z.number().min(0).max(0.9).default(0.2),
     /**
      * Takes log(frequency in the batch) of a candidate off its logit, times this weight (0 = off, 1 = unbiased). Not

@@ -70,7 +70,7 @@ export class HistoryStep extends JointStep {
       return group.filter((_, s) => batch.placeMask[g * places + s] !== MASKED);
     });
     if (model.history!.form === "mixture") {
-      const components = model.history!.components(read, placeMask);
+      const components = model.history!.components(read, placeMask, this.drawDropped(batch.sources.length));
       // mutual items are found from the others: each is left out of what its own row finds, and of nothing else
       const masked = this.#isMutual
         ? toCsr(Array.from(batch.sources, (source, row) => (batch.placeMask[row] === MASKED ? [] : [source])))

@@ -120,6 +120,15 @@ export abstract class JointStep implements Stateful {
     return { loss: 0, distortion: 0 };
   }
 
+  /** (rows, dim) of 1 and 0: which coordinates of what histories are read from count in this step; undefined for all. */
+  protected drawDropped(rows: number): tf.Tensor2D | undefined {
+    const { model, config, random } = this.#parts;
+    const { sourceDropout } = config.training;
+    if (sourceDropout === 0) return undefined;
+    const kept = Float32Array.from({ length: rows * model.dim }, () => Number(random.uniform() >= sourceDropout));
+    return tf.tensor2d(kept, [rows, model.dim]);
+  }
+
   /** What steps leave behind beside model and layer. */
   get #left(): Record<string, Stateful> {
     const scale = this.#scale;

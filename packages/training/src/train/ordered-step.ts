@@ -39,7 +39,7 @@ export class OrderedStep extends JointStep {
     const history = model.history!;
     const read = gatherRows(quantized, tf.tensor1d(Int32Array.from(batch.sources), "int32"));
     const asked = {
-      queries: history.sources(read, this.#drawDropped(batch.sources.length)),
+      queries: history.sources(read, this.drawDropped(batch.sources.length)),
       candidates: quantized,
       scale: config.training.scale,
       shared,
@@ -47,14 +47,5 @@ export class OrderedStep extends JointStep {
       ...{ masked, logQ },
     };
     return tasteLoss(asked, batch, config.training.dislikes, { least: TINY });
-  }
-
-  /** (rows, dim) of 1 and 0: which coordinates of the sources are read. */
-  #drawDropped(rows: number): tf.Tensor2D | undefined {
-    const { model, config, random } = this.#parts;
-    const { sourceDropout } = config.training;
-    if (sourceDropout === 0) return undefined;
-    const kept = Float32Array.from({ length: rows * model.dim }, () => Number(random.uniform() >= sourceDropout));
-    return tf.tensor2d(kept, [rows, model.dim]);
   }
 }

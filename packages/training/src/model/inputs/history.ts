@@ -105,10 +105,11 @@ export class HistoryPooling implements Stateful {
   /**
    * @param items (G·S, dim) item vectors, group by group
    * @param placeMask (G, S): 0, very negative in an empty place
+   * @param dropped (G·S, dim) factors of the coordinates, in training
    * @returns (G·S, dim); those of empty places say nothing
    */
-  components(items: tf.Tensor2D, placeMask: tf.Tensor2D): tf.Tensor2D {
-    const units = this.sources(items);
+  components(items: tf.Tensor2D, placeMask: tf.Tensor2D, dropped?: tf.Tensor2D): tf.Tensor2D {
+    const units = this.sources(items, dropped);
     if (this.tilt === 0) return units;
     const [numGroups, numPlaces] = placeMask.shape;
     const dim = units.shape[1];
@@ -164,9 +165,8 @@ export class HistoryPooling implements Stateful {
    * @param dropped (n, dim) factors of the coordinates, in training
    */
   sources(items: tf.Tensor2D, dropped?: tf.Tensor2D): tf.Tensor2D {
-    if (!this.isOrdered) return l2NormalizeRows(items);
-    const map = this.variables[1] as unknown as tf.Tensor2D;
-    return l2NormalizeRows(matMul(dropped ? tf.mul(items, dropped) : items, map));
+    const read: tf.Tensor2D = dropped ? tf.mul(items, dropped) : items;
+    return l2NormalizeRows(this.isOrdered ? matMul(read, this.variables[1] as unknown as tf.Tensor2D) : read);
   }
 
   /** (places) log weights of the newest items, the newest first. */
