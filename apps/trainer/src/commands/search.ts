@@ -5,6 +5,7 @@ import { printable } from "@poeem/offline/printable";
 import {
   formatList,
   type Index,
+  InputError,
   type ItemFields,
   type ItemId,
   jsonId,
@@ -48,6 +49,8 @@ export async function search(options: SearchCommandOptions): Promise<void> {
   if (asks === (vectors !== undefined)) {
     throw new UserError("expected either --query or --vectors, or --history, or --context");
   }
+  // as the Worker has it: beside a history a text of nothing would go unnoticed
+  if (text?.trim() === "") throw new InputError("text", "expected some text, got none");
   const cells = Math.max(1, index.manifest.nlist);
   if (options.nprobe !== undefined && options.nprobe !== "all" && options.nprobe > cells) {
     throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
