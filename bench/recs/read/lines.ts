@@ -26,7 +26,8 @@ export function checkNames(file: string, line: number, user: string, items: read
   if (fault !== undefined) throw lineError(file, line, fault);
 }
 
-function bytesOf(file: string): Uint8Array {
+/** Of a file, gzip or not. @throws Error that names it */
+export function bytesOf(file: string): Uint8Array {
   const bytes = readFileSync(file);
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {

@@ -95,6 +95,9 @@ describe("ratings", () => {
     const films = Array.from({ length: 23 }, (_, i) => `${i}::Film ${i} (19${70 + i})::Drama\n`);
     await writeFile(join(data, "movies.dat"), films.join(""));
     expect((await opened("ml-1m", data)).config.items.text).toEqual(["title"]);
+    // MovieLens-1M is in Latin-1
+    await writeFile(join(data, "movies.dat"), films.join("").replaceAll("Film", "Café"), "latin1");
+    expect((await opened("ml-1m", data)).dataset.items.texts.get("title")).toContain("Café 7");
   });
 
   it("names a line that is none", async () => {
