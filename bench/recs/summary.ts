@@ -53,7 +53,7 @@ export function summarise(rows: readonly Row[]): SummaryRow[] {
   });
 }
 
-/** As a table in Markdown; below it the data, the commits, the users' margins where they were measured, and how was counted. */
+/** As a table in Markdown; below it the users' margins where they were measured, data, commits, and how was counted. */
 export function markdown(summary: readonly SummaryRow[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |\n`;
   const titles = MEASURES.map((measure) => measure.replace("recallAt", "R@").replace("ndcgAt", "N@"));

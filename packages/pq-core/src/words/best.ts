@@ -6,7 +6,7 @@ import { Best, type Choice, type ChoiceReader, type Sums } from "./sums.ts";
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
 
-/** Items that a search for k may find by words, each of which gets its score by codes: those that tie are among them. */
+/** Items that a search for k may find by words, with those that tie: each of them gets its score by codes. */
 export const mostByWords = (k: number): number => Math.max(k, MAX_TIED);
 
 /** Of all items: lists that are shorter, or short at all, are tried alone first. */
