@@ -2,7 +2,7 @@
  * Recommendation from histories: ours and its peers at equal bytes, in one run over one split, for the same users.
  *
  *     npm run bench:recs -- --data DIR --set beauty [--methods ease,ours] [--bytes 16] [--seeds 5] [--users N] [--json]
- *     npm run bench:recs -- --set beauty --summary [--json]
+ *     npm run bench:recs -- --set beauty --summary [--data DIR] [--json]
  *
  * Every run appends its rows to bench/recs/results/SET.jsonl, and leaves out what is there already of the same
  * data, settings and code. `--help` has the sets and options.
@@ -32,7 +32,7 @@ ${Object.entries(SETS)
   --validation N     at most so many validation users to choose settings by (default: 5000)
   --python PATH      Python with NumPy and SciPy (default: POEEM_PYTHON, or else python3 if it has them)
   --again            measures again what is in the results
-  --summary          measures nothing, and prints what was measured so far
+  --summary          measures nothing, and prints what was measured so far: of --data, or else of those measured last
   --json             prints JSON instead of a table
 `;
 
@@ -78,15 +78,17 @@ async function main(): Promise<void> {
   const seeds = Array.from({ length: whole("seeds", flags.seeds) }, (_, i) => i + 1);
   const users = flags.users === undefined ? Number.MAX_SAFE_INTEGER : whole("users", flags.users);
   const results = new Results(flags.set);
-  let data: string | undefined;
-  if (!flags.summary) {
-    if (flags.data === undefined) throw new Error("--data expected the folder of the data set, got none");
+  let data = results.newestData;
+  if (flags.data === undefined) {
+    if (!flags.summary) throw new Error("--data expected the folder of the data set, got none");
+  } else {
     const work = await mkdtemp(join(tmpdir(), "poeem-recs-"));
     try {
       data = await measureSet(kind, results, {
-        ...{ data: resolve(flags.data), work, methods, bytes, seeds, users, again: flags.again },
+        ...{ data: resolve(flags.data), work, bytes, seeds, users, again: flags.again },
+        methods: flags.summary ? [] : methods,
         validation: whole("validation", flags.validation),
-        python: await pythonFor(flags.python ?? process.env["POEEM_PYTHON"]),
+        python: flags.summary ? undefined : await pythonFor(flags.python ?? process.env["POEEM_PYTHON"]),
         say: (line) => process.stderr.write(`${line}\n`),
       });
     } finally {
@@ -98,8 +100,8 @@ async function main(): Promise<void> {
   const summary = summarise(rows);
   process.stdout.write(
     flags.json
-      ? `${JSON.stringify({ set: flags.set, rows: summary, runs: rows, older })}\n`
-      : markdown(summary) + leftOut(older),
+      ? `${JSON.stringify({ set: flags.set, data, rows: summary, runs: rows, older })}\n`
+      : markdown(summary) + leftOut(older, data),
   );
 }
 

@@ -58,13 +58,16 @@ export class Results {
     return this.#rows.findLast((row) => RUN.every((name) => row[name] === of[name]));
   }
 
+  /** The data that were measured last; undefined where nothing says of what data it is. */
+  get newestData(): string | undefined {
+    return this.#rows.findLast((row) => row.setup !== undefined)?.data;
+  }
+
   /**
    * The rows that count: of one data, and of each peer its newest setup; where that was measured again, those of the
    * newest run. Rows that do not say what they were measured with never count.
-   *
-   * @param data those that were measured last where it is left out
    */
-  newest(data = this.#rows.findLast((row) => row.setup !== undefined)?.data): Row[] {
+  newest(data: string | undefined): Row[] {
     const known = this.#rows.filter((row) => row.setup !== undefined && row.data === data);
     return known.filter(
       (row) =>

@@ -10,12 +10,15 @@ import { POPULARITY } from "./peers/popularity.ts";
 import type { Results, Row, Run } from "./results.ts";
 import type { SetKind } from "./sets.ts";
 import { codeVersion, dataSetup, oursSetup, peerSetup } from "./setup.ts";
+import { checkSizes } from "./sizes.ts";
 import { type OpenTask, openTask, writeConfig } from "./task.ts";
 
 /** Rankings that know nothing of ours. */
 const PEERS: readonly Peer[] = [POPULARITY, ITEM_KNN, ORDERED, EASE, ELSA];
-/** What `--methods` may name; `afterwards` also measures what is made from our dense vectors. */
-export const METHODS = [...PEERS.map(({ name }) => name), "ours", "afterwards"] as const;
+/** What comes of a training of ours; `afterwards` is what is made from its dense vectors. */
+const OURS = ["ours", "afterwards"] as const;
+/** What `--methods` may name. */
+export const METHODS = [...PEERS.map(({ name }) => name), ...OURS] as const;
 
 export interface Options {
   readonly data: string;
@@ -37,10 +40,12 @@ export interface Options {
  * Measures every method that was asked for and is not among the results yet, once per seed. Settings are chosen on
  * validation queries.
  *
+ * @throws Error before anything is read where a size cannot be
  * @returns the data as they were split, as rows name them
  */
 export async function measureSet(kind: SetKind, results: Results, options: Options): Promise<string> {
   const { work, methods, seeds, bytes, say } = options;
+  if (OURS.some((peer) => methods.includes(peer))) checkSizes(kind, bytes);
   const { config, data } = await kind.prepare(options.data, work);
   const task = await openTask(await writeConfig(work, "poeem.config", config), data, kind, options);
   const { test, validation, dataset } = task;
@@ -83,9 +88,9 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
   const setup = oursSetup(config, kind, codeVersion());
   for (const seed of seeds) {
     for (const size of bytes) {
-      const asked = (["ours", "afterwards"] as const)
-        .filter((peer) => methods.includes(peer))
-        .filter((peer) => !isMeasured(runOf(peer, setup, seed, size)));
+      const asked = OURS.filter((peer) => methods.includes(peer)).filter(
+        (peer) => !isMeasured(runOf(peer, setup, seed, size)),
+      );
       if (asked.length === 0) continue;
       const run = stamp();
       const afterwards = asked.includes("afterwards");

@@ -1,10 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import type { PoeemConfigInput } from "@poeem/training/config";
 import type { MetricName } from "@poeem/training/rank/metrics";
 import goodbooks from "../../examples/goodbooks/poeem.config.ts";
 import movielens from "../../examples/movielens/poeem.config.ts";
 import { readItemLists } from "./read/item-lists.ts";
 import { leaveOneOut } from "./read/leave-one-out.ts";
-import { fileOf, findFile, onlyFileOf } from "./read/lines.ts";
+import { bytesOf, fileOf, findFile, onlyFileOf } from "./read/lines.ts";
 import { readRatings } from "./read/ratings.ts";
 import { type EventRow, type GivenSplit, writeSplit } from "./read/write-split.ts";
 import { unknownNamed } from "./unknown.ts";
@@ -48,7 +49,13 @@ const ratingsByTime: SetKind = {
   dim: usualDim,
   async prepare(data) {
     fileOf(data, "ratings.dat");
-    if (findFile(data, "movies.dat")) return { config: movielens, data };
+    const films = findFile(data, "movies.dat");
+    if (films !== undefined && isUtf8(bytesOf(films))) return { config: movielens, data };
+    if (films !== undefined) {
+      // as MovieLens-1M comes
+      const items = movielens.data.items.replace("read_csv('movies.dat*'", "$&, encoding = 'latin-1'");
+      return { config: { ...movielens, data: { ...movielens.data, items } }, data };
+    }
     // ids alone: no titles, genres and years to know a film by
     const items = `SELECT DISTINCT item AS id FROM (${movielens.data.events})`;
     return { config: { ...movielens, data: { ...movielens.data, items }, items: {} }, data };

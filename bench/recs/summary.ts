@@ -1,8 +1,11 @@
+import { counted } from "@poeem/offline/progress";
 import { MEASURES, type Measure } from "./measure.ts";
 import type { Row } from "./results.ts";
 
 /** One way to rank at one size, over the seeds it was measured with. */
 export interface SummaryRow {
+  /** See {@link Row.data}. */
+  readonly data?: string | undefined;
   readonly method: string;
   readonly bytesPerItem: number;
   readonly counted?: string | undefined;
@@ -35,6 +38,7 @@ export function summarise(rows: readonly Row[]): SummaryRow[] {
       return [[measure, { mean: mean(values), sd: deviation(values), margin }]];
     });
     return {
+      data: first.data,
       method: first.method,
       bytesPerItem: first.bytesPerItem,
       counted: first.counted,
@@ -49,7 +53,7 @@ export function summarise(rows: readonly Row[]): SummaryRow[] {
   });
 }
 
-/** As a table in Markdown; below it the commits, the users' margins where they were measured, and how was counted. */
+/** As a table in Markdown; below it the users' margins where they were measured, data, commits, and how was counted. */
 export function markdown(summary: readonly SummaryRow[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |\n`;
   const titles = MEASURES.map((measure) => measure.replace("recallAt", "R@").replace("ndcgAt", "N@"));
@@ -67,7 +71,7 @@ export function markdown(summary: readonly SummaryRow[]): string {
     const at = commits.join(", ");
     measured.set(at, [...(measured.get(at) ?? []), method]);
   }
-  const counted = new Set(summary.flatMap((row) => (row.counted ? [`${row.method}: ${row.counted}`] : [])));
+  const ways = distinct(summary.flatMap((row) => (row.counted ? [`${row.method}: ${row.counted}`] : [])));
   return [
     line(["ranking", "bytes per item", "seeds", "users", ...titles, "seconds"]),
     line(["---", ...Array.from({ length: titles.length + 4 }, () => "---:")]),
@@ -76,18 +80,28 @@ export function markdown(summary: readonly SummaryRow[]): string {
     margins.length === 0
       ? "\n"
       : ` 95 % interval of R@10 over the users: ± ${decimal(Math.max(...margins))} at most.\n`,
-    ...[...measured].map(([at, methods]) => `At ${at}: ${[...new Set(methods)].join("; ")}.\n`),
-    ...[...counted].map((words) => `${words}.\n`),
+    ...distinct(summary.map(({ data }) => `Of the data ${data}.\n`)),
+    ...[...measured].map(([at, methods]) => `At ${at}: ${distinct(methods).join("; ")}.\n`),
+    ...ways.map((words) => `${words}.\n`),
   ].join("");
 }
 
-/** In a line, what is in the results but not in the table; nothing where all is. */
-export function leftOut(older: readonly Row[]): string {
-  if (older.length === 0) return "";
-  const runs = new Set(older.map(({ peer, date, commit }) => `${peer} of ${date.slice(0, 10)} (${commit})`));
-  const why = "as their data, settings or code are others or not known";
-  return `Not in the table, ${why}: ${older.length} rows, ${[...runs].join(", ")}.\n`;
+/** What is in the results but not in the table, a line for each reason; nothing where all is in it. */
+export function leftOut(older: readonly Row[], data: string | undefined): string {
+  const reasonOf = (row: Row): string => {
+    if (row.data === undefined || row.setup === undefined) return "of unknown data or settings";
+    return row.data === data ? "of the same data with other settings or code" : `of other data, ${row.data}`;
+  };
+  return distinct(older.map(reasonOf))
+    .map((reason) => {
+      const rows = older.filter((row) => reasonOf(row) === reason);
+      const runs = distinct(rows.map(({ peer, date, commit }) => `${peer} of ${date.slice(0, 10)} (${commit})`));
+      return `Not in the table: ${counted(rows.length, "row")} ${reason}: ${runs.join(", ")}.\n`;
+    })
+    .join("");
 }
+
+const distinct = (texts: readonly string[]): string[] => [...new Set(texts)];
 
 function figure(of: { mean: number; sd: number } | undefined, seeds: number): string {
   if (of === undefined) return "–";

@@ -6,8 +6,10 @@ import { type Artifact, type Index, loadKernel, openArtifact } from "@poeem/pq-c
 import kernelModule from "@poeem/pq-core/kernel.wasm";
 import { formatPointer, pointerKey } from "@poeem/pq-core/kv";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
+import { DEFAULT_TOKENIZER, quantizeTable, textFeatures, writeQueryTower } from "@poeem/towers";
 import { beforeAll, expect, it } from "vitest";
 import { encodeVector } from "../src/client.ts";
+import { priceOf } from "../src/http/price.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { memoryDemand, planMemory } from "../src/index/memory-plan.ts";
 import { openServedIndex, PAGING, type ServedIndex } from "../src/index/served-index.ts";
@@ -242,6 +244,42 @@ it("reads the postings of a text's words when they are asked for, and answers as
   expect(small.reads.most).toBeLessThanOrEqual(6);
   expect(large.reads.keys).toEqual([]);
   expect(small.liveBytes()).toBeLessThanOrEqual(memory.cacheBytes * 1.01);
+});
+
+it("reads no more than its price for what is found by words and scored by codes", async () => {
+  const texts = Array.from({ length: 40 }, (_, i) => `w${i + 1}`);
+  const rows = Uint32Array.from(new Set(texts.flatMap((text) => [...textFeatures(text)]))).sort();
+  const table = quantizeTable(floats(rows.length * dim), rows, dim);
+  const queryTower = writeQueryTower({
+    ...{ width: dim, layers: [], skip: false },
+    inputs: [{ kind: "text", tokenizer: DEFAULT_TOKENIZER, table }],
+  });
+  const words = wordsOf(manyTitles(numShopItems), (i) => [String(i * 3)]);
+  // some two hundred pages of lists
+  const input = { ...randomIndex(numShopItems), words, wordFacts, queryTower, listChunkBytes: 2048 };
+  const read = await writeArtifact(input);
+  for (const { key, bytes } of read.chunks) values.set(`chunk/${key}`, bytes);
+  values.set(read.version, read.manifestBytes);
+  for (const [q, k] of [
+    ["w9", 10],
+    ["w9", 100],
+    ["own77", 10],
+    ["w9 w30 w31 w40", 10],
+    ["w7 w31", 200],
+  ] as const) {
+    const { get, reads, load } = setUp(read);
+    const served = await load();
+    expect(served.memory).toMatchObject({ residentBytes: 0, keepsPages: false });
+    const price = (mode: "dense" | "hybrid") =>
+      priceOf(served, { ...{ index: "current", q, k, mode, nprobe: 1, exclude: [], diversity: 0 } });
+    const { status, body } = await get(`/search?q=${encodeURIComponent(q)}&k=${k}&nprobe=1`);
+    expect([status, body.mode, body.results.length]).toEqual([200, "hybrid", k]);
+    // one cell has 80 items: most of those that words find lie in others
+    const lists = reads.keys.filter((key) => key.startsWith("chunk/lists")).length;
+    if (q !== "own77") expect(lists).toBeGreaterThan(25);
+    expect(reads.keys.length).toBeLessThanOrEqual(price("hybrid").reads);
+    expect(price("hybrid").reads - price("dense").reads).toBeGreaterThanOrEqual(lists - 2);
+  }
 });
 
 it("serves an index with more words than an isolate can keep by its codes, and says so", async () => {

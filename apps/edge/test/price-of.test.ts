@@ -114,6 +114,28 @@ describe("an index of any size", () => {
     expect(priceOf(withWords, { ...request, q, mode: "hybrid" }).work).toBeLessThan(DEFAULT_LIMITS.work);
   });
 
+  it("counts the items that are found by words and scored by codes, and for each a page", () => {
+    const near = () => [];
+    const tower = { reads: { text: true, history: "mixture", historyLength: 50, combines: true } };
+    for (const isPaged of [false, true]) {
+      const priced = (count: number, more: object) => {
+        const words = { numItems: 10_000_000, numTerms: 20_000, count: () => count, near, completions: near };
+        const served = { ...sized(10_000_000, 4096, isPaged), tower, words } as unknown as ServedIndex;
+        return priceOf(served, { ...request, q: "cakes ", mode: "hybrid", ...more });
+      };
+      const byWords = (k: number, count = 10_000) =>
+        priced(count, { k }).reads - priced(count, { k, mode: "words" }).reads;
+      const cells = byWords(10, 1);
+      // of few results many may tie
+      expect(byWords(10) - cells).toBe(isPaged ? 256 - 1 : 0);
+      expect(byWords(10, 40) - cells).toBe(isPaged ? 40 - 1 : 0);
+      expect(byWords(300) - cells).toBe(isPaged ? 300 - 1 : 0);
+      const [one, leaning] = [priced(10_000, { k: 300 }), priced(10_000, { k: 300, history })];
+      // 32 codes of 0.07 each, and as much as eight that are scanned
+      expect(leaning.work - one.work).toBeGreaterThan(19 * 300 * 8 * 32 * 0.07);
+    }
+  });
+
   it("counts a vector for each item of a history that a text leans to", () => {
     const near = () => [];
     const words = { numItems: 100_000, numTerms: 20_000, count: () => 100, near, completions: near };

@@ -65,8 +65,13 @@ describe("mode=", () => {
   it.each([
     ["/search?q=a&mode=fast", "mode", 'expected one of hybrid, dense, words, got "fast"'],
     ["/search?q=a&mode=", "mode", 'expected one of hybrid, dense, words, got ""'],
-    ["/search?like=item:1&mode=words", "mode", "expected dense, as there is no q, got words"],
-    ["/search?like=item:1&mode=hybrid", "mode", "expected dense, as there is no q, got hybrid"],
+    ["/search?like=item:1&mode=words", "mode", "expected dense, got words: words need a text"],
+    ["/search?like=item:1&mode=hybrid", "mode", "expected dense, got hybrid: words need a text"],
+    [
+      "/search?q=a&history=item:1&mode=words",
+      "mode",
+      "expected hybrid or dense, got words, which read no history; exclude leaves items out",
+    ],
     ["/search?q=a&mode=words&index=codes", "mode", "cannot be used: this index was published without words"],
     ["/search?q=a&mode=hybrid&index=codes", "mode", "cannot be used: this index was published without words"],
     ["/suggest?q=a&index=codes", "q", "cannot be used: this index was published without words"],

@@ -65,7 +65,7 @@ const repeated = (text: string, before: readonly string[] = []): string[] => [..
 /** Collects what `readIds` reads. */
 const givenIds = (text: string, before?: GivenIds): GivenIds => ({ values: [...(before?.values ?? []), text] });
 /** Options that take ids. */
-const ID_OPTIONS = ["--history", "--ids", "--remove"];
+const ID_OPTIONS = ["--history", "--exclude", "--ids", "--remove"];
 const idsArgument = ["[ids...]", "after an option for ids and --: its ids, each as it stands"] as const;
 
 /** Another `--` behind that of `--remove -- a,b`: the first is the option's value, so the rest are no options. */
@@ -185,6 +185,7 @@ export function program(): Command {
       ).choices(MODES),
     )
     .option("--filter <expression>", 'only items that match, for example: kind:emoji AND NOT "page type":home')
+    .option("--exclude <ids>", "ids of items that must not be returned; unknown ones count for nothing", givenIds)
     .option(...json)
     .addHelpText("after", idsHelp("--history"))
     .action(async (ids, options) => (await import("./commands/search.ts")).search(takeIds(ids, options)));

@@ -152,6 +152,14 @@ describe("poeem search of an index with words", () => {
     await expect(printed(["-q", "zzzzqqqq"])).rejects.toThrow('no word of "zzzzqqqq" is known to this index');
   });
 
+  it("refuses a text of nothing, with a history too", async () => {
+    for (const given of [
+      ["-q", ""],
+      ["-q", " ", "--history", "item-5"],
+    ])
+      await expect(printed(given)).rejects.toMatchObject({ parameter: "text", detail: "expected some text, got none" });
+  });
+
   it("answers as before where the index has no words", async () => {
     const { mode, results } = await search(["-q", "red lamp"], "codes");
     expect(mode).toBe("dense");
@@ -167,6 +175,7 @@ describe("a mode that cannot be", () => {
     ["is none of the three", ["-q", "red", "--mode", "fast"], "index", "hybrid, dense, words"],
     ["needs words that the index lacks", ["-q", "red", "--mode", "words"], "codes", "--mode"],
     ["needs a text", ["--history", "item-1", "--mode", "hybrid"], "index", "--mode"],
+    ["would not read a history", ["-q", "red", "--history", "item-1", "--mode", "words"], "index", "read no history"],
   ])("%s: one line names it", async (_, args, index, part) => {
     let shown = "";
     const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => {

@@ -200,6 +200,35 @@ describe("what is searched with", () => {
   });
 });
 
+describe("--exclude", () => {
+  it("leaves items out of every kind of search, as the index does, and says which it does not have", async () => {
+    const index = await indexWith(weights(text), ids);
+    const exclude = ["item-3", "item-0"];
+    const file = join(folder, "exclude.f32");
+    await writeFile(file, numbers(dim));
+    const history = await vectorsOf(index, ["item-7"]);
+    const { ordinals } = await index.search(history, { k: 5, exclude: ["item-7", ...exclude] });
+    const expected = (await index.items(ordinals)).map(({ id }) => id);
+    const all = ["--exclude", exclude.join(), "--k"];
+    expect((await search("--history", "item-7", ...all, "5")).results.map(({ id }) => id)).toEqual(expected);
+    for (const asked of [
+      ["--query", "red"],
+      ["--context", "device=desk"],
+    ]) {
+      const found = (await search(...asked, ...all, "20")).results.map(({ id }) => id);
+      expect(found.toSorted()).toEqual(ids.filter((id) => !exclude.includes(String(id))).toSorted());
+    }
+    const { queries } = (await search("--vectors", file, ...all, "20")) as unknown as { queries: [{ ids: string[] }] };
+    expect(queries[0].ids).toHaveLength(18);
+    const spy = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const one = await search("--history", "item-7", "--k", "20", "--exclude", "--", "item-9", "nobody");
+    const said = spy.mock.calls.join("");
+    spy.mockRestore();
+    expect(one.results).toHaveLength(18);
+    expect(said).toBe("1 item to leave out is not in the index (nobody)\n");
+  });
+});
+
 describe("what a filter and a context of the command may name", () => {
   it("is whatever the index has, in quotes where it is no word", async () => {
     const names = ["a=b", 'say "x"', "page type"];

@@ -1,4 +1,5 @@
-import { linesOf } from "./lines.ts";
+import { quote } from "@poeem/pq-core";
+import { checkNames, lineError, linesOf } from "./lines.ts";
 
 /** What one user had, in the order of the file. */
 export interface ItemList {
@@ -8,13 +9,22 @@ export interface ItemList {
   readonly times?: readonly number[] | undefined;
 }
 
-/** Reads "user item item …", one user a line. A user without items is kept: nothing is known of them. */
+/**
+ * Reads "user item item …", one user a line. A user without items is kept: nothing is known of them.
+ *
+ * @throws Error that names the file and the line
+ */
 export function readItemLists(file: string): ItemList[] {
   const users = new Set<string>();
-  return linesOf(file).map((line, at) => {
+  const lists: ItemList[] = [];
+  for (const [at, line] of linesOf(file)) {
     const [user, ...items] = line.trim().split(/\s+/) as [string, ...string[]];
-    if (users.has(user)) throw new Error(`${file}:${at + 1} expected one line for each user, got ${user} again`);
+    if (users.has(user)) throw lineError(file, at, `expected one line for each user, got ${user} again`);
+    checkNames(file, at, user, items);
     users.add(user);
-    return { user, items };
-  });
+    lists.push({ user, items });
+  }
+  if (lists.some(({ items }) => items.length > 0)) return lists;
+  const [first] = lists;
+  throw new Error(`${file}: expected lines of "user item item …", got ${first ? quote(first.user) : "none"}`);
 }

@@ -1,5 +1,5 @@
 import type { ItemList } from "./item-lists.ts";
-import { linesOf } from "./lines.ts";
+import { checkNames, lineError, linesOf } from "./lines.ts";
 
 /**
  * Reads "user::item::rating::time" (MovieLens-1M and -10M, MovieTweetings): what each user rated, oldest first, equal
@@ -7,10 +7,11 @@ import { linesOf } from "./lines.ts";
  */
 export function readRatings(file: string): ItemList[] {
   const byUser = new Map<string, { item: string; time: number }[]>();
-  for (const [at, line] of linesOf(file).entries()) {
+  for (const [at, line] of linesOf(file)) {
     const [user, item, rating, time] = line.split("::");
     if (!user || !item || rating === undefined || !Number.isFinite(Number(time || "none")))
-      throw new Error(`${file}:${at + 1} expected user::item::rating::time, got ${JSON.stringify(line)}`);
+      throw lineError(file, at, `expected user::item::rating::time, got ${JSON.stringify(line)}`);
+    checkNames(file, at, user, [item]);
     const events = byUser.get(user) ?? [];
     byUser.set(user, events);
     events.push({ item, time: Number(time) });

@@ -31,10 +31,10 @@ it("keeps all rows, of which the newest of each run count", async () => {
   results.add(row({ seed: 2, measures: { recallAt10: 0.3 } }));
   const again = new Results("set", folder);
   const run = { peer: "ours", data: "d", setup: "s" };
-  expect(again.newest()).toHaveLength(2);
+  expect(again.newest(again.newestData)).toHaveLength(2);
   expect(again.find({ ...run, queries: 100, seed: 2, bytes: 16 })?.measures.recallAt10).toBe(0.3);
   expect(again.find({ ...run, queries: 1000, seed: 2, bytes: 16 })).toBeUndefined();
-  const [only, ...others] = summarise(again.newest());
+  const [only, ...others] = summarise(again.newest(again.newestData));
   expect(others).toEqual([]);
   expect(only!.seeds).toBe(2);
   expect(only!.measures.recallAt10!.mean).toBeCloseTo(0.2, 12);
@@ -53,18 +53,22 @@ it("counts the newest data, of it the newest setup of each peer, and no row that
   const results = new Results("set", await mkdtemp(join(tmpdir(), "recs-results-")));
   const { data: _, setup: __, ...unknown } = row({ date: "2026-11-22", seed: 3, bytes: 8 });
   results.add(unknown);
-  expect(results.newest()).toEqual([]);
+  expect(results.newest(results.newestData)).toEqual([]);
   expect(summarise([unknown, row({ seed: 2 }), row({ setup: "t" }), row({ data: "e" })])).toHaveLength(4);
   const popularity = row({ peer: "popularity", setup: "p" });
   results.add(row({ seed: 2 }));
   results.add(popularity);
-  expect(results.newest()).toEqual([row({ seed: 2 }), popularity]);
+  expect(results.newest(results.newestData)).toEqual([row({ seed: 2 }), popularity]);
   results.add(row({ setup: "t" }));
   results.add(row({ data: "e" }));
-  expect(results.newest()).toEqual([row({ data: "e" })]);
+  expect(results.newest(results.newestData)).toEqual([row({ data: "e" })]);
   expect(results.newest("d")).toEqual([popularity, row({ setup: "t" })]);
   expect(results.find({ peer: "ours", data: "d", setup: "t", queries: 100, seed: 2, bytes: 16 })).toBeUndefined();
-  expect(leftOut(results.older(results.newest("d")))).toMatch(
-    / 3 rows, ours of 2026-11-22 \(abc\), ours of 2026-11-29 /,
+  expect(results.newestData).toBe("e");
+  expect(leftOut(results.older(results.newest("d")), "d")).toBe(
+    "Not in the table: 1 row of unknown data or settings: ours of 2026-11-22 (abc).\n" +
+      "Not in the table: 1 row of the same data with other settings or code: ours of 2026-11-29 (abc).\n" +
+      "Not in the table: 1 row of other data, e: ours of 2026-11-29 (abc).\n",
   );
+  expect(markdown(summarise(results.newest("d")))).toContain("\nOf the data d.\n");
 });

@@ -45,9 +45,25 @@ describe("a file of sequences", () => {
   it("says what it expected of a folder and of a file", async () => {
     const data = await folder();
     await expect(opened("beauty", data)).rejects.toThrow(/expected sequences\.txt or one \.txt in .*, got none/);
-    await writeFile(join(data, "twice.txt"), "a 1 2\na 3 4\n");
-    await expect(opened("beauty", data)).rejects.toThrow(/twice\.txt:2 expected one line for each user, got a again/);
+    await writeFile(join(data, "twice.txt"), "a 1 2\n\na 3 4\n");
+    await expect(opened("beauty", data)).rejects.toThrow(/twice\.txt:3 expected one line for each user, got a again/);
     expect(() => setNamed("books")).toThrow(`--set expected ${Object.keys(SETS).join(", ")}, got books`);
+  });
+});
+
+describe("a line that the trainer cannot read", () => {
+  it.each<[string, string | Buffer, RegExp]>([
+    ["an id that no address can name", "a 1 2\n\nb . 3\n", /data\.txt:3 expected an id other than "\." and "\.\."/],
+    ["an id that is too long", `a 1 ${"9".repeat(513)}\n`, /data\.txt:1 expected at most 512 bytes of UTF-8, got 513/],
+    ["a user that is too long", `${"9".repeat(513)} 1\n`, /data\.txt:1 expected at most 512 bytes of UTF-8, got 513/],
+    ["no text", Buffer.from("a 1 2\nb größe 3\nc 1\n", "latin1"), /data\.txt:2 expected UTF-8, got other bytes/],
+    ["half a file", gzipSync("a 1 2 3\n").subarray(0, 20), /data\.txt: expected gzip, .* got unexpected end of file/],
+    ["other columns", "a,1,2\nb,3,4\n", /data\.txt: expected lines of "user item item …", got "a,1,2"/],
+    ["nothing", "\n", /data\.txt: expected lines of "user item item …", got none/],
+  ])("is told by the file that was given and its line: %s", async (_, text, expected) => {
+    const data = await folder();
+    await writeFile(join(data, "data.txt"), text);
+    await expect(opened("sequences", data)).rejects.toThrow(expected);
   });
 });
 
@@ -79,12 +95,17 @@ describe("ratings", () => {
     const films = Array.from({ length: 23 }, (_, i) => `${i}::Film ${i} (19${70 + i})::Drama\n`);
     await writeFile(join(data, "movies.dat"), films.join(""));
     expect((await opened("ml-1m", data)).config.items.text).toEqual(["title"]);
+    // MovieLens-1M is in Latin-1
+    await writeFile(join(data, "movies.dat"), films.join("").replaceAll("Film", "Café"), "latin1");
+    expect((await opened("ml-1m", data)).dataset.items.texts.get("title")).toContain("Café 7");
   });
 
   it("names a line that is none", async () => {
     const data = await folder();
-    await writeFile(join(data, "ratings.dat"), "1::2::3::4\n1::2::3\n");
-    await expect(opened("ml-1m-last", data)).rejects.toThrow(/ratings\.dat:2 expected user::item::rating::time, got/);
+    await writeFile(join(data, "ratings.dat"), "1::2::3::4\n\n1::2::3\n");
+    await expect(opened("ml-1m-last", data)).rejects.toThrow(/ratings\.dat:3 expected user::item::rating::time, got/);
+    await writeFile(join(data, "ratings.dat"), "1::2::3::4\n1::..::3::4\n");
+    await expect(opened("ml-1m-last", data)).rejects.toThrow(/ratings\.dat:2 expected an id other than/);
   });
 });
 

@@ -30,6 +30,25 @@ it("measures again what was measured with other data", async () => {
   expect(await runs("a 1 2 3 4\nb 9 1 3\nc 7 8 2\n")).toBe(1);
 });
 
+it("refuses a size of which there are no codes before it reads anything", async () => {
+  const results = new Results("sequences", await folder());
+  const asked = (set: string, methods: string[], bytes: number[]) =>
+    measureSet(setNamed(set), results, {
+      ...{ data: "nowhere", work: "nowhere", methods, bytes, seeds: [1], users: 100, validation: 100 },
+      ...{ python: undefined, again: false, say: () => {} },
+    });
+  for (const method of ["ours", "afterwards"])
+    await expect(asked("beauty", [method], [8, 7])).rejects.toThrow(
+      "--bytes expected sizes whose codes of 4 bits share out 64 dimensions, such as 4 and 8, got 7: " +
+        "14 codes for 64 dimensions",
+    );
+  // those that can be, and those of what has no codes, are asked for the data
+  const possible = [1, 2, 4, 8, 16, 32, 33, 64, 100];
+  await expect(asked("beauty", ["ours"], possible)).rejects.toThrow("got nothing at nowhere");
+  await expect(asked("beauty", ["popularity", "ease"], [7])).rejects.toThrow("got nothing at nowhere");
+  await expect(asked("goodbooks", ["ours"], [7])).rejects.toThrow("expected interactions.csv");
+});
+
 it("tells configurations and code apart, committed or not", async () => {
   const kind = setNamed("goodbooks");
   const config = { name: "a", data: { items: "SELECT 1" }, items: {}, training: { epochs: 3 } };

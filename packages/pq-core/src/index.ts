@@ -30,6 +30,7 @@ export { MAX_COMPARISONS, parseFilter } from "./search/filter-expression.ts";
 export { formatFilter } from "./search/format-filter.ts";
 export type { Merge } from "./search/merge.ts";
 export { MAX_K, type SearchOptions, type SearchResult } from "./search/options.ts";
+export { PAGED_TOGETHER } from "./search/paging.ts";
 export type { Index } from "./search/pq-index.ts";
 export { checkQuery, MAX_NORM, MIN_NORM } from "./search/score.ts";
 export { QUOTED, unescapeTerm } from "./search/terms.ts";

@@ -14,15 +14,7 @@ import {
 } from "@poeem/pq-core/words";
 import { rowsOf } from "./inputs/rows.ts";
 import { partsOf, type QueryTower } from "./query-tower.ts";
-import {
-  loneOf,
-  merged,
-  planQuestion,
-  type QueryVectors,
-  type Question,
-  questionVectors,
-  vectorsOf,
-} from "./question.ts";
+import { merged, planQuestion, type QueryVectors, type Question, questionVectors, vectorsOf } from "./question.ts";
 import { TERM_RULES } from "./text/terms.ts";
 import { askedOf, readTextQuery, type TextQuery } from "./text/text-query.ts";
 import { alternativesOf, type FoundWords, type Uncertain } from "./words/alternatives.ts";
@@ -134,10 +126,20 @@ function hasWords(searched: Searched): searched is Searched & { readonly words: 
 }
 
 /** @throws InputError for a mode in which the question cannot be answered */
-function checkMode({ words }: Searched, { text }: Question<ItemId>, mode: Mode): void {
-  if (mode === "dense") return;
-  if (words === undefined) throw new InputError("mode", `expected dense, got ${mode}: this index has no words`);
-  if (text === undefined) throw new InputError("mode", `expected dense, got ${mode}: words need a text`);
+function checkMode({ words }: Searched, question: Question<ItemId>, mode: Mode): void {
+  if (mode !== "dense" && words === undefined)
+    throw new InputError("mode", `expected dense, got ${mode}: this index has no words`);
+  checkModeParts(question, mode);
+}
+
+/** @throws InputError for a mode that cannot read the parts of the question, whatever the index */
+export function checkModeParts(question: Question<ItemId>, mode: Mode): void {
+  const others = partsOf(question).filter((part) => part !== "text");
+  if (mode !== "dense" && question.text === undefined)
+    throw new InputError("mode", `expected dense, got ${mode}: words need a text`);
+  if (mode !== "words" || others.length === 0) return;
+  const hint = question.history === undefined ? "" : "; exclude leaves items out";
+  throw new InputError("mode", `expected hybrid or dense, got words, which read no ${others.join(" and ")}${hint}`);
 }
 
 function defaultMode({ words }: Searched, { text }: Question<ItemId>): Mode {
@@ -205,11 +207,7 @@ async function textVectors(
   const isAlone = partsOf(question).length === 1;
   if (isAlone && (mode === "words" || (!tower?.reads.text && mode !== "dense")))
     return { vectors: undefined, exclude: [] };
-  // by words alone the tower need not read the text beside a history
-  const { text: _byWords, ...others } = question;
-  const isRead = mode !== "words" || loneOf(partsOf(question)) !== undefined;
-  const { read, readFor, exclude, embed } = planQuestion(tower, index.manifest.dim, isRead ? question : others);
-  if (mode === "words") return { vectors: undefined, exclude };
+  const { read, readFor, exclude, embed } = planQuestion(tower, index.manifest.dim, question);
   const items = read.length > 0 ? await vectorsOf(index, readFor, read) : new Float32Array(0);
   if (uncertain.length === 0) return { vectors: embed(items), exclude };
   const { text, context, history } = question;

@@ -8,6 +8,7 @@ export {
   type Answer,
   type AnswerOptions,
   answerQuestion,
+  checkModeParts,
   popular,
   type Searched,
   suggest,

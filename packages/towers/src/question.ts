@@ -99,7 +99,7 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
   const reads = tower?.reads;
   for (const part of parts) {
     const isRead = part === "text" ? reads?.text : WITHOUT_TOWER.includes(part) || tower?.parts.includes(part);
-    if (!isRead) throw new InputError(part, `cannot be used: this index ${withoutPart(part, reads)}`);
+    if (!isRead) throw new InputError(part, `cannot be used: this index ${withoutPart(part, reads, parts)}`);
   }
   const contexts = reads?.contexts ?? [];
   for (const name of Object.keys(context ?? {})) {
@@ -115,15 +115,16 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
     throw new InputError("context", "cannot be used: the model of this index reads nothing with a history");
 }
 
-/** Why an index cannot be asked by a part, and by what it can. */
-function withoutPart(part: string, reads: QueryTower["reads"] | undefined): string {
+/** Why an index cannot be asked by a part, and what can be done. @param parts what was asked by */
+function withoutPart(part: string, reads: QueryTower["reads"] | undefined, parts: readonly string[]): string {
   const others = [
     ...(reads?.history === undefined ? [] : ["histories"]),
     ...(reads?.contexts?.length ? [`the context (${reads.contexts.join(", ")})`] : []),
   ];
   if (others.length === 0) return `was published without a query tower that reads ${part}`;
   const ask = reads?.history === undefined ? "context" : "history";
-  return `reads no ${part}, only ${others.join(" and ")}: use ${ask} instead`;
+  const cure = parts.includes(ask) ? "leave it out" : `use ${ask} instead`;
+  return `reads no ${part}, only ${others.join(" and ")}: ${cure}`;
 }
 
 /** What a tower made of a question, as a search takes it. */

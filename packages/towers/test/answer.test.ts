@@ -434,17 +434,17 @@ describe("a text with other parts", () => {
     }
   });
 
-  it("is answered by words alone whatever the tower reads, leaving the history out", async () => {
-    const question = { text: "red jacket", history: ["p00"] };
-    for (const tower of [shop.tower, undefined]) {
-      const searched = { ...shop, tower };
-      const found = await idsOf(searched, await answerQuestion(searched, question, { mode: "words", k: 100 }));
-      expect(found).not.toContain("p00");
-      expect(found).toContain("p01");
-      await expect(answerQuestion(searched, { ...question, like: "p00" }, { mode: "words" })).rejects.toThrow(
-        InputError,
-      );
-    }
+  it("is refused by words alone, which would read nothing but the text", async () => {
+    const detail = "expected hybrid or dense, got words, which read no";
+    for (const searched of [shop, { ...shop, tower: undefined }, { ...shop, tower: towerOf(titles, "mean") }])
+      for (const [others, read] of [
+        [{ history: ["p00"] }, "history; exclude leaves items out"],
+        [{ context: { device: "desk" } }, "context"],
+        [{ history: ["p00"], like: "p00" }, "history and like; exclude leaves items out"],
+      ] as const)
+        await expect(answerQuestion(searched, { text: "red jacket", ...others }, { mode: "words" })).rejects.toThrow(
+          new InputError("mode", `${detail} ${read}`),
+        );
   });
 
   it("is refused beside what has to be asked alone", async () => {

@@ -260,6 +260,13 @@ describe("a question that cannot be answered", () => {
       "text",
       "cannot be used: this index reads no text, only histories: use history instead",
     ],
+    [
+      "text with a history of a tower that reads no text",
+      MIXTURE,
+      { text: "red", history },
+      "text",
+      "cannot be used: this index reads no text, only histories: leave it out",
+    ],
     ["an empty history", MEAN, { history: [] }, "history", "expected at least one id, got none"],
     ["an empty history without a tower", undefined, { history: [] }, "history", "expected at least one id, got none"],
     [

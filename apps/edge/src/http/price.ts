@@ -5,8 +5,8 @@
  *
  * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
  */
-import type { ChunkEntry, ChunkKind, Filter, Manifest } from "@poeem/pq-core";
-import { SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
+import { type ChunkEntry, type ChunkKind, type Filter, type Manifest, PAGED_TOGETHER } from "@poeem/pq-core";
+import { mostByWords, SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
 import { leastReachOf, type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
 import type { MemoryPlan } from "../index/memory-plan.ts";
 import type { ServedIndex } from "../index/served-index.ts";
@@ -47,6 +47,8 @@ const REQUEST_WORK = 50_000;
 const CODE_WORK = { 4: 0.07, 8: 0.45 } as const;
 /** Of a number of a query vector against one of a centroid. */
 const PRODUCT_WORK = 0.2;
+/** Of a query vector and an item that is scored by itself, in codes that are scanned. */
+const SCORED_CODES = 8;
 /** Of the rotation, for each of its numbers. */
 const ROTATION_WORK = 0.6;
 /** Of a query vector and a cell that it visits. */
@@ -204,6 +206,14 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     work += own + Math.min(k, numItems) * terms * RESULT_TERM_WORK;
     work += (filter === undefined && exclude.length === 0 ? 0 : postings) * PASSING_WORK;
     reads.add(facts.postings, lists);
+    if (mode === "hybrid" && vectors > 0) {
+      // What is found by its words gets its score by codes too, wherever it lies; items that are named are few.
+      const found = Math.min(mostByWords(k), Math.ceil(Math.max(postings, terms)), numItems);
+      const { isPaged, count, size } = facts.lists;
+      const runs = isPaged ? Math.ceil((Math.min(found, count) * size) / PAGED_TOGETHER) : 1;
+      work += vectors * (runs * facts.vectorWork + found * SCORED_CODES * facts.codeWork);
+      reads.add(facts.lists, found);
+    }
   }
   if (request.diversity > 0) {
     work += PAIR_WORK * dim * Math.min(k, found) * (found - Math.min(k, found) / 2);

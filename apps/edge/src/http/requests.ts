@@ -53,8 +53,8 @@ const doc = {
     "required; a word after a minus is excluded; the last one may be unfinished; misspelt ones are mended; and an " +
     "item whose id, code or title it is comes first",
   mode:
-    "What orders the results: codes (dense), words, or both (hybrid). Without it, hybrid where the index has words " +
-    "and q is given, else dense",
+    "What orders the results: codes (dense), words, or both (hybrid). Words read nothing but q. Without it, hybrid " +
+    "where the index has words and q is given, else dense",
   like: "Id of an item: finds the items nearest to it. The item itself is left out",
   history:
     `Ids of up to ${MAX_HISTORY} items, oldest first: finds what goes with them, leaving out the items themselves. ` +

@@ -1,7 +1,7 @@
 /** From a validated request to what an index is asked: its defaults filled in, and what it cannot do refused. */
 import { InputError } from "@poeem/pq-core";
 import type { Mode } from "@poeem/pq-core/words";
-import { planQuestion } from "@poeem/towers";
+import { checkModeParts, planQuestion } from "@poeem/towers";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { Limits } from "../limits.ts";
 import { questionOf } from "./question.ts";
@@ -28,11 +28,10 @@ export function resolveSearch(served: ServedIndex, request: SearchRequest, limit
       `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`,
     );
   const { mode = served.words !== undefined && request.q !== undefined ? "hybrid" : "dense" } = request;
-  if (mode === "dense") planQuestion(served.tower, dim, questionOf(request));
-  else {
-    requireWords(served, "mode");
-    if (request.q === undefined) throw new InputError("mode", `expected dense, as there is no q, got ${mode}`);
-  }
+  const question = questionOf(request);
+  if (mode === "dense") planQuestion(served.tower, dim, question);
+  else requireWords(served, "mode");
+  checkModeParts(question, mode);
   if (filter !== undefined && !memory.keepsFilters)
     throw new InputError("filter", "cannot be used: this index has more filters than an isolate can keep");
   return { ...request, nprobe, mode };

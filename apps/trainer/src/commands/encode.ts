@@ -2,15 +2,11 @@ import { UserError } from "@poeem/offline/errors";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { checkChangesTarget } from "@poeem/offline/index-folder/read";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
-import { printable } from "@poeem/offline/printable";
 import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import { writeDelta } from "@poeem/pq-core/write";
 import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
-import { report, say } from "../print.ts";
-
-/** Unknown ids that a message names. */
-const MOST_NAMED = 3;
+import { notInIndex, report, say, someOf } from "../print.ts";
 
 export interface EncodeOptions extends ChangedItemsOptions {
   delta?: string;
@@ -31,25 +27,21 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
     throw new UserError("expected --items, --ids with --vectors, or --remove");
   const { added, updated, removed, unknown, ...artifact } = await writeDelta(index, { items, remove });
   const counts = { added, updated, removed, unknown: unknown.map(String) };
-  const some = `${printable(unknown.slice(0, MOST_NAMED).join(", "))}${unknown.length > MOST_NAMED ? ", …" : ""}`;
   if (added + updated + removed === 0) {
     const { version, manifest } = index;
     if (options.json) report(true, { out: null, version, items: manifest.numItems, ...counts, bytes: 0 }, "");
-    throw new UserError(`--remove: the index has none of these items (${some}); nothing changes, nothing is written`);
+    throw new UserError(
+      `--remove: the index has none of these items (${someOf(unknown)}); nothing changes, nothing is written`,
+    );
   }
   const bytes = await writeIndexDirectory(options.out, artifact);
   const seconds = (performance.now() - started) / 1000;
   const { version, manifest } = artifact;
   const facts = { out: options.out, version, items: manifest.numItems, ...counts, bytes, seconds };
-  const missing =
-    unknown.length === 0
-      ? ""
-      : `${counted(unknown.length, "item")} to remove ` +
-        `${unknown.length === 1 ? "is" : "are"} not in the index (${some})\n`;
   report(
     options.json,
     facts,
-    `${missing}version ${version} in ${options.out}: ` +
+    `${notInIndex("remove", unknown)}version ${version} in ${options.out}: ` +
       `${counted(added, "item")} added, ${formatCount(updated)} updated, ${formatCount(removed)} removed, ` +
       `${formatCount(facts.items)} in all; ${formatCount(bytes)} bytes of changes, ${formatSeconds(seconds)}`,
   );

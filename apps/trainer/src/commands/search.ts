@@ -5,6 +5,7 @@ import { printable } from "@poeem/offline/printable";
 import {
   formatList,
   type Index,
+  InputError,
   type ItemFields,
   type ItemId,
   jsonId,
@@ -14,6 +15,7 @@ import {
 import { type Mode, openWords } from "@poeem/pq-core/words";
 import { answerQuestion, openQueryTower, type Question } from "@poeem/towers";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
+import { notInIndex } from "../print.ts";
 
 export interface SearchCommandOptions {
   index: string;
@@ -29,8 +31,13 @@ export interface SearchCommandOptions {
   nprobe?: number | "all";
   mode?: Mode;
   filter?: string;
+  /** Ids that must not come back, beside those of the history. */
+  exclude?: GivenIds;
   json?: boolean;
 }
+
+/** What is searched for, whatever the query. */
+type Asked = Pick<SearchOptions, "k" | "nprobe" | "filter" | "exclude">;
 
 /**
  * `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors.
@@ -42,25 +49,47 @@ export async function search(options: SearchCommandOptions): Promise<void> {
   if (asks === (vectors !== undefined)) {
     throw new UserError("expected either --query or --vectors, or --history, or --context");
   }
+  // as the Worker has it: beside a history a text of nothing would go unnoticed
+  if (text?.trim() === "") throw new InputError("text", "expected some text, got none");
   const cells = Math.max(1, index.manifest.nlist);
   if (options.nprobe !== undefined && options.nprobe !== "all" && options.nprobe > cells) {
     throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
   }
   if (vectors !== undefined && options.mode !== undefined && options.mode !== "dense")
     throw new UserError(`--mode: expected dense with --vectors, which have no words, got ${options.mode}`);
-  if (vectors !== undefined) return answerVectors(index, vectors, options);
+  const asked: Asked = {
+    k: options.k,
+    nprobe: options.nprobe,
+    filter: options.filter === undefined ? undefined : parseFilter(options.filter),
+    exclude: options.exclude && (await readExcluded(index, options.exclude)),
+  };
+  if (vectors !== undefined) return answerVectors(index, vectors, asked, options);
   const history = options.history && (await readIds(index, "history", options.history));
-  await answer(index, { text, context, ...(history && { history }) }, options);
+  await answer(index, { text, context, ...(history && { history }) }, asked, options);
+}
+
+/** Ids that no item has leave nothing out; a line says so. */
+async function readExcluded(index: Index, given: GivenIds): Promise<ItemId[]> {
+  const ids = await readIds(index, "exclude", given);
+  const ordinals = await index.ordinals(ids);
+  process.stderr.write(
+    notInIndex(
+      "leave out",
+      ids.filter((_, i) => ordinals[i]! < 0),
+    ),
+  );
+  return ids;
 }
 
 async function answer(
   index: Index,
   question: Question<ItemId>,
-  { k, nprobe, filter, mode, json }: SearchCommandOptions,
+  asked: Asked,
+  { filter, mode, json }: SearchCommandOptions,
 ): Promise<void> {
   const tower = await index.queryTower();
   const searched = { index, tower: tower && openQueryTower(tower), words: await openWords(index) };
-  const answered = await answerQuestion(searched, question, { k, nprobe, mode, ...filtered(filter) });
+  const answered = await answerQuestion(searched, question, { ...asked, mode });
   if (answered === undefined) {
     const isText = question.text !== undefined && question.history === undefined;
     const what = isText ? `no word of ${JSON.stringify(question.text)}` : "nothing of this query";
@@ -129,13 +158,12 @@ function checkCount(file: string, floats: number, dim: number, { heads, queries 
 }
 
 /** Every `heads` vectors of the file are one query; an item's score is its best over them. */
-async function answerVectors(index: Index, file: string, options: SearchCommandOptions): Promise<void> {
+async function answerVectors(index: Index, file: string, asked: Asked, options: SearchCommandOptions): Promise<void> {
   const { dim } = index.manifest;
-  const { heads, k, nprobe } = options;
+  const { heads, k } = options;
   const vectors = await readVectors(file, dim);
   const count = vectors.length / dim;
   checkCount(file, vectors.length, dim, options);
-  const asked = { k, nprobe, ...filtered(options.filter) };
   const queries: { ids: (string | number)[]; scores: number[]; listsProbed: number; codesScanned: number }[] = [];
   for (let first = 0; first < count; first += heads) {
     const rows = Array.from({ length: heads }, (_, head) =>
@@ -152,8 +180,4 @@ async function answerVectors(index: Index, file: string, options: SearchCommandO
 
 function sayNone(filter: string | undefined): void {
   process.stderr.write(filter === undefined ? "no item found\n" : `no item found that passes --filter ${filter}\n`);
-}
-
-function filtered(expression: string | undefined): Pick<SearchOptions, "filter"> {
-  return expression === undefined ? {} : { filter: parseFilter(expression) };
 }

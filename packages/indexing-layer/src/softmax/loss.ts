@@ -51,7 +51,7 @@ export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; rankin
  */
 export async function logSums(problem: LogitsOf): Promise<Float64Array> {
   if (kernel?.serves(problem)) return kernel.logSums(problem);
-  const sums = logSumsInTensors(problem);
+  const sums = tf.tidy(() => logSumsInTensors(problem).value);
   const values = Float64Array.from(await sums.data());
   sums.dispose();
   return values;

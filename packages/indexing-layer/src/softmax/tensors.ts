@@ -50,12 +50,11 @@ function logitsMaker(problem: LogitsOf, scale: number | tf.Scalar): (candidates:
   };
 }
 
-/** The definition of `logSums` in tensors, (rows). */
-export function logSumsInTensors(problem: LogitsOf): tf.Tensor1D {
-  return tf.tidy(() => {
-    const logits = logitsMaker(problem, scaleOf(problem))(problem.candidates);
-    return logSumExp(logits, tf.softmax(logits));
-  });
+/** The definition of `logSums` in tensors, (rows), with the softmax (rows, C) that gradients are made from. */
+export function logSumsInTensors(problem: LogitsOf): { readonly value: tf.Tensor1D; readonly p: tf.Tensor2D } {
+  const logits = logitsMaker(problem, scaleOf(problem))(problem.candidates);
+  const p = tf.softmax(logits);
+  return { value: logSumExp(logits, p), p };
 }
 
 function rankingPart(problem: SoftmaxProblem, logits: tf.Tensor2D, p: tf.Tensor2D): Part {

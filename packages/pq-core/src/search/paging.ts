@@ -9,7 +9,7 @@ import type { Stretch } from "./rank.ts";
 /** Single items that a paged index scores at once. */
 const SINGLES = 128;
 /** Bytes of chunks that are in memory together for one search of a paged index, besides those that the cache keeps. */
-const GROUP_BYTES = 2 * 1024 * 1024;
+export const PAGED_TOGETHER = 2 * 1024 * 1024;
 /** Bytes of a paged list in the kernel's memory at once. The kernel never gives memory back, so this is fixed. */
 const SCAN_BYTES = 256 * 1024;
 
@@ -92,7 +92,7 @@ function groupByChunks(stretches: readonly Stretch[], entries: readonly Numbered
   for (const { stretch, numbered } of pieces) {
     const { seq, entry } = numbered;
     if (seq !== last) {
-      if (bytes + entry.size > GROUP_BYTES) {
+      if (bytes + entry.size > PAGED_TOGETHER) {
         groups.push([]);
         bytes = 0;
       }

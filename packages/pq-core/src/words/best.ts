@@ -5,6 +5,10 @@ import { Best, type Choice, type ChoiceReader, type Sums } from "./sums.ts";
 
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
+
+/** Items that a search for k may find by words, with those that tie: each of them gets its score by codes. */
+export const mostByWords = (k: number): number => Math.max(k, MAX_TIED);
+
 /** Of all items: lists that are shorter, or short at all, are tried alone first. */
 const SHORT = 1 / 64;
 /** What is read without further thought: to think about less takes longer. */

@@ -4,6 +4,7 @@
  * @module
  */
 export type { ItemWords, WordFacts } from "../format/item-words.ts";
+export { mostByWords } from "./best.ts";
 export {
   type DenseQuery,
   type HybridOptions,

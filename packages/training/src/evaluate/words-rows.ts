@@ -45,7 +45,10 @@ export async function* measureWords(asked: AskedInWords, relevant: Csr, how: Ask
   const ofWords = postingBytesPerItem + vocabularyBytesPerItem;
   const both = { kind: "hybrid", bytesPerItem: bytesPerItem(searched.index.manifest) + ofWords } as const;
   const ask = (spelled: readonly (string | undefined)[], mode: "hybrid" | "words", nprobe: number, note: string) => {
-    const questions = spelled.map((text, query) => (text === undefined ? undefined : question(query, text)));
+    const questions = spelled.map((text, query) => {
+      if (text === undefined) return undefined;
+      return mode === "words" ? { text } : question(query, text);
+    });
     return rankWithAnswers(searched, questions, { ...how, mode, nprobe, onQuery: watch(note) });
   };
   const alone = await ask(texts, "words", usual, "words");

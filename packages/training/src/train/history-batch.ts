@@ -1,27 +1,17 @@
 import { MASKED, type Random } from "@poeem/indexing-layer";
 import { newestDistinct } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
-import { type Csr, listOf, toCsr } from "../data/csr.ts";
+import { listOf, toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
-import type { Dataset, Dislikes } from "../data/types.ts";
+import type { Dataset } from "../data/types.ts";
 import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
 import { type EventOrder, evenSizeOf, eventOrder, groupSizeOf } from "./event-order.ts";
+import { Candidates, type GroupBatch } from "./group-batch.ts";
 
 /** Queries with histories: G groups of events of one query each, S places for history items, C candidates. */
-export interface HistoryBatch {
-  readonly numGroups: number;
-  /** Item numbers that compete, each once: targets and history items of all groups, then uniform negatives. */
-  readonly candidates: Uint32Array;
+export interface HistoryBatch extends GroupBatch {
   /** (G·S) positions in `candidates` of the history items of each group; 0 in an empty place. */
   readonly sources: Uint32Array;
-  /** (G, S): 0, or `MASKED` in an empty place. */
-  readonly placeMask: Float32Array;
-  /** Positions in `candidates` of the items that each of the G groups is to find, each once. */
-  readonly targets: Csr;
-  /** How much each of them counts; undefined where all count alike. */
-  readonly targetWeights?: Float32Array | undefined;
-  /** Positions in `candidates` of items that the queries of some groups led to and that were not liked. */
-  readonly dislikes?: Dislikes | undefined;
   /** (C) logarithm of the share of batches that hold each candidate, up to a constant. */
   readonly logQ: Float32Array;
   /** Events of each group: positions in the event list. */
@@ -54,7 +44,7 @@ export class HistoryBatchBuilder {
   readonly #options: HistoryBatchOptions;
   /** Share of the training events of each item. */
   readonly #share: Float64Array;
-  readonly #positionOf: Int32Array;
+  readonly #candidates: Candidates;
   readonly #dislikes: DrawnDislikes | undefined;
 
   constructor(dataset: Dataset, options: HistoryBatchOptions) {
@@ -62,13 +52,12 @@ export class HistoryBatchBuilder {
     this.#options = options;
     this.#share = new Float64Array(dataset.ids.length);
     for (const item of dataset.eventItem) this.#share[item]! += 1 / dataset.eventItem.length;
-    this.#positionOf = new Int32Array(dataset.ids.length).fill(-1);
+    this.#candidates = new Candidates(dataset.ids.length);
     this.#dislikes = options.dislikes;
   }
 
   build(events: Uint32Array, random: Random): HistoryBatch {
     const dataset = this.#dataset;
-    const positionOf = this.#positionOf;
     const share = this.#share;
     const { sources: places, negatives, keepEmpty, mutual } = this.#options;
     const groups: { events: Uint32Array; history: Uint32Array }[] = [];
@@ -76,14 +65,7 @@ export class HistoryBatchBuilder {
       const history = mutual ? this.#itemsOf(group) : this.#drawHistory(group, random);
       if (history.length > (mutual ? 1 : 0) || keepEmpty) groups.push({ events: group, history });
     }
-    const candidates: number[] = [];
-    const place = (item: number): number => {
-      if (positionOf[item]! < 0) {
-        positionOf[item] = candidates.length;
-        candidates.push(item);
-      }
-      return positionOf[item]!;
-    };
+    const place = (item: number): number => this.#candidates.place(item);
     let drawn = 0;
     const sources = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
@@ -110,11 +92,11 @@ export class HistoryBatchBuilder {
       place,
     );
     for (let i = 0; i < negatives; i++) place(random.integer(dataset.ids.length));
-    for (const item of candidates) positionOf[item] = -1;
+    const candidates = this.#candidates.take();
     const uniform = negatives / dataset.ids.length;
     return {
       numGroups: groups.length,
-      candidates: Uint32Array.from(candidates),
+      candidates,
       sources,
       placeMask,
       targets: toCsr(targets),
@@ -151,21 +133,15 @@ export class HistoryBatchBuilder {
 
   /** Candidates that a batch of these events has, whatever is drawn: its targets, or one target and its history. */
   fewestCandidates(events: Uint32Array): number {
-    const { eventItem } = this.#dataset;
-    const targets: number[] = [];
     let hasHistory = false;
     for (const group of this.#groups(events)) {
       const hasOne = this.#options.mutual ? this.#hasOthers(group) : this.#hasUsable(group);
       if (!hasOne && !this.#options.keepEmpty) continue;
       hasHistory ||= hasOne;
-      for (const event of group) {
-        const item = eventItem[event]!;
-        if (this.#positionOf[item]! >= 0) continue;
-        this.#positionOf[item] = targets.push(item);
-      }
+      for (const event of group) this.#candidates.place(this.#dataset.eventItem[event]!);
     }
-    for (const item of targets) this.#positionOf[item] = -1;
-    return hasHistory ? Math.max(targets.length, 2) : targets.length;
+    const { length } = this.#candidates.take();
+    return hasHistory ? Math.max(length, 2) : length;
   }
 
   /** Whether some events are of more than one item. Asked as often as `#hasUsable`. */

@@ -2,27 +2,17 @@ import { MASKED, type Random } from "@poeem/indexing-layer";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import { knownBefore } from "../data/past.ts";
-import type { Dataset, Dislikes } from "../data/types.ts";
+import type { Dataset } from "../data/types.ts";
 import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
+import { Candidates, type GroupBatch } from "./group-batch.ts";
 
 /** Next items and what came before them: G prefixes of histories, S places, R sources, C candidates. */
-export interface OrderedBatch {
-  readonly numGroups: number;
+export interface OrderedBatch extends GroupBatch {
   readonly places: number;
-  /** Item numbers that compete, each once: targets and sources, then uniform negatives. */
-  readonly candidates: Uint32Array;
   /** (R) positions in `candidates` of the items that prefixes are read from, each once. */
   readonly sources: Uint32Array;
   /** (G·S) the source at each place of each prefix, the newest item that is read first; 0 in an empty place. */
   readonly rows: Uint32Array;
-  /** (G, S): 0, or `MASKED` in an empty place. */
-  readonly placeMask: Float32Array;
-  /** Position in `candidates` of the item that follows each of the G prefixes. */
-  readonly targets: Csr;
-  /** How much each of them counts; undefined where all count alike. */
-  readonly targetWeights?: Float32Array | undefined;
-  /** Positions in `candidates` of items that the users of some prefixes dislike. */
-  readonly dislikes?: Dislikes | undefined;
   /** Position in `candidates` of each source itself, which is no answer to it. */
   readonly masked: Csr;
   /** (C) minus the logarithm of how many items each candidate stands for. */
@@ -44,13 +34,13 @@ export interface OrderedBatchOptions {
 export class OrderedBatchBuilder {
   readonly #dataset: Dataset;
   readonly #options: OrderedBatchOptions;
-  readonly #positionOf: Int32Array;
+  readonly #candidates: Candidates;
   readonly #rowOf: Int32Array;
 
   constructor(dataset: Dataset, options: OrderedBatchOptions) {
     this.#dataset = dataset;
     this.#options = options;
-    this.#positionOf = new Int32Array(dataset.ids.length).fill(-1);
+    this.#candidates = new Candidates(dataset.ids.length);
     this.#rowOf = new Int32Array(dataset.ids.length).fill(-1);
   }
 
@@ -66,9 +56,7 @@ export class OrderedBatchBuilder {
       groups.push({ event, prefix });
       places = Math.max(places, prefix.length);
     }
-    const candidates: number[] = [];
-    const place = (item: number): number =>
-      this.#positionOf[item]! < 0 ? this.#place(item, candidates) : this.#positionOf[item]!;
+    const place = (item: number): number => this.#candidates.place(item);
     const sources: number[] = [];
     const rows = new Uint32Array(groups.length * places);
     const placeMask = new Float32Array(groups.length * places).fill(MASKED);
@@ -83,18 +71,16 @@ export class OrderedBatchBuilder {
     });
     const alone = groups.map(({ event }) => Uint32Array.of(event));
     const dislikes = this.#options.dislikes?.draw(alone, random, place);
-    const own = candidates.length;
-    this.#drawNegatives(candidates, random);
+    const own = this.#candidates.count;
+    this.#drawNegatives(random);
+    const candidates = this.#candidates.take();
     const others = this.#dataset.ids.length - own;
     const standsFor = candidates.length > own ? Math.log(others / (candidates.length - own)) : 0;
-    for (const item of candidates) {
-      this.#positionOf[item] = -1;
-      this.#rowOf[item] = -1;
-    }
+    for (const item of candidates) this.#rowOf[item] = -1;
     return {
       numGroups: groups.length,
       places,
-      candidates: Uint32Array.from(candidates),
+      candidates,
       sources: Uint32Array.from(sources),
       rows,
       placeMask,
@@ -106,25 +92,14 @@ export class OrderedBatchBuilder {
     };
   }
 
-  #place(item: number, candidates: number[]): number {
-    this.#positionOf[item] = candidates.length;
-    candidates.push(item);
-    return candidates.length - 1;
-  }
-
   /** Each of them stands for as many of the items that are none of the batch's own. */
-  #drawNegatives(candidates: number[], random: Random): void {
+  #drawNegatives(random: Random): void {
+    const candidates = this.#candidates;
     const numItems = this.#dataset.ids.length;
     const { negatives } = this.#options;
     if (negatives === 0) return;
-    if (numItems - candidates.length <= negatives) {
-      for (let item = 0; item < numItems; item++) if (this.#positionOf[item]! < 0) this.#place(item, candidates);
-      return;
-    }
-    for (let i = 0; i < negatives; i++) {
-      const item = random.integer(numItems);
-      if (this.#positionOf[item]! < 0) this.#place(item, candidates);
-    }
+    const isAll = numItems - candidates.count <= negatives;
+    for (let i = 0; i < (isAll ? numItems : negatives); i++) candidates.place(isAll ? i : random.integer(numItems));
   }
 
   /**

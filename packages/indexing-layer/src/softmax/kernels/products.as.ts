@@ -55,8 +55,16 @@ export function scoreBlock(d: i32, a: usize, b: usize, biases: usize, out: usize
   v128.store(out, t3, 16);
 }
 
-// Adds slope · candidates for 4 rows of a tile at a and 8 dimensions of count candidates at b, a row every dBytes.
-export function queryBlock(count: i32, a: usize, b: usize, dBytes: usize, out: usize): void {
+// Of 4 rows of a tile, or of 4 of its candidates: a type, since offsets of loads have to be known to the compiler.
+type OfRows = i32;
+type OfCandidates = f32;
+
+// Adds to 4 rows of 8 numbers at out the products of a tile at a, along its other side, with count rows of 8 numbers at
+// b, a row every dBytes.
+@inline
+function addProducts<Side>(count: i32, a: usize, b: usize, dBytes: usize, out: usize): void {
+  const across: usize = isInteger<Side>() ? 4 : ROW_BYTES;
+  const along: usize = isInteger<Side>() ? ROW_BYTES : 4;
   let at = out;
   let s0 = v128.load(at), t0 = v128.load(at, 16);
   at += dBytes;
@@ -72,16 +80,16 @@ export function queryBlock(count: i32, a: usize, b: usize, dBytes: usize, out: u
     x = v128.load32_splat(a);
     s0 = madd(x, p, s0);
     t0 = madd(x, q, t0);
-    x = v128.load32_splat(a, 4);
+    x = v128.load32_splat(a, across);
     s1 = madd(x, p, s1);
     t1 = madd(x, q, t1);
-    x = v128.load32_splat(a, 8);
+    x = v128.load32_splat(a, 2 * across);
     s2 = madd(x, p, s2);
     t2 = madd(x, q, t2);
-    x = v128.load32_splat(a, 12);
+    x = v128.load32_splat(a, 3 * across);
     s3 = madd(x, p, s3);
     t3 = madd(x, q, t3);
-    a += ROW_BYTES;
+    a += along;
     b += dBytes;
   }
   v128.store(out, s0);
@@ -97,46 +105,14 @@ export function queryBlock(count: i32, a: usize, b: usize, dBytes: usize, out: u
   v128.store(out, t3, 16);
 }
 
+// Adds slope · candidates for 4 rows of a tile at a and 8 dimensions of count candidates at b, a row every dBytes.
+export function queryBlock(count: i32, a: usize, b: usize, dBytes: usize, out: usize): void {
+  addProducts<OfRows>(count, a, b, dBytes, out);
+}
+
 // Adds slope · queries for 4 candidates of a tile at a and 8 dimensions of count query rows at b, a row every dBytes.
 export function candidateBlock(count: i32, a: usize, b: usize, dBytes: usize, out: usize): void {
-  let at = out;
-  let s0 = v128.load(at), t0 = v128.load(at, 16);
-  at += dBytes;
-  let s1 = v128.load(at), t1 = v128.load(at, 16);
-  at += dBytes;
-  let s2 = v128.load(at), t2 = v128.load(at, 16);
-  at += dBytes;
-  let s3 = v128.load(at), t3 = v128.load(at, 16);
-  for (let r = 0; r < count; r++) {
-    const p = v128.load(b);
-    const q = v128.load(b, 16);
-    let x: v128;
-    x = v128.load32_splat(a);
-    s0 = madd(x, p, s0);
-    t0 = madd(x, q, t0);
-    x = v128.load32_splat(a, 1 * ROW_BYTES);
-    s1 = madd(x, p, s1);
-    t1 = madd(x, q, t1);
-    x = v128.load32_splat(a, 2 * ROW_BYTES);
-    s2 = madd(x, p, s2);
-    t2 = madd(x, q, t2);
-    x = v128.load32_splat(a, 3 * ROW_BYTES);
-    s3 = madd(x, p, s3);
-    t3 = madd(x, q, t3);
-    a += 4;
-    b += dBytes;
-  }
-  v128.store(out, s0);
-  v128.store(out, t0, 16);
-  out += dBytes;
-  v128.store(out, s1);
-  v128.store(out, t1, 16);
-  out += dBytes;
-  v128.store(out, s2);
-  v128.store(out, t2, 16);
-  out += dBytes;
-  v128.store(out, s3);
-  v128.store(out, t3, 16);
+  addProducts<OfCandidates>(count, a, b, dBytes, out);
 }
 
 // Logits of count candidates, in panels, for the rows of a block, in panels of 8, into a tile.
