@@ -1,5 +1,6 @@
+import { describe } from "./summary.as";
 import { cellTiles, centroidTiles, coarseTiles, codebookTiles, dim, numSubQuantizers, ownProductsAt, queryAt, rotatedAt,
-  rotationTiles, subDim, TABLE } from "./shape.as";
+  rotationTiles, subDim, summaryAt, TABLE } from "./shape.as";
 
 // Inner products of one vector with rows kept in tiles of 16: tile t holds (size, 16) floats, one lane a row.
 function products(tiles: usize, count: i32, size: i32, vector: usize, out: usize): void {
@@ -80,34 +81,53 @@ function fill(query: usize, table: usize, cells: usize, far: usize): void {
 
 /** q·u of every cell, of the query that is set. */
 export let productsAt: usize = 0;
+/** Of the query that is set, 4 bits: see summary.as. */
+export let summary: usize = 0;
+/** float32 (M + 1, ksub) of the query that is set: a row more than sub-quantizers, for the bounds of the term. */
+export let tableAt: usize = TABLE;
 
 export function setQuery(): void {
+  tableAt = TABLE;
   productsAt = ownProductsAt;
   fill(queryAt, TABLE, productsAt, 0);
+  if (centroidTiles == 1) describe(TABLE, summaryAt);
+  summary = summaryAt;
 }
 
 // @ts-ignore: decorator
 @inline
 function tableBytes(): usize {
-  return <usize>(numSubQuantizers * centroidTiles) << 6;
+  return <usize>((numSubQuantizers + 1) * centroidTiles) << 6;
+}
+
+// @ts-ignore: decorator
+@inline
+function productBytes(): usize {
+  return <usize>cellTiles << 6;
 }
 
 /**
- * Several queries, each padded to whole tiles: their tables and products are kept at `room`, one query after another,
- * for `useQuery`.
+ * Several queries, each padded to whole tiles: table, products and summary of each are kept at `room`, `kept` bytes
+ * from one to the next, for `useQuery`.
  */
-export function prepare(count: i32, queries: usize, room: usize): void {
+export function prepare(count: i32, queries: usize, room: usize, kept: usize): void {
   const query = <usize>((dim + 15) >> 4) << 6;
-  const kept = tableBytes() + (<usize>cellTiles << 6);
   for (; count > 0; count -= 2) {
     fill(queries, room, room + tableBytes(), count == 1 ? 0 : kept);
+    if (centroidTiles == 1) {
+      describe(room, room + tableBytes() + productBytes());
+      if (count > 1) describe(room + kept, room + kept + tableBytes() + productBytes());
+    }
     queries += query << 1;
     room += kept << 1;
   }
 }
 
-/** Sets the query whose table and products are kept at `at`. */
+/** Sets the query whose table, products and summary are kept at `at`. */
 export function useQuery(at: usize): void {
-  memory.copy(TABLE, at, tableBytes());
   productsAt = at + tableBytes();
+  summary = productsAt + productBytes();
+  if (centroidTiles == 1) tableAt = at;
+  // Eight bits want it where its rows are immediate offsets.
+  else memory.copy(TABLE, at, tableBytes());
 }
