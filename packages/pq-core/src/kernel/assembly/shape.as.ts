@@ -33,8 +33,8 @@ export function configure(
   dim_: i32, cellTiles_: i32, nlist_: i32, M_: i32, centroidTiles_: i32, subDim_: i32, termMode_: i32,
     blockBytes_: usize, termsOffset_: usize,
   rotationTiles_: usize, coarseTiles_: usize, coarseTerms_: usize, codebookTiles_: usize,
-  queryAt_: usize, rotatedAt_: usize, productsAt_: usize, summaryAt_: usize, bytesAt_: usize, collectAt_: usize, termLow_: f32,
-    termStep_: f32,
+  queryAt_: usize, rotatedAt_: usize, productsAt_: usize, summaryAt_: usize, bytesAt_: usize, collectAt_: usize,
+  termLow_: f32, termStep_: f32,
   byResidual_: bool,
 ): void {
   dim = dim_; cellTiles = cellTiles_; nlist = nlist_; numSubQuantizers = M_; centroidTiles = centroidTiles_;
@@ -42,6 +42,7 @@ export function configure(
   termMode = termMode_; blockBytes = blockBytes_; termsOffset = termsOffset_;
   rotationTiles = rotationTiles_; coarseTiles = coarseTiles_; coarseTerms = coarseTerms_;
   codebookTiles = codebookTiles_;
-  queryAt = queryAt_; rotatedAt = rotatedAt_; ownProductsAt = productsAt_; summaryAt = summaryAt_; bytesAt = bytesAt_; collectAt = collectAt_;
+  queryAt = queryAt_; rotatedAt = rotatedAt_; ownProductsAt = productsAt_; summaryAt = summaryAt_;
+  bytesAt = bytesAt_; collectAt = collectAt_;
   termLow = termLow_; termStep = termStep_; byResidual = byResidual_;
 }
