@@ -36,8 +36,11 @@ async function scoresOf(scalar: Index, vectors: readonly Float32Array[]) {
   );
 }
 
-const best = (ordinals: readonly number[], scoreOf: (ordinal: number) => number, k: number): number[] =>
-  ordinals.toSorted((a, b) => scoreOf(b) - scoreOf(a)).slice(0, k);
+const ofEach = (scoreOf: (ordinal: number) => number): Float64Array =>
+  Float64Array.from({ length: N }, (_, ordinal) => scoreOf(ordinal));
+
+const best = (ordinals: readonly number[], scores: Float64Array, k: number): number[] =>
+  ordinals.toSorted((a, b) => scores[b]! - scores[a]!).slice(0, k);
 
 describe.each(METRICS.flatMap((metric) => [true, false].map((byResidual) => [metric, byResidual] as const)))(
   "%s, codes of residuals: %s",
@@ -51,10 +54,11 @@ describe.each(METRICS.flatMap((metric) => [true, false].map((byResidual) => [met
       const ids = (await scalar.items(Array.from({ length: N }, (_, i) => i))).map(({ id }) => id as number);
       const term = (h: number, ordinal: number) =>
         Math.fround(Math.log(weights[h]!) + TEMPERATURE * by[h]!.scores[ordinal]!);
-      const largest = (ordinal: number) => Math.max(...by.map(({ scores }) => scores[ordinal]!));
-      const mixture = (ordinal: number) => Math.log(by.reduce((sum, _, h) => sum + Math.exp(term(h, ordinal)), 0));
-      const ownTerm = (ordinal: number) =>
-        Math.max(...by.map(({ probed }, h) => (probed.has(ordinal) ? term(h, ordinal) : -Infinity)));
+      const largest = ofEach((ordinal) => Math.max(...by.map(({ scores }) => scores[ordinal]!)));
+      const mixture = ofEach((ordinal) => Math.log(by.reduce((sum, _, h) => sum + Math.exp(term(h, ordinal)), 0)));
+      const ownTerm = ofEach((ordinal) =>
+        Math.max(...by.map(({ probed }, h) => (probed.has(ordinal) ? term(h, ordinal) : -Infinity))),
+      );
       const visited = [...ids.keys()].filter((ordinal) => by.some(({ probed }) => probed.has(ordinal)));
       const exclude = best(visited, largest, numExcluded).map((ordinal) => ids[ordinal]!);
       const allowed = visited.filter((ordinal) => !exclude.includes(ids[ordinal]!));
@@ -70,9 +74,9 @@ describe.each(METRICS.flatMap((metric) => [true, false].map((byResidual) => [met
           for (const [merge, ordinals] of expected) {
             const found = await index.search(vectors, { k, nprobe: NPROBE, exclude, merge });
             expect([...found.ordinals]).toEqual(ordinals);
-            const scoreOf = merge.by === "max" ? largest : mixture;
+            const wanted = merge.by === "max" ? largest : mixture;
             for (const [i, ordinal] of ordinals.entries())
-              expect(Math.abs(found.scores[i]! - scoreOf(ordinal))).toBeLessThan(
+              expect(Math.abs(found.scores[i]! - wanted[ordinal]!)).toBeLessThan(
                 1e-4 * (1 + Math.abs(found.scores[i]!)),
               );
           }
