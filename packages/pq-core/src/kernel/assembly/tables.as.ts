@@ -69,8 +69,8 @@ function queryBytes(): usize {
   return <usize>((dim + 15) >> 4) << 6;
 }
 
-// Rotates the query at `query` into `to`, or two of them, `far` as in `multiply`. Returns where it is: not moved without
-// a rotation.
+// Rotates the query at `query` into `to`, or two of them, `far` as in `multiply`. Returns where it is then: without a
+// rotation where it was.
 function rotate(query: usize, to: usize, far: usize): usize {
   if (rotationTiles == 0) return query;
   const step = queryBytes();
