@@ -10,7 +10,7 @@ import { normals, random, randomCodebook, randomCodes, type Shape } from "./data
 export interface Conformance {
   readonly name: KernelName;
   readonly makeKernel: KernelFactory;
-  readonly test: (name: string, run: () => void) => void;
+  readonly test: (name: string, run: () => unknown) => void;
   /** Cases that cannot run, each with the reason. */
   readonly skip?: readonly { readonly reason: string; readonly cases: readonly string[] }[];
 }
@@ -26,7 +26,7 @@ const COUNTS = [1, 31, 32, 33, 1000];
  */
 export function adcConformance({ name, makeKernel, test, skip = [] }: Conformance): void {
   const skipped = new Set(skip.flatMap(({ cases }) => cases));
-  const runCase = (title: string, run: () => void): void => {
+  const runCase = (title: string, run: () => unknown): void => {
     if (!skipped.has(title)) test(title, run);
   };
   runCase("is the kernel that was asked for", () => {
@@ -45,7 +45,7 @@ export function adcConformance({ name, makeKernel, test, skip = [] }: Conformanc
   }
   for (const metric of METRICS) {
     runCase(`${metric}: probes the best of the cells that hold items`, () => {
-      for (const nlist of [1, 15, 16, 17, 40, 100]) probeFilled(nlist, metric, makeKernel);
+      for (const nlist of [1, 15, 16, 17, 40, 100, 1030]) probeFilled(nlist, metric, makeKernel);
     });
   }
   runCase("keeps the smaller ordinal of equal scores", () => equalScores(makeKernel));
@@ -62,7 +62,12 @@ export function adcConformance({ name, makeKernel, test, skip = [] }: Conformanc
     for (const nbits of [4, 8] as const)
       for (const nlist of [0, 21])
         runCase(`prepares several queries: ${metric}, ${nbits} bits, nlist ${nlist}`, () =>
-          prepareSeveral({ dim: 24, M: 8, nbits, nlist, metric, rotate: nlist > 0 }, makeKernel),
+          [true, false].map((byResidual) =>
+            prepareSeveral(
+              { dim: 24, M: 8, nbits, nlist, metric, rotate: nlist > 0, byResidual: byResidual && nlist > 0 },
+              makeKernel,
+            ),
+          ),
         );
   runCase("answers the same when it is used again", () => {
     const { kernel, query } = setUp({ dim: 16, M: 8, nbits: 4, nlist: 0 }, 500, makeKernel);
@@ -158,6 +163,22 @@ function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
       return each.finish();
     }),
   );
+  equalRanking(
+    "three stretches in one call",
+    ...both((each) => {
+      const stretches = [
+        { start: cut, end: n, mask },
+        { start: 0, end: cut },
+        { start: cut, end: n },
+      ];
+      const biases = [1.5, -0.5, 0.25];
+      if (each.rank !== undefined) return each.rank(stretches, biases, 9, floor);
+      if (each.name !== "scalar") throw new Error(`kernel ${each.name} cannot rank stretches`);
+      each.begin(9, 1.5, floor);
+      for (const [i, { start, end, mask }] of stretches.entries()) each.scan(start, end, 0, biases[i]!, mask);
+      return each.finish();
+    }),
+  );
   const positions = Uint32Array.from({ length: Math.min(n, 50) }, (_, i) => (i * 37) % n);
   const biases = Float32Array.from(positions, (position) => position / 7);
   equalArray("single scores", ...both((each) => each.scores(positions, biases)));
@@ -174,6 +195,7 @@ function prepareSeveral(shape: Shape, makeKernel: KernelFactory): void {
   for (const count of [1, 2, 5]) {
     const queries = Array.from({ length: count }, (_, h) => normals(shape.dim, random(h + count)));
     equal("room for some", kernel.prepare(queries), true);
+    scoreByEach(shape, n, queries, kernel, scalar);
     for (const h of [...queries.keys(), 0]) {
       equalArray(`products of ${h} of ${count}`, kernel.useQuery!(h), scalar.setQuery(queries[h]!));
       for (const each of [kernel, scalar]) {
@@ -188,6 +210,22 @@ function prepareSeveral(shape: Shape, makeKernel: KernelFactory): void {
   }
   const many = Array.from({ length: 1 << 12 }, () => new Float32Array(shape.dim));
   equal("room for many", kernel.prepare(many), false);
+}
+
+/** Items by each of the queries that are prepared: those of one cell or other, some twice. */
+function scoreByEach(shape: Shape, n: number, queries: Float32Array[], kernel: AdcKernel, scalar: AdcKernel): void {
+  const positions = Uint32Array.from({ length: 70 }, (_, i) => (i * 37) % Math.min(n, 61));
+  const cells = positions.map((_, i) => (shape.nlist === 0 ? 0 : (i * 5) % shape.nlist));
+  const scores = kernel.scoresByEach!(positions, cells)?.slice();
+  equal("scores by each in one go", scores === undefined, shape.nbits === 8);
+  if (scores === undefined) return;
+  const { byResidual = shape.nlist > 0 } = shape;
+  for (const [h, query] of queries.entries()) {
+    const products = scalar.setQuery(query);
+    const biases = Float32Array.from(cells, (cell) => (byResidual ? products[cell]! : 0));
+    const got = scores.subarray(h * positions.length, (h + 1) * positions.length);
+    equalArray(`scores by ${h} of ${queries.length}`, got, scalar.scores(positions, biases));
+  }
 }
 
 const allFilled = (nlist: number): Cells => ({ sizes: new Uint32Array(nlist).fill(1), numFilled: nlist });

@@ -1,5 +1,4 @@
 import type { Cells } from "../kernel/kernel.ts";
-import { partition } from "../sorted.ts";
 
 /** Which item stands where: lists one after another without gaps. */
 export interface ListOrder {
@@ -44,5 +43,13 @@ export function countCells(offsets: Uint32Array, removed?: Uint32Array, beside?:
 
 /** List of an ordinal: the last l with offsets[l] ≤ ordinal. */
 export function listOf(offsets: Uint32Array, ordinal: number): number {
-  return partition(offsets.length - 1, (l) => offsets[l]! <= ordinal) - 1;
+  // Not by `partition`, which takes four times as long: the items of a mixture are many.
+  let low = 0;
+  let high = offsets.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (offsets[middle]! <= ordinal) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }

@@ -14,6 +14,20 @@ export interface Ranking {
   readonly scores: Float32Array;
 }
 
+/** Items [start, end); `mask` when only some of them may be returned, word 0 for the block of `start`. */
+export interface MaskedRange {
+  readonly start: number;
+  readonly end: number;
+  readonly mask?: Uint32Array | undefined;
+}
+
+/** How large the sum of a query's table entries can get: one of each row. */
+export interface Summit {
+  readonly best: number;
+  /** Bound of all partial sums, for what float32 loses in them. */
+  readonly magnitude: number;
+}
+
 /** What a search cost. */
 export interface Counts {
   /** Cells whose items were scanned. Of all cells beside a delta: those that its base left in. */
@@ -75,6 +89,15 @@ export interface AdcKernel {
    */
   scores(positions: Uint32Array, biases: Float32Array): Float32Array;
   /**
+   * Exact scores of single items of the loaded blocks by each of the queries that were prepared last, which is faster
+   * than one query after another; undefined where the kernel has no faster way.
+   *
+   * @param positions (n) block positions
+   * @param cells (n) of the items
+   * @returns (queries, n) valid until the next call
+   */
+  scoresByEach?(positions: Uint32Array, cells: Uint32Array): Float32Array | undefined;
+  /**
    * Starts a ranking.
    *
    * @param k results kept
@@ -93,6 +116,15 @@ export interface AdcKernel {
   /** @returns arrays that are valid until the next call */
   finish(): Ranking;
   /**
+   * begin with the largest bias, scan of each stretch, finish, where a kernel has them in one call: what comes next is
+   * fetched from memory meanwhile. The same results.
+   *
+   * @param stretches ordinals are block positions
+   * @param biases one per stretch
+   * @returns arrays that are valid until the next call
+   */
+  rank?(stretches: readonly MaskedRange[], biases: readonly number[], k: number, floor: number): Ranking;
+  /**
    * A whole search of one query in one call, where a kernel has it: setQuery, probe, begin with the best cell's bias,
    * scan of each cell, finish. The same results; what is saved is the way to and from the kernel.
    *
@@ -100,8 +132,8 @@ export interface AdcKernel {
    * @returns arrays that are valid until the next call
    */
   search?(query: Float32Array, offsets: Uint32Array, cells: Cells, nprobe: number, k: number): Ranking & Counts;
-  /** (M, ksub) of the query set last: a view, valid until the next call. */
-  table?(): Float32Array;
+  /** Of the query set last. */
+  summit?(): Summit;
 }
 
 /** Makes a kernel for a codebook; `range` is that of the terms, {0, 0} for inner product. */

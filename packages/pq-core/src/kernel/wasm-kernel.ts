@@ -2,14 +2,14 @@ import type { Codebook } from "../codebook/codebook.ts";
 import { typeError } from "../errors.ts";
 import { blockBytes, hasTerms, type TermRange, termsOffset } from "./blocks.ts";
 import { coarseTerms } from "./distance-table.ts";
-import type { AdcKernel, Cells, KernelFactory } from "./kernel.ts";
+import type { AdcKernel, Cells, KernelFactory, Ranking } from "./kernel.ts";
 
 /** What src/kernel/assembly/kernel.as.ts exports; all addresses are byte offsets into `memory`. */
 interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   configure(...values: number[]): void;
   setQuery(): void;
-  prepare(count: number, queriesAt: number, roomAt: number): void;
+  prepare(count: number, queriesAt: number, roomAt: number, kept: number): void;
   useQuery(at: number): void;
   probe(nprobe: number, sizesAt: number, heapAt: number, cellsAt: number, scoresAt: number): number;
   begin(k: number, maxBias: number, floor: number, heapAt: number): void;
@@ -17,6 +17,8 @@ interface KernelExports {
   flush(): void;
   scores(count: number, positionsAt: number, biasesAt: number, outAt: number, blocksAt: number): void;
   finish(ordinalsAt: number, scoresAt: number): number;
+  rank(count: number, stretchesAt: number, k: number, floor: number, ...at: number[]): number;
+  scoresByEach(numQueries: number, queriesAt: number, step: number, count: number, ...at: number[]): void;
   search(
     nprobe: number,
     k: number,
@@ -30,6 +32,8 @@ interface KernelExports {
     blocksAt: number,
   ): number;
   visited(): number;
+  summit(): number;
+  summitMagnitude(): number;
   isRelaxed(): number;
 }
 
@@ -38,6 +42,10 @@ const TILE = 16;
 const PAGE = 65_536;
 /** Address of the distance table; a constant of src/kernel/assembly/shape.as.ts. */
 const TABLE = 4096;
+/** Of what `rank` is given for each stretch: a constant of src/kernel/assembly/kernel.as.ts. */
+const STRETCH_BYTES = 16;
+/** Of what src/kernel/assembly/summary.as.ts knows of a table, before a number for each row. */
+const SUMS_BYTES = 32;
 /** Prepared queries take no more than this: the kernel never gives memory back. */
 const MAX_PREPARED_BYTES = 1024 * 1024;
 /** Room for the blocks that src/kernel/assembly/collect4.as.ts keeps: four minima and a record each. */
@@ -94,6 +102,9 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   /** Queries that `prepare` was given last, and then table and products of each. */
   let prepared = blocks;
   let preparedAt = 0;
+  let numPrepared = 0;
+  /** Stretches of a ranking as the kernel reads them. */
+  let plan = blocks;
 
   const pad = (n: number): number => Math.ceil(n / TILE) * TILE;
   const allocate = (bytes: number): number => {
@@ -121,6 +132,12 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
     }
     return cellSizes.at;
   };
+  /** What `finish` writes behind the heap. */
+  const rankingOf = (finish: (ordinalsAt: number, scoresAt: number) => number): Ranking => {
+    const at = scratch.at / 4 + kept * 2;
+    const n = finish(at * 4, (at + kept) * 4);
+    return { ordinals: u32.subarray(at, at + n), scores: f32.subarray(at + kept, at + kept + n) };
+  };
   const bytesAt = ({ at, bytes }: Region): Uint8Array => new Uint8Array(memory.buffer, at, bytes);
   /** Centroids (rows, size) as tiles of 16 rows, each (size, 16), so that a SIMD lane holds one centroid. */
   const writeTiles = (rows: Float32Array, count: number, size: number): number => {
@@ -144,11 +161,15 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   const productsAt = allocate(pad(nlist) * 4);
   const tableBytesAt = allocate((M + 1) * TILE);
   const collectAt = allocate(COLLECT_BYTES);
-  const preparedBytes = (M * numCentroids + pad(nlist)) * 4;
+  // 16 bytes at a time are read and written.
+  const summaryBytes = Math.ceil((SUMS_BYTES + M * 4) / 16) * 16;
+  const summaryAt = allocate(summaryBytes);
+  const tableLength = (M + 1) * numCentroids;
+  const preparedBytes = (tableLength + pad(nlist)) * 4 + summaryBytes;
   const termMode = !hasTerms(codebook) ? 0 : metric === "l2" ? 1 : 2;
   wasm.configure(
     ...[dim, pad(nlist) / TILE, nlist, M, numCentroids / TILE, subDim, termMode, blockSize, termsOffset(codebook)],
-    ...[rotationAt, coarseAt, termsAt, codebookAt, queryAt, rotatedAt, productsAt, tableBytesAt, collectAt],
+    ...[rotationAt, coarseAt, termsAt, codebookAt, queryAt, rotatedAt, productsAt, summaryAt, tableBytesAt, collectAt],
     ...[range.min, (range.max - range.min) / 16, Number(byResidual)],
   );
 
@@ -181,13 +202,14 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       prepared = room(prepared, bytes);
       for (const [h, query] of queries.entries()) f32.set(query, (prepared.at + h * padded) / 4);
       preparedAt = prepared.at + queries.length * padded;
-      wasm.prepare(queries.length, prepared.at, preparedAt);
+      wasm.prepare(queries.length, prepared.at, preparedAt, preparedBytes);
+      numPrepared = queries.length;
       return true;
     },
     useQuery(h) {
       const at = preparedAt + h * preparedBytes;
       wasm.useQuery(at);
-      const products = at / 4 + M * numCentroids;
+      const products = at / 4 + tableLength;
       return f32.subarray(products, products + nlist);
     },
     probe(nprobe, cells) {
@@ -219,15 +241,45 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       }
       wasm.scan(start, stop, ordinal, bias, mask === undefined ? 0 : masks.at, blocks.at);
     },
-    finish() {
-      const ordinalsAt = scratch.at / 4 + kept * 2;
-      const n = wasm.finish(ordinalsAt * 4, (ordinalsAt + kept) * 4);
-      return {
-        ordinals: u32.subarray(ordinalsAt, ordinalsAt + n),
-        scores: f32.subarray(ordinalsAt + kept, ordinalsAt + kept + n),
-      };
+    finish: () => rankingOf(wasm.finish),
+    rank(stretches, biases, k, floor) {
+      let words = 0;
+      for (const { mask } of stretches) words += mask?.length ?? 0;
+      masks = room(masks, words * 4);
+      plan = room(plan, stretches.length * STRETCH_BYTES);
+      scratch = room(scratch, k * 16);
+      let at = plan.at / 4;
+      let maskAt = masks.at;
+      for (let i = 0; i < stretches.length; i++) {
+        const { start, end, mask } = stretches[i]!;
+        u32[at] = start;
+        u32[at + 1] = end;
+        u32[at + 2] = mask === undefined ? 0 : maskAt;
+        f32[at + 3] = biases[i]!;
+        at += STRETCH_BYTES / 4;
+        if (mask === undefined) continue;
+        u32.set(mask, maskAt / 4);
+        maskAt += mask.length * 4;
+      }
+      kept = k;
+      return rankingOf((ordinalsAt, scoresAt) =>
+        wasm.rank(stretches.length, plan.at, k, floor, scratch.at, ordinalsAt, scoresAt, blocks.at),
+      );
     },
-    table: () => f32.subarray(TABLE / 4, TABLE / 4 + M * numCentroids),
+    scoresByEach(positions, cells) {
+      if (numCentroids !== TILE) return undefined;
+      const n = positions.length;
+      const tableBytes = M * TILE * 16 + Math.ceil((n * M) / 4) * 4;
+      scratch = room(scratch, tableBytes + n * (8 + 4 * numPrepared));
+      const positionsAt = scratch.at + tableBytes;
+      const cellsAt = positionsAt + n * 4;
+      const outAt = cellsAt + n * 4;
+      u32.set(positions, positionsAt / 4);
+      u32.set(cells, cellsAt / 4);
+      wasm.scoresByEach(numPrepared, preparedAt, preparedBytes, n, positionsAt, cellsAt, scratch.at, outAt, blocks.at);
+      return f32.subarray(outAt / 4, outAt / 4 + n * numPrepared);
+    },
+    summit: () => ({ best: wasm.summit(), magnitude: wasm.summitMagnitude() }),
     search(query, offsets, cells, nprobe, k) {
       const most = nlist === 0 ? 1 : Math.min(nprobe, cells.numFilled);
       const sizes = sizesAt(cells);

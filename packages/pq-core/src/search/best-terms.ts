@@ -54,8 +54,13 @@ export class BestTerms {
 
   take(): WithTies {
     const best = new Finalists(this.#kept.scores.length);
-    for (const [ordinal, term] of this.#terms) best.push(term, ordinal);
     const { term, ordinals } = this.#tied ?? { term: -Infinity };
+    // Most of what was found early is far below the last by now.
+    const least = this.#kept.threshold;
+    for (const [ordinal, own] of this.#terms) {
+      const most = own < term && ordinals?.has(ordinal) ? term : own;
+      if (most >= least) best.push(most, ordinal);
+    }
     if (ordinals === undefined || term < best.threshold) return best.take();
     for (const one of ordinals) if (!this.#terms.has(one)) best.push(term, one);
     return best.take();

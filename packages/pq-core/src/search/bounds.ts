@@ -4,33 +4,6 @@ import { type Merge, weightingOf } from "./merge.ts";
 import type { Queries } from "./queries.ts";
 import type { QueryVector } from "./score.ts";
 
-/** How large the sum of a query's table entries can get: one of each row. */
-interface Summit {
-  readonly best: number;
-  /** Bound of all partial sums, for what float32 loses in them. */
-  readonly magnitude: number;
-}
-
-/** Of the query that the kernel has; undefined where it does not show its table. */
-function summitOf({ table: show }: AdcKernel, { numCentroids }: Codebook): Summit | undefined {
-  const table = show?.();
-  if (table === undefined) return undefined;
-  let best = 0;
-  let magnitude = 0;
-  for (let at = 0; at < table.length; ) {
-    let high = -Infinity;
-    let low = Infinity;
-    for (const next = at + numCentroids; at < next; at++) {
-      const entry = table[at]!;
-      if (entry > high) high = entry;
-      if (entry < low) low = entry;
-    }
-    best += high;
-    magnitude += Math.max(high, -low);
-  }
-  return { best, magnitude };
-}
-
 /** float32 sums of M terms are off by at most M·ε·Σ|terms|. */
 function lossOf({ numSubQuantizers }: Codebook, magnitude: number): number {
   return (numSubQuantizers + 4) * 2.4e-7 * magnitude;
@@ -38,10 +11,10 @@ function lossOf({ numSubQuantizers }: Codebook, magnitude: number): number {
 
 /**
  * The least bias with which some code could score `floor` by the query that the kernel has; a little less, for
- * rounding. What has a smaller one need not be scanned. −∞ where the kernel does not show its query.
+ * rounding. What has a smaller one need not be scanned. −∞ where the kernel does not tell.
  */
 export function reach(kernel: AdcKernel, codebook: Codebook, floor: number): number {
-  const summit = floor === -Infinity ? undefined : summitOf(kernel, codebook);
+  const summit = floor === -Infinity ? undefined : kernel.summit?.();
   if (summit === undefined) return -Infinity;
   const { metric } = codebook;
   const { min, max } = kernel.range!;
@@ -52,7 +25,7 @@ export function reach(kernel: AdcKernel, codebook: Codebook, floor: number): num
 
 /** What no score by the query that the kernel has exceeds in a cell, by the cell's bias. */
 function ceilingOf(kernel: AdcKernel, codebook: Codebook, { shift }: QueryVector): (bias: number) => number {
-  const summit = summitOf(kernel, codebook);
+  const summit = kernel.summit?.();
   if (summit === undefined) return () => Infinity;
   const { metric } = codebook;
   const { min, max } = kernel.range!;
@@ -78,7 +51,7 @@ function powerOf(x: number): number {
  * score_h): the product with the cell's centroid and the best of all codes together. A mixture that is a shortlist's
  * is bounded by its best term.
  *
- * @returns one per cell, infinite where the kernel does not show its queries
+ * @returns one per cell, infinite where the kernel does not tell
  */
 export function upperBounds(
   kernel: AdcKernel,

@@ -9,6 +9,10 @@ import type { AdcKernel } from "../kernel/kernel.ts";
 export interface ReadyLists {
   /** Offers the items [start, end) to the kernel; `mask` has one word per block, word 0 for the block of `start`. */
   scan(kernel: AdcKernel, start: number, end: number, bias: number, mask?: Uint32Array): void;
+  /** See `AdcKernel.rank`: where all lists are in the kernel's memory. */
+  readonly rank?: AdcKernel["rank"];
+  /** See `AdcKernel.scoresByEach`. */
+  readonly scoresByEach?: AdcKernel["scoresByEach"];
   /** Exact scores of single items, in their order, for the query the kernel has. */
   scores(kernel: AdcKernel, ordinals: Uint32Array, biases: Float32Array): Float32Array;
   /** The block that holds an ordinal: bytes and offset. */
@@ -29,6 +33,8 @@ export async function residentLists(
     kernel.load(payload, numbered.entry.first, total);
   });
   return {
+    ...(kernel.rank && { rank: kernel.rank }),
+    ...(kernel.scoresByEach && { scoresByEach: kernel.scoresByEach }),
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
     scores: (_kernel, ordinals, biases) => kernel.scores(ordinals, biases),
     block: (ordinal) => ({ bytes: kernel.blocks(), at: Math.floor(ordinal / BLOCK) * size }),

@@ -68,6 +68,7 @@ export function maskStretch(
 ): Stretch | undefined {
   const { start, end } = stretch;
   if (end <= start) return undefined;
+  if (filter === undefined && excluded.length === 0) return stretch;
   const first = Math.floor(start / BLOCK);
   const count = Math.ceil(end / BLOCK) - first;
   const inside = excluded.map((list) => list.subarray(lowerBound(list, start), lowerBound(list, end)));

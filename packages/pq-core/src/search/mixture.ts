@@ -1,11 +1,10 @@
 import { listOf } from "../format/inverted-lists.ts";
-import { lowerBound } from "../sorted.ts";
 import { BestTerms, floorOf } from "./best-terms.ts";
 import { Finalists, type WithTies } from "./finalists.ts";
 import { type Merge, type Weighting, weightingOf } from "./merge.ts";
 import { OrdinalSet } from "./ordinal-set.ts";
 import type { Queries } from "./queries.ts";
-import { addOwn, addRest, scanAbove } from "./query-vectors.ts";
+import { addBest, scanAbove } from "./query-vectors.ts";
 import type { Scan } from "./rank.ts";
 import { finishShortlist, type Shortlist, shortlistSize, withTied } from "./shortlist.ts";
 
@@ -13,6 +12,8 @@ type SumExp = Extract<Merge, { by: "sumExp" }>;
 
 /** Items whose mixtures are computed together, for the room they take in the kernel. */
 const SLICE = 4096;
+/** Items that are scored by all vectors at once. */
+const TOGETHER = 512;
 /** What the term of a vector and an item takes, in codes that are scanned. */
 const TERM_CODES = 8;
 
@@ -28,7 +29,7 @@ const TERM_CODES = 8;
 export function rankMixture(scan: Scan, queries: Queries, size: number, merge: Merge, floor: number): Shortlist {
   const weighting = weightingOf(merge);
   const best = new BestTerms(size, weighting, floor);
-  addOwn(scan, queries, best, size);
+  addBest(scan, queries, best, size, false);
   const list = withTied(best.take(), size);
   return { ...list, mixtures: mixturesOf(scan, queries, list.ordinals, weighting) };
 }
@@ -50,8 +51,7 @@ export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merg
   const weighting = weightingOf(merge);
   const size = shortlistSize(k, { ...merge, exact: false });
   const best = new BestTerms(size, weighting);
-  addOwn(scan, queries, best, size);
-  addRest(scan, queries, best, size);
+  addBest(scan, queries, best, size, true);
   const list = best.take();
   const mixtures = (ordinals: Uint32Array) => mixturesOf(scan, queries, ordinals, weighting);
   const first = finishShortlist({ ...list, tied: undefined, mixtures: mixtures(list.ordinals) }, k);
@@ -79,27 +79,37 @@ export function mixturesOf(
   { temperature, logWeights }: Weighting,
 ): Float32Array {
   const n = items.length;
-  const ordinals = items.toSorted();
-  const cells = ordinals.map((ordinal) => listOf(offsets, ordinal));
+  const cells = new Uint32Array(n);
+  for (let i = 0; i < n; i++) cells[i] = listOf(offsets, items[i]!);
   // log Σ exp without overflow: the largest term so far, and the sum relative to it.
   const largest = new Float64Array(n).fill(-Infinity);
   const sums = new Float64Array(n);
-  const biases = new Float32Array(n);
-  queries.each((vector, products, h) => {
-    if (codebook.byResidual) for (let i = 0; i < n; i++) biases[i] = products[cells[i]!]!;
-    const scores = lists.scores(kernel, ordinals, biases);
+  const add = (h: number, scores: Float32Array, from: number): void => {
+    const { shift } = queries.vectors[h]!;
     const logWeight = logWeights?.[h] ?? 0;
-    for (let i = 0; i < n; i++) {
-      const term = logWeight + temperature * (scores[i]! + vector.shift);
+    for (let j = 0, i = from; j < scores.length; j++, i++) {
+      const term = logWeight + temperature * (scores[j]! + shift);
       if (term > largest[i]!) {
         sums[i] = sums[i]! * Math.exp(largest[i]! - term) + 1;
         largest[i] = term;
       } else sums[i]! += Math.exp(term - largest[i]!);
     }
-  });
-  const mixtures = Float32Array.from(sums, (sum, i) => largest[i]! + Math.log(sum));
-  return Float32Array.from(
-    items,
-    (ordinal, i) => mixtures[ordinals[i] === ordinal ? i : lowerBound(ordinals, ordinal)]!,
-  );
+  };
+  for (let from = 0; from < n; from += TOGETHER) {
+    const part = items.subarray(from, from + TOGETHER);
+    const scores = queries.scoresByEach(lists, part, cells.subarray(from, from + TOGETHER));
+    if (scores === undefined) {
+      const biases = new Float32Array(n);
+      queries.each((_vector, products, h) => {
+        if (codebook.byResidual) for (let i = 0; i < n; i++) biases[i] = products[cells[i]!]!;
+        add(h, lists.scores(kernel, items, biases), 0);
+      });
+      break;
+    }
+    for (let h = 0; h < queries.vectors.length; h++)
+      add(h, scores.subarray(h * part.length, (h + 1) * part.length), from);
+  }
+  const mixtures = new Float32Array(n);
+  for (let i = 0; i < n; i++) mixtures[i] = largest[i]! + Math.log(sums[i]!);
+  return mixtures;
 }

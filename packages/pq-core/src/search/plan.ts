@@ -8,8 +8,8 @@ export interface Probed {
   readonly products?: Float32Array | undefined;
   /** The vectors as they are prepared, when there are several. */
   readonly queries?: Queries | undefined;
-  /** Which of several vectors probe each cell. */
-  readonly visitors?: ReadonlyMap<number, readonly number[]> | undefined;
+  /** (cells) Which of several vectors probe each. */
+  readonly visitors?: readonly (readonly number[])[] | undefined;
 }
 
 /** What a search visits. With `products` or `queries`, the kernel must still have what they are of. */
@@ -23,11 +23,11 @@ export interface Visit {
 
 /** The stretches of whole cells. */
 export function visitCells(offsets: Uint32Array, { cells, visitors }: Probed): Stretch[] {
-  return cells.map((cell) => ({
+  return cells.map((cell, i) => ({
     cell,
     start: offsets[cell]!,
     end: offsets[cell + 1]!,
-    visitors: visitors?.get(cell),
+    visitors: visitors?.[i],
   }));
 }
 

@@ -1,4 +1,5 @@
 import type { AdcKernel } from "../kernel/kernel.ts";
+import type { ReadyLists } from "./list-source.ts";
 import type { QueryVector } from "./score.ts";
 
 /** Gives the kernel one query vector after the other, with tables that are computed once where there is room. */
@@ -18,5 +19,10 @@ export class Queries {
   each(use: (vector: QueryVector, products: Float32Array, h: number) => void): void {
     for (const [h, vector] of this.vectors.entries())
       use(vector, this.#isPrepared ? this.#kernel.useQuery!(h) : this.#kernel.setQuery(vector.query), h);
+  }
+
+  /** Scores of items by each query, (queries, n), in one go where that can be: see `AdcKernel.scoresByEach`. */
+  scoresByEach(lists: ReadyLists, ordinals: Uint32Array, cells: Uint32Array): Float32Array | undefined {
+    return this.#isPrepared ? lists.scoresByEach?.(ordinals, cells) : undefined;
   }
 }

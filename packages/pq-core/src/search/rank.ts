@@ -1,20 +1,15 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { BLOCK } from "../kernel/blocks.ts";
-import type { AdcKernel, Ranking } from "../kernel/kernel.ts";
+import type { AdcKernel, MaskedRange, Ranking } from "../kernel/kernel.ts";
 import type { WithTies } from "./finalists.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { OrdinalSet } from "./ordinal-set.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
 import { copyOf, cut, isCutTie } from "./ties.ts";
 
-/**
- * Ordinals [start, end) of one cell; `mask` when only some of them may be returned, word 0 for the block of `start`.
- */
-export interface Stretch {
+/** Ordinals of one cell. */
+export interface Stretch extends MaskedRange {
   readonly cell: number;
-  readonly start: number;
-  readonly end: number;
-  readonly mask?: Uint32Array | undefined;
   /** Numbers of the query vectors that probe it; undefined: all. */
   readonly visitors?: readonly number[] | undefined;
 }
@@ -52,11 +47,10 @@ export function scanVector(
   k: number,
   floor: number,
 ): WithTies {
-  const { kernel, codebook, lists, stretches } = scan;
+  const { codebook, stretches } = scan;
   const biases = biasesOf(scan, products);
-  const found = runKernel(scan, vector, k + spareFor(codebook, vector), biases, floor, () => {
-    for (const [i, { start, end, mask }] of stretches.entries()) lists.scan(kernel, start, end, biases[i]!, mask);
-  });
+  const found = runKernel(scan, vector, stretches, biases, k + spareFor(codebook, vector), floor);
+  if (found.scores.length <= k) return found;
   if (!isCutTie(found.scores, k)) return cut(found, k);
   const last = found.scores[k - 1]!;
   const best = copyOf(cut(found, k));
@@ -96,14 +90,12 @@ export function eachAbove(
   isEnough: () => boolean,
   take: (ordinal: number, score: number) => void,
 ): void {
-  const { kernel, lists, rescan } = scan;
   for (let from = start; from < end && !isEnough(); ) {
     const to = Math.min(end, (Math.floor(from / PIECE) + 1) * PIECE);
     const words = mask?.subarray(Math.floor(from / BLOCK) - Math.floor(start / BLOCK));
-    const { ordinals, scores } = runKernel(scan, vector, Math.min(most, PIECE), [bias], floor, () =>
-      lists.scan(kernel, from, to, bias, words),
-    );
-    rescan?.(to - from + FOUND_CODES * ordinals.length);
+    const piece = { start: from, end: to, mask: words };
+    const { ordinals, scores } = runKernel(scan, vector, [piece], [bias], Math.min(most, PIECE), floor);
+    scan.rescan?.(to - from + FOUND_CODES * ordinals.length);
     for (let i = 0; i < ordinals.length && scores[i]! >= floor; i++) take(ordinals[i]!, scores[i]!);
     from = to;
   }
@@ -114,21 +106,34 @@ export function biasesOf({ codebook, stretches }: Scan, products: Float32Array):
   return stretches.map(({ cell }) => (codebook.byResidual ? products[cell]! : 0));
 }
 
+/** The k best of some ranges that score at least `floor`. */
 function runKernel(
-  { kernel }: Scan,
+  { kernel, lists }: Scan,
   vector: QueryVector,
-  k: number,
+  ranges: readonly MaskedRange[],
   biases: readonly number[],
+  k: number,
   floor: number,
-  scan: () => void,
+): Ranking {
+  const least = kernelFloor(vector, floor);
+  const ranking = lists.rank?.(ranges, biases, k, least) ?? scanEach(kernel, lists, ranges, biases, k, least);
+  shiftScores(ranking.scores, vector.shift);
+  return ranking;
+}
+
+function scanEach(
+  kernel: AdcKernel,
+  lists: ReadyLists,
+  ranges: readonly MaskedRange[],
+  biases: readonly number[],
+  k: number,
+  floor: number,
 ): Ranking {
   let maxBias = -Infinity;
   for (const bias of biases) maxBias = Math.max(maxBias, bias);
-  kernel.begin(k, maxBias, kernelFloor(vector, floor));
-  scan();
-  const ranking = kernel.finish();
-  shiftScores(ranking.scores, vector.shift);
-  return ranking;
+  kernel.begin(k, maxBias, floor);
+  for (const [i, { start, end, mask }] of ranges.entries()) lists.scan(kernel, start, end, biases[i]!, mask);
+  return kernel.finish();
 }
 
 /** What the kernel must find for a floor of the final score. */

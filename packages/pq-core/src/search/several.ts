@@ -1,11 +1,10 @@
-import { addTo } from "../group.ts";
 import type { AdcKernel, Cells } from "../kernel/kernel.ts";
 import { BestTerms } from "./best-terms.ts";
 import { type Merge, weightingOf } from "./merge.ts";
 import { rankMixture, rankMixtureExactly } from "./mixture.ts";
 import type { Probed } from "./plan.ts";
 import { Queries } from "./queries.ts";
-import { addOwn, addRest } from "./query-vectors.ts";
+import { addBest } from "./query-vectors.ts";
 import type { Scan } from "./rank.ts";
 import type { QueryVector } from "./score.ts";
 import type { Shortlist } from "./shortlist.ts";
@@ -20,8 +19,7 @@ export function rankSeveral(scan: Scan, queries: Queries, size: number, merge: M
   if (merge.by === "sumExp")
     return (merge.exact === false ? rankMixture : rankMixtureExactly)(scan, queries, size, merge, floor);
   const best = new BestTerms(size, weightingOf(merge), floor);
-  addOwn(scan, queries, best, size);
-  addRest(scan, queries, best, size);
+  addBest(scan, queries, best, size, true);
   return best.take();
 }
 
@@ -35,9 +33,19 @@ export function probeSeveral(
 ): Probed {
   const queries = new Queries(kernel, vectors);
   if (nlist === 0) return { cells: [0], queries };
-  const visitors = new Map<number, number[]>();
+  const probed: number[] = [];
+  const visitors: number[][] = [];
+  /** Where a cell stands among them, from 1 on. */
+  const places = new Int32Array(nlist);
   queries.each((_vector, _products, h) => {
-    for (const cell of kernel.probe(nprobe, cells)) addTo(visitors, cell, h);
+    for (const cell of kernel.probe(nprobe, cells)) {
+      const place = places[cell]!;
+      if (place > 0) visitors[place - 1]!.push(h);
+      else {
+        visitors.push([h]);
+        places[cell] = probed.push(cell);
+      }
+    }
   });
-  return { cells: [...visitors.keys()], visitors, queries };
+  return { cells: probed, visitors, queries };
 }

@@ -4,7 +4,8 @@
 import { addHigh, addLow } from "./add4.as";
 import { offer } from "./heap.as";
 import { blocksAt, exact, last, maskOf, withTerm } from "./scan.as";
-import { blockBytes, bytesAt, collectAt, numSubQuantizers, TABLE, termMode } from "./shape.as";
+import { blockBytes, bytesAt, collectAt, numSubQuantizers, termMode } from "./shape.as";
+import { tableAt } from "./tables.as";
 import { holdLimit, limit, maxBias, scale } from "./steps4.as";
 
 /** Blocks collected at most: 16,384 items in 24 kB. */
@@ -172,7 +173,7 @@ function offerListed(list: usize, listed: i32, isHigh: bool): i32 {
     const b0 = load<u32>(r0, 32), b1 = load<u32>(r1, 32), b2 = load<u32>(r2, 32), b3 = load<u32>(r3, 32);
     let a0 = b0 + (l0 & 15), a1 = b1 + (l1 & 15), a2 = b2 + (l2 & 15), a3 = b3 + (l3 & 15);
     let s0: f32 = 0, s1: f32 = 0, s2: f32 = 0, s3: f32 = 0;
-    let row = TABLE;
+    let row = tableAt;
     for (let m = numSubQuantizers; m > 0; m--) {
       s0 += entry(row, a0, isHigh);
       s1 += entry(row, a1, isHigh);

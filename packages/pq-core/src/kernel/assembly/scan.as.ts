@@ -1,5 +1,6 @@
-import { blockBytes, centroidTiles, numSubQuantizers, TABLE, termMode, termsOffset } from "./shape.as";
+import { blockBytes, centroidTiles, numSubQuantizers, termMode, termsOffset } from "./shape.as";
 import { offer } from "./heap.as";
+import { tableAt } from "./tables.as";
 
 /** First block in memory. */
 export let blocksAt: usize = 0;
@@ -39,10 +40,20 @@ export function withTerm(sum: f32, block: usize, lane: u32): f32 {
   return term > 0 ? sum / term : 0;
 }
 
+/** The same of four sums by different queries. */
+// @ts-ignore: decorator
+@inline
+export function withTerm4(sums: v128, block: usize, lane: u32): v128 {
+  if (termMode == 0) return sums;
+  const term = load<f32>(block + termsOffset + (<usize>lane << 2));
+  if (termMode == 1) return f32x4.sub(sums, f32x4.splat(term));
+  return term > 0 ? f32x4.div(sums, f32x4.splat(term)) : f32x4.splat(0);
+}
+
 // The definition of a score: one look-up a sub-quantizer, sub-quantizer 0 first, the bias last.
 export function exact(block: usize, lane: u32, bias: f32): f32 {
   let sum: f32 = 0;
-  let row = TABLE;
+  let row = tableAt;
   if (centroidTiles == 1) {
     const shift = (lane >> 4) << 2;
     let at = block + (lane & 15);
@@ -95,7 +106,7 @@ function scoreFour(positions: usize, biases: usize, out: usize): void {
   let a0 = b0 + (p0 & 15), a1 = b1 + (p1 & 15), a2 = b2 + (p2 & 15), a3 = b3 + (p3 & 15);
   const h0 = (p0 >> 4 & 1) << 2, h1 = (p1 >> 4 & 1) << 2, h2 = (p2 >> 4 & 1) << 2, h3 = (p3 >> 4 & 1) << 2;
   let s0: f32 = 0, s1: f32 = 0, s2: f32 = 0, s3: f32 = 0;
-  let row = TABLE;
+  let row = tableAt;
   for (let m = numSubQuantizers; m > 0; m--) {
     s0 += load<f32>(row + (<usize>((<u32>load<u8>(a0) >> h0) & 15) << 2));
     s1 += load<f32>(row + (<usize>((<u32>load<u8>(a1) >> h1) & 15) << 2));

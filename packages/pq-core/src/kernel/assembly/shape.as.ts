@@ -19,6 +19,7 @@ export let codebookTiles: usize = 0;
 export let queryAt: usize = 0;
 export let rotatedAt: usize = 0; // room for two
 export let ownProductsAt: usize = 0; // of the query at queryAt
+export let summaryAt: usize = 0; // of the query at queryAt: see summary
 export let bytesAt: usize = 0; // u8 (rows, 16): see steps4
 export let collectAt: usize = 0; // records of blocks: see collect4
 export let termLow: f32 = 0; // smallest term
@@ -32,8 +33,8 @@ export function configure(
   dim_: i32, cellTiles_: i32, nlist_: i32, M_: i32, centroidTiles_: i32, subDim_: i32, termMode_: i32,
     blockBytes_: usize, termsOffset_: usize,
   rotationTiles_: usize, coarseTiles_: usize, coarseTerms_: usize, codebookTiles_: usize,
-  queryAt_: usize, rotatedAt_: usize, productsAt_: usize, bytesAt_: usize, collectAt_: usize, termLow_: f32,
-    termStep_: f32,
+  queryAt_: usize, rotatedAt_: usize, productsAt_: usize, summaryAt_: usize, bytesAt_: usize, collectAt_: usize,
+  termLow_: f32, termStep_: f32,
   byResidual_: bool,
 ): void {
   dim = dim_; cellTiles = cellTiles_; nlist = nlist_; numSubQuantizers = M_; centroidTiles = centroidTiles_;
@@ -41,6 +42,7 @@ export function configure(
   termMode = termMode_; blockBytes = blockBytes_; termsOffset = termsOffset_;
   rotationTiles = rotationTiles_; coarseTiles = coarseTiles_; coarseTerms = coarseTerms_;
   codebookTiles = codebookTiles_;
-  queryAt = queryAt_; rotatedAt = rotatedAt_; ownProductsAt = productsAt_; bytesAt = bytesAt_; collectAt = collectAt_;
+  queryAt = queryAt_; rotatedAt = rotatedAt_; ownProductsAt = productsAt_; summaryAt = summaryAt_;
+  bytesAt = bytesAt_; collectAt = collectAt_;
   termLow = termLow_; termStep = termStep_; byResidual = byResidual_;
 }

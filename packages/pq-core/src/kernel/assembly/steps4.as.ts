@@ -6,7 +6,9 @@
 // Sums saturate instead of growing to 16 bits: rows go to two u8 accumulators in turn, whose rounded-up average is
 // compared with the limit's half. Saturation and capping only lower a sum; they may let an item through, never
 // hold one back. (Four accumulators halve the steps again, but spill x86's sixteen registers: 25 % slower.)
-import { bytesAt, numSubQuantizers, TABLE, termLow, termMode, termStep } from "./shape.as";
+import { bytesAt, numSubQuantizers, termLow, termMode, termStep } from "./shape.as";
+import { across, MAXIMA } from "./summary.as";
+import { summary, tableAt } from "./tables.as";
 import { theta } from "./heap.as";
 
 /** Steps between the best possible score and theta, in both accumulators together; more lets them saturate. */
@@ -33,7 +35,7 @@ let allowance: f64 = 0;
 const TELLS: usize = 3584;
 const MOST_QUADS: i32 = 128;
 /** Sums of 32 items lie above their mean less so many standard deviations, most often. */
-const SIGMAS: f32 = 3;
+const SIGMAS: f32 = 2.5;
 let numQuads: i32 = 0;
 /** After how many quads sums are held against the limit before the last; 0 = not. */
 export let early: i32 = 0;
@@ -62,25 +64,11 @@ function total(a: v128): f32 {
 
 export function begin4(maxBias_: f64): void {
   maxBias = maxBias_;
-  maxSum = 0; widest = 0; typical = maxBias;
-  magnitude = termMode == 1 ? <f64>termLow + 16 * <f64>termStep : 0;
+  maxSum = load<f64>(summary, 0);
+  typical = maxBias + load<f64>(summary, 8);
+  magnitude = load<f64>(summary, 16) + (termMode == 1 ? <f64>termLow + 16 * <f64>termStep : 0);
+  widest = load<f64>(summary, 24);
   tunedRange = -1;
-  for (let m = 0; m < numSubQuantizers; m++) {
-    const row = TABLE + (<usize>m << 6);
-    const high = <f64>rowMax(row), low = <f64>rowMin(row);
-    maxSum += high;
-    typical += <f64>rowMean(row);
-    widest = max<f64>(widest, high - low);
-    magnitude += max<f64>(Math.abs(high), Math.abs(low));
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function across(a: v128, isMax: bool): f32 {
-  const x0 = f32x4.extract_lane(a, 0), x1 = f32x4.extract_lane(a, 1), x2 = f32x4.extract_lane(a, 2),
-    x3 = f32x4.extract_lane(a, 3);
-  return isMax ? max<f32>(max<f32>(x0, x1), max<f32>(x2, x3)) : min<f32>(min<f32>(x0, x1), min<f32>(x2, x3));
 }
 
 function rowMax(row: usize): f32 {
@@ -88,21 +76,9 @@ function rowMax(row: usize): f32 {
     f32x4.max(v128.load(row, 32), v128.load(row, 48))), true);
 }
 
-function rowMin(row: usize): f32 {
-  return across(f32x4.min(f32x4.min(v128.load(row, 0), v128.load(row, 16)),
-    f32x4.min(v128.load(row, 32), v128.load(row, 48))), false);
-}
-
-function rowMean(row: usize): f32 {
-  const sum = f32x4.add(f32x4.add(v128.load(row, 0), v128.load(row, 16)),
-    f32x4.add(v128.load(row, 32), v128.load(row, 48)));
-  return (f32x4.extract_lane(sum, 0) + f32x4.extract_lane(sum, 1) + f32x4.extract_lane(sum, 2) +
-    f32x4.extract_lane(sum, 3)) / 16;
-}
-
 // One row more for metrics with a term: an upper bound of what it adds to the score, for each bucket of its range.
 function fillTermRow(): void {
-  const row = TABLE + (<usize>numSubQuantizers << 6);
+  const row = tableAt + (<usize>numSubQuantizers << 6);
   for (let b = 0; b < 16; b++) {
     // A hundredth of a bucket for the rounding of its edges.
     const low = max<f32>(0, termLow + termStep * (<f32>b - <f32>0.01));
@@ -114,9 +90,10 @@ function fillTermRow(): void {
   termMax = <f64>rowMax(row);
 }
 
-function quantizeRow(m: i32, inverse: f32): void {
-  const row = TABLE + (<usize>m << 6);
-  const top = f32x4.splat(rowMax(row));
+// `most` is the largest entry of the row.
+function quantizeRow(m: i32, most: f32, inverse: f32): void {
+  const row = tableAt + (<usize>m << 6);
+  const top = f32x4.splat(most);
   const scale = f32x4.splat(inverse);
   const d0 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 0)), scale));
   const d1 = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.sub(top, v128.load(row, 16)), scale));
@@ -138,14 +115,16 @@ function tune(): void {
   tunedRange = theta == -Infinity ? maxBias + maxSum - typical : range(maxBias);
   // When nothing can beat theta any more, only equal scores are left to find; any step is right then.
   const step = max<f64>(max<f64>(tunedRange, 1e-30) / STEPS, widest / ROW_STEPS);
-  const rows = numSubQuantizers + i32(termMode != 0);
-  for (let m = 0; m < rows; m++) quantizeRow(m, <f32>(1 / step));
+  const inverse = <f32>(1 / step);
+  for (let m = 0; m < numSubQuantizers; m++)
+    quantizeRow(m, load<f32>(summary + MAXIMA + (<usize>m << 2)), inverse);
+  if (termMode != 0) quantizeRow(numSubQuantizers, <f32>termMax, inverse);
   scale = 0.5 / step;
   // float32 sums of M terms are off by at most M·ε·Σ|terms|; a step for the rounding of the entries, one for the
   // average.
   const largest = magnitude + Math.abs(maxBias) + Math.abs(theta == -Infinity ? typical : <f64>theta) *
     (termMode == 2 ? <f64>max<f32>(1, termLow + 16 * termStep) : 1);
-  fillTells(rows);
+  fillTells(numSubQuantizers + i32(termMode != 0));
   allowance = 2 + 4 * <f64>(numSubQuantizers + 4) * 1.2e-7 * largest * scale;
 }
 
@@ -154,7 +133,7 @@ export function setLimit(bias: f64): void {
   if (termMode != 0) fillTermRow();
   // A range of −∞ … theta stays as it was tuned for the typical score.
   if (tunedRange < 0 || range(maxBias) < 0.9 * tunedRange) tune();
-  else if (termMode == 2) quantizeRow(numSubQuantizers, <f32>(2 * scale));
+  else if (termMode == 2) quantizeRow(numSubQuantizers, <f32>termMax, <f32>(2 * scale));
   holdLimit(bias);
 }
 

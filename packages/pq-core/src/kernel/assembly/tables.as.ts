@@ -1,5 +1,6 @@
+import { describe } from "./summary.as";
 import { cellTiles, centroidTiles, coarseTiles, codebookTiles, dim, numSubQuantizers, ownProductsAt, queryAt, rotatedAt,
-  rotationTiles, subDim, TABLE } from "./shape.as";
+  rotationTiles, subDim, summaryAt, TABLE } from "./shape.as";
 
 // Inner products of one vector with rows kept in tiles of 16: tile t holds (size, 16) floats, one lane a row.
 function products(tiles: usize, count: i32, size: i32, vector: usize, out: usize): void {
@@ -61,53 +62,90 @@ function multiply(tiles: usize, count: i32, size: i32, vector: usize, other: usi
   else productsOfTwo(tiles, count, size, vector, other, out, far);
 }
 
-// Distance table and products with the cells of the query at `query`, or of two of them.
-function fill(query: usize, table: usize, cells: usize, far: usize): void {
-  const step = <usize>((dim + 15) >> 4) << 6;
-  let at = query;
-  if (rotationTiles != 0) {
-    multiply(rotationTiles, (dim + 15) >> 4, dim, query, step, rotatedAt, far == 0 ? 0 : step);
-    at = rotatedAt;
-  }
+// Bytes of a query, padded to whole tiles.
+// @ts-ignore: decorator
+@inline
+function queryBytes(): usize {
+  return <usize>((dim + 15) >> 4) << 6;
+}
+
+// Rotates the query at `query` into `to`, or two of them, `far` as in `multiply`. Returns where it is then: without a
+// rotation where it was.
+function rotate(query: usize, to: usize, far: usize): usize {
+  if (rotationTiles == 0) return query;
+  const step = queryBytes();
+  multiply(rotationTiles, (dim + 15) >> 4, dim, query, step, to, far == 0 ? 0 : step);
+  return to;
+}
+
+// Distance table of the rotated query at `at`, or of two of them.
+function fillTable(at: usize, table: usize, far: usize): void {
   const tileBytes = <usize>(subDim * centroidTiles) << 6;
   const rowBytes = <usize>centroidTiles << 6;
   for (let m = 0; m < numSubQuantizers; m++) {
-    multiply(codebookTiles + <usize>m * tileBytes, centroidTiles, subDim, at + (<usize>(m * subDim) << 2), step,
+    multiply(codebookTiles + <usize>m * tileBytes, centroidTiles, subDim, at + (<usize>(m * subDim) << 2), queryBytes(),
       table + <usize>m * rowBytes, far);
   }
-  multiply(coarseTiles, cellTiles, dim, at, step, cells, far);
 }
 
 /** q·u of every cell, of the query that is set. */
 export let productsAt: usize = 0;
+/** Of the query that is set, 4 bits: see summary.as. */
+export let summary: usize = 0;
+/** float32 (M + 1, ksub) of the query that is set: a row more than sub-quantizers, for the bounds of the term. */
+export let tableAt: usize = TABLE;
 
 export function setQuery(): void {
+  tableAt = TABLE;
   productsAt = ownProductsAt;
-  fill(queryAt, TABLE, productsAt, 0);
+  const at = rotate(queryAt, rotatedAt, 0);
+  fillTable(at, TABLE, 0);
+  multiply(coarseTiles, cellTiles, dim, at, 0, productsAt, 0);
+  if (centroidTiles == 1) describe(TABLE, summaryAt);
+  summary = summaryAt;
 }
 
 // @ts-ignore: decorator
 @inline
 function tableBytes(): usize {
-  return <usize>(numSubQuantizers * centroidTiles) << 6;
+  return <usize>((numSubQuantizers + 1) * centroidTiles) << 6;
+}
+
+// @ts-ignore: decorator
+@inline
+function productBytes(): usize {
+  return <usize>cellTiles << 6;
 }
 
 /**
- * Several queries, each padded to whole tiles: their tables and products are kept at `room`, one query after another,
- * for `useQuery`.
+ * Several queries, each padded to whole tiles: table, products and summary of each are kept at `room`, `kept` bytes
+ * from one to the next, for `useQuery`.
  */
-export function prepare(count: i32, queries: usize, room: usize): void {
-  const query = <usize>((dim + 15) >> 4) << 6;
-  const kept = tableBytes() + (<usize>cellTiles << 6);
-  for (; count > 0; count -= 2) {
-    fill(queries, room, room + tableBytes(), count == 1 ? 0 : kept);
-    queries += query << 1;
-    room += kept << 1;
+export function prepare(count: i32, queries: usize, room: usize, kept: usize): void {
+  const step = queryBytes(), products = tableBytes(), summary = products + productBytes();
+  for (let h = 0; h < count; h += 2) {
+    const query = queries + <usize>h * step, at = room + <usize>h * kept, far = h + 1 < count ? kept : 0;
+    const rotated = rotate(query, rotatedAt, far);
+    if (rotated != query) memory.copy(query, rotated, far == 0 ? step : step << 1);
+    fillTable(query, at, far);
+    if (centroidTiles != 1) continue;
+    describe(at, at + summary);
+    if (far != 0) describe(at + far, at + far + summary);
+  }
+  // A tile of cells for all queries before the next: it is read from near.
+  const tile = <usize>dim << 6;
+  for (let t = 0; t < cellTiles; t++) {
+    for (let h = 0; h < count; h += 2)
+      multiply(coarseTiles + <usize>t * tile, 1, dim, queries + <usize>h * step, step,
+        room + <usize>h * kept + products + (<usize>t << 6), h + 1 < count ? kept : 0);
   }
 }
 
-/** Sets the query whose table and products are kept at `at`. */
+/** Sets the query whose table, products and summary are kept at `at`. */
 export function useQuery(at: usize): void {
-  memory.copy(TABLE, at, tableBytes());
   productsAt = at + tableBytes();
+  summary = productsAt + productBytes();
+  if (centroidTiles == 1) tableAt = at;
+  // Eight bits want it where its rows are immediate offsets.
+  else memory.copy(TABLE, at, tableBytes());
 }
