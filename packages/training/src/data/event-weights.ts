@@ -4,8 +4,11 @@ import type { TrainingQueries } from "./query-sets.ts";
 import type { Dataset, Dislikes, EventTable } from "./types.ts";
 
 /**
- * How much the training events and the dislikes of their queries count: what they weigh, less for their age. Weights are divided by their mean over the
- * training events, so that neither their unit nor their mean plays a part beside sentences and dislikes.
+ * How much the training events and the dislikes of their queries count: what they weigh, less for their age. It is
+ * divided by its mean over the training events, so that neither its unit nor its mean plays a part beside sentences and
+ * dislikes.
+ *
+ * @param halfLife as in the configuration
  */
 export function weightsOf(
   { weight, time, item }: EventTable,
