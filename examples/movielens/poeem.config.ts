@@ -36,16 +36,4 @@ export default defineConfig({
   events: { user: "user", item: "item", time: "time" },
   // the newest tenth of all likes is held out: what is known at a moment has to foretell what follows
   split: { by: "time", share: 0.1 },
-  // titles, genres and years stand in for films that nobody has rated yet; docs/experiments/trainer.md has the figures
-  // with an order
-  model: { hiddenDim: 64, history: { order: false, sources: 8, targets: 4 } },
-  index: { nprobe: 16, commitment: 3 },
-  training: {
-    batchSize: 256,
-    epochs: 4,
-    learningRate: 0.002,
-    towerLearningRate: 0.001,
-    negatives: 1024,
-    logQ: 1,
-  },
 });

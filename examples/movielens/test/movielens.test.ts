@@ -70,7 +70,7 @@ describe.skipIf(!found)(
       const dataset = buildDataset(await loadData(config, directory, { data: DATA }), config);
       expect(dataset.ids).toHaveLength(12_611);
       expect(dataset.test.count).toBe(2542);
-      expect(dataset.ordered).toBe(true);
+      expect([dataset.ordered, dataset.halfLife]).toEqual([true, 0.06]);
       expect(dataset.categoryNames).toHaveLength(25);
       const { values } = dataset.itemNumbers!;
       expect(values.reduce((sum, value) => sum + value, 0) / values.length).toBeCloseTo(0, 3);

@@ -182,6 +182,7 @@ describe("a config that cannot be split", () => {
   const base = { name: "t", data: { items: "a", events: "b" }, items: {} };
   it.each<[PoeemConfigInput["split"], PoeemConfigInput["events"], RegExp]>([
     [{ by: "time" }, {}, /split\.by "time" expected events\.time to name a column, got none/],
+    [{ by: "hash" }, { halfLife: 0.1 }, /events\.halfLife expected events\.time to name a column, got none/],
     [{ by: "last" }, {}, /split\.by "last" expected events\.user to name a column/],
     [{ by: "user" }, { query: "query" }, /split\.by "user" expected events\.user/],
     [

@@ -36,6 +36,7 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
     `training.start "spectral" expected events.user ${NAMED}`,
   );
   refuse(by === "time" && events.time === undefined, `split.by "time" expected events.time ${NAMED}`);
+  refuse((events.halfLife ?? 0) > 0 && events.time === undefined, `events.halfLife expected events.time ${NAMED}`);
   refuse(
     (by === "last" || by === "user") && events.user === undefined,
     `split.by "${by}" expected events.user ${NAMED}`,

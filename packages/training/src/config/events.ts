@@ -17,6 +17,13 @@ export const EVENTS = z
      * (`training.dislikes`), no part of a history, and not to be found.
      */
     weight: column.optional(),
+    /**
+     * Share of the training events, the newest ones, in which what they count in the loss falls by half: 0.1 where an
+     * event counts half as much as one of now once a tenth of all are newer. 0: all ages count alike. Needs
+     * `events.time`. Default: 0, or, for mixtures of histories alone with `split.by` time, that with which the counts
+     * of the items foretell the newest tenth of the training events best.
+     */
+    halfLife: z.number().min(0).max(1).optional(),
     /** Columns with one category each that describe the moment of the query: device, country, page. */
     context: columns.default([]),
   })

@@ -4,6 +4,7 @@ import type { PoeemConfig } from "../config.ts";
 import { contextRows, contextTable } from "./contexts.ts";
 import { emptyLists, toCsr } from "./csr.ts";
 import { weightsOf } from "./event-weights.ts";
+import { halfLifeOf } from "./half-life.ts";
 import { categoryRows, standardise } from "./item-features.ts";
 import { rowsFromEvents, textsFromColumns } from "./item-texts.ts";
 import { NO_QUERIES, ownSentences, wantsOwnSentences, withSentences } from "./own-sentences.ts";
@@ -25,6 +26,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
   const sides = splitEvents(events, forms, raw.ids, config);
   const sets = new QuerySets(events, forms, sides, raw.ids.length);
   const training = sets.train();
+  const halfLife = halfLifeOf(events, training, config, raw.ids.length);
   const { set: train, positions } = training;
   const own = wantsOwnSentences(config, positions.length, raw.ids.length)
     ? sentencesToTrainOn(raw, config, positions.length, forms, sides)
@@ -54,11 +56,12 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
         eventItem: Uint32Array.from(positions, (event) => events.item[event]!),
         eventContext: events.contexts.length > 0 ? contextRows(events, contexts, positions) : undefined,
         past: pastOf(events, sides, raw.ids.length, training),
-        ...weightsOf(events, training),
+        ...weightsOf(events, training, halfLife),
       },
       train.count,
       own,
     ),
+    halfLife,
     ordered: events.ordered,
     ...textFeaturesOf(raw, config, train, own.texts),
     itemCategories: categories.rows,

@@ -1,22 +1,28 @@
 import { type Csr, CsrBuilder, listOf } from "./csr.ts";
+import { agesOf, shareLeft } from "./half-life.ts";
 import type { TrainingQueries } from "./query-sets.ts";
 import type { Dataset, Dislikes, EventTable } from "./types.ts";
 
 /**
- * How much the training events and the dislikes of their queries count. Weights are divided by their mean over the
- * training events, so that neither their unit nor their mean plays a part beside sentences and dislikes.
+ * How much the training events and the dislikes of their queries count: what they weigh, less for their age. It is
+ * divided by its mean over the training events, so that neither its unit nor its mean plays a part beside sentences and
+ * dislikes.
+ *
+ * @param halfLife as in the configuration
  */
 export function weightsOf(
-  { weight, item }: EventTable,
+  { weight, time, item }: EventTable,
   { positions, disliked }: TrainingQueries,
+  halfLife: number,
 ): Pick<Dataset, "eventWeight" | "dislikes"> {
-  if (!weight || positions.length === 0) return {};
-  let sum = 0;
-  for (const event of positions) sum += weight[event]!;
-  const mean = sum / positions.length;
+  if ((!weight && halfLife === 0) || positions.length === 0) return {};
+  const age = halfLife > 0 ? agesOf(time!, positions) : () => 0;
+  const counts = (event: number): number => (weight?.[event] ?? 1) * shareLeft(age(event), halfLife);
+  const all = Float64Array.from(positions, counts);
+  const mean = all.reduce((sum, one) => sum + one, 0) / all.length;
   return {
-    eventWeight: Float32Array.from(positions, (event) => weight[event]! / mean),
-    dislikes: disliked && dislikesOf(disliked, item, (event) => -weight[event]! / mean),
+    eventWeight: Float32Array.from(all, (one) => one / mean),
+    dislikes: disliked && dislikesOf(disliked, item, (event) => -counts(event) / mean),
   };
 }
 

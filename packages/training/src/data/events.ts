@@ -63,7 +63,8 @@ export async function readEvents(
   const join = await joinItems(database, id, typed.get(item)!, item);
   const notes = [join.note, users].filter((line) => line !== undefined);
   const numbers = new Uint32Array(rows);
-  const times = time !== undefined && config.split.by === "time" ? new Float64Array(rows) : undefined;
+  const isTimed = time !== undefined && (config.split.by === "time" || (config.events.halfLife ?? 0) > 0);
+  const times = isTimed ? new Float64Array(rows) : undefined;
   const weights = weight === undefined ? undefined : new Float64Array(rows);
   const clock = time === undefined ? undefined : typed.get(time);
   const counts = weight === undefined ? undefined : typed.get(weight);

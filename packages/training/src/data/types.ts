@@ -57,6 +57,8 @@ export interface Dataset {
    * where all count alike.
    */
   readonly eventWeight?: Float32Array | undefined;
+  /** `events.halfLife`, filled in. */
+  readonly halfLife: number;
   /** What was disliked; undefined where nothing was. */
   readonly dislikes?: Dislikes | undefined;
   /** True when events have a time: then the history of a training event is what came before it, else all else. */
@@ -156,7 +158,7 @@ export interface EventTable {
   readonly item: Uint32Array;
   /** True when a user's events are in order of time. */
   readonly ordered: boolean;
-  /** Only for a split by time: seconds since 1970, or whatever number the column holds; larger is later. */
+  /** Only for a split by time or a half-life: seconds since 1970, or whatever the column holds; larger is later. */
   readonly time: Float64Array | undefined;
   /** How much each event counts; 0: known of its user only; below 0: a dislike. Only where `events.weight` is named. */
   readonly weight?: Float64Array | undefined;

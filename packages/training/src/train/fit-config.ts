@@ -39,6 +39,7 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  *   least 16 where there are as many events.
  * - `training.epochs`: 2 (5 for histories, 8 where their order counts), or as many as make 160 steps.
  * - `training.ownSentences`: whether there are any.
+ * - `events.halfLife`: that which the data say (src/data/half-life.ts).
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.
  *
  * @throws UserError for histories that are none or next to none, and for more cells than items
@@ -67,6 +68,7 @@ export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
   const bufferSize = index.bufferSize ?? Math.max(numCentroids, Math.floor(counter(plan, 2 * BUFFER).gathered / 2));
   return {
     ...config,
+    events: { ...config.events, halfLife: config.events.halfLife ?? dataset.halfLife },
     index: { ...index, nlist, nprobe, bufferSize },
     training: { ...training, batchSize, epochs, ownSentences: dataset.ownSentences.count > 0 },
   };
@@ -131,7 +133,18 @@ export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: D
     ...(hasHistories(dataset) ? [] : [`${NO_HISTORY}: only texts and contexts are trained on`]),
     ...describeExpected(dataset),
     ...(kind === undefined ? [] : [kind]),
+    ...describeHalfLife(before, after),
     ...(fitted.length > 0 ? [`settings that fit ${counts}: ${fitted.join(", ")}`] : []),
+  ];
+}
+
+/** How fast old events cease to count, where the data said so; a line, or none. */
+function describeHalfLife(before: PoeemConfig, after: FittedConfig): string[] {
+  const { halfLife = 0 } = after.events;
+  if (before.events.halfLife !== undefined || halfLife === 0) return [];
+  return [
+    `events.halfLife ${halfLife}: what an event counts falls by half in ${Math.round(100 * halfLife)} % of the ` +
+      "training events, by which popularity foretells the newest of them best",
   ];
 }
 
