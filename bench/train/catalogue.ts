@@ -61,6 +61,7 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     }),
     validation: none,
     test: none,
+    halfLife: 0,
     ownSentences: none,
     behaviour: numEvents,
     eventQuery: Uint32Array.from({ length: numEvents }, (_, i) => i),

@@ -167,7 +167,7 @@ describe("settings that contradict each other", () => {
   it("a mixture has an order where events have a time, unless it is said otherwise", () => {
     const historyOf = (changed: object) => resolve({ events: { user: "u", time: "t" }, ...changed }).model.history;
     expect(historyOf({})).toMatchObject({ as: "mixture", order: true, tilt: 0 });
-    expect(historyOf({ model: { history: { order: false } } })).toMatchObject({ order: false, tilt: 0.4 });
+    expect(historyOf({ model: { history: { order: false } } })).toMatchObject({ order: false, tilt: 0.2 });
     expect(historyOf({ model: { history: { as: "mean" } } })).toMatchObject({ order: false });
     expect(historyOf({ events: { user: "u" } })).toMatchObject({ order: false });
     expect(historyOf({ events: { user: "u", query: "q", time: "t" } })).toMatchObject({ as: "mixture", order: false });
@@ -197,7 +197,7 @@ describe("settings that contradict each other", () => {
     };
     expect(ratesOf({ user: "u" }, "adagrad")).toEqual([0.1, 0.02]);
     expect(ratesOf({ user: "u", time: "t" }, "adagrad")).toEqual([0.1, 0.02]);
-    expect(ratesOf({ user: "u", time: "t" }, "adam")).toEqual([0.002, 0.002]);
+    expect(ratesOf({ user: "u", time: "t" }, "adam")).toEqual([0.003, 0.002]);
     expect(ratesOf({ user: "u" }, "adam")).toEqual([0.0012, 0.0012]);
     expect(ratesOf({}, "adagrad")).toEqual([0.1, 0.02]);
     expect(ratesOf({}, "adam")).toEqual([0.002, 0.001]);

@@ -68,22 +68,29 @@ const HISTORIES: KindSettings = {
   },
 };
 
-/** Histories whose order counts. */
+/** Histories whose order counts. How long an item vector is says how much its item is asked for. */
 const ORDERED: KindSettings = {
-  model: { dim: 64, hiddenDim: 0, itemNorm: "unit", history: { length: 50, sources: 4, targets: 4 } },
+  model: { dim: 64, hiddenDim: 0, itemNorm: "free", history: { length: 50, sources: 4, targets: 4 } },
   index: { warmup: 0.1, commitment: 1 },
   training: {
     start: "spectral",
     optimizer: "adam",
-    learningRate: 0.002,
+    learningRate: 0.003,
     towerLearningRate: 0.002,
     decay: "linear",
-    scale: 16,
+    scale: 12,
     negatives: 3000,
     logQ: 0,
     validations: 4,
     earlyStopping: 2,
   },
+};
+
+/** The same where all that is to be found comes after what is learned: what was asked for then says little of it. */
+const ORDERED_BY_TIME: KindSettings = {
+  ...ORDERED,
+  model: { ...ORDERED.model, itemNorm: "unit" },
+  training: { ...ORDERED.training, learningRate: 0.002, scale: 16 },
 };
 
 type Parsed = z.output<typeof SCHEMA>;
@@ -129,8 +136,9 @@ export function kindOf({ events }: Pick<Parsed, "events">, { as, order }: Filled
 }
 
 /** What settings are by default where queries are what they are here. @param history of the configuration, filled in */
-export function usualSettings(config: Pick<Parsed, "events">, history: FilledHistory): KindSettings {
-  return KINDS[kindOf(config, history)];
+export function usualSettings(config: Pick<Parsed, "events" | "split">, history: FilledHistory): KindSettings {
+  const kind = kindOf(config, history);
+  return kind === "ordered histories" && config.split.by === "time" ? ORDERED_BY_TIME : KINDS[kind];
 }
 
 /** Each key as it is, or as in `defaults` where it was left out. */
@@ -143,7 +151,7 @@ function filledUp<T extends object, D extends object>(given: T, defaults: D): T 
 export function describeKind(config: WithKind): string | undefined {
   const kind = kindOf(config, config.model.history);
   if (kind === "texts") return undefined;
-  const settings = differences(KINDS.texts, KINDS[kind]).map(
+  const settings = differences(KINDS.texts, usualSettings(config, config.model.history)).map(
     (path) => `${path.join(".")} ${path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config)}`,
   );
   return `settings for ${kind}: ${settings.join(", ")}`;

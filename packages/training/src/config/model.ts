@@ -7,7 +7,7 @@ const FORMS = ["mixture", "mean", "attention"] as const;
 export type HistoryForm = (typeof FORMS)[number];
 
 /** Of a mixture without an order; docs/experiments/trainer.md has the figures. */
-const TILT = 0.4;
+const TILT = 0.2;
 
 export const MODEL = z
   .strictObject({
@@ -27,7 +27,7 @@ export const MODEL = z
     itemFeatures: positive.default(16),
     /**
      * unit: item vectors have length 1, scores are cosines. free: the length can say how popular an item is. Default:
-     * unit, or free for mixtures of histories alone without an order.
+     * unit, or free for mixtures of histories alone, but not with an order where the split is by time.
      */
     itemNorm: z.enum(["unit", "free"]).optional(),
     /** What becomes of the items that a user had before; only with `events.user`. */
@@ -47,7 +47,7 @@ export const MODEL = z
          */
         order: z.boolean().optional(),
         /**
-         * How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. Default: 0.4,
+         * How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. Default: 0.2,
          * or 0 with `order`, which has none.
          */
         tilt: z.number().min(0).max(10).optional(),

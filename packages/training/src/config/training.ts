@@ -16,8 +16,7 @@ export const TRAINING = z
      */
     batchSize: positive.optional(),
     /**
-     * Passes over the training events. Default: 2 (5 for mixtures of histories alone, 8 with an order), or as many as
-     * make 160 steps.
+     * Passes over the training events. Default: 2 (8 for mixtures of histories alone), or as many as make 160 steps.
      */
     epochs: positive.optional(),
     /**
@@ -32,8 +31,9 @@ export const TRAINING = z
      */
     optimizer: z.enum(["adagrad", "adam"]).optional(),
     /**
-     * Learning rate of the embedding tables. Default: 0.1 for Adagrad and 0.002 for Adam, but 0.0012 for mixtures of
-     * histories alone without an order. One that is ten times that of the optimizer by default needs `optimizer`, too.
+     * Learning rate of the embedding tables. Default: 0.1 for Adagrad and 0.002 for Adam, but for mixtures of histories
+     * alone 0.0012, or 0.003 with an order where the split is not by time. One that is ten times that of the optimizer
+     * by default needs `optimizer`, too.
      */
     learningRate: z.number().positive().optional(),
     /**
@@ -43,7 +43,7 @@ export const TRAINING = z
     decay: z.enum(["late", "linear"]).optional(),
     /**
      * Learning rate of the hidden layers of the towers, and of what is learned of a history's order. Default: 0.02
-     * for Adagrad and 0.001 for Adam, but that of the tables by default for mixtures of histories alone with Adam.
+     * for Adagrad and 0.001 for Adam, but for mixtures of histories alone with Adam 0.0012, or 0.002 with an order.
      */
     towerLearningRate: z.number().positive().optional(),
     /**
@@ -60,8 +60,8 @@ export const TRAINING = z
     /** Margin of the hinge, between cosines; only with the objective hinge. */
     margin: z.number().positive().default(0.1),
     /**
-     * Softmax scale (inverse temperature) on the cosine. Default: 30; for mixtures of histories alone 8, or 16 with an
-     * order.
+     * Softmax scale (inverse temperature) on the cosine. Default: 30; for mixtures of histories alone 8, or with an
+     * order 12, or 16 where the split is by time.
      */
     scale: z.number().positive().optional(),
     /** Learns the scale too, from `scale` on, within 1 to 100; not for queries with a history. */

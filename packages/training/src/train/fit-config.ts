@@ -9,7 +9,7 @@ import { epochsToGather, type ItemCounter, itemCounter, MORE_HISTORIES, planStep
 /** What the settings are where there is plenty to learn from. */
 const USUAL: Record<QueryKind, Passes & Record<"nlist" | "nprobe", number>> = {
   texts: { nlist: 64, nprobe: 32, batchSize: 1024, epochs: 2 },
-  histories: { nlist: 64, nprobe: 32, batchSize: 384, epochs: 5 },
+  histories: { nlist: 64, nprobe: 32, batchSize: 384, epochs: 8 },
   "ordered histories": { nlist: 256, nprobe: 128, batchSize: 1024, epochs: 8 },
 };
 const BUFFER = 8192;
@@ -37,7 +37,7 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  * - `index.nprobe`: half of the usual number of cells, or all cells where there are fewer.
  * - `training.batchSize`: 1024 (384 for histories), or the largest power of two that makes 16 steps of an epoch; at
  *   least 16 where there are as many events.
- * - `training.epochs`: 2 (5 for histories, 8 where their order counts), or as many as make 160 steps.
+ * - `training.epochs`: 2 (8 for histories), or as many as make 160 steps.
  * - `training.ownSentences`: whether there are any.
  * - `events.halfLife`: that which the data say (src/data/half-life.ts).
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.

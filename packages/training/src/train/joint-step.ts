@@ -120,7 +120,7 @@ export abstract class JointStep implements Stateful {
     return { loss: 0, distortion: 0 };
   }
 
-  /** (rows, dim) of 1 and 0: which coordinates of what histories are read from count in this step; undefined for all. */
+  /** (rows, dim) of 1 and 0: which coordinates of what a history is read from are read in a step; undefined: all. */
   protected drawDropped(rows: number): tf.Tensor2D | undefined {
     const { model, config, random } = this.#parts;
     const { sourceDropout } = config.training;
