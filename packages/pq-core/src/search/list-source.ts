@@ -11,6 +11,8 @@ export interface ReadyLists {
   scan(kernel: AdcKernel, start: number, end: number, bias: number, mask?: Uint32Array): void;
   /** See `AdcKernel.rank`: where all lists are in the kernel's memory. */
   readonly rank?: AdcKernel["rank"];
+  /** See `AdcKernel.shortlist`. */
+  readonly shortlist?: AdcKernel["shortlist"];
   /** See `AdcKernel.scoresByEach`. */
   readonly scoresByEach?: AdcKernel["scoresByEach"];
   /** Exact scores of single items, in their order, for the query the kernel has. */
@@ -34,6 +36,7 @@ export async function residentLists(
   });
   return {
     ...(kernel.rank && { rank: kernel.rank }),
+    ...(kernel.shortlist && { shortlist: kernel.shortlist }),
     ...(kernel.scoresByEach && { scoresByEach: kernel.scoresByEach }),
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
     scores: (_kernel, ordinals, biases) => kernel.scores(ordinals, biases),
