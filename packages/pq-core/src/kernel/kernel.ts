@@ -81,8 +81,10 @@ export interface AdcKernel {
    * `blocks` is the room wanted in all; it never shrinks.
    */
   load(bytes: Uint8Array, at: number, blocks: number): void;
-  /** The loaded blocks; a view that the next `load` may replace. */
-  blocks(): Uint8Array;
+  /** The same where these blocks are all that there will be, and stay: a kernel may keep them in another order. */
+  keep?(bytes: Uint8Array, at: number, blocks: number): void;
+  /** Number `at` of the loaded blocks, a copy. */
+  block(at: number): Uint8Array;
   /**
    * Computes the distance table (M, ksub) and the products with the coarse centroids.
    *

@@ -8,6 +8,7 @@ import type { AdcKernel, Cells, KernelFactory, Ranking } from "./kernel.ts";
 interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   configure(...values: number[]): void;
+  split(blocks: number): void;
   setQuery(): void;
   prepare(count: number, queriesAt: number, roomAt: number, kept: number): void;
   useQuery(at: number): void;
@@ -93,6 +94,8 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   let u32 = new Uint32Array(memory.buffer);
   let f32 = new Float32Array(memory.buffer);
   let blocks: Region = { at: 0, bytes: 0 };
+  /** The first halves of all blocks come first. */
+  let isSplit = false;
   /** Heap of the ranking, then its sorted ordinals and scores; or positions, biases and scores of single items. */
   let scratch = blocks;
   let masks = blocks;
@@ -202,7 +205,31 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       }
       bytesAt(blocks).set(bytes, at * blockSize);
     },
-    blocks: () => bytesAt(blocks),
+    keep(bytes, at, count) {
+      if (termMode !== 0 || numCentroids !== TILE || M % 8 !== 0) return this.load(bytes, at, count);
+      if (blocks.bytes === 0) {
+        blocks = { at: allocate(count * blockSize), bytes: count * blockSize };
+        wasm.split(count);
+      }
+      const size = blockSize / 2;
+      const room = bytesAt(blocks);
+      const second = blocks.bytes / 2;
+      for (let from = 0, to = at * size; from < bytes.length; from += blockSize, to += size) {
+        room.set(bytes.subarray(from, from + size), to);
+        room.set(bytes.subarray(from + size, from + blockSize), second + to);
+      }
+      isSplit = true;
+    },
+    block(at) {
+      const room = bytesAt(blocks);
+      if (!isSplit) return room.slice(at * blockSize, (at + 1) * blockSize);
+      const size = blockSize / 2;
+      const second = blocks.bytes / 2 + at * size;
+      const block = new Uint8Array(blockSize);
+      block.set(room.subarray(at * size, (at + 1) * size));
+      block.set(room.subarray(second, second + size), size);
+      return block;
+    },
     setQuery(query) {
       f32.set(query, queryAt / 4);
       wasm.setQuery();

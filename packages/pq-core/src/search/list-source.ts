@@ -28,11 +28,11 @@ export async function residentLists(
   codebook: Codebook,
   kernel: AdcKernel,
 ): Promise<ReadyLists> {
-  const size = blockBytes(codebook);
   const total = countBlocks(manifest.numItems);
   await fetchEach(cache, entriesOf(manifest, "lists"), (payload, numbered) => {
     checkBlocks(numbered, payload, codebook);
-    kernel.load(payload, numbered.entry.first, total);
+    if (kernel.keep) kernel.keep(payload, numbered.entry.first, total);
+    else kernel.load(payload, numbered.entry.first, total);
   });
   return {
     ...(kernel.rank && { rank: kernel.rank }),
@@ -40,7 +40,7 @@ export async function residentLists(
     ...(kernel.scoresByEach && { scoresByEach: kernel.scoresByEach }),
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
     scores: (_kernel, ordinals, biases) => kernel.scores(ordinals, biases),
-    block: (ordinal) => ({ bytes: kernel.blocks(), at: Math.floor(ordinal / BLOCK) * size }),
+    block: (ordinal) => ({ bytes: kernel.block(Math.floor(ordinal / BLOCK)), at: 0 }),
   };
 }
 

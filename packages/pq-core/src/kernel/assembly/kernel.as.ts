@@ -5,7 +5,7 @@ import { begin, finish, scan } from "./rank.as";
 import { describeLarge } from "./summary.as";
 import { productsAt, setQuery, summary } from "./tables.as";
 
-export { configure } from "./shape.as";
+export { configure, split } from "./shape.as";
 export { prepare, setQuery, useQuery } from "./tables.as";
 export { probe } from "./probe.as";
 export { flush } from "./collect4.as";
