@@ -45,7 +45,8 @@ export function collect(b: i32, ordinal: u32, bias: f32): i32 {
   // Sums of all lists are kept relative to the best possible score of all.
   const offset = i8x16.splat(<i8>min<f64>(255, Math.max(0, (maxBias - <f64>bias) * scale)));
   const rows = numSubQuantizers + i32(termMode != 0);
-  const half = (rows >> 2) + 1;
+  // Pairs of rows that are left after the first half.
+  const half = rows >> 2;
   for (; b <= last; b++) {
     const mask = maskOf(b);
     if (mask == 0) continue;
@@ -56,15 +57,17 @@ export function collect(b: i32, ordinal: u32, bias: f32): i32 {
     const block = blocksAt + <usize>b * blockBytes;
     let lowA = i8x16.splat(0), lowB = lowA, highA = lowA, highB = lowA;
     let at = block, table = bytesAt;
-    for (let pairs = rows >> 1; pairs > 0; pairs--) {
-      const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
-      lowA = addLow(lowA, t0, c0);
-      highA = addHigh(highA, t0, c0);
-      const t1 = v128.load(table, 16), c1 = v128.load(at, 16);
-      lowB = addLow(lowB, t1, c1);
-      highB = addHigh(highB, t1, c1);
-      table += 32;
-      at += pairs == half ? apart + 32 : 32;
+    for (let pairs = rows >> 1; pairs > 0; at += apart) {
+      for (const left = pairs > half ? half : 0; pairs > left; pairs--) {
+        const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
+        lowA = addLow(lowA, t0, c0);
+        highA = addHigh(highA, t0, c0);
+        const t1 = v128.load(table, 16), c1 = v128.load(at, 16);
+        lowB = addLow(lowB, t1, c1);
+        highB = addHigh(highB, t1, c1);
+        table += 32;
+        at += 32;
+      }
     }
     if (rows & 1) {
       const t = v128.load(table), c = v128.load(at);

@@ -1,6 +1,6 @@
 // Rankings by the query that is set.
-import { blockBytes, centroidTiles } from "./shape.as";
-import { finish as sort, start } from "./heap.as";
+import { apart, blockBytes, centroidTiles } from "./shape.as";
+import { finish as sort, start, theta } from "./heap.as";
 import { setRange } from "./scan.as";
 import { beginCollect, flush } from "./collect4.as";
 import { scan4 } from "./scan4.as";
@@ -35,8 +35,8 @@ export function rank(count: i32, stretchesAt: usize, k: i32, floor: f32, heapAt:
   const end = stretchesAt + <usize>count * STRETCH;
   let best: f32 = -Infinity;
   for (let at = stretchesAt; at < end; at += STRETCH) best = max<f32>(best, load<f32>(at, 12));
-  if (count > 0) touch(load<u32>(stretchesAt, 0), load<u32>(stretchesAt, 4), blocksAt);
   begin(k, <f64>best, floor, heapAt);
+  if (count > 0) touch(load<u32>(stretchesAt, 0), load<u32>(stretchesAt, 4), blocksAt);
   for (let at = stretchesAt; at < end; at += STRETCH) {
     if (at + STRETCH < end) touch(load<u32>(at, 16), load<u32>(at, 20), blocksAt);
     scan(load<u32>(at, 0), load<u32>(at, 4), 0, load<f32>(at, 12), load<u32>(at, 8), blocksAt);
@@ -51,5 +51,8 @@ let touched: u32 = 0;
 // follows while another stretch is scanned.
 function touch(from: u32, to: u32, blocksAt: usize): void {
   const end = blocksAt + <usize>(to >> 5) * blockBytes;
-  for (let at = blocksAt + <usize>(from >> 5) * blockBytes; at < end; at += PAGE) touched += load<u32>(at);
+  // Without a floor blocks are read to their last rows.
+  const other = apart == 0 || theta != -Infinity ? 0 : apart + blockBytes;
+  for (let at = blocksAt + <usize>(from >> 5) * blockBytes; at < end; at += PAGE)
+    touched += load<u32>(at) + load<u32>(at + other);
 }
