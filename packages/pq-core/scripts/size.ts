@@ -11,16 +11,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 65_200 },
+  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 68_000 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/write.ts"',
-    limit: 100_200,
+    limit: 103_000,
   },
   {
     name: "and words",
     source: 'export * from "./src/index.ts"; export * from "./src/words/index.ts"',
-    limit: 95_600,
+    limit: 98_500,
   },
 ] as const;
 

@@ -44,6 +44,16 @@ export function adcConformance({ name, makeKernel, test, skip = [] }: Conformanc
     }
   }
   for (const metric of METRICS) {
+    // Some are kept in halves: multiples of 8.
+    for (const M of [8, 12, 16, 40, 64]) {
+      runCase(`${metric}, M ${M}, blocks that stay: equal to the definition`, () => {
+        const shape = { dim: M, M, nbits: 4, nlist: 3, metric } as const;
+        for (const n of COUNTS) compareAll(shape, n, makeKernel, true);
+        prepareSeveral(shape, makeKernel, true);
+      });
+    }
+  }
+  for (const metric of METRICS) {
     runCase(`${metric}: probes the best of the cells that hold items`, () => {
       for (const nlist of [1, 15, 16, 17, 40, 100, 1030]) probeFilled(nlist, metric, makeKernel);
     });
@@ -87,15 +97,30 @@ interface SetUp {
   readonly query: Float32Array;
 }
 
-/** Both kernels with the same blocks loaded. */
-function setUp(shape: Shape, n: number, makeKernel: KernelFactory): SetUp {
+/** Both kernels with the same blocks loaded, or given for good, in two parts. */
+function setUp(shape: Shape, n: number, makeKernel: KernelFactory, stay = false): SetUp {
   const codebook = randomCodebook(shape, shape.M + 1);
   const { assignments, codes } = randomCodes(codebook, n, shape.M + 2);
   const { terms, range } = termsOf(codebook, assignments, codes);
   const blocks = packBlocks(codebook, codes, undefined, terms, range);
   const kernel = makeKernel(codebook, range);
-  const scalar = new ScalarKernel(codebook);
-  for (const each of [kernel, scalar]) each.load(blocks, 0, Math.ceil(n / BLOCK));
+  const scalar: AdcKernel = new ScalarKernel(codebook);
+  const numBlocks = Math.ceil(n / BLOCK);
+  const size = blocks.length / numBlocks;
+  const half = numBlocks >> 1;
+  for (const each of [kernel, scalar]) {
+    for (const [from, to] of [
+      [half, numBlocks],
+      [0, half],
+    ] as const) {
+      const part = blocks.subarray(from * size, to * size);
+      if (stay && each.keep !== undefined) each.keep(part, from, numBlocks);
+      else each.load(part, from, numBlocks);
+    }
+    for (const at of [0, half, numBlocks - 1])
+      equalArray(`block ${at}`, each.block(at), blocks.subarray(at * size, (at + 1) * size));
+  }
+  if (stay && kernel.name !== "scalar") equal("keeps blocks", kernel.keep !== undefined, true);
   return { kernel, scalar, query: normals(shape.dim, random(shape.M + 3)) };
 }
 
@@ -121,8 +146,8 @@ function searchAll(kernel: AdcKernel, query: Float32Array, n: number, k: number,
   return kernel.finish();
 }
 
-function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
-  const { kernel, scalar, query } = setUp(shape, n, makeKernel);
+function compareAll(shape: Shape, n: number, makeKernel: KernelFactory, stay = false): void {
+  const { kernel, scalar, query } = setUp(shape, n, makeKernel, stay);
   const both = <T>(run: (kernel: AdcKernel) => T): [T, T] => [run(kernel), run(scalar)];
   equalArray("q·u", ...both((each) => each.setQuery(query).slice()));
   if (shape.nlist > 0) equalArray("cells", ...both((each) => each.probe(shape.nlist, allFilled(shape.nlist))));
@@ -185,9 +210,9 @@ function compareAll(shape: Shape, n: number, makeKernel: KernelFactory): void {
 }
 
 /** Queries that are prepared together are those that are set one by one. */
-function prepareSeveral(shape: Shape, makeKernel: KernelFactory): void {
+function prepareSeveral(shape: Shape, makeKernel: KernelFactory, stay = false): void {
   const n = 300;
-  const { kernel, scalar } = setUp(shape, n, makeKernel);
+  const { kernel, scalar } = setUp(shape, n, makeKernel, stay);
   if (kernel.prepare === undefined) {
     if (kernel.name !== "scalar") throw new Error(`kernel ${kernel.name} cannot prepare queries`);
     return;

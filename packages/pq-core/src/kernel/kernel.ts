@@ -35,6 +35,31 @@ export interface Counts {
   readonly codesScanned: number;
 }
 
+/** Items by their best term logWeight_h + temperature · (score_h + shift_h) of a query that probes their cell. */
+export interface ShortlistWanted {
+  /** (cells + 1) of the loaded lists; a kernel may keep a copy for as long as it gets the same array. */
+  readonly offsets: Uint32Array;
+  readonly cells: Cells;
+  readonly nprobe: number;
+  /** Items wanted. */
+  readonly size: number;
+  readonly temperature: number;
+  /** One of each query: log weights, and what is added to scores. */
+  readonly logWeights: readonly number[];
+  readonly shifts: readonly number[];
+  /** Cell → which of its items may be returned; of other cells all. */
+  readonly masks: ReadonlyMap<number, Uint32Array>;
+}
+
+export interface ShortlistFound {
+  /** Each with the number of its query, best first; shifts are added. Valid until the next call. */
+  readonly rankings: readonly (readonly [number, Ranking])[];
+  /** A term that as many items as are wanted reach; −∞ where fewer were found. */
+  readonly least: number;
+  /** (queries · n) cells of each query; valid until the next call. */
+  readonly probed: Uint32Array;
+}
+
 /** How many items lie in each cell: empty ones are not probed, since nothing would be found in them. */
 export interface Cells {
   /** (cells) */
@@ -56,8 +81,10 @@ export interface AdcKernel {
    * `blocks` is the room wanted in all; it never shrinks.
    */
   load(bytes: Uint8Array, at: number, blocks: number): void;
-  /** The loaded blocks; a view that the next `load` may replace. */
-  blocks(): Uint8Array;
+  /** The same where these blocks are all that there will be, and stay: a kernel may keep them in another order. */
+  keep?(bytes: Uint8Array, at: number, blocks: number): void;
+  /** Number `at` of the loaded blocks, a copy. */
+  block(at: number): Uint8Array;
   /**
    * Computes the distance table (M, ksub) and the products with the coarse centroids.
    *
@@ -132,6 +159,12 @@ export interface AdcKernel {
    * @returns arrays that are valid until the next call
    */
   search?(query: Float32Array, offsets: Uint32Array, cells: Cells, nprobe: number, k: number): Ranking & Counts;
+  /**
+   * What a shortlist needs of several queries in one call, of those prepared last: of each nearest cell first, then of
+   * the other cells, what reaches the least term wanted by then; undefined where the kernel has no such call, and
+   * where items tie for a last place.
+   */
+  shortlist?(wanted: ShortlistWanted): ShortlistFound | undefined;
   /** Of the query set last. */
   summit?(): Summit;
 }

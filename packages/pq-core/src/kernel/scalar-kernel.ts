@@ -44,8 +44,8 @@ export class ScalarKernel implements AdcKernel {
     this.#blocks.set(bytes, at * this.#blockBytes);
   }
 
-  blocks(): Uint8Array {
-    return this.#blocks;
+  block(at: number): Uint8Array {
+    return this.#blocks.slice(at * this.#blockBytes, (at + 1) * this.#blockBytes);
   }
 
   setQuery(query: Float32Array): Float32Array {

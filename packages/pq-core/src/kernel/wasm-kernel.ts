@@ -3,39 +3,7 @@ import { typeError } from "../errors.ts";
 import { blockBytes, hasTerms, type TermRange, termsOffset } from "./blocks.ts";
 import { coarseTerms } from "./distance-table.ts";
 import type { AdcKernel, Cells, KernelFactory, Ranking } from "./kernel.ts";
-
-/** What src/kernel/assembly/kernel.as.ts exports; all addresses are byte offsets into `memory`. */
-interface KernelExports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  configure(...values: number[]): void;
-  setQuery(): void;
-  prepare(count: number, queriesAt: number, roomAt: number, kept: number): void;
-  useQuery(at: number): void;
-  probe(nprobe: number, sizesAt: number, heapAt: number, cellsAt: number, scoresAt: number): number;
-  begin(k: number, maxBias: number, floor: number, heapAt: number): void;
-  scan(start: number, end: number, ordinal: number, bias: number, maskAt: number, blocksAt: number): void;
-  flush(): void;
-  scores(count: number, positionsAt: number, biasesAt: number, outAt: number, blocksAt: number): void;
-  finish(ordinalsAt: number, scoresAt: number): number;
-  rank(count: number, stretchesAt: number, k: number, floor: number, ...at: number[]): number;
-  scoresByEach(numQueries: number, queriesAt: number, step: number, count: number, ...at: number[]): void;
-  search(
-    nprobe: number,
-    k: number,
-    sizesAt: number,
-    heapAt: number,
-    cellsAt: number,
-    biasesAt: number,
-    ordinalsAt: number,
-    scoresAt: number,
-    offsetsAt: number,
-    blocksAt: number,
-  ): number;
-  visited(): number;
-  summit(): number;
-  summitMagnitude(): number;
-  isRelaxed(): number;
-}
+import type { KernelExports } from "./wasm-exports.ts";
 
 /** Rows of centroids that one SIMD step handles together. */
 const TILE = 16;
@@ -48,6 +16,8 @@ const STRETCH_BYTES = 16;
 const SUMS_BYTES = 32;
 /** Prepared queries take no more than this: the kernel never gives memory back. */
 const MAX_PREPARED_BYTES = 1024 * 1024;
+/** A longer shortlist takes too much room in one call. */
+const MOST_SHORTLISTED = 1024;
 /** Room for the blocks that src/kernel/assembly/collect4.as.ts keeps: four minima and a record each. */
 const COLLECT_BYTES = 512 * 4 + 16 + 512 * 48;
 
@@ -89,10 +59,12 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   let u32 = new Uint32Array(memory.buffer);
   let f32 = new Float32Array(memory.buffer);
   let blocks: Region = { at: 0, bytes: 0 };
+  /** The first halves of all blocks come first. */
+  let isSplit = false;
   /** Heap of the ranking, then its sorted ordinals and scores; or positions, biases and scores of single items. */
   let scratch = blocks;
   let masks = blocks;
-  /** Copy of the list offsets that `search` was given last. */
+  /** Copy of the list offsets that were given last. */
   let lists = blocks;
   let knownOffsets: Uint32Array | undefined;
   /** Copy of the sizes that `probe` or `search` was given last. */
@@ -105,6 +77,8 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   let numPrepared = 0;
   /** Stretches of a ranking as the kernel reads them. */
   let plan = blocks;
+  /** (cells) address of the mask of each, 0 = none: all are between two shortlists. */
+  let maskAddresses = blocks;
 
   const pad = (n: number): number => Math.ceil(n / TILE) * TILE;
   const allocate = (bytes: number): number => {
@@ -131,6 +105,15 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       knownSizes = sizes;
     }
     return cellSizes.at;
+  };
+  /** Where the kernel finds the offsets of the lists. */
+  const offsetsAt = (offsets: Uint32Array): number => {
+    if (offsets !== knownOffsets) {
+      lists = room(lists, offsets.length * 4);
+      u32.set(offsets, lists.at / 4);
+      knownOffsets = offsets;
+    }
+    return lists.at;
   };
   /** What `finish` writes behind the heap. */
   const rankingOf = (finish: (ordinalsAt: number, scoresAt: number) => number): Ranking => {
@@ -187,7 +170,31 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       }
       bytesAt(blocks).set(bytes, at * blockSize);
     },
-    blocks: () => bytesAt(blocks),
+    keep(bytes, at, count) {
+      if (termMode !== 0 || numCentroids !== TILE || M % 8 !== 0) return this.load(bytes, at, count);
+      if (blocks.bytes === 0) {
+        blocks = { at: allocate(count * blockSize), bytes: count * blockSize };
+        wasm.split(count);
+      }
+      const size = blockSize / 2;
+      const room = bytesAt(blocks);
+      const second = blocks.bytes / 2;
+      for (let from = 0, to = at * size; from < bytes.length; from += blockSize, to += size) {
+        room.set(bytes.subarray(from, from + size), to);
+        room.set(bytes.subarray(from + size, from + blockSize), second + to);
+      }
+      isSplit = true;
+    },
+    block(at) {
+      const room = bytesAt(blocks);
+      if (!isSplit) return room.slice(at * blockSize, (at + 1) * blockSize);
+      const size = blockSize / 2;
+      const second = blocks.bytes / 2 + at * size;
+      const block = new Uint8Array(blockSize);
+      block.set(room.subarray(at * size, (at + 1) * size));
+      block.set(room.subarray(second, second + size), size);
+      return block;
+    },
     setQuery(query) {
       f32.set(query, queryAt / 4);
       wasm.setQuery();
@@ -279,15 +286,61 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
       wasm.scoresByEach(numPrepared, preparedAt, preparedBytes, n, positionsAt, cellsAt, scratch.at, outAt, blocks.at);
       return f32.subarray(outAt / 4, outAt / 4 + n * numPrepared);
     },
+    shortlist({ offsets, cells, nprobe, size, temperature, logWeights, shifts, masks: byCell }) {
+      if (numCentroids !== TILE || nlist === 0 || size > MOST_SHORTLISTED) return undefined;
+      const count = numPrepared;
+      const most = Math.min(nprobe, cells.numFilled);
+      const sizes = sizesAt(cells);
+      const listsAt = offsetsAt(offsets);
+      let words = 0;
+      for (const mask of byCell.values()) words += mask.length;
+      masks = room(masks, words * 4);
+      maskAddresses = room(maskAddresses, nlist * 4);
+      plan = room(plan, count * most * STRETCH_BYTES);
+      const listed = 2 * count * size + 1;
+      const slots = 2 ** Math.ceil(Math.log2(16 * size));
+      const heapBytes = (Math.max(most, size + 1) + size) * 8;
+      const weightsBytes = count * 16;
+      scratch = room(scratch, weightsBytes + heapBytes + (slots + listed * 2 + 2 * count + count * most) * 4);
+      const heapAt = scratch.at + weightsBytes;
+      const seenAt = heapAt + heapBytes;
+      const foundAt = seenAt + slots * 4;
+      const cellsAt = foundAt + (listed * 2 + 2 * count) * 4;
+      const weights = new Float64Array(memory.buffer, scratch.at, count * 2);
+      for (let h = 0; h < count; h++) {
+        weights[h * 2] = logWeights[h]!;
+        weights[h * 2 + 1] = shifts[h]!;
+      }
+      let maskAt = masks.at;
+      for (const [cell, mask] of byCell) {
+        u32[maskAddresses.at / 4 + cell] = maskAt;
+        u32.set(mask, maskAt / 4);
+        maskAt += mask.length * 4;
+      }
+      const n = wasm.shortlist(
+        ...([count, preparedAt, preparedBytes, most, sizes, size, temperature, scratch.at, listsAt] as const),
+        ...[maskAddresses.at, cellsAt, plan.at, heapAt, seenAt, slots, foundAt, blocks.at],
+      );
+      for (const cell of byCell.keys()) u32[maskAddresses.at / 4 + cell] = 0;
+      if (n === 0) return undefined;
+      const rankings: [number, Ranking][] = [];
+      const counts = foundAt / 4 + listed * 2;
+      for (let i = 0, at = foundAt / 4; i < 2 * count; i++) {
+        const end = at + u32[counts + i]!;
+        if (end > at)
+          rankings.push([
+            i % count,
+            { ordinals: u32.subarray(at, end), scores: f32.subarray(at + listed, end + listed) },
+          ]);
+        at = end;
+      }
+      return { rankings, least: wasm.leastTerm(), probed: u32.subarray(cellsAt / 4, cellsAt / 4 + count * n) };
+    },
     summit: () => ({ best: wasm.summit(), magnitude: wasm.summitMagnitude() }),
     search(query, offsets, cells, nprobe, k) {
       const most = nlist === 0 ? 1 : Math.min(nprobe, cells.numFilled);
       const sizes = sizesAt(cells);
-      if (offsets !== knownOffsets) {
-        lists = room(lists, offsets.length * 4);
-        u32.set(offsets, lists.at / 4);
-        knownOffsets = offsets;
-      }
+      const listsAt = offsetsAt(offsets);
       const heapBytes = Math.max(most, k) * 8;
       scratch = room(scratch, heapBytes + (most + k) * 8);
       const cellsAt = scratch.at + heapBytes;
@@ -304,7 +357,7 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
           cellsAt + most * 4,
           ordinalsAt,
           scoresAt,
-          lists.at,
+          listsAt,
           blocks.at,
         ] as const),
       );

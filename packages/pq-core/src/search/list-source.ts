@@ -11,6 +11,8 @@ export interface ReadyLists {
   scan(kernel: AdcKernel, start: number, end: number, bias: number, mask?: Uint32Array): void;
   /** See `AdcKernel.rank`: where all lists are in the kernel's memory. */
   readonly rank?: AdcKernel["rank"];
+  /** See `AdcKernel.shortlist`. */
+  readonly shortlist?: AdcKernel["shortlist"];
   /** See `AdcKernel.scoresByEach`. */
   readonly scoresByEach?: AdcKernel["scoresByEach"];
   /** Exact scores of single items, in their order, for the query the kernel has. */
@@ -26,18 +28,19 @@ export async function residentLists(
   codebook: Codebook,
   kernel: AdcKernel,
 ): Promise<ReadyLists> {
-  const size = blockBytes(codebook);
   const total = countBlocks(manifest.numItems);
   await fetchEach(cache, entriesOf(manifest, "lists"), (payload, numbered) => {
     checkBlocks(numbered, payload, codebook);
-    kernel.load(payload, numbered.entry.first, total);
+    if (kernel.keep) kernel.keep(payload, numbered.entry.first, total);
+    else kernel.load(payload, numbered.entry.first, total);
   });
   return {
     ...(kernel.rank && { rank: kernel.rank }),
+    ...(kernel.shortlist && { shortlist: kernel.shortlist }),
     ...(kernel.scoresByEach && { scoresByEach: kernel.scoresByEach }),
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
     scores: (_kernel, ordinals, biases) => kernel.scores(ordinals, biases),
-    block: (ordinal) => ({ bytes: kernel.blocks(), at: Math.floor(ordinal / BLOCK) * size }),
+    block: (ordinal) => ({ bytes: kernel.block(Math.floor(ordinal / BLOCK)), at: 0 }),
   };
 }
 

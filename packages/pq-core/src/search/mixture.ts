@@ -10,6 +10,9 @@ import { finishShortlist, type Shortlist, shortlistSize, withTied } from "./shor
 
 type SumExp = Extract<Merge, { by: "sumExp" }>;
 
+/** What mixtures are computed from. */
+export type MixtureScan = Pick<Scan, "kernel" | "codebook" | "lists" | "offsets">;
+
 /** Items whose mixtures are computed together, for the room they take in the kernel. */
 const SLICE = 4096;
 /** Items that are scored by all vectors at once. */
@@ -30,6 +33,17 @@ export function rankMixture(scan: Scan, queries: Queries, size: number, merge: M
   const weighting = weightingOf(merge);
   const best = new BestTerms(size, weighting, floor);
   addBest(scan, queries, best, size, false);
+  return withMixtures(scan, queries, best, size, weighting);
+}
+
+/** A shortlist that is collected. */
+export function withMixtures(
+  scan: MixtureScan,
+  queries: Queries,
+  best: BestTerms,
+  size: number,
+  weighting: Weighting,
+): Shortlist {
   const list = withTied(best.take(), size);
   return { ...list, mixtures: mixturesOf(scan, queries, list.ordinals, weighting) };
 }
@@ -73,7 +87,7 @@ export function rankMixtureExactly(scan: Scan, queries: Queries, k: number, merg
 
 /** Mixture scores of the given items, in their order. */
 export function mixturesOf(
-  { kernel, codebook, lists, offsets }: Pick<Scan, "kernel" | "codebook" | "lists" | "offsets">,
+  { kernel, codebook, lists, offsets }: MixtureScan,
   queries: Queries,
   items: Uint32Array,
   { temperature, logWeights }: Weighting,

@@ -26,6 +26,7 @@ import { type Stretch, scanVector, spareFor } from "./rank.ts";
 import { type QueryVector, shiftScores } from "./score.ts";
 import { probeSeveral, rankSeveral } from "./several.ts";
 import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "./shortlist.ts";
+import { shortlistAtOnce } from "./shortlist-at-once.ts";
 import { copyOf, cut, hasTies, isCutTie, settleTies } from "./ties.ts";
 
 /** An opened artifact. */
@@ -234,15 +235,18 @@ export class PqIndex implements Index {
   }
 
   /** A shortlist for the k best of the cells that are probed. */
-  rankCells(
+  async rankCells(
     vectors: readonly QueryVector[],
     resolved: Resolved,
     k: number,
     mask: MaskWords | undefined,
     excluded: readonly Uint32Array[],
   ): Promise<{ ranking: Shortlist } & Counts> {
+    const bounds = this.boundsCells(resolved);
+    const atOnce = bounds || mask ? undefined : shortlistAtOnce(this.parts, vectors, resolved, k, excluded);
+    if (atOnce !== undefined) return atOnce;
     const rank = (visit: Visit, floor?: number) => this.rank(vectors, resolved, k, visit, mask, excluded, floor);
-    if (!this.boundsCells(resolved)) return rank(this.visitCells(this.probe(vectors, resolved)));
+    if (!bounds) return rank(this.visitCells(this.probe(vectors, resolved)));
     return rankAll(this.parts, vectors, resolved.merge, k, rank);
   }
 

@@ -1,4 +1,4 @@
-import type { AdcKernel } from "../kernel/kernel.ts";
+import type { AdcKernel, ShortlistFound, ShortlistWanted } from "../kernel/kernel.ts";
 import type { ReadyLists } from "./list-source.ts";
 import type { QueryVector } from "./score.ts";
 
@@ -24,5 +24,10 @@ export class Queries {
   /** Scores of items by each query, (queries, n), in one go where that can be: see `AdcKernel.scoresByEach`. */
   scoresByEach(lists: ReadyLists, ordinals: Uint32Array, cells: Uint32Array): Float32Array | undefined {
     return this.#isPrepared ? lists.scoresByEach?.(ordinals, cells) : undefined;
+  }
+
+  /** See `AdcKernel.shortlist`. */
+  shortlist(lists: ReadyLists, wanted: ShortlistWanted): ShortlistFound | undefined {
+    return this.#isPrepared ? lists.shortlist?.(wanted) : undefined;
   }
 }

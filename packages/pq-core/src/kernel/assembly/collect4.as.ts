@@ -4,7 +4,7 @@
 import { addHigh, addLow } from "./add4.as";
 import { offer } from "./heap.as";
 import { blocksAt, exact, last, maskOf, withTerm } from "./scan.as";
-import { blockBytes, bytesAt, collectAt, numSubQuantizers, termMode } from "./shape.as";
+import { apart, blockBytes, bytesAt, collectAt, numSubQuantizers, rowStep, termMode } from "./shape.as";
 import { tableAt } from "./tables.as";
 import { holdLimit, limit, maxBias, scale } from "./steps4.as";
 
@@ -45,6 +45,8 @@ export function collect(b: i32, ordinal: u32, bias: f32): i32 {
   // Sums of all lists are kept relative to the best possible score of all.
   const offset = i8x16.splat(<i8>min<f64>(255, Math.max(0, (maxBias - <f64>bias) * scale)));
   const rows = numSubQuantizers + i32(termMode != 0);
+  // Pairs of rows that are left after the first half.
+  const half = rows >> 2;
   for (; b <= last; b++) {
     const mask = maskOf(b);
     if (mask == 0) continue;
@@ -55,15 +57,17 @@ export function collect(b: i32, ordinal: u32, bias: f32): i32 {
     const block = blocksAt + <usize>b * blockBytes;
     let lowA = i8x16.splat(0), lowB = lowA, highA = lowA, highB = lowA;
     let at = block, table = bytesAt;
-    for (let pairs = rows >> 1; pairs > 0; pairs--) {
-      const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
-      lowA = addLow(lowA, t0, c0);
-      highA = addHigh(highA, t0, c0);
-      const t1 = v128.load(table, 16), c1 = v128.load(at, 16);
-      lowB = addLow(lowB, t1, c1);
-      highB = addHigh(highB, t1, c1);
-      table += 32;
-      at += 32;
+    for (let pairs = rows >> 1; pairs > 0; at += apart) {
+      for (const left = pairs > half ? half : 0; pairs > left; pairs--) {
+        const t0 = v128.load(table, 0), c0 = v128.load(at, 0);
+        lowA = addLow(lowA, t0, c0);
+        highA = addHigh(highA, t0, c0);
+        const t1 = v128.load(table, 16), c1 = v128.load(at, 16);
+        lowB = addLow(lowB, t1, c1);
+        highB = addHigh(highB, t1, c1);
+        table += 32;
+        at += 32;
+      }
     }
     if (rows & 1) {
       const t = v128.load(table), c = v128.load(at);
@@ -145,11 +149,20 @@ function offerUpTo(t: i32, from: i32): void {
     bits &= load<u32>(record, 44);
     for (let low = bits & 0xffff; low != 0; low &= low - 1) lows = list(LOW, lows, record, ctz(low));
     for (let high = bits & 0xffff0000; high != 0; high &= high - 1) highs = list(HIGH, highs, record, ctz(high));
-    if (lows > LISTED - 16) lows = offerListed(LOW, lows, false);
-    if (highs > LISTED - 16) highs = offerListed(HIGH, highs, true);
+    if (lows > LISTED - 16) lows = offerLows();
+    if (highs > LISTED - 16) highs = offerHighs();
   }
-  offerListed(LOW, lows, false);
-  offerListed(HIGH, highs, true);
+  offerLows();
+  offerHighs();
+}
+
+// Once each in the kernel: they are long.
+function offerLows(): i32 {
+  return offerListed(LOW, lows, false);
+}
+
+function offerHighs(): i32 {
+  return offerListed(HIGH, highs, true);
 }
 
 // @ts-ignore: decorator
@@ -179,7 +192,8 @@ function offerListed(list: usize, listed: i32, isHigh: bool): i32 {
       s1 += entry(row, a1, isHigh);
       s2 += entry(row, a2, isHigh);
       s3 += entry(row, a3, isHigh);
-      a0 += 16; a1 += 16; a2 += 16; a3 += 16;
+      const step = <u32>rowStep(m);
+      a0 += step; a1 += step; a2 += step; a3 += step;
       row += 64;
     }
     offer(withTerm(s0 + load<f32>(r0, 40), b0, l0), load<u32>(r0, 36) + l0);

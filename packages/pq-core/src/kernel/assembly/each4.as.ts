@@ -1,6 +1,6 @@
 // 4 bits: exact scores of items by each of the queries that are prepared, four queries side by side.
 import { withTerm4 } from "./scan.as";
-import { blockBytes, byResidual, numSubQuantizers } from "./shape.as";
+import { blockBytes, byResidual, numSubQuantizers, rowStep } from "./shape.as";
 
 /** Bytes of a row of the tables of four queries: 16 entries of four lanes. */
 const ROW: usize = 256;
@@ -46,9 +46,10 @@ export function scoresByEach(numQueries: i32, queries: usize, step: usize, count
 function unpack(blocksAt: usize, position: u32, to: usize): void {
   let at = blocksAt + <usize>(position >> 5) * blockBytes + (position & 15);
   const isHigh = (position & 16) != 0;
-  for (const end = to + <usize>numSubQuantizers; to < end; to++, at += 16) {
+  for (let m = numSubQuantizers; m > 0; m--, to++) {
     const byte = <u32>load<u8>(at);
     store<u8>(to, isHigh ? byte & 240 : byte << 4);
+    at += rowStep(m);
   }
 }
 

@@ -29,6 +29,17 @@ export function start(k_: i32, floor_: f32, heapAt_: usize): void {
   theta = floor_;
 }
 
+/** Goes on with what was kept elsewhere: `kept_` pairs. */
+export function resume(k_: i32, floor_: f32, heapAt_: usize, kept_: i32): void {
+  start(k_, floor_, heapAt_);
+  kept = kept_;
+  if (kept == k) theta = max<f32>(floor_, scoreOf(load<u64>(heapAt)));
+}
+
+export function size(): i32 {
+  return kept;
+}
+
 /** True when theta rose. */
 export function offer(score: f32, ordinal: u32): bool {
   if (!(score >= theta)) return false; // NaN too

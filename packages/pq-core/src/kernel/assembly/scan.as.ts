@@ -1,4 +1,4 @@
-import { blockBytes, centroidTiles, numSubQuantizers, termMode, termsOffset } from "./shape.as";
+import { blockBytes, centroidTiles, numSubQuantizers, rowStep, termMode, termsOffset } from "./shape.as";
 import { offer } from "./heap.as";
 import { tableAt } from "./tables.as";
 
@@ -20,6 +20,12 @@ export function setRange(start: i32, end: i32, maskAt_: usize, blocksAt_: usize)
   last = (end - 1) >> 5;
   firstMask = 0xffffffff << (start & 31);
   lastMask = 0xffffffff >> (31 - ((end - 1) & 31));
+}
+
+// @ts-ignore: decorator
+@inline
+export function hasMask(): bool {
+  return maskAt != 0;
 }
 
 // @ts-ignore: decorator
@@ -59,7 +65,7 @@ export function exact(block: usize, lane: u32, bias: f32): f32 {
     let at = block + (lane & 15);
     for (let m = numSubQuantizers; m > 0; m--) {
       sum += load<f32>(row + (<usize>((<u32>load<u8>(at) >> shift) & 15) << 2));
-      at += 16;
+      at += rowStep(m);
       row += 64;
     }
   } else {
@@ -112,7 +118,8 @@ function scoreFour(positions: usize, biases: usize, out: usize): void {
     s1 += load<f32>(row + (<usize>((<u32>load<u8>(a1) >> h1) & 15) << 2));
     s2 += load<f32>(row + (<usize>((<u32>load<u8>(a2) >> h2) & 15) << 2));
     s3 += load<f32>(row + (<usize>((<u32>load<u8>(a3) >> h3) & 15) << 2));
-    a0 += 16; a1 += 16; a2 += 16; a3 += 16;
+    const step = rowStep(m);
+    a0 += step; a1 += step; a2 += step; a3 += step;
     row += 64;
   }
   store<f32>(out, withTerm(s0 + load<f32>(biases, 0), b0, p0 & 31), 0);

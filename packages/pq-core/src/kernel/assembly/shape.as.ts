@@ -26,6 +26,25 @@ export let termLow: f32 = 0; // smallest term
 export let termStep: f32 = 0; // width of a term bucket
 export let byResidual: bool = false; // a cell adds its product with the query to every score
 
+/**
+ * Bytes more than usual from the first half of a block's rows to the second: where lists are kept for good, the first
+ * halves of all blocks lie together, because most blocks are known by them to hold nothing. 0 = nothing is apart.
+ */
+export let apart: usize = 0;
+
+/** For 4 bits without terms, and a multiple of 8 sub-quantizers: `count` blocks will be given in halves. */
+export function split(count: usize): void {
+  blockBytes = <usize>numSubQuantizers << 3;
+  apart = (count - 1) * blockBytes;
+}
+
+/** From row m, counted from the last, which is 1, to the next. */
+// @ts-ignore: decorator
+@inline
+export function rowStep(m: i32): usize {
+  return m == (numSubQuantizers >> 1) + 1 ? apart + 16 : 16;
+}
+
 /** float32 (M + 1, ksub). A constant, so that its rows are immediate offsets in the 8-bit loop. */
 export const TABLE: usize = 4096;
 
