@@ -53,7 +53,9 @@ const ratingsByTime: SetKind = {
     if (films !== undefined && isUtf8(bytesOf(films))) return { config: movielens, data };
     if (films !== undefined) {
       // as MovieLens-1M comes
-      const items = movielens.data.items.replace("read_csv('movies.dat*'", "$&, encoding = 'latin-1'");
+      const plain = "read_csv('movies.dat*'";
+      const items = movielens.data.items.replace(plain, `${plain}, encoding = 'latin-1'`);
+      if (items === movielens.data.items) throw new Error(`examples/movielens: data.items without ${plain}`);
       return { config: { ...movielens, data: { ...movielens.data, items } }, data };
     }
     // ids alone: no titles, genres and years to know a film by

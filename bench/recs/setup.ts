@@ -10,13 +10,8 @@ import type { OpenTask } from "./task.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PACKAGES = ["pq-core", "towers", "indexing-layer", "offline", "training"].map((name) => `packages/${name}`);
-/** How fast a search answers is no matter here; that it answers the same is what its tests are for. */
-const SEARCH = ["kernel", "search"].map((folder) => `:(exclude)packages/pq-core/src/${folder}`);
 /** What trains and evaluates, with the versions it asks for. */
-const CODE = [
-  ...[...PACKAGES, "apps/trainer"].flatMap((folder) => [`${folder}/src`, `${folder}/package.json`]),
-  ...SEARCH,
-];
+const CODE = [...PACKAGES, "apps/trainer"].flatMap((folder) => [`${folder}/src`, `${folder}/package.json`]);
 
 /** What decides what ours learns, beside the data, its size and the seed: the configuration as written and the code. */
 export const oursSetup = (config: PoeemConfigInput, { dim }: SetKind, code: string): string =>

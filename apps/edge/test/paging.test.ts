@@ -254,7 +254,8 @@ it("reads no more than its price for what is found by words and scored by codes"
     ...{ width: dim, layers: [], skip: false },
     inputs: [{ kind: "text", tokenizer: DEFAULT_TOKENIZER, table }],
   });
-  const words = wordsOf(manyTitles(numShopItems), (i) => [String(i * 3)]);
+  // two hundred items have the same name, and lie anywhere
+  const words = wordsOf(manyTitles(numShopItems), (i) => [String(i * 3), ...(i % 100 === 0 ? ["w9 w30"] : [])]);
   // some two hundred pages of lists
   const input = { ...randomIndex(numShopItems), words, wordFacts, queryTower, listChunkBytes: 2048 };
   const read = await writeArtifact(input);
@@ -266,6 +267,7 @@ it("reads no more than its price for what is found by words and scored by codes"
     ["own77", 10],
     ["w9 w30 w31 w40", 10],
     ["w7 w31", 200],
+    ["w9 w30", 10],
   ] as const) {
     const { get, reads, load } = setUp(read);
     const served = await load();

@@ -126,10 +126,10 @@ describe("an index of any size", () => {
       const byWords = (k: number, count = 10_000) =>
         priced(count, { k }).reads - priced(count, { k, mode: "words" }).reads;
       const cells = byWords(10, 1);
-      // of few results many may tie
-      expect(byWords(10) - cells).toBe(isPaged ? 256 - 1 : 0);
+      // of few results many may tie, and others may have that name
+      expect(byWords(10) - cells).toBe(isPaged ? 512 - 1 : 0);
       expect(byWords(10, 40) - cells).toBe(isPaged ? 40 - 1 : 0);
-      expect(byWords(300) - cells).toBe(isPaged ? 300 - 1 : 0);
+      expect(byWords(300) - cells).toBe(isPaged ? 300 + 256 - 1 : 0);
       const [one, leaning] = [priced(10_000, { k: 300 }), priced(10_000, { k: 300, history })];
       // 32 codes of 0.07 each, and as much as eight that are scanned
       expect(leaning.work - one.work).toBeGreaterThan(19 * 300 * 8 * 32 * 0.07);

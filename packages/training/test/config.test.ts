@@ -190,6 +190,17 @@ describe("settings that contradict each other", () => {
     expect(resolve({ events: { user: "u" }, ...byHand })).toMatchObject(byHand);
   });
 
+  it("how long and how soft vectors of histories are follows from their order and their split", () => {
+    const of = (events: object, split = {}) => {
+      const { model, training } = resolve({ events, split });
+      return [model.itemNorm, training.scale, training.learningRate, model.history.tilt, training.sourceDropout];
+    };
+    expect(of({ user: "u" })).toEqual(["free", 8, 0.0012, 0.2, 0.2]);
+    expect(of({ user: "u", time: "t" })).toEqual(["free", 12, 0.003, 0, 0.2]);
+    expect(of({ user: "u", time: "t" }, { by: "time" })).toEqual(["unit", 16, 0.002, 0, 0.2]);
+    expect(of({ user: "u", query: "q" })).toEqual(["unit", 30, 0.1, 0.4, 0.2]);
+  });
+
   it("rates follow from the optimizer, where only that is named", () => {
     const ratesOf = (events: PoeemConfigInput["events"], optimizer: "adam" | "adagrad", rates = {}) => {
       const { learningRate, towerLearningRate } = resolve({ events, training: { optimizer, ...rates } }).training;

@@ -43,6 +43,26 @@ describe("a half-life that the data say", () => {
     expect(fast).toBeLessThan(slow);
   });
 
+  it("is none where nothing moves, however few events there are", () => {
+    for (const count of [2, 10, 60, 999, 1000, 3000]) {
+      const random = new Random(count);
+      for (let draw = 0; draw < 30; draw++) {
+        const items = Uint32Array.from({ length: count }, () => random.integer(NUM_ITEMS));
+        const ages = Float64Array.from({ length: count }, (_, event) => event / count);
+        expect(foretellingHalfLife(items, ages, NUM_ITEMS)).toBe(0);
+      }
+    }
+    // one that is chosen again and again just now
+    const items = Uint32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 8).reverse();
+    expect(
+      foretellingHalfLife(
+        items,
+        Float64Array.from(items, (_, event) => event / 10),
+        NUM_ITEMS,
+      ),
+    ).toBe(0);
+  });
+
   it("is none where chance alone speaks for one, or nothing is older than what is foretold", () => {
     const { items, ages } = wandering(3);
     const few = (column: Float64Array | Uint32Array) => column.filter((_, event) => event % 200 === 0);

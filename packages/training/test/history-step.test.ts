@@ -75,6 +75,16 @@ describe.each([
   }, 120_000);
 });
 
+it("a mixture without an order is trained on sources with coordinates left out", async () => {
+  const lossOf = async (sourceDropout: number): Promise<number> => {
+    const { config, dataset } = readers({ model, training: { ...training, epochs: 1, sourceDropout } });
+    return (await trainModel(config, dataset)).epochs[0]!.loss;
+  };
+  const [none, half, again] = [await lossOf(0), await lossOf(0.5), await lossOf(0.5)];
+  expect(half).toBe(again);
+  expect(half).toBeGreaterThan(none);
+});
+
 describe("a mixture beside texts", () => {
   it("finds by a text and a history together what neither finds alone", async () => {
     const { config, raw, dataset } = readers(

@@ -207,7 +207,7 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     work += (filter === undefined && exclude.length === 0 ? 0 : postings) * PASSING_WORK;
     reads.add(facts.postings, lists);
     if (mode === "hybrid" && vectors > 0) {
-      // What is found by its words gets its score by codes too, wherever it lies; items that are named are few.
+      // What is found by its words or its name gets its score by codes too, wherever it lies.
       const found = Math.min(mostByWords(k), Math.ceil(Math.max(postings, terms)), numItems);
       const { isPaged, count, size } = facts.lists;
       const runs = isPaged ? Math.ceil((Math.min(found, count) * size) / PAGED_TOGETHER) : 1;

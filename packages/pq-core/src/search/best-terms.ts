@@ -29,8 +29,8 @@ export class BestTerms {
     return floorOf(this.#threshold, this.#weighting, h);
   }
 
-  /** Takes the ranking of vector h, but for what is excluded. What ties with its last is taken as it is. */
-  add(h: number, { ordinals, scores, tied }: WithTies, excluded?: ReadonlySet<number>): void {
+  /** Takes the ranking of vector h. What ties with its last is taken as it is. */
+  add(h: number, { ordinals, scores, tied }: WithTies): void {
     const { temperature, logWeights } = this.#weighting;
     const logWeight = logWeights?.[h] ?? 0;
     for (let i = 0; i < ordinals.length; i++) {
@@ -38,7 +38,6 @@ export class BestTerms {
       const term = Math.fround(logWeight + temperature * scores[i]!);
       // Best first, so none of the rest can enter either.
       if (term < this.#threshold) break;
-      if (excluded?.has(ordinal)) continue;
       const before = this.#terms.get(ordinal);
       if (before === undefined) this.#kept.push(term, ordinal);
       if (before === undefined || before < term) this.#terms.set(ordinal, term);

@@ -6,8 +6,11 @@ import { Best, type Choice, type ChoiceReader, type Sums } from "./sums.ts";
 /** Candidates that tie with the last one are kept up to so many in all. */
 const MAX_TIED = 256;
 
-/** Items that a search for k may find by words, with those that tie: each of them gets its score by codes. */
-export const mostByWords = (k: number): number => Math.max(k, MAX_TIED);
+/** A name of more items than these names none: only candidates are put first for it. */
+export const MAX_NAMED = 256;
+
+/** Items that a search for k may find by words and by name, with those that tie: each gets its score by codes. */
+export const mostByWords = (k: number): number => Math.max(k, MAX_TIED) + MAX_NAMED;
 
 /** Of all items: lists that are shorter, or short at all, are tried alone first. */
 const SHORT = 1 / 64;

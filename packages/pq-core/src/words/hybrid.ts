@@ -6,6 +6,7 @@ import type { Merge } from "../search/merge.ts";
 import { resolveOptions, resolveQueries, type SearchOptions, type SearchResult } from "../search/options.ts";
 import type { Index } from "../search/pq-index.ts";
 import { settleTies } from "../search/ties.ts";
+import { MAX_NAMED } from "./best.ts";
 import { placesOf } from "./places.ts";
 import type { Postings } from "./postings.ts";
 import type { WordQuery } from "./query.ts";
@@ -57,8 +58,6 @@ export interface HybridResult extends SearchResult {
 
 /** Candidates of either side, at least. */
 const MIN_CANDIDATES = 30;
-/** A name of more items than these names none: only candidates are put first for it. */
-const MAX_NAMED = 1024;
 
 /** Room for sums, which one search after the other uses; by what all views of the same words have. */
 const ROOMS = new WeakMap<Words["facts"], Sums>();
@@ -112,8 +111,7 @@ export async function searchHybrid(
     isNamed.size > MAX_NAMED
       ? []
       : query.named.filter((ordinal) => isNamed.has(ordinal) && (passes?.(ordinal) ?? true));
-  const mostByWords = weights.words > 0 ? most : 0;
-  const shares = asked.candidates(mostByWords, [...scores.keys(), ...named], roomOf(words), passes);
+  const shares = asked.candidates(weights.words > 0 ? most : 0, [...scores.keys(), ...named], roomOf(words), passes);
   const missing = Uint32Array.from(shares.keys()).filter((ordinal) => !scores.has(ordinal));
   if (queries.length > 0 && missing.length > 0) {
     const found = await scoreItems(index, queries, resolved.merge, missing);

@@ -98,7 +98,7 @@ type Parsed = z.output<typeof SCHEMA>;
 /** A configuration with those filled in. */
 export type WithKind = Parsed & KindSettings & { readonly model: { readonly history: FilledHistory } };
 
-/** Fills in what follows from what queries are: texts, histories, or histories whose order counts. */
+/** Fills in what follows from what queries are (`kindOf`), and of histories with an order from how they are split. */
 export function withKind(config: Parsed): WithKind {
   const history = filledHistory(config);
   const { model, index, training } = usualSettings(config, history);

@@ -8,6 +8,8 @@ export type HistoryForm = (typeof FORMS)[number];
 
 /** Of a mixture without an order; docs/experiments/trainer.md has the figures. */
 const TILT = 0.2;
+/** Beside a text or a context. */
+const TILT_BESIDE = 0.4;
 
 export const MODEL = z
   .strictObject({
@@ -47,8 +49,8 @@ export const MODEL = z
          */
         order: z.boolean().optional(),
         /**
-         * How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. Default: 0.2,
-         * or 0 with `order`, which has none.
+         * How far each query vector of a mixture leans towards the mean of the history; 0 = not at all. Default: 0.2
+         * (0.4 beside a text or a context), or 0 with `order`, which has none.
          */
         tilt: z.number().min(0).max(10).optional(),
         /**
@@ -99,5 +101,6 @@ export function filledHistory<M extends Sections["model"]>({
   const { as } = model.history;
   const canOrder = as === "mixture" && events.user !== undefined && !combinesHistory(events);
   const order = model.history.order ?? (canOrder && events.time !== undefined);
-  return { ...model.history, order, tilt: model.history.tilt ?? (order ? 0 : TILT) };
+  const tilt = order ? 0 : combinesHistory(events) ? TILT_BESIDE : TILT;
+  return { ...model.history, order, tilt: model.history.tilt ?? tilt };
 }

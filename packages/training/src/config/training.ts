@@ -32,8 +32,8 @@ export const TRAINING = z
     optimizer: z.enum(["adagrad", "adam"]).optional(),
     /**
      * Learning rate of the embedding tables. Default: 0.1 for Adagrad and 0.002 for Adam, but for mixtures of histories
-     * alone 0.0012, or 0.003 with an order where the split is not by time. One that is ten times that of the optimizer
-     * by default needs `optimizer`, too.
+     * alone 0.0012, or with an order 0.003, and 0.002 where the split is by time. One that is ten times that of the
+     * optimizer by default needs `optimizer`, too.
      */
     learningRate: z.number().positive().optional(),
     /**

@@ -10,6 +10,8 @@ const FORETOLD = 0.1;
 /** What a half-life has to gain, in nats an event: of less, another choice of events may make nothing. */
 const LEAST_GAIN = 0.05;
 const STANDARD_ERRORS = 2;
+/** Of fewer foretold events their spread says nothing. */
+const LEAST_FORETOLD = 100;
 /** An item that was never met counts as so much of an event. */
 const PRIOR = 0.5;
 
@@ -57,18 +59,19 @@ export function agesOf(time: Float64Array, positions: Uint32Array): (event: numb
 
 /**
  * The half-life with which the counts of the older events foretell the items of the newest ones best, by the mean log
- * likelihood; 0 where none gains enough.
+ * likelihood; 0 where none gains enough, or there are too few to tell.
  *
  * @param items of each event
  * @param ages of each event, as `agesOf` gives them
  */
 export function foretellingHalfLife(items: Uint32Array, ages: Float64Array, numItems: number): number {
   const even = foretold(items, ages, numItems, 0);
+  if (even.length < LEAST_FORETOLD) return 0;
   let best = { halfLife: 0, gain: LEAST_GAIN };
   for (const halfLife of TRIED) {
     const gains = foretold(items, ages, numItems, halfLife).map((log, i) => log - even[i]!);
     const gain = gains.reduce((sum, one) => sum + one, 0) / gains.length;
-    const variance = gains.reduce((sum, one) => sum + (one - gain) ** 2, 0) / gains.length;
+    const variance = gains.reduce((sum, one) => sum + (one - gain) ** 2, 0) / (gains.length - 1);
     if (gain > best.gain && gain > STANDARD_ERRORS * Math.sqrt(variance / gains.length)) best = { halfLife, gain };
   }
   return best.halfLife;

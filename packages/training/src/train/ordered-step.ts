@@ -2,9 +2,14 @@ import * as tf from "@tensorflow/tfjs";
 import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
 import { tasteLoss } from "./dislikes.ts";
-import { TINY } from "./history-step.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
 import { createOrderedBatches, type OrderedBatch, type OrderedBatchBuilder } from "./ordered-batch.ts";
+
+/**
+ * What nothing in a history leads to happens too: each item has so much of an even share of the probability, so that
+ * such targets pull less at the vectors; docs/experiments/trainer.md.
+ */
+const UNLED = 0.1;
 
 /**
  * One step of joint training for ordered histories: every prefix of a history predicts the item that follows it. What
@@ -14,11 +19,13 @@ import { createOrderedBatches, type OrderedBatch, type OrderedBatchBuilder } fro
 export class OrderedStep extends JointStep {
   readonly #parts: StepParts;
   readonly #batches: OrderedBatchBuilder;
+  readonly #numItems: number;
 
   constructor(parts: StepParts & { readonly dataset: Dataset }) {
     super(parts);
     this.#parts = parts;
     this.#batches = createOrderedBatches(parts.config, parts.dataset);
+    this.#numItems = parts.dataset.ids.length;
   }
 
   async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
@@ -46,6 +53,6 @@ export class OrderedStep extends JointStep {
       logWeights: tf.add(history.rankWeights(places), tf.tensor2d(placeMask, [numGroups, places])) as tf.Tensor2D,
       ...{ masked, logQ },
     };
-    return tasteLoss(asked, batch, config.training.dislikes, { least: TINY });
+    return tasteLoss(asked, batch, config.training.dislikes, { least: UNLED / this.#numItems });
   }
 }
