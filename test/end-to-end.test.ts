@@ -226,7 +226,7 @@ describe("the command line, used wrongly", () => {
     const ask = (...more: string[]) => ["search", "--index", path("index"), "-q", "red", ...more];
     await refused(ask("--nprobe", "9"), /--nprobe: expected 1 to 8, the cells of this index, got 9/);
     await refused(ask("--k", "100000000000"), /--k: expected an integer/);
-    await refused(["search", "--index", path("index"), "-q", ""], /no word of "" is known to this index/);
+    await refused(["search", "--index", path("index"), "-q", ""], /--query: expected some text, got none/);
   });
 
   it("refuses to evaluate with another split than was trained with", async () => {
