@@ -109,6 +109,16 @@ describe("events of a half-life", () => {
     expect(Math.max(...ratio) / Math.min(...ratio)).toBeGreaterThan(50);
   });
 
+  it("refuse one of hardly any events, and let the oldest count for something", () => {
+    const { items, ages } = wandering(3);
+    const of = (halfLife: number) =>
+      dataset(items, ages, { events: { user: "user", time: "time", halfLife }, split: { by: "time" } }).dataset;
+    expect(() => of(1e-9)).toThrow(/events\.halfLife: expected 0, or the share of at least 16 of the .* got 1e-9/);
+    const { eventWeight } = of(20 / items.length);
+    expect(Math.min(...eventWeight!)).toBeGreaterThan(0);
+    expect(Math.max(...eventWeight!) / Math.min(...eventWeight!)).toBeLessThan(2 ** 20.01);
+  });
+
   it("have one by default where a search is to find what comes after all of them, and it is told", () => {
     const { items, ages } = wandering(1.5);
     const byTime = dataset(items, ages, { split: { by: "time", share: 0.1 } });

@@ -70,7 +70,7 @@ export async function search(options: SearchCommandOptions): Promise<void> {
 
 /** Ids that no item has leave nothing out; a line says so. */
 async function readExcluded(index: Index, given: GivenIds): Promise<ItemId[]> {
-  const ids = await readIds(index, "exclude", given);
+  const ids = [...new Set(await readIds(index, "exclude", given))];
   const ordinals = await index.ordinals(ids);
   process.stderr.write(
     notInIndex(

@@ -1,3 +1,5 @@
+import { UserError } from "@poeem/offline/errors";
+import { formatCount } from "@poeem/offline/progress";
 import { kindOf } from "../config/kinds.ts";
 import type { PoeemConfig } from "../config.ts";
 import type { TrainingQueries } from "./query-sets.ts";
@@ -12,6 +14,10 @@ const LEAST_GAIN = 0.05;
 const STANDARD_ERRORS = 2;
 /** Of fewer foretold events their spread says nothing. */
 const LEAST_FORETOLD = 100;
+/** Training events in a half-life, at least: with fewer next to nothing is learned from. */
+const LEAST_COUNTED = 16;
+/** No event counts less than so much of one of now: a step whose events all counted for nothing would have no loss. */
+const LEAST_SHARE = 2 ** -20;
 /** An item that was never met counts as so much of an event. */
 const PRIOR = 0.5;
 
@@ -20,6 +26,8 @@ const PRIOR = 0.5;
  *
  * By default that is what the data say, where a search is to find what comes after all of them: the half-life with
  * which popularity foretells the newest tenth of the training events best.
+ *
+ * @throws UserError for one of hardly any events
  */
 export function halfLifeOf(
   events: EventTable,
@@ -28,7 +36,15 @@ export function halfLifeOf(
   numItems: number,
 ): number {
   const { halfLife } = config.events;
-  if (halfLife !== undefined) return halfLife;
+  if (halfLife !== undefined) {
+    const counted = training.positions.length;
+    if (halfLife > 0 && halfLife * counted < Math.min(LEAST_COUNTED, counted))
+      throw new UserError(
+        `events.halfLife: expected 0, or the share of at least ${LEAST_COUNTED} of the ${formatCount(counted)} training ` +
+          `events, got ${halfLife}`,
+      );
+    return halfLife;
+  }
   const isAsked = config.split.by === "time" && kindOf(config, config.model.history) !== "texts";
   if (!isAsked || training.positions.length === 0) return 0;
   const age = agesOf(events.time!, training.positions);
@@ -40,7 +56,8 @@ export function halfLifeOf(
 }
 
 /** What an event counts whose age is so much of `halfLife`, next to one of now. */
-export const shareLeft = (age: number, halfLife: number): number => (halfLife > 0 ? 2 ** (-age / halfLife) : 1);
+export const shareLeft = (age: number, halfLife: number): number =>
+  halfLife > 0 ? Math.max(2 ** (-age / halfLife), LEAST_SHARE) : 1;
 
 /** The age of an event: the share of the training events that are newer. Whatever the unit of time, and its pace. */
 export function agesOf(time: Float64Array, positions: Uint32Array): (event: number) => number {

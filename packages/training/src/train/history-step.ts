@@ -11,7 +11,7 @@ import { type AskedGroups, drawAsked } from "./leaning-groups.ts";
 import { leaningLoss } from "./leaning-loss.ts";
 
 /** Keeps the logarithm of an impossible candidate finite; below what single precision tells from 0. */
-export const TINY = 1e-30;
+const TINY = 1e-30;
 
 /**
  * One step of joint training for queries with a history. The items of a history are read as the index will hold them,
