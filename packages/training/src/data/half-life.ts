@@ -40,8 +40,8 @@ export function halfLifeOf(
     const counted = training.positions.length;
     if (halfLife > 0 && halfLife * counted < Math.min(LEAST_COUNTED, counted))
       throw new UserError(
-        `events.halfLife: expected 0, or the share of at least ${LEAST_COUNTED} of the ${formatCount(counted)} training ` +
-          `events, got ${halfLife}`,
+        `events.halfLife: expected 0, or the share of at least ${LEAST_COUNTED} of the ${formatCount(counted)} ` +
+          `training events, got ${halfLife}`,
       );
     return halfLife;
   }
