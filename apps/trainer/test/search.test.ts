@@ -175,7 +175,7 @@ describe("what is searched with", () => {
       "history",
       'expected ids of items of this index, got "nobody"',
     );
-    await refused(none, {}, "question", "expected text, history, context, like or vector, got none of them");
+    await refused(none, {}, "question", "expected text, history, context, embedding, like or vector, got none of them");
     await refused(none, { vector: numbers(3) }, "vector", "expected 4 numbers, the dim of this index, got 3");
     const untexted = await indexWith(weights(mixture), ids);
     const only =

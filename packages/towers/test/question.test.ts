@@ -244,13 +244,13 @@ describe("a question that cannot be answered", () => {
     inputs: [textInput(), historyInput("mixture")],
   });
   const refused: [string, QueryTower | undefined, Question<ItemId>, string, string][] = [
-    ["nothing", MEAN, {}, "question", "expected text, history, context, like or vector, got none of them"],
+    ["nothing", MEAN, {}, "question", "expected text, history, context, embedding, like or vector, got none of them"],
     [
       "nothing but undefined",
       MEAN,
       { text: undefined },
       "question",
-      "expected text, history, context, like or vector, got none of them",
+      "expected text, history, context, embedding, like or vector, got none of them",
     ],
     ["text without a tower", undefined, { text: "red" }, "text", noText],
     [

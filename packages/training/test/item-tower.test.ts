@@ -134,7 +134,7 @@ describe("its file", () => {
       );
     }
     const other = bytes.slice();
-    other[4] = 7;
-    expect(() => openItemTowerFile("file", other)).toThrow(/version" expected 4 to 6, got 7/);
+    other[4] = 8;
+    expect(() => openItemTowerFile("file", other)).toThrow(/version" expected 4 to 7, got 8/);
   });
 });
