@@ -1,6 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
-import { isValidated, kindOf, usualSettings, type WithKind } from "./kinds.ts";
+import { isValidated, isVectorsOnly, kindOf, usualSettings, type WithKind } from "./kinds.ts";
 import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
@@ -30,6 +30,7 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
       "rename the other one in data.items (title AS another_name)",
   );
   checkEmbeddings(config, refuse);
+  checkVectorsOnly(config, refuse);
   checkOrder(config, asked, refuse);
   checkRates(config, asked, refuse);
   refuse(
@@ -108,7 +109,11 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
   for (const [key, names] of answers)
     refuse(names.includes(events.item), `${key} expected another column than events.item, got "${events.item}"`);
   const { numSubQuantizers: M, nbits, nlist, nprobe, bufferSize } = index;
-  refuse(model.dim % M !== 0, `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`);
+  // without a number given, vectors alone have theirs
+  refuse(
+    model.dim % M !== 0 && !(isVectorsOnly(config) && asked.model?.dim === undefined),
+    `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`,
+  );
   refuse(
     nprobe !== undefined && nlist !== undefined && nprobe > Math.max(1, nlist),
     `index.nprobe expected at most index.nlist (${nlist}), got ${nprobe}`,
@@ -146,6 +151,26 @@ function checkEmbeddings({ data, items, queries, events }: WithKind, refuse: Ref
   refuse(names.length === 0 && data.queries !== undefined, `data.queries expected queries.embeddings ${NAMED}`);
   refuse(names.length === 0 && queries.encoder !== undefined, `queries.encoder expected queries.embeddings ${NAMED}`);
   refuse(names.length > 0 && events.query === undefined, `queries.embeddings expected events.query ${NAMED}`);
+}
+
+/** Of vectors alone one column is learned, and nothing beside it. */
+function checkVectorsOnly(config: WithKind, refuse: Refuse): void {
+  const { items, queries, index } = config;
+  if (!isVectorsOnly(config)) {
+    refuse(
+      index.metric !== undefined,
+      "index.metric is for vectors alone (items.embeddings without data.events and items.text)",
+    );
+    return;
+  }
+  const { length } = items.embeddings;
+  refuse(length > 1, `items.embeddings expected one column without data.events and items.text, got ${length}`);
+  for (const key of ["categories", "inputs"] as const) {
+    const [name] = items[key];
+    refuse(name !== undefined, `items.${key} expected data.events to learn from, got none for "${name}"`);
+  }
+  const own = queries.embeddings.length;
+  refuse(own > 1, `queries.embeddings expected one column, as items.embeddings, got ${own}`);
 }
 
 /** What `model.history.order` needs, and what it makes meaningless. */

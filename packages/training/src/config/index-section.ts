@@ -1,4 +1,4 @@
-import { MAX_POPULAR_QUERIES } from "@poeem/pq-core/write";
+import { MAX_POPULAR_QUERIES, METRICS } from "@poeem/pq-core/write";
 import { z } from "zod";
 import { LOSS_SHAPE } from "./losses.ts";
 import { positive } from "./values.ts";
@@ -10,10 +10,15 @@ export const INDEX = z
      * every cell 32 items on average.
      */
     nlist: z.number().int().min(0).optional(),
-    /** Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. */
-    numSubQuantizers: positive.default(32),
-    /** Bits per code. */
-    nbits: z.union([z.literal(4), z.literal(8)]).default(4),
+    /** Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. Default: 32, or 16 for vectors alone. */
+    numSubQuantizers: positive.optional(),
+    /** Bits per code. Default: 4, or 8 for vectors alone. */
+    nbits: z.union([z.literal(4), z.literal(8)]).optional(),
+    /**
+     * How vectors are compared, for vectors alone: innerProduct; cosine, of which the lengths do not count; l2, the
+     * smaller distance first. Default: cosine.
+     */
+    metric: z.enum(METRICS).optional(),
     /** Cells visited by default. Default: 32 (128 for histories with an order), or all where there are fewer. */
     nprobe: positive.optional(),
     /**

@@ -100,7 +100,7 @@ function refuseUnknownParts(config: PoeemConfig, { count, part }: EventTable, un
   );
 }
 
-function folderOf(data: string): string {
+export function folderOf(data: string): string {
   const folder = resolve(data);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UserError(`--data: expected a folder, got ${data}`);

@@ -27,19 +27,35 @@ export async function readVectorColumns(
   uses: readonly Use[],
 ): Promise<Map<string, Vectors>> {
   const read = new Map<string, Vectors>();
-  for (const use of uses) read.set(use.column, await readColumn(database, table, columns.get(use.column)!, use));
+  for (const use of uses) {
+    const column = await openVectorColumn(database, table, columns.get(use.column)!, use);
+    read.set(use.column, { length: column.length, values: await readVectors(database, column, 0, table.count) });
+  }
   return read;
 }
 
 /** Numbers of a wrong vector that are shown. */
 const SHOWN = 4;
 
-async function readColumn(
+/** A column of vectors in a table of ours, of which nothing is read yet but how long they are. */
+export interface VectorColumn {
+  readonly table: VectorTable;
+  /** A list of floats or doubles, as SQL. */
+  readonly list: string;
+  /** What it is called in errors. */
+  readonly where: string;
+  /** Numbers that most rows have. */
+  readonly length: number;
+}
+
+/** @throws UserError naming the rows without a list of numbers */
+export async function openVectorColumn(
   database: Database,
-  { source, name, count }: VectorTable,
+  table: VectorTable,
   { sql, type }: TypedColumn,
   { column, key }: Use,
-): Promise<Vectors> {
+): Promise<VectorColumn> {
+  const { source, name } = table;
   const where = `column ${column} (${key})`;
   const element = type.element === "FLOAT" ? "FLOAT" : "DOUBLE";
   const list = `TRY_CAST(${sql} AS ${element}[])`;
@@ -53,26 +69,40 @@ async function readColumn(
   const length = await usualLength(database, `FROM ${name}`, list);
   if (length === 0 || length > MAX_EMBEDDING)
     throw new UserError(`${source}: expected vectors of 1 to ${MAX_EMBEDDING} numbers in ${where}, got ${length}`);
+  return { table, list, where, length };
+}
+
+/**
+ * Some rows of a column, from one up to another: (rows, length).
+ * @throws UserError naming the first rows of another length, with a number that is no finite float, and with zeros alone
+ */
+export async function readVectors(
+  database: Database,
+  { table, list, where, length }: VectorColumn,
+  from: number,
+  to: number,
+): Promise<Float32Array> {
   const wrong = new ProblemRows(
     `something else in ${where} than ${length} finite numbers, as most rows have, not all of them 0`,
   );
-  const values = new Float32Array(count * length);
-  await database.scan(`SELECT rowid::UINTEGER, ${list}, list_count(${list})::UINTEGER FROM ${name}`, (chunk) => {
+  const values = new Float32Array((to - from) * length);
+  const rows = `${table.name} WHERE rowid >= ${from} AND rowid < ${to}`;
+  await database.scan(`SELECT rowid::UINTEGER, ${list}, list_count(${list})::UINTEGER FROM ${rows}`, (chunk) => {
     const [at, present] = [numbersOf(chunk, 0), numbersOf(chunk, 2)];
     const lists = chunk.getColumnVector(1) as DuckDBListVector;
     const numbers = (lists.childVector as DuckDBVector & { readonly items: Float32Array | Float64Array }).items;
     for (let i = 0; i < at.length; i++) {
       const start = lists.getEntryOffset(i);
       const end = start + lists.getEntryLength(i);
-      const vector = values.subarray(at[i]! * length, (at[i]! + 1) * length);
+      const vector = values.subarray((at[i]! - from) * length, (at[i]! - from + 1) * length);
       if (end - start === length) vector.set(numbers.subarray(start, end));
       // what stands in the place of a NULL is any number
       const isWhole = end - start === length && present[i] === length;
       if (!isWhole || embeddingFault(vector) !== undefined) wrong.add(at[i]!, shown(numbers, start, end, lists, i));
     }
   });
-  refuse(source, [wrong.problem()]);
-  return { length, values };
+  refuse(table.source, [wrong.problem()]);
+  return values;
 }
 
 /** The length that most lists have; of two the smaller. */
