@@ -9,6 +9,7 @@ import { normalForm, openQueryTower } from "@poeem/towers";
 import { ITEM_VECTORS_FILE } from "./artifact/export.ts";
 import { bytesPerItem } from "./artifact/summary.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
+import { isVectorsOnly } from "./config/kinds.ts";
 import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
@@ -27,6 +28,7 @@ import { leftOut } from "./rank/left-out.ts";
 import { withUsualCutoffs } from "./rank/metrics.ts";
 import { questionOf } from "./rank/query-encoder.ts";
 import { sampleQueries } from "./rank/sample-queries.ts";
+import { evaluateVectors } from "./vectors/evaluate-vectors.ts";
 
 export interface EvaluateIndexOptions extends LoadOptions {
   /** File of the configuration that the index was trained with. */
@@ -63,6 +65,12 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   const index = await openIndexDirectory(options.index);
   const names = { folder: options.index, file: options.config };
   checkSplit(index.manifest, config, names);
+  if (isVectorsOnly(config)) {
+    await useBackend(options.backend);
+    const result = await evaluateVectors({ config, directory, index, names, options, started });
+    if (options.report) await writeResult(options.index, result);
+    return result;
+  }
   const raw = await loadData(config, directory, options);
   checkData(index.manifest, raw, config, names);
   await useBackend(options.backend);
@@ -108,12 +116,14 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     seconds: (performance.now() - started) / 1000,
     rows,
   };
-  if (options.report) {
-    await writeBytes(join(options.index, EVALUATION_FILE), new TextEncoder().encode(`${JSON.stringify(result)}\n`));
-    // loaded when asked for: the charts take half a second to load
-    await (await import("./report/write-report.ts")).writeReport(options.index);
-  }
+  if (options.report) await writeResult(options.index, result);
   return result;
+}
+
+async function writeResult(folder: string, result: EvaluationResult): Promise<void> {
+  await writeBytes(join(folder, EVALUATION_FILE), new TextEncoder().encode(`${JSON.stringify(result)}\n`));
+  // loaded when asked for: the charts take half a second to load
+  await (await import("./report/write-report.ts")).writeReport(folder);
 }
 
 /** The figure of the row that ranks as a search does. */

@@ -1,14 +1,18 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { openQueryTower } from "@poeem/towers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { fnv1a32, openQueryTower } from "@poeem/towers";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
+import { evaluateIndex } from "../src/evaluate-index.ts";
 import { trainIndex } from "../src/train-index.ts";
 import { learnCodes } from "../src/vectors/learn.ts";
 import { sampleStream, type VectorStream } from "../src/vectors/stream.ts";
+
+// each trains an index or two
+vi.setConfig({ testTimeout: 120_000 });
 
 beforeAll(async () => {
   await useBackend("wasm");
@@ -46,10 +50,12 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum;
 }
 
+const toLine = (row: object): string => `${JSON.stringify(row)}\n`;
+
 async function train(config: object, items: object[], queries?: object[]) {
   const directory = await mkdtemp(join(tmpdir(), "poeem-vectors-"));
   const write = (name: string, rows: object[]): Promise<void> =>
-    writeFile(join(directory, name), rows.map((row) => JSON.stringify(row)).join("\n"));
+    writeFile(join(directory, name), rows.map(toLine).join(""));
   await write("items.jsonl", items);
   if (queries) await write("queries.jsonl", queries);
   const data = {
@@ -61,9 +67,10 @@ async function train(config: object, items: object[], queries?: object[]) {
     `export default ${JSON.stringify({ name: "t", data, items: { embeddings: ["vec"] }, ...config })}`,
   );
   const said: string[] = [];
+  const file = join(directory, "poeem.config.mjs");
   const options = { backend: "wasm", checkpointEvery: 60, say: (line: string) => said.push(line) } as const;
-  const trained = await trainIndex({ config: join(directory, "poeem.config.mjs"), ...options });
-  return { trained, said, index: await openIndexDirectory(trained.out) };
+  const trained = await trainIndex({ config: file, ...options });
+  return { trained, said, file, index: await openIndexDirectory(trained.out) };
 }
 
 const rowsOf = (items: number[][]): object[] => items.map((vec, i) => ({ id: `i${i}`, title: `item ${i}`, vec }));
@@ -73,7 +80,10 @@ describe("vectors alone", () => {
     it(`are found by ${metric}, asked with vectors as they were given`, async () => {
       // 18 numbers: no multiple of the codes
       const { items, queries } = world(18);
-      const { index } = await train({ index: { metric, numSubQuantizers: 8, nlist: 4, nprobe: 4 } }, rowsOf(items));
+      const { index } = await train(
+        { index: { metric, numSubQuantizers: 16, nbits: 4, nlist: 4, nprobe: 4 } },
+        rowsOf(items),
+      );
       const tower = openQueryTower((await index.queryTower())!);
       let shared = 0;
       for (const query of queries) {
@@ -105,7 +115,7 @@ describe("vectors alone", () => {
   it("are the same index in whatever order the rows come, with leading components where fewer are asked for", async () => {
     const { items, queries } = world(24, 3, 60);
     const asked = queries.map((vec, i) => ({ query: `q${i}`, vec }));
-    const config = { queries: { embeddings: ["vec"], encoder: "e" }, model: { dim: 16 } };
+    const config = { queries: { embeddings: ["vec"], encoder: "e" }, model: { dim: 16 }, index: { nbits: 4 } };
     const one = await train(config, rowsOf(items), asked);
     const other = await train(config, rowsOf(items).reverse(), asked);
     expect(other.trained.version).toBe(one.trained.version);
@@ -114,6 +124,57 @@ describe("vectors alone", () => {
     expect(openQueryTower((await one.index.queryTower())!).reads.embeddings).toEqual([
       { name: "vec", encoder: "e", length: 24 },
     ]);
+  });
+});
+
+describe("evaluating vectors alone", () => {
+  const evaluate = (file: string, index: string) =>
+    evaluateIndex({ config: file, index, queries: 1000, backend: "wasm" });
+
+  it("asks held-out sample queries, and finds by all cells what codes keep of the exact top 10", async () => {
+    const { items, queries } = world(16, 5);
+    const asked = queries.map((vec, i) => ({ query: `q${i}`, vec }));
+    const metric = "l2";
+    const { trained, file, index } = await train(
+      { queries: { embeddings: ["vec"] }, index: { metric, nbits: 4, nlist: 4 }, split: { testModulus: 4 } },
+      rowsOf(items),
+      asked,
+    );
+    const { rows, heldOut, queries: ranked } = await evaluate(file, trained.out);
+    expect(trained.data.trainingQueries + heldOut).toBe(queries.length);
+    expect(ranked).toBe(heldOut);
+    const [exact, ...others] = rows;
+    expect(exact).toMatchObject({ kind: "dense", recallAt10: 1, scanned: 1 });
+    expect(others.map(({ nprobe }) => nprobe)).toEqual([1, 2, 4]);
+    const tower = openQueryTower((await index.queryTower())!);
+    const held = asked.filter(({ query }) => fnv1a32(query) % 4 === 0).sort((a, b) => (a.query < b.query ? -1 : 1));
+    expect(held).toHaveLength(heldOut);
+    let shared = 0;
+    for (const { vec } of held) {
+      const vector = tower.embed({ embedding: Float32Array.from(vec) }) as Float32Array;
+      const { ordinals } = await index.search(vector, { k: 10, nprobe: 4 });
+      const best = items.map((item, i) => ({ id: `i${i}`, score: scoreOf[metric](vec, item) }));
+      best.sort((a, b) => b.score - a.score);
+      const found = new Set(await index.ids(ordinals));
+      shared += best.slice(0, 10).filter(({ id }) => found.has(id)).length / 10;
+    }
+    expect(others.at(-1)!.overlapAt10).toBeCloseTo(shared / held.length, 6);
+  });
+
+  it("asks items where there are no queries, each for the others, and refuses other data", async () => {
+    const { items } = world(16, 6, 60);
+    const { trained, file } = await train({ index: { nlist: 0, nbits: 4 } }, rowsOf(items));
+    const { rows, heldOut } = await evaluate(file, trained.out);
+    expect(heldOut).toBe(60);
+    expect(rows.map(({ kind }) => kind)).toEqual(["dense", "index"]);
+    expect(rows[1]!.overlapAt10).toBeGreaterThan(0.9);
+    await writeFile(
+      join(dirname(file), "items.jsonl"),
+      rowsOf(items.toSpliced(0, 1, items[1]!))
+        .map(toLine)
+        .join(""),
+    );
+    await expect(evaluate(file, trained.out)).rejects.toThrow("data.items gives other rows");
   });
 });
 

@@ -2,10 +2,12 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
+import { fnv1a32 } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { keySql } from "../data/column-values.ts";
 import { Database } from "../data/duckdb.ts";
 import { readEvents } from "../data/events.ts";
+import { gather } from "../data/gather.ts";
 import { type DataHashes, hashesOf } from "../data/hash.ts";
 import { sortItems } from "../data/item-order.ts";
 import { readItems } from "../data/items.ts";
@@ -13,7 +15,7 @@ import { checkNames } from "../data/limits.ts";
 import { folderOf, type LoadOptions } from "../data/load.ts";
 import { readQueryVectors } from "../data/query-vectors.ts";
 import type { Texts } from "../data/text-list.ts";
-import type { ItemTable, Vectors } from "../data/types.ts";
+import type { ItemTable, QueryVectors, Vectors } from "../data/types.ts";
 import { sampleStream, type VectorStream, vectorStream } from "./stream.ts";
 
 /** Items whose vectors are still to be read. */
@@ -21,8 +23,9 @@ export interface StreamedItems {
   readonly ids: Texts;
   readonly items: ItemTable;
   readonly vectors: VectorStream;
-  /** Of `data.queries`. */
+  /** Of `data.queries`: those that codes are learned by, and those held out. */
   readonly queries: Vectors | undefined;
+  readonly heldOut: Vectors | undefined;
   /** What everything but the items' vectors comes to. */
   readonly hashes: DataHashes;
 }
@@ -55,15 +58,24 @@ export async function withVectors<T>(
           `those of the items, got ${queries.length}`,
       );
     }
-    return await use({ ids, items, vectors, queries, hashes: hashesOf(ids, items, events, queryVectors) });
+    const hashes = hashesOf(ids, items, events, queryVectors);
+    const [learned, heldOut] = queryVectors ? holdOut(queryVectors, queries!, config.split.testModulus) : [];
+    return await use({ ids, items, vectors, queries: learned, heldOut, hashes });
   } finally {
     database.close();
   }
+}
+
+/** Sample queries to learn from, and those held out, by the hash of their text; undefined for none. */
+function holdOut({ rowOf }: QueryVectors, { length, values }: Vectors, modulus: number): (Vectors | undefined)[] {
+  const sides: number[][] = [[], []];
+  for (const [text, row] of rowOf) sides[Number(modulus > 0 && fnv1a32(text) % modulus === 0)]!.push(row);
+  return sides.map((rows) => (rows.length > 0 ? { length, values: gather(values, rows, length) } : undefined));
 }
 
 /** Some of the items' vectors, and the hashes of all data. */
 export async function sampleItems({ vectors, hashes }: StreamedItems, most: number, seed: number) {
   const sample = await sampleStream(vectors, most, new Random(seed));
   const items = createHash("sha256").update(hashes.items).update(sample.hash).digest("hex");
-  return { sample: sample.vectors, hashes: { ...hashes, items } };
+  return { sample, hashes: { ...hashes, items } };
 }

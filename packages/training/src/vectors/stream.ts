@@ -38,7 +38,8 @@ export function vectorStream(database: Database, column: VectorColumn, rows: Uin
 
 /** Some vectors of a stream, and a hash of all. */
 export interface Sample {
-  /** (at most `most`, length), by the numbers of the items. */
+  /** Numbers of the items, ascending, and their vectors (items.length, length). */
+  readonly items: Int32Array;
   readonly vectors: Float32Array;
   /** SHA-256, in hexadecimal; the same for the same rows in another order. */
   readonly hash: string;
@@ -64,5 +65,5 @@ export async function sampleStream(
       if (place !== undefined) vectors.set(vector, place * length);
     });
   });
-  return { vectors, hash: createHash("sha256").update(`${length}`).update(hashes).digest("hex") };
+  return { items: chosen, vectors, hash: createHash("sha256").update(`${length}`).update(hashes).digest("hex") };
 }

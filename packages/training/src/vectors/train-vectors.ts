@@ -9,6 +9,7 @@ import { hashOf } from "../data/hash.ts";
 import { fieldKinds, itemFields } from "../data/item-fields.ts";
 import type { LoadOptions } from "../data/load.ts";
 import type { DataFacts } from "../data/report.ts";
+import type { Vectors } from "../data/types.ts";
 import type { TrainedIndex } from "../train/trained-index.ts";
 import { fitVectors, type VectorConfig } from "./fit-vectors.ts";
 import { encodeLearned, type LearnedCodes, learnCodes } from "./learn.ts";
@@ -47,7 +48,8 @@ async function trainStreamed(
   const config = fitVectors(asked, count);
   const { seed } = config.training;
   const { bufferSize, nlist, numSubQuantizers, nbits } = config.index;
-  const { sample, hashes } = await sampleItems(streamed, bufferSize, seed);
+  const { sample: chosen, hashes } = await sampleItems(streamed, bufferSize, seed);
+  const sample = chosen.vectors;
   const hash = hashOf(hashes);
   const metric = config.index.metric ?? "cosine";
   const dim = dimOf(length, numSubQuantizers, config.model.dim);
@@ -120,25 +122,31 @@ function vectorTower({ items, queries }: PoeemConfig, space: VectorSpace): Query
 }
 
 /** What a person should know of the run, one line each. */
-function describe({ name, index }: VectorConfig, { vectors, queries }: StreamedItems, space: VectorSpace): string[] {
+function describe(
+  { name, index }: VectorConfig,
+  { vectors, queries, heldOut }: StreamedItems,
+  space: VectorSpace,
+): string[] {
   const { length, dim, metric } = space;
   const { nlist, numSubQuantizers, nbits, bufferSize } = index;
   const asked = queries && queries.values.length / length;
+  const held = heldOut ? `, ${formatCount(heldOut.values.length / length)} held out` : "";
   const bytes = (numSubQuantizers * nbits) / 8;
   return [
     `${name}: ${counted(vectors.count, "item")} with vectors of ${formatCount(length)} numbers, compared by ${metric}` +
-      (asked === undefined ? "" : `; ${counted(asked, "sample query")}`),
+      (asked === undefined ? "" : `; ${counted(asked, "sample query")}${held}`),
     ...(dim < length ? [`model.dim ${dim}: the leading components are kept`] : []),
     `codes of ${bytes} bytes in ${formatCount(Math.max(1, nlist))} cells, learned from ${formatCount(bufferSize)} items`,
   ];
 }
 
-/** There are neither events nor queries to be held out. */
-function vectorFacts({ ids, queries, vectors }: StreamedItems, hash: string): DataFacts {
+/** There are no events, and what a held-out query is to find is not known but by exact search. */
+function vectorFacts({ ids, queries, heldOut }: StreamedItems, hash: string): DataFacts {
+  const count = (of: Vectors | undefined): number => (of ? of.values.length / of.length : 0);
   return {
     ...{ items: ids.length, events: 0, unknownItems: { count: 0, examples: [] }, hash },
-    ...{ trainingEvents: 0, trainingQueries: queries ? queries.values.length / vectors.length : 0, ownSentences: 0 },
+    ...{ trainingEvents: 0, trainingQueries: count(queries), ownSentences: 0 },
     ...{ validationQueries: 0, left: { repeats: 0, withoutHistory: 0 } },
-    ...{ testQueries: 0, testPairs: 0, alsoTrained: { queries: null, pairs: 0 }, unknownQueries: 0 },
+    ...{ testQueries: count(heldOut), testPairs: 0, alsoTrained: { queries: null, pairs: 0 }, unknownQueries: 0 },
   };
 }
