@@ -44,6 +44,9 @@ export class EmbeddingMaps {
   }
 }
 
+/** Where Adagrad's sums start: every row has a gradient in every step. */
+const ACCUMULATOR = 1e-8;
+
 /** x / ‖x‖ ↦ bias + x / ‖x‖ · map. */
 class LearnedMap implements Learned, Stateful {
   readonly name: string;
@@ -55,7 +58,7 @@ class LearnedMap implements Learned, Stateful {
   readonly #optimizer: RowOptimizer;
   #settled: EmbeddingColumn["map"];
 
-  constructor(name: string, vectors: Vectors, start: Float32Array, { dim, optimizer, accumulator }: MapInit) {
+  constructor(name: string, vectors: Vectors, start: Float32Array, { dim, optimizer }: MapInit) {
     const { length } = vectors;
     this.name = name;
     this.#vectors = vectors;
@@ -63,7 +66,7 @@ class LearnedMap implements Learned, Stateful {
     this.#rows = new Float32Array((length + 1) * dim);
     this.#rows.set(start);
     this.#gradients = new Float32Array(this.#rows.length);
-    this.#optimizer = createRowOptimizer(optimizer ?? "adagrad", length + 1, dim, accumulator);
+    this.#optimizer = createRowOptimizer(optimizer ?? "adagrad", length + 1, dim, ACCUMULATOR);
   }
 
   add(rows: ArrayLike<number>, out: Float32Array): Backward {

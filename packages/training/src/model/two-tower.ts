@@ -21,12 +21,14 @@ import { SharedText } from "./shared-text.ts";
 import { spectralStart } from "./spectral-start.ts";
 import { TowerLayers } from "./tower-layers.ts";
 
-const TABLE_STDDEV = 0.1;
-/** Of tables beside embeddings, which say at the start already where things lie. */
-const BESIDE_STDDEV = 0.01;
 // A row's gradients are means over a batch and over the features of a text, about 1e-5 each. A start well below their
 // square lets a rare row take full steps from its first event on; with 1e-4 it hardly moves in a whole training.
-const TABLE_ACCUMULATOR = 1e-8;
+const ALONE = { stddev: 0.1, accumulator: 1e-8 };
+/**
+ * Of tables beside embeddings, which say at the start already where things lie. A rare row had better not move then:
+ * with few events it would only undo that.
+ */
+const BESIDE = { stddev: 0.01, accumulator: 0.1 };
 
 /** Where the id rows of items start, and the source map of ordered histories; nothing for a random start. */
 function startOf({ model, training }: PoeemConfig, { past, ids }: Dataset): Partial<OrderedStart> {
@@ -55,8 +57,7 @@ export class TwoTower implements Stateful {
     const random = new Random(seed);
     const { items: rows, source } = startOf(config, dataset);
     const embeddings = embeddingStart(config, dataset, rows !== undefined);
-    const stddev = embeddings.isKnown ? BESIDE_STDDEV : TABLE_STDDEV;
-    const table = { random, stddev, accumulator: TABLE_ACCUMULATOR, optimizer };
+    const table = { random, ...(embeddings.isKnown ? BESIDE : ALONE), optimizer };
     this.dim = dim;
     this.#ids = dataset.ids;
     this.#unitItems = config.model.itemNorm === "unit";
