@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** How far, as a share of the matrix's size, it is drawn to the rotation before: what it hardly says stays as it was. */
+/** Share of a matrix's size that it is drawn to the rotation before by: what it hardly says stays as it was. */
 const DRAWN = 1e-3;
 const MOST_ITERATIONS = 60;
 /** Largest |R·Rᵀ − I| that float32 gets to with hundreds of numbers. */

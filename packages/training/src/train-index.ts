@@ -45,7 +45,8 @@ export interface TrainIndexOptions extends LoadOptions {
 }
 
 /**
- * Data → joint training → index folder; of vectors alone, which are learned as they are, see `trainVectors`. The facts include those of the last epoch.
+ * Data → joint training → index folder. The facts include those of the last epoch. Vectors alone are learned as they
+ * are, without steps (`trainVectors`).
  * @throws InterruptedError when a signal stopped it; UserError for what the configuration, the data or the disk is to
  * blame for
  */

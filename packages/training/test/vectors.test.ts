@@ -112,7 +112,7 @@ describe("vectors alone", () => {
     );
   });
 
-  it("are the same index in whatever order the rows come, with leading components where fewer are asked for", async () => {
+  it("are the same index in whatever order the rows come, with leading components where asked for fewer", async () => {
     const { items, queries } = world(24, 3, 60);
     const asked = queries.map((vec, i) => ({ query: `q${i}`, vec }));
     const config = { queries: { embeddings: ["vec"], encoder: "e" }, model: { dim: 16 }, index: { nbits: 4 } };

@@ -30,7 +30,7 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
       "rename the other one in data.items (title AS another_name)",
   );
   checkEmbeddings(config, refuse);
-  checkVectorsOnly(config, refuse);
+  checkVectorsOnly(config, asked, refuse);
   checkOrder(config, asked, refuse);
   checkRates(config, asked, refuse);
   refuse(
@@ -153,8 +153,17 @@ function checkEmbeddings({ data, items, queries, events }: WithKind, refuse: Ref
   refuse(names.length > 0 && events.query === undefined, `queries.embeddings expected events.query ${NAMED}`);
 }
 
+/** What is read where there are vectors alone; all else is for events. */
+const OF_VECTORS: Readonly<Partial<Record<keyof Asked, readonly string[]>>> = {
+  events: [],
+  split: ["testModulus"],
+  model: ["dim"],
+  index: ["nlist", "numSubQuantizers", "nbits", "metric", "nprobe", "scoreAware", "bufferSize"],
+  training: ["seed", "ownSentences"],
+};
+
 /** Of vectors alone one column is learned, and nothing beside it. */
-function checkVectorsOnly(config: WithKind, refuse: Refuse): void {
+function checkVectorsOnly(config: WithKind, asked: Asked, refuse: Refuse): void {
   const { items, queries, index } = config;
   if (!isVectorsOnly(config)) {
     refuse(
@@ -168,6 +177,12 @@ function checkVectorsOnly(config: WithKind, refuse: Refuse): void {
   for (const key of ["categories", "inputs"] as const) {
     const [name] = items[key];
     refuse(name !== undefined, `items.${key} expected data.events to learn from, got none for "${name}"`);
+  }
+  refuse(items.textFromEvents, "items.textFromEvents true expected data.events, got none");
+  for (const [section, read] of Object.entries(OF_VECTORS)) {
+    const given = Object.entries(asked[section as keyof Asked] ?? {}).filter(([, value]) => value !== undefined);
+    const unread = given.find(([key]) => !read.includes(key))?.[0];
+    refuse(unread !== undefined, `${section}.${unread} expected data.events or items.text, got vectors alone`);
   }
   const own = queries.embeddings.length;
   refuse(own > 1, `queries.embeddings expected one column, as items.embeddings, got ${own}`);

@@ -74,7 +74,7 @@ export async function openVectorColumn(
 
 /**
  * Some rows of a column, from one up to another: (rows, length).
- * @throws UserError naming the first rows of another length, with a number that is no finite float, and with zeros alone
+ * @throws UserError naming the first rows of another length, with a number that is no finite float, or of zeros alone
  */
 export async function readVectors(
   database: Database,

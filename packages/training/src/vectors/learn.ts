@@ -38,7 +38,7 @@ export interface LearnedCodes {
 }
 
 /**
- * Learns rotation, cells and codebooks of finished vectors: OPQ of what is left over by the cells, and then, score-aware,
+ * Learns rotation, cells and codebooks of finished vectors: OPQ of what the cells leave over, and then, score-aware,
  * codes and centroids by what their errors cost scores.
  *
  * @param sample (n, dim), n at least nlist and 2^nbits

@@ -11,7 +11,7 @@ export interface VectorStream {
   readonly count: number;
   /** Numbers of each. */
   readonly length: number;
-  /** Visits all, some of them at a time: the items' numbers, and their vectors (items, length), which are the visitor's. */
+  /** Visits all, some at a time: the items' numbers, and their vectors (items, length), which may be changed. */
   each(visit: (items: Uint32Array, vectors: Float32Array) => Promise<void>): Promise<void>;
 }
 

@@ -132,11 +132,12 @@ function describe(
   const asked = queries && queries.values.length / length;
   const held = heldOut ? `, ${formatCount(heldOut.values.length / length)} held out` : "";
   const bytes = (numSubQuantizers * nbits) / 8;
+  const cells = formatCount(Math.max(1, nlist));
   return [
     `${name}: ${counted(vectors.count, "item")} with vectors of ${formatCount(length)} numbers, compared by ${metric}` +
       (asked === undefined ? "" : `; ${counted(asked, "sample query")}${held}`),
     ...(dim < length ? [`model.dim ${dim}: the leading components are kept`] : []),
-    `codes of ${bytes} bytes in ${formatCount(Math.max(1, nlist))} cells, learned from ${formatCount(bufferSize)} items`,
+    `codes of ${bytes} bytes in ${cells} cells, learned from ${formatCount(bufferSize)} items`,
   ];
 }
 
