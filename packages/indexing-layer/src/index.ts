@@ -21,7 +21,6 @@ export {
   type CodedVectors,
   type Improvement,
   improveCodes,
-  meanCost,
   type ScoreError,
   type SubQuantizers,
 } from "./score-codes.ts";

@@ -18,7 +18,7 @@ export interface InitialCodebook {
   counts: Float32Array;
 }
 
-/** Beyond it the sweeps of `procrustes` in double precision take longer than all of k-means. */
+/** The sweeps of `procrustes` take cubic time in plain loops: beyond this the backend finds the rotation. */
 const MOST_BY_JACOBI = 128;
 
 /**

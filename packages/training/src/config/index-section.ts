@@ -40,7 +40,8 @@ export const INDEX = z
     scoreAware: z.boolean().optional(),
     /**
      * Item vectors gathered for the k-means start of the centroids. Default: 8192, or half of those met after the
-     * warm-up, and as many as there are centroids. Of vectors alone all is learned from so many, by default 65,536.
+     * warm-up, and as many as there are centroids. Of vectors alone all is learned from so many, by default 65,536
+     * (fewer of more than 512 numbers).
      */
     bufferSize: positive.optional(),
     /**

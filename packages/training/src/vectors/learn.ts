@@ -15,7 +15,7 @@ import { type SpaceError, spaceError } from "./score-error.ts";
 
 /** Turns of the rotation, as the baselines have them. */
 const TURNS = 30;
-/** Sweeps that move centroids, and sweeps over codes alone; docs/experiments/indexing-layer.md has the figures. */
+/** Sweeps that move centroids, and sweeps over codes alone; docs/experiments/trainer.md has the figures. */
 const FIT_SWEEPS = 5;
 const SWEEPS = 2;
 /** Rows that are encoded at a time. */
@@ -69,7 +69,7 @@ export async function learnCodes(
   if (!scoreAware) return { codebook, error: undefined };
   const of = await spaceError(metric, dim, sample, queries);
   if (!of.moment && of.along === 0) return { codebook, error: undefined };
-  const error = rotatedError(of, codebook);
+  const error = await rotatedError(of, codebook);
   const coded = await nearestCodes(codebook, sample);
   // `coded` and the centroids of the codebook are changed in place
   await improveCodes(codebook, coded, error, { sweeps: FIT_SWEEPS, fit: true });
@@ -104,11 +104,13 @@ async function nearestCodes(codebook: Codebook, vectors: Float32Array): Promise<
 }
 
 /** Rᵀ·H·R: its diagonal still has a mean of 1. */
-function rotatedError({ moment, along }: SpaceError, { rotation, dim }: Codebook): ScoreError {
+async function rotatedError({ moment, along }: SpaceError, { rotation, dim }: Codebook): Promise<ScoreError> {
   if (!moment) return { along };
   const turned = tf.tidy(() => {
     const r = tf.tensor2d(rotation!, [dim, dim]);
-    return tf.matMul(tf.matMul(r, tf.tensor2d(moment, [dim, dim]), true, false), r).dataSync();
+    return tf.matMul(tf.matMul(r, tf.tensor2d(moment, [dim, dim]), true, false), r);
   });
-  return { moment: turned as Float32Array, along };
+  const values = Float32Array.from(await turned.data());
+  turned.dispose();
+  return { moment: values, along };
 }

@@ -31,10 +31,10 @@ export async function spaceError(
 ): Promise<SpaceError> {
   if (metric === "l2") {
     if (!queries) return { moment: undefined, along: 0 };
-    return { moment: secondMoments(await differences(queries, items, dim), dim), along: 0 };
+    return { moment: await secondMoments(await differences(queries, items, dim), dim), along: 0 };
   }
   const along = (dim * FOUND_FROM ** 2) / (1 - FOUND_FROM ** 2);
-  return { moment: queries && secondMoments(queries.slice(), dim), along };
+  return { moment: queries && (await secondMoments(queries.slice(), dim)), along };
 }
 
 /** From each query's nearest items to it: (q · NEAREST, dim). */
@@ -65,7 +65,7 @@ async function differences(queries: Float32Array, items: Float32Array, dim: numb
 }
 
 /** Second moments of rows of length 1, with the same in all directions added: (dim, dim). Changes the rows. */
-function secondMoments(rows: Float32Array, dim: number): Float32Array {
+async function secondMoments(rows: Float32Array, dim: number): Promise<Float32Array> {
   const n = rows.length / dim;
   for (let from = 0; from < rows.length; from += dim) {
     let square = 0;
@@ -73,10 +73,12 @@ function secondMoments(rows: Float32Array, dim: number): Float32Array {
     const scale = square > 0 ? 1 / Math.sqrt(square) : 0;
     for (let d = from; d < from + dim; d++) rows[d]! *= scale;
   }
-  const moment = tf.tidy(() => {
+  const products = tf.tidy(() => {
     const table = tf.tensor2d(rows, [n, dim]);
-    return tf.matMul(table, table, true, false).dataSync() as Float32Array;
+    return tf.matMul(table, table, true, false);
   });
+  const moment = Float32Array.from(await products.data());
+  products.dispose();
   const even = Math.max(EVEN, dim / (dim + n));
   let trace = 0;
   for (let d = 0; d < dim; d++) trace += moment[d * dim + d]!;

@@ -35,11 +35,25 @@ export async function vectorSpace(
     const rows = tf.tensor2d(sample, [sample.length / length, length]);
     return tf.matMul(rows, rows, true, false);
   });
-  const multiply = (x: Float32Array): Float32Array =>
-    tf.tidy(() => tf.matMul(gram, tf.tensor2d(x, [length, dim])).dataSync()) as Float32Array;
-  const { basis, vectors } = leadingEigen(multiply, length, dim, random);
+  const products = (await gram.data()) as Float32Array;
   gram.dispose();
+  const { basis, vectors } = leadingEigen((x) => multiply(products, x, length, dim), length, dim, random);
   return { ...of, reduction: times(basis, vectors, dim) };
+}
+
+/** A (length, length) matrix times x (length, dim). */
+function multiply(matrix: Float32Array, x: Float32Array, length: number, dim: number): Float32Array {
+  const product = new Float32Array(length * dim);
+  const row = new Float64Array(dim);
+  for (let i = 0; i < length; i++) {
+    row.fill(0);
+    for (let j = 0; j < length; j++) {
+      const value = matrix[i * length + j]!;
+      for (let d = 0; d < dim; d++) row[d]! += value * x[j * dim + d]!;
+    }
+    product.set(row, i * dim);
+  }
+  return product;
 }
 
 /** Rows of length 1 where lengths do not count; else as they are. Changed in place. */

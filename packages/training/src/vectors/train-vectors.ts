@@ -45,7 +45,7 @@ async function trainStreamed(
 ): Promise<TrainedIndex> {
   const { ids, items, vectors, queries } = streamed;
   const { count, length } = vectors;
-  const config = fitVectors(asked, count);
+  const config = fitVectors(asked, count, length);
   const { seed } = config.training;
   const { bufferSize, nlist, numSubQuantizers, nbits } = config.index;
   const { sample: chosen, hashes } = await sampleItems(streamed, bufferSize, seed);
