@@ -220,20 +220,17 @@ describe("embeddings as data", () => {
     await expect(item(change)).rejects.toThrow(message);
   });
 
+  const of15 = (value: string): string => `CASE WHEN id = 'i15' THEN ${value} ELSE x END`;
   const sql = (select: string) =>
     load(
       { items: ITEMS, events: EVENTS },
       { items: { embeddings: ["vec"] }, data: { items: select, events: "FROM 'events.jsonl'" } },
     );
   it.each([
-    [
-      "NaN",
-      "SELECT id, list_transform(vec, lambda x: CASE WHEN id = 'i15' THEN 'nan'::FLOAT ELSE x END) AS vec FROM 'items.jsonl'",
-      "nan",
-    ],
+    ["NaN", `SELECT id, list_transform(vec, lambda x: ${of15("'nan'::FLOAT")}) AS vec FROM 'items.jsonl'`, "nan"],
     [
       "infinity",
-      "SELECT id, list_transform(vec, lambda x: CASE WHEN id = 'i15' THEN '-inf'::DOUBLE ELSE x END) AS vec FROM 'items.jsonl'",
+      `SELECT id, list_transform(vec, lambda x: ${of15("'-inf'::DOUBLE")}) AS vec FROM 'items.jsonl'`,
       "-Infinity",
     ],
     [
