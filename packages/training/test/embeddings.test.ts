@@ -7,7 +7,7 @@ import { useBackend } from "../src/backend/backend.ts";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { describeHeldOut, heldOutFacts } from "../src/data/report.ts";
-import { embedItems } from "../src/encode/embed-items.ts";
+import { checkLengths, embedItems } from "../src/encode/embed-items.ts";
 import { EmbeddingMaps } from "../src/model/embedding-maps.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { encoderOf, questionOf } from "../src/rank/query-encoder.ts";
@@ -159,6 +159,13 @@ describe("a trained map", () => {
     const { vectors } = embedItems(itemTower, config, [...raw.ids], raw.items);
     for (let i = 0; i < items.length; i++) expect(vectors[i]).toBeCloseTo(items[i]!, 5);
     expect(createItemTower(itemTower).embed({ id: "new" })).toBeUndefined();
+    expect(() => checkLengths("new.csv", itemTower, raw.items)).not.toThrow();
+    const short = { ...raw.items, vectors: new Map([["vec", { length: 2, values: new Float32Array(2) }]]) };
+    expect(() => checkLengths("new.csv", itemTower, short)).toThrow(
+      new UserError(
+        "new.csv: expected vectors of 12 numbers in column vec (items.embeddings), those of the index, got 2",
+      ),
+    );
   });
 });
 
@@ -220,20 +227,17 @@ describe("embeddings as data", () => {
     await expect(item(change)).rejects.toThrow(message);
   });
 
+  const of15 = (value: string): string => `CASE WHEN id = 'i15' THEN ${value} ELSE x END`;
   const sql = (select: string) =>
     load(
       { items: ITEMS, events: EVENTS },
       { items: { embeddings: ["vec"] }, data: { items: select, events: "FROM 'events.jsonl'" } },
     );
   it.each([
-    [
-      "NaN",
-      "SELECT id, list_transform(vec, lambda x: CASE WHEN id = 'i15' THEN 'nan'::FLOAT ELSE x END) AS vec FROM 'items.jsonl'",
-      "nan",
-    ],
+    ["NaN", `SELECT id, list_transform(vec, lambda x: ${of15("'nan'::FLOAT")}) AS vec FROM 'items.jsonl'`, "nan"],
     [
       "infinity",
-      "SELECT id, list_transform(vec, lambda x: CASE WHEN id = 'i15' THEN '-inf'::DOUBLE ELSE x END) AS vec FROM 'items.jsonl'",
+      `SELECT id, list_transform(vec, lambda x: ${of15("'-inf'::DOUBLE")}) AS vec FROM 'items.jsonl'`,
       "-Infinity",
     ],
     [
