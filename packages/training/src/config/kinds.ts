@@ -115,6 +115,7 @@ export function isVectorsOnly({ data, items, training }: Pick<Parsed, "data" | "
   return (
     items.embeddings.length > 0 &&
     data.events === undefined &&
+    data.test === undefined &&
     items.text.length === 0 &&
     training.ownSentences !== true
   );
