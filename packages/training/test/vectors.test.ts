@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { decode } from "@poeem/pq-core/write";
 import { fnv1a32, openQueryTower } from "@poeem/towers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
+import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { evaluateIndex } from "../src/evaluate-index.ts";
 import { trainIndex } from "../src/train-index.ts";
-import { learnCodes } from "../src/vectors/learn.ts";
+import { encodeLearned, learnCodes } from "../src/vectors/learn.ts";
 import { sampleStream, type VectorStream } from "../src/vectors/stream.ts";
 
 // each trains an index or two
@@ -188,8 +190,6 @@ describe("codes of vectors alone", () => {
 
   /** Mean squared error of the scores of the ten best items. */
   async function errorOfBest(scoreAware: boolean, sample?: number[][]): Promise<number> {
-    const { decode } = await import("@poeem/pq-core/write");
-    const { encodeLearned } = await import("../src/vectors/learn.ts");
     const rows = unit(items);
     const learned = await learnCodes(flat(rows), sample && flat(unit(sample)), { ...shape, scoreAware });
     const { assignments, codes } = await encodeLearned(learned, flat(rows));
@@ -210,6 +210,62 @@ describe("codes of vectors alone", () => {
     const asked = await errorOfBest(true, queries.slice(0, 75));
     expect(aware).toBeLessThan(0.9 * plain);
     expect(asked).toBeLessThan(0.95 * aware);
+  });
+});
+
+describe("vectors in the order of their variances", () => {
+  it("lose no more to codes than in any other order", async () => {
+    const dim = 32;
+    const random = new Random(1);
+    const sorted = Float32Array.from({ length: 500 * dim }, (_, at) => random.normal() / (1 + (at % dim)));
+    const shape = { dim, nlist: 2, numSubQuantizers: 8, nbits: 4, metric: "l2", scoreAware: false } as const;
+    const errorOf = async (vectors: Float32Array): Promise<number> => {
+      const learned = await learnCodes(vectors, undefined, { ...shape, seed: 1 });
+      const { assignments, codes } = await encodeLearned(learned, vectors);
+      const decoded = decode(learned.codebook, assignments, codes);
+      return decoded.reduce((sum, value, i) => sum + (value - vectors[i]!) ** 2, 0);
+    };
+    // each eighth number beside the others of its kind, so that all start alike
+    const dealt = sorted.map((_, at) => sorted[at - (at % dim) + ((at % 4) * 8 + Math.floor((at % dim) / 4))]!);
+    const [error, other] = [await errorOf(sorted), await errorOf(dealt)];
+    expect(error).toBeLessThan(1.1 * other);
+  });
+});
+
+describe("the configuration of vectors alone", () => {
+  const base = { name: "t", data: { items: "-" }, items: { embeddings: ["v"] } };
+  const cases: [string, Partial<PoeemConfigInput>, string][] = [
+    ["two columns", { items: { embeddings: ["v", "w"] } }, "items.embeddings expected one column without data.events"],
+    [
+      "categories",
+      { items: { embeddings: ["v"], categories: ["c"] } },
+      'items.categories expected data.events to learn from, got none for "c"',
+    ],
+    [
+      "a metric beside texts",
+      { items: { embeddings: ["v"], text: ["t"] }, index: { metric: "l2" } },
+      "index.metric is for vectors alone",
+    ],
+    ["epochs", { training: { epochs: 2 } }, "training.epochs expected data.events or items.text, got vectors alone"],
+    ["a commitment", { index: { commitment: 1 } }, "index.commitment expected data.events or items.text"],
+    ["a width that codes do not divide", { model: { dim: 30 } }, "model.dim expected a multiple of"],
+    [
+      "two columns of queries",
+      { data: { items: "-", queries: "-" }, queries: { embeddings: ["a", "b"] } },
+      "queries.embeddings expected one column, as items.embeddings, got 2",
+    ],
+  ];
+  for (const [name, overrides, message] of cases) {
+    it(`refuses ${name}`, () => {
+      expect(() => resolveConfig({ ...base, ...overrides }, "test")).toThrow(message);
+    });
+  }
+
+  it("has 16 codes of 8 bits, and those of a training with texts are as they were", () => {
+    expect(resolveConfig(base, "test").index).toMatchObject({ numSubQuantizers: 16, nbits: 8 });
+    const texts = resolveConfig({ ...base, items: { embeddings: ["v"], text: ["t"] } }, "test");
+    expect(texts.index).toMatchObject({ numSubQuantizers: 32, nbits: 4 });
+    expect(texts.model.dim).toBe(64);
   });
 });
 

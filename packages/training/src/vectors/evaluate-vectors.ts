@@ -56,7 +56,7 @@ interface Asked {
  */
 export function evaluateVectors(of: EvaluateVectorsOptions): Promise<EvaluationResult> {
   if (of.options.afterwards !== undefined)
-    throw new UserError("--afterwards is for indexes that were trained on events; vectors alone have none to gain by");
+    throw new UserError("--afterwards is for indexes that were trained on events or texts, got one of vectors alone");
   return withVectors(of.config, of.directory, of.options, (streamed) => evaluateStreamed(of, streamed));
 }
 
