@@ -34,6 +34,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["artifact"],
   ["evaluate", "encode"],
   ["report", "inspect"],
+  ["vectors"],
   ["train-index", "evaluate-index"],
 ];
 const ROOMS = "packages/training/src/";

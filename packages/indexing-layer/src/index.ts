@@ -17,6 +17,13 @@ export { LOSS_DEFAULTS, LOSS_LIST, type LossName, type LossOption, type LossOpti
 export { routingLoss } from "./losses/routing.ts";
 export { type CodeUsage, codeUsage, type LayerMetrics, subCodeUsage, usageOfCounts } from "./metrics.ts";
 export { Random } from "./random.ts";
+export {
+  type CodedVectors,
+  type Improvement,
+  improveCodes,
+  type ScoreError,
+  type SubQuantizers,
+} from "./score-codes.ts";
 export { softmaxLogSums } from "./softmax/log-sums.ts";
 export { inBatchSoftmaxLoss, logSums, softmaxLoss, useSoftmaxKernel } from "./softmax/loss.ts";
 export { type Lists, MASKED, type SoftmaxProblem, type SoftmaxResult, type Teacher } from "./softmax/problem.ts";

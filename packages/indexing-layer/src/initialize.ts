@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { IndexingLayerConfig } from "./config.ts";
 import { type Clustering, kmeans } from "./kmeans.ts";
+import { nearestOrthogonal } from "./polar.ts";
 import { procrustes } from "./procrustes.ts";
 import type { Random } from "./random.ts";
 
@@ -16,6 +17,9 @@ export interface InitialCodebook {
   coarseCounts: Float32Array;
   counts: Float32Array;
 }
+
+/** The sweeps of `procrustes` take cubic time in plain loops: beyond this the backend finds the rotation. */
+const MOST_BY_JACOBI = 128;
 
 /**
  * Fits coarse centroids, then sub-quantizers to what is left over, to a sample of items; before that, with OPQ,
@@ -36,7 +40,8 @@ export async function initializeCodebook(
   // Before OPQ a rough clustering will do: it is refined with every turn of the rotation.
   let fit = await fitQuantizers(samples, config, random, undefined, turns > 0 ? 3 : kmeansIterations);
   for (let i = 1; i <= turns; i++) {
-    rotation = procrustes(await correlation(samples, fit.decoded, dim), dim);
+    const correlated = await correlation(samples, fit.decoded, dim);
+    rotation = dim > MOST_BY_JACOBI ? await nearestOrthogonal(correlated, rotation, dim) : procrustes(correlated, dim);
     const rotated = await rotateRows(samples, rotation, dim);
     fit = await fitQuantizers(rotated, config, random, fit, i < turns ? 1 : kmeansIterations);
   }

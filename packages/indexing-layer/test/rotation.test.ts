@@ -1,10 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { GivensConfig } from "../src/config.ts";
 import { GivensRotation, greedyPairs, pairGain } from "../src/givens.ts";
 import { identityMatrix } from "../src/initialize.ts";
+import { nearestOrthogonal } from "../src/polar.ts";
 import { determinant, procrustes } from "../src/procrustes.ts";
 import { Random } from "../src/random.ts";
-import { normals } from "./helpers.ts";
+import { normals, useBackend } from "./helpers.ts";
+
+beforeAll(() => useBackend("wasm"));
 
 const config: GivensConfig = { stepSize: 1, every: 1, decay: 0 };
 
@@ -63,6 +66,31 @@ describe("Procrustes", () => {
       const r = procrustes(a, d);
       expect(orthogonalityError(r, d)).toBeLessThan(1e-10);
       expect(determinant(r, d)).toBeCloseTo(1, 10);
+    }
+  });
+});
+
+describe("the nearest orthogonal matrix of a large one", () => {
+  const d = 12;
+
+  it("is that of Procrustes where there is no reflection, to single precision", async () => {
+    const a = identityMatrix(d).map((value, i) => value + 0.2 * normals(d * d, 7)[i]!);
+    const found = await nearestOrthogonal(a, procrustes(a, d), d);
+    expect(orthogonalityError(found, d)).toBeLessThan(1e-4);
+    expect(Math.sqrt(squaredDistance(found, procrustes(a, d)))).toBeLessThan(1e-3);
+  });
+
+  it("is orthogonal, and stays as it was where the matrix says nothing", async () => {
+    const before = procrustes(Float64Array.from(normals(d * d, 8)), d);
+    // of rank 1, along an axis that it leaves alone
+    const lowRank = Float64Array.from(
+      { length: d * d },
+      (_, at) => before[Math.floor(at / d) * d]! * Number(at % d === 0),
+    );
+    for (const a of [lowRank, new Float64Array(d * d)]) {
+      const found = await nearestOrthogonal(a, before, d);
+      expect(orthogonalityError(found, d)).toBeLessThan(1e-4);
+      expect(Math.sqrt(squaredDistance(found, before))).toBeLessThan(1e-3);
     }
   });
 });

@@ -209,13 +209,13 @@ async function textVectors(
     return { vectors: undefined, exclude: [] };
   const { read, readFor, exclude, embed } = planQuestion(tower, index.manifest.dim, question);
   const items = read.length > 0 ? await vectorsOf(index, readFor, read) : new Float32Array(0);
-  if (uncertain.length === 0) return { vectors: embed(items), exclude };
-  const { text, context, history } = question;
-  const { mixture } = tower!;
+  if (uncertain.length === 0 || !tower?.reads.text) return { vectors: embed(items), exclude };
+  const { text, context, history, embedding } = question;
+  const { mixture } = tower;
   // a mixture leans from the one vector of all spellings
   const pooled = history && !mixture && { history: items };
   const vector = embedVariants(text, uncertain, (variant) => {
-    const embedded = tower!.embed({ text: variant, context, ...pooled });
+    const embedded = tower.embed({ text: variant, context, embedding, ...pooled });
     return embedded instanceof Float32Array && embedded.some((value) => value !== 0) ? embedded : undefined;
   });
   const leaning = history && mixture?.answer({ history: items }, vector);

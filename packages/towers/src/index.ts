@@ -17,8 +17,16 @@ export type { Section } from "./format/sections.ts";
 export type { CategoryWeights } from "./inputs/category.ts";
 export { componentVectors, type HistoryComponents, rankWeights, tiltToMean } from "./inputs/components.ts";
 export type { ContextWeights } from "./inputs/context.ts";
+export {
+  type EmbeddingColumn,
+  type EmbeddingMap,
+  type EmbeddingWeights,
+  embeddingMap,
+  MAX_EMBEDDING,
+} from "./inputs/embedding.ts";
+export { type EmbeddingGiven, embeddingFault, unitEmbedding } from "./inputs/given-embedding.ts";
 export { type HistoryWeights, MAX_HISTORY, newest, newestDistinct } from "./inputs/history.ts";
-export type { HistoryForm, MixtureQuery, Reads } from "./inputs/input.ts";
+export type { EmbeddingReads, HistoryForm, MixtureQuery, Reads } from "./inputs/input.ts";
 export type { KnownWeights } from "./inputs/known.ts";
 export { NUMBER, type NumberColumn, standardScore } from "./inputs/number.ts";
 export { logPartition, type Partition } from "./inputs/partition.ts";

@@ -1,6 +1,7 @@
 /** Every kind of input there is. A new one is a file in `inputs/` and a line here. */
 import { CATEGORY } from "./inputs/category.ts";
 import { CONTEXT } from "./inputs/context.ts";
+import { EMBEDDING } from "./inputs/embedding.ts";
 import { HISTORY } from "./inputs/history.ts";
 import type { InputKind } from "./inputs/input.ts";
 import { KNOWN } from "./inputs/known.ts";
@@ -8,8 +9,8 @@ import { NUMBER } from "./inputs/number.ts";
 import { TEXT } from "./inputs/text.ts";
 
 /** In the order in which their parts are added up. */
-export const QUERY_KINDS = [TEXT, HISTORY, CONTEXT] as const;
-export const ITEM_KINDS = [KNOWN, CATEGORY, NUMBER, TEXT] as const;
+export const QUERY_KINDS = [TEXT, HISTORY, CONTEXT, EMBEDDING] as const;
+export const ITEM_KINDS = [KNOWN, CATEGORY, NUMBER, TEXT, EMBEDDING] as const;
 
 /** What a person wants to know of an input. */
 export function inputFacts(weights: QueryInputWeights | ItemInputWeights): ReturnType<(typeof TEXT)["facts"]> {

@@ -34,7 +34,8 @@ const MAGIC = "PQTW";
 export function createQueryTower(weights: QueryTowerWeights): QueryTower {
   const tower = openTower<QueryInputWeights, Query>(QUERY_KINDS, weights);
   const mixture = tower.inputs.find((input) => input.mixture)?.mixture;
-  const none = { text: false, history: undefined, historyLength: 0, isOrdered: false, combines: false, contexts: [] };
+  const history = { history: undefined, historyLength: 0, isOrdered: false, combines: false };
+  const none = { text: false, ...history, contexts: [], embeddings: [] };
   return {
     dim: tower.dim,
     heapBytes: tower.inputs.reduce((sum, { heapBytes = 0 }) => sum + heapBytes, 0),

@@ -89,7 +89,7 @@ const WITHOUT_TOWER = ["like", "vector", "history", "context"];
 function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Question<Id>): void {
   const parts = partsOf(question);
   if (parts.length === 0)
-    throw new InputError("question", "expected text, history, context, like or vector, got none of them");
+    throw new InputError("question", "expected text, history, context, embedding, like or vector, got none of them");
   const lone = loneOf(parts);
   if (lone !== undefined) throw new InputError(lone, `expected ${lone} alone, got ${parts.join(" and ")}`);
   const { history, context, vector } = question;
@@ -98,7 +98,9 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
   if (history?.length === 0) throw new InputError("history", "expected at least one id, got none");
   const reads = tower?.reads;
   for (const part of parts) {
-    const isRead = part === "text" ? reads?.text : WITHOUT_TOWER.includes(part) || tower?.parts.includes(part);
+    // a text that comes with its embedding is for the words, where the tower reads none
+    const isKnownText = reads?.text || (question.embedding !== undefined && tower?.parts.includes("embedding"));
+    const isRead = part === "text" ? isKnownText : WITHOUT_TOWER.includes(part) || tower?.parts.includes(part);
     if (!isRead) throw new InputError(part, `cannot be used: this index ${withoutPart(part, reads, parts)}`);
   }
   const contexts = reads?.contexts ?? [];
@@ -120,9 +122,10 @@ function withoutPart(part: string, reads: QueryTower["reads"] | undefined, parts
   const others = [
     ...(reads?.history === undefined ? [] : ["histories"]),
     ...(reads?.contexts?.length ? [`the context (${reads.contexts.join(", ")})`] : []),
+    ...(reads?.embeddings.length ? [`embeddings (${reads.embeddings.map(({ name }) => name).join(", ")})`] : []),
   ];
   if (others.length === 0) return `was published without a query tower that reads ${part}`;
-  const ask = reads?.history === undefined ? "context" : "history";
+  const ask = reads?.history !== undefined ? "history" : reads?.contexts.length ? "context" : "embedding";
   const cure = parts.includes(ask) ? "leave it out" : `use ${ask} instead`;
   return `reads no ${part}, only ${others.join(" and ")}: ${cure}`;
 }

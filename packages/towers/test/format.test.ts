@@ -69,7 +69,7 @@ describe("bytes of a query tower", () => {
       '"magic" expected PQTW, got "AAAA"',
     ],
     ["the magic of an item tower", ITEM, '"magic" expected PQTW, got "PQIT"'],
-    ["another version", patched(TEXT, (view) => view.setUint32(4, 9, true)), '"format version" expected 4 to 6, got 9'],
+    ["another version", patched(TEXT, (view) => view.setUint32(4, 9, true)), '"format version" expected 4 to 7, got 9'],
     ["a huge header", patched(TEXT, (view) => view.setUint32(8, 2 ** 31, true)), '"header length" expected at most'],
     [
       "a wrong total",
@@ -118,12 +118,12 @@ describe("bytes of a query tower", () => {
     [
       "a kind that nobody knows",
       pooled((s) => (s[0].kind = "image")),
-      '"section" expected one of text, history, context, layers, got image',
+      '"section" expected one of text, history, context, embedding, layers, got image',
     ],
     [
       "a kind of items",
       pooled((s) => (s[0].kind = "category")),
-      '"section" expected one of text, history, context, layers, got category',
+      '"section" expected one of text, history, context, embedding, layers, got category',
     ],
     ["no layers", pooled((s) => (s[LAYERS_AT].kind = "text")), '"layers" expected a section, got none'],
     ["a width of 0", settings(LAYERS_AT, { width: 0 }), '"width" expected an integer in 1…16384, got 0'],
@@ -320,12 +320,12 @@ describe("bytes of an item tower", () => {
     [
       "an older version",
       patched(ITEM, (view) => view.setUint32(4, 3, true)),
-      '"format version" expected 4 to 6, got 3',
+      '"format version" expected 4 to 7, got 3',
     ],
     [
       "an input of queries",
       at("known", (s) => (s.kind = "history")),
-      '"section" expected one of known, category, number, text, layers, got history',
+      '"section" expected one of known, category, number, text, embedding, layers, got history',
     ],
     [
       "ids of no JSON",

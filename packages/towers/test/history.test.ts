@@ -224,6 +224,7 @@ describe("a pooled history", () => {
       history: "attention",
       historyLength: 3,
       isOrdered: false,
+      embeddings: [],
       combines: true,
       contexts: ["device", "page"],
     });

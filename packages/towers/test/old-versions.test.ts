@@ -5,7 +5,8 @@ import { createQueryTower, openQueryTower, type QueryTower, readQueryTower, writ
 import { type AnyHeader, edited } from "./helpers.ts";
 
 // Written by the code of format versions 1 to 3 (commit f501e51), of 4 (068bcdb), where a tokenizer had no version yet,
-// of 5, the first with tokenizers of version 2, and of 6, the first with ordered histories; and what each answered.
+// of 5, the first with tokenizers of version 2, of 6, the first with ordered histories, and of 7, the first with
+// embeddings; and what each answered.
 const fixture = (file: string): Uint8Array => readFileSync(new URL(`../fixtures/${file}`, import.meta.url));
 const { history, ...answers } = JSON.parse(new TextDecoder().decode(fixture("expected.json")));
 const HISTORY = Float32Array.from(history);
@@ -13,6 +14,9 @@ const QUERIES = {
   text: { text: "birthday cake" },
   words: { text: "Straße iPhone红鞋 ❤️ C++ 👍🏽 🇫🇷" },
   history: { history: HISTORY },
+  embedding: {
+    embedding: { text: HISTORY.subarray(0, 6), picture: HISTORY.subarray(6, 9), own: HISTORY.subarray(9, 13) },
+  },
   all: { text: "red", history: HISTORY, context: { device: "desk", page: "none" } },
 };
 type Answer = { vectors: number[][]; temperature?: number; weights?: number[] };
@@ -46,6 +50,7 @@ describe("a tower of a format version", () => {
     ["v4-text", 4],
     ["v5-text", 5],
     ["v6-mixture-order", 6],
+    ["v7-embedding", 7],
   ])("reads and answers as it did, and the same again written anew: %s", (name, version) => {
     const bytes = fixture(`${name}.bin`);
     expect(versionOf(bytes)).toBe(version);

@@ -55,7 +55,15 @@ describe("a tower of text", () => {
     const tower = createQueryTower(textTower());
     expect(tower.dim).toBe(WIDTH);
     expect(tower.reads).toEqual({
-      ...{ text: true, history: undefined, historyLength: 0, isOrdered: false, combines: false, contexts: [] },
+      ...{
+        text: true,
+        history: undefined,
+        historyLength: 0,
+        isOrdered: false,
+        combines: false,
+        contexts: [],
+        embeddings: [],
+      },
     });
     expect(tower.mixture).toBeUndefined();
     const history = floats(2 * WIDTH, 1);

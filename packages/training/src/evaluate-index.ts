@@ -9,10 +9,12 @@ import { normalForm, openQueryTower } from "@poeem/towers";
 import { ITEM_VECTORS_FILE } from "./artifact/export.ts";
 import { bytesPerItem } from "./artifact/summary.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
+import { isVectorsOnly } from "./config/kinds.ts";
 import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
+import { embeddingOf } from "./data/query-vectors.ts";
 import { heldOutFacts, nothingHeldOut } from "./data/report.ts";
 import type { Dataset, QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
@@ -26,6 +28,7 @@ import { leftOut } from "./rank/left-out.ts";
 import { withUsualCutoffs } from "./rank/metrics.ts";
 import { questionOf } from "./rank/query-encoder.ts";
 import { sampleQueries } from "./rank/sample-queries.ts";
+import { evaluateVectors } from "./vectors/evaluate-vectors.ts";
 
 export interface EvaluateIndexOptions extends LoadOptions {
   /** File of the configuration that the index was trained with. */
@@ -62,6 +65,12 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   const index = await openIndexDirectory(options.index);
   const names = { folder: options.index, file: options.config };
   checkSplit(index.manifest, config, names);
+  if (isVectorsOnly(config)) {
+    await useBackend(options.backend);
+    const result = await evaluateVectors({ config, directory, index, names, options, started });
+    if (options.report) await writeResult(options.index, result);
+    return result;
+  }
   const raw = await loadData(config, directory, options);
   checkData(index.manifest, raw, config, names);
   await useBackend(options.backend);
@@ -107,12 +116,14 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     seconds: (performance.now() - started) / 1000,
     rows,
   };
-  if (options.report) {
-    await writeBytes(join(options.index, EVALUATION_FILE), new TextEncoder().encode(`${JSON.stringify(result)}\n`));
-    // loaded when asked for: the charts take half a second to load
-    await (await import("./report/write-report.ts")).writeReport(options.index);
-  }
+  if (options.report) await writeResult(options.index, result);
   return result;
+}
+
+async function writeResult(folder: string, result: EvaluationResult): Promise<void> {
+  await writeBytes(join(folder, EVALUATION_FILE), new TextEncoder().encode(`${JSON.stringify(result)}\n`));
+  // loaded when asked for: the charts take half a second to load
+  await (await import("./report/write-report.ts")).writeReport(folder);
 }
 
 /** The figure of the row that ranks as a search does. */
@@ -153,8 +164,11 @@ async function askedInWords(
     searched: { index, words, tower: tower && openQueryTower(tower) },
     texts: queries.texts,
     question(query, text) {
-      const { history, ...others } = questionOf(queries, dataset, query);
-      return { ...others, text, ...(history && { history: history.map((item) => ids[item]!) }) };
+      const { history, embedding: _, ...others } = questionOf(queries, dataset, query);
+      // a text that was spoiled has other vectors than what it was, and nobody has them
+      const embedding = embeddingOf(dataset.queryVectors, text);
+      const given = { ...(embedding && { embedding }), ...(history && { history: history.map((item) => ids[item]!) }) };
+      return { ...others, text, ...given };
     },
   };
 }

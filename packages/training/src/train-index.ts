@@ -8,20 +8,24 @@ import * as tf from "@tensorflow/tfjs";
 import { exportModel, ITEM_VECTORS_FILE, TOWER_TOLERANCE } from "./artifact/export.ts";
 import { ITEM_TOWER_FILE, itemTowerBytes } from "./artifact/item-tower-file.ts";
 import { type BackendName, useBackend } from "./backend/backend.ts";
+import { isVectorsOnly } from "./config/kinds.ts";
 import { loadConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { describeDoubts } from "./data/doubts.ts";
 import { filterColumns } from "./data/filter-columns.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
-import { type DataFacts, dataFacts, describeData } from "./data/report.ts";
+import { dataFacts, describeData } from "./data/report.ts";
 import { releaseMemory } from "./release-memory.ts";
 import { CheckpointStore } from "./train/checkpoint.ts";
 import { describeFit, fitConfig } from "./train/fit-config.ts";
 import { Interrupt, InterruptedError } from "./train/interrupt.ts";
 import { type LoopFacts, trainModel } from "./train/loop.ts";
-import type { EpochFacts } from "./train/measurements.ts";
+import type { TrainedIndex } from "./train/trained-index.ts";
 import { DATA_FACTS_FILE, TRAINING_LOG_FILE, type TrainingLog } from "./train/training-log.ts";
 import { validationOf } from "./train/validation-recall.ts";
+import { trainVectors } from "./vectors/train-vectors.ts";
+
+export type { TrainedIndex };
 
 export interface TrainIndexOptions extends LoadOptions {
   /** File of the configuration. */
@@ -40,20 +44,9 @@ export interface TrainIndexOptions extends LoadOptions {
   readonly startProgress?: ProgressStarter | undefined;
 }
 
-export interface TrainedIndex extends Partial<EpochFacts> {
-  readonly out: string;
-  readonly version: string;
-  readonly items: number;
-  readonly bytes: number;
-  readonly chunks: number;
-  readonly seconds: number;
-  readonly examplesPerSecond: number;
-  readonly steps: number;
-  readonly data: DataFacts;
-}
-
 /**
- * Data → joint training → index folder. The facts include those of the last epoch.
+ * Data → joint training → index folder. The facts include those of the last epoch. Vectors alone are learned as they
+ * are, without steps (`trainVectors`).
  * @throws InterruptedError when a signal stopped it; UserError for what the configuration, the data or the disk is to
  * blame for
  */
@@ -69,6 +62,10 @@ export async function trainIndex({
   const out = options.out ?? join(dirname(resolve(options.config)), "dist/index");
   await checkIndexTarget(out);
   const backend = await useBackend(options.backend, say);
+  if (isVectorsOnly(asked)) {
+    if (options.resume) say("--resume: vectors alone are learned in one go, starting from the beginning");
+    return trainVectors({ config: asked, directory, out, backend, options, say, startProgress, started });
+  }
   const raw = await loadData(asked, directory, options);
   const filters = filterColumns(raw, asked);
   const dataset = buildDataset(raw, asked);

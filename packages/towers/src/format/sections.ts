@@ -37,7 +37,9 @@ export const SECTIONS_VERSION = 4;
 export const TOKENIZER_VERSIONS_VERSION = 5;
 /** The first one whose readers know that a history may have an order. */
 export const ORDER_VERSION = 6;
-const LATEST_VERSION = ORDER_VERSION;
+/** The first one whose readers know embeddings. */
+export const EMBEDDING_VERSION = 7;
+const LATEST_VERSION = EMBEDDING_VERSION;
 
 export const align = (offset: number): number => Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 

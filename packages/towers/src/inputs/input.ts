@@ -62,6 +62,16 @@ export interface MixtureQuery {
  */
 export type HistoryForm = "mixture" | "mean" | "attention";
 
+/** What a tower takes of one column of vectors. */
+export interface EmbeddingReads {
+  /** Of the column. */
+  readonly name: string;
+  /** The model that made the vectors, where training was told. */
+  readonly encoder?: string | undefined;
+  /** Numbers of a vector. */
+  readonly length: number;
+}
+
 /** What a query tower was trained to read. */
 export interface Reads {
   readonly text: boolean;
@@ -75,4 +85,6 @@ export interface Reads {
   readonly combines: boolean;
   /** Names of the context columns. */
   readonly contexts: readonly string[];
+  /** Columns of embeddings that it takes. */
+  readonly embeddings: readonly EmbeddingReads[];
 }

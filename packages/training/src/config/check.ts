@@ -1,6 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
-import { isValidated, kindOf, usualSettings, type WithKind } from "./kinds.ts";
+import { isValidated, isVectorsOnly, kindOf, usualSettings, type WithKind } from "./kinds.ts";
 import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
@@ -29,6 +29,8 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
     `items.fields: "title" is what results call the column of items.title ("${items.title}"); ` +
       "rename the other one in data.items (title AS another_name)",
   );
+  checkEmbeddings(config, refuse);
+  checkVectorsOnly(config, asked, refuse);
   checkOrder(config, asked, refuse);
   checkRates(config, asked, refuse);
   refuse(
@@ -107,7 +109,11 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
   for (const [key, names] of answers)
     refuse(names.includes(events.item), `${key} expected another column than events.item, got "${events.item}"`);
   const { numSubQuantizers: M, nbits, nlist, nprobe, bufferSize } = index;
-  refuse(model.dim % M !== 0, `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`);
+  // without a number given, vectors alone have theirs
+  refuse(
+    model.dim % M !== 0 && !(isVectorsOnly(config) && asked.model?.dim === undefined),
+    `model.dim expected a multiple of index.numSubQuantizers (${M}), got ${model.dim}`,
+  );
   refuse(
     nprobe !== undefined && nlist !== undefined && nprobe > Math.max(1, nlist),
     `index.nprobe expected at most index.nlist (${nlist}), got ${nprobe}`,
@@ -122,6 +128,64 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
     nlist !== undefined && nlist > bufferSize,
     `index.nlist expected at most index.bufferSize (${bufferSize}), got ${nlist}`,
   );
+}
+
+/** Columns of vectors: each is for nothing else, and those of queries have texts to be the vectors of. */
+function checkEmbeddings({ data, items, queries, events }: WithKind, refuse: Refuse): void {
+  const { embeddings, id, title, ...lists } = items;
+  const uses = { ...lists, id: [id], title: title === undefined ? [] : [title] };
+  for (const [key, names] of Object.entries({ items: embeddings, queries: queries.embeddings })) {
+    const twice = names.find((name, i) => names.indexOf(name) < i);
+    refuse(twice !== undefined, `${key}.embeddings expected different columns, got "${twice}" twice`);
+  }
+  for (const [key, names] of Object.entries(uses)) {
+    const shared = embeddings.find((name) => Array.isArray(names) && names.includes(name));
+    refuse(
+      shared !== undefined,
+      `items.embeddings and items.${key} expected different columns, got "${shared}" in both`,
+    );
+  }
+  const names = queries.embeddings;
+  refuse(names.includes("query"), 'queries.embeddings expected columns of vectors, got "query", that of the texts');
+  refuse(names.length > 0 && data.queries === undefined, "queries.embeddings expected data.queries, got none");
+  refuse(names.length === 0 && data.queries !== undefined, `data.queries expected queries.embeddings ${NAMED}`);
+  refuse(names.length === 0 && queries.encoder !== undefined, `queries.encoder expected queries.embeddings ${NAMED}`);
+  refuse(names.length > 0 && events.query === undefined, `queries.embeddings expected events.query ${NAMED}`);
+}
+
+/** What is read where there are vectors alone; all else is for events. */
+const OF_VECTORS: Readonly<Partial<Record<keyof Asked, readonly string[]>>> = {
+  events: [],
+  split: ["testModulus"],
+  model: ["dim"],
+  index: ["nlist", "numSubQuantizers", "nbits", "metric", "nprobe", "scoreAware", "bufferSize"],
+  training: ["seed", "ownSentences"],
+};
+
+/** Of vectors alone one column is learned, and nothing beside it. */
+function checkVectorsOnly(config: WithKind, asked: Asked, refuse: Refuse): void {
+  const { items, queries, index } = config;
+  if (!isVectorsOnly(config)) {
+    refuse(
+      index.metric !== undefined,
+      "index.metric is for vectors alone (items.embeddings without data.events and items.text)",
+    );
+    return;
+  }
+  const { length } = items.embeddings;
+  refuse(length > 1, `items.embeddings expected one column without data.events and items.text, got ${length}`);
+  for (const key of ["categories", "inputs"] as const) {
+    const [name] = items[key];
+    refuse(name !== undefined, `items.${key} expected data.events to learn from, got none for "${name}"`);
+  }
+  refuse(items.textFromEvents, "items.textFromEvents true expected data.events, got none");
+  for (const [section, read] of Object.entries(OF_VECTORS)) {
+    const given = Object.entries(asked[section as keyof Asked] ?? {}).filter(([, value]) => value !== undefined);
+    const unread = given.find(([key]) => !read.includes(key))?.[0];
+    refuse(unread !== undefined, `${section}.${unread} expected data.events or items.text, got vectors alone`);
+  }
+  const own = queries.embeddings.length;
+  refuse(own > 1, `queries.embeddings expected one column, as items.embeddings, got ${own}`);
 }
 
 /** What `model.history.order` needs, and what it makes meaningless. */

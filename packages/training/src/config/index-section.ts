@@ -1,4 +1,4 @@
-import { MAX_POPULAR_QUERIES } from "@poeem/pq-core/write";
+import { MAX_POPULAR_QUERIES, METRICS } from "@poeem/pq-core/write";
 import { z } from "zod";
 import { LOSS_SHAPE } from "./losses.ts";
 import { positive } from "./values.ts";
@@ -7,14 +7,22 @@ export const INDEX = z
   .strictObject({
     /**
      * Coarse cells; 0 for none. Default: 64 (256 for histories with an order), or the largest power of two that leaves
-     * every cell 32 items on average.
+     * every cell 32 items on average. For vectors alone about twice the square root of the number of items.
      */
     nlist: z.number().int().min(0).optional(),
-    /** Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. */
-    numSubQuantizers: positive.default(32),
-    /** Bits per code. */
-    nbits: z.union([z.literal(4), z.literal(8)]).default(4),
-    /** Cells visited by default. Default: 32 (128 for histories with an order), or all where there are fewer. */
+    /** Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. Default: 32, or 16 for vectors alone. */
+    numSubQuantizers: positive.optional(),
+    /** Bits per code. Default: 4, or 8 for vectors alone. */
+    nbits: z.union([z.literal(4), z.literal(8)]).optional(),
+    /**
+     * How vectors are compared, for vectors alone: innerProduct; cosine, of which the lengths do not count; l2, the
+     * smaller distance first. Default: cosine.
+     */
+    metric: z.enum(METRICS).optional(),
+    /**
+     * Cells visited by default. Default: 32 (128 for histories with an order; for vectors alone an eighth of the cells
+     * where that is more), or all where there are fewer.
+     */
     nprobe: positive.optional(),
     /**
      * Share of the training steps before the quantizer starts (Poeem's warm start). Default: 0.4; for mixtures of
@@ -26,12 +34,14 @@ export const INDEX = z
     /**
      * Codes that keep the scores of the training's queries, not the item vectors: after the training each item's
      * sub-codes are chosen anew, one after the other, for the least squared error of q·x̂. Default: where queries
-     * have histories, which gain by it (texts do not).
+     * have histories, which gain by it (texts do not), and for vectors alone. Of those the codebooks are learned by
+     * it, too: by `data.queries` and, but for l2, by what an item's own direction is worth.
      */
     scoreAware: z.boolean().optional(),
     /**
      * Item vectors gathered for the k-means start of the centroids. Default: 8192, or half of those met after the
-     * warm-up, and as many as there are centroids.
+     * warm-up, and as many as there are centroids. Of vectors alone all is learned from so many, by default 65,536
+     * (fewer of more than 512 numbers).
      */
     bufferSize: positive.optional(),
     /**

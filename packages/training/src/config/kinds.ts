@@ -1,3 +1,4 @@
+import { MAX_EMBEDDING } from "@poeem/towers";
 import type { z } from "zod";
 import { combinesHistory, type FilledHistory, filledHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
@@ -10,7 +11,12 @@ export interface KindSettings {
     readonly itemNorm: "unit" | "free";
     readonly history: { readonly length: number; readonly sources: number; readonly targets: number };
   };
-  readonly index: { readonly warmup: number; readonly commitment: number };
+  readonly index: {
+    readonly numSubQuantizers: number;
+    readonly nbits: 4 | 8;
+    readonly warmup: number;
+    readonly commitment: number;
+  };
   readonly training: {
     readonly start: "random" | "spectral";
     readonly optimizer: "adagrad" | "adam";
@@ -33,10 +39,12 @@ const RATES: Readonly<Record<KindSettings["training"]["optimizer"], Rates>> = {
   adam: { learningRate: 0.002, towerLearningRate: 0.001 },
 };
 
+const CODES = { numSubQuantizers: 32, nbits: 4 } as const;
+
 /** Texts and contexts, with a history or without: what they are learned by best on the data sets of the docs. */
 const TEXTS: KindSettings = {
   model: { dim: 64, hiddenDim: 128, itemNorm: "unit", history: { length: 50, sources: 4, targets: 4 } },
-  index: { warmup: 0.4, commitment: 10 },
+  index: { ...CODES, warmup: 0.4, commitment: 10 },
   training: {
     start: "random",
     optimizer: "adagrad",
@@ -53,7 +61,7 @@ const TEXTS: KindSettings = {
 /** Histories as mixtures, alone: a row per item is all there is to learn, and the quantizer can start early. */
 const HISTORIES: KindSettings = {
   model: { dim: 64, hiddenDim: 0, itemNorm: "free", history: { length: 100, sources: 40, targets: 16 } },
-  index: { warmup: 0.02, commitment: 1 },
+  index: { ...CODES, warmup: 0.02, commitment: 1 },
   training: {
     start: "spectral",
     optimizer: "adam",
@@ -71,7 +79,7 @@ const HISTORIES: KindSettings = {
 /** Histories whose order counts. How long an item vector is says how much its item is asked for. */
 const ORDERED: KindSettings = {
   model: { dim: 64, hiddenDim: 0, itemNorm: "free", history: { length: 50, sources: 4, targets: 4 } },
-  index: { warmup: 0.1, commitment: 1 },
+  index: { ...CODES, warmup: 0.1, commitment: 1 },
   training: {
     start: "spectral",
     optimizer: "adam",
@@ -93,7 +101,25 @@ const ORDERED_BY_TIME: KindSettings = {
   training: { ...ORDERED.training, learningRate: 0.002, scale: 16 },
 };
 
+/** Vectors alone keep all their numbers, and codes of 8 bits keep more of them than twice as many of 4. */
+const VECTORS: KindSettings = {
+  ...TEXTS,
+  model: { ...TEXTS.model, dim: MAX_EMBEDDING },
+  index: { ...TEXTS.index, numSubQuantizers: 16, nbits: 8 },
+};
+
 type Parsed = z.output<typeof SCHEMA>;
+
+/** Whether nothing is trained on but the items' vectors: there are neither events nor texts. */
+export function isVectorsOnly({ data, items, training }: Pick<Parsed, "data" | "items" | "training">): boolean {
+  return (
+    items.embeddings.length > 0 &&
+    data.events === undefined &&
+    data.test === undefined &&
+    items.text.length === 0 &&
+    training.ownSentences !== true
+  );
+}
 
 /** A configuration with those filled in. */
 export type WithKind = Parsed & KindSettings & { readonly model: { readonly history: FilledHistory } };
@@ -101,7 +127,8 @@ export type WithKind = Parsed & KindSettings & { readonly model: { readonly hist
 /** Fills in what follows from what queries are (`kindOf`), and of histories with an order from how they are split. */
 export function withKind(config: Parsed): WithKind {
   const history = filledHistory(config);
-  const { model, index, training } = usualSettings(config, history);
+  const { model, index, training } = isVectorsOnly(config) ? VECTORS : usualSettings(config, history);
+  const filledIndex = filledUp(config.index, index);
   const { optimizer = training.optimizer } = config.training;
   const rates = optimizer === training.optimizer ? {} : RATES[optimizer];
   // without validations there is nothing to stop by
@@ -110,10 +137,10 @@ export function withKind(config: Parsed): WithKind {
     ...config,
     // a number for each sub-quantizer, whatever else is usual
     model: {
-      ...filledUp(config.model, { ...model, dim: Math.max(model.dim, config.index.numSubQuantizers) }),
+      ...filledUp(config.model, { ...model, dim: Math.max(model.dim, filledIndex.numSubQuantizers) }),
       history: { ...filledUp(history, model.history) },
     },
-    index: filledUp(config.index, index),
+    index: filledIndex,
     training: filledUp(config.training, { ...training, ...rates, ...(!isWatched && { earlyStopping: 0 }) }),
   };
   return filled as WithKind;

@@ -13,7 +13,10 @@ const TILT_BESIDE = 0.4;
 
 export const MODEL = z
   .strictObject({
-    /** Width of the vectors that are compared. Default: 64. */
+    /**
+     * Width of the vectors that are compared. Default: 64; for vectors alone all their numbers, of which fewer
+     * are the leading components.
+     */
     dim: positive.optional(),
     /** Most text features (words, n-grams) with a row, the most frequent first; dim + 8 bytes each at the edge. */
     maxFeatures: positive.default(65_536),

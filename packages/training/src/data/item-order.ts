@@ -1,5 +1,6 @@
 import type { Database } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
+import { gather } from "./gather.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { ItemTable, TextColumn } from "./types.ts";
 
@@ -8,13 +9,13 @@ import type { ItemTable, TextColumn } from "./types.ts";
  * `item_order`: the rowid of an item in the table `items`, and its number.
  *
  * @param key the id in the table `items`, as SQL
- * @returns ids and columns in the order of the numbers
+ * @returns ids and columns in the order of the numbers, and the row of each number
  */
 export async function sortItems(
   database: Database,
   { ids, items }: { readonly ids: Texts; readonly items: ItemTable },
   key: string,
-): Promise<{ ids: Texts; items: ItemTable }> {
+): Promise<{ ids: Texts; items: ItemTable; rows: Uint32Array }> {
   await database.run(
     `CREATE TABLE item_order AS
      SELECT rowid AS item, (row_number() OVER (ORDER BY (${key})::VARCHAR) - 1)::UINTEGER AS number FROM items`,
@@ -26,10 +27,17 @@ export async function sortItems(
   });
   const sortedTexts = (column: TextColumn): TextColumn => Array.from(rows, (row) => column[row]!);
   return {
+    rows,
     ids: new TextList(Array.from(rows, (row) => ids.at(row)!)),
     items: {
       ...items,
       texts: new Map([...items.texts].map(([name, column]) => [name, sortedTexts(column)])),
+      vectors: new Map(
+        [...items.vectors].map(([name, { length, values }]) => [
+          name,
+          { length, values: gather(values, rows, length) },
+        ]),
+      ),
       numbers: new Map([...items.numbers].map(([name, column]) => [name, Float64Array.from(rows, (r) => column[r]!)])),
     },
   };

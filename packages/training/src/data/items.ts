@@ -20,22 +20,34 @@ import { findRows, ProblemRows, refuse } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { FieldKind, ItemTable } from "./types.ts";
 import { numberCure } from "./value-cures.ts";
+import { openVectorColumn, readVectorColumns, type VectorColumn } from "./vector-columns.ts";
 
 /** Kinds of the fields of an index, by name. */
 export type FieldKinds = Readonly<Record<string, FieldKind>>;
+
+/** What was read of the items; the table `items` has them by their rows. */
+export interface ReadItems {
+  readonly ids: Texts;
+  readonly items: ItemTable;
+  readonly id: TypedColumn;
+  /** The columns of `items.embeddings`, to be read in slices. @throws UserError for rows without a vector */
+  openVectors(): Promise<VectorColumn[]>;
+}
 
 /**
  * Reads the columns of the items that the config names into memory, and the ids into the table `items`.
  *
  * @param from the query to read, and its name in errors
  * @param recorded kinds of the fields of an index that the items are to join; default: as the types of the columns say
+ * @param isStreamed leaves the vectors in the table, for `openVectors`
  */
 export async function readItems(
   database: Database,
   config: PoeemConfig,
   from: Source = { source: "data.items", sql: config.data.items },
   recorded?: FieldKinds,
-): Promise<{ ids: Texts; items: ItemTable; id: TypedColumn }> {
+  isStreamed = false,
+): Promise<ReadItems> {
   const { source } = from;
   const usesOf = (has: (column: string) => boolean): Use[] => itemUses(config, titleColumn(config, has, recorded));
   const table = await keepTable(database, from, "items", {
@@ -52,9 +64,18 @@ export async function readItems(
   const id = columns.get(config.items.id)!;
   await checkIds(database, config.items.id, id, source);
   const read = await readColumns(database, source, table.count, columns, uses, recorded);
+  const vectorUses = uses.filter(({ role }) => role === "vector");
+  const vectorTable = { source, name: "items", count: table.count };
+  const vectors = await readVectorColumns(database, vectorTable, columns, isStreamed ? [] : vectorUses);
   checkIdLimits([...read.ids], config.items.id, source);
-  checkFacetValues(read.items, config.items.facets, source);
-  return { ...read, id };
+  checkFacetValues({ ...read.items, vectors }, config.items.facets, source);
+  const openVectors = async (): Promise<VectorColumn[]> => {
+    const opened: VectorColumn[] = [];
+    for (const use of vectorUses)
+      opened.push(await openVectorColumn(database, vectorTable, columns.get(use.column)!, use));
+    return opened;
+  };
+  return { ids: read.ids, items: { ...read.items, vectors }, id, openVectors };
 }
 
 /** Which columns of the items are text to us and which are values. */
@@ -68,7 +89,7 @@ function wantedColumns(config: PoeemConfig, recorded: FieldKinds | undefined) {
   return {
     texts: columnsOf("id", "text", "texts"),
     ids: columnsOf("id"),
-    values: columnsOf("field", "number"),
+    values: columnsOf("field", "number", "vector"),
     // of numbers too: to a reader 0x1F is 31
     fields: columnsOf("field", "number"),
     optional: config.items.title === undefined && !recorded ? ["title"] : [],
@@ -97,6 +118,7 @@ function itemUses({ items }: PoeemConfig, title: string | undefined): Use[] {
     ...uses("facets", "texts", items.facets),
     ...uses("inputs", "number", items.inputs),
     ...uses("numbers", "number", items.numbers),
+    ...uses("embeddings", "vector", items.embeddings),
     ...uses("fields", "field", items.fields),
   ];
 }
@@ -108,7 +130,7 @@ async function readColumns(
   columns: ReadonlyMap<string, TypedColumn>,
   uses: readonly Use[],
   recorded: FieldKinds | undefined,
-): Promise<{ ids: Texts; items: ItemTable }> {
+): Promise<{ ids: Texts; items: Omit<ItemTable, "vectors"> }> {
   const columnsOf = (...roles: Role[]): string[] => [
     ...new Set(uses.filter(({ role }) => roles.includes(role)).map(({ column }) => column)),
   ];

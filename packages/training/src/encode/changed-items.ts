@@ -10,7 +10,7 @@ import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { changedWords } from "./changed-words.ts";
-import { embedItems } from "./embed-items.ts";
+import { checkLengths, embedItems } from "./embed-items.ts";
 import { type GivenIds, readIdAt, readIds, rowsById } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
@@ -49,6 +49,7 @@ export async function readChangedItems(
   // two spellings of one
   rowsById(items, itemIds, index.manifest.idType);
   const tower = await readTower(index, options.index);
+  if (tower && vectors === undefined) checkLengths(items, tower.weights, table);
   const embedded =
     vectors === undefined
       ? embed(tower, options.index, config, own.map(String), table)
@@ -80,14 +81,14 @@ function embed(
     throw new UserError(`index ${directory}: no item tower in it (${ITEM_TOWER_FILE}); train again, or give --vectors`);
   const { vectors, nothingKnown } = embedItems(tower.weights, config, ids, items);
   if (nothingKnown.length === 0) return vectors;
-  const { text, categories, inputs } = config.items;
+  const { text, categories, inputs, embeddings } = config.items;
   const some =
     `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} ` +
     `(${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
   throw new UserError(
-    text.length + categories.length + inputs.length === 0
+    text.length + categories.length + inputs.length + embeddings.length === 0
       ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, ` +
-          `items.categories or items.inputs, or give --vectors`
+          `items.categories, items.inputs or items.embeddings, or give --vectors`
       : `${some} have no word, category or number that the item tower knows; give --vectors, or train again`,
   );
 }

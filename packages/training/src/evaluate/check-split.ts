@@ -9,7 +9,7 @@ import type { Dataset } from "../data/types.ts";
 const MAY_BE_SEEN = "held-out queries may have been trained on";
 
 /** What is compared, as messages call it. */
-interface Names {
+export interface Names {
   /** Of the index. */
   readonly folder: string;
   /** Of the configuration. */
@@ -20,9 +20,12 @@ type TrainingFacts =
   | { dataHash?: string; dataHashes?: DataHashes; heldOutHash?: string; config?: PoeemConfig }
   | undefined;
 
+/** The configuration that an index was trained with; undefined where it was made otherwise. */
+export const trainedConfig = ({ training }: Manifest): PoeemConfig | undefined => (training as TrainingFacts)?.config;
+
 /** Another split would call queries held out that were trained on. */
-export function checkSplit({ training }: Manifest, config: PoeemConfig, { folder, file }: Names): void {
-  const trained = (training as TrainingFacts)?.config;
+export function checkSplit(manifest: Manifest, config: PoeemConfig, { folder, file }: Names): void {
+  const trained = trainedConfig(manifest);
   if (trained === undefined) throw new UserError(`${folder} was not made by \`poeem train\`: its split is not known`);
   const [before, now] = [splitOf(trained), splitOf(config)];
   for (const name of Object.keys(now)) {
@@ -57,7 +60,12 @@ export function checkHeldOut({ training }: Manifest, { heldOutHash }: Dataset, {
 }
 
 /** Other data has other held-out queries. */
-export function checkData({ training }: Manifest, raw: LoadedData, config: PoeemConfig, { folder, file }: Names): void {
+export function checkData(
+  { training }: Manifest,
+  raw: Pick<LoadedData, "hash" | "hashes">,
+  config: PoeemConfig,
+  { folder, file }: Names,
+): void {
   const trained = training as TrainingFacts;
   if (trained?.dataHash === raw.hash) return;
   const difference = dataDifference(trained?.dataHashes, raw.hashes, eventSources(config).join(" or "));

@@ -1,6 +1,7 @@
 import { planQuestion, type QueryTower, type QueryVectors, type Question } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
+import { embeddingOf } from "../data/query-vectors.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";
 
 /**
@@ -10,10 +11,13 @@ import type { Dataset, QuerySet } from "../data/types.ts";
  */
 export type QueryEncoder = (query: number, items: Float32Array) => QueryVectors | undefined;
 
+/** What of a data set its questions are made from. */
+export type AskedOf = Pick<Dataset, "contextNames" | "queryVectors">;
+
 /** A query of a set, as anybody would ask it; its items are item numbers. */
 export function questionOf(
   queries: QuerySet,
-  { contextNames }: Pick<Dataset, "contextNames">,
+  { contextNames, queryVectors }: AskedOf,
   query: number,
 ): Question<number> {
   const history = Array.from(listOf(queries.histories, query));
@@ -21,18 +25,23 @@ export function questionOf(
     const [column = "", ...value] = contextNames[row]!.split("\t");
     return [column, value.join("\t")];
   });
+  const text = queries.texts[query];
+  const embedding = text === undefined ? undefined : embeddingOf(queryVectors, text);
   return {
-    text: queries.texts[query],
+    text,
+    ...(embedding && { embedding }),
     ...(history.length > 0 && { history }),
     ...(names.length > 0 && { context: Object.fromEntries(names) }),
   };
 }
 
 /** Encodes the queries of a set. */
-export function encoderOf(tower: QueryTower, queries: QuerySet, dataset: Pick<Dataset, "contextNames">): QueryEncoder {
-  const { dim } = tower;
+export function encoderOf(tower: QueryTower, queries: QuerySet, dataset: AskedOf): QueryEncoder {
+  const { dim, reads } = tower;
   return (query, items) => {
-    const question = questionOf(queries, dataset, query);
+    const { text, ...others } = questionOf(queries, dataset, query);
+    // a text without vectors says nothing to a tower that reads them alone
+    const question = reads.text || reads.embeddings.length === 0 ? { text, ...others } : others;
     // a user without a history in data without texts has nothing to ask
     if (Object.values(question).every((part) => part === undefined)) return undefined;
     const { read, embed } = planQuestion(tower, dim, question);

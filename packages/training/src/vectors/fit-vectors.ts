@@ -1,0 +1,38 @@
+import { UserError } from "@poeem/offline/errors";
+import { formatCount } from "@poeem/offline/progress";
+import type { FittedConfig, PoeemConfig } from "../config.ts";
+
+/** A configuration of vectors alone with what follows from them: there are no steps to be fitted. */
+export type VectorConfig = PoeemConfig & Pick<FittedConfig, "index">;
+
+/** Vectors that codes are learned from, and their numbers: 128 MB, of which there are a few copies. */
+const SAMPLE = 65_536;
+const NUMBERS = 1 << 25;
+/** Vectors per cell, on average, of those. */
+const ITEMS_PER_CELL = 32;
+const LEAST_PROBED = 32;
+/** One cell in so many is visited, where there are many. */
+const PROBED = 8;
+
+/**
+ * Fills in what follows from the number of vectors and their length, unless it is set by hand:
+ *
+ * - `index.nlist`: about twice the square root of it, a power of two that leaves every cell 32 vectors on average.
+ * - `index.nprobe`: 32, or an eighth of the cells.
+ * - `index.bufferSize`: 65,536, or all vectors; fewer of more than 512 numbers.
+ *
+ * @throws UserError for more cells than items
+ */
+export function fitVectors(config: PoeemConfig, count: number, length: number): VectorConfig {
+  const { index } = config;
+  const bufferSize = Math.min(count, index.bufferSize ?? Math.min(SAMPLE, Math.floor(NUMBERS / length)));
+  const usual = Math.min(2 * Math.sqrt(count), bufferSize / ITEMS_PER_CELL);
+  const nlist = index.nlist ?? 2 ** Math.floor(Math.log2(Math.max(1, usual)));
+  if (nlist > count) {
+    throw new UserError(
+      `index.nlist: expected at most the number of items (${formatCount(count)}), got ${formatCount(nlist)}`,
+    );
+  }
+  const nprobe = Math.min(Math.max(1, nlist), index.nprobe ?? Math.max(LEAST_PROBED, Math.floor(nlist / PROBED)));
+  return { ...config, index: { ...index, nlist, nprobe, bufferSize } };
+}

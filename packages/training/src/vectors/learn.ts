@@ -1,0 +1,156 @@
+import {
+  type CodedVectors,
+  improveCodes,
+  initializeCodebook,
+  Random,
+  resolveConfig,
+  type ScoreError,
+} from "@poeem/indexing-layer";
+import type { Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
+import { createCodebook } from "@poeem/pq-core/write";
+import * as tf from "@tensorflow/tfjs";
+import { byLikeness } from "../artifact/cell-order.ts";
+import { encodeItems } from "../model/encode-items.ts";
+import { type SpaceError, spaceError } from "./score-error.ts";
+
+/** Turns of the rotation, as the baselines have them. */
+const TURNS = 30;
+/** Sweeps that move centroids, and sweeps over codes alone; docs/experiments/trainer.md has the figures. */
+const FIT_SWEEPS = 5;
+const SWEEPS = 2;
+/** Of the largest sum of squares: less than it is nothing to say. */
+const LEAST_SQUARE = 1e-6;
+/** Rows that are encoded at a time. */
+const SLICE = 16_384;
+
+export interface CodeShape {
+  readonly dim: number;
+  readonly nlist: number;
+  readonly numSubQuantizers: number;
+  readonly nbits: 4 | 8;
+  readonly metric: Metric;
+  readonly scoreAware: boolean;
+  readonly seed: number;
+}
+
+/** A codebook, and what codes are chosen by; undefined for the nearest centroids. */
+export interface LearnedCodes {
+  readonly codebook: Codebook;
+  readonly error: ScoreError | undefined;
+}
+
+/**
+ * Learns rotation, cells and codebooks of finished vectors: OPQ of what the cells leave over, and then, score-aware,
+ * codes and centroids by what their errors cost scores.
+ *
+ * @param sample (n, dim), n at least nlist and 2^nbits
+ * @param queries (q, dim), a sample of what is asked
+ */
+export async function learnCodes(
+  sample: Float32Array,
+  queries: Float32Array | undefined,
+  { metric, scoreAware, ...shape }: CodeShape,
+): Promise<LearnedCodes> {
+  const { dim, nlist, nbits } = shape;
+  const config = resolveConfig({
+    ...shape,
+    rotation: "opq",
+    opqIterations: TURNS,
+    bufferSize: Math.max(nlist, 1 << nbits, sample.length / dim),
+  });
+  const order = evenOrder(sample, dim, shape.numSubQuantizers);
+  const fitted = await initializeCodebook(reordered(sample, order), config, new Random(shape.seed));
+  const codebook = createCodebook({
+    ...{ dim, nlist, nbits, numSubQuantizers: shape.numSubQuantizers },
+    // lengths are 1 where they do not count
+    metric: metric === "l2" ? "l2" : "innerProduct",
+    byResidual: nlist > 0,
+    rotation: backToOrder(fitted.rotation, order),
+    coarseCentroids: byLikeness(fitted.coarseCentroids, dim),
+    centroids: fitted.centroids,
+  });
+  if (!scoreAware) return { codebook, error: undefined };
+  const of = await spaceError(metric, dim, sample, queries);
+  if (!of.moment && of.along === 0) return { codebook, error: undefined };
+  const error = await rotatedError(of, codebook);
+  const coded = await nearestCodes(codebook, sample);
+  // `coded` and the centroids of the codebook are changed in place
+  await improveCodes(codebook, coded, error, { sweeps: FIT_SWEEPS, fit: true });
+  return { codebook, error };
+}
+
+/**
+ * The numbers of a vector in an order in which each sub-quantizer starts with as much to say as any other: the longest
+ * first, each to the one whose product of variances is the smallest (Ge et al., CVPR 2013, section 3.2.2). Vectors from
+ * a principal component analysis have all of it in their first numbers, from where the turns of OPQ do not get away.
+ */
+function evenOrder(sample: Float32Array, dim: number, numSubQuantizers: number): Uint32Array {
+  const squares = new Float64Array(dim);
+  for (let i = 0; i < sample.length; i++) squares[i % dim]! += sample[i]! ** 2;
+  const floor = LEAST_SQUARE * Math.max(...squares) || 1;
+  const logs = squares.map((square) => Math.log(square / floor + 1));
+  const subDim = dim / numSubQuantizers;
+  const groups = Array.from({ length: numSubQuantizers }, () => ({ numbers: [] as number[], log: 0 }));
+  for (const number of Array.from(logs.keys()).sort((a, b) => logs[b]! - logs[a]!)) {
+    const open = groups.filter(({ numbers }) => numbers.length < subDim);
+    const least = open.reduce((best, group) => (group.log < best.log ? group : best));
+    least.numbers.push(number);
+    least.log += logs[number]!;
+  }
+  return Uint32Array.from(groups.flatMap(({ numbers }) => numbers));
+}
+
+/** Rows with their numbers in another order. */
+function reordered(vectors: Float32Array, order: Uint32Array): Float32Array {
+  const dim = order.length;
+  return vectors.map((_, at) => vectors[at - (at % dim) + order[at % dim]!]!);
+}
+
+/** A rotation (dim, dim) of reordered vectors as one of vectors as they are. */
+function backToOrder(rotation: Float64Array, order: Uint32Array): Float32Array {
+  const dim = order.length;
+  const back = new Float32Array(rotation.length);
+  order.forEach((number, place) => {
+    back.set(rotation.subarray(place * dim, (place + 1) * dim), number * dim);
+  });
+  return back;
+}
+
+/** Codes of vectors (n, dim) by learned codebooks. */
+export async function encodeLearned({ codebook, error }: LearnedCodes, vectors: Float32Array): Promise<EncodedVectors> {
+  if (!error) return encodeItems(codebook, vectors);
+  const { dim, numSubQuantizers: M } = codebook;
+  const n = vectors.length / dim;
+  const assignments = new Uint32Array(n);
+  const codes = new Uint8Array(n * M);
+  for (let from = 0; from < n; from += SLICE) {
+    const coded = await nearestCodes(codebook, vectors.subarray(from * dim, (from + SLICE) * dim));
+    await improveCodes(codebook, coded, error, { sweeps: SWEEPS });
+    assignments.set(coded.cells, from);
+    codes.set(coded.codes, from * M);
+  }
+  return { assignments, codes };
+}
+
+async function nearestCodes(codebook: Codebook, vectors: Float32Array): Promise<CodedVectors> {
+  const { assignments, codes } = await encodeItems(codebook, vectors);
+  const { dim } = codebook;
+  const output = tf.tidy(() =>
+    tf.matMul(tf.tensor2d(vectors, [vectors.length / dim, dim]), tf.tensor2d(codebook.rotation!, [dim, dim])),
+  );
+  const rotated = Float32Array.from(await output.data());
+  output.dispose();
+  return { rotated, cells: assignments, codes };
+}
+
+/** Rᵀ·H·R: its diagonal still has a mean of 1. */
+async function rotatedError({ moment, along }: SpaceError, { rotation, dim }: Codebook): Promise<ScoreError> {
+  if (!moment) return { along };
+  const turned = tf.tidy(() => {
+    const r = tf.tensor2d(rotation!, [dim, dim]);
+    return tf.matMul(tf.matMul(r, tf.tensor2d(moment, [dim, dim]), true, false), r);
+  });
+  const values = Float32Array.from(await turned.data());
+  turned.dispose();
+  return { moment: values, along };
+}

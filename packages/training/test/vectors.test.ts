@@ -1,0 +1,310 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { Random } from "@poeem/indexing-layer";
+import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { decode } from "@poeem/pq-core/write";
+import { fnv1a32, openQueryTower } from "@poeem/towers";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { useBackend } from "../src/backend/backend.ts";
+import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
+import { evaluateIndex } from "../src/evaluate-index.ts";
+import { trainIndex } from "../src/train-index.ts";
+import { encodeLearned, learnCodes } from "../src/vectors/learn.ts";
+import { sampleStream, type VectorStream } from "../src/vectors/stream.ts";
+
+// each trains an index or two
+vi.setConfig({ testTimeout: 120_000 });
+
+beforeAll(async () => {
+  await useBackend("wasm");
+});
+
+const COUNT = 400;
+
+/** Vectors around centres, with directions that matter less and less; queries keep to a few of the directions. */
+function world(length: number, seed = 1, count = COUNT) {
+  const random = new Random(seed);
+  const row = (scale: (d: number) => number) => Array.from({ length }, (_, d) => scale(d) * random.normal());
+  const centres = Array.from({ length: 12 }, () => row((d) => 1 / (1 + d / 8)));
+  const items = Array.from({ length: count }, () => {
+    const centre = centres[random.integer(centres.length)]!;
+    const noise = row(() => 0.35);
+    return centre.map((value, d) => value + noise[d]!);
+  });
+  const queries = Array.from({ length: 150 }, () => {
+    const near = items[random.integer(count)]!;
+    const noise = row((d) => (d < length / 4 ? 0.6 : 0.1));
+    return near.map((value, d) => (d < length / 4 ? 2 : 0.5) * value + noise[d]!);
+  });
+  return { items, queries };
+}
+
+const scoreOf = {
+  innerProduct: (q: ArrayLike<number>, x: ArrayLike<number>) => dot(q, x),
+  cosine: (q: ArrayLike<number>, x: ArrayLike<number>) => dot(q, x) / Math.sqrt(dot(q, q) * dot(x, x)),
+  l2: (q: ArrayLike<number>, x: ArrayLike<number>) => 2 * dot(q, x) - dot(x, x) - dot(q, q),
+};
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let d = 0; d < a.length; d++) sum += a[d]! * b[d]!;
+  return sum;
+}
+
+const toLine = (row: object): string => `${JSON.stringify(row)}\n`;
+
+async function train(config: object, items: object[], queries?: object[]) {
+  const directory = await mkdtemp(join(tmpdir(), "poeem-vectors-"));
+  const write = (name: string, rows: object[]): Promise<void> =>
+    writeFile(join(directory, name), rows.map(toLine).join(""));
+  await write("items.jsonl", items);
+  if (queries) await write("queries.jsonl", queries);
+  const data = {
+    items: "SELECT * FROM 'items.jsonl'",
+    ...(queries && { queries: "SELECT * FROM 'queries.jsonl'" }),
+  };
+  await writeFile(
+    join(directory, "poeem.config.mjs"),
+    `export default ${JSON.stringify({ name: "t", data, items: { embeddings: ["vec"] }, ...config })}`,
+  );
+  const said: string[] = [];
+  const file = join(directory, "poeem.config.mjs");
+  const options = { backend: "wasm", checkpointEvery: 60, say: (line: string) => said.push(line) } as const;
+  const trained = await trainIndex({ config: file, ...options });
+  return { trained, said, file, index: await openIndexDirectory(trained.out) };
+}
+
+const rowsOf = (items: number[][]): object[] => items.map((vec, i) => ({ id: `i${i}`, title: `item ${i}`, vec }));
+
+describe("vectors alone", () => {
+  for (const metric of ["innerProduct", "cosine", "l2"] as const) {
+    it(`are found by ${metric}, asked with vectors as they were given`, async () => {
+      // 18 numbers: no multiple of the codes
+      const { items, queries } = world(18);
+      const { index } = await train(
+        { index: { metric, numSubQuantizers: 16, nbits: 4, nlist: 4, nprobe: 4 } },
+        rowsOf(items),
+      );
+      const tower = openQueryTower((await index.queryTower())!);
+      let shared = 0;
+      for (const query of queries) {
+        const embedding = Float32Array.from(query);
+        const vector = tower.embed({ embedding }) as Float32Array;
+        const { ordinals } = await index.search(vector, { k: 10 });
+        const exact = items
+          .map((item, i) => ({ id: `i${i}`, score: scoreOf[metric](query, item) }))
+          .sort((a, b) => b.score - a.score)
+          .slice(0, 10);
+        const found = new Set(await index.ids(ordinals));
+        shared += exact.filter(({ id }) => found.has(id)).length;
+      }
+      expect(shared / queries.length / 10).toBeGreaterThan(0.6);
+    });
+  }
+
+  it("refuse sample queries of another length, and more cells than items", async () => {
+    const { items, queries } = world(8, 2, 40);
+    const asked = queries.map((vec, i) => ({ query: `q${i}`, vec: vec.slice(1) }));
+    await expect(train({ queries: { embeddings: ["vec"] } }, rowsOf(items), asked)).rejects.toThrow(
+      "data.queries: expected vectors of 8 numbers in column vec, as those of the items, got 7",
+    );
+    await expect(train({ index: { nlist: 41 } }, rowsOf(items))).rejects.toThrow(
+      "index.nlist: expected at most the number of items (40), got 41",
+    );
+  });
+
+  it("are the same index in whatever order the rows come, with leading components where asked for fewer", async () => {
+    const { items, queries } = world(24, 3, 60);
+    const asked = queries.map((vec, i) => ({ query: `q${i}`, vec }));
+    const config = { queries: { embeddings: ["vec"], encoder: "e" }, model: { dim: 16 }, index: { nbits: 4 } };
+    const one = await train(config, rowsOf(items), asked);
+    const other = await train(config, rowsOf(items).reverse(), asked);
+    expect(other.trained.version).toBe(one.trained.version);
+    expect(one.index.manifest.dim).toBe(16);
+    expect(one.said).toContain("model.dim 16: the leading components are kept");
+    expect(openQueryTower((await one.index.queryTower())!).reads.embeddings).toEqual([
+      { name: "vec", encoder: "e", length: 24 },
+    ]);
+  });
+});
+
+describe("evaluating vectors alone", () => {
+  const evaluate = (file: string, index: string) =>
+    evaluateIndex({ config: file, index, queries: 1000, backend: "wasm" });
+
+  it("asks held-out sample queries, and finds by all cells what codes keep of the exact top 10", async () => {
+    const { items, queries } = world(16, 5);
+    const asked = queries.map((vec, i) => ({ query: `q${i}`, vec }));
+    const metric = "l2";
+    const { trained, file, index } = await train(
+      { queries: { embeddings: ["vec"] }, index: { metric, nbits: 4, nlist: 4 }, split: { testModulus: 4 } },
+      rowsOf(items),
+      asked,
+    );
+    const { rows, heldOut, queries: ranked } = await evaluate(file, trained.out);
+    expect(trained.data.trainingQueries + heldOut).toBe(queries.length);
+    expect(ranked).toBe(heldOut);
+    const [exact, ...others] = rows;
+    expect(exact).toMatchObject({ kind: "dense", recallAt10: 1, scanned: 1 });
+    expect(others.map(({ nprobe }) => nprobe)).toEqual([1, 2, 4]);
+    const tower = openQueryTower((await index.queryTower())!);
+    const held = asked.filter(({ query }) => fnv1a32(query) % 4 === 0).sort((a, b) => (a.query < b.query ? -1 : 1));
+    expect(held).toHaveLength(heldOut);
+    let shared = 0;
+    for (const { vec } of held) {
+      const vector = tower.embed({ embedding: Float32Array.from(vec) }) as Float32Array;
+      const { ordinals } = await index.search(vector, { k: 10, nprobe: 4 });
+      const best = items.map((item, i) => ({ id: `i${i}`, score: scoreOf[metric](vec, item) }));
+      best.sort((a, b) => b.score - a.score);
+      const found = new Set(await index.ids(ordinals));
+      shared += best.slice(0, 10).filter(({ id }) => found.has(id)).length / 10;
+    }
+    expect(others.at(-1)!.overlapAt10).toBeCloseTo(shared / held.length, 6);
+  });
+
+  it("asks items where there are no queries, each for the others, and refuses other data", async () => {
+    const { items } = world(16, 6, 60);
+    const { trained, file } = await train({ index: { nlist: 0, nbits: 4 } }, rowsOf(items));
+    const { rows, heldOut } = await evaluate(file, trained.out);
+    expect(heldOut).toBe(60);
+    expect(rows.map(({ kind }) => kind)).toEqual(["dense", "index"]);
+    expect(rows[1]!.overlapAt10).toBeGreaterThan(0.9);
+    await writeFile(
+      join(dirname(file), "items.jsonl"),
+      rowsOf(items.toSpliced(0, 1, items[1]!))
+        .map(toLine)
+        .join(""),
+    );
+    await expect(evaluate(file, trained.out)).rejects.toThrow("data.items gives other rows");
+  });
+});
+
+describe("codes of vectors alone", () => {
+  const dim = 32;
+  const { items, queries } = world(dim, 4, 600);
+  const flat = (rows: number[][]): Float32Array => Float32Array.from(rows.flat());
+  const unit = (rows: number[][]): number[][] =>
+    rows.map((row) => row.map((value) => value / Math.sqrt(dot(row, row))));
+  const shape = { dim, nlist: 4, numSubQuantizers: 8, nbits: 4, metric: "cosine", seed: 1 } as const;
+
+  /** Mean squared error of the scores of the ten best items. */
+  async function errorOfBest(scoreAware: boolean, sample?: number[][]): Promise<number> {
+    const rows = unit(items);
+    const learned = await learnCodes(flat(rows), sample && flat(unit(sample)), { ...shape, scoreAware });
+    const { assignments, codes } = await encodeLearned(learned, flat(rows));
+    const decoded = decode(learned.codebook, assignments, codes);
+    let total = 0;
+    const held = unit(queries.slice(75));
+    for (const query of held) {
+      const exact = rows.map((row, i) => ({ i, score: dot(query, row) })).sort((a, b) => b.score - a.score);
+      for (const { i, score } of exact.slice(0, 10))
+        total += (score - dot(query, decoded.subarray(i * dim, (i + 1) * dim))) ** 2 / 10 / held.length;
+    }
+    return total;
+  }
+
+  it("keep the scores of the best items better by their errors, and better still with sample queries", async () => {
+    const plain = await errorOfBest(false);
+    const aware = await errorOfBest(true);
+    const asked = await errorOfBest(true, queries.slice(0, 75));
+    expect(aware).toBeLessThan(0.9 * plain);
+    expect(asked).toBeLessThan(0.95 * aware);
+  });
+});
+
+describe("vectors in the order of their variances", () => {
+  it("lose no more to codes than in any other order", async () => {
+    const dim = 32;
+    const random = new Random(1);
+    const sorted = Float32Array.from({ length: 500 * dim }, (_, at) => random.normal() / (1 + (at % dim)));
+    const shape = { dim, nlist: 2, numSubQuantizers: 8, nbits: 4, metric: "l2", scoreAware: false } as const;
+    const errorOf = async (vectors: Float32Array): Promise<number> => {
+      const learned = await learnCodes(vectors, undefined, { ...shape, seed: 1 });
+      const { assignments, codes } = await encodeLearned(learned, vectors);
+      const decoded = decode(learned.codebook, assignments, codes);
+      return decoded.reduce((sum, value, i) => sum + (value - vectors[i]!) ** 2, 0);
+    };
+    // each eighth number beside the others of its kind, so that all start alike
+    const dealt = sorted.map((_, at) => sorted[at - (at % dim) + ((at % 4) * 8 + Math.floor((at % dim) / 4))]!);
+    const [error, other] = [await errorOf(sorted), await errorOf(dealt)];
+    expect(error).toBeLessThan(1.1 * other);
+  });
+});
+
+describe("the configuration of vectors alone", () => {
+  const base = { name: "t", data: { items: "-" }, items: { embeddings: ["v"] } };
+  const cases: [string, Partial<PoeemConfigInput>, string][] = [
+    ["two columns", { items: { embeddings: ["v", "w"] } }, "items.embeddings expected one column without data.events"],
+    [
+      "categories",
+      { items: { embeddings: ["v"], categories: ["c"] } },
+      'items.categories expected data.events to learn from, got none for "c"',
+    ],
+    [
+      "a metric beside texts",
+      { items: { embeddings: ["v"], text: ["t"] }, index: { metric: "l2" } },
+      "index.metric is for vectors alone",
+    ],
+    ["epochs", { training: { epochs: 2 } }, "training.epochs expected data.events or items.text, got vectors alone"],
+    ["a commitment", { index: { commitment: 1 } }, "index.commitment expected data.events or items.text"],
+    ["a width that codes do not divide", { model: { dim: 30 } }, "model.dim expected a multiple of"],
+    [
+      "two columns of queries",
+      { data: { items: "-", queries: "-" }, queries: { embeddings: ["a", "b"] } },
+      "queries.embeddings expected one column, as items.embeddings, got 2",
+    ],
+  ];
+  for (const [name, overrides, message] of cases) {
+    it(`refuses ${name}`, () => {
+      expect(() => resolveConfig({ ...base, ...overrides }, "test")).toThrow(message);
+    });
+  }
+
+  it("has 16 codes of 8 bits, and those of a training with texts are as they were", () => {
+    expect(resolveConfig(base, "test").index).toMatchObject({ numSubQuantizers: 16, nbits: 8 });
+    const texts = resolveConfig({ ...base, items: { embeddings: ["v"], text: ["t"] } }, "test");
+    expect(texts.index).toMatchObject({ numSubQuantizers: 32, nbits: 4 });
+    expect(texts.model.dim).toBe(64);
+  });
+});
+
+describe("a sample of a stream", () => {
+  /** Vectors (i, i) in an order of their own, two at a time. */
+  const streamOf = (order: number[]): VectorStream => ({
+    ...{ count: order.length, length: 2 },
+    async each(visit) {
+      for (let from = 0; from < order.length; from += 2) {
+        const some = order.slice(from, from + 2);
+        await visit(Uint32Array.from(some), Float32Array.from(some.flatMap((i) => [i, i])));
+      }
+    },
+  });
+  const order = Array.from({ length: 9 }, (_, i) => (i * 4) % 9);
+
+  it("has each item once, in the order of their numbers, whatever order they come in", async () => {
+    const one = await sampleStream(streamOf(order), 5, new Random(3));
+    const other = await sampleStream(streamOf(order.toReversed()), 5, new Random(3));
+    expect(other).toEqual(one);
+    const first = Array.from(one.vectors).filter((_, i) => i % 2 === 0);
+    expect(first).toEqual([...new Set(first)].sort((a, b) => a - b));
+    expect(first).toHaveLength(5);
+  });
+
+  it("is all of a small one, and its hash says whether anything changed", async () => {
+    const all = await sampleStream(streamOf(order), 100, new Random(1));
+    expect(all.vectors).toHaveLength(18);
+    const other: VectorStream = {
+      ...streamOf(order),
+      each: (visit) =>
+        streamOf(order).each((items, vectors) =>
+          visit(
+            items,
+            vectors.map((value) => value + 1),
+          ),
+        ),
+    };
+    const { hash } = await sampleStream(other, 100, new Random(1));
+    expect(hash).not.toBe(all.hash);
+  });
+});
