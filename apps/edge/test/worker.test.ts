@@ -144,7 +144,7 @@ const searchParameters =
 describe("a bad request", () => {
   const long = "a".repeat(10_000);
   it.each([
-    ["/search", [["q", "Nothing to search for: give q, history, context, like or vector"]]],
+    ["/search", [["q", "Nothing to search for: give q, history, context, embedding, like or vector"]]],
     ["/search?q=", [["q", "expected some text, got none"]]],
     ["/search?q=%20%09", [["q", "expected some text, got none"]]],
     ["/search?q=cake&k=abc", [["k", 'expected a whole number from 1 to 1000, got "abc"']]],

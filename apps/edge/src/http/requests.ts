@@ -24,6 +24,8 @@ export const MAX_K = 1000;
 export const DEFAULT_K = 10;
 export const MAX_EXCLUDE = 1000;
 export const MAX_FIELDS = 64;
+/** Inputs of a model that read an embedding each. */
+const MAX_EMBEDDINGS = 16;
 /** In an address, and in a body. */
 const MAX_FILTER_BYTES = { query: 2000, body: 8000 };
 /** Searches in one POST. */
@@ -38,9 +40,9 @@ const MAX_SUGGESTIONS = 50;
 const DEFAULT_SUGGESTIONS = 8;
 
 /** What a search can start from. */
-export const QUERY_KINDS = ["q", "like", "history", "vector", "context"] as const;
+export const QUERY_KINDS = ["q", "like", "history", "vector", "context", "embedding"] as const;
 
-/** A search from a URL or a body. It has one of `QUERY_KINDS`, or several of q, history and context. */
+/** A search from a URL or a body. It has one of `QUERY_KINDS`, or several of q, embedding, history and context. */
 export type SearchRequest = z.output<typeof searchBody>;
 
 const LISTED =
@@ -64,6 +66,9 @@ const doc = {
     "Context features of the model (listed by /version) and their values, for example device and phone. " +
     "Unknown values are ignored",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
+  embedding:
+    "Embedding of the text by the encoder that the model was trained with (listed by /version), spelled as vector is. " +
+    "For callers who embed texts themselves: the server then asks no encoder. With q, words count as well",
   k: `Number of results; of all searches of one POST at most ${MAX_BATCH_RESULTS} together`,
   nprobe: "Number of cells to visit, at most the index's nlist, or all. Without it, the index's own default",
   exclude: `Up to ${MAX_EXCLUDE} ids that must not be returned. Unknown ids are ignored`,
@@ -105,6 +110,24 @@ const vector = z.unknown().transform((value, context) => {
   if (decoded instanceof Float32Array) return decoded;
   context.issues.push({ code: "custom", message: decoded.error, input: undefined });
   return z.NEVER;
+});
+
+/** Embeddings of a search: of the one input that the model has, or of several by their names. */
+export type Embedding = Float32Array | Readonly<Record<string, Float32Array>>;
+
+const embedding = z.unknown().transform((value, context): Embedding => {
+  const isNamed = typeof value === "object" && value !== null && !Array.isArray(value);
+  const named: [string, unknown][] = isNamed ? Object.entries(value) : [["", value]];
+  if (named.length === 0) addFault(context, "expected at least one embedding, got none");
+  if (named.length > MAX_EMBEDDINGS)
+    addFault(context, `expected at most ${MAX_EMBEDDINGS} embeddings, got ${named.length}`);
+  const decoded = named.slice(0, MAX_EMBEDDINGS).map(([name, one]) => {
+    const vector = decodeVector(one);
+    if (vector instanceof Float32Array) return [name, vector] as const;
+    addFault(context, vector.error, isNamed ? [name.slice(0, MAX_NAME_SHOWN)] : []);
+    return [name, new Float32Array(0)] as const;
+  });
+  return isNamed ? Object.fromEntries(decoded) : decoded[0]![1];
 });
 
 const filterUpTo = (most: number) =>
@@ -221,17 +244,17 @@ const indexParameter = { index: index.openapi({ param: { description: doc.index 
 /** The parameters of routes that only choose an index. */
 export const indexQuery = z.object(indexParameter);
 
-/** A query is like alone, vector alone, or any of q, history and context, which a model may read together. */
+/** A query is like alone, vector alone, or any of the others, which a model may read together. */
 function checkQuery(value: object, context: z.RefinementCtx): void {
   const names = Object.keys(value).filter((name) => (value as Record<string, unknown>)[name] !== undefined);
   const given = QUERY_KINDS.filter((kind) =>
-    names.some((name) => name === kind || (kind === "context" && name.startsWith(CONTEXT_PREFIX))),
+    names.some((name) => name === kind || NAMED.some((named) => kind === named && name.startsWith(`${named}.`))),
   );
   if (given.length > 0 && loneOf(given) === undefined) return;
   const message =
     given.length === 0
-      ? "Nothing to search for: give q, history, context, like or vector"
-      : `expected like, vector, or any of q, history and context, got ${given.join(" and ")}`;
+      ? "Nothing to search for: give q, history, context, embedding, like or vector"
+      : `expected like, vector, or any of q, history, context and embedding, got ${given.join(" and ")}`;
   context.addIssue({ code: "custom", path: ["q"], message });
 }
 
@@ -257,18 +280,36 @@ const context = z
   })
   .optional();
 
-/** In an address, each context feature is a parameter of its own: `context.device=phone`. */
-export const CONTEXT_PREFIX = "context.";
+/** In an address, what has names is several parameters: `context.device=phone`, `embedding.image=…`. */
+const NAMED = ["context", "embedding"] as const;
+export const NAMED_PREFIXES: readonly string[] = NAMED.map((name) => `${name}.`);
 
-/** Takes the context features of an address together, as `POST` has them. @throws ZodError */
-export function withContext(query: z.output<typeof searchQuery>): SearchRequest {
-  const features = Object.entries(query).filter(([name]) => name.startsWith(CONTEXT_PREFIX));
-  if (features.length === 0) return query;
+/** Takes what has names of an address together, as `POST` has it. @throws ZodError */
+export function withNamed(query: z.output<typeof searchQuery>): SearchRequest {
+  const entries = Object.entries(query);
+  const prefixOf = (name: string) => NAMED_PREFIXES.find((prefix) => name.startsWith(prefix));
+  if (!entries.some(([name]) => prefixOf(name) !== undefined)) return query;
   // From entries, because an assignment to __proto__ would be lost.
-  const named = Object.fromEntries(features.map(([name, value]) => [name.slice(CONTEXT_PREFIX.length), value]));
-  const others = Object.entries(query).filter(([name]) => !name.startsWith(CONTEXT_PREFIX));
-  const { context: read } = z.object({ context }).parse({ context: named });
-  return { ...(Object.fromEntries(others) as typeof query), context: read };
+  const named = (prefix: string) => {
+    const own = entries.filter(([name]) => name.startsWith(prefix));
+    const members = Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]));
+    return own.length === 0 ? undefined : members;
+  };
+  const others = Object.fromEntries(entries.filter(([name]) => prefixOf(name) === undefined)) as typeof query;
+  const [contexts, embeddings] = NAMED_PREFIXES.map(named);
+  if (embeddings !== undefined && others.embedding !== undefined)
+    throw new z.ZodError([
+      {
+        code: "custom",
+        path: ["embedding"],
+        message: "expected embedding or embedding.NAME, got both",
+        input: undefined,
+      },
+    ]);
+  const read = z
+    .object({ context, embedding: embedding.optional() })
+    .parse({ context: contexts, embedding: embeddings });
+  return { ...others, ...Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined)) };
 }
 
 const searchParameters = z.object({
@@ -283,6 +324,10 @@ const searchParameters = z.object({
       example: "emoji:1f382,mdi:cake",
     }),
   vector: vector.optional().openapi({ param: { description: doc.vector }, type: "string" }),
+  embedding: embedding.optional().openapi({
+    param: { description: `${doc.embedding}. Where the model has several, each is a parameter \`embedding.NAME\`` },
+    type: "string",
+  }),
   mode: mode.optional().openapi({ param: { description: doc.mode } }),
   k: k.text.default(DEFAULT_K).openapi({ param: { description: doc.k }, ...kDoc }),
   nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
@@ -336,6 +381,10 @@ const searchMembers = z.strictObject({
   vector: vector
     .optional()
     .openapi({ description: doc.vector, oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] }),
+  embedding: embedding.optional().openapi({
+    description: `${doc.embedding}. Where the model has several, an object of their names`,
+    oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }, { type: "object" }],
+  }),
   mode: mode.optional().openapi({ description: doc.mode }),
   k: k.json.default(DEFAULT_K).openapi({ description: doc.k, ...kDoc }),
   nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
@@ -363,13 +412,15 @@ export const SEARCH_MEMBERS: ReadonlySet<string> = new Set(Object.keys(searchMem
 /** One search of `POST /search`. */
 export const searchBody = searchMembers.superRefine(checkQuery).openapi("SearchRequest");
 
+const isVector = (value: unknown) => value instanceof Float32Array && value.every(Number.isFinite);
+const MADE_VECTOR = { error: "expected a Float32Array of finite numbers" };
+
 /** A search that code made: the same, but for what is read from text. */
 export const madeSearch = searchMembers
   .extend({
-    vector: z
-      .custom<Float32Array>((value) => value instanceof Float32Array && value.every(Number.isFinite), {
-        error: "expected a Float32Array of finite numbers",
-      })
+    vector: z.custom<Float32Array>(isVector, MADE_VECTOR).optional(),
+    embedding: z
+      .union([z.custom<Float32Array>(isVector), z.record(z.string(), z.custom<Float32Array>(isVector))], MADE_VECTOR)
       .optional(),
     filter: z
       .unknown()

@@ -6,11 +6,11 @@ import { authorize, authorizeByHook, doors, guardNamedProbe, keepBody } from "./
 import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import {
-  CONTEXT_PREFIX,
   idText,
   indexQuery,
   MAX_BATCH,
   MAX_BATCH_RESULTS,
+  NAMED_PREFIXES,
   searchBody,
   searchQuery,
   suggestQuery,
@@ -55,7 +55,7 @@ export const searchRoute = createRoute({
     "q, history and context features can be combined as far as the model of the index reads them together. " +
     "Each context feature is a parameter `context.NAME`, such as `context.device=phone`; other names than words are " +
     "percent-encoded, as in `context.page%20type=home`.",
-  middleware: [shedLoad, ...doors, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
+  middleware: [shedLoad, ...doors, onlyParameters(Object.keys(searchQuery.shape), NAMED_PREFIXES)] as const,
   request: { query: searchQuery },
   responses: {
     200: json(searchResponse, "The best items, best first"),
