@@ -288,6 +288,7 @@ describe("/openapi.json", () => {
       "like",
       "history",
       "vector",
+      "embedding",
       "mode",
       "k",
       "nprobe",

@@ -139,7 +139,7 @@ describe("with an index", () => {
 });
 
 const searchParameters =
-  "q, like, history, vector, mode, k, nprobe, filter, diversity, exclude, fields, index, context.*";
+  "q, like, history, vector, embedding, mode, k, nprobe, filter, diversity, exclude, fields, index, context.*, embedding.*";
 
 describe("a bad request", () => {
   const long = "a".repeat(10_000);

@@ -4,7 +4,7 @@
 export interface VectorCache {
   /** @param origin of the request, which the platform looks up fastest */
   get(key: string, origin: string): Promise<Uint8Array | undefined>;
-  put(key: string, bytes: Uint8Array, origin: string): Promise<void>;
+  put(key: string, bytes: Uint8Array<ArrayBuffer>, origin: string): Promise<void>;
 }
 
 /** A text keeps its vector as long as the encoder keeps its name: this is for those who change it all the same. */
@@ -37,7 +37,7 @@ function cacheApi(caches: PlatformCaches): VectorCache {
     },
     async put(key, bytes, origin) {
       const headers = { "Content-Type": "application/octet-stream", "Cache-Control": `public, max-age=${MAX_AGE_S}` };
-      await (await caches.open(CACHE_NAME)).put(urlOf(key, origin), new Response(bytes as BufferSource, { headers }));
+      await (await caches.open(CACHE_NAME)).put(urlOf(key, origin), new Response(bytes, { headers }));
     },
   };
 }

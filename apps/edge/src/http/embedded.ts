@@ -2,7 +2,8 @@
 import type { Mode } from "@poeem/pq-core/words";
 import { readTextQuery } from "@poeem/towers";
 import type { ServedIndex } from "../index/served-index.ts";
-import type { Embedding, SearchRequest } from "./requests.ts";
+import type { Embedding } from "./request-parts.ts";
+import type { SearchRequest } from "./requests.ts";
 
 /** Says what an answer had to do without: `encoder`. */
 export const FALLBACK_HEADER = "X-Poeem-Fallback";

@@ -16,7 +16,7 @@ export const MAX_ERRORS = 10;
 
 /**
  * Refuses parameters that a route does not have, and parameters given twice: a misspelt `nprobe` must not silently
- * search with the default. What begins with one of `prefixes` is for the route to check. Reads the names itself, because a
+ * search with the default. What begins with one of `prefixes` is for the route to check. Reads the names itself, as a
  * parsed object hides names such as `__proto__`.
  */
 export function onlyParameters(names: readonly string[], prefixes: readonly string[] = []): MiddlewareHandler {

@@ -1,31 +1,18 @@
 /** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
-import {
-  type Filter,
-  InputError,
-  idFault,
-  MAX_COMPARISONS,
-  MAX_CONTEXTS,
-  nameFault,
-  parseFilter,
-  parseList,
-  quote,
-  valueFault,
-} from "@poeem/pq-core";
+import { type Filter, InputError, idFault, MAX_COMPARISONS, parseFilter, parseList, quote } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
 import { MODES } from "@poeem/pq-core/words";
 import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { filterFault } from "./filter-fault.ts";
-import { MAX_ERRORS, MAX_NAME_SHOWN } from "./parameters.ts";
-import { decodeVector } from "./vector.ts";
+import { invalidRequest, MAX_ERRORS } from "./parameters.ts";
+import { addFault, context, embedding, kindOf, vector } from "./request-parts.ts";
 
 export const MAX_QUERY_BYTES = 512;
 export const MAX_K = 1000;
 export const DEFAULT_K = 10;
 export const MAX_EXCLUDE = 1000;
 export const MAX_FIELDS = 64;
-/** Inputs of a model that read an embedding each. */
-const MAX_EMBEDDINGS = 16;
 /** In an address, and in a body. */
 const MAX_FILTER_BYTES = { query: 2000, body: 8000 };
 /** Searches in one POST. */
@@ -67,7 +54,7 @@ const doc = {
     "Unknown values are ignored",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
   embedding:
-    "Embedding of the text by the encoder that the model was trained with (listed by /version), spelled as vector is. " +
+    "Embedding of the text by the encoder that the model was trained with (listed by /version), spelled as vector. " +
     "For callers who embed texts themselves: the server then asks no encoder. With q, words count as well",
   k: `Number of results; of all searches of one POST at most ${MAX_BATCH_RESULTS} together`,
   nprobe: "Number of cells to visit, at most the index's nlist, or all. Without it, the index's own default",
@@ -99,36 +86,6 @@ const id = z
 
 /** The id of an address. */
 export const idText = z.string().superRefine((value, context) => addFault(context, idFault(value)));
-
-/** Takes over what limits.ts or a parser found. */
-function addFault(context: z.RefinementCtx, fault: string | undefined, path: readonly PropertyKey[] = []): void {
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault, path: [...path] });
-}
-
-const vector = z.unknown().transform((value, context) => {
-  const decoded = decodeVector(value);
-  if (decoded instanceof Float32Array) return decoded;
-  context.issues.push({ code: "custom", message: decoded.error, input: undefined });
-  return z.NEVER;
-});
-
-/** Embeddings of a search: of the one input that the model has, or of several by their names. */
-export type Embedding = Float32Array | Readonly<Record<string, Float32Array>>;
-
-const embedding = z.unknown().transform((value, context): Embedding => {
-  const isNamed = typeof value === "object" && value !== null && !Array.isArray(value);
-  const named: [string, unknown][] = isNamed ? Object.entries(value) : [["", value]];
-  if (named.length === 0) addFault(context, "expected at least one embedding, got none");
-  if (named.length > MAX_EMBEDDINGS)
-    addFault(context, `expected at most ${MAX_EMBEDDINGS} embeddings, got ${named.length}`);
-  const decoded = named.slice(0, MAX_EMBEDDINGS).map(([name, one]) => {
-    const vector = decodeVector(one);
-    if (vector instanceof Float32Array) return [name, vector] as const;
-    addFault(context, vector.error, isNamed ? [name.slice(0, MAX_NAME_SHOWN)] : []);
-    return [name, new Float32Array(0)] as const;
-  });
-  return isNamed ? Object.fromEntries(decoded) : decoded[0]![1];
-});
 
 const filterUpTo = (most: number) =>
   z
@@ -258,33 +215,11 @@ function checkQuery(value: object, context: z.RefinementCtx): void {
   context.addIssue({ code: "custom", path: ["q"], message });
 }
 
-/** Name and value of each context feature. Read by hand, since a record of zod drops the name __proto__. */
-const context = z
-  .unknown()
-  .transform((value, ctx) => {
-    if (value === undefined) return undefined;
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    const entries: [string, unknown][] = isObject ? Object.entries(value) : [];
-    if (!isObject) addFault(ctx, `expected an object of names and texts, got ${kindOf(value)}`);
-    else if (entries.length === 0) addFault(ctx, "expected at least one feature, got none");
-    else if (entries.length > MAX_CONTEXTS)
-      addFault(ctx, `expected at most ${MAX_CONTEXTS} features, got ${entries.length}`);
-    else
-      for (const [name, text] of entries) {
-        const isText = typeof text === "string";
-        const fault = nameFault(name) ?? (isText ? valueFault(text) : `expected text, got ${kindOf(text)}`);
-        addFault(ctx, fault, [name.slice(0, MAX_NAME_SHOWN)]);
-      }
-    // One order, so that one question has one ETag.
-    return Object.fromEntries((entries as [string, string][]).sort(([a], [b]) => (a < b ? -1 : 1)));
-  })
-  .optional();
-
 /** In an address, what has names is several parameters: `context.device=phone`, `embedding.image=…`. */
 const NAMED = ["context", "embedding"] as const;
 export const NAMED_PREFIXES: readonly string[] = NAMED.map((name) => `${name}.`);
 
-/** Takes what has names of an address together, as `POST` has it. @throws ZodError */
+/** Takes what has names of an address together, as `POST` has it. @throws ZodError or Problem */
 export function withNamed(query: z.output<typeof searchQuery>): SearchRequest {
   const entries = Object.entries(query);
   const prefixOf = (name: string) => NAMED_PREFIXES.find((prefix) => name.startsWith(prefix));
@@ -298,14 +233,7 @@ export function withNamed(query: z.output<typeof searchQuery>): SearchRequest {
   const others = Object.fromEntries(entries.filter(([name]) => prefixOf(name) === undefined)) as typeof query;
   const [contexts, embeddings] = NAMED_PREFIXES.map(named);
   if (embeddings !== undefined && others.embedding !== undefined)
-    throw new z.ZodError([
-      {
-        code: "custom",
-        path: ["embedding"],
-        message: "expected embedding or embedding.NAME, got both",
-        input: undefined,
-      },
-    ]);
+    throw invalidRequest([{ parameter: "embedding", detail: "expected embedding or embedding.NAME, got both" }]);
   const read = z
     .object({ context, embedding: embedding.optional() })
     .parse({ context: contexts, embedding: embeddings });
@@ -431,16 +359,6 @@ export const madeSearch = searchMembers
       .optional(),
   })
   .superRefine(checkQuery);
-
-/** An object, or a function of a hook, may refuse to become a string. */
-function kindOf(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === "object") return "an object";
-  if (typeof value === "function") return "a function";
-  return typeof value === "string" ? quote(value) : String(value);
-}
 
 function utf8Length(value: string): number {
   return new TextEncoder().encode(value).length;
