@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { UserError } from "@poeem/offline/errors";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { openArtifact, scalarKernel } from "@poeem/pq-core";
@@ -71,9 +72,8 @@ async function serveEncoder() {
   vi.stubEnv("EMBED_KEY", "sk-secret");
   const { asked, fetch } = openAiStandIn(8, "sk-secret");
   const server = createServer(async (request, response) => {
-    const chunks = await Array.fromAsync(request as AsyncIterable<Buffer>);
     const { method, headers, url } = request;
-    const init = { method, headers: headers as Record<string, string>, body: Buffer.concat(chunks).toString() };
+    const init = { method, headers: headers as Record<string, string>, body: await text(request) };
     const answer = await fetch(`http://localhost${url}`, init as RequestInit);
     response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
   });

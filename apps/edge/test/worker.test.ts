@@ -139,7 +139,8 @@ describe("with an index", () => {
 });
 
 const searchParameters =
-  "q, like, history, vector, embedding, mode, k, nprobe, filter, diversity, exclude, fields, index, context.*, embedding.*";
+  "q, like, history, vector, embedding, mode, k, nprobe, filter, diversity, exclude, fields, index, " +
+  "context.*, embedding.*";
 
 describe("a bad request", () => {
   const long = "a".repeat(10_000);
