@@ -43,6 +43,7 @@ async function folderOf({ artifact }: Fixture): Promise<string> {
 
 const servers: IndexServer[] = [];
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
@@ -137,6 +138,11 @@ describe("a server of an index folder", () => {
     expect(upstream.asked).toEqual([["red jacket"], ["lamp"]]);
     await close();
     expect([await ask("red jacket"), await ask("green jacket")]).toEqual([null, "encoder"]);
+  });
+
+  it("does not start with another encoder than its index names, nor without the key of one", async () => {
+    const { shop, address, close } = await serveEncoder();
+    await close();
     const other = openAiEmbeddings({ url: address, model: "m", name: "another", length: 8 });
     await expect(serve(await folderOf(shop), { encoder: other })).rejects.toThrow(
       'input "vec", expected encoder "own", got "another": give the Worker that encoder, or train for this one',
