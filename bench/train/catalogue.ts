@@ -72,7 +72,7 @@ export function randomCatalogue(numItems: number, numEvents: number): Dataset {
     queryRows: lists(numEvents, WORDS_A_TEXT, WORDS),
     itemTexts: [lists(numItems, WORDS_A_TEXT, WORDS)],
     itemCategories: noLists(numItems),
-    items: { count: numItems, texts: new Map(), numbers: new Map(), fields: new Map() },
+    items: { count: numItems, texts: new Map(), numbers: new Map(), vectors: new Map(), fields: new Map() },
     categoryNames: [],
     itemNumbers: undefined,
     contextNames: [],

@@ -173,6 +173,11 @@ export function program(): Command {
     .argument(...idsArgument)
     .option("--history <ids>", "ids of items, oldest first (see below)", givenIds)
     .option("--context <name=value>", "a context feature; repeat for more", contextPair)
+    .option(
+      "--embedding <[name=]vector>",
+      "a vector made by the encoder that the index was trained with: numbers, or a file of them; repeat for columns",
+      repeated,
+    )
     .option("--vectors <file>", "a query's vector of the index's dim, or its vectors: little-endian float32")
     .option("--heads <n>", "vectors per query, with --vectors", integer(1), 1)
     .option("--queries <n>", "queries in --vectors, or all for as many as there are", countOr(Infinity), 1)

@@ -45,6 +45,7 @@ beforeAll(async () => {
     count: ids.length,
     texts: new Map([["title", TITLES]]),
     numbers: new Map(),
+    vectors: new Map(),
     fields: new Map([["title", { column: "title", kind: "text" }]]),
   };
   const artifact = {

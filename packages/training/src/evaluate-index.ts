@@ -13,6 +13,7 @@ import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
+import { embeddingOf } from "./data/query-vectors.ts";
 import { heldOutFacts, nothingHeldOut } from "./data/report.ts";
 import type { Dataset, QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
@@ -153,8 +154,11 @@ async function askedInWords(
     searched: { index, words, tower: tower && openQueryTower(tower) },
     texts: queries.texts,
     question(query, text) {
-      const { history, ...others } = questionOf(queries, dataset, query);
-      return { ...others, text, ...(history && { history: history.map((item) => ids[item]!) }) };
+      const { history, embedding: _, ...others } = questionOf(queries, dataset, query);
+      // a text that was spoiled has other vectors than what it was, and nobody has them
+      const embedding = embeddingOf(dataset.queryVectors, text);
+      const given = { ...(embedding && { embedding }), ...(history && { history: history.map((item) => ids[item]!) }) };
+      return { ...others, text, ...given };
     },
   };
 }

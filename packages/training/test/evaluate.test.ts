@@ -195,6 +195,7 @@ describe("lexical baselines", () => {
       count,
       texts: new Map(Object.entries(columns)),
       numbers: new Map(),
+      vectors: new Map(),
       fields: new Map(),
     } as ItemTable;
     const asked = Array.from({ length: 40 }, () => text(3));

@@ -12,6 +12,7 @@ export function itemTable(
     count,
     texts: new Map(Object.entries(texts)),
     numbers: new Map(Object.entries(numbers).map(read)),
+    vectors: new Map(),
     fields: new Map(),
   };
 }

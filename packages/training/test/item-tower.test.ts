@@ -62,7 +62,7 @@ async function towerOf(own: PoeemConfigInput["items"], model: PoeemConfigInput["
   );
   const dataset = buildDataset(raw, config);
   const towers = new TwoTower(config, dataset);
-  towers.text.settle();
+  towers.settle();
   return { config, dataset, towers, weights: await towers.itemTower() };
 }
 
@@ -94,7 +94,7 @@ describe("the item tower without TensorFlow.js", () => {
     );
     const [content] = dataset.itemTexts;
     const towers = new TwoTower(config, { ...dataset, itemTexts: [content!, content!] });
-    towers.text.settle();
+    towers.settle();
     (towers.itemInputs.learned["id"] as EmbeddingTable).rows.fill(0);
     const expected = await towers.itemVectors();
     for (const [d, value] of vectors.entries()) expect(Math.abs(value - expected[d]!)).toBeLessThan(1e-5);

@@ -16,6 +16,7 @@ import { type Mode, openWords } from "@poeem/pq-core/words";
 import { answerQuestion, openQueryTower, type Question } from "@poeem/towers";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
 import { notInIndex } from "../print.ts";
+import { readEmbeddings } from "./read-embeddings.ts";
 
 export interface SearchCommandOptions {
   index: string;
@@ -23,6 +24,8 @@ export interface SearchCommandOptions {
   query?: string;
   history?: GivenIds;
   context?: Record<string, string>;
+  /** Vectors: numbers or a file of them, each behind the name of its column where there are several. */
+  embedding?: readonly string[];
   vectors?: string;
   heads: number;
   /** Queries that `vectors` must hold; Infinity for as many as there are. */
@@ -40,14 +43,15 @@ export interface SearchCommandOptions {
 type Asked = Pick<SearchOptions, "k" | "nprobe" | "filter" | "exclude">;
 
 /**
- * `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, or a file of query vectors.
+ * `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, an embedding, or a file of
+ * query vectors.
  */
 export async function search(options: SearchCommandOptions): Promise<void> {
   const index = await openIndexDirectory(options.index, options.delta);
   const { query: text, context, vectors } = options;
-  const asks = text !== undefined || options.history !== undefined || context !== undefined;
+  const asks = [text, options.history, context, options.embedding].some((part) => part !== undefined);
   if (asks === (vectors !== undefined)) {
-    throw new UserError("expected either --query or --vectors, or --history, or --context");
+    throw new UserError("expected either --query or --vectors, or --history, --context or --embedding");
   }
   // as the Worker has it: beside a history a text of nothing would go unnoticed
   if (text?.trim() === "") throw new InputError("text", "expected some text, got none");
@@ -65,7 +69,9 @@ export async function search(options: SearchCommandOptions): Promise<void> {
   };
   if (vectors !== undefined) return answerVectors(index, vectors, asked, options);
   const history = options.history && (await readIds(index, "history", options.history));
-  await answer(index, { text, context, ...(history && { history }) }, asked, options);
+  const embedding = options.embedding && (await readEmbeddings(options.embedding));
+  const others = { ...(history && { history }), ...(embedding && { embedding }) };
+  await answer(index, { text, context, ...others }, asked, options);
 }
 
 /** Ids that no item has leave nothing out; a line says so. */

@@ -100,7 +100,7 @@ export async function exportModel(
   // texts alone read no item
   const decoded = model.history ? decode(codebook, assignments, codes) : new Float32Array(0);
   const fitted = await fittedPartition(model, config, dataset, decoded, startProgress);
-  model.text.settle();
+  model.settle();
   const queryTower = await model.queryTower(fitted?.partition);
   const towerDifference = await compareTowers(model, queryTower, dataset, decoded, startProgress);
   const popular = popularQueries(dataset, config.index.popularQueries);

@@ -29,6 +29,7 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
     `items.fields: "title" is what results call the column of items.title ("${items.title}"); ` +
       "rename the other one in data.items (title AS another_name)",
   );
+  checkEmbeddings(config, refuse);
   checkOrder(config, asked, refuse);
   checkRates(config, asked, refuse);
   refuse(
@@ -122,6 +123,29 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
     nlist !== undefined && nlist > bufferSize,
     `index.nlist expected at most index.bufferSize (${bufferSize}), got ${nlist}`,
   );
+}
+
+/** Columns of vectors: each is for nothing else, and those of queries have texts to be the vectors of. */
+function checkEmbeddings({ data, items, queries, events }: WithKind, refuse: Refuse): void {
+  const { embeddings, id, title, ...lists } = items;
+  const uses = { ...lists, id: [id], title: title === undefined ? [] : [title] };
+  for (const [key, names] of Object.entries({ items: embeddings, queries: queries.embeddings })) {
+    const twice = names.find((name, i) => names.indexOf(name) < i);
+    refuse(twice !== undefined, `${key}.embeddings expected different columns, got "${twice}" twice`);
+  }
+  for (const [key, names] of Object.entries(uses)) {
+    const shared = embeddings.find((name) => Array.isArray(names) && names.includes(name));
+    refuse(
+      shared !== undefined,
+      `items.embeddings and items.${key} expected different columns, got "${shared}" in both`,
+    );
+  }
+  const names = queries.embeddings;
+  refuse(names.includes("query"), 'queries.embeddings expected columns of vectors, got "query", that of the texts');
+  refuse(names.length > 0 && data.queries === undefined, "queries.embeddings expected data.queries, got none");
+  refuse(names.length === 0 && data.queries !== undefined, `data.queries expected queries.embeddings ${NAMED}`);
+  refuse(names.length === 0 && queries.encoder !== undefined, `queries.encoder expected queries.embeddings ${NAMED}`);
+  refuse(names.length > 0 && events.query === undefined, `queries.embeddings expected events.query ${NAMED}`);
 }
 
 /** What `model.history.order` needs, and what it makes meaningless. */

@@ -10,6 +10,11 @@ export const DATA = z.strictObject({
    */
   events: z.string().min(1).optional(),
   /**
+   * One row per query text, for vectors of queries that were made elsewhere: the column "query", and those that
+   * `queries.embeddings` names.
+   */
+  queries: z.string().min(1).optional(),
+  /**
    * Held-out events of a split of your own, with the columns of `events`, which are then those to train on. Nothing is
    * left out of them, users without a training event included.
    */

@@ -17,6 +17,11 @@ export const ITEMS = z.strictObject({
   categories: columns.default([]),
   /** Columns of numbers that the item tower reads; they are standardised, and a missing one counts as the mean. */
   inputs: columns.default([]),
+  /**
+   * Columns of vectors that were made elsewhere, of texts or pictures, which the item tower reads: lists of numbers,
+   * all rows of a column of one length, at most 4,096.
+   */
+  embeddings: columns.max(16).default([]),
   /** Columns returned with a result, beside the title. */
   fields: columns.default([]),
   /** Columns a search can be filtered by: one value per item, or a list of values. */

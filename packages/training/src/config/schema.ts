@@ -4,6 +4,7 @@ import { EVENTS } from "./events.ts";
 import { INDEX } from "./index-section.ts";
 import { ITEMS } from "./items.ts";
 import { MODEL } from "./model.ts";
+import { QUERIES } from "./queries.ts";
 import { SPLIT } from "./split.ts";
 import { TRAINING } from "./training.ts";
 import { textLike } from "./values.ts";
@@ -19,6 +20,8 @@ export const SCHEMA = z.strictObject({
   data: DATA,
   /** Columns of the items, and what each is for. */
   items: ITEMS,
+  /** Vectors of query texts that were made elsewhere. */
+  queries: QUERIES,
   /** Columns of the events, and what each is for. */
   events: EVENTS,
   /** Which events are held out of the training. */

@@ -5,10 +5,10 @@ import { shortened } from "./shortened.ts";
 
 /**
  * What a column is for. id: ids, users and queries. text: a title or a context. texts: words, categories and facets.
- * number: what is standardised or compared. time: what events are ordered by. weight: what they count. field: what
- * comes back with an item.
+ * number: what is standardised or compared. vector: a list of numbers. time: what events are ordered by. weight: what
+ * they count. field: what comes back with an item.
  */
-export type Role = "id" | "text" | "texts" | "number" | "time" | "weight" | "field";
+export type Role = "id" | "text" | "texts" | "number" | "vector" | "time" | "weight" | "field";
 
 /** One use of a column by the configuration. */
 export interface Use {
@@ -23,6 +23,8 @@ interface Rule {
   readonly kinds: readonly Kind[];
   /** A row may hold a list of them. */
   readonly lists: boolean;
+  /** Of these kinds every row holds one. */
+  readonly listsOnly?: readonly Kind[];
   readonly expected: string;
 }
 
@@ -38,6 +40,13 @@ export const RULES: Readonly<Record<Role, Rule>> = {
   texts: SOME,
   field: SOME,
   number: { kinds: [...NUMBERS, "text", "json"], lists: false, expected: "numbers" },
+  // a list as a text too, as CSV has it
+  vector: {
+    kinds: [...NUMBERS, "text", "json"],
+    lists: true,
+    listsOnly: NUMBERS,
+    expected: "a list of numbers per row",
+  },
   time: { kinds: [...NUMBERS, "clock"], lists: false, expected: "numbers, dates or timestamps" },
   weight: { kinds: NUMBERS, lists: false, expected: "numbers" },
 };
@@ -55,8 +64,9 @@ export async function checkTypes(
 ): Promise<void> {
   for (const { key, column, role } of uses) {
     const type = columnType(types.get(column)!);
-    const { kinds, lists, expected } = RULES[role];
-    if (kinds.includes(type.kind) && type.depth <= (lists ? 1 : 0)) continue;
+    const { kinds, lists, listsOnly = [], expected } = RULES[role];
+    const least = listsOnly.includes(type.kind) ? 1 : 0;
+    if (kinds.includes(type.kind) && type.depth >= least && type.depth <= (lists ? 1 : 0)) continue;
     const isTime = role === "time" && type.depth === 0 && type.kind !== "opaque";
     const cure = isTime && toTime ? await toTime(column, type) : cureFor(role, type)(column, type);
     throw new UserError(
@@ -67,6 +77,7 @@ export async function checkTypes(
 }
 
 function cureFor(role: Role, { kind, depth }: ColumnType): Cure {
+  if (role === "vector") return depth > 1 ? takeList : cast("FLOAT[]");
   if (depth > 0 || kind === "opaque") return RULES[role].lists ? takeList : takeOne;
   if (role === "time") return cast("TIMESTAMP");
   return kind === "clock" ? call("epoch") : cast(kind === "boolean" ? "INTEGER" : "DOUBLE");

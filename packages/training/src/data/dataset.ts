@@ -67,6 +67,7 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     itemCategories: categories.rows,
     categoryNames: categories.names,
     itemNumbers: standardise(raw.items, config.items.inputs),
+    queryVectors: raw.queryVectors,
     contextNames: contexts.names,
     left: test.left,
     alsoTrained: test.alsoTrained,

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from "node:crypto";
 import type { Texts } from "./text-list.ts";
-import type { EventTable, ItemTable } from "./types.ts";
+import type { EventTable, ItemTable, QueryVectors, Vectors } from "./types.ts";
 
 /** SHA-256, in hexadecimal, of what was read. */
 export interface DataHashes {
@@ -8,14 +8,17 @@ export interface DataHashes {
   readonly events: string;
   /** The same for the same events in another order. */
   readonly eventsInAnyOrder: string;
+  /** Of `data.queries`, where there is one. */
+  readonly queries?: string;
 }
 
-export function hashesOf(ids: Texts, items: ItemTable, events: EventTable): DataHashes {
+export function hashesOf(ids: Texts, items: ItemTable, events: EventTable, queries?: QueryVectors): DataHashes {
   const values = new Map([...events.columns].map(([name, column]) => [name, hashValues(column.values)]));
   return {
     items: hashItems(ids, items),
     events: hashEvents(events, values, (hash, column) => hash.update(bytesOf(column))),
     eventsInAnyOrder: hashEvents(events, values, () => undefined, sumOfEvents(events)),
+    ...(queries && { queries: hashQueries(queries) }),
   };
 }
 
@@ -33,6 +36,7 @@ export function dataDifference(
 ): string | undefined {
   if (before === undefined) return "they were read by an earlier version of poeem";
   if (before.items !== now.items) return "data.items gives other rows";
+  if (before.queries !== now.queries) return "data.queries gives other rows";
   if (before.events === now.events) return undefined;
   return before.eventsInAnyOrder === now.eventsInAnyOrder
     ? `${from} gives the same rows in another order, and an ORDER BY in it would settle that`
@@ -44,7 +48,19 @@ function hashItems(ids: Texts, items: ItemTable): string {
   addValues(hash, "ids", ids);
   for (const [name, values] of items.texts) addValues(hash, `item ${name}`, values);
   for (const [name, values] of items.numbers) hash.update(`number ${name}`).update(bytesOf(values));
+  addVectors(hash, items.vectors);
   return hash.update(JSON.stringify([...items.fields])).digest("hex");
+}
+
+function hashQueries({ rowOf, columns }: QueryVectors): string {
+  const hash = createHash("sha256");
+  addValues(hash, "queries", [...rowOf.keys()]);
+  addVectors(hash, columns);
+  return hash.digest("hex");
+}
+
+function addVectors(hash: Hash, columns: ReadonlyMap<string, Vectors>): void {
+  for (const [name, { length, values }] of columns) hash.update(`vector ${name} ${length}`).update(bytesOf(values));
 }
 
 /** @param values the hash of the values of each column */
@@ -105,6 +121,6 @@ function addValues(hash: Hash, name: string, values: Pick<readonly unknown[], "l
   }
 }
 
-function bytesOf(array: Uint32Array | Float64Array): Uint8Array {
+function bytesOf(array: Uint32Array | Float32Array | Float64Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

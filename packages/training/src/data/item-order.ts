@@ -1,5 +1,6 @@
 import type { Database } from "./duckdb.ts";
 import { numbersOf } from "./events.ts";
+import { gather } from "./gather.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { ItemTable, TextColumn } from "./types.ts";
 
@@ -30,6 +31,12 @@ export async function sortItems(
     items: {
       ...items,
       texts: new Map([...items.texts].map(([name, column]) => [name, sortedTexts(column)])),
+      vectors: new Map(
+        [...items.vectors].map(([name, { length, values }]) => [
+          name,
+          { length, values: gather(values, rows, length) },
+        ]),
+      ),
       numbers: new Map([...items.numbers].map(([name, column]) => [name, Float64Array.from(rows, (r) => column[r]!)])),
     },
   };

@@ -20,6 +20,7 @@ import { findRows, ProblemRows, refuse } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
 import type { FieldKind, ItemTable } from "./types.ts";
 import { numberCure } from "./value-cures.ts";
+import { readVectorColumns } from "./vector-columns.ts";
 
 /** Kinds of the fields of an index, by name. */
 export type FieldKinds = Readonly<Record<string, FieldKind>>;
@@ -68,7 +69,7 @@ function wantedColumns(config: PoeemConfig, recorded: FieldKinds | undefined) {
   return {
     texts: columnsOf("id", "text", "texts"),
     ids: columnsOf("id"),
-    values: columnsOf("field", "number"),
+    values: columnsOf("field", "number", "vector"),
     // of numbers too: to a reader 0x1F is 31
     fields: columnsOf("field", "number"),
     optional: config.items.title === undefined && !recorded ? ["title"] : [],
@@ -97,6 +98,7 @@ function itemUses({ items }: PoeemConfig, title: string | undefined): Use[] {
     ...uses("facets", "texts", items.facets),
     ...uses("inputs", "number", items.inputs),
     ...uses("numbers", "number", items.numbers),
+    ...uses("embeddings", "vector", items.embeddings),
     ...uses("fields", "field", items.fields),
   ];
 }
@@ -154,9 +156,15 @@ async function readColumns(
   }
   refuse(source, problems, await numberHint(database, columns, wrong));
   const id = uses[0]!.column;
+  const vectors = await readVectorColumns(
+    database,
+    { source, name: "items", count },
+    columns,
+    uses.filter(({ role }) => role === "vector"),
+  );
   const ids = new TextList(texts.get(id) as string[]);
   if (!uses.some(({ column, role }) => column === id && role !== "id")) texts.delete(id);
-  return { ids, items: { count, texts, numbers, fields } };
+  return { ids, items: { count, texts, numbers, vectors, fields } };
 }
 
 /** SQL for the first of the columns of numbers that have something else in them, where there is some that works. */

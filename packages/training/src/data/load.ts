@@ -12,6 +12,7 @@ import { readItems } from "./items.ts";
 import type { UnknownItems } from "./join-items.ts";
 import { checkContextValues, checkNames } from "./limits.ts";
 import { refuse } from "./problems.ts";
+import { readQueryVectors } from "./query-vectors.ts";
 import { givenSide } from "./side.ts";
 import type { EventTable, RawData } from "./types.ts";
 
@@ -28,7 +29,7 @@ export interface LoadedData extends RawData {
 }
 
 /**
- * Runs the two SQL statements of a config and checks what they give. Throws a `UserError` on unusable data.
+ * Runs the SQL of a config and checks what they give. Throws a `UserError` on unusable data.
  *
  * Rows go through DuckDB's own tables into typed arrays, so that neither the files nor the events need to fit into
  * memory as rows or strings.
@@ -44,6 +45,7 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
     const { ids, items } = await sortItems(database, read, keySql(id.type, id.sql));
     const { events, unknownItems, notes: joined } = await readEvents(database, config, id);
     checkContextValues(events.contexts);
+    const queryVectors = await readQueryVectors(database, config);
     const { sides, sources: _, ...unknown } = unknownItems;
     if (options.strict && unknown.count > 0) {
       refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknown }], sides);
@@ -58,11 +60,12 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
       values.length > 0 ? [] : [`events.context: ${name} is blank in every event, and so is no part of a question`],
     );
     const notes = [untitled, ...joined, sides, ...blank].filter((line) => line !== undefined);
-    const hashes = hashesOf(ids, items, events);
+    const hashes = hashesOf(ids, items, events, queryVectors);
     return {
       ids,
       items,
       events,
+      queryVectors,
       report: { items: ids.length, events: events.count, unknownItems: unknown, ...(notes.length > 0 && { notes }) },
       hash: hashOf(hashes),
       hashes,

@@ -1,6 +1,7 @@
 import { counted, formatCount } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
 import { showExample } from "./problems.ts";
+import { countWithout } from "./query-vectors.ts";
 import type { AlsoTrained, DataReport, Dataset, LeftOut, QuerySet, RawData } from "./types.ts";
 
 /** What was read, what of it is for what, and what was left out; for `--json`. */
@@ -40,14 +41,19 @@ export interface HeldOutFacts {
    * users who are in no other part of it. Only popularity ranks for them; to all else they count as 0.
    */
   readonly unknownQueries: number;
+  /** Texts of queries that have no row in `data.queries`, each once; only where there is one. */
+  readonly withoutVectors?: { readonly training: number; readonly heldOut: number };
 }
 
-export function heldOutFacts({ test, alsoTrained }: Dataset): HeldOutFacts {
+export function heldOutFacts({ train, test, alsoTrained, queryVectors }: Dataset): HeldOutFacts {
   return {
     testQueries: test.count,
     testPairs: test.relevant.values.length,
     alsoTrained,
     unknownQueries: countUnknown(test),
+    ...(queryVectors && {
+      withoutVectors: { training: countWithout(queryVectors, train), heldOut: countWithout(queryVectors, test) },
+    }),
   };
 }
 
@@ -159,8 +165,9 @@ export function nothingHeldOut({ data, split: { by, testModulus } }: Pick<PoeemC
 
 /** What of the held-out queries is in training too, and which of them nothing is known of, a line each. */
 export function describeHeldOut(facts: HeldOutFacts): string[] {
-  const { testQueries, testPairs, alsoTrained, unknownQueries } = facts;
-  if (testQueries === 0) return [];
+  const { testQueries, testPairs, alsoTrained, unknownQueries, withoutVectors } = facts;
+  const without = describeWithoutVectors(withoutVectors);
+  if (testQueries === 0) return without;
   const parts = [];
   if (alsoTrained.queries !== null) {
     parts.push(`${formatCount(alsoTrained.queries)} of ${counted(testQueries, "held-out query")} in some spelling`);
@@ -174,5 +181,14 @@ export function describeHeldOut(facts: HeldOutFacts): string[] {
         "they count as 0 in every ranking but popularity",
     );
   }
-  return lines;
+  return [...lines, ...without];
+}
+
+/** How many texts are read without vectors, though there are some; a line, or none. */
+function describeWithoutVectors(without: HeldOutFacts["withoutVectors"]): string[] {
+  if (without === undefined || without.training + without.heldOut === 0) return [];
+  return [
+    `without a row in data.queries: ${counted(without.training, "training text")} and ` +
+      `${formatCount(without.heldOut)} held out; their other inputs stand for them`,
+  ];
 }

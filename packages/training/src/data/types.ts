@@ -78,6 +78,8 @@ export interface Dataset {
   readonly categoryNames: readonly string[];
   /** Numbers that the item tower reads, standardised; undefined without `items.inputs`. */
   readonly itemNumbers: ItemNumbers | undefined;
+  /** Vectors of query texts; undefined without `queries.embeddings`. */
+  readonly queryVectors?: QueryVectors | undefined;
   /** What each row of the context table stands for, as "column\tvalue"; empty without context columns. */
   readonly contextNames: readonly string[];
   readonly tokenizer: TokenizerConfig;
@@ -181,6 +183,22 @@ export interface Dictionary {
   readonly numbers: Uint32Array;
 }
 
+/** A column of vectors that were made elsewhere, none of them zero. */
+export interface Vectors {
+  /** Numbers of each. */
+  readonly length: number;
+  /** (rows, length) */
+  readonly values: Float32Array;
+}
+
+/** Vectors of query texts. */
+export interface QueryVectors {
+  /** Row of each text. */
+  readonly rowOf: ReadonlyMap<string, number>;
+  /** By the name of the column. */
+  readonly columns: ReadonlyMap<string, Vectors>;
+}
+
 /** A column as texts: of each item one, several or none. */
 export type TextColumn = readonly (string | readonly string[] | null)[];
 
@@ -196,6 +214,8 @@ export interface ItemTable {
   readonly texts: ReadonlyMap<string, TextColumn>;
   /** Columns of `items.inputs` and `items.numbers`; NaN = missing. */
   readonly numbers: ReadonlyMap<string, Float64Array>;
+  /** Columns of `items.embeddings`. */
+  readonly vectors: ReadonlyMap<string, Vectors>;
   /** What comes back with an item, by the name it has there. */
   readonly fields: ReadonlyMap<string, { readonly column: string; readonly kind: FieldKind }>;
 }
@@ -206,6 +226,8 @@ export interface RawData {
   readonly ids: Texts;
   readonly items: ItemTable;
   readonly events: EventTable;
+  /** Of `data.queries`. */
+  readonly queryVectors?: QueryVectors | undefined;
   readonly report: DataReport;
   /** SHA-256 of everything above: two trainings with one hash and one seed saw the same data. */
   readonly hash: string;

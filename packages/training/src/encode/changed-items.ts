@@ -80,14 +80,14 @@ function embed(
     throw new UserError(`index ${directory}: no item tower in it (${ITEM_TOWER_FILE}); train again, or give --vectors`);
   const { vectors, nothingKnown } = embedItems(tower.weights, config, ids, items);
   if (nothingKnown.length === 0) return vectors;
-  const { text, categories, inputs } = config.items;
+  const { text, categories, inputs, embeddings } = config.items;
   const some =
     `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} ` +
     `(${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
   throw new UserError(
-    text.length + categories.length + inputs.length === 0
+    text.length + categories.length + inputs.length + embeddings.length === 0
       ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, ` +
-          `items.categories or items.inputs, or give --vectors`
+          `items.categories, items.inputs or items.embeddings, or give --vectors`
       : `${some} have no word, category or number that the item tower knows; give --vectors, or train again`,
   );
 }

@@ -19,7 +19,7 @@ export interface QueryEncoders {
 export async function queryEncoders(
   index: Index,
   queries: QuerySet,
-  dataset: Pick<Dataset, "contextNames" | "past">,
+  dataset: Pick<Dataset, "contextNames" | "queryVectors" | "past">,
   seed: number,
 ): Promise<QueryEncoders> {
   const { dim } = index.manifest;

@@ -1,13 +1,12 @@
 import { Random } from "@poeem/indexing-layer";
 import { type Csr, countsOf, listOf } from "../data/csr.ts";
-import { innerProducts, orthonormalize, ROUNDS, SPARE, symmetricEigen, times } from "./subspace.ts";
+import { leadingEigen, SPARE, times } from "./subspace.ts";
 
 /**
  * Item vectors to start from: the leading eigenvectors of how often items occur together in a history.
  *
- * With A[u, i] = 1/√(items of u · users of i), the eigenvectors of AᵀA, by subspace iteration (Halko, Martinsson &
- * Tropp, SIAM Review 2011, algorithm 4.4) on the lists themselves: the matrix of items by items is never made. The
- * first eigenvector says only how popular an item is and is left out; each other one is scaled by the square root of
+ * With A[u, i] = 1/√(items of u · users of i), the eigenvectors of AᵀA, by subspace iteration on the lists themselves:
+ * the matrix of items by items is never made. The first eigenvector says only how popular an item is and is left out; each other one is scaled by the square root of
  * its eigenvalue.
  *
  * @param histories for each user the items of their training events
@@ -17,12 +16,7 @@ export function spectralStart(histories: Csr, numItems: number, dim: number, see
   const random = new Random(seed);
   const width = Math.min(numItems, dim + 1 + SPARE);
   const multiply = cooccurrence(histories, numItems, width);
-  let basis = orthonormalize(
-    Float32Array.from({ length: numItems * width }, () => random.normal()),
-    width,
-  );
-  for (let round = 0; round < ROUNDS; round++) basis = orthonormalize(multiply(basis), width);
-  const { values, vectors } = symmetricEigen(innerProducts(basis, multiply(basis), width));
+  const { basis, values, vectors } = leadingEigen(multiply, numItems, width, random);
   // without the first, by the square root of the eigenvalue
   const scales = values.map((value, d) => (d === 0 ? 0 : Math.sqrt(Math.max(0, value))));
   const scaled = times(basis, vectors.mulRowVector(scales), width);

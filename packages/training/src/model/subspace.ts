@@ -1,8 +1,28 @@
+import type { Random } from "@poeem/indexing-layer";
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 
 /** Of a subspace iteration: directions more than are kept, so that the last ones kept have settled too; and rounds. */
 export const SPARE = 12;
 export const ROUNDS = 7;
+
+/**
+ * The leading eigenvectors of a symmetric matrix (size, size) by subspace iteration (Halko, Martinsson & Tropp, SIAM
+ * Review 2011, algorithm 4.4), as `basis` · `vectors`, with their eigenvalues, falling.
+ * @param multiply X (size, width) ↦ the matrix times X
+ */
+export function leadingEigen(
+  multiply: (x: Float32Array) => Float32Array,
+  size: number,
+  width: number,
+  random: Random,
+): { basis: Float32Array; values: number[]; vectors: Matrix } {
+  let basis = orthonormalize(
+    Float32Array.from({ length: size * width }, () => random.normal()),
+    width,
+  );
+  for (let round = 0; round < ROUNDS; round++) basis = orthonormalize(multiply(basis), width);
+  return { basis, ...symmetricEigen(innerProducts(basis, multiply(basis), width)) };
+}
 
 /** Orthonormal columns with the span of x (rows, width): x · V · Λ^(−1/2), xᵀx = V Λ Vᵀ. Done twice. */
 export function orthonormalize(x: Float32Array, width: number): Float32Array {

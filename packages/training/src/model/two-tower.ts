@@ -12,6 +12,7 @@ import type { PoeemConfig } from "../config.ts";
 import { asksMoreThanHistory, distinctHistories } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { joinStates, restoreParts, type State, type Stateful } from "../state.ts";
+import { embeddingStart } from "./embedding-start.ts";
 import { HistoryPooling } from "./inputs/history.ts";
 import type { ItemBatch, Learned, QueryBatch } from "./inputs/input.ts";
 import { createItemInputs, createQueryInputs, type TowerInputs } from "./inputs/tower-inputs.ts";
@@ -20,10 +21,14 @@ import { SharedText } from "./shared-text.ts";
 import { spectralStart } from "./spectral-start.ts";
 import { TowerLayers } from "./tower-layers.ts";
 
-const TABLE_STDDEV = 0.1;
 // A row's gradients are means over a batch and over the features of a text, about 1e-5 each. A start well below their
 // square lets a rare row take full steps from its first event on; with 1e-4 it hardly moves in a whole training.
-const TABLE_ACCUMULATOR = 1e-8;
+const ALONE = { stddev: 0.1, accumulator: 1e-8 };
+/**
+ * Of tables beside embeddings, which say at the start already where things lie. A rare row had better not move then:
+ * with few events it would only undo that.
+ */
+const BESIDE = { stddev: 0.01, accumulator: 0.1 };
 
 /** Where the id rows of items start, and the source map of ordered histories; nothing for a random start. */
 function startOf({ model, training }: PoeemConfig, { past, ids }: Dataset): Partial<OrderedStart> {
@@ -50,13 +55,15 @@ export class TwoTower implements Stateful {
     const { dim, hiddenDim, history } = config.model;
     const { seed, optimizer, scale } = config.training;
     const random = new Random(seed);
-    const table = { random, stddev: TABLE_STDDEV, accumulator: TABLE_ACCUMULATOR, optimizer };
     const { items: rows, source } = startOf(config, dataset);
+    const embeddings = embeddingStart(config, dataset, rows !== undefined);
+    const table = { random, ...(embeddings.isKnown ? BESIDE : ALONE), optimizer };
     this.dim = dim;
     this.#ids = dataset.ids;
     this.#unitItems = config.model.itemNorm === "unit";
     this.text = new SharedText(dataset, dim, table);
-    const init = { config, dataset, dim, table, text: this.text, start: rows };
+    const start = rows ?? (embeddings.isKnown ? new Float32Array(dataset.ids.length * dim) : undefined);
+    const init = { config, dataset, dim, table, text: this.text, embeddings, start };
     this.itemInputs = createItemInputs(init);
     this.query = new TowerLayers(dim, hiddenDim, random);
     this.item = new TowerLayers(dim, hiddenDim, random);
@@ -90,6 +97,13 @@ export class TwoTower implements Stateful {
   /** Item vectors as they are quantized: inputs (n, dim) → (n, dim), unit rows unless `itemNorm` is free. */
   embedItems(inputs: tf.Tensor2D): tf.Tensor2D {
     return this.item.call(inputs, this.#unitItems);
+  }
+
+  /** Ends training: what travels rounded replaces what was learned. */
+  settle(): void {
+    this.text.settle();
+    this.queryInputs.settle();
+    this.itemInputs.settle();
   }
 
   /** Updates the rows that got gradients in this step. */

@@ -1,6 +1,7 @@
 import { planQuestion, type QueryTower, type QueryVectors, type Question } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
+import { embeddingOf } from "../data/query-vectors.ts";
 import type { Dataset, QuerySet } from "../data/types.ts";
 
 /**
@@ -10,10 +11,13 @@ import type { Dataset, QuerySet } from "../data/types.ts";
  */
 export type QueryEncoder = (query: number, items: Float32Array) => QueryVectors | undefined;
 
+/** What of a data set its questions are made from. */
+export type AskedOf = Pick<Dataset, "contextNames" | "queryVectors">;
+
 /** A query of a set, as anybody would ask it; its items are item numbers. */
 export function questionOf(
   queries: QuerySet,
-  { contextNames }: Pick<Dataset, "contextNames">,
+  { contextNames, queryVectors }: AskedOf,
   query: number,
 ): Question<number> {
   const history = Array.from(listOf(queries.histories, query));
@@ -21,15 +25,18 @@ export function questionOf(
     const [column = "", ...value] = contextNames[row]!.split("\t");
     return [column, value.join("\t")];
   });
+  const text = queries.texts[query];
+  const embedding = text === undefined ? undefined : embeddingOf(queryVectors, text);
   return {
-    text: queries.texts[query],
+    text,
+    ...(embedding && { embedding }),
     ...(history.length > 0 && { history }),
     ...(names.length > 0 && { context: Object.fromEntries(names) }),
   };
 }
 
 /** Encodes the queries of a set. */
-export function encoderOf(tower: QueryTower, queries: QuerySet, dataset: Pick<Dataset, "contextNames">): QueryEncoder {
+export function encoderOf(tower: QueryTower, queries: QuerySet, dataset: AskedOf): QueryEncoder {
   const { dim } = tower;
   return (query, items) => {
     const question = questionOf(queries, dataset, query);

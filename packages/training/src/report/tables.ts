@@ -66,7 +66,7 @@ function dataRows(facts: DataFacts): [string, string][] {
   ];
 }
 
-function heldOutRows({ testPairs, alsoTrained, unknownQueries }: HeldOutFacts): [string, string][] {
+function heldOutRows({ testPairs, alsoTrained, unknownQueries, withoutVectors }: HeldOutFacts): [string, string][] {
   // an index that an older trainer made has not counted them
   if (alsoTrained === undefined) return [];
   const { queries, pairs } = alsoTrained;
@@ -75,6 +75,7 @@ function heldOutRows({ testPairs, alsoTrained, unknownQueries }: HeldOutFacts): 
   rows.push(
     ["held-out pairs also in training", formatCount(pairs)],
     ["held-out users without a history, who count as 0 but for popularity", formatCount(unknownQueries)],
+    ...flatten(withoutVectors, "texts without a row in data.queries"),
   );
   return rows;
 }

@@ -3,6 +3,7 @@ import type { ItemContent, ItemInputWeights, QueryInputWeights } from "@poeem/to
 import type { PoeemConfig } from "../../config.ts";
 import type { Dataset, ItemTable, QuerySet } from "../../data/types.ts";
 import type { Stateful } from "../../state.ts";
+import type { EmbeddingStart } from "../embedding-start.ts";
 import type { TableInit } from "../embedding-table.ts";
 import type { SharedText } from "../shared-text.ts";
 
@@ -39,6 +40,8 @@ export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeight
   add(batch: Batch, out: Float32Array, random?: Random, asked?: Uint32Array): Backward;
   /** Weights as they travel; undefined when there is nothing to tell. */
   weights(): Weights | undefined;
+  /** Ends training: what travels, rounded, replaces what was learned, so that both towers compute alike. */
+  settle?(): void;
   /** Of items: out (items, dim) += what only the training knows of an item, and its columns do not tell. */
   remember?(out: Float32Array): void;
 }
@@ -50,6 +53,7 @@ export interface InputInit {
   readonly dim: number;
   readonly table: TableInit;
   readonly text: SharedText;
+  readonly embeddings: EmbeddingStart;
   /** (items, dim) rows where items start, in place of random ones. */
   readonly start: Float32Array | undefined;
 }

@@ -5,14 +5,16 @@ import type { PoeemConfig } from "../../config.ts";
 import type { ItemTable } from "../../data/types.ts";
 import type { Backward, InputInit, ItemBatch, ItemInputModule, Learned, QueryBatch, TowerInput } from "./input.ts";
 import { itemCategory } from "./item-category.ts";
+import { itemEmbedding } from "./item-embedding.ts";
 import { itemId } from "./item-id.ts";
 import { itemNumber } from "./item-number.ts";
 import { itemText } from "./item-text.ts";
 import { queryContext } from "./query-context.ts";
+import { queryEmbedding } from "./query-embedding.ts";
 import { queryText } from "./query-text.ts";
 
-const QUERY_INPUTS = [queryText, queryContext];
-const ITEM_INPUTS: readonly ItemInputModule[] = [itemId, itemCategory, itemNumber, itemText];
+const QUERY_INPUTS = [queryText, queryContext, queryEmbedding];
+const ITEM_INPUTS: readonly ItemInputModule[] = [itemId, itemCategory, itemNumber, itemText, itemEmbedding];
 
 export function createQueryInputs(init: InputInit): TowerInputs<QueryBatch, QueryInputWeights> {
   return new TowerInputs(QUERY_INPUTS.flatMap((create) => create(init) ?? []));
@@ -50,6 +52,10 @@ export class TowerInputs<Batch, Weights> {
 
   weights(): Weights[] {
     return this.#inputs.flatMap((input) => input.weights() ?? []);
+  }
+
+  settle(): void {
+    for (const input of this.#inputs) input.settle?.();
   }
 
   /** out (items, dim) += what only the training knows of the items. */
