@@ -128,9 +128,11 @@ describe("a server of an index folder", () => {
     expect((await get("/search?q=cake", { headers: { "if-none-match": etag } })).status).toBe(304);
   });
 
-  it("asks an encoder over HTTP, with the key of the environment, and does without it when it is gone", async () => {
+  it("asks an encoder over HTTP, with the key of the environment, and does without it when it is gone", {
+    timeout: 60_000,
+  }, async () => {
     const upstream = await serveEncoder();
-    const { encoder, shop, address, close } = upstream;
+    const { encoder, shop, close } = upstream;
     const { get } = await serve(await folderOf(shop), { encoder });
     const ask = async (q: string) => (await get(search(q))).headers.get("x-poeem-fallback");
     expect([await ask("red jacket"), await ask("red jacket"), await ask("lamp")]).toEqual([null, null, null]);
