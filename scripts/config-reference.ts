@@ -8,7 +8,7 @@ import { configKeys, referenceMarkdown } from "@poeem/training/config/reference"
 
 const ROOT = resolve(import.meta.dirname, "..");
 const SOURCES = join(ROOT, "packages/training/src/config");
-const SECTIONS = ["data", "items", "events", "split", "model", "index", "training"];
+const SECTIONS = ["data", "items", "queries", "events", "split", "model", "index", "training"];
 /** Files that are not called as their section is: index.ts would be the folder's own. */
 const FILES: Readonly<Record<string, string>> = { index: "index-section" };
 

@@ -42,6 +42,11 @@ describe("Workers AI", () => {
     expect(ai.calls[0]).toMatchObject({ model: "@cf/baai/bge-m3", input: { text: TEXTS, pooling: "cls" }, options });
   });
 
+  it("takes the binding as the platform types it", () => {
+    const typed = (ai: Ai): Encoder => workersAi(ai, "@cf/baai/bge-m3");
+    expect(typed(aiStandIn(1024) as unknown as Ai).length).toBe(1024);
+  });
+
   it("is found by the name of its binding, and missed by it", async () => {
     const AI = aiStandIn(3);
     const make = workersAi("AI", "@cf/own/model", { length: 3, name: "own" });

@@ -83,6 +83,76 @@ const ids = Array.from({ length: 20 }, (_, i) => `item-${i}`);
 const vectorsOf = async (index: Index, names: readonly string[]): Promise<Float32Array> =>
   index.vectors(await index.ordinals(names));
 
+describe("an embedding", () => {
+  const map = () => ({ values: numbers(2 * dim), bias: numbers(dim) });
+  const tower: QueryTowerWeights = {
+    ...{ width: dim, layers: [], skip: false },
+    inputs: [
+      {
+        kind: "embedding",
+        columns: [
+          { name: "vec", encoder: "a model", length: 2, map: map() },
+          { name: "image", length: 2, map: map() },
+        ],
+      },
+    ],
+  };
+  const one: QueryTowerWeights = {
+    ...tower,
+    inputs: [{ kind: "embedding", columns: [{ name: "vec", length: 2, map: map() }] }],
+  };
+  const foundBy = async (index: Index, embedding: Question<ItemId>["embedding"]): Promise<ItemId[]> => {
+    const { vectors } = (await ask(index, { embedding }))!;
+    const { ordinals } = await index.search(vectors, { k: 20 });
+    return (await index.items(ordinals)).map(({ id }) => id);
+  };
+
+  it("is numbers, or a file of them in any spelling, or of float32", async () => {
+    const index = await indexWith(one, ids);
+    const expected = await foundBy(index, Float32Array.of(0.5, -2));
+    await writeFile(join(folder, "q.json"), "[0.5, -2]\n");
+    await writeFile(join(folder, "q.txt"), "5e-1\n-2.0\n");
+    await writeFile(join(folder, "q.f32"), Float32Array.of(0.5, -2));
+    for (const given of [".5,-2", "[0.5, -2]", ...["q.json", "q.txt", "q.f32"].map((file) => join(folder, file))]) {
+      const { results } = await search("--embedding", given, "--k", "20");
+      expect(results.map(({ id }) => id)).toEqual(expected);
+      expect((await search("--embedding", `vec=${given}`, "--k", "20")).results).toEqual(results);
+    }
+  });
+
+  it("is one of each column where there are several", async () => {
+    const index = await indexWith(tower, ids);
+    const expected = await foundBy(index, { vec: Float32Array.of(1, 2), image: Float32Array.of(3, -4) });
+    const { results } = await search("--embedding", "vec=1,2", "--embedding", "image=3,-4", "--k", "20");
+    expect(results.map(({ id }) => id)).toEqual(expected);
+  });
+
+  it.each([
+    [["vec=1"], '"embedding.vec" expected 2 numbers, got 1 (the model of this index reads vectors of a model)'],
+    [["vec=0,0"], '"embedding.vec" expected a number other than 0, got zeros alone'],
+    [["vec=1e39,0"], '"embedding.vec" expected finite numbers, got Infinity at 1'],
+    [["1,2"], '"embedding" expected a vector for each of vec, image, got one of no name'],
+    [["sound=1,2"], '"embedding.sound" is unknown; the model of this index reads vec, image'],
+    [["vec=1,2", "3,4"], '--embedding: expected NAME=… where there are several, got "3,4"'],
+    [["vec=1,2", "vec=3,4"], "--embedding: expected different columns, got vec twice"],
+    [["vec=1,x"], '--embedding: expected numbers separated by commas, or a file, got "1,x"'],
+    [["vec="], '--embedding: expected numbers separated by commas, or a file, got ""'],
+  ])("is refused: %s", async (given, message) => {
+    await indexWith(tower, ids);
+    await expect(search(...given.flatMap((one) => ["--embedding", one]))).rejects.toThrow(message);
+  });
+
+  it("is refused in a file of something else, and beside --vectors", async () => {
+    await indexWith(one, ids);
+    const file = join(folder, "q.bin");
+    await writeFile(file, "abc");
+    await expect(search("--embedding", file)).rejects.toThrow("expected numbers as text, or float32 of 4 bytes each");
+    await expect(search("--embedding", "1,2", "--vectors", file)).rejects.toThrow(
+      "expected either --query or --vectors",
+    );
+  });
+});
+
 describe("what is searched with", () => {
   it("is the query tower's mixture of the decoded items of a history, which do not come back", async () => {
     const tower = weights(mixture);

@@ -243,6 +243,11 @@ describe("a question that cannot be answered", () => {
     ...historyTower("mixture"),
     inputs: [textInput(), historyInput("mixture")],
   });
+  const map = { values: new Float32Array(2 * DIM).fill(1), bias: new Float32Array(DIM) };
+  const EMBEDDING = createQueryTower({
+    ...{ width: DIM, layers: [], skip: false },
+    inputs: [{ kind: "embedding", columns: [{ name: "vec", length: 2, map }] }],
+  });
   const refused: [string, QueryTower | undefined, Question<ItemId>, string, string][] = [
     ["nothing", MEAN, {}, "question", "expected text, history, context, embedding, like or vector, got none of them"],
     [
@@ -266,6 +271,29 @@ describe("a question that cannot be answered", () => {
       { text: "red", history },
       "text",
       "cannot be used: this index reads no text, only histories: leave it out",
+    ],
+    [
+      "text without the embedding of a tower that reads no text",
+      EMBEDDING,
+      { text: "red" },
+      "text",
+      "cannot be used: this index reads no text, only embeddings (vec): use embedding instead",
+    ],
+    ["an embedding of another length", EMBEDDING, { embedding: vector }, "embedding", "expected 2 numbers, got 4"],
+    [
+      "an embedding of a tower that reads none",
+      MEAN,
+      { embedding: vector },
+      "embedding",
+      "cannot be used: this index reads no embedding, only histories and the context (device, page): " +
+        "use history instead",
+    ],
+    [
+      "an embedding beside a vector",
+      EMBEDDING,
+      { embedding: vector, vector },
+      "vector",
+      "expected vector alone, got embedding and vector",
     ],
     ["an empty history", MEAN, { history: [] }, "history", "expected at least one id, got none"],
     ["an empty history without a tower", undefined, { history: [] }, "history", "expected at least one id, got none"],

@@ -7,7 +7,7 @@ import { type LoadedData, type LoadOptions, loadData } from "../src/data/load.ts
 
 /** Writes items, events and other parts as JSON lines into a new folder and loads them as a config does. */
 export async function load(
-  rows: { items: object[] } & Partial<Record<"events" | "test" | "validation" | "history", object[]>>,
+  rows: { items: object[] } & Partial<Record<"events" | "queries" | "test" | "validation" | "history", object[]>>,
   overrides: Partial<PoeemConfigInput> = {},
   options: LoadOptions = {},
 ): Promise<{ config: PoeemConfig; raw: LoadedData; directory: string }> {

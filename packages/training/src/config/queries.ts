@@ -4,8 +4,8 @@ import { columns } from "./values.ts";
 export const QUERIES = z
   .strictObject({
     /**
-     * Columns of vectors of `data.queries`, which the query tower reads beside the text: lists of numbers, all rows of a
-     * column of one length, at most 4,096. A text without a row there is read without them.
+     * Columns of vectors of `data.queries`, which the query tower reads beside the text: lists of numbers, all rows of
+     * a column of one length, at most 4,096. A text without a row there is read without them.
      */
     embeddings: columns.max(16).default([]),
     /**

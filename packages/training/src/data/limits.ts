@@ -5,12 +5,14 @@ import type { PoeemConfig } from "../config.ts";
 import { valuesOf } from "./item-texts.ts";
 import type { EventTable, ItemTable } from "./types.ts";
 
-/** Names that become those of facets, numbers, fields and context features. @throws UserError */
-export function checkNames({ items, events }: PoeemConfig): void {
+/** Names that become those of facets, numbers, fields, context features and embeddings. @throws UserError */
+export function checkNames({ items, events, queries }: PoeemConfig): void {
   const lists = {
     "items.facets": items.facets,
     "items.numbers": items.numbers,
     "items.fields": items.fields,
+    "items.embeddings": items.embeddings,
+    "queries.embeddings": queries.embeddings,
     "events.context": events.context,
   };
   for (const [key, names] of Object.entries(lists))

@@ -10,7 +10,7 @@ import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { changedWords } from "./changed-words.ts";
-import { embedItems } from "./embed-items.ts";
+import { checkLengths, embedItems } from "./embed-items.ts";
 import { type GivenIds, readIdAt, readIds, rowsById } from "./read-ids.ts";
 import { readItemsFile } from "./read-items.ts";
 
@@ -49,6 +49,7 @@ export async function readChangedItems(
   // two spellings of one
   rowsById(items, itemIds, index.manifest.idType);
   const tower = await readTower(index, options.index);
+  if (tower && vectors === undefined) checkLengths(items, tower.weights, table);
   const embedded =
     vectors === undefined
       ? embed(tower, options.index, config, own.map(String), table)

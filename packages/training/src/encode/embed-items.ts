@@ -1,3 +1,4 @@
+import { UserError } from "@poeem/offline/errors";
 import { createItemTower, type ItemTowerWeights } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import type { ItemTable } from "../data/types.ts";
@@ -9,6 +10,22 @@ export interface EmbeddedItems {
   readonly vectors: Float32Array;
   /** Items of which the tower knows nothing: no word, category, number or id. Their vectors are zeros. */
   readonly nothingKnown: readonly string[];
+}
+
+/**
+ * Columns of vectors are as long as those that the tower was trained with.
+ * @param source of the items, in errors
+ * @throws UserError naming the column
+ */
+export function checkLengths(source: string, { inputs }: ItemTowerWeights, { vectors }: ItemTable): void {
+  for (const { name, length } of inputs.flatMap((input) => (input.kind === "embedding" ? input.columns : []))) {
+    const got = vectors.get(name)?.length;
+    if (got !== undefined && got !== length)
+      throw new UserError(
+        `${source}: expected vectors of ${length} numbers in column ${name} (items.embeddings), those of the index, ` +
+          `got ${got}`,
+      );
+  }
 }
 
 /**

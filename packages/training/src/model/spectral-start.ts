@@ -6,8 +6,8 @@ import { leadingEigen, SPARE, times } from "./subspace.ts";
  * Item vectors to start from: the leading eigenvectors of how often items occur together in a history.
  *
  * With A[u, i] = 1/√(items of u · users of i), the eigenvectors of AᵀA, by subspace iteration on the lists themselves:
- * the matrix of items by items is never made. The first eigenvector says only how popular an item is and is left out; each other one is scaled by the square root of
- * its eigenvalue.
+ * the matrix of items by items is never made. The first eigenvector says only how popular an item is and is left out;
+ * each other one is scaled by the square root of its eigenvalue.
  *
  * @param histories for each user the items of their training events
  * @returns (numItems, dim), unit rows; a random one for an item that no history has

@@ -37,9 +37,11 @@ export function questionOf(
 
 /** Encodes the queries of a set. */
 export function encoderOf(tower: QueryTower, queries: QuerySet, dataset: AskedOf): QueryEncoder {
-  const { dim } = tower;
+  const { dim, reads } = tower;
   return (query, items) => {
-    const question = questionOf(queries, dataset, query);
+    const { text, ...others } = questionOf(queries, dataset, query);
+    // a text without vectors says nothing to a tower that reads them alone
+    const question = reads.text || reads.embeddings.length === 0 ? { text, ...others } : others;
     // a user without a history in data without texts has nothing to ask
     if (Object.values(question).every((part) => part === undefined)) return undefined;
     const { read, embed } = planQuestion(tower, dim, question);
