@@ -20,8 +20,22 @@ export function textToEmbed(
   { q, embedding, mode }: Texted,
 ): string | undefined {
   if (encoders.length === 0 || q === undefined || embedding !== undefined || mode === "words") return undefined;
-  const text = words === undefined ? q : readTextQuery(q).text.trim();
+  const text = words === undefined ? q : withoutOperators(q);
   return text === "" ? undefined : text;
+}
+
+/** Of the last texts: a search is looked at several times, and one that is refused, hundreds of times for advice. */
+const PLAIN = new Map<string, string>();
+const MAX_PLAIN = 128;
+
+function withoutOperators(q: string): string {
+  let text = PLAIN.get(q);
+  if (text === undefined) {
+    text = readTextQuery(q).text.trim();
+    if (PLAIN.size >= MAX_PLAIN) PLAIN.clear();
+    PLAIN.set(q, text);
+  }
+  return text;
 }
 
 /** Different texts of searches that are asked together. */
