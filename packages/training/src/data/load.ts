@@ -29,7 +29,7 @@ export interface LoadedData extends RawData {
 }
 
 /**
- * Runs the SQL of a config and checks what they give. Throws a `UserError` on unusable data.
+ * Runs the SQL statements of a config and checks what they give. Throws a `UserError` on unusable data.
  *
  * Rows go through DuckDB's own tables into typed arrays, so that neither the files nor the events need to fit into
  * memory as rows or strings.
