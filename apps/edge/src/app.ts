@@ -15,6 +15,9 @@ export { type Filter, parseFilter } from "@poeem/pq-core";
 
 export type { App } from "./client.ts";
 export { type AppOptions, createApp, type Settings } from "./create-app.ts";
+export type { Encoder, EncoderMaker, EncoderOption, EncoderSettings } from "./encoder/encoder.ts";
+export { type OpenAiSettings, openAiEmbeddings } from "./encoder/open-ai.ts";
+export { type AiBinding, type WorkersAiSettings, workersAi } from "./encoder/workers-ai.ts";
 export type { HookContext, Hooks, SearchResponse } from "./http/hooks.ts";
 export { Problem, type ProblemError, type ProblemType } from "./http/problem.ts";
 export type { SearchRequest } from "./http/requests.ts";

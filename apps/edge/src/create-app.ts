@@ -3,6 +3,9 @@ import { type KernelFactory, loadKernel } from "@poeem/pq-core";
 import { platformKernel } from "#kernel";
 import packageJson from "../package.json" with { type: "json" };
 import { type Config, checkConfig, checkTogether, nameOfTokens, readConfig, type Variables } from "./config.ts";
+import { EncoderDesk } from "./encoder/desk.ts";
+import { checkEncoderOption, type EncoderOption, readEncoders } from "./encoder/encoder.ts";
+import { platformCache } from "./encoder/vector-cache.ts";
 import type { OptionalBindings, RateLimiter } from "./env.ts";
 import { type Figures, toDataPoint } from "./figures.ts";
 import { createRoutes, type RetrievalApp } from "./http/app.ts";
@@ -32,6 +35,11 @@ export interface AppOptions<Env extends object = object> {
    * Names that `?index=` accepts besides `current`; left out: those of the variable INDEXES, else every published one.
    */
   readonly indexes?: readonly string[];
+  /**
+   * What turns texts into embeddings, for indexes whose model reads them: `workersAi(…)`, `openAiEmbeddings(…)` or an
+   * object of one's own, or several. Left out: callers give `embedding` themselves.
+   */
+  readonly encoder?: EncoderOption<Env>;
   /** Authentication, rewriting, logging. */
   readonly hooks?: Hooks<Env>;
   /**
@@ -100,6 +108,7 @@ export function assemble<Env extends object>(options: AppOptions<Env>, isBehindO
 const OPTIONS: Readonly<Record<keyof AppOptions, "function" | "object" | "other">> = {
   store: "function",
   indexes: "other",
+  encoder: "other",
   hooks: "object",
   config: "other",
   kernel: "other",
@@ -135,6 +144,7 @@ function checkOptions<Env extends object>(options: AppOptions<Env>): void {
       throw new SettingError(`hook "${name}"`, "a function", hook === null ? "null" : `a value of type ${typeof hook}`);
   if (config !== undefined && typeof config !== "function") checkConfig(config);
   checkConfig({ indexes });
+  checkEncoderOption(options.encoder);
   if (kernel !== undefined && typeof kernel !== "function" && !(kernel instanceof WebAssembly.Module))
     throw new SettingError('"kernel"', "a WebAssembly module or a kernel of pq-core", typeof kernel);
   for (const [name, value, least] of [
@@ -164,6 +174,8 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
   const log = options.log ?? writeLog;
   const repeats = new Repeats();
   const now = () => Date.now();
+  const cache = platformCache();
+  const encoders = readEncoders(options.encoder, env).map((encoder) => new EncoderDesk(encoder, { cache, now }));
   const sleep = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
   const paging = new Turns({ ...PAGING, now, sleep });
   const arrivals = new Arrivals(arrivalBytes(maxIndexBytes));
@@ -173,7 +185,13 @@ function connect<Env extends object>(options: AppOptions<Env>, env: Env) {
     indexes: new IndexSet<ServedIndex>({
       store,
       open: async (store, pointer, grant, previous) =>
-        openServedIndex(store, pointer, grant, { kernel: await kernelOf(), paging, arrivals, maxIndexBytes }, previous),
+        openServedIndex(
+          store,
+          pointer,
+          grant,
+          { kernel: await kernelOf(), paging, encoders, arrivals, maxIndexBytes },
+          previous,
+        ),
       names: config.indexes,
       maxBytes: maxIndexBytes,
       now,

@@ -9,6 +9,7 @@ export interface Limits {
   readonly work: number;
   readonly reads: number;
   readonly bytes: number;
+  readonly texts: number;
   readonly shed: number;
 }
 
@@ -40,6 +41,8 @@ const LIMITS: Readonly<Record<keyof Limits, Limit>> = {
   reads: whole(10, 1_000_000, 800),
   /** Bytes of the answer: fields are in memory about four times while it is made. */
   bytes: whole(4000, 1e9, 3_000_000),
+  /** Texts that an encoder may be asked for: whoever runs it may take money for each. */
+  texts: whole(1, 32),
   /** Share of searches, 0 to 1, that are answered 503 at once: to shed load without a deploy. */
   shed: { least: 0, most: 1, default: 0, isWhole: false },
 };

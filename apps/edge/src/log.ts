@@ -3,6 +3,7 @@
  * depend on them: a new one is added, an old one keeps its meaning. Never the text of a query, which may be about a
  * person, never a token or an address.
  */
+import type { EncoderFault } from "./encoder/encoder.ts";
 import type { ProblemType } from "./http/problem.ts";
 
 /** Which index, and which version of it, as far as is known. */
@@ -197,6 +198,19 @@ export interface LimiterFailed {
   readonly count: number;
 }
 
+/**
+ * An encoder gave no vectors, and searches were answered without. The first of a kind at once, then by count of
+ * requests.
+ */
+export interface EncoderFailed extends OfIndex {
+  readonly event: "encoder-failed";
+  readonly encoder: string;
+  readonly kind: EncoderFault;
+  /** Of the last of them: what is known of why, without any text or key. */
+  readonly causes: readonly string[];
+  readonly count: number;
+}
+
 /** The overlap of a search with the same over all cells. */
 export interface Canary extends OfIndex {
   readonly event: "canary";
@@ -219,6 +233,7 @@ export type LogEntry = { readonly level: Level } & (
   | ReadAgain
   | ReadFailed
   | LimiterFailed
+  | EncoderFailed
   | RequestLine
   | Refused
   | SlowSearch

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { UserError } from "@poeem/offline/errors";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { openArtifact, scalarKernel } from "@poeem/pq-core";
@@ -14,9 +15,18 @@ import { Hono } from "hono";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { createApp } from "../src/app.ts";
 import { failureKindOf } from "../src/index/failures.ts";
-import { folderStore, type IndexServer, PortInUseError, type ServeOptions, serveIndex } from "../src/node/index.ts";
+import {
+  folderStore,
+  type IndexServer,
+  openAiEmbeddings,
+  PortInUseError,
+  type ServeOptions,
+  serveIndex,
+} from "../src/node/index.ts";
 import { pageFiles } from "../src/site/files.ts";
+import { openAiStandIn } from "../test/encoder-stand-ins.ts";
 import { bruteForce, type Fixture, makeFixture, makeShop, nlist } from "../test/fixture.ts";
+import { shopTitle, wordFacts } from "../test/word-fixture.ts";
 
 const root = mkdtempSync(join(tmpdir(), "edge-node-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -33,6 +43,7 @@ async function folderOf({ artifact }: Fixture): Promise<string> {
 
 const servers: IndexServer[] = [];
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
@@ -53,6 +64,34 @@ async function serve(directory: ServeOptions["directory"], options: Partial<Serv
     };
   };
   return { server, get };
+}
+
+/** A server as those of OpenAI's kind are, and an index for it. */
+async function serveEncoder() {
+  const columns = [{ name: "vec", encoder: "own", length: 8 }];
+  const shop = await makeFixture(6, 300, undefined, 4, shopTitle, wordFacts, 0, { columns, isAlone: true });
+  vi.stubEnv("EMBED_KEY", "sk-secret");
+  const { asked, fetch } = openAiStandIn(8, "sk-secret");
+  const server = createServer(async (request, response) => {
+    const { method, headers, url } = request;
+    const init = { method, headers: headers as Record<string, string>, body: await text(request) };
+    const answer = await fetch(`http://localhost${url}`, init as RequestInit);
+    response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  const encoder = openAiEmbeddings({ url: address, model: "m", name: "own", length: 8, key: "EMBED_KEY" });
+  const close = () =>
+    new Promise<void>((closed) => {
+      server.close(() => closed());
+      server.closeAllConnections();
+    });
+  return {
+    ...{ encoder, shop, address, close },
+    get asked() {
+      return asked.map(({ body }) => body["input"]);
+    },
+  };
 }
 
 const search = (q: string) => `/search?${new URLSearchParams({ q, k: "10", nprobe: String(nlist) })}`;
@@ -87,6 +126,33 @@ describe("a server of an index folder", () => {
     expect((await get(`/search?q=${"a".repeat(33_000)}`)).body.type).toBe("urn:poeem-edge:problem:uri-too-long");
     const etag = (await get("/search?q=cake")).headers.get("etag")!;
     expect((await get("/search?q=cake", { headers: { "if-none-match": etag } })).status).toBe(304);
+  });
+
+  it("asks an encoder over HTTP, with the key of the environment, and does without it when it is gone", {
+    timeout: 60_000,
+  }, async () => {
+    const upstream = await serveEncoder();
+    const { encoder, shop, close } = upstream;
+    const { get } = await serve(await folderOf(shop), { encoder });
+    const ask = async (q: string) => (await get(search(q))).headers.get("x-poeem-fallback");
+    expect([await ask("red jacket"), await ask("red jacket"), await ask("lamp")]).toEqual([null, null, null]);
+    // The second one comes from the cache of the process.
+    expect(upstream.asked).toEqual([["red jacket"], ["lamp"]]);
+    await close();
+    expect([await ask("red jacket"), await ask("green jacket")]).toEqual([null, "encoder"]);
+  });
+
+  it("does not start with another encoder than its index names, nor without the key of one", async () => {
+    const { shop, address, close } = await serveEncoder();
+    await close();
+    const other = openAiEmbeddings({ url: address, model: "m", name: "another", length: 8 });
+    await expect(serve(await folderOf(shop), { encoder: other })).rejects.toThrow(
+      'input "vec", expected encoder "own", got "another": give the Worker that encoder, or train for this one',
+    );
+    const keyless = openAiEmbeddings({ url: address, model: "m", name: "own", length: 8, key: "NO_SUCH_KEY" });
+    await expect(serve(await folderOf(shop), { encoder: keyless })).rejects.toThrow(
+      new UserError("[edge] secret NO_SUCH_KEY expected a key of visible ASCII characters, got undefined"),
+    );
   });
 
   it("takes over a version that is written into the folder, and what is written beside it", async () => {

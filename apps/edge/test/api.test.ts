@@ -288,6 +288,7 @@ describe("/openapi.json", () => {
       "like",
       "history",
       "vector",
+      "embedding",
       "mode",
       "k",
       "nprobe",
@@ -297,13 +298,14 @@ describe("/openapi.json", () => {
       "fields",
       "index",
     ]);
-    expect(get.parameters[4]).toMatchObject({ name: "mode", schema: { enum: ["hybrid", "dense", "words"] } });
-    expect(get.parameters[5]).toMatchObject({
+    expect(get.parameters[5]).toMatchObject({ name: "mode", schema: { enum: ["hybrid", "dense", "words"] } });
+    expect(get.parameters[6]).toMatchObject({
       name: "k",
       in: "query",
       required: false,
       schema: { type: "integer", minimum: 1, maximum: 1000, default: 10 },
     });
+    for (const { responses } of [get, post]) expect(responses["200"].headers).toHaveProperty("X-Poeem-Fallback");
     expect(Object.keys(get.responses)).toEqual(["200", "304", "400", "401", "404", "429", "503"]);
     expect(Object.keys(body.paths["/suggest"].get.responses)).toEqual(Object.keys(get.responses));
     expect(Object.keys(post.responses)).toEqual(["200", "400", "401", "404", "413", "415", "429", "503"]);

@@ -74,6 +74,15 @@ export const EVERY: Every = {
     count: 3,
   },
   "limiter-failed": { level: "error", event: "limiter-failed", causes: ["Error: no answer"], count: 5 },
+  "encoder-failed": {
+    level: "warn",
+    event: "encoder-failed",
+    ...named,
+    encoder: "@cf/baai/bge-m3",
+    kind: "busy",
+    causes: ['EncoderError: [edge] encoder "@cf/baai/bge-m3" failed with code 3040'],
+    count: 12,
+  },
   evicted: { level: "info", event: "evicted", ...named, for: "films", bytes: 31_000_000, idleMs: 90_000 },
   request: {
     level: "warn",

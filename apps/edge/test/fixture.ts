@@ -6,6 +6,9 @@ import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import {
   createQueryTower,
   DEFAULT_TOKENIZER,
+  type EmbeddingReads,
+  type EmbeddingWeights,
+  embeddingMap,
   type HistoryForm,
   type HistoryWeights,
   type QueryTower,
@@ -58,6 +61,7 @@ export const makeShop = (seed: number, numItems = 300, form?: FixtureForm, facts
 /**
  * Every seed makes another index; the words of the queries are all known to its tower. With `titleOf` it has words.
  * @param unasked rows of the tower that no query reads: 20 bytes each
+ * @param embedding columns that the tower reads, beside texts or alone
  */
 export async function makeFixture(
   seed: number,
@@ -67,6 +71,7 @@ export async function makeFixture(
   titleOf?: (i: number) => string,
   facts?: WordFacts,
   unasked = 0,
+  embedding?: FixtureEmbedding,
 ): Promise<Fixture> {
   const random = randomFloats(seed * 2654435761);
   const floats = (length: number) => Float32Array.from({ length }, random);
@@ -92,7 +97,8 @@ export async function makeFixture(
   const weights: QueryTowerWeights = {
     width: dim,
     inputs: [
-      { kind: "text", tokenizer: DEFAULT_TOKENIZER, table },
+      ...(embedding?.isAlone ? [] : [{ kind: "text" as const, tokenizer: DEFAULT_TOKENIZER, table }]),
+      ...(embedding ? [embeddingInput(embedding, floats)] : []),
       ...(form ? [historyInput(form, historyLength, floats)] : []),
       ...(form ? [{ kind: "context" as const, names: contextNames, rows: floats(3 * dim) }] : []),
     ],
@@ -124,6 +130,21 @@ function withUnasked(count: number, integer: (below: number) => number): Uint32A
   const hashes = new Set(vocabulary);
   while (hashes.size < vocabulary.length + count) hashes.add(integer(2 ** 32));
   return Uint32Array.from(hashes).sort();
+}
+
+/** Columns of embeddings that a tower reads. */
+export interface FixtureEmbedding {
+  readonly columns: readonly EmbeddingReads[];
+  /** Whether it reads no texts. */
+  readonly isAlone?: boolean;
+}
+
+function embeddingInput({ columns }: FixtureEmbedding, floats: (length: number) => Float32Array): EmbeddingWeights {
+  const mapped = columns.map((column) => ({
+    ...column,
+    map: embeddingMap(floats(column.length * dim), floats(dim)),
+  }));
+  return { kind: "embedding", columns: mapped };
 }
 
 const contextNames = ["device\tphone", "device\tdesk", "page\thome"];

@@ -104,6 +104,7 @@ const names = [
   "q",
   "like",
   "vector",
+  "embedding",
   "k",
   "mode",
   "index",
@@ -125,6 +126,8 @@ const names = [
   "context.",
   "context.device",
   "context.__proto__",
+  "embedding.vec",
+  "embedding.__proto__",
 ];
 const paths = [
   "/search",

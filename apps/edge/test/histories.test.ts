@@ -94,6 +94,7 @@ describe.each(models)("a model that reads $historyLength items of a history, for
       historyLength,
       combines: form !== "mixture",
       contexts: ["device", "page"],
+      embeddings: [],
     });
   });
 

@@ -17,6 +17,7 @@ describe("the log", () => {
       "read-again": "count index indexVersion key",
       "read-failed": "causes count index indexVersion key kind",
       "limiter-failed": "causes count",
+      "encoder-failed": "causes count encoder index indexVersion kind",
       evicted: "bytes for idleMs index indexVersion",
       request: `bytes causes detail index indexVersion ioMs method parameters path problem ${REQUEST}`,
       refused: `bytes causes count detail index indexVersion parameters path problem ${REQUEST}`,

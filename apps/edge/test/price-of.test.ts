@@ -199,6 +199,6 @@ describe("an index of any size", () => {
     const mostCodes = (nprobe: number) => Math.min(numItems, Math.ceil((nprobe * numItems) / nlist));
     const index = { manifest, mostCodes } as unknown as ServedIndex["index"];
     const memory = { residentBytes: isPaged ? 0 : 1, keepsPages: !isPaged, keepsFilters: true };
-    return { index, tower: undefined, words: undefined, memory } as unknown as ServedIndex;
+    return { index, tower: undefined, encoders: [], words: undefined, memory } as unknown as ServedIndex;
   }
 });

@@ -239,7 +239,7 @@ describe("POST /search", () => {
       "two queries in one",
       { q: "a", like: "item:1" },
       400,
-      '"q" expected like, vector, or any of q, history and context, got q and like',
+      '"q" expected like, vector, or any of q, history, context and embedding, got q and like',
     ],
     ["q as a list", { q: ["a"] }, 400, '"q" expected text, got a list of 1'],
     ["exclude as text", { q: "a", exclude: "item:1" }, 400, '"exclude" expected a list of ids, got "item:1"'],

@@ -139,12 +139,13 @@ describe("with an index", () => {
 });
 
 const searchParameters =
-  "q, like, history, vector, mode, k, nprobe, filter, diversity, exclude, fields, index, context.*";
+  "q, like, history, vector, embedding, mode, k, nprobe, filter, diversity, exclude, fields, index, " +
+  "context.*, embedding.*";
 
 describe("a bad request", () => {
   const long = "a".repeat(10_000);
   it.each([
-    ["/search", [["q", "Nothing to search for: give q, history, context, like or vector"]]],
+    ["/search", [["q", "Nothing to search for: give q, history, context, embedding, like or vector"]]],
     ["/search?q=", [["q", "expected some text, got none"]]],
     ["/search?q=%20%09", [["q", "expected some text, got none"]]],
     ["/search?q=cake&k=abc", [["k", 'expected a whole number from 1 to 1000, got "abc"']]],

@@ -203,6 +203,9 @@ export function program(): Command {
     .option("--port <n>", "port to listen on; 0 for any that is free", integer(0, 65_535), 8788)
     .option("--host <host>", "name or address to listen on; 0.0.0.0 for all of this machine", "localhost")
     .option("--page <file>", "page.json: what the page shows and how (default: what the index has)")
+    .option("--encoder <url>", "who embeds texts, if the index reads embeddings: an OpenAI-compatible API, up to /v1")
+    .option("--encoder-model <name>", "what it calls the model (default: as the index does)")
+    .option("--encoder-key <variable>", "environment variable with the key for it (default: it needs none)")
     .addHelpText(
       "after",
       "\nA version that is written into the folder is taken over within seconds. CORS_ORIGINS, SEARCH_TOKENS,\n" +

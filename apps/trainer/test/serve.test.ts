@@ -74,6 +74,18 @@ describe("poeem serve", { timeout: 120_000 }, () => {
     expect(said).toEqual({ out: expect.stringMatching(/^[^\n]+\n$/), err: "" });
   });
 
+  it("refuses an encoder that the index has no use for, and what belongs to one", async () => {
+    const run = (...args: string[]) => main(["node", "poeem", "serve", "--index", index, "--port", "0", ...args]);
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    await run("--encoder", "http://localhost:9/v1");
+    await run("--encoder-model", "bge-m3");
+    const said = written.mock.calls.join("");
+    written.mockRestore();
+    process.exitCode = 0;
+    expect(said).toContain("--encoder: expected an index whose model names one encoder (queries.encoder), got none");
+    expect(said).toContain("--encoder-model and --encoder-key expected --encoder URL beside them, got none");
+  });
+
   it.concurrent("says what page.json names and the index lacks", async () => {
     const page = join(root, "notes.json");
     await writeFile(page, JSON.stringify({ subtitle: "maker" }));

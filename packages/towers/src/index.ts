@@ -64,6 +64,7 @@ export {
 export { fnv1a32 } from "./text/hash.ts";
 export { normalForm } from "./text/normal-form.ts";
 export { indexTerms, nameForm, nameHash, TERM_RULES } from "./text/terms.ts";
+export { readTextQuery, type TextQuery } from "./text/text-query.ts";
 export { DEFAULT_TOKENIZER, type TokenizerConfig, textFeatures, words } from "./text/tokenizer.ts";
 export type { TowerWeights } from "./tower.ts";
 export { leastReachOf, type Reach, reachOf, type WordUse } from "./words/reach.ts";

@@ -3,6 +3,7 @@
  * in training. What a question may combine, how much of a history is read and how scores are merged is decided here.
  */
 import { InputError, type ItemId, type Merge } from "@poeem/pq-core";
+import { vectorsOf as givenEmbeddings } from "./inputs/given-embedding.ts";
 import { newest, newestDistinct } from "./inputs/history.ts";
 import type { MixtureQuery } from "./inputs/input.ts";
 import { rowsOf } from "./inputs/rows.ts";
@@ -103,6 +104,8 @@ function checkParts<Id>(tower: QueryTower | undefined, dim: number, question: Qu
     const isRead = part === "text" ? isKnownText : WITHOUT_TOWER.includes(part) || tower?.parts.includes(part);
     if (!isRead) throw new InputError(part, `cannot be used: this index ${withoutPart(part, reads, parts)}`);
   }
+  // A wrong one is told before anything is read.
+  if (question.embedding !== undefined) givenEmbeddings(question.embedding, reads!.embeddings);
   const contexts = reads?.contexts ?? [];
   for (const name of Object.keys(context ?? {})) {
     const names = contexts.join(", ") || "none";

@@ -18,6 +18,8 @@ import { checkBatch } from "./budget.ts";
 import { answeredByCache, cacheScope, matchAny } from "./caching.ts";
 import { logOverlap } from "./canary.ts";
 import { describeIndex, describeState } from "./describe.ts";
+import { embedTexts } from "./embed-texts.ts";
+import { textToEmbed } from "./embedded.ts";
 import { hookContext, inBackground } from "./hook-context.ts";
 import { Meter } from "./meter.ts";
 import { browserHeaders, limitUrl, shareAcrossOrigins } from "./middleware.ts";
@@ -28,7 +30,7 @@ import { priceOfFacets, priceOfItem } from "./price.ts";
 import { Problem, problemResponse, statusOf } from "./problem.ts";
 import { problemOf } from "./question.ts";
 import { limitByAddress } from "./rate-limit.ts";
-import { MAX_BATCH_RESULTS, madeSearch, QUERY_KINDS, type SearchRequest, withContext } from "./requests.ts";
+import { MAX_BATCH_RESULTS, madeSearch, QUERY_KINDS, type SearchRequest, withNamed } from "./requests.ts";
 import { type ResolvedSearch, resolveSearch } from "./resolve.ts";
 import {
   facetsRoute,
@@ -104,7 +106,7 @@ export function createRoutes(
 
   return withHealth
     .openapi(searchRoute, async (c) => {
-      const asked = withContext(c.req.valid("query"));
+      const asked = withNamed(c.req.valid("query"));
       checkOpen(c, asked.index);
       const query = await rewrite(c, asked);
       const served = await acquire(c, query.index);
@@ -113,7 +115,8 @@ export function createRoutes(
       if (cached) return cached as never;
       const one = { served, request };
       await admit(c, [one]);
-      return c.json(await answer(c, one), 200);
+      const [embedded] = await withEmbeddings(c, [one]);
+      return c.json(await answer(c, embedded!), 200);
     })
     .openapi(searchManyRoute, async (c) => {
       const body = c.req.valid("json");
@@ -137,7 +140,8 @@ export function createRoutes(
       });
       await admit(c, searches);
       const answers = [];
-      for (const one of searches) answers.push(await answer(c, one, one === searches.at(-1)));
+      const embedded = await withEmbeddings(c, searches);
+      for (const one of embedded) answers.push(await answer(c, one, one === embedded.at(-1)));
       c.header("Cache-Control", "no-store");
       return c.json(Array.isArray(body) ? answers : answers[0]!, 200);
     })
@@ -250,6 +254,12 @@ async function acquire(c: Context<AppEnv>, name: string): Promise<ServedIndex> {
     // Whether it is absent or not among those that are served is for nobody to know.
     throw error instanceof UnknownIndexError ? notFound(name, { cause: error }) : error;
   }
+}
+
+/** Of what needs no embedding nobody waits for one. */
+function withEmbeddings(c: Context<AppEnv>, all: readonly Asked[]): readonly Asked[] | Promise<readonly Asked[]> {
+  const isNeeded = all.some(({ served, request }) => textToEmbed(served, request) !== undefined);
+  return isNeeded ? timed(c, "encoder", () => embedTexts(c, all)) : all;
 }
 
 /** @param isLast of the searches of this request: nothing else reads while a canary does, from what is left to it */

@@ -63,8 +63,9 @@ function faultOfContainer({ isList, isInList, path, size }: Container): ProblemE
   if (isSearch) return isList ? undefined : fault("", MAX_MEMBERS, "expected a search of at most # members");
   const name = path.at(-1)!;
   const parameter = path.join(".");
-  if (path.length === (isInList ? 2 : 1) && !SEARCH_MEMBERS.has(name))
-    return { parameter: parameter.slice(0, MAX_NAME_SHOWN), detail: "is unknown" };
+  // Names of embeddings are their own, whatever else has the same.
+  if (path.length !== (isInList ? 2 : 1)) return undefined;
+  if (!SEARCH_MEMBERS.has(name)) return { parameter: parameter.slice(0, MAX_NAME_SHOWN), detail: "is unknown" };
   if (isList) return Object.hasOwn(MOST, name) ? fault(parameter, MOST[name]!, "expected at most # values") : undefined;
   return name === "context" ? fault(parameter, MAX_CONTEXTS, "expected at most # features") : undefined;
 }

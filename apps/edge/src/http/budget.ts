@@ -3,6 +3,7 @@ import { quote } from "@poeem/pq-core";
 import type { Limits } from "../limits.ts";
 import { adviceFor } from "./advice.ts";
 import { type Asked, hasText, isWithin, LIMITED, priceOfAsked, workOfLookUp } from "./asked.ts";
+import { textsToEmbed } from "./embedded.ts";
 import type { Meter } from "./meter.ts";
 import { NOTHING, type Price, priceOf, sumOf } from "./price.ts";
 import { Problem, type ProblemError } from "./problem.ts";
@@ -107,12 +108,17 @@ function inWords(times: number): string {
 }
 
 /** Limits that are values of parameters. */
-function checkValues(all: readonly Asked[], { k, nprobe }: Limits): void {
+function checkValues(all: readonly Asked[], { k, nprobe, texts: most }: Limits): void {
   for (const { request, pricing } of all) {
     if (pricing !== undefined) continue;
     checkValue("k", request.k, k);
     checkValue("nprobe", request.nprobe, nprobe);
   }
+  const texts = textsToEmbed(all).size;
+  if (texts > most)
+    throw refusal("asks for more than is allowed here", [
+      { parameter: "q", detail: `expected at most ${most} different texts to embed in one request, got ${texts}` },
+    ]);
 }
 
 function checkValue(parameter: string, value: number, most: number): void {

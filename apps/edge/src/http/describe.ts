@@ -14,7 +14,7 @@ export function describeState({ indexes, config, now }: Dependencies, name: stri
 
 /** A version of an index. @param name of the index */
 export function describeIndex(name: string, served: ServedIndex) {
-  const { index, tower, words, publishedAt, memory } = served;
+  const { index, tower, encoders, words, publishedAt, memory } = served;
   const { version, formatVersion, numItems, dim, metric, nlist, numSubQuantizers, nbits, defaultNprobe } =
     index.manifest;
   const bytesPerItem = (numSubQuantizers * nbits) / 8;
@@ -38,6 +38,10 @@ export function describeIndex(name: string, served: ServedIndex) {
       historyLength: tower?.reads.historyLength ?? 0,
       combines: tower?.reads.combines ?? false,
       contexts: [...(tower?.reads.contexts ?? [])],
+      embeddings: (tower?.reads.embeddings ?? []).map(({ name, encoder = null, length }) => ({
+        ...{ name, encoder, length },
+        isAsked: encoders.some(({ input }) => input === name),
+      })),
     },
     memory: {
       lists: memory.residentBytes > 0 || index.manifest.numItems === 0 ? ("kept" as const) : ("read" as const),

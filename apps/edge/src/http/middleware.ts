@@ -8,6 +8,7 @@ import { type Config, configuredTokens } from "../config.ts";
 import type { Token } from "../tokens.ts";
 import type { AppEnv } from "./app-env.ts";
 import { askHook } from "./ask-hook.ts";
+import { FALLBACK_HEADER } from "./embedded.ts";
 import { hookContext } from "./hook-context.ts";
 import type { Hooks } from "./hooks.ts";
 import { MAX_URL_BYTES } from "./parameters.ts";
@@ -61,7 +62,7 @@ function makeHeaders({ corsOrigins }: Config): Headers {
     origin: corsOrigins.includes("*") ? "*" : [...corsOrigins],
     allowMethods: ["GET", "HEAD", "POST"],
     allowHeaders: ["Authorization", "Content-Type", "If-None-Match", "X-Request-Id"],
-    exposeHeaders: ["ETag", "Index-Refresh-Failure", "Server-Timing", "X-Request-Id"],
+    exposeHeaders: ["ETag", "Index-Refresh-Failure", "Server-Timing", FALLBACK_HEADER, "X-Request-Id"],
     maxAge: 86_400,
   });
   return { own, shared };

@@ -16,18 +16,18 @@ export const MAX_ERRORS = 10;
 
 /**
  * Refuses parameters that a route does not have, and parameters given twice: a misspelt `nprobe` must not silently
- * search with the default. What begins with `prefix` is for the route to check. Reads the names itself, because a
+ * search with the default. What begins with one of `prefixes` is for the route to check. Reads the names itself, as a
  * parsed object hides names such as `__proto__`.
  */
-export function onlyParameters(names: readonly string[], prefix?: string): MiddlewareHandler {
-  const accepted = [...names, ...(prefix === undefined ? [] : [`${prefix}*`])].join(", ") || "no parameters";
+export function onlyParameters(names: readonly string[], prefixes: readonly string[] = []): MiddlewareHandler {
+  const accepted = [...names, ...prefixes.map((prefix) => `${prefix}*`)].join(", ") || "no parameters";
   return function onlyParameters(c, next) {
     const counts = new Map<string, number>();
     for (const name of parameterNames(c.req.url)) counts.set(name, (counts.get(name) ?? 0) + 1);
     const errors: ProblemError[] = [];
     for (const [name, count] of counts) {
       const parameter = name.slice(0, MAX_NAME_SHOWN);
-      const isKnown = names.includes(name) || (prefix !== undefined && name.startsWith(prefix));
+      const isKnown = names.includes(name) || prefixes.some((prefix) => name.startsWith(prefix));
       if (!isKnown) errors.push({ parameter, detail: `is unknown; this path accepts ${accepted}` });
       else if (count > 1) errors.push({ parameter, detail: `expected once, got ${count} times` });
       if (errors.length === MAX_ERRORS) break;

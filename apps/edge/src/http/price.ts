@@ -11,6 +11,7 @@ import { leastReachOf, type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } fr
 import type { MemoryPlan } from "../index/memory-plan.ts";
 import type { ServedIndex } from "../index/served-index.ts";
 import { CANDIDATES_PER_RESULT } from "./diversity.ts";
+import { textToEmbed } from "./embedded.ts";
 import { jsonSize } from "./json-size.ts";
 import { MAX_K } from "./requests.ts";
 import type { ResolvedSearch } from "./resolve.ts";
@@ -83,6 +84,8 @@ const TEXT_WORK = 250_000;
 const WORD_WORK = 15_000;
 /** Of an item and a list of terms that it must have or must not have. */
 const MASK_WORK = 0.1;
+/** Of a text that an encoder is asked for: little here, but its answer is checked, and somebody pays for it. */
+const EMBED_TEXT_WORK = 500_000;
 /** Of a suggestion. */
 const SUGGESTION_WORK = 100_000;
 
@@ -189,6 +192,10 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
   const share = cells / facts.cells;
   if (vectors > 0) reads.add(facts.lists, cells + (share * listBytes) / Math.max(1, facts.lists.size));
 
+  const isEmbedded = textToEmbed(served, request) !== undefined;
+  if (isEmbedded) work += EMBED_TEXT_WORK;
+  if (isEmbedded || request.embedding !== undefined) work += embeddingWork(served);
+
   const read = like === undefined ? Math.min(history?.length ?? 0, historyLength(served)) : 1;
   const named = (history?.length ?? 0) + (like === undefined ? 0 : 1) + exclude.length;
   work += named * ID_WORK;
@@ -274,8 +281,15 @@ export function candidatesOf(k: number): number {
 function vectorsOf(served: ServedIndex, request: ResolvedSearch): number {
   const { tower, words } = served;
   const { history, mode, q } = request;
-  if (mode === "words" || (mode === "hybrid" && q !== undefined && words !== undefined && !tower?.reads.text)) return 0;
+  const isTextRead = tower?.reads.text || request.embedding !== undefined || textToEmbed(served, request) !== undefined;
+  if (mode === "words" || (mode === "hybrid" && q !== undefined && words !== undefined && !isTextRead)) return 0;
   return isMixture(served, request) ? Math.min(history!.length, historyLength(served)) : 1;
+}
+
+/** Work of reading the embeddings of a question: a linear map each. */
+function embeddingWork({ tower, index }: ServedIndex): number {
+  const numbers = (tower?.reads.embeddings ?? []).reduce((sum, { length }) => sum + length, 0);
+  return numbers * index.manifest.dim * PRODUCT_WORK;
 }
 
 /** Whether each item of a history makes a query vector. */

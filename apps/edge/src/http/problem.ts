@@ -19,6 +19,7 @@ const TITLES = {
   "unsupported-media-type": [415, "The body has an unsupported type"],
   "rate-limited": [429, "Too many requests"],
   "index-unavailable": [503, "No index can be served now"],
+  "encoder-unavailable": [503, "The text cannot be embedded now"],
   overloaded: [503, "The server has too much to do"],
   misconfigured: [500, "A setting of this server is wrong"],
   "internal-error": [500, "The server failed"],

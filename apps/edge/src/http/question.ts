@@ -6,8 +6,8 @@ import type { Problem } from "./problem.ts";
 import type { SearchRequest } from "./requests.ts";
 
 /** What a request asks, as `questionVectors` takes it. */
-export function questionOf({ q, like, history, vector, context }: SearchRequest): Question<ItemId> {
-  return { text: q, like, history, vector, context };
+export function questionOf({ q, like, history, vector, context, embedding }: SearchRequest): Question<ItemId> {
+  return { text: q, like, history, vector, context, embedding };
 }
 
 /** Parts of a question that have another name in HTTP. */

@@ -1,23 +1,12 @@
 /** What a search may ask for, as URL parameters and as JSON. Both become one `SearchRequest`. */
 import { z } from "@hono/zod-openapi";
-import {
-  type Filter,
-  InputError,
-  idFault,
-  MAX_COMPARISONS,
-  MAX_CONTEXTS,
-  nameFault,
-  parseFilter,
-  parseList,
-  quote,
-  valueFault,
-} from "@poeem/pq-core";
+import { type Filter, InputError, idFault, MAX_COMPARISONS, parseFilter, parseList, quote } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, INDEX_NAME } from "@poeem/pq-core/kv";
 import { MODES } from "@poeem/pq-core/words";
 import { loneOf, MAX_HISTORY, UNTRAINED_HISTORY } from "@poeem/towers";
 import { filterFault } from "./filter-fault.ts";
-import { MAX_ERRORS, MAX_NAME_SHOWN } from "./parameters.ts";
-import { decodeVector } from "./vector.ts";
+import { invalidRequest, MAX_ERRORS } from "./parameters.ts";
+import { addFault, context, embedding, kindOf, vector } from "./request-parts.ts";
 
 export const MAX_QUERY_BYTES = 512;
 export const MAX_K = 1000;
@@ -38,9 +27,9 @@ const MAX_SUGGESTIONS = 50;
 const DEFAULT_SUGGESTIONS = 8;
 
 /** What a search can start from. */
-export const QUERY_KINDS = ["q", "like", "history", "vector", "context"] as const;
+export const QUERY_KINDS = ["q", "like", "history", "vector", "context", "embedding"] as const;
 
-/** A search from a URL or a body. It has one of `QUERY_KINDS`, or several of q, history and context. */
+/** A search from a URL or a body. It has one of `QUERY_KINDS`, or several of q, embedding, history and context. */
 export type SearchRequest = z.output<typeof searchBody>;
 
 const LISTED =
@@ -64,6 +53,9 @@ const doc = {
     "Context features of the model (listed by /version) and their values, for example device and phone. " +
     "Unknown values are ignored",
   vector: "Query vector of the index's dim: little-endian float32 as base64url, or a JSON array of numbers",
+  embedding:
+    "Embedding of the text by the encoder that the model was trained with (listed by /version), spelled as vector. " +
+    "For callers who embed texts themselves: the server then asks no encoder. With q, words count as well",
   k: `Number of results; of all searches of one POST at most ${MAX_BATCH_RESULTS} together`,
   nprobe: "Number of cells to visit, at most the index's nlist, or all. Without it, the index's own default",
   exclude: `Up to ${MAX_EXCLUDE} ids that must not be returned. Unknown ids are ignored`,
@@ -94,18 +86,6 @@ const id = z
 
 /** The id of an address. */
 export const idText = z.string().superRefine((value, context) => addFault(context, idFault(value)));
-
-/** Takes over what limits.ts or a parser found. */
-function addFault(context: z.RefinementCtx, fault: string | undefined, path: readonly PropertyKey[] = []): void {
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault, path: [...path] });
-}
-
-const vector = z.unknown().transform((value, context) => {
-  const decoded = decodeVector(value);
-  if (decoded instanceof Float32Array) return decoded;
-  context.issues.push({ code: "custom", message: decoded.error, input: undefined });
-  return z.NEVER;
-});
 
 const filterUpTo = (most: number) =>
   z
@@ -221,54 +201,43 @@ const indexParameter = { index: index.openapi({ param: { description: doc.index 
 /** The parameters of routes that only choose an index. */
 export const indexQuery = z.object(indexParameter);
 
-/** A query is like alone, vector alone, or any of q, history and context, which a model may read together. */
+/** A query is like alone, vector alone, or any of the others, which a model may read together. */
 function checkQuery(value: object, context: z.RefinementCtx): void {
   const names = Object.keys(value).filter((name) => (value as Record<string, unknown>)[name] !== undefined);
   const given = QUERY_KINDS.filter((kind) =>
-    names.some((name) => name === kind || (kind === "context" && name.startsWith(CONTEXT_PREFIX))),
+    names.some((name) => name === kind || NAMED.some((named) => kind === named && name.startsWith(`${named}.`))),
   );
   if (given.length > 0 && loneOf(given) === undefined) return;
   const message =
     given.length === 0
-      ? "Nothing to search for: give q, history, context, like or vector"
-      : `expected like, vector, or any of q, history and context, got ${given.join(" and ")}`;
+      ? "Nothing to search for: give q, history, context, embedding, like or vector"
+      : `expected like, vector, or any of q, history, context and embedding, got ${given.join(" and ")}`;
   context.addIssue({ code: "custom", path: ["q"], message });
 }
 
-/** Name and value of each context feature. Read by hand, since a record of zod drops the name __proto__. */
-const context = z
-  .unknown()
-  .transform((value, ctx) => {
-    if (value === undefined) return undefined;
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    const entries: [string, unknown][] = isObject ? Object.entries(value) : [];
-    if (!isObject) addFault(ctx, `expected an object of names and texts, got ${kindOf(value)}`);
-    else if (entries.length === 0) addFault(ctx, "expected at least one feature, got none");
-    else if (entries.length > MAX_CONTEXTS)
-      addFault(ctx, `expected at most ${MAX_CONTEXTS} features, got ${entries.length}`);
-    else
-      for (const [name, text] of entries) {
-        const isText = typeof text === "string";
-        const fault = nameFault(name) ?? (isText ? valueFault(text) : `expected text, got ${kindOf(text)}`);
-        addFault(ctx, fault, [name.slice(0, MAX_NAME_SHOWN)]);
-      }
-    // One order, so that one question has one ETag.
-    return Object.fromEntries((entries as [string, string][]).sort(([a], [b]) => (a < b ? -1 : 1)));
-  })
-  .optional();
+/** In an address, what has names is several parameters: `context.device=phone`, `embedding.image=…`. */
+const NAMED = ["context", "embedding"] as const;
+export const NAMED_PREFIXES: readonly string[] = NAMED.map((name) => `${name}.`);
 
-/** In an address, each context feature is a parameter of its own: `context.device=phone`. */
-export const CONTEXT_PREFIX = "context.";
-
-/** Takes the context features of an address together, as `POST` has them. @throws ZodError */
-export function withContext(query: z.output<typeof searchQuery>): SearchRequest {
-  const features = Object.entries(query).filter(([name]) => name.startsWith(CONTEXT_PREFIX));
-  if (features.length === 0) return query;
+/** Takes what has names of an address together, as `POST` has it. @throws ZodError or Problem */
+export function withNamed(query: z.output<typeof searchQuery>): SearchRequest {
+  const entries = Object.entries(query);
+  const prefixOf = (name: string) => NAMED_PREFIXES.find((prefix) => name.startsWith(prefix));
+  if (!entries.some(([name]) => prefixOf(name) !== undefined)) return query;
   // From entries, because an assignment to __proto__ would be lost.
-  const named = Object.fromEntries(features.map(([name, value]) => [name.slice(CONTEXT_PREFIX.length), value]));
-  const others = Object.entries(query).filter(([name]) => !name.startsWith(CONTEXT_PREFIX));
-  const { context: read } = z.object({ context }).parse({ context: named });
-  return { ...(Object.fromEntries(others) as typeof query), context: read };
+  const named = (prefix: string) => {
+    const own = entries.filter(([name]) => name.startsWith(prefix));
+    const members = Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]));
+    return own.length === 0 ? undefined : members;
+  };
+  const others = Object.fromEntries(entries.filter(([name]) => prefixOf(name) === undefined)) as typeof query;
+  const [contexts, embeddings] = NAMED_PREFIXES.map(named);
+  if (embeddings !== undefined && others.embedding !== undefined)
+    throw invalidRequest([{ parameter: "embedding", detail: "expected embedding or embedding.NAME, got both" }]);
+  const read = z
+    .object({ context, embedding: embedding.optional() })
+    .parse({ context: contexts, embedding: embeddings });
+  return { ...others, ...Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined)) };
 }
 
 const searchParameters = z.object({
@@ -283,6 +252,10 @@ const searchParameters = z.object({
       example: "emoji:1f382,mdi:cake",
     }),
   vector: vector.optional().openapi({ param: { description: doc.vector }, type: "string" }),
+  embedding: embedding.optional().openapi({
+    param: { description: `${doc.embedding}. Where the model has several, each is a parameter \`embedding.NAME\`` },
+    type: "string",
+  }),
   mode: mode.optional().openapi({ param: { description: doc.mode } }),
   k: k.text.default(DEFAULT_K).openapi({ param: { description: doc.k }, ...kDoc }),
   nprobe: nprobe.text.optional().openapi({ param: { description: doc.nprobe }, ...nprobeDoc }),
@@ -336,6 +309,10 @@ const searchMembers = z.strictObject({
   vector: vector
     .optional()
     .openapi({ description: doc.vector, oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }] }),
+  embedding: embedding.optional().openapi({
+    description: `${doc.embedding}. Where the model has several, an object of their names`,
+    oneOf: [{ type: "string" }, { type: "array", items: { type: "number" } }, { type: "object" }],
+  }),
   mode: mode.optional().openapi({ description: doc.mode }),
   k: k.json.default(DEFAULT_K).openapi({ description: doc.k, ...kDoc }),
   nprobe: nprobe.json.optional().openapi({ description: doc.nprobe, ...nprobeDoc }),
@@ -363,13 +340,15 @@ export const SEARCH_MEMBERS: ReadonlySet<string> = new Set(Object.keys(searchMem
 /** One search of `POST /search`. */
 export const searchBody = searchMembers.superRefine(checkQuery).openapi("SearchRequest");
 
+const isVector = (value: unknown) => value instanceof Float32Array && value.every(Number.isFinite);
+const MADE_VECTOR = { error: "expected a Float32Array of finite numbers" };
+
 /** A search that code made: the same, but for what is read from text. */
 export const madeSearch = searchMembers
   .extend({
-    vector: z
-      .custom<Float32Array>((value) => value instanceof Float32Array && value.every(Number.isFinite), {
-        error: "expected a Float32Array of finite numbers",
-      })
+    vector: z.custom<Float32Array>(isVector, MADE_VECTOR).optional(),
+    embedding: z
+      .union([z.custom<Float32Array>(isVector), z.record(z.string(), z.custom<Float32Array>(isVector))], MADE_VECTOR)
       .optional(),
     filter: z
       .unknown()
@@ -380,16 +359,6 @@ export const madeSearch = searchMembers
       .optional(),
   })
   .superRefine(checkQuery);
-
-/** An object, or a function of a hook, may refuse to become a string. */
-function kindOf(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "null";
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === "object") return "an object";
-  if (typeof value === "function") return "a function";
-  return typeof value === "string" ? quote(value) : String(value);
-}
 
 function utf8Length(value: string): number {
   return new TextEncoder().encode(value).length;

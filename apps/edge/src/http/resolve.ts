@@ -4,6 +4,7 @@ import type { Mode } from "@poeem/pq-core/words";
 import { checkModeParts, planQuestion } from "@poeem/towers";
 import type { ServedIndex } from "../index/served-index.ts";
 import type { Limits } from "../limits.ts";
+import { standIn, textToEmbed } from "./embedded.ts";
 import { questionOf } from "./question.ts";
 import type { SearchRequest } from "./requests.ts";
 
@@ -17,7 +18,7 @@ export type ResolvedSearch = Omit<SearchRequest, "nprobe"> & { readonly nprobe: 
  */
 export function resolveSearch(served: ServedIndex, request: SearchRequest, limits: Limits): ResolvedSearch {
   const { index, memory } = served;
-  const { dim, defaultNprobe } = index.manifest;
+  const { defaultNprobe } = index.manifest;
   // An index without coarse quantizer (nlist 0) is one cell.
   const nlist = Math.max(index.manifest.nlist, 1);
   const { nprobe: asked = Math.min(defaultNprobe, limits.nprobe), filter } = request;
@@ -28,13 +29,24 @@ export function resolveSearch(served: ServedIndex, request: SearchRequest, limit
       `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`,
     );
   const { mode = served.words !== undefined && request.q !== undefined ? "hybrid" : "dense" } = request;
-  const question = questionOf(request);
-  if (mode === "dense") planQuestion(served.tower, dim, question);
-  else requireWords(served, "mode");
-  checkModeParts(question, mode);
+  const resolved = { ...request, nprobe, mode };
+  if (mode !== "dense") requireWords(served, "mode");
+  const embedding = textToEmbed(served, resolved) === undefined ? request.embedding : standIn(served);
+  checkQuestion(served, { ...resolved, embedding });
   if (filter !== undefined && !memory.keepsFilters)
     throw new InputError("filter", "cannot be used: this index has more filters than an isolate can keep");
-  return { ...request, nprobe, mode };
+  return resolved;
+}
+
+/**
+ * Checks what is asked, as far as one can without reading anything.
+ * @throws InputError naming the part that the model or the mode does not read
+ */
+export function checkQuestion({ index, tower }: ServedIndex, request: ResolvedSearch): void {
+  const { mode, embedding } = request;
+  const question = questionOf(request);
+  if (mode === "dense" || embedding !== undefined) planQuestion(tower, index.manifest.dim, question);
+  checkModeParts(question, mode);
 }
 
 /** @throws InputError naming a parameter that goes by words where the index has none */

@@ -120,6 +120,7 @@ const LIMIT_SCHEMAS = {
   work: z.number().openapi({ description: "Work of one request, of which a code scanned is one" }),
   reads: z.int().openapi({ description: "Operations on the store" }),
   bytes: z.int().openapi({ description: "Bytes of the answer" }),
+  texts: z.int().openapi({ description: "Different texts that an encoder may be asked for" }),
   shed: z.number().openapi({ description: "Share of searches that are turned away at once" }),
 };
 
@@ -158,6 +159,19 @@ export const versionResponse = z
               .boolean()
               .openapi({ description: "Whether a history can be asked together with a text and a context" }),
             contexts: z.array(z.string()).openapi({ description: "Names that context.* accepts" }),
+            embeddings: z
+              .array(
+                z.object({
+                  name: z.string(),
+                  encoder: z
+                    .string()
+                    .nullable()
+                    .openapi({ description: "The model that it was trained with, if known" }),
+                  length: z.int().openapi({ description: "Numbers of a vector" }),
+                  isAsked: z.boolean().openapi({ description: "Whether this server embeds q by itself" }),
+                }),
+              )
+              .openapi({ description: "What embedding accepts; several are given by their names" }),
           })
           .openapi({ description: "What the model was trained to read" }),
         words: z

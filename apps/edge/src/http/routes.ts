@@ -2,15 +2,16 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { limitBody } from "./body.ts";
+import { FALLBACK_HEADER } from "./embedded.ts";
 import { authorize, authorizeByHook, doors, guardNamedProbe, keepBody } from "./middleware.ts";
 import { MAX_BODY_BYTES, onlyParameters } from "./parameters.ts";
 import { Problem } from "./problem.ts";
 import {
-  CONTEXT_PREFIX,
   idText,
   indexQuery,
   MAX_BATCH,
   MAX_BATCH_RESULTS,
+  NAMED_PREFIXES,
   searchBody,
   searchQuery,
   suggestQuery,
@@ -31,12 +32,18 @@ const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,
   content: { "application/json": { schema } },
 });
+const fallback = {
+  [FALLBACK_HEADER]: {
+    description: "encoder: it did not answer in time, and q was answered by words or by the model's own reading of it",
+    schema: { type: "string" as const },
+  },
+};
 const problem = (description: string) => ({
   description,
   content: { "application/problem+json": { schema: problemSchema } },
 });
 const invalid = { 400: problem("A parameter is missing, unknown, repeated or out of range, or all costs too much") };
-const unavailable = { 503: problem("No index has been published, it cannot be read, or there is too much to do") };
+const unavailable = { 503: problem("No index has been published, it or q cannot be read, or there is too much to do") };
 const unknownIndex = { 404: problem("No index has this name") };
 const notModified = { 304: { description: "The client already has this answer: If-None-Match names its ETag" } };
 const guarded = {
@@ -52,13 +59,13 @@ export const searchRoute = createRoute({
   security,
   summary: "Find the items that fit a text, an item, a history or a vector best",
   description:
-    "q, history and context features can be combined as far as the model of the index reads them together. " +
+    "q, embedding, history and context can be combined as far as the model of the index reads them together. " +
     "Each context feature is a parameter `context.NAME`, such as `context.device=phone`; other names than words are " +
     "percent-encoded, as in `context.page%20type=home`.",
-  middleware: [shedLoad, ...doors, onlyParameters(Object.keys(searchQuery.shape), CONTEXT_PREFIX)] as const,
+  middleware: [shedLoad, ...doors, onlyParameters(Object.keys(searchQuery.shape), NAMED_PREFIXES)] as const,
   request: { query: searchQuery },
   responses: {
-    200: json(searchResponse, "The best items, best first"),
+    200: { ...json(searchResponse, "The best items, best first"), headers: fallback },
     ...notModified,
     ...invalid,
     ...guarded,
@@ -110,10 +117,13 @@ export const searchManyRoute = createRoute({
     },
   },
   responses: {
-    200: json(
-      z.union([searchResponse, z.array(searchResponse)]),
-      "The answer, or a list of answers to a list of searches",
-    ),
+    200: {
+      ...json(
+        z.union([searchResponse, z.array(searchResponse)]),
+        "The answer, or a list of answers to a list of searches",
+      ),
+      headers: fallback,
+    },
     ...invalid,
     ...guarded,
     ...unknownIndex,

@@ -11,7 +11,9 @@ import {
 import { chunkKey } from "@poeem/pq-core/kv";
 import { openWords, type Words } from "@poeem/pq-core/words";
 import { openQueryTower, type QueryTower, TERM_RULES } from "@poeem/towers";
+import type { EncoderDesk } from "../encoder/desk.ts";
 import { Arrivals } from "./arrivals.ts";
+import { type InputEncoder, inputEncoders } from "./encoders.ts";
 import { IndexUnavailableError } from "./errors.ts";
 import { ReadError } from "./failures.ts";
 import type { Grant } from "./index-set.ts";
@@ -35,6 +37,8 @@ export interface ServedIndex extends LoadedIndex {
   readonly index: Index;
   /** Turns text into a query vector; undefined when the index was published without one. */
   readonly tower: QueryTower | undefined;
+  /** Who embeds texts for it: for each input of its tower that names an encoder, where there are any. */
+  readonly encoders: readonly InputEncoder[];
   /** What its items say; undefined when the index has none, or more than an isolate can keep. */
   readonly words: Words | undefined;
   /** What of it is in memory. */
@@ -67,6 +71,8 @@ export interface OpenOptions extends MemoryLimits {
   readonly kernel: KernelFactory;
   /** Turns of all requests that read pages. */
   readonly paging: Turns;
+  /** Those that texts can be embedded by; left out: none. */
+  readonly encoders?: readonly EncoderDesk[] | undefined;
   /** Where chunks wait for their use, from one attempt to the next; left out: they do not. */
   readonly arrivals?: Arrivals | undefined;
 }
@@ -111,7 +117,7 @@ async function open(
   store: Store,
   load: Load,
   grant: Grant,
-  { kernel, paging, arrivals = new Arrivals(), ...limits }: OpenOptions,
+  { kernel, paging, encoders: desks = [], arrivals = new Arrivals(), ...limits }: OpenOptions,
   previous: ServedIndex | undefined,
 ): Promise<ServedIndex> {
   const { manifest: opened, bytes: manifest } = await readManifest(store, load);
@@ -164,6 +170,7 @@ async function open(
       `[edge] query tower of version ${index.version} expected dim ${index.manifest.dim}, got ${tower.dim}`,
     );
   }
+  const encoders = inputEncoders(tower, desks, index.version);
   const rules = words?.facts.rules ?? TERM_RULES;
   if (rules !== TERM_RULES) {
     throw new Error(
@@ -215,6 +222,7 @@ async function open(
     publishedAt: load.publishedAt,
     index,
     tower,
+    encoders,
     words,
     kept,
     siblings,

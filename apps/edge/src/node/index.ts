@@ -6,6 +6,7 @@
  * console.log(server.address);
  * @module
  */
+export { type OpenAiSettings, openAiEmbeddings } from "../encoder/open-ai.ts";
 export { folderStore, type IndexFolder, type IndexFolders } from "./folder-store.ts";
 export {
   type IndexServer,

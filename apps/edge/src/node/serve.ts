@@ -9,6 +9,7 @@ import { pointerKey } from "@poeem/pq-core/kv";
 import type { Hono } from "hono";
 import { checkServed, VARIABLE_KEYS, type Variables } from "../config.ts";
 import { type AppOptions, assemble } from "../create-app.ts";
+import type { EncoderOption } from "../encoder/encoder.ts";
 import type { OptionalBindings } from "../env.ts";
 import { ReadError } from "../index/failures.ts";
 import type { LogEntry } from "../log.ts";
@@ -92,6 +93,7 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
     routes,
     signals = true,
     variables: given,
+    encoder,
     ...rest
   } = options;
   // Pages that are no longer needed are freed at once, which older ones cannot do.
@@ -110,6 +112,7 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
       process.stderr.write(`${JSON.stringify(entry)}\n`);
     },
     ...rest,
+    ...(encoder && { encoder: withEnvironment(encoder) }),
   };
   const store = folderStore(directory);
   const folders = foldersByName(directory);
@@ -154,6 +157,13 @@ export async function serveIndex(options: ServeOptions): Promise<IndexServer> {
 function variablesOf(environment: NodeJS.ProcessEnv): NodeVariables {
   const isGiven = (name: string) => environment[name] !== undefined;
   return Object.fromEntries(VARIABLES.filter(isGiven).map((name) => [name, environment[name]]));
+}
+
+/** Encoders find their keys in the environment, which has every secret: so nobody else gets it. */
+function withEnvironment(option: EncoderOption<NodeEnv>): EncoderOption<NodeEnv> {
+  return [option]
+    .flat()
+    .map((one) => (typeof one === "function" ? (env: NodeEnv) => one({ ...process.env, ...env }) : one));
 }
 
 /** The variables of the app, and what those of Node stand for. @throws SettingError */
