@@ -107,6 +107,13 @@ describe("an embedding", () => {
     ]);
   });
 
+  it("whose length counts is refused where it is too long to be searched by", () => {
+    const ask = () => embed(sums({ ...IDENTITY, unit: false }), { embedding: Float32Array.of(0, 3e37, 0, -4e37) });
+    expect(ask).toThrow(InputError);
+    const detail = "expected a vector of a length (norm) of at most 1000000000000000000, got 5.00e+37";
+    expect(ask).toThrow(expect.objectContaining({ parameter: "embedding", detail }));
+  });
+
   const bad = (at: number, value: number): Float32Array => floats(LENGTH, 50).fill(value, at, at + 1);
   const reader = " (the model of this index reads vectors of @cf/baai/bge-m3)";
   const refused: [string, object, string, string][] = [

@@ -1,6 +1,6 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { takeList, takeMember, takeOne } from "../src/data/column-cures.ts";
+import { numbersOfList, takeList, takeMember, takeOne } from "../src/data/column-cures.ts";
 import { columnType } from "../src/data/column-type.ts";
 
 let instance: DuckDBInstance;
@@ -31,6 +31,26 @@ it.each<[string, string, unknown, unknown]>([
   const rows = `FROM (SELECT ${value} AS ${quoted})`;
   expect(await read(`SELECT ${takeList(column, type)} ${rows}`)).toEqual([[list]]);
   expect(await read(`SELECT ${takeOne(column, type)} ${rows}`)).toEqual([[one]]);
+  connection.closeSync();
+});
+
+it.each<[value: string, list: unknown]>([
+  ["5::DOUBLE", [5]],
+  ["1.5", ["1.5"]],
+  ["[true, false]", [1, 0]],
+  ["[[1, 2], [3]]", [1, 2, 3]],
+  [`{'x': 1, 'a "b, c(': 2.5}`, ["1.0", "2.5"]],
+  ["{'x': 1, 'y': 'red'}", undefined],
+  ["'ab'::BLOB", undefined],
+  ["[DATE '2026-01-01']", undefined],
+  ["MAP {'s': 1}", undefined],
+])("and that for a list of numbers of %s", async (value, list) => {
+  const connection = await instance.connect();
+  const read = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJson();
+  const [[name]] = (await read(`SELECT typeof(${value})`)) as [[string]];
+  const sql = numbersOfList("a vec", columnType(name));
+  const got = sql === undefined ? [[undefined]] : await read(`SELECT ${sql} FROM (SELECT ${value} AS "a vec")`);
+  expect(got).toEqual([[list]]);
   connection.closeSync();
 });
 

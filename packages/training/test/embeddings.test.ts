@@ -220,6 +220,13 @@ describe("embeddings as data", () => {
     ["of zeros", (vec) => vec.map(() => 0), wrong],
     ["with a NULL", (vec) => vec.with(2, null as never), `${wrong} rows have, not all of them 0 (row 6: "[`],
     ["beyond a float", (vec) => vec.with(9, 1e39), wrong],
+    [
+      "whose fault stands behind long numbers",
+      (vec) => vec.map((x) => x + Math.PI / 1e9).with(9, 1.23456789e300),
+      ', … 12 in all, 1.235e+300 at 10]")',
+    ],
+    ["too long to compute with", (vec) => vec.map((x) => 1e16 * x), "whose norm is not 1e-15 to 1e+15 (row 6: "],
+    ["too short to compute with", (vec) => vec.map((x) => 1e-17 * x), "data.items: 1 row with a vector in column vec"],
     ["that is NULL", () => null, "data.items: 1 row with no vector in column vec (items.embeddings) (row 6: null)"],
   ];
   it.each(badItems)("are refused %s, by row", async (_, change, message) => {
@@ -243,8 +250,14 @@ describe("embeddings as data", () => {
     [
       "numbers of one column",
       "SELECT id, vec[1] AS vec FROM 'items.jsonl'",
-      'got type DOUBLE; SQL that would do: "vec"::FLOAT[] AS "vec"',
+      'got type DOUBLE; SQL that would do: ["vec"] AS "vec"',
     ],
+    [
+      "members of a struct",
+      "SELECT id, {x: vec[1], y: vec[2]} AS vec FROM 'items.jsonl'",
+      'got type STRUCT(x DOUBLE, y DOUBLE); SQL that would do: ["vec"."x", "vec"."y"] AS "vec"',
+    ],
+    ["bytes", "SELECT id, 'ab'::BLOB AS vec FROM 'items.jsonl'", "(items.embeddings), got type BLOB$"],
     ["lists in lists", "SELECT id, [vec] AS vec FROM 'items.jsonl'", "flatten"],
     ["words", "SELECT id, id AS vec FROM 'items.jsonl'", "no list of numbers in column vec"],
     [
@@ -275,6 +288,23 @@ describe("embeddings as data", () => {
   ])("of queries are refused %s", async (_, rows, message) => {
     const all = [{ query: "a", vec: [1, 2] }, { query: "b", vec: [3, 1] }, ...rows];
     await expect(queries(all)).rejects.toThrow(message);
+  });
+
+  it("of queries that no event asks by are refused", async () => {
+    const asked = queries(EVENTS.map(({ query }) => ({ query: query.toUpperCase(), vec: [1, 2] })).slice(0, 1));
+    await expect(asked).rejects.toThrow(
+      'data.queries: expected texts of events (column query, as "words 0"), letter for letter, got none of them, as "WORDS',
+    );
+  });
+
+  it("of queries are hardly trained on without events, which a line says", async () => {
+    const { raw } = await load(
+      { items: ITEMS, queries: QUERIES },
+      { items: { text: ["id"], embeddings: ["vec"] }, queries: { embeddings: ["vec"] } },
+    );
+    expect(raw.report.notes).toContain(
+      "data.queries: without data.events its vectors are hardly trained on, and their map stays near its start",
+    );
   });
 
   it.each<[string, Partial<PoeemConfigInput>, string]>([

@@ -1,7 +1,7 @@
 import { nameFault } from "@poeem/pq-core";
 import { arrayOf, EMBEDDING_VERSION, expectInteger, expectThat, type Section } from "../format/sections.ts";
 import { quantizeRows } from "../text/embedding-bag.ts";
-import { type EmbeddingGiven, unitEmbedding, vectorsOf } from "./given-embedding.ts";
+import { type EmbeddingGiven, inRange, unitEmbedding, vectorsOf } from "./given-embedding.ts";
 import type { EmbeddingReads, InputKind } from "./input.ts";
 
 /** Vectors that were made elsewhere, of text or of images, say: the sum of what a linear map makes of each column. */
@@ -91,7 +91,7 @@ export const EMBEDDING: InputKind<EmbeddingWeights, WithEmbedding> = {
         const given = vectorsOf(embedding, reads);
         for (const { name, unit = true, map } of columns) {
           const vector = given.get(name);
-          if (vector) addMapped(map, unit ? unitEmbedding(vector) : vector, sum);
+          if (vector) addMapped(map, unit ? unitEmbedding(vector) : inRange(vector), sum);
         }
       },
     };

@@ -1,5 +1,5 @@
 /** Embeddings as they are given: by whom a wrong one is found, in a question as in a row of items. */
-import { InputError } from "@poeem/pq-core";
+import { InputError, MAX_NORM } from "@poeem/pq-core";
 import type { EmbeddingReads } from "./input.ts";
 
 /** One vector, or column → vector. */
@@ -36,6 +36,14 @@ export function vectorsOf(given: EmbeddingGiven, reads: readonly EmbeddingReads[
     if (fault !== undefined) throw new InputError(reads.length > 1 ? `${PART}.${name}` : PART, `${fault}${of}`);
   }
   return new Map(Object.entries(vectors));
+}
+
+/** A vector whose length counts, as it is. @throws InputError for one that is too long to be searched by */
+export function inRange(vector: Float32Array): Float32Array {
+  const norm = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  if (norm <= MAX_NORM) return vector;
+  const expected = `expected a vector of a length (norm) of at most ${MAX_NORM}`;
+  throw new InputError(PART, `${expected}, got ${norm.toPrecision(3)}`);
 }
 
 /** x / ‖x‖ in single precision; what is not zero stays so, however small or large. */

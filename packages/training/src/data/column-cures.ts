@@ -1,4 +1,4 @@
-import type { ColumnType } from "./column-type.ts";
+import { type ColumnType, columnType } from "./column-type.ts";
 import { literal, quoted } from "./duckdb.ts";
 
 /** What to write in the SQL of a source, to be shown in an error, for a column whose type does not do. */
@@ -24,6 +24,21 @@ export const takeOne: Cure = (column, type) => as(readable(column, type, false),
 /** SQL that makes a list of values a row, or one value, of nested lists, structs and the like. */
 export const takeList: Cure = (column, type) => as(readable(column, type, true), column);
 
+/** SQL that makes a list of numbers of the others: of a single one, of nested lists, of a struct. Undefined for no way. */
+export function numbersOfList(column: string, type: ColumnType): string | undefined {
+  const { element, kind, depth } = type;
+  const members = depth === 0 ? membersOf(element) : [];
+  const areNumbers = (types: readonly string[]): boolean => types.every((name) => NUMERIC.has(columnType(name).kind));
+  if (members.length > 0 && areNumbers(members.map((member) => member.type)))
+    return as(`[${members.map(({ name }) => `${quoted(column)}.${name}`).join(", ")}]`, column);
+  if (!NUMERIC.has(kind)) return undefined;
+  if (depth > 1) return takeList(column, type);
+  return depth === 1 ? cast("FLOAT[]")(column, type) : as(`[${quoted(column)}]`, column);
+}
+
+/** Kinds that DuckDB casts to FLOAT. */
+const NUMERIC: ReadonlySet<ColumnType["kind"]> = new Set(["integer", "decimal", "float", "boolean"]);
+
 /** SQL that reads members of the objects in a column of JSON. */
 export const takeMember = (column: string, key: string, inArray: boolean): string => {
   const member = /^[a-z_]\w*$/i.test(key) ? key : `"${key.replace(/["\\]/g, "\\$&")}"`;
@@ -44,11 +59,15 @@ function readable(column: string, { element, depth }: ColumnType, lists: boolean
 function memberOf(element: string): ((value: string, lists: boolean) => string) | undefined {
   if (element === "BLOB") return (value) => `decode(${value})`;
   if (element.startsWith("MAP(")) return (value, lists) => `map_values(${value})${lists ? "" : "[1]"}`;
-  const members = /^(?:STRUCT|UNION)\((.*)\)$/s.exec(element);
-  if (!members) return undefined;
-  const all = splitMembers(members[1]!);
+  const all = membersOf(element);
   const best = all.find(({ type }) => type === "VARCHAR") ?? all[0];
   return best && ((value) => `${value}.${best.name}`);
+}
+
+/** Members of a struct or union; none of any other type. */
+function membersOf(element: string): { name: string; type: string }[] {
+  const members = /^(?:STRUCT|UNION)\((.*)\)$/s.exec(element);
+  return members ? splitMembers(members[1]!) : [];
 }
 
 /** Members of `id BIGINT, "a name" STRUCT(x INTEGER, y INTEGER)`, names as one would write them in SQL. */

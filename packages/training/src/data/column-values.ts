@@ -1,5 +1,5 @@
 import { UserError } from "@poeem/offline/errors";
-import { type Cure, call, cast, takeList, takeOne } from "./column-cures.ts";
+import { type Cure, call, cast, numbersOfList, takeList, takeOne } from "./column-cures.ts";
 import { type ColumnType, columnType, type Kind } from "./column-type.ts";
 import { shortened } from "./shortened.ts";
 
@@ -68,16 +68,19 @@ export async function checkTypes(
     const least = listsOnly.includes(type.kind) ? 1 : 0;
     if (kinds.includes(type.kind) && type.depth >= least && type.depth <= (lists ? 1 : 0)) continue;
     const isTime = role === "time" && type.depth === 0 && type.kind !== "opaque";
-    const cure = isTime && toTime ? await toTime(column, type) : cureFor(role, type)(column, type);
+    const cure = isTime && toTime ? await toTime(column, type) : cureOf(role, column, type);
     throw new UserError(
-      `${source}: expected ${expected} in column ${column} (${key}), got type ${shortened(type.name, SHOWN)}; ` +
-        `SQL that would do: ${cure}`,
+      `${source}: expected ${expected} in column ${column} (${key}), got type ${shortened(type.name, SHOWN)}` +
+        (cure === undefined ? "" : `; SQL that would do: ${cure}`),
     );
   }
 }
 
+function cureOf(role: Role, column: string, type: ColumnType): string | undefined {
+  return role === "vector" ? numbersOfList(column, type) : cureFor(role, type)(column, type);
+}
+
 function cureFor(role: Role, { kind, depth }: ColumnType): Cure {
-  if (role === "vector") return depth > 1 ? takeList : cast("FLOAT[]");
   if (depth > 0 || kind === "opaque") return RULES[role].lists ? takeList : takeOne;
   if (role === "time") return cast("TIMESTAMP");
   return kind === "clock" ? call("epoch") : cast(kind === "boolean" ? "INTEGER" : "DOUBLE");

@@ -12,7 +12,7 @@ import { readItems } from "./items.ts";
 import type { UnknownItems } from "./join-items.ts";
 import { checkContextValues, checkNames } from "./limits.ts";
 import { refuse } from "./problems.ts";
-import { readQueryVectors } from "./query-vectors.ts";
+import { checkAsked, readQueryVectors } from "./query-vectors.ts";
 import { givenSide } from "./side.ts";
 import type { EventTable, RawData } from "./types.ts";
 
@@ -46,6 +46,7 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
     const { events, unknownItems, notes: joined } = await readEvents(database, config, id);
     checkContextValues(events.contexts);
     const queryVectors = await readQueryVectors(database, config);
+    const unasked = checkAsked(queryVectors, events, config.events.query);
     const { sides, sources: _, ...unknown } = unknownItems;
     if (options.strict && unknown.count > 0) {
       refuse("data.events", [{ what: `an unknown ${config.events.item}`, ...unknown }], sides);
@@ -59,7 +60,7 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
     const blank = events.contexts.flatMap(({ name, values }) =>
       values.length > 0 ? [] : [`events.context: ${name} is blank in every event, and so is no part of a question`],
     );
-    const notes = [untitled, ...joined, sides, ...blank].filter((line) => line !== undefined);
+    const notes = [untitled, ...joined, sides, ...blank, unasked].filter((line) => line !== undefined);
     const hashes = hashesOf(ids, items, events, queryVectors);
     return {
       ids,

@@ -1,4 +1,5 @@
 import { JsonDuckDBValueConverter } from "@duckdb/node-api";
+import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { checkTypes, keySql, textSql, type Use } from "./column-values.ts";
 import { type Database, wholeText } from "./duckdb.ts";
@@ -7,12 +8,15 @@ import { gather } from "./gather.ts";
 import { typedColumns } from "./json-columns.ts";
 import { keepTable } from "./kept-table.ts";
 import { findRows, refuse } from "./problems.ts";
-import type { QuerySet, QueryVectors } from "./types.ts";
+import { shortened } from "./shortened.ts";
+import type { EventTable, QuerySet, QueryVectors } from "./types.ts";
 import { readVectorColumns } from "./vector-columns.ts";
 
 const SOURCE = "data.queries";
 /** Column of the texts. */
 const QUERY = "query";
+/** Characters of a text that are shown. */
+const SHOWN = 40;
 
 /**
  * Reads `data.queries`, its rows in the order of the texts; undefined where there is none.
@@ -56,6 +60,27 @@ export async function readQueryVectors(database: Database, config: PoeemConfig):
       [...vectors].map(([name, { length, values }]) => [name, { length, values: gather(values, order, length) }]),
     ),
   };
+}
+
+/**
+ * Whether the events ask by any of the texts: vectors that nobody asks by would be trained on for nothing.
+ * @returns what a person should know where there are no events
+ * @throws UserError for events that all ask by other texts
+ */
+export function checkAsked(
+  vectors: QueryVectors | undefined,
+  { query, count }: Pick<EventTable, "query" | "count">,
+  column: string | undefined,
+): string | undefined {
+  if (vectors === undefined) return undefined;
+  if (count === 0)
+    return "data.queries: without data.events its vectors are hardly trained on, and their map stays near its start";
+  const { rowOf } = vectors;
+  if (query === undefined || query.values.some((text) => rowOf.has(text))) return undefined;
+  const [own, others] = [[...rowOf.keys()], query.values].map((texts) => JSON.stringify(shortened(texts[0]!, SHOWN)));
+  throw new UserError(
+    `${SOURCE}: expected texts of events (column ${column}, as ${others}), letter for letter, got none of them, as ${own}`,
+  );
 }
 
 /** The vectors of a text by their columns; undefined where it has none. */

@@ -18,7 +18,7 @@ export interface VectorTable {
 /**
  * Columns of vectors as floats, by the rows of a kept table.
  * @throws UserError naming the first rows with none, with something else, with another length than most have, with a
- *   number that is no finite float, and with zeros alone
+ *   number that is no finite float, with zeros alone, and with a norm that training cannot compute with
  */
 export async function readVectorColumns(
   database: Database,
@@ -34,8 +34,12 @@ export async function readVectorColumns(
   return read;
 }
 
-/** Numbers of a wrong vector that are shown. */
+/** Numbers of a wrong vector that are shown, and their digits. */
 const SHOWN = 4;
+const DIGITS = 4;
+/** Beyond these, squares and the sums of millions of them leave the range of the floats that training computes with. */
+const LEAST_NORM = 1e-15;
+const MOST_NORM = 1e15;
 
 /** A column of vectors in a table of ours, of which nothing is read yet but how long they are. */
 export interface VectorColumn {
@@ -74,7 +78,8 @@ export async function openVectorColumn(
 
 /**
  * Some rows of a column, from one up to another: (rows, length).
- * @throws UserError naming the first rows of another length, with a number that is no finite float, or of zeros alone
+ * @throws UserError naming the first rows of another length, with a number that is no finite float, of zeros alone, or
+ *   of a norm that training cannot compute with
  */
 export async function readVectors(
   database: Database,
@@ -84,6 +89,9 @@ export async function readVectors(
 ): Promise<Float32Array> {
   const wrong = new ProblemRows(
     `something else in ${where} than ${length} finite numbers, as most rows have, not all of them 0`,
+  );
+  const extreme = new ProblemRows(
+    `a vector in ${where} whose norm is not ${LEAST_NORM} to ${MOST_NORM.toExponential()}`,
   );
   const values = new Float32Array((to - from) * length);
   const rows = `${table.name} WHERE rowid >= ${from} AND rowid < ${to}`;
@@ -99,9 +107,10 @@ export async function readVectors(
       // what stands in the place of a NULL is any number
       const isWhole = end - start === length && present[i] === length;
       if (!isWhole || embeddingFault(vector) !== undefined) wrong.add(at[i]!, shown(numbers, start, end, lists, i));
+      else if (isExtreme(vector)) extreme.add(at[i]!, normOf(vector).toPrecision(3));
     }
   });
-  refuse(table.source, [wrong.problem()]);
+  refuse(table.source, [wrong.problem(), extreme.problem()]);
   return values;
 }
 
@@ -120,8 +129,21 @@ function shown(numbers: ArrayLike<number>, start: number, end: number, lists: Du
   const bad = Array.from({ length }, (_, k) => start + k).findIndex(
     (at) => child.getItem(at) === null || !Number.isFinite(Math.fround(numbers[at]!)),
   );
-  const first = Array.from({ length: Math.min(SHOWN, length) }, (_, k) => String(child.getItem(start + k)));
+  const first = Array.from({ length: Math.min(SHOWN, length) }, (_, k) => short(child.getItem(start + k)));
   const rest = end - start > SHOWN ? `, … ${length} in all` : "";
-  const also = bad >= SHOWN ? `, ${child.getItem(start + bad)} at ${bad + 1}` : "";
+  const also = bad >= SHOWN ? `, ${short(child.getItem(start + bad))} at ${bad + 1}` : "";
   return `[${first.join(", ")}${rest}${also}]`;
+}
+
+const short = (value: unknown): string => String(typeof value === "number" ? Number(value.toPrecision(DIGITS)) : value);
+
+function normOf(vector: Float32Array): number {
+  let square = 0;
+  for (const value of vector) square += value * value;
+  return Math.sqrt(square);
+}
+
+function isExtreme(vector: Float32Array): boolean {
+  const norm = normOf(vector);
+  return norm < LEAST_NORM || norm > MOST_NORM;
 }
