@@ -142,6 +142,24 @@ describe("an embedding", () => {
     await expect(search(...given.flatMap((one) => ["--embedding", one]))).rejects.toThrow(message);
   });
 
+  it("that a text comes without is told where the model reads one", async () => {
+    const told = async (...args: string[]): Promise<string> => {
+      const spy = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+      try {
+        await search("-q", "red", ...args);
+        return spy.mock.calls.join("");
+      } finally {
+        spy.mockRestore();
+      }
+    };
+    await indexWith({ ...tower, inputs: [text, ...tower.inputs] }, ids);
+    const columns = "vec, 2 numbers of a model; image, 2 numbers";
+    expect(await told()).toBe(`asked without --embedding, which the model reads too (${columns})\n`);
+    expect(await told("--embedding", "vec=1,2")).toBe("");
+    await indexWith(weights(text), ids);
+    expect(await told()).toBe("");
+  });
+
   it("is refused in a file of something else, and beside --vectors", async () => {
     await indexWith(one, ids);
     const file = join(folder, "q.bin");

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
+import { writeQueryTower } from "@poeem/towers";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { main } from "../src/cli.ts";
 
@@ -28,15 +29,20 @@ beforeAll(async () => {
     centroids: Float32Array.from({ length: 4 * 16 }, (_, i) => Math.sin(i)),
   });
   const ids = ["a", "b", "c"];
-  const artifact = await writeArtifact({
+  const parts = {
     codebook,
     assignments: new Uint32Array(ids.length),
     codes: Uint8Array.from(ids.flatMap((_, i) => [i, i + 1])),
     ids,
     fields: ids.map((id) => ({ title: `item ${id}` })),
-  });
+  };
+  const artifact = await writeArtifact(parts);
   version = artifact.version;
   await writeIndexDirectory(index, artifact);
+  const column = { name: "vec", encoder: "bge-m3", length: 4, map: undefined };
+  const input = { kind: "embedding", columns: [column] } as const;
+  const queryTower = writeQueryTower({ width: 4, inputs: [input], layers: [], skip: false });
+  await writeIndexDirectory(join(root, "embedded"), await writeArtifact({ ...parts, queryTower }));
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
@@ -84,6 +90,16 @@ describe("poeem serve", { timeout: 120_000 }, () => {
     process.exitCode = 0;
     expect(said).toContain("--encoder: expected an index whose model names one encoder (queries.encoder), got none");
     expect(said).toContain("--encoder-model and --encoder-key expected --encoder URL beside them, got none");
+  });
+
+  it("says that texts are not embedded where the index names an encoder and none is given", async () => {
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const embedded = join(root, "embedded");
+    await main(["node", "poeem", "serve", "--index", embedded, "--port", "0", "--page", "nowhere.json"]);
+    const said = written.mock.calls.join("");
+    written.mockRestore();
+    process.exitCode = 0;
+    expect(said).toContain("--encoder: none, so q is not embedded; the model reads bge-m3\n");
   });
 
   it.concurrent("says what page.json names and the index lacks", async () => {

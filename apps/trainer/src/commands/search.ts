@@ -13,7 +13,7 @@ import {
   type SearchOptions,
 } from "@poeem/pq-core";
 import { type Mode, openWords } from "@poeem/pq-core/words";
-import { answerQuestion, openQueryTower, type Question } from "@poeem/towers";
+import { answerQuestion, openQueryTower, type QueryTower, type Question } from "@poeem/towers";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
 import { notInIndex } from "../print.ts";
 import { readEmbeddings } from "./read-embeddings.ts";
@@ -93,14 +93,16 @@ async function answer(
   asked: Asked,
   { filter, mode, json }: SearchCommandOptions,
 ): Promise<void> {
-  const tower = await index.queryTower();
-  const searched = { index, tower: tower && openQueryTower(tower), words: await openWords(index) };
+  const bytes = await index.queryTower();
+  const tower = bytes && openQueryTower(bytes);
+  const searched = { index, tower, words: await openWords(index) };
   const answered = await answerQuestion(searched, question, { ...asked, mode });
   if (answered === undefined) {
     const isText = question.text !== undefined && question.history === undefined;
     const what = isText ? `no word of ${JSON.stringify(question.text)}` : "nothing of this query";
     throw new UserError(`${what} is known to this index`);
   }
+  if (question.text !== undefined && question.embedding === undefined && mode !== "words") tellUnread(tower);
   const items = await index.items(answered.ordinals);
   const results = items.map(({ id, fields }, i): Result => {
     const confidence = answered.confidence[i]!;
@@ -122,6 +124,16 @@ async function answer(
   }
   if (results.length === 0) sayNone(filter);
   else process.stdout.write(formatResults(results));
+}
+
+/** A text without its embedding finds less than it could, which a line says. */
+function tellUnread(tower: QueryTower | undefined): void {
+  const columns = tower?.reads.embeddings ?? [];
+  if (columns.length === 0) return;
+  const read = columns.map(
+    ({ name, encoder, length }) => `${name}, ${length} numbers${encoder === undefined ? "" : ` of ${encoder}`}`,
+  );
+  process.stderr.write(`asked without --embedding, which the model reads too (${printable(read.join("; "))})\n`);
 }
 
 interface Result {

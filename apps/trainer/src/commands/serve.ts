@@ -48,16 +48,18 @@ export async function serve(options: ServeCommandOptions): Promise<void> {
  * @throws UserError for an index that has no use for it
  */
 async function encoderOf({ index, delta, encoder: url, encoderModel, encoderKey }: ServeCommandOptions) {
-  if (url === undefined) {
-    if (encoderModel !== undefined || encoderKey !== undefined)
-      throw new UserError("--encoder-model and --encoder-key expected --encoder URL beside them, got none");
-    return undefined;
-  }
+  if (url === undefined && (encoderModel !== undefined || encoderKey !== undefined))
+    throw new UserError("--encoder-model and --encoder-key expected --encoder URL beside them, got none");
   const bytes = await (await openIndexDirectory(index, delta)).queryTower();
   const reads = bytes === undefined ? [] : openQueryTower(bytes).reads.embeddings;
   const named = new Map(
     reads.flatMap(({ encoder, length }) => (encoder === undefined ? [] : [[encoder, length] as const])),
   );
+  if (url === undefined) {
+    if (named.size > 0)
+      say(`--encoder: none, so q is not embedded; the model reads ${[...named.keys()].join(" and ")}`);
+    return undefined;
+  }
   const [[name, length] = [], ...others] = named;
   if (name === undefined || length === undefined || others.length > 0) {
     const got = named.size === 0 ? "none" : [...named.keys()].join(" and ");
