@@ -59,6 +59,7 @@ describe("Workers AI", () => {
 
   it.each([
     ["3040: Capacity temporarily exceeded, please try again.", "busy", 2],
+    ["error code: 1031", "busy", 2],
     ["5004: Invalid data: birthday cake", "refused", 1],
     ["Network connection lost", "unreachable", 2],
   ])("that throws %j is %s", async (message, kind, tries) => {
@@ -69,7 +70,9 @@ describe("Workers AI", () => {
     };
     const failure = await failureOf(workersAi({ run }, "@cf/baai/bge-m3"));
     expect([failure.kind, calls]).toEqual([kind, tries]);
-    expect(failure.message).not.toContain("cake");
+    const [code] = /\d{4}/.exec(message) ?? [];
+    const failed = code === undefined ? "failed" : `failed with code ${code}`;
+    expect(failure.message).toBe(`[edge] encoder "@cf/baai/bge-m3" ${failed}`);
   });
 
   it.each([null, undefined, {}, { data: "x" }, { request_id: "1" }])("that answers %j gave nothing", async (answer) => {

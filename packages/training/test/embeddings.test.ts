@@ -293,7 +293,7 @@ describe("embeddings as data", () => {
   it("of queries that no event asks by are refused", async () => {
     const asked = queries(EVENTS.map(({ query }) => ({ query: query.toUpperCase(), vec: [1, 2] })).slice(0, 1));
     await expect(asked).rejects.toThrow(
-      'data.queries: expected texts of events (column query, as "words 0"), letter for letter, got none of them, as "WORDS',
+      'expected texts of events (column query, as "words 0"), letter for letter, got none of them, as "WORDS 0"',
     );
   });
 

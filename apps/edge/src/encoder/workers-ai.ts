@@ -72,7 +72,7 @@ function checked(binding: unknown, setting: string): AiBinding {
 /** Codes of the platform: 5xxx are about what was asked, others (capacity, quota, outages) may be gone next time. */
 function failureOf(name: string, error: unknown): EncoderError {
   const text = error instanceof Error ? error.message : "";
-  const [, code] = /\b(\d{4})\b(?=:)/.exec(text) ?? [];
+  const [, code] = /\b(\d{4})(?=:)|\berror code: (\d{4})\b/.exec(text)?.filter((found) => found !== undefined) ?? [];
   const kind = code === undefined ? "unreachable" : code.startsWith("5") ? "refused" : "busy";
   return new EncoderError(kind, name, `failed${code === undefined ? "" : ` with code ${code}`}`);
 }

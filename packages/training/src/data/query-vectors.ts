@@ -79,7 +79,8 @@ export function checkAsked(
   if (query === undefined || query.values.some((text) => rowOf.has(text))) return undefined;
   const [own, others] = [[...rowOf.keys()], query.values].map((texts) => JSON.stringify(shortened(texts[0]!, SHOWN)));
   throw new UserError(
-    `${SOURCE}: expected texts of events (column ${column}, as ${others}), letter for letter, got none of them, as ${own}`,
+    `${SOURCE}: expected texts of events (column ${column}, as ${others}), letter for letter, ` +
+      `got none of them, as ${own}`,
   );
 }
 
