@@ -24,7 +24,7 @@ export const takeOne: Cure = (column, type) => as(readable(column, type, false),
 /** SQL that makes a list of values a row, or one value, of nested lists, structs and the like. */
 export const takeList: Cure = (column, type) => as(readable(column, type, true), column);
 
-/** SQL that makes a list of numbers of a single one, of nested lists or of a struct; undefined where there is no way. */
+/** SQL that makes a list of numbers of a single one, of lists in lists or of a struct; undefined if there is no way. */
 export function numbersOfList(column: string, type: ColumnType): string | undefined {
   const { element, kind, depth } = type;
   const members = depth === 0 ? membersOf(element) : [];
