@@ -1,6 +1,6 @@
 /** Searches by embeddings: the Worker asks an encoder for them, or callers give them; and what happens without. */
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { createClient, encodeVector } from "../src/client.ts";
 import { createWorker, type Encoder, type LogEntry, openAiEmbeddings, type Settings, workersAi } from "../src/index.ts";
 import { aiStandIn, embeddingOf, openAiStandIn } from "./encoder-stand-ins.ts";
@@ -202,6 +202,27 @@ describe("an encoder that fails", () => {
     ];
     const worker = createWorker({ store, encoder });
     expectExact("alone", (await ask(worker, path("alone", { q: "cake" }))).body, "cake");
+  });
+
+  it("of another name than a new version wants leaves the old one serving, which a header and the log say", async () => {
+    const { get, logged } = makeWorker();
+    const index = "renewed";
+    await publish(env.CATALOGUE, indexes.alone, undefined, index);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      expectExact("alone", (await get(path(index, { q: "cake" }))).body, "cake");
+      const other = { ...COLUMN, encoder: "another model" };
+      await publish(env.CATALOGUE, await fixtureOf(86, [other], true), undefined, index);
+      vi.advanceTimersByTime(600_000);
+      await get(path(index, { q: "cake" }));
+      const { headers } = await get(`/readyz?index=${index}`);
+      expect(headers.get("index-refresh-failure")).toMatch(/^unreadable since /);
+      expectExact("alone", (await get(path(index, { q: "cake" }))).body, "cake");
+    } finally {
+      vi.useRealTimers();
+    }
+    const failed = logged.flatMap((entry) => (entry.event === "refresh-failed" ? entry.causes : []));
+    expect(failed.join()).toContain(`input "vec", expected encoder "another model", got "${MODEL}": give the Worker`);
   });
 });
 
