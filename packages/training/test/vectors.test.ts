@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { decode } from "@poeem/pq-core/write";
+import { decode, encode } from "@poeem/pq-core/write";
 import { fnv1a32, openQueryTower } from "@poeem/towers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
+import { readChangedItems } from "../src/encode/changed-items.ts";
 import { evaluateIndex } from "../src/evaluate-index.ts";
 import { trainIndex } from "../src/train-index.ts";
 import { encodeLearned, learnCodes } from "../src/vectors/learn.ts";
@@ -79,10 +80,10 @@ const rowsOf = (items: number[][]): object[] => items.map((vec, i) => ({ id: `i$
 
 describe("vectors alone", () => {
   for (const metric of ["innerProduct", "cosine", "l2"] as const) {
-    it(`are found by ${metric}, asked with vectors as they were given`, async () => {
+    it(`are found by ${metric}, asked with vectors as they were given, and encoded when they are new`, async () => {
       // 18 numbers: no multiple of the codes
       const { items, queries } = world(18);
-      const { index } = await train(
+      const { index, trained } = await train(
         { index: { metric, numSubQuantizers: 16, nbits: 4, nlist: 4, nprobe: 4 } },
         rowsOf(items),
       );
@@ -100,6 +101,21 @@ describe("vectors alone", () => {
         shared += exact.filter(({ id }) => found.has(id)).length;
       }
       expect(shared / queries.length / 10).toBeGreaterThan(0.6);
+      const file = join(dirname(trained.out), "new.jsonl");
+      await writeFile(
+        file,
+        items
+          .slice(0, 9)
+          .map((vec, i) => JSON.stringify({ id: `n${i}`, title: "", vec }))
+          .join("\n"),
+      );
+      const changed = await readChangedItems(index, { index: trained.out, items: file });
+      const filled = items.slice(0, 9).flatMap((vec) => {
+        const norm = metric === "cosine" ? Math.hypot(...vec) : 1;
+        return Array.from({ length: index.manifest.dim }, (_, d) => (vec[d] ?? 0) / norm);
+      });
+      const { codes, assignments } = encode(index.codebook, Float32Array.from(filled));
+      expect([changed!.codes, changed!.assignments]).toEqual([codes, assignments]);
     });
   }
 

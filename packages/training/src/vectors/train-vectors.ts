@@ -2,7 +2,8 @@ import { Random } from "@poeem/indexing-layer";
 import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { counted, formatCount, type ProgressStarter, withProgress } from "@poeem/offline/progress";
 import { writeArtifact } from "@poeem/pq-core/write";
-import { type QueryTowerWeights, writeQueryTower } from "@poeem/towers";
+import { type EmbeddingWeights, type TowerWeights, writeQueryTower } from "@poeem/towers";
+import { ITEM_TOWER_FILE, itemTowerBytes } from "../artifact/item-tower-file.ts";
 import type { PoeemConfig } from "../config.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { hashOf } from "../data/hash.ts";
@@ -32,7 +33,8 @@ export interface TrainVectorsOptions {
 
 /**
  * Vectors alone → index folder. Rotation, cells and codebooks are learned from a sample; then all vectors are encoded
- * in slices, so that they need not fit into memory. The index's query tower is the map into its space.
+ * in slices, so that they need not fit into memory. The map into the index's space is its query tower, and its item
+ * tower.
  * @throws UserError for what the configuration, the data or the disk is to blame for
  */
 export function trainVectors(of: TrainVectorsOptions): Promise<TrainedIndex> {
@@ -52,6 +54,7 @@ async function trainStreamed(
   const sample = chosen.vectors;
   const hash = hashOf(hashes);
   const metric = config.index.metric ?? "cosine";
+  const [column = ""] = config.items.embeddings;
   const dim = dimOf(length, numSubQuantizers, config.model.dim);
   const space = await vectorSpace(scaled(sample, { length, metric }), { length, dim, metric }, new Random(seed));
   for (const line of describe(config, streamed, space)) say(line);
@@ -67,12 +70,13 @@ async function trainStreamed(
     ids: [...ids],
     fields: itemFields(items),
     ...filterColumns({ items }, config),
-    queryTower: writeQueryTower(vectorTower(config, space)),
+    queryTower: writeQueryTower(vectorTower(config.queries.embeddings[0] ?? column, config.queries.encoder, space)),
     defaultNprobe: config.index.nprobe,
     training: { dataHash: hash, dataHashes: hashes, seed, backend, steps: 0, fieldKinds: fieldKinds(items), config },
   });
   say(`writing the index to ${out}`);
-  const bytes = await writeIndexDirectory(out, artifact, {});
+  const weights = vectorTower(column, undefined, space);
+  const bytes = await writeIndexDirectory(out, artifact, { [ITEM_TOWER_FILE]: itemTowerBytes({ weights }) });
   say("drawing report.html");
   await (await import("../report/write-report.ts")).writeReport(out);
   const seconds = (performance.now() - started) / 1000;
@@ -109,12 +113,11 @@ async function encodeStream(
   return { assignments, codes };
 }
 
-/** The map from the vectors of the outside world into the index's space. */
-function vectorTower({ items, queries }: PoeemConfig, space: VectorSpace): QueryTowerWeights {
+/** The map from vectors as they are given into the index's space, which is that of queries and of new items. */
+function vectorTower(name: string, encoder: string | undefined, space: VectorSpace): TowerWeights<EmbeddingWeights> {
   const { length, dim, metric } = space;
-  const { encoder } = queries;
   const column = {
-    ...{ name: queries.embeddings[0] ?? items.embeddings[0]!, length, map: spaceMap(space) },
+    ...{ name, length, map: spaceMap(space) },
     ...(encoder !== undefined && { encoder }),
     ...(metric !== "cosine" && { unit: false }),
   };
