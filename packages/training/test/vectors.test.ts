@@ -12,6 +12,7 @@ import { readChangedItems } from "../src/encode/changed-items.ts";
 import { evaluateIndex } from "../src/evaluate-index.ts";
 import { trainIndex } from "../src/train-index.ts";
 import { encodeLearned, learnCodes } from "../src/vectors/learn.ts";
+import { dimOf } from "../src/vectors/space.ts";
 import { sampleStream, type VectorStream } from "../src/vectors/stream.ts";
 
 // each trains an index or two
@@ -282,6 +283,18 @@ describe("the configuration of vectors alone", () => {
     const texts = resolveConfig({ ...base, items: { embeddings: ["v"], text: ["t"] } }, "test");
     expect(texts.index).toMatchObject({ numSubQuantizers: 32, nbits: 4 });
     expect(texts.model.dim).toBe(64);
+  });
+
+  it.each([
+    [18, {}, 16, 32],
+    [768, {}, 16, 768],
+    [4096, {}, 16, 768],
+    [4096, {}, 20, 760],
+    [4096, { dim: 1536 }, 16, 1536],
+    [100, { dim: 1536 }, 16, 112],
+  ])("keeps of %d numbers, with the model %j and %d codes, %d", (length, model, numSubQuantizers, dim) => {
+    const config = resolveConfig({ ...base, model, index: { numSubQuantizers } }, "test");
+    expect(dimOf(length, numSubQuantizers, config.model.dim)).toBe(dim);
   });
 });
 
