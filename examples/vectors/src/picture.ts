@@ -10,8 +10,8 @@ const POINTS = 3 * SIDE;
 const RADIUS = 1;
 
 /**
- * A drawing as a vector: how much ink is in each cell of a grid of 16 × 16, blurred by half a cell, less the mean. So the
- * cosine of two vectors says how far two pictures agree.
+ * A drawing as a vector: how much ink is in each cell of a grid of 16 × 16, blurred by half a cell, less the mean. So
+ * the cosine of two vectors says how far two pictures agree.
  *
  * @param drawing as `examples/symbols/src/shape.ts` packs it
  * @returns LENGTH numbers, row by row; zeros for a drawing without ink
