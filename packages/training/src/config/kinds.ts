@@ -53,7 +53,7 @@ const TEXTS: KindSettings = {
     decay: "late",
     scale: 30,
     negatives: 0,
-    itemDropout: 0.3,
+    itemDropout: 0.25,
     logQ: 0,
     validations: 20,
     earlyStopping: 0,
