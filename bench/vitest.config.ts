@@ -1,4 +1,4 @@
 import { defineConfig } from "vitest/config";
+import { LIMITS } from "../vitest.limits.ts";
 
-// some tests start Python a dozen times
-export default defineConfig({ test: { name: "bench", include: ["*/test/**/*.test.ts"], testTimeout: 60_000 } });
+export default defineConfig({ test: { name: "bench", include: ["*/test/**/*.test.ts"], ...LIMITS } });

@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LIMITS } from "../../vitest.limits.ts";
 import "./scripts/build.ts";
 
 // In Node, because a browser is started from here. Without one the tests are skipped; POEEM_BROWSER=required makes
@@ -7,8 +8,7 @@ export default defineConfig({
   test: {
     name: "edge-browser",
     include: ["test-browser/**/*.test.ts"],
+    ...LIMITS,
     globalSetup: "test-browser/setup.ts",
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
   },
 });

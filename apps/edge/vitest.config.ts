@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { LIMITS } from "../../vitest.limits.ts";
 // Wrangler builds the page before it starts; the plugin does not, and the assets binding wants the folder to be there.
 import "./scripts/build.ts";
 
@@ -17,7 +18,7 @@ export default defineConfig({
   test: {
     name: "edge",
     include: ["test/**/*.test.ts"],
-    testTimeout: 600_000,
+    ...LIMITS,
     provide: {
       fuzzRequests: Number(process.env["FUZZ"] ?? 2_000),
       loadRounds: Number(process.env["LOAD_ROUNDS"] ?? 150),

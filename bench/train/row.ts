@@ -3,7 +3,8 @@
  * JSON line.
  */
 import { IndexingLayer, Random } from "@poeem/indexing-layer";
-import { type BackendName, useBackend } from "@poeem/training/backend/backend";
+import { useBackend } from "@poeem/training/backend/backend";
+import type { BackendName } from "@poeem/training/backend/names";
 import { BatchBuilder } from "@poeem/training/model/batch";
 import { TwoTower } from "@poeem/training/model/two-tower";
 import { releaseMemory } from "@poeem/training/release-memory";

@@ -1,3 +1,4 @@
 import { defineConfig } from "vitest/config";
+import { LIMITS } from "../../vitest.limits.ts";
 
-export default defineConfig({ test: { name: "indexing-layer", include: ["test/**/*.test.ts"], testTimeout: 120_000 } });
+export default defineConfig({ test: { name: "indexing-layer", include: ["test/**/*.test.ts"], ...LIMITS } });

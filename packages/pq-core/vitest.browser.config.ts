@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LIMITS } from "../../vitest.limits.ts";
 
 // In Node, because a browser is started from here. Without one the tests are skipped; POEEM_BROWSER=required makes
 // that a failure.
@@ -6,7 +7,6 @@ export default defineConfig({
   test: {
     name: "pq-core-browser",
     include: ["test-browser/*.test.ts"],
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    ...LIMITS,
   },
 });

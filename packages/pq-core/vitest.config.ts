@@ -1,4 +1,4 @@
 import { defineConfig } from "vitest/config";
+import { LIMITS } from "../../vitest.limits.ts";
 
-// Correctness must not depend on how fast the machine is: the limit only ends a hang.
-export default defineConfig({ test: { name: "pq-core", include: ["test/*.test.ts"], testTimeout: 600_000 } });
+export default defineConfig({ test: { name: "pq-core", include: ["test/*.test.ts"], ...LIMITS } });

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { LIMITS } from "../../vitest.limits.ts";
 
 process.env["WRANGLER_SEND_METRICS"] = "false";
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
@@ -27,7 +28,7 @@ export default defineConfig({
   test: {
     name: "pq-core-workerd",
     include: ["test/workerd/**/*.test.ts"],
-    testTimeout: 600_000,
+    ...LIMITS,
     provide: { goldenFiles: goldenFiles() },
   },
 });

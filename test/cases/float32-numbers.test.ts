@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { fieldsOf, idsFound } from "./answers.ts";
-import { caseConfig, csv, PRODUCTS, queriesOf, writeCase } from "./case.ts";
+import { caseConfig, csv, PRODUCTS, someQueriesOf, writeCase } from "./case.ts";
 
 it.each(["FLOAT", "DOUBLE", "DECIMAL(6,3)"])("a price of type %s is its shortest decimal", async (type) => {
   const price = (n: number): number => (n % 12) / 10;
@@ -9,7 +9,7 @@ it.each(["FLOAT", "DOUBLE", "DECIMAL(6,3)"])("a price of type %s is its shortest
       "items.csv": csv(["id", "p"], ...PRODUCTS.map(({ n }) => [`A${n}`, String(price(n))])),
       "events.csv": csv(
         ["query", "item"],
-        ...PRODUCTS.flatMap((product) => queriesOf(product).map((query) => [query, `A${product.n}`])),
+        ...PRODUCTS.flatMap((product) => someQueriesOf(product).map((query) => [query, `A${product.n}`])),
       ),
     },
     caseConfig(

@@ -1,6 +1,6 @@
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { describe, expect, it } from "vitest";
-import { caseConfig, csv, jsonl, PRODUCTS, queriesOf, writeCase } from "./case.ts";
+import { caseConfig, csv, jsonl, PRODUCTS, someQueriesOf, writeCase } from "./case.ts";
 
 const pad = (n: number, digits: number): string => String(n).padStart(digits, "0");
 const guid = (n: number): string => `6F9619FF-8B86-D011-B42D-00CF4FC9${pad(n, 3)}A`;
@@ -16,7 +16,7 @@ const ITEM_FILES = { csv: "items.csv", jsonl: "items.jsonl" };
 async function idsOf(id: (n: number) => string, itemsIn: "csv" | "jsonl", eventsIn: "csv" | "jsonl", inEvents = id) {
   const items = PRODUCTS.map((product) => ({ id: id(product.n), title: product.title }));
   const events = PRODUCTS.flatMap((product) =>
-    queriesOf(product).map((query) => ({ query, item: inEvents(product.n) })),
+    someQueriesOf(product).map((query) => ({ query, item: inEvents(product.n) })),
   );
   const write = { csv: inCsv, jsonl };
   const { train, index } = await writeCase(

@@ -4,7 +4,7 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { readChangedItems } from "@poeem/training/encode/changed-items";
 import { expect, it } from "vitest";
 import { fieldsOf, idsFound } from "./answers.ts";
-import { caseConfig, jsonl, PRODUCTS, queriesOf, writeCase } from "./case.ts";
+import { caseConfig, jsonl, PRODUCTS, someQueriesOf, writeCase } from "./case.ts";
 
 const SQL = { items: "SELECT * FROM 'items.jsonl'", events: "SELECT * FROM 'events.jsonl'" };
 
@@ -14,7 +14,7 @@ it("strings and numbers in one column of ids are the same id in items and events
     {
       "items.jsonl": jsonl(PRODUCTS.map(({ n, title }) => ({ id: id(n), title }))),
       "events.jsonl": jsonl(
-        PRODUCTS.flatMap((product) => queriesOf(product).map((query) => ({ query, item: id(product.n) }))),
+        PRODUCTS.flatMap((product) => someQueriesOf(product).map((query) => ({ query, item: id(product.n) }))),
       ),
     },
     caseConfig(SQL),
@@ -36,7 +36,7 @@ it("titles, facets and fields are without quotes, null is missing, and encode ma
     {
       "items.jsonl": jsonl(rows),
       "events.jsonl": jsonl(
-        PRODUCTS.flatMap((product) => queriesOf(product).map((query) => ({ query, item: `A${product.n}` }))),
+        PRODUCTS.flatMap((product) => someQueriesOf(product).map((query) => ({ query, item: `A${product.n}` }))),
       ),
     },
     caseConfig(SQL, { items: { text: ["title"], facets: ["brand", "tags"], fields: ["brand", "tags", "year"] } }),

@@ -2,13 +2,13 @@ import { UserError } from "@poeem/offline/errors";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { openQueryTower } from "@poeem/towers";
 import { expect, it } from "vitest";
-import { caseConfig, csv, PRODUCTS, queriesOf, writeCase } from "./case.ts";
+import { caseConfig, csv, PRODUCTS, someQueriesOf, writeCase } from "./case.ts";
 
 const files = {
   "items.csv": csv(["id", "title"], ...PRODUCTS.map(({ n, title }) => [`A${n}`, title])),
   "events.csv": csv(
     ["query", "item"],
-    ...PRODUCTS.flatMap((product) => queriesOf(product).map((query) => [query, `A${product.n}`])),
+    ...PRODUCTS.flatMap((product) => someQueriesOf(product).map((query) => [query, `A${product.n}`])),
   ),
 };
 const data = { items: "SELECT * FROM 'items.csv'", events: "SELECT * FROM 'events.csv'" };

@@ -2,7 +2,7 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { FormatError, InputError, QUOTED, unescapeTerm } from "@poeem/pq-core";
 import { MODES } from "@poeem/pq-core/words";
 import { STORES } from "@poeem/publish/stores";
-import { BACKENDS } from "@poeem/training/backend/backend";
+import { BACKENDS } from "@poeem/training/backend/names";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
 import { type GivenIds, idsHelp } from "@poeem/training/encode/read-ids";
 import { MAX_CUTOFF } from "@poeem/training/rank/metrics";

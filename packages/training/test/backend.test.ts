@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
-import { BACKENDS, INSTALLED_BY, useBackend } from "../src/backend/backend.ts";
+import { INSTALLED_BY, useBackend } from "../src/backend/backend.ts";
+import { BACKENDS } from "../src/backend/names.ts";
 
 const BIN = fileURLToPath(new URL("../../../apps/trainer/bin/poeem.js", import.meta.url));
 // Chromium brings a Vulkan driver of its own, for machines whose driver is missing or too old for Dawn.

@@ -90,6 +90,11 @@ describe("settings that contradict each other", () => {
       { events: { weight: "w" }, training: { dislikes: 0.3, objective: "hinge" } },
       'training.dislikes above 0 expected training.objective "softmax" or "full", got "hinge"',
     ],
+    [
+      { training: { itemDropout: 0.1 } },
+      "training.itemDropout above 0 expected items.text, items.categories, items.inputs or items.embeddings to name a " +
+        "column, got none: without them nothing is known of a new item",
+    ],
     [{ index: { nlist: 0, routing: 1 } }, "index.routing expected 0 without cells (index.nlist 0), got 1"],
     [{ model: { dim: 60 } }, "model.dim expected a multiple of index.numSubQuantizers (32), got 60"],
     [{ split: { share: 0.1 } }, 'split.share is for a split by time or by user, got split.by "hash"'],
@@ -199,6 +204,16 @@ describe("settings that contradict each other", () => {
     expect(of({ user: "u", time: "t" })).toEqual(["free", 12, 0.003, 0, 0.2]);
     expect(of({ user: "u", time: "t" }, { by: "time" })).toEqual(["unit", 16, 0.002, 0, 0.2]);
     expect(of({ user: "u", query: "q" })).toEqual(["unit", 30, 0.1, 0.4, 0.2]);
+  });
+
+  it("items are read as new ones where they have more than ids, and queries more than a history", () => {
+    const of = (changed: object) => resolve(changed).training.itemDropout;
+    for (const content of [{ text: ["t"] }, { categories: ["t"] }, { inputs: ["t"] }, { embeddings: ["t"] }])
+      expect(of({ items: content })).toBeGreaterThan(0);
+    expect(of({ items: { text: ["t"] }, training: { itemDropout: 0 } })).toBe(0);
+    expect(of({ items: { textFromEvents: true } })).toBe(0);
+    expect(of({ items: { text: ["t"] }, events: { user: "u" } })).toBe(0);
+    expect(of({ items: { text: ["t"] }, events: { user: "u", time: "t" } })).toBe(0);
   });
 
   it("rates follow from the optimizer, where only that is named", () => {

@@ -38,9 +38,9 @@ describe("an item that a query is to find in a training step", () => {
       const brute = new TwoTower(config, { ...dataset, itemTexts: [itemTexts[0]!, without] });
       const [found, expected] = [new Float32Array(16), new Float32Array(16)];
       // the second item is a negative: it reads all of its own
-      model.itemInputs.add([item, item], found, new Random(1), Uint32Array.of(query));
-      brute.itemInputs.add([item], expected, new Random(1));
-      model.itemInputs.add([item], expected.subarray(8), new Random(1));
+      model.itemInputs.add([item, item], found, { random: new Random(1), asked: Uint32Array.of(query) });
+      brute.itemInputs.add([item], expected, { random: new Random(1) });
+      model.itemInputs.add([item], expected.subarray(8), { random: new Random(1) });
       for (const [d, value] of found.entries()) expect(value).toBeCloseTo(expected[d]!, 5);
     }
   });
@@ -77,7 +77,7 @@ describe("an item that a query is to find in a training step", () => {
       for (const [event, query] of eventQuery.entries()) {
         const item = eventItem[event]!;
         const found = new Float32Array(16);
-        itemInputs.add([item, item], found, draws, Uint32Array.of(query));
+        itemInputs.add([item, item], found, { random: draws, asked: Uint32Array.of(query) });
         const all = [...listOf(itemTexts[0]!, item)];
         if (all.length === 0) {
           // without its row it would be nothing

@@ -3,13 +3,9 @@ import "@tensorflow/tfjs-backend-wasm";
 import { loadKernels } from "@poeem/indexing-layer/kernel";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { reportMissingKernel } from "@poeem/offline/missing-kernel";
+import { BACKENDS, type Backend, type BackendName } from "./names.ts";
 import { useFastWasmKernels } from "./wasm-kernels.ts";
 import { startWebGpu } from "./webgpu.ts";
-
-/** Backends this trainer runs on, in the order in which `auto` tries them. */
-export const BACKENDS = ["node-gpu", "node", "webgpu", "wasm", "cpu"] as const;
-export type Backend = (typeof BACKENDS)[number];
-export type BackendName = Backend | "auto";
 
 /** What to install for a backend that `npm ci` does not bring; versions are those of our peerDependencies. */
 export const INSTALLED_BY: Partial<Record<Backend, readonly string[]>> = {

@@ -1,6 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
-import { isValidated, isVectorsOnly, kindOf, usualSettings, type WithKind } from "./kinds.ts";
+import { hasContent, isValidated, isVectorsOnly, kindOf, usualSettings, type WithKind } from "./kinds.ts";
 import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
@@ -68,6 +68,11 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
   refuse(
     training.dislikes > 0 && training.objective === "hinge",
     'training.dislikes above 0 expected training.objective "softmax" or "full", got "hinge"',
+  );
+  refuse(
+    training.itemDropout > 0 && !hasContent(items),
+    `training.itemDropout above 0 expected items.text, items.categories, items.inputs or items.embeddings ${NAMED}: ` +
+      "without them nothing is known of a new item",
   );
   const needEvents = {
     "events.weight": events.weight !== undefined,

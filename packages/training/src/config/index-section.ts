@@ -20,8 +20,8 @@ export const INDEX = z
      */
     metric: z.enum(METRICS).optional(),
     /**
-     * Cells visited by default. Default: 32 (128 for histories with an order; for vectors alone an eighth of the cells
-     * where that is more), or all where there are fewer.
+     * Cells visited by default. Default: 32 (128 for histories with an order; for vectors alone an eighth of the cells,
+     * or what holds 8,192 vectors, where that is more), or all where there are fewer.
      */
     nprobe: positive.optional(),
     /**

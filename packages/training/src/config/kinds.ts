@@ -24,6 +24,7 @@ export interface KindSettings {
     readonly decay: "late" | "linear";
     readonly scale: number;
     readonly negatives: number;
+    readonly itemDropout: number;
     readonly logQ: number;
     readonly validations: number;
     readonly earlyStopping: number;
@@ -51,6 +52,7 @@ const TEXTS: KindSettings = {
     decay: "late",
     scale: 30,
     negatives: 0,
+    itemDropout: 0.25,
     logQ: 0,
     validations: 20,
     earlyStopping: 0,
@@ -69,6 +71,7 @@ const HISTORIES: KindSettings = {
     decay: "linear",
     scale: 8,
     negatives: 1536,
+    itemDropout: 0,
     logQ: 0.9,
     validations: 6,
     earlyStopping: 0,
@@ -87,6 +90,7 @@ const ORDERED: KindSettings = {
     decay: "linear",
     scale: 12,
     negatives: 3000,
+    itemDropout: 0,
     logQ: 0,
     validations: 4,
     earlyStopping: 2,
@@ -143,9 +147,18 @@ export function withKind(config: Parsed): WithKind {
       history: { ...filledUp(history, model.history) },
     },
     index: filledIndex,
-    training: filledUp(config.training, { ...training, ...rates, ...(!isWatched && { earlyStopping: 0 }) }),
+    training: filledUp(config.training, {
+      ...{ ...training, ...rates },
+      ...(!isWatched && { earlyStopping: 0 }),
+      ...(!hasContent(config.items) && { itemDropout: 0 }),
+    }),
   };
   return filled as WithKind;
+}
+
+/** Whether the item tower reads anything but ids and training queries, which is all that is known of a new item. */
+export function hasContent({ text, categories, inputs, embeddings }: Parsed["items"]): boolean {
+  return text.length + categories.length + inputs.length + embeddings.length > 0;
 }
 
 /** Whether a training with so many validations has queries to validate by. */

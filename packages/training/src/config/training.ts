@@ -71,6 +71,12 @@ export const TRAINING = z
      * mixtures of histories alone 1536, or 3000 with an order.
      */
     negatives: z.number().int().min(0).optional(),
+    /**
+     * Share of the items of a step that are read as if they were new: without their id rows and training queries. So
+     * those that are added later, by what their columns say, are found nearly as well as those that were trained with.
+     * Default: 0.25, or 0 for mixtures of histories alone and where items have nothing but ids.
+     */
+    itemDropout: z.number().min(0).max(0.9).optional(),
     /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */
     historyDropout: z.number().min(0).max(0.9).default(0.2),
     /**

@@ -5,6 +5,7 @@ import { readBytes, readVectors } from "@poeem/offline/files";
 import { type Index, InputError, type ItemId, idFault } from "@poeem/pq-core";
 import { toIds } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
+import { hasContent } from "../config/kinds.ts";
 import { type PoeemConfig, readConfig } from "../config.ts";
 import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
@@ -81,12 +82,11 @@ function embed(
     throw new UserError(`index ${directory}: no item tower in it (${ITEM_TOWER_FILE}); train again, or give --vectors`);
   const { vectors, nothingKnown } = embedItems(tower.weights, config, ids, items);
   if (nothingKnown.length === 0) return vectors;
-  const { text, categories, inputs, embeddings } = config.items;
   const some =
     `${nothingKnown.length} new item${nothingKnown.length > 1 ? "s" : ""} ` +
     `(${nothingKnown.slice(0, 3).join(", ")}${nothingKnown.length > 3 ? ", …" : ""})`;
   throw new UserError(
-    text.length + categories.length + inputs.length + embeddings.length === 0
+    !hasContent(config.items)
       ? `the item tower of ${directory} reads nothing but ids, so it cannot encode ${some}; train with items.text, ` +
           `items.categories, items.inputs or items.embeddings, or give --vectors`
       : `${some} have no word, category or number that the item tower knows; give --vectors, or train again`,

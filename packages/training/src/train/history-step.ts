@@ -24,7 +24,7 @@ export class HistoryStep extends JointStep {
   readonly #hasInputs: boolean;
   readonly #isMutual: boolean;
 
-  constructor(parts: StepParts & { readonly dataset: Dataset }) {
+  constructor(parts: StepParts) {
     super(parts);
     this.#parts = parts;
     this.#dataset = parts.dataset;

@@ -1,9 +1,11 @@
 import type { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { FittedConfig } from "../config.ts";
+import type { Dataset } from "../data/types.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { joinStates, randomState, restoreParts, type State, type Stateful } from "../state.ts";
+import { NewItems } from "./new-items.ts";
 import type { LearnedScale } from "./objectives/scale.ts";
 import { StepInput } from "./step-input.ts";
 
@@ -18,6 +20,7 @@ export interface StepResult {
 /** What every step works on. */
 export interface StepParts {
   readonly config: FittedConfig;
+  readonly dataset: Dataset;
   readonly model: TwoTower;
   readonly layer: IndexingLayer;
   readonly random: Random;
@@ -41,6 +44,7 @@ export abstract class JointStep implements Stateful {
   readonly #optimizer: DenseOptimizer;
   readonly #queryInput: StepInput;
   readonly #itemInput: StepInput;
+  readonly #newItems: NewItems;
 
   constructor(parts: StepParts, scale?: LearnedScale) {
     const { config, model } = parts;
@@ -50,6 +54,7 @@ export abstract class JointStep implements Stateful {
     this.#optimizer = new DenseOptimizer(config.training.optimizer, variables);
     this.#queryInput = new StepInput(model.dim);
     this.#itemInput = new StepInput(model.dim);
+    this.#newItems = new NewItems(config, parts.dataset);
   }
 
   /**
@@ -75,9 +80,10 @@ export abstract class JointStep implements Stateful {
     const { config, model, layer, random } = this.#parts;
     const { items, events, asked } = read;
     const queries =
-      events && this.#queryInput.variable(events.length, (sum) => model.queryInputs.add({ events }, sum, random));
+      events && this.#queryInput.variable(events.length, (sum) => model.queryInputs.add({ events }, sum, { random }));
+    const asNew = this.#newItems.draw(items, random);
     const [itemInput, itemBack] = this.#itemInput.variable(items.length, (sum) =>
-      model.itemInputs.add(items, sum, random, asked),
+      model.itemInputs.add(items, sum, { random, asked, asNew }),
     );
     const inputs = [...(queries ? [queries[0]] : []), itemInput];
     const scales = this.#scale?.variables ?? [];

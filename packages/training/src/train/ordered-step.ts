@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
 import { tasteLoss } from "./dislikes.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
@@ -21,7 +20,7 @@ export class OrderedStep extends JointStep {
   readonly #batches: OrderedBatchBuilder;
   readonly #numItems: number;
 
-  constructor(parts: StepParts & { readonly dataset: Dataset }) {
+  constructor(parts: StepParts) {
     super(parts);
     this.#parts = parts;
     this.#batches = createOrderedBatches(parts.config, parts.dataset);

@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
 import { joined } from "../data/csr.ts";
-import type { Dataset } from "../data/types.ts";
 import type { BatchBuilder } from "../model/batch.ts";
 import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
 import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
@@ -18,7 +17,7 @@ export class TrainingStep extends JointStep {
   readonly #eventWeight: Float32Array | undefined;
   readonly #dislikes: DrawnDislikes | undefined;
 
-  constructor(parts: StepParts & { readonly dataset: Dataset; readonly batches: BatchBuilder }) {
+  constructor(parts: StepParts & { readonly batches: BatchBuilder }) {
     const { training } = parts.config;
     const { eventItem, eventWeight, dislikes, ids } = parts.dataset;
     const scale = new LearnedScale(training.scale, training.learnScale);

@@ -18,6 +18,19 @@ export type ItemBatch = ArrayLike<number>;
 /** Adds the gradients of a tower's sum, (n, dim), to those of an input. */
 export type Backward = (gradients: Float32Array) => void;
 
+/** How a training step reads what it reads. Without it all is read, as what is searched is made. */
+export interface StepReading {
+  /** What is too much to read in one step is drawn at random. */
+  readonly random: Random;
+  /**
+   * Of items: the query that item i is to be found by, for the leading ones. An item does not read that one, which
+   * would tell its words and nothing else.
+   */
+  readonly asked?: Uint32Array | undefined;
+  /** Of items: 1 for each that is read as if the training did not know it, by what `poeem encode` knows of a new one. */
+  readonly asNew?: Uint8Array | undefined;
+}
+
 /** What an input learns: `step` applies the gradients since the last one. */
 export interface Learned extends Stateful {
   step(learningRate: number): void;
@@ -32,12 +45,9 @@ export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeight
   readonly learned: Readonly<Record<string, Learned>>;
   /**
    * out (n, dim) += what this input knows of the batch.
-   * @param random in training: what is too much to read in one step is drawn at random
-   * @param asked of items in training: the query that item i is to be found by, for the leading ones. An item does not
-   * read that one, which would tell its words and nothing else
    * @returns the way back, to be used before the next call
    */
-  add(batch: Batch, out: Float32Array, random?: Random, asked?: Uint32Array): Backward;
+  add(batch: Batch, out: Float32Array, reading?: StepReading): Backward;
   /** Weights as they travel; undefined when there is nothing to tell. */
   weights(): Weights | undefined;
   /** Ends training: what travels, rounded, replaces what was learned, so that both towers compute alike. */

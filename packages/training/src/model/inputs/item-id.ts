@@ -15,9 +15,9 @@ export const itemId: ItemInputModule = {
     const hasRow = Uint8Array.from(dataset.ids, (_, item) => (isKnownByText(dataset, item) ? 0 : 1));
     return {
       learned: { id: table },
-      add: (items, out) =>
+      add: (items, out, reading) =>
         rows.addTo(table, out, items.length, (i) => {
-          if (hasRow[items[i]!]) rows.push(items[i]!, 1);
+          if (hasRow[items[i]!] && !reading?.asNew?.[i]) rows.push(items[i]!, 1);
         }),
       weights: () => undefined,
       remember(out) {

@@ -1,9 +1,17 @@
 /** The inputs of both towers. A new one is a file here and a line in one of the lists. */
-import type { Random } from "@poeem/indexing-layer";
 import type { ItemContent, ItemInputWeights, QueryInputWeights } from "@poeem/towers";
 import type { PoeemConfig } from "../../config.ts";
 import type { ItemTable } from "../../data/types.ts";
-import type { Backward, InputInit, ItemBatch, ItemInputModule, Learned, QueryBatch, TowerInput } from "./input.ts";
+import type {
+  Backward,
+  InputInit,
+  ItemBatch,
+  ItemInputModule,
+  Learned,
+  QueryBatch,
+  StepReading,
+  TowerInput,
+} from "./input.ts";
 import { itemCategory } from "./item-category.ts";
 import { itemEmbedding } from "./item-embedding.ts";
 import { itemId } from "./item-id.ts";
@@ -43,8 +51,8 @@ export class TowerInputs<Batch, Weights> {
    * out (n, dim) += what the inputs know of a batch of n.
    * @returns the way back for the gradients of the sum, to be used before the next call
    */
-  add(batch: Batch, out: Float32Array, random?: Random, asked?: Uint32Array): Backward {
-    const back = this.#inputs.map((input) => input.add(batch, out, random, asked));
+  add(batch: Batch, out: Float32Array, reading?: StepReading): Backward {
+    const back = this.#inputs.map((input) => input.add(batch, out, reading));
     return (gradients) => {
       for (const backward of back) backward(gradients);
     };

@@ -15,9 +15,9 @@ export class WeightedRows {
     this.#weights[this.#length++] = weight;
   }
 
-  /** The mean of rows. */
-  pushMean(rows: ArrayLike<number>): void {
-    for (let i = 0; i < rows.length; i++) this.push(rows[i]!, 1 / rows.length);
+  /** The mean of rows, so many times. */
+  pushMean(rows: ArrayLike<number>, weight = 1): void {
+    for (let i = 0; i < rows.length; i++) this.push(rows[i]!, weight / rows.length);
   }
 
   /**
