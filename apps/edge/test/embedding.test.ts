@@ -204,7 +204,7 @@ describe("an encoder that fails", () => {
     expectExact("alone", (await ask(worker, path("alone", { q: "cake" }))).body, "cake");
   });
 
-  it("of another name than a new version wants leaves the old one serving, which a header and the log say", async () => {
+  it("of another name than a new version wants leaves the old one serving, as a header and the log say", async () => {
     const { get, logged } = makeWorker();
     const index = "renewed";
     await publish(env.CATALOGUE, indexes.alone, undefined, index);
