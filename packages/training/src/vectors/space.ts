@@ -47,17 +47,7 @@ function multiply(matrix: Float32Array, x: Float32Array, length: number, dim: nu
   const row = new Float64Array(dim);
   for (let i = 0; i < length; i++) {
     row.fill(0);
-    let j = 0;
-    // four rows a round
-    for (; j + 4 <= length; j += 4) {
-      const at = i * length + j;
-      const [p, q, r, s] = [matrix[at]!, matrix[at + 1]!, matrix[at + 2]!, matrix[at + 3]!];
-      for (let d = 0, from = j * dim; d < dim; d++, from++) {
-        const two = p * x[from]! + q * x[from + dim]!;
-        row[d]! += two + r * x[from + 2 * dim]! + s * x[from + 3 * dim]!;
-      }
-    }
-    for (; j < length; j++) {
+    for (let j = 0; j < length; j++) {
       const value = matrix[i * length + j]!;
       for (let d = 0; d < dim; d++) row[d]! += value * x[j * dim + d]!;
     }
