@@ -18,7 +18,7 @@ let consumer: Consumer;
 beforeAll(async () => {
   installed = await Consumer.install();
   if (typeof installed !== "string") consumer = installed;
-}, 600_000);
+});
 beforeEach(({ skip }) => {
   if (typeof installed === "string") skip(installed);
 });

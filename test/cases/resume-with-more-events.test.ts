@@ -34,4 +34,4 @@ it("--resume with more events names the data, not the settings that were fitted 
   await expect(train(true)).rejects.toThrow(/was made with other data: data.events gives other rows$/);
   const now = said.filter((line) => line.startsWith("settings that fit"));
   expect(now.at(-1)).not.toBe(fitted[0]);
-}, 120_000);
+});

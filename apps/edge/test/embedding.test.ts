@@ -29,7 +29,7 @@ beforeAll(async () => {
     unnamed: await fixtureOf(85, [{ name: "vec", length: LENGTH }], true),
   };
   for (const [name, fixture] of Object.entries(indexes)) await publish(env.CATALOGUE, fixture, undefined, name);
-}, 120_000);
+});
 
 /** A Worker with a stand-in of Workers AI, whose vectors are kept apart from those of other tests. */
 function makeWorker(more: { readonly encoder?: Encoder; readonly config?: Settings } = {}) {

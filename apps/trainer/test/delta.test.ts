@@ -16,8 +16,6 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { MemoryStore } from "../../../packages/publish/test/memory-store.ts";
 import { program } from "../src/cli.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
-
 const dim = 8;
 const random = new Random(20261122);
 const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.normal());

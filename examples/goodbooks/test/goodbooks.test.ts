@@ -54,5 +54,5 @@ describe.skipIf(!found)(found ? "the data set" : "the data set (skipped: POEEM_G
         expect(isHeldOut(`${dataset.test.users[query]}\t${dataset.ids.at(item)}`, 5)).toBe(true);
       }
     }
-  }, 120_000);
+  });
 });

@@ -81,7 +81,7 @@ describe("an index of a small shop", () => {
   beforeAll(async () => {
     writeShop(data, { items: 120, events: 800, seed: 3 });
     await trainIndex({ config: CONFIG, data, out, backend: "auto", checkpointEvery: 3600 });
-  }, 120_000);
+  });
 
   async function search(text: string, filter?: string) {
     const index = await openIndexDirectory(out);

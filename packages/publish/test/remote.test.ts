@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pointerKey } from "@poeem/pq-core/kv";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Clock } from "../src/clock.ts";
 import { pruneStore } from "../src/prune.ts";
 import { publishInto } from "../src/publish-into.ts";
@@ -14,9 +14,6 @@ import { type RestStoreOptions, restStore } from "../src/stores/rest.ts";
 import { readPublished } from "../src/versions.ts";
 import { checkedArtifact, keysOf } from "./artifacts.ts";
 import { ACCOUNT, type Failure, type KvRequest, KvServer, NAMESPACE, TOKEN } from "./kv-server.ts";
-
-// a busy machine is no failure
-vi.setConfig({ testTimeout: 120_000 });
 
 let server: KvServer;
 let waits: { reason: string; ms: number }[];

@@ -2,7 +2,7 @@
 
 import { UserError } from "@poeem/offline/errors";
 import { parsePointer, pointerKey } from "@poeem/pq-core/kv";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { pruneStore } from "../src/prune.ts";
 import { publishInto } from "../src/publish-into.ts";
 import type { CheckedArtifact } from "../src/read-artifact.ts";
@@ -10,9 +10,6 @@ import { rollbackTo } from "../src/rollback.ts";
 import type { Store } from "../src/store.ts";
 import { checkedArtifact, keysOf } from "./artifacts.ts";
 import { World } from "./world.ts";
-
-// a busy machine is no failure
-vi.setConfig({ testTimeout: 120_000 });
 
 /** PUBLISH_SEEDS=5000 for a long look; a suite needs no more than this. */
 const SEEDS = Number(process.env["PUBLISH_SEEDS"] ?? 80);

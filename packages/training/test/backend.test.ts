@@ -87,5 +87,5 @@ describe("poeem train --backend webgpu", () => {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-  }, 600_000);
+  });
 });

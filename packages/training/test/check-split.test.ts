@@ -1,12 +1,9 @@
 import type { Manifest } from "@poeem/pq-core";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PoeemConfig, PoeemConfigInput } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { checkData, checkHeldOut, checkSplit } from "../src/evaluate/check-split.ts";
 import { load } from "./make-data.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 const items = [1, 2, 3].map((n) => ({ id: `i${n}`, title: `item ${n}` }));
 const rows = (queries: readonly string[], part?: readonly string[]): object[] =>

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type PoeemConfig, type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { filterColumns } from "../src/data/filter-columns.ts";
 import { categoriesOf } from "../src/data/item-features.ts";
@@ -9,9 +9,6 @@ import { itemFields } from "../src/data/item-fields.ts";
 import { itemNumbers, textsFromColumns } from "../src/data/item-texts.ts";
 import { loadData } from "../src/data/load.ts";
 import type { RawData } from "../src/data/types.ts";
-
-// each case starts some databases, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 /** What the table of docs/data.md says of each value. */
 const ROWS = readFileSync(new URL("../../../docs/data.md", import.meta.url), "utf8")

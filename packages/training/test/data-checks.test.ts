@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type PoeemConfig, type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
@@ -6,9 +6,6 @@ import { textsFromColumns } from "../src/data/item-texts.ts";
 import type { LoadedData } from "../src/data/load.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
 import { ITEM_IDS, load } from "./make-data.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 const items = Array.from({ length: 5 }, (_, i) => ({ id: `i${i}`, title: `Item ${i}` }));
 const users = { user: "user", time: "time" };

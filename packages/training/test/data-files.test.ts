@@ -3,13 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../src/config.ts";
 import { type LoadOptions, loadData } from "../src/data/load.ts";
 import type { RawData } from "../src/data/types.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 const items = Array.from({ length: 6 }, (_, i) => ({ id: `i${i}`, title: `Item "${i}", a ü` }));
 const events = Array.from({ length: 9 }, (_, i) => ({ query: `word ${i % 4} ü`, item: `i${i % 6}` }));

@@ -2,14 +2,11 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { dataDifference } from "../src/data/hash.ts";
 import { CheckpointStore } from "../src/train/checkpoint.ts";
 import { load, randomWorld } from "./make-data.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 const shuffled = <T>(rows: readonly T[], seed: number): T[] =>
   Array.from(new Random(seed).permutation(rows.length), (row) => rows[row]!);

@@ -3,14 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../src/config.ts";
 import { Database } from "../src/data/duckdb.ts";
 import { keepTable } from "../src/data/kept-table.ts";
 import { loadData } from "../src/data/load.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 240_000 });
 
 const pad = (n: number, digits: number): string => String(n).padStart(digits, "0");
 const day = (n: number): [string, string] => [pad((n % 28) + 1, 2), pad((Math.floor(n / 28) % 12) + 1, 2)];

@@ -3,13 +3,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { UserError } from "@poeem/offline/errors";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Database } from "../src/data/duckdb.ts";
 import { itemsFile } from "../src/data/items-file.ts";
 import { keepTable } from "../src/data/kept-table.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 async function folderWith(files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "poeem-sources-"));

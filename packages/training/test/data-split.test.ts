@@ -1,14 +1,11 @@
 import { fnv1a32 } from "@poeem/towers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { textsFromEvents } from "../src/data/item-texts.ts";
 import type { Dataset, QuerySet } from "../src/data/types.ts";
 import { type EventRow, ITEM_IDS, load, randomWorld } from "./make-data.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 type Kind = "user" | "user, time" | "text" | "text, user" | "text, user, time";
 type Split = NonNullable<PoeemConfigInput["split"]>;

@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fnv1a32 } from "@poeem/towers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
@@ -10,9 +10,6 @@ import { textsFromEvents } from "../src/data/item-texts.ts";
 import { loadData } from "../src/data/load.ts";
 import type { RawData } from "../src/data/types.ts";
 import { BatchBuilder } from "../src/model/batch.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 const WORDS = ["red", "blue", "green", "cat", "dog", "owl", "sky", "sea", "sun", "oak"];
 const items = WORDS.map((word, i) => ({ id: `item-${i}`, title: word, kind: i % 2 ? "odd" : "even" }));

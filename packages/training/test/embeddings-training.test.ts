@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openArtifact, scalarKernel } from "@poeem/pq-core";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { exportModel, TOWER_TOLERANCE } from "../src/artifact/export.ts";
 import { useBackend } from "../src/backend/backend.ts";
 import type { PoeemConfigInput } from "../src/config.ts";
@@ -15,8 +15,6 @@ import { fitConfig } from "../src/train/fit-config.ts";
 import { Interrupt } from "../src/train/interrupt.ts";
 import { type LoopFacts, trainModel } from "../src/train/loop.ts";
 import { load } from "./make-data.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 beforeAll(async () => {
   await useBackend("wasm");

@@ -2,7 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { createItemTower, createQueryTower } from "@poeem/towers";
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
@@ -12,8 +12,6 @@ import { EmbeddingMaps } from "../src/model/embedding-maps.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { encoderOf, questionOf } from "../src/rank/query-encoder.ts";
 import { load } from "./make-data.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 beforeAll(async () => {
   await useBackend("cpu");

@@ -1,14 +1,11 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { resolveConfig } from "../src/config.ts";
 import { fieldKinds, itemFields } from "../src/data/item-fields.ts";
 import { loadData } from "../src/data/load.ts";
 import { readItemsFile } from "../src/encode/read-items.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 const config = resolveConfig(
   {

@@ -1,16 +1,13 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { filterColumns } from "../src/data/filter-columns.ts";
 import { fieldKinds, itemFields } from "../src/data/item-fields.ts";
 import { loadData } from "../src/data/load.ts";
 import type { FieldKind } from "../src/data/types.ts";
 import { readItemsFile } from "../src/encode/read-items.ts";
-
-// each case starts some databases, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 /** Loads a file of items, as text, whose column `v` is a field and what `items` says. */
 async function load(name: string, text: string, items: PoeemConfigInput["items"] = {}, sql = "SELECT *") {

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
@@ -6,9 +6,6 @@ import { loadData } from "../src/data/load.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
 import type { Dataset, QuerySet } from "../src/data/types.ts";
 import { type EventRow, load, randomWorld } from "./make-data.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 type Kind = "text" | "user" | "user, time" | "text, user" | "text, user, time";
 type Part = "train" | "test" | "validation" | "history";

@@ -1,5 +1,5 @@
 import { Random } from "@poeem/indexing-layer";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type PoeemConfigInput, readConfig, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { agesOf, foretellingHalfLife, shareLeft } from "../src/data/half-life.ts";
@@ -9,9 +9,6 @@ import type { RawData } from "../src/data/types.ts";
 import { describeFit, fitConfig } from "../src/train/fit-config.ts";
 import { itemTable } from "./item-table.ts";
 import { load, randomWorld } from "./make-data.ts";
-
-// a case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 const NUM_ITEMS = 100;
 

@@ -72,7 +72,7 @@ describe.each([
     // 12 of about 52 are .23 by chance; the two kinds have 20 books, 8 of which the reader has read: about .9 is
     // possible
     expect(hits / wanted).toBeGreaterThan(0.6);
-  }, 120_000);
+  });
 });
 
 it("a mixture without an order is trained on sources with coordinates left out", async () => {
@@ -124,5 +124,5 @@ describe("a mixture beside texts", () => {
     expect(hits.text / dataset.test.count).toBeLessThan(0.5);
     expect(hits.both / dataset.test.count).toBeGreaterThan(0.8);
     expect(hits.both).toBeGreaterThan(2 * hits.history);
-  }, 120_000);
+  });
 });

@@ -1,9 +1,6 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../src/config.ts";
 import { loadData } from "../src/data/load.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 /** Ids of the items of the events that are known, and what is said. */
 async function join(ids: readonly string[], asked: readonly string[]) {

@@ -1,13 +1,10 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { textsFromColumns } from "../src/data/item-texts.ts";
 import { loadData } from "../src/data/load.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 async function read(files: Readonly<Record<string, string>>, config: Omit<PoeemConfigInput, "name">) {
   const folder = await mkdtemp(join(tmpdir(), "poeem-odd-"));

@@ -59,7 +59,7 @@ describe("a model of ordered histories", () => {
     const { histories: seen, relevant } = dataset.validation;
     const { ranked } = await rankWithIndex(index, encode, decoded, { ids, k: 10, nprobe: 4, seen });
     expect(rankingMetrics(ranked, relevant).recallAt10).toBeGreaterThan(recall - 0.05);
-  }, 120_000);
+  });
 
   it("resumes to the same weights, bit for bit", async () => {
     const directory = await mkdtemp(join(tmpdir(), "poeem-ordered-"));
@@ -77,5 +77,5 @@ describe("a model of ordered histories", () => {
     } finally {
       await rm(directory, { recursive: true });
     }
-  }, 120_000);
+  });
 });

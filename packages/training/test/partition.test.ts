@@ -55,7 +55,7 @@ it("knows the sum over the rest of a clustered catalogue for unseen histories, a
   expect(Math.sqrt(total / exact.length)).toBeGreaterThan(0.3);
   expect(1 - left / total).toBeGreaterThan(0.95);
   expect(Math.abs(1 - left / total - r2)).toBeLessThan(0.03);
-}, 120_000);
+});
 
 it("takes no more steps than there are query vectors to learn from", async () => {
   const random = new Random(3);
@@ -78,4 +78,4 @@ it("takes no more steps than there are query vectors to learn from", async () =>
   // two query vectors a user, one user in eight judges; a quarter more steps with the judges
   expect(await of(80)).toBe(300 + 75);
   expect(await of(320)).toBe(600 + 150);
-}, 120_000);
+});

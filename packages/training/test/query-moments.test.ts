@@ -122,5 +122,5 @@ describe.each(["mixture", "mean", "attention"] as const)("a model that reads his
       return sum / (others.length / dim);
     };
     expect(scoreError(aware)).toBeLessThan(0.8 * scoreError(nearest));
-  }, 120_000);
+  });
 });

@@ -23,7 +23,7 @@ beforeAll(async () => {
   await mkdir(join(folder, "folder.csv"));
   await symlink("/dev/zero", join(folder, "device.csv"));
   database = await Database.open([folder], "1GB");
-}, 60_000);
+});
 afterAll(async () => {
   database.close();
   await rm(folder, { recursive: true });

@@ -1,15 +1,12 @@
 import { Random } from "@poeem/indexing-layer";
 import { fnv1a32, normalForm } from "@poeem/towers";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { listOf } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
 import type { Dataset, QuerySet } from "../src/data/types.ts";
 import { type EventRow, load, randomWorld } from "./make-data.ts";
-
-// each case starts a database, which takes seconds on a busy machine
-vi.setConfig({ testTimeout: 120_000 });
 
 const SPELLINGS: readonly ((text: string) => string)[] = [
   (text) => text,

@@ -1,11 +1,9 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { loadData } from "../src/data/load.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 it.each<[string, Partial<PoeemConfigInput>]>([
   ["a context", { events: { user: "user", time: "day", context: ["day"] } }],

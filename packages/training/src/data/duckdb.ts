@@ -60,6 +60,8 @@ export class Database {
       const connection = await instance.connect();
       // what a time with its zone is shown in, wherever this runs
       await connection.run("SET TimeZone = 'UTC'");
+      // the file goes with us: nothing has to be written into it at the end
+      await connection.run("PRAGMA disable_checkpoint_on_shutdown");
       // for names that SQL makes; those that stand in it we look up ourselves
       const searched = folders.filter((one) => !one.includes(","));
       if (searched.length > 0) await connection.run(`SET file_search_path = ${literal(searched.join(","))}`);
