@@ -14,8 +14,8 @@ const TILT_BESIDE = 0.4;
 export const MODEL = z
   .strictObject({
     /**
-     * Width of the vectors that are compared. Default: 64; for vectors alone all their numbers, of which fewer
-     * are the leading components.
+     * Width of the vectors that are compared. Default: 64, or 256 for texts with embeddings; for vectors alone all
+     * their numbers, of which fewer are the leading components.
      */
     dim: positive.optional(),
     /** Most text features (words, n-grams) with a row, the most frequent first; dim + 8 bytes each at the edge. */
