@@ -56,6 +56,14 @@ describe("settings that follow from the data", () => {
       "settings that fit 300 items, 100,000 training events: index.nlist 8, index.nprobe 8 instead of 16",
     ]);
     expect(describeFit(asked(), fitConfig(asked(), sized(18_000, 1e6)), sized(18_000, 1e6))).toEqual([]);
+    const embedded = asked({
+      data: { items: "-", events: "-", queries: "-" },
+      ...{ items: { embeddings: ["v"] }, queries: { embeddings: ["v"] } },
+    });
+    const told = (items: number): string[] =>
+      describeFit(embedded, fitConfig(embedded, sized(items, 1e6)), sized(items, 1e6));
+    expect(told(18_000)).toEqual(["settings for texts with embeddings: model.dim 256, training.negatives 1024"]);
+    expect(told(300)[0]).toContain("training.negatives 300");
   });
 
   it.each<[number, string | undefined]>([
@@ -146,6 +154,14 @@ it("settings that follow from what queries are are told, as they are", () => {
   expect(lineOf(true)).toMatch(/^settings for ordered histories: .*training.start spectral, training.optimizer adam/);
   expect(lineOf(false, { training: { scale: 9 } })).toMatch(/^settings for histories: .*training.scale 9/);
   expect(describeFit(asked(), fitConfig(asked(), sized(18_000, 1e6)), sized(18_000, 1e6))).toEqual([]);
+  const embedded = asked({
+    data: { items: "-", events: "-", queries: "-" },
+    ...{ items: { embeddings: ["v"] }, queries: { embeddings: ["v"] } },
+  });
+  const told = (items: number): string[] =>
+    describeFit(embedded, fitConfig(embedded, sized(items, 1e6)), sized(items, 1e6));
+  expect(told(18_000)).toEqual(["settings for texts with embeddings: model.dim 256, training.negatives 1024"]);
+  expect(told(300)[0]).toContain("training.negatives 300");
 });
 
 describe("users who have one item each", () => {

@@ -120,6 +120,14 @@ describe("vectors alone", () => {
     });
   }
 
+  it("say which encoder made them, without sample queries", async () => {
+    const { items } = world(8, 2, 40);
+    const { index } = await train({ queries: { encoder: "e" }, index: { nbits: 4, nlist: 0 } }, rowsOf(items));
+    expect(openQueryTower((await index.queryTower())!).reads.embeddings).toEqual([
+      { name: "vec", encoder: "e", length: 8 },
+    ]);
+  });
+
   it("refuse sample queries of another length, and more cells than items", async () => {
     const { items, queries } = world(8, 2, 40);
     const asked = queries.map((vec, i) => ({ query: `q${i}`, vec: vec.slice(1) }));

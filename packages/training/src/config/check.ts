@@ -136,7 +136,8 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
 }
 
 /** Columns of vectors: each is for nothing else, and those of queries have texts to be the vectors of. */
-function checkEmbeddings({ data, items, queries, events }: WithKind, refuse: Refuse): void {
+function checkEmbeddings(config: WithKind, refuse: Refuse): void {
+  const { data, items, queries, events } = config;
   const { embeddings, id, title, ...lists } = items;
   const uses = { ...lists, id: [id], title: title === undefined ? [] : [title] };
   for (const [key, names] of Object.entries({ items: embeddings, queries: queries.embeddings })) {
@@ -154,7 +155,9 @@ function checkEmbeddings({ data, items, queries, events }: WithKind, refuse: Ref
   refuse(names.includes("query"), 'queries.embeddings expected columns of vectors, got "query", that of the texts');
   refuse(names.length > 0 && data.queries === undefined, "queries.embeddings expected data.queries, got none");
   refuse(names.length === 0 && data.queries !== undefined, `data.queries expected queries.embeddings ${NAMED}`);
-  refuse(names.length === 0 && queries.encoder !== undefined, `queries.encoder expected queries.embeddings ${NAMED}`);
+  // of vectors alone, those of the items say where a question's belong
+  const isNamed = names.length > 0 || isVectorsOnly(config);
+  refuse(!isNamed && queries.encoder !== undefined, `queries.encoder expected queries.embeddings ${NAMED}`);
   refuse(names.length > 0 && events.query === undefined, `queries.embeddings expected events.query ${NAMED}`);
 }
 

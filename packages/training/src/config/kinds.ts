@@ -59,6 +59,16 @@ const TEXTS: KindSettings = {
   },
 };
 
+/**
+ * Texts with embeddings of both sides. Fewer dimensions than the vectors have lose what only many events can replace,
+ * and the items of a small batch are told apart by the vectors as they come: there is little to learn from them.
+ */
+const EMBEDDINGS: KindSettings = {
+  ...TEXTS,
+  model: { ...TEXTS.model, dim: 256 },
+  training: { ...TEXTS.training, negatives: 1024 },
+};
+
 /** Histories as mixtures, alone: a row per item is all there is to learn, and the quantizer can start early. */
 const HISTORIES: KindSettings = {
   model: { dim: 64, hiddenDim: 0, itemNorm: "free", history: { length: 100, sources: 40, targets: 16 } },
@@ -177,9 +187,16 @@ export function kindOf({ events }: Pick<Parsed, "events">, { as, order }: Filled
   return order ? "ordered histories" : "histories";
 }
 
+type Asked = Pick<Parsed, "events" | "items" | "queries" | "split">;
+
+/** Whether vectors of items and of queries can be compared from the start. */
+const hasEmbeddings = ({ items, queries }: Pick<Asked, "items" | "queries">): boolean =>
+  items.embeddings.length > 0 && queries.embeddings.length > 0;
+
 /** What settings are by default where queries are what they are here. @param history of the configuration, filled in */
-export function usualSettings(config: Pick<Parsed, "events" | "split">, history: FilledHistory): KindSettings {
+export function usualSettings(config: Asked, history: FilledHistory): KindSettings {
   const kind = kindOf(config, history);
+  if (kind === "texts" && hasEmbeddings(config)) return EMBEDDINGS;
   return kind === "ordered histories" && config.split.by === "time" ? ORDERED_BY_TIME : KINDS[kind];
 }
 
@@ -191,11 +208,12 @@ function filledUp<T extends object, D extends object>(given: T, defaults: D): T 
 
 /** The settings that differ from those of texts, in a line; undefined for texts. */
 export function describeKind(config: WithKind): string | undefined {
-  const kind = kindOf(config, config.model.history);
-  if (kind === "texts") return undefined;
-  const settings = differences(KINDS.texts, usualSettings(config, config.model.history)).map(
+  const usual = usualSettings(config, config.model.history);
+  if (usual === TEXTS) return undefined;
+  const settings = differences(TEXTS, usual).map(
     (path) => `${path.join(".")} ${path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config)}`,
   );
+  const kind = usual === EMBEDDINGS ? "texts with embeddings" : kindOf(config, config.model.history);
   return `settings for ${kind}: ${settings.join(", ")}`;
 }
 

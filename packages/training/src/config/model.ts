@@ -14,8 +14,8 @@ const TILT_BESIDE = 0.4;
 export const MODEL = z
   .strictObject({
     /**
-     * Width of the vectors that are compared. Default: 64; for vectors alone all their numbers, or 768 of more. Fewer
-     * are their leading components.
+     * Width of the vectors that are compared. Default: 64, or 256 for texts with embeddings; for vectors alone all
+     * their numbers, or 768 of more. Fewer are their leading components.
      */
     dim: positive.optional(),
     /** Most text features (words, n-grams) with a row, the most frequent first; dim + 8 bytes each at the edge. */

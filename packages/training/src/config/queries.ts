@@ -9,8 +9,8 @@ export const QUERIES = z
      */
     embeddings: columns.max(16).default([]),
     /**
-     * The model that made them, such as "@cf/baai/bge-m3". It travels in the index, so that nobody asks it with vectors
-     * of another one.
+     * The model that made them, such as "@cf/baai/bge-m3", or of vectors alone that made those of the items. It
+     * travels in the index, so that nobody asks it with vectors of another one.
      */
     encoder: z.string().min(1).max(200).optional(),
   })

@@ -67,8 +67,8 @@ export const TRAINING = z
     /** Learns the scale too, from `scale` on, within 1 to 100; not for queries with a history. */
     learnScale: z.boolean().default(false),
     /**
-     * Items drawn uniformly from the catalogue that compete in each step beside those of the batch. Default: 0; for
-     * mixtures of histories alone 1536, or 3000 with an order.
+     * Items drawn uniformly from the catalogue that compete in each step beside those of the batch. Default: 0, or
+     * 1024 for texts with embeddings; for mixtures of histories alone 1536, or 3000 with an order.
      */
     negatives: z.number().int().min(0).optional(),
     /**

@@ -47,6 +47,9 @@ export class EmbeddingMaps {
 /** Where Adagrad's sums start: every row has a gradient in every step. */
 const ACCUMULATOR = 1e-8;
 
+/** How fast a map learns next to a table: it starts where things lie, and few events had better not turn it far. */
+const RATE = 0.3;
+
 /** x / ‖x‖ ↦ bias + x / ‖x‖ · map. */
 class LearnedMap implements Learned, Stateful {
   readonly name: string;
@@ -91,10 +94,10 @@ class LearnedMap implements Learned, Stateful {
     };
   }
 
-  /** All rows move at once, and together about as far as a row of a table does. */
+  /** All rows move at once, and together not quite as far as a row of a table does. */
   step(learningRate: number): void {
     const { length } = this.#vectors;
-    this.#optimizer.beginStep(learningRate / Math.sqrt(length));
+    this.#optimizer.beginStep((RATE * learningRate) / Math.sqrt(length));
     for (let row = 0; row <= length; row++) this.#optimizer.update(this.#rows, row, this.#gradients, row * this.#dim);
     this.#gradients.fill(0);
   }

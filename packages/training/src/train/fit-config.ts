@@ -38,15 +38,20 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  * - `training.batchSize`: 1024 (384 for histories), or the largest power of two that makes 16 steps of an epoch; at
  *   least 16 where there are as many events.
  * - `training.epochs`: 2 (8 for histories), or as many as make 160 steps.
+ * - `training.negatives`: of texts no more than there are items.
  * - `training.ownSentences`: whether there are any.
  * - `events.halfLife`: that which the data say (src/data/half-life.ts).
  * - `index.bufferSize`: 8192, or half of the item vectors met after the warm-up, and at least one for each centroid.
  *
  * @throws UserError for histories that are none or next to none, and for more cells than items
  */
-export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
-  const { index, training } = config;
+export function fitConfig(asked: PoeemConfig, dataset: Dataset): FittedConfig {
   const numItems = dataset.ids.length;
+  const kind = kindOf(asked, asked.model.history);
+  const { negatives } = asked.training;
+  const training = { ...asked.training, negatives: kind === "texts" ? Math.min(negatives, numItems) : negatives };
+  const config = { ...asked, training };
+  const { index } = config;
   if (!hasHistories(dataset) && !asksMoreThanHistory(dataset)) {
     throw new UserError(
       `data.events: ${NO_HISTORY}: expected users with at least two items after the split, or texts (events.query)`,
@@ -57,7 +62,7 @@ export function fitConfig(config: PoeemConfig, dataset: Dataset): FittedConfig {
       `index.nlist: expected at most the number of items (${formatCount(numItems)}), got ${formatCount(index.nlist!)}`,
     );
   }
-  const usual = USUAL[kindOf(config, config.model.history)];
+  const usual = USUAL[kind];
   const nlist = index.nlist ?? Math.min(usual.nlist, powerOfTwo(numItems / ITEMS_PER_CELL));
   const nprobe = Math.min(index.nprobe ?? usual.nprobe, Math.max(1, nlist));
   const numCentroids = Math.max(nlist, 2 ** index.nbits);
