@@ -3,6 +3,7 @@
  * without sample queries, and by Faiss with as many bytes, cells and probes.
  *
  *     npm run bench:vectors -- --json [--items 100000] [--sample 2000] [--queries 1000] [--seed 1] [--python PYTHON]
+ *       [--sets sift-like,text-like] [--bytes 16,32]
  *
  * `--python` names a Python with faiss-cpu; without it there are no rows of Faiss. An item compared by l2 takes four
  * bytes more here: rows say how many.
@@ -32,6 +33,8 @@ const { values: flags } = parseArgs({
     queries: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
     python: { type: "string" },
+    sets: { type: "string", default: "sift-like,text-like" },
+    bytes: { type: "string", default: "16,32" },
   },
 });
 
@@ -52,8 +55,6 @@ interface Row {
 type Measured = Omit<Row, "set" | "overlapAt10" | "standardError"> & { readonly found: readonly ArrayLike<number>[] };
 
 const K = 10;
-const BYTES = [16, 32];
-
 /** Vectors that learning takes for its sample, as `poeem train` does. */
 const SAMPLE = 1 << 16;
 
@@ -116,9 +117,11 @@ const size: SetSize = { items: +flags.items, sample: +flags.sample, queries: +fl
 const nlist = 2 ** Math.floor(Math.log2(2 * Math.sqrt(size.items)));
 const probes = [...new Set([Math.max(1, nlist >> 4), Math.max(1, nlist >> 2), nlist])];
 await useBackend("wasm");
-for (const make of [siftLike, textLike]) {
+const makers = { "sift-like": siftLike, "text-like": textLike };
+for (const [name, make] of Object.entries(makers)) {
+  if (!flags.sets.split(",").includes(name)) continue;
   const set = make(size);
-  const { name, dim, metric, items, queries } = set;
+  const { dim, metric, items, queries } = set;
   const stream = {
     ...{ count: size.items, length: dim },
     each: (visit: (numbers: Uint32Array, vectors: Float32Array) => Promise<void>) =>
@@ -129,7 +132,7 @@ for (const make of [siftLike, textLike]) {
   };
   const nobody = new Int32Array(size.queries).fill(-1);
   const exact = await searchExactly(stream, metric, queries, nobody, K);
-  for (const bytes of BYTES) {
+  for (const bytes of flags.bytes.split(",").map(Number)) {
     const measured = await measureOurs(set, bytes, nlist, probes, seed);
     if (flags.python) measured.push(...(await measureFaiss(flags.python, set, bytes, nlist, probes, seed)));
     for (const { found, ...row } of measured) {

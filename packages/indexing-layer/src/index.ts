@@ -16,6 +16,7 @@ export { IndexingLayer, type Phase } from "./layer.ts";
 export { LOSS_DEFAULTS, LOSS_LIST, type LossName, type LossOption, type LossOptions } from "./losses/index.ts";
 export { routingLoss } from "./losses/routing.ts";
 export { type CodeUsage, codeUsage, type LayerMetrics, subCodeUsage, usageOfCounts } from "./metrics.ts";
+export { nearestOrthogonal } from "./polar.ts";
 export { Random } from "./random.ts";
 export {
   type CodedVectors,

@@ -33,7 +33,7 @@ export async function nearestOrthogonal(a: Float64Array, before: Float64Array, d
   );
   for (let i = 0; i < MOST_ITERATIONS; i++) {
     const [next, error] = tf.tidy(() => {
-      const gram: tf.Tensor2D = tf.matMul(x, x, true, false);
+      const gram: tf.Tensor2D = tf.matMul(tf.transpose(x), x);
       const off = tf.max(tf.abs(tf.sub(gram, tf.eye(d))));
       return [i < LIFT.steps ? lifted(x, gram) : polished(x, gram), off] as const;
     });

@@ -249,13 +249,11 @@ async function cheapest(
   const best = tf.tidy(() => {
     const table = tf.tensor2d(own, [own.length / subDim, subDim]);
     const squares = tf.sum(tf.mul(tf.matMul(table, tf.tensor2d(moment, [subDim, subDim])), table), 1);
-    const products = tf.matMul(tf.tensor2d(linear, [rows, subDim]), table, false, true);
+    const columns = tf.transpose(table);
+    const products = tf.matMul(tf.tensor2d(linear, [rows, subDim]), columns);
     const gain = tf.sub(tf.mul(products, 2), squares);
     if (along === 0) return tf.argMax(gain, 1);
-    const left = tf.sub(
-      tf.tensor2d(without, [rows, 1]),
-      tf.matMul(tf.tensor2d(unit, [rows, subDim]), table, false, true),
-    );
+    const left = tf.sub(tf.tensor2d(without, [rows, 1]), tf.matMul(tf.tensor2d(unit, [rows, subDim]), columns));
     return tf.argMax(tf.sub(gain, tf.mul(tf.square(left), along)), 1);
   });
   const chosen = await best.data();

@@ -24,6 +24,8 @@ export interface Evaluation {
   readonly dense: Float32Array | undefined;
   /** The query tower of the index. */
   readonly encode: QueryEncoder;
+  /** True where it reads no item vectors: then those of the index are not decoded, which takes much memory. */
+  readonly withoutItems?: boolean | undefined;
   /** The query tower as it would be for an index of other item vectors (items, dim). */
   readonly encodeFor: (items: Float32Array) => Promise<QueryEncoder>;
   /** Items to find, and items left out of the ranking, of each query. */
@@ -108,7 +110,8 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
     itemIds: readonly ItemId[],
     probes: readonly number[],
   ): Promise<void> => {
-    const decoded = await decodedVectors(searched, itemIds);
+    const isBlind = searched === index && evaluation.withoutItems;
+    const decoded = isBlind ? new Float32Array(0) : await decodedVectors(searched, itemIds);
     const asked = searched === index ? encode : await evaluation.encodeFor(decoded);
     for (const nprobe of probes) {
       const { ranked, scanned } = await rankWithIndex(searched, asked, decoded, {

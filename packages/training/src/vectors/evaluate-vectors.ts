@@ -89,6 +89,7 @@ async function evaluateStreamed(
       const embedding = asked.vectors.subarray(query * length, (query + 1) * length);
       return { vectors: [tower.embed({ embedding }) as Float32Array] };
     },
+    withoutItems: true,
     encodeFor: () => Promise.reject(new UserError("there are no vectors to make another index of")),
     relevant,
     seen: toCsr(Array.from(asked.own, (item) => (item < 0 ? [] : [item]))),

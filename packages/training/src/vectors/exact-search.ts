@@ -39,7 +39,7 @@ export async function searchExactly(
       const rows = Math.min(step, items.length - from);
       const output = tf.tidy(() => {
         const slice = tf.tensor2d(vectors.subarray(from * length, (from + rows) * length), [rows, length]);
-        const products = tf.matMul(asked, slice, false, true);
+        const products = tf.matMul(asked, tf.transpose(slice));
         return metric === "l2" ? tf.sub(tf.mul(products, 2), tf.sum(tf.square(slice), 1)) : products;
       });
       const scores = await output.data();

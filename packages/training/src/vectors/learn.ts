@@ -1,21 +1,13 @@
-import {
-  type CodedVectors,
-  improveCodes,
-  initializeCodebook,
-  Random,
-  resolveConfig,
-  type ScoreError,
-} from "@poeem/indexing-layer";
+import { type CodedVectors, improveCodes, type ScoreError } from "@poeem/indexing-layer";
 import type { Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
 import { createCodebook } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { byLikeness } from "../artifact/cell-order.ts";
 import { encodeItems } from "../model/encode-items.ts";
 import { type SpaceError, spaceError } from "./score-error.ts";
+import { turnedQuantizers } from "./turned-quantizers.ts";
 
-/** Turns of the rotation, as the baselines have them. */
-const TURNS = 30;
-/** Sweeps that move centroids, and sweeps over codes alone; docs/experiments/trainer.md has the figures. */
+/** Sweeps that move centroids, and sweeps over codes alone; docs/experiments/vectors.md has the figures. */
 const FIT_SWEEPS = 5;
 const SWEEPS = 2;
 /** Of the largest sum of squares: less than it is nothing to say. */
@@ -51,23 +43,15 @@ export async function learnCodes(
   queries: Float32Array | undefined,
   { metric, scoreAware, ...shape }: CodeShape,
 ): Promise<LearnedCodes> {
-  const { dim, nlist, nbits } = shape;
-  const config = resolveConfig({
-    ...shape,
-    rotation: "opq",
-    opqIterations: TURNS,
-    bufferSize: Math.max(nlist, 1 << nbits, sample.length / dim),
-  });
+  const { dim } = shape;
   const order = evenOrder(sample, dim, shape.numSubQuantizers);
-  const fitted = await initializeCodebook(reordered(sample, order), config, new Random(shape.seed));
+  const turned = await turnedQuantizers(reordered(sample, order), shape);
   const codebook = createCodebook({
-    ...{ dim, nlist, nbits, numSubQuantizers: shape.numSubQuantizers },
+    ...turned,
     // lengths are 1 where they do not count
     metric: metric === "l2" ? "l2" : "innerProduct",
-    byResidual: nlist > 0,
-    rotation: backToOrder(fitted.rotation, order),
-    coarseCentroids: byLikeness(fitted.coarseCentroids, dim),
-    centroids: fitted.centroids,
+    rotation: backToOrder(turned.rotation!, order),
+    coarseCentroids: byLikeness(turned.coarseCentroids, dim),
   });
   if (!scoreAware) return { codebook, error: undefined };
   const of = await spaceError(metric, dim, sample, queries);
@@ -107,7 +91,7 @@ function reordered(vectors: Float32Array, order: Uint32Array): Float32Array {
 }
 
 /** A rotation (dim, dim) of reordered vectors as one of vectors as they are. */
-function backToOrder(rotation: Float64Array, order: Uint32Array): Float32Array {
+function backToOrder(rotation: Float32Array, order: Uint32Array): Float32Array {
   const dim = order.length;
   const back = new Float32Array(rotation.length);
   order.forEach((number, place) => {
@@ -148,7 +132,7 @@ async function rotatedError({ moment, along }: SpaceError, { rotation, dim }: Co
   if (!moment) return { along };
   const turned = tf.tidy(() => {
     const r = tf.tensor2d(rotation!, [dim, dim]);
-    return tf.matMul(tf.matMul(r, tf.tensor2d(moment, [dim, dim]), true, false), r);
+    return tf.matMul(tf.matMul(tf.transpose(r), tf.tensor2d(moment, [dim, dim])), r);
   });
   const values = Float32Array.from(await turned.data());
   turned.dispose();

@@ -44,12 +44,13 @@ async function differences(queries: Float32Array, items: Float32Array, dim: numb
   const count = Math.min(NEAREST, n);
   const found = new Float32Array(q * count * dim);
   const table = tf.tensor2d(items, [n, dim]);
+  const columns = tf.transpose(table);
   const squares = tf.tidy(() => tf.sum(tf.square(table), 1));
   const rows = Math.max(1, Math.floor((1 << 22) / n));
   for (let from = 0; from < q; from += rows) {
     const slice = queries.subarray(from * dim, (from + rows) * dim);
     const indices = tf.tidy(() => {
-      const products = tf.matMul(tf.tensor2d(slice, [slice.length / dim, dim]), table, false, true);
+      const products = tf.matMul(tf.tensor2d(slice, [slice.length / dim, dim]), columns);
       return tf.topk(tf.sub(tf.mul(products, 2), squares), count).indices;
     });
     const nearest = await indices.data();
@@ -60,7 +61,7 @@ async function differences(queries: Float32Array, items: Float32Array, dim: numb
         found[(from * count + i) * dim + d] = slice[query * dim + d]! - items[item * dim + d]!;
     });
   }
-  tf.dispose([table, squares]);
+  tf.dispose([table, columns, squares]);
   return found;
 }
 
@@ -75,7 +76,7 @@ async function secondMoments(rows: Float32Array, dim: number): Promise<Float32Ar
   }
   const products = tf.tidy(() => {
     const table = tf.tensor2d(rows, [n, dim]);
-    return tf.matMul(table, table, true, false);
+    return tf.matMul(tf.transpose(table), table);
   });
   const moment = Float32Array.from(await products.data());
   products.dispose();

@@ -33,7 +33,7 @@ export async function vectorSpace(
   if (dim >= length) return { ...of, reduction: undefined };
   const gram = tf.tidy(() => {
     const rows = tf.tensor2d(sample, [sample.length / length, length]);
-    return tf.matMul(rows, rows, true, false);
+    return tf.matMul(tf.transpose(rows), rows);
   });
   const products = (await gram.data()) as Float32Array;
   gram.dispose();
