@@ -10,7 +10,7 @@ import { WeightedRows } from "./weighted-rows.ts";
 /** How often an item that is known by its text alone does not read the words that are to find it. */
 const HIDDEN = 0.5;
 
-/** Its own text stands for the training queries that a new item cannot have. */
+/** Its own text stands for the training queries that a new item cannot have; once or three times finds less. */
 const WEIGHT_OF_NEW = 2;
 
 /**
