@@ -62,7 +62,9 @@ describe("settings that follow from the data", () => {
     });
     const told = (items: number): string[] =>
       describeFit(embedded, fitConfig(embedded, sized(items, 1e6)), sized(items, 1e6));
-    expect(told(18_000)).toEqual(["settings for texts with embeddings: model.dim 256, training.negatives 1024"]);
+    expect(told(18_000)).toEqual([
+      "settings for texts with embeddings: model.dim 256, model.hiddenDim 0, training.negatives 1024",
+    ]);
     expect(told(300)[0]).toContain("training.negatives 300");
   });
 
@@ -160,7 +162,9 @@ it("settings that follow from what queries are are told, as they are", () => {
   });
   const told = (items: number): string[] =>
     describeFit(embedded, fitConfig(embedded, sized(items, 1e6)), sized(items, 1e6));
-  expect(told(18_000)).toEqual(["settings for texts with embeddings: model.dim 256, training.negatives 1024"]);
+  expect(told(18_000)).toEqual([
+    "settings for texts with embeddings: model.dim 256, model.hiddenDim 0, training.negatives 1024",
+  ]);
   expect(told(300)[0]).toContain("training.negatives 300");
 });
 

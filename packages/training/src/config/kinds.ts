@@ -61,11 +61,12 @@ const TEXTS: KindSettings = {
 
 /**
  * Texts with embeddings of both sides. Fewer dimensions than the vectors have lose what only many events can replace,
- * and the items of a small batch are told apart by the vectors as they come: there is little to learn from them.
+ * hidden layers turn what the vectors say into what a few events said, and the items of a small batch are told apart by
+ * the vectors as they come.
  */
 const EMBEDDINGS: KindSettings = {
   ...TEXTS,
-  model: { ...TEXTS.model, dim: 256 },
+  model: { ...TEXTS.model, dim: 256, hiddenDim: 0 },
   training: { ...TEXTS.training, negatives: 1024 },
 };
 

@@ -22,7 +22,10 @@ export const MODEL = z
     maxFeatures: positive.default(65_536),
     /** Texts a feature must occur in to get a row. */
     minFeatureCount: positive.default(2),
-    /** Width of the hidden layer of both towers; 0 for none. Default: 128, or 0 for mixtures of histories alone. */
+    /**
+     * Width of the hidden layer of both towers; 0 for none. Default: 128, or 0 for texts with embeddings and for
+     * mixtures of histories alone.
+     */
     hiddenDim: z.number().int().min(0).optional(),
     /** Shortest character n-gram of a word that is a feature beside it. */
     minGram: positive.default(3),
