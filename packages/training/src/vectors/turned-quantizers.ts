@@ -15,8 +15,8 @@ export type QuantizerShape = Pick<Codebook, "dim" | "nlist" | "numSubQuantizers"
 /**
  * Cells and sub-quantizers of what they leave over, with the rotation that suits both: Lloyd steps in turns with the
  * rotation of the vectors onto what they are decoded to (OPQ; Ge et al., CVPR 2013, section 3.2.1). Codes come from
- * pq-core's kernel. Centroids start at vectors that are drawn: k-means++ starts too many of them at odd ones, which makes
- * the mean error no smaller and that of most vectors larger.
+ * pq-core's kernel. Centroids start at vectors that are drawn: k-means++ starts too many of them at odd ones, which
+ * makes the mean error no smaller and that of most vectors larger.
  *
  * @param vectors (n, dim), n at least nlist and 2^nbits
  * @returns a codebook for inner products
