@@ -92,8 +92,8 @@ describe("settings that contradict each other", () => {
     ],
     [
       { training: { itemDropout: 0.1 } },
-      "training.itemDropout above 0 expected items.text, items.categories, items.inputs or items.embeddings to name a " +
-        "column, got none: without them nothing is known of a new item",
+      "training.itemDropout above 0 expected items.text, items.categories, items.inputs or items.embeddings to name " +
+        "a column, got none: without them nothing is known of a new item",
     ],
     [{ index: { nlist: 0, routing: 1 } }, "index.routing expected 0 without cells (index.nlist 0), got 1"],
     [{ model: { dim: 60 } }, "model.dim expected a multiple of index.numSubQuantizers (32), got 60"],
