@@ -73,7 +73,7 @@ export const TRAINING = z
     negatives: z.number().int().min(0).optional(),
     /**
      * Share of the items of a step that are read as if they were new: without their id rows and training queries. So
-     * those that are added later, by what their columns say, are found nearly as well as those that were trained with.
+     * those that are added later, by what their columns say, are found by codes nearly as well as the others.
      * Default: 0.25, or 0 for mixtures of histories alone and where items have nothing but ids.
      */
     itemDropout: z.number().min(0).max(0.9).optional(),

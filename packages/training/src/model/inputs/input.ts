@@ -27,7 +27,7 @@ export interface StepReading {
    * would tell its words and nothing else.
    */
   readonly asked?: Uint32Array | undefined;
-  /** Of items: 1 for each that is read as if training did not know it, by what `poeem encode` knows of a new one. */
+  /** Of items: 1 for each that is read as `poeem encode` reads a new one, without what is learned of it alone. */
   readonly asNew?: Uint8Array | undefined;
 }
 
