@@ -1,4 +1,6 @@
-"""Embeddings of tldr-pages and what was asked for (docs/experiments/trainer.md): for each text the mean of static vectors of its tokens, 256 numbers.
+"""Embeddings of tldr-pages and of what was asked for: for each text the mean of static vectors of its tokens, 256 numbers.
+
+docs/experiments/trainer.md has what was measured with them.
 
     python3 -m venv /tmp/peers && /tmp/peers/bin/pip install wordllama==0.4.0.post1 safetensors tokenizers pyarrow
     /tmp/peers/bin/python bench/embeddings/embed.py DIR
