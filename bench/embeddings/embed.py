@@ -1,4 +1,4 @@
-"""Embeddings of tldr-pages and of what was asked for: for each text the mean of static vectors of its tokens, 256 numbers.
+"""Embeddings of tldr-pages and of its queries: for each text the mean of static vectors of its tokens, 256 numbers.
 
 docs/experiments/trainer.md has what was measured with them.
 
