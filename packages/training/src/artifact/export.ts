@@ -4,16 +4,17 @@ import { type ProgressStarter, silentProgress, withProgress } from "@poeem/offli
 import type { Artifact, Codebook } from "@poeem/pq-core";
 import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/towers";
+import { isTextsWithEmbeddings } from "../config/kinds.ts";
 import type { FittedConfig } from "../config.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
 import { fieldKinds, itemFields } from "../data/item-fields.ts";
 import type { Dataset, RawData } from "../data/types.ts";
-import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
 import { popularQueries } from "../words/popular-queries.ts";
 import type { WeightsChoice } from "../words/weights.ts";
 import { byLikeness } from "./cell-order.ts";
+import { betterCodes, encodeBy, type ItemCodes } from "./finished-codes.ts";
 import { type IndexWords, writeWithWords } from "./index-words.ts";
 import type { TrainedItemTower } from "./item-tower-file.ts";
 import { type FittedPartition, fitPartition } from "./partition.ts";
@@ -84,18 +85,25 @@ export async function exportModel(
     model.itemVectors(count, tick),
   );
   const learned = await layer.codebook();
-  const codebook = createCodebook({
+  const ofLayer = createCodebook({
     ...learned,
     coarseCentroids: byLikeness(learned.coarseCentroids, learned.dim),
     metric: "innerProduct",
     byResidual: config.index.nlist > 0,
   });
-  const moments =
-    (config.index.scoreAware ?? model.history !== undefined)
-      ? await momentsOfTraining(model, config, dataset, codebook, itemVectors)
-      : undefined;
+  const joint: ItemCodes = {
+    codebook: ofLayer,
+    moments:
+      (config.index.scoreAware ?? model.history !== undefined)
+        ? await momentsOfTraining(model, config, dataset, ofLayer, itemVectors)
+        : undefined,
+  };
+  const by = isTextsWithEmbeddings(config)
+    ? await betterCodes(joint, { model, config, dataset, itemVectors }, say)
+    : joint;
+  const { codebook, moments, error } = by;
   const { assignments, codes } = await withProgress(startProgress("encode", count, "items"), (tick) =>
-    encodeItems(codebook, itemVectors, moments, tick),
+    encodeBy(by, itemVectors, tick),
   );
   // texts alone read no item
   const decoded = model.history ? decode(codebook, assignments, codes) : new Float32Array(0);
@@ -129,7 +137,7 @@ export async function exportModel(
   return {
     artifact,
     itemVectors,
-    itemTower: { weights: await model.itemTower(), moments, queries: words?.queries },
+    itemTower: { weights: await model.itemTower(), moments, error, queries: words?.queries },
     towerDifference,
     weights: choice,
   };

@@ -63,13 +63,14 @@ export async function sampleQueryVectors(
   const vectors = new Float32Array(count * dim);
   for (let start = 0; start < count; start += SLICE) {
     const slice = events.slice(start, start + SLICE);
-    const lists = slice.map(historyOf);
-    const output = model.embedQueries({ events: slice }, slice.length, history && { lists, items });
+    const lists = history && slice.map(historyOf);
+    const output = model.embedQueries({ events: slice }, slice.length, lists && { lists, items });
     const places = output.shape[0] / slice.length;
     const values = (await output.data()) as Float32Array;
     output.dispose();
-    lists.forEach((list, i) => {
-      const place = places > 1 && list.length > 1 ? random.integer(list.length) : 0;
+    slice.forEach((_, i) => {
+      const among = places > 1 ? lists![i]!.length : 1;
+      const place = among > 1 ? random.integer(among) : 0;
       const at = (i * places + place) * dim;
       vectors.set(values.subarray(at, at + dim), (start + i) * dim);
     });

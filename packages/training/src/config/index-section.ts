@@ -10,9 +10,12 @@ export const INDEX = z
      * every cell 32 items on average. For vectors alone about twice the square root of the number of items.
      */
     nlist: z.number().int().min(0).optional(),
-    /** Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. Default: 32, or 16 for vectors alone. */
+    /**
+     * Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. Default: 32, or 16 for vectors alone and
+     * for texts with embeddings.
+     */
     numSubQuantizers: positive.optional(),
-    /** Bits per code. Default: 4, or 8 for vectors alone. */
+    /** Bits per code. Default: 4, or 8 for vectors alone and for texts with embeddings. */
     nbits: z.union([z.literal(4), z.literal(8)]).optional(),
     /**
      * How vectors are compared, for vectors alone: innerProduct; cosine, of which the lengths do not count; l2, the

@@ -40,6 +40,8 @@ const RATES: Readonly<Record<KindSettings["training"]["optimizer"], Rates>> = {
 };
 
 const CODES = { numSubQuantizers: 32, nbits: 4 } as const;
+/** Of vectors that were given codes of 8 bits keep more than twice as many of 4. */
+const CODES_OF_VECTORS = { numSubQuantizers: 16, nbits: 8 } as const;
 
 /** Texts and contexts, with a history or without: what they are learned by best on the data sets of the docs. */
 const TEXTS: KindSettings = {
@@ -62,11 +64,12 @@ const TEXTS: KindSettings = {
 /**
  * Texts with embeddings of both sides. Fewer dimensions than the vectors have lose what only many events can replace,
  * hidden layers turn what the vectors say into what a few events said, and the items of a small batch are told apart by
- * the vectors as they come.
+ * the vectors as they come. Codes are those of vectors alone, learned when the vectors are done (`betterCodes`).
  */
 const EMBEDDINGS: KindSettings = {
   ...TEXTS,
   model: { ...TEXTS.model, dim: 256, hiddenDim: 0 },
+  index: { ...TEXTS.index, ...CODES_OF_VECTORS },
   training: { ...TEXTS.training, negatives: 1024 },
 };
 
@@ -118,11 +121,11 @@ const ORDERED_BY_TIME: KindSettings = {
 /** More numbers are cut to the leading components: the turns of OPQ take cubic time, and codes hardly tell the rest. */
 const MOST_NUMBERS = 768;
 
-/** Vectors alone keep their numbers, and codes of 8 bits keep more of them than twice as many of 4. */
+/** Vectors alone keep their numbers. */
 const VECTORS: KindSettings = {
   ...TEXTS,
   model: { ...TEXTS.model, dim: MOST_NUMBERS },
-  index: { ...TEXTS.index, numSubQuantizers: 16, nbits: 8 },
+  index: { ...TEXTS.index, ...CODES_OF_VECTORS },
 };
 
 type Parsed = z.output<typeof SCHEMA>;
@@ -194,6 +197,10 @@ type Asked = Pick<Parsed, "events" | "items" | "queries" | "split">;
 const hasEmbeddings = ({ items, queries }: Pick<Asked, "items" | "queries">): boolean =>
   items.embeddings.length > 0 && queries.embeddings.length > 0;
 
+/** Whether texts meet items by embeddings of both. @param config filled in */
+export const isTextsWithEmbeddings = (config: WithKind): boolean =>
+  usualSettings(config, config.model.history) === EMBEDDINGS;
+
 /** What settings are by default where queries are what they are here. @param history of the configuration, filled in */
 export function usualSettings(config: Asked, history: FilledHistory): KindSettings {
   const kind = kindOf(config, history);
@@ -214,7 +221,7 @@ export function describeKind(config: WithKind): string | undefined {
   const settings = differences(TEXTS, usual).map(
     (path) => `${path.join(".")} ${path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], config)}`,
   );
-  const kind = usual === EMBEDDINGS ? "texts with embeddings" : kindOf(config, config.model.history);
+  const kind = isTextsWithEmbeddings(config) ? "texts with embeddings" : kindOf(config, config.model.history);
   return `settings for ${kind}: ${settings.join(", ")}`;
 }
 

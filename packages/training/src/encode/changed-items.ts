@@ -4,12 +4,12 @@ import { UserError } from "@poeem/offline/errors";
 import { readBytes, readVectors } from "@poeem/offline/files";
 import { type Index, InputError, type ItemId, idFault } from "@poeem/pq-core";
 import { toIds } from "@poeem/pq-core/write";
+import { encodeBy } from "../artifact/finished-codes.ts";
 import { ITEM_TOWER_FILE, openItemTowerFile, type TrainedItemTower } from "../artifact/item-tower-file.ts";
 import { hasContent } from "../config/kinds.ts";
 import { type PoeemConfig, readConfig } from "../config.ts";
 import type { FieldKinds } from "../data/items.ts";
 import type { ItemTable } from "../data/types.ts";
-import { encodeItems } from "../model/encode-items.ts";
 import { changedWords } from "./changed-words.ts";
 import { checkLengths, embedItems } from "./embed-items.ts";
 import { type GivenIds, readIdAt, readIds, rowsById } from "./read-ids.ts";
@@ -55,7 +55,7 @@ export async function readChangedItems(
     vectors === undefined
       ? embed(tower, options.index, config, own.map(String), table)
       : await readCount(index, vectors, itemIds.length, items);
-  const codes = await encodeItems(index.codebook, embedded, tower?.moments);
+  const codes = await encodeBy({ ...tower, codebook: index.codebook }, embedded);
   const words = await changedWords(index, own, table, tower, say);
   return { ids: toIds(own, index.manifest.idType), ...values, ...codes, ...words };
 }
@@ -106,7 +106,7 @@ async function withIds(index: Index, directory: string, ids: ItemId[], vectors: 
   const tower = await readTower(index, directory);
   const words = await changedWords(index, ids, undefined, tower, say);
   if (words.words) say("--ids: these items have no texts, so of words they are found by their ids alone");
-  const codes = await encodeItems(index.codebook, given, tower?.moments);
+  const codes = await encodeBy({ ...tower, codebook: index.codebook }, given);
   return { ids: toIds(ids, index.manifest.idType), ...codes, ...words };
 }
 

@@ -16,6 +16,9 @@ const PROBED = 8;
 /** Items whose codes a search reads at least: few as they are, cells that are left out would cost more than codes. */
 const LEAST_SCANNED = 8192;
 
+/** Vectors of so many numbers that codes are learned from, at most. */
+export const usualSample = (length: number): number => Math.min(SAMPLE, Math.floor(NUMBERS / length));
+
 /**
  * Fills in what follows from the number of vectors and their length, unless it is set by hand:
  *
@@ -27,7 +30,7 @@ const LEAST_SCANNED = 8192;
  */
 export function fitVectors(config: PoeemConfig, count: number, length: number): VectorConfig {
   const { index } = config;
-  const bufferSize = Math.min(count, index.bufferSize ?? Math.min(SAMPLE, Math.floor(NUMBERS / length)));
+  const bufferSize = Math.min(count, index.bufferSize ?? usualSample(length));
   const usual = Math.min(2 * Math.sqrt(count), bufferSize / ITEMS_PER_CELL);
   const nlist = index.nlist ?? 2 ** Math.floor(Math.log2(Math.max(1, usual)));
   if (nlist > count) {

@@ -76,7 +76,9 @@ async function trainStreamed(
   });
   say(`writing the index to ${out}`);
   const weights = vectorTower(column, undefined, space);
-  const bytes = await writeIndexDirectory(out, artifact, { [ITEM_TOWER_FILE]: itemTowerBytes({ weights }) });
+  const bytes = await writeIndexDirectory(out, artifact, {
+    [ITEM_TOWER_FILE]: itemTowerBytes({ weights, error: learned.error }),
+  });
   say("drawing report.html");
   await (await import("../report/write-report.ts")).writeReport(out);
   const seconds = (performance.now() - started) / 1000;
