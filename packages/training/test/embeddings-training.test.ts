@@ -89,7 +89,10 @@ type World = Awaited<ReturnType<typeof fitted>>;
 /** Recall@10 of the held-out queries, through the index. */
 async function recallOf({ config, raw, dataset }: World): Promise<number> {
   const trained = await trainModel(config, dataset);
-  const exported = await exportModel(trained, config, raw, dataset, filterColumns(raw, config), {});
+  const said: string[] = [];
+  const say = (line: string) => said.push(line);
+  const exported = await exportModel(trained, config, raw, dataset, filterColumns(raw, config), {}, undefined, say);
+  expect(said.some((line) => line.startsWith("codes learned of"))).toBe(config.queries.embeddings.length > 0);
   expect(exported.towerDifference).toBeLessThanOrEqual(TOWER_TOLERANCE);
   const { manifestBytes, chunks } = exported.artifact;
   const byKey = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
