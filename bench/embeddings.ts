@@ -1,7 +1,7 @@
 /**
- * Embeddings and few clicks: recall@10 of held-out queries by the vectors as they are, by an index of them alone, and by
- * vectors and index tuned on the clicks, with default settings. DIR has items.jsonl and queries.jsonl of tldr-pages, gzip
- * or not; PYTHON has what bench/embeddings/embed.py asks for. Queries are held out by `fnv1a32(query) % 10 == 0`.
+ * Embeddings and few clicks: recall@10 of held-out queries by the vectors as they are, by an index of them alone, and
+ * by vectors and index tuned on the clicks, with default settings. DIR has items.jsonl and queries.jsonl of tldr-pages,
+ * gzip or not; PYTHON has what bench/embeddings/embed.py asks for. Queries are held out by `fnv1a32(query) % 10 == 0`.
  *
  *     npm run bench:embeddings -- --data DIR --python PYTHON [--clicks 2000] [--seed 1] [--json]
  */
@@ -55,7 +55,9 @@ async function vectorsOf(sql: string): Promise<Map<string, Float32Array>> {
 
 /** What is held out, and some of the other clicks. */
 async function splitClicks(): Promise<{ clicks: Click[]; held: Click[] }> {
-  const rows = await rowsOf(`SELECT query, item::VARCHAR FROM '${resolve(data!)}/queries.jsonl*' ORDER BY ALL`);
+  const rows = await rowsOf(
+    `SELECT query, item::VARCHAR FROM read_json('${resolve(data!)}/queries.jsonl*') ORDER BY ALL`,
+  );
   const all = rows.map(([query, item]) => ({ query: String(query), item: String(item) }));
   const isHeld = ({ query }: Click): boolean => fnv1a32(query) % 10 === 0;
   const others = all.filter((click) => !isHeld(click));

@@ -19,10 +19,10 @@ import { type Index, openArtifact } from "@poeem/pq-core";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { bytesPerItem } from "@poeem/training/artifact/summary";
 import { useBackend } from "@poeem/training/backend/backend";
+import { encodeLearned, learnCodes } from "@poeem/training/codes/learn";
 import { emptyLists } from "@poeem/training/data/csr";
 import { decodedVectors, rankWithIndex } from "@poeem/training/rank/index-rank";
 import { searchExactly } from "@poeem/training/vectors/exact-search";
-import { encodeLearned, learnCodes } from "@poeem/training/vectors/learn";
 import { type SetSize, siftLike, textLike, type VectorSet } from "./vectors/sets.ts";
 
 const { values: flags } = parseArgs({

@@ -28,7 +28,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["config", "state", "backend", "release-memory"],
   ["data"],
   ["model"],
-  ["rank"],
+  ["rank", "codes"],
   ["words"],
   ["train"],
   ["artifact"],

@@ -1,6 +1,6 @@
 import { Random } from "@poeem/indexing-layer";
 import { describe, expect, it } from "vitest";
-import { byLikeness } from "../src/artifact/cell-order.ts";
+import { byLikeness } from "../src/codes/cell-order.ts";
 
 const rowsOf = (flat: Float32Array, dim: number): number[][] =>
   Array.from({ length: flat.length / dim }, (_, i) => [...flat.subarray(i * dim, (i + 1) * dim)]);

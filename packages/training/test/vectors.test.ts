@@ -7,11 +7,11 @@ import { decode, encode } from "@poeem/pq-core/write";
 import { fnv1a32, openQueryTower } from "@poeem/towers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
+import { encodeLearned, learnCodes } from "../src/codes/learn.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { readChangedItems } from "../src/encode/changed-items.ts";
 import { evaluateIndex } from "../src/evaluate-index.ts";
 import { trainIndex } from "../src/train-index.ts";
-import { encodeLearned, learnCodes } from "../src/vectors/learn.ts";
 import { dimOf } from "../src/vectors/space.ts";
 import { sampleStream, type VectorStream } from "../src/vectors/stream.ts";
 

@@ -4,6 +4,7 @@ import { type ProgressStarter, silentProgress, withProgress } from "@poeem/offli
 import type { Artifact, Codebook } from "@poeem/pq-core";
 import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem/pq-core/write";
 import { writeQueryTower } from "@poeem/towers";
+import { byLikeness } from "../codes/cell-order.ts";
 import { isTextsWithEmbeddings } from "../config/kinds.ts";
 import type { FittedConfig } from "../config.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
@@ -13,7 +14,6 @@ import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
 import { popularQueries } from "../words/popular-queries.ts";
 import type { WeightsChoice } from "../words/weights.ts";
-import { byLikeness } from "./cell-order.ts";
 import { betterCodes, encodeBy, type ItemCodes } from "./finished-codes.ts";
 import { type IndexWords, writeWithWords } from "./index-words.ts";
 import type { TrainedItemTower } from "./item-tower-file.ts";

@@ -2,6 +2,7 @@ import { Random, type ScoreError } from "@poeem/indexing-layer";
 import type { Tick } from "@poeem/offline/progress";
 import type { Codebook, EncodedVectors } from "@poeem/pq-core";
 import { decode, type QueryMoments } from "@poeem/pq-core/write";
+import { encodeLearned, type LearnedCodes, learnCodes, usualSample } from "../codes/learn.ts";
 import type { FittedConfig } from "../config.ts";
 import { emptyLists } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
@@ -10,8 +11,6 @@ import { encodeItems } from "../model/encode-items.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { rankExhaustively } from "../rank/dense-rank.ts";
 import { overlapAtK } from "../rank/metrics.ts";
-import { usualSample } from "../vectors/fit-vectors.ts";
-import { encodeLearned, type LearnedCodes, learnCodes } from "../vectors/learn.ts";
 import { sampleQueryVectors } from "./query-sample.ts";
 
 /** Training queries by which an error of a code is weighed. */
@@ -46,7 +45,7 @@ export interface FinishedModel {
 }
 
 /**
- * Codes learned of item vectors as they came out of training, or `joint`, those that were learned along with them:
+ * Codes learned of item vectors as they came out of training, or `joint`, those that were learned along with them,
  * whichever keeps more of what training queries find by the vectors themselves. Few clicks are few steps for codebooks
  * to follow vectors in.
  */
@@ -68,8 +67,8 @@ export async function betterCodes(
   };
   const [before, after] = [await overlapOf(joint), await overlapOf(finished)];
   say(
-    `codes learned of the finished item vectors keep ${after.toFixed(3)} of their top ${K}, those learned in training ` +
-      `${before.toFixed(3)}: the ${after >= before ? "former" : "latter"} are taken`,
+    `codes learned of the finished item vectors keep ${after.toFixed(3)} of their top ${K}, ` +
+      `those learned in training ${before.toFixed(3)}: the ${after >= before ? "former" : "latter"} are taken`,
   );
   return after >= before ? finished : joint;
 }

@@ -1,23 +1,18 @@
 import { UserError } from "@poeem/offline/errors";
 import { formatCount } from "@poeem/offline/progress";
+import { usualSample } from "../codes/learn.ts";
 import type { FittedConfig, PoeemConfig } from "../config.ts";
 
 /** A configuration of vectors alone with what follows from them: there are no steps to be fitted. */
 export type VectorConfig = PoeemConfig & Pick<FittedConfig, "index">;
 
-/** Vectors that codes are learned from, and their numbers: 128 MB, of which there are a few copies. */
-const SAMPLE = 65_536;
-const NUMBERS = 1 << 25;
-/** Vectors per cell, on average, of those. */
+/** Vectors per cell, on average, of those that codes are learned from. */
 const ITEMS_PER_CELL = 32;
 const LEAST_PROBED = 32;
 /** One cell in so many is visited, where there are many. */
 const PROBED = 8;
 /** Items whose codes a search reads at least: few as they are, cells that are left out would cost more than codes. */
 const LEAST_SCANNED = 8192;
-
-/** Vectors of so many numbers that codes are learned from, at most. */
-export const usualSample = (length: number): number => Math.min(SAMPLE, Math.floor(NUMBERS / length));
 
 /**
  * Fills in what follows from the number of vectors and their length, unless it is set by hand:

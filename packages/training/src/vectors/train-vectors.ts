@@ -4,6 +4,7 @@ import { counted, formatCount, type ProgressStarter, withProgress } from "@poeem
 import { writeArtifact } from "@poeem/pq-core/write";
 import { type EmbeddingWeights, type TowerWeights, writeQueryTower } from "@poeem/towers";
 import { ITEM_TOWER_FILE, itemTowerBytes } from "../artifact/item-tower-file.ts";
+import { encodeLearned, type LearnedCodes, learnCodes } from "../codes/learn.ts";
 import type { PoeemConfig } from "../config.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { hashOf } from "../data/hash.ts";
@@ -13,7 +14,6 @@ import type { DataFacts } from "../data/report.ts";
 import type { Vectors } from "../data/types.ts";
 import type { TrainedIndex } from "../train/trained-index.ts";
 import { fitVectors, type VectorConfig } from "./fit-vectors.ts";
-import { encodeLearned, type LearnedCodes, learnCodes } from "./learn.ts";
 import { type StreamedItems, sampleItems, withVectors } from "./load-vectors.ts";
 import { dimOf, intoSpace, scaled, spaceMap, type VectorSpace, vectorSpace } from "./space.ts";
 

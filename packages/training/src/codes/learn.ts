@@ -2,8 +2,8 @@ import { type CodedVectors, improveCodes, type ScoreError } from "@poeem/indexin
 import type { Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
 import { createCodebook } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
-import { byLikeness } from "../artifact/cell-order.ts";
 import { encodeItems } from "../model/encode-items.ts";
+import { byLikeness } from "./cell-order.ts";
 import { type SpaceError, spaceError } from "./score-error.ts";
 import { turnedQuantizers } from "./turned-quantizers.ts";
 
@@ -12,8 +12,14 @@ const FIT_SWEEPS = 5;
 const SWEEPS = 2;
 /** Of the largest sum of squares: less than it is nothing to say. */
 const LEAST_SQUARE = 1e-6;
+/** Vectors that codes are learned from, and their numbers: 128 MB, of which there are a few copies. */
+const SAMPLE = 65_536;
+const NUMBERS = 1 << 25;
 /** Rows that are encoded at a time. */
 const SLICE = 16_384;
+
+/** Vectors of so many numbers that codes are learned from, at most. */
+export const usualSample = (length: number): number => Math.min(SAMPLE, Math.floor(NUMBERS / length));
 
 export interface CodeShape {
   readonly dim: number;
