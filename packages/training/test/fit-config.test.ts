@@ -63,8 +63,8 @@ describe("settings that follow from the data", () => {
     const told = (items: number): string[] =>
       describeFit(embedded, fitConfig(embedded, sized(items, 1e6)), sized(items, 1e6));
     expect(told(18_000)).toEqual([
-      "settings for texts with embeddings: model.dim 256, model.hiddenDim 0, index.numSubQuantizers 16, index.nbits 8, " +
-        "training.negatives 1024",
+      "settings for texts with embeddings: model.dim 256, model.hiddenDim 0, " +
+        "index.numSubQuantizers 16, index.nbits 8, training.negatives 1024",
     ]);
     expect(told(300)[0]).toContain("training.negatives 300");
   });
