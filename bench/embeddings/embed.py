@@ -1,6 +1,6 @@
 """Embeddings of tldr-pages and of its queries: for each text the mean of static vectors of its tokens, 256 numbers.
 
-docs/experiments/trainer.md has what was measured with them.
+`npm run bench:embeddings` calls it; docs/experiments/trainer.md has what was measured.
 
     python3 -m venv /tmp/peers && /tmp/peers/bin/pip install wordllama==0.4.0.post1 safetensors tokenizers pyarrow
     /tmp/peers/bin/python bench/embeddings/embed.py DIR
