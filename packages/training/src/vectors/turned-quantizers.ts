@@ -5,8 +5,8 @@ import * as tf from "@tensorflow/tfjs";
 import { encodeItems } from "../model/encode-items.ts";
 
 /**
- * Turns of the rotation, and Lloyd steps behind the last of them. A turn takes about 30 products of (dim, dim) matrices,
- * so there are fewer of many numbers, and the more there are, the less do late turns gain; docs/experiments/vectors.md.
+ * Turns of the rotation, and Lloyd steps behind the last of them. A turn takes some thirty products of (dim, dim)
+ * matrices, and what those of all turns take has a bound: beyond 256 numbers there are fewer of them.
  */
 const TURNS = { most: 30, least: 8, work: 30 * 256 ** 3 };
 const SETTLING = 10;
