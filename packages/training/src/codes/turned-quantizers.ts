@@ -4,8 +4,11 @@ import { createCodebook, decode } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { encodeItems } from "../model/encode-items.ts";
 
-/** Turns of the rotation, and Lloyd steps behind the last of them. */
-const TURNS = 30;
+/**
+ * Turns of the rotation, and Lloyd steps behind the last of them. A turn takes some thirty products of (dim, dim)
+ * matrices, and what those of all turns take has a bound: beyond 256 numbers there are fewer of them.
+ */
+const TURNS = { most: 30, least: 8, work: 30 * 256 ** 3 };
 const SETTLING = 10;
 
 export type QuantizerShape = Pick<Codebook, "dim" | "nlist" | "numSubQuantizers" | "nbits"> & {
@@ -31,16 +34,21 @@ export async function turnedQuantizers(vectors: Float32Array, { seed, ...shape }
   });
   const start = await encodeItems(codebook, vectors);
   drawCentroids(codebook, restOf(codebook, vectors, start), random);
+  const turns = Math.max(TURNS.least, Math.min(TURNS.most, Math.floor(TURNS.work / dim ** 3)));
+  const given = tf.tensor2d(vectors, [vectors.length / dim, dim]);
+  // products that transpose on their own take the wasm backend many times as long
+  const turned = tf.transpose(given);
   let [rotation, rotated] = [identity(dim), vectors];
-  for (let step = 0; step < TURNS + SETTLING; step++) {
+  for (let step = 0; step < turns + SETTLING; step++) {
     const coded = await encodeItems(codebook, rotated);
     moveCentroids(codebook, rotated, coded, random);
-    if (step >= TURNS) continue;
+    if (step >= turns) continue;
     const decoded = decode(codebook, coded.assignments, coded.codes);
-    const turned = await product(vectors, decoded, dim, true);
-    rotation = await nearestOrthogonal(Float64Array.from(turned), rotation, dim);
-    rotated = await product(vectors, Float32Array.from(rotation), dim);
+    const correlated = Float64Array.from(await product(turned, decoded, dim));
+    rotation = await nearestOrthogonal(correlated, rotation, dim);
+    rotated = await product(given, Float32Array.from(rotation), dim);
   }
+  tf.dispose([given, turned]);
   return { ...codebook, rotation: Float32Array.from(rotation) };
 }
 
@@ -116,11 +124,9 @@ function toMeans(
   });
 }
 
-/** a · b, or aᵀ · b, of matrices of so many columns each. */
-async function product(a: Float32Array, b: Float32Array, columns: number, isTurned = false): Promise<Float32Array> {
-  const matrix = (values: Float32Array) => tf.tensor2d(values, [values.length / columns, columns]);
-  // products that transpose on their own take the wasm backend many times as long
-  const output = tf.tidy(() => tf.matMul(isTurned ? tf.transpose(matrix(a)) : matrix(a), matrix(b)));
+/** a · b, with b of so many columns. */
+async function product(a: tf.Tensor2D, b: Float32Array, columns: number): Promise<Float32Array> {
+  const output = tf.tidy(() => tf.matMul(a, tf.tensor2d(b, [b.length / columns, columns])));
   const values = Float32Array.from(await output.data());
   output.dispose();
   return values;
