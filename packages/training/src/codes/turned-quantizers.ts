@@ -4,11 +4,8 @@ import { createCodebook, decode } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { encodeItems } from "../model/encode-items.ts";
 
-/**
- * Turns of the rotation, and Lloyd steps behind the last of them. A turn takes some thirty products of (dim, dim)
- * matrices, and what those of all turns take has a bound: beyond 256 numbers there are fewer of them.
- */
-const TURNS = { most: 30, least: 8, work: 30 * 256 ** 3 };
+/** Turns of the rotation, and Lloyd steps behind the last of them; docs/experiments/vectors.md has the figures. */
+const TURNS = 30;
 const SETTLING = 10;
 
 export type QuantizerShape = Pick<Codebook, "dim" | "nlist" | "numSubQuantizers" | "nbits"> & {
@@ -34,15 +31,14 @@ export async function turnedQuantizers(vectors: Float32Array, { seed, ...shape }
   });
   const start = await encodeItems(codebook, vectors);
   drawCentroids(codebook, restOf(codebook, vectors, start), random);
-  const turns = Math.max(TURNS.least, Math.min(TURNS.most, Math.floor(TURNS.work / dim ** 3)));
   const given = tf.tensor2d(vectors, [vectors.length / dim, dim]);
   // products that transpose on their own take the wasm backend many times as long
   const turned = tf.transpose(given);
   let [rotation, rotated] = [identity(dim), vectors];
-  for (let step = 0; step < turns + SETTLING; step++) {
+  for (let step = 0; step < TURNS + SETTLING; step++) {
     const coded = await encodeItems(codebook, rotated);
     moveCentroids(codebook, rotated, coded, random);
-    if (step >= turns) continue;
+    if (step >= TURNS) continue;
     const decoded = decode(codebook, coded.assignments, coded.codes);
     const correlated = Float64Array.from(await product(turned, decoded, dim));
     rotation = await nearestOrthogonal(correlated, rotation, dim);
