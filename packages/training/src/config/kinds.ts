@@ -54,7 +54,7 @@ const TEXTS: KindSettings = {
     decay: "late",
     scale: 30,
     negatives: 0,
-    itemDropout: 0.25,
+    itemDropout: 0.2,
     logQ: 0,
     validations: 20,
     earlyStopping: 0,

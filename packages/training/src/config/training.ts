@@ -74,7 +74,7 @@ export const TRAINING = z
     /**
      * Share of the items of a step that are read as if they were new: without their id rows and training queries. So
      * those that are added later, by what their columns say, are found by codes nearly as well as the others.
-     * Default: 0.25, or 0 for mixtures of histories alone and where items have nothing but ids.
+     * Default: 0.2, or 0 for mixtures of histories alone and where items have nothing but ids.
      */
     itemDropout: z.number().min(0).max(0.9).optional(),
     /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */
