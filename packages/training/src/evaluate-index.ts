@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { readVectors, writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import type { ProgressStarter } from "@poeem/offline/progress";
 import type { Index, ItemId } from "@poeem/pq-core";
 import { openWords } from "@poeem/pq-core/words";
 import { normalForm, openQueryTower } from "@poeem/towers";
@@ -14,7 +13,7 @@ import { isVectorsOnly } from "./config/kinds.ts";
 import { loadConfig, type PoeemConfig } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { textsFromColumns } from "./data/item-texts.ts";
-import { type LoadOptions, loadData } from "./data/load.ts";
+import { loadData } from "./data/load.ts";
 import { embeddingOf } from "./data/query-vectors.ts";
 import { heldOutFacts, nothingHeldOut } from "./data/report.ts";
 import type { Dataset, QuerySet, RawData } from "./data/types.ts";
@@ -22,6 +21,7 @@ import { baselinesFor } from "./evaluate/baselines.ts";
 import { checkData, checkHeldOut, checkSplit } from "./evaluate/check-split.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
 import { filledCells, measureAll } from "./evaluate/evaluation.ts";
+import type { RankingOptions } from "./evaluate/options.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
 import type { EvaluationRow } from "./evaluate/row.ts";
 import type { AskedInWords } from "./evaluate/words-rows.ts";
@@ -31,26 +31,12 @@ import { questionOf } from "./rank/query-encoder.ts";
 import { sampleQueries } from "./rank/sample-queries.ts";
 import { evaluateVectors } from "./vectors/evaluate-vectors.ts";
 
-export interface EvaluateIndexOptions extends LoadOptions {
+export interface EvaluateIndexOptions extends RankingOptions {
   /** File of the configuration that the index was trained with. */
   readonly config: string;
-  /** Index folder. */
-  readonly index: string;
-  /** At most this many held-out queries, evenly spread, unless `all`. */
-  readonly queries: number;
-  readonly all?: boolean | undefined;
-  /** Rows of the index; default: powers of two. */
-  readonly nprobe?: number[] | undefined;
-  /** Dense brute force; default true. Without it the item vectors before quantization are not needed. */
-  readonly dense?: boolean | undefined;
-  /** Where lists are cut, for the table and beside the usual places in the result. */
-  readonly cutoffs?: readonly number[] | undefined;
-  /** Bytes per item of the indexes made afterwards; `true` = those of the index. */
-  readonly afterwards?: number[] | true | undefined;
   /** Redraw the report in the index folder with these figures. */
   readonly report?: boolean | undefined;
   readonly backend: BackendName;
-  readonly startProgress?: ProgressStarter | undefined;
 }
 
 /**

@@ -56,17 +56,6 @@ describe("settings that follow from the data", () => {
       "settings that fit 300 items, 100,000 training events: index.nlist 8, index.nprobe 8 instead of 16",
     ]);
     expect(describeFit(asked(), fitConfig(asked(), sized(18_000, 1e6)), sized(18_000, 1e6))).toEqual([]);
-    const embedded = asked({
-      data: { items: "-", events: "-", queries: "-" },
-      ...{ items: { embeddings: ["v"] }, queries: { embeddings: ["v"] } },
-    });
-    const told = (items: number): string[] =>
-      describeFit(embedded, fitConfig(embedded, sized(items, 1e6)), sized(items, 1e6));
-    expect(told(18_000)).toEqual([
-      "settings for texts with embeddings: model.dim 256, model.hiddenDim 0, " +
-        "index.numSubQuantizers 16, index.nbits 8, training.negatives 1024",
-    ]);
-    expect(told(300)[0]).toContain("training.negatives 300");
   });
 
   it.each<[number, string | undefined]>([

@@ -1,14 +1,14 @@
 import { UserError } from "@poeem/offline/errors";
-import { type ProgressStarter, silentProgress, withProgress } from "@poeem/offline/progress";
+import { silentProgress, withProgress } from "@poeem/offline/progress";
 import type { Index } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import { gather, spreadEvenly } from "../data/gather.ts";
 import { hashOf } from "../data/hash.ts";
-import type { LoadOptions } from "../data/load.ts";
 import { checkData, type Names, trainedConfig } from "../evaluate/check-split.ts";
 import { filledCells, measureAll } from "../evaluate/evaluation.ts";
+import type { RankingOptions } from "../evaluate/options.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { rankingMetrics } from "../rank/metrics.ts";
 import { searchExactly } from "./exact-search.ts";
@@ -18,24 +18,12 @@ import { scaled } from "./space.ts";
 /** Places that count: the exact search's first. */
 const PLACES = 10;
 
-/** What of the options of an evaluation concerns vectors alone. */
-interface Wanted extends LoadOptions {
-  readonly index: string;
-  readonly queries: number;
-  readonly all?: boolean | undefined;
-  readonly nprobe?: number[] | undefined;
-  readonly dense?: boolean | undefined;
-  readonly cutoffs?: readonly number[] | undefined;
-  readonly afterwards?: number[] | true | undefined;
-  readonly startProgress?: ProgressStarter | undefined;
-}
-
 export interface EvaluateVectorsOptions {
   readonly config: PoeemConfig;
   readonly directory: string;
   readonly index: Index;
   readonly names: Names;
-  readonly options: Wanted;
+  readonly options: RankingOptions;
   readonly started: number;
 }
 
