@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { findPackageJSON } from "node:module";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf, UserError } from "@poeem/offline/errors";
@@ -74,9 +75,17 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   try {
     module = await import(pathToFileURL(path).href);
   } catch (error) {
-    throw new UserError(`${file} cannot be loaded: ${messageOf(error)}`);
+    const manifest = commonJsBy(path);
+    const cure = manifest === undefined ? "" : `; ${manifest} says "type": "commonjs", expected "module"`;
+    throw new UserError(`${file} cannot be loaded: ${messageOf(error)}${cure}`);
   }
   if (module.default === undefined) throw new UserError(`${file}: expected "export default defineConfig({ … })"`);
   const config = resolveConfig(withoutRetired(module.default), file);
   return { config, directory: dirname(path), retired: retiredKeys(module.default) };
+}
+
+/** The package.json by which a script is CommonJS, without `import` and `export`: `npm init -y` writes such a one. */
+function commonJsBy(path: string): string | undefined {
+  const manifest = /\.[jt]s$/.test(path) ? findPackageJSON(pathToFileURL(path)) : undefined;
+  return manifest && JSON.parse(readFileSync(manifest, "utf8")).type === "commonjs" ? manifest : undefined;
 }

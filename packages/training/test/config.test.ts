@@ -275,6 +275,15 @@ it("a file that is none is refused, and not waited for", async () => {
   await expect(loadConfig(file)).rejects.toThrow(`${file} cannot be loaded: expected a file, got a FIFO`);
 });
 
+it("a file that its package.json makes CommonJS of is told where that stands", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "poeem-commonjs-"));
+  const [file, manifest] = [join(folder, "poeem.config.js"), join(folder, "package.json")];
+  // the test runner reads any `export` as a module, so that a mere slip stands for it
+  await writeFile(file, "export default {\n");
+  await writeFile(manifest, '{ "type": "commonjs" }');
+  await expect(loadConfig(file)).rejects.toThrow(`; ${manifest} says "type": "commonjs", expected "module"`);
+});
+
 describe("the reference of the configuration", () => {
   it("is generated from the schema as it is: node scripts/config-reference.ts", async () => {
     for (const [path, content] of Object.entries(generatedFiles()))
