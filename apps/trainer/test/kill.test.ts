@@ -108,7 +108,8 @@ const resumed = async (out: string): Promise<void> => {
   ]);
 };
 
-it("says what goes on after the last step", () => {
+it("says what goes on after the last step", async () => {
+  const manifest = JSON.parse(await readFile(join(whole, "manifest.json"), "utf8"));
   const [, after] = output.split(/^train 100%.*\n/m);
   const lines = after!.split("\n").filter((line) => !line.startsWith("validation recall"));
   expect(lines.map((line) => line.replace(/100%.*/, "100%").replace(folder, ""))).toEqual([
@@ -119,7 +120,8 @@ it("says what goes on after the last step", () => {
     "weigh words 100%",
     "weigh words 100%",
     expect.stringMatching(/^weight of codes beside words /),
-    expect.stringMatching(/^the confidence of results counts words alone: /),
+    // nothing degrades in silence: whether so small a model can tell nonsense is chance
+    ...(manifest.words.near ? [] : [expect.stringMatching(/^the confidence of results counts words alone: /)]),
     "writing the index to /made/whole",
     "drawing report.html",
     expect.stringMatching(/^index /),
