@@ -7,7 +7,7 @@ export { compactArtifact } from "./catalogue/compact.ts";
 export { type CatalogueChanges, type DeltaArtifact, writeDelta } from "./catalogue/delta-writer.ts";
 export { toIds } from "./catalogue/rows.ts";
 export { type CodebookInput, createCodebook, METRICS } from "./codebook/codebook.ts";
-export { decode } from "./codebook/decode.ts";
+export { decode, decodedSquares, decodeRotated } from "./codebook/decode.ts";
 export { encode } from "./codebook/encode.ts";
 export { type QueryMoments, scoreAware } from "./codebook/score-aware.ts";
 export { withWordFacts, writeArtifact } from "./format/artifact-writer.ts";

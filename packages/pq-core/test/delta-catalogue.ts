@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { ArtifactInput, Codebook, Filter, ItemId, SearchOptions } from "../src/index.ts";
-import { METRICS } from "../src/write.ts";
+import { decodedSquares, METRICS } from "../src/write.ts";
 import { normals, random, randomCodebook } from "./support.ts";
 import { randomWords, toItemWords, type WordsOfItem } from "./word-rows.ts";
 
@@ -14,6 +14,8 @@ interface ModelItem {
   readonly tags: readonly string[];
   readonly price: number;
   readonly words: WordsOfItem;
+  /** Left out = ‖x̂‖². */
+  readonly term: number | undefined;
 }
 
 export interface Scenario {
@@ -23,6 +25,8 @@ export interface Scenario {
   readonly idType: "string" | "u32" | "u64";
   readonly extras: boolean;
   readonly n: number;
+  /** By l2: whether the items of the base, and those of each other round, come with terms. */
+  readonly terms: boolean;
   /** Changes of each round: items added, updated, removed. */
   readonly rounds: readonly (readonly [number, number, number])[];
   readonly seed: number;
@@ -38,6 +42,7 @@ export const scenarios: fc.Arbitrary<Scenario> = fc.record({
   extras: fc.boolean(),
   // Around a block, and around the 1,024 matches from which on a filter is searched by cell.
   n: fc.constantFrom(0, 1, 31, 33, 150, 1010, 1400),
+  terms: fc.boolean(),
   rounds: fc.array(fc.tuple(few, few, few), { minLength: 1, maxLength: 3 }),
   seed: fc.nat(),
 });
@@ -79,6 +84,12 @@ export class Model {
     return [...this.items.keys()][this.integer(this.items.size)];
   }
 
+  /** Of what is put now. */
+  get #hasTerms(): boolean {
+    const { metric, terms } = this.#scenario;
+    return metric === "l2" && terms && this.#version % 2 === 0;
+  }
+
   #put(id: ItemId): ModelItem {
     // Few different codes: most scores tie with others, within a cell and across cells.
     const code = Uint8Array.from({ length: M }, () => this.integer(3));
@@ -91,6 +102,7 @@ export class Model {
       tags: ["rare", "odd", "new"].filter((_, i) => this.integer([150, 2, 20][i]!) === 0),
       price: this.integer(9) === 0 ? Number.NaN : this.integer(100) / 4,
       words: randomWords(1, this.integer(1e9))[0]!,
+      term: this.#hasTerms ? this.integer(60) / 4 : undefined,
     };
     this.items.set(id, item);
     return item;
@@ -135,9 +147,12 @@ export class Model {
   #rows(items: readonly ModelItem[]) {
     const ids = items.map(({ id }) => id);
     const { idType, extras } = this.#scenario;
+    const assignments = Uint32Array.from(items, ({ cell }) => cell);
+    const codes = Uint8Array.from(items.flatMap(({ code }) => [...code]));
     const rows = {
-      assignments: Uint32Array.from(items, ({ cell }) => cell),
-      codes: Uint8Array.from(items.flatMap(({ code }) => [...code])),
+      assignments,
+      codes,
+      ...(items.some(({ term }) => term !== undefined) && { terms: this.#terms(items, assignments, codes) }),
       ids:
         idType === "string"
           ? (ids as string[])
@@ -156,6 +171,11 @@ export class Model {
         this.#version,
       ),
     };
+  }
+
+  #terms(items: readonly ModelItem[], assignments: Uint32Array, codes: Uint8Array): Float32Array {
+    const squares = decodedSquares(this.codebook, assignments, codes);
+    return Float32Array.from(items, ({ term }, i) => term ?? squares[i]!);
   }
 
   query(): Float32Array {

@@ -22,6 +22,7 @@ const SMALL: Scenario = {
   idType: "string",
   extras: true,
   n: 150,
+  terms: false,
   rounds: [],
   seed: 3,
 };
@@ -95,7 +96,22 @@ describe.each(Object.entries(KERNELS))("an index with changes, %s", (_, options)
         seed: 20261122,
         numRuns: 30,
         // 1,010 items, but 1,040 stored: at which of the two a range is searched by cell.
-        examples: [1, 2, 3].map((seed): [Scenario] => [{ ...SMALL, nlist: 6, n: 1010, rounds: [[0, 30, 0]], seed }]),
+        examples: [
+          ...[1, 2, 3].map((seed): [Scenario] => [{ ...SMALL, nlist: 6, n: 1010, rounds: [[0, 30, 0]], seed }]),
+          ...[4 as const, 8 as const].map((nbits): [Scenario] => [
+            {
+              ...SMALL,
+              metric: "l2",
+              nbits,
+              terms: true,
+              rounds: [
+                [9, 9, 2],
+                [9, 9, 2],
+              ],
+              seed: 4,
+            },
+          ]),
+        ],
       },
     );
   });
@@ -163,6 +179,7 @@ describe("a delta", () => {
 
   it.each([
     ["ids of another type", { ids: Uint32Array.of(1) }, '"ids" expected ids of type string'],
+    ["terms of another metric", { terms: Float32Array.of(1) }, '"terms" expected nothing, since the metric is cosine'],
     ["a cell there is not", { assignments: Uint32Array.of(9) }, '"assignments[0]" expected below 4, got 9'],
     ["no fields", { fields: undefined }, '"fields" expected a value, since the index has them'],
     ["another facet", { facets: { hue: ["red"] } }, '"facets" expected color, tag, got "hue"'],

@@ -11,25 +11,28 @@ const KERNELS = {
 };
 const ids = (n: number): string[] => Array.from({ length: n }, (_, i) => `item-${String(i).padStart(6, "0")}`);
 
-/** Score of each decoded item in float64: what the search must find. */
-function bruteForce(codebook: Codebook, decoded: Float32Array, query: Float32Array): number[] {
+/** Score of each decoded item in float64, by its term where it has one: what the search must find. */
+function bruteForce(codebook: Codebook, decoded: Float32Array, query: Float32Array, terms?: Float32Array): number[] {
   const { dim, metric } = codebook;
   const norm = (v: Float32Array): number => Math.sqrt(v.reduce((sum, x) => sum + x * x, 0));
   return Array.from({ length: decoded.length / dim }, (_, i) => {
     const item = decoded.subarray(i * dim, (i + 1) * dim);
+    const square = query.reduce((sum, x) => sum + x * x, 0);
+    if (terms) return item.reduce((sum, x, d) => sum + 2 * x * query[d]!, 0) - terms[i]! - square;
     if (metric === "l2") return -item.reduce((sum, x, d) => sum + (x - query[d]!) ** 2, 0);
     const product = item.reduce((sum, x, d) => sum + x * query[d]!, 0);
     return metric === "innerProduct" ? product : product / (norm(item) * norm(query));
   });
 }
 
-async function check(shape: Shape, n: number, seed: number, k: number): Promise<void> {
+async function check(shape: Shape, n: number, seed: number, k: number, ownTerms = false): Promise<void> {
   const codebook = randomCodebook(shape, seed);
-  const encoded = randomCodes(codebook, n, seed + 1);
+  const terms = ownTerms ? normals(n, random(seed + 3)).map((value) => 9 * value ** 2) : undefined;
+  const encoded = { ...randomCodes(codebook, n, seed + 1), terms };
   const artifact = await writeArtifact({ codebook, ...encoded, ids: ids(n), listChunkBytes: 65_536 });
   const decoded = decode(codebook, encoded.assignments, encoded.codes);
   const query = normals(shape.dim, random(seed + 2));
-  const expected = bruteForce(codebook, decoded, query);
+  const expected = bruteForce(codebook, decoded, query, terms);
   const best = expected.toSorted((a, b) => b - a).slice(0, k);
   const scale = Math.max(...expected.map(Math.abs));
   let first: SearchResult | undefined;
@@ -53,6 +56,10 @@ async function check(shape: Shape, n: number, seed: number, k: number): Promise<
       }
       first ??= result;
       expect(result).toEqual(first);
+      if (terms) {
+        const { terms: kept } = await index.codes(result.ordinals);
+        expect([...kept!]).toEqual(items.map(({ id }) => terms[ids(n).indexOf(id as string)]));
+      }
     }
   }
 }
@@ -65,6 +72,10 @@ describe("search at nprobe = nlist equals brute force over decoded vectors", () 
           for (const M of [1, 3, 8, 16])
             await check({ dim: M * 4, M, nbits, nlist, metric, rotate: M !== 3 }, 777, M, 10);
         });
+        if (metric === "l2") {
+          it(`l2 with terms of their own, ${nbits} bits, nlist ${nlist}`, () =>
+            check({ dim: 32, M: 8, nbits, nlist, metric, rotate: true }, 777, 8, 10, true));
+        }
       }
     }
   }

@@ -90,16 +90,17 @@ describe("vectors alone", () => {
       );
       const tower = openQueryTower((await index.queryTower())!);
       const decoded = await index.vectors(Uint32Array.from(items.keys()));
+      const { terms } = await index.codes(Uint32Array.from(items.keys()));
       let shared = 0;
       for (const query of queries) {
         const embedding = Float32Array.from(query);
         const vector = tower.embed({ embedding }) as Float32Array;
         const { ordinals } = await index.search(vector, { k: 10 });
-        // codes of unit vectors are compared by inner products
-        const compared = scoreOf[metric === "cosine" ? "innerProduct" : metric];
-        const scores = items.map((_, at) =>
-          compared(vector, decoded.subarray(at * vector.length, (at + 1) * vector.length)),
-        );
+        // codes of unit vectors are compared by inner products, and by l2 items have terms
+        const scores = items.map((_, at) => {
+          const product = dot(vector, decoded.subarray(at * vector.length, (at + 1) * vector.length));
+          return terms ? 2 * product - terms[at]! : product;
+        });
         const order = Array.from(scores.keys()).sort((a, b) => scores[b]! - scores[a]!);
         expect(new Set(ordinals)).toEqual(new Set(order.slice(0, 10)));
         const exact = items

@@ -3,7 +3,8 @@ import { writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { counted, formatCount } from "@poeem/offline/progress";
 import { writeFaissIndex } from "@poeem/pq-core/interop";
-import { report } from "../print.ts";
+import { decodedSquares } from "@poeem/pq-core/write";
+import { report, say } from "../print.ts";
 
 export interface ExportOptions {
   index: string;
@@ -26,6 +27,9 @@ export async function exportIndex(file: string, options: ExportOptions): Promise
     throw new UserError(
       `${options.index}: Faiss has no index for cosine over decoded vectors; expected innerProduct or l2`,
     );
+  const squares = encoded.terms && decodedSquares(codebook, encoded.assignments, encoded.codes);
+  if (encoded.terms?.some((term, i) => term !== Math.fround(squares![i]!)))
+    say(`${options.index}: Faiss will be a little less exact: it has no place for the terms of the items' distances`);
   const bytes = writeFaissIndex({ codebook, ...encoded, ids: numeric, nprobe: manifest.defaultNprobe });
   await writeBytes(file, bytes);
   const idsFile = named ? `${file}.ids.txt` : null;

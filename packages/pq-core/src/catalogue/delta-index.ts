@@ -232,14 +232,20 @@ export class DeltaIndex implements Index {
   }
 
   async codes(ordinals: ArrayLike<number>): Promise<EncodedVectors> {
-    const M = this.codebook.numSubQuantizers;
+    const { numSubQuantizers: M, metric } = this.codebook;
     const rows = await this.#split(ordinals, async (part, own) => {
-      const { assignments, codes } = await part.codes(own);
-      return Array.from(assignments, (cell, i) => ({ cell, code: codes.subarray(i * M, (i + 1) * M) }));
+      const { assignments, codes, terms } = await part.codes(own);
+      return Array.from(assignments, (cell, i) => ({
+        cell,
+        code: codes.subarray(i * M, (i + 1) * M),
+        term: terms?.[i],
+      }));
     });
-    const codes = new Uint8Array(rows.length * M);
-    for (const [i, { code }] of rows.entries()) codes.set(code, i * M);
-    return { assignments: Uint32Array.from(rows, ({ cell }) => cell), codes };
+    return {
+      assignments: Uint32Array.from(rows, ({ cell }) => cell),
+      codes: Uint8Array.from(rows.flatMap(({ code }) => [...code])),
+      terms: metric === "l2" ? Float32Array.from(rows, ({ term }) => term!) : undefined,
+    };
   }
 
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {

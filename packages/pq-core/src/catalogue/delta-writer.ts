@@ -1,4 +1,5 @@
-import { checkAssignments, checkCodes } from "../codebook/codes.ts";
+import { checkAssignments, checkCodes, checkTerms } from "../codebook/codes.ts";
+import { decodedSquares } from "../codebook/decode.ts";
 import { check, INPUT, rangeError, typeError } from "../errors.ts";
 import { type Artifact, addItems, ChunkList } from "../format/artifact-writer.ts";
 import { writeDeltaPayload } from "../format/delta-chunk.ts";
@@ -96,7 +97,10 @@ function rowsOf(items: NonNullable<CatalogueChanges["items"]>, base: PqIndex): I
     if (wanted !== (got !== undefined))
       throw typeError(name, wanted ? "a value, since the index has them" : "nothing, since the index has none", got);
   }
-  return items;
+  if (items.terms !== undefined) checkTerms(items.terms, items.ids.length, base.codebook);
+  if (base.codebook.metric !== "l2" || items.terms !== undefined) return items;
+  // an index has terms of all its items or of none
+  return { ...items, terms: Float32Array.from(decodedSquares(base.codebook, items.assignments, items.codes)) };
 }
 
 /** Items beside the base that stay as they are, then the given ones. */

@@ -9,7 +9,10 @@ import { DeltaIndex } from "./delta-index.ts";
 import { joinArrays, joinWords, readWordRows } from "./word-rows.ts";
 
 /** All that an artifact keeps of its items, one element or row per item. */
-export type ItemRows = Pick<ArtifactInput, "assignments" | "codes" | "ids" | "fields" | "facets" | "numbers" | "words">;
+export type ItemRows = Pick<
+  ArtifactInput,
+  "assignments" | "codes" | "terms" | "ids" | "fields" | "facets" | "numbers" | "words"
+>;
 
 /** The parts of an index that `openArtifact` gave. */
 export function partsOf(index: Index): { base: PqIndex; delta: PqIndex | undefined; removed: Uint32Array } {
@@ -70,6 +73,7 @@ export function joinRows(a: ItemRows, b: ItemRows, idType: "string" | "u32" | "u
   return {
     assignments: joinArrays(a.assignments, b.assignments),
     codes: joinArrays(a.codes, b.codes),
+    terms: both(a.terms, b.terms, joinArrays),
     ids: toIds([...a.ids, ...b.ids], idType),
     fields: both(a.fields, b.fields, (x, y) => [...x, ...y]),
     facets: both(a.facets, b.facets, (x, y) => columns(x, y)),

@@ -134,7 +134,7 @@ function joinOffsets(a: Uint32Array, b: Uint32Array): Uint32Array {
 }
 
 /** One array behind the other. */
-export function joinArrays<T extends Uint8Array | Uint32Array>(a: T, b: T): T {
+export function joinArrays<T extends Uint8Array | Uint32Array | Float32Array>(a: T, b: T): T {
   const all = new (a.constructor as new (length: number) => T)(a.length + b.length);
   all.set(a);
   all.set(b, a.length);

@@ -1,4 +1,4 @@
-import { checkEach, checkInteger, checkLength, checkType } from "../errors.ts";
+import { checkEach, checkInteger, checkLength, checkType, rangeError } from "../errors.ts";
 import type { Codebook } from "./codebook.ts";
 
 /** Codes of n vectors. */
@@ -7,6 +7,19 @@ export interface EncodedVectors {
   readonly assignments: Uint32Array;
   /** (n, M): one byte per sub-code, unpacked, also when nbits is 4. */
   readonly codes: Uint8Array;
+  /**
+   * (n), l2 only: what takes the place of ‖x̂‖² in the distance of each, ‖q‖² − 2·q·x̂ + term. A writer that still has
+   * the vectors can choose one that is nearer to their distances. Left out = ‖x̂‖².
+   */
+  readonly terms?: Float32Array | undefined;
+}
+
+/** @throws TypeError, RangeError unless they are (n) numbers from 0, of a codebook for l2 */
+export function checkTerms(terms: Float32Array, n: number, { metric }: Codebook): void {
+  checkType("terms", terms, Float32Array);
+  checkLength("terms", terms, n);
+  if (metric !== "l2") throw rangeError("terms", `nothing, since the metric is ${metric}`, terms);
+  checkEach("terms", terms, "finite and not below 0", (term) => term >= 0 && term < Infinity);
 }
 
 /** @throws TypeError, RangeError unless they are (n) cells below nlist, 0 without a coarse quantizer */

@@ -20,6 +20,25 @@ export function decodeRotated(codebook: Codebook, assignments: Uint32Array, code
   return lookUp(codebook, assignments, codes);
 }
 
+/** Rows decoded at a time, so that those of a large catalogue are never in memory together. */
+const SLICE = 4096;
+
+/** Squared lengths of what codes are decoded to: (n). */
+export function decodedSquares(codebook: Codebook, assignments: Uint32Array, codes: Uint8Array): Float64Array {
+  const { dim, numSubQuantizers: M } = codebook;
+  const squares = new Float64Array(assignments.length);
+  for (let from = 0; from < squares.length; from += SLICE) {
+    const cells = assignments.subarray(from, from + SLICE);
+    const decoded = decodeRotated(codebook, cells, codes.subarray(from * M, (from + cells.length) * M));
+    for (let i = 0; i < cells.length; i++) {
+      let square = 0;
+      for (const value of decoded.subarray(i * dim, (i + 1) * dim)) square += value * value;
+      squares[from + i] = square;
+    }
+  }
+  return squares;
+}
+
 /** {@link decode} of what an index holds, which cannot be out of range. */
 export function decodeStored(codebook: Codebook, assignments: Uint32Array, codes: Uint8Array): Float32Array {
   const decoded = lookUp(codebook, assignments, codes);

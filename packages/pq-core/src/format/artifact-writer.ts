@@ -1,6 +1,6 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { checkAssignments, checkCodes, type EncodedVectors } from "../codebook/codes.ts";
-import { decodeRotated } from "../codebook/decode.ts";
+import { checkAssignments, checkCodes, checkTerms, type EncodedVectors } from "../codebook/codes.ts";
+import { decodedSquares } from "../codebook/decode.ts";
 import { checkInteger, checkLength, rangeError, typeError } from "../errors.ts";
 import { blockBytes, countBlocks, hasTerms, packBlocks, type TermRange } from "../kernel/blocks.ts";
 import { type ArtifactChunk, type ChunkEntry, sealChunk } from "./chunk.ts";
@@ -187,12 +187,13 @@ export async function addItems(
   kind: ChunkKind,
   head: (laidOut: LaidOut) => Uint8Array,
 ): Promise<void> {
-  const { codebook, assignments, codes, ids, fields } = input;
+  const { codebook, assignments, codes, terms, ids, fields } = input;
   const n = ids.length;
   checkInteger("ids.length", n, 0, MAX_ITEMS);
   const column = idColumn(ids);
   checkAssignments(assignments, n, codebook.nlist);
   checkCodes(codes, n, codebook);
+  if (terms !== undefined) checkTerms(terms, n, codebook);
   if (fields !== undefined) checkLength("fields", fields, n);
   const listChunkBytes = input.listChunkBytes ?? defaultListChunkBytes(codebook, n);
   checkInteger("listChunkBytes", listChunkBytes, blockBytes(codebook) + HEADER_BYTES, MAX_CHUNK_BYTES);
@@ -226,26 +227,12 @@ export async function addItems(
 
 /** Codes (and terms) in list order, as blocks. */
 function layOut(
-  { codebook, codes, assignments }: ArtifactInput,
+  { codebook, codes, assignments, terms: given }: ArtifactInput,
   order: Uint32Array,
 ): { blocks: Uint8Array; range: TermRange } {
-  const M = codebook.numSubQuantizers;
   if (!hasTerms(codebook)) return { blocks: packBlocks(codebook, codes, order), range: { min: 0, max: 0 } };
-  const terms = new Float32Array(order.length);
-  // In pieces, so that the decoded vectors of a large catalogue are never in memory together.
-  const step = 4096;
-  for (let start = 0; start < order.length; start += step) {
-    const own = order.subarray(start, start + step);
-    const ownCodes = new Uint8Array(own.length * M);
-    for (let i = 0; i < ownCodes.length; i++) ownCodes[i] = codes[own[Math.floor(i / M)]! * M + (i % M)]!;
-    const cells = own.map((from) => assignments[from]!);
-    const decoded = decodeRotated(codebook, cells, ownCodes);
-    for (let i = 0; i < own.length; i++) {
-      let square = 0;
-      for (const value of decoded.subarray(i * codebook.dim, (i + 1) * codebook.dim)) square += value * value;
-      terms[start + i] = codebook.metric === "l2" ? square : Math.sqrt(square);
-    }
-  }
+  const all = given ?? decodedSquares(codebook, assignments, codes);
+  const terms = Float32Array.from(order, (from) => (codebook.metric === "l2" ? all[from]! : Math.sqrt(all[from]!)));
   const range = termRange(terms);
   return { blocks: packBlocks(codebook, codes, order, terms, range), range };
 }

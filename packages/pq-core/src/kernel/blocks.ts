@@ -97,3 +97,8 @@ export function codeAt(bytes: Uint8Array, block: number, lane: number, m: number
   const byte = bytes[block + m * 16 + (lane & 15)]!;
   return lane < 16 ? byte & 15 : byte >> 4;
 }
+
+/** Term of the item in `lane` of the block that starts at `block`. */
+export function termAt(shape: Shape, bytes: Uint8Array, block: number, lane: number): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getFloat32(block + termsOffset(shape) + lane * 4, true);
+}

@@ -8,7 +8,7 @@ import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { BLOCK, codeAt, countBlocks } from "../kernel/blocks.ts";
+import { BLOCK, codeAt, countBlocks, termAt } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
 import { paysToBound, rankAll } from "./all-cells.ts";
 import { compileFilter } from "./compile-filter.ts";
@@ -194,8 +194,9 @@ export class PqIndex implements Index {
 
   async codes(ordinals: ArrayLike<number>): Promise<EncodedVectors> {
     checkOrdinals(ordinals, this.manifest.numItems);
-    const { numSubQuantizers: M, nbits } = this.codebook;
+    const { numSubQuantizers: M, nbits, metric } = this.codebook;
     const codes = new Uint8Array(ordinals.length * M);
+    const terms = metric === "l2" ? new Float32Array(ordinals.length) : undefined;
     const assignments = Uint32Array.from(ordinals, (ordinal) => listOf(this.parts.offsets, ordinal));
     // What a stretch calls its cell goes through unchanged: here, the place in the answer.
     const singles = Array.from(ordinals, (start, cell) => ({ cell, start, end: start + 1 }));
@@ -203,9 +204,10 @@ export class PqIndex implements Index {
       for (const { cell: place, start } of stretches) {
         const { bytes, at } = lists.block(start);
         for (let m = 0; m < M; m++) codes[place * M + m] = codeAt(bytes, at, start % BLOCK, m, nbits);
+        if (terms) terms[place] = termAt(this.codebook, bytes, at, start % BLOCK);
       }
     });
-    return { assignments, codes };
+    return { assignments, codes, terms };
   }
 
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {

@@ -1,9 +1,11 @@
-import { type CodedVectors, improveCodes, type ScoreError } from "@poeem/indexing-layer";
+import { type CodedVectors, improveCodes, Random, type ScoreError } from "@poeem/indexing-layer";
+import { formatCount } from "@poeem/offline/progress";
 import type { Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
-import { createCodebook } from "@poeem/pq-core/write";
+import { createCodebook, decodeRotated } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { encodeItems } from "../model/encode-items.ts";
 import { byLikeness } from "./cell-order.ts";
+import { type ChosenTerms, chooseTerms, type DistanceTerms, distanceTerms } from "./distance-terms.ts";
 import { type SpaceError, spaceError } from "./score-error.ts";
 import { turnedQuantizers } from "./turned-quantizers.ts";
 
@@ -31,10 +33,13 @@ export interface CodeShape {
   readonly seed: number;
 }
 
-/** A codebook, and what codes are chosen by; undefined for the nearest centroids. */
+/** A codebook, and what codes are chosen by. */
 export interface LearnedCodes {
   readonly codebook: Codebook;
-  readonly error: ScoreError | undefined;
+  /** Left out = the nearest centroids. */
+  readonly error?: ScoreError | undefined;
+  /** What is kept beside codes, by l2; left out = ‖x̂‖². */
+  readonly terms?: DistanceTerms | undefined;
 }
 
 /**
@@ -48,6 +53,7 @@ export async function learnCodes(
   sample: Float32Array,
   queries: Float32Array | undefined,
   { metric, scoreAware, ...shape }: CodeShape,
+  say: (line: string) => void = () => undefined,
 ): Promise<LearnedCodes> {
   const { dim } = shape;
   const order = evenOrder(sample, dim, shape.numSubQuantizers);
@@ -59,14 +65,27 @@ export async function learnCodes(
     rotation: backToOrder(turned.rotation!, order),
     coarseCentroids: byLikeness(turned.coarseCentroids, dim),
   });
-  if (!scoreAware) return { codebook, error: undefined };
+  if (!scoreAware) return { codebook };
   const of = await spaceError(metric, dim, sample, queries);
-  if (!of.moment && of.along === 0) return { codebook, error: undefined };
-  const error = await rotatedError(of, codebook);
+  const error = of.moment || of.along > 0 ? await rotatedError(of, codebook) : undefined;
+  if (!error && metric !== "l2") return { codebook };
   const coded = await nearestCodes(codebook, sample);
   // `coded` and the centroids of the codebook are changed in place
-  await improveCodes(codebook, coded, error, { sweeps: FIT_SWEEPS, fit: true });
-  return { codebook, error };
+  if (error) await improveCodes(codebook, coded, error, { sweeps: FIT_SWEEPS, fit: true });
+  if (metric !== "l2") return { codebook, error };
+  const asked = queries && (await rotatedRows(codebook, queries));
+  const chosen = await chooseTerms(codebook, coded, asked, new Random(shape.seed));
+  say(describeTerms(chosen, queries === undefined));
+  return { codebook, error, terms: chosen.terms };
+}
+
+function describeTerms({ terms, plain, best, queries }: ChosenTerms, own: boolean): string {
+  const asked = `${formatCount(queries)} ${own ? "items" : "sample queries"}`;
+  if (!terms) return `distances by codes as they are keep ${plain.toFixed(3)} of the top 10 of ${asked}`;
+  return (
+    `distances by codes keep ${best.toFixed(3)} of the top 10 of ${asked}, where items count as asked for from ` +
+    `${terms.share} of the way to them, and ${plain.toFixed(3)} as they are`
+  );
 }
 
 /**
@@ -106,31 +125,44 @@ function backToOrder(rotation: Float32Array, order: Uint32Array): Float32Array {
   return back;
 }
 
-/** Codes of vectors (n, dim) by learned codebooks. */
-export async function encodeLearned({ codebook, error }: LearnedCodes, vectors: Float32Array): Promise<EncodedVectors> {
-  if (!error) return encodeItems(codebook, vectors);
+/** Codes of vectors (n, dim) by learned codebooks, and the terms that go with them. */
+export async function encodeLearned(
+  { codebook, error, terms }: LearnedCodes,
+  vectors: Float32Array,
+): Promise<EncodedVectors> {
+  if (!error && !terms) return encodeItems(codebook, vectors);
   const { dim, numSubQuantizers: M } = codebook;
   const n = vectors.length / dim;
-  const assignments = new Uint32Array(n);
-  const codes = new Uint8Array(n * M);
+  const encoded = {
+    assignments: new Uint32Array(n),
+    codes: new Uint8Array(n * M),
+    ...(terms && { terms: new Float32Array(n) }),
+  };
   for (let from = 0; from < n; from += SLICE) {
     const coded = await nearestCodes(codebook, vectors.subarray(from * dim, (from + SLICE) * dim));
-    await improveCodes(codebook, coded, error, { sweeps: SWEEPS });
-    assignments.set(coded.cells, from);
-    codes.set(coded.codes, from * M);
+    if (error) await improveCodes(codebook, coded, error, { sweeps: SWEEPS });
+    encoded.assignments.set(coded.cells, from);
+    encoded.codes.set(coded.codes, from * M);
+    if (!terms) continue;
+    const decoded = decodeRotated(codebook, coded.cells, coded.codes);
+    encoded.terms?.set(distanceTerms(terms, coded.rotated, decoded), from);
   }
-  return { assignments, codes };
+  return encoded;
 }
 
 async function nearestCodes(codebook: Codebook, vectors: Float32Array): Promise<CodedVectors> {
   const { assignments, codes } = await encodeItems(codebook, vectors);
-  const { dim } = codebook;
+  return { rotated: await rotatedRows(codebook, vectors), cells: assignments, codes };
+}
+
+/** x·R of rows (n, dim). */
+async function rotatedRows({ dim, rotation }: Codebook, vectors: Float32Array): Promise<Float32Array> {
   const output = tf.tidy(() =>
-    tf.matMul(tf.tensor2d(vectors, [vectors.length / dim, dim]), tf.tensor2d(codebook.rotation!, [dim, dim])),
+    tf.matMul(tf.tensor2d(vectors, [vectors.length / dim, dim]), tf.tensor2d(rotation!, [dim, dim])),
   );
   const rotated = Float32Array.from(await output.data());
   output.dispose();
-  return { rotated, cells: assignments, codes };
+  return rotated;
 }
 
 /** Rᵀ·H·R: its diagonal still has a mean of 1. */

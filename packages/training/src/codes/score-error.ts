@@ -1,5 +1,7 @@
 import type { Metric } from "@poeem/pq-core";
 import * as tf from "@tensorflow/tfjs";
+import { gather } from "../data/gather.ts";
+import { nearestBy, squaresOf } from "./nearest.ts";
 
 /** Items that come nearest to a query, whose distances to it count. */
 const NEAREST = 10;
@@ -39,29 +41,14 @@ export async function spaceError(
 
 /** From each query's nearest items to it: (q · NEAREST, dim). */
 async function differences(queries: Float32Array, items: Float32Array, dim: number): Promise<Float32Array> {
-  const q = queries.length / dim;
-  const n = items.length / dim;
-  const count = Math.min(NEAREST, n);
-  const found = new Float32Array(q * count * dim);
-  const table = tf.tensor2d(items, [n, dim]);
-  const columns = tf.transpose(table);
-  const squares = tf.tidy(() => tf.sum(tf.square(table), 1));
-  const rows = Math.max(1, Math.floor((1 << 22) / n));
-  for (let from = 0; from < q; from += rows) {
-    const slice = queries.subarray(from * dim, (from + rows) * dim);
-    const indices = tf.tidy(() => {
-      const products = tf.matMul(tf.tensor2d(slice, [slice.length / dim, dim]), columns);
-      return tf.topk(tf.sub(tf.mul(products, 2), squares), count).indices;
-    });
-    const nearest = await indices.data();
-    indices.dispose();
-    nearest.forEach((item, i) => {
-      const query = Math.floor(i / count);
-      for (let d = 0; d < dim; d++)
-        found[(from * count + i) * dim + d] = slice[query * dim + d]! - items[item * dim + d]!;
-    });
+  const count = Math.min(NEAREST, items.length / dim);
+  const [nearest] = await nearestBy(queries, items, dim, [squaresOf(items, dim)], count);
+  const rows = nearest!.flatMap((numbers) => Array.from(numbers));
+  const found = gather(items, rows, dim);
+  for (let at = 0; at < found.length; at++) {
+    const query = Math.floor(at / (count * dim));
+    found[at] = queries[query * dim + (at % dim)]! - found[at]!;
   }
-  tf.dispose([table, columns, squares]);
   return found;
 }
 

@@ -5,8 +5,12 @@ export function spreadEvenly(count: number, most: number): Uint32Array {
 }
 
 /** Rows of (count, dim). */
-export function gather(items: Float32Array, rows: ArrayLike<number>, dim: number): Float32Array {
-  const gathered = new Float32Array(rows.length * dim);
+export function gather<T extends Float32Array | Uint32Array | Uint8Array>(
+  items: T,
+  rows: ArrayLike<number>,
+  dim: number,
+): T {
+  const gathered = new (items.constructor as new (length: number) => T)(rows.length * dim);
   for (let i = 0; i < rows.length; i++) {
     gathered.set(items.subarray(rows[i]! * dim, (rows[i]! + 1) * dim), i * dim);
   }

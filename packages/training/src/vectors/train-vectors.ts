@@ -61,7 +61,7 @@ async function trainStreamed(
   const shape = { dim, nlist, numSubQuantizers, nbits, metric, scoreAware: config.index.scoreAware ?? true, seed };
   const asking = queries && (await intoSpace(space, scaled(queries.values.slice(), space)));
   const learned = await withProgress(startProgress("learn codes", 1, "codebook"), async () =>
-    learnCodes(await intoSpace(space, sample), asking, shape),
+    learnCodes(await intoSpace(space, sample), asking, shape, say),
   );
   const encoded = await encodeStream(streamed, space, learned, startProgress);
   const artifact = await writeArtifact({
@@ -89,7 +89,7 @@ async function trainStreamed(
   };
 }
 
-/** Codes of all items, by their numbers. */
+/** Codes and terms of all items, by their numbers. */
 async function encodeStream(
   { vectors }: StreamedItems,
   space: VectorSpace,
@@ -100,6 +100,7 @@ async function encodeStream(
   const { numSubQuantizers: M } = learned.codebook;
   const assignments = new Uint32Array(count);
   const codes = new Uint8Array(count * M);
+  const terms = learned.terms && new Float32Array(count);
   await withProgress(startProgress("encode", count, "items"), async (tick) => {
     let done = 0;
     await vectors.each(async (items, values) => {
@@ -107,12 +108,13 @@ async function encodeStream(
       items.forEach((item, i) => {
         assignments[item] = slice.assignments[i]!;
         codes.set(slice.codes.subarray(i * M, (i + 1) * M), item * M);
+        if (terms) terms[item] = slice.terms![i]!;
       });
       done += items.length;
       await tick(done);
     });
   });
-  return { assignments, codes };
+  return { assignments, codes, terms };
 }
 
 /** The map from vectors as they are given into the index's space, which is that of queries and of new items. */
