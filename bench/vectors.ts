@@ -19,7 +19,7 @@ import { type Index, openArtifact } from "@poeem/pq-core";
 import { writeArtifact } from "@poeem/pq-core/write";
 import { bytesPerItem } from "@poeem/training/artifact/summary";
 import { useBackend } from "@poeem/training/backend/backend";
-import { encodeLearned, learnCodes } from "@poeem/training/codes/learn";
+import { encodeLearned, learnCodes, usualSample } from "@poeem/training/codes/learn";
 import { emptyLists } from "@poeem/training/data/csr";
 import { decodedVectors, rankWithIndex } from "@poeem/training/rank/index-rank";
 import { searchExactly } from "@poeem/training/vectors/exact-search";
@@ -55,8 +55,6 @@ interface Row {
 type Measured = Omit<Row, "set" | "overlapAt10" | "standardError"> & { readonly found: readonly ArrayLike<number>[] };
 
 const K = 10;
-/** Vectors that learning takes for its sample, as `poeem train` does. */
-const SAMPLE = 1 << 16;
 
 async function measureOurs(set: VectorSet, bytes: number, nlist: number, probes: number[], seed: number) {
   const { dim, metric, items, queries } = set;
@@ -68,8 +66,8 @@ async function measureOurs(set: VectorSet, bytes: number, nlist: number, probes:
   ] as const) {
     const started = process.cpuUsage();
     const shape = { dim, nlist, numSubQuantizers: bytes, nbits: 8, metric, scoreAware: true, seed } as const;
-    // items are in no order: the first ones are a sample
-    const learned = await learnCodes(items.slice(0, SAMPLE * dim), sample, shape);
+    // items are in no order: the first ones are a sample, as `poeem train` takes one
+    const learned = await learnCodes(items.slice(0, usualSample(dim) * dim), sample, shape);
     const encoded = await encodeLearned(learned, items);
     const { user, system } = process.cpuUsage(started);
     const ids = Array.from({ length: n }, (_, i) => i);

@@ -7,6 +7,8 @@ import { encodeItems } from "../model/encode-items.ts";
 /** Turns of the rotation, and Lloyd steps behind the last of them; docs/experiments/vectors.md has the figures. */
 const TURNS = 30;
 const SETTLING = 10;
+/** Numbers that the rotation is turned by, at most: it says far fewer itself, and most of the work is done for it. */
+const TURNED = 1 << 23;
 
 export type QuantizerShape = Pick<Codebook, "dim" | "nlist" | "numSubQuantizers" | "nbits"> & {
   readonly seed: number;
@@ -24,28 +26,40 @@ export type QuantizerShape = Pick<Codebook, "dim" | "nlist" | "numSubQuantizers"
 export async function turnedQuantizers(vectors: Float32Array, { seed, ...shape }: QuantizerShape): Promise<Codebook> {
   const { dim, nlist } = shape;
   const random = new Random(seed);
+  const few = vectors.length > TURNED ? drawRows(vectors, dim, Math.floor(TURNED / dim), random) : vectors;
   const codebook = createCodebook({
     ...({ ...shape, metric: "innerProduct", byResidual: nlist > 0 } as const),
-    coarseCentroids: drawRows(vectors, dim, nlist, random),
+    coarseCentroids: drawRows(few, dim, nlist, random),
     centroids: new Float32Array(dim << shape.nbits),
   });
-  const start = await encodeItems(codebook, vectors);
-  drawCentroids(codebook, restOf(codebook, vectors, start), random);
+  const start = await encodeItems(codebook, few);
+  drawCentroids(codebook, restOf(codebook, few, start), random);
+  const rotation = Float32Array.from(await turn(codebook, few, random));
+  const all = tf.tensor2d(vectors, [vectors.length / dim, dim]);
+  const rotated = await product(all, rotation, dim);
+  all.dispose();
+  for (let step = 0; step < SETTLING; step++)
+    moveCentroids(codebook, rotated, await encodeItems(codebook, rotated), random);
+  return { ...codebook, rotation };
+}
+
+/** Turns vectors (n, dim), and moves the centroids of the codebook in place. @returns the rotation (dim, dim) */
+async function turn(codebook: Codebook, vectors: Float32Array, random: Random): Promise<Float64Array> {
+  const { dim } = codebook;
   const given = tf.tensor2d(vectors, [vectors.length / dim, dim]);
   // products that transpose on their own take the wasm backend many times as long
-  const turned = tf.transpose(given);
+  const transposed = tf.transpose(given);
   let [rotation, rotated] = [identity(dim), vectors];
-  for (let step = 0; step < TURNS + SETTLING; step++) {
+  for (let step = 0; step < TURNS; step++) {
     const coded = await encodeItems(codebook, rotated);
     moveCentroids(codebook, rotated, coded, random);
-    if (step >= TURNS) continue;
     const decoded = decode(codebook, coded.assignments, coded.codes);
-    const correlated = Float64Array.from(await product(turned, decoded, dim));
+    const correlated = Float64Array.from(await product(transposed, decoded, dim));
     rotation = await nearestOrthogonal(correlated, rotation, dim);
     rotated = await product(given, Float32Array.from(rotation), dim);
   }
-  tf.dispose([given, turned]);
-  return { ...codebook, rotation: Float32Array.from(rotation) };
+  tf.dispose([given, transposed]);
+  return rotation;
 }
 
 /** Some of the rows, each once; zeros where there are not as many. */
