@@ -21,8 +21,9 @@ export interface SetKind {
    * them out of the training. In leave-one-out they never do: the protocol fits on all but the last two.
    */
   readonly refit: boolean;
-  /** Dimensions of ours at so many bytes per item. */
+  /** Dimensions of ours at so many bytes per item, and bits of a code: the default of such data. */
   readonly dim: (bytes: number) => number;
+  readonly nbits: 4 | 8;
   /** Writes what is needed into the folder `work`; `data` is where the configuration's files are. */
   prepare(data: string, work: string): Promise<{ config: PoeemConfigInput; data: string }>;
 }
@@ -30,15 +31,19 @@ export interface SetKind {
 /** As many as there are codes of 4 bits, and no fewer than the default. */
 const usualDim = (bytes: number): number => Math.max(64, 2 * bytes);
 
-const given = (about: string, choose: MetricName, refit: boolean, read: (data: string) => GivenSplit): SetKind => ({
-  ...{ about, choose, refit, dim: usualDim },
+const given = (
+  { about, choose, refit, nbits }: Pick<SetKind, "about" | "choose" | "refit" | "nbits">,
+  read: (data: string) => GivenSplit,
+): SetKind => ({
+  ...{ about, choose, refit, nbits, dim: usualDim },
   prepare: async (data, work) => ({ config: await writeSplit(work, "recs", read(data)), data: work }),
 });
 
 const sequences = given(
-  'sequences.txt, or any file of "user item item …", oldest first: leave-one-out',
-  "recallAt10",
-  false,
+  {
+    about: 'sequences.txt, or any file of "user item item …", oldest first: leave-one-out',
+    ...{ choose: "recallAt10", refit: false, nbits: 8 },
+  },
   (data) => leaveOneOut(readItemLists(onlyFileOf(data, "sequences.txt"))),
 );
 
@@ -47,6 +52,7 @@ const ratingsByTime: SetKind = {
   choose: "recallAt10",
   refit: true,
   dim: usualDim,
+  nbits: 8,
   async prepare(data) {
     fileOf(data, "ratings.dat");
     const films = findFile(data, "movies.dat");
@@ -73,6 +79,7 @@ export const SETS: Readonly<Record<string, SetKind>> = {
     refit: true,
     // what a code says exactly beats what it says roughly, docs/experiments/trainer.md
     dim: (bytes) => 2 * bytes,
+    nbits: 4,
     async prepare(data) {
       fileOf(data, "interactions.csv");
       return { config: goodbooks, data };
@@ -80,14 +87,24 @@ export const SETS: Readonly<Record<string, SetKind>> = {
   },
   movietweetings: ratingsByTime,
   "ml-1m": ratingsByTime,
-  "ml-1m-last": given("ratings.dat: all ratings, leave-one-out by time", "recallAt10", false, (data) =>
-    leaveOneOut(readRatings(fileOf(data, "ratings.dat"))),
+  "ml-1m-last": given(
+    {
+      about: "ratings.dat: all ratings, leave-one-out by time",
+      ...{ choose: "recallAt10", refit: false, nbits: 8 },
+    },
+    (data) => leaveOneOut(readRatings(fileOf(data, "ratings.dat"))),
   ),
-  kgat: given('train.txt and test.txt, each "user item item …", without order', "recallAt20", true, (data) => {
-    const rows = (file: string): EventRow[] =>
-      readItemLists(fileOf(data, file)).flatMap(({ user, items }) => items.map((item) => ({ user, item })));
-    return { train: rows("train.txt"), test: rows("test.txt") };
-  }),
+  kgat: given(
+    {
+      about: 'train.txt and test.txt, each "user item item …", without order',
+      ...{ choose: "recallAt20", refit: true, nbits: 4 },
+    },
+    (data) => {
+      const rows = (file: string): EventRow[] =>
+        readItemLists(fileOf(data, file)).flatMap(({ user, items }) => items.map((item) => ({ user, item })));
+      return { train: rows("train.txt"), test: rows("test.txt") };
+    },
+  ),
 };
 
 /** @throws Error that names the sets there are */

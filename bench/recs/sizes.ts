@@ -1,10 +1,10 @@
 import type { SetKind } from "./sets.ts";
 
-/** Codes of 4 bits in so many bytes. */
-export const codesIn = (bytes: number): number => 2 * bytes;
+/** Codes of ours in so many bytes. */
+export const codesIn = ({ nbits }: Pick<SetKind, "nbits">, bytes: number): number => (8 / nbits) * bytes;
 
 /** The rule of `poeem train`: each code stands for as many dimensions. */
-const isPossible = ({ dim }: SetKind, bytes: number): boolean => dim(bytes) % codesIn(bytes) === 0;
+const isPossible = (kind: SetKind, bytes: number): boolean => kind.dim(bytes) % codesIn(kind, bytes) === 0;
 
 /** @throws Error for a size of which ours cannot have codes, with the nearest ones that it can */
 export function checkSizes(kind: SetKind, bytes: readonly number[]): void {
@@ -14,8 +14,8 @@ export function checkSizes(kind: SetKind, bytes: readonly number[]): void {
   const near = [around.findLast((size) => size < wrong), around.find((size) => size > wrong)];
   const dim = kind.dim(wrong);
   throw new Error(
-    `--bytes expected sizes whose codes of 4 bits share out ${dim} dimensions, ` +
+    `--bytes expected sizes whose codes of ${kind.nbits} bits share out ${dim} dimensions, ` +
       `such as ${near.filter((size) => size !== undefined).join(" and ")}, got ${wrong}: ` +
-      `${codesIn(wrong)} codes for ${dim} dimensions`,
+      `${codesIn(kind, wrong)} codes for ${dim} dimensions`,
   );
 }

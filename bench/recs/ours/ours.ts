@@ -26,6 +26,7 @@ export interface Ours {
   /** Folder to work in. */
   readonly work: string;
   readonly dim: number;
+  readonly nbits: 4 | 8;
   /** Bytes of code per item. */
   readonly bytes: number;
   readonly seed: number;
@@ -34,13 +35,12 @@ export interface Ours {
 }
 
 /**
- * One training and one evaluation by the product's own commands: the data's own configuration at so many bytes, codes
- * of 4 bits.
+ * One training and one evaluation by the product's own commands: the data's own configuration at so many bytes.
  */
 export async function* measureOurs(task: OpenTask, ours: Ours): AsyncGenerator<OurRow> {
   const { config, data, work, dim, bytes, seed } = ours;
   const model = { ...config.model, dim };
-  const index = { ...config.index, numSubQuantizers: codesIn(bytes) };
+  const index = { ...config.index, numSubQuantizers: codesIn(ours, bytes), nbits: ours.nbits };
   const file = await writeConfig(work, `ours-${bytes}`, { ...config, model, index });
   const out = join(work, `index-${bytes}-${seed}`);
   const common = ["--config", file, "--data", data];

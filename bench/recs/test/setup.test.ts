@@ -39,8 +39,8 @@ it("refuses a size of which there are no codes before it reads anything", async 
     });
   for (const method of ["ours", "afterwards"])
     await expect(asked("beauty", [method], [8, 7])).rejects.toThrow(
-      "--bytes expected sizes whose codes of 4 bits share out 64 dimensions, such as 4 and 8, got 7: " +
-        "14 codes for 64 dimensions",
+      "--bytes expected sizes whose codes of 8 bits share out 64 dimensions, such as 4 and 8, got 7: " +
+        "7 codes for 64 dimensions",
     );
   // those that can be, and those of what has no codes, are asked for the data
   const possible = [1, 2, 4, 8, 16, 32, 33, 64, 100];

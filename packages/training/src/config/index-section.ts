@@ -11,11 +11,11 @@ export const INDEX = z
      */
     nlist: z.number().int().min(0).optional(),
     /**
-     * Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. Default: 32, or 16 for vectors alone and
-     * for texts with embeddings.
+     * Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. Default: 32, or 16 for vectors alone,
+     * for texts with embeddings and for histories alone that have an order.
      */
     numSubQuantizers: positive.optional(),
-    /** Bits per code. Default: 4, or 8 for vectors alone and for texts with embeddings. */
+    /** Bits per code. Default: 4, or 8 where there are 16 codes by default. */
     nbits: z.union([z.literal(4), z.literal(8)]).optional(),
     /**
      * How vectors are compared, for vectors alone: innerProduct; cosine, of which the lengths do not count; l2, the

@@ -40,8 +40,8 @@ const RATES: Readonly<Record<KindSettings["training"]["optimizer"], Rates>> = {
 };
 
 const CODES = { numSubQuantizers: 32, nbits: 4 } as const;
-/** Of vectors that were given codes of 8 bits keep more than twice as many of 4. */
-const CODES_OF_VECTORS = { numSubQuantizers: 16, nbits: 8 } as const;
+/** In as many bytes: of vectors that were given they keep more, and of histories with an order. */
+const FINER_CODES = { numSubQuantizers: 16, nbits: 8 } as const;
 
 /** Texts and contexts, with a history or without: what they are learned by best on the data sets of the docs. */
 const TEXTS: KindSettings = {
@@ -69,7 +69,7 @@ const TEXTS: KindSettings = {
 const EMBEDDINGS: KindSettings = {
   ...TEXTS,
   model: { ...TEXTS.model, dim: 256, hiddenDim: 0 },
-  index: { ...TEXTS.index, ...CODES_OF_VECTORS },
+  index: { ...TEXTS.index, ...FINER_CODES },
   training: { ...TEXTS.training, negatives: 1024 },
 };
 
@@ -95,7 +95,7 @@ const HISTORIES: KindSettings = {
 /** Histories whose order counts. How long an item vector is says how much its item is asked for. */
 const ORDERED: KindSettings = {
   model: { dim: 64, hiddenDim: 0, itemNorm: "free", history: { length: 50, sources: 4, targets: 4 } },
-  index: { ...CODES, warmup: 0.1, commitment: 1 },
+  index: { ...FINER_CODES, warmup: 0.1, commitment: 1 },
   training: {
     start: "spectral",
     optimizer: "adam",
@@ -125,7 +125,7 @@ const MOST_NUMBERS = 768;
 const VECTORS: KindSettings = {
   ...TEXTS,
   model: { ...TEXTS.model, dim: MOST_NUMBERS },
-  index: { ...TEXTS.index, ...CODES_OF_VECTORS },
+  index: { ...TEXTS.index, ...FINER_CODES },
 };
 
 type Parsed = z.output<typeof SCHEMA>;
