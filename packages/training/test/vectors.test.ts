@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { decode, encode } from "@poeem/pq-core/write";
+import { decode } from "@poeem/pq-core/write";
 import { fnv1a32, openQueryTower } from "@poeem/towers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
@@ -120,12 +120,15 @@ describe("vectors alone", () => {
           .join("\n"),
       );
       const changed = await readChangedItems(index, { index: trained.out, items: file });
-      const filled = items.slice(0, 9).flatMap((vec) => {
-        const norm = metric === "cosine" ? Math.hypot(...vec) : 1;
-        return Array.from({ length: index.manifest.dim }, (_, d) => (vec[d] ?? 0) / norm);
-      });
-      const { codes, assignments } = encode(index.codebook, Float32Array.from(filled));
-      expect([changed!.codes, changed!.assignments]).toEqual([codes, assignments]);
+      // new items get the codes that the same ones got in training
+      const { codes, assignments, terms: own } = await index.codes(Uint32Array.from(items.keys()));
+      const ids = await index.ids(Uint32Array.from(items.keys()));
+      for (let i = 0; i < 9; i++) {
+        const at = ids.indexOf(`i${i}`);
+        expect(changed!.assignments[i]).toBe(assignments[at]);
+        expect(changed!.codes.subarray(i * 16, (i + 1) * 16)).toEqual(codes.subarray(at * 16, (at + 1) * 16));
+        expect(changed!.terms?.[i]).toBe(own?.[at]);
+      }
     });
   }
 

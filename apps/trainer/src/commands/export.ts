@@ -29,7 +29,7 @@ export async function exportIndex(file: string, options: ExportOptions): Promise
     );
   const squares = encoded.terms && decodedSquares(codebook, encoded.assignments, encoded.codes);
   if (encoded.terms?.some((term, i) => term !== Math.fround(squares![i]!)))
-    say(`${options.index}: Faiss will be a little less exact: it has no place for the terms of the items' distances`);
+    say(`${options.index}: Faiss finds less than this index: it has no place for what the terms of its items hold`);
   const bytes = writeFaissIndex({ codebook, ...encoded, ids: numeric, nprobe: manifest.defaultNprobe });
   await writeBytes(file, bytes);
   const idsFile = named ? `${file}.ids.txt` : null;

@@ -241,9 +241,11 @@ export class DeltaIndex implements Index {
         term: terms?.[i],
       }));
     });
+    const codes = new Uint8Array(rows.length * M);
+    for (let i = 0; i < rows.length; i++) codes.set(rows[i]!.code, i * M);
     return {
       assignments: Uint32Array.from(rows, ({ cell }) => cell),
-      codes: Uint8Array.from(rows.flatMap(({ code }) => [...code])),
+      codes,
       terms: metric === "l2" ? Float32Array.from(rows, ({ term }) => term!) : undefined,
     };
   }

@@ -6,7 +6,7 @@ export const METRICS = ["innerProduct", "cosine", "l2"] as const;
 /**
  * - `innerProduct`: q · x̂
  * - `cosine`: q · x̂ / (‖q‖ ‖x̂‖); an item that is a zero vector scores 0
- * - `l2`: −‖q − x̂‖², so that larger is better here too
+ * - `l2`: −‖q − x̂‖², so that larger is better here too; with `terms` of items those take the place of ‖x̂‖² in it
  */
 export type Metric = (typeof METRICS)[number];
 

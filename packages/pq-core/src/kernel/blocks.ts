@@ -14,7 +14,7 @@ import type { Codebook } from "../codebook/codebook.ts";
  */
 export const BLOCK = 32;
 
-/** Cosine needs ‖x̂‖ and l2 needs ‖x̂‖² of each item; inner product needs neither. */
+/** Cosine needs ‖x̂‖ of each item, and l2 ‖x̂‖² or its `terms`; inner product needs neither. */
 export function hasTerms(codebook: Pick<Codebook, "metric">): boolean {
   return codebook.metric !== "innerProduct";
 }

@@ -1,6 +1,6 @@
-import { Random, type ScoreError } from "@poeem/indexing-layer";
+import { Random } from "@poeem/indexing-layer";
 import type { Tick } from "@poeem/offline/progress";
-import type { Codebook, EncodedVectors } from "@poeem/pq-core";
+import type { EncodedVectors } from "@poeem/pq-core";
 import { decode, type QueryMoments } from "@poeem/pq-core/write";
 import { encodeLearned, type LearnedCodes, learnCodes, usualSample } from "../codes/learn.ts";
 import type { FittedConfig } from "../config.ts";
@@ -21,19 +21,13 @@ const FEWEST_QUERIES = 100;
 const K = 10;
 
 /** A codebook, and what codes are chosen by: moments of each cell, or one error for all; else the nearest centroids. */
-export interface ItemCodes {
-  readonly codebook: Codebook;
+export interface ItemCodes extends LearnedCodes {
   readonly moments?: QueryMoments | undefined;
-  readonly error?: ScoreError | undefined;
 }
 
 /** Codes of vectors (n, dim), those of the training and new ones. */
-export function encodeBy(
-  { codebook, moments, error }: ItemCodes,
-  vectors: Float32Array,
-  tick?: Tick,
-): Promise<EncodedVectors> {
-  return error ? encodeLearned({ codebook, error }, vectors) : encodeItems(codebook, vectors, moments, tick);
+export function encodeBy(by: ItemCodes, vectors: Float32Array, tick?: Tick): Promise<EncodedVectors> {
+  return by.error || by.terms ? encodeLearned(by, vectors) : encodeItems(by.codebook, vectors, by.moments, tick);
 }
 
 export interface FinishedModel {

@@ -7,45 +7,54 @@ import { nearestBy, squaresOf } from "./nearest.ts";
 
 /** Items that come nearest to a query, which are to be found. */
 const K = 10;
-/** Queries and items that terms are chosen by, at most: about 16 million distances, twice. */
+/** Queries and items that terms are chosen by, at most. */
 const QUERIES = 1000;
 const ITEMS = 16_384;
 /** What is tried; docs/experiments/vectors.md has the figures. */
-const SHARES = [0.5, 0.6, 0.7, 0.8, 0.9];
+const SHARES = [0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9];
+/** Standard errors by which more has to be found. */
+const SURE = 2;
 
-/**
- * What an item says of the queries that it is compared with: these lie at queryMean + share · (x − itemMean), more or
- * less. All in rotated space.
- */
-export interface QueryGuess {
-  /** (dim) */
+/** What an item says of the queries that are compared with it, in rotated space, and where its term starts. */
+export interface DistanceTerms {
+  /** (dim) Queries lie at queryMean + share · (x − itemMean), more or less. */
   readonly queryMean: Float32Array;
   /** (dim) */
   readonly itemMean: Float32Array;
   readonly share: number;
-}
-
-/** How the terms of items come about; see `distanceTerms`. */
-export interface DistanceTerms extends QueryGuess {
-  /** By it their mean is that of ‖x̂‖², as items that are added later have it. */
+  /** Gives terms the mean of ‖x̂‖², which is what items without a vector have. */
   readonly shift: number;
 }
 
-/** What was measured of it: overlap@10 with exact search, by ‖x̂‖² and by these terms. */
-export interface ChosenTerms {
+/** Terms that were tried: overlap@10 with exact search by ‖x̂‖² and by them, of queries that they were not made by. */
+export interface TriedTerms {
+  /** Undefined where ‖x̂‖² finds as much. */
   readonly terms: DistanceTerms | undefined;
   readonly plain: number;
   readonly best: number;
   readonly queries: number;
 }
 
+/** Queries with what they are to find. */
+interface Asked {
+  readonly queries: Float32Array;
+  /** Whether they are the first of the items, each to be found without itself. */
+  readonly own: boolean;
+  readonly exact: readonly Int32Array[];
+}
+
 /**
  * Terms of items whose vectors are known. The distance of a query to the vector is ‖q‖² − 2·q·x + ‖x‖². With x̂ in its
  * place 2·q·(x − x̂) is lost, of which the part 2·g·(x − x̂) is known, g being the guess of q: an item's term holds it.
  *
+ * @param rotated (n, dim) @param decoded (n, dim), what their codes say
  * @returns (n), none below 0
  */
-export function distanceTerms(
+export function distanceTerms(terms: DistanceTerms, rotated: Float32Array, decoded: Float32Array): Float32Array {
+  return uncutTerms(terms, rotated, decoded).map((term) => Math.max(0, term));
+}
+
+function uncutTerms(
   { queryMean, itemMean, share, shift }: DistanceTerms,
   rotated: Float32Array,
   decoded: Float32Array,
@@ -59,68 +68,123 @@ export function distanceTerms(
       const guess = queryMean[d]! + share * (x - itemMean[d]!);
       term += x * x - 2 * guess * (x - xhat);
     }
-    terms[i] = Math.max(0, term);
+    terms[i] = term;
   }
   return terms;
 }
 
 /**
- * Chooses the guess by which the codes of a sample keep most of what exact search finds for sample queries; without
- * those for items of the sample, each without itself. `terms` is undefined where ‖x̂‖² keeps as much.
+ * Chooses the terms by which the codes of a sample keep most of what exact search finds: for sample queries and, as
+ * `like` asks too, for items of the sample, each without itself. The guess comes from other queries than those that
+ * choose it, and has to find more beyond doubt.
  *
  * @param sample vectors with codes
- * @param queries (q, dim), rotated
+ * @param queries (q, dim), rotated; undefined = items ask
+ * @returns undefined where there are too few items for anything to be said
  */
 export async function chooseTerms(
   codebook: Codebook,
   { rotated: all, cells, codes }: CodedVectors,
   queries: Float32Array | undefined,
   random: Random,
-): Promise<ChosenTerms> {
+): Promise<TriedTerms | undefined> {
   const { dim, numSubQuantizers: M } = codebook;
-  const own = queries === undefined;
   const items = random.permutation(all.length / dim).subarray(0, ITEMS);
+  if (items.length <= K + 1) return undefined;
   const rotated = gather(all, items, dim);
-  const asked = own ? rotated.slice(0, QUERIES * dim) : drawn(queries, dim, random);
-  const count = Math.min(K, items.length - Number(own));
-  const search = async (vectors: Float32Array, terms: readonly Float32Array[]): Promise<Int32Array[][]> => {
-    const found = await nearestBy(asked, vectors, dim, terms, count + Number(own));
-    return own ? found.map(withoutOwn) : found;
-  };
-  const [exact] = await search(rotated, [squaresOf(rotated, dim)]);
   const decoded = decodeRotated(codebook, gather(cells, items, 1), gather(codes, items, M));
-  const squares = squaresOf(decoded, dim);
-  const means = meansOf(asked, rotated, exact!, dim);
-  const tried = SHARES.map((share): DistanceTerms => {
-    const unshifted = { ...means, share, shift: 0 };
-    const shift = meanOf(squares, 1)[0]! - meanOf(distanceTerms(unshifted, rotated, decoded), 1)[0]!;
-    return { ...unshifted, shift };
-  });
-  const found = await search(decoded, [squares, ...tried.map((terms) => distanceTerms(terms, rotated, decoded))]);
-  const overlaps = found.map((numbers) => overlapAtK(numbers, exact!, K));
-  const best = Math.max(...overlaps);
-  const at = overlaps.indexOf(best);
-  return { terms: tried[at - 1], plain: overlaps[0]!, best, queries: asked.length / dim };
+  const ask = async (asked: Float32Array, own: boolean): Promise<Asked> => {
+    const [exact] = await findEach({ queries: asked, own }, rotated, [squaresOf(rotated, dim)], dim);
+    return { queries: asked, own, exact: exact! };
+  };
+  const byItems = await ask(rotated.slice(0, QUERIES * dim), true);
+  const sample = queries && (await ask(drawn(queries, QUERIES, random, dim), false));
+  const [making, choosing] = halves(sample ?? byItems, dim);
+  const kinds = sample ? [choosing, byItems] : [choosing];
+  const tried = SHARES.map((share) => termsOf(meansOf(making, rotated, dim), share, rotated, decoded, dim));
+  const terms = [squaresOf(decoded, dim), ...tried.map((some) => distanceTerms(some, rotated, decoded))];
+  const overlaps = await Promise.all(kinds.map(async (asked) => overlapsOf(asked, decoded, terms, dim)));
+  const gains = tried.map((_, i) => overlaps.map(([plain, ...others]) => meanAndError(others[i]!, plain!)));
+  const best = gains.reduce((found, own, i) => (worth(own) > worth(gains[found]!) ? i : found), 0);
+  const [first] = gains[best]!;
+  const isSure = worth(gains[best]!) > 0 && first!.mean > SURE * first!.error;
+  const [plain, ...others] = overlaps[0]!;
+  return {
+    terms: isSure ? tried[best] : undefined,
+    plain: mean(plain!),
+    best: mean(others[best]!),
+    queries: choosing.exact.length,
+  };
 }
 
-function drawn(queries: Float32Array, dim: number, random: Random): Float32Array {
-  return gather(queries, random.permutation(queries.length / dim).subarray(0, QUERIES), dim);
+/** Gains of sample queries count as much as those of items. */
+const worth = (gains: readonly { readonly mean: number }[]): number => gains.reduce((sum, { mean }) => sum + mean, 0);
+
+function termsOf(
+  means: Pick<DistanceTerms, "queryMean" | "itemMean">,
+  share: number,
+  rotated: Float32Array,
+  decoded: Float32Array,
+  dim: number,
+): DistanceTerms {
+  const unshifted = { ...means, share, shift: 0 };
+  return { ...unshifted, shift: mean(squaresOf(decoded, dim)) - mean(uncutTerms(unshifted, rotated, decoded)) };
 }
 
-/** Nearest items of each item, without itself. */
-function withoutOwn(found: readonly Int32Array[]): Int32Array[] {
-  return found.map((numbers, own) => numbers.filter((item) => item !== own));
+/** Nearest items by each of the terms; of items without themselves. */
+async function findEach(
+  { queries, own }: Omit<Asked, "exact">,
+  vectors: Float32Array,
+  terms: readonly Float32Array[],
+  dim: number,
+): Promise<Int32Array[][]> {
+  const found = await nearestBy(queries, vectors, dim, terms, K + Number(own));
+  if (!own) return found;
+  return found.map((lists) => lists.map((numbers, query) => numbers.filter((item) => item !== query)));
+}
+
+/** For each of the terms the overlap@10 of each query. */
+async function overlapsOf(asked: Asked, decoded: Float32Array, terms: readonly Float32Array[], dim: number) {
+  const found = await findEach(asked, decoded, terms, dim);
+  return found.map((lists) => lists.map((numbers, query) => overlapAtK([numbers], [asked.exact[query]!], K)));
+}
+
+function drawn(queries: Float32Array, most: number, random: Random, dim: number): Float32Array {
+  return gather(queries, random.permutation(queries.length / dim).subarray(0, most), dim);
+}
+
+/** The second half first: items that ask are the first ones of all. */
+function halves({ queries, own, exact }: Asked, dim: number): [Asked, Asked] {
+  const middle = Math.ceil(exact.length / 2);
+  return [
+    { queries: queries.subarray(middle * dim), own, exact: exact.slice(middle) },
+    { queries: queries.subarray(0, middle * dim), own, exact: exact.slice(0, middle) },
+  ];
 }
 
 /** Means of queries and of the items nearest to them. */
-function meansOf(queries: Float32Array, items: Float32Array, nearest: readonly Int32Array[], dim: number) {
-  const found = nearest.flatMap((numbers) => Array.from(numbers));
-  return { queryMean: meanOf(queries, dim), itemMean: meanOf(gather(items, found, dim), dim) };
+function meansOf({ queries, exact }: Asked, items: Float32Array, dim: number) {
+  const found = exact.flatMap((numbers) => Array.from(numbers));
+  return { queryMean: meanRow(queries, dim), itemMean: meanRow(gather(items, found, dim), dim) };
 }
 
-/** (dim) */
-function meanOf(rows: Float32Array, dim: number): Float32Array {
+/** (dim); zeros of no rows */
+function meanRow(rows: Float32Array, dim: number): Float32Array {
   const sums = new Float64Array(dim);
   for (let at = 0; at < rows.length; at++) sums[at % dim]! += rows[at]!;
-  return Float32Array.from(sums, (sum) => (sum * dim) / rows.length);
+  return Float32Array.from(sums, (sum) => (sum * dim) / Math.max(dim, rows.length));
+}
+
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / Math.max(1, values.length);
+}
+
+/** Of the differences of pairs: their mean, and its standard error. */
+function meanAndError(a: readonly number[], b: readonly number[]): { readonly mean: number; readonly error: number } {
+  const differences = a.map((value, i) => value - b[i]!);
+  const middle = mean(differences);
+  const variance = mean(differences.map((value) => (value - middle) ** 2));
+  return { mean: middle, error: Math.sqrt(variance / differences.length) };
 }

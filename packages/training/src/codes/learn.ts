@@ -1,11 +1,11 @@
 import { type CodedVectors, improveCodes, Random, type ScoreError } from "@poeem/indexing-layer";
-import { formatCount } from "@poeem/offline/progress";
+import { counted } from "@poeem/offline/progress";
 import type { Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
 import { createCodebook, decodeRotated } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { encodeItems } from "../model/encode-items.ts";
 import { byLikeness } from "./cell-order.ts";
-import { type ChosenTerms, chooseTerms, type DistanceTerms, distanceTerms } from "./distance-terms.ts";
+import { chooseTerms, type DistanceTerms, distanceTerms, type TriedTerms } from "./distance-terms.ts";
 import { type SpaceError, spaceError } from "./score-error.ts";
 import { turnedQuantizers } from "./turned-quantizers.ts";
 
@@ -75,17 +75,16 @@ export async function learnCodes(
   if (metric !== "l2") return { codebook, error };
   const asked = queries && (await rotatedRows(codebook, queries));
   const chosen = await chooseTerms(codebook, coded, asked, new Random(shape.seed));
-  say(describeTerms(chosen, queries === undefined));
-  return { codebook, error, terms: chosen.terms };
+  if (chosen) say(describeTerms(chosen, queries === undefined));
+  return { codebook, error, terms: chosen?.terms };
 }
 
-function describeTerms({ terms, plain, best, queries }: ChosenTerms, own: boolean): string {
-  const asked = `${formatCount(queries)} ${own ? "items" : "sample queries"}`;
-  if (!terms) return `distances by codes as they are keep ${plain.toFixed(3)} of the top 10 of ${asked}`;
-  return (
-    `distances by codes keep ${best.toFixed(3)} of the top 10 of ${asked}, where items count as asked for from ` +
-    `${terms.share} of the way to them, and ${plain.toFixed(3)} as they are`
-  );
+function describeTerms({ terms, plain, best, queries }: TriedTerms, own: boolean): string {
+  const asked = counted(queries, own ? "item" : "sample query");
+  const kept = `distances by codes keep ${plain.toFixed(3)} of the top 10 of ${asked}`;
+  return terms
+    ? `${kept}, and ${best.toFixed(3)} with what is known of queries, which the terms of items hold`
+    : `${kept}; what is known of queries adds nothing to that for sure`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 
 /** Numbers of a matrix of scores: 16 MB. */
-const MAX_SCORES = 1 << 22;
+export const MAX_SCORES = 1 << 22;
 
 /**
  * For each query its `count` nearest vectors by the distance ‖q‖² − 2·q·x + term, nearest first, once by each of the

@@ -7,8 +7,10 @@ import { encodeItems } from "../model/encode-items.ts";
 /** Turns of the rotation, and Lloyd steps behind the last of them; docs/experiments/vectors.md has the figures. */
 const TURNS = 30;
 const SETTLING = 10;
-/** Numbers that the rotation is turned by, at most: it says far fewer itself, and most of the work is done for it. */
+/** Numbers that the rotation is turned by: it says far fewer itself, and most of the work is done for it. */
 const TURNED = 1 << 23;
+/** Vectors that it is turned by for each centroid and for each number, at least. */
+const TURNED_EACH = 8;
 
 export type QuantizerShape = Pick<Codebook, "dim" | "nlist" | "numSubQuantizers" | "nbits"> & {
   readonly seed: number;
@@ -21,12 +23,18 @@ export type QuantizerShape = Pick<Codebook, "dim" | "nlist" | "numSubQuantizers"
  * makes the mean error no smaller and that of most vectors larger.
  *
  * @param vectors (n, dim), n at least nlist and 2^nbits
+ * @param most numbers that the rotation is turned by, where that is enough for all centroids
  * @returns a codebook for inner products
  */
-export async function turnedQuantizers(vectors: Float32Array, { seed, ...shape }: QuantizerShape): Promise<Codebook> {
-  const { dim, nlist } = shape;
+export async function turnedQuantizers(
+  vectors: Float32Array,
+  { seed, ...shape }: QuantizerShape,
+  most = TURNED,
+): Promise<Codebook> {
+  const { dim, nlist, nbits } = shape;
   const random = new Random(seed);
-  const few = vectors.length > TURNED ? drawRows(vectors, dim, Math.floor(TURNED / dim), random) : vectors;
+  const turned = Math.max(Math.floor(most / dim), TURNED_EACH * Math.max(nlist, 2 ** nbits, dim));
+  const few = vectors.length > turned * dim ? drawRows(vectors, dim, turned, random) : vectors;
   const codebook = createCodebook({
     ...({ ...shape, metric: "innerProduct", byResidual: nlist > 0 } as const),
     coarseCentroids: drawRows(few, dim, nlist, random),

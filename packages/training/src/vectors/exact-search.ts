@@ -1,10 +1,8 @@
 import type { Metric } from "@poeem/pq-core";
 import * as tf from "@tensorflow/tfjs";
+import { MAX_SCORES } from "../codes/nearest.ts";
 import { scaled } from "./space.ts";
 import type { VectorStream } from "./stream.ts";
-
-/** Numbers of a matrix of scores: 16 MB. */
-const MAX_SCORES = 1 << 22;
 
 interface Best {
   readonly items: Uint32Array;

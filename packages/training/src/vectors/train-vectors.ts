@@ -77,7 +77,7 @@ async function trainStreamed(
   say(`writing the index to ${out}`);
   const weights = vectorTower(column, undefined, space);
   const bytes = await writeIndexDirectory(out, artifact, {
-    [ITEM_TOWER_FILE]: itemTowerBytes({ weights }),
+    [ITEM_TOWER_FILE]: itemTowerBytes({ ...learned, weights }),
   });
   say("drawing report.html");
   await (await import("../report/write-report.ts")).writeReport(out);
