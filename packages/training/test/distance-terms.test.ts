@@ -72,7 +72,7 @@ describe("terms of distances", () => {
     expect(Math.min(...terms)).toBe(0);
   });
 
-  it("find more than ‖x̂‖² of what others look for: near the items, far from them, or without sample queries", async () => {
+  it("find more of what others look for: near the items, far from them, or without sample queries", async () => {
     for (const [shift, asks, least] of [
       [0, true, 0.0005],
       [1.5, true, 0.01],

@@ -7,7 +7,7 @@ import { checkFinite, INPUT, InputError } from "../errors.ts";
  *
  *   innerProduct  q·x̂                 = bias + Σ table
  *   cosine        q·x̂ / (‖q‖ ‖x̂‖)     = (bias + Σ table) / term,  the query a unit vector, term = ‖x̂‖
- *   l2            −‖q − x̂‖²           = (bias + Σ table) − term − ‖q‖², the query doubled, term = ‖x̂‖² or what the index has for it
+ *   l2            −‖q − x̂‖²           = (bias + Σ table) − term − ‖q‖², the query doubled, term = ‖x̂‖² or given
  *
  * Cells are probed by the same score, of the coarse centroid.
  */
