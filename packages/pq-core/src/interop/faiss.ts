@@ -14,7 +14,7 @@ export interface FaissInput extends EncodedVectors {
 }
 
 /**
- * A file that Faiss's `read_index` opens and that returns the same top k, but for `terms`, of which Faiss knows nothing:
+ * A file that Faiss's `read_index` opens and that returns the same top k, but for `terms`, of which Faiss has none:
  * IndexPreTransform (the rotation, as a linear transform) around IndexIVFPQ with a flat coarse quantizer; without cells
  * IndexIDMap around IndexPQ.
  * Faiss also visits empty cells: where the index has some, it needs a larger nprobe for the same items.
