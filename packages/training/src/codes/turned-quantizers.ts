@@ -8,7 +8,7 @@ import { encodeItems } from "../model/encode-items.ts";
 const TURNS = 30;
 const SETTLING = 10;
 /** Numbers that the rotation is turned by: it says far fewer itself, and most of the work is done for it. */
-const TURNED = 1 << 23;
+const TURNED = 1 << 24;
 /** Vectors that it is turned by for each centroid and for each number, at least. */
 const TURNED_EACH = 8;
 

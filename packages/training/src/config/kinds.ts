@@ -95,7 +95,7 @@ const HISTORIES: KindSettings = {
 /** Histories whose order counts. How long an item vector is says how much its item is asked for. */
 const ORDERED: KindSettings = {
   model: { dim: 64, hiddenDim: 0, itemNorm: "free", history: { length: 50, sources: 4, targets: 4 } },
-  index: { ...FINER_CODES, warmup: 0.1, commitment: 1 },
+  index: { ...FINER_CODES, warmup: 0.1, commitment: 0.3 },
   training: {
     start: "spectral",
     optimizer: "adam",
