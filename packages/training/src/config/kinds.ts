@@ -115,6 +115,7 @@ const ORDERED: KindSettings = {
 const ORDERED_BY_TIME: KindSettings = {
   ...ORDERED,
   model: { ...ORDERED.model, itemNorm: "unit" },
+  index: { ...ORDERED.index, commitment: 1 },
   training: { ...ORDERED.training, learningRate: 0.002, scale: 16 },
 };
 

@@ -23,7 +23,9 @@ export const LOSS_SHAPE = Object.fromEntries(
       keyOf(option),
       // config/kinds.ts has the weights that follow from what queries are
       option === "commitmentWeight"
-        ? number.optional().describe(`${about[option]} Default: ${value}, or 1 for mixtures of histories alone.`)
+        ? number
+            .optional()
+            .describe(`${about[option]} Default: ${value}, or 1 for mixtures of histories alone, 0.3 with an order.`)
         : needs === "items"
           ? number.default(value).describe(about[option]!)
           : number.optional().describe(`${about[option]} Default: ${value}${option.endsWith("Weight") ? OFF : ""}.`),
