@@ -25,7 +25,9 @@ export const LOSS_SHAPE = Object.fromEntries(
       option === "commitmentWeight"
         ? number
             .optional()
-            .describe(`${about[option]} Default: ${value}, or 1 for mixtures of histories alone, 0.3 with an order.`)
+            .describe(
+              `${about[option]} Default: ${value}, or 1 for mixtures of histories alone, 0.3 with an order, but where the split is by time.`,
+            )
         : needs === "items"
           ? number.default(value).describe(about[option]!)
           : number.optional().describe(`${about[option]} Default: ${value}${option.endsWith("Weight") ? OFF : ""}.`),
