@@ -26,7 +26,8 @@ export const LOSS_SHAPE = Object.fromEntries(
         ? number
             .optional()
             .describe(
-              `${about[option]} Default: ${value}, or 1 for mixtures of histories alone, 0.3 with an order, but where the split is by time.`,
+              `${about[option]} Default: ${value}, or 1 for mixtures of histories alone, 0.3 with an order, ` +
+                "but where the split is by time.",
             )
         : needs === "items"
           ? number.default(value).describe(about[option]!)
