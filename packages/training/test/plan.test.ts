@@ -82,7 +82,7 @@ describe("the plan of a training", () => {
       {
         model: { ...model, history: { as: devices ? "mean" : "mixture", ...(isOrdered ? {} : { targets }) } },
         index: {
-          ...{ nlist: 1, numSubQuantizers: 2, nbits: 4, warmup: pick(random, [0, 0.3, 0.9]) },
+          ...{ nlist: 1, numSubQuantizers: 2, warmup: pick(random, [0, 0.3, 0.9]) },
           bufferSize: 16 + random.integer(400),
         },
         training: { batchSize: 1 + random.integer(12), epochs: 1 + random.integer(2) },

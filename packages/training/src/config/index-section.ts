@@ -15,7 +15,10 @@ export const INDEX = z
      * for texts with embeddings and for histories alone that have an order.
      */
     numSubQuantizers: positive.optional(),
-    /** Bits per code. Default: 4, or 8 where there are 16 codes by default. */
+    /**
+     * Bits per code. Default: 4, or 8 where there are 16 codes by default; of histories 4 where `numSubQuantizers` is
+     * set, or a `bufferSize` below 256.
+     */
     nbits: z.union([z.literal(4), z.literal(8)]).optional(),
     /**
      * How vectors are compared, for vectors alone: innerProduct; cosine, of which the lengths do not count; l2, the

@@ -149,7 +149,8 @@ export type WithKind = Parsed & KindSettings & { readonly model: { readonly hist
 export function withKind(config: Parsed): WithKind {
   const history = filledHistory(config);
   const { model, index, training } = isVectorsOnly(config) ? VECTORS : usualSettings(config, history);
-  const filledIndex = filledUp(config.index, index);
+  const isOrdered = kindOf(config, history) === "ordered histories";
+  const filledIndex = filledUp(config.index, isOrdered && isForFour(config.index) ? { ...index, ...CODES } : index);
   const { optimizer = training.optimizer } = config.training;
   const rates = optimizer === training.optimizer ? {} : RATES[optimizer];
   // without validations there is nothing to stop by
@@ -169,6 +170,12 @@ export function withKind(config: Parsed): WithKind {
     }),
   };
   return filled as WithKind;
+}
+
+/** Whether what is said of the codes of histories with an order was said when they had 4 bits, or says so. */
+function isForFour({ nbits, numSubQuantizers, bufferSize }: Parsed["index"]): boolean {
+  if (nbits !== undefined) return nbits === CODES.nbits;
+  return numSubQuantizers !== undefined || (bufferSize !== undefined && bufferSize < 2 ** FINER_CODES.nbits);
 }
 
 /** Whether the item tower reads anything but ids and training queries, which is all that is known of a new item. */
