@@ -101,7 +101,8 @@ export async function chooseTerms(
   const sample = queries && (await ask(drawn(queries, QUERIES, random, dim), false));
   const [making, choosing] = halves(sample ?? byItems, dim);
   const kinds = sample ? [choosing, byItems] : [choosing];
-  const tried = SHARES.map((share) => termsOf(meansOf(making, rotated, dim), share, rotated, decoded, dim));
+  const means = meansOf(making, rotated, dim);
+  const tried = SHARES.map((share) => termsOf(means, share, rotated, decoded, dim));
   const terms = [squaresOf(decoded, dim), ...tried.map((some) => distanceTerms(some, rotated, decoded))];
   const overlaps = await Promise.all(kinds.map(async (asked) => overlapsOf(asked, decoded, terms, dim)));
   const gains = tried.map((_, i) => overlaps.map(([plain, ...others]) => meanAndError(others[i]!, plain!)));
