@@ -6,7 +6,7 @@ import { messageOf, UserError } from "@poeem/offline/errors";
 import { otherThanFile } from "@poeem/offline/files";
 import type { z } from "zod";
 import { checkConfig } from "./config/check.ts";
-import { type WithKind, withKind } from "./config/kinds.ts";
+import { type Codes, type WithKind, withKind } from "./config/kinds.ts";
 import { describeProblems } from "./config/problems.ts";
 import { retiredKeys, withoutRetired } from "./config/retired.ts";
 import { SCHEMA } from "./config/schema.ts";
@@ -17,8 +17,10 @@ export type PoeemConfigInput = z.input<typeof SCHEMA>;
 /** A configuration with every default filled in but those that follow from the data. */
 export type PoeemConfig = WithKind & { split: { by: SplitKind } };
 /** One with those too (src/train/fit-config.ts): what a training reads, and what travels in the artifact. */
-export type FittedConfig = PoeemConfig & {
-  readonly index: Readonly<Record<"nlist" | "nprobe" | "bufferSize", number>>;
+export type FittedConfig = Omit<PoeemConfig, "index"> & {
+  readonly index: Omit<PoeemConfig["index"], keyof Codes> &
+    Codes &
+    Readonly<Record<"nlist" | "nprobe" | "bufferSize", number>>;
   readonly training: Readonly<Passes>;
 };
 /** Passes over the training events. */

@@ -189,19 +189,6 @@ describe("settings that contradict each other", () => {
     const ordered = resolve({ events: { user: "u", time: "t" } });
     expect(ordered.training).toMatchObject({ start: "spectral", optimizer: "adam", decay: "linear" });
     expect(ordered.training.earlyStopping).toBeGreaterThan(0);
-    // 16 bytes either way; what was said of codes of 4 bits still holds
-    for (const [given, codes, nbits] of [
-      [{}, 16, 8],
-      [{ numSubQuantizers: 32 }, 32, 4],
-      [{ bufferSize: 128 }, 32, 4],
-      [{ bufferSize: 256 }, 16, 8],
-      [{ nbits: 4 }, 32, 4],
-      [{ nbits: 8 }, 16, 8],
-      [{ nbits: 8, numSubQuantizers: 8 }, 8, 8],
-    ] as const) {
-      const { index } = resolve({ events: { user: "u", time: "t" }, index: given });
-      expect([index.numSubQuantizers, index.nbits]).toEqual([codes, nbits]);
-    }
     // nothing to stop by
     expect(resolve({ events: { user: "u", time: "t" }, split: { validation: 0 } }).training.earlyStopping).toBe(0);
     const byHand = { training: { scale: 7 }, model: { history: { length: 9 } } };

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
+import { codesOf } from "../src/config/kinds.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import type { Dataset } from "../src/data/types.ts";
 import { createLayer } from "../src/train/create-layer.ts";
@@ -13,7 +14,8 @@ const histories = { past: {} as Dataset["past"] };
 
 function layerOf(dataset: Pick<Dataset, "past">, overrides: Partial<PoeemConfigInput>) {
   const config = resolveConfig({ name: "t", data: { items: "-", events: "-" }, items: {}, ...overrides }, "test");
-  const index = { ...config.index, nlist: 64, nprobe: 32, bufferSize: 8192 };
+  const codes = codesOf(config.index, 0, config.model.dim);
+  const index = { ...config.index, ...codes, nlist: 64, nprobe: 32, bufferSize: 8192 };
   const training = { ...config.training, batchSize: 1024, epochs: 2 };
   return createLayer({ ...config, index, training }, { warmupSteps: 40 }, dataset).config;
 }

@@ -48,6 +48,37 @@ describe("settings that follow from the data", () => {
     expect(fitConfig(readConfig(once, "an index"), sized(9, 9999))).toEqual(once);
   });
 
+  it("are codes of histories with an order: finer ones of few items, and all that was said of them", () => {
+    const { dataset } = walkers();
+    const codes = (numItems: number, index: PoeemConfigInput["index"] = {}, dim = 64): unknown => {
+      const config = asked({ events: { user: "u", time: "t" }, index, model: { dim } });
+      const fitted = fitConfig(config, { ...dataset, ids: { length: numItems } } as unknown as Dataset);
+      expect(describeFit(config, fitted, dataset).join()).toContain(`index.nbits ${fitted.index.nbits}`);
+      return [fitted.index.numSubQuantizers, fitted.index.nbits];
+    };
+    // 16 bytes either way
+    expect(codes(100_000)).toEqual([16, 8]);
+    expect(codes(100_001)).toEqual([32, 4]);
+    // which have no 32 parts
+    expect(codes(100_001, {}, 48)).toEqual([16, 8]);
+    expect([codes(1000, { bufferSize: 256 }), codes(1e6, { bufferSize: 256 })]).toEqual([
+      [16, 8],
+      [32, 4],
+    ]);
+    for (const [given, count, nbits] of [
+      [{ nbits: 8 }, 16, 8],
+      [{ nbits: 8, numSubQuantizers: 8 }, 8, 8],
+      // what was said when all had 4 bits still holds
+      [{ numSubQuantizers: 32 }, 32, 4],
+      [{ bufferSize: 128 }, 32, 4],
+      [{ nbits: 4 }, 32, 4],
+    ] as const)
+      for (const numItems of [1000, 1_000_000]) expect(codes(numItems, given)).toEqual([count, nbits]);
+    expect(() => asked({ events: { user: "u", time: "t" }, model: { dim: 40 } })).toThrow(
+      "model.dim expected a multiple of index.numSubQuantizers (16), got 40",
+    );
+  });
+
   it("visit no more cells than there are, and say so", () => {
     const config = asked({ index: { nprobe: 16 } });
     const fitted = fitConfig(config, sized(300, 100_000));

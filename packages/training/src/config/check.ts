@@ -1,6 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
-import { hasContent, isValidated, isVectorsOnly, kindOf, usualSettings, type WithKind } from "./kinds.ts";
+import { codesOf, hasContent, isValidated, isVectorsOnly, kindOf, usualSettings, type WithKind } from "./kinds.ts";
 import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
@@ -113,7 +113,8 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
   const answers = Object.entries({ "events.context": events.context, "split.column": [split.column] });
   for (const [key, names] of answers)
     refuse(names.includes(events.item), `${key} expected another column than events.item, got "${events.item}"`);
-  const { numSubQuantizers: M, nbits, nlist, nprobe, bufferSize } = index;
+  const { nlist, nprobe, bufferSize } = index;
+  const { numSubQuantizers: M, nbits } = codesOf(index, 0, model.dim);
   // without a number given, vectors alone have theirs
   refuse(
     model.dim % M !== 0 && !(isVectorsOnly(config) && asked.model?.dim === undefined),

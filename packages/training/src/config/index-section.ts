@@ -12,12 +12,13 @@ export const INDEX = z
     nlist: z.number().int().min(0).optional(),
     /**
      * Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. Default: 32, or 16 for vectors alone,
-     * for texts with embeddings and for histories alone that have an order.
+     * for texts with embeddings and, up to 100,000 items, for histories alone that have an order.
      */
     numSubQuantizers: positive.optional(),
     /**
      * Bits per code. Default: 4, or 8 where there are 16 codes by default; of histories 4 where `numSubQuantizers` is
-     * set, or a `bufferSize` below 256. Of as many bytes 8 bits keep more, and take three to six times as long to scan.
+     * set, or a `bufferSize` below 256. Of as many bytes 8 bits keep more, and take three to six times as long to scan,
+     * once for each item of a history.
      */
     nbits: z.union([z.literal(4), z.literal(8)]).optional(),
     /**

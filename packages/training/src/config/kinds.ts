@@ -2,6 +2,12 @@ import type { z } from "zod";
 import { combinesHistory, type FilledHistory, filledHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 
+/** What an item is coded by. */
+export interface Codes {
+  readonly numSubQuantizers: number;
+  readonly nbits: 4 | 8;
+}
+
 /** Settings whose defaults follow from what queries are. */
 export interface KindSettings {
   readonly model: {
@@ -10,12 +16,8 @@ export interface KindSettings {
     readonly itemNorm: "unit" | "free";
     readonly history: { readonly length: number; readonly sources: number; readonly targets: number };
   };
-  readonly index: {
-    readonly numSubQuantizers: number;
-    readonly nbits: 4 | 8;
-    readonly warmup: number;
-    readonly commitment: number;
-  };
+  /** Codes of histories with an order follow from the data (`codesOf`), unless something is said of them. */
+  readonly index: Partial<Codes> & { readonly warmup: number; readonly commitment: number };
   readonly training: {
     readonly start: "random" | "spectral";
     readonly optimizer: "adagrad" | "adam";
@@ -42,6 +44,12 @@ const RATES: Readonly<Record<KindSettings["training"]["optimizer"], Rates>> = {
 const CODES = { numSubQuantizers: 32, nbits: 4 } as const;
 /** In as many bytes: of vectors that were given they keep more, and of histories with an order. */
 const FINER_CODES = { numSubQuantizers: 16, nbits: 8 } as const;
+const FINER_CENTROIDS = 2 ** FINER_CODES.nbits;
+/**
+ * Of more items a history with an order has the others: a search by 20 of its items would take 22 to 35 times as long
+ * as one by a single vector, instead of 10 to 13 times (docs/experiments/pq-core.md).
+ */
+const MOST_FINELY_CODED = 100_000;
 
 /** Texts and contexts, with a history or without: what they are learned by best on the data sets of the docs. */
 const TEXTS: KindSettings = {
@@ -95,7 +103,7 @@ const HISTORIES: KindSettings = {
 /** Histories whose order counts. How long an item vector is says how much its item is asked for. */
 const ORDERED: KindSettings = {
   model: { dim: 64, hiddenDim: 0, itemNorm: "free", history: { length: 50, sources: 4, targets: 4 } },
-  index: { ...FINER_CODES, warmup: 0.1, commitment: 0.3 },
+  index: { warmup: 0.1, commitment: 0.3 },
   training: {
     start: "spectral",
     optimizer: "adam",
@@ -149,8 +157,10 @@ export type WithKind = Parsed & KindSettings & { readonly model: { readonly hist
 export function withKind(config: Parsed): WithKind {
   const history = filledHistory(config);
   const { model, index, training } = isVectorsOnly(config) ? VECTORS : usualSettings(config, history);
-  const isOrdered = kindOf(config, history) === "ordered histories";
-  const filledIndex = filledUp(config.index, isOrdered && isForFour(config.index) ? { ...index, ...CODES } : index);
+  const filledIndex = filledUp(
+    config.index,
+    index.nbits === undefined ? { ...index, ...saidCodes(config.index) } : index,
+  );
   const { optimizer = training.optimizer } = config.training;
   const rates = optimizer === training.optimizer ? {} : RATES[optimizer];
   // without validations there is nothing to stop by
@@ -159,7 +169,7 @@ export function withKind(config: Parsed): WithKind {
     ...config,
     // a number for each sub-quantizer, whatever else is usual
     model: {
-      ...filledUp(config.model, { ...model, dim: Math.max(model.dim, filledIndex.numSubQuantizers) }),
+      ...filledUp(config.model, { ...model, dim: Math.max(model.dim, filledIndex.numSubQuantizers ?? 0) }),
       history: { ...filledUp(history, model.history) },
     },
     index: filledIndex,
@@ -172,10 +182,24 @@ export function withKind(config: Parsed): WithKind {
   return filled as WithKind;
 }
 
-/** Whether what is said of the codes of histories with an order was said when they had 4 bits, or says so. */
-function isForFour({ nbits, numSubQuantizers, bufferSize }: Parsed["index"]): boolean {
-  if (nbits !== undefined) return nbits === CODES.nbits;
-  return numSubQuantizers !== undefined || (bufferSize !== undefined && bufferSize < 2 ** FINER_CODES.nbits);
+/**
+ * Codes of histories with an order, as far as what is said of them tells: a number of codes alone, or a short buffer,
+ * was said when all had 4 bits.
+ */
+function saidCodes({ nbits, numSubQuantizers, bufferSize }: Parsed["index"]): Partial<Codes> {
+  if (nbits !== undefined) return nbits === CODES.nbits ? CODES : FINER_CODES;
+  const isForFour = numSubQuantizers !== undefined || (bufferSize !== undefined && bufferSize < FINER_CENTROIDS);
+  return isForFour ? CODES : {};
+}
+
+/**
+ * The codes of so many items: as they are, or by the number of items for histories with an order, where nothing was
+ * said of them.
+ * @param dim a multiple of the fewer
+ */
+export function codesOf({ numSubQuantizers, nbits }: Partial<Codes>, numItems: number, dim: number): Codes {
+  const usual = numItems > MOST_FINELY_CODED && dim % CODES.numSubQuantizers === 0 ? CODES : FINER_CODES;
+  return { numSubQuantizers: numSubQuantizers ?? usual.numSubQuantizers, nbits: nbits ?? usual.nbits };
 }
 
 /** Whether the item tower reads anything but ids and training queries, which is all that is known of a new item. */

@@ -1,6 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import { counted, formatCount } from "@poeem/offline/progress";
-import { describeKind, kindOf, type QueryKind } from "../config/kinds.ts";
+import { codesOf, describeKind, kindOf, type QueryKind } from "../config/kinds.ts";
 import type { FittedConfig, Passes, PoeemConfig } from "../config.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
@@ -32,6 +32,7 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
 /**
  * Fills in what follows from the data, unless it is set by hand:
  *
+ * - `index.numSubQuantizers` and `nbits`, of histories with an order: 16 × 8 bits, or 32 × 4 of many items.
  * - `index.nlist`: 64 (256 for ordered histories), or the largest power of two that leaves every cell 32 items on
  *   average.
  * - `index.nprobe`: half of the usual number of cells, or all cells where there are fewer.
@@ -51,7 +52,7 @@ export function fitConfig(asked: PoeemConfig, dataset: Dataset): FittedConfig {
   const { negatives } = asked.training;
   const training = { ...asked.training, negatives: kind === "texts" ? Math.min(negatives, numItems) : negatives };
   const config = { ...asked, training };
-  const { index } = config;
+  const index = { ...config.index, ...codesOf(config.index, numItems, config.model.dim) };
   if (!hasHistories(dataset) && !asksMoreThanHistory(dataset)) {
     throw new UserError(
       `data.events: ${NO_HISTORY}: expected users with at least two items after the split, or texts (events.query)`,

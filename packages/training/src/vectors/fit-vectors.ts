@@ -1,10 +1,11 @@
 import { UserError } from "@poeem/offline/errors";
 import { formatCount } from "@poeem/offline/progress";
 import { usualSample } from "../codes/learn.ts";
+import { codesOf } from "../config/kinds.ts";
 import type { FittedConfig, PoeemConfig } from "../config.ts";
 
 /** A configuration of vectors alone with what follows from them: there are no steps to be fitted. */
-export type VectorConfig = PoeemConfig & Pick<FittedConfig, "index">;
+export type VectorConfig = Omit<PoeemConfig, "index"> & Pick<FittedConfig, "index">;
 
 /** Vectors per cell, on average, of those that codes are learned from. */
 const ITEMS_PER_CELL = 32;
@@ -35,5 +36,5 @@ export function fitVectors(config: PoeemConfig, count: number, length: number): 
   }
   const usualProbes = Math.max(LEAST_PROBED, Math.floor(nlist / PROBED), Math.ceil((nlist * LEAST_SCANNED) / count));
   const nprobe = Math.min(Math.max(1, nlist), index.nprobe ?? usualProbes);
-  return { ...config, index: { ...index, nlist, nprobe, bufferSize } };
+  return { ...config, index: { ...index, ...codesOf(index, count, length), nlist, nprobe, bufferSize } };
 }
