@@ -11,16 +11,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 68_100 },
+  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 68_800 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/write.ts"',
-    limit: 103_500,
+    limit: 104_300,
   },
   {
     name: "and words",
     source: 'export * from "./src/index.ts"; export * from "./src/words/index.ts"',
-    limit: 98_500,
+    limit: 99_300,
   },
 ] as const;
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-export type { Codebook, Metric } from "./codebook/codebook.ts";
+export type { CellSpread, Codebook, Metric } from "./codebook/codebook.ts";
 export type { EncodedVectors } from "./codebook/codes.ts";
 export { formatList, parseList } from "./comma-list.ts";
 export { FormatError, InputError, messageOf, quote } from "./errors.ts";

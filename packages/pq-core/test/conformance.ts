@@ -58,6 +58,15 @@ export function adcConformance({ name, makeKernel, test, skip = [] }: Conformanc
       for (const nlist of [1, 15, 16, 17, 40, 100, 1030]) probeFilled(nlist, metric, makeKernel);
     });
   }
+  runCase("probes by what the spread of cells adds", () => {
+    for (const nlist of [1, 16, 40, 1030]) probeFilled(nlist, "innerProduct", makeKernel, true);
+    for (const nbits of [4, 8] as const) {
+      const shape = { dim: 24, M: 8, nbits, nlist: 40, spread: true } as const;
+      searchAtOnce(shape, makeKernel);
+      prepareSeveral(shape, makeKernel);
+      prepareSeveral({ ...shape, rotate: false }, makeKernel);
+    }
+  });
   runCase("keeps the smaller ordinal of equal scores", () => equalScores(makeKernel));
   for (const nbits of [4, 8] as const) {
     for (const metric of METRICS) {
@@ -256,8 +265,8 @@ function scoreByEach(shape: Shape, n: number, queries: Float32Array[], kernel: A
 const allFilled = (nlist: number): Cells => ({ sizes: new Uint32Array(nlist).fill(1), numFilled: nlist });
 
 /** The definition: all cells by their score, without those that hold nothing, as many as are wanted. */
-function probeFilled(nlist: number, metric: Codebook["metric"], makeKernel: KernelFactory): void {
-  const { kernel, scalar, query } = setUp({ dim: 8, M: 4, nbits: 4, nlist, metric }, 100, makeKernel);
+function probeFilled(nlist: number, metric: Codebook["metric"], makeKernel: KernelFactory, spread = false): void {
+  const { kernel, scalar, query } = setUp({ dim: 8, M: 4, nbits: 4, nlist, metric, spread }, 100, makeKernel);
   for (const each of [kernel, scalar]) each.setQuery(query);
   const ranked = [...scalar.probe(nlist, allFilled(nlist))];
   equal("cells in all", ranked.length, nlist);

@@ -40,6 +40,8 @@ export interface Shape {
   readonly metric?: Metric;
   readonly rotate?: boolean;
   readonly byResidual?: boolean;
+  /** Whether the spread of cells counts; only for inner products. */
+  readonly spread?: boolean;
 }
 
 export function randomCodebook(shape: Shape, seed: number): Codebook {
@@ -55,6 +57,8 @@ export function randomCodebook(shape: Shape, seed: number): Codebook {
     rotation: rotate ? orthogonal(dim, next) : undefined,
     coarseCentroids: normals(nlist * dim, next),
     centroids: normals(2 ** nbits * dim, next),
+    // some of the centroids are longer
+    cellSpread: shape.spread ? { weight: 0.7, length: 0.6 * Math.sqrt(dim) } : undefined,
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ArtifactInput, Index, SearchOptions, SearchResult } from "../src/index.ts";
+import type { ArtifactInput, Codebook, Index, SearchOptions, SearchResult } from "../src/index.ts";
 import { decode, writeArtifact, writeDelta } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource, normals, random, randomCodebook } from "./support.ts";
@@ -9,7 +9,9 @@ const KERNELS = [undefined, "kernel.wasm", "kernel-relaxed.wasm"] as const;
 const isEmpty = (cell: number): boolean => cell % 3 === 1;
 const FILLED = Array.from({ length: NLIST }, (_, cell) => cell).filter((cell) => !isEmpty(cell));
 
-const codebook = randomCodebook({ dim: DIM, M, nbits: 4, nlist: NLIST, rotate: false }, 11);
+const codebookOf = (spread: boolean) =>
+  randomCodebook({ dim: DIM, M, nbits: 4, nlist: NLIST, rotate: false, spread }, 11);
+const codebook = codebookOf(false);
 const next = random(12);
 const rows = {
   ids: Uint32Array.from({ length: N }, (_, i) => 3 * i),
@@ -21,8 +23,8 @@ const rows = {
 /** A third of its 30 cells hold nothing. */
 const artifact = await writeArtifact({ codebook, ...rows, listChunkBytes: 2048 });
 
-const opened = (kernel: (typeof KERNELS)[number], residentBytes?: number): Promise<Index> =>
-  openWhole(memorySource(artifact.chunks), artifact.manifestBytes, {
+const opened = (kernel: (typeof KERNELS)[number], residentBytes?: number, of = artifact): Promise<Index> =>
+  openWhole(memorySource(of.chunks), of.manifestBytes, {
     kernelModule: kernel && kernelModule(kernel),
     residentBytes,
   });
@@ -30,14 +32,24 @@ const opened = (kernel: (typeof KERNELS)[number], residentBytes?: number): Promi
 const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, x, d) => sum + x * b[d]!, 0);
 
 /** Cells of items, best first for a query; each once, so that cells without items never count. */
-function bestCells(query: Float32Array, assignments: Uint32Array): number[] {
-  const score = (cell: number): number => dot(query, codebook.coarseCentroids.subarray(cell * DIM, (cell + 1) * DIM));
+function bestCells(query: Float32Array, assignments: Uint32Array, { cellSpread }: Codebook): number[] {
+  const score = (cell: number): number => {
+    const centroid = codebook.coarseCentroids.subarray(cell * DIM, (cell + 1) * DIM);
+    const { weight, length } = cellSpread ?? { weight: 0, length: 0 };
+    const around = Math.sqrt(Math.max(0, length ** 2 - dot(centroid, centroid)));
+    return dot(query, centroid) + weight * Math.sqrt(dot(query, query)) * around;
+  };
   return [...new Set(assignments)].sort((a, b) => score(b) - score(a));
 }
 
 /** The definition: every item of the cells that any query probes, by its best score. */
-function bruteForce(queries: readonly Float32Array[], { assignments, codes, ids }: typeof rows, nprobe: number) {
-  const cells = new Set(queries.flatMap((query) => bestCells(query, assignments).slice(0, nprobe)));
+function bruteForce(
+  queries: readonly Float32Array[],
+  { assignments, codes, ids }: typeof rows,
+  nprobe: number,
+  by = codebook,
+) {
+  const cells = new Set(queries.flatMap((query) => bestCells(query, assignments, by).slice(0, nprobe)));
   const decoded = decode(codebook, assignments, codes);
   return [...ids.keys()]
     .filter((i) => cells.has(assignments[i]!))
@@ -57,11 +69,18 @@ describe("cells without items are never probed", () => {
   const nprobes = [1, 4, 8, FILLED.length, NLIST, 1 << 20];
 
   it.each(KERNELS)("kernel %s: equals brute force over the nearest cells that hold items", async (kernel) => {
-    for (const residentBytes of [undefined, 0]) {
-      const index = await opened(kernel, residentBytes);
+    for (const [spread, residentBytes] of [
+      [false, undefined],
+      [false, 0],
+      [true, undefined],
+      [true, 0],
+    ] as const) {
+      const by = codebookOf(spread);
+      const of = spread ? await writeArtifact({ codebook: by, ...rows, listChunkBytes: 2048 }) : artifact;
+      const index = await opened(kernel, residentBytes, of);
       for (const nprobe of nprobes) {
         for (const asked of [...queries.map((query) => [query]), queries]) {
-          const all = bruteForce(asked, rows, nprobe);
+          const all = bruteForce(asked, rows, nprobe, by);
           const searches: [SearchOptions, typeof all][] = [
             [{ k: N }, all],
             [{ k: N, exclude: [all[0]!.id] }, all.slice(1)],
@@ -79,6 +98,14 @@ describe("cells without items are never probed", () => {
         }
       }
     }
+  });
+
+  it("the spread of cells changes which are visited", () => {
+    const differing = queries.filter(
+      (query) =>
+        `${bestCells(query, rows.assignments, codebook)}` !== `${bestCells(query, rows.assignments, codebookOf(true))}`,
+    );
+    expect(differing.length).toBe(queries.length);
   });
 
   it("an index without items answers nothing, whatever nprobe", async () => {

@@ -1,5 +1,5 @@
 import { partsOf } from "../src/catalogue/rows.ts";
-import type { ArtifactInput, Index, Metric } from "../src/index.ts";
+import type { ArtifactInput, CellSpread, Index, Metric } from "../src/index.ts";
 import { openWordPart } from "../src/words/part.ts";
 import { createCodebook } from "../src/write.ts";
 import { toItemWords, type WordsOfItem } from "./word-rows.ts";
@@ -24,6 +24,7 @@ interface Options {
   readonly extras: boolean;
   readonly words?: boolean;
   readonly queries?: readonly string[];
+  readonly cellSpread?: CellSpread;
 }
 
 /** A number in [−1, 1] in steps of 1/64: exact in float32, and so are sums of a few. */
@@ -31,6 +32,7 @@ const value = (i: number, salt: number): number => (((i * 37 + salt * 11) % 129)
 
 function goldenCase(options: Options): GoldenCase {
   const { metric, nbits, M, subDim, nlist, byResidual, rotate, n, idType, extras, words = false, queries } = options;
+  const { cellSpread } = options;
   const dim = M * subDim;
   // A signed permutation is an orthogonal matrix whose products are exact.
   const rotation = new Float32Array(dim * dim);
@@ -45,6 +47,7 @@ function goldenCase(options: Options): GoldenCase {
     rotation: rotate ? rotation : undefined,
     coarseCentroids: Float32Array.from({ length: nlist * dim }, (_, i) => value(i, 1)),
     centroids: Float32Array.from({ length: 2 ** nbits * dim }, (_, i) => value(i, 2)),
+    cellSpread,
   });
   const index = Array.from({ length: n }, (_, i) => i);
   const name = [
@@ -58,10 +61,10 @@ function goldenCase(options: Options): GoldenCase {
     idType,
     `n${n}`,
   ];
+  const parts = { extras, words, queries, spread: cellSpread };
+  const named = Object.entries(parts).flatMap(([part, value]) => (value ? [part] : []));
   return {
-    name: [...name, ...(extras ? ["extras"] : []), ...(words ? ["words"] : []), ...(queries ? ["queries"] : [])]
-      .join("-")
-      .toLowerCase(),
+    name: [...name, ...named].join("-").toLowerCase(),
     query: Float32Array.from({ length: dim }, (_, i) => value(i, 3)),
     input: {
       codebook,
@@ -216,6 +219,19 @@ export const GOLDEN: readonly GoldenCase[] = [
     idType: "u32",
     extras: false,
     queries: ["gâteau d’été", "誕生日", "a".repeat(80)],
+  }),
+  goldenCase({
+    metric: "innerProduct",
+    nbits: 4,
+    M: 4,
+    subDim: 2,
+    nlist: 7,
+    byResidual: true,
+    rotate: true,
+    n: 60,
+    idType: "u32",
+    extras: false,
+    cellSpread: { weight: 1.25, length: 2 },
   }),
 ];
 

@@ -79,6 +79,23 @@ describe("settings that follow from the data", () => {
     );
   });
 
+  it("are more cells for histories with an order whose items have few bytes", () => {
+    const { dataset } = walkers();
+    const cells = (numItems: number, index: PoeemConfigInput["index"], time = true): unknown => {
+      const config = asked({ events: { user: "u", ...(time && { time: "t" }) }, index });
+      const fitted = fitConfig(config, { ...dataset, ids: { length: numItems } } as unknown as Dataset);
+      return [fitted.index.nlist, fitted.index.nprobe];
+    };
+    const eightBytes = { numSubQuantizers: 8, nbits: 8 } as const;
+    expect(cells(16_384, {})).toEqual([256, 128]);
+    expect(cells(16_384, eightBytes)).toEqual([512, 256]);
+    expect(cells(16_384, { ...eightBytes, numSubQuantizers: 16 })).toEqual([256, 128]);
+    expect(cells(16_384, eightBytes, false)).toEqual([64, 32]);
+    expect(cells(1000, {})).toEqual([16, 16]);
+    expect(cells(1000, eightBytes)).toEqual([32, 32]);
+    expect(cells(16_384, { ...eightBytes, nlist: 300 })).toEqual([300, 256]);
+  });
+
   it("visit no more cells than there are, and say so", () => {
     const config = asked({ index: { nprobe: 16 } });
     const fitted = fitConfig(config, sized(300, 100_000));

@@ -30,6 +30,10 @@ export async function exportIndex(file: string, options: ExportOptions): Promise
   const squares = encoded.terms && decodedSquares(codebook, encoded.assignments, encoded.codes);
   if (encoded.terms?.some((term, i) => term !== Math.fround(squares![i]!)))
     say(`${options.index}: Faiss finds less than this index: it has no place for what the terms of its items hold`);
+  if (codebook.cellSpread)
+    say(
+      `${options.index}: Faiss finds less with the same nprobe: it visits cells in the order of their centroids alone`,
+    );
   const bytes = writeFaissIndex({ codebook, ...encoded, ids: numeric, nprobe: manifest.defaultNprobe });
   await writeBytes(file, bytes);
   const idsFile = named ? `${file}.ids.txt` : null;

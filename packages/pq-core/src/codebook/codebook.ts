@@ -1,4 +1,4 @@
-import { check, checkFinite, checkFloat32, checkInteger } from "../errors.ts";
+import { type Blame, check, checkFinite, checkFloat32, checkInteger } from "../errors.ts";
 import { checkRotation } from "./check-rotation.ts";
 
 /** How a query vector and an item's decoded vector make a score; larger is better for all three. */
@@ -9,6 +9,18 @@ export const METRICS = ["innerProduct", "cosine", "l2"] as const;
  * - `l2`: −‖q − x̂‖², so that larger is better here too; with `terms` of items those take the place of ‖x̂‖² in it
  */
 export type Metric = (typeof METRICS)[number];
+
+/**
+ * How far items lie around the centroids of their cells, for inner products. A cell whose centroid is no nearer to a
+ * query than another's may hold items that are, if they lie further around: a search visits cells in the order of
+ * q·u + weight · ‖q‖ · √(length² − ‖u‖²), in which the root is the mean distance of items of such a length from u,
+ * their mean. Scores of items do not depend on it.
+ */
+export interface CellSpread {
+  readonly weight: number;
+  /** Root of the mean square of the items' lengths. */
+  readonly length: number;
+}
 
 /** What turns a vector into a code and back (PQ: Jégou et al. 2011; rotation, OPQ: Ge et al. 2013). */
 export interface Codebook {
@@ -33,17 +45,25 @@ export interface Codebook {
   readonly coarseCentroids: Float32Array;
   /** (M, ksub, subDim), in rotated space, of residuals when `byResidual`. */
   readonly centroids: Float32Array;
+  /** Absent = cells are visited in the order of their centroids' scores. */
+  readonly cellSpread?: CellSpread;
 }
 
 /** What the caller chooses of a {@link Codebook}; the rest is derived. */
-export type CodebookInput = Omit<Codebook, "numCentroids" | "subDim" | "coarseCentroids" | "rotation"> & {
+export type CodebookInput = Omit<
+  Codebook,
+  "numCentroids" | "subDim" | "coarseCentroids" | "rotation" | "cellSpread"
+> & {
   readonly rotation?: Float32Array | undefined;
+  readonly cellSpread?: CellSpread | undefined;
   /** May be left out when nlist is 0. */
   readonly coarseCentroids?: Float32Array | undefined;
 };
 
 export const MAX_DIM = 65_536;
 export const MAX_NLIST = 1 << 24;
+/** Larger ones could leave the range of float32 when multiplied. */
+const MAX_SPREAD = 1e9;
 
 /**
  * Checks the parts against each other and derives `subDim` and `numCentroids`. Arrays are kept, not copied.
@@ -68,7 +88,7 @@ export function createCodebook(input: CodebookInput): Codebook {
  */
 export function joinCodebook(input: CodebookInput, checkTurning: typeof checkRotation): Codebook {
   const { dim, nlist, numSubQuantizers, nbits, byResidual, rotation, centroids } = input;
-  const { coarseCentroids = new Float32Array(0), metric } = input;
+  const { coarseCentroids = new Float32Array(0), metric, cellSpread } = input;
   const numCentroids = 1 << nbits;
   const subDim = dim / numSubQuantizers;
   check(Number.isInteger(subDim), "numSubQuantizers", `a divisor of dim ${dim}`, numSubQuantizers);
@@ -80,5 +100,18 @@ export function joinCodebook(input: CodebookInput, checkTurning: typeof checkRot
     checkFinite(name, values);
   }
   if (rotation) checkTurning(rotation, dim);
-  return { dim, metric, nlist, numSubQuantizers, nbits, numCentroids, subDim, byResidual, ...arrays };
+  if (cellSpread) checkCellSpread("cellSpread", cellSpread, metric);
+  const spread = cellSpread && { cellSpread };
+  return { dim, metric, nlist, numSubQuantizers, nbits, numCentroids, subDim, byResidual, ...arrays, ...spread };
+}
+
+/** @param where for the message; left out: the caller's input */
+export function checkCellSpread(name: string, spread: CellSpread, metric: Metric, where?: Blame): void {
+  check(metric === "innerProduct", name, "nothing unless metric is innerProduct", metric, where);
+  check(typeof spread === "object" && spread !== null, name, "an object", spread, where);
+  for (const member of ["weight", "length"] as const) {
+    const value = spread[member];
+    const isOne = typeof value === "number" && value >= 0 && value <= MAX_SPREAD;
+    check(isOne, `${name}.${member}`, `a number from 0 to ${MAX_SPREAD}`, value, where);
+  }
 }

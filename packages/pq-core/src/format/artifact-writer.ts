@@ -1,4 +1,4 @@
-import type { Codebook } from "../codebook/codebook.ts";
+import type { CellSpread, Codebook } from "../codebook/codebook.ts";
 import { checkAssignments, checkCodes, checkTerms, type EncodedVectors } from "../codebook/codes.ts";
 import { decodedSquares } from "../codebook/decode.ts";
 import { checkInteger, checkLength, rangeError, typeError } from "../errors.ts";
@@ -131,6 +131,7 @@ export async function writeRows(input: ArtifactInput): Promise<Artifact> {
       nbits: codebook.nbits,
       byResidual: codebook.byResidual,
       hasRotation: codebook.rotation !== undefined,
+      ...(codebook.cellSpread && { cellSpread: spreadInOrder(codebook.cellSpread) }),
       numItems: input.ids.length,
       idType: idTypeOf(input.ids),
       hasFields: input.fields !== undefined,
@@ -160,6 +161,10 @@ export async function withWordFacts<T extends Artifact>(artifact: T, facts: Word
 }
 
 /** Equal facts are equal bytes. */
+function spreadInOrder({ weight, length }: CellSpread): CellSpread {
+  return { weight, length };
+}
+
 function factsInOrder({ rules, dense, words, near }: WordFacts): WordFacts {
   return { rules, dense, words, ...(near === undefined ? {} : { near }) };
 }

@@ -44,7 +44,7 @@ export function writeCodebook({ codebook, offsets, range }: CodebookPayload): Ui
 /** Reads what `writeCodebook` wrote. @throws FormatError */
 export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookPayload {
   const where = "codebook";
-  const { dim, nlist, numSubQuantizers, nbits, byResidual, metric, numItems } = manifest;
+  const { dim, nlist, numSubQuantizers, nbits, byResidual, metric, numItems, cellSpread } = manifest;
   const reader = new SectionReader(where, payload);
   const rotation = manifest.hasRotation ? reader.f32("rotation", dim * dim) : undefined;
   const coarseCentroids = reader.f32("coarse centroids", nlist * dim);
@@ -53,7 +53,8 @@ export function readCodebook(manifest: Manifest, payload: Uint8Array): CodebookP
   const range = readRange(reader, manifest, where);
   reader.end();
   checkOffsets(where, "list offsets", offsets, numItems);
-  const input = { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, coarseCentroids, centroids };
+  const shape = { dim, metric, nlist, numSubQuantizers, nbits, byResidual, cellSpread };
+  const input = { ...shape, rotation, coarseCentroids, centroids };
   try {
     return { codebook: joinCodebook(input, checkRotationQuickly), offsets, range };
   } catch (cause) {

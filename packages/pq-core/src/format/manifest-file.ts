@@ -1,4 +1,4 @@
-import { MAX_DIM, MAX_NLIST, METRICS } from "../codebook/codebook.ts";
+import { checkCellSpread, MAX_DIM, MAX_NLIST, METRICS } from "../codebook/codebook.ts";
 import { check, checkInteger, FormatError } from "../errors.ts";
 import { blockBytes, countBlocks } from "../kernel/blocks.ts";
 import { chunkKey, sha256 } from "./chunk.ts";
@@ -66,6 +66,7 @@ export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
   const { chunks, numItems, delta, queries } = manifest;
   checkMembers(manifest, { defaultNprobe: [1, Math.max(1, manifest.nlist)] });
   expect(Array.isArray(chunks), "chunks", "an array", chunks);
+  if (manifest.cellSpread !== undefined) checkCellSpread("cellSpread", manifest.cellSpread, manifest.metric, WHERE);
   if (queries !== undefined) checkPopularQueries("queries", queries, WHERE);
   if (delta !== undefined) {
     expect(isObject(delta), "delta", "an object", delta);

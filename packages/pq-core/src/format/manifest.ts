@@ -1,4 +1,4 @@
-import type { Codebook } from "../codebook/codebook.ts";
+import type { CellSpread, Codebook } from "../codebook/codebook.ts";
 import type { ChunkEntry } from "./chunk.ts";
 import type { WordFacts } from "./item-words.ts";
 
@@ -16,6 +16,8 @@ export interface Manifest {
   readonly nbits: 4 | 8;
   readonly byResidual: boolean;
   readonly hasRotation: boolean;
+  /** That of the codebook. */
+  readonly cellSpread?: CellSpread;
   readonly numItems: number;
   readonly idType: "string" | "u32" | "u64";
   readonly hasFields: boolean;

@@ -35,6 +35,13 @@ export function fillCoarseProducts(codebook: Codebook, rotated: Float32Array, ou
   for (let l = 0; l < nlist; l++) out[l] = innerProduct(rotated, 0, coarseCentroids, l * dim, dim);
 }
 
+/** ‖q‖, of the rotated query: float64 in the order of the dimensions, then float32. */
+export function queryLength(rotated: Float32Array): number {
+  let square = 0;
+  for (const value of rotated) square += value * value;
+  return Math.fround(Math.sqrt(square));
+}
+
 /** float32 arithmetic in the order of the dimensions: a SIMD kernel with one lane a centroid gets the same bits. */
 function innerProduct(a: Float32Array, aAt: number, b: Float32Array, bAt: number, size: number): number {
   let sum = 0;
@@ -42,22 +49,38 @@ function innerProduct(a: Float32Array, aAt: number, b: Float32Array, bAt: number
   return sum;
 }
 
-/** ‖u‖ (cosine) or ‖u‖² (l2) of each coarse centroid; empty for inner product. */
+/**
+ * ‖u‖ (cosine) or ‖u‖² (l2) of each coarse centroid; for inner product how much a query of length 1 gains by the spread
+ * of its items, or empty without one.
+ */
 export function coarseTerms(codebook: Codebook): Float32Array {
-  const { metric, nlist, dim, coarseCentroids } = codebook;
-  if (metric === "innerProduct") return new Float32Array(0);
+  const { metric, nlist, dim, coarseCentroids, cellSpread } = codebook;
+  if (metric === "innerProduct" && !cellSpread) return new Float32Array(0);
   const terms = new Float32Array(nlist);
   for (let l = 0; l < nlist; l++) {
     let square = 0;
     for (let d = 0; d < dim; d++) square += coarseCentroids[l * dim + d]! ** 2;
-    terms[l] = metric === "l2" ? square : Math.sqrt(square);
+    if (cellSpread) terms[l] = cellSpread.weight * Math.sqrt(Math.max(0, cellSpread.length ** 2 - square));
+    else terms[l] = metric === "l2" ? square : Math.sqrt(square);
   }
   return terms;
 }
 
-/** Score of a coarse centroid by the metric, from its product with the query; float32, as in every kernel. */
-export function probeScore(metric: Codebook["metric"], product: number, term: number): number {
-  if (metric === "innerProduct") return product;
+/**
+ * What cells are visited in the order of: the score of a coarse centroid by the metric, from its product with the
+ * query, and what the cell's spread adds; float32, as in every kernel.
+ *
+ * @param term one of `coarseTerms`, undefined where there are none
+ * @param length of the query, see `queryLength`
+ */
+export function probeScore(
+  metric: Codebook["metric"],
+  product: number,
+  term: number | undefined,
+  length: number,
+): number {
+  if (term === undefined) return product;
+  if (metric === "innerProduct") return Math.fround(product + Math.fround(length * term));
   if (metric === "l2") return Math.fround(product - term);
   return term > 0 ? Math.fround(product / term) : 0;
 }

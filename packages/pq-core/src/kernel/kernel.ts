@@ -100,8 +100,8 @@ export interface AdcKernel {
   /** Sets number h of the queries that were prepared last, as `setQuery` would. The products are a view. */
   useQuery?(h: number): Float32Array;
   /**
-   * The best cells for the query set last among those that hold items, by the metric's score of their centroids, best
-   * first; ties by the smaller.
+   * The best cells for the query set last among those that hold items, by the metric's score of their centroids and by
+   * their spread, best first; ties by the smaller.
    *
    * @param nprobe all of them, where there are no more
    * @param cells a kernel may keep a copy of the sizes for as long as it gets the same array

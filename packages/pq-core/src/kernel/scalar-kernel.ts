@@ -1,7 +1,7 @@
 import type { Codebook } from "../codebook/codebook.ts";
 import { rotateVector } from "../codebook/rotate.ts";
 import { BLOCK, blockBytes, codeAt, hasTerms, termsOffset } from "./blocks.ts";
-import { coarseTerms, fillCoarseProducts, fillTable, probeScore } from "./distance-table.ts";
+import { coarseTerms, fillCoarseProducts, fillTable, probeScore, queryLength } from "./distance-table.ts";
 import type { AdcKernel, Cells, KernelFactory, Ranking } from "./kernel.ts";
 import { TopK } from "./top-k.ts";
 
@@ -57,9 +57,10 @@ export class ScalarKernel implements AdcKernel {
 
   probe(nprobe: number, { sizes, numFilled }: Cells): Uint32Array {
     const { nlist, metric } = this.#codebook;
+    const length = queryLength(this.#rotated);
     const top = new TopK(Math.min(nprobe, numFilled));
     for (let l = 0; l < nlist; l++)
-      if (sizes[l]! > 0) top.push(probeScore(metric, this.#products[l]!, this.#coarseTerms[l]!), l);
+      if (sizes[l]! > 0) top.push(probeScore(metric, this.#products[l]!, this.#coarseTerms[l], length), l);
     return top.take().ordinals;
   }
 

@@ -12,8 +12,8 @@ const PAGE = 65_536;
 const TABLE = 4096;
 /** Of what `rank` is given for each stretch: a constant of src/kernel/assembly/kernel.as.ts. */
 const STRETCH_BYTES = 16;
-/** Of what src/kernel/assembly/summary.as.ts knows of a table, before a number for each row. */
-const SUMS_BYTES = 32;
+/** Of what src/kernel/assembly/summary.as.ts knows of a query, before a number for each row. */
+const SUMS_BYTES = 48;
 /** Prepared queries take no more than this: the kernel never gives memory back. */
 const MAX_PREPARED_BYTES = 1024 * 1024;
 /** A longer shortlist takes too much room in one call. */
@@ -137,11 +137,12 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   const rotationAt = rotation === undefined ? 0 : writeTiles(transpose(rotation, dim), dim, dim);
   const coarseAt = writeTiles(codebook.coarseCentroids, nlist, dim);
   const codebookAt = writeTiles(codebook.centroids, M * numCentroids, subDim);
-  const termsAt = allocate(nlist * 4);
+  const termsAt = allocate(pad(nlist) * 4);
   f32.set(coarseTerms(codebook), termsAt / 4);
   const queryAt = allocate(pad(dim) * 4);
   const rotatedAt = allocate(pad(dim) * 4 * 2);
   const productsAt = allocate(pad(nlist) * 4);
+  const spreadAt = codebook.cellSpread === undefined ? 0 : allocate(pad(nlist) * 4);
   const tableBytesAt = allocate((M + 1) * TILE);
   const collectAt = allocate(COLLECT_BYTES);
   // 16 bytes at a time are read and written.
@@ -153,7 +154,7 @@ function makeKernel(module: WebAssembly.Module, codebook: Codebook, range: TermR
   wasm.configure(
     ...[dim, pad(nlist) / TILE, nlist, M, numCentroids / TILE, subDim, termMode, blockSize, termsOffset(codebook)],
     ...[rotationAt, coarseAt, termsAt, codebookAt, queryAt, rotatedAt, productsAt, summaryAt, tableBytesAt, collectAt],
-    ...[range.min, (range.max - range.min) / 16, Number(byResidual)],
+    ...[range.min, (range.max - range.min) / 16, Number(byResidual), spreadAt],
   );
 
   return {

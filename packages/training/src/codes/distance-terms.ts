@@ -3,18 +3,11 @@ import type { Codebook } from "@poeem/pq-core";
 import { decodeRotated } from "@poeem/pq-core/write";
 import { gather } from "../data/gather.ts";
 import { overlapAtK } from "../rank/metrics.ts";
-import { nearestBy, squaresOf } from "./nearest.ts";
+import { type Asking, drawn, findEach, ITEMS, K, mean, meanAndError, QUERIES, SURE } from "./asked.ts";
+import { squaresOf } from "./nearest.ts";
 
-/** Items that come nearest to a query, which are to be found. */
-const K = 10;
-/** Queries and items that terms are chosen by, at most. */
-const QUERIES = 1000;
-const ITEMS = 16_384;
 /** What is tried; docs/experiments/vectors.md has the figures. */
 const SHARES = [0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9];
-/** Standard errors by which more has to be found. */
-const SURE = 2;
-
 /** What an item says of the queries that are compared with it, in rotated space, and where its term starts. */
 export interface DistanceTerms {
   /** (dim) Queries lie at queryMean + share · (x − itemMean), more or less. */
@@ -36,10 +29,7 @@ export interface TriedTerms {
 }
 
 /** Queries with what they are to find. */
-interface Asked {
-  readonly queries: Float32Array;
-  /** Whether they are the first of the items, each to be found without itself. */
-  readonly own: boolean;
+interface Asked extends Asking {
   readonly exact: readonly Int32Array[];
 }
 
@@ -132,26 +122,10 @@ function termsOf(
   return { ...unshifted, shift: mean(squaresOf(decoded, dim)) - mean(uncutTerms(unshifted, rotated, decoded)) };
 }
 
-/** Nearest items by each of the terms; of items without themselves. */
-async function findEach(
-  { queries, own }: Omit<Asked, "exact">,
-  vectors: Float32Array,
-  terms: readonly Float32Array[],
-  dim: number,
-): Promise<Int32Array[][]> {
-  const found = await nearestBy(queries, vectors, dim, terms, K + Number(own));
-  if (!own) return found;
-  return found.map((lists) => lists.map((numbers, query) => numbers.filter((item) => item !== query)));
-}
-
 /** For each of the terms the overlap@10 of each query. */
 async function overlapsOf(asked: Asked, decoded: Float32Array, terms: readonly Float32Array[], dim: number) {
   const found = await findEach(asked, decoded, terms, dim);
   return found.map((lists) => lists.map((numbers, query) => overlapAtK([numbers], [asked.exact[query]!], K)));
-}
-
-function drawn(queries: Float32Array, most: number, random: Random, dim: number): Float32Array {
-  return gather(queries, random.permutation(queries.length / dim).subarray(0, most), dim);
 }
 
 /** The second half first: items that ask are the first ones of all. */
@@ -174,18 +148,4 @@ function meanRow(rows: Float32Array, dim: number): Float32Array {
   const sums = new Float64Array(dim);
   for (let at = 0; at < rows.length; at++) sums[at % dim]! += rows[at]!;
   return Float32Array.from(sums, (sum) => (sum * dim) / Math.max(dim, rows.length));
-}
-
-function mean(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]!;
-  return sum / Math.max(1, values.length);
-}
-
-/** Of the differences of pairs: their mean, and its standard error. */
-function meanAndError(a: readonly number[], b: readonly number[]): { readonly mean: number; readonly error: number } {
-  const differences = a.map((value, i) => value - b[i]!);
-  const middle = mean(differences);
-  const variance = mean(differences.map((value) => (value - middle) ** 2));
-  return { mean: middle, error: Math.sqrt(variance / differences.length) };
 }

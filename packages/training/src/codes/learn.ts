@@ -1,11 +1,13 @@
 import { type CodedVectors, improveCodes, Random, type ScoreError } from "@poeem/indexing-layer";
 import { counted } from "@poeem/offline/progress";
-import type { Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
+import type { CellSpread, Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
 import { createCodebook, decodeRotated } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { encodeItems } from "../model/encode-items.ts";
 import { byLikeness } from "./cell-order.ts";
+import { chooseCellSpread, describeSpread } from "./cell-spread.ts";
 import { chooseTerms, type DistanceTerms, distanceTerms, type TriedTerms } from "./distance-terms.ts";
+import { rotatedRows } from "./rotated-rows.ts";
 import { type SpaceError, spaceError } from "./score-error.ts";
 import { turnedQuantizers } from "./turned-quantizers.ts";
 
@@ -65,18 +67,32 @@ export async function learnCodes(
     rotation: backToOrder(turned.rotation!, order),
     coarseCentroids: byLikeness(turned.coarseCentroids, dim),
   });
-  if (!scoreAware) return { codebook };
+  const coded = await nearestCodes(codebook, sample);
+  const spread = metric === "l2" ? undefined : await chosenSpread(codebook, sample, coded, queries, shape.seed, say);
+  const ordered = { ...codebook, ...(spread && { cellSpread: spread }) };
+  if (!scoreAware) return { codebook: ordered };
   const of = await spaceError(metric, dim, sample, queries);
   const error = of.moment || of.along > 0 ? await rotatedError(of, codebook) : undefined;
-  if (!error && metric !== "l2") return { codebook };
-  const coded = await nearestCodes(codebook, sample);
   // `coded` and the centroids of the codebook are changed in place
   if (error) await improveCodes(codebook, coded, error, { sweeps: FIT_SWEEPS, fit: true });
-  if (metric !== "l2") return { codebook, error };
+  if (metric !== "l2") return { codebook: ordered, error };
   const asked = queries && (await rotatedRows(codebook, queries));
   const chosen = await chooseTerms(codebook, coded, asked, new Random(shape.seed));
   if (chosen) say(describeTerms(chosen, queries === undefined));
   return { codebook, error, terms: chosen?.terms };
+}
+
+async function chosenSpread(
+  codebook: Codebook,
+  sample: Float32Array,
+  { cells }: CodedVectors,
+  queries: Float32Array | undefined,
+  seed: number,
+  say: (line: string) => void,
+): Promise<CellSpread | undefined> {
+  const chosen = await chooseCellSpread(codebook, sample, cells, queries, new Random(seed));
+  if (chosen) say(describeSpread(chosen));
+  return chosen?.spread;
 }
 
 function describeTerms({ terms, plain, best, queries }: TriedTerms, own: boolean): string {
@@ -152,16 +168,6 @@ export async function encodeLearned(
 async function nearestCodes(codebook: Codebook, vectors: Float32Array): Promise<CodedVectors> {
   const { assignments, codes } = await encodeItems(codebook, vectors);
   return { rotated: await rotatedRows(codebook, vectors), cells: assignments, codes };
-}
-
-/** x·R of rows (n, dim). */
-async function rotatedRows({ dim, rotation }: Codebook, vectors: Float32Array): Promise<Float32Array> {
-  const output = tf.tidy(() =>
-    tf.matMul(tf.tensor2d(vectors, [vectors.length / dim, dim]), tf.tensor2d(rotation!, [dim, dim])),
-  );
-  const rotated = Float32Array.from(await output.data());
-  output.dispose();
-  return rotated;
 }
 
 /** Rᵀ·H·R: its diagonal still has a mean of 1. */

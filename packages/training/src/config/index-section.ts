@@ -7,7 +7,8 @@ export const INDEX = z
   .strictObject({
     /**
      * Coarse cells; 0 for none. Default: 64 (256 for histories with an order), or the largest power of two that leaves
-     * every cell 32 items on average. For vectors alone about twice the square root of the number of items.
+     * every cell 32 items on average. For histories with an order in fewer than 16 bytes 512, or what leaves 16 items;
+     * for vectors alone about twice the square root of the number of items.
      */
     nlist: z.number().int().min(0).optional(),
     /**
@@ -27,8 +28,8 @@ export const INDEX = z
      */
     metric: z.enum(METRICS).optional(),
     /**
-     * Cells visited by default. Default: 32 (128 for histories with an order; for vectors alone an eighth of the cells,
-     * or what holds 8,192 vectors, where that is more), or all where there are fewer.
+     * Cells visited by default. Default: 32 (half of the usual cells for histories with an order; for vectors alone an
+     * eighth of them, or what holds 8,192 vectors, where that is more), or all where there are fewer.
      */
     nprobe: positive.optional(),
     /**

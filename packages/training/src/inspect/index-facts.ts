@@ -26,6 +26,7 @@ export function manifestFacts(manifest: Manifest): Facts {
     codes: codeShape(manifest),
     bytesPerItem: bytesPerItem(manifest),
     cells: manifest.nlist,
+    cellSpread: manifest.cellSpread && `counts ${manifest.cellSpread.weight} in the order of cells`,
     defaultNprobe: manifest.defaultNprobe,
     popularQueries: manifest.queries,
     bytes: chunkBytes(manifest.chunks),

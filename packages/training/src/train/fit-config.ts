@@ -1,6 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import { counted, formatCount } from "@poeem/offline/progress";
-import { codesOf, describeKind, kindOf, type QueryKind } from "../config/kinds.ts";
+import { type Codes, codesOf, describeKind, kindOf, type QueryKind } from "../config/kinds.ts";
 import type { FittedConfig, Passes, PoeemConfig } from "../config.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
@@ -12,6 +12,11 @@ const USUAL: Record<QueryKind, Passes & Record<"nlist" | "nprobe", number>> = {
   histories: { nlist: 64, nprobe: 32, batchSize: 384, epochs: 8 },
   "ordered histories": { nlist: 256, nprobe: 128, batchSize: 1024, epochs: 8 },
 };
+/**
+ * Cells of ordered histories whose items have fewer bytes: a cell says more of an item than another byte would. Of 16
+ * bytes and more they find less (docs/experiments/trainer.md).
+ */
+const FINER_CELLS = { belowBits: 128, nlist: 512, nprobe: 256, itemsPerCell: 16 };
 const BUFFER = 8192;
 /** Items per cell, on average. */
 const ITEMS_PER_CELL = 32;
@@ -34,7 +39,7 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  *
  * - `index.numSubQuantizers` and `nbits`, of histories with an order: 16 × 8 bits, or 32 × 4 of many items.
  * - `index.nlist`: 64 (256 for ordered histories), or the largest power of two that leaves every cell 32 items on
- *   average.
+ *   average; for ordered histories in fewer than 16 bytes 512, or what leaves 16.
  * - `index.nprobe`: half of the usual number of cells, or all cells where there are fewer.
  * - `training.batchSize`: 1024 (384 for histories), or the largest power of two that makes 16 steps of an epoch; at
  *   least 16 where there are as many events.
@@ -63,8 +68,8 @@ export function fitConfig(asked: PoeemConfig, dataset: Dataset): FittedConfig {
       `index.nlist: expected at most the number of items (${formatCount(numItems)}), got ${formatCount(index.nlist!)}`,
     );
   }
-  const usual = USUAL[kind];
-  const nlist = index.nlist ?? Math.min(usual.nlist, powerOfTwo(numItems / ITEMS_PER_CELL));
+  const usual = usualOf(kind, index);
+  const nlist = index.nlist ?? Math.min(usual.nlist, powerOfTwo(numItems / usual.itemsPerCell));
   const nprobe = Math.min(index.nprobe ?? usual.nprobe, Math.max(1, nlist));
   const numCentroids = Math.max(nlist, 2 ** index.nbits);
   const batchSize = training.batchSize ?? fittedBatch(dataset.eventItem.length, usual.batchSize);
@@ -78,6 +83,11 @@ export function fitConfig(asked: PoeemConfig, dataset: Dataset): FittedConfig {
     index: { ...index, nlist, nprobe, bufferSize },
     training: { ...training, batchSize, epochs, ownSentences: dataset.ownSentences.count > 0 },
   };
+}
+
+function usualOf(kind: QueryKind, { numSubQuantizers, nbits }: Codes) {
+  const isFine = kind === "ordered histories" && numSubQuantizers * nbits < FINER_CELLS.belowBits;
+  return { ...USUAL[kind], itemsPerCell: ITEMS_PER_CELL, ...(isFine && FINER_CELLS) };
 }
 
 function fittedBatch(numEvents: number, usual: number): number {
@@ -119,7 +129,7 @@ function hasHistories({ past }: Dataset): boolean {
 
 /** What a person should know of the settings, one line each: those that are not what they are with plenty. */
 export function describeFit(before: PoeemConfig, after: FittedConfig, dataset: Dataset): string[] {
-  const usual = USUAL[kindOf(after, after.model.history)];
+  const usual = usualOf(kindOf(after, after.model.history), after.index);
   const kind = describeKind(after);
   const settings: [string, number | undefined, number, number][] = [
     ["index.nlist", before.index.nlist, after.index.nlist, usual.nlist],

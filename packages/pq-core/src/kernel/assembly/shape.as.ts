@@ -15,6 +15,7 @@ export let termsOffset: usize = 0;
 export let rotationTiles: usize = 0; // 0 = no rotation
 export let coarseTiles: usize = 0;
 export let coarseTerms: usize = 0;
+export let spreadAt: usize = 0; // room for scores of cells whose spread counts; 0 = it does not
 export let codebookTiles: usize = 0;
 export let queryAt: usize = 0;
 export let rotatedAt: usize = 0; // room for two
@@ -54,7 +55,7 @@ export function configure(
   rotationTiles_: usize, coarseTiles_: usize, coarseTerms_: usize, codebookTiles_: usize,
   queryAt_: usize, rotatedAt_: usize, productsAt_: usize, summaryAt_: usize, bytesAt_: usize, collectAt_: usize,
   termLow_: f32, termStep_: f32,
-  byResidual_: bool,
+  byResidual_: bool, spreadAt_: usize,
 ): void {
   dim = dim_; cellTiles = cellTiles_; nlist = nlist_; numSubQuantizers = M_; centroidTiles = centroidTiles_;
   subDim = subDim_;
@@ -63,5 +64,5 @@ export function configure(
   codebookTiles = codebookTiles_;
   queryAt = queryAt_; rotatedAt = rotatedAt_; ownProductsAt = productsAt_; summaryAt = summaryAt_;
   bytesAt = bytesAt_; collectAt = collectAt_;
-  termLow = termLow_; termStep = termStep_; byResidual = byResidual_;
+  termLow = termLow_; termStep = termStep_; byResidual = byResidual_; spreadAt = spreadAt_;
 }

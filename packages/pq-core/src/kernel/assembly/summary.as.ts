@@ -3,9 +3,10 @@ import { centroidTiles, numSubQuantizers } from "./shape.as";
 
 /**
  * f64 sums over the rows: of their largest entries, of their means, of their largest magnitudes; the widest row's
- * largest less its smallest. Then f32 (M), the largest entry of each row.
+ * largest less its smallest. Then f32 the query's length, and from MAXIMA on f32 (M), the largest entry of each row.
  */
-export const MAXIMA: usize = 32;
+export const LENGTH: usize = 32;
+export const MAXIMA: usize = 48;
 
 /** Writes the summary of a table of 4 bits. */
 export function describe(table: usize, to: usize): void {

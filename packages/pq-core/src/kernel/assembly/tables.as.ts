@@ -1,6 +1,6 @@
-import { describe } from "./summary.as";
+import { describe, LENGTH } from "./summary.as";
 import { cellTiles, centroidTiles, coarseTiles, codebookTiles, dim, numSubQuantizers, ownProductsAt, queryAt, rotatedAt,
-  rotationTiles, subDim, summaryAt, TABLE } from "./shape.as";
+  rotationTiles, spreadAt, subDim, summaryAt, TABLE } from "./shape.as";
 
 // Inner products of one vector with rows kept in tiles of 16: tile t holds (size, 16) floats, one lane a row.
 function products(tiles: usize, count: i32, size: i32, vector: usize, out: usize): void {
@@ -88,6 +88,17 @@ function fillTable(at: usize, table: usize, far: usize): void {
   }
 }
 
+// Keeps the length of the rotated query at `at` where the order of cells depends on it.
+function keepLength(at: usize, summary: usize): void {
+  if (spreadAt == 0) return;
+  let square: f64 = 0;
+  for (const end = at + (<usize>dim << 2); at < end; at += 4) {
+    const value = <f64>load<f32>(at);
+    square += value * value;
+  }
+  store<f32>(summary + LENGTH, <f32>sqrt<f64>(square));
+}
+
 /** q·u of every cell, of the query that is set. */
 export let productsAt: usize = 0;
 /** Of the query that is set, 4 bits: see summary.as. */
@@ -102,6 +113,7 @@ export function setQuery(): void {
   fillTable(at, TABLE, 0);
   multiply(coarseTiles, cellTiles, dim, at, 0, productsAt, 0);
   if (centroidTiles == 1) describe(TABLE, summaryAt);
+  keepLength(at, summaryAt);
   summary = summaryAt;
 }
 
@@ -128,6 +140,8 @@ export function prepare(count: i32, queries: usize, room: usize, kept: usize): v
     const rotated = rotate(query, rotatedAt, far);
     if (rotated != query) memory.copy(query, rotated, far == 0 ? step : step << 1);
     fillTable(query, at, far);
+    keepLength(query, at + summary);
+    if (far != 0) keepLength(query + step, at + far + summary);
     if (centroidTiles != 1) continue;
     describe(at, at + summary);
     if (far != 0) describe(at + far, at + far + summary);
