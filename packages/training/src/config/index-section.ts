@@ -28,8 +28,9 @@ export const INDEX = z
      */
     metric: z.enum(METRICS).optional(),
     /**
-     * Cells visited by default. Default: 32 (half of the usual cells for histories with an order; for vectors alone an
-     * eighth of them, or what holds 8,192 vectors, where that is more), or all where there are fewer.
+     * Cells visited by default. Default: 32 (half of the usual cells for histories with an order; for vectors alone a
+     * sixteenth of them, by l2 an eighth, or what holds 8,192 vectors, where that is more), or all where there are
+     * fewer.
      */
     nprobe: positive.optional(),
     /**
