@@ -94,7 +94,7 @@ export async function measureSet(kind: SetKind, results: Results, options: Optio
       if (asked.length === 0) continue;
       const run = stamp();
       const afterwards = asked.includes("afterwards");
-      const ours = { config, data, work, dim: kind.dim(size), nbits: kind.nbits, bytes: size, seed, afterwards };
+      const ours = { config, data, work, dim: kind.dim(size), nbits: kind.nbits(size), bytes: size, seed, afterwards };
       for await (const row of measureOurs(task, ours)) {
         if (!asked.includes(row.peer)) continue;
         results.add({ ...run, setup, ...row, seed, bytes: size });

@@ -23,13 +23,17 @@ export interface SetKind {
   readonly refit: boolean;
   /** Dimensions of ours at so many bytes per item, and bits of a code: the default of such data. */
   readonly dim: (bytes: number) => number;
-  readonly nbits: 4 | 8;
+  readonly nbits: (bytes: number) => 4 | 8;
   /** Writes what is needed into the folder `work`; `data` is where the configuration's files are. */
   prepare(data: string, work: string): Promise<{ config: PoeemConfigInput; data: string }>;
 }
 
 /** As many as there are codes of 4 bits, and no fewer than the default. */
 const usualDim = (bytes: number): number => Math.max(64, 2 * bytes);
+
+const eightBits = (): 8 => 8;
+/** Without an order codes of 4 bits find as much, but for the fewest bytes. */
+const fewBits = (bytes: number): 4 | 8 => (bytes < 16 ? 8 : 4);
 
 const given = (
   { about, choose, refit, nbits }: Pick<SetKind, "about" | "choose" | "refit" | "nbits">,
@@ -42,7 +46,7 @@ const given = (
 const sequences = given(
   {
     about: 'sequences.txt, or any file of "user item item …", oldest first: leave-one-out',
-    ...{ choose: "recallAt10", refit: false, nbits: 8 },
+    ...{ choose: "recallAt10", refit: false, nbits: eightBits },
   },
   (data) => leaveOneOut(readItemLists(onlyFileOf(data, "sequences.txt"))),
 );
@@ -52,7 +56,7 @@ const ratingsByTime: SetKind = {
   choose: "recallAt10",
   refit: true,
   dim: usualDim,
-  nbits: 8,
+  nbits: eightBits,
   async prepare(data) {
     fileOf(data, "ratings.dat");
     const films = findFile(data, "movies.dat");
@@ -78,8 +82,8 @@ export const SETS: Readonly<Record<string, SetKind>> = {
     choose: "recallAt50",
     refit: true,
     // what a code says exactly beats what it says roughly, docs/experiments/trainer.md
-    dim: (bytes) => 2 * bytes,
-    nbits: 4,
+    dim: (bytes) => Math.max(32, 2 * bytes),
+    nbits: fewBits,
     async prepare(data) {
       fileOf(data, "interactions.csv");
       return { config: goodbooks, data };
@@ -90,14 +94,14 @@ export const SETS: Readonly<Record<string, SetKind>> = {
   "ml-1m-last": given(
     {
       about: "ratings.dat: all ratings, leave-one-out by time",
-      ...{ choose: "recallAt10", refit: false, nbits: 8 },
+      ...{ choose: "recallAt10", refit: false, nbits: eightBits },
     },
     (data) => leaveOneOut(readRatings(fileOf(data, "ratings.dat"))),
   ),
   kgat: given(
     {
       about: 'train.txt and test.txt, each "user item item …", without order',
-      ...{ choose: "recallAt20", refit: true, nbits: 4 },
+      ...{ choose: "recallAt20", refit: true, nbits: fewBits },
     },
     (data) => {
       const rows = (file: string): EventRow[] =>

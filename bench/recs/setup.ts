@@ -15,7 +15,7 @@ const CODE = [...PACKAGES, "apps/trainer"].flatMap((folder) => [`${folder}/src`,
 
 /** What decides what ours learns, beside the data, its size and the seed: the configuration as written and the code. */
 export const oursSetup = (config: PoeemConfigInput, { dim, nbits }: SetKind, code: string): string =>
-  digest((hash) => hash.update(JSON.stringify({ config, dim: String(dim), nbits, code })));
+  digest((hash) => hash.update(JSON.stringify({ config, dim: String(dim), nbits: String(nbits), code })));
 
 /** The same of a peer: how its settings are chosen, and the sizes asked for where it has any. */
 export const peerSetup = (peer: Peer, { choose, validation }: OpenTask, bytes: readonly number[]): string =>

@@ -1,7 +1,7 @@
 import type { SetKind } from "./sets.ts";
 
 /** Codes of ours in so many bytes. */
-export const codesIn = ({ nbits }: Pick<SetKind, "nbits">, bytes: number): number => (8 / nbits) * bytes;
+export const codesIn = ({ nbits }: Pick<SetKind, "nbits">, bytes: number): number => (8 / nbits(bytes)) * bytes;
 
 /** The rule of `poeem train`: each code stands for as many dimensions. */
 const isPossible = (kind: SetKind, bytes: number): boolean => kind.dim(bytes) % codesIn(kind, bytes) === 0;
@@ -14,7 +14,7 @@ export function checkSizes(kind: SetKind, bytes: readonly number[]): void {
   const near = [around.findLast((size) => size < wrong), around.find((size) => size > wrong)];
   const dim = kind.dim(wrong);
   throw new Error(
-    `--bytes expected sizes whose codes of ${kind.nbits} bits share out ${dim} dimensions, ` +
+    `--bytes expected sizes whose codes of ${kind.nbits(wrong)} bits share out ${dim} dimensions, ` +
       `such as ${near.filter((size) => size !== undefined).join(" and ")}, got ${wrong}: ` +
       `${codesIn(kind, wrong)} codes for ${dim} dimensions`,
   );

@@ -4,7 +4,6 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { PoeemConfigInput } from "@poeem/training/config";
 import type { EvaluationResult } from "@poeem/training/evaluate/result";
 import { type Measured, measure, pick } from "../measure.ts";
-import { codesIn } from "../sizes.ts";
 import { type OpenTask, writeConfig } from "../task.ts";
 import { poeem } from "./poeem.ts";
 import { rankWithRabitq } from "./rank-with-rabitq.ts";
@@ -38,9 +37,9 @@ export interface Ours {
  * One training and one evaluation by the product's own commands: the data's own configuration at so many bytes.
  */
 export async function* measureOurs(task: OpenTask, ours: Ours): AsyncGenerator<OurRow> {
-  const { config, data, work, dim, bytes, seed } = ours;
+  const { config, data, work, dim, nbits, bytes, seed } = ours;
   const model = { ...config.model, dim };
-  const index = { ...config.index, numSubQuantizers: codesIn(ours, bytes), nbits: ours.nbits };
+  const index = { ...config.index, numSubQuantizers: (8 * bytes) / nbits, nbits };
   const file = await writeConfig(work, `ours-${bytes}`, { ...config, model, index });
   const out = join(work, `index-${bytes}-${seed}`);
   const common = ["--config", file, "--data", data];

@@ -46,7 +46,7 @@ it("refuses a size of which there are no codes before it reads anything", async 
   const possible = [1, 2, 4, 8, 16, 32, 33, 64, 100];
   await expect(asked("beauty", ["ours"], possible)).rejects.toThrow("got nothing at nowhere");
   await expect(asked("beauty", ["popularity", "ease"], [7])).rejects.toThrow("got nothing at nowhere");
-  await expect(asked("goodbooks", ["ours"], [7])).rejects.toThrow("expected interactions.csv");
+  await expect(asked("goodbooks", ["ours"], [8])).rejects.toThrow("expected interactions.csv");
 });
 
 it("tells configurations and code apart, committed or not", async () => {

@@ -79,7 +79,7 @@ describe("settings that follow from the data", () => {
     );
   });
 
-  it("are more cells for histories with an order whose items have few bytes", () => {
+  it("are more cells for histories whose items have few bytes", () => {
     const { dataset } = walkers();
     const cells = (numItems: number, index: PoeemConfigInput["index"], time = true): unknown => {
       const config = asked({ events: { user: "u", ...(time && { time: "t" }) }, index });
@@ -90,7 +90,9 @@ describe("settings that follow from the data", () => {
     expect(cells(16_384, {})).toEqual([256, 128]);
     expect(cells(16_384, eightBytes)).toEqual([512, 256]);
     expect(cells(16_384, { ...eightBytes, numSubQuantizers: 16 })).toEqual([256, 128]);
-    expect(cells(16_384, eightBytes, false)).toEqual([64, 32]);
+    expect(cells(16_384, {}, false)).toEqual([64, 32]);
+    expect(cells(16_384, eightBytes, false)).toEqual([256, 32]);
+    expect(cells(1000, eightBytes, false)).toEqual([16, 16]);
     expect(cells(1000, {})).toEqual([16, 16]);
     expect(cells(1000, eightBytes)).toEqual([32, 32]);
     expect(cells(16_384, { ...eightBytes, nlist: 300 })).toEqual([300, 256]);

@@ -7,8 +7,8 @@ export const INDEX = z
   .strictObject({
     /**
      * Coarse cells; 0 for none. Default: 64 (256 for histories with an order), or the largest power of two that leaves
-     * every cell 32 items on average. For histories with an order in fewer than 16 bytes 512, or what leaves 16 items;
-     * for vectors alone about twice the square root of the number of items.
+     * every cell 32 items on average. For histories alone in fewer than 16 bytes 256, or with an order 512 or what
+     * leaves 16 items; for vectors alone about twice the square root of the number of items.
      */
     nlist: z.number().int().min(0).optional(),
     /**
@@ -19,7 +19,7 @@ export const INDEX = z
     /**
      * Bits per code. Default: 4, or 8 where there are 16 codes by default; of histories 4 where `numSubQuantizers` is
      * set, or a `bufferSize` below 256. Of as many bytes 8 bits keep more, and take three to six times as long to scan,
-     * once for each item of a history.
+     * once for each item of a history. In 8 bytes 8 × 8 bits find more for every history.
      */
     nbits: z.union([z.literal(4), z.literal(8)]).optional(),
     /**

@@ -13,10 +13,14 @@ const USUAL: Record<QueryKind, Passes & Record<"nlist" | "nprobe", number>> = {
   "ordered histories": { nlist: 256, nprobe: 128, batchSize: 1024, epochs: 8 },
 };
 /**
- * Cells of ordered histories whose items have fewer bytes: a cell says more of an item than another byte would. Of 16
- * bytes and more they find less (docs/experiments/trainer.md).
+ * Where an item has fewer bits, its cell says more of it than some more of them would; of 16 bytes so many cells find
+ * less (docs/experiments/trainer.md).
  */
-const FINER_CELLS = { belowBits: 128, nlist: 512, nprobe: 256, itemsPerCell: 16 };
+const FEW_BITS = 128;
+const FINER_CELLS: Partial<Record<QueryKind, Partial<Record<"nlist" | "nprobe" | "itemsPerCell", number>>>> = {
+  histories: { nlist: 256 },
+  "ordered histories": { nlist: 512, nprobe: 256, itemsPerCell: 16 },
+};
 const BUFFER = 8192;
 /** Items per cell, on average. */
 const ITEMS_PER_CELL = 32;
@@ -39,7 +43,7 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  *
  * - `index.numSubQuantizers` and `nbits`, of histories with an order: 16 × 8 bits, or 32 × 4 of many items.
  * - `index.nlist`: 64 (256 for ordered histories), or the largest power of two that leaves every cell 32 items on
- *   average; for ordered histories in fewer than 16 bytes 512, or what leaves 16.
+ *   average; for histories in fewer than 16 bytes 256, or for ordered ones 512, or what leaves 16.
  * - `index.nprobe`: half of the usual number of cells, or all cells where there are fewer.
  * - `training.batchSize`: 1024 (384 for histories), or the largest power of two that makes 16 steps of an epoch; at
  *   least 16 where there are as many events.
@@ -86,8 +90,8 @@ export function fitConfig(asked: PoeemConfig, dataset: Dataset): FittedConfig {
 }
 
 function usualOf(kind: QueryKind, { numSubQuantizers, nbits }: Codes) {
-  const isFine = kind === "ordered histories" && numSubQuantizers * nbits < FINER_CELLS.belowBits;
-  return { ...USUAL[kind], itemsPerCell: ITEMS_PER_CELL, ...(isFine && FINER_CELLS) };
+  const isFine = numSubQuantizers * nbits < FEW_BITS;
+  return { ...USUAL[kind], itemsPerCell: ITEMS_PER_CELL, ...(isFine && FINER_CELLS[kind]) };
 }
 
 function fittedBatch(numEvents: number, usual: number): number {
