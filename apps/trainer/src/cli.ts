@@ -172,6 +172,7 @@ export function program(): Command {
     )
     .argument(...idsArgument)
     .option("--history <ids>", "ids of items, oldest first (see below)", givenIds)
+    .option("--like <id>", "id of an item: finds those nearest to it, without itself")
     .option("--context <name=value>", "a context feature; repeat for more", contextPair)
     .option(
       "--embedding <[name=]vector>",

@@ -83,6 +83,45 @@ const ids = Array.from({ length: 20 }, (_, i) => `item-${i}`);
 const vectorsOf = async (index: Index, names: readonly string[]): Promise<Float32Array> =>
   index.vectors(await index.ordinals(names));
 
+describe("an item", () => {
+  it("finds the items nearest to its decoded vector, without itself, whatever the ids and the tower", async () => {
+    for (const tower of [undefined, weights(text)]) {
+      for (const all of [ids, Uint32Array.from(ids, (_, i) => 7 + i)]) {
+        const index = await indexWith(tower, all);
+        const vectors = await index.vectors(await index.ordinals([...all]));
+        const scoreOf = (i: number): number =>
+          vectors.subarray(i * dim, (i + 1) * dim).reduce((sum, value, d) => sum + value * vectors[3 * dim + d]!, 0);
+        const { results } = await search("--like", String(all[3]), "--k", "20");
+        expect(results.map(({ id }) => String(id)).sort()).toEqual(
+          [...all]
+            .filter((_, i) => i !== 3)
+            .map(String)
+            .sort(),
+        );
+        for (const [rank, { id, score }] of results.entries()) {
+          expect(score).toBeCloseTo(scoreOf([...all].map(String).indexOf(String(id))), 4);
+          if (rank > 0) expect(score).toBeLessThanOrEqual(results[rank - 1]!.score);
+        }
+      }
+    }
+  });
+
+  it("is asked for alone, and has to be there", async () => {
+    await indexWith(weights(text), ids);
+    await expect(search("--like", "item-3", "--history", "item-4")).rejects.toThrow("expected like alone");
+    await expect(search("--like", "item-30")).rejects.toThrow(/"like" expected ids of items of this index, got .*item-30/);
+    await expect(search()).rejects.toThrow("expected either --query or --vectors, or --history, --like, --context");
+    await indexWith(
+      undefined,
+      Uint32Array.from(ids, (_, i) => i),
+    );
+    await expect(search("--like", "three")).rejects.toThrow(/"like" expected /);
+    expect((await search("--like", "003", "--k", "1")).results).toEqual(
+      (await search("--like", "3", "--k", "1")).results,
+    );
+  });
+});
+
 describe("an embedding", () => {
   const map = () => ({ values: numbers(2 * dim), bias: numbers(dim) });
   const tower: QueryTowerWeights = {

@@ -14,7 +14,7 @@ import {
 } from "@poeem/pq-core";
 import { type Mode, openWords } from "@poeem/pq-core/words";
 import { answerQuestion, openQueryTower, type QueryTower, type Question } from "@poeem/towers";
-import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
+import { type GivenIds, readIdAt, readIds } from "@poeem/training/encode/read-ids";
 import { notInIndex } from "../print.ts";
 import { readEmbeddings } from "./read-embeddings.ts";
 
@@ -23,6 +23,8 @@ export interface SearchCommandOptions {
   delta?: string;
   query?: string;
   history?: GivenIds;
+  /** Id of an item, as it stands. */
+  like?: string;
   context?: Record<string, string>;
   /** Vectors: numbers or a file of them, each behind the name of its column where there are several. */
   embedding?: readonly string[];
@@ -43,15 +45,15 @@ export interface SearchCommandOptions {
 type Asked = Pick<SearchOptions, "k" | "nprobe" | "filter" | "exclude">;
 
 /**
- * `poeem search`: the Worker's answer without a Worker, for a text, a history, a context, an embedding, or a file of
- * query vectors.
+ * `poeem search`: the Worker's answer without a Worker, for a text, a history, an item, a context, an embedding, or a file
+ * of query vectors.
  */
 export async function search(options: SearchCommandOptions): Promise<void> {
   const index = await openIndexDirectory(options.index, options.delta);
   const { query: text, context, vectors } = options;
-  const asks = [text, options.history, context, options.embedding].some((part) => part !== undefined);
+  const asks = [text, options.history, options.like, context, options.embedding].some((part) => part !== undefined);
   if (asks === (vectors !== undefined)) {
-    throw new UserError("expected either --query or --vectors, or --history, --context or --embedding");
+    throw new UserError("expected either --query or --vectors, or --history, --like, --context or --embedding");
   }
   // as the Worker has it: beside a history a text of nothing would go unnoticed
   if (text?.trim() === "") throw new InputError("text", "expected some text, got none");
@@ -70,7 +72,8 @@ export async function search(options: SearchCommandOptions): Promise<void> {
   if (vectors !== undefined) return answerVectors(index, vectors, asked, options);
   const history = options.history && (await readIds(index, "history", options.history));
   const embedding = options.embedding && (await readEmbeddings(options.embedding));
-  const others = { ...(history && { history }), ...(embedding && { embedding }) };
+  const like = options.like === undefined ? undefined : readIdAt(options.like, index, "like");
+  const others = { ...(history && { history }), ...(like !== undefined && { like }), ...(embedding && { embedding }) };
   await answer(index, { text, context, ...others }, asked, options);
 }
 
@@ -117,7 +120,8 @@ async function answer(
   if (json) {
     const { listsProbed, codesScanned } = answered;
     const { text: query, context } = question;
-    const asked = { query, history: question.history?.map(String), context, mode: answered.mode };
+    const like = question.like === undefined ? undefined : jsonId(question.like);
+    const asked = { query, history: question.history?.map(String), like, context, mode: answered.mode };
     const facts = { ...asked, indexVersion: index.version, listsProbed, codesScanned, results };
     process.stdout.write(`${JSON.stringify(facts)}\n`);
     return;
