@@ -113,7 +113,7 @@ async function measureFaiss(
 const seed = Number(flags.seed);
 const size: SetSize = { items: +flags.items, sample: +flags.sample, queries: +flags.queries, seed };
 const nlist = 2 ** Math.floor(Math.log2(2 * Math.sqrt(size.items)));
-// cells are of uneven size, and each visits others: shares that are alike are found among these
+// as many cells hold other shares of the items for each: among so many some are alike
 const probes = [...new Set([6, 5, 4, 2, 0].map((halvings) => Math.max(1, nlist >> halvings)))];
 await useBackend("wasm");
 const makers = { "sift-like": siftLike, "text-like": textLike };

@@ -109,7 +109,9 @@ describe("an item", () => {
   it("is asked for alone, and has to be there", async () => {
     await indexWith(weights(text), ids);
     await expect(search("--like", "item-3", "--history", "item-4")).rejects.toThrow("expected like alone");
-    await expect(search("--like", "item-30")).rejects.toThrow(/"like" expected ids of items of this index, got .*item-30/);
+    await expect(search("--like", "item-30")).rejects.toThrow(
+      /"like" expected ids of items of this index, got .*item-30/,
+    );
     await expect(search()).rejects.toThrow("expected either --query or --vectors, or --history, --like, --context");
     await indexWith(
       undefined,

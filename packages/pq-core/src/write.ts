@@ -6,7 +6,7 @@
 export { compactArtifact } from "./catalogue/compact.ts";
 export { type CatalogueChanges, type DeltaArtifact, writeDelta } from "./catalogue/delta-writer.ts";
 export { toIds } from "./catalogue/rows.ts";
-export { type CodebookInput, createCodebook, METRICS } from "./codebook/codebook.ts";
+export { type CodebookInput, createCodebook, MAX_SPREAD, METRICS } from "./codebook/codebook.ts";
 export { decode, decodedSquares, decodeRotated } from "./codebook/decode.ts";
 export { encode } from "./codebook/encode.ts";
 export { type QueryMoments, scoreAware } from "./codebook/score-aware.ts";
@@ -15,5 +15,5 @@ export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-heade
 export { FORMAT, FORMAT_VERSION, MAX_CHUNK_BYTES, MAX_MANIFEST_BYTES } from "./format/constants.ts";
 export { canBePopular, MAX_POPULAR_BYTES, MAX_POPULAR_QUERIES } from "./format/popular-queries.ts";
 export { MOST_IMPACT } from "./format/posting-list.ts";
-export { innerProductTable } from "./kernel/distance-table.ts";
+export { coarseTerms, innerProductTable, probeScore, queryLength } from "./kernel/distance-table.ts";
 export { encodeFast } from "./kernel/wasm-encode.ts";

@@ -62,7 +62,8 @@ export class Model {
     this.#scenario = scenario;
     this.#next = random(scenario.seed);
     const { metric, nbits, nlist, seed } = scenario;
-    this.codebook = randomCodebook({ dim: DIM, M, nbits, nlist, metric, byResidual: nlist > 2 }, seed);
+    const spread = metric === "innerProduct" && nlist > 0 && seed % 2 === 1;
+    this.codebook = randomCodebook({ dim: DIM, M, nbits, nlist, metric, byResidual: nlist > 2, spread }, seed);
     for (let i = 0; i < scenario.n; i++) this.#put(this.newId());
   }
 

@@ -78,6 +78,9 @@ describe("cells without items are never probed", () => {
       const by = codebookOf(spread);
       const of = spread ? await writeArtifact({ codebook: by, ...rows, listChunkBytes: 2048 }) : artifact;
       const index = await opened(kernel, residentBytes, of);
+      // so that it would be noticed if the spread counted for nothing
+      const cellsOf = (by: Codebook): string => `${bestCells(queries[0]!, rows.assignments, by).slice(0, 4).sort()}`;
+      expect(cellsOf(by) === cellsOf(codebook)).toBe(!spread);
       for (const nprobe of nprobes) {
         for (const asked of [...queries.map((query) => [query]), queries]) {
           const all = bruteForce(asked, rows, nprobe, by);
@@ -98,14 +101,6 @@ describe("cells without items are never probed", () => {
         }
       }
     }
-  });
-
-  it("the spread of cells changes which are visited", () => {
-    const differing = queries.filter(
-      (query) =>
-        `${bestCells(query, rows.assignments, codebook)}` !== `${bestCells(query, rows.assignments, codebookOf(true))}`,
-    );
-    expect(differing.length).toBe(queries.length);
   });
 
   it("an index without items answers nothing, whatever nprobe", async () => {

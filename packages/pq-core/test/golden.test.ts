@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { compactArtifact, writeArtifact, writeDelta } from "../src/write.ts";
 import { GOLDEN, observe } from "./golden.ts";
 import { openWhole } from "./open-whole.ts";
-import { kernelModule } from "./support.ts";
+import { kernelModule, memorySource } from "./support.ts";
 
 // Refreshed by: UPDATE=1 npx vitest run --project pq-core golden
 const ROOT = fileURLToPath(new URL("../fixtures/v1", import.meta.url));
@@ -68,6 +68,18 @@ it.each(readdirSync(REFINE))(
     expect(manifest.chunks.some(({ kind }) => kind === "refine")).toBe(false);
   },
 );
+
+it("cells are visited in another order where their spread counts", async () => {
+  const { input, query } = GOLDEN.find(({ name }) => name.endsWith("-spread"))!;
+  const observed = async ({ codebook, ...rows }: typeof input) => {
+    const { chunks, manifestBytes } = await writeArtifact({ codebook, ...rows });
+    return observe(await openWhole(memorySource(chunks), manifestBytes), query);
+  };
+  const { cellSpread, ...plain } = input.codebook;
+  expect(cellSpread).toBeDefined();
+  const [with_, without] = [await observed(input), await observed({ ...input, codebook: plain })];
+  expect(with_).not.toMatchObject({ ids: (without as { ids: string[] }).ids });
+});
 
 it("no golden folder is left without a test", () => {
   expect(

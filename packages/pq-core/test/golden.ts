@@ -231,7 +231,7 @@ export const GOLDEN: readonly GoldenCase[] = [
     n: 60,
     idType: "u32",
     extras: false,
-    cellSpread: { weight: 1.25, length: 2 },
+    cellSpread: { weight: 3, length: 1.75 },
   }),
 ];
 

@@ -70,6 +70,25 @@ describe("one altered member of the manifest, the checksum made right", () => {
     ["idType", (m) => (m["idType"] = "u8"), /"idType" expected one of string, u32, u64, got u8/],
     ["hasFields", (m) => (m["hasFields"] = false), /items-0000-.*expected \d+ payload bytes, got \d+/],
     ["defaultNprobe", (m) => (m["defaultNprobe"] = 3), /"defaultNprobe" expected an integer from 1 to 2, got 3/],
+    ...[
+      null,
+      false,
+      "1",
+      [],
+      { weight: -1, length: 1 },
+      { weight: 1 },
+      { weight: 1, length: "1" },
+      { weight: 2e9, length: 1 },
+    ].map((cellSpread): [string, (m: Record<string, unknown>) => unknown, RegExp] => [
+      `cellSpread ${JSON.stringify(cellSpread)}`,
+      (m) => Object.assign(m, { metric: "innerProduct", cellSpread }),
+      /"cellSpread(.weight|.length)?" expected (an object|a number from 0 to 1000000000), got /,
+    ]),
+    [
+      "cellSpread, other metric",
+      (m) => Object.assign(m, { metric: "l2", cellSpread: { weight: 1, length: 1 } }),
+      /"cellSpread" expected nothing unless metric is innerProduct, got l2/,
+    ],
     ["chunks", (m) => (m["chunks"] = {}), /"chunks" expected an array/],
     [
       "a chunk's kind",

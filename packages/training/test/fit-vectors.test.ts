@@ -11,12 +11,10 @@ function fitted(count: number, index: PoeemConfigInput["index"] = {}, length = 1
 
 describe("settings of vectors alone", () => {
   it("follow from their number and their length", () => {
-    expect(fitted(1_000_000)).toEqual([1024, 64, 65_536]);
-    expect(fitted(1_000_000, {}, 768)).toEqual([1024, 64, 43_690]);
-    // distances want more of the cells
-    expect(fitted(1_000_000, { metric: "l2" })).toEqual([1024, 128, 65_536]);
+    expect(fitted(1_000_000)).toEqual([1024, 128, 65_536]);
+    expect(fitted(1_000_000, {}, 768)).toEqual([1024, 128, 43_690]);
     // 8,192 vectors are read at least, and all of few
-    expect(fitted(100_000)).toEqual([512, 42, 65_536]);
+    expect(fitted(50_000)).toEqual([256, 42, 50_000]);
     expect(fitted(5000)).toEqual([128, 128, 5000]);
     expect(fitted(3)).toEqual([1, 1, 3]);
   });

@@ -45,8 +45,8 @@ export interface SearchCommandOptions {
 type Asked = Pick<SearchOptions, "k" | "nprobe" | "filter" | "exclude">;
 
 /**
- * `poeem search`: the Worker's answer without a Worker, for a text, a history, an item, a context, an embedding, or a file
- * of query vectors.
+ * `poeem search`: the Worker's answer without a Worker, for a text, a history, an item, a context, an embedding, or a
+ * file of query vectors.
  */
 export async function search(options: SearchCommandOptions): Promise<void> {
   const index = await openIndexDirectory(options.index, options.delta);

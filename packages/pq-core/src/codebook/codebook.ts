@@ -13,8 +13,8 @@ export type Metric = (typeof METRICS)[number];
 /**
  * How far items lie around the centroids of their cells, for inner products. A cell whose centroid is no nearer to a
  * query than another's may hold items that are, if they lie further around: a search visits cells in the order of
- * q·u + weight · ‖q‖ · √(length² − ‖u‖²), in which the root is the mean distance of items of such a length from u,
- * their mean. Scores of items do not depend on it.
+ * q·u + weight · ‖q‖ · √(length² − ‖u‖²). For items that all have that length, and u their mean, the root is their root
+ * mean square distance from u; where lengths differ it is a guess. Scores of items do not depend on it.
  */
 export interface CellSpread {
   readonly weight: number;
@@ -62,8 +62,8 @@ export type CodebookInput = Omit<
 
 export const MAX_DIM = 65_536;
 export const MAX_NLIST = 1 << 24;
-/** Larger ones could leave the range of float32 when multiplied. */
-const MAX_SPREAD = 1e9;
+/** Of both numbers of a spread: their product with the longest query is 1e36, which float32 still has. */
+export const MAX_SPREAD = 1e9;
 
 /**
  * Checks the parts against each other and derives `subDim` and `numCentroids`. Arrays are kept, not copied.
@@ -100,14 +100,20 @@ export function joinCodebook(input: CodebookInput, checkTurning: typeof checkRot
     checkFinite(name, values);
   }
   if (rotation) checkTurning(rotation, dim);
-  if (cellSpread) checkCellSpread("cellSpread", cellSpread, metric);
+  if (cellSpread !== undefined) checkCellSpread("cellSpread", cellSpread, input);
   const spread = cellSpread && { cellSpread };
   return { dim, metric, nlist, numSubQuantizers, nbits, numCentroids, subDim, byResidual, ...arrays, ...spread };
 }
 
 /** @param where for the message; left out: the caller's input */
-export function checkCellSpread(name: string, spread: CellSpread, metric: Metric, where?: Blame): void {
+export function checkCellSpread(
+  name: string,
+  spread: CellSpread,
+  { metric, nlist }: Pick<Codebook, "metric" | "nlist">,
+  where?: Blame,
+): void {
   check(metric === "innerProduct", name, "nothing unless metric is innerProduct", metric, where);
+  check(nlist > 0, name, "nothing without cells", spread, where);
   check(typeof spread === "object" && spread !== null, name, "an object", spread, where);
   for (const member of ["weight", "length"] as const) {
     const value = spread[member];

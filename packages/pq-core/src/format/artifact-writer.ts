@@ -1,4 +1,4 @@
-import type { CellSpread, Codebook } from "../codebook/codebook.ts";
+import { type CellSpread, type Codebook, checkCellSpread } from "../codebook/codebook.ts";
 import { checkAssignments, checkCodes, checkTerms, type EncodedVectors } from "../codebook/codes.ts";
 import { decodedSquares } from "../codebook/decode.ts";
 import { checkInteger, checkLength, rangeError, typeError } from "../errors.ts";
@@ -115,6 +115,8 @@ export async function writeRows(input: ArtifactInput): Promise<Artifact> {
       wordFacts,
     );
   if (wordFacts !== undefined) checkWordFacts("wordFacts", wordFacts);
+  // a codebook may have been put together without `createCodebook`
+  if (codebook.cellSpread) checkCellSpread("codebook.cellSpread", codebook.cellSpread, codebook);
   const hasQueries = popularQueries !== undefined && popularQueries?.length !== 0;
   if (hasQueries) checkPopularQueries("popularQueries", popularQueries);
   const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));

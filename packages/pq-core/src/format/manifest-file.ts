@@ -66,7 +66,7 @@ export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
   const { chunks, numItems, delta, queries } = manifest;
   checkMembers(manifest, { defaultNprobe: [1, Math.max(1, manifest.nlist)] });
   expect(Array.isArray(chunks), "chunks", "an array", chunks);
-  if (manifest.cellSpread !== undefined) checkCellSpread("cellSpread", manifest.cellSpread, manifest.metric, WHERE);
+  if (manifest.cellSpread !== undefined) checkCellSpread("cellSpread", manifest.cellSpread, manifest, WHERE);
   if (queries !== undefined) checkPopularQueries("queries", queries, WHERE);
   if (delta !== undefined) {
     expect(isObject(delta), "delta", "an object", delta);

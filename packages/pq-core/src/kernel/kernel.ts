@@ -152,7 +152,7 @@ export interface AdcKernel {
    */
   rank?(stretches: readonly MaskedRange[], biases: readonly number[], k: number, floor: number): Ranking;
   /**
-   * A whole search of one query in one call, where a kernel has it: setQuery, probe, begin with the best cell's bias,
+   * A whole search of one query in one call, where a kernel has it: setQuery, probe, begin with the largest bias,
    * scan of each cell, finish. The same results; what is saved is the way to and from the kernel.
    *
    * @param offsets (cells + 1) of the loaded lists; a kernel may keep a copy for as long as it gets the same array

@@ -57,7 +57,7 @@ export class ScalarKernel implements AdcKernel {
 
   probe(nprobe: number, { sizes, numFilled }: Cells): Uint32Array {
     const { nlist, metric } = this.#codebook;
-    const length = queryLength(this.#rotated);
+    const length = this.#codebook.cellSpread ? queryLength(this.#rotated) : 0;
     const top = new TopK(Math.min(nprobe, numFilled));
     for (let l = 0; l < nlist; l++)
       if (sizes[l]! > 0) top.push(probeScore(metric, this.#products[l]!, this.#coarseTerms[l], length), l);

@@ -2,7 +2,7 @@ import { listOf } from "../format/inverted-lists.ts";
 import type { Queries } from "./queries.ts";
 import type { Stretch } from "./rank.ts";
 
-/** Cells to visit, nearest first for the first vector; and its products with them, when there is only one vector. */
+/** Cells to visit, best first for the first vector; and its products with them, when there is only one vector. */
 export interface Probed {
   readonly cells: readonly number[];
   readonly products?: Float32Array | undefined;

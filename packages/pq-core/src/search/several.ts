@@ -23,7 +23,7 @@ export function rankSeveral(scan: Scan, queries: Queries, size: number, merge: M
   return best.take();
 }
 
-/** The cells that the vectors probe, nearest first for the first, and which of them probe each. */
+/** The cells that the vectors probe, best first for the first, and which of them probe each. */
 export function probeSeveral(
   kernel: AdcKernel,
   nlist: number,

@@ -1,6 +1,6 @@
 import { type CodedVectors, improveCodes, Random, type ScoreError } from "@poeem/indexing-layer";
 import { counted } from "@poeem/offline/progress";
-import type { CellSpread, Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
+import type { Codebook, EncodedVectors, Metric } from "@poeem/pq-core";
 import { createCodebook, decodeRotated } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { encodeItems } from "../model/encode-items.ts";
@@ -33,6 +33,8 @@ export interface CodeShape {
   readonly metric: Metric;
   readonly scoreAware: boolean;
   readonly seed: number;
+  /** Cells visited, in the order of their centroids' scores; left out where nobody asks for another number. */
+  readonly nprobe?: number | undefined;
 }
 
 /** A codebook, and what codes are chosen by. */
@@ -42,6 +44,8 @@ export interface LearnedCodes {
   readonly error?: ScoreError | undefined;
   /** What is kept beside codes, by l2; left out = ‖x̂‖². */
   readonly terms?: DistanceTerms | undefined;
+  /** Cells that hold as many items as those `nprobe` of the shape, in the order in which they are visited. */
+  readonly nprobe?: number | undefined;
 }
 
 /**
@@ -54,7 +58,7 @@ export interface LearnedCodes {
 export async function learnCodes(
   sample: Float32Array,
   queries: Float32Array | undefined,
-  { metric, scoreAware, ...shape }: CodeShape,
+  { metric, scoreAware, nprobe: asked, ...shape }: CodeShape,
   say: (line: string) => void = () => undefined,
 ): Promise<LearnedCodes> {
   const { dim } = shape;
@@ -68,31 +72,23 @@ export async function learnCodes(
     coarseCentroids: byLikeness(turned.coarseCentroids, dim),
   });
   const coded = await nearestCodes(codebook, sample);
-  const spread = metric === "l2" ? undefined : await chosenSpread(codebook, sample, coded, queries, shape.seed, say);
-  const ordered = { ...codebook, ...(spread && { cellSpread: spread }) };
-  if (!scoreAware) return { codebook: ordered };
+  const tried =
+    metric === "l2"
+      ? undefined
+      : await chooseCellSpread(codebook, sample, coded.cells, queries, new Random(shape.seed));
+  if (tried) say(describeSpread(tried));
+  const ordered = { ...codebook, ...(tried?.spread && { cellSpread: tried.spread }) };
+  const nprobe = asked && (tried?.probesFor(asked) ?? asked);
+  if (!scoreAware) return { codebook: ordered, nprobe };
   const of = await spaceError(metric, dim, sample, queries);
   const error = of.moment || of.along > 0 ? await rotatedError(of, codebook) : undefined;
   // `coded` and the centroids of the codebook are changed in place
   if (error) await improveCodes(codebook, coded, error, { sweeps: FIT_SWEEPS, fit: true });
-  if (metric !== "l2") return { codebook: ordered, error };
-  const asked = queries && (await rotatedRows(codebook, queries));
-  const chosen = await chooseTerms(codebook, coded, asked, new Random(shape.seed));
+  if (metric !== "l2") return { codebook: ordered, error, nprobe };
+  const rotated = queries && (await rotatedRows(codebook, queries));
+  const chosen = await chooseTerms(codebook, coded, rotated, new Random(shape.seed));
   if (chosen) say(describeTerms(chosen, queries === undefined));
-  return { codebook, error, terms: chosen?.terms };
-}
-
-async function chosenSpread(
-  codebook: Codebook,
-  sample: Float32Array,
-  { cells }: CodedVectors,
-  queries: Float32Array | undefined,
-  seed: number,
-  say: (line: string) => void,
-): Promise<CellSpread | undefined> {
-  const chosen = await chooseCellSpread(codebook, sample, cells, queries, new Random(seed));
-  if (chosen) say(describeSpread(chosen));
-  return chosen?.spread;
+  return { codebook, error, terms: chosen?.terms, nprobe };
 }
 
 function describeTerms({ terms, plain, best, queries }: TriedTerms, own: boolean): string {

@@ -13,7 +13,8 @@ export const INDEX = z
     nlist: z.number().int().min(0).optional(),
     /**
      * Codes per item, each of `nbits` bits; `model.dim` is a multiple of it. Default: 32, or 16 for vectors alone,
-     * for texts with embeddings and, up to 100,000 items, for histories alone that have an order.
+     * for texts with embeddings and for histories alone that have an order (up to 100,000 items, or where `model.dim`
+     * is no multiple of 32).
      */
     numSubQuantizers: positive.optional(),
     /**
@@ -28,9 +29,9 @@ export const INDEX = z
      */
     metric: z.enum(METRICS).optional(),
     /**
-     * Cells visited by default. Default: 32 (half of the usual cells for histories with an order; for vectors alone a
-     * sixteenth of them, by l2 an eighth, or what holds 8,192 vectors, where that is more), or all where there are
-     * fewer.
+     * Cells visited by default. Default: 32 (half of the usual cells for histories with an order), or all where there
+     * are fewer. For vectors alone as many as hold what an eighth of the cells do on average, or 8,192 vectors, where
+     * that is more.
      */
     nprobe: positive.optional(),
     /**

@@ -44,7 +44,7 @@ const NO_HISTORY = "no user has two items, so no training event has a history";
  * - `index.numSubQuantizers` and `nbits`, of histories with an order: 16 × 8 bits, or 32 × 4 of many items.
  * - `index.nlist`: 64 (256 for ordered histories), or the largest power of two that leaves every cell 32 items on
  *   average; for histories in fewer than 16 bytes 256, or for ordered ones 512, or what leaves 16.
- * - `index.nprobe`: half of the usual number of cells, or all cells where there are fewer.
+ * - `index.nprobe`: 32, or half of the usual cells of ordered histories, or all where there are fewer.
  * - `training.batchSize`: 1024 (384 for histories), or the largest power of two that makes 16 steps of an epoch; at
  *   least 16 where there are as many events.
  * - `training.epochs`: 2 (8 for histories), or as many as make 160 steps.

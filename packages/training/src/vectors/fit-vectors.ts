@@ -10,11 +10,8 @@ export type VectorConfig = Omit<PoeemConfig, "index"> & Pick<FittedConfig, "inde
 /** Vectors per cell, on average, of those that codes are learned from. */
 const ITEMS_PER_CELL = 32;
 const LEAST_PROBED = 32;
-/**
- * One cell in so many is visited, where there are many: by l2, and by inner products, for which the order of cells
- * counts how far items lie around centroids and so prefers large ones (docs/experiments/vectors.md).
- */
-const PROBED = { l2: 8, innerProduct: 16, cosine: 16 };
+/** One cell in so many is visited, where there are many. */
+const PROBED = 8;
 /** Items whose codes a search reads at least: few as they are, cells that are left out would cost more than codes. */
 const LEAST_SCANNED = 8192;
 
@@ -22,7 +19,8 @@ const LEAST_SCANNED = 8192;
  * Fills in what follows from the number of vectors and their length, unless it is set by hand:
  *
  * - `index.nlist`: about twice the square root of it, a power of two that leaves every cell 32 vectors on average.
- * - `index.nprobe`: 32, or a sixteenth of the cells (by l2 an eighth), or as many as hold 8,192 vectors.
+ * - `index.nprobe`: 32, or an eighth of the cells, or as many as hold 8,192 vectors: in the order of centroids'
+ *   scores. Where cells are visited in another, `learnCodes` knows how many of those hold as many vectors.
  * - `index.bufferSize`: 65,536, or all vectors; fewer of more than 512 numbers.
  *
  * @throws UserError for more cells than items
@@ -37,8 +35,7 @@ export function fitVectors(config: PoeemConfig, count: number, length: number): 
       `index.nlist: expected at most the number of items (${formatCount(count)}), got ${formatCount(nlist)}`,
     );
   }
-  const share = Math.floor(nlist / PROBED[index.metric ?? "cosine"]);
-  const usualProbes = Math.max(LEAST_PROBED, share, Math.ceil((nlist * LEAST_SCANNED) / count));
+  const usualProbes = Math.max(LEAST_PROBED, Math.floor(nlist / PROBED), Math.ceil((nlist * LEAST_SCANNED) / count));
   const nprobe = Math.min(Math.max(1, nlist), index.nprobe ?? usualProbes);
   return { ...config, index: { ...index, ...codesOf(index, count, length), nlist, nprobe, bufferSize } };
 }

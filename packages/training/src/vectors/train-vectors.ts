@@ -47,22 +47,25 @@ async function trainStreamed(
 ): Promise<TrainedIndex> {
   const { ids, items, vectors, queries } = streamed;
   const { count, length } = vectors;
-  const config = fitVectors(asked, count, length);
-  const { seed } = config.training;
-  const { bufferSize, nlist, numSubQuantizers, nbits } = config.index;
+  const fitted = fitVectors(asked, count, length);
+  const { seed } = fitted.training;
+  const { bufferSize, nlist, numSubQuantizers, nbits, nprobe } = fitted.index;
   const { sample: chosen, hashes } = await sampleItems(streamed, bufferSize, seed);
   const sample = chosen.vectors;
   const hash = hashOf(hashes);
-  const metric = config.index.metric ?? "cosine";
-  const [column = ""] = config.items.embeddings;
-  const dim = dimOf(length, numSubQuantizers, config.model.dim);
+  const metric = fitted.index.metric ?? "cosine";
+  const [column = ""] = fitted.items.embeddings;
+  const dim = dimOf(length, numSubQuantizers, fitted.model.dim);
   const space = await vectorSpace(scaled(sample, { length, metric }), { length, dim, metric }, new Random(seed));
-  for (const line of describe(config, streamed, space)) say(line);
-  const shape = { dim, nlist, numSubQuantizers, nbits, metric, scoreAware: config.index.scoreAware ?? true, seed };
+  for (const line of describe(fitted, streamed, space)) say(line);
+  const scoreAware = fitted.index.scoreAware ?? true;
+  const shape = { dim, nlist, numSubQuantizers, nbits, metric, scoreAware, seed, nprobe };
   const asking = queries && (await intoSpace(space, scaled(queries.values.slice(), space)));
   const learned = await withProgress(startProgress("learn codes", 1, "codebook"), async () =>
     learnCodes(await intoSpace(space, sample), asking, shape, say),
   );
+  const index = { ...fitted.index, nprobe: asked.index.nprobe ?? learned.nprobe ?? nprobe };
+  const config = { ...fitted, index };
   const encoded = await encodeStream(streamed, space, learned, startProgress);
   const artifact = await writeArtifact({
     codebook: learned.codebook,
@@ -71,7 +74,7 @@ async function trainStreamed(
     fields: itemFields(items),
     ...filterColumns({ items }, config),
     queryTower: writeQueryTower(vectorTower(config.queries.embeddings[0] ?? column, config.queries.encoder, space)),
-    defaultNprobe: config.index.nprobe,
+    defaultNprobe: index.nprobe,
     training: { dataHash: hash, dataHashes: hashes, seed, backend, steps: 0, fieldKinds: fieldKinds(items), config },
   });
   say(`writing the index to ${out}`);
