@@ -183,22 +183,40 @@ describe("an embedding", () => {
     await expect(search(...given.flatMap((one) => ["--embedding", one]))).rejects.toThrow(message);
   });
 
+  const told = async (...args: string[]): Promise<string> => {
+    const spy = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    try {
+      await search(...args);
+      return spy.mock.calls.join("");
+    } finally {
+      spy.mockRestore();
+    }
+  };
+
+  it("is told apart from vectors of the index's own space", async () => {
+    const file = join(folder, "own.f32");
+    await writeFile(file, numbers(2 * dim));
+    await indexWith(one, ids);
+    expect(await told("--vectors", file, "--queries", "2")).toBe(
+      "--vectors: vectors of the index's own space, 4 numbers; --embedding asks by embeddings of 2\n",
+    );
+    await indexWith(
+      { ...one, inputs: [{ kind: "embedding", columns: [{ name: "vec", length: dim, map: undefined }] }] },
+      ids,
+    );
+    expect(await told("--vectors", file, "--queries", "2")).toBe("");
+    await indexWith(weights(text), ids);
+    expect(await told("--vectors", file, "--queries", "2")).toBe("");
+  });
+
   it("that a text comes without is told where the model reads one", async () => {
-    const told = async (...args: string[]): Promise<string> => {
-      const spy = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-      try {
-        await search("-q", "red", ...args);
-        return spy.mock.calls.join("");
-      } finally {
-        spy.mockRestore();
-      }
-    };
     await indexWith({ ...tower, inputs: [text, ...tower.inputs] }, ids);
     const columns = "vec, 2 numbers of a model; image, 2 numbers";
-    expect(await told()).toBe(`asked without --embedding, which the model reads too (${columns})\n`);
-    expect(await told("--embedding", "vec=1,2")).toBe("");
+    const asked = ["-q", "red"];
+    expect(await told(...asked)).toBe(`asked without --embedding, which the model reads too (${columns})\n`);
+    expect(await told(...asked, "--embedding", "vec=1,2")).toBe("");
     await indexWith(weights(text), ids);
-    expect(await told()).toBe("");
+    expect(await told(...asked)).toBe("");
   });
 
   it("is refused in a file of something else, and beside --vectors", async () => {

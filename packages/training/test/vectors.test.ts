@@ -250,6 +250,38 @@ describe("codes of vectors alone", () => {
   });
 });
 
+describe("codes of vectors that have most in common", () => {
+  it("tell them apart without any query, as an error in what they share is one of every score", async () => {
+    const [dim, count] = [16, 400];
+    const random = new Random(3);
+    const shared = Array.from({ length: dim }, () => random.normal());
+    const make = (n: number): number[][] =>
+      Array.from({ length: n }, () => {
+        const row = shared.map((value) => value + 0.1 * random.normal());
+        return row.map((value) => value / Math.sqrt(dot(row, row)));
+      });
+    const [items, queries] = [make(count), make(60)];
+    const vectors = Float32Array.from(items.flat());
+    const bestOf = (query: number[], of: Float32Array): number[] => {
+      const scores = items.map((_, i) => dot(query, of.subarray(i * dim, (i + 1) * dim)));
+      return [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!).slice(0, 10);
+    };
+    const overlapOf = async (scoreAware: boolean): Promise<number> => {
+      const shape = { dim, nlist: 4, numSubQuantizers: 8, nbits: 4, metric: "cosine", seed: 1, scoreAware } as const;
+      const learned = await learnCodes(vectors, undefined, shape);
+      const { assignments, codes } = await encodeLearned(learned, vectors);
+      const decoded = decode(learned.codebook, assignments, codes);
+      const found = queries.map((query) => {
+        const exact = new Set(bestOf(query, vectors));
+        return bestOf(query, decoded).filter((item) => exact.has(item)).length / 10;
+      });
+      return found.reduce((sum, share) => sum + share, 0) / found.length;
+    };
+    expect(await overlapOf(true)).toBeGreaterThan(2 * (await overlapOf(false)));
+    expect(await overlapOf(true)).toBeGreaterThan(0.5);
+  });
+});
+
 describe("vectors in the order of their variances", () => {
   it("lose no more to codes than in any other order", async () => {
     const dim = 32;

@@ -5,6 +5,7 @@ import { counted, formatCount } from "@poeem/offline/progress";
 import { writeFaissIndex } from "@poeem/pq-core/interop";
 import { decodedSquares } from "@poeem/pq-core/write";
 import { report, say } from "../print.ts";
+import { sayOwnSpace } from "./own-space.ts";
 
 export interface ExportOptions {
   index: string;
@@ -30,6 +31,7 @@ export async function exportIndex(file: string, options: ExportOptions): Promise
   const squares = encoded.terms && decodedSquares(codebook, encoded.assignments, encoded.codes);
   if (encoded.terms?.some((term, i) => term !== Math.fround(squares![i]!)))
     say(`${options.index}: Faiss finds less than this index: it has no place for what the terms of its items hold`);
+  await sayOwnSpace(index, file, "Faiss cannot map");
   if (codebook.cellSpread)
     say(
       `${options.index}: Faiss finds less with the same nprobe: it visits cells in the order of their centroids alone`,

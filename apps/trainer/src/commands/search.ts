@@ -16,6 +16,7 @@ import { type Mode, openWords } from "@poeem/pq-core/words";
 import { answerQuestion, openQueryTower, type QueryTower, type Question } from "@poeem/towers";
 import { type GivenIds, readIdAt, readIds } from "@poeem/training/encode/read-ids";
 import { notInIndex } from "../print.ts";
+import { sayOwnSpace } from "./own-space.ts";
 import { readEmbeddings } from "./read-embeddings.ts";
 
 export interface SearchCommandOptions {
@@ -183,6 +184,7 @@ function checkCount(file: string, floats: number, dim: number, { heads, queries 
 async function answerVectors(index: Index, file: string, asked: Asked, options: SearchCommandOptions): Promise<void> {
   const { dim } = index.manifest;
   const { heads, k } = options;
+  await sayOwnSpace(index, "--vectors", "--embedding asks by");
   const vectors = await readVectors(file, dim);
   const count = vectors.length / dim;
   checkCount(file, vectors.length, dim, options);

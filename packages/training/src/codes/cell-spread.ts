@@ -87,7 +87,9 @@ export async function chooseCellSpread(
 /** In a line, for a person. */
 export function describeSpread({ spread, plain, best }: TriedSpread): string {
   const percent = (share: number): string => `${(100 * share).toPrecision(2)} %`;
-  const read = `cells in the order of their centroids: ${percent(plain)} of the items are read to meet a top ${K} item`;
+  const read =
+    `cells in the order of their centroids: ${percent(plain)} of the items (geometric mean) are read to meet a top ` +
+    `${K} item`;
   if (!spread) return `${read}, which the spread of cells does not better for sure`;
   return `${read}, ${percent(best)} where the spread of cells counts ${spread.weight}`;
 }

@@ -1,6 +1,7 @@
 import type { Metric } from "@poeem/pq-core";
 import * as tf from "@tensorflow/tfjs";
 import { gather } from "../data/gather.ts";
+import { ITEMS } from "./asked.ts";
 import { nearestBy, squaresOf } from "./nearest.ts";
 
 /** Items that come nearest to a query, whose distances to it count. */
@@ -9,6 +10,8 @@ const NEAREST = 10;
 const FOUND_FROM = 0.2;
 /** Share of a moment that is the same in all directions: at least so much, and more where samples are few. */
 const EVEN = 0.1;
+/** The same where items stand for queries, which may be of another kind; docs/experiments/vectors.md has the figures. */
+const EVEN_GUESSED = 0.3;
 
 /** In the index's space, not yet rotated: what `ScoreError` says in it. */
 export interface SpaceError {
@@ -18,9 +21,10 @@ export interface SpaceError {
 }
 
 /**
- * What errors of items cost scores. By inner products an error along the item itself costs most, which is known without
- * any query; sample queries add their second moments. By distances an error costs in the direction from the item to the
- * query: only sample queries know of it, by the items that are nearest to them.
+ * What errors of items cost scores. By inner products an error along the item itself costs most, and in directions that
+ * queries have most of: their second moments, or those of the items where there are none. What all items have in common
+ * is most of every score then. By distances an error costs in the direction from the item to the query: only sample
+ * queries know of it, by the items that are nearest to them.
  *
  * @param queries (q, dim); undefined for none
  * @param items (n, dim), a sample
@@ -33,10 +37,13 @@ export async function spaceError(
 ): Promise<SpaceError> {
   if (metric === "l2") {
     if (!queries) return { moment: undefined, along: 0 };
-    return { moment: await secondMoments(await differences(queries, items, dim), dim), along: 0 };
+    return { moment: await secondMoments(await differences(queries, items, dim), dim, EVEN), along: 0 };
   }
   const along = (dim * FOUND_FROM ** 2) / (1 - FOUND_FROM ** 2);
-  return { moment: queries && (await secondMoments(queries.slice(), dim)), along };
+  if (queries) return { moment: await secondMoments(queries.slice(), dim, EVEN), along };
+  const step = Math.max(1, Math.floor(items.length / dim / ITEMS));
+  const some = Array.from({ length: Math.min(ITEMS, items.length / dim) }, (_, i) => i * step);
+  return { moment: await secondMoments(gather(items, some, dim), dim, EVEN_GUESSED), along };
 }
 
 /** From each query's nearest items to it: (q · NEAREST, dim). */
@@ -53,7 +60,7 @@ async function differences(queries: Float32Array, items: Float32Array, dim: numb
 }
 
 /** Second moments of rows of length 1, with the same in all directions added: (dim, dim). Changes the rows. */
-async function secondMoments(rows: Float32Array, dim: number): Promise<Float32Array> {
+async function secondMoments(rows: Float32Array, dim: number, least: number): Promise<Float32Array> {
   const n = rows.length / dim;
   for (let from = 0; from < rows.length; from += dim) {
     let square = 0;
@@ -67,7 +74,7 @@ async function secondMoments(rows: Float32Array, dim: number): Promise<Float32Ar
   });
   const moment = Float32Array.from(await products.data());
   products.dispose();
-  const even = Math.max(EVEN, dim / (dim + n));
+  const even = Math.max(least, dim / (dim + n));
   let trace = 0;
   for (let d = 0; d < dim; d++) trace += moment[d * dim + d]!;
   const scale = trace > 0 ? ((1 - even) * dim) / trace : 0;
