@@ -10,7 +10,7 @@ const NEAREST = 10;
 const FOUND_FROM = 0.2;
 /** Share of a moment that is the same in all directions: at least so much, and more where samples are few. */
 const EVEN = 0.1;
-/** The same where items stand for queries, which may be of another kind; docs/experiments/vectors.md has the figures. */
+/** The same where items stand for queries, which may be of another kind (docs/experiments/vectors.md). */
 const EVEN_GUESSED = 0.3;
 
 /** In the index's space, not yet rotated: what `ScoreError` says in it. */

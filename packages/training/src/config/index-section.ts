@@ -45,8 +45,9 @@ export const INDEX = z
      * Codes that keep the scores of the training's queries, not the item vectors: after the training each item's
      * sub-codes are chosen anew, one after the other, for the least squared error of q·x̂. Default: where queries
      * have histories, which gain by it (texts do not), and for vectors alone. Of those the codebooks are learned by
-     * it, too: by `data.queries` and, but for l2, by what an item's own direction is worth. By l2 the four bytes beside
-     * an item's codes hold what is known of the queries that it is compared with; a line says what that keeps.
+     * it, too: by `data.queries` (or, but for l2, by the items as if they were asked) and, but for l2, by what an
+     * item's own direction is worth. By l2 the four bytes beside an item's codes hold what is known of the queries that
+     * it is compared with; a line says what that keeps.
      */
     scoreAware: z.boolean().optional(),
     /**
