@@ -20,7 +20,7 @@ import type { Dataset, QuerySet, RawData } from "./data/types.ts";
 import { baselinesFor } from "./evaluate/baselines.ts";
 import { checkData, checkHeldOut, checkSplit } from "./evaluate/check-split.ts";
 import { queryEncoders } from "./evaluate/encoder.ts";
-import { filledCells, measureAll } from "./evaluate/evaluation.ts";
+import { changedSince, filledCells, measureAll } from "./evaluate/evaluation.ts";
 import type { RankingOptions } from "./evaluate/options.ts";
 import { EVALUATION_FILE, type EvaluationResult } from "./evaluate/result.ts";
 import type { EvaluationRow } from "./evaluate/row.ts";
@@ -99,6 +99,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     ...(options.cutoffs && { cutoffs: [...new Set(options.cutoffs)].sort((a, b) => a - b) }),
     cells: Math.max(1, index.manifest.nlist),
     emptyCells: Math.max(1, index.manifest.nlist) - filledCells(index),
+    ...(await changedSince(index, ids)),
     ...servedRecall(rows, index, words !== undefined),
     seconds: (performance.now() - started) / 1000,
     rows,

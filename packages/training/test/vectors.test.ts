@@ -1,15 +1,19 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
+import { adcKernel } from "@poeem/offline/index-folder/kernel";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import { decode } from "@poeem/pq-core/write";
+import { writeIndexDirectory } from "@poeem/offline/index-folder/write";
+import { openArtifact } from "@poeem/pq-core";
+import { compactArtifact, decode, writeDelta } from "@poeem/pq-core/write";
 import { fnv1a32, openQueryTower } from "@poeem/towers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import { encodeLearned, learnCodes } from "../src/codes/learn.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { readChangedItems } from "../src/encode/changed-items.ts";
+import { formatEvaluation } from "../src/evaluate/print.ts";
 import { evaluateIndex } from "../src/evaluate-index.ts";
 import { trainIndex } from "../src/train-index.ts";
 import { dimOf } from "../src/vectors/space.ts";
@@ -214,6 +218,41 @@ describe("evaluating vectors alone", () => {
         .join(""),
     );
     await expect(evaluate(file, trained.out)).rejects.toThrow("data.items gives other rows");
+  });
+});
+
+describe("an index that was changed since its training", () => {
+  it("says how many items it lacks, which count as not found, and how many are new", async () => {
+    const { items } = world(16, 7, 80);
+    const { trained, file, index } = await train({ index: { nlist: 0, nbits: 4 } }, rowsOf(items));
+    const evaluate = (folder: string) => evaluateIndex({ config: file, index: folder, queries: 80, backend: "wasm" });
+    const whole = await evaluate(trained.out);
+    expect(whole.changed).toBeUndefined();
+    expect(formatEvaluation(whole)).not.toContain("was changed");
+    const remove = Array.from({ length: 8 }, (_, i) => `i${10 * i}`);
+    const codes = await index.codes(Uint32Array.of(0, 1));
+    const added = {
+      ids: ["new 1", "new 2"],
+      ...codes,
+      fields: [{ title: "one" }, { title: "two" }],
+      facets: {},
+      numbers: {},
+    };
+    const delta = await writeDelta(index, { items: added, remove });
+    const own = new Map(delta.chunks.map(({ key, bytes }) => [key, bytes]));
+    const source = {
+      get: async (key: string) => own.get(key) ?? new Uint8Array(await readFile(join(trained.out, key))),
+    };
+    const changed = await openArtifact(source, delta.manifestBytes, { kernel: await adcKernel() });
+    const compacted = join(dirname(file), "compacted");
+    await writeIndexDirectory(compacted, await compactArtifact(changed), {});
+    const result = await evaluate(compacted);
+    expect(result.changed).toEqual({ removed: 8, added: 2 });
+    expect(result.rows[1]!.recallAt10!).toBeLessThan(0.95 * whole.rows[1]!.recallAt10!);
+    expect(formatEvaluation(result)).toContain(
+      "the catalogue was changed since the training: 8 of the 80 items are not in the index and count as not found, " +
+        "and 2 that the data have not are",
+    );
   });
 });
 

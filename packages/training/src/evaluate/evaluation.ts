@@ -13,6 +13,7 @@ import {
 } from "../rank/metrics.ts";
 import type { QueryEncoder } from "../rank/query-encoder.ts";
 import { indexAfterwards, type Shape } from "./afterwards.ts";
+import type { EvaluationResult } from "./result.ts";
 import type { EvaluationRow, RowFacts, RowKind } from "./row.ts";
 import { type AskedInWords, measureWords } from "./words-rows.ts";
 
@@ -165,6 +166,14 @@ export const filledCells = ({ cellSizes }: Pick<Index, "cellSizes">): number =>
     1,
     cellSizes.reduce((sum, size) => sum + Number(size > 0), 0),
   );
+
+/** What a catalogue lost and gained since the training. @param ids of the data */
+export async function changedSince(index: Index, ids: readonly ItemId[]): Promise<Pick<EvaluationResult, "changed">> {
+  let removed = 0;
+  for (const ordinal of await index.ordinals(ids)) if (ordinal < 0) removed++;
+  const added = index.manifest.numItems - (ids.length - removed);
+  return removed + added > 0 ? { changed: { removed, added } } : {};
+}
 
 /** Powers of two up to all cells that have an item, the default and all. */
 export function probeLadder(cells: number, defaultNprobe: number): number[] {

@@ -67,6 +67,7 @@ export function formatEvaluation(result: EvaluationResult): string {
   const notes = [
     ...describeHeldOut({ ...result, testQueries: heldOut }),
     ...describeEmpty(result),
+    ...describeChanged(result),
     ...describeColumns(result),
   ];
   return (
@@ -98,6 +99,14 @@ function describeColumns({ rows, unnamedQueries: unnamed, weights }: EvaluationR
             "clean: recall@10 of the same queries as they are",
         ]
       : []),
+  ];
+}
+
+function describeChanged({ changed, items }: EvaluationResult): string[] {
+  if (!changed) return [];
+  return [
+    `the catalogue was changed since the training: ${formatCount(changed.removed)} of the ${counted(items, "item")} ` +
+      `are not in the index and count as not found, and ${formatCount(changed.added)} that the data have not are`,
   ];
 }
 

@@ -20,6 +20,11 @@ export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
   readonly cells?: number;
   readonly emptyCells?: number;
   /**
+   * Of a catalogue that was changed since the training: items of the data that the index has not, which are not found,
+   * and items of the index that the data have not, which stand in the way. Absent where it was not.
+   */
+  readonly changed?: { readonly removed: number; readonly added: number };
+  /**
    * recall@10 of what a search without other wishes answers: words and codes where there are both, at the default
    * nprobe. Absent where that nprobe was not asked for.
    */

@@ -7,7 +7,7 @@ import { toCsr } from "../data/csr.ts";
 import { gather, spreadEvenly } from "../data/gather.ts";
 import { hashOf } from "../data/hash.ts";
 import { checkData, type Names, trainedConfig } from "../evaluate/check-split.ts";
-import { filledCells, measureAll } from "../evaluate/evaluation.ts";
+import { changedSince, filledCells, measureAll } from "../evaluate/evaluation.ts";
 import type { RankingOptions } from "../evaluate/options.ts";
 import type { EvaluationResult } from "../evaluate/result.ts";
 import { rankingMetrics } from "../rank/metrics.ts";
@@ -102,6 +102,7 @@ async function evaluateStreamed(
     unnamedQueries: null,
     ...(options.cutoffs && { cutoffs: [...new Set(options.cutoffs)].sort((a, b) => a - b) }),
     ...{ cells, emptyCells: cells - filledCells(index) },
+    ...(await changedSince(index, [...ids])),
     ...(served && { recallAt10: served.recallAt10 }),
     seconds: (performance.now() - started) / 1000,
     rows: [
