@@ -205,6 +205,13 @@ describe("an embedding", () => {
       ids,
     );
     expect(await told("--vectors", file, "--queries", "2")).toBe("");
+    // one that is mapped fits by its length
+    const square = { values: numbers(dim * dim), bias: numbers(dim) };
+    await indexWith(
+      { ...one, inputs: [{ kind: "embedding", columns: [{ name: "vec", length: dim, map: square }] }] },
+      ids,
+    );
+    expect(await told("--vectors", file, "--queries", "2")).toContain("4 numbers; --embedding asks by embeddings of 4");
     await indexWith(weights(text), ids);
     expect(await told("--vectors", file, "--queries", "2")).toBe("");
   });

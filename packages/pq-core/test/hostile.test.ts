@@ -85,6 +85,12 @@ describe("one altered member of the manifest, the checksum made right", () => {
       /"cellSpread(.weight|.length)?" expected (an object|a number from 0 to 1000000000), got /,
     ]),
     [
+      "cellSpread without cells",
+      (m) =>
+        Object.assign(m, { metric: "innerProduct", nlist: 0, defaultNprobe: 1, cellSpread: { weight: 1, length: 1 } }),
+      /"cellSpread" expected nothing without cells, got /,
+    ],
+    [
       "cellSpread, other metric",
       (m) => Object.assign(m, { metric: "l2", cellSpread: { weight: 1, length: 1 } }),
       /"cellSpread" expected nothing unless metric is innerProduct, got l2/,

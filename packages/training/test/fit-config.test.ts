@@ -96,6 +96,8 @@ describe("settings that follow from the data", () => {
     expect(cells(1000, {})).toEqual([16, 16]);
     expect(cells(1000, eightBytes)).toEqual([32, 32]);
     expect(cells(16_384, { ...eightBytes, nlist: 300 })).toEqual([300, 256]);
+    // no more than the vectors that they start from
+    expect(cells(16_384, { numSubQuantizers: 16, nbits: 4, bufferSize: 130 }, false)).toEqual([128, 32]);
   });
 
   it("visit no more cells than there are, and say so", () => {

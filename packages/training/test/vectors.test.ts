@@ -11,6 +11,7 @@ import { fnv1a32, openQueryTower } from "@poeem/towers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import { encodeLearned, learnCodes } from "../src/codes/learn.ts";
+import { spaceError } from "../src/codes/score-error.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { readChangedItems } from "../src/encode/changed-items.ts";
 import { formatEvaluation } from "../src/evaluate/print.ts";
@@ -218,6 +219,40 @@ describe("evaluating vectors alone", () => {
         .join(""),
     );
     await expect(evaluate(file, trained.out)).rejects.toThrow("data.items gives other rows");
+  });
+});
+
+describe("vectors alone that visit cells by their spread", () => {
+  it("visit as many as were asked for, or as hold what an eighth of the cells do, and the index says so", async () => {
+    const { items } = world(16, 8, 600);
+    const index = { nlist: 16, nbits: 4 } as const;
+    const asked = await train({ index: { ...index, nprobe: 3 } }, rowsOf(items));
+    expect(asked.index.manifest.defaultNprobe).toBe(3);
+    const usual = await train({ index }, rowsOf(items));
+    const { defaultNprobe, training } = usual.index.manifest;
+    // few vectors are all visited
+    expect(defaultNprobe).toBe(16);
+    expect((training as { config: { index: { nprobe: number } } }).config.index.nprobe).toBe(16);
+    // more than there are
+    const many = await train({ index: { nbits: 4, nprobe: 64 } }, rowsOf(items));
+    expect(many.index.manifest.defaultNprobe).toBe(Math.max(1, many.index.manifest.nlist));
+  });
+
+  it("take items from all of a sample for queries, whatever their order", async () => {
+    const dim = 8;
+    const random = new Random(4);
+    // more than are taken, and not twice as many; the halves have nothing in common
+    const count = 30_000;
+    const half = (from: number): number[][] =>
+      Array.from({ length: count / 2 }, () => {
+        const row = Array.from({ length: dim }, (_, d) => (d === from ? 3 : 0) + 0.3 * random.normal());
+        return row.map((value) => value / Math.sqrt(dot(row, row)));
+      });
+    const { moment } = await spaceError("cosine", dim, Float32Array.from([...half(0), ...half(1)].flat()), undefined);
+    const [first, second] = [moment![0]!, moment![dim + 1]!];
+    expect(first / second).toBeGreaterThan(0.95);
+    expect(first / second).toBeLessThan(1.05);
+    expect(first).toBeGreaterThan(5 * moment![2 * (dim + 1)]!);
   });
 });
 

@@ -1,20 +1,34 @@
 import { formatCount } from "@poeem/offline/progress";
 import type { Index } from "@poeem/pq-core";
-import { openQueryTower } from "@poeem/towers";
+import { readQueryTower } from "@poeem/towers";
 import { say } from "../print.ts";
 
 /**
- * Says that vectors of the index's own space are meant, where those that it was made of have another length: a file of
- * them may fit by chance.
+ * Says that vectors of the index's own space are meant, where embeddings are mapped into it: a file of those may fit.
  *
  * @param what they are searched by @param otherwise what is to be done with the others
  */
 export async function sayOwnSpace(index: Index, what: string, otherwise: string): Promise<void> {
-  const tower = await index.queryTower();
+  const lengths = [...new Set(await mappedLengths(index))];
+  if (lengths.length === 0) return;
+  const dim = formatCount(index.manifest.dim);
+  const given = lengths.map(formatCount).join(" or ");
+  say(`${what}: vectors of the index's own space, ${dim} numbers; ${otherwise} embeddings of ${given}`);
+}
+
+/** Of the embeddings that the query tower does not take as they are. */
+async function mappedLengths(index: Index): Promise<number[]> {
+  const bytes = await index.queryTower();
+  if (!bytes) return [];
   const { dim } = index.manifest;
-  const lengths = tower ? openQueryTower(tower).reads.embeddings.map(({ length }) => length) : [];
-  const others = [...new Set(lengths)].filter((length) => length !== dim);
-  if (others.length === 0) return;
-  const given = others.map(formatCount).join(" or ");
-  say(`${what}: vectors of the index's own space, ${formatCount(dim)} numbers; ${otherwise} embeddings of ${given}`);
+  try {
+    return readQueryTower(bytes).inputs.flatMap((input) =>
+      input.kind === "embedding"
+        ? input.columns.filter(({ map, length }) => map !== undefined || length !== dim).map(({ length }) => length)
+        : [],
+    );
+  } catch {
+    // a tower of another release is not needed for what is said beside
+    return [];
+  }
 }

@@ -7,6 +7,8 @@ export const K = 10;
 /** Queries and items of the samples by which something is chosen, at most. */
 export const QUERIES = 1000;
 export const ITEMS = 16_384;
+/** With fewer queries nothing is chosen: chance could be all there is. */
+export const FEWEST_QUERIES = 20;
 /** Standard errors by which more has to be found. */
 export const SURE = 2;
 
@@ -48,5 +50,6 @@ export function meanAndError(
   const differences = a.map((value, i) => value - b[i]!);
   const middle = mean(differences);
   const variance = mean(differences.map((value) => (value - middle) ** 2));
-  return { mean: middle, error: Math.sqrt(variance / differences.length) };
+  // of one pair nothing is known
+  return { mean: middle, error: Math.sqrt(variance / Math.max(0, differences.length - 1)) };
 }

@@ -3,7 +3,7 @@ import type { CellSpread, Codebook } from "@poeem/pq-core";
 import { coarseTerms, MAX_SPREAD, probeScore, queryLength } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
 import { gather } from "../data/gather.ts";
-import { type Asking, drawn, findEach, ITEMS, K, mean, meanAndError, QUERIES, SURE } from "./asked.ts";
+import { type Asking, drawn, FEWEST_QUERIES, findEach, ITEMS, K, mean, meanAndError, QUERIES, SURE } from "./asked.ts";
 import { MAX_SCORES, squaresOf } from "./nearest.ts";
 import { rotatedRows } from "./rotated-rows.ts";
 
@@ -62,6 +62,7 @@ export async function chooseCellSpread(
   const asking: Asking = queries
     ? { queries: drawn(queries, QUERIES, random, dim), own: false }
     : { queries: items.slice(0, QUERIES * dim), own: true };
+  if (asking.queries.length < FEWEST_QUERIES * dim) return undefined;
   const [exact] = await findEach(asking, items, [new Float32Array(numbers.length)], dim);
   const itemCells = gather(cells, numbers, 1);
   const wanted = exact!.map((list) => Uint32Array.from(list, (item) => itemCells[item]!));
@@ -86,7 +87,8 @@ export async function chooseCellSpread(
 
 /** In a line, for a person. */
 export function describeSpread({ spread, plain, best }: TriedSpread): string {
-  const percent = (share: number): string => `${(100 * share).toPrecision(2)} %`;
+  const percent = (share: number): string =>
+    `${share < 0.1 ? (100 * share).toPrecision(2) : Math.round(100 * share)} %`;
   const read =
     `cells in the order of their centroids: ${percent(plain)} of the items (geometric mean) are read to meet a top ` +
     `${K} item`;
@@ -135,6 +137,8 @@ function meanRead(scores: Float32Array, sizes: Uint32Array, wanted: Uint32Array)
 }
 
 function matched(sample: Sample, nprobe: number, weight: number): number {
+  // cells without items of the sample may hold others
+  if (nprobe >= sample.sizes.length) return nprobe;
   const wanted = meanShares(sample, 0)[nprobe - 1] ?? 1;
   const shares = meanShares(sample, weight);
   // sums of the same sizes in another order differ by their rounding

@@ -1,6 +1,6 @@
 import type { Metric } from "@poeem/pq-core";
 import * as tf from "@tensorflow/tfjs";
-import { gather } from "../data/gather.ts";
+import { gather, spreadEvenly } from "../data/gather.ts";
 import { ITEMS } from "./asked.ts";
 import { nearestBy, squaresOf } from "./nearest.ts";
 
@@ -41,9 +41,9 @@ export async function spaceError(
   }
   const along = (dim * FOUND_FROM ** 2) / (1 - FOUND_FROM ** 2);
   if (queries) return { moment: await secondMoments(queries.slice(), dim, EVEN), along };
-  const step = Math.max(1, Math.floor(items.length / dim / ITEMS));
-  const some = Array.from({ length: Math.min(ITEMS, items.length / dim) }, (_, i) => i * step);
-  return { moment: await secondMoments(gather(items, some, dim), dim, EVEN_GUESSED), along };
+  // a sample lies in the order of its items
+  const some = gather(items, spreadEvenly(items.length / dim, ITEMS), dim);
+  return { moment: await secondMoments(some, dim, EVEN_GUESSED), along };
 }
 
 /** From each query's nearest items to it: (q · NEAREST, dim). */

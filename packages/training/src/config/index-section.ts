@@ -30,8 +30,8 @@ export const INDEX = z
     metric: z.enum(METRICS).optional(),
     /**
      * Cells visited by default. Default: 32 (half of the usual cells for histories with an order), or all where there
-     * are fewer. For vectors alone as many as hold what an eighth of the cells do on average, or 8,192 vectors, where
-     * that is more.
+     * are fewer. For vectors alone as many as hold what 32 cells do on average, an eighth of them, or 8,192 vectors,
+     * whichever is most.
      */
     nprobe: positive.optional(),
     /**

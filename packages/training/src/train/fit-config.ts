@@ -73,7 +73,8 @@ export function fitConfig(asked: PoeemConfig, dataset: Dataset): FittedConfig {
     );
   }
   const usual = usualOf(kind, index);
-  const nlist = index.nlist ?? Math.min(usual.nlist, powerOfTwo(numItems / usual.itemsPerCell));
+  const room = index.bufferSize ?? usual.nlist;
+  const nlist = index.nlist ?? powerOfTwo(Math.min(usual.nlist, room, numItems / usual.itemsPerCell));
   const nprobe = Math.min(index.nprobe ?? usual.nprobe, Math.max(1, nlist));
   const numCentroids = Math.max(nlist, 2 ** index.nbits);
   const batchSize = training.batchSize ?? fittedBatch(dataset.eventItem.length, usual.batchSize);

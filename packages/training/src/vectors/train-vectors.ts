@@ -64,7 +64,7 @@ async function trainStreamed(
   const learned = await withProgress(startProgress("learn codes", 1, "codebook"), async () =>
     learnCodes(await intoSpace(space, sample), asking, shape, say),
   );
-  const index = { ...fitted.index, nprobe: asked.index.nprobe ?? learned.nprobe ?? nprobe };
+  const index = { ...fitted.index, ...(asked.index.nprobe === undefined && { nprobe: learned.nprobe ?? nprobe }) };
   const config = { ...fitted, index };
   const encoded = await encodeStream(streamed, space, learned, startProgress);
   const artifact = await writeArtifact({
