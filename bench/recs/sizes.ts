@@ -1,10 +1,10 @@
 import type { SetKind } from "./sets.ts";
 
 /** Codes of ours in so many bytes. */
-export const codesIn = ({ nbits }: Pick<SetKind, "nbits">, bytes: number): number => (8 / nbits(bytes)) * bytes;
+export const codesIn = (nbits: 4 | 8, bytes: number): number => (8 * bytes) / nbits;
 
 /** The rule of `poeem train`: each code stands for as many dimensions. */
-const isPossible = (kind: SetKind, bytes: number): boolean => kind.dim(bytes) % codesIn(kind, bytes) === 0;
+const isPossible = (kind: SetKind, bytes: number): boolean => kind.dim(bytes) % codesIn(kind.nbits(bytes), bytes) === 0;
 
 /** @throws Error for a size of which ours cannot have codes, with the nearest ones that it can */
 export function checkSizes(kind: SetKind, bytes: readonly number[]): void {
@@ -16,6 +16,6 @@ export function checkSizes(kind: SetKind, bytes: readonly number[]): void {
   throw new Error(
     `--bytes expected sizes whose codes of ${kind.nbits(wrong)} bits share out ${dim} dimensions, ` +
       `such as ${near.filter((size) => size !== undefined).join(" and ")}, got ${wrong}: ` +
-      `${codesIn(kind, wrong)} codes for ${dim} dimensions`,
+      `${codesIn(kind.nbits(wrong), wrong)} codes for ${dim} dimensions`,
   );
 }

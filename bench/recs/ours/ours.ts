@@ -4,6 +4,7 @@ import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { PoeemConfigInput } from "@poeem/training/config";
 import type { EvaluationResult } from "@poeem/training/evaluate/result";
 import { type Measured, measure, pick } from "../measure.ts";
+import { codesIn } from "../sizes.ts";
 import { type OpenTask, writeConfig } from "../task.ts";
 import { poeem } from "./poeem.ts";
 import { rankWithRabitq } from "./rank-with-rabitq.ts";
@@ -39,7 +40,7 @@ export interface Ours {
 export async function* measureOurs(task: OpenTask, ours: Ours): AsyncGenerator<OurRow> {
   const { config, data, work, dim, nbits, bytes, seed } = ours;
   const model = { ...config.model, dim };
-  const index = { ...config.index, numSubQuantizers: (8 * bytes) / nbits, nbits };
+  const index = { ...config.index, numSubQuantizers: codesIn(nbits, bytes), nbits };
   const file = await writeConfig(work, `ours-${bytes}`, { ...config, model, index });
   const out = join(work, `index-${bytes}-${seed}`);
   const common = ["--config", file, "--data", data];

@@ -2,6 +2,7 @@ import type { Random } from "@poeem/indexing-layer";
 import type { Codebook } from "@poeem/pq-core";
 import type { QueryMoments } from "@poeem/pq-core/write";
 import * as tf from "@tensorflow/tfjs";
+import { rotatedRows } from "../codes/rotated-rows.ts";
 import { gather, spreadEvenly } from "../data/gather.ts";
 import { encodeItems } from "../model/encode-items.ts";
 
@@ -38,7 +39,7 @@ export async function queryMoments(
   const groups = Uint32Array.from(assignments, (cell) => momentOf[cell]!);
   const numMoments = Math.min(Math.max(nlist, 1), MAX_MOMENTS);
   const shares = await groupShares(queries, sample, { dim, scale, groups, numMoments });
-  return { moments: await weightedMoments(await rotated(codebook, queries), shares, dim, numMoments), momentOf };
+  return { moments: await weightedMoments(await rotatedRows(codebook, queries), shares, dim, numMoments), momentOf };
 }
 
 /** Each cell's nearest of `MAX_MOMENTS` coarse centroids, spread evenly: neighbours are much alike. */
@@ -117,15 +118,4 @@ async function weightedMoments(
     for (let d = 0; d < dim; d++) moments[at(d)]! += (EVEN * trace) / dim;
   }
   return moments;
-}
-
-/** Rows q·R. */
-async function rotated({ rotation, dim }: Codebook, rows: Float32Array): Promise<Float32Array> {
-  if (!rotation) return rows;
-  const output = tf.tidy(() =>
-    tf.matMul(tf.tensor2d(rows, [rows.length / dim, dim]), tf.tensor2d(rotation, [dim, dim])),
-  );
-  const values = Float32Array.from(await output.data());
-  output.dispose();
-  return values;
 }
