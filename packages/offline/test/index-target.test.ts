@@ -100,6 +100,6 @@ it("a file is named as one", async () => {
 
 it("an index of a newer format is refused as that, before anything of it is read", async () => {
   const target = join(folder, "newer");
-  await put(target, "manifest.json", JSON.stringify({ format: "poeem-index", chunks: "else", formatVersion: 2 }));
-  await expect(readManifestBytes(target)).rejects.toThrow(/^index .*newer: format 2 is newer than .* update/);
+  await put(target, "manifest.json", JSON.stringify({ format: "poeem-index", chunks: "else", formatVersion: 3 }));
+  await expect(readManifestBytes(target)).rejects.toThrow(/^index .*newer: format 3 is newer than .* update/);
 });

@@ -9,12 +9,17 @@ import { readDeltaPayload } from "./format/delta-chunk.ts";
 import { countCells } from "./format/inverted-lists.ts";
 import { baseIdentity, type Manifest, viewsOf } from "./format/manifest.ts";
 import { openManifest } from "./format/manifest-file.ts";
+import { PageTables } from "./format/page-tables.ts";
 import { PayloadPool } from "./format/payload-pool.ts";
 import { blockBytes, countBlocks, type TermRange } from "./kernel/blocks.ts";
 import type { Cells, KernelFactory } from "./kernel/kernel.ts";
+import { ItemStore } from "./search/item-store.ts";
 import { residentLists } from "./search/list-source.ts";
-import { pagedLists } from "./search/paging.ts";
+import { PagedFilters } from "./search/paged-filters.ts";
+import { PagedItemStore } from "./search/paged-item-store.ts";
+import { listedLists, pagedLists } from "./search/paging.ts";
 import { type Index, PqIndex } from "./search/pq-index.ts";
+import { cellRuns } from "./search/whole-pages.ts";
 
 export interface OpenOptions {
   /** What scores: `loadKernel(module)`, or `scalarKernel` where there is no SIMD. */
@@ -59,6 +64,7 @@ export async function openArtifact(
     throw typeError("options.kernel", "loadKernel(module) or scalarKernel", options?.kernel);
   const { kernel, previous, verify = true, residentBytes = 48 << 20, cacheBytes = 16 << 20 } = options;
   const manifest = await openManifest(manifestBytes);
+  const { cellsPerPage } = manifest;
   const before = previous && partsOf(previous).base;
   // One budget of pages for a base, what is beside it, and the version that goes.
   const pool = before?.parts.cache.pool ?? new PayloadPool(cacheBytes);
@@ -67,10 +73,19 @@ export async function openArtifact(
   const open = async (manifest: Manifest, layout: Layout, room: number): Promise<PqIndex> => {
     const { codebook, offsets, range, cells = countCells(offsets) } = layout;
     const own = kernel(codebook, range);
+    const runs = cellsPerPage === undefined ? undefined : cellRuns(offsets, cellsPerPage);
+    const parts = { manifest, codebook, offsets, cells, runs, kernel: own, cache };
+    if (manifest.cellsPerPage !== undefined) {
+      const pages = await new PageTables(manifest, "lists").all(cache);
+      const paged = pagedLists(pages, codebook, { idType: manifest.idType });
+      const items = new PagedItemStore(manifest, paged);
+      const tables = { items, filters: new PagedFilters(manifest) };
+      return new PqIndex({ ...parts, resident: undefined, paged, items, tables });
+    }
     const isResident = listBytes(manifest) <= room;
     const resident = isResident ? await residentLists(cache, manifest, codebook, own) : undefined;
-    const paged = isResident ? undefined : pagedLists(manifest, codebook);
-    return new PqIndex({ manifest, codebook, offsets, cells, kernel: own, resident, paged, cache });
+    const paged = isResident ? undefined : listedLists(manifest, codebook);
+    return new PqIndex({ ...parts, resident, paged, items: new ItemStore(manifest), tables: undefined });
   };
   const base =
     before !== undefined && baseIdentity(before.manifest) === baseIdentity(manifest)

@@ -30,6 +30,8 @@ export interface Scenario {
   /** Changes of each round: items added, updated, removed. */
   readonly rounds: readonly (readonly [number, number, number])[];
   readonly seed: number;
+  /** Default 0. */
+  readonly cellsPerPage?: number;
 }
 
 const few = fc.nat({ max: 40 });
@@ -45,6 +47,7 @@ export const scenarios: fc.Arbitrary<Scenario> = fc.record({
   terms: fc.boolean(),
   rounds: fc.array(fc.tuple(few, few, few), { minLength: 1, maxLength: 3 }),
   seed: fc.nat(),
+  cellsPerPage: fc.constantFrom(0, 0, 1, 2, 4),
 });
 
 const DIM = 6;
@@ -140,6 +143,7 @@ export class Model {
       training: { seed: 7 },
       defaultNprobe: Math.min(2, Math.max(1, this.#scenario.nlist)),
       ...(this.#scenario.extras ? { wordFacts: { rules: 2, dense: 1, words: 0.25 }, popularQueries: ["b", "a"] } : {}),
+      cellsPerPage: this.#scenario.cellsPerPage ?? 0,
       listChunkBytes: 2048,
       itemChunkBytes: 1024,
     };

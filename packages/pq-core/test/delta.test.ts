@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { allOrdinals, partsOf, readRows } from "../src/catalogue/rows.ts";
-import type { Artifact, Index, ItemId } from "../src/index.ts";
+import type { Artifact, Index, ItemId, SearchOptions } from "../src/index.ts";
 import { compactArtifact, writeArtifact, writeDelta } from "../src/write.ts";
 import { Model, type Scenario, scenarios } from "./delta-catalogue.ts";
 import { openWhole, type WholeOptions } from "./open-whole.ts";
@@ -42,6 +42,12 @@ async function play(scenario: Scenario, options: WholeOptions = {}) {
   return { model, index, artifact, chunks };
 }
 
+/** Where whole pages are visited, a filter decides which: those of a base and of an index written anew differ. */
+function searchOf(model: Model, { cellsPerPage = 0 }: Scenario): SearchOptions {
+  const options = model.options();
+  return cellsPerPage > 0 && options.filter ? { ...options, nprobe: "all" } : options;
+}
+
 async function observe(index: Index, model: Model) {
   const all = Array.from({ length: index.manifest.numItems }, (_, i) => i).reverse();
   const ids = [...model.items.keys()];
@@ -79,9 +85,15 @@ describe.each(Object.entries(KERNELS))("an index with changes, %s", (_, options)
         expect(await observe(index, model)).toEqual(await observe(expected, model));
         for (let i = 0; i < 12; i++) {
           const queries = Array.from({ length: 1 + model.integer(3) }, () => model.query());
-          const search = model.options();
+          const search = searchOf(model, scenario);
           const { codesScanned, ...found } = await index.search(queries, search);
           const { codesScanned: fewest, ...wanted } = await expected.search(queries, search);
+          if (scenario.cellsPerPage && search.filter) {
+            // what runs can hold a match is known by pages, and those are cut otherwise
+            expect(found.scores).toEqual(wanted.scores);
+            expect(found.ordinals).toEqual(wanted.ordinals);
+            continue;
+          }
           expect(found).toEqual(wanted);
           // Removed items of the base are passed over one by one.
           expect(codesScanned).toBeGreaterThanOrEqual(fewest);

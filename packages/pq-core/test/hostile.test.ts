@@ -48,6 +48,7 @@ describe("one altered field of the chunk header, the hash made right", () => {
 describe("one altered member of the manifest, the checksum made right", () => {
   it.each<[string, (manifest: Record<string, unknown>) => void, RegExp]>([
     ["format", (m) => (m["format"] = "zip"), /manifest: "format" expected poeem-edge-index, got zip/],
+    ["formatVersion", (m) => (m["formatVersion"] = 3), /"formatVersion" expected 1 or 2, got 3/],
     ["formatVersion", (m) => (m["formatVersion"] = 2), /"formatVersion" expected 1, got 2/],
     ["version", (m) => (m["version"] = "latest"), /"version" expected 16 hex digits, got latest/],
     ["previousVersion", (m) => (m["previousVersion"] = 3), /"previousVersion" expected a string, got 3/],

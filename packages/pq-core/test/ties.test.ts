@@ -31,6 +31,8 @@ const cases = fc.record({
   kernel: fc.constantFrom(undefined, "kernel.wasm" as const, "kernel-relaxed.wasm" as const),
   temperature: fc.constantFrom(0.05, 1, 16),
   isWeighted: fc.boolean(),
+  /** 0: pages are listed in the manifest. */
+  cellsPerPage: fc.constantFrom(0, 0, 1, 2, 4),
   seed: fc.nat(),
 });
 type Case = typeof cases extends fc.Arbitrary<infer T> ? T : never;
@@ -74,6 +76,7 @@ async function makeCatalogue(given: Case): Promise<Catalogue> {
           ? numbers
           : BigUint64Array.from(ids as readonly bigint[]),
     facets: { color },
+    cellsPerPage: given.cellsPerPage,
     listChunkBytes: 1024,
     itemChunkBytes: 1024,
   });
@@ -95,15 +98,18 @@ async function makeCatalogue(given: Case): Promise<Catalogue> {
   const wanted = given.isFiltered ? ["red", "blue"] : COLORS;
   const isWanted = new Map(ids.map((id, i) => [id, wanted.includes(color[i]!) && !exclude.includes(id)]));
   const visited = new Set<number>();
+  const filter = given.isFiltered ? { facet: "color", in: wanted } : undefined;
+  const areRuns = given.cellsPerPage > 0;
   for (const vector of vectors)
-    for (const ordinal of (await index.search(vector, { k: N, nprobe })).ordinals) visited.add(ordinal);
-  // At most 1,024 matches are found in whatever cell they lie.
-  const places = given.isFiltered ? [...stored.keys()] : [...visited];
+    for (const ordinal of (await index.search(vector, { k: N, nprobe, filter: areRuns ? filter : undefined })).ordinals)
+      visited.add(ordinal);
+  // At most 1,024 matches are found in whatever cell they lie, but where whole pages are searched.
+  const places = given.isFiltered && !areRuns ? [...stored.keys()] : [...visited];
   return {
     index,
     ids: stored,
     vectors,
-    options: { k, nprobe, exclude, filter: given.isFiltered ? { facet: "color", in: wanted } : undefined },
+    options: { k, nprobe, exclude, filter },
     scores,
     allowed: places.filter((ordinal) => isWanted.get(stored[ordinal]!)),
   };

@@ -1,4 +1,3 @@
-import type { Manifest } from "@poeem/pq-core";
 import { DEFAULT_INDEX_NAME, KEY_PREFIXES } from "@poeem/pq-core/kv";
 import type { CheckedArtifact } from "./read-artifact.ts";
 import type { Store } from "./store.ts";
@@ -15,7 +14,7 @@ export interface PublishPlan {
 /** Compares an artifact with what the store holds; writes nothing. */
 export async function planPublish(
   store: Store,
-  { manifest, manifestBytes }: Pick<CheckedArtifact, "manifest" | "manifestBytes">,
+  { manifest, manifestBytes, read }: CheckedArtifact,
   name: string = DEFAULT_INDEX_NAME,
 ): Promise<PublishPlan> {
   const stored = new Map((await store.list(KEY_PREFIXES.chunk)).map(({ key, metadata }) => [key, metadata]));
@@ -24,7 +23,7 @@ export async function planPublish(
     const metadata = stored.get(key);
     return metadata?.["sha256"] === sha256 && metadata["size"] === size;
   };
-  const values = valuesOf(manifest, manifestBytes);
+  const values = await valuesOf(manifest, manifestBytes, { get: read });
   return {
     name,
     version: manifest.version,
@@ -34,11 +33,7 @@ export async function planPublish(
 }
 
 /** The values of a plan but those that another version has and the store holds. */
-export function valuesBeside(
-  { write, present }: PublishPlan,
-  other: Manifest,
-  otherBytes: Uint8Array,
-): ExpectedValue[] {
-  const shared = new Set(valuesOf(other, otherBytes).map(({ key }) => key));
+export function valuesBeside({ write, present }: PublishPlan, other: readonly ExpectedValue[]): ExpectedValue[] {
+  const shared = new Set(other.map(({ key }) => key));
   return [...write, ...present.filter(({ key }) => !shared.has(key))];
 }

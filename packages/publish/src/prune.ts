@@ -2,7 +2,7 @@ import { type IndexPointer, KEY_PREFIXES, versionKey } from "@poeem/pq-core/kv";
 import { type KeepAlive, readClaimedKeys, whilePruning } from "./claims.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import type { Store } from "./store.ts";
-import { valuesOf } from "./verify.ts";
+import { chunksIn, valuesOf } from "./verify.ts";
 import { listIndexNames, readManifest, readPublished, type VersionRecord } from "./versions.ts";
 
 /** What served or was written within this time stays: a reader may not have looked at the pointer since. */
@@ -62,7 +62,7 @@ export async function planPrune(
     for (const version of stays) {
       const { manifest, manifestBytes } = await readManifest(store, version);
       await keepAlive();
-      for (const { key } of valuesOf(manifest, manifestBytes)) used.add(key);
+      for (const { key } of await valuesOf(manifest, manifestBytes, chunksIn(store))) used.add(key);
     }
     kept += new Set(stays.map(({ version }) => version)).size;
   }

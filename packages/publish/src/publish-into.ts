@@ -8,7 +8,7 @@ import type { CheckedArtifact } from "./read-artifact.ts";
 import { type Recall, recallOf } from "./recall.ts";
 import type { Store } from "./store.ts";
 import { transfer } from "./transfer.ts";
-import { bytesOf, type ExpectedValue, valuesOf } from "./verify.ts";
+import { bytesOf, chunksIn, type ExpectedValue, valuesOf } from "./verify.ts";
 import { movePointer, newRecord, readManifest, readPublished, readSettled, writeRecord } from "./versions.ts";
 
 export interface PublishOptions {
@@ -55,7 +55,7 @@ export async function publishInto(
 ): Promise<PublishFacts> {
   const { name = DEFAULT_INDEX_NAME, clock = SYSTEM_CLOCK } = options;
   pointerKey(name); // a name that cannot be is refused before anything is written
-  const values = valuesOf(artifact.manifest, artifact.manifestBytes);
+  const values = await valuesOf(artifact.manifest, artifact.manifestBytes, { get: artifact.read });
   const keys = values.map(({ key }) => key);
   return describeFailure(() =>
     whilePublishing(store, clock, keys, (keepAlive) => run(store, artifact, values, name, options, keepAlive)),
@@ -100,7 +100,8 @@ async function valuesBesideServing(store: Store, plan: PublishPlan): Promise<rea
   const { pointer } = await readPublished(store, plan.name);
   // A manifest that is not seen yet is no reason to stop: everything is read back then.
   const serving = pointer && (await readManifest(store, pointer).catch(() => undefined));
-  return serving ? valuesBeside(plan, serving.manifest, serving.manifestBytes) : [...plan.write, ...plan.present];
+  if (serving === undefined) return [...plan.write, ...plan.present];
+  return valuesBeside(plan, await valuesOf(serving.manifest, serving.manifestBytes, chunksIn(store)));
 }
 
 async function describeFailure<T>(work: () => Promise<T>): Promise<T> {

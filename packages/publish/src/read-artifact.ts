@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { readFolders } from "@poeem/offline/index-folder/read";
-import { type Manifest, openArtifact, scalarKernel } from "@poeem/pq-core";
+import { listChunks, type Manifest, openArtifact, scalarKernel } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/towers";
 
 /** An artifact checked against its manifest. Chunks are read when wanted: an index may exceed memory. */
@@ -29,7 +29,8 @@ export async function readArtifact(directory: string, changes?: string): Promise
       throw new UserError(`index ${directory}: its query tower cannot be read, train again: ${messageOf(error)}`);
     }
   }
-  const sha256Of = new Map(manifest.chunks.map(({ key, sha256 }) => [key, sha256]));
+  const chunks = await listChunks(manifest, source);
+  const sha256Of = new Map(chunks.map(({ key, sha256 }) => [key, sha256]));
   const read = async (key: string): Promise<Uint8Array> => {
     const bytes = await source.get(key);
     const [expected, got] = [sha256Of.get(key) ?? "no such chunk", sha256(bytes)];
@@ -39,7 +40,7 @@ export async function readArtifact(directory: string, changes?: string): Promise
     }
     return bytes;
   };
-  for (const { key } of manifest.chunks) await read(key);
+  for (const { key } of chunks) await read(key);
   return { manifest, manifestBytes, read };
 }
 

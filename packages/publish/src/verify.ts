@@ -1,4 +1,5 @@
-import { type Manifest, mapLimited } from "@poeem/pq-core";
+import { UserError } from "@poeem/offline/errors";
+import { type ChunkSource, listChunks, type Manifest, mapLimited } from "@poeem/pq-core";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import type { Clock } from "./clock.ts";
 import { sha256 } from "./read-artifact.ts";
@@ -16,12 +17,33 @@ export interface DamagedValue extends ExpectedValue {
   readonly got: "nothing" | "other bytes";
 }
 
-/** Everything that a version consists of: its chunks in the order of the manifest, then the manifest itself. */
-export function valuesOf(manifest: Manifest, manifestBytes: Uint8Array): ExpectedValue[] {
+/**
+ * Everything that a version consists of: its chunks in the order of the manifest, those that tables list, then the
+ * manifest itself.
+ *
+ * @param source of its tables, if it has any
+ */
+export async function valuesOf(
+  manifest: Manifest,
+  manifestBytes: Uint8Array,
+  source: ChunkSource,
+): Promise<ExpectedValue[]> {
+  const chunks = await listChunks(manifest, source);
   return [
-    ...manifest.chunks.map(({ key, size, sha256 }) => ({ key: chunkKey(key), size, sha256 })),
+    ...chunks.map(({ key, size, sha256 }) => ({ key: chunkKey(key), size, sha256 })),
     { key: manifestKey(manifest.version), size: manifestBytes.length, sha256: sha256(manifestBytes) },
   ];
+}
+
+/** The chunks of published versions. */
+export function chunksIn(store: Store): ChunkSource {
+  return {
+    async get(key) {
+      const bytes = await store.get(chunkKey(key));
+      if (bytes === null) throw new UserError(`${store.name}: no key ${chunkKey(key)}`);
+      return bytes;
+    },
+  };
 }
 
 /** What values take together. */

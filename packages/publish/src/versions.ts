@@ -1,5 +1,5 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
-import { type Manifest, openManifest } from "@poeem/pq-core";
+import { chunkTotals, type Manifest, openManifest } from "@poeem/pq-core";
 import {
   formatPointer,
   INDEX_NAME,
@@ -11,7 +11,6 @@ import {
 } from "@poeem/pq-core/kv";
 import type { Clock } from "./clock.ts";
 import type { Store, StoredKey } from "./store.ts";
-import { bytesOf, valuesOf } from "./verify.ts";
 
 /** The last millisecond that a Date can tell. */
 const MAX_TIME = 8.64e15;
@@ -157,7 +156,8 @@ async function readPointer(store: Store, name: string): Promise<IndexPointer | u
 
 async function describeVersion(store: Store, pointer: IndexPointer): Promise<VersionRecord> {
   const { manifest, manifestBytes } = await readManifest(store, pointer);
-  const bytes = bytesOf(valuesOf(manifest, manifestBytes));
+  const totals = [...chunkTotals(manifest).values()];
+  const bytes = totals.reduce((sum, { bytes }) => sum + bytes, manifestBytes.length);
   return { ...pointer, items: manifest.numItems, bytes };
 }
 

@@ -5,7 +5,14 @@
  *
  * Weights are measured (`bench/price.ts`), in the unit of `limits.ts`: about two nanoseconds of a core.
  */
-import { type ChunkEntry, type ChunkKind, type Filter, type Manifest, PAGED_TOGETHER } from "@poeem/pq-core";
+import {
+  type ChunkEntry,
+  type ChunkKind,
+  chunkTotals,
+  type Filter,
+  type Manifest,
+  PAGED_TOGETHER,
+} from "@poeem/pq-core";
 import { mostByWords, SUMMED_TOGETHER, type Words } from "@poeem/pq-core/words";
 import { leastReachOf, type Reach, reachOf, UNTRAINED_HISTORY, type WordUse } from "@poeem/towers";
 import type { MemoryPlan } from "../index/memory-plan.ts";
@@ -105,7 +112,11 @@ interface Pages {
 
 /** What is the same for all requests of a version. */
 interface Facts {
-  readonly cells: number;
+  /** What `nprobe` counts: cells, or runs of cells that share their pages. */
+  readonly units: number;
+  readonly cellsPerUnit: number;
+  readonly arePages: boolean;
+  readonly filters: Pages;
   readonly lists: Pages;
   readonly items: Pages;
   readonly lookup: Pages;
@@ -132,11 +143,14 @@ function factsOf(served: ServedIndex): Facts {
 }
 
 function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
-  const { dim, nlist, nbits, numSubQuantizers, numItems, hasRotation, byResidual } = manifest;
+  const { dim, nlist, nbits, numSubQuantizers, numItems, hasRotation, byResidual, cellsPerPage } = manifest;
   const pages = (kind: ChunkKind, isPaged: boolean) => pagesOfKind(manifest, kind, isPaged);
   const items = pages("items", !memory.keepsPages);
   return {
-    cells: Math.max(nlist, 1),
+    units: Math.ceil(Math.max(nlist, 1) / (cellsPerPage ?? 1)),
+    cellsPerUnit: cellsPerPage ?? 1,
+    arePages: cellsPerPage !== undefined,
+    filters: pages("filter-pages", true),
     lists: pages("lists", memory.residentBytes === 0),
     items,
     lookup: pages("lookup", !memory.keepsPages),
@@ -149,23 +163,25 @@ function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
   };
 }
 
-function pagesOfKind({ chunks }: Manifest, kind: ChunkKind, isPaged: boolean): Pages {
-  const sizes = chunks.filter((chunk) => chunk.kind === kind).map(({ size }) => size);
-  const count = sizes.length;
-  const size = count === 0 ? 0 : sizes.reduce((sum, one) => sum + one, 0) / count;
-  return { count, size, isPaged };
+function pagesOfKind(manifest: Manifest, kind: ChunkKind, isPaged: boolean): Pages {
+  const { count, bytes } = totalsOf(manifest).get(kind) ?? { count: 0, bytes: 0 };
+  return { count, size: count === 0 ? 0 : bytes / count, isPaged };
 }
 
-const LARGEST = new WeakMap<Manifest, number>();
+const TOTALS = new WeakMap<Manifest, ReturnType<typeof chunkTotals>>();
+
+function totalsOf(manifest: Manifest): ReturnType<typeof chunkTotals> {
+  let totals = TOTALS.get(manifest);
+  if (totals === undefined) {
+    totals = chunkTotals(manifest);
+    TOTALS.set(manifest, totals);
+  }
+  return totals;
+}
 
 /** Bytes that the fields of one item can take at most: those of its page. */
 export function largestItem(manifest: Manifest): number {
-  let largest = LARGEST.get(manifest);
-  if (largest === undefined) {
-    largest = manifest.chunks.reduce((most, { kind, size }) => (kind === "items" ? Math.max(most, size) : most), 1);
-    LARGEST.set(manifest, largest);
-  }
-  return largest;
+  return totalsOf(manifest).get("items")?.largest ?? 1;
 }
 
 /** @param isLeast what is certain before any word is looked up: that alone may cost as much as many searches */
@@ -179,9 +195,10 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
   const { k, nprobe, mode, filter, exclude, history, like, q } = request;
   const found = Math.min(request.diversity === 0 ? k : candidatesOf(k), numItems);
   const vectors = vectorsOf(served, request);
-  const cells = Math.min(facts.cells, vectors * nprobe);
+  const units = Math.min(facts.units, vectors * nprobe);
+  const cells = units * facts.cellsPerUnit;
   const own = index.mostCodes(nprobe);
-  const all = vectors === 1 ? own : index.mostCodes(cells);
+  const all = vectors === 1 ? own : index.mostCodes(units);
   const reads = new Reads();
   let work = REQUEST_WORK;
 
@@ -189,8 +206,9 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
   // Each scans its own cells, and for the largest score of several those of the others as far as they may reach.
   if (vectors > 0) work += facts.codeWork * (own + (vectors - 1) * all * facts.furtherShare);
   const listBytes = facts.lists.count * facts.lists.size;
-  const share = cells / facts.cells;
-  if (vectors > 0) reads.add(facts.lists, cells + (share * listBytes) / Math.max(1, facts.lists.size));
+  const share = units / facts.units;
+  const cut = facts.arePages ? 0 : units;
+  if (vectors > 0) reads.add(facts.lists, cut + (share * listBytes) / Math.max(1, facts.lists.size));
 
   const isEmbedded = textToEmbed(served, request) !== undefined;
   if (isEmbedded) work += EMBED_TEXT_WORK;
@@ -205,8 +223,10 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
 
   if (filter !== undefined) {
     work += filterWork(filter) * Math.min(all, numItems);
-    // One that lets but a few items through is looked at whole.
-    if (canBeFew(filter)) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
+    // One that lets but a few items through is looked at whole, unless its pages are read one by one.
+    if (canBeFew(filter) && !facts.arePages) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
+    // What an item may be found by words for can be anywhere.
+    reads.add(facts.filters, q !== undefined && served.words !== undefined ? facts.filters.count : units);
   }
   if (q !== undefined && served.words !== undefined) {
     const { work: own, lists, postings, terms } = wordPrice(served, q, useOf(mode), isLeast);
@@ -224,7 +244,7 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
   }
   if (request.diversity > 0) {
     work += PAIR_WORK * dim * Math.min(k, found) * (found - Math.min(k, found) / 2);
-    reads.add(facts.lists, cells);
+    reads.add(facts.lists, units);
   }
   const results = Math.min(k, numItems);
   // Items with the same words lie anywhere.
@@ -235,7 +255,8 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     reads.add(facts.lists, pages);
   }
   work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
-  reads.add(facts.items, pages);
+  // Where ids lie beside codes, nothing else is read for them.
+  if (!facts.arePages || request.fields?.length !== 0) reads.add(facts.items, pages);
   // What a few of the fields take nobody knows before, as an item is one page of JSON: it is not estimated but counted
   // while the answer is made, which ends where it gets too long (`tooLong` of budget.ts).
   const fields = request.fields === undefined ? facts.itemBytes : 0;

@@ -66,7 +66,9 @@ const doc = {
   diversity:
     "0 to 1: how much the results should differ from each other " +
     "(maximal marginal relevance over four times as many candidates)",
-  fields: `Names of up to ${MAX_FIELDS} fields to return. Without it, all. The title is always returned`,
+  fields:
+    `Names of up to ${MAX_FIELDS} fields to return. Without it, all. ` +
+    "The title is always returned, unless none is named: then ids and scores alone",
 };
 
 const mode = z.enum(MODES, { error: ({ input }) => `expected one of ${MODES.join(", ")}, got ${kindOf(input)}` });

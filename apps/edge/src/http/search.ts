@@ -36,9 +36,8 @@ export async function search(asked: Asked, meter: Meter): Promise<z.output<typeo
         ? [...found.ordinals.keys()]
         : diversify(relevance(found), await searched.index.vectors(found.ordinals), k, diversity);
     const ordinals = order.map((rank) => found.ordinals[rank]!);
-    const results = await collect(searched.index, ordinals, meter, k, (item, i) =>
-      toResult(item, found, order[i]!, fields),
-    );
+    const ofItems = fields?.length === 0 ? idsAlone(searched.index) : searched.index;
+    const results = await collect(ofItems, ordinals, meter, k, (item, i) => toResult(item, found, order[i]!, fields));
     const { listsProbed, codesScanned } = found;
     return {
       ...head,
@@ -68,7 +67,7 @@ const MIN_COLLECTED = 6;
  * @throws Problem `too-expensive` when that is too much
  */
 async function collect<T extends object>(
-  index: Index,
+  index: Pick<Index, "items" | "manifest">,
   ordinals: readonly number[],
   meter: Meter,
   k: number,
@@ -94,6 +93,13 @@ async function collect<T extends object>(
   }
   meter.answer(bytes);
   return made;
+}
+
+/** Items of which nothing but the ids is asked for: where those lie beside the codes, no page is read for them. */
+function idsAlone(index: Index): Pick<Index, "items" | "manifest"> {
+  const items = async (ordinals: ArrayLike<number>): Promise<Item[]> =>
+    (await index.ids(ordinals)).map((id) => ({ id, fields: undefined }));
+  return { items, manifest: index.manifest };
 }
 
 function surest(a: number | null, b: number | null): number | null {

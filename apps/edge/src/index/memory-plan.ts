@@ -1,5 +1,5 @@
 /** What of an index stays in the isolate, and what is read when it is needed. */
-import type { ChunkKind, Manifest } from "@poeem/pq-core";
+import { type ChunkKind, chunkTotals, type Manifest } from "@poeem/pq-core";
 import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
 
 const MiB = 1024 * 1024;
@@ -35,6 +35,8 @@ const TERM_BYTES = 7;
 const SUMMED_ITEM_BYTES = 17;
 const MARKED_SHARE = 0.07;
 const REMEMBERED_BYTES = 1.5 * MiB;
+/** Tables of pages that pq-core keeps opened. */
+const MOST_TABLE_BYTES = 6 * MiB;
 /** What is read by pages: ahead where it fits, else when it is needed. */
 export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 
@@ -72,10 +74,14 @@ export interface MemoryPlan {
   readonly cacheBytes: number;
 }
 
-/** Bytes of the chunks of some kinds. */
+/** Bytes of the chunks of some kinds, those that tables list included. */
 export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): number {
-  return manifest.chunks.reduce((sum, { kind, size }) => sum + (kinds.includes(kind) ? size : 0), 0);
+  const totals = chunkTotals(manifest);
+  return kinds.reduce((sum, kind) => sum + (totals.get(kind)?.bytes ?? 0), 0);
 }
+
+/** Lists whose pages tables list are never in memory together. */
+const canBeResident = ({ cellsPerPage }: Manifest): boolean => cellsPerPage === undefined;
 
 /** Bytes of all versions together, while some are read and others not gone yet. */
 export function roomBytes(maxIndexBytes: number = DEFAULT_MAX_INDEX_BYTES): number {
@@ -147,7 +153,7 @@ export function planMemory(
   };
   const lists = bytesOfKinds(manifest, ["lists"]);
   const pages = bytesOfKinds(manifest, PAGE_KINDS);
-  const areListsResident = resident === undefined ? take(lists) : resident >= lists;
+  const areListsResident = canBeResident(manifest) && (resident === undefined ? take(lists) : resident >= lists);
   if (resident !== undefined) left = Math.max(0, left - resident);
   // Beside lists that are read by pages the cache has to do for both: it would fill up with lists.
   const keepsPages = areListsResident && take(pages);
@@ -181,6 +187,13 @@ export function wordBytes(manifest: Manifest): number {
   );
 }
 
+/** Memory of tables of pages: those of lists are opened at once, of the others as many as there is room for. */
+function tableBytes(manifest: Manifest): number {
+  if (canBeResident(manifest)) return 0;
+  const lists = chunkTotals(manifest).get("lists")?.count ?? 0;
+  return lists * 500 + Math.min(2 * bytesOfKinds(manifest, ["pages"]), MOST_TABLE_BYTES);
+}
+
 /** What is always there, of filters and words as well: the same in every isolate, whatever else it serves. */
 function fixedParts(manifest: Manifest, limits: MemoryLimits) {
   const { maxIndexBytes } = complete(limits);
@@ -192,7 +205,8 @@ function fixedParts(manifest: Manifest, limits: MemoryLimits) {
   const needed =
     bytesOfKinds(manifest, ["query-tower", "delta"]) +
     2 * bytesOfKinds(manifest, ["codebook"]) +
-    manifest.chunks.length * 500;
+    manifest.chunks.length * 500 +
+    tableBytes(manifest);
   const filters = bytesOfKinds(manifest, ["filters"]);
   const keepsFilters = fits(filters, FILTER_SHARE, needed);
   const withFilters = needed + (keepsFilters ? filters : 0);

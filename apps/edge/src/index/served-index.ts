@@ -140,7 +140,7 @@ async function open(
       const read = (meter: ReadMeter | undefined) => store.getBytes(chunkKey(key), { meter, again });
       const bytes = await (misses ? misses.watch(key, meter, read) : read(meter));
       // Whoever asked compares it with its hash too, but has nobody to tell.
-      if (misses && again && bytes !== null && !(await isIntact(bytes, chunks.get(key)!))) misses.add(key);
+      if (misses && again && bytes !== null && !(await isIntact(bytes, chunks.get(key) ?? { key }))) misses.add(key);
       if (bytes !== null) return bytes;
       throw new ReadError("missing", `${nameOf(store)} has no key "${chunkKey(key)}"`);
     },
@@ -178,7 +178,7 @@ async function open(
     );
   }
   const check = (keys: ReadonlySet<string>, meter?: ReadMeter) => {
-    const wanted = opened.chunks.filter(({ key }) => keys.has(key) && !kept.has(key));
+    const wanted = [...keys].filter((key) => !kept.has(key)).map((key) => chunks.get(key) ?? { key });
     return readChunks(store, wanted, meter, () => undefined);
   };
   const unplanned = tower?.heapBytes ?? 0;

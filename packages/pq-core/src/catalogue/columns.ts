@@ -46,8 +46,26 @@ export function joinMasks(base: BlockMask, delta: BlockMask, split: number): Blo
   };
 }
 
+/** Facets with fewer items. @param gone facet → value → how many fewer */
+export function lessFacets(
+  facets: FilterColumns["facets"],
+  gone: ReadonlyMap<string, ReadonlyMap<string, number>>,
+): FilterColumns["facets"] {
+  return new Map(
+    Array.from(facets, ([name, values]) => {
+      const left = Array.from(values, ([value, items]) => {
+        return [value, { ...items, count: items.count - (gone.get(name)?.get(value) ?? 0) }] as const;
+      });
+      return [name, new Map(left.filter(([, { count }]) => count > 0))] as const;
+    }),
+  );
+}
+
 /** Facet name → value → count, values in the order of a fresh index. */
-export function countFacets({ base, delta }: TwoColumns): Record<string, Record<string, number>> {
+export function countFacets({
+  base,
+  delta,
+}: Record<keyof TwoColumns, Pick<FilterColumns, "facets">>): Record<string, Record<string, number>> {
   return Object.fromEntries(
     Array.from(base.facets, ([name, values]) => {
       const counts = new Map(Array.from(values, ([value, { count }]) => [value, count]));

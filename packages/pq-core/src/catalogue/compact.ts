@@ -25,6 +25,7 @@ export async function compactArtifact(
     codebook: index.codebook,
     ...rows,
     ...sizes,
+    cellsPerPage: index.manifest.cellsPerPage,
     wordFacts: words,
     popularQueries: queries,
     queryTower: await index.queryTower(),

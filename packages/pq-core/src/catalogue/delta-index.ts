@@ -9,11 +9,11 @@ import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { countBlocks } from "../kernel/blocks.ts";
 import type { Counts } from "../kernel/kernel.ts";
-import { compileFilter } from "../search/compile-filter.ts";
+import { compileFilter, withMasksFrom } from "../search/compile-filter.ts";
 import { type Comparison, comparisonMask, type Filter } from "../search/filter.ts";
 import { checkOrdinals } from "../search/item-store.ts";
 import { mostCodesIn, sumLargest } from "../search/largest-cells.ts";
-import { type BlockMask, MaskWords, selected } from "../search/masks.ts";
+import { type BlockMask, type ItemMask, MaskWords, selected } from "../search/masks.ts";
 import {
   foundNothing,
   MAX_K,
@@ -27,7 +27,7 @@ import { type Index, known, type PqIndex } from "../search/pq-index.ts";
 import type { QueryVector } from "../search/score.ts";
 import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "../search/shortlist.ts";
 import { settleTies } from "../search/ties.ts";
-import { checkSameNames, countFacets, joinMasks, type TwoColumns, withoutRemoved } from "./columns.ts";
+import { checkSameNames, countFacets, joinMasks, lessFacets, type TwoColumns, withoutRemoved } from "./columns.ts";
 import { OrdinalMap } from "./ordinal-map.ts";
 
 /** What was found in the base and beside it, and what it took. */
@@ -88,7 +88,8 @@ export class DeltaIndex implements Index {
   }
 
   mostCodes(nprobe: number): number {
-    this.#held.largest ??= sumLargest([this.base.parts.offsets, this.delta.parts.offsets]);
+    const lists = [this.base, this.delta].map(({ parts }) => (parts.runs ?? parts).offsets);
+    this.#held.largest ??= sumLargest(lists);
     return mostCodesIn(this.#held.largest, nprobe);
   }
 
@@ -180,7 +181,7 @@ export class DeltaIndex implements Index {
     resolved: Resolved,
     k: number,
     few: { readonly base: number[]; readonly delta: number[] } | undefined,
-    masks: { readonly base: MaskWords; readonly delta: MaskWords } | undefined,
+    masks: { readonly base: ItemMask; readonly delta: ItemMask } | undefined,
     ofBase: readonly Uint32Array[],
     ofDelta: readonly Uint32Array[],
   ): Promise<readonly [{ ranking: Shortlist } & Counts, { ranking: Shortlist } & Counts]> {
@@ -190,7 +191,7 @@ export class DeltaIndex implements Index {
         await base.rankCells(vectors, resolved, k, masks?.base, ofBase),
         await delta.rankCells(vectors, resolved, k, masks?.delta, ofDelta),
       ];
-    const probed = few === undefined ? base.probe(vectors, resolved) : undefined;
+    const probed = few === undefined ? base.probe(vectors, resolved, this.#isOpen(masks)) : undefined;
     const visit = (part: PqIndex, singles: number[] | undefined, cells: Probed | undefined): Visit =>
       cells === undefined ? visitItems(part.parts.offsets, singles!) : part.visitCells(cells);
     return [
@@ -205,6 +206,18 @@ export class DeltaIndex implements Index {
         ofDelta,
       ),
     ];
+  }
+
+  /** Whether a filter can let something of a run of cells through, of the base or beside it. */
+  #isOpen(masks: { base: ItemMask; delta: ItemMask } | undefined): ((run: number) => boolean) | undefined {
+    const ofBase = this.base.opens(masks?.base);
+    const beside = this.delta.parts.runs?.offsets;
+    if (ofBase === undefined || beside === undefined) return undefined;
+    return (run) => {
+      for (let ordinal = beside[run]!; ordinal < beside[run + 1]!; ordinal++)
+        if (masks!.delta.has(ordinal)) return true;
+      return ofBase(run);
+    };
   }
 
   ids(ordinals: ArrayLike<number>): Promise<ItemId[]> {
@@ -251,7 +264,11 @@ export class DeltaIndex implements Index {
   }
 
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
-    return countFacets(await this.#twoColumns());
+    const { tables, cache } = this.base.parts;
+    if (tables === undefined) return countFacets(await this.#twoColumns());
+    const { facets } = await tables.filters.directory(cache);
+    const gone = await tables.filters.countOf(cache, this.removed);
+    return countFacets({ base: { facets: lessFacets(facets, gone) }, delta: await this.delta.columns() });
   }
 
   numbers(): Promise<readonly string[]> {
@@ -263,7 +280,11 @@ export class DeltaIndex implements Index {
   }
 
   /** The filter over the base and over the items beside it, both counting the matches of the whole catalogue. */
-  async masks(filter: Filter): Promise<{ base: MaskWords; delta: MaskWords }> {
+  async masks(filter: Filter): Promise<{ base: ItemMask; delta: ItemMask }> {
+    if (this.base.parts.tables !== undefined) {
+      const beside = withMasksFrom(filter, countBlocks(this.base.manifest.numItems));
+      return { base: await this.base.mask(filter), delta: await this.delta.mask(beside) };
+    }
     const columns = await this.#twoColumns();
     const { numItems } = this.manifest;
     const split = countBlocks(this.base.manifest.numItems);
@@ -279,7 +300,7 @@ export class DeltaIndex implements Index {
   }
 
   /** The places of all matches, when a fresh index would score them one by one. */
-  #few(masks: { base: MaskWords; delta: MaskWords }): { base: number[]; delta: number[] } | undefined {
+  #few(masks: { base: ItemMask; delta: ItemMask }): { base: number[]; delta: number[] } | undefined {
     const inBase = selected(masks.base, this.base.manifest.numItems);
     const beside = selected(masks.delta, this.delta.manifest.numItems);
     if (inBase === undefined || beside === undefined) return undefined;

@@ -1,7 +1,8 @@
 import { checkAssignments, checkCodes, checkTerms } from "../codebook/codes.ts";
 import { decodedSquares } from "../codebook/decode.ts";
 import { check, INPUT, rangeError, typeError } from "../errors.ts";
-import { type Artifact, addItems, ChunkList } from "../format/artifact-writer.ts";
+import { type Artifact, addItems } from "../format/artifact-writer.ts";
+import { ChunkList } from "../format/chunk-list.ts";
 import { writeDeltaPayload } from "../format/delta-chunk.ts";
 import { compareIds, type ItemId, idTypeOf, normalizeId } from "../format/ids.ts";
 import { sealManifest } from "../format/manifest-file.ts";
@@ -111,7 +112,7 @@ async function mergedRows(
   base: PqIndex,
 ): Promise<ItemRows> {
   // Columns in the base's order, whatever the order they are given in; none of another name.
-  const { facets, numbers } = await base.columns();
+  const { facets, numbers } = await base.columnFacts();
   const given = added && {
     ...added,
     facets: added.facets && inOrder("facets", added.facets, [...facets.keys()]),

@@ -1,7 +1,7 @@
 import { typeError } from "../errors.ts";
 import type { ArtifactInput } from "../format/artifact-writer.ts";
 import type { FilterColumns } from "../format/filters-chunk.ts";
-import type { ItemId, ItemIds } from "../format/ids.ts";
+import { toIds } from "../format/ids.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import { type Index, PqIndex } from "../search/pq-index.ts";
@@ -19,12 +19,6 @@ export function partsOf(index: Index): { base: PqIndex; delta: PqIndex | undefin
   if (index instanceof DeltaIndex) return index;
   if (index instanceof PqIndex) return { base: index, delta: undefined, removed: new Uint32Array(0) };
   throw typeError("index", "an index from openArtifact", index);
-}
-
-/** Ids as a writer takes them. */
-export function toIds(ids: readonly ItemId[], type: "string" | "u32" | "u64"): ItemIds {
-  if (type === "string") return ids as readonly string[];
-  return type === "u32" ? Uint32Array.from(ids as readonly number[]) : BigUint64Array.from(ids as readonly bigint[]);
 }
 
 /** Reads items back as they were written. */

@@ -1,34 +1,28 @@
-import { type CellSpread, type Codebook, checkCellSpread } from "../codebook/codebook.ts";
-import { checkAssignments, checkCodes, checkTerms, type EncodedVectors } from "../codebook/codes.ts";
-import { decodedSquares } from "../codebook/decode.ts";
-import { checkInteger, checkLength, rangeError, typeError } from "../errors.ts";
+import { type CellSpread, type Codebook, checkCellSpread, MAX_NLIST } from "../codebook/codebook.ts";
+import { checkAssignments, checkCodes, checkTerms } from "../codebook/codes.ts";
+import { checkInteger, checkLength, typeError } from "../errors.ts";
 import { blockBytes, countBlocks, hasTerms, packBlocks, type TermRange } from "../kernel/blocks.ts";
-import { type ArtifactChunk, type ChunkEntry, sealChunk } from "./chunk.ts";
+import type { ArtifactChunk, ChunkEntry } from "./chunk.ts";
+import { ChunkList, type ChunkSink } from "./chunk-list.ts";
 import { writeCodebook } from "./codebook-chunk.ts";
 import { type ChunkKind, HEADER_BYTES, MAX_CHUNK_BYTES, MAX_ITEMS } from "./constants.ts";
-import { type Facets, type Numbers, writeFilters } from "./filters-chunk.ts";
+import { writeFilters } from "./filters-chunk.ts";
 import { idColumn } from "./id-column.ts";
-import { type ItemIds, idTypeOf } from "./ids.ts";
+import { idTypeOf } from "./ids.ts";
 import { type ListOrder, orderByList } from "./inverted-lists.ts";
-import { type ItemFields, writeItemPages } from "./item-pages.ts";
+import { writeItemPages } from "./item-pages.ts";
 import { checkWordFacts, type ItemWords, type WordFacts } from "./item-words.ts";
 import { writeLookupPages } from "./lookup-pages.ts";
 import type { Manifest } from "./manifest.ts";
 import { sealManifest } from "./manifest-file.ts";
+import { pagedRows, type Rows, termRange, termsInOrder } from "./memory-rows.ts";
+import { addPagedItems, type PagedItems } from "./paged-writer.ts";
 import { checkPopularQueries } from "./popular-queries.ts";
 import { checkNameLimits, checkRowLimits } from "./row-limits.ts";
 import { writeWords } from "./words-writer.ts";
 
 /** Everything `writeArtifact` needs. */
-export interface ArtifactInput extends EncodedVectors {
-  readonly codebook: Codebook;
-  readonly ids: ItemIds;
-  /** One object an item; left out = items without fields. */
-  readonly fields?: readonly ItemFields[] | undefined;
-  /** Facets an item can be filtered by: name → one value, several or none for each item. */
-  readonly facets?: Facets | undefined;
-  /** Numbers an item can be filtered by: name → one number per item; NaN = absent. */
-  readonly numbers?: Numbers | undefined;
+export interface ArtifactInput extends Rows {
   /** The words of items; left out = none. */
   readonly words?: ItemWords | undefined;
   /** What they count for; there when `words` are. */
@@ -40,11 +34,22 @@ export interface ArtifactInput extends EncodedVectors {
   /** Training facts (data hash, seed, metrics, resolved config): any JSON. */
   readonly training?: unknown;
   readonly previousVersion?: string | undefined;
-  /** The nprobe a search uses when it names none. Default: all cells up to 8, else 8. */
+  /**
+   * The nprobe a search uses when it names none: of cells, or where `cellsPerPage` is given of runs of so many.
+   * Default: all up to 8, else 8.
+   */
   readonly defaultNprobe?: number | undefined;
+  /**
+   * Cells whose items share their pages; 0 = none do, and the manifest lists all chunks. Default: 0 up to 32 MiB of
+   * lists, beyond it as many as make pages of half a MiB.
+   */
+  readonly cellsPerPage?: number | undefined;
   /** Bytes of one lists chunk, at most 8 MiB; default 4 MiB, beyond 32 MiB of lists 64 KiB or a 4096th of them. */
   readonly listChunkBytes?: number | undefined;
-  /** Upper limit of one items chunk in bytes, and of one of postings but for long lists; default 256 KiB, 128 KiB. */
+  /**
+   * Upper limit of one items chunk in bytes, and of one of postings but for long lists; default 256 KiB (512 KiB where
+   * cells share pages), 128 KiB.
+   */
   readonly itemChunkBytes?: number | undefined;
 }
 
@@ -64,33 +69,11 @@ const LARGE_LIST_BYTES = 32 * 1024 * 1024;
 const LEAST_LIST_CHUNK_BYTES = 64 * 1024;
 const MOST_LIST_CHUNKS = 4096;
 const DEFAULT_ITEM_CHUNK_BYTES = 256 * 1024;
-const MAX_PART = MAX_CHUNK_BYTES - HEADER_BYTES;
-
-/** Chunks and their manifest entries, in the order sealed; `mark` is added to every entry. */
-export class ChunkList {
-  readonly chunks: ArtifactChunk[] = [];
-  readonly entries: ChunkEntry[] = [];
-  readonly #seqs = new Map<ChunkKind, number>();
-  readonly #mark: Pick<ChunkEntry, "delta">;
-
-  constructor(mark: Pick<ChunkEntry, "delta"> = {}) {
-    this.#mark = mark;
-  }
-
-  async add(kind: ChunkKind, payload: Uint8Array, first = 0, count = 0, firstId?: string): Promise<void> {
-    const seq = this.#seqs.get(kind) ?? 0;
-    this.#seqs.set(kind, seq + 1);
-    const { chunk, entry } = await sealChunk(kind, seq, first, count, payload);
-    this.chunks.push(chunk);
-    this.entries.push({ ...entry, ...(firstId === undefined ? {} : { firstId }), ...this.#mark });
-  }
-
-  /** A payload of any size as one or more chunks, to be read as one. */
-  async addParts(kind: ChunkKind, payload: Uint8Array): Promise<void> {
-    for (let at = 0; at === 0 || at < payload.length; at += MAX_PART)
-      await this.add(kind, payload.subarray(at, at + MAX_PART));
-  }
-}
+/** Of large indexes a search reads a page for nearly each result: larger ones are read more than once. */
+const PAGED_ITEM_CHUNK_BYTES = 512 * 1024;
+/** A page of whole cells, on average: reads cost more than bytes do, and a search has six of them under way. */
+const PAGE_OF_CELLS_BYTES = 512 * 1024;
+const DEFAULT_NPROBE = 8;
 
 /**
  * Makes the immutable artifact of one version: a manifest and content-addressed chunks, as docs/format.md defines.
@@ -107,7 +90,71 @@ export async function writeArtifact(input: ArtifactInput): Promise<Artifact> {
 
 /** The same of items that an index has already: those beyond the limits of today stay in it. */
 export async function writeRows(input: ArtifactInput): Promise<Artifact> {
-  const { codebook, words, wordFacts, popularQueries } = input;
+  checkFacts(input);
+  checkRows(input);
+  const layout = layoutFor(input, input.ids.length);
+  if (layout.cellsPerPage > 0) {
+    const chunks: ArtifactChunk[] = [];
+    const paged = { ...input, ...layout, ...pagedRows(input, layout.cellsPerPage) };
+    return { ...(await writePagedArtifact(paged, (chunk) => void chunks.push(chunk))), chunks };
+  }
+  const list = new ChunkList();
+  const { codebook } = input;
+  await addItems(list, input, "codebook", ({ offsets, range }) => writeCodebook({ codebook, offsets, range }));
+  if (input.queryTower !== undefined) await list.addParts("query-tower", input.queryTower);
+  const shape = { numItems: input.ids.length, idType: idTypeOf(input.ids), hasFields: input.fields !== undefined };
+  const sealed = await sealManifest(contentOf(input, shape, list.entries), input.previousVersion);
+  return { ...sealed, version: sealed.manifest.version, chunks: list.chunks };
+}
+
+/** What `writePagedArtifact` needs: items that are handed over, and what else `writeArtifact` takes. */
+export interface PagedArtifactInput extends PagedItems, Omit<IndexFacts, "cellsPerPage" | "codebook"> {
+  /** Those of `wordRows` that each ordinal has. */
+  readonly words?: ItemWords | undefined;
+  readonly wordOrder?: Uint32Array | undefined;
+  readonly itemChunkBytes?: number | undefined;
+}
+
+/**
+ * The artifact of items that need not be in memory together: each chunk goes to `sink` as soon as it is sealed. The
+ * same bytes as `writeArtifact` gives of the same items with the same `cellsPerPage`.
+ *
+ * @throws TypeError or RangeError that names the part which does not fit
+ */
+export async function writePagedArtifact(
+  input: PagedArtifactInput,
+  sink: ChunkSink,
+): Promise<Omit<Artifact, "chunks">> {
+  checkFacts(input);
+  const { codebook, offsets, range, idType, hasFields, cellsPerPage } = input;
+  const numItems = offsets.at(-1)!;
+  checkInteger("numItems", numItems, 0, MAX_ITEMS);
+  checkInteger("cellsPerPage", cellsPerPage, 1, MAX_NLIST);
+  const pageBytes = input.itemChunkBytes ?? PAGED_ITEM_CHUNK_BYTES;
+  checkInteger("itemChunkBytes", pageBytes, 1024, MAX_CHUNK_BYTES);
+  const list = new ChunkList({}, sink);
+  await list.addParts("codebook", writeCodebook({ codebook, offsets, range }));
+  await addPagedItems(list, input, pageBytes);
+  if (input.words !== undefined) await addWords(list, input.words, input.wordOrder!, pageBytes);
+  if (input.queryTower !== undefined) await list.addParts("query-tower", input.queryTower);
+  const content = contentOf(input, { numItems, idType, hasFields, cellsPerPage }, list.entries);
+  const sealed = await sealManifest(content, input.previousVersion);
+  return { ...sealed, version: sealed.manifest.version };
+}
+
+/** What is said of an index beside its items. */
+type IndexFacts = Pick<
+  ArtifactInput,
+  "codebook" | "wordFacts" | "popularQueries" | "queryTower" | "training" | "previousVersion" | "defaultNprobe"
+>;
+
+function checkFacts({
+  codebook,
+  words,
+  wordFacts,
+  popularQueries,
+  defaultNprobe,
+}: IndexFacts & { words?: ItemWords | undefined }): void {
   if ((words === undefined) !== (wordFacts === undefined))
     throw typeError(
       "wordFacts",
@@ -117,35 +164,55 @@ export async function writeRows(input: ArtifactInput): Promise<Artifact> {
   if (wordFacts !== undefined) checkWordFacts("wordFacts", wordFacts);
   // a codebook may have been put together without `createCodebook`
   if (codebook.cellSpread) checkCellSpread("codebook.cellSpread", codebook.cellSpread, codebook);
-  const hasQueries = popularQueries !== undefined && popularQueries?.length !== 0;
-  if (hasQueries) checkPopularQueries("popularQueries", popularQueries);
-  const defaultNprobe = input.defaultNprobe ?? Math.min(8, Math.max(1, codebook.nlist));
-  checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
-  const list = new ChunkList();
-  await addItems(list, input, "codebook", ({ offsets, range }) => writeCodebook({ codebook, offsets, range }));
-  if (input.queryTower !== undefined) await list.addParts("query-tower", input.queryTower);
-  const { manifest, manifestBytes } = await sealManifest(
-    {
-      dim: codebook.dim,
-      metric: codebook.metric,
-      nlist: codebook.nlist,
-      numSubQuantizers: codebook.numSubQuantizers,
-      nbits: codebook.nbits,
-      byResidual: codebook.byResidual,
-      hasRotation: codebook.rotation !== undefined,
-      ...(codebook.cellSpread && { cellSpread: spreadInOrder(codebook.cellSpread) }),
-      numItems: input.ids.length,
-      idType: idTypeOf(input.ids),
-      hasFields: input.fields !== undefined,
-      defaultNprobe,
-      ...(wordFacts === undefined ? {} : { words: factsInOrder(wordFacts) }),
-      ...(hasQueries ? { queries: popularQueries } : {}),
-      chunks: list.entries,
-      ...(input.training === undefined ? {} : { training: input.training }),
-    },
-    input.previousVersion,
-  );
-  return { version: manifest.version, manifest, manifestBytes, chunks: list.chunks };
+  if (popularQueries !== undefined && popularQueries?.length !== 0)
+    checkPopularQueries("popularQueries", popularQueries);
+  if (defaultNprobe !== undefined) checkInteger("defaultNprobe", defaultNprobe, 1, Math.max(1, codebook.nlist));
+}
+
+/** What the manifest says, in its order. */
+function contentOf(
+  { codebook, wordFacts, popularQueries = [], training, defaultNprobe }: IndexFacts,
+  { cellsPerPage, ...items }: Pick<Manifest, "numItems" | "idType" | "hasFields" | "cellsPerPage">,
+  chunks: readonly ChunkEntry[],
+) {
+  const cells = Math.max(1, codebook.nlist);
+  const most = Math.ceil(cells / (cellsPerPage ?? 1));
+  return {
+    dim: codebook.dim,
+    metric: codebook.metric,
+    nlist: codebook.nlist,
+    numSubQuantizers: codebook.numSubQuantizers,
+    nbits: codebook.nbits,
+    byResidual: codebook.byResidual,
+    hasRotation: codebook.rotation !== undefined,
+    ...(codebook.cellSpread && { cellSpread: spreadInOrder(codebook.cellSpread) }),
+    ...items,
+    defaultNprobe: Math.min(most, defaultNprobe ?? DEFAULT_NPROBE),
+    ...(cellsPerPage === undefined ? {} : { cellsPerPage }),
+    ...(wordFacts === undefined ? {} : { words: factsInOrder(wordFacts) }),
+    ...(popularQueries.length === 0 ? {} : { queries: popularQueries }),
+    chunks,
+    ...(training === undefined ? {} : { training }),
+  };
+}
+
+/**
+ * How the cells of n items share pages, 0 for not at all, and what a search visits by default then: runs that find
+ * about as much as so many single cells are a fourth of them, as most of the best cells share their pages with others
+ * (docs/experiments/scale.md).
+ */
+export function layoutFor(
+  { codebook, cellsPerPage, defaultNprobe }: Pick<ArtifactInput, "codebook" | "cellsPerPage" | "defaultNprobe">,
+  n: number,
+): { readonly cellsPerPage: number; readonly defaultNprobe: number | undefined } {
+  const usual = defaultCellsPerPage(codebook, n);
+  if (cellsPerPage !== undefined || usual === 0) return { cellsPerPage: cellsPerPage ?? 0, defaultNprobe };
+  const cells = Math.max(1, codebook.nlist);
+  const isAll = defaultNprobe !== undefined && defaultNprobe >= cells;
+  return {
+    cellsPerPage: usual,
+    defaultNprobe: isAll ? Math.ceil(cells / usual) : defaultNprobe && Math.ceil(defaultNprobe / 4),
+  };
 }
 
 /**
@@ -179,6 +246,14 @@ function defaultListChunkBytes(codebook: Codebook, n: number): number {
   return Math.min(bytes, MAX_CHUNK_BYTES);
 }
 
+/** 0 for lists that stay in memory at the edge. */
+function defaultCellsPerPage(codebook: Codebook, n: number): number {
+  const all = countBlocks(n) * blockBytes(codebook);
+  if (all <= LARGE_LIST_BYTES) return 0;
+  const cells = Math.max(1, codebook.nlist);
+  return 2 ** Math.round(Math.log2(Math.max(1, (PAGE_OF_CELLS_BYTES * cells) / all)));
+}
+
 /** Where the items came to lie: input position of each ordinal, list offsets, range of the terms. */
 export interface LaidOut extends ListOrder {
   readonly range: TermRange;
@@ -194,14 +269,10 @@ export async function addItems(
   kind: ChunkKind,
   head: (laidOut: LaidOut) => Uint8Array,
 ): Promise<void> {
-  const { codebook, assignments, codes, terms, ids, fields } = input;
+  checkRows(input);
+  const { codebook, assignments, ids, fields } = input;
   const n = ids.length;
-  checkInteger("ids.length", n, 0, MAX_ITEMS);
   const column = idColumn(ids);
-  checkAssignments(assignments, n, codebook.nlist);
-  checkCodes(codes, n, codebook);
-  if (terms !== undefined) checkTerms(terms, n, codebook);
-  if (fields !== undefined) checkLength("fields", fields, n);
   const listChunkBytes = input.listChunkBytes ?? defaultListChunkBytes(codebook, n);
   checkInteger("listChunkBytes", listChunkBytes, blockBytes(codebook) + HEADER_BYTES, MAX_CHUNK_BYTES);
   const itemChunkBytes = input.itemChunkBytes ?? DEFAULT_ITEM_CHUNK_BYTES;
@@ -220,38 +291,34 @@ export async function addItems(
     await list.add("items", page.payload, page.first, page.count);
   }
   for (const page of writeLookupPages(column, order, itemChunkBytes - HEADER_BYTES)) {
-    await list.add("lookup", page.payload, page.first, page.count, page.firstId);
+    await list.add("lookup", page.payload, page.first, page.count, { firstId: page.firstId });
   }
   if (input.facets !== undefined || input.numbers !== undefined) {
     await list.addParts("filters", writeFilters(input.facets ?? {}, input.numbers ?? {}, order));
   }
-  if (input.words !== undefined) {
-    const { payload, pages } = writeWords(input.words, order, itemChunkBytes - HEADER_BYTES);
-    await list.addParts("words", payload);
-    for (const page of pages) await list.add("postings", page.payload, page.first, page.count);
-  }
+  if (input.words !== undefined) await addWords(list, input.words, order, itemChunkBytes);
+}
+
+function checkRows({ codebook, assignments, codes, terms, ids, fields }: ArtifactInput): void {
+  const n = ids.length;
+  checkInteger("ids.length", n, 0, MAX_ITEMS);
+  checkAssignments(assignments, n, codebook.nlist);
+  checkCodes(codes, n, codebook);
+  if (terms !== undefined) checkTerms(terms, n, codebook);
+  if (fields !== undefined) checkLength("fields", fields, n);
+}
+
+async function addWords(list: ChunkList, words: ItemWords, order: Uint32Array, chunkBytes: number): Promise<void> {
+  const { payload, pages } = writeWords(words, order, chunkBytes - HEADER_BYTES);
+  await list.addParts("words", payload);
+  for (const page of pages) await list.add("postings", page.payload, page.first, page.count);
 }
 
 /** Codes (and terms) in list order, as blocks. */
-function layOut(
-  { codebook, codes, assignments, terms: given }: ArtifactInput,
-  order: Uint32Array,
-): { blocks: Uint8Array; range: TermRange } {
+function layOut(input: ArtifactInput, order: Uint32Array): { blocks: Uint8Array; range: TermRange } {
+  const { codebook, codes } = input;
   if (!hasTerms(codebook)) return { blocks: packBlocks(codebook, codes, order), range: { min: 0, max: 0 } };
-  const all = given ?? decodedSquares(codebook, assignments, codes);
-  const terms = Float32Array.from(order, (from) => (codebook.metric === "l2" ? all[from]! : Math.sqrt(all[from]!)));
+  const terms = termsInOrder(input, order);
   const range = termRange(terms);
   return { blocks: packBlocks(codebook, codes, order, terms, range), range };
-}
-
-function termRange(terms: Float32Array): TermRange {
-  if (terms.length === 0) return { min: 0, max: 0 };
-  let min = Infinity;
-  let max = 0;
-  for (const term of terms) {
-    if (!Number.isFinite(term)) throw rangeError("decoded vector", "a finite norm", term);
-    min = Math.min(min, term);
-    max = Math.max(max, term);
-  }
-  return { min, max };
 }

@@ -1,5 +1,5 @@
 import { FormatError } from "../errors.ts";
-import { align, type ChunkKind, FORMAT_VERSION, HEADER_BYTES, KIND_NUMBERS, MAGIC } from "./constants.ts";
+import { align, CHUNK_VERSION, type ChunkKind, HEADER_BYTES, KIND_NUMBERS, MAGIC } from "./constants.ts";
 
 /** What a chunk says of itself, without its manifest: for tools that look into files. */
 export interface ChunkHeader {
@@ -24,7 +24,7 @@ export function readChunkHeader(bytes: Uint8Array): ChunkHeader {
   if (bytes.length < HEADER_BYTES || !isChunk(bytes)) fail("magic", MAGIC.join(" "), bytes.subarray(0, 4).join(" "));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const version = view.getUint16(4, true);
-  if (version !== FORMAT_VERSION) fail("format version", String(FORMAT_VERSION), version);
+  if (version !== CHUNK_VERSION) fail("format version", String(CHUNK_VERSION), version);
   const number = view.getUint16(6, true);
   const kind = (Object.keys(KIND_NUMBERS) as ChunkKind[]).find((name) => KIND_NUMBERS[name] === number);
   const length = view.getUint32(20, true);

@@ -2,13 +2,17 @@ import { check, FormatError } from "../errors.ts";
 import {
   ALIGNMENT,
   align,
+  CHUNK_VERSION,
   type ChunkKind,
-  FORMAT_VERSION,
   HEADER_BYTES,
   KIND_NUMBERS,
   MAGIC,
   MAX_CHUNK_BYTES,
 } from "./constants.ts";
+
+/** Kinds whose chunks are listed in tables, where an index has those. */
+export const PAGED_KINDS = ["lists", "items", "lookup", "filter-pages"] as const;
+export type PagedKind = (typeof PAGED_KINDS)[number];
 
 export interface ArtifactChunk {
   /** `<kind>-<seq>-<sha256 prefix>.bin`: the content decides the key, so a key never changes its bytes. */
@@ -24,12 +28,17 @@ export interface ChunkEntry {
   readonly size: number;
   /** SHA-256 of all bytes, 64 hex digits. */
   readonly sha256: string;
-  /** First block (lists), first ordinal (items), first rank (lookup); else 0. */
+  /** First block (lists), first ordinal (items), first rank (lookup); what its pages cover (pages); else 0. */
   readonly first: number;
   /** Blocks, ordinals or ranks in this chunk; else 0. */
   readonly count: number;
-  /** Lookup only: its smallest id, as text. */
+  /** Lookup, or pages of it, only: the smallest id, as text. */
   readonly firstId?: string;
+  /** Pages only: what the pages are that it lists, how many, their bytes, and those of the largest. */
+  readonly of?: PagedKind;
+  readonly pages?: number;
+  readonly bytes?: number;
+  readonly largest?: number;
   /** Present on the chunks that hold added and updated items beside the base; see `Manifest.delta`. */
   readonly delta?: true;
 }
@@ -61,7 +70,7 @@ export async function sealChunk(
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   bytes.set(MAGIC, 0);
-  view.setUint16(4, FORMAT_VERSION, true);
+  view.setUint16(4, CHUNK_VERSION, true);
   view.setUint16(6, KIND_NUMBERS[kind], true);
   for (const [i, value] of [seq, first, count, payload.length].entries()) view.setUint32(8 + 4 * i, value, true);
   bytes.set(payload, HEADER_BYTES);
@@ -93,7 +102,7 @@ export async function openChunk(
   const bytes = fetched.byteOffset % ALIGNMENT === 0 ? fetched : Uint8Array.from(fetched);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   expect("magic", MAGIC.join(" "), bytes.subarray(0, 4).join(" "));
-  expect("format version", FORMAT_VERSION, view.getUint16(4, true));
+  expect("format version", CHUNK_VERSION, view.getUint16(4, true));
   expect("kind", KIND_NUMBERS[kind], view.getUint16(6, true));
   for (const [i, [field, expected]] of Object.entries({ seq, first, count }).entries())
     expect(field, expected, view.getUint32(8 + 4 * i, true));

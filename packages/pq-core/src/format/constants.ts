@@ -1,6 +1,11 @@
 /** The numbers of docs/format.md, for the one writer and the one reader. */
 export const FORMAT = "poeem-edge-index";
-export const FORMAT_VERSION = 1;
+/** The latest version of manifests that is read. */
+export const FORMAT_VERSION = 2;
+/** Of a manifest whose chunks it lists itself, and of one that lists its pages in tables. */
+export const MANIFEST_VERSIONS = { listed: 1, paged: 2 } as const;
+/** Of the header of a chunk. */
+export const CHUNK_VERSION = 1;
 
 /** "PEIX" in ASCII, first byte first. */
 export const MAGIC = [0x50, 0x45, 0x49, 0x58] as const;
@@ -29,5 +34,7 @@ export const KIND_NUMBERS = {
   delta: 8,
   words: 9,
   postings: 10,
+  pages: 11,
+  "filter-pages": 12,
 } as const;
 export type ChunkKind = keyof typeof KIND_NUMBERS;

@@ -17,8 +17,8 @@ export interface FilterColumns {
 }
 
 /** First section of the payload. [value, count] for each value of each facet, in code point order. */
-interface Directory {
-  readonly facets: readonly { readonly name: string; readonly values: readonly (readonly [string, number])[] }[];
+export interface Directory {
+  readonly facets: readonly { readonly name: string; readonly values: readonly (readonly [string, ...number[]])[] }[];
   readonly numbers: readonly string[];
 }
 
@@ -47,9 +47,7 @@ export function writeFilters(facets: Facets, numbers: Numbers, order: Uint32Arra
   const writer = new SectionWriter();
   writer.add(Uint32Array.of(json.length));
   writer.add(json);
-  for (const { values } of columns)
-    for (const [, ordinals] of values)
-      writer.add(isSparse(ordinals.length, n) ? Uint32Array.from(ordinals) : bitmap(ordinals, n));
+  for (const { values } of columns) for (const [, ordinals] of values) addOrdinals(writer, ordinals, n);
   for (const [name, values] of Object.entries(numbers)) {
     checkLength(`numbers.${name}`, values, n);
     writer.add(Float64Array.from(order, (i) => values[i]!));
@@ -61,14 +59,27 @@ export function writeFilters(facets: Facets, numbers: Numbers, order: Uint32Arra
 function invert(name: string, values: Facets[string], order: Uint32Array): [string, number[]][] {
   checkLength(`facets.${name}`, values, order.length);
   const found = new Map<string, number[]>();
-  for (let ordinal = 0; ordinal < order.length; ordinal++) {
-    const own = values[order[ordinal]!];
-    for (const value of new Set(own === undefined ? [] : typeof own === "string" ? [own] : own)) {
-      if (typeof value !== "string") throw typeError(`facets.${name}[${order[ordinal]}]`, "strings", value);
+  for (let ordinal = 0; ordinal < order.length; ordinal++)
+    for (const value of valuesOf(`facets.${name}[${order[ordinal]}]`, values[order[ordinal]!]))
       addTo(found, value, ordinal);
-    }
-  }
+  return inValueOrder(found);
+}
+
+/** The values that an item has of a facet, each once. */
+export function valuesOf(name: string, own: Facets[string][number]): Iterable<string> {
+  const values = new Set(own === undefined ? [] : typeof own === "string" ? [own] : own);
+  for (const value of values) if (typeof value !== "string") throw typeError(name, "strings", value);
+  return values;
+}
+
+/** Values as a directory has them. */
+export function inValueOrder<T>(found: ReadonlyMap<string, T>): [string, T][] {
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Those that have a value, of n: a bitmap, or where they are few themselves. */
+export function addOrdinals(writer: SectionWriter, ordinals: readonly number[], n: number): void {
+  writer.add(isSparse(ordinals.length, n) ? Uint32Array.from(ordinals) : bitmap(ordinals, n));
 }
 
 function bitmap(ordinals: readonly number[], n: number): Uint32Array {
@@ -85,7 +96,7 @@ export function readFilters(payload: Uint8Array, n: number): FilterColumns {
   const facets = new Map<string, ReadonlyMap<string, FacetValue>>();
   for (const { name, values } of directory.facets) {
     const column = new Map<string, FacetValue>();
-    for (const [value, count] of values) column.set(value, readValue(reader, where, `${name}=${value}`, count, n));
+    for (const [value, count] of values) column.set(value, readOrdinals(reader, where, `${name}=${value}`, count!, n));
     facets.set(name, column);
   }
   const numbers = new Map(directory.numbers.map((name) => [name, reader.f64(name, n)] as const));
@@ -95,16 +106,18 @@ export function readFilters(payload: Uint8Array, n: number): FilterColumns {
 
 const FORM = "JSON { facets: [{ name, values: [[value, count]] }], numbers: [name] }";
 
-function parseDirectory(where: string, json: Uint8Array): Directory {
+/** @param counts that follow a value */
+export function parseDirectory<D extends Directory = Directory>(where: string, json: Uint8Array, counts = 1): D {
   const isName = (name: unknown): boolean => typeof name === "string";
   const areAll = <T>(values: unknown, isGood: (value: T) => boolean): boolean =>
     Array.isArray(values) && values.every(isGood);
+  const isCount = (count: unknown): boolean => Number.isInteger(count) && (count as number) >= 0;
   const isValue = (pair: unknown): boolean =>
-    Array.isArray(pair) && isName(pair[0]) && Number.isInteger(pair[1]) && pair[1] >= 0;
+    Array.isArray(pair) && isName(pair[0]) && pair.length > counts && pair.slice(1, 1 + counts).every(isCount);
   const isFacet = (facet: { name?: unknown; values?: unknown } | null): boolean =>
     isName(facet?.name) && areAll(facet?.values, isValue);
   try {
-    const directory = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(json)) as Directory;
+    const directory = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(json)) as D;
     if (areAll(directory.facets, isFacet) && areAll(directory.numbers, isName)) return directory;
   } catch {
     // No JSON, or none with members: said below.
@@ -112,7 +125,8 @@ function parseDirectory(where: string, json: Uint8Array): Directory {
   throw new FormatError(where, `"directory" expected ${FORM}`);
 }
 
-function readValue(reader: SectionReader, where: string, name: string, count: number, n: number): FacetValue {
+/** Reads what `addOrdinals` wrote of `count` ordinals below n. @throws FormatError */
+export function readOrdinals(reader: SectionReader, where: string, name: string, count: number, n: number): FacetValue {
   if (!isSparse(count, n)) {
     const words = reader.u32(name, Math.ceil(n / BLOCK));
     const spare = n % BLOCK === 0 ? 0 : words.at(-1)! >>> (n % BLOCK);

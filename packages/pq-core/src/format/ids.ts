@@ -66,6 +66,18 @@ export function readId(text: string, type: IdType, parameter: string): ItemId {
   );
 }
 
+/** Ids as a writer takes them. */
+export function toIds(ids: readonly ItemId[], type: IdType): ItemIds {
+  if (type === "string") return ids as readonly string[];
+  return type === "u32" ? Uint32Array.from(ids as readonly number[]) : BigUint64Array.from(ids as readonly bigint[]);
+}
+
+/** Writes ids as a section of a page. */
+export function writeIds(writer: SectionWriter, ids: ItemIds): void {
+  if (ids instanceof Uint32Array || ids instanceof BigUint64Array) writer.add(ids);
+  else writeStrings(writer, ids);
+}
+
 /** Random access to the ids of one page. */
 export type IdReader = (index: number) => ItemId;
 

@@ -65,10 +65,7 @@ export function* writeItemPages(
   const size = (i: number): number => {
     const bytes = ids.bytesAt(order[i]!);
     if (fields === undefined) return bytes;
-    const value = fields[order[i]!];
-    if (typeof value !== "object" || value === null || Array.isArray(value))
-      throw typeError(`fields[${order[i]}]`, "an object", value);
-    const text = JSON.stringify(value);
+    const text = fieldsJson(fields[order[i]!], order[i]!);
     json.push(text);
     return bytes + 4 + utf8Length(text);
   };
@@ -80,10 +77,25 @@ export function* writeItemPages(
   }
 }
 
+/** The fields of an item as a page has them. @throws TypeError for what is no object */
+export function fieldsJson(value: unknown, i: number): string {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw typeError(`fields[${i}]`, "an object", value);
+  return JSON.stringify(value);
+}
+
 /** One page opened: what is asked for is decoded then. */
 export interface OpenPage {
   readonly id: IdReader;
   item(index: number): Item;
+}
+
+/** The fields on a page that has nothing else; each is decoded when it is asked for. @throws FormatError */
+export function readFieldPage(where: string, payload: Uint8Array, count: number): (index: number) => ItemFields {
+  const reader = new SectionReader(where, payload);
+  const json = readStrings(reader, where, "fields", count);
+  reader.end();
+  return (index) => parseFields(where, json(index), index);
 }
 
 export function readItemPage(

@@ -1,21 +1,22 @@
 import { checkCellSpread, MAX_DIM, MAX_NLIST, METRICS } from "../codebook/codebook.ts";
 import { check, checkInteger, FormatError } from "../errors.ts";
 import { blockBytes, countBlocks } from "../kernel/blocks.ts";
-import { chunkKey, sha256 } from "./chunk.ts";
+import { type ChunkEntry, chunkKey, PAGED_KINDS, sha256 } from "./chunk.ts";
 import { codebookBytes } from "./codebook-chunk.ts";
 import {
   align,
   type ChunkKind,
   FORMAT,
-  FORMAT_VERSION,
   HEADER_BYTES,
   KIND_NUMBERS,
+  MANIFEST_VERSIONS,
   MAX_CHUNK_BYTES,
   MAX_ITEMS,
   MAX_MANIFEST_BYTES,
 } from "./constants.ts";
 import { deltaBytes } from "./delta-chunk.ts";
 import { type Manifest, viewsOf } from "./manifest.ts";
+import { MAX_TABLE_PAGES } from "./page-tables.ts";
 import { checkPopularQueries } from "./popular-queries.ts";
 
 const encoder = new TextEncoder();
@@ -24,15 +25,23 @@ async function hashJson(value: unknown): Promise<string> {
   return sha256(encoder.encode(JSON.stringify(value)));
 }
 
+const VERSIONS: readonly number[] = Object.values(MANIFEST_VERSIONS);
+
+/** An earlier reader must not take an index with tables of pages for one without. */
+function versionOf({ cellsPerPage }: Pick<Manifest, "cellsPerPage">): number {
+  return cellsPerPage === undefined ? MANIFEST_VERSIONS.listed : MANIFEST_VERSIONS.paged;
+}
+
 /** Completes a manifest with the version and the checksum, which are derived from its content. */
 export async function sealManifest(
   content: Omit<Manifest, "format" | "formatVersion" | "version" | "previousVersion" | "checksum">,
   previousVersion: string | undefined,
 ): Promise<{ manifest: Manifest; manifestBytes: Uint8Array }> {
-  const version = (await hashJson([FORMAT_VERSION, content])).slice(0, 16);
+  const formatVersion = versionOf(content);
+  const version = (await hashJson([formatVersion, content])).slice(0, 16);
   const rest = {
     format: FORMAT,
-    formatVersion: FORMAT_VERSION,
+    formatVersion,
     version,
     ...(previousVersion === undefined ? {} : { previousVersion }),
     ...content,
@@ -57,12 +66,14 @@ export async function openManifest(bytes: Uint8Array): Promise<Manifest> {
   const manifest = parse(bytes);
   const { checksum, ...rest } = manifest;
   equal("format", manifest.format, FORMAT);
-  equal("formatVersion", manifest.formatVersion, FORMAT_VERSION);
+  expect(VERSIONS.includes(manifest.formatVersion), "formatVersion", VERSIONS.join(" or "), manifest.formatVersion);
   const expected = await hashJson(rest).catch((cause: unknown) => {
     throw new FormatError(WHERE, "is nested too deeply", { cause });
   });
   equal("checksum", checksum, expected);
   checkMembers({ previousVersion: "", ...manifest }, MEMBERS);
+  if (manifest.cellsPerPage !== undefined) checkMembers(manifest, { cellsPerPage: [1, MAX_NLIST] });
+  equal("formatVersion", manifest.formatVersion, versionOf(manifest));
   const { chunks, numItems, delta, queries } = manifest;
   checkMembers(manifest, { defaultNprobe: [1, Math.max(1, manifest.nlist)] });
   expect(Array.isArray(chunks), "chunks", "an array", chunks);
@@ -156,11 +167,21 @@ function checkChunks(manifest: Manifest, prefix: string, payloads: Partial<Recor
     equal(`${name}.key`, key, chunkKey(kind, seq, entry.sha256));
     sizes[kind] = (sizes[kind] ?? 0) + size - HEADER_BYTES;
   }
-  const covered = { lists: countBlocks(numItems), items: numItems, lookup: numItems };
-  for (const { kind, key, first, count } of chunks) {
+  const isPaged = manifest.cellsPerPage !== undefined;
+  const covered = isPaged
+    ? coveredByTables(manifest)
+    : { lists: countBlocks(numItems), items: numItems, lookup: numItems };
+  for (const [i, entry] of chunks.entries()) {
+    const kind = entry.kind === "pages" ? checkTable(entry, `${prefix}chunks[${i}]`) : entry.kind;
+    expect(
+      isPaged === (entry.kind === "pages") || !(kind in covered),
+      `${prefix}chunks[${i}].kind`,
+      "one that is listed here",
+      kind,
+    );
     if (!(kind in covered)) continue;
-    equal(`${key}.first`, first, ends[kind] ?? 0);
-    ends[kind] = first + count;
+    equal(`${entry.key}.first`, entry.first, ends[kind] ?? 0);
+    ends[kind] = entry.first + entry.count;
   }
   for (const [kind, total] of Object.entries(covered)) {
     const end = ends[kind] ?? 0;
@@ -174,6 +195,26 @@ function checkChunks(manifest: Manifest, prefix: string, payloads: Partial<Recor
     const got = sizes[kind] ?? 0;
     expect(got === align(bytes), `${kind} chunks`, `${align(bytes)} payload bytes`, got);
   }
+}
+
+/** What tables of pages must cover of each kind; filters are there or not. */
+function coveredByTables({ numItems, hasFields, chunks }: Manifest): Partial<Record<ChunkKind, number>> {
+  const hasFilters = chunks.some(({ kind }) => kind === "filters");
+  return {
+    lists: numItems,
+    items: hasFields ? numItems : 0,
+    lookup: numItems,
+    "filter-pages": hasFilters ? numItems : 0,
+  };
+}
+
+/** The kind of the pages that an entry lists, which it says itself. */
+function checkTable(entry: ChunkEntry, name: string): ChunkKind {
+  expect(PAGED_KINDS.includes(entry.of!), `${name}.of`, `one of ${PAGED_KINDS.join(", ")}`, entry.of);
+  checkMembers(entry, { pages: [1, MAX_TABLE_PAGES], largest: [HEADER_BYTES, MAX_CHUNK_BYTES] }, `${name}.`);
+  checkMembers(entry, { bytes: [HEADER_BYTES, MAX_TABLE_PAGES * MAX_CHUNK_BYTES] }, `${name}.`);
+  if (entry.of === "lookup") checkMembers(entry, { firstId: "string" }, `${name}.`);
+  return entry.of!;
 }
 
 const WHERE = "manifest";

@@ -1,5 +1,6 @@
 import type { CellSpread, Codebook } from "../codebook/codebook.ts";
 import type { ChunkEntry } from "./chunk.ts";
+import type { ChunkKind } from "./constants.ts";
 import type { WordFacts } from "./item-words.ts";
 
 /** The small JSON file that names every chunk of one version. Field by field in docs/format.md. */
@@ -21,7 +22,13 @@ export interface Manifest {
   readonly numItems: number;
   readonly idType: "string" | "u32" | "u64";
   readonly hasFields: boolean;
+  /** Cells a search visits by default; where there are `cellsPerPage`, runs of so many of them. */
   readonly defaultNprobe: number;
+  /**
+   * Present where pages are listed in tables: cells c·g to c·(g + 1) − 1 share their pages, and a search visits all of
+   * them or none.
+   */
+  readonly cellsPerPage?: number;
   /** Present when the index has words: what they count for. */
   readonly words?: WordFacts;
   /** What people searched for most at the training, the most frequent first. */
@@ -58,7 +65,8 @@ export function viewsOf(manifest: Manifest): ManifestViews {
   if (delta === undefined) return { base: manifest, delta: undefined };
   const of = (numItems: number, isDelta: boolean): Manifest => {
     const chunks = manifest.chunks.filter((entry) => (entry?.delta === true) === isDelta);
-    return { ...rest, numItems, chunks };
+    const { cellsPerPage, ...listed } = rest;
+    return { ...(isDelta ? listed : rest), numItems, chunks };
   };
   return { base: of(delta.baseItems, false), delta: of(delta.numItems, true) };
 }
@@ -71,4 +79,30 @@ export function baseIdentity(manifest: Manifest): string {
   const { base } = viewsOf(manifest);
   const { version, previousVersion, training, checksum, defaultNprobe, words, queries, ...rest } = base;
   return JSON.stringify({ ...rest, chunks: rest.chunks.filter(({ kind }) => kind !== "query-tower") });
+}
+
+/** What the chunks of one kind are together. */
+export interface KindTotal {
+  readonly count: number;
+  readonly bytes: number;
+  /** Bytes of the largest. */
+  readonly largest: number;
+}
+
+/** Chunks by kind, those that tables list included; no table is read for it. */
+export function chunkTotals({ chunks }: Pick<Manifest, "chunks">): ReadonlyMap<ChunkKind, KindTotal> {
+  const totals = new Map<ChunkKind, KindTotal>();
+  const add = (kind: ChunkKind, count: number, bytes: number, largest: number): void => {
+    const before = totals.get(kind) ?? { count: 0, bytes: 0, largest: 0 };
+    totals.set(kind, {
+      count: before.count + count,
+      bytes: before.bytes + bytes,
+      largest: Math.max(before.largest, largest),
+    });
+  };
+  for (const { kind, size, of, pages, bytes, largest } of chunks) {
+    add(kind, 1, size, size);
+    if (kind === "pages") add(of!, pages!, bytes!, largest!);
+  }
+  return totals;
 }

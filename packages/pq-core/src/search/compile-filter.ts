@@ -16,6 +16,19 @@ export class MaskFilter {
   }
 }
 
+/** The same filter where block 0 is the block `first` of what it was made for. */
+export function withMasksFrom(filter: Filter, first: number): Filter {
+  const inner = (part: Filter): Filter => withMasksFrom(part, first);
+  if (filter instanceof MaskFilter) {
+    const { atMost, fill } = filter.mask;
+    return new MaskFilter({ atMost, fill: (at, out) => fill(at + first, out) }) as unknown as Filter;
+  }
+  if ("not" in filter) return { not: inner(filter.not) };
+  if ("and" in filter) return { and: filter.and.map(inner) };
+  if ("or" in filter) return { or: filter.or.map(inner) };
+  return filter;
+}
+
 /**
  * Turns a filter into a mask, to be filled at most {@link PIECE_BLOCKS} at a time.
  *

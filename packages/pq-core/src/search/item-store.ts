@@ -8,8 +8,19 @@ import { partition } from "../sorted.ts";
 import { firstById } from "./first-by-id.ts";
 import type { OrdinalSet } from "./ordinal-set.ts";
 
+/** Items by their ordinals and ids, wherever they lie. */
+export interface Items {
+  items(cache: ChunkCache, ordinals: ArrayLike<number>): Promise<Item[]>;
+  /** Ids alone: nothing else of an item is decoded. */
+  ids(cache: ChunkCache, ordinals: ArrayLike<number>): Promise<ItemId[]>;
+  /** Of items with these ordinals the `wanted` with the smallest ids, in their order. */
+  first(cache: ChunkCache, offsets: Uint32Array, ordinals: OrdinalSet, wanted: number): Promise<Uint32Array>;
+  /** −1 for an id that no item has. */
+  ordinals(cache: ChunkCache, ids: readonly ItemId[]): Promise<Int32Array>;
+}
+
 /** What lies in pages by ordinal or by id: items and look-up. Fetches a page when something on it is asked for. */
-export class ItemStore {
+export class ItemStore implements Items {
   readonly #manifest: Manifest;
   readonly #items: readonly NumberedEntry[];
   readonly #lookup: readonly NumberedEntry[];
@@ -29,7 +40,6 @@ export class ItemStore {
     return this.#each(cache, ordinals, ({ item }, i) => item(i));
   }
 
-  /** Ids alone: nothing else of an item is decoded. */
   ids(cache: ChunkCache, ordinals: ArrayLike<number>): Promise<ItemId[]> {
     return this.#each(cache, ordinals, ({ id }, i) => id(i));
   }
@@ -49,7 +59,6 @@ export class ItemStore {
     return taken;
   }
 
-  /** Of items with these ordinals the `wanted` with the smallest ids, in their order. */
   first(cache: ChunkCache, offsets: Uint32Array, ordinals: OrdinalSet, wanted: number): Promise<Uint32Array> {
     const pages = {
       ...{ items: this.#items, lookup: this.#lookup, offsets, cache },
@@ -59,7 +68,6 @@ export class ItemStore {
     return firstById(pages, ordinals, wanted);
   }
 
-  /** −1 for an id that no item has. */
   async ordinals(cache: ChunkCache, ids: readonly ItemId[]): Promise<Int32Array> {
     const { idType } = this.#manifest;
     const found = new Int32Array(ids.length).fill(-1);

@@ -1,8 +1,8 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { checkPayload } from "../format/bytes.ts";
-import { type ChunkCache, entriesOf, fetchEach, type NumberedEntry } from "../format/chunk-cache.ts";
+import { type ChunkCache, entriesOf, fetchEach } from "../format/chunk-cache.ts";
+import { readListsPage } from "../format/lists-page.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { BLOCK, blockBytes, countBlocks } from "../kernel/blocks.ts";
+import { BLOCK, countBlocks } from "../kernel/blocks.ts";
 import type { AdcKernel } from "../kernel/kernel.ts";
 
 /** Lists that are ready to be scanned without an await. */
@@ -17,8 +17,8 @@ export interface ReadyLists {
   readonly scoresByEach?: AdcKernel["scoresByEach"];
   /** Exact scores of single items, in their order, for the query the kernel has. */
   scores(kernel: AdcKernel, ordinals: Uint32Array, biases: Float32Array): Float32Array;
-  /** The block that holds an ordinal: bytes and offset. */
-  block(ordinal: number): { readonly bytes: Uint8Array; readonly at: number };
+  /** The block that holds an ordinal: bytes and offset; and the item's lane in it. */
+  block(ordinal: number): { readonly bytes: Uint8Array; readonly at: number; readonly lane: number };
 }
 
 /** All blocks loaded into the kernel once. */
@@ -30,7 +30,7 @@ export async function residentLists(
 ): Promise<ReadyLists> {
   const total = countBlocks(manifest.numItems);
   await fetchEach(cache, entriesOf(manifest, "lists"), (payload, numbered) => {
-    checkBlocks(numbered, payload, codebook);
+    readListsPage(numbered, payload, codebook, { idType: undefined });
     if (kernel.keep) kernel.keep(payload, numbered.entry.first, total);
     else kernel.load(payload, numbered.entry.first, total);
   });
@@ -40,11 +40,6 @@ export async function residentLists(
     ...(kernel.scoresByEach && { scoresByEach: kernel.scoresByEach }),
     scan: (_kernel, start, end, bias, mask) => kernel.scan(start, end, 0, bias, mask),
     scores: (_kernel, ordinals, biases) => kernel.scores(ordinals, biases),
-    block: (ordinal) => ({ bytes: kernel.block(Math.floor(ordinal / BLOCK)), at: 0 }),
+    block: (ordinal) => ({ bytes: kernel.block(Math.floor(ordinal / BLOCK)), at: 0, lane: ordinal % BLOCK }),
   };
-}
-
-/** @throws FormatError unless a chunk has the size that its blocks take */
-export function checkBlocks({ entry }: NumberedEntry, payload: Uint8Array, codebook: Codebook): void {
-  checkPayload(`chunk ${entry.key}`, entry.count * blockBytes(codebook), payload);
 }

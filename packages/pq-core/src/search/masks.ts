@@ -13,11 +13,24 @@ export interface BlockMask {
 /** Blocks whose words are computed together at most. */
 export const PIECE_BLOCKS = 128;
 
+/** The items that a search may return. */
+export interface ItemMask {
+  /** Items it lets through at most. */
+  readonly atMost: number;
+  /** Words of the blocks [first, first + count), not to be changed. */
+  words(first: number, count: number): Uint32Array;
+  has(ordinal: number): boolean;
+  /** Reads what it takes to tell of these items, left out: of all; where it must be read. Before anything is asked. */
+  prepare?(stretches?: readonly Stretch[]): Promise<void>;
+  /** False where no item of [start, end) can be let through, as far as is known before. */
+  isOpen?(start: number, end: number): boolean;
+}
+
 /**
  * The words of a mask for one search: whatever asks for them, and however often, each is computed once, and only where
  * something is asked for. Takes a bit an item, and a byte a block.
  */
-export class MaskWords {
+export class MaskWords implements ItemMask {
   readonly atMost: number;
   readonly #mask: BlockMask;
   readonly #first: number;
@@ -63,7 +76,7 @@ export const SELECTIVE = 1024;
 /** Puts the masks of a filter and of excluded ordinals on a stretch; undefined when nothing of it is left. */
 export function maskStretch(
   stretch: Stretch,
-  filter: MaskWords | undefined,
+  filter: ItemMask | undefined,
   excluded: readonly Uint32Array[],
 ): Stretch | undefined {
   const { start, end } = stretch;
@@ -81,9 +94,27 @@ export function maskStretch(
   return mask.some((word) => word !== 0) ? { ...stretch, mask } : undefined;
 }
 
+/**
+ * Words of a mask for blocks that begin elsewhere: lane 0 of the first is the ordinal `first`.
+ *
+ * @param mask word 0 = the block of 32 ordinals in which `start` lies; what lies before it or behind its words is out
+ */
+export function shiftMask(mask: Uint32Array, start: number, first: number, blocks: number): Uint32Array {
+  const from = Math.floor(first / BLOCK) - Math.floor(start / BLOCK);
+  const by = first % BLOCK;
+  if (by === 0 && from >= 0) return mask.subarray(from, from + blocks);
+  const shifted = new Uint32Array(blocks);
+  for (let i = 0; i < blocks; i++) {
+    const [low = 0, high = 0] = [mask[from + i], mask[from + i + 1]];
+    shifted[i] = by === 0 ? low : (low >>> by) | (high << (BLOCK - by));
+  }
+  return shifted;
+}
+
 /** All ordinals a mask lets through, ascending, when they are at most {@link SELECTIVE}; else undefined. */
-export function selected(mask: MaskWords, n: number): number[] | undefined {
-  if (mask.atMost > SELECTIVE) return undefined;
+export function selected(mask: ItemMask, n: number): number[] | undefined {
+  // of what must be read first, whole pages are searched
+  if (mask.prepare !== undefined || mask.atMost > SELECTIVE) return undefined;
   const ordinals: number[] = [];
   const words = mask.words(0, Math.ceil(n / BLOCK));
   for (let block = 0; block < words.length; block++) {

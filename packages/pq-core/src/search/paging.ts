@@ -1,9 +1,13 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { type ChunkCache, covering, entriesOf, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
+import { type ChunkCache, entriesOf, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
+import type { ItemId } from "../format/ids.ts";
+import { type ListsLayout, type ListsPage, rangeOf, readListsPage } from "../format/lists-page.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { BLOCK, blockBytes } from "../kernel/blocks.ts";
 import { mapLimited } from "../limited.ts";
-import { checkBlocks, type ReadyLists } from "./list-source.ts";
+import { partition } from "../sorted.ts";
+import type { ReadyLists } from "./list-source.ts";
+import { shiftMask } from "./masks.ts";
 import type { Stretch } from "./rank.ts";
 
 /** Single items that a paged index scores at once. */
@@ -23,124 +27,167 @@ export interface PagedLists {
   each(
     cache: ChunkCache,
     stretches: readonly Stretch[],
-    use: (lists: ReadyLists, stretches: readonly Stretch[]) => void,
+    use: (lists: PagedReady, stretches: readonly Stretch[]) => void,
   ): Promise<void>;
+  /** Pages in list order. */
+  readonly pages: readonly NumberedEntry[];
+  /** The page on which an item lies, and its first ordinal. */
+  pageOf(ordinal: number): { readonly numbered: NumberedEntry; readonly start: number };
+  /** What a payload has; it is checked once for as long as it is in memory. */
+  open(numbered: NumberedEntry, payload: Uint8Array): ListsPage;
 }
 
-/** Pages the lists of an index that is larger than `residentBytes`; the cache keeps recent ones. */
-export function pagedLists(manifest: Manifest, codebook: Codebook): PagedLists {
-  const entries = entriesOf(manifest, "lists");
-  const size = blockBytes(codebook);
+/** Lists some pages of which are in memory. */
+export interface PagedReady extends ReadyLists {
+  /** The id of an item on one of these pages, where pages have ids. */
+  idOf(ordinal: number): ItemId | undefined;
+}
+
+/** A page with the ordinals on it. */
+interface Place {
+  readonly numbered: NumberedEntry;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A page that is in memory. */
+interface Held extends Place {
+  readonly payload: Uint8Array;
+  readonly page: ListsPage;
+}
+
+/** Lists in the chunks that the manifest lists; the cache keeps recent ones. */
+export function listedLists(manifest: Manifest, codebook: Codebook): PagedLists {
+  return pagedLists(entriesOf(manifest, "lists"), codebook, { idType: undefined });
+}
+
+/** Lists on these pages, in list order. */
+export function pagedLists(pages: readonly NumberedEntry[], codebook: Codebook, layout: ListsLayout): PagedLists {
+  const places = pages.map((numbered): Place => ({ numbered, ...rangeOf(numbered, layout) }));
+  const placeOf = (ordinal: number): Place => places[partition(places.length, (i) => places[i]!.start <= ordinal) - 1]!;
+  const opened = new WeakMap<Uint8Array, ListsPage>();
+  const open = (numbered: NumberedEntry, payload: Uint8Array): ListsPage => {
+    const page = opened.get(payload) ?? readListsPage(numbered, payload, codebook, layout);
+    opened.set(payload, page);
+    return page;
+  };
   return {
+    pages,
+    pageOf: placeOf,
+    open,
     async each(cache, stretches, use) {
-      for (const group of groupByChunks(stretches, entries)) {
-        const held = await fetchLists(cache, codebook, entries, group);
+      for (const group of groupByChunks(stretches, placeOf)) {
+        const held = await fetchLists(cache, open, new Set(group.map(({ place }) => place)));
         try {
-          use(pagedReady(entries, held, size), group);
+          use(
+            pagedReady(held, blockBytes(codebook), placeOf),
+            group.map(({ stretch }) => stretch),
+          );
         } finally {
-          release(cache, entries, held);
+          release(cache, held);
         }
       }
     },
   };
 }
 
-/** Chunk number → pinned payload of all chunks that the stretches lie in. */
+/** Pins the pages. */
 async function fetchLists(
   cache: ChunkCache,
-  codebook: Codebook,
-  entries: readonly NumberedEntry[],
-  stretches: readonly Stretch[],
-): Promise<Map<number, Uint8Array>> {
-  const wanted = new Set<NumberedEntry>();
-  for (const { start, end } of stretches) {
-    for (let block = Math.floor(start / BLOCK); block * BLOCK < end; ) {
-      const numbered = covering(entries, block);
-      wanted.add(numbered);
-      block = numbered.entry.first + numbered.entry.count;
-    }
-  }
-  const held = new Map<number, Uint8Array>();
+  open: PagedLists["open"],
+  wanted: ReadonlySet<Place>,
+): Promise<Map<NumberedEntry, Held>> {
+  const held = new Map<NumberedEntry, Held>();
   let isOver = false;
   try {
-    await mapLimited([...wanted], MAX_FETCHES, async (numbered) => {
+    await mapLimited([...wanted], MAX_FETCHES, async (place) => {
+      const { numbered } = place;
       const payload = await cache.pin(numbered);
       // Another of the chunks could not be read.
       if (isOver) return cache.unpin(payload, numbered);
-      held.set(numbered.seq, payload);
-      checkBlocks(numbered, payload, codebook);
+      try {
+        held.set(numbered, { ...place, payload, page: open(numbered, payload) });
+      } catch (error) {
+        cache.unpin(payload, numbered);
+        throw error;
+      }
     });
   } catch (error) {
     isOver = true;
-    release(cache, entries, held);
+    release(cache, held);
     throw error;
   }
   return held;
 }
 
 /** Nothing more will be read: pages may be freed. */
-function release(cache: ChunkCache, entries: readonly NumberedEntry[], held: ReadonlyMap<number, Uint8Array>): void {
-  for (const [seq, payload] of held) cache.unpin(payload, entries[seq]!);
+function release(cache: ChunkCache, held: ReadonlyMap<NumberedEntry, Held>): void {
+  for (const { payload, numbered } of held.values()) cache.unpin(payload, numbered);
 }
 
-function groupByChunks(stretches: readonly Stretch[], entries: readonly NumberedEntry[]): Stretch[][] {
-  const pieces = stretches.flatMap((stretch) => cutAtChunks(stretch, entries));
+/** A part of a stretch that lies on one page. */
+interface Piece {
+  readonly stretch: Stretch;
+  readonly place: Place;
+}
+
+function groupByChunks(stretches: readonly Stretch[], placeOf: (ordinal: number) => Place): Piece[][] {
+  const pieces = stretches.flatMap((stretch) => cutAtChunks(stretch, placeOf));
   pieces.sort((a, b) => a.stretch.start - b.stretch.start);
-  const groups: Stretch[][] = [];
+  const groups: Piece[][] = [];
   let bytes = Infinity;
-  let last = -1;
-  for (const { stretch, numbered } of pieces) {
-    const { seq, entry } = numbered;
-    if (seq !== last) {
-      if (bytes + entry.size > PAGED_TOGETHER) {
+  let last: Place | undefined;
+  for (const piece of pieces) {
+    const { place } = piece;
+    if (place !== last) {
+      const { size } = place.numbered.entry;
+      if (bytes + size > PAGED_TOGETHER) {
         groups.push([]);
         bytes = 0;
       }
-      bytes += entry.size;
-      last = seq;
+      bytes += size;
+      last = place;
     }
-    groups.at(-1)!.push(stretch);
+    groups.at(-1)!.push(piece);
   }
   return groups;
 }
 
 /** The parts of a stretch by the chunks they lie in. */
-function cutAtChunks(
-  stretch: Stretch,
-  entries: readonly NumberedEntry[],
-): { readonly stretch: Stretch; readonly numbered: NumberedEntry }[] {
-  const parts: { stretch: Stretch; numbered: NumberedEntry }[] = [];
+function cutAtChunks(stretch: Stretch, placeOf: (ordinal: number) => Place): Piece[] {
+  const parts: Piece[] = [];
   const firstBlock = Math.floor(stretch.start / BLOCK);
   for (let start = stretch.start; start < stretch.end; ) {
-    const block = Math.floor(start / BLOCK);
-    const numbered = covering(entries, block);
-    const end = Math.min(stretch.end, (numbered.entry.first + numbered.entry.count) * BLOCK);
-    parts.push({ stretch: { ...stretch, start, end, mask: stretch.mask?.subarray(block - firstBlock) }, numbered });
+    const place = placeOf(start);
+    const end = Math.min(stretch.end, place.end);
+    const mask = stretch.mask?.subarray(Math.floor(start / BLOCK) - firstBlock);
+    parts.push({ stretch: { ...stretch, start, end, mask }, place });
     start = end;
   }
   return parts;
 }
 
 function pagedReady(
-  entries: readonly NumberedEntry[],
-  held: ReadonlyMap<number, Uint8Array>,
+  held: ReadonlyMap<NumberedEntry, Held>,
   size: number,
-): ReadyLists {
-  const find = (block: number): { payload: Uint8Array; first: number; last: number } => {
-    const { entry, seq } = covering(entries, block);
-    return { payload: held.get(seq)!, first: entry.first, last: entry.first + entry.count };
+  placeOf: (ordinal: number) => Place,
+): PagedReady {
+  let last: Held | undefined;
+  const find = (ordinal: number): Held => {
+    if (last === undefined || ordinal < last.start || ordinal >= last.end) last = held.get(placeOf(ordinal).numbered)!;
+    return last;
   };
   const scanBlocks = Math.max(SINGLES, Math.floor(SCAN_BYTES / size));
   return {
     scan(kernel, start, end, bias, mask) {
-      const startBlock = Math.floor(start / BLOCK);
       for (let from = start; from < end; ) {
-        const block = Math.floor(from / BLOCK);
-        const { payload, first, last } = find(block);
-        const to = Math.min(end, last * BLOCK, (block + scanBlocks) * BLOCK);
-        const blocks = Math.ceil(to / BLOCK) - block;
-        kernel.load(payload.subarray((block - first) * size, (block - first + blocks) * size), 0, scanBlocks);
-        kernel.scan(from - block * BLOCK, to - block * BLOCK, block * BLOCK, bias, mask?.subarray(block - startBlock));
+        const { page, start: origin, end: last } = find(from);
+        const block = Math.floor((from - origin) / BLOCK);
+        const first = origin + block * BLOCK;
+        const to = Math.min(end, last, first + scanBlocks * BLOCK);
+        const blocks = Math.ceil((to - first) / BLOCK);
+        kernel.load(page.blocks.subarray(block * size, (block + blocks) * size), 0, scanBlocks);
+        kernel.scan(from - first, to - first, first, bias, mask && shiftMask(mask, start, first, blocks));
         from = to;
       }
     },
@@ -149,19 +196,24 @@ function pagedReady(
       const scores = new Float32Array(ordinals.length);
       for (let from = 0; from < ordinals.length; from += SINGLES) {
         const part = ordinals.subarray(from, from + SINGLES);
+        const positions = new Uint32Array(part.length);
         for (const [i, ordinal] of part.entries()) {
-          const { bytes, at } = this.block(ordinal);
+          const { bytes, at, lane } = this.block(ordinal);
           kernel.load(bytes.subarray(at, at + size), i, scanBlocks);
+          positions[i] = i * BLOCK + lane;
         }
-        const positions = part.map((ordinal, i) => i * BLOCK + (ordinal % BLOCK));
         scores.set(kernel.scores(positions, biases.subarray(from, from + SINGLES)), from);
       }
       return scores;
     },
     block(ordinal) {
-      const block = Math.floor(ordinal / BLOCK);
-      const { payload, first } = find(block);
-      return { bytes: payload, at: (block - first) * size };
+      const { page, start } = find(ordinal);
+      const position = ordinal - start;
+      return { bytes: page.blocks, at: Math.floor(position / BLOCK) * size, lane: position % BLOCK };
+    },
+    idOf(ordinal) {
+      const { page, start } = find(ordinal);
+      return page.id?.(ordinal - start);
     },
   };
 }

@@ -8,18 +8,20 @@ import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import type { Item } from "../format/item-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
-import { BLOCK, codeAt, countBlocks, termAt } from "../kernel/blocks.ts";
+import { codeAt, countBlocks, termAt } from "../kernel/blocks.ts";
 import type { AdcKernel, Cells, Counts, KernelName, Ranking } from "../kernel/kernel.ts";
 import { paysToBound, rankAll } from "./all-cells.ts";
 import { compileFilter } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
 import type { WithTies } from "./finalists.ts";
-import { checkOrdinals, ItemStore } from "./item-store.ts";
+import { checkOrdinals, type Items } from "./item-store.ts";
 import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
-import { MaskWords, maskStretch, selected } from "./masks.ts";
+import { type ItemMask, MaskWords, maskStretch, selected } from "./masks.ts";
 import { foundNothing, type Resolved, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
-import type { PagedLists } from "./paging.ts";
+import type { PagedFilters } from "./paged-filters.ts";
+import type { PagedItemStore } from "./paged-item-store.ts";
+import type { PagedLists, PagedReady } from "./paging.ts";
 import { type Probed, type Visit, visitCells, visitItems } from "./plan.ts";
 import { Queries } from "./queries.ts";
 import { type Stretch, scanVector, spareFor } from "./rank.ts";
@@ -28,6 +30,7 @@ import { probeSeveral, rankSeveral } from "./several.ts";
 import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "./shortlist.ts";
 import { shortlistAtOnce } from "./shortlist-at-once.ts";
 import { copyOf, cut, hasTies, isCutTie, settleTies } from "./ties.ts";
+import { type CellRuns, probeRuns } from "./whole-pages.ts";
 
 /** An opened artifact. */
 export interface Index {
@@ -77,6 +80,16 @@ export interface IndexParts {
   readonly resident: ReadyLists | undefined;
   readonly paged: PagedLists | undefined;
   readonly cache: ChunkCache;
+  readonly items: Items;
+  /** Where cells share their pages: how, and what of them tables list. */
+  readonly runs: CellRuns | undefined;
+  readonly tables: TableParts | undefined;
+}
+
+/** What an index has whose pages tables list. */
+export interface TableParts {
+  readonly items: PagedItemStore;
+  readonly filters: PagedFilters;
 }
 
 /** What is worked out once, for all views of the same items. */
@@ -92,7 +105,6 @@ export class PqIndex implements Index {
   readonly codebook: Codebook;
   readonly version: string;
   readonly parts: IndexParts;
-  readonly #store: ItemStore;
   readonly #held: Held;
 
   /** @param like an index of the same items, whose memory is shared */
@@ -101,7 +113,6 @@ export class PqIndex implements Index {
     this.manifest = parts.manifest;
     this.codebook = parts.codebook;
     this.version = parts.manifest.version;
-    this.#store = like === undefined ? new ItemStore(parts.manifest) : like.#store;
     this.#held = like === undefined ? {} : like.#held;
   }
 
@@ -119,7 +130,7 @@ export class PqIndex implements Index {
   }
 
   mostCodes(nprobe: number): number {
-    this.#held.largest ??= sumLargest([this.parts.offsets]);
+    this.#held.largest ??= sumLargest([(this.parts.runs ?? this.parts).offsets]);
     return mostCodesIn(this.#held.largest, nprobe);
   }
 
@@ -157,7 +168,7 @@ export class PqIndex implements Index {
     return settleTies(list, {
       cellOf: (ordinal) => listOf(offsets, ordinal),
       ids: (ordinals) => this.ids(ordinals),
-      first: (ordinals, wanted) => this.#store.first(cache, offsets, ordinals, wanted),
+      first: (ordinals, wanted) => this.parts.items.first(cache, offsets, ordinals, wanted),
     });
   }
 
@@ -166,8 +177,8 @@ export class PqIndex implements Index {
     vector: QueryVector | undefined,
     { k, nprobe, filter, exclude, isPlain }: Resolved,
   ): SearchResult | undefined {
-    const { kernel, resident, offsets, cells } = this.parts;
-    if (!vector || !isPlain || filter || exclude.length > 0 || !resident || !kernel.search) return undefined;
+    const { kernel, resident, offsets, cells, runs } = this.parts;
+    if (!vector || !isPlain || filter || exclude.length > 0 || !resident || !kernel.search || runs) return undefined;
     const wanted = Math.min(k, this.manifest.numItems);
     const found = kernel.search(vector.query, offsets, cells, nprobe, wanted + spareFor(this.codebook, vector));
     shiftScores(found.scores, vector.shift);
@@ -176,15 +187,15 @@ export class PqIndex implements Index {
   }
 
   items(ordinals: ArrayLike<number>): Promise<Item[]> {
-    return this.#store.items(this.parts.cache, ordinals);
+    return this.parts.items.items(this.parts.cache, ordinals);
   }
 
   ids(ordinals: ArrayLike<number>): Promise<ItemId[]> {
-    return this.#store.ids(this.parts.cache, ordinals);
+    return this.parts.items.ids(this.parts.cache, ordinals);
   }
 
   ordinals(ids: readonly ItemId[]): Promise<Int32Array> {
-    return this.#store.ordinals(this.parts.cache, ids);
+    return this.parts.items.ordinals(this.parts.cache, ids);
   }
 
   async vectors(ordinals: ArrayLike<number>): Promise<Float32Array> {
@@ -202,23 +213,23 @@ export class PqIndex implements Index {
     const singles = Array.from(ordinals, (start, cell) => ({ cell, start, end: start + 1 }));
     await this.#each(singles, (lists, stretches) => {
       for (const { cell: place, start } of stretches) {
-        const { bytes, at } = lists.block(start);
-        for (let m = 0; m < M; m++) codes[place * M + m] = codeAt(bytes, at, start % BLOCK, m, nbits);
-        if (terms) terms[place] = termAt(this.codebook, bytes, at, start % BLOCK);
+        const { bytes, at, lane } = lists.block(start);
+        for (let m = 0; m < M; m++) codes[place * M + m] = codeAt(bytes, at, lane, m, nbits);
+        if (terms) terms[place] = termAt(this.codebook, bytes, at, lane);
       }
     });
     return { assignments, codes, terms };
   }
 
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
-    const { facets } = await this.columns();
+    const { facets } = await this.columnFacts();
     const counts = (values: ReadonlyMap<string, { readonly count: number }>): Record<string, number> =>
       Object.fromEntries(Array.from(values, ([value, { count }]) => [value, count]));
     return Object.fromEntries(Array.from(facets, ([name, values]) => [name, counts(values)]));
   }
 
   async numbers(): Promise<readonly string[]> {
-    return [...(await this.columns()).numbers.keys()];
+    return [...(await this.columnFacts()).numbers.keys()];
   }
 
   queryTower(): Promise<Uint8Array | undefined> {
@@ -241,21 +252,23 @@ export class PqIndex implements Index {
     vectors: readonly QueryVector[],
     resolved: Resolved,
     k: number,
-    mask: MaskWords | undefined,
+    mask: ItemMask | undefined,
     excluded: readonly Uint32Array[],
   ): Promise<{ ranking: Shortlist } & Counts> {
     const bounds = this.boundsCells(resolved);
-    const atOnce = bounds || mask ? undefined : shortlistAtOnce(this.parts, vectors, resolved, k, excluded);
+    const isAtOnce = !bounds && mask === undefined && this.parts.runs === undefined;
+    const atOnce = isAtOnce ? shortlistAtOnce(this.parts, vectors, resolved, k, excluded) : undefined;
     if (atOnce !== undefined) return atOnce;
     const rank = (visit: Visit, floor?: number) => this.rank(vectors, resolved, k, visit, mask, excluded, floor);
-    if (!bounds) return rank(this.visitCells(this.probe(vectors, resolved)));
+    if (!bounds) return rank(this.visitCells(this.probe(vectors, resolved, this.opens(mask))));
     return rankAll(this.parts, vectors, resolved.merge, k, rank);
   }
 
   /** Whether all cells are probed, and only those searched that can hold one of the best. */
   boundsCells({ nprobe, isPlain }: Resolved): boolean {
-    const { cells, paged } = this.parts;
-    return nprobe >= cells.numFilled && paysToBound(cells.numFilled, paged !== undefined, isPlain);
+    const { cells, paged, runs } = this.parts;
+    const isAll = nprobe >= (runs ?? cells).numFilled;
+    return isAll && paysToBound(cells.numFilled, paged !== undefined, isPlain);
   }
 
   /**
@@ -268,14 +281,16 @@ export class PqIndex implements Index {
     { merge, isPlain }: Resolved,
     k: number,
     { visited, products, queries, isFew }: Visit,
-    mask: MaskWords | undefined,
+    mask: ItemMask | undefined,
     excluded: readonly Uint32Array[],
     least = -Infinity,
   ): Promise<{ ranking: Shortlist } & Counts> {
-    const { kernel, codebook, offsets, resident, paged, cache } = this.parts;
+    const { kernel, codebook, offsets, resident, paged, cache, tables } = this.parts;
     const size = Math.min(shortlistSize(k, merge), this.manifest.numItems);
     const stretches: Stretch[] = [];
     let codesScanned = 0;
+    // not without need: see above
+    if (mask?.prepare !== undefined) await mask.prepare(visited);
     for (const stretch of visited) {
       codesScanned += stretch.end - stretch.start;
       const masked = maskStretch(stretch, isFew ? undefined : mask, excluded);
@@ -291,6 +306,7 @@ export class PqIndex implements Index {
         ? // The kernel still has the query where nothing waited in between.
           scanVector(scan, vector, (resident && products) ?? kernel.setQuery(vector.query), size, floor)
         : rankSeveral(scan, (resident && queries) ?? new Queries(kernel, vectors), size, merge, floor);
+      if (tables) tables.items.remember(found.ordinals, (lists as PagedReady).idOf);
       // An item lies in one run, and its score depends on nothing else: the best of the runs' best are the best.
       if (paged) joined.add(found);
       else ranking = { ...found, ...copyOf(found) };
@@ -302,13 +318,26 @@ export class PqIndex implements Index {
     };
   }
 
-  /** Filled cells that any of the vectors probes, nearest first for the first; and its products, when it is alone. */
-  probe(vectors: readonly QueryVector[], { nprobe, isPlain }: Resolved): Probed {
-    const { kernel, cells } = this.parts;
+  /**
+   * Filled cells that any of the vectors probes, nearest first for the first; and its products, when it is alone.
+   *
+   * @param isOpen see {@link opens}
+   */
+  probe(vectors: readonly QueryVector[], { nprobe, isPlain }: Resolved, isOpen?: (run: number) => boolean): Probed {
+    const { kernel, cells, runs } = this.parts;
     const { nlist } = this.codebook;
-    if (!isPlain) return probeSeveral(kernel, nlist, cells, vectors, nprobe);
+    const probe = (): Iterable<number> =>
+      runs === undefined ? kernel.probe(nprobe, cells) : probeRuns(kernel, nprobe, cells, runs, isOpen);
+    if (!isPlain) return probeSeveral(kernel, nlist, vectors, probe);
     const products = kernel.setQuery(vectors[0]!.query);
-    return { cells: nlist === 0 ? [0] : [...kernel.probe(nprobe, cells)], products };
+    return { cells: nlist === 0 ? [0] : [...probe()], products };
+  }
+
+  /** Whether a mask can let something of a run of cells through, where that is known before it is read. */
+  opens(mask: ItemMask | undefined): ((run: number) => boolean) | undefined {
+    const offsets = this.parts.runs?.offsets;
+    if (offsets === undefined || mask?.isOpen === undefined) return undefined;
+    return (run) => mask.isOpen!(offsets[run]!, offsets[run + 1]!);
   }
 
   visitCells(probed: Probed): Visit {
@@ -316,21 +345,31 @@ export class PqIndex implements Index {
   }
 
   /** @throws InputError for what is no filter of this index */
-  async mask(filter: Filter): Promise<MaskWords> {
+  async mask(filter: Filter): Promise<ItemMask> {
+    const { tables, cache } = this.parts;
+    if (tables !== undefined) return tables.filters.mask(cache, filter);
     const columns = await this.columns();
     const { numItems } = this.manifest;
     const mask = compileFilter(filter, (leaf) => comparisonMask(leaf, columns, numItems), numItems);
     return new MaskWords(mask, 0, countBlocks(numItems));
   }
 
-  /** Facets and numbers of all items, read once. */
+  /** Of all items: of an index whose filters lie on pages, all of them are read. */
   async columns(): Promise<FilterColumns> {
+    const { tables, cache } = this.parts;
+    if (tables !== undefined) return tables.filters.columns(cache);
     const held = this.#held;
     if (held.columns !== undefined) return held.columns;
-    const payload = await joinParts(this.parts.cache, this.manifest, "filters");
+    const payload = await joinParts(cache, this.manifest, "filters");
     if (payload === undefined) return { facets: new Map(), numbers: new Map() };
     held.columns ??= readFilters(payload, this.manifest.numItems);
     return held.columns;
+  }
+
+  /** Facets with how many items have each value, and numbers, by their names. */
+  async columnFacts(): Promise<Pick<FilterColumns, "facets"> & { readonly numbers: ReadonlyMap<string, unknown> }> {
+    const { tables, cache } = this.parts;
+    return tables === undefined ? this.columns() : tables.filters.directory(cache);
   }
 }
 

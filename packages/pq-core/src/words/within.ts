@@ -2,7 +2,7 @@ import type { DeltaIndex } from "../catalogue/delta-index.ts";
 import type { ItemId } from "../format/ids.ts";
 import { MaskFilter } from "../search/compile-filter.ts";
 import type { Filter } from "../search/filter.ts";
-import type { MaskWords } from "../search/masks.ts";
+import type { ItemMask } from "../search/masks.ts";
 import { countBits } from "../search/ordinal-set.ts";
 import type { Index, PqIndex } from "../search/pq-index.ts";
 import type { Places } from "./places.ts";
@@ -72,7 +72,7 @@ function distinct(lists: readonly (string | readonly string[])[]): string[][] {
 /** A filter that was compiled, for all that a search asks of it. */
 export interface Compiled {
   /** For each part. */
-  readonly masks: readonly MaskWords[];
+  readonly masks: readonly ItemMask[];
   /** The same for a search of the index: what is computed for one of them is there for the other. */
   readonly filter: Filter;
 }
@@ -80,6 +80,8 @@ export interface Compiled {
 /** @throws InputError */
 export async function compileOnce(index: Index, { blocks, isPlain }: Places, filter: Filter): Promise<Compiled> {
   const masks = isPlain ? [await (index as PqIndex).mask(filter)] : await masksOf(index as DeltaIndex, filter);
+  // an item may be found anywhere by its words
+  for (const mask of masks) await mask.prepare?.();
   const mask = new MaskFilter({
     atMost: masks[0]!.atMost,
     fill(first, out) {
@@ -90,7 +92,7 @@ export async function compileOnce(index: Index, { blocks, isPlain }: Places, fil
   return { masks, filter: mask as unknown as Filter };
 }
 
-async function masksOf(index: DeltaIndex, filter: Filter): Promise<MaskWords[]> {
+async function masksOf(index: DeltaIndex, filter: Filter): Promise<ItemMask[]> {
   const { base, delta } = await index.masks(filter);
   return [base, delta];
 }

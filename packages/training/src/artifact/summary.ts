@@ -1,5 +1,5 @@
 import { subCodeUsage } from "@poeem/indexing-layer";
-import type { ChunkEntry, Codebook, Manifest } from "@poeem/pq-core";
+import { type Codebook, chunkTotals, type Manifest } from "@poeem/pq-core";
 
 type CodeShape = Pick<Codebook, "metric" | "numSubQuantizers" | "nbits">;
 
@@ -14,19 +14,15 @@ export function codeShape({ numSubQuantizers, nbits, byResidual }: Manifest): st
   return `${numSubQuantizers} × ${nbits} bits${byResidual ? " of the residual" : ""}`;
 }
 
-/** Bytes of some chunks. */
-export function chunkBytes(chunks: readonly ChunkEntry[]): number {
-  return chunks.reduce((sum, { size }) => sum + size, 0);
+/** Bytes of all chunks. */
+export function chunkBytes(manifest: Pick<Manifest, "chunks">): number {
+  return [...chunkTotals(manifest).values()].reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** How many chunks there are of each kind, and their bytes, in order of the first of each. */
-export function chunksByKind({ chunks }: Pick<Manifest, "chunks">): Record<string, { count: number; bytes: number }> {
-  const kinds = [...new Set(chunks.map(({ kind }) => kind))];
+export function chunksByKind(manifest: Pick<Manifest, "chunks">): Record<string, { count: number; bytes: number }> {
   return Object.fromEntries(
-    kinds.map((kind) => {
-      const some = chunks.filter((chunk) => chunk.kind === kind);
-      return [kind, { count: some.length, bytes: chunkBytes(some) }];
-    }),
+    Array.from(chunkTotals(manifest), ([kind, { count, bytes }]) => [kind, { count, bytes }] as const),
   );
 }
 

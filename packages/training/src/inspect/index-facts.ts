@@ -8,7 +8,8 @@ import type { Facts } from "./facts.ts";
 export function manifestMembers({ chunks, ...members }: Manifest): Record<string, unknown> {
   const kinds = Object.entries(chunksByKind({ chunks }));
   const bytesOf = Object.fromEntries(kinds.map(([kind, { bytes }]) => [kind, bytes]));
-  return { ...members, bytesPerItem: bytesPerItem(members), chunks: chunks.length, bytesOf };
+  const count = kinds.reduce((sum, [, { count }]) => sum + count, 0);
+  return { ...members, bytesPerItem: bytesPerItem(members), chunks: count, bytesOf };
 }
 
 /** A manifest for a person. */
@@ -29,7 +30,7 @@ export function manifestFacts(manifest: Manifest): Facts {
     cellSpread: manifest.cellSpread && `counts ${manifest.cellSpread.weight} in the order of cells`,
     defaultNprobe: manifest.defaultNprobe,
     popularQueries: manifest.queries,
-    bytes: chunkBytes(manifest.chunks),
+    bytes: chunkBytes(manifest),
     chunks: Object.fromEntries(
       Object.entries(chunksByKind(manifest)).map(([kind, { count, bytes }]) => [
         kind,

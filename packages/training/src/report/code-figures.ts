@@ -90,9 +90,10 @@ function lists({ manifest: { nlist, numItems }, cellSizes }: Index): Figure {
 }
 
 function chunks(manifest: Manifest): Figure {
-  const { chunks: entries, numItems } = manifest;
+  const { numItems } = manifest;
   const sorted = Object.entries(chunksByKind(manifest)).sort((a, b) => a[1].bytes - b[1].bytes);
-  const total = chunkBytes(entries);
+  const total = chunkBytes(manifest);
+  const numChunks = sorted.reduce((sum, [, { count }]) => sum + count, 0);
   const largest = sorted.at(-1)!;
   const formatter = ({ value }: { value: number }): string => formatBytes(value);
   const label = { show: true, position: "right", color: "var(--quiet)", formatter };
@@ -100,7 +101,7 @@ function chunks(manifest: Manifest): Figure {
     id: "chunks",
     title: "What the artifact weighs",
     description:
-      `${formatBytes(total)} in ${counted(entries.length, "chunk")}, ` +
+      `${formatBytes(total)} in ${counted(numChunks, "chunk")}, ` +
       `${(total / Math.max(1, numItems)).toFixed(1)} bytes per item in all; the largest part is ${largest[0]}, ` +
       `${formatBytes(largest[1].bytes)}.`,
     legend: [],

@@ -80,7 +80,7 @@ function highlights(
   const facts = [
     { value: formatCount(manifest.numItems), name: "items" },
     { value: `${bytesPerItem(manifest)} B`, name: `codes per item, ${4 * manifest.dim} B before` },
-    { value: formatBytes(chunkBytes(manifest.chunks)), name: "the whole artifact" },
+    { value: formatBytes(chunkBytes(manifest)), name: "the whole artifact" },
   ];
   if (evaluation) {
     const rowsOf = (wanted: RowKind): EvaluationRow[] => evaluation.rows.filter(({ kind }) => kind === wanted);

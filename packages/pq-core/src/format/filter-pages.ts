@@ -1,0 +1,177 @@
+import { checkEach, FormatError } from "../errors.ts";
+import { BLOCK } from "../kernel/blocks.ts";
+import { SectionReader, SectionWriter } from "./bytes.ts";
+import {
+  addOrdinals,
+  type Directory,
+  type FacetValue,
+  type FilterColumns,
+  inValueOrder,
+  parseDirectory,
+  readOrdinals,
+  valuesOf,
+} from "./filters-chunk.ts";
+
+/** Facets and numbers of a run of items in list order: of each facet and each number a value for each item. */
+export interface FilterRows {
+  readonly facets: readonly ArrayLike<string | readonly string[] | undefined>[];
+  readonly numbers: readonly ArrayLike<number>[];
+}
+
+/** What all items of an index have together, known before the first page is written. */
+export interface FilterNames {
+  /** Values in any order, with how many items have each. */
+  readonly facets: readonly { readonly name: string; readonly counts: ReadonlyMap<string, number> }[];
+  readonly numbers: readonly string[];
+}
+
+/** Writes the filters of an index as pages, and then what is known of all of them. */
+export class FilterPagesWriter {
+  readonly #names: FilterNames;
+  readonly #values: readonly (readonly [string, number])[][];
+  readonly #numberOf: readonly ReadonlyMap<string, number>[];
+  /** Facet → value → pages that have it. */
+  readonly #pages: number[][][];
+  readonly #least: number[][];
+  readonly #most: number[][];
+  #count = 0;
+
+  constructor(names: FilterNames) {
+    this.#names = names;
+    this.#values = names.facets.map(({ counts }) => inValueOrder(counts));
+    this.#numberOf = this.#values.map((values) => new Map(values.map(([value], number) => [value, number])));
+    this.#pages = this.#values.map((values) => values.map(() => []));
+    this.#least = names.numbers.map(() => []);
+    this.#most = names.numbers.map(() => []);
+  }
+
+  /** The next page: items from the ordinal `first` on. */
+  page(first: number, count: number, { facets, numbers }: FilterRows): Uint8Array {
+    const lead = first % BLOCK;
+    const n = lead + count;
+    const writer = new SectionWriter();
+    for (const [f, { name }] of this.#names.facets.entries()) {
+      const found = new Map<number, number[]>();
+      for (let i = 0; i < count; i++) {
+        for (const value of valuesOf(`facets.${name}`, facets[f]![i])) {
+          const number = this.#numberOf[f]!.get(value)!;
+          const lanes = found.get(number);
+          if (lanes === undefined) found.set(number, [lead + i]);
+          else lanes.push(lead + i);
+        }
+      }
+      const present = [...found].sort(([a], [b]) => a - b);
+      writer.add(Uint32Array.of(present.length));
+      writer.add(Uint32Array.from(present, ([number]) => number));
+      writer.add(Uint32Array.from(present, ([, lanes]) => lanes.length));
+      for (const [number, lanes] of present) {
+        addOrdinals(writer, lanes, n);
+        this.#pages[f]![number]!.push(this.#count);
+      }
+    }
+    for (const [j, values] of numbers.entries()) {
+      const own = new Float64Array(n).fill(Number.NaN);
+      let least = Number.NaN;
+      let most = Number.NaN;
+      for (let i = 0; i < count; i++) {
+        const value = values[i]!;
+        own[lead + i] = value;
+        if (!(value >= least)) least = Number.isNaN(value) ? least : value;
+        if (!(value <= most)) most = Number.isNaN(value) ? most : value;
+      }
+      writer.add(own);
+      this.#least[j]!.push(least);
+      this.#most[j]!.push(most);
+    }
+    this.#count++;
+    return writer.bytes();
+  }
+
+  /** Which pages have which values. */
+  directory(): Uint8Array {
+    const facets = this.#names.facets.map(({ name }, f) => ({
+      name,
+      values: this.#values[f]!.map(([value, count], v) => [value, count, this.#pages[f]![v]!.length] as const),
+    }));
+    const json = new TextEncoder().encode(JSON.stringify({ facets, numbers: this.#names.numbers }));
+    const writer = new SectionWriter();
+    writer.add(Uint32Array.of(json.length, this.#count));
+    writer.add(json);
+    for (const values of this.#pages) for (const pages of values) addOrdinals(writer, pages, this.#count);
+    for (const [j] of this.#names.numbers.entries()) {
+      writer.add(Float64Array.from(this.#least[j]!));
+      writer.add(Float64Array.from(this.#most[j]!));
+    }
+    return writer.bytes();
+  }
+}
+
+/** What an index says of all its filters without a look at a page. */
+export interface FilterDirectory {
+  readonly numPages: number;
+  /** Facet name → value → how many items have it, and which pages have such items. */
+  readonly facets: ReadonlyMap<string, ReadonlyMap<string, FacetValue>>;
+  /** Number name → (pages) smallest and largest of each page; NaN = none. */
+  readonly numbers: ReadonlyMap<string, { readonly least: Float64Array; readonly most: Float64Array }>;
+}
+
+/** @throws FormatError */
+export function readFilterDirectory(payload: Uint8Array, n: number): FilterDirectory {
+  const where = "filters";
+  const reader = new SectionReader(where, payload);
+  const [length, numPages] = reader.u32("directory length", 2) as unknown as [number, number];
+  const directory = parseDirectory<Directory>(where, reader.u8("directory", length), 2);
+  const facets = new Map<string, ReadonlyMap<string, FacetValue>>();
+  for (const { name, values } of directory.facets) {
+    const column = new Map<string, FacetValue>();
+    for (const [value, count, pages] of values) {
+      if (count! > n || pages! > numPages)
+        throw new FormatError(where, `"${name}=${value}" counts more than there are`);
+      column.set(value, { ...readOrdinals(reader, where, `${name}=${value}`, pages!, numPages), count: count! });
+    }
+    facets.set(name, column);
+  }
+  const numbers = new Map(
+    directory.numbers.map((name) => {
+      const least = reader.f64(name, numPages);
+      return [name, { least, most: reader.f64(name, numPages) }] as const;
+    }),
+  );
+  reader.end();
+  return { numPages, facets, numbers };
+}
+
+/**
+ * Columns of a page, by lanes: lane 0 is the first ordinal of the block of 32 in which `first` lies.
+ *
+ * @throws FormatError
+ */
+export function readFilterPage(
+  where: string,
+  payload: Uint8Array,
+  { facets, numbers }: FilterDirectory,
+  first: number,
+  count: number,
+): FilterColumns {
+  const n = (first % BLOCK) + count;
+  const reader = new SectionReader(where, payload);
+  const columns = new Map<string, ReadonlyMap<string, FacetValue>>();
+  for (const [name, known] of facets) {
+    const values = [...known.keys()];
+    const length = reader.u32(`${name} values`, 1)[0]!;
+    const present = reader.u32(`${name} numbers`, length);
+    const counts = reader.u32(`${name} counts`, length);
+    const isNext = (number: number, i: number): boolean =>
+      number < values.length && (i === 0 || number > present[i - 1]!);
+    checkEach(`${name} numbers`, present, `ascending and below ${values.length}`, isNext, where);
+    const column = new Map<string, FacetValue>();
+    for (let i = 0; i < length; i++) {
+      const value = values[present[i]!]!;
+      column.set(value, readOrdinals(reader, where, `${name}=${value}`, counts[i]!, n));
+    }
+    columns.set(name, column);
+  }
+  const own = new Map(Array.from(numbers.keys(), (name) => [name, reader.f64(name, n)] as const));
+  reader.end();
+  return { facets: columns, numbers: own };
+}

@@ -1,0 +1,214 @@
+import { type ChunkCache, joinParts, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
+import { type FilterDirectory, readFilterDirectory, readFilterPage } from "../format/filter-pages.ts";
+import type { FacetValue, FilterColumns } from "../format/filters-chunk.ts";
+import type { Manifest } from "../format/manifest.ts";
+import { PageTables } from "../format/page-tables.ts";
+import { BLOCK } from "../kernel/blocks.ts";
+import { mapLimited } from "../limited.ts";
+import { lowerBound, partition } from "../sorted.ts";
+import { compileFilter, withMasksFrom } from "./compile-filter.ts";
+import { comparisonMask, type Filter } from "./filter.ts";
+import { type ItemMask, PIECE_BLOCKS } from "./masks.ts";
+import { matchingPages } from "./matching-pages.ts";
+import type { Stretch } from "./rank.ts";
+
+/** Filters on pages: which pages can hold a match is known of all, and which items match of those that are read. */
+export class PagedFilters {
+  readonly #manifest: Manifest;
+  readonly #tables: PageTables;
+  /** Opened pages: as long as the cache has a payload, it is checked only once. */
+  readonly #opened = new WeakMap<Uint8Array, FilterColumns>();
+  #directory: FilterDirectory | undefined;
+  #pages: readonly NumberedEntry[] | undefined;
+
+  constructor(manifest: Manifest) {
+    this.#manifest = manifest;
+    this.#tables = new PageTables(manifest, "filter-pages");
+  }
+
+  async directory(cache: ChunkCache): Promise<FilterDirectory> {
+    if (this.#directory !== undefined) return this.#directory;
+    const payload = await joinParts(cache, this.#manifest, "filters");
+    this.#pages ??= await this.#tables.all(cache);
+    const none = { numPages: 0, facets: new Map(), numbers: new Map() };
+    this.#directory ??= payload === undefined ? none : readFilterDirectory(payload, this.#manifest.numItems);
+    return this.#directory;
+  }
+
+  /** @throws InputError for what is no filter of this index */
+  async mask(cache: ChunkCache, filter: Filter): Promise<PagedMask> {
+    const directory = await this.directory(cache);
+    const { numItems } = this.#manifest;
+    const known: FilterColumns = {
+      facets: directory.facets,
+      numbers: new Map(Array.from(directory.numbers.keys(), (name) => [name, new Float64Array(0)])),
+    };
+    // names and bounds are checked by it, and matches counted; its words are never asked for
+    const { atMost } = compileFilter(filter, (leaf) => comparisonMask(leaf, known, numItems), numItems);
+    return new PagedMask(this, cache, filter, this.#pages!, matchingPages(filter, directory), atMost);
+  }
+
+  /** Reads pages and gives each with its columns to `use`, which must not keep them. */
+  async read(
+    cache: ChunkCache,
+    pages: readonly NumberedEntry[],
+    use: (page: NumberedEntry, columns: FilterColumns) => void,
+  ): Promise<void> {
+    const directory = await this.directory(cache);
+    await mapLimited(pages, MAX_FETCHES, (page) =>
+      cache.read(page, (payload) => {
+        const { key, first, count } = page.entry;
+        const known = this.#opened.get(payload);
+        const columns = known ?? readFilterPage(`chunk ${key}`, payload, directory, first, count);
+        this.#opened.set(payload, columns);
+        use(page, columns);
+      }),
+    );
+  }
+
+  /** Columns of all items, as an index without pages has them. */
+  async columns(cache: ChunkCache): Promise<FilterColumns> {
+    const { facets, numbers } = await this.directory(cache);
+    const lists = new Map(Array.from(facets.keys(), (name) => [name, new Map<string, number[]>()]));
+    const whole = new Map(Array.from(numbers.keys(), (name) => [name, new Float64Array(this.#manifest.numItems)]));
+    for (const page of this.#pages!)
+      await this.read(cache, [page], (_, columns) => {
+        const { first, count } = page.entry;
+        const lead = first % BLOCK;
+        for (const [name, values] of columns.facets)
+          for (const [value, items] of values) {
+            const all = lists.get(name)!.get(value) ?? [];
+            eachLane(items, (lane) => all.push(first - lead + lane));
+            lists.get(name)!.set(value, all);
+          }
+        for (const [name, values] of columns.numbers) whole.get(name)!.set(values.subarray(lead, lead + count), first);
+      });
+    const columnsOf = (name: string, values: ReadonlyMap<string, FacetValue>) =>
+      new Map(
+        Array.from(values.keys(), (value) => {
+          const ordinals = Uint32Array.from(lists.get(name)!.get(value) ?? []);
+          return [value, { count: ordinals.length, ordinals }] as const;
+        }),
+      );
+    return { facets: new Map(Array.from(facets, ([name, values]) => [name, columnsOf(name, values)])), numbers: whole };
+  }
+
+  /** Facet → value → how many of some items have it. @param ordinals ascending */
+  async countOf(cache: ChunkCache, ordinals: Uint32Array): Promise<Map<string, Map<string, number>>> {
+    await this.directory(cache);
+    const inside = ({ entry: { first, count } }: NumberedEntry) =>
+      ordinals.subarray(lowerBound(ordinals, first), lowerBound(ordinals, first + count));
+    const pages = this.#pages!.filter((page) => inside(page).length > 0);
+    const counts = new Map<string, Map<string, number>>();
+    await this.read(cache, pages, (page, { facets }) => {
+      const base = page.entry.first - (page.entry.first % BLOCK);
+      const wanted = new Set(Array.from(inside(page), (ordinal) => ordinal - base));
+      for (const [name, values] of facets) {
+        const own = counts.get(name) ?? new Map<string, number>();
+        counts.set(name, own);
+        for (const [value, items] of values)
+          eachLane(items, (lane) => wanted.has(lane) && own.set(value, (own.get(value) ?? 0) + 1));
+      }
+    });
+    return counts;
+  }
+}
+
+function eachLane({ bitmap, ordinals }: FacetValue, take: (lane: number) => void): void {
+  if (ordinals !== undefined) for (const lane of ordinals) take(lane);
+  else
+    for (const [block, word] of bitmap.entries())
+      for (let bits = word; bits !== 0; bits &= bits - 1) take(block * BLOCK + 31 - Math.clz32(bits & -bits));
+}
+
+/** The items that a filter lets through, of the pages that were read. */
+export class PagedMask implements ItemMask {
+  readonly atMost: number;
+  readonly #filters: PagedFilters;
+  readonly #cache: ChunkCache;
+  readonly #filter: Filter;
+  readonly #pages: readonly NumberedEntry[];
+  readonly #isMatch: Uint8Array;
+  /** Page → its words; block 0 is that in which the page begins. */
+  readonly #words = new Map<number, Uint32Array>();
+
+  /** @param isMatch (pages) 1 for pages that can hold a match */
+  constructor(
+    filters: PagedFilters,
+    cache: ChunkCache,
+    filter: Filter,
+    pages: readonly NumberedEntry[],
+    isMatch: Uint8Array,
+    atMost: number,
+  ) {
+    this.#filters = filters;
+    this.#cache = cache;
+    this.#filter = filter;
+    this.#pages = pages;
+    this.#isMatch = isMatch;
+    this.atMost = atMost;
+  }
+
+  /** Whether an item of [start, end) can match. */
+  isOpen(start: number, end: number): boolean {
+    if (this.#pages.length === 0) return true;
+    for (let page = this.#pageOf(start); page < this.#pages.length && this.#pages[page]!.entry.first < end; page++)
+      if (this.#isMatch[page] === 1) return true;
+    return false;
+  }
+
+  async prepare(stretches?: readonly Stretch[]): Promise<void> {
+    const wanted = new Set<number>();
+    for (const { start, end } of stretches ?? [{ start: 0, end: Infinity }])
+      for (let page = this.#pageOf(start); page < this.#pages.length && this.#pages[page]!.entry.first < end; page++)
+        if (!this.#words.has(page)) wanted.add(page);
+    const pages = [...wanted].filter((page) => {
+      if (this.#isMatch[page] === 1) return true;
+      // nothing of it matches, which needs no reading
+      this.#words.set(page, new Uint32Array(0));
+      return false;
+    });
+    const numberOf = new Map(pages.map((page) => [this.#pages[page]!, page]));
+    await this.#filters.read(
+      this.#cache,
+      pages.map((page) => this.#pages[page]!),
+      (page, columns) => this.#words.set(numberOf.get(page)!, this.#wordsOf(page, columns)),
+    );
+  }
+
+  words(first: number, count: number): Uint32Array {
+    const words = new Uint32Array(count);
+    for (let page = this.#pageOf(first * BLOCK); page < this.#pages.length; page++) {
+      const at = Math.floor(this.#pages[page]!.entry.first / BLOCK) - first;
+      if (at >= count) break;
+      const own = this.#words.get(page) ?? [];
+      for (let i = Math.max(0, -at); i < own.length && at + i < count; i++) words[at + i]! |= own[i]!;
+    }
+    return words;
+  }
+
+  has(ordinal: number): boolean {
+    return ((this.words(Math.floor(ordinal / BLOCK), 1)[0]! >>> (ordinal % BLOCK)) & 1) === 1;
+  }
+
+  /** The first page that reaches into what lies from an ordinal on. */
+  #pageOf(ordinal: number): number {
+    return partition(this.#pages.length, (page) => {
+      const { first, count } = this.#pages[page]!.entry;
+      return first + count <= ordinal;
+    });
+  }
+
+  #wordsOf({ entry: { first, count } }: NumberedEntry, columns: FilterColumns): Uint32Array {
+    const lead = first % BLOCK;
+    const n = lead + count;
+    const filter = withMasksFrom(this.#filter, Math.floor(first / BLOCK));
+    const mask = compileFilter(filter, (leaf) => comparisonMask(leaf, columns, n), n);
+    const words = new Uint32Array(Math.ceil(n / BLOCK));
+    for (let at = 0; at < words.length; at += PIECE_BLOCKS) mask.fill(at, words.subarray(at, at + PIECE_BLOCKS));
+    // lanes of other pages
+    words[0]! &= -1 << lead;
+    if (n % BLOCK > 0) words[words.length - 1]! &= (1 << (n % BLOCK)) - 1;
+    return words;
+  }
+}
