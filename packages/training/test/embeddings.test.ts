@@ -7,7 +7,7 @@ import { useBackend } from "../src/backend/backend.ts";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { describeHeldOut, heldOutFacts } from "../src/data/report.ts";
-import { checkLengths, embedItems } from "../src/encode/embed-items.ts";
+import { checkLengths, itemEmbedder } from "../src/encode/embed-items.ts";
 import { EmbeddingMaps } from "../src/model/embedding-maps.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { encoderOf, questionOf } from "../src/rank/query-encoder.ts";
@@ -155,7 +155,7 @@ describe("a trained map", () => {
     expect(encoderOf(tower, set, dataset)(1, new Float32Array(0))).toBeUndefined();
     const itemTower = await model.itemTower();
     const items = await model.itemVectors();
-    const { vectors } = embedItems(itemTower, config, [...raw.ids], raw.items);
+    const { vectors } = itemEmbedder(itemTower, config)([...raw.ids], raw.items);
     for (let i = 0; i < items.length; i++) expect(vectors[i]).toBeCloseTo(items[i]!, 5);
     expect(createItemTower(itemTower).embed({ id: "new" })).toBeUndefined();
     expect(() => checkLengths("new.csv", itemTower, raw.items)).not.toThrow();

@@ -4,7 +4,7 @@ import { useBackend } from "../src/backend/backend.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { RawData } from "../src/data/types.ts";
-import { embedItems } from "../src/encode/embed-items.ts";
+import { itemEmbedder } from "../src/encode/embed-items.ts";
 import type { EmbeddingTable } from "../src/model/embedding-table.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { itemTable } from "./item-table.ts";
@@ -77,16 +77,14 @@ describe("the item tower without TensorFlow.js", () => {
   ])("gives trained items the trainer's vectors within 1e-5: %s", async (_, own, model) => {
     const { config, towers, weights } = await towerOf(own, model);
     const expected = await towers.itemVectors();
-    const { vectors, nothingKnown } = embedItems(weights, config, ids, items);
+    const { vectors, nothingKnown } = itemEmbedder(weights, config)(ids, items);
     expect(nothingKnown).toEqual([]);
     for (const [d, value] of vectors.entries()) expect(Math.abs(value - expected[d]!)).toBeLessThan(1e-5);
   });
 
   it("embeds a new item by its content alone, with its text for the queries it does not have", async () => {
     const { config, dataset, weights } = await towerOf(everything);
-    const { vectors } = embedItems(
-      weights,
-      config,
+    const { vectors } = itemEmbedder(weights, config)(
       ids.map((id) => `new ${id}`),
       items,
     );
@@ -104,8 +102,8 @@ describe("the item tower without TensorFlow.js", () => {
       title: ["thing 3", "thing 3", "☂", null],
       kind: ["unheard of", null, "unheard of", ""],
     });
-    const { vectors, nothingKnown } = embedItems(weights, config, ["a", "b", "c", "d"], table);
-    expect(nothingKnown).toEqual(["c", "d"]);
+    const { vectors, nothingKnown } = itemEmbedder(weights, config)(["a", "b", "c", "d"], table);
+    expect(nothingKnown).toEqual([2, 3]);
     expect(vectors.subarray(0, 16)).toEqual(vectors.subarray(16, 32));
     expect(vectors.subarray(32).every((value) => value === 0)).toBe(true);
   });

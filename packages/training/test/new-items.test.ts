@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import type { PoeemConfigInput } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
-import { embedItems } from "../src/encode/embed-items.ts";
+import { itemEmbedder } from "../src/encode/embed-items.ts";
 import type { EmbeddingTable } from "../src/model/embedding-table.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { NewItems } from "../src/train/new-items.ts";
@@ -60,7 +60,7 @@ describe("an item that a step reads as a new one", () => {
     const found = tf.tidy(() => model.embedItems(tf.tensor2d(sums, [all.length, 8])).dataSync());
     const weights = await model.itemTower();
     const names = ids.map((id, i) => (asNew[i] ? `new ${id}` : id));
-    const { vectors } = embedItems(weights, config, names, raw.items);
+    const { vectors } = itemEmbedder(weights, config)(names, raw.items);
     for (const [d, value] of vectors.entries()) expect(Math.abs(value - found[d]!)).toBeLessThan(1e-5);
     const { rows } = model.itemInputs.learned["id"] as EmbeddingTable;
     const before = rows.slice();

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { ItemTable } from "../src/data/types.ts";
 import { wordColumns, wordsByStatistics, wordsOfCatalogue } from "../src/words/item-words.ts";
-import { itemQueries, packQueries, queriesOfIds, unpackQueries } from "../src/words/queries.ts";
+import { itemQueries, packQueries, queriesById, unpackQueries } from "../src/words/queries.ts";
 import { itemTable } from "./item-table.ts";
 import { load } from "./make-data.ts";
 
@@ -102,7 +102,7 @@ describe("words of items", () => {
     };
     const own = some.map((item) => ids[item]!);
     const kept = unpackQueries(packQueries({ ...queries, ids }))!;
-    const part = wordsByStatistics({ ids: own, items: table, queries: queriesOfIds(kept, own) }, statistics);
+    const part = wordsByStatistics({ ids: own, items: table, queries: queriesById(kept)(own) }, statistics);
     const whole = byItem(words);
     expect(byItem(part)).toEqual(some.map((item) => whole[item]));
   });
@@ -110,7 +110,7 @@ describe("words of items", () => {
   it("of a new item are those of its texts; of an id alone there are none", () => {
     const kept = { ...queries, ids };
     const table: ItemTable = { ...items, count: 1, texts: new Map([...items.texts].map(([name]) => [name, ["lamp"]])) };
-    const fresh = wordsByStatistics({ ids: ["new"], items: table, queries: queriesOfIds(kept, ["new"]) }, statistics);
+    const fresh = wordsByStatistics({ ids: ["new"], items: table, queries: queriesById(kept)(["new"]) }, statistics);
     expect([...byItem(fresh)[0]!.keys()]).toEqual(["lamp"]);
     const bare = wordsByStatistics({ ids: ["new", "AB-1"] }, statistics);
     expect(bare.numbers.length).toBe(0);

@@ -74,15 +74,15 @@ function keepsAll(text: string): boolean {
   return !/^\s*-?\d+\s*$/.test(text) || isExact(text.trim());
 }
 
-/** Values that are not of the kind. */
-export function wrongFields(name: string, kind: FieldKind, values: TextColumn): Problem[] {
+/** Values that are not of the kind. @param first number of the first one's row */
+export function wrongFields(name: string, kind: FieldKind, values: TextColumn, first = 0): Problem[] {
   const what = valueKind(kind) === "boolean" ? "neither true nor false" : "no number";
   const here = `in column ${name} (items.fields)`;
   const rows = new ProblemRows(`${what} ${here}`);
   const lists = new ProblemRows(`a list ${here}, where one value is expected`);
   for (const [i, value] of values.entries()) {
-    if (!isList(kind) && Array.isArray(value) && value.length > 1) lists.add(i, value.join(", "));
-    for (const one of [value ?? []].flat()) if (READ[valueKind(kind)](one) === undefined) rows.add(i, one);
+    if (!isList(kind) && Array.isArray(value) && value.length > 1) lists.add(first + i, value.join(", "));
+    for (const one of [value ?? []].flat()) if (READ[valueKind(kind)](one) === undefined) rows.add(first + i, one);
   }
   return [rows.problem(), lists.problem()];
 }

@@ -18,9 +18,9 @@ import { keepTable, type Source } from "./kept-table.ts";
 import { checkFacetValues, checkIdLimits } from "./limits.ts";
 import { findRows, ProblemRows, refuse } from "./problems.ts";
 import { TextList, type Texts } from "./text-list.ts";
-import type { FieldKind, ItemTable } from "./types.ts";
+import type { FieldKind, ItemTable, Vectors } from "./types.ts";
 import { numberCure } from "./value-cures.ts";
-import { openVectorColumn, readVectorColumns, type VectorColumn } from "./vector-columns.ts";
+import { openVectorColumn, readVectors, type VectorColumn } from "./vector-columns.ts";
 
 /** Kinds of the fields of an index, by name. */
 export type FieldKinds = Readonly<Record<string, FieldKind>>;
@@ -34,11 +34,28 @@ export interface ReadItems {
   openVectors(): Promise<VectorColumn[]>;
 }
 
+/** Items in the table `items`, of which nothing is in memory yet. */
+export interface OpenItems extends Pick<ReadItems, "id" | "openVectors"> {
+  readonly count: number;
+  /** Ids and columns of some rows, from one up to another; all but vectors. @throws UserError naming wrong rows */
+  read(from: number, to: number): Promise<{ readonly ids: Texts; readonly items: ItemTable }>;
+}
+
+/** How items are read, beside what the configuration says. */
+export interface ItemsOptions {
+  /** Kinds of the fields of an index that the items are to join; default: as the types of the columns say. */
+  readonly recorded?: FieldKinds | undefined;
+  /** Rows to take, by the SQL of their id's column; default: all. */
+  readonly where?: (id: string) => string;
+  /** Lets there be no row. */
+  readonly mayBeEmpty?: boolean;
+}
+
 /**
  * Reads the columns of the items that the config names into memory, and the ids into the table `items`.
  *
  * @param from the query to read, and its name in errors
- * @param recorded kinds of the fields of an index that the items are to join; default: as the types of the columns say
+ * @param recorded see `ItemsOptions`
  * @param isStreamed leaves the vectors in the table, for `openVectors`
  */
 export async function readItems(
@@ -48,10 +65,41 @@ export async function readItems(
   recorded?: FieldKinds,
   isStreamed = false,
 ): Promise<ReadItems> {
+  const { count, id, read, openVectors } = await openItems(database, config, from, { recorded });
+  const { ids, items } = await read(0, count);
+  const columns = isStreamed ? [] : await openVectors();
+  return { ids, items: { ...items, vectors: await vectorsOf(database, columns, 0, count) }, id, openVectors };
+}
+
+/** Columns of vectors by their names, of some rows from one up to another. */
+export async function vectorsOf(
+  database: Database,
+  columns: readonly VectorColumn[],
+  from: number,
+  to: number,
+): Promise<Map<string, Vectors>> {
+  const read = new Map<string, Vectors>();
+  for (const column of columns)
+    read.set(column.name, { length: column.length, values: await readVectors(database, column, from, to) });
+  return read;
+}
+
+/**
+ * Puts the columns of the items that the config names into the table `items`, and checks their types and ids.
+ * @param from the query to read, and its name in errors
+ */
+export async function openItems(
+  database: Database,
+  config: PoeemConfig,
+  from: Source,
+  { recorded, where, mayBeEmpty = false }: ItemsOptions = {},
+): Promise<OpenItems> {
   const { source } = from;
   const usesOf = (has: (column: string) => boolean): Use[] => itemUses(config, titleColumn(config, has, recorded));
   const table = await keepTable(database, from, "items", {
     ...wantedColumns(config, recorded),
+    mayBeEmpty,
+    ...(where && { where: (sql) => where(sql(config.items.id)) }),
     check: (types) =>
       checkTypes(
         source,
@@ -59,23 +107,29 @@ export async function readItems(
         types,
       ),
   });
+  const { count } = table;
   const uses = usesOf(table.has);
   const columns = await typedColumns(database, source, table, uses);
   const id = columns.get(config.items.id)!;
   await checkIds(database, config.items.id, id, source);
-  const read = await readColumns(database, source, table.count, columns, uses, recorded);
   const vectorUses = uses.filter(({ role }) => role === "vector");
-  const vectorTable = { source, name: "items", count: table.count };
-  const vectors = await readVectorColumns(database, vectorTable, columns, isStreamed ? [] : vectorUses);
-  checkIdLimits([...read.ids], config.items.id, source);
-  checkFacetValues({ ...read.items, vectors }, config.items.facets, source);
-  const openVectors = async (): Promise<VectorColumn[]> => {
-    const opened: VectorColumn[] = [];
-    for (const use of vectorUses)
-      opened.push(await openVectorColumn(database, vectorTable, columns.get(use.column)!, use));
-    return opened;
+  return {
+    count,
+    id,
+    async read(from, to) {
+      const { ids, items } = await readColumns(database, source, { from, to }, columns, uses, recorded);
+      const read = { ...items, vectors: new Map() };
+      checkIdLimits([...ids], config.items.id, source, from);
+      checkFacetValues(read, config.items.facets, source, from);
+      return { ids, items: read };
+    },
+    async openVectors() {
+      const opened: VectorColumn[] = [];
+      for (const use of vectorUses)
+        opened.push(await openVectorColumn(database, { source, name: "items", count }, columns.get(use.column)!, use));
+      return opened;
+    },
   };
-  return { ids: read.ids, items: { ...read.items, vectors }, id, openVectors };
 }
 
 /** Which columns of the items are text to us and which are values. */
@@ -126,11 +180,12 @@ function itemUses({ items }: PoeemConfig, title: string | undefined): Use[] {
 async function readColumns(
   database: Database,
   source: string,
-  count: number,
+  { from, to }: { readonly from: number; readonly to: number },
   columns: ReadonlyMap<string, TypedColumn>,
   uses: readonly Use[],
   recorded: FieldKinds | undefined,
 ): Promise<{ ids: Texts; items: Omit<ItemTable, "vectors"> }> {
+  const count = to - from;
   const columnsOf = (...roles: Role[]): string[] => [
     ...new Set(uses.filter(({ role }) => roles.includes(role)).map(({ column }) => column)),
   ];
@@ -149,7 +204,8 @@ async function readColumns(
     const { type, sql } = columns.get(name)!;
     return wholeText(textSql(type, sql), type.depth > 0);
   });
-  await database.scan(`SELECT rowid::UINTEGER, ${list.join(", ")} FROM items`, (chunk) => {
+  const rows = `items WHERE rowid >= ${from} AND rowid < ${to}`;
+  await database.scan(`SELECT (rowid - ${from})::UINTEGER, ${list.join(", ")} FROM ${rows}`, (chunk) => {
     const at = numbersOf(chunk, 0);
     names.forEach((name, c) => {
       const [text, number] = [texts.get(name), numbers.get(name)];
@@ -159,7 +215,7 @@ async function readColumns(
         if (text) text[at[i]!] = value;
         if (!number) continue;
         const parsed = parseNumber(value as string | null);
-        if (parsed === undefined) wrong.get(name)!.add(at[i]!, value as string);
+        if (parsed === undefined) wrong.get(name)!.add(from + at[i]!, value as string);
         else number[at[i]!] = parsed;
       }
     });
@@ -172,7 +228,7 @@ async function readColumns(
     const values = texts.get(column)!;
     const kind = recorded?.[column] ?? kindOf(columns.get(column)!, values);
     fields.set(column, { column, kind });
-    problems.push(...wrongFields(column, kind, values));
+    problems.push(...wrongFields(column, kind, values, from));
   }
   refuse(source, problems, await numberHint(database, columns, wrong));
   const id = uses[0]!.column;

@@ -32,6 +32,10 @@ export interface Wanted {
   readonly fields?: readonly string[];
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
+  /** Which rows are kept, as SQL; `sql` of a column is what it is called there. Default: all. */
+  readonly where?: (sql: (column: string) => string) => string;
+  /** Lets there be no row. */
+  readonly mayBeEmpty?: boolean;
   /** What else helps where there is no row. */
   readonly ifEmpty?: string;
   /** Refuses what the types of the columns, by name, rule out, before any row is read. */
@@ -46,7 +50,7 @@ export async function keepTable(
   database: Database,
   from: Source,
   name: string,
-  { texts, ids = [], values, fields = [], optional = [], check, ifEmpty }: Wanted,
+  { texts, ids = [], values, fields = [], optional = [], check, where, mayBeEmpty = false, ifEmpty }: Wanted,
 ): Promise<KeptTable> {
   const { source } = from;
   const { sql, types, guesses } = await asWritten(database, from, { texts: [...texts, ...optional], ids, fields });
@@ -56,12 +60,14 @@ export async function keepTable(
   const number = new Map(columns.map((column, i) => [column, `c${i}`]));
   // by place: to DuckDB id and ID are one name
   const given = (await database.ask(source, `DESCRIBE (${sql})`)).map((row) => row["column_name"] as string);
-  const list = columns.map((column) => `given${given.indexOf(column)} AS ${number.get(column)}`).join(", ");
+  const placeOf = (column: string): string => `given${given.indexOf(column)}`;
+  const list = columns.map((column) => `${placeOf(column)} AS ${number.get(column)}`).join(", ");
   const places = given.map((_, place) => `given${place}`).join(", ");
-  await database.keep(source, name, `SELECT * FROM (${sql}) AS given(${places})`, list);
+  const rows = where === undefined ? "" : ` WHERE ${where(placeOf)}`;
+  await database.keep(source, name, `SELECT * FROM (${sql}) AS given(${places})${rows}`, list);
   const [counted] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM ${name}`);
   const count = Number(counted!["count"]);
-  if (count === 0)
+  if (count === 0 && !mayBeEmpty)
     throw new UserError(`${source}: expected at least one row, got none${ifEmpty ? `; ${ifEmpty}` : ""}`);
   return {
     name,

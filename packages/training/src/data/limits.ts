@@ -22,20 +22,24 @@ export function checkNames({ items, events, queries }: PoeemConfig): void {
     throw new UserError(`events.context: expected at most ${MAX_CONTEXTS} columns, got ${length}`);
 }
 
-/** @param ids in the order of the rows of `source` @throws UserError naming the first row beyond the limits */
-export function checkIdLimits(ids: readonly string[], column: string, source: string): void {
+/**
+ * @param ids in the order of the rows of `source`
+ * @param first number of the first one's row
+ * @throws UserError naming the first row beyond the limits
+ */
+export function checkIdLimits(ids: readonly string[], column: string, source: string, first = 0): void {
   const faults = ids.flatMap((id, i) => (idFault(id) === undefined ? [] : [i]));
   if (faults.length === 0) return;
   const others = faults.length > 1 ? `; ${faults.length} rows in all have such ids` : "";
-  refuseFault(source, `column ${column}, row ${faults[0]! + 1}`, `${idFault(ids[faults[0]!]!)}${others}`);
+  refuseFault(source, `column ${column}, row ${first + faults[0]! + 1}`, `${idFault(ids[faults[0]!]!)}${others}`);
 }
 
 /** @throws UserError naming the column, and the row of the first value that is too long to filter by */
-export function checkFacetValues(items: ItemTable, facets: readonly string[], source: string): void {
+export function checkFacetValues(items: ItemTable, facets: readonly string[], source: string, first = 0): void {
   for (const name of facets)
     for (let i = 0; i < items.count; i++) {
       const fault = valuesOf(items, name, i).map(valueFault).find(Boolean);
-      refuseFault(source, `facet ${name}, row ${i + 1}`, fault);
+      refuseFault(source, `facet ${name}, row ${first + i + 1}`, fault);
     }
 }
 

@@ -43,6 +43,7 @@ const MOST_NORM = 1e15;
 
 /** A column of vectors in a table of ours, of which nothing is read yet but how long they are. */
 export interface VectorColumn {
+  readonly name: string;
   readonly table: VectorTable;
   /** A list of floats or doubles, as SQL. */
   readonly list: string;
@@ -73,7 +74,7 @@ export async function openVectorColumn(
   const length = await usualLength(database, `FROM ${name}`, list);
   if (length === 0 || length > MAX_EMBEDDING)
     throw new UserError(`${source}: expected vectors of 1 to ${MAX_EMBEDDING} numbers in ${where}, got ${length}`);
-  return { table, list, where, length };
+  return { name: column, table, list, where, length };
 }
 
 /**

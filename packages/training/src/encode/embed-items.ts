@@ -8,8 +8,8 @@ import { itemContent } from "../model/inputs/tower-inputs.ts";
 export interface EmbeddedItems {
   /** (ids.length, dim) */
   readonly vectors: Float32Array;
-  /** Items of which the tower knows nothing: no word, category, number or id. Their vectors are zeros. */
-  readonly nothingKnown: readonly string[];
+  /** Places of the items of which the tower knows nothing: no word, category, number or id. Theirs are zeros. */
+  readonly nothingKnown: readonly number[];
 }
 
 /**
@@ -28,24 +28,24 @@ export function checkLengths(source: string, { inputs }: ItemTowerWeights, { vec
   }
 }
 
+/** Embeds items by their ids and columns. */
+export type ItemEmbedder = (ids: readonly string[], items: ItemTable) => EmbeddedItems;
+
 /**
  * Embeds items as the trainer's item tower does. An item that it was trained with keeps what was learned of it alone
  * (its id row, its training queries) and takes its content from the given columns. A new one has its content only.
  */
-export function embedItems(
-  weights: ItemTowerWeights,
-  config: Pick<PoeemConfig, "items">,
-  ids: readonly string[],
-  items: ItemTable,
-): EmbeddedItems {
+export function itemEmbedder(weights: ItemTowerWeights, config: Pick<PoeemConfig, "items">): ItemEmbedder {
   const tower = createItemTower(weights);
   const trained = new Set(weights.inputs.flatMap((input) => (input.kind === "known" ? input.names : [])));
-  const vectors = new Float32Array(ids.length * tower.dim);
-  const nothingKnown: string[] = [];
-  for (const [i, id] of ids.entries()) {
-    const vector = tower.embed({ ...itemContent(items, config, i), id, isNew: !trained.has(id) });
-    if (vector === undefined) nothingKnown.push(id);
-    else vectors.set(vector, i * tower.dim);
-  }
-  return { vectors, nothingKnown };
+  return (ids, items) => {
+    const vectors = new Float32Array(ids.length * tower.dim);
+    const nothingKnown: number[] = [];
+    for (const [i, id] of ids.entries()) {
+      const vector = tower.embed({ ...itemContent(items, config, i), id, isNew: !trained.has(id) });
+      if (vector === undefined) nothingKnown.push(i);
+      else vectors.set(vector, i * tower.dim);
+    }
+    return { vectors, nothingKnown };
+  };
 }

@@ -38,22 +38,19 @@ export interface KeptQueries extends ItemQueries {
 }
 
 /** The queries of some items by their ids; an item that the training did not have has none. */
-export function queriesOfIds({ texts, lists, ids: trained }: KeptQueries, ids: readonly string[]): ItemQueries {
-  const wanted = new Map(ids.map((id, i) => [id, i]));
-  const numbers = new Int32Array(ids.length).fill(-1);
-  let number = 0;
-  for (const id of trained) {
-    const i = wanted.get(id);
-    if (i !== undefined) numbers[i] = number;
-    number++;
-  }
-  return {
-    texts,
-    lists: joinLists(ids.length, (visit) =>
-      numbers.forEach((item, i) => {
-        if (item >= 0) visit(i, listOf(lists, item));
-      }),
-    ),
+export function queriesById({ texts, lists, ids }: KeptQueries): (ids: readonly string[]) => ItemQueries {
+  const numberOf = new Map<string, number>();
+  for (const id of ids) numberOf.set(id, numberOf.size);
+  return (wanted) => {
+    const numbers = Int32Array.from(wanted, (id) => numberOf.get(id) ?? -1);
+    return {
+      texts,
+      lists: joinLists(wanted.length, (visit) =>
+        numbers.forEach((item, i) => {
+          if (item >= 0) visit(i, listOf(lists, item));
+        }),
+      ),
+    };
   };
 }
 
