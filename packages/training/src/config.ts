@@ -23,6 +23,12 @@ export type FittedConfig = Omit<PoeemConfig, "index"> & {
     Readonly<Record<"nlist" | "nprobe" | "bufferSize", number>>;
   readonly training: Readonly<Passes>;
 };
+/** What of a configuration travels in an index, or lies beside it: all but `data.setup`, where secrets may stand. */
+export function withoutSetup<Config extends { readonly data: PoeemConfig["data"] }>(config: Config): Config {
+  const { setup, ...data } = config.data;
+  return { ...config, data };
+}
+
 /** Passes over the training events. */
 export type Passes = Record<"batchSize" | "epochs", number>;
 

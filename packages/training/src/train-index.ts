@@ -10,7 +10,7 @@ import { ITEM_TOWER_FILE, itemTowerBytes } from "./artifact/item-tower-file.ts";
 import { useBackend } from "./backend/backend.ts";
 import type { BackendName } from "./backend/names.ts";
 import { isVectorsOnly } from "./config/kinds.ts";
-import { loadConfig } from "./config.ts";
+import { loadConfig, withoutSetup } from "./config.ts";
 import { buildDataset } from "./data/dataset.ts";
 import { describeDoubts } from "./data/doubts.ts";
 import { filterColumns } from "./data/filter-columns.ts";
@@ -77,7 +77,7 @@ export async function trainIndex({
   for (const line of describeFit(asked, config, dataset)) say(line);
   const checkpoints = new CheckpointStore(
     `${resolve(out)}.checkpoints`,
-    { config: asked, dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
+    { config: withoutSetup(asked), dataHash: raw.hash, dataHashes: raw.hashes, backend, code: await codeVersions() },
     options.checkpointEvery,
   );
   const resume = await findCheckpoint(checkpoints, options.resume ?? false, say);

@@ -6,7 +6,7 @@ import { createCodebook, decode, type QueryMoments, writeArtifact } from "@poeem
 import { writeQueryTower } from "@poeem/towers";
 import { byLikeness } from "../codes/cell-order.ts";
 import { isTextsWithEmbeddings } from "../config/kinds.ts";
-import type { FittedConfig } from "../config.ts";
+import { type FittedConfig, withoutSetup } from "../config.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
 import { fieldKinds, itemFields } from "../data/item-fields.ts";
 import type { Dataset, RawData } from "../data/types.ts";
@@ -130,7 +130,7 @@ export async function exportModel(
         ...(fitted && { partitionR2: fitted.r2 }),
         fieldKinds: fieldKinds(raw.items),
         ...(words && { words: words.statistics }),
-        config,
+        config: withoutSetup(config),
       },
     });
   const { artifact, words, choice } = await writeWithWords(dataset, config, write, say, startProgress);

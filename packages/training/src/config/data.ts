@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { textLike } from "./values.ts";
 
+/** Sizes of memory as DuckDB takes them. */
+export const MEMORY_SIZE = /^\d+(\.\d+)? ?[KMGT]i?B$/;
+
 export const DATA = z.strictObject({
   /** One row per item. */
   items: z.string().min(1),
@@ -23,6 +26,11 @@ export const DATA = z.strictObject({
   validation: z.string().min(1).optional(),
   /** Beside `test`: events that are known of a user when they are asked, but are not trained on. */
   history: z.string().min(1).optional(),
+  /**
+   * SQL that DuckDB runs before all other, in every command that reads the data: secrets, extensions, `ATTACH`. It
+   * never travels in the index. An extension that an address such as s3:// needs is fetched on its own.
+   */
+  setup: z.string().min(1).optional(),
   /** Memory that DuckDB may take before it spills to disk, in the system's folder for temporary files. */
-  memoryLimit: textLike(/^\d+(\.\d+)? ?[KMGT]i?B$/, 'a size such as "1GB"').default("1GB"),
+  memoryLimit: textLike(MEMORY_SIZE, 'a size such as "1GB"').default("1GB"),
 });

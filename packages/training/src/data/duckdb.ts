@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from "@duckdb/node-api";
+import { type DuckDBAppender, type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from "@duckdb/node-api";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { duckdbMessage } from "./duckdb-message.ts";
 
@@ -48,7 +48,8 @@ export class Database {
     this.#remove = remove;
   }
 
-  static async open(folders: readonly string[], memoryLimit: string): Promise<Database> {
+  /** @param setup SQL of the user's that runs first: secrets, extensions, ATTACH */
+  static async open(folders: readonly string[], memoryLimit: string, setup?: Source): Promise<Database> {
     const folder = await mkdtemp(join(tmpdir(), `poeem-duckdb-${process.pid}-`));
     const remove = (): void => rmSync(folder, { recursive: true, force: true });
     process.once("exit", remove);
@@ -65,13 +66,15 @@ export class Database {
       // for names that SQL makes; those that stand in it we look up ourselves
       const searched = folders.filter((one) => !one.includes(","));
       if (searched.length > 0) await connection.run(`SET file_search_path = ${literal(searched.join(","))}`);
-      return new Database(folders, instance, connection, () => {
+      const database = new Database(folders, instance, connection, () => {
         process.off("exit", remove);
         remove();
       });
+      if (setup !== undefined) await database.#setUp(setup);
+      return database;
     } catch (error) {
       remove();
-      throw new UserError(`DuckDB cannot work in ${folder}: ${messageOf(error)}`);
+      throw error instanceof UserError ? error : new UserError(`DuckDB cannot work in ${folder}: ${messageOf(error)}`);
     }
   }
 
@@ -110,10 +113,30 @@ export class Database {
     }
   }
 
+  /** Takes rows of a temporary table, in chunks. */
+  appender(table: string): Promise<DuckDBAppender> {
+    return this.#connection.createAppender(table, "main", "temp");
+  }
+
   close(): void {
     this.#connection.closeSync();
     this.#instance.closeSync();
     this.#remove();
+  }
+
+  /** Runs what the user sets up. Tables of ours still go into our own database, whichever it made the default. */
+  async #setUp({ source, sql }: Source): Promise<void> {
+    const path = async (): Promise<string> =>
+      String((await this.rows("SELECT current_setting('search_path') AS path"))[0]!["path"]);
+    try {
+      const before = await path();
+      await this.#guard(source, () => this.run(sql));
+      const after = await path();
+      if (after !== before) await this.run(`SET search_path = ${literal(`data.main,${after}`)}`);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** What DuckDB says against the user's SQL or files, as a line or two that name the query. */

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import type { PoeemConfig } from "../config.ts";
 import { keySql } from "./column-values.ts";
-import { Database } from "./duckdb.ts";
+import { Database, type Source } from "./duckdb.ts";
 import { eventSources } from "./event-sources.ts";
 import { readEvents } from "./events.ts";
 import { type DataHashes, hashesOf, hashOf } from "./hash.ts";
@@ -39,7 +39,7 @@ export interface LoadedData extends RawData {
 export async function loadData(config: PoeemConfig, directory: string, options: LoadOptions = {}): Promise<LoadedData> {
   checkNames(config);
   const folders = options.data === undefined ? [directory, join(directory, "data")] : [folderOf(options.data)];
-  const database = await Database.open(folders, config.data.memoryLimit);
+  const database = await Database.open(folders, config.data.memoryLimit, setupOf(config));
   try {
     const { id, ...read } = await readItems(database, config);
     const { ids, items } = await sortItems(database, read, keySql(id.type, id.sql));
@@ -74,6 +74,11 @@ export async function loadData(config: PoeemConfig, directory: string, options: 
   } finally {
     database.close();
   }
+}
+
+/** What the configuration has DuckDB run first. */
+export function setupOf({ data: { setup } }: PoeemConfig): Source | undefined {
+  return setup === undefined ? undefined : { source: "data.setup", sql: setup };
 }
 
 /** A part of the events that are all of unknown items would be trained on, or measured by, nothing. */

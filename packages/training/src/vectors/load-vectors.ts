@@ -12,7 +12,7 @@ import { type DataHashes, hashesOf } from "../data/hash.ts";
 import { sortItems } from "../data/item-order.ts";
 import { readItems } from "../data/items.ts";
 import { checkNames } from "../data/limits.ts";
-import { folderOf, type LoadOptions } from "../data/load.ts";
+import { folderOf, type LoadOptions, setupOf } from "../data/load.ts";
 import { readQueryVectors } from "../data/query-vectors.ts";
 import type { Texts } from "../data/text-list.ts";
 import type { ItemTable, QueryVectors, Vectors } from "../data/types.ts";
@@ -43,7 +43,7 @@ export async function withVectors<T>(
 ): Promise<T> {
   checkNames(config);
   const folders = options.data === undefined ? [directory, join(directory, "data")] : [folderOf(options.data)];
-  const database = await Database.open(folders, config.data.memoryLimit);
+  const database = await Database.open(folders, config.data.memoryLimit, setupOf(config));
   try {
     const { id, openVectors, ...read } = await readItems(database, config, undefined, undefined, true);
     const { ids, items, rows } = await sortItems(database, read, keySql(id.type, id.sql));

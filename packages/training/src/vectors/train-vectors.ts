@@ -5,7 +5,7 @@ import { writeArtifact } from "@poeem/pq-core/write";
 import { type EmbeddingWeights, type TowerWeights, writeQueryTower } from "@poeem/towers";
 import { ITEM_TOWER_FILE, itemTowerBytes } from "../artifact/item-tower-file.ts";
 import { encodeLearned, type LearnedCodes, learnCodes } from "../codes/learn.ts";
-import type { PoeemConfig } from "../config.ts";
+import { type PoeemConfig, withoutSetup } from "../config.ts";
 import { filterColumns } from "../data/filter-columns.ts";
 import { hashOf } from "../data/hash.ts";
 import { fieldKinds, itemFields } from "../data/item-fields.ts";
@@ -75,7 +75,10 @@ async function trainStreamed(
     ...filterColumns({ items }, config),
     queryTower: writeQueryTower(vectorTower(config.queries.embeddings[0] ?? column, config.queries.encoder, space)),
     defaultNprobe: index.nprobe,
-    training: { dataHash: hash, dataHashes: hashes, seed, backend, steps: 0, fieldKinds: fieldKinds(items), config },
+    training: {
+      ...{ dataHash: hash, dataHashes: hashes, seed, backend, steps: 0, fieldKinds: fieldKinds(items) },
+      config: withoutSetup(config),
+    },
   });
   say(`writing the index to ${out}`);
   const weights = vectorTower(column, undefined, space);
