@@ -35,7 +35,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["artifact"],
   ["evaluate", "encode"],
   ["report", "inspect"],
-  ["vectors"],
+  ["vectors", "shards"],
   ["train-index", "evaluate-index"],
 ];
 const ROOMS = "packages/training/src/";

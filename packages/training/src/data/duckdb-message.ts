@@ -9,6 +9,7 @@ const CSV_LINE = /CSV Error on Line: (\d+)\n(?:Original Line: ?(.*)\n)?(.*)/;
 const JSON_VALUE = /(JSON transform error in file ".*", in line \d+: .*)\nTry increasing 'sample_size'/;
 const CSV_FILE = /\n\s*file = (.*)\n/;
 const SNIFFED = /Error when sniffing file "(.*)"/;
+const EXTENSION = /Failed to download extension "(\w+)"/;
 const NOT_UTF8 = /not utf-8|invalid UTF-?8|invalid unicode/i;
 const JSON_FILE = /in file "(.*?)"/;
 
@@ -18,6 +19,13 @@ const JSON_FILE = /in file "(.*?)"/;
  */
 export function duckdbMessage(error: unknown): string {
   const text = error instanceof Error ? error.message : messageOf(error);
+  const extension = EXTENSION.exec(text)?.[1];
+  if (extension !== undefined)
+    return (
+      `this needs DuckDB's extension ${extension}, which is not installed and cannot be fetched from here.\n` +
+      `Install it beforehand (INSTALL ${extension}), or name its file in data.setup or --setup: ` +
+      `LOAD '/folder/${extension}.duckdb_extension'`
+    );
   const [, line, column, value, type] = CSV_VALUE.exec(text) ?? [];
   const csv = CSV_FILE.exec(text)?.[1] ?? SNIFFED.exec(text)?.[1];
   if (column !== undefined) {

@@ -12,6 +12,12 @@ const ADDRESS = /^([a-z][a-z0-9+.-]*:\/\/|~(\/|$))/i;
 /** A name of a file as DuckDB takes it, where a pattern would do as well. */
 export const escapePattern = (name: string): string => name.replaceAll(/[*?[]/g, "[$&]");
 
+/** Whether DuckDB is to look for more than one file. */
+export const isPattern = (name: string): boolean => PATTERN.test(name);
+
+/** Whether a name is an address of another machine: https://…, s3://…, r2://… */
+export const isRemote = (name: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !/^file:/i.test(name);
+
 /**
  * Whether a name in SQL is of folders that say a value, as `year=2026/x.csv` does, or that are a pattern. Others are
  * found in folders that the SQL does not know of: what those are called is no column.

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { otherThanFile } from "@poeem/offline/files";
 import { type Database, literal, type Source } from "./duckdb.ts";
-import { escapePattern, namesFolders } from "./file-names.ts";
+import { escapePattern, isRemote, namesFolders } from "./file-names.ts";
 import { type Reader, readerOf, textType } from "./readers.ts";
 
 /**
@@ -14,40 +14,74 @@ import { type Reader, readerOf, textType } from "./readers.ts";
  * @throws UserError when there is no such file, or its name does not say what it is
  */
 export async function itemsFile(database: Database, file: string, option: string): Promise<Source> {
-  const { reader, name } = readerOfFile(file, option);
-  return { source: file, sql: `SELECT * FROM ${await SOURCES[reader](database, file, name)}` };
+  const reader = readerOfFile(file, option);
+  const rows = await SOURCES[reader](database, file, [localName(file)], optionsFor([file]));
+  return { source: file, sql: `SELECT * FROM ${rows}` };
+}
+
+/**
+ * The same of several files of one kind, which may lie elsewhere: s3://, r2://, https://.
+ * @param asked the names and patterns by which they were found
+ */
+export async function itemsFiles(
+  database: Database,
+  files: readonly string[],
+  option: string,
+  asked: readonly string[],
+): Promise<Source> {
+  const readers = files.map((file) => readerOfFile(file, option));
+  const [reader] = readers;
+  if (reader === undefined) throw new UserError(`${option}: expected at least one file, got none`);
+  const other = readers.findIndex((one) => one !== reader);
+  if (other >= 0) throw new UserError(`${option}: expected files of one kind, got ${files[0]} and ${files[other]}`);
+  const source = files.length === 1 ? `${option} ${files[0]}` : `${option} (${files.length} files)`;
+  const names = files.map((file) => (isRemote(file) ? literal(escapePattern(file)) : localName(file)));
+  return { source, sql: `SELECT * FROM ${await SOURCES[reader](database, source, names, optionsFor(asked))}` };
 }
 
 /** The rows of one file with the types that `poeem train` would read: for errors it is called as it was given. */
 export function typedFile(file: string, option: string): Source {
-  const { reader, name } = readerOfFile(file, option);
+  const reader = readerOfFile(file, option);
   const header = reader === "csv" ? ", header = true" : "";
-  return { source: `${option} ${file}`, sql: `SELECT * FROM read_${reader}(${name}${header})` };
+  const sql = `SELECT * FROM read_${reader}(${localName(file)}${optionsFor([file])}${header})`;
+  return { source: `${option} ${file}`, sql };
 }
 
-function readerOfFile(file: string, option: string): { readonly reader: Reader; readonly name: string } {
-  if (!existsSync(file)) throw new UserError(`${option} ${file}: not found`);
-  const other = otherThanFile(file);
-  if (other !== undefined) throw new UserError(`${option} ${file}: expected a file, got ${other}`);
-  const reader = readerOf(file);
-  if (reader === undefined) {
-    throw new UserError(
-      `${option} ${file}: expected a name that ends in .csv, .tsv, .txt, .json, .jsonl or .ndjson ` +
-        "(also with .gz), or in .parquet",
-    );
+function readerOfFile(file: string, option: string): Reader {
+  if (!isRemote(file)) {
+    if (!existsSync(file)) throw new UserError(`${option} ${file}: not found`);
+    const other = otherThanFile(file);
+    if (other !== undefined) throw new UserError(`${option} ${file}: expected a file, got ${other}`);
   }
-  // the name, and what follows it
-  const folders = namesFolders(file) ? "" : ", hive_partitioning = false";
-  return { reader, name: `${literal(escapePattern(resolve(file)))}${folders}` };
+  // behind a ? an address may have what it is signed with
+  const reader = readerOf(isRemote(file) ? file.replace(/\?.*$/s, "") : file);
+  if (reader !== undefined) return reader;
+  throw new UserError(
+    `${option} ${file}: expected a name that ends in .csv, .tsv, .txt, .json, .jsonl or .ndjson ` +
+      "(also with .gz), or in .parquet",
+  );
 }
 
-const SOURCES: Readonly<Record<Reader, (database: Database, file: string, name: string) => Promise<string>>> = {
-  csv: async (_, __, name) => `read_csv(${name}, all_varchar = true, header = true)`,
-  json: async (database, file, name) => {
+const localName = (file: string): string => literal(escapePattern(resolve(file)));
+
+/** What follows the names of files for any reader. */
+const optionsFor = (names: readonly string[]): string =>
+  names.some(namesFolders) ? "" : ", hive_partitioning = false";
+
+type Rows = (database: Database, source: string, names: readonly string[], options: string) => Promise<string>;
+
+const listOf = (names: readonly string[]): string => (names.length === 1 ? names[0]! : `[${names.join(", ")}]`);
+
+const SOURCES: Readonly<Record<Reader, Rows>> = {
+  csv: async (_, __, names, options) => `read_csv(${listOf(names)}${options}, all_varchar = true, header = true)`,
+  json: async (database, source, names, options) => {
     // all rows: a column is what its last row says too
-    const types = await database.describe(file, `SELECT * FROM read_json(${name}, sample_size = -1)`);
+    const types = await database.describe(
+      source,
+      `SELECT * FROM read_json(${listOf(names)}${options}, sample_size = -1)`,
+    );
     const columns = [...types].map(([column, type]) => `${literal(column)}: ${literal(textType(type) ?? type)}`);
-    return `read_json(${name}, columns = {${columns.join(", ")}})`;
+    return `read_json(${listOf(names)}${options}, columns = {${columns.join(", ")}})`;
   },
-  parquet: async (_, __, name) => `read_parquet(${name})`,
+  parquet: async (_, __, names, options) => `read_parquet(${listOf(names)}${options})`,
 };

@@ -45,8 +45,8 @@ export interface OpenItems extends Pick<ReadItems, "id" | "openVectors"> {
 export interface ItemsOptions {
   /** Kinds of the fields of an index that the items are to join; default: as the types of the columns say. */
   readonly recorded?: FieldKinds | undefined;
-  /** Rows to take, by the SQL of their id's column; default: all. */
-  readonly where?: (id: string) => string;
+  /** Rows to take, as SQL of the column of ids and its type; default: all. */
+  readonly where?: (id: string, type: string) => string;
   /** Lets there be no row. */
   readonly mayBeEmpty?: boolean;
 }
@@ -99,7 +99,7 @@ export async function openItems(
   const table = await keepTable(database, from, "items", {
     ...wantedColumns(config, recorded),
     mayBeEmpty,
-    ...(where && { where: (sql) => where(sql(config.items.id)) }),
+    ...(where && { where: (sql, types) => where(sql(config.items.id), types.get(config.items.id)!) }),
     check: (types) =>
       checkTypes(
         source,

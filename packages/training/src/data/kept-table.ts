@@ -33,7 +33,7 @@ export interface Wanted {
   /** Texts that are kept if they are there. */
   readonly optional?: readonly string[];
   /** Which rows are kept, as SQL; `sql` of a column is what it is called there. Default: all. */
-  readonly where?: (sql: (column: string) => string) => string;
+  readonly where?: (sql: (column: string) => string, types: ReadonlyMap<string, string>) => string;
   /** Lets there be no row. */
   readonly mayBeEmpty?: boolean;
   /** What else helps where there is no row. */
@@ -63,7 +63,7 @@ export async function keepTable(
   const placeOf = (column: string): string => `given${given.indexOf(column)}`;
   const list = columns.map((column) => `${placeOf(column)} AS ${number.get(column)}`).join(", ");
   const places = given.map((_, place) => `given${place}`).join(", ");
-  const rows = where === undefined ? "" : ` WHERE ${where(placeOf)}`;
+  const rows = where === undefined ? "" : ` WHERE ${where(placeOf, types)}`;
   await database.keep(source, name, `SELECT * FROM (${sql}) AS given(${places})${rows}`, list);
   const [counted] = await database.rows(`SELECT count(*)::DOUBLE AS count FROM ${name}`);
   const count = Number(counted!["count"]);
