@@ -95,6 +95,12 @@ const strict = ["--strict", "fail on events that name unknown items"] as const;
 const index = ["--index <dir>", "index folder written by `poeem train`"] as const;
 const delta = ["--delta <dir>", "changes to the index, written by `poeem encode`"] as const;
 
+const SHARD_HELP = `
+With --shards, JOB_COMPLETION_INDEX (Kubernetes), AWS_BATCH_JOB_ARRAY_INDEX or CLOUD_RUN_TASK_INDEX says which part
+it is, from 0; Cloud Run says N as well. With at least N files, part I is files I, I + N, … by name; with fewer, or
+with --query, every task reads all and keeps the rows whose id has a hash of its own. The same input gives the same
+bytes: a task that failed is run again.`;
+
 /** The `poeem` command. Commands load what they need when they run, so that `--help` and errors come at once. */
 export function program(): Command {
   const root = new Command("poeem")
@@ -277,6 +283,25 @@ export function program(): Command {
     .option(...json)
     .addHelpText("after", idsHelp("--remove"))
     .action(async (ids, options) => (await import("./commands/encode.ts")).encodeItems(takeIds(ids, options)));
+
+  root
+    .command("encode-shard")
+    .description("encode a part of a catalogue into one Parquet file, as one of many tasks")
+    .requiredOption(...index)
+    .option("--items <files...>", "files, patterns and addresses (s3://, r2://, https://): CSV, JSON or Parquet")
+    .option("--query <sql>", "SQL that gives the items, instead of --items")
+    .requiredOption("--out <path>", "file that ends in .parquet, or folder for shard-00003-of-00016.parquet")
+    .option("--share <I/N>", "encode part I of the input, cut into N parts and counted from 0: 3/16")
+    .option("--shards <n>", "the same of N parts; which one, the environment says (see below)", integer(1))
+    .option("--shard <I/N>", "the input is part I of N already, counted from 0; encode all of it")
+    .option("--setup <sql>", "SQL that DuckDB runs first (secrets, LOAD, ATTACH), or a file of it that ends in .sql")
+    .addOption(
+      new Option("--memory-limit <size>", "memory that DuckDB may take, for example: 2GB (default: as in training)"),
+    )
+    .option("--skip-unknown", "leave out items of which the item tower knows nothing, instead of refusing them")
+    .option(...json)
+    .addHelpText("after", SHARD_HELP)
+    .action(async (options) => (await import("./commands/encode-shard.ts")).encodeOneShard(options));
 
   root
     .command("compact")

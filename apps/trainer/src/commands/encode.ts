@@ -4,6 +4,7 @@ import { checkChangesTarget } from "@poeem/offline/index-folder/read";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
 import { writeDelta } from "@poeem/pq-core/write";
+import { useBackend } from "@poeem/training/backend/backend";
 import { type ChangedItemsOptions, readChangedItems } from "@poeem/training/encode/changed-items";
 import { type GivenIds, readIds } from "@poeem/training/encode/read-ids";
 import { notInIndex, report, say, someOf } from "../print.ts";
@@ -21,6 +22,8 @@ export async function encodeItems(options: EncodeOptions): Promise<void> {
   await checkChangesTarget(options.out, options.index, options.delta);
   await checkIndexTarget(options.out);
   const index = await openIndexDirectory(options.index, options.delta);
+  // the codes that `encode-shard` gives them too
+  if (options.items !== undefined || options.ids !== undefined) await useBackend("wasm");
   const items = await readChangedItems(index, options, say);
   const remove = options.remove === undefined ? [] : await readIds(index, "remove", options.remove);
   if (items === undefined && remove.length === 0)
