@@ -304,6 +304,18 @@ export function program(): Command {
     .action(async (options) => (await import("./commands/encode-shard.ts")).encodeOneShard(options));
 
   root
+    .command("assemble")
+    .description("put the shards of `encode-shard` together into an index folder")
+    .requiredOption(...index)
+    .requiredOption("--shards <files...>", "files, folders, patterns and addresses (s3://, r2://) of all shards")
+    .requiredOption("--out <dir>", "index folder to write")
+    .option("--resume", "go on where an earlier run of the same shards was stopped")
+    .option("--setup <sql>", "SQL that DuckDB runs first (secrets, LOAD, ATTACH), or a file of it that ends in .sql")
+    .option("--memory-limit <size>", "memory that DuckDB may take, beside some 500 MB of our own", "1GB")
+    .option(...json)
+    .action(async (options) => (await import("./commands/assemble.ts")).assembleShards(options));
+
+  root
     .command("compact")
     .description("merge changes into the index; writes a new index folder")
     .requiredOption(...index)

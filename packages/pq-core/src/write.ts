@@ -25,5 +25,6 @@ export { toIds } from "./format/ids.ts";
 export type { LookupSlice, PagedItems, RowSlice } from "./format/paged-writer.ts";
 export { canBePopular, MAX_POPULAR_BYTES, MAX_POPULAR_QUERIES } from "./format/popular-queries.ts";
 export { MOST_IMPACT } from "./format/posting-list.ts";
+export type { TermRange } from "./kernel/blocks.ts";
 export { coarseTerms, innerProductTable, probeScore, queryLength } from "./kernel/distance-table.ts";
 export { encodeFast } from "./kernel/wasm-encode.ts";

@@ -47,9 +47,7 @@ async function strangersAt(target: string, path: string): Promise<string[]> {
 }
 
 /**
- * Writes an artifact, and files beside it that are not published, as one folder: everything goes into a new folder next
- * to the target, which takes the target's place in a rename. Whatever goes wrong before that, the previous folder
- * stays. What somebody has put into it since `checkIndexTarget` comes along.
+ * Writes an artifact, and files beside it that are not published, as one folder; see {@link writeIndexFolder}.
  *
  * @returns bytes of the artifact
  */
@@ -58,25 +56,45 @@ export async function writeIndexDirectory(
   artifact: Artifact,
   extras: Readonly<Record<string, Uint8Array>> = {},
 ): Promise<number> {
+  return writeIndexFolder(target, async (put) => {
+    for (const { key, bytes } of artifact.chunks) await put(key, bytes);
+    for (const [name, bytes] of Object.entries(extras)) await put(name, bytes);
+    await put(MANIFEST, artifact.manifestBytes);
+    return artifact.chunks.reduce((sum, { bytes }) => sum + bytes.length, artifact.manifestBytes.length);
+  });
+}
+
+/**
+ * Writes an index as one folder: everything goes into a new folder next to the target, which takes the target's place
+ * in a rename. Whatever goes wrong before that, the previous folder stays. What somebody has put into it since
+ * `checkIndexTarget` comes along.
+ *
+ * @param write puts files into the folder, by their names below it; the manifest last
+ */
+export async function writeIndexFolder<T>(
+  target: string,
+  write: (put: (name: string, bytes: Uint8Array) => Promise<void>) => Promise<T>,
+): Promise<T> {
   const path = resolve(target);
   await prepareTarget(target, path);
   const strangers = await strangersAt(target, path);
   let staging: string | undefined;
   try {
-    staging = leftover(path, process.pid, "new");
-    await mkdir(staging);
-    for (const { key, bytes } of artifact.chunks) await writeFile(join(staging, key), bytes);
-    for (const [name, bytes] of Object.entries(extras)) {
-      await mkdir(dirname(join(staging, name)), { recursive: true });
-      await writeFile(join(staging, name), bytes);
-    }
-    await writeFile(join(staging, MANIFEST), artifact.manifestBytes);
-    for (const name of strangers) await cp(join(path, name), join(staging, name), { recursive: true });
-    await replaceDirectory(staging, path);
-    return artifact.chunks.reduce((sum, { bytes }) => sum + bytes.length, artifact.manifestBytes.length);
+    const folder = leftover(path, process.pid, "new");
+    staging = folder;
+    await mkdir(folder);
+    const written = await write(async (name, bytes) => {
+      await mkdir(dirname(join(folder, name)), { recursive: true });
+      await writeFile(join(folder, name), bytes);
+    });
+    for (const name of strangers) await cp(join(path, name), join(folder, name), { recursive: true });
+    await replaceDirectory(folder, path);
+    return written;
   } catch (error) {
     if (staging) await rm(staging, { recursive: true, force: true });
-    throw new UserError(`cannot write the index to ${target}: ${messageOf(error)}`);
+    throw error instanceof UserError
+      ? error
+      : new UserError(`cannot write the index to ${target}: ${messageOf(error)}`);
   }
 }
 

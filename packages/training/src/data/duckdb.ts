@@ -48,10 +48,20 @@ export class Database {
     this.#remove = remove;
   }
 
-  /** @param setup SQL of the user's that runs first: secrets, extensions, ATTACH */
-  static async open(folders: readonly string[], memoryLimit: string, setup?: Source): Promise<Database> {
-    const folder = await mkdtemp(join(tmpdir(), `poeem-duckdb-${process.pid}-`));
-    const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  /**
+   * @param setup SQL of the user's that runs first: secrets, extensions, ATTACH
+   * @param place folder that keeps the database; left out: a temporary one, which goes with it
+   */
+  static async open(
+    folders: readonly string[],
+    memoryLimit: string,
+    setup?: Source,
+    place?: string,
+  ): Promise<Database> {
+    const folder = place ?? (await mkdtemp(join(tmpdir(), `poeem-duckdb-${process.pid}-`)));
+    const remove = (): void => {
+      if (place === undefined) rmSync(folder, { recursive: true, force: true });
+    };
     process.once("exit", remove);
     try {
       const instance = await DuckDBInstance.create(join(folder, "data.duckdb"), {
@@ -62,7 +72,7 @@ export class Database {
       // what a time with its zone is shown in, wherever this runs
       await connection.run("SET TimeZone = 'UTC'");
       // the file goes with us: nothing has to be written into it at the end
-      await connection.run("PRAGMA disable_checkpoint_on_shutdown");
+      if (place === undefined) await connection.run("PRAGMA disable_checkpoint_on_shutdown");
       // for names that SQL makes; those that stand in it we look up ourselves
       const searched = folders.filter((one) => !one.includes(","));
       if (searched.length > 0) await connection.run(`SET file_search_path = ${literal(searched.join(","))}`);
@@ -113,9 +123,14 @@ export class Database {
     }
   }
 
-  /** Takes rows of a temporary table, in chunks. */
-  appender(table: string): Promise<DuckDBAppender> {
-    return this.#connection.createAppender(table, "main", "temp");
+  /** A result in chunks, in its order. */
+  async chunks(sql: string): Promise<readonly DuckDBDataChunk[]> {
+    return (await this.#connection.run(sql)).fetchAllChunks();
+  }
+
+  /** Takes rows of a table, in chunks. @param of the catalog that has it: temporary tables, or our own database */
+  appender(table: string, of: "temp" | "data" = "temp"): Promise<DuckDBAppender> {
+    return this.#connection.createAppender(table, "main", of);
   }
 
   close(): void {

@@ -141,7 +141,7 @@ function sliceOf({ index, tower }: ItemEncoder): number {
 }
 
 /** The SQL of `--setup`. @throws UserError for a file that is not there */
-async function readSetup(setup: string | undefined): Promise<Source | undefined> {
+export async function readSetup(setup: string | undefined): Promise<Source | undefined> {
   if (setup === undefined) return undefined;
   if (!/\.sql$/i.test(setup)) return { source: "--setup", sql: setup };
   if (!existsSync(setup)) throw new UserError(`--setup ${setup}: not found`);

@@ -1,0 +1,94 @@
+import { existsSync, statSync } from "node:fs";
+import { UserError } from "@poeem/offline/errors";
+import type { Manifest } from "@poeem/pq-core";
+import { type Database, literal } from "../data/duckdb.ts";
+import { isPattern, isRemote } from "../data/file-names.ts";
+import { codebookHash, SHARD_FORMAT, SHARD_KEY, type ShardFacts } from "./schema.ts";
+import { shardFile } from "./target.ts";
+
+/** A shard, and what it says of itself. */
+export interface ShardFile {
+  readonly file: string;
+  readonly facts: ShardFacts;
+}
+
+/**
+ * The shards of a catalogue, in their order: all parts of one whole, each once, encoded by this index.
+ *
+ * @param names files, folders, patterns and addresses
+ * @throws UserError naming the shard that is missing, is there twice, is of another index or is none
+ */
+export async function openShards(
+  database: Database,
+  names: readonly string[],
+  manifest: Manifest,
+): Promise<readonly ShardFile[]> {
+  const files = await listShards(database, names);
+  const shards: ShardFile[] = [];
+  for (const file of files) shards.push({ file, facts: await factsOf(database, file) });
+  const [first] = shards;
+  if (first === undefined) throw new UserError(`--shards ${names.join(" ")}: no shard is there`);
+  const codebook = codebookHash(manifest);
+  for (const { file, facts } of shards) {
+    if (facts.codebook !== codebook)
+      throw new UserError(
+        `shard ${file}: expected codes of index ${manifest.version}, got those of index ${facts.index}, ` +
+          "which has another codebook",
+      );
+    if (facts.of !== first.facts.of)
+      throw new UserError(`shard ${file} is one of ${facts.of}, but ${first.file} is one of ${first.facts.of}`);
+    for (const columns of ["facets", "numbers"] as const)
+      if (facts[columns].join("\t") !== first.facts[columns].join("\t"))
+        throw new UserError(
+          `shard ${file}: expected the ${columns} of ${first.file} (${first.facts[columns].join(", ") || "none"}), ` +
+            `got ${facts[columns].join(", ") || "none"}`,
+        );
+  }
+  const byNumber = new Map<number, ShardFile>();
+  for (const shard of shards) {
+    const { shard: number, of } = shard.facts;
+    const other = byNumber.get(number);
+    if (other !== undefined)
+      throw new UserError(`shards ${other.file} and ${shard.file} are both part ${number} of ${of}`);
+    byNumber.set(number, shard);
+  }
+  const { of } = first.facts;
+  const missing = Array.from({ length: of }, (_, number) => number).filter((number) => !byNumber.has(number));
+  if (missing.length > 0) {
+    const some = missing.slice(0, 3).map((index) => shardFile("", { index, of }));
+    const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
+    throw new UserError(`--shards: ${some.join(", ")}${more} of ${of} missing`);
+  }
+  return [...byNumber].sort(([a], [b]) => a - b).map(([, shard]) => shard);
+}
+
+async function listShards(database: Database, names: readonly string[]): Promise<string[]> {
+  const files = new Set<string>();
+  for (const name of names) {
+    const isThere = !isRemote(name) && existsSync(name);
+    const isFolder = isThere ? statSync(name).isDirectory() : !isPattern(name) && !/\.parquet$/i.test(name);
+    if (!isThere && !isRemote(name) && !isPattern(name)) throw new UserError(`--shards ${name}: not found`);
+    if (!isFolder && !isPattern(name)) {
+      files.add(name);
+      continue;
+    }
+    const pattern = isFolder ? `${name.replace(/\/+$/, "")}/*.parquet` : name;
+    for (const { file } of await database.ask(`--shards ${name}`, `SELECT file FROM glob(${literal(pattern)})`))
+      files.add(file as string);
+  }
+  return [...files].sort();
+}
+
+async function factsOf(database: Database, file: string): Promise<ShardFacts> {
+  const [row] = await database.ask(
+    `shard ${file}`,
+    `SELECT decode(value) AS facts FROM parquet_kv_metadata(${literal(file)})
+     WHERE decode(key) = ${literal(SHARD_KEY)}`,
+  );
+  const facts = row && (JSON.parse(row["facts"] as string) as ShardFacts);
+  if (facts === undefined)
+    throw new UserError(`shard ${file}: expected a file that \`poeem encode-shard\` wrote, got another Parquet file`);
+  if (facts.format !== SHARD_FORMAT)
+    throw new UserError(`shard ${file}: expected format ${SHARD_FORMAT}, got ${facts.format}; update @poeem/trainer`);
+  return facts;
+}
