@@ -48,7 +48,7 @@ export interface ArtifactInput extends Rows {
   readonly listChunkBytes?: number | undefined;
   /**
    * Upper limit of one items chunk in bytes, and of one of postings but for long lists; default 256 KiB (512 KiB where
-   * cells share pages), 128 KiB.
+   * cells share pages, and about twice as much of filters), 128 KiB.
    */
   readonly itemChunkBytes?: number | undefined;
 }

@@ -1,6 +1,7 @@
 import type { Codebook } from "../codebook/codebook.ts";
-import { rangeError } from "../errors.ts";
+import { check, INPUT, rangeError } from "../errors.ts";
 import { blockBytes, packBlocks, type TermRange } from "../kernel/blocks.ts";
+import { MAX_ID_BYTES } from "../limits.ts";
 import { SectionWriter } from "./bytes.ts";
 import { type ChunkEntry, PAGED_KINDS, type PagedKind } from "./chunk.ts";
 import type { ChunkList } from "./chunk-list.ts";
@@ -46,12 +47,16 @@ export interface PagedItems {
   lookup(): AsyncIterable<LookupSlice> | Iterable<LookupSlice>;
 }
 
-/** Items that are asked for together. */
+/** Items that are asked for together, at most; and their codes and ids, as long as ids can be. */
 const SLICE = 8192;
-/** Codes and ids of a page, at most: with them a search has room for several pages. */
+const SLICE_BYTES = 2 << 20;
+/** A page of codes and ids ends where it has so many: with them a search has room for several pages. */
 const MAX_LISTS_BYTES = 4 << 20;
-/** A page of filters covers pages of lists up to so many bytes: of neighbours, one read will do. */
-const FILTER_PAGE_BYTES = 1 << 20;
+/** A page of filters covers pages of lists up to as much as so many pages of fields: of neighbours, one read will do. */
+const FILTER_PAGES = 2;
+const MAX_FILTER_PAGES = 8;
+/** What a value takes on a page besides the items that have it: its number, how many they are, and alignment. */
+const BYTES_OF_VALUE = 24;
 /** Room that alignment takes in a page at most. */
 const PAGE_OVERHEAD = 128;
 
@@ -64,7 +69,7 @@ const PAGE_OVERHEAD = 128;
 export async function addPagedItems(list: ChunkList, items: PagedItems, pageBytes: number): Promise<void> {
   const pages = new PageLists(list, items.idType);
   const fields = new FieldPages(pages, pageBytes);
-  const filters = items.filters && new FilterRuns(pages, items.filters);
+  const filters = items.filters && new FilterRuns(pages, items.filters, pageBytes);
   const { offsets, cellsPerPage, codebook } = items;
   for (let cell = 0; cell + 1 < offsets.length; cell += cellsPerPage) {
     const end = offsets[Math.min(cell + cellsPerPage, offsets.length - 1)]!;
@@ -103,11 +108,13 @@ interface Run {
 async function takeRun(items: PagedItems, first: number, end: number): Promise<Run> {
   const { codebook, idType } = items;
   const perItem = blockBytes(codebook) / 32;
+  const mostOfId = idType === "string" ? 4 + MAX_ID_BYTES : 8;
+  const most = Math.max(1, Math.min(SLICE, Math.floor(SLICE_BYTES / (perItem + mostOfId))));
   const slices: RowSlice[] = [];
   let bytes = 0;
   let at = first;
   while (at < end && bytes < MAX_LISTS_BYTES) {
-    const count = Math.min(SLICE, end - at);
+    const count = Math.min(most, end - at);
     const slice = await items.rows(at, count);
     slices.push(slice);
     at += count;
@@ -193,12 +200,10 @@ class FieldPages {
   async add(fields: readonly string[]): Promise<void> {
     for (const json of fields) {
       const bytes = 4 + utf8Length(json);
-      if (bytes > this.#limit)
-        throw rangeError(
-          `fields[${this.#first + this.#json.length}]`,
-          `at most ${this.#limit} bytes (itemChunkBytes)`,
-          bytes,
-        );
+      if (bytes > this.#limit) {
+        const name = `fields[${this.#first + this.#json.length}]`;
+        check(false, name, `at most ${this.#limit} bytes (itemChunkBytes)`, `${bytes} bytes`, INPUT);
+      }
       if (this.#bytes + bytes > this.#limit) await this.end();
       this.#json.push(json);
       this.#bytes += bytes;
@@ -220,27 +225,41 @@ class FieldPages {
 class FilterRuns {
   readonly #pages: PageLists;
   readonly #writer: FilterPagesWriter;
+  readonly #full: number;
+  readonly #most: number;
   readonly #numbers: number;
-  #slices: FilterRows[] = [];
+  #slices: FilterSlice[] = [];
   #bytes = 0;
   #first = 0;
 
-  constructor(pages: PageLists, names: FilterNames) {
+  constructor(pages: PageLists, names: FilterNames, pageBytes: number) {
     this.#pages = pages;
+    this.#full = FILTER_PAGES * pageBytes;
+    this.#most = Math.min(MAX_CHUNK_BYTES / 2, MAX_FILTER_PAGES * pageBytes);
     this.#writer = new FilterPagesWriter(names);
     this.#numbers = names.numbers.length;
   }
 
-  async add(slice: RowSlice): Promise<void> {
-    const bytes = slice.ids.length * 8 * this.#numbers + 4 * countValues(slice);
-    if (this.#bytes + bytes > MAX_CHUNK_BYTES / 2) await this.end();
+  async add({ ids, facets, numbers }: RowSlice): Promise<void> {
+    await this.#add({ count: ids.length, facets, numbers });
+  }
+
+  async #add(slice: FilterSlice): Promise<void> {
+    const { count } = slice;
+    const bytes = count * 8 * this.#numbers + bytesOfValues(slice);
+    if (bytes > this.#most && count > 1) {
+      const half = count >> 1;
+      await this.#add(cutSlice(slice, 0, half));
+      return this.#add(cutSlice(slice, half, count));
+    }
+    if (this.#bytes + bytes > this.#most) await this.end();
     this.#slices.push(slice);
     this.#bytes += bytes;
   }
 
   /** A page of lists is complete. */
   async closePage(): Promise<void> {
-    if (this.#bytes >= FILTER_PAGE_BYTES) await this.end();
+    if (this.#bytes >= this.#full) await this.end();
   }
 
   async end(): Promise<void> {
@@ -249,7 +268,7 @@ class FilterRuns {
     const numbers = this.#slices[0]!.numbers.map((_, j) =>
       this.#slices.flatMap((slice) => Array.from(slice.numbers[j]!)),
     );
-    const count = (facets[0] ?? numbers[0] ?? []).length;
+    const count = this.#slices.reduce((sum, slice) => sum + slice.count, 0);
     await this.#pages.add(
       "filter-pages",
       this.#writer.page(this.#first, count, { facets, numbers }),
@@ -266,14 +285,31 @@ class FilterRuns {
   }
 }
 
-function countValues({ facets }: FilterRows): number {
-  let count = 0;
-  for (const values of facets)
+interface FilterSlice extends FilterRows {
+  readonly count: number;
+}
+
+function cutSlice({ facets, numbers }: FilterSlice, start: number, end: number): FilterSlice {
+  return {
+    count: end - start,
+    facets: facets.map((values) => Array.from(values).slice(start, end)),
+    numbers: numbers.map((values) => Array.from(values).slice(start, end)),
+  };
+}
+
+/** What a page of these items takes for their facets, at most. */
+function bytesOfValues({ facets }: FilterSlice): number {
+  let bytes = 0;
+  for (const values of facets) {
+    const distinct = new Set<string>();
     for (let i = 0; i < values.length; i++) {
-      const own = values[i];
-      count += own === undefined ? 0 : typeof own === "string" ? 1 : own.length;
+      const own = values[i] ?? [];
+      for (const value of typeof own === "string" ? [own] : own) distinct.add(value);
+      bytes += typeof own === "string" ? 4 : 4 * own.length;
     }
-  return count;
+    bytes += BYTES_OF_VALUE * distinct.size;
+  }
+  return bytes;
 }
 
 async function addLookup(pages: PageLists, items: PagedItems, pageBytes: number): Promise<void> {
