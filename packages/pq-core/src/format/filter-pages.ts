@@ -1,4 +1,4 @@
-import { checkEach, FormatError } from "../errors.ts";
+import { check, checkEach, FormatError, rangeError } from "../errors.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import { SectionReader, SectionWriter } from "./bytes.ts";
 import {
@@ -54,7 +54,8 @@ export class FilterPagesWriter {
       const found = new Map<number, number[]>();
       for (let i = 0; i < count; i++) {
         for (const value of valuesOf(`facets.${name}`, facets[f]![i])) {
-          const number = this.#numberOf[f]!.get(value)!;
+          const number = this.#numberOf[f]!.get(value);
+          if (number === undefined) throw rangeError(`facets.${name}`, "a value that was counted", value);
           const lanes = found.get(number);
           if (lanes === undefined) found.set(number, [lead + i]);
           else lanes.push(lead + i);
@@ -115,11 +116,12 @@ export interface FilterDirectory {
   readonly numbers: ReadonlyMap<string, { readonly least: Float64Array; readonly most: Float64Array }>;
 }
 
-/** @throws FormatError */
-export function readFilterDirectory(payload: Uint8Array, n: number): FilterDirectory {
+/** @param numPages that tables list @throws FormatError */
+export function readFilterDirectory(payload: Uint8Array, n: number, numPages: number): FilterDirectory {
   const where = "filters";
   const reader = new SectionReader(where, payload);
-  const [length, numPages] = reader.u32("directory length", 2) as unknown as [number, number];
+  const [length, pages] = reader.u32("directory length", 2) as unknown as [number, number];
+  check(pages === numPages, "filter pages", numPages, pages, where);
   const directory = parseDirectory<Directory>(where, reader.u8("directory", length), 2);
   const facets = new Map<string, ReadonlyMap<string, FacetValue>>();
   for (const { name, values } of directory.facets) {

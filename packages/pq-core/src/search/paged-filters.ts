@@ -3,12 +3,12 @@ import { type FilterDirectory, readFilterDirectory, readFilterPage } from "../fo
 import type { FacetValue, FilterColumns } from "../format/filters-chunk.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { PageTables } from "../format/page-tables.ts";
-import { BLOCK } from "../kernel/blocks.ts";
+import { BLOCK, countBlocks } from "../kernel/blocks.ts";
 import { mapLimited } from "../limited.ts";
 import { lowerBound, partition } from "../sorted.ts";
 import { compileFilter, withMasksFrom } from "./compile-filter.ts";
 import { comparisonMask, type Filter } from "./filter.ts";
-import { type ItemMask, PIECE_BLOCKS } from "./masks.ts";
+import { type BlockMask, type ItemMask, MaskWords, PIECE_BLOCKS } from "./masks.ts";
 import { matchingPages } from "./matching-pages.ts";
 import type { Stretch } from "./rank.ts";
 
@@ -31,21 +31,23 @@ export class PagedFilters {
     const payload = await joinParts(cache, this.#manifest, "filters");
     this.#pages ??= await this.#tables.all(cache);
     const none = { numPages: 0, facets: new Map(), numbers: new Map() };
-    this.#directory ??= payload === undefined ? none : readFilterDirectory(payload, this.#manifest.numItems);
+    const { numItems } = this.#manifest;
+    this.#directory ??= payload === undefined ? none : readFilterDirectory(payload, numItems, this.#tables.count);
     return this.#directory;
   }
 
   /** @throws InputError for what is no filter of this index */
-  async mask(cache: ChunkCache, filter: Filter): Promise<PagedMask> {
+  async mask(cache: ChunkCache, filter: Filter): Promise<ItemMask> {
     const directory = await this.directory(cache);
     const { numItems } = this.#manifest;
     const known: FilterColumns = {
       facets: directory.facets,
       numbers: new Map(Array.from(directory.numbers.keys(), (name) => [name, new Float64Array(0)])),
     };
-    // names and bounds are checked by it, and matches counted; its words are never asked for
-    const { atMost } = compileFilter(filter, (leaf) => comparisonMask(leaf, known, numItems), numItems);
-    return new PagedMask(this, cache, filter, this.#pages!, matchingPages(filter, directory), atMost);
+    // names and bounds are checked by it, and matches counted; its words are asked for where there are no pages
+    const mask = compileFilter(filter, (leaf) => comparisonMask(leaf, known, numItems), numItems);
+    if (this.#pages!.length === 0) return withoutPages(mask, numItems);
+    return new PagedMask(this, cache, filter, this.#pages!, matchingPages(filter, directory), mask.atMost);
   }
 
   /** Reads pages and gives each with its columns to `use`, which must not keep them. */
@@ -114,6 +116,17 @@ export class PagedFilters {
   }
 }
 
+/** A mask that names no facet or number, since there are none; like others, of whole pages of lists. */
+function withoutPages(mask: BlockMask, n: number): ItemMask {
+  const all = new MaskWords(mask, 0, countBlocks(n));
+  return {
+    atMost: mask.atMost,
+    words: (first, count) => all.words(first, count),
+    has: (ordinal) => all.has(ordinal),
+    prepare: async () => undefined,
+  };
+}
+
 function eachLane({ bitmap, ordinals }: FacetValue, take: (lane: number) => void): void {
   if (ordinals !== undefined) for (const lane of ordinals) take(lane);
   else
@@ -151,7 +164,6 @@ export class PagedMask implements ItemMask {
 
   /** Whether an item of [start, end) can match. */
   isOpen(start: number, end: number): boolean {
-    if (this.#pages.length === 0) return true;
     for (let page = this.#pageOf(start); page < this.#pages.length && this.#pages[page]!.entry.first < end; page++)
       if (this.#isMatch[page] === 1) return true;
     return false;
