@@ -29,8 +29,11 @@ export function withoutRemoved(columns: FilterColumns, removed: Uint32Array, num
   return { facets: new Map(facets), numbers: columns.numbers };
 }
 
+/** Facets and numbers by their names. */
+type Named = Readonly<Record<keyof FilterColumns, ReadonlyMap<string, unknown>>>;
+
 /** @throws FormatError when the two do not have the same facets and numbers */
-export function checkSameNames({ base, delta }: TwoColumns): void {
+export function checkSameNames({ base, delta }: Record<keyof TwoColumns, Named>): void {
   for (const kind of ["facets", "numbers"] as const) {
     const expected = [...base[kind].keys()].join(", ");
     const got = [...delta[kind].keys()].join(", ");

@@ -281,9 +281,13 @@ export class DeltaIndex implements Index {
 
   /** The filter over the base and over the items beside it, both counting the matches of the whole catalogue. */
   async masks(filter: Filter): Promise<{ base: ItemMask; delta: ItemMask }> {
-    if (this.base.parts.tables !== undefined) {
+    const { tables, cache } = this.base.parts;
+    if (tables !== undefined) {
+      checkSameNames({ base: await tables.filters.directory(cache), delta: await this.delta.columns() });
+      // it checks the filter, too
+      const base = await this.base.mask(filter);
       const beside = withMasksFrom(filter, countBlocks(this.base.manifest.numItems));
-      return { base: await this.base.mask(filter), delta: await this.delta.mask(beside) };
+      return { base, delta: await this.delta.mask(beside) };
     }
     const columns = await this.#twoColumns();
     const { numItems } = this.manifest;

@@ -30,7 +30,7 @@ import { probeSeveral, rankSeveral } from "./several.ts";
 import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "./shortlist.ts";
 import { shortlistAtOnce } from "./shortlist-at-once.ts";
 import { copyOf, cut, hasTies, isCutTie, settleTies } from "./ties.ts";
-import { type CellRuns, probeRuns } from "./whole-pages.ts";
+import { type CellRuns, countFilledRuns, probeRuns } from "./whole-pages.ts";
 
 /** An opened artifact. */
 export interface Index {
@@ -267,8 +267,8 @@ export class PqIndex implements Index {
   /** Whether all cells are probed, and only those searched that can hold one of the best. */
   boundsCells({ nprobe, isPlain }: Resolved): boolean {
     const { cells, paged, runs } = this.parts;
-    const isAll = nprobe >= (runs ?? cells).numFilled;
-    return isAll && paysToBound(cells.numFilled, paged !== undefined, isPlain);
+    if (!paysToBound(cells.numFilled, paged !== undefined, isPlain)) return false;
+    return nprobe >= (runs === undefined ? cells.numFilled : countFilledRuns(cells, runs));
   }
 
   /**

@@ -3,8 +3,6 @@ import type { AdcKernel, Cells } from "../kernel/kernel.ts";
 /** Runs of cells that share their pages. */
 export interface CellRuns {
   readonly cellsPerPage: number;
-  /** Runs that hold an item. */
-  readonly numFilled: number;
   /** (runs + 1) list offsets of the runs. */
   readonly offsets: Uint32Array;
 }
@@ -13,12 +11,17 @@ export interface CellRuns {
 export function cellRuns(offsets: Uint32Array, cellsPerPage: number): CellRuns {
   const cells = offsets.length - 1;
   const ofRuns = new Uint32Array(Math.ceil(cells / cellsPerPage) + 1);
-  let numFilled = 0;
-  for (let run = 0; run + 1 < ofRuns.length; run++) {
+  for (let run = 0; run + 1 < ofRuns.length; run++)
     ofRuns[run + 1] = offsets[Math.min(cells, (run + 1) * cellsPerPage)]!;
-    numFilled += Number(ofRuns[run + 1]! > ofRuns[run]!);
-  }
-  return { cellsPerPage, numFilled, offsets: ofRuns };
+  return { cellsPerPage, offsets: ofRuns };
+}
+
+/** Runs that hold an item, of all that is searched together. */
+export function countFilledRuns({ sizes }: Cells, { cellsPerPage }: CellRuns): number {
+  let count = 0;
+  for (let first = 0; first < sizes.length; first += cellsPerPage)
+    if (sizes.subarray(first, first + cellsPerPage).some((size) => size > 0)) count++;
+  return count;
 }
 
 /**
