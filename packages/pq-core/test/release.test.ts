@@ -12,22 +12,27 @@ const N = 3000;
 const cacheBytes = 4096;
 const codebook = randomCodebook({ dim: 16, M: 8, nbits: 4, nlist: 24 }, 13);
 const encoded = randomCodes(codebook, N, 14);
-const artifact = await writeArtifact({
-  codebook,
-  ...encoded,
-  ids: Uint32Array.from({ length: N }, (_, i) => 7 * i),
-  fields: Array.from({ length: N }, (_, i) => ({ title: `item ${i}` })),
-  listChunkBytes: 1024,
-  itemChunkBytes: 2048,
-});
+const write = (cellsPerPage: number) =>
+  writeArtifact({
+    codebook,
+    ...encoded,
+    ids: Uint32Array.from({ length: N }, (_, i) => 7 * i),
+    fields: Array.from({ length: N }, (_, i) => ({ title: `item ${i}` })),
+    facets: { color: Array.from({ length: N }, (_, i) => ["red", "green"][i % 2]) },
+    listChunkBytes: 1024,
+    itemChunkBytes: 2048,
+    cellsPerPage,
+  });
+const artifacts = { manifest: await write(0), tables: await write(2) };
 
 async function answer(index: Index, seed: number): Promise<unknown> {
   const next = random(seed);
   const queries = Array.from({ length: seed % 3 === 0 ? 3 : 1 }, () => normals(16, next));
   const found = await index.search(queries, {
     k: 1 + Math.floor(next() * 60),
-    nprobe: 1 + Math.floor(next() * 24),
+    nprobe: seed % 5 === 0 ? "all" : 1 + Math.floor(next() * 24),
     exclude: [7, 14],
+    filter: seed % 5 < 2 ? { facet: "color", in: ["red"] } : undefined,
     merge: seed % 2 === 0 ? { by: "max" } : { by: "sumExp", temperature: 3 },
   });
   const items = await index.items(found.ordinals);
@@ -35,9 +40,15 @@ async function answer(index: Index, seed: number): Promise<unknown> {
   return [found, items, ordinals, await index.vectors(found.ordinals)];
 }
 
-it.each([1, 8])(
-  "pages that are freed at once change no answer, %i at a time; what was let go is freed",
-  async (atOnce) => {
+it.each([
+  [1, "manifest"],
+  [8, "manifest"],
+  [1, "tables"],
+  [8, "tables"],
+] as const)(
+  "pages that are freed at once change no answer, %i at a time, listed in %s; what was let go is freed",
+  async (atOnce, listed) => {
+    const artifact = artifacts[listed];
     const whole = await openWhole(memorySource(artifact.chunks), artifact.manifestBytes);
     const stored = memorySource(artifact.chunks);
     const given = new Set<ArrayBufferLike>();
@@ -59,6 +70,8 @@ it.each([1, 8])(
     const options = { kernelModule: kernelModule("kernel-relaxed.wasm"), residentBytes: 0, cacheBytes };
     const index = await openWhole(source, artifact.manifestBytes, options);
     const live = () => [...given].reduce((sum, { byteLength }) => sum + byteLength, 0);
+    // filters, or what is known of all of them, stay
+    await index.facets();
     const atFirst = live();
     for (let seed = 0; seed < 48; seed += atOnce) {
       const seeds = Array.from({ length: atOnce }, (_, i) => seed + i);
