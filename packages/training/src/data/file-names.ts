@@ -12,11 +12,16 @@ const ADDRESS = /^([a-z][a-z0-9+.-]*:\/\/|~(\/|$))/i;
 /** A name of a file as DuckDB takes it, where a pattern would do as well. */
 export const escapePattern = (name: string): string => name.replaceAll(/[*?[]/g, "[$&]");
 
-/** Whether DuckDB is to look for more than one file. */
-export const isPattern = (name: string): boolean => PATTERN.test(name);
-
 /** Whether a name is an address of another machine: https://…, s3://…, r2://… */
 export const isRemote = (name: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(name) && !/^file:/i.test(name);
+
+/** Whether DuckDB is to look for files by a name. Behind the ? of an https://… there is no name any more. */
+export const isPattern = (name: string): boolean => PATTERN.test(isHttp(name) ? name.replace(/\?.*$/s, "") : name);
+
+/** What DuckDB takes a name for that it has found, or that is none but an address. */
+export const exactName = (name: string): string => (isHttp(name) ? name : escapePattern(name));
+
+const isHttp = (name: string): boolean => /^https?:/i.test(name);
 
 /**
  * Whether a name in SQL is of folders that say a value, as `year=2026/x.csv` does, or that are a pattern. Others are

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { otherThanFile } from "@poeem/offline/files";
 import { type Database, literal, type Source } from "./duckdb.ts";
-import { escapePattern, isRemote, namesFolders } from "./file-names.ts";
+import { escapePattern, exactName, isRemote, namesFolders } from "./file-names.ts";
 import { type Reader, readerOf, textType } from "./readers.ts";
 
 /**
@@ -35,7 +35,7 @@ export async function itemsFiles(
   const other = readers.findIndex((one) => one !== reader);
   if (other >= 0) throw new UserError(`${option}: expected files of one kind, got ${files[0]} and ${files[other]}`);
   const source = files.length === 1 ? `${option} ${files[0]}` : `${option} (${files.length} files)`;
-  const names = files.map((file) => (isRemote(file) ? literal(escapePattern(file)) : localName(file)));
+  const names = files.map((file) => (isRemote(file) ? literal(exactName(file)) : localName(file)));
   return { source, sql: `SELECT * FROM ${await SOURCES[reader](database, source, names, optionsFor(asked))}` };
 }
 

@@ -15,7 +15,7 @@ import { codebookHash, SHARD_FORMAT, type ShardFacts, type ShardShape } from "./
 import { shardRows } from "./shard-rows.ts";
 import { ShardTable } from "./shard-table.ts";
 import { readShare, type ShareOptions } from "./share.ts";
-import { shardFile, writeWhole } from "./target.ts";
+import { prepareTarget, shardFile, writeWhole } from "./target.ts";
 
 export interface EncodeShardOptions extends ShardSource, ShareOptions {
   /** Index folder by which items are encoded. */
@@ -69,6 +69,7 @@ export async function encodeShard(options: EncodeShardOptions): Promise<EncodedS
   const setup = await readSetup(options.setup);
   const database = await Database.open([process.cwd()], memoryLimit ?? config.data.memoryLimit, setup);
   try {
+    await prepareTarget(database, file);
     const input = await shardInput(database, options, share, index.manifest.idType);
     say(`shard ${share.index} of ${share.of}: reading ${input.what}`);
     const shape = shapeOf(encoder, config);
