@@ -14,9 +14,9 @@ export interface DenseLayer {
  * Sums run in double precision, so the result does not depend on the order in which a backend adds.
  */
 export function mlp(layers: readonly DenseLayer[], input: ArrayLike<number>, skip: boolean): Float64Array {
-  let x = Float64Array.from(input);
+  let x: Float64Array = new Float64Array(input);
   layers.forEach((layer, index) => {
-    const y = Float64Array.from(layer.bias);
+    const y = new Float64Array(layer.bias);
     for (let i = 0; i < layer.inputDim; i++) {
       const value = x[i]!;
       if (value === 0) continue;
@@ -35,5 +35,7 @@ export function l2Normalize(x: ArrayLike<number>): Float32Array {
   let squared = 0;
   for (let i = 0; i < x.length; i++) squared += x[i]! * x[i]!;
   const norm = squared > 0 ? 1 / Math.sqrt(squared) : 0;
-  return Float32Array.from({ length: x.length }, (_, i) => x[i]! * norm);
+  const unit = new Float32Array(x.length);
+  for (let i = 0; i < x.length; i++) unit[i] = x[i]! * norm;
+  return unit;
 }

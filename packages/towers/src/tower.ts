@@ -50,11 +50,17 @@ export function openTower<W extends { readonly kind: string }, Of>(
       const sum = new Float64Array(width);
       for (const input of inputs) input.add?.(of, sum);
       // The bias of the layers would turn "nothing known" into an arbitrary direction.
-      if (sum.every((value) => value === 0)) return undefined;
+      if (isZero(sum)) return undefined;
       const output = mlp(layers, sum, skip);
-      return unit ? l2Normalize(output) : Float32Array.from(output);
+      return unit ? l2Normalize(output) : new Float32Array(output);
     },
   };
+}
+
+/** A loop, as it runs for every item. */
+function isZero(sum: Float64Array): boolean {
+  for (let d = 0; d < sum.length; d++) if (sum[d] !== 0) return false;
+  return true;
 }
 
 /**

@@ -40,7 +40,9 @@ export function vectorsOf(given: EmbeddingGiven, reads: readonly EmbeddingReads[
 
 /** A vector whose length counts, as it is. @throws InputError for one that is too long to be searched by */
 export function inRange(vector: Float32Array): Float32Array {
-  const norm = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  let squared = 0;
+  for (let i = 0; i < vector.length; i++) squared += vector[i]! * vector[i]!;
+  const norm = Math.sqrt(squared);
   if (norm <= MAX_NORM) return vector;
   const expected = `expected a vector of a length (norm) of at most ${MAX_NORM}`;
   throw new InputError(PART, `${expected}, got ${norm.toPrecision(3)}`);
@@ -53,5 +55,7 @@ export function unitEmbedding(vector: ArrayLike<number>): Float32Array {
   let squared = 0;
   for (let i = 0; i < vector.length; i++) squared += (vector[i]! / largest) ** 2;
   const norm = largest * Math.sqrt(squared);
-  return Float32Array.from(vector, (value) => value / norm);
+  const unit = new Float32Array(vector.length);
+  for (let i = 0; i < vector.length; i++) unit[i] = vector[i]! / norm;
+  return unit;
 }
