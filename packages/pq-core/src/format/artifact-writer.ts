@@ -199,7 +199,7 @@ function contentOf(
 /**
  * How the cells of n items share pages, 0 for not at all, and what a search visits by default then: runs that find
  * about as much as so many single cells are a fourth of them, as most of the best cells share their pages with others
- * (docs/experiments/scale.md).
+ * (docs/experiments/scale.md), and no more than eight, since each is a read that somebody pays for.
  */
 export function layoutFor(
   { codebook, cellsPerPage, defaultNprobe }: Pick<ArtifactInput, "codebook" | "cellsPerPage" | "defaultNprobe">,
@@ -211,7 +211,7 @@ export function layoutFor(
   const isAll = defaultNprobe !== undefined && defaultNprobe >= cells;
   return {
     cellsPerPage: usual,
-    defaultNprobe: isAll ? Math.ceil(cells / usual) : defaultNprobe && Math.ceil(defaultNprobe / 4),
+    defaultNprobe: isAll ? Math.ceil(cells / usual) : Math.min(DEFAULT_NPROBE, Math.ceil((defaultNprobe ?? 32) / 4)),
   };
 }
 

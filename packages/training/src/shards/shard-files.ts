@@ -35,6 +35,10 @@ export async function openShards(
         `shard ${file}: expected codes of index ${manifest.version}, got those of index ${facts.index}, ` +
           "which has another codebook",
       );
+    if (facts.index !== first.facts.index)
+      throw new UserError(
+        `shard ${file} was encoded by index ${facts.index}, but ${first.file} by index ${first.facts.index}`,
+      );
     if (facts.of !== first.facts.of)
       throw new UserError(`shard ${file} is one of ${facts.of}, but ${first.file} is one of ${first.facts.of}`);
     for (const columns of ["facets", "numbers"] as const)
