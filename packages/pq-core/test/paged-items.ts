@@ -103,8 +103,8 @@ export function filtersOf({ hasFacets, hasNumbers }: PagedShape): Filter[] {
   return all;
 }
 
-/** All filled runs, best first, by the order in which the scalar kernel has all cells. */
-export function runsInOrder(input: ArtifactInput, cellsPerPage: number, query: Float32Array): number[] {
+/** All filled runs, best first: by the order in which the scalar kernel has all cells, or by the best of several. */
+export function runsInOrder(input: ArtifactInput, cellsPerPage: number, ...queries: Float32Array[]): number[] {
   const { codebook, assignments } = input;
   const offsets = new Uint32Array(Math.max(1, codebook.nlist) + 1);
   for (const cell of assignments) offsets[cell + 1]!++;
@@ -112,10 +112,37 @@ export function runsInOrder(input: ArtifactInput, cellsPerPage: number, query: F
   const cells = countCells(offsets);
   if (codebook.nlist === 0) return cells.numFilled === 0 ? [] : [0];
   const kernel = scalarKernel(codebook, { min: 0, max: 0 });
-  const square = query.reduce((sum, value) => sum + value * value, 0);
-  kernel.setQuery(scaleQuery(codebook, query, square).query);
-  const order = kernel.probe(codebook.nlist, cells);
-  return [...new Set(Array.from(order, (cell) => Math.floor(cell / cellsPerPage)))];
+  const scaled = queries.map((query) =>
+    scaleQuery(
+      codebook,
+      query,
+      query.reduce((sum, value) => sum + value ** 2, 0),
+    ),
+  );
+  const runOf = (cell: number): number => Math.floor(cell / cellsPerPage);
+  if (scaled.length === 1) {
+    kernel.setQuery(scaled[0]!.query);
+    return [...new Set(Array.from(kernel.probe(codebook.nlist, cells), runOf))];
+  }
+  const best = new Map<number, number>();
+  for (const { query, shift } of scaled) {
+    const products = kernel.setQuery(query);
+    const { metric, dim, coarseCentroids, cellSpread } = codebook;
+    const length = Math.hypot(...query);
+    for (const [cell, size] of cells.sizes.entries()) {
+      if (size === 0) continue;
+      const square = coarseCentroids.subarray(cell * dim, (cell + 1) * dim).reduce((sum, value) => sum + value ** 2, 0);
+      const spread = cellSpread ? cellSpread.weight * Math.sqrt(Math.max(0, cellSpread.length ** 2 - square)) : 0;
+      const product = products[cell]!;
+      const score = {
+        innerProduct: product + length * spread,
+        cosine: product / Math.sqrt(square),
+        l2: product - square,
+      };
+      best.set(runOf(cell), Math.max(best.get(runOf(cell)) ?? -Infinity, score[metric] + shift));
+    }
+  }
+  return [...best.keys()].sort((a, b) => best.get(b)! - best.get(a)!);
 }
 
 export function queryOf(seed: number): Float32Array {

@@ -91,14 +91,14 @@ describe.each(Object.entries(KERNELS))("an index of pages in tables, %s", (_, ke
         const runOf = await runOfItems(listed, cellsPerPage);
         for (const numVectors of [1, 1, 2, 3]) {
           const queries = Array.from({ length: numVectors }, (_, h) => queryOf(seed++ + 100 * h));
-          const visited = new Set(queries.flatMap((q) => runsInOrder(input, cellsPerPage, q).slice(0, nprobe)));
+          const visited = new Set(runsInOrder(input, cellsPerPage, ...queries).slice(0, nprobe));
           const found = await paged.search(queries, { k, nprobe });
           const all = await listed.search(queries, { k, nprobe: "all" });
           const isIn = (ordinal: number): boolean => visited.has(runOf[ordinal]!);
           expect([...found.ordinals]).toEqual([...all.ordinals].filter(isIn));
           expect([...found.scores]).toEqual([...all.scores].filter((_, i) => isIn(all.ordinals[i]!)));
           expect(found.codesScanned).toBe(ordinalsOf(listed).filter(isIn).length);
-          expect(found.codesScanned).toBeLessThanOrEqual(numVectors * paged.mostCodes(nprobe));
+          expect(found.codesScanned).toBeLessThanOrEqual(paged.mostCodes(nprobe));
         }
       }),
       RUNS,

@@ -195,7 +195,7 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
   const { k, nprobe, mode, filter, exclude, history, like, q } = request;
   const found = Math.min(request.diversity === 0 ? k : candidatesOf(k), numItems);
   const vectors = vectorsOf(served, request);
-  const units = Math.min(facts.units, vectors * nprobe);
+  const units = Math.min(facts.units, facts.arePages ? Math.min(1, vectors) * nprobe : vectors * nprobe);
   const cells = units * facts.cellsPerUnit;
   const own = index.mostCodes(nprobe);
   const all = vectors === 1 ? own : index.mostCodes(units);

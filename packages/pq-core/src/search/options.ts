@@ -12,7 +12,8 @@ export interface SearchOptions {
   readonly k?: number | undefined;
   /**
    * Cells visited by each query vector, of those that hold items; default: the manifest's. `"all"`, or as many as there
-   * are: the best of the whole index. A cell is then left out only if none of its items can be among them.
+   * are: the best of the whole index. A cell is then left out only if none of its items can be among them. Where cells
+   * share pages (`cellsPerPage`): runs of cells, by all vectors together.
    */
   readonly nprobe?: number | "all" | undefined;
   readonly filter?: Filter | undefined;

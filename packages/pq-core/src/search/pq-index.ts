@@ -18,6 +18,7 @@ import { checkOrdinals, type Items } from "./item-store.ts";
 import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
 import { type ItemMask, MaskWords, maskStretch, selected } from "./masks.ts";
+import { weightingOf } from "./merge.ts";
 import { foundNothing, type Resolved, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
 import type { PagedFilters } from "./paged-filters.ts";
 import type { PagedItemStore } from "./paged-item-store.ts";
@@ -30,7 +31,7 @@ import { probeSeveral, rankSeveral } from "./several.ts";
 import { exactInstead, finishShortlist, type Shortlist, Shortlists, shortlistSize } from "./shortlist.ts";
 import { shortlistAtOnce } from "./shortlist-at-once.ts";
 import { copyOf, cut, hasTies, isCutTie, settleTies } from "./ties.ts";
-import { type CellRuns, countFilledRuns, probeRuns } from "./whole-pages.ts";
+import { type CellRuns, countFilledRuns, probeRuns, probeRunsTogether } from "./whole-pages.ts";
 
 /** An opened artifact. */
 export interface Index {
@@ -323,14 +324,20 @@ export class PqIndex implements Index {
    *
    * @param isOpen see {@link opens}
    */
-  probe(vectors: readonly QueryVector[], { nprobe, isPlain }: Resolved, isOpen?: (run: number) => boolean): Probed {
+  probe(vectors: readonly QueryVector[], resolved: Resolved, isOpen?: (run: number) => boolean): Probed {
+    const { nprobe, isPlain, merge } = resolved;
     const { kernel, cells, runs } = this.parts;
     const { nlist } = this.codebook;
-    const probe = (): Iterable<number> =>
-      runs === undefined ? kernel.probe(nprobe, cells) : probeRuns(kernel, nprobe, cells, runs, isOpen);
-    if (!isPlain) return probeSeveral(kernel, nlist, vectors, probe);
+    if (!isPlain && runs !== undefined && nlist > 0) {
+      const queries = new Queries(kernel, vectors);
+      const weighting = weightingOf(merge);
+      return { cells: probeRunsTogether(this.codebook, queries, weighting, nprobe, cells, runs, isOpen), queries };
+    }
+    if (!isPlain) return probeSeveral(kernel, nlist, cells, vectors, nprobe);
     const products = kernel.setQuery(vectors[0]!.query);
-    return { cells: nlist === 0 ? [0] : [...probe()], products };
+    if (nlist === 0) return { cells: [0], products };
+    const probed = runs === undefined ? kernel.probe(nprobe, cells) : probeRuns(kernel, nprobe, cells, runs, isOpen);
+    return { cells: [...probed], products };
   }
 
   /** Whether a mask can let something of a run of cells through, where that is known before it is read. */

@@ -1,4 +1,4 @@
-import type { AdcKernel } from "../kernel/kernel.ts";
+import type { AdcKernel, Cells } from "../kernel/kernel.ts";
 import { BestTerms } from "./best-terms.ts";
 import { type Merge, weightingOf } from "./merge.ts";
 import { rankMixture, rankMixtureExactly } from "./mixture.ts";
@@ -23,16 +23,13 @@ export function rankSeveral(scan: Scan, queries: Queries, size: number, merge: M
   return best.take();
 }
 
-/**
- * The cells that the vectors probe, best first for the first, and which of them probe each.
- *
- * @param probe the cells for the query that the kernel has
- */
+/** The cells that the vectors probe, best first for the first, and which of them probe each. */
 export function probeSeveral(
   kernel: AdcKernel,
   nlist: number,
+  cells: Cells,
   vectors: readonly QueryVector[],
-  probe: () => Iterable<number>,
+  nprobe: number,
 ): Probed {
   const queries = new Queries(kernel, vectors);
   if (nlist === 0) return { cells: [0], queries };
@@ -41,7 +38,7 @@ export function probeSeveral(
   /** Where a cell stands among them, from 1 on. */
   const places = new Int32Array(nlist);
   queries.each((_vector, _products, h) => {
-    for (const cell of probe()) {
+    for (const cell of kernel.probe(nprobe, cells)) {
       const place = places[cell]!;
       if (place > 0) visitors[place - 1]!.push(h);
       else {

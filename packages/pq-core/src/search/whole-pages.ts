@@ -1,4 +1,9 @@
+import type { Codebook } from "../codebook/codebook.ts";
+import { rotateVector } from "../codebook/rotate.ts";
+import { coarseTerms, probeScore, queryLength } from "../kernel/distance-table.ts";
 import type { AdcKernel, Cells } from "../kernel/kernel.ts";
+import type { Weighting } from "./merge.ts";
+import type { Queries } from "./queries.ts";
 
 /** Runs of cells that share their pages. */
 export interface CellRuns {
@@ -49,9 +54,48 @@ export function probeRuns(
     }
     if (runs.size >= nprobe || most >= cells.numFilled) break;
   }
+  return cellsOf(runs, cells, cellsPerPage);
+}
+
+/**
+ * The same for several vectors, which visit the same runs: as many in all as one would. A run is as good as the best of
+ * its cells by any of them, for what its score counts.
+ *
+ * @param weighting what scores count for
+ */
+export function probeRunsTogether(
+  codebook: Codebook,
+  queries: Queries,
+  { temperature, logWeights }: Weighting,
+  nprobe: number,
+  cells: Cells,
+  { cellsPerPage, offsets }: CellRuns,
+  isOpen: (run: number) => boolean = () => true,
+): number[] {
+  const terms = coarseTerms(codebook);
+  const best = new Float64Array(offsets.length - 1).fill(-Infinity);
+  const rotated = new Float32Array(codebook.dim);
+  queries.each(({ query, shift }, products, h) => {
+    rotateVector(codebook.rotation, query, rotated);
+    const length = codebook.cellSpread ? queryLength(rotated) : 0;
+    for (let cell = 0; cell < cells.sizes.length; cell++) {
+      if (cells.sizes[cell] === 0) continue;
+      const score = probeScore(codebook.metric, products[cell]!, terms[cell], length);
+      const counted = (logWeights?.[h] ?? 0) + temperature * (score + shift);
+      const run = Math.floor(cell / cellsPerPage);
+      if (counted > best[run]!) best[run] = counted;
+    }
+  });
+  const filled = [...best.keys()].filter((run) => best[run]! > -Infinity && isOpen(run));
+  filled.sort((a, b) => best[b]! - best[a]! || a - b);
+  return cellsOf(filled.slice(0, nprobe), cells, cellsPerPage);
+}
+
+/** The filled cells of runs, run by run. */
+function cellsOf(runs: Iterable<number>, { sizes }: Cells, cellsPerPage: number): number[] {
   const visited: number[] = [];
   for (const run of runs)
-    for (let cell = run * cellsPerPage; cell < Math.min(cells.sizes.length, (run + 1) * cellsPerPage); cell++)
-      if (cells.sizes[cell]! > 0) visited.push(cell);
+    for (let cell = run * cellsPerPage; cell < Math.min(sizes.length, (run + 1) * cellsPerPage); cell++)
+      if (sizes[cell]! > 0) visited.push(cell);
   return visited;
 }
