@@ -21,9 +21,10 @@ export { type AiBinding, type WorkersAiSettings, workersAi } from "./encoder/wor
 export type { HookContext, Hooks, SearchResponse } from "./http/hooks.ts";
 export { Problem, type ProblemError, type ProblemType } from "./http/problem.ts";
 export type { SearchRequest } from "./http/requests.ts";
+export { type CacheOptions, cachedStore, type PlatformCaches } from "./index/cached-store.ts";
 export { type KvReader, kvStore } from "./index/kv-store.ts";
 export { type R2Reader, r2Store } from "./index/r2-store.ts";
-export type { Store, StoreReadOptions } from "./index/store.ts";
+export type { Store, StoreMeter, StoreReadOptions } from "./index/store.ts";
 export type { Limits } from "./limits.ts";
 export type { LogEntry } from "./log.ts";
 export { SettingError } from "./setting-error.ts";

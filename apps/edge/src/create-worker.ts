@@ -1,15 +1,15 @@
-/** A whole Worker from a few options: the app, one's own routes before it, and Workers KV if no store is named. */
+/** A whole Worker from a few options: the app, one's own routes before it, and the bound store if none is named. */
 import type { ExecutionContext, Hono } from "hono";
+import { boundStore } from "./bound-store.ts";
 import { type AppOptions, assemble } from "./create-app.ts";
 import type { Env as DefaultEnv } from "./env.ts";
-import { type KvReader, kvStore } from "./index/kv-store.ts";
 import type { Store } from "./index/store.ts";
 import { SettingError } from "./setting-error.ts";
 import { withRoutes } from "./with-routes.ts";
 
 /** All are optional. */
 export interface WorkerOptions<Env extends object = DefaultEnv> extends Omit<AppOptions<Env>, "store"> {
-  /** Where indexes are read from; left out: the KV binding INDEX. */
+  /** Where indexes are read from; left out: the KV binding INDEX, or the R2 binding INDEX_BUCKET. */
   readonly store?: (env: Env) => Store;
   /**
    * Adds routes and middleware of one's own. They come first: `app.use("*", …)` runs around everything, and what no
@@ -48,19 +48,15 @@ export function createWorker<Env extends object = DefaultEnv>(options: WorkerOpt
   const { routes, ...rest } = options;
   if (routes !== undefined && typeof routes !== "function")
     throw new SettingError('"routes"', "a function that takes a Hono app", typeof routes);
-  const store = options.store ?? storeOfIndexBinding;
+  let origin: string | undefined;
+  const store = options.store ?? ((env: Env) => boundStore(env, () => origin!));
   const { app: retrieval } = assemble<Env>({ ...rest, store }, routes !== undefined);
   const app = withRoutes(retrieval, routes);
-  return { fetch: async (request, env, ctx) => app.fetch(request, env, ctx as ExecutionContext) };
-}
-
-function storeOfIndexBinding(env: object): Store {
-  const { INDEX } = env as { readonly INDEX?: KvReader };
-  if (typeof INDEX?.get !== "function")
-    throw new SettingError(
-      "binding INDEX",
-      "a KV namespace",
-      `${INDEX === undefined ? "none" : "something else"}: add it to wrangler.jsonc, or give createWorker a store`,
-    );
-  return kvStore(INDEX);
+  return {
+    fetch: async (request, env, ctx) => {
+      // Of the first request: a Worker has one address as a rule, and with two its cache has some values twice.
+      origin ??= new URL(request.url).origin;
+      return app.fetch(request, env, ctx as ExecutionContext);
+    },
+  };
 }

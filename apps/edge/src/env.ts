@@ -1,5 +1,5 @@
+import type { StoreBindings } from "./bound-store.ts";
 import type { Variables } from "./config.ts";
-import type { KvReader } from "./index/kv-store.ts";
 
 /** What is used of the platform's rate limiter, and what another one may know besides. */
 export interface RateLimiter {
@@ -18,7 +18,4 @@ export interface OptionalBindings {
 }
 
 /** Everything that a Worker is given which names nothing itself. */
-export interface Env extends Variables, OptionalBindings {
-  /** Workers KV namespace that `poeem publish` writes to. */
-  readonly INDEX: KvReader;
-}
+export interface Env extends Variables, OptionalBindings, StoreBindings {}

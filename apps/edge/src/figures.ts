@@ -15,13 +15,15 @@ export interface Figures {
   readonly codesScanned: number;
   readonly results: number;
   readonly status: number;
-  /** Operations on the store, and the bytes that they brought. */
+  /** Operations on the store, and the bytes that they and a cache before it brought. */
   readonly reads: number;
   readonly bytes: number;
   /** Its price, in the unit of LIMITS. */
   readonly work: number;
   /** Milliseconds that its request waited for a turn so far. */
   readonly waitedMs: number;
+  /** Values that a cache had before the store was asked. */
+  readonly cached: number;
 }
 
 /** Of a request that found nothing out. */
@@ -30,16 +32,16 @@ export const NO_FIGURES = {
   indexVersion: "none",
   kind: "none",
   ...{ k: 0, nprobe: 0, listsProbed: 0, codesScanned: 0, results: 0 },
-  ...{ reads: 0, bytes: 0, work: 0, waitedMs: 0 },
+  ...{ reads: 0, bytes: 0, work: 0, waitedMs: 0, cached: 0 },
 } as const;
 
 /** See docs/runbook.md. */
 export function toDataPoint(figures: Figures) {
   const { index, indexVersion, kind, outcome, k, nprobe, listsProbed, codesScanned, results } = figures;
-  const { status, reads, bytes, work, waitedMs } = figures;
+  const { status, reads, bytes, work, waitedMs, cached } = figures;
   return {
     indexes: [indexVersion],
     blobs: [kind, index, outcome],
-    doubles: [k, nprobe, listsProbed, codesScanned, results, status, reads, bytes, work, waitedMs],
+    doubles: [k, nprobe, listsProbed, codesScanned, results, status, reads, bytes, work, waitedMs, cached],
   };
 }

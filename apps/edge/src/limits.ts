@@ -37,7 +37,10 @@ const LIMITS: Readonly<Record<keyof Limits, Limit>> = {
    * a light search of a small index.
    */
   work: whole(100_000, 1e12, 60_000_000),
-  /** Operations on the store: the platform gives an invocation 1,000, and a cold start takes some of them. */
+  /**
+   * Operations on the store: the platform gives an invocation 1,000 on KV and R2, and a cold start takes some of them.
+   * What a cache before R2 has is none, yet counts here: looking it up is a subrequest as well.
+   */
   reads: whole(10, 1_000_000, 800),
   /** Bytes of the answer: fields are in memory about four times while it is made. */
   bytes: whole(4000, 1e9, 3_000_000),

@@ -17,8 +17,10 @@ interface OfIndex {
 export interface Spent {
   /** Operations on the store, those that were tried again included. */
   readonly reads?: number | undefined;
-  /** Bytes that they brought. */
+  /** Bytes that they brought, and a cache before them. */
   readonly bytes?: number | undefined;
+  /** Values that a cache had, so that they took no operation; left out where there are none. */
+  readonly cached?: number | undefined;
   /** Price of its searches, in codes scanned. */
   readonly work?: number | undefined;
   /** Milliseconds that it waited for its turn. */
@@ -45,8 +47,10 @@ export interface ColdStart extends OfIndex {
   readonly ms: number;
   /** Operations on the store. */
   readonly reads: number;
-  /** Bytes that they brought. */
+  /** Bytes that they brought, and a cache before them. */
   readonly bytes: number;
+  /** Values that a cache had; left out where there are none. */
+  readonly cached?: number | undefined;
 }
 
 /** Another version answers from now on. */
@@ -58,6 +62,7 @@ export interface TakeOver extends OfIndex {
   readonly ms: number;
   readonly reads: number;
   readonly bytes: number;
+  readonly cached?: number | undefined;
 }
 
 /** A look for a newer version failed; the version that is named keeps answering. */

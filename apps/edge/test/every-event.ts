@@ -4,7 +4,7 @@ import type { LogEntry } from "../src/log.ts";
 type Every = { readonly [E in LogEntry["event"]]: Required<Extract<LogEntry, { event: E }>> };
 
 const named = { index: "books", indexVersion: "683a4a5f1136d6a5" };
-const spent = { reads: 12, bytes: 345_678, work: 1_200_000, waitedMs: 40 };
+const spent = { reads: 12, bytes: 345_678, cached: 3, work: 1_200_000, waitedMs: 40 };
 const request = { requestId: "abc-1", path: "/search", status: 503 };
 const reason = {
   problem: "index-unavailable",
@@ -21,6 +21,7 @@ export const EVERY: Every = {
     ms: 420,
     reads: 14,
     bytes: 31_000_000,
+    cached: 5,
   },
   "take-over": {
     level: "info",
@@ -31,6 +32,7 @@ export const EVERY: Every = {
     ms: 1_900,
     reads: 14,
     bytes: 31_000_000,
+    cached: 5,
   },
   "refresh-failed": {
     level: "warn",

@@ -12,6 +12,7 @@ import { IndexSet } from "../src/index/index-set.ts";
 import { type KvReader, kvStore } from "../src/index/kv-store.ts";
 import type { MemoryLimits } from "../src/index/memory-plan.ts";
 import { openServedIndex, PAGING } from "../src/index/served-index.ts";
+import type { Store } from "../src/index/store.ts";
 import { Turns } from "../src/index/turns.ts";
 import type { IndexEvent, LogEntry } from "../src/log.ts";
 import { Repeats } from "../src/repeats.ts";
@@ -19,6 +20,8 @@ import { Repeats } from "../src/repeats.ts";
 /** What an isolate stands on; left out: the test's KV, a clock of its own, the usual limits of memory. */
 interface Beneath extends MemoryLimits {
   readonly kv?: KvReader;
+  /** Instead of a store over `kv`. */
+  readonly store?: Store;
   readonly clock?: { now: number };
   /** A read that takes longer fails. */
   readonly timeoutMs?: number;
@@ -28,7 +31,7 @@ export function makeIsolate(
   variables: Parameters<typeof readConfig>[0] = {},
   overrides: Partial<Dependencies> = {},
   maxBytes = 40 * 1024 * 1024,
-  { kv = env.INDEX, clock = { now: 0 }, timeoutMs = 1_000, ...limits }: Beneath = {},
+  { kv = env.INDEX, clock = { now: 0 }, timeoutMs = 1_000, store, ...limits }: Beneath = {},
 ) {
   const kernel = loadKernel(kernelModule);
   const config = readConfig(variables);
@@ -43,7 +46,7 @@ export function makeIsolate(
   const arrivals = new Arrivals(maxBytes / 4);
   const dependencies: Dependencies = {
     indexes: new IndexSet({
-      store: kvStore(kv, timeoutMs),
+      store: store ?? kvStore(kv, timeoutMs),
       open: (store, pointer, grant, previous) =>
         openServedIndex(store, pointer, grant, { kernel, paging, arrivals, ...limits }, previous),
       names: config.indexes,

@@ -38,10 +38,18 @@ describe("stores", () => {
     const log = vi.fn();
     expect((await ask(createWorker({ log }), search(), {}, {} as never)).body.type).toContain("misconfigured");
     expect(log.mock.calls[0]![0].message).toContain(
-      "[edge] binding INDEX expected a KV namespace, got none: add it to wrangler.jsonc, or give createWorker a store",
+      "[edge] binding INDEX expected a KV namespace, got none, nor an R2 bucket INDEX_BUCKET: " +
+        "add it to wrangler.jsonc, or give createWorker a store",
     );
     await ask(createWorker({ log }), search(), {}, { INDEX: "0123" } as never);
     expect(log.mock.lastCall![0].message).toContain("binding INDEX expected a KV namespace, got something else");
+    await ask(createWorker({ log }), search(), {}, { INDEX_BUCKET: "index" } as never);
+    expect(log.mock.lastCall![0].message).toContain("binding INDEX_BUCKET expected an R2 bucket, got something else");
+    const both = { INDEX: env.CATALOGUE, INDEX_BUCKET: env.BUCKET };
+    expect((await ask(createWorker({ log }), search(), {}, both)).body.type).toContain("misconfigured");
+    expect(log.mock.lastCall![0].message).toContain(
+      "[edge] bindings INDEX and INDEX_BUCKET expected one of them, got both: remove one from wrangler.jsonc",
+    );
     await ask(createWorker({ store: () => ({ get: vi.fn() }) as never, log }), search());
     expect(log.mock.lastCall![0].message).toContain(
       '"store" expected to make a store, got a value without the function',

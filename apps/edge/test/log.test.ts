@@ -9,8 +9,8 @@ describe("the log", () => {
   it("keeps the names that queries of operators depend on", () => {
     const members = Object.values(EVERY).map((entry) => Object.keys(entry).slice(2).sort().join(" "));
     expect(Object.fromEntries(Object.keys(EVERY).map((event, i) => [event, members[i]]))).toEqual({
-      "cold-start": "bytes index indexVersion ms publishedAt reads",
-      "take-over": "bytes index indexVersion ms previousVersion publishedAt reads",
+      "cold-start": "bytes cached index indexVersion ms publishedAt reads",
+      "take-over": "bytes cached index indexVersion ms previousVersion publishedAt reads",
       "refresh-failed": "causes index indexVersion kind since wantedVersion",
       "stale-pointer": "index indexVersion publishedAt wantedVersion",
       "old-pointer": "index indexVersion publishedAt since until wantedVersion",
@@ -19,9 +19,9 @@ describe("the log", () => {
       "limiter-failed": "causes count",
       "encoder-failed": "causes count encoder index indexVersion kind",
       evicted: "bytes for idleMs index indexVersion",
-      request: `bytes causes detail index indexVersion ioMs method parameters path problem ${REQUEST}`,
-      refused: `bytes causes count detail index indexVersion parameters path problem ${REQUEST}`,
-      "slow-search": `bytes count index indexVersion ioMs much path ${REQUEST}`,
+      request: `bytes cached causes detail index indexVersion ioMs method parameters path problem ${REQUEST}`,
+      refused: `bytes cached causes count detail index indexVersion parameters path problem ${REQUEST}`,
+      "slow-search": `bytes cached count index indexVersion ioMs much path ${REQUEST}`,
       fault: "message requestId stack",
       hook: "message requestId",
       canary: "index indexVersion k message nprobe overlapAtK",

@@ -214,7 +214,7 @@ describe("a meter", () => {
     for (const meter of [roomy, tight]) meter.begin(price, (limit) => new Problem("too-expensive", limit));
     spend(roomy, 800);
     expect(roomy).toMatchObject({ reads: 860, bytes: 1000, work: 1 });
-    expect(roomy.takeReads()).toEqual({ reads: 860, bytes: 1000 });
+    expect(roomy.takeReads()).toEqual({ reads: 860, bytes: 1000, cached: 0 });
     expect(() => roomy.spend()).toThrow(Problem);
     // All of one invocation, of which the platform has 1,000.
     spend(tight, 750);
@@ -223,6 +223,18 @@ describe("a meter", () => {
     own.loaded(2000, 1000);
     own.begin(price, (limit) => new Problem("too-expensive", limit));
     expect(() => spend(own, 5000)).not.toThrow();
+  });
+
+  it("lets a request have as many values from a cache as from the store, and counts them apart", () => {
+    const meter = new Meter({ ...DEFAULT_LIMITS, reads: 10 });
+    meter.loaded(2, 100, 3);
+    meter.begin({ work: 1, reads: 10, readBytes: 0, bytes: 0 }, (limit) => new Problem("too-expensive", limit));
+    for (let i = 0; i < 10; i++) {
+      meter.spend();
+      if (i % 2 === 0) meter.hit();
+    }
+    expect(meter.takeReads()).toEqual({ reads: 7, bytes: 100, cached: 8 });
+    expect(() => meter.spend()).toThrow(Problem);
   });
 
   it("lets pass what reads no more", async () => {

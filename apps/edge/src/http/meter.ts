@@ -1,7 +1,7 @@
 /** What one request uses: counted while it runs, all its searches together, and stopped where it is too much. */
-import type { ReadMeter } from "@poeem/pq-core";
 import { OverloadedError } from "../index/errors.ts";
 import type { LoadMeter } from "../index/loaded-index.ts";
+import type { StoreMeter } from "../index/store.ts";
 import type { Limits } from "../limits.ts";
 import { type Price, READ_BYTE_WORK } from "./price.ts";
 import type { Problem } from "./problem.ts";
@@ -15,17 +15,19 @@ const RESCAN_WORK = 2.5;
 /** Of the platform's 1,000 in an invocation, which reads ahead behind the answer to a cold start. */
 const MOST_WITH_LOAD = 950;
 
-const NOTHING_READ = { reads: 0, bytes: 0 };
+const NOTHING_READ = { reads: 0, bytes: 0, cached: 0 };
 
 /** See above. A request has one; a search that goes on behind its answer has one of its own. */
-export class Meter implements ReadMeter, LoadMeter {
+export class Meter implements StoreMeter, LoadMeter {
   readonly limits: Limits;
   /** Milliseconds that it waited for turns, as whoever gives them counts. */
   waitedMs = 0;
   #reads = 0;
   #bytes = 0;
+  #cached = 0;
   #loadReads = 0;
   #loadBytes = 0;
+  #loadCached = 0;
   #told = NOTHING_READ;
   #work = 0;
   #answerBytes = 0;
@@ -43,9 +45,14 @@ export class Meter implements ReadMeter, LoadMeter {
     return this.#reads + this.#loadReads;
   }
 
-  /** Bytes that they brought. */
+  /** Bytes that they brought, and a cache before them. */
   get bytes(): number {
     return this.#bytes + this.#loadBytes;
+  }
+
+  /** Values that a cache had, so that they took no operation. */
+  get cached(): number {
+    return this.#cached + this.#loadCached;
   }
 
   /** The price of what was begun, in the unit of `limits.ts`, what it was to read left out, and what it has read. */
@@ -82,25 +89,28 @@ export class Meter implements ReadMeter, LoadMeter {
   }
 
   /** Takes up what the request read to have an index at all: no search is to blame for it. */
-  loaded(reads: number, bytes: number): void {
+  loaded(reads: number, bytes: number, cached = 0): void {
     this.#loadReads += reads;
     this.#loadBytes += bytes;
+    this.#loadCached += cached;
   }
 
   /** What was read since this was last asked: by the first search of a request, with a cold start before it. */
-  takeReads(): { readonly reads: number; readonly bytes: number } {
+  takeReads(): typeof NOTHING_READ {
     const before = this.#told;
-    this.#told = { reads: this.reads, bytes: this.bytes };
-    return { reads: this.reads - before.reads, bytes: this.bytes - before.bytes };
+    const { reads, bytes, cached } = this;
+    this.#told = { reads, bytes, cached };
+    return { reads: reads - before.reads, bytes: bytes - before.bytes, cached: cached - before.cached };
   }
 
   /** @throws Problem `too-expensive`, or OverloadedError: either ends the request */
   spend(): void {
     if (this.#refuse !== undefined) {
       const { reads } = this.limits;
-      if (this.#reads >= reads) throw this.#refuse("reads");
+      // A look into a cache is a subrequest too.
+      if (this.#reads + this.#cached >= reads) throw this.#refuse("reads");
       // With the index in memory the same request passes.
-      if (this.#loadReads > 0 && reads <= MOST_WITH_LOAD && this.reads >= MOST_WITH_LOAD)
+      if (this.#loadReads > 0 && reads <= MOST_WITH_LOAD && this.reads + this.cached >= MOST_WITH_LOAD)
         throw new OverloadedError("A cold start left too few operations on the store");
     }
     this.#checkWork();
@@ -109,6 +119,11 @@ export class Meter implements ReadMeter, LoadMeter {
 
   got(bytes: number): void {
     this.#bytes += bytes;
+  }
+
+  hit(): void {
+    this.#reads--;
+    this.#cached++;
   }
 
   /** @throws Problem `too-expensive`, which ends the request */

@@ -56,9 +56,10 @@ export const observe: MiddlewareHandler<AppEnv> = async function observe(c, next
 
 function addHeaders(c: Context<AppEnv>): void {
   const timings = Object.entries(c.get("waits")).map(([name, ms]) => `${name};dur=${ms}`);
-  const { reads, bytes, waitedMs } = c.get("meter");
+  const { reads, bytes, cached, waitedMs } = c.get("meter");
   if (waitedMs > 0) timings.push(`turn;dur=${waitedMs}`);
-  if (reads > 0) timings.push(`kv;desc="${reads} reads, ${bytes} bytes"`);
+  const fromCache = cached > 0 ? `, ${cached} cached` : "";
+  if (reads + cached > 0) timings.push(`kv;desc="${reads} reads, ${bytes} bytes${fromCache}"`);
   if (timings.length > 0) c.header("Server-Timing", timings.join(", "));
   const index = c.get("index");
   // Who was turned away at the door, or asked for no index, hears of none.
@@ -78,15 +79,16 @@ function muchOf({ work, reads, limits }: Meter, ioMs: number): SlowSearch["much"
 
 /** A point of a request that was refused or failed. */
 function figuresOf(c: Context<AppEnv>, { problem }: Failure): Figures {
-  const { reads, bytes, work, waitedMs } = c.get("meter");
+  const { reads, bytes, cached, work, waitedMs } = c.get("meter");
   const { index = NO_FIGURES.index, indexVersion = NO_FIGURES.indexVersion } = c.var;
   const status = statusOf(problem.type);
-  return { ...NO_FIGURES, index, indexVersion, outcome: problem.type, status, reads, bytes, work, waitedMs };
+  return { ...NO_FIGURES, index, indexVersion, outcome: problem.type, status, reads, bytes, cached, work, waitedMs };
 }
 
 /** Nothing of what neither was priced nor read anything. */
-function spentBy({ reads, bytes, work, waitedMs }: Meter): Spent {
-  return work === 0 && reads === 0 ? {} : { reads, bytes, work, waitedMs };
+function spentBy({ reads, bytes, cached, work, waitedMs }: Meter): Spent {
+  if (work === 0 && reads === 0 && cached === 0) return {};
+  return { reads, bytes, ...(cached > 0 && { cached }), work, waitedMs };
 }
 
 /** What of a client's mistake is told for each request: never what it sent. */

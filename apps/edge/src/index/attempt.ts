@@ -1,17 +1,19 @@
-import type { ReadMeter } from "@poeem/pq-core";
 import { ReadError } from "./failures.ts";
+import type { StoreMeter } from "./store.ts";
 
 /** However steadily a store trickles, an attempt ends after this; the next one finds what has arrived. */
 const MAX_ATTEMPT_MS = 300_000;
 
 /** One try to read an index: how far it is, as plain data that other requests look at. */
-export class Attempt implements ReadMeter {
+export class Attempt implements StoreMeter {
   readonly startedAt: number;
   readonly #now: () => number;
   readonly #leaseMs: number;
   #progressAt: number;
   reads = 0;
   bytes = 0;
+  /** Values that a cache had. */
+  cached = 0;
   /** When it ended, well or not. */
   endedAt: number | undefined;
   /** Answers wait for it, though an older version could give them. */
@@ -49,6 +51,11 @@ export class Attempt implements ReadMeter {
   got(bytes: number): void {
     this.bytes += bytes;
     this.#progressAt = this.#now();
+  }
+
+  hit(): void {
+    this.reads--;
+    this.cached++;
   }
 
   end(): void {

@@ -1,7 +1,6 @@
-import type { ReadMeter } from "@poeem/pq-core";
 import { causesOf, type ReadFault } from "../log.ts";
 import { failureKindOf } from "./failures.ts";
-import { missing, nameOf, type Store, type StoreReadOptions } from "./store.ts";
+import { missing, nameOf, type Store, type StoreMeter, type StoreReadOptions } from "./store.ts";
 import { within } from "./within.ts";
 
 /** No store of ours takes longer: each of its two tries has a limit of its own. */
@@ -23,7 +22,7 @@ export function guarded(store: Store, report: (fault: ReadFault) => void = () =>
     let isTold = false;
     // The meter threw: nothing is wrong with the store.
     let isStopped = false;
-    const counting: ReadMeter | undefined = meter && {
+    const counting: StoreMeter | undefined = meter && {
       spend() {
         if (isFirst) isFirst = false;
         else {
@@ -36,6 +35,7 @@ export function guarded(store: Store, report: (fault: ReadFault) => void = () =>
         isTold = true;
         meter.got(bytes);
       },
+      hit: () => meter.hit?.(),
     };
     const failed = (error: unknown) =>
       report({ event: "read-failed", kind: failureKindOf(error), key, causes: causesOf(error) });

@@ -243,7 +243,7 @@ export class IndexHolder<T extends LoadedIndex> {
       throw newError();
     } finally {
       attempt.end();
-      meter?.loaded(attempt.reads, attempt.bytes);
+      meter?.loaded(attempt.reads, attempt.bytes, attempt.cached);
     }
   }
 
@@ -321,7 +321,8 @@ export class IndexHolder<T extends LoadedIndex> {
   }
 
   /** Also by an attempt that had lost its turn: what it brings is complete. */
-  #takeOver(index: T, at: Sighting, { ms, reads, bytes }: Attempt): void {
+  #takeOver(index: T, at: Sighting, { ms, reads, bytes, cached }: Attempt): void {
+    const took = { ms, reads, bytes, ...(cached > 0 && { cached }) };
     if (this.#hasLeft(index))
       throw new ReadError("late", `version ${index.version} left memory before it was complete`);
     const before = this.#served;
@@ -331,10 +332,10 @@ export class IndexHolder<T extends LoadedIndex> {
     this.#failures.clear();
     this.#misses.clear();
     const { publishedAt } = index;
-    if (before === undefined) this.#report({ event: "cold-start", publishedAt, ms, reads, bytes });
+    if (before === undefined) this.#report({ event: "cold-start", publishedAt, ...took });
     else {
       const previousVersion = before.index.version;
-      this.#report({ event: "take-over", publishedAt, previousVersion, ms, reads, bytes });
+      this.#report({ event: "take-over", publishedAt, previousVersion, ...took });
     }
   }
 

@@ -39,5 +39,5 @@ export interface Load extends IndexPointer {
 
 /** Is told what a request read to have an index at all. */
 export interface LoadMeter {
-  loaded(reads: number, bytes: number): void;
+  loaded(reads: number, bytes: number, cached: number): void;
 }

@@ -1,5 +1,5 @@
-import type { ReadMeter } from "@poeem/pq-core";
 import { failureKindOf } from "./failures.ts";
+import type { StoreMeter } from "./store.ts";
 
 /** A page that does not come for so long is missed: who wanted it may have gone, and never say so. */
 const LATE_MS = 2_000;
@@ -60,8 +60,8 @@ export class Misses {
    */
   async watch(
     key: string,
-    meter: ReadMeter | undefined,
-    read: (meter: ReadMeter | undefined) => Promise<Uint8Array | null>,
+    meter: StoreMeter | undefined,
+    read: (meter: StoreMeter | undefined) => Promise<Uint8Array | null>,
   ): Promise<Uint8Array | null> {
     let isStopped = false;
     const watched = meter && {
@@ -71,6 +71,7 @@ export class Misses {
         isStopped = false;
       },
       got: (bytes: number) => meter.got(bytes),
+      hit: () => meter.hit?.(),
     };
     if (!this.#waiting.has(key)) this.#waiting.set(key, this.#now());
     try {

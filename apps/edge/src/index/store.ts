@@ -1,8 +1,15 @@
-import type { ReadOptions } from "@poeem/pq-core";
+import type { ReadMeter, ReadOptions } from "@poeem/pq-core";
 import { ReadError } from "./failures.ts";
+
+/** Counts what is read, and what needed no operation of the store. */
+export interface StoreMeter extends ReadMeter {
+  /** The value came from a cache on the way: of what was spent for this read, nothing was an operation of the store. */
+  hit?(): void;
+}
 
 /** For whom a value is read, and who hears what went wrong. */
 export interface StoreReadOptions extends ReadOptions {
+  readonly meter?: StoreMeter | undefined;
   /** A store that tries again by itself tells it of each try that failed before: nobody else would know. */
   readonly failed?: ((error: unknown) => void) | undefined;
 }

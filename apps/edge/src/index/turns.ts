@@ -11,8 +11,8 @@
  * Light work beside heavy work gets its answer or an error soon: where reads take long because others read, the time
  * that it may wait is all the time that it has.
  */
-import type { ReadMeter } from "@poeem/pq-core";
 import { OverloadedError } from "./errors.ts";
+import type { StoreMeter } from "./store.ts";
 
 export interface TurnsOptions {
   /** Bytes of all turns at a time. */
@@ -30,7 +30,7 @@ export interface TurnsOptions {
 }
 
 /** Of a request: is told of its reads, and how long it waited. */
-export interface TurnMeter extends ReadMeter {
+export interface TurnMeter extends StoreMeter {
   waitedMs?: number;
 }
 
@@ -76,7 +76,7 @@ export class Turns {
    * @param bytes that it may hold at a time; more than there are count as all of them
    * @throws OverloadedError when there was no turn in time
    */
-  async run<T>(work: (meter: ReadMeter) => Promise<T>, bytes: number, meter?: TurnMeter): Promise<T> {
+  async run<T>(work: (meter: StoreMeter) => Promise<T>, bytes: number, meter?: TurnMeter): Promise<T> {
     const { total, share, light, leaseMs, waitMs, now } = this.#options;
     const isLight = bytes <= light;
     const most = isLight ? total : total - share;
@@ -106,6 +106,7 @@ export class Turns {
           if (this.#taken.has(turn)) turn.dueAt = now() + leaseMs;
           meter?.got(received);
         },
+        hit: () => meter?.hit?.(),
         rescan: (codes) => meter?.rescan?.(codes),
       });
     } finally {
