@@ -49,11 +49,11 @@ export async function transfer(
     const patience = 2 * store.propagationMs;
     const written = new Set(write.map(({ key }) => key));
     const fresh = readBack.filter(({ key }) => written.has(key));
-    requireNone(await findDamaged(store, fresh, clock, patience, advance));
+    requireNone(store, await findDamaged(store, fresh, clock, patience, advance));
     const older = readBack.filter(({ key }) => !written.has(key));
     const damaged = await findDamaged(store, older, clock, 0, advance);
     await writeAll(damaged, keepAlive);
-    requireNone(await findDamaged(store, damaged, clock, patience, keepAlive));
+    requireNone(store, await findDamaged(store, damaged, clock, patience, keepAlive));
     return [...write, ...damaged];
   } finally {
     progress.stop();
@@ -80,11 +80,11 @@ async function readValue(artifact: CheckedArtifact, key: string): Promise<Uint8A
   return isManifest ? artifact.manifestBytes : artifact.read(key.slice(chunkKey("").length));
 }
 
-function requireNone(damaged: readonly DamagedValue[]): void {
+function requireNone(store: Store, damaged: readonly DamagedValue[]): void {
   const [first] = damaged;
   if (!first) return;
   const more = damaged.length > 1 ? ` and ${damaged.length - 1} more` : "";
   throw new UserError(
-    `KV gave back ${first.got} for ${first.key}${more} after writing; the pointer stays where it was`,
+    `${store.name} gave back ${first.got} for ${first.key}${more} after writing; the pointer stays where it was`,
   );
 }

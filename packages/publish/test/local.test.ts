@@ -15,6 +15,7 @@ import { withLocalStore } from "../src/stores/local.ts";
 import { readPublished } from "../src/versions.ts";
 import { checkedArtifact, keysOf, makeArtifact } from "./artifacts.ts";
 import { ACCOUNT, KvServer, NAMESPACE, TOKEN } from "./kv-server.ts";
+import { ACCESS_KEY_ID, BUCKET, S3Server, SECRET } from "./s3-server.ts";
 
 const worker = resolve(import.meta.dirname, "../../../apps/edge");
 const poeem = resolve(import.meta.dirname, "../../../apps/trainer/bin/poeem.js");
@@ -170,6 +171,35 @@ describe("the commands, on this machine", () => {
           ],
         },
       ]);
+    },
+    TIMEOUT,
+  );
+});
+
+describe("the commands, with R2", () => {
+  let server: S3Server;
+  beforeAll(async () => {
+    server = await S3Server.start();
+  });
+  afterAll(() => server.stop());
+
+  it.each(["local-r2", "r2"])(
+    "publish, list and roll back: --to %s",
+    async (to) => {
+      const own = await mkdtemp(join(folder, "r2-"));
+      const buckets = [{ binding: "INDEX_BUCKET", bucket_name: BUCKET }];
+      await writeFile(join(own, "wrangler.jsonc"), JSON.stringify({ name: "x", r2_buckets: buckets }));
+      const env = { R2_ENDPOINT: server.endpoint, R2_ACCESS_KEY_ID: ACCESS_KEY_ID, R2_SECRET_ACCESS_KEY: SECRET };
+      const at = ["--to", to, "--worker", own];
+      for (const index of ["index-1", "index-2"]) {
+        const { stderr } = await run(["publish", "--index", join(folder, index), ...at], env);
+        expect(stderr).toMatch(/published current: version/);
+      }
+      expect((await run(["rollback", ...at], env)).code).toBe(0);
+      const { stdout } = await run(["versions", ...at, "--json"], env);
+      expect(JSON.parse(stdout).indexes).toMatchObject([{ name: "current", serving: versionsOf[1] }]);
+      const bare = await run(["versions", "--to", to, "--worker", worker], env);
+      expect(bare).toMatchObject({ code: 1, stderr: expect.stringMatching(/INDEX_BUCKET/) });
     },
     TIMEOUT,
   );

@@ -1,9 +1,7 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { messageOf, UserError } from "@poeem/offline/errors";
-import { unstable_readConfig } from "wrangler";
+import { UserError } from "@poeem/offline/errors";
 import type { Store } from "../store.ts";
 import { type RestStoreOptions, restStore } from "./rest.ts";
+import { accountIdOf, checkId, readWorkerConfig } from "./worker-config.ts";
 
 export interface RemoteOptions {
   /** Folder of the Worker, with its wrangler.jsonc. */
@@ -16,7 +14,6 @@ export interface RemoteOptions {
   readonly onWait?: ((reason: string, ms: number) => void) | undefined;
 }
 
-const ID = /^[0-9a-f]{32}$/;
 const PLACEHOLDER = "0".repeat(32);
 
 /** The KV namespace at Cloudflare that the Worker is bound to. */
@@ -29,11 +26,8 @@ export function readCredentials(
   options: RemoteOptions,
   environment: NodeJS.ProcessEnv,
 ): Pick<RestStoreOptions, "accountId" | "namespaceId" | "apiToken"> {
-  const config = readWranglerConfig(options.worker);
-  const accountId = options.accountId ?? environment["CLOUDFLARE_ACCOUNT_ID"] ?? config.accountId;
-  if (!accountId) {
-    throw new UserError("no account: expected --account-id, CLOUDFLARE_ACCOUNT_ID or account_id in wrangler.jsonc");
-  }
+  const config = readWorkerConfig(options.worker);
+  const accountId = accountIdOf(options.accountId, config, environment);
   const namespaceId = options.namespaceId ?? config.namespaceId;
   if (!namespaceId || namespaceId === PLACEHOLDER) {
     throw new UserError(
@@ -41,32 +35,10 @@ export function readCredentials(
         "`npx wrangler kv namespace create INDEX` makes one and prints its id",
     );
   }
-  const ids = { "account id": accountId, "namespace id": namespaceId };
-  for (const [what, id] of Object.entries(ids)) {
-    if (!ID.test(id)) throw new UserError(`${what}: expected 32 hexadecimal digits, got ${JSON.stringify(id)}`);
-  }
+  checkId("namespace id", namespaceId);
   const apiToken = environment["CLOUDFLARE_API_TOKEN"]?.trim();
   if (!apiToken) {
     throw new UserError('no token: set CLOUDFLARE_API_TOKEN to an API token with "Workers KV Storage: Edit"');
   }
   return { accountId, namespaceId, apiToken };
-}
-
-function readWranglerConfig(worker: string): {
-  path: string;
-  accountId: string | undefined;
-  namespaceId: string | undefined;
-} {
-  const path = resolve(worker, "wrangler.jsonc");
-  if (!existsSync(path)) return { path, accountId: undefined, namespaceId: undefined };
-  try {
-    const { account_id, kv_namespaces } = unstable_readConfig({ config: path }, { hideWarnings: true });
-    return {
-      path,
-      accountId: account_id,
-      namespaceId: kv_namespaces.find((namespace: { binding: string }) => namespace.binding === "INDEX")?.id,
-    };
-  } catch (error) {
-    throw new UserError(`${path} cannot be read: ${messageOf(error)}`);
-  }
 }
