@@ -1,8 +1,9 @@
 /** What a caller, a proxy and an operator rely on beside the answers themselves. */
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
+import { encodeVector } from "../src/client.ts";
 import { readConfig } from "../src/config.ts";
-import { type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
+import { dim, type Fixture, makeFixture, nlist, publish } from "./fixture.ts";
 import { makeIsolate } from "./isolate.ts";
 
 let fixture: Fixture;
@@ -66,13 +67,39 @@ describe("caching", () => {
 
   it("lets answers be kept for half a minute and purged by index version, but no error and no batch", async () => {
     const { headers } = await get("/search?q=cake");
-    expect(headers.get("cache-control")).toBe("public, max-age=30");
+    expect(headers.get("cache-control")).toBe("public, max-age=30, s-maxage=30");
     expect(headers.get("cache-tag")).toBe(`index-${fixture.artifact.version},index-name-current`);
     expect((await get("/search?q=")).headers.get("cache-control")).toBe("no-store");
     expect((await get("/search?q=cake&nprobe=99")).headers.get("cache-control")).toBe("no-store");
     expect((await get("/items/none")).headers.get("cache-control")).toBe("no-store");
     expect((await get("/version")).headers.get("cache-control")).toBe("no-store");
     expect((await makeIsolate().post({ q: "cake" })).headers.get("cache-control")).toBe("no-store");
+  });
+
+  it("lets no shared cache keep what one person asks", async () => {
+    const isolate = makeIsolate();
+    const vector = encodeVector(Float32Array.from({ length: dim }, (_, i) => i + 1));
+    for (const path of ["/search?history=item:1,item:2", `/search?vector=${vector}`]) {
+      const { status, headers } = await isolate.get(path);
+      expect([status, headers.get("cache-control")]).toEqual([200, "private, max-age=30"]);
+    }
+    for (const name of ["authorization", "cookie"]) {
+      const { headers } = await isolate.get("/search?q=cake", { headers: { [name]: "Basic x" } });
+      expect(headers.get("cache-control")).toBe("private, max-age=30");
+    }
+  });
+
+  it("leaves no cache to guess: whatever it is asked, it says who may keep the answer", async () => {
+    const isolate = makeIsolate();
+    const paths = ["/healthz", "/readyz", "/version", "/openapi.json", "/facets", "/nothing", "/search", "/items/none"];
+    for (const method of ["GET", "HEAD", "PUT", "OPTIONS"])
+      for (const path of paths) {
+        const { headers } = await isolate.request(path, { method });
+        expect(headers.get("cache-control"), `${method} ${path}`).not.toBeNull();
+      }
+    expect((await isolate.get("/healthz")).headers.get("cache-control")).toBe("no-store");
+    const bad = await isolate.get(`/search?q=${"x".repeat(17_000)}`);
+    expect([bad.status, bad.headers.get("cache-control")]).toEqual([414, "no-store"]);
   });
 
   it("gives no error the ETag or the tags of the answer that there was to be, so that none becomes a 304", async () => {

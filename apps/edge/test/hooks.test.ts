@@ -69,6 +69,8 @@ describe("hooks", () => {
     const sent = await as("bob");
     expect([sent.status, sent.headers.get("location")]).toEqual([303, "https://own.test/login"]);
     expect(sent.headers.get("x-request-id")).not.toBeNull();
+    // Nor is what it answers itself, unless it says so.
+    expect(sent.headers.get("cache-control")).toBe("no-store");
     const headers = { "if-none-match": answer.headers.get("etag")!, "x-user": "carl" };
     expect((await ask(worker, search(), { headers })).status).toBe(401);
   });

@@ -232,7 +232,7 @@ describe("GET /suggest", () => {
     expect(body).toMatchObject({ query: "red ja", indexVersion: shop.artifact.version });
     const items = Array.from({ length: 300 }, (_, i) => shopTitle(i)).filter((title) => /^red jacket /.test(title));
     expect(body.suggestions[0]).toEqual({ text: "red jacket", items: items.length });
-    expect(headers.get("cache-control")).toBe("public, max-age=30");
+    expect(headers.get("cache-control")).toBe("public, max-age=30, s-maxage=30");
     const again = { headers: { "if-none-match": headers.get("etag")! } };
     expect((await get("/suggest?q=red%20ja&k=8", again)).status).toBe(304);
     expect((await get("/suggest?q=red%20ja&k=7", again)).status).toBe(200);

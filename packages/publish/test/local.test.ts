@@ -188,12 +188,17 @@ describe("the commands, with R2", () => {
     async (to) => {
       const own = await mkdtemp(join(folder, "r2-"));
       const buckets = [{ binding: "INDEX_BUCKET", bucket_name: BUCKET }];
-      await writeFile(join(own, "wrangler.jsonc"), JSON.stringify({ name: "x", r2_buckets: buckets }));
+      await writeFile(
+        join(own, "wrangler.jsonc"),
+        JSON.stringify({ name: "x", r2_buckets: buckets, cache: { enabled: true } }),
+      );
       const env = { R2_ENDPOINT: server.endpoint, R2_ACCESS_KEY_ID: ACCESS_KEY_ID, R2_SECRET_ACCESS_KEY: SECRET };
       const at = ["--to", to, "--worker", own];
       for (const index of ["index-1", "index-2"]) {
         const { stderr } = await run(["publish", "--index", join(folder, index), ...at], env);
-        expect(stderr).toMatch(/published current: version/);
+        expect(stderr).toMatch(
+          /published current: version .*\nanswers that Cloudflare has cached may be .* for 30 s more/,
+        );
       }
       expect((await run(["rollback", ...at], env)).code).toBe(0);
       const { stdout } = await run(["versions", ...at, "--json"], env);

@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { type Figures, NO_FIGURES } from "../figures.ts";
 import { causesOf, type Level, type SlowSearch, type Spent } from "../log.ts";
 import type { AppEnv, Failure } from "./app-env.ts";
+import { keepNothingUnsaid } from "./caching.ts";
 import type { Meter } from "./meter.ts";
 import { type ProblemType, statusOf } from "./problem.ts";
 import { PARAMETER_NAMES } from "./requests.ts";
@@ -55,6 +56,7 @@ export const observe: MiddlewareHandler<AppEnv> = async function observe(c, next
 };
 
 function addHeaders(c: Context<AppEnv>): void {
+  keepNothingUnsaid(c);
   const timings = Object.entries(c.get("waits")).map(([name, ms]) => `${name};dur=${ms}`);
   const { reads, bytes, cached, waitedMs } = c.get("meter");
   if (waitedMs > 0) timings.push(`turn;dur=${waitedMs}`);

@@ -8,7 +8,7 @@ import { checkName, type StoreOptions } from "@poeem/publish/stores";
 import { bytesOf } from "@poeem/publish/verify";
 import { report, say } from "../print.ts";
 import { startProgress } from "../progress.ts";
-import { withStore } from "../with-store.ts";
+import { sayIfCached, withStore } from "../with-store.ts";
 
 export interface PublishCommandOptions extends StoreOptions {
   index: string;
@@ -33,6 +33,7 @@ export async function publish(options: PublishCommandOptions): Promise<void> {
     const written = `${counted(facts.chunksWritten, "chunk")} written`;
     const present = `${formatCount(facts.chunksPresent)} already there, ${formatCount(facts.bytesWritten)} bytes`;
     report(options.json, facts, `published ${name}: version ${facts.version}, ${written}, ${present}`);
+    await sayIfCached(options);
   });
 }
 

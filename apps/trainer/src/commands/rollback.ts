@@ -4,7 +4,7 @@ import { rollbackTo } from "@poeem/publish/rollback";
 import type { StoreOptions } from "@poeem/publish/stores";
 import { report } from "../print.ts";
 import { startProgress } from "../progress.ts";
-import { withStore } from "../with-store.ts";
+import { sayIfCached, withStore } from "../with-store.ts";
 
 export interface RollbackOptions extends StoreOptions {
   toVersion?: string;
@@ -18,4 +18,5 @@ export async function rollback(options: RollbackOptions): Promise<void> {
   const { version, replaced, chunksVerified } = facts;
   const verified = `${counted(chunksVerified, "chunk")} verified`;
   report(options.json, facts, `rolled back ${name}: version ${version} serves instead of ${replaced}, ${verified}`);
+  await sayIfCached(options);
 }

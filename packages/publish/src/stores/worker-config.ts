@@ -12,20 +12,25 @@ export interface WorkerConfig {
   readonly namespaceId: string | undefined;
   /** The R2 bucket bound as INDEX_BUCKET. */
   readonly bucket: { readonly name: string | undefined; readonly jurisdiction: string | undefined } | undefined;
+  /** Whether Cloudflare keeps answers of the Worker. */
+  readonly cachesAnswers: boolean;
 }
 
 /** @throws UserError for a file that cannot be read */
 export function readWorkerConfig(worker: string): WorkerConfig {
   const path = resolve(worker, "wrangler.jsonc");
-  if (!existsSync(path)) return { path, accountId: undefined, namespaceId: undefined, bucket: undefined };
+  if (!existsSync(path))
+    return { path, accountId: undefined, namespaceId: undefined, bucket: undefined, cachesAnswers: false };
   try {
-    const { account_id, kv_namespaces, r2_buckets } = unstable_readConfig({ config: path }, { hideWarnings: true });
+    const config = unstable_readConfig({ config: path }, { hideWarnings: true });
+    const { account_id, kv_namespaces, r2_buckets, cache } = config;
     const bucket = r2_buckets.find(({ binding }: { binding: string }) => binding === "INDEX_BUCKET");
     return {
       path,
       accountId: account_id,
       namespaceId: kv_namespaces.find(({ binding }: { binding: string }) => binding === "INDEX")?.id,
       bucket: bucket && { name: bucket.bucket_name as string | undefined, jurisdiction: bucket.jurisdiction },
+      cachesAnswers: cache?.enabled === true,
     };
   } catch (error) {
     throw new UserError(`${path} cannot be read: ${messageOf(error)}`);
