@@ -58,6 +58,7 @@ else {
     ["requests", ({ requests }) => dollars(requests)],
     ["CPU", ({ cpu }) => dollars(cpu)],
     ["a month, with the $5 of the plan", ({ total }) => `$${total.toFixed(2)}`],
+    ["the same over R2, nothing cached", ({ totalOfR2 }) => `$${totalOfR2.toFixed(2)}`],
   ];
   const lines = table.map(([name, cell]) => `| ${[name, ...rows.map(cell)].join(" | ")} |`);
   lines.splice(1, 0, `| --- |${" ---: |".repeat(rows.length)}`);

@@ -100,6 +100,15 @@ describe("monthlyCost", () => {
     expect(storage).toBeCloseTo(((3 * bytes) / 1e9 - 1) * 0.5, 9);
     expect(writes).toBeCloseTo(2 * ((1000 * keys) / 1e6 - 1) * 5, 9);
   });
+
+  it("charges R2 by its own prices", () => {
+    // 26.596 million reads, 10 free, at $0.36, and 1.3 GB, which are free
+    expect(monthlyCost(large, { ...usage, searches: 1e6 }).totalOfR2).toBeCloseTo(5 + 16.596 * 0.36, 3);
+    // 5.809 million writes, 1 free, at $4.50; they are read back, and those of three versions are listed each time:
+    // 4 × 5.809 million reads, 10 free; no deletes
+    const { totalOfR2 } = monthlyCost({ ...large, bytes: 10e9 }, { ...usage, versions: 3, publishes: 1000 });
+    expect(totalOfR2).toBeCloseTo(5 + 20 * 0.015 + 4.809 * 4.5 + (4 * 5.809 - 10) * 0.36, 6);
+  });
 });
 
 describe("docs/deploy.md", () => {

@@ -60,6 +60,12 @@ export const PRICES = {
   deletes: { included: 1e6, perMillion: 5 },
   /** GB and month. */
   storage: { included: 1, perGB: 0.5 },
+  /** In place of the last four; deletes are free. */
+  r2: {
+    reads: { included: 10e6, perMillion: 0.36 },
+    writes: { included: 1e6, perMillion: 4.5 },
+    storage: { included: 10, perGB: 0.015 },
+  },
 } as const;
 
 export interface Usage {
@@ -87,6 +93,8 @@ export interface MonthlyCost {
   readonly cpu: number;
   /** With the subscription. */
   readonly total: number;
+  /** The same over R2, when the Cache API never has anything. */
+  readonly totalOfR2: number;
 }
 
 /** Milliseconds of CPU for a search without paging, HTTP included (docs/experiments/edge.md). */
@@ -115,8 +123,10 @@ export function monthlyCost(size: IndexSize, usage: Usage): MonthlyCost {
   const charge = (amount: number, { included, perMillion }: { included: number; perMillion: number }): number =>
     (Math.max(0, amount - included) / 1e6) * perMillion;
   const storedGB = (usage.versions * bytes) / 1e9;
+  const store = ({ included, perGB }: { included: number; perGB: number }): number =>
+    Math.max(0, storedGB - included) * perGB;
   const cost = {
-    storage: Math.max(0, storedGB - PRICES.storage.included) * PRICES.storage.perGB,
+    storage: store(PRICES.storage),
     // as many keys are pruned as are written
     writes: charge(usage.publishes * keys, PRICES.writes) + charge(usage.publishes * keys, PRICES.deletes),
     reads: charge(reads, PRICES.reads),
@@ -124,5 +134,14 @@ export function monthlyCost(size: IndexSize, usage: Usage): MonthlyCost {
     cpu: charge(cpuMs, PRICES.cpuMs),
   };
   const total = PRICES.subscription + Object.values(cost).reduce((sum, part) => sum + part, 0);
-  return { readsPerColdStart, readsPerSearch, ...cost, total };
+  // A list of S3 has no metadata: all keys of all versions are asked for theirs.
+  const listed = usage.publishes * usage.versions * keys;
+  const totalOfR2 =
+    PRICES.subscription +
+    store(PRICES.r2.storage) +
+    charge(usage.publishes * keys, PRICES.r2.writes) +
+    charge(reads + listed, PRICES.r2.reads) +
+    cost.requests +
+    cost.cpu;
+  return { readsPerColdStart, readsPerSearch, ...cost, total, totalOfR2 };
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:paging -w @poeem/edge [-- --json] [-- --items 10000000]`: an index too large for an isolate, in
- * local KV: what its lists cost in memory, reads and time when they are paged. Memory is sampled through the
+ * `npm run bench:paging -w @poeem/edge [-- --json] [-- --items 10000000] [-- --r2]`: an index too large for an isolate,
+ * in local KV, or in local R2 behind the Cache API: what its lists cost in memory, reads and time when they are paged. Memory is sampled through the
  * inspector of workerd after every request.
  */
 import { parseArgs } from "node:util";
@@ -12,7 +12,11 @@ const MB = 1e6;
 const mb = (bytes: number) => Math.round(bytes / MB);
 
 const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, items: { type: "string", default: "10000000" } },
+  options: {
+    json: { type: "boolean", default: false },
+    items: { type: "string", default: "10000000" },
+    r2: { type: "boolean", default: false },
+  },
 });
 const items = Number(values.items);
 const log = (line: string) => values.json || console.log(line);
@@ -23,7 +27,7 @@ const { artifact, nlist, query } = catalogue;
 const bytes = artifact.chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
 const tookMs = Math.round(performance.now() - startedAt);
 log(`${items} items: ${artifact.chunks.length} chunks, ${mb(bytes)} MB, made in ${tookMs} ms`);
-const worker = await startWorker({ inspect: true });
+const worker = await startWorker({ inspect: true, r2: values.r2 });
 await worker.publish(artifact);
 log(`published after ${Math.round(performance.now() - startedAt)} ms`);
 
@@ -51,6 +55,9 @@ interface Row {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly codesScanned: number;
+  /** Operations of the store for a request, and values that the Cache API had. */
+  readonly reads: number;
+  readonly cached: number;
   /** Most that the isolate held so far, JavaScript heap and array buffers, MB. */
   readonly mostMB: number;
 }
@@ -64,11 +71,15 @@ async function measure(
 ): Promise<void> {
   const latencies: number[] = [];
   let codesScanned = 0;
+  let [reads, cached] = [0, 0];
   let next = 0;
   const client = async () => {
     while (next < requests) {
       const answer = await worker.ask(path(next++));
       latencies.push(answer.ms);
+      const timing = /(\d+) reads, \d+ bytes(?:, (\d+) cached)?/.exec(String(answer.headers["server-timing"])) ?? [];
+      reads += Number(timing[1] ?? 0);
+      cached += Number(timing[2] ?? 0);
       codesScanned += (JSON.parse(answer.body) as { codesScanned?: number }).codesScanned ?? 0;
       await sample();
     }
@@ -83,6 +94,8 @@ async function measure(
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     codesScanned: Math.round(codesScanned / requests),
+    reads: Math.round((10 * reads) / requests) / 10,
+    cached: Math.round((10 * cached) / requests) / 10,
     mostMB: mb(most.isolate),
   });
   log(JSON.stringify(rows.at(-1)));

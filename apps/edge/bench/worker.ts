@@ -83,6 +83,8 @@ export interface WorkerOptions {
   readonly inspect?: boolean;
   /** The Worker reads KV through `bad-day.js`, which counts, fails, hangs and lies when it is told to. */
   readonly badDay?: boolean;
+  /** The Worker reads an R2 bucket behind the Cache API instead of KV. */
+  readonly r2?: boolean;
   /** Folder of the built Worker; left out: that of this checkout. */
   readonly built?: string;
   /** Variables and secrets. */
@@ -95,9 +97,17 @@ export interface WorkerOptions {
   readonly connections?: number;
 }
 
-/** Starts workerd with the Worker alone in it, and KV. Nothing is published yet. */
+/** Starts workerd with the Worker alone in it, and KV or R2. Nothing is published yet. */
 export async function startWorker(options: WorkerOptions = {}): Promise<RunningWorker> {
-  const { inspect = false, badDay = false, built = OWN_BUILD, variables, rateLimit, connections = 8 } = options;
+  const {
+    inspect = false,
+    badDay = false,
+    r2 = false,
+    built = OWN_BUILD,
+    variables,
+    rateLimit,
+    connections = 8,
+  } = options;
   const { onLog = () => undefined } = options;
   const files = readdirSync(built);
   const script = files.find((file) => file.endsWith("worker.js"));
@@ -126,7 +136,9 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
           ],
           ...(badDay
             ? { serviceBindings: { INDEX: { name: "bad-day", entrypoint: "BadDay" } } }
-            : { kvNamespaces: ["INDEX"] }),
+            : r2
+              ? { r2Buckets: ["INDEX_BUCKET"] }
+              : { kvNamespaces: ["INDEX"] }),
           ...(variables && { bindings: { ...variables } }),
           ...(rateLimit && {
             ratelimits: { RATE_LIMIT: { namespace_id: "1001", simple: { limit: rateLimit, period: 60 as const } } },
@@ -161,10 +173,11 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
       await Promise.race([answer, send(new URL("/healthz", address), agent)]);
     }
   };
-  const kvOf = () => miniflare.getKVNamespace("INDEX", "bad-day");
+  const storeOf = async (): Promise<{ put(key: string, value: Uint8Array | string): Promise<unknown> }> =>
+    r2 ? miniflare.getR2Bucket("INDEX_BUCKET", "edge") : miniflare.getKVNamespace("INDEX", "bad-day");
   const point = async (version: string, name?: string) => {
     const pointer = { version, manifestKey: manifestKey(version), publishedAt: new Date().toISOString() };
-    await (await kvOf()).put(pointerKey(name), formatPointer(pointer));
+    await (await storeOf()).put(pointerKey(name), formatPointer(pointer));
   };
   return {
     async memory() {
@@ -187,10 +200,10 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
       return (await response.json()) as Record<string, number>;
     },
     async publish({ chunks, manifestBytes, version }, name) {
-      const kv = await kvOf();
+      const store = await storeOf();
       for (let i = 0; i < chunks.length; i += PUTS)
-        await Promise.all(chunks.slice(i, i + PUTS).map(({ key, bytes }) => kv.put(chunkKey(key), bytes)));
-      await kv.put(manifestKey(version), manifestBytes);
+        await Promise.all(chunks.slice(i, i + PUTS).map(({ key, bytes }) => store.put(chunkKey(key), bytes)));
+      await store.put(manifestKey(version), manifestBytes);
       await point(version, name);
     },
     point,
