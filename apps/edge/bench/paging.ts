@@ -1,7 +1,7 @@
 /**
  * `npm run bench:paging -w @poeem/edge [-- --json] [-- --items 10000000] [-- --r2]`: an index too large for an isolate,
- * in local KV, or in local R2 behind the Cache API: what its lists cost in memory, reads and time when they are paged. Memory is sampled through the
- * inspector of workerd after every request.
+ * in local KV, or in local R2 behind the Cache API: what its lists cost in memory, reads and time when they are paged.
+ * Memory is sampled through the inspector of workerd after every request.
  */
 import { parseArgs } from "node:util";
 import { encodeVector } from "../src/http/vector.ts";

@@ -204,8 +204,9 @@ describe("what a request needs", () => {
         bucket: "other",
         endpoint: `https://${account}.r2.cloudflarestorage.com`,
       });
-      const R2_ENDPOINT = "http://localhost:9000";
-      expect(readR2Access({ worker }, { ...keys, R2_ENDPOINT })).toMatchObject({ endpoint: R2_ENDPOINT });
+      const R2_ENDPOINT = "http://localhost:9000/";
+      const elsewhere = readR2Access({ worker }, { ...keys, R2_ENDPOINT });
+      expect(elsewhere).toMatchObject({ endpoint: "http://localhost:9000" });
     } finally {
       await rm(worker, { recursive: true });
     }

@@ -280,7 +280,7 @@ async function answer(c: Context<AppEnv>, asked: Asked, isLast = true) {
     waitedMs: meter.waitedMs,
   });
   if (isLast && random() < config.canaryShare && response.mode !== "words") {
-    const limits = { ...config.limits, reads: config.limits.reads - meter.reads };
+    const limits = { ...config.limits, reads: config.limits.reads - meter.reads - meter.cached };
     // It is about cells: words would find the same items whatever cells are visited.
     inBackground(c, logOverlap(served, { ...request, mode: "dense" }, limits, c.get("dependencies")));
   }

@@ -70,11 +70,11 @@ function addHeaders(c: Context<AppEnv>): void {
 }
 
 /** What a search took much of; nothing for what was not priced, and so is no search. */
-function muchOf({ work, reads, limits }: Meter, ioMs: number): SlowSearch["much"] {
+function muchOf({ work, reads, cached, limits }: Meter, ioMs: number): SlowSearch["much"] {
   if (work === 0) return [];
   const much: SlowSearch["much"][number][] = [];
   if (work > SLOW_SHARE * limits.work) much.push("work");
-  if (reads > SLOW_SHARE * limits.reads) much.push("reads");
+  if (reads + cached > SLOW_SHARE * limits.reads) much.push("reads");
   if (ioMs >= SLOW_MS) much.push("ioMs");
   return much;
 }

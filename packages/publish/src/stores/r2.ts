@@ -19,7 +19,10 @@ export function openR2Store(options: R2Options, environment: NodeJS.ProcessEnv =
   return s3Store({ ...readR2Access(options, environment), onWait: options.onWait });
 }
 
-/** Gathers what a request needs. @throws UserError that names what is missing and where it can be put */
+/**
+ * Gathers what a request needs. R2_ENDPOINT is for another server that speaks as R2 does, in tests or behind a proxy.
+ * @throws UserError that names what is missing and where it can be put
+ */
 export function readR2Access(
   options: R2Options,
   environment: NodeJS.ProcessEnv,
@@ -36,7 +39,7 @@ export function readR2Access(
     throw new UserError(`bucket: expected 3 to 63 of the characters a-z, 0-9 and -, got ${JSON.stringify(bucket)}`);
   const isBound = bucket === config.bucket?.name;
   const endpoint =
-    environment["R2_ENDPOINT"] ??
+    environment["R2_ENDPOINT"]?.replace(/\/+$/, "") ??
     endpointOf(accountIdOf(options.accountId, config, environment), isBound ? config.bucket?.jurisdiction : undefined);
   const [accessKeyId, secretAccessKey] = ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"].map((name) => {
     const value = environment[name]?.trim();
