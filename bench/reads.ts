@@ -159,5 +159,5 @@ function table(rows: readonly Row[]): string {
       `${row.reads.toFixed(1)} | ${row.readsWithFields.toFixed(1)} | ${formatCount(row.kilobytes)} | ` +
       `${formatCount(row.codes)} | ${row.cpuMilliseconds.toFixed(1)} |`,
   );
-  return [head, "| --- |" + " ---: |".repeat(8), ...lines, ""].join("\n");
+  return [head, `| --- |${" ---: |".repeat(8)}`, ...lines, ""].join("\n");
 }

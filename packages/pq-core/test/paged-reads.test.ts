@@ -191,7 +191,7 @@ describe("a metered view", () => {
   });
 });
 
-it("a page, a table or a directory that comes damaged once is read again, twice is an error and kept nowhere", async () => {
+it("a page, a table or a directory that comes damaged once is read again, twice is an error and not kept", async () => {
   const whole = await ask(await openWhole(memorySource(artifact.chunks), artifact.manifestBytes, open));
   const stored = memorySource(artifact.chunks);
   for (const times of [1, 2]) {

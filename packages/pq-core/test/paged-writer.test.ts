@@ -79,7 +79,7 @@ function handedOver(input: ArtifactInput, { idType, cellsPerPage }: PagedShape, 
   return paged;
 }
 
-it("items handed over a slice at a time give the bytes of items in memory, each chunk as soon as it is there", async () => {
+it("items handed over in slices give the bytes of items in memory, each chunk as soon as it is there", async () => {
   await fc.assert(
     fc.asyncProperty(shapes, async (shape) => {
       const input = { ...itemsOf(shape), queryTower: Uint8Array.of(1, 2), cellsPerPage: shape.cellsPerPage };

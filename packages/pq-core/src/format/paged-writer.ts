@@ -52,7 +52,7 @@ const SLICE = 8192;
 const SLICE_BYTES = 2 << 20;
 /** A page of codes and ids ends where it has so many: with them a search has room for several pages. */
 const MAX_LISTS_BYTES = 4 << 20;
-/** A page of filters covers pages of lists up to as much as so many pages of fields: of neighbours, one read will do. */
+/** A page of filters covers pages of lists up to as much as so many pages of fields: neighbours then share a read. */
 const FILTER_PAGES = 2;
 const MAX_FILTER_PAGES = 8;
 /** What a value takes on a page besides the items that have it: its number, how many they are, and alignment. */

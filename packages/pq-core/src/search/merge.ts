@@ -2,7 +2,8 @@ import { check, checkEach, INPUT } from "../errors.ts";
 
 /**
  * How the scores of several query vectors become one score per item. Visited are the cells that any of the vectors
- * probes, `nprobe` for each (where cells share pages, `nprobe` runs of them in all); an item of a visited cell has a score by every vector, whichever of them probes it.
+ * probes, `nprobe` for each (where cells share pages, `nprobe` runs of them in all); an item of a visited cell has a
+ * score by every vector, whichever of them probes it.
  */
 export type Merge =
   /**
