@@ -4,8 +4,8 @@ import { readFilters } from "../src/format/filters-chunk.ts";
 import { readItemPage } from "../src/format/item-pages.ts";
 import { readLookupPage } from "../src/format/lookup-pages.ts";
 import { FormatError } from "../src/index.ts";
-import { chunkMap, MissingChunk, readAll, replaceChunk, reseal, smallArtifact } from "./hostile.ts";
-import { kernelModule, random } from "./support.ts";
+import { chunkMap, fuzz, MissingChunk, mutate, readAll, replaceChunk, reseal, smallArtifact } from "./hostile.ts";
+import { kernelModule } from "./support.ts";
 
 const artifact = await smallArtifact();
 const kinds = artifact.manifest.chunks.map(({ kind }) => kind);
@@ -225,35 +225,6 @@ it("passes on what the source throws", async () => {
 /** Mutations of each fuzz run; FUZZ=1000000 for longer ones. */
 const FUZZ = Number(process.env["FUZZ"] ?? 100_000);
 
-/** One fuzz run: reads a mutated input many times; only a FormatError may be thrown. */
-async function fuzz(
-  runs: number,
-  seed: number,
-  read: (int: (n: number) => number, run: number) => unknown,
-): Promise<void> {
-  const next = random(seed);
-  const int = (n: number): number => Math.floor(next() * n);
-  const outcomes = { read: 0, refused: 0 };
-  let mostBytes = 0;
-  for (let run = 0; run < runs; run++) {
-    if (run % 100 === 0) mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers);
-    try {
-      const outcome = read(int, run);
-      if (outcome instanceof Promise) await outcome;
-      outcomes.read++;
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw new Error(`run ${run}: ${error}`, { cause: error });
-      outcomes.refused++;
-    }
-  }
-  // The artifact declares 6 kB; a length that is believed would ask for gigabytes at once. The rest waits for
-  // collection.
-  expect(mostBytes).toBeLessThan(512 * 1024 * 1024);
-  // Both ways must be well trodden, or the run shows little.
-  expect(outcomes.read).toBeGreaterThan(runs / 20);
-  expect(outcomes.refused).toBeGreaterThan(runs / 20);
-}
-
 it(`the readers survive ${FUZZ} mutated payloads: an answer or a FormatError, and no more memory than declared`, {
   timeout: 600_000,
 }, async () => {
@@ -287,21 +258,3 @@ it(`whole artifacts survive ${FUZZ / 20} mutations: an answer or a FormatError, 
     return readAll(chunks, isManifest ? bytes : artifact.manifestBytes, false, run % 8 === 0 ? simd : undefined);
   });
 });
-
-/** One to three edits: a bit, a byte, an extreme word, a cut, a doubled stretch. */
-function mutate(original: Uint8Array, int: (n: number) => number): Uint8Array {
-  let bytes = original;
-  for (let edits = 1 + int(3); edits > 0; edits--) {
-    const at = int(bytes.length);
-    const kind = int(10);
-    if (kind < 3) bytes[at]! ^= 1 << int(8);
-    else if (kind < 5) bytes[at] = int(256);
-    else if (kind < 8 && at + 4 <= bytes.length) {
-      const extremes = [0, 1, 0x7f80_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, bytes.length, 40];
-      new DataView(bytes.buffer, bytes.byteOffset).setUint32(at - (at % 4), extremes[int(extremes.length)]!, true);
-    } else if (kind === 8 && bytes.length > 1) bytes = bytes.slice(0, at + 1);
-    else if (bytes.length < 100_000)
-      bytes = Uint8Array.of(...bytes.subarray(0, at), ...bytes.subarray(Math.max(0, at - 16)));
-  }
-  return bytes;
-}

@@ -1,13 +1,21 @@
 import { createHash } from "node:crypto";
+import { expect } from "vitest";
 import { chunkKey } from "../src/format/chunk.ts";
-import type { Artifact, Index } from "../src/index.ts";
+import { type Artifact, type ArtifactInput, FormatError, type Index } from "../src/index.ts";
 import { createCodebook, writeArtifact, writeDelta } from "../src/write.ts";
 import { openWhole } from "./open-whole.ts";
 import { normals, random, randomCodes } from "./support.ts";
 import { toItemWords, type WordsOfItem } from "./word-rows.ts";
 
-/** A small artifact with everything in it: strings, fields, facets, numbers, a query tower; words where asked. */
-export async function smallArtifact(words?: (i: number) => WordsOfItem): Promise<Artifact> {
+/**
+ * A small artifact with everything in it: strings, fields, facets, numbers, a query tower; words where asked.
+ *
+ * @param sizes left out: the manifest lists all pages
+ */
+export async function smallArtifact(
+  words?: (i: number) => WordsOfItem,
+  sizes: Pick<ArtifactInput, "cellsPerPage" | "itemChunkBytes"> = {},
+): Promise<Artifact> {
   const next = random(11);
   const n = 40;
   const codebook = createCodebook({
@@ -32,6 +40,7 @@ export async function smallArtifact(words?: (i: number) => WordsOfItem): Promise
     },
     numbers: { rank: index },
     queryTower: Uint8Array.of(1, 2, 3),
+    ...sizes,
     ...(words === undefined
       ? {}
       : { words: toItemWords(index.map(words)), wordFacts: { rules: 2, dense: 1, words: 1, near: [0, 1] } }),
@@ -106,6 +115,53 @@ export function reseal(manifestBytes: Uint8Array, change: (manifest: Record<stri
   const { checksum: _, ...rest } = JSON.parse(new TextDecoder().decode(manifestBytes)) as Record<string, unknown>;
   change(rest);
   return new TextEncoder().encode(JSON.stringify({ ...rest, checksum: sha(JSON.stringify(rest)) }));
+}
+
+/** One to three edits: a bit, a byte, an extreme word, a cut, a doubled stretch. */
+export function mutate(original: Uint8Array, int: (n: number) => number): Uint8Array {
+  let bytes = original;
+  for (let edits = 1 + int(3); edits > 0; edits--) {
+    const at = int(bytes.length);
+    const kind = int(10);
+    if (kind < 3) bytes[at]! ^= 1 << int(8);
+    else if (kind < 5) bytes[at] = int(256);
+    else if (kind < 8 && at + 4 <= bytes.length) {
+      const extremes = [0, 1, 0x7f80_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, bytes.length, 40];
+      new DataView(bytes.buffer, bytes.byteOffset).setUint32(at - (at % 4), extremes[int(extremes.length)]!, true);
+    } else if (kind === 8 && bytes.length > 1) bytes = bytes.slice(0, at + 1);
+    else if (bytes.length < 100_000)
+      bytes = Uint8Array.of(...bytes.subarray(0, at), ...bytes.subarray(Math.max(0, at - 16)));
+  }
+  return bytes;
+}
+
+/** One fuzz run: reads a mutated input many times; only a FormatError may be thrown. */
+export async function fuzz(
+  runs: number,
+  seed: number,
+  read: (int: (n: number) => number, run: number) => unknown,
+): Promise<void> {
+  const next = random(seed);
+  const int = (n: number): number => Math.floor(next() * n);
+  const outcomes = { read: 0, refused: 0 };
+  let mostBytes = 0;
+  for (let run = 0; run < runs; run++) {
+    if (run % 100 === 0) mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers);
+    try {
+      const outcome = read(int, run);
+      if (outcome instanceof Promise) await outcome;
+      outcomes.read++;
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw new Error(`run ${run}: ${error}`, { cause: error });
+      outcomes.refused++;
+    }
+  }
+  // The artifact declares 6 kB; a length that is believed would ask for gigabytes at once. The rest waits for
+  // collection.
+  expect(mostBytes).toBeLessThan(512 * 1024 * 1024);
+  // Both ways must be well trodden, or the run shows little.
+  expect(outcomes.read).toBeGreaterThan(runs / 20);
+  expect(outcomes.refused).toBeGreaterThan(runs / 20);
 }
 
 /** Chunk `at` replaced, with its entry in the manifest made right: as if a hostile publisher had written it. */
