@@ -11,8 +11,10 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 
 /** The golden files as base64: workerd has no file system, so they are read here and handed over. */
 function goldenFiles(): Record<string, Record<string, string>> {
-  const root = at("./fixtures/v1");
-  const folders = readdirSync(root).filter((name) => statSync(`${root}/${name}`).isDirectory());
+  const root = at("./fixtures");
+  const folders = ["v1", "v2"]
+    .flatMap((version) => readdirSync(`${root}/${version}`).map((name) => `${version}/${name}`))
+    .filter((name) => statSync(`${root}/${name}`).isDirectory());
   return Object.fromEntries(
     folders.map((folder) => [
       folder,

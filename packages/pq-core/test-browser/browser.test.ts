@@ -103,10 +103,10 @@ describe.skipIf(executablePath === undefined && !required)("in Chromium (skipped
       expect(done.conformance[title]).toBe("");
     });
 
-    it.each(GOLDEN.map(({ name: folder }) => folder))("reads fixtures/v1/%s", (folder) => {
+    it.each(GOLDEN.map(({ folder }) => folder))("reads fixtures/%s", (folder) => {
       expect(done.golden[folder]).toEqual({
         kernel: name,
-        ...(readJson(`fixtures/v1/${folder}/expected.json`) as object),
+        ...(readJson(`fixtures/${folder}/expected.json`) as object),
       });
     });
 

@@ -43,9 +43,8 @@ async function run(name: "scalar" | "simd" | "relaxed-simd", kernelFile: string 
     },
   });
   const golden: Record<string, unknown> = {};
-  for (const { name: folder, query } of GOLDEN) {
-    const get = async (file: string): Promise<Uint8Array> =>
-      new Uint8Array(await read(`/fixtures/v1/${folder}/${file}`));
+  for (const { folder, query } of GOLDEN) {
+    const get = async (file: string): Promise<Uint8Array> => new Uint8Array(await read(`/fixtures/${folder}/${file}`));
     const index = await openWhole({ get }, await get("manifest.json"), { kernelModule });
     golden[folder] = { kernel: index.kernel, ...(await observe(index, query)) };
   }

@@ -8,11 +8,11 @@ import { openWhole } from "./open-whole.ts";
 import { kernelModule, memorySource } from "./support.ts";
 
 // Refreshed by: UPDATE=1 npx vitest run --project pq-core golden
-const ROOT = fileURLToPath(new URL("../fixtures/v1", import.meta.url));
+const ROOT = fileURLToPath(new URL("../fixtures", import.meta.url));
 const isUpdate = process.env["UPDATE"] === "1";
 
-describe.each(GOLDEN.map((golden) => [golden.name, golden] as const))("fixtures/v1/%s", (name, { input, query }) => {
-  const folder = join(ROOT, name);
+describe.each(GOLDEN.map((golden) => [golden.folder, golden] as const))("fixtures/%s", (below, { input, query }) => {
+  const folder = join(ROOT, below);
   const source = { get: async (key: string) => new Uint8Array(readFileSync(join(folder, key))) };
 
   it.runIf(isUpdate)("is written anew", async () => {
@@ -83,8 +83,9 @@ it("cells are visited in another order where their spread counts", async () => {
 
 it("no golden folder is left without a test", () => {
   expect(
-    readdirSync(ROOT)
+    ["v1", "v2"]
+      .flatMap((version) => readdirSync(join(ROOT, version)).map((file) => `${version}/${file}`))
       .filter((file) => !file.endsWith(".md"))
       .sort(),
-  ).toEqual(GOLDEN.map(({ name }) => name).sort());
+  ).toEqual(GOLDEN.map(({ folder }) => folder).sort());
 });

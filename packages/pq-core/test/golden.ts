@@ -7,6 +7,8 @@ import { toItemWords, type WordsOfItem } from "./word-rows.ts";
 /** The golden artifacts: every option of the format at least once, all content given by formula. */
 export interface GoldenCase {
   readonly name: string;
+  /** Below `fixtures`: the format's version and the name. */
+  readonly folder: string;
   readonly input: ArtifactInput;
   readonly query: Float32Array;
 }
@@ -25,6 +27,8 @@ interface Options {
   readonly words?: boolean;
   readonly queries?: readonly string[];
   readonly cellSpread?: CellSpread;
+  /** Version 2 of the format. */
+  readonly cellsPerPage?: number;
 }
 
 /** A number in [−1, 1] in steps of 1/64: exact in float32, and so are sums of a few. */
@@ -32,7 +36,7 @@ const value = (i: number, salt: number): number => (((i * 37 + salt * 11) % 129)
 
 function goldenCase(options: Options): GoldenCase {
   const { metric, nbits, M, subDim, nlist, byResidual, rotate, n, idType, extras, words = false, queries } = options;
-  const { cellSpread } = options;
+  const { cellSpread, cellsPerPage } = options;
   const dim = M * subDim;
   // A signed permutation is an orthogonal matrix whose products are exact.
   const rotation = new Float32Array(dim * dim);
@@ -61,10 +65,12 @@ function goldenCase(options: Options): GoldenCase {
     idType,
     `n${n}`,
   ];
-  const parts = { extras, words, queries, spread: cellSpread };
+  const parts = { extras, words, queries, spread: cellSpread, [`pages${cellsPerPage}`]: cellsPerPage };
   const named = Object.entries(parts).flatMap(([part, value]) => (value ? [part] : []));
+  const full = [...name, ...named].join("-").toLowerCase();
   return {
-    name: [...name, ...named].join("-").toLowerCase(),
+    name: full,
+    folder: `${cellsPerPage === undefined ? "v1" : "v2"}/${full}`,
     query: Float32Array.from({ length: dim }, (_, i) => value(i, 3)),
     input: {
       codebook,
@@ -78,6 +84,7 @@ function goldenCase(options: Options): GoldenCase {
             : BigUint64Array.from(index, (i) => 2n ** 40n + BigInt(i)),
       listChunkBytes: 2048,
       itemChunkBytes: 1024,
+      cellsPerPage,
       popularQueries: queries,
       ...(!words
         ? {}
@@ -232,6 +239,46 @@ export const GOLDEN: readonly GoldenCase[] = [
     idType: "u32",
     extras: false,
     cellSpread: { weight: 3, length: 1.75 },
+  }),
+  goldenCase({
+    metric: "innerProduct",
+    nbits: 4,
+    M: 2,
+    subDim: 2,
+    nlist: 7,
+    byResidual: true,
+    rotate: true,
+    n: 120,
+    idType: "string",
+    extras: true,
+    words: true,
+    cellsPerPage: 3,
+  }),
+  goldenCase({
+    metric: "cosine",
+    nbits: 8,
+    M: 1,
+    subDim: 1,
+    nlist: 4,
+    byResidual: false,
+    rotate: false,
+    n: 50,
+    idType: "u64",
+    extras: false,
+    cellsPerPage: 1,
+  }),
+  goldenCase({
+    metric: "l2",
+    nbits: 4,
+    M: 3,
+    subDim: 1,
+    nlist: 0,
+    byResidual: false,
+    rotate: false,
+    n: 40,
+    idType: "u32",
+    extras: false,
+    cellsPerPage: 2,
   }),
 ];
 

@@ -27,7 +27,7 @@ describe.each(KERNELS)("the $name kernel in workerd", ({ name, module }) => {
     test: it,
   });
 
-  it.each(GOLDEN.map((golden) => [golden.name, golden] as const))("reads fixtures/v1/%s", async (folder, { query }) => {
+  it.each(GOLDEN.map((golden) => [golden.folder, golden] as const))("reads fixtures/%s", async (folder, { query }) => {
     const files = inject("goldenFiles")[folder]!;
     const read = (file: string): Uint8Array => Uint8Array.from(atob(files[file]!), (char) => char.charCodeAt(0));
     const source = { get: async (key: string) => read(key) };
