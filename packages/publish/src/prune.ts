@@ -2,7 +2,7 @@ import { type IndexPointer, KEY_PREFIXES, versionKey } from "@poeem/pq-core/kv";
 import { type KeepAlive, readClaimedKeys, whilePruning } from "./claims.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import type { Store } from "./store.ts";
-import { chunksIn, valuesOf } from "./verify.ts";
+import { publishedValuesOf } from "./verify.ts";
 import { listIndexNames, readManifest, readPublished, type VersionRecord } from "./versions.ts";
 
 /** What served or was written within this time stays: a reader may not have looked at the pointer since. */
@@ -60,9 +60,9 @@ export async function planPrune(
       else drop.push({ name, version: record.version });
     }
     for (const version of stays) {
-      const { manifest, manifestBytes } = await readManifest(store, version);
+      const found = await readManifest(store, version);
       await keepAlive();
-      for (const { key } of await valuesOf(manifest, manifestBytes, chunksIn(store))) used.add(key);
+      for (const { key } of await publishedValuesOf(store, found)) used.add(key);
     }
     kept += new Set(stays.map(({ version }) => version)).size;
   }

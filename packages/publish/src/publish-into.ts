@@ -1,6 +1,6 @@
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { type ProgressStarter, silentProgress } from "@poeem/offline/progress";
-import { DEFAULT_INDEX_NAME, manifestKey, pointerKey } from "@poeem/pq-core/kv";
+import { DEFAULT_INDEX_NAME, type IndexPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { type KeepAlive, whilePublishing } from "./claims.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { type PublishPlan, planPublish, valuesBeside } from "./plan.ts";
@@ -8,7 +8,7 @@ import type { CheckedArtifact } from "./read-artifact.ts";
 import { type Recall, recallOf } from "./recall.ts";
 import type { Store } from "./store.ts";
 import { transfer } from "./transfer.ts";
-import { bytesOf, chunksIn, type ExpectedValue, valuesOf } from "./verify.ts";
+import { bytesOf, type ExpectedValue, publishedValuesOf, valuesOf } from "./verify.ts";
 import { movePointer, newRecord, readManifest, readPublished, readSettled, writeRecord } from "./versions.ts";
 
 export interface PublishOptions {
@@ -98,10 +98,10 @@ async function run(
 
 async function valuesBesideServing(store: Store, plan: PublishPlan): Promise<readonly ExpectedValue[]> {
   const { pointer } = await readPublished(store, plan.name);
-  // A manifest that is not seen yet is no reason to stop: everything is read back then.
-  const serving = pointer && (await readManifest(store, pointer).catch(() => undefined));
-  if (serving === undefined) return [...plan.write, ...plan.present];
-  return valuesBeside(plan, await valuesOf(serving.manifest, serving.manifestBytes, chunksIn(store)));
+  const read = async (version: IndexPointer) => publishedValuesOf(store, await readManifest(store, version));
+  // What is not seen yet, of its manifest or its tables, is no reason to stop: everything is read back then.
+  const serving = pointer && (await read(pointer).catch(() => undefined));
+  return serving === undefined ? [...plan.write, ...plan.present] : valuesBeside(plan, serving);
 }
 
 async function describeFailure<T>(work: () => Promise<T>): Promise<T> {

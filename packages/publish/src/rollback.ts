@@ -3,7 +3,7 @@ import { type ProgressStarter, silentProgress } from "@poeem/offline/progress";
 import { whilePublishing } from "./claims.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import type { Store } from "./store.ts";
-import { chunksIn, findDamaged, valuesOf } from "./verify.ts";
+import { findDamaged, publishedValuesOf } from "./verify.ts";
 import { movePointer, previousOf, readManifest, readPublished, type VersionRecord, writeRecord } from "./versions.ts";
 
 export interface RollbackOptions {
@@ -31,8 +31,7 @@ export async function rollbackTo(
   { clock = SYSTEM_CLOCK, startProgress = silentProgress }: RollbackOptions = {},
 ): Promise<RollbackFacts> {
   const target = await chooseTarget(store, name, version);
-  const { manifest, manifestBytes } = await readManifest(store, target);
-  const values = await valuesOf(manifest, manifestBytes, chunksIn(store));
+  const values = await publishedValuesOf(store, await readManifest(store, target));
   const keys = values.map(({ key }) => key);
   return whilePublishing(store, clock, keys, async (keepAlive) => {
     const progress = startProgress("verify", values.length, "chunks");

@@ -1,5 +1,5 @@
-import { UserError } from "@poeem/offline/errors";
-import { type ChunkSource, listChunks, type Manifest, mapLimited } from "@poeem/pq-core";
+import { messageOf, UserError } from "@poeem/offline/errors";
+import { type ChunkSource, FormatError, listChunks, type Manifest, mapLimited } from "@poeem/pq-core";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import type { Clock } from "./clock.ts";
 import { sha256 } from "./read-artifact.ts";
@@ -35,8 +35,25 @@ export async function valuesOf(
   ];
 }
 
+/**
+ * The same of a version that was published.
+ *
+ * @throws UserError when a table is missing or damaged: what it lists is then unknown
+ */
+export async function publishedValuesOf(
+  store: Store,
+  { manifest, manifestBytes }: { readonly manifest: Manifest; readonly manifestBytes: Uint8Array },
+): Promise<ExpectedValue[]> {
+  try {
+    return await valuesOf(manifest, manifestBytes, chunksIn(store));
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new UserError(`${store.name}: version ${manifest.version} is damaged: ${messageOf(error)}`);
+  }
+}
+
 /** The chunks of published versions. */
-export function chunksIn(store: Store): ChunkSource {
+function chunksIn(store: Store): ChunkSource {
   return {
     async get(key) {
       const bytes = await store.get(chunkKey(key));
