@@ -1,10 +1,14 @@
-import type { Artifact } from "@poeem/pq-core";
+import type { Artifact, ArtifactInput } from "@poeem/pq-core";
 import { chunkKey, manifestKey } from "@poeem/pq-core/kv";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
 import type { CheckedArtifact } from "../src/read-artifact.ts";
 
-/** A small artifact. Every seed makes other codes; artifacts share their codebook, ids, item pages and words. */
-export async function makeArtifact(seed: number, numItems = 50): Promise<Artifact> {
+/**
+ * A small artifact. Every seed makes other codes; artifacts share their codebook, ids, item pages and words.
+ *
+ * @param more what it has besides: pages in tables
+ */
+export async function makeArtifact(seed: number, numItems = 50, more: Partial<ArtifactInput> = {}): Promise<Artifact> {
   return writeArtifact({
     codebook: createCodebook({
       dim: 8,
@@ -28,12 +32,21 @@ export async function makeArtifact(seed: number, numItems = 50): Promise<Artifac
     },
     wordFacts: { rules: 2, dense: 1, words: 1 },
     itemChunkBytes: 1024,
+    ...more,
   });
 }
 
 /** The same, to be published from memory. */
-export async function checkedArtifact(seed: number, numItems?: number): Promise<CheckedArtifact> {
-  const { manifest, manifestBytes, chunks } = await makeArtifact(seed, numItems);
+export async function checkedArtifact(
+  seed: number,
+  numItems?: number,
+  more?: Partial<ArtifactInput>,
+): Promise<CheckedArtifact> {
+  return checked(await makeArtifact(seed, numItems, more));
+}
+
+/** An artifact with all of its chunks in memory. */
+export function checked({ manifest, manifestBytes, chunks }: Artifact): CheckedArtifact {
   const bytesOf = new Map(chunks.map(({ key, bytes }) => [key, bytes]));
   return {
     manifest,
