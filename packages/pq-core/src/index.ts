@@ -17,7 +17,7 @@ export type { ChunkSource, ReadMeter, ReadOptions } from "./format/chunk-source.
 export type { ChunkKind } from "./format/constants.ts";
 export { type IdType, type ItemId, type ItemIds, jsonId, readId } from "./format/ids.ts";
 export type { Item, ItemFields } from "./format/item-pages.ts";
-export { chunkTotals, type DeltaCounts, type KindTotal, type Manifest } from "./format/manifest.ts";
+export { chunkTotals, countProbed, type DeltaCounts, type KindTotal, type Manifest } from "./format/manifest.ts";
 export { openManifest } from "./format/manifest-file.ts";
 export { listChunks } from "./format/page-tables.ts";
 export type { AdcKernel, KernelFactory, KernelName, Ranking } from "./kernel/kernel.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { UserError } from "@poeem/offline/errors";
 import { readVectors, writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
-import type { Index, ItemId } from "@poeem/pq-core";
+import { countProbed, type Index, type ItemId } from "@poeem/pq-core";
 import { openWords } from "@poeem/pq-core/words";
 import { normalForm, openQueryTower } from "@poeem/towers";
 import { ITEM_VECTORS_FILE } from "./artifact/export.ts";
@@ -97,8 +97,8 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     unnamedQueries: unnamed?.length ?? null,
     ...(words && { weights: weightsOf(words) }),
     ...(options.cutoffs && { cutoffs: [...new Set(options.cutoffs)].sort((a, b) => a - b) }),
-    cells: Math.max(1, index.manifest.nlist),
-    emptyCells: Math.max(1, index.manifest.nlist) - filledCells(index),
+    cells: countProbed(index.manifest),
+    emptyCells: countProbed(index.manifest) - filledCells(index),
     ...(await changedSince(index, ids)),
     ...servedRecall(rows, index, words !== undefined),
     seconds: (performance.now() - started) / 1000,

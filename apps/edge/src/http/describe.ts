@@ -17,6 +17,7 @@ export function describeIndex(name: string, served: ServedIndex) {
   const { index, tower, encoders, words, publishedAt, memory } = served;
   const { version, formatVersion, numItems, dim, metric, nlist, numSubQuantizers, nbits, defaultNprobe } =
     index.manifest;
+  const { cellsPerPage = null } = index.manifest;
   const bytesPerItem = (numSubQuantizers * nbits) / 8;
   return {
     name,
@@ -31,6 +32,7 @@ export function describeIndex(name: string, served: ServedIndex) {
     nbits,
     bytesPerItem,
     defaultNprobe,
+    cellsPerPage,
     kernel: index.kernel,
     reads: {
       text: tower?.reads.text ?? false,

@@ -57,7 +57,9 @@ const doc = {
     "Embedding of the text by the encoder that the model was trained with (listed by /version), spelled as vector. " +
     "For callers who embed texts themselves: the server then asks no encoder. With q, words count as well",
   k: `Number of results; of all searches of one POST at most ${MAX_BATCH_RESULTS} together`,
-  nprobe: "Number of cells to visit, at most the index's nlist, or all. Without it, the index's own default",
+  nprobe:
+    "Number of cells to visit, of a large index of runs of cells (cellsPerPage), or all. " +
+    "Without it, the index's own default",
   exclude: `Up to ${MAX_EXCLUDE} ids that must not be returned. Unknown ids are ignored`,
   filter:
     "Returns only items that match, for example kind:emoji AND NOT (set:mdi OR year<1990). At most " +

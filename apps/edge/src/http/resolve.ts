@@ -1,5 +1,5 @@
 /** From a validated request to what an index is asked: its defaults filled in, and what it cannot do refused. */
-import { InputError } from "@poeem/pq-core";
+import { countProbed, InputError } from "@poeem/pq-core";
 import type { Mode } from "@poeem/pq-core/words";
 import { checkModeParts, planQuestion } from "@poeem/towers";
 import type { ServedIndex } from "../index/served-index.ts";
@@ -13,20 +13,21 @@ export type ResolvedSearch = Omit<SearchRequest, "nprobe"> & { readonly nprobe: 
 
 /**
  * Checks a request against the index and fills in its default nprobe and mode.
- * @throws InputError when `nprobe` is above nlist, a vector has another dim, the model does not read what is asked, or
- *   there are no words to go by
+ * @throws InputError when `nprobe` is above what there is, a vector has another dim, the model does not read what is
+ *   asked, or there are no words to go by
  */
 export function resolveSearch(served: ServedIndex, request: SearchRequest, limits: Limits): ResolvedSearch {
   const { index, memory } = served;
   const { defaultNprobe } = index.manifest;
   // An index without coarse quantizer (nlist 0) is one cell.
-  const nlist = Math.max(index.manifest.nlist, 1);
+  const most = countProbed(index.manifest);
+  const unit = index.manifest.cellsPerPage === undefined ? "cells" : "runs of cells";
   const { nprobe: asked = Math.min(defaultNprobe, limits.nprobe), filter } = request;
-  const nprobe = asked === "all" ? nlist : asked;
-  if (nprobe > nlist)
+  const nprobe = asked === "all" ? most : asked;
+  if (nprobe > most)
     throw new InputError(
       "nprobe",
-      `expected a whole number from 1 to ${nlist}, the cells of this index, got ${nprobe}`,
+      `expected a whole number from 1 to ${most}, the ${unit} of this index, got ${nprobe}`,
     );
   const { mode = served.words !== undefined && request.q !== undefined ? "hybrid" : "dense" } = request;
   const resolved = { ...request, nprobe, mode };

@@ -142,6 +142,10 @@ export const versionResponse = z
         nbits: z.int(),
         bytesPerItem: z.number().openapi({ description: "Bytes of code per item" }),
         defaultNprobe: z.int(),
+        cellsPerPage: z
+          .int()
+          .nullable()
+          .openapi({ description: "Cells in a run that shares its pages, which nprobe counts; null: it counts cells" }),
         kernel: z.string().openapi({ description: "The build of the ADC kernel that computes scores" }),
         reads: z
           .object({

@@ -3,6 +3,7 @@ import { readVectors } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { printable } from "@poeem/offline/printable";
 import {
+  countProbed,
   formatList,
   type Index,
   InputError,
@@ -58,9 +59,10 @@ export async function search(options: SearchCommandOptions): Promise<void> {
   }
   // as the Worker has it: beside a history a text of nothing would go unnoticed
   if (text?.trim() === "") throw new InputError("text", "expected some text, got none");
-  const cells = Math.max(1, index.manifest.nlist);
-  if (options.nprobe !== undefined && options.nprobe !== "all" && options.nprobe > cells) {
-    throw new UserError(`--nprobe: expected 1 to ${cells}, the cells of this index, got ${options.nprobe}`);
+  const most = countProbed(index.manifest);
+  if (options.nprobe !== undefined && options.nprobe !== "all" && options.nprobe > most) {
+    const unit = index.manifest.cellsPerPage === undefined ? "cells" : "runs of cells";
+    throw new UserError(`--nprobe: expected 1 to ${most}, the ${unit} of this index, got ${options.nprobe}`);
   }
   if (vectors !== undefined && options.mode !== undefined && options.mode !== "dense")
     throw new UserError(`--mode: expected dense with --vectors, which have no words, got ${options.mode}`);

@@ -81,6 +81,11 @@ export function baseIdentity(manifest: Manifest): string {
   return JSON.stringify({ ...rest, chunks: rest.chunks.filter(({ kind }) => kind !== "query-tower") });
 }
 
+/** What `nprobe` can be at most: cells, or where cells share pages runs of them; the empty ones included. */
+export function countProbed({ nlist, cellsPerPage = 1 }: Pick<Manifest, "nlist" | "cellsPerPage">): number {
+  return Math.ceil(Math.max(1, nlist) / cellsPerPage);
+}
+
 /** What the chunks of one kind are together. */
 export interface KindTotal {
   readonly count: number;

@@ -73,7 +73,9 @@ export async function measureAll(evaluation: Evaluation): Promise<EvaluationRow[
     : probeLadder(filled, usual);
   const shapes = dense ? shapesAfterwards(index.manifest, evaluation.afterwards) : [];
   // what is scored by each index afterwards: a smaller ladder, twice (PQ and OPQ) a size
-  const afterProbes = [...new Set([usual, Math.max(1, nlist)])];
+  // those have cells one by one
+  const { cellsPerPage = 1 } = index.manifest;
+  const afterProbes = [...new Set([usual * cellsPerPage, Math.max(1, nlist)])];
   const rankings = Number(dense !== undefined) + ladder.length + 2 * shapes.length * afterProbes.length;
   const total = (rankings + (words ? 1 + ladder.length : 0)) * n;
   const progress = (evaluation.startProgress ?? silentProgress)("evaluate", total, "queries");
@@ -160,12 +162,18 @@ export function unitRows(vectors: Float32Array, dim: number): Float32Array {
   return unit;
 }
 
-/** Cells with an item: no others are visited, so that more are the same search. */
-export const filledCells = ({ cellSizes }: Pick<Index, "cellSizes">): number =>
-  Math.max(
-    1,
-    cellSizes.reduce((sum, size) => sum + Number(size > 0), 0),
-  );
+/**
+ * Cells with an item, or runs of cells where they share pages: no others are visited, so that more are the same search.
+ */
+export function filledCells({
+  cellSizes,
+  manifest: { cellsPerPage = 1 },
+}: Pick<Index, "cellSizes" | "manifest">): number {
+  let filled = 0;
+  for (let first = 0; first < cellSizes.length; first += cellsPerPage)
+    filled += Number(cellSizes.subarray(first, first + cellsPerPage).some((size) => size > 0));
+  return Math.max(1, filled);
+}
 
 /** What a catalogue lost and gained since the training. @param ids of the data */
 export async function changedSince(index: Index, ids: readonly ItemId[]): Promise<Pick<EvaluationResult, "changed">> {

@@ -32,7 +32,11 @@ export function factTables(manifest: Manifest, data: DataFacts | undefined): Tit
     ["dimensions", String(manifest.dim)],
     ["metric", manifest.metric],
     ["codes", codeShape(manifest)],
-    ["cells", `${formatCount(manifest.nlist)}, ${formatCount(manifest.defaultNprobe)} visited by default`],
+    [
+      "cells",
+      `${formatCount(manifest.nlist)}, ${formatCount(manifest.defaultNprobe)} ` +
+        `${manifest.cellsPerPage === undefined ? "" : `runs of ${manifest.cellsPerPage} `}visited by default`,
+    ],
     ["rotation", manifest.hasRotation ? "learned" : "none"],
     ["version", manifest.version],
   ];

@@ -4,7 +4,7 @@ import { readJson, writeBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { BESIDE } from "@poeem/offline/index-folder/own-files";
 import { counted, formatCount, formatSeconds } from "@poeem/offline/progress";
-import type { Manifest } from "@poeem/pq-core";
+import { countProbed, type Manifest } from "@poeem/pq-core";
 import { bytesPerItem, chunkBytes } from "../artifact/summary.ts";
 import { summarizeWords } from "../artifact/word-summary.ts";
 import { spreadEvenly } from "../data/gather.ts";
@@ -45,7 +45,7 @@ export async function writeReport(folder: string): Promise<void> {
       intro:
         `${queries < heldOut ? `${formatCount(queries)} of ` : ""}${counted(heldOut, "held-out query")}, ` +
         `full ranking of all ${counted(evaluation.items, "item")}.`,
-      figures: evaluationFigures(evaluation, manifest.nlist, manifest.defaultNprobe),
+      figures: evaluationFigures(evaluation, countProbed(manifest), manifest.defaultNprobe),
       tables: [evaluationTable(evaluation)],
     });
   }

@@ -1,6 +1,6 @@
 import { UserError } from "@poeem/offline/errors";
 import { silentProgress, withProgress } from "@poeem/offline/progress";
-import type { Index } from "@poeem/pq-core";
+import { countProbed, type Index } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
@@ -95,7 +95,7 @@ async function evaluateStreamed(
     ...{ overlapAt10: null, recallAt10Unnamed: null },
   };
   const served = rows.find(({ nprobe }) => nprobe === Math.min(manifest.defaultNprobe, filledCells(index)));
-  const cells = Math.max(1, manifest.nlist);
+  const cells = countProbed(manifest);
   return {
     ...{ index: options.index, version: index.version, items: ids.length, queries: asked.count, heldOut: asked.of },
     ...{ testPairs: relevant.values.length, alsoTrained: { queries: null, pairs: 0 }, unknownQueries: 0 },
