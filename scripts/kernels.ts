@@ -21,6 +21,7 @@ const SEARCH = "packages/pq-core/src/kernel/assembly/kernel.as.ts";
 const ENCODE = "packages/pq-core/src/kernel/assembly/encode.as.ts";
 const SOFTMAX = "packages/indexing-layer/src/softmax/kernels/softmax.as.ts";
 const CODES = "packages/indexing-layer/src/codes/kernels/codes.as.ts";
+const IMPROVE = "packages/indexing-layer/src/codes/kernels/improve.as.ts";
 const RELAXED = ["simd", "relaxed-simd"];
 /** Of a kernel whose memory several threads share. */
 const THREADS = "threads";
@@ -31,6 +32,7 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   "packages/pq-core/wasm/kernel-relaxed.wasm": { source: SEARCH, features: RELAXED },
   "packages/pq-core/wasm/encode.wasm": { source: ENCODE, features: ["simd"] },
   "packages/indexing-layer/wasm/codes.wasm": { source: CODES, features: ["simd"] },
+  "packages/indexing-layer/wasm/improve.wasm": { source: IMPROVE, features: ["simd"] },
   "packages/indexing-layer/wasm/softmax.wasm": { source: SOFTMAX, features: ["simd", THREADS] },
   "packages/indexing-layer/wasm/softmax-relaxed.wasm": { source: SOFTMAX, features: [...RELAXED, THREADS] },
 };

@@ -1,42 +1,21 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { ImproveKernel } from "./codes/improve-kernel.ts";
+import type { CodedVectors, ScoreError, SubQuantizers } from "./codes/score-error.ts";
 import { solveSymmetric } from "./solve.ts";
 
-/**
- * What an error e = x − x̂ costs: eᵀ·H·e + along · (e·x/‖x‖)². The first part is what it does to the scores of all
- * queries, whose second moments H are. The second is for the queries that an item is to be found by: these lie near
- * it, so that an error along the item moves their scores most (anisotropic quantization, Guo et al., ICML 2020).
- */
-export interface ScoreError {
-  /** H, (dim, dim) in rotated space, with a mean of 1 on the diagonal; left out = the identity. */
-  readonly moment?: Float32Array | undefined;
-  readonly along: number;
-}
-
-/** What turns rotated vectors into codes. */
-export interface SubQuantizers {
-  readonly dim: number;
-  readonly numSubQuantizers: number;
-  readonly numCentroids: number;
-  /** (nlist, dim); empty for none. */
-  readonly coarseCentroids: Float32Array;
-  /** (M, ksub, subDim) */
-  readonly centroids: Float32Array;
-}
-
-/** Vectors with their codes, which are changed in place. */
-export interface CodedVectors {
-  /** (n, dim), x·R. */
-  readonly rotated: Float32Array;
-  /** (n) */
-  readonly cells: Uint32Array;
-  /** (n, M) */
-  readonly codes: Uint8Array;
-}
+export type { CodedVectors, ScoreError, SubQuantizers };
 
 export interface Improvement {
   readonly sweeps: number;
   /** Moves the centroids, in place, to where they cost least, in every sweep but the last. */
   readonly fit?: boolean | undefined;
+}
+
+let kernel: ImproveKernel | undefined;
+
+/** Lets `improveCodes` choose codes by a kernel where centroids stay; without one everything is done in tensors. */
+export function useImproveKernel(fast: ImproveKernel | undefined): void {
+  kernel = fast;
 }
 
 /** Rows of which the costs of all centroids are in memory at a time. */
@@ -53,6 +32,7 @@ export async function improveCodes(
   error: ScoreError,
   { sweeps, fit = false }: Improvement,
 ): Promise<void> {
+  if (!fit && kernel?.serves(quantizers)) return kernel.run(quantizers, coded, error, sweeps);
   const state = new Errors(quantizers, coded, error);
   await state.start();
   for (let sweep = 0; sweep < sweeps; sweep++) {

@@ -1,6 +1,14 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ImproveKernel, improveKernelBytes } from "../src/load-kernels.ts";
 import { Random } from "../src/random.ts";
-import { type CodedVectors, improveCodes, meanCost, type ScoreError, type SubQuantizers } from "../src/score-codes.ts";
+import {
+  type CodedVectors,
+  improveCodes,
+  meanCost,
+  type ScoreError,
+  type SubQuantizers,
+  useImproveKernel,
+} from "../src/score-codes.ts";
 import { solveSymmetric } from "../src/solve.ts";
 import { clustered, normals, useBackend } from "./helpers.ts";
 
@@ -39,13 +47,16 @@ function anyCodes(seed: number, nlist: number): { quantizers: SubQuantizers; cod
   };
 }
 
-describe("codes by the error of scores", () => {
-  const errors: [string, ScoreError][] = [
-    ["of all directions alike", { along: 0 }],
-    ["along the item most", { along: 4 }],
-    ["by moments of queries", { along: 0, moment: anyMoment(7) }],
-    ["by both", { along: 4, moment: anyMoment(8) }],
-  ];
+const errors: [string, ScoreError][] = [
+  ["of all directions alike", { along: 0 }],
+  ["along the item most", { along: 4 }],
+  ["by moments of queries", { along: 0, moment: anyMoment(7) }],
+  ["by both", { along: 4, moment: anyMoment(8) }],
+];
+
+describe.each(["tensors", "the kernel"])("codes by the error of scores, in %s", (way) => {
+  beforeAll(() => useImproveKernel(way === "tensors" ? undefined : new ImproveKernel(improveKernelBytes()!)));
+  afterAll(() => useImproveKernel(undefined));
 
   for (const [name, error] of errors) {
     for (const fit of [false, true]) {
@@ -93,6 +104,56 @@ describe("codes by the error of scores", () => {
       const centroids = quantizers.centroids.slice();
       centroids[used * (dim / M)]! += step;
       expect(meanCost({ ...quantizers, centroids }, coded, error)).toBeGreaterThan(cost);
+    }
+  });
+});
+
+describe("the kernel of codes", () => {
+  // widths that are no multiple of its lanes, cells or none
+  it.each([
+    [8, 4, 16, 5],
+    [18, 6, 16, 0],
+    [10, 2, 256, 3],
+    [7, 1, 32, 2],
+    [64, 16, 256, 9],
+  ])("gives the codes of tensors, but for ties: dim %d, M %d, ksub %d, nlist %d", async (width, parts, ksub, nlist) => {
+    const random = new Random(width);
+    const rows = 200;
+    const quantizers: SubQuantizers = {
+      ...{ dim: width, numSubQuantizers: parts, numCentroids: ksub },
+      coarseCentroids: normals(nlist * width, 1, 0.3),
+      centroids: normals(ksub * width, 2, 0.3),
+    };
+    const factor = normals(width * width, 3, 0.3);
+    const moment = new Float32Array(width * width);
+    for (let i = 0; i < width; i++)
+      for (let j = 0; j < width; j++)
+        for (let k = 0; k < width; k++) moment[i * width + j]! += factor[i * width + k]! * factor[j * width + k]!;
+    const start = {
+      rotated: normals(rows * width, 4),
+      cells: Uint32Array.from({ length: rows }, () => random.integer(Math.max(1, nlist))),
+      codes: Uint8Array.from({ length: rows * parts }, () => random.integer(ksub)),
+    };
+    // a vector of zeros has no direction
+    start.rotated.fill(0, 0, width);
+    for (const error of [{ along: 0 }, { along: 3 }, { along: 0, moment }, { along: 2.5, moment }]) {
+      const [slow, fast] = [structuredClone(start), structuredClone(start)];
+      await improveCodes(quantizers, slow, error, { sweeps: 2 });
+      new ImproveKernel(improveKernelBytes()!).run(quantizers, fast, error, 2);
+      const same = fast.codes.filter((code, i) => code === slow.codes[i]).length;
+      expect(same / fast.codes.length).toBeGreaterThan(0.99);
+      const [expected, found] = [slow, fast].map((coded) => meanCost(quantizers, coded, error));
+      expect(Math.abs(found! / expected! - 1)).toBeLessThan(1e-3);
+      // each vector by itself
+      for (const i of [0, 1, rows - 1]) {
+        const one = {
+          rotated: start.rotated.slice(i * width, (i + 1) * width),
+          cells: start.cells.slice(i, i + 1),
+          codes: start.codes.slice(i * parts, (i + 1) * parts),
+        };
+        new ImproveKernel(improveKernelBytes()!).run(quantizers, one, error, 2);
+        expect(one.codes).toEqual(fast.codes.slice(i * parts, (i + 1) * parts));
+      }
     }
   });
 });
