@@ -17,17 +17,26 @@ export function mlp(layers: readonly DenseLayer[], input: ArrayLike<number>, ski
   let x: Float64Array = new Float64Array(input);
   layers.forEach((layer, index) => {
     const y = new Float64Array(layer.bias);
-    for (let i = 0; i < layer.inputDim; i++) {
-      const value = x[i]!;
-      if (value === 0) continue;
-      const start = i * layer.outputDim;
-      for (let o = 0; o < layer.outputDim; o++) y[o]! += value * layer.weights[start + o]!;
-    }
+    addProduct(x, layer, y);
     if (index < layers.length - 1) for (let o = 0; o < y.length; o++) y[o] = Math.max(0, y[o]!);
     x = y;
   });
   if (skip) for (let i = 0; i < x.length; i++) x[i]! += input[i]!;
   return x;
+}
+
+/** y += x·weights. Four rows go in one pass over y, added one after the other as in one pass for each. */
+function addProduct(x: Float64Array, { weights, inputDim, outputDim }: DenseLayer, y: Float64Array): void {
+  let i = 0;
+  for (; i + 4 <= inputDim; i += 4) {
+    const [a, b, c, d] = [x[i]!, x[i + 1]!, x[i + 2]!, x[i + 3]!];
+    const first = i * outputDim;
+    const [second, third, fourth] = [first + outputDim, first + 2 * outputDim, first + 3 * outputDim];
+    for (let o = 0; o < outputDim; o++)
+      y[o] =
+        y[o]! + a * weights[first + o]! + b * weights[second + o]! + c * weights[third + o]! + d * weights[fourth + o]!;
+  }
+  for (; i < inputDim; i++) for (let o = 0; o < outputDim; o++) y[o]! += x[i]! * weights[i * outputDim + o]!;
 }
 
 /** x / ‖x‖ in single precision; the zero vector stays zero. */
