@@ -250,6 +250,15 @@ describe("a shard", () => {
       }
   });
 
+  it("of many files has what only the last of them says of a column", async () => {
+    const one = rows
+      .slice(0, 40)
+      .map((row, i) => (i < 39 ? { ...row, tags: undefined } : { ...row, tags: ["a", "b"] }));
+    for (const [i, row] of one.entries()) await writeRows(`many-${i}.jsonl`, [row]);
+    const { out } = await encode({ items: [join(folder, "many-*.jsonl")] });
+    expect((await read(out)).get("i,39")).toMatchObject({ "facet.tags": ["a", "b"], "facet.kind": ["new"] });
+  });
+
   it("leaves nothing that could be taken for a shard when writing it fails", async () => {
     const out = join(fresh(), "x.parquet");
     const write = async (name: string): Promise<void> => {

@@ -75,11 +75,9 @@ const listOf = (names: readonly string[]): string => (names.length === 1 ? names
 const SOURCES: Readonly<Record<Reader, Rows>> = {
   csv: async (_, __, names, options) => `read_csv(${listOf(names)}${options}, all_varchar = true, header = true)`,
   json: async (database, source, names, options) => {
-    // all rows: a column is what its last row says too
-    const types = await database.describe(
-      source,
-      `SELECT * FROM read_json(${listOf(names)}${options}, sample_size = -1)`,
-    );
+    // all rows of all files: a column is what its last row says too
+    const all = `sample_size = -1${names.length > 1 ? `, maximum_sample_files = ${names.length}` : ""}`;
+    const types = await database.describe(source, `SELECT * FROM read_json(${listOf(names)}${options}, ${all})`);
     const columns = [...types].map(([column, type]) => `${literal(column)}: ${literal(textType(type) ?? type)}`);
     return `read_json(${listOf(names)}${options}, columns = {${columns.join(", ")}})`;
   },
