@@ -81,7 +81,7 @@ export function bytesOfKinds(manifest: Manifest, kinds: readonly ChunkKind[]): n
 }
 
 /** Lists whose pages tables list are never in memory together. */
-const canBeResident = ({ cellsPerPage }: Manifest): boolean => cellsPerPage === undefined;
+export const canBeResident = ({ cellsPerPage }: Manifest): boolean => cellsPerPage === undefined;
 
 /** Bytes of all versions together, while some are read and others not gone yet. */
 export function roomBytes(maxIndexBytes: number = DEFAULT_MAX_INDEX_BYTES): number {

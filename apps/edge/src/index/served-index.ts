@@ -21,6 +21,7 @@ import { KeptPages, release } from "./kept-pages.ts";
 import type { Load, LoadedIndex } from "./loaded-index.ts";
 import {
   bytesOfKinds,
+  canBeResident,
   type MemoryLimits,
   type MemoryPlan,
   memoryDemand,
@@ -239,7 +240,7 @@ async function open(
       return memory.residentBytes + (memory.keepsWords ? wordBytes(opened) : 0);
     },
     get bytesWithLists() {
-      return memory.residentBytes < lists ? demand.least + unplanned + lists : undefined;
+      return canBeResident(opened) && memory.residentBytes < lists ? demand.least + unplanned + lists : undefined;
     },
     resize(bytes) {
       memory = planMemory(opened, bytes - unplanned, limits, memory.residentBytes);
