@@ -108,6 +108,8 @@ interface Pages {
   readonly size: number;
   /** Whether they are read when they are needed. */
   readonly isPaged: boolean;
+  /** Tables that list them, which are read when one of their pages is. */
+  readonly tables?: Pages;
 }
 
 /** What is the same for all requests of a version. */
@@ -165,7 +167,12 @@ function readFacts({ index: { manifest }, memory }: ServedIndex): Facts {
 
 function pagesOfKind(manifest: Manifest, kind: ChunkKind, isPaged: boolean): Pages {
   const { count, bytes } = totalsOf(manifest).get(kind) ?? { count: 0, bytes: 0 };
-  return { count, size: count === 0 ? 0 : bytes / count, isPaged };
+  const pages = { count, size: count === 0 ? 0 : bytes / count, isPaged };
+  // those of lists are in memory
+  const tables = kind === "lists" ? [] : manifest.chunks.filter(({ of }) => of === kind);
+  if (tables.length === 0) return pages;
+  const size = tables.reduce((sum, table) => sum + table.size, 0) / tables.length;
+  return { ...pages, tables: { count: tables.length, size, isPaged: true } };
 }
 
 const TOTALS = new WeakMap<Manifest, ReturnType<typeof chunkTotals>>();
@@ -207,8 +214,9 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
   if (vectors > 0) work += facts.codeWork * (own + (vectors - 1) * all * facts.furtherShare);
   const listBytes = facts.lists.count * facts.lists.size;
   const share = units / facts.units;
-  const cut = facts.arePages ? 0 : units;
-  if (vectors > 0) reads.add(facts.lists, cut + (share * listBytes) / Math.max(1, facts.lists.size));
+  const sharedPages = (share * listBytes) / Math.max(1, facts.lists.size);
+  // A run begins with a page of its own, and most are one; of empty ones there may be many.
+  if (vectors > 0) reads.add(facts.lists, facts.arePages ? Math.max(units, sharedPages) : units + sharedPages);
 
   const isEmbedded = textToEmbed(served, request) !== undefined;
   if (isEmbedded) work += EMBED_TEXT_WORK;
@@ -226,7 +234,8 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     // One that lets but a few items through is looked at whole, unless its pages are read one by one.
     if (canBeFew(filter) && !facts.arePages) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
     // What an item may be found by words for can be anywhere.
-    reads.add(facts.filters, q !== undefined && served.words !== undefined ? facts.filters.count : units);
+    const some = Math.max(units, share * facts.filters.count);
+    reads.add(facts.filters, q !== undefined && served.words !== undefined ? facts.filters.count : some);
   }
   if (q !== undefined && served.words !== undefined) {
     const { work: own, lists, postings, terms } = wordPrice(served, q, useOf(mode), isLeast);
@@ -255,8 +264,9 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     reads.add(facts.lists, pages);
   }
   work += found * RESULT_WORK + results * facts.itemBytes * FIELD_BYTE_WORK;
-  // Where ids lie beside codes, nothing else is read for them.
+  // Where ids lie beside codes, nothing else is read for those of what codes have found.
   if (!facts.arePages || request.fields?.length !== 0) reads.add(facts.items, pages);
+  if (facts.arePages && q !== undefined && served.words !== undefined) reads.add(facts.lists, results);
   // What a few of the fields take nobody knows before, as an item is one page of JSON: it is not estimated but counted
   // while the answer is made, which ends where it gets too long (`tooLong` of budget.ts).
   const fields = request.fields === undefined ? facts.itemBytes : 0;
@@ -270,16 +280,18 @@ export function priceOfSuggestions(served: ServedIndex, q: string, k: number, is
   const { work, lists } = wordPrice(served, q, "suggest", isLeast);
   reads.add(facts.postings, lists + k);
   reads.add(facts.items, k);
+  if (facts.arePages) reads.add(facts.lists, k);
   const known = q === "" ? 0 : SUGGESTION_WORK;
   return reads.price(REQUEST_WORK + work + known * Math.sqrt(k), k * (RESULT_BYTES + jsonSize(q)));
 }
 
 /** What `/items/{id}` costs. */
 export function priceOfItem(served: ServedIndex): Price {
-  const { lookup, items } = factsOf(served);
+  const { lookup, items, lists, arePages } = factsOf(served);
   const reads = new Reads();
   reads.add(lookup, 1);
   reads.add(items, 1);
+  if (arePages) reads.add(lists, 1);
   return reads.price(REQUEST_WORK, 0);
 }
 
@@ -406,7 +418,8 @@ class Reads {
 
   /** So many pages of a kind, at most all of them: what was read is there for a moment. */
   add(pages: Pages, most: number): void {
-    if (!pages.isPaged || pages.count === 0) return;
+    if (!pages.isPaged || pages.count === 0 || most <= 0) return;
+    if (pages.tables !== undefined) this.add(pages.tables, most);
     const before = this.#seen.get(pages) ?? 0;
     const count = Math.min(pages.count, before + Math.ceil(most));
     this.#seen.set(pages, count);
