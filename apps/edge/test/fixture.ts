@@ -1,5 +1,5 @@
 /** A small artifact with random codes, its publisher, and the brute force that every answer is compared with. */
-import type { Artifact, Codebook } from "@poeem/pq-core";
+import type { Artifact, ArtifactInput, Codebook } from "@poeem/pq-core";
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import type { WordFacts } from "@poeem/pq-core/words";
 import { createCodebook, writeArtifact } from "@poeem/pq-core/write";
@@ -54,9 +54,17 @@ export const yearOf = (i: number) => (i % 7 === 0 ? Number.NaN : 1980 + (i % 40)
 /** What a tower makes of histories: one of the forms, or a mixture that text and context lean to. */
 export type FixtureForm = HistoryForm | "leaning";
 
+/** How an index is cut into chunks. */
+type Sizes = Pick<ArtifactInput, "cellsPerPage" | "itemChunkBytes">;
+
 /** The same with words: the items of a shop. */
-export const makeShop = (seed: number, numItems = 300, form?: FixtureForm, facts = wordFacts): Promise<Fixture> =>
-  makeFixture(seed, numItems, form, 4, shopTitle, facts);
+export const makeShop = (
+  seed: number,
+  numItems = 300,
+  form?: FixtureForm,
+  facts = wordFacts,
+  sizes?: Sizes,
+): Promise<Fixture> => makeFixture(seed, numItems, form, 4, shopTitle, facts, 0, undefined, sizes);
 
 /**
  * Every seed makes another index; the words of the queries are all known to its tower. With `titleOf` it has words.
@@ -72,6 +80,7 @@ export async function makeFixture(
   facts?: WordFacts,
   unasked = 0,
   embedding?: FixtureEmbedding,
+  sizes?: Sizes,
 ): Promise<Fixture> {
   const random = randomFloats(seed * 2654435761);
   const floats = (length: number) => Float32Array.from({ length }, random);
@@ -119,6 +128,7 @@ export async function makeFixture(
     popularQueries: POPULAR,
     defaultNprobe: 3,
     itemChunkBytes: 4096,
+    ...sizes,
   });
   const decoded = ids.map((_, i) =>
     decode(codebook, assignments[i]!, codes.subarray(i * numSubQuantizers, (i + 1) * numSubQuantizers)),
