@@ -32,6 +32,8 @@ const root = mkdtempSync(join(tmpdir(), "edge-node-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const [books, films, shop] = await Promise.all([makeFixture(1), makeFixture(2), makeShop(3)]);
+/** The shop with its pages in tables. */
+const tables = await makeShop(3, 300, undefined, wordFacts, { cellsPerPage: 2 });
 let folders = 0;
 
 /** A new index folder. */
@@ -111,7 +113,7 @@ describe("a server of an index folder", () => {
     expect(body.index.kernel).not.toBe("scalar");
   });
 
-  it("has every route of the Worker", async () => {
+  it.each([shop, tables])("has every route of the Worker", async (shop) => {
     const { get } = await serve(await folderOf(shop));
     expect((await get("/suggest?q=red%20ja")).body.suggestions[0].text).toBe("red jacket");
     expect((await get("/items/item:3")).body.id).toBe("item:3");

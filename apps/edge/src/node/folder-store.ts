@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, naming, UserError } from "@poeem/offline/errors";
 import { readFolders } from "@poeem/offline/index-folder/read";
-import { type ChunkSource, openManifest } from "@poeem/pq-core";
+import { type ChunkSource, listChunks, openManifest } from "@poeem/pq-core";
 import { chunkKey, DEFAULT_INDEX_NAME, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
 import { ReadError } from "../index/failures.ts";
 import type { Store } from "../index/store.ts";
@@ -122,7 +122,9 @@ class WatchedFolder {
     const earliest = (this.#versions[0]?.publishedAt ?? Number.NEGATIVE_INFINITY) + 1;
     return naming(delta === undefined ? directory : `${directory} with ${delta}`, async () => {
       const { manifestBytes, source } = await readFolders(directory, delta);
-      const { version, chunks } = await openManifest(manifestBytes);
+      const manifest = await openManifest(manifestBytes);
+      const { version } = manifest;
+      const chunks = await listChunks(manifest, source);
       const { mtime } = await stat(join(delta ?? directory, "manifest.json"));
       const publishedAt = Math.max(mtime.getTime(), earliest);
       const written = new Date(publishedAt).toISOString();
