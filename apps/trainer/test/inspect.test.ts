@@ -17,6 +17,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let folder: string;
 let chunks: readonly { key: string; bytes: Uint8Array }[];
+/** Those of the same items with their pages in tables. */
+let pages: typeof chunks;
 const dim = 4;
 
 beforeAll(async () => {
@@ -26,7 +28,7 @@ beforeAll(async () => {
   const shape = { dim, metric: "innerProduct", nlist: 2, numSubQuantizers: 2, nbits: 4, byResidual: true } as const;
   const codebook = createCodebook({ ...shape, coarseCentroids: numbers(2 * dim), centroids: numbers(16 * dim) });
   const table = { embeddingDim: dim, hashes: Uint32Array.of(3, 9), scales: numbers(2), values: new Int8Array(2 * dim) };
-  const artifact = await writeArtifact({
+  const input = {
     codebook,
     ...encode(codebook, numbers(40 * dim)),
     ids: Array.from({ length: 40 }, (_, i) => `item-${i}`),
@@ -39,9 +41,13 @@ beforeAll(async () => {
       layers: [],
       skip: false,
     }),
-  });
+  };
+  const artifact = await writeArtifact(input);
   ({ chunks } = artifact);
   await writeIndexDirectory(join(folder, "index"), artifact, {});
+  const paged = await writeArtifact({ ...input, cellsPerPage: 1 });
+  pages = paged.chunks;
+  await writeIndexDirectory(join(folder, "paged"), paged, {});
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -60,6 +66,24 @@ describe("inspecting one file", () => {
     const { size } = await readFile(fileOf(kind)).then(({ length }) => ({ size: length }));
     expect(facts).toMatchObject({ file: "chunk", kind, seq: 0, bytes: size, nameFits: true, ...expected });
     expect(facts["manifestBesideIt"]).toBe("agrees");
+  });
+
+  it.each([
+    ["lists", { count: expect.any(Number) }],
+    ["items", { count: 40, firstId: expect.stringMatching(/^item-\d+$/) }],
+    ["filter-pages", { count: 40 }],
+    ["pages", { first: 0, count: 40 }],
+    ["filters", { facets: { kind: "2 values" } }],
+  ])("says of a %s chunk of an index of pages in tables that it belongs to it", async (kind, expected) => {
+    const { key } = pages.find(({ key }) => key.startsWith(`${kind}-0`))!;
+    const facts = await fileFacts(join(folder, "paged", key));
+    expect(facts).toMatchObject({ file: "chunk", kind, nameFits: true, manifestBesideIt: "agrees" });
+    expect(facts).toMatchObject(expected);
+    expect(facts).not.toHaveProperty("roomForItems");
+    expect(await fileFacts(join(folder, "paged", "manifest.json"))).toMatchObject({
+      cellsPerPage: 1,
+      formatVersion: 2,
+    });
   });
 
   it("sees that a chunk was changed, whatever its name says", async () => {

@@ -5,8 +5,9 @@ import { basename, dirname, join } from "node:path";
 import { naming, UserError } from "@poeem/offline/errors";
 import { readBytes, readStart } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
+import { directorySource } from "@poeem/offline/index-folder/write";
 import { counted } from "@poeem/offline/progress";
-import { openManifest } from "@poeem/pq-core";
+import { listChunks, openManifest } from "@poeem/pq-core";
 import { type ChunkHeader, isChunk, MAX_CHUNK_BYTES, MAX_MANIFEST_BYTES, readChunkHeader } from "@poeem/pq-core/write";
 import { openItemTowerFile } from "../artifact/item-tower-file.ts";
 import { readCheckpointFile } from "../train/checkpoint-file.ts";
@@ -52,8 +53,8 @@ async function factsOf(
   return naming(file, () => facts(bytes));
 }
 
-/** Kinds of chunks that hold a range of blocks, items, ids or terms. */
-const RANGES: ReadonlySet<string> = new Set(["lists", "items", "lookup", "postings"]);
+/** Kinds of chunks that hold a range of blocks, items, ids or terms, or list such chunks. */
+const RANGES: ReadonlySet<string> = new Set(["lists", "items", "lookup", "postings", "pages", "filter-pages"]);
 
 async function chunkFacts(file: string, bytes: Uint8Array): Promise<Facts> {
   const { payload, ...header } = readChunkHeader(bytes);
@@ -80,16 +81,26 @@ async function agreement(file: string, sha256: string): Promise<Facts> {
   const beside = existsSync(manifestFile)
     ? await openManifest(await readBytes(manifestFile, MAX_MANIFEST_BYTES))
     : undefined;
-  const entry = beside?.chunks.find(({ key }) => key === name);
+  // those of tables too, unless one of these is damaged
+  const chunks = beside && (await listChunks(beside, directorySource(dirname(file))).catch(() => beside.chunks));
+  const entry = chunks?.find(({ key }) => key === name);
   return {
     nameFits: named === undefined ? undefined : sha256.startsWith(named),
     manifestBesideIt: !beside ? "none" : !entry ? "does not name it" : entry.sha256 === sha256 ? "agrees" : "differs",
   };
 }
 
+/** Whether a chunk of lists is a page that a table lists, which counts items and not blocks. */
+async function isPage(file: string): Promise<boolean> {
+  const manifestFile = join(dirname(file), "manifest.json");
+  if (!existsSync(manifestFile)) return false;
+  const { cellsPerPage, chunks } = await openManifest(await readBytes(manifestFile, MAX_MANIFEST_BYTES));
+  return cellsPerPage !== undefined && !chunks.some(({ key }) => key === basename(file));
+}
+
 /** What can be said of the payload by itself, or with the index that lies around it. */
 async function payloadFacts(file: string, { kind, seq, first, count, payload }: ChunkHeader): Promise<Facts> {
-  if (kind === "lists") return { roomForItems: 32 * count };
+  if (kind === "lists") return (await isPage(file)) ? {} : { roomForItems: 32 * count };
   // one of several parts says nothing by itself
   if (kind === "query-tower") return starts(payload, "PQTW") && seq === 0 ? await wholeTower(file, payload) : {};
   if (!existsSync(join(dirname(file), "manifest.json"))) return {};

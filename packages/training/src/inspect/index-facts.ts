@@ -27,6 +27,7 @@ export function manifestFacts(manifest: Manifest): Facts {
     codes: codeShape(manifest),
     bytesPerItem: bytesPerItem(manifest),
     cells: manifest.nlist,
+    cellsPerPage: manifest.cellsPerPage,
     cellSpread: manifest.cellSpread && `counts ${manifest.cellSpread.weight} in the order of cells`,
     defaultNprobe: manifest.defaultNprobe,
     popularQueries: manifest.queries,
