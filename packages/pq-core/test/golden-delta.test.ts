@@ -10,18 +10,21 @@ import { kernelModule } from "./support.ts";
 import { toItemWords } from "./word-rows.ts";
 
 // Refreshed by: UPDATE=1 npx vitest run --project pq-core golden
-const BASES = fileURLToPath(new URL("../fixtures/v1", import.meta.url));
-const ROOT = fileURLToPath(new URL("../fixtures/v1-delta", import.meta.url));
+const ROOT = fileURLToPath(new URL("../fixtures", import.meta.url));
 const isUpdate = process.env["UPDATE"] === "1";
 
-/** Golden bases: with all but words and queries, with terms, whose range the delta leaves, with words, with queries. */
-const CASES = GOLDEN.filter(({ name }) => /-n(100-extras|97|300-words|40-queries)$/.test(name));
+/**
+ * Golden bases: with all but words and queries, with terms, whose range the delta leaves, with words, with queries, and
+ * with all on pages in tables.
+ */
+const CASES = GOLDEN.filter(({ name }) => /-n(100-extras|97|300-words|40-queries|120-extras-words-pages3)$/.test(name));
+const besideOf = (folder: string): string => folder.replace("/", "-delta/");
 
-describe.each(CASES.map((golden) => [golden.name, golden] as const))(
-  "fixtures/v1-delta/%s",
-  (name, { input, query }) => {
-    const folder = join(ROOT, name);
-    const base = join(BASES, name);
+describe.each(CASES.map((golden) => [besideOf(golden.folder), golden] as const))(
+  "fixtures/%s",
+  (beside, { folder: below, input, query }) => {
+    const folder = join(ROOT, beside);
+    const base = join(ROOT, below);
     const read = (directory: string, key: string): Uint8Array => new Uint8Array(readFileSync(join(directory, key)));
     // The base's chunks lie where the base lies, as in KV.
     const source = { get: async (key: string) => read(existsSync(join(folder, key)) ? folder : base, key) };
