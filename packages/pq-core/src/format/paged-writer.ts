@@ -57,6 +57,8 @@ const FILTER_PAGES = 2;
 const MAX_FILTER_PAGES = 8;
 /** What a value takes on a page besides the items that have it: its number, how many they are, and alignment. */
 const BYTES_OF_VALUE = 24;
+/** Ids are looked up one by one, most often those of a history: each is a page of its own. */
+const MAX_LOOKUP_BYTES = 128 << 10;
 /** Room that alignment takes in a page at most. */
 const PAGE_OVERHEAD = 128;
 
@@ -88,7 +90,7 @@ export async function addPagedItems(list: ChunkList, items: PagedItems, pageByte
   }
   await fields.end();
   await filters?.end();
-  await addLookup(pages, items, pageBytes);
+  await addLookup(pages, items, Math.min(pageBytes, MAX_LOOKUP_BYTES));
   for (const kind of PAGED_KINDS) {
     if (kind === "filter-pages" && filters) await list.addParts("filters", filters.directory());
     await pages.end(kind);
