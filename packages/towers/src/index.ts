@@ -25,6 +25,7 @@ export {
   MAX_EMBEDDING,
 } from "./inputs/embedding.ts";
 export { type EmbeddingGiven, embeddingFault, unitEmbedding } from "./inputs/given-embedding.ts";
+export { type HashedWeights, hashedRow, IdKeys, idKey, MAX_HASHED_ROWS } from "./inputs/hashed.ts";
 export { type HistoryWeights, MAX_HISTORY, newest, newestDistinct } from "./inputs/history.ts";
 export type { EmbeddingReads, HistoryForm, MixtureQuery, Reads } from "./inputs/input.ts";
 export type { KnownWeights } from "./inputs/known.ts";
@@ -61,7 +62,7 @@ export {
   quantizeTable,
   rowOf,
 } from "./text/embedding-bag.ts";
-export { fnv1a32 } from "./text/hash.ts";
+export { fnv1a32, mixBits } from "./text/hash.ts";
 export { normalForm } from "./text/normal-form.ts";
 export { indexTerms, nameForm, nameHash, TERM_RULES } from "./text/terms.ts";
 export { readTextQuery, type TextQuery } from "./text/text-query.ts";

@@ -12,10 +12,14 @@ export interface ItemTower {
   readonly dim: number;
   /** (dim); undefined when the tower knows nothing of the item. */
   embed(item: ItemContent): Float32Array | undefined;
+  /** Whether the training learned something of an item alone, beside its content; else it is as a new one. */
+  isTrained(id: string): boolean;
 }
 
 export function createItemTower(weights: ItemTowerWeights): ItemTower {
-  return openTower<ItemInputWeights, ItemContent>(ITEM_KINDS, weights);
+  const tower = openTower<ItemInputWeights, ItemContent>(ITEM_KINDS, weights);
+  const { dim, embed, inputs } = tower;
+  return { dim, embed, isTrained: (id) => inputs.some((input) => input.knows?.({ id })) };
 }
 
 /**

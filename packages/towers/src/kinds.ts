@@ -2,6 +2,7 @@
 import { CATEGORY } from "./inputs/category.ts";
 import { CONTEXT } from "./inputs/context.ts";
 import { EMBEDDING } from "./inputs/embedding.ts";
+import { HASHED } from "./inputs/hashed.ts";
 import { HISTORY } from "./inputs/history.ts";
 import type { InputKind } from "./inputs/input.ts";
 import { KNOWN } from "./inputs/known.ts";
@@ -10,7 +11,7 @@ import { TEXT } from "./inputs/text.ts";
 
 /** In the order in which their parts are added up. */
 export const QUERY_KINDS = [TEXT, HISTORY, CONTEXT, EMBEDDING] as const;
-export const ITEM_KINDS = [KNOWN, CATEGORY, NUMBER, TEXT, EMBEDDING] as const;
+export const ITEM_KINDS = [KNOWN, HASHED, CATEGORY, NUMBER, TEXT, EMBEDDING] as const;
 
 /** What a person wants to know of an input. */
 export function inputFacts(weights: QueryInputWeights | ItemInputWeights): ReturnType<(typeof TEXT)["facts"]> {

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { FormatError } from "@poeem/pq-core";
 import { describe, expect, it } from "vitest";
-import { readItemTower, readQueryTower, writeItemTower, writeQueryTower } from "../src/index.ts";
+import { IdKeys, readItemTower, readQueryTower, writeItemTower, writeQueryTower } from "../src/index.ts";
 import {
   type AnyHeader,
   arraysOf,
+  DIM,
+  floats,
   headerOf,
   historyTower,
   itemTower,
@@ -22,6 +24,8 @@ describe("a damaged file", () => {
     writeQueryTower,
   );
   const files: [Uint8Array, (bytes: Uint8Array) => unknown][] = [[writeItemTower(itemTower()), readItemTower]];
+  const hashed = { kind: "hashed", rows: floats(3 * DIM, 50), keys: IdKeys.of(["a", "b", "c"], 3) } as const;
+  files.push([writeItemTower({ ...itemTower(), inputs: [hashed] }), readItemTower]);
   for (const bytes of [...old, ...written]) files.push([bytes, readQueryTower]);
 
   it("is read, or refused by a FormatError, when bits of it are flipped", () => {

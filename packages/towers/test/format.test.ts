@@ -69,7 +69,7 @@ describe("bytes of a query tower", () => {
       '"magic" expected PQTW, got "AAAA"',
     ],
     ["the magic of an item tower", ITEM, '"magic" expected PQTW, got "PQIT"'],
-    ["another version", patched(TEXT, (view) => view.setUint32(4, 9, true)), '"format version" expected 4 to 7, got 9'],
+    ["another version", patched(TEXT, (view) => view.setUint32(4, 9, true)), '"format version" expected 4 to 8, got 9'],
     ["a huge header", patched(TEXT, (view) => view.setUint32(8, 2 ** 31, true)), '"header length" expected at most'],
     [
       "a wrong total",
@@ -320,12 +320,12 @@ describe("bytes of an item tower", () => {
     [
       "an older version",
       patched(ITEM, (view) => view.setUint32(4, 3, true)),
-      '"format version" expected 4 to 7, got 3',
+      '"format version" expected 4 to 8, got 3',
     ],
     [
       "an input of queries",
       at("known", (s) => (s.kind = "history")),
-      '"section" expected one of known, category, number, text, embedding, layers, got history',
+      '"section" expected one of known, hashed, category, number, text, embedding, layers, got history',
     ],
     [
       "ids of no JSON",

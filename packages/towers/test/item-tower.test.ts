@@ -125,7 +125,8 @@ describe("bytes of an item tower", () => {
     const bytes = writeItemTower(itemTower(), [other]);
     expect(readItemTower(bytes, ["moments", "absent"])).toEqual({ weights: itemTower(), others: [other] });
     expect(() => readItemTower(bytes)).toThrow(
-      '[pq-core] item tower: "section" expected one of known, category, number, text, embedding, layers, got moments',
+      '[pq-core] item tower: "section" expected one of known, hashed, category, number, text, embedding, layers, ' +
+        "got moments",
     );
   });
 

@@ -130,7 +130,7 @@ describe("its file", () => {
       );
     }
     const other = bytes.slice();
-    other[4] = 8;
-    expect(() => openItemTowerFile("file", other)).toThrow(/version" expected 4 to 7, got 8/);
+    other[4] = 9;
+    expect(() => openItemTowerFile("file", other)).toThrow(/version" expected 4 to 8, got 9/);
   });
 });

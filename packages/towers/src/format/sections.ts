@@ -39,7 +39,9 @@ export const TOKENIZER_VERSIONS_VERSION = 5;
 export const ORDER_VERSION = 6;
 /** The first one whose readers know embeddings. */
 export const EMBEDDING_VERSION = 7;
-const LATEST_VERSION = EMBEDDING_VERSION;
+/** The first one whose readers know id rows that items share. */
+export const HASHED_VERSION = 8;
+const LATEST_VERSION = HASHED_VERSION;
 
 export const align = (offset: number): number => Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 

@@ -27,6 +27,8 @@ export interface Input<Of> {
   readonly reads?: Partial<Reads>;
   /** Memory that it takes beside the bytes of its file; left out: little. */
   readonly heapBytes?: number;
+  /** Of items: whether it holds what the training learned of this one alone. */
+  knows?(of: Of): boolean;
   /** Adds what it knows to the tower's sum, (width); nothing where nothing is known. */
   add?(of: Of, sum: Float64Array): void;
   /** An input that answers with vectors of its own instead of a part of the sum. */

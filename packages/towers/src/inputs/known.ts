@@ -1,7 +1,10 @@
 import type { InputKind } from "./input.ts";
-import { type NamedRows, packRows, rowAdder, unpackRows } from "./rows.ts";
+import { type NamedRows, packRows, rowAdder, rowNumbers, unpackRows } from "./rows.ts";
 
-/** What the training learned of each item, by its id, beside its content: a row, and the queries that led to it. */
+/**
+ * What the training learned of each item, by its id, beside its content: a row, and the queries that led to it. Without
+ * rows of their own, or where items share them (`HashedWeights`), those items are here that queries led to.
+ */
 export interface KnownWeights extends NamedRows {
   readonly kind: "known";
 }
@@ -16,7 +19,8 @@ export const KNOWN: InputKind<KnownWeights, WithId> = {
   unpack: (where, section, width) => ({ kind: "known", ...unpackRows(where, section, width) }),
   facts: ({ names }) => ({ items: names.length }),
   open(weights) {
-    const addNamed = rowAdder(weights);
-    return { add: ({ id }, sum) => addNamed(id, sum) };
+    const rowOf = rowNumbers(weights.names);
+    const addNamed = rowAdder(weights, rowOf);
+    return { knows: ({ id }) => rowOf.has(id), add: ({ id }, sum) => addNamed(id, sum) };
   },
 };

@@ -41,9 +41,15 @@ export function heapBytesOf({ names }: NamedRows): number {
   return NAME_BYTES * names.length;
 }
 
+/** The number of each name. */
+export const rowNumbers = (names: readonly string[]): ReadonlyMap<string, number> =>
+  new Map(names.map((name, row) => [name, row]));
+
 /** Adds rows by their names; an unknown name counts for nothing. */
-export function rowAdder({ names, rows }: NamedRows): (name: string, sum: Float64Array) => void {
-  const rowOf = new Map(names.map((name, row) => [name, row]));
+export function rowAdder(
+  { names, rows }: NamedRows,
+  rowOf: ReadonlyMap<string, number> = rowNumbers(names),
+): (name: string, sum: Float64Array) => void {
   return (name, sum) => {
     const row = rowOf.get(name);
     if (row !== undefined) addRow(rows, row, 1, sum);

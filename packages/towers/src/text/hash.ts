@@ -44,3 +44,11 @@ export function continueHash(before: number, text: string, start = 0, end = text
   }
   return hash >>> 0;
 }
+
+/** The finalizer of MurmurHash3: every bit of a 32-bit number changes half of the others. As a signed integer. */
+export function mixBits(value: number): number {
+  let bits = value;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return bits ^ (bits >>> 16);
+}

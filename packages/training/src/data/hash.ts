@@ -1,4 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
+import { mixBits } from "@poeem/towers";
 import type { Texts } from "./text-list.ts";
 import type { EventTable, ItemTable, QueryVectors, Vectors } from "./types.ts";
 
@@ -96,20 +97,12 @@ function sumOfEvents({ count, item, columns, time, weight }: EventTable): string
   let [one, two] = [0, 0];
   for (let event = 0; event < count; event++) {
     let mixed = 0x9e3779b9;
-    for (const column of numbers) mixed = mix(mixed ^ column[event]!);
-    for (const halves of doubles) mixed = mix(mix(mixed ^ halves[2 * event]!) ^ halves[2 * event + 1]!);
+    for (const column of numbers) mixed = mixBits(mixed ^ column[event]!);
+    for (const halves of doubles) mixed = mixBits(mixBits(mixed ^ halves[2 * event]!) ^ halves[2 * event + 1]!);
     one = (one + mixed) >>> 0;
-    two = (two + mix(mixed + 0x85ebca6b)) >>> 0;
+    two = (two + mixBits(mixed + 0x85ebca6b)) >>> 0;
   }
   return `${count} ${one} ${two}`;
-}
-
-/** The finalizer of MurmurHash3: every bit of a 32-bit number changes half of the others. */
-function mix(value: number): number {
-  let bits = value;
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
-  return bits ^ (bits >>> 16);
 }
 
 function addValues(hash: Hash, name: string, values: Pick<readonly unknown[], "length" | "at">): void {
