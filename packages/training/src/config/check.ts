@@ -1,6 +1,15 @@
 import { UserError } from "@poeem/offline/errors";
 import type { z } from "zod";
-import { codesOf, hasContent, isValidated, isVectorsOnly, kindOf, usualSettings, type WithKind } from "./kinds.ts";
+import {
+  codesOf,
+  hasContent,
+  idRowsOf,
+  isValidated,
+  isVectorsOnly,
+  kindOf,
+  usualSettings,
+  type WithKind,
+} from "./kinds.ts";
 import { combinesHistory } from "./model.ts";
 import type { SCHEMA } from "./schema.ts";
 import { splitKind } from "./split.ts";
@@ -8,6 +17,7 @@ import { splitKind } from "./split.ts";
 type Asked = z.input<typeof SCHEMA>;
 type Refuse = (wrong: boolean, why: string) => void;
 
+const CONTENT = "items.text, items.categories, items.inputs or items.embeddings";
 const NAMED = "to name a column, got none";
 /** A rate that is so many times the usual one was meant for another optimizer. */
 const ANOTHER_RATE = 10;
@@ -31,6 +41,7 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
   );
   checkEmbeddings(config, refuse);
   checkVectorsOnly(config, asked, refuse);
+  checkIdRows(config, refuse);
   checkOrder(config, asked, refuse);
   checkRates(config, asked, refuse);
   refuse(
@@ -71,8 +82,7 @@ export function checkConfig(config: WithKind, asked: Asked, where: string): void
   );
   refuse(
     training.itemDropout > 0 && !hasContent(items),
-    `training.itemDropout above 0 expected items.text, items.categories, items.inputs or items.embeddings ${NAMED}: ` +
-      "without them nothing is known of a new item",
+    `training.itemDropout above 0 expected ${CONTENT} ${NAMED}: without them nothing is known of a new item`,
   );
   const needEvents = {
     "events.weight": events.weight !== undefined,
@@ -181,6 +191,7 @@ function checkVectorsOnly(config: WithKind, asked: Asked, refuse: Refuse): void 
     );
     return;
   }
+  refuse(items.idRows !== undefined, "items.idRows expected data.events or items.text, got vectors alone");
   const { length } = items.embeddings;
   refuse(length > 1, `items.embeddings expected one column without data.events and items.text, got ${length}`);
   for (const key of ["categories", "inputs"] as const) {
@@ -195,6 +206,20 @@ function checkVectorsOnly(config: WithKind, asked: Asked, refuse: Refuse): void 
   }
   const own = queries.embeddings.length;
   refuse(own > 1, `queries.embeddings expected one column, as items.embeddings, got ${own}`);
+}
+
+/** Without a row of its own an item is known by its content, and so there has to be some. */
+function checkIdRows({ items, training }: WithKind, refuse: Refuse): void {
+  const rows = idRowsOf(items);
+  const shown = typeof rows === "number" ? `{ hashed: ${rows} }` : `"${rows}"`;
+  refuse(
+    rows === "none" && !hasContent(items),
+    `items.idRows "none" expected ${CONTENT} ${NAMED}: without them nothing is known of an item`,
+  );
+  refuse(
+    rows !== "all" && training.start === "spectral",
+    `training.start "spectral" expected items.idRows "all", whose rows it is for, got ${shown}`,
+  );
 }
 
 /** What `model.history.order` needs, and what it makes meaningless. */

@@ -1,5 +1,9 @@
+import { MAX_HASHED_ROWS } from "@poeem/towers";
 import { z } from "zod";
-import { column, columns } from "./values.ts";
+import { column, columns, positive } from "./values.ts";
+
+/** Rows that the items of a large catalogue share. */
+const HASHED = z.strictObject({ hashed: positive.max(MAX_HASHED_ROWS) });
 
 export const ITEMS = z.strictObject({
   /** Column of ids, one per item. */
@@ -15,6 +19,15 @@ export const ITEMS = z.strictObject({
   textFromEvents: z.boolean().default(false),
   /** Columns with one category each, or a list of categories. */
   categories: columns.default([]),
+  /**
+   * What a training learns of each item by its id, beside its content. "all": a row of `model.dim` numbers. hashed: n
+   * rows, of which each item adds up two by hashes of its id, so that items share them. "none": nothing, and an item is
+   * its content alone. Only "all" can start at what histories say (`training.start`). Default: "all".
+   */
+  idRows: z
+    .union([z.literal("all"), z.literal("none"), HASHED])
+    .meta({ values: `"all", "none" or { hashed: n }, with n from 1 to ${MAX_HASHED_ROWS.toLocaleString("en")}` })
+    .optional(),
   /** Columns of numbers that the item tower reads; they are standardised, and a missing one counts as the mean. */
   inputs: columns.default([]),
   /**

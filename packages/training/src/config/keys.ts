@@ -32,10 +32,14 @@ export function rootSchema(): KeySchema {
 /** What may stand at a path, as in `["index", "nlist"]` or `["items", "text", 0]`; undefined for an unknown key. */
 export function schemaAt(path: readonly PropertyKey[]): KeySchema | undefined {
   return path.reduce<KeySchema | undefined>(
-    (at, key) => (typeof key === "number" ? at?.items : at?.properties?.[String(key)]),
+    (at, key) => (typeof key === "number" ? at?.items : at && propertiesOf(at)[String(key)]),
     rootSchema(),
   );
 }
+
+/** The keys of an object, or of the one of several values that is an object. */
+const propertiesOf = ({ properties, anyOf = [] }: KeySchema): Readonly<Record<string, KeySchema>> =>
+  properties ?? anyOf.find((one) => one.properties)?.properties ?? {};
 
 /** The values that a key takes, in words: "an integer of at least 1". */
 export function describeValues(schema: KeySchema): string {

@@ -176,6 +176,7 @@ export function withKind(config: Parsed): WithKind {
     training: filledUp(config.training, {
       ...{ ...training, ...rates },
       ...(!isWatched && { earlyStopping: 0 }),
+      ...(idRowsOf(config.items) !== "all" && { start: "random" as const }),
       ...(!hasContent(config.items) && { itemDropout: 0 }),
     }),
   };
@@ -206,6 +207,10 @@ export function codesOf({ numSubQuantizers, nbits }: Partial<Codes>, numItems: n
 export function hasContent({ text, categories, inputs, embeddings }: Parsed["items"]): boolean {
   return text.length + categories.length + inputs.length + embeddings.length > 0;
 }
+
+/** What a training learns of items by their ids: rows of their own, so many that they share, or none. */
+export const idRowsOf = ({ idRows = "all" }: Parsed["items"]): "all" | "none" | number =>
+  typeof idRows === "object" ? idRows.hashed : idRows;
 
 /** Whether a training with so many validations has queries to validate by. */
 export function isValidated({ data, split }: Pick<Parsed, "data" | "split">, validations: number): boolean {

@@ -22,7 +22,7 @@ export const TRAINING = z
     /**
      * Where the id rows of items start. spectral: at the leading eigenvectors of which items occur together in
      * histories, which spares the first half of a training; for a model with users. Default: random, or spectral for
-     * mixtures of histories alone.
+     * mixtures of histories alone whose items have rows of their own (`items.idRows`).
      */
     start: z.enum(["random", "spectral"]).optional(),
     /**

@@ -33,16 +33,16 @@ export type ItemEmbedder = (ids: readonly string[], items: ItemTable) => Embedde
 
 /**
  * Embeds items as the trainer's item tower does. An item that it was trained with keeps what was learned of it alone
- * (its id row, its training queries) and takes its content from the given columns. A new one has its content only.
+ * (its id row or rows, its training queries) and takes its content from the given columns. A new one has its content
+ * only, whatever rows its id would lead to.
  */
 export function itemEmbedder(weights: ItemTowerWeights, config: Pick<PoeemConfig, "items">): ItemEmbedder {
   const tower = createItemTower(weights);
-  const trained = new Set(weights.inputs.flatMap((input) => (input.kind === "known" ? input.names : [])));
   return (ids, items) => {
     const vectors = new Float32Array(ids.length * tower.dim);
     const nothingKnown: number[] = [];
     for (const [i, id] of ids.entries()) {
-      const vector = tower.embed({ ...itemContent(items, config, i), id, isNew: !trained.has(id) });
+      const vector = tower.embed({ ...itemContent(items, config, i), id, isNew: !tower.isTrained(id) });
       if (vector === undefined) nothingKnown.push(i);
       else vectors.set(vector, i * tower.dim);
     }

@@ -3,12 +3,14 @@ import type { Tick } from "@poeem/offline/progress";
 import type {
   ItemInputWeights,
   ItemTowerWeights,
+  KnownWeights,
   Partition,
   QueryInputWeights,
   QueryTowerWeights,
 } from "@poeem/towers";
 import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
+import { gather } from "../data/gather.ts";
 import { asksMoreThanHistory, distinctHistories } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
 import { joinStates, restoreParts, type State, type Stateful } from "../state.ts";
@@ -169,14 +171,23 @@ export class TwoTower implements Stateful {
     };
   }
 
+  /** What is remembered of items by their ids: of all of them, or of those with training queries, or of none. */
+  #known(): KnownWeights[] {
+    const { dim, itemInputs } = this;
+    const ids = [...this.#ids];
+    const known = Uint32Array.from([...ids.keys()].filter((item) => itemInputs.remembers(item)));
+    if (known.length === 0) return [];
+    const rows = new Float32Array(ids.length * dim);
+    itemInputs.remember(rows);
+    const names = Array.from(known, (item) => ids[item]!);
+    return [{ kind: "known", names, rows: known.length === ids.length ? rows : gather(rows, known, dim) }];
+  }
+
   /** The item tower as it travels. */
   async itemTower(): Promise<ItemTowerWeights> {
-    const ids = [...this.#ids];
-    const rows = new Float32Array(ids.length * this.dim);
-    this.itemInputs.remember(rows);
     return {
       width: this.dim,
-      inputs: [{ kind: "known", names: ids, rows }, ...this.itemInputs.weights()],
+      inputs: [...this.#known(), ...this.itemInputs.weights()],
       layers: await this.item.dense(),
       skip: this.item.variables.length > 0,
       unit: this.#unitItems,

@@ -54,6 +54,8 @@ export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeight
   settle?(): void;
   /** Of items: out (items, dim) += what only the training knows of an item, and its columns do not tell. */
   remember?(out: Float32Array): void;
+  /** Of items: whether there is anything of that, of one item. Left out: of each. */
+  remembers?(item: number): boolean;
 }
 
 /** What inputs are made from. */

@@ -1,4 +1,5 @@
 import type { Random } from "@poeem/indexing-layer";
+import { idRowsOf } from "../../config/kinds.ts";
 import { type Csr, listOf } from "../../data/csr.ts";
 import { MAX_ITEM_CHARS, readsQueries } from "../../data/dataset.ts";
 import { textOfItem } from "../../data/item-texts.ts";
@@ -27,6 +28,9 @@ export const itemText: ItemInputModule = {
     // after the text of the columns, if any, come the training queries
     const fromEvents = readsQueries(config, dataset) ? itemTexts.at(-1) : undefined;
     const weightOfNew = fromEvents ? WEIGHT_OF_NEW : 1;
+    // without a row of any kind an item that nobody asked for is as new
+    const isBare = idRowsOf(config.items) === "none" && fromEvents !== undefined;
+    const hasMemory = (item: number): boolean => !isBare || listOf(fromEvents, item).length > 0;
     const rows = new WeightedRows();
     const leftOut = fromEvents && !dataset.past ? rowsOfQuery(dataset) : () => NOTHING;
     const readFor = (query: number | undefined, item: number, lists: Csr, random: Random | undefined): Uint32Array => {
@@ -38,7 +42,7 @@ export const itemText: ItemInputModule = {
       learned: { text: text.rows },
       add: (items, out, { random, asked, asNew }: Partial<StepReading> = {}) =>
         rows.addTo(text.rows, out, items.length, (i) => {
-          const isNew = asNew?.[i] === 1;
+          const isNew = asNew?.[i] === 1 || !hasMemory(items[i]!);
           for (const lists of itemTexts) {
             if (isNew && lists === fromEvents) continue;
             const list = readFor(asked?.[i], items[i]!, lists, random);
@@ -55,6 +59,7 @@ export const itemText: ItemInputModule = {
               ...(fromEvents && { weightOfNew }),
             }
           : undefined,
+      remembers: (item) => fromEvents !== undefined && listOf(fromEvents, item).length > 0,
       remember(out) {
         if (!fromEvents) return;
         for (let item = 0; item < out.length / dim; item++) {

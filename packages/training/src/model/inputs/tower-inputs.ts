@@ -66,6 +66,11 @@ export class TowerInputs<Batch, Weights> {
     for (const input of this.#inputs) input.settle?.();
   }
 
+  /** Whether the training knows something of an item that its columns do not tell. */
+  remembers(item: number): boolean {
+    return this.#inputs.some((input) => input.remember && (input.remembers?.(item) ?? true));
+  }
+
   /** out (items, dim) += what only the training knows of the items. */
   remember(out: Float32Array): void {
     for (const input of this.#inputs) input.remember?.(out);
