@@ -11,11 +11,11 @@ import { useBackend } from "./backend/backend.ts";
 import type { BackendName } from "./backend/names.ts";
 import { isVectorsOnly } from "./config/kinds.ts";
 import { loadConfig, withoutSetup } from "./config.ts";
-import { buildDataset } from "./data/dataset.ts";
 import { describeDoubts } from "./data/doubts.ts";
 import { filterColumns } from "./data/filter-columns.ts";
 import { type LoadOptions, loadData } from "./data/load.ts";
 import { dataFacts, describeData } from "./data/report.ts";
+import { trainingData } from "./data/sample.ts";
 import { releaseMemory } from "./release-memory.ts";
 import { CheckpointStore } from "./train/checkpoint.ts";
 import { describeFit, fitConfig } from "./train/fit-config.ts";
@@ -69,7 +69,7 @@ export async function trainIndex({
   }
   const raw = await loadData(asked, directory, options);
   const filters = filterColumns(raw, asked);
-  const dataset = buildDataset(raw, asked);
+  const dataset = trainingData(raw, asked);
   const data = dataFacts(raw, dataset);
   for (const line of describeData(asked, data)) say(line);
   for (const line of describeDoubts(raw, asked, dataset.train.texts)) say(line);
@@ -131,7 +131,7 @@ export async function trainIndex({
     return {
       out,
       version: artifact.version,
-      items: dataset.ids.length,
+      items: raw.ids.length,
       bytes,
       chunks: artifact.chunks.length,
       seconds: (performance.now() - started) / 1000,

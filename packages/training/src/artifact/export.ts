@@ -9,11 +9,12 @@ import { isTextsWithEmbeddings } from "../config/kinds.ts";
 import { type FittedConfig, withoutSetup } from "../config.ts";
 import type { FilterColumns } from "../data/filter-columns.ts";
 import { fieldKinds, itemFields } from "../data/item-fields.ts";
-import type { Dataset, RawData } from "../data/types.ts";
+import type { Catalogue, Dataset, RawData } from "../data/types.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import type { TrainedModel } from "../train/loop.ts";
 import { popularQueries } from "../words/popular-queries.ts";
 import type { WeightsChoice } from "../words/weights.ts";
+import { embedCatalogue } from "./embed-catalogue.ts";
 import { betterCodes, encodeBy, type ItemCodes } from "./finished-codes.ts";
 import { type IndexWords, writeWithWords } from "./index-words.ts";
 import type { TrainedItemTower } from "./item-tower-file.ts";
@@ -58,17 +59,21 @@ async function momentsOfTraining(
 async function fittedPartition(
   { history, dim }: TwoTower,
   { training: { seed } }: FittedConfig,
-  dataset: Dataset,
+  { past }: Catalogue,
   decoded: Float32Array,
   startProgress: ProgressStarter,
 ): Promise<FittedPartition | undefined> {
   if (history?.form !== "mixture") return undefined;
   const { scale, length } = history;
-  const of = { scale, length, components: await history.componentsOf(), histories: dataset.past!.items };
+  const of = { scale, length, components: await history.componentsOf(), histories: past!.items };
   return fitPartition(decoded, dim, of, seed, startProgress);
 }
 
-/** Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. */
+/**
+ * Turns a trained model into its artifact: codes of all items, codebook, query tower, fields. Of a sample
+ * (`training.sampleItems`) all that is learned of vectors, codebook and moments, is learned of its own; then the item
+ * tower embeds all items of the catalogue.
+ */
 export async function exportModel(
   trained: TrainedModel,
   config: FittedConfig,
@@ -80,9 +85,9 @@ export async function exportModel(
   say: (line: string) => void = () => undefined,
 ): Promise<ExportedModel> {
   const { model, layer } = trained;
-  const count = dataset.ids.length;
-  const itemVectors = await withProgress(startProgress("embed", count, "items"), (tick) =>
-    model.itemVectors(count, tick),
+  const { catalogue = dataset } = dataset;
+  const trainedVectors = await withProgress(startProgress("embed", dataset.ids.length, "items"), (tick) =>
+    model.itemVectors(dataset.ids.length, tick),
   );
   const learned = await layer.codebook();
   const ofLayer = createCodebook({
@@ -95,29 +100,37 @@ export async function exportModel(
     codebook: ofLayer,
     moments:
       (config.index.scoreAware ?? model.history !== undefined)
-        ? await momentsOfTraining(model, config, dataset, ofLayer, itemVectors)
+        ? await momentsOfTraining(model, config, dataset, ofLayer, trainedVectors)
         : undefined,
   };
   const by = isTextsWithEmbeddings(config)
-    ? await betterCodes(joint, { model, config, dataset, itemVectors }, say)
+    ? await betterCodes(joint, { model, config, dataset, itemVectors: trainedVectors }, say)
     : joint;
   const { codebook, moments, error } = by;
+  const count = catalogue.ids.length;
+  // the published tower is that of the end
+  if (dataset.catalogue) model.settle();
+  const itemVectors = dataset.catalogue
+    ? await withProgress(startProgress("embed all", count, "items"), (tick) =>
+        embedCatalogue(model, config, catalogue, say, tick),
+      )
+    : trainedVectors;
   const { assignments, codes } = await withProgress(startProgress("encode", count, "items"), (tick) =>
     encodeBy(by, itemVectors, tick),
   );
   // texts alone read no item
   const decoded = model.history ? decode(codebook, assignments, codes) : new Float32Array(0);
-  const fitted = await fittedPartition(model, config, dataset, decoded, startProgress);
-  model.settle();
+  const fitted = await fittedPartition(model, config, catalogue, decoded, startProgress);
+  if (!dataset.catalogue) model.settle();
   const queryTower = await model.queryTower(fitted?.partition);
-  const towerDifference = await compareTowers(model, queryTower, dataset, decoded, startProgress);
-  const popular = popularQueries(dataset, config.index.popularQueries);
+  const towerDifference = await compareTowers(model, queryTower, catalogue, decoded, startProgress);
+  const popular = popularQueries(catalogue, config.index.popularQueries);
   const write = (words: IndexWords | undefined): Promise<Artifact> =>
     writeArtifact({
       codebook,
       assignments,
       codes,
-      ids: [...dataset.ids],
+      ids: [...catalogue.ids],
       fields: itemFields(raw.items),
       ...filterColumns,
       ...(words && { words: words.words, wordFacts: words.wordFacts }),
@@ -133,7 +146,7 @@ export async function exportModel(
         config: withoutSetup(config),
       },
     });
-  const { artifact, words, choice } = await writeWithWords(dataset, config, write, say, startProgress);
+  const { artifact, words, choice } = await writeWithWords(catalogue, config, write, say, startProgress);
   return {
     artifact,
     itemVectors,

@@ -8,7 +8,7 @@ import { normalForm, openQueryTower, type Searched, TERM_RULES } from "@poeem/to
 import type { PoeemConfig } from "../config.ts";
 import { listOf, toCsr } from "../data/csr.ts";
 import { spreadEvenly } from "../data/gather.ts";
-import type { Dataset, QuerySet } from "../data/types.ts";
+import type { Catalogue, QuerySet } from "../data/types.ts";
 import { questionOf } from "../rank/query-encoder.ts";
 import { candidatesOf } from "../words/candidates.ts";
 import { type WordStatistics, wordColumns, wordsOfCatalogue } from "../words/item-words.ts";
@@ -44,7 +44,7 @@ export interface IndexWords {
  * @param b of the field of training queries; by default that of all fields
  */
 export function indexWords(
-  dataset: Dataset,
+  dataset: Catalogue,
   config: PoeemConfig,
   say: (line: string) => void = () => undefined,
   b?: number,
@@ -89,7 +89,7 @@ interface Tried {
  * @returns the artifact with all of that in its manifest
  */
 export async function writeWithWords(
-  dataset: Dataset,
+  dataset: Catalogue,
   config: PoeemConfig,
   write: (words: IndexWords | undefined) => Promise<Artifact>,
   say: (line: string) => void = () => undefined,
@@ -156,13 +156,13 @@ async function openFromMemory({ chunks, manifestBytes }: Artifact): Promise<Sear
 }
 
 /** Validation queries with a text that nobody asked in training, in any spelling. */
-function unseenQueries({ train, validation }: Dataset): number[] {
+function unseenQueries({ train, validation }: Catalogue): number[] {
   const trained = new Set(train.texts.map(normalForm));
   return [...validation.texts.keys()].filter((query) => !trained.has(normalForm(validation.texts[query]!)));
 }
 
 /** What was trained on: behaviour, or where there is none the items' own sentences. */
-async function trainingTried(searched: Searched, dataset: Dataset, start: ProgressStarter): Promise<TriedQueries> {
+async function trainingTried(searched: Searched, dataset: Catalogue, start: ProgressStarter): Promise<TriedQueries> {
   const { train, ownSentences } = dataset;
   const set = train.count > 0 ? train : ownSentences;
   return tryQueries(searched, dataset, set, [...set.texts.keys()], start);
@@ -171,7 +171,7 @@ async function trainingTried(searched: Searched, dataset: Dataset, start: Progre
 /** The candidates of some queries of a set, spread evenly over them where there are many. */
 async function tryQueries(
   searched: Searched,
-  dataset: Dataset,
+  dataset: Catalogue,
   set: QuerySet,
   numbers: readonly number[],
   startProgress: ProgressStarter,

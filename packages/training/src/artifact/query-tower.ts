@@ -10,7 +10,7 @@ import {
 } from "@poeem/towers";
 import { listOf } from "../data/csr.ts";
 import { gather } from "../data/gather.ts";
-import type { Dataset } from "../data/types.ts";
+import type { Catalogue } from "../data/types.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { questionOf } from "../rank/query-encoder.ts";
 
@@ -27,7 +27,7 @@ const SLICE = 256;
 export async function compareTowers(
   model: TwoTower,
   weights: QueryTowerWeights,
-  dataset: Dataset,
+  dataset: Catalogue,
   items: Float32Array,
   startProgress: ProgressStarter = silentProgress,
 ): Promise<number> {

@@ -191,6 +191,10 @@ function checkVectorsOnly(config: WithKind, asked: Asked, refuse: Refuse): void 
     );
     return;
   }
+  refuse(
+    asked.training?.sampleItems !== undefined,
+    "training.sampleItems expected data.events or items.text: vectors alone are learned from index.bufferSize of them",
+  );
   refuse(items.idRows !== undefined, "items.idRows expected data.events or items.text, got vectors alone");
   const { length } = items.embeddings;
   refuse(length > 1, `items.embeddings expected one column without data.events and items.text, got ${length}`);
@@ -215,6 +219,10 @@ function checkIdRows({ items, training }: WithKind, refuse: Refuse): void {
   refuse(
     rows === "none" && !hasContent(items),
     `items.idRows "none" expected ${CONTENT} ${NAMED}: without them nothing is known of an item`,
+  );
+  refuse(
+    training.sampleItems !== undefined && !hasContent(items),
+    `training.sampleItems expected ${CONTENT} ${NAMED}: without them nothing is known of items outside of the sample`,
   );
   refuse(
     rows !== "all" && training.start === "spectral",

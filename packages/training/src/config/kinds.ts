@@ -177,6 +177,8 @@ export function withKind(config: Parsed): WithKind {
       ...{ ...training, ...rates },
       ...(!isWatched && { earlyStopping: 0 }),
       ...(idRowsOf(config.items) !== "all" && { start: "random" as const }),
+      // the rest of the catalogue is as new
+      ...(config.training.sampleItems !== undefined && { itemDropout: TEXTS.training.itemDropout }),
       ...(!hasContent(config.items) && { itemDropout: 0 }),
     }),
   };

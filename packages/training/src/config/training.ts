@@ -26,6 +26,12 @@ export const TRAINING = z
      */
     start: z.enum(["random", "spectral"]).optional(),
     /**
+     * Trains on so many items of a larger catalogue; the index has all of them, the others by their content alone, as
+     * new ones are. Those that training events name come first, and of each kind those with the smallest hashes of
+     * their ids. Not for vectors alone, whose sample is `index.bufferSize`. Default: all items.
+     */
+    sampleItems: positive.optional(),
+    /**
      * Optimizer of the embedding tables and the layers. Adam wants rates a tenth of Adagrad's or less. Default:
      * adagrad, or adam for mixtures of histories alone.
      */
@@ -74,7 +80,7 @@ export const TRAINING = z
     /**
      * Share of the items of a step that are read as if they were new: without their id rows and training queries. So
      * those that are added later, by what their columns say, are found by codes nearly as well as the others.
-     * Default: 0.2, or 0 for mixtures of histories alone and where items have nothing but ids.
+     * Default: 0.2, or 0 for mixtures of histories alone without `sampleItems` and where items have nothing but ids.
      */
     itemDropout: z.number().min(0).max(0.9).optional(),
     /** Share of the items of a history that a step leaves out, drawn at random; only with `model.history.order`. */

@@ -19,17 +19,57 @@ import { buildVocabulary, knownRows } from "./vocabulary.ts";
 // A description is longer than a query; more than this of it says nothing new.
 export const MAX_ITEM_CHARS = 1 << 16;
 
-/** Splits the events and turns texts, categories, contexts and numbers into what the towers read. */
-export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
+/** What each event is for. */
+export interface EventSplit {
+  /** The normal form of each event's query; undefined without texts. */
+  readonly forms: Dictionary | undefined;
+  /** The side of each event. */
+  readonly sides: Uint8Array;
+  /** Whether a text, in normal form, is a query that is held out. */
+  isHeldOut(form: string): boolean;
+  /** SHA-256 of which events are held out. */
+  readonly hash: string;
+}
+
+/** Splits the events. */
+export function splitOf(raw: RawData, config: PoeemConfig): EventSplit {
   const { events } = raw;
   const forms = events.query && queryForms(events.query);
   const sides = splitEvents(events, forms, raw.ids, config);
+  let heldOut: Set<string> | undefined;
+  return {
+    forms,
+    sides,
+    isHeldOut(form) {
+      heldOut ??= heldOutForms(forms!, sides);
+      return heldOut.has(form);
+    },
+    hash: hashOfHeldOut(sides),
+  };
+}
+
+function heldOutForms(forms: Dictionary, sides: Uint8Array): Set<string> {
+  const heldOut = new Set<string>();
+  sides.forEach((side, event) => {
+    if (side === SIDE.validation || side === SIDE.test) heldOut.add(forms.values[forms.numbers[event]!]!);
+  });
+  return heldOut;
+}
+
+/**
+ * Splits the events and turns texts, categories, contexts and numbers into what the towers read.
+ * @param split of the events; default: that of the configuration
+ */
+export function buildDataset(raw: RawData, config: PoeemConfig, split = splitOf(raw, config)): Dataset {
+  const { events } = raw;
+  const { forms, sides } = split;
   const sets = new QuerySets(events, forms, sides, raw.ids.length);
   const training = sets.train();
   const halfLife = halfLifeOf(events, training, config, raw.ids.length);
   const { set: train, positions } = training;
   const own = wantsOwnSentences(config, positions.length, raw.ids.length)
-    ? sentencesToTrainOn(raw, config, positions.length, forms, sides)
+    ? // none of which is a held-out query in any spelling
+      ownSentences(raw.items, config, positions.length, split.isHeldOut)
     : NO_QUERIES;
   if (train.count + own.count === 0) {
     throw new UserError(
@@ -71,23 +111,8 @@ export function buildDataset(raw: RawData, config: PoeemConfig): Dataset {
     contextNames: contexts.names,
     left: test.left,
     alsoTrained: test.alsoTrained,
-    heldOutHash: hashOfHeldOut(sides),
+    heldOutHash: split.hash,
   };
-}
-
-/** The items' own sentences, none of which is a held-out query in any spelling. */
-function sentencesToTrainOn(
-  { items }: RawData,
-  config: PoeemConfig,
-  numEvents: number,
-  forms: Dictionary | undefined,
-  sides: Uint8Array,
-): QuerySet {
-  const heldOut = new Set<string>();
-  sides.forEach((side, event) => {
-    if (side === SIDE.validation || side === SIDE.test) heldOut.add(forms!.values[forms!.numbers[event]!]!);
-  });
-  return ownSentences(items, config, numEvents, (form) => heldOut.has(form));
 }
 
 /** Whether the item tower reads the training queries that led to an item. */

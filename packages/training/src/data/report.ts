@@ -2,7 +2,7 @@ import { counted, formatCount } from "@poeem/offline/progress";
 import type { PoeemConfig } from "../config.ts";
 import { showExample } from "./problems.ts";
 import { countWithout } from "./query-vectors.ts";
-import type { AlsoTrained, DataReport, Dataset, LeftOut, QuerySet, RawData } from "./types.ts";
+import type { AlsoTrained, Catalogue, DataReport, Dataset, LeftOut, QuerySet, RawData, SampleFacts } from "./types.ts";
 
 /** What was read, what of it is for what, and what was left out; for `--json`. */
 export interface DataFacts extends DataReport, HeldOutFacts {
@@ -12,6 +12,8 @@ export interface DataFacts extends DataReport, HeldOutFacts {
   /** Titles and sentences of the items that were trained on beside them. */
   readonly ownSentences: number;
   readonly validationQueries: number;
+  /** Only where a sample of the items is trained on. */
+  readonly sample?: SampleFacts;
   /** Only where `events.weight` is named. */
   readonly weights?: WeightFacts;
   /** Held-out events, and held-out queries, that no query set has. */
@@ -45,7 +47,7 @@ export interface HeldOutFacts {
   readonly withoutVectors?: { readonly training: number; readonly heldOut: number };
 }
 
-export function heldOutFacts({ train, test, alsoTrained, queryVectors }: Dataset): HeldOutFacts {
+export function heldOutFacts({ train, test, alsoTrained, queryVectors }: Catalogue): HeldOutFacts {
   return {
     testQueries: test.count,
     testPairs: test.relevant.values.length,
@@ -65,7 +67,7 @@ function countUnknown({ count, texts, histories, contexts }: QuerySet): number {
   return unknown;
 }
 
-function weightFacts({ events: { weight } }: RawData, { dislikes }: Dataset): WeightFacts | undefined {
+function weightFacts({ events: { weight } }: RawData, { dislikes }: Catalogue): WeightFacts | undefined {
   if (!weight) return undefined;
   let [least, most, known, disliked] = [Number.POSITIVE_INFINITY, 0, 0, 0];
   for (const one of weight) {
@@ -77,7 +79,8 @@ function weightFacts({ events: { weight } }: RawData, { dislikes }: Dataset): We
 }
 
 /** What `poeem train` and the report say of the data. */
-export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
+export function dataFacts(raw: RawData, { sample, catalogue, ...trained }: Dataset): DataFacts {
+  const dataset: Catalogue = catalogue ?? trained;
   const weights = weightFacts(raw, dataset);
   return {
     ...raw.report,
@@ -87,6 +90,7 @@ export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
     ownSentences: dataset.ownSentences.count,
     validationQueries: dataset.validation.count,
     ...(weights && { weights }),
+    ...(sample && { sample }),
     ...heldOutFacts(dataset),
     left: dataset.left,
   };
@@ -103,6 +107,7 @@ export function describeData(
       `${counted(facts.trainingQueries, "query")}; ` +
       `held out: ${counted(facts.testQueries, "query")}, and ${formatCount(facts.validationQueries)} to watch ` +
       `the training by`,
+    ...describeSample(facts),
     ...describeWeights(config, facts),
     ...describeOwnSentences(facts),
     ...describeHeldOut(facts),
@@ -122,6 +127,20 @@ export function describeData(
     lines.push(`left out ${counted(left.withoutHistory, "held-out user")} without a history`);
   }
   return lines;
+}
+
+/** Which items are trained on, where not all are; a line, or none. */
+function describeSample({ sample, items }: DataFacts): string[] {
+  if (!sample) return [];
+  const { named, eventsLeft } = sample;
+  const all = `trained on ${formatCount(sample.items)} of ${counted(items, "item")} (training.sampleItems)`;
+  const others = "; the index has all of them, the others by the item tower alone";
+  if (named <= sample.items)
+    return [`${all}: ${formatCount(named)} that training events name, and others by a hash of their ids${others}`];
+  return [
+    `${all}, by a hash of their ids from ${formatCount(named)} that training events name: ` +
+      `${counted(eventsLeft, "training event")} of others ${eventsLeft === 1 ? "is" : "are"} left out${others}`,
+  ];
 }
 
 /** What the events weigh; a line, or none. */

@@ -91,6 +91,22 @@ export interface Dataset {
   readonly alsoTrained: AlsoTrained;
   /** SHA-256 of which events are held out. */
   readonly heldOutHash: string;
+  /** Where this is a sample of a larger catalogue: all of that, by whose numbers its index goes. */
+  readonly catalogue?: Catalogue | undefined;
+  /** What the sample is. */
+  readonly sample?: SampleFacts | undefined;
+}
+
+/** What an index is made of beside the trained model, by the numbers of its items. */
+export type Catalogue = Omit<Dataset, "itemTexts" | "itemCategories" | "itemNumbers" | "catalogue" | "sample">;
+
+/** Some items of a catalogue that are trained on. */
+export interface SampleFacts {
+  readonly items: number;
+  /** Items that training events name, in the sample or not. */
+  readonly named: number;
+  /** Training events of items outside of the sample. */
+  readonly eventsLeft: number;
 }
 
 /**

@@ -2,7 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import { createItemTower, type ItemTowerWeights } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
 import type { ItemTable } from "../data/types.ts";
-import { itemContent } from "../model/inputs/tower-inputs.ts";
+import { itemEmbedder as embedderOf } from "../model/item-embedder.ts";
 
 /** Vectors of items. */
 export interface EmbeddedItems {
@@ -39,10 +39,11 @@ export type ItemEmbedder = (ids: readonly string[], items: ItemTable) => Embedde
 export function itemEmbedder(weights: ItemTowerWeights, config: Pick<PoeemConfig, "items">): ItemEmbedder {
   const tower = createItemTower(weights);
   return (ids, items) => {
+    const embed = embedderOf(tower, config, items);
     const vectors = new Float32Array(ids.length * tower.dim);
     const nothingKnown: number[] = [];
     for (const [i, id] of ids.entries()) {
-      const vector = tower.embed({ ...itemContent(items, config, i), id, isNew: !tower.isTrained(id) });
+      const vector = embed(i, id);
       if (vector === undefined) nothingKnown.push(i);
       else vectors.set(vector, i * tower.dim);
     }

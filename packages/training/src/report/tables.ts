@@ -54,6 +54,7 @@ function dataRows(facts: DataFacts): [string, string][] {
   const { items, events, unknownItems, left, hash, ...counts } = facts;
   return [
     ["items", formatCount(items)],
+    ...(counts.sample ? flatten(counts.sample, "sample that was trained on") : []),
     ["events", formatCount(events)],
     ["training events", formatCount(counts.trainingEvents)],
     ["training queries", formatCount(counts.trainingQueries)],

@@ -61,7 +61,9 @@ export function fitConfig(asked: PoeemConfig, dataset: Dataset): FittedConfig {
   const { negatives } = asked.training;
   const training = { ...asked.training, negatives: kind === "texts" ? Math.min(negatives, numItems) : negatives };
   const config = { ...asked, training };
-  const index = { ...config.index, ...codesOf(config.index, numItems, config.model.dim) };
+  // how long a search takes is for the index to say
+  const indexed = dataset.catalogue?.ids.length ?? numItems;
+  const index = { ...config.index, ...codesOf(config.index, indexed, config.model.dim) };
   if (!hasHistories(dataset) && !asksMoreThanHistory(dataset)) {
     throw new UserError(
       `data.events: ${NO_HISTORY}: expected users with at least two items after the split, or texts (events.query)`,
