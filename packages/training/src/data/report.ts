@@ -67,7 +67,10 @@ function countUnknown({ count, texts, histories, contexts }: QuerySet): number {
   return unknown;
 }
 
-function weightFacts({ events: { weight } }: RawData, { dislikes }: Catalogue): WeightFacts | undefined {
+function weightFacts(
+  { events: { weight } }: RawData,
+  { dislikes }: Pick<Dataset, "dislikes">,
+): WeightFacts | undefined {
   if (!weight) return undefined;
   let [least, most, known, disliked] = [Number.POSITIVE_INFINITY, 0, 0, 0];
   for (const one of weight) {
@@ -79,8 +82,8 @@ function weightFacts({ events: { weight } }: RawData, { dislikes }: Catalogue): 
 }
 
 /** What `poeem train` and the report say of the data. */
-export function dataFacts(raw: RawData, { sample, catalogue, ...trained }: Dataset): DataFacts {
-  const dataset: Catalogue = catalogue ?? trained;
+export function dataFacts(raw: RawData, dataset: Dataset): DataFacts {
+  const { sample, catalogue = dataset } = dataset;
   const weights = weightFacts(raw, dataset);
   return {
     ...raw.report,
@@ -88,11 +91,11 @@ export function dataFacts(raw: RawData, { sample, catalogue, ...trained }: Datas
     trainingEvents: dataset.behaviour,
     trainingQueries: dataset.train.count,
     ownSentences: dataset.ownSentences.count,
-    validationQueries: dataset.validation.count,
+    validationQueries: catalogue.validation.count,
     ...(weights && { weights }),
     ...(sample && { sample }),
-    ...heldOutFacts(dataset),
-    left: dataset.left,
+    ...heldOutFacts(catalogue),
+    left: catalogue.left,
   };
 }
 
@@ -134,7 +137,7 @@ function describeSample({ sample, items }: DataFacts): string[] {
   if (!sample) return [];
   const { named, eventsLeft } = sample;
   const all = `trained on ${formatCount(sample.items)} of ${counted(items, "item")} (training.sampleItems)`;
-  const others = "; the index has all of them, the others by the item tower alone";
+  const others = "; the index has all of them, the others by their content alone";
   if (named <= sample.items)
     return [`${all}: ${formatCount(named)} that training events name, and others by a hash of their ids${others}`];
   return [

@@ -1,15 +1,15 @@
 import { fnv1a32, mixBits } from "@poeem/towers";
 import type { PoeemConfig } from "../config.ts";
-import { contextTable } from "./contexts.ts";
-import type { Csr } from "./csr.ts";
+import { type ContextTable, contextTable } from "./contexts.ts";
 import { buildDataset, type EventSplit, splitOf } from "./dataset.ts";
 import { gather } from "./gather.ts";
 import { smallest } from "./hold-out.ts";
+import { pastOf } from "./past.ts";
 import { queryForms } from "./query-forms.ts";
 import { QuerySets } from "./query-sets.ts";
 import { SIDE } from "./side.ts";
 import { TextList } from "./text-list.ts";
-import type { Catalogue, Dataset, Dictionary, EventTable, ItemTable, QuerySet, RawData } from "./types.ts";
+import type { Catalogue, Dataset, Dictionary, EventTable, ItemTable, RawData } from "./types.ts";
 
 /**
  * The data to train on: all of it, or that of some items of a larger catalogue (`training.sampleItems`). Which events
@@ -111,34 +111,33 @@ function itemsOf({ texts, numbers, vectors, fields }: ItemTable, items: Uint32Ar
 }
 
 /**
- * What is trained on, and all that is held out, by the numbers of all items.
+ * All training queries and all that is held out, by the numbers of all items.
  * @param sample numbers of the items of `dataset`
  * @param contexts the table of its training events, whose rows the model knows
  */
 function catalogueOf(
   raw: RawData,
-  dataset: Dataset,
+  { ownSentences, contextNames, queryVectors }: Dataset,
   { forms, sides }: EventSplit,
   sample: Uint32Array,
-  contexts: Parameters<QuerySets["heldOut"]>[1],
+  contexts: ContextTable,
 ): Catalogue {
-  const among = <T extends Csr>(lists: T): T => ({ ...lists, values: gather(sample, lists.values, 1) });
-  const queries = (set: QuerySet): QuerySet => ({ ...set, relevant: among(set.relevant) });
   const sets = new QuerySets(raw.events, forms, sides, raw.ids.length);
-  const test = sets.heldOut(SIDE.test, contexts);
-  const { past, dislikes, ownSentences, train, eventItem } = dataset;
+  const training = sets.train();
+  const { set, ...test } = sets.heldOut(SIDE.test, contexts);
+  const { relevant } = ownSentences;
   return {
-    ...dataset,
     ids: raw.ids,
     items: raw.items,
-    train: queries(train),
-    ownSentences: queries(ownSentences),
-    eventItem: gather(sample, eventItem, 1),
-    ...(dislikes && { dislikes: among(dislikes) }),
-    past: past && { ...past, items: among(past.items) },
+    train: training.set,
+    eventQuery: training.eventQuery,
+    behaviour: training.positions.length,
+    past: pastOf(raw.events, sides, raw.ids.length, training),
+    ownSentences: { ...ownSentences, relevant: { ...relevant, values: gather(sample, relevant.values, 1) } },
     validation: sets.heldOut(SIDE.validation, contexts).set,
-    test: test.set,
-    left: test.left,
-    alsoTrained: test.alsoTrained,
+    test: set,
+    ...test,
+    contextNames,
+    queryVectors,
   };
 }

@@ -97,8 +97,15 @@ export interface Dataset {
   readonly sample?: SampleFacts | undefined;
 }
 
-/** What an index is made of beside the trained model, by the numbers of its items. */
-export type Catalogue = Omit<Dataset, "itemTexts" | "itemCategories" | "itemNumbers" | "catalogue" | "sample">;
+/**
+ * What an index is made of beside the trained model, by the numbers of its items. Its words and its popular queries are
+ * of all training queries, those of items outside of a sample, too.
+ */
+export type Catalogue = Pick<
+  Dataset,
+  | ("ids" | "items" | "train" | "eventQuery" | "behaviour" | "past" | "ownSentences" | "validation" | "test")
+  | ("contextNames" | "queryVectors" | "left" | "alsoTrained")
+>;
 
 /** Some items of a catalogue that are trained on. */
 export interface SampleFacts {
