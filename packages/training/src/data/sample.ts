@@ -14,8 +14,8 @@ import type { Catalogue, Dataset, Dictionary, EventTable, ItemTable, RawData } f
 /**
  * The data to train on: all of it, or that of some items of a larger catalogue (`training.sampleItems`). Which events
  * are held out is the same for both. Items that training events name come first, because they are what is learned from;
- * of them, and of the others, those with the smallest hashes of their ids. So neither the order of the rows nor an item
- * that comes or goes changes which others are trained on.
+ * of them, and of the others, those with the smallest hashes of their ids. So the order of the rows plays no part, and
+ * an item that comes or goes changes one other at most.
  */
 export function trainingData(raw: RawData, config: PoeemConfig): Dataset {
   const { sampleItems = Infinity } = config.training;
