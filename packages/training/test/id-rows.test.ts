@@ -8,7 +8,7 @@ import { useBackend } from "../src/backend/backend.ts";
 import { type PoeemConfigInput, resolveConfig } from "../src/config.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import { filterColumns } from "../src/data/filter-columns.ts";
-import { embedItems } from "../src/encode/embed-items.ts";
+import { itemEmbedder } from "../src/encode/embed-items.ts";
 import type { EmbeddingTable } from "../src/model/embedding-table.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { trainModel } from "../src/train/loop.ts";
@@ -69,7 +69,7 @@ describe("an item tower", () => {
     const { config, raw, model, weights, ids } = await towerOf(own);
     const read = openItemTowerFile("file", itemTowerBytes({ weights })).weights;
     expect(read.inputs).toEqual(weights.inputs);
-    const { vectors, nothingKnown } = embedItems(read, config, ids, raw.items);
+    const { vectors, nothingKnown } = itemEmbedder(read, config)(ids, raw.items);
     expect(nothingKnown).toEqual([]);
     expectClose(vectors, await model.itemVectors());
   });
@@ -89,10 +89,8 @@ describe("an item tower", () => {
 
   it("takes an item for a new one that no query led to, where there are no rows", async () => {
     const { config, raw, weights, ids } = await towerOf({ ...CONTENT, idRows: "none", textFromEvents: true });
-    const own = embedItems(weights, config, ids, raw.items).vectors;
-    const others = embedItems(
-      weights,
-      config,
+    const own = itemEmbedder(weights, config)(ids, raw.items).vectors;
+    const others = itemEmbedder(weights, config)(
       ids.map((id) => `new ${id}`),
       raw.items,
     ).vectors;
@@ -106,7 +104,7 @@ describe("an item tower", () => {
   it("gives a new item no shared rows", async () => {
     const { config, raw, model, weights, ids } = await towerOf({ ...CONTENT, idRows: HASHED });
     const names = ids.map((id) => `new ${id}`);
-    const { vectors } = embedItems(weights, config, names, raw.items);
+    const { vectors } = itemEmbedder(weights, config)(names, raw.items);
     (model.itemInputs.learned["id"] as EmbeddingTable).rows.fill(0);
     expectClose(vectors, await model.itemVectors());
     const tower = createItemTower(weights);
@@ -149,7 +147,7 @@ describe("a training of histories", () => {
     expect(exported.towerDifference).toBeLessThanOrEqual(TOWER_TOLERANCE);
     const { weights, ...codesBy } = openItemTowerFile("file", itemTowerBytes(exported.itemTower));
     const ids = [...raw.ids];
-    const { vectors } = embedItems(weights, config, ids, raw.items);
+    const { vectors } = itemEmbedder(weights, config)(ids, raw.items);
     expectClose(vectors, exported.itemVectors);
     const { manifestBytes, chunks } = exported.artifact;
     const byKey = new Map(chunks.map(({ key, bytes }) => [key, bytes]));

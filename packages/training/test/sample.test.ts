@@ -14,7 +14,7 @@ import { buildDataset } from "../src/data/dataset.ts";
 import { dataFacts, describeData } from "../src/data/report.ts";
 import { trainingData } from "../src/data/sample.ts";
 import type { Catalogue, QuerySet } from "../src/data/types.ts";
-import { embedItems } from "../src/encode/embed-items.ts";
+import { itemEmbedder } from "../src/encode/embed-items.ts";
 import { evaluateIndex } from "../src/evaluate-index.ts";
 import { trainIndex } from "../src/train-index.ts";
 import { load } from "./make-data.ts";
@@ -219,7 +219,7 @@ describe("an index of a catalogue that a sample was trained on", () => {
       const { weights, ...codesBy } = openItemTowerFile("file", await readBytes(join(out, ITEM_TOWER_FILE)));
       const { config, raw } = await load({ items, events }, input);
       const ids = [...raw.ids];
-      const { vectors } = embedItems(weights, config, ids, raw.items);
+      const { vectors } = itemEmbedder(weights, config)(ids, raw.items);
       const { codes, assignments } = await encodeBy({ ...codesBy, codebook: index.codebook }, vectors);
       const held = await index.codes(await index.ordinals(ids));
       expect(held.assignments).toEqual(assignments);
