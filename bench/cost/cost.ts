@@ -1,91 +1,67 @@
-/** What an index weighs in KV, read from its manifest, and what Cloudflare charges for serving it. */
-import type { Manifest } from "@poeem/pq-core";
-import { DEFAULT_MAX_INDEX_BYTES, memoryDemand, planMemory } from "../../apps/edge/src/index/memory-plan.ts";
-
-export interface IndexSize {
-  readonly items: number;
-  readonly nlist: number;
-  /** KV keys of one version, manifest included. */
-  readonly keys: number;
-  readonly bytes: number;
-  readonly manifestBytes: number;
-  /** Codes, as the cells hold them. */
-  readonly listBytes: number;
-  /** Mean sizes of the chunks that a search reads. */
-  readonly listChunkBytes: number;
-  readonly itemChunkBytes: number;
-  /** KV keys that an isolate reads once: all, or all but what searches read when they need it. */
-  readonly coldStartKeys: number;
-  /** Whether a search reads cells, and pages of items, from KV: by the Worker's own plan, with an index of its own. */
-  readonly readsCells: boolean;
-  readonly readsPages: boolean;
-}
-
-/** Measures one version of an index. */
-export function indexSize(manifest: Manifest, manifestBytes: Uint8Array): IndexSize {
-  const { chunks, numItems, nlist } = manifest;
-  const of = (...kinds: string[]): { count: number; bytes: number } => {
-    const found = chunks.filter(({ kind }) => kinds.includes(kind));
-    return { count: found.length, bytes: found.reduce((sum, { size }) => sum + size, 0) };
-  };
-  const [lists, items] = [of("lists"), of("items")];
-  const plan = planMemory(manifest, Math.min(memoryDemand(manifest).most, DEFAULT_MAX_INDEX_BYTES));
-  const readsCells = plan.residentBytes < lists.bytes;
-  const readsPages = !plan.keepsPages;
-  const kinds = ["codebook", "query-tower", "delta", ...(readsCells ? [] : ["lists"])];
-  if (plan.keepsFilters) kinds.push("filters");
-  if (plan.keepsWords) kinds.push("words");
-  return {
-    items: numItems,
-    nlist: Math.max(1, nlist),
-    keys: chunks.length + 1,
-    bytes: chunks.reduce((sum, { size }) => sum + size, manifestBytes.length),
-    manifestBytes: manifestBytes.length,
-    listBytes: lists.bytes,
-    listChunkBytes: lists.bytes / lists.count,
-    itemChunkBytes: items.bytes / items.count,
-    coldStartKeys: 1 + (readsPages ? of(...kinds).count : chunks.length),
-    readsCells,
-    readsPages,
-  };
-}
-
-/** US dollars, Workers Paid, as read on Cloudflare's pages in November 2026. */
-export const PRICES = {
-  subscription: 5,
-  requests: { included: 10e6, perMillion: 0.3 },
-  cpuMs: { included: 30e6, perMillion: 0.02 },
-  reads: { included: 10e6, perMillion: 0.5 },
-  writes: { included: 1e6, perMillion: 5 },
-  deletes: { included: 1e6, perMillion: 5 },
-  /** GB and month. */
-  storage: { included: 1, perGB: 0.5 },
-  /** In place of the last four; deletes are free. */
-  r2: {
-    reads: { included: 10e6, perMillion: 0.36 },
-    writes: { included: 1e6, perMillion: 4.5 },
-    storage: { included: 10, perGB: 0.015 },
-  },
-} as const;
+/** What Cloudflare charges for serving an index. */
+import { charge, STORES, type StoreName, WORKERS } from "./prices.ts";
+import type { Chunks, IndexSize } from "./size.ts";
 
 export interface Usage {
   readonly searches: number;
-  /** Versions published in a month, none of whose lists and items is in the version before. */
+  /** Versions published in a month, none of whose chunks is in the version before. */
   readonly publishes: number;
-  /** Versions that KV holds at a time. */
+  /** Versions that the store holds at a time. */
   readonly versions: number;
   /** Times in a month that an isolate starts and reads the index. */
   readonly coldStarts: number;
   /** Isolates that look at the pointer every half minute, on average over the month. */
   readonly isolates: number;
-  readonly nprobe: number;
+  /** Left out: what the index says. */
+  readonly nprobe?: number | undefined;
   readonly k: number;
 }
 
+/** What a search asks for; ids with their scores it always gets. */
+export interface Asked {
+  readonly fields: boolean;
+  readonly filter: boolean;
+}
+
+/** Shares of what a cache has, 0 to 1. */
+export interface Cached {
+  /** Of searches that Cloudflare's cache answers in front of the Worker. */
+  readonly answers?: number;
+  /** Of values that the Cache API has where the store is R2; KV bills what its own caches answer. */
+  readonly values?: number;
+}
+
+export interface SearchReads {
+  readonly lists: number;
+  readonly fields: number;
+  readonly filters: number;
+  readonly all: number;
+  readonly bytes: number;
+}
+
+/** What one search reads of an isolate that has none of the pages: those that it has are not read again. */
+export function searchReads(size: IndexSize, { nprobe, k }: Pick<Usage, "nprobe" | "k">, asked: Asked): SearchReads {
+  const visited = Math.min(nprobe ?? size.defaultNprobe, size.runs);
+  const { lists, fields, filters, hasIdsInLists } = size;
+  const most = (chunks: Chunks | undefined, reads: number): number => Math.min(chunks?.count ?? 0, reads);
+  // A cell that begins anywhere in a chunk reaches into one more than its share of them; a run has chunks of its own.
+  const listReads = lists === undefined ? 0 : visited * (lists.count / size.runs + (hasIdsInLists ? 0 : 1));
+  const reads = {
+    lists: most(lists, listReads),
+    // Each result may lie on a page of its own.
+    fields: asked.fields || !hasIdsInLists ? most(fields, k) : 0,
+    // Each page of filters covers some pages of lists, which need not be neighbours.
+    filters: asked.filter ? most(filters, listReads) : 0,
+  };
+  const bytes = (chunks: Chunks | undefined, count: number): number => count * (chunks?.bytes ?? 0);
+  return {
+    ...reads,
+    all: reads.lists + reads.fields + reads.filters,
+    bytes: bytes(lists, reads.lists) + bytes(fields, reads.fields) + bytes(filters, reads.filters),
+  };
+}
+
 export interface MonthlyCost {
-  readonly readsPerColdStart: number;
-  /** When the isolate has none of the pages yet: those that it has are not read again. */
-  readonly readsPerSearch: number;
   readonly storage: number;
   readonly writes: number;
   readonly reads: number;
@@ -93,55 +69,47 @@ export interface MonthlyCost {
   readonly cpu: number;
   /** With the subscription. */
   readonly total: number;
-  /** The same over R2, when the Cache API never has anything. */
-  readonly totalOfR2: number;
 }
 
 /** Milliseconds of CPU for a search without paging, HTTP included (docs/experiments/edge.md). */
 const SEARCH_CPU_MS = 1;
 /** A read chunk is hashed: 16 MiB take 10 ms. */
 const HASHED_BYTES_PER_MS = 1.6 * 1024 * 1024;
+/** A code scanned takes some 2 ns. */
+const CODES_PER_MS = 500_000;
+const POLLS = 2 * 60 * 24 * 30;
 
 /** What a month costs above what the subscription includes, by part. */
-export function monthlyCost(size: IndexSize, usage: Usage): MonthlyCost {
-  const { keys, bytes, nlist, listBytes, listChunkBytes, itemChunkBytes, coldStartKeys } = size;
-  // the pointer too
-  const readsPerColdStart = 1 + coldStartKeys;
-  // on average a cell that begins anywhere in a chunk reaches into so many
-  const chunksPerCell = 1 + listBytes / nlist / listChunkBytes;
-  const listReads = size.readsCells ? Math.min(usage.nprobe, nlist) * chunksPerCell : 0;
-  const pageReads = size.readsPages ? usage.k : 0;
-  const readsPerSearch = listReads + pageReads;
+export function monthlyCost(
+  size: IndexSize,
+  usage: Usage,
+  { store, asked, cached = {} }: { readonly store: StoreName; readonly asked: Asked; readonly cached?: Cached },
+): MonthlyCost {
+  const prices = STORES[store];
+  const { answers = 0, values = 0 } = cached;
+  const search = searchReads(size, usage, asked);
+  const run = usage.searches * (1 - answers);
+  const missed = store === "r2" ? 1 - values : 1;
+  const written = usage.publishes * size.keys;
   const reads =
-    usage.coldStarts * readsPerColdStart +
-    usage.searches * readsPerSearch +
-    // the publisher lists and reads back what it wrote; isolates look at the pointer
-    usage.publishes * keys +
-    usage.isolates * 2 * 60 * 24 * 30;
-  const hashed = listReads * listChunkBytes + pageReads * itemChunkBytes;
-  const cpuMs = usage.searches * (SEARCH_CPU_MS + hashed / HASHED_BYTES_PER_MS);
-  const charge = (amount: number, { included, perMillion }: { included: number; perMillion: number }): number =>
-    (Math.max(0, amount - included) / 1e6) * perMillion;
-  const storedGB = (usage.versions * bytes) / 1e9;
-  const store = ({ included, perGB }: { included: number; perGB: number }): number =>
-    Math.max(0, storedGB - included) * perGB;
+    (usage.coldStarts * size.coldStartKeys + run * search.all) * missed +
+    // pointers, which no cache of ours keeps
+    usage.coldStarts +
+    usage.isolates * POLLS +
+    // the publisher reads back what it wrote; a list of S3 has no metadata, so all keys are asked for theirs
+    written +
+    (store === "r2" ? usage.versions * written : 0);
+  const visited = Math.min(usage.nprobe ?? size.defaultNprobe, size.runs);
+  const scanned = size.lists === undefined ? 0 : (visited / size.runs) * size.items;
+  const cpuMs = run * (SEARCH_CPU_MS + search.bytes / HASHED_BYTES_PER_MS + scanned / CODES_PER_MS);
+  const storedGB = (usage.versions * size.bytes) / 1e9;
   const cost = {
-    storage: store(PRICES.storage),
+    storage: Math.max(0, storedGB - prices.storage.included) * prices.storage.perGB,
     // as many keys are pruned as are written
-    writes: charge(usage.publishes * keys, PRICES.writes) + charge(usage.publishes * keys, PRICES.deletes),
-    reads: charge(reads, PRICES.reads),
-    requests: charge(usage.searches, PRICES.requests),
-    cpu: charge(cpuMs, PRICES.cpuMs),
+    writes: charge(written, prices.writes) + charge(written, prices.deletes),
+    reads: charge(reads, prices.reads),
+    requests: charge(usage.searches, WORKERS.requests),
+    cpu: charge(cpuMs, WORKERS.cpuMs),
   };
-  const total = PRICES.subscription + Object.values(cost).reduce((sum, part) => sum + part, 0);
-  // A list of S3 has no metadata: all keys of all versions are asked for theirs.
-  const listed = usage.publishes * usage.versions * keys;
-  const totalOfR2 =
-    PRICES.subscription +
-    store(PRICES.r2.storage) +
-    charge(usage.publishes * keys, PRICES.r2.writes) +
-    charge(reads + listed, PRICES.r2.reads) +
-    cost.requests +
-    cost.cpu;
-  return { readsPerColdStart, readsPerSearch, ...cost, total, totalOfR2 };
+  return { ...cost, total: WORKERS.subscription + Object.values(cost).reduce((sum, part) => sum + part, 0) };
 }
