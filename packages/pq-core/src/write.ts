@@ -21,7 +21,7 @@ export { type ChunkHeader, isChunk, readChunkHeader } from "./format/chunk-heade
 export type { ChunkSink } from "./format/chunk-list.ts";
 export { FORMAT, FORMAT_VERSION, MAX_CHUNK_BYTES, MAX_MANIFEST_BYTES } from "./format/constants.ts";
 export type { FilterNames } from "./format/filter-pages.ts";
-export { toIds } from "./format/ids.ts";
+export { compareIds, toIds } from "./format/ids.ts";
 export type { LookupSlice, PagedItems, RowSlice } from "./format/paged-writer.ts";
 export { canBePopular, MAX_POPULAR_BYTES, MAX_POPULAR_QUERIES } from "./format/popular-queries.ts";
 export { MOST_IMPACT } from "./format/posting-list.ts";

@@ -1,6 +1,6 @@
-import { copyFile, mkdtemp, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Random } from "@poeem/indexing-layer";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import type { ArtifactInput } from "@poeem/pq-core";
@@ -8,6 +8,7 @@ import { writeArtifact } from "@poeem/pq-core/write";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
 import type { PoeemConfigInput } from "../src/config.ts";
+import { Database } from "../src/data/duckdb.ts";
 import { readChangedItems } from "../src/encode/changed-items.ts";
 import { type AssembleOptions, assemble } from "../src/shards/assemble.ts";
 import { encodeShard } from "../src/shards/encode-shard.ts";
@@ -159,6 +160,94 @@ describe("shards", () => {
     }
   });
 
+  it("are read by their own names, whatever patterns and columns folders are called", async () => {
+    const shards = await shardsOf("l2", 2);
+    const { version } = await put("l2", shards);
+    for (const name of ["o[1]", "cell=3", "number.price=5", "id=7", "what?*"]) {
+      const folder = join(await mkdtemp(join(tmpdir(), "poeem-named-")), name);
+      await mkdir(folder);
+      for (const one of await readdir(shards)) await copyFile(join(shards, one), join(folder, one));
+      expect((await put("l2", folder)).version).toBe(version);
+      const files = (await readdir(folder)).map((one) => join(folder, one));
+      expect((await assemble({ index: indexes.l2, shards: files, out: fresh() })).version).toBe(version);
+    }
+  });
+
+  it("are sorted as an index is, whatever a setup says of order", async () => {
+    const shards = await shardsOf("l2", 2);
+    const { version } = await put("l2", shards);
+    for (const setup of [
+      "SET default_order = 'DESC'",
+      "SET default_collation = 'NOCASE'",
+      "SET default_null_order = 'NULLS_FIRST'",
+      "CREATE TABLE poeem_sorted (x INTEGER)",
+    ])
+      expect((await put("l2", shards, { setup })).version).toBe(version);
+  });
+
+  const tampered: [string, string, RegExp][] = [
+    ["a term that is no number", "SELECT * REPLACE ('nan'::FLOAT AS term)", /item ".*" has the term NaN/],
+    ["a term without end", "SELECT * REPLACE ('inf'::FLOAT AS term)", /item ".*" has the term Infinity/],
+    ["no cell", "SELECT * REPLACE (NULL::UINTEGER AS cell)", /400 rows without cell/],
+    ["a cell that is none", "SELECT * REPLACE (99::UINTEGER AS cell)", /expected cells below 8, got 99/],
+    ["a code of too many bytes", "SELECT * REPLACE (code || code AS code)", /column code expected 8 bytes/],
+    [
+      "a code beyond its codebook",
+      "SELECT * REPLACE (repeat('\\xC8'::BLOB, 8) AS code)",
+      /a code of 200 where 15 is most/,
+    ],
+    ["fields that are no object", "SELECT * REPLACE ('{nope' AS fields)", /has fields that are no JSON object/],
+    ["fewer rows than it says", "SELECT * FROM (SELECT * LIMIT 9)", /expected 400 rows, as the shards say .*, got 9/],
+  ];
+  it.each(tampered)("with %s are refused, and what stood in the folder stays", async (_, select, message) => {
+    const shards = await shardsOf("l2", 1);
+    const [name] = await readdir(shards);
+    const bad = fresh();
+    await mkdir(bad);
+    const file = join(shards, name!);
+    const database = await Database.open([], "1GB");
+    const [facts] = await database.rows(`SELECT decode(value) AS facts FROM parquet_kv_metadata('${file}')`);
+    const rowsOf = select.replace("FROM (SELECT * LIMIT 9)", `FROM (FROM '${file}' LIMIT 9)`);
+    const query = rowsOf.includes("LIMIT") ? rowsOf : `${rowsOf} FROM '${file}'`;
+    const metadata = `KV_METADATA {'poeem.shard': '${facts!["facts"]}'}`;
+    await database.run(`COPY (${query}) TO '${join(bad, "x.parquet")}' (FORMAT parquet, ${metadata})`);
+    database.close();
+    const { out } = await put("l2", shards);
+    const before = await filesOf(out);
+    for (const cellsPerPage of [0, 2]) {
+      await expect(put("l2", bad, { out, cellsPerPage })).rejects.toThrow(message);
+      expect(await filesOf(out)).toEqual(before);
+    }
+  });
+
+  it("whose metadata are none are refused by name", async () => {
+    const shards = await shardsOf("l2", 1);
+    const [name] = await readdir(shards);
+    const bad = fresh();
+    await mkdir(bad);
+    const database = await Database.open([], "1GB");
+    for (const text of ["no JSON", "null", "{}", '{"format":1,"shard":0,"of":50000000}']) {
+      const metadata = `KV_METADATA {'poeem.shard': '${text}'}`;
+      await database.run(
+        `COPY (FROM '${join(shards, name!)}') TO '${join(bad, "x.parquet")}' (FORMAT parquet, ${metadata})`,
+      );
+      await expect(put("l2", bad)).rejects.toThrow(/x\.parquet: what it says of itself .* cannot be read/);
+    }
+    database.close();
+  });
+
+  it("are assembled by one process at a time", async () => {
+    const shards = await shardsOf("l2", 1);
+    const out = fresh();
+    const work = join(folder, `.${basename(out)}.assembling`);
+    await mkdir(work);
+    // that of the init process, which runs
+    await writeFile(join(work, "process"), "1");
+    await expect(put("l2", shards, { out })).rejects.toThrow("process 1 is assembling it already");
+    await rm(work, { recursive: true });
+    await put("l2", shards, { out });
+  });
+
   it("are gone on with after a run that was stopped, and only with the same ones", async () => {
     const shards = await shardsOf("l2", 2);
     const { version } = await put("l2", shards);
@@ -173,6 +262,15 @@ describe("shards", () => {
     const startProgress = (label: string) => (label === "write" ? stop() : { update() {}, say() {}, stop() {} });
     await expect(put("l2", shards, { out, startProgress })).rejects.toThrow("stopped");
     await expect(put("l2", await shardsOf("l2", 3), { out, resume: true })).rejects.toThrow(/shards are not those/);
+    await expect(put("l2", `${shards}-typo`, { out, resume: true })).rejects.toThrow(/not found/);
+    // the same names, other rows
+    const kept = await mkdtemp(join(folder, "kept-"));
+    for (const name of await readdir(shards)) await rename(join(shards, name), join(kept, name));
+    const dearer = rows.map((row) => ({ ...row, price: 1000 }));
+    const changed = await shardsOf("l2", 2, await writeRows("dearer.jsonl", dearer));
+    for (const name of await readdir(changed)) await rename(join(changed, name), join(shards, name));
+    await expect(put("l2", shards, { out, resume: true })).rejects.toThrow(/shards are not those/);
+    for (const name of await readdir(kept)) await rename(join(kept, name), join(shards, name));
     expect((await put("l2", shards, { out, resume: true })).version).toBe(version);
     expect((await readdir(folder)).filter((name) => name.includes("assembling"))).toEqual([]);
   });

@@ -148,6 +148,8 @@ export class Database {
       await this.#guard(source, () => this.run(sql));
       const after = await path();
       if (after !== before) await this.run(`SET search_path = ${literal(`data.main,${after}`)}`);
+      // ours are sorted as an index sorts them, whatever theirs are
+      for (const setting of ["default_order = 'ASC'", "default_collation = ''"]) await this.run(`SET ${setting}`);
     } catch (error) {
       this.close();
       throw error;

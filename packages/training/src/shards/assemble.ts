@@ -5,7 +5,7 @@ import { UserError } from "@poeem/offline/errors";
 import { readBytes } from "@poeem/offline/files";
 import { openIndexDirectory } from "@poeem/offline/index-folder/open";
 import { MANIFEST } from "@poeem/offline/index-folder/own-files";
-import { checkIndexTarget, writeIndexFolder } from "@poeem/offline/index-folder/write";
+import { checkIndexTarget, isAlive, writeIndexFolder } from "@poeem/offline/index-folder/write";
 import { counted, formatCount, type ProgressStarter, silentProgress, withProgress } from "@poeem/offline/progress";
 import {
   type Artifact,
@@ -20,12 +20,13 @@ import type { ItemWords } from "@poeem/pq-core/words";
 import { decodedSquares, layoutFor, type TermRange, writeArtifact, writePagedArtifact } from "@poeem/pq-core/write";
 import { ITEM_TOWER_FILE } from "../artifact/item-tower-file.ts";
 import { MEMORY_SIZE } from "../config/data.ts";
-import { Database, literal } from "../data/duckdb.ts";
+import { Database } from "../data/duckdb.ts";
+import { BadRowsError } from "./bad-rows.ts";
 import { readSetup } from "./encode-shard.ts";
 import type { ShardShape } from "./schema.ts";
-import { openShards, type ShardFile } from "./shard-files.ts";
+import { openShards, type ShardFile, shardRowsSql } from "./shard-files.ts";
 import { shardWords } from "./shard-words.ts";
-import { joinSlices, RepeatedIdError, SortedRows, type SortedSlice } from "./sorted-rows.ts";
+import { joinSlices, SortedRows, type SortedSlice } from "./sorted-rows.ts";
 
 export interface AssembleOptions {
   /** Index folder by which the shards were encoded. */
@@ -76,17 +77,18 @@ export async function assemble(options: AssembleOptions): Promise<AssembledIndex
   const { manifest } = index;
   if (manifest.delta !== undefined)
     throw new UserError(`index ${options.index}: expected one without changes; compact it first`);
+  const setup = await readSetup(options.setup);
   const work = workFolder(out);
-  await prepareWork(work, options, say);
-  const database = await Database.open([process.cwd()], memoryLimit, await readSetup(options.setup), work);
+  const isResumed = await prepareWork(work, options, say);
+  const database = await Database.open([process.cwd()], memoryLimit, setup, work);
   // What was sorted is worth keeping, unless the shards are at fault.
-  let isWorthKeeping = false;
+  let isWorthKeeping = isResumed;
   try {
     const shards = await openShards(database, options.shards, manifest);
     await checkSameShards(work, manifest, shards);
     const rows = shards.reduce((sum, { facts }) => sum + facts.rows, 0);
     say(`${counted(rows, "item")} in ${counted(shards.length, "shard")}`);
-    const sorted = await sort(database, index, shards, options);
+    const sorted = await sort(database, index, shards, isResumed, options);
     isWorthKeeping = true;
     const written = await write(sorted, index, options);
     isWorthKeeping = false;
@@ -99,7 +101,7 @@ export async function assemble(options: AssembleOptions): Promise<AssembledIndex
       seconds: (performance.now() - started) / 1000,
     };
   } catch (error) {
-    if (error instanceof RepeatedIdError) isWorthKeeping = false;
+    if (error instanceof BadRowsError) isWorthKeeping = false;
     throw error;
   } finally {
     database.close();
@@ -112,6 +114,7 @@ async function sort(
   database: Database,
   { codebook, manifest }: Index,
   shards: readonly ShardFile[],
+  isResumed: boolean,
   { startProgress = silentProgress }: AssembleOptions,
 ): Promise<SortedRows> {
   const [{ facts }] = shards as [ShardFile];
@@ -119,8 +122,8 @@ async function sort(
     ...{ idType: manifest.idType, hasFields: manifest.hasFields, hasWords: manifest.words !== undefined },
     ...{ hasTerms: await hasColumn(database, shards, "term"), facets: facts.facets, numbers: facts.numbers },
   };
-  const sorted = new SortedRows(database, shards, shape, codebook.numSubQuantizers);
-  await withProgress(startProgress("sort", 1, "table"), () => sorted.sort());
+  const sorted = new SortedRows(database, shards, shape, codebook);
+  await withProgress(startProgress("sort", 1, "table"), () => sorted.sort(isResumed));
   return sorted;
 }
 
@@ -155,7 +158,7 @@ async function write(
       const tower = join(from, ITEM_TOWER_FILE);
       const written =
         layout.cellsPerPage === 0
-          ? await writeSmall({ ...common, ...layout }, shape, numItems, rows, hasFilters, put)
+          ? await writeSmall({ ...common, ...layout }, shape, numItems, rows, lookup.read, hasFilters, put)
           : await writePagedArtifact(
               {
                 ...common,
@@ -178,7 +181,7 @@ async function write(
 
 async function hasColumn(database: Database, [first]: readonly ShardFile[], name: string): Promise<boolean> {
   const { file } = first!;
-  return (await database.describe(`shard ${file}`, `SELECT * FROM read_parquet(${literal(file)})`)).has(name);
+  return (await database.describe(`shard ${file}`, `SELECT * FROM ${shardRowsSql([first!])}`)).has(name);
 }
 
 /** Lists that stay in memory at the edge are small enough to be written from memory. */
@@ -187,12 +190,16 @@ async function writeSmall(
   shape: ShardShape,
   numItems: number,
   rows: (first: number, count: number) => Promise<SortedSlice>,
+  lookup: () => AsyncIterable<unknown>,
   hasFilters: boolean,
   put: (name: string, bytes: Uint8Array) => Promise<void>,
 ): Promise<Artifact> {
   const slices: SortedSlice[] = [];
   for (let first = 0; first < numItems; first += SLICE)
     slices.push(await rows(first, Math.min(SLICE, numItems - first)));
+  // refuses an id that comes twice
+  const byId = lookup()[Symbol.asyncIterator]();
+  while (!(await byId.next()).done);
   const { cells, codes, terms, ids, fields = [], facets, numbers } = joinSlices(slices, shape);
   const artifact = await writeArtifact({
     ...facts,
@@ -266,7 +273,20 @@ function workFolder(out: string): string {
   return join(dirname(path), `.${basename(path)}.assembling`);
 }
 
-async function prepareWork(work: string, { out, resume = false }: AssembleOptions, say: (line: string) => void) {
+/**
+ * Makes the folder, for this process alone.
+ *
+ * @returns whether an earlier run left something that this one goes on with
+ * @throws UserError where another process is at work there
+ */
+async function prepareWork(
+  work: string,
+  { out, resume = false }: AssembleOptions,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const lock = join(work, "process");
+  const other = existsSync(lock) ? Number(await readFile(lock, "utf8")) : 0;
+  if (other > 0 && isAlive(other)) throw new UserError(`--out ${out}: process ${other} is assembling it already`);
   const isThere = existsSync(work);
   if (isThere && !resume) {
     say(`starting anew; --resume would go on with what was left of --out ${out}`);
@@ -274,6 +294,11 @@ async function prepareWork(work: string, { out, resume = false }: AssembleOption
   }
   if (!isThere && resume) say(`nothing was left of --out ${out} to resume: starting from the beginning`);
   await mkdir(work, { recursive: true });
+  await rm(lock, { force: true });
+  await writeFile(lock, String(process.pid), { flag: "wx" }).catch(() => {
+    throw new UserError(`--out ${out}: another process is assembling it already`);
+  });
+  return isThere && resume;
 }
 
 /** What was sorted before must be of the same shards. @throws UserError where it is not */

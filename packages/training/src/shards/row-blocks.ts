@@ -1,9 +1,7 @@
 import type { DuckDBDataChunk } from "@duckdb/node-api";
 import type { IdType, ItemIds } from "@poeem/pq-core";
 import type { Database } from "../data/duckdb.ts";
-
-/** Rows that are read from a table at a time. */
-const BLOCK = 1 << 16;
+import { BadRowsError } from "./bad-rows.ts";
 
 type Numbers = Uint32Array | Float32Array | Float64Array | BigUint64Array;
 type NumbersType<T extends Numbers> = new (length: number) => T;
@@ -37,14 +35,19 @@ export class RowBlocks {
   readonly #table: string;
   readonly #names: readonly string[];
   readonly #list: string;
+  readonly #size: number;
   #chunks: readonly DuckDBDataChunk[] = [];
   /** First row of the block that is here, and the rows of it that were taken. */
   #first = 0;
   #taken = 0;
   #rows = 0;
 
-  /** @param columns name → SQL */
-  constructor(database: Database, table: string, columns: ReadonlyMap<string, string>) {
+  /**
+   * @param columns name → SQL
+   * @param size rows that are read at a time
+   */
+  constructor(database: Database, table: string, columns: ReadonlyMap<string, string>, size: number) {
+    this.#size = size;
     this.#database = database;
     this.#table = table;
     this.#names = [...columns.keys()];
@@ -52,7 +55,7 @@ export class RowBlocks {
   }
 
   /** The next rows, at most so many; none behind the last. */
-  async next(most = BLOCK): Promise<RowRun> {
+  async next(most = this.#size): Promise<RowRun> {
     if (this.#taken === this.#rows) await this.#read();
     const from = this.#taken;
     this.#taken = Math.min(this.#rows, from + most);
@@ -72,7 +75,7 @@ export class RowBlocks {
 
   async #read(): Promise<void> {
     this.#first += this.#rows;
-    const range = `rowid BETWEEN ${this.#first} AND ${this.#first + BLOCK - 1}`;
+    const range = `rowid BETWEEN ${this.#first} AND ${this.#first + this.#size - 1}`;
     this.#chunks = await this.#database.chunks(`SELECT ${this.#list} FROM ${this.#table} WHERE ${range}`);
     this.#rows = this.#chunks.reduce((sum, { rowCount }) => sum + rowCount, 0);
     this.#taken = 0;
@@ -132,7 +135,10 @@ export class RowBlocks {
         const all = new Uint8Array(count * width);
         each(name, (vector, row, i) => {
           const bytes = vector.getItemBytes!(row);
-          if (bytes?.length !== width) throw new Error(`column ${name}: expected ${width} bytes, got ${bytes?.length}`);
+          if (bytes?.length !== width)
+            throw new BadRowsError(
+              `--shards: column ${name} expected ${width} bytes in each row, got ${bytes?.length}`,
+            );
           all.set(bytes, i * width);
         });
         return all;

@@ -1,15 +1,25 @@
 import { existsSync, statSync } from "node:fs";
 import { UserError } from "@poeem/offline/errors";
 import type { Manifest } from "@poeem/pq-core";
+import { z } from "zod";
 import { type Database, literal } from "../data/duckdb.ts";
-import { isPattern, isRemote } from "../data/file-names.ts";
+import { escapePattern, exactName, isPattern, isRemote } from "../data/file-names.ts";
 import { codebookHash, SHARD_FORMAT, SHARD_KEY, type ShardFacts } from "./schema.ts";
+import { MOST_SHARDS } from "./share.ts";
 import { shardFile } from "./target.ts";
 
 /** A shard, and what it says of itself. */
 export interface ShardFile {
   readonly file: string;
   readonly facts: ShardFacts;
+  /** Changes when the rows do, as far as the sizes and the ranges of all columns tell. */
+  readonly rowsHash: string;
+}
+
+/** Rows of shards as SQL has them, and names of folders are no columns. */
+export function shardRowsSql(shards: readonly Pick<ShardFile, "file">[], more = ""): string {
+  const files = shards.map(({ file }) => literal(exactName(file))).join(", ");
+  return `read_parquet([${files}], hive_partitioning = false, union_by_name = false${more})`;
 }
 
 /**
@@ -25,7 +35,8 @@ export async function openShards(
 ): Promise<readonly ShardFile[]> {
   const files = await listShards(database, names);
   const shards: ShardFile[] = [];
-  for (const file of files) shards.push({ file, facts: await factsOf(database, file) });
+  for (const file of files)
+    shards.push({ file, facts: await factsOf(database, file), rowsHash: await rowsHashOf(database, file) });
   const [first] = shards;
   if (first === undefined) throw new UserError(`--shards ${names.join(" ")}: no shard is there`);
   const codebook = codebookHash(manifest);
@@ -76,23 +87,55 @@ async function listShards(database: Database, names: readonly string[]): Promise
       files.add(name);
       continue;
     }
-    const pattern = isFolder ? `${name.replace(/\/+$/, "")}/*.parquet` : name;
+    const folder = name.replace(/\/+$/, "");
+    const pattern = isFolder ? `${isRemote(name) ? folder : escapePattern(folder)}/*.parquet` : name;
     for (const { file } of await database.ask(`--shards ${name}`, `SELECT file FROM glob(${literal(pattern)})`))
       files.add(file as string);
   }
   return [...files].sort();
 }
 
+const FACTS = z.object({
+  format: z.number(),
+  codebook: z.string(),
+  index: z.string(),
+  shard: z.int().min(0),
+  of: z.int().min(1).max(MOST_SHARDS),
+  rows: z.int().min(0),
+  facets: z.array(z.string()),
+  numbers: z.array(z.string()),
+});
+
 async function factsOf(database: Database, file: string): Promise<ShardFacts> {
   const [row] = await database.ask(
     `shard ${file}`,
-    `SELECT decode(value) AS facts FROM parquet_kv_metadata(${literal(file)})
+    `SELECT decode(value) AS facts FROM parquet_kv_metadata(${literal(exactName(file))})
      WHERE decode(key) = ${literal(SHARD_KEY)}`,
   );
-  const facts = row && (JSON.parse(row["facts"] as string) as ShardFacts);
-  if (facts === undefined)
+  if (row === undefined)
     throw new UserError(`shard ${file}: expected a file that \`poeem encode-shard\` wrote, got another Parquet file`);
+  const facts = FACTS.safeParse(parsed(row["facts"] as string)).data;
+  if (facts === undefined || facts.shard >= facts.of)
+    throw new UserError(`shard ${file}: what it says of itself under ${SHARD_KEY} cannot be read`);
   if (facts.format !== SHARD_FORMAT)
     throw new UserError(`shard ${file}: expected format ${SHARD_FORMAT}, got ${facts.format}; update @poeem/trainer`);
-  return facts;
+  return facts as ShardFacts;
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+async function rowsHashOf(database: Database, file: string): Promise<string> {
+  const [row] = await database.ask(
+    `shard ${file}`,
+    `SELECT md5(list(m ORDER BY row_group_id, column_id)::VARCHAR) AS hash
+     FROM parquet_metadata(${literal(exactName(file))}) AS m`,
+  );
+  const { size = 0, mtimeMs = 0 } = isRemote(file) ? {} : statSync(file);
+  return `${row?.["hash"]} ${size} ${mtimeMs}`;
 }

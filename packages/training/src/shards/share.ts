@@ -27,7 +27,7 @@ const INDEX_VARIABLES = ["JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX", "C
 /** Where Cloud Run says how many there are; the others do not say. */
 const COUNT_VARIABLE = "CLOUD_RUN_TASK_COUNT";
 /** What the five digits of a shard's name count. */
-const MOST_SHARDS = 100_000;
+export const MOST_SHARDS = 100_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,13 +1,18 @@
-import { UserError } from "@poeem/offline/errors";
-import type { ItemId, ItemIds } from "@poeem/pq-core";
-import { type FilterNames, type LookupSlice, type RowSlice, toIds } from "@poeem/pq-core/write";
+import type { Codebook, ItemId, ItemIds } from "@poeem/pq-core";
+import { compareIds, type FilterNames, type LookupSlice, type RowSlice, toIds } from "@poeem/pq-core/write";
 import { type Database, literal, quoted, wholeText } from "../data/duckdb.ts";
+import { BadRowsError } from "./bad-rows.ts";
 import { RowBlocks, type RowRun } from "./row-blocks.ts";
 import { facetColumn, numberColumn, type ShardShape, shardColumns } from "./schema.ts";
-import type { ShardFile } from "./shard-files.ts";
+import { type ShardFile, shardRowsSql } from "./shard-files.ts";
 
-const TABLE = "sorted_rows";
-const LOOKUP = "lookup_rows";
+const TABLE = "poeem_sorted";
+const UNFINISHED = "poeem_unfinished";
+const LOOKUP = "poeem_lookup";
+const SORTED_LOOKUP = "poeem_sorted_lookup";
+/** Rows that are read at a time, and what they take at most. */
+const BLOCK_ROWS = 1 << 16;
+const BLOCK_BYTES = 1 << 27;
 
 const WORDS = ["terms", "impacts", "names"];
 
@@ -19,39 +24,68 @@ export interface SortedSlice extends RowSlice {
 /** Takes the ids of a run of rows, whose ordinals begin at `first`. */
 type LookupWriter = (ids: ItemIds, first: number) => void;
 
-/** Shards that hold one item twice: no other run of them will do better. */
-export class RepeatedIdError extends UserError {}
-
 /** Rows of all shards in list order, in a table that lies on disk. */
 export class SortedRows {
   readonly #database: Database;
   readonly #shards: readonly ShardFile[];
   readonly shape: ShardShape;
   readonly #columns: readonly (readonly [name: string, type: string])[];
-  readonly #codeBytes: number;
+  readonly #codebook: Pick<Codebook, "numSubQuantizers" | "numCentroids">;
+  #blockRows = BLOCK_ROWS;
 
-  /** @param codeBytes of a code: one for each sub-quantizer */
-  constructor(database: Database, shards: readonly ShardFile[], shape: ShardShape, codeBytes: number) {
+  constructor(
+    database: Database,
+    shards: readonly ShardFile[],
+    shape: ShardShape,
+    codebook: Pick<Codebook, "numSubQuantizers" | "numCentroids">,
+  ) {
     this.#database = database;
     this.#shards = shards;
     this.shape = shape;
     this.#columns = shardColumns(shape);
-    this.#codeBytes = codeBytes;
+    this.#codebook = codebook;
   }
 
-  /** Sorts by cell and id, out of core, unless an earlier run did. @throws UserError for columns that do not fit */
-  async sort(): Promise<void> {
-    const found = await this.#database.rows(`SELECT 1 FROM duckdb_tables() WHERE table_name = ${literal(TABLE)}`);
-    if (found.length > 0) return;
-    const list = this.#columns.map(([name, type], i) => `${quoted(name)}::${type} AS c${i}`).join(", ");
-    // under another name until it is whole
-    await this.#database.run("DROP TABLE IF EXISTS unfinished");
-    await this.#database.ask(
-      "--shards",
-      `CREATE TABLE unfinished AS SELECT ${list} FROM read_parquet(${this.#files()}) ORDER BY c1, c0`,
+  /**
+   * Sorts by cell and id, out of core.
+   *
+   * @param isResumed whether an earlier run may have done it
+   * @throws UserError for columns that do not fit, and for rows without what each has
+   */
+  async sort(isResumed: boolean): Promise<void> {
+    const tables = `SELECT 1 FROM duckdb_tables() WHERE table_name = ${literal(TABLE)} AND database_name = 'data'`;
+    if (!isResumed || (await this.#database.rows(tables)).length === 0) {
+      const list = this.#columns.map(([name, type], i) => `${quoted(name)}::${type} AS c${i}`).join(", ");
+      // under another name until it is whole
+      for (const name of [TABLE, UNFINISHED]) await this.#database.run(`DROP TABLE IF EXISTS ${name}`);
+      const rows = `SELECT ${list} FROM ${shardRowsSql(this.#shards)}`;
+      await this.#database.ask("--shards", `CREATE TABLE ${UNFINISHED} AS ${rows} ORDER BY c1, c0`);
+      await this.#database.run(`ALTER TABLE ${UNFINISHED} RENAME TO ${TABLE}`);
+      await this.#database.run("CHECKPOINT");
+    }
+    await this.#checkRows();
+  }
+
+  /** @throws BadRowsError for fewer or more rows than shards say, and for rows that lack something */
+  async #checkRows(): Promise<void> {
+    const needed = [
+      "id",
+      "cell",
+      "code",
+      ...(this.shape.hasTerms ? ["term"] : []),
+      ...(this.shape.hasFields ? ["fields"] : []),
+    ];
+    const lacking = needed.map((name) => `count(*) FILTER (${this.#sqlOf(name)} IS NULL)::DOUBLE AS ${quoted(name)}`);
+    const wide = this.shape.hasFields ? `avg(strlen(${this.#sqlOf("fields")}))` : "0";
+    const [row] = await this.#database.rows(
+      `SELECT count(*)::DOUBLE AS rows, ${lacking.join(", ")}, ${wide}::DOUBLE AS wide FROM ${TABLE}`,
     );
-    await this.#database.run(`ALTER TABLE unfinished RENAME TO ${TABLE}`);
-    await this.#database.run("CHECKPOINT");
+    const said = this.#shards.reduce((sum, { facts }) => sum + facts.rows, 0);
+    if (row!["rows"] !== said)
+      throw new BadRowsError(`--shards: expected ${said} rows, as the shards say of themselves, got ${row!["rows"]}`);
+    const none = needed.find((name) => Number(row![name]) > 0);
+    if (none !== undefined) throw new BadRowsError(`--shards: ${row![none]} rows without ${none}`);
+    this.#blockRows = Math.max(1024, Math.min(BLOCK_ROWS, Math.floor(BLOCK_BYTES / (100 + Number(row!["wide"] ?? 0)))));
   }
 
   /** (cells + 1) list offsets. @throws UserError for cells that the index does not have */
@@ -59,7 +93,7 @@ export class SortedRows {
     const offsets = new Uint32Array(cells + 1);
     const rows = await this.#database.rows(`SELECT c1 AS cell, count(*)::UINTEGER AS n FROM ${TABLE} GROUP BY c1`);
     for (const { cell, n } of rows) {
-      if (Number(cell) >= cells) throw new UserError(`--shards: expected cells below ${cells}, got ${cell}`);
+      if (Number(cell) >= cells) throw new BadRowsError(`--shards: expected cells below ${cells}, got ${cell}`);
       offsets[Number(cell) + 1] = Number(n);
     }
     for (let cell = 0; cell < cells; cell++) offsets[cell + 1]! += offsets[cell]!;
@@ -93,7 +127,7 @@ export class SortedRows {
       const sql = this.#sqlOf(name);
       return [name, type.startsWith("VARCHAR") ? wholeText(sql, type.endsWith("[]")) : sql] as const;
     });
-    return new RowBlocks(this.#database, TABLE, new Map(columns));
+    return new RowBlocks(this.#database, TABLE, new Map(columns), this.#blockRows);
   }
 
   /** A reader of rows as pages are made of them, from the first on. @param lookup is told their ids */
@@ -103,7 +137,7 @@ export class SortedRows {
     const blocks = this.blocks(names);
     let last: { readonly cell: number; readonly id: ItemId } | undefined;
     const sliceOf = (run: RowRun): SortedSlice => ({
-      codes: run.bytes("code", this.#codeBytes),
+      codes: run.bytes("code", this.#codebook.numSubQuantizers),
       terms: hasTerms ? run.numbers("term", Float32Array) : undefined,
       ids: run.ids("id", idType),
       cells: run.numbers("cell", Uint32Array),
@@ -117,11 +151,32 @@ export class SortedRows {
       for (let i = 0; i < count; i++) {
         const [cell, id] = [slice.cells[i]!, slice.ids[i]!];
         if (last?.cell === cell && last.id === id) await this.#refuseTwice(id);
+        const isNext = last === undefined || cell > last.cell || (cell === last.cell && compareIds(last.id, id) < 0);
+        if (!isNext) throw new Error(`rows are not in the order of their cells and ids at ${id}`);
         last = { cell, id };
       }
+      this.#checkSlice(slice);
       lookup(slice.ids, first);
       return slice;
     };
+  }
+
+  /** @throws BadRowsError naming the item with a code, a term or fields that cannot be */
+  #checkSlice({ ids, codes, terms, fields }: SortedSlice): void {
+    const { numSubQuantizers: M, numCentroids } = this.#codebook;
+    const refuse = (i: number, what: string): never => {
+      throw new BadRowsError(`--shards: item ${JSON.stringify(String(ids[i]))} has ${what}`);
+    };
+    if (numCentroids < 256)
+      for (let at = 0; at < codes.length; at++)
+        if (codes[at]! >= numCentroids)
+          refuse(Math.floor(at / M), `a code of ${codes[at]} where ${numCentroids - 1} is most`);
+    terms?.forEach((term, i) => {
+      if (!(term >= 0 && term < Infinity)) refuse(i, `the term ${term}`);
+    });
+    fields?.forEach((json, i) => {
+      if (!isObject(json)) refuse(i, "fields that are no JSON object");
+    });
   }
 
   /** Takes ids with their ordinals, to be handed over by ascending id. */
@@ -144,18 +199,19 @@ export class SortedRows {
     };
     async function* read(): AsyncGenerator<LookupSlice> {
       appender.closeSync();
-      await database.run(`CREATE OR REPLACE TABLE sorted_lookup AS SELECT id, ordinal FROM ${LOOKUP} ORDER BY id`);
+      await database.run(`CREATE OR REPLACE TABLE ${SORTED_LOOKUP} AS SELECT id, ordinal FROM ${LOOKUP} ORDER BY id`);
       await database.run(`DROP TABLE ${LOOKUP}`);
       const columns = new Map([
         ["id", isText ? wholeText("id") : "id"],
         ["ordinal", "ordinal"],
       ]);
-      const blocks = new RowBlocks(database, "sorted_lookup", columns);
+      const blocks = new RowBlocks(database, SORTED_LOOKUP, columns, BLOCK_ROWS);
       let last: ItemId | undefined;
       for (let run = await blocks.next(); run.count > 0; run = await blocks.next()) {
         const ids = run.ids("id", idType);
         for (let i = 0; i < ids.length; i++) {
           if (ids[i] === last) await refuse(last!);
+          if (last !== undefined && compareIds(last, ids[i]!) > 0) throw new Error(`ids are not in order at ${ids[i]}`);
           last = ids[i];
         }
         yield { ids, ordinals: run.numbers("ordinal", Uint32Array) };
@@ -168,18 +224,24 @@ export class SortedRows {
   async #refuseTwice(id: ItemId): Promise<never> {
     const value = typeof id === "string" ? literal(id) : String(id);
     const found = await this.#database.rows(
-      `SELECT filename FROM read_parquet(${this.#files()}, filename = true) WHERE id = ${value} LIMIT 2`,
+      `SELECT filename FROM ${shardRowsSql(this.#shards, ", filename = true")} WHERE id = ${value} LIMIT 2`,
     );
     const names = [...new Set(found.map(({ filename }) => filename as string))];
-    throw new RepeatedIdError(`--shards: id ${JSON.stringify(String(id))} comes twice, in ${names.join(" and ")}`);
-  }
-
-  #files(): string {
-    return `[${this.#shards.map(({ file }) => literal(file)).join(", ")}]`;
+    throw new BadRowsError(`--shards: id ${JSON.stringify(String(id))} comes twice, in ${names.join(" and ")}`);
   }
 
   #sqlOf(name: string): string {
     return `c${this.#columns.findIndex(([column]) => column === name)}`;
+  }
+}
+
+function isObject(json: string): boolean {
+  if (!json.startsWith("{")) return false;
+  try {
+    JSON.parse(json);
+    return true;
+  } catch {
+    return false;
   }
 }
 
