@@ -39,8 +39,17 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-const nprobe = flags.nprobe === undefined ? undefined : Number(flags.nprobe);
-const share = Number(flags.cached);
+/** @throws RangeError for what is no number of that size */
+function numberOf(name: string, text: string, most = Number.POSITIVE_INFINITY): number {
+  const number = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(number >= 0 && number <= most))
+    throw new RangeError(`"--${name}" expected a number${most === 1 ? " of 0 to 1" : " from 0 on"}, got "${text}"`);
+  return number;
+}
+
+const nprobe = flags.nprobe === undefined ? undefined : numberOf("nprobe", flags.nprobe);
+const share = numberOf("cached", flags.cached, 1);
+const months = flags.searches.split(",").map((text) => numberOf("searches", text));
 const IDS: Asked = { fields: false, filter: false };
 const FIELDS: Asked = { fields: true, filter: false };
 const FILTER: Asked = { fields: true, filter: true };
@@ -101,8 +110,7 @@ function priced(size: IndexSize) {
     // the pointer too
     readsPerColdStart: 1 + size.coldStartKeys,
     readsPerSearch: { ids: reads(IDS), fields: reads(FIELDS), filter: reads(FILTER) },
-    months: flags.searches.split(",").map((text) => {
-      const searches = Number(text);
+    months: months.map((searches) => {
       const usage: Usage = { ...MONTH, searches, nprobe };
       return {
         searches,
@@ -127,7 +135,11 @@ function tableOf(head: string, rows: readonly Priced[], lines: readonly Line[]):
 const dollars = (amount: number): string =>
   amount < 100 ? `$${amount.toFixed(2)}` : `$${Math.round(amount).toLocaleString("en-US")}`;
 const bytes = (amount: number): string =>
-  amount < 1e9 ? `${Math.round(amount / 1e6)} MB` : `${(amount / 1e9).toFixed(1)} GB`;
+  amount < 1e6
+    ? `${count(amount / 1e3)} kB`
+    : amount < 1e9
+      ? `${count(amount / 1e6)} MB`
+      : `${(amount / 1e9).toFixed(1)} GB`;
 const count = (amount: number): string => Math.round(amount).toLocaleString("en-US");
 
 const sizes: IndexSize[] = [];
@@ -140,7 +152,7 @@ else {
     ["one version", ({ size }) => bytes(size.bytes)],
     ["of which codes", ({ size }) => `${bytes(size.listBytes)}${size.hasIdsInLists ? ", with ids" : ""}`],
     ["keys", ({ size }) => count(size.keys)],
-    ["manifest", ({ size }) => `${count(Math.ceil(size.manifestBytes / 1000))} kB`],
+    ["manifest", ({ size }) => bytes(size.manifestBytes)],
     ["reads at a cold start", ({ readsPerColdStart }) => count(readsPerColdStart)],
     ["reads per search: ids alone", ({ readsPerSearch }) => count(readsPerSearch.ids.all)],
     ["with fields, at most", ({ readsPerSearch }) => count(readsPerSearch.fields.all)],

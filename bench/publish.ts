@@ -1,5 +1,5 @@
 /**
- * `npm run bench:publish [-- --keys 531,2298] [--json]`: minutes that publish and rollback take for want of requests
+ * `npm run bench:publish [-- --keys 531,3330] [--json]`: minutes that publish and rollback take for want of requests
  * that Cloudflare allows, by a clock that moves by waiting alone: what sending takes comes on top. The publisher's own
  * code, against the documented REST endpoints; chunks are tiny, since only their number counts.
  */
@@ -11,7 +11,7 @@ import { restStore } from "../packages/publish/src/stores/rest.ts";
 import { ACCOUNT, KvServer, NAMESPACE, TOKEN } from "../packages/publish/test/kv-server.ts";
 
 const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, keys: { type: "string", default: "531,2298" } },
+  options: { json: { type: "boolean", default: false }, keys: { type: "string", default: "531,3330" } },
 });
 /** Ids of 13 bytes fill a page of 1024 bytes with items, and another one with look-ups. */
 const ITEMS_PER_KEY = 13.22;
