@@ -5,9 +5,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { join } from "node:path";
+import { directorySource } from "@poeem/offline/index-folder/write";
 import type { Artifact } from "@poeem/pq-core";
 import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core/kv";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare, Response } from "miniflare";
 import { Inspector, rssOfChildren } from "./inspector.ts";
 
 const OWN_BUILD = join(import.meta.dirname, "../dist/worker");
@@ -42,7 +43,10 @@ export interface RunningWorker {
   publish(artifact: Published, name?: string): Promise<void>;
   /** Lets the pointer name a version that was published before. */
   point(version: string, name?: string): Promise<void>;
-  /** Asks the store that counts and makes trouble; see `bad-day.js`. Only when started with `badDay`. */
+  /**
+   * Asks the store that counts and makes trouble, see `bad-day.js`, or the one that only counts. Only when started with
+   * `badDay` or a folder.
+   */
   trouble(path: string): Promise<Record<string, number>>;
   /** Bytes of the Worker's isolate and of the whole process, now. Only when started with an inspector. */
   memory(): Promise<Memory>;
@@ -85,6 +89,11 @@ export interface WorkerOptions {
   readonly badDay?: boolean;
   /** The Worker reads an R2 bucket behind the Cache API instead of KV. */
   readonly r2?: boolean;
+  /**
+   * The Worker reads this index folder, through `folder-store.js`, which counts: an index too large to be put into the
+   * simulator of KV. Nothing can be published then, only pointed at.
+   */
+  readonly folder?: string;
   /** Folder of the built Worker; left out: that of this checkout. */
   readonly built?: string;
   /** Variables and secrets. */
@@ -108,7 +117,8 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
     rateLimit,
     connections = 8,
   } = options;
-  const { onLog = () => undefined } = options;
+  const { onLog = () => undefined, folder } = options;
+  const chunks = directorySource(folder ?? built);
   const files = readdirSync(built);
   const script = files.find((file) => file.endsWith("worker.js"));
   // every one: an older build may have left its kernel beside the one that the script imports
@@ -136,9 +146,11 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
           ],
           ...(badDay
             ? { serviceBindings: { INDEX: { name: "bad-day", entrypoint: "BadDay" } } }
-            : r2
-              ? { r2Buckets: ["INDEX_BUCKET"] }
-              : { kvNamespaces: ["INDEX"] }),
+            : folder !== undefined
+              ? { serviceBindings: { INDEX: { name: "folder-store", entrypoint: "FolderStore" } } }
+              : r2
+                ? { r2Buckets: ["INDEX_BUCKET"] }
+                : { kvNamespaces: ["INDEX"] }),
           ...(variables && { bindings: { ...variables } }),
           ...(rateLimit && {
             ratelimits: { RATE_LIMIT: { namespace_id: "1001", simple: { limit: rateLimit, period: 60 as const } } },
@@ -151,6 +163,20 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
           modules: true,
           script: readFileSync(join(import.meta.dirname, "bad-day.js"), "utf8"),
           kvNamespaces: ["INDEX"],
+          compatibilityDate: "2026-10-01",
+        },
+        {
+          name: "folder-store",
+          modules: true,
+          script: readFileSync(join(import.meta.dirname, "folder-store.js"), "utf8"),
+          kvNamespaces: ["INDEX"],
+          serviceBindings: {
+            FILES: async (asked: { readonly url: string }) => {
+              const key = decodeURIComponent(new URL(asked.url).pathname.slice(1));
+              const bytes = await chunks.get(key).catch(() => undefined);
+              return bytes === undefined ? new Response(null, { status: 404 }) : new Response(bytes);
+            },
+          },
           compatibilityDate: "2026-10-01",
         },
       ],
@@ -196,7 +222,8 @@ export async function startWorker(options: WorkerOptions = {}): Promise<RunningW
       throw new Error(`${path.slice(0, 60)} answered ${answer.status}: ${answer.body.slice(0, 300)}`);
     },
     async trouble(path) {
-      const response = await (await miniflare.getWorker("bad-day")).fetch(`http://bad-day${path}`);
+      const name = folder === undefined ? "bad-day" : "folder-store";
+      const response = await (await miniflare.getWorker(name)).fetch(`http://${name}${path}`);
       return (await response.json()) as Record<string, number>;
     },
     async publish({ chunks, manifestBytes, version }, name) {
