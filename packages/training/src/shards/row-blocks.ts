@@ -83,10 +83,12 @@ export class RowBlocks {
 
   #run(from: number, to: number): RowRun {
     const count = to - from;
+    // columns may be asked for when the next block is here already
+    const chunks = this.#chunks;
     const each = (name: string, use: (vector: ColumnVector, row: number, i: number) => void): void => {
       const column = this.#names.indexOf(name);
       let start = 0;
-      for (const chunk of this.#chunks) {
+      for (const chunk of chunks) {
         const end = start + chunk.rowCount;
         if (end > from && start < to) {
           const vector = chunk.getColumnVector(column) as unknown as ColumnVector;
