@@ -3,17 +3,20 @@
  * and searched. What it takes in time, memory and disk, and what a search reads.
  *
  *     npm run bench:scale -- [--items 1000000] [--engine processes] [--executors 4] [--partitions P] [--kill]
- *         [--seed 1] [--dims 32] [--cells 4096] [--queries 100] [--bare] [--memory-limit 1GB] [--no-workerd]
+ *         [--repeat 1] [--seed 1] [--dims 32] [--cells 4096] [--queries 100] [--bare] [--memory-limit 1GB] [--no-workerd]
  *         [--python PYTHON] [--keep DIR] [--json]
  *
  * `--engine spark` and `--engine ray` run the recipes of examples/scale with `--python`, a Python that has what
  * examples/scale/requirements.txt lists. Several engines stand between commas: their shards and indexes must be the
  * same bytes. With `--kill` an executor of each engine gets a SIGKILL in the middle, after a run by processes that is
- * left alone; and assemblies have bad days of their own. Items are made up, and follow from the seed; `--bare` leaves
- * them an id and a vector. The Worker must be built: `npm run build -w @poeem/edge`. Linux alone.
+ * left alone; and assemblies have bad days of their own. With `--repeat 10` a tenth of the items is encoded, and the
+ * shards are written ten times over as those of other items: to assemble and search more than there is time to encode.
+ * What is there in the folder of `--keep` is not made again, shards included, but with `--kill`. Items are made up, and
+ * follow from the seed; `--bare` leaves them an id and a vector. The Worker must be built: `npm run build -w
+ * @poeem/edge`. Linux alone.
  */
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -21,9 +24,10 @@ import { startProgress } from "../apps/trainer/src/progress.ts";
 import { assemble, type Check, checkAssemblies } from "./scale/assemble.ts";
 import { Catalogue } from "./scale/catalogue.ts";
 import { digestOf } from "./scale/digest.ts";
-import { ENGINES, type Engine, encode } from "./scale/engines.ts";
+import { countShards, ENGINES, type Engine, encode } from "./scale/engines.ts";
 import { type PartsToMake, partFile } from "./scale/make-parts.ts";
 import { diskBytes, run } from "./scale/processes.ts";
+import { repeatShards } from "./scale/repeat-shards.ts";
 import type { EngineRow, ScaleResult } from "./scale/result.ts";
 import { searchInNode } from "./scale/search.ts";
 import { tables } from "./scale/tables.ts";
@@ -37,6 +41,7 @@ const { values: flags } = parseArgs({
     executors: { type: "string", default: "4" },
     partitions: { type: "string" },
     kill: { type: "boolean", default: false },
+    repeat: { type: "string", default: "1" },
     seed: { type: "string", default: "1" },
     dims: { type: "string", default: "32" },
     cells: { type: "string", default: "4096" },
@@ -52,10 +57,12 @@ const { values: flags } = parseArgs({
 });
 
 /** Items of a partition, unless it is said how many there are to be. */
-const PART_ITEMS = 200_000;
+const PART_ITEMS = 250_000;
 const TRAINING_QUERIES = 2000;
 
-const items = Number(flags.items);
+const repeat = Number(flags.repeat);
+/** Items that are encoded. */
+const items = Math.ceil(Number(flags.items) / repeat);
 const partitions = Number(flags.partitions ?? Math.max(8, Math.ceil(items / PART_ITEMS)));
 const shape = { seed: Number(flags.seed), dims: Number(flags.dims), items, partitions };
 const executors = Number(flags.executors);
@@ -67,6 +74,12 @@ const engines = flags.engine.split(",").map((name): Engine => {
   if (!ENGINES.includes(name as Engine)) throw new Error(`--engine expected ${ENGINES.join(", ")}, got ${name}`);
   return name as Engine;
 });
+
+/** Of all shards, and of the index that they made. */
+interface Digests {
+  readonly shards: string;
+  readonly index: string;
+}
 
 /** As many processes as processors, each with every so many partitions. */
 async function makeParts(folder: string): Promise<number> {
@@ -101,36 +114,49 @@ async function measure(folder: string): Promise<ScaleResult> {
   const size = join(folder, ["items", shape.seed, items, partitions, ...(bare ? ["bare"] : [])].join("-"));
   const parts = join(size, "parts");
   const makeSeconds = await makeParts(parts);
+  // what an earlier run by processes that were left alone has made
+  const kept = join(size, "digests.json");
+  const isKept = kill && existsSync(kept);
   const runs: { readonly engine: Engine; readonly kill: boolean }[] = [
-    ...(kill ? [{ engine: "processes" as const, kill: false }] : []),
+    ...(kill && !isKept ? [{ engine: "processes" as const, kill: false }] : []),
     ...engines.map((engine) => ({ engine, kill })),
   ];
   const rows: EngineRow[] = [];
   const checks: Check[] = [];
-  let first: { readonly shards: string; readonly index: string } | undefined;
-  const out = join(size, "index");
+  let first = isKept ? (JSON.parse(await readFile(kept, "utf8")) as Digests) : undefined;
+  const out = join(size, repeat === 1 ? "index" : `index-${repeat}`);
   for (const [number, { engine, kill }] of runs.entries()) {
     const shards = join(size, `shards-${number}`);
-    await rm(shards, { recursive: true, force: true });
+    const isThere = !kill && countShards(shards) === partitions;
+    if (!isThere) await rm(shards, { recursive: true, force: true });
     const task = { engine, index, parts, partitions, items, out: shards, executors, kill, python, startProgress };
-    const encoded = await encode({ ...task, scratch: join(size, "scratch") });
+    const encoded = isThere ? undefined : await encode({ ...task, scratch: join(size, "scratch") });
     await rm(join(size, "scratch"), { recursive: true, force: true });
+    const isFirst = number === 0 && !isKept;
+    const all = repeat === 1 ? shards : join(size, `repeated-${number}`);
+    if (repeat > 1) await repeatShards(shards, all, { times: repeat, items, dims: shape.dims });
     const assembly = {
       index,
-      shards,
-      out: number === 0 ? out : `${out}-${number}`,
+      shards: all,
+      out: isFirst ? out : `${out}-${number}`,
       memoryLimit: flags["memory-limit"],
     };
     say("assembling");
     const assembled = await assemble(assembly);
-    const own = runs.length === 1 ? undefined : { shards: await digestOf(shards), index: await digestOf(assembly.out) };
+    const own: Digests = { shards: await digestOf(shards), index: await digestOf(assembly.out) };
     first ??= own;
-    const equals = { shardsEqual: own?.shards === first?.shards, indexEqual: own?.index === first?.index };
-    rows.push({ ...encoded, ...equals, assembled });
-    say(`${engine}: ${encoded.seconds.toFixed(1)} s, assembled in ${assembled.seconds.toFixed(1)} s`);
-    if (kill && number === 1) checks.push(...(await checkAssemblies({ ...assembly, out }, first!.index)));
-    await rm(shards, { recursive: true, force: true });
-    if (number > 0) await rm(assembly.out, { recursive: true, force: true });
+    if (isFirst && engine === "processes" && !kill) await writeFile(kept, JSON.stringify(own));
+    rows.push({
+      ...(encoded ?? { engine, seconds: 0, itemsPerSecond: 0, peakTaskBytes: 0, taskCpuSeconds: 0, killed: undefined }),
+      shardsEqual: own.shards === first.shards,
+      indexEqual: own.index === first.index,
+      assembled,
+    });
+    say(`${engine}: ${encoded?.seconds.toFixed(1) ?? 0} s, assembled in ${assembled.seconds.toFixed(1)} s`);
+    if (kill && checks.length === 0) checks.push(...(await checkAssemblies(assembly, first.index)));
+    if (repeat > 1) await rm(all, { recursive: true, force: true });
+    if (flags.keep === undefined || kill) await rm(shards, { recursive: true, force: true });
+    if (!isFirst) await rm(assembly.out, { recursive: true, force: true });
   }
   say("searching");
   const { asked, ...node } = await searchInNode(out, catalogue.queries(Number(flags.queries)), shape.dims, !bare);
@@ -139,7 +165,7 @@ async function measure(folder: string): Promise<ScaleResult> {
     ? undefined
     : await searchInWorkerd(out, version, asked, node.defaultNprobe, !bare);
   return {
-    ...{ items, partitions, executors, dims: shape.dims, cells, bare },
+    ...{ items: items * repeat, repeat, partitions: partitions * repeat, executors, dims: shape.dims, cells, bare },
     ...{ processor: cpus()[0]?.model ?? "unknown", processors: availableParallelism() },
     ...{ trainSeconds, makeSeconds, partBytes: await diskBytes(parts), engines: rows, checks, node, workerd },
   };

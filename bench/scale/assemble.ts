@@ -33,6 +33,7 @@ const commandOf = ({ index, out, memoryLimit }: Assembly, shards: readonly strin
 
 const shardFiles = ({ shards }: Assembly): string[] =>
   readdirSync(shards)
+    .filter((name) => name.endsWith(".parquet"))
     .sort()
     .map((name) => join(shards, name));
 

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProgressStarter } from "@poeem/offline/progress";
@@ -91,7 +91,9 @@ export async function encode(task: EncodeTask): Promise<Encoded> {
   };
 }
 
-const countShards = (folder: string): number => readdirSync(folder).filter((name) => name.endsWith(".parquet")).length;
+/** Whole shards in a folder; 0 where there is none. */
+export const countShards = (folder: string): number =>
+  existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".parquet")).length : 0;
 
 /** As many commands at a time as there are executors; one that ends badly is started again. */
 async function byProcesses({ index, parts, partitions, out, executors }: EncodeTask): Promise<void> {

@@ -12,6 +12,8 @@ export interface EngineRow extends Encoded {
 
 export interface ScaleResult {
   readonly items: number;
+  /** Times that shards were written over; 1 = all items were encoded. */
+  readonly repeat: number;
   readonly partitions: number;
   readonly executors: number;
   readonly dims: number;

@@ -1,15 +1,14 @@
 import { adcKernel } from "@poeem/offline/index-folder/kernel";
 import { directorySource, readManifestBytes } from "@poeem/offline/index-folder/write";
-import { type Filter, type Index, type ItemId, openArtifact } from "@poeem/pq-core";
+import { type Filter, type Index, type ItemId, openArtifact, openManifest } from "@poeem/pq-core";
+import { DEFAULT_MAX_INDEX_BYTES, memoryDemand, planMemory } from "../../apps/edge/src/index/memory-plan.ts";
 import type { Rows } from "./catalogue.ts";
 
 const K = 10;
-/** What the Worker keeps of the pages of an index whose lists do not fit. */
-const WORKER_CACHE = 6 << 20;
 /** For the exhaustive search, which reads all lists for every query. */
 const LARGE_CACHE = 2 ** 30;
 /** Times the usual number of cells, or runs of them. */
-const PROBES = [1 / 8, 1 / 4, 1 / 2, 1, 2, 4];
+const PROBES = [1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4];
 /** Queries that are also asked with filters. */
 const FILTERED = 0.5;
 
@@ -40,6 +39,9 @@ export interface NodeSearch {
   /** Chunks that are read before the first search, and their bytes. */
   readonly openReads: number;
   readonly openBytes: number;
+  /** What the Worker would keep of it: all lists, where they are no more than this, and pages. */
+  readonly residentBytes: number;
+  readonly cacheBytes: number;
   readonly defaultNprobe: number;
   readonly cellsPerPage: number | undefined;
   readonly exhaustiveMs: number;
@@ -69,10 +71,13 @@ export async function searchInNode(
       return bytes;
     },
   };
-  const index = await openArtifact(counted, manifestBytes, { kernel, residentBytes: 0, cacheBytes: WORKER_CACHE });
+  const manifest = await openManifest(manifestBytes);
+  const plan = planMemory(manifest, Math.min(memoryDemand(manifest).most, DEFAULT_MAX_INDEX_BYTES));
+  const { residentBytes, cacheBytes } = plan;
+  const index = await openArtifact(counted, manifestBytes, { kernel, residentBytes, cacheBytes });
   const opened = { openReads: counts.reads, openBytes: counts.bytes };
   const all = await openArtifact(source, manifestBytes, { kernel, residentBytes: 0, cacheBytes: LARGE_CACHE });
-  const { defaultNprobe, cellsPerPage, nlist } = index.manifest;
+  const { defaultNprobe, cellsPerPage, nlist } = manifest;
   const runs = Math.ceil(Math.max(1, nlist) / (cellsPerPage ?? 1));
   const vectors = Array.from(queries.ids, (_, i) => queries.vectors.slice(i * dims, (i + 1) * dims));
   const started = performance.now();
@@ -84,7 +89,7 @@ export async function searchInNode(
     const scanned: number[] = [];
     let found = 0;
     index.limitPages(0);
-    index.limitPages(WORKER_CACHE);
+    index.limitPages(cacheBytes);
     Object.assign(counts, { reads: 0, bytes: 0 });
     const cpu = process.cpuUsage();
     for (const { vector, filter, best } of of) {
@@ -116,7 +121,7 @@ export async function searchInNode(
     await measure("another topic", defaultNprobe, await bestOf(all, some, other));
     await measure("year ≥ 2020", defaultNprobe, await bestOf(all, some, () => ({ number: "year", min: 2020 })));
   }
-  return { rows, ...opened, defaultNprobe, cellsPerPage, exhaustiveMs, asked };
+  return { rows, ...opened, residentBytes, cacheBytes, defaultNprobe, cellsPerPage, exhaustiveMs, asked };
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -18,6 +18,7 @@ function table<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
 export function tables({ engines, checks, node, workerd, ...of }: ScaleResult): string {
   const facts = [
     `${formatCount(of.items)} items in ${of.partitions} partitions, ${of.dims} numbers, ${formatCount(of.cells)} cells`,
+    ...(of.repeat > 1 ? [`of which one in ${of.repeat} was encoded`] : []),
     `${of.executors} executors on ${of.processors} processors (${of.processor})`,
     `trained in ${seconds(of.trainSeconds)}, items made in ${seconds(of.makeSeconds)}, ${mb(of.partBytes)}`,
   ];
@@ -46,7 +47,7 @@ export function tables({ engines, checks, node, workerd, ...of }: ScaleResult): 
     ["p99 ms", ({ p99Ms }) => one(p99Ms)],
   ]);
   const inWorkerd = table(workerd?.rows ?? [], [
-    ["in workerd", ({ name }) => name],
+    ["in workerd", ({ name, refused }) => (refused > 0 ? `${name} (${refused} refused)` : name)],
     ["overlap@10", ({ overlapAt10 }) => (overlapAt10 === undefined ? "" : three(overlapAt10))],
     ["reads", ({ reads }) => one(reads)],
     ["kB", ({ bytes }) => formatCount(bytes / 1000)],

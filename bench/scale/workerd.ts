@@ -13,6 +13,9 @@ export interface WorkerRow {
   readonly name: string;
   readonly requests: number;
   readonly atOnce: number;
+  /** Answers that are none, and what the first of them says. */
+  readonly refused: number;
+  readonly refusal: string | undefined;
   /** Of the answers, against all codes; where answers have ten items. */
   readonly overlapAt10: number | undefined;
   readonly reads: number;
@@ -53,6 +56,7 @@ export async function searchInWorkerd(
       const before = await worker.trouble("/counts");
       const times: number[] = [];
       const overlaps: number[] = [];
+      const refusals: string[] = [];
       const most = { isolate: 0, process: 0 };
       let isOver = false;
       const sampling = (async () => {
@@ -66,8 +70,12 @@ export async function searchInWorkerd(
       let next = 0;
       const client = async (): Promise<void> => {
         for (let one = of[next++]; one !== undefined; one = of[next++]) {
-          const { body, ms } = await worker.ask(pathOf(one, more));
+          const { status, body, ms } = await worker.send(pathOf(one, more));
           times.push(ms);
+          if (status !== 200) {
+            refusals.push(`${status}: ${body.slice(0, 300)}`);
+            continue;
+          }
           const { results } = JSON.parse(body) as { readonly results: readonly { readonly id: unknown }[] };
           const ids = new Set(results.map(({ id }) => String(id)));
           if (results.length === 10) overlaps.push(one.best.filter((id) => ids.has(String(id))).length / 10);
@@ -83,7 +91,16 @@ export async function searchInWorkerd(
       const at = (share: number): number => times[Math.floor(share * (times.length - 1))]!;
       const isPlain = more === "" && overlaps.length === of.length;
       rows.push({
-        ...{ name, requests: of.length, atOnce, reads: each("chunks"), bytes: each("bytes"), cpuMs },
+        ...{
+          name,
+          requests: of.length,
+          atOnce,
+          refused: refusals.length,
+          refusal: refusals[0],
+          reads: each("chunks"),
+          bytes: each("bytes"),
+          cpuMs,
+        },
         overlapAt10: isPlain ? overlaps.reduce((sum, overlap) => sum + overlap, 0) / of.length : undefined,
         ...{ p50Ms: at(0.5), p99Ms: at(0.99), isolateMB: most.isolate / 1e6, processMB: most.process / 1e6 },
       });
