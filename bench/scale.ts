@@ -161,9 +161,7 @@ async function measure(folder: string): Promise<ScaleResult> {
   say("searching");
   const { asked, ...node } = await searchInNode(out, catalogue.queries(Number(flags.queries)), shape.dims, !bare);
   const { version } = rows[0]!.assembled;
-  const workerd = flags["no-workerd"]
-    ? undefined
-    : await searchInWorkerd(out, version, asked, node.defaultNprobe, !bare);
+  const workerd = flags["no-workerd"] ? undefined : await searchInWorkerd(out, version, asked, node.enough, !bare);
   return {
     ...{ items: items * repeat, repeat, partitions: partitions * repeat, executors, dims: shape.dims, cells, bare },
     ...{ processor: cpus()[0]?.model ?? "unknown", processors: availableParallelism() },

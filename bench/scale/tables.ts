@@ -69,6 +69,11 @@ export function tables({ engines, checks, node, workerd, ...of }: ScaleResult): 
         ]
       : []),
     searched,
-    ...(workerd ? [inWorkerd, `cold start: ${one(workerd.coldStartMs)} ms, ${workerd.coldReads} reads\n`] : []),
+    ...(workerd
+      ? [
+          inWorkerd,
+          `nprobe ${workerd.nprobe}; cold start: ${one(workerd.coldStartMs)} ms, ${workerd.coldReads} reads\n`,
+        ]
+      : []),
   ].join("\n");
 }

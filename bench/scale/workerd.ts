@@ -30,6 +30,10 @@ export interface WorkerRow {
 }
 
 export interface WorkerSearch {
+  /** Cells, or runs of them, that searches visit here. */
+  readonly nprobe: number;
+  /** What the Worker says to a search that names no nprobe, where it refuses. */
+  readonly defaultRefusal: string | undefined;
   readonly coldStartMs: number;
   readonly coldReads: number;
   readonly rows: readonly WorkerRow[];
@@ -41,15 +45,19 @@ export async function searchInWorkerd(
   folder: string,
   version: string,
   asked: readonly Asked[],
-  defaultNprobe: number,
+  nprobe: number,
   hasFilters: boolean,
 ): Promise<WorkerSearch> {
   const worker = await startWorker({ inspect: true, folder });
   try {
     await worker.point(version);
-    const pathOf = ({ vector }: Asked, more = "") => `/search?vector=${encodeVector(vector)}${more}`;
-    const cold = await worker.ask(pathOf(asked[0]!));
+    const vectorOf = ({ vector }: Asked) => `/search?vector=${encodeVector(vector)}`;
+    const pathOf = (of: Asked, more: string) =>
+      `${vectorOf(of)}${more.includes("nprobe") ? "" : `&nprobe=${nprobe}`}${more}`;
+    const cold = await worker.ask(pathOf(asked[0]!, ""));
     const { chunks: coldReads = 0 } = await worker.trouble("/counts");
+    const byDefault = await worker.send(vectorOf(asked[0]!));
+    const defaultRefusal = byDefault.status === 200 ? undefined : byDefault.body;
     const rows: WorkerRow[] = [];
     const measure = async (name: string, of: readonly Asked[], more: string, atOnce = 1): Promise<void> => {
       await worker.collectGarbage();
@@ -115,13 +123,15 @@ export async function searchInWorkerd(
     if (hasFilters) await measure("k 10, year ≥ 2020", asked, `&filter=${encodeURIComponent("year>=2020")}`);
     const { factor, k, atOnce, rounds } = HEAVY;
     const heavy = Array.from({ length: rounds * atOnce }, (_, i) => asked[i % asked.length]!);
-    await measure(
-      `k ${k}, ${factor} × nprobe, ${atOnce} at once`,
-      heavy,
-      `&nprobe=${factor * defaultNprobe}&k=${k}`,
-      atOnce,
-    );
-    return { coldStartMs: cold.ms, coldReads, rows, mostMB: Math.max(...rows.map(({ isolateMB }) => isolateMB)) };
+    await measure(`k ${k}, ${factor} × nprobe, ${atOnce} at once`, heavy, `&nprobe=${factor * nprobe}&k=${k}`, atOnce);
+    return {
+      nprobe,
+      defaultRefusal,
+      coldStartMs: cold.ms,
+      coldReads,
+      rows,
+      mostMB: Math.max(...rows.map(({ isolateMB }) => isolateMB)),
+    };
   } finally {
     await worker.stop();
   }
