@@ -15,7 +15,7 @@ it("gives rows of two blocks at once, each from its own", async () => {
       ["n", "n"],
       ["id", "id"],
     ]);
-    const blocks = new RowBlocks(database, "numbered", columns);
+    const blocks = new RowBlocks(database, "numbered", columns, 1 << 16);
     let first = 0;
     for (let left = ROWS; left > 0; left -= TAKEN) {
       const count = Math.min(TAKEN, left);
