@@ -127,13 +127,18 @@ describe("shards", () => {
     const files = names.map((_, i) => join(moved, `${9 - i}.parquet`));
     expect((await assemble({ index: indexes.l2, shards: files, out: fresh() })).version).toBe(version);
     expect((await put("l2", join(moved, "?.parquet"))).version).toBe(version);
+    // one file named in two ways is one, and what was put together encodes as the index before
+    const twice = [...files, join(moved, "..", basename(moved), "9.parquet")];
+    const { out } = await assemble({ index: indexes.l2, shards: twice, out: fresh() });
+    expect((await assemble({ index: out, shards: files, out: fresh() })).version).toBe(version);
+    await expect(assemble({ index: out, shards: files, out })).rejects.toThrow("expected another folder");
   });
 
   it("that are missing or twice there are named, and those of another index", async () => {
     const shards = await shardsOf("l2", 4);
     const [first, second] = (await readdir(shards)).sort() as [string, string];
     await rename(join(shards, second), join(folder, "away.parquet"));
-    await expect(put("l2", shards)).rejects.toThrow("shard-00001-of-00004.parquet of 4 missing");
+    await expect(put("l2", shards)).rejects.toThrow("missing shard-00001-of-00004.parquet, of 4");
     await copyFile(join(shards, first), join(shards, "again.parquet"));
     await expect(put("l2", shards)).rejects.toThrow(
       /again\.parquet and .*00000-of-00004\.parquet are both part 0 of 4/,

@@ -173,7 +173,7 @@ describe.each(["vectors", "texts"] as const)("shards of an index of %s", (kind) 
       for (const options of cut) shards.push(await encode({ index: directory(), ...options }));
       expect(await read(...shards.map(({ out }) => out))).toEqual(expected);
       for (const [i, { out, rows, codebook, shard, of }] of shards.entries()) {
-        expect([shard, of, codebook]).toEqual([i, cut.length, codebookHash(index.manifest)]);
+        expect([shard, of, codebook]).toEqual([i, cut.length, codebookHash(index.codebook)]);
         expect(await factsOf(out)).toEqual({
           ...{ format: 1, codebook, index: index.version, shard, of, rows },
           ...{ facets: ["kind", "tags"], numbers: ["price"] },

@@ -72,6 +72,8 @@ export async function assemble(options: AssembleOptions): Promise<AssembledIndex
   const started = performance.now();
   const { out, memoryLimit = "1GB", say = () => undefined } = options;
   if (!MEMORY_SIZE.test(memoryLimit)) throw new UserError(`--memory-limit ${memoryLimit}: expected a size such as 2GB`);
+  if (resolve(out) === resolve(options.index))
+    throw new UserError(`--out ${out}: expected another folder than that of the index, which it is made by`);
   await checkIndexTarget(out);
   const index = await openIndexDirectory(options.index);
   const { manifest } = index;
@@ -84,10 +86,12 @@ export async function assemble(options: AssembleOptions): Promise<AssembledIndex
   // What was sorted is worth keeping, unless the shards are at fault.
   let isWorthKeeping = isResumed;
   try {
-    const shards = await openShards(database, options.shards, manifest);
+    const shards = await openShards(database, options.shards, index);
     await checkSameShards(work, manifest, shards);
     const rows = shards.reduce((sum, { facts }) => sum + facts.rows, 0);
-    say(`${counted(rows, "item")} in ${counted(shards.length, "shard")}`);
+    say(
+      `${counted(rows, "item")} in ${counted(shards.length, "shard")}${rows === 0 ? ": the index will be empty" : ""}`,
+    );
     const sorted = await sort(database, index, shards, isResumed, options);
     isWorthKeeping = true;
     const written = await write(sorted, index, options);

@@ -97,7 +97,7 @@ export async function encodeShard(options: EncodeShardOptions): Promise<EncodedS
     });
     if (shape.idType !== "string") await table.checkIds(from.source);
     const facts: ShardFacts = {
-      ...{ format: SHARD_FORMAT, codebook: codebookHash(index.manifest), index: index.manifest.version },
+      ...{ format: SHARD_FORMAT, codebook: codebookHash(index.codebook), index: index.manifest.version },
       ...{ shard: share.index, of: share.of, rows: table.rows, facets, numbers },
     };
     await writeWhole(file, (name) => table.write(name, facts));

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { UserError } from "@poeem/offline/errors";
-import type { IdType, Manifest } from "@poeem/pq-core";
+import type { Codebook, IdType } from "@poeem/pq-core";
 
 /** Key of the metadata of a shard's Parquet file. */
 export const SHARD_KEY = "poeem.shard";
@@ -21,10 +21,15 @@ export interface ShardFacts {
   readonly numbers: readonly string[];
 }
 
-/** SHA-256 over the chunks of an index's codebook: shards of two indexes fit together only where it is the same. */
-export function codebookHash({ chunks }: Pick<Manifest, "chunks">): string {
-  const hash = createHash("sha256");
-  for (const { kind, delta, key } of chunks) if (kind === "codebook" && delta !== true) hash.update(`${key}\n`);
+/**
+ * SHA-256 of what codes mean: shards fit together only where it is the same. It is that of the codebook, whatever items
+ * an index of it has.
+ */
+export function codebookHash(codebook: Codebook): string {
+  const { dim, metric, nlist, numSubQuantizers, nbits, byResidual, rotation, coarseCentroids, centroids } = codebook;
+  const hash = createHash("sha256").update(JSON.stringify([dim, metric, nlist, numSubQuantizers, nbits, byResidual]));
+  for (const values of [rotation ?? new Float32Array(0), coarseCentroids, centroids])
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   return hash.digest("hex");
 }
 

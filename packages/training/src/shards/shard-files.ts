@@ -1,6 +1,6 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { UserError } from "@poeem/offline/errors";
-import type { Manifest } from "@poeem/pq-core";
+import type { Index } from "@poeem/pq-core";
 import { z } from "zod";
 import { type Database, literal } from "../data/duckdb.ts";
 import { escapePattern, exactName, isPattern, isRemote } from "../data/file-names.ts";
@@ -31,7 +31,7 @@ export function shardRowsSql(shards: readonly Pick<ShardFile, "file">[], more = 
 export async function openShards(
   database: Database,
   names: readonly string[],
-  manifest: Manifest,
+  { codebook: own, manifest }: Pick<Index, "codebook" | "manifest">,
 ): Promise<readonly ShardFile[]> {
   const files = await listShards(database, names);
   const shards: ShardFile[] = [];
@@ -39,7 +39,7 @@ export async function openShards(
     shards.push({ file, facts: await factsOf(database, file), rowsHash: await rowsHashOf(database, file) });
   const [first] = shards;
   if (first === undefined) throw new UserError(`--shards ${names.join(" ")}: no shard is there`);
-  const codebook = codebookHash(manifest);
+  const codebook = codebookHash(own);
   for (const { file, facts } of shards) {
     if (facts.codebook !== codebook)
       throw new UserError(
@@ -72,7 +72,7 @@ export async function openShards(
   if (missing.length > 0) {
     const some = missing.slice(0, 3).map((index) => shardFile("", { index, of }));
     const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
-    throw new UserError(`--shards: ${some.join(", ")}${more} of ${of} missing`);
+    throw new UserError(`--shards: missing ${some.join(", ")}${more}, of ${of}`);
   }
   return [...byNumber].sort(([a], [b]) => a - b).map(([, shard]) => shard);
 }
@@ -92,7 +92,9 @@ async function listShards(database: Database, names: readonly string[]): Promise
     for (const { file } of await database.ask(`--shards ${name}`, `SELECT file FROM glob(${literal(pattern)})`))
       files.add(file as string);
   }
-  return [...files].sort();
+  // one file may be named in two ways
+  const byPlace = new Map([...files].sort().map((file) => [isRemote(file) ? file : realpathSync(file), file] as const));
+  return [...byPlace.values()];
 }
 
 const FACTS = z.object({

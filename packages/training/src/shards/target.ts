@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from "node:fs/promises";
+import { access, constants, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, UserError } from "@poeem/offline/errors";
 import { otherThanFile } from "@poeem/offline/files";
@@ -27,7 +27,10 @@ export function shardFile(out: string, { index, of }: Part): string {
 /** Finds out before the work whether a shard can be written there at all. @throws UserError naming the file */
 export async function prepareTarget(database: Database, file: string): Promise<void> {
   if (!isRemote(file)) {
-    await naming(file, () => mkdir(dirname(file), { recursive: true }));
+    await naming(file, async () => {
+      await mkdir(dirname(file), { recursive: true });
+      await access(dirname(file), constants.W_OK);
+    });
     return;
   }
   // to ask for a setting of httpfs loads it, as the upload would at the end
