@@ -119,7 +119,7 @@ async function byPython({ engine, python, index, parts, out, executors, scratch 
   const where =
     engine === "spark" ? ["--master", `local-cluster[${executors},1,1024]`] : ["--workers", String(executors)];
   const files = ["--index", index, "--items", join(parts, "*.parquet"), "--out", out, "--poeem", POEEM.join(" ")];
-  const folders = { SPARK_LOCAL_DIRS: scratch, SPARK_WORKER_DIR: scratch, PYSPARK_PYTHON: python };
+  const folders = { SPARK_LOCAL_DIRS: scratch, PYSPARK_PYTHON: python };
   const { code, signal, stderr } = await start([python, join(RECIPES, `${engine}_encode.py`), ...files, ...where], {
     ...folders,
     RAY_USAGE_STATS_ENABLED: "0",

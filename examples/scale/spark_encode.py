@@ -13,6 +13,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 
 from pyspark import TaskContext
@@ -81,6 +82,9 @@ def main():
     args = parser.parse_args()
     if (args.items is None) == (args.table is None) or (args.table and not args.shards):
         parser.error("expected --items, or --table with --shards")
+    if args.master:
+        # executors on this machine have what this Python has
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("poeem encode-shard")
     spark = (builder.master(args.master) if args.master else builder).getOrCreate()
     options = {**vars(args), "index": place(args.index), "out": place(args.out)}
