@@ -3,8 +3,8 @@
  * and searched. What it takes in time, memory and disk, and what a search reads.
  *
  *     npm run bench:scale -- [--items 1000000] [--engine processes] [--executors 4] [--partitions P] [--kill]
- *         [--repeat 1] [--seed 1] [--dims 32] [--cells 4096] [--queries 100] [--bare] [--memory-limit 1GB] [--no-workerd]
- *         [--python PYTHON] [--keep DIR] [--json]
+ *         [--repeat 1] [--seed 1] [--dims 32] [--cells 4096] [--queries 100] [--bare] [--memory-limit 1GB]
+ *         [--no-workerd] [--python PYTHON] [--keep DIR] [--json]
  *
  * `--engine spark` and `--engine ray` run the recipes of examples/scale with `--python`, a Python that has what
  * examples/scale/requirements.txt lists. Several engines stand between commas: their shards and indexes must be the
