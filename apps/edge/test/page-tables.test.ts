@@ -6,7 +6,7 @@ import { chunkKey, formatPointer, manifestKey, pointerKey } from "@poeem/pq-core
 import { writeDelta } from "@poeem/pq-core/write";
 import { beforeAll, describe, expect, it } from "vitest";
 import { encodeVector } from "../src/client.ts";
-import { priceOf, priceOfItem } from "../src/http/price.ts";
+import { priceOf, priceOfItem, READ_BYTE_WORK } from "../src/http/price.ts";
 import type { ResolvedSearch } from "../src/http/resolve.ts";
 import { IndexSet } from "../src/index/index-set.ts";
 import { kvStore } from "../src/index/kv-store.ts";
@@ -325,3 +325,23 @@ function wordsOfFresh() {
     names: new Uint32Array(0),
   };
 }
+
+it("its price grows with what lies on filter pages, whose items are all looked at", async () => {
+  const { load } = counting();
+  const served = await load();
+  const of = (filter: object | undefined, scale = 1) => {
+    const chunks = served.index.manifest.chunks.map((chunk) =>
+      chunk.of === "filter-pages" ? { ...chunk, bytes: chunk.bytes! * scale, largest: chunk.largest! * scale } : chunk,
+    );
+    const manifest = { ...served.index.manifest, chunks };
+    const index = { manifest, mostCodes: (nprobe: number) => served.index.mostCodes(nprobe) } as unknown as Index;
+    const request = { index: "current", k: 10, nprobe: 2, mode: "dense", exclude: [], diversity: 0, filter };
+    return priceOf({ ...served, index, memory: { ...served.memory } }, request as unknown as ResolvedSearch);
+  };
+  const filter = { facet: "set", in: ["even"] };
+  const [none, one, large] = [of(undefined), of(filter), of(filter, 100)];
+  expect(one.work).toBeGreaterThan(none.work);
+  const { readBytes } = large;
+  // more than its bytes alone: values are gone by
+  expect(large.work - one.work).toBeGreaterThan((readBytes - one.readBytes) * READ_BYTE_WORK * 1.3);
+});

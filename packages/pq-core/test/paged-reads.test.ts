@@ -218,3 +218,26 @@ it("a page, a table or a directory that comes damaged once is read again, twice 
     }
   }
 });
+
+it("of filter pages in memory nothing is kept beside them: what they say is read from them each time", async () => {
+  const stored = new Map(artifact.chunks.map(({ key, bytes }) => [key, bytes.slice()]));
+  const pages = new Set<Uint8Array>();
+  const source = {
+    async get(key: string) {
+      const bytes = stored.get(key)!;
+      if (key.startsWith("filter-pages")) pages.add(bytes);
+      return bytes;
+    },
+  };
+  const index = await openWhole(source, artifact.manifestBytes, { ...open, cacheBytes: 1 << 20 });
+  const filter = { number: "cell", min: 0 };
+  const before = await index.search(query(1), { k: 50, nprobe: 3, filter });
+  expect([before.ordinals.length > 0, pages.size > 0]).toEqual([true, true]);
+  // its numbers are the last section: other ones, in the same memory
+  for (const bytes of pages) {
+    const end = 32 + new DataView(bytes.buffer).getUint32(20, true);
+    const lanes = new DataView(bytes.buffer).getUint32(16, true);
+    new Float64Array(bytes.buffer, end - 8 * lanes, lanes).fill(-1);
+  }
+  expect((await index.search(query(1), { k: 50, nprobe: 3, filter })).ordinals.length).toBe(0);
+});

@@ -68,6 +68,8 @@ const FACET_WORK = 0.3;
 const NUMBER_WORK = 1.6;
 /** The same where all items are looked at in one go. */
 const WHOLE_FACET_WORK = 0.06;
+/** Of a byte of a filter page, beside its reading: a value of a facet takes 24 of them, and all values are gone by. */
+const FILTER_BYTE_WORK = 0.3;
 /** Of a result: it is kept among the best, found on its page, parsed and written. */
 const RESULT_WORK = 3000;
 const FIELD_BYTE_WORK = 8;
@@ -230,12 +232,16 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
   reads.add(facts.lists, read);
 
   if (filter !== undefined) {
-    work += filterWork(filter) * Math.min(all, numItems);
+    // What an item may be found by words for can be anywhere.
+    const anywhere = q !== undefined && served.words !== undefined;
+    const { count, size } = facts.filters;
+    const pages = anywhere ? count : Math.min(count, Math.ceil(Math.max(units, share * count)));
+    // Of a filter page all items are looked at.
+    const looked = pages === 0 ? all : Math.max(all, (pages * numItems) / count);
+    work += filterWork(filter) * Math.min(looked, numItems) + pages * size * FILTER_BYTE_WORK;
     // One that lets but a few items through is looked at whole, unless its pages are read one by one.
     if (canBeFew(filter) && !facts.arePages) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
-    // What an item may be found by words for can be anywhere.
-    const some = Math.max(units, share * facts.filters.count);
-    reads.add(facts.filters, q !== undefined && served.words !== undefined ? facts.filters.count : some);
+    reads.add(facts.filters, pages);
   }
   if (q !== undefined && served.words !== undefined) {
     const { work: own, lists, postings, terms } = wordPrice(served, q, useOf(mode), isLeast);

@@ -56,6 +56,11 @@ export class SectionReader {
     return this.#view(Float64Array, name, length);
   }
 
+  /** Passes over sections of so many bytes in all, with what aligns those behind the first. */
+  skip(name: string, bytes: number): void {
+    if (bytes > 0) this.#view(Uint8Array, name, bytes);
+  }
+
   /** All sections read: nothing may follow. */
   end(): void {
     checkPayload(this.#where, this.#at, this.#bytes);

@@ -77,6 +77,11 @@ export function comparisonMask(comparison: Comparison, columns: FilterColumns, n
   return own.mask(comparison, columns, n);
 }
 
+/** What has the members of both kinds is the first of them. */
+export function isFacetIn(comparison: Comparison): comparison is FacetIn {
+  return "facet" in comparison && "in" in comparison;
+}
+
 /** How the columns of each kind are compared. */
 const COMPARED = { facets: "with :", numbers: "with =, <, <=, > or >=" } as const;
 

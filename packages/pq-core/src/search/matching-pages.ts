@@ -2,7 +2,7 @@ import type { FilterDirectory } from "../format/filter-pages.ts";
 import type { FacetValue } from "../format/filters-chunk.ts";
 import { BLOCK } from "../kernel/blocks.ts";
 import { MaskFilter } from "./compile-filter.ts";
-import type { Comparison, Filter } from "./filter.ts";
+import { type Comparison, type Filter, isFacetIn } from "./filter.ts";
 
 /** Of each page, 1 where an item may match; and 1 where one may not. */
 interface Possible {
@@ -53,7 +53,7 @@ function joined(
 
 function leafPages(leaf: Comparison, { numPages, facets, numbers }: FilterDirectory): Uint8Array {
   const pages = new Uint8Array(numPages);
-  if ("facet" in leaf) {
+  if (isFacetIn(leaf)) {
     for (const value of leaf.in) markPages(facets.get(leaf.facet)!.get(value), pages);
     return pages;
   }

@@ -1,13 +1,18 @@
 import { type ChunkCache, joinParts, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
-import { type FilterDirectory, readFilterDirectory, readFilterPage } from "../format/filter-pages.ts";
+import {
+  type FilterDirectory,
+  readFilterDirectory,
+  readFilterPage,
+  type WantedColumns,
+} from "../format/filter-pages.ts";
 import type { FacetValue, FilterColumns } from "../format/filters-chunk.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { PageTables } from "../format/page-tables.ts";
 import { BLOCK, countBlocks } from "../kernel/blocks.ts";
 import { mapLimited } from "../limited.ts";
 import { lowerBound, partition } from "../sorted.ts";
-import { compileFilter, withMasksFrom } from "./compile-filter.ts";
-import { comparisonMask, type Filter } from "./filter.ts";
+import { compileFilter, MaskFilter, withMasksFrom } from "./compile-filter.ts";
+import { comparisonMask, type Filter, isFacetIn } from "./filter.ts";
 import { type BlockMask, type ItemMask, MaskWords, PIECE_BLOCKS } from "./masks.ts";
 import { matchingPages } from "./matching-pages.ts";
 import type { Stretch } from "./rank.ts";
@@ -16,8 +21,6 @@ import type { Stretch } from "./rank.ts";
 export class PagedFilters {
   readonly #manifest: Manifest;
   readonly #tables: PageTables;
-  /** Opened pages: as long as the cache has a payload, it is checked only once. */
-  readonly #opened = new WeakMap<Uint8Array, FilterColumns>();
   #directory: FilterDirectory | undefined;
   #pages: readonly NumberedEntry[] | undefined;
 
@@ -30,7 +33,7 @@ export class PagedFilters {
     if (this.#directory !== undefined) return this.#directory;
     const payload = await joinParts(cache, this.#manifest, "filters");
     this.#pages ??= await this.#tables.all(cache);
-    const none = { numPages: 0, facets: new Map(), numbers: new Map() };
+    const none = { numPages: 0, facets: new Map(), values: new Map(), numbers: new Map() };
     const { numItems } = this.#manifest;
     this.#directory ??= payload === undefined ? none : readFilterDirectory(payload, numItems, this.#tables.count);
     return this.#directory;
@@ -47,23 +50,27 @@ export class PagedFilters {
     // names and bounds are checked by it, and matches counted; its words are asked for where there are no pages
     const mask = compileFilter(filter, (leaf) => comparisonMask(leaf, known, numItems), numItems);
     if (this.#pages!.length === 0) return withoutPages(mask, numItems);
-    return new PagedMask(this, cache, filter, this.#pages!, matchingPages(filter, directory), mask.atMost);
+    const isMatch = matchingPages(filter, directory);
+    return new PagedMask(this, cache, filter, wantedBy(filter, directory), this.#pages!, isMatch, mask.atMost);
   }
 
-  /** Reads pages and gives each with its columns to `use`, which must not keep them. */
+  /**
+   * Reads pages and gives each with its columns to `use`, which must not keep them. Nor are they kept here: beside the
+   * pages, whose memory is bounded, they would take some times as much.
+   *
+   * @param wanted of each page; left out: all
+   */
   async read(
     cache: ChunkCache,
     pages: readonly NumberedEntry[],
     use: (page: NumberedEntry, columns: FilterColumns) => void,
+    wanted?: WantedColumns,
   ): Promise<void> {
     const directory = await this.directory(cache);
     await mapLimited(pages, MAX_FETCHES, (page) =>
       cache.read(page, (payload) => {
         const { key, first, count } = page.entry;
-        const known = this.#opened.get(payload);
-        const columns = known ?? readFilterPage(`chunk ${key}`, payload, directory, first, count);
-        this.#opened.set(payload, columns);
-        use(page, columns);
+        use(page, readFilterPage(`chunk ${key}`, payload, directory, first, count, wanted));
       }),
     );
   }
@@ -116,6 +123,29 @@ export class PagedFilters {
   }
 }
 
+/** The columns and values that a filter names, which was checked before. */
+function wantedBy(filter: Filter, { facets }: FilterDirectory): WantedColumns {
+  const places = new Map<string, Set<number>>();
+  const numbers = new Set<string>();
+  const add = (part: Filter | MaskFilter): void => {
+    if (part instanceof MaskFilter) return;
+    if ("not" in part) add(part.not);
+    else if ("and" in part) part.and.forEach(add);
+    else if ("or" in part) part.or.forEach(add);
+    else if (!isFacetIn(part)) numbers.add(part.number);
+    else {
+      const own = places.get(part.facet) ?? new Set();
+      places.set(part.facet, own);
+      for (const value of part.in) {
+        const known = facets.get(part.facet)!.get(value);
+        if (known !== undefined) own.add(known.place);
+      }
+    }
+  };
+  add(filter);
+  return { facets: new Map(Array.from(places, ([name, own]) => [name, Uint32Array.from(own).sort()])), numbers };
+}
+
 /** A mask that names no facet or number, since there are none; like others, of whole pages of lists. */
 function withoutPages(mask: BlockMask, n: number): ItemMask {
   const all = new MaskWords(mask, 0, countBlocks(n));
@@ -140,16 +170,21 @@ export class PagedMask implements ItemMask {
   readonly #filters: PagedFilters;
   readonly #cache: ChunkCache;
   readonly #filter: Filter;
+  readonly #wanted: WantedColumns;
   readonly #pages: readonly NumberedEntry[];
   readonly #isMatch: Uint8Array;
   /** Page → its words; block 0 is that in which the page begins. */
   readonly #words = new Map<number, Uint32Array>();
 
-  /** @param isMatch (pages) 1 for pages that can hold a match */
+  /**
+   * @param wanted what the filter names
+   * @param isMatch (pages) 1 for pages that can hold a match
+   */
   constructor(
     filters: PagedFilters,
     cache: ChunkCache,
     filter: Filter,
+    wanted: WantedColumns,
     pages: readonly NumberedEntry[],
     isMatch: Uint8Array,
     atMost: number,
@@ -157,6 +192,7 @@ export class PagedMask implements ItemMask {
     this.#filters = filters;
     this.#cache = cache;
     this.#filter = filter;
+    this.#wanted = wanted;
     this.#pages = pages;
     this.#isMatch = isMatch;
     this.atMost = atMost;
@@ -185,6 +221,7 @@ export class PagedMask implements ItemMask {
       this.#cache,
       pages.map((page) => this.#pages[page]!),
       (page, columns) => this.#words.set(numberOf.get(page)!, this.#wordsOf(page, columns)),
+      this.#wanted,
     );
   }
 
