@@ -315,6 +315,30 @@ describe("changes beside it", () => {
   });
 });
 
+describe("facets of changes that took items away from many filter pages", () => {
+  it("have the price of these pages until they were counted, and are refused where that is too much", async () => {
+    const many = await makeShop(72, 8000, "mixture", undefined, SIZES);
+    const pages = many.artifact.manifest.chunks.find(({ of }) => of === "filter-pages")!.pages!;
+    expect(pages).toBeGreaterThan(10);
+    await publish(env.INDEX, many, undefined, "many");
+    const remove = Array.from({ length: 800 }, (_, i) => `item:${i * 10}`);
+    const delta = await writeDelta(await open(many), { remove });
+    for (const { key, bytes } of delta.chunks) await env.INDEX.put(chunkKey(key), bytes);
+    await env.INDEX.put(manifestKey(delta.version), delta.manifestBytes);
+    const to = { version: delta.version, manifestKey: manifestKey(delta.version) };
+    await env.INDEX.put(pointerKey("many"), formatPointer({ ...to, publishedAt: "2026-11-23T11:00:00.000Z" }));
+    const refused = await makeIsolate({ LIMITS: "reads=10" }).get("/facets?index=many");
+    expect([refused.status, refused.body.type]).toEqual([400, "urn:poeem-edge:problem:too-expensive"]);
+    expect(refused.body.detail).toMatch(/reads of the index/);
+    const { get, keys } = counting();
+    expect((await get("/facets?index=many")).status).toBe(200);
+    expect(keys.filter((key) => key.includes("filter-pages")).length).toBe(pages);
+    keys.length = 0;
+    expect((await get("/facets?index=many")).status).toBe(200);
+    expect(keys.filter((key) => key.startsWith("chunk/"))).toEqual([]);
+  });
+});
+
 function wordsOfFresh() {
   return {
     terms: ["fresh"],

@@ -111,3 +111,34 @@ it.each([true, false])("words that an item must have, with facets or without: %s
       expect(found.ordinals.length).toBeGreaterThan(3);
     }
 });
+
+it("removed items are counted out of facets once, for all views of a version", async () => {
+  const n = 3000;
+  const codebook = randomCodebook({ dim: 4, M: 2, nbits: 4, nlist: 40 }, 11);
+  const ids = Uint32Array.from({ length: n }, (_, i) => i);
+  const facets = {
+    even: even(n).facets.even,
+    own: Array.from({ length: n }, (_, i) => [`${i % 977}`, "all", ...(i % 40 === 0 ? ["some"] : [])]),
+  };
+  const rows = { ...randomCodes(codebook, n, 12), ids, facets, itemChunkBytes: 1024 };
+  const remove = Array.from({ length: 20 }, (_, i) => i * 7);
+  const open = async (cellsPerPage: number) => {
+    const base = await writeArtifact({ codebook, ...rows, cellsPerPage });
+    const before = await openWhole(memorySource(base.chunks), base.manifestBytes);
+    const delta = await writeDelta(before, { remove });
+    const source = memorySource([...base.chunks, ...delta.chunks]);
+    return { index: await openWhole(source, delta.manifestBytes, { cacheBytes: 0 }), source };
+  };
+  const [{ index, source }, listed] = [await open(1), await open(0)];
+  const pages = index.manifest.chunks.find(({ of }) => of === "filter-pages")!.pages!;
+  expect([index.facetReads, listed.index.facetReads]).toEqual([Math.min(20, pages), 0]);
+  expect(pages).toBeGreaterThan(10);
+  source.fetched.length = 0;
+  const counts = await index.facets();
+  expect(counts).toEqual(await listed.index.facets());
+  expect(source.fetched.filter((key) => key.startsWith("filter-pages")).length).toBeGreaterThan(5);
+  source.fetched.length = 0;
+  const view = index.metered({ spend: () => undefined, got: () => undefined });
+  expect([await index.facets(), await view.facets()]).toEqual([counts, counts]);
+  expect([index.facetReads, view.facetReads, source.fetched]).toEqual([0, 0, []]);
+});

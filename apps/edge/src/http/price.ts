@@ -302,13 +302,17 @@ export function priceOfItem(served: ServedIndex): Price {
 }
 
 /** What `/facets` costs; how long the answer is, nobody knows before. */
-export function priceOfFacets({ index, memory, kept }: ServedIndex): Price {
+export function priceOfFacets(served: ServedIndex): Price {
+  const { index, memory, kept } = served;
   const reads = new Reads();
+  const { filters } = factsOf(served);
+  const removed = memory.keepsFilters ? index.facetReads : 0;
+  reads.add(filters, removed);
   // They are read once, most often ahead.
   const isComing = ({ kind, key }: ChunkEntry) => kind === "filters" && memory.keepsFilters && !kept.has(key);
   for (const chunk of index.manifest.chunks)
     if (isComing(chunk)) reads.add({ count: 1, size: chunk.size, isPaged: true }, 1);
-  return reads.price(REQUEST_WORK, 0);
+  return reads.price(REQUEST_WORK + removed * filters.size * FILTER_BYTE_WORK, 0);
 }
 
 /** Candidates among which `diversity` chooses. */

@@ -6,7 +6,7 @@ import type { DeltaPayload } from "../format/delta-chunk.ts";
 import type { ItemId } from "../format/ids.ts";
 import { listOf } from "../format/inverted-lists.ts";
 import type { Item } from "../format/item-pages.ts";
-import type { Manifest } from "../format/manifest.ts";
+import { chunkTotals, type Manifest } from "../format/manifest.ts";
 import { countBlocks } from "../kernel/blocks.ts";
 import type { Counts } from "../kernel/kernel.ts";
 import { compileFilter, withMasksFrom } from "../search/compile-filter.ts";
@@ -39,6 +39,8 @@ type Payload = Pick<DeltaPayload, "positions" | "removed">;
 interface Held {
   readonly map: OrdinalMap;
   columns?: TwoColumns;
+  /** Facet → value → removed items, where filters lie on pages. */
+  gone?: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** See `sumLargest`. */
   largest?: Float64Array;
 }
@@ -263,12 +265,17 @@ export class DeltaIndex implements Index {
     };
   }
 
+  get facetReads(): number {
+    if (this.base.parts.tables === undefined || this.#held.gone !== undefined) return 0;
+    return Math.min(this.removed.length, chunkTotals(this.manifest).get("filter-pages")?.count ?? 0);
+  }
+
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
     const { tables, cache } = this.base.parts;
     if (tables === undefined) return countFacets(await this.#twoColumns());
     const { facets } = await tables.filters.directory(cache);
-    const gone = await tables.filters.countOf(cache, this.removed);
-    return countFacets({ base: { facets: lessFacets(facets, gone) }, delta: await this.delta.columns() });
+    this.#held.gone ??= await tables.filters.countOf(cache, this.removed);
+    return countFacets({ base: { facets: lessFacets(facets, this.#held.gone) }, delta: await this.delta.columns() });
   }
 
   numbers(): Promise<readonly string[]> {

@@ -1,5 +1,6 @@
 import { type ChunkCache, joinParts, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
 import {
+  countFilterPage,
   type FilterDirectory,
   readFilterDirectory,
   readFilterPage,
@@ -104,21 +105,28 @@ export class PagedFilters {
 
   /** Facet → value → how many of some items have it. @param ordinals ascending */
   async countOf(cache: ChunkCache, ordinals: Uint32Array): Promise<Map<string, Map<string, number>>> {
-    await this.directory(cache);
+    const directory = await this.directory(cache);
     const inside = ({ entry: { first, count } }: NumberedEntry) =>
       ordinals.subarray(lowerBound(ordinals, first), lowerBound(ordinals, first + count));
     const pages = this.#pages!.filter((page) => inside(page).length > 0);
     const counts = new Map<string, Map<string, number>>();
-    await this.read(cache, pages, (page, { facets }) => {
-      const base = page.entry.first - (page.entry.first % BLOCK);
-      const wanted = new Set(Array.from(inside(page), (ordinal) => ordinal - base));
-      for (const [name, values] of facets) {
-        const own = counts.get(name) ?? new Map<string, number>();
-        counts.set(name, own);
-        for (const [value, items] of values)
-          eachLane(items, (lane) => wanted.has(lane) && own.set(value, (own.get(value) ?? 0) + 1));
-      }
-    });
+    const add = (facet: string, value: string, count: number): void => {
+      const own = counts.get(facet) ?? new Map<string, number>();
+      counts.set(facet, own);
+      own.set(value, (own.get(value) ?? 0) + count);
+    };
+    await mapLimited(pages, MAX_FETCHES, (page) =>
+      cache.read(page, (payload) => {
+        const { key, first, count } = page.entry;
+        const lead = first % BLOCK;
+        const lanes = new Uint32Array(countBlocks(lead + count));
+        for (const ordinal of inside(page)) {
+          const lane = ordinal - first + lead;
+          lanes[lane >>> 5]! |= 1 << (lane & 31);
+        }
+        countFilterPage(`chunk ${key}`, payload, directory, first, count, lanes, add);
+      }),
+    );
     return counts;
   }
 }

@@ -60,6 +60,8 @@ export interface Index {
   vectors(ordinals: ArrayLike<number>): Promise<Float32Array>;
   /** Cells and codes of items, as `encode` gave them. */
   codes(ordinals: ArrayLike<number>): Promise<EncodedVectors>;
+  /** Filter pages that `facets` would read now, at most: those of removed items, until these were counted once. */
+  readonly facetReads: number;
   /** Facet name → value → count of items. */
   facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>;
   /** Names of the numbers that a filter can name. */
@@ -221,6 +223,9 @@ export class PqIndex implements Index {
     });
     return { assignments, codes, terms };
   }
+
+  /** Counts are those of all items. */
+  readonly facetReads = 0;
 
   async facets(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
     const { facets } = await this.columnFacts();
