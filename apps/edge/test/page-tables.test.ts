@@ -238,6 +238,25 @@ describe("its memory", () => {
     expect(planMemory({ ...manifest, chunks: listed }, 30 << 20).keepsFilters).toBe(false);
   });
 
+  it("counts filter pages, of which a manifest can have a million, and the tables of each kind", () => {
+    const { manifest } = tables.artifact;
+    const table = manifest.chunks.find(({ of }) => of === "filter-pages")!;
+    const withTables = (n: number, size: number) => ({
+      ...manifest,
+      chunks: [
+        ...manifest.chunks,
+        ...Array.from({ length: n }, () => ({ ...table, size, pages: 2048, bytes: 2048 * 64, largest: 64 })),
+      ],
+    });
+    expect(planMemory(withTables(20, 90_000), 2 ** 30).keepsFilters).toBe(true);
+    expect(planMemory(withTables(500, 90_000), 2 ** 30).keepsFilters).toBe(false);
+    const least = (n: number, size: number) => memoryDemand(withTables(n, size), { leastCacheBytes: 0 }).least;
+    // of a kind no more than it keeps, or one that is larger
+    expect(least(400, 90_000) - least(400, 0)).toBeLessThan(9 << 20);
+    expect(least(400, 90_000) - least(400, 0)).toBeGreaterThan(6 << 20);
+    expect(least(2, 8 << 20) - least(2, 0)).toBeGreaterThan(8 << 20);
+  });
+
   it("is not asked for its lists once more, however much there is", async () => {
     const reads: string[] = [];
     const kv = {

@@ -1,5 +1,5 @@
 /** What of an index stays in the isolate, and what is read when it is needed. */
-import { type ChunkKind, chunkTotals, type Manifest } from "@poeem/pq-core";
+import { type ChunkKind, chunkTotals, type Manifest, OPEN_TABLE_BYTES, PAGED_KINDS } from "@poeem/pq-core";
 import { SUMMED_TOGETHER } from "@poeem/pq-core/words";
 
 const MiB = 1024 * 1024;
@@ -35,8 +35,12 @@ const TERM_BYTES = 7;
 const SUMMED_ITEM_BYTES = 17;
 const MARKED_SHARE = 0.07;
 const REMEMBERED_BYTES = 1.5 * MiB;
-/** Tables of pages that pq-core keeps opened. */
-const MOST_TABLE_BYTES = 6 * MiB;
+/** Of a filter page: where it begins, what a filter lets match, and its words' place in an answer. */
+const FILTER_PAGE_BYTES = 64;
+/** Of a page of lists, which is always listed: its key, its hash, where it lies. */
+const LISTED_PAGE_BYTES = 500;
+/** Of an opened table, with where its pages begin. */
+const OPENED_SHARE = 1.25;
 /** What is read by pages: ahead where it fits, else when it is needed. */
 export const PAGE_KINDS: readonly ChunkKind[] = ["lookup", "items", "postings"];
 
@@ -187,11 +191,19 @@ export function wordBytes(manifest: Manifest): number {
   );
 }
 
-/** Memory of tables of pages: those of lists are opened at once, of the others as many as there is room for. */
+/** Memory of tables of pages: those of lists become a list, of each other kind as many are kept as there is room for. */
 function tableBytes(manifest: Manifest): number {
   if (canBeResident(manifest)) return 0;
   const lists = chunkTotals(manifest).get("lists")?.count ?? 0;
-  return lists * 500 + Math.min(2 * bytesOfKinds(manifest, ["pages"]), MOST_TABLE_BYTES);
+  return PAGED_KINDS.reduce((sum, kind) => {
+    if (kind === "lists") return sum;
+    const sizes = manifest.chunks.filter(({ of }) => of === kind).map(({ size }) => size);
+    const opened = Math.min(
+      sizes.reduce((all, size) => all + size, 0),
+      Math.max(OPEN_TABLE_BYTES, ...sizes),
+    );
+    return sum + opened * OPENED_SHARE;
+  }, lists * LISTED_PAGE_BYTES);
 }
 
 /** What is always there, of filters and words as well: the same in every isolate, whatever else it serves. */
@@ -207,7 +219,8 @@ function fixedParts(manifest: Manifest, limits: MemoryLimits) {
     2 * bytesOfKinds(manifest, ["codebook"]) +
     manifest.chunks.length * 500 +
     tableBytes(manifest);
-  const filters = bytesOfKinds(manifest, ["filters"]);
+  const filterPages = chunkTotals(manifest).get("filter-pages")?.count ?? 0;
+  const filters = bytesOfKinds(manifest, ["filters"]) + filterPages * FILTER_PAGE_BYTES;
   const keepsFilters = fits(filters, FILTER_SHARE, needed);
   const withFilters = needed + (keepsFilters ? filters : 0);
   const withWords = withFilters + wordBytes(manifest);

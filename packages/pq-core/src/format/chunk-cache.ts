@@ -1,5 +1,4 @@
 import { FormatError } from "../errors.ts";
-import { addTo } from "../group.ts";
 import { mapLimited } from "../limited.ts";
 import { partition } from "../sorted.ts";
 import { type ChunkEntry, openChunk } from "./chunk.ts";
@@ -160,13 +159,17 @@ export function readPages(
   pageOf: (i: number) => NumberedEntry | undefined,
   take: (page: NumberedEntry, payload: Uint8Array, places: readonly number[]) => void,
 ): Promise<unknown> | undefined {
-  const wanted = new Map<NumberedEntry, number[]>();
+  // by its key: of a page that a table lists there may be several entries
+  const wanted = new Map<string, [NumberedEntry, number[]]>();
   for (let i = 0; i < n; i++) {
     const page = pageOf(i);
-    if (page !== undefined) addTo(wanted, page, i);
+    if (page === undefined) continue;
+    const known = wanted.get(page.entry.key);
+    if (known === undefined) wanted.set(page.entry.key, [page, [i]]);
+    else known[1].push(i);
   }
   const missing: [NumberedEntry, number[]][] = [];
-  for (const [page, places] of wanted) {
+  for (const [page, places] of wanted.values()) {
     const payload = cache.peek(page);
     if (payload === undefined) missing.push([page, places]);
     else take(page, payload, places);

@@ -36,14 +36,17 @@ export function writeTable(pages: readonly ListedPage[], toIds: (ids: readonly I
 
 /** One table opened. */
 interface OpenTable {
+  /** Of its payload, and of what is made of it. */
+  readonly bytes: number;
   /** (pages + 1) where each page begins; then the end. */
   readonly starts: Float64Array;
   readonly firstId: IdReader | undefined;
+  /** Made anew each time: thousands that are kept would take more than the table. */
   entry(page: number): NumberedEntry;
 }
 
-/** Tables that are kept opened, at most: some 6 MB. */
-const MAX_OPEN = 64;
+/** Bytes of the tables of a kind that are kept opened, or one that is larger: some 60 of them. */
+export const OPEN_TABLE_BYTES = 6 << 20;
 
 /** The pages of one kind, wherever an index lists them; a table is read when a page of it is asked for. */
 export class PageTables {
@@ -55,6 +58,7 @@ export class PageTables {
   /** (tables) number of the first page of each. */
   readonly #seqs: readonly number[];
   readonly #open = new Map<NumberedEntry, OpenTable>();
+  #openBytes = 0;
 
   constructor(manifest: Manifest, kind: PagedKind) {
     this.kind = kind;
@@ -79,14 +83,32 @@ export class PageTables {
     return all;
   }
 
-  /** The page that covers each position; the same page is the same object. */
+  /** (pages + 1) where each page begins; then the end of the last. */
+  async starts(cache: ChunkCache): Promise<Float64Array> {
+    const all = new Float64Array(this.count + 1);
+    for (let i = 0; i < this.#tables.length; i++) all.set((await this.#table(cache, i)).starts, this.#seqs[i]!);
+    return all;
+  }
+
+  /** A page by its number. */
+  async page(cache: ChunkCache, seq: number): Promise<NumberedEntry> {
+    const number = partition(this.#seqs.length, (table) => this.#seqs[table]! <= seq) - 1;
+    return (await this.#table(cache, number)).entry(seq - this.#seqs[number]!);
+  }
+
+  /** The page that covers each position; of positions asked for together, the same page is the same object. */
   async covering(cache: ChunkCache, positions: ArrayLike<number>): Promise<NumberedEntry[]> {
     const found: NumberedEntry[] = [];
+    const known = new Map<number, NumberedEntry>();
     for (let i = 0; i < positions.length; i++) {
       const at = positions[i]!;
       const number = partition(this.#tables.length, (table) => this.#tables[table]!.entry.first <= at) - 1;
       const { starts, entry } = await this.#table(cache, number);
-      found.push(entry(partition(starts.length - 1, (page) => starts[page]! <= at) - 1));
+      const page = partition(starts.length - 1, (page) => starts[page]! <= at) - 1;
+      const seq = this.#seqs[number]! + page;
+      const numbered = known.get(seq) ?? entry(page);
+      known.set(seq, numbered);
+      found.push(numbered);
     }
     return found;
   }
@@ -115,8 +137,15 @@ export class PageTables {
     // a copy: the payload goes back to where it came from
     const opened = openTable(table.entry, this.#seqs[number]!, payload.slice(), this.#manifest.idType);
     cache.release(payload);
+    // Another request may have opened it at the same time.
+    this.#openBytes += opened.bytes - (this.#open.get(table)?.bytes ?? 0);
+    this.#open.delete(table);
     this.#open.set(table, opened);
-    for (const [oldest] of this.#open) if (this.#open.size > MAX_OPEN) this.#open.delete(oldest);
+    for (const [oldest, { bytes }] of this.#open) {
+      if (this.#openBytes <= OPEN_TABLE_BYTES || this.#open.size === 1) break;
+      this.#open.delete(oldest);
+      this.#openBytes -= bytes;
+    }
     return opened;
   }
 }
@@ -148,21 +177,15 @@ function openTable(table: ChunkEntry, firstSeq: number, payload: Uint8Array, idT
   }
   check(starts[pages] === first + count, "counts", `${count} in all`, starts[pages]! - first, where);
   check(sum === bytes, "sizes", `${bytes} in all`, sum, where);
-  const entries = new Map<number, NumberedEntry>();
   const entry = (page: number): NumberedEntry => {
-    let known = entries.get(page);
-    if (known === undefined) {
-      if (page < 0 || page >= pages) throw new FormatError(where, `has no page ${page}`);
-      const hash = hashes.subarray(page * HASH_BYTES, (page + 1) * HASH_BYTES);
-      const sha256 = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-      const seq = firstSeq + page;
-      const key = chunkKey(kind, seq, sha256);
-      known = { entry: { kind, key, size: sizes[page]!, sha256, first: starts[page]!, count: counts[page]! }, seq };
-      entries.set(page, known);
-    }
-    return known;
+    if (page < 0 || page >= pages) throw new FormatError(where, `has no page ${page}`);
+    const hash = hashes.subarray(page * HASH_BYTES, (page + 1) * HASH_BYTES);
+    const sha256 = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const seq = firstSeq + page;
+    const key = chunkKey(kind, seq, sha256);
+    return { entry: { kind, key, size: sizes[page]!, sha256, first: starts[page]!, count: counts[page]! }, seq };
   };
-  return { starts, firstId, entry };
+  return { bytes: payload.length + starts.byteLength, starts, firstId, entry };
 }
 
 /**

@@ -1,4 +1,5 @@
-import { type ChunkCache, joinParts, MAX_FETCHES, type NumberedEntry } from "../format/chunk-cache.ts";
+import type { ChunkEntry } from "../format/chunk.ts";
+import { type ChunkCache, joinParts, MAX_FETCHES } from "../format/chunk-cache.ts";
 import {
   countFilterPage,
   type FilterDirectory,
@@ -23,7 +24,8 @@ export class PagedFilters {
   readonly #manifest: Manifest;
   readonly #tables: PageTables;
   #directory: FilterDirectory | undefined;
-  #pages: readonly NumberedEntry[] | undefined;
+  /** (pages + 1) where each page begins; then the end. */
+  #starts: Float64Array | undefined;
 
   constructor(manifest: Manifest) {
     this.#manifest = manifest;
@@ -33,7 +35,7 @@ export class PagedFilters {
   async directory(cache: ChunkCache): Promise<FilterDirectory> {
     if (this.#directory !== undefined) return this.#directory;
     const payload = await joinParts(cache, this.#manifest, "filters");
-    this.#pages ??= await this.#tables.all(cache);
+    this.#starts ??= await this.#tables.starts(cache);
     const none = { numPages: 0, facets: new Map(), values: new Map(), numbers: new Map() };
     const { numItems } = this.#manifest;
     this.#directory ??= payload === undefined ? none : readFilterDirectory(payload, numItems, this.#tables.count);
@@ -50,30 +52,39 @@ export class PagedFilters {
     };
     // names and bounds are checked by it, and matches counted; its words are asked for where there are no pages
     const mask = compileFilter(filter, (leaf) => comparisonMask(leaf, known, numItems), numItems);
-    if (this.#pages!.length === 0) return withoutPages(mask, numItems);
+    if (directory.numPages === 0) return withoutPages(mask, numItems);
     const isMatch = matchingPages(filter, directory);
-    return new PagedMask(this, cache, filter, wantedBy(filter, directory), this.#pages!, isMatch, mask.atMost);
+    return new PagedMask(this, cache, filter, wantedBy(filter, directory), this.#starts!, isMatch, mask.atMost);
   }
 
   /**
-   * Reads pages and gives each with its columns to `use`, which must not keep them. Nor are they kept here: beside the
+   * Reads pages, by their numbers, and gives each with its columns to `use`, which must not keep them. Nor are they kept here: beside the
    * pages, whose memory is bounded, they would take some times as much.
    *
    * @param wanted of each page; left out: all
    */
   async read(
     cache: ChunkCache,
-    pages: readonly NumberedEntry[],
-    use: (page: NumberedEntry, columns: FilterColumns) => void,
+    pages: readonly number[],
+    use: (page: number, entry: ChunkEntry, columns: FilterColumns) => void,
     wanted?: WantedColumns,
   ): Promise<void> {
     const directory = await this.directory(cache);
-    await mapLimited(pages, MAX_FETCHES, (page) =>
-      cache.read(page, (payload) => {
-        const { key, first, count } = page.entry;
-        use(page, readFilterPage(`chunk ${key}`, payload, directory, first, count, wanted));
-      }),
-    );
+    await this.#each(cache, pages, (page, entry, payload) => {
+      const { key, first, count } = entry;
+      use(page, entry, readFilterPage(`chunk ${key}`, payload, directory, first, count, wanted));
+    });
+  }
+
+  async #each(
+    cache: ChunkCache,
+    pages: readonly number[],
+    use: (page: number, entry: ChunkEntry, payload: Uint8Array) => void,
+  ): Promise<void> {
+    await mapLimited(pages, MAX_FETCHES, async (page) => {
+      const numbered = await this.#tables.page(cache, page);
+      await cache.read(numbered, (payload) => use(page, numbered.entry, payload));
+    });
   }
 
   /** Columns of all items, as an index without pages has them. */
@@ -81,9 +92,8 @@ export class PagedFilters {
     const { facets, numbers } = await this.directory(cache);
     const lists = new Map(Array.from(facets.keys(), (name) => [name, new Map<string, number[]>()]));
     const whole = new Map(Array.from(numbers.keys(), (name) => [name, new Float64Array(this.#manifest.numItems)]));
-    for (const page of this.#pages!)
-      await this.read(cache, [page], (_, columns) => {
-        const { first, count } = page.entry;
+    for (let page = 0; page < this.#tables.count; page++)
+      await this.read(cache, [page], (_, { first, count }, columns) => {
         const lead = first % BLOCK;
         for (const [name, values] of columns.facets)
           for (const [value, items] of values) {
@@ -106,27 +116,27 @@ export class PagedFilters {
   /** Facet → value → how many of some items have it. @param ordinals ascending */
   async countOf(cache: ChunkCache, ordinals: Uint32Array): Promise<Map<string, Map<string, number>>> {
     const directory = await this.directory(cache);
-    const inside = ({ entry: { first, count } }: NumberedEntry) =>
-      ordinals.subarray(lowerBound(ordinals, first), lowerBound(ordinals, first + count));
-    const pages = this.#pages!.filter((page) => inside(page).length > 0);
+    const starts = this.#starts!;
+    const inside = (page: number): Uint32Array =>
+      ordinals.subarray(lowerBound(ordinals, starts[page]!), lowerBound(ordinals, starts[page + 1]!));
+    const pages = Array.from({ length: this.#tables.count }, (_, page) => page).filter(
+      (page) => inside(page).length > 0,
+    );
     const counts = new Map<string, Map<string, number>>();
     const add = (facet: string, value: string, count: number): void => {
       const own = counts.get(facet) ?? new Map<string, number>();
       counts.set(facet, own);
       own.set(value, (own.get(value) ?? 0) + count);
     };
-    await mapLimited(pages, MAX_FETCHES, (page) =>
-      cache.read(page, (payload) => {
-        const { key, first, count } = page.entry;
-        const lead = first % BLOCK;
-        const lanes = new Uint32Array(countBlocks(lead + count));
-        for (const ordinal of inside(page)) {
-          const lane = ordinal - first + lead;
-          lanes[lane >>> 5]! |= 1 << (lane & 31);
-        }
-        countFilterPage(`chunk ${key}`, payload, directory, first, count, lanes, add);
-      }),
-    );
+    await this.#each(cache, pages, (page, { key, first, count }, payload) => {
+      const lead = first % BLOCK;
+      const lanes = new Uint32Array(countBlocks(lead + count));
+      for (const ordinal of inside(page)) {
+        const lane = ordinal - first + lead;
+        lanes[lane >>> 5]! |= 1 << (lane & 31);
+      }
+      countFilterPage(`chunk ${key}`, payload, directory, first, count, lanes, add);
+    });
     return counts;
   }
 }
@@ -179,13 +189,14 @@ export class PagedMask implements ItemMask {
   readonly #cache: ChunkCache;
   readonly #filter: Filter;
   readonly #wanted: WantedColumns;
-  readonly #pages: readonly NumberedEntry[];
+  readonly #starts: Float64Array;
   readonly #isMatch: Uint8Array;
   /** Page → its words; block 0 is that in which the page begins. */
   readonly #words = new Map<number, Uint32Array>();
 
   /**
    * @param wanted what the filter names
+   * @param starts (pages + 1) where each begins; then the end
    * @param isMatch (pages) 1 for pages that can hold a match
    */
   constructor(
@@ -193,7 +204,7 @@ export class PagedMask implements ItemMask {
     cache: ChunkCache,
     filter: Filter,
     wanted: WantedColumns,
-    pages: readonly NumberedEntry[],
+    starts: Float64Array,
     isMatch: Uint8Array,
     atMost: number,
   ) {
@@ -201,14 +212,14 @@ export class PagedMask implements ItemMask {
     this.#cache = cache;
     this.#filter = filter;
     this.#wanted = wanted;
-    this.#pages = pages;
+    this.#starts = starts;
     this.#isMatch = isMatch;
     this.atMost = atMost;
   }
 
   /** Whether an item of [start, end) can match. */
   isOpen(start: number, end: number): boolean {
-    for (let page = this.#pageOf(start); page < this.#pages.length && this.#pages[page]!.entry.first < end; page++)
+    for (let page = this.#pageOf(start); page < this.#isMatch.length && this.#starts[page]! < end; page++)
       if (this.#isMatch[page] === 1) return true;
     return false;
   }
@@ -216,7 +227,7 @@ export class PagedMask implements ItemMask {
   async prepare(stretches?: readonly Stretch[]): Promise<void> {
     const wanted = new Set<number>();
     for (const { start, end } of stretches ?? [{ start: 0, end: Infinity }])
-      for (let page = this.#pageOf(start); page < this.#pages.length && this.#pages[page]!.entry.first < end; page++)
+      for (let page = this.#pageOf(start); page < this.#isMatch.length && this.#starts[page]! < end; page++)
         if (!this.#words.has(page)) wanted.add(page);
     const pages = [...wanted].filter((page) => {
       if (this.#isMatch[page] === 1) return true;
@@ -224,19 +235,18 @@ export class PagedMask implements ItemMask {
       this.#words.set(page, new Uint32Array(0));
       return false;
     });
-    const numberOf = new Map(pages.map((page) => [this.#pages[page]!, page]));
     await this.#filters.read(
       this.#cache,
-      pages.map((page) => this.#pages[page]!),
-      (page, columns) => this.#words.set(numberOf.get(page)!, this.#wordsOf(page, columns)),
+      pages,
+      (page, entry, columns) => this.#words.set(page, this.#wordsOf(entry, columns)),
       this.#wanted,
     );
   }
 
   words(first: number, count: number): Uint32Array {
     const words = new Uint32Array(count);
-    for (let page = this.#pageOf(first * BLOCK); page < this.#pages.length; page++) {
-      const at = Math.floor(this.#pages[page]!.entry.first / BLOCK) - first;
+    for (let page = this.#pageOf(first * BLOCK); page < this.#isMatch.length; page++) {
+      const at = Math.floor(this.#starts[page]! / BLOCK) - first;
       if (at >= count) break;
       const own = this.#words.get(page) ?? [];
       for (let i = Math.max(0, -at); i < own.length && at + i < count; i++) words[at + i]! |= own[i]!;
@@ -250,13 +260,10 @@ export class PagedMask implements ItemMask {
 
   /** The first page that reaches into what lies from an ordinal on. */
   #pageOf(ordinal: number): number {
-    return partition(this.#pages.length, (page) => {
-      const { first, count } = this.#pages[page]!.entry;
-      return first + count <= ordinal;
-    });
+    return partition(this.#isMatch.length, (page) => this.#starts[page + 1]! <= ordinal);
   }
 
-  #wordsOf({ entry: { first, count } }: NumberedEntry, columns: FilterColumns): Uint32Array {
+  #wordsOf({ first, count }: ChunkEntry, columns: FilterColumns): Uint32Array {
     const lead = first % BLOCK;
     const n = lead + count;
     const filter = withMasksFrom(this.#filter, Math.floor(first / BLOCK));
