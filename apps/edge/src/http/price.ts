@@ -68,6 +68,9 @@ const FACET_WORK = 0.3;
 const NUMBER_WORK = 1.6;
 /** The same where all items are looked at in one go. */
 const WHOLE_FACET_WORK = 0.06;
+/** Of a run and of a cell, for whether a filter can let something of them through. */
+const OPEN_RUN_WORK = 80;
+const OPEN_CELL_WORK = 3;
 /** Of a byte of a filter page, beside its reading: a value of a facet takes 24 of them, and all values are gone by. */
 const FILTER_BYTE_WORK = 0.3;
 /** Of a result: it is kept among the best, found on its page, parsed and written. */
@@ -241,6 +244,8 @@ export function priceOf(served: ServedIndex, request: ResolvedSearch, isLeast = 
     work += filterWork(filter) * Math.min(looked, numItems) + pages * size * FILTER_BYTE_WORK;
     // One that lets but a few items through is looked at whole, unless its pages are read one by one.
     if (canBeFew(filter) && !facts.arePages) work += filterWork(filter, WHOLE_FACET_WORK) * numItems;
+    // Where few runs can hold a match it is asked of each, and then of the cells of those.
+    if (facts.arePages) work += facts.units * (OPEN_RUN_WORK + facts.cellsPerUnit * OPEN_CELL_WORK);
     reads.add(facts.filters, pages);
   }
   if (q !== undefined && served.words !== undefined) {

@@ -13,7 +13,7 @@ import { compileFilter, withMasksFrom } from "../search/compile-filter.ts";
 import { type Comparison, comparisonMask, type Filter } from "../search/filter.ts";
 import { checkOrdinals } from "../search/item-store.ts";
 import { mostCodesIn, sumLargest } from "../search/largest-cells.ts";
-import { type BlockMask, type ItemMask, MaskWords, selected } from "../search/masks.ts";
+import { type BlockMask, type ItemMask, isClosed, MaskWords, selected } from "../search/masks.ts";
 import {
   foundNothing,
   MAX_K,
@@ -165,6 +165,12 @@ export class DeltaIndex implements Index {
     const { base, delta, removed } = this;
     const { filter, exclude } = resolved;
     const masks = filter === undefined ? undefined : await this.masks(filter);
+    const closed = (part: PqIndex, mask: ItemMask | undefined): boolean =>
+      mask !== undefined && isClosed(mask, part.manifest.numItems);
+    if (closed(base, masks?.base) && closed(delta, masks?.delta)) {
+      const nothing = foundNothing();
+      return [nothing, nothing, nothing];
+    }
     const excluded = exclude.length === 0 ? undefined : await this.#stored(exclude);
     const few = masks === undefined ? undefined : this.#few(masks);
     const removedIn = excluded === undefined ? [removed] : [removed, excluded.base];

@@ -70,6 +70,11 @@ export class MaskWords implements ItemMask {
   }
 }
 
+/** Whether it is known that nothing of n items is let through, before anything of the mask is read. */
+export function isClosed(mask: ItemMask, n: number): boolean {
+  return mask.atMost === 0 || mask.isOpen?.(0, n) === false;
+}
+
 /** Matches scored one by one, in whatever cell they lie, when a filter lets no more through than this. */
 export const SELECTIVE = 1024;
 

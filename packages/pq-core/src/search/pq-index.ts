@@ -17,7 +17,7 @@ import type { WithTies } from "./finalists.ts";
 import { checkOrdinals, type Items } from "./item-store.ts";
 import { mostCodesIn, sumLargest } from "./largest-cells.ts";
 import type { ReadyLists } from "./list-source.ts";
-import { type ItemMask, MaskWords, maskStretch, selected } from "./masks.ts";
+import { type ItemMask, isClosed, MaskWords, maskStretch, selected } from "./masks.ts";
 import { weightingOf } from "./merge.ts";
 import { foundNothing, type Resolved, resolveQueries, type SearchOptions, type SearchResult } from "./options.ts";
 import type { PagedFilters } from "./paged-filters.ts";
@@ -153,7 +153,7 @@ export class PqIndex implements Index {
     const whole = this.#searchAtOnce(vectors[0], resolved);
     if (whole !== undefined) return hasTies(whole.scores) ? { ...whole, ...(await this.settle(whole)) } : whole;
     const mask = filter && (await this.mask(filter));
-    if (vectors.length === 0) return foundNothing();
+    if (vectors.length === 0 || (mask !== undefined && isClosed(mask, numItems))) return foundNothing();
     const excluded = exclude.length === 0 ? [] : [known(await this.ordinals(exclude))];
     const k = Math.min(resolved.k, numItems);
     const few = mask && selected(mask, numItems);

@@ -42,17 +42,19 @@ export function probeRuns(
   nprobe: number,
   cells: Cells,
   { cellsPerPage }: CellRuns,
-  isOpen: (run: number) => boolean = () => true,
+  isOpen?: (run: number) => boolean,
 ): number[] {
   const runs = new Set<number>();
-  // As many cells as it takes: most of the best ones share their runs.
-  for (let most = 4 * nprobe; ; most *= 4) {
-    const probed = kernel.probe(Math.min(most, cells.numFilled), cells);
+  // Most of the best cells share their runs; and where nearly all runs are closed, it is looked among the others alone.
+  for (let most = 4 * nprobe, among = cells; among.numFilled > 0; most *= 4) {
+    // the cells of as many runs as are wanted are enough
+    const probed = kernel.probe(Math.min(most, nprobe * cellsPerPage, among.numFilled), among);
     for (let i = 0; i < probed.length && runs.size < nprobe; i++) {
       const run = Math.floor(probed[i]! / cellsPerPage);
-      if (isOpen(run)) runs.add(run);
+      if (isOpen === undefined || isOpen(run)) runs.add(run);
     }
-    if (runs.size >= nprobe || most >= cells.numFilled) break;
+    if (runs.size >= nprobe || most >= among.numFilled) break;
+    if (among === cells && isOpen !== undefined) among = openCells(cells, cellsPerPage, isOpen);
   }
   return cellsOf(runs, cells, cellsPerPage);
 }
@@ -89,6 +91,21 @@ export function probeRunsTogether(
   const filled = [...best.keys()].filter((run) => best[run]! > -Infinity && isOpen(run));
   filled.sort((a, b) => best[b]! - best[a]! || a - b);
   return cellsOf(filled.slice(0, nprobe), cells, cellsPerPage);
+}
+
+/** The cells of open runs, as if all others were empty. */
+function openCells({ sizes }: Cells, cellsPerPage: number, isOpen: (run: number) => boolean): Cells {
+  const open = new Uint32Array(sizes.length);
+  let numFilled = 0;
+  for (let first = 0; first < sizes.length; first += cellsPerPage) {
+    const end = Math.min(first + cellsPerPage, sizes.length);
+    let filled = 0;
+    for (let cell = first; cell < end; cell++) if (sizes[cell]! > 0) filled++;
+    if (filled === 0 || !isOpen(first / cellsPerPage)) continue;
+    numFilled += filled;
+    for (let cell = first; cell < end; cell++) open[cell] = sizes[cell]!;
+  }
+  return { sizes: open, numFilled };
 }
 
 /** The filled cells of runs, run by run. */

@@ -82,8 +82,10 @@ export async function compileOnce(index: Index, { blocks, isPlain }: Places, fil
   const masks = isPlain ? [await (index as PqIndex).mask(filter)] : await masksOf(index as DeltaIndex, filter);
   // an item may be found anywhere by its words
   for (const mask of masks) await mask.prepare?.();
+  // Beside an index whose filters lie on pages each part counts its own; otherwise each counts those of both.
+  const areApart = !isPlain && (index as DeltaIndex).base.parts.tables !== undefined;
   const mask = new MaskFilter({
-    atMost: masks[0]!.atMost,
+    atMost: masks.slice(0, areApart ? 2 : 1).reduce((sum, { atMost }) => sum + atMost, 0),
     fill(first, out) {
       const part = first < blocks[1]! ? 0 : 1;
       out.set(masks[part]!.words(first - blocks[part]!, out.length));
