@@ -11,16 +11,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is imported, and the bytes it may take: a little over what it takes today, so that growth is noticed. */
 export const BUNDLES = [
-  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 86_400 },
+  { name: "open and search", source: 'export * from "./src/index.ts"', limit: 87_000 },
   {
     name: "and writing",
     source: 'export * from "./src/index.ts"; export * from "./src/write.ts"',
-    limit: 131_300,
+    limit: 132_200,
   },
   {
     name: "and words",
     source: 'export * from "./src/index.ts"; export * from "./src/words/index.ts"',
-    limit: 116_900,
+    limit: 117_500,
   },
 ] as const;
 

@@ -243,3 +243,25 @@ it("of filter pages in memory nothing is kept beside them: what they say is read
   }
   expect((await index.search(query(1), { k: 50, nprobe: 3, filter })).ordinals.length).toBe(0);
 });
+
+it.each([1, 3])("items of equal score, as duplicates have, are read once: %i vectors", async (numVectors) => {
+  const n = 900;
+  const coarse = randomCodebook({ dim: 8, M: 4, nbits: 4, nlist: 60, byResidual: false }, 1);
+  // every code is that of 150 items in many cells, and the order of ids is not that of ordinals
+  const { assignments, codes } = randomCodes(coarse, n, 2);
+  const alike = codes.map((_, i) => codes[4 * (Math.floor(i / 4) % 6) + (i % 4)]!);
+  const ids = Array.from({ length: n }, (_, i) => `item-${(i * 7) % n}`);
+  const input = { codebook: coarse, assignments, codes: alike, ids };
+  const written = await writeArtifact({ ...input, cellsPerPage: 3 });
+  const source = memorySource(written.chunks);
+  const index = await openWhole(source, written.manifestBytes, { ...open, cacheBytes: 0 });
+  const whole = await writeArtifact({ ...input, cellsPerPage: 0 });
+  const listed = await openWhole(memorySource(whole.chunks), whole.manifestBytes);
+  for (const k of [10, 100, 160]) {
+    const queries = Array.from({ length: numVectors }, (_, h) => query(k + h));
+    source.fetched.length = 0;
+    const { ordinals } = await index.search(queries, { k, nprobe: "all" });
+    expect(source.fetched.length).toBe(new Set(source.fetched).size);
+    expect([...ordinals]).toEqual([...(await listed.search(queries, { k, nprobe: "all" })).ordinals]);
+  }
+});

@@ -1,9 +1,10 @@
 import { type ChunkCache, type NumberedEntry, readPages } from "../format/chunk-cache.ts";
-import { type ItemId, normalizeId } from "../format/ids.ts";
+import { compareIds, type ItemId, normalizeId } from "../format/ids.ts";
 import { type Item, type ItemFields, readFieldPage } from "../format/item-pages.ts";
 import { type OpenLookup, readLookupPage } from "../format/lookup-pages.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { PageTables } from "../format/page-tables.ts";
+import type { WithTies } from "./finalists.ts";
 import { firstById } from "./first-by-id.ts";
 import { checkOrdinals, type Items } from "./item-store.ts";
 import type { OrdinalSet } from "./ordinal-set.ts";
@@ -11,6 +12,8 @@ import type { PagedLists } from "./paging.ts";
 
 /** Ids that searches came by and that are asked for next. */
 const MAX_RECENT = 4096;
+/** Items of equal score whose ids are remembered, of what is searched at once: of more, their pages are read again. */
+const MAX_TIED = 1024;
 
 /** Items whose ids lie beside their codes, and whose fields and look-ups are on pages that tables list. */
 export class PagedItemStore implements Items {
@@ -30,13 +33,15 @@ export class PagedItemStore implements Items {
   }
 
   /** Ids of items that a search is about to return, so that the pages they lie on are not read once more for them. */
-  remember(ordinals: Uint32Array, idOf: (ordinal: number) => ItemId | undefined): void {
-    for (const ordinal of ordinals) {
+  remember({ ordinals, tied }: WithTies, idOf: (ordinal: number) => ItemId | undefined): void {
+    const keep = (ordinal: number): void => {
       const id = idOf(ordinal);
-      if (id === undefined) continue;
+      if (id === undefined) return;
       this.#recent.delete(ordinal);
       this.#recent.set(ordinal, id);
-    }
+    };
+    if (tied !== undefined && tied.count() <= MAX_TIED) for (const ordinal of tied) keep(ordinal);
+    for (const ordinal of ordinals) keep(ordinal);
     for (const [oldest] of this.#recent) {
       if (this.#recent.size <= MAX_RECENT) break;
       this.#recent.delete(oldest);
@@ -78,12 +83,22 @@ export class PagedItemStore implements Items {
   }
 
   first(cache: ChunkCache, offsets: Uint32Array, ordinals: OrdinalSet, wanted: number): Promise<Uint32Array> {
+    const known = ordinals.count() <= MAX_RECENT ? this.#firstKnown([...ordinals], wanted) : undefined;
+    if (known !== undefined) return Promise.resolve(known);
     const pages = {
       ...{ items: this.#lists.pages, lookup: [], offsets, cache },
       idsOf: (numbered: NumberedEntry, payload: Uint8Array) => this.#lists.open(numbered, payload).id!,
       ordinalsOf: () => new Uint32Array(0),
     };
     return firstById(pages, ordinals, wanted);
+  }
+
+  /** Undefined where an id is not known. */
+  #firstKnown(ordinals: readonly number[], wanted: number): Uint32Array | undefined {
+    const known = ordinals.map((ordinal) => [this.#recent.get(ordinal), ordinal] as const);
+    if (known.some(([id]) => id === undefined)) return undefined;
+    known.sort(([a], [b]) => compareIds(a!, b!));
+    return Uint32Array.from(known.slice(0, wanted), ([, ordinal]) => ordinal);
   }
 
   async ordinals(cache: ChunkCache, ids: readonly ItemId[]): Promise<Int32Array> {

@@ -312,7 +312,7 @@ export class PqIndex implements Index {
         ? // The kernel still has the query where nothing waited in between.
           scanVector(scan, vector, (resident && products) ?? kernel.setQuery(vector.query), size, floor)
         : rankSeveral(scan, (resident && queries) ?? new Queries(kernel, vectors), size, merge, floor);
-      if (tables) tables.items.remember(found.ordinals, (lists as PagedReady).idOf);
+      if (tables) tables.items.remember(found, (lists as PagedReady).idOf);
       // An item lies in one run, and its score depends on nothing else: the best of the runs' best are the best.
       if (paged) joined.add(found);
       else ranking = { ...found, ...copyOf(found) };
