@@ -191,7 +191,7 @@ export function wordBytes(manifest: Manifest): number {
   );
 }
 
-/** Memory of tables of pages: those of lists become a list, of each other kind as many are kept as there is room for. */
+/** Memory of tables of pages: those of lists become a list, of other kinds as many are kept as there is room for. */
 function tableBytes(manifest: Manifest): number {
   if (canBeResident(manifest)) return 0;
   const lists = chunkTotals(manifest).get("lists")?.count ?? 0;

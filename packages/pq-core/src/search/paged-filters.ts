@@ -58,8 +58,8 @@ export class PagedFilters {
   }
 
   /**
-   * Reads pages, by their numbers, and gives each with its columns to `use`, which must not keep them. Nor are they kept here: beside the
-   * pages, whose memory is bounded, they would take some times as much.
+   * Reads pages, by their numbers, and gives each with its columns to `use`, which must not keep them. Nor are
+   * they kept here: beside the pages, whose memory is bounded, they would take some times as much.
    *
    * @param wanted of each page; left out: all
    */
