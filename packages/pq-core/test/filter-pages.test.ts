@@ -100,3 +100,36 @@ it("a directory with a value twice is refused", () => {
   bytes[at + 1] = "a".charCodeAt(0);
   expect(() => readFilterDirectory(bytes, 2, 1)).toThrow(/"f=a" is there twice/);
 });
+
+it("a directory of many values on many pages says which pages have them", () => {
+  const next = random(7);
+  const pages = Array.from({ length: 70 }, () =>
+    Array.from({ length: 50 }, () => [`v${Math.floor(next() * 12_000)}`, `often ${Math.floor(next() * 30)}`]),
+  );
+  const counts = new Map<string, number>();
+  const pagesOf = new Map<string, Set<number>>();
+  for (const [page, items] of pages.entries())
+    for (const value of items.flat()) {
+      counts.set(value, (counts.get(value) ?? 0) + 1);
+      pagesOf.set(value, (pagesOf.get(value) ?? new Set()).add(page));
+    }
+  for (let i = 0; i < 12_000; i++) if (!counts.has(`v${i}`)) counts.set(`v${i}`, 0);
+  const facets = [
+    { name: 'a "b"', counts },
+    { name: "none", counts: new Map<string, number>() },
+    { name: "also", counts },
+  ];
+  const writer = new FilterPagesWriter({ facets, numbers: [] });
+  for (const [page, items] of pages.entries()) writer.page(page * 50, 50, { facets: [items, [], items], numbers: [] });
+  const directory = readFilterDirectory(writer.directory(), 3500, 70);
+  expect([...directory.facets.keys()]).toEqual(['a "b"', "none", "also"]);
+  for (const name of ['a "b"', "also"]) {
+    const values = directory.facets.get(name)!;
+    expect([...values.keys()]).toEqual([...counts.keys()].sort());
+    for (const [value, { count, bitmap, ordinals }] of values) {
+      const isIn = (page: number) => (bitmap![page >>> 5]! >>> (page & 31)) & 1;
+      const own = ordinals === undefined ? pages.flatMap((_, page) => (isIn(page) ? [page] : [])) : [...ordinals];
+      expect([count, own], value).toEqual([counts.get(value), [...(pagesOf.get(value) ?? [])]]);
+    }
+  }
+});

@@ -7,7 +7,6 @@ import {
   type Directory,
   type FacetValue,
   type FilterColumns,
-  inValueOrder,
   parseDirectory,
   readOrdinals,
   valuesOf,
@@ -26,22 +25,77 @@ export interface FilterNames {
   readonly numbers: readonly string[];
 }
 
+/** Values that are written as JSON at a time. */
+const JSON_PART = 10_000;
+
+/** The pages that have each value of a facet: of each a chain from its last page back, 8 bytes a link. */
+class PagesOfValues {
+  /** (values) */
+  readonly counts: Uint32Array;
+  /** (values) Where the chain of each begins. */
+  readonly #last: Uint32Array;
+  /** A page and the link before it, for each link. */
+  #links = new Uint32Array(1024);
+  #numLinks = 0;
+
+  constructor(numValues: number) {
+    this.counts = new Uint32Array(numValues);
+    this.#last = new Uint32Array(numValues);
+  }
+
+  /** Pages come in their order. */
+  add(value: number, page: number): void {
+    const at = 2 * this.#numLinks;
+    if (at === this.#links.length) {
+      const longer = new Uint32Array(this.#links.length * 2);
+      longer.set(this.#links);
+      this.#links = longer;
+    }
+    this.#links[at] = page;
+    this.#links[at + 1] = this.#last[value]!;
+    this.#last[value] = this.#numLinks++;
+    this.counts[value]!++;
+  }
+
+  /** What `addOrdinals` would add for one value after the other, of n pages. */
+  sections(n: number): Uint32Array {
+    const most = Math.ceil(n / BLOCK);
+    const all = new Uint32Array(sectionBytes(this.counts, n) / ORDINAL_BYTES);
+    for (let value = 0, at = 0; value < this.counts.length; value++) {
+      const count = this.counts[value]!;
+      for (let left = count, link = this.#last[value]!; left > 0; left--) {
+        const page = this.#links[2 * link]!;
+        if (count < most) all[at + left - 1] = page;
+        else all[at + (page >>> 5)]! |= 1 << (page & 31);
+        link = this.#links[2 * link + 1]!;
+      }
+      at += Math.ceil(Math.min(count, most) / UNIT) * UNIT;
+    }
+    return all;
+  }
+}
+
 /** Writes the filters of an index as pages, and then what is known of all of them. */
 export class FilterPagesWriter {
   readonly #names: FilterNames;
-  readonly #values: readonly (readonly [string, number])[][];
+  /** Facet → its values in order; and how many items have each. */
+  readonly #values: readonly (readonly string[])[];
+  readonly #counts: readonly Uint32Array[];
   readonly #numberOf: readonly ReadonlyMap<string, number>[];
-  /** Facet → value → pages that have it. */
-  readonly #pages: number[][][];
+  /** Of each facet. */
+  readonly #pages: readonly PagesOfValues[];
   readonly #least: number[][];
   readonly #most: number[][];
   #count = 0;
 
   constructor(names: FilterNames) {
     this.#names = names;
-    this.#values = names.facets.map(({ counts }) => inValueOrder(counts));
-    this.#numberOf = this.#values.map((values) => new Map(values.map(([value], number) => [value, number])));
-    this.#pages = this.#values.map((values) => values.map(() => []));
+    this.#values = names.facets.map(({ counts }) => [...counts.keys()].sort((a, b) => (a < b ? -1 : 1)));
+    this.#counts = this.#values.map((values, f) =>
+      Uint32Array.from(values, (value) => names.facets[f]!.counts.get(value)!),
+    );
+    this.#numberOf = this.#values.map((values) => new Map(values.map((value, number) => [value, number])));
+    this.#pages = this.#values.map((values) => new PagesOfValues(values.length));
     this.#least = names.numbers.map(() => []);
     this.#most = names.numbers.map(() => []);
   }
@@ -68,7 +122,7 @@ export class FilterPagesWriter {
       writer.add(Uint32Array.from(present, ([, lanes]) => lanes.length));
       for (const [number, lanes] of present) {
         addOrdinals(writer, lanes, n);
-        this.#pages[f]![number]!.push(this.#count);
+        this.#pages[f]!.add(number, this.#count);
       }
     }
     for (const [j, values] of numbers.entries()) {
@@ -91,15 +145,25 @@ export class FilterPagesWriter {
 
   /** Which pages have which values. */
   directory(): Uint8Array {
-    const facets = this.#names.facets.map(({ name }, f) => ({
-      name,
-      values: this.#values[f]!.map(([value, count], v) => [value, count, this.#pages[f]![v]!.length] as const),
-    }));
-    const json = new TextEncoder().encode(JSON.stringify({ facets, numbers: this.#names.numbers }));
+    const facets = this.#names.facets.map(({ name }, f) => {
+      const { counts } = this.#pages[f]!;
+      const values = this.#values[f]!;
+      // some at a time: there may be millions
+      const parts: string[] = [];
+      for (let from = 0; from < values.length; from += JSON_PART) {
+        const part = values.slice(from, from + JSON_PART);
+        const rows = part.map((value, i) => [value, this.#counts[f]![from + i], counts[from + i]]);
+        parts.push(JSON.stringify(rows).slice(1, -1));
+      }
+      return `{"name":${JSON.stringify(name)},"values":[${parts.join()}]}`;
+    });
+    const json = new TextEncoder().encode(
+      `{"facets":[${facets.join()}],"numbers":${JSON.stringify(this.#names.numbers)}}`,
+    );
     const writer = new SectionWriter();
     writer.add(Uint32Array.of(json.length, this.#count));
     writer.add(json);
-    for (const values of this.#pages) for (const pages of values) addOrdinals(writer, pages, this.#count);
+    for (const pages of this.#pages) if (pages.counts.length > 0) writer.add(pages.sections(this.#count));
     for (const [j] of this.#names.numbers.entries()) {
       writer.add(Float64Array.from(this.#least[j]!));
       writer.add(Float64Array.from(this.#most[j]!));
