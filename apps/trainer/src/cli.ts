@@ -311,7 +311,7 @@ export function program(): Command {
     .requiredOption("--out <dir>", "index folder to write")
     .option("--resume", "go on where an earlier run of the same shards was stopped")
     .option("--setup <sql>", "SQL that DuckDB runs first (secrets, LOAD, ATTACH), or a file of it that ends in .sql")
-    .option("--memory-limit <size>", "memory that DuckDB may take, beside some 500 MB of our own", "1GB")
+    .option("--memory-limit <size>", "memory that DuckDB may take, beside about 1 GB of our own", "768MB")
     .option(...json)
     .action(async (options) => (await import("./commands/assemble.ts")).assembleShards(options));
 

@@ -40,7 +40,7 @@ export interface AssembleOptions {
   readonly setup?: string | undefined;
   /** Cells whose items share their pages, 0 for none; default: by the size of the lists. */
   readonly cellsPerPage?: number | undefined;
-  /** For DuckDB; default 1GB. */
+  /** For DuckDB; default 768MB. */
   readonly memoryLimit?: string | undefined;
   readonly say?: (line: string) => void;
   readonly startProgress?: ProgressStarter;
@@ -70,7 +70,7 @@ const MOST_POSTINGS = 50_000_000;
  */
 export async function assemble(options: AssembleOptions): Promise<AssembledIndex> {
   const started = performance.now();
-  const { out, memoryLimit = "1GB", say = () => undefined } = options;
+  const { out, memoryLimit = "768MB", say = () => undefined } = options;
   if (!MEMORY_SIZE.test(memoryLimit)) throw new UserError(`--memory-limit ${memoryLimit}: expected a size such as 2GB`);
   if (resolve(out) === resolve(options.index))
     throw new UserError(`--out ${out}: expected another folder than that of the index, which it is made by`);
