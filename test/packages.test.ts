@@ -45,7 +45,7 @@ it("has kernels, licence and README in the tarballs, and no tests", () => {
     const { version, dependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     for (const [own, range] of Object.entries(dependencies)) if (own.startsWith("@poeem/")) expect(range).toBe(version);
   }
-  for (const [name, count] of Object.entries({ "pq-core": 3, "indexing-layer": 3 })) {
+  for (const [name, count] of Object.entries({ "pq-core": 3, "indexing-layer": 4 })) {
     const kernels = readdirSync(join(ROOT, "packages", name, "wasm"));
     expect(kernels).toHaveLength(count);
     for (const file of kernels) {

@@ -104,7 +104,7 @@ describe("a server of an index folder", () => {
     for (const q of ["birthday cake", "誕生日"]) {
       const { status, headers, body } = await get(search(q));
       expect(status).toBe(200);
-      expect(headers.get("cache-control")).toBe("public, max-age=30");
+      expect(headers.get("cache-control")).toBe("public, max-age=30, s-maxage=30");
       const expected = bruteForce(books, q, 10);
       for (const [rank, { score }] of body.results.entries()) expect(score).toBeCloseTo(expected[rank]!.score, 4);
     }
