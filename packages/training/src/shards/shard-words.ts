@@ -1,4 +1,5 @@
 import type { ItemWords } from "@poeem/pq-core/words";
+import { joinArrays } from "./join-arrays.ts";
 import type { SortedRows } from "./sorted-rows.ts";
 
 /** The words of all items in list order, from the columns that hold them. */
@@ -28,19 +29,9 @@ export async function shardWords(sorted: SortedRows): Promise<ItemWords> {
   return {
     terms: [...numberOf.keys()],
     offsets: Uint32Array.from(offsets),
-    numbers: join(Uint32Array, numbers),
-    impacts: join(Uint8Array, impacts),
+    numbers: joinArrays(Uint32Array, numbers),
+    impacts: joinArrays(Uint8Array, impacts),
     nameOffsets: Uint32Array.from(nameOffsets),
-    names: join(Uint32Array, names),
+    names: joinArrays(Uint32Array, names),
   };
-}
-
-function join<T extends Uint8Array | Uint32Array>(type: new (length: number) => T, parts: readonly T[]): T {
-  const all = new type(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -2,6 +2,7 @@ import type { Codebook, ItemId, ItemIds } from "@poeem/pq-core";
 import { compareIds, type FilterNames, type LookupSlice, type RowSlice, toIds } from "@poeem/pq-core/write";
 import { type Database, literal, quoted, wholeText } from "../data/duckdb.ts";
 import { BadRowsError } from "./bad-rows.ts";
+import { joinArrays } from "./join-arrays.ts";
 import { RowBlocks, type RowRun } from "./row-blocks.ts";
 import { facetColumn, numberColumn, type ShardShape, shardColumns } from "./schema.ts";
 import { type ShardFile, shardRowsSql } from "./shard-files.ts";
@@ -276,17 +277,4 @@ export function joinSlices(slices: readonly SortedSlice[], { idType, facets, num
       ),
     ),
   };
-}
-
-function joinArrays<T extends Uint8Array | Uint32Array | Float32Array | Float64Array>(
-  type: new (length: number) => T,
-  parts: readonly T[],
-): T {
-  const all = new type(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
