@@ -163,8 +163,8 @@ describe("the store over R2", () => {
     ["a request that is refused", {}, { status: 400 }, /^R2 refused the request: status 400, injected failure/],
   ])("tells of %s in one line, without trying again", async (_, options, failure, message) => {
     if (failure) failing(100, failure);
-    for (const work of [open(options).list("chunk/"), open(options).put([value("k")])]) {
-      const error = await work.catch((caught: Error) => caught);
+    for (const work of [() => open(options).list("chunk/"), () => open(options).put([value("k")])]) {
+      const error = await work().catch((caught: Error) => caught);
       expect(error).toMatchObject({ name: "UserError", message: expect.stringMatching(message) });
       expect((error as Error).message).not.toMatch(/\n|secret-access-key|wrong/);
     }
