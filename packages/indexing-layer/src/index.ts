@@ -10,6 +10,8 @@ export {
   resolveConfig,
 } from "./config.ts";
 export { withGradient } from "./custom-gradient.ts";
+export { isOnDevice, treatAsDevice } from "./device/on-device.ts";
+export { orderedSum, planSums, type RowLists, type SumPlan, transposedLists } from "./device/ordered-sum.ts";
 export { type InitialCodebook, initializeCodebook } from "./initialize.ts";
 export { kmeans } from "./kmeans.ts";
 export { IndexingLayer, type Phase } from "./layer.ts";
