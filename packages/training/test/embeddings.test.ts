@@ -9,6 +9,7 @@ import { buildDataset } from "../src/data/dataset.ts";
 import { describeHeldOut, heldOutFacts } from "../src/data/report.ts";
 import { checkLengths, itemEmbedder } from "../src/encode/embed-items.ts";
 import { EmbeddingMaps } from "../src/model/embedding-maps.ts";
+import type { RowsRead } from "../src/model/row-source.ts";
 import { TwoTower } from "../src/model/two-tower.ts";
 import { encoderOf, questionOf } from "../src/rank/query-encoder.ts";
 import { load } from "./make-data.ts";
@@ -114,14 +115,18 @@ describe("a trained map", () => {
       new EmbeddingMaps("item", new Map([["v", { length: 5, values }]]), new Map([["v", start]]), init);
     const rows = [2, -1, 0, 2];
     const weights = Float32Array.from({ length: 8 }, () => random.normal());
+    const addTo = (maps: EmbeddingMaps, out: Float32Array) => {
+      const [{ source, lists }] = maps.read(rows) as [RowsRead];
+      return source.addSums(lists, out);
+    };
     const loss = (maps: EmbeddingMaps): number => {
       const out = new Float32Array(8);
-      maps.add(rows, out);
+      addTo(maps, out);
       return out.reduce((sum, value, i) => sum + value * weights[i]!, 0);
     };
     const maps = make();
     const before = loss(maps);
-    maps.add(rows, new Float32Array(8))(weights);
+    addTo(maps, new Float32Array(8))(weights);
     maps.learned["item embedding v"]!.step(1e-4);
     // a row of Adagrad's first step moves by the rate, three tenths of a table's, times its gradient over the root of
     // its mean square

@@ -1,6 +1,7 @@
-import type { Random } from "@poeem/indexing-layer";
-import { type State, type Stateful, stateArray } from "../state.ts";
+import type { Random, RowLists } from "@poeem/indexing-layer";
+import { type State, stateArray } from "../state.ts";
 import { createRowOptimizer, type OptimizerName, type RowOptimizer } from "./row-optimizer.ts";
+import type { Backward, RowSource } from "./row-source.ts";
 
 export interface TableInit {
   readonly random: Random;
@@ -16,11 +17,12 @@ export interface TableInit {
  * cost does not grow with the catalogue. TensorFlow.js would rewrite the whole table each step, and its wasm backend
  * has no gradient for `gather`.
  */
-export class EmbeddingTable implements Stateful {
+export class EmbeddingTable implements RowSource {
   readonly numRows: number;
   readonly dim: number;
   /** (numRows, dim) */
   readonly rows: Float32Array;
+  readonly optimizer: OptimizerName;
   readonly #optimizer: RowOptimizer;
   // Gradients of the rows met in this step, (slots, dim), and which row each slot belongs to.
   #gradients = new Float32Array(0);
@@ -32,8 +34,19 @@ export class EmbeddingTable implements Stateful {
     this.dim = dim;
     this.rows = new Float32Array(numRows * dim);
     for (let i = 0; i < this.rows.length; i++) this.rows[i] = init.random.normal() * init.stddev;
-    this.#optimizer = createRowOptimizer(init.optimizer ?? "adagrad", numRows, dim, init.accumulator);
+    this.optimizer = init.optimizer ?? "adagrad";
+    this.#optimizer = createRowOptimizer(this.optimizer, numRows, dim, init.accumulator);
     this.#slotOf = new Int32Array(numRows).fill(-1);
+  }
+
+  /** Sums of rows, one list after the other; the way back adds to their gradients in the same order. */
+  addSums({ ends, rows, weights }: RowLists, out: Float32Array): Backward {
+    const each = (visit: (row: number, weight: number, at: number) => void): void => {
+      for (let list = 0, next = 0; list < ends.length; list++)
+        for (const end = ends[list]!; next < end; next++) visit(rows[next]!, weights?.[next] ?? 1, list * this.dim);
+    };
+    each((row, weight, at) => this.addRow(row, weight, out, at));
+    return (gradients) => each((row, weight, at) => this.addGradient(row, weight, gradients, at));
   }
 
   /** out[at…] += weight * row */

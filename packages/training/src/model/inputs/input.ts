@@ -2,9 +2,9 @@ import type { Random } from "@poeem/indexing-layer";
 import type { ItemContent, ItemInputWeights, QueryInputWeights } from "@poeem/towers";
 import type { PoeemConfig } from "../../config.ts";
 import type { Dataset, ItemTable, QuerySet } from "../../data/types.ts";
-import type { Stateful } from "../../state.ts";
 import type { EmbeddingStart } from "../embedding-start.ts";
 import type { TableInit } from "../embedding-table.ts";
+import type { Learned, RowsRead } from "../row-source.ts";
 import type { SharedText } from "../shared-text.ts";
 
 /** Queries of a batch: those of training events (positions in the event list), or some of a set. */
@@ -14,9 +14,6 @@ export type QueryBatch =
 
 /** Items of a batch, by number. */
 export type ItemBatch = ArrayLike<number>;
-
-/** Adds the gradients of a tower's sum, (n, dim), to those of an input. */
-export type Backward = (gradients: Float32Array) => void;
 
 /** How a training step reads what it reads. Without it all is read, as what is searched is made. */
 export interface StepReading {
@@ -31,23 +28,15 @@ export interface StepReading {
   readonly asNew?: Uint8Array | undefined;
 }
 
-/** What an input learns: `step` applies the gradients since the last one. */
-export interface Learned extends Stateful {
-  step(learningRate: number): void;
-}
-
 /**
- * One input of a tower in training: what it adds to the tower's sum, and the way back for the gradients of that. Its
- * counterpart in packages/towers computes the same from the weights that `weights` gives.
+ * One input of a tower in training: the rows whose sum it adds to the tower's. Its counterpart in packages/towers
+ * computes the same from the weights that `weights` gives.
  */
 export interface TowerInput<Batch, Weights = QueryInputWeights | ItemInputWeights> {
   /** By name; two inputs that share a table have it under the same one. */
   readonly learned: Readonly<Record<string, Learned>>;
-  /**
-   * out (n, dim) += what this input knows of the batch.
-   * @returns the way back, to be used before the next call
-   */
-  add(batch: Batch, out: Float32Array, reading?: StepReading): Backward;
+  /** What this input reads of a batch of n: n lists of each source. They are good until the next call. */
+  read(batch: Batch, reading?: StepReading): readonly RowsRead[];
   /** Weights as they travel; undefined when there is nothing to tell. */
   weights(): Weights | undefined;
   /** Ends training: what travels, rounded, replaces what was learned, so that both towers compute alike. */

@@ -14,10 +14,12 @@ export const itemCategory: ItemInputModule = {
     const rows = new WeightedRows();
     return {
       learned: { category: table },
-      add: (items, out) =>
-        rows.addTo(table, out, items.length, (i) => {
+      read(items) {
+        const lists = rows.take(items.length, (i) => {
           for (const row of listOf(itemCategories, items[i]!)) rows.push(row, 1);
-        }),
+        });
+        return [{ source: table, lists }];
+      },
       weights: () => (names.length > 0 ? { kind: "category", names, rows: table.rows } : undefined),
     };
   },

@@ -9,7 +9,7 @@ export const itemEmbedding: ItemInputModule = {
     const maps = new EmbeddingMaps("item", vectors, embeddings.items, { ...table, dim });
     return {
       learned: maps.learned,
-      add: (items, out) => maps.add(items, out),
+      read: (items) => maps.read(items),
       weights: () => maps.weights(),
       settle: () => maps.settle(),
     };

@@ -25,10 +25,12 @@ function ownRows({ dataset, dim, table: init, start }: InputInit): ReturnType<It
   const hasRow = rowOwners(dataset);
   return {
     learned: { id: table },
-    add: (items, out, reading) =>
-      rows.addTo(table, out, items.length, (i) => {
+    read(items, reading) {
+      const lists = rows.take(items.length, (i) => {
         if (hasRow[items[i]!] && !reading?.asNew?.[i]) rows.push(items[i]!, 1);
-      }),
+      });
+      return [{ source: table, lists }];
+    },
     weights: () => undefined,
     remember(out) {
       for (let i = 0; i < out.length; i++) if (hasRow[Math.floor(i / dim)]) out[i]! += table.rows[i]!;
@@ -51,13 +53,15 @@ function hashedRows(
   for (const id of dataset.ids) for (const hash of idKey(id)) rowsOf[end++] = hashedRow(hash, numRows);
   return {
     learned: { id: table },
-    add: (items, out, reading) =>
-      rows.addTo(table, out, items.length, (i) => {
+    read(items, reading) {
+      const lists = rows.take(items.length, (i) => {
         const item = items[i]!;
         if (!hasRow[item] || reading?.asNew?.[i]) return;
         rows.push(rowsOf[2 * item]!, 1);
         rows.push(rowsOf[2 * item + 1]!, 1);
-      }),
+      });
+      return [{ source: table, lists }];
+    },
     weights: () => ({ kind: "hashed", rows: table.rows, keys: IdKeys.of(owners(dataset.ids, hasRow), hasRow.length) }),
   };
 }

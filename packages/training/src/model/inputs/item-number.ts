@@ -12,10 +12,12 @@ export const itemNumber: ItemInputModule = {
     const rows = new WeightedRows();
     return {
       learned: { number: table },
-      add: (items, out) =>
-        rows.addTo(table, out, items.length, (i) => {
+      read(items) {
+        const lists = rows.take(items.length, (i) => {
           for (let row = 0; row < columns.length; row++) rows.push(row, values[items[i]! * columns.length + row]!);
-        }),
+        });
+        return [{ source: table, lists }];
+      },
       weights: () => ({ kind: "number", columns, rows: table.rows }),
     };
   },

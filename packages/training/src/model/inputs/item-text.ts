@@ -40,8 +40,8 @@ export const itemText: ItemInputModule = {
     };
     return {
       learned: { text: text.rows },
-      add: (items, out, { random, asked, asNew }: Partial<StepReading> = {}) =>
-        rows.addTo(text.rows, out, items.length, (i) => {
+      read(items, { random, asked, asNew }: Partial<StepReading> = {}) {
+        const read = rows.take(items.length, (i) => {
           const isNew = asNew?.[i] === 1 || !hasMemory(items[i]!);
           for (const lists of itemTexts) {
             if (isNew && lists === fromEvents) continue;
@@ -49,7 +49,9 @@ export const itemText: ItemInputModule = {
             const [start, end] = lists === fromEvents ? leftOut(items[i]!, asked?.[i]) : NOTHING;
             rows.pushMean(sampled(list, start, end, itemFeatures, random), isNew ? weightOfNew : 1);
           }
-        }),
+        });
+        return [{ source: text.rows, lists: read }];
+      },
       weights: () =>
         hasColumns
           ? {

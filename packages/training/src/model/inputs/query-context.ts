@@ -11,11 +11,12 @@ export const queryContext: QueryInputFactory = ({ dataset, dim, table: init }) =
   const rows = new WeightedRows();
   return {
     learned: { context: table },
-    add(batch, out) {
+    read(batch) {
       const [lists, of] = "events" in batch ? [eventContext, batch.events] : [batch.set.contexts, batch.numbers];
-      return rows.addTo(table, out, of.length, (i) => {
+      const read = rows.take(of.length, (i) => {
         if (lists) for (const row of listOf(lists, of[i]!)) rows.push(row, 1);
       });
+      return [{ source: table, lists: read }];
     },
     weights: () => ({ kind: "context", names, rows: table.rows }),
   };

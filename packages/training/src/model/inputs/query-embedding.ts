@@ -11,17 +11,10 @@ export const queryEmbedding: QueryInputFactory = ({ config, dataset, dim, table,
   const rows = Int32Array.from([...train.texts, ...ownSentences.texts], (text) => rowOf.get(text) ?? -1);
   return {
     learned: maps.learned,
-    add(batch, out) {
-      if ("events" in batch)
-        return maps.add(
-          Int32Array.from(batch.events, (event) => rows[eventQuery[event]!]!),
-          out,
-        );
+    read(batch) {
+      if ("events" in batch) return maps.read(Int32Array.from(batch.events, (event) => rows[eventQuery[event]!]!));
       const { set, numbers } = batch;
-      return maps.add(
-        Int32Array.from(numbers, (number) => rowOf.get(set.texts[number]!) ?? -1),
-        out,
-      );
+      return maps.read(Int32Array.from(numbers, (number) => rowOf.get(set.texts[number]!) ?? -1));
     },
     weights: () => maps.weights(encoder),
     settle: () => maps.settle(),

@@ -11,18 +11,18 @@ export const queryText: QueryInputFactory = ({ dataset, text }) => {
   const rows = new WeightedRows();
   return {
     learned: { text: text.rows },
-    add(batch, out) {
+    read(batch) {
       if ("events" in batch) {
         const { events } = batch;
-        return rows.addTo(text.rows, out, events.length, (i) =>
-          rows.pushMean(listOf(queryRows, eventQuery[events[i]!]!)),
-        );
+        const lists = rows.take(events.length, (i) => rows.pushMean(listOf(queryRows, eventQuery[events[i]!]!)));
+        return [{ source: text.rows, lists }];
       }
       const { set, numbers } = batch;
-      return rows.addTo(text.rows, out, numbers.length, (i) => {
+      const lists = rows.take(numbers.length, (i) => {
         const query = set.texts[numbers[i]!];
         if (query !== undefined) rows.pushMean(knownRows(textFeatures(query, tokenizer), vocabulary));
       });
+      return [{ source: text.rows, lists }];
     },
     weights: () => (vocabulary.length > 0 ? { kind: "text", tokenizer, table: text.table() } : undefined),
   };

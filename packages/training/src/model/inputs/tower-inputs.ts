@@ -2,16 +2,8 @@
 import type { ItemContent, ItemInputWeights, QueryInputWeights } from "@poeem/towers";
 import type { PoeemConfig } from "../../config.ts";
 import type { ItemTable } from "../../data/types.ts";
-import type {
-  Backward,
-  InputInit,
-  ItemBatch,
-  ItemInputModule,
-  Learned,
-  QueryBatch,
-  StepReading,
-  TowerInput,
-} from "./input.ts";
+import type { Backward, Learned, RowsRead } from "../row-source.ts";
+import type { InputInit, ItemBatch, ItemInputModule, QueryBatch, StepReading, TowerInput } from "./input.ts";
 import { itemCategory } from "./item-category.ts";
 import { itemEmbedding } from "./item-embedding.ts";
 import { itemId } from "./item-id.ts";
@@ -47,12 +39,17 @@ export class TowerInputs<Batch, Weights> {
     this.learned = Object.assign({}, ...inputs.map((input) => input.learned));
   }
 
+  /** What all inputs read of a batch. It is good until the next call. */
+  read(batch: Batch, reading?: StepReading): RowsRead[] {
+    return this.#inputs.flatMap((input) => input.read(batch, reading));
+  }
+
   /**
    * out (n, dim) += what the inputs know of a batch of n.
    * @returns the way back for the gradients of the sum, to be used before the next call
    */
   add(batch: Batch, out: Float32Array, reading?: StepReading): Backward {
-    const back = this.#inputs.map((input) => input.add(batch, out, reading));
+    const back = this.read(batch, reading).map(({ source, lists }) => source.addSums(lists, out));
     return (gradients) => {
       for (const backward of back) backward(gradients);
     };

@@ -1,13 +1,11 @@
-import type { EmbeddingTable } from "../embedding-table.ts";
-import type { Backward } from "./input.ts";
+import type { RowLists } from "@poeem/indexing-layer";
 
-/** Rows of a table with a weight each, for one query or item of a batch after the other. */
+/** Lists of rows with a weight each, one for each query or item of a batch, in memory that all batches share. */
 export class WeightedRows {
   #rows = new Uint32Array(0);
   #weights = new Float64Array(0);
   #ends = new Uint32Array(0);
   #length = 0;
-  #lists = 0;
 
   push(row: number, weight: number): void {
     if (this.#length === this.#rows.length) this.#grow();
@@ -21,26 +19,18 @@ export class WeightedRows {
   }
 
   /**
-   * Adds to out, (n, table.dim), the weighted rows of each of n lists, and returns the way back.
+   * Lists of a batch of n, good until the next call.
    * @param list pushes the rows of list i
    */
-  addTo(table: EmbeddingTable, out: Float32Array, n: number, list: (i: number) => void): Backward {
+  take(n: number, list: (i: number) => void): RowLists {
     this.#length = 0;
-    this.#lists = n;
     if (this.#ends.length < n) this.#ends = new Uint32Array(n);
     for (let i = 0; i < n; i++) {
       list(i);
       this.#ends[i] = this.#length;
     }
-    this.#each((row, weight, at) => table.addRow(row, weight, out, at * table.dim));
-    return (gradients) => this.#each((row, weight, at) => table.addGradient(row, weight, gradients, at * table.dim));
-  }
-
-  #each(visit: (row: number, weight: number, list: number) => void): void {
-    let next = 0;
-    for (let list = 0; list < this.#lists; list++) {
-      for (const end = this.#ends[list]!; next < end; next++) visit(this.#rows[next]!, this.#weights[next]!, list);
-    }
+    const ends = this.#ends.subarray(0, n);
+    return { ends, rows: this.#rows.subarray(0, this.#length), weights: this.#weights.subarray(0, this.#length) };
   }
 
   #grow(): void {
