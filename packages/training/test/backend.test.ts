@@ -8,10 +8,9 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 import { INSTALLED_BY, useBackend } from "../src/backend/backend.ts";
 import { BACKENDS } from "../src/backend/names.ts";
+import { SWIFTSHADER } from "./backends.ts";
 
 const BIN = fileURLToPath(new URL("../../../apps/trainer/bin/poeem.js", import.meta.url));
-// Chromium brings a Vulkan driver of its own, for machines whose driver is missing or too old for Dawn.
-const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
 const CONFIG = `export default {
   name: "tiny",

@@ -88,7 +88,7 @@ describe.each(["cpu", "wasm"] as const)("the loss of what is disliked, on %s", (
         const read = isShared
           ? { queries: q as tf.Tensor2D, shared, masked: toCsr(masked.slice(0, 7)) }
           : {
-              queries: gatherRows(q as tf.Tensor2D, tf.tensor1d([...shared], "int32")),
+              queries: gatherRows(q as tf.Tensor2D, shared),
               masked: toCsr([...shared].map(rowsOf)),
             };
         const problem = { ...asked, ...read, candidates: v as tf.Tensor2D, logWeights: a as tf.Tensor2D };

@@ -41,7 +41,7 @@ describe("gatherRows", () => {
       [7, 8],
     ]);
     const { value, grad } = tf.valueAndGrad((rows) =>
-      tf.sum(tf.mul(gatherRows(rows as tf.Tensor2D, tf.tensor1d([2, 0, 2], "int32")), weights)),
+      tf.sum(tf.mul(gatherRows(rows as tf.Tensor2D, [2, 0, 2]), weights)),
     )(x);
     expect(value.dataSync()[0]).toBe(5 + 60 + 100 + 2000 + 35 + 48);
     expect(grad.arraySync()).toEqual([

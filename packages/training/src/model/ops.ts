@@ -1,4 +1,4 @@
-import { withGradient } from "@poeem/indexing-layer";
+import { isOnDevice, orderedSum, planSums, transposedLists, withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 
 /**
@@ -19,10 +19,16 @@ export function l2NormalizeRows(x: tf.Tensor2D): tf.Tensor2D {
 
 /**
  * Rows of a matrix, (n, dim) → (m, dim), with a gradient: the wasm backend has none for `gather`.
- * @param indices (m) rows of x; a row may be there several times, and then gets the sum of their gradients
+ * @param rows (m) of x; a row may be there several times, and then gets the sum of their gradients
  */
-export function gatherRows(x: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D {
-  return withGradient([x], tf.gather(x, indices) as tf.Tensor2D, [indices], (dy, [saved]) => [
-    tf.scatterND(tf.reshape(saved!, [-1, 1]), dy, x.shape),
-  ]);
+export function gatherRows(x: tf.Tensor2D, rows: ArrayLike<number>): tf.Tensor2D {
+  const indices = tf.tensor1d(Int32Array.from(rows), "int32");
+  const gathered = tf.gather(x, indices) as tf.Tensor2D;
+  if (!isOnDevice()) {
+    return withGradient([x], gathered, [indices], (dy, [saved]) => [
+      tf.scatterND(tf.reshape(saved!, [-1, 1]), dy, x.shape),
+    ]);
+  }
+  const ones = { ends: Uint32Array.from(rows, (_, i) => i + 1), rows: Uint32Array.from(rows) };
+  return withGradient([x], gathered, [], (dy) => [orderedSum(dy, planSums(transposedLists(ones, x.shape[0])))]);
 }

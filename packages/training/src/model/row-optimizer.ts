@@ -26,6 +26,8 @@ export function createRowOptimizer(
   return name === "adam" ? new RowAdam(numRows, dim) : new RowAdagrad(numRows, dim, accumulator);
 }
 
+export const ADAGRAD_EPSILON = 1e-7;
+
 /**
  * Adagrad (Duchi et al., JMLR 2011) keeps a sum of squared gradients for every number; row-wise, one sum of their mean
  * over a row: a 1/dim of the memory and one square root a row.
@@ -52,7 +54,7 @@ export class RowAdagrad implements RowOptimizer {
     for (let d = 0; d < dim; d++) squares += gradients[from + d]! * gradients[from + d]!;
     const sum = accumulator[row]! + squares / dim;
     accumulator[row] = sum;
-    const rate = this.#learningRate / (Math.sqrt(sum) + 1e-7);
+    const rate = this.#learningRate / (Math.sqrt(sum) + ADAGRAD_EPSILON);
     const to = row * dim;
     for (let d = 0; d < dim; d++) rows[to + d]! -= rate * gradients[from + d]!;
   }
@@ -66,8 +68,11 @@ export class RowAdagrad implements RowOptimizer {
   }
 }
 
-const BETA1 = 0.9;
-const BETA2 = 0.999;
+/** Decay of Adam's moments. */
+export const BETA1 = 0.9;
+export const BETA2 = 0.999;
+/** Well under the gradients of a row, which are means over a batch: about 1e-5. */
+export const ADAM_EPSILON = 1e-10;
 
 /**
  * Adam (Kingma and Ba, ICLR 2015, algorithm 1) on the rows a step touches. The bias correction counts the steps of each
@@ -83,8 +88,7 @@ export class RowAdam implements RowOptimizer {
   readonly #epsilon: number;
   #learningRate = 0;
 
-  /** @param epsilon well under the gradients of a row, which are means over a batch: about 1e-5 */
-  constructor(numRows: number, dim: number, epsilon = 1e-10) {
+  constructor(numRows: number, dim: number, epsilon = ADAM_EPSILON) {
     this.#dim = dim;
     this.#epsilon = epsilon;
     this.#first = new Float32Array(numRows * dim);

@@ -1,3 +1,5 @@
+import type { Vectors } from "../data/types.ts";
+
 /** Products of the unit vector of a row with a matrix: what takes the time of a map of embeddings. */
 
 /** One over the norm of the vector at `start`. */
@@ -7,6 +9,17 @@ function inverseNorm(vectors: Float32Array, start: number, length: number): numb
   let squared = 0;
   for (let i = start; i < start + length; i++) squared += (vectors[i]! / largest) ** 2;
   return 1 / (largest * Math.sqrt(squared));
+}
+
+/** (rows.length, length) the vectors of some rows at unit length. */
+export function unitVectors({ length, values }: Vectors, rows: ArrayLike<number>): Float32Array {
+  const units = new Float32Array(rows.length * length);
+  for (let row = 0; row < rows.length; row++) {
+    const from = rows[row]! * length;
+    const scale = inverseNorm(values, from, length);
+    for (let i = 0; i < length; i++) units[row * length + i] = scale * values[from + i]!;
+  }
+  return units;
 }
 
 /**

@@ -111,10 +111,10 @@ export function dislikeLoss(asked: Asked, dislikes: Dislikes, weight: number): t
     ...(shared
       ? { shared: Uint32Array.from(rows, (row) => shared[row]!) }
       : {
-          queries: gatherRows(queries, tf.tensor1d(rows, "int32")),
+          queries: gatherRows(queries, rows),
           masked: toCsr(rows.map((row) => listOf(masked, row))),
         }),
-    logWeights: logWeights && gatherRows(logWeights, tf.tensor1d(disliking, "int32")),
+    logWeights: logWeights && gatherRows(logWeights, disliking),
     targets: toCsr(disliking.map((g) => listOf(dislikes, g))),
     targetWeights: dislikes.weights,
     least: 1 / candidates.shape[0],

@@ -6,7 +6,7 @@ import type { Dataset } from "../data/types.ts";
 import { gatherRows } from "../model/ops.ts";
 import { type Asked, tasteLoss } from "./dislikes.ts";
 import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder, isMutual } from "./history-batch.ts";
-import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
+import { type DroppedCoordinates, JointStep, type PreparedStep, type StepParts } from "./joint-step.ts";
 import { type AskedGroups, drawAsked } from "./leaning-groups.ts";
 import { leaningLoss } from "./leaning-loss.ts";
 
@@ -33,24 +33,29 @@ export class HistoryStep extends JointStep {
     this.#batches = createHistoryBatches(parts.config, parts.dataset);
   }
 
-  async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
+  protected prepare(events: Uint32Array): PreparedStep | undefined {
     const { layer, random } = this.#parts;
     const batch = this.#batches.build(events, random);
     const asked = this.#parts.model.history!.leans ? drawAsked(batch, this.#dataset, random) : undefined;
     const numAsked = asked ? asked.alone.groups.length + asked.beside.groups.length : batch.numGroups;
-    if (numAsked === 0) return this.pass();
+    if (numAsked === 0) return undefined;
     const firsts = this.#hasInputs ? Uint32Array.from(batch.events, (group) => group[0]!) : undefined;
-    return this.take({ items: batch.candidates, events: firsts }, rateShare, (vectors, queryInput) => {
+    const rows = this.read({ items: batch.candidates, events: firsts });
+    const isDropped = asked === undefined && this.#parts.model.history!.form === "mixture";
+    const dropped = isDropped ? this.drawDropped(batch.sources.length) : undefined;
+    const losses: PreparedStep["losses"] = (vectors, queryInput) => {
       const { quantized, losses, teacher } = layer.call(vectors, { training: true });
-      const { total, ranking } = this.#loss(batch, asked, quantized, teacher, queryInput);
-      return { total: tf.add(total, losses.total), ranking, distortion: losses.distortion };
-    });
+      const { total, ranking } = this.#loss(batch, asked, dropped, quantized, teacher, queryInput);
+      return { total: tf.add<tf.Scalar>(total, losses.total), ranking, distortion: losses.distortion };
+    };
+    return { rows, losses };
   }
 
   /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */
   #loss(
     batch: HistoryBatch,
     asked: AskedGroups | undefined,
+    dropped: DroppedCoordinates,
     quantized: tf.Tensor2D,
     teacher: Teacher | undefined,
     queryInput: tf.Tensor2D | undefined,
@@ -60,9 +65,8 @@ export class HistoryStep extends JointStep {
     const { scale, logQ, dislikes } = config.training;
     const candidates = { candidates: quantized, scale, logQ: batch.logQ.map((value) => value * logQ) };
     if (asked) return leaningLoss(model, batch, asked, { ...candidates, dislikes, least: TINY }, queryInput!);
-    const sources = tf.tensor1d(Int32Array.from(batch.sources), "int32");
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
-    const read = gatherRows(quantized, sources);
+    const read = gatherRows(quantized, batch.sources);
     const lossOf = (problem: Asked) => tasteLoss(problem, batch, dislikes, { least: TINY, teacher });
     // what a history holds does not compete to be the answer to it: it is left out of a search, too
     const histories = Array.from({ length: batch.numGroups }, (_, g) => {
@@ -70,7 +74,7 @@ export class HistoryStep extends JointStep {
       return group.filter((_, s) => batch.placeMask[g * places + s] !== MASKED);
     });
     if (model.history!.form === "mixture") {
-      const components = model.history!.components(read, placeMask, this.drawDropped(batch.sources.length));
+      const components = model.history!.components(read, placeMask, dropped?.());
       // mutual items are found from the others: each is left out of what its own row finds, and of nothing else
       const masked = this.#isMutual
         ? toCsr(Array.from(batch.sources, (source, row) => (batch.placeMask[row] === MASKED ? [] : [source])))

@@ -49,7 +49,7 @@ export function leaningLoss(
   }
   if (beside.groups.length > 0) {
     const { items, placeMask, masked, tastes } = readGroups(batch, beside, shared.candidates);
-    const texts = model.query.call(gatherRows(queryInput, tf.tensor1d(Int32Array.from(beside.groups), "int32")));
+    const texts = model.query.call(gatherRows(queryInput, beside.groups));
     const components = history.components(items, placeMask);
     const logZ = tf.reshape<tf.Rank.R2>(softmaxLogSums({ ...shared, queries: components, masked }), placeMask.shape);
     const asked = {
@@ -86,7 +86,7 @@ function readGroups(
     return new Array<Uint32Array>(places).fill(known);
   });
   return {
-    items: gatherRows(candidates, tf.tensor1d(sources, "int32")),
+    items: gatherRows(candidates, sources),
     placeMask: tf.tensor2d(placeMask, [groups.length, places]),
     masked: toCsr(masked),
     tastes: tastesOf(batch, groups),

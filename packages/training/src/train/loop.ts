@@ -71,36 +71,58 @@ export async function trainModel(
   const stopping = new EarlyStopping(config.training.earlyStopping, weights, checkpoints, resume?.facts.stopping);
   const save = async (): Promise<void> => {
     const facts: LoopFacts = { measured: measured.facts(), stopping: stopping.facts };
+    await step.pull();
     await checkpoints?.save(measured.step, facts, await joinStates(parts));
   };
   const { validations } = config.training;
   const isValidation = validationSchedule(validation ? validations : 0, dataset.ids.length, totalSteps, batchSize);
   const progress = startProgress("train", totalSteps * batchSize, "examples");
   const orderOf = eventOrderOf(config, dataset);
+  const eventsOf = (index: number): Uint32Array => {
+    const at = (index % stepsPerEpoch) * batchSize;
+    return orderOf(Math.floor(index / stepsPerEpoch)).subarray(at, at + batchSize);
+  };
   interrupt?.defer("stopping after this step");
   try {
+    // of each step that was taken and not measured yet: whether its items passed the quantizer
+    const taken: boolean[] = [];
+    let events = eventsOf(Math.min(measured.step, totalSteps - 1));
     while (measured.step < totalSteps && !stopping.done) {
-      const at = (measured.step % stepsPerEpoch) * batchSize;
-      const order = orderOf(Math.floor(measured.step / stepsPerEpoch));
+      const before = measured.step + taken.length;
+      const next = before + 1 < totalSteps ? eventsOf(before + 1) : undefined;
       const phase = layer.phase;
-      const result = await step.run(
-        order.subarray(at, at + batchSize),
-        rateShare(config.training.decay, measured.step / totalSteps),
-      );
-      if (!Number.isFinite(result.loss)) {
-        throw new UserError(
-          `training diverged: loss ${result.loss} at step ${measured.step + 1} of ${totalSteps}; try a smaller ` +
-            `training.learningRate`,
-        );
+      await step.take(events, rateShare(config.training.decay, before / totalSteps), next);
+      events = next ?? events;
+      taken.push(phase === "joint");
+      const count = before + 1;
+      const isValidated = validation !== undefined && isValidation(count);
+      const isSaved = checkpoints?.due === true;
+      // Without this a backend that computes synchronously would never let a signal through.
+      await nextTurn();
+      // also after the last step: what follows is done when the training is resumed
+      const isStopped = interrupt?.requested === true;
+      const isLast = count % stepsPerEpoch === 0 || isValidated || isSaved || layer.phase !== phase;
+      if (taken.length < step.readEvery && !isLast && !isStopped) continue;
+      const results = await step.results();
+      for (const [i, result] of results.entries()) {
+        if (!Number.isFinite(result.loss)) {
+          throw new UserError(
+            `training diverged: loss ${result.loss} at step ${measured.step + 1} of ${totalSteps}; try a smaller ` +
+              `training.learningRate`,
+          );
+        }
+        measured.addStep(result, taken[i]!);
+        if (i < results.length - 1) measured.record();
       }
-      measured.addStep(result, phase === "joint");
+      taken.length = 0;
       if (layer.phase !== phase) {
         measured.milestone(PHASE_NEWS[layer.phase]);
         progress.say(`step ${formatCount(measured.step)}: ${PHASE_NEWS[layer.phase]}`);
         // the k-means start left some
         if (layer.ready) releaseMemory();
       }
-      if (validation && isValidation(measured.step)) {
+      if (isValidated) {
+        await step.pull();
         const recall = await validation.recall(model, layer);
         measured.record(recall);
         // recall of unquantized items is another measure: it is shown, but no reason to stop or to keep weights
@@ -109,17 +131,15 @@ export async function trainModel(
       const ended = measured.step % stepsPerEpoch === 0 || stopping.done;
       progress.update(
         measured.examples,
-        note(measured, epochs, layer.ready ? result.distortion : undefined, validation?.k),
+        note(measured, epochs, layer.ready ? results.at(-1)!.distortion : undefined, validation?.k),
       );
-      if (checkpoints && (ended || checkpoints.due)) await save();
-      // Without this a backend that computes synchronously would never let a signal through.
-      await nextTurn();
-      // also after the last step: what follows is done when the training is resumed
-      if (interrupt?.requested) {
+      if (checkpoints && (ended || isSaved)) await save();
+      if (isStopped) {
         if (checkpoints && !ended) await save();
         throw new InterruptedError(`stopped at step ${formatCount(measured.step)} of ${formatCount(totalSteps)}`);
       }
     }
+    await step.pull();
   } finally {
     interrupt?.release();
     progress.stop();

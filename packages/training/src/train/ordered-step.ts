@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { gatherRows } from "../model/ops.ts";
 import { tasteLoss } from "./dislikes.ts";
-import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
+import { type DroppedCoordinates, JointStep, type PreparedStep, type StepParts } from "./joint-step.ts";
 import { createOrderedBatches, type OrderedBatch, type OrderedBatchBuilder } from "./ordered-batch.ts";
 
 /**
@@ -27,25 +27,32 @@ export class OrderedStep extends JointStep {
     this.#numItems = parts.dataset.ids.length;
   }
 
-  async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
+  protected prepare(events: Uint32Array): PreparedStep | undefined {
     const { layer, random } = this.#parts;
     const batch = this.#batches.build(events, random);
-    if (batch.numGroups === 0) return this.pass();
-    return this.take({ items: batch.candidates, events: undefined }, rateShare, (vectors) => {
+    if (batch.numGroups === 0) return undefined;
+    const rows = this.read({ items: batch.candidates, events: undefined });
+    const dropped = this.drawDropped(batch.sources.length);
+    const losses = (vectors: tf.Tensor2D) => {
       const { quantized, losses } = layer.call(vectors, { training: true });
-      const { total, ranking } = this.#loss(batch, quantized);
-      return { total: tf.add(total, losses.total), ranking, distortion: losses.distortion };
-    });
+      const { total, ranking } = this.#loss(batch, dropped, quantized);
+      return { total: tf.add<tf.Scalar>(total, losses.total), ranking, distortion: losses.distortion };
+    };
+    return { rows, losses };
   }
 
   /** Quantized candidates (C, dim) → what gradients are taken of, and the loss of the targets alone. */
-  #loss(batch: OrderedBatch, quantized: tf.Tensor2D): { total: tf.Scalar; ranking: tf.Scalar } {
+  #loss(
+    batch: OrderedBatch,
+    dropped: DroppedCoordinates,
+    quantized: tf.Tensor2D,
+  ): { total: tf.Scalar; ranking: tf.Scalar } {
     const { model, config } = this.#parts;
     const { numGroups, places, rows: shared, placeMask, masked, logQ } = batch;
     const history = model.history!;
-    const read = gatherRows(quantized, tf.tensor1d(Int32Array.from(batch.sources), "int32"));
+    const read = gatherRows(quantized, batch.sources);
     const asked = {
-      queries: history.sources(read, this.drawDropped(batch.sources.length)),
+      queries: history.sources(read, dropped?.()),
       candidates: quantized,
       scale: config.training.scale,
       shared,

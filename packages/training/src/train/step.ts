@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { joined } from "../data/csr.ts";
 import type { BatchBuilder } from "../model/batch.ts";
 import { type DrawnDislikes, drawnDislikes } from "./dislikes.ts";
-import { JointStep, type StepParts, type StepResult } from "./joint-step.ts";
+import { JointStep, type PreparedStep, type StepParts } from "./joint-step.ts";
 import { candidateLogQ } from "./objectives/log-q.ts";
 import { objectiveLoss } from "./objectives/objective.ts";
 import { LearnedScale } from "./objectives/scale.ts";
@@ -33,7 +33,7 @@ export class TrainingStep extends JointStep {
     this.#eventWeight = eventWeight;
   }
 
-  async run(events: Uint32Array, rateShare: number): Promise<StepResult> {
+  protected prepare(events: Uint32Array): PreparedStep {
     const { config, model, layer, random } = this.#parts;
     const { objective, negatives } = config.training;
     const others = Array.from({ length: negatives }, () => random.integer(this.#numItems));
@@ -50,7 +50,8 @@ export class TrainingStep extends JointStep {
     const logQ = Float32Array.from(batch.items, (item) => this.#logQ[item]!);
     // in the whole catalogue an item stands for every query of the batch, and reads them all
     const asked = objective === "full" ? undefined : batch.queries;
-    return this.take({ items: batch.items, events, asked }, rateShare, (vectors, queryInput) => {
+    const rows = this.read({ items: batch.items, events, asked });
+    const losses: PreparedStep["losses"] = (vectors, queryInput) => {
       const queries = model.query.call(queryInput!);
       const right = tf.tensor1d(Int32Array.from(batch.right), "int32");
       const { quantized, losses, teacher } = layer.call(vectors, { training: true, queries, answers: right });
@@ -59,7 +60,8 @@ export class TrainingStep extends JointStep {
         masked: batch.masked,
         logScale: this.#scale.logScale,
       });
-      return { total: tf.add(total, losses.total), ranking, distortion: losses.distortion };
-    });
+      return { total: tf.add<tf.Scalar>(total, losses.total), ranking, distortion: losses.distortion };
+    };
+    return { rows, losses };
   }
 }

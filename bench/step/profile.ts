@@ -1,0 +1,69 @@
+/**
+ * Steps on one backend in a process of its own: node profile.ts BACKEND ITEMS BATCH NEGATIVES STEPS → one JSON line.
+ */
+import { IndexingLayer, Random } from "@poeem/indexing-layer";
+import { useBackend } from "@poeem/training/backend/backend";
+import type { BackendName } from "@poeem/training/backend/names";
+import { BatchBuilder } from "@poeem/training/model/batch";
+import { TwoTower } from "@poeem/training/model/two-tower";
+import { releaseMemory } from "@poeem/training/release-memory";
+import { TrainingStep } from "@poeem/training/train/step";
+import { benchConfig, randomCatalogue } from "../train/catalogue.ts";
+import { meter } from "./meter.ts";
+import type { StepProfile } from "./result.ts";
+
+const [items, batchSize, negatives, steps] = process.argv.slice(3).map(Number) as [number, number, number, number];
+const backend = await useBackend(process.argv[2] as BackendName);
+const EVENTS = 1 << 19;
+const dataset = randomCatalogue(items, EVENTS);
+const config = benchConfig(dataset, { batchSize, negatives });
+const model = new TwoTower(config, dataset);
+const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;
+const layer = new IndexingLayer({ dim: 64, nlist, numSubQuantizers, nbits, bufferSize, warmupSteps: 2, seed: 1 });
+const random = new Random(2);
+const step = new TrainingStep({
+  ...{ config, dataset, model, layer, random },
+  batches: new BatchBuilder(dataset, batchSize),
+});
+const order = new Uint32Array(random.permutation(EVENTS).buffer);
+const perEpoch = Math.floor(EVENTS / batchSize);
+const eventsOf = (i: number): Uint32Array =>
+  order.subarray((i % perEpoch) * batchSize, ((i % perEpoch) + 1) * batchSize);
+let at = 0;
+let events = eventsOf(0);
+/** As the training's loop has it. */
+const take = async (): Promise<void> => {
+  const next = eventsOf(++at);
+  await step.take(events, 1, next);
+  events = next;
+  if (at % step.readEvery === 0) await step.results();
+};
+while (!layer.ready) await take();
+releaseMemory();
+for (let i = 0; i < step.readEvery; i++) await take();
+await step.results();
+
+const metered = meter();
+const cpuBefore = process.cpuUsage();
+const started = performance.now();
+for (let i = 0; i < steps; i++) await take();
+await step.results();
+const wallMs = performance.now() - started;
+const cpu = process.cpuUsage(cpuBefore);
+const examples = steps * batchSize;
+const counted = metered?.();
+process.stdout.write(
+  `${JSON.stringify({
+    ...{ backend, items, batchSize, negatives, steps },
+    microsecondsPerExample: (1000 * wallMs) / examples,
+    cpuMicrosecondsPerExample: (cpu.user + cpu.system) / examples,
+    ...(counted && {
+      operationsPerStep: counted.operations / steps,
+      hostMicrosecondsPerExample: (1000 * (wallMs - counted.operationMs)) / examples,
+      bytesToDevicePerExample: counted.bytesTo / examples,
+      bytesFromDevicePerExample: counted.bytesFrom / examples,
+    }),
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+  } satisfies StepProfile)}\n`,
+);
+process.exit(0);
