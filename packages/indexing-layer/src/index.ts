@@ -27,10 +27,11 @@ export {
   type ScoreError,
   type SubQuantizers,
 } from "./score-codes.ts";
+export { maskLogits } from "./softmax/entries.ts";
 export { softmaxLogSums } from "./softmax/log-sums.ts";
 export { inBatchSoftmaxLoss, logSums, softmaxLoss, useSoftmaxKernel } from "./softmax/loss.ts";
 export { type Lists, MASKED, type SoftmaxProblem, type SoftmaxResult, type Teacher } from "./softmax/problem.ts";
-export { denseRows, logSumExp, softmaxInTensors } from "./softmax/tensors.ts";
+export { logSumExp, softmaxInTensors } from "./softmax/tensors.ts";
 export type { IndexingLayerState, TrainedCodebook } from "./state.ts";
 export { straightThrough } from "./straight-through.ts";
 export type { Losses } from "./training-losses.ts";

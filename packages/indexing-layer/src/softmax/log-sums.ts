@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { computeWithGradient } from "../custom-gradient.ts";
+import { isOnDevice } from "../device/on-device.ts";
 import type { LogitsOf } from "./problem.ts";
 import { logSumsInTensors } from "./tensors.ts";
 
@@ -14,7 +15,9 @@ export function softmaxLogSums(problem: LogitsOf & { readonly scale: number }): 
     },
     (dy, saved) => {
       const [p, q, v] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-      const slope = tf.mul<tf.Tensor2D>(p, tf.mul(tf.reshape(dy, [-1, 1]), scale));
+      const weights = tf.mul(tf.reshape(dy, [-1, 1]), scale);
+      if (isOnDevice()) return [tf.mul(tf.matMul(p, v), weights), tf.matMul(p, tf.mul(q, weights), true)];
+      const slope = tf.mul<tf.Tensor2D>(p, weights);
       // transposed explicitly: see softmaxInTensors
       return [tf.matMul(slope, v), tf.transpose(tf.matMul(tf.transpose(q), slope))];
     },

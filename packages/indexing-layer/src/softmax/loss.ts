@@ -20,12 +20,15 @@ function softmax(problem: SoftmaxProblem): SoftmaxResult {
 /**
  * The loss that `SoftmaxProblem` defines.
  * @returns `total` with its gradients to queries, candidates, log weights and scale, and `ranking` without
- * @throws InputError for a teacher beside a mixture, or a problem without anything to find
+ * @throws InputError for a teacher beside a mixture, a problem without anything to find, or shared rows without weights
+ * or lists
  */
 export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; ranking: tf.Scalar } {
   const { queries, candidates, logWeights, teacher, scale, shared, jointly } = problem;
   if (teacher && logWeights) fail("teacher", "one query per group, without logWeights", "a mixture");
   if (shared && jointly) fail("jointly", "false where groups share rows", "true");
+  if (shared && !logWeights) fail("shared", "logWeights beside it", "none");
+  if (shared && problem.targets instanceof tf.Tensor) fail("targets", "lists where groups share rows", "a tensor");
   if (!teacher && !problem.targets) fail("softmaxLoss", "targets or a teacher", "neither");
   const log = typeof scale === "number" ? undefined : scale.log;
   const inputs = [queries, problem.constantCandidates ? undefined : candidates, logWeights, log];

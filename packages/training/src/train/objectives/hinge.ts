@@ -1,4 +1,4 @@
-import { denseRows, MASKED, withGradient } from "@poeem/indexing-layer";
+import { maskLogits, withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import type { Csr } from "../../data/csr.ts";
 
@@ -23,10 +23,9 @@ export function hingeLoss(
   const [n, dim] = queries.shape;
   const rest = candidates.shape[0] - n;
   const { loss, dq, dv } = tf.tidy(() => {
-    const mask = denseRows(masked, candidates.shape[0], MASKED);
     const right = rest === 0 ? candidates : tf.slice2d(candidates, [0, 0], [n, dim]);
     const positives = tf.sum(tf.mul(queries, right), 1, true);
-    const scores = tf.add(tf.matMul(queries, tf.transpose(candidates)), mask);
+    const scores = maskLogits(tf.matMul(queries, tf.transpose(candidates)), masked);
     const missing = tf.relu(tf.add<tf.Tensor2D>(tf.sub(scores, positives), margin));
     const total = weights?.reduce((sum, weight) => sum + weight, 0) ?? n;
     const share = weights
