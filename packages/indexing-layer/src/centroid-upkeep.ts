@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { usesOfCells, usesOfCodes } from "./centroid-sums.ts";
 import type { IndexingLayerConfig } from "./config.ts";
 import { MovingCentroids } from "./ema.ts";
 import type { InitialCodebook } from "./initialize.ts";
@@ -55,28 +56,24 @@ export class CentroidUpkeep {
 
   /** Moves the centroids of the last batch. @param step steps done so far */
   async afterStep(at: Assignment, step: number, random: Random): Promise<void> {
-    this.#coarseUsage?.add(at.coarseCodes);
-    this.#usage?.add(at.rows);
-    this.#move(at);
+    if (this.#usage || this.#moving) tf.tidy(() => this.#takeIn(at));
     const { restartEvery } = this.#config;
     if (restartEvery > 0 && step % restartEvery === 0) await this.#restart(at, random);
   }
 
-  #move(at: Assignment): void {
-    const moving = this.#moving;
-    const coarseMoving = this.#coarseMoving;
-    const quantizer = this.#quantizer;
-    const { coarseCentroids, centroids } = quantizer;
-    if (!moving) return;
-    tf.tidy(() => {
-      const [m, ksub, subDim] = centroids.shape;
-      const vectors = tf.reshape<tf.Rank.R2>(quantizer.residual(at), [at.rows.shape[0], subDim]);
+  #takeIn(at: Assignment): void {
+    const { coarseCentroids, centroids } = this.#quantizer;
+    const [m, ksub, subDim] = centroids.shape;
+    const uses = usesOfCodes(at, ksub);
+    this.#usage?.add(uses);
+    if (this.#moving) {
       const current = tf.reshape<tf.Rank.R2>(centroids, [m * ksub, subDim]);
-      centroids.assign(tf.reshape(moving.update(at.rows, vectors, current), [m, ksub, subDim]));
-      if (coarseCentroids && coarseMoving) {
-        coarseCentroids.assign(coarseMoving.update(at.coarseCodes, at.y, coarseCentroids));
-      }
-    });
+      centroids.assign(tf.reshape(this.#moving.update(uses, at.residual, current), [m, ksub, subDim]));
+    }
+    if (!coarseCentroids) return;
+    const usesOfCoarse = usesOfCells(at.coarseCodes, coarseCentroids.shape[0]);
+    this.#coarseUsage?.add(usesOfCoarse);
+    if (this.#coarseMoving) coarseCentroids.assign(this.#coarseMoving.update(usesOfCoarse, at.y, coarseCentroids));
   }
 
   async #restart(at: Assignment, random: Random): Promise<void> {

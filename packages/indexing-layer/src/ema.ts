@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { sumRows } from "./quantize.ts";
+import type { Uses } from "./centroid-sums.ts";
 import type { VariableFactory } from "./quantizer.ts";
 
 /**
@@ -33,22 +33,19 @@ export class MovingCentroids {
   }
 
   /**
-   * Takes in one batch and returns the new centroids (numCentroids, width).
-   * @param rows (n) int32, centroid of each vector
-   * @param vectors (n, width)
+   * Within a scope: takes in one batch and returns the new centroids (numCentroids, width).
+   * @param uses which centroids its vectors belong to
+   * @param vectors (n, width); (n, M·width) where M sub-quantizers have their own part of each
    * @param current (numCentroids, width), kept where a centroid has hardly ever been used
    */
-  update(rows: tf.Tensor1D, vectors: tf.Tensor2D, current: tf.Tensor2D): tf.Tensor2D {
-    return tf.tidy(() => {
-      const decay = this.#decay;
-      const n = sumRows(rows, tf.ones([rows.shape[0], 1]), this.numCentroids);
-      const sum = sumRows(rows, vectors, this.numCentroids);
-      this.counts.assign(tf.add(tf.mul(this.counts, decay), tf.mul(n, 1 - decay)));
-      this.sums.assign(tf.add(tf.mul(this.sums, decay), tf.mul(sum, 1 - decay)));
-      const mean = tf.div<tf.Tensor2D>(this.sums, tf.maximum(this.counts, 1e-6));
-      const used = tf.tile(tf.greater(this.counts, 1e-6), [1, this.width]);
-      return tf.where(used, mean, current);
-    });
+  update(uses: Uses, vectors: tf.Tensor2D, current: tf.Tensor2D): tf.Tensor2D {
+    const decay = this.#decay;
+    const sum = uses.sumsOf(vectors);
+    this.counts.assign(tf.add(tf.mul(this.counts, decay), tf.mul(uses.counts(), 1 - decay)));
+    this.sums.assign(tf.add(tf.mul(this.sums, decay), tf.mul(sum, 1 - decay)));
+    const mean = tf.div<tf.Tensor2D>(this.sums, tf.maximum(this.counts, 1e-6));
+    const used = tf.tile(tf.greater(this.counts, 1e-6), [1, this.width]);
+    return tf.where(used, mean, current);
   }
 
   /** Forgets the past of some centroids: they go on from where they are now with the weight of an average one. */

@@ -2,6 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { CallOptions, CallResult } from "./call.ts";
 import { CentroidUpkeep } from "./centroid-upkeep.ts";
 import { type IndexingLayerConfig, type IndexingLayerOptions, resolveConfig } from "./config.ts";
+import { asColumn, asInts, gatherRows } from "./device/gather-rows.ts";
+import { isOnDevice } from "./device/on-device.ts";
 import { expectFinite, fail } from "./errors.ts";
 import { GivensRotation } from "./givens.ts";
 import { identityMatrix, initializeCodebook } from "./initialize.ts";
@@ -139,7 +141,7 @@ export class IndexingLayer {
       perQuery: per(b),
       ...(queries && {
         queries,
-        cells: answers ? tf.gather(at.coarseCodes, answers) : tf.slice(at.coarseCodes, 0, b),
+        cells: cellsOf(at.coarseCodes, b, answers),
       }),
     };
   }
@@ -351,6 +353,7 @@ export class IndexingLayer {
     const keep = <T extends tf.Tensor>(tensor: T): T => tf.keep(tf.clone(tensor));
     this.#batch = at && {
       y: keep(at.y),
+      residual: keep(at.residual),
       decoded: keep(at.decoded),
       coarseCodes: keep(at.coarseCodes),
       codes: keep(at.codes),
@@ -364,4 +367,13 @@ export class IndexingLayer {
     this.#checkedInput = true;
     if (tf.getBackend() !== "webgpu") expectFinite("x", x.dataSync());
   }
+}
+
+/** (b) int32, the cells of the items that queries led to. */
+function cellsOf(coarseCodes: tf.Tensor1D, b: number, answers: tf.Tensor1D | undefined): tf.Tensor1D {
+  if (!isOnDevice()) return answers ? tf.gather(coarseCodes, answers) : tf.slice(coarseCodes, 0, b);
+  if (!answers && b === coarseCodes.size) return coarseCodes;
+  const cells = asColumn(coarseCodes);
+  const led = answers ? gatherRows(cells, asInts(asColumn(answers))) : tf.slice(cells, 0, b);
+  return asInts(tf.reshape(led, [b]));
 }

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { isOnDevice } from "./device/on-device.ts";
 
 /*
- * Assignment and decoding as tensor ops. All argmins are written as argmax of y·c - |c|²/2, which has the same winner
+ * Assignment and decoding as tensor ops, for backends on the host (codes/device-codes.ts has those of a device). All argmins are written as argmax of y·c - |c|²/2, which has the same winner
  * as the squared distance. Above a few megaflops the wasm backend's batched matMul is far slower than its dense one,
  * so sub-quantizers are scored together through one block-diagonal matrix, or one after another when that matrix
  * would be mostly zeros.
@@ -18,6 +19,7 @@ export function assignCoarse(y: tf.Tensor2D, centroids: tf.Tensor2D): tf.Tensor1
 /** `y` (n, d), `centroids` (K, d) -> (n, K): y·c - |c|²/2, largest for the nearest centroid. */
 export function nearness(y: tf.Tensor2D, centroids: tf.Tensor2D): tf.Tensor2D {
   const bias = tf.mul(tf.sum(tf.square(centroids), 1), -0.5);
+  if (isOnDevice()) return tf.add(tf.matMul(y, centroids, false, true), bias);
   return tf.fused.matMul({ a: y, b: tf.transpose(centroids), bias }) as tf.Tensor2D;
 }
 

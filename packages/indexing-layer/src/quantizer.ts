@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { codesOf } from "./codes/codes.ts";
 import type { IndexingLayerConfig } from "./config.ts";
 import { offTape } from "./custom-gradient.ts";
+import { rowsOf } from "./device/gather-rows.ts";
 import type { Assignment } from "./losses/loss.ts";
 import { assignCoarse } from "./quantize.ts";
 import type { Random } from "./random.ts";
@@ -44,18 +45,19 @@ export class Quantizer {
 
   /** Rotates, assigns and decodes (n, dim) items, off the tape: gradients are the business of estimator and losses. */
   assign(x: tf.Tensor2D): Assignment {
-    const [y, decoded, coarseCodes, codes, rows] = offTape(() => this.#assignOnTape(x));
-    return { y, decoded, coarseCodes, codes, rows };
+    const [y, residual, decoded, coarseCodes, codes, rows] = offTape(() => this.#assignOnTape(x));
+    return { y, residual, decoded, coarseCodes, codes, rows };
   }
 
-  #assignOnTape(x: tf.Tensor2D): [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor2D, tf.Tensor1D] {
+  #assignOnTape(x: tf.Tensor2D): [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor1D, tf.Tensor2D, tf.Tensor1D] {
     const y: tf.Tensor2D = this.rotation ? tf.matMul(x, this.rotation) : x;
     const coarseCodes = this.coarseCentroids
       ? assignCoarse(y, this.coarseCentroids)
       : tf.zeros<tf.Rank.R1>([x.shape[0]], "int32");
-    const cells: tf.Tensor2D | null = this.coarseCentroids ? tf.gather(this.coarseCentroids, coarseCodes) : null;
-    const { codes, rows, decoded } = codesOf(cells ? tf.sub<tf.Tensor2D>(y, cells) : y, this.centroids);
-    return [y, cells ? tf.add<tf.Tensor2D>(cells, decoded) : decoded, coarseCodes, codes, rows];
+    const cells = this.coarseCentroids && rowsOf(this.coarseCentroids, coarseCodes);
+    const residual = cells ? tf.sub<tf.Tensor2D>(y, cells) : y;
+    const { codes, rows, decoded } = codesOf(residual, this.centroids);
+    return [y, residual, cells ? tf.add<tf.Tensor2D>(cells, decoded) : decoded, coarseCodes, codes, rows];
   }
 
   /** (n, dim) of the rotated space -> the items' own space. */
@@ -82,9 +84,9 @@ export class Quantizer {
     });
   }
 
-  /** (n, dim) each item minus its coarse centroid, in the rotated space. */
+  /** (n, dim) each item minus its coarse centroid as it is now, in the rotated space. */
   residual(at: Assignment): tf.Tensor2D {
-    return this.coarseCentroids ? tf.sub(at.y, tf.gather(this.coarseCentroids, at.coarseCodes)) : at.y;
+    return this.coarseCentroids ? tf.sub(at.y, rowsOf(this.coarseCentroids, at.coarseCodes)) : at.y;
   }
 
   /** Frees the variables. */

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { sumRows } from "./quantize.ts";
+import type { Uses } from "./centroid-sums.ts";
 import type { VariableFactory } from "./quantizer.ts";
 
 /** Counts on the backend how often each centroid is used, so that no step has to read its codes back. */
@@ -10,12 +10,9 @@ export class UsageCounter {
     this.counts = tf.tidy(() => create(name, tf.zeros([numCentroids, 1]), false) as tf.Variable<tf.Rank.R2>);
   }
 
-  /** @param rows (n) int32 */
-  add(rows: tf.Tensor1D): void {
-    tf.tidy(() => {
-      const ones = tf.ones<tf.Rank.R2>([rows.shape[0], 1]);
-      this.counts.assign(tf.add(this.counts, sumRows(rows, ones, this.counts.shape[0])));
-    });
+  /** Within a scope. */
+  add(uses: Uses): void {
+    this.counts.assign(tf.add(this.counts, uses.counts()));
   }
 
   /** The counts since the last call, (numCentroids). */

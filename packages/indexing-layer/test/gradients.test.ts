@@ -25,10 +25,12 @@ function assignment(coarse: tf.Tensor2D | null, centroids: tf.Tensor3D): Assignm
   const y = matrix(x);
   const coarseCodes = coarse ? assignCoarse(y, matrix(u, nlist)) : tf.zeros<tf.Rank.R1>([n], "int32");
   const fixed = tf.tensor3d(v, [m, ksub, dim / m]);
-  const codes = assignCodes(coarse ? tf.sub(y, tf.gather(matrix(u, nlist), coarseCodes)) : y, fixed);
+  const residual = coarse ? tf.sub<tf.Tensor2D>(y, tf.gather(matrix(u, nlist), coarseCodes)) : y;
+  const codes = assignCodes(residual, fixed);
   const rows = flatCodes(codes, ksub);
-  const residual = decodeRows(rows, centroids);
-  return { y, coarseCodes, codes, rows, decoded: coarse ? tf.add(tf.gather(coarse, coarseCodes), residual) : residual };
+  const part = decodeRows(rows, centroids);
+  const decoded = coarse ? tf.add<tf.Tensor2D>(tf.gather(coarse, coarseCodes), part) : part;
+  return { y, residual, coarseCodes, codes, rows, decoded };
 }
 
 describe("the straight-through estimator", () => {

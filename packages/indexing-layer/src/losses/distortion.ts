@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { usesOfCells, usesOfCodes } from "../centroid-sums.ts";
 import { computeWithGradient } from "../custom-gradient.ts";
-import { sumRows } from "../quantize.ts";
 import { type Assignment, layerLoss } from "./loss.ts";
 
 /** Pulls centroids to the items; only a reported figure where they are moving averages. */
@@ -29,21 +29,22 @@ export function distortionLoss(
   scale: number,
 ): tf.Scalar {
   const [m, ksub, subDim] = centroids.shape;
-  const n = at.y.shape[0];
   const compute = () => {
     const error = tf.sub<tf.Tensor2D>(at.decoded, at.y);
     const value = tf.mul<tf.Scalar>(tf.sum(tf.square(error)), scale);
-    return { value, saved: [error, at.rows, at.coarseCodes] };
+    return { value, saved: [error, at.rows, at.codes, at.coarseCodes] };
   };
   const toRows = (dy: tf.Tensor, kept: tf.Tensor[]) => tf.mul<tf.Tensor2D>(kept[0]!, tf.mul(dy, 2 * scale));
-  const toCentroids = (g: tf.Tensor2D, rows: tf.Tensor) =>
-    tf.reshape(sumRows(rows as tf.Tensor1D, tf.reshape(g, [n * m, subDim]), m * ksub), [m, ksub, subDim]);
+  const toCentroids = (g: tf.Tensor2D, [, rows, codes]: tf.Tensor[]) => {
+    const uses = usesOfCodes({ rows: rows as tf.Tensor1D, codes: codes as tf.Tensor2D }, ksub);
+    return tf.reshape(uses.sumsOf(g), [m, ksub, subDim]);
+  };
   if (!coarseCentroids) {
-    return computeWithGradient([centroids], compute, (dy, kept) => [toCentroids(toRows(dy, kept), kept[1]!)]);
+    return computeWithGradient([centroids], compute, (dy, kept) => [toCentroids(toRows(dy, kept), kept)]);
   }
   const nlist = coarseCentroids.shape[0];
   return computeWithGradient([coarseCentroids, centroids], compute, (dy, kept) => {
     const g = toRows(dy, kept);
-    return [sumRows(kept[2] as tf.Tensor1D, g, nlist), toCentroids(g, kept[1]!)];
+    return [usesOfCells(kept[3] as tf.Tensor1D, nlist).sumsOf(g), toCentroids(g, kept)];
   });
 }

@@ -4,6 +4,8 @@ import type * as tf from "@tensorflow/tfjs-core";
 export interface Assignment {
   /** (n, dim) rotated items. */
   readonly y: tf.Tensor2D;
+  /** (n, dim) what is left of y after the coarse centroid. */
+  readonly residual: tf.Tensor2D;
   /** (n, dim) coarse centroid + decoded residual. */
   readonly decoded: tf.Tensor2D;
   /** (n) int32; all 0 without coarse centroids. */

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { offTape, withGradient } from "../custom-gradient.ts";
+import { isOnDevice } from "../device/on-device.ts";
 import { fail } from "../errors.ts";
 import type { SoftmaxKernel } from "./kernel.ts";
 import type { LogitsOf, SoftmaxProblem, SoftmaxResult, Teacher } from "./problem.ts";
@@ -12,9 +13,14 @@ export function useSoftmaxKernel(fast: SoftmaxKernel | undefined): void {
   kernel = fast;
 }
 
+/** The kernel, if it is one for the problem. */
+function serving(problem: SoftmaxProblem): SoftmaxKernel | undefined {
+  return !isOnDevice() && kernel?.serves(problem) ? kernel : undefined;
+}
+
 /** Loss and gradients of a problem, by the kernel where it serves, else in tensors. */
 function softmax(problem: SoftmaxProblem): SoftmaxResult {
-  return kernel?.serves(problem) ? kernel.run(problem) : softmaxInTensors(problem);
+  return serving(problem)?.run(problem) ?? softmaxInTensors(problem);
 }
 
 /**
@@ -53,7 +59,8 @@ export function softmaxLoss(problem: SoftmaxProblem): { total: tf.Scalar; rankin
  * kernel where it serves, else in tensors.
  */
 export async function logSums(problem: LogitsOf): Promise<Float64Array> {
-  if (kernel?.serves(problem)) return kernel.logSums(problem);
+  const served = serving(problem)?.logSums(problem);
+  if (served) return served;
   const sums = tf.tidy(() => logSumsInTensors(problem).value);
   const values = Float64Array.from(await sums.data());
   sums.dispose();

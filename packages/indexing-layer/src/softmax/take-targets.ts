@@ -13,8 +13,8 @@ export interface SharedTiles {
 }
 
 /**
- * What `mixturePart` computes in tensors for rows that are shared, on the entries themselves: the loss, and of each row the sum of its shares of
- * targets, which it takes out of the entries, so that pull · entry is the slope of a logit.
+ * What `mixturePart` computes in tensors for rows that are shared, on the entries themselves: the loss, and of each row
+ * the sum of its shares of targets, which it takes out of the entries, so that pull · entry is the slope of a logit.
  *
  * @param logWeights (G·S), @param targets of the G groups
  * @returns the mean loss, and its gradient by the log weights
