@@ -5,13 +5,14 @@ import { type IndexingLayerConfig, type IndexingLayerOptions, resolveConfig } fr
 import { asColumn, asInts, gatherRows } from "./device/gather-rows.ts";
 import { isOnDevice } from "./device/on-device.ts";
 import { expectFinite, fail } from "./errors.ts";
-import { GivensRotation } from "./givens.ts";
-import { identityMatrix, initializeCodebook } from "./initialize.ts";
+import { initializeCodebook } from "./initialize.ts";
 import { LOSS_LIST } from "./losses/index.ts";
 import type { Assignment, LossInput } from "./losses/loss.ts";
 import { codeUsage, type LayerMetrics, subCodeUsage } from "./metrics.ts";
 import { plainVariables, Quantizer, type VariableFactory } from "./quantizer.ts";
 import { Random } from "./random.ts";
+import { createRotation } from "./rotation/create.ts";
+import type { LayerRotation } from "./rotation/layer-rotation.ts";
 import type { IndexingLayerState, TrainedCodebook } from "./state.ts";
 import { straightThrough } from "./straight-through.ts";
 import { trainingLosses } from "./training-losses.ts";
@@ -31,7 +32,7 @@ export class IndexingLayer {
   readonly #quantizer: Quantizer;
   readonly #upkeep: CentroidUpkeep;
   readonly #random: Random;
-  #givens: GivensRotation;
+  readonly #rotation: LayerRotation;
   /**
    * Room for rows to gather, (bufferSize, dim), of which the first `gathered` numbers are in; empty before and after.
    */
@@ -56,11 +57,10 @@ export class IndexingLayer {
     this.#needsQueries = LOSS_LIST.filter(([, { needs }]) => needs === "queries")
       .map(([name]) => `${name}Weight`)
       .find((weight) => (given[weight] ?? 0) > 0);
-    const { dim, seed, givens } = this.config;
-    this.#random = new Random(seed);
+    this.#random = new Random(this.config.seed);
     this.#quantizer = new Quantizer(this.config, this.#random, createVariable);
     this.#upkeep = new CentroidUpkeep(this.config, this.#quantizer, createVariable);
-    this.#givens = new GivensRotation(identityMatrix(dim), dim, givens);
+    this.#rotation = createRotation(this.config, this.#quantizer);
   }
 
   /** Steps that `afterStep` has closed. */
@@ -214,22 +214,16 @@ export class IndexingLayer {
     const initial = await initializeCodebook(samples, this.config, this.#random);
     this.#quantizer.assignCentroids(initial.coarseCentroids, initial.centroids);
     this.#upkeep.reset(initial, samples.length / dim);
-    this.#givens = new GivensRotation(initial.rotation, dim, this.config.givens);
-    this.#quantizer.setRotation(this.#givens.matrix);
+    this.#rotation.reset(initial.rotation);
     this.#buffer = new Float32Array(0);
     this.#gathered = 0;
     this.#isReady = true;
   }
 
   async #turnRotation(batch: Assignment): Promise<void> {
-    const { config } = this;
-    const givens = this.#givens;
-    if (!config.rotation.includes("givens") || this.#stepsDone % config.givens.every !== 0) return;
-    const correlation = tf.tidy(() => tf.matMul(tf.transpose(batch.y), batch.decoded));
-    const values = await correlation.data();
-    correlation.dispose();
-    givens.update(values, batch.y.shape[0]);
-    this.#quantizer.setRotation(givens.matrix);
+    const { rotation, givens } = this.config;
+    if (!rotation.includes("givens") || this.#stepsDone % givens.every !== 0) return;
+    await this.#rotation.update(batch, this.#stepsDone / givens.every);
   }
 
   /**
@@ -261,7 +255,7 @@ export class IndexingLayer {
       numSubQuantizers,
       nbits,
       byResidual: nlist > 0,
-      ...(rotation === "none" ? {} : { rotation: Float32Array.from(this.#givens.matrix) }),
+      ...(rotation === "none" ? {} : { rotation: Float32Array.from(await this.#rotation.matrix()) }),
       coarseCentroids: Float32Array.from((await this.coarseCentroids?.data()) ?? []),
       centroids: Float32Array.from(await this.centroids.data()),
     };
@@ -278,8 +272,8 @@ export class IndexingLayer {
       ready: this.#isReady,
       random: this.#random.state,
       buffer: this.#buffer.slice(0, this.#gathered),
-      rotation: this.#givens.matrix.slice(),
-      correlation: this.#givens.correlation.slice(),
+      rotation: await this.#rotation.matrix(),
+      correlation: await this.#rotation.correlation(),
       variables,
     };
   }
@@ -289,12 +283,9 @@ export class IndexingLayer {
    * @param rotation (dim, dim) row-major
    */
   resume(step: number, ready: boolean, rotation?: Float32Array): void {
-    const { dim, givens } = this.config;
     this.#stepsDone = step;
     this.#isReady = ready;
-    if (!rotation) return;
-    this.#givens = new GivensRotation(Float64Array.from(rotation), dim, givens);
-    this.#quantizer.setRotation(this.#givens.matrix);
+    if (rotation) this.#rotation.reset(Float64Array.from(rotation));
   }
 
   /** Restores a snapshot. @throws InputError when it was taken from a layer of another shape. */
@@ -320,9 +311,7 @@ export class IndexingLayer {
     this.#buffer = new Float32Array(0);
     this.#gathered = 0;
     if (state.buffer.length > 0) this.#gather(state.buffer);
-    this.#givens = new GivensRotation(state.rotation.slice(), dim, this.config.givens);
-    this.#givens.correlation.set(state.correlation);
-    this.#quantizer.setRotation(this.#givens.matrix);
+    this.#rotation.reset(state.rotation, state.correlation);
   }
 
   /** Frees the variables and what was kept for `afterStep`. */
@@ -330,10 +319,11 @@ export class IndexingLayer {
     this.#keepItems(null);
     this.#keepBatch(null);
     this.#upkeep.dispose();
+    this.#rotation.dispose();
     this.#quantizer.dispose();
   }
 
-  /** Everything that a checkpoint holds besides the schedule and the rotation, which live on the host. */
+  /** Everything that a checkpoint holds besides the schedule and the rotation. */
   #namedVariables(): [string, tf.Variable][] {
     const entries: [string, tf.Variable | null | undefined][] = [
       ["coarseCentroids", this.coarseCentroids],

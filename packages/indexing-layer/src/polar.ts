@@ -35,7 +35,7 @@ export async function nearestOrthogonal(a: Float64Array, before: Float64Array, d
     const [next, error] = tf.tidy(() => {
       const gram: tf.Tensor2D = tf.matMul(tf.transpose(x), x);
       const off = tf.max(tf.abs(tf.sub(gram, tf.eye(d))));
-      return [i < LIFT.steps ? lifted(x, gram) : polished(x, gram), off] as const;
+      return [i < LIFT.steps ? lifted(x, gram) : improved(x, gram), off] as const;
     });
     const off = (await error.data())[0]!;
     tf.dispose([x, error]);
@@ -52,8 +52,32 @@ function lifted(x: tf.Tensor2D, gram: tf.Tensor2D): tf.Tensor2D {
   return tf.add(tf.mul(x, LIFT.a), tf.matMul(x, factor));
 }
 
-const polished = (x: tf.Tensor2D, gram: tf.Tensor2D): tf.Tensor2D =>
+const improved = (x: tf.Tensor2D, gram: tf.Tensor2D): tf.Tensor2D =>
   tf.sub(tf.mul(x, 1.5), tf.mul(tf.matMul(x, gram), 0.5));
+
+/**
+ * An orthogonal matrix again, from one that rounding errors have moved away: a step of Newton and Schulz in double
+ * precision, which squares what is wrong. @param x (d, d) row-major
+ */
+export function polished(x: Float64Array, d: number): Float64Array {
+  // X·(XᵀX − I), of which half is to be taken away
+  const gram = new Float64Array(d * d);
+  for (let k = 0; k < d; k++) {
+    for (let i = 0; i < d; i++) {
+      const left = x[k * d + i]!;
+      for (let j = 0; j < d; j++) gram[i * d + j]! += left * x[k * d + j]!;
+    }
+  }
+  for (let i = 0; i < d; i++) gram[i * d + i]! -= 1;
+  const out = x.slice();
+  for (let row = 0; row < d; row++) {
+    for (let k = 0; k < d; k++) {
+      const half = 0.5 * x[row * d + k]!;
+      for (let j = 0; j < d; j++) out[row * d + j]! -= half * gram[k * d + j]!;
+    }
+  }
+  return out;
+}
 
 /** By power iteration on AᵀA: from below, near to it. */
 function largestSingularValue(a: Float64Array, d: number): number {

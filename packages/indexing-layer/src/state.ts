@@ -9,7 +9,7 @@ export interface IndexingLayerState {
   readonly random: number;
   /** Rows gathered so far, (bufferFill, dim). */
   readonly buffer: Float32Array;
-  /** Float64, because R is kept in double precision on the host. */
+  /** Float64: R is in double precision where it is turned on the host. */
   readonly rotation: Float64Array;
   /** Moving average of the item/quantized correlation, empty when unused. */
   readonly correlation: Float64Array;

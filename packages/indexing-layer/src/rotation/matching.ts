@@ -1,0 +1,34 @@
+import * as tf from "@tensorflow/tfjs-core";
+
+/**
+ * Pairs of axes by what each pair gains, made on the device: in every round each axis that is left names the one it
+ * gains most with, and those that name each other are a pair. That is what taking the best pair of all, again and again,
+ * comes to; axes that are left over after the last round stay alone.
+ *
+ * @param gains (d, d) symmetric, not below 0, and 0 on the diagonal
+ * @returns (d, d) symmetric, 1 where two are a pair
+ */
+export function matchPairs(gains: tf.Tensor2D, rounds: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const dim = gains.shape[0];
+    const found: tf.Tensor2D[] = [];
+    let left = gains;
+    for (let round = 0; round < rounds; round++) {
+      const named = oneHot(tf.argMax(left, 1), dim);
+      const pairs: tf.Tensor2D = tf.mul(named, tf.transpose(named));
+      found.push(pairs);
+      if (round + 1 === rounds) break;
+      const alone = tf.sub(1, tf.sum(pairs, 1, true)) as tf.Tensor2D;
+      left = tf.mul(left, tf.matMul(alone, alone, false, true));
+    }
+    // an axis that gains with none names the first one, which may be itself
+    return tf.mul(tf.addN(found), tf.sub(1, tf.eye(dim)));
+  });
+}
+
+/** (n) int32 → (n, count) */
+function oneHot(numbers: tf.Tensor1D, count: number): tf.Tensor2D {
+  // the wasm backend writes the integer 1 where a float is read, which is 1e-45
+  if (tf.getBackend() === "wasm") return tf.cast(tf.oneHot(numbers, count) as tf.Tensor2D, "float32");
+  return tf.oneHot(numbers, count, 1, 0, "float32") as tf.Tensor2D;
+}
