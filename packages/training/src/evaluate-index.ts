@@ -37,6 +37,8 @@ export interface EvaluateIndexOptions extends RankingOptions {
   /** Redraw the report in the index folder with these figures. */
   readonly report?: boolean | undefined;
   readonly backend: BackendName;
+  /** Told which backend it is. */
+  readonly say?: ((line: string) => void) | undefined;
 }
 
 /**
@@ -53,14 +55,14 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
   const names = { folder: options.index, file: options.config };
   checkSplit(index.manifest, config, names);
   if (isVectorsOnly(config)) {
-    await useBackend(options.backend);
-    const result = await evaluateVectors({ config, directory, index, names, options, started });
+    const backend = await useBackend(options.backend, options.say);
+    const result = await evaluateVectors({ config, directory, index, names, options, backend, started });
     if (options.report) await writeResult(options.index, result);
     return result;
   }
   const raw = await loadData(config, directory, options);
   checkData(index.manifest, raw, config, names);
-  await useBackend(options.backend);
+  const backend = await useBackend(options.backend, options.say);
   const dataset = buildDataset(raw, config);
   checkHeldOut(index.manifest, dataset, names);
   const dense = options.dense === false ? undefined : await readItemVectors(options.index, index, dataset.ids.length);
@@ -101,6 +103,7 @@ export async function evaluateIndex(options: EvaluateIndexOptions): Promise<Eval
     emptyCells: countProbed(index.manifest) - filledCells(index),
     ...(await changedSince(index, ids)),
     ...servedRecall(rows, index, words !== undefined),
+    backend,
     seconds: (performance.now() - started) / 1000,
     rows,
   };

@@ -61,7 +61,7 @@ beforeAll(async () => {
     ...encode(codebook, vectors),
     ids: Array.from({ length: 200 }, (_, i) => `item ${i}`),
     defaultNprobe: 2,
-    training: { seed: 3, config: { name: HOSTILE, training: { scale: 30 } } },
+    training: { seed: 3, backend: "node-gpu", config: { name: HOSTILE, training: { scale: 30 } } },
   });
   version = artifact.version;
   await writeIndexDirectory(join(folder, "index"), artifact, { [TRAINING_LOG_FILE]: bytesOf(log) });
@@ -98,6 +98,7 @@ describe("report.html", () => {
       expect(html).toContain(`<h3>${title}</h3>`);
     expect(html).toContain("poeem evaluate --report");
     expect(html).toContain("best 0.3900");
+    expect(html).toContain("Trained on TensorFlow.js&#39;s node-gpu backend.");
     expect(html).toContain('<th scope="row">training.scale</th><td>30</td>');
   });
 
@@ -118,6 +119,7 @@ describe("report.html", () => {
       alsoTrained: { queries: 0, pairs: 0 },
       unknownQueries: 0,
       unnamedQueries: null,
+      backend: "wasm",
       seconds: 1,
       rows: [
         row("dense", null, 32, 16),
@@ -136,6 +138,7 @@ describe("report.html", () => {
     const html = await report();
     expectSound(html, 9);
     expect(html).toContain("20 of 80 held-out queries");
+    expect(html).toContain("full ranking of all 200 items, computed on TensorFlow.js&#39;s wasm backend.");
     // 12 of 16: at the default nprobe
     expect(html).toMatch(/<dt>share of dense brute force&#39;s recall<\/dt><dd>75\.0 %<\/dd>/);
     expect(html).toContain("<h3>Recall@50 against bytes per item</h3>");

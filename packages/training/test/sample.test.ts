@@ -229,6 +229,7 @@ describe("an index of a catalogue that a sample was trained on", () => {
       const { test } = buildDataset(raw, config);
       expect(result.queries).toBe(test.count);
       expect(result.items).toBe(COUNT);
+      expect(result.backend).toBe("wasm");
       expect(trained.data.testQueries).toBe(test.count);
       expect(result.rows.find(({ kind }) => kind === "dense")!.recallAt10).toBeGreaterThan(0.05);
     },

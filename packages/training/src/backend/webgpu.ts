@@ -1,3 +1,6 @@
+import { installCommand, loadOptional } from "./optional-package.ts";
+import { Refusal } from "./refusal.ts";
+
 /** The parts of WebGPU that are looked at before TensorFlow.js takes over. */
 interface Gpu {
   requestAdapter(options: object): Promise<Adapter | null>;
@@ -6,33 +9,40 @@ interface Adapter {
   readonly info?: { readonly vendor: string; readonly description: string; readonly isFallbackAdapter?: boolean };
 }
 
-type Load = (name: string) => Promise<Record<string, unknown>>;
-
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
+/** Who brings the driver that Dawn asks for. */
+const DRIVERS: Partial<Record<NodeJS.Platform, string>> = {
+  linux: "install or update the Vulkan driver: NVIDIA's own, or Mesa's, in Debian mesa-vulkan-drivers",
+  darwin: "it needs macOS with Metal",
+  win32: "install or update the graphics driver, with Direct3D 12",
+};
 
 /**
  * Lets TensorFlow.js's webgpu backend find Dawn (npm package `webgpu`) where a browser has `navigator.gpu`, and
  * registers it.
  *
  * @param auto whether a processor posing as an adapter is refused: wasm is faster than that
- * @throws Error with the reason when there is no adapter
+ * @throws Refusal when there is no adapter
  */
-export async function startWebGpu(load: Load, auto: boolean): Promise<void> {
+export async function startWebGpu(auto: boolean): Promise<void> {
   if (current) return;
   const dawn = await load("webgpu");
   const create = dawn["create"] as (options: string[]) => Gpu;
   const gpu = create([]);
   // without Vulkan Dawn explains itself on stderr; what is thrown here is the short of it
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) throw new Error("no adapter: no Vulkan, Metal or Direct3D driver that Dawn accepts");
+  if (!adapter)
+    throw new Refusal("no adapter: no Vulkan, Metal or Direct3D driver that Dawn accepts", DRIVERS[process.platform]);
   const { vendor = "", description = "", isFallbackAdapter } = adapter.info ?? {};
   if (auto && (isFallbackAdapter === true || SOFTWARE.test(`${vendor} ${description}`)))
-    throw new Error(`its only adapter is the processor (${description})`);
+    throw new Refusal(`its only adapter is the processor, by ${description}`, "--backend webgpu runs there, slowly");
   Object.assign(globalThis, dawn["globals"]);
   Object.defineProperty(globalThis.navigator, "gpu", { value: gpu, configurable: true });
   await load("@tensorflow/tfjs-backend-webgpu");
   current = gpu;
 }
+
+const load = (name: string): Promise<Record<string, unknown>> => loadOptional(name, installCommand("webgpu"));
 
 let current: Gpu | undefined;
 

@@ -65,6 +65,7 @@ export function formatEvaluation(result: EvaluationResult): string {
   const rules = widths.map((width, c) => "-".repeat(width + 1) + (c === 0 ? "-" : ":"));
   lines.splice(1, 0, `|${rules.join("|")}|`);
   const notes = [
+    ...(result.backend === undefined ? [] : [`computed on the ${result.backend} backend`]),
     ...describeHeldOut({ ...result, testQueries: heldOut }),
     ...describeEmpty(result),
     ...describeChanged(result),

@@ -1,4 +1,5 @@
 import { BESIDE } from "@poeem/offline/index-folder/own-files";
+import type { Backend } from "../backend/names.ts";
 import type { HeldOutFacts } from "../data/report.ts";
 import type { EvaluationRow } from "./row.ts";
 
@@ -29,6 +30,8 @@ export interface EvaluationResult extends Omit<HeldOutFacts, "testQueries"> {
    * nprobe. Absent where that nprobe was not asked for.
    */
   readonly recallAt10?: number;
+  /** Where TensorFlow.js computed; absent from results of earlier versions. */
+  readonly backend?: Backend;
   readonly seconds: number;
   readonly rows: readonly EvaluationRow[];
 }

@@ -44,13 +44,20 @@ export async function writeReport(folder: string): Promise<void> {
       title: "What is found",
       intro:
         `${queries < heldOut ? `${formatCount(queries)} of ` : ""}${counted(heldOut, "held-out query")}, ` +
-        `full ranking of all ${counted(evaluation.items, "item")}.`,
+        `full ranking of all ${counted(evaluation.items, "item")}${onBackend(", computed", evaluation.backend)}.`,
       figures: evaluationFigures(evaluation, countProbed(manifest), manifest.defaultNprobe),
       tables: [evaluationTable(evaluation)],
     });
   }
   if (log) {
-    sections.push({ id: "training", title: "How it was learned", figures: trainingFigures(log), tables: [] });
+    const { backend } = (manifest.training ?? {}) as { backend?: string };
+    sections.push({
+      id: "training",
+      title: "How it was learned",
+      ...(backend !== undefined && { intro: `${onBackend("Trained", backend)}.` }),
+      figures: trainingFigures(log),
+      tables: [],
+    });
   }
   const words = await summarizeWords(index);
   if (words) {
@@ -106,6 +113,11 @@ function highlights(
       name: `training, ${formatCount(last.examples / last.seconds)} examples/s`,
     });
   return facts;
+}
+
+/** An index or a result of an earlier version does not say. */
+function onBackend(done: string, backend: string | undefined): string {
+  return backend === undefined ? "" : `${done} on TensorFlow.js's ${backend} backend`;
 }
 
 /** Undefined when there is no such file. */

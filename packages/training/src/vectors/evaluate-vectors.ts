@@ -2,6 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import { silentProgress, withProgress } from "@poeem/offline/progress";
 import { countProbed, type Index } from "@poeem/pq-core";
 import { openQueryTower } from "@poeem/towers";
+import type { Backend } from "../backend/names.ts";
 import type { PoeemConfig } from "../config.ts";
 import { toCsr } from "../data/csr.ts";
 import { gather, spreadEvenly } from "../data/gather.ts";
@@ -24,6 +25,7 @@ export interface EvaluateVectorsOptions {
   readonly index: Index;
   readonly names: Names;
   readonly options: RankingOptions;
+  readonly backend: Backend;
   readonly started: number;
 }
 
@@ -49,7 +51,7 @@ export function evaluateVectors(of: EvaluateVectorsOptions): Promise<EvaluationR
 }
 
 async function evaluateStreamed(
-  { config, index, names, options, started }: EvaluateVectorsOptions,
+  { config, index, names, options, backend, started }: EvaluateVectorsOptions,
   streamed: StreamedItems,
 ): Promise<EvaluationResult> {
   const { manifest } = index;
@@ -104,6 +106,7 @@ async function evaluateStreamed(
     ...{ cells, emptyCells: cells - filledCells(index) },
     ...(await changedSince(index, [...ids])),
     ...(served && { recallAt10: served.recallAt10 }),
+    backend,
     seconds: (performance.now() - started) / 1000,
     rows: [
       ...(options.dense === false ? [] : [dense]),
