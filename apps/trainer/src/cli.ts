@@ -6,7 +6,7 @@ import { BACKENDS } from "@poeem/training/backend/names";
 import { stopWebGpu } from "@poeem/training/backend/webgpu";
 import { type GivenIds, idsHelp } from "@poeem/training/encode/read-ids";
 import { MAX_CUTOFF } from "@poeem/training/rank/metrics";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 
 const integer =
@@ -160,6 +160,28 @@ export function program(): Command {
     .addOption(backend())
     .option(...json)
     .action(async (options) => (await import("./commands/evaluate.ts")).evaluate(options));
+
+  const gpu = root.command("gpu").description("build the libtensorflow backends for this machine, and see what works");
+  gpu
+    .command("setup")
+    .description("link PyPI's libtensorflow to Node; needs pip, a C++ compiler and a network, once (docs/backends.md)")
+    .option("--cuda", "for NVIDIA cards, by CUDA 12: --backend node-gpu (default where there is an NVIDIA driver)")
+    .option("--cpu", "for the processor: --backend node")
+    .option(...json)
+    .action(async (options) => (await import("./commands/gpu.ts")).setup(options));
+  gpu
+    .command("check")
+    .description("start every backend, and say which cards and backends work, or why not")
+    .option(...json)
+    .action(async (options) => (await import("./commands/gpu.ts")).check(options));
+  gpu
+    .command("remove")
+    .description("delete what `poeem gpu setup` made")
+    .action(async () => (await import("./commands/gpu.ts")).remove());
+  gpu
+    .command("try", { hidden: true })
+    .addArgument(new Argument("<backend>").choices(BACKENDS))
+    .action(async (backend) => (await import("./commands/gpu.ts")).tryOne(backend));
 
   root
     .command("config")

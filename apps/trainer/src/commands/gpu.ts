@@ -1,0 +1,74 @@
+import { rm } from "node:fs/promises";
+import { UserError } from "@poeem/offline/errors";
+import type { Backend } from "@poeem/training/backend/names";
+import { hasNvidiaDriver } from "@poeem/training/backend/nvidia";
+import { type BuildKind, findBuild, TENSORFLOW_VERSION } from "@poeem/training/backend/tensorflow-builds";
+import { describeCard, listCards, WHICH_CARDS } from "../gpu/cards.ts";
+import { setUp } from "../gpu/setup.ts";
+import { tryBackend, tryHere } from "../gpu/try-backend.ts";
+import { report, say } from "../print.ts";
+
+export interface GpuSetupOptions {
+  readonly cuda?: boolean;
+  readonly cpu?: boolean;
+  readonly json?: boolean;
+}
+
+const KINDS = {
+  cuda: { name: "CUDA 12", backend: "node-gpu" },
+  cpu: { name: "the processor", backend: "node" },
+} as const satisfies Record<BuildKind, { name: string; backend: Backend }>;
+
+/** `poeem gpu setup`: libtensorflow of PyPI, linked to Node on this machine. */
+export async function setup({ cuda, cpu, json }: GpuSetupOptions): Promise<void> {
+  if (cuda && cpu) throw new UserError("--cuda and --cpu make different builds: give one of them, then the other");
+  const driver = hasNvidiaDriver() === true;
+  if (!cuda && !cpu && !driver)
+    throw new UserError(
+      "there is no NVIDIA driver on this machine: `poeem gpu setup --cpu` builds for the processor, " +
+        "and --cuda for cards all the same, as for an image that runs elsewhere",
+    );
+  const kind = cpu ? "cpu" : "cuda";
+  const facts = await setUp(kind, say);
+  const { name, backend } = KINDS[kind];
+  const cards = kind === "cuda" ? await listCards() : [];
+  if (kind === "cuda") for (const line of [WHICH_CARDS, ...cards.map(describeCard)]) say(line);
+  if (kind === "cuda" && !driver) say("there is no NVIDIA driver here: it was checked on the processor");
+  report(
+    json,
+    { ...facts, ...(kind === "cuda" && { cards }) },
+    `libtensorflow ${TENSORFLOW_VERSION} for ${name} ${facts.existed ? "was there already" : "is ready"} and computes, ` +
+      `in ${facts.folder}; --backend ${backend} takes it`,
+  );
+}
+
+/** `poeem gpu check`: the cards of this machine, and which backends start on it. */
+export async function check({ json }: { readonly json?: boolean }): Promise<void> {
+  const driver = hasNvidiaDriver() ?? null;
+  const cards = await listCards();
+  // one after the other: each takes the whole processor
+  const trials = [];
+  for (const backend of ["node-gpu", "webgpu", "node", "wasm"] as const) trials.push(await tryBackend(backend));
+  if (json) return report(json, { driver, cards, backends: trials }, "");
+  if (driver === false) say("there is no NVIDIA driver on this machine");
+  if (cards.length > 0) say("with what `poeem gpu setup` builds:");
+  for (const card of cards) say(describeCard(card));
+  for (const trial of trials)
+    process.stdout.write(
+      trial.works
+        ? `${trial.backend}: computes, started in ${trial.seconds.toFixed(1)} s\n`
+        : `${trial.backend}: ${trial.reason}\n`,
+    );
+}
+
+/** `poeem gpu remove`: what `setup` made. */
+export async function remove(): Promise<void> {
+  const there = (["cuda", "cpu"] as const).flatMap((kind) => findBuild(kind) ?? []);
+  for (const folder of there) await rm(folder, { recursive: true });
+  say(there.length === 0 ? "there is nothing to remove" : there.map((folder) => `removed ${folder}`).join("\n"));
+}
+
+/** What `tryBackend` runs in a process of its own. */
+export async function tryOne(backend: Backend): Promise<void> {
+  report(true, await tryHere(backend), "");
+}
