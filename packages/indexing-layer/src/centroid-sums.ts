@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { bySubQuantizer } from "./codes/device-codes.ts";
-import { asColumn } from "./device/gather-rows.ts";
 import { isOnDevice } from "./device/on-device.ts";
+import { oneHot } from "./device/one-hot.ts";
 import type { Assignment } from "./losses/loss.ts";
 import { sumRows } from "./quantize.ts";
 
@@ -20,7 +20,7 @@ export interface Uses {
 /** @param cells (n) int32 */
 export function usesOfCells(cells: tf.Tensor1D, nlist: number): Uses {
   if (!isOnDevice()) return scattered(cells, nlist, (values) => values);
-  const ones = areEqual(asColumn(cells), nlist) as tf.Tensor2D;
+  const ones = oneHot(cells, nlist) as tf.Tensor2D;
   return {
     counts: once(() => tf.reshape(tf.sum(ones, 0), [nlist, 1])),
     sumsOf: (values) => tf.matMul(ones, values, true),
@@ -34,8 +34,7 @@ export function usesOfCodes({ codes, rows }: Pick<Assignment, "codes" | "rows">,
   if (!isOnDevice()) {
     return scattered(rows, numCentroids, (values) => tf.reshape(values, [n * m, values.shape[1] / m]));
   }
-  const byM = tf.reshape<tf.Rank.R3>(tf.transpose(tf.cast(codes, "float32")), [m, n, 1]);
-  const ones = areEqual(byM, ksub) as tf.Tensor3D;
+  const ones = oneHot(tf.transpose(codes), ksub) as tf.Tensor3D;
   return {
     // exact in any order: they are whole numbers
     counts: once(() => tf.reshape(tf.sum(ones, 1), [numCentroids, 1])),
@@ -49,12 +48,6 @@ function scattered(rows: tf.Tensor1D, numCentroids: number, cut: (values: tf.Ten
     counts: once(() => sumRows(rows, tf.ones([rows.shape[0], 1]), numCentroids)),
     sumsOf: (values) => sumRows(rows, cut(values), numCentroids),
   };
-}
-
-/** (…, 1) whole numbers → (…, count) floats, 1 where the number is the column's own. */
-function areEqual(numbers: tf.Tensor, count: number): tf.Tensor {
-  const columns = tf.tensor1d(Float32Array.from({ length: count }, (_, column) => column));
-  return tf.cast(tf.equal(numbers, columns), "float32");
 }
 
 function once<T>(make: () => T): () => T {

@@ -12,14 +12,13 @@ export function codesOnDevice(residual: tf.Tensor2D, centroids: tf.Tensor3D): Co
     const n = residual.shape[0];
     const bias = tf.mul(tf.sum(tf.square(centroids), 2), -0.5);
     const products = tf.matMul(bySubQuantizer(residual, m), centroids, false, true);
-    const best = tf.argMax(tf.add(products, tf.reshape(bias, [m, 1, ksub])), 2) as tf.Tensor2D;
-    // integers are reckoned with in floats: see asColumn
-    const codes: tf.Tensor2D = tf.transpose(tf.cast(best, "float32"));
+    const codes: tf.Tensor2D = tf.transpose(tf.argMax(tf.add(products, tf.reshape(bias, [m, 1, ksub])), 2));
+    // added as floats: see asColumn
     const offsets = tf.tensor1d(Float32Array.from({ length: m }, (_, j) => j * ksub));
-    const rows = asColumn(tf.add(codes, offsets));
+    const rows = asColumn(tf.add(tf.cast(codes, "float32"), offsets));
     const table = tf.reshape<tf.Rank.R2>(centroids, [m * ksub, subDim]);
     return {
-      codes: asInts(codes),
+      codes,
       rows: asInts(tf.reshape<tf.Rank.R1>(rows, [n * m])),
       decoded: tf.reshape<tf.Rank.R2>(gatherRows(table, asInts(rows)), [n, m * subDim]),
     };

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { oneHot } from "../device/one-hot.ts";
 
 /**
  * Pairs of axes by what each pair gains, made on the device: in every round each axis that is left names the one it
@@ -14,7 +15,7 @@ export function matchPairs(gains: tf.Tensor2D, rounds: number): tf.Tensor2D {
     const found: tf.Tensor2D[] = [];
     let left = gains;
     for (let round = 0; round < rounds; round++) {
-      const named = oneHot(tf.argMax(left, 1), dim);
+      const named = oneHot(tf.argMax(left, 1), dim) as tf.Tensor2D;
       const pairs: tf.Tensor2D = tf.mul(named, tf.transpose(named));
       found.push(pairs);
       if (round + 1 === rounds) break;
@@ -24,11 +25,4 @@ export function matchPairs(gains: tf.Tensor2D, rounds: number): tf.Tensor2D {
     // an axis that gains with none names the first one, which may be itself
     return tf.mul(tf.addN(found), tf.sub(1, tf.eye(dim)));
   });
-}
-
-/** (n) int32 → (n, count) */
-function oneHot(numbers: tf.Tensor1D, count: number): tf.Tensor2D {
-  // the wasm backend writes the integer 1 where a float is read, which is 1e-45
-  if (tf.getBackend() === "wasm") return tf.cast(tf.oneHot(numbers, count) as tf.Tensor2D, "float32");
-  return tf.oneHot(numbers, count, 1, 0, "float32") as tf.Tensor2D;
 }
