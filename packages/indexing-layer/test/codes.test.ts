@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { codesOf } from "../src/codes/codes.ts";
 import { CodesKernel } from "../src/codes/codes-kernel.ts";
 import { codesKernelBytes } from "../src/load-kernels.ts";
+import { runOn, SIMULATED, use } from "./backends.ts";
 import { normals, useBackend } from "./helpers.ts";
 
 describe("the kernel of codes", () => {
@@ -48,5 +49,53 @@ describe("the kernel of codes", () => {
     await useBackend("cpu");
     expect(kernel.serves(tf.zeros([2, 256, 3]))).toBe(false);
     await useBackend("wasm");
+  });
+});
+
+describe.each([...SIMULATED, "tensorflow", "webgpu"] as const)("codes on a device: %s", (place) => {
+  runOn(place);
+
+  it.each([
+    [1, 1, 16, 1],
+    [500, 32, 16, 2],
+    [301, 3, 16, 5],
+    [200, 4, 256, 4],
+    [300, 64, 16, 4],
+  ])("are as near as those of the host: %i rows, %i × %i centroids of %i", async (n, m, ksub, subDim) => {
+    const [vectors, centroids] = [normals(n * m * subDim, 1), normals(m * ksub * subDim, 2)];
+    const compute = async () => {
+      const made = tf.tidy(() => {
+        const x = tf.tensor2d(vectors, [n, m * subDim]);
+        const { codes, rows, decoded } = codesOf(x, tf.tensor3d(centroids, [m, ksub, subDim]));
+        return [codes, rows, decoded] as [tf.Tensor, tf.Tensor, tf.Tensor];
+      });
+      expect(made.map(({ shape }) => shape)).toEqual([[n, m], [n * m], [n, m * subDim]]);
+      expect(made.map(({ dtype }) => dtype)).toEqual(["int32", "int32", "float32"]);
+      const [codes, rows, decoded] = await Promise.all(made.map((tensor) => tensor.data()));
+      tf.dispose(made);
+      return { codes: codes!, rows: rows!, decoded: decoded! };
+    };
+    const got = await compute();
+    await use("cpu");
+    const expected = await compute();
+    await use(place);
+    const distance = (decoded: ArrayLike<number>, at: number): number => {
+      let sum = 0;
+      for (let d = at * subDim; d < (at + 1) * subDim; d++) sum += (vectors[d]! - decoded[d]!) ** 2;
+      return sum;
+    };
+    let others = 0;
+    for (let i = 0; i < n * m; i++) {
+      expect(got.rows[i]).toBe((i % m) * ksub + got.codes[i]!);
+      if (got.codes[i] === expected.codes[i]) continue;
+      others++;
+      expect(distance(got.decoded, i)).toBeCloseTo(distance(expected.decoded, i), 4);
+    }
+    expect(others).toBeLessThanOrEqual(1 + 1e-3 * n * m);
+    const own = Array.from(
+      got.decoded,
+      (_, d) => centroids[got.rows[Math.floor(d / subDim)]! * subDim + (d % subDim)]!,
+    );
+    expect([...got.decoded]).toEqual(own);
   });
 });

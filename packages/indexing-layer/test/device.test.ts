@@ -147,7 +147,6 @@ describe.each([...SIMULATED, "tensorflow", "webgpu"] as const)("the layer on a d
     const expected = await goOn();
     await use(place);
     const got = await goOn();
-    console.log(place, expected, got);
     for (const i of [0, 1]) expect(Math.abs(got[i]! / expected[i]! - 1)).toBeLessThan(1e-3);
     expect(got[1]).toBeLessThan(0.98 * got[0]!);
   });

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Random } from "../src/random.ts";
 import { softmaxLogSums } from "../src/softmax/log-sums.ts";
-import { useBackend } from "./helpers.ts";
+import { runOn, SIMULATED } from "./backends.ts";
 
 const [ROWS, COUNT, DIM, SCALE] = [5, 9, 4, 3];
 const random = new Random(2);
@@ -26,10 +26,12 @@ function definition(q: ArrayLike<number>, v: ArrayLike<number>, row: number): nu
   return Math.log(sum);
 }
 
-describe.each(["cpu", "wasm"] as const)("log Z of the rows of a problem, on %s", (backend) => {
-  beforeAll(() => useBackend(backend));
+const PLACES = ["cpu", "wasm", ...SIMULATED, "tensorflow", "webgpu"] as const;
 
-  it("is the sum written out, and its gradients are differences of that", () => {
+describe.each(PLACES)("log Z of the rows of a problem, on %s", (place) => {
+  runOn(place);
+
+  it("is the sum written out, and its gradients are differences of that", async () => {
     const weights = draw(ROWS);
     const loss = (...args: tf.Tensor[]): tf.Scalar => {
       const [q, v] = args as [tf.Tensor2D, tf.Tensor2D];
@@ -42,9 +44,9 @@ describe.each(["cpu", "wasm"] as const)("log Z of the rows of a problem, on %s",
     ]);
     const sides = [Float64Array.from(queries), Float64Array.from(candidates)] as const;
     const total = (): number => weights.reduce((sum, weight, row) => sum + weight * definition(...sides, row), 0);
-    expect(value.dataSync()[0]).toBeCloseTo(total(), 4);
-    sides.forEach((side, i) => {
-      const gradient = grads[i]!.dataSync();
+    expect((await value.data())[0]).toBeCloseTo(total(), 4);
+    for (const [i, side] of sides.entries()) {
+      const gradient = await grads[i]!.data();
       for (let at = 0; at < side.length; at++) {
         const start = side[at]!;
         side[at] = start + 1e-4;
@@ -54,6 +56,6 @@ describe.each(["cpu", "wasm"] as const)("log Z of the rows of a problem, on %s",
         side[at] = start;
         expect(gradient[at]).toBeCloseTo((above - below) / 2e-4, 3);
       }
-    });
+    }
   });
 });

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { IndexingLayer, inBatchSoftmaxLoss, routingLoss } from "../src/index.ts";
-import { clustered, normals, useBackend } from "./helpers.ts";
+import { runOn, SIMULATED } from "./backends.ts";
+import { clustered, normals } from "./helpers.ts";
 
 /** The losses as plain loops: what they mean, next to what the backend computes. */
 const n = 5;
@@ -21,9 +22,9 @@ function softmax(row: number[]): number[] {
   return row.map((value) => Math.exp(value) / total);
 }
 
-for (const backend of ["wasm", "cpu"] as const) {
-  describe(`values on ${backend} equal the plain loops`, () => {
-    beforeAll(() => useBackend(backend));
+for (const place of ["wasm", "cpu", ...SIMULATED, "tensorflow"] as const) {
+  describe(`values on ${place} equal the plain loops`, () => {
+    runOn(place);
 
     it("of the in-batch softmax", () => {
       const asked = queries.slice(0, 3 * dim);
@@ -65,8 +66,8 @@ for (const backend of ["wasm", "cpu"] as const) {
   });
 }
 
-describe("the terms of a layer", () => {
-  beforeAll(() => useBackend("wasm"));
+describe.each(["wasm", "wasm as a device", "tensorflow"] as const)("the terms of a layer on %s", (place) => {
+  runOn(place);
 
   it("are the losses of its own cells, codes and vectors", async () => {
     const options = { dim: 16, nlist: 8, numSubQuantizers: 4, nbits: 4, bufferSize: 256, reduction: "sum" } as const;

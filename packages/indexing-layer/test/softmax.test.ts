@@ -7,6 +7,7 @@ import { MOST_PLACES, SoftmaxKernel, type StartHelpers } from "../src/softmax/ke
 import { softmaxLoss, useSoftmaxKernel } from "../src/softmax/loss.ts";
 import type { Lists, SoftmaxProblem, SoftmaxResult } from "../src/softmax/problem.ts";
 import { softmaxInTensors } from "../src/softmax/tensors.ts";
+import { type Place, runOn, SIMULATED } from "./backends.ts";
 import { useBackend } from "./helpers.ts";
 
 type Rows = ArrayLike<number>;
@@ -182,11 +183,15 @@ function kernelOf(build: "plain" | "relaxed", helpers = 0): SoftmaxKernel {
   return new SoftmaxKernel(bytes!, helpers > 0 ? { count: helpers, start: startHelpers } : undefined);
 }
 
-const ways: Record<string, { backend: "cpu" | "wasm"; make: () => (problem: SoftmaxProblem) => SoftmaxResult }> = {
-  "tensors on cpu": { backend: "cpu", make: () => softmaxInTensors },
-  "tensors on wasm": { backend: "wasm", make: () => softmaxInTensors },
-  "the kernel": { backend: "wasm", make: () => makeRun("plain") },
-  "the kernel with relaxed SIMD": { backend: "wasm", make: () => makeRun("relaxed") },
+const ways: Record<string, { place: Place; make: () => (problem: SoftmaxProblem) => SoftmaxResult }> = {
+  ...Object.fromEntries(
+    (["cpu", "wasm", ...SIMULATED, "tensorflow", "webgpu"] as const).map((place) => [
+      `tensors on ${place}`,
+      { place, make: () => softmaxInTensors },
+    ]),
+  ),
+  "the kernel": { place: "wasm", make: () => makeRun("plain") },
+  "the kernel with relaxed SIMD": { place: "wasm", make: () => makeRun("relaxed") },
 };
 
 function makeRun(build: "plain" | "relaxed") {
@@ -194,29 +199,33 @@ function makeRun(build: "plain" | "relaxed") {
   return (problem: SoftmaxProblem) => kernel.run(problem);
 }
 
-describe.each(Object.entries(ways))("the softmax by %s", (_, { backend, make }) => {
-  let run: (problem: Numbers) => {
+describe.each(Object.entries(ways))("the softmax by %s", (_, { place, make }) => {
+  runOn(place);
+  let run: (problem: Numbers) => Promise<{
     ranking: number;
     total: number;
     dQueries: Float32Array;
     dCandidates: Float32Array;
     dLogWeights: Float32Array;
-  };
-  beforeAll(async () => {
-    await useBackend(backend);
+  }>;
+  beforeAll(() => {
     const compute = make();
-    run = (problem) =>
-      tf.tidy(() => {
+    run = async (problem) => {
+      const made = tf.tidy(() => {
         const { ranking, total, dQueries, dCandidates, dLogWeights } = compute(inTensors(problem));
-        const read = (tensor: tf.Tensor) => tensor.dataSync<"float32">().slice();
-        return {
-          ranking: read(ranking)[0]!,
-          total: read(total)[0]!,
-          dQueries: read(dQueries),
-          dCandidates: read(dCandidates!),
-          dLogWeights: dLogWeights ? read(dLogWeights) : new Float32Array(problem.logWeights.length),
-        };
+        return [ranking, total, dQueries, dCandidates!, dLogWeights ?? tf.zerosLike(tf.tensor1d(problem.logWeights))];
       });
+      const numbers = await Promise.all(made.map(async (tensor) => Float32Array.from(await tensor.data())));
+      tf.dispose(made);
+      const [ranking, total, dQueries, dCandidates, dLogWeights] = numbers as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      return { ranking: ranking[0]!, total: total[0]!, dQueries, dCandidates, dLogWeights };
+    };
   });
 
   it.each<Sizes>([
@@ -240,12 +249,12 @@ describe.each(Object.entries(ways))("the softmax by %s", (_, { backend, make }) 
     { groups: 60, places: 5, count: 50, dim: 8, rows: 101, scale: 5 },
     { groups: 6, places: MOST_PLACES + 3, count: 11, dim: 4, rows: 20, least: 0.01 },
     { groups: 4, places: 1, count: 9, dim: 4, rows: 2 },
-  ])("equals its definition, and its gradients differences of that: %o", (sizes) => {
+  ])("equals its definition, and its gradients differences of that: %o", async (sizes) => {
     const input = problem(sizes.count, sizes);
     const at = wide(input);
     const soft = teacherOf(at);
     const expected = definition(at, soft);
-    const result = run(input);
+    const result = await run(input);
     expect(result.ranking).toBeCloseTo(expected.ranking, 4);
     expect(result.total).toBeCloseTo(expected.total, 4);
     const random = new Random(1);
@@ -272,29 +281,29 @@ describe.each(Object.entries(ways))("the softmax by %s", (_, { backend, make }) 
     }
   });
 
-  it("gives the same bits after other problems, larger ones too, went through its memory", () => {
+  it("gives the same bits after other problems, larger ones too, went through its memory", async () => {
     const input = problem(1, { groups: 9, places: 5, count: 37, dim: 12 });
-    const bitsOf = (): number[][] => {
-      const { ranking, dQueries, dCandidates, dLogWeights } = run(input);
+    const bitsOf = async (): Promise<number[][]> => {
+      const { ranking, dQueries, dCandidates, dLogWeights } = await run(input);
       return [[ranking], [...dQueries], [...dCandidates], [...dLogWeights]];
     };
-    const before = bitsOf();
-    run(problem(2, { groups: 60, places: 1, count: 400, dim: 32, scale: 100, teacher: true }));
-    expect(bitsOf()).toEqual(before);
+    const before = await bitsOf();
+    await run(problem(2, { groups: 60, places: 1, count: 400, dim: 32, scale: 100, teacher: true }));
+    expect(await bitsOf()).toEqual(before);
   });
 
-  it("keeps to logarithms where probabilities are no single-precision numbers any more", () => {
+  it("keeps to logarithms where probabilities are no single-precision numbers any more", async () => {
     const base = problem(3, { groups: 4, places: 1, count: 5, dim: 4, scale: 500 });
     const expected = definition(wide(base));
     expect(expected.ranking).toBeGreaterThan(200);
-    const result = run(base);
+    const result = await run(base);
     expect(result.ranking / expected.ranking).toBeCloseTo(1, 5);
     expect(result.dQueries.every(Number.isFinite)).toBe(true);
   });
 
-  it("bounds what a masked target costs, and pulls nothing towards it", () => {
+  it("bounds what a masked target costs, and pulls nothing towards it", async () => {
     const base = problem(4, { groups: 1, places: 2, count: 6, dim: 4 });
-    const result = run({ ...base, targets: toCsr([[2]]), masked: toCsr([[2], [2]]), least: 1e-30 });
+    const result = await run({ ...base, targets: toCsr([[2]]), masked: toCsr([[2], [2]]), least: 1e-30 });
     expect(result.ranking / -Math.log(1e-30)).toBeCloseTo(1, 6);
     for (const gradient of [result.dQueries, result.dCandidates, result.dLogWeights])
       expect([...gradient].every((x) => x === 0)).toBe(true);
@@ -405,8 +414,13 @@ describe("the kernel", () => {
   });
 });
 
-describe.each([undefined, "plain"] as const)("softmaxLoss with the kernel %s", (build) => {
-  beforeAll(() => useBackend("wasm"));
+describe.each([
+  ["wasm", undefined],
+  ["wasm", "plain"],
+  ["wasm as a device", "plain"],
+  ["tensorflow", undefined],
+] as const)("softmaxLoss on %s with the kernel %s", (place, build) => {
+  runOn(place);
   beforeEach(() => {
     useSoftmaxKernel(build && kernelOf(build));
     return () => useSoftmaxKernel(undefined);
@@ -467,5 +481,10 @@ describe.each([undefined, "plain"] as const)("softmaxLoss with the kernel %s", (
     const teacher = { candidates: mixture.candidates, weight: 1 };
     expect(() => softmaxLoss({ ...mixture, teacher })).toThrow('"teacher" expected one query per group');
     expect(() => softmaxLoss({ ...mixture, targets: undefined })).toThrow("expected targets or a teacher, got neither");
+    const shared = { ...mixture, shared: Uint32Array.of(0, 1) };
+    expect(() => softmaxLoss({ ...shared, logWeights: undefined })).toThrow('"shared" expected logWeights beside it');
+    expect(() => softmaxLoss({ ...shared, targets: tf.tensor1d([0], "int32") })).toThrow(
+      '"targets" expected lists where groups share rows, got a tensor',
+    );
   });
 });

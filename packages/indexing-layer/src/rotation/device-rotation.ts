@@ -15,7 +15,7 @@ import { matchPairs } from "./matching.ts";
 const ROUNDS = 7;
 /**
  * Updates between two looks at R. In single precision |RᵀR − I| grows to 7e-6 in that time, on WebGPU to 4e-5; unlooked
- * at it would be 2e-5 after 20,000 updates of 16 axes, and D64 of 64.
+ * at it would be 2e-5 after 20,000 updates of 16 axes, and as much of 64.
  */
 export const UPDATES_TO_POLISH = 500;
 /** Keeps quotients and angles of nothing finite. */

@@ -23,6 +23,13 @@ export function matchPairs(gains: tf.Tensor2D, rounds: number): tf.Tensor2D {
       left = tf.mul(left, tf.matMul(alone, alone, false, true));
     }
     // an axis that gains with none names the first one, which may be itself
-    return tf.mul(tf.addN(found), tf.sub(1, tf.eye(dim)));
+    return tf.mul(sumOf(found), tf.sub(1, tf.eye(dim)));
   });
+}
+
+/** By a few at a time: WebGPU binds eight tensors to an operation, and adds nothing beyond without a word. */
+function sumOf([first, ...rest]: readonly tf.Tensor2D[]): tf.Tensor2D {
+  let sum = first!;
+  for (let i = 0; i < rest.length; i += 3) sum = tf.addN([sum, ...rest.slice(i, i + 3)]);
+  return sum;
 }
