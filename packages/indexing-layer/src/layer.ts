@@ -359,11 +359,11 @@ export class IndexingLayer {
   }
 }
 
-/** (b) int32, the cells of the items that queries led to. */
+/** (b) the cells of the items that queries led to. */
 function cellsOf(coarseCodes: tf.Tensor1D, b: number, answers: tf.Tensor1D | undefined): tf.Tensor1D {
   if (!isOnDevice()) return answers ? tf.gather(coarseCodes, answers) : tf.slice(coarseCodes, 0, b);
   if (!answers && b === coarseCodes.size) return coarseCodes;
   const cells = asColumn(coarseCodes);
   const led = answers ? gatherRows(cells, asInts(asColumn(answers))) : tf.slice(cells, 0, b);
-  return asInts(tf.reshape(led, [b]));
+  return tf.reshape(led, [b]);
 }

@@ -96,7 +96,7 @@ describe.each([...SIMULATED, "tensorflow", "webgpu"] as const)("a rotation on a 
 
   it.each([2, 7, 24])("pairs %i axes as greedy pairs do, given rounds enough", async (d) => {
     const b = Float64Array.from(normals(d * d, 6));
-    const matched = tf.tidy(() => matchPairs(tf.tensor2d(gainsOf(b, d), [d, d]), d));
+    const matched = tf.tidy(() => matchPairs(tf.tensor2d(gainsOf(b, d), [d, d]), tf.eye(d), d));
     const values = Array.from(await matched.data());
     const expected = new Array<number>(d * d).fill(0);
     for (const [i, j] of greedyPairs(b, d)) for (const at of [i * d + j, j * d + i]) expected[at] = 1;

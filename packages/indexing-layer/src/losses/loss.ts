@@ -33,7 +33,8 @@ export interface LossInput {
   /** The same for a sum over queries. */
   readonly perQuery: number;
   /**
-   * (b, dim), and (b) int32 cell of the item that each of them led to. Only a loss that needs queries may read them.
+   * (b, dim), and (b) cell of the item that each of them led to, int32 or as floats. Only a loss that needs queries may
+   * read them.
    */
   readonly queries?: tf.Tensor2D | undefined;
   readonly cells?: tf.Tensor1D | undefined;

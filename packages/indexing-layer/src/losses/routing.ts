@@ -22,7 +22,7 @@ export const routing = layerLoss({
  * arXiv 2310.08891), with the gradient going to the queries alone: let into the centroids it empties the cells.
  *
  * @param queries (b, dim)
- * @param cells (b) int32, cell of each query's item
+ * @param cells (b) cell of each query's item, int32 or as floats
  * @param coarseCentroids (nlist, dim) in the queries' own space (rotated back)
  */
 export function routingLoss(

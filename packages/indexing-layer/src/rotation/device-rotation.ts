@@ -65,7 +65,7 @@ export class DeviceRotation implements LayerRotation {
     // of axes i and j: B_ii + B_jj, and B_ji - B_ij
     const stay = tf.add<tf.Tensor2D>(tf.sum(diagonal, 1, true), tf.sum(diagonal, 0, true));
     const slope = tf.sub<tf.Tensor2D>(tf.transpose(b), b);
-    const pairs = matchPairs(tf.mul(pairGains(stay, slope), tf.sub(1, this.#identity)), ROUNDS);
+    const pairs = matchPairs(pairGains(stay, slope), this.#identity, ROUNDS);
     const ofPair = (x: tf.Tensor2D) => tf.sum(tf.mul(pairs, x), 1, true) as tf.Tensor2D;
     // the other axis of a pair has the negative slope and so the negative angle; one alone has none
     const angle = tf.mul(tf.atan2(ofPair(slope), tf.add(ofPair(stay), TINY)), this.#config.stepSize);

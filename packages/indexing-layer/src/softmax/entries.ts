@@ -22,11 +22,11 @@ export function entryTensor(rows: ArrayLike<number>, columns: ArrayLike<number>)
  * (G·S, 2) int32 [row, column] of a column that each of G groups of S rows is to find. Put together in floats, because
  * integers are computed with on the host by TensorFlow's GPU kernels; they are exact up to 2^24.
  *
- * @param columns (G) int32, which is not read
+ * @param columns (G) int32 or as floats, which are not read
  */
 export function entriesOfColumns(columns: tf.Tensor1D, places: number): tf.Tensor2D {
   const count = columns.shape[0] * places;
-  const own = tf.cast(columns, "float32");
+  const own = columns.dtype === "float32" ? columns : tf.cast(columns, "float32");
   const all = places === 1 ? own : tf.reshape(tf.tile(tf.reshape(own, [-1, 1]), [1, places]), [count]);
   const rows = tf.tensor1d(Float32Array.from({ length: count }, (_, row) => row));
   return tf.cast(tf.stack([rows, all], 1), "int32") as tf.Tensor2D;
@@ -58,10 +58,14 @@ export function mergedLists(lists: Lists, weights: Float32Array): { lists: Lists
 
 /** `scores` (rows, C) with `MASKED` in place of those of the columns that are listed, by row. */
 export function maskLogits(scores: tf.Tensor2D, masked: Lists | undefined): tf.Tensor2D {
-  return masked && masked.values.length > 0 ? maskEntries(scores, entriesOf(masked)) : scores;
+  return maskOf(masked)?.(scores) ?? scores;
 }
 
-/** The same for entries (k, 2); it does not matter if one of them is there twice. */
-export function maskEntries(scores: tf.Tensor2D, at: tf.Tensor2D): tf.Tensor2D {
-  return tf.tensorScatterUpdate(scores, at, tf.fill([at.shape[0]], MASKED)) as tf.Tensor2D;
+/** The same for several matrices; undefined where there is nothing to mask. */
+export function maskOf(masked: Lists | undefined): ((scores: tf.Tensor2D) => tf.Tensor2D) | undefined {
+  if (!masked || masked.values.length === 0) return undefined;
+  // it does not matter if an entry is there twice
+  const at = entriesOf(masked);
+  const values = tf.tensor1d(new Float32Array(at.shape[0]).fill(MASKED));
+  return (scores) => tf.tensorScatterUpdate(scores, at, values) as tf.Tensor2D;
 }

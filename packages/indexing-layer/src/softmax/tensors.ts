@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { freeing } from "../device/freeing.ts";
 import { isOnDevice } from "../device/on-device.ts";
-import { entriesOf, entriesOfColumns, maskEntries, mergedLists } from "./entries.ts";
+import { entriesOf, entriesOfColumns, maskOf, mergedLists } from "./entries.ts";
 import { mixturePart } from "./mixture.ts";
 import type { LogitsOf, SoftmaxProblem, SoftmaxResult } from "./problem.ts";
 import { slopeOf, type TargetPart, type TeacherPart } from "./target-part.ts";
@@ -72,12 +72,12 @@ function softmaxOf(logits: tf.Tensor2D): tf.Tensor2D {
 function logitsMaker(problem: LogitsOf, scale: number | tf.Scalar): (candidates: tf.Tensor2D) => tf.Tensor2D {
   const { queries, masked } = problem;
   const logQ = problem.logQ && tf.tensor2d(problem.logQ, [1, problem.candidates.shape[0]]);
-  const maskedAt = masked && masked.values.length > 0 ? entriesOf(masked) : undefined;
+  const mask = maskOf(masked);
   const scoresFor = isOnDevice() ? byFlag(tf.mul(queries, scale)) : byTransposing(queries, scale);
   return (to) => {
     const scores = scoresFor(to);
     const corrected = logQ ? freeing(scores, tf.sub<tf.Tensor2D>(scores, logQ)) : scores;
-    return maskedAt ? freeing(corrected, maskEntries(corrected, maskedAt)) : corrected;
+    return mask ? freeing(corrected, mask(corrected)) : corrected;
   };
 }
 
