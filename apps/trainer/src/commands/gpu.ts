@@ -37,8 +37,8 @@ export async function setup({ cuda, cpu, json }: GpuSetupOptions): Promise<void>
   report(
     json,
     { ...facts, ...(kind === "cuda" && { cards }) },
-    `libtensorflow ${TENSORFLOW_VERSION} for ${name} ${facts.existed ? "was there already" : "is ready"} and computes, ` +
-      `in ${facts.folder}; --backend ${backend} takes it`,
+    `libtensorflow ${TENSORFLOW_VERSION} for ${name} ${facts.existed ? "was there already" : "is ready"}, ` +
+      `and computes, in ${facts.folder}; --backend ${backend} takes it`,
   );
 }
 

@@ -11,8 +11,9 @@ wheel, target, *wanted = sys.argv[1:]
 with zipfile.ZipFile(wheel) as archive:
     for member in archive.infolist():
         name = member.filename
-        parts = name.split("/")
-        if parts[0].endswith(".dist-info") or any(name.startswith(one) for one in wanted) or (not wanted and "include" not in parts):
+        first, *rest = name.split("/")
+        asked = any(name.startswith(one) for one in wanted) if wanted else "include" not in rest
+        if asked or first.endswith(".dist-info"):
             path = archive.extract(member, target)
             if (member.external_attr >> 16) & 0o111 and os.path.isfile(path):
                 os.chmod(path, 0o755)

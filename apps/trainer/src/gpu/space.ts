@@ -10,7 +10,8 @@ export async function checkSpace(kind: BuildKind, folder: string): Promise<void>
   const { bavail, bsize } = await statfs(folder);
   const free = (bavail * bsize) / 1e9;
   if (free >= NEEDED[kind]) return;
+  const got = `${free.toFixed(1)} GB`;
   throw new UserError(
-    `poeem gpu setup needs ${NEEDED[kind]} GB in ${folder}, got ${free.toFixed(1)} GB: POEEM_CACHE names another folder`,
+    `poeem gpu setup needs ${NEEDED[kind]} GB in ${folder}, got ${got}: POEEM_CACHE names another one`,
   );
 }
