@@ -29,11 +29,15 @@ export async function setup({ cuda, cpu, json }: GpuSetupOptions): Promise<void>
         "and --cuda for cards all the same, as for an image that runs elsewhere",
     );
   const kind = cpu ? "cpu" : "cuda";
-  const facts = await setUp(kind, say);
-  const { name, backend } = KINDS[kind];
   const cards = kind === "cuda" ? await listCards() : [];
+  const hopeless = cards.length > 0 && !cards.some(({ works }) => works);
+  if (hopeless && !cuda)
+    throw new UserError(`no card of this machine works with it: ${cards.map(describeCard).join("; ")}`);
+  const onGpu = kind === "cuda" && driver && !hopeless;
+  const facts = await setUp(kind, onGpu ? "gpu" : "processor", say);
+  const { name, backend } = KINDS[kind];
   if (kind === "cuda") for (const line of [WHICH_CARDS, ...cards.map(describeCard)]) say(line);
-  if (kind === "cuda" && !driver) say("there is no NVIDIA driver here: it was checked on the processor");
+  if (kind === "cuda" && !onGpu) say("there is no NVIDIA GPU for it here: it was checked on the processor");
   report(
     json,
     { ...facts, ...(kind === "cuda" && { cards }) },

@@ -1,7 +1,6 @@
 import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, UserError } from "@poeem/offline/errors";
-import { hasNvidiaDriver } from "@poeem/training/backend/nvidia";
 import {
   BUILD_PATHS,
   type BuildKind,
@@ -33,26 +32,32 @@ export interface SetupFacts {
   /** Whether it was there before. */
   readonly existed: boolean;
   /** Where it was seen to compute. */
-  readonly checkedOn: "gpu" | "processor";
+  readonly checkedOn: CheckedOn;
 }
+
+export type CheckedOn = "gpu" | "processor";
 
 /**
  * Builds libtensorflow's backend for this machine, checks that it computes, and puts it where `useBackend` finds it:
  * complete or not at all.
+ * @param checkedOn where it has to compute
  * @throws UserError for what is missing, or where what was made does not compute
  */
-export async function setUp(kind: BuildKind, say: (line: string) => void): Promise<SetupFacts> {
+export async function setUp(kind: BuildKind, checkedOn: CheckedOn, say: (line: string) => void): Promise<SetupFacts> {
   const wheel = wheelFor(kind, thisMachine());
   const folder = buildFolder(kind);
-  const facts = { kind, folder };
-  if (findBuild(kind) !== undefined) return { ...facts, existed: true, checkedOn: await checkAgain(kind, folder) };
+  const facts = { kind, folder, checkedOn };
+  if (findBuild(kind) !== undefined) {
+    await checkAgain(facts);
+    return { ...facts, existed: true };
+  }
   const tools = await findTools();
   const parent = dirname(folder);
   await mkdir(parent, { recursive: true }).catch((error: unknown) => {
     throw new UserError(`${parent} cannot be made: ${messageOf(error)}; POEEM_CACHE names another folder`);
   });
   await checkSpace(kind, parent);
-  const checkedOn = await inWorkFolder(parent, async (work) => {
+  await inWorkFolder(parent, async (work) => {
     const made = buildFolder(kind, work);
     const site = join(made, BUILD_PATHS.site);
     say("fetching tfjs-node and what it needs to compile");
@@ -71,15 +76,14 @@ export async function setUp(kind: BuildKind, say: (line: string) => void): Promi
     await rm(join(made, BUILD_PATHS.libraries, "include"), { recursive: true });
     await rm(join(made, "node_modules/node-api-headers"), { recursive: true });
     say("checking what was made");
-    const on = await check(kind, work, "nothing was kept");
+    await check(checkedOn, work, "nothing was kept");
     await writeFile(
       join(made, "build.json"),
       `${JSON.stringify({ kind, parts: [tensorflow, ...PACKAGES, ...cuda] })}\n`,
     );
     await place(made, folder);
-    return on;
   });
-  return { ...facts, existed: false, checkedOn };
+  return { ...facts, existed: false };
 }
 
 /** The wheel's name for itself has an underscore. */
@@ -88,18 +92,17 @@ function readMetadata(site: string, name: string): Promise<string> {
   return readFile(join(site, info, "METADATA"), "utf8");
 }
 
-async function check(kind: BuildKind, builds: string, remedy: string): Promise<SetupFacts["checkedOn"]> {
-  const onGpu = kind === "cuda" && hasNvidiaDriver() === true;
-  const trial = await tryBackend(onGpu ? "node-gpu" : "node", { POEEM_CACHE: builds });
-  if (trial.works) return onGpu ? "gpu" : "processor";
-  throw new UserError(`libtensorflow was built, and does not compute here: ${trial.reason}; ${remedy}`);
+async function check(on: CheckedOn, builds: string, remedy: string): Promise<void> {
+  const trial = await tryBackend(on === "gpu" ? "node-gpu" : "node", { POEEM_CACHE: builds });
+  if (!trial.works)
+    throw new UserError(`libtensorflow was built, and does not compute here: ${trial.reason}; ${remedy}`);
 }
 
 /** Alone in a folder, as another kind of build may lie beside it. */
-function checkAgain(kind: BuildKind, folder: string): Promise<SetupFacts["checkedOn"]> {
+function checkAgain({ kind, folder, checkedOn }: Omit<SetupFacts, "existed">): Promise<void> {
   return inWorkFolder(dirname(folder), async (work) => {
     await symlink(folder, buildFolder(kind, work));
-    return check(kind, work, "poeem gpu remove, and poeem gpu setup once more");
+    await check(checkedOn, work, "poeem gpu remove, and poeem gpu setup once more");
   });
 }
 
