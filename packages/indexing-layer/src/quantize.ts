@@ -2,10 +2,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { isOnDevice } from "./device/on-device.ts";
 
 /*
- * Assignment and decoding as tensor ops, for backends on the host (codes/device-codes.ts has those of a device). All argmins are written as argmax of y·c - |c|²/2, which has the same winner
- * as the squared distance. Above a few megaflops the wasm backend's batched matMul is far slower than its dense one,
- * so sub-quantizers are scored together through one block-diagonal matrix, or one after another when that matrix
- * would be mostly zeros.
+ * Assignment and decoding as tensor ops, for backends on the host; codes/device-codes.ts has those of a device. All
+ * argmins are written as argmax of y·c - |c|²/2, which has the same winner as the squared distance. Above a few
+ * megaflops the wasm backend's batched matMul is far slower than its dense one, so sub-quantizers are scored together
+ * through one block-diagonal matrix, or one after another when that matrix would be mostly zeros.
  */
 
 /** Block-diagonal scoring multiplies M times too often; past this many multiply-adds per row, M calls cost less. */

@@ -180,7 +180,7 @@ describe.each([...SIMULATED, "tensorflow", "webgpu"] as const)("the layer on a d
     };
     await step();
     const before = tf.memory().numTensors;
-    // TensorFlow's own backend is asked directly by some of its kernels; the others compute with what they are asked for
+    // some kernels of TensorFlow's own backend ask it directly; those of the others compute with what they ask for
     const reader = place === "tensorflow" ? tf.backend() : tf.engine();
     const [read, readSync] = [vi.spyOn(reader, "read"), vi.spyOn(reader, "readSync")];
     for (let i = 0; i < 3; i++) await step();

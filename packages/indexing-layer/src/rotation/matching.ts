@@ -5,8 +5,8 @@ const TINY = 1e-30;
 
 /**
  * Pairs of axes by what each pair gains, made on the device: in every round each axis that is left names the one it
- * gains most with, and those that name each other are a pair. That is what taking the best pair of all, again and again,
- * comes to; axes that are left over after the last round stay alone.
+ * gains most with, and those that name each other are a pair. Taking the best pair of all, again and again, gives the
+ * same pairs; axes that are left over after the last round stay alone.
  *
  * @param gains (d, d) symmetric, not below 0; the diagonal does not matter
  * @param identity (d, d)

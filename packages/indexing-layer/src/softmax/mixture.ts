@@ -13,8 +13,8 @@ const SMALLEST = 1e-37;
  *
  *   Σ_gst r_gst · (p_r − onehot(t)),   r_gst = a_gs p(t | r) / p(t | g) the place's share of a target t of its group
  *
- * and where the rows of a group have one denominator, p_r is multiplied by a_gs Σ_s r_gst instead. A matrix of places by
- * candidates is never made: what targets have in the rows is gathered, and their shares go back to where it was.
+ * and where the rows of a group have one denominator, p_r is multiplied by a_gs Σ_s r_gst instead. A matrix of places
+ * by candidates is never made: what targets have in the rows is gathered, and their shares go back to where it was.
  *
  * @param p (R, C) softmax of each row
  * @param logZ (R) log Σ exp of each, for groups that have one denominator

@@ -45,7 +45,10 @@ export interface SoftmaxProblem {
   readonly candidates: tf.Tensor2D;
   /** Inverse temperature; a tensor holds its logarithm, and gets a gradient. */
   readonly scale: number | { readonly log: tf.Scalar };
-  /** Columns that each group is to find; a tensor (G) int32 names one column per group, each with its own rows. None: the teacher alone. */
+  /**
+   * Columns that each group is to find; a tensor (G) int32 names one column per group, where each has its own rows.
+   * None: the teacher alone.
+   */
   readonly targets?: Lists | tf.Tensor1D | undefined;
   /** Of each entry of the lists of targets; 1 when left out. */
   readonly targetWeights?: Float32Array | undefined;
