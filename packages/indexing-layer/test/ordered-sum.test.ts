@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 import { orderedSum, planSums, Random, type RowLists, transposedLists } from "../src/index.ts";
+import { runOn } from "./backends.ts";
 
 /** Lists of lengths that are drawn, some empty, some much longer than others. */
 function drawLists(count: number, rows: number, longest: number, random: Random): RowLists {
@@ -30,7 +31,8 @@ async function valuesOf(x: Float32Array, dim: number, lists: RowLists): Promise<
   return values;
 }
 
-describe("orderedSum", () => {
+describe.each(["cpu", "wasm", "tensorflow", "webgpu"] as const)("orderedSum on %s", (place) => {
+  runOn(place);
   const random = new Random(7);
   const dim = 3;
   const x = Float32Array.from({ length: 40 * dim }, () => random.normal());

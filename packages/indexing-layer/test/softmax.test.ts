@@ -310,6 +310,22 @@ describe.each(Object.entries(ways))("the softmax by %s", (_, { place, make }) =>
   });
 });
 
+describe("the softmax in tensors on a device", () => {
+  runOn("cpu as a device");
+
+  it.each<Sizes>([
+    { groups: 90, places: 1, count: 301, dim: 4 },
+    { groups: 90, places: 1, count: 301, dim: 4, teacher: true },
+    { groups: 30, places: 3, count: 301, dim: 4, least: 0.01, jointly: true },
+    { groups: 30, places: 3, count: 301, dim: 4, rows: 90 },
+  ])("holds at most four matrices of queries by candidates at once: %o", async (sizes) => {
+    const input = inTensors(problem(1, sizes));
+    const before = tf.memory().numBytes;
+    const { peakBytes } = await tf.profile(() => tf.dispose(Object.values(softmaxInTensors(input))));
+    expect((peakBytes - before) / (4 * 90 * 301)).toBeLessThan(sizes.teacher ? 4.5 : 2.5);
+  });
+});
+
 /** Everything that a kernel makes of a problem. */
 function bitsOf(kernel: SoftmaxKernel, input: SoftmaxProblem): number[][] {
   return tf.tidy(() => {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { gatherRows } from "./gather-rows.ts";
 
 /** Lists of rows of a matrix, one after another: list i is entries ends[i − 1] … ends[i] − 1. */
 export interface RowLists {
@@ -151,18 +152,18 @@ export function orderedSum(x: tf.Tensor2D, { lists, levels, results }: SumPlan):
     for (const { width, rows, weights } of levels) {
       const of = sums.at(-1) ?? x;
       if (width === 1) {
-        const own = tf.gather(of, tf.tensor1d(rows, "int32")) as tf.Tensor2D;
+        const own = gatherRows(of, tf.tensor2d(rows, [rows.length, 1], "int32"));
         sums.push(weights ? tf.mul(own, tf.tensor2d(weights, [rows.length, 1])) : own);
         continue;
       }
       const count = rows.length / width;
-      const own = tf.gather(of, tf.tensor2d(rows, [count, width], "int32"));
+      const own = tf.gatherND(of, tf.tensor3d(rows, [count, width, 1], "int32"));
       const weighed = weights ? tf.mul(own, tf.tensor3d(weights, [count, width, 1])) : own;
       sums.push(tf.sum(weighed, 1) as tf.Tensor2D);
     }
     if (!results) return sums[0]!;
     const all = sums.length === 1 ? sums[0]! : tf.concat2d(sums, 0);
-    return tf.gather(all, tf.tensor1d(results, "int32")) as tf.Tensor2D;
+    return gatherRows(all, tf.tensor2d(results, [lists, 1], "int32"));
   });
 }
 
