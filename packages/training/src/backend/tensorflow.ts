@@ -7,7 +7,6 @@ import { installCommand, loadOptional } from "./optional-package.ts";
 import { withOwnTfjs } from "./own-tfjs.ts";
 import { firstSentence, Refusal } from "./refusal.ts";
 import { BUILD_PATHS, findBuild } from "./tensorflow-builds.ts";
-import { useFastTensorflowKernels } from "./tensorflow-kernels.ts";
 
 /** What TensorFlow.js calls the backend of both libtensorflow for the processor and for GPUs. */
 export const TENSORFLOW = "tensorflow";
@@ -71,7 +70,6 @@ async function load(source: Source): Promise<void> {
   restoreNodeUtil();
   try {
     await source.load();
-    useFastTensorflowKernels(TENSORFLOW);
     loaded = source;
   } catch (error) {
     forget();

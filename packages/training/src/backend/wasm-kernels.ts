@@ -1,5 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
-import { type Kernel, replaceKernel } from "./replace-kernel.ts";
+import * as tf from "@tensorflow/tfjs";
 
 /** What is used of the wasm backend; `typedArrayFromHeap` gives a view that the next allocation may invalidate. */
 interface WasmBackend extends tf.KernelBackend {
@@ -7,21 +6,38 @@ interface WasmBackend extends tf.KernelBackend {
   makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array | Int32Array | Uint8Array;
 }
-type WasmKernel = Kernel<WasmBackend>;
+type Kernel = (args: {
+  inputs: Record<string, tf.TensorInfo>;
+  attrs: Record<string, unknown>;
+  backend: WasmBackend;
+}) => tf.TensorInfo | undefined;
 
 /**
  * Replaces four kernels of the wasm backend that cost a training step more than they should, each for the shapes that a
  * step has; every other call goes to the original (docs/experiments/trainer.md has the times).
  */
 export function useFastWasmKernels(): void {
-  replaceKernel("Identity", "wasm", shareData);
-  replaceKernel("Transpose", "wasm", transposeMatrix);
-  replaceKernel("GatherV2", "wasm", gatherRows);
-  replaceKernel("Sum", "wasm", sumOfRows);
+  replace("Identity", shareData);
+  replace("Transpose", transposeMatrix);
+  replace("GatherV2", gatherRows);
+  replace("Sum", sumOfRows);
 }
 
+function replace(kernelName: string, fast: Kernel): void {
+  const original = tf.getKernel(kernelName, "wasm");
+  if (!original || replaced.has(kernelName)) return;
+  replaced.add(kernelName);
+  tf.unregisterKernel(kernelName, "wasm");
+  tf.registerKernel({
+    ...original,
+    kernelFunc: (args) => fast(args as unknown as Parameters<Kernel>[0]) ?? original.kernelFunc(args),
+  });
+}
+
+const replaced = new Set<string>();
+
 /** A clone of a tensor is the same numbers: they are shared, as `reshape` and other backends do, instead of copied. */
-const shareData: WasmKernel = ({ inputs, backend }) => {
+const shareData: Kernel = ({ inputs, backend }) => {
   const { dataId, shape, dtype } = inputs["x"]!;
   if (dtype === "string") return undefined;
   backend.incRef(dataId);
@@ -31,7 +47,7 @@ const shareData: WasmKernel = ({ inputs, backend }) => {
 const TILE = 32;
 
 /** (n, m) → (m, n) by tiles that fit the first cache; the original walks one side across the whole memory. */
-const transposeMatrix: WasmKernel = ({ inputs, attrs, backend }) => {
+const transposeMatrix: Kernel = ({ inputs, attrs, backend }) => {
   const x = inputs["x"]!;
   const perm = attrs["perm"] as number[];
   if (x.dtype !== "float32" || x.shape.length !== 2 || perm[0] !== 1 || perm[1] !== 0) return undefined;
@@ -52,7 +68,7 @@ const transposeMatrix: WasmKernel = ({ inputs, attrs, backend }) => {
 };
 
 /** table (rows, width), indices of any shape → the rows, one after the other. */
-const gatherRows: WasmKernel = ({ inputs, attrs, backend }) => {
+const gatherRows: Kernel = ({ inputs, attrs, backend }) => {
   const { x: table, indices } = inputs as { x: tf.TensorInfo; indices: tf.TensorInfo };
   const { axis, batchDims } = attrs as { axis: number; batchDims: number };
   if (table.dtype !== "float32" || table.shape.length !== 2 || axis !== 0 || batchDims !== 0) return undefined;
@@ -71,7 +87,7 @@ const gatherRows: WasmKernel = ({ inputs, attrs, backend }) => {
 };
 
 /** (n, m) summed over n in double precision, the gradient of what is added to every row; the original transposes. */
-const sumOfRows: WasmKernel = ({ inputs, attrs, backend }) => {
+const sumOfRows: Kernel = ({ inputs, attrs, backend }) => {
   const x = inputs["x"]!;
   const { axis, keepDims } = attrs as { axis: number | number[]; keepDims: boolean };
   const axes = [axis].flat();
