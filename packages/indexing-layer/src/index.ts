@@ -12,6 +12,7 @@ export {
 export { withGradient } from "./custom-gradient.ts";
 export { isOnDevice, treatAsDevice } from "./device/on-device.ts";
 export { orderedSum, planSums, type RowLists, type SumPlan, transposedLists } from "./device/ordered-sum.ts";
+export { sumByList } from "./device/sum-by-list.ts";
 export { type InitialCodebook, initializeCodebook } from "./initialize.ts";
 export { kmeans } from "./kmeans.ts";
 export { IndexingLayer, type Phase } from "./layer.ts";

@@ -10,24 +10,31 @@ export interface TestBackend {
   readonly name: string;
   /** How `treatAsDevice` is to be told of it. */
   readonly isDevice: boolean | undefined;
+  /** Steps of a comparison: fewer where a processor poses as a GPU. */
+  readonly steps: number;
   /** Makes it current. @returns the reason where it cannot be had here */
   start(): Promise<string | undefined>;
 }
 
-/** wasm posing as a device, which every machine has, and first, and the devices that not every machine has. */
+/**
+ * wasm posing as a device, which every machine has, and first, and the devices that not every machine has: with
+ * POEEM_BACKENDS=required all of them have to be there, with POEEM_BACKENDS=none none is looked for.
+ */
 export function backendsHere(): readonly TestBackend[] {
   return [
-    { name: "wasm, taken for a device", isDevice: true, start: () => refusalOf("wasm") },
-    { name: "libtensorflow", isDevice: undefined, start: () => refusalOf("node") },
-    { name: "webgpu", isDevice: undefined, start: startWebGpuHere },
+    { name: "wasm, taken for a device", isDevice: true, steps: 60, start: () => refusalOf("wasm") },
+    { name: "libtensorflow", isDevice: undefined, steps: 60, start: () => refusalOf("node") },
+    { name: "webgpu", isDevice: undefined, steps: 16, start: startWebGpuHere },
   ];
 }
 
 async function refusalOf(backend: Backend): Promise<string | undefined> {
+  if (process.env["POEEM_BACKENDS"] === "none" && backend !== "wasm") return "POEEM_BACKENDS=none";
   try {
     await useBackend(backend);
     return undefined;
   } catch (error) {
+    if (process.env["POEEM_BACKENDS"] === "required") throw error;
     return (error as Error).message;
   }
 }

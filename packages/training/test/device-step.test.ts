@@ -147,7 +147,7 @@ async function lossesOf(world: World, isDevice: boolean | undefined, steps: numb
 
 afterEach(() => treatAsDevice(undefined));
 
-describe.each(backendsHere())("a training step on $name", ({ start: startBackend, isDevice }) => {
+describe.each(backendsHere())("a training step on $name", ({ start: startBackend, isDevice, steps }) => {
   beforeEach(async (context) => {
     const reason = await startBackend();
     if (reason) context.skip(reason);
@@ -156,10 +156,10 @@ describe.each(backendsHere())("a training step on $name", ({ start: startBackend
   describe.each(Object.entries(WORLDS))("%s", (_, worldOf) => {
     it("has the losses of a step on the host", async () => {
       const world = await worldOf();
-      const device = await lossesOf(world, isDevice, 60);
+      const device = await lossesOf(world, isDevice, steps);
       await backendsHere()[0]!.start();
-      const host = await lossesOf(world, false, 60);
-      expect(device.losses.length).toBe(60);
+      const host = await lossesOf(world, false, steps);
+      expect(device.losses.length).toBe(steps);
       expect(device.before).toBe(host.before);
       // alike but for rounding, until that turns the codes of some items, and from then on in the mean
       const apart = device.losses.map((loss, i) => Math.abs(loss / host.losses[i]! - 1));

@@ -6,7 +6,7 @@ import { useBackend } from "../src/backend/backend.ts";
 import { groupBy, listOf, toCsr } from "../src/data/csr.ts";
 import { buildDataset } from "../src/data/dataset.ts";
 import type { Dataset, RawData } from "../src/data/types.ts";
-import { gatherRows } from "../src/model/ops.ts";
+import { takeRows } from "../src/model/ops.ts";
 import { DrawnDislikes, dislikeLoss } from "../src/train/dislikes.ts";
 import { createHistoryBatches } from "../src/train/history-batch.ts";
 import { trainModel } from "../src/train/loop.ts";
@@ -88,7 +88,7 @@ describe.each(["cpu", "wasm"] as const)("the loss of what is disliked, on %s", (
         const read = isShared
           ? { queries: q as tf.Tensor2D, shared, masked: toCsr(masked.slice(0, 7)) }
           : {
-              queries: gatherRows(q as tf.Tensor2D, shared),
+              queries: takeRows(q as tf.Tensor2D, shared),
               masked: toCsr([...shared].map(rowsOf)),
             };
         const problem = { ...asked, ...read, candidates: v as tf.Tensor2D, logWeights: a as tf.Tensor2D };

@@ -2,7 +2,7 @@ import { Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 import { useBackend } from "../src/backend/backend.ts";
-import { gatherRows, matMul } from "../src/model/ops.ts";
+import { matMul, takeRows } from "../src/model/ops.ts";
 
 await useBackend("wasm");
 
@@ -28,7 +28,7 @@ describe("matMul", () => {
   });
 });
 
-describe("gatherRows", () => {
+describe("takeRows", () => {
   it("gathers rows and adds the gradients of a row that was gathered twice", () => {
     const x = tf.tensor2d([
       [1, 2],
@@ -41,7 +41,7 @@ describe("gatherRows", () => {
       [7, 8],
     ]);
     const { value, grad } = tf.valueAndGrad((rows) =>
-      tf.sum(tf.mul(gatherRows(rows as tf.Tensor2D, [2, 0, 2]), weights)),
+      tf.sum(tf.mul(takeRows(rows as tf.Tensor2D, [2, 0, 2]), weights)),
     )(x);
     expect(value.dataSync()[0]).toBe(5 + 60 + 100 + 2000 + 35 + 48);
     expect(grad.arraySync()).toEqual([

@@ -17,6 +17,8 @@ const ENVIRONMENT = {
   TF_CPP_MIN_LOG_LEVEL: "1",
   // sums in one order: a GPU repeats its bytes
   TF_DETERMINISTIC_OPS: "1",
+  // products with all 24 bits of a number: of 11, which GPUs from Ampere on take by default, codes would come out others
+  NVIDIA_TF32_OVERRIDE: "0",
 };
 
 interface Source {

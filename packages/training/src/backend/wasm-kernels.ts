@@ -19,7 +19,7 @@ type Kernel = (args: {
 export function useFastWasmKernels(): void {
   replace("Identity", shareData);
   replace("Transpose", transposeMatrix);
-  replace("GatherV2", gatherRows);
+  replace("GatherV2", takeRows);
   replace("Sum", sumOfRows);
 }
 
@@ -68,7 +68,7 @@ const transposeMatrix: Kernel = ({ inputs, attrs, backend }) => {
 };
 
 /** table (rows, width), indices of any shape → the rows, one after the other. */
-const gatherRows: Kernel = ({ inputs, attrs, backend }) => {
+const takeRows: Kernel = ({ inputs, attrs, backend }) => {
   const { x: table, indices } = inputs as { x: tf.TensorInfo; indices: tf.TensorInfo };
   const { axis, batchDims } = attrs as { axis: number; batchDims: number };
   if (table.dtype !== "float32" || table.shape.length !== 2 || axis !== 0 || batchDims !== 0) return undefined;

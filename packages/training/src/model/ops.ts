@@ -1,4 +1,4 @@
-import { isOnDevice, orderedSum, planSums, transposedLists, withGradient } from "@poeem/indexing-layer";
+import { isOnDevice, sumByList, withGradient } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
 
 /**
@@ -21,14 +21,11 @@ export function l2NormalizeRows(x: tf.Tensor2D): tf.Tensor2D {
  * Rows of a matrix, (n, dim) → (m, dim), with a gradient: the wasm backend has none for `gather`.
  * @param rows (m) of x; a row may be there several times, and then gets the sum of their gradients
  */
-export function gatherRows(x: tf.Tensor2D, rows: ArrayLike<number>): tf.Tensor2D {
-  const indices = tf.tensor1d(Int32Array.from(rows), "int32");
-  const gathered = tf.gather(x, indices) as tf.Tensor2D;
-  if (!isOnDevice()) {
-    return withGradient([x], gathered, [indices], (dy, [saved]) => [
-      tf.scatterND(tf.reshape(saved!, [-1, 1]), dy, x.shape),
-    ]);
-  }
-  const ones = { ends: Uint32Array.from(rows, (_, i) => i + 1), rows: Uint32Array.from(rows) };
-  return withGradient([x], gathered, [], (dy) => [orderedSum(dy, planSums(transposedLists(ones, x.shape[0])))]);
+export function takeRows(x: tf.Tensor2D, rows: ArrayLike<number>): tf.Tensor2D {
+  const numbers = Int32Array.from(rows);
+  // on a device as rows are taken everywhere: see `rowsOf` in the indexing layer
+  const taken = isOnDevice()
+    ? tf.gatherND(x, tf.tensor2d(numbers, [numbers.length, 1], "int32"))
+    : tf.gather(x, tf.tensor1d(numbers, "int32"));
+  return withGradient([x], taken as tf.Tensor2D, [], (dy) => [sumByList(dy, numbers, x.shape[0])]);
 }

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { PoeemConfig } from "../config.ts";
 import { type Csr, CsrBuilder, countsOf, listOf, toCsr } from "../data/csr.ts";
 import type { Dataset, Dislikes } from "../data/types.ts";
-import { gatherRows } from "../model/ops.ts";
+import { takeRows } from "../model/ops.ts";
 
 /** Draws disliked items beside the events of a step: in an epoch each of them about once. */
 export class DrawnDislikes {
@@ -111,10 +111,10 @@ export function dislikeLoss(asked: Asked, dislikes: Dislikes, weight: number): t
     ...(shared
       ? { shared: Uint32Array.from(rows, (row) => shared[row]!) }
       : {
-          queries: gatherRows(queries, rows),
+          queries: takeRows(queries, rows),
           masked: toCsr(rows.map((row) => listOf(masked, row))),
         }),
-    logWeights: logWeights && gatherRows(logWeights, disliking),
+    logWeights: logWeights && takeRows(logWeights, disliking),
     targets: toCsr(disliking.map((g) => listOf(dislikes, g))),
     targetWeights: dislikes.weights,
     least: 1 / candidates.shape[0],

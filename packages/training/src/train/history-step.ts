@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { toCsr } from "../data/csr.ts";
 import { asksMoreThanHistory } from "../data/past.ts";
 import type { Dataset } from "../data/types.ts";
-import { gatherRows } from "../model/ops.ts";
+import { takeRows } from "../model/ops.ts";
 import { type Asked, tasteLoss } from "./dislikes.ts";
 import { createHistoryBatches, type HistoryBatch, type HistoryBatchBuilder, isMutual } from "./history-batch.ts";
 import { type DroppedCoordinates, JointStep, type PreparedStep, type StepParts } from "./joint-step.ts";
@@ -66,7 +66,7 @@ export class HistoryStep extends JointStep {
     const candidates = { candidates: quantized, scale, logQ: batch.logQ.map((value) => value * logQ) };
     if (asked) return leaningLoss(model, batch, asked, { ...candidates, dislikes, least: TINY }, queryInput!);
     const placeMask = tf.tensor2d(batch.placeMask, [batch.numGroups, places]);
-    const read = gatherRows(quantized, batch.sources);
+    const read = takeRows(quantized, batch.sources);
     const lossOf = (problem: Asked) => tasteLoss(problem, batch, dislikes, { least: TINY, teacher });
     // what a history holds does not compete to be the answer to it: it is left out of a search, too
     const histories = Array.from({ length: batch.numGroups }, (_, g) => {

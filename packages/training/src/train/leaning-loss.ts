@@ -2,7 +2,7 @@ import { MASKED, type SoftmaxProblem, softmaxLogSums } from "@poeem/indexing-lay
 import * as tf from "@tensorflow/tfjs";
 import { type Csr, listOf, toCsr } from "../data/csr.ts";
 import type { Dislikes } from "../data/types.ts";
-import { gatherRows } from "../model/ops.ts";
+import { takeRows } from "../model/ops.ts";
 import type { TwoTower } from "../model/two-tower.ts";
 import { type Asked, tasteLoss } from "./dislikes.ts";
 import type { HistoryBatch } from "./history-batch.ts";
@@ -49,7 +49,7 @@ export function leaningLoss(
   }
   if (beside.groups.length > 0) {
     const { items, placeMask, masked, tastes } = readGroups(batch, beside, shared.candidates);
-    const texts = model.query.call(gatherRows(queryInput, beside.groups));
+    const texts = model.query.call(takeRows(queryInput, beside.groups));
     const components = history.components(items, placeMask);
     const logZ = tf.reshape<tf.Rank.R2>(softmaxLogSums({ ...shared, queries: components, masked }), placeMask.shape);
     const asked = {
@@ -86,7 +86,7 @@ function readGroups(
     return new Array<Uint32Array>(places).fill(known);
   });
   return {
-    items: gatherRows(candidates, sources),
+    items: takeRows(candidates, sources),
     placeMask: tf.tensor2d(placeMask, [groups.length, places]),
     masked: toCsr(masked),
     tastes: tastesOf(batch, groups),

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { gatherRows } from "../model/ops.ts";
+import { takeRows } from "../model/ops.ts";
 import { tasteLoss } from "./dislikes.ts";
 import { type DroppedCoordinates, JointStep, type PreparedStep, type StepParts } from "./joint-step.ts";
 import { createOrderedBatches, type OrderedBatch, type OrderedBatchBuilder } from "./ordered-batch.ts";
@@ -50,7 +50,7 @@ export class OrderedStep extends JointStep {
     const { model, config } = this.#parts;
     const { numGroups, places, rows: shared, placeMask, masked, logQ } = batch;
     const history = model.history!;
-    const read = gatherRows(quantized, batch.sources);
+    const read = takeRows(quantized, batch.sources);
     const asked = {
       queries: history.sources(read, dropped?.()),
       candidates: quantized,

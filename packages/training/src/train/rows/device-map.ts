@@ -57,7 +57,7 @@ export class DeviceMap implements DeviceSource {
           return tf.concat2d([tf.matMul(x, of, true), tf.sum(of, 0, true)], 0);
         });
         const { rows, ...memory } = this.#state.tensors;
-        const gradient = parts.length === 1 ? parts[0]! : (tf.addN(parts) as tf.Tensor2D);
+        const gradient = parts.reduce((sum, part) => tf.add(sum, part));
         const rate = this.#map.rateOf(learningRate);
         const moved = ROW_UPDATES[this.#map.optimizer](rows!, gradient, memory, rate);
         this.#state.replace({ rows: moved.rows, ...moved.memory });
@@ -78,7 +78,8 @@ export class DeviceMap implements DeviceSource {
       if (known) known[i] = 1;
     }
     const resident = this.#vectors;
-    if (resident) return { tower, known, vectors: () => tf.gather(resident, tf.tensor1d(all, "int32")) };
+    if (resident)
+      return { tower, known, vectors: () => tf.gatherND(resident, tf.tensor2d(all, [n, 1], "int32")) as tf.Tensor2D };
     const sent = unitVectors(this.#map.vectors, all);
     return { tower, known, vectors: () => tf.tensor2d(sent, [n, length]) };
   }

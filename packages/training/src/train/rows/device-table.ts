@@ -27,7 +27,7 @@ export class DeviceTable implements DeviceSource {
     let read: tf.Tensor2D | undefined;
     return {
       sums: () => {
-        read = tf.keep(tf.gather(state.tensors["rows"]!, tf.tensor1d(rows, "int32")));
+        read = tf.keep(tf.gatherND(state.tensors["rows"]!, placesOf(rows)) as tf.Tensor2D);
         return plans.map((plan, i) => ({ tower: towers[i]!, sums: orderedSum(read!, plan) }));
       },
       update: (gradients, learningRate) => {
@@ -64,10 +64,9 @@ export class DeviceTable implements DeviceSource {
     gradients: tf.Tensor2D,
     learningRate: number,
   ): DeviceState["tensors"] {
-    const at = tf.tensor1d(rows, "int32");
-    const places = tf.reshape(at, [rows.length, 1]) as tf.Tensor2D;
+    const places = placesOf(rows);
     const names = Object.keys(memory);
-    const own = Object.fromEntries(names.map((name) => [name, tf.gather(memory[name]!, at) as tf.Tensor2D]));
+    const own = Object.fromEntries(names.map((name) => [name, tf.gatherND(memory[name]!, places) as tf.Tensor2D]));
     const moved = ROW_UPDATES[this.#table.optimizer](read, gradients, own, learningRate);
     const put = (all: tf.Tensor2D, values: tf.Tensor2D) => tf.tensorScatterUpdate<tf.Rank.R2>(all, places, values);
     return {
@@ -84,6 +83,9 @@ export class DeviceTable implements DeviceSource {
     this.#state?.dispose();
   }
 }
+
+/** (rows, 1), as what gathers and scatters single rows wants them. */
+const placesOf = (rows: Int32Array): tf.Tensor2D => tf.tensor2d(rows, [rows.length, 1], "int32");
 
 /** Lists of several towers, one after another. */
 function joinedLists(lists: readonly RowLists[]): RowLists {
