@@ -10,7 +10,9 @@ export interface TestBackend {
   readonly name: string;
   /** How `treatAsDevice` is to be told of it. */
   readonly isDevice: boolean | undefined;
-  /** Steps of a comparison: fewer where a processor poses as a GPU. */
+  /** Whether a processor may pose as a GPU: a step takes a second there. */
+  readonly isSlow: boolean;
+  /** Steps of a comparison. */
   readonly steps: number;
   /** Makes it current. @returns the reason where it cannot be had here */
   start(): Promise<string | undefined>;
@@ -22,9 +24,9 @@ export interface TestBackend {
  */
 export function backendsHere(): readonly TestBackend[] {
   return [
-    { name: "wasm, taken for a device", isDevice: true, steps: 60, start: () => refusalOf("wasm") },
-    { name: "libtensorflow", isDevice: undefined, steps: 60, start: () => refusalOf("node") },
-    { name: "webgpu", isDevice: undefined, steps: 16, start: startWebGpuHere },
+    { name: "wasm, taken for a device", isDevice: true, isSlow: false, steps: 60, start: () => refusalOf("wasm") },
+    { name: "libtensorflow", isDevice: undefined, isSlow: false, steps: 60, start: () => refusalOf("node") },
+    { name: "webgpu", isDevice: undefined, isSlow: true, steps: 16, start: startWebGpuHere },
   ];
 }
 

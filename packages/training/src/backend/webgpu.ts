@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs";
 import { installCommand, loadOptional } from "./optional-package.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -39,6 +40,9 @@ export async function startWebGpu(auto: boolean): Promise<void> {
   Object.assign(globalThis, dawn["globals"]);
   Object.defineProperty(globalThis.navigator, "gpu", { value: gpu, configurable: true });
   await load("@tensorflow/tfjs-backend-webgpu");
+  // small tensors that are not on the GPU yet would be computed with by the processor, in another precision: a training
+  // that was resumed would go on with other bits
+  tf.env().set("WEBGPU_CPU_FORWARD", false);
   current = gpu;
 }
 
