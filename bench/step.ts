@@ -3,6 +3,9 @@
  * bytes that are copied. With operations that cost nothing, as on a GPU that is fast enough, the host is what is left.
  *
  *     npm run bench:step -- [--json] [--backend node] [--items 10000] [--batch 8192] [--negatives 4096] [--steps 32]
+ *         [--config poeem.config.ts]
+ *
+ * The catalogue is random, or that of a configuration.
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -14,6 +17,7 @@ const { values: flags } = parseArgs({
     json: { type: "boolean", default: false },
     backend: { type: "string", default: "node" },
     items: { type: "string", default: "10000" },
+    config: { type: "string", default: "" },
     batch: { type: "string", default: "8192" },
     negatives: { type: "string", default: "4096" },
     steps: { type: "string", default: "32" },
@@ -24,27 +28,36 @@ const profile = (backend: string): StepProfile =>
   JSON.parse(
     execFileSync(
       process.execPath,
-      [join(import.meta.dirname, "step/profile.ts"), backend, flags.items, flags.batch, flags.negatives, flags.steps],
-      { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], env: { TF_CPP_MIN_LOG_LEVEL: "2", ...process.env } },
+      [
+        join(import.meta.dirname, "step/profile.ts"),
+        backend,
+        flags.config || flags.items,
+        flags.batch,
+        flags.negatives,
+        flags.steps,
+      ],
+      { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
     ),
   ) as StepProfile;
 
 const wasm = profile("wasm");
 const device = profile(flags.backend);
-const us = (value: number | undefined): string => (value === undefined ? "not metered" : `${value.toFixed(2)} µs`);
+const { hostMicrosecondsPerExample: host } = device;
+const us = (value: number): string => `${value.toFixed(2)} µs`;
 const lines = [
-  `${flags.items} items, batches of ${flags.batch} with ${flags.negatives} negatives`,
+  `${flags.config || `${flags.items} items`}, batches of ${flags.batch} with ${flags.negatives} negatives`,
   `wasm: ${us(wasm.microsecondsPerExample)} an example, ${us(wasm.cpuMicrosecondsPerExample)} of the processor`,
-  `${device.backend}: ${us(device.microsecondsPerExample)} an example, ${us(device.hostMicrosecondsPerExample)} of the ` +
-    `host without operations; ${device.operationsPerStep?.toFixed(0) ?? "?"} operations a step; ` +
-    `${device.bytesToDevicePerExample?.toFixed(0) ?? "?"} bytes an example to the device, ` +
-    `${device.bytesFromDevicePerExample?.toFixed(2) ?? "?"} from it`,
-  ...(device.hostMicrosecondsPerExample === undefined
-    ? []
+  `${device.backend}: ${us(device.microsecondsPerExample)} an example, peak ` +
+    `${Math.round(device.peakMemoryBytes / 2 ** 20)} MiB`,
+  ...(host === undefined
+    ? ["only TensorFlow's own backend can be metered"]
     : [
-        `with operations at zero: ${Math.round(1e6 / device.hostMicrosecondsPerExample)} examples a second, ` +
-          `${(wasm.microsecondsPerExample / device.hostMicrosecondsPerExample).toFixed(1)} × wasm, ` +
-          `${(wasm.cpuMicrosecondsPerExample / device.hostMicrosecondsPerExample).toFixed(1)} × a core of it`,
+        `of that ${us(host)} of the host without operations; ` +
+          `${device.operationsPerStep!.toFixed(0)} operations a step; ${device.bytesToDevicePerExample!.toFixed(0)} bytes an example to the device, ` +
+          `${device.bytesFromDevicePerExample!.toFixed(2)} from it`,
+        `with operations at zero: ${Math.round(1e6 / host)} examples a second, ` +
+          `${(wasm.microsecondsPerExample / host).toFixed(1)} × wasm, ` +
+          `${(wasm.cpuMicrosecondsPerExample / host).toFixed(1)} × a core of it`,
       ]),
 ];
 if (flags.json) process.stdout.write(`${JSON.stringify({ wasm, device })}\n`);

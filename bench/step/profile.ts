@@ -1,32 +1,39 @@
 /**
- * Steps on one backend in a process of its own: node profile.ts BACKEND ITEMS BATCH NEGATIVES STEPS → one JSON line.
+ * Steps on one backend in a process of its own: node profile.ts BACKEND ITEMS|CONFIG BATCH NEGATIVES STEPS → one JSON
+ * line.
  */
 import { IndexingLayer, Random } from "@poeem/indexing-layer";
 import { useBackend } from "@poeem/training/backend/backend";
 import type { BackendName } from "@poeem/training/backend/names";
+import { type FittedConfig, loadConfig } from "@poeem/training/config";
+import { loadData } from "@poeem/training/data/load";
+import { trainingData } from "@poeem/training/data/sample";
+import type { Dataset } from "@poeem/training/data/types";
 import { BatchBuilder } from "@poeem/training/model/batch";
 import { TwoTower } from "@poeem/training/model/two-tower";
 import { releaseMemory } from "@poeem/training/release-memory";
+import { fitConfig } from "@poeem/training/train/fit-config";
 import { TrainingStep } from "@poeem/training/train/step";
 import { benchConfig, randomCatalogue } from "../train/catalogue.ts";
 import { meter } from "./meter.ts";
 import type { StepProfile } from "./result.ts";
 
-const [items, batchSize, negatives, steps] = process.argv.slice(3).map(Number) as [number, number, number, number];
+const source = process.argv[3]!;
+const [batchSize, negatives, steps] = process.argv.slice(4).map(Number) as [number, number, number];
 const backend = await useBackend(process.argv[2] as BackendName);
-const EVENTS = 1 << 19;
-const dataset = randomCatalogue(items, EVENTS);
-const config = benchConfig(dataset, { batchSize, negatives });
+const { dataset, config } = await catalogueOf(source);
 const model = new TwoTower(config, dataset);
 const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;
-const layer = new IndexingLayer({ dim: 64, nlist, numSubQuantizers, nbits, bufferSize, warmupSteps: 2, seed: 1 });
+const { dim } = config.model;
+const layer = new IndexingLayer({ dim, nlist, numSubQuantizers, nbits, bufferSize, warmupSteps: 2, seed: 1 });
 const random = new Random(2);
 const step = new TrainingStep({
   ...{ config, dataset, model, layer, random },
   batches: new BatchBuilder(dataset, batchSize),
 });
-const order = new Uint32Array(random.permutation(EVENTS).buffer);
-const perEpoch = Math.floor(EVENTS / batchSize);
+const numEvents = dataset.eventItem.length;
+const order = new Uint32Array(random.permutation(numEvents).buffer);
+const perEpoch = Math.floor(numEvents / batchSize);
 const eventsOf = (i: number): Uint32Array =>
   order.subarray((i % perEpoch) * batchSize, ((i % perEpoch) + 1) * batchSize);
 let at = 0;
@@ -54,7 +61,7 @@ const examples = steps * batchSize;
 const counted = metered?.();
 process.stdout.write(
   `${JSON.stringify({
-    ...{ backend, items, batchSize, negatives, steps },
+    ...{ backend, items: dataset.ids.length, batchSize, negatives, steps },
     microsecondsPerExample: (1000 * wallMs) / examples,
     cpuMicrosecondsPerExample: (cpu.user + cpu.system) / examples,
     ...(counted && {
@@ -67,3 +74,15 @@ process.stdout.write(
   } satisfies StepProfile)}\n`,
 );
 process.exit(0);
+
+/** So many random items, or what a configuration has. */
+async function catalogueOf(source: string): Promise<{ dataset: Dataset; config: FittedConfig }> {
+  if (/^\d+$/.test(source)) {
+    const dataset = randomCatalogue(Number(source), 1 << 19);
+    return { dataset, config: benchConfig(dataset, { batchSize, negatives }) };
+  }
+  const { config, directory } = await loadConfig(source);
+  const dataset = trainingData(await loadData(config, directory, {}), config);
+  Object.assign(config.training, { batchSize, negatives });
+  return { dataset, config: fitConfig(config, dataset) };
+}

@@ -17,7 +17,7 @@ const ENVIRONMENT = {
   TF_CPP_MIN_LOG_LEVEL: "1",
   // sums in one order: a GPU repeats its bytes
   TF_DETERMINISTIC_OPS: "1",
-  // products with all 24 bits of a number: of 11, which GPUs from Ampere on take by default, codes would come out others
+  // products of all 24 bits: of 11, which GPUs from Ampere on take by default, other codes would come
   NVIDIA_TF32_OVERRIDE: "0",
 };
 

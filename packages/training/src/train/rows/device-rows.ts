@@ -15,8 +15,8 @@ interface DeviceStep {
 }
 
 /**
- * Rows and their optimizer's memory on the device: a step sends the numbers of the rows that it reads, and nothing comes
- * back before it is asked for. The model keeps what it had at the last `pull`.
+ * Rows and their optimizer's memory on the device: a step sends the numbers of the rows that it reads, and nothing
+ * comes back before it is asked for. The model keeps what it had at the last `pull`.
  */
 export class DeviceRows implements StepRows<DeviceStep> {
   // long enough that the host is seldom waited for, and a divergence is told soon
