@@ -44,21 +44,20 @@ const wasm = profile("wasm");
 const device = profile(flags.backend);
 const { hostMicrosecondsPerExample: host } = device;
 const us = (value: number): string => `${value.toFixed(2)} µs`;
-const lines = [
-  `${flags.config || `${flags.items} items`}, batches of ${flags.batch} with ${flags.negatives} negatives`,
-  `wasm: ${us(wasm.microsecondsPerExample)} an example, ${us(wasm.cpuMicrosecondsPerExample)} of the processor`,
-  `${device.backend}: ${us(device.microsecondsPerExample)} an example, peak ` +
-    `${Math.round(device.peakMemoryBytes / 2 ** 20)} MiB`,
-  ...(host === undefined
-    ? ["only TensorFlow's own backend can be metered"]
-    : [
-        `of that ${us(host)} of the host without operations; ` +
-          `${device.operationsPerStep!.toFixed(0)} operations a step; ${device.bytesToDevicePerExample!.toFixed(0)} bytes an example to the device, ` +
-          `${device.bytesFromDevicePerExample!.toFixed(2)} from it`,
-        `with operations at zero: ${Math.round(1e6 / host)} examples a second, ` +
-          `${(wasm.microsecondsPerExample / host).toFixed(1)} × wasm, ` +
-          `${(wasm.cpuMicrosecondsPerExample / host).toFixed(1)} × a core of it`,
-      ]),
-];
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
 if (flags.json) process.stdout.write(`${JSON.stringify({ wasm, device })}\n`);
-else process.stdout.write(`${lines.join("\n")}\n`);
+else {
+  say(`${flags.config || `${flags.items} items`}, batches of ${flags.batch} with ${flags.negatives} negatives`);
+  say(`wasm: ${us(wasm.microsecondsPerExample)} an example, ${us(wasm.cpuMicrosecondsPerExample)} of the processor`);
+  const peak = `${Math.round(device.peakMemoryBytes / 2 ** 20)} MiB`;
+  say(`${device.backend}: ${us(device.microsecondsPerExample)} an example, peak ${peak}`);
+  if (host === undefined) say("only TensorFlow's own backend can be metered");
+  else {
+    say(`of that ${us(host)} of the host without ${Math.round(device.operationsPerStep!)} operations a step`);
+    const [to, from] = [device.bytesToDevicePerExample!, device.bytesFromDevicePerExample!];
+    say(`bytes an example: ${Math.round(to)} to the device, ${from.toFixed(2)} from it`);
+    const times = (own: number): string => `${(own / host).toFixed(1)} ×`;
+    const [wall, core] = [times(wasm.microsecondsPerExample), times(wasm.cpuMicrosecondsPerExample)];
+    say(`with operations at zero: ${Math.round(1e6 / host)} examples a second, ${wall} wasm, ${core} a core of it`);
+  }
+}

@@ -26,6 +26,9 @@ export class NewItems {
   /** 1 for each item that is read as a new one; undefined where none ever is. */
   draw(items: ArrayLike<number>, random: Random): Uint8Array | undefined {
     if (this.#share === 0) return undefined;
-    return Uint8Array.from(items, (item) => Number(random.uniform() < this.#share && this.#isBare[item] === 0));
+    const drawn = new Uint8Array(items.length);
+    for (let i = 0; i < drawn.length; i++)
+      drawn[i] = Number(random.uniform() < this.#share && this.#isBare[items[i]!] === 0);
+    return drawn;
   }
 }

@@ -39,8 +39,11 @@ export class TrainingStep extends JointStep {
     const others = Array.from({ length: negatives }, () => random.integer(this.#numItems));
     // behind the batch's own and the others, or where the catalogue has it
     const place = (item: number): number => (objective === "full" ? item : events.length + others.push(item) - 1);
-    const alone = Array.from(events, (event) => Uint32Array.of(event));
-    const dislikes = this.#dislikes?.draw(alone, random, place);
+    const dislikes = this.#dislikes?.draw(
+      Array.from(events, (event) => Uint32Array.of(event)),
+      random,
+      place,
+    );
     const batch = this.#batches.build(events, objective === "full" ? "all" : Uint32Array.from(others));
     const eventWeight = this.#eventWeight;
     const weighted = eventWeight && {
