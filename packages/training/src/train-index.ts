@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { isOnDevice } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { checkIndexTarget, writeIndexDirectory } from "@poeem/offline/index-folder/write";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
@@ -176,5 +177,13 @@ async function codeVersions(): Promise<Record<string, string>> {
   const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
   const node = `v${process.versions.node.split(".")[0]}`;
   const tokenizer = String(DEFAULT_TOKENIZER.version);
-  return { poeem: version, checkpoint: "5", tfjs: tf.version_core, node, tokenizer };
+  // "1", of steps that keep all on the device: they round unlike those that came before
+  return {
+    poeem: version,
+    checkpoint: "5",
+    tfjs: tf.version_core,
+    node,
+    tokenizer,
+    ...(isOnDevice() && { device: "1" }),
+  };
 }
