@@ -77,7 +77,7 @@ describe("poeem train --backend webgpu", () => {
       let run = train("webgpu");
       if (refused.test(run.stderr) && existsSync(SWIFTSHADER)) run = train("webgpu", { VK_ICD_FILENAMES: SWIFTSHADER });
       const reason = refused.exec(run.stderr)?.[1];
-      if (reason && process.env["POEEM_WEBGPU"] !== "required") context.skip(`no webgpu here: ${reason}`);
+      if (reason && process.env["POEEM_BACKENDS"] !== "required") context.skip(`no webgpu here: ${reason}`);
       expect(run.status, run.stderr).toBe(0);
       const [ours, theirs] = [run, train("wasm")].map(({ stdout }) => JSON.parse(stdout) as Record<string, number>);
       expect(Math.abs(ours!["loss"]! / theirs!["loss"]! - 1)).toBeLessThan(1e-3);

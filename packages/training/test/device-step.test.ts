@@ -87,6 +87,8 @@ const WORLDS: Readonly<Record<string, () => World | Promise<World>>> = {
   "no rows of ids": () => shop({}, { idRows: "none" }),
   "a mixture of histories": () => readers({ training: { ...histories, sourceDropout: 0.1 } }),
   "the mean of a history, beside a moment": () => readers({ training: histories }, { devices: true }),
+  "attention over a history, beside a moment": () =>
+    readers({ training: histories, model: { dim: 16, history: { as: "attention" } } }, { devices: true }),
   "a mixture beside texts": () =>
     readers({ training: histories, model: { dim: 16, history: { as: "mixture" } } }, { asks: true }),
   "histories with an order": () => walkers({ training: { batchSize: 64, epochs: 6, negatives: 16, scale: 12 } }),
@@ -159,6 +161,22 @@ describe.each(backendsHere())("a training step on $name", ({ start: startBackend
   beforeEach(async (context) => {
     const reason = await startBackend();
     if (reason) context.skip(reason);
+  });
+
+  it("adds up products of long rows in the same order every time", async () => {
+    const random = new Random(4);
+    const rows = 4096;
+    const values = (width: number) => Float32Array.from({ length: rows * width }, () => random.normal());
+    const [a, b] = [tf.tensor2d(values(64), [rows, 64]), tf.tensor2d(values(128), [rows, 128])];
+    const product = async () => {
+      const all = tf.matMul(a, b, true);
+      const read = Float32Array.from(await all.data());
+      all.dispose();
+      return read;
+    };
+    const first = await product();
+    for (let i = 0; i < 5; i++) expect(await product()).toEqual(first);
+    tf.dispose([a, b]);
   });
 
   describe.each(Object.entries(WORLDS).filter(([name]) => !isSlow || ON_SLOW.includes(name)))("%s", (_, worldOf) => {

@@ -45,7 +45,9 @@ export function mixturePart(problem: SoftmaxProblem, p: tf.Tensor2D, logZ: tf.Te
     pull: sharing
       ? sumByList(flat, sharing.rowOf, rows)
       : tf.reshape<tf.Rank.R2>(logZ ? jointShares : ofGroups, [rows, 1]),
-    taken: sharing ? takenOnce(flat, sharing) : { at: found.at, amounts: tf.reshape<tf.Rank.R1>(flat, [flat.size]) },
+    taken: sharing
+      ? takenOnce(flat, sharing, p.shape)
+      : { at: found.at, amounts: tf.reshape<tf.Rank.R1>(flat, [flat.size]) },
     share,
     ...(logWeights && { dLogWeights: tf.sub<tf.Tensor2D>(jointShares, ofGroups) }),
   };
@@ -95,21 +97,45 @@ function placesOfTargets(problem: SoftmaxProblem, groups: number, places: number
   };
 }
 
-/** What is taken at each entry, summed where several places have it. @param shares (k, 1) */
-function takenOnce(shares: tf.Tensor2D, { rowOf, columnOf }: NonNullable<Found["sharing"]>): TargetPart["taken"] {
-  const known = new Map<number, number>();
-  const rows: number[] = [];
-  const columns: number[] = [];
-  const entryOf = Int32Array.from(rowOf, (row, i) => {
-    const name = row * 2 ** 24 + columnOf[i]!;
-    let entry = known.get(name);
-    if (entry === undefined) {
-      entry = rows.push(row) - 1;
-      columns.push(columnOf[i]!);
-      known.set(name, entry);
+/**
+ * What is taken at each entry, summed where several places have it.
+ * @param shares (k, 1)
+ * @param columns of the matrix
+ */
+function takenOnce(
+  shares: tf.Tensor2D,
+  { rowOf, columnOf }: NonNullable<Found["sharing"]>,
+  [rows, columns]: readonly [number, number],
+): TargetPart["taken"] {
+  const entryOf = new Int32Array(rowOf.length);
+  const [rowsOfEntries, columnsOfEntries]: [number[], number[]] = [[], []];
+  /** The last entry that each column had; those of rows before are smaller than the first of this one. */
+  const lastOf = new Int32Array(columns).fill(-1);
+  for (const places of placesByRow(rowOf, rows)) {
+    const first = rowsOfEntries.length;
+    for (const place of places) {
+      const column = columnOf[place]!;
+      if (lastOf[column]! < first) {
+        lastOf[column] = rowsOfEntries.push(rowOf[place]!) - 1;
+        columnsOfEntries.push(column);
+      }
+      entryOf[place] = lastOf[column]!;
     }
-    return entry;
-  });
-  const amounts = sumByList(shares, entryOf, rows.length);
-  return { at: entryTensor(rows, columns), amounts: tf.reshape<tf.Rank.R1>(amounts, [rows.length]) };
+  }
+  const amounts = sumByList(shares, entryOf, rowsOfEntries.length);
+  return {
+    at: entryTensor(rowsOfEntries, columnsOfEntries),
+    amounts: tf.reshape<tf.Rank.R1>(amounts, [rowsOfEntries.length]),
+  };
+}
+
+/** The places of each row, in their order. */
+function* placesByRow(rowOf: Int32Array, rows: number): Generator<Uint32Array> {
+  const ends = new Uint32Array(rows + 1);
+  for (const row of rowOf) ends[row + 1]!++;
+  for (let row = 0; row < rows; row++) ends[row + 1]! += ends[row]!;
+  const places = new Uint32Array(rowOf.length);
+  const next = ends.slice(0, rows);
+  for (let place = 0; place < rowOf.length; place++) places[next[rowOf[place]!]!++] = place;
+  for (let row = 0; row < rows; row++) yield places.subarray(ends[row], ends[row + 1]);
 }

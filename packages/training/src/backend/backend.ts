@@ -7,7 +7,7 @@ import { BACKENDS, type Backend, type BackendName } from "./names.ts";
 import { describeRefusal } from "./refusal.ts";
 import { startNode, startNodeGpu, TENSORFLOW } from "./tensorflow.ts";
 import { useFastWasmKernels } from "./wasm-kernels.ts";
-import { startWebGpu } from "./webgpu.ts";
+import { startWebGpu, watchWebGpu } from "./webgpu.ts";
 
 /**
  * Makes a TensorFlow.js backend current and returns its name. `auto` takes the first of `BACKENDS` that starts.
@@ -22,6 +22,7 @@ export async function useBackend(name: BackendName, say: (line: string) => void 
       await START[candidate](name === "auto");
       if (!(await tf.setBackend(registeredName(candidate)))) throw new Error("it did not start");
       await tf.ready();
+      if (candidate === "webgpu") watchWebGpu();
       if (candidate === "wasm" && !loadKernels())
         reportMissingKernel("a kernel of @poeem/indexing-layer", "training takes twice as long");
       say([`backend ${candidate}`, ...refused.map((reason) => `not ${reason}`)].join("; "));

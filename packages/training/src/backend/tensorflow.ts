@@ -15,15 +15,20 @@ export const TENSORFLOW = "tensorflow";
 const ENVIRONMENT = {
   // warnings and errors; at 0 it greets with four lines about the processor
   TF_CPP_MIN_LOG_LEVEL: "1",
-  // sums in one order: a GPU repeats its bytes
-  TF_DETERMINISTIC_OPS: "1",
   // products of all 24 bits: of 11, which GPUs from Ampere on take by default, other codes would come
   NVIDIA_TF32_OVERRIDE: "0",
 };
 
+/**
+ * A GPU repeats its bytes with the first. It would scatter on the processor then, and copy whole tables to it and back,
+ * unless the second says that nothing is scattered to one place twice; libtensorflow 2.9.1 does not know that one.
+ */
+const OF_OUR_BUILD = { TF_DETERMINISTIC_OPS: "1", TF_DISABLE_SCATTER_OP_DETERMINISM: "1" };
+
 interface Source {
   /** As a person knows it. */
   readonly name: string;
+  readonly environment: Readonly<Record<string, string>>;
   load(): Promise<void>;
 }
 
@@ -68,7 +73,7 @@ async function load(source: Source): Promise<void> {
       throw new Refusal(`this process has ${loaded.name} already`, "start another process");
     return;
   }
-  for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value;
+  for (const [name, value] of Object.entries(source.environment)) process.env[name] ??= value;
   restoreNodeUtil();
   try {
     await source.load();
@@ -81,12 +86,13 @@ async function load(source: Source): Promise<void> {
 
 /** The package from the npm registry, which brings libtensorflow 2.9.1 when it is installed. */
 function stock(name: string, remedy: string): Source {
-  return { name, load: async () => void (await loadOptional(name, remedy)) };
+  return { name, environment: ENVIRONMENT, load: async () => void (await loadOptional(name, remedy)) };
 }
 
 function own(folder: string): Source {
   return {
     name: folder,
+    environment: { ...ENVIRONMENT, ...OF_OUR_BUILD },
     async load() {
       try {
         await withOwnTfjs(() => requireBuild(folder));

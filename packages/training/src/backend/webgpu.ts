@@ -1,3 +1,4 @@
+import { UserError } from "@poeem/offline/errors";
 import * as tf from "@tensorflow/tfjs";
 import { installCommand, loadOptional } from "./optional-package.ts";
 import { Refusal } from "./refusal.ts";
@@ -10,6 +11,13 @@ interface Adapter {
   readonly info?: { readonly vendor: string; readonly description: string; readonly isFallbackAdapter?: boolean };
 }
 
+interface GpuDevice {
+  addEventListener(type: "uncapturederror", listener: (event: { error: { message: string } }) => void): void;
+  readonly lost: Promise<{ message: string; reason: string }>;
+}
+
+/** What its backend calls MatMulPackedProgram. */
+const PACKED_PRODUCTS = 3;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
 /** Who brings the driver that Dawn asks for. */
 const DRIVERS: Partial<Record<NodeJS.Platform, string>> = {
@@ -43,10 +51,33 @@ export async function startWebGpu(auto: boolean): Promise<void> {
   // small tensors that are not on the GPU yet would be computed with by the processor, in another precision: a training
   // that was resumed would go on with other bits
   tf.env().set("WEBGPU_CPU_FORWARD", false);
+  // products of long rows would be added up atomically, in whatever order threads arrive
+  tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", PACKED_PRODUCTS);
   current = gpu;
 }
 
 const load = (name: string): Promise<Record<string, unknown>> => loadOptional(name, installCommand("webgpu"));
+
+/** The first thing that went wrong on the GPU since its backend started. */
+let trouble: string | undefined;
+
+/** Once the backend is ready: what a GPU refuses is told to listeners only, and leaves zeros behind. */
+export function watchWebGpu(): void {
+  const { device } = tf.backend() as unknown as { device: GpuDevice };
+  const note = (message: string): void => {
+    trouble ??= message.split("\n")[0]!.trim();
+  };
+  device.addEventListener("uncapturederror", ({ error }) => note(error.message));
+  void device.lost.then(({ message, reason }) => {
+    if (reason !== "destroyed") note(`the device was lost: ${message}`);
+  });
+}
+
+/** @throws UserError where the GPU refused something, so that what was computed since cannot be trusted */
+export function expectNoGpuTrouble(): void {
+  if (trouble !== undefined)
+    throw new UserError(`webgpu: ${trouble}; try a smaller training.batchSize, or --backend wasm`);
+}
 
 let current: Gpu | undefined;
 

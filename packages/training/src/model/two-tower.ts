@@ -41,7 +41,10 @@ function startOf({ model, training }: PoeemConfig, { past, ids }: Dataset): Part
   return { items: spectralStart(histories, ids.length, model.dim, training.seed) };
 }
 
-/** Both towers. Tables live on the host; what TensorFlow.js sees of a batch is the sum of its rows. */
+/**
+ * Both towers. Their tables are on the host, where a training's steps keep them up to date or, on a device, bring them
+ * when they are asked to (`JointStep.pull`). What TensorFlow.js sees of a batch is the sum of its rows.
+ */
 export class TwoTower implements Stateful {
   readonly dim: number;
   readonly text: SharedText;

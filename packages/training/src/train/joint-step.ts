@@ -1,5 +1,6 @@
 import type { IndexingLayer, Random } from "@poeem/indexing-layer";
 import * as tf from "@tensorflow/tfjs";
+import { expectNoGpuTrouble } from "../backend/webgpu.ts";
 import type { FittedConfig } from "../config.ts";
 import type { Dataset } from "../data/types.ts";
 import { DenseOptimizer } from "../model/dense-optimizer.ts";
@@ -103,6 +104,7 @@ export abstract class JointStep implements Stateful {
     const all = taken.length > 1 ? tf.concat1d(taken) : taken[0];
     const values = all ? await all.data() : [];
     tf.dispose([...taken, ...(all ? [all] : [])]);
+    expectNoGpuTrouble();
     let at = 0;
     return measured.map((one) =>
       one ? { loss: values[at++]!, distortion: values[at++]! } : { loss: 0, distortion: 0 },
@@ -192,7 +194,8 @@ export abstract class JointStep implements Stateful {
     const { model, config, random } = this.#parts;
     const { sourceDropout } = config.training;
     if (sourceDropout === 0) return undefined;
-    const kept = Float32Array.from({ length: rows * model.dim }, () => Number(random.uniform() >= sourceDropout));
+    const kept = new Float32Array(rows * model.dim);
+    for (let i = 0; i < kept.length; i++) kept[i] = Number(random.uniform() >= sourceDropout);
     return () => tf.tensor2d(kept, [rows, model.dim]);
   }
 

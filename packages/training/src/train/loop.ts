@@ -97,12 +97,11 @@ export async function trainModel(
       const count = before + 1;
       const isValidated = validation !== undefined && isValidation(count);
       const isSaved = checkpoints?.due === true;
-      // Without this a backend that computes synchronously would never let a signal through.
-      await nextTurn();
-      // also after the last step: what follows is done when the training is resumed
-      const isStopped = interrupt?.requested === true;
       const isLast = count % stepsPerEpoch === 0 || isValidated || isSaved || layer.phase !== phase;
-      if (taken.length < step.readEvery && !isLast && !isStopped) continue;
+      if (taken.length < step.readEvery && !isLast) {
+        await nextTurn();
+        if (!interrupt?.requested) continue;
+      }
       const results = await step.results();
       for (const [i, result] of results.entries()) {
         if (!Number.isFinite(result.loss)) {
@@ -134,7 +133,10 @@ export async function trainModel(
         note(measured, epochs, layer.ready ? results.at(-1)!.distortion : undefined, validation?.k),
       );
       if (checkpoints && (ended || isSaved)) await save();
-      if (isStopped) {
+      // Without this a backend that computes synchronously would never let a signal through.
+      await nextTurn();
+      // also after the last step: what follows is done when the training is resumed
+      if (interrupt?.requested) {
         if (checkpoints && !ended) await save();
         throw new InterruptedError(`stopped at step ${formatCount(measured.step)} of ${formatCount(totalSteps)}`);
       }

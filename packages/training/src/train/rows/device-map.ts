@@ -60,7 +60,8 @@ export class DeviceMap implements DeviceSource {
         const gradient = parts.reduce((sum, part) => tf.add(sum, part));
         const rate = this.#map.rateOf(learningRate);
         const moved = ROW_UPDATES[this.#map.optimizer](rows!, gradient, memory, rate);
-        this.#state.replace({ rows: moved.rows, ...moved.memory });
+        for (const [name, values] of Object.entries({ rows: moved.rows, ...moved.memory }))
+          this.#state.set(name, values);
         for (const { x, known } of read) tf.dispose([x, ...(known ? [known] : [])]);
       },
     };

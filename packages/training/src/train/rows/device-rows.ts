@@ -24,6 +24,8 @@ export class DeviceRows implements StepRows<DeviceStep> {
   readonly isAhead = true;
   readonly #dim: number;
   readonly #sources = new Map<RowSource, DeviceSource>();
+  /** Whether the model has what is here. */
+  #isPulled = true;
 
   constructor(dim: number) {
     this.#dim = dim;
@@ -57,11 +59,14 @@ export class DeviceRows implements StepRows<DeviceStep> {
   }
 
   async update({ sources }: DeviceStep, gradients: readonly tf.Tensor2D[], learningRate: number): Promise<void> {
+    this.#isPulled = false;
     for (const source of sources) tf.tidy(() => source.update(gradients, learningRate));
   }
 
   async pull(): Promise<void> {
+    if (this.#isPulled) return;
     for (const source of this.#sources.values()) await source.pull();
+    this.#isPulled = true;
   }
 
   reset(): void {
@@ -71,6 +76,7 @@ export class DeviceRows implements StepRows<DeviceStep> {
   dispose(): void {
     for (const source of this.#sources.values()) source.dispose();
     this.#sources.clear();
+    this.#isPulled = true;
   }
 
   #sourceOf(source: RowSource): DeviceSource {

@@ -28,7 +28,7 @@ export interface SourceStep {
 /** The arrays of a state, some numbers for each of `numRows` rows, on the device. */
 export class DeviceState {
   readonly #arrays: () => State;
-  #tensors: Readonly<Record<string, tf.Tensor2D>>;
+  readonly #tensors: Record<string, tf.Tensor2D>;
 
   /**
    * @param numRows at least one
@@ -39,7 +39,7 @@ export class DeviceState {
     this.#tensors = Object.fromEntries(
       Object.entries(arrays() as Record<string, Float32Array | Uint32Array>).map(([name, values]) => {
         // a copy: a backend may keep the memory itself
-        const copy = Float32Array.from(values);
+        const copy = values instanceof Float32Array ? values.slice() : Float32Array.from(values);
         return [name, tf.keep(tf.tensor2d(copy, [numRows, values.length / numRows]))];
       }),
     );
@@ -50,11 +50,10 @@ export class DeviceState {
     return this.#tensors;
   }
 
-  /** Takes the place of all of them. */
-  replace(tensors: Readonly<Record<string, tf.Tensor2D>>): void {
-    const before = this.#tensors;
-    this.#tensors = Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tf.keep(tensor)]));
-    tf.dispose(Object.values(before));
+  /** Takes the place of one of them. */
+  set(name: string, tensor: tf.Tensor2D): void {
+    this.#tensors[name]?.dispose();
+    this.#tensors[name] = tf.keep(tensor);
   }
 
   async pull(): Promise<void> {

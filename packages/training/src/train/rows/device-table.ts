@@ -33,7 +33,7 @@ export class DeviceTable implements DeviceSource {
       update: (gradients, learningRate) => {
         const own = towers.map((tower) => gradients[tower]!);
         const gradient = orderedSum(own.length === 1 ? own[0]! : tf.concat2d(own, 0), back);
-        state.replace(this.#moved(state.tensors, rows, read!, gradient, learningRate));
+        this.#update(state, rows, read!, gradient, learningRate);
         read!.dispose();
       },
     };
@@ -56,23 +56,17 @@ export class DeviceTable implements DeviceSource {
     return { rows: Int32Array.from(met), lists: own };
   }
 
-  /** Rows and memory after a step. @param read (U, dim) rows as they were, @param gradients (U, dim) */
-  #moved(
-    { rows: table, ...memory }: DeviceState["tensors"],
-    rows: Int32Array,
-    read: tf.Tensor2D,
-    gradients: tf.Tensor2D,
-    learningRate: number,
-  ): DeviceState["tensors"] {
+  /** @param read (U, dim) rows as they were, @param gradients (U, dim) */
+  #update(state: DeviceState, rows: Int32Array, read: tf.Tensor2D, gradients: tf.Tensor2D, learningRate: number): void {
+    const { rows: _, ...memory } = state.tensors;
     const places = placesOf(rows);
-    const names = Object.keys(memory);
-    const own = Object.fromEntries(names.map((name) => [name, tf.gatherND(memory[name]!, places) as tf.Tensor2D]));
+    const own = Object.fromEntries(
+      Object.entries(memory).map(([name, all]) => [name, tf.gatherND(all, places) as tf.Tensor2D]),
+    );
     const moved = ROW_UPDATES[this.#table.optimizer](read, gradients, own, learningRate);
-    const put = (all: tf.Tensor2D, values: tf.Tensor2D) => tf.tensorScatterUpdate<tf.Rank.R2>(all, places, values);
-    return {
-      rows: put(table!, moved.rows),
-      ...Object.fromEntries(names.map((name) => [name, put(memory[name]!, moved.memory[name]!)])),
-    };
+    // one after the other, so that no more than one of them is there twice
+    for (const [name, values] of Object.entries({ rows: moved.rows, ...moved.memory }))
+      state.set(name, tf.tensorScatterUpdate<tf.Rank.R2>(state.tensors[name]!, places, values));
   }
 
   async pull(): Promise<void> {
