@@ -136,6 +136,7 @@ export async function trainIndex({
       bytes,
       chunks: artifact.chunks.length,
       seconds: (performance.now() - started) / 1000,
+      backend,
       examplesPerSecond: trained.examplesPerSecond,
       steps: trained.steps,
       data,

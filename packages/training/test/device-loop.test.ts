@@ -142,3 +142,21 @@ describe("a training that is asked to stop during a validation", () => {
     }
   });
 });
+
+describe("a training that diverges", () => {
+  beforeEach(async () => {
+    await asDevice!.start();
+  });
+
+  it.each([
+    ["the host", false],
+    ["a device", true],
+  ])("says so soon, on %s", async (_, isDevice) => {
+    treatAsDevice(isDevice);
+    const rates = { learningRate: 1e30, towerLearningRate: 1e30, optimizer: "adam" } as const;
+    const { config, dataset } = readers({ ...OVERRIDES, split: { by: "user" }, training: { ...TRAINING, ...rates } });
+    await expect(trainModel(config, dataset)).rejects.toThrow(
+      /^training diverged: .*NaN.* at step \d{1,2} of \d+; try a smaller training\.learningRate$/,
+    );
+  });
+});

@@ -29,6 +29,7 @@ const TRAINING = { batchSize: 48, epochs: 20, negatives: 20, logQ: 1 } as const;
 async function shop(
   training: PoeemConfigInput["training"] = {},
   items: PoeemConfigInput["items"] = {},
+  nlist = 4,
 ): Promise<World> {
   const random = new Random(3);
   const vector = (topic: number): number[] =>
@@ -66,7 +67,7 @@ async function shop(
       events: { context: ["device"], ...(training?.dislikes !== undefined && { weight: "weight" }) },
       split: { testModulus: 0, validation: 0 },
       model: { dim: 16, hiddenDim: 8, minFeatureCount: 1 },
-      index: { nlist: 4, numSubQuantizers: 8, bufferSize: 256, words: false },
+      index: { nlist, numSubQuantizers: 8, bufferSize: 256, words: false },
       training: { ...TRAINING, ...training },
     },
   );
@@ -80,6 +81,7 @@ const WORLDS: Readonly<Record<string, () => World | Promise<World>>> = {
   "texts, moments, embeddings and every kind of column": () => shop(),
   "Adam, new items, a learned scale": () =>
     shop({ optimizer: "adam", learningRate: 0.01, itemDropout: 0.2, learnScale: true }),
+  "a single cell": () => shop({}, {}, 1),
   "the whole catalogue": () => shop({ objective: "full", negatives: 0 }),
   "what is disliked": () => shop({ dislikes: 0.5 }),
   "the hinge": () => shop({ objective: "hinge", learningRate: 0.03, negatives: 0, logQ: 0 }),

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type IndexingLayer, Random } from "@poeem/indexing-layer";
 import { UserError } from "@poeem/offline/errors";
 import { formatCount, type ProgressStarter, silentProgress } from "@poeem/offline/progress";
+import { InputError } from "@poeem/pq-core";
 import type { FittedConfig, PoeemConfig } from "../config.ts";
 import type { Dataset } from "../data/types.ts";
 import { TwoTower } from "../model/two-tower.ts";
@@ -91,7 +92,12 @@ export async function trainModel(
       const before = measured.step + taken.length;
       const next = before + 1 < totalSteps ? eventsOf(before + 1) : undefined;
       const phase = layer.phase;
-      await step.take(events, rateShare(config.training.decay, before / totalSteps), next);
+      try {
+        await step.take(events, rateShare(config.training.decay, before / totalSteps), next);
+      } catch (error) {
+        // the layer refuses what is not finite
+        throw error instanceof InputError && before > 0 ? diverged(error.message, before + 1, totalSteps) : error;
+      }
       events = next ?? events;
       taken.push(phase === "joint");
       const count = before + 1;
@@ -104,12 +110,7 @@ export async function trainModel(
       }
       const results = await step.results();
       for (const [i, result] of results.entries()) {
-        if (!Number.isFinite(result.loss)) {
-          throw new UserError(
-            `training diverged: loss ${result.loss} at step ${measured.step + 1} of ${totalSteps}; try a smaller ` +
-              `training.learningRate`,
-          );
-        }
+        if (!Number.isFinite(result.loss)) throw diverged(`loss ${result.loss}`, measured.step + 1, totalSteps);
         measured.addStep(result, taken[i]!);
         if (i < results.length - 1) measured.record();
       }
@@ -157,6 +158,12 @@ export async function trainModel(
     examplesPerSecond: measured.examples / measured.seconds,
     log: measured.log(validation && { k: validation.k, queries: validation.queries }),
   };
+}
+
+function diverged(what: string, step: number, totalSteps: number): UserError {
+  return new UserError(
+    `training diverged: ${what} at step ${step} of ${totalSteps}; try a smaller training.learningRate`,
+  );
 }
 
 const PHASE_NEWS = {

@@ -8,6 +8,8 @@ export interface TrainedIndex extends Partial<EpochFacts> {
   readonly items: number;
   readonly bytes: number;
   readonly chunks: number;
+  /** Where TensorFlow.js computed. */
+  readonly backend: string;
   readonly seconds: number;
   readonly examplesPerSecond: number;
   readonly steps: number;

@@ -90,6 +90,7 @@ async function trainStreamed(
   const seconds = (performance.now() - started) / 1000;
   return {
     ...{ out, version: artifact.version, items: count, bytes, chunks: artifact.chunks.length, seconds, steps: 0 },
+    backend,
     examplesPerSecond: count / seconds,
     data: vectorFacts(streamed, hash),
   };
