@@ -3,7 +3,7 @@
  * bytes that are copied. With operations that cost nothing, as on a GPU that is fast enough, the host is what is left.
  *
  *     npm run bench:step -- [--json] [--backend node] [--items 10000] [--batch 8192] [--negatives 4096] [--steps 32]
- *         [--config poeem.config.ts]
+ *         [--config poeem.config.ts] [--data FOLDER]
  *
  * The catalogue is random, or that of a configuration.
  */
@@ -18,6 +18,7 @@ const { values: flags } = parseArgs({
     backend: { type: "string", default: "node" },
     items: { type: "string", default: "10000" },
     config: { type: "string", default: "" },
+    data: { type: "string" },
     batch: { type: "string", default: "8192" },
     negatives: { type: "string", default: "4096" },
     steps: { type: "string", default: "32" },
@@ -35,6 +36,7 @@ const profile = (backend: string): StepProfile =>
         flags.batch,
         flags.negatives,
         flags.steps,
+        ...(flags.data ? [flags.data] : []),
       ],
       { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
     ),

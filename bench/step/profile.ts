@@ -1,19 +1,20 @@
 /**
- * Steps on one backend in a process of its own: node profile.ts BACKEND ITEMS|CONFIG BATCH NEGATIVES STEPS → one JSON
- * line.
+ * Steps on one backend in a process of its own: node profile.ts BACKEND ITEMS|CONFIG BATCH NEGATIVES STEPS [DATA] →
+ * one JSON line.
  */
-import { IndexingLayer, Random } from "@poeem/indexing-layer";
+import { Random } from "@poeem/indexing-layer";
 import { useBackend } from "@poeem/training/backend/backend";
 import type { BackendName } from "@poeem/training/backend/names";
 import { type FittedConfig, loadConfig } from "@poeem/training/config";
 import { loadData } from "@poeem/training/data/load";
 import { trainingData } from "@poeem/training/data/sample";
 import type { Dataset } from "@poeem/training/data/types";
-import { BatchBuilder } from "@poeem/training/model/batch";
 import { TwoTower } from "@poeem/training/model/two-tower";
 import { releaseMemory } from "@poeem/training/release-memory";
+import { createLayer } from "@poeem/training/train/create-layer";
+import { createStep } from "@poeem/training/train/create-step";
 import { fitConfig } from "@poeem/training/train/fit-config";
-import { TrainingStep } from "@poeem/training/train/step";
+import { eventOrderOf } from "@poeem/training/train/history-batch";
 import { benchConfig, randomCatalogue } from "../train/catalogue.ts";
 import { meter } from "./meter.ts";
 import type { StepProfile } from "./result.ts";
@@ -23,19 +24,14 @@ const [batchSize, negatives, steps] = process.argv.slice(4).map(Number) as [numb
 const backend = await useBackend(process.argv[2] as BackendName);
 const { dataset, config } = await catalogueOf(source);
 const model = new TwoTower(config, dataset);
-const { nlist, numSubQuantizers, nbits, bufferSize } = config.index;
-const { dim } = config.model;
-const layer = new IndexingLayer({ dim, nlist, numSubQuantizers, nbits, bufferSize, warmupSteps: 2, seed: 1 });
-const random = new Random(2);
-const step = new TrainingStep({
-  ...{ config, dataset, model, layer, random },
-  batches: new BatchBuilder(dataset, batchSize),
-});
-const numEvents = dataset.eventItem.length;
-const order = new Uint32Array(random.permutation(numEvents).buffer);
-const perEpoch = Math.floor(numEvents / batchSize);
-const eventsOf = (i: number): Uint32Array =>
-  order.subarray((i % perEpoch) * batchSize, ((i % perEpoch) + 1) * batchSize);
+const layer = createLayer(config, { warmupSteps: 2 }, dataset);
+const step = createStep({ config, dataset, model, layer, random: new Random(2) });
+const orderOf = eventOrderOf(config, dataset);
+const perEpoch = Math.floor(dataset.eventItem.length / batchSize);
+const eventsOf = (i: number): Uint32Array => {
+  const at = (i % perEpoch) * batchSize;
+  return orderOf(Math.floor(i / perEpoch)).subarray(at, at + batchSize);
+};
 let at = 0;
 let events = eventsOf(0);
 /** As the training's loop has it. */
@@ -82,7 +78,10 @@ async function catalogueOf(source: string): Promise<{ dataset: Dataset; config: 
     return { dataset, config: benchConfig(dataset, { batchSize, negatives }) };
   }
   const { config, directory } = await loadConfig(source);
-  const dataset = trainingData(await loadData(config, directory, {}), config);
+  const dataset = trainingData(
+    await loadData(config, directory, process.argv[7] === undefined ? {} : { data: process.argv[7] }),
+    config,
+  );
   Object.assign(config.training, { batchSize, negatives });
   return { dataset, config: fitConfig(config, dataset) };
 }
