@@ -26,8 +26,6 @@ export interface SumPlan {
   readonly levels: readonly Level[];
   /** (lists) where the sum of each is, of those of all levels; left out where there is one level, of one sum a list. */
   readonly results?: Int32Array | undefined;
-  /** Bytes that `orderedSum` sends to the device. */
-  readonly bytes: number;
 }
 
 const WIDTHS = [2, 4, 8, 16, 32];
@@ -58,15 +56,14 @@ export function planSums({ ends, rows, weights }: RowLists): SumPlan {
     levels.push(next.level);
     pieces = next.pieces;
   }
-  const bytes = levels.reduce((sum, level) => sum + level.rows.byteLength + (level.weights?.byteLength ?? 0), 0);
-  return { lists, levels, results, bytes: bytes + results.byteLength };
+  return { lists, levels, results };
 }
 
 /** Lists of one row, or none. */
 function planOfOnes(ends: Uint32Array, rows: Uint32Array, given: RowLists["weights"]): SumPlan {
   const lists = ends.length;
   const entries = lists > 0 ? ends[lists - 1]! : 0;
-  if (entries === 0) return { lists, levels: [], bytes: 0 };
+  if (entries === 0) return { lists, levels: [] };
   const own = new Int32Array(lists);
   const weights = given || entries < lists ? new Float32Array(lists) : undefined;
   for (let i = 0, at = 0; i < lists; i++) {
@@ -75,8 +72,7 @@ function planOfOnes(ends: Uint32Array, rows: Uint32Array, given: RowLists["weigh
     if (weights) weights[i] = given ? given[at]! : 1;
     at++;
   }
-  const bytes = own.byteLength + (weights?.byteLength ?? 0);
-  return { lists, levels: [{ width: 1, rows: own, weights }], bytes };
+  return { lists, levels: [{ width: 1, rows: own, weights }] };
 }
 
 /** The cheapest width for lists of these lengths, those of one alone left out. */
