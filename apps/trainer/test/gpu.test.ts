@@ -1,16 +1,21 @@
-import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildFolder, buildsFolder } from "@poeem/training/backend/tensorflow-builds";
+import { buildFolder, buildsFolder, isBuildName, missingPart } from "@poeem/training/backend/tensorflow-builds";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeCard, judgeCard, readCards } from "../src/gpu/cards.ts";
+import { check } from "../src/gpu/fetch.ts";
+import { place } from "../src/gpu/place.ts";
 import { thisMachine, wheelFor } from "../src/gpu/platform.ts";
+import { removeBuilds } from "../src/gpu/remove.ts";
 import { requirementsOf } from "../src/gpu/requirements.ts";
 import { errorLine, run } from "../src/gpu/run.ts";
-import { tryBackend } from "../src/gpu/try-backend.ts";
-import { inWorkFolder } from "../src/gpu/work-folder.ts";
+import { findTools } from "../src/gpu/tools.ts";
+import { describeTrial, readTrial, tryBackend } from "../src/gpu/try-backend.ts";
+import { inTemporaryFolder, inWorkFolder } from "../src/gpu/work-folder.ts";
 
 const BIN = fileURLToPath(new URL("../bin/poeem.js", import.meta.url));
 let folder: string;
@@ -25,6 +30,15 @@ function poeem(args: readonly string[], env: Record<string, string> = {}) {
     encoding: "utf8",
     env: { ...process.env, POEEM_CACHE: cache, ...env },
   });
+}
+
+/** A folder with all the parts of a build, none of which loads. */
+async function fakeBuild(build: string, content = "no library"): Promise<void> {
+  await mkdir(build, { recursive: true });
+  for (let part = missingPart("cpu", build); part !== undefined; part = missingPart("cpu", build)) {
+    await mkdir(dirname(join(build, part)), { recursive: true });
+    await writeFile(join(build, part), content);
+  }
 }
 
 describe("requirementsOf", () => {
@@ -120,6 +134,153 @@ describe("inWorkFolder", () => {
     await expect(failed).rejects.toThrow("no");
     expect(await readdir(parent)).toEqual(["kept"]);
   });
+
+  it("says in a line that a folder cannot be written to", async () => {
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    const refused = inWorkFolder(file, () => Promise.resolve());
+    await expect(refused).rejects.toThrow(/cannot be written to: .*; POEEM_CACHE names another folder$/);
+    await expect(refused).rejects.toMatchObject({ name: "UserError" });
+  });
+
+  it("is gone elsewhere too", async () => {
+    const work = await inTemporaryFolder((made) => Promise.resolve(made));
+    await expect(readdir(work)).rejects.toThrow("ENOENT");
+  });
+
+  it("ends with the process, and so does what that started", async (context) => {
+    if (process.platform === "win32") context.skip("Windows has no such signals");
+    const parent = join(folder, "ended");
+    const modules = ["run", "work-folder"].map((name) =>
+      JSON.stringify(new URL(`../src/gpu/${name}.ts`, import.meta.url).href),
+    );
+    const child = "console.log(process.pid); setInterval(() => undefined, 1000)";
+    const script = `
+      const { run } = await import(${modules[0]});
+      const { inWorkFolder } = await import(${modules[1]});
+      await inWorkFolder(${JSON.stringify(parent)}, async () => {
+        await run(process.execPath, ["-e", ${JSON.stringify(child)}], { shown: true });
+      });
+    `;
+    const ours = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let printed = "";
+    for await (const data of ours.stderr) {
+      printed += data;
+      if (/^\d+\n/m.test(printed)) ours.kill("SIGTERM");
+    }
+    const pid = Number(/^\d+$/m.exec(printed)?.[0]);
+    expect(pid, printed).toBeGreaterThan(0);
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+    expect(ours.signalCode ?? (await once(ours, "exit"))[1]).toBe("SIGTERM");
+    expect(await readdir(parent)).toEqual([]);
+  });
+});
+
+describe("place", () => {
+  const setting = async (name: string) => {
+    const work = join(folder, name, "work");
+    const made = join(work, "made");
+    await fakeBuild(made, "new");
+    return { work, made, target: join(folder, name, "target") };
+  };
+  const content = (target: string) => readFile(join(target, "tfjs_binding.node"), "utf8");
+
+  it("puts a build where none is, or an incomplete one", async () => {
+    const free = await setting("free");
+    await place("cpu", free.made, free.target, free.work);
+    expect(await content(free.target)).toBe("new");
+    const taken = await setting("taken");
+    await fakeBuild(taken.target, "old");
+    await rm(join(taken.target, "tfjs_binding.node"));
+    await place("cpu", taken.made, taken.target, taken.work);
+    expect(await content(taken.target)).toBe("new");
+  });
+
+  it("leaves a complete one that another setup made meanwhile", async () => {
+    const { made, target, work } = await setting("race");
+    await fakeBuild(target, "old");
+    await place("cpu", made, target, work);
+    expect(await content(target)).toBe("old");
+  });
+});
+
+describe("removeBuilds", () => {
+  it("removes builds of all versions and what killed setups left, and nothing else", async () => {
+    const parent = join(folder, "remove");
+    const machine = `${process.platform}-${process.arch}`;
+    const builds = [`tensorflow-2.18.0-tfjs-4.20.0-cuda-${machine}`, `tensorflow-2.19.1-tfjs-4.22.0-cpu-${machine}`];
+    const others = [`.setup-${process.pid}`, "else", "tensorflow-2.19.1-tfjs-4.22.0-cpu-aix-ppc"];
+    const ended = await run(process.execPath, ["-p", "process.pid"]);
+    const left = `.setup-${ended.stdout.trim()}`;
+    for (const name of [...builds, ...others, left]) await mkdir(join(parent, name, "in"), { recursive: true });
+    expect(await removeBuilds(parent)).toEqual([...builds, left].map((name) => join(parent, name)));
+    expect((await readdir(parent)).sort()).toEqual([...others].sort());
+    expect(await removeBuilds(join(folder, "nowhere"))).toEqual([]);
+  });
+});
+
+describe("readTrial", () => {
+  const ended = { code: 1, stdout: "", stderr: "" };
+
+  it("takes reason and remedy apart", () => {
+    const stderr = "a warning\npoeem: --backend node cannot be started here; node: no (really) x.so (do this)\n";
+    const trial = readTrial("node", { ...ended, stderr });
+    expect(trial).toEqual({ backend: "node", works: false, reason: "no (really) x.so", remedy: "do this" });
+    expect(describeTrial(trial)).toBe("node: no (really) x.so (do this)");
+    const bare = readTrial("wasm", { ...ended, stderr: "poeem: --backend wasm cannot be started here; wasm: why\n" });
+    expect(bare).toEqual({ backend: "wasm", works: false, reason: "why" });
+    expect(readTrial("wasm", ended)).toMatchObject({ reason: "it ended without a word" });
+  });
+
+  it("names the signal that ended it", () => {
+    const by = (signal: NodeJS.Signals, backend: "node" | "webgpu" = "node") =>
+      describeTrial(readTrial(backend, { code: null, stdout: "", stderr: "an error of the library", signal }));
+    expect(by("SIGBUS")).toMatch(
+      /^node: its process was ended by SIGBUS .*poeem gpu remove, and poeem gpu setup --cpu/,
+    );
+    expect(by("SIGILL")).toMatch(/SIGILL \(this processor lacks instructions/);
+    expect(by("SIGSEGV", "webgpu")).toBe("webgpu: its process was ended by SIGSEGV");
+  });
+
+  it("says what was loaded", () => {
+    const seen = (origin?: object) =>
+      describeTrial(readTrial("node", { ...ended, code: 0, stdout: JSON.stringify({ seconds: 1.23, origin }) }));
+    expect(seen()).toBe("node: computes, started in 1.2 s");
+    expect(seen({ build: "/b" })).toBe("node: computes, by the build in /b, started in 1.2 s");
+    expect(seen({ package: "@a/b" })).toBe("node: computes, by @a/b of the project, started in 1.2 s");
+  });
+});
+
+describe("findTools", () => {
+  it("takes what the environment names, with arguments, or refuses it by name", async (context) => {
+    if (process.platform === "win32") context.skip("scripts of a shell");
+    const bin = join(folder, "bin");
+    await mkdir(bin);
+    for (const name of ["python3", "g++", "npm", "cache"]) {
+      await writeFile(join(bin, name), "#!/bin/sh\nexit 0\n");
+      await chmod(join(bin, name), 0o755);
+    }
+    const env = { PATH: bin };
+    expect(await findTools(env)).toEqual({ python: "python3", compiler: ["g++"], npm: "npm" });
+    expect((await findTools({ ...env, CXX: "cache  g++" })).compiler).toEqual(["cache", "g++"]);
+    await expect(findTools({ ...env, CXX: "no-such" })).rejects.toThrow(/C\+\+ compiler.* got CXX=no-such: not found$/);
+    await expect(findTools({ ...env, PYTHON: "/no such" })).rejects.toThrow(/pip.* got PYTHON=\/no such: not found$/);
+  });
+});
+
+describe("check", () => {
+  it("says where to look for room when a disk is full", () => {
+    const hints = { full: "see TMPDIR", other: "check the network" };
+    const ended = (stderr: string) => ({ code: 1, stdout: "", stderr });
+    const full = "ERROR: Could not install\nOSError: [Errno 28] No space left on device";
+    expect(() => check(ended(full), "no", hints)).toThrow(
+      "no: OSError: [Errno 28] No space left on device; see TMPDIR",
+    );
+    expect(() => check(ended("ERROR: refused"), "no", hints)).toThrow("no: ERROR: refused; check the network");
+    expect(() => check({ ...ended(""), code: 0 }, "no", hints)).not.toThrow();
+  });
 });
 
 describe("run", () => {
@@ -129,6 +290,8 @@ describe("run", () => {
     const ended = await run(process.execPath, ["-e", script]);
     expect(ended.code).toBe(3);
     expect(errorLine(ended)).toBe("ERROR: the reason");
+    const killed = { code: null, stdout: "", stderr: "", signal: "SIGKILL" } as const;
+    expect(errorLine(killed)).toBe("it was ended by SIGKILL");
   });
 });
 
@@ -137,7 +300,10 @@ describe("builds", () => {
     expect(buildsFolder({ POEEM_CACHE: "/a" })).toBe("/a");
     expect(buildsFolder({ XDG_CACHE_HOME: "/x" })).toBe(join("/x", "poeem"));
     expect(buildsFolder({})).toMatch(/\.cache.poeem$/);
+    expect(buildsFolder({ POEEM_CACHE: "a" })).toBe(resolve("a"));
     expect(buildFolder("cpu")).not.toBe(buildFolder("cuda"));
+    expect(isBuildName(basename(buildFolder("cuda")))).toBe(true);
+    expect(isBuildName("tensorflow")).toBe(false);
   });
 });
 
@@ -159,14 +325,21 @@ describe("poeem gpu", () => {
     expect(poeem(["remove"])).toMatchObject({ status: 0, stderr: "there is nothing to remove\n" });
   });
 
-  it("refuses a build that does not load, with what to do", async () => {
+  it("refuses a build that is incomplete, or does not load, with what to do", async () => {
     const cache = join(folder, "broken");
     const broken = buildFolder("cpu", cache);
-    await mkdir(broken, { recursive: true });
-    await writeFile(join(broken, "tfjs_binding.node"), "no library");
-    const trial = await tryBackend("node", { POEEM_CACHE: cache });
-    expect(trial).toMatchObject({ works: false, reason: expect.stringContaining("does not load") });
-    expect(trial).toMatchObject({ reason: expect.stringContaining(`remove ${broken}`) });
+    await fakeBuild(broken);
+    expect(await tryBackend("node", { POEEM_CACHE: cache })).toMatchObject({
+      works: false,
+      reason: expect.stringContaining("does not load"),
+      remedy: "poeem gpu remove, and poeem gpu setup --cpu once more",
+    });
+    await rm(join(broken, "tfjs_binding.node"));
+    expect(await tryBackend("node", { POEEM_CACHE: cache })).toMatchObject({
+      works: false,
+      reason: "the build of poeem gpu setup is incomplete: it has no tfjs_binding.node",
+      remedy: "poeem gpu setup --cpu replaces it",
+    });
   });
 
   it("starts a backend in a process of its own, and checks its numbers", async () => {

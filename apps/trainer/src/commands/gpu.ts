@@ -1,11 +1,11 @@
-import { rm } from "node:fs/promises";
 import { UserError } from "@poeem/offline/errors";
 import type { Backend } from "@poeem/training/backend/names";
 import { hasNvidiaDriver } from "@poeem/training/backend/nvidia";
-import { type BuildKind, findBuild, TENSORFLOW_VERSION } from "@poeem/training/backend/tensorflow-builds";
+import { type BuildKind, buildsFolder, TENSORFLOW_VERSION } from "@poeem/training/backend/tensorflow-builds";
 import { describeCard, listCards, WHICH_CARDS } from "../gpu/cards.ts";
+import { removeBuilds } from "../gpu/remove.ts";
 import { setUp } from "../gpu/setup.ts";
-import { tryBackend, tryHere } from "../gpu/try-backend.ts";
+import { describeTrial, tryBackend, tryHere } from "../gpu/try-backend.ts";
 import { report, say } from "../print.ts";
 
 export interface GpuSetupOptions {
@@ -57,19 +57,14 @@ export async function check({ json }: { readonly json?: boolean }): Promise<void
   if (driver === false) say("there is no NVIDIA driver on this machine");
   if (cards.length > 0) say("with what `poeem gpu setup` builds:");
   for (const card of cards) say(describeCard(card));
-  for (const trial of trials)
-    process.stdout.write(
-      trial.works
-        ? `${trial.backend}: computes, started in ${trial.seconds.toFixed(1)} s\n`
-        : `${trial.backend}: ${trial.reason}\n`,
-    );
+  for (const trial of trials) process.stdout.write(`${describeTrial(trial)}\n`);
 }
 
-/** `poeem gpu remove`: what `setup` made. */
+/** `poeem gpu remove`: what `setup` made, of other versions too, and what setups that were killed have left. */
 export async function remove(): Promise<void> {
-  const there = (["cuda", "cpu"] as const).flatMap((kind) => findBuild(kind) ?? []);
-  for (const folder of there) await rm(folder, { recursive: true });
-  say(there.length === 0 ? "there is nothing to remove" : there.map((folder) => `removed ${folder}`).join("\n"));
+  const removed = await removeBuilds(buildsFolder());
+  if (removed.length === 0) say("there is nothing to remove");
+  for (const folder of removed) say(`removed ${folder}`);
 }
 
 /** What `tryBackend` runs in a process of its own. */

@@ -40,10 +40,13 @@ export async function fetchWheel(
   const options = ["--disable-pip-version-check", ...(shown ? [] : ["--quiet"]), "--dest", folder];
   const platforms = tags.flatMap((tag) => ["--platform", tag]);
   const args = [...pip, ...options, ...python311, ...platforms, `${name}==${version}`];
-  check(await run(python, args, { shown }), `pip cannot fetch ${name} ${version}`, "pip's index (pip config list)");
+  check(await run(python, args, { shown }), `pip cannot fetch ${name} ${version}`, {
+    full: "pip unpacks in the temporary folder (TMPDIR) and keeps what it fetched in its cache (PIP_CACHE_DIR)",
+    other: "check the network, and pip's index (pip config list)",
+  });
   const [wheel] = await readdir(folder);
   const extracted = await run(python, ["-c", EXTRACT, join(folder, wheel!), site, ...wanted]);
-  check(extracted, `${name} ${version} cannot be unpacked`);
+  check(extracted, `${name} ${version} cannot be unpacked`, UNPACKING);
   await rm(folder, { recursive: true });
 }
 
@@ -57,10 +60,13 @@ export async function fetchPackages(
     const work = join(folder, "tarball");
     await mkdir(work, { recursive: true });
     const args = ["pack", `${name}@${version}`, "--ignore-scripts", "--loglevel=error", "--pack-destination", work];
-    check(await run(npm, args), `npm cannot fetch ${name} ${version}`, "npm's registry (npm config get registry)");
+    check(await run(npm, args), `npm cannot fetch ${name} ${version}`, {
+      full: "npm keeps what it fetched in its cache (npm config get cache)",
+      other: "check the network, and npm's registry (npm config get registry)",
+    });
     const [tarball] = await readdir(work);
     const unpacked = await run(python, ["-m", "tarfile", "-e", join(work, tarball!), work]);
-    check(unpacked, `${name} ${version} cannot be unpacked`);
+    check(unpacked, `${name} ${version} cannot be unpacked`, UNPACKING);
     const target = join(folder, "node_modules", name);
     await mkdir(dirname(target), { recursive: true });
     await rename(join(work, "package"), target);
@@ -68,9 +74,18 @@ export async function fetchPackages(
   }
 }
 
-function check(ended: Ended, what: string, source?: string): void {
+/** Where to look when a command failed: because a disk is full, or otherwise. */
+export interface Hints {
+  readonly full: string;
+  readonly other?: string;
+}
+
+const UNPACKING: Hints = { full: "POEEM_CACHE names another folder" };
+
+/** @throws UserError for a command that failed */
+export function check(ended: Ended, what: string, { full, other }: Hints): void {
   if (ended.code === 0) return;
   const reason = errorLine(ended);
-  const hint = source === undefined || /no space left/i.test(reason) ? "" : `; check the network, and ${source}`;
-  throw new UserError(`${what}: ${reason}${hint}`);
+  const hint = /no space left/i.test(reason) ? full : other;
+  throw new UserError(`${what}: ${reason}${hint === undefined ? "" : `; ${hint}`}`);
 }

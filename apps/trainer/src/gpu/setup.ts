@@ -1,22 +1,25 @@
-import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { messageOf, UserError } from "@poeem/offline/errors";
+import { UserError } from "@poeem/offline/errors";
 import {
   BUILD_PATHS,
   type BuildKind,
   buildFolder,
   findBuild,
+  LIBRARIES,
+  missingPart,
   TENSORFLOW_VERSION,
   TFJS_VERSION,
 } from "@poeem/training/backend/tensorflow-builds";
-import { compileBinding, HEADERS, LIBRARIES } from "./compile.ts";
+import { compileBinding, HEADERS } from "./compile.ts";
 import { fetchPackages, fetchWheel } from "./fetch.ts";
+import { place } from "./place.ts";
 import { thisMachine, wheelFor } from "./platform.ts";
 import { type Requirement, requirementsOf } from "./requirements.ts";
 import { checkSpace } from "./space.ts";
 import { findTools } from "./tools.ts";
-import { tryBackend } from "./try-backend.ts";
-import { inWorkFolder } from "./work-folder.ts";
+import { type Trial, tryBackend } from "./try-backend.ts";
+import { inTemporaryFolder, inWorkFolder } from "./work-folder.ts";
 
 /** The JavaScript half, what it imports besides TensorFlow.js, and the headers of Node. */
 const PACKAGES: readonly Requirement[] = [
@@ -48,16 +51,17 @@ export async function setUp(kind: BuildKind, checkedOn: CheckedOn, say: (line: s
   const folder = buildFolder(kind);
   const facts = { kind, folder, checkedOn };
   if (findBuild(kind) !== undefined) {
-    await checkAgain(facts);
-    return { ...facts, existed: true };
+    const missing = missingPart(kind, folder);
+    if (missing === undefined) {
+      await checkAgain(facts);
+      return { ...facts, existed: true };
+    }
+    say(`the build in ${folder} has no ${missing}: a new one replaces it`);
   }
   const tools = await findTools();
   const parent = dirname(folder);
-  await mkdir(parent, { recursive: true }).catch((error: unknown) => {
-    throw new UserError(`${parent} cannot be made: ${messageOf(error)}; POEEM_CACHE names another folder`);
-  });
-  await checkSpace(kind, parent);
   await inWorkFolder(parent, async (work) => {
+    await checkSpace(kind, parent);
     const made = buildFolder(kind, work);
     const site = join(made, BUILD_PATHS.site);
     say("fetching tfjs-node and what it needs to compile");
@@ -76,12 +80,14 @@ export async function setUp(kind: BuildKind, checkedOn: CheckedOn, say: (line: s
     await rm(join(made, BUILD_PATHS.libraries, "include"), { recursive: true });
     await rm(join(made, "node_modules/node-api-headers"), { recursive: true });
     say("checking what was made");
-    await check(checkedOn, work, "nothing was kept");
+    const trial = await tryBuild(kind, checkedOn, work);
+    if (!trial.works)
+      throw new UserError(`libtensorflow was built, and does not compute here: ${trial.reason}; nothing was kept`);
     await writeFile(
       join(made, "build.json"),
       `${JSON.stringify({ kind, parts: [tensorflow, ...PACKAGES, ...cuda] })}\n`,
     );
-    await place(made, folder);
+    await place(kind, made, folder, work);
   });
   return { ...facts, existed: false };
 }
@@ -92,25 +98,23 @@ function readMetadata(site: string, name: string): Promise<string> {
   return readFile(join(site, info, "METADATA"), "utf8");
 }
 
-async function check(on: CheckedOn, builds: string, remedy: string): Promise<void> {
-  const trial = await tryBackend(on === "gpu" ? "node-gpu" : "node", { POEEM_CACHE: builds });
-  if (!trial.works)
-    throw new UserError(`libtensorflow was built, and does not compute here: ${trial.reason}; ${remedy}`);
-}
-
-/** Alone in a folder, as another kind of build may lie beside it. */
+/** Alone in a folder, as another kind of build may lie beside it, and not one that others cannot write to. */
 function checkAgain({ kind, folder, checkedOn }: Omit<SetupFacts, "existed">): Promise<void> {
-  return inWorkFolder(dirname(folder), async (work) => {
+  return inTemporaryFolder(async (work) => {
     await symlink(folder, buildFolder(kind, work));
-    await check(checkedOn, work, "poeem gpu remove, and poeem gpu setup once more");
+    const trial = await tryBuild(kind, checkedOn, work);
+    if (trial.works) return;
+    const remedy = trial.remedy ?? `poeem gpu remove, and poeem gpu setup --${kind} once more`;
+    throw new UserError(`the build in ${folder} does not compute here: ${trial.reason}; ${remedy}`);
   });
 }
 
-async function place(made: string, folder: string): Promise<void> {
-  try {
-    await rename(made, folder);
-  } catch (error) {
-    // another setup was first
-    if (!["ENOTEMPTY", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-  }
+/** Tries the build in a folder of builds, and no other libtensorflow. */
+async function tryBuild(kind: BuildKind, on: CheckedOn, builds: string): Promise<Trial> {
+  const trial = await tryBackend(on === "gpu" ? "node-gpu" : "node", { POEEM_CACHE: builds });
+  if (!trial.works) return trial;
+  const { backend, origin } = trial;
+  if (origin !== undefined && "build" in origin && origin.build === buildFolder(kind, builds)) return trial;
+  const got = origin === undefined ? "no libtensorflow" : Object.values(origin).join();
+  return { backend, works: false, reason: `another one was tried: ${got}` };
 }

@@ -6,7 +6,7 @@ import { hasNvidiaDriver } from "./nvidia.ts";
 import { installCommand, loadOptional } from "./optional-package.ts";
 import { withOwnTfjs } from "./own-tfjs.ts";
 import { firstSentence, Refusal } from "./refusal.ts";
-import { BUILD_PATHS, findBuild } from "./tensorflow-builds.ts";
+import { BUILD_PATHS, type BuildKind, findBuild, missingPart } from "./tensorflow-builds.ts";
 
 /** What TensorFlow.js calls the backend of both libtensorflow for the processor and for GPUs. */
 export const TENSORFLOW = "tensorflow";
@@ -28,6 +28,7 @@ const OF_OUR_BUILD = { TF_DETERMINISTIC_OPS: "1", TF_DISABLE_SCATTER_OP_DETERMIN
 interface Source {
   /** As a person knows it. */
   readonly name: string;
+  readonly isBuild: boolean;
   readonly environment: Readonly<Record<string, string>>;
   load(): Promise<void>;
 }
@@ -41,7 +42,7 @@ export async function startNodeGpu(): Promise<void> {
     throw new Refusal("no NVIDIA driver on this machine", "for a card with one: poeem gpu setup");
   const build = findBuild("cuda");
   const setup = `poeem gpu setup, or ${installCommand("node-gpu")}`;
-  await load(build === undefined ? stock("@tensorflow/tfjs-node-gpu", setup) : own(build));
+  await load(build === undefined ? stock("@tensorflow/tfjs-node-gpu", setup) : own("cuda", build));
   if (isOnGpu()) return;
   // without CUDA the same library computes on the processor, and then it is not what was asked for
   throw build === undefined
@@ -59,10 +60,20 @@ export async function startNode(): Promise<void> {
   // that one takes the processor where it sees no card
   if (cuda !== undefined && loaded === undefined) process.env["CUDA_VISIBLE_DEVICES"] = "-1";
   const build = cpu ?? cuda;
+  const kind = cpu === undefined ? "cuda" : "cpu";
   const setup = `poeem gpu setup --cpu, or ${installCommand("node")}`;
   // two libtensorflow in a process would share symbols: one that node-gpu loaded in vain computes on the processor too
-  if (loaded === undefined) await load(build === undefined ? stock("@tensorflow/tfjs-node", setup) : own(build));
+  if (loaded === undefined) await load(build === undefined ? stock("@tensorflow/tfjs-node", setup) : own(kind, build));
   if (isOnGpu()) throw new Refusal("libtensorflow computes on the GPU in this process", "start another process");
+}
+
+/** Where a libtensorflow came from: the folder of a build of `poeem gpu setup`, or a package of the project. */
+export type Origin = { readonly build: string } | { readonly package: string };
+
+/** That of this process; undefined where none was loaded. */
+export function originOfTensorflow(): Origin | undefined {
+  if (loaded === undefined) return undefined;
+  return loaded.isBuild ? { build: loaded.name } : { package: loaded.name };
 }
 
 let loaded: Source | undefined;
@@ -86,19 +97,25 @@ async function load(source: Source): Promise<void> {
 
 /** The package from the npm registry, which brings libtensorflow 2.9.1 when it is installed. */
 function stock(name: string, remedy: string): Source {
-  return { name, environment: ENVIRONMENT, load: async () => void (await loadOptional(name, remedy)) };
+  const load = async (): Promise<void> => void (await loadOptional(name, remedy));
+  return { name, isBuild: false, environment: ENVIRONMENT, load };
 }
 
-function own(folder: string): Source {
+function own(kind: BuildKind, folder: string): Source {
   return {
     name: folder,
+    isBuild: true,
     environment: { ...ENVIRONMENT, ...OF_OUR_BUILD },
     async load() {
+      const setup = kind === "cpu" ? "poeem gpu setup --cpu" : "poeem gpu setup --cuda";
+      const missing = missingPart(kind, folder);
+      if (missing !== undefined)
+        throw new Refusal(`the build of poeem gpu setup is incomplete: it has no ${missing}`, `${setup} replaces it`);
       try {
         await withOwnTfjs(() => requireBuild(folder));
       } catch (error) {
         const reason = `the build of poeem gpu setup does not load: ${firstSentence(error)}`;
-        throw new Refusal(reason, `remove ${folder} and run it again`);
+        throw new Refusal(reason, `poeem gpu remove, and ${setup} once more`);
       }
     },
   };
