@@ -81,8 +81,12 @@ export async function setUp(kind: BuildKind, checkedOn: CheckedOn, say: (line: s
     await rm(join(made, "node_modules/node-api-headers"), { recursive: true });
     say("checking what was made");
     const trial = await tryBuild(kind, checkedOn, work);
-    if (!trial.works)
-      throw new UserError(`libtensorflow was built, and does not compute here: ${trial.reason}; nothing was kept`);
+    if (!trial.works) {
+      // whoever comes from there has nothing to remove yet
+      const remedy = /poeem gpu (remove|setup)/.test(trial.remedy ?? "") ? undefined : trial.remedy;
+      const why = `${trial.reason}${remedy === undefined ? "" : ` (${remedy})`}`;
+      throw new UserError(`libtensorflow was built, and does not compute here: ${why}; nothing was kept`);
+    }
     await writeFile(
       join(made, "build.json"),
       `${JSON.stringify({ kind, parts: [tensorflow, ...PACKAGES, ...cuda] })}\n`,

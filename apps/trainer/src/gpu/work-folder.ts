@@ -26,7 +26,11 @@ export async function inWorkFolder<T>(parent: string, work: (folder: string) => 
 
 /** The same in the system's folder for such, for what is small. */
 export async function inTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  return doIn(await mkdtemp(join(tmpdir(), "poeem-check-")), work);
+  const parent = tmpdir();
+  const folder = await mkdtemp(join(parent, "poeem-check-")).catch((error: unknown) => {
+    throw new UserError(`${parent} cannot be written to: ${messageOf(error)}; TMPDIR names another folder`);
+  });
+  return doIn(folder, work);
 }
 
 async function doIn<T>(folder: string, work: (folder: string) => Promise<T>): Promise<T> {
