@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { firstSentence } from "@poeem/training/backend/refusal";
 import { buildFolder, buildsFolder, isBuildName, missingPart } from "@poeem/training/backend/tensorflow-builds";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeCard, judgeCard, readCards } from "../src/gpu/cards.ts";
@@ -250,6 +251,13 @@ describe("readTrial", () => {
     expect(seen()).toBe("node: computes, started in 1.2 s");
     expect(seen({ build: "/b" })).toBe("node: computes, by the build in /b, started in 1.2 s");
     expect(seen({ package: "@a/b" })).toBe("node: computes, by @a/b of the project, started in 1.2 s");
+  });
+});
+
+describe("firstSentence", () => {
+  it("leaves out who asked for a module", () => {
+    const error = new Error("Cannot find module './proto/api_pb'\nRequire stack:\n- /a/b.js\n- /a/c.node");
+    expect(firstSentence(error)).toBe("Cannot find module './proto/api_pb'");
   });
 });
 

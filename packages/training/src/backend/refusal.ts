@@ -20,6 +20,7 @@ export function describeRefusal(error: unknown): string {
 /** What has room in a line of a message that may have many. */
 export function firstSentence(error: unknown): string {
   const [line = ""] = messageOf(error).trim().split(/\r?\n/);
-  const [sentence = ""] = line.split(/(?<=[.!?]) /);
+  // Node appends who asked for a module that it cannot find
+  const [sentence = ""] = line.split(/(?<=[.!?]) | Require stack:/);
   return sentence.trim() || "it did not start";
 }
