@@ -155,7 +155,7 @@ describe("inWorkFolder", () => {
     const modules = ["run", "work-folder"].map((name) =>
       JSON.stringify(new URL(`../src/gpu/${name}.ts`, import.meta.url).href),
     );
-    const child = "console.log(process.pid); setInterval(() => undefined, 1000)";
+    const child = "console.log(process.pid); setTimeout(() => undefined, 20_000)";
     const script = `
       const { run } = await import(${modules[0]});
       const { inWorkFolder } = await import(${modules[1]});
@@ -305,8 +305,8 @@ describe("run", () => {
 
 describe("builds", () => {
   it("lie in a folder of the user's, or where POEEM_CACHE says", () => {
-    expect(buildsFolder({ POEEM_CACHE: "/a" })).toBe("/a");
-    expect(buildsFolder({ XDG_CACHE_HOME: "/x" })).toBe(join("/x", "poeem"));
+    expect(buildsFolder({ POEEM_CACHE: "/a" })).toBe(resolve("/a"));
+    expect(buildsFolder({ XDG_CACHE_HOME: "/x" })).toBe(resolve("/x", "poeem"));
     expect(buildsFolder({})).toMatch(/\.cache.poeem$/);
     expect(buildsFolder({ POEEM_CACHE: "a" })).toBe(resolve("a"));
     expect(buildFolder("cpu")).not.toBe(buildFolder("cuda"));
