@@ -24,9 +24,9 @@ export interface TestBackend {
  */
 export function backendsHere(): readonly TestBackend[] {
   return [
-    { name: "wasm, taken for a device", isDevice: true, isSlow: false, steps: 60, start: () => refusalOf("wasm") },
-    { name: "libtensorflow", isDevice: undefined, isSlow: false, steps: 60, start: () => refusalOf("node") },
-    { name: "webgpu", isDevice: undefined, isSlow: true, steps: 16, start: startWebGpuHere },
+    { name: "wasm, taken for a device", isDevice: true, isSlow: false, steps: 12, start: () => refusalOf("wasm") },
+    { name: "libtensorflow", isDevice: undefined, isSlow: false, steps: 12, start: () => refusalOf("node") },
+    { name: "webgpu", isDevice: undefined, isSlow: true, steps: 4, start: startWebGpuHere },
   ];
 }
 
