@@ -3,7 +3,7 @@ import { FormatError, InputError, QUOTED, unescapeTerm } from "@poeem/pq-core";
 import { MODES } from "@poeem/pq-core/words";
 import { STORES } from "@poeem/publish/stores";
 import { BACKENDS } from "@poeem/training/backend/names";
-import { stopWebGpu } from "@poeem/training/backend/webgpu";
+import { stopWebGpu } from "@poeem/training/backend/webgpu-process";
 import { type GivenIds, idsHelp } from "@poeem/training/encode/read-ids";
 import { MAX_CUTOFF } from "@poeem/training/rank/metrics";
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";

@@ -2,6 +2,7 @@ import { UserError } from "@poeem/offline/errors";
 import * as tf from "@tensorflow/tfjs";
 import { installCommand, loadOptional } from "./optional-package.ts";
 import { Refusal } from "./refusal.ts";
+import { holdsWebGpu, holdWebGpu, stopWebGpu } from "./webgpu-process.ts";
 
 /** The parts of WebGPU that are looked at before TensorFlow.js takes over. */
 interface Gpu {
@@ -34,7 +35,7 @@ const DRIVERS: Partial<Record<NodeJS.Platform, string>> = {
  * @throws Refusal when there is no adapter
  */
 export async function startWebGpu(auto: boolean): Promise<void> {
-  if (current) return;
+  if (holdsWebGpu()) return;
   const dawn = await load("webgpu");
   const create = dawn["create"] as (options: string[]) => Gpu;
   const gpu = create([]);
@@ -46,14 +47,18 @@ export async function startWebGpu(auto: boolean): Promise<void> {
   if (auto && (isFallbackAdapter === true || SOFTWARE.test(`${vendor} ${description}`)))
     throw new Refusal(`its only adapter is the processor, by ${description}`, "--backend webgpu runs there, slowly");
   Object.assign(globalThis, dawn["globals"]);
-  Object.defineProperty(globalThis.navigator, "gpu", { value: gpu, configurable: true });
-  await load("@tensorflow/tfjs-backend-webgpu");
+  holdWebGpu(gpu);
+  try {
+    await load("@tensorflow/tfjs-backend-webgpu");
+  } catch (error) {
+    stopWebGpu();
+    throw error;
+  }
   // small tensors that are not on the GPU yet would be computed with by the processor, in another precision: a training
   // that was resumed would go on with other bits
   tf.env().set("WEBGPU_CPU_FORWARD", false);
   // products of long rows would be added up atomically, in whatever order threads arrive
   tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", PACKED_PRODUCTS);
-  current = gpu;
 }
 
 const load = (name: string): Promise<Record<string, unknown>> => loadOptional(name, installCommand("webgpu"));
@@ -77,13 +82,4 @@ export function watchWebGpu(): void {
 export function expectNoGpuTrouble(): void {
   if (trouble !== undefined)
     throw new UserError(`webgpu: ${trouble}; try a smaller training.batchSize, or --backend wasm`);
-}
-
-let current: Gpu | undefined;
-
-/** Lets go of Dawn, which otherwise keeps the process alive. */
-export function stopWebGpu(): void {
-  if (!current) return;
-  current = undefined;
-  Reflect.deleteProperty(globalThis.navigator, "gpu");
 }
